@@ -1,0 +1,65 @@
+"""boxnb: sign in to Box over OAuth2, explore the enterprise in pandas, teach how the flow works."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import auth, errors, oauth, sandbox, store
+    from .box import Box, connect, sign_out, status
+    from .errors import BoxNotebookError
+    from .oauth import Client, Server
+    from .tokens import Secret, Token
+    from .widgets import sign_in
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Box",
+    "BoxNotebookError",
+    "Client",
+    "Secret",
+    "Server",
+    "Token",
+    "auth",
+    "connect",
+    "errors",
+    "oauth",
+    "sandbox",
+    "sign_in",
+    "sign_out",
+    "status",
+    "store",
+]
+
+_HOMES = {
+    "Box": "box",
+    "BoxNotebookError": "errors",
+    "Client": "oauth",
+    "Secret": "tokens",
+    "Server": "oauth",
+    "Token": "tokens",
+    "connect": "box",
+    "sign_in": "widgets",
+    "sign_out": "box",
+    "status": "box",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used: ``import boxnb`` stays quick and needs no notebook."""
+    if name not in __all__:
+        raise AttributeError(f"module 'boxnb' has no attribute {name!r}")
+    home = _HOMES.get(name)
+    found = (
+        getattr(importlib.import_module(f".{home}", __name__), name)
+        if home
+        else importlib.import_module(f".{name}", __name__)
+    )
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

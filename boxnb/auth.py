@@ -1,0 +1,215 @@
+"""A valid access token on every request, through requests' own ``auth=`` seam.
+
+``requests.get(url, auth=RotatingAuth("acme"))`` is all a script needs. Refreshing happens under the profile's
+lock: re-read, adopt what somebody else saved, else refresh, **save, and only then use**: Box keeps the old
+refresh token good until the new access token is first used, so a crash in between costs nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.auth import AuthBase
+
+from . import oauth, store
+from .errors import HostNotAllowedError, InvalidGrantError, NotSignedInError, TokenEndpointError
+from .oauth import Clock
+from .tokens import Secret, Token
+
+MARGIN = 60.0
+"""Seconds before expiry at which an access token is refreshed."""
+
+ONBOARDING = "notebooks/1-onboard/01-register-and-sign-in.ipynb"
+_WAITS = (0.5, 1.0, 2.0, 4.0)
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+class RotatingAuth(AuthBase):
+    """Signs each request with a fresh access token of one profile; safe for threads and processes.
+
+    Parameters
+    ----------
+    profile : str
+        Name of a saved profile.
+    clock : callable, default time.time
+        Seconds since the epoch; the server's ``Date`` headers correct it.
+    sleep : callable, default time.sleep
+        Waits between repeated attempts to refresh.
+
+    Raises
+    ------
+    NotSignedInError
+        Nothing is saved under that name.
+    """
+
+    def __init__(
+        self, profile: str, *, clock: Clock = time.time, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.profile_name = profile
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.RLock()
+        self._profile = _signed_in(profile)
+        self._skew = self._profile.skew
+        self._granted: set[tuple[str, str, int | None]] = set()
+
+    @property
+    def profile(self) -> store.Profile:
+        """The profile as last read or saved."""
+        return self._profile
+
+    def now(self) -> float:
+        """The server's time, seconds since the epoch: this machine's clock plus the skew last seen."""
+        return self._clock() + self._skew
+
+    def token(self) -> Token:
+        """The token to use now, refreshed first where it would expire within a minute."""
+        with self._lock:
+            token = self._profile.token
+            assert token is not None  # _signed_in and rotate keep only profiles with a token
+            return token if self._is_fresh(token) else self.rotate()
+
+    def _is_fresh(self, token: Token) -> bool:
+        # A life shorter than the margin would refresh at every call.
+        return self.now() < token.expires_at - min(MARGIN, token.expires_in / 2)
+
+    def rotate(self, rejected: Secret | None = None) -> Token:
+        """Replace the pair, or adopt the one another thread or process saved meanwhile.
+
+        Parameters
+        ----------
+        rejected : Secret, optional
+            The access token the API just refused: it is replaced even if it looks fresh.
+        """
+        with self._lock, store.lock(self.profile_name):
+            profile = _signed_in(self.profile_name)
+            token = profile.token
+            assert token is not None
+            stale = token.access_token == rejected if rejected is not None else not self._is_fresh(token)
+            if stale:
+                profile = self._refresh(profile, token)
+            self._profile = profile
+            assert profile.token is not None
+            return profile.token
+
+    def _refresh(self, profile: store.Profile, token: Token) -> store.Profile:
+        pending = store.read_intent(profile.name)
+        store.write_intent(profile, self.now())
+        fresh = self._ask(profile, token, pending)
+        self._skew = fresh.obtained_at - self._clock()
+        renewed = dataclasses.replace(
+            profile, token=fresh, generation=profile.generation + 1, skew=self._skew
+        )
+        store.save(renewed)
+        store.clear_intent(profile.name)
+        return renewed
+
+    def _ask(self, profile: store.Profile, token: Token, pending: dict[str, Any] | None) -> Token:
+        """One refresh, repeated with the same token after a lost reply: Box then answers the same pair."""
+        lost = False
+        for wait in (*_WAITS, None):
+            try:
+                with requests.Session() as http:
+                    http.verify = profile.verify
+                    return oauth.refresh(profile.client, token, http=http, clock=self._clock)
+            except InvalidGrantError as error:
+                store.clear_intent(profile.name)
+                raise self._diagnosis(profile, token, pending, lost) from error
+            except (requests.ConnectionError, requests.Timeout, TokenEndpointError) as error:
+                lost = lost or not isinstance(error, TokenEndpointError)
+                if wait is None or (isinstance(error, TokenEndpointError) and error.error not in _REPEATABLE):
+                    raise
+                self._sleep(wait)
+        raise AssertionError("the loop above returns or raises")
+
+    def _diagnosis(
+        self, profile: store.Profile, token: Token, pending: dict[str, Any] | None, lost: bool
+    ) -> InvalidGrantError:
+        """What is proved, or else what is possible, and what to do."""
+        again = f"Sign in again: open {ONBOARDING}."
+        age = (self.now() - token.obtained_at) / 86400
+        if age > 60:
+            text = f"The saved sign-in of {profile.name!r} was not used for {age:.0f} days; a refresh token lives 60."
+        elif pending is not None and pending.get("fingerprint") == token.fingerprint:
+            text = (
+                f"A refresh of {profile.name!r} was cut off before its answer was saved (process "
+                f"{pending.get('pid')} on {pending.get('host')}), and the server has retired the old token."
+            )
+        elif lost:
+            text = f"The answer to a refresh of {profile.name!r} was lost, and the server has retired the old token."
+        else:
+            text = (
+                f"The refresh token of {profile.name!r} was refused: perhaps a copy of the file was used elsewhere, "
+                "the access was revoked, or the password was changed."
+            )
+        return InvalidGrantError(f"{text} {again}", error="invalid_grant")
+
+    def grant(self, url: str) -> None:
+        """Allow one more host: that of an upload URL which the profile's own hosts returned."""
+        self._granted.add(_origin(url))
+
+    def allows(self, url: str) -> bool:
+        """Whether the token may go there: the profile's own hosts and granted ones, over https or loopback."""
+        server = self._profile.client.server
+        own = {_origin(server.api_url), _origin(server.upload_url)} | self._granted
+        scheme, host, _ = origin = _origin(url)
+        return origin in own and (scheme == "https" or host in _LOOPBACK)
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if not self.allows(request.url or ""):
+            raise HostNotAllowedError(
+                f"The access token of {self.profile_name!r} goes to its own server's hosts only, not to "
+                f"{urlsplit(request.url or '').hostname}: use a plain requests call for other addresses."
+            )
+        access_token = self.token().access_token
+        request.headers["Authorization"] = f"Bearer {access_token.reveal()}"
+        body: Any = request.body
+        body_position = body.tell() if hasattr(body, "tell") else None
+
+        def answered(response: requests.Response, *_: Any, **options: Any) -> requests.Response:
+            if not self.allows(response.url):
+                return response  # a redirect led elsewhere: neither its clock nor its 401 concern this token
+            self._skew = oauth.server_time(response, self.now) - self._clock()
+            if response.status_code != 401:
+                return response
+            fresh = self.rotate(rejected=access_token)
+            response.content  # noqa: B018  drains it, so that the connection can be used again
+            response.close()
+            again = response.request.copy()
+            again.deregister_hook("response", answered)
+            again.headers["Authorization"] = f"Bearer {fresh.access_token.reveal()}"
+            if body_position is not None:
+                body.seek(body_position)
+            second: requests.Response = response.connection.send(again, **options)  # type: ignore[attr-defined]
+            second.history.append(response)
+            second.request = again
+            return second
+
+        request.register_hook("response", answered)
+        return request
+
+
+_REPEATABLE = {"conflict", ""}
+"""Endpoint errors worth the same request again: 409, 429, 5xx, an unreadable answer."""
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    parts = urlsplit(url)
+    return (
+        parts.scheme,
+        (parts.hostname or "").lower(),
+        parts.port or {"https": 443, "http": 80}.get(parts.scheme),
+    )
+
+
+def _signed_in(name: str) -> store.Profile:
+    profile = store.load(name)
+    if profile is None or profile.token is None:
+        raise NotSignedInError(f"Nobody is signed in as {name!r} yet: open {ONBOARDING} and sign in there.")
+    return profile

@@ -1,0 +1,269 @@
+"""``connect(profile)`` and what it returns: one signed-in Box, whose datasets are plain functions listed as methods."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import html
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+import requests
+
+from . import oauth, people, store
+from .auth import ONBOARDING, RotatingAuth
+from .errors import InvalidGrantError, NotSignedInError, SignInError
+from .oauth import Client, Clock, Server
+from .session import BoxSession
+
+SANDBOX = "sandbox"
+ACCOUNT_FIELDS = "id,name,login,role,enterprise"
+
+
+class Box:
+    """One signed-in Box.
+
+    Attributes
+    ----------
+    session : BoxSession
+        A ``requests.Session`` that signs each request: the standard way, for whoever wants raw requests.
+    """
+
+    def __init__(self, profile: str, *, clock: Clock = time.time) -> None:
+        self.session = BoxSession(RotatingAuth(profile, clock=clock))
+
+    users = people.users
+    groups = people.groups
+    me = people.me
+
+    @property
+    def profile(self) -> store.Profile:
+        """The saved sign-in this Box uses; its secrets mask themselves."""
+        return self.session.auth.profile
+
+    @property
+    def calls(self) -> pd.DataFrame:
+        """The requests sent so far, one row each: ``endpoint``, ``status``, ``ms``, ``bytes``. This kit's only."""
+        return pd.DataFrame(self.session.calls, columns=["endpoint", "status", "ms", "bytes"])
+
+    def get(self, path: str, **params: Any) -> Any:
+        """Any endpoint, as decoded JSON: ``box.get("/folders/0", fields="name,size")``.
+
+        Raises
+        ------
+        ApiError
+            Box refused; one of its children by status.
+        """
+        return self.session.get_json(path, **params)
+
+    @contextlib.contextmanager
+    def counting(self, dataset: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """What becomes ``df.attrs``: where a frame came from and what it cost."""
+        before = len(self.session.calls)
+        attrs: dict[str, Any] = {"dataset": dataset, "profile": self.profile.name, "query": dict(query)}
+        yield attrs
+        attrs["calls"] = len(self.session.calls) - before
+        attrs["fetched_at"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        attrs["complete"] = True
+
+    def _rows(self) -> list[tuple[str, str]]:
+        profile, now = self.profile, self.session.auth.now()
+        token, account = profile.token, profile.account or {}
+        assert token is not None
+        enterprise = (account.get("enterprise") or {}).get("name") or "no enterprise"
+        return [
+            ("Signed in as", f"{account.get('name', 'unknown')} <{account.get('login', '')}>"),
+            ("Role", str(account.get("role") or "not told")),
+            ("Enterprise", f"{enterprise} on {profile.client.server.name}"),
+            ("Access token", f"{max(0, int((token.expires_at - now) // 60))} minutes left"),
+            (
+                "Refresh token",
+                f"{max(0, int((token.refresh_expires_at - now) // 86400))} days left, {token.fingerprint}",
+            ),
+            ("Calls", f"{len(self.session.calls)} in this session"),
+        ]
+
+    def __repr__(self) -> str:
+        lines = "\n".join(f"  {name:<14} {value}" for name, value in self._rows())
+        return f"Box {self.profile.name!r}\n{lines}"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th scope='row' style='text-align:left'>{html.escape(name)}</th>"
+            f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
+            for name, value in self._rows()
+        )
+        title = html.escape(self.profile.name)
+        return f"<table><caption style='text-align:left'><b>Box: {title}</b></caption>{rows}</table>"
+
+
+def connect(profile: str, *, clock: Clock = time.time) -> Box:
+    """
+    Open a saved sign-in; nothing is asked and no call is made.
+
+    Parameters
+    ----------
+    profile : str
+        A saved profile. ``"sandbox"`` starts the practice Box where it is not running, and signs in as its
+        admin where nobody is signed in yet, saying so.
+    clock : callable, default time.time
+        Seconds since the epoch.
+
+    Raises
+    ------
+    NotSignedInError
+        Nothing is saved: the sentence names the notebook where to sign in.
+    InvalidGrantError
+        The saved refresh token is more than 60 days old.
+    TokenStoreError
+        The saved profile cannot be read.
+    """
+    if profile == SANDBOX:
+        _ready_sandbox()
+    saved = store.load(profile)
+    if saved is None or saved.token is None:
+        raise NotSignedInError(
+            f"Nobody is signed in as {profile!r} yet: open {ONBOARDING} and sign in there."
+        )
+    box = Box(profile, clock=clock)
+    age = (box.session.auth.now() - saved.token.obtained_at) / 86400
+    if age > 60:
+        raise InvalidGrantError(
+            f"The saved sign-in of {profile!r} was not used for {age:.0f} days; a refresh token lives 60. "
+            f"Sign in again: open {ONBOARDING}.",
+            error="invalid_grant",
+        )
+    return box
+
+
+def sandbox_client() -> Client:
+    """The practice app at the shared sandbox, which is started where it is not running."""
+    from . import sandbox
+
+    running = sandbox.start()
+    return Client(**running.practice_client(), server=Server(**running.server()))
+
+
+def _ready_sandbox() -> None:
+    """Have the shared sandbox running, at the address the profile knows, with somebody signed in."""
+    from . import sandbox
+
+    client = sandbox_client()
+    with store.lock(SANDBOX):
+        saved = store.load(SANDBOX)
+        if saved is not None and saved.token is not None:
+            if saved.client.server != client.server:  # started again on another port, with the same state
+                store.save(
+                    store.Profile(SANDBOX, client, saved.token, saved.generation, saved.account, saved.skew)
+                )
+            return
+    state = oauth.new_state()
+    redirect = sandbox.start().approve(oauth.authorization_url(client, state))
+    token = oauth.exchange_code(client, oauth.parse_redirect(redirect, state=state))
+    with store.lock(SANDBOX):
+        store.save(store.Profile(SANDBOX, client, token, skew=token.obtained_at - time.time()))
+    account = remember_account(SANDBOX)
+    print(f"Signed in to the sandbox as its practice admin, {account.get('name')}.")
+
+
+def remember_account(profile: str) -> dict[str, Any]:
+    """Ask who signed in and keep the answer with the saved token.
+
+    Returns
+    -------
+    dict
+        ``id``, ``name``, ``login``, ``role``, ``enterprise`` (a dict, or None for a personal account).
+    """
+    account: dict[str, Any] = Box(profile).get("/users/me", fields=ACCOUNT_FIELDS)
+    with store.lock(profile):
+        saved = store.load(profile)
+        if saved is not None:
+            store.save(store.Profile(**{**vars(saved), "account": account}))
+    return account
+
+
+def sign_out(profile: str) -> str:
+    """
+    Revoke the saved pair, then forget it; the registered app is kept for the next sign-in.
+
+    Returns
+    -------
+    str
+        One sentence saying what was done; where revoking failed it says so, and the pair is kept.
+    """
+    with store.lock(profile):
+        saved = store.load(profile)
+        if saved is None or saved.token is None:
+            return f"Nobody is signed in as {profile!r}."
+        try:
+            with requests.Session() as http:
+                http.verify = saved.verify
+                alive = oauth.revoke(saved.client, saved.token, http=http)
+        except (requests.RequestException, SignInError) as error:
+            reason = str(error) if isinstance(error, SignInError) else "the server could not be reached"
+            return (
+                f"Not signed out: {reason} The token may still work and is kept in {store.path(profile)}: "
+                "try again, or remove the app's access in your Box account settings."
+            )
+        store.save(store.Profile(profile, saved.client, verify=saved.verify))
+        store.clear_intent(profile)
+    how = "was revoked" if alive else "had been revoked or replaced before"
+    return f"Signed out of {profile!r}: the token {how} and is deleted from this computer."
+
+
+STATUS_COLUMNS = {
+    "profile": "str",
+    "name": "str",
+    "login": "str",
+    "role": "str",
+    "enterprise": "str",
+    "server": "str",
+    "signed_in": "boolean",
+    "access_minutes_left": "Int64",
+    "refresh_days_left": "Int64",
+    "generation": "Int64",
+    "fingerprint": "str",
+    "file": "str",
+    "mode": "str",
+}
+
+
+def status(profile: str | None = None, *, clock: Clock = time.time) -> pd.DataFrame:
+    """
+    What is saved, without any call: one row a profile.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of :data:`STATUS_COLUMNS`; ``access_minutes_left`` and ``refresh_days_left`` are 0 once expired and
+        missing where nobody is signed in; ``mode`` is the file's permission bits, octal.
+    """
+    rows = []
+    for name in store.names() if profile is None else [profile]:
+        saved = store.load(name)
+        if saved is None:
+            raise NotSignedInError(f"There is no profile {name!r}; boxnb.status() lists those there are.")
+        token, account, now = saved.token, saved.account or {}, clock() + saved.skew
+        file = store.path(name)
+        rows.append(
+            {
+                "profile": name,
+                "name": account.get("name"),
+                "login": account.get("login"),
+                "role": account.get("role"),
+                "enterprise": (account.get("enterprise") or {}).get("name"),
+                "server": saved.client.server.name,
+                "signed_in": token is not None,
+                "access_minutes_left": None if token is None else max(0, int((token.expires_at - now) // 60)),
+                "refresh_days_left": None
+                if token is None
+                else max(0, int((token.refresh_expires_at - now) // 86400)),
+                "generation": saved.generation,
+                "fingerprint": None if token is None else token.fingerprint,
+                "file": str(file),
+                "mode": oct(file.stat().st_mode & 0o777)[2:],
+            }
+        )
+    return pd.DataFrame(rows, columns=list(STATUS_COLUMNS)).astype(STATUS_COLUMNS)

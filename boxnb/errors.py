@@ -1,0 +1,158 @@
+"""Every error boxnb raises on purpose.
+
+::
+
+    BoxNotebookError
+    |-- SignInError                   the flow did not end with a token       .error .description
+    |   |-- RedirectError             what was pasted is not a usable redirect
+    |   |-- StateMismatchError        the redirect answers another request
+    |   |-- AccessDeniedError         the resource owner said no
+    |   |-- InvalidGrantError         code or refresh token used, expired or revoked
+    |   |-- InvalidClientError        client id or secret refused
+    |   |-- TokenEndpointError        the token endpoint gave no usable answer
+    |   |-- SignInCancelled, SignInTimeout
+    |-- NotSignedInError              nothing is saved for this profile
+    |-- TokenStoreError               the profile cannot be read, written or locked    .path
+    |-- HostNotAllowedError           a request would carry the token to a foreign host
+    |-- SandboxError                  the sandbox could not be started or reached
+    `-- ApiError                      Box answered a call with an error  .status .code .request_id .help_url
+        |-- AccessTokenRejectedError  401, even after one refresh
+        |-- ForbiddenError            403: the app's scope or the user's role
+        |-- NotFoundError             404
+        |-- RateLimitError            429, after the waits Box asked for        .retry_after
+        `-- BoxUnavailableError       5xx
+
+A message says what happened, the likely cause and the next step, and never holds a token, code or secret.
+Wrong arguments are ``ValueError``; network trouble stays ``requests.ConnectionError``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class BoxNotebookError(Exception):
+    """Root of everything boxnb raises on purpose; shown as one line in a notebook, without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        # IPython's hook: a reader gets the sentence, "Run All" stops all the same.
+        return [f"{type(self).__name__}: {self}"]
+
+
+class SignInError(BoxNotebookError):
+    """The flow did not end with a token.
+
+    Attributes
+    ----------
+    error, description : str
+        ``error`` and ``error_description`` of RFC 6749 4.1.2.1 and 5.2, empty where the server gave none.
+    """
+
+    def __init__(self, message: str, *, error: str = "", description: str = "") -> None:
+        super().__init__(message)
+        self.error = error
+        self.description = description
+
+
+class RedirectError(SignInError):
+    """What was pasted is not a usable redirect."""
+
+
+class StateMismatchError(SignInError):
+    """The redirect answers another request (RFC 6749 10.12)."""
+
+
+class AccessDeniedError(SignInError):
+    """The resource owner pressed Deny, or the server refused to ask."""
+
+
+class InvalidGrantError(SignInError):
+    """The code or the refresh token is used up, expired or revoked (RFC 6749 5.2)."""
+
+
+class InvalidClientError(SignInError):
+    """The client id or the client secret was refused (RFC 6749 5.2)."""
+
+
+class TokenEndpointError(SignInError):
+    """The token endpoint gave no usable answer: an error page, another status, broken JSON."""
+
+
+class SignInCancelled(SignInError):
+    """The person cancelled, or nobody is there to answer."""
+
+
+class SignInTimeout(SignInError):
+    """Nobody finished the sign-in in time."""
+
+
+class NotSignedInError(BoxNotebookError):
+    """Nothing is saved for this profile."""
+
+
+class TokenStoreError(BoxNotebookError):
+    """The profile cannot be read, written or locked; whatever was saved is still there."""
+
+    def __init__(self, message: str, path: Path) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class HostNotAllowedError(BoxNotebookError):
+    """A request would have carried the token to a host that is not the profile's."""
+
+
+class SandboxError(BoxNotebookError):
+    """The sandbox could not be started or reached."""
+
+
+class ApiError(BoxNotebookError):
+    """Box answered an API call with an error.
+
+    Attributes
+    ----------
+    status : int
+        HTTP status.
+    code : str
+        Box's ``code``, or the ``error`` of ``WWW-Authenticate`` where the body is empty.
+    request_id : str
+        What Box's support asks for; the body's ``request_id`` or the ``box-request-id`` header.
+    help_url : str
+    """
+
+    def __init__(
+        self, message: str, *, status: int, code: str = "", request_id: str = "", help_url: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+        self.help_url = help_url
+
+
+class AccessTokenRejectedError(ApiError):
+    """401, even after one refresh."""
+
+
+class ForbiddenError(ApiError):
+    """403: the app lacks the scope, or the user the right."""
+
+
+class NotFoundError(ApiError):
+    """404: it does not exist, or this user may not see it (Box does not tell which)."""
+
+
+class RateLimitError(ApiError):
+    """429, after the waits Box asked for.
+
+    Attributes
+    ----------
+    retry_after : float or None
+        Seconds Box asked to wait with its last answer.
+    """
+
+    retry_after: float | None = None
+
+
+class BoxUnavailableError(ApiError):
+    """5xx, or an answer that is not Box's (a company proxy's page)."""

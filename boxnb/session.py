@@ -1,0 +1,260 @@
+"""A requests session that belongs to one profile: base URL, timeouts, bounded repeats, a ledger, Box's errors."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
+
+from .auth import RotatingAuth
+from .errors import (
+    AccessTokenRejectedError,
+    ApiError,
+    BoxUnavailableError,
+    ForbiddenError,
+    NotFoundError,
+    RateLimitError,
+)
+
+TIMEOUT = (10.0, 60.0)
+"""Seconds to connect, seconds between two bytes."""
+
+ATTEMPTS = 5
+PATIENCE = 180.0
+"""Seconds of waiting, over all attempts of one call, before the last answer is given back."""
+
+_READS = {"GET", "HEAD", "OPTIONS"}
+_REDIRECTS = {301, 302, 303, 307, 308}
+
+
+class BoxSession(requests.Session):
+    """``requests.Session`` for one profile: the standard way, for whoever wants raw requests.
+
+    A path such as ``"/users/me"`` is taken below the profile's API address. Reads are repeated after a lost
+    connection, 429 and 5xx; writes only after 429 or when no connection was made, for a write may have been
+    done although its answer was lost. ``Retry-After`` is obeyed. Redirects are followed without the token and
+    without any of Box's headers.
+
+    Attributes
+    ----------
+    calls : list of dict
+        The ledger: one entry for each request sent, repeats included: ``endpoint``, ``status``, ``ms``, ``bytes``.
+    """
+
+    def __init__(
+        self,
+        auth: RotatingAuth,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self.auth: RotatingAuth = auth
+        self.verify = auth.profile.verify
+        self.headers["User-Agent"] = "boxnb"
+        self.calls: list[dict[str, Any]] = []
+        self._sleep = sleep
+        self._monotonic = clock
+
+    def url(self, path: str) -> str:
+        """The full address of a path below the API, or the address itself."""
+        if "://" in path:
+            return path
+        return self.auth.profile.client.server.api_url.rstrip("/") + "/" + path.lstrip("/")
+
+    def request(self, method: str | bytes, url: str | bytes, **options: Any) -> requests.Response:  # type: ignore[override]
+        """As ``requests.Session.request``, with the base address, timeouts and repeats of this class."""
+        verb = (method if isinstance(method, str) else method.decode()).upper()
+        address = self.url(url if isinstance(url, str) else url.decode())
+        options.setdefault("timeout", TIMEOUT)
+        follow = options.pop("allow_redirects", True)
+        response = self._repeated(verb, address, options)
+        if follow and response.status_code in _REDIRECTS and "Location" in response.headers:
+            return self._followed(response, options)
+        return response
+
+    def _repeated(self, verb: str, address: str, options: dict[str, Any]) -> requests.Response:
+        waited = 0.0
+        for attempt in range(1, ATTEMPTS + 1):
+            started = self._monotonic()
+            try:
+                response = super().request(verb, address, allow_redirects=False, **options)
+            except (requests.ConnectionError, requests.Timeout) as error:
+                self._note(verb, address, 0, started, 0)
+                if attempt == ATTEMPTS or not (verb in _READS or _never_connected(error)):
+                    raise
+                wait = _backoff(attempt)
+            else:
+                for earlier in response.history:  # the 401 that RotatingAuth answered with a refresh
+                    self._note(verb, address, earlier.status_code, started, len(earlier.content))
+                size = 0 if options.get("stream") else len(response.content)
+                self._note(verb, address, response.status_code, started, size)
+                if not _worth_repeating(verb, response.status_code) or attempt == ATTEMPTS:
+                    return response
+                asked = retry_after(response)
+                wait = _backoff(attempt) if asked is None else asked
+                if waited + wait > PATIENCE:
+                    return response
+                response.close()
+            waited += wait
+            self._sleep(wait)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _followed(self, response: requests.Response, options: dict[str, Any]) -> requests.Response:
+        """Fetch where a redirect points, bare: the address carries its own right (box guide *Download*)."""
+        target = urljoin(response.url, response.headers["Location"])
+        with requests.Session() as bare:
+            bare.verify = self.verify
+            started = self._monotonic()
+            timeout, stream = options["timeout"], options.get("stream", False)
+            answer = bare.get(target, timeout=timeout, stream=stream, auth=_bare)
+        answer.history.insert(0, response)
+        self._note("GET", target, answer.status_code, started, 0 if stream else len(answer.content))
+        return answer
+
+    def _note(self, verb: str, address: str, status: int, started: float, size: int) -> None:
+        self.calls.append(
+            {
+                "endpoint": f"{verb} {endpoint(address)}",
+                "status": status,
+                "ms": round((self._monotonic() - started) * 1000, 1),
+                "bytes": size,
+            }
+        )
+
+    def call(self, method: str, path: str, **options: Any) -> requests.Response:
+        """Like :meth:`request`, raising the error that fits where Box answers 400 or more.
+
+        Raises
+        ------
+        AccessTokenRejectedError, ForbiddenError, NotFoundError, RateLimitError, BoxUnavailableError, ApiError
+            By status; all carry ``status``, ``code`` and ``request_id``.
+        """
+        response = self.request(method, path, **options)
+        if response.status_code >= 400:
+            raise api_error(response)
+        return response
+
+    def get_json(self, path: str, **params: Any) -> Any:
+        """``GET`` a path and decode the answer.
+
+        Raises
+        ------
+        BoxUnavailableError
+            The answer is no JSON: usually a company proxy's page.
+        """
+        response = self.call("GET", path, params=params)
+        try:
+            return response.json()
+        except ValueError:
+            raise api_error(response) from None
+
+
+def _bare(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request  # being given, it keeps requests from adding credentials of .netrc
+
+
+def endpoint(address: str) -> str:
+    """The path with ids blanked, so that calls of one kind can be counted together."""
+    return re.sub(r"/\d+(?=/|$)", "/:id", urlsplit(address).path)
+
+
+def _never_connected(error: requests.RequestException) -> bool:
+    """Whether the request surely never reached the server."""
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    cause = error.args[0] if error.args else None
+    return isinstance(getattr(cause, "reason", None), urllib3.exceptions.NewConnectionError)
+
+
+def _worth_repeating(verb: str, status: int) -> bool:
+    return status == 429 or (verb in _READS and status in (500, 502, 503, 504))
+
+
+def _backoff(attempt: int) -> float:
+    return float(2 ** (attempt - 1))
+
+
+def retry_after(response: requests.Response) -> float | None:
+    """Seconds the server asks to wait (RFC 9110 10.2.3: a number or a date), or ``None``."""
+    value = response.headers.get("Retry-After")
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        now = parsedate_to_datetime(response.headers["Date"])
+        return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def api_error(response: requests.Response) -> ApiError:
+    """The error that fits an answer of the API, from its body, else from ``WWW-Authenticate``."""
+    body = _error_body(response)
+    challenge = response.headers.get("WWW-Authenticate", "")
+    named = re.search(r'error="([^"]*)"', challenge)
+    code = str(body.get("code") or body.get("error") or (named.group(1) if named else ""))
+    facts: dict[str, Any] = {
+        "status": response.status_code,
+        "code": code,
+        "request_id": str(body.get("request_id") or response.headers.get("box-request-id") or ""),
+        "help_url": str(body.get("help_url") or ""),
+    }
+    where = endpoint(response.url)
+    said = f"{response.status_code} {code}".strip() + f" for {where}"
+    trace = f" (request id {facts['request_id']})" if facts["request_id"] else ""
+    status = response.status_code
+    if status == 401:
+        return AccessTokenRejectedError(
+            f"The access token was refused even after a refresh: {said}{trace}. Sign in again.", **facts
+        )
+    if status == 403 and code == "insufficient_scope":
+        return ForbiddenError(
+            f"The app lacks a scope: {said}{trace}. Tick it in the Developer Console, then sign in again, "
+            "for a token keeps the scopes it was made with.",
+            **facts,
+        )
+    if status == 403:
+        return ForbiddenError(
+            f"This user may not do that: {said}{trace}. Sign in as an admin or co-admin with that right.",
+            **facts,
+        )
+    if status == 404:
+        return NotFoundError(
+            f"It does not exist or this user may not see it: {said}{trace}. Box answers 404 to an admin, too, "
+            "for content the admin does not share.",
+            **facts,
+        )
+    if status == 429:
+        limited = RateLimitError(
+            f"Box's rate limit held after several waits: {said}{trace}. Wait a minute, then run this again.",
+            **facts,
+        )
+        limited.retry_after = retry_after(response)
+        return limited
+    if status >= 500 or status < 400 or not body:
+        kind = response.headers.get("Content-Type", "no content type").split(";")[0]
+        return BoxUnavailableError(
+            f"No usable answer: {said}, {kind}{trace}. Try again in a minute; if it stays, ask whether a company "
+            "proxy answers in Box's place.",
+            **facts,
+        )
+    message = str(body.get("message") or "").strip()
+    return ApiError(f"Box refused the call: {said}{trace}. {message}".rstrip(), **facts)
+
+
+def _error_body(response: requests.Response) -> dict[str, Any]:
+    try:
+        body = response.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
