@@ -182,16 +182,16 @@ class RotatingAuth(AuthBase):
             response.content  # noqa: B018  drains it, so that the connection can be used again
             response.close()
             again = response.request.copy()
-            again.deregister_hook("response", answered)
+            again.hooks = {}  # a second 401 is final
             again.headers["Authorization"] = f"Bearer {fresh.access_token.reveal()}"
             if body_position is not None:
                 body.seek(body_position)
-            second: requests.Response = response.connection.send(again, **options)  # type: ignore[attr-defined]
+            second: requests.Response = response.connection.send(again, **options)
             second.history.append(response)
             second.request = again
             return second
 
-        request.register_hook("response", answered)
+        request.hooks.setdefault("response", []).append(answered)
         return request
 
 

@@ -89,7 +89,7 @@ def _time(found: Any) -> tuple[pd.Timestamp | None, bool]:
         time = pd.Timestamp(found) if isinstance(found, str) and len(found) >= 10 else None
     except ValueError:
         time = None
-    if time is None or time is pd.NaT:
+    if time is None or pd.isna(time):
         return None, False
     return (time.tz_localize("UTC") if time.tzinfo is None else time.tz_convert("UTC")), True
 

@@ -1,0 +1,80 @@
+"""Frames keep their schema and never change a value silently."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from boxnb import schema
+from boxnb.frames import frame
+
+ENTRY: dict[str, Any] = {
+    "type": "user",
+    "id": "9007199254740993",
+    "name": "Zoë",
+    "space_used": 2**53 + 1,
+    "created_at": "2026-03-01T10:00:00-08:00",
+    "enterprise": {"type": "enterprise", "id": "7", "name": "Acme"},
+    "status": "active",
+}
+
+
+def test_dtypes_are_the_same_for_no_rows_and_for_one() -> None:
+    """An empty answer gives the same columns and dtypes as a full one."""
+    empty, one = frame([], schema.USERS), frame([ENTRY], schema.USERS)
+    assert list(empty.columns) == list(one.columns)
+    assert [str(kind) for kind in empty.dtypes] == [str(kind) for kind in one.dtypes]
+
+
+def test_values_arrive_unharmed() -> None:
+    """Ids stay text, big integers exact, times become UTC, nested names are flattened."""
+    row = frame([ENTRY], schema.USERS).iloc[0]
+    assert row["id"] == "9007199254740993"
+    assert row["space_used"] == 2**53 + 1
+    assert row["created_at"] == pd.Timestamp("2026-03-01T18:00:00Z")
+    assert (row["enterprise_id"], row["enterprise_name"]) == ("7", "Acme")
+    assert pd.isna(row["extra"])
+
+
+def test_an_unknown_field_is_kept() -> None:
+    """What Box adds tomorrow stands in ``extra``."""
+    table = frame([{**ENTRY, "favourite_tea": "oolong"}], schema.USERS)
+    assert json.loads(table["extra"][0]) == {"favourite_tea": "oolong"}
+
+
+@pytest.mark.parametrize(
+    ("field", "odd"),
+    [
+        ("space_used", "12 MB"),
+        ("space_used", 1.23e31),
+        ("created_at", "yesterday"),
+        ("created_at", 17),
+        ("name", ["a"]),
+        ("is_platform_access_only", "no"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_missing_and_kept(field: str, odd: Any) -> None:
+    """It is not forced into the column, and not lost."""
+    table = frame([{**ENTRY, field: odd}], schema.USERS)
+    assert pd.isna(table[field][0])
+    assert json.loads(table["extra"][0])[field] == odd
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from([c.source[0] for c in schema.USERS]), ANYTHING), max_size=5))
+def test_no_entry_crashes_or_changes_the_schema(entries: list[dict[str, Any]]) -> None:
+    """Nulls, missing keys, wrong types, huge numbers, any Unicode."""
+    table = frame(entries, schema.USERS)
+    assert len(table) == len(entries)
+    assert [str(kind) for kind in table.dtypes] == [str(kind) for kind in frame([], schema.USERS).dtypes]

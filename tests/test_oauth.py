@@ -1,0 +1,101 @@
+"""The pure legs of the flow: what a person may paste, and what each mistake is told."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from boxnb import oauth
+from boxnb.errors import AccessDeniedError, RedirectError, SignInError, StateMismatchError
+from boxnb.tokens import Secret
+
+STATE = "the-state-of-this-request"
+CODE = "k3Jd8sLq02bVnMxZ"
+GOOD = f"http://127.0.0.1:53682/callback?code={CODE}&state={STATE}"
+CLIENT = oauth.Client("abc", Secret("hidden"), "http://127.0.0.1/callback")
+
+
+def test_authorization_url_carries_what_the_rfc_asks() -> None:
+    """response_type, client_id, redirect_uri and state; neither scope nor the secret unless asked."""
+    url = oauth.authorization_url(CLIENT, STATE)
+    assert url.startswith("https://account.box.com/api/oauth2/authorize?")
+    assert parse_qs(urlsplit(url).query) == {
+        "response_type": ["code"],
+        "client_id": ["abc"],
+        "redirect_uri": ["http://127.0.0.1/callback"],
+        "state": [STATE],
+    }
+
+
+def test_pkce_challenge_is_that_of_rfc_7636_appendix_b() -> None:
+    """The published example of the standard."""
+    verifier = Secret("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
+    assert oauth.challenge(verifier) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        GOOD,
+        f"  {GOOD}\n",
+        f'"{GOOD}"',
+        f"<{GOOD}>",
+        f"code={CODE}&state={STATE}",
+        f"?code={CODE}&state={STATE}",
+        f"http://127.0.0.1/callback#code={CODE}&state={STATE}",
+        GOOD.replace("&", "&amp;"),
+        GOOD[:50] + "\n" + GOOD[50:],
+        GOOD[:50] + "\r\n    " + GOOD[50:],
+        GOOD.replace("=", "=3D")[:60] + "=\r\n" + GOOD.replace("=", "=3D")[60:],
+        f"https://app.box.com/folder/0?state={STATE}&code={CODE}",
+    ],
+    ids=lambda text: str(len(text)),
+)
+def test_parse_redirect_takes_what_people_paste(pasted: str) -> None:
+    """Whole, quoted, wrapped, escaped by a mail program, only the query, or in the fragment."""
+    assert oauth.parse_redirect(pasted, state=STATE) == Secret(CODE)
+
+
+@pytest.mark.parametrize(
+    ("pasted", "error", "says"),
+    [
+        ("", RedirectError, "Nothing was pasted"),
+        (" \n ", RedirectError, "Nothing was pasted"),
+        (oauth.authorization_url(CLIENT, STATE), RedirectError, "leads to Box"),
+        ("https://app.box.com/folder/0", RedirectError, "no code"),
+        ("hello there, what now?", RedirectError, "no code"),
+        (CODE, RedirectError, "without its state"),
+        (f"http://127.0.0.1/callback?code=&state={STATE}", RedirectError, "cut off"),
+        (f"http://127.0.0.1/callback?code={CODE}", StateMismatchError, "no state"),
+        (f"http://127.0.0.1/callback?code={CODE}&state=other", StateMismatchError, "another request"),
+        (f"http://127.0.0.1/callback?error=access_denied&state={STATE}", AccessDeniedError, "denied"),
+        ("http://127.0.0.1/callback?error=access_denied&state=other", StateMismatchError, "another"),
+        (f"http://127.0.0.1/callback?error=invalid_scope&state={STATE}", SignInError, "scope"),
+        (f"http://127.0.0.1/callback?error=<b>odd&state={STATE}", SignInError, "bodd"),
+    ],
+)
+def test_each_mistake_has_its_own_sentence(pasted: str, error: type[SignInError], says: str) -> None:
+    """One sentence each, and never the code in it."""
+    with pytest.raises(error, match=says) as caught:
+        oauth.parse_redirect(pasted, state=STATE)
+    assert CODE not in str(caught.value)
+
+
+def test_a_bare_code_is_taken_only_where_it_was_asked_for() -> None:
+    """The panel's paste field may; nothing else."""
+    assert oauth.is_bare_code(f" {CODE}\n")
+    assert oauth.parse_redirect(f" {CODE}\n", state=STATE, allow_bare_code=True) == Secret(CODE)
+
+
+@given(st.text(max_size=200))
+def test_any_text_gives_a_code_or_a_sentence(pasted: str) -> None:
+    """Whatever is pasted, the answer is a SignInError, never another exception."""
+    try:
+        found = oauth.parse_redirect(pasted, state=STATE)
+    except SignInError as error:
+        assert str(error).endswith(".")
+    else:
+        assert found
