@@ -95,7 +95,7 @@ def lock(name: str, *, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
     """
     file = path(name)
     _make_private_folder(file.parent)
-    # thread_local=False, one object per use: the lock is exclusive between threads as well.
+    # One lock object per use: the file lock then excludes the threads of this process as well.
     held = filelock.FileLock(file.with_suffix(".lock"), timeout=timeout, thread_local=False)
     try:
         try:

@@ -1,0 +1,265 @@
+"""The rotation: one refresh per expiry, saved before it is used, for threads and processes alike."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import requests
+
+import boxnb
+from boxnb import oauth, store
+from boxnb.auth import RotatingAuth
+from boxnb.errors import AccessTokenRejectedError, HostNotAllowedError, InvalidGrantError, NotSignedInError
+from boxnb.sandbox import Sandbox
+
+
+@pytest.fixture
+def acme(sandbox: Sandbox) -> store.Profile:
+    """The practice admin, signed in and saved as profile ``acme``."""
+    client = oauth.Client(**sandbox.practice_client(), server=oauth.Server(**sandbox.server()))
+    state = oauth.new_state()
+    redirect = sandbox.approve(oauth.authorization_url(client, state))
+    token = oauth.exchange_code(client, oauth.parse_redirect(redirect, state=state))
+    store.save(store.Profile("acme", client, token))
+    return store.Profile("acme", client, token)
+
+
+def refreshes(sandbox: Sandbox) -> list[int]:
+    """The statuses the token endpoint gave since the sign-in."""
+    calls = [call for call in sandbox.record() if call["path"] == "/oauth2/token"]
+    return [call["status"] for call in calls[1:]]
+
+
+def test_nobody_signed_in_is_one_sentence() -> None:
+    """It names the notebook to open."""
+    with pytest.raises(NotSignedInError, match="01-register-and-sign-in"):
+        RotatingAuth("acme")
+
+
+def test_a_fresh_token_is_used_as_it_is(sandbox: Sandbox, acme: store.Profile) -> None:
+    """No refresh for an hour."""
+    assert boxnb.connect("acme").get("/users/me")["type"] == "user"
+    assert refreshes(sandbox) == []
+
+
+def test_an_expired_token_is_refreshed_and_saved_first(sandbox: Sandbox, acme: store.Profile) -> None:
+    """Two hours on, one refresh; what is on disk is what is used; the next script refreshes nothing."""
+    sandbox.clock.advance(7200)
+    assert boxnb.connect("acme").get("/users/me")["type"] == "user"
+    saved = store.load("acme")
+    assert saved is not None
+    assert saved.generation == 1
+    assert saved.token != acme.token
+    assert store.read_intent("acme") is None
+    assert boxnb.connect("acme").get("/users/me")["type"] == "user"
+    assert refreshes(sandbox) == [200]
+
+
+def test_sixty_one_days_away_is_one_sentence(sandbox: Sandbox, acme: store.Profile) -> None:
+    """The clock of the server decides; the sentence says how long and what to do."""
+    sandbox.clock.advance(61 * 86400)
+    with pytest.raises(InvalidGrantError, match=r"not used for 61 days.*Sign in again"):
+        boxnb.connect("acme").get("/users/me")
+
+
+def test_a_revoked_pair_is_only_called_possible(sandbox: Sandbox, acme: store.Profile) -> None:
+    """Nothing proves why the token was refused, so the sentence says perhaps."""
+    assert acme.token is not None
+    assert oauth.revoke(acme.client, acme.token)
+    with pytest.raises(InvalidGrantError, match="perhaps"):
+        boxnb.connect("acme").get("/users/me")
+
+
+def test_the_answer_of_a_refresh_is_lost(sandbox: Sandbox, acme: store.Profile) -> None:
+    """Power cut after the server rotated, before anything was saved: the old token gives the same pair."""
+    assert acme.token is not None
+    lost = oauth.refresh(acme.client, acme.token)
+    sandbox.clock.advance(7200)
+    assert boxnb.connect("acme").get("/users/me")["type"] == "user"
+    assert lost.refresh_token is not None
+
+
+def test_threads_share_one_refresh(sandbox: Sandbox, acme: store.Profile) -> None:
+    """Eight threads meet one expired token."""
+    sandbox.clock.advance(7200)
+    box = boxnb.connect("acme")
+    answers: list[str] = []
+    threads = [threading.Thread(target=lambda: answers.append(box.get("/users/me")["type"])) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == ["user"] * 8
+    assert refreshes(sandbox) == [200]
+
+
+RACER = """
+import sys, boxnb
+box = boxnb.connect("acme")
+for line in sys.stdin:
+    print(box.get("/users/me")["type"], flush=True)
+"""
+
+
+def test_two_processes_fifty_expiries_one_refresh_each(sandbox: Sandbox, acme: store.Profile) -> None:
+    """No round loses the chain, none refreshes twice."""
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", RACER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        for _ in range(2)
+    ]
+    try:
+        for _ in range(50):
+            sandbox.clock.advance(7200)
+            for racer in racers:
+                assert racer.stdin is not None
+                racer.stdin.write("go\n")
+                racer.stdin.flush()
+            for racer in racers:
+                assert racer.stdout is not None
+                assert racer.stdout.readline() == "user\n"
+    finally:
+        for racer in racers:
+            racer.communicate()
+    assert refreshes(sandbox) == [200] * 50
+
+
+class Recorder(ThreadingHTTPServer):
+    """A foreign server that keeps the headers it was sent."""
+
+    def __init__(self, answer: Callable[[BaseHTTPRequestHandler], None]) -> None:
+        self.seen: list[dict[str, str]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.seen.append(dict(self.headers))
+                answer(self)
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Quiet: the test looks at what was seen."""
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+def plain(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "2")
+    handler.end_headers()
+    handler.wfile.write(b"{}")
+
+
+def unauthorized(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(401)
+    handler.send_header("Content-Length", "0")
+    handler.end_headers()
+
+
+def test_the_token_goes_to_no_other_host(acme: store.Profile) -> None:
+    """Another port is another host; it is refused before anything is sent, unless it was granted."""
+    box = boxnb.connect("acme")
+    with Recorder(plain) as other:
+        with pytest.raises(HostNotAllowedError, match="own server's hosts only"):
+            box.session.get(other.url)
+        assert other.seen == []
+        box.session.auth.grant(other.url)
+        assert box.session.get(other.url).ok
+        assert other.seen[0]["Authorization"].startswith("Bearer ")
+
+
+@pytest.mark.parametrize("answer", [plain, unauthorized])
+def test_redirects_are_followed_bare(
+    acme: store.Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: object, answer: Callable[..., None]
+) -> None:
+    """Neither the token, nor Box's headers, nor credentials of .netrc reach where a redirect points."""
+    netrc = f"{tmp_path}/netrc"
+    with open(netrc, "w") as file:
+        file.write("machine 127.0.0.1 login someone password hidden\n")
+    os.chmod(netrc, 0o600)
+    monkeypatch.setenv("NETRC", netrc)
+    with Recorder(answer) as other:
+
+        def redirect(handler: BaseHTTPRequestHandler) -> None:
+            handler.send_response(302)
+            handler.send_header("Location", f"{other.url}/download")
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+
+        with Recorder(redirect) as own:
+            box = boxnb.connect("acme")
+            box.session.auth.grant(own.url)
+            box.session.get(own.url, headers={"As-User": "17", "BoxApi": "shared_link=x"})
+            assert own.seen[0]["As-User"] == "17"
+        assert len(other.seen) == 1
+        assert not other.seen[0].keys() & {"Authorization", "As-User", "BoxApi"}
+
+
+def test_a_second_401_is_final(acme: store.Profile) -> None:
+    """One refresh, one repeat, then a sentence."""
+    with Recorder(unauthorized) as own:
+        box = boxnb.connect("acme")
+        box.session.auth.grant(own.url)
+        with pytest.raises(AccessTokenRejectedError, match="even after a refresh"):
+            box.get(own.url)
+        assert len(own.seen) == 2
+        assert own.seen[0]["Authorization"] != own.seen[1]["Authorization"]
+
+
+def test_a_plain_requests_script_uses_the_same_sign_in(sandbox: Sandbox, acme: store.Profile) -> None:
+    """Three lines, no session of ours."""
+    url = sandbox.server()["api_url"] + "/users/me"
+    sandbox.clock.advance(7200)
+    assert requests.get(url, auth=RotatingAuth("acme"), timeout=10).json()["type"] == "user"
+    assert refreshes(sandbox) == [200]
+
+
+def test_sign_out_revokes_then_forgets(sandbox: Sandbox, acme: store.Profile) -> None:
+    """The pair is dead at the server and gone from the disk; the app stays registered."""
+    assert "revoked and is deleted" in boxnb.sign_out("acme")
+    saved = store.load("acme")
+    assert saved is not None
+    assert saved.token is None
+    assert acme.token is not None
+    with pytest.raises(InvalidGrantError):
+        oauth.refresh(acme.client, acme.token)
+    assert "Nobody is signed in" in boxnb.sign_out("acme")
+
+
+def test_sign_out_without_a_server_tells_the_truth(sandbox: Sandbox, acme: store.Profile) -> None:
+    """The token may still work, so it is kept and the sentence says so."""
+    sandbox.stop()
+    assert "Not signed out" in boxnb.sign_out("acme")
+    assert store.load("acme") == acme
+
+
+def test_nothing_secret_stands_in_an_error_or_the_journal(sandbox: Sandbox, acme: store.Profile) -> None:
+    """Searched for both tokens and the client secret."""
+    assert acme.token is not None and acme.token.refresh_token is not None
+    secrets = [acme.token.access_token, acme.token.refresh_token, acme.client.client_secret]
+    oauth.revoke(acme.client, acme.token)
+    with pytest.raises(InvalidGrantError) as caught:
+        boxnb.connect("acme").get("/users/me")
+    store.write_intent(acme, 0.0)
+    texts = [
+        "".join(map(str, (caught.value, caught.value.__cause__, repr(acme), repr(boxnb.connect("acme"))))),
+        json.dumps(sandbox.record()),
+        store.intent_path("acme").read_text(),
+    ]
+    assert not [text for text in texts for secret in secrets if secret.reveal() in text]

@@ -1,0 +1,215 @@
+"""The profile on disk: private, whole, locked; every mishap has its sentence and loses nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from boxnb import oauth, store
+from boxnb.errors import TokenStoreError
+from boxnb.tokens import Secret, Token
+
+CLIENT = oauth.Client("abc", Secret("client-secret"), "http://127.0.0.1/callback")
+
+
+def profile(refresh_token: str = "r1", **facts: object) -> store.Profile:
+    token = Token(Secret("access"), Secret(refresh_token), obtained_at=1000.0, expires_in=3600.0)
+    return store.Profile("acme", CLIENT, token, account={"name": "Zoë"}, **facts)  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def private_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BOXNB_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_what_is_saved_is_what_is_loaded() -> None:
+    """A round trip keeps every field; nothing saved is ``None``, not an error."""
+    assert store.load("acme") is None
+    store.save(profile(generation=3, skew=1.5, verify="/etc/ca.pem"))
+    assert store.load("acme") == profile(generation=3, skew=1.5, verify="/etc/ca.pem")
+    assert store.names() == ["acme"]
+    store.delete("acme")
+    assert store.load("acme") is None
+
+
+def test_file_and_folder_are_private() -> None:
+    """0600 in 0700, whatever the umask."""
+    before = os.umask(0)
+    try:
+        file = store.save(profile())
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+
+
+def test_a_file_others_can_read_is_repaired_and_said() -> None:
+    """chmod, one warning, and the profile is used."""
+    file = store.save(profile())
+    file.chmod(0o644)
+    with pytest.warns(UserWarning, match="private"):
+        assert store.load("acme") == profile()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'"text"', b"{}", b"\xff\xfe", b'{"format": 1}'])
+def test_a_damaged_file_is_told_and_left_alone(content: bytes) -> None:
+    """The sentence names the file; the content stays for a rescue and is not quoted."""
+    file = store.save(profile())
+    file.write_bytes(content)
+    with pytest.raises(TokenStoreError, match="damaged") as caught:
+        store.load("acme")
+    assert caught.value.path == file
+    assert file.read_bytes() == content
+
+
+def test_a_newer_format_is_told() -> None:
+    """An older boxnb does not touch what it does not understand."""
+    file = store.save(profile())
+    file.write_text(json.dumps({**json.loads(file.read_text()), "format": 99}))
+    with pytest.raises(TokenStoreError, match="newer boxnb"):
+        store.load("acme")
+
+
+def test_a_folder_in_the_place_of_the_file_is_told() -> None:
+    """Reading and writing both give a sentence."""
+    store.path("acme").mkdir(parents=True)
+    with pytest.raises(TokenStoreError, match="folder stands where"):
+        store.load("acme")
+    with pytest.raises(TokenStoreError, match="nothing saved was lost"):
+        store.save(profile())
+
+
+def test_a_symlink_stays_a_symlink(tmp_path: Path) -> None:
+    """The file it points to is replaced."""
+    file = store.save(profile())
+    real = tmp_path / "elsewhere.json"
+    file.rename(real)
+    file.symlink_to(real)
+    store.save(profile("r2"))
+    assert file.is_symlink()
+    assert store.load("acme") == profile("r2")
+
+
+def test_a_full_disk_keeps_the_previous_profile() -> None:
+    """Here a limit on file size; the write fails, the old file is whole, nothing is left beside it."""
+    file = store.save(profile())
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
+        try:
+            store.save(profile("r2"))
+        except TokenStoreError as error:
+            os._exit(0 if "nothing saved was lost" in str(error) else 2)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert store.load("acme") == profile()
+    assert [each.name for each in file.parent.iterdir() if each.name.startswith(".")] == []
+
+
+def test_a_read_only_folder_is_told() -> None:
+    """In an unprivileged child where the tests run as root, for root sees no modes."""
+    file = store.save(profile())
+    file.parent.chmod(0o500)
+    child = os.fork()
+    if child == 0:
+        if os.getuid() == 0:
+            for each in (file, file.parent):
+                os.chown(each, 65534, 65534)
+            for parent in file.parent.parents:
+                if parent != Path("/"):
+                    os.chmod(parent, stat.S_IMODE(parent.stat().st_mode) | 0o011)
+            os.setuid(65534)
+        try:
+            store.write_private(file, b"{}")
+        except TokenStoreError as error:
+            os._exit(0 if "check the owner" in str(error) else 2)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    file.parent.chmod(0o700)
+    assert json.loads(file.read_bytes())["format"] == store.FORMAT
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "a b", "x" * 65])
+def test_a_name_that_is_no_file_name_is_refused(name: str) -> None:
+    """No profile leaves its folder."""
+    with pytest.raises(ValueError, match="profile name"):
+        store.path(name)
+
+
+def test_the_lock_excludes_threads() -> None:
+    """Two threads never hold it together."""
+    inside, overlaps = 0, 0
+
+    def work() -> None:
+        nonlocal inside, overlaps
+        for _ in range(20):
+            with store.lock("acme"):
+                inside += 1
+                overlaps += inside > 1
+                inside -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert overlaps == 0
+
+
+HOLD = """
+import sys, boxnb.store
+with boxnb.store.lock("acme"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_the_lock_names_its_holder_and_dies_with_it() -> None:
+    """Another process holds it: told who; killed without a chance to clean up: free."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(TokenStoreError, match=f"process {other.pid}"), store.lock("acme", timeout=0.2):
+            pass
+        other.kill()
+        other.wait()
+        with store.lock("acme", timeout=5):
+            pass
+
+
+def test_a_killed_writer_leaves_a_whole_file() -> None:
+    """Killed again and again in the middle of saving: every later load is a whole profile."""
+    store.save(profile())
+    for _ in range(10):
+        with subprocess.Popen(
+            [sys.executable, "-c", _SAVE_FOR_EVER], stdout=subprocess.PIPE, env=os.environ
+        ) as writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            writer.kill()
+        assert store.load("acme") is not None
+
+
+_SAVE_FOR_EVER = """
+import dataclasses, itertools
+from boxnb import store
+profile = store.load("acme")
+for generation in itertools.count():
+    store.save(dataclasses.replace(profile, generation=generation))
+    if generation == 3:
+        print("writing", flush=True)
+"""
