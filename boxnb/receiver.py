@@ -1,0 +1,283 @@
+"""Catch the authorization code on the loopback interface (RFC 8252 section 7.3).
+
+A small HTTP server in its own thread, so that it answers while a notebook cell blocks. It takes one redirect of one
+request, checks `state` before it answers, and sends the browser on to a page whose address holds no code.
+It writes no log: a request line would hold the code.
+"""
+
+from __future__ import annotations
+
+import hmac
+import html
+import socket
+import threading
+from collections.abc import Callable, Iterable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+from boxnb.errors import SignInError
+
+LOOPBACK: Final = ("127.0.0.1", "localhost")
+NEIGHBOURS: Final = 10  # ports tried after a busy one, before any free port is taken
+
+_PAGES: Final = {
+    "granted": (
+        "Permission received",
+        "The code has reached your notebook, which now turns it into a token. "
+        "You can close this tab and go back to the notebook.",
+    ),
+    "denied": (
+        "Permission was not given",
+        "Box was told not to grant access, so nothing was saved. "
+        "Close this tab; the panel in the notebook is ready for another try.",
+    ),
+    "wrong-state": (
+        "This answer belongs to another request",
+        "Its state is not the one your notebook sent, so it was ignored and nothing was saved. "
+        "Close this tab and open Box again from the panel.",
+    ),
+    "used": (
+        "This answer was already taken",
+        "The notebook takes one answer for each request. Close this tab and look at the panel in the notebook.",
+    ),
+    "not-found": ("Nothing here", "This address only waits for the answer of a Box sign-in."),
+    "refused": ("Not accepted", "Only the browser on this computer may bring the answer, with a plain GET."),
+}
+_STYLE: Final = (
+    ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:12vh auto;padding:0 1.2rem}"
+    "h1{font-size:1.35rem;margin:0 0 .5rem}p{margin:.4rem 0}small{opacity:.72}"
+)
+
+
+def landing_page(kind: str) -> bytes:
+    """One of our own pages; nothing that came in the address is ever shown on it."""
+    title, text = _PAGES[kind]
+    page = (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>boxnb: {html.escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
+        f"<h1>{html.escape(title)}</h1><p>{html.escape(text)}</p>"
+        "<p><small>This page comes from boxnb on your own computer, not from Box.</small></p></html>"
+    )
+    return page.encode("utf-8")
+
+
+def can_listen(redirect_uri: str) -> bool:
+    """Whether `redirect_uri` is plain http on the loopback interface, where a receiver can wait for it."""
+    parts = urlsplit(redirect_uri)
+    return parts.scheme == "http" and parts.hostname in LOOPBACK
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    allow_reuse_address = False
+    request_queue_size = 8
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that hangs up is not worth a traceback, and a traceback could hold the code."""
+
+
+class Receiver:
+    """Wait on 127.0.0.1 for the redirect that answers one authorization request.
+
+    Parameters
+    ----------
+    state
+        The state of the request; another one is answered with a page that says so.
+    redirect_uri
+        The registered URI, plain http on 127.0.0.1 or localhost. Its port is tried first, then the ports after it, then
+        any free one: Box matches a loopback URI whatever its port.
+    on_redirect
+        Called once, in the receiver's thread, with the whole redirect URL (so it holds the code: do not log it);
+        also called for each answer with a wrong state, so that the panel can speak.
+    ports
+        Ports to try in this order instead.
+    seconds
+        How long the receiver lives.
+
+    Raises
+    ------
+    SignInError
+        `redirect_uri` is not on the loopback interface.
+    """
+
+    def __init__(
+        self,
+        state: str,
+        redirect_uri: str,
+        on_redirect: Callable[[str], None],
+        ports: Iterable[int] | None = None,
+        *,
+        seconds: float = 900,
+    ) -> None:
+        if not can_listen(redirect_uri):
+            raise SignInError(
+                f"Nothing on this computer can listen at {redirect_uri}: paste the address instead."
+            )
+        self._state = state
+        self._parts = urlsplit(redirect_uri)
+        self._on_redirect = on_redirect
+        first = self._parts.port
+        self._ports = (
+            tuple(ports) if ports is not None else (*range(first, first + NEIGHBOURS), 0) if first else (0,)
+        )
+        self._seconds = seconds
+        self._used = False
+        self._guard = threading.Lock()
+        self._server: _Server | None = None
+        self._timer: threading.Timer | None = None
+
+    def __repr__(self) -> str:
+        return f"<Receiver {'listening on ' + self.redirect_uri if self._server else 'closed'}>"
+
+    @property
+    def listening(self) -> bool:
+        """Whether the receiver still waits; it closes itself after its time."""
+        return self._server is not None
+
+    @property
+    def redirect_uri(self) -> str:
+        """The URI to send in the authorization request: the registered one with the port that was free."""
+        if self._server is None:
+            return urlunsplit(self._parts)
+        host = self._parts.hostname
+        return urlunsplit(self._parts._replace(netloc=f"{host}:{self._server.server_address[1]}"))
+
+    def start(self) -> Receiver:
+        """Bind the first free port and answer from a thread; raises `SignInError` when no port is free."""
+        for port in self._ports:
+            if port and _answers(
+                port
+            ):  # a server on another address family or with SO_REUSEPORT would share the port
+                continue
+            try:
+                self._server = _Server(("127.0.0.1", port), self._handler())
+            except (OSError, OverflowError):
+                continue
+            break
+        if self._server is None:
+            raise SignInError("No free port on 127.0.0.1: paste the address of the last page instead.")
+        threading.Thread(
+            target=self._server.serve_forever,
+            kwargs={"poll_interval": 0.1},
+            name="boxnb-receiver",
+            daemon=True,
+        ).start()
+        self.close_soon(self._seconds)
+        return self
+
+    def close(self) -> None:
+        """Stop listening; safe to call twice and from any thread but the handler's own."""
+        with self._guard:
+            server, self._server = self._server, None
+            timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+        if server is not None:
+            server.shutdown()
+            server.server_close()
+
+    def __enter__(self) -> Receiver:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def expect(self, state: str) -> None:
+        """Wait for the answer of the next request, on the same port."""
+        with self._guard:
+            self._state, self._used = state, False
+
+    def close_soon(self, seconds: float = 20) -> None:
+        """Close when the browser has had time to fetch its last page."""
+        with self._guard:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = threading.Timer(seconds, self.close)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _take(self, query: str) -> str:
+        """Decide on one redirect: the name of the page that answers it."""
+        values = parse_qs(query, keep_blank_values=True)
+        states = values.get("state", [])
+        if len(states) != 1 or not hmac.compare_digest(states[0].encode(), self._state.encode()):
+            return "wrong-state"
+        if not values.get("code") and not values.get("error"):
+            return "not-found"
+        with self._guard:
+            if self._used:
+                return "used"
+            self._used = True
+        return "denied" if values.get("error") else "granted"
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        receiver = self
+        path = self._parts.path or "/"
+        base = path.rstrip("/")
+
+        class Handler(BaseHTTPRequestHandler):
+            server_version = "boxnb"
+            sys_version = ""
+            timeout = 10
+
+            def do_GET(self) -> None:
+                parts = urlsplit(self.path)
+                if not self._host_is_ours():
+                    self._page(403, "refused")
+                elif parts.path == path and parts.query:
+                    kind = receiver._take(parts.query)
+                    if kind in ("granted", "denied", "wrong-state"):
+                        self._send(303, b"", {"Location": f"{base}/{kind}"})
+                        receiver._on_redirect(f"{receiver.redirect_uri.split('?')[0]}?{parts.query}")
+                    else:
+                        self._page(409 if kind == "used" else 404, kind)
+                elif parts.path in {f"{base}/{kind}" for kind in ("granted", "denied", "wrong-state")}:
+                    self._page(200, parts.path.rpartition("/")[2])
+                else:
+                    self._page(404, "not-found")
+
+            def _refuse(self) -> None:
+                self.close_connection = True
+                self._page(405, "refused", {"Allow": "GET"})
+
+            do_POST = do_PUT = do_HEAD = do_DELETE = do_OPTIONS = do_PATCH = _refuse
+
+            def _host_is_ours(self) -> bool:
+                """Refuse names that only resolve to 127.0.0.1 (DNS rebinding)."""
+                port = self.server.server_address[1]
+                return self.headers.get("Host", "") in {f"{name}:{port}" for name in LOOPBACK}
+
+            def _page(self, status: int, kind: str, headers: dict[str, str] | None = None) -> None:
+                self._send(status, landing_page(kind), headers)
+
+            def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+                self.send_response_only(status)
+                fixed = {
+                    "Content-Type": "text/html; charset=utf-8",
+                    "Content-Length": str(len(body)),
+                    "Cache-Control": "no-store",
+                    "Referrer-Policy": "no-referrer",
+                    "X-Content-Type-Options": "nosniff",
+                    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+                    "Connection": "close",
+                }
+                for name, value in {**fixed, **(headers or {})}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(body)
+                self.wfile.flush()
+                self.close_connection = True
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Say nothing: the request line holds the code."""
+
+        return Handler
+
+
+def _answers(port: int) -> bool:
+    """Whether something already listens on 127.0.0.1:port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.settimeout(0.2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,466 @@
+"""The sign-in as a plain state object: no widgets, no event loop, every decision of the panel.
+
+Whatever happens to the flow (a paste, a redirect caught by the receiver, a yes or no) is a method that returns at
+once; work on the network runs in a thread. `snapshot` is what a view may show and holds no secret.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+import requests
+
+from boxnb import oauth, store
+from boxnb.errors import BoxNotebookError, InvalidGrantError, NotSignedInError, RedirectError, SignInCancelled
+from boxnb.oauth import BOX, Client, Server
+from boxnb.receiver import Receiver, can_listen
+from boxnb.tokens import Secret, Token
+from boxnb.widgets.account import in_one_sentence, who_is
+
+CODE_SECONDS: Final = 30.0  # Box guide "Expiration of tokens": an authorization code lives 30 seconds
+DEFAULT_REDIRECT: Final = "http://127.0.0.1:8917/callback"
+
+Step = Literal["register", "open", "confirm", "done", "stopped"]
+
+
+class SignInFlow:
+    """One person signing one profile in.
+
+    Parameters
+    ----------
+    profile
+        Name of the profile; its file is written by `boxnb.store`.
+    client
+        The registered app, where it is known already (the sandbox's practice app).
+    server
+        Where an app typed into the panel is registered.
+    practice
+        Whether this is the sandbox: step 1 then only tells what one would do at the real Box.
+    seconds
+        How long the loopback receiver of a request lives.
+    on_change
+        Called after every change, from any thread.
+    """
+
+    def __init__(
+        self,
+        profile: str,
+        *,
+        client: Client | None = None,
+        server: Server = BOX,
+        practice: bool = False,
+        seconds: float = 900,
+        on_change: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.profile = profile
+        self.step: Step = "register"
+        self.busy = False
+        self.alert = ""
+        self.note = ""
+        self.draft: dict[str, str] = {"client_id": "", "redirect_uri": DEFAULT_REDIRECT}
+        self.failure: BaseException | None = None
+        self.on_change = on_change
+        self._given = client
+        self._client: Client | None = None
+        self._secret = Secret("")  # typed, not saved yet
+        self._server = client.server if client is not None else server
+        self._practice = practice
+        self._seconds = seconds
+        self._clock = clock
+        self._monotonic = monotonic
+        self._lock = threading.RLock()
+        self._state = ""
+        self._request: Client | None = None  # the client with the redirect URI of the request that is open
+        self._receiver: Receiver | None = None
+        self._caught_at: float | None = None
+        self._pending: tuple[Client, Token] | None = None
+        self._account: dict[str, Any] = {}
+        self._token: Token | None = None
+        self._skew = 0.0  # seconds the server's clock is ahead
+
+    def __repr__(self) -> str:
+        return f"<SignInFlow {self.profile!r}: {self.step}>"
+
+    # What a view does
+
+    def start(self) -> SignInFlow:
+        """Look at what is saved: finish at once when it still works, else open the first request or ask for the app."""
+        saved = store.load(self.profile)
+        known = self._given or (saved.client if saved is not None else None)
+        if known is not None:
+            self._server = known.server
+        if saved is not None and saved.token is not None:
+            if known is not None and known != saved.client and known.client_id == saved.client.client_id:
+                saved = self._moved(known) or saved  # the sandbox came back at another port
+            if self._still_works(saved):
+                return self
+        if known is not None:
+            self._register(known, self.alert)
+        else:
+            self._changed()
+        return self
+
+    def draft_secret(self, value: str) -> None:
+        """Keep a client secret that was typed, so that the field can be emptied at once."""
+        if value.strip():
+            self._secret = Secret(value.strip())
+            self._changed()
+
+    def register(self, client_id: str, client_secret: str = "", redirect_uri: str = DEFAULT_REDIRECT) -> None:
+        """Take the app as the person typed it, save it, open the first request."""
+        self.draft = {
+            "client_id": client_id.strip(),
+            "redirect_uri": redirect_uri.strip() or DEFAULT_REDIRECT,
+        }
+        if client_secret.strip():
+            self._secret = Secret(client_secret.strip())
+        if not self.draft["client_id"] or not self._secret:
+            self._say("Both are needed: copy the Client ID and the Client Secret from the Configuration tab.")
+            return
+        client = Client(self.draft["client_id"], self._secret, self.draft["redirect_uri"], self._server)
+        self._register(client)
+
+    def change_app(self) -> None:
+        """Go back to step 1; what is saved stays until something replaces it."""
+        with self._lock:
+            if self._client is not None:
+                self.draft = {"client_id": self._client.client_id, "redirect_uri": self._client.redirect_uri}
+                self._secret = self._client.client_secret
+            self.step, self.alert, self.note, self._state = "register", "", "", ""
+        self._changed()
+
+    def new_request(self, alert: str = "", note: str = "") -> None:
+        """Open a fresh request: new state, new link, the receiver waiting for it."""
+        with self._lock:
+            if self._client is None:
+                return
+            self._state = oauth.new_state()
+            self._pending, self._caught_at, self.busy = None, None, False
+            self._request = dataclasses.replace(
+                self._client, redirect_uri=self._listen(self._client.redirect_uri)
+            )
+            self.step, self.alert, self.note = "open", alert, note
+        self._changed()
+
+    def opened(self) -> None:
+        """The person followed the link to Box."""
+        with self._lock:
+            self.alert = ""
+            self.note = "Waiting for Box's answer."
+        self._changed()
+
+    def paste(self, text: str) -> None:
+        """Take what was pasted: a redirect address with its state, or a bare code, which then needs a yes."""
+        self._answer(text, bare=oauth.is_bare_code(text))
+
+    def receive(self, url: str) -> None:
+        """Take the redirect address the receiver caught."""
+        self._answer(url, bare=False)
+
+    def confirm(self, yes: bool) -> None:
+        """Answer to "is this you?" after a bare code; without a yes nothing is saved and the pair is revoked."""
+        with self._lock:
+            if self.step != "confirm" or self._pending is None or self.busy:
+                return
+            client, token = self._pending
+            self.busy, self.alert = True, ""
+        self._changed()
+        self._in_thread(self._accept if yes else self._reject, client, token)
+
+    def cancel(self) -> None:
+        """Stop; whoever waits is told. The panel can start again."""
+        with self._lock:
+            if self.step == "done":
+                return
+            self.step, self._state, self.alert, self.note = "stopped", "", "", ""
+            self.failure = SignInCancelled(
+                "Sign-in was cancelled: run the cell with the panel and this one again."
+            )
+            pending, self._pending = self._pending, None
+        self.close()
+        if pending is not None:
+            self._in_thread(self._revoke_quietly, *pending)
+        self._changed()
+
+    def again(self) -> None:
+        """Start again after `cancel` or after the end."""
+        self.failure = None
+        if self._client is None:
+            self.step = "register"
+            self._changed()
+        else:
+            self.new_request()
+
+    def close(self) -> None:
+        """Stop listening."""
+        with self._lock:
+            receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.close_soon(0)
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is an outcome: signed in, cancelled or broken."""
+        return self.step == "done" or self.failure is not None
+
+    def snapshot(self) -> dict[str, Any]:
+        """What a view may show: plain JSON values and no secret."""
+        with self._lock:
+            client = self._client if self.step != "register" else None
+            secret = client.client_secret if client is not None else self._secret
+            return {
+                "step": self.step,
+                "busy": self.busy,
+                "profile": self.profile,
+                "practice": self._practice,
+                "server": self._server.name,
+                "client_id": client.client_id if client is not None else self.draft["client_id"],
+                "secret": secret.fingerprint if secret else "",
+                "redirect_uri": client.redirect_uri if client is not None else self.draft["redirect_uri"],
+                "default_redirect": DEFAULT_REDIRECT,
+                "listening": self._receiver.redirect_uri if self._receiver is not None else "",
+                "authorize_url": self._link(),
+                "alert": self.alert,
+                "note": self.note,
+                "left": self._left(),
+                "who": _words(self._account) if self.step in ("confirm", "done") else {},
+                "saved": self._saved() if self.step == "done" and self._token is not None else {},
+            }
+
+    # What happens inside
+
+    def _moved(self, client: Client) -> store.Profile | None:
+        with store.lock(self.profile):
+            saved = store.load(self.profile)
+            if saved is not None:
+                saved = dataclasses.replace(saved, client=client)
+                store.save(saved)
+        return saved
+
+    def _still_works(self, saved: store.Profile) -> bool:
+        """Use the saved sign-in once; only a clear no from Box brings the form back."""
+        from boxnb.box import connect
+
+        assert saved.token is not None
+        note = "Already signed in: nothing to do here."
+        account = dict(saved.account or {})
+        try:
+            account |= who_is(connect(self.profile).session.get, "/users/me")
+        except (InvalidGrantError, NotSignedInError) as error:
+            self.alert = in_one_sentence(error)
+            return False
+        except (requests.RequestException, BoxNotebookError) as error:
+            note = f"A sign-in is saved, but it could not be tried just now. {in_one_sentence(error)}"
+        current = store.load(self.profile) or saved
+        with self._lock:
+            self._client, self._token, self._skew = current.client, current.token, current.skew
+            self._account, self.step, self.note = account, "done", note
+        self._changed()
+        return True
+
+    def _register(self, client: Client, alert: str = "") -> None:
+        """Save the app before its first use; a saved token of another app stays until a new token replaces it."""
+        try:
+            with store.lock(self.profile):
+                saved = store.load(self.profile)
+                if saved is None:
+                    store.save(store.Profile(self.profile, client))
+                elif saved.token is None or saved.client.client_id == client.client_id:
+                    store.save(dataclasses.replace(saved, client=client))
+        except (BoxNotebookError, OSError) as error:
+            self._say(in_one_sentence(error))
+            return
+        self._client = client
+        self.new_request(alert=alert)
+
+    def _listen(self, redirect_uri: str) -> str:
+        """Wait at the redirect URI where that is possible; the URI to send."""
+        if not can_listen(redirect_uri):
+            self.close()
+            return redirect_uri
+        if self._receiver is not None and self._receiver.listening:
+            self._receiver.expect(self._state)
+            self._receiver.close_soon(self._seconds)
+            return self._receiver.redirect_uri
+        try:
+            self._receiver = Receiver(self._state, redirect_uri, self.receive, seconds=self._seconds).start()
+        except (
+            BoxNotebookError
+        ):  # every port is taken: the paste field does the work, and the panel shows no address
+            self._receiver = None
+            return redirect_uri
+        return self._receiver.redirect_uri
+
+    def _link(self) -> str:
+        if self.step != "open" or self._request is None:
+            return ""
+        return oauth.authorization_url(self._request, self._state)
+
+    def _left(self) -> float | None:
+        if self._caught_at is None:
+            return None
+        return max(0.0, CODE_SECONDS - (self._monotonic() - self._caught_at))
+
+    def _answer(self, text: str, *, bare: bool) -> None:
+        with self._lock:
+            if self.busy or self.step != "open" or self._request is None:
+                return
+            client, state = self._request, self._state
+            try:
+                code = oauth.parse_redirect(text, state=state, allow_bare_code=bare)
+            except (
+                RedirectError
+            ) as error:  # not an answer at all: the code in the other tab may still be good
+                self._say(in_one_sentence(error))
+                return
+            except BoxNotebookError as error:
+                self.new_request(alert=in_one_sentence(error))
+                return
+            self.busy, self.alert, self._caught_at = True, "", self._monotonic()
+            self.note = "The code is here: exchanging it for a token."
+        self._changed()
+        self._in_thread(self._exchange, client, code, state, bare)
+
+    def _exchange(self, client: Client, code: Secret, state: str, bare: bool) -> None:
+        with self._http() as http:
+            token = oauth.exchange_code(client, code, http=http, clock=self._clock)
+        with self._lock:
+            if self._state != state:  # cancelled meanwhile
+                self._in_thread(self._revoke_quietly, client, token)
+                return
+            self._caught_at = None
+        if bare:
+            self._ask(client, token)
+        else:
+            self._save(client, token)
+            self._finish(client, token)
+
+    def _ask(self, client: Client, token: Token) -> None:
+        """Show who a bare code belongs to before anything is saved."""
+        try:
+            account = self._who(client, token)
+        except (requests.RequestException, BoxNotebookError):
+            self._revoke_quietly(client, token)
+            raise
+        with self._lock:
+            self._account, self._pending, self.busy, self.step = account, (client, token), False, "confirm"
+            self.note = "A code alone carries no state, so nothing proves that your own request led to it."
+        self._changed()
+
+    def _accept(self, client: Client, token: Token) -> None:
+        self._save(client, token, self._account)
+        self._finish(client, token)
+
+    def _reject(self, client: Client, token: Token) -> None:
+        self._revoke_quietly(client, token)
+        self.new_request(note="Nothing was saved. Open Box again and sign in as the right person.")
+
+    def _save(self, client: Client, token: Token, account: dict[str, Any] | None = None) -> None:
+        """Put the pair on disk, before its first use; the registered redirect URI stays the registered one."""
+        registered = self._client or client
+        self._skew = token.obtained_at - self._clock()
+        try:
+            with store.lock(self.profile):
+                saved = store.load(self.profile) or store.Profile(self.profile, registered)
+                new = {"client": registered, "token": token, "account": account, "skew": self._skew}
+                store.save(dataclasses.replace(saved, generation=saved.generation + 1, **new))
+                store.clear_intent(self.profile)
+        except BoxNotebookError:
+            self._revoke_quietly(client, token)
+            raise
+
+    def _finish(self, client: Client, token: Token) -> None:
+        """Ask who signed in, with the pair already safe; a failure of that question does not undo the sign-in."""
+        note = "Signed in."
+        account = self._account if self._pending is not None else {}
+        if not account:
+            try:
+                account = self._who(client, token)
+                with store.lock(self.profile):
+                    saved = store.load(self.profile)
+                    if saved is not None and saved.token == token:
+                        store.save(dataclasses.replace(saved, account=account))
+            except (requests.RequestException, BoxNotebookError) as error:
+                note = f"Signed in and saved, but who it is could not be asked. {in_one_sentence(error)}"
+        with self._lock:
+            self._account, self._token, self._pending, self._state = account, token, None, ""
+            self.step, self.busy, self.note, self.alert = "done", False, note, ""
+            receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.close_soon()
+        self._changed()
+
+    def _who(self, client: Client, token: Token) -> dict[str, Any]:
+        def bearer(request: requests.PreparedRequest) -> requests.PreparedRequest:
+            request.headers["Authorization"] = f"Bearer {token.access_token.reveal()}"
+            return request
+
+        with self._http() as http:
+            http.auth = bearer  # also keeps .netrc out
+            return who_is(
+                http.get, client.server.api_url + "/users/me", timeout=(10, 30), allow_redirects=False
+            )
+
+    def _revoke_quietly(self, client: Client, token: Token) -> None:
+        """Throw away a pair that was not wanted; when that fails too, it is on no disk and dies unused."""
+        try:
+            with self._http() as http:
+                oauth.revoke(client, token, http=http)
+        except (requests.RequestException, BoxNotebookError) as error:
+            self.note = f"The unwanted token could not be revoked. {in_one_sentence(error)}"
+
+    def _http(self) -> requests.Session:
+        session = requests.Session()
+        saved = store.load(self.profile)
+        if saved is not None:
+            session.verify = saved.verify
+        return session
+
+    def _in_thread(self, work: Callable[..., None], *arguments: Any) -> None:
+        def run() -> None:
+            try:
+                work(*arguments)
+            except (requests.RequestException, BoxNotebookError, OSError) as error:
+                if self.step in ("open", "confirm"):
+                    self.new_request(alert=in_one_sentence(error))
+            except Exception as error:  # a defect: whoever waits gets it rather than waiting for ever
+                self.failure, self.busy = error, False
+                self._say(
+                    f"This is a defect in boxnb ({type(error).__name__}); run the cell with the panel again."
+                )
+
+        threading.Thread(target=run, name="boxnb-sign-in", daemon=True).start()
+
+    def _saved(self) -> dict[str, Any]:
+        assert self._token is not None
+        now = self._clock() + self._skew
+        return {
+            "fingerprint": self._token.fingerprint,
+            "access_seconds": round(self._token.expires_at - now),
+            "refresh_seconds": round(self._token.refresh_expires_at - now),
+            "path": str(store.path(self.profile)),
+        }
+
+    def _say(self, alert: str) -> None:
+        self.alert = alert
+        self._changed()
+
+    def _changed(self) -> None:
+        self.on_change()
+
+
+def _words(account: dict[str, Any]) -> dict[str, str]:
+    enterprise = account.get("enterprise") or {}
+    return {
+        "name": str(account.get("name") or ""),
+        "login": str(account.get("login") or ""),
+        "role": str(account.get("role") or ""),
+        "enterprise": str(enterprise.get("name") or ""),
+        "enterprise_id": str(enterprise.get("id") or ""),
+    }

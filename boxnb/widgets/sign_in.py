@@ -1,0 +1,213 @@
+"""The sign-in panel: a thin view over `SignInFlow`.
+
+The front end and the kernel speak over one widget. Kernel to front end: the trait `view`, which is
+`SignInFlow.snapshot()` and holds no secret. Front end to kernel: custom messages, which no notebook saves::
+
+    {"type": "ready"}                                  the panel is on a screen
+    {"type": "draft", "client_id": ..., "redirect_uri": ...}
+    {"type": "client_secret", "value": ...}            the field is already empty again
+    {"type": "register", "client_id": ..., "client_secret": ..., "redirect_uri": ...}
+    {"type": "opened"}                                 the link to Box was followed
+    {"type": "paste", "value": ...}                    exchanged at once
+    {"type": "confirm", "yes": true}                   after a bare code
+    {"type": "change_app"} {"type": "again"} {"type": "cancel"}
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import anywidget
+import traitlets
+
+from boxnb.errors import SignInCancelled, SignInError, SignInTimeout
+from boxnb.oauth import Client, Server
+from boxnb.widgets.flow import SignInFlow
+
+if TYPE_CHECKING:
+    from boxnb.box import Box
+
+POLL_SECONDS: Final = 0.25  # an await without end cannot be interrupted; a poll can
+HEADLESS_SECONDS: Final = 5.0  # where nobody can type: how long a front end that has spoken may think
+KERNEL: Final = (7, 4)  # the first ipykernel whose widgets reach the kernel while a cell awaits
+ONBOARDING: Final = "notebooks/1-onboard/01-register-and-sign-in.ipynb"
+
+_HERE: Final = Path(__file__).parent
+
+
+def _text(*names: str) -> str:
+    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
+
+
+class SignIn(anywidget.AnyWidget):
+    """The panel that signs one profile in; `await panel.done()` is the gate for the cells after it."""
+
+    _esm = _text("drawing.js", "countdown.js", "sign_in.js")
+    _css = _text("sign_in.css")
+    view = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, flow: SignInFlow, *, seconds: float = 900) -> None:
+        self.flow = flow
+        self._seconds = seconds
+        self._heard: float | None = None  # when a front end last spoke, monotonic seconds
+        self._publishing = threading.RLock()
+        super().__init__(view=flow.snapshot())
+        self.on_msg(self._on_message)
+        flow.on_change = self._publish
+
+    def __repr__(self) -> str:
+        return "The sign-in panel is not on this page any more: run this cell and the next one again."
+
+    def _publish(self) -> None:
+        with self._publishing:
+            self.view = self.flow.snapshot()
+
+    def _on_message(self, _widget: object, content: object, _buffers: object) -> None:
+        """Hand a message to the flow; comes in the main thread or, with subshells, in another one."""
+        if not isinstance(content, dict):
+            return
+        self._heard = time.monotonic()
+        flow = self.flow
+        text = {key: value for key, value in content.items() if isinstance(value, str)}
+        match text.get("type"):
+            case "ready":
+                self._publish()
+            case "draft":
+                flow.draft |= {key: text[key] for key in ("client_id", "redirect_uri") if key in text}
+            case "client_secret":
+                flow.draft_secret(text.get("value", ""))
+            case "register":
+                flow.register(
+                    text.get("client_id", ""), text.get("client_secret", ""), text.get("redirect_uri", "")
+                )
+            case "opened":
+                flow.opened()
+            case "paste":
+                flow.paste(text.get("value", ""))
+            case "confirm":
+                flow.confirm(content.get("yes") is True)
+            case "change_app":
+                flow.change_app()
+            case "again":
+                flow.again()
+            case "cancel":
+                flow.cancel()
+
+    async def done(self) -> Box:
+        """Wait until somebody is signed in, then give the connection.
+
+        Returns
+        -------
+        Box
+            What `boxnb.connect(profile)` gives; at once when a saved sign-in works.
+
+        Raises
+        ------
+        SignInCancelled
+            Cancelled in the panel or by Interrupt, or nobody is here to answer.
+        SignInTimeout
+            Nobody signed in within `seconds` (15 minutes).
+        SignInError
+            The kernel cannot hear the panel while a cell waits (ipykernel before 7.4).
+        """
+        if not self.flow.finished:
+            _require_kernel()
+            await self._wait()
+        if self.flow.failure is not None:
+            raise self.flow.failure
+        from boxnb.box import connect
+
+        return connect(self.flow.profile)
+
+    async def _wait(self) -> None:
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[None] = loop.create_future()
+
+        def finish() -> None:
+            if not outcome.done():
+                outcome.set_result(None)
+
+        def changed() -> None:  # from any thread
+            self._publish()
+            if self.flow.finished:
+                loop.call_soon_threadsafe(finish)
+
+        self.flow.on_change = changed
+        end = time.monotonic() + self._seconds
+        person = _somebody_can_answer()
+        try:
+            await asyncio.sleep(0)
+            while not (outcome.done() or self.flow.finished):
+                await asyncio.wait({outcome}, timeout=POLL_SECONDS)
+                if self.flow.finished or self.flow.busy:
+                    continue
+                if not person and (self._heard is None or time.monotonic() - self._heard > HEADLESS_SECONDS):
+                    raise SignInCancelled(
+                        f"Nobody is signed in as {self.flow.profile!r} and nobody is here to do it: "
+                        f"open {ONBOARDING} in JupyterLab once, sign in there, then run this again."
+                    )
+                if time.monotonic() > end:
+                    raise SignInTimeout(
+                        f"Nobody signed in within {self._seconds / 60:.0f} minutes: "
+                        "run the cell with the panel and this one again."
+                    )
+        except asyncio.CancelledError:
+            raise SignInCancelled(
+                "Interrupted: run this cell again to go on waiting for the sign-in."
+            ) from None
+        finally:
+            self.flow.on_change = self._publish
+            outcome.cancel()
+
+
+def sign_in(profile: str = "box", *, seconds: float = 900) -> SignIn:
+    """Show the panel that signs `profile` in.
+
+    Parameters
+    ----------
+    profile
+        Name for this sign-in, for example your company's; `"sandbox"` is the practice Box on this computer.
+    seconds
+        How long `await panel.done()` waits for a person, in seconds.
+
+    Returns
+    -------
+    SignIn
+        Silent, with the saved sign-in shown, when that still works.
+    """
+    if profile == "sandbox":
+        from boxnb import sandbox
+
+        practice = sandbox.start()
+        client = Client(**practice.practice_client(), server=Server(**practice.server()))
+        flow = SignInFlow(profile, client=client, practice=True, seconds=seconds)
+    else:
+        flow = SignInFlow(profile, seconds=seconds)
+    return SignIn(flow.start(), seconds=seconds)
+
+
+def _kernel() -> Any:
+    from IPython.core.getipython import get_ipython
+
+    return getattr(get_ipython(), "kernel", None)
+
+
+def _somebody_can_answer() -> bool:
+    """Whether a front end with a person is attached: JupyterLab allows input, nbclient and its kin do not."""
+    return bool(getattr(_kernel(), "_allow_stdin", False))
+
+
+def _require_kernel() -> None:
+    if _kernel() is None:
+        return
+    import ipykernel
+
+    if tuple(ipykernel.version_info[:2]) < KERNEL:
+        raise SignInError(
+            f"This kernel is ipykernel {ipykernel.__version__}, which cannot hear the panel while a cell waits: "
+            "finish in the panel first, then run this cell; or install ipykernel 7.4 or newer."
+        )
