@@ -1,0 +1,36 @@
+"""The application: Box's paths, the sandbox's own pages, the control surface."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from . import api, authorize, console, control, oauth
+from .core import Core
+from .errors import ApiFault
+from .front import App, Front
+from .pages import fill, page
+from .world import ENTERPRISE
+
+
+async def home(request: Request) -> Response:
+    """What this server is, for who opens its address."""
+    return page("boxnb sandbox", fill("home", company=ENTERPRISE["name"]))
+
+
+def build(core: Core) -> App:
+    """The whole sandbox as an ASGI application."""
+    routes = [
+        Route("/", home),
+        Route("/console", console.console, methods=["GET", "POST"]),
+        Route("/api/oauth2/authorize", authorize.authorize, methods=["GET", "POST"]),
+        Route("/oauth2/token", oauth.token, methods=["POST"]),
+        Route("/oauth2/revoke", oauth.revoke, methods=["POST"]),
+        *control.ROUTES,
+        *api.ROUTES,
+    ]
+    app = Starlette(routes=routes, exception_handlers={ApiFault: api.api_fault})
+    app.state.core = core
+    return Front(app, core)

@@ -1,0 +1,63 @@
+"""The clock of the sandbox: real time plus an offset that a person can turn, or frozen."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from email.utils import formatdate
+
+from .state import State
+
+
+class Clock:
+    """Seconds since the epoch as the sandbox sees them; kept in the state, so a restart does not turn it back.
+
+    Every lifetime and every ``Date`` header follows this clock. Rate limits run on real time.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._offset = float(state.meta("clock.offset") or 0.0)
+        frozen = state.meta("clock.frozen")
+        self._frozen: float | None = float(frozen) if frozen else None
+
+    def now(self) -> float:
+        """Epoch seconds on the sandbox clock."""
+        return self._frozen if self._frozen is not None else time.time() + self._offset
+
+    def advance(self, seconds: float) -> float:
+        """Turn the clock by `seconds` (may be negative) and return the new time."""
+        if self._frozen is not None:
+            self._frozen += seconds
+        else:
+            self._offset += seconds
+        self._save()
+        return self.now()
+
+    def freeze(self) -> float:
+        """Stop the clock where it is."""
+        self._frozen = self.now()
+        self._save()
+        return self._frozen
+
+    def reset(self) -> float:
+        """Back to real time."""
+        self._offset, self._frozen = 0.0, None
+        self._save()
+        return self.now()
+
+    @property
+    def frozen(self) -> bool:
+        return self._frozen is not None
+
+    def date_header(self) -> bytes:
+        """The ``Date`` header (RFC 9110 6.6.1) for this moment."""
+        return formatdate(self.now(), usegmt=True).encode("ascii")
+
+    def iso(self) -> str:
+        """RFC 3339 with offset, as Box writes times."""
+        return datetime.fromtimestamp(int(self.now()), UTC).isoformat()
+
+    def _save(self) -> None:
+        self._state.set_meta("clock.offset", repr(self._offset))
+        self._state.set_meta("clock.frozen", "" if self._frozen is None else repr(self._frozen))

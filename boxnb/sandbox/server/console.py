@@ -1,0 +1,54 @@
+"""The practice app console: registers an app and shows its client id and secret once."""
+
+from __future__ import annotations
+
+from html import escape
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from .authorize import session, with_cookie
+from .control import checked_app
+from .core import ADMIN_SCOPES, SCOPES, core_of
+from .oauth import same
+from .pages import Html, details, fill, page
+
+
+async def console(request: Request) -> Response:
+    """`GET` the form, `POST` a new app."""
+    core = core_of(request)
+    row, new = session(core, request)
+    message, status = Html(""), 200
+    name, uris, chosen = "My practice app", ["http://127.0.0.1/callback"], ADMIN_SCOPES
+    if request.method == "POST":
+        form = parse_qs((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
+        name = form.get("name", [""])[0]
+        uris = form.get("redirect_uris", [""])[0].split()
+        chosen = form.get("scope", [])
+        if new or not same(form.get("csrf", [""])[0], row["csrf"]):
+            message, status = alert("This form is out of date. Try again."), 403
+        else:
+            try:
+                app = core.state.add_app(*checked_app(name, uris, chosen))
+            except ValueError as error:
+                message, status = alert(f"Not created: {error}."), 400
+            else:
+                shown = {"Client ID": app["client_id"], "Client secret": app["client_secret"]}
+                shown["Redirect URIs"] = " ".join(app["redirect_uris"])
+                head = f'<h2 role="status">{escape(app["name"])} is ready</h2>'
+                message = Html(f"{head}<dl>{details(shown)}</dl>")
+    boxes = Html(
+        "\n".join(
+            f'<label class="check"><input type="checkbox" name="scope" value="{escape(key)}"'
+            f"{' checked' if key in chosen else ''}> {escape(text)} <code>{escape(key)}</code></label>"
+            for key, text in SCOPES.items()
+        )
+    )
+    body = fill("console", message=message, csrf=row["csrf"], name=name, uris="\n".join(uris), scopes=boxes)
+    response: Response = page("Practice app console", body, status=status, wide=True)
+    return with_cookie(core, response, row["sid"]) if new else response
+
+
+def alert(text: str) -> Html:
+    return Html(f'<p class="error" role="alert">{escape(text)}</p>')

@@ -1,0 +1,169 @@
+"""The control surface `/_sandbox/...`: for the person at this computer, never for web pages.
+
+Every call needs the key of this start in ``X-Sandbox-Key``; a foreign ``Origin`` is refused.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from .core import ADMIN_SCOPES, SCOPES, Core, core_of
+
+Command = Callable[[Core, dict[str, Any]], Any]
+
+
+def refuse(status: int, text: str) -> Response:
+    return JSONResponse({"error": text}, status)
+
+
+def guarded(command: Command) -> Callable[[Request], Awaitable[Response]]:
+    """Check key and origin, read the JSON body, answer JSON; a `ValueError` of the command is a 400."""
+
+    async def run(request: Request) -> Response:
+        core = core_of(request)
+        given = request.headers.get("x-sandbox-key", "")
+        origin = request.headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+            return refuse(403, "the control surface answers no other web page")
+        if not hmac.compare_digest(given.encode(), core.key.encode()):
+            return refuse(403, "the key of the sandbox is missing or wrong")
+        text = await request.body()
+        try:
+            body = json.loads(text) if text else {}
+            if not isinstance(body, dict):
+                raise ValueError("the body must be a JSON object")
+            return JSONResponse(command(core, body))
+        except (ValueError, TypeError, KeyError) as error:
+            return refuse(400, f"{type(error).__name__}: {error}")
+
+    return run
+
+
+def ping(core: Core, body: dict[str, Any]) -> Any:
+    return {
+        "instance": core.instance,
+        "rotation": core.rotation,
+        "now": core.clock.now(),
+        "prefix": core.prefix,
+        "admin": core.world.admin()["login"],
+    }
+
+
+def clock(core: Core, body: dict[str, Any]) -> Any:
+    """`{"do": "now" | "advance" | "freeze" | "reset", "seconds"}`."""
+    do = body.get("do", "now")
+    if do == "advance":
+        now = core.clock.advance(float(body["seconds"]))
+    elif do == "freeze":
+        now = core.clock.freeze()
+    elif do == "reset":
+        now = core.clock.reset()
+    elif do == "now":
+        now = core.clock.now()
+    else:
+        raise ValueError(f"unknown command {do!r}")
+    return {"now": now, "frozen": core.clock.frozen}
+
+
+def practice(core: Core, body: dict[str, Any]) -> Any:
+    app = core.practice_app()
+    return {
+        "client_id": app["client_id"],
+        "client_secret": app["client_secret"],
+        "redirect_uri": app["redirect_uris"][0],
+    }
+
+
+def register(core: Core, body: dict[str, Any]) -> Any:
+    """`{"name", "redirect_uris", "scopes"}`: a new app."""
+    uris = [str(uri) for uri in body.get("redirect_uris") or []]
+    return core.state.add_app(*checked_app(str(body.get("name") or ""), uris, body.get("scopes")))
+
+
+def checked_app(name: str, uris: list[str], scopes: list[str] | None) -> tuple[str, list[str], list[str]]:
+    """The console's rules (box-facts 1.4); raises `ValueError` with a sentence."""
+    if not name.strip():
+        raise ValueError("an app needs a name")
+    if not uris or len(set(uris)) != len(uris):
+        raise ValueError("an app needs at least one redirect URI, none twice")
+    for uri in uris:
+        parts = urlsplit(uri)
+        loopback = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if not parts.hostname or (parts.scheme != "https" and not (parts.scheme == "http" and loopback)):
+            raise ValueError(f"a redirect URI must be https, or http on localhost: {uri!r}")
+    wanted = ADMIN_SCOPES if scopes is None else list(scopes)
+    unknown = [scope for scope in wanted if scope not in SCOPES]
+    if unknown:
+        raise ValueError(f"unknown scope {unknown[0]!r}")
+    return name.strip(), uris, wanted
+
+
+def change_app(core: Core, body: dict[str, Any]) -> Any:
+    """`{"client_id", "scopes"?, "redirect_uris"?, "enabled"?}`: as in the console; minted tokens keep their scopes."""
+    app = core.state.app(str(body["client_id"]))
+    if app is None:
+        raise ValueError("no app has this client id")
+    name, uris, scopes = checked_app(
+        app["name"], body.get("redirect_uris") or app["redirect_uris"], body.get("scopes") or app["scopes"]
+    )
+    core.state.run(
+        "UPDATE apps SET name=?, redirect_uris=?, scopes=?, enabled=? WHERE client_id=?",
+        (name, json.dumps(uris), json.dumps(scopes), int(body.get("enabled", app["enabled"])), app["client_id"]),
+    )
+    return core.state.app(app["client_id"])
+
+
+def change_user(core: Core, body: dict[str, Any]) -> Any:
+    """`{"login", "status"?, "role"?, "name"?}`: suspend a person, take a role away."""
+    user = core.world.by_login(str(body["login"]))
+    if user is None:
+        raise ValueError("nobody has this login")
+    changes = {key: str(body[key]) for key in ("status", "role", "name") if key in body}
+    return core.world.change_user(user["id"], changes)
+
+
+def faults(core: Core, body: dict[str, Any]) -> Any:
+    """`{"do": "list" | "add" | "clear", ...}`."""
+    do = body.pop("do", "list")
+    if do == "add":
+        return core.faults.add(body)
+    if do == "clear":
+        core.faults.clear(body.get("id"))
+    elif do != "list":
+        raise ValueError(f"unknown command {do!r}")
+    return core.faults.list()
+
+
+def record(core: Core, body: dict[str, Any]) -> Any:
+    """Every request seen, oldest first, secrets masked."""
+    seen = list(core.record)
+    if body.get("clear"):
+        core.record.clear()
+    return seen
+
+
+def stop(core: Core, body: dict[str, Any]) -> Any:
+    core.stopping = True
+    return {"stopping": True}
+
+
+COMMANDS: dict[str, Command] = {
+    "ping": ping,
+    "clock": clock,
+    "practice": practice,
+    "apps": register,
+    "app": change_app,
+    "user": change_user,
+    "faults": faults,
+    "record": record,
+    "stop": stop,
+}
+ROUTES = [Route(f"/_sandbox/{name}", guarded(command), methods=["POST"]) for name, command in COMMANDS.items()]

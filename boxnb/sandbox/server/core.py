@@ -1,0 +1,88 @@
+"""What every handler of the sandbox shares: state, clock, world, faults, record, options."""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+from .clock import Clock
+from .faults import Faults
+from .limits import Limits
+from .state import State
+from .world import World
+
+PASSWORD = "practice"  # printed on the sign-in page; opens nothing but the practice company
+SCOPES = {
+    "root_readonly": "Read all files and folders this person can see",
+    "root_readwrite": "Read and write all files and folders this person can see",
+    "manage_managed_users": "Manage users of the enterprise",
+    "manage_app_users": "Manage app users",
+    "manage_groups": "Manage groups and memberships",
+    "manage_enterprise_properties": "Read the enterprise event stream and manage enterprise properties",
+    "manage_webhook": "Manage webhooks",
+    "manage_data_retention": "Manage retention policies",
+    "manage_legal_holds": "Manage legal holds",
+    "enterprise_content": "Manage content of the whole enterprise",
+    "admin_on_behalf_of": "Make calls on behalf of other people (the As-User header)",
+}
+ADMIN_SCOPES = [
+    "root_readwrite",
+    "manage_managed_users",
+    "manage_groups",
+    "manage_enterprise_properties",
+    "admin_on_behalf_of",
+]
+
+
+@dataclass
+class Core:
+    """One running sandbox."""
+
+    state: State
+    clock: Clock
+    world: World
+    key: str
+    rotation: str = "grace"
+    prefix: str = ""
+    hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "::1")
+    faults: Faults = field(default_factory=Faults)
+    limits: Limits = field(default_factory=Limits)
+    record: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=10_000))
+    instance: str = ""
+    stopping: bool = False
+    activity: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.instance = self.state.meta("instance") or secrets.token_hex(4)
+        self.state.set_meta("instance", self.instance)
+        if self.state.meta("practice.client_id") is None:
+            app = self.state.add_app("Practice app", ["http://127.0.0.1/callback"], ADMIN_SCOPES)
+            self.state.set_meta("practice.client_id", app["client_id"])
+
+    def practice_app(self) -> dict[str, Any]:
+        app = self.state.app(self.state.meta("practice.client_id") or "")
+        assert app is not None
+        return app
+
+
+def core_of(request: Request) -> Core:
+    core: Core = request.app.state.core
+    return core
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """Fields of an `application/x-www-form-urlencoded` body (the first of each name, RFC 6749 3.2)."""
+    fields: dict[str, str] = {}
+    for name, value in parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True):
+        fields.setdefault(name, value)
+    return fields
+
+
+def folder_of(text: str) -> Path:
+    return Path(text).expanduser().resolve()

@@ -1,0 +1,63 @@
+"""Error answers of the API (box-facts 1.12 and 2.4)."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+
+HELP = "https://developer.box.com/guides/api-calls/permissions-and-errors/common-errors/"
+REALM = 'Bearer realm="Service"'
+
+
+class ApiFault(Exception):
+    """Raised by a handler; `.response` is the answer."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(str(response.status_code))
+        self.response = response
+
+
+def client_error(
+    status: int,
+    code: str,
+    message: str,
+    *,
+    errors: list[dict[str, str]] | None = None,
+    headers: dict[str, str] | None = None,
+) -> ApiFault:
+    """A `ClientError` body; its request id is another one than the header's, as at Box."""
+    body: dict[str, Any] = {
+        "type": "error",
+        "status": status,
+        "code": code,
+        "help_url": HELP,
+        "message": message,
+        "request_id": secrets.token_hex(8),
+    }
+    if errors is not None:
+        body["context_info"] = {"errors": errors}
+    return ApiFault(JSONResponse(body, status, headers))
+
+
+def invalid(code: str, name: str, message: str) -> ApiFault:
+    """400 about one parameter."""
+    problem = {"reason": "invalid_parameter", "name": name, "message": message}
+    return client_error(400, code, "Bad Request", errors=[problem])
+
+
+def not_found(kind: str, item: str) -> ApiFault:
+    text = f"Invalid value '{item}'. '{kind}' with value '{item}' not found"
+    problem = {"reason": "invalid_parameter", "name": kind, "message": text}
+    return client_error(404, "not_found", "Not Found", errors=[problem])
+
+
+def challenge(status: int, error: str, description: str) -> ApiFault:
+    """401 or 403 with an empty body and ``WWW-Authenticate`` (RFC 6750 3)."""
+    value = f'{REALM}, error="{error}", error_description="{description}"'
+    return ApiFault(Response(status_code=status, headers={"WWW-Authenticate": value}))
+
+
+def forbidden(message: str = "Access denied - insufficient permission") -> ApiFault:
+    return client_error(403, "access_denied_insufficient_permissions", message)

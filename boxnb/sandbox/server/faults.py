@@ -1,0 +1,91 @@
+"""Faults a person can switch on: what networks, proxies and busy servers do to a client."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+KINDS = {
+    "latency": "answers after `seconds`",
+    "429": "429; `retry_after` seconds in the header, or none",
+    "500": "500 without doing the work",
+    "502": "502 without doing the work",
+    "503": "503 without doing the work; `retry_after` seconds, or none",
+    "reset_before": "connection reset before the work",
+    "reset_after": "connection reset after the work was done, answer lost",
+    "truncated": "answer cut in the middle",
+    "html": "a proxy's HTML page with status 200 instead of the answer",
+    "content_type": "the right answer labelled text/plain",
+    "drip": "answer in small pieces, `seconds` between them",
+    "conflict": "409 with an empty body, as Box does when two refreshes race",
+    "lost_token": "the token endpoint rotates, its answer is lost",
+}
+
+
+@dataclass
+class Fault:
+    """`kind` for the next `times` calls whose path matches `path` (shell pattern), after the first `skip` of them."""
+
+    id: int
+    path: str
+    kind: str
+    times: int = 1
+    skip: int = 0
+    seconds: float = 1.0
+    retry_after: int | None = None
+    method: str = ""
+    hits: int = 0
+
+
+class Faults:
+    """The faults now switched on, oldest first."""
+
+    def __init__(self) -> None:
+        self._ids = itertools.count(1)
+        self._faults: list[Fault] = []
+
+    def add(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """Switch one on; raises `ValueError` for an unknown kind or setting."""
+        kind = str(spec.get("kind", ""))
+        if kind not in KINDS:
+            raise ValueError(f"unknown fault {kind!r}; known: {', '.join(KINDS)}")
+        unknown = set(spec) - {"path", "kind", "times", "skip", "seconds", "retry_after", "method"}
+        if unknown:
+            raise ValueError(f"unknown setting of a fault: {', '.join(sorted(unknown))}")
+        path = "/oauth2/token" if kind == "lost_token" and not spec.get("path") else str(spec.get("path") or "*")
+        retry = spec.get("retry_after")
+        fault = Fault(
+            next(self._ids),
+            path,
+            kind,
+            int(spec.get("times", 1)),
+            int(spec.get("skip", 0)),
+            float(spec.get("seconds", 1.0)),
+            None if retry is None else int(retry),
+            str(spec.get("method", "")).upper(),
+        )
+        self._faults.append(fault)
+        return asdict(fault)
+
+    def take(self, method: str, path: str) -> Fault | None:
+        """The fault for this call, counted down; None when all is well."""
+        for fault in self._faults:
+            if fault.method not in ("", method) or not fnmatchcase(path, fault.path):
+                continue
+            if fault.skip > 0:
+                fault.skip -= 1
+                continue
+            fault.times -= 1
+            fault.hits += 1
+            if fault.times <= 0:
+                self._faults.remove(fault)
+            return fault
+        return None
+
+    def list(self) -> list[dict[str, Any]]:
+        return [asdict(fault) for fault in self._faults]
+
+    def clear(self, fault_id: int | None = None) -> None:
+        self._faults = [fault for fault in self._faults if fault_id is not None and fault.id != fault_id]

@@ -1,0 +1,229 @@
+"""The outermost layer: Host check, path prefix, Date and request id headers, record, faults."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+import socket
+import struct
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+
+from .core import Core
+from .errors import client_error
+from .faults import Fault
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+SECRET_NAMES = {
+    "client_secret",
+    "code",
+    "access_token",
+    "refresh_token",
+    "token",
+    "password",
+    "csrf",
+    "code_verifier",
+    "assertion",
+    "subject_token",
+    "actor_token",
+    "state",
+}
+TRANSPORTS: dict[tuple[str, int], asyncio.Transport] = {}
+PROXY_PAGE = "<html><head><title>Web gateway</title></head><body><h1>Please sign in to the network</h1></body></html>"
+
+
+def mask(value: str) -> str:
+    return f"<secret {hashlib.sha256(value.encode()).hexdigest()[:4]}>" if value else ""
+
+
+def masked(text: str) -> dict[str, str]:
+    """Fields of a query or form with the secret ones replaced by a fingerprint."""
+    pairs = parse_qsl(text, keep_blank_values=True)
+    return {name: mask(value) if name in SECRET_NAMES else value for name, value in pairs}
+
+
+def reset(client: tuple[str, int] | None) -> None:
+    """Break the TCP connection with a reset."""
+    transport = TRANSPORTS.get(client) if client else None
+    if transport is None:
+        return
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+class Front:
+    """ASGI wrapper around the application."""
+
+    def __init__(self, app: App, core: Core) -> None:
+        self.app, self.core = app, core
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        core = self.core
+        core.activity = time.monotonic()
+        started = time.perf_counter()
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        path = self.strip_prefix(scope)
+        body, receive = await self.read(headers, receive)
+        entry: dict[str, Any] = {
+            "time": core.clock.now(),
+            "method": scope["method"],
+            "path": path,
+            "query": masked(scope["query_string"].decode("latin-1")),
+            "status": None,
+            "ms": 0.0,
+            "token": mask(headers.get("authorization", "").partition(" ")[2]),
+            "as_user": headers.get("as-user"),
+            "user_agent": headers.get("user-agent"),
+            "fault": None,
+        }
+        if body is not None:
+            entry["form"] = masked(body)
+
+        async def send_on(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                entry["status"] = message["status"]
+                extra = [(b"date", core.clock.date_header())]
+                if not path.startswith("/_sandbox"):
+                    extra.append((b"box-request-id", secrets.token_hex(16).encode()))
+                message["headers"] = [*message.get("headers", []), *extra]
+            await send(message)
+
+        control = path.startswith("/_sandbox/")
+        try:
+            if not self.host_ok(headers.get("host", "")):
+                refused = PlainTextResponse("boxnb sandbox: this host name is not served here\n", 421)
+                await refused(scope, receive, send_on)
+                return
+            fault = None if control else core.faults.take(scope["method"], path)
+            if fault is None:
+                await self.app(scope, receive, send_on)
+            else:
+                entry["fault"] = fault.kind
+                await self.broken(fault, scope, receive, send_on)
+        finally:
+            entry["ms"] = round((time.perf_counter() - started) * 1000, 2)
+            entry["user"] = scope.get("boxnb.user")
+            if not control:
+                core.record.append(entry)
+
+    def strip_prefix(self, scope: MutableMapping[str, Any]) -> str:
+        """The path without the prefix of a proxy in front (which may have taken it off already)."""
+        path: str = scope["path"]
+        prefix = self.core.prefix
+        if prefix and (path == prefix or path.startswith(prefix + "/")):
+            path = path[len(prefix) :] or "/"
+            scope["path"] = path
+            scope["raw_path"] = path.encode()
+        return path
+
+    async def read(self, headers: dict[str, str], receive: Receive) -> tuple[str | None, Receive]:
+        """The form body (for the record), and a `receive` that gives it again."""
+        if not headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            return None, receive
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                break
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if not message.get("more_body") or size > 1_000_000:
+                break
+        whole = b"".join(parts)
+        given = False
+
+        async def again() -> Message:
+            nonlocal given
+            if not given:
+                given = True
+                return {"type": "http.request", "body": whole, "more_body": False}
+            return await receive()
+
+        return whole.decode("utf-8", "replace"), again
+
+    def host_ok(self, host: str) -> bool:
+        """Only names of this computer (or admitted ones): a web page cannot reach it under its own name."""
+        name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+        return name.lower() in self.core.hosts
+
+    async def broken(self, fault: Fault, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer as the fault says."""
+        client = scope.get("client")
+        kind = fault.kind
+        instead = self.instead(fault)
+        if instead is not None:
+            await instead(scope, receive, send)
+        elif kind == "reset_before":
+            reset(client)
+        elif kind in ("reset_after", "lost_token"):
+            await self.collect(scope, receive)
+            reset(client)
+        elif kind == "latency":
+            await asyncio.sleep(fault.seconds)
+            await self.app(scope, receive, send)
+        else:
+            start, body = await self.collect(scope, receive)
+            await self.mangled(fault, start, body, send)
+
+    async def mangled(self, fault: Fault, start: Message, body: bytes, send: Send) -> None:
+        """The real answer, cut, mislabelled or slow."""
+        if fault.kind == "content_type":
+            kept = [(name, value) for name, value in start["headers"] if name.lower() != b"content-type"]
+            start["headers"] = [*kept, (b"content-type", b"text/plain; charset=utf-8")]
+        await send(start)
+        if fault.kind == "truncated":
+            await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+            return
+        if fault.kind == "drip":
+            size = max(1, len(body) // 5)
+            for position in range(0, len(body), size):
+                await send({"type": "http.response.body", "body": body[position : position + size], "more_body": True})
+                await asyncio.sleep(fault.seconds)
+            body = b""
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+    def instead(self, fault: Fault) -> Response | None:
+        """The answer that replaces the work, for the kinds that do none."""
+        headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
+        if fault.kind == "429":
+            text = "Request rate limit exceeded, please try again later"
+            return client_error(429, "rate_limit_exceeded", text, headers=headers).response
+        if fault.kind == "500":
+            return client_error(500, "internal_server_error", "Internal Server Error").response
+        if fault.kind == "502":
+            return HTMLResponse("<html><body><h1>502 Bad Gateway</h1></body></html>", 502)
+        if fault.kind == "503":
+            return client_error(503, "unavailable", "Unavailable", headers=headers).response
+        if fault.kind == "conflict":
+            return Response(status_code=409)
+        if fault.kind == "html":
+            return HTMLResponse(PROXY_PAGE)
+        return None
+
+    async def collect(self, scope: MutableMapping[str, Any], receive: Receive) -> tuple[Message, bytes]:
+        """Do the work, keep the answer."""
+        messages: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            messages.append(message)
+
+        await self.app(scope, receive, keep)
+        body = b"".join(message.get("body", b"") for message in messages[1:])
+        return messages[0], body
+
+

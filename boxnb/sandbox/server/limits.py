@@ -1,0 +1,48 @@
+"""Rate limits per user (box-facts 2.6), on real time."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict, deque
+
+PER_MINUTE = 1000
+KINDS = ("off", "fixed", "rolling", "bucket")
+
+
+class Limits:
+    """1000 calls a minute and user, counted in a rolling minute, a fixed minute or a token bucket."""
+
+    def __init__(self, kind: str = "rolling", per_minute: int = PER_MINUTE) -> None:
+        if kind not in KINDS:
+            raise ValueError(f"limits are one of {', '.join(KINDS)}, not {kind!r}")
+        self.kind, self.per_minute = kind, per_minute
+        self._calls: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._fixed: dict[str, tuple[int, int]] = {}
+        self._bucket: dict[str, tuple[float, float]] = {}
+
+    def wait(self, user_id: str, now: float | None = None) -> int:
+        """Count one call of this user: 0 when allowed, else the seconds for ``Retry-After``."""
+        now = time.monotonic() if now is None else now
+        if self.kind == "off":
+            return 0
+        if self.kind == "fixed":
+            minute, count = self._fixed.get(user_id, (0, 0))
+            here = int(now // 60)
+            count = count + 1 if here == minute else 1
+            if count > self.per_minute:
+                return math.ceil(60 - now % 60)
+            self._fixed[user_id] = (here, count)
+            return 0
+        if self.kind == "bucket":
+            level, last = self._bucket.get(user_id, (float(self.per_minute), now))
+            level = min(self.per_minute, level + (now - last) * self.per_minute / 60)
+            self._bucket[user_id] = (level - 1 if level >= 1 else level, now)
+            return 0 if level >= 1 else max(1, math.ceil((1 - level) * 60 / self.per_minute))
+        calls = self._calls[user_id]
+        while calls and calls[0] <= now - 60:
+            calls.popleft()
+        if len(calls) >= self.per_minute:
+            return max(1, math.ceil(calls[0] + 60 - now))
+        calls.append(now)
+        return 0

@@ -1,0 +1,208 @@
+"""Token and revoke endpoints (box-facts 1.5 to 1.9); the authorize pages are in `authorize`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import sqlite3
+from typing import Any
+from urllib.parse import unquote_plus
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from .core import Core, core_of, form_of
+from .state import random_text
+
+CODE_SECONDS = 30
+ACCESS_SECONDS = 3600
+REFRESH_SECONDS = 60 * 24 * 3600
+OTHER_GRANTS = {
+    "client_credentials",
+    "urn:ietf:params:oauth:grant-type:jwt-bearer",
+    "urn:ietf:params:oauth:grant-type:token-exchange",
+    "urn:ietf:params:oauth:grant-type:device_code",
+    "password",
+}
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+class OAuthError(Exception):
+    """An answer of the token endpoint, `{"error", "error_description"}` with status 400 (box-facts 1.6)."""
+
+    def __init__(self, error: str, description: str) -> None:
+        super().__init__(description)
+        self.response = JSONResponse({"error": error, "error_description": description}, 400, NO_STORE)
+
+
+def same(left: str, right: str) -> bool:
+    return hmac.compare_digest(left.encode(), right.encode())
+
+
+def client_app(core: Core, request: Request, form: dict[str, str]) -> dict[str, Any]:
+    """The app that calls, from the body or HTTP Basic (RFC 6749 2.3.1)."""
+    client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic" and not client_id:
+        try:
+            client_id, _, secret = base64.b64decode(value).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            raise OAuthError("invalid_client", "The client credentials are invalid") from None
+        client_id, secret = unquote_plus(client_id), unquote_plus(secret)
+    app = core.state.app(client_id)
+    if app is None or not same(app["client_secret"], secret):
+        raise OAuthError("invalid_client", "The client credentials are invalid")
+    return app
+
+
+def answer(row: sqlite3.Row, now: float) -> JSONResponse:
+    """The 200 answer with a pair (schema AccessToken)."""
+    left = max(0, int(row["created"] + ACCESS_SECONDS - now))
+    return JSONResponse(
+        {
+            "access_token": row["access"],
+            "expires_in": left,
+            "restricted_to": [],
+            "refresh_token": row["refresh"],
+            "token_type": "bearer",
+        },
+        headers=NO_STORE,
+    )
+
+
+def mint(core: Core, client_id: str, user_id: str, scopes: str, parent: int | None = None) -> sqlite3.Row:
+    """A new pair of tokens (32 and 64 letters and digits)."""
+    row_id = core.state.run(
+        "INSERT INTO pairs (access, refresh, client_id, user_id, scopes, created, parent) VALUES (?,?,?,?,?,?,?)",
+        (random_text(32), random_text(64), client_id, user_id, scopes, core.clock.now(), parent),
+    )
+    row = core.state.one("SELECT * FROM pairs WHERE id=?", (row_id,))
+    assert row is not None
+    return row
+
+
+def pkce_ok(challenge: str, verifier: str) -> bool:
+    """RFC 7636 4.6, S256."""
+    if not 43 <= len(verifier) <= 128 or not verifier.isascii():
+        return False
+    digest = hashlib.sha256(verifier.encode("ascii")).digest()
+    return same(base64.urlsafe_b64encode(digest).rstrip(b"=").decode(), challenge)
+
+
+def exchange(core: Core, app: dict[str, Any], form: dict[str, str]) -> Response:
+    """`grant_type=authorization_code`: a code works once, within 30 s, for the app it was made for."""
+    code = form.get("code")
+    if not code:
+        raise OAuthError("invalid_request", 'Missing parameter: "code" is required')
+    with core.state:
+        row = core.state.one("SELECT * FROM codes WHERE code=?", (code,))
+        if row is None or row["client_id"] != app["client_id"] or row["used"]:
+            raise OAuthError("invalid_grant", "Auth code doesn't exist or is invalid for the client")
+        if core.clock.now() - row["created"] > CODE_SECONDS:
+            raise OAuthError("invalid_grant", "The authorization code has expired")
+        if row["challenge"] and not pkce_ok(row["challenge"], form.get("code_verifier", "")):
+            raise OAuthError("invalid_grant", "The code verifier does not match the code challenge")  # a guess
+        core.state.run("UPDATE codes SET used=1 WHERE code=?", (code,))
+        pair = mint(core, app["client_id"], row["user_id"], row["scopes"])
+    return answer(pair, core.clock.now())
+
+
+def refresh(core: Core, app: dict[str, Any], form: dict[str, str]) -> Response:
+    """`grant_type=refresh_token` (box-facts 1.9).
+
+    `grace`: the old pair lives until the new access token is first used; until then a repeat gives the same pair.
+    `strict`: the old pair dies at once.
+    """
+    given = form.get("refresh_token")
+    if not given:
+        raise OAuthError("invalid_request", 'Missing parameter: "refresh_token" is required')
+    now = core.clock.now()
+    with core.state:
+        row = core.state.one("SELECT * FROM pairs WHERE refresh=?", (given,))
+        if row is None or row["client_id"] != app["client_id"] or row["dead"] in ("revoked", "replaced"):
+            raise OAuthError("invalid_grant", "Invalid refresh token")
+        user = core.world.users.get(row["user_id"])
+        if row["dead"] or now - row["created"] > REFRESH_SECONDS:
+            raise OAuthError("invalid_grant", "Refresh token has expired")
+        if user is None or user["status"] == "inactive":
+            raise OAuthError("invalid_grant", "Invalid refresh token")  # a guess
+        child = core.state.one("SELECT * FROM pairs WHERE parent=? AND dead='' ORDER BY id DESC", (row["id"],))
+        if child is not None and now - child["created"] < ACCESS_SECONDS:
+            return answer(child, now)
+        if child is not None:  # lost and never used: a guess, Box says nothing about this
+            core.state.run("UPDATE pairs SET dead='rotated' WHERE id=?", (child["id"],))
+        pair = mint(core, app["client_id"], row["user_id"], row["scopes"], row["id"])
+        if core.rotation == "strict":
+            core.state.run("UPDATE pairs SET dead='replaced' WHERE id=?", (row["id"],))
+    return answer(pair, now)
+
+
+def first_use(core: Core, pair: sqlite3.Row) -> None:
+    """The first call with a new access token ends every pair it came from, access and refresh token."""
+    with core.state:
+        core.state.run("UPDATE pairs SET used=1 WHERE id=?", (pair["id"],))
+        parent = pair["parent"]
+        while parent is not None:
+            row = core.state.one("SELECT id, parent FROM pairs WHERE id=?", (parent,))
+            if row is None:
+                break
+            core.state.run("UPDATE pairs SET dead='rotated' WHERE id=? AND dead=''", (row["id"],))
+            parent = row["parent"]
+        core.state.run("UPDATE pairs SET parent=NULL WHERE id=?", (pair["id"],))
+
+
+async def token(request: Request) -> Response:
+    """`POST /oauth2/token`."""
+    core, form = core_of(request), await form_of(request)
+    grant = form.get("grant_type", "")
+    try:
+        if grant not in {"authorization_code", "refresh_token", *OTHER_GRANTS}:
+            raise OAuthError("invalid_request", "Invalid grant_type parameter or parameter missing")
+        app = client_app(core, request, form)
+        if grant in OTHER_GRANTS:
+            raise OAuthError("unauthorized_client", "The grant type is unauthorized for this client_id")
+        return exchange(core, app, form) if grant == "authorization_code" else refresh(core, app, form)
+    except OAuthError as error:
+        return error.response
+
+
+async def revoke(request: Request) -> Response:
+    """`POST /oauth2/revoke` (RFC 7009 with Box's 400 for a dead token): either token ends the whole pair."""
+    core, form = core_of(request), await form_of(request)
+    try:
+        app = client_app(core, request, form)
+        given = form.get("token", "")
+        with core.state:
+            row = core.state.one("SELECT * FROM pairs WHERE access=? OR refresh=?", (given, given))
+            alive = row is not None and not row["dead"] and row["client_id"] == app["client_id"]
+            if row is None or not alive or core.clock.now() - row["created"] > REFRESH_SECONDS:
+                raise OAuthError("invalid_token", "Token is invalid or has already been revoked")
+            family = [row["id"], *family_of(core, row)]
+            marks = ",".join("?" * len(family))
+            core.state.run(f"UPDATE pairs SET dead='revoked' WHERE id IN ({marks})", family)
+        return Response(status_code=200, headers=NO_STORE)
+    except OAuthError as error:
+        return error.response
+
+
+def family_of(core: Core, row: sqlite3.Row) -> list[int]:
+    """Pairs made from this one or that this one was made from, while both still live."""
+    ids: list[int] = []
+    todo = [row["id"]]
+    while todo:
+        here = todo.pop()
+        rows = core.state.all("SELECT id FROM pairs WHERE parent=?", (here,))
+        rows += core.state.all("SELECT parent AS id FROM pairs WHERE id=? AND parent IS NOT NULL", (here,))
+        for found in rows:
+            if found["id"] not in ids and found["id"] != row["id"]:
+                ids.append(found["id"])
+                todo.append(found["id"])
+    return ids
+
+
+def scopes_of(pair: sqlite3.Row) -> list[str]:
+    scopes: list[str] = json.loads(pair["scopes"])
+    return scopes

@@ -1,0 +1,46 @@
+"""HTML of the sandbox's own pages; every value is escaped unless it is `Html` made here."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from string import Template
+
+from starlette.responses import HTMLResponse
+
+FOLDER = Path(__file__).resolve().parent / "pages"
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
+}
+
+
+class Html(str):
+    """Text that is markup already."""
+
+
+def fill(name: str, /, **values: str) -> Html:
+    """The template `name` of the folder `pages`, with escaped `values`."""
+    text = Template((FOLDER / f"{name}.html").read_text(encoding="utf-8"))
+    return Html(text.substitute({k: v if isinstance(v, Html) else escape(v) for k, v in values.items()}))
+
+
+def page(title: str, body: Html, *, status: int = 200, wide: bool = False) -> HTMLResponse:
+    """A whole page of the sandbox, never cached, never framed."""
+    html = fill("page", title=title, body=body, width="wide" if wide else "")
+    return HTMLResponse(html, status_code=status, headers=HEADERS)
+
+
+def details(pairs: dict[str, str]) -> Html:
+    """`<dt>`/`<dd>` lines."""
+    return Html("\n".join(f"<dt>{escape(k)}</dt><dd><code>{escape(v)}</code></dd>" for k, v in pairs.items()))
+
+
+def problem(code: str, heading: str, text: str, given: dict[str, str]) -> HTMLResponse:
+    """The page a person sees when the authorization request itself is wrong (box-facts 1.2: never a redirect)."""
+    lines = details({"error": code, **given})
+    body = fill("error", heading=heading, text=text, details=lines)
+    return page(heading, body, status=400)

@@ -1,0 +1,143 @@
+"""Run the sandbox: bind, announce, serve, stop when idle."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import socket
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from .app import build
+from .clock import Clock
+from .core import Core
+from .front import TRANSPORTS
+from .limits import Limits
+from .state import State
+from .world import World
+
+
+class Protocol(H11Protocol):
+    """uvicorn's own protocol, which also remembers its connection so a fault can break it."""
+
+    def connection_made(self, transport: Any) -> None:
+        peer = transport.get_extra_info("peername")
+        self._boxnb_peer = (peer[0], peer[1])
+        TRANSPORTS[self._boxnb_peer] = transport
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        TRANSPORTS.pop(self._boxnb_peer, None)
+        super().connection_lost(exc)
+
+
+def bind(port: int, wished: int) -> socket.socket:
+    """A listening socket on 127.0.0.1: `port`, or for 0 the port of last time when free, else any."""
+    for number in [port] if port else [wished, 0] if wished else [0]:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        if os.name != "nt":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(("127.0.0.1", number))
+        except OSError:
+            sock.close()
+            if number == port:
+                raise
+            continue
+        return sock
+    raise OSError("no free port on 127.0.0.1")
+
+
+def announce(path: Path, info: dict[str, Any]) -> None:
+    """Write where the sandbox is (file 0600, replaced in one step)."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temp = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(info, file)
+    os.replace(temp, path)
+
+
+def withdraw(path: Path, key: str) -> None:
+    """Remove the announcement if it is ours."""
+    try:
+        ours = json.loads(path.read_text(encoding="utf-8")).get("key") == key
+    except (OSError, ValueError):
+        return
+    if ours:
+        path.unlink(missing_ok=True)
+
+
+async def serve(core: Core, sock: socket.socket, idle: float) -> None:
+    """Serve until told to stop, interrupted, or idle for `idle` seconds (0: never)."""
+    config = uvicorn.Config(
+        build(core),
+        http=Protocol,
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        date_header=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=2,
+    )
+    server = uvicorn.Server(config)
+    core.activity = time.monotonic()
+
+    async def watch() -> None:
+        while not server.should_exit:
+            await asyncio.sleep(0.1)
+            if core.stopping or (idle and time.monotonic() - core.activity > idle):
+                server.should_exit = True
+
+    watcher = asyncio.create_task(watch())
+    await server.serve(sockets=[sock])
+    watcher.cancel()
+
+
+def main(options: Any) -> int:
+    """Run with the options of `python -m boxnb.sandbox`; the exit code."""
+    folder = Path(options.state)
+    key = os.environ.pop("BOXNB_SANDBOX_KEY", "") or secrets.token_urlsafe(32)
+    prefix = options.prefix.rstrip("/")
+    try:
+        state = State(folder)
+        clock = Clock(state)
+        core = Core(
+            state,
+            clock,
+            World(options.world, state),
+            key,
+            rotation=options.rotation,
+            prefix=prefix,
+            limits=Limits(options.limits),
+        )
+        core.hosts = (*core.hosts, *(name.lower() for name in options.allow_host))
+        sock = bind(options.port, int(state.meta("port") or 0))
+    except (OSError, ValueError, KeyError, sqlite3.Error) as error:
+        print(f"boxnb sandbox: cannot start: {error}", flush=True)
+        return 1
+    sock.listen(128)
+    port = sock.getsockname()[1]
+    state.set_meta("port", str(port))
+    url = f"http://127.0.0.1:{port}"
+    place = Path(options.announce) if options.announce else folder / "sandbox.json"
+    info = {"url": url, "port": port, "pid": os.getpid(), "key": key, "state": str(folder), "instance": core.instance}
+    announce(place, info)
+    print(f"boxnb sandbox on {url}{prefix}", flush=True)
+    try:
+        asyncio.run(serve(core, sock, options.idle))
+    except KeyboardInterrupt:
+        print("boxnb sandbox: stopped", flush=True)
+    finally:
+        withdraw(place, key)
+        state.close()
+    return 0

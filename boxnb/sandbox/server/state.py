@@ -1,0 +1,103 @@
+"""What the sandbox must not forget, in one SQLite file: apps, codes, token pairs, sessions, clock, changed people.
+
+One process owns the file (exclusive locking), every change is one transaction: a `kill -9` at any moment leaves
+either the state before or the state after, never half a rotation.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sqlite3
+import string
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+ALNUM = string.ascii_letters + string.digits
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS apps (client_id TEXT PRIMARY KEY, client_secret TEXT NOT NULL, name TEXT NOT NULL,
+  redirect_uris TEXT NOT NULL, scopes TEXT NOT NULL, enabled INTEGER NOT NULL DEFAULT 1);
+CREATE TABLE IF NOT EXISTS sessions (sid TEXT PRIMARY KEY, csrf TEXT NOT NULL, user_id TEXT, created REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS codes (code TEXT PRIMARY KEY, client_id TEXT NOT NULL, user_id TEXT NOT NULL,
+  scopes TEXT NOT NULL, created REAL NOT NULL, challenge TEXT, used INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS pairs (id INTEGER PRIMARY KEY, access TEXT UNIQUE NOT NULL, refresh TEXT UNIQUE NOT NULL,
+  client_id TEXT NOT NULL, user_id TEXT NOT NULL, scopes TEXT NOT NULL, created REAL NOT NULL,
+  parent INTEGER, used INTEGER NOT NULL DEFAULT 0, dead TEXT NOT NULL DEFAULT '');
+CREATE INDEX IF NOT EXISTS pairs_parent ON pairs (parent);
+CREATE TABLE IF NOT EXISTS changed_users (id TEXT PRIMARY KEY, doc TEXT NOT NULL);
+"""
+
+
+def random_text(length: int) -> str:
+    """`length` random letters and digits."""
+    return "".join(secrets.choice(ALNUM) for _ in range(length))
+
+
+class State:
+    """The SQLite file `sandbox.sqlite` in `folder` (created 0700)."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.path = folder / "sandbox.sqlite"
+        self.db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=2.0)
+        os.chmod(self.path, 0o600)
+        self.db.row_factory = sqlite3.Row
+        self.db.execute("PRAGMA locking_mode=EXCLUSIVE")
+        self.db.execute("PRAGMA journal_mode=WAL")
+        self.db.execute("PRAGMA synchronous=NORMAL")
+        self.db.executescript(SCHEMA)
+
+    def one(self, sql: str, args: Iterable[Any] = ()) -> sqlite3.Row | None:
+        """First row of a query, or None."""
+        row: sqlite3.Row | None = self.db.execute(sql, tuple(args)).fetchone()
+        return row
+
+    def all(self, sql: str, args: Iterable[Any] = ()) -> list[sqlite3.Row]:
+        """Every row of a query."""
+        return self.db.execute(sql, tuple(args)).fetchall()
+
+    def run(self, sql: str, args: Iterable[Any] = ()) -> int:
+        """Run one statement; the row id of an insert."""
+        return self.db.execute(sql, tuple(args)).lastrowid or 0
+
+    def __enter__(self) -> State:
+        self.db.execute("BEGIN IMMEDIATE")
+        return self
+
+    def __exit__(self, kind: object, *rest: object) -> None:
+        self.db.execute("ROLLBACK" if kind else "COMMIT")
+
+    def meta(self, key: str) -> str | None:
+        row = self.one("SELECT value FROM meta WHERE key=?", (key,))
+        return None if row is None else str(row["value"])
+
+    def set_meta(self, key: str, value: str) -> None:
+        self.run("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value=excluded.value", (key, value))
+
+    def add_app(self, name: str, redirect_uris: list[str], scopes: list[str]) -> dict[str, Any]:
+        """Register an app; its id, secret, name, redirect URIs and scopes."""
+        client_id, secret = random_text(32).lower(), random_text(32)
+        self.run(
+            "INSERT INTO apps VALUES (?, ?, ?, ?, ?, 1)",
+            (client_id, secret, name, json.dumps(redirect_uris), json.dumps(scopes)),
+        )
+        app = self.app(client_id)
+        assert app is not None
+        return app
+
+    def app(self, client_id: str) -> dict[str, Any] | None:
+        row = self.one("SELECT * FROM apps WHERE client_id=?", (client_id,))
+        if row is None:
+            return None
+        return {
+            **dict(row),
+            "redirect_uris": json.loads(row["redirect_uris"]),
+            "scopes": json.loads(row["scopes"]),
+            "enabled": bool(row["enabled"]),
+        }
+
+    def close(self) -> None:
+        self.db.close()
