@@ -101,6 +101,8 @@ def lock(name: str, *, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
         try:
             held.acquire(timeout=min(2.0, timeout))
         except filelock.Timeout:
+            if timeout <= 2:
+                raise
             warnings.warn(f"Waiting for {_holder(file)} to finish with profile {name!r}.", stacklevel=4)
             held.acquire(timeout=timeout)
     except filelock.Timeout:
@@ -112,9 +114,8 @@ def lock(name: str, *, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
     except OSError as error:
         raise _explained(error, file, "locked") from error
     try:
-        with contextlib.suppress(
-            OSError
-        ):  # who holds it is a courtesy to the next; the lock does not need it
+        # Who holds it is a courtesy to the next; the lock works without it.
+        with contextlib.suppress(OSError):
             _holder_file(file).write_text(f"process {os.getpid()} on {socket.gethostname()}")
         yield
     finally:
