@@ -1,0 +1,74 @@
+"""A front end without a browser: it answers the sign-in panel over real widget messages, as a person would."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Literal
+
+import requests
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+from boxnb import sandbox
+
+Way = Literal["receiver", "paste", "code", "deny first", "cancel", "nobody"]
+
+
+class Robot(NotebookClient):
+    """Runs a notebook; when the panel shows its link, follows it, signs in on the sandbox page and grants.
+
+    Parameters
+    ----------
+    nb
+        The notebook; executed in place.
+    way
+        How the answer gets back: through the loopback ``receiver``, as a ``paste`` of the address, as a bare ``code``,
+        or granted at the second try (``deny first``); or ``cancel`` is pressed; or ``nobody`` is there.
+    """
+
+    def __init__(self, nb: NotebookNode, way: Way = "receiver", **options: Any) -> None:
+        super().__init__(nb, store_widget_state=False, **{"timeout": 90, "kernel_name": "python3", **options})
+        self.way = way
+        self.answered: list[str] = []
+        self.secrets: list[str] = []
+        self.views: list[dict[str, Any]] = []
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> Any:
+        """Look at each message of the kernel for news of the panel."""
+        content = msg["content"]
+        if msg["header"]["msg_type"] in ("comm_open", "comm_msg") and self.way != "nobody":
+            view = content["data"].get("state", {}).get("view")
+            if view:
+                if msg["header"]["msg_type"] == "comm_open":
+                    self._say(content["comm_id"], type="ready")
+                self._look(content["comm_id"], view)
+        return super().process_message(msg, cell, cell_index)
+
+    def _say(self, comm: str, **message: Any) -> None:
+        body = {"comm_id": comm, "data": {"method": "custom", "content": message}}
+        self.kc.shell_channel.send(self.kc.session.msg("comm_msg", body))
+
+    def _look(self, comm: str, view: dict[str, Any]) -> None:
+        self.views.append(view)
+        if view["step"] == "open" and view["authorize_url"] not in ("", *self.answered):
+            self.answered.append(view["authorize_url"])
+            self.tasks.append(asyncio.ensure_future(self._answer(comm, view["authorize_url"])))
+        elif view["step"] == "confirm" and not view["busy"]:
+            self._say(comm, type="confirm", yes=True)
+
+    async def _answer(self, comm: str, url: str) -> None:
+        if self.way == "cancel":
+            self._say(comm, type="cancel")
+            return
+        self._say(comm, type="opened")
+        deny = self.way == "deny first" and len(self.answered) == 1
+        address = await asyncio.to_thread(sandbox.approve, url, deny=deny)
+        code = address.partition("code=")[2].partition("&")[0]
+        self.secrets += [code] if code else []
+        if self.way == "paste":
+            self._say(comm, type="paste", value=address)
+        elif self.way == "code":
+            self._say(comm, type="paste", value=code)
+        else:
+            await asyncio.to_thread(requests.get, address, timeout=10)
