@@ -24,18 +24,24 @@ NEIGHBOURS: Final = 10  # ports tried after a busy one, before any free port is 
 _PAGES: Final = {
     "granted": (
         "Permission received",
-        "The code has reached your notebook, which now turns it into a token. "
-        "You can close this tab and go back to the notebook.",
+        (
+            "The code has reached your notebook, which now turns it into a token. "
+            "You can close this tab and go back to the notebook."
+        ),
     ),
     "denied": (
         "Permission was not given",
-        "Box was told not to grant access, so nothing was saved. "
-        "Close this tab; the panel in the notebook is ready for another try.",
+        (
+            "Box was told not to grant access, so nothing was saved. "
+            "Close this tab; the panel in the notebook is ready for another try."
+        ),
     ),
     "wrong-state": (
         "This answer belongs to another request",
-        "Its state is not the one your notebook sent, so it was ignored and nothing was saved. "
-        "Close this tab and open Box again from the panel.",
+        (
+            "Its state is not the one your notebook sent, so it was ignored and nothing was saved. "
+            "Close this tab and open Box again from the panel."
+        ),
     ),
     "used": (
         "This answer was already taken",
@@ -123,6 +129,7 @@ class Receiver:
         )
         self._seconds = seconds
         self._used = False
+        self._port = 0
         self._guard = threading.Lock()
         self._server: _Server | None = None
         self._timer: threading.Timer | None = None
@@ -140,8 +147,7 @@ class Receiver:
         """The URI to send in the authorization request: the registered one with the port that was free."""
         if self._server is None:
             return urlunsplit(self._parts)
-        host = self._parts.hostname
-        return urlunsplit(self._parts._replace(netloc=f"{host}:{self._server.server_address[1]}"))
+        return urlunsplit(self._parts._replace(netloc=f"{self._parts.hostname}:{self._port}"))
 
     def start(self) -> Receiver:
         """Bind the first free port and answer from a thread; raises `SignInError` when no port is free."""
@@ -154,6 +160,7 @@ class Receiver:
                 self._server = _Server(("127.0.0.1", port), self._handler())
             except (OSError, OverflowError):
                 continue
+            self._port = self._server.server_port
             break
         if self._server is None:
             raise SignInError("No free port on 127.0.0.1: paste the address of the last page instead.")
@@ -241,11 +248,11 @@ class Receiver:
                 self.close_connection = True
                 self._page(405, "refused", {"Allow": "GET"})
 
-            do_POST = do_PUT = do_HEAD = do_DELETE = do_OPTIONS = do_PATCH = _refuse
+            do_POST = do_PUT = do_HEAD = do_DELETE = do_OPTIONS = do_PATCH = _refuse  # noqa: N815 - http.server's names
 
             def _host_is_ours(self) -> bool:
                 """Refuse names that only resolve to 127.0.0.1 (DNS rebinding)."""
-                port = self.server.server_address[1]
+                port = receiver._port
                 return self.headers.get("Host", "") in {f"{name}:{port}" for name in LOOPBACK}
 
             def _page(self, status: int, kind: str, headers: dict[str, str] | None = None) -> None:
@@ -270,7 +277,7 @@ class Receiver:
                 self.wfile.flush()
                 self.close_connection = True
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, *_: Any) -> None:
                 """Say nothing: the request line holds the code."""
 
         return Handler

@@ -1,40 +1,140 @@
-"""Who a token belongs to, and trouble told in one sentence."""
+"""Who a token belongs to, what is kept of it, and trouble told in one sentence."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 
+from boxnb import oauth, store
 from boxnb.errors import BoxNotebookError
+from boxnb.oauth import Client
+from boxnb.tokens import Token
 
 FIELDS = "id,name,login,role,enterprise"
 
 
-class Unreachable(BoxNotebookError):
+class AccountError(BoxNotebookError):
     """The question who signed in got no usable answer."""
 
+    def __init__(self, message: str, status: int = 200) -> None:
+        super().__init__(message)
+        self.status = status
 
-def who_is(get: Callable[..., requests.Response], url: str, **options: Any) -> dict[str, Any]:
-    """`GET /users/me` with the fields the panel shows: id, name, login, role, enterprise.
+
+def session(profile: str) -> requests.Session:
+    """A plain session that checks certificates the way the profile says."""
+    http = requests.Session()
+    saved = store.load(profile)
+    if saved is not None:
+        http.verify = saved.verify
+    return http
+
+
+def who_is(profile: str, client: Client, token: Token | requests.auth.AuthBase) -> dict[str, Any]:
+    """`GET /users/me` with what the panel shows: id, name, login, role, enterprise.
+
+    Parameters
+    ----------
+    token
+        A pair, or what signs the requests of a saved one and refreshes it when needed.
 
     Raises
     ------
-    Unreachable
+    AccountError
         Box answered with something else than the user.
     """
-    response = get(url, params={"fields": FIELDS}, **options)
+
+    def bearer(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if isinstance(token, Token):
+            request.headers["Authorization"] = f"Bearer {token.access_token.reveal()}"
+        return request
+
+    with session(profile) as http:
+        response = http.get(
+            client.server.api_url + "/users/me",
+            params={"fields": FIELDS},
+            auth=bearer if isinstance(token, Token) else token,  # an auth of our own also keeps .netrc out
+            timeout=(10, 20),
+            allow_redirects=False,
+        )
     if response.status_code != 200:
-        raise Unreachable(f"Box answered {response.status_code} to the question who signed in: try again.")
+        code = response.status_code
+        raise AccountError(f"Box answered {code} to the question who signed in: try again.", code)
     try:
         answer = response.json()
     except ValueError:
-        raise Unreachable("Box's answer to the question who signed in cannot be read: try again.") from None
+        answer = None
     if not isinstance(answer, dict) or "login" not in answer:
-        raise Unreachable("Box's answer to the question who signed in names nobody: try again.")
+        raise AccountError("Box's answer to the question who signed in names nobody: try again.")
     return {name: answer.get(name) for name in FIELDS.split(",")}
+
+
+def keep_client(profile: str, client: Client) -> store.Profile | None:
+    """Save the app before its first use; a pair of another app stays until a new pair replaces it."""
+    with store.lock(profile):
+        saved = store.load(profile)
+        if saved is None:
+            saved = store.Profile(profile, client)
+        elif saved.token is None or saved.client.client_id == client.client_id:
+            if saved.client == client:
+                return saved
+            saved = dataclasses.replace(saved, client=client)
+        else:
+            return saved
+        store.save(saved)
+    return saved
+
+
+def keep_pair(
+    profile: str, client: Client, token: Token, skew: float, account: dict[str, Any] | None
+) -> None:
+    """Save a new pair, before its first use where it was not tried yet; then nothing older is pending."""
+    with store.lock(profile):
+        saved = store.load(profile) or store.Profile(profile, client)
+        store.save(
+            dataclasses.replace(
+                saved,
+                client=client,
+                token=token,
+                account=account,
+                generation=saved.generation + 1,
+                skew=skew,
+            )
+        )
+        store.clear_intent(profile)
+
+
+def keep_account(profile: str, token: Token, account: dict[str, Any]) -> None:
+    """Add who signed in, unless the pair was replaced meanwhile."""
+    with store.lock(profile):
+        saved = store.load(profile)
+        if saved is not None and saved.token == token:
+            store.save(dataclasses.replace(saved, account=account))
+
+
+def throw_away(profile: str, client: Client, token: Token) -> str:
+    """Revoke a pair that nobody wanted; a sentence when that failed: the pair is on no disk and dies unused."""
+    try:
+        with session(profile) as http:
+            oauth.revoke(client, token, http=http)
+    except (requests.RequestException, BoxNotebookError) as error:
+        return f"The unwanted token could not be revoked. {in_one_sentence(error)}"
+    return ""
+
+
+def words(account: dict[str, Any]) -> dict[str, str]:
+    """The account as the panel shows it."""
+    enterprise = account.get("enterprise") or {}
+    return {
+        "name": str(account.get("name") or ""),
+        "login": str(account.get("login") or ""),
+        "role": str(account.get("role") or ""),
+        "enterprise": str(enterprise.get("name") or ""),
+        "enterprise_id": str(enterprise.get("id") or ""),
+    }
 
 
 def in_one_sentence(error: BaseException) -> str:

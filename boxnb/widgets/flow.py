@@ -19,7 +19,17 @@ from boxnb.errors import BoxNotebookError, InvalidGrantError, NotSignedInError, 
 from boxnb.oauth import BOX, Client, Server
 from boxnb.receiver import Receiver, can_listen
 from boxnb.tokens import Secret, Token
-from boxnb.widgets.account import in_one_sentence, who_is
+from boxnb.widgets.account import (
+    AccountError,
+    in_one_sentence,
+    keep_account,
+    keep_client,
+    keep_pair,
+    session,
+    throw_away,
+    who_is,
+    words,
+)
 
 CODE_SECONDS: Final = 30.0  # Box guide "Expiration of tokens": an authorization code lives 30 seconds
 DEFAULT_REDIRECT: Final = "http://127.0.0.1:8917/callback"
@@ -96,8 +106,8 @@ class SignInFlow:
         if known is not None:
             self._server = known.server
         if saved is not None and saved.token is not None:
-            if known is not None and known != saved.client and known.client_id == saved.client.client_id:
-                saved = self._moved(known) or saved  # the sandbox came back at another port
+            if known is not None and known != saved.client:
+                saved = keep_client(self.profile, known) or saved  # the sandbox came back at another port
             if self._still_works(saved):
                 return self
         if known is not None:
@@ -185,7 +195,7 @@ class SignInFlow:
             pending, self._pending = self._pending, None
         self.close()
         if pending is not None:
-            self._in_thread(self._revoke_quietly, *pending)
+            self._in_thread(throw_away, self.profile, *pending)
         self._changed()
 
     def again(self) -> None:
@@ -229,33 +239,26 @@ class SignInFlow:
                 "alert": self.alert,
                 "note": self.note,
                 "left": self._left(),
-                "who": _words(self._account) if self.step in ("confirm", "done") else {},
-                "saved": self._saved() if self.step == "done" and self._token is not None else {},
+                "who": words(self._account) if self.step in ("confirm", "done") else {},
+                "saved": self._saved() if self.step == "done" else {},
             }
 
     # What happens inside
-
-    def _moved(self, client: Client) -> store.Profile | None:
-        with store.lock(self.profile):
-            saved = store.load(self.profile)
-            if saved is not None:
-                saved = dataclasses.replace(saved, client=client)
-                store.save(saved)
-        return saved
 
     def _still_works(self, saved: store.Profile) -> bool:
         """Use the saved sign-in once; only a clear no from Box brings the form back."""
         from boxnb.box import connect
 
-        assert saved.token is not None
-        note = "Already signed in: nothing to do here."
-        account = dict(saved.account or {})
+        note, account = "Already signed in: nothing to do here.", dict(saved.account or {})
         try:
-            account |= who_is(connect(self.profile).session.get, "/users/me")
+            account |= who_is(self.profile, saved.client, connect(self.profile).session.auth)
         except (InvalidGrantError, NotSignedInError) as error:
             self.alert = in_one_sentence(error)
             return False
         except (requests.RequestException, BoxNotebookError) as error:
+            if isinstance(error, AccountError) and error.status == 401:
+                self.alert = "Box refuses the saved sign-in, even after a refresh: sign in again."
+                return False
             note = f"A sign-in is saved, but it could not be tried just now. {in_one_sentence(error)}"
         current = store.load(self.profile) or saved
         with self._lock:
@@ -265,14 +268,8 @@ class SignInFlow:
         return True
 
     def _register(self, client: Client, alert: str = "") -> None:
-        """Save the app before its first use; a saved token of another app stays until a new token replaces it."""
         try:
-            with store.lock(self.profile):
-                saved = store.load(self.profile)
-                if saved is None:
-                    store.save(store.Profile(self.profile, client))
-                elif saved.token is None or saved.client.client_id == client.client_id:
-                    store.save(dataclasses.replace(saved, client=client))
+            keep_client(self.profile, client)
         except (BoxNotebookError, OSError) as error:
             self._say(in_one_sentence(error))
             return
@@ -328,11 +325,11 @@ class SignInFlow:
         self._in_thread(self._exchange, client, code, state, bare)
 
     def _exchange(self, client: Client, code: Secret, state: str, bare: bool) -> None:
-        with self._http() as http:
+        with session(self.profile) as http:
             token = oauth.exchange_code(client, code, http=http, clock=self._clock)
         with self._lock:
             if self._state != state:  # cancelled meanwhile
-                self._in_thread(self._revoke_quietly, client, token)
+                self._in_thread(throw_away, self.profile, client, token)
                 return
             self._caught_at = None
         if bare:
@@ -344,9 +341,9 @@ class SignInFlow:
     def _ask(self, client: Client, token: Token) -> None:
         """Show who a bare code belongs to before anything is saved."""
         try:
-            account = self._who(client, token)
+            account = who_is(self.profile, client, token)
         except (requests.RequestException, BoxNotebookError):
-            self._revoke_quietly(client, token)
+            throw_away(self.profile, client, token)
             raise
         with self._lock:
             self._account, self._pending, self.busy, self.step = account, (client, token), False, "confirm"
@@ -358,21 +355,17 @@ class SignInFlow:
         self._finish(client, token)
 
     def _reject(self, client: Client, token: Token) -> None:
-        self._revoke_quietly(client, token)
-        self.new_request(note="Nothing was saved. Open Box again and sign in as the right person.")
+        trouble = throw_away(self.profile, client, token)
+        note = "Nothing was saved. Open Box again and sign in as the right person."
+        self.new_request(alert=trouble, note=note)
 
     def _save(self, client: Client, token: Token, account: dict[str, Any] | None = None) -> None:
-        """Put the pair on disk, before its first use; the registered redirect URI stays the registered one."""
-        registered = self._client or client
+        """Put the pair on disk; the redirect URI kept with it is the registered one."""
         self._skew = token.obtained_at - self._clock()
         try:
-            with store.lock(self.profile):
-                saved = store.load(self.profile) or store.Profile(self.profile, registered)
-                new = {"client": registered, "token": token, "account": account, "skew": self._skew}
-                store.save(dataclasses.replace(saved, generation=saved.generation + 1, **new))
-                store.clear_intent(self.profile)
+            keep_pair(self.profile, self._client or client, token, self._skew, account)
         except BoxNotebookError:
-            self._revoke_quietly(client, token)
+            throw_away(self.profile, client, token)
             raise
 
     def _finish(self, client: Client, token: Token) -> None:
@@ -381,11 +374,8 @@ class SignInFlow:
         account = self._account if self._pending is not None else {}
         if not account:
             try:
-                account = self._who(client, token)
-                with store.lock(self.profile):
-                    saved = store.load(self.profile)
-                    if saved is not None and saved.token == token:
-                        store.save(dataclasses.replace(saved, account=account))
+                account = who_is(self.profile, client, token)
+                keep_account(self.profile, token, account)
             except (requests.RequestException, BoxNotebookError) as error:
                 note = f"Signed in and saved, but who it is could not be asked. {in_one_sentence(error)}"
         with self._lock:
@@ -396,40 +386,14 @@ class SignInFlow:
             receiver.close_soon()
         self._changed()
 
-    def _who(self, client: Client, token: Token) -> dict[str, Any]:
-        def bearer(request: requests.PreparedRequest) -> requests.PreparedRequest:
-            request.headers["Authorization"] = f"Bearer {token.access_token.reveal()}"
-            return request
-
-        with self._http() as http:
-            http.auth = bearer  # also keeps .netrc out
-            return who_is(
-                http.get, client.server.api_url + "/users/me", timeout=(10, 30), allow_redirects=False
-            )
-
-    def _revoke_quietly(self, client: Client, token: Token) -> None:
-        """Throw away a pair that was not wanted; when that fails too, it is on no disk and dies unused."""
-        try:
-            with self._http() as http:
-                oauth.revoke(client, token, http=http)
-        except (requests.RequestException, BoxNotebookError) as error:
-            self.note = f"The unwanted token could not be revoked. {in_one_sentence(error)}"
-
-    def _http(self) -> requests.Session:
-        session = requests.Session()
-        saved = store.load(self.profile)
-        if saved is not None:
-            session.verify = saved.verify
-        return session
-
-    def _in_thread(self, work: Callable[..., None], *arguments: Any) -> None:
+    def _in_thread(self, work: Callable[..., object], *arguments: Any) -> None:
         def run() -> None:
             try:
                 work(*arguments)
             except (requests.RequestException, BoxNotebookError, OSError) as error:
                 if self.step in ("open", "confirm"):
                     self.new_request(alert=in_one_sentence(error))
-            except Exception as error:  # a defect: whoever waits gets it rather than waiting for ever
+            except Exception as error:  # noqa: BLE001 - a defect goes to whoever waits, who would wait for ever
                 self.failure, self.busy = error, False
                 self._say(
                     f"This is a defect in boxnb ({type(error).__name__}); run the cell with the panel again."
@@ -438,7 +402,8 @@ class SignInFlow:
         threading.Thread(target=run, name="boxnb-sign-in", daemon=True).start()
 
     def _saved(self) -> dict[str, Any]:
-        assert self._token is not None
+        if self._token is None:
+            return {}
         now = self._clock() + self._skew
         return {
             "fingerprint": self._token.fingerprint,
@@ -453,14 +418,3 @@ class SignInFlow:
 
     def _changed(self) -> None:
         self.on_change()
-
-
-def _words(account: dict[str, Any]) -> dict[str, str]:
-    enterprise = account.get("enterprise") or {}
-    return {
-        "name": str(account.get("name") or ""),
-        "login": str(account.get("login") or ""),
-        "role": str(account.get("role") or ""),
-        "enterprise": str(enterprise.get("name") or ""),
-        "enterprise_id": str(enterprise.get("id") or ""),
-    }

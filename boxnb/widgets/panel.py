@@ -16,6 +16,7 @@ The front end and the kernel speak over one widget. Kernel to front end: the tra
 from __future__ import annotations
 
 import asyncio
+import importlib.metadata
 import threading
 import time
 from pathlib import Path
@@ -24,8 +25,8 @@ from typing import TYPE_CHECKING, Any, Final
 import anywidget
 import traitlets
 
+from boxnb.auth import ONBOARDING
 from boxnb.errors import SignInCancelled, SignInError, SignInTimeout
-from boxnb.oauth import Client, Server
 from boxnb.widgets.flow import SignInFlow
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 POLL_SECONDS: Final = 0.25  # an await without end cannot be interrupted; a poll can
 HEADLESS_SECONDS: Final = 5.0  # where nobody can type: how long a front end that has spoken may think
 KERNEL: Final = (7, 4)  # the first ipykernel whose widgets reach the kernel while a cell awaits
-ONBOARDING: Final = "notebooks/1-onboard/01-register-and-sign-in.ipynb"
 
 _HERE: Final = Path(__file__).parent
 
@@ -46,8 +46,8 @@ def _text(*names: str) -> str:
 class SignIn(anywidget.AnyWidget):
     """The panel that signs one profile in; `await panel.done()` is the gate for the cells after it."""
 
-    _esm = _text("drawing.js", "countdown.js", "sign_in.js")
-    _css = _text("sign_in.css")
+    _esm = _text("drawing.js", "countdown.js", "panel.js")
+    _css = _text("panel.css")
     view = traitlets.Dict().tag(sync=True)
 
     def __init__(self, flow: SignInFlow, *, seconds: float = 900) -> None:
@@ -180,10 +180,9 @@ def sign_in(profile: str = "box", *, seconds: float = 900) -> SignIn:
         Silent, with the saved sign-in shown, when that still works.
     """
     if profile == "sandbox":
-        from boxnb import sandbox
+        from boxnb.box import sandbox_client
 
-        practice = sandbox.start()
-        client = Client(**practice.practice_client(), server=Server(**practice.server()))
+        client = sandbox_client()
         flow = SignInFlow(profile, client=client, practice=True, seconds=seconds)
     else:
         flow = SignInFlow(profile, seconds=seconds)
@@ -204,10 +203,9 @@ def _somebody_can_answer() -> bool:
 def _require_kernel() -> None:
     if _kernel() is None:
         return
-    import ipykernel
-
-    if tuple(ipykernel.version_info[:2]) < KERNEL:
+    version = importlib.metadata.version("ipykernel")
+    if tuple(int(part) for part in version.split(".")[:2]) < KERNEL:
         raise SignInError(
-            f"This kernel is ipykernel {ipykernel.__version__}, which cannot hear the panel while a cell waits: "
+            f"This kernel is ipykernel {version}, which cannot hear the panel while a cell waits: "
             "finish in the panel first, then run this cell; or install ipykernel 7.4 or newer."
         )
