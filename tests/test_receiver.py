@@ -1,0 +1,180 @@
+"""The loopback receiver over real HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from boxnb.errors import SignInError
+from boxnb.receiver import Receiver, can_listen
+
+STATE = "the-state-of-this-request"
+
+
+@pytest.fixture
+def caught() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def receiver(caught: list[str]) -> Iterator[Receiver]:
+    with Receiver(STATE, "http://127.0.0.1/callback", caught.append) as listening:
+        yield listening
+
+
+def get(url: str, **options: object) -> requests.Response:
+    return requests.get(url, timeout=5, **options)  # type: ignore[arg-type]
+
+
+def test_granted_hands_over_the_address_and_ends_on_a_page_without_the_code(
+    receiver: Receiver, caught: list[str]
+) -> None:
+    answer = get(f"{receiver.redirect_uri}?code=C0DE&state={STATE}")
+    assert answer.status_code == 200
+    assert answer.url == receiver.redirect_uri + "/granted"
+    assert "C0DE" not in answer.text + answer.url
+    assert caught == [f"{receiver.redirect_uri}?code=C0DE&state={STATE}"]
+
+
+@pytest.mark.parametrize("path", ["?code=C0DE&state=" + STATE, "/granted", "?x=1", "/nothing"])
+def test_no_page_may_be_stored_or_leak_where_it_came_from(receiver: Receiver, path: str) -> None:
+    headers = get(receiver.redirect_uri + path, allow_redirects=False).headers
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+
+
+def test_denied_has_its_own_page(receiver: Receiver, caught: list[str]) -> None:
+    answer = get(f"{receiver.redirect_uri}?error=access_denied&state={STATE}")
+    assert answer.url.endswith("/denied")
+    assert "not given" in answer.text
+    assert len(caught) == 1
+
+
+def test_a_second_hit_is_told_so_and_not_handed_over(receiver: Receiver, caught: list[str]) -> None:
+    get(f"{receiver.redirect_uri}?code=ONE&state={STATE}")
+    answer = get(f"{receiver.redirect_uri}?code=TWO&state={STATE}")
+    assert (answer.status_code, len(caught)) == (409, 1)
+
+
+@pytest.mark.parametrize("query", ["code=C&state=another", "code=C", f"code=C&state={STATE}&state=x", "code=C&state=%ff"])
+def test_a_wrong_state_is_answered_before_anything_else_and_spends_nothing(
+    receiver: Receiver, caught: list[str], query: str
+) -> None:
+    answer = get(f"{receiver.redirect_uri}?{query}")
+    assert answer.url.endswith("/wrong-state")
+    assert "another request" in answer.text
+    get(f"{receiver.redirect_uri}?code=GOOD&state={STATE}")
+    assert caught[-1].startswith(receiver.redirect_uri + "?code=GOOD")
+
+
+def test_nothing_from_the_address_is_shown(receiver: Receiver) -> None:
+    evil = "<script>alert(1)</script>"
+    for query in ({"error": evil, "state": STATE}, {"code": evil, "state": evil}, {evil: evil}):
+        answer = get(receiver.redirect_uri, params=query)
+        assert "<script" not in answer.text
+        assert "script" not in answer.url
+    assert "<script" not in get(receiver.redirect_uri + "/" + evil).text
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:1", ""])
+def test_another_host_name_is_refused(receiver: Receiver, caught: list[str], host: str) -> None:
+    answer = get(f"{receiver.redirect_uri}?code=C&state={STATE}", headers={"Host": host})
+    assert answer.status_code == 403
+    assert caught == []
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"])
+def test_only_get_is_answered(receiver: Receiver, caught: list[str], method: str) -> None:
+    answer = requests.request(method, f"{receiver.redirect_uri}?code=C&state={STATE}", timeout=5)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
+    assert caught == []
+
+
+def test_an_unknown_method_does_not_reach_the_panel(receiver: Receiver, caught: list[str]) -> None:
+    parts = urlsplit(receiver.redirect_uri)
+    connection = http.client.HTTPConnection("127.0.0.1", parts.port or 0, timeout=5)
+    connection.request("BREW", "/callback?code=C&state=" + STATE)
+    assert connection.getresponse().status == 501
+    connection.close()
+    assert caught == []
+
+
+@pytest.mark.parametrize("path", ["/", "/callback/", "/other?code=C&state=" + STATE, "/callback"])
+def test_other_paths_hold_nothing(receiver: Receiver, caught: list[str], path: str) -> None:
+    base = f"http://127.0.0.1:{urlsplit(receiver.redirect_uri).port}"
+    assert get(base + path).status_code == 404
+    assert caught == []
+
+
+def test_a_busy_port_means_the_next_one(caught: list[str]) -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        with Receiver(STATE, f"http://127.0.0.1:{port}/callback", caught.append) as receiver:
+            assert urlsplit(receiver.redirect_uri).port not in (None, port)
+            get(f"{receiver.redirect_uri}?code=C&state={STATE}")
+    assert len(caught) == 1
+
+
+def test_no_free_port_is_said(caught: list[str]) -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        with pytest.raises(SignInError, match="No free port"):
+            Receiver(STATE, "http://127.0.0.1/callback", caught.append, ports=[busy.getsockname()[1]]).start()
+
+
+def test_the_registered_path_and_host_are_kept(caught: list[str]) -> None:
+    with Receiver(STATE, "http://localhost/a/b", caught.append) as receiver:
+        parts = urlsplit(receiver.redirect_uri)
+        assert (parts.hostname, parts.path) == ("localhost", "/a/b")
+
+
+def test_the_next_request_is_expected_on_the_same_port(receiver: Receiver, caught: list[str]) -> None:
+    get(f"{receiver.redirect_uri}?code=ONE&state={STATE}")
+    before = receiver.redirect_uri
+    receiver.expect("fresh")
+    assert get(f"{before}?code=OLD&state={STATE}").url.endswith("/wrong-state")
+    get(f"{before}?code=TWO&state=fresh")
+    assert caught[-1].endswith("?code=TWO&state=fresh")
+
+
+def test_it_lives_only_so_long(caught: list[str]) -> None:
+    receiver = Receiver(STATE, "http://127.0.0.1/callback", caught.append, seconds=0.05).start()
+    timer = receiver._timer
+    assert timer is not None
+    timer.join(10)
+    assert not receiver.listening
+
+
+def test_it_writes_nothing(receiver: Receiver, capfd: pytest.CaptureFixture[str]) -> None:
+    get(f"{receiver.redirect_uri}?code=C0DE&state={STATE}")
+    get(f"{receiver.redirect_uri}?code=C0DE&state=wrong")
+    assert capfd.readouterr() == ("", "")
+    assert "C0DE" not in repr(receiver)
+    assert STATE not in repr(receiver)
+
+
+@pytest.mark.parametrize(
+    ("uri", "yes"),
+    [
+        ("http://127.0.0.1/callback", True),
+        ("http://localhost:8000/", True),
+        ("https://localhost/", False),
+        ("https://app.box.com", False),
+        ("http://127.0.0.1.example.com/", False),
+        ("urn:ietf:wg:oauth:2.0:oob", False),
+    ],
+)
+def test_where_something_can_listen(uri: str, yes: bool) -> None:
+    assert can_listen(uri) is yes
+    if not yes:
+        with pytest.raises(SignInError):
+            Receiver(STATE, uri, lambda _url: None)
