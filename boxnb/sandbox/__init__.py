@@ -17,13 +17,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from ._client import Clock, Faults, Sandbox
+from ._client import Clock, Faults, Sandbox, fail
 
 SHARED_IDLE = 8 * 3600.0
 PRIVATE_IDLE = 1800.0
 START_SECONDS = 30.0
+_seen: dict[str, Sandbox] = {}
 _children: list[subprocess.Popen[bytes]] = []
 
 __all__ = ["Clock", "Faults", "Sandbox", "approve", "clock", "faults", "home", "record", "start", "stop"]
@@ -37,13 +38,6 @@ def home() -> Path:
     import platformdirs
 
     return platformdirs.user_config_path("boxnb")
-
-
-def fail(text: str) -> NoReturn:
-    """Raise `SandboxError`."""
-    from boxnb.errors import SandboxError
-
-    raise SandboxError(text)
 
 
 def start(
@@ -86,7 +80,6 @@ def start(
         folder = Path(state) if state is not None else Path(tempfile.mkdtemp(prefix="boxnb-sandbox-"))
         seconds = PRIVATE_IDLE if idle is None else idle
         sandbox = _launch(folder, folder / "sandbox.json", seconds, options)
-        sandbox._private = True
         sandbox._temporary = folder if state is None else None
         return sandbox
     from filelock import FileLock
@@ -106,7 +99,9 @@ def find() -> Sandbox | None:
     announced = home() / "sandbox.json"
     try:
         info = json.loads(announced.read_text(encoding="utf-8"))
-        sandbox = Sandbox(info["url"], info["key"], int(info["pid"]), Path(info["state"]))
+        sandbox = _seen.get(info["key"])
+        if sandbox is None:
+            sandbox = _seen[info["key"]] = Sandbox(info["url"], info["key"], int(info["pid"]), Path(info["state"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return sandbox if sandbox.alive(info.get("instance")) else None
@@ -129,7 +124,7 @@ def _launch(folder: Path, announced: Path, idle: float, options: dict[str, Any])
     if sys.platform == "win32":
         detach = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
     with log.open("wb") as output:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603  our own interpreter and module
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -152,7 +147,11 @@ def _launch(folder: Path, announced: Path, idle: float, options: dict[str, Any])
     if process.poll() is None:
         process.terminate()
         fail(f"The sandbox did not answer within {START_SECONDS:.0f} s. See {log}")
-    fail("The sandbox did not start: " + (" / ".join(said) or f"exit code {process.returncode}") + f" (see {log})")
+    fail(
+        "The sandbox did not start: "
+        + (" / ".join(said) or f"exit code {process.returncode}")
+        + f" (see {log})"
+    )
 
 
 def _announced(path: Path, key: str) -> Sandbox | None:
@@ -184,7 +183,6 @@ def approve(url: str, login: str | None = None, password: str | None = None, *, 
 def record() -> list[dict[str, Any]]:
     """What the shared sandbox saw; see `Sandbox.record`."""
     return start().record()
-
 
 
 clock = Clock(lambda: start())

@@ -14,15 +14,29 @@ LIMITS = ("off", "fixed", "rolling", "bucket")
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    options = argparse.ArgumentParser(prog="python -m boxnb.sandbox", description="The practice server of boxnb.")
-    options.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0: the last one, or any free one")
+    options = argparse.ArgumentParser(
+        prog="python -m boxnb.sandbox", description="The practice server of boxnb."
+    )
+    options.add_argument(
+        "--port", type=int, default=0, help="port on 127.0.0.1; 0: the last one, or any free one"
+    )
     options.add_argument("--state", default="", help="folder of the state (default: the shared sandbox's)")
-    options.add_argument("--world", default="small", help="'small', or a folder with users.csv and groups.csv")
-    options.add_argument("--rotation", choices=ROTATIONS, default="grace", help="what a refresh does to the old pair")
-    options.add_argument("--limits", choices=LIMITS, default="rolling", help="how calls per minute are counted")
+    options.add_argument(
+        "--world", default="small", help="'small', or a folder with users.csv and groups.csv"
+    )
+    options.add_argument(
+        "--rotation", choices=ROTATIONS, default="grace", help="what a refresh does to the old pair"
+    )
+    options.add_argument(
+        "--limits", choices=LIMITS, default="rolling", help="how calls per minute are counted"
+    )
     options.add_argument("--idle", type=float, default=0.0, help="stop after so many idle seconds; 0: never")
-    options.add_argument("--prefix", default="", help="path prefix of a proxy in front, like /user/ada/proxy/8123")
-    options.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="one more host name to serve")
+    options.add_argument(
+        "--prefix", default="", help="path prefix of a proxy in front, like /user/ada/proxy/8123"
+    )
+    options.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME", help="one more host name to serve"
+    )
     options.add_argument("--announce", default="", help=argparse.SUPPRESS)
     return options
 

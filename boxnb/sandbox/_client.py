@@ -69,7 +69,9 @@ class Faults:
         return fault
 
     @contextmanager
-    def during(self, path: str, kind: str, times: int = 1_000_000, **settings: Any) -> Iterator[dict[str, Any]]:
+    def during(
+        self, path: str, kind: str, times: int = 1_000_000, **settings: Any
+    ) -> Iterator[dict[str, Any]]:
         """The fault for the length of a `with` block."""
         fault = self.add(path, kind, times, **settings)
         try:
@@ -115,7 +117,6 @@ class Sandbox:
         self._http = requests.Session()
         self._http.trust_env = False
         self._process: subprocess.Popen[bytes] | None = None
-        self._private = False
         self._temporary: Path | None = None
         self.clock = Clock(lambda: self)
         self.faults = Faults(lambda: self)
@@ -168,7 +169,9 @@ class Sandbox:
         client: dict[str, str] = self._control("practice")
         return client
 
-    def register_app(self, name: str, redirect_uris: list[str], scopes: list[str] | None = None) -> dict[str, Any]:
+    def register_app(
+        self, name: str, redirect_uris: list[str], scopes: list[str] | None = None
+    ) -> dict[str, Any]:
         """Register an app as in the app console; its client id and secret are in the answer."""
         app: dict[str, Any] = self._control("apps", name=name, redirect_uris=redirect_uris, scopes=scopes)
         return app
@@ -201,7 +204,9 @@ class Sandbox:
             signed = browser.post(urljoin(opened.url, form.action), data=fields, timeout=10)
             form = self._form(signed, "consent")
             fields = {**form.hidden, "decision": "deny" if deny else "grant"}
-            done = browser.post(urljoin(signed.url, form.action), data=fields, timeout=10, allow_redirects=False)
+            done = browser.post(
+                urljoin(signed.url, form.action), data=fields, timeout=10, allow_redirects=False
+            )
         if done.status_code not in (302, 303) or "location" not in done.headers:
             fail(f"The sandbox did not redirect (status {done.status_code}): {_heading(done.text)}")
         return done.headers["location"]
@@ -220,7 +225,9 @@ class Sandbox:
     def stop(self) -> None:
         """End the process; quiet when it is gone already. A temporary state folder is removed."""
         try:
-            self._http.post(f"{self.url}/_sandbox/stop", json={}, headers={"X-Sandbox-Key": self._key}, timeout=10)
+            self._http.post(
+                f"{self.url}/_sandbox/stop", json={}, headers={"X-Sandbox-Key": self._key}, timeout=10
+            )
         except requests.RequestException:
             self._key = ""  # it is gone already, which is what was asked for
         self._http.close()

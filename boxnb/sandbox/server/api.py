@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from . import oauth
 from .core import Core, core_of
-from .errors import ApiFault, challenge, client_error, forbidden, invalid, not_found
+from .errors import ApiError, challenge, client_error, forbidden, invalid, not_found
 from .world import Doc, shape
 
 MAX_OFFSET = 10_000
@@ -32,10 +32,12 @@ class Call:
 
     @property
     def query(self) -> dict[str, str]:
+        """Query parameters."""
         return dict(self.request.query_params)
 
     @property
     def is_admin(self) -> bool:
+        """Admin or co-admin."""
         return self.user["role"] in ADMINS
 
     def need(self, *scopes: str) -> None:
@@ -48,6 +50,7 @@ class Call:
             )
 
     def need_admin(self, *scopes: str) -> None:
+        """Like `need`, and 403 for who is no admin."""
         self.need(*scopes)
         if not self.is_admin:
             raise forbidden()
@@ -62,8 +65,17 @@ def authenticate(request: Request) -> Call:
     pair = core.state.one("SELECT * FROM pairs WHERE access=?", (value.strip(),))
     user = core.world.users.get(pair["user_id"]) if pair is not None else None
     app = core.state.app(pair["client_id"]) if pair is not None else None
-    alive = pair is not None and not pair["dead"] and core.clock.now() - pair["created"] <= oauth.ACCESS_SECONDS
-    if pair is None or user is None or app is None or not alive or user["status"] == "inactive" or not app["enabled"]:
+    alive = (
+        pair is not None and not pair["dead"] and core.clock.now() - pair["created"] <= oauth.ACCESS_SECONDS
+    )
+    if (
+        pair is None
+        or user is None
+        or app is None
+        or not alive
+        or user["status"] == "inactive"
+        or not app["enabled"]
+    ):
         raise challenge(401, "invalid_token", "The access token provided is invalid.")
     if not pair["used"]:
         oauth.first_use(core, pair)
@@ -96,6 +108,7 @@ def as_user(call: Call, user_id: str) -> Doc:
 
 
 def integer(call: Call, name: str, default: int, low: int) -> int:
+    """An integer parameter; 400 below `low` or when it is no number."""
     text = call.query.get(name, "")
     if text == "":
         return default
@@ -141,6 +154,7 @@ def page_by_marker(call: Call, docs: Sequence[Doc]) -> tuple[Doc, Sequence[Doc]]
 
 
 def starts_with(term: str, *texts: str) -> bool:
+    """The rule of `filter_term`."""
     return any(text.casefold().startswith(term.casefold()) for text in texts)
 
 
@@ -179,7 +193,9 @@ async def groups(call: Call) -> Response:
     """`GET /groups`."""
     call.need_admin("manage_groups")
     term = call.query.get("filter_term", "")
-    found = [group for group in call.core.world.groups.values() if not term or starts_with(term, group["name"])]
+    found = [
+        group for group in call.core.world.groups.values() if not term or starts_with(term, group["name"])
+    ]
     frame, part = page_by_offset(call, found)
     return JSONResponse({**frame, "entries": [shape(group, call.query.get("fields")) for group in part]})
 
@@ -247,8 +263,8 @@ def endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
 
 
 async def api_fault(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ApiFault)
-    return error.response
+    """The answer of a raised `ApiError`."""
+    return error.response if isinstance(error, ApiError) else Response(status_code=500)
 
 
 PATHS: dict[str, Handler] = {
@@ -268,4 +284,3 @@ for _path, _handler in PATHS.items():
     ROUTES.append(Route(f"/2.0{_path}", unbuilt, methods=OTHER_METHODS))
 for _path in ("/2.0/{rest:path}", "/api/2.0/{rest:path}"):
     ROUTES.append(Route(_path, unbuilt, methods=["GET", *OTHER_METHODS]))
-

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from . import api, authorize, console, control, oauth
 from .core import Core
-from .errors import ApiFault
+from .errors import ApiError
 from .front import App, Front
 from .pages import fill, page
 from .world import ENTERPRISE
@@ -31,6 +31,6 @@ def build(core: Core) -> App:
         *control.ROUTES,
         *api.ROUTES,
     ]
-    app = Starlette(routes=routes, exception_handlers={ApiFault: api.api_fault})
+    app = Starlette(routes=routes, exception_handlers={ApiError: api.api_fault})
     app.state.core = core
     return Front(app, core)

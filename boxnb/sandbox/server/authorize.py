@@ -61,7 +61,9 @@ class Asked:
         if not self.app:
             self.fail("invalid_client", "This app is not known here", "No app has this client id.", given)
         elif params.get("response_type") != "code":
-            self.fail("unsupported_response_type", "This link is incomplete", "response_type must be code.", given)
+            self.fail(
+                "unsupported_response_type", "This link is incomplete", "response_type must be code.", given
+            )
         elif not self.app["enabled"]:
             self.fail(
                 "app_disabled",
@@ -69,7 +71,9 @@ class Asked:
                 "The administrator has not enabled this app for the enterprise.",
                 given,
             )
-        elif self.redirect and not any(redirect_matches(uri, self.redirect) for uri in self.app["redirect_uris"]):
+        elif self.redirect and not any(
+            redirect_matches(uri, self.redirect) for uri in self.app["redirect_uris"]
+        ):
             self.fail(
                 "redirect_uri_mismatch",
                 "There seems to be a problem with this app",
@@ -78,12 +82,15 @@ class Asked:
                 given,
             )
         elif params.get("code_challenge_method", "S256") != "S256":
-            self.fail("invalid_request", "This link is incomplete", "code_challenge_method must be S256.", given)
+            self.fail(
+                "invalid_request", "This link is incomplete", "code_challenge_method must be S256.", given
+            )
         else:
             self.given = given
             self.read_scopes(params.get("scope", ""), given)
 
     def fail(self, code: str, heading: str, text: str, given: dict[str, str]) -> None:
+        """Show the error page instead."""
         self.problem = problem(code, heading, text, given)
 
     def read_scopes(self, scope: str, given: dict[str, str]) -> None:
@@ -92,7 +99,9 @@ class Asked:
         wanted = scope.split()
         wrong = [name for name in wanted if name not in own]
         if wrong:  # the page is a guess, the code is Box's
-            self.fail("invalid_scope", "This link asks for too much", f'Unsupported "scope": {wrong[0]}', given)
+            self.fail(
+                "invalid_scope", "This link asks for too much", f'Unsupported "scope": {wrong[0]}', given
+            )
         self.scopes = wanted or own
 
     def target(self) -> str | None:
@@ -111,12 +120,11 @@ def session(core: Core, request: Request) -> tuple[sqlite3.Row, bool]:
     core.state.run(
         "INSERT INTO sessions VALUES (?, ?, NULL, ?)", (sid, secrets.token_urlsafe(24), core.clock.now())
     )
-    row = core.state.one("SELECT * FROM sessions WHERE sid=?", (sid,))
-    assert row is not None
-    return row, True
+    return core.state.just("SELECT * FROM sessions WHERE sid=?", (sid,)), True
 
 
 def with_cookie(core: Core, response: Response, sid: str) -> Response:
+    """The response with the session cookie."""
     response.set_cookie(f"boxnb_sandbox_{core.instance}", sid, httponly=True, samesite="lax", path="/")
     return response
 
@@ -129,6 +137,7 @@ def action(request: Request) -> str:
 def sign_in_page(
     core: Core, request: Request, asked: Asked, csrf: str, *, error: str = "", login: str | None = None
 ) -> Response:
+    """The page that asks who is there."""
     admin = core.world.admin()["login"]
     body = fill(
         "sign_in",
@@ -144,7 +153,10 @@ def sign_in_page(
     return page("Sign in", body, status=400 if error else 200)
 
 
-def consent_page(core: Core, request: Request, asked: Asked, row: sqlite3.Row, user: dict[str, Any]) -> Response:
+def consent_page(
+    core: Core, request: Request, asked: Asked, row: sqlite3.Row, user: dict[str, Any]
+) -> Response:
+    """The page that asks whether the app may."""
     scopes = Html(
         "\n".join(
             f"<li>{escape(SCOPES.get(name, name))} <code>{escape(name)}</code></li>" for name in asked.scopes
@@ -166,6 +178,7 @@ def consent_page(core: Core, request: Request, asked: Asked, row: sqlite3.Row, u
 
 
 def signed_in_user(core: Core, row: sqlite3.Row) -> dict[str, Any] | None:
+    """The person of this session, unless suspended since."""
     user = core.world.users.get(row["user_id"] or "")
     return None if user is None or user["status"] == "inactive" else user
 
@@ -239,6 +252,7 @@ async def decide(core: Core, request: Request, asked: Asked, row: sqlite3.Row, n
 
 
 def sign_in(core: Core, request: Request, asked: Asked, row: sqlite3.Row, form: dict[str, str]) -> Response:
+    """Check login and password; a new session id when they fit."""
     login = re.sub(r"\s+", " ", form.get("login", "")).strip()
     user = core.world.by_login(login)
     if user is None or not same(form.get("password", ""), PASSWORD):

@@ -48,6 +48,7 @@ class Clock:
 
     @property
     def frozen(self) -> bool:
+        """Does it stand still?"""
         return self._frozen is not None
 
     def date_header(self) -> bytes:

@@ -51,4 +51,5 @@ async def console(request: Request) -> Response:
 
 
 def alert(text: str) -> Html:
+    """A message that screen readers announce."""
     return Html(f'<p class="error" role="alert">{escape(text)}</p>')

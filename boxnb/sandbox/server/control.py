@@ -21,6 +21,7 @@ Command = Callable[[Core, dict[str, Any]], Any]
 
 
 def refuse(status: int, text: str) -> Response:
+    """An error of the control surface."""
     return JSONResponse({"error": text}, status)
 
 
@@ -48,6 +49,7 @@ def guarded(command: Command) -> Callable[[Request], Awaitable[Response]]:
 
 
 def ping(core: Core, body: dict[str, Any]) -> Any:
+    """Who is this."""
     return {
         "instance": core.instance,
         "rotation": core.rotation,
@@ -74,6 +76,7 @@ def clock(core: Core, body: dict[str, Any]) -> Any:
 
 
 def practice(core: Core, body: dict[str, Any]) -> Any:
+    """The app that is registered from the start."""
     app = core.practice_app()
     return {
         "client_id": app["client_id"],
@@ -116,7 +119,13 @@ def change_app(core: Core, body: dict[str, Any]) -> Any:
     )
     core.state.run(
         "UPDATE apps SET name=?, redirect_uris=?, scopes=?, enabled=? WHERE client_id=?",
-        (name, json.dumps(uris), json.dumps(scopes), int(body.get("enabled", app["enabled"])), app["client_id"]),
+        (
+            name,
+            json.dumps(uris),
+            json.dumps(scopes),
+            int(body.get("enabled", app["enabled"])),
+            app["client_id"],
+        ),
     )
     return core.state.app(app["client_id"])
 
@@ -126,7 +135,9 @@ def change_user(core: Core, body: dict[str, Any]) -> Any:
     user = core.world.by_login(str(body["login"]))
     if user is None:
         raise ValueError("nobody has this login")
-    changes = {key: str(body[key]) for key in ("status", "role", "name") if key in body}
+    changes: dict[str, Any] = {key: str(value) for key, value in body.items() if key != "login"}
+    if not set(changes) <= {"status", "role", "name"}:
+        raise ValueError("only status, role and name can be changed")
     return core.world.change_user(user["id"], changes)
 
 
@@ -151,6 +162,7 @@ def record(core: Core, body: dict[str, Any]) -> Any:
 
 
 def stop(core: Core, body: dict[str, Any]) -> Any:
+    """End the process."""
     core.stopping = True
     return {"stopping": True}
 
@@ -166,4 +178,6 @@ COMMANDS: dict[str, Command] = {
     "record": record,
     "stop": stop,
 }
-ROUTES = [Route(f"/_sandbox/{name}", guarded(command), methods=["POST"]) for name, command in COMMANDS.items()]
+ROUTES = [
+    Route(f"/_sandbox/{name}", guarded(command), methods=["POST"]) for name, command in COMMANDS.items()
+]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections import deque
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -66,12 +65,12 @@ class Core:
             self.state.set_meta("practice.client_id", app["client_id"])
 
     def practice_app(self) -> dict[str, Any]:
-        app = self.state.app(self.state.meta("practice.client_id") or "")
-        assert app is not None
-        return app
+        """The app that is registered from the start."""
+        return self.state.just_app(self.state.meta("practice.client_id") or "")
 
 
 def core_of(request: Request) -> Core:
+    """The sandbox that serves this request."""
     core: Core = request.app.state.core
     return core
 
@@ -82,7 +81,3 @@ async def form_of(request: Request) -> dict[str, str]:
     for name, value in parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True):
         fields.setdefault(name, value)
     return fields
-
-
-def folder_of(text: str) -> Path:
-    return Path(text).expanduser().resolve()

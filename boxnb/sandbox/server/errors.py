@@ -11,7 +11,7 @@ HELP = "https://developer.box.com/guides/api-calls/permissions-and-errors/common
 REALM = 'Bearer realm="Service"'
 
 
-class ApiFault(Exception):
+class ApiError(Exception):
     """Raised by a handler; `.response` is the answer."""
 
     def __init__(self, response: Response) -> None:
@@ -26,7 +26,7 @@ def client_error(
     *,
     errors: list[dict[str, str]] | None = None,
     headers: dict[str, str] | None = None,
-) -> ApiFault:
+) -> ApiError:
     """A `ClientError` body; its request id is another one than the header's, as at Box."""
     body: dict[str, Any] = {
         "type": "error",
@@ -38,26 +38,28 @@ def client_error(
     }
     if errors is not None:
         body["context_info"] = {"errors": errors}
-    return ApiFault(JSONResponse(body, status, headers))
+    return ApiError(JSONResponse(body, status, headers))
 
 
-def invalid(code: str, name: str, message: str) -> ApiFault:
+def invalid(code: str, name: str, message: str) -> ApiError:
     """400 about one parameter."""
     problem = {"reason": "invalid_parameter", "name": name, "message": message}
     return client_error(400, code, "Bad Request", errors=[problem])
 
 
-def not_found(kind: str, item: str) -> ApiFault:
+def not_found(kind: str, item: str) -> ApiError:
+    """404 about one item."""
     text = f"Invalid value '{item}'. '{kind}' with value '{item}' not found"
     problem = {"reason": "invalid_parameter", "name": kind, "message": text}
     return client_error(404, "not_found", "Not Found", errors=[problem])
 
 
-def challenge(status: int, error: str, description: str) -> ApiFault:
+def challenge(status: int, error: str, description: str) -> ApiError:
     """401 or 403 with an empty body and ``WWW-Authenticate`` (RFC 6750 3)."""
     value = f'{REALM}, error="{error}", error_description="{description}"'
-    return ApiFault(Response(status_code=status, headers={"WWW-Authenticate": value}))
+    return ApiError(Response(status_code=status, headers={"WWW-Authenticate": value}))
 
 
-def forbidden(message: str = "Access denied - insufficient permission") -> ApiFault:
+def forbidden(message: str = "Access denied - insufficient permission") -> ApiError:
+    """403 with a JSON body."""
     return client_error(403, "access_denied_insufficient_permissions", message)

@@ -54,7 +54,9 @@ class Faults:
         unknown = set(spec) - {"path", "kind", "times", "skip", "seconds", "retry_after", "method"}
         if unknown:
             raise ValueError(f"unknown setting of a fault: {', '.join(sorted(unknown))}")
-        path = "/oauth2/token" if kind == "lost_token" and not spec.get("path") else str(spec.get("path") or "*")
+        path = (
+            "/oauth2/token" if kind == "lost_token" and not spec.get("path") else str(spec.get("path") or "*")
+        )
         retry = spec.get("retry_after")
         fault = Fault(
             next(self._ids),
@@ -85,7 +87,9 @@ class Faults:
         return None
 
     def list(self) -> list[dict[str, Any]]:
+        """The faults now switched on."""
         return [asdict(fault) for fault in self._faults]
 
     def clear(self, fault_id: int | None = None) -> None:
+        """Switch one off, or all."""
         self._faults = [fault for fault in self._faults if fault_id is not None and fault.id != fault_id]

@@ -38,10 +38,13 @@ SECRET_NAMES = {
     "state",
 }
 TRANSPORTS: dict[tuple[str, int], asyncio.Transport] = {}
-PROXY_PAGE = "<html><head><title>Web gateway</title></head><body><h1>Please sign in to the network</h1></body></html>"
+PROXY_PAGE = (
+    "<html><head><title>Web gateway</title></head><body><h1>Please sign in to the network</h1></body></html>"
+)
 
 
 def mask(value: str) -> str:
+    """A secret as its fingerprint."""
     return f"<secret {hashlib.sha256(value.encode()).hexdigest()[:4]}>" if value else ""
 
 
@@ -69,6 +72,7 @@ class Front:
         self.app, self.core = app, core
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -161,7 +165,9 @@ class Front:
         name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
         return name.lower() in self.core.hosts
 
-    async def broken(self, fault: Fault, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def broken(
+        self, fault: Fault, scope: MutableMapping[str, Any], receive: Receive, send: Send
+    ) -> None:
         """Answer as the fault says."""
         client = scope.get("client")
         kind = fault.kind
@@ -192,7 +198,13 @@ class Front:
         if fault.kind == "drip":
             size = max(1, len(body) // 5)
             for position in range(0, len(body), size):
-                await send({"type": "http.response.body", "body": body[position : position + size], "more_body": True})
+                await send(
+                    {
+                        "type": "http.response.body",
+                        "body": body[position : position + size],
+                        "more_body": True,
+                    }
+                )
                 await asyncio.sleep(fault.seconds)
             body = b""
         await send({"type": "http.response.body", "body": body, "more_body": False})
@@ -225,5 +237,3 @@ class Front:
         await self.app(scope, receive, keep)
         body = b"".join(message.get("body", b"") for message in messages[1:])
         return messages[0], body
-
-

@@ -39,6 +39,7 @@ class OAuthError(Exception):
 
 
 def same(left: str, right: str) -> bool:
+    """Equal, compared in constant time."""
     return hmac.compare_digest(left.encode(), right.encode())
 
 
@@ -60,7 +61,7 @@ def client_app(core: Core, request: Request, form: dict[str, str]) -> dict[str, 
 
 def answer(row: sqlite3.Row, now: float) -> JSONResponse:
     """The 200 answer with a pair (schema AccessToken)."""
-    left = max(0, int(row["created"] + ACCESS_SECONDS - now))
+    left = max(0, round(row["created"] + ACCESS_SECONDS - now))
     return JSONResponse(
         {
             "access_token": row["access"],
@@ -79,9 +80,7 @@ def mint(core: Core, client_id: str, user_id: str, scopes: str, parent: int | No
         "INSERT INTO pairs (access, refresh, client_id, user_id, scopes, created, parent) VALUES (?,?,?,?,?,?,?)",
         (random_text(32), random_text(64), client_id, user_id, scopes, core.clock.now(), parent),
     )
-    row = core.state.one("SELECT * FROM pairs WHERE id=?", (row_id,))
-    assert row is not None
-    return row
+    return core.state.just("SELECT * FROM pairs WHERE id=?", (row_id,))
 
 
 def pkce_ok(challenge: str, verifier: str) -> bool:
@@ -104,7 +103,9 @@ def exchange(core: Core, app: dict[str, Any], form: dict[str, str]) -> Response:
         if core.clock.now() - row["created"] > CODE_SECONDS:
             raise OAuthError("invalid_grant", "The authorization code has expired")
         if row["challenge"] and not pkce_ok(row["challenge"], form.get("code_verifier", "")):
-            raise OAuthError("invalid_grant", "The code verifier does not match the code challenge")  # a guess
+            raise OAuthError(
+                "invalid_grant", "The code verifier does not match the code challenge"
+            )  # a guess
         core.state.run("UPDATE codes SET used=1 WHERE code=?", (code,))
         pair = mint(core, app["client_id"], row["user_id"], row["scopes"])
     return answer(pair, core.clock.now())
@@ -129,7 +130,9 @@ def refresh(core: Core, app: dict[str, Any], form: dict[str, str]) -> Response:
             raise OAuthError("invalid_grant", "Refresh token has expired")
         if user is None or user["status"] == "inactive":
             raise OAuthError("invalid_grant", "Invalid refresh token")  # a guess
-        child = core.state.one("SELECT * FROM pairs WHERE parent=? AND dead='' ORDER BY id DESC", (row["id"],))
+        child = core.state.one(
+            "SELECT * FROM pairs WHERE parent=? AND dead='' ORDER BY id DESC", (row["id"],)
+        )
         if child is not None and now - child["created"] < ACCESS_SECONDS:
             return answer(child, now)
         if child is not None:  # lost and never used: a guess, Box says nothing about this
@@ -204,5 +207,6 @@ def family_of(core: Core, row: sqlite3.Row) -> list[int]:
 
 
 def scopes_of(pair: sqlite3.Row) -> list[str]:
+    """Scopes this pair was minted with."""
     scopes: list[str] = json.loads(pair["scopes"])
     return scopes

@@ -8,6 +8,7 @@ import os
 import secrets
 import socket
 import sqlite3
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -28,20 +29,29 @@ class Protocol(H11Protocol):
     """uvicorn's own protocol, which also remembers its connection so a fault can break it."""
 
     def connection_made(self, transport: Any) -> None:
+        """Remember the connection."""
         peer = transport.get_extra_info("peername")
         self._boxnb_peer = (peer[0], peer[1])
         TRANSPORTS[self._boxnb_peer] = transport
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
         TRANSPORTS.pop(self._boxnb_peer, None)
         super().connection_lost(exc)
+
+
+def say(text: str) -> None:
+    """One line for the terminal or the log."""
+    sys.stdout.write(f"boxnb sandbox: {text}\n")
+    sys.stdout.flush()
 
 
 def bind(port: int, wished: int) -> socket.socket:
     """A listening socket on 127.0.0.1: `port`, or for 0 the port of last time when free, else any."""
     for number in [port] if port else [wished, 0] if wished else [0]:
-        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # IPPROTO_TCP, or asyncio does not turn Nagle off and each answer waits 40 ms for an ACK.
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         if os.name != "nt":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -62,7 +72,7 @@ def announce(path: Path, info: dict[str, Any]) -> None:
     descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(info, file)
-    os.replace(temp, path)
+    temp.replace(path)
 
 
 def withdraw(path: Path, key: str) -> None:
@@ -123,20 +133,27 @@ def main(options: Any) -> int:
         core.hosts = (*core.hosts, *(name.lower() for name in options.allow_host))
         sock = bind(options.port, int(state.meta("port") or 0))
     except (OSError, ValueError, KeyError, sqlite3.Error) as error:
-        print(f"boxnb sandbox: cannot start: {error}", flush=True)
+        say(f"cannot start: {error}")
         return 1
     sock.listen(128)
     port = sock.getsockname()[1]
     state.set_meta("port", str(port))
     url = f"http://127.0.0.1:{port}"
     place = Path(options.announce) if options.announce else folder / "sandbox.json"
-    info = {"url": url, "port": port, "pid": os.getpid(), "key": key, "state": str(folder), "instance": core.instance}
+    info = {
+        "url": url,
+        "port": port,
+        "pid": os.getpid(),
+        "key": key,
+        "state": str(folder),
+        "instance": core.instance,
+    }
     announce(place, info)
-    print(f"boxnb sandbox on {url}{prefix}", flush=True)
+    say(f"{url}{prefix}")
     try:
         asyncio.run(serve(core, sock, options.idle))
     except KeyboardInterrupt:
-        print("boxnb sandbox: stopped", flush=True)
+        say("stopped")
     finally:
         withdraw(place, key)
         state.close()

@@ -7,7 +7,6 @@ either the state before or the state after, never half a rotation.
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import sqlite3
 import string
@@ -43,7 +42,7 @@ class State:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = folder / "sandbox.sqlite"
         self.db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=2.0)
-        os.chmod(self.path, 0o600)
+        self.path.chmod(0o600)
         self.db.row_factory = sqlite3.Row
         self.db.execute("PRAGMA locking_mode=EXCLUSIVE")
         self.db.execute("PRAGMA journal_mode=WAL")
@@ -53,6 +52,13 @@ class State:
     def one(self, sql: str, args: Iterable[Any] = ()) -> sqlite3.Row | None:
         """First row of a query, or None."""
         row: sqlite3.Row | None = self.db.execute(sql, tuple(args)).fetchone()
+        return row
+
+    def just(self, sql: str, args: Iterable[Any] = ()) -> sqlite3.Row:
+        """First row of a query that must have one."""
+        row = self.one(sql, args)
+        if row is None:
+            raise LookupError(sql)
         return row
 
     def all(self, sql: str, args: Iterable[Any] = ()) -> list[sqlite3.Row]:
@@ -71,11 +77,16 @@ class State:
         self.db.execute("ROLLBACK" if kind else "COMMIT")
 
     def meta(self, key: str) -> str | None:
+        """A small value by name."""
         row = self.one("SELECT value FROM meta WHERE key=?", (key,))
         return None if row is None else str(row["value"])
 
     def set_meta(self, key: str, value: str) -> None:
-        self.run("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value=excluded.value", (key, value))
+        """Keep a small value by name."""
+        self.run(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value=excluded.value",
+            (key, value),
+        )
 
     def add_app(self, name: str, redirect_uris: list[str], scopes: list[str]) -> dict[str, Any]:
         """Register an app; its id, secret, name, redirect URIs and scopes."""
@@ -84,11 +95,17 @@ class State:
             "INSERT INTO apps VALUES (?, ?, ?, ?, ?, 1)",
             (client_id, secret, name, json.dumps(redirect_uris), json.dumps(scopes)),
         )
+        return self.just_app(client_id)
+
+    def just_app(self, client_id: str) -> dict[str, Any]:
+        """An app that must exist."""
         app = self.app(client_id)
-        assert app is not None
+        if app is None:
+            raise LookupError(f"no app {client_id}")
         return app
 
     def app(self, client_id: str) -> dict[str, Any] | None:
+        """An app, or None."""
         row = self.one("SELECT * FROM apps WHERE client_id=?", (client_id,))
         if row is None:
             return None
@@ -100,4 +117,5 @@ class State:
         }
 
     def close(self) -> None:
+        """Close the file."""
         self.db.close()

@@ -13,20 +13,45 @@ Doc = dict[str, Any]
 PACKAGE = Path(__file__).resolve().parents[2]
 ENTERPRISE: Doc = {"id": "900719925474099301", "type": "enterprise", "name": "Lumen & Fjord Ltd"}
 USER_MINI = ("name", "login")
-USER_STANDARD = (
-    "created_at modified_at language timezone space_amount space_used max_upload_size status job_title phone address "
-    "avatar_url notification_email"
-).split()
-USER_FULL = (
-    "role tracking_codes can_see_managed_users is_sync_enabled is_external_collab_restricted "
-    "is_exempt_from_device_limits is_exempt_from_login_verification enterprise my_tags hostname "
-    "is_platform_access_only external_app_user_id"
-).split()
+USER_STANDARD = [
+    "created_at",
+    "modified_at",
+    "language",
+    "timezone",
+    "space_amount",
+    "space_used",
+    "max_upload_size",
+    "status",
+    "job_title",
+    "phone",
+    "address",
+    "avatar_url",
+    "notification_email",
+]
+USER_FULL = [
+    "role",
+    "tracking_codes",
+    "can_see_managed_users",
+    "is_sync_enabled",
+    "is_external_collab_restricted",
+    "is_exempt_from_device_limits",
+    "is_exempt_from_login_verification",
+    "enterprise",
+    "my_tags",
+    "hostname",
+    "is_platform_access_only",
+    "external_app_user_id",
+]
 GROUP_MINI = ("name", "group_type")
 GROUP_STANDARD = ("created_at", "modified_at")
-GROUP_FULL = (
-    "provenance external_sync_identifier description invitability_level member_viewability_level permissions".split()
-)
+GROUP_FULL = [
+    "provenance",
+    "external_sync_identifier",
+    "description",
+    "invitability_level",
+    "member_viewability_level",
+    "permissions",
+]
 
 
 def data_folder(world: str) -> Path:
@@ -38,7 +63,9 @@ def data_folder(world: str) -> Path:
         given = Path(world)
         if (given / "users.csv").is_file():
             return given
-        raise FileNotFoundError(f"unknown world {world!r}: 'small', or a folder with users.csv and groups.csv")
+        raise FileNotFoundError(
+            f"unknown world {world!r}: 'small', or a folder with users.csv and groups.csv"
+        )
     places = [PACKAGE.parent / "data" / "sandbox", PACKAGE / "_data" / "sandbox"]
     for place in places:
         if (place / "users.csv").is_file():
@@ -51,8 +78,16 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
+def _by_id(path: Path) -> list[dict[str, str]]:
+    return sorted(_rows(path), key=lambda row: int(row["id"]))
+
+
 def _user(row: dict[str, str]) -> Doc:
-    codes = [{"type": "tracking_code", "name": "department", "value": row["department"]}] if row["department"] else []
+    codes = (
+        [{"type": "tracking_code", "name": "department", "value": row["department"]}]
+        if row["department"]
+        else []
+    )
     return {
         "id": row["id"],
         "type": "user",
@@ -126,11 +161,11 @@ class World:
     def __init__(self, world: str, state: State) -> None:
         folder = data_folder(world)
         self._state = state
-        self.users: dict[str, Doc] = {row["id"]: _user(row) for row in _rows(folder / "users.csv")}
+        self.users: dict[str, Doc] = {row["id"]: _user(row) for row in _by_id(folder / "users.csv")}
         for row in state.all("SELECT * FROM changed_users"):
             if row["id"] in self.users:
                 self.users[row["id"]].update(json.loads(row["doc"]))
-        self.groups: dict[str, Doc] = {row["id"]: _group(row) for row in _rows(folder / "groups.csv")}
+        self.groups: dict[str, Doc] = {row["id"]: _group(row) for row in _by_id(folder / "groups.csv")}
         self.memberships: list[Doc] = [
             {
                 "id": row["id"],
@@ -145,6 +180,7 @@ class World:
         ]
 
     def by_login(self, login: str) -> Doc | None:
+        """The person with this login, whatever its case."""
         wanted = login.strip().casefold()
         return next((user for user in self.users.values() if user["login"].casefold() == wanted), None)
 

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+import requests
+
+import boxnb.sandbox
+from boxnb.sandbox import Sandbox
+
+REDIRECT = "http://127.0.0.1:8321/callback"
+
+
+@dataclass
+class Person:
+    """An app and the person using it, over plain HTTP."""
+
+    sandbox: Sandbox
+    client: dict[str, Any]
+    redirect: str = REDIRECT
+    http: requests.Session = field(default_factory=requests.Session)
+
+    def url(self, **more: str) -> str:
+        query = {"response_type": "code", "client_id": self.client["client_id"], "state": "st/ate &1"}
+        return f"{self.sandbox.url}/api/oauth2/authorize?" + urlencode(
+            {**query, "redirect_uri": self.redirect, **more}
+        )
+
+    def code(self, login: str | None = None, **more: str) -> str:
+        back = self.sandbox.approve(self.url(**more), login)
+        return parse_qs(urlsplit(back).query)["code"][0]
+
+    def token(self, **form: str) -> requests.Response:
+        keys = {key: self.client[key] for key in ("client_id", "client_secret")}
+        return self.http.post(f"{self.sandbox.url}/oauth2/token", data={**keys, **form}, timeout=10)
+
+    def exchange(self, code: str, **form: str) -> requests.Response:
+        return self.token(grant_type="authorization_code", code=code, **form)
+
+    def refresh(self, token: str) -> requests.Response:
+        return self.token(grant_type="refresh_token", refresh_token=token)
+
+    def revoke(self, token: str, **form: str) -> requests.Response:
+        keys = {key: self.client[key] for key in ("client_id", "client_secret")}
+        return self.http.post(f"{self.sandbox.url}/oauth2/revoke", data={**keys, "token": token, **form}, timeout=10)
+
+    def sign_in(self, login: str | None = None, **more: str) -> dict[str, Any]:
+        answer = self.exchange(self.code(login, **more))
+        assert answer.status_code == 200, answer.text
+        pair: dict[str, Any] = answer.json()
+        return pair
+
+    def get(self, path: str, token: str, **headers: str) -> requests.Response:
+        headers = {"Authorization": f"Bearer {token}", **headers}
+        return self.http.get(f"{self.sandbox.url}/2.0{path}", headers=headers, timeout=10)
+
+
+Starter = Callable[..., Sandbox]
+
+
+@pytest.fixture
+def begin(tmp_path: Path) -> Iterator[Starter]:
+    """Starts private sandboxes, each with its own state, and ends them all."""
+    running: list[Sandbox] = []
+
+    def run(name: str = "state", **options: Any) -> Sandbox:
+        running.append(boxnb.sandbox.start(private=True, state=tmp_path / name, **options))
+        return running[-1]
+
+    yield run
+    for sandbox in running:
+        sandbox.stop()
+
+
+@pytest.fixture
+def ada(begin: Starter) -> Iterator[Person]:
+    """The practice app and the practice admin at a sandbox of their own."""
+    sandbox = begin()
+    person = Person(sandbox, sandbox.practice_client())
+    yield person
+    person.http.close()
+
+
+@pytest.fixture
+def strict(begin: Starter) -> Iterator[Person]:
+    sandbox = begin(rotation="strict")
+    person = Person(sandbox, sandbox.practice_client())
+    yield person
+    person.http.close()

@@ -1,0 +1,266 @@
+"""Token endpoint: every row of box-facts 1.5 to 1.9 over real HTTP."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+
+import pytest
+import requests
+
+from .conftest import Person, Starter
+
+HOUR = 3600
+DAY = 24 * HOUR
+UNKNOWN_CODE = "Auth code doesn't exist or is invalid for the client"
+
+
+def is_error(answer: requests.Response, error: str, description: str) -> bool:
+    assert answer.status_code == 400, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == {"error": error, "error_description": description}
+    return True
+
+
+def invalid_token(answer: requests.Response) -> bool:
+    assert answer.status_code == 401
+    assert answer.content == b""
+    assert answer.headers["www-authenticate"] == (
+        'Bearer realm="Service", error="invalid_token", error_description="The access token provided is invalid."'
+    )
+    assert answer.headers["box-request-id"]
+    return True
+
+
+def test_the_answer_of_an_exchange(ada: Person) -> None:
+    answer = ada.exchange(ada.code())
+    pair = answer.json()
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-store"
+    assert set(pair) == {"access_token", "expires_in", "restricted_to", "refresh_token", "token_type"}
+    assert re.fullmatch(r"[A-Za-z0-9]{32}", pair["access_token"])
+    assert re.fullmatch(r"[A-Za-z0-9]{64}", pair["refresh_token"])
+    assert (pair["expires_in"], pair["restricted_to"], pair["token_type"]) == (HOUR, [], "bearer")
+
+
+def test_a_code_lives_thirty_seconds(ada: Person) -> None:
+    ada.sandbox.clock.freeze()
+    code = ada.code()
+    ada.sandbox.clock.advance(30)
+    assert ada.exchange(code).status_code == 200
+    code = ada.code()
+    ada.sandbox.clock.advance(30.5)
+    assert is_error(ada.exchange(code), "invalid_grant", "The authorization code has expired")
+
+
+def test_a_code_works_once(ada: Person) -> None:
+    code = ada.code()
+    assert ada.exchange(code).status_code == 200
+    assert is_error(ada.exchange(code), "invalid_grant", UNKNOWN_CODE)
+
+
+def test_a_code_of_another_app_and_an_unknown_code(ada: Person) -> None:
+    other = Person(ada.sandbox, ada.sandbox.register_app("Other", ["http://127.0.0.1/callback"]))
+    assert is_error(other.exchange(ada.code()), "invalid_grant", UNKNOWN_CODE)
+    assert is_error(ada.exchange("garbage"), "invalid_grant", UNKNOWN_CODE)
+
+
+@pytest.mark.parametrize(
+    ("form", "error", "description"),
+    [
+        ({"client_secret": "wrong"}, "invalid_client", "The client credentials are invalid"),
+        ({"client_id": "nobody"}, "invalid_client", "The client credentials are invalid"),
+        ({"grant_type": ""}, "invalid_request", "Invalid grant_type parameter or parameter missing"),
+        ({"grant_type": "magic"}, "invalid_request", "Invalid grant_type parameter or parameter missing"),
+        (
+            {"grant_type": "client_credentials"},
+            "unauthorized_client",
+            "The grant type is unauthorized for this client_id",
+        ),
+        (
+            {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer"},
+            "unauthorized_client",
+            "The grant type is unauthorized for this client_id",
+        ),
+        ({"code": ""}, "invalid_request", 'Missing parameter: "code" is required'),
+    ],
+)
+def test_refused_requests(ada: Person, form: dict[str, str], error: str, description: str) -> None:
+    given = {"grant_type": "authorization_code", "code": ada.code(), **form}
+    assert is_error(ada.token(**given), error, description)
+
+
+def test_a_refused_exchange_leaves_the_code_good(ada: Person) -> None:
+    code = ada.code()
+    ada.token(grant_type="authorization_code", code=code, client_secret="wrong")
+    assert ada.exchange(code).status_code == 200
+
+
+def test_basic_authentication_of_the_app(ada: Person) -> None:
+    answer = requests.post(
+        f"{ada.sandbox.url}/oauth2/token",
+        data={"grant_type": "authorization_code", "code": ada.code()},
+        auth=(ada.client["client_id"], ada.client["client_secret"]),
+        timeout=10,
+    )
+    assert answer.status_code == 200
+
+
+def test_the_token_endpoint_takes_only_post(ada: Person) -> None:
+    assert requests.get(f"{ada.sandbox.url}/oauth2/token", timeout=10).status_code == 405
+
+
+def test_an_access_token_lives_an_hour(ada: Person) -> None:
+    ada.sandbox.clock.freeze()
+    pair = ada.sign_in()
+    ada.sandbox.clock.advance(HOUR)
+    assert ada.get("/users/me", pair["access_token"]).status_code == 200
+    ada.sandbox.clock.advance(1)
+    assert invalid_token(ada.get("/users/me", pair["access_token"]))
+
+
+def test_a_refresh_token_lives_sixty_days(ada: Person) -> None:
+    ada.sandbox.clock.freeze()
+    pair = ada.sign_in()
+    ada.sandbox.clock.advance(60 * DAY)
+    again = ada.refresh(pair["refresh_token"])
+    assert again.status_code == 200
+    ada.sandbox.clock.advance(60 * DAY + 1)
+    late = ada.refresh(again.json()["refresh_token"])
+    assert is_error(late, "invalid_grant", "Refresh token has expired")
+
+
+def test_the_date_header_follows_the_clock(ada: Person) -> None:
+    ada.sandbox.clock.freeze()
+    ada.sandbox.clock.advance(1_893_456_000 - ada.sandbox.clock.now())
+    answer = ada.get("/users/me", "none")
+    assert answer.headers["date"] == "Tue, 01 Jan 2030 00:00:00 GMT"
+    assert len(answer.raw.headers.getlist("date")) == 1
+    ada.sandbox.clock.reset()
+
+
+def test_grace_a_repeat_gives_the_same_pair_until_the_new_access_token_is_used(ada: Person) -> None:
+    old = ada.sign_in()
+    assert ada.get("/users/me", old["access_token"]).status_code == 200
+    new = ada.refresh(old["refresh_token"]).json()
+    repeat = ada.refresh(old["refresh_token"]).json()
+    for name in ("access_token", "refresh_token"):
+        assert new[name] == repeat[name] != old[name]
+    assert ada.get("/users/me", old["access_token"]).status_code == 200
+    assert ada.get("/users/me", new["access_token"]).status_code == 200
+    assert invalid_token(ada.get("/users/me", old["access_token"]))
+    assert is_error(ada.refresh(old["refresh_token"]), "invalid_grant", "Refresh token has expired")
+    assert ada.refresh(new["refresh_token"]).status_code == 200
+
+
+def test_grace_a_long_chain_without_a_call_dies_at_the_first_call(ada: Person) -> None:
+    chain = [ada.sign_in()]
+    for _ in range(4):
+        chain.append(ada.refresh(chain[-1]["refresh_token"]).json())
+    assert ada.get("/users/me", chain[-1]["access_token"]).status_code == 200
+    for pair in chain[:-1]:
+        assert invalid_token(ada.get("/users/me", pair["access_token"]))
+        assert ada.refresh(pair["refresh_token"]).status_code == 400
+
+
+def test_grace_an_answer_lost_long_ago_can_still_be_asked_for(ada: Person) -> None:
+    old = ada.sign_in()
+    lost = ada.refresh(old["refresh_token"]).json()
+    ada.sandbox.clock.advance(2 * HOUR)
+    new = ada.refresh(old["refresh_token"]).json()
+    assert new["access_token"] != lost["access_token"]
+    assert new["expires_in"] == HOUR
+    assert ada.get("/users/me", new["access_token"]).status_code == 200
+    assert ada.refresh(lost["refresh_token"]).status_code == 400
+
+
+def test_strict_the_old_pair_dies_at_once(strict: Person) -> None:
+    old = strict.sign_in()
+    new = strict.refresh(old["refresh_token"]).json()
+    assert is_error(strict.refresh(old["refresh_token"]), "invalid_grant", "Invalid refresh token")
+    assert invalid_token(strict.get("/users/me", old["access_token"]))
+    assert strict.get("/users/me", new["access_token"]).status_code == 200
+
+
+def test_a_refresh_token_that_is_garbage_or_of_another_app(ada: Person) -> None:
+    other = Person(ada.sandbox, ada.sandbox.register_app("Other", ["http://127.0.0.1/callback"]))
+    pair = ada.sign_in()
+    assert is_error(other.refresh(pair["refresh_token"]), "invalid_grant", "Invalid refresh token")
+    assert is_error(ada.refresh("garbage"), "invalid_grant", "Invalid refresh token")
+    assert is_error(ada.refresh(pair["access_token"]), "invalid_grant", "Invalid refresh token")
+    assert ada.refresh(pair["refresh_token"]).status_code == 200
+
+
+@pytest.mark.parametrize("which", ["access_token", "refresh_token"])
+def test_revoking_either_token_ends_the_pair(ada: Person, which: str) -> None:
+    pair = ada.sign_in()
+    answer = ada.revoke(pair[which])
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert invalid_token(ada.get("/users/me", pair["access_token"]))
+    assert is_error(ada.refresh(pair["refresh_token"]), "invalid_grant", "Invalid refresh token")
+    again = ada.revoke(pair[which])
+    assert (again.status_code, again.json()["error"]) == (400, "invalid_token")
+
+
+def test_revoking_needs_the_secret_and_spares_other_sign_ins(ada: Person) -> None:
+    one, two = ada.sign_in(), ada.sign_in()
+    wrong = ada.revoke(one["access_token"], client_secret="wrong")
+    assert is_error(wrong, "invalid_client", "The client credentials are invalid")
+    assert ada.revoke(one["access_token"]).status_code == 200
+    assert ada.get("/users/me", two["access_token"]).status_code == 200
+
+
+def test_revoking_after_a_refresh_ends_the_parent_too(ada: Person) -> None:
+    old = ada.sign_in()
+    new = ada.refresh(old["refresh_token"]).json()
+    assert ada.revoke(new["refresh_token"]).status_code == 200
+    assert ada.refresh(old["refresh_token"]).status_code == 400
+    assert invalid_token(ada.get("/users/me", old["access_token"]))
+
+
+def test_pkce_is_checked_when_it_was_asked_for(ada: Person) -> None:
+    verifier = "v" * 43
+    digest = hashlib.sha256(verifier.encode()).digest()
+    challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    code = ada.code(code_challenge=challenge)
+    assert ada.exchange(code).json()["error"] == "invalid_grant"
+    assert ada.exchange(code, code_verifier="w" * 43).json()["error"] == "invalid_grant"
+    assert ada.exchange(code, code_verifier=verifier).status_code == 200
+
+
+def test_a_suspended_person_is_signed_out(ada: Person) -> None:
+    pair = ada.sign_in("bo.nakamura@example.com")
+    ada.sandbox.change_user("bo.nakamura@example.com", status="inactive")
+    assert invalid_token(ada.get("/users/me", pair["access_token"]))
+    assert ada.refresh(pair["refresh_token"]).json()["error"] == "invalid_grant"
+
+
+def test_tokens_keep_the_scopes_they_were_made_with(ada: Person) -> None:
+    before = ada.sign_in()
+    ada.sandbox.change_app(ada.client["client_id"], scopes=["root_readonly"])
+    assert ada.get("/users", before["access_token"]).status_code == 200
+    again = ada.refresh(before["refresh_token"]).json()
+    assert ada.get("/users", again["access_token"]).status_code == 200
+    answer = ada.get("/users", ada.sign_in()["access_token"])
+    assert (answer.status_code, answer.content) == (403, b"")
+    assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
+
+
+def test_state_survives_a_kill(begin: Starter) -> None:
+    sandbox = begin()
+    ada = Person(sandbox, sandbox.practice_client())
+    pair = ada.sign_in()
+    new = ada.refresh(pair["refresh_token"]).json()
+    sandbox.clock.advance(500)
+    process = sandbox._process
+    assert process is not None
+    process.kill()
+    process.wait(10)
+    again = begin()
+    assert again.url == sandbox.url  # the same port, so a saved sign-in finds it
+    assert again.practice_client() == ada.client
+    ada.sandbox = again
+    assert ada.refresh(pair["refresh_token"]).json()["access_token"] == new["access_token"]
+    assert ada.get("/users/me", new["access_token"]).status_code == 200
+    assert ada.refresh(pair["refresh_token"]).status_code == 400
