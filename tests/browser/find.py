@@ -7,6 +7,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Playwright
 
 NAMES = (
     "chromium",
@@ -32,17 +36,24 @@ ADVICE = (
 
 def installed() -> str | None:
     """Path of a browser of this computer, else of Playwright's own, else None."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    found = found or next((place for place in PLACES if Path(place).exists()), None)
-    return found or _playwrights_own()
-
-
-def _playwrights_own() -> str | None:
     from playwright.sync_api import sync_playwright
 
+    found = _on_this_computer()
+    if found is not None:
+        return found
     with sync_playwright() as playwright:
-        path = playwright.chromium.executable_path
-    return path if Path(path).exists() else None
+        return installed_beside(playwright)
+
+
+def installed_beside(playwright: Playwright) -> str | None:
+    """The same, where Playwright runs already."""
+    own = playwright.chromium.executable_path
+    return _on_this_computer() or (own if Path(own).exists() else None)
+
+
+def _on_this_computer() -> str | None:
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    return found or next((place for place in PLACES if Path(place).exists()), None)
 
 
 def fetch() -> None:

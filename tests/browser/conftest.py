@@ -1,0 +1,123 @@
+"""JupyterLab on a free loopback port and a real browser that can reach nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import find
+import pytest
+import requests
+from playwright.sync_api import Browser, BrowserContext, Route, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = {
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "apputils-extension/themes": {"theme": "JupyterLab Light"},
+}
+WIDGETS = "@jupyter-widgets/jupyterlab-manager/plugin"
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+class Lab(NamedTuple):
+    """A running JupyterLab: its address with a trailing token, its notebooks, and all it writes."""
+
+    url: str
+    token: str
+    notebooks: Path
+    written: Path
+
+
+@pytest.fixture
+def theme() -> str:
+    return "JupyterLab Light"
+
+
+@pytest.fixture
+def lab(tmp_path: Path, home: Path, theme: str) -> Iterator[Lab]:
+    """JupyterLab over a copy of the notebooks, with widget state saving switched on."""
+    written = tmp_path / "lab"
+    notebooks = written / "notebooks"
+    shutil.copytree(ROOT / "notebooks", notebooks, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    settings = {f"@jupyterlab/{name}": value for name, value in SETTINGS.items()}
+    settings["@jupyterlab/apputils-extension/themes"] = {"theme": theme}
+    settings[WIDGETS] = {"saveState": True}
+    for name, value in settings.items():
+        file = written / "settings" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(value), encoding="utf-8")
+    variables = {
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "IPYTHONDIR": "ipython",
+    }
+    environment = os.environ | {name: str(written / folder) for name, folder in variables.items()}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex(16)
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
+    command += [f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
+    command += ["--LabApp.expose_app_in_browser=True", f"--ServerApp.root_dir={notebooks}"]
+    with (written / "lab.log").open("w") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(url, server, written / "lab.log")
+        yield Lab(url, token, notebooks, written)
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + 60
+    while True:
+        try:
+            requests.get(f"{url}/api", timeout=2)
+            return
+        except requests.ConnectionError:
+            if server.poll() is not None or time.monotonic() > end:
+                raise AssertionError(log.read_text()[-3000:]) from None
+            time.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find.installed_beside(playwright), args=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def window(chromium: Browser) -> Iterator[BrowserContext]:
+    """A fresh browser window; asking for anything beyond this computer fails the test."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 1000})
+    context.set_default_timeout(30_000)
+    outside: list[str] = []
+
+    def judge(route: Route) -> None:
+        if urlsplit(route.request.url).hostname in ("127.0.0.1", "localhost", None):
+            route.continue_()
+        else:
+            outside.append(route.request.url)
+            route.abort()
+
+    context.route("**/*", judge)
+    yield context
+    context.close()
+    assert outside == []

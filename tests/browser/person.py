@@ -1,0 +1,108 @@
+"""What a person does in JupyterLab and on the sandbox's pages, click by click."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from conftest import Lab
+from playwright.sync_api import BrowserContext, Locator, Page, Request
+
+NOTEBOOK = ".jp-NotebookPanel:not(.lm-mod-hidden)"
+ONBOARDING = "1-onboard/01-register-and-sign-in.ipynb"
+IDLE = """() => { const kernel = window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel;
+    return !!kernel && kernel.connectionStatus === 'connected' && kernel.status === 'idle' }"""
+ACTIVE = """() => { const notebook = window.jupyterapp.shell.currentWidget.content, model = notebook.activeCell.model;
+    return { index: notebook.activeCellIndex, code: model.type === 'code', source: model.sharedModel.source } }"""
+RAN = """index => { const panel = window.jupyterapp.shell.currentWidget, model = panel.content.widgets[index].model;
+    return model.executionCount !== null && (model.executionState ?? 'idle') === 'idle'
+        && panel.sessionContext.session.kernel.status === 'idle' }"""
+COUNTS = """() => window.jupyterapp.shell.currentWidget.content.widgets
+    .filter(cell => cell.model.type === 'code').map(cell => cell.model.executionCount)"""
+
+
+class Person:
+    """Somebody in front of one notebook; `clicks` counts what the mouse did."""
+
+    def __init__(self, window: BrowserContext, lab: Lab, path: str = ONBOARDING) -> None:
+        self.window, self.lab, self.path = window, lab, path
+        self.clicks = 0
+        self.page = window.new_page()
+        self.page.goto(f"{lab.url}/lab/tree/{path}?reset&token={lab.token}", wait_until="domcontentloaded")
+        self.page.wait_for_function("window.jupyterapp && window.jupyterapp.started")
+        self.page.evaluate("async () => { await window.jupyterapp.restored }")
+        self.page.wait_for_selector(f"{NOTEBOOK} .jp-Notebook")
+        self.page.evaluate("async () => { await window.jupyterapp.shell.currentWidget.sessionContext.ready }")
+        self.page.wait_for_function(IDLE)
+        self.page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 0")
+        self.page.evaluate("window.jupyterapp.shell.currentWidget.content.node.focus()")
+
+    def __getitem__(self, selector: str) -> Locator:
+        """A part of the notebook on screen."""
+        return self.page.locator(f"{NOTEBOOK} {selector}")
+
+    def command(self, name: str) -> None:
+        """A menu entry; not waited for, because Run All may stay at the gate."""
+        self.page.evaluate("name => { window.jupyterapp.commands.execute(name).catch(() => {}) }", name)
+
+    def run_through(self, source: str) -> None:
+        """Press Shift+Enter, cell after cell, until the one that holds `source` has run."""
+        for _ in range(60):
+            cell = self.page.evaluate(ACTIVE)
+            self.page.keyboard.press("Shift+Enter")
+            if cell["code"]:
+                self.page.wait_for_function(RAN, arg=cell["index"])
+                if source in cell["source"]:
+                    return
+        raise AssertionError(f"no cell holds {source!r}")
+
+    def show_panel(self) -> None:
+        """Run the cells up to the panel and wait until its link is there."""
+        self.run_through("sign_in(PROFILE)")
+        self[".bx-open[href]"].wait_for()
+
+    def executed(self) -> list[int | None]:
+        """The number beside each code cell, None where it has not run."""
+        return self.page.evaluate(COUNTS)
+
+    def click(self, place: Locator) -> None:
+        self.clicks += 1
+        place.click()
+
+    def open_box(self) -> Page:
+        """Follow the panel's link to the practice Box."""
+        with self.window.expect_page() as opened:
+            self.click(self[".bx-open"])
+        return opened.value
+
+    def sign_in(self, tab: Page, decision: str = "Grant") -> None:
+        """Type the practice password and decide; where the browser remembers the person, only decide."""
+        password, button = tab.locator("#password"), tab.get_by_role("button", name=decision, exact=True)
+        password.or_(button).first.wait_for()
+        if password.count():
+            password.fill("practice")
+            self.click(tab.get_by_role("button", name="Sign in", exact=True))
+        self.click(button)
+
+    def address_after_grant(self, tab: Page) -> str:
+        """Grant where nothing answers at the redirect URI; what the address bar then shows."""
+        self.window.route("**/callback?*", lambda route: route.abort())
+        with tab.expect_event("requestfailed", _is_answer) as failed:
+            self.sign_in(tab)
+        self.window.unroute("**/callback?*")
+        return failed.value.url
+
+    def save(self) -> str:
+        """Save the notebook as Ctrl+S does; the text of the file."""
+        self.page.evaluate("async () => { await window.jupyterapp.commands.execute('docmanager:save') }")
+        return (self.lab.notebooks / self.path).read_text(encoding="utf-8")
+
+    def screenshot(self, name: str) -> None:
+        """Keep a picture to look at, where BOXNB_SCREENSHOTS names a folder."""
+        folder = os.environ.get("BOXNB_SCREENSHOTS")
+        if folder:
+            self.page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def _is_answer(request: Request) -> bool:
+    return "/callback?" in request.url

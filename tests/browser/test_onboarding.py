@@ -1,0 +1,163 @@
+"""The onboarding notebook as a person walks through it, in JupyterLab in a real browser."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from conftest import Lab
+from person import Person
+from playwright.sync_api import BrowserContext, expect
+
+import boxnb
+from boxnb import store
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def person(window: BrowserContext, lab: Lab) -> Person:
+    return Person(window, lab)
+
+
+def secrets_of(profile: str) -> list[str]:
+    saved = store.load(profile)
+    assert saved is not None and saved.token is not None and saved.token.refresh_token is not None
+    secret, token = saved.client.client_secret, saved.token
+    return [secret.reveal(), token.access_token.reveal(), token.refresh_token.reveal()]
+
+
+def signed_in() -> bool:
+    saved = store.load("sandbox")
+    return saved is not None and saved.token is not None
+
+
+def finish(person: Person) -> None:
+    """From a finished panel to the first table."""
+    expect(person[".bx-panel"]).to_have_attribute("data-state", "done")
+    table = person["table.dataframe"].filter(has_text="Ada Lindqvist")
+    person.run_through("users.head()")
+    expect(table.first).to_contain_text("ada.admin@example.com")
+
+
+def assert_nothing_secret_is_written(lab: Lab, secrets: list[str]) -> None:
+    """Notebook, checkpoint, settings, input history and logs: everything JupyterLab and the kernel wrote."""
+    files = [file for file in lab.written.rglob("*") if file.is_file() and not file.is_symlink()]
+    assert any(file.suffix == ".ipynb" and "checkpoint" in file.name for file in files)
+    for file in files:
+        content = file.read_bytes()
+        for secret in secrets:
+            assert secret.encode() not in content, file
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_a_newcomer_ends_with_the_users_on_screen(person: Person, theme: str) -> None:
+    """Open Box, sign in, Grant: at most five clicks from the first cell to the table."""
+    person.show_panel()
+    person.screenshot(f"{theme}-1-open")
+    tab = person.open_box()
+    person.sign_in(tab)
+    expect(tab.locator("h1")).to_have_text("Permission received")
+    assert "code=" not in tab.url
+    tab.close()
+    expect(person[".bx-panel"]).to_have_attribute("data-state", "done")
+    person.screenshot(f"{theme}-2-done")
+    finish(person)
+    person.screenshot(f"{theme}-3-users")
+    assert person.clicks <= 5
+    assert signed_in()
+
+
+def test_deny_is_said_in_the_panel_and_grant_works_afterwards(person: Person) -> None:
+    """Deny saves nothing, and the panel is ready for another try."""
+    person.show_panel()
+    tab = person.open_box()
+    person.sign_in(tab, "Deny")
+    expect(tab.locator("h1")).to_have_text("Permission was not given")
+    expect(person[".bx-alert"]).to_be_visible()
+    person.screenshot("denied")
+    assert not signed_in()
+    person.sign_in(person.open_box())
+    finish(person)
+
+
+def test_a_pasted_address_works_and_leaves_no_secret_in_any_file(person: Person, lab: Lab) -> None:
+    """Where nothing answers at the redirect URI the address is pasted; no file of Jupyter then holds a secret."""
+    person.show_panel()
+    tab = person.open_box()
+    address = person.address_after_grant(tab)
+    person[".bx-paste"].fill(address)
+    finish(person)
+    assert "widgets" in json.loads(person.save())["metadata"]
+    code = parse_qs(urlsplit(address).query)["code"]
+    assert_nothing_secret_is_written(lab, [*secrets_of("sandbox"), *code])
+
+
+def test_a_wrong_state_is_refused_and_the_next_try_works(person: Person) -> None:
+    """An answer to somebody else's request is never exchanged."""
+    person.show_panel()
+    address = person.address_after_grant(person.open_box())
+    state = parse_qs(urlsplit(address).query)["state"][0]
+    person[".bx-paste"].fill(address.replace(state, "x" * len(state)))
+    expect(person[".bx-alert"]).to_contain_text("state")
+    assert not signed_in()
+    person.sign_in(person.open_box())
+    finish(person)
+
+
+def test_an_expired_code_is_said_and_a_new_one_works(person: Person) -> None:
+    """A code older than 30 seconds is refused by the server; the panel says so and offers another."""
+    person.show_panel()
+    address = person.address_after_grant(person.open_box())
+    boxnb.sandbox.clock.advance(31)
+    person[".bx-paste"].fill(address)
+    expect(person[".bx-alert"]).to_be_visible()
+    person.screenshot("expired")
+    assert not signed_in()
+    person.sign_in(person.open_box())
+    finish(person)
+
+
+def test_run_all_waits_at_the_gate_for_the_person(person: Person) -> None:
+    """No cell after the gate runs before somebody is signed in; then all of them do."""
+    person.command("notebook:run-all-cells")
+    person[".bx-open[href]"].wait_for()
+    assert person.executed()[3:] == [None] * len(person.executed()[3:])
+    person.sign_in(person.open_box())
+    expect(person["table.dataframe"].filter(has_text="Ada Lindqvist").first).to_be_attached()
+    person.page.wait_for_function(
+        "() => !document.querySelector('.jp-InputPrompt')?.textContent.includes('*')"
+    )
+
+
+def test_interrupt_ends_the_gate_in_one_line(person: Person) -> None:
+    """The square button works within a second, and no later cell runs."""
+    person.command("notebook:run-all-cells")
+    person[".bx-open[href]"].wait_for()
+    person.command("notebook:interrupt-kernel")
+    line = person[
+        ".jp-RenderedText[data-mime-type='application/vnd.jupyter.error'], .jp-RenderedText"
+    ].filter(has_text="Interrupted")
+    expect(line.first).to_be_attached(timeout=3_000)
+    assert "Traceback" not in line.first.inner_text()
+    assert not signed_in()
+
+
+def test_after_cancel_the_panel_starts_again(person: Person) -> None:
+    """Cancel is no dead end."""
+    person.show_panel()
+    person.click(person[".bx-cancel"])
+    expect(person[".bx-panel"]).to_have_attribute("data-state", "stopped")
+    person.click(person[".bx-cancel"])
+    person.sign_in(person.open_box())
+    finish(person)
+
+
+def test_the_start_notebook_shows_a_table_without_any_click(window: BrowserContext, lab: Lab) -> None:
+    """Run All on the first notebook ends with people on screen."""
+    person = Person(window, lab, "00-start-here.ipynb")
+    person.command("notebook:run-all-cells")
+    expect(person["table.dataframe"].filter(has_text="Ada Lindqvist").first).to_be_attached()
+    assert Path(lab.notebooks / person.path).exists()
