@@ -55,13 +55,13 @@ class RotatingAuth(AuthBase):
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.RLock()
-        self._profile = _signed_in(profile)
+        self._profile, self._token = _signed_in(profile)
         self._skew = self._profile.skew
         self._granted: set[tuple[str, str, int | None]] = set()
 
     @property
     def profile(self) -> store.Profile:
-        """The profile as last read or saved."""
+        """The profile as last read or saved; it always has a token."""
         return self._profile
 
     def now(self) -> float:
@@ -71,9 +71,12 @@ class RotatingAuth(AuthBase):
     def token(self) -> Token:
         """The token to use now, refreshed first where it would expire within a minute."""
         with self._lock:
-            token = self._profile.token
-            assert token is not None  # _signed_in and rotate keep only profiles with a token
-            return token if self._is_fresh(token) else self.rotate()
+            return self._token if self._is_fresh(self._token) else self.rotate()
+
+    @property
+    def saved_token(self) -> Token:
+        """The token as last read or saved, however old."""
+        return self._token
 
     def _is_fresh(self, token: Token) -> bool:
         # A life shorter than the margin would refresh at every call.
@@ -88,17 +91,12 @@ class RotatingAuth(AuthBase):
             The access token the API just refused: it is replaced even if it looks fresh.
         """
         with self._lock, store.lock(self.profile_name):
-            profile = _signed_in(self.profile_name)
-            token = profile.token
-            assert token is not None
+            profile, token = _signed_in(self.profile_name)
             stale = token.access_token == rejected if rejected is not None else not self._is_fresh(token)
-            if stale:
-                profile = self._refresh(profile, token)
-            self._profile = profile
-            assert profile.token is not None
-            return profile.token
+            self._profile, self._token = self._refresh(profile, token) if stale else (profile, token)
+            return self._token
 
-    def _refresh(self, profile: store.Profile, token: Token) -> store.Profile:
+    def _refresh(self, profile: store.Profile, token: Token) -> tuple[store.Profile, Token]:
         pending = store.read_intent(profile.name)
         store.write_intent(profile, self.now())
         fresh = self._ask(profile, token, pending)
@@ -108,7 +106,7 @@ class RotatingAuth(AuthBase):
         )
         store.save(renewed)
         store.clear_intent(profile.name)
-        return renewed
+        return renewed, fresh
 
     def _ask(self, profile: store.Profile, token: Token, pending: dict[str, Any] | None) -> Token:
         """One refresh, repeated with the same token after a lost reply: Box then answers the same pair."""
@@ -121,7 +119,7 @@ class RotatingAuth(AuthBase):
             except InvalidGrantError as error:
                 store.clear_intent(profile.name)
                 raise self._diagnosis(profile, token, pending, lost) from error
-            except (requests.ConnectionError, requests.Timeout, TokenEndpointError) as error:
+            except (*LOST, TokenEndpointError) as error:
                 lost = lost or not isinstance(error, TokenEndpointError)
                 if wait is None or (isinstance(error, TokenEndpointError) and error.error not in _REPEATABLE):
                     raise
@@ -162,6 +160,7 @@ class RotatingAuth(AuthBase):
         return origin in own and (scheme == "https" or host in _LOOPBACK)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Sign one request; what requests calls for ``auth=``."""
         if not self.allows(request.url or ""):
             raise HostNotAllowedError(
                 f"The access token of {self.profile_name!r} goes to its own server's hosts only, not to "
@@ -195,6 +194,14 @@ class RotatingAuth(AuthBase):
         return request
 
 
+LOST = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+)
+"""What requests raises when an answer was lost on its way, whole or in part."""
+
 _REPEATABLE = {"conflict", ""}
 """Endpoint errors worth the same request again: 409, 429, 5xx, an unreadable answer."""
 
@@ -208,8 +215,8 @@ def _origin(url: str) -> tuple[str, str, int | None]:
     )
 
 
-def _signed_in(name: str) -> store.Profile:
+def _signed_in(name: str) -> tuple[store.Profile, Token]:
     profile = store.load(name)
     if profile is None or profile.token is None:
         raise NotSignedInError(f"Nobody is signed in as {name!r} yet: open {ONBOARDING} and sign in there.")
-    return profile
+    return profile, profile.token

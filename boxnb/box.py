@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import html
+import math
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -17,9 +18,15 @@ from .auth import ONBOARDING, RotatingAuth
 from .errors import InvalidGrantError, NotSignedInError, SignInError
 from .oauth import Client, Clock, Server
 from .session import BoxSession
+from .tokens import Secret
 
 SANDBOX = "sandbox"
 ACCOUNT_FIELDS = "id,name,login,role,enterprise"
+
+
+def left(seconds: float, unit: float) -> int:
+    """Begun units left, 0 once the time is over: 59.5 minutes are 60."""
+    return max(0, math.ceil(seconds / unit))
 
 
 class Box:
@@ -70,17 +77,16 @@ class Box:
 
     def _rows(self) -> list[tuple[str, str]]:
         profile, now = self.profile, self.session.auth.now()
-        token, account = profile.token, profile.account or {}
-        assert token is not None
+        token, account = self.session.auth.saved_token, profile.account or {}
         enterprise = (account.get("enterprise") or {}).get("name") or "no enterprise"
         return [
             ("Signed in as", f"{account.get('name', 'unknown')} <{account.get('login', '')}>"),
             ("Role", str(account.get("role") or "not told")),
-            ("Enterprise", f"{enterprise} on {profile.client.server.name}"),
-            ("Access token", f"{max(0, int((token.expires_at - now) // 60))} minutes left"),
+            ("Enterprise", f"{enterprise} ({profile.client.server.name})"),
+            ("Access token", f"{left(token.expires_at - now, 60)} minutes left"),
             (
                 "Refresh token",
-                f"{max(0, int((token.refresh_expires_at - now) // 86400))} days left, {token.fingerprint}",
+                f"{left(token.refresh_expires_at - now, 86400)} days left, fingerprint {token.fingerprint}",
             ),
             ("Calls", f"{len(self.session.calls)} in this session"),
         ]
@@ -143,7 +149,10 @@ def sandbox_client() -> Client:
     from . import sandbox
 
     running = sandbox.start()
-    return Client(**running.practice_client(), server=Server(**running.server()))
+    app = running.practice_client()
+    return Client(
+        app["client_id"], Secret(app["client_secret"]), app["redirect_uri"], Server(**running.server())
+    )
 
 
 def _ready_sandbox() -> None:
@@ -164,8 +173,7 @@ def _ready_sandbox() -> None:
     token = oauth.exchange_code(client, oauth.parse_redirect(redirect, state=state))
     with store.lock(SANDBOX):
         store.save(store.Profile(SANDBOX, client, token, skew=token.obtained_at - time.time()))
-    account = remember_account(SANDBOX)
-    print(f"Signed in to the sandbox as its practice admin, {account.get('name')}.")
+    remember_account(SANDBOX)
 
 
 def remember_account(profile: str) -> dict[str, Any]:
@@ -256,10 +264,8 @@ def status(profile: str | None = None, *, clock: Clock = time.time) -> pd.DataFr
                 "enterprise": (account.get("enterprise") or {}).get("name"),
                 "server": saved.client.server.name,
                 "signed_in": token is not None,
-                "access_minutes_left": None if token is None else max(0, int((token.expires_at - now) // 60)),
-                "refresh_days_left": None
-                if token is None
-                else max(0, int((token.refresh_expires_at - now) // 86400)),
+                "access_minutes_left": None if token is None else left(token.expires_at - now, 60),
+                "refresh_days_left": None if token is None else left(token.refresh_expires_at - now, 86400),
                 "generation": saved.generation,
                 "fingerprint": None if token is None else token.fingerprint,
                 "file": str(file),

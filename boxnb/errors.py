@@ -78,11 +78,11 @@ class TokenEndpointError(SignInError):
     """The token endpoint gave no usable answer: an error page, another status, broken JSON."""
 
 
-class SignInCancelled(SignInError):
+class SignInCancelled(SignInError):  # noqa: N818  the class name is what a reader sees
     """The person cancelled, or nobody is there to answer."""
 
 
-class SignInTimeout(SignInError):
+class SignInTimeout(SignInError):  # noqa: N818
     """Nobody finished the sign-in in time."""
 
 

@@ -35,6 +35,9 @@ from .tokens import Secret, Token
 Clock = Callable[[], float]
 """Seconds since the epoch."""
 
+Form = dict[str, Secret | str]
+"""A form body; secrets stay masked in it until the moment of sending, so that no traceback shows them."""
+
 TIMEOUT = (10.0, 30.0)
 """Seconds to connect, seconds between two bytes."""
 
@@ -242,13 +245,13 @@ def exchange_code(
     TokenEndpointError
         No usable answer.
     """
-    form = {
+    form: Form = {
         "grant_type": "authorization_code",
-        "code": Secret(code).reveal(),
+        "code": Secret(code),
         "redirect_uri": client.redirect_uri,
     }
     if code_verifier is not None:
-        form["code_verifier"] = code_verifier.reveal()
+        form["code_verifier"] = code_verifier
     return _token(client, form, http, clock, "code")
 
 
@@ -271,7 +274,7 @@ def refresh(
     refresh_token = token.refresh_token if isinstance(token, Token) else token
     if not refresh_token:
         raise InvalidGrantError("There is no refresh token to use: sign in again.", error="invalid_grant")
-    form = {"grant_type": "refresh_token", "refresh_token": refresh_token.reveal()}
+    form: Form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
     fresh = _token(client, form, http, clock, "refresh token")
     if fresh.refresh_token is None:  # RFC 6749 6: a server may keep the old one
         return dataclasses.replace(fresh, refresh_token=refresh_token)
@@ -287,7 +290,7 @@ def revoke(client: Client, token: Token | Secret, *, http: requests.Session | No
         The server did not revoke; the token may still work.
     """
     secret = (token.refresh_token or token.access_token) if isinstance(token, Token) else token
-    response = _post(client, client.server.revoke_url, {"token": secret.reveal()}, http)
+    response = _post(client, client.server.revoke_url, {"token": secret}, http)
     if response.status_code == 200:
         return True
     error = _error_of(response)
@@ -296,9 +299,7 @@ def revoke(client: Client, token: Token | Secret, *, http: requests.Session | No
     raise _token_error(response, error, "token")
 
 
-def _token(
-    client: Client, form: dict[str, str], http: requests.Session | None, clock: Clock, what: str
-) -> Token:
+def _token(client: Client, form: Form, http: requests.Session | None, clock: Clock, what: str) -> Token:
     response = _post(client, client.server.token_url, form, http)
     if response.status_code != 200:
         raise _token_error(response, _error_of(response), what)
@@ -332,12 +333,18 @@ def server_time(response: requests.Response, clock: Clock) -> float:
         return clock()
 
 
-def _post(client: Client, url: str, form: dict[str, str], http: requests.Session | None) -> requests.Response:
-    data = {**form, "client_id": client.client_id, "client_secret": client.client_secret.reveal()}
+def _post(client: Client, url: str, form: Form, http: requests.Session | None) -> requests.Response:
+    form = {**form, "client_id": client.client_id, "client_secret": client.client_secret}
     session = http or requests.Session()
     try:
         # Redirects are not followed: they would carry the form to another host.
-        return session.post(url, data=data, timeout=TIMEOUT, allow_redirects=False, auth=_no_auth)
+        return session.post(
+            url,
+            data={name: Secret(value).reveal() for name, value in form.items()},
+            timeout=TIMEOUT,
+            allow_redirects=False,
+            auth=_no_auth,
+        )
     finally:
         if http is None:
             session.close()
@@ -382,6 +389,10 @@ def _error_of(response: requests.Response) -> tuple[str, str]:
 
 def _token_error(response: requests.Response, error: tuple[str, str], what: str) -> SignInError:
     name, description = error
+    if response.status_code >= 500 or response.status_code == 429:
+        return TokenEndpointError(
+            f"The token endpoint is not available just now ({response.status_code}): try again in a minute."
+        )
     if name == "invalid_client":
         return InvalidClientError(
             "The client id or the client secret was refused: copy both again from the app's Configuration "
@@ -413,9 +424,5 @@ def _token_error(response: requests.Response, error: tuple[str, str], what: str)
     if response.status_code == 409:
         return TokenEndpointError(
             "Two refreshes met at the token endpoint (409): wait a moment and try again.", error="conflict"
-        )
-    if response.status_code >= 500 or response.status_code == 429:
-        return TokenEndpointError(
-            f"The token endpoint is not available just now ({response.status_code}): try again in a minute."
         )
     return _not_a_token(response)

@@ -12,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import urllib3
 
-from .auth import RotatingAuth
+from .auth import LOST, RotatingAuth
 from .errors import (
     AccessTokenRejectedError,
     ApiError,
@@ -85,7 +85,7 @@ class BoxSession(requests.Session):
             started = self._monotonic()
             try:
                 response = super().request(verb, address, allow_redirects=False, **options)
-            except (requests.ConnectionError, requests.Timeout) as error:
+            except LOST as error:
                 self._note(verb, address, 0, started, 0)
                 if attempt == ATTEMPTS or not (verb in _READS or _never_connected(error)):
                     raise
@@ -241,6 +241,8 @@ def api_error(response: requests.Response) -> ApiError:
         )
         limited.retry_after = retry_after(response)
         return limited
+    if status == 501:
+        return ApiError(f"Not offered there: {said}{trace}. {body.get('message') or ''}".rstrip(), **facts)
     if status >= 500 or status < 400 or not body:
         kind = response.headers.get("Content-Type", "no content type").split(";")[0]
         return BoxUnavailableError(

@@ -223,7 +223,7 @@ def write_private(file: Path, content: bytes) -> None:
                 stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.replace(beside, target)
+            beside.replace(target)
         except BaseException:
             beside.unlink(missing_ok=True)
             raise

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import requests
@@ -91,7 +92,9 @@ def test_threads_share_one_refresh(sandbox: Sandbox, acme: store.Profile) -> Non
     sandbox.clock.advance(7200)
     box = boxnb.connect("acme")
     answers: list[str] = []
-    threads = [threading.Thread(target=lambda: answers.append(box.get("/users/me")["type"])) for _ in range(8)]
+    threads = [
+        threading.Thread(target=lambda: answers.append(box.get("/users/me")["type"])) for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -148,7 +151,7 @@ class Recorder(ThreadingHTTPServer):
                 outer.seen.append(dict(self.headers))
                 answer(self)
 
-            def log_message(self, format: str, *args: object) -> None:
+            def log_message(self, *_: object) -> None:
                 """Quiet: the test looks at what was seen."""
 
         super().__init__(("127.0.0.1", 0), Handler)
@@ -186,14 +189,13 @@ def test_the_token_goes_to_no_other_host(acme: store.Profile) -> None:
 
 @pytest.mark.parametrize("answer", [plain, unauthorized])
 def test_redirects_are_followed_bare(
-    acme: store.Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: object, answer: Callable[..., None]
+    acme: store.Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: Callable[..., None]
 ) -> None:
     """Neither the token, nor Box's headers, nor credentials of .netrc reach where a redirect points."""
-    netrc = f"{tmp_path}/netrc"
-    with open(netrc, "w") as file:
-        file.write("machine 127.0.0.1 login someone password hidden\n")
-    os.chmod(netrc, 0o600)
-    monkeypatch.setenv("NETRC", netrc)
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password hidden\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
     with Recorder(answer) as other:
 
         def redirect(handler: BaseHTTPRequestHandler) -> None:

@@ -129,7 +129,7 @@ def test_a_read_only_folder_is_told() -> None:
                 os.chown(each, 65534, 65534)
             for parent in file.parent.parents:
                 if parent != Path("/"):
-                    os.chmod(parent, stat.S_IMODE(parent.stat().st_mode) | 0o011)
+                    parent.chmod(stat.S_IMODE(parent.stat().st_mode) | 0o011)
             os.setuid(65534)
         try:
             store.write_private(file, b"{}")

@@ -28,7 +28,7 @@ def test_no_rendering_shows_the_value(token: Token) -> None:
         str(secret),
         f"{secret}",
         f"{secret:>40}",
-        "%s" % secret,
+        "".join(map(str, [secret])),
         repr([secret]),
         repr(token),
     ]

@@ -1,0 +1,169 @@
+"""One call: bounded repeats, a ledger that sees each, and errors that help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import requests
+
+from boxnb import oauth, store
+from boxnb.auth import RotatingAuth
+from boxnb.errors import (
+    ApiError,
+    BoxUnavailableError,
+    ForbiddenError,
+    NotFoundError,
+    RateLimitError,
+)
+from boxnb.sandbox import Sandbox
+from boxnb.session import ATTEMPTS, BoxSession, endpoint
+
+
+def sign_in(sandbox: Sandbox, login: str | None = None, client: oauth.Client | None = None) -> None:
+    """Somebody of the practice company, saved as profile ``acme``."""
+    client = client or oauth.Client(**sandbox.practice_client(), server=oauth.Server(**sandbox.server()))
+    state = oauth.new_state()
+    redirect = sandbox.approve(oauth.authorization_url(client, state), login=login)
+    store.save(
+        store.Profile(
+            "acme", client, oauth.exchange_code(client, oauth.parse_redirect(redirect, state=state))
+        )
+    )
+
+
+@pytest.fixture
+def waits() -> list[float]:
+    """The seconds the session asked to wait; none is really waited."""
+    return []
+
+
+@pytest.fixture
+def session(sandbox: Sandbox, waits: list[float]) -> BoxSession:
+    sign_in(sandbox)
+    return BoxSession(RotatingAuth("acme", sleep=waits.append), sleep=waits.append)
+
+
+def statuses(session: BoxSession) -> list[int]:
+    return [call["status"] for call in session.calls]
+
+
+def test_a_path_is_taken_below_the_api(session: BoxSession) -> None:
+    """With or without its first slash; a full address stays."""
+    for path in ("/users/me", "users/me", session.url("/users/me")):
+        assert session.get(path).json()["type"] == "user"
+
+
+def test_retry_after_is_obeyed(sandbox: Sandbox, session: BoxSession, waits: list[float]) -> None:
+    """429 with a header waits what it says, without one backs off; the ledger has each call."""
+    sandbox.faults.add("/2.0/users/me", "429", retry_after=7)
+    sandbox.faults.add("/2.0/users/me", "429")
+    assert session.get_json("/users/me")["type"] == "user"
+    assert waits == [7.0, 2.0]
+    assert statuses(session) == [429, 429, 200]
+
+
+def test_a_wait_beyond_patience_is_not_waited(
+    sandbox: Sandbox, session: BoxSession, waits: list[float]
+) -> None:
+    """An hour of Retry-After is an error that says so at once."""
+    sandbox.faults.add("/2.0/users/me", "429", retry_after=3600)
+    with pytest.raises(RateLimitError, match="rate limit") as caught:
+        session.get_json("/users/me")
+    assert caught.value.retry_after == 3600
+    assert waits == []
+
+
+@pytest.mark.parametrize("kind", ["500", "502", "503", "reset_before", "reset_after"])
+def test_a_read_is_repeated(sandbox: Sandbox, session: BoxSession, kind: str) -> None:
+    """Twice broken, then answered."""
+    sandbox.faults.add("/2.0/users/me", kind, times=2)
+    assert session.get_json("/users/me")["type"] == "user"
+    assert len(session.calls) == 3
+
+
+def test_repeats_are_bounded(sandbox: Sandbox, session: BoxSession, waits: list[float]) -> None:
+    """After five attempts the error comes, with Box's request id."""
+    sandbox.faults.add("/2.0/users/me", "503", times=100)
+    with pytest.raises(BoxUnavailableError, match="No usable answer: 503") as caught:
+        session.get_json("/users/me")
+    assert len(session.calls) == ATTEMPTS
+    assert len(waits) == ATTEMPTS - 1
+    assert caught.value.status == 503
+
+
+def test_a_write_is_not_repeated_after_a_lost_answer(sandbox: Sandbox, session: BoxSession) -> None:
+    """It may have been done; 429 alone surely was not."""
+    sandbox.faults.add("/2.0/users*", "reset_after", method="POST")
+    with pytest.raises(requests.ConnectionError):
+        session.post("/users", json={"name": "Nobody", "login": "nobody@example.com"})
+    sandbox.faults.clear()
+    sandbox.faults.add("/2.0/users*", "503", method="POST")
+    assert session.post("/users", json={}).status_code == 503
+    sandbox.faults.add("/2.0/users*", "429", method="POST", retry_after=1)
+    assert session.post("/users", json={}).status_code != 429
+
+
+def test_a_write_that_never_connected_is_repeated(
+    sandbox: Sandbox, session: BoxSession, waits: list[float]
+) -> None:
+    """Nothing listens: each attempt surely did nothing."""
+    sandbox.stop()
+    with pytest.raises(requests.ConnectionError):
+        session.post("/users", json={})
+    assert len(session.calls) == ATTEMPTS
+
+
+def test_a_proxy_page_is_called_one(sandbox: Sandbox, session: BoxSession) -> None:
+    """HTML with status 200 is no answer of Box."""
+    sandbox.faults.add("/2.0/users/me", "html")
+    with pytest.raises(BoxUnavailableError, match=r"text/html.*company proxy"):
+        session.get_json("/users/me")
+
+
+def test_missing_and_unbuilt_are_told_apart(session: BoxSession) -> None:
+    """404 for what is not there, 501 for what the sandbox has not."""
+    with pytest.raises(NotFoundError, match="may not see it") as caught:
+        session.get_json("/users/1")
+    assert caught.value.request_id
+    with pytest.raises(ApiError, match="Not offered there"):
+        session.get_json("/no/such/path")
+
+
+def test_a_missing_scope_says_which_two_steps(sandbox: Sandbox) -> None:
+    """Tick the scope, then sign in again."""
+    app = sandbox.register_app("narrow", ["http://127.0.0.1/callback"], scopes=["root_readonly"])
+    client = oauth.Client(
+        app["client_id"], app["client_secret"], "http://127.0.0.1/callback", oauth.Server(**sandbox.server())
+    )
+    sign_in(sandbox, client=client)
+    with pytest.raises(ForbiddenError, match=r"lacks a scope.*sign in again"):
+        BoxSession(RotatingAuth("acme")).get_json("/users")
+
+
+LOST: list[Callable[[Sandbox], object]] = [
+    lambda sandbox: sandbox.faults.add("/oauth2/token", "lost_token"),
+    lambda sandbox: sandbox.faults.add("/oauth2/token", "reset_before"),
+    lambda sandbox: sandbox.faults.add("/oauth2/token", "truncated"),
+    lambda sandbox: sandbox.faults.add("/oauth2/token", "conflict"),
+    lambda sandbox: sandbox.faults.add("/oauth2/token", "429"),
+    lambda sandbox: sandbox.faults.add("/oauth2/token", "500", times=3),
+    lambda sandbox: sandbox.faults.add("/oauth2/token", "html"),
+]
+
+
+@pytest.mark.parametrize("lose", LOST, ids=["lost", "reset", "truncated", "409", "429", "500x3", "html"])
+def test_no_mishap_at_the_token_endpoint_loses_the_chain(
+    sandbox: Sandbox, session: BoxSession, lose: Callable[[Sandbox], object]
+) -> None:
+    """Box answers the same refresh token with the same pair until the new one is used, so it is asked again."""
+    sandbox.clock.advance(7200)
+    lose(sandbox)
+    assert session.get_json("/users/me")["type"] == "user"
+    sandbox.clock.advance(7200)
+    assert session.get_json("/users/me")["type"] == "user"
+
+
+def test_endpoints_of_one_kind_are_counted_together() -> None:
+    """Ids are blanked."""
+    assert endpoint("https://api.box.com/2.0/users/123/memberships?limit=1") == "/2.0/users/:id/memberships"
