@@ -101,7 +101,9 @@ def find() -> Sandbox | None:
         info = json.loads(announced.read_text(encoding="utf-8"))
         sandbox = _seen.get(info["key"])
         if sandbox is None:
-            sandbox = _seen[info["key"]] = Sandbox(info["url"], info["key"], int(info["pid"]), Path(info["state"]))
+            sandbox = _seen[info["key"]] = Sandbox(
+                info["url"], info["key"], int(info["pid"]), Path(info["state"])
+            )
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return sandbox if sandbox.alive(info.get("instance")) else None
@@ -147,7 +149,7 @@ def _launch(folder: Path, announced: Path, idle: float, options: dict[str, Any])
     if process.poll() is None:
         process.terminate()
         fail(f"The sandbox did not answer within {START_SECONDS:.0f} s. See {log}")
-    fail(
+    return fail(
         "The sandbox did not start: "
         + (" / ".join(said) or f"exit code {process.returncode}")
         + f" (see {log})"

@@ -46,7 +46,9 @@ class Person:
 
     def revoke(self, token: str, **form: str) -> requests.Response:
         keys = {key: self.client[key] for key in ("client_id", "client_secret")}
-        return self.http.post(f"{self.sandbox.url}/oauth2/revoke", data={**keys, "token": token, **form}, timeout=10)
+        return self.http.post(
+            f"{self.sandbox.url}/oauth2/revoke", data={**keys, "token": token, **form}, timeout=10
+        )
 
     def sign_in(self, login: str | None = None, **more: str) -> dict[str, Any]:
         answer = self.exchange(self.code(login, **more))
@@ -87,7 +89,7 @@ def ada(begin: Starter) -> Iterator[Person]:
 
 @pytest.fixture
 def strict(begin: Starter) -> Iterator[Person]:
-    sandbox = begin(rotation="strict")
+    sandbox = begin("strict", rotation="strict")
     person = Person(sandbox, sandbox.practice_client())
     yield person
     person.http.close()

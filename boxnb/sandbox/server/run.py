@@ -85,8 +85,8 @@ def withdraw(path: Path, key: str) -> None:
         path.unlink(missing_ok=True)
 
 
-async def serve(core: Core, sock: socket.socket, idle: float) -> None:
-    """Serve until told to stop, interrupted, or idle for `idle` seconds (0: never)."""
+async def serve(core: Core, sock: socket.socket, idle: float, place: Path) -> None:
+    """Serve until told to stop, interrupted, or idle for `idle` seconds (0: never); first take back `place`."""
     config = uvicorn.Config(
         build(core),
         http=Protocol,
@@ -106,6 +106,7 @@ async def serve(core: Core, sock: socket.socket, idle: float) -> None:
         while not server.should_exit:
             await asyncio.sleep(0.1)
             if core.stopping or (idle and time.monotonic() - core.activity > idle):
+                withdraw(place, core.key)  # before the port closes: who sees it closed finds no announcement
                 server.should_exit = True
 
     watcher = asyncio.create_task(watch())
@@ -151,7 +152,7 @@ def main(options: Any) -> int:
     announce(place, info)
     say(f"{url}{prefix}")
     try:
-        asyncio.run(serve(core, sock, options.idle))
+        asyncio.run(serve(core, sock, options.idle, place))
     except KeyboardInterrupt:
         say("stopped")
     finally:

@@ -41,7 +41,7 @@ class State:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = folder / "sandbox.sqlite"
-        self.db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=2.0)
+        self.db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=5.0)
         self.path.chmod(0o600)
         self.db.row_factory = sqlite3.Row
         self.db.execute("PRAGMA locking_mode=EXCLUSIVE")

@@ -1,0 +1,222 @@
+"""The API an admin reads: people, groups, memberships; errors, rights, limits (box-facts 1.12, 2, 3, 4.1, 4.2)."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from .conftest import Person, Starter
+
+DATA = Path(__file__).resolve().parents[2] / "data" / "sandbox"
+STANDARD = {
+    *("id", "type", "name", "login", "created_at", "modified_at", "language", "timezone", "space_amount"),
+    *("space_used", "max_upload_size", "status", "job_title", "phone", "address", "avatar_url"),
+    "notification_email",
+}
+
+
+@pytest.fixture
+def token(ada: Person) -> str:
+    access: str = ada.sign_in()["access_token"]
+    return access
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    with (DATA / name).open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def error_of(answer: requests.Response, status: int, code: str) -> dict[str, Any]:
+    body: dict[str, Any] = answer.json()
+    assert (answer.status_code, body["type"], body["status"], body["code"]) == (status, "error", status, code)
+    assert body["request_id"] != answer.headers["box-request-id"]
+    return body
+
+
+def test_users_by_offset(ada: Person, token: str) -> None:
+    seen: list[str] = []
+    while True:
+        page = ada.get(f"/users?limit=50&offset={len(seen)}", token).json()
+        assert (page["total_count"], page["limit"], page["offset"]) == (120, 50, len(seen))
+        assert set(page["entries"][0]) == STANDARD
+        seen += [user["id"] for user in page["entries"]]
+        if len(seen) >= page["total_count"]:
+            break
+    assert len(set(seen)) == 120
+    assert seen == sorted(seen, key=int)
+
+
+def test_users_by_marker(ada: Person, token: str) -> None:
+    seen: list[str] = []
+    marker = ""
+    while marker is not None:
+        page = ada.get(f"/users?usemarker=true&limit=37&marker={marker}", token).json()
+        assert "total_count" not in page
+        assert "offset" not in page
+        seen += [user["id"] for user in page["entries"]]
+        marker = page["next_marker"]
+    assert len(set(seen)) == len(seen) == 120
+
+
+def test_a_large_limit_is_clamped_and_the_default_is_100(ada: Person, token: str) -> None:
+    assert ada.get("/users?limit=5000", token).json()["limit"] == 1000
+    page = ada.get("/users", token).json()
+    assert (page["limit"], len(page["entries"])) == (100, 100)
+    assert ada.get("/users?offset=500", token).json()["entries"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("limit=0", "invalid_limit"),
+        ("limit=-1", "invalid_limit"),
+        ("limit=ten", "invalid_limit"),
+        ("limit=%C2%B2", "invalid_limit"),
+        ("offset=-1", "invalid_offset"),
+        ("offset=10001", "invalid_offset"),
+        ("usemarker=true&marker=garbage", "invalid_parameter"),
+        ("usemarker=true&marker=YWZ0ZXI6eA==", "invalid_parameter"),
+        ("user_type=martian", "invalid_parameter"),
+    ],
+)
+def test_bad_parameters(ada: Person, token: str, query: str, code: str) -> None:
+    body = error_of(ada.get(f"/users?{query}", token), 400, code)
+    assert body["context_info"]["errors"][0]["reason"] == "invalid_parameter"
+
+
+def test_fields_add_to_the_mini_form(ada: Person, token: str) -> None:
+    page = ada.get("/users?fields=role,tracking_codes,enterprise,nonsense&limit=1", token).json()
+    assert set(page["entries"][0]) == {"id", "type", "name", "login", "role", "tracking_codes", "enterprise"}
+    me = ada.get("/users/me?fields=role", token).json()
+    assert (me["login"], me["role"]) == ("ada.admin@example.com", "admin")
+
+
+def test_filter_term_is_a_prefix_of_name_or_login(ada: Person, token: str) -> None:
+    found = ada.get("/users?filter_term=ALEX", token).json()["entries"]
+    assert {user["name"] for user in found} == {"Alex Meyer", "alex meyer", "Αλέξης Παππάς"}
+    assert ada.get("/users?filter_term=yer", token).json()["total_count"] == 0
+    assert ada.get("/users?user_type=external", token).json()["total_count"] == 0
+
+
+def test_the_company_arrives_as_it_stands_in_the_files(ada: Person, token: str) -> None:
+    served = {user["id"]: user for user in ada.get("/users?limit=1000", token).json()["entries"]}
+    files = {row["id"]: row for row in rows("users.csv")}
+    assert set(served) == set(files)
+    for user_id, row in files.items():
+        for name in ("name", "login", "status", "timezone", "created_at"):
+            assert served[user_id][name] == row[name]
+        assert served[user_id]["space_used"] == int(row["space_used"])
+    names = [row["name"] for row in files.values()]
+    assert any("<b>" in name for name in names)
+    assert any(name.startswith("=") for name in names)
+    assert any("\u0590" <= char <= "\u06ff" for name in names for char in name)
+    assert sum(int(user_id) != int(float(user_id)) for user_id in files) >= 10
+    roles = sorted(row["role"] for row in files.values() if row["role"] != "user")
+    assert roles == ["admin", "coadmin", "coadmin"]
+
+
+def test_one_user_and_nobody(ada: Person, token: str) -> None:
+    some = rows("users.csv")[7]
+    assert ada.get(f"/users/{some['id']}", token).json()["name"] == some["name"]
+    body = error_of(ada.get("/users/1", token), 404, "not_found")
+    assert body["message"] == "Not Found"
+    assert body["context_info"]["errors"][0]["name"] == "user"
+
+
+def test_groups_and_memberships_both_ways(ada: Person, token: str) -> None:
+    page = ada.get("/groups?limit=1000", token).json()
+    assert page["total_count"] == len(page["entries"]) == len(rows("groups.csv")) == 25
+    assert set(page["entries"][0]) == {"id", "type", "name", "group_type", "created_at", "modified_at"}
+    total = 0
+    for group in page["entries"]:
+        found = ada.get(f"/groups/{group['id']}/memberships?limit=1000", token).json()
+        total += found["total_count"]
+        assert all(entry["group"]["id"] == group["id"] for entry in found["entries"])
+    assert total == len(rows("memberships.csv"))
+    entry = ada.get(f"/groups/{page['entries'][0]['id']}/memberships?limit=1", token).json()["entries"][0]
+    mine = ada.get(f"/users/{entry['user']['id']}/memberships", token).json()["entries"]
+    assert entry in mine
+    assert ada.get(f"/group_memberships/{entry['id']}", token).json() == entry
+    error_of(ada.get("/groups/1", token), 404, "not_found")
+    error_of(ada.get("/groups/1/memberships", token), 404, "not_found")
+    assert ada.get("/groups?filter_term=project", token).json()["total_count"] == 3
+
+
+def test_no_token_and_a_wrong_token(ada: Person) -> None:
+    for header, error in [
+        ({}, "invalid_request"),
+        ({"Authorization": "Bearer "}, "invalid_request"),
+        ({"Authorization": "Basic eDp5"}, "invalid_request"),
+        ({"Authorization": "Bearer nonsense"}, "invalid_token"),
+    ]:
+        answer = requests.get(f"{ada.sandbox.url}/2.0/users/me", headers=header, timeout=10)
+        assert (answer.status_code, answer.content) == (401, b"")
+        assert f'Bearer realm="Service", error="{error}"' in answer.headers["www-authenticate"]
+
+
+def test_an_ordinary_person_may_not_list_people(ada: Person) -> None:
+    token = ada.sign_in("hanako.yamada@example.com")["access_token"]
+    code = "access_denied_insufficient_permissions"
+    error_of(ada.get("/users", token), 403, code)
+    error_of(ada.get("/groups", token), 403, code)
+    me = ada.get("/users/me?fields=role", token).json()
+    assert me["role"] == "user"
+    assert ada.get(f"/users/{me['id']}/memberships", token).status_code == 200
+
+
+def test_as_user(ada: Person, token: str) -> None:
+    ids = {row["login"].partition("@")[0]: row["id"] for row in rows("users.csv")}
+
+    def status(access: str, name: str) -> int:
+        return ada.get("/users/me", access, **{"As-User": ids.get(name, "1")}).status_code
+
+    answer = ada.get("/users/me", token, **{"As-User": ids["hanako.yamada"]})
+    assert answer.json()["name"] == "山田 花子"
+    error_of(ada.get("/users", token, **{"As-User": ids["hanako.yamada"]}), 403, answer_code())
+    assert status(token, "nobody at all") == 403
+    coadmin = ada.sign_in("bo.nakamura@example.com")["access_token"]
+    assert status(coadmin, "hanako.yamada") == 200
+    assert status(coadmin, "ada.admin") == 403
+    assert status(coadmin, "carmen.ibanez") == 403
+    plain = ada.sign_in("hanako.yamada@example.com")["access_token"]
+    assert status(plain, "ken.sato") == 403
+    narrow = ada.sign_in(scope="manage_managed_users")["access_token"]
+    assert status(narrow, "hanako.yamada") == 403
+
+
+def answer_code() -> str:
+    return "access_denied_insufficient_permissions"
+
+
+@pytest.mark.parametrize("path", ["/folders/0/items", "/collaborations", "/search?query=x", "/nonsense"])
+def test_what_is_not_built_says_so(ada: Person, token: str, path: str) -> None:
+    body = error_of(ada.get(path, token), 501, "not_implemented")
+    assert path.partition("?")[0] in body["message"]
+
+
+def test_writing_is_not_built_and_says_so(ada: Person, token: str) -> None:
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = requests.post(f"{ada.sandbox.url}/2.0/users", json={"name": "x"}, headers=headers, timeout=10)
+    error_of(answer, 501, "not_implemented")
+    assert ada.get("/users?limit=1", token).json()["total_count"] == 120
+
+
+def test_a_thousand_calls_a_minute(ada: Person, token: str) -> None:
+    answers = [ada.get("/users/me", token) for _ in range(1001)]
+    assert {answer.status_code for answer in answers[:1000]} == {200}
+    body = error_of(answers[-1], 429, "rate_limit_exceeded")
+    assert "Request rate limit exceeded" in body["message"]
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+    other = ada.sign_in("bo.nakamura@example.com")["access_token"]
+    assert ada.get("/users/me", other).status_code == 200
+
+
+def test_limits_can_be_off(begin: Starter) -> None:
+    sandbox = begin(limits="off")
+    ada = Person(sandbox, sandbox.practice_client())
+    token = ada.sign_in()["access_token"]
+    assert {ada.get("/users/me", token).status_code for _ in range(1010)} == {200}

@@ -1,0 +1,261 @@
+"""Control surface, record, faults, clock, processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+
+import boxnb.sandbox
+from boxnb.errors import SandboxError
+from boxnb.sandbox.server.limits import Limits
+
+from .conftest import Person, Starter
+
+
+def test_the_control_surface_wants_its_key_and_no_other_page(ada: Person) -> None:
+    url, key = f"{ada.sandbox.url}/_sandbox/ping", ada.sandbox._key
+    good = {"X-Sandbox-Key": key}
+    assert requests.post(url, headers=good, timeout=10).status_code == 200
+    assert requests.post(url, timeout=10).status_code == 403
+    assert requests.post(url, headers={"X-Sandbox-Key": "x"}, timeout=10).status_code == 403
+    assert requests.get(url, headers=good, timeout=10).status_code == 405
+    for origin in ("https://evil.example", "null"):
+        assert requests.post(url, headers={**good, "Origin": origin}, timeout=10).status_code == 403
+    assert requests.post(url, headers={**good, "Host": "evil.example"}, timeout=10).status_code == 421
+
+
+def test_bad_commands_are_sentences(ada: Person) -> None:
+    with pytest.raises(SandboxError, match="unknown fault"):
+        ada.sandbox.faults.add("/2.0/users", "earthquake")
+    with pytest.raises(SandboxError, match="unknown setting"):
+        ada.sandbox.faults.add("/2.0/users", "500", colour="red")
+    with pytest.raises(SandboxError, match="must be https"):
+        ada.sandbox.register_app("x", ["http://apps.example/"])
+    with pytest.raises(SandboxError, match="nobody has this login"):
+        ada.sandbox.change_user("nobody@example.com", status="active")
+
+
+def test_the_record_has_everything_but_secrets(ada: Person) -> None:
+    code = ada.code()
+    pair = ada.exchange(code).json()
+    new = ada.refresh(pair["refresh_token"]).json()
+    ada.get("/users/me?fields=role", new["access_token"])
+    ada.revoke(new["access_token"])
+    record = ada.sandbox.record()
+    text = json.dumps(record)
+    for secret in (code, ada.client["client_secret"], "practice", *pair.values(), *new.values()):
+        if isinstance(secret, str) and len(secret) > 7:
+            assert secret not in text
+    called = [(entry["method"], entry["path"], entry["status"]) for entry in record]
+    assert called[-2:] == [("GET", "/2.0/users/me", 200), ("POST", "/oauth2/revoke", 200)]
+    assert record[-2]["user"] == "ada.admin@example.com"
+    assert record[-2]["query"] == {"fields": "role"}
+    assert record[-2]["ms"] > 0
+    assert not any(entry["path"].startswith("/_sandbox") for entry in record)
+    ada.sandbox.record(clear=True)
+    assert ada.sandbox.record() == []
+
+
+def test_faults_that_answer(ada: Person) -> None:
+    token = ada.sign_in()["access_token"]
+    add = ada.sandbox.faults.add
+    add("/2.0/users*", "429", retry_after=7)
+    answer = ada.get("/users", token)
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
+    add("/2.0/users*", "429")
+    assert "retry-after" not in ada.get("/users", token).headers
+    for kind in ("500", "502", "503"):
+        add("/2.0/users*", kind)
+        assert ada.get("/users", token).status_code == int(kind)
+    add("/2.0/users*", "html")
+    answer = ada.get("/users", token)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    add("/2.0/users*", "content_type")
+    answer = ada.get("/users", token)
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.json()["total_count"] == 120
+    add("/2.0/users*", "drip", seconds=0.02)
+    assert ada.get("/users", token).json()["total_count"] == 120
+    add("/2.0/users*", "latency", seconds=0.2)
+    assert ada.get("/users", token).elapsed.total_seconds() >= 0.2
+    assert ada.get("/users", token).status_code == 200
+    assert ada.sandbox.faults.list() == []
+
+
+@pytest.mark.parametrize("kind", ["reset_before", "reset_after", "truncated"])
+def test_faults_that_break_the_connection(ada: Person, kind: str) -> None:
+    token = ada.sign_in()["access_token"]
+    ada.sandbox.faults.add("/2.0/users", kind)
+    with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
+        ada.get("/users", token)
+    assert ada.sandbox.record()[-1]["fault"] == kind
+    assert ada.get("/users", token).status_code == 200
+
+
+def test_a_lost_token_answer_after_the_rotation(ada: Person, strict: Person) -> None:
+    for person, status in ((ada, 200), (strict, 400)):
+        pair = person.sign_in()
+        person.sandbox.faults.add("", "lost_token")
+        with pytest.raises(requests.ConnectionError):
+            person.refresh(pair["refresh_token"])
+        assert person.refresh(pair["refresh_token"]).status_code == status
+
+
+def test_reset_before_leaves_the_work_undone(strict: Person) -> None:
+    pair = strict.sign_in()
+    strict.sandbox.faults.add("/oauth2/token", "reset_before")
+    with pytest.raises(requests.ConnectionError):
+        strict.refresh(pair["refresh_token"])
+    assert strict.refresh(pair["refresh_token"]).status_code == 200
+
+
+def test_racing_refreshes_as_box_answers_them(ada: Person) -> None:
+    pair = ada.sign_in()
+    ada.sandbox.faults.add("/oauth2/token", "conflict")
+    answer = ada.refresh(pair["refresh_token"])
+    assert (answer.status_code, answer.content) == (409, b"")
+    with ThreadPoolExecutor(8) as pool:
+        given = list(pool.map(lambda _: ada.refresh(pair["refresh_token"]).json()["access_token"], range(8)))
+    assert len(set(given)) == 1
+
+
+def test_faults_by_call_number_method_and_block(ada: Person) -> None:
+    token = ada.sign_in()["access_token"]
+    ada.sandbox.faults.add("/2.0/users", "500", times=2, skip=1)
+    assert [ada.get("/users", token).status_code for _ in range(4)] == [200, 500, 500, 200]
+    ada.sandbox.faults.add("/2.0/users", "500", method="POST")
+    assert ada.get("/users", token).status_code == 200
+    ada.sandbox.faults.clear()
+    with ada.sandbox.faults.during("/2.0/users", "503"):
+        assert {ada.get("/users", token).status_code for _ in range(3)} == {503}
+    assert ada.get("/users", token).status_code == 200
+
+
+def test_the_clock(ada: Person) -> None:
+    clock = ada.sandbox.clock
+    assert abs(clock.now() - time.time()) < 5
+    frozen = clock.freeze()
+    assert clock.now() == frozen
+    assert clock.advance(3600) == frozen + 3600 == clock.now()
+    assert abs(clock.reset() - time.time()) < 5
+
+
+def test_two_sandboxes_side_by_side(begin: Starter) -> None:
+    one, two = begin("one"), begin("two")
+    assert one.url != two.url
+    one.clock.advance(86400)
+    assert two.clock.now() - time.time() < 60
+    ada = Person(one, one.practice_client())
+    token = ada.sign_in()["access_token"]
+    ada.sandbox = two
+    assert ada.get("/users/me", token).status_code == 401
+    one.stop()
+    assert two.alive()
+
+
+def test_two_servers_never_share_one_state(begin: Starter) -> None:
+    begin()
+    with pytest.raises(SandboxError, match="locked"):
+        begin()
+
+
+def test_a_taken_port_and_an_unknown_world_are_sentences(begin: Starter) -> None:
+    first = begin()
+    with pytest.raises(SandboxError, match="cannot start"):
+        begin("other", port=int(first.url.rpartition(":")[2]))
+    with pytest.raises(SandboxError, match="unknown world 'mars'"):
+        begin("third", world="mars")
+
+
+def test_it_stops_when_idle(begin: Starter) -> None:
+    sandbox = begin(idle=0.5)
+    process = sandbox._process
+    assert process is not None
+    assert process.wait(15) == 0
+    assert not sandbox.alive()
+
+
+def test_stop_is_quiet_when_it_is_gone_and_removes_a_temporary_state() -> None:
+    with boxnb.sandbox.start(private=True) as sandbox:
+        assert (sandbox.state / "sandbox.sqlite").stat().st_mode & 0o777 == 0o600
+        assert (sandbox.state / "sandbox.json").stat().st_mode & 0o777 == 0o600
+    assert not sandbox.state.exists()
+    sandbox.stop()
+    with pytest.raises(SandboxError, match="does not answer"):
+        sandbox.clock.now()
+
+
+START = "import boxnb.sandbox as s; a = s.start(); print(a.url, a.pid)"
+
+
+@pytest.fixture
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BOXNB_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def elsewhere(code: str) -> str:
+    """Run in another Python, as another kernel would."""
+    root = str(Path(__file__).resolve().parents[2])
+    environment = {**os.environ, "PYTHONPATH": root}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout.strip()
+
+
+def test_the_shared_one_survives_its_kernel_and_is_found_again(own_home: Path) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        answers = set(pool.map(lambda _: elsewhere(START), range(6)))
+    try:
+        assert len(answers) == 1  # six kernels at once, one sandbox
+        sandbox = boxnb.sandbox.start()
+        assert f"{sandbox.url} {sandbox.pid}" in answers
+        assert boxnb.sandbox.clock.now() > 0
+        assert boxnb.sandbox.faults.list() == []
+        assert boxnb.sandbox.record() == []
+        assert (own_home / "sandbox.json").stat().st_mode & 0o777 == 0o600
+    finally:
+        assert boxnb.sandbox.stop()
+    assert not boxnb.sandbox.stop()
+    assert not (own_home / "sandbox.json").exists()
+
+
+def test_a_killed_shared_one_is_started_again_where_it_was(own_home: Path) -> None:
+    url, _, pid = elsewhere(START).partition(" ")
+    os.kill(int(pid), signal.SIGKILL)
+    try:
+        assert boxnb.sandbox.start().url == url
+    finally:
+        boxnb.sandbox.stop()
+
+
+def test_a_path_prefix_of_a_proxy(begin: Starter) -> None:
+    sandbox = begin(prefix="/user/ada/proxy/80")
+    with_prefix = requests.get(f"{sandbox.url}/user/ada/proxy/80/2.0/users/me", timeout=10)
+    assert with_prefix.status_code == 401
+    client = sandbox.practice_client()
+    query = f"response_type=code&client_id={client['client_id']}"
+    back = sandbox.approve(f"{sandbox.url}/user/ada/proxy/80/api/oauth2/authorize?{query}")
+    assert "code=" in back
+
+
+def test_the_ways_to_count_calls() -> None:
+    rolling = Limits("rolling", 2)
+    assert [rolling.wait("a", t) for t in (0, 1, 2, 60, 61.5)] == [0, 0, 58, 0, 0]
+    fixed = Limits("fixed", 2)
+    assert [fixed.wait("a", t) for t in (50, 51, 52, 60)] == [0, 0, 8, 0]
+    bucket = Limits("bucket", 2)
+    assert [bucket.wait("a", t) for t in (0, 0, 0, 30)] == [0, 0, 30, 0]
+    assert Limits("off", 0).wait("a") == 0
+    with pytest.raises(ValueError, match="limits are one of"):
+        Limits("lunar")

@@ -1,0 +1,242 @@
+"""What a person sees: sign-in, consent, the error pages, the app console (box-facts 1.1 to 1.4)."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
+
+import pytest
+import requests
+
+from boxnb.errors import SandboxError
+from boxnb.sandbox._client import _Fields
+
+from .conftest import Person
+
+
+def open_page(ada: Person, url: str) -> tuple[requests.Session, requests.Response, _Fields]:
+    browser = requests.Session()
+    answer = browser.get(url, timeout=10, allow_redirects=False)
+    return browser, answer, _Fields(answer.text)
+
+
+def post(
+    browser: requests.Session, page: requests.Response, form: _Fields, **fields: str
+) -> requests.Response:
+    target = urljoin(page.url, unescape(form.action))
+    return browser.post(target, data={**form.hidden, **fields}, timeout=10, allow_redirects=False)
+
+
+def signed_in(ada: Person, url: str) -> tuple[requests.Session, requests.Response, _Fields]:
+    browser, page, form = open_page(ada, url)
+    answer = post(browser, page, form, login="ada.admin@example.com", password="practice")
+    assert answer.status_code == 303, answer.text
+    page = browser.get(url, timeout=10)
+    return browser, page, _Fields(page.text)
+
+
+def test_grant_sends_code_and_state_back(ada: Person) -> None:
+    back = urlsplit(ada.sandbox.approve(ada.url()))
+    query = parse_qs(back.query)
+    assert f"{back.scheme}://{back.netloc}{back.path}" == "http://127.0.0.1:8321/callback"
+    assert query["state"] == ["st/ate &1"]
+    assert set(query) == {"code", "state"}
+
+
+def test_deny_sends_access_denied_back(ada: Person) -> None:
+    query = parse_qs(urlsplit(ada.sandbox.approve(ada.url(), deny=True)).query)
+    assert query == {
+        "error": ["access_denied"],
+        "error_description": ["The user denied access to your application"],
+        "state": ["st/ate &1"],
+    }
+
+
+def test_no_state_is_sent_back_where_none_was_given(ada: Person) -> None:
+    assert "state" not in parse_qs(urlsplit(ada.sandbox.approve(ada.url(state=""))).query)
+
+
+def test_the_single_registered_redirect_needs_no_naming(ada: Person) -> None:
+    back = ada.sandbox.approve(ada.url(redirect_uri=""))
+    assert back.startswith("http://127.0.0.1/callback?code=")
+
+
+@pytest.mark.parametrize(
+    "redirect",
+    [
+        "http://127.0.0.1:8321/callback/",
+        "http://127.0.0.1:8321/Callback",
+        "http://127.0.0.1:8321/callback?x=1",
+        "http://127.0.0.1:8321/",
+        "https://127.0.0.1:8321/callback",
+        "http://localhost:8321/callback",
+        "http://127.0.0.1.evil.example:8321/callback",
+        "http://ada@127.0.0.1:8321/callback",
+        "http://127.0.0.1:99999/callback",
+        "http://127.0.0.1:8321\\@evil.example/callback",
+        "http://[::1]:8321/callback",
+        "javascript:alert(1)",
+        "http://127.0.0.1:8321/callback#x",
+    ],
+)
+def test_any_other_redirect_shows_a_page_and_goes_nowhere(ada: Person, redirect: str) -> None:
+    _, page, _ = open_page(ada, ada.url(redirect_uri=redirect))
+    assert page.status_code == 400
+    assert page.headers["content-type"].startswith("text/html")
+    assert "location" not in page.headers
+    assert "redirect_uri_mismatch" in page.text
+
+
+def test_an_exact_https_redirect_keeps_its_port(ada: Person) -> None:
+    app = Person(ada.sandbox, ada.sandbox.register_app("Web", ["https://apps.example:8443/back?a=1"]))
+    back = ada.sandbox.approve(app.url(redirect_uri="https://apps.example:8443/back?a=1"))
+    assert back.startswith("https://apps.example:8443/back?a=1&code=")
+    _, page, _ = open_page(ada, app.url(redirect_uri="https://apps.example:8444/back?a=1"))
+    assert "redirect_uri_mismatch" in page.text
+
+
+def test_several_registered_and_none_named_stays_here_after_the_grant(ada: Person) -> None:
+    app = ada.sandbox.register_app("Two", ["http://127.0.0.1/a", "http://127.0.0.1/b"])
+    person = Person(ada.sandbox, app)
+    with pytest.raises(SandboxError, match="problem with this app"):
+        ada.sandbox.approve(person.url(redirect_uri=""))
+    browser, page, form = signed_in(ada, person.url(redirect_uri=""))
+    answer = post(browser, page, form, decision="grant")
+    assert (answer.status_code, "redirect_uri_missing" in answer.text) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"client_id": "nobody"}, "invalid_client"),
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"scope": "root_readonly everything"}, "invalid_scope"),
+        ({"code_challenge": "x", "code_challenge_method": "plain"}, "invalid_request"),
+    ],
+)
+def test_errors_before_consent_are_pages(ada: Person, change: dict[str, str], error: str) -> None:
+    _, page, _ = open_page(ada, ada.url(**change))
+    assert (page.status_code, error in page.text) == (400, True)
+    assert "location" not in page.headers
+
+
+def test_an_app_the_administrator_disabled(ada: Person) -> None:
+    pair = ada.sign_in()
+    ada.sandbox.change_app(ada.client["client_id"], enabled=False)
+    _, page, _ = open_page(ada, ada.url())
+    assert "Disabled by Administrator" in page.text
+    assert ada.get("/users/me", pair["access_token"]).status_code == 401
+
+
+def test_the_consent_page_lists_the_narrowed_scopes(ada: Person) -> None:
+    _, page, _ = signed_in(ada, ada.url(scope="manage_groups"))
+    assert re.findall(r"<li>.*?<code>(.*?)</code></li>", page.text) == ["manage_groups"]
+    pair = ada.sign_in(scope="manage_groups")
+    assert ada.get("/groups", pair["access_token"]).status_code == 200
+    assert ada.get("/users", pair["access_token"]).status_code == 403
+
+
+def test_wrong_password_unknown_and_suspended_people(ada: Person) -> None:
+    browser, page, form = open_page(ada, ada.url())
+    answer = post(browser, page, form, login="ada.admin@example.com", password="wrong")
+    assert (answer.status_code, 'role="alert"' in answer.text) == (400, True)
+    answer = post(browser, page, form, login='"><script>x', password="practice")
+    assert "<script" not in answer.text
+    ada.sandbox.change_user("bo.nakamura@example.com", status="inactive")
+    answer = post(browser, page, form, login="bo.nakamura@example.com", password="practice")
+    assert "inactive" in answer.text
+
+
+def test_everything_is_escaped(ada: Person) -> None:
+    nasty = "<img src=x onerror=alert(1)>"
+    app = ada.sandbox.register_app(nasty, ["http://127.0.0.1/callback"])
+    person = Person(ada.sandbox, app)
+    for _, page, _ in (open_page(ada, person.url()), open_page(ada, ada.url(redirect_uri=nasty))):
+        assert "<img" not in page.text
+        assert "&lt;img" in page.text
+    ada.sandbox.change_user("ada.admin@example.com", name="<b>Ada</b>")
+    _, page, _ = signed_in(ada, ada.url())
+    assert "&lt;b&gt;Ada" in page.text
+    assert "<b>Ada" not in page.text
+
+
+def test_forms_without_the_right_csrf_token_do_nothing(ada: Person) -> None:
+    browser, page, form = signed_in(ada, ada.url())
+    for csrf in ("", "x" * 32):
+        answer = post(browser, page, form, decision="grant", csrf=csrf)
+        assert (answer.status_code, "location" in answer.headers) == (403, False)
+    stranger = requests.Session()
+    answer = post(stranger, page, form, decision="grant")
+    assert (answer.status_code, "location" in answer.headers) == (403, False)
+    assert post(browser, page, form, decision="grant").status_code == 302
+
+
+def test_consent_without_sign_in_asks_to_sign_in(ada: Person) -> None:
+    browser, page, form = open_page(ada, ada.url())
+    answer = post(browser, page, form, step="consent", decision="grant")
+    assert (answer.status_code, "location" in answer.headers) == (200, False)
+    assert 'name="password"' in answer.text
+
+
+def test_the_session_id_changes_at_sign_in(ada: Person) -> None:
+    browser, page, form = open_page(ada, ada.url())
+    before = dict(browser.cookies)
+    post(browser, page, form, login="ada.admin@example.com", password="practice")
+    assert dict(browser.cookies) != before
+    cookie = browser.get(ada.url(), timeout=10).request.headers["cookie"]
+    assert next(iter(before.values())) not in cookie
+
+
+def test_somebody_else_can_sign_in(ada: Person) -> None:
+    browser, page, form = signed_in(ada, ada.url())
+    answer = post(browser, page, form, decision="switch")
+    assert 'name="password"' in answer.text
+    assert 'name="password"' in browser.get(ada.url(), timeout=10).text
+
+
+def test_the_pages_say_whose_they_are_and_keep_to_themselves(ada: Person) -> None:
+    for _, page, _ in (open_page(ada, ada.url()), signed_in(ada, ada.url())):
+        assert "boxnb sandbox." in page.text
+        assert "not Box" in page.text
+        assert page.headers["cache-control"] == "no-store"
+        assert page.headers["x-frame-options"] == "DENY"
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        assert not re.search(r"(?:src|href)=", page.text)
+        assert ada.client["client_secret"] not in page.text
+
+
+def test_the_app_console_registers_an_app(ada: Person) -> None:
+    url = f"{ada.sandbox.url}/console"
+    browser, page, form = open_page(ada, url)
+    fields = {"name": "Mine <b>", "redirect_uris": "http://localhost/back", "scope": "manage_groups"}
+    assert post(browser, page, form, **{**fields, "csrf": "no"}).status_code == 403
+    bad = post(browser, page, form, **{**fields, "redirect_uris": "http://apps.example/back"})
+    assert (bad.status_code, "must be https" in bad.text) == (400, True)
+    answer = post(browser, page, form, **fields)
+    keys = dict(re.findall(r"<dt>(Client ID|Client secret)</dt><dd><code>(\w{32})</code>", answer.text))
+    assert "<b>" not in answer.text
+    client = {"client_id": keys["Client ID"], "client_secret": keys["Client secret"]}
+    person = Person(ada.sandbox, client, "http://localhost:9000/back")
+    assert ada.get("/groups", person.sign_in()["access_token"]).status_code == 200
+
+
+def test_only_names_of_this_computer_are_served(ada: Person) -> None:
+    port = urlsplit(ada.sandbox.url).port
+    for host, status in [
+        (f"127.0.0.1:{port}", 200),
+        ("localhost", 200),
+        (f"[::1]:{port}", 200),
+        (f"evil.example:{port}", 421),
+        ("127.0.0.1.evil.example", 421),
+        ("", 421),
+    ]:
+        answer = requests.get(f"{ada.sandbox.url}/", headers={"Host": host}, timeout=10)
+        assert answer.status_code == status, host
+    answer = requests.post(f"{ada.sandbox.url}/oauth2/token", headers={"Host": "evil.example"}, timeout=10)
+    assert answer.status_code == 421
+
+
+def test_approve_refuses_another_server(ada: Person) -> None:
+    with pytest.raises(SandboxError, match="not one of the sandbox"):
+        ada.sandbox.approve("https://account.example/api/oauth2/authorize?" + urlencode({"client_id": "x"}))
