@@ -173,7 +173,8 @@ def _ready_sandbox() -> None:
     token = oauth.exchange_code(client, oauth.parse_redirect(redirect, state=state))
     with store.lock(SANDBOX):
         store.save(store.Profile(SANDBOX, client, token, skew=token.obtained_at - time.time()))
-    remember_account(SANDBOX)
+    account = remember_account(SANDBOX)
+    print(f"Signed in to the sandbox as its practice admin, {account.get('name')}.")  # noqa: T201  for the reader
 
 
 def remember_account(profile: str) -> dict[str, Any]:
