@@ -21,15 +21,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
 
-from .errors import (
-    AccessDeniedError,
-    InvalidClientError,
-    InvalidGrantError,
-    RedirectError,
-    SignInError,
-    StateMismatchError,
-    TokenEndpointError,
-)
+from .errors import InvalidGrantError, RedirectError, StateMismatchError
+from .refusals import error_of, not_a_token, redirect_error, token_error
 from .tokens import Secret, Token
 
 Clock = Callable[[], float]
@@ -196,34 +189,10 @@ def parse_redirect(pasted: str, *, state: str, allow_bare_code: bool = False) ->
             "The state belongs to another request, perhaps an older tab: open the newest link and grant again."
         )
     if "error" in found:
-        raise _redirect_error(found["error"], found.get("error_description", ""))
+        raise redirect_error(found["error"], found.get("error_description", ""))
     if not found["code"]:
         raise RedirectError("The code in the address is empty: copy the whole address, it was cut off.")
     return Secret(found["code"])
-
-
-_REDIRECT_ERRORS = {
-    "invalid_scope": "Box does not know a scope that was asked for: leave the scope out and try again.",
-    "unauthorized_client": "This app may not sign users in: in Box's Developer Console it must be of the "
-    "type User Authentication (OAuth 2.0).",
-    "invalid_request": "Box found the request malformed: get a new link and try again.",
-    "unsupported_response_type": "Box does not offer this kind of sign-in for the app: check the app's type.",
-    "server_error": "Box met an error of its own: wait a minute and try again.",
-    "temporarily_unavailable": "Box is too busy to sign you in: wait a minute and try again.",
-}
-
-
-def _redirect_error(error: str, description: str) -> SignInError:
-    if error == "access_denied":
-        return AccessDeniedError(
-            "Access was denied on Box's page, so there is no code: open the link again and press Grant, "
-            "or ask your admin whether this app is allowed.",
-            error=error,
-            description=description,
-        )
-    known = re.sub(r"[^a-z_]", "", error)[:40]
-    message = _REDIRECT_ERRORS.get(error, f"Box refused the request ({known}): get a new link and try again.")
-    return SignInError(message, error=error, description=description)
 
 
 def exchange_code(
@@ -293,20 +262,20 @@ def revoke(client: Client, token: Token | Secret, *, http: requests.Session | No
     response = _post(client, client.server.revoke_url, {"token": secret}, http)
     if response.status_code == 200:
         return True
-    error = _error_of(response)
+    error = error_of(response)
     if error[0] in ("invalid_token", "invalid_grant"):
         return False
-    raise _token_error(response, error, "token")
+    raise token_error(response, error, "token")
 
 
 def _token(client: Client, form: Form, http: requests.Session | None, clock: Clock, what: str) -> Token:
     response = _post(client, client.server.token_url, form, http)
     if response.status_code != 200:
-        raise _token_error(response, _error_of(response), what)
+        raise token_error(response, error_of(response), what)
     answer = _json(response)
     access_token = answer.get("access_token")
     if not isinstance(access_token, str) or not access_token:
-        raise _not_a_token(response)
+        raise not_a_token(response)
     refresh_token = answer.get("refresh_token")
     return Token(
         access_token=Secret(access_token),
@@ -359,70 +328,7 @@ def _json(response: requests.Response) -> dict[str, Any]:
     try:
         answer = response.json()
     except ValueError:
-        raise _not_a_token(response) from None
+        raise not_a_token(response) from None
     if not isinstance(answer, dict):
-        raise _not_a_token(response)
+        raise not_a_token(response)
     return answer
-
-
-def _not_a_token(response: requests.Response) -> TokenEndpointError:
-    kind = response.headers.get("Content-Type", "no content type").split(";")[0]
-    host = urlsplit(response.url).hostname
-    return TokenEndpointError(
-        f"The token endpoint at {host} answered {response.status_code} with {kind} instead of a token; "
-        "often a company proxy answers in its place: check the proxy settings, then try again."
-    )
-
-
-def _error_of(response: requests.Response) -> tuple[str, str]:
-    """``error`` and ``error_description``; Box's older answers name them ``code`` and ``message``."""
-    try:
-        answer = response.json()
-    except ValueError:
-        return "", ""
-    if not isinstance(answer, dict):
-        return "", ""
-    error = answer.get("error") or answer.get("code") or ""
-    description = answer.get("error_description") or answer.get("message") or ""
-    return str(error), str(description)
-
-
-def _token_error(response: requests.Response, error: tuple[str, str], what: str) -> SignInError:
-    name, description = error
-    if response.status_code >= 500 or response.status_code == 429:
-        return TokenEndpointError(
-            f"The token endpoint is not available just now ({response.status_code}): try again in a minute."
-        )
-    if name == "invalid_client":
-        return InvalidClientError(
-            "The client id or the client secret was refused: copy both again from the app's Configuration "
-            "tab in the Developer Console.",
-            error=name,
-            description=description,
-        )
-    if name == "invalid_grant" and what == "code":
-        reason = (
-            "The code is more than 30 seconds old"
-            if "expired" in description
-            else "The code was used before, or belongs to another app"
-        )
-        return InvalidGrantError(f"{reason}: get a new code.", error=name, description=description)
-    if name == "invalid_grant":
-        return InvalidGrantError(
-            "The refresh token was refused: it was used, revoked, or is more than 60 days old; sign in again.",
-            error=name,
-            description=description,
-        )
-    if name:
-        safe = re.sub(r"[^a-z_]", "", name)[:40]
-        return TokenEndpointError(
-            f"The token endpoint refused the {what} ({response.status_code} {safe}): check the type of the app "
-            "in the Developer Console (User Authentication, OAuth 2.0).",
-            error=name,
-            description=description,
-        )
-    if response.status_code == 409:
-        return TokenEndpointError(
-            "Two refreshes met at the token endpoint (409): wait a moment and try again.", error="conflict"
-        )
-    return _not_a_token(response)

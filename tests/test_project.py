@@ -23,7 +23,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 # From the bottom up; a module imports from lower rows, or from its own where it is a folder.
 LAYERS = (
     ("errors", "tokens", "schema"),
-    ("oauth", "paging", "frames"),
+    ("refusals", "paging", "frames"),
+    ("oauth",),
     ("store", "receiver"),
     ("auth",),
     ("session",),
