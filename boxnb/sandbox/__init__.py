@@ -114,13 +114,25 @@ def _launch(folder: Path, announced: Path, idle: float, options: dict[str, Any])
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder, announced = folder.resolve(), announced.resolve()
     key = secrets.token_urlsafe(32)
-    command = [sys.executable, "-m", "boxnb.sandbox", "--state", str(folder), "--announce", str(announced)]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "boxnb.sandbox",
+        "--state",
+        str(folder),
+        "--announce",
+        str(announced),
+    ]
     command += ["--idle", str(idle)]
     for name, value in options.items():
         command += [f"--{name}", str(value)] if value else []
+    environment = {**os.environ, "BOXNB_SANDBOX_KEY": key}
     package = Path(__file__).resolve().parents[2]
-    path = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH", "")]))
-    environment = {**os.environ, "BOXNB_SANDBOX_KEY": key, "PYTHONPATH": path}
+    if package.name not in ("site-packages", "dist-packages"):  # a checkout that is not installed
+        environment["PYTHONPATH"] = os.pathsep.join(
+            filter(None, [str(package), environment.get("PYTHONPATH")])
+        )
     log = folder / "server.log"
     detach: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
