@@ -172,9 +172,26 @@ def test_base_dependencies_have_a_lower_bound_and_no_upper_one() -> None:
 def test_no_file_names_a_package_registry() -> None:
     """pip uses whatever index its user has set up; there is no lock file to say otherwise."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
-    hosts = re.compile(r"pypi\.org|pythonhosted|registry\.npmjs|repo\.anaconda|--(extra-)?index-url", re.IGNORECASE)
+    hosts = re.compile(
+        r"pypi\.org|pythonhosted|registry\.npmjs|repo\.anaconda|--(extra-)?index-url", re.IGNORECASE
+    )
     for name in filter(None, listed.stdout.split("\0")):
         path = ROOT / name
         assert not re.search(r"(^|/)(uv|poetry|pdm|conda)[-.]lock", name), name
         if path != Path(__file__) and path.exists() and path.suffix != ".png":
             assert not hosts.search(path.read_text(encoding="utf-8", errors="replace")), name
+
+
+def test_the_code_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each Python block runs against the sandbox; the first one shows what the README shows."""
+    blocks = re.findall(r"```(python|text)\n(.*?)```", README, re.DOTALL)
+    assert [kind for kind, _ in blocks] == ["python", "text", "python"]
+    first, shown, script = (text for _, text in blocks)
+    *lines, last = first.strip().splitlines()
+    names: dict[str, object] = {}
+    exec("\n".join(lines), names)
+    assert str(eval(last, names)) == shown.strip()
+    *lines, last = script.strip().splitlines()
+    exec("\n".join(lines), names)
+    assert eval(last, names)["login"] == "ada.admin@example.com"
+    assert "Signed in to the sandbox" in capsys.readouterr().out

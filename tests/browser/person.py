@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from conftest import Lab
-from playwright.sync_api import BrowserContext, Locator, Page, Request
+from playwright.sync_api import BrowserContext, Locator, Page, Route
 
 NOTEBOOK = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 ONBOARDING = "1-onboard/01-register-and-sign-in.ipynb"
@@ -69,6 +69,11 @@ class Person:
         self.clicks += 1
         place.click()
 
+    def go_on_at(self, source: str) -> None:
+        """Click beside the cell that holds `source`, so that Shift+Enter means it again."""
+        self.page.bring_to_front()
+        self.click(self[".jp-CodeCell"].filter(has_text=source).locator(".jp-InputPrompt"))
+
     def open_box(self) -> Page:
         """Follow the panel's link to the practice Box."""
         with self.window.expect_page() as opened:
@@ -86,11 +91,22 @@ class Person:
 
     def address_after_grant(self, tab: Page) -> str:
         """Grant where nothing answers at the redirect URI; what the address bar then shows."""
-        self.window.route("**/callback?*", lambda route: route.abort())
-        with tab.expect_event("requestfailed", _is_answer) as failed:
-            self.sign_in(tab)
-        self.window.unroute("**/callback?*")
-        return failed.value.url
+        addresses: list[str] = []
+
+        def nothing_answers(route: Route) -> None:
+            answer = route.fetch(max_redirects=0)
+            address = answer.headers.get("location", "")
+            if "/callback?" not in address:
+                route.fulfill(response=answer)
+                return
+            addresses.append(address)
+            route.fulfill(status=200, content_type="text/html", body="<h1>This page cannot be reached</h1>")
+
+        self.window.route("**/oauth2/authorize**", nothing_answers)
+        self.sign_in(tab)
+        tab.get_by_text("cannot be reached").wait_for()
+        self.window.unroute("**/oauth2/authorize**")
+        return addresses[-1]
 
     def save(self) -> str:
         """Save the notebook as Ctrl+S does; the text of the file."""
@@ -102,7 +118,3 @@ class Person:
         folder = os.environ.get("BOXNB_SCREENSHOTS")
         if folder:
             self.page.screenshot(path=Path(folder) / f"{name}.png")
-
-
-def _is_answer(request: Request) -> bool:
-    return "/callback?" in request.url

@@ -15,6 +15,7 @@ import boxnb
 from boxnb import store
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture
@@ -38,6 +39,7 @@ def finish(person: Person) -> None:
     """From a finished panel to the first table."""
     expect(person[".bx-panel"]).to_have_attribute("data-state", "done")
     table = person["table.dataframe"].filter(has_text="Ada Lindqvist")
+    person.go_on_at("await panel.done()")
     person.run_through("users.head()")
     expect(table.first).to_contain_text("ada.admin@example.com")
 
