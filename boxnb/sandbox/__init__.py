@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def start(
     idle: float | None = None,
     limits: str = "rolling",
     prefix: str = "",
+    allow_host: Iterable[str] = (),
 ) -> Sandbox:
     """Find the shared sandbox or start it; with `private` start one of your own.
 
@@ -69,13 +71,22 @@ def start(
         ``"rolling"``, ``"fixed"``, ``"bucket"`` or ``"off"``: how 1000 calls a minute and user are counted.
     prefix
         Path prefix of a proxy in front.
+    allow_host
+        More host names to serve, for a proxy in front.
 
     Raises
     ------
     SandboxError
         When it does not come up; the message ends with what the server said.
     """
-    options = {"world": world, "rotation": rotation, "limits": limits, "prefix": prefix, "port": port}
+    options: dict[str, Any] = {
+        "world": world,
+        "rotation": rotation,
+        "limits": limits,
+        "prefix": prefix,
+        "port": port,
+    }
+    options["allow-host"] = tuple(allow_host)
     if private:
         folder = Path(state) if state is not None else Path(tempfile.mkdtemp(prefix="boxnb-sandbox-"))
         seconds = PRIVATE_IDLE if idle is None else idle
@@ -126,7 +137,8 @@ def _launch(folder: Path, announced: Path, idle: float, options: dict[str, Any])
     ]
     command += ["--idle", str(idle)]
     for name, value in options.items():
-        command += [f"--{name}", str(value)] if value else []
+        for one in value if isinstance(value, tuple) else (value,):
+            command += [f"--{name}={one}"] if one else []
     environment = {**os.environ, "BOXNB_SANDBOX_KEY": key}
     package = Path(__file__).resolve().parents[2]
     if package.name not in ("site-packages", "dist-packages"):  # a checkout that is not installed

@@ -259,3 +259,36 @@ def test_the_ways_to_count_calls() -> None:
     assert Limits("off", 0).wait("a") == 0
     with pytest.raises(ValueError, match="limits are one of"):
         Limits("lunar")
+
+
+def test_a_further_host_name_can_be_admitted(begin: Starter) -> None:
+    sandbox = begin(allow_host=["box.lan"])
+    for host, status in [("box.lan:443", 200), ("other.lan", 421)]:
+        assert requests.get(sandbox.url, headers={"Host": host}, timeout=10).status_code == status
+
+
+@pytest.mark.parametrize("after", [0.01, 0.03, 0.05, 0.08])
+def test_killed_while_tokens_rotate_no_rotation_is_half_done(begin: Starter, after: float) -> None:
+    sandbox = begin()
+    ada = Person(sandbox, sandbox.practice_client())
+    kept = [ada.sign_in()["refresh_token"]]
+    process = sandbox._process
+    assert process is not None
+
+    def rotate() -> None:
+        while True:
+            pair = ada.refresh(kept[-1]).json()
+            kept.append(pair["refresh_token"])
+            ada.get("/users/me", pair["access_token"])
+
+    with ThreadPoolExecutor(1) as pool:
+        work = pool.submit(rotate)
+        time.sleep(after)
+        process.kill()
+        with pytest.raises(requests.RequestException):
+            work.result(30)
+    process.wait(10)
+    ada.sandbox = begin()
+    pair = ada.refresh(kept[-1])
+    assert pair.status_code == 200
+    assert ada.get("/users/me", pair.json()["access_token"]).status_code == 200
