@@ -140,7 +140,7 @@ def test_runs_twice_in_a_row(path: Path) -> None:
 def test_onboarding_ends_signed_in_whichever_way_the_answer_comes(way: str) -> None:
     """A pasted address, a bare code that needs a yes, and Deny before Grant all end with the users."""
     robot = run(ONBOARDING, way)
-    assert "(120, 24)" in nbformat.writes(robot.nb)
+    assert re.search(r"\(120, \d+\)", nbformat.writes(robot.nb))
     written = nbformat.writes(robot.nb)
     for secret in [*secrets_of("sandbox"), *robot.secrets]:
         assert secret not in written
