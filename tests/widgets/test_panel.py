@@ -1,0 +1,208 @@
+"""The panel in a real kernel: a robot front end speaks its widget messages; no browser."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat.v4 import new_code_cell, new_notebook
+
+from boxnb import store
+from boxnb.oauth import Client
+from boxnb.widgets import panel as panel_module
+
+SHOW = "import boxnb\npanel = boxnb.sign_in('lab')\npanel"
+GATE = "box = await panel.done()"
+AFTER = "print('after', box.get('/users/me')['login'])"
+ROOT = Path(panel_module.__file__).parents[2]
+
+Answer = Callable[[dict[str, Any]], list[dict[str, Any]]]
+
+
+class Robot(NotebookClient):
+    """A front end that says what `answer` makes of each state of the panel."""
+
+    answer: Answer = staticmethod(lambda _view: [])  # type: ignore[assignment]
+    panel: str = ""
+
+    def say(self, content: dict[str, Any]) -> None:
+        data = {"method": "custom", "content": content}
+        assert self.kc is not None
+        self.kc.shell_channel.send(
+            self.kc.session.msg("comm_msg", {"comm_id": self.panel, "data": data})
+        )
+
+    async def think(self, view: dict[str, Any]) -> None:
+        for content in await asyncio.to_thread(self.answer, view):
+            self.say(content)
+
+    def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
+        content = msg["content"]
+        kind = msg["header"]["msg_type"]
+        state = content.get("data", {}).get("state", {}) if kind in ("comm_open", "comm_msg") else {}
+        if kind == "comm_open" and state.get("_anywidget_id", "").endswith("SignIn"):
+            self.panel = content["comm_id"]
+            self.say({"type": "ready"})
+        if self.panel and content.get("comm_id") == self.panel and "view" in state:
+            self.thinking = asyncio.get_running_loop().create_task(self.think(state["view"]))
+        return super().process_message(msg, cell, cell_index)
+
+
+@pytest.fixture
+def run(client: Client, monkeypatch: pytest.MonkeyPatch) -> Callable[..., nbformat.NotebookNode]:
+    """Save the app, run the three cells with a robot; the notebook as it would be saved."""
+    store.save(store.Profile("lab", client))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+    def go(answer: Answer | None = None, cells: tuple[str, ...] = (SHOW, GATE, AFTER)) -> Any:
+        notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
+        robot = (Robot if answer else NotebookClient)(notebook, timeout=60, allow_errors=True)
+        if answer:
+            robot.answer = answer
+        return robot.execute()
+
+    return go
+
+
+def once(answer: Answer) -> Answer:
+    """Answer only the first state that can be answered."""
+    answered: list[str] = []
+
+    def think(view: dict[str, Any]) -> list[dict[str, Any]]:
+        if view["step"] != "open" or view["busy"] or answered:
+            return []
+        answered.append(view["authorize_url"])
+        return answer(view)
+
+    return think
+
+
+def texts(notebook: Any, index: int) -> str:
+    return json.dumps(notebook.cells[index].outputs)
+
+
+def test_a_person_who_pastes_gets_through_and_no_secret_is_saved(sandbox: Any, client: Client, run: Any) -> None:
+    pasted: list[str] = []
+
+    def paste(view: dict[str, Any]) -> list[dict[str, Any]]:
+        pasted.append(sandbox.approve(view["authorize_url"]))
+        return [{"type": "opened"}, {"type": "paste", "value": pasted[0]}]
+
+    notebook = run(once(paste))
+    assert "after " in texts(notebook, 2)
+    saved = store.load("lab")
+    assert saved is not None
+    assert saved.token is not None
+    assert saved.token.refresh_token is not None
+    written = nbformat.writes(notebook)
+    assert "authorize_url" in written  # the state of the widget is there
+    code = pasted[0].split("code=")[1].split("&")[0]
+    secrets = (client.client_secret, saved.token.access_token, saved.token.refresh_token)
+    for secret in (code, *(each.reveal() for each in secrets)):
+        assert secret not in written
+
+
+def test_a_bare_code_and_a_yes(sandbox: Any, run: Any) -> None:
+    def paste(view: dict[str, Any]) -> list[dict[str, Any]]:
+        url = sandbox.approve(view["authorize_url"])
+        return [{"type": "paste", "value": url.split("code=")[1].split("&")[0]}]
+
+    first = once(paste)
+
+    def answer(view: dict[str, Any]) -> list[dict[str, Any]]:
+        if view["step"] == "confirm" and not view["busy"]:
+            return [{"type": "confirm", "yes": True}]
+        return first(view)
+
+    assert "after " in texts(run(answer), 2)
+
+
+def test_registering_with_the_robot(sandbox: Any, client: Client, run: Any) -> None:
+    """A new profile: the form is filled over messages, at a server the profile already names."""
+    cells = (
+        "from boxnb.widgets import SignIn, SignInFlow\n"
+        "import boxnb\n"
+        "server = boxnb.store.load('lab').client.server\n"
+        "panel = SignIn(SignInFlow('new', server=server).start())\npanel",
+        GATE,
+        AFTER,
+    )
+    first = once(lambda view: [{"type": "paste", "value": sandbox.approve(view["authorize_url"])}])
+    told: list[bool] = []
+
+    def answer(view: dict[str, Any]) -> list[dict[str, Any]]:
+        if view["step"] == "register" and not told:
+            told.append(True)
+            secret = {"type": "client_secret", "value": client.client_secret.reveal()}
+            app = {"client_id": client.client_id, "redirect_uri": client.redirect_uri}
+            return [secret, {"type": "draft", **app}, {"type": "register", **app}]
+        return first(view)
+
+    notebook = run(answer, cells)
+    assert "after " in texts(notebook, 2)
+    assert client.client_secret.reveal() not in nbformat.writes(notebook)
+
+
+def test_cancel_stops_in_one_line_and_later_cells_do_not_run(run: Any) -> None:
+    notebook = run(once(lambda _view: [{"type": "cancel"}]), (SHOW, GATE))
+    (output,) = notebook.cells[1].outputs
+    assert output.ename == "SignInCancelled"
+    assert len(output.traceback) == 1
+    assert "cancelled" in output.traceback[0]
+
+
+def test_a_front_end_that_falls_silent_is_not_waited_for(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = "import boxnb.widgets.panel as p\np.HEADLESS_SECONDS = 0.3"
+    notebook = run(lambda _view: [], (quick, SHOW, GATE))
+    assert "SignInCancelled" in texts(notebook, 2)
+
+
+def test_with_nobody_there_it_fails_at_once_with_advice(run: Any) -> None:
+    timed = "import time\nstart = time.monotonic()"
+    notebook = run(None, (timed, SHOW, GATE, "print(time.monotonic() - start < 4)"))
+    (output,) = notebook.cells[2].outputs
+    assert output.ename == "SignInCancelled"
+    assert "01-register-and-sign-in.ipynb" in output.traceback[0]
+    assert len(output.traceback) == 1
+    assert "True" in texts(notebook, 3)
+
+
+def test_run_all_stops_there(client: Client, run: Any) -> None:
+    notebook = new_notebook(cells=[new_code_cell(cell) for cell in (SHOW, GATE, AFTER)])
+    with pytest.raises(CellExecutionError, match="SignInCancelled"):
+        NotebookClient(notebook, timeout=60).execute()
+    assert notebook.cells[2].get("execution_count") is None
+
+
+def test_with_a_saved_sign_in_nobody_is_asked(sandbox: Any, run: Any) -> None:
+    run(once(lambda view: [{"type": "paste", "value": sandbox.approve(view["authorize_url"])}]))
+    assert "after " in texts(run(None), 2)
+
+
+def test_too_late_is_one_line(run: Any) -> None:
+    show = "import boxnb\npanel = boxnb.sign_in('lab', seconds=0.5)\npanel"
+    kernel = "get_ipython().kernel._allow_stdin = True"
+    person = "import boxnb.widgets.panel as p\np._somebody_can_answer = lambda: True"
+    notebook = run(None, (kernel, person, show, GATE))
+    (output,) = notebook.cells[3].outputs
+    assert (output.ename, len(output.traceback)) == ("SignInTimeout", 1)
+
+
+def test_an_older_kernel_says_so_instead_of_hanging(run: Any) -> None:
+    old = "import importlib.metadata\nimportlib.metadata.version = lambda name: '7.3.0'"
+    notebook = run(None, (SHOW, old, GATE))
+    (output,) = notebook.cells[2].outputs
+    assert output.ename == "SignInError"
+    assert "ipykernel 7.3.0" in output.traceback[0]
+
+
+def test_a_panel_that_is_gone_says_which_cells_to_run(run: Any) -> None:
+    notebook = run(None, (SHOW,))
+    assert "run this cell and the next one again" in notebook.cells[0].outputs[0].data["text/plain"]
