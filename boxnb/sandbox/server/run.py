@@ -134,7 +134,8 @@ def main(options: Any) -> int:
         core.hosts = (*core.hosts, *(name.lower() for name in options.allow_host))
         sock = bind(options.port, int(state.meta("port") or 0))
     except (OSError, ValueError, KeyError, sqlite3.Error) as error:
-        say(f"cannot start: {error}")
+        locked = "locked" in str(error)
+        say(f"cannot start: {f'another sandbox keeps {folder} locked' if locked else error}")
         return 1
     sock.listen(128)
     port = sock.getsockname()[1]
