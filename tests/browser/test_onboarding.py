@@ -38,10 +38,10 @@ def signed_in() -> bool:
 def finish(person: Person) -> None:
     """From a finished panel to the first table."""
     expect(person[".bx-panel"]).to_have_attribute("data-state", "done")
-    table = person["table.dataframe"].filter(has_text="Ada Lindqvist")
+    table = person["table.dataframe"].filter(has_text="Bo Nakamura")
     person.go_on_at("await panel.done()")
     person.run_through("users.head()")
-    expect(table.first).to_contain_text("ada.admin@example.com")
+    expect(table.first).to_contain_text("bo.nakamura@example.com")
 
 
 def assert_nothing_secret_is_written(lab: Lab, secrets: list[str]) -> None:
@@ -128,7 +128,7 @@ def test_run_all_waits_at_the_gate_for_the_person(person: Person) -> None:
     person[".bx-open[href]"].wait_for()
     assert person.executed()[3:] == [None] * len(person.executed()[3:])
     person.sign_in(person.open_box())
-    expect(person["table.dataframe"].filter(has_text="Ada Lindqvist").first).to_be_attached()
+    expect(person["table.dataframe"].filter(has_text="Bo Nakamura").first).to_be_attached()
     person.page.wait_for_function(
         "() => !document.querySelector('.jp-InputPrompt')?.textContent.includes('*')"
     )
@@ -161,5 +161,5 @@ def test_the_start_notebook_shows_a_table_without_any_click(window: BrowserConte
     """Run All on the first notebook ends with people on screen."""
     person = Person(window, lab, "00-start-here.ipynb")
     person.command("notebook:run-all-cells")
-    expect(person["table.dataframe"].filter(has_text="Ada Lindqvist").first).to_be_attached()
+    expect(person["table.dataframe"].filter(has_text="Bo Nakamura").first).to_be_attached()
     assert Path(lab.notebooks / person.path).exists()
