@@ -170,7 +170,7 @@ def test_base_dependencies_have_a_lower_bound_and_no_upper_one() -> None:
 
 
 def test_no_file_names_a_package_registry() -> None:
-    """pip uses whatever index its user has set up; there is no lock file to say otherwise."""
+    """The index is whatever the user of pip has set up; there is no lock file to say otherwise."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     hosts = re.compile(
         r"pypi\.org|pythonhosted|registry\.npmjs|repo\.anaconda|--(extra-)?index-url", re.IGNORECASE
