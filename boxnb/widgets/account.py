@@ -137,6 +137,18 @@ def words(account: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def saved_words(profile: str, token: Token | None, now: float) -> dict[str, Any]:
+    """What the panel says of a saved pair: which one, how many seconds both tokens have left, the file."""
+    if token is None:
+        return {}
+    return {
+        "fingerprint": token.fingerprint,
+        "access_seconds": round(token.expires_at - now),
+        "refresh_seconds": round(token.refresh_expires_at - now),
+        "path": str(store.path(profile)),
+    }
+
+
 def in_one_sentence(error: BaseException) -> str:
     """What a person can do about `error`; never the address of a request, which could hold a code."""
     if isinstance(error, requests.exceptions.SSLError):

@@ -25,6 +25,7 @@ from boxnb.widgets.account import (
     keep_account,
     keep_client,
     keep_pair,
+    saved_words,
     session,
     throw_away,
     who_is,
@@ -93,9 +94,6 @@ class SignInFlow:
         self._account: dict[str, Any] = {}
         self._token: Token | None = None
         self._skew = 0.0  # seconds the server's clock is ahead
-
-    def __repr__(self) -> str:
-        return f"<SignInFlow {self.profile!r}: {self.step}>"
 
     # What a view does
 
@@ -181,7 +179,7 @@ class SignInFlow:
             client, token = self._pending
             self.busy, self.alert = True, ""
         self._changed()
-        self._in_thread(self._accept if yes else self._reject, client, token)
+        self._in_thread(self._keep if yes else self._reject, client, token, *([self._account] if yes else []))
 
     def cancel(self) -> None:
         """Stop; whoever waits is told. The panel can start again."""
@@ -189,9 +187,7 @@ class SignInFlow:
             if self.step == "done":
                 return
             self.step, self._state, self.alert, self.note = "stopped", "", "", ""
-            self.failure = SignInCancelled(
-                "Sign-in was cancelled: run the cell with the panel and this one again."
-            )
+            self.failure = SignInCancelled("Sign-in was cancelled: run the panel's cell and this one again.")
             pending, self._pending = self._pending, None
         self.close()
         if pending is not None:
@@ -224,6 +220,7 @@ class SignInFlow:
         with self._lock:
             client = self._client if self.step != "register" else None
             secret = client.client_secret if client is not None else self._secret
+            done = self.step == "done"
             return {
                 "step": self.step,
                 "busy": self.busy,
@@ -240,7 +237,7 @@ class SignInFlow:
                 "note": self.note,
                 "left": self._left(),
                 "who": words(self._account) if self.step in ("confirm", "done") else {},
-                "saved": self._saved() if self.step == "done" else {},
+                "saved": saved_words(self.profile, self._token, self._clock() + self._skew) if done else {},
             }
 
     # What happens inside
@@ -287,9 +284,8 @@ class SignInFlow:
             return self._receiver.redirect_uri
         try:
             self._receiver = Receiver(self._state, redirect_uri, self.receive, seconds=self._seconds).start()
-        except (
-            BoxNotebookError
-        ):  # every port is taken: the paste field does the work, and the panel shows no address
+        except BoxNotebookError:
+            # Every port is taken: the paste field does the work, and the panel shows no address.
             self._receiver = None
             return redirect_uri
         return self._receiver.redirect_uri
@@ -311,9 +307,8 @@ class SignInFlow:
             client, state = self._request, self._state
             try:
                 code = oauth.parse_redirect(text, state=state, allow_bare_code=bare)
-            except (
-                RedirectError
-            ) as error:  # not an answer at all: the code in the other tab may still be good
+            except RedirectError as error:
+                # Not an answer at all: the code in the other tab may still be good.
                 self._say(in_one_sentence(error))
                 return
             except BoxNotebookError as error:
@@ -335,8 +330,7 @@ class SignInFlow:
         if bare:
             self._ask(client, token)
         else:
-            self._save(client, token)
-            self._finish(client, token)
+            self._keep(client, token)
 
     def _ask(self, client: Client, token: Token) -> None:
         """Show who a bare code belongs to before anything is saved."""
@@ -350,16 +344,12 @@ class SignInFlow:
             self.note = "A code alone carries no state, so nothing proves that your own request led to it."
         self._changed()
 
-    def _accept(self, client: Client, token: Token) -> None:
-        self._save(client, token, self._account)
-        self._finish(client, token)
-
     def _reject(self, client: Client, token: Token) -> None:
         trouble = throw_away(self.profile, client, token)
         note = "Nothing was saved. Open Box again and sign in as the right person."
         self.new_request(alert=trouble, note=note)
 
-    def _save(self, client: Client, token: Token, account: dict[str, Any] | None = None) -> None:
+    def _keep(self, client: Client, token: Token, account: dict[str, Any] | None = None) -> None:
         """Put the pair on disk; the redirect URI kept with it is the registered one."""
         self._skew = token.obtained_at - self._clock()
         try:
@@ -367,6 +357,7 @@ class SignInFlow:
         except BoxNotebookError:
             throw_away(self.profile, client, token)
             raise
+        self._finish(client, token)
 
     def _finish(self, client: Client, token: Token) -> None:
         """Ask who signed in, with the pair already safe; a failure of that question does not undo the sign-in."""
@@ -400,17 +391,6 @@ class SignInFlow:
                 )
 
         threading.Thread(target=run, name="boxnb-sign-in", daemon=True).start()
-
-    def _saved(self) -> dict[str, Any]:
-        if self._token is None:
-            return {}
-        now = self._clock() + self._skew
-        return {
-            "fingerprint": self._token.fingerprint,
-            "access_seconds": round(self._token.expires_at - now),
-            "refresh_seconds": round(self._token.refresh_expires_at - now),
-            "path": str(store.path(self.profile)),
-        }
 
     def _say(self, alert: str) -> None:
         self.alert = alert
