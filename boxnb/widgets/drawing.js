@@ -9,5 +9,5 @@ const UNREACHABLE = `<svg class="bx-drawing" viewBox="0 0 420 132" role="img" ar
   <text x="210" y="70" text-anchor="middle" class="bx-d-big">This page cannot be reached</text>
   <text x="210" y="90" text-anchor="middle" class="bx-d-small">normal here: nothing needs to listen at that address</text>
   <path d="M352 118c22-8 32-34 30-80" class="bx-d-arrow"/><path d="M377 47l5-10 5 9" class="bx-d-arrow"/>
-  <text x="345" y="121" text-anchor="end" class="bx-d-note">copy this whole address, paste it below</text>
+  <text x="345" y="121" text-anchor="end" class="bx-d-note">copy this whole address, paste it above</text>
 </svg>`;

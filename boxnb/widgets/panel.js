@@ -96,7 +96,12 @@ function render({ model, el }) {
     return order[now];
   };
 
-  const fill = (selector, value) => { const input = $(selector); if (document.activeElement !== input) input.value = value; };
+  const filled = {}; // what the kernel said last: what was typed since is never overwritten by an older answer
+  const fill = (selector, value) => {
+    const input = $(selector);
+    if (filled[selector] !== value && input.value === (filled[selector] ?? "")) input.value = value;
+    filled[selector] = value;
+  };
 
   const paint = () => {
     const v = model.get("view");

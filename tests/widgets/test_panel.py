@@ -146,7 +146,7 @@ def test_registering_with_the_robot(sandbox: Any, client: Client, run: Any) -> N
         return first(view)
 
     notebook = run(answer, cells)
-    assert "after " in texts(notebook, 2)
+    assert "after " in texts(notebook, 2), texts(notebook, 1)
     assert client.client_secret.reveal() not in nbformat.writes(notebook)
 
 
