@@ -137,7 +137,7 @@ class RotatingAuth(AuthBase):
         elif pending is not None and pending.get("fingerprint") == token.fingerprint:
             text = (
                 f"A refresh of {profile.name!r} was cut off before its answer was saved (process "
-                f"{pending.get('pid')} on {pending.get('host')}), and the server has retired the old token."
+                f"{pending.get('pid')} on {pending.get('host')}); the server had probably retired the old token by then."
             )
         elif lost:
             text = f"The answer to a refresh of {profile.name!r} was lost, and the server has retired the old token."

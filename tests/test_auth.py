@@ -265,3 +265,20 @@ def test_nothing_secret_stands_in_an_error_or_the_journal(sandbox: Sandbox, acme
         store.intent_path("acme").read_text(),
     ]
     assert not [text for text in texts for secret in secrets if secret.reveal() in text]
+
+
+def test_a_crash_in_mid_refresh_under_strict_rotation_is_named(tmp_path: Path) -> None:
+    """The journal of the process that died names it; the old token is gone at a strict server."""
+    with boxnb.sandbox.start(private=True, state=tmp_path / "strict", rotation="strict") as strict:
+        client = oauth.Client(**strict.practice_client(), server=oauth.Server(**strict.server()))
+        state = oauth.new_state()
+        redirect = strict.approve(oauth.authorization_url(client, state))
+        token = oauth.exchange_code(client, oauth.parse_redirect(redirect, state=state))
+        profile = store.Profile("acme", client, token)
+        store.save(profile)
+        store.write_intent(profile, token.obtained_at)
+        oauth.refresh(client, token)
+        strict.clock.advance(7200)
+        with pytest.raises(InvalidGrantError, match=f"cut off .*process {os.getpid()} on"):
+            boxnb.connect("acme").get("/users/me")
+        assert store.load("acme") == profile

@@ -35,10 +35,10 @@ def home() -> Path:
     """The folder of boxnb's own files, the same as `boxnb.store.home()`."""
     given = os.environ.get("BOXNB_HOME")
     if given:
-        return Path(given)
+        return Path(given).expanduser()
     import platformdirs
 
-    return platformdirs.user_config_path("boxnb")
+    return platformdirs.user_config_path("boxnb", appauthor=False)
 
 
 def start(
