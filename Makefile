@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 START := notebooks/00-start-here.ipynb
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check notebooks bench clean
+.PHONY: help lab test check notebooks clean
 
 help:  ## say what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/'
@@ -37,9 +37,6 @@ check: $(VENV)/.installed-dev  ## format, lint and types
 
 notebooks: $(VENV)/.installed-test  ## execute every notebook against the sandbox, into build/notebooks/*.html
 	$(BIN)/python tests/notebooks/to_html.py build/notebooks
-
-bench: $(VENV)/.installed-bench $(VENV)/.installed-test  ## measure speed (ARGS= goes to pytest)
-	$(BIN)/python -m pytest tests/bench $(ARGS)
 
 clean:  ## remove what make made; your sign-ins stay
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
