@@ -62,7 +62,9 @@ def test_a_second_hit_is_told_so_and_not_handed_over(receiver: Receiver, caught:
     assert (answer.status_code, len(caught)) == (409, 1)
 
 
-@pytest.mark.parametrize("query", ["code=C&state=another", "code=C", f"code=C&state={STATE}&state=x", "code=C&state=%ff"])
+@pytest.mark.parametrize(
+    "query", ["code=C&state=another", "code=C", f"code=C&state={STATE}&state=x", "code=C&state=%ff"]
+)
 def test_a_wrong_state_is_answered_before_anything_else_and_spends_nothing(
     receiver: Receiver, caught: list[str], query: str
 ) -> None:
