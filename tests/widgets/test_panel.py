@@ -127,10 +127,12 @@ def test_a_bare_code_and_a_yes(sandbox: Any, run: Any) -> None:
 def test_registering_with_the_robot(client: Client, run: Any) -> None:
     """A new profile: the form is filled over messages, at a server the profile already names."""
     cells = (
-        "from boxnb.widgets import SignIn, SignInFlow\n"
-        "import boxnb\n"
-        "server = boxnb.store.load('lab').client.server\n"
-        "panel = SignIn(SignInFlow('new', server=server).start())\npanel",
+        (
+            "from boxnb.widgets import SignIn, SignInFlow\n"
+            "import boxnb\n"
+            "server = boxnb.store.load('lab').client.server\n"
+            "panel = SignIn(SignInFlow('new', server=server).start())\npanel"
+        ),
         GATE,
     )
     told: list[bool] = []
