@@ -20,6 +20,7 @@ from requests.auth import AuthBase
 from . import oauth, store
 from .errors import HostNotAllowedError, InvalidGrantError, NotSignedInError, TokenEndpointError
 from .oauth import Clock
+from .refusals import network_trouble
 from .tokens import Secret, Token
 
 MARGIN = 60.0
@@ -92,7 +93,7 @@ class RotatingAuth(AuthBase):
         """
         with self._lock, store.lock(self.profile_name):
             profile, token = _signed_in(self.profile_name)
-            stale = token.access_token == rejected if rejected is not None else not self._is_fresh(token)
+            stale = token.access_token == rejected or not self._is_fresh(token)
             self._profile, self._token = self._refresh(profile, token) if stale else (profile, token)
             return self._token
 
@@ -119,11 +120,17 @@ class RotatingAuth(AuthBase):
             except InvalidGrantError as error:
                 store.clear_intent(profile.name)
                 raise self._diagnosis(profile, token, pending, lost) from error
-            except (*LOST, TokenEndpointError) as error:
-                lost = lost or not isinstance(error, TokenEndpointError)
-                if wait is None or (isinstance(error, TokenEndpointError) and error.error not in _REPEATABLE):
+            except TokenEndpointError as error:
+                if wait is None or error.error not in _REPEATABLE:
                     raise
-                self._sleep(wait)
+            except LOST as error:
+                lost = True
+                if wait is None:
+                    # Of our own kind, so that no outer loop repeats what was repeated here.
+                    raise TokenEndpointError(
+                        f"The access token could not be refreshed; the saved sign-in is untouched. {network_trouble(error)}"
+                    ) from error
+            self._sleep(wait)
         raise AssertionError("the loop above returns or raises")
 
     def _diagnosis(

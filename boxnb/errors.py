@@ -13,6 +13,7 @@
     |   |-- SignInCancelled, SignInTimeout
     |-- NotSignedInError              nothing is saved for this profile
     |-- TokenStoreError               the profile cannot be read, written or locked    .path
+    |-- NetworkError                  no answer came: no network, a proxy, a certificate
     |-- HostNotAllowedError           a request would carry the token to a foreign host
     |-- SandboxError                  the sandbox could not be started or reached
     `-- ApiError                      Box answered a call with an error  .status .code .request_id .help_url
@@ -23,7 +24,8 @@
         `-- BoxUnavailableError       5xx
 
 A message says what happened, the likely cause and the next step, and never holds a token, code or secret.
-Wrong arguments are ``ValueError``; network trouble stays ``requests.ConnectionError``.
+Wrong arguments are ``ValueError``. Raw requests (``box.session``, ``boxnb.oauth``) keep requests' own exceptions
+for network trouble; ``box.get`` and the datasets raise :class:`NetworkError`.
 """
 
 from __future__ import annotations
@@ -96,6 +98,10 @@ class TokenStoreError(BoxNotebookError):
     def __init__(self, message: str, path: Path) -> None:
         super().__init__(message)
         self.path = path
+
+
+class NetworkError(BoxNotebookError):
+    """No answer came; ``__cause__`` is what requests raised."""
 
 
 class HostNotAllowedError(BoxNotebookError):

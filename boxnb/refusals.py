@@ -1,4 +1,4 @@
-"""What the authorization server's refusals mean: RFC 6749 4.1.2.1 and 5.2 turned into sentences."""
+"""What refusals and silence mean: RFC 6749 4.1.2.1 and 5.2, and network trouble, turned into sentences."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from urllib.parse import urlsplit
 
 import requests
 
-from .errors import AccessDeniedError, InvalidClientError, InvalidGrantError, SignInError, TokenEndpointError
+from .errors import (
+    AccessDeniedError,
+    InvalidClientError,
+    InvalidGrantError,
+    SignInError,
+    TokenEndpointError,
+)
 
 _REDIRECT_ERRORS = {
     "invalid_scope": "Box does not know a scope that was asked for: leave the scope out and try again.",
@@ -97,3 +103,18 @@ def token_error(response: requests.Response, error: tuple[str, str], what: str) 
             "Two refreshes met at the token endpoint (409): wait a moment and try again.", error="conflict"
         )
     return not_a_token(response)
+
+
+def network_trouble(error: requests.RequestException) -> str:
+    """One sentence for network trouble; never the address of a request, which could hold a code."""
+    host = urlsplit(getattr(error.request, "url", None) or "").hostname or "the server"
+    if isinstance(error, requests.exceptions.SSLError):
+        return (
+            f"The certificate of {host} is not trusted here: "
+            "set REQUESTS_CA_BUNDLE to your company's certificate file, then try again."
+        )
+    if isinstance(error, requests.exceptions.ProxyError):
+        return f"The proxy did not let the request to {host} through: check HTTPS_PROXY, then try again."
+    if isinstance(error, requests.exceptions.Timeout):
+        return f"There was no answer from {host} in time: check the network, then try again."
+    return f"There was no complete answer from {host}: check the network or the proxy, then try again."

@@ -18,9 +18,11 @@ from .errors import (
     ApiError,
     BoxUnavailableError,
     ForbiddenError,
+    NetworkError,
     NotFoundError,
     RateLimitError,
 )
+from .refusals import network_trouble
 
 TIMEOUT = (10.0, 60.0)
 """Seconds to connect, seconds between two bytes."""
@@ -135,8 +137,13 @@ class BoxSession(requests.Session):
         ------
         AccessTokenRejectedError, ForbiddenError, NotFoundError, RateLimitError, BoxUnavailableError, ApiError
             By status; all carry ``status``, ``code`` and ``request_id``.
+        NetworkError
+            No answer came.
         """
-        response = self.request(method, path, **options)
+        try:
+            response = self.request(method, path, **options)
+        except requests.RequestException as error:
+            raise NetworkError(network_trouble(error)) from error
         if response.status_code >= 400:
             raise api_error(response)
         return response

@@ -13,8 +13,10 @@ from boxnb.errors import (
     ApiError,
     BoxUnavailableError,
     ForbiddenError,
+    NetworkError,
     NotFoundError,
     RateLimitError,
+    TokenEndpointError,
 )
 from boxnb.sandbox import Sandbox
 from boxnb.session import ATTEMPTS, BoxSession, endpoint
@@ -162,6 +164,31 @@ def test_no_mishap_at_the_token_endpoint_loses_the_chain(
     assert session.get_json("/users/me")["type"] == "user"
     sandbox.clock.advance(7200)
     assert session.get_json("/users/me")["type"] == "user"
+
+
+def test_no_network_is_one_sentence(sandbox: Sandbox, session: BoxSession) -> None:
+    """Reading: a sentence, with what requests raised behind it; nothing is repeated for ever."""
+    sandbox.stop()
+    with pytest.raises(NetworkError, match=r"127\.0\.0\.1.*try again") as caught:
+        session.get_json("/users/me")
+    assert isinstance(caught.value.__cause__, requests.ConnectionError)
+    assert len(session.calls) == ATTEMPTS
+
+
+def test_no_network_at_refresh_is_one_sentence(
+    sandbox: Sandbox, session: BoxSession, waits: list[float]
+) -> None:
+    """The refresh is repeated a few times, the call around it is not, and the saved sign-in stays."""
+    saved = store.load("acme")
+    sandbox.clock.advance(7200)
+    session.get("/users/1")
+    sandbox.faults.add("/oauth2/token", "reset_before", times=1000)
+    sandbox.clock.advance(7200)
+    waits.clear()
+    with pytest.raises(TokenEndpointError, match="untouched"):
+        session.get_json("/users/me")
+    assert len(waits) == 4
+    assert store.load("acme") != saved
 
 
 def test_endpoints_of_one_kind_are_counted_together() -> None:
