@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from signing import refreshes, sign_in
 
 import boxnb
 from boxnb import oauth, store
@@ -24,18 +25,7 @@ from boxnb.sandbox import Sandbox
 @pytest.fixture
 def acme(sandbox: Sandbox) -> store.Profile:
     """The practice admin, signed in and saved as profile ``acme``."""
-    client = oauth.Client(**sandbox.practice_client(), server=oauth.Server(**sandbox.server()))
-    state = oauth.new_state()
-    redirect = sandbox.approve(oauth.authorization_url(client, state))
-    token = oauth.exchange_code(client, oauth.parse_redirect(redirect, state=state))
-    store.save(store.Profile("acme", client, token))
-    return store.Profile("acme", client, token)
-
-
-def refreshes(sandbox: Sandbox) -> list[int]:
-    """The statuses the token endpoint gave since the sign-in."""
-    calls = [call for call in sandbox.record() if call["path"] == "/oauth2/token"]
-    return [call["status"] for call in calls[1:]]
+    return sign_in(sandbox)
 
 
 def test_nobody_signed_in_is_one_sentence() -> None:
@@ -270,14 +260,11 @@ def test_nothing_secret_stands_in_an_error_or_the_journal(sandbox: Sandbox, acme
 def test_a_crash_in_mid_refresh_under_strict_rotation_is_named(tmp_path: Path) -> None:
     """The journal of the process that died names it; the old token is gone at a strict server."""
     with boxnb.sandbox.start(private=True, state=tmp_path / "strict", rotation="strict") as strict:
-        client = oauth.Client(**strict.practice_client(), server=oauth.Server(**strict.server()))
-        state = oauth.new_state()
-        redirect = strict.approve(oauth.authorization_url(client, state))
-        token = oauth.exchange_code(client, oauth.parse_redirect(redirect, state=state))
-        profile = store.Profile("acme", client, token)
-        store.save(profile)
+        profile = sign_in(strict)
+        token = profile.token
+        assert token is not None
         store.write_intent(profile, token.obtained_at)
-        oauth.refresh(client, token)
+        oauth.refresh(profile.client, token)
         strict.clock.advance(7200)
         with pytest.raises(InvalidGrantError, match=f"cut off .*process {os.getpid()} on"):
             boxnb.connect("acme").get("/users/me")

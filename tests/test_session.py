@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import requests
+from signing import sign_in
 
 from boxnb import oauth, store
 from boxnb.auth import RotatingAuth
@@ -20,18 +21,6 @@ from boxnb.errors import (
 )
 from boxnb.sandbox import Sandbox
 from boxnb.session import ATTEMPTS, BoxSession, endpoint
-
-
-def sign_in(sandbox: Sandbox, login: str | None = None, client: oauth.Client | None = None) -> None:
-    """Somebody of the practice company, saved as profile ``acme``."""
-    client = client or oauth.Client(**sandbox.practice_client(), server=oauth.Server(**sandbox.server()))
-    state = oauth.new_state()
-    redirect = sandbox.approve(oauth.authorization_url(client, state), login=login)
-    store.save(
-        store.Profile(
-            "acme", client, oauth.exchange_code(client, oauth.parse_redirect(redirect, state=state))
-        )
-    )
 
 
 @pytest.fixture

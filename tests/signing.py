@@ -1,0 +1,41 @@
+"""What many tests begin with: somebody of the practice company, signed in and saved."""
+
+from __future__ import annotations
+
+from boxnb import oauth, store
+from boxnb.sandbox import Sandbox
+from boxnb.tokens import Secret
+
+
+def practice_client(sandbox: Sandbox) -> oauth.Client:
+    """The app every sandbox has from the start."""
+    app = sandbox.practice_client()
+    return oauth.Client(
+        app["client_id"],
+        Secret(app["client_secret"]),
+        app["redirect_uri"],
+        oauth.Server(**sandbox.server()),
+    )
+
+
+def sign_in(
+    sandbox: Sandbox,
+    profile: str = "acme",
+    *,
+    login: str | None = None,
+    client: oauth.Client | None = None,
+) -> store.Profile:
+    """Walk through the flow over real HTTP, as the practice admin unless told, and save the pair."""
+    client = client or practice_client(sandbox)
+    state = oauth.new_state()
+    redirect = sandbox.approve(oauth.authorization_url(client, state), login=login)
+    token = oauth.exchange_code(client, oauth.parse_redirect(redirect, state=state))
+    signed_in = store.Profile(profile, client, token)
+    store.save(signed_in)
+    return signed_in
+
+
+def refreshes(sandbox: Sandbox) -> list[int]:
+    """The statuses the token endpoint gave since the first sign-in."""
+    calls = [call["status"] for call in sandbox.record() if call["path"] == "/oauth2/token"]
+    return calls[1:]

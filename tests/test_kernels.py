@@ -1,0 +1,49 @@
+"""Two notebooks on one sign-in, as real kernels."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import start_new_kernel
+from signing import refreshes, sign_in
+
+from boxnb import store
+from boxnb.sandbox import Sandbox
+
+ROUNDS = 50
+
+
+def value(kernel: BlockingKernelClient, sent: str) -> str:
+    """The text of the expression asked for with ``sent``, or the error."""
+    while True:
+        reply = kernel.get_shell_msg(timeout=60)
+        if reply["parent_header"].get("msg_id") == sent:
+            found = reply["content"].get("user_expressions", {}).get("kind", reply["content"])
+            return str(found.get("data", {}).get("text/plain", found))
+
+
+def ask(kernel: BlockingKernelClient, code: str) -> str:
+    return kernel.execute(code, user_expressions={"kind": "answer"})
+
+
+def test_two_kernels_fifty_expiries_one_refresh_each(sandbox: Sandbox) -> None:
+    """Both meet the expired token at the same moment: one refreshes, the other adopts; nobody is refused."""
+    sign_in(sandbox)
+    with ExitStack() as stack:
+        kernels = []
+        for _ in range(2):
+            manager, kernel = start_new_kernel(kernel_name="python3")
+            stack.callback(manager.shutdown_kernel, now=True)
+            stack.callback(kernel.stop_channels)
+            kernels.append(kernel)
+        opening = 'import boxnb; box = boxnb.connect("acme"); answer = "ready"'
+        assert [value(kernel, ask(kernel, opening)) for kernel in kernels] == ["'ready'"] * 2
+        for _ in range(ROUNDS):
+            sandbox.clock.advance(7200)
+            sent = [ask(kernel, 'answer = box.get("/users/me")["type"]') for kernel in kernels]
+            assert [value(*pair) for pair in zip(kernels, sent, strict=True)] == ["'user'"] * 2
+    assert refreshes(sandbox) == [200] * ROUNDS
+    saved = store.load("acme")
+    assert saved is not None
+    assert saved.generation == ROUNDS
