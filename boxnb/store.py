@@ -12,9 +12,7 @@ import dataclasses
 import json
 import os
 import re
-import secrets
 import socket
-import stat
 import time
 import warnings
 from collections.abc import Iterator
@@ -24,6 +22,7 @@ from typing import Any
 import filelock
 import platformdirs
 
+from . import disk
 from .errors import TokenStoreError
 from .oauth import Client, Server
 from .tokens import Secret, Token
@@ -94,7 +93,7 @@ def lock(name: str, *, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
         Another process kept it for ``timeout`` seconds, or the folder cannot be written.
     """
     file = path(name)
-    _make_private_folder(file.parent)
+    disk.private_folder(file.parent)
     # One lock object per use: the file lock then excludes the threads of this process as well.
     held = filelock.FileLock(file.with_suffix(".lock"), timeout=timeout, thread_local=False)
     try:
@@ -112,7 +111,7 @@ def lock(name: str, *, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
             file,
         ) from None
     except OSError as error:
-        raise _explained(error, file, "locked") from error
+        raise disk.explained(error, file, "locked") from error
     try:
         # Who holds it is a courtesy to the next; the lock works without it.
         with contextlib.suppress(OSError):
@@ -143,12 +142,11 @@ def load(name: str) -> Profile | None:
     """
     file = path(name)
     try:
-        _check_private(file)
-        text = file.read_bytes()
+        text = disk.read_private(file)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise _explained(error, file, "read") from error
+        raise disk.explained(error, file, "read") from error
     try:
         return _from_json(name, json.loads(text), file)
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -169,8 +167,8 @@ def save(profile: Profile) -> Path:
         It could not be written; the previous file is untouched.
     """
     file = path(profile.name)
-    _make_private_folder(file.parent)
-    write_private(file, json.dumps(_to_json(profile), indent=1, ensure_ascii=False).encode())
+    disk.private_folder(file.parent)
+    disk.write_private(file, json.dumps(_to_json(profile), indent=1, ensure_ascii=False).encode())
     return file
 
 
@@ -195,7 +193,7 @@ def write_intent(profile: Profile, now: float) -> None:
         "host": socket.gethostname(),
         "time": now,
     }
-    write_private(intent_path(profile.name), json.dumps(record).encode())
+    disk.write_private(intent_path(profile.name), json.dumps(record).encode())
 
 
 def read_intent(name: str) -> dict[str, Any] | None:
@@ -210,75 +208,6 @@ def read_intent(name: str) -> dict[str, Any] | None:
 def clear_intent(name: str) -> None:
     """The rotation is on disk: nothing is pending."""
     intent_path(name).unlink(missing_ok=True)
-
-
-def write_private(file: Path, content: bytes) -> None:
-    """Replace a file whole, mode 0600 from birth, surviving a crash or power cut at any moment."""
-    target = Path(os.path.realpath(file))  # a symlink stays a symlink
-    beside = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            beside.replace(target)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
-        _flush_folder(target.parent)
-    except OSError as error:
-        raise _explained(error, file, "written") from error
-
-
-def _flush_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return  # Windows has no directory fsync; NTFS journals the rename
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _make_private_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if os.name != "nt" and stat.S_IMODE(folder.stat().st_mode) & 0o077:
-            folder.chmod(0o700)
-    except OSError as error:
-        raise _explained(error, folder, "prepared") from error
-
-
-def _check_private(file: Path) -> None:
-    """Repair a file others can read and say so once; refuse one that is somebody else's."""
-    if os.name == "nt":
-        return  # the user's own folder protects it
-    status = file.stat()
-    if status.st_uid != os.getuid() and os.getuid() != 0:
-        raise TokenStoreError(f"{file} belongs to another user: sign in under your own account.", file)
-    if stat.S_ISREG(status.st_mode) and stat.S_IMODE(status.st_mode) & 0o077:
-        try:
-            file.chmod(0o600)
-        except OSError as error:
-            if os.environ.get("BOXNB_ACCEPT_SHARED_FILE") == "1":
-                return
-            raise TokenStoreError(
-                f"Others can read {file} and its mode cannot be changed ({error.strerror}): move it with "
-                "BOXNB_HOME, or accept it with BOXNB_ACCEPT_SHARED_FILE=1.",
-                file,
-            ) from None
-        warnings.warn(f"Others could read {file}; it is private (0600) again.", stacklevel=3)
-
-
-def _explained(error: OSError, file: Path, what: str) -> TokenStoreError:
-    reason = error.strerror or type(error).__name__
-    remedy = {
-        "PermissionError": "check the owner and mode of the folder, or choose another with BOXNB_HOME",
-        "IsADirectoryError": "a folder stands where the profile should be; move it away",
-    }.get(type(error).__name__, "free space or choose another folder with BOXNB_HOME, then try again")
-    return TokenStoreError(f"{file} could not be {what} ({reason}); nothing saved was lost: {remedy}.", file)
 
 
 def _to_json(profile: Profile) -> dict[str, Any]:

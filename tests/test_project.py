@@ -25,6 +25,7 @@ LAYERS = (
     ("errors", "tokens", "schema"),
     ("refusals", "paging", "frames"),
     ("oauth",),
+    ("disk",),
     ("store", "receiver"),
     ("auth",),
     ("session",),

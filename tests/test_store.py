@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from boxnb import oauth, store
+from boxnb import disk, oauth, store
 from boxnb.errors import TokenStoreError
 from boxnb.tokens import Secret, Token
 
@@ -132,7 +132,7 @@ def test_a_read_only_folder_is_told() -> None:
                     parent.chmod(stat.S_IMODE(parent.stat().st_mode) | 0o011)
             os.setuid(65534)
         try:
-            store.write_private(file, b"{}")
+            disk.write_private(file, b"{}")
         except TokenStoreError as error:
             os._exit(0 if "check the owner" in str(error) else 2)
         os._exit(1)
@@ -213,3 +213,59 @@ for generation in itertools.count():
     if generation == 3:
         print("writing", flush=True)
 """
+
+
+_ON_A_MOUNT = """
+import subprocess, sys, warnings
+from boxnb import store
+file = store.path("acme")
+subprocess.run(["mount", "--bind", sys.argv[1], str(file)], check=True)
+profile = store.load("acme")
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    for generation in (7, 8):
+        store.save(store.Profile(**{**vars(profile), "generation": generation}))
+print(store.load("acme").generation, len(said), said[0].message)
+"""
+
+
+def test_a_file_that_is_a_mount_point_is_written_in_place(tmp_path: Path) -> None:
+    """A volume of a container cannot be replaced; it is written in place, and that is said once."""
+    file = store.save(profile())
+    volume = tmp_path / "volume.json"
+    volume.write_bytes(file.read_bytes())
+    volume.chmod(0o600)
+    child = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", sys.executable, "-c", _ON_A_MOUNT, str(volume)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert child.stdout.startswith("8 1 ")
+    assert "mount point" in child.stdout
+    assert json.loads(volume.read_bytes())["generation"] == 8
+    assert store.load("acme") == profile()
+
+
+def test_a_write_in_place_that_was_cut_off_is_taken_up(tmp_path: Path) -> None:
+    """The spare copy is whole and flushed before the file is touched, so it is what counts."""
+    file = store.save(profile("new"))
+    file.rename(file.with_name(".acme.json.spare"))
+    file.write_bytes(b'{"half')
+    file.chmod(0o600)
+    assert store.load("acme") == profile("new")
+    store.save(profile("newer"))
+    assert store.load("acme") == profile("newer")
+
+
+def test_drafts_of_a_killed_writer_are_removed() -> None:
+    """They hold a token; one that is minutes old belongs to nobody."""
+    file = store.save(profile())
+    old, fresh = (file.with_name(f".acme.json.17.{end}") for end in ("0123abcd", "4567abcd"))
+    for draft in (old, fresh):
+        draft.write_text("{}")
+    os.utime(old, (0, 0))
+    store.save(profile("r2"))
+    assert not old.exists()
+    assert fresh.exists()

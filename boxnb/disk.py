@@ -1,0 +1,151 @@
+"""Files that are private and never half written: the floor under everything boxnb saves."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+import time
+import warnings
+from pathlib import Path
+
+from .errors import TokenStoreError
+
+ABANDONED = 600.0
+"""Seconds after which a draft that nobody moved into place belongs to a writer that died."""
+
+
+def write_private(file: Path, content: bytes) -> None:
+    """Replace a file whole, mode 0600 from birth, surviving a crash or power cut at any moment.
+
+    A file that is a mount point of its own (a volume of a container) cannot be replaced: it is then written in
+    place, with the whole content flushed beside it first, where :func:`read_private` finds it after a crash.
+    """
+    target = Path(os.path.realpath(file))  # a symlink stays a symlink
+    beside = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        _settle(target)
+        try:
+            _write_flushed(beside, content)
+            beside.replace(target)
+        except OSError as error:
+            if error.errno not in (errno.EBUSY, errno.EXDEV):
+                raise
+            _write_in_place(target, beside)
+        finally:
+            beside.unlink(missing_ok=True)
+        flush_folder(target.parent)
+    except OSError as error:
+        raise explained(error, file, "written") from error
+
+
+def _write_flushed(file: Path, content: bytes) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _settle(target: Path) -> None:
+    """Finish what a killed writer left: take up its spare copy, remove its old drafts, for they hold tokens."""
+    if _spare(target).exists():
+        try:
+            _spare(target).replace(target)
+        except OSError as error:
+            if error.errno not in (errno.EBUSY, errno.EXDEV):
+                raise
+            _write_in_place(target, _spare(target))
+    for draft in target.parent.glob(f".{target.name}.*.????????"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - draft.stat().st_mtime > ABANDONED:
+                draft.unlink()
+
+
+def _write_in_place(target: Path, beside: Path) -> None:
+    spare = _spare(target)
+    beside.replace(spare)
+    flush_folder(target.parent)
+    _say_once(target, f"{target} is a mount point, so it is written in place, with a spare copy beside it.")
+    with target.open("r+b") as stream:
+        stream.write(spare.read_bytes())
+        stream.truncate()
+        stream.flush()
+        os.fsync(stream.fileno())
+    spare.unlink()
+
+
+def _spare(target: Path) -> Path:
+    return target.with_name(f".{target.name}.spare")
+
+
+def read_private(file: Path) -> bytes:
+    """Read a private file; the spare copy of a write in place that was cut off comes first."""
+    target = Path(os.path.realpath(file))
+    check_private(file)
+    with contextlib.suppress(FileNotFoundError):
+        return _spare(target).read_bytes()
+    return file.read_bytes()
+
+
+_said: set[tuple[Path, str]] = set()
+
+
+def _say_once(file: Path, text: str) -> None:
+    if (file, text) not in _said:
+        _said.add((file, text))
+        warnings.warn(text, stacklevel=4)
+
+
+def flush_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    if os.name == "nt":
+        return  # Windows has no directory fsync; NTFS journals the rename
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def private_folder(folder: Path) -> None:
+    """Make a folder, mode 0700, or make an existing one private."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.name != "nt" and stat.S_IMODE(folder.stat().st_mode) & 0o077:
+            folder.chmod(0o700)
+    except OSError as error:
+        raise explained(error, folder, "prepared") from error
+
+
+def check_private(file: Path) -> None:
+    """Repair a file others can read and say so once; refuse one that is somebody else's."""
+    if os.name == "nt":
+        return  # the user's own folder protects it
+    status = file.stat()
+    if status.st_uid != os.getuid() and os.getuid() != 0:
+        raise TokenStoreError(f"{file} belongs to another user: sign in under your own account.", file)
+    if stat.S_ISREG(status.st_mode) and stat.S_IMODE(status.st_mode) & 0o077:
+        try:
+            file.chmod(0o600)
+        except OSError as error:
+            if os.environ.get("BOXNB_ACCEPT_SHARED_FILE") == "1":
+                return
+            raise TokenStoreError(
+                f"Others can read {file} and its mode cannot be changed ({error.strerror}): move it with "
+                "BOXNB_HOME, or accept it with BOXNB_ACCEPT_SHARED_FILE=1.",
+                file,
+            ) from None
+        warnings.warn(f"Others could read {file}; it is private (0600) again.", stacklevel=3)
+
+
+def explained(error: OSError, file: Path, what: str) -> TokenStoreError:
+    """What the operating system refused, why, and what to do."""
+    reason = error.strerror or type(error).__name__
+    remedy = {
+        "PermissionError": "check the owner and mode of the folder, or choose another with BOXNB_HOME",
+        "IsADirectoryError": "a folder stands where the profile should be; move it away",
+    }.get(type(error).__name__, "free space or choose another folder with BOXNB_HOME, then try again")
+    return TokenStoreError(f"{file} could not be {what} ({reason}); nothing saved was lost: {remedy}.", file)
