@@ -7,7 +7,6 @@ refresh token good until the new access token is first used, so a crash in betwe
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 import time
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.auth import AuthBase
 
-from . import oauth, store
+from . import journal, oauth, store
 from .errors import HostNotAllowedError, InvalidGrantError, NotSignedInError, TokenEndpointError
 from .oauth import Clock
 from .refusals import network_trouble
@@ -98,15 +97,14 @@ class RotatingAuth(AuthBase):
             return self._token
 
     def _refresh(self, profile: store.Profile, token: Token) -> tuple[store.Profile, Token]:
-        pending = store.read_intent(profile.name)
-        store.write_intent(profile, self.now())
+        file = store.path(profile.name)
+        pending = journal.pending(file)
+        journal.begin(file, generation=profile.generation, fingerprint=token.fingerprint, now=self.now())
         fresh = self._ask(profile, token, pending)
         self._skew = fresh.obtained_at - self._clock()
-        renewed = dataclasses.replace(
-            profile, token=fresh, generation=profile.generation + 1, skew=self._skew
-        )
+        renewed = profile.renewed(fresh, self._skew)
         store.save(renewed)
-        store.clear_intent(profile.name)
+        journal.end(file)
         return renewed, fresh
 
     def _ask(self, profile: store.Profile, token: Token, pending: dict[str, Any] | None) -> Token:
@@ -118,7 +116,7 @@ class RotatingAuth(AuthBase):
                     http.verify = profile.verify
                     return oauth.refresh(profile.client, token, http=http, clock=self._clock)
             except InvalidGrantError as error:
-                store.clear_intent(profile.name)
+                journal.end(store.path(profile.name))
                 raise self._diagnosis(profile, token, pending, lost) from error
             except TokenEndpointError as error:
                 if wait is None or error.error not in _REPEATABLE:

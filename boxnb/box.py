@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import html
 import math
@@ -13,7 +14,7 @@ from typing import Any
 import pandas as pd
 import requests
 
-from . import oauth, people, store
+from . import journal, oauth, people, store
 from .auth import ONBOARDING, RotatingAuth
 from .errors import InvalidGrantError, NotSignedInError, SignInError
 from .oauth import Client, Clock, Server
@@ -164,9 +165,7 @@ def _ready_sandbox() -> None:
         saved = store.load(SANDBOX)
         if saved is not None and saved.token is not None:
             if saved.client.server != client.server:  # started again on another port, with the same state
-                store.save(
-                    store.Profile(SANDBOX, client, saved.token, saved.generation, saved.account, saved.skew)
-                )
+                store.save(dataclasses.replace(saved, client=client))
             return
     state = oauth.new_state()
     redirect = sandbox.start().approve(oauth.authorization_url(client, state))
@@ -189,7 +188,7 @@ def remember_account(profile: str) -> dict[str, Any]:
     with store.lock(profile):
         saved = store.load(profile)
         if saved is not None:
-            store.save(store.Profile(**{**vars(saved), "account": account}))
+            store.save(dataclasses.replace(saved, account=account))
     return account
 
 
@@ -216,8 +215,8 @@ def sign_out(profile: str) -> str:
                 f"Not signed out: {reason} The token may still work and is kept in {store.path(profile)}: "
                 "try again, or remove the app's access in your Box account settings."
             )
-        store.save(store.Profile(profile, saved.client, verify=saved.verify))
-        store.clear_intent(profile)
+        store.save(dataclasses.replace(saved, token=None, account=None, generation=0, refreshed_by=""))
+        journal.end(store.path(profile))
     how = "was revoked" if alive else "had been revoked or replaced before"
     return f"Signed out of {profile!r}: the token {how} and is deleted from this computer."
 

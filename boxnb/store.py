@@ -22,12 +22,13 @@ from typing import Any
 import filelock
 import platformdirs
 
-from . import disk
+from . import disk, journal, keepers
 from .errors import TokenStoreError
 from .oauth import Client, Server
 from .tokens import Secret, Token
 
 FORMAT = 1
+SPENT = 5
 LOCK_TIMEOUT = 120.0
 """Seconds to wait for another process before giving up."""
 
@@ -46,6 +47,13 @@ class Profile:
         Seconds the server's clock was ahead of this machine's at the last answer.
     verify : bool or str
         Check of TLS certificates, or the path of a CA bundle (``verify=`` of requests).
+    keep : str
+        Where the secrets are: ``"file"``, ``"keyring"``, ``"plist:PATH"``, ``"command:PROGRAM"``; see
+        :mod:`boxnb.keepers`.
+    refreshed_by : str
+        The process and host that saved this pair.
+    spent : tuple of str
+        SHA-256 of the last refresh tokens that were replaced, to know an old copy when it comes back.
     """
 
     name: str
@@ -55,6 +63,27 @@ class Profile:
     account: dict[str, Any] | None = None
     skew: float = 0.0
     verify: bool | str = True
+    keep: str = "file"
+    refreshed_by: str = ""
+    spent: tuple[str, ...] = ()
+
+    def renewed(self, token: Token, skew: float) -> Profile:
+        """The next generation: a new pair, the old refresh token remembered as spent."""
+        old = self.token.refresh_token if self.token is not None else None
+        spent = (*((old.digest,) if old else ()), *self.spent)[:SPENT]
+        return dataclasses.replace(
+            self,
+            token=token,
+            skew=skew,
+            generation=self.generation + 1,
+            refreshed_by=this_process(),
+            spent=spent,
+        )
+
+
+def this_process() -> str:
+    """How a process is named to people: number and host."""
+    return f"process {os.getpid()} on {socket.gethostname()}"
 
 
 def home() -> Path:
@@ -115,7 +144,7 @@ def lock(name: str, *, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
     try:
         # Who holds it is a courtesy to the next; the lock works without it.
         with contextlib.suppress(OSError):
-            _holder_file(file).write_text(f"process {os.getpid()} on {socket.gethostname()}")
+            _holder_file(file).write_text(this_process())
         yield
     finally:
         held.release()
@@ -148,7 +177,9 @@ def load(name: str) -> Profile | None:
     except OSError as error:
         raise disk.explained(error, file, "read") from error
     try:
-        return _from_json(name, json.loads(text), file)
+        content = json.loads(text)
+        _check_format(content, file)
+        return _with_plist(_from_json(name, _with_secrets(name, content, file)))
     except (ValueError, KeyError, TypeError, AttributeError):
         # "from None": the original's text may quote the file, and so the token.
         raise TokenStoreError(
@@ -168,46 +199,103 @@ def save(profile: Profile) -> Path:
     """
     file = path(profile.name)
     disk.private_folder(file.parent)
-    disk.write_private(file, json.dumps(_to_json(profile), indent=1, ensure_ascii=False).encode())
+    content = _to_json(profile)
+    keeper = keepers.keeper(profile.keep, profile.name, file)
+    if isinstance(keeper, keepers.PlistKeeper):
+        _write(file, content)
+        keeper.write(content)  # the older script's copy; the file has what counts
+    elif keeper is not None:
+        secrets = {"client_secret": content["client"].pop("client_secret"), "token": content.pop("token")}
+        keeper.write({**secrets, "generation": profile.generation})
+        _write(file, content)
+    else:
+        _write(file, content)
     return file
 
 
+def _write(file: Path, content: dict[str, Any]) -> None:
+    disk.write_private(file, json.dumps(content, indent=1, ensure_ascii=False).encode())
+
+
 def delete(name: str) -> None:
-    """Forget one profile, its journal and its lock file."""
+    """Forget one profile and its secrets, wherever they are kept. Sign out first, or the token lives on at Box."""
     file = path(name)
-    for each in (file, intent_path(name), _holder_file(file)):
+    profile = load(name)
+    keeper = None if profile is None else keepers.keeper(profile.keep, name, file)
+    if keeper is not None:
+        keeper.delete()
+    for each in (file, journal.path(file), _holder_file(file)):
         each.unlink(missing_ok=True)
 
 
-def intent_path(name: str) -> Path:
-    """The journal of one profile: what the last rotation was about to do."""
-    return path(name).with_suffix(".intent")
+def rename(name: str, new: str) -> None:
+    """Give a profile another name; its sign-in goes on.
+
+    Raises
+    ------
+    ValueError
+        There is no such profile, the new name is taken, or it makes no file name.
+    """
+    with lock(name), lock(new):
+        profile = load(name)
+        if profile is None:
+            raise ValueError(f"There is no profile {name!r}; boxnb.status() lists those there are.")
+        if path(new).exists():
+            raise ValueError(f"There is a profile {new!r} already: delete or rename that one first.")
+        save(dataclasses.replace(profile, name=new))
+        if not profile.keep.startswith("plist:"):
+            delete(name)
+        else:
+            path(name).unlink()
 
 
-def write_intent(profile: Profile, now: float) -> None:
-    """Say, flushed to disk, that this process is about to spend the refresh token of this generation."""
-    record = {
-        "generation": profile.generation,
-        "fingerprint": profile.token.fingerprint if profile.token else "",
-        "pid": os.getpid(),
-        "host": socket.gethostname(),
-        "time": now,
-    }
-    disk.write_private(intent_path(profile.name), json.dumps(record).encode())
+def migrate(name: str, keep: str) -> Profile:
+    """Move the secrets of a profile to another place without losing the chain.
 
+    The new place is written and read back before the old one is emptied. To a property list that holds a token of
+    its own, while nobody is signed in here, that token is taken over: the way in for older scripts.
 
-def read_intent(name: str) -> dict[str, Any] | None:
-    """The rotation that was begun and not finished, or ``None``."""
-    try:
-        record = json.loads(intent_path(name).read_bytes())
-    except (FileNotFoundError, ValueError):
-        return None
-    return record if isinstance(record, dict) else None
+    Parameters
+    ----------
+    name : str
+        A saved profile.
+    keep : str
+        ``"file"``, ``"keyring"``, ``"plist:PATH"`` or ``"command:PROGRAM"``.
 
-
-def clear_intent(name: str) -> None:
-    """The rotation is on disk: nothing is pending."""
-    intent_path(name).unlink(missing_ok=True)
+    Raises
+    ------
+    ValueError
+        There is no such profile or place, or the property list holds another sign-in.
+    TokenStoreError
+        The new place refused; the old one is as it was.
+    """
+    with lock(name):
+        file = path(name)
+        profile = load(name)
+        if profile is None:
+            raise ValueError(f"There is no profile {name!r}; boxnb.status() lists those there are.")
+        moved = dataclasses.replace(profile, keep=keep)
+        there = keepers.keeper(keep, name, file)
+        if isinstance(there, keepers.PlistKeeper) and (theirs := there.read()) is not None:
+            if (
+                profile.token is not None
+                and _token(theirs["token"]).refresh_token != profile.token.refresh_token
+            ):
+                raise ValueError(
+                    f"{there.path} and profile {name!r} hold two sign-ins: sign out of one of them first."
+                )
+            if profile.token is None:
+                moved = dataclasses.replace(moved, token=_token(theirs["token"]))
+        save(moved)
+        if load(name) != moved:
+            save(profile)
+            raise TokenStoreError(
+                f"The new place gave back something else: {name!r} stays where it was.", file
+            )
+        old = keepers.keeper(profile.keep, name, file)
+        if old is not None and profile.keep != keep:
+            old.delete()
+        return moved
 
 
 def _to_json(profile: Profile) -> dict[str, Any]:
@@ -224,6 +312,9 @@ def _to_json(profile: Profile) -> dict[str, Any]:
         "account": profile.account,
         "skew": profile.skew,
         "verify": profile.verify,
+        "keep": profile.keep,
+        "refreshed_by": profile.refreshed_by,
+        "spent": list(profile.spent),
         "saved_at": time.time(),
         "token": None,
     }
@@ -239,22 +330,56 @@ def _to_json(profile: Profile) -> dict[str, Any]:
     return content
 
 
-def _from_json(name: str, content: dict[str, Any], file: Path) -> Profile:
+def _check_format(content: dict[str, Any], file: Path) -> None:
     if content["format"] > FORMAT:
         raise TokenStoreError(
             f"{file} was written by a newer boxnb (format {content['format']}): update boxnb.", file
         )
-    saved = content.get("token")
-    token = None
-    if saved is not None:
-        token = Token(
-            access_token=Secret(saved["access_token"]),
-            refresh_token=Secret(saved["refresh_token"]) if saved.get("refresh_token") else None,
-            obtained_at=float(saved["obtained_at"]),
-            expires_in=float(saved["expires_in"]),
-            token_type=saved.get("token_type", "bearer"),
-            scope=saved.get("scope"),
+
+
+def _with_secrets(name: str, content: dict[str, Any], file: Path) -> dict[str, Any]:
+    """The profile's file, completed by what a keyring or a command keeps."""
+    keep = content.get("keep", "file")
+    keeper = keepers.keeper(keep, name, file)
+    if keeper is None or isinstance(keeper, keepers.PlistKeeper):
+        return content
+    kept = keeper.read()
+    if kept is None:
+        raise TokenStoreError(
+            f"The secrets of {name!r} are gone from {keep.split(':')[0]}: sign in again.", file
         )
+    client = {**content["client"], "client_secret": kept["client_secret"]}
+    return {**content, "client": client, "token": kept["token"], "generation": kept["generation"]}
+
+
+def _with_plist(profile: Profile) -> Profile:
+    """Take up what an older script saved in the shared property list since we last looked."""
+    keeper = keepers.keeper(profile.keep, profile.name, path(profile.name))
+    if not isinstance(keeper, keepers.PlistKeeper):
+        return profile
+    kept = keeper.read()
+    theirs = None if kept is None else _token(kept["token"])
+    ours = profile.token.refresh_token if profile.token is not None else None
+    if theirs is None or theirs.refresh_token in (None, ours):
+        return profile
+    if theirs.refresh_token is not None and theirs.refresh_token.digest in profile.spent:
+        return profile  # an old copy of ours: a crash came between the two files
+    return profile.renewed(theirs, profile.skew)
+
+
+def _token(saved: dict[str, Any]) -> Token:
+    return Token(
+        access_token=Secret(saved["access_token"]),
+        refresh_token=Secret(saved["refresh_token"]) if saved.get("refresh_token") else None,
+        obtained_at=float(saved["obtained_at"]),
+        expires_in=float(saved["expires_in"]),
+        token_type=saved.get("token_type", "bearer"),
+        scope=saved.get("scope"),
+    )
+
+
+def _from_json(name: str, content: dict[str, Any]) -> Profile:
+    saved = content.get("token")
     client = content["client"]
     return Profile(
         name=name,
@@ -264,9 +389,12 @@ def _from_json(name: str, content: dict[str, Any], file: Path) -> Profile:
             redirect_uri=client["redirect_uri"],
             server=Server(**content["server"]),
         ),
-        token=token,
+        token=None if saved is None else _token(saved),
         generation=int(content.get("generation", 0)),
         account=content.get("account"),
         skew=float(content.get("skew", 0.0)),
         verify=content.get("verify", True),
+        keep=content.get("keep", "file"),
+        refreshed_by=str(content.get("refreshed_by", "")),
+        spent=tuple(content.get("spent", ())),
     )

@@ -42,6 +42,11 @@ class Secret:
         """Four hex digits, see :func:`fingerprint`."""
         return fingerprint(self.__value)
 
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the value, hex: to know a spent token again without keeping it."""
+        return hashlib.sha256(self.__value.encode()).hexdigest()
+
     def __repr__(self) -> str:
         return f"<secret {self.fingerprint}>" if self.__value else "<no secret>"
 

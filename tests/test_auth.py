@@ -16,7 +16,7 @@ import requests
 from signing import refreshes, sign_in
 
 import boxnb
-from boxnb import oauth, store
+from boxnb import journal, oauth, store
 from boxnb.auth import RotatingAuth
 from boxnb.errors import AccessTokenRejectedError, HostNotAllowedError, InvalidGrantError, NotSignedInError
 from boxnb.sandbox import Sandbox
@@ -48,7 +48,7 @@ def test_an_expired_token_is_refreshed_and_saved_first(sandbox: Sandbox, acme: s
     assert saved is not None
     assert saved.generation == 1
     assert saved.token != acme.token
-    assert store.read_intent("acme") is None
+    assert journal.pending(store.path("acme")) is None
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
     assert refreshes(sandbox) == [200]
 
@@ -248,11 +248,11 @@ def test_nothing_secret_stands_in_an_error_or_the_journal(sandbox: Sandbox, acme
     oauth.revoke(acme.client, acme.token)
     with pytest.raises(InvalidGrantError) as caught:
         boxnb.connect("acme").get("/users/me")
-    store.write_intent(acme, 0.0)
+    journal.begin(store.path("acme"), generation=0, fingerprint=acme.token.fingerprint, now=0.0)
     texts = [
         "".join(map(str, (caught.value, caught.value.__cause__, repr(acme), repr(boxnb.connect("acme"))))),
         json.dumps(sandbox.record()),
-        store.intent_path("acme").read_text(),
+        journal.path(store.path("acme")).read_text(),
     ]
     assert not [text for text in texts for secret in secrets if secret.reveal() in text]
 
@@ -263,7 +263,7 @@ def test_a_crash_in_mid_refresh_under_strict_rotation_is_named(tmp_path: Path) -
         profile = sign_in(strict)
         token = profile.token
         assert token is not None
-        store.write_intent(profile, token.obtained_at)
+        journal.begin(store.path("acme"), generation=0, fingerprint=token.fingerprint, now=0.0)
         oauth.refresh(profile.client, token)
         strict.clock.advance(7200)
         with pytest.raises(InvalidGrantError, match=f"cut off .*process {os.getpid()} on"):

@@ -26,6 +26,7 @@ LAYERS = (
     ("refusals", "paging", "frames"),
     ("oauth",),
     ("disk",),
+    ("journal", "keepers"),
     ("store", "receiver"),
     ("auth",),
     ("session",),

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from boxnb import oauth, store
+from boxnb import journal, oauth, store
 from boxnb.errors import BoxNotebookError
 from boxnb.oauth import Client
 from boxnb.tokens import Token
@@ -104,7 +104,7 @@ def keep_pair(
                 skew=skew,
             )
         )
-        store.clear_intent(profile)
+        journal.end(store.path(profile))
 
 
 def keep_account(profile: str, token: Token, account: dict[str, Any]) -> None:

@@ -1,0 +1,42 @@
+"""What a rotation was about to do, written before it is done, so that the next start can say what is proved."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from . import disk
+
+
+def path(profile_file: Path) -> Path:
+    """The journal beside a profile's file."""
+    return profile_file.with_suffix(".intent")
+
+
+def begin(profile_file: Path, *, generation: int, fingerprint: str, now: float) -> None:
+    """Say, flushed to disk, that this process is about to spend the refresh token of this generation."""
+    record = {
+        "generation": generation,
+        "fingerprint": fingerprint,
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "time": now,
+    }
+    disk.write_private(path(profile_file), json.dumps(record).encode())
+
+
+def pending(profile_file: Path) -> dict[str, Any] | None:
+    """The rotation that was begun and not finished, or ``None``."""
+    try:
+        record = json.loads(path(profile_file).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
+def end(profile_file: Path) -> None:
+    """The rotation is on disk: nothing is pending."""
+    path(profile_file).unlink(missing_ok=True)

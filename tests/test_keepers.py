@@ -1,0 +1,255 @@
+"""Secrets kept elsewhere: a keyring, a secret manager's command, an older script's property list."""
+
+from __future__ import annotations
+
+import datetime
+import plistlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import keyring
+import pytest
+import requests
+from keyring.backend import KeyringBackend
+from signing import sign_in
+
+import boxnb
+from boxnb import oauth, store
+from boxnb.errors import TokenStoreError
+from boxnb.sandbox import Sandbox
+from boxnb.tokens import Secret, Token
+
+CLIENT = oauth.Client("abc", Secret("client-secret"), "http://127.0.0.1/callback")
+TOKEN = Token(Secret("access"), Secret("refresh"), obtained_at=1000.0, expires_in=3600.0)
+
+
+class MemoryKeyring(KeyringBackend):
+    """A keyring for the length of a test."""
+
+    priority = 1  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.kept.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.kept[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        del self.kept[service, username]
+
+
+@pytest.fixture
+def vault() -> Any:
+    before = keyring.get_keyring()
+    memory = MemoryKeyring()
+    keyring.set_keyring(memory)
+    yield memory
+    keyring.set_keyring(before)
+
+
+MANAGER = """
+import pathlib, sys
+verb, name = sys.argv[2:]
+file = pathlib.Path(sys.argv[1], name)
+if verb == "set": file.write_text(sys.stdin.read())
+elif verb == "delete": file.unlink()
+elif file.exists(): print(file.read_text())
+"""
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> str:
+    """A secret manager of a few lines, keeping what it is given in a folder."""
+    script, folder = tmp_path / "manager.py", tmp_path / "secrets"
+    script.write_text(MANAGER)
+    folder.mkdir()
+    return f"command:{sys.executable} {script} {folder}"
+
+
+@pytest.fixture
+def saved() -> store.Profile:
+    profile = store.Profile("acme", CLIENT, TOKEN, generation=4, account={"name": "Zoë"})
+    store.save(profile)
+    return profile
+
+
+def without_place(profile: store.Profile | None) -> tuple[Any, ...]:
+    assert profile is not None
+    return profile.client, profile.token, profile.generation, profile.account
+
+
+def test_a_sign_in_moves_through_every_place_and_back(
+    saved: store.Profile, vault: MemoryKeyring, command: str, tmp_path: Path
+) -> None:
+    """File, keyring, command, property list, file: the same pair each time; only one place holds secrets."""
+    file = store.path("acme")
+    for keep in ("keyring", command, f"plist:{tmp_path / 'old.plist'}", "file"):
+        store.migrate("acme", keep)
+        assert without_place(store.load("acme")) == without_place(saved)
+        elsewhere = keep == "keyring" or keep.startswith("command")
+        assert ("refresh" in file.read_text().replace("refreshed_by", "")) is not elsewhere
+    assert vault.kept == {}
+    assert list((tmp_path / "secrets").iterdir()) == []
+
+
+@pytest.mark.parametrize("keep", ["keyring", "command"])
+def test_a_rotation_works_wherever_the_pair_is_kept(
+    sandbox: Sandbox, vault: MemoryKeyring, command: str, keep: str
+) -> None:
+    """Expiry, refresh, sign out; the client secret stays for the next sign-in."""
+    before = sign_in(sandbox)
+    store.migrate("acme", command if keep == "command" else keep)
+    sandbox.clock.advance(7200)
+    assert boxnb.connect("acme").get("/users/me")["type"] == "user"
+    after = store.load("acme")
+    assert after is not None
+    assert (after.generation, after.client) == (1, before.client)
+    assert "revoked" in boxnb.sign_out("acme")
+    signed_out = store.load("acme")
+    assert signed_out is not None
+    assert (signed_out.token, signed_out.client) == (None, before.client)
+
+
+def test_a_keyring_that_is_none_is_refused(saved: store.Profile) -> None:
+    """No silent fallback; what was saved stays."""
+    from keyring.backends import fail, null
+
+    for backend in (fail.Keyring(), null.Keyring()):
+        keyring.set_keyring(backend)
+        with pytest.raises(TokenStoreError, match="no keyring"):
+            store.migrate("acme", "keyring")
+    assert store.load("acme") == saved
+
+
+def test_a_plain_text_keyring_is_refused(saved: store.Profile) -> None:
+    """It would be no better than the private file, and look safer."""
+    plain = type("PlaintextKeyring", (MemoryKeyring,), {"__module__": "keyrings.alt.file"})
+    keyring.set_keyring(plain())
+    with pytest.raises(TokenStoreError, match="plain text"):
+        store.migrate("acme", "keyring")
+    assert store.load("acme") == saved
+
+
+def test_a_command_that_fails_is_told(saved: store.Profile, tmp_path: Path) -> None:
+    """By name and exit status, without what it printed."""
+    for keep, says in (
+        (f"command:{sys.executable} -c exit(3)", "ended with 3"),
+        ("command:no-such-program", "run"),
+    ):
+        with pytest.raises(TokenStoreError, match=says):
+            store.migrate("acme", keep)
+    assert store.load("acme") == saved
+
+
+@pytest.mark.parametrize("keep", ["", "nowhere", "plist", "command:", "file:x"])
+def test_no_such_place(saved: store.Profile, keep: str) -> None:
+    """The sentence lists the places there are."""
+    with pytest.raises(ValueError, match="'keyring'"):
+        store.migrate("acme", keep)
+
+
+OLD_TIME = datetime.datetime(2026, 11, 20, 8, 30)
+
+PLISTS: list[dict[str, Any]] = [
+    {"refresh_token": "old-refresh", "time": OLD_TIME},
+    {"Refresh Token": "old-refresh", "Time Stamp": "2026-11-20 08:30:00"},
+    {"refreshToken": "old-refresh", "tokenTime": 1_795_000_000},
+    {"boxRefreshToken": " old-refresh\n", "obtained": "1795000000.5", "note": "keep me"},
+    {"REFRESH": "old-refresh"},
+]
+
+
+@pytest.mark.parametrize("content", PLISTS, ids=lambda content: next(iter(content)))
+@pytest.mark.parametrize("form", [plistlib.FMT_XML, plistlib.FMT_BINARY])
+def test_an_older_scripts_plist_is_taken_over(tmp_path: Path, content: dict[str, Any], form: Any) -> None:
+    """Whatever the spelling of its keys; they keep it, and what else is in there stays."""
+    plist = tmp_path / "box.plist"
+    plist.write_bytes(plistlib.dumps(content, fmt=form))
+    store.save(store.Profile("acme", CLIENT))
+    profile = store.migrate("acme", f"plist:{plist}")
+    assert profile.token is not None
+    assert profile.token.refresh_token == Secret("old-refresh")
+    store.save(profile.renewed(Token(Secret("a2"), Secret("r2"), obtained_at=2e9, expires_in=3600.0), 0.0))
+    now = plistlib.loads(plist.read_bytes())
+    assert content.keys() <= now.keys()
+    assert now[next(iter(content))] == "r2"
+    assert now.get("note") == content.get("note")
+    for key in content.keys() & {"time", "tokenTime"}:
+        assert type(now[key]) is type(content[key])
+
+
+def test_an_old_script_and_the_notebooks_share_one_chain(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Turn by turn, the script without any lock: what either saved, the other uses."""
+    profile = sign_in(sandbox)
+    plist = tmp_path / "box.plist"
+    store.migrate("acme", f"plist:{plist}")
+    for _ in range(5):
+        sandbox.clock.advance(7200)
+        content = plistlib.loads(plist.read_bytes())
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": content["refresh_token"],
+            "client_id": profile.client.client_id,
+            "client_secret": profile.client.client_secret.reveal(),
+        }
+        answer = requests.post(profile.client.server.token_url, data=form, timeout=10)
+        assert answer.status_code == 200, answer.text
+        content["refresh_token"] = answer.json()["refresh_token"]
+        plist.write_bytes(plistlib.dumps(content))
+        bearer = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        assert requests.get(sandbox.server()["api_url"] + "/users/me", headers=bearer, timeout=10).ok
+        assert boxnb.connect("acme").get("/users/me")["type"] == "user"
+
+
+def test_an_old_copy_in_the_plist_is_not_taken_for_news(tmp_path: Path, saved: store.Profile) -> None:
+    """A crash between the two files leaves the spent token in the plist: it is known, and ours counts."""
+    plist = tmp_path / "box.plist"
+    store.migrate("acme", f"plist:{plist}")
+    before = plist.read_bytes()
+    profile = store.load("acme")
+    assert profile is not None
+    newer = profile.renewed(Token(Secret("a2"), Secret("r2"), obtained_at=2000.0, expires_in=3600.0), 0.0)
+    store.save(newer)
+    plist.write_bytes(before)
+    assert store.load("acme") == newer
+
+
+def test_two_sign_ins_are_not_merged(tmp_path: Path, saved: store.Profile) -> None:
+    """Neither is thrown away without a word."""
+    plist = tmp_path / "box.plist"
+    plist.write_bytes(plistlib.dumps({"refresh_token": "another"}))
+    with pytest.raises(ValueError, match="two sign-ins"):
+        store.migrate("acme", f"plist:{plist}")
+    assert store.load("acme") == saved
+
+
+@pytest.mark.parametrize("content", [b"", b"<plist", b"not a plist", plistlib.dumps(["a list"])])
+def test_a_damaged_plist_is_told_and_left_alone(tmp_path: Path, saved: store.Profile, content: bytes) -> None:
+    """The sentence names the file."""
+    plist = tmp_path / "box.plist"
+    plist.write_bytes(content)
+    with pytest.raises(TokenStoreError, match="property list"):
+        store.migrate("acme", f"plist:{plist}")
+    assert plist.read_bytes() == content
+    assert store.load("acme") == saved
+
+
+def test_rename_and_delete(saved: store.Profile, vault: MemoryKeyring) -> None:
+    """The sign-in goes on under another name; a deleted one leaves nothing."""
+    store.migrate("acme", "keyring")
+    store.rename("acme", "zenith")
+    assert without_place(store.load("zenith")) == without_place(saved)
+    assert store.load("acme") is None
+    with pytest.raises(ValueError, match="no profile"):
+        store.rename("acme", "other")
+    store.save(saved)
+    with pytest.raises(ValueError, match="already"):
+        store.rename("acme", "zenith")
+    store.delete("zenith")
+    assert vault.kept == {}
+    assert store.names() == ["acme"]
