@@ -1,0 +1,45 @@
+"""The bytes of files that nobody uploaded: made from a key on demand, never kept.
+
+A file of the practice company has as many bytes as its size says, always the same ones, and their SHA-1 is the one
+in `files.csv`; a film of 4 GB is served as a stream and costs no disk. In a generated world (`large`) sizes hold
+too, but its SHA-1s are made-up figures: 200,000 files are not hashed at the start.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+
+BLOCK = 65_536
+HASH_CEILING = 64 * 1024 * 1024
+
+
+def block(key: str) -> bytes:
+    """The 64 KiB that repeat in the file with this key: one line that says what it is, then noise."""
+    line = f"A practice file of the boxnb sandbox, number {key}.\n".encode()
+    noise = random.Random(key).randbytes(BLOCK - len(line))  # noqa: S311  filler, not a secret
+    return line + noise
+
+
+def pieces(key: str, size: int, start: int = 0) -> Iterator[bytes]:
+    """The bytes from `start` to `size`, in pieces of at most 1 MiB."""
+    run = block(key) * 16
+    while start < size:
+        inside = start % BLOCK
+        piece = run[inside : inside + min(size - start, len(run) - inside)]
+        yield piece
+        start += len(piece)
+
+
+def sha1(key: str, size: int) -> str:
+    """SHA-1 in hex of the file with this key and size."""
+    digest = hashlib.sha1(usedforsecurity=False)
+    for piece in pieces(key, size):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def claimed(key: str) -> str:
+    """A SHA-1 for a file too large to hash at the start (over 64 MiB) whose row names none."""
+    return hashlib.sha1(f"claimed {key}".encode(), usedforsecurity=False).hexdigest()
