@@ -6,11 +6,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import auth, errors, oauth, sandbox, store
-    from .box import Box, connect, sign_out, status
+    from . import auth, errors, oauth, sandbox, sdk, store
+    from .box import Box, connect, sign_out
+    from .checkup import doctor
     from .errors import BoxNotebookError
     from .oauth import Client, Server
     from .tokens import Secret, Token
+    from .upkeep import keep_alive, status
     from .widgets import sign_in
 
 __version__ = "0.1.0"
@@ -24,9 +26,12 @@ __all__ = [
     "Token",
     "auth",
     "connect",
+    "doctor",
     "errors",
+    "keep_alive",
     "oauth",
     "sandbox",
+    "sdk",
     "sign_in",
     "sign_out",
     "status",
@@ -41,9 +46,11 @@ _HOMES = {
     "Server": "oauth",
     "Token": "tokens",
     "connect": "box",
+    "doctor": "checkup",
+    "keep_alive": "upkeep",
     "sign_in": "widgets",
     "sign_out": "box",
-    "status": "box",
+    "status": "upkeep",
 }
 
 

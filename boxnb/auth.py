@@ -78,6 +78,12 @@ class RotatingAuth(AuthBase):
         """The token as last read or saved, however old."""
         return self._token
 
+    def reread(self) -> None:
+        """Take up what another thread or process saved since."""
+        with self._lock:
+            self._profile, self._token = _signed_in(self.profile_name)
+            self._skew = self._profile.skew
+
     def _is_fresh(self, token: Token) -> bool:
         # A life shorter than the margin would refresh at every call.
         return self.now() < token.expires_at - min(MARGIN, token.expires_in / 2)

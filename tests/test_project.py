@@ -32,6 +32,7 @@ LAYERS = (
     ("session",),
     ("people",),
     ("box",),
+    ("upkeep", "checkup", "sdk"),
     ("widgets",),
 )
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row}

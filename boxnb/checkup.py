@@ -1,0 +1,244 @@
+"""``doctor(profile)``: what stands between this computer and Box, each finding with its remedy."""
+
+from __future__ import annotations
+
+import html
+import os
+import secrets
+import stat
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pandas as pd
+import requests
+
+from . import oauth, receiver, store
+from .auth import RotatingAuth
+from .errors import BoxNotebookError, InvalidClientError, InvalidGrantError, TokenEndpointError
+from .oauth import Client, Clock
+from .refusals import network_trouble
+from .session import BoxSession, api_error
+from .tokens import Secret
+
+SKEW_TO_TELL = 600.0
+"""Seconds this computer's clock may differ from the server's before it is a finding."""
+
+PROBES: tuple[tuple[str, str, dict[str, object], str], ...] = (
+    ("scope Manage users", "/users", {"limit": 1}, "box.users()"),
+    ("scope Manage groups", "/groups", {"limit": 1}, "box.groups()"),
+    (
+        "scope Manage enterprise properties",
+        "/events",
+        {"stream_type": "admin_logs", "limit": 1},
+        "admin events",
+    ),
+    ("scope Read all files and folders", "/folders/0/items", {"limit": 1}, "folders and files"),
+)
+
+
+class Finding(NamedTuple):
+    """One row of the doctor's table; ``result`` is ``ok``, ``look`` or ``wrong``."""
+
+    check: str
+    result: str
+    finding: str
+    remedy: str = ""
+
+
+class Findings(pd.DataFrame):
+    """The doctor's table; shown in a notebook as a card, one line a check."""
+
+    @property
+    def _constructor(self) -> type[pd.DataFrame]:
+        return pd.DataFrame
+
+    def _repr_html_(self) -> str:
+        signs = {"ok": "✓ ok", "look": "! look", "wrong": "✗ wrong"}
+        left = "style='text-align:left;white-space:normal'"
+        rows = "".join(
+            f"<tr><th scope='row' {left}>{html.escape(check)}</th><td {left}>{signs.get(result, result)}</td>"
+            f"<td {left}>{html.escape(finding)}</td><td {left}>{html.escape(remedy)}</td></tr>"
+            for check, result, finding, remedy in self.astype("str").to_numpy().tolist()
+        )
+        return (
+            f"<table><thead><tr><th {left}>check</th><th {left}>result</th><th {left}>finding</th>"
+            f"<th {left}>what to do</th></tr></thead><tbody>{rows}</tbody></table>"
+        )
+
+
+def doctor(profile: str, *, clock: Clock = time.time) -> Findings:
+    """
+    Look at everything a sign-in depends on: before it without one, after it with a few calls.
+
+    Before sign-in one request goes to the token endpoint, with a made-up code: the server's refusal tells whether
+    it knows the app. After sign-in a handful of calls ask for one row each, to see what the token opens.
+
+    Parameters
+    ----------
+    profile : str
+        A saved profile, signed in or only registered.
+    clock : callable, default time.time
+        Seconds since the epoch.
+
+    Returns
+    -------
+    Findings
+        A DataFrame with the text columns ``check``, ``result`` (``ok``, ``look``, ``wrong``), ``finding``, ``remedy``.
+    """
+    return Findings(list(_findings(profile, clock)), columns=list(Finding._fields), dtype="str")
+
+
+def _findings(profile: str, clock: Clock) -> Iterator[Finding]:
+    yield _folder()
+    try:
+        saved = store.load(profile)
+    except BoxNotebookError as error:
+        yield Finding("profile", "wrong", str(error), "See the sentence beside.")
+        return
+    if saved is None:
+        remedy = "Open notebooks/1-onboard/01-register-and-sign-in.ipynb; boxnb.status() lists what is saved."
+        yield Finding("profile", "wrong", f"There is no profile {profile!r}.", remedy)
+        return
+    yield Finding(
+        "profile", "ok", f"Saved in {store.path(profile)}, secrets kept in {saved.keep.partition(':')[0]}."
+    )
+    yield _way(saved)
+    yield from _endpoint(saved, clock)
+    yield _redirect(saved.client)
+    if saved.token is None:
+        yield Finding(
+            "sign-in", "look", "The app is registered, nobody is signed in.", "Sign in with the panel."
+        )
+    else:
+        yield from _signed_in(profile, clock)
+
+
+def _folder() -> Finding:
+    folder = store.home()
+    if not folder.exists():
+        return Finding(
+            "folder", "ok", f"{folder} does not exist yet; it is made, for you alone, at the first sign-in."
+        )
+    mode = stat.S_IMODE((folder / "profiles").stat().st_mode) if (folder / "profiles").exists() else 0o700
+    if os.name != "nt" and mode & 0o077:
+        return Finding(
+            "folder",
+            "wrong",
+            f"Others may look into {folder} ({mode:o}).",
+            f"Run: chmod 700 {folder}/profiles",
+        )
+    return Finding("folder", "ok", f"{folder} is yours alone.")
+
+
+def _way(saved: store.Profile) -> Finding:
+    proxies = requests.utils.get_environ_proxies(saved.client.server.token_url)
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    parts = [f"proxy for {kind}" for kind in sorted(proxies)] or ["no proxy"]
+    if saved.verify is False:
+        remedy = "Set the profile's verify to your company's certificate file."
+        return Finding("way to the server", "wrong", "Certificates are not checked.", remedy)
+    if isinstance(saved.verify, str):
+        parts.append(f"certificates of {saved.verify}, from the profile")
+    else:
+        parts.append(
+            f"certificates of {bundle}, from the environment" if bundle else "the usual certificates"
+        )
+    return Finding("way to the server", "ok", "; ".join(parts) + ".")
+
+
+def _endpoint(saved: store.Profile, clock: Clock) -> Iterator[Finding]:
+    """A made-up code: ``invalid_grant`` means the app is known, ``invalid_client`` that it is not (RFC 6749 5.2)."""
+    seen: list[float] = []
+
+    def note(response: requests.Response, *_: object, **__: object) -> None:
+        if "Date" in response.headers:
+            seen.append(oauth.server_time(response, clock) - clock())
+
+    with requests.Session() as http:
+        http.verify = saved.verify
+        http.hooks["response"].append(note)
+        try:
+            oauth.exchange_code(
+                saved.client, Secret("made-up-" + secrets.token_hex(8)), http=http, clock=clock
+            )
+        except InvalidGrantError:
+            yield Finding("client id and secret", "ok", f"{saved.client.server.name} knows the app.")
+        except InvalidClientError as error:
+            yield Finding("client id and secret", "wrong", "The server refuses them.", str(error))
+        except TokenEndpointError as error:
+            yield Finding(
+                "client id and secret",
+                "wrong",
+                f"The server said {error.error or 'nothing usable'}.",
+                str(error),
+            )
+        except requests.RequestException as error:
+            yield Finding(
+                "client id and secret", "wrong", "The token endpoint gave no answer.", network_trouble(error)
+            )
+    if seen and abs(seen[0]) > SKEW_TO_TELL:
+        ahead = "behind" if seen[0] > 0 else "ahead of"
+        told = f"This computer's clock is {abs(seen[0]) / 60:.0f} minutes {ahead} the server's."
+        yield Finding("clock", "look", told, "Set the clock; boxnb goes by the server's meanwhile.")
+    elif seen:
+        yield Finding("clock", "ok", f"Within {max(1, round(abs(seen[0])))} s of the server's.")
+
+
+def _redirect(client: Client) -> Finding:
+    told = f"The app must list exactly {client.redirect_uri}"
+    if not receiver.can_listen(client.redirect_uri):
+        return Finding(
+            "redirect URI", "look", f"{told}; nothing can listen there.", "Paste the address into the panel."
+        )
+    waiting = receiver.Receiver(oauth.new_state(), client.redirect_uri, lambda _: None)
+    try:
+        with waiting:
+            where = waiting.redirect_uri
+    except BoxNotebookError as error:
+        return Finding("redirect URI", "look", f"{told}. {error}", "Paste the address into the panel.")
+    return Finding("redirect URI", "ok", f"{told}; the panel can listen at {where}.")
+
+
+def _signed_in(profile: str, clock: Clock) -> Iterator[Finding]:
+    try:
+        session = BoxSession(RotatingAuth(profile, clock=clock))
+        me = session.get_json("/users/me", fields="id,name,login,role")
+    except BoxNotebookError as error:
+        yield Finding("sign-in", "wrong", str(error), "Sign in again with the panel.")
+        return
+    role = str(me.get("role") or "user")
+    yield Finding("sign-in", "ok", f"{me.get('name')} <{me.get('login')}>.")
+    if role in ("admin", "coadmin"):
+        yield Finding("role", "ok", role)
+    else:
+        yield Finding("role", "look", f"{role}: sees own content only.", "Sign in as an admin or co-admin.")
+    for check, path, query, opens in PROBES:
+        yield _probe(session, check, path, query, opens)
+    yield _as_user(session, str(me.get("id")))
+
+
+def _probe(session: BoxSession, check: str, path: str, query: dict[str, object], opens: str) -> Finding:
+    response = session.request("GET", path, params=query)
+    if response.ok:
+        return Finding(check, "ok", f"Opens {opens}.")
+    error = api_error(response)
+    if error.status == 501:
+        return Finding(check, "look", f"The sandbox does not offer {opens} yet.")
+    return Finding(check, "wrong", f"Refused ({error.status} {error.code}): no {opens}.", str(error))
+
+
+def _as_user(session: BoxSession, own: str) -> Finding:
+    page = session.request("GET", "/users", params={"limit": 2, "fields": "id"})
+    others = [user["id"] for user in page.json().get("entries", []) if user["id"] != own] if page.ok else []
+    if not others:
+        return Finding("As-User", "look", "Not tried: there is nobody else to act for.")
+    response = session.request("GET", "/users/me", headers={"As-User": others[0]}, params={"fields": "id"})
+    if response.ok:
+        return Finding("As-User", "ok", "Reports can look at other people's content.")
+    remedy = (
+        "Switch on 'Make API calls using the as-user header' in the Developer Console, then sign in again."
+    )
+    return Finding(
+        "As-User", "wrong", f"Refused ({response.status_code}): reports see your own content only.", remedy
+    )

@@ -1,0 +1,119 @@
+"""What is saved and how long it lives: a table of all profiles, and a refresh for schedulers."""
+
+from __future__ import annotations
+
+import time
+
+import pandas as pd
+
+from . import store
+from .auth import RotatingAuth
+from .box import left
+from .errors import NotSignedInError, TokenStoreError
+from .oauth import Clock
+
+DAYS_TO_WARN = 50
+"""Days after which an unused refresh token, which lives 60, is pointed out."""
+
+STATUS_COLUMNS = {
+    "profile": "str",
+    "name": "str",
+    "login": "str",
+    "role": "str",
+    "enterprise": "str",
+    "server": "str",
+    "signed_in": "boolean",
+    "access_minutes_left": "Int64",
+    "refresh_days_left": "Int64",
+    "generation": "Int64",
+    "fingerprint": "str",
+    "refreshed_by": "str",
+    "keep": "str",
+    "file": "str",
+    "mode": "str",
+    "problem": "str",
+}
+
+
+def status(profile: str | None = None, *, clock: Clock = time.time) -> pd.DataFrame:
+    """
+    What is saved, without any call: one row a profile.
+
+    Parameters
+    ----------
+    profile : str, optional
+        One profile; all of them unless given.
+    clock : callable, default time.time
+        Seconds since the epoch.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of :data:`STATUS_COLUMNS`. ``access_minutes_left`` and ``refresh_days_left`` are ``Int64``, 0 once
+        expired, missing where nobody is signed in; ``mode`` is the file's permission bits, octal; ``refreshed_by``
+        is the process that saved the pair; ``problem`` is one sentence where something needs a person.
+
+    Raises
+    ------
+    NotSignedInError
+        There is no profile of that name.
+    """
+    rows = [_row(name, clock) for name in (store.names() if profile is None else [profile])]
+    return pd.DataFrame(rows, columns=list(STATUS_COLUMNS)).astype(STATUS_COLUMNS)
+
+
+def _row(name: str, clock: Clock) -> dict[str, object]:
+    file = store.path(name)
+    row: dict[str, object] = {"profile": name, "file": str(file)}
+    try:
+        saved = store.load(name)
+    except TokenStoreError as error:
+        return {**row, "problem": str(error)}
+    if saved is None:
+        raise NotSignedInError(f"There is no profile {name!r}; boxnb.status() lists those there are.")
+    token, account, now = saved.token, saved.account or {}, clock() + saved.skew
+    row |= {
+        "name": account.get("name"),
+        "login": account.get("login"),
+        "role": account.get("role"),
+        "enterprise": (account.get("enterprise") or {}).get("name"),
+        "server": saved.client.server.name,
+        "signed_in": token is not None,
+        "generation": saved.generation,
+        "refreshed_by": saved.refreshed_by or None,
+        "keep": saved.keep.partition(":")[0],
+        "mode": oct(file.stat().st_mode & 0o777)[2:],
+    }
+    if token is None:
+        return row
+    days = (now - token.obtained_at) / 86400
+    if days > 60:
+        row["problem"] = f"Not used for {days:.0f} days, and a refresh token lives 60: sign in again."
+    elif days > DAYS_TO_WARN:
+        row["problem"] = f"Not used for {days:.0f} of 60 days: use it, or run boxnb.keep_alive({name!r})."
+    return row | {
+        "access_minutes_left": left(token.expires_at - now, 60),
+        "refresh_days_left": left(token.refresh_expires_at - now, 86400),
+        "fingerprint": token.fingerprint,
+    }
+
+
+def keep_alive(profile: str, *, clock: Clock = time.time) -> str:
+    """
+    Refresh a saved sign-in now, so that another 60 days begin; for a scheduler, once a month.
+
+    Returns
+    -------
+    str
+        One sentence: which pair replaced which.
+
+    Raises
+    ------
+    NotSignedInError, InvalidGrantError, TokenEndpointError, TokenStoreError
+        As for any refresh; each says what to do.
+    """
+    auth = RotatingAuth(profile, clock=clock)
+    before = auth.saved_token
+    after = auth.rotate(rejected=before.access_token)
+    days = left(after.refresh_expires_at - auth.now(), 86400)
+    return f"{profile!r} is good for another {days} days: refresh token {after.fingerprint} replaced {before.fingerprint}."

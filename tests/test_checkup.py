@@ -1,0 +1,105 @@
+"""The doctor finds what is wrong, says what to do, and finds nothing where all is well."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from signing import practice_client, sign_in
+
+import boxnb
+from boxnb import oauth, store
+from boxnb.sandbox import Sandbox
+from boxnb.tokens import Secret
+
+
+def results(profile: str = "acme", **options: object) -> dict[str, str]:
+    table = boxnb.doctor(profile, **options)  # type: ignore[arg-type]
+    return dict(zip(table["check"], table["result"], strict=True))
+
+
+def finding(check: str, **options: object) -> str:
+    table = boxnb.doctor("acme", **options).set_index("check")  # type: ignore[arg-type]
+    return f"{table.loc[check, 'finding']} {table.loc[check, 'remedy']}"
+
+
+def test_all_is_well(sandbox: Sandbox) -> None:
+    """Everything ok for the practice admin, but for what the sandbox does not offer."""
+    sign_in(sandbox)
+    assert "wrong" not in results().values()
+    assert results()["As-User"] == "ok"
+    assert "bx" not in boxnb.doctor("acme")._repr_html_()
+
+
+def test_nothing_saved(sandbox: Sandbox) -> None:
+    """The onboarding notebook is the remedy."""
+    assert results()["profile"] == "wrong"
+    assert "01-register-and-sign-in" in finding("profile")
+
+
+def test_before_sign_in_the_app_is_tried(sandbox: Sandbox) -> None:
+    """A made-up code tells a known app from a wrong secret."""
+    client = practice_client(sandbox)
+    store.save(store.Profile("acme", client))
+    assert results()["client id and secret"] == "ok"
+    assert results()["sign-in"] == "look"
+    store.save(store.Profile("acme", dataclasses.replace(client, client_secret=Secret("wrong"))))
+    assert results()["client id and secret"] == "wrong"
+    assert "copy both again" in finding("client id and secret")
+
+
+def test_no_answer_and_no_certificates(sandbox: Sandbox) -> None:
+    """A server that is away is told; unchecked certificates are wrong."""
+    store.save(store.Profile("acme", practice_client(sandbox), verify=False))
+    assert results()["way to the server"] == "wrong"
+    sandbox.stop()
+    assert "check the network" in finding("client id and secret")
+
+
+def test_a_clock_that_is_off_is_told_not_applied(sandbox: Sandbox) -> None:
+    """More than ten minutes."""
+    store.save(store.Profile("acme", practice_client(sandbox)))
+    sandbox.clock.advance(-0.0)
+    assert results()["clock"] == "ok"
+    sandbox.clock.advance(1200)
+    assert results()["clock"] == "look"
+    assert "20 minutes behind" in finding("clock")
+
+
+def test_a_redirect_uri_elsewhere(sandbox: Sandbox) -> None:
+    """Nothing can listen there, so paste."""
+    client = dataclasses.replace(practice_client(sandbox), redirect_uri="https://example.com/cb")
+    store.save(store.Profile("acme", client))
+    assert "Paste the address" in finding("redirect URI")
+
+
+def test_a_plain_user_and_a_missing_scope(sandbox: Sandbox) -> None:
+    """Each says what it closes."""
+    login = next(
+        user["login"] for user in _users(sandbox) if user["role"] == "user" and user["status"] == "active"
+    )
+    sign_in(sandbox, login=login)
+    assert results()["role"] == "look"
+    app = sandbox.register_app("narrow", ["http://127.0.0.1/callback"], scopes=["root_readonly"])
+    client = dataclasses.replace(
+        practice_client(sandbox), client_id=app["client_id"], client_secret=Secret(app["client_secret"])
+    )
+    sign_in(sandbox, client=client)
+    assert results()["scope Manage users"] == "wrong"
+    assert "sign in again" in finding("scope Manage users")
+
+
+def _users(sandbox: Sandbox) -> list[dict[str, str]]:
+    sign_in(sandbox, "admin")
+    table = boxnb.connect("admin").users()
+    return table[["login", "role", "status"]].astype(str).to_dict("records")
+
+
+@pytest.mark.parametrize("check", ["sign-in"])
+def test_a_lost_sign_in(sandbox: Sandbox, check: str) -> None:
+    """The sentence of the refresh is the finding."""
+    profile = sign_in(sandbox)
+    assert profile.token is not None
+    oauth.revoke(profile.client, profile.token)
+    assert results()[check] == "wrong"
+    assert "perhaps" in finding(check)

@@ -1,0 +1,48 @@
+"""Box's own SDK and plain requests, turn by turn on one saved sign-in."""
+
+from __future__ import annotations
+
+import requests
+from box_sdk_gen import BaseUrls, BoxClient, BoxOAuth, BoxRetryStrategy, NetworkSession
+from signing import sign_in
+
+import boxnb
+from boxnb import store
+from boxnb.auth import RotatingAuth
+from boxnb.sandbox import Sandbox
+
+EXPIRIES = 100
+
+
+def test_the_sdk_and_a_script_share_one_chain(sandbox: Sandbox) -> None:
+    """A hundred expiries, each met by the one or the other first; nothing is lost."""
+    profile = sign_in(sandbox)
+    auth = BoxOAuth(boxnb.sdk.oauth_config("acme"))
+    quick = NetworkSession(retry_strategy=BoxRetryStrategy(retry_base_interval=0.001))
+    client = BoxClient(auth=auth, network_session=quick).with_custom_base_urls(
+        BaseUrls(base_url=sandbox.url, upload_url=sandbox.url + "/api", oauth_2_url=sandbox.url)
+    )
+    url = profile.client.server.api_url + "/users/me"
+
+    def script() -> str:
+        return str(requests.get(url, auth=RotatingAuth("acme"), timeout=10).json()["type"])
+
+    def sdk() -> str:
+        return str(client.users.get_user_me().type.value)
+
+    for turn in range(EXPIRIES):
+        sandbox.clock.advance(7200)
+        assert [call() for call in ((sdk, script), (script, sdk))[turn % 2]] == ["user"] * 2
+    saved = store.load("acme")
+    assert saved is not None
+    # The SDK tells nobody the server's time, so on a turned clock its pair looks older than it is.
+    assert EXPIRIES <= saved.generation <= 2 * EXPIRIES
+
+
+def test_the_sdk_lists_users(sandbox: Sandbox) -> None:
+    """The same people."""
+    sign_in(sandbox)
+    storage = boxnb.sdk.token_storage("acme")
+    assert storage.get().access_token
+    storage.clear()
+    assert store.load("acme") is not None
