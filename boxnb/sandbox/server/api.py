@@ -216,9 +216,9 @@ async def group_memberships(call: Call) -> Response:
     group_id = call.request.path_params["id"]
     if group_id not in call.core.world.groups:
         raise not_found("group", group_id)
-    found = [entry for entry in call.core.world.memberships if entry["group"]["id"] == group_id]
+    found = call.core.world.of_group(group_id)
     frame, part = page_by_offset(call, found)
-    return JSONResponse({**frame, "entries": list(part)})
+    return JSONResponse({**frame, "entries": [call.core.world.membership(entry) for entry in part]})
 
 
 async def user_memberships(call: Call) -> Response:
@@ -229,19 +229,19 @@ async def user_memberships(call: Call) -> Response:
         raise forbidden()
     if user_id not in call.core.world.users:
         raise not_found("user", user_id)
-    found = [entry for entry in call.core.world.memberships if entry["user"]["id"] == user_id]
+    found = call.core.world.of_user(user_id)
     frame, part = page_by_offset(call, found)
-    return JSONResponse({**frame, "entries": list(part)})
+    return JSONResponse({**frame, "entries": [call.core.world.membership(entry) for entry in part]})
 
 
 async def membership(call: Call) -> Response:
     """`GET /group_memberships/:id`."""
     call.need_admin("manage_groups")
     wanted = call.request.path_params["id"]
-    found = next((entry for entry in call.core.world.memberships if entry["id"] == wanted), None)
+    found = call.core.world.memberships.get(wanted)
     if found is None:
         raise not_found("group_membership", wanted)
-    return JSONResponse(found)
+    return JSONResponse(call.core.world.membership(found))
 
 
 async def unbuilt(request: Request) -> Response:

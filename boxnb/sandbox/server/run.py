@@ -125,7 +125,7 @@ def main(options: Any) -> int:
         core = Core(
             state,
             clock,
-            World(options.world, state),
+            World(options.world, state, clock.now()),
             key,
             rotation=options.rotation,
             prefix=prefix,

@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS pairs (id INTEGER PRIMARY KEY, access TEXT UNIQUE NOT
   client_id TEXT NOT NULL, user_id TEXT NOT NULL, scopes TEXT NOT NULL, created REAL NOT NULL,
   parent INTEGER, used INTEGER NOT NULL DEFAULT 0, dead TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS pairs_parent ON pairs (parent);
-CREATE TABLE IF NOT EXISTS changed_users (id TEXT PRIMARY KEY, doc TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS changes (kind TEXT NOT NULL, id TEXT NOT NULL, doc TEXT, PRIMARY KEY (kind, id));
 """
 
 
@@ -87,6 +87,18 @@ class State:
             "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value=excluded.value",
             (key, value),
         )
+
+    def change(self, kind: str, key: str, doc: dict[str, Any] | None) -> None:
+        """Keep the new form of a thing of the company; None: it is gone."""
+        self.run(
+            "INSERT OR REPLACE INTO changes VALUES (?, ?, ?)",
+            (kind, key, None if doc is None else json.dumps(doc)),
+        )
+
+    def changes(self, kind: str) -> dict[str, dict[str, Any] | None]:
+        """The changed things of one kind by id."""
+        rows = self.all("SELECT id, doc FROM changes WHERE kind=? ORDER BY rowid", (kind,))
+        return {row["id"]: None if row["doc"] is None else json.loads(row["doc"]) for row in rows}
 
     def add_app(self, name: str, redirect_uris: list[str], scopes: list[str]) -> dict[str, Any]:
         """Register an app; its id, secret, name, redirect URIs and scopes."""

@@ -1,0 +1,63 @@
+"""Times: ages in the CSV files, RFC 3339 with offset in answers (box-facts 2.3)."""
+
+from __future__ import annotations
+
+import functools
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+DAY = 86_400.0
+AGE = re.compile(r"([+-])(\d+)d (\d\d):(\d\d):(\d\d)")
+WINTER, SUMMER = timezone(timedelta(0)), timezone(timedelta(hours=1))
+
+
+def day_of(now: float) -> float:
+    """Midnight UTC before `now`."""
+    return now // DAY * DAY
+
+
+def read(text: str, day: float) -> float:
+    """Epoch seconds of a cell: an age like ``-412d 09:15:07`` counted from `day`, or RFC 3339.
+
+    Raises `ValueError` naming what it cannot read.
+    """
+    found = AGE.fullmatch(text)
+    if found is None:
+        return parse(text)
+    sign, days, hours, minutes, seconds = found.groups()
+    away = int(days) if sign == "+" else -int(days)
+    return day + away * DAY + int(hours) * 3600 + int(minutes) * 60 + int(seconds)
+
+
+def parse(text: str) -> float:
+    """Epoch seconds of an RFC 3339 time or date; a time without offset is UTC. Raises `ValueError`."""
+    moment = datetime.fromisoformat(text.strip())
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    seconds = moment.timestamp()
+    if seconds < 0:
+        raise ValueError(f"{text!r} lies before 1970")
+    return seconds
+
+
+@functools.cache
+def summer(year: int) -> tuple[float, float]:
+    """Begin and end of summer time in London: the last Sundays of March and October, 01:00 UTC."""
+    ends: list[float] = []
+    for month in (3, 10):
+        last = datetime(year, month, 31, 1, tzinfo=UTC)
+        ends.append((last - timedelta(days=(last.weekday() + 1) % 7)).timestamp())
+    return ends[0], ends[1]
+
+
+def iso(seconds: float) -> str:
+    """The time as Box writes it, in the company's zone (London: winter +00:00, summer +01:00)."""
+    year = 1970 + int(seconds // 31_556_952)
+    begin, end = summer(year)
+    zone = SUMMER if begin <= seconds < end else WINTER
+    return datetime.fromtimestamp(int(seconds), zone).isoformat()
+
+
+def iso_or_none(seconds: float | None) -> str | None:
+    """Like `iso`; None stays None."""
+    return None if seconds is None else iso(seconds)
