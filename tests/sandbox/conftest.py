@@ -23,6 +23,7 @@ class Person:
     client: dict[str, Any]
     redirect: str = REDIRECT
     http: requests.Session = field(default_factory=requests.Session)
+    access: str = ""
 
     def url(self, **more: str) -> str:
         query = {"response_type": "code", "client_id": self.client["client_id"], "state": "st/ate &1"}
@@ -60,6 +61,21 @@ class Person:
         headers = {"Authorization": f"Bearer {token}", **headers}
         return self.http.get(f"{self.sandbox.url}/2.0{path}", headers=headers, timeout=10)
 
+    def call(self, method: str, path: str, json: Any = None, **headers: str) -> requests.Response:
+        """A call with a token of the practice admin, who signs in once; a path with a host is taken as it is."""
+        if not self.access:
+            self.access = self.sign_in()["access_token"]
+        url = path if path.startswith("http") else f"{self.sandbox.url}/2.0{path}"
+        headers = {"Authorization": f"Bearer {self.access}", **headers}
+        return self.http.request(method, url, json=json, headers=headers, timeout=20, allow_redirects=False)
+
+    def doc(self, path: str, **headers: str) -> dict[str, Any]:
+        """What a successful GET answers."""
+        answer = self.call("GET", path, **headers)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
 
 Starter = Callable[..., Sandbox]
 
@@ -90,6 +106,25 @@ def ada(begin: Starter) -> Iterator[Person]:
 @pytest.fixture
 def strict(begin: Starter) -> Iterator[Person]:
     sandbox = begin("strict", rotation="strict")
+    person = Person(sandbox, sandbox.practice_client())
+    yield person
+    person.http.close()
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+    """The practice admin at a sandbox that the tests of a module share: they only read, without limits."""
+    state = tmp_path_factory.mktemp("reader")
+    with boxnb.sandbox.start(private=True, state=state, limits="off") as sandbox:
+        person = Person(sandbox, sandbox.practice_client())
+        yield person
+        person.http.close()
+
+
+@pytest.fixture
+def writer(begin: Starter) -> Iterator[Person]:
+    """The practice admin at a sandbox of this test's own, without limits."""
+    sandbox = begin("writer", limits="off")
     person = Person(sandbox, sandbox.practice_client())
     yield person
     person.http.close()

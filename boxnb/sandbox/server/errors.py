@@ -26,6 +26,7 @@ def client_error(
     *,
     errors: list[dict[str, str]] | None = None,
     headers: dict[str, str] | None = None,
+    conflicts: Any = None,
 ) -> ApiError:
     """A `ClientError` body; its request id is another one than the header's, as at Box."""
     body: dict[str, Any] = {
@@ -38,6 +39,8 @@ def client_error(
     }
     if errors is not None:
         body["context_info"] = {"errors": errors}
+    if conflicts is not None:
+        body["context_info"] = {"conflicts": conflicts}
     return ApiError(JSONResponse(body, status, headers))
 
 
@@ -47,11 +50,11 @@ def invalid(code: str, name: str, message: str) -> ApiError:
     return client_error(400, code, "Bad Request", errors=[problem])
 
 
-def not_found(kind: str, item: str) -> ApiError:
+def not_found(kind: str, item: str, code: str = "not_found") -> ApiError:
     """404 about one item."""
     text = f"Invalid value '{item}'. '{kind}' with value '{item}' not found"
     problem = {"reason": "invalid_parameter", "name": kind, "message": text}
-    return client_error(404, "not_found", "Not Found", errors=[problem])
+    return client_error(404, code, "Not Found", errors=[problem])
 
 
 def challenge(status: int, error: str, description: str) -> ApiError:

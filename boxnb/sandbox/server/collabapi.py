@@ -1,0 +1,99 @@
+"""Reading collaborations: of items, of groups, of the caller (box-facts 4.6)."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from .access import Collab
+from .call import Call, Handler, answer, page_by_marker, page_by_offset
+from .errors import client_error, forbidden, invalid, not_found
+from .tree import Item
+
+
+def visible_on(call: Call, item: Item) -> list[Collab]:
+    """The collaborations of an item, then those inherited from the folders above; oldest first."""
+    access, view = call.core.world.access, call.view()
+    found: list[Collab] = []
+    for above in item.up():
+        if view.sees(above):
+            found += sorted(access.on(above), key=lambda collab: int(collab.id))
+    return [collab for collab in found if collab.status != "rejected"]
+
+
+async def of_item(call: Call, kind: str) -> Response:
+    """A marker page of the collaborations of one item."""
+    call.reads()
+    item_id = call.request.path_params["id"]
+    if kind == "folder" and item_id == "0":
+        text = "Collaborations are not available on the root folder"
+        raise client_error(400, "collaborations_not_available_on_root_folder", text)
+    found = call.item(kind, item_id)
+    frame, part = page_by_marker(call, visible_on(call, found))
+    view = call.view()
+    return answer({**frame, "entries": [view.collab(collab, call.fields) for collab in part]})
+
+
+async def of_folder(call: Call) -> Response:
+    """`GET /folders/:id/collaborations`."""
+    return await of_item(call, "folder")
+
+
+async def of_file(call: Call) -> Response:
+    """`GET /files/:id/collaborations`."""
+    return await of_item(call, "file")
+
+
+def the(call: Call, collab_id: str) -> Collab:
+    """A collaboration this person may know of: theirs, made by them, or on an item they may see."""
+    collab = call.core.world.access.collabs.get(collab_id)
+    if collab is not None:
+        item = call.core.world.tree.of(collab.item_type).get(collab.item_id)
+        mine = call.user["id"] in (collab.user, collab.created_by)
+        if mine or (item is not None and call.view().sees(item)):
+            return collab
+    raise not_found("collaboration", collab_id)
+
+
+async def one(call: Call) -> Response:
+    """`GET /collaborations/:id`."""
+    call.reads()
+    return answer(call.view().collab(the(call, call.request.path_params["id"]), call.fields))
+
+
+async def pending(call: Call) -> Response:
+    """`GET /collaborations?status=pending`: what waits for the caller, not for the company."""
+    call.reads()
+    status = call.query.get("status", "")
+    if status != "pending":
+        code = "invalid_parameter" if status else "missing_parameter"
+        raise invalid(
+            code, "status", f"Invalid value '{status}'. The only status that can be listed is 'pending'"
+        )
+    mine = call.core.world.access.of_user(call.user["id"])
+    found = sorted((one for one in mine if one.status == "pending"), key=lambda one: int(one.id))
+    frame, part = page_by_offset(call, found)
+    view = call.view()
+    return answer({**frame, "entries": [view.collab(collab, call.fields) for collab in part]})
+
+
+async def of_group(call: Call) -> Response:
+    """`GET /groups/:id/collaborations`."""
+    call.need("manage_groups")
+    group_id = call.request.path_params["id"]
+    if group_id not in call.core.world.groups:
+        raise not_found("group", group_id)
+    if not call.is_admin and group_id not in call.core.world.groups_of.get(call.user["id"], ()):
+        raise forbidden()
+    found = sorted(call.core.world.access.of_group(group_id), key=lambda one: int(one.id))
+    frame, part = page_by_offset(call, found)
+    view = call.view()
+    return answer({**frame, "entries": [view.collab(collab, call.fields) for collab in part]})
+
+
+PATHS: dict[str, dict[str, Handler]] = {
+    "/folders/{id}/collaborations": {"GET": of_folder},
+    "/files/{id}/collaborations": {"GET": of_file},
+    "/collaborations": {"GET": pending},
+    "/collaborations/{id}": {"GET": one},
+    "/groups/{id}/collaborations": {"GET": of_group},
+}

@@ -1,0 +1,158 @@
+"""Reading `/folders`, the trash and `/web_links` (box-facts 4.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from starlette.responses import Response
+
+from .call import Call, Handler, answer, page_by_marker, page_by_offset, unchanged
+from .errors import invalid
+from .people import Doc
+from .shapes import ROOT_MINI, View
+from .tree import Item
+
+KIND_ORDER = {"folder": 0, "file": 1, "web_link": 2}
+SORTS: dict[str, Callable[[Item], Any]] = {
+    "id": lambda item: int(item.id),
+    "name": lambda item: item.name.casefold(),
+    "date": lambda item: item.modified,
+    "size": lambda item: item.bytes_below(),
+}
+BLANK: Doc = {"type": "user", "id": "", "name": "", "login": ""}
+
+
+def ordered(call: Call, items: list[Item], sort: str, direction: str) -> list[Item]:
+    """Folders, then files, then web links, each by `sort`."""
+    items.sort(key=lambda item: (SORTS[sort](item), int(item.id)), reverse=direction == "DESC")
+    items.sort(key=lambda item: KIND_ORDER[item.kind])
+    return items
+
+
+def sorting(call: Call, allowed: tuple[str, ...]) -> tuple[str, str]:
+    """`sort` and `direction` of the query; 400 for others."""
+    sort = call.query.get("sort") or "name"
+    direction = (call.query.get("direction") or "ASC").upper()
+    if sort not in allowed:
+        raise invalid("invalid_parameter", "sort", f"Invalid value '{sort}' for parameter 'sort'")
+    if direction not in ("ASC", "DESC"):
+        raise invalid(
+            "invalid_parameter", "direction", f"Invalid value '{direction}' for parameter 'direction'"
+        )
+    return sort, direction
+
+
+def children(call: Call, folder: Item | None) -> list[Item]:
+    """What a folder, or folder 0, shows this person, in Box's order; folder 0 ignores `sort`."""
+    sort, direction = sorting(call, tuple(SORTS))
+    view = call.view()
+    if folder is None:
+        return ordered(call, call.core.world.access.top(view.user, view.now), "name", "ASC")
+    found = [item for item in (folder.children or {}).values() if item.trashed is None]
+    return ordered(call, found, sort, direction)
+
+
+def page(call: Call, items: list[Item], fields: str | None) -> Doc:
+    """A page of items; without `fields` they are mini objects."""
+    if call.query.get("usemarker", "").lower() == "true":
+        frame, part = page_by_marker(call, items)
+    else:
+        frame, part = page_by_offset(call, items)
+        direction = (call.query.get("direction") or "ASC").upper()
+        second = call.query.get("sort") or "name"
+        frame["order"] = [{"by": "type", "direction": "ASC"}, {"by": second, "direction": direction}]
+    view = call.view()
+    return {**frame, "entries": [view.item(item, fields or "name") for item in part]}
+
+
+def root(view: View, fields: str | None, collection: Doc | None) -> Doc:
+    """Folder 0: nobody made it, so most of it is null."""
+    owner = view.world.person(view.user)
+    whole: Doc = {
+        **ROOT_MINI,
+        **dict.fromkeys(("created_at", "modified_at", "trashed_at", "purged_at", "content_created_at")),
+        **dict.fromkeys(("content_modified_at", "shared_link", "folder_upload_email", "parent")),
+        "description": "",
+        "size": sum(item.bytes_below() for item in view.world.tree.siblings(view.user, None).values()),
+        "path_collection": {"total_count": 0, "entries": []},
+        "created_by": dict(BLANK),
+        "modified_by": owner,
+        "owned_by": owner,
+        "item_status": "active",
+        "item_collection": collection,
+    }
+    if fields is None:
+        return whole
+    extra: Doc = {
+        "sync_state": "not_synced",
+        "has_collaborations": False,
+        "tags": [],
+        "is_externally_owned": False,
+        "permissions": {
+            **dict.fromkeys(("can_delete", "can_rename", "can_share", "can_set_share_access"), False),
+            "can_download": True,
+            "can_upload": True,
+            "can_invite_collaborator": False,
+        },
+    }
+    whole.update(extra)
+    wanted = {*ROOT_MINI, *(name.strip() for name in fields.split(","))}
+    return {name: value for name, value in whole.items() if name in wanted}
+
+
+async def folder(call: Call) -> Response:
+    """`GET /folders/:id`, with the first items inside."""
+    call.reads()
+    fields = call.fields
+    found = call.folder(call.request.path_params["id"])
+    if found is not None and unchanged(call, found):
+        return Response(status_code=304, headers={"ETag": f'"{found.etag}"'})
+    collection: Doc | None = None
+    if fields is None or "item_collection" in [name.strip() for name in fields.split(",")]:
+        collection = page(call, children(call, found), None)
+    if found is None:
+        return answer(root(call.view(), fields, collection))
+    doc = call.view().item(found, fields)
+    if collection is not None:
+        doc["item_collection"] = collection
+    return answer(doc, etag=found.etag)
+
+
+async def folder_items(call: Call) -> Response:
+    """`GET /folders/:id/items`."""
+    call.reads()
+    found = call.folder(call.request.path_params["id"])
+    return answer(page(call, children(call, found), call.fields))
+
+
+async def trash(call: Call) -> Response:
+    """`GET /folders/trash/items`: what this person threw away or owns; not sorted when paged by marker."""
+    call.reads()
+    if call.query.get("usemarker", "").lower() == "true" and call.query.get("sort"):
+        raise invalid("invalid_parameter", "sort", "'sort' cannot be used together with 'usemarker'")
+    sort, direction = sorting(call, ("name", "date", "size"))
+    view = call.view()
+    found = [
+        item
+        for item in call.core.world.tree.everything()
+        if item.trashed is not None and "delete" in view.rights(item)
+    ]
+    return answer(page(call, ordered(call, found, sort, direction), call.fields))
+
+
+async def web_link(call: Call) -> Response:
+    """`GET /web_links/:id`."""
+    call.reads()
+    found = call.item("web_link", call.request.path_params["id"])
+    if unchanged(call, found):
+        return Response(status_code=304, headers={"ETag": f'"{found.etag}"'})
+    return answer(call.view().item(found, call.fields), etag=found.etag)
+
+
+PATHS: dict[str, dict[str, Handler]] = {
+    "/folders/{id}": {"GET": folder},
+    "/folders/{id}/items": {"GET": folder_items},
+    "/folders/trash/items": {"GET": trash},
+    "/web_links/{id}": {"GET": web_link},
+}

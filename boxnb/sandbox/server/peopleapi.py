@@ -1,0 +1,115 @@
+"""`/users`, `/groups`, `/group_memberships` (box-facts 4.1, 4.2)."""
+
+from __future__ import annotations
+
+from starlette.responses import JSONResponse, Response
+
+from .call import Call, Handler, page_by_marker, page_by_offset
+from .errors import forbidden, invalid, not_found
+from .people import shape
+
+
+def starts_with(term: str, *texts: str) -> bool:
+    """The rule of `filter_term`."""
+    return any(text.casefold().startswith(term.casefold()) for text in texts)
+
+
+async def users(call: Call) -> Response:
+    """`GET /users`."""
+    call.need_admin("manage_managed_users")
+    kind = call.query.get("user_type", "managed")
+    if kind not in ("all", "managed", "external"):
+        raise invalid("invalid_parameter", "user_type", f"Invalid value '{kind}' for parameter 'user_type'")
+    found = [] if kind == "external" else list(call.core.world.users.values())
+    term = call.query.get("filter_term", "")
+    if term:
+        found = [user for user in found if starts_with(term, user["name"], user["login"])]
+        outside = call.core.world.outsiders.get(call.core.world.logins.get(term.casefold(), ""))
+        if kind != "managed" and outside is not None:  # people elsewhere are found by their exact login only
+            found.append(outside)
+    by_marker = call.query.get("usemarker", "").lower() == "true"
+    frame, part = page_by_marker(call, found) if by_marker else page_by_offset(call, found)
+    return JSONResponse({**frame, "entries": [shape(user, call.query.get("fields")) for user in part]})
+
+
+async def me(call: Call) -> Response:
+    """`GET /users/me`; with ``As-User`` the person named there."""
+    return JSONResponse(shape(call.user, call.query.get("fields")))
+
+
+async def user(call: Call) -> Response:
+    """`GET /users/:id`."""
+    user_id = call.request.path_params["id"]
+    if user_id != call.user["id"]:
+        call.need_admin("manage_managed_users")
+    found = call.core.world.users.get(user_id) or call.core.world.outsiders.get(user_id)
+    if found is None:
+        raise not_found("user", user_id)
+    return JSONResponse(shape(found, call.query.get("fields")))
+
+
+async def groups(call: Call) -> Response:
+    """`GET /groups`."""
+    call.need_admin("manage_groups")
+    term = call.query.get("filter_term", "")
+    found = [
+        group for group in call.core.world.groups.values() if not term or starts_with(term, group["name"])
+    ]
+    frame, part = page_by_offset(call, found)
+    return JSONResponse({**frame, "entries": [shape(group, call.query.get("fields")) for group in part]})
+
+
+async def group(call: Call) -> Response:
+    """`GET /groups/:id`."""
+    call.need_admin("manage_groups")
+    group_id = call.request.path_params["id"]
+    found = call.core.world.groups.get(group_id)
+    if found is None:
+        raise not_found("group", group_id)
+    return JSONResponse(shape(found, call.query.get("fields")))
+
+
+async def group_memberships(call: Call) -> Response:
+    """`GET /groups/:id/memberships`."""
+    call.need_admin("manage_groups")
+    group_id = call.request.path_params["id"]
+    if group_id not in call.core.world.groups:
+        raise not_found("group", group_id)
+    found = call.core.world.of_group(group_id)
+    frame, part = page_by_offset(call, found)
+    return JSONResponse({**frame, "entries": [call.core.world.membership(entry) for entry in part]})
+
+
+async def user_memberships(call: Call) -> Response:
+    """`GET /users/:id/memberships`; people may read their own."""
+    user_id = call.request.path_params["id"]
+    call.need("manage_groups")
+    if user_id != call.user["id"] and not call.is_admin:
+        raise forbidden()
+    if user_id not in call.core.world.users:
+        raise not_found("user", user_id)
+    found = call.core.world.of_user(user_id)
+    frame, part = page_by_offset(call, found)
+    return JSONResponse({**frame, "entries": [call.core.world.membership(entry) for entry in part]})
+
+
+async def membership(call: Call) -> Response:
+    """`GET /group_memberships/:id`."""
+    call.need_admin("manage_groups")
+    wanted = call.request.path_params["id"]
+    found = call.core.world.memberships.get(wanted)
+    if found is None:
+        raise not_found("group_membership", wanted)
+    return JSONResponse(call.core.world.membership(found))
+
+
+PATHS: dict[str, dict[str, Handler]] = {
+    "/users": {"GET": users},
+    "/users/me": {"GET": me},
+    "/users/{id}": {"GET": user},
+    "/users/{id}/memberships": {"GET": user_memberships},
+    "/groups": {"GET": groups},
+    "/groups/{id}": {"GET": group},
+    "/groups/{id}/memberships": {"GET": group_memberships},
+    "/group_memberships/{id}": {"GET": membership},
+}

@@ -1,0 +1,300 @@
+"""Items and collaborations as Box answers them: mini, standard, and what `fields` asks for (box-facts 3.3, 4.3 to 4.6)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .access import INVITABLE, Collab
+from .people import Doc, mini
+from .times import iso, iso_or_none
+from .tree import ROOT, TRASH_DAYS, Item, Link
+from .world import World
+
+LINK_HOST = "https://lumenfjord.box.example"  # a reserved name: a click on it leads nowhere
+ROOT_MINI: Doc = {"type": "folder", "id": ROOT, "sequence_id": None, "etag": None, "name": "All Files"}
+MINI = {
+    "folder": ("sequence_id", "name"),
+    "file": ("sequence_id", "name", "sha1", "file_version"),
+    "web_link": ("url", "sequence_id", "name"),
+}
+SHARED = [
+    *("description", "path_collection", "created_at", "modified_at", "trashed_at", "purged_at"),
+    *("created_by", "modified_by", "owned_by", "shared_link", "parent", "item_status"),
+]
+STANDARD = {
+    "folder": [*SHARED, "size", "content_created_at", "content_modified_at", "folder_upload_email"],
+    "file": [*SHARED, "size", "content_created_at", "content_modified_at"],
+    "web_link": SHARED,
+}
+LINK_RIGHTS = frozenset({"list", "preview", "download"})
+
+
+@dataclass
+class View:
+    """The company through the eyes of one person at one moment.
+
+    `everything` is Global Content Manager: it may read all content of the company that is owned inside. `links` are
+    the items opened with a shared link for this call.
+    """
+
+    world: World
+    user: str
+    now: float
+    everything: bool = False
+    links: list[Item] = field(default_factory=list)
+
+    def rights(self, item: Item) -> frozenset[str]:
+        """What the person may do with an item."""
+        rights = self.world.access.may(self.user, item, self.now)
+        if self.everything and item.owner in self.world.users:
+            rights |= LINK_RIGHTS
+        if self.links and self.world.access.opened_by(item, self.links):
+            rights |= LINK_RIGHTS
+        return rights
+
+    def sees(self, item: Item) -> bool:
+        """May the person know that it exists?"""
+        return bool(self.rights(item))
+
+    def path(self, item: Item) -> list[Doc]:
+        """The folders above that the person may see, from the top down, folder 0 first."""
+        above = [small(one) for one in list(item.up())[1:] if self.sees(one)]
+        return [dict(ROOT_MINI), *reversed(above)]
+
+    def item(self, item: Item, fields: str | None) -> Doc:
+        """The answer for one item: the standard set, or the mini set and `fields`."""
+        kind = item.kind
+        out = small(item)
+        names = STANDARD[kind] if fields is None else [name.strip() for name in fields.split(",")]
+        for name in names:
+            make = FIELDS[kind].get(name)
+            if make is not None and name not in out:
+                out[name] = make(self, item)
+        return out
+
+    def collab(self, collab: Collab, fields: str | None = None) -> Doc:
+        """The answer for one collaboration (box-facts 4.6: blanks while it is pending)."""
+        waiting = collab.status == "pending"
+        item = self.world.tree.of(collab.item_type).get(collab.item_id)
+        who: Doc | None
+        if collab.group:
+            who = mini(self.world.groups[collab.group])
+        elif collab.user:
+            person = self.world.users.get(collab.user) or {}
+            active = collab.user in self.world.outsiders or person.get("status") == "active"
+            who = {**self.world.person(collab.user), "is_active": active}
+            if waiting:
+                who["name"] = ""
+                if collab.by_id:
+                    who["login"] = ""
+        else:
+            who = None
+        creator = self.world.person(collab.created_by)
+        whole: Doc = {
+            "id": collab.id,
+            "type": "collaboration",
+            "item": None if waiting or item is None else small(item),
+            "app_item": None,
+            "accessible_by": who,
+            "invite_email": collab.email or None,
+            "role": collab.role,
+            "expires_at": iso_or_none(collab.expires),
+            "is_access_only": collab.is_access_only,
+            "status": collab.status,
+            "created_by": {**creator, "is_active": True},
+            "created_at": iso(collab.created),
+            "modified_at": iso(collab.modified),
+            "acceptance_requirements_status": {
+                "terms_of_service_requirement": {"is_accepted": None, "terms_of_service": None},
+                "strong_password_requirement": {
+                    "enterprise_has_strong_password_required_for_external_users": False,
+                    "user_has_strong_password": None,
+                },
+                "two_factor_authentication_requirement": {
+                    "enterprise_has_two_factor_auth_enabled": False,
+                    "user_has_two_factor_authentication_enabled": None,
+                },
+            },
+        }
+        if collab.acknowledged is not None:
+            whole["acknowledged_at"] = iso(collab.acknowledged)
+        if fields is None:
+            return whole
+        wanted = {"id", "type", *(name.strip() for name in fields.split(","))}
+        return {name: value for name, value in whole.items() if name in wanted}
+
+    def link(self, item: Item) -> Doc | None:
+        """The shared link object (box-facts 4.5). A link past its expiry is still shown but opens nothing (a guess)."""
+        link = item.link
+        if link is None:
+            return None
+        token = link_token(item, link)
+        path = link.vanity or token
+        extension = item.name.rpartition(".")[2] if "." in item.name else "bin"
+        is_file = item.kind == "file"
+        permission = "can_download" if link.download else "can_preview"
+        return {
+            "url": f"{LINK_HOST}/s/{token}",
+            "download_url": f"{LINK_HOST}/shared/static/{token}.{quoted(extension)}" if is_file else None,
+            "vanity_url": f"{LINK_HOST}/v/{path}" if link.vanity else None,
+            "vanity_name": link.vanity or None,
+            "effective_access": link.access,
+            "effective_permission": permission if link.alive(self.now) else "no_access",
+            "is_password_enabled": bool(link.password),
+            "unshared_at": iso_or_none(link.expires),
+            "download_count": figure(token, 90) if is_file else 0,
+            "preview_count": figure(token + "p", 300) if is_file else 0,
+            "access": link.access,
+            "permissions": {"can_preview": True, "can_download": link.download, "can_edit": False},
+        }
+
+
+def link_token(item: Item, link: Link) -> str:
+    """The last part of a shared link's address."""
+    made = f"{item.kind} {item.id} {item.extra.get('link', 0)}"
+    return hashlib.sha256(made.encode()).hexdigest()[:32]
+
+
+def figure(seed: str, ceiling: int) -> int:
+    """A made-up count that stays the same."""
+    return int(hashlib.sha256(seed.encode()).hexdigest()[:8], 16) % ceiling
+
+
+def quoted(text: str) -> str:
+    """A file extension as it may stand in an address."""
+    return "".join(char for char in text if char.isascii() and char.isalnum())[:16] or "bin"
+
+
+def small(item: Item) -> Doc:
+    """The mini form, as Box nests it in other objects."""
+    out: Doc = {"type": item.kind, "id": item.id}
+    if item.kind == "file":
+        out["file_version"] = {"type": "file_version", "id": item.version, "sha1": item.sha1}
+    if item.kind == "web_link":
+        out["url"] = item.url
+    out.update(sequence_id=str(item.etag), etag=str(item.etag))
+    if item.kind == "file":
+        out["sha1"] = item.sha1
+    out["name"] = item.name
+    return out
+
+
+def permissions(view: View, item: Item) -> Doc:
+    """The booleans of `permissions`."""
+    rights = view.rights(item)
+    out = {
+        "can_delete": "delete" in rights,
+        "can_download": "download" in rights,
+        "can_invite_collaborator": "invite" in rights,
+        "can_rename": "edit" in rights,
+        "can_set_share_access": "edit" in rights,
+        "can_share": "share" in rights,
+        "can_upload": "upload" in rights,
+    }
+    if item.kind == "file":
+        preview = "preview" in rights
+        out.update(can_annotate=preview, can_comment=preview, can_preview=preview)
+        out.update(can_view_annotations_all=preview, can_view_annotations_self=preview)
+    return out
+
+
+def parent(view: View, item: Item) -> Doc:
+    """The folder above, or folder 0 when the person may not see that."""
+    if item.parent is None or not view.sees(item.parent):
+        return dict(ROOT_MINI)
+    return small(item.parent)
+
+
+def path_collection(view: View, item: Item) -> Doc:
+    """The way down from folder 0; the trash has a way of its own."""
+    if item.is_trashed():
+        trash = {"type": "folder", "id": "1", "sequence_id": None, "etag": None, "name": "Trash"}
+        return {"total_count": 1, "entries": [trash]}
+    entries = view.path(item)
+    return {"total_count": len(entries), "entries": entries}
+
+
+def purged_at(view: View, item: Item) -> str | None:
+    """When the trash forgets it."""
+    return None if item.trashed is None else iso(item.trashed + TRASH_DAYS * 86_400)
+
+
+def lock(view: View, item: Item) -> Doc | None:
+    """The lock of a file, as it reads: `expired_at`, not `expires_at`."""
+    held = item.extra.get("lock")
+    if not held or (held["expires"] is not None and view.now >= held["expires"]):
+        return None
+    return {
+        "type": "lock",
+        "id": held["id"],
+        "created_by": view.world.person(held["by"]),
+        "created_at": iso(held["created"]),
+        "expired_at": iso_or_none(held["expires"]),
+        "is_download_prevented": held["is_download_prevented"],
+        "app_type": None,
+    }
+
+
+Maker = Callable[[View, Item], Any]
+COMMON: dict[str, Maker] = {
+    "description": lambda view, item: item.description,
+    "path_collection": path_collection,
+    "created_at": lambda view, item: iso(item.created),
+    "modified_at": lambda view, item: iso(item.modified),
+    "trashed_at": lambda view, item: iso_or_none(item.trashed),
+    "purged_at": purged_at,
+    "created_by": lambda view, item: view.world.person(item.created_by),
+    "modified_by": lambda view, item: view.world.person(item.modified_by),
+    "owned_by": lambda view, item: view.world.person(item.owner),
+    "shared_link": lambda view, item: view.link(item),
+    "parent": parent,
+    "item_status": lambda view, item: "trashed" if item.is_trashed() else "active",
+}
+BOTH: dict[str, Maker] = {
+    **COMMON,
+    "size": lambda view, item: item.bytes_below(),
+    "content_created_at": lambda view, item: iso(item.extra.get("content_created", item.created)),
+    "content_modified_at": lambda view, item: iso(item.extra.get("content_modified", item.modified)),
+    "permissions": permissions,
+    "tags": lambda view, item: list(item.tags),
+    "has_collaborations": lambda view, item: view.world.access.collaborated(item, view.now),
+    "is_externally_owned": lambda view, item: item.owner in view.world.outsiders,
+    "watermark_info": lambda view, item: {"is_watermarked": False},
+    "is_accessible_via_shared_link": lambda view, item: any(
+        one.link is not None and one.link.alive(view.now) for one in item.up()
+    ),
+    "allowed_invitee_roles": lambda view, item: INVITABLE if "invite" in view.rights(item) else [],
+    "classification": lambda view, item: None,
+    "is_associated_with_app_item": lambda view, item: False,
+}
+FIELDS: dict[str, dict[str, Maker]] = {
+    "folder": {
+        **BOTH,
+        "folder_upload_email": lambda view, item: None,
+        "sync_state": lambda view, item: "not_synced",
+        "can_non_owners_invite": lambda view, item: item.extra.get("can_non_owners_invite", True),
+        "can_non_owners_view_collaborators": lambda view, item: item.extra.get(
+            "can_non_owners_view_collaborators", True
+        ),
+        "is_collaboration_restricted_to_enterprise": lambda view, item: item.restricted,
+        "allowed_shared_link_access_levels": lambda view, item: (
+            ["company", "collaborators"] if item.restricted else ["collaborators", "open", "company"]
+        ),
+    },
+    "file": {
+        **BOTH,
+        "version_number": lambda view, item: str(item.versions),
+        "comment_count": lambda view, item: 0,
+        "lock": lock,
+        "extension": lambda view, item: item.name.rpartition(".")[2] if "." in item.name else "",
+        "is_package": lambda view, item: False,
+        "expires_at": lambda view, item: None,
+        "disposition_at": lambda view, item: None,
+        "uploader_display_name": lambda view, item: view.world.person(item.created_by)["name"],
+        "shared_link_permission_options": lambda view, item: ["can_preview", "can_download"],
+    },
+    "web_link": COMMON,
+}

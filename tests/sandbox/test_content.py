@@ -1,0 +1,358 @@
+"""Reading folders, files, collaborations, shared links and the trash (box-facts 3, 4.3 to 4.6)."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Person
+from .test_api import error_of
+
+DATA = Path(__file__).resolve().parents[2] / "data" / "sandbox"
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    with (DATA / f"{name}.csv").open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def by_name(name: str, kind: str = "folders") -> dict[str, str]:
+    return next(row for row in rows(kind) if row["name"] == name)
+
+
+def person(login: str) -> dict[str, str]:
+    """Headers that make the admin somebody else."""
+    return {"As-User": next(row["id"] for row in rows("users") if row["login"] == login)}
+
+
+FINANCE = person("fang.wang@example.com")
+
+
+def all_by_offset(reader: Person, path: str, limit: int, **headers: str) -> list[dict[str, Any]]:
+    seen: list[dict[str, Any]] = []
+    offset = 0
+    while True:
+        page = reader.doc(f"{path}{'&' if '?' in path else '?'}limit={limit}&offset={offset}", **headers)
+        assert (page["limit"], page["offset"]) == (limit, offset)
+        seen += page["entries"]
+        offset += page["limit"]
+        if offset >= page["total_count"]:
+            return seen
+
+
+def all_by_marker(reader: Person, path: str, limit: int, **headers: str) -> list[dict[str, Any]]:
+    seen: list[dict[str, Any]] = []
+    marker: str | None = ""
+    while marker is not None:
+        page = reader.doc(f"{path}{'&' if '?' in path else '?'}limit={limit}&marker={marker}", **headers)
+        assert "total_count" not in page
+        seen += page["entries"]
+        marker = page["next_marker"]
+    return seen
+
+
+def test_folder_zero_is_everybodys_own(reader: Person) -> None:
+    mine = reader.doc("/folders/0")
+    assert (mine["name"], mine["etag"], mine["parent"], mine["created_at"]) == ("All Files", None, None, None)
+    assert mine["owned_by"]["login"] == "ada.admin@example.com"
+    theirs = reader.doc("/folders/0", **FINANCE)
+    names = {item["name"] for item in theirs["item_collection"]["entries"]}
+    assert "Finance" in names
+    assert "Finance" not in {item["name"] for item in mine["item_collection"]["entries"]}
+    assert "All hands" in names
+    assert theirs["item_collection"]["total_count"] == len(theirs["item_collection"]["entries"])
+
+
+def test_the_whole_company_can_be_walked_as_its_people(reader: Person) -> None:
+    folders: set[str] = set()
+    files: dict[str, dict[str, Any]] = {}
+
+    def walk(folder: str, headers: dict[str, str]) -> None:
+        for item in all_by_offset(
+            reader, f"/folders/{folder}/items?fields=owned_by,size,sha1", 1000, **headers
+        ):
+            if item["type"] == "folder" and item["id"] not in folders:
+                folders.add(item["id"])
+                walk(item["id"], headers)
+            elif item["type"] == "file":
+                files[item["id"]] = item
+
+    for user in rows("users"):
+        if user["status"] == "active":
+            walk("0", {"As-User": user["id"]})
+    there = [row for row in rows("folders") if not row["trashed_at"]]
+    suspended = {row["login"] for row in rows("users") if row["status"] == "inactive"}
+    missing = [row for row in there if row["id"] not in folders]
+    assert len(rows("folders")) == 800
+    assert {row["owner"] for row in missing if row["parent_id"] == "0"} <= suspended
+    assert len(folders) > 750
+    assert len(files) > 5700
+    for row in rows("files"):
+        if row["id"] in files:
+            assert (files[row["id"]]["size"], files[row["id"]]["sha1"]) == (int(row["size"]), row["sha1"])
+
+
+def test_items_come_folders_first_and_sorted(reader: Person) -> None:
+    path = f"/folders/{by_name('Odd names ☃')['id']}/items"
+    items = all_by_offset(reader, path, 1000)
+    kinds = [item["type"] for item in items]
+    assert kinds == sorted(kinds, key=["folder", "file", "web_link"].index)
+    names = [item["name"].casefold() for item in items if item["type"] == "file"]
+    assert names == sorted(names)
+    assert set(items[0]) == {"id", "type", "etag", "sequence_id", "name"}
+    assert set(items[-1]) == {"id", "type", "etag", "sequence_id", "name", "sha1", "file_version"}
+    assert all_by_offset(reader, path, 7) == items
+    assert all_by_marker(reader, f"{path}?usemarker=true", 7) == items
+    by_size = all_by_offset(reader, f"{path}?sort=size&direction=DESC&fields=size", 1000)
+    sizes = [item["size"] for item in by_size if item["type"] == "file"]
+    assert sizes == sorted(sizes, reverse=True)
+    assert set(by_size[0]) == {"id", "type", "etag", "sequence_id", "name", "size"}
+
+
+def test_hostile_names_arrive_unchanged(reader: Person) -> None:
+    odd = by_name("Odd names ☃")["id"]
+    names = {item["name"] for item in all_by_offset(reader, f"/folders/{odd}/items", 1000)}
+    expected = {row["name"] for row in rows("files") if row["folder_id"] == odd and not row["trashed_at"]}
+    assert expected <= names
+    for name in ("ends with dots...", "CON", "=1+1.csv", "invoice\u202efdp.exe", "e\u0301te\u0301 (NFD).txt"):
+        assert any(row["name"] == name for row in [*rows("files"), *rows("folders")]), name
+    assert max(len(row["name"]) for row in rows("files")) == 255
+
+
+def test_a_folder_and_its_path(reader: Person) -> None:
+    row = next(row for row in rows("folders") if row["parent_id"] == by_name("Payroll")["id"])
+    doc = reader.doc(f"/folders/{row['id']}", **FINANCE)
+    assert [one["name"] for one in doc["path_collection"]["entries"]] == ["All Files", "Finance", "Payroll"]
+    assert doc["path_collection"]["total_count"] == 3
+    assert doc["parent"]["id"] == row["parent_id"]
+    assert doc["owned_by"]["login"] == by_name("Finance")["owner"]
+    assert doc["item_status"] == "active"
+    assert doc["shared_link"] is None
+    inside = [one for one in rows("files") if one["folder_id"] == row["id"] and not one["trashed_at"]]
+    assert doc["size"] >= sum(int(one["size"]) for one in inside)
+    wide = reader.doc(f"/folders/{row['id']}?fields=has_collaborations,permissions,tags", **FINANCE)
+    assert set(wide) == {
+        "id",
+        "type",
+        "etag",
+        "sequence_id",
+        "name",
+        "has_collaborations",
+        "permissions",
+        "tags",
+    }
+    assert wide["has_collaborations"] is True
+    assert wide["permissions"]["can_upload"] is True
+
+
+def test_who_may_not_see_gets_404_admin_or_not(reader: Person) -> None:
+    payroll = by_name("Payroll")
+    body = error_of(reader.call("GET", f"/folders/{payroll['id']}"), 404, "not_found")
+    assert f"d_{payroll['id']}" in body["context_info"]["errors"][0]["message"]
+    assert reader.doc(f"/folders/{payroll['id']}", **FINANCE)["name"] == "Payroll"
+    seen = by_name("Customer database export")["id"]
+    one = next(row for row in rows("files") if row["folder_id"] == seen)
+    assert reader.doc(f"/files/{one['id']}")["name"] == one["name"]
+    error_of(reader.call("GET", "/files/1"), 404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["/folders/abc", "/files/abc", "/folders/0x1/items", "/files/12a/versions"])
+def test_a_malformed_id_is_405(reader: Person, path: str) -> None:
+    error_of(reader.call("GET", path), 405, "method_not_allowed")
+
+
+def test_unchanged_is_304(reader: Person) -> None:
+    one = next(row for row in rows("files") if row["folder_id"] == by_name("Customer database export")["id"])
+    for path in (f"/files/{one['id']}", f"/folders/{one['folder_id']}"):
+        first = reader.call("GET", path)
+        etag = first.json()["etag"]
+        again = reader.call("GET", path, **{"If-None-Match": etag})
+        assert (again.status_code, again.content) == (304, b"")
+        assert reader.call("GET", path, **{"If-None-Match": first.headers["etag"]}).status_code == 304
+        assert reader.call("GET", path, **{"If-None-Match": "9999"}).status_code == 200
+
+
+def test_file_versions_leave_the_current_one_out(reader: Person) -> None:
+    owned = {row["id"]: row for row in rows("folders")}
+    row = next(
+        one
+        for one in rows("files")
+        if int(one["versions"]) > 3 and not one["trashed_at"] and one["folder_id"] in owned
+    )
+    top = owned[row["folder_id"]]
+    while top["parent_id"] != "0":
+        top = owned[top["parent_id"]]
+    headers = person(top["owner"])
+    page = reader.doc(f"/files/{row['id']}/versions", **headers)
+    assert page["total_count"] == int(row["versions"]) - 1
+    current = reader.doc(f"/files/{row['id']}?fields=file_version,version_number", **headers)
+    assert current["version_number"] == row["versions"]
+    assert current["file_version"]["id"] not in {one["id"] for one in page["entries"]}
+    assert [one["version_number"] for one in page["entries"]] == [
+        str(n) for n in range(int(row["versions"]) - 1, 0, -1)
+    ]
+
+
+def test_collaborations_are_inherited_pending_and_of_groups(reader: Person) -> None:
+    sales = by_name("Sales")["id"]
+    found = all_by_marker(reader, f"/folders/{sales}/collaborations", 1)
+    kinds = Counter((one["accessible_by"] or {"type": None})["type"] for one in found)
+    assert kinds["group"] >= 1
+    below = next(row["id"] for row in rows("folders") if row["parent_id"] == sales and not row["trashed_at"])
+    ids = {one["id"] for one in found}
+    inherited = reader.doc(f"/folders/{below}/collaborations?limit=1000")["entries"]
+    assert ids <= {one["id"] for one in inherited}
+    assert {one["item"]["id"] for one in inherited if one["id"] in ids and one["item"]} == {sales}
+    owner = by_name("Sales")["owner"]
+    assert owner not in {(one["accessible_by"] or {}).get("login") for one in found}
+    assert reader.doc(f"/collaborations/{found[0]['id']}") == found[0]
+    slim = reader.doc(f"/collaborations/{found[0]['id']}?fields=role")
+    assert set(slim) == {"id", "type", "role"}
+
+
+def test_an_invitation_to_nobody_known_has_only_the_address(reader: Person) -> None:
+    row = next(one for one in rows("collaborations") if one["login"].startswith("invited."))
+    doc = reader.doc(f"/collaborations/{row['id']}", **person(row["created_by"]))
+    assert (doc["item"], doc["accessible_by"], doc["invite_email"]) == (None, None, row["login"])
+    assert doc["status"] == "pending"
+
+
+def test_what_waits_for_me(reader: Person) -> None:
+    page = reader.doc("/collaborations?status=pending")
+    assert page["total_count"] == 2
+    assert {one["accessible_by"]["login"] for one in page["entries"]} == {"ada.admin@example.com"}
+    assert {one["accessible_by"]["name"] for one in page["entries"]} == {""}
+    error_of(reader.call("GET", "/collaborations"), 400, "missing_parameter")
+    error_of(reader.call("GET", "/collaborations?status=accepted"), 400, "invalid_parameter")
+    code = "collaborations_not_available_on_root_folder"
+    error_of(reader.call("GET", "/folders/0/collaborations"), 400, code)
+
+
+def test_collaborations_of_a_group(reader: Person) -> None:
+    staff = next(row["id"] for row in rows("groups") if row["name"] == "All staff")
+    page = reader.doc(f"/groups/{staff}/collaborations?limit=1000")
+    expected = [row for row in rows("collaborations") if row["group_id"] == staff]
+    assert {one["id"] for one in page["entries"]} == {row["id"] for row in expected}
+    assert page["total_count"] == len(expected) >= 2
+    error_of(reader.call("GET", "/groups/1/collaborations"), 404, "not_found")
+
+
+def test_an_expired_collaboration_opens_nothing(reader: Person) -> None:
+    expired = [row for row in rows("collaborations") if row["expires_at"].startswith("-")]
+    assert expired
+    listed = reader.doc(
+        f"/folders/{expired[0]['item_id']}/collaborations", **person(expired[0]["created_by"])
+    )
+    assert expired[0]["id"] in {one["id"] for one in listed["entries"]}
+
+
+def test_shared_links_of_every_kind(reader: Person) -> None:
+    owner = person(by_name("Finance")["owner"])
+    payroll = by_name("Payroll")
+    link = reader.doc(f"/folders/{payroll['id']}?fields=shared_link", **owner)["shared_link"]
+    assert (link["access"], link["unshared_at"], link["is_password_enabled"]) == ("open", None, False)
+    assert link["download_url"] is None
+    kinds = Counter(row["link"] for row in [*rows("files"), *rows("folders")] if row["link"])
+    assert min(kinds[kind] for kind in ("open", "company", "collaborators")) > 10
+    expiries = [row["link_expires"] for row in [*rows("files"), *rows("folders")] if row["link_expires"]]
+    assert {text[0] for text in expiries} == {"+", "-"}
+    through = {"BoxApi": f"shared_link={link['url']}"}
+    found = reader.doc("/shared_items", **through)
+    assert (found["type"], found["id"]) == ("folder", payroll["id"])
+    assert reader.doc(f"/folders/{payroll['id']}", **through)["name"] == "Payroll"
+    inside = next(row for row in rows("files") if row["folder_id"] == payroll["id"] and not row["trashed_at"])
+    assert reader.doc(f"/files/{inside['id']}", **through)["name"] == inside["name"]
+    error_of(reader.call("GET", f"/files/{inside['id']}"), 404, "not_found")
+    error_of(reader.call("GET", "/shared_items"), 400, "missing_parameter")
+    error_of(
+        reader.call("GET", "/shared_items", BoxApi="shared_link=https://x.example/s/none"), 404, "not_found"
+    )
+
+
+def test_a_password_and_an_expiry_hold(reader: Person) -> None:
+    tops = {row["id"]: row for row in rows("folders")}
+
+    def owner_of(row: dict[str, str]) -> dict[str, str]:
+        here = tops.get(row.get("folder_id") or row["parent_id"], row)
+        while here["parent_id"] != "0":
+            here = tops[here["parent_id"]]
+        return person(here["owner"])
+
+    active = {row["login"] for row in rows("users") if row["status"] == "active"}
+    usable = []
+    for row in rows("files"):
+        if row["link"] and not row["trashed_at"] and row["folder_id"] in tops:
+            here = tops[row["folder_id"]]
+            while here["parent_id"] != "0":
+                here = tops[here["parent_id"]]
+            if here["owner"] in active:
+                usable.append(row)
+    locked = next(row for row in usable if row["link_password"] and row["link"] == "open")
+    url = reader.doc(f"/files/{locked['id']}", **owner_of(locked))["shared_link"]["url"]
+    wrong = reader.call("GET", "/shared_items", BoxApi=f"shared_link={url}")
+    error_of(wrong, 403, "incorrect_shared_item_password")
+    right = {"BoxApi": f"shared_link={url}&shared_link_password={locked['link_password']}"}
+    assert reader.doc("/shared_items", **right)["id"] == locked["id"]
+    old = next(row for row in usable if row["link_expires"].startswith("-"))
+    link = reader.doc(f"/files/{old['id']}", **owner_of(old))["shared_link"]
+    assert link["effective_permission"] == "no_access"
+    error_of(reader.call("GET", "/shared_items", BoxApi=f"shared_link={link['url']}"), 404, "not_found")
+
+
+def test_the_trash(reader: Person) -> None:
+    one = next(row for row in rows("files") if row["trashed_at"] and row["folder_id"] != "0")
+    tops = {row["id"]: row for row in rows("folders")}
+    top = tops[one["folder_id"]]
+    while top["parent_id"] != "0":
+        top = tops[top["parent_id"]]
+    headers = person(top["owner"])
+    items = all_by_marker(
+        reader, "/folders/trash/items?usemarker=true&fields=trashed_at,item_status", 3, **headers
+    )
+    assert one["id"] in {item["id"] for item in items}
+    assert {item["item_status"] for item in items} == {"trashed"}
+    assert all_by_offset(reader, "/folders/trash/items?fields=trashed_at,item_status", 3, **headers) == items
+    error_of(
+        reader.call("GET", "/folders/trash/items?usemarker=true&sort=name", **headers),
+        400,
+        "invalid_parameter",
+    )
+    error_of(reader.call("GET", f"/files/{one['id']}", **headers), 404, "trashed")
+
+
+def test_web_links(reader: Person) -> None:
+    row = rows("weblinks")[0]
+    tops = {one["id"]: one for one in rows("folders")}
+    top = tops[row["folder_id"]]
+    while top["parent_id"] != "0":
+        top = tops[top["parent_id"]]
+    doc = reader.doc(f"/web_links/{row['id']}", **person(top["owner"]))
+    assert (doc["url"], doc["name"], doc["type"]) == (row["url"], row["name"], "web_link")
+
+
+def test_people_of_other_companies(reader: Person) -> None:
+    row = next(one for one in rows("externals") if one["company_id"])
+    doc = reader.doc(f"/users/{row['id']}?fields=enterprise,role")
+    assert doc["enterprise"]["id"] == row["company_id"]
+    assert doc["role"] is None
+    found = reader.doc(f"/users?user_type=external&filter_term={row['login']}")
+    assert [one["id"] for one in found["entries"]] == [row["id"]]
+    assert reader.doc(f"/users?user_type=external&filter_term={row['login'][:-1]}")["entries"] == []
+
+
+def test_sorting_has_rules(reader: Person) -> None:
+    error_of(reader.call("GET", "/folders/0/items?sort=colour"), 400, "invalid_parameter")
+    error_of(reader.call("GET", "/folders/0/items?direction=sideways"), 400, "invalid_parameter")
+    error_of(reader.call("GET", "/folders/0/items?limit=0"), 400, "invalid_limit")
+    assert reader.doc("/folders/0/items?limit=9999")["limit"] == 1000
+
+
+def test_reading_needs_the_scope(reader: Person) -> None:
+    narrow = reader.sign_in(scope="manage_managed_users")["access_token"]
+    answer = reader.get("/folders/0", narrow)
+    assert (answer.status_code, answer.content) == (403, b"")
+    assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
