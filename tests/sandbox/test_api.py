@@ -192,7 +192,9 @@ def answer_code() -> str:
     return "access_denied_insufficient_permissions"
 
 
-@pytest.mark.parametrize("path", ["/webhooks", "/files/1/comments", "/retention_policies?limit=1", "/nonsense"])
+@pytest.mark.parametrize(
+    "path", ["/webhooks", "/files/1/comments", "/retention_policies?limit=1", "/nonsense"]
+)
 def test_what_is_not_built_says_so(ada: Person, token: str, path: str) -> None:
     body = error_of(ada.get(path, token), 501, "not_implemented")
     assert path.partition("?")[0] in body["message"]
