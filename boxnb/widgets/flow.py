@@ -95,8 +95,6 @@ class SignInFlow:
         self._token: Token | None = None
         self._skew = 0.0  # seconds the server's clock is ahead
 
-    # What a view does
-
     def start(self) -> SignInFlow:
         """Look at what is saved: finish at once when it still works, else open the first request or ask for the app."""
         saved = store.load(self.profile)
@@ -240,8 +238,6 @@ class SignInFlow:
                 "saved": saved_words(self.profile, self._token, self._clock() + self._skew) if done else {},
             }
 
-    # What happens inside
-
     def _still_works(self, saved: store.Profile) -> bool:
         """Use the saved sign-in once; only a clear no from Box brings the form back."""
         from boxnb.box import connect
@@ -301,23 +297,27 @@ class SignInFlow:
         return max(0.0, CODE_SECONDS - (self._monotonic() - self._caught_at))
 
     def _answer(self, text: str, *, bare: bool) -> None:
+        # The view is told without the lock: it may be asking for a snapshot at this moment.
         with self._lock:
             if self.busy or self.step != "open" or self._request is None:
                 return
             client, state = self._request, self._state
             try:
                 code = oauth.parse_redirect(text, state=state, allow_bare_code=bare)
-            except RedirectError as error:
-                # Not an answer at all: the code in the other tab may still be good.
-                self._say(in_one_sentence(error))
-                return
             except BoxNotebookError as error:
-                self.new_request(alert=in_one_sentence(error))
-                return
-            self.busy, self.alert, self._caught_at = True, "", self._monotonic()
-            self.note = "The code is here: exchanging it for a token."
-        self._changed()
-        self._in_thread(self._exchange, client, code, state, bare)
+                trouble: BoxNotebookError | None = error
+            else:
+                trouble = None
+                self.busy, self.alert, self._caught_at = True, "", self._monotonic()
+                self.note = "The code is here: exchanging it for a token."
+        if trouble is None:
+            self._changed()
+            self._in_thread(self._exchange, client, code, state, bare)
+        elif isinstance(trouble, RedirectError):
+            # Not an answer at all: the code in the other tab may still be good.
+            self._say(in_one_sentence(trouble))
+        else:
+            self.new_request(alert=in_one_sentence(trouble))
 
     def _exchange(self, client: Client, code: Secret, state: str, bare: bool) -> None:
         with session(self.profile) as http:

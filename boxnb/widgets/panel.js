@@ -2,6 +2,7 @@
 const PAGE = `
 <div class="bx-head"><strong class="bx-title"></strong><span class="bx-status" role="status"></span>
   <button type="button" class="bx-cancel bx-quiet">Cancel</button></div>
+<p class="bx-advice" role="status"></p>
 <p class="bx-alert" role="alert"></p>
 <ol class="bx-steps">
 <li class="bx-step" data-step="register"><h3>Register the app</h3>
@@ -48,6 +49,8 @@ const PAGE = `
   <div class="bx-done" tabindex="-1"><dl></dl>
   <p>No token is in this notebook: other notebooks and scripts use the file. <button type="button" class="bx-switch bx-quiet">Sign in again</button></p></div></li>
 </ol>`;
+
+const PAGE_LOAD = String(performance.timeOrigin); // tells two tabs apart, and a page from itself loaded again
 
 const ROLES = { admin: "admin", coadmin: "co-admin", user: "managed user" };
 
@@ -113,6 +116,9 @@ function render({ model, el }) {
     $(".bx-status").textContent = v.step === "stopped" ? "Cancelled." : v.note;
     $(".bx-alert").textContent = v.alert;
     show(".bx-alert", v.alert !== "");
+    const advice = silent ? "Nothing has answered this panel yet. Unless the kernel is busy, run this cell and the next one again." : v.advice;
+    $(".bx-advice").textContent = advice;
+    show(".bx-advice", advice !== "");
     show(".bx-cancel", !done);
     $(".bx-cancel").textContent = v.step === "stopped" ? "Start again" : "Cancel";
 
@@ -200,16 +206,18 @@ function render({ model, el }) {
   $(".bx-paste").addEventListener("keydown", (event) => { if (event.key === "Enter") submitPaste(); });
   $(".bx-client-secret").addEventListener("change", () => { const value = take($(".bx-client-secret")); if (value.trim()) send("client_secret", { value }); });
   let typing = null;
+  const draft = () => { typing = null; send("draft", { client_id: $(".bx-client-id").value, redirect_uri: $(".bx-redirect-uri").value }); };
   for (const name of [".bx-client-id", ".bx-redirect-uri"]) {
     $(name).addEventListener("input", () => {
       clearTimeout(typing);
-      typing = setTimeout(() => send("draft", { client_id: $(".bx-client-id").value, redirect_uri: $(".bx-redirect-uri").value }), 300);
+      typing = setTimeout(draft, 300);
       if (name === ".bx-redirect-uri") $(".bx-redirect").textContent = $(name).value;
     });
   }
   $(".bx-form").addEventListener("submit", (event) => {
     event.preventDefault();
     clearTimeout(typing);
+    typing = null;
     send("register", { client_id: $(".bx-client-id").value, client_secret: take($(".bx-client-secret")), redirect_uri: $(".bx-redirect-uri").value });
   });
   $(".bx-copy").addEventListener("click", async () => {
@@ -223,17 +231,29 @@ function render({ model, el }) {
   $(".bx-yes").addEventListener("click", () => send("confirm", { yes: true }));
   $(".bx-no").addEventListener("click", () => send("confirm", { yes: false }));
 
+  // A page that is loaded again gets nothing from a cell that runs: the gate is told, so that it lets go of the kernel.
+  const leave = () => { if (typing !== null) { clearTimeout(typing); draft(); } send("leaving", { page: PAGE_LOAD }); };
+
+  let silent = false; // the saved state of a panel can be on screen without a kernel behind it
+  const doubt = setTimeout(() => { silent = true; paint(); }, 4000);
+  const heard = (message) => { if (message.type === "here") { clearTimeout(doubt); silent = false; paint(); } };
+
+  model.on("msg:custom", heard);
   model.on("change:view", arrived);
   document.addEventListener("visibilitychange", hidden);
   window.addEventListener("focus", back);
+  window.addEventListener("pagehide", leave);
   paint();
-  send("ready");
+  send("ready", { page: PAGE_LOAD });
   return () => {
     count.stop();
     clearTimeout(typing);
+    clearTimeout(doubt);
+    model.off("msg:custom", heard);
     model.off("change:view", arrived);
     document.removeEventListener("visibilitychange", hidden);
     window.removeEventListener("focus", back);
+    window.removeEventListener("pagehide", leave);
   };
 }
 

@@ -3,7 +3,8 @@
 The front end and the kernel speak over one widget. Kernel to front end: the trait `view`, which is
 `SignInFlow.snapshot()` and holds no secret. Front end to kernel: custom messages, which no notebook saves::
 
-    {"type": "ready"}                                  the panel is on a screen
+    {"type": "ready", "page": ...}                     the panel is on a screen
+    {"type": "leaving", "page": ...}                   that page is loaded again or closed
     {"type": "draft", "client_id": ..., "redirect_uri": ...}
     {"type": "client_secret", "value": ...}            the field is already empty again
     {"type": "register", "client_id": ..., "client_secret": ..., "redirect_uri": ...}
@@ -11,6 +12,8 @@ The front end and the kernel speak over one widget. Kernel to front end: the tra
     {"type": "paste", "value": ...}                    exchanged at once
     {"type": "confirm", "yes": true}                   after a bare code
     {"type": "change_app"} {"type": "again"} {"type": "cancel"}
+
+"ready" is answered with `{"type": "here"}`: a panel that hears nothing shows the state of a kernel that is gone.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ import traitlets
 
 from boxnb.auth import ONBOARDING
 from boxnb.errors import SignInCancelled, SignInError, SignInTimeout
+from boxnb.oauth import BOX, Server
 from boxnb.widgets.flow import SignInFlow
 
 if TYPE_CHECKING:
@@ -35,6 +39,9 @@ if TYPE_CHECKING:
 POLL_SECONDS: Final = 0.25  # an await without end cannot be interrupted; a poll can
 HEADLESS_SECONDS: Final = 5.0  # where nobody can type: how long a front end that has spoken may think
 KERNEL: Final = (7, 4)  # the first ipykernel whose widgets reach the kernel while a cell awaits
+RELOADED: Final = (
+    "The page was loaded again while the next cell waited. Once you are signed in, run that cell again."
+)
 
 _HERE: Final = Path(__file__).parent
 
@@ -53,9 +60,12 @@ class SignIn(anywidget.AnyWidget):
     def __init__(self, flow: SignInFlow, *, seconds: float = 900) -> None:
         self.flow = flow
         self._seconds = seconds
+        self._pages: set[str] = set()  # where the panel is on screen
+        self._left = False  # no page shows it any more
         self._heard: float | None = None  # when a front end last spoke, monotonic seconds
         self._publishing = threading.RLock()
-        super().__init__(view=flow.snapshot())
+        self._advice = ""  # what to do besides signing in
+        super().__init__(view=self._seen())
         self.on_msg(self._on_message)
         flow.on_change = self._publish
 
@@ -64,7 +74,10 @@ class SignIn(anywidget.AnyWidget):
 
     def _publish(self) -> None:
         with self._publishing:
-            self.view = self.flow.snapshot()
+            self.view = self._seen()
+
+    def _seen(self) -> dict[str, object]:
+        return self.flow.snapshot() | {"advice": self._advice}
 
     def _on_message(self, _widget: object, content: object, _buffers: object) -> None:
         """Hand a message to the flow; comes in the main thread or, with subshells, in another one."""
@@ -75,7 +88,13 @@ class SignIn(anywidget.AnyWidget):
         text = {key: value for key, value in content.items() if isinstance(value, str)}
         match text.get("type"):
             case "ready":
+                self._pages.add(text.get("page", ""))
+                self._left = False
                 self._publish()
+                self.send({"type": "here"})
+            case "leaving":
+                self._pages.discard(text.get("page", ""))
+                self._left = not self._pages
             case "draft":
                 flow.draft |= {key: text[key] for key in ("client_id", "redirect_uri") if key in text}
             case "client_secret":
@@ -114,6 +133,8 @@ class SignIn(anywidget.AnyWidget):
         SignInError
             The kernel cannot hear the panel while a cell waits (ipykernel before 7.4).
         """
+        self._advice = ""
+        self._publish()
         if not self.flow.finished:
             _require_kernel()
             await self._wait()
@@ -145,6 +166,11 @@ class SignIn(anywidget.AnyWidget):
                 await asyncio.wait({outcome}, timeout=POLL_SECONDS)
                 if self.flow.finished or self.flow.busy:
                     continue
+                if self._left:  # a page loaded again asks the kernel for its widgets, and hears nothing until this cell ends
+                    self._advice = RELOADED
+                    raise SignInCancelled(
+                        "The page was loaded again: run the panel's cell and this one again."
+                    )
                 if not person and (self._heard is None or time.monotonic() - self._heard > HEADLESS_SECONDS):
                     raise SignInCancelled(
                         f"Nobody is signed in as {self.flow.profile!r} and nobody is here to do it: "
@@ -161,16 +187,22 @@ class SignIn(anywidget.AnyWidget):
             ) from None
         finally:
             self.flow.on_change = self._publish
+            self._publish()
             outcome.cancel()
 
 
-def sign_in(profile: str = "box", *, seconds: float = 900) -> SignIn:
+_latest: dict[str, SignIn] = {}  # one panel a profile: a second one takes over what was typed into the first
+
+
+def sign_in(profile: str = "box", *, server: Server = BOX, seconds: float = 900) -> SignIn:
     """Show the panel that signs `profile` in.
 
     Parameters
     ----------
     profile
         Name for this sign-in, for example your company's; `"sandbox"` is the practice Box on this computer.
+    server
+        Where an app is registered that this profile does not know yet; Box, unless you have another one.
     seconds
         How long `await panel.done()` waits for a person, in seconds.
 
@@ -185,8 +217,13 @@ def sign_in(profile: str = "box", *, seconds: float = 900) -> SignIn:
         client = sandbox_client()
         flow = SignInFlow(profile, client=client, practice=True, seconds=seconds)
     else:
-        flow = SignInFlow(profile, seconds=seconds)
-    return SignIn(flow.start(), seconds=seconds)
+        flow = SignInFlow(profile, server=server, seconds=seconds)
+    before = _latest.pop(profile, None)
+    if before is not None:
+        flow.draft = dict(before.flow.draft)
+        before.flow.cancel()
+    _latest[profile] = panel = SignIn(flow.start(), seconds=seconds)
+    return panel
 
 
 def _kernel() -> Any:

@@ -29,6 +29,9 @@ class Person:
         self.clicks = 0
         self.page = window.new_page()
         self.page.goto(f"{lab.url}/lab/tree/{path}?reset&token={lab.token}", wait_until="domcontentloaded")
+        self._arrive()
+
+    def _arrive(self) -> None:
         self.page.wait_for_function("window.jupyterapp && window.jupyterapp.started")
         self.page.evaluate("async () => { await window.jupyterapp.restored }")
         self.page.wait_for_selector(f"{NOTEBOOK} .jp-Notebook")
@@ -36,6 +39,11 @@ class Person:
         self.page.wait_for_function(IDLE)
         self.page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 0")
         self.page.evaluate("window.jupyterapp.shell.currentWidget.content.node.focus()")
+
+    def reload(self) -> None:
+        """Press F5."""
+        self.page.reload(wait_until="domcontentloaded")
+        self._arrive()
 
     def __getitem__(self, selector: str) -> Locator:
         """A part of the notebook on screen."""

@@ -1,0 +1,121 @@
+"""F5 and worse: what was typed into the panel is kept, and the panel is back or says what to run."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import Lab
+from person import ONBOARDING, Person
+from playwright.sync_api import BrowserContext, expect
+
+from boxnb import store
+
+pytestmark = pytest.mark.browser
+expect.set_options(timeout=30_000)
+
+CLIENT_ID = "typed0client0id"
+REDIRECT = "http://127.0.0.1:9119/elsewhere"
+SECRET = "typed-but-not-sent"
+
+
+@pytest.fixture
+def company(lab: Lab) -> Lab:
+    """The onboarding notebook with the one word changed that leads to the real Box."""
+    notebook = lab.notebooks / ONBOARDING
+    text = notebook.read_text(encoding="utf-8").replace('PROFILE = \\"sandbox\\"', 'PROFILE = \\"acme\\"')
+    assert "acme" in text
+    notebook.write_text(text, encoding="utf-8")
+    return lab
+
+
+def run_to_form(person: Person, *, gate: bool) -> None:
+    if gate:
+        person.command("notebook:run-all-cells")
+    else:
+        person.run_through("sign_in(PROFILE)")
+    person[".bx-client-id"].wait_for()
+
+
+def type_into_form(person: Person) -> None:
+    person[".bx-client-id"].fill(CLIENT_ID)
+    person[".bx-other summary"].click()
+    person[".bx-redirect-uri"].fill(REDIRECT)
+    person[".bx-client-secret"].fill(SECRET)
+
+
+def assert_form_is_kept(person: Person) -> None:
+    expect(person[".bx-client-id"]).to_have_value(CLIENT_ID)
+    expect(person[".bx-redirect-uri"]).to_have_value(REDIRECT)
+    expect(person[".bx-client-secret"]).to_have_value("")
+
+
+@pytest.mark.parametrize("gate", [False, True], ids=["form", "gate"])
+def test_the_panel_is_back_with_what_was_typed(window: BrowserContext, company: Lab, gate: bool) -> None:
+    """JupyterLab saves the notebook now and then; with its outputs the panel comes back by itself."""
+    person = Person(window, company)
+    run_to_form(person, gate=gate)
+    person.save()
+    type_into_form(person)
+    person.reload()
+    assert_form_is_kept(person)
+    if gate:  # the kernel is free again, and the panel says what is left to do
+        expect(person[".bx-advice"]).to_contain_text("run that cell again")
+    else:
+        expect(person[".bx-advice"]).to_be_hidden()
+
+
+@pytest.mark.parametrize("gate", [False, True], ids=["form", "gate"])
+def test_an_unsaved_page_gets_it_back_from_the_panels_cell(
+    window: BrowserContext, company: Lab, gate: bool
+) -> None:
+    """Without saved outputs the page is empty; running the panel's cell again fills the form as it was."""
+    person = Person(window, company)
+    run_to_form(person, gate=gate)
+    type_into_form(person)
+    person.reload()
+    expect(person[".bx-panel"]).to_have_count(0)
+    run_to_form(person, gate=False)
+    assert_form_is_kept(person)
+
+
+def test_after_a_reload_at_the_gate_the_rest_runs(window: BrowserContext, lab: Lab) -> None:
+    """The panel that came back signs in; then the gate and the cells below it run."""
+    person = Person(window, lab)
+    person.command("notebook:run-all-cells")
+    person[".bx-open[href]"].wait_for()
+    person.save()
+    person.reload()
+    person.sign_in(person.open_box())
+    expect(person[".bx-panel"]).to_have_attribute("data-state", "done")
+    expect(person[".bx-advice"]).to_contain_text("run that cell again")
+    person.go_on_at("await panel.done()")
+    person.run_through("users.head()")
+    expect(person["table.dataframe"].filter(has_text="Bo Nakamura").first).to_be_attached()
+    expect(person[".bx-advice"]).to_be_hidden()
+
+
+def test_two_pages_and_one_leaves(window: BrowserContext, lab: Lab) -> None:
+    """The gate goes on waiting while another tab still shows the panel."""
+    person = Person(window, lab)
+    person.run_through("sign_in(PROFILE)")
+    person[".bx-open[href]"].wait_for()
+    person.save()
+    second = Person(window, lab)
+    second[".bx-open[href]"].wait_for()
+    person.page.bring_to_front()
+    person.command("notebook:run-all-below")
+    second.page.close()
+    person.sign_in(person.open_box())
+    expect(person["table.dataframe"].filter(has_text="Bo Nakamura").first).to_be_attached()
+
+
+def test_a_panel_without_its_kernel_says_which_cells_to_run(window: BrowserContext, lab: Lab) -> None:
+    """After a restart of the kernel the saved panel is only a picture, and says so."""
+    person = Person(window, lab)
+    person.show_panel()
+    person.save()
+    person.page.evaluate(
+        "async () => { await window.jupyterapp.shell.currentWidget.sessionContext.restartKernel() }"
+    )
+    person.reload()
+    expect(person[".bx-advice"]).to_contain_text("run this cell and the next one again")
+    assert store.load("sandbox") is None or store.load("sandbox").token is None
