@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from conftest import Lab
@@ -97,7 +98,7 @@ class Person:
             self.click(tab.get_by_role("button", name="Sign in", exact=True))
         self.click(button)
 
-    def address_after_grant(self, tab: Page) -> str:
+    def address_after_grant(self, tab: Page, grant: Callable[[Page], None] | None = None) -> str:
         """Grant where nothing answers at the redirect URI; what the address bar then shows."""
         addresses: list[str] = []
 
@@ -111,7 +112,7 @@ class Person:
             route.fulfill(status=200, content_type="text/html", body="<h1>This page cannot be reached</h1>")
 
         self.window.route("**/oauth2/authorize**", nothing_answers)
-        self.sign_in(tab)
+        (grant or self.sign_in)(tab)
         tab.get_by_text("cannot be reached").wait_for()
         self.window.unroute("**/oauth2/authorize**")
         return addresses[-1]
