@@ -53,8 +53,10 @@ class Box:
 
     @property
     def calls(self) -> pd.DataFrame:
-        """The requests sent so far, one row each: ``endpoint``, ``status``, ``ms``, ``bytes``. This kit's only."""
-        return pd.DataFrame(self.session.calls, columns=["endpoint", "status", "ms", "bytes"])
+        """What this session spent, one row an endpoint: ``calls``, ``ms`` waited, ``bytes``, ``repeats``, ``limited``
+        (answers 429). This kit's calls only; ``box.session.ledger.month()`` has the profile's month.
+        """
+        return self.session.ledger.frame()
 
     def get(self, path: str, **params: Any) -> Any:
         """Any endpoint, as decoded JSON: ``box.get("/folders/0", fields="name,size")``.
@@ -69,10 +71,10 @@ class Box:
     @contextlib.contextmanager
     def counting(self, dataset: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """What becomes ``df.attrs``: where a frame came from and what it cost."""
-        before = len(self.session.calls)
+        before = self.session.ledger.calls
         attrs: dict[str, Any] = {"dataset": dataset, "profile": self.profile.name, "query": dict(query)}
         yield attrs
-        attrs["calls"] = len(self.session.calls) - before
+        attrs["calls"] = self.session.ledger.calls - before
         attrs["fetched_at"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         attrs["complete"] = True
 
@@ -89,7 +91,7 @@ class Box:
                 "Refresh token",
                 f"{left(token.refresh_expires_at - now, 86400)} days left, fingerprint {token.fingerprint}",
             ),
-            ("Calls", f"{len(self.session.calls)} in this session"),
+            ("Calls", f"{self.session.ledger.calls} in this session"),
         ]
 
     def __repr__(self) -> str:

@@ -68,7 +68,7 @@ def _write_in_place(target: Path, beside: Path) -> None:
     spare = _spare(target)
     beside.replace(spare)
     flush_folder(target.parent)
-    _say_once(target, f"{target} is a mount point, so it is written in place, with a spare copy beside it.")
+    say_once(target, f"{target} is a mount point, so it is written in place, with a spare copy beside it.")
     with target.open("r+b") as stream:
         stream.write(spare.read_bytes())
         stream.truncate()
@@ -93,7 +93,8 @@ def read_private(file: Path) -> bytes:
 _said: set[tuple[Path, str]] = set()
 
 
-def _say_once(file: Path, text: str) -> None:
+def say_once(file: Path, text: str) -> None:
+    """Warn, once a process."""
     if (file, text) not in _said:
         _said.add((file, text))
         warnings.warn(text, stacklevel=4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import deque
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -12,6 +13,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import urllib3
 
+from . import store
 from .auth import LOST, RotatingAuth
 from .errors import (
     AccessTokenRejectedError,
@@ -22,10 +24,15 @@ from .errors import (
     NotFoundError,
     RateLimitError,
 )
+from .ledger import Ledger
+from .pacer import LIMITS, Pacer
 from .refusals import network_trouble
 
 TIMEOUT = (10.0, 60.0)
 """Seconds to connect, seconds between two bytes."""
+
+POOL = 20
+"""Connections kept open, so that threads do not wait for one another."""
 
 ATTEMPTS = 5
 PATIENCE = 180.0
@@ -45,8 +52,10 @@ class BoxSession(requests.Session):
 
     Attributes
     ----------
-    calls : list of dict
-        The ledger: one entry for each request sent, repeats included: ``endpoint``, ``status``, ``ms``, ``bytes``.
+    calls : deque of dict
+        The last requests sent, repeats included: ``endpoint``, ``status`` (0 where no answer came), ``ms``, ``bytes``.
+    ledger : Ledger
+        All of them, counted by endpoint.
     """
 
     def __init__(
@@ -60,7 +69,12 @@ class BoxSession(requests.Session):
         self.auth: RotatingAuth = auth
         self.verify = auth.profile.verify
         self.headers["User-Agent"] = "boxnb"
-        self.calls: list[dict[str, Any]] = []
+        adapter = requests.adapters.HTTPAdapter(pool_maxsize=POOL)
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, adapter)
+        self.calls: deque[dict[str, Any]] = deque(maxlen=10_000)
+        self.ledger = Ledger(store.home() / "ledger" / f"{auth.profile_name}.json")
+        self._pacers: dict[str, Pacer] = {}
         self._sleep = sleep
         self._monotonic = clock
 
@@ -83,30 +97,54 @@ class BoxSession(requests.Session):
 
     def _repeated(self, verb: str, address: str, options: dict[str, Any]) -> requests.Response:
         waited = 0.0
+        paces = self._paces(address, options)
         for attempt in range(1, ATTEMPTS + 1):
+            for pacer in paces:
+                pacer.wait()
             started = self._monotonic()
             try:
                 response = super().request(verb, address, allow_redirects=False, **options)
             except LOST as error:
-                self._note(verb, address, 0, started, 0)
+                self._note(verb, address, 0, started, 0, attempt)
                 if attempt == ATTEMPTS or not (verb in _READS or _never_connected(error)):
                     raise
                 wait = _backoff(attempt)
+                self._sleep(wait)
             else:
                 for earlier in response.history:  # the 401 that RotatingAuth answered with a refresh
-                    self._note(verb, address, earlier.status_code, started, len(earlier.content))
+                    self._note(verb, address, earlier.status_code, started, len(earlier.content), attempt)
                 size = 0 if options.get("stream") else len(response.content)
-                self._note(verb, address, response.status_code, started, size)
-                if not _worth_repeating(verb, response.status_code) or attempt == ATTEMPTS:
-                    return response
+                self._note(verb, address, response.status_code, started, size, attempt)
                 asked = retry_after(response)
                 wait = _backoff(attempt) if asked is None else asked
-                if waited + wait > PATIENCE:
+                last = attempt == ATTEMPTS or waited + wait > PATIENCE
+                if response.status_code == 429:
+                    paces[-1].limited(wait)  # everybody waits, not this call alone
+                if last or not _worth_repeating(verb, response.status_code):
                     return response
                 response.close()
+                if response.status_code != 429:
+                    self._sleep(wait)
             waited += wait
-            self._sleep(wait)
         raise AssertionError("the last attempt returns or raises")
+
+    def _paces(self, address: str, options: dict[str, Any]) -> list[Pacer]:
+        """The limits a call counts against: its user's, and that of its kind; the narrowest comes last."""
+        headers = {**self.headers, **(options.get("headers") or {})}
+        user = str(headers.get("As-User") or "me")
+        kinds = ["general"]
+        if urlsplit(address).path.endswith("/search"):
+            kinds.append("search")
+        elif address.startswith(self.auth.profile.client.server.upload_url) and "/files/" in address:
+            kinds.append("upload")
+        return [self._pacer(user, kind) for kind in kinds]
+
+    def _pacer(self, user: str, kind: str) -> Pacer:
+        name = f"{self.auth.profile_name}.{re.sub(r'[^A-Za-z0-9]', '_', user)}.{kind}"
+        if name not in self._pacers:
+            file = store.home() / "pace" / name
+            self._pacers[name] = Pacer(file, LIMITS[kind], clock=self._monotonic, sleep=self._sleep)
+        return self._pacers[name]
 
     def _followed(self, response: requests.Response, options: dict[str, Any]) -> requests.Response:
         """Fetch where a redirect points, bare: the address carries its own right (box guide *Download*)."""
@@ -120,15 +158,13 @@ class BoxSession(requests.Session):
         self._note("GET", target, answer.status_code, started, 0 if stream else len(answer.content))
         return answer
 
-    def _note(self, verb: str, address: str, status: int, started: float, size: int) -> None:
-        self.calls.append(
-            {
-                "endpoint": f"{verb} {endpoint(address)}",
-                "status": status,
-                "ms": round((self._monotonic() - started) * 1000, 1),
-                "bytes": size,
-            }
-        )
+    def _note(
+        self, verb: str, address: str, status: int, started: float, size: int, attempt: int = 1
+    ) -> None:
+        milliseconds = round((self._monotonic() - started) * 1000, 1)
+        name = f"{verb} {endpoint(address)}"
+        self.calls.append({"endpoint": name, "status": status, "ms": milliseconds, "bytes": size})
+        self.ledger.note(name, status, milliseconds, size, repeat=attempt > 1)
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         """Like :meth:`request`, raising the error that fits where Box answers 400 or more.
@@ -147,6 +183,11 @@ class BoxSession(requests.Session):
         if response.status_code >= 400:
             raise api_error(response)
         return response
+
+    def get_bytes(self, path: str, **params: Any) -> bytes:
+        """``GET`` a path and give the answer as it came, for :class:`boxnb.frames.Table`."""
+        headers = {"As-User": as_user} if (as_user := params.pop("as_user", None)) else None
+        return self.call("GET", path, params=params, headers=headers).content
 
     def get_json(self, path: str, **params: Any) -> Any:
         """``GET`` a path and decode the answer.

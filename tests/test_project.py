@@ -26,7 +26,7 @@ LAYERS = (
     ("refusals", "paging", "frames"),
     ("oauth",),
     ("disk",),
-    ("journal", "keepers"),
+    ("journal", "keepers", "pacer", "ledger"),
     ("store", "receiver"),
     ("auth",),
     ("session",),

@@ -23,16 +23,36 @@ from boxnb.sandbox import Sandbox
 from boxnb.session import ATTEMPTS, BoxSession, endpoint
 
 
+class Time:
+    """A clock that only waiting moves; what was waited for is kept."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+        self.waits: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.waits.append(round(seconds, 3))
+        self.now += seconds
+
+
 @pytest.fixture
-def waits() -> list[float]:
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def waits(time: Time) -> list[float]:
     """The seconds the session asked to wait; none is really waited."""
-    return []
+    return time.waits
 
 
 @pytest.fixture
-def session(sandbox: Sandbox, waits: list[float]) -> BoxSession:
+def session(sandbox: Sandbox, time: Time) -> BoxSession:
     sign_in(sandbox)
-    return BoxSession(RotatingAuth("acme", sleep=waits.append), sleep=waits.append)
+    return BoxSession(RotatingAuth("acme", sleep=time.sleep), sleep=time.sleep, clock=time)
 
 
 def statuses(session: BoxSession) -> list[int]:

@@ -1,0 +1,133 @@
+"""What was spent: calls by endpoint, saved per profile and month, because Box licenses calls by the month.
+
+The ledger counts this kit's calls only: other programs of the same enterprise spend from the same allowance, and
+Box offers no way to ask for the total.
+"""
+
+from __future__ import annotations
+
+import atexit
+import datetime
+import json
+import os
+import threading
+import weakref
+from pathlib import Path
+from typing import Any
+
+import filelock
+import pandas as pd
+
+from . import disk
+from .errors import TokenStoreError
+
+COLUMNS = {
+    "endpoint": "str",
+    "calls": "Int64",
+    "ms": "float64",
+    "bytes": "Int64",
+    "repeats": "Int64",
+    "limited": "Int64",
+}
+_COUNTS = ("calls", "ms", "bytes", "repeats", "limited")
+FLUSH_EVERY = 200
+"""Calls after which the month's file is brought up to date; also at the end of a pull and of the process."""
+
+
+class Ledger:
+    """The calls of one session, and the month's total of its profile.
+
+    Parameters
+    ----------
+    file : Path
+        The profile's ledger, a JSON file shared by all its processes.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        self._session: dict[str, dict[str, float]] = {}
+        self._unsaved: dict[str, dict[str, float]] = {}
+        self._pending = 0
+        self.calls = 0
+        self.owner = os.getpid()  # a forked child does not write its parent's calls again
+        atexit.register(_flush_if_alive, weakref.ref(self))
+
+    def note(self, endpoint: str, status: int, milliseconds: float, size: int, *, repeat: bool) -> None:
+        """One request that was sent, whatever became of it."""
+        counts = (1, milliseconds, size, int(repeat), int(status == 429))
+        with self._lock:
+            self.calls += 1
+            self._pending += 1
+            for book in (self._session, self._unsaved):
+                line = book.setdefault(endpoint, dict.fromkeys(_COUNTS, 0.0))
+                for name, count in zip(_COUNTS, counts, strict=True):
+                    line[name] += count
+            due = self._pending >= FLUSH_EVERY
+        if due:
+            self.flush()
+
+    def frame(self) -> pd.DataFrame:
+        """The calls of this session, one row an endpoint; ``ms`` is the time waited for answers, in milliseconds."""
+        with self._lock:
+            rows = [{"endpoint": endpoint, **line} for endpoint, line in sorted(self._session.items())]
+        return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+    def month(self) -> pd.DataFrame:
+        """The month's calls of the profile in all its processes, as :meth:`frame`."""
+        self.flush()
+        rows = [
+            {"endpoint": endpoint, **line}
+            for endpoint, line in sorted(self._load().get(_month(), {}).items())
+        ]
+        return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+    def flush(self) -> None:
+        """Bring the month's file up to date. A ledger that cannot be written never stops the work it counts."""
+        with self._lock:
+            fresh, self._unsaved, self._pending = self._unsaved, {}, 0
+        if fresh:
+            self._change(lambda book: _add(book.setdefault(_month(), {}), fresh))
+
+    def remember(self, dataset: str, **facts: int) -> None:
+        """Keep what a pull turned out to cost, for the next estimate."""
+        self._change(lambda book: book.setdefault("last", {}).update({dataset: facts}))
+
+    def recall(self, dataset: str) -> dict[str, int]:
+        """What the last complete pull of a dataset cost: ``rows`` and ``calls``; empty where there was none."""
+        found = self._load().get("last", {}).get(dataset, {})
+        return {str(name): int(value) for name, value in found.items()}
+
+    def _load(self) -> dict[str, Any]:
+        try:
+            book = json.loads(self._file.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return book if isinstance(book, dict) else {}
+
+    def _change(self, change: Any) -> None:
+        try:
+            disk.private_folder(self._file.parent)
+            with filelock.FileLock(self._file.with_suffix(".lock"), timeout=10, thread_local=False):
+                book = self._load()
+                change(book)
+                disk.write_private(self._file, json.dumps(book).encode())
+        except (OSError, TokenStoreError, filelock.Timeout) as error:
+            disk.say_once(self._file, f"The ledger of calls could not be saved ({type(error).__name__}).")
+
+
+def _add(total: dict[str, Any], fresh: dict[str, dict[str, float]]) -> None:
+    for endpoint, line in fresh.items():
+        held = total.setdefault(endpoint, dict.fromkeys(_COUNTS, 0.0))
+        for name, count in line.items():
+            held[name] = held.get(name, 0.0) + count
+
+
+def _month() -> str:
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m")
+
+
+def _flush_if_alive(reference: weakref.ref[Ledger]) -> None:
+    ledger = reference()
+    if ledger is not None and ledger.owner == os.getpid():
+        ledger.flush()

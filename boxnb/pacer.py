@@ -1,0 +1,130 @@
+"""Just under Box's rate limits, for all threads and all kernels of a profile together.
+
+Box counts calls per user and minute (1000; uploads 240; search 60, and 6 a second) and answers 429 beyond. The
+pacer keeps the times of the last calls in a small file which every process of the profile shares: a short job runs
+at full speed, a long one at the limit. One 429 pauses all, and a minute of steady pace follows it, because then
+somebody else uses the same user's allowance.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import filelock
+
+from . import disk
+
+
+class Limit(NamedTuple):
+    """At most ``calls`` in ``seconds``, and at most ``burst`` in one second."""
+
+    calls: int
+    seconds: float = 60.0
+    burst: int = 1000
+
+
+LIMITS = {
+    "general": Limit(990),
+    "upload": Limit(236),
+    "search": Limit(59, burst=6),
+}
+"""One per cent under what Box allows (Box guide *Rate limits*), for clocks that do not quite agree."""
+
+STEADY = 16.5
+"""Calls a second in the minute after a 429."""
+
+_HEAD = struct.Struct("<ddI")  # paused until, steady until, calls held
+
+
+class Pacer:
+    """Waits before each call until the limit allows it.
+
+    Parameters
+    ----------
+    file : Path
+        Shared by all processes of one user; its folder is made.
+    limit : Limit
+    clock : callable, default time.monotonic
+        Seconds on a clock that all processes of this computer share.
+    sleep : callable, default time.sleep
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        limit: Limit,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._file = file
+        self._limit = limit
+        self._clock = clock
+        self._sleep = sleep
+        self._threads = threading.Lock()
+        disk.private_folder(file.parent)
+        self._lock = filelock.FileLock(file.with_suffix(".lock"), timeout=30, thread_local=False)
+
+    def wait(self) -> float:
+        """Wait for a place, take it; seconds waited."""
+        waited = 0.0
+        while True:
+            with self._threads, self._lock:
+                pause = self._take()
+            if pause <= 0:
+                return waited
+            waited += pause
+            self._sleep(pause)
+
+    def limited(self, retry_after: float | None) -> None:
+        """Box answered 429: everybody waits what it asks, a second where it does not say, then goes steadily."""
+        with self._threads, self._lock:
+            paused, steady, calls = self._read()
+            now = self._clock()
+            paused = max(paused, now + (1.0 if retry_after is None else retry_after))
+            self._write(paused, max(steady, paused + self._limit.seconds), calls)
+
+    def _take(self) -> float:
+        """Take a place now and give 0, or the seconds until it is worth asking again."""
+        paused, steady, calls = self._read()
+        now = self._clock()
+        if paused > now:
+            return paused - now
+        calls = [call for call in calls if now - self._limit.seconds < call <= now]
+        pause = 0.0
+        if len(calls) >= self._limit.calls:
+            pause = calls[-self._limit.calls] + self._limit.seconds - now
+        if len(calls) >= self._limit.burst:
+            pause = max(pause, calls[-self._limit.burst] + 1.0 - now)
+        if steady > now and calls:
+            pause = max(pause, calls[-1] + 1 / STEADY - now)
+        if pause > 0:
+            return pause
+        self._write(paused, steady, [*calls, now])
+        return 0.0
+
+    def _read(self) -> tuple[float, float, list[float]]:
+        try:
+            content = self._file.read_bytes()
+            paused, steady, held = _HEAD.unpack_from(content)
+            calls = list(struct.unpack_from(f"<{held}d", content, _HEAD.size))
+        except (FileNotFoundError, struct.error):
+            return 0.0, 0.0, []
+        now = self._clock()
+        if paused > now + 3600 or any(call > now for call in calls[-1:]):
+            return 0.0, 0.0, []  # from before this computer was started again
+        return paused, steady, calls
+
+    def _write(self, paused: float, steady: float, calls: list[float]) -> None:
+        content = _HEAD.pack(paused, steady, len(calls)) + struct.pack(f"<{len(calls)}d", *calls)
+        descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            os.write(descriptor, content)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,144 @@
+"""Just under the limit: short jobs at full speed, long ones at the limit, together with other kernels."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from boxnb.ledger import Ledger
+from boxnb.pacer import LIMITS, Limit, Pacer
+
+
+class Time:
+    """A clock that only waiting moves."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds > 0
+        self.now += seconds
+
+
+def pacer(folder: Path, time: Time, limit: Limit = LIMITS["general"]) -> Pacer:
+    return Pacer(folder / "pace" / "me", limit, clock=time, sleep=time.sleep)
+
+
+def test_ten_calls_wait_for_nothing(tmp_path: Path) -> None:
+    """A short job does not notice."""
+    time = Time()
+    assert [pacer(tmp_path, time).wait() for _ in range(10)] == [0.0] * 10
+
+
+def test_no_window_of_a_minute_holds_more_than_the_limit(tmp_path: Path) -> None:
+    """5,500 calls as fast as allowed: within 2 % of what 990 a minute comes to."""
+    time = Time()
+    pace = pacer(tmp_path, time)
+    calls = []
+    for _ in range(5500):
+        pace.wait()
+        calls.append(time.now)
+        time.now += 0.001  # the call itself
+    for first, after in zip(calls, calls[990:], strict=False):
+        assert after - first >= 60.0
+    whole_minutes = (5500 - 1) // 990
+    assert calls[-1] - calls[0] <= whole_minutes * 60 * 1.02 + 1
+
+
+def test_search_has_a_limit_a_second_too(tmp_path: Path) -> None:
+    """Six at once, then a second's wait."""
+    time = Time()
+    pace = pacer(tmp_path, time, LIMITS["search"])
+    assert [pace.wait() for _ in range(6)] == [0.0] * 6
+    assert pace.wait() == pytest.approx(1.0)
+
+
+def test_a_429_pauses_everybody_then_all_go_steadily(tmp_path: Path) -> None:
+    """The other kernel waits as well, though it was not the one that was told."""
+    time = Time()
+    ours, theirs = pacer(tmp_path, time), pacer(tmp_path, time)
+    ours.wait()
+    ours.limited(7.0)
+    assert theirs.wait() == pytest.approx(7.0)
+    started = time.now
+    for _ in range(33):
+        theirs.wait()
+    assert time.now - started == pytest.approx(2.0, abs=0.1)
+    time.now += 200
+    started = time.now
+    for _ in range(33):
+        ours.wait()
+    assert time.now == started
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 200])
+def test_a_damaged_file_starts_anew(tmp_path: Path, content: bytes) -> None:
+    """It holds nothing that would be missed."""
+    time = Time()
+    pace = pacer(tmp_path, time)
+    (tmp_path / "pace" / "me").write_bytes(content)
+    assert pace.wait() == 0.0
+
+
+def test_times_from_before_a_restart_of_the_computer_are_dropped(tmp_path: Path) -> None:
+    """The clock began again at nought; nobody waits for what lies ahead of it."""
+    pacer(tmp_path, Time(1e6)).limited(30.0)
+    assert pacer(tmp_path, Time(5.0)).wait() == 0.0
+
+
+SHARER = """
+import sys, pathlib
+from boxnb.pacer import Limit, Pacer
+pace = Pacer(pathlib.Path(sys.argv[1]), Limit(60), clock=lambda: 1000.0, sleep=lambda _: sys.exit(0))
+for _ in range(60):
+    pace.wait()
+    print("call", flush=True)
+"""
+
+
+def test_processes_share_one_allowance(tmp_path: Path) -> None:
+    """Four at once, sixty calls between them, none lost or counted twice."""
+    file = tmp_path / "pace" / "shared"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    sharers = [
+        subprocess.Popen([sys.executable, "-c", SHARER, str(file)], stdout=subprocess.PIPE, env=env)
+        for _ in range(4)
+    ]
+    assert sum(sharer.communicate()[0].count(b"call") for sharer in sharers) == 60
+
+
+def test_the_ledger_adds_up_over_sessions(tmp_path: Path) -> None:
+    """Each session has its own count, the month has both; a damaged book starts anew."""
+    file = tmp_path / "ledger" / "acme.json"
+    for size in (10, 20):
+        ledger = Ledger(file)
+        ledger.note("GET /2.0/users", 429, 5.0, 0, repeat=False)
+        ledger.note("GET /2.0/users", 200, 7.0, size, repeat=True)
+        assert ledger.frame()[["calls", "bytes", "repeats", "limited"]].to_numpy().tolist() == [
+            [2, size, 1, 1]
+        ]
+        ledger.flush()
+    assert ledger.month()[["calls", "bytes"]].to_numpy().tolist() == [[4, 30]]
+    ledger.remember("users", rows=120, calls=1)
+    assert Ledger(file).recall("users") == {"rows": 120, "calls": 1}
+    assert Ledger(file).recall("events") == {}
+    file.write_text("{")
+    assert len(ledger.month()) == 0
+    assert list(ledger.frame()["endpoint"]) == ["GET /2.0/users"]
+
+
+def test_a_ledger_that_cannot_be_saved_stops_nothing(tmp_path: Path) -> None:
+    """One warning; the counts go on."""
+    (tmp_path / "ledger").write_text("a file where the folder should be")
+    ledger = Ledger(tmp_path / "ledger" / "acme.json")
+    ledger.note("GET /2.0/users", 200, 1.0, 1, repeat=False)
+    with pytest.warns(UserWarning, match="could not be saved"):
+        ledger.flush()
+    assert ledger.calls == 1
