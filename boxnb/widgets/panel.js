@@ -37,7 +37,7 @@ const PAGE = `
 <li class="bx-step" data-step="catch"><h3>Catch the code</h3>
   <p class="bx-catch-words"></p>
   <div class="bx-count"></div>
-  <p class="bx-expired">A code granted more than 30 seconds ago is dead by now. <a class="bx-again-link" target="_blank" rel="noopener noreferrer">Get a new code</a></p>
+  <p class="bx-expired">A code granted more than 30 seconds ago is dead by now. <button type="button" class="bx-fresh">Get a new code</button></p>
   <label class="bx-paste-label">Or paste the whole address here; it is used at once
     <input class="bx-paste" type="password" autocomplete="off" spellcheck="false" placeholder="http://127.0.0.1…/callback?code=…&amp;state=…"></label>
   <div class="bx-confirm" role="group" aria-label="Is this you?"><p class="bx-confirm-who"></p>
@@ -85,7 +85,7 @@ function render({ model, el }) {
   const show = (selector, yes) => { $(selector).hidden = !yes; };
   $(".bx-drawing-place").innerHTML = UNREACHABLE;
 
-  let left = false, shownStep = null, ended = false;
+  let left = false, shownStep = null, ended = false, fresh = null;
   const count = countdown($(".bx-count"), () => { ended = true; paint(); });
 
   const mark = (step) => {
@@ -137,10 +137,9 @@ function render({ model, el }) {
     fill(".bx-redirect-uri", v.redirect_uri);
     $(".bx-secret-kept").textContent = registering && v.secret ? `received, fingerprint ${v.secret}; the field is empty again on purpose` : "";
 
-    for (const link of [$(".bx-open"), $(".bx-again-link")]) {
-      if (open && !v.busy && v.authorize_url) { link.href = v.authorize_url; link.removeAttribute("aria-disabled"); }
-      else { link.removeAttribute("href"); link.setAttribute("aria-disabled", "true"); }
-    }
+    const link = $(".bx-open");
+    if (open && !v.busy && v.authorize_url) { link.href = v.authorize_url; link.removeAttribute("aria-disabled"); }
+    else { link.removeAttribute("href"); link.setAttribute("aria-disabled", "true"); }
     $(".bx-open").textContent = v.practice ? "Open the practice Box" : `Open ${v.server}`;
     $(".bx-open-words").textContent = open
       ? `opens a new tab, where you sign in at ${box} and press Grant. Your password stays there.` : "in a new tab, to sign in and press Grant.";
@@ -179,6 +178,12 @@ function render({ model, el }) {
 
   const arrived = () => { // an answer is in the kernel: now the code's age is known best
     const v = model.get("view");
+    if (fresh && v.authorize_url && v.authorize_url !== fresh.before) {
+      const tab = fresh.tab;
+      fresh = null;
+      if (tab && !tab.closed) { tab.location.replace(v.authorize_url); follow(); } // where a blocker kept the tab away, Open Box is ready
+      else { ended = false; $(".bx-open").focus(); }
+    }
     if (v.busy && v.left !== null) count.start(v.left, "s left for this code, counted from its arrival");
     paint();
   };
@@ -193,9 +198,12 @@ function render({ model, el }) {
   const hidden = () => { if (document.visibilityState === "hidden") count.stop(); else back(); };
   const submitPaste = () => { const value = take($(".bx-paste")); if (value.trim()) send("paste", { value }); };
 
-  for (const link of [$(".bx-open"), $(".bx-again-link")]) {
-    link.addEventListener("click", (event) => { if (link.hasAttribute("href")) follow(); else event.preventDefault(); });
-  }
+  $(".bx-open").addEventListener("click", (event) => { if ($(".bx-open").hasAttribute("href")) follow(); else event.preventDefault(); });
+  $(".bx-fresh").addEventListener("click", () => { // a tab may be opened only now; its address comes with the kernel's next request
+    fresh = { tab: window.open("", "_blank"), before: model.get("view").authorize_url };
+    if (fresh.tab) { fresh.tab.opener = null; fresh.tab.document.body.textContent = "Waiting for the notebook…"; }
+    send("again");
+  });
   $(".bx-paste").addEventListener("paste", (event) => { // taken from the clipboard, never shown in the field
     event.preventDefault();
     const value = event.clipboardData.getData("text");

@@ -1,0 +1,88 @@
+"""The countdown in the browser; time is turned, not waited for."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from conftest import Lab
+from person import Person
+from playwright.sync_api import BrowserContext, expect
+
+import boxnb
+from boxnb import store
+
+pytestmark = pytest.mark.browser
+expect.set_options(timeout=30_000)
+
+
+@pytest.fixture
+def person(window: BrowserContext, lab: Lab) -> Person:
+    """Somebody whose browser's clock can be turned."""
+    window.clock.install()
+    return Person(window, lab)
+
+
+def state_of(person: Person) -> str:
+    link = person[".bx-open"].get_attribute("href")
+    assert link
+    return parse_qs(urlsplit(link).query)["state"][0]
+
+
+def come_back_without_an_answer(person: Person) -> None:
+    """Open Box, close its tab, look at the notebook again: the countdown starts then."""
+    person.open_box().close()
+    person.page.bring_to_front()
+    person.page.evaluate("window.dispatchEvent(new Event('focus'))")
+    expect(person[".bx-count-number"]).to_be_visible()
+
+
+def test_at_zero_it_offers_a_new_code_from_a_fresh_request(person: Person) -> None:
+    """30 seconds later the number is gone and a button is there; it opens Box with a new state."""
+    person.show_panel()
+    come_back_without_an_answer(person)
+    expect(person[".bx-expired"]).to_be_hidden()
+    person.page.clock.run_for(10_000)
+    left = int(person[".bx-count-number"].inner_text())
+    assert 10 < left <= 20
+    person.screenshot("countdown")
+    person.page.clock.run_for(21_000)
+    expect(person[".bx-count-number"]).to_be_hidden()
+    expect(person[".bx-fresh"]).to_be_visible()
+    person.screenshot("countdown-zero")
+    with person.window.expect_page() as opened:
+        person.click(person[".bx-fresh"])
+    person.sign_in(opened.value)
+    expect(person[".bx-panel"]).to_have_attribute("data-state", "done")
+    saved = store.load("sandbox")
+    assert saved is not None and saved.token is not None
+
+
+def test_the_fresh_request_has_another_state_and_the_old_answer_is_refused(person: Person) -> None:
+    """What belongs to the request before is no answer to this one."""
+    person.show_panel()
+    before = state_of(person)
+    old = boxnb.sandbox.approve(person[".bx-open"].get_attribute("href") or "")
+    come_back_without_an_answer(person)
+    person.page.clock.run_for(31_000)
+    with person.window.expect_page() as opened:
+        person.click(person[".bx-fresh"])
+    expect(opened.value.locator("#password")).to_be_visible()
+    assert state_of(person) != before
+    expect(person[".bx-expired"]).to_be_hidden()
+    person[".bx-paste"].fill(old)
+    expect(person[".bx-alert"]).to_contain_text("another request")
+
+
+def test_it_ticks_while_the_kernel_is_busy(person: Person) -> None:
+    """The numbers come from the browser: a blocking cell does not stop them."""
+    person.show_panel()
+    come_back_without_an_answer(person)
+    person.page.evaluate(
+        """() => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel
+            .requestExecute({ code: "import time; time.sleep(20)" }) }"""
+    )
+    first = int(person[".bx-count-number"].inner_text())
+    person.page.clock.run_for(5_000)
+    assert int(person[".bx-count-number"].inner_text()) <= first - 4
+    person.command("notebook:interrupt-kernel")
