@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from . import collabapi, filesapi, foldersapi, peopleapi
+from . import collabapi, eventsapi, filesapi, foldersapi, peopleapi
 from .call import Handler, endpoint
 from .errors import ApiError, client_error
 
@@ -28,6 +28,7 @@ PATHS: dict[str, dict[str, Handler]] = {
     **foldersapi.PATHS,
     **filesapi.PATHS,
     **collabapi.PATHS,
+    **eventsapi.PATHS,
 }
 
 

@@ -256,6 +256,8 @@ def sign_in(core: Core, request: Request, asked: Asked, row: sqlite3.Row, form: 
     login = re.sub(r"\s+", " ", form.get("login", "")).strip()
     user = core.world.by_login(login)
     if user is None or not same(form.get("password", ""), PASSWORD):
+        if user is not None:
+            core.note(request, "FAILED_LOGIN", user["id"], core.world.person(user["id"]))
         text = "This email address and password do not fit together. Try again."
         return sign_in_page(core, request, asked, row["csrf"], error=text, login=login)
     if user["status"] == "inactive":
@@ -265,5 +267,6 @@ def sign_in(core: Core, request: Request, asked: Asked, row: sqlite3.Row, form: 
         sid, csrf = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
         core.state.run("DELETE FROM sessions WHERE sid=?", (row["sid"],))
         core.state.run("INSERT INTO sessions VALUES (?, ?, ?, ?)", (sid, csrf, user["id"], core.clock.now()))
+        core.note(request, "LOGIN", user["id"], core.world.person(user["id"]))
     back = RedirectResponse(action(request), 303, {"Cache-Control": "no-store"})
     return with_cookie(core, back, sid)

@@ -11,9 +11,12 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from .clock import Clock
+from .events import Log
 from .faults import Faults
+from .history import Maker
 from .limits import Limits
 from .state import State
+from .tree import Item
 from .world import World
 
 PASSWORD = "practice"  # printed on the sign-in page; opens nothing but the practice company
@@ -56,13 +59,35 @@ class Core:
     instance: str = ""
     stopping: bool = False
     activity: float = 0.0
+    channels: dict[str, int] = field(default_factory=dict)
+    events: int = 30_000
+    seed: str = "1"
 
     def __post_init__(self) -> None:
+        self.log = Log(
+            self.world,
+            self.state,
+            Maker(self.world, self.events, self.seed).make(self.world.rows("incidents")),
+        )
         self.instance = self.state.meta("instance") or secrets.token_hex(4)
         self.state.set_meta("instance", self.instance)
         if self.state.meta("practice.client_id") is None:
             app = self.state.add_app("Practice app", ["http://127.0.0.1/callback"], ADMIN_SCOPES)
             self.state.set_meta("practice.client_id", app["client_id"])
+
+    def note(
+        self,
+        request: Request,
+        kind: str,
+        actor: str,
+        source: dict[str, Any] | None,
+        details: dict[str, Any] | None = None,
+        item: Item | None = None,
+    ) -> None:
+        """Write down an event that happened in this request."""
+        address = request.client.host if request.client else ""
+        found = {"service_name": "boxnb sandbox", **(details or {})}
+        self.log.add(kind, self.clock.now(), actor, address, source, found, item)
 
     def practice_app(self) -> dict[str, Any]:
         """The app that is registered from the start."""

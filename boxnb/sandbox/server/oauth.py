@@ -91,7 +91,7 @@ def pkce_ok(challenge: str, verifier: str) -> bool:
     return same(base64.urlsafe_b64encode(digest).rstrip(b"=").decode(), challenge)
 
 
-def exchange(core: Core, app: dict[str, Any], form: dict[str, str]) -> Response:
+def exchange(core: Core, request: Request, app: dict[str, Any], form: dict[str, str]) -> Response:
     """`grant_type=authorization_code`: a code works once, within 30 s, for the app it was made for."""
     code = form.get("code")
     if not code:
@@ -108,6 +108,8 @@ def exchange(core: Core, app: dict[str, Any], form: dict[str, str]) -> Response:
             )  # a guess
         core.state.run("UPDATE codes SET used=1 WHERE code=?", (code,))
         pair = mint(core, app["client_id"], row["user_id"], row["scopes"])
+        kind, person = "USER_AUTHENTICATE_OAUTH2_ACCESS_TOKEN_CREATE", core.world.person(row["user_id"])
+        core.note(request, kind, row["user_id"], person, {"service_name": app["name"]})
     return answer(pair, core.clock.now())
 
 
@@ -167,7 +169,9 @@ async def token(request: Request) -> Response:
         app = client_app(core, request, form)
         if grant in OTHER_GRANTS:
             raise OAuthError("unauthorized_client", "The grant type is unauthorized for this client_id")
-        return exchange(core, app, form) if grant == "authorization_code" else refresh(core, app, form)
+        return (
+            exchange(core, request, app, form) if grant == "authorization_code" else refresh(core, app, form)
+        )
     except OAuthError as error:
         return error.response
 

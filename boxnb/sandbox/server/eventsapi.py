@@ -1,0 +1,143 @@
+"""`/events` (box-facts 3.4, 4.7)."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from starlette.responses import Response
+
+from . import realtime, times
+from .call import Call, Handler, answer, integer
+from .errors import invalid
+from .events import (
+    ADMIN_DAYS,
+    NO_CHANGES,
+    SHIFT,
+    STREAMING_DAYS,
+    USER_DAYS,
+    USER_NAMES,
+    Event,
+    identity,
+    item_of,
+    tenant_doc,
+)
+from .history import hash_of
+from .people import Doc
+from .times import DAY, iso
+
+STREAMS = ("all", "changes", "sync", "admin_logs", "admin_logs_streaming")
+MAX_EVENTS = 500
+
+
+def when(call: Call, name: str) -> float | None:
+    """A time of the query; 400 when it is none."""
+    text = call.query.get(name, "")
+    if not text:
+        return None
+    try:
+        return times.parse(text.replace(" ", "+"))  # a plus sign nobody escaped
+    except ValueError:
+        raise invalid("invalid_parameter", name, f"Invalid value '{text}' for parameter '{name}'") from None
+
+
+def position(call: Call) -> int | None:
+    """`stream_position`: None from the oldest on, -1 for `now`."""
+    text = call.query.get("stream_position", "")
+    if text in ("", "0", "null"):
+        return None
+    if text == "now":
+        return -1
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        message = f"Invalid value '{text}' for parameter 'stream_position'"
+        raise invalid("invalid_parameter", "stream_position", message)
+    return int(text)
+
+
+def chunk(call: Call, events: list[Doc], following: int) -> Response:
+    """The frame of a page; the position is text, no float holds it."""
+    frame = {"chunk_size": len(events), "next_stream_position": str(following), "entries": events}
+    return answer(frame)
+
+
+def short(limit: int, start: int) -> int:
+    """How many rows a page really has: one page in seven is short though more follows."""
+    number = hash_of(f"page {start}")
+    return max(1, limit - number % max(1, limit // 3)) if number % 7 == 0 else limit
+
+
+async def events(call: Call) -> Response:
+    """`GET /events`."""
+    stream = call.query.get("stream_type") or "all"
+    if stream not in STREAMS:
+        raise invalid(
+            "invalid_parameter", "stream_type", f"Invalid value '{stream}' for parameter 'stream_type'"
+        )
+    limit = min(integer(call, "limit", 100, 1), MAX_EVENTS)
+    if stream.startswith("admin_logs"):
+        call.need_admin("manage_enterprise_properties")
+        return tenant(call, stream, limit)
+    call.reads()
+    return own(call, stream, limit)
+
+
+def tenant(call: Call, stream: str, limit: int) -> Response:
+    """The two streams of the whole company."""
+    now, log = call.core.clock.now(), call.core.log
+    given = position(call)
+    if given == -1:
+        return chunk(call, [], log.position(now))
+    kinds = {kind.strip() for kind in call.query.get("event_type", "").split(",") if kind.strip()} or None
+    found: Iterator[tuple[int, Event]]
+    if stream == "admin_logs":
+        after, before = when(call, "created_after"), when(call, "created_before")
+        oldest = int(max(now - ADMIN_DAYS * DAY, after or 0.0) * 1000) << SHIFT
+        start = max(given or 0, oldest)
+        until = now if before is None else before
+        found = ((one.position, one) for one in log.chronological(start, until, kinds, now))
+    else:
+        start = max(given or 0, int((now - STREAMING_DAYS * DAY) * 1000) << SHIFT)
+        found = log.arriving(start, kinds, now)
+    rows = list(itertools.islice(found, short(limit, start)))
+    following = rows[-1][0] + 1 if rows else (start if given is None else given)
+    return chunk(call, [tenant_doc(call.core.world, event) for _, event in rows], following)
+
+
+def own(call: Call, stream: str, limit: int) -> Response:
+    """The streams of one person: what they did and what happened to items they may see.
+
+    `event_type` and times are ignored, as at Box. Nothing is ever marked for sync here, so `sync` is empty.
+    """
+    now, view, world = call.core.clock.now(), call.view(), call.core.world
+    given = position(call)
+    if given == -1:
+        return chunk(call, [], call.core.log.position(now))
+    start = max(given or 0, int((now - USER_DAYS * DAY) * 1000) << SHIFT)
+    rows: list[Doc] = []
+    following = start if given is None else given
+    kinds = set() if stream == "sync" else set(USER_NAMES)
+    for event in call.core.log.since(start, kinds):
+        if event.created > now or len(rows) >= limit:
+            break
+        name, item = USER_NAMES[event.kind], item_of(world, event)
+        if item is None or (item.is_trashed() and name != "ITEM_TRASH") or not view.sees(item):
+            continue
+        if stream == "changes" and name in NO_CHANGES:
+            continue
+        following = event.position + 1
+        rows.append(
+            {
+                "type": "event",
+                "event_id": identity(event),
+                "event_type": name,
+                "created_at": iso(event.created),
+                "recorded_at": iso(event.created),
+                "created_by": world.person(event.actor),
+                "session_id": None,
+                "source": view.item(item, None),
+            }
+        )
+    return chunk(call, rows, following)
+
+
+PATHS: dict[str, dict[str, Handler]] = {"/events": {"GET": events, **realtime.PATHS["/events"]}}

@@ -1,0 +1,283 @@
+"""A year of events, made from the rows of the company and a seed: the same rows, seed and count, the same year.
+
+What the rows tell comes first (uploads, edits, links, invitations, deletions, new people), then the bursts of
+`incidents.csv`, then everyday sign-ins, previews and downloads of who may see a file, in their working hours.
+The year ends at midnight UTC before the sandbox first started.
+"""
+
+from __future__ import annotations
+
+import random
+from array import array
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from . import times
+from .people import NOBODY, Doc, Row
+from .times import DAY
+from .tree import Item
+from .world import World
+
+TYPES = [
+    *("LOGIN", "FAILED_LOGIN", "ADMIN_LOGIN", "ADD_LOGIN_ACTIVITY_DEVICE", "NEW_USER", "EDIT_USER"),
+    *(
+        "CHANGE_ADMIN_ROLE",
+        "USER_AUTHENTICATE_OAUTH2_ACCESS_TOKEN_CREATE",
+        "GROUP_CREATION",
+        "GROUP_ADD_USER",
+    ),
+    *(
+        "COLLABORATION_INVITE",
+        "COLLABORATION_ACCEPT",
+        "COLLABORATION_EXPIRATION",
+        "SHARE",
+        "SHARE_EXPIRATION",
+    ),
+    *("UPLOAD", "EDIT", "DELETE", "DOWNLOAD", "PREVIEW", "MOVE", "RENAME", "COPY", "LOCK", "UNLOCK"),
+]
+NUMBER = {name: number for number, name in enumerate(TYPES)}
+SPAN = 365
+EVERYDAY = [("LOGIN", 34), ("PREVIEW", 38), ("DOWNLOAD", 20), ("OTHER", 8)]
+RARE = [
+    *(("FAILED_LOGIN", 12), ("USER_AUTHENTICATE_OAUTH2_ACCESS_TOKEN_CREATE", 14), ("ADMIN_LOGIN", 4)),
+    *(("ADD_LOGIN_ACTIVITY_DEVICE", 8), ("MOVE", 6), ("RENAME", 8), ("COPY", 8), ("LOCK", 3), ("UNLOCK", 3)),
+]
+ON_ITEMS = frozenset({"PREVIEW", "DOWNLOAD", "MOVE", "RENAME", "COPY", "LOCK", "UNLOCK"})
+Subject = tuple[str, str]
+Kind = TypeVar("Kind")
+
+
+@dataclass
+class Columns:
+    """Events as columns: a million of them take 30 MB. `subjects` are (kind, id), `people` ids, `addresses` IPs."""
+
+    created: array[float] = field(default_factory=lambda: array("d"))
+    types: array[int] = field(default_factory=lambda: array("B"))
+    actors: array[int] = field(default_factory=lambda: array("l"))
+    about: array[int] = field(default_factory=lambda: array("l"))
+    places: array[int] = field(default_factory=lambda: array("H"))
+    people: list[str] = field(default_factory=list)
+    subjects: list[Subject] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.created)
+
+    def in_order(self) -> Columns:
+        """The same events by time."""
+        order = sorted(range(len(self)), key=self.created.__getitem__)
+        out = Columns(people=self.people, subjects=self.subjects, addresses=self.addresses)
+        for name in ("created", "types", "actors", "about", "places"):
+            column = getattr(self, name)
+            setattr(out, name, array(column.typecode, map(column.__getitem__, order)))
+        return out
+
+
+class Numbers:
+    """Each different value once, by number."""
+
+    def __init__(self) -> None:
+        self.values: list[str | Subject] = []
+        self._numbers: dict[str | Subject, int] = {}
+
+    def of(self, value: str | Subject) -> int:
+        """The number of a value, a new one for a new value."""
+        found = self._numbers.get(value)
+        if found is None:
+            found = self._numbers[value] = len(self.values)
+            self.values.append(value)
+        return found
+
+
+class Maker:
+    """Makes the year of one company."""
+
+    def __init__(self, world: World, count: int, seed: str) -> None:
+        self.world, self.count = world, count
+        self.random = random.Random(f"events {seed}")  # noqa: S311  a story, not a secret
+        self.begin, self.end = world.day - SPAN * DAY, world.day
+        self.out = Columns()
+        self.people, self.subjects, self.addresses = Numbers(), Numbers(), Numbers()
+        self.circles: dict[str, list[str]] = {}
+
+    def make(self, incidents: Iterable[Row]) -> Columns:
+        """All events, oldest first."""
+        self.told_by_items()
+        self.told_by_people()
+        for row in incidents:
+            self.incident(row)
+        self.everyday()
+        self.out.people = [str(value) for value in self.people.values]
+        self.out.subjects = [value for value in self.subjects.values if isinstance(value, tuple)]
+        self.out.addresses = [str(value) for value in self.addresses.values]
+        return self.out.in_order()
+
+    def add(self, kind: str, when: float, actor: str, subject: Subject, address: str = "") -> None:
+        """One event, if it falls into the year and there is room."""
+        if not self.begin <= when < self.end or len(self.out) >= self.count:
+            return
+        self.out.created.append(float(int(when)))
+        self.out.types.append(NUMBER[kind])
+        self.out.actors.append(self.people.of(actor))
+        self.out.about.append(self.subjects.of(subject))
+        self.out.places.append(self.addresses.of(address or self.address(actor)))
+
+    def address(self, actor: str) -> str:
+        """Where a person usually is: at the office, else at home (addresses reserved for documentation)."""
+        if self.random.random() < 0.6:
+            return f"192.0.2.{10 + hash_of(actor) % 6}"
+        return f"198.51.100.{1 + hash_of(actor + 'home') % 190}"
+
+    def told_by_items(self) -> None:
+        """What the rows of items and collaborations say happened."""
+        for item in self.world.tree.everything():
+            if item.modified < self.begin and item.trashed is None and item.link is None:
+                continue
+            subject = (item.kind, item.id)
+            if item.kind == "file":
+                self.add("UPLOAD", item.created, item.created_by, subject)
+                if item.modified > item.created:
+                    self.add("EDIT", item.modified, item.modified_by, subject)
+            if item.link is not None:
+                since = max(item.created, self.begin)
+                shared = since + (self.end - since) * 0.9 * self.random.random()
+                self.add("SHARE", shared, item.modified_by if item.modified < shared else item.owner, subject)
+                if item.link.expires is not None:
+                    self.add("SHARE_EXPIRATION", item.link.expires, NOBODY["id"], subject)
+            if item.trashed is not None:
+                self.add("DELETE", item.trashed, item.modified_by, subject)
+        for collab in self.world.access.collabs.values():
+            subject = ("collaboration", collab.id)
+            self.add("COLLABORATION_INVITE", collab.created, collab.created_by, subject)
+            if collab.status == "accepted":
+                later = collab.created + self.random.expovariate(1 / 7200)
+                self.add("COLLABORATION_ACCEPT", later, collab.user or collab.created_by, subject)
+            if collab.expires is not None:
+                self.add("COLLABORATION_EXPIRATION", collab.expires, NOBODY["id"], subject)
+
+    def told_by_people(self) -> None:
+        """New people, groups and memberships of the year."""
+        admin = self.world.admin()["id"]
+        for user in self.world.users.values():
+            self.add("NEW_USER", times.parse(user["created_at"]), admin, ("user", user["id"]))
+            self.add("EDIT_USER", times.parse(user["modified_at"]), admin, ("user", user["id"]))
+        for group in self.world.groups.values():
+            self.add("GROUP_CREATION", times.parse(group["created_at"]), admin, ("group", group["id"]))
+        for one in self.world.memberships.values():
+            self.add("GROUP_ADD_USER", times.parse(one["created_at"]), admin, ("membership", one["id"]))
+
+    def incident(self, row: Row) -> None:
+        """A burst of `incidents.csv`; raises `ValueError` for a row that makes no sense."""
+        begin, seconds = times.read(row["when"], self.world.day), float(row["minutes"]) * 60
+        if row["event_type"] not in NUMBER:
+            raise ValueError(f"incidents.csv: unknown event_type {row['event_type']!r}")
+        files: list[Item] = []
+        if row["folder_id"]:
+            folder = self.world.tree.folders[row["folder_id"]]
+            files = [item for item in folder.below() if item.kind == "file"] or [folder]
+        everybody = [user["id"] for user in self.world.users.values()]
+        for number in range(int(row["count"])):
+            when = begin + seconds * (number + self.random.random()) / int(row["count"])
+            if row["login"] == "*":
+                actor = everybody[(number * 7) % len(everybody)]
+            else:
+                actor = self.world.person_id(row["login"])
+            file = files[number % len(files)] if files else None
+            subject = (file.kind, file.id) if file else ("user", actor)
+            self.add(row["event_type"], when, actor, subject, row["ip_address"])
+
+    def circle(self, item: Item) -> list[str]:
+        """Who may see what lies in the folder of a file, owner first."""
+        folder = item.parent
+        if folder is None:
+            return [item.owner]
+        found = self.circles.get(folder.id)
+        if found is None:
+            members: dict[str, None] = {item.owner: None}
+            for above in folder.up():
+                for collab in self.world.access.on(above):
+                    if collab.works(self.end):
+                        group = self.world.of_group(collab.group) if collab.group else []
+                        members.update(dict.fromkeys([collab.user, *(one["user_id"] for one in group)]))
+            members.pop("", None)
+            found = self.circles[folder.id] = list(members)
+        return found
+
+    def everyday(self) -> None:
+        """Sign-ins, previews, downloads and the like until the count is reached."""
+        pick = self.random
+        users = [user for user in self.world.users.values() if user["status"] != "inactive"]
+        quiet = {
+            user["id"] for user in users if hash_of(user["id"] + "quiet") % 13 == 0 and user["role"] == "user"
+        }
+        weights = [1 + hash_of(user["id"] + "zeal") % 9 for user in users]
+        files = [item for item in self.world.tree.files.values() if not item.is_trashed()]
+        opened = [item for item in files if is_open(item, self.end)]
+        logins = pick_many(pick, users, weights)
+        admins = [user["id"] for user in users if user["role"] != "user"]
+        kinds = pick_many(pick, [name for name, _ in EVERYDAY], [weight for _, weight in EVERYDAY])
+        rare = pick_many(pick, [name for name, _ in RARE], [weight for _, weight in RARE])
+        while len(self.out) < self.count:
+            kind = kinds()
+            kind = rare() if kind == "OTHER" else kind
+            if kind in ON_ITEMS and files:
+                item = files[int(len(files) * pick.random())]
+                around = self.circle(item)
+                actor = around[int(len(around) * pick.random() ** 2)]
+                if kind in ("DOWNLOAD", "PREVIEW") and opened and pick.random() < 0.03:
+                    item, actor = pick.choice(opened), NOBODY["id"]
+                subject = (item.kind, item.id)
+                since = max(item.created, self.begin)
+            else:
+                kind = "LOGIN" if kind in ON_ITEMS else kind
+                actor = pick.choice(admins) if kind == "ADMIN_LOGIN" else logins()["id"]
+                subject, since = ("user", actor), self.begin
+            until = self.end
+            user = self.world.users.get(actor)
+            if user is not None and (actor in quiet or user["status"] == "inactive"):
+                until = self.end - 210 * DAY
+            if since >= until:
+                continue
+            self.add(kind, self.moment(since, until, user), actor, subject)
+
+    def moment(self, since: float, until: float, user: Doc | None) -> float:
+        """A time in a person's working hours, seldom at night or on a weekend."""
+        pick = self.random.random
+        while True:
+            when = since + (until - since) * pick()
+            weekday = int(when // DAY + 3) % 7
+            if weekday >= 5 and pick() < 0.85:
+                continue
+            day = when // DAY * DAY
+            hour = self.random.gauss(13.5, 2.6) - offset_hours(user)
+            return min(max(day + hour * 3600, since), until - 0.001)
+
+
+def pick_many(pick: random.Random, values: list[Kind], weights: list[int]) -> Callable[[], Kind]:
+    """A function that draws one of `values` by weight, in constant time."""
+    bag = [value for value, weight in zip(values, weights, strict=True) for _ in range(weight)]
+    return lambda: bag[int(len(bag) * pick.random())]
+
+
+def is_open(item: Item, now: float) -> bool:
+    """Can anybody open it, through an open link here or above?"""
+    links = [above.link for above in item.up() if above.link is not None]
+    return any(link.access == "open" and link.alive(now) and not link.password for link in links)
+
+
+def offset_hours(user: Doc | None) -> float:
+    """Hours that a person's clock is ahead of UTC, read off the dates of their row."""
+    text = "" if user is None else str(user["created_at"])[19:]
+    if len(text) < 6 or text[0] not in "+-":
+        return 0.0
+    hours = int(text[1:3]) + int(text[4:6]) / 60
+    return hours if text[0] == "+" else -hours
+
+
+def hash_of(text: str) -> int:
+    """A number of a text that is the same in every process."""
+    number = 2166136261
+    for byte in text.encode():
+        number = (number ^ byte) * 16777619 & 0xFFFFFFFF
+    return number

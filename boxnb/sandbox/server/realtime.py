@@ -1,0 +1,55 @@
+"""The long poll of user events: `OPTIONS /events` names an address that answers when something happened (box-facts 4.7)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from .call import Call, Handler, answer
+from .core import core_of
+from .errors import client_error
+from .state import random_text
+
+WAIT_SECONDS = 610
+
+
+async def servers(call: Call) -> Response:
+    """`OPTIONS /events`: where to wait."""
+    call.reads()
+    channel = random_text(32).lower()
+    call.core.channels[channel] = len(call.core.log.live)
+    while len(call.core.channels) > 1000:
+        call.core.channels.pop(next(iter(call.core.channels)))
+    base = str(call.request.base_url).rstrip("/") + call.core.prefix
+    entry = {
+        "type": "realtime_server",
+        "url": f"{base}/realtime/subscribe?channel={channel}&stream_type=all",
+        "ttl": "10",
+        "max_retries": "10",
+        "retry_timeout": WAIT_SECONDS,
+    }
+    return answer({"chunk_size": 1, "entries": [entry]})
+
+
+async def subscribe(request: Request) -> Response:
+    """Answer `new_change` when an event was written since the address was given out, `reconnect` after 610 s."""
+    core = core_of(request)
+    seen = core.channels.get(request.query_params.get("channel", ""))
+    if seen is None:
+        raise client_error(404, "not_found", "Not Found")
+    deadline = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < deadline and not core.stopping:
+        if len(core.log.live) > seen:
+            return JSONResponse({"message": "new_change", "version": 1})
+        if await request.is_disconnected():
+            break
+        await asyncio.sleep(0.05)
+    return JSONResponse({"message": "reconnect", "version": 1})
+
+
+PATHS: dict[str, dict[str, Handler]] = {"/events": {"OPTIONS": servers}}
+ROUTES = [Route("/realtime/subscribe", subscribe)]
