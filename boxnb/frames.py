@@ -28,6 +28,7 @@ _IGNORED = ("type", "sequence_id", "etag")
 """Fields of nested mini objects that carry nothing a reader asks for."""
 
 _Tree = dict[str, Any]
+_SKIP = object()
 
 
 class Page(msgspec.Struct):
@@ -63,17 +64,21 @@ class Table:
     ----------
     columns : sequence of Column
         From :mod:`boxnb.schema`.
+    computed : sequence of Column
+        Columns of our own that come after them, the same value for all rows of a page.
     """
 
-    def __init__(self, columns: Sequence[Column]) -> None:
-        self._columns = tuple(columns)
-        self._reader = _reader(self._columns)
-        self._values: list[list[Any]] = [[] for _ in range(len(self._columns) + 1)]
-        self._chunks: list[list[pa.Array]] = [[] for _ in range(len(self._columns) + 1)]
+    def __init__(self, columns: Sequence[Column], computed: Sequence[Column] = ()) -> None:
+        self._reader = _reader(tuple(columns))
+        self._schema = tuple(columns)
+        shown = [column for column in columns if column.kind != "skip"]
+        self._columns = (*shown, *computed, Column("extra", "text"))
+        self._values: list[list[Any]] = [[] for _ in self._columns]
+        self._chunks: list[list[pa.Array]] = [[] for _ in self._columns]
         self.rows = 0
 
-    def add(self, content: bytes) -> Page:
-        """Take one page as it came.
+    def add(self, content: bytes, *computed: Any) -> Page:
+        """Take one page as it came, with the values of the computed columns.
 
         Raises
         ------
@@ -86,9 +91,10 @@ class Table:
             values, extra = self._reader.flat(entries), [None] * len(entries)
         except (msgspec.DecodeError, UnicodeDecodeError):
             page, values, extra = self._add_oddly(content)
-        for held, more in zip(self._values, (*values, extra), strict=True):
-            held.extend(more)
         page.rows = len(extra)
+        own = [[value] * page.rows for value in computed]
+        for held, more in zip(self._values, (*values, *own, extra), strict=True):
+            held.extend(more)
         page.entries = None
         self.rows += page.rows
         if len(self._values[-1]) >= BATCH:
@@ -105,7 +111,7 @@ class Table:
                 rows.append([values[0] for values in self._reader.flat([self._reader.entry.decode(entry)])])
                 extra.append(None)
             except (msgspec.DecodeError, UnicodeDecodeError):
-                row, left = _odd(entry, self._columns)
+                row, left = _odd(entry, self._schema)
                 rows.append(row)
                 extra.append(json.dumps(left) if left else None)
         columns = (
@@ -119,9 +125,7 @@ class Table:
             array, odd = _array(self._values[number], column.kind)
             self._chunks[number].append(array)
             for row, value in odd.items():
-                left = json.loads(extra[row] or "{}")
-                extra[row] = json.dumps({**left, column.name: value})
-        self._chunks[-1].append(pa.array(extra, pa.large_string()))
+                extra[row] = json.dumps({**json.loads(extra[row] or "{}"), column.name: value})
         self._values = [[] for _ in self._values]
 
     def frame(self) -> pd.DataFrame:
@@ -135,11 +139,9 @@ class Table:
             what the schema does not know, or knows with another type; missing where there is nothing.
         """
         self._flush()
-        names = [*(column.name for column in self._columns), "extra"]
-        kinds = [*(column.kind for column in self._columns), "text"]
         made = {
-            name: _series(pa.chunked_array(chunks), kind)
-            for name, kind, chunks in zip(names, kinds, self._chunks, strict=True)
+            column.name: _series(pa.chunked_array(chunks), column.kind)
+            for column, chunks in zip(self._columns, self._chunks, strict=True)
         }
         return pd.DataFrame(made)
 
@@ -203,12 +205,17 @@ def frame(entries: Iterable[dict[str, Any]], columns: Sequence[Column]) -> pd.Da
 def _tree(columns: Sequence[Column]) -> _Tree:
     """The columns by the keys that lead to them."""
     tree: _Tree = {}
-    for number, column in enumerate(columns):
+    number = 0
+    for column in columns:
         node = tree
         *way, last = column.source
         for key in way:
             node = node.setdefault(key, {})
-        node[last] = number if column.kind not in _PYTHON else (number, _PYTHON[column.kind])
+        if column.kind == "skip":
+            node[last] = _SKIP
+            continue
+        node[last] = (number, _PYTHON[column.kind]) if column.kind in _PYTHON else number
+        number += 1
     return tree
 
 
@@ -218,6 +225,8 @@ def _record(name: str, tree: _Tree, *, top: bool = False) -> type[msgspec.Struct
     for key, node in tree.items():
         if isinstance(node, dict):
             fields.append((key, _record(key, node) | None, None))
+        elif node is _SKIP:
+            fields.append((key, Any, None))
         elif isinstance(node, tuple):
             kind = node[1]
             fields.append((key, kind, msgspec.Raw() if kind is msgspec.Raw else None))
@@ -231,7 +240,8 @@ def _record(name: str, tree: _Tree, *, top: bool = False) -> type[msgspec.Struct
 def _flattener(tree: _Tree, columns: Sequence[Column]) -> Any:
     """A function from records to one list of values a column."""
     astuple = msgspec.structs.astuple
-    raw = {number for number, column in enumerate(columns) if column.kind == "json"}
+    shown = [column for column in columns if column.kind != "skip"]
+    raw = {number for number, column in enumerate(shown) if column.kind == "json"}
 
     def flatten(records: Sequence[Any], node: _Tree, out: list[list[Any]]) -> None:
         fields = list(zip(*map(astuple, records), strict=True))
@@ -240,6 +250,8 @@ def _flattener(tree: _Tree, columns: Sequence[Column]) -> Any:
             if isinstance(child, dict):
                 empty = empties[id(child)]
                 flatten([empty if value is None else value for value in values], child, out)
+                continue
+            if child is _SKIP:
                 continue
             number = child[0] if isinstance(child, tuple) else child
             out[number] = [_json(value) for value in values] if number in raw else list(values)
@@ -255,7 +267,7 @@ def _flattener(tree: _Tree, columns: Sequence[Column]) -> Any:
     prepare(tree)
 
     def flat(records: Sequence[Any]) -> list[list[Any]]:
-        out: list[list[Any]] = [[] for _ in columns]
+        out: list[list[Any]] = [[] for _ in shown]
         if records:
             flatten(records, tree, out)
         return out
@@ -271,11 +283,12 @@ def _json(raw: msgspec.Raw) -> str | None:
 def _odd(content: bytes, columns: Sequence[Column]) -> tuple[list[Any], dict[str, Any]]:
     """The values of one odd entry, and what no column holds."""
     entry = json.loads(content)
+    shown = [column for column in columns if column.kind != "skip"]
     if not isinstance(entry, dict):
-        return [None] * len(columns), {"entry": entry}
+        return [None] * len(shown), {"entry": entry}
     left = dict(_leaves(entry, _tree(columns)))
     row = []
-    for column in columns:
+    for column in shown:
         found = _at(entry, column.source)
         value, fits = _value(found, column.kind)
         row.append(value)

@@ -1,15 +1,16 @@
 """The columns of each dataset, in order, taken from Box's OpenAPI description.
 
 ``text`` is pandas' ``str``; ``time`` is ``datetime64[us, UTC]``; ``integer`` is ``Int64`` (sizes in bytes);
-``truth`` is ``boolean``; ``category`` holds repeated words; ``json`` keeps a nested value whole, as text.
-A name such as ``enterprise_id`` comes from ``{"enterprise": {"id": ...}}`` by the path beside it.
+``truth`` is ``boolean``; ``category`` holds repeated words; ``json`` keeps a nested value whole, as text; ``skip``
+is known and left out, because another column says the same. A name such as ``owned_by_login`` comes from
+``{"owned_by": {"login": ...}}``. What Box sends beyond this stands in the column ``extra``.
 """
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-Kind = Literal["text", "time", "integer", "truth", "category", "json"]
+Kind = Literal["text", "time", "integer", "truth", "category", "json", "skip"]
 
 
 class Column(NamedTuple):
@@ -25,7 +26,19 @@ class Column(NamedTuple):
         return self.path or (self.name,)
 
 
-USERS = (
+Columns = tuple[Column, ...]
+
+
+def _within(key: str, **kinds: Kind) -> Columns:
+    """Columns of a nested object, each named ``key_name``."""
+    return tuple(Column(f"{key}_{name}", kind, (key, name)) for name, kind in kinds.items())
+
+
+def _person(key: str) -> Columns:
+    return _within(key, id="text", name="text", login="text")
+
+
+USERS: Columns = (
     Column("id", "text"),
     Column("name", "text"),
     Column("login", "text"),
@@ -43,8 +56,8 @@ USERS = (
     Column("address", "text"),
     Column("avatar_url", "text"),
     Column("notification_email", "text", ("notification_email", "email")),
-    Column("enterprise_id", "text", ("enterprise", "id")),
-    Column("enterprise_name", "text", ("enterprise", "name")),
+    Column("notification_email_is_confirmed", "skip", ("notification_email", "is_confirmed")),
+    *_within("enterprise", id="text", name="text"),
     Column("is_external_collab_restricted", "truth"),
     Column("is_exempt_from_device_limits", "truth"),
     Column("is_exempt_from_login_verification", "truth"),
@@ -52,7 +65,7 @@ USERS = (
     Column("tracking_codes", "json"),
 )
 
-GROUPS = (
+GROUPS: Columns = (
     Column("id", "text"),
     Column("name", "text"),
     Column("group_type", "category"),
@@ -65,7 +78,153 @@ GROUPS = (
     Column("modified_at", "time"),
 )
 
+MEMBERSHIPS: Columns = (
+    Column("id", "text"),
+    Column("role", "category"),
+    *_person("user"),
+    *_within("group", id="text", name="text", group_type="skip"),
+    Column("created_at", "time"),
+    Column("modified_at", "time"),
+)
 
-def fields(columns: tuple[Column, ...]) -> str:
-    """The ``fields=`` that asks Box for just these columns."""
-    return ",".join(dict.fromkeys(column.source[0] for column in columns))
+SHARED_LINK: Columns = (
+    *_within(
+        "shared_link",
+        url="text",
+        access="category",
+        effective_access="category",
+        effective_permission="category",
+        unshared_at="time",
+        is_password_enabled="truth",
+        download_count="integer",
+        preview_count="integer",
+        vanity_url="text",
+        vanity_name="skip",
+        download_url="skip",
+    ),
+    Column("shared_link_can_download", "truth", ("shared_link", "permissions", "can_download")),
+    Column("shared_link_can_preview", "skip", ("shared_link", "permissions", "can_preview")),
+    Column("shared_link_can_edit", "truth", ("shared_link", "permissions", "can_edit")),
+)
+
+ITEMS: Columns = (
+    Column("type", "category"),
+    Column("id", "text"),
+    Column("name", "text"),
+    Column("size", "integer"),
+    Column("extension", "category"),
+    Column("parent_id", "text", ("parent", "id")),
+    Column("parent_name", "text", ("parent", "name")),
+    *_person("owned_by"),
+    *_person("created_by"),
+    *_person("modified_by"),
+    Column("created_at", "time"),
+    Column("modified_at", "time"),
+    Column("content_created_at", "time"),
+    Column("content_modified_at", "time"),
+    Column("trashed_at", "time"),
+    Column("purged_at", "time"),
+    Column("item_status", "category"),
+    Column("description", "text"),
+    Column("sha1", "text"),
+    Column("etag", "text"),
+    Column("version_number", "text"),
+    Column("has_collaborations", "truth"),
+    Column("is_externally_owned", "truth"),
+    *SHARED_LINK,
+    Column("url", "text"),
+    Column("tags", "json"),
+    Column("sequence_id", "skip"),
+    Column("file_version", "skip"),
+)
+
+VERSIONS: Columns = (
+    Column("id", "text"),
+    Column("name", "text"),
+    Column("size", "integer"),
+    Column("sha1", "text"),
+    Column("version_number", "text"),
+    Column("created_at", "time"),
+    Column("modified_at", "time"),
+    *_person("modified_by"),
+    Column("trashed_at", "time"),
+    *_person("trashed_by"),
+    Column("restored_at", "time"),
+    *_person("restored_by"),
+    Column("purged_at", "time"),
+    Column("uploader_display_name", "text"),
+)
+
+COLLABORATIONS: Columns = (
+    Column("id", "text"),
+    Column("status", "category"),
+    Column("role", "category"),
+    *_within("item", type="category", id="text", name="text", sha1="skip", file_version="skip", url="skip"),
+    *_within(
+        "accessible_by",
+        type="category",
+        id="text",
+        name="text",
+        login="text",
+        is_active="truth",
+        group_type="skip",
+    ),
+    Column("invite_email", "text"),
+    Column("expires_at", "time"),
+    Column("is_access_only", "truth"),
+    Column("acknowledged_at", "time"),
+    *_within("created_by", id="text", name="text", login="text", is_active="skip"),
+    Column("created_at", "time"),
+    Column("modified_at", "time"),
+    Column("acceptance_requirements_status", "json"),
+    Column("app_item", "json"),
+)
+
+EVENTS: Columns = (
+    Column("event_id", "text"),
+    Column("event_type", "category"),
+    Column("created_at", "time"),
+    *_person("created_by"),
+    Column("ip_address", "text"),
+    *_within(
+        "source",
+        item_type="category",
+        item_id="text",
+        item_name="text",
+        type="category",
+        id="text",
+        name="text",
+        login="text",
+        classification="json",
+    ),
+    Column("source_parent_id", "text", ("source", "parent", "id")),
+    Column("source_parent_name", "text", ("source", "parent", "name")),
+    Column("source_owned_by_id", "text", ("source", "owned_by", "id")),
+    Column("source_owned_by_name", "text", ("source", "owned_by", "name")),
+    Column("source_owned_by_login", "text", ("source", "owned_by", "login")),
+    Column("session_id", "text"),
+    Column("additional_details", "json"),
+)
+
+USER_EVENTS: Columns = (
+    Column("event_id", "text"),
+    Column("event_type", "category"),
+    Column("created_at", "time"),
+    Column("recorded_at", "time"),
+    *_person("created_by"),
+    Column("session_id", "text"),
+    Column("source", "json"),
+    Column("additional_details", "json"),
+)
+
+DEVICE_PINS: Columns = (
+    Column("id", "text"),
+    Column("product_name", "category"),
+    *_person("owned_by"),
+)
+
+
+def fields(columns: Columns) -> str:
+    """The ``fields=`` that asks Box for just these columns; ``type`` and ``id`` come unasked."""
+    asked = dict.fromkeys(column.source[0] for column in columns if column.kind != "skip")
+    return ",".join(name for name in asked if name != "type")
