@@ -86,7 +86,7 @@ class Person:
     def open_box(self) -> Page:
         """Follow the panel's link to the practice Box."""
         with self.window.expect_page() as opened:
-            self.click(self[".bx-open"])
+            self.click(self[".bx-open[href]"])
         return opened.value
 
     def sign_in(self, tab: Page, decision: str = "Grant") -> None:
