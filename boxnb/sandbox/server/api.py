@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from . import collabapi, eventsapi, filesapi, foldersapi, peopleapi
+from . import collabapi, eventsapi, filesapi, foldersapi, peopleapi, searchapi
 from .call import Handler, endpoint
 from .errors import ApiError, client_error
 
@@ -29,6 +29,7 @@ PATHS: dict[str, dict[str, Handler]] = {
     **filesapi.PATHS,
     **collabapi.PATHS,
     **eventsapi.PATHS,
+    **searchapi.PATHS,
 }
 
 

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from . import oauth
 from .core import Core, core_of
-from .errors import ApiError, challenge, client_error, forbidden, invalid, not_found
+from .errors import ApiError, challenge, client_error, forbidden, invalid, not_found, too_many
 from .people import Doc
 from .shapes import View, link_token
 from .tree import ROOT, Item
@@ -211,12 +211,7 @@ def authenticate(request: Request) -> Call:
     request.scope["boxnb.user"] = call.user["login"]
     seconds = core.limits.wait(call.user["id"])
     if seconds:
-        raise client_error(
-            429,
-            "rate_limit_exceeded",
-            "Request rate limit exceeded, please try again later",
-            headers={"Retry-After": str(seconds)},
-        )
+        raise too_many(seconds)
     return call
 
 
@@ -243,9 +238,11 @@ def integer(call: Call, name: str, default: int, low: int) -> int:
     return number
 
 
-def page_by_offset(call: Call, docs: Sequence[Entry], key: str = "id") -> tuple[Doc, Sequence[Entry]]:
-    """The frame of an offset page and its part of `docs`; a limit above 1000 is clamped silently."""
-    limit = min(integer(call, "limit", 100, 1), MAX_LIMIT)
+def page_by_offset(
+    call: Call, docs: Sequence[Entry], default: int = 100, maximum: int = MAX_LIMIT
+) -> tuple[Doc, Sequence[Entry]]:
+    """The frame of an offset page and its part of `docs`; a limit above `maximum` is clamped silently."""
+    limit = min(integer(call, "limit", default, 1), maximum)
     offset = integer(call, "offset", 0, 0)
     if offset > MAX_OFFSET:
         text = f"Invalid value '{offset}'. 'offset' must not exceed the maximum offset of {MAX_OFFSET}"
@@ -254,7 +251,7 @@ def page_by_offset(call: Call, docs: Sequence[Entry], key: str = "id") -> tuple[
         "total_count": len(docs),
         "limit": limit,
         "offset": offset,
-        "order": [{"by": key, "direction": "ASC"}],
+        "order": [{"by": "id", "direction": "ASC"}],
     }
     return frame, docs[offset : offset + limit]
 

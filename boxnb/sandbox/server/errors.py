@@ -66,3 +66,9 @@ def challenge(status: int, error: str, description: str) -> ApiError:
 def forbidden(message: str = "Access denied - insufficient permission") -> ApiError:
     """403 with a JSON body."""
     return client_error(403, "access_denied_insufficient_permissions", message)
+
+
+def too_many(seconds: int) -> ApiError:
+    """429 with ``Retry-After`` (box-facts 2.6)."""
+    text = "Request rate limit exceeded, please try again later"
+    return client_error(429, "rate_limit_exceeded", text, headers={"Retry-After": str(seconds)})

@@ -6,7 +6,10 @@ import math
 import time
 from collections import defaultdict, deque
 
+from .errors import too_many
+
 PER_MINUTE = 1000
+UPLOADS_PER_MINUTE = 240
 KINDS = ("off", "fixed", "rolling", "bucket")
 
 
@@ -20,6 +23,7 @@ class Limits:
         self._calls: defaultdict[str, deque[float]] = defaultdict(deque)
         self._fixed: dict[str, tuple[int, int]] = {}
         self._bucket: dict[str, tuple[float, float]] = {}
+        self._windows: defaultdict[tuple[str, float], deque[float]] = defaultdict(deque)
 
     def wait(self, user_id: str, now: float | None = None) -> int:
         """Count one call of this user: 0 when allowed, else the seconds for ``Retry-After``."""
@@ -46,3 +50,25 @@ class Limits:
             return max(1, math.ceil(calls[0] + 60 - now))
         calls.append(now)
         return 0
+
+    def check_search(self, user_id: str) -> None:
+        """Count a search: 6 a second and 60 a minute and user, 12 a second for the company; raises 429."""
+        self._check((f"search {user_id}", 1.0, 6), (f"search {user_id}", 60.0, 60), ("search", 1.0, 12))
+
+    def check_upload(self, user_id: str) -> None:
+        """Count an upload: 240 a minute and user; raises 429."""
+        self._check((f"upload {user_id}", 60.0, UPLOADS_PER_MINUTE))
+
+    def _check(self, *windows: tuple[str, float, int]) -> None:
+        """Raise 429 when one of the windows (name, seconds, calls) is full; a refused call counts in none."""
+        if self.kind == "off":
+            return
+        now = time.monotonic()
+        for name, seconds, count in windows:
+            calls = self._windows[name, seconds]
+            while calls and calls[0] <= now - seconds:
+                calls.popleft()
+            if len(calls) >= count:
+                raise too_many(max(1, math.ceil(calls[0] + seconds - now)))
+        for name, seconds, _ in windows:
+            self._windows[name, seconds].append(now)
