@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import datetime
 import html
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -18,6 +16,7 @@ from . import journal, oauth, people, store
 from .auth import ONBOARDING, RotatingAuth
 from .errors import InvalidGrantError, NotSignedInError, SignInError
 from .oauth import Client, Clock, Server
+from .pull import Progress
 from .session import BoxSession
 from .tokens import Secret
 
@@ -37,14 +36,23 @@ class Box:
     ----------
     session : BoxSession
         A ``requests.Session`` that signs each request: the standard way, for whoever wants raw requests.
+    on_progress : callable or None
+        Called with a :class:`boxnb.pull.Progress` after each page of a pull.
+    last_partial : DataFrame or None
+        What the last pull that ended early had fetched.
     """
 
     def __init__(self, profile: str, *, clock: Clock = time.time) -> None:
         self.session = BoxSession(RotatingAuth(profile, clock=clock))
+        self.on_progress: Callable[[Progress], None] | None = None
+        self.last_partial: pd.DataFrame | None = None
 
-    users = people.users
-    groups = people.groups
     me = people.me
+    users = people.users
+    user = people.user
+    groups = people.groups
+    memberships = people.memberships
+    device_pins = people.device_pins
 
     @property
     def profile(self) -> store.Profile:
@@ -67,16 +75,6 @@ class Box:
             Box refused; one of its children by status.
         """
         return self.session.get_json(path, **params)
-
-    @contextlib.contextmanager
-    def counting(self, dataset: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """What becomes ``df.attrs``: where a frame came from and what it cost."""
-        before = self.session.ledger.calls
-        attrs: dict[str, Any] = {"dataset": dataset, "profile": self.profile.name, "query": dict(query)}
-        yield attrs
-        attrs["calls"] = self.session.ledger.calls - before
-        attrs["fetched_at"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        attrs["complete"] = True
 
     def _rows(self) -> list[tuple[str, str]]:
         profile, now = self.profile, self.session.auth.now()

@@ -14,6 +14,7 @@
     |-- NotSignedInError              nothing is saved for this profile
     |-- TokenStoreError               the profile cannot be read, written or locked    .path
     |-- NetworkError                  no answer came: no network, a proxy, a certificate
+    |-- Interrupted                   a person stopped a long pull                .partial
     |-- HostNotAllowedError           a request would carry the token to a foreign host
     |-- SandboxError                  the sandbox could not be started or reached
     `-- ApiError                      Box answered a call with an error  .status .code .request_id .help_url
@@ -31,10 +32,17 @@ for network trouble; ``box.get`` and the datasets raise :class:`NetworkError`.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class BoxNotebookError(Exception):
     """Root of everything boxnb raises on purpose; shown as one line in a notebook, without a traceback."""
+
+    partial: pd.DataFrame | None = None
+    """What was fetched before a pull ended early; see :mod:`boxnb.pull`."""
 
     def _render_traceback_(self) -> list[str]:
         # IPython's hook: a reader gets the sentence, "Run All" stops all the same.
@@ -102,6 +110,10 @@ class TokenStoreError(BoxNotebookError):
 
 class NetworkError(BoxNotebookError):
     """No answer came; ``__cause__`` is what requests raised."""
+
+
+class Interrupted(BoxNotebookError):  # noqa: N818  what happened, not an error
+    """A person stopped a long pull; ``partial`` has what was fetched."""
 
 
 class HostNotAllowedError(BoxNotebookError):

@@ -1,18 +1,21 @@
-"""Who is in the enterprise: users and groups."""
+"""Who is in the enterprise: users, groups, memberships, devices."""
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
 from . import schema
-from .frames import frame
 from .paging import by_marker, by_offset
+from .pull import Pull, each, one, pulled, said
+from .records import paging_of
 
 if TYPE_CHECKING:
     from .box import Box
+
+OFFSET_CEILING = 10_000
+"""Rows Box gives by offset; beyond, only markers go on."""
 
 
 def users(
@@ -20,11 +23,13 @@ def users(
     *,
     user_type: Literal["managed", "external", "all"] = "managed",
     filter_term: str | None = None,
+    marker: str | None = None,
 ) -> pd.DataFrame:
     """
     List the enterprise's users, one row each.
 
-    Calls ``GET /users`` once for every 1000 users, following ``next_marker``.
+    Calls ``GET /users`` once for every 1000 users. Up to 10,000 users the pages are asked for at once, by offset;
+    beyond, one after another, by marker. Which it is, the last pull of the profile tells; the first time one page.
 
     Parameters
     ----------
@@ -34,6 +39,8 @@ def users(
         Which users to list. Box finds external users by their exact login only.
     filter_term : str, optional
         Only names or logins that start with this.
+    marker : str, optional
+        Continue from here: ``error.partial.attrs["resume"]`` of a pull that ended early.
 
     Returns
     -------
@@ -42,7 +49,7 @@ def users(
         :data:`boxnb.schema.USERS` says: ``id`` text (digits, but not a number), ``space_used`` and
         ``space_amount`` ``Int64`` bytes, ``created_at`` and ``modified_at`` ``datetime64[us, UTC]``,
         ``role`` and ``status`` categories, ``tracking_codes`` JSON text. ``attrs``: ``dataset``, ``profile``,
-        ``query``, ``pages``, ``calls``, ``fetched_at``, ``complete``.
+        ``query``, ``pages``, ``calls``, ``fetched_at``, ``complete``, ``resume``.
 
     Raises
     ------
@@ -55,18 +62,62 @@ def users(
     -----
     Source: https://developer.box.com/reference/get-users/
     """
-    query: dict[str, Any] = {"user_type": user_type}
+    query: dict[str, Any] = {"user_type": user_type, "fields": schema.fields(schema.USERS)}
     if filter_term is not None:
         query["filter_term"] = filter_term
-    with box.counting("users", query) as attrs:
-        pages = list(by_marker(box.get, "/users", fields=schema.fields(schema.USERS), **query))
-        table = frame(chain.from_iterable(pages), schema.USERS)
-        attrs["pages"] = len(pages)
-    table.attrs.update(attrs)
-    return table
+    known = box.session.ledger.recall("users").get("rows", 0)
+
+    def work(pull: Pull) -> None:
+        if marker is None and known <= OFFSET_CEILING and _by_offset(pull, query):
+            return
+        pull.follow(by_marker(pull.fetch, pull.take, "/users", marker=marker, **query), "marker")
+
+    return pulled(box, "users", schema.USERS, said(query), work)
 
 
-def groups(box: Box, *, filter_term: str | None = None) -> pd.DataFrame:
+def _by_offset(pull: Pull, query: dict[str, Any]) -> bool:
+    """All pages at once where offsets reach the end; else False, with nothing taken."""
+    first = pull.fetch("/users", offset=0, limit=1000, **query)
+    if (paging_of(first).total_count or 0) > OFFSET_CEILING:
+        return False
+    with pull.pool() as pool:
+
+        def fetch(path: str, **params: Any) -> bytes:
+            return first if params["offset"] == 0 else pull.fetch(path, **params)
+
+        pull.follow(by_offset(fetch, pull.take, "/users", pool=pool, **query), "offset")
+    pull.attrs["resume"] = None
+    return True
+
+
+def user(box: Box, user_id: str) -> pd.DataFrame:
+    """
+    One user, as one row with the columns of :func:`users`.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such user, or none this admin may see.
+
+    Notes
+    -----
+    Source: https://developer.box.com/reference/get-users-id/
+    """
+    return one(box, "user", f"/users/{user_id}", schema.USERS)
+
+
+def me(box: Box, *, as_user: str | None = None) -> pd.DataFrame:
+    """
+    The user who signed in (or for whom the calls are made), as one row with the columns of :func:`users`.
+
+    Notes
+    -----
+    Source: https://developer.box.com/reference/get-users-me/
+    """
+    return one(box, "me", "/users/me", schema.USERS, as_user=as_user)
+
+
+def groups(box: Box, *, filter_term: str | None = None, offset: int = 0) -> pd.DataFrame:
     """
     List the enterprise's groups, one row each.
 
@@ -78,6 +129,8 @@ def groups(box: Box, *, filter_term: str | None = None) -> pd.DataFrame:
         From :func:`boxnb.connect`; an app with the scope *Manage groups*.
     filter_term : str, optional
         Only names that start with this.
+    offset : int
+        Continue from here.
 
     Returns
     -------
@@ -88,30 +141,83 @@ def groups(box: Box, *, filter_term: str | None = None) -> pd.DataFrame:
     ------
     NotSignedInError, InvalidGrantError, ForbiddenError
         As for :func:`users`.
+    ValueError
+        More than 10,000 groups match: narrow with ``filter_term``.
 
     Notes
     -----
     Source: https://developer.box.com/reference/get-groups/
     """
-    query: dict[str, Any] = {} if filter_term is None else {"filter_term": filter_term}
-    with box.counting("groups", query) as attrs:
-        pages = list(by_offset(box.get, "/groups", fields=schema.fields(schema.GROUPS), **query))
-        table = frame(chain.from_iterable(pages), schema.GROUPS)
-        attrs["pages"] = len(pages)
-    table.attrs.update(attrs)
-    return table
+    query: dict[str, Any] = {"fields": schema.fields(schema.GROUPS)}
+    if filter_term is not None:
+        query["filter_term"] = filter_term
+
+    def work(pull: Pull) -> None:
+        pull.follow(by_offset(pull.fetch, pull.take, "/groups", offset=offset, **query), "offset")
+
+    return pulled(box, "groups", schema.GROUPS, said(query), work)
 
 
-def me(box: Box) -> pd.DataFrame:
+def memberships(
+    box: Box, *, by: Literal["group", "user"] = "group", ids: list[str] | None = None
+) -> pd.DataFrame:
     """
-    The user who signed in, as one row with the columns of :func:`users`.
+    Who is in which group, one row a membership.
+
+    Calls ``GET /groups/:id/memberships`` (or ``/users/:id/memberships``) at least once for each group (or user):
+    walk whichever side is shorter.
+
+    Parameters
+    ----------
+    box : Box
+        From :func:`boxnb.connect`; an app with the scope *Manage groups*.
+    by : {"group", "user"}
+        Which side to walk.
+    ids : list of str, optional
+        Only these groups (or users); all of them unless given, which costs the calls of listing them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns as :data:`boxnb.schema.MEMBERSHIPS` says; ``role`` is the role in the group. ``attrs["skipped"]``
+        lists groups (or users) that could not be asked, with the status.
 
     Notes
     -----
-    Source: https://developer.box.com/reference/get-users-me/
+    Source: https://developer.box.com/reference/get-groups-id-memberships/
     """
-    with box.counting("me", {}) as attrs:
-        table = frame([box.get("/users/me", fields=schema.fields(schema.USERS))], schema.USERS)
-        attrs["pages"] = 1
-    table.attrs.update(attrs)
-    return table
+    if ids is None:
+        ids = list((groups(box) if by == "group" else users(box))["id"])
+    return each(box, "memberships", schema.MEMBERSHIPS, f"/{by}s/{{}}/memberships", ids, by_offset, by=by)
+
+
+def device_pins(box: Box, *, enterprise_id: str | None = None) -> pd.DataFrame:
+    """
+    Devices pinned to accounts, one row each.
+
+    Calls ``GET /enterprises/:id/device_pinners`` once for every 1000 pins.
+
+    Parameters
+    ----------
+    box : Box
+        An admin, and an app with the scope *Manage enterprise properties*.
+    enterprise_id : str, optional
+        That of who signed in, unless given.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns as :data:`boxnb.schema.DEVICE_PINS` says.
+
+    Notes
+    -----
+    Source: https://developer.box.com/reference/get-enterprises-id-device-pinners/
+    """
+    if enterprise_id is None:
+        enterprise_id = str(me(box)["enterprise_id"][0])
+    path = f"/enterprises/{enterprise_id}/device_pinners"
+
+    def work(pull: Pull) -> None:
+        pull.follow(by_marker(pull.fetch, pull.take, path), "marker")
+
+    return pulled(box, "device_pins", schema.DEVICE_PINS, {"enterprise_id": enterprise_id}, work)

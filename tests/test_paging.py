@@ -2,49 +2,108 @@
 
 from __future__ import annotations
 
+import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from boxnb.paging import by_marker, by_offset
+from boxnb.frames import Table
+from boxnb.paging import by_marker, by_offset, by_position
+from boxnb.records import Page
+from boxnb.schema import Column
 
 
-def player(pages: list[dict[str, Any]]) -> tuple[Any, list[dict[str, Any]]]:
-    """A ``get`` that plays pages in order and notes what it was asked."""
-    asked: list[dict[str, Any]] = []
+class Player:
+    """Plays pages in order and notes what it was asked."""
 
-    def get(path: str, **params: Any) -> dict[str, Any]:
-        asked.append(params)
-        return pages[len(asked) - 1]
+    def __init__(self, *pages: dict[str, Any]) -> None:
+        self.pages = pages
+        self.asked: list[dict[str, Any]] = []
+        self.table = Table((Column("id", "text"),))
 
-    return get, asked
+    def fetch(self, path: str, **params: Any) -> bytes:
+        self.asked.append(params)
+        return json.dumps(self.pages[len(self.asked) - 1]).encode()
+
+    def take(self, content: bytes) -> Page:
+        return self.table.add(content)
+
+    @property
+    def ids(self) -> list[str]:
+        return list(self.table.frame()["id"])
 
 
 @pytest.mark.parametrize("end", [{"next_marker": None}, {"next_marker": ""}, {}])
 def test_markers_end_on_null_empty_or_absent(end: dict[str, Any]) -> None:
     """Box ends a listing in three ways."""
-    get, asked = player([{"entries": [{"id": "1"}], "next_marker": "m2"}, {"entries": [{"id": "2"}], **end}])
-    assert [row["id"] for page in by_marker(get, "/users") for row in page] == ["1", "2"]
-    assert "marker" not in asked[0]
-    assert asked[1]["marker"] == "m2"
+    player = Player({"entries": [{"id": "1"}], "next_marker": "m2"}, {"entries": [{"id": "2"}], **end})
+    assert list(by_marker(player.fetch, player.take, "/users")) == ["m2", None]
+    assert player.ids == ["1", "2"]
+    assert "marker" not in player.asked[0]
+    assert player.asked[1]["marker"] == "m2"
+
+
+def test_a_marker_that_is_a_number_is_followed() -> None:
+    """Device pins have those."""
+    player = Player({"entries": [{"id": "1"}], "next_marker": 17}, {"entries": []})
+    assert list(by_marker(player.fetch, player.take, "/pins")) == ["17", None]
 
 
 def test_a_marker_that_repeats_does_not_loop() -> None:
     """The same marker twice ends the listing."""
-    get, asked = player([{"entries": [{}], "next_marker": "m"}] * 3)
-    assert len(list(by_marker(get, "/users"))) == 2
-    assert len(asked) == 2
+    player = Player(*[{"entries": [{"id": "1"}], "next_marker": "m"}] * 3)
+    assert list(by_marker(player.fetch, player.take, "/users")) == ["m", None]
 
 
-def test_offsets_advance_by_the_limit_of_the_answer() -> None:
-    """A clamped limit, and fewer entries than the limit, skip nothing."""
-    first = {"entries": [{"id": "1"}], "limit": 2, "total_count": 3}
-    get, asked = player([first, {**first, "entries": [{"id": "3"}]}])
-    assert [row["id"] for page in by_offset(get, "/groups") for row in page] == ["1", "3"]
-    assert [params["offset"] for params in asked] == [0, 2]
+@pytest.mark.parametrize("workers", [0, 4])
+def test_offsets_advance_by_the_limit_of_the_answer(workers: int) -> None:
+    """A clamped limit, and fewer entries than the limit, skip nothing; threads or none, in order."""
+
+    def fetch(path: str, **params: Any) -> bytes:
+        entries = [{"id": str(params["offset"] + i)} for i in range(2) if (params["offset"] + i) % 5]
+        return json.dumps({"entries": entries, "limit": 2, "total_count": 9}).encode()
+
+    table = Table((Column("id", "text"),))
+    with ThreadPoolExecutor(4) as pool:
+        ends = list(by_offset(fetch, table.add, "/groups", pool=pool if workers else None))
+    assert ends == [2, 4, 6, 8, None]
+    assert list(table.frame()["id"]) == ["1", "2", "3", "4", "6", "7", "8", "9"]
+
+
+def test_a_total_that_grows_is_followed() -> None:
+    """Somebody joined meanwhile."""
+    page = {"entries": [{"id": "x"}], "limit": 1}
+    player = Player({**page, "total_count": 1}, {**page, "total_count": 9})
+    assert list(by_offset(player.fetch, player.take, "/groups")) == [None]
+    player = Player({**page, "total_count": 2}, {**page, "total_count": 3}, {**page, "total_count": 3})
+    assert list(by_offset(player.fetch, player.take, "/groups")) == [1, 2, None]
+
+
+def test_the_ceiling_is_told() -> None:
+    """Box gives no more than the first 10,000 by offset."""
+    page = {"entries": [], "limit": 5000, "total_count": 20_000}
+    player = Player(page, page)
+    with pytest.raises(ValueError, match="no more than the first 10000"):
+        list(by_offset(player.fetch, player.take, "/groups"))
+
+
+def test_positions_are_text_and_a_short_page_is_not_the_end() -> None:
+    """They exceed 2^53; an empty page ends, and so does a position that stays."""
+    far = 1152922976252290886
+    player = Player(
+        {"entries": [{"id": "1"}], "next_stream_position": far},
+        {"entries": [{"id": "2"}], "next_stream_position": str(far + 1)},
+        {"entries": [], "next_stream_position": str(far + 1)},
+    )
+    assert list(by_position(player.fetch, player.take, "/events")) == [str(far), str(far + 1), None]
+    assert player.asked[1]["stream_position"] == str(far)
+    player = Player(*[{"entries": [{"id": "1"}], "next_stream_position": "7"}] * 2)
+    assert list(by_position(player.fetch, player.take, "/events", position="5")) == ["7", None]
 
 
 def test_null_entries_are_an_empty_page() -> None:
     """``entries`` may be null."""
-    get, _ = player([{"entries": None, "total_count": 0}])
-    assert list(by_offset(get, "/groups")) == [[]]
+    player = Player({"entries": None, "total_count": 0})
+    assert list(by_offset(player.fetch, player.take, "/groups")) == [None]
+    assert player.ids == []

@@ -23,13 +23,16 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 # From the bottom up; a module imports from lower rows, or from its own where it is a folder.
 LAYERS = (
     ("errors", "tokens", "schema"),
-    ("refusals", "paging", "frames"),
+    ("refusals", "records"),
+    ("frames",),
+    ("paging",),
     ("oauth",),
     ("disk",),
     ("journal", "keepers", "pacer", "ledger"),
     ("store", "receiver"),
     ("auth",),
     ("session",),
+    ("pull",),
     ("people",),
     ("box",),
     ("upkeep", "checkup", "sdk"),

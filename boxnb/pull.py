@@ -1,0 +1,197 @@
+"""One dataset, page by page: what was fetched so far is never lost, whatever ends the pull."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pandas as pd
+
+from .errors import ApiError, BoxNotebookError, ForbiddenError, Interrupted, NotFoundError
+from .frames import Table
+from .records import Page, paging_of
+from .schema import Column, fields
+
+if TYPE_CHECKING:
+    from .box import Box
+
+WORKERS = 8
+"""Calls in flight: at 80 ms two reach Box's limit, so more help short pulls only."""
+
+
+class Progress(NamedTuple):
+    """How far a pull has come."""
+
+    dataset: str
+    rows: int
+    pages: int
+    calls: int
+    done: bool
+
+
+class Pull:
+    """The table being filled, and where it can be continued."""
+
+    def __init__(self, box: Box, table: Table, attrs: dict[str, Any], as_user: str | None) -> None:
+        self._box = box
+        self._as_user = as_user
+        self._before = box.session.ledger.calls
+        self.table = table
+        self.attrs = attrs
+        self.pages = 0
+
+    def fetch(self, path: str, **params: Any) -> bytes:
+        """The bytes of one answer; safe from several threads."""
+        return self._box.session.get_bytes(path, as_user=self._as_user, **params)
+
+    def take(self, content: bytes, *computed: Any) -> Page:
+        """Add one page to the table."""
+        page = self.table.add(content, *computed)
+        self.pages += 1
+        self.report()
+        return page
+
+    def follow(self, pages: Iterator[Any], name: str) -> None:
+        """Turn pages to the end, keeping the argument that would continue."""
+        for following in pages:
+            self.attrs["resume"] = None if following is None else {name: following}
+
+    def report(self, *, done: bool = False) -> None:
+        """Tell whoever shows progress."""
+        if self._box.on_progress is not None:
+            calls = self._box.session.ledger.calls - self._before
+            dataset = self.attrs["dataset"]
+            self._box.on_progress(Progress(dataset, self.table.rows, self.pages, calls, done))
+
+    def frame(self, *, complete: bool) -> pd.DataFrame:
+        """The frame so far, with what it cost in its ``attrs``."""
+        frame = self.table.frame()
+        frame.attrs.update(self.attrs)
+        frame.attrs |= {
+            "pages": self.pages,
+            "calls": self._box.session.ledger.calls - self._before,
+            "fetched_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "complete": complete,
+        }
+        return frame
+
+    @contextmanager
+    def pool(self, workers: int = WORKERS) -> Iterator[ThreadPoolExecutor]:
+        """Threads over the one pooled session; what is not begun is dropped when the pull ends early."""
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="boxnb")
+        try:
+            yield pool
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def pulled(
+    box: Box,
+    dataset: str,
+    columns: tuple[Column, ...],
+    query: dict[str, Any],
+    work: Callable[[Pull], None],
+    *,
+    computed: tuple[Column, ...] = (),
+    as_user: str | None = None,
+) -> pd.DataFrame:
+    """Run ``work`` over a new :class:`Pull`; a failure carries the frame so far.
+
+    Raises
+    ------
+    BoxNotebookError
+        Whatever ended the pull; its ``partial`` is the frame so far, ``partial.attrs["resume"]`` the argument that
+        continues, where there is one. ``box.last_partial`` is the same frame.
+    """
+    attrs: dict[str, Any] = {"dataset": dataset, "profile": box.profile.name, "query": query, "resume": None}
+    if as_user is not None:
+        attrs["query"] = {**query, "as_user": as_user}
+    pull = Pull(box, Table(columns, computed), attrs, as_user)
+    try:
+        work(pull)
+    except (BoxNotebookError, ValueError) as error:
+        box.last_partial = pull.frame(complete=False)
+        if isinstance(error, BoxNotebookError):
+            error.partial = box.last_partial
+        raise
+    except KeyboardInterrupt:
+        box.last_partial = pull.frame(complete=False)
+        stopped = Interrupted(
+            f"Stopped after {pull.table.rows} rows: they are in box.last_partial, marked incomplete."
+        )
+        stopped.partial = box.last_partial
+        raise stopped from None
+    finally:
+        box.session.ledger.flush()
+        pull.report(done=True)
+    frame = pull.frame(complete=True)
+    box.session.ledger.remember(dataset, rows=len(frame), calls=frame.attrs["calls"])
+    return frame
+
+
+def one(
+    box: Box, dataset: str, path: str, columns: tuple[Column, ...], *, as_user: str | None = None
+) -> pd.DataFrame:
+    """A single object as a frame of one row."""
+    asked = fields(columns)
+
+    def work(pull: Pull) -> None:
+        content = pull.fetch(path, fields=asked)
+        pull.take(b'{"entries":[' + content + b"]}")
+
+    return pulled(box, dataset, columns, {"path": path}, work, as_user=as_user)
+
+
+def each(
+    box: Box,
+    dataset: str,
+    columns: tuple[Column, ...],
+    path: str,
+    ids: Sequence[str],
+    pages: Callable[..., Iterator[Any]],
+    *,
+    as_user: str | None = None,
+    by: str = "",
+    **params: Any,
+) -> pd.DataFrame:
+    """One listing for each id, several at once, in the order of the ids.
+
+    What answers 403 or 404 is noted in ``attrs["skipped"]`` (``id``, ``status``) and does not end the pull.
+    """
+
+    def work(pull: Pull) -> None:
+        skipped: list[dict[str, Any]] = []
+        pull.attrs["skipped"] = skipped
+        pull.attrs["query"] |= {"ids": len(ids)}
+
+        def listing(which: str) -> list[bytes] | ApiError:
+            held: list[bytes] = []
+
+            def keep(content: bytes) -> Page:
+                held.append(content)
+                return paging_of(content)
+
+            try:
+                for _ in pages(pull.fetch, keep, path.format(which), **params):
+                    pass
+            except (ForbiddenError, NotFoundError) as error:
+                return error
+            return held
+
+        with pull.pool() as pool:
+            for which, found in zip(ids, pool.map(listing, ids), strict=True):
+                if isinstance(found, ApiError):
+                    skipped.append({"id": which, "status": found.status})
+                    continue
+                for content in found:
+                    pull.take(content)
+
+    return pulled(box, dataset, columns, {"by": by} if by else {}, work, as_user=as_user)
+
+
+def said(query: dict[str, Any]) -> dict[str, Any]:
+    """A query as ``attrs`` show it: without the list of fields, which the schema says."""
+    return {name: value for name, value in query.items() if name != "fields"}
