@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from . import collabapi, eventsapi, filesapi, foldersapi, peopleapi, searchapi
+from . import collabapi, eventsapi, filesapi, foldersapi, itemwrites, peopleapi, searchapi
 from .call import Handler, endpoint
 from .errors import ApiError, client_error
 
@@ -23,25 +23,23 @@ async def api_fault(request: Request, error: Exception) -> Response:
 
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-PATHS: dict[str, dict[str, Handler]] = {
-    **peopleapi.PATHS,
-    **foldersapi.PATHS,
-    **filesapi.PATHS,
-    **collabapi.PATHS,
-    **eventsapi.PATHS,
-    **searchapi.PATHS,
-}
+TABLES = [
+    *(peopleapi.PATHS, foldersapi.PATHS, filesapi.PATHS, collabapi.PATHS, eventsapi.PATHS),
+    *(searchapi.PATHS, itemwrites.PATHS),
+]
 
 
 def routes() -> list[Route]:
-    """The table as Starlette wants it; fixed paths before those with an id in them."""
+    """The tables as Starlette wants them; fixed paths before those with an id in them."""
+    merged: dict[str, dict[str, Handler]] = {}
+    for table in TABLES:
+        for path, handlers in table.items():
+            merged.setdefault(f"/2.0{path}", {}).update(handlers)
     out: list[Route] = []
-    for path, handlers in sorted(PATHS.items(), key=lambda entry: entry[0].replace("{", "~")):
-        for base in ("/2.0", "/api/2.0"):
-            for method, handler in handlers.items():
-                out.append(Route(base + path, endpoint(handler), methods=[method]))
-            others = [method for method in METHODS if method not in handlers]
-            out.append(Route(base + path, unbuilt, methods=others))
+    for path, handlers in sorted(merged.items(), key=lambda entry: entry[0].replace("{", "~")):
+        for method, handler in handlers.items():
+            out.append(Route(path, endpoint(handler), methods=[method]))
+        out.append(Route(path, unbuilt, methods=[method for method in METHODS if method not in handlers]))
     out += [Route(path, unbuilt, methods=METHODS) for path in ("/2.0/{rest:path}", "/api/2.0/{rest:path}")]
     return out
 

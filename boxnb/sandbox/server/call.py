@@ -114,8 +114,10 @@ class Call:
         self.need("root_readonly", "root_readwrite", "enterprise_content")
 
     def writes(self) -> None:
-        """403 without the scope that writes content."""
+        """403 without the scope that writes content, or for who manages all content without ``As-User`` (box-facts 1.10)."""
         self.need("root_readwrite")
+        if self.everything:
+            raise forbidden("With global content management, writing needs the As-User header")
 
     async def body(self) -> Doc:
         """The JSON object in the body; 400 when it is none."""

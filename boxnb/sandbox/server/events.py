@@ -26,6 +26,7 @@ SHIFT = 21  # a position is milliseconds, then the number of the event within th
 LIVE = 1_500_000
 ADMIN_DAYS, STREAMING_DAYS, USER_DAYS, SYNC_DAYS = 365, 14, 21, 31
 USER_NAMES = {
+    "ITEM_CREATE": "ITEM_CREATE",
     "UPLOAD": "ITEM_UPLOAD",
     "EDIT": "ITEM_MODIFY",
     "DOWNLOAD": "ITEM_DOWNLOAD",

@@ -120,7 +120,7 @@ def own(call: Call, stream: str, limit: int) -> Response:
         if event.created > now or len(rows) >= limit:
             break
         name, item = USER_NAMES[event.kind], item_of(world, event)
-        if item is None or (item.is_trashed() and name != "ITEM_TRASH") or not view.sees(item):
+        if item is None or not view.sees(item):
             continue
         if stream == "changes" and name in NO_CHANGES:
             continue

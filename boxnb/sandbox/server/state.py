@@ -102,6 +102,12 @@ class State:
         rows = self.all("SELECT id, doc FROM changes WHERE kind=? ORDER BY rowid", (kind,))
         return {row["id"]: None if row["doc"] is None else json.loads(row["doc"]) for row in rows}
 
+    def next_id(self) -> str:
+        """An id that nothing in this sandbox has."""
+        number = int(self.meta("next_id") or 1_950_000_000_000) + 7
+        self.set_meta("next_id", str(number))
+        return str(number)
+
     def add_app(self, name: str, redirect_uris: list[str], scopes: list[str]) -> dict[str, Any]:
         """Register an app; its id, secret, name, redirect URIs and scopes."""
         client_id, secret = random_text(32).lower(), random_text(32)

@@ -1,0 +1,298 @@
+"""Writing folders, files and web links: create, change, copy, move, delete, restore (box-facts 4.3 to 4.5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from .call import Call, Handler, answer, check_match
+from .errors import ApiError, client_error, forbidden, invalid
+from .events import item_source
+from .people import Doc
+from .rules import (
+    bad_request,
+    check_lock,
+    check_name,
+    free_name,
+    id_of,
+    may_leave,
+    set_link,
+    set_lock,
+    set_tags,
+    target,
+    text,
+    touched,
+    trashed_item,
+)
+from .tree import ROOT, Item, descend
+
+UNBUILT = {"folder_upload_email", "collections", "disposition_at", "permissions"}
+CHANGED = ("name", "description", "tags", "link", "url", "restricted")
+FLAGS = ("can_non_owners_invite", "can_non_owners_view_collaborators")
+
+
+def kind_of(call: Call) -> str:
+    """`folder`, `file` or `web_link`, from the path."""
+    first = call.request.url.path.removeprefix("/api").split("/")[2]
+    return {"folders": "folder", "files": "file", "web_links": "web_link"}[first]
+
+
+def shown(call: Call, item: Item, status: int = 200) -> Response:
+    """The item as the answer of a write."""
+    call._view = None
+    doc = call.view().item(item, call.fields)
+    return answer(doc, status, item.etag)
+
+
+def noted(call: Call, kind: str, item: Item, details: Doc | None = None) -> None:
+    """An event about an item."""
+    call.core.note(call.request, kind, call.user["id"], item_source(call.core.world, item), details, item)
+
+
+def fresh(call: Call, name: str) -> Doc:
+    """What every new item has."""
+    now = float(int(call.core.clock.now()))
+    by = call.user["id"]
+    new = call.core.state.next_id()
+    made: Doc = {"created_by": by, "created": now, "modified_by": by, "modified": now}
+    return {"id": new, "name": name, "etag": 0, **made}
+
+
+async def create_folder(call: Call) -> Response:
+    """`POST /folders`."""
+    call.writes()
+    body = await call.body()
+    name = check_name(body.get("name"))
+    refuse_unbuilt(body)
+    owner, parent = target(call, id_of(body, "parent"))
+    free_name(call, owner, parent, name, "folder")
+    with call.core.state:
+        made = call.core.world.tree.add("folder", fresh(call, name), owner, parent)
+        noted(call, "ITEM_CREATE", made)
+    return shown(call, made, 201)
+
+
+async def create_web_link(call: Call) -> Response:
+    """`POST /web_links`."""
+    call.writes()
+    body = await call.body()
+    url = check_url(body.get("url"))
+    name = check_name(body.get("name") or url.partition("://")[2].replace("/", "_")[:255].strip(" "))
+    owner, parent = target(call, id_of(body, "parent"))
+    free_name(call, owner, parent, name, "web_link")
+    with call.core.state:
+        doc = {**fresh(call, name), "url": url, "description": str(body.get("description") or "")}
+        made = call.core.world.tree.add("web_link", doc, owner, parent)
+        noted(call, "ITEM_CREATE", made)
+    return shown(call, made)
+
+
+def check_url(url: Any) -> str:
+    """A web address; 400 for another."""
+    if not isinstance(url, str) or not url.lower().startswith(("http://", "https://")) or len(url) < 10:
+        raise invalid("invalid_parameter", "url", "'url' must begin with http:// or https://")
+    return url
+
+
+def refuse_unbuilt(body: Doc) -> None:
+    """501 for settings the sandbox does not have."""
+    for name in sorted(UNBUILT & set(body)):
+        raise client_error(501, "not_implemented", f"The boxnb sandbox cannot set '{name}'")
+
+
+async def update(call: Call) -> Response:
+    """`PUT /folders/:id`, `/files/:id`, `/web_links/:id`: name, description, place, shared link, tags, lock."""
+    call.writes()
+    body = await call.body()
+    kind, item_id = kind_of(call), call.request.path_params["id"]
+    if kind == "folder" and item_id == ROOT:
+        raise forbidden()
+    item = call.find(kind, item_id)
+    if item.trashed is not None and "parent" in body and kind == "folder":
+        return await restore(call)
+    item = call.item(kind, item_id)
+    check_match(call, item)
+    refuse_unbuilt(body)
+    rights = call.view().rights(item)
+    if set(body) - {"shared_link", "fields"} and "edit" not in rights:
+        raise forbidden()
+    if kind == "file" and set(body) - {"shared_link", "lock"}:
+        check_lock(call, item)
+    before = {slot: getattr(item, slot) for slot in CHANGED} | {"extra": dict(item.extra)}
+    try:
+        with call.core.state:
+            events = changes(call, item, body)
+            touched(call, item)
+            for event in events:
+                noted(call, event, item)
+    except ApiError:  # half of a refused change is no change
+        for slot, value in before.items():
+            setattr(item, slot, value)
+        raise
+    return shown(call, item)
+
+
+def changes(call: Call, item: Item, body: Doc) -> list[str]:
+    """Make the changes of a body, checks first; the names of the events."""
+    owner, parent = item.owner, item.parent
+    name = check_name(body["name"]) if "name" in body else item.name
+    moves = "parent" in body and id_of(body, "parent") != (parent.id if parent else ROOT)
+    if moves:
+        owner, parent = target(call, id_of(body, "parent"))
+        may_leave(call, item)
+        if owner != item.owner and "own" not in call.view().rights(item):
+            raise forbidden()
+        if parent is not None and item in parent.up():
+            raise client_error(400, "cyclical_folder_structure", "Cyclical folder structure")
+    if moves or name.casefold() != item.name.casefold():
+        free_name(call, owner, parent, name, item.kind, item)
+    events: list[str] = []
+    if "lock" in body and item.kind == "file":
+        events.append("UNLOCK" if body["lock"] is None else "LOCK")
+        set_lock(call, item, body["lock"])
+    if "tags" in body:
+        set_tags(item, body["tags"])
+    if "description" in body:
+        item.description = text(body, "description")[:255]
+    if "url" in body and item.kind == "web_link":
+        item.url = check_url(body["url"])
+    for flag in FLAGS:
+        if flag in body and item.kind == "folder":
+            item.extra[flag] = bool(body[flag])
+    if "is_collaboration_restricted_to_enterprise" in body and item.kind == "folder":
+        item.restricted = bool(body["is_collaboration_restricted_to_enterprise"])
+    if "shared_link" in body:
+        event = set_link(call, item, body["shared_link"])
+        events += [event] if event else []
+    if name != item.name:
+        item.name = name
+        events.append("RENAME")
+    if moves:
+        call.core.world.tree.move(item, owner, parent)
+        events.append("MOVE")
+    return events
+
+
+async def copy(call: Call) -> Response:
+    """`POST /folders/:id/copy` and `/files/:id/copy`: content and description go along, links and invitations do not."""
+    call.writes()
+    body = await call.body()
+    kind, item_id = kind_of(call), call.request.path_params["id"]
+    if kind == "folder" and item_id == ROOT:
+        raise bad_request("The root folder cannot be copied", "folder")
+    item = call.item(kind, item_id, "download")
+    name = check_name(body.get("name") or item.name)
+    owner, parent = target(call, id_of(body, "parent"))
+    free_name(call, owner, parent, name, kind)
+    if parent is not None and item in parent.up():
+        raise client_error(400, "cyclical_folder_structure", "Cyclical folder structure")
+    with call.core.state:
+        made = duplicate(call, item, name, owner, parent)
+        noted(call, "COPY", made)
+    return shown(call, made, 201)
+
+
+def duplicate(call: Call, item: Item, name: str, owner: str, parent: Item | None) -> Item:
+    """A copy of an item and of all below."""
+    doc = fresh(call, name)
+    doc.update(description=item.description, tags=list(item.tags), url=item.url)
+    if item.kind == "file":
+        times = {
+            "content_created": item.extra.get("content_created", item.created),
+            "content_modified": item.extra.get("content_modified", item.modified),
+        }
+        doc.update(size=item.size, sha1=item.sha1, key=item.key, extra=times)
+    children = [child for child in (item.children or {}).values() if child.trashed is None]
+    made = call.core.world.tree.add(item.kind, doc, owner, parent)
+    for child in children:
+        duplicate(call, child, child.name, owner, made)
+    return made
+
+
+async def delete(call: Call) -> Response:
+    """`DELETE`: into the trash, where it stays for 30 days."""
+    call.writes()
+    kind, item_id = kind_of(call), call.request.path_params["id"]
+    if kind == "folder" and item_id == ROOT:
+        raise forbidden()
+    item = call.item(kind, item_id)
+    check_match(call, item)
+    may_leave(call, item)
+    if kind == "file":
+        check_lock(call, item)
+    full = any(child.trashed is None for child in (item.children or {}).values())
+    if full and call.query.get("recursive", "").lower() != "true":
+        raise client_error(400, "folder_not_empty", "Cannot delete - folder not empty")
+    with call.core.state:
+        noted(call, "DELETE", item)
+        item.trashed = float(int(call.core.clock.now()))
+        call.core.world.tree.keep(item)
+    return Response(status_code=204)
+
+
+async def restore(call: Call) -> Response:
+    """`POST /folders/:id` and the like: out of the trash, where it was or where `parent` says, maybe under a new name."""
+    call.writes()
+    body = await call.body() if await call.request.body() else {}
+    item = trashed_item(call, kind_of(call), call.request.path_params["id"])
+    if "delete" not in call.view().rights(item):
+        raise forbidden()
+    owner, parent = item.owner, item.parent
+    if "parent" in body:
+        owner, parent = target(call, id_of(body, "parent"))
+    elif parent is not None and parent.is_trashed():
+        raise client_error(403, "forbidden", "The original folder is in the trash; name a 'parent'")
+    if parent is not None and item in parent.up():
+        raise client_error(400, "cyclical_folder_structure", "Cyclical folder structure")
+    name = check_name(body.get("name") or item.name)
+    free_name(call, owner, parent, name, item.kind, item)
+    with call.core.state:
+        item.trashed, item.name = None, name
+        if parent is not item.parent or owner != item.owner:
+            call.core.world.tree.move(item, owner, parent)
+        touched(call, item)
+        noted(call, "UNDELETE", item)
+    return shown(call, item, 201)
+
+
+async def trash_one(call: Call) -> Response:
+    """`GET /folders/:id/trash` and the like."""
+    call.reads()
+    item = trashed_item(call, kind_of(call), call.request.path_params["id"])
+    return answer(call.view().item(item, call.fields), etag=item.etag)
+
+
+async def purge(call: Call) -> Response:
+    """`DELETE /folders/:id/trash` and the like: gone for good, with its collaborations."""
+    call.writes()
+    item = trashed_item(call, kind_of(call), call.request.path_params["id"])
+    if "delete" not in call.view().rights(item):
+        raise forbidden()
+    with call.core.state:
+        forget(call, item)
+    return Response(status_code=204)
+
+
+def forget(call: Call, item: Item) -> None:
+    """Remove an item, all below and every collaboration of it."""
+    access = call.core.world.access
+    for one in descend(item):
+        for collab in access.on(one):
+            access.drop(collab)
+    call.core.world.tree.purge(item)
+
+
+TRASH: dict[str, Handler] = {"GET": trash_one, "DELETE": purge}
+PATHS: dict[str, dict[str, Handler]] = {
+    "/folders": {"POST": create_folder},
+    "/folders/{id}": {"PUT": update, "DELETE": delete, "POST": restore},
+    "/folders/{id}/copy": {"POST": copy},
+    "/folders/{id}/trash": TRASH,
+    "/files/{id}": {"PUT": update, "DELETE": delete, "POST": restore},
+    "/files/{id}/copy": {"POST": copy},
+    "/files/{id}/trash": TRASH,
+    "/web_links": {"POST": create_web_link},
+    "/web_links/{id}": {"PUT": update, "DELETE": delete, "POST": restore},
+    "/web_links/{id}/trash": TRASH,
+}

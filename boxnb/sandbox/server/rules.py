@@ -1,0 +1,203 @@
+"""The rules of writing: names, conflicts, shared links, etags (box-facts 2.2, 2.4, 4.3, 4.5)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from . import times
+from .call import Call, missing
+from .errors import ApiError, client_error, forbidden, invalid
+from .people import Doc
+from .shapes import small
+from .tree import Item, Link
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+ACCESS = ("open", "company", "collaborators")
+STRONG = re.compile(r"[A-Z]|[^a-z]")
+
+
+def bad_request(message: str, name: str = "") -> ApiError:
+    """400 `bad_request` about the body."""
+    errors = [{"reason": "invalid_parameter", "name": name, "message": message}] if name else None
+    return client_error(400, "bad_request", message if not name else "Bad Request", errors=errors)
+
+
+def text(body: Doc, name: str, default: str | None = None) -> str:
+    """A string of the body; 400 when it is missing or no string."""
+    value = body.get(name, default)
+    if not isinstance(value, str):
+        raise bad_request(f"'{name}' is required" if value is None else f"'{name}' must be a string", name)
+    return value
+
+
+def sub(body: Doc, name: str) -> Doc:
+    """An object of the body; 400 when it is missing or none."""
+    value = body.get(name)
+    if not isinstance(value, dict):
+        raise bad_request(f"'{name}' is required", name)
+    return value
+
+
+def id_of(body: Doc, name: str) -> str:
+    """The id of an object of the body like ``{"parent": {"id": "0"}}``."""
+    value = sub(body, name).get("id")
+    return (
+        str(value) if isinstance(value, int) and not isinstance(value, bool) else text(sub(body, name), "id")
+    )
+
+
+def moment(call: Call, body: Doc, name: str, future: bool = False) -> float | None:
+    """A time of the body, None when it is null or missing; 400 when it makes no sense or lies behind us."""
+    value = body.get(name)
+    if value is None:
+        return None
+    try:
+        found = times.parse(str(value))
+    except ValueError:
+        raise invalid("invalid_parameter", name, f"Invalid value '{value}' for '{name}'") from None
+    if future and found <= call.core.clock.now():
+        raise invalid("invalid_parameter", name, f"'{name}' must lie in the future")
+    return found
+
+
+def check_name(name: Any) -> str:
+    """A name as Box allows it; 400 `item_name_invalid` or `item_name_too_long`."""
+    if not isinstance(name, str) or not name:
+        raise bad_request("'name' is required", "name")
+    if len(name) > 255:
+        raise client_error(400, "item_name_too_long", "Item name too long")
+    spaced = name != name.strip(" ")
+    if name in (".", "..") or spaced or "/" in name or "\\" in name or CONTROL.search(name):
+        raise client_error(400, "item_name_invalid", "Item name invalid")
+    return name
+
+
+def conflict(item: Item, as_list: bool) -> ApiError:
+    """409 `item_name_in_use`: a list of conflicts for folders, one object for files."""
+    found = small(item)
+    return client_error(
+        409,
+        "item_name_in_use",
+        "Item with the same name already exists",
+        conflicts=[found] if as_list else found,
+    )
+
+
+def free_name(
+    call: Call, owner: str, parent: Item | None, name: str, kind: str, but: Item | None = None
+) -> None:
+    """409 when another item has this name there, whatever its case."""
+    taken = call.core.world.tree.named(owner, parent, name)
+    if taken is not None and taken is not but:
+        raise conflict(taken, kind == "folder")
+
+
+def target(call: Call, folder_id: str) -> tuple[str, Item | None]:
+    """The folder to write into and whose it is; 404 when hidden, 403 without the right to upload."""
+    folder = call.folder(folder_id, "list")
+    if folder is not None and "upload" not in call.view().rights(folder):
+        raise forbidden()
+    return (call.user["id"], None) if folder is None else (folder.owner, folder)
+
+
+def touched(call: Call, item: Item) -> None:
+    """Changed now, by the caller: a new etag."""
+    item.etag += 1
+    item.modified, item.modified_by = float(int(call.core.clock.now())), call.user["id"]
+    call.core.world.tree.keep(item)
+
+
+def check_lock(call: Call, item: Item) -> None:
+    """403 when somebody else holds the lock of a file."""
+    held = item.extra.get("lock")
+    now = call.core.clock.now()
+    if held and held["by"] != call.user["id"] and (held["expires"] is None or now < held["expires"]):
+        raise client_error(403, "access_denied_item_locked", "Access denied - item locked")
+
+
+def set_lock(call: Call, item: Item, lock: Any) -> None:
+    """Lock or, for null, unlock a file; an absent `expires_at` means for good."""
+    check_lock(call, item)
+    if lock is None:
+        item.extra.pop("lock", None)
+        return
+    if not isinstance(lock, dict):
+        raise bad_request("'lock' must be an object or null", "lock")
+    item.extra["lock"] = {
+        "id": call.core.state.next_id(),
+        "by": call.user["id"],
+        "created": call.core.clock.now(),
+        "expires": moment(call, lock, "expires_at", future=True),
+        "is_download_prevented": bool(lock.get("is_download_prevented", False)),
+    }
+
+
+def set_link(call: Call, item: Item, wanted: Any) -> str:
+    """Make, change or, for null, remove the shared link; the name of the event."""
+    if "share" not in call.view().rights(item):
+        raise forbidden()
+    old = item.link
+    if wanted is None:
+        item.link = None
+        item.extra["link"] = item.extra.get("link", 0) + 1  # a new link gets a new address
+        return "UNSHARE" if old else ""
+    if not isinstance(wanted, dict):
+        raise bad_request("'shared_link' must be an object or null", "shared_link")
+    access = wanted.get("access", old.access if old else "open")
+    if access not in ACCESS:
+        raise invalid("invalid_parameter", "access", f"Invalid value '{access}' for 'access'")
+    if item.restricted and access == "open":
+        raise forbidden("Open shared links are not allowed here")
+    link = Link(access)
+    if old is not None:
+        link.expires, link.password, link.download, link.vanity = (
+            old.expires,
+            old.password,
+            old.download,
+            old.vanity,
+        )
+    if "unshared_at" in wanted:
+        link.expires = moment(call, wanted, "unshared_at", future=True)
+    if "password" in wanted:
+        password = wanted["password"]
+        if password is not None and not (len(str(password)) >= 8 and STRONG.search(str(password))):
+            text = "A password needs 8 characters and a digit, a capital or a special character"
+            raise invalid("invalid_parameter", "password", text)
+        link.password = str(password) if password is not None else ""
+    if "vanity_name" in wanted:
+        vanity = wanted["vanity_name"]
+        if vanity is not None and len(str(vanity)) < 12:
+            raise invalid("invalid_parameter", "vanity_name", "A vanity name needs 12 characters")
+        link.vanity = str(vanity or "")
+    permissions = wanted.get("permissions")
+    if isinstance(permissions, dict) and "can_download" in permissions:
+        link.download = bool(permissions["can_download"])
+    if access == "collaborators" and (link.password or not link.download):
+        raise invalid(
+            "invalid_parameter", "access", "Links for collaborators have no password and no permissions"
+        )
+    item.link = link
+    return "ITEM_SHARED_UPDATE" if old else "SHARE"
+
+
+def set_tags(item: Item, tags: Any) -> None:
+    """At most 100 tags."""
+    if not isinstance(tags, list) or len(tags) > 100 or not all(isinstance(tag, str) for tag in tags):
+        raise invalid("invalid_parameter", "tags", "'tags' is a list of at most 100 strings")
+    item.tags = tuple(dict.fromkeys(tags))
+
+
+def may_leave(call: Call, item: Item) -> None:
+    """403 when the caller may not take an item out of its folder."""
+    rights = call.view().rights(item.parent) if item.parent is not None else call.view().rights(item)
+    if ("delete" if item.parent is not None else "own") not in rights:
+        raise forbidden()
+
+
+def trashed_item(call: Call, kind: str, item_id: str) -> Item:
+    """An item that itself lies in the trash; 404 `not_trashed` for another."""
+    found = call.find(kind, item_id)
+    if found.trashed is None:
+        raise missing(kind, item_id, "not_trashed")
+    return found

@@ -1,0 +1,284 @@
+"""Writing folders, files and web links (box-facts 2.2, 2.4, 4.3 to 4.5)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from .conftest import Person
+from .test_api import error_of
+from .test_content import FINANCE, by_name, person, rows
+
+
+def folder(writer: Person, name: str, parent: str = "0", **headers: str) -> dict[str, Any]:
+    answer = writer.call("POST", "/folders", {"name": name, "parent": {"id": parent}}, **headers)
+    assert answer.status_code == 201, answer.text
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+def a_file() -> dict[str, str]:
+    wide = by_name("Customer database export")["id"]
+    return next(row for row in rows("files") if row["folder_id"] == wide)
+
+
+def names(writer: Person, folder_id: str = "0", **headers: str) -> list[str]:
+    return [one["name"] for one in writer.doc(f"/folders/{folder_id}/items?limit=1000", **headers)["entries"]]
+
+
+def test_a_folder_from_birth_to_purge(writer: Person) -> None:
+    made = folder(writer, "Reports")
+    assert (made["etag"], made["item_status"], made["owned_by"]["login"]) == (
+        "0",
+        "active",
+        "ada.admin@example.com",
+    )
+    inside = folder(writer, "2026", made["id"])
+    assert [one["name"] for one in inside["path_collection"]["entries"]] == ["All Files", "Reports"]
+    error_of(writer.call("DELETE", f"/folders/{made['id']}"), 400, "folder_not_empty")
+    assert writer.call("DELETE", f"/folders/{made['id']}?recursive=true").status_code == 204
+    error_of(writer.call("GET", f"/folders/{inside['id']}"), 404, "trashed")
+    assert "Reports" in [one["name"] for one in writer.doc("/folders/trash/items")["entries"]]
+    assert writer.doc(f"/folders/{made['id']}/trash")["item_status"] == "trashed"
+    error_of(writer.call("GET", f"/folders/{inside['id']}/trash"), 404, "not_trashed")
+    back = writer.call("POST", f"/folders/{made['id']}", {"name": "Reports again"})
+    assert (back.status_code, back.json()["name"], back.json()["trashed_at"]) == (201, "Reports again", None)
+    assert writer.doc(f"/folders/{inside['id']}")["item_status"] == "active"
+    error_of(writer.call("POST", f"/folders/{made['id']}"), 404, "not_trashed")
+    writer.call("DELETE", f"/folders/{made['id']}?recursive=true")
+    assert writer.call("DELETE", f"/folders/{made['id']}/trash").status_code == 204
+    error_of(writer.call("GET", f"/folders/{made['id']}"), 404, "not_found")
+    error_of(writer.call("GET", f"/folders/{inside['id']}"), 404, "not_found")
+
+
+def test_a_taken_name_is_409_with_a_list(writer: Person) -> None:
+    made = folder(writer, "Straße")
+    for name in ("Straße", "STRASSE", "strasse"):
+        answer = writer.call("POST", "/folders", {"name": name, "parent": {"id": "0"}})
+        conflicts = error_of(answer, 409, "item_name_in_use")["context_info"]["conflicts"]
+        assert [one["id"] for one in conflicts] == [made["id"]]
+        assert set(conflicts[0]) == {"type", "id", "sequence_id", "etag", "name"}
+    other = folder(writer, "Other")
+    answer = writer.call("PUT", f"/folders/{other['id']}", {"name": "STRASSE"})
+    error_of(answer, 409, "item_name_in_use")
+    assert writer.call("PUT", f"/folders/{made['id']}", {"name": "STRASSE"}).json()["name"] == "STRASSE"
+    file = a_file()
+    target = writer.call("PUT", f"/files/{file['id']}", {"name": "CUSTOMERS_02.CSV"})
+    found = error_of(target, 409, "item_name_in_use")["context_info"]["conflicts"]
+    assert found["name"] == "customers_02.csv"
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        (".", "item_name_invalid"),
+        ("..", "item_name_invalid"),
+        ("a/b", "item_name_invalid"),
+        ("a\\b", "item_name_invalid"),
+        (" front", "item_name_invalid"),
+        ("back ", "item_name_invalid"),
+        ("bell\x07", "item_name_invalid"),
+        ("x" * 256, "item_name_too_long"),
+        ("", "bad_request"),
+        (None, "bad_request"),
+    ],
+)
+def test_names_that_box_refuses(reader: Person, name: str | None, code: str) -> None:
+    error_of(reader.call("POST", "/folders", {"name": name, "parent": {"id": "0"}}), 400, code)
+
+
+def test_names_that_box_takes(writer: Person) -> None:
+    for name in ("CON", "...", "=1+1", "trailing dot.", "x" * 255, "مجلد", "<script>", "👩🏽\u200d🚀"):
+        assert folder(writer, name)["name"] == name
+    assert set(names(writer)) >= {"CON", "...", "x" * 255}
+
+
+def test_bodies_that_make_no_sense(reader: Person) -> None:
+    error_of(reader.call("POST", "/folders", {"name": "x"}), 400, "bad_request")
+    error_of(reader.call("POST", "/folders", {"name": "x", "parent": {}}), 400, "bad_request")
+    error_of(reader.call("POST", "/folders", ["x"]), 400, "bad_request")
+    error_of(reader.call("POST", "/folders", {"name": "x", "parent": {"id": "1"}}), 404, "not_found")
+    error_of(reader.call("PUT", f"/folders/{by_name('Sales')['id']}", {"name": "x"}), 403, denied())
+    error_of(reader.call("PUT", "/folders/0", {"name": "x"}), 403, denied())
+    answer = reader.call("POST", "/folders", {"name": "x", "parent": {"id": by_name("Sales")["id"]}})
+    error_of(answer, 403, denied())
+
+
+def denied() -> str:
+    return "access_denied_insufficient_permissions"
+
+
+def test_etags_guard_writes(writer: Person) -> None:
+    made = folder(writer, "Guarded")
+    path = f"/folders/{made['id']}"
+    changed = writer.call("PUT", path, {"description": "one"}, **{"If-Match": made["etag"]})
+    assert (changed.status_code, changed.json()["etag"], changed.headers["etag"]) == (200, "1", '"1"')
+    error_of(writer.call("PUT", path, {"name": "x"}, **{"If-Match": "0"}), 412, "precondition_failed")
+    error_of(writer.call("DELETE", path, **{"If-Match": "0"}), 412, "precondition_failed")
+    assert writer.doc(path)["name"] == "Guarded"
+    assert writer.call("DELETE", path, **{"If-Match": "1"}).status_code == 204
+
+
+def test_moving(writer: Person) -> None:
+    top, other = folder(writer, "Top"), folder(writer, "Other")
+    low = folder(writer, "Low", top["id"])
+    moved = writer.call("PUT", f"/folders/{low['id']}", {"parent": {"id": other["id"]}}).json()
+    assert moved["parent"]["id"] == other["id"]
+    assert names(writer, top["id"]) == []
+    assert names(writer, other["id"]) == ["Low"]
+    answer = writer.call("PUT", f"/folders/{other['id']}", {"parent": {"id": low["id"]}})
+    error_of(answer, 400, "cyclical_folder_structure")
+    error_of(writer.call("PUT", f"/folders/{low['id']}", {"parent": {"id": "99"}}), 404, "not_found")
+    back = writer.call("PUT", f"/folders/{low['id']}", {"parent": {"id": "0"}}).json()
+    assert back["path_collection"]["total_count"] == 1
+
+
+def test_copying_takes_the_bytes_along_and_not_the_link(writer: Person) -> None:
+    source = writer.doc(f"/files/{a_file()['id']}")
+    home = folder(writer, "Copies")
+    made = writer.call("POST", f"/files/{source['id']}/copy", {"parent": {"id": home["id"]}})
+    assert made.status_code == 201
+    assert (made.json()["sha1"], made.json()["size"]) == (source["sha1"], source["size"])
+    assert made.json()["id"] != source["id"]
+    assert made.json()["shared_link"] is None
+    again = writer.call("POST", f"/files/{source['id']}/copy", {"parent": {"id": home["id"]}})
+    error_of(again, 409, "item_name_in_use")
+    wide = by_name("Customer database export")["id"]
+    tree = writer.call("POST", f"/folders/{wide}/copy", {"parent": {"id": home["id"]}, "name": "All"}).json()
+    assert len(names(writer, tree["id"])) == len(names(writer, wide)) >= 6
+    assert tree["owned_by"]["login"] == "ada.admin@example.com"
+    answer = writer.call("POST", f"/folders/{home['id']}/copy", {"parent": {"id": tree["id"]}, "name": "x"})
+    error_of(answer, 400, "cyclical_folder_structure")
+
+
+def test_sizes_of_folders_follow(writer: Person) -> None:
+    home = folder(writer, "Sizes")
+    low = folder(writer, "Low", home["id"])
+    file = a_file()
+    made = writer.call("POST", f"/files/{file['id']}/copy", {"parent": {"id": low["id"]}}).json()
+    assert writer.doc(f"/folders/{home['id']}")["size"] == int(file["size"])
+    writer.call("DELETE", f"/files/{made['id']}")
+    assert writer.doc(f"/folders/{home['id']}")["size"] == 0
+
+
+def test_shared_links_by_put(writer: Person) -> None:
+    path = f"/folders/{folder(writer, 'Shared')['id']}?fields=shared_link"
+    link = writer.call("PUT", path, {"shared_link": {"access": "open"}}).json()["shared_link"]
+    assert (link["access"], link["effective_access"], link["is_password_enabled"]) == ("open", "open", False)
+    soon = (datetime.now(UTC) + timedelta(days=3)).isoformat(timespec="seconds")
+    wanted = {"unshared_at": soon, "password": "secret1!", "permissions": {"can_download": False}}
+    changed = writer.call("PUT", path, {"shared_link": wanted}).json()["shared_link"]
+    assert changed["url"] == link["url"]
+    assert changed["is_password_enabled"] is True
+    assert changed["permissions"]["can_download"] is False
+    assert datetime.fromisoformat(changed["unshared_at"]) == datetime.fromisoformat(soon)
+    for bad in (
+        {"password": "short"},
+        {"password": "allsmall"},
+        {"access": "world"},
+        {"unshared_at": "2001-01-01"},
+        {"vanity_name": "short"},
+        {"access": "collaborators"},
+    ):
+        error_of(writer.call("PUT", path, {"shared_link": bad}), 400, "invalid_parameter")
+    assert writer.doc(path)["shared_link"] == changed
+    through = {"BoxApi": f"shared_link={link['url']}&shared_link_password=secret1!"}
+    assert writer.doc("/shared_items", **FINANCE, **through)["name"] == "Shared"
+    writer.sandbox.clock.advance(4 * 86_400)
+    writer.access = ""
+    error_of(writer.call("GET", "/shared_items", **FINANCE, **through), 404, "not_found")
+    assert writer.call("PUT", path, {"shared_link": None}).json()["shared_link"] is None
+    fresh = writer.call("PUT", path, {"shared_link": {}}).json()["shared_link"]
+    assert fresh["url"] != link["url"]
+
+
+def test_a_refused_change_changes_nothing(writer: Person) -> None:
+    file = writer.doc(f"/files/{a_file()['id']}")
+    body = {"name": "new.csv", "description": "new", "tags": ["a"], "shared_link": {"access": "world"}}
+    error_of(writer.call("PUT", f"/files/{file['id']}", body), 400, "invalid_parameter")
+    assert writer.doc(f"/files/{file['id']}") == file
+
+
+def test_locks(writer: Person) -> None:
+    path = f"/files/{a_file()['id']}"
+    locked = writer.call("PUT", f"{path}?fields=lock", {"lock": {"access": "lock"}}).json()["lock"]
+    assert locked["created_by"]["login"] == "ada.admin@example.com"
+    assert locked["expired_at"] is None
+    other = person("chloe.walsh@example.com")
+    error_of(writer.call("PUT", path, {"name": "x.csv"}, **other), 403, "access_denied_item_locked")
+    error_of(writer.call("DELETE", path, **other), 403, "access_denied_item_locked")
+    assert writer.call("PUT", f"{path}?fields=lock", {"lock": None}).json()["lock"] is None
+    assert writer.call("PUT", path, {"name": "x.csv"}, **other).status_code == 200
+
+
+def test_tags_and_flags(writer: Person) -> None:
+    made = folder(writer, "Tagged")
+    path = (
+        f"/folders/{made['id']}?fields=tags,can_non_owners_invite,is_collaboration_restricted_to_enterprise"
+    )
+    body = {
+        "tags": ["b", "a"],
+        "can_non_owners_invite": False,
+        "is_collaboration_restricted_to_enterprise": True,
+    }
+    changed = writer.call("PUT", path, body).json()
+    assert (changed["tags"], changed["can_non_owners_invite"]) == (["b", "a"], False)
+    assert changed["is_collaboration_restricted_to_enterprise"] is True
+    error_of(writer.call("PUT", path, {"tags": ["x"] * 101}), 400, "invalid_parameter")
+    error_of(writer.call("PUT", path, {"folder_upload_email": {"access": "open"}}), 501, "not_implemented")
+
+
+def test_web_links(writer: Person) -> None:
+    body = {"url": "https://example.com/a?b=<c>", "name": "Link", "parent": {"id": "0"}}
+    made = writer.call("POST", "/web_links", body).json()
+    assert (made["url"], made["name"], made["type"]) == (body["url"], "Link", "web_link")
+    assert names(writer)[-1] == "Link"
+    changed = writer.call("PUT", f"/web_links/{made['id']}", {"url": "https://example.org/"}).json()
+    assert changed["url"] == "https://example.org/"
+    bad = {"url": "javascript:alert(1)", "parent": {"id": "0"}}
+    error_of(writer.call("POST", "/web_links", bad), 400, "invalid_parameter")
+    assert writer.call("DELETE", f"/web_links/{made['id']}").status_code == 204
+    assert writer.call("POST", f"/web_links/{made['id']}").status_code == 201
+
+
+def test_reading_only_writes_nothing(begin: Any) -> None:
+    sandbox = begin("narrow", limits="off")
+    client = sandbox.register_app("narrow", ["http://127.0.0.1:8321/callback"], scopes=["root_readonly"])
+    narrow = Person(sandbox, client)
+    answer = narrow.call("POST", "/folders", {"name": "x", "parent": {"id": "0"}})
+    assert (answer.status_code, answer.content) == (403, b"")
+    assert narrow.doc("/folders/0")["name"] == "All Files"
+
+
+def test_changes_outlive_a_restart(begin: Any) -> None:
+    first = Person(begin("same"), {})
+    first.client = first.sandbox.practice_client()
+    made = folder(first, "Kept")
+    low = folder(first, "Low", made["id"])
+    first.call("PUT", f"/folders/{made['id']}", {"shared_link": {"access": "company"}})
+    gone = a_file()
+    first.call("DELETE", f"/files/{gone['id']}")
+    before = first.doc(f"/folders/{made['id']}")
+    first.sandbox.stop()
+    second = Person(begin("same"), first.client, access=first.access)
+    assert second.doc(f"/folders/{made['id']}") == before
+    assert second.doc(f"/folders/{low['id']}")["parent"]["id"] == made["id"]
+    error_of(second.call("GET", f"/files/{gone['id']}"), 404, "trashed")
+    assert folder(second, "Next")["id"] not in (made["id"], low["id"])
+
+
+def test_what_was_done_is_in_the_log(writer: Person) -> None:
+    begin = writer.doc("/events?stream_position=now")["next_stream_position"]
+    made = folder(writer, "Logged")
+    writer.call("PUT", f"/folders/{made['id']}", {"name": "Logged again", "shared_link": {"access": "open"}})
+    writer.call("DELETE", f"/folders/{made['id']}")
+    page = writer.doc(f"/events?stream_position={begin}")
+    mine = [one["event_type"] for one in page["entries"] if one["source"]["id"] == made["id"]]
+    assert mine == ["ITEM_CREATE", "ITEM_SHARED_CREATE", "ITEM_RENAME", "ITEM_TRASH"]
+    writer.sandbox.clock.advance(3000)
+    day = (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="seconds").replace("+", "%2B")
+    log = writer.doc(f"/events?stream_type=admin_logs&created_after={day}&limit=500")["entries"]
+    kinds = [one["event_type"] for one in log if (one["source"] or {}).get("item_id") == made["id"]]
+    assert kinds == ["ITEM_CREATE", "SHARE", "RENAME", "DELETE"]
