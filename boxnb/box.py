@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import requests
 
-from . import journal, oauth, people, store
+from . import activity, content, journal, oauth, people, sharing, store
 from .auth import ONBOARDING, RotatingAuth
 from .errors import InvalidGrantError, NotSignedInError, SignInError
 from .oauth import Client, Clock, Server
@@ -53,6 +53,16 @@ class Box:
     groups = people.groups
     memberships = people.memberships
     device_pins = people.device_pins
+    items = content.items
+    tree = content.tree
+    folder = content.folder
+    file = content.file
+    versions = content.versions
+    search = content.search
+    trash = content.trash
+    collaborations = sharing.collaborations
+    shared_links = sharing.shared_links
+    events = activity.events
 
     @property
     def profile(self) -> store.Profile:

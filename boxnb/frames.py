@@ -59,6 +59,16 @@ class Table:
             self._flush()
         return page
 
+    def last(self, name: str) -> Any:
+        """The last value of one column so far, as the frame will have it; ``None`` for no row or no value."""
+        number = [column.name for column in self._columns].index(name)
+        kind = self._columns[number].kind
+        if self._values[number]:
+            value = _array(self._values[number][-1:], kind)[0][0].as_py()
+        else:
+            value = self._chunks[number][-1][-1].as_py() if self._chunks[number] else None
+        return pd.Timestamp(value) if kind == "time" and value is not None else value
+
     def _flush(self) -> None:
         extra = self._values[-1]
         for number, column in enumerate(self._columns):

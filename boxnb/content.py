@@ -1,0 +1,315 @@
+"""Folders, files and what is in them."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import msgspec
+import pandas as pd
+
+from . import schema
+from .errors import ApiError, ForbiddenError, NotFoundError
+from .paging import by_marker, by_offset
+from .pull import Pull, one, pulled, said
+from .records import Page, paging_of
+from .schema import Column
+
+if TYPE_CHECKING:
+    from .box import Box
+
+PLACE = (Column("path", "text"), Column("depth", "integer"))
+"""Where a row of a tree stands: the names of the folders above it, and how many there are below the root."""
+
+
+def items(
+    box: Box, folder_id: str = "0", *, as_user: str | None = None, marker: str | None = None
+) -> pd.DataFrame:
+    """
+    What is in one folder: folders, files and web links, one row each.
+
+    Calls ``GET /folders/:id/items`` once for every 1000 items.
+
+    Parameters
+    ----------
+    box : Box
+    folder_id : str
+        ``"0"`` is the top of who signed in.
+    as_user : str, optional
+        Look as this user; needs the As-User switch and an admin.
+    marker : str, optional
+        Continue from here.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns as :data:`boxnb.schema.ITEMS` says: ``type`` is ``folder``, ``file`` or ``web_link``; ``size`` is
+        ``Int64`` bytes, a folder's with all that is below it.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such folder, or this user may not see it: an admin sees what is shared with the admin.
+
+    Notes
+    -----
+    Source: https://developer.box.com/reference/get-folders-id-items/
+    """
+    path = f"/folders/{folder_id}/items"
+
+    def work(pull: Pull) -> None:
+        asked = schema.fields(schema.ITEMS)
+        pull.follow(by_marker(pull.fetch, pull.take, path, marker=marker, fields=asked), "marker")
+
+    return pulled(box, "items", schema.ITEMS, {"folder_id": folder_id}, work, as_user=as_user)
+
+
+class _Folder(msgspec.Struct):
+    type: str
+    id: str
+    name: str = ""
+
+
+class _Folders(msgspec.Struct):
+    entries: list[_Folder] | None = None
+
+
+_FOLDERS = msgspec.json.Decoder(_Folders)
+
+
+class _Place(NamedTuple):
+    id: str
+    path: str
+    depth: int
+
+
+def tree(
+    box: Box, folder_id: str = "0", *, depth: int | None = None, as_user: str | None = None
+) -> pd.DataFrame:
+    """
+    Walk a folder and all below it, one row an item.
+
+    Calls ``GET /folders/:id/items`` once for every folder and once more for every further 1000 items in it: nothing
+    tells beforehand how many folders there are, see :func:`boxnb.estimate.estimate`. Several folders are asked at once; the rows
+    come level by level, in Box's order.
+
+    Parameters
+    ----------
+    box : Box
+    folder_id : str
+        Where to begin; ``"0"`` is the top of who signed in.
+    depth : int, optional
+        How many levels to go down: 1 is the folder's own items; all of them unless given.
+    as_user : str, optional
+        Walk as this user.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns as :data:`boxnb.schema.ITEMS` says, then ``path`` (text, the folders above, from the root, joined by
+        ``/``) and ``depth`` (``Int64``, 1 for the folder's own items). No id twice. ``attrs["skipped"]`` lists folders that could not be
+        opened (``id``, ``path``, ``status``), ``attrs["moved"]`` ids met in two places because they moved meanwhile.
+
+    Raises
+    ------
+    NotFoundError, ForbiddenError
+        The first folder itself cannot be opened.
+
+    Notes
+    -----
+    Source: https://developer.box.com/reference/get-folders-id-items/
+    """
+    asked = schema.fields(schema.ITEMS)
+
+    def work(pull: Pull) -> None:
+        pull.attrs |= {"skipped": [], "moved": []}
+        seen = {folder_id}
+
+        def listing(place: _Place) -> list[bytes]:
+            held: list[bytes] = []
+
+            def keep(content: bytes) -> Page:
+                held.append(content)
+                return paging_of(content)
+
+            for _ in by_marker(pull.fetch, keep, f"/folders/{place.id}/items", fields=asked):
+                pass
+            return held
+
+        with pull.pool(16) as pool:
+            root = _Place(folder_id, "", 1)
+            ahead: deque[tuple[_Place, Future[list[bytes]]]] = deque([(root, pool.submit(listing, root))])
+            while ahead:
+                place, found = ahead.popleft()
+                try:
+                    pages = found.result()
+                except (ForbiddenError, NotFoundError) as error:
+                    if place.id == folder_id:
+                        raise
+                    _skip(pull, place, error)
+                    continue
+                for content in pages:
+                    pull.take(content, place.path, place.depth)
+                    if depth is not None and place.depth >= depth:
+                        continue
+                    for entry in _folders(content):
+                        if entry.id in seen:
+                            continue
+                        seen.add(entry.id)
+                        below = _Place(entry.id, f"{place.path}/{entry.name}".lstrip("/"), place.depth + 1)
+                        ahead.append((below, pool.submit(listing, below)))
+
+    frame = pulled(
+        box,
+        "tree",
+        schema.ITEMS,
+        {"folder_id": folder_id, "depth": depth},
+        work,
+        computed=PLACE,
+        as_user=as_user,
+    )
+    return _once(frame)
+
+
+def _folders(content: bytes) -> list[_Folder]:
+    try:
+        entries = _FOLDERS.decode(content).entries or []
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return []  # an odd page: its rows are in the table, with what is odd about them
+    return [entry for entry in entries if entry.type == "folder"]
+
+
+def _skip(pull: Pull, place: _Place, error: ApiError) -> None:
+    pull.attrs["skipped"].append({"id": place.id, "path": place.path, "status": error.status})
+
+
+def _once(frame: pd.DataFrame) -> pd.DataFrame:
+    """Each item once, where it was met last; what was met twice is told."""
+    key = frame["type"].astype("str") + " " + frame["id"]
+    twice = key.duplicated(keep="last")
+    if not twice.any():
+        return frame
+    attrs = frame.attrs
+    once = frame[~twice].reset_index(drop=True)
+    once.attrs.update({**attrs, "moved": sorted(set(frame.loc[twice, "id"]))})
+    return once
+
+
+def folder(box: Box, folder_id: str, *, as_user: str | None = None) -> pd.DataFrame:
+    """
+    One folder, as one row with the columns of :func:`items`; its ``size`` counts all below it.
+
+    Notes
+    -----
+    Source: https://developer.box.com/reference/get-folders-id/
+    """
+    return one(box, "folder", f"/folders/{folder_id}", schema.ITEMS, as_user=as_user)
+
+
+def file(box: Box, file_id: str, *, as_user: str | None = None) -> pd.DataFrame:
+    """
+    One file, as one row with the columns of :func:`items`.
+
+    Notes
+    -----
+    Source: https://developer.box.com/reference/get-files-id/
+    """
+    return one(box, "file", f"/files/{file_id}", schema.ITEMS, as_user=as_user)
+
+
+def versions(box: Box, file_id: str, *, as_user: str | None = None) -> pd.DataFrame:
+    """
+    Older versions of a file, one row each; the current one is :func:`file`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns as :data:`boxnb.schema.VERSIONS` says; ``size`` in bytes.
+
+    Notes
+    -----
+    Source: https://developer.box.com/reference/get-files-id-versions/
+    """
+    path = f"/files/{file_id}/versions"
+
+    def work(pull: Pull) -> None:
+        asked = schema.fields(schema.VERSIONS)
+        pull.follow(by_offset(pull.fetch, pull.take, path, fields=asked), "offset")
+
+    return pulled(box, "versions", schema.VERSIONS, {"file_id": file_id}, work, as_user=as_user)
+
+
+def search(
+    box: Box,
+    query: str,
+    *,
+    type: Literal["file", "folder", "web_link"] | None = None,  # noqa: A002  Box's name for it
+    as_user: str | None = None,
+    **filters: Any,
+) -> pd.DataFrame:
+    """
+    What Box's search finds, one row an item.
+
+    Calls ``GET /search`` once for every 200 rows, at most 6 a second and 60 a minute, up to 10,000 rows. The index lags some
+    ten minutes behind, and only what the caller may see is found.
+
+    Parameters
+    ----------
+    box : Box
+    query : str
+        Words, or ``"a phrase"`` in quotes, with AND, OR, NOT.
+    type : {"file", "folder", "web_link"}, optional
+    as_user : str, optional
+    **filters
+        Box's own, such as ``file_extensions="pdf,docx"``, ``size_range="1000000,"``, ``ancestor_folder_ids="17"``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns as :data:`boxnb.schema.ITEMS` says.
+
+    Raises
+    ------
+    ValueError
+        More than 10,000 items match: narrow the search.
+
+    Notes
+    -----
+    Source: https://developer.box.com/reference/get-search/
+    """
+    asked: dict[str, Any] = {"query": query, **filters}
+    if type is not None:
+        asked["type"] = type
+
+    def work(pull: Pull) -> None:
+        pages = by_offset(
+            pull.fetch, pull.take, "/search", limit=200, fields=schema.fields(schema.ITEMS), **asked
+        )
+        pull.follow(pages, "offset")
+
+    return pulled(box, "search", schema.ITEMS, said(asked), work, as_user=as_user)
+
+
+def trash(box: Box, *, as_user: str | None = None, marker: str | None = None) -> pd.DataFrame:
+    """
+    What one user deleted and Box still keeps, one row an item.
+
+    Calls ``GET /folders/trash/items`` once for every 1000 items, for one user: the whole enterprise takes a call a user.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns as :data:`boxnb.schema.ITEMS` says; ``trashed_at`` and ``purged_at`` in UTC.
+
+    Notes
+    -----
+    Source: https://developer.box.com/reference/get-folders-trash-items/
+    """
+
+    def work(pull: Pull) -> None:
+        asked = schema.fields(schema.ITEMS)
+        pages = by_marker(pull.fetch, pull.take, "/folders/trash/items", marker=marker, fields=asked)
+        pull.follow(pages, "marker")
+
+    return pulled(box, "trash", schema.ITEMS, {}, work, as_user=as_user)
