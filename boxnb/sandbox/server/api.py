@@ -6,7 +6,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from . import collabapi, eventsapi, filesapi, foldersapi, itemwrites, peopleapi, searchapi
+from . import (
+    collabapi,
+    downloads,
+    eventsapi,
+    filesapi,
+    foldersapi,
+    itemwrites,
+    peopleapi,
+    searchapi,
+    sessions,
+    uploads,
+)
 from .call import Handler, endpoint
 from .errors import ApiError, client_error
 
@@ -25,16 +36,18 @@ async def api_fault(request: Request, error: Exception) -> Response:
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 TABLES = [
     *(peopleapi.PATHS, foldersapi.PATHS, filesapi.PATHS, collabapi.PATHS, eventsapi.PATHS),
-    *(searchapi.PATHS, itemwrites.PATHS),
+    *(searchapi.PATHS, itemwrites.PATHS, uploads.API_PATHS, downloads.PATHS),
 ]
+UPLOAD_TABLES = [uploads.UPLOAD_PATHS, sessions.PATHS]  # on the upload host, which is a prefix here
 
 
 def routes() -> list[Route]:
     """The tables as Starlette wants them; fixed paths before those with an id in them."""
     merged: dict[str, dict[str, Handler]] = {}
-    for table in TABLES:
-        for path, handlers in table.items():
-            merged.setdefault(f"/2.0{path}", {}).update(handlers)
+    for base, tables in (("/2.0", TABLES), ("/api/2.0", UPLOAD_TABLES)):
+        for table in tables:
+            for path, handlers in table.items():
+                merged.setdefault(base + path, {}).update(handlers)
     out: list[Route] = []
     for path, handlers in sorted(merged.items(), key=lambda entry: entry[0].replace("{", "~")):
         for method, handler in handlers.items():

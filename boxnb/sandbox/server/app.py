@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from . import api, authorize, console, control, oauth, realtime
+from . import api, authorize, console, control, downloads, oauth, realtime
 from .core import Core
 from .errors import ApiError
 from .front import App, Front
@@ -30,6 +30,7 @@ def build(core: Core) -> App:
         Route("/oauth2/revoke", oauth.revoke, methods=["POST"]),
         *control.ROUTES,
         *realtime.ROUTES,
+        *downloads.ROUTES,
         *api.ROUTES,
     ]
     app = Starlette(routes=routes, exception_handlers={ApiError: api.api_fault})

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
+from .blobs import Blobs
 from .clock import Clock
 from .events import Log
 from .faults import Faults
@@ -64,6 +65,7 @@ class Core:
     seed: str = "1"
 
     def __post_init__(self) -> None:
+        self.blobs = Blobs(self.state.path.parent)
         self.log = Log(
             self.world,
             self.state,

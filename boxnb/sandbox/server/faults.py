@@ -9,6 +9,7 @@ from typing import Any
 
 KINDS = {
     "latency": "answers after `seconds`",
+    "202": "202 with an empty body: not ready, ask again after `retry_after` seconds (1 when not given)",
     "429": "429; `retry_after` seconds in the header, or none",
     "500": "500 without doing the work",
     "502": "502 without doing the work",

@@ -215,6 +215,8 @@ class Front:
     def instead(self, fault: Fault) -> Response | None:
         """The answer that replaces the work, for the kinds that do none."""
         headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
+        if fault.kind == "202":
+            return Response(status_code=202, headers={"Retry-After": "1", **headers})
         if fault.kind == "429":
             text = "Request rate limit exceeded, please try again later"
             return client_error(429, "rate_limit_exceeded", text, headers=headers).response

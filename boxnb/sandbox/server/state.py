@@ -102,6 +102,11 @@ class State:
         rows = self.all("SELECT id, doc FROM changes WHERE kind=? ORDER BY rowid", (kind,))
         return {row["id"]: None if row["doc"] is None else json.loads(row["doc"]) for row in rows}
 
+    def get_change(self, kind: str, key: str) -> dict[str, Any] | None:
+        """One changed thing, None when it is not there or gone."""
+        row = self.one("SELECT doc FROM changes WHERE kind=? AND id=?", (kind, key))
+        return None if row is None or row["doc"] is None else json.loads(row["doc"])
+
     def next_id(self) -> str:
         """An id that nothing in this sandbox has."""
         number = int(self.meta("next_id") or 1_950_000_000_000) + 7

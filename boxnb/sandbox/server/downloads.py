@@ -1,0 +1,119 @@
+"""Downloads (box-facts 4.11): a redirect to an address of its own, without token, good for 15 minutes."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from . import content
+from .call import Call, Handler, missing
+from .core import Core, core_of
+from .errors import client_error
+from .itemwrites import noted
+from .state import random_text
+from .tree import Item
+from .uploads import base_of
+
+SECONDS = 900
+BYTES = re.compile(r"bytes=(\d*)-(\d*)")
+TYPES = {"pdf": "application/pdf", "png": "image/png", "txt": "text/plain", "csv": "text/csv"}
+
+
+def signature(core: Core, text: str) -> str:
+    """What makes an address hard to guess; the secret is kept in the state."""
+    secret = core.state.meta("download.secret")
+    if secret is None:
+        secret = random_text(40)
+        core.state.set_meta("download.secret", secret)
+    return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def other_host(base: str) -> str:
+    """Another name of this computer, as Box serves bytes from another host: clients must not send the token there."""
+    scheme, _, rest = base.partition("://")
+    for here, there in (("127.0.0.1", "localhost"), ("localhost", "127.0.0.1")):
+        if rest == here or rest.startswith((f"{here}:", f"{here}/")):
+            return f"{scheme}://{there}{rest[len(here) :]}"
+    return base
+
+
+async def download(call: Call) -> Response:
+    """`GET /files/:id/content`: 302 to the bytes."""
+    call.reads()
+    item = call.item("file", call.request.path_params["id"], "download")
+    held = item.extra.get("lock")
+    if held and held["is_download_prevented"] and held["by"] != call.user["id"]:
+        raise client_error(403, "access_denied_item_locked", "Access denied - item locked")
+    version = call.query.get("version") or item.version
+    if find(item, version) is None:
+        raise missing("file", version)
+    expires = int(call.core.clock.now()) + SECONDS
+    text = f"{item.id}/{version}/{expires}"
+    base = other_host(base_of(call))
+    noted(call, "DOWNLOAD", item, {"size": item.size, "version_id": version})
+    return Response(status_code=302, headers={"Location": f"{base}/dl/{text}/{signature(call.core, text)}"})
+
+
+def find(item: Item, version: str) -> tuple[str, str, int] | None:
+    """Key (empty for uploaded bytes), SHA-1 and size of a version."""
+    if version == item.version:
+        return item.key, item.sha1, item.size
+    for one in item.earlier():
+        if one["id"] == version:
+            return one["key"], one["sha1"], one["size"]
+    return None
+
+
+def span(header: str, size: int) -> tuple[int, int] | None:
+    """The part of the bytes a ``Range`` asks for (RFC 9110 14.2), None for all; raises 416."""
+    found = BYTES.fullmatch(header.strip())
+    if found is None or found.groups() == ("", ""):
+        return None
+    first, last = found.groups()
+    start = int(first) if first else max(0, size - int(last))
+    end = min(int(last) + 1, size) if last and first else size
+    if start >= end:
+        error = client_error(416, "range_not_satisfiable", "Range not satisfiable")
+        error.response.headers["Content-Range"] = f"bytes */{size}"
+        raise error
+    return start, end
+
+
+async def serve(request: Request) -> Response:
+    """The bytes themselves."""
+    core, path = core_of(request), request.path_params
+    text = f"{path['file']}/{path['version']}/{path['expires']}"
+    if not hmac.compare_digest(signature(core, text).encode(), path["signature"].encode()):
+        return Response(status_code=404)
+    if core.clock.now() > int(path["expires"]):
+        return Response(status_code=403)
+    item = core.world.tree.files.get(path["file"])
+    found = None if item is None else find(item, path["version"])
+    if item is None or found is None:
+        return Response(status_code=404)
+    key, sha1, size = found
+    part = span(request.headers.get("range", ""), size)
+    start, end = part or (0, size)
+    pieces: Iterator[bytes] = content.pieces(key, end, start) if key else core.blobs.read(sha1, start, end)
+    extension = item.name.rpartition(".")[2].lower()
+    headers = {
+        "Content-Length": str(end - start),
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(item.name, safe='')}",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if part is not None:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    kind = TYPES.get(extension, "application/octet-stream")
+    return StreamingResponse(pieces, 206 if part else 200, headers, media_type=kind)
+
+
+PATHS: dict[str, dict[str, Handler]] = {"/files/{id}/content": {"GET": download}}
+ROUTES = [Route("/dl/{file}/{version}/{expires:int}/{signature}", serve)]

@@ -1,0 +1,46 @@
+"""`multipart/form-data` as uploads send it (RFC 7578), in the order of its parts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+PARAMETER = re.compile(r'([a-zA-Z0-9*-]+)=(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))')
+
+
+@dataclass
+class Part:
+    """One part: its name in the form, its file name if it has one, its bytes."""
+
+    name: str
+    filename: str | None
+    data: bytes
+
+
+def parameters(text: str) -> dict[str, str]:
+    """The parameters of a header value."""
+    return {name.lower(): quoted or plain for name, quoted, plain in PARAMETER.findall(text)}
+
+
+def parse(content_type: str, body: bytes) -> list[Part]:
+    """The parts in order; raises `ValueError` when the body is none such."""
+    kind, _, rest = content_type.partition(";")
+    boundary = parameters(rest).get("boundary", "")
+    if kind.strip().lower() != "multipart/form-data" or not boundary:
+        raise ValueError("the body must be multipart/form-data with a boundary")
+    mark = b"--" + boundary.encode("latin-1")
+    found: list[Part] = []
+    chunks = (b"\r\n" + body).split(b"\r\n" + mark)
+    if len(chunks) < 3 or not chunks[-1].startswith(b"--"):
+        raise ValueError("the body does not end with its boundary")
+    for chunk in chunks[1:-1]:
+        head, empty, data = chunk.partition(b"\r\n\r\n")
+        if not empty:
+            raise ValueError("a part has no headers")
+        headers = dict(
+            line.split(":", 1) for line in head.decode("utf-8", "replace").split("\r\n") if ":" in line
+        )
+        lower = {name.strip().lower(): value for name, value in headers.items()}
+        given = parameters(lower.get("content-disposition", ""))
+        found.append(Part(given.get("name", ""), given.get("filename"), data))
+    return found

@@ -1,0 +1,194 @@
+"""Uploads in one piece: preflight, new file, new version (box-facts 4.10)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from starlette.responses import Response
+
+from . import times
+from .call import Call, Handler, answer, check_match
+from .errors import client_error, forbidden, invalid
+from .itemwrites import fresh, noted
+from .multipart import Part, parse
+from .people import Doc
+from .rules import bad_request, check_lock, check_name, free_name, id_of, target, touched
+from .tree import Item
+
+
+def base_of(call: Call) -> str:
+    """The address of this sandbox as the caller knows it."""
+    return str(call.request.base_url).rstrip("/") + call.core.prefix
+
+
+def room(call: Call, owner: str, size: int) -> None:
+    """403 when a file is too large for the caller or the owner has no room left."""
+    if size > call.user["max_upload_size"]:
+        raise client_error(
+            403, "file_size_limit_exceeded", "File size exceeds the folder owner's file size limit"
+        )
+    person = call.core.world.users.get(owner)
+    if person is not None and person["space_used"] + size > person["space_amount"]:
+        raise client_error(403, "storage_limit_exceeded", "Account storage limit reached")
+
+
+def used(call: Call, owner: str, size: int) -> None:
+    """Count the bytes an owner now has more."""
+    person = call.core.world.users.get(owner)
+    if person is not None:
+        call.core.world.change_user(owner, {"space_used": person["space_used"] + size})
+
+
+def moments(call: Call, attributes: Doc) -> Doc:
+    """`content_created_at` and `content_modified_at` as `extra` keeps them."""
+    out: Doc = {}
+    for name in ("content_created", "content_modified"):
+        given = attributes.get(f"{name}_at")
+        if given is not None:
+            try:
+                out[name] = times.parse(str(given))
+            except ValueError:
+                raise invalid("invalid_parameter", f"{name}_at", f"Invalid value '{given}'") from None
+    return out
+
+
+def new_file(call: Call, attributes: Doc, owner: str, parent: Item | None, sha1: str, size: int) -> Item:
+    """The new file, once its bytes are kept."""
+    doc = fresh(call, attributes["name"])
+    doc.update(size=size, sha1=sha1, extra=moments(call, attributes))
+    doc["description"] = str(attributes.get("description") or "")[:255]
+    with call.core.state:
+        made = call.core.world.tree.add("file", doc, owner, parent)
+        used(call, made.owner, size)
+        noted(call, "UPLOAD", made, {"size": size, "version_id": made.version})
+    return made
+
+
+def new_version(call: Call, item: Item, attributes: Doc, sha1: str, size: int) -> Item:
+    """The file with one more version, once its bytes are kept."""
+    history = list(reversed(item.earlier()))
+    history.append(
+        {
+            "id": item.version,
+            "name": item.name,
+            "size": item.size,
+            "sha1": item.sha1,
+            "key": item.key,
+            "by": item.modified_by,
+            "created": item.modified,
+        }
+    )
+    extra = moments(call, attributes)
+    with call.core.state:
+        item.history, item.versions, item.version = history, item.versions + 1, call.core.state.next_id()
+        item.size, item.sha1, item.key = size, sha1, ""
+        item.name = attributes.get("name") or item.name
+        item.extra = {**item.extra, **extra}
+        touched(call, item)
+        used(call, item.owner, size)
+        noted(call, "EDIT", item, {"size": size, "version_id": item.version})
+    return item
+
+
+def listed(call: Call, item: Item, status: int) -> Response:
+    """The answer of an upload: a list of one file."""
+    call._view = None
+    return answer({"total_count": 1, "entries": [call.view().item(item, call.fields)]}, status)
+
+
+def check_digest(call: Call, sha1: str) -> None:
+    """400 `bad_digest` when ``content-md5``, which is a SHA-1, names other bytes."""
+    given = call.request.headers.get("content-md5")
+    if given is not None and given.strip().lower() != sha1:
+        raise client_error(400, "bad_digest", "The specified content-md5 did not match what we received")
+
+
+async def parts_of(call: Call) -> tuple[Doc, Part]:
+    """`attributes` and the file of a form, in this order."""
+    try:
+        parts = parse(call.request.headers.get("content-type", ""), await call.request.body())
+    except ValueError as error:
+        raise bad_request(str(error)) from None
+    names = [part.name for part in parts]
+    file = next((part for part in parts if part.filename is not None), None)
+    if file is None or "attributes" not in names:
+        raise bad_request("The form needs the parts 'attributes' and 'file'")
+    if names.index("attributes") > parts.index(file):
+        raise client_error(400, "metadata_after_file_contents", "Metadata must precede the file contents")
+    try:
+        attributes: Any = json.loads(parts[names.index("attributes")].data)
+    except ValueError:
+        attributes = None
+    if not isinstance(attributes, dict):
+        raise bad_request("'attributes' must be a JSON object", "attributes")
+    return attributes, file
+
+
+def kept(call: Call, pieces: Iterable[bytes], digest: str | None = None) -> tuple[str, int]:
+    """Keep the bytes; 400 when their SHA-1 is not `digest`."""
+    sha1, size = call.core.blobs.put(pieces)
+    if digest is not None and digest != sha1:
+        raise client_error(400, "bad_digest", "The specified digest did not match what we received")
+    return sha1, size
+
+
+async def upload(call: Call) -> Response:
+    """`POST /files/content` on the upload host."""
+    call.writes()
+    call.core.limits.check_upload(call.user["id"])
+    attributes, file = await parts_of(call)
+    attributes["name"] = check_name(attributes.get("name"))
+    owner, parent = target(call, id_of(attributes, "parent"))
+    free_name(call, owner, parent, attributes["name"], "file")
+    room(call, owner, len(file.data))
+    moments(call, attributes)
+    check_digest(call, hashlib.sha1(file.data, usedforsecurity=False).hexdigest())
+    return listed(call, new_file(call, attributes, owner, parent, *kept(call, [file.data])), 201)
+
+
+async def upload_version(call: Call) -> Response:
+    """`POST /files/:id/content` on the upload host."""
+    call.writes()
+    call.core.limits.check_upload(call.user["id"])
+    item = writable_file(call)
+    attributes, file = await parts_of(call)
+    if attributes.get("name"):
+        free_name(call, item.owner, item.parent, check_name(attributes["name"]), "file", item)
+    room(call, item.owner, len(file.data))
+    moments(call, attributes)
+    check_digest(call, hashlib.sha1(file.data, usedforsecurity=False).hexdigest())
+    return listed(call, new_version(call, item, attributes, *kept(call, [file.data])), 200)
+
+
+def writable_file(call: Call) -> Item:
+    """The file of the path, if the caller may give it a new version and ``If-Match`` holds."""
+    item = call.item("file", call.request.path_params["id"])
+    if "edit" not in call.view().rights(item):
+        raise forbidden()
+    check_match(call, item)
+    check_lock(call, item)
+    return item
+
+
+async def preflight(call: Call) -> Response:
+    """`OPTIONS /files/content` on the API host: would this upload be accepted?"""
+    call.writes()
+    body = await call.body()
+    name = check_name(body.get("name"))
+    owner, parent = target(call, id_of(body, "parent")) if "parent" in body else (call.user["id"], None)
+    free_name(call, owner, parent, name, "file")
+    size = body.get("size", 0)
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        raise bad_request("'size' must be a number of bytes", "size")
+    room(call, owner, size)
+    return answer({"upload_url": f"{base_of(call)}/api/2.0/files/content", "upload_token": None})
+
+
+API_PATHS: dict[str, dict[str, Handler]] = {"/files/content": {"OPTIONS": preflight}}
+UPLOAD_PATHS: dict[str, dict[str, Handler]] = {
+    "/files/content": {"POST": upload},
+    "/files/{id}/content": {"POST": upload_version},
+}

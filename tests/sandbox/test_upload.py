@@ -1,0 +1,315 @@
+"""Uploads in one piece and in parts, downloads by redirect (box-facts 4.10, 4.11)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from .conftest import Person
+from .test_api import error_of
+from .test_content import person, rows
+from .test_writing import a_file
+
+BIG = bytes(range(256)) * 90_000  # 23,040,000 bytes: three parts
+
+
+def sha(data: bytes) -> str:
+    return hashlib.sha1(data).hexdigest()
+
+
+def base64_sha(data: bytes) -> str:
+    return "sha=" + base64.b64encode(hashlib.sha1(data).digest()).decode()
+
+
+def send(
+    writer: Person, path: str, attributes: Any, data: bytes, swap: bool = False, **headers: str
+) -> requests.Response:
+    writer.doc("/users/me?fields=id")
+    form = [("attributes", (None, json.dumps(attributes))), ("file", ("x", data))]
+    headers = {"Authorization": f"Bearer {writer.access}", **headers}
+    url = f"{writer.sandbox.url}/api/2.0{path}"
+    return requests.post(url, files=form[::-1] if swap else form, headers=headers, timeout=30)
+
+
+def upload(writer: Person, name: str, data: bytes, parent: str = "0", **headers: str) -> requests.Response:
+    return send(writer, "/files/content", {"name": name, "parent": {"id": parent}}, data, **headers)
+
+
+def fetch(writer: Person, path: str, **headers: str) -> bytes:
+    answer = writer.call("GET", path)
+    assert answer.status_code == 302, answer.text
+    return requests.get(answer.headers["location"], headers=headers, timeout=30).content
+
+
+def test_upload_and_download_the_same_bytes(writer: Person) -> None:
+    data = b"\r\n--x\r\n\0\xff" * 1000
+    answer = upload(writer, "data.bin", data)
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["total_count"] == 1
+    file = answer.json()["entries"][0]
+    assert (file["name"], file["size"], file["sha1"]) == ("data.bin", len(data), sha(data))
+    assert fetch(writer, f"/files/{file['id']}/content") == data
+    assert fetch(writer, f"/files/{file['id']}/content", Range="bytes=10-19") == data[10:20]
+    assert fetch(writer, f"/files/{file['id']}/content", Range="bytes=-5") == data[-5:]
+    assert upload(writer, "empty", b"").json()["entries"][0]["sha1"] == sha(b"")
+
+
+def test_attributes_come_first(writer: Person) -> None:
+    attributes = {"name": "x", "parent": {"id": "0"}}
+    error_of(send(writer, "/files/content", attributes, b"x", swap=True), 400, "metadata_after_file_contents")
+    error_of(send(writer, "/files/content", {"name": "x"}, b"x"), 400, "bad_request")
+    error_of(send(writer, "/files/content", [1], b"x"), 400, "bad_request")
+    error_of(upload(writer, "a/b", b"x"), 400, "item_name_invalid")
+    error_of(upload(writer, "x", b"x", "1"), 404, "not_found")
+    answer = writer.call("POST", f"{writer.sandbox.url}/api/2.0/files/content", {"name": "x"})
+    error_of(answer, 400, "bad_request")
+
+
+def test_a_taken_name_is_409_with_one_object(writer: Person) -> None:
+    first = upload(writer, "Same.txt", b"1").json()["entries"][0]
+    answer = upload(writer, "same.TXT", b"2")
+    found = error_of(answer, 409, "item_name_in_use")["context_info"]["conflicts"]
+    assert (found["id"], found["sha1"], found["type"]) == (first["id"], sha(b"1"), "file")
+    asked = writer.call("OPTIONS", "/files/content", {"name": "SAME.txt", "parent": {"id": "0"}, "size": 3})
+    again = error_of(asked, 409, "item_name_in_use")["context_info"]["conflicts"]
+    assert again == found
+
+
+def test_preflight(writer: Person) -> None:
+    asked = writer.call("OPTIONS", "/files/content", {"name": "new", "parent": {"id": "0"}, "size": 3})
+    assert asked.status_code == 200
+    assert asked.json()["upload_url"].endswith("/api/2.0/files/content")
+    huge = {"name": "new", "parent": {"id": "0"}, "size": 10**15}
+    error_of(writer.call("OPTIONS", "/files/content", huge), 403, "file_size_limit_exceeded")
+    full = person("hanako.yamada@example.com")
+    size = {"name": "new", "parent": {"id": "0"}, "size": 5 * 10**9}
+    answer = writer.call("OPTIONS", "/files/content", {**size, "size": 5_368_709_120}, **full)
+    assert answer.status_code == 200
+    small = next(
+        row
+        for row in rows("users")
+        if int(row["space_amount"]) - int(row["space_used"]) < 10**9 and row["status"] == "active"
+    )
+    error_of(
+        writer.call("OPTIONS", "/files/content", size, **person(small["login"])),
+        403,
+        "storage_limit_exceeded",
+    )
+
+
+def test_a_wrong_sum_is_refused(writer: Person) -> None:
+    error_of(upload(writer, "x", b"x", **{"content-md5": sha(b"y")}), 400, "bad_digest")
+    assert upload(writer, "x", b"x", **{"content-md5": sha(b"x")}).status_code == 201
+
+
+def test_versions(writer: Person) -> None:
+    file = upload(writer, "v.txt", b"one").json()["entries"][0]
+    path = f"/files/{file['id']}/content"
+    stale = send(writer, path, {"name": "v.txt"}, b"two", **{"If-Match": "7"})
+    error_of(stale, 412, "precondition_failed")
+    answer = send(writer, path, {"name": "v.txt"}, b"two!", **{"If-Match": file["etag"]})
+    assert answer.status_code == 200, answer.text
+    new = answer.json()["entries"][0]
+    assert (new["id"], new["sha1"], new["size"], new["etag"]) == (file["id"], sha(b"two!"), 4, "1")
+    old = writer.doc(f"/files/{file['id']}/versions")["entries"]
+    assert [(one["id"], one["sha1"]) for one in old] == [(file["file_version"]["id"], sha(b"one"))]
+    assert fetch(writer, path) == b"two!"
+    assert fetch(writer, f"{path}?version={old[0]['id']}") == b"one"
+    error_of(writer.call("GET", f"{path}?version=1"), 404, "not_found")
+    seen = send(writer, f"/files/{a_file()['id']}/content", {"name": "customers_01.csv"}, b"new")
+    assert seen.status_code == 200
+    count = writer.doc(f"/files/{a_file()['id']}/versions")["total_count"]
+    assert count == int(a_file()["versions"])
+
+
+def test_files_of_the_company_have_the_bytes_their_row_says(reader: Person) -> None:
+    row = a_file()
+    data = fetch(reader, f"/files/{row['id']}/content")
+    assert (len(data), sha(data)) == (int(row["size"]), row["sha1"])
+    twin = next(one for one in rows("files") if one["same_as"])
+    original = next(one for one in rows("files") if one["id"] == twin["same_as"])
+    assert (twin["sha1"], twin["size"]) == (original["sha1"], original["size"])
+
+
+def test_the_address_needs_no_token_and_lasts_15_minutes(writer: Person) -> None:
+    file = upload(writer, "تقرير.txt", b"hello").json()["entries"][0]
+    url = writer.call("GET", f"/files/{file['id']}/content").headers["location"]
+    assert urlsplit(url).hostname != urlsplit(writer.sandbox.url).hostname
+    writer.sandbox.clock.advance(890)
+    answer = requests.get(url, timeout=10)
+    assert answer.content == b"hello"
+    assert "filename*=UTF-8''" in answer.headers["content-disposition"]
+    assert requests.get(url[:-1] + ("0" if url[-1] != "0" else "1"), timeout=10).status_code == 404
+    writer.sandbox.clock.advance(20)
+    assert requests.get(url, timeout=10).status_code == 403
+    bad = requests.get(f"{writer.sandbox.url}/2.0/files/{file['id']}/content?access_token=x", timeout=10)
+    assert bad.status_code == 401
+    good = requests.get(
+        f"{writer.sandbox.url}/2.0/files/{file['id']}/content?access_token={writer.access}",
+        timeout=10,
+        allow_redirects=False,
+    )
+    assert good.status_code == 302
+    assert (
+        requests.get(
+            f"{writer.sandbox.url}/2.0/users/me?access_token={writer.access}", timeout=10
+        ).status_code
+        == 401
+    )
+
+
+def test_a_range_beyond_the_end_is_416(writer: Person) -> None:
+    file = upload(writer, "r.txt", b"hello").json()["entries"][0]
+    url = writer.call("GET", f"/files/{file['id']}/content").headers["location"]
+    answer = requests.get(url, headers={"Range": "bytes=9-"}, timeout=10)
+    assert (answer.status_code, answer.headers["content-range"]) == (416, "bytes */5")
+    part = requests.get(url, headers={"Range": "bytes=3-"}, timeout=10)
+    assert (part.status_code, part.content, part.headers["content-range"]) == (206, b"lo", "bytes 3-4/5")
+
+
+class Session:
+    """An upload in parts, by hand."""
+
+    def __init__(
+        self, writer: Person, data: bytes, name: str = "big.bin", path: str = "/files/upload_sessions"
+    ) -> None:
+        self.writer, self.data = writer, data
+        body = {"folder_id": "0", "file_size": len(data), "file_name": name}
+        self.answer = writer.call("POST", f"{writer.sandbox.url}/api/2.0{path}", body)
+        if self.answer.status_code == 201:
+            self.doc = self.answer.json()
+            self.ends = self.doc["session_endpoints"]
+
+    def put(
+        self, start: int, data: bytes | None = None, digest: str | None = None, span: str | None = None
+    ) -> requests.Response:
+        data = self.data[start : start + self.doc["part_size"]] if data is None else data
+        headers = {
+            "Authorization": f"Bearer {self.writer.access}",
+            "digest": digest or base64_sha(data),
+            "content-range": span or f"bytes {start}-{start + len(data) - 1}/{len(self.data)}",
+            "content-type": "application/octet-stream",
+        }
+        return requests.put(self.ends["upload_part"], data=data, headers=headers, timeout=30)
+
+    def put_all(self) -> list[dict[str, Any]]:
+        found = []
+        for start in range(0, len(self.data), self.doc["part_size"]):
+            answer = self.put(start)
+            assert answer.status_code == 200, answer.text
+            found.append(answer.json()["part"])
+        return found
+
+    def commit(self, parts: list[dict[str, Any]], digest: str | None = None) -> requests.Response:
+        headers = {"digest": digest or base64_sha(self.data)}
+        return self.writer.call("POST", self.ends["commit"], {"parts": parts}, **headers)
+
+
+def test_an_upload_in_parts(writer: Person) -> None:
+    session = Session(writer, BIG)
+    assert session.answer.status_code == 201, session.answer.text
+    assert (session.doc["total_parts"], session.doc["num_parts_processed"]) == (3, 0)
+    parts = session.put_all()
+    assert parts[0]["sha1"] == sha(BIG[: session.doc["part_size"]])
+    listed = writer.call("GET", session.ends["list_parts"]).json()
+    assert (listed["total_count"], listed["entries"]) == (3, parts)
+    assert writer.call("GET", session.ends["status"]).json()["num_parts_processed"] == 3
+    error_of(session.commit(parts[::-1]), 400, "parts_mismatch")
+    error_of(session.commit(parts[:2]), 400, "parts_mismatch")
+    error_of(session.commit(parts, base64_sha(b"other")), 400, "bad_digest")
+    made = session.commit(parts)
+    assert made.status_code == 201, made.text
+    file = made.json()["entries"][0]
+    assert (file["size"], file["sha1"], file["name"]) == (len(BIG), sha(BIG), "big.bin")
+    assert fetch(writer, f"/files/{file['id']}/content") == BIG
+    error_of(session.commit(parts), 404, "not_found")
+    version = Session(writer, BIG[::-1], path=f"/files/{file['id']}/upload_sessions")
+    again = version.commit(version.put_all())
+    assert again.status_code == 201, again.text
+    assert again.json()["entries"][0]["id"] == file["id"]
+    assert writer.doc(f"/files/{file['id']}/versions")["total_count"] == 1
+
+
+def test_parts_are_checked(writer: Person) -> None:
+    session = Session(writer, BIG)
+    size = session.doc["part_size"]
+    error_of(session.put(0, digest=base64_sha(b"x")), 412, "precondition_failed")
+    error_of(session.put(0, digest="md5=x"), 400, "bad_digest")
+    error_of(session.put(7, BIG[7 : 7 + size]), 416, "range_not_satisfiable")
+    error_of(session.put(0, BIG[:100]), 416, "range_not_satisfiable")
+    error_of(session.put(0, span="bytes 0-1"), 400, "bad_request")
+    first = session.put(0)
+    assert session.put(0).json() == first.json()
+    error_of(session.put(0, b"\0" * size), 409, "range_overlaps_existing_part")
+    other = person("hanako.yamada@example.com")
+    error_of(writer.call("GET", session.ends["status"], **other), 403, "forbidden")
+    assert writer.call("DELETE", session.ends["abort"]).status_code == 204
+    error_of(writer.call("GET", session.ends["status"]), 404, "not_found")
+
+
+def test_sessions_that_cannot_begin(writer: Person) -> None:
+    path = f"{writer.sandbox.url}/api/2.0/files/upload_sessions"
+    good: dict[str, Any] = {"folder_id": "0", "file_size": 30_000_000, "file_name": "x"}
+    for change, code in (
+        ({"file_size": 1000}, "file_size_too_small"),
+        ({"file_size": None}, "missing_file_size"),
+        ({"file_size": "x"}, "invalid_file_size"),
+        ({"folder_id": None}, "missing_destination"),
+        ({"folder_id": "x"}, "invalid_folder_id"),
+        ({"file_name": None}, "missing_file_name"),
+        ({"file_name": "a/b"}, "item_name_invalid"),
+    ):
+        error_of(writer.call("POST", path, {**good, **change}), 400, code)
+    error_of(writer.call("POST", path, {**good, "folder_id": "1"}), 404, "not_found")
+    upload(writer, "X", b"1")
+    error_of(writer.call("POST", path, good), 409, "item_name_in_use")
+
+
+def test_a_session_lasts_seven_days_and_outlives_a_restart(begin: Any) -> None:
+    first = Person(begin("same"), {})
+    first.client = first.sandbox.practice_client()
+    session = Session(first, BIG)
+    part = session.put(0).json()["part"]
+    first.sandbox.stop()
+    second = Person(begin("same"), first.client, access=first.access)
+    session.writer = second
+    session.ends = second.call(
+        "GET", f"{second.sandbox.url}/api/2.0/files/upload_sessions/{session.doc['id']}"
+    ).json()["session_endpoints"]
+    size = session.doc["part_size"]
+    parts = [part, *(session.put(start).json()["part"] for start in (size, 2 * size))]
+    assert session.commit(parts).status_code == 201
+    late = Session(second, BIG, "late.bin")
+    second.sandbox.clock.advance(7 * 86_400 + 60)
+    second.access = ""
+    error_of(second.call("GET", late.ends["status"]), 410, "session_expired")
+
+
+def test_not_ready_is_a_fault_to_switch_on(writer: Person) -> None:
+    file = upload(writer, "slow.txt", b"s").json()["entries"][0]
+    writer.sandbox.faults.add("/2.0/files/*/content", "202", retry_after=3)
+    answer = writer.call("GET", f"/files/{file['id']}/content")
+    assert (answer.status_code, answer.content, answer.headers["retry-after"]) == (202, b"", "3")
+    assert fetch(writer, f"/files/{file['id']}/content") == b"s"
+
+
+@pytest.mark.parametrize("path", ["/2.0/files/content", "/2.0/files/1/content"])
+def test_uploads_live_on_the_upload_host_only(reader: Person, path: str) -> None:
+    error_of(reader.call("POST", f"{reader.sandbox.url}{path}", {}), 501, "not_implemented")
+
+
+def test_uploads_count_and_use_space(writer: Person) -> None:
+    before = writer.doc("/users/me")["space_used"]
+    upload(writer, "space", b"x" * 1000)
+    assert writer.doc("/users/me")["space_used"] == before + 1000
+
+
+def test_240_uploads_a_minute(ada: Person) -> None:
+    codes = [upload(ada, f"{number}", b"x").status_code for number in range(241)]
+    assert codes == [201] * 240 + [429]
