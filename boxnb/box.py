@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import requests
 
-from . import activity, content, journal, oauth, people, sharing, store
+from . import activity, anything, content, estimate, journal, oauth, people, sharing, store
 from .auth import ONBOARDING, RotatingAuth
 from .errors import InvalidGrantError, NotSignedInError, SignInError
 from .oauth import Client, Clock, Server
@@ -63,6 +63,8 @@ class Box:
     collaborations = sharing.collaborations
     shared_links = sharing.shared_links
     events = activity.events
+    frame = anything.frame
+    estimate = estimate.estimate
 
     @property
     def profile(self) -> store.Profile:

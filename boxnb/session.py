@@ -190,14 +190,15 @@ class BoxSession(requests.Session):
         return self.call("GET", path, params=params, headers=headers).content
 
     def get_json(self, path: str, **params: Any) -> Any:
-        """``GET`` a path and decode the answer.
+        """``GET`` a path and decode the answer; ``as_user`` names whom to act for.
 
         Raises
         ------
         BoxUnavailableError
             The answer is no JSON: usually a company proxy's page.
         """
-        response = self.call("GET", path, params=params)
+        headers = {"As-User": as_user} if (as_user := params.pop("as_user", None)) else None
+        response = self.call("GET", path, params=params, headers=headers)
         try:
             return response.json()
         except ValueError:

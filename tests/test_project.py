@@ -33,7 +33,7 @@ LAYERS = (
     ("auth",),
     ("session",),
     ("pull",),
-    ("people", "content", "activity"),
+    ("people", "content", "activity", "anything", "estimate"),
     ("sharing",),
     ("box",),
     ("upkeep", "checkup", "sdk"),

@@ -1,0 +1,141 @@
+"""What a pull will cost before it is made: exact, at least, or honestly unknown."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from .pacer import LIMITS
+
+if TYPE_CHECKING:
+    from .box import Box
+
+PER_PAGE = {"users": 1000, "groups": 1000, "items": 1000, "device_pins": 1000, "search": 200, "events": 500}
+
+
+class Estimate(NamedTuple):
+    """What a pull will cost.
+
+    Attributes
+    ----------
+    dataset : str
+    calls : int or None
+        Calls of the API; ``None`` where nothing tells.
+    certainty : {"exact", "at least", "about", "unknown"}
+    why : str
+        One sentence.
+    spent : int
+        Calls this estimate itself took.
+    """
+
+    dataset: str
+    calls: int | None
+    certainty: Literal["exact", "at least", "about", "unknown"]
+    why: str
+    spent: int = 0
+
+    @property
+    def minutes(self) -> float | None:
+        """How long Box's limit of calls a minute alone makes it take; the network comes on top."""
+        limit = LIMITS["search" if self.dataset == "search" else "general"]
+        return None if self.calls is None else self.calls / limit.calls
+
+    def __repr__(self) -> str:
+        return self._text()
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self._text())}</p>"
+
+    def _text(self) -> str:
+        if self.calls is None:
+            return f"{self.dataset}: unknown. {self.why}"
+        amount = f"{self.certainty} {self.calls} call{'s' if self.calls != 1 else ''}"
+        minutes = self.minutes or 0.0
+        time = "less than a minute" if minutes < 1 else f"{minutes:.0f} minutes or more"
+        return f"{self.dataset}: {amount}, {time}. {self.why}"
+
+
+def estimate(box: Box, dataset: str, **arguments: Any) -> Estimate:
+    """
+    What ``box.<dataset>(**arguments)`` will cost.
+
+    Users, groups and the items of a folder can be counted with one small call. Folders of a walk and events cannot:
+    there the last pull of this profile serves, or a folder's own items say the least there can be.
+
+    Parameters
+    ----------
+    box : Box
+    dataset : str
+        The name of a method of ``box``.
+    **arguments
+        Those of the pull.
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    ValueError
+        There is no such dataset.
+    """
+    if dataset.startswith("_") or not callable(getattr(type(box), dataset, None)):
+        raise ValueError(f"There is no dataset {dataset!r}: name a method of box, such as 'users' or 'tree'.")
+    last = box.session.ledger.recall(dataset)
+    if dataset in ("me", "user", "folder", "file"):
+        return Estimate(dataset, 1, "exact", "One object takes one call.")
+    if dataset in ("users", "groups"):
+        return _counted(box, dataset, f"/{dataset}", arguments)
+    if dataset == "items":
+        return _counted(box, dataset, f"/folders/{arguments.get('folder_id', '0')}/items", arguments)
+    if dataset == "memberships":
+        side = arguments.get("by", "group")
+        ids = arguments.get("ids")
+        if ids is not None:
+            return Estimate(
+                dataset, len(ids), "at least", f"One call for each {side}, more beyond 1000 members."
+            )
+        counted = _counted(box, dataset, f"/{side}s", {})
+        calls = _total(box, f"/{side}s") + (counted.calls or 0)
+        return Estimate(
+            dataset, calls, "at least", f"One call for each {side}, and those of listing them.", 2
+        )
+    if dataset in ("tree", "shared_links"):
+        if last:
+            return Estimate(
+                dataset, last["calls"], "about", f"The last walk of this profile took {last['calls']} calls."
+            )
+        found = box.get(
+            f"/folders/{arguments.get('folder_id', '0')}/items", limit=1000, fields="type", **_as(arguments)
+        )
+        below = sum(entry.get("type") == "folder" for entry in found.get("entries") or [])
+        why = f"There are {below} folders right below; nothing tells how many lie below those."
+        return Estimate(dataset, below + 1, "at least", why, 1)
+    if last:
+        return Estimate(
+            dataset,
+            last["calls"],
+            "about",
+            f"The last one took {last['calls']} calls for {last['rows']} rows.",
+        )
+    return Estimate(
+        dataset, None, "unknown", "Box counts these only as it lists them, and none was pulled yet."
+    )
+
+
+def _as(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {"as_user": arguments["as_user"]} if arguments.get("as_user") else {}
+
+
+def _total(box: Box, path: str, **params: Any) -> int:
+    return int(box.get(path, limit=1, **params).get("total_count") or 0)
+
+
+def _counted(box: Box, dataset: str, path: str, arguments: dict[str, Any]) -> Estimate:
+    params = {name: value for name, value in arguments.items() if name in ("user_type", "filter_term")}
+    rows = _total(box, path, **params, **_as(arguments))
+    calls = max(1, -(-rows // PER_PAGE.get(dataset, 1000)))
+    certainty: Literal["exact", "at least"] = "exact" if rows <= 10_000 or dataset != "users" else "at least"
+    return Estimate(
+        dataset, calls, certainty, f"Box counts {rows} rows, {PER_PAGE.get(dataset, 1000)} a page.", 1
+    )
