@@ -48,7 +48,10 @@ _PAGES: Final = {
         "The notebook takes one answer for each request. Close this tab and look at the panel in the notebook.",
     ),
     "not-found": ("Nothing here", "This address only waits for the answer of a Box sign-in."),
-    "refused": ("Not accepted", "Only the browser on this computer may bring the answer, with a plain GET."),
+    "refused": (
+        "Not accepted",
+        "Only the browser that was sent here by Box may bring the answer, with a plain GET.",
+    ),
 }
 _STYLE: Final = (
     ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:12vh auto;padding:0 1.2rem}"
@@ -63,7 +66,7 @@ def landing_page(kind: str) -> bytes:
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>boxnb: {html.escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
         f"<h1>{html.escape(title)}</h1><p>{html.escape(text)}</p>"
-        "<p><small>This page comes from boxnb on your own computer, not from Box.</small></p></html>"
+        "<p><small>This page comes from boxnb, from where your notebook runs, not from Box.</small></p></html>"
     )
     return page.encode("utf-8")
 
@@ -100,6 +103,8 @@ class Receiver:
         Ports to try in this order instead.
     seconds
         How long the receiver lives.
+    behind
+        The registered URI where a proxy stands in front; `redirect_uri` is then the receiver's own end.
 
     Raises
     ------
@@ -115,6 +120,7 @@ class Receiver:
         ports: Iterable[int] | None = None,
         *,
         seconds: float = 900,
+        behind: str = "",
     ) -> None:
         if not can_listen(redirect_uri):
             raise SignInError(
@@ -127,6 +133,8 @@ class Receiver:
         self._ports = (
             tuple(ports) if ports is not None else (*range(first, first + NEIGHBOURS), 0) if first else (0,)
         )
+        self._registered = behind or redirect_uri
+        self._behind = behind
         self._seconds = seconds
         self._used = False
         self._port = 0
@@ -145,9 +153,15 @@ class Receiver:
     @property
     def redirect_uri(self) -> str:
         """The URI to send in the authorization request: the registered one with the port that was free."""
+        if self._behind:
+            return self._behind
         if self._server is None:
             return urlunsplit(self._parts)
         return urlunsplit(self._parts._replace(netloc=f"{self._parts.hostname}:{self._port}"))
+
+    def waits_for(self, registered: str) -> bool:
+        """Whether it listens, and for the redirects of this registered URI."""
+        return self.listening and self._registered == registered
 
     def start(self) -> Receiver:
         """Bind the first free port and answer from a thread; raises `SignInError` when no port is free."""
@@ -222,6 +236,7 @@ class Receiver:
         receiver = self
         path = self._parts.path or "/"
         base = path.rstrip("/")
+        here = path.rpartition("/")[2]  # a relative address stays on this side of any proxy
 
         class Handler(BaseHTTPRequestHandler):
             server_version = "boxnb"
@@ -235,7 +250,7 @@ class Receiver:
                 elif parts.path == path and parts.query:
                     kind = receiver._take(parts.query)
                     if kind in ("granted", "denied", "wrong-state"):
-                        self._send(303, b"", {"Location": f"{base}/{kind}"})
+                        self._send(303, b"", {"Location": f"{here}/{kind}".lstrip("/")})
                         receiver._on_redirect(f"{receiver.redirect_uri.split('?')[0]}?{parts.query}")
                     else:
                         self._page(409 if kind == "used" else 404, kind)
@@ -252,8 +267,10 @@ class Receiver:
 
             def _host_is_ours(self) -> bool:
                 """Refuse names that only resolve to 127.0.0.1 (DNS rebinding)."""
-                port = receiver._port
-                return self.headers.get("Host", "") in {f"{name}:{port}" for name in LOOPBACK}
+                names = {f"{name}:{receiver._port}" for name in LOOPBACK}
+                if receiver._behind:
+                    names.add(urlsplit(receiver._behind).netloc)
+                return self.headers.get("Host", "") in names
 
             def _page(self, status: int, kind: str, headers: dict[str, str] | None = None) -> None:
                 self._send(status, landing_page(kind), headers)

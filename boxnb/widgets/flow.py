@@ -17,7 +17,7 @@ import requests
 from boxnb import oauth, store
 from boxnb.errors import BoxNotebookError, InvalidGrantError, NotSignedInError, RedirectError, SignInCancelled
 from boxnb.oauth import BOX, Client, Server
-from boxnb.receiver import Receiver, can_listen
+from boxnb.receiver import Receiver
 from boxnb.tokens import Secret, Token
 from boxnb.widgets.account import (
     AccountError,
@@ -31,6 +31,7 @@ from boxnb.widgets.account import (
     who_is,
     words,
 )
+from boxnb.widgets.hub import wait_at
 
 CODE_SECONDS: Final = 30.0  # Box guide "Expiration of tokens": an authorization code lives 30 seconds
 DEFAULT_REDIRECT: Final = "http://127.0.0.1:8917/callback"
@@ -71,9 +72,8 @@ class SignInFlow:
     ) -> None:
         self.profile = profile
         self.step: Step = "register"
-        self.busy = False
-        self.alert = ""
-        self.note = ""
+        self.busy, self.alert, self.note = False, "", ""
+        self.default_redirect = DEFAULT_REDIRECT
         self.draft: dict[str, str] = {"client_id": "", "redirect_uri": DEFAULT_REDIRECT}
         self.failure: BaseException | None = None
         self.on_change = on_change
@@ -112,17 +112,23 @@ class SignInFlow:
             self._changed()
         return self
 
+    def offer(self, redirect_uri: str) -> None:
+        """Suggest another redirect URI to register; one that the person typed stays."""
+        if self.draft["redirect_uri"] == self.default_redirect:
+            self.draft["redirect_uri"] = redirect_uri
+        self.default_redirect = redirect_uri
+
     def draft_secret(self, value: str) -> None:
         """Keep a client secret that was typed, so that the field can be emptied at once."""
         if value.strip():
             self._secret = Secret(value.strip())
             self._changed()
 
-    def register(self, client_id: str, client_secret: str = "", redirect_uri: str = DEFAULT_REDIRECT) -> None:
+    def register(self, client_id: str, client_secret: str = "", redirect_uri: str = "") -> None:
         """Take the app as the person typed it, save it, open the first request."""
         self.draft = {
             "client_id": client_id.strip(),
-            "redirect_uri": redirect_uri.strip() or DEFAULT_REDIRECT,
+            "redirect_uri": redirect_uri.strip() or self.default_redirect,
         }
         if client_secret.strip():
             self._secret = Secret(client_secret.strip())
@@ -206,7 +212,7 @@ class SignInFlow:
         with self._lock:
             receiver, self._receiver = self._receiver, None
         if receiver is not None:
-            receiver.close_soon(0)
+            receiver.close()
 
     @property
     def finished(self) -> bool:
@@ -228,7 +234,7 @@ class SignInFlow:
                 "client_id": client.client_id if client is not None else self.draft["client_id"],
                 "secret": secret.fingerprint if secret else "",
                 "redirect_uri": client.redirect_uri if client is not None else self.draft["redirect_uri"],
-                "default_redirect": DEFAULT_REDIRECT,
+                "default_redirect": self.default_redirect,
                 "listening": self._receiver.redirect_uri if self._receiver is not None else "",
                 "authorize_url": self._link(),
                 "alert": self.alert,
@@ -271,20 +277,13 @@ class SignInFlow:
 
     def _listen(self, redirect_uri: str) -> str:
         """Wait at the redirect URI where that is possible; the URI to send."""
-        if not can_listen(redirect_uri):
-            self.close()
-            return redirect_uri
-        if self._receiver is not None and self._receiver.listening:
+        if self._receiver is not None and self._receiver.waits_for(redirect_uri):
             self._receiver.expect(self._state)
             self._receiver.close_soon(self._seconds)
-            return self._receiver.redirect_uri
-        try:
-            self._receiver = Receiver(self._state, redirect_uri, self.receive, seconds=self._seconds).start()
-        except BoxNotebookError:
-            # Every port is taken: the paste field does the work, and the panel shows no address.
-            self._receiver = None
-            return redirect_uri
-        return self._receiver.redirect_uri
+        else:
+            self.close()
+            self._receiver = wait_at(redirect_uri, self._state, self.receive, self._seconds)
+        return redirect_uri if self._receiver is None else self._receiver.redirect_uri
 
     def _link(self) -> str:
         if self.step != "open" or self._request is None:

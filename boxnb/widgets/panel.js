@@ -11,7 +11,8 @@ const PAGE = `
     <ol>
       <li>Open the <a href="https://app.box.com/developers/console" target="_blank" rel="noopener noreferrer">Developer Console</a>, press <b>New App</b> and choose <b>User</b>: that is <b>User Authentication (OAuth 2.0)</b>. This choice cannot be changed later.</li>
       <li>In the <b>Configuration</b> tab, set the <b>OAuth 2.0 Redirect URI</b> to exactly this; every character counts:
-        <span class="bx-copy-row"><code class="bx-redirect"></code><button type="button" class="bx-copy">Copy</button><span class="bx-copied" role="status"></span></span></li>
+        <span class="bx-copy-row"><code class="bx-redirect"></code><button type="button" class="bx-copy">Copy</button><span class="bx-copied" role="status"></span></span>
+        <small class="bx-hub">This is the address of your JupyterHub, which passes the answer on to this notebook. <i>Not run</i> on a real hub: where it fails, paste as step 3 says.</small></li>
       <li>Tick these <b>Application Scopes</b>:
         <table><tbody>
         <tr><th scope="row">Read all files and folders</th><td>what is stored and how it is shared</td></tr>
@@ -143,7 +144,10 @@ function render({ model, el }) {
     $(".bx-open").textContent = v.practice ? "Open the practice Box" : `Open ${v.server}`;
     $(".bx-open-words").textContent = open
       ? `opens a new tab, where you sign in at ${box} and press Grant. Your password stays there.` : "in a new tab, to sign in and press Grant.";
-    $(".bx-catch-words").textContent = v.listening
+    show(".bx-hub", v.hub && !v.practice);
+    $(".bx-catch-words").textContent = v.listening && v.hub
+      ? "After Grant the code comes back by itself through your JupyterHub (not run on a real one). A code lives 30 seconds from the moment you press Grant."
+      : v.listening
       ? "After Grant the code comes back by itself when your browser and this notebook are on the same computer. A code lives 30 seconds from the moment you press Grant."
       : "After Grant your browser lands on a page whose address holds the code. It lives 30 seconds from the moment you press Grant.";
     $(".bx-paste").disabled = !open || v.busy;
@@ -171,7 +175,7 @@ function render({ model, el }) {
     mark(v.step);
     if (shownStep !== null && shownStep !== v.step && (root.contains(document.activeElement) || document.activeElement === document.body)) {
       const target = { open: ".bx-open", confirm: ".bx-yes", done: ".bx-done" }[v.step];
-      if (target) $(target).focus({ preventScroll: true });
+      if (target) $(target).focus(); // and scroll there: a step that closes takes the page with it
     }
     shownStep = v.step;
   };
@@ -252,7 +256,7 @@ function render({ model, el }) {
   window.addEventListener("focus", back);
   window.addEventListener("pagehide", leave);
   paint();
-  send("ready", { page: PAGE_LOAD });
+  send("ready", { page: PAGE_LOAD, origin: location.origin });
   return () => {
     count.stop();
     clearTimeout(typing);

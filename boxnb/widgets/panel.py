@@ -3,7 +3,7 @@
 The front end and the kernel speak over one widget. Kernel to front end: the trait `view`, which is
 `SignInFlow.snapshot()` and holds no secret. Front end to kernel: custom messages, which no notebook saves::
 
-    {"type": "ready", "page": ...}                     the panel is on a screen
+    {"type": "ready", "page": ..., "origin": ...}      the panel is on a screen, of a browser that is there
     {"type": "leaving", "page": ...}                   that page is loaded again or closed
     {"type": "draft", "client_id": ..., "redirect_uri": ...}
     {"type": "client_secret", "value": ...}            the field is already empty again
@@ -31,6 +31,7 @@ import traitlets
 from boxnb.auth import ONBOARDING
 from boxnb.errors import SignInCancelled, SignInError, SignInTimeout
 from boxnb.oauth import BOX, Server
+from boxnb.widgets import hub
 from boxnb.widgets.flow import SignInFlow
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ class SignIn(anywidget.AnyWidget):
             self.view = self._seen()
 
     def _seen(self) -> dict[str, object]:
-        return self.flow.snapshot() | {"advice": self._advice}
+        view = self.flow.snapshot()
+        return view | {"advice": self._advice, "hub": bool(hub.near_end(view["redirect_uri"]))}
 
     def _on_message(self, _widget: object, content: object, _buffers: object) -> None:
         """Hand a message to the flow; comes in the main thread or, with subshells, in another one."""
@@ -90,6 +92,8 @@ class SignIn(anywidget.AnyWidget):
             case "ready":
                 self._pages.add(text.get("page", ""))
                 self._left = False
+                if proxied := hub.offered(text.get("origin", "")):
+                    flow.offer(proxied)
                 self._publish()
                 self.send({"type": "here"})
             case "leaving":

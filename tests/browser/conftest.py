@@ -44,7 +44,13 @@ def theme() -> str:
 
 
 @pytest.fixture
-def lab(tmp_path: Path, home: Path, theme: str) -> Iterator[Lab]:
+def base_url() -> str:
+    """Where the server's addresses begin; a hub puts the user's name there."""
+    return "/"
+
+
+@pytest.fixture
+def lab(tmp_path: Path, home: Path, theme: str, base_url: str) -> Iterator[Lab]:
     """JupyterLab over a copy of the notebooks, with widget state saving switched on."""
     written = tmp_path / "lab"
     notebooks = written / "notebooks"
@@ -72,9 +78,10 @@ def lab(tmp_path: Path, home: Path, theme: str) -> Iterator[Lab]:
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
     command += [f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
     command += ["--LabApp.expose_app_in_browser=True", f"--ServerApp.root_dir={notebooks}"]
+    command += [f"--ServerApp.base_url={base_url}"]
     with (written / "lab.log").open("w") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://127.0.0.1:{port}{base_url}".rstrip("/")
     try:
         _wait_for(url, server, written / "lab.log")
         yield Lab(url, token, notebooks, written)

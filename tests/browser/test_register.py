@@ -19,8 +19,7 @@ expect.set_options(timeout=30_000)
 ELSEWHERE = "http://127.0.0.1:8999/back"
 
 
-@pytest.fixture
-def person(window: BrowserContext, lab: Lab) -> Person:
+def person_of_a_company(window: BrowserContext, lab: Lab) -> Person:
     """Somebody whose company is not the sandbox's ready-made one: the notebook asks for an app."""
     notebook = lab.notebooks / ONBOARDING
     text = notebook.read_text(encoding="utf-8")
@@ -35,6 +34,11 @@ def person(window: BrowserContext, lab: Lab) -> Person:
         text = text.replace(old, new)
     notebook.write_text(text, encoding="utf-8")
     return Person(window, lab)
+
+
+@pytest.fixture
+def person(window: BrowserContext, lab: Lab) -> Person:
+    return person_of_a_company(window, lab)
 
 
 def show_form(person: Person) -> str:
@@ -75,7 +79,8 @@ def test_from_the_form_to_the_users(person: Person, lab: Lab) -> None:
     app = in_the_console(person, redirect_uri)
     person.screenshot("register-1-form")
     fill_in(person, app)
-    person[".bx-open[href]"].wait_for()
+    expect(person[".bx-open[href]"]).to_be_focused()
+    expect(person[".bx-open[href]"]).to_be_in_viewport()  # the form that closed did not take the panel away
     expect(person[".bx-client-secret"]).to_have_value("")
     expect(person[".bx-registered-text"]).to_contain_text(app["client_id"])
     person.screenshot("register-2-open")

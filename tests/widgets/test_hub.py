@@ -1,0 +1,153 @@
+"""The way back through a hub's proxy: addresses, and a real jupyter-server-proxy in front of the receiver."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from boxnb import store
+from boxnb.oauth import Client
+from boxnb.widgets import hub
+
+ORIGIN = "https://hub.example.com"
+
+
+@pytest.fixture
+def prefix(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A path of this test's own, so that its port is."""
+    name = f"/user/ada-{secrets.token_hex(4)}/"
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", name)
+    return name
+
+
+def test_off_a_hub_nothing_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JUPYTERHUB_SERVICE_PREFIX", raising=False)
+    assert hub.offered(ORIGIN) == ""
+    assert hub.near_end(f"{ORIGIN}/user/ada/proxy/8930/callback") == ""
+
+
+def test_on_a_hub_the_proxys_address_is_offered(prefix: str) -> None:
+    uri = hub.offered(ORIGIN)
+    parts = urlsplit(uri)
+    assert (parts.scheme, parts.netloc) == ("https", "hub.example.com")
+    assert parts.path.startswith(f"{prefix}proxy/")
+    port = int(parts.path.split("/")[-2])
+    assert port in hub.PORTS
+    assert hub.near_end(uri) == f"http://127.0.0.1:{port}/callback"
+    assert hub.offered(ORIGIN) == uri  # registered once, so the same every day
+
+
+def test_users_who_share_a_computer_get_ports_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    ports = set()
+    for name in ("ada", "bo", "chi"):
+        monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", f"/user/{name}/")
+        ports.add(hub.near_end(hub.offered(ORIGIN)))
+    assert len(ports) == 3
+
+
+@pytest.mark.parametrize("origin", ["http://hub.example.com", "", "null", "ftp://hub.example.com"])
+def test_an_origin_box_would_refuse_is_not_offered(prefix: str, origin: str) -> None:
+    assert hub.offered(origin) == ""
+
+
+def test_without_the_proxy_it_is_not_offered(prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    assert hub.offered(ORIGIN) == ""
+
+
+@pytest.mark.parametrize("end", ["callback", "x/callback", "99999/callback", "-1/callback", "0/callback"])
+def test_other_addresses_of_the_hub_have_no_near_end(prefix: str, end: str) -> None:
+    assert hub.near_end(f"{ORIGIN}{prefix}proxy/{end}") == ""
+    assert hub.near_end(f"{ORIGIN}/user/somebody-else/proxy/8930/callback") == ""
+
+
+def test_what_a_person_typed_stays(prefix: str, client: Client, watch: Any) -> None:
+    flow = watch(server=client.server).flow
+    flow.draft["redirect_uri"] = "https://example.com/mine"
+    flow.offer(hub.offered(ORIGIN))
+    assert flow.snapshot()["redirect_uri"] == "https://example.com/mine"
+    assert flow.snapshot()["default_redirect"].startswith(ORIGIN)
+
+
+def test_a_busy_port_leaves_the_paste_field(prefix: str, sandbox: Any, client: Client, watch: Any) -> None:
+    uri = hub.offered(ORIGIN)
+    app = sandbox.register_app("On a hub", [uri])
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", urlsplit(hub.near_end(uri)).port or 0))
+        busy.listen()
+        watched = watch(server=client.server)
+        watched.flow.register(app["client_id"], app["client_secret"], uri)
+        assert watched.flow.snapshot()["listening"] == ""
+        watched.flow.paste(sandbox.approve(watched.flow.snapshot()["authorize_url"]))
+        watched.until(lambda view: view["step"] == "done")
+
+
+@pytest.fixture
+def server(prefix: str, tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """A Jupyter server under the user's prefix, with jupyter-server-proxy; its origin and its token."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex(16)
+    command = [sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
+    command += [f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
+    command += [f"--ServerApp.base_url={prefix}", f"--ServerApp.root_dir={tmp_path}"]
+    with (tmp_path / "server.log").open("w") as log:
+        process = subprocess.Popen(command, env=os.environ, stdout=log, stderr=subprocess.STDOUT)
+    origin = f"http://127.0.0.1:{port}"
+    try:
+        end = time.monotonic() + 60
+        while True:
+            try:
+                requests.get(f"{origin}{prefix}api", timeout=2)
+                break
+            except requests.ConnectionError:
+                assert process.poll() is None and time.monotonic() < end, (
+                    tmp_path / "server.log"
+                ).read_text()
+                time.sleep(0.1)
+        yield origin, token
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def test_a_real_jupyter_server_proxy_brings_the_answer(
+    server: tuple[str, str], prefix: str, tmp_path: Path, sandbox: Any, client: Client, watch: Any
+) -> None:
+    """Box's redirect goes to the server everybody sees; the receiver behind it takes it and answers with its page."""
+    origin, token = server
+    uri = hub.offered(origin)
+    app = sandbox.register_app("On a hub", [uri])
+    watched = watch(server=client.server)
+    watched.flow.register(app["client_id"], app["client_secret"], uri)
+    view = watched.flow.snapshot()
+    assert view["listening"] == uri
+    with requests.Session() as browser:
+        answer = sandbox.approve(view["authorize_url"])
+        assert answer.startswith(f"{uri}?")
+        stranger = requests.get(answer, timeout=10)  # somebody without the server's cookie gets no further
+        assert "login" in stranger.url
+        browser.get(f"{origin}{prefix}tree?token={token}", timeout=10)
+        page = browser.get(answer, timeout=10)
+    assert page.status_code == 200
+    assert page.url == f"{uri}/granted"
+    assert "Permission received" in page.text
+    assert page.headers["Cache-Control"] == "no-store"
+    watched.until(lambda view: view["step"] == "done")
+    saved = store.load("lab")
+    assert saved is not None
+    assert saved.client.redirect_uri == uri
+    code = answer.split("code=")[1].split("&")[0]
+    assert code not in (tmp_path / "server.log").read_text()
