@@ -57,6 +57,7 @@ class RotatingAuth(AuthBase):
         self._lock = threading.RLock()
         self._profile, self._token = _signed_in(profile)
         self._skew = self._profile.skew
+        self._refreshes = 0
         self._granted: set[tuple[str, str, int | None]] = set()
 
     @property
@@ -109,6 +110,7 @@ class RotatingAuth(AuthBase):
         fresh = self._ask(profile, token, pending)
         self._skew = fresh.obtained_at - self._clock()
         renewed = profile.renewed(fresh, self._skew)
+        self._refreshes += 1
         store.save(renewed)
         journal.end(file)
         return renewed, fresh
@@ -188,17 +190,23 @@ class RotatingAuth(AuthBase):
             self._skew = oauth.server_time(response, self.now) - self._clock()
             if response.status_code != 401:
                 return response
-            fresh = self.rotate(rejected=access_token)
-            response.content  # noqa: B018  drains it, so that the connection can be used again
-            response.close()
-            again = response.request.copy()
-            again.hooks = {}  # a second 401 is final
-            again.headers["Authorization"] = f"Bearer {fresh.access_token.reveal()}"
-            if body_position is not None:
-                body.seek(body_position)
-            second: requests.Response = response.connection.send(again, **options)
-            second.history.append(response)
-            second.request = again
+            refused, rejected = response, access_token
+            for _attempt in range(2):
+                refreshed = self._refreshes
+                rejected = self.rotate(rejected=rejected).access_token
+                refused.content  # noqa: B018  drains it, so that the connection can be used again
+                refused.close()
+                again = refused.request.copy()
+                again.hooks = {}
+                again.headers["Authorization"] = f"Bearer {rejected.reveal()}"
+                if body_position is not None:
+                    body.seek(body_position)
+                second: requests.Response = response.connection.send(again, **options)
+                second.history = [*refused.history, refused]
+                second.request = again
+                if second.status_code != 401 or self._refreshes != refreshed:
+                    return second  # a pair fresh from the server and refused all the same: that is final
+                refused = second  # what another process had saved was refused as well: refresh that one
             return second
 
         request.hooks.setdefault("response", []).append(answered)

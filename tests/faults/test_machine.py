@@ -1,0 +1,149 @@
+"""Whatever order things happen in, a chain that Box still honours is never lost, and one that is gone is told."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from signing import sign_in
+from test_crash import killed_at
+
+import boxnb
+import boxnb.sandbox
+from boxnb import oauth, store
+from boxnb.auth import RotatingAuth
+from boxnb.errors import InvalidGrantError
+
+HOURS = 3600
+_numbers = itertools.count()
+
+
+class Chain(RuleBasedStateMachine):
+    """One profile, the processes and copies that use it, and what Box would say of each."""
+
+    sandbox: boxnb.sandbox.Sandbox
+    home: Path
+
+    @initialize()
+    def begin(self) -> None:
+        self.name = "acme"
+        self.folder = self.home / str(next(_numbers))
+        os.environ["BOXNB_HOME"] = str(self.folder)
+        sign_in(self.sandbox, self.name)
+        self.alive = True
+        self.copy: bytes | None = None
+        self.old = RotatingAuth(self.name)  # a kernel that was opened at the start and remembers
+
+    def call(self, auth: RotatingAuth) -> str:
+        import requests
+
+        url = auth.profile.client.server.api_url + "/users/me"
+        return str(requests.get(url, auth=auth, timeout=20).json()["type"])
+
+    def expect(self, auth: RotatingAuth) -> None:
+        if self.alive:
+            assert self.call(auth) == "user"
+            return
+        with pytest.raises(InvalidGrantError, match="Sign in again"):
+            self.call(auth)
+
+    @rule(hours=st.sampled_from([0, 1, 2, 24 * 30]))
+    def time_passes(self, hours: int) -> None:
+        self.sandbox.clock.advance(hours * HOURS)
+
+    @rule()
+    def a_new_notebook_calls(self) -> None:
+        self.expect(RotatingAuth(self.name))
+
+    @rule()
+    def the_old_notebook_calls(self) -> None:
+        self.expect(self.old)
+
+    @precondition(lambda self: self.alive)
+    @rule(point=st.integers(0, 70))
+    def a_notebook_is_killed_in_mid_refresh(self, point: int) -> None:
+        self.sandbox.clock.advance(2 * HOURS)
+        killed_at(point, self.folder / "report")
+        self.expect(RotatingAuth(self.name))
+
+    @precondition(lambda self: self.alive)
+    @rule(kind=st.sampled_from(["lost_token", "reset_before", "conflict", "500", "html", "truncated"]))
+    def the_token_endpoint_fails_once(self, kind: str) -> None:
+        self.sandbox.clock.advance(2 * HOURS)
+        self.sandbox.faults.add("/oauth2/token", kind)
+        auth = RotatingAuth(self.name, sleep=lambda _: None)
+        self.expect(auth)
+        self.sandbox.faults.clear()
+
+    @precondition(lambda self: self.alive)
+    @rule()
+    def the_file_is_copied_aside(self) -> None:
+        self.expect(RotatingAuth(self.name))
+        self.copy = store.path(self.name).read_bytes()
+
+    @precondition(lambda self: self.alive and self.copy is not None)
+    @rule()
+    def the_copy_is_put_back_after_the_pair_moved_on(self) -> None:
+        before = store.load(self.name)
+        assert before is not None
+        self.sandbox.clock.advance(2 * HOURS)
+        self.expect(RotatingAuth(self.name))
+        saved = store.path(self.name).read_bytes()
+        store.path(self.name).write_bytes(self.copy or b"")
+        self.alive = False
+        self.expect(RotatingAuth(self.name))
+        store.path(self.name).write_bytes(
+            saved
+        )  # the right file comes back, and works: the copy failed alone
+        self.alive = True
+        self.copy = None
+        self.old = RotatingAuth(self.name)
+
+    @precondition(lambda self: self.alive)
+    @rule()
+    def an_admin_revokes(self) -> None:
+        saved = store.load(self.name)
+        assert saved is not None
+        assert saved.token is not None
+        assert oauth.revoke(saved.client, saved.token)
+        self.alive = False
+
+    @precondition(lambda self: not self.alive)
+    @rule()
+    def the_person_signs_in_again(self) -> None:
+        sign_in(self.sandbox, self.name)
+        self.alive = True
+        self.old.reread()
+
+    @rule()
+    def two_months_away(self) -> None:
+        self.sandbox.clock.advance(61 * 24 * HOURS)
+        self.alive = False
+
+
+@pytest.fixture(params=["grace"])
+def machine(tmp_path: Path, request: pytest.FixtureRequest) -> type[Chain]:
+    return type("ChainHere", (Chain,), {"home": tmp_path})
+
+
+def test_no_order_of_events_loses_a_valid_chain(
+    machine: type[Chain], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls, expiries, kills, faults, copies, revocations, absences and sign-ins in any order."""
+    monkeypatch.setenv("BOXNB_HOME", str(tmp_path))
+    with boxnb.sandbox.start(private=True, state=tmp_path / "state", limits="off") as sandbox:
+        machine.sandbox = sandbox
+        machine.TestCase.settings = settings(
+            max_examples=10,
+            stateful_step_count=15,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            database=None,
+            derandomize=True,  # the same orders each time
+        )
+        machine.TestCase("runTest").runTest()
