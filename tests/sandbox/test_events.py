@@ -13,7 +13,7 @@ import requests
 
 from .conftest import Person
 from .test_api import error_of
-from .test_content import person
+from .test_content import by_name, person
 
 
 def walk(reader: Person, query: str, limit: int = 500, **headers: str) -> list[dict[str, Any]]:
@@ -215,13 +215,22 @@ def test_events_outlive_a_restart(begin: Any) -> None:
     with pytest.raises(Exception, match=r".*"):
         first.sandbox.approve(first.url(), "bo.nakamura@example.com", "wrong")
     first.doc("/users/me")
+    wide = by_name("Customer database export")["id"]
+    first.call("PUT", f"/folders/{wide}", {"name": "Renamed"})
+    engineering = by_name("Engineering")
+    owner = person(engineering["owner"])
+    first.call("DELETE", f"/folders/{engineering['id']}?recursive=true", **owner)
+    assert first.call("DELETE", f"/folders/{engineering['id']}/trash", **owner).status_code == 204
     first.sandbox.clock.advance(3000)
     before = logins(first)
     assert len(before) == 1
+    oldest = first.doc("/events?stream_type=admin_logs&limit=500")
     first.sandbox.stop()
     second = Person(begin("same"), first.client)
     second.access = first.access
     assert logins(second) == before
+    again = second.doc("/events?stream_type=admin_logs&limit=500")
+    assert again["entries"][5:100] == oldest["entries"][5:100]
 
 
 def test_the_long_poll_answers_when_something_happens(writer: Person) -> None:

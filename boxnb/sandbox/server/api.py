@@ -8,12 +8,14 @@ from starlette.routing import Route
 
 from . import (
     collabapi,
+    collabwrites,
     downloads,
     eventsapi,
     filesapi,
     foldersapi,
     itemwrites,
     peopleapi,
+    peoplewrites,
     searchapi,
     sessions,
     uploads,
@@ -37,6 +39,7 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 TABLES = [
     *(peopleapi.PATHS, foldersapi.PATHS, filesapi.PATHS, collabapi.PATHS, eventsapi.PATHS),
     *(searchapi.PATHS, itemwrites.PATHS, uploads.API_PATHS, downloads.PATHS),
+    *(collabwrites.PATHS, peoplewrites.PATHS),
 ]
 UPLOAD_TABLES = [uploads.UPLOAD_PATHS, sessions.PATHS]  # on the upload host, which is a prefix here
 

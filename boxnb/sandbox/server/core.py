@@ -69,7 +69,7 @@ class Core:
         self.log = Log(
             self.world,
             self.state,
-            Maker(self.world, self.events, self.seed).make(self.world.rows("incidents")),
+            Maker(self.world.untouched(), self.events, self.seed).make(self.world.rows("incidents")),
         )
         self.instance = self.state.meta("instance") or secrets.token_hex(4)
         self.state.set_meta("instance", self.instance)

@@ -143,6 +143,8 @@ class People:
     def __init__(self, rows: Rows, state: State) -> None:
         self._state = state
         self.users: dict[str, Doc] = {row["id"]: _user(row) for row in by_id(rows("users"))}
+        self.outsiders: dict[str, Doc] = {row["id"]: outsider(row) for row in rows("externals")}
+        self.row_logins = self._logins()  # the rows name people as they were, whoever left or changed since
         self.gone: dict[str, Doc] = {}
         for one, doc in state.changes("user").items():
             if doc is None or "gone" in doc:
@@ -156,15 +158,16 @@ class People:
             row["id"]: {**row, "type": "group_membership"} for row in rows("memberships")
         }
         _overlay(self.memberships, state.changes("membership"))
-        self.outsiders: dict[str, Doc] = {row["id"]: outsider(row) for row in rows("externals")}
-        self.logins: dict[str, str] = {
-            user["login"].casefold(): one for one, user in [*self.outsiders.items(), *self.users.items()]
-        }
+        self.logins = self._logins()
         self.groups_of: dict[str, set[str]] = {}
         self._by_user: dict[str, dict[str, Doc]] = {}
         self._by_group: dict[str, dict[str, Doc]] = {}
         for membership in list(self.memberships.values()):
             self._index(membership)
+
+    def _logins(self) -> dict[str, str]:
+        everybody = [*self.outsiders.items(), *self.users.items()]
+        return {user["login"].casefold(): one for one, user in everybody}
 
     def _index(self, membership: Doc) -> None:
         user, group = membership["user_id"], membership["group_id"]
@@ -180,7 +183,7 @@ class People:
         """The id behind a login of a row, or of ``2``: nobody; raises `ValueError` for an unknown one."""
         if login == NOBODY["id"]:
             return login
-        found = self.logins.get(login.casefold())
+        found = self.row_logins.get(login.casefold())
         if found is None:
             raise ValueError(f"nobody has the login {login!r}")
         return found

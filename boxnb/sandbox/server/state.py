@@ -51,6 +51,16 @@ class State:
         self.db.execute("PRAGMA synchronous=NORMAL")
         self.db.executescript(SCHEMA)
 
+    @classmethod
+    def blank(cls) -> State:
+        """A state in memory in which nothing has happened."""
+        new = cls.__new__(cls)
+        new.path = Path()
+        new.db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        new.db.row_factory = sqlite3.Row
+        new.db.executescript(SCHEMA)
+        return new
+
     def one(self, sql: str, args: Iterable[Any] = ()) -> sqlite3.Row | None:
         """First row of a query, or None."""
         row: sqlite3.Row | None = self.db.execute(sql, tuple(args)).fetchone()

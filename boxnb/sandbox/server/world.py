@@ -43,7 +43,7 @@ class World(People):
     """
 
     def __init__(self, world: str, state: State, now: float) -> None:
-        self._folder = data_folder(world)
+        self.name, self._folder = world, data_folder(world)
         super().__init__(self.rows, state)
         if state.meta("world.day") is None:
             state.set_meta("world.day", repr(times.day_of(now)))
@@ -55,7 +55,7 @@ class World(People):
         self.tree.finish()
         self.access = Access(state, self.tree, self.groups_of)
         for row in self.rows("collaborations"):
-            self.access.read_row(row, self.day, self.logins)
+            self.access.read_row(row, self.day, self.row_logins)
         self.access.finish()
         self.pins: dict[str, Doc] = {
             row["id"]: {"id": row["id"], "user": self.person_id(row["login"]), "name": row["product_name"]}
@@ -63,6 +63,12 @@ class World(People):
         }
         for one in state.changes("pin"):
             self.pins.pop(one, None)
+
+    def untouched(self) -> World:
+        """The company as the rows say, without any change: what the year of events is made from."""
+        if self._state.one("SELECT 1 FROM changes LIMIT 1") is None:
+            return self
+        return World(self.name, State.blank(), self.day)
 
     def rows(self, name: str) -> list[Row]:
         """The rows of a file by its name; none when the file is missing and the company can be without it."""

@@ -1,0 +1,205 @@
+"""Writing collaborations: invite, accept, change, hand over, end (box-facts 4.6)."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from .access import INVITABLE, Collab
+from .call import Call, Handler, answer
+from .collabapi import the
+from .errors import client_error, forbidden, invalid, not_found
+from .events import collab_source
+from .people import Doc
+from .rules import id_of, moment, sub, text
+from .tree import ROOT, Item
+
+
+def noted(call: Call, kind: str, collab: Collab) -> None:
+    """An event about a collaboration."""
+    world = call.core.world
+    item = world.tree.of(collab.item_type).get(collab.item_id)
+    details = {"collab_id": collab.id, "role": collab.role, "type": "collab", "is_performed_by_admin": False}
+    call.core.note(call.request, kind, call.user["id"], collab_source(world, collab.id), details, item)
+
+
+def invitee(call: Call, body: Doc) -> tuple[str, str, str, bool]:
+    """Whom `accessible_by` names: user id, group id, an address nobody has, and whether it was an id."""
+    world, who = call.core.world, sub(body, "accessible_by")
+    kind = who.get("type")
+    if kind == "group":
+        group = id_of(body, "accessible_by")
+        if group not in world.groups:
+            raise not_found("group", group)
+        return "", group, "", True
+    if kind != "user":
+        raise invalid("invalid_parameter", "accessible_by", f"Invalid value '{kind}' for 'type'")
+    if who.get("id") is not None:
+        user = id_of(body, "accessible_by")
+        if user not in world.users and user not in world.outsiders:
+            raise not_found("user", user)
+        return user, "", "", True
+    login = text(who, "login").strip()
+    if login.count("@") != 1 or login.startswith("@") or login.endswith("@"):
+        raise invalid("invalid_parameter", "login", f"Invalid value '{login}' for 'login'")
+    user = world.logins.get(login.casefold(), "")
+    return user, "", "" if user else login, False
+
+
+def shared_item(call: Call, body: Doc) -> Item:
+    """The item to share, if the caller may invite to it."""
+    kind = sub(body, "item").get("type")
+    if kind not in ("file", "folder"):
+        raise invalid("invalid_parameter", "item", f"Invalid value '{kind}' for 'type'")
+    if kind == "folder" and id_of(body, "item") == ROOT:
+        message = "Collaborations are not available on the root folder"
+        raise client_error(400, "collaborations_not_available_on_root_folder", message)
+    item = call.item(kind, id_of(body, "item"))
+    rights = call.view().rights(item)
+    open_to_others = item.kind == "file" or item.extra.get("can_non_owners_invite", True)
+    if "invite" not in rights or not (open_to_others or item.owner == call.user["id"]):
+        raise forbidden()
+    return item
+
+
+def role_of(body: Doc, also: tuple[str, ...] = ()) -> str:
+    """`role`; 400 for one that cannot be given."""
+    role = body.get("role")
+    if role not in (*INVITABLE, *also):
+        raise invalid("invalid_parameter", "role", f"Invalid value '{role}' for 'role'")
+    return str(role)
+
+
+async def create(call: Call) -> Response:
+    """`POST /collaborations`: people of the company and groups are in at once, others must accept."""
+    call.writes()
+    body = await call.body()
+    item = shared_item(call, body)
+    user, group, email, by_id = invitee(call, body)
+    role = role_of(body)
+    world = call.core.world
+    if item.restricted and not group and user not in world.users:
+        raise forbidden("Collaboration on this folder is restricted to the enterprise")
+    same = (one for one in world.access.on(item) if (one.user, one.group, one.email) == (user, group, email))
+    if (user and user == item.owner) or any(one.status != "rejected" for one in same):
+        raise client_error(400, "user_already_collaborator", "User is already a collaborator")
+    if body.get("can_view_path") and (item.kind == "file" or item.owner != call.user["id"]):
+        raise invalid(
+            "invalid_parameter", "can_view_path", "Only the owner of a folder may set 'can_view_path'"
+        )
+    expires = moment(call, body, "expires_at", future=True)
+    accepted = bool(group) or user in world.users
+    now = float(int(call.core.clock.now()))
+    with call.core.state:
+        made = world.access.keep(
+            Collab(
+                call.core.state.next_id(),
+                item.kind,
+                item.id,
+                user,
+                group,
+                email,
+                role,
+                "accepted" if accepted else "pending",
+                call.user["id"],
+                now,
+                now,
+                expires,
+                now if accepted else None,
+                bool(body.get("is_access_only", False)),
+                bool(body.get("can_view_path", False)),
+                by_id,
+            )
+        )
+        noted(call, "COLLABORATION_INVITE", made)
+        if accepted:
+            noted(call, "COLLABORATION_ACCEPT", made)
+    return answer(call.view().collab(made, call.fields), 201)
+
+
+def manages(call: Call, collab: Collab) -> bool:
+    """May the caller change or end it for others?"""
+    item = call.core.world.tree.of(collab.item_type).get(collab.item_id)
+    return item is not None and "invite" in call.view().rights(item)
+
+
+async def update(call: Call) -> Response:
+    """`PUT /collaborations/:id`; 204 when it makes the collaborator the owner."""
+    call.writes()
+    collab = the(call, call.request.path_params["id"])
+    body = await call.body()
+    if "status" in body:
+        decide(call, collab, body["status"])
+    elif not manages(call, collab):
+        raise forbidden()
+    role = role_of(body, ("owner",)) if "role" in body else collab.role
+    if role == "owner":
+        hand_over(call, collab)
+        return Response(status_code=204)
+    expires = moment(call, body, "expires_at", future=True) if "expires_at" in body else collab.expires
+    with call.core.state:
+        changed = role != collab.role
+        if "expires_at" in body and expires != collab.expires:
+            noted(call, "UPDATE_COLLABORATION_EXPIRATION", collab)
+        collab.role, collab.expires = role, expires
+        collab.can_view_path = bool(body.get("can_view_path", collab.can_view_path))
+        collab.modified = float(int(call.core.clock.now()))
+        call.core.world.access.keep(collab)
+        if changed:
+            noted(call, "COLLABORATION_ROLE_CHANGE", collab)
+    call._view = None
+    return answer(call.view().collab(collab, call.fields))
+
+
+def decide(call: Call, collab: Collab, status: object) -> None:
+    """The invited person accepts or rejects; 400 `invalid_status` for another word or when nothing is pending."""
+    if collab.user != call.user["id"]:
+        raise forbidden()
+    if collab.status != "pending" or status not in ("accepted", "rejected"):
+        raise client_error(
+            400, "invalid_status", f"A collaboration that is {collab.status} cannot become {status}"
+        )
+    with call.core.state:
+        collab.status = str(status)
+        collab.acknowledged = collab.modified = float(int(call.core.clock.now()))
+        call.core.world.access.keep(collab)
+        if status == "accepted":
+            noted(call, "COLLABORATION_ACCEPT", collab)
+
+
+def hand_over(call: Call, collab: Collab) -> None:
+    """The collaborator becomes the owner of a top-level folder, the owner an editor."""
+    world = call.core.world
+    item = world.tree.of(collab.item_type).get(collab.item_id)
+    if item is None or item.owner != call.user["id"]:
+        raise forbidden()
+    inside = collab.user in world.users
+    if item.kind != "folder" or item.parent is not None or collab.status != "accepted" or not inside:
+        raise invalid(
+            "invalid_parameter", "role", "Only a top-level folder can get a new owner, from the company"
+        )
+    with call.core.state:
+        old, new = item.owner, collab.user
+        world.access.drop(collab)
+        world.tree.move(item, new, None)
+        collab.user, collab.role = old, "editor"
+        collab.modified = float(int(call.core.clock.now()))
+        world.access.keep(collab)
+        noted(call, "COLLABORATION_ROLE_CHANGE", collab)
+
+
+async def delete(call: Call) -> Response:
+    """`DELETE /collaborations/:id`: by who manages them, or by the collaborator."""
+    call.writes()
+    collab = the(call, call.request.path_params["id"])
+    if collab.user != call.user["id"] and not manages(call, collab):
+        raise forbidden()
+    with call.core.state:
+        noted(call, "COLLABORATION_REMOVE", collab)
+        call.core.world.access.drop(collab)
+    return Response(status_code=204)
+
+
+PATHS: dict[str, dict[str, Handler]] = {
+    "/collaborations": {"POST": create},
+    "/collaborations/{id}": {"PUT": update, "DELETE": delete},
+}

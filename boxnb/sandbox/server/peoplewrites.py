@@ -1,0 +1,379 @@
+"""Writing users, groups and memberships (box-facts 4.1, 4.2)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from starlette.responses import Response
+
+from .call import ADMINS, Call, Handler, answer
+from .errors import client_error, forbidden, invalid, not_found
+from .itemwrites import forget, fresh
+from .people import ENTERPRISE, Doc, mini, shape
+from .rules import id_of, text
+from .times import iso
+from .tree import Item
+
+LOGIN = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+UNLIMITED = 999_999_999_999_999
+LEVELS = ("admins_only", "admins_and_members", "all_managed_users")
+STATUSES = ("active", "inactive", "cannot_delete_edit", "cannot_delete_edit_upload")
+LENGTHS = {"name": 50, "job_title": 100, "phone": 100, "address": 255, "language": 20, "timezone": 60}
+BOOLEANS = [
+    *("can_see_managed_users", "is_sync_enabled", "is_external_collab_restricted"),
+    *("is_exempt_from_device_limits", "is_exempt_from_login_verification", "is_platform_access_only"),
+]
+GROUP_TEXTS = ("name", "provenance", "external_sync_identifier", "description")
+
+
+def wrong(name: str, value: Any) -> Exception:
+    """400 about one value."""
+    return invalid("invalid_parameter", name, f"Invalid value '{value}' for '{name}'")
+
+
+def settings(call: Call, body: Doc) -> Doc:
+    """The settings of a user that a body changes, checked."""
+    out: Doc = {}
+    for name, length in LENGTHS.items():
+        if name in body:
+            out[name] = text(body, name)
+            if len(out[name]) > length or (name == "name" and not out[name].strip()):
+                raise wrong(name, out[name])
+    for name in BOOLEANS:
+        if name in body:
+            if not isinstance(body[name], bool):
+                raise wrong(name, body[name])
+            out[name] = body[name]
+    if "space_amount" in body:
+        amount = body["space_amount"]
+        if not isinstance(amount, int) or isinstance(amount, bool) or amount < -1:
+            raise wrong("space_amount", amount)
+        out["space_amount"] = UNLIMITED if amount == -1 else amount
+    if "status" in body:
+        if body["status"] not in STATUSES:
+            raise wrong("status", body["status"])
+        out["status"] = body["status"]
+    if "role" in body:
+        if body["role"] not in ("coadmin", "user"):
+            raise wrong("role", body["role"])
+        if call.user["role"] != "admin":
+            raise forbidden()
+        out["role"] = body["role"]
+    if "tracking_codes" in body:
+        codes = body["tracking_codes"]
+        if not isinstance(codes, list) or not all(isinstance(code, dict) for code in codes):
+            raise wrong("tracking_codes", codes)
+        out["tracking_codes"] = [
+            {"type": "tracking_code", "name": str(code.get("name", "")), "value": str(code.get("value", ""))}
+            for code in codes
+        ]
+    if "external_app_user_id" in body:
+        out["external_app_user_id"] = text(body, "external_app_user_id")
+    if "notification_email" in body:
+        given = body["notification_email"]
+        if given is not None and not (isinstance(given, dict) and LOGIN.fullmatch(str(given.get("email")))):
+            raise wrong("notification_email", given)
+        out["notification_email"] = (
+            None if given is None else {"email": given["email"], "is_confirmed": False}
+        )
+    return out
+
+
+def free_login(call: Call, login: str, but: str = "") -> str:
+    """A login that nobody has; 409 `user_login_already_used`."""
+    if not LOGIN.fullmatch(login):
+        raise wrong("login", login)
+    if call.core.world.logins.get(login.casefold(), but) != but:
+        raise client_error(409, "user_login_already_used", "User with the specified login already exists")
+    return login
+
+
+async def create_user(call: Call) -> Response:
+    """`POST /users`."""
+    call.need_admin("manage_managed_users")
+    body = await call.body()
+    text(body, "name")
+    changes = settings(call, body)
+    key = call.core.state.next_id()
+    app_user = changes.get("is_platform_access_only", False)
+    login = (
+        f"AppUser_{key}@boxdevedition.example" if app_user else free_login(call, text(body, "login").strip())
+    )
+    now = iso(call.core.clock.now())
+    user: Doc = {
+        "id": key,
+        "type": "user",
+        "name": "",
+        "login": login,
+        "created_at": now,
+        "modified_at": now,
+        "language": "en",
+        "timezone": "Europe/London",
+        "space_amount": 10_737_418_240,
+        "space_used": 0,
+        "max_upload_size": 5_368_709_120,
+        "status": "active",
+        "job_title": "",
+        "phone": "",
+        "address": "",
+        "avatar_url": "",
+        "notification_email": None,
+        "role": "user",
+        "tracking_codes": [],
+        **dict.fromkeys(BOOLEANS, False),
+        "can_see_managed_users": True,
+        "is_sync_enabled": True,
+        "enterprise": ENTERPRISE,
+        "my_tags": [],
+        "hostname": "",
+        "external_app_user_id": "",
+        **changes,
+    }
+    with call.core.state:
+        call.core.world.keep_user(user)
+        call.core.note(call.request, "NEW_USER", call.user["id"], mini(user))
+    return answer(shape(user, call.fields), 201)
+
+
+def the_user(call: Call) -> Doc:
+    """The user of the path, whom the caller may change; co-admins change no admins."""
+    user_id = call.request.path_params["id"]
+    user = call.core.world.users.get(user_id)
+    if user is None:
+        raise not_found("user", user_id)
+    if call.user["role"] != "admin" and user["role"] in ADMINS and user_id != call.user["id"]:
+        raise forbidden()
+    return user
+
+
+async def update_user(call: Call) -> Response:
+    """`PUT /users/:id`."""
+    call.need_admin("manage_managed_users")
+    user = the_user(call)
+    body = await call.body()
+    for name in ("enterprise", "is_password_reset_required"):
+        if name in body:
+            raise client_error(501, "not_implemented", f"The boxnb sandbox cannot set '{name}' of a user")
+    changes = settings(call, body)
+    if user["role"] == "admin" and (changes.get("status", "active") != "active" or "role" in changes):
+        raise forbidden()
+    if "login" in body:
+        changes["login"] = free_login(call, text(body, "login").strip(), user["id"])
+    changes["modified_at"] = iso(call.core.clock.now())
+    kind = "CHANGE_ADMIN_ROLE" if changes.get("role", user["role"]) != user["role"] else "EDIT_USER"
+    with call.core.state:
+        call.core.world.change_user(user["id"], changes)
+        call.core.note(call.request, kind, call.user["id"], mini(user))
+    return answer(shape(user, call.fields))
+
+
+def owned(call: Call, user_id: str) -> list[Item]:
+    """Everything on a person's own top level, trashed or not."""
+    return list(call.core.world.tree.siblings(user_id, None).values())
+
+
+async def delete_user(call: Call) -> Response:
+    """`DELETE /users/:id`: with `force` their content goes too (the code of the refusal is a guess)."""
+    call.need_admin("manage_managed_users")
+    user = the_user(call)
+    if user["role"] == "admin" or user["id"] == call.user["id"]:
+        raise forbidden()
+    content = owned(call, user["id"])
+    if content and call.query.get("force", "").lower() != "true":
+        raise client_error(400, "bad_request", "The user still owns content; move it, or use 'force'")
+    access = call.core.world.access
+    with call.core.state:
+        for item in content:
+            forget(call, item)
+        for collab in access.of_user(user["id"]):
+            access.drop(collab)
+        call.core.world.remove_user(user["id"])
+        call.core.note(call.request, "DELETE_USER", call.user["id"], mini(user))
+    return Response(status_code=204)
+
+
+async def transfer(call: Call) -> Response:
+    """`PUT /users/:id/folders/0`: all a person owns, into one new folder of another person."""
+    call.need_admin("root_readwrite")
+    call.need("manage_managed_users")
+    user, world = the_user(call), call.core.world
+    heir = world.users.get(id_of(await call.body(), "owned_by"))
+    if heir is None:
+        raise not_found("user", "owned_by")
+    if heir["id"] == user["id"]:
+        raise wrong("owned_by", heir["id"])
+    name = f"{user['name']}'s Files and Folders".replace("/", "_").replace("\\", "_")[:250].strip()
+    number, free = 1, name
+    while world.tree.named(heir["id"], None, free) is not None:
+        number += 1
+        free = f"{name} ({number})"
+    with call.core.state:
+        content = owned(call, user["id"])
+        made = world.tree.add("folder", fresh(call, free), heir["id"], None)
+        for item in content:
+            world.tree.move(item, heir["id"], made)
+    call._view = None
+    return answer(call.view().item(made, call.fields))
+
+
+def group_settings(call: Call, body: Doc, but: str = "") -> Doc:
+    """The settings of a group that a body changes, checked; 409 `conflict` for a name another group has."""
+    out: Doc = {name: text(body, name) for name in GROUP_TEXTS if name in body}
+    for name in ("invitability_level", "member_viewability_level"):
+        if name in body:
+            if body[name] not in LEVELS:
+                raise wrong(name, body[name])
+            out[name] = body[name]
+    if "name" in out:
+        if not out["name"].strip() or len(out["name"]) > 255:
+            raise wrong("name", out["name"])
+        if any(one["name"] == out["name"] and one["id"] != but for one in call.core.world.groups.values()):
+            message = f"A group with the name '{out['name']}' already exists"
+            errors = [{"reason": "invalid_parameter", "name": "name", "message": message}]
+            raise client_error(409, "conflict", "Conflict", errors=errors)
+    return out
+
+
+async def create_group(call: Call) -> Response:
+    """`POST /groups`."""
+    call.need_admin("manage_groups")
+    body = await call.body()
+    text(body, "name")
+    changes = group_settings(call, body)
+    now = iso(call.core.clock.now())
+    group: Doc = {
+        "id": call.core.state.next_id(),
+        "type": "group",
+        "name": "",
+        "group_type": "managed_group",
+        "created_at": now,
+        "modified_at": now,
+        "provenance": "",
+        "external_sync_identifier": "",
+        "description": "",
+        "invitability_level": "all_managed_users",
+        "member_viewability_level": "admins_only",
+        "permissions": {"can_invite_as_collaborator": True},
+        **changes,
+    }
+    with call.core.state:
+        call.core.world.keep_group(group)
+        noted_group(call, "GROUP_CREATION", group)
+    return answer(shape(group, call.fields), 201)
+
+
+def noted_group(call: Call, kind: str, group: Doc, user_id: str = "") -> None:
+    """An event about a group, or about somebody in it."""
+    source: Doc = {"group_id": group["id"], "group_name": group["name"]}
+    if user_id:
+        source.update(user_id=user_id, user_name=call.core.world.person(user_id)["name"])
+    call.core.note(call.request, kind, call.user["id"], source)
+
+
+def the_group(call: Call, group_id: str) -> Doc:
+    """A group; 404 when there is none."""
+    group = call.core.world.groups.get(group_id)
+    if group is None:
+        raise not_found("group", group_id)
+    return group
+
+
+async def update_group(call: Call) -> Response:
+    """`PUT /groups/:id`."""
+    call.need_admin("manage_groups")
+    group = the_group(call, call.request.path_params["id"])
+    changes = group_settings(call, await call.body(), group["id"])
+    with call.core.state:
+        group.update(changes, modified_at=iso(call.core.clock.now()))
+        call.core.world.keep_group(group)
+        noted_group(call, "GROUP_EDITED", group)
+    return answer(shape(group, call.fields))
+
+
+async def delete_group(call: Call) -> Response:
+    """`DELETE /groups/:id`, with its memberships and collaborations."""
+    call.need_admin("manage_groups")
+    group = the_group(call, call.request.path_params["id"])
+    access = call.core.world.access
+    with call.core.state:
+        for collab in access.of_group(group["id"]):
+            access.drop(collab)
+        call.core.world.remove_group(group["id"])
+        noted_group(call, "GROUP_DELETION", group)
+    return Response(status_code=204)
+
+
+def group_role(body: Doc) -> str:
+    """`role` in a group."""
+    role = body.get("role", "member")
+    if role not in ("member", "admin"):
+        raise wrong("role", role)
+    return str(role)
+
+
+async def add_member(call: Call) -> Response:
+    """`POST /group_memberships`."""
+    call.need_admin("manage_groups")
+    body = await call.body()
+    group, user_id, world = the_group(call, id_of(body, "group")), id_of(body, "user"), call.core.world
+    if user_id not in world.users:
+        raise not_found("user", user_id)
+    role = group_role(body)
+    if any(one["group_id"] == group["id"] for one in world.of_user(user_id)):
+        raise client_error(409, "conflict", "The user is already a member of the group")
+    now = iso(call.core.clock.now())
+    membership: Doc = {
+        "id": call.core.state.next_id(),
+        "type": "group_membership",
+        "user_id": user_id,
+        "group_id": group["id"],
+        "role": role,
+        "created_at": now,
+        "modified_at": now,
+    }
+    with call.core.state:
+        world.keep_membership(membership)
+        noted_group(call, "GROUP_ADD_USER", group, user_id)
+    return answer(world.membership(membership), 201)
+
+
+def the_membership(call: Call) -> Doc:
+    """A membership; 404 when there is none."""
+    wanted = call.request.path_params["id"]
+    found = call.core.world.memberships.get(wanted)
+    if found is None:
+        raise not_found("group_membership", wanted)
+    return found
+
+
+async def update_member(call: Call) -> Response:
+    """`PUT /group_memberships/:id`."""
+    call.need_admin("manage_groups")
+    found = the_membership(call)
+    role = group_role(await call.body())
+    with call.core.state:
+        found.update(role=role, modified_at=iso(call.core.clock.now()))
+        call.core.world.keep_membership(found)
+    return answer(call.core.world.membership(found))
+
+
+async def remove_member(call: Call) -> Response:
+    """`DELETE /group_memberships/:id`."""
+    call.need_admin("manage_groups")
+    found = the_membership(call)
+    with call.core.state:
+        noted_group(call, "GROUP_REMOVE_USER", call.core.world.groups[found["group_id"]], found["user_id"])
+        call.core.world.remove_membership(found)
+    return Response(status_code=204)
+
+
+PATHS: dict[str, dict[str, Handler]] = {
+    "/users": {"POST": create_user},
+    "/users/{id}": {"PUT": update_user, "DELETE": delete_user},
+    "/users/{id}/folders/0": {"PUT": transfer},
+    "/groups": {"POST": create_group},
+    "/groups/{id}": {"PUT": update_group, "DELETE": delete_group},
+    "/group_memberships": {"POST": add_member},
+    "/group_memberships/{id}": {"PUT": update_member, "DELETE": remove_member},
+}

@@ -1,0 +1,328 @@
+"""Writing users, groups, memberships and collaborations (box-facts 4.1, 4.2, 4.6)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from .conftest import Person
+from .test_api import error_of
+from .test_content import by_name, person, rows
+from .test_upload import upload
+from .test_writing import denied, folder
+
+HANAKO = "hanako.yamada@example.com"
+
+
+def id_of(login: str) -> str:
+    return next(row["id"] for row in [*rows("users"), *rows("externals")] if row["login"] == login)
+
+
+def invite(
+    writer: Person, item: dict[str, Any], who: dict[str, str], role: str = "editor", **more: Any
+) -> Any:
+    body = {"item": {"type": item["type"], "id": item["id"]}, "accessible_by": who, "role": role, **more}
+    return writer.call("POST", "/collaborations", body)
+
+
+def soon(days: int) -> str:
+    return (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="seconds")
+
+
+def test_a_user_from_hiring_to_leaving(writer: Person) -> None:
+    body = {"name": "Nova Lind", "login": "nova.lind@example.com", "job_title": "Tester", "space_amount": -1}
+    made = writer.call("POST", "/users", body)
+    assert made.status_code == 201, made.text
+    user = made.json()
+    assert (user["login"], user["status"], user["space_amount"]) == (
+        body["login"],
+        "active",
+        999_999_999_999_999,
+    )
+    assert "role" not in user
+    taken = {"name": "Twin", "login": "NOVA.lind@example.com"}
+    error_of(writer.call("POST", "/users", taken), 409, "user_login_already_used")
+    assert writer.sign_in("nova.lind@example.com")["access_token"]
+    path = f"/users/{user['id']}"
+    changed = writer.call(
+        "PUT", f"{path}?fields=role,status,name", {"role": "coadmin", "name": "Nova L."}
+    ).json()
+    assert (changed["role"], changed["name"]) == ("coadmin", "Nova L.")
+    error_of(writer.call("PUT", path, {"login": HANAKO}), 409, "user_login_already_used")
+    assert writer.call("PUT", path, {"login": "nova@example.com"}).json()["login"] == "nova@example.com"
+    headers = {"As-User": user["id"]}
+    folder(writer, "Hers", **headers)
+    error_of(writer.call("DELETE", path), 400, "bad_request")
+    answer = writer.call("PUT", f"{path}/folders/0", {"owned_by": {"id": id_of("ada.admin@example.com")}})
+    assert answer.json()["name"] == "Nova L.'s Files and Folders"
+    inside = writer.doc(f"/folders/{answer.json()['id']}/items?fields=owned_by,created_by")["entries"]
+    assert [one["owned_by"]["login"] for one in inside] == ["ada.admin@example.com"]
+    assert writer.call("DELETE", path).status_code == 204
+    error_of(writer.call("GET", path), 404, "not_found")
+    again = writer.doc(f"/folders/{answer.json()['id']}/items?fields=created_by")["entries"]
+    assert [one["created_by"]["name"] for one in again] == ["Nova L."]
+
+
+def test_force_deletes_the_content_too(writer: Person) -> None:
+    login = "chloe.walsh@example.com"
+    mine = next(row for row in rows("folders") if row["owner"] == login)
+    assert writer.call("DELETE", f"/users/{id_of(login)}?force=true").status_code == 204
+    assert writer.call("GET", f"/folders/{mine['id']}").status_code == 404
+    assert writer.doc("/users?limit=1")["total_count"] == 119
+    assert writer.call("GET", "/users/me", **person(login)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"login": "x@example.com"}, "bad_request"),
+        ({"name": "x"}, "bad_request"),
+        ({"name": "x", "login": "no address"}, "invalid_parameter"),
+        ({"name": "x" * 51, "login": "x@example.com"}, "invalid_parameter"),
+        ({"name": "x", "login": "x@example.com", "status": "asleep"}, "invalid_parameter"),
+        ({"name": "x", "login": "x@example.com", "role": "admin"}, "invalid_parameter"),
+        ({"name": "x", "login": "x@example.com", "space_amount": "much"}, "invalid_parameter"),
+        ({"name": "x", "login": "x@example.com", "is_sync_enabled": "yes"}, "invalid_parameter"),
+        ({"name": "x", "login": "x@example.com", "tracking_codes": "IT"}, "invalid_parameter"),
+    ],
+)
+def test_users_that_cannot_be(reader: Person, body: dict[str, Any], code: str) -> None:
+    error_of(reader.call("POST", "/users", body), 400, code)
+
+
+def test_who_may_change_whom(writer: Person) -> None:
+    ada, bo, carmen = (id_of(f"{one}@example.com") for one in ("ada.admin", "bo.nakamura", "carmen.ibanez"))
+    coadmin = {"As-User": bo}
+    error_of(writer.call("PUT", f"/users/{carmen}", {"name": "x"}, **coadmin), 403, denied())
+    error_of(writer.call("PUT", f"/users/{ada}", {"name": "x"}, **coadmin), 403, denied())
+    error_of(writer.call("PUT", f"/users/{id_of(HANAKO)}", {"role": "coadmin"}, **coadmin), 403, denied())
+    assert writer.call("PUT", f"/users/{id_of(HANAKO)}", {"phone": "1"}, **coadmin).json()["phone"] == "1"
+    error_of(writer.call("PUT", f"/users/{ada}", {"status": "inactive"}), 403, denied())
+    error_of(writer.call("DELETE", f"/users/{ada}"), 403, denied())
+    error_of(
+        writer.call("POST", "/users", {"name": "x", "login": "y@z.example"}, **person(HANAKO)), 403, denied()
+    )
+    error_of(writer.call("PUT", f"/users/{bo}", {"enterprise": None}), 501, "not_implemented")
+
+
+def test_a_suspended_person_is_out_at_once(writer: Person) -> None:
+    token = writer.sign_in(HANAKO)["access_token"]
+    assert writer.get("/users/me", token).status_code == 200
+    writer.call("PUT", f"/users/{id_of(HANAKO)}", {"status": "inactive"})
+    assert writer.get("/users/me", token).status_code == 401
+
+
+def test_groups_and_members(writer: Person) -> None:
+    made = writer.call("POST", "/groups", {"name": "New group", "invitability_level": "admins_only"})
+    assert made.status_code == 201
+    group = made.json()
+    body = error_of(writer.call("POST", "/groups", {"name": "New group"}), 409, "conflict")
+    assert body["context_info"]["errors"][0]["name"] == "name"
+    path = f"/groups/{group['id']}"
+    changed = writer.call(
+        "PUT", f"{path}?fields=description,name", {"description": "d", "name": "Newer"}
+    ).json()
+    assert (changed["description"], changed["name"]) == ("d", "Newer")
+    error_of(writer.call("PUT", path, {"name": "Finance"}), 409, "conflict")
+    error_of(writer.call("PUT", path, {"invitability_level": "nobody"}), 400, "invalid_parameter")
+    member = {"user": {"id": id_of(HANAKO)}, "group": {"id": group["id"]}}
+    first = writer.call("POST", "/group_memberships", member)
+    assert (first.status_code, first.json()["role"]) == (201, "member")
+    error_of(writer.call("POST", "/group_memberships", member), 409, "conflict")
+    one = f"/group_memberships/{first.json()['id']}"
+    assert writer.call("PUT", one, {"role": "admin"}).json()["role"] == "admin"
+    assert writer.doc(f"{path}/memberships")["total_count"] == 1
+    assert writer.call("DELETE", one).status_code == 204
+    assert writer.doc(f"{path}/memberships")["total_count"] == 0
+    assert writer.call("DELETE", path).status_code == 204
+    error_of(writer.call("GET", path), 404, "not_found")
+    error_of(writer.call("POST", "/group_memberships", member), 404, "not_found")
+
+
+def test_membership_opens_and_closes_folders(writer: Person) -> None:
+    finance = next(row["id"] for row in rows("groups") if row["name"] == "Finance")
+    payroll = f"/folders/{by_name('Payroll')['id']}"
+    other = person(HANAKO)
+    assert writer.call("GET", payroll, **other).status_code == 404
+    body = {"user": {"id": id_of(HANAKO)}, "group": {"id": finance}}
+    made = writer.call("POST", "/group_memberships", body).json()
+    assert writer.call("GET", payroll, **other).status_code == 200
+    writer.call("DELETE", f"/group_memberships/{made['id']}")
+    assert writer.call("GET", payroll, **other).status_code == 404
+
+
+def test_inviting_people_of_the_company(writer: Person) -> None:
+    home = folder(writer, "Shared home")
+    other = person(HANAKO)
+    assert writer.call("GET", f"/folders/{home['id']}", **other).status_code == 404
+    made = invite(writer, home, {"type": "user", "login": HANAKO.upper()}, "viewer")
+    assert made.status_code == 201, made.text
+    collab = made.json()
+    assert (collab["status"], collab["role"], collab["item"]["id"]) == ("accepted", "viewer", home["id"])
+    assert collab["accessible_by"]["login"] == HANAKO
+    assert writer.call("GET", f"/folders/{home['id']}", **other).status_code == 200
+    answer = writer.call("POST", "/folders", {"name": "x", "parent": {"id": home["id"]}}, **other)
+    error_of(answer, 403, denied())
+    error_of(invite(writer, home, {"type": "user", "id": id_of(HANAKO)}), 400, "user_already_collaborator")
+    error_of(
+        invite(writer, home, {"type": "user", "id": collab["created_by"]["id"]}),
+        400,
+        "user_already_collaborator",
+    )
+    path = f"/collaborations/{collab['id']}"
+    assert writer.call("PUT", path, {"role": "editor"}).json()["role"] == "editor"
+    assert (
+        writer.call("POST", "/folders", {"name": "x", "parent": {"id": home["id"]}}, **other).status_code
+        == 201
+    )
+    error_of(writer.call("PUT", path, {"role": "king"}), 400, "invalid_parameter")
+    error_of(writer.call("PUT", path, {"status": "accepted"}), 403, denied())
+    assert writer.call("DELETE", path, **other).status_code == 204
+    assert writer.call("GET", f"/folders/{home['id']}", **other).status_code == 404
+
+
+def test_roles_mean_what_they_say(writer: Person) -> None:
+    home = folder(writer, "Roles")
+    file = upload(writer, "p.txt", b"p", home["id"]).json()["entries"][0]
+    other = person(HANAKO)
+    collab = invite(writer, home, {"type": "user", "id": id_of(HANAKO)}, "previewer").json()
+
+    def may() -> tuple[int, int, int]:
+        return (
+            writer.call("GET", f"/files/{file['id']}/content", **other).status_code,
+            writer.call(
+                "POST", "/folders", {"name": f"f{len(done)}", "parent": {"id": home["id"]}}, **other
+            ).status_code,
+            writer.call("PUT", f"/files/{file['id']}", {"description": "x"}, **other).status_code,
+        )
+
+    done: list[tuple[int, int, int]] = []
+    for role in (
+        "previewer",
+        "viewer",
+        "previewer uploader",
+        "viewer uploader",
+        "editor",
+        "co-owner",
+        "uploader",
+    ):
+        writer.call("PUT", f"/collaborations/{collab['id']}", {"role": role})
+        done.append(may())
+    assert done == [
+        (403, 403, 403),
+        (302, 403, 403),
+        (403, 201, 403),
+        (302, 201, 403),
+        (302, 201, 200),
+        (302, 201, 200),
+        (403, 201, 403),
+    ]
+    permissions = writer.doc(f"/files/{file['id']}?fields=permissions", **other)["permissions"]
+    assert (permissions["can_upload"], permissions["can_download"]) == (True, False)
+
+
+def test_an_invitation_to_another_company_waits(writer: Person) -> None:
+    home = folder(writer, "With others")
+    known = next(row for row in rows("externals"))
+    by_login = invite(writer, home, {"type": "user", "login": known["login"]}).json()
+    assert (by_login["status"], by_login["item"], by_login["accessible_by"]["name"]) == ("pending", None, "")
+    assert by_login["accessible_by"]["login"] == known["login"]
+    second = rows("externals")[1]
+    by_id = invite(writer, home, {"type": "user", "id": second["id"]}).json()
+    assert by_id["accessible_by"]["login"] == ""
+    unknown = invite(writer, home, {"type": "user", "login": "nobody@nowhere.example"}).json()
+    assert (unknown["accessible_by"], unknown["invite_email"]) == (None, "nobody@nowhere.example")
+    error_of(invite(writer, home, {"type": "user", "login": "no address"}), 400, "invalid_parameter")
+    writer.call("PUT", f"/folders/{home['id']}", {"is_collaboration_restricted_to_enterprise": True})
+    error_of(invite(writer, home, {"type": "user", "login": rows("externals")[2]["login"]}), 403, denied())
+
+
+def test_accepting_and_rejecting(writer: Person) -> None:
+    waiting = writer.doc("/collaborations?status=pending")["entries"]
+    first, second = (f"/collaborations/{one['id']}" for one in waiting)
+    error_of(writer.call("PUT", first, {"status": "maybe"}), 400, "invalid_status")
+    accepted = writer.call("PUT", first, {"status": "accepted"}).json()
+    assert (accepted["status"], accepted["item"]["type"]) == ("accepted", "folder")
+    assert writer.call("GET", f"/folders/{accepted['item']['id']}").status_code == 200
+    assert writer.call("PUT", second, {"status": "rejected"}).json()["status"] == "rejected"
+    assert writer.doc("/collaborations?status=pending")["total_count"] == 0
+
+
+def test_groups_files_and_expiry(writer: Person) -> None:
+    home = folder(writer, "Group home")
+    board = next(row["id"] for row in rows("groups") if row["name"] == "Board")
+    made = invite(writer, home, {"type": "group", "id": board}, "viewer").json()
+    assert made["accessible_by"] == {
+        "id": board,
+        "type": "group",
+        "name": "Board",
+        "group_type": "managed_group",
+    }
+    assert made["id"] in {one["id"] for one in writer.doc(f"/groups/{board}/collaborations")["entries"]}
+    file = upload(writer, "one.txt", b"1", home["id"]).json()["entries"][0]
+    outsider = next(row for row in rows("users") if row["login"] == HANAKO)
+    error_of(
+        invite(writer, file, {"type": "user", "id": outsider["id"]}, expires_at="2001-01-01"),
+        400,
+        "invalid_parameter",
+    )
+    one = invite(writer, file, {"type": "user", "id": outsider["id"]}, "viewer", expires_at=soon(2)).json()
+    other = person(HANAKO)
+    assert "one.txt" in [
+        item["name"] for item in writer.doc("/folders/0/items?limit=1000", **other)["entries"]
+    ]
+    found = writer.doc(f"/files/{file['id']}/collaborations")["entries"]
+    assert {collab["id"] for collab in found} == {one["id"], made["id"]}
+    writer.sandbox.clock.advance(3 * 86_400)
+    writer.access = ""
+    assert writer.call("GET", f"/files/{file['id']}", **other).status_code == 404
+
+
+def test_handing_over_a_folder(writer: Person) -> None:
+    home = folder(writer, "Heirloom")
+    low = folder(writer, "Low", home["id"])
+    collab = invite(writer, home, {"type": "user", "id": id_of(HANAKO)}).json()
+    answer = writer.call("PUT", f"/collaborations/{collab['id']}", {"role": "owner"})
+    assert (answer.status_code, answer.content) == (204, b"")
+    now = writer.doc(f"/folders/{low['id']}?fields=owned_by,permissions")
+    assert now["owned_by"]["login"] == HANAKO
+    assert now["permissions"]["can_upload"] is True
+    rows_now = writer.doc(f"/folders/{home['id']}/collaborations")["entries"]
+    assert [(one["accessible_by"]["login"], one["role"]) for one in rows_now] == [
+        ("ada.admin@example.com", "editor")
+    ]
+
+
+def test_invitations_that_make_no_sense(reader: Person) -> None:
+    home = {"type": "folder", "id": "0"}
+    code = "collaborations_not_available_on_root_folder"
+    error_of(invite(reader, home, {"type": "user", "id": id_of(HANAKO)}), 400, code)
+    sales = {"type": "folder", "id": by_name("Sales")["id"]}
+    error_of(invite(reader, sales, {"type": "user", "id": id_of(HANAKO)}), 403, denied())
+    hidden = {"type": "folder", "id": by_name("Payroll")["id"]}
+    error_of(invite(reader, hidden, {"type": "user", "id": id_of(HANAKO)}), 404, "not_found")
+    wide = {"type": "folder", "id": by_name("Customer database export")["id"]}
+    error_of(invite(reader, wide, {"type": "user", "id": "1"}), 404, "not_found")
+    error_of(invite(reader, wide, {"type": "robot", "id": "1"}), 400, "invalid_parameter")
+    error_of(invite(reader, wide, {"type": "user", "id": id_of(HANAKO)}, "owner"), 400, "invalid_parameter")
+    error_of(reader.call("POST", "/collaborations", {"role": "editor"}), 400, "bad_request")
+
+
+def test_people_outlive_a_restart(begin: Any) -> None:
+    first = Person(begin("same"), {})
+    first.client = first.sandbox.practice_client()
+    made = first.call("POST", "/users", {"name": "Stays", "login": "stays@example.com"}).json()
+    group = first.call("POST", "/groups", {"name": "Stays too"}).json()
+    first.call("POST", "/group_memberships", {"user": {"id": made["id"]}, "group": {"id": group["id"]}})
+    home = folder(first, "Home")
+    collab = invite(first, home, {"type": "group", "id": group["id"]}).json()
+    first.call("DELETE", f"/users/{id_of('ethan.okafor@example.com')}?force=true")
+    first.sandbox.stop()
+    second = Person(begin("same"), first.client, access=first.access)
+    assert second.doc(f"/users/{made['id']}") == made
+    assert second.doc(f"/users/{made['id']}/memberships")["total_count"] == 1
+    assert second.doc(f"/collaborations/{collab['id']}") == collab
+    assert second.doc(f"/folders/{home['id']}", **{"As-User": made["id"]})["name"] == "Home"
+    error_of(second.call("GET", f"/users/{id_of('ethan.okafor@example.com')}"), 404, "not_found")
