@@ -149,6 +149,11 @@ def saved_words(profile: str, token: Token | None, now: float) -> dict[str, Any]
     }
 
 
+def ended(error: BoxNotebookError) -> str:
+    """Why a saved sign-in is over, and what the panel offers instead of the advice to open this notebook."""
+    return in_one_sentence(error).partition(" Sign in again:")[0] + " Open Box to sign in again."
+
+
 def in_one_sentence(error: BaseException) -> str:
     """What a person can do about `error`; never the address of a request, which could hold a code."""
     if isinstance(error, requests.exceptions.SSLError):

@@ -21,6 +21,7 @@ from boxnb.receiver import Receiver
 from boxnb.tokens import Secret, Token
 from boxnb.widgets.account import (
     AccountError,
+    ended,
     in_one_sentence,
     keep_account,
     keep_client,
@@ -252,7 +253,7 @@ class SignInFlow:
         try:
             account |= who_is(self.profile, saved.client, connect(self.profile).session.auth)
         except (InvalidGrantError, NotSignedInError) as error:
-            self.alert = in_one_sentence(error)
+            self.alert = ended(error)
             return False
         except (requests.RequestException, BoxNotebookError) as error:
             if isinstance(error, AccountError) and error.status == 401:

@@ -256,6 +256,11 @@ function render({ model, el }) {
   window.addEventListener("focus", back);
   window.addEventListener("pagehide", leave);
   paint();
+  setTimeout(() => { // Shift+Enter moves on to the next cell and can leave half a panel behind
+    const box = root.getBoundingClientRect();
+    const seen = root.closest(".jp-WindowedPanel-outer")?.getBoundingClientRect();
+    if (seen && box.top < seen.top && box.bottom > seen.top && model.get("view").step !== "done") root.scrollIntoView({ block: "start" });
+  }, 150);
   send("ready", { page: PAGE_LOAD, origin: location.origin });
   return () => {
     count.stop();

@@ -180,6 +180,21 @@ def test_after_cancel_the_panel_starts_again(person: Person, gate: bool) -> None
     finish(person)
 
 
+def test_after_61_days_one_sentence_and_the_panel(window: BrowserContext, lab: Lab) -> None:
+    """A sign-in that nobody used dies at Box; the panel says so and leads through the two clicks that renew it."""
+    boxnb.connect("sandbox")
+    boxnb.sandbox.clock.advance(61 * 86400)
+    person = Person(window, lab)
+    person.show_panel()
+    expect(person[".bx-alert"]).to_contain_text("61 days")
+    expect(person[".bx-title"]).to_be_in_viewport()
+    expect(person[".bx-alert"]).to_be_in_viewport()
+    person.screenshot("after-61-days")
+    person.sign_in(person.open_box())
+    finish(person)
+    assert boxnb.connect("sandbox").get("/users/me")["login"]
+
+
 def test_the_start_notebook_shows_a_table_without_any_click(window: BrowserContext, lab: Lab) -> None:
     """Run All on the first notebook ends with people on screen."""
     person = Person(window, lab, "00-start-here.ipynb")

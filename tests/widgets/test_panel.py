@@ -188,6 +188,36 @@ def test_with_a_saved_sign_in_nobody_is_asked(sandbox: Any, run: Any) -> None:
     assert "after " in texts(run(None), 2)
 
 
+def test_after_61_days_one_sentence_and_then_a_working_box(sandbox: Any, run: Any) -> None:
+    run(once(lambda view: [{"type": "paste", "value": sandbox.approve(view["authorize_url"])}]))
+    before = store.load("lab")
+    sandbox.clock.advance(61 * 86400)
+    seen: list[dict[str, Any]] = []
+
+    def paste(view: dict[str, Any]) -> list[dict[str, Any]]:
+        seen.append(view)
+        return [{"type": "paste", "value": sandbox.approve(view["authorize_url"])}]
+
+    notebook = run(once(paste))
+    assert seen[0]["alert"] == (
+        "The saved sign-in of 'lab' was not used for 61 days; a refresh token lives 60. Open Box to sign in again."
+    )
+    assert "after " in texts(notebook, 2)
+    after = store.load("lab")
+    assert before is not None and before.token is not None
+    assert after is not None and after.token is not None
+    assert after.client == before.client  # nothing is registered again
+    assert after.token.fingerprint != before.token.fingerprint
+
+
+def test_after_61_days_with_nobody_there_it_says_so(sandbox: Any, run: Any) -> None:
+    run(once(lambda view: [{"type": "paste", "value": sandbox.approve(view["authorize_url"])}]))
+    sandbox.clock.advance(61 * 86400)
+    notebook = run(None)
+    (output,) = notebook.cells[1].outputs
+    assert (output.ename, len(output.traceback)) == ("SignInCancelled", 1)
+
+
 def test_too_late_is_one_line(run: Any) -> None:
     show = "import boxnb\npanel = boxnb.sign_in('lab', seconds=0.5)\npanel"
     kernel = "get_ipython().kernel._allow_stdin = True"
