@@ -9,12 +9,16 @@ import secrets
 import stat
 import time
 import warnings
+from contextvars import ContextVar
 from pathlib import Path
 
 from .errors import TokenStoreError
 
 ABANDONED = 600.0
 """Seconds after which a draft that nobody moved into place belongs to a writer that died."""
+
+elsewhere: ContextVar[str | None] = ContextVar("elsewhere", default=None)
+"""A folder that stands in for the home of all profiles, for one thread or task: a lesson's own."""
 
 
 def write_private(file: Path, content: bytes) -> None:

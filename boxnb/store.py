@@ -87,8 +87,8 @@ def this_process() -> str:
 
 
 def home() -> Path:
-    """The folder of all profiles: ``$BOXNB_HOME``, else the user's configuration directory."""
-    given = os.environ.get("BOXNB_HOME")
+    """The folder of all profiles: a lesson's own, ``$BOXNB_HOME``, else the user's configuration directory."""
+    given = disk.elsewhere.get() or os.environ.get("BOXNB_HOME")
     return Path(given).expanduser() if given else platformdirs.user_config_path("boxnb", appauthor=False)
 
 
