@@ -49,6 +49,7 @@ class Ledger:
         self._session: dict[str, dict[str, float]] = {}
         self._unsaved: dict[str, dict[str, float]] = {}
         self._pending = 0
+        self._scopes: dict[str, str] = {}
         self.calls = 0
         self.owner = os.getpid()  # a forked child does not write its parent's calls again
         atexit.register(_flush_if_alive, weakref.ref(self))
@@ -97,6 +98,16 @@ class Ledger:
         """What the last complete pull of a dataset cost: ``rows`` and ``calls``; empty where there was none."""
         found = self._load().get("last", {}).get(dataset, {})
         return {str(name): int(value) for name, value in found.items()}
+
+    def scope(self, name: str, state: str) -> None:
+        """What a call has shown of a scope: ``proved`` or ``refused``; saved when it is news."""
+        if self._scopes.get(name) != state:
+            self._scopes[name] = state
+            self._change(lambda book: book.setdefault("scopes", {}).update({name: state}))
+
+    def scopes(self) -> dict[str, str]:
+        """What calls of this profile have shown of each scope so far."""
+        return {str(name): str(state) for name, state in self._load().get("scopes", {}).items()}
 
     def _load(self) -> dict[str, Any]:
         try:

@@ -34,6 +34,9 @@ Form = dict[str, Secret | str]
 TIMEOUT = (10.0, 30.0)
 """Seconds to connect, seconds between two bytes."""
 
+PATIENCE = 60.0
+"""Seconds for the whole of an answer, however slowly it drips."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Server:
@@ -307,16 +310,31 @@ def _post(client: Client, url: str, form: Form, http: requests.Session | None) -
     session = http or requests.Session()
     try:
         # Redirects are not followed: they would carry the form to another host.
-        return session.post(
+        response = session.post(
             url,
             data={name: Secret(value).reveal() for name, value in form.items()},
             timeout=TIMEOUT,
             allow_redirects=False,
             auth=_no_auth,
+            stream=True,
         )
+        _read_within(response, PATIENCE)
+        return response
     finally:
         if http is None:
             session.close()
+
+
+def _read_within(response: requests.Response, seconds: float) -> None:
+    """Read the body, all of it in time: requests' own timeout only bounds the wait between two bytes."""
+    deadline = time.monotonic() + seconds
+    body = bytearray()
+    for piece in response.iter_content(1):  # larger pieces are waited for until they are whole
+        body += piece
+        if time.monotonic() > deadline:
+            response.close()
+            raise requests.ReadTimeout("The answer came too slowly.", request=response.request)
+    response._content = bytes(body)  # requests offers no other way to read under a deadline
 
 
 def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -38,6 +38,18 @@ ATTEMPTS = 5
 PATIENCE = 180.0
 """Seconds of waiting, over all attempts of one call, before the last answer is given back."""
 
+SCOPES = (
+    ("/users/me", None),
+    ("/users", "manage_managed_users"),
+    ("/groups", "manage_groups"),
+    ("/events?stream_type=admin", "manage_enterprise_properties"),
+    ("/enterprises", "manage_enterprise_properties"),
+    ("/folders", "root_readonly"),
+    ("/files", "root_readonly"),
+    ("/search", "root_readonly"),
+)
+"""The scope a successful call of an address proves (Box guide *Scopes*); the first that fits counts."""
+
 _READS = {"GET", "HEAD", "OPTIONS"}
 _REDIRECTS = {301, 302, 303, 307, 308}
 
@@ -115,6 +127,7 @@ class BoxSession(requests.Session):
                     self._note(verb, address, earlier.status_code, started, len(earlier.content), attempt)
                 size = 0 if options.get("stream") else len(response.content)
                 self._note(verb, address, response.status_code, started, size, attempt)
+                self._learn(response)
                 asked = retry_after(response)
                 wait = _backoff(attempt) if asked is None else asked
                 last = attempt == ATTEMPTS or waited + wait > PATIENCE
@@ -165,6 +178,18 @@ class BoxSession(requests.Session):
         name = f"{verb} {endpoint(address)}"
         self.calls.append({"endpoint": name, "status": status, "ms": milliseconds, "bytes": size})
         self.ledger.note(name, status, milliseconds, size, repeat=attempt > 1)
+
+    def _learn(self, response: requests.Response) -> None:
+        """What an answer shows of the scopes of this sign-in: Box does not tell them."""
+        scope = next((scope for start, scope in SCOPES if f"/2.0{start}" in response.url), None)
+        if scope is None:
+            return
+        if response.ok and "As-User" not in response.request.headers:
+            self.ledger.scope(scope, "proved")
+        elif response.status_code == 403 and "insufficient_scope" in response.headers.get(
+            "WWW-Authenticate", ""
+        ):
+            self.ledger.scope(scope, "refused")
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         """Like :meth:`request`, raising the error that fits where Box answers 400 or more.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import json
 import os
 import re
@@ -25,6 +26,7 @@ import platformdirs
 from . import disk, journal, keepers
 from .errors import TokenStoreError
 from .oauth import Client, Server
+from .postbox import MailSettings
 from .tokens import Secret, Token
 
 FORMAT = 1
@@ -54,6 +56,8 @@ class Profile:
         The process and host that saved this pair.
     spent : tuple of str
         SHA-256 of the last refresh tokens that were replaced, to know an old copy when it comes back.
+    mail : MailSettings or None
+        How runs of this profile send mail.
     """
 
     name: str
@@ -66,6 +70,7 @@ class Profile:
     keep: str = "file"
     refreshed_by: str = ""
     spent: tuple[str, ...] = ()
+    mail: MailSettings | None = None
 
     def renewed(self, token: Token, skew: float) -> Profile:
         """The next generation: a new pair, the old refresh token remembered as spent."""
@@ -124,7 +129,9 @@ def lock(name: str, *, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
     file = path(name)
     disk.private_folder(file.parent)
     # One lock object per use: the file lock then excludes the threads of this process as well.
-    held = filelock.FileLock(file.with_suffix(".lock"), timeout=timeout, thread_local=False)
+    held = filelock.FileLock(
+        file.with_suffix(".lock"), timeout=timeout, thread_local=False, fallback_to_soft=False
+    )
     try:
         try:
             held.acquire(timeout=min(2.0, timeout))
@@ -140,7 +147,13 @@ def lock(name: str, *, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
             file,
         ) from None
     except OSError as error:
-        raise disk.explained(error, file, "locked") from error
+        if error.errno not in (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK):
+            raise disk.explained(error, file, "locked") from error
+        raise TokenStoreError(
+            f"The file system of {file.parent} has no locks, so two notebooks could lose the sign-in: "
+            "choose a folder on a local disk with BOXNB_HOME.",
+            file,
+        ) from error
     try:
         # Who holds it is a courtesy to the next; the lock works without it.
         with contextlib.suppress(OSError):
@@ -201,15 +214,14 @@ def save(profile: Profile) -> Path:
     disk.private_folder(file.parent)
     content = _to_json(profile)
     keeper = keepers.keeper(profile.keep, profile.name, file)
-    if isinstance(keeper, keepers.PlistKeeper):
-        _write(file, content)
-        keeper.write(content)  # the older script's copy; the file has what counts
-    elif keeper is not None:
-        secrets = {"client_secret": content["client"].pop("client_secret"), "token": content.pop("token")}
+    shared = isinstance(keeper, keepers.PlistKeeper)
+    if keeper is not None and not shared:
+        secrets = {name: content.pop(name) for name in ("token", "mail")}
+        secrets["client_secret"] = content["client"].pop("client_secret")
         keeper.write({**secrets, "generation": profile.generation})
-        _write(file, content)
-    else:
-        _write(file, content)
+    _write(file, content)
+    if keeper is not None and shared:
+        keeper.write(content)  # the older script's copy; the file has what counts
     return file
 
 
@@ -279,13 +291,13 @@ def migrate(name: str, keep: str) -> Profile:
         if isinstance(there, keepers.PlistKeeper) and (theirs := there.read()) is not None:
             if (
                 profile.token is not None
-                and _token(theirs["token"]).refresh_token != profile.token.refresh_token
+                and Token.from_json(theirs["token"]).refresh_token != profile.token.refresh_token
             ):
                 raise ValueError(
                     f"{there.path} and profile {name!r} hold two sign-ins: sign out of one of them first."
                 )
             if profile.token is None:
-                moved = dataclasses.replace(moved, token=_token(theirs["token"]))
+                moved = dataclasses.replace(moved, token=Token.from_json(theirs["token"]))
         save(moved)
         if load(name) != moved:
             save(profile)
@@ -298,9 +310,12 @@ def migrate(name: str, keep: str) -> Profile:
         return moved
 
 
+_PLAIN = ("generation", "account", "skew", "verify", "keep", "refreshed_by")
+
+
 def _to_json(profile: Profile) -> dict[str, Any]:
     client, token = profile.client, profile.token
-    content: dict[str, Any] = {
+    return {
         "format": FORMAT,
         "server": dataclasses.asdict(client.server),
         "client": {
@@ -308,26 +323,12 @@ def _to_json(profile: Profile) -> dict[str, Any]:
             "client_secret": client.client_secret.reveal(),
             "redirect_uri": client.redirect_uri,
         },
-        "generation": profile.generation,
-        "account": profile.account,
-        "skew": profile.skew,
-        "verify": profile.verify,
-        "keep": profile.keep,
-        "refreshed_by": profile.refreshed_by,
+        **{name: getattr(profile, name) for name in _PLAIN},
         "spent": list(profile.spent),
         "saved_at": time.time(),
-        "token": None,
+        "mail": None if profile.mail is None else profile.mail.as_json(),
+        "token": None if token is None else token.as_json(),
     }
-    if token is not None:
-        content["token"] = {
-            "access_token": token.access_token.reveal(),
-            "refresh_token": token.refresh_token.reveal() if token.refresh_token else None,
-            "obtained_at": token.obtained_at,
-            "expires_in": token.expires_in,
-            "token_type": token.token_type,
-            "scope": token.scope,
-        }
-    return content
 
 
 def _check_format(content: dict[str, Any], file: Path) -> None:
@@ -349,7 +350,8 @@ def _with_secrets(name: str, content: dict[str, Any], file: Path) -> dict[str, A
             f"The secrets of {name!r} are gone from {keep.split(':')[0]}: sign in again.", file
         )
     client = {**content["client"], "client_secret": kept["client_secret"]}
-    return {**content, "client": client, "token": kept["token"], "generation": kept["generation"]}
+    kept = {"mail": None, **kept}
+    return {**content, "client": client, **{name: kept[name] for name in ("token", "mail", "generation")}}
 
 
 def _with_plist(profile: Profile) -> Profile:
@@ -358,24 +360,13 @@ def _with_plist(profile: Profile) -> Profile:
     if not isinstance(keeper, keepers.PlistKeeper):
         return profile
     kept = keeper.read()
-    theirs = None if kept is None else _token(kept["token"])
+    theirs = None if kept is None else Token.from_json(kept["token"])
     ours = profile.token.refresh_token if profile.token is not None else None
     if theirs is None or theirs.refresh_token in (None, ours):
         return profile
     if theirs.refresh_token is not None and theirs.refresh_token.digest in profile.spent:
         return profile  # an old copy of ours: a crash came between the two files
     return profile.renewed(theirs, profile.skew)
-
-
-def _token(saved: dict[str, Any]) -> Token:
-    return Token(
-        access_token=Secret(saved["access_token"]),
-        refresh_token=Secret(saved["refresh_token"]) if saved.get("refresh_token") else None,
-        obtained_at=float(saved["obtained_at"]),
-        expires_in=float(saved["expires_in"]),
-        token_type=saved.get("token_type", "bearer"),
-        scope=saved.get("scope"),
-    )
 
 
 def _from_json(name: str, content: dict[str, Any]) -> Profile:
@@ -389,7 +380,7 @@ def _from_json(name: str, content: dict[str, Any]) -> Profile:
             redirect_uri=client["redirect_uri"],
             server=Server(**content["server"]),
         ),
-        token=None if saved is None else _token(saved),
+        token=None if saved is None else Token.from_json(saved),
         generation=int(content.get("generation", 0)),
         account=content.get("account"),
         skew=float(content.get("skew", 0.0)),
@@ -397,4 +388,5 @@ def _from_json(name: str, content: dict[str, Any]) -> Profile:
         keep=content.get("keep", "file"),
         refreshed_by=str(content.get("refreshed_by", "")),
         spent=tuple(content.get("spent", ())),
+        mail=MailSettings.from_json(content["mail"]) if content.get("mail") else None,
     )

@@ -10,7 +10,9 @@ from . import store
 from .auth import RotatingAuth
 from .box import left
 from .errors import NotSignedInError, TokenStoreError
+from .ledger import Ledger
 from .oauth import Clock
+from .session import SCOPES
 
 DAYS_TO_WARN = 50
 """Days after which an unused refresh token, which lives 60, is pointed out."""
@@ -28,6 +30,7 @@ STATUS_COLUMNS = {
     "generation": "Int64",
     "fingerprint": "str",
     "refreshed_by": "str",
+    "scopes": "str",
     "keep": "str",
     "file": "str",
     "mode": "str",
@@ -51,7 +54,8 @@ def status(profile: str | None = None, *, clock: Clock = time.time) -> pd.DataFr
     pandas.DataFrame
         Columns of :data:`STATUS_COLUMNS`. ``access_minutes_left`` and ``refresh_days_left`` are ``Int64``, 0 once
         expired, missing where nobody is signed in; ``mode`` is the file's permission bits, octal; ``refreshed_by``
-        is the process that saved the pair; ``problem`` is one sentence where something needs a person.
+        is the process that saved the pair; ``scopes`` says of each scope an admin needs whether calls of this kit have proved
+        it, were refused, or not tried; ``problem`` is one sentence where something needs a person.
 
     Raises
     ------
@@ -81,6 +85,7 @@ def _row(name: str, clock: Clock) -> dict[str, object]:
         "signed_in": token is not None,
         "generation": saved.generation,
         "refreshed_by": saved.refreshed_by or None,
+        "scopes": _scopes(name),
         "keep": saved.keep.partition(":")[0],
         "mode": oct(file.stat().st_mode & 0o777)[2:],
     }
@@ -96,6 +101,13 @@ def _row(name: str, clock: Clock) -> dict[str, object]:
         "refresh_days_left": left(token.refresh_expires_at - now, 86400),
         "fingerprint": token.fingerprint,
     }
+
+
+def _scopes(name: str) -> str:
+    """What calls have shown of each scope an admin needs; Box itself does not tell."""
+    shown = Ledger(store.home() / "ledger" / f"{name}.json").scopes()
+    wanted = dict.fromkeys(scope for _, scope in SCOPES if scope is not None)
+    return ", ".join(f"{scope} {shown.get(scope, 'not tried')}" for scope in wanted)
 
 
 def keep_alive(profile: str, *, clock: Clock = time.time) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+import logging
 import os
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,7 +22,14 @@ from signing import refreshes, sign_in
 import boxnb
 from boxnb import journal, oauth, store
 from boxnb.auth import RotatingAuth
-from boxnb.errors import AccessTokenRejectedError, HostNotAllowedError, InvalidGrantError, NotSignedInError
+from boxnb.errors import (
+    AccessTokenRejectedError,
+    BoxNotebookError,
+    HostNotAllowedError,
+    InvalidGrantError,
+    NotSignedInError,
+    TokenStoreError,
+)
 from boxnb.sandbox import Sandbox
 
 
@@ -269,3 +280,70 @@ def test_a_crash_in_mid_refresh_under_strict_rotation_is_named(tmp_path: Path) -
         with pytest.raises(InvalidGrantError, match=f"cut off .*process {os.getpid()} on"):
             boxnb.connect("acme").get("/users/me")
         assert store.load("acme") == profile
+
+
+def test_an_answer_that_drips_is_given_up_and_asked_for_again(
+    sandbox: Sandbox, acme: store.Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Byte by byte for longer than patience: the same refresh again gives the same pair."""
+    monkeypatch.setattr(oauth, "PATIENCE", 0.3)
+    sandbox.clock.advance(7200)
+    sandbox.faults.add("/oauth2/token", "drip", seconds=0.2)
+    waits: list[float] = []
+    auth = RotatingAuth("acme", sleep=waits.append)
+    url = sandbox.server()["api_url"] + "/users/me"
+    assert requests.get(url, auth=auth, timeout=10).json()["type"] == "user"
+    assert waits == [0.5]
+    assert store.load("acme") != acme
+
+
+def test_a_file_system_without_locks_is_told(acme: store.Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some network folders have none; going on without would be a gamble with the chain."""
+
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with pytest.raises(TokenStoreError, match="no locks"), store.lock("acme"):
+        pass
+
+
+def test_no_secret_is_written_anywhere(
+    sandbox: Sandbox, acme: store.Profile, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Every secret there was, searched byte by byte in every file but the profile, in logs and in tracebacks."""
+    known: list[str] = []
+    told: list[str] = []
+
+    def learn() -> None:
+        saved = store.load("acme")
+        assert saved is not None
+        assert saved.token is not None
+        known.extend([saved.token.access_token.reveal(), saved.client.client_secret.reveal()])
+        assert saved.token.refresh_token is not None
+        known.append(saved.token.refresh_token.reveal())
+
+    caplog.set_level(logging.DEBUG)
+    learn()
+    for kind in ("", "lost_token", "html", "truncated", "500", "conflict", "429", "reset_before"):
+        sandbox.clock.advance(7200)
+        if kind:
+            sandbox.faults.add("/oauth2/token", kind, times=9)
+        try:
+            requests.get(
+                sandbox.server()["api_url"] + "/users/me",
+                auth=RotatingAuth("acme", sleep=lambda _: None),
+                timeout=10,
+            )
+        except BoxNotebookError as error:
+            told.append("".join(traceback.format_exception(error)))
+        sandbox.faults.clear()
+        boxnb.connect("acme").users()
+        learn()
+    told += [caplog.text, repr(boxnb.status()), repr(boxnb.connect("acme")), str(boxnb.doctor("acme"))]
+    told += [boxnb.sign_out("acme"), json.dumps(sandbox.record())]
+    assert len(set(known)) > 10
+    files = [file for file in store.home().rglob("*") if file.is_file() and file != store.path("acme")]
+    assert len(files) >= 3
+    texts = [*told, *(file.read_bytes().decode("latin-1") for file in files)]
+    assert [text[:80] for text in texts for secret in set(known) if secret in text] == []

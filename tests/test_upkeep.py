@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from signing import refreshes, sign_in
+from signing import practice_client, refreshes, sign_in
 
 import boxnb
-from boxnb import store
-from boxnb.errors import NotSignedInError
+from boxnb import oauth, store
+from boxnb.errors import ForbiddenError, NotSignedInError
 from boxnb.sandbox import Sandbox
+from boxnb.tokens import Secret
 
 
 def test_every_profile_has_a_row_even_a_damaged_one(sandbox: Sandbox) -> None:
@@ -49,3 +50,25 @@ def test_keep_alive_of_nobody() -> None:
     """The sentence of every other call."""
     with pytest.raises(NotSignedInError, match="Nobody is signed in"):
         boxnb.keep_alive("acme")
+
+
+def test_scopes_are_what_calls_have_shown(sandbox: Sandbox) -> None:
+    """Not tried, then proved or refused: Box does not tell which scopes a token has."""
+    app = sandbox.register_app(
+        "half", ["http://127.0.0.1/callback"], scopes=["root_readonly", "manage_managed_users"]
+    )
+    practice = practice_client(sandbox)
+    client = oauth.Client(
+        app["client_id"], Secret(app["client_secret"]), practice.redirect_uri, practice.server
+    )
+    sign_in(sandbox, client=client)
+    assert boxnb.status("acme")["scopes"][0].count("not tried") == 4
+    box = boxnb.connect("acme")
+    box.get("/users/me")
+    box.users()
+    with pytest.raises(ForbiddenError, match="lacks a scope"):
+        box.groups()
+    shown = boxnb.status("acme")["scopes"][0]
+    assert "manage_managed_users proved" in shown
+    assert "manage_groups refused" in shown
+    assert shown.count("not tried") == 2
