@@ -6,11 +6,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import auth, errors, oauth, sandbox, sdk, store
+    from . import auth, errors, oauth, runs, sandbox, sdk, store
     from .box import Box, connect, sign_out
     from .checkup import doctor
     from .errors import BoxNotebookError
     from .oauth import Client, Server
+    from .runs import run
     from .tokens import Secret, Token
     from .upkeep import keep_alive, status
     from .widgets import sign_in
@@ -30,6 +31,8 @@ __all__ = [
     "errors",
     "keep_alive",
     "oauth",
+    "run",
+    "runs",
     "sandbox",
     "sdk",
     "sign_in",
@@ -48,6 +51,7 @@ _HOMES = {
     "connect": "box",
     "doctor": "checkup",
     "keep_alive": "upkeep",
+    "run": "runs",
     "sign_in": "widgets",
     "sign_out": "box",
     "status": "upkeep",

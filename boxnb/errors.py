@@ -17,6 +17,9 @@
     |-- Interrupted                   a person stopped a long pull                .partial
     |-- HostNotAllowedError           a request would carry the token to a foreign host
     |-- SandboxError                  the sandbox could not be started or reached
+    |-- RunRefusedError               a run of the same name is under way
+    |-- MailError                     a mail could not be sent
+    |-- TransferError                 a file could not be sent or fetched as it is
     `-- ApiError                      Box answered a call with an error  .status .code .request_id .help_url
         |-- AccessTokenRejectedError  401, even after one refresh
         |-- ForbiddenError            403: the app's scope or the user's role
@@ -122,6 +125,18 @@ class HostNotAllowedError(BoxNotebookError):
 
 class SandboxError(BoxNotebookError):
     """The sandbox could not be started or reached."""
+
+
+class RunRefusedError(BoxNotebookError):
+    """A run of the same name is under way."""
+
+
+class MailError(BoxNotebookError):
+    """A mail could not be sent; the run it tells of ended as it ended."""
+
+
+class TransferError(BoxNotebookError):
+    """A file could not be sent or fetched as it is: its name, its sum, or what lies there already."""
 
 
 class ApiError(BoxNotebookError):

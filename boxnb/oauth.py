@@ -312,7 +312,9 @@ def _post(client: Client, url: str, form: Form, http: requests.Session | None) -
         # Redirects are not followed: they would carry the form to another host.
         response = session.post(
             url,
-            data={name: Secret(value).reveal() for name, value in form.items()},
+            data={
+                name: value.reveal() if isinstance(value, Secret) else value for name, value in form.items()
+            },
             timeout=TIMEOUT,
             allow_redirects=False,
             auth=_no_auth,

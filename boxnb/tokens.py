@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import hmac
-from typing import NoReturn
+from typing import Any, NoReturn
 
 REFRESH_TOKEN_LIFETIME = 60 * 24 * 3600
 """Seconds a Box refresh token lives unless it is used before (Box guide *Token expiration*)."""
@@ -18,6 +18,23 @@ REFRESH_TOKEN_LIFETIME = 60 * 24 * 3600
 def fingerprint(text: str) -> str:
     """Four hex digits that tell one secret from another without revealing either."""
     return hashlib.sha256(text.encode()).hexdigest()[:4]
+
+
+KNOWN = 1000
+_known: dict[str, None] = {}
+
+
+def _remember(value: str) -> None:
+    """Keep what must not be written down, so that :mod:`boxnb.masking` knows it wherever it turns up."""
+    if value and value not in _known:
+        _known[value] = None
+        if len(_known) > KNOWN:
+            _known.pop(next(iter(_known)), None)
+
+
+def known() -> tuple[str, ...]:
+    """The last thousand secrets this process held, oldest first: for masking only."""
+    return tuple(_known)
 
 
 class Secret:
@@ -32,6 +49,7 @@ class Secret:
 
     def __init__(self, value: str | Secret) -> None:
         self.__value: str = value.reveal() if isinstance(value, Secret) else value
+        _remember(self.__value)
 
     def reveal(self) -> str:
         """The text itself."""
@@ -98,6 +116,24 @@ class Token:
     expires_in: float
     token_type: str = "bearer"
     scope: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """What the profile's store writes; the pair in clear."""
+        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        refresh = self.refresh_token.reveal() if self.refresh_token else None
+        return plain | {"access_token": self.access_token.reveal(), "refresh_token": refresh}
+
+    @classmethod
+    def from_json(cls, saved: dict[str, Any]) -> Token:
+        """The pair that :meth:`as_json` wrote."""
+        return cls(
+            access_token=Secret(saved["access_token"]),
+            refresh_token=Secret(saved["refresh_token"]) if saved.get("refresh_token") else None,
+            obtained_at=float(saved["obtained_at"]),
+            expires_in=float(saved["expires_in"]),
+            token_type=saved.get("token_type", "bearer"),
+            scope=saved.get("scope"),
+        )
 
     @property
     def expires_at(self) -> float:

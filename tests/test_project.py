@@ -28,7 +28,7 @@ LAYERS = (
     ("paging",),
     ("oauth",),
     ("disk",),
-    ("journal", "keepers", "pacer", "ledger"),
+    ("journal", "keepers", "pacer", "ledger", "postbox", "masking"),
     ("store", "receiver"),
     ("auth",),
     ("session",),
@@ -36,7 +36,7 @@ LAYERS = (
     ("people", "content", "activity", "anything", "estimate"),
     ("sharing",),
     ("box",),
-    ("upkeep", "checkup", "sdk"),
+    ("upkeep", "checkup", "sdk", "runs"),
     ("widgets",),
 )
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row}

@@ -1,0 +1,58 @@
+"""What a run leaves: tables, pages, pictures and files, written into a folder by the kind their name says."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from .. import masking
+
+
+def check_name(name: str) -> str:
+    """A plain file name.
+
+    Raises
+    ------
+    ValueError
+        It leads elsewhere, or holds what no file name holds.
+    """
+    if not name or name in (".", "..") or name != Path(name).name or "\\" in name or not name.isprintable():
+        raise ValueError(f"{name!r} is no plain file name: write one such as 'open-links.csv'.")
+    return name
+
+
+def write(thing: Any, file: Path) -> None:
+    """Write a DataFrame, a figure, text, bytes or a copy of a file; secrets this process knows are masked in text.
+
+    Raises
+    ------
+    ValueError
+        The kind of thing and the ending of the name do not go together.
+    """
+    ending = file.suffix.lower()
+    if isinstance(thing, Path):
+        shutil.copyfile(thing, file)
+    elif isinstance(thing, bytes | bytearray):
+        file.write_bytes(thing)
+    elif isinstance(thing, pd.DataFrame | pd.Series) and ending == ".csv":
+        # With a byte order mark, for Excel takes UTF-8 for something else without one.
+        text = thing.to_csv(index=isinstance(thing, pd.Series))
+        file.write_text(masking.known_only(text), encoding="utf-8-sig", newline="")
+    elif isinstance(thing, pd.DataFrame) and ending == ".html":
+        file.write_text(masking.known_only(thing.to_html(index=False)), encoding="utf-8")
+    elif isinstance(thing, str):
+        file.write_text(masking.known_only(thing), encoding="utf-8")
+    elif hasattr(thing, "savefig") and ending in (".png", ".svg", ".pdf"):
+        thing.savefig(file)
+    elif hasattr(thing, "to_image") and ending in (".png", ".svg", ".pdf"):
+        file.write_bytes(thing.to_image(format=ending[1:]))
+    elif hasattr(thing, "write_html") and ending == ".html":
+        thing.write_html(file, include_plotlyjs=True)  # whole: it opens without a network
+    else:
+        raise ValueError(
+            f"A {type(thing).__name__} cannot be written as {file.name!r}: tables go to .csv or .html, figures to .html "
+            "or .png, text and bytes to any name."
+        )

@@ -1,0 +1,207 @@
+"""Everything said while a run lasts goes to its log: logging of any library, warnings, printed lines, HTTP calls.
+
+What other handlers of the program show stays as it was.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import sys
+import threading
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+from .. import masking
+
+HTTP = "urllib3.connectionpool"
+"""Who says each HTTP call, for requests and all that is built on it."""
+
+KEPT = 20_000
+"""Lines held in memory for the report; the file has all of them."""
+
+
+class Masking(logging.Formatter):
+    """Masks secrets in the whole of what is written, arguments and traceback included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One record as text."""
+        return masking.mask(super().format(record))
+
+
+class Recorder(logging.Handler):
+    """Writes the log of one run, counts warnings and HTTP calls; where the disk refuses, goes on in memory.
+
+    Parameters
+    ----------
+    open_log : callable
+        Opens the log file; it may fail, and then the log is held in memory.
+    """
+
+    def __init__(self, open_log: Callable[[], TextIO]) -> None:
+        super().__init__(logging.DEBUG)
+        self.setFormatter(Masking("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+        self.lines: deque[str] = deque(maxlen=KEPT)
+        self.warnings: list[str] = []
+        self.calls = 0
+        self.trouble: OSError | None = None
+        self._file: TextIO | None = None
+        try:
+            self._file = open_log()
+        except OSError as error:
+            self.trouble = error
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        if record.name == HTTP and record.levelno == logging.DEBUG:
+            if not str(record.msg).startswith('%s://%s:%s "'):
+                return  # new connections and the like
+            self.calls += 1
+        try:
+            text = self.format(record)
+        except (TypeError, ValueError) as error:  # a library's log call with the wrong arguments
+            text = masking.mask(f"{record.levelname} {record.name}: {record.msg!r} ({error})")
+        if record.levelno >= logging.WARNING:
+            self.warnings.append(
+                masking.mask(record.getMessage()) if not record.args else text.split(": ", 1)[-1]
+            )
+        self.lines.append(text)
+        self._write(text + "\n")
+
+    def _write(self, text: str) -> None:
+        if self._file is None:
+            return
+        try:
+            self._file.write(text)
+            self._file.flush()
+        except OSError as error:  # the disk is full: what is written stays, the rest is held in memory
+            self.trouble = error
+            file, self._file = self._file, None
+            with suppress(OSError):  # it tries to write once more
+                file.close()
+
+    def close(self) -> None:
+        """Flush the log to the disk."""
+        file, self._file = self._file, None
+        if file is not None:
+            try:
+                os.fsync(file.fileno())
+                file.close()
+            except OSError as error:
+                self.trouble = error
+        super().close()
+
+
+class Tee(io.TextIOBase):
+    """What is printed, on the screen as ever and, line by line, in the log."""
+
+    def __init__(self, screen: TextIO, log: logging.Logger) -> None:
+        self.screen, self._log = screen, log
+        self._begun = ""
+        self._threads = threading.RLock()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.screen, name)
+
+    def writable(self) -> bool:
+        """It takes text."""
+        return True
+
+    def isatty(self) -> bool:
+        """Whether the screen is one."""
+        return self.screen.isatty()
+
+    def flush(self) -> None:
+        """Hand on what the screen holds back."""
+        self.screen.flush()
+
+    def write(self, text: str) -> int:
+        """Print, and log each line once it is whole; of a bar drawn over itself the last state."""
+        self.screen.write(text)
+        with self._threads:
+            *lines, self._begun = (self._begun + text).split("\n")
+        for line in lines:
+            self._say(line)
+        return len(text)
+
+    def _say(self, line: str) -> None:
+        shown = line.rstrip("\r").rpartition("\r")[2].rstrip()
+        if shown:
+            self._log.info("%s", shown)
+
+    def rest(self) -> None:
+        """Log the last line, which had no end."""
+        begun, self._begun = self._begun, ""
+        self._say(begun)
+
+
+@contextmanager
+def recording(recorder: Recorder, log: logging.Logger) -> Iterator[None]:
+    """Have everything said go to the recorder, for the length of a ``with`` block."""
+    with ExitStack() as stack:
+        stack.enter_context(_logging(recorder))
+        stack.enter_context(_warnings(log))
+        tee = Tee(sys.stdout, log)
+        stack.enter_context(redirect_stdout(tee))
+        stack.callback(tee.rest)
+        yield
+
+
+@contextmanager
+def _logging(recorder: Recorder) -> Iterator[None]:
+    root, http = logging.getLogger(), logging.getLogger(HTTP)
+    before = root.level, http.level, http.getEffectiveLevel()
+
+    def as_before(record: logging.LogRecord) -> bool:
+        """Whether other handlers would have seen this record without the run."""
+        if record.name == HTTP or record.name.startswith(HTTP + "."):
+            return record.levelno >= before[2]
+        logger: logging.Logger | None = logging.getLogger(record.name)
+        while logger is not None and logger is not root:
+            if logger.level:
+                return True
+            logger = logger.parent
+        return record.levelno >= before[0]
+
+    others = [handler for handler in root.handlers if not isinstance(handler, Recorder)]
+    for handler in others:
+        handler.addFilter(as_before)
+    root.addHandler(recorder)
+    root.setLevel(min(logging.INFO, before[0] or logging.INFO))
+    http.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        root.removeHandler(recorder)
+        root.setLevel(before[0])
+        http.setLevel(before[1])
+        for handler in others:
+            handler.removeFilter(as_before)
+
+
+@contextmanager
+def _warnings(log: logging.Logger) -> Iterator[None]:
+    show = warnings.showwarning
+
+    def said(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        log.warning("%s: %s (%s:%d)", category.__name__, message, Path(filename).name, lineno)
+        show(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = said
+    try:
+        yield
+    finally:
+        if warnings.showwarning is said:
+            warnings.showwarning = show

@@ -1,0 +1,134 @@
+"""What a run was, in words: a page of text for the screen, HTML for a mail, an explanation for whatever ended it."""
+
+from __future__ import annotations
+
+import errno
+import html
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import requests
+
+from ..errors import BoxNotebookError
+from ..refusals import network_trouble
+
+if TYPE_CHECKING:
+    from . import Run
+
+LINES = 200
+"""Last lines of the log shown in a report; the whole log is attached."""
+
+SHOWN = 20
+"""Warnings listed one by one."""
+
+_DISK = {
+    errno.ENOSPC: "The disk is full: free space, then run this again.",
+    errno.EDQUOT: "Your share of the disk is used up: free space, then run this again.",
+    errno.EFBIG: "A file grew beyond what is allowed here: free space or raise the limit, then run this again.",
+}
+
+
+def explanation(error: BaseException) -> str:
+    """What ended a run, and what to do: one or two sentences, unmasked."""
+    if isinstance(error, BoxNotebookError):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "A person stopped it: run it again when it suits."
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        status, reason = error.response.status_code, error.response.reason
+        return f"The server answered {status} {reason}: see the log for the call."
+    if isinstance(error, requests.RequestException):
+        return network_trouble(error)
+    if isinstance(error, OSError) and error.errno in _DISK:
+        return _DISK[error.errno]
+    if isinstance(error, MemoryError):
+        return "The computer ran out of memory: ask for less at a time."
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    where = f", in {Path(last[0].filename).name} line {last[0].lineno}" if last else ""
+    said = str(error).strip() or "no message"
+    return f"{type(error).__name__}: {said}{where}; the traceback is in the log."
+
+
+def subject(run: Run) -> str:
+    """One line; the outcome comes first, so that a mailbox can be filtered and skimmed."""
+    return f"{run.outcome} {run.name} on {run.host}"
+
+
+def facts(run: Run) -> list[tuple[str, str]]:
+    """Name and value of what a report says."""
+    zone = run.started.astimezone()
+    rows = [
+        ("Outcome", run.outcome),
+        ("Started", zone.strftime("%Y-%m-%d %H:%M:%S %Z")),
+        ("Took", _duration(run.seconds)),
+        ("Calls", f"{run.calls:,}"),
+        ("Rows", f"{run.rows:,}"),
+        ("Warnings", f"{len(run.warnings):,}"),
+        ("Log", str(run.log_file) if run.log_file else "could not be written; it follows below"),
+    ]
+    rows += [("Attached", f"{file.name}") for file in run.files]
+    return rows + [(name, str(value)) for name, value in run.facts.items()]
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min {rest} s" if hours else f"{minutes} min {rest} s"
+
+
+def text(run: Run) -> str:
+    """The report as plain text, unmasked."""
+    parts = [subject(run), ""]
+    if run.problem:
+        parts += [run.problem, ""]
+    parts += [f"{name:<9} {value}" for name, value in facts(run)]
+    if run.warnings:
+        parts += ["", "Warnings:", *(f"- {line}" for line in run.warnings[:SHOWN])]
+    parts += [f"- and {more} more" for more in [len(run.warnings) - SHOWN] if more > 0]
+    if run.undelivered:
+        parts += ["", "Not delivered:", *(f"- {line}" for line in run.undelivered)]
+    return "\n".join([*parts, "", "The end of the log:", *run.lines[-LINES:], ""])
+
+
+def card(run: Run) -> str:
+    """The facts as a small table for a notebook, unmasked."""
+    cells = "".join(
+        f"<tr><th scope='row' style='text-align:left'>{html.escape(name)}</th>"
+        f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
+        for name, value in facts(run)
+    )
+    return f"<table><caption style='text-align:left'><b>Run: {html.escape(run.name)}</b></caption>{cells}</table>"
+
+
+_COLOURS = {"SUCCESS": "#1a7f5a", "WARNING": "#8a5a00", "ERROR": "#b3261e"}
+
+
+def page(run: Run) -> str:
+    """The report as HTML that loads nothing, unmasked; readable in the light and the dark of a mail program."""
+
+    def row(name: str, value: str) -> str:
+        style = "text-align:left;vertical-align:top;padding:2px 12px 2px 0"
+        return f"<tr><th style='{style}'>{html.escape(name)}</th><td style='{style}'>{html.escape(value)}</td></tr>"
+
+    def listing(title: str, lines: list[str]) -> str:
+        items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+        return f"<h2 style='font-size:16px'>{title}</h2><ul>{items}</ul>" if lines else ""
+
+    colour = _COLOURS[run.outcome]
+    problem = f"<p><b>{html.escape(run.problem)}</b></p>" if run.problem else ""
+    log = html.escape("\n".join(run.lines[-LINES:]))
+    return (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        f"<meta name='color-scheme' content='light dark'><title>{html.escape(subject(run))}</title></head>"
+        "<body style='font-family:sans-serif;font-size:14px;line-height:1.4;max-width:60em'>"
+        f"<h1 style='font-size:18px'><span style='background:{colour};color:#fff;padding:2px 8px;border-radius:4px'>"
+        f"{run.outcome}</span> {html.escape(run.name)} <small>on {html.escape(run.host)}</small></h1>{problem}"
+        f"<table style='border-collapse:collapse'>{''.join(row(*each) for each in facts(run)[1:])}</table>"
+        + listing("Warnings", run.warnings[:SHOWN])
+        + listing("Not delivered", run.undelivered)
+        + "<h2 style='font-size:16px'>The end of the log</h2>"
+        f"<pre style='font-size:12px;white-space:pre-wrap;overflow-wrap:anywhere'>{log}</pre></body></html>"
+    )

@@ -1,0 +1,96 @@
+"""One run of a name at a time, and a run that is told to end still gets to say so."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import filelock
+
+from .. import disk, store
+from ..errors import BoxNotebookError, RunRefusedError
+
+SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+def _lock(name: str) -> filelock.BaseFileLock:
+    return filelock.FileLock(_place(name), timeout=0, thread_local=False)
+
+
+def _place(name: str) -> Path:
+    return store.home() / "runs" / f"{name}.lock"
+
+
+def take(name: str, since: str) -> Callable[[], None]:
+    """Be the only run of this name, of this user and on this computer; gives what ends the turn.
+
+    Raises
+    ------
+    RunRefusedError
+        Another is under way; it is left alone.
+    OSError, TokenStoreError
+        The lock cannot be made.
+    """
+    disk.private_folder(_place(name).parent)
+    lock, holder = _lock(name), _place(name).with_suffix(".holder")
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        try:
+            who = holder.read_text(encoding="utf-8")[:200]
+        except OSError:
+            who = "another process"
+        raise RunRefusedError(
+            f"A run named {name!r} is under way ({who}): this one was not begun; wait for it, or end that process."
+        ) from None
+    holder.write_text(f"{store.this_process()}, since {since}", encoding="utf-8")
+    return lock.release
+
+
+def is_taken(name: str) -> bool:
+    """Whether a run of this name is under way."""
+    try:
+        disk.private_folder(_place(name).parent)
+        with _lock(name):
+            return False
+    except filelock.Timeout:
+        return True
+    except (OSError, BoxNotebookError):
+        return False
+
+
+class Stop:
+    """The signal that told this process to end, if one did."""
+
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+        self.ending = False
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """Turn the first signal to end into ``SystemExit``; while reports go out it is only noted.
+
+        Only the main thread may listen to signals; elsewhere this does nothing.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def stop(number: int, _frame: FrameType | None) -> None:
+            if self.signal is None and not self.ending:
+                self.signal = signal.Signals(number)
+                raise SystemExit(128 + number)
+
+        before = {each: signal.getsignal(each) for each in SIGNALS}
+        try:
+            for each, handler in before.items():
+                if handler is not signal.SIG_IGN:  # under nohup, say
+                    signal.signal(each, stop)
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)

@@ -1,0 +1,210 @@
+"""A mail server for practice, on this computer: it takes mails from whoever knows its password, and delivers none.
+
+It lives in the process that starts it and keeps what it got in memory::
+
+    mailbox = boxnb.sandbox.mail.start()
+    boxnb.runs.save_mail("sandbox", **mailbox.settings())
+    mailbox[-1]                          # the last mail, as a mail program shows it
+"""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import html
+import logging
+import secrets
+import socket
+import ssl
+import warnings
+from collections.abc import Sequence
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any, overload
+
+from ._client import fail
+
+USER = "reports@sandbox.example"
+INBOX = "ada.admin@example.com"
+
+
+class Mail:
+    """One mail as it arrived.
+
+    Attributes
+    ----------
+    raw : bytes
+        What came over the wire.
+    message : email.message.EmailMessage
+    """
+
+    def __init__(self, raw: bytes, recipients: Sequence[str]) -> None:
+        self.raw = raw
+        self.recipients = list(recipients)
+        self.message = email.message_from_bytes(raw, _class=EmailMessage, policy=email.policy.default)
+
+    @property
+    def subject(self) -> str:
+        """The subject, decoded."""
+        return str(self.message["Subject"])
+
+    def _part(self, kind: str) -> str:
+        part = self.message.get_body(preferencelist=(kind,))
+        return "" if part is None else str(part.get_content())
+
+    @property
+    def text(self) -> str:
+        """The plain text."""
+        return self._part("plain")
+
+    @property
+    def html(self) -> str:
+        """The page."""
+        return self._part("html")
+
+    @property
+    def attachments(self) -> dict[str, bytes]:
+        """The files, by name."""
+        found: dict[str, bytes] = {}
+        for part in self.message.iter_attachments():
+            content = part.get_payload(decode=True)
+            found[part.get_filename() or ""] = content if isinstance(content, bytes) else b""
+        return found
+
+    def _rows(self) -> list[tuple[str, str]]:
+        rows = [
+            ("From", str(self.message["From"])),
+            ("To", ", ".join(self.recipients)),
+            ("Subject", self.subject),
+        ]
+        return rows + [
+            ("Attached", f"{name} ({len(data):,} bytes)") for name, data in self.attachments.items()
+        ]
+
+    def __repr__(self) -> str:
+        return "\n".join([*(f"{name}: {value}" for name, value in self._rows()), "", self.text])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th scope='row' style='text-align:left'>{name}</th>"
+            f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
+            for name, value in self._rows()
+        )
+        # A frame without rights: what a mail holds must not act on the notebook.
+        page = html.escape(self.html or f"<pre>{html.escape(self.text)}</pre>", quote=True)
+        return (
+            f"<table>{rows}</table><iframe sandbox srcdoc=\"{page}\" title='The mail' "
+            "style='width:100%;height:360px;border:1px solid #8888;background:Canvas'></iframe>"
+        )
+
+
+class Mailbox(Sequence[Mail]):
+    """A running mail server and what it got, oldest first."""
+
+    def __init__(self, security: str = "none", certificate: ssl.SSLContext | None = None) -> None:
+        try:
+            from aiosmtpd.controller import Controller
+            from aiosmtpd.smtp import AuthResult
+        except ImportError:
+            fail("The practice mail server needs one more package: pip install 'boxnb[automate]'.")
+        self.username, self.password = USER, secrets.token_urlsafe(18)
+        self.security = security
+        self._mails: list[Mail] = []
+        mailbox = self
+
+        class Handler:
+            """What aiosmtpd asks for."""
+
+            async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  aiosmtpd's name
+                mailbox._mails.append(Mail(envelope.original_content or envelope.content, envelope.rcpt_tos))
+                return "250 OK"
+
+        def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> Any:
+            given = (getattr(data, "login", b""), getattr(data, "password", b""))
+            right = (mailbox.username.encode(), mailbox.password.encode())
+            return AuthResult(success=all(map(secrets.compare_digest, given, right)), handled=False)
+
+        options: dict[str, Any] = {
+            "authenticator": authenticate,
+            "auth_required": True,
+            "auth_require_tls": security == "starttls",
+            "data_size_limit": 40_000_000,
+            "enable_SMTPUTF8": True,
+        }
+        if security == "starttls":
+            options |= {"tls_context": certificate, "require_starttls": True}
+        if security == "ssl":
+            options["ssl_context"] = certificate
+        logging.getLogger("mail").setLevel(logging.CRITICAL)  # its own talk is none of the reader's
+        with warnings.catch_warnings():
+            # Without TLS the password travels in clear, but not beyond this computer.
+            warnings.filterwarnings("ignore", message="Requiring AUTH while not requiring TLS")
+            self._controller = Controller(Handler(), hostname="127.0.0.1", port=_free_port(), **options)
+            self._controller.start()
+        self.host, self.port = "127.0.0.1", int(self._controller.port)
+
+    def settings(self, *, verify: bool | str | Path = True) -> dict[str, Any]:
+        """What `boxnb.runs.save_mail` needs to send mail here."""
+        return {
+            "host": self.host,
+            "port": self.port,
+            "security": self.security,
+            "username": self.username,
+            "password": self.password,
+            "sender": USER,
+            "to": [INBOX],
+            "verify": verify if isinstance(verify, bool) else str(verify),
+        }
+
+    def __len__(self) -> int:
+        return len(self._mails)
+
+    @overload
+    def __getitem__(self, index: int) -> Mail: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Mail]: ...
+    def __getitem__(self, index: int | slice) -> Mail | list[Mail]:
+        return self._mails[index]
+
+    def __repr__(self) -> str:
+        lines = [f"{number:>3}  {mail.subject}" for number, mail in enumerate(self._mails)]
+        return "\n".join([f"Mailbox at {self.host}:{self.port}, {len(self)} mails", *lines])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{number}</td><td style='text-align:left'>{html.escape(mail.subject)}</td>"
+            f"<td style='text-align:left'>{html.escape(', '.join(mail.recipients))}</td></tr>"
+            for number, mail in enumerate(self._mails)
+        )
+        head = (
+            "<tr><th>no.</th><th style='text-align:left'>subject</th><th style='text-align:left'>to</th></tr>"
+        )
+        title = f"Mailbox at {self.host}:{self.port}, {len(self)} mails"
+        return f"<table><caption style='text-align:left'>{title}</caption>{head}{rows}</table>"
+
+    def stop(self) -> None:
+        """End the server; the mails stay readable."""
+        if self._controller.server is not None:
+            self._controller.stop()
+
+    def __enter__(self) -> Mailbox:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+_running: list[Mailbox] = []
+
+
+def start() -> Mailbox:
+    """The mail server of this process, started where it is not running."""
+    if not _running or _running[0]._controller.server is None:
+        _running[:] = [Mailbox()]
+    return _running[0]
