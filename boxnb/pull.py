@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 WORKERS = 8
 """Calls in flight: at 80 ms two reach Box's limit, so more help short pulls only."""
+
+
+SHARE = 0.05
+"""Part of the month's licensed calls above which one pull says so."""
 
 
 class Progress(NamedTuple):
@@ -42,6 +47,7 @@ class Pull:
         self.table = table
         self.attrs = attrs
         self.pages = 0
+        self._warned = False
 
     def fetch(self, path: str, **params: Any) -> bytes:
         """The bytes of one answer; safe from several threads."""
@@ -51,8 +57,21 @@ class Pull:
         """Add one page to the table."""
         page = self.table.add(content, *computed)
         self.pages += 1
+        self._warn()
         self.report()
         return page
+
+    def _warn(self) -> None:
+        """Say it once when this pull spends more than a twentieth of the month's licence."""
+        licence = self._box.profile.monthly_calls
+        spent = self._box.session.ledger.calls - self._before
+        if licence and spent > licence * SHARE and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"This pull has spent {spent} calls, more than {SHARE:.0%} of the {licence} a month your licence "
+                "has: Interrupt stops it and keeps what was fetched.",
+                stacklevel=2,
+            )
 
     def follow(self, pages: Iterator[Any], name: str) -> None:
         """Turn pages to the end, keeping the argument that would continue."""

@@ -13,8 +13,6 @@ import errno
 import json
 import os
 import re
-import socket
-import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,70 +23,13 @@ import platformdirs
 
 from . import disk, journal, keepers
 from .errors import TokenStoreError
-from .oauth import Client, Server
-from .postbox import MailSettings
-from .tokens import Secret, Token
+from .profile import FORMAT, from_json, to_json
+from .profile import Profile as Profile  # the names everybody uses are store.Profile …
+from .profile import this_process as this_process  # … and store.this_process
+from .tokens import Token
 
-FORMAT = 1
-SPENT = 5
 LOCK_TIMEOUT = 120.0
 """Seconds to wait for another process before giving up."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Profile:
-    """One sign-in: an app, and the token pair of the person who signed in with it.
-
-    Attributes
-    ----------
-    generation : int
-        How often the pair was replaced since the sign-in.
-    account : dict or None
-        ``id``, ``name``, ``login``, ``role``, ``enterprise`` of who signed in, as Box answered.
-    skew : float
-        Seconds the server's clock was ahead of this machine's at the last answer.
-    verify : bool or str
-        Check of TLS certificates, or the path of a CA bundle (``verify=`` of requests).
-    keep : str
-        Where the secrets are: ``"file"``, ``"keyring"``, ``"plist:PATH"``, ``"command:PROGRAM"``; see
-        :mod:`boxnb.keepers`.
-    refreshed_by : str
-        The process and host that saved this pair.
-    spent : tuple of str
-        SHA-256 of the last refresh tokens that were replaced, to know an old copy when it comes back.
-    mail : MailSettings or None
-        How runs of this profile send mail.
-    """
-
-    name: str
-    client: Client
-    token: Token | None = None
-    generation: int = 0
-    account: dict[str, Any] | None = None
-    skew: float = 0.0
-    verify: bool | str = True
-    keep: str = "file"
-    refreshed_by: str = ""
-    spent: tuple[str, ...] = ()
-    mail: MailSettings | None = None
-
-    def renewed(self, token: Token, skew: float) -> Profile:
-        """The next generation: a new pair, the old refresh token remembered as spent."""
-        old = self.token.refresh_token if self.token is not None else None
-        spent = (*((old.digest,) if old else ()), *self.spent)[:SPENT]
-        return dataclasses.replace(
-            self,
-            token=token,
-            skew=skew,
-            generation=self.generation + 1,
-            refreshed_by=this_process(),
-            spent=spent,
-        )
-
-
-def this_process() -> str:
-    """How a process is named to people: number and host."""
-    return f"process {os.getpid()} on {socket.gethostname()}"
 
 
 def home() -> Path:
@@ -192,7 +133,7 @@ def load(name: str) -> Profile | None:
     try:
         content = json.loads(text)
         _check_format(content, file)
-        return _with_plist(_from_json(name, _with_secrets(name, content, file)))
+        return _with_plist(from_json(name, _with_secrets(name, content, file)))
     except (ValueError, KeyError, TypeError, AttributeError):
         # "from None": the original's text may quote the file, and so the token.
         raise TokenStoreError(
@@ -212,7 +153,7 @@ def save(profile: Profile) -> Path:
     """
     file = path(profile.name)
     disk.private_folder(file.parent)
-    content = _to_json(profile)
+    content = to_json(profile)
     keeper = keepers.keeper(profile.keep, profile.name, file)
     shared = isinstance(keeper, keepers.PlistKeeper)
     if keeper is not None and not shared:
@@ -238,6 +179,37 @@ def delete(name: str) -> None:
         keeper.delete()
     for each in (file, journal.path(file), _holder_file(file)):
         each.unlink(missing_ok=True)
+
+
+def configure(name: str, *, verify: bool | str | None = None, monthly_calls: int | None = None) -> Profile:
+    """Change what a profile says of its network and its licence; the sign-in is left alone.
+
+    Parameters
+    ----------
+    name : str
+        A saved profile.
+    verify : bool or str, optional
+        Check of TLS certificates, or the path of your company's CA bundle.
+    monthly_calls : int, optional
+        API calls a month the enterprise is licensed for (Business 50,000, Enterprise 100,000): a pull that spends
+        more than a twentieth says so.
+
+    Raises
+    ------
+    ValueError
+        There is no such profile.
+    """
+    with lock(name):
+        profile = load(name)
+        if profile is None:
+            raise ValueError(f"There is no profile {name!r}; boxnb.status() lists those there are.")
+        changed = dataclasses.replace(
+            profile,
+            verify=profile.verify if verify is None else verify,
+            monthly_calls=profile.monthly_calls if monthly_calls is None else monthly_calls,
+        )
+        save(changed)
+        return changed
 
 
 def rename(name: str, new: str) -> None:
@@ -310,27 +282,6 @@ def migrate(name: str, keep: str) -> Profile:
         return moved
 
 
-_PLAIN = ("generation", "account", "skew", "verify", "keep", "refreshed_by")
-
-
-def _to_json(profile: Profile) -> dict[str, Any]:
-    client, token = profile.client, profile.token
-    return {
-        "format": FORMAT,
-        "server": dataclasses.asdict(client.server),
-        "client": {
-            "client_id": client.client_id,
-            "client_secret": client.client_secret.reveal(),
-            "redirect_uri": client.redirect_uri,
-        },
-        **{name: getattr(profile, name) for name in _PLAIN},
-        "spent": list(profile.spent),
-        "saved_at": time.time(),
-        "mail": None if profile.mail is None else profile.mail.as_json(),
-        "token": None if token is None else token.as_json(),
-    }
-
-
 def _check_format(content: dict[str, Any], file: Path) -> None:
     if content["format"] > FORMAT:
         raise TokenStoreError(
@@ -367,26 +318,3 @@ def _with_plist(profile: Profile) -> Profile:
     if theirs.refresh_token is not None and theirs.refresh_token.digest in profile.spent:
         return profile  # an old copy of ours: a crash came between the two files
     return profile.renewed(theirs, profile.skew)
-
-
-def _from_json(name: str, content: dict[str, Any]) -> Profile:
-    saved = content.get("token")
-    client = content["client"]
-    return Profile(
-        name=name,
-        client=Client(
-            client_id=client["client_id"],
-            client_secret=Secret(client["client_secret"]),
-            redirect_uri=client["redirect_uri"],
-            server=Server(**content["server"]),
-        ),
-        token=None if saved is None else Token.from_json(saved),
-        generation=int(content.get("generation", 0)),
-        account=content.get("account"),
-        skew=float(content.get("skew", 0.0)),
-        verify=content.get("verify", True),
-        keep=content.get("keep", "file"),
-        refreshed_by=str(content.get("refreshed_by", "")),
-        spent=tuple(content.get("spent", ())),
-        mail=MailSettings.from_json(content["mail"]) if content.get("mail") else None,
-    )

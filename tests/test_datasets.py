@@ -11,7 +11,7 @@ import pytest
 from signing import sign_in
 
 import boxnb.sandbox
-from boxnb import pacer, schema
+from boxnb import pacer, schema, store
 from boxnb.errors import BoxNotebookError, BoxUnavailableError, Interrupted, NotFoundError
 from boxnb.pull import Progress
 from boxnb.sandbox import Sandbox
@@ -263,3 +263,12 @@ def test_a_truncated_page_is_told(box: boxnb.Box, sandbox: Sandbox) -> None:
     sandbox.faults.add("/2.0/groups", "truncated", times=20)
     with pytest.raises(BoxNotebookError, match=r"try again"):
         box.groups()
+
+
+def test_a_pull_that_spends_much_of_the_licence_says_so(box: boxnb.Box) -> None:
+    """Once, when it passes a twentieth of the month."""
+    store.configure("acme", monthly_calls=100)
+    box.session.auth.reread()
+    with pytest.warns(UserWarning, match="more than 5% of the 100 a month") as said:
+        box.memberships()
+    assert len(said) == 1

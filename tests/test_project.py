@@ -29,6 +29,7 @@ LAYERS = (
     ("oauth",),
     ("disk",),
     ("journal", "keepers", "pacer", "ledger", "postbox", "masking"),
+    ("profile",),
     ("store", "receiver"),
     ("auth",),
     ("session",),
