@@ -136,11 +136,10 @@ class Mailbox(Sequence[Mail]):
         if security == "ssl":
             options["ssl_context"] = certificate
         logging.getLogger("mail").setLevel(logging.CRITICAL)  # its own talk is none of the reader's
-        with warnings.catch_warnings():
-            # Without TLS the password travels in clear, but not beyond this computer.
-            warnings.filterwarnings("ignore", message="Requiring AUTH while not requiring TLS")
-            self._controller = Controller(Handler(), hostname="127.0.0.1", port=_free_port(), **options)
-            self._controller.start()
+        # aiosmtpd says so at each connection: without TLS the password goes in clear, but not beyond this computer.
+        warnings.filterwarnings("ignore", message="Requiring AUTH while not requiring TLS")
+        self._controller = Controller(Handler(), hostname="127.0.0.1", port=_free_port(), **options)
+        self._controller.start()
         self.host, self.port = "127.0.0.1", int(self._controller.port)
 
     def settings(self, *, verify: bool | str | Path = True) -> dict[str, Any]:

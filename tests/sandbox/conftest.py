@@ -12,6 +12,8 @@ import requests
 import boxnb.sandbox
 from boxnb.sandbox import Sandbox
 
+from . import spec
+
 REDIRECT = "http://127.0.0.1:8321/callback"
 
 
@@ -24,6 +26,9 @@ class Person:
     redirect: str = REDIRECT
     http: requests.Session = field(default_factory=requests.Session)
     access: str = ""
+
+    def __post_init__(self) -> None:
+        self.http.hooks["response"].append(spec.check)  # every answer is held against Box's description
 
     def url(self, **more: str) -> str:
         query = {"response_type": "code", "client_id": self.client["client_id"], "state": "st/ate &1"}

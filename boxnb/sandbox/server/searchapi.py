@@ -189,7 +189,7 @@ async def search(call: Call) -> Response:
     view = call.view()
     entries: list[Doc] = [view.item(item, call.fields) for item in part]
     if call.query.get("include_recent_shared_links", "").lower() == "true":
-        rows = [{"accessible_via_shared_link": None, "item": one, "type": "search_result"} for one in entries]
+        rows = [{"item": one, "type": "search_result"} for one in entries]
         return answer({**frame, "type": "search_results_with_shared_links", "entries": rows})
     return answer({**frame, "type": "search_results_items", "entries": entries})
 

@@ -227,15 +227,17 @@ def lock(view: View, item: Item) -> Doc | None:
     held = item.extra.get("lock")
     if not held or (held["expires"] is not None and view.now >= held["expires"]):
         return None
-    return {
+    out: Doc = {
         "type": "lock",
         "id": held["id"],
         "created_by": view.world.person(held["by"]),
         "created_at": iso(held["created"]),
-        "expired_at": iso_or_none(held["expires"]),
         "is_download_prevented": held["is_download_prevented"],
         "app_type": None,
     }
+    if held["expires"] is not None:
+        out["expired_at"] = iso(held["expires"])
+    return out
 
 
 Maker = Callable[[View, Item], Any]

@@ -1,0 +1,198 @@
+"""Box's own OpenAPI description against the sandbox: every operation that is built, asked sensibly and senselessly."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import re
+from typing import Any
+
+import pytest
+import requests
+
+from . import deviations, spec
+from .conftest import Person
+from .make_openapi import PLACE, WHOLE, built, shape, subset
+from .test_content import by_name, rows
+
+ROUNDS = 24
+NAMES = ["x", "", " ", ".", "a/b", "x" * 300, "<b>", "=1+1", "تقرير", "\x00", "👩🏽\u200d🚀", "0", "null"]
+WORDS = [
+    "true",
+    "false",
+    "0",
+    "-1",
+    "1e9",
+    "99999999999999999999",
+    "now",
+    "name",
+    "size,name",
+    "DESC",
+    "pending",
+]
+
+
+def test_the_subset_is_that_of_the_whole_description() -> None:
+    with gzip.open(PLACE) as file:
+        kept = json.load(file)
+    paths = {(name.split(" ")[0], shape(name.split(" ")[1])) for name in kept["operations"]}
+    assert paths == {one for one in built() if one[1] != "/oauth2/authorize"}
+    assert '"description":"' not in json.dumps(kept, separators=(",", ":"))
+    if WHOLE.is_file():  # it lies beside the project, not in it
+        assert kept == subset(json.loads(WHOLE.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize(
+    ("path", "doc", "problem"),
+    [
+        ("/users/me", {"id": "1", "type": "user", "name": 7}, "name must be"),
+        ("/users/me", {"id": "1", "type": "users"}, "type must be one of"),
+        ("/users/me", {"type": "user"}, "must contain"),
+        ("/users/me", {"id": "1", "type": "user", "nickname": "x"}, "unknown key .nickname"),
+        (
+            "/folders/7",
+            {"id": "7", "type": "folder", "owned_by": {"id": "1", "type": "user", "x": 1}},
+            ".owned_by.x",
+        ),
+        ("/folders/7/items", {"entries": [{"id": "7", "type": "folder", "x": 1}]}, ".entries[0].x"),
+        ("/events", {"entries": [], "next_stream_position": 1.5}, "validated by any definition"),
+        ("/users/me", {"id": "1", "type": "user", "created_at": "yesterday"}, "created_at cannot"),
+        ("/users/me", {"id": "1", "type": "user", "status": None}, "null for a person of the company"),
+    ],
+)
+def test_the_checker_sees_what_is_wrong(path: str, doc: dict[str, Any], problem: str) -> None:
+    answer = requests.Response()
+    answer.status_code, answer._content = 200, json.dumps(doc).encode()
+    answer.request = requests.Request("GET", f"http://127.0.0.1/2.0{path}").prepare()
+    answer.url = answer.request.url or ""
+    assert problem in " ".join(spec.problems(answer))
+
+
+def test_every_deviation_says_why() -> None:
+    for change in deviations.SCHEMAS:
+        assert re.search(r"box-facts|guess|changelog|null", change.__doc__ or ""), change.__name__
+    assert len({change.__name__ for change in deviations.SCHEMAS}) == len(deviations.SCHEMAS)
+
+
+class Asker:
+    """Makes up questions for an operation: mostly right, partly nonsense, the same ones every time."""
+
+    def __init__(self, seed: str) -> None:
+        self.random = random.Random(seed)
+        wide = by_name("Customer database export")["id"]
+        self.ids = {
+            "folder_id": [wide, "0", by_name("Payroll")["id"]],
+            "file_id": [row["id"] for row in rows("files") if row["folder_id"] == wide],
+            "user_id": [rows("users")[3]["id"], rows("externals")[0]["id"]],
+            "group_id": [rows("groups")[0]["id"]],
+            "enterprise_id": ["900719925474099301"],
+            "group_membership_id": [rows("memberships")[0]["id"]],
+            "collaboration_id": [row["id"] for row in rows("collaborations") if row["item_id"] == wide],
+            "web_link_id": [rows("weblinks")[0]["id"]],
+            "device_pinner_id": [rows("device_pins")[0]["id"]],
+        }
+
+    def maybe(self, chance: float) -> bool:
+        return self.random.random() < chance
+
+    def path(self, path: str) -> str:
+        def fill(found: re.Match[str]) -> str:
+            known = self.ids.get(found[1], [])
+            if known and self.maybe(0.85):
+                return self.random.choice(known)
+            return self.random.choice(["1", "abc", "12x", "%00", "99999999999999999999", "%D9%A3"])
+
+        return re.sub(r"\{([^}]+)\}", fill, path)
+
+    def value(self, schema: dict[str, Any], depth: int = 0) -> Any:
+        pick = self.random
+        if self.maybe(0.07):
+            return pick.choice([None, 7, "x", [], {}, True, 1.5, "\ud83d"[:0]])
+        if "$ref" in schema:
+            return self.value(spec.description()["schemas"][schema["$ref"].rpartition("/")[2]], depth)
+        if "allOf" in schema:
+            made = [self.value(one, depth) for one in schema["allOf"] if one and set(one) - {"nullable"}]
+            if all(isinstance(one, dict) for one in made):
+                return {key: one for part in made for key, one in part.items()}
+            return made[0] if made else None
+        if "enum" in schema:
+            return pick.choice(schema["enum"])
+        kind = schema.get("type")
+        if kind == "object" or "properties" in schema:
+            needed = schema.get("required", [])
+            chosen = {
+                key: one
+                for key, one in schema.get("properties", {}).items()
+                if key in needed or self.maybe(0.4)
+            }
+            return {key: self.named(key, one, depth + 1) for key, one in chosen.items()} if depth < 6 else {}
+        if kind == "array":
+            return [self.value(schema.get("items", {}), depth + 1) for _ in range(pick.randrange(3))]
+        if kind == "integer":
+            return pick.choice([0, 1, 100, -1, 2**63, 30_000_000])
+        if kind == "boolean":
+            return self.maybe(0.5)
+        if schema.get("format") == "date-time":
+            return pick.choice(["2030-01-01T00:00:00Z", "2001-01-01", "soon", "1960-01-01T00:00:00Z"])
+        return pick.choice(NAMES)
+
+    def named(self, key: str, schema: dict[str, Any], depth: int) -> Any:
+        if key in ("id", "folder_id") and self.maybe(0.8):
+            return self.random.choice([one for ids in self.ids.values() for one in ids])
+        return self.value(schema, depth)
+
+    def query(self, parameters: list[dict[str, Any]]) -> dict[str, Any]:
+        out = {}
+        for one in parameters:
+            if one["in"] == "query" and (one.get("required") or self.maybe(0.35)):
+                nonsense = self.maybe(0.3)
+                out[one["name"]] = (
+                    self.random.choice(WORDS + NAMES) if nonsense else self.value(one["schema"])
+                )
+        return {key: ",".join(map(str, one)) if isinstance(one, list) else one for key, one in out.items()}
+
+    def headers(self, parameters: list[dict[str, Any]]) -> dict[str, str]:
+        found = [one["name"] for one in parameters if one["in"] == "header"]
+        words = ["0", "1", '"0"', "sha=xx", "bytes 0-1/2", "shared_link=https://lumenfjord.box.example/s/1"]
+        return {name: self.random.choice(words) for name in found if self.maybe(0.5)}
+
+
+def ask(person: Person, asker: Asker, method: str, path: str, one: dict[str, Any]) -> requests.Response:
+    """One made-up call of an operation, on the host where it belongs."""
+    on_upload_host = "upload_sessions" in path or (path.endswith("/content") and method == "post")
+    url = f"{person.sandbox.url}{'/api' if on_upload_host else ''}/2.0{asker.path(path)}"
+    body: Any = None
+    if one["body"]:
+        body = asker.value(next(iter(one["body"].values())))
+    headers = {"Authorization": f"Bearer {person.access}", **asker.headers(one["parameters"])}
+    query = asker.query(one["parameters"])
+    if asker.maybe(0.05):
+        return person.http.request(method, url, params=query, data=b"{not json", headers=headers, timeout=20)
+    return person.http.request(
+        method, url, params=query, json=body, headers=headers, timeout=20, allow_redirects=False
+    )
+
+
+def test_made_up_questions_get_answers_that_fit(writer: Person) -> None:
+    writer.doc("/users/me")
+    asker = Asker("questions 1")
+    link = {"url": "https://example.com/", "name": "Link", "parent": {"id": "0"}}
+    asker.ids["web_link_id"] = [writer.call("POST", "/web_links", link).json()["id"]]
+    sessions = f"{writer.sandbox.url}/api/2.0/files/upload_sessions"
+    begun = writer.call("POST", sessions, {"folder_id": "0", "file_size": 30_000_000, "file_name": "big"})
+    asker.ids["upload_session_id"] = [begun.json()["id"]]
+    failed: list[str] = []
+    codes: dict[int, int] = {}
+    everything = [one for one in spec.description()["operations"].items() if "/oauth2/" not in one[0]]
+    gentle = [one for one in everything if not one[0].startswith("delete")]
+    rough = [one for one in everything if one[0].startswith("delete")]
+    for name, one in [*gentle * ROUNDS, *rough * 3, *gentle * 2]:
+        method, path = name.split(" ")
+        answer = ask(writer, asker, method, path.partition("#")[0], one)
+        codes[answer.status_code] = codes.get(answer.status_code, 0) + 1
+        if answer.status_code in (500, 401):
+            failed.append(f"{answer.status_code} {name} {answer.request.url} {answer.request.body!r}")
+    assert failed == []
+    assert min(codes.get(code, 0) for code in (200, 201, 204, 400, 404, 409, 412)) >= 3, codes
+    assert codes[200] > 300, codes
