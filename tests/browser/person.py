@@ -25,19 +25,22 @@ COUNTS = """() => window.jupyterapp.shell.currentWidget.content.widgets
 class Person:
     """Somebody in front of one notebook; `clicks` counts what the mouse did."""
 
-    def __init__(self, window: BrowserContext, lab: Lab, path: str = ONBOARDING) -> None:
+    def __init__(
+        self, window: BrowserContext, lab: Lab, path: str = ONBOARDING, *, busy: bool = False
+    ) -> None:
         self.window, self.lab, self.path = window, lab, path
         self.clicks = 0
         self.page = window.new_page()
         self.page.goto(f"{lab.url}/lab/tree/{path}?reset&token={lab.token}", wait_until="domcontentloaded")
-        self._arrive()
+        self._arrive(busy)
 
-    def _arrive(self) -> None:
+    def _arrive(self, busy: bool = False) -> None:
         self.page.wait_for_function("window.jupyterapp && window.jupyterapp.started")
         self.page.evaluate("async () => { await window.jupyterapp.restored }")
         self.page.wait_for_selector(f"{NOTEBOOK} .jp-Notebook")
         self.page.evaluate("async () => { await window.jupyterapp.shell.currentWidget.sessionContext.ready }")
-        self.page.wait_for_function(IDLE)
+        if not busy:
+            self.page.wait_for_function(IDLE)
         self.page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 0")
         self.page.evaluate("window.jupyterapp.shell.currentWidget.content.node.focus()")
 

@@ -93,6 +93,22 @@ def test_after_a_reload_at_the_gate_the_rest_runs(window: BrowserContext, lab: L
     expect(person[".bx-advice"]).to_be_hidden()
 
 
+def test_after_a_crash_of_the_browser_interrupt_brings_the_panel_back(
+    window: BrowserContext, lab: Lab
+) -> None:
+    """A page that dies says no goodbye, so the gate goes on waiting; the next page gets the panel once it ends."""
+    person = Person(window, lab)
+    person.command("notebook:run-all-cells")
+    person[".bx-open[href]"].wait_for()
+    person.save()
+    person.page.evaluate("WebSocket.prototype.send = () => {}")
+    person.page.close()
+    again = Person(window, lab, busy=True)
+    expect(again[".jp-OutputArea"].filter(has_text="Loading widget")).to_be_attached()
+    again.command("notebook:interrupt-kernel")
+    expect(again[".bx-open[href]"]).to_be_visible()
+
+
 def test_two_pages_and_one_leaves(window: BrowserContext, lab: Lab) -> None:
     """The gate goes on waiting while another tab still shows the panel."""
     person = Person(window, lab)
