@@ -36,9 +36,11 @@ LAYERS = (
     ("pull",),
     ("people", "content", "activity", "anything", "estimate"),
     ("sharing",),
+    ("reports",),
     ("box",),
     ("upkeep", "checkup", "sdk", "runs"),
     ("widgets",),
+    ("labs",),
 )
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row}
 

@@ -1,0 +1,39 @@
+"""Answers to what Box admins ask, each one function and one DataFrame with a fixed schema.
+
+Every function takes ``box`` first. Those about content take ``of=``: the frame from :func:`content` or
+:func:`collaborations`, walked once and handed to all of them; those about what happened take ``of=``, a frame from
+``box.events``. Without it they fetch what they need. Each docstring says what the answer cannot know.
+"""
+
+from __future__ import annotations
+
+from .accounts import duplicate_accounts, group_overlap, inactive_users
+from .company import collaborations, content, estimate
+from .happened import downloads, file_history, sign_in_attacks, sign_ins, unusual_days, user_history
+from .shared import external_collaborators, hidden_links, pending_invitations, shared_links, shared_widely
+from .storage import duplicate_files, large_files, ownership_of_leavers, stale_content, storage_by
+
+__all__ = [
+    "collaborations",
+    "content",
+    "downloads",
+    "duplicate_accounts",
+    "duplicate_files",
+    "estimate",
+    "external_collaborators",
+    "file_history",
+    "group_overlap",
+    "hidden_links",
+    "inactive_users",
+    "large_files",
+    "ownership_of_leavers",
+    "pending_invitations",
+    "shared_links",
+    "shared_widely",
+    "sign_in_attacks",
+    "sign_ins",
+    "stale_content",
+    "storage_by",
+    "unusual_days",
+    "user_history",
+]

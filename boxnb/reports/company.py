@@ -1,0 +1,368 @@
+"""The two walks the reports share: all content of the enterprise, and everybody who was invited to it.
+
+Box lists neither for a whole enterprise: an admin sees what is shared with the admin. So each person's content is
+read as that person (the ``As-User`` header), once; the reports take the result as ``of=``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from boxnb import people, schema
+from boxnb.errors import ForbiddenError, NotFoundError
+from boxnb.estimate import Estimate
+from boxnb.paging import by_marker
+from boxnb.pull import Pull, pulled
+from boxnb.records import Page, paging_of
+from boxnb.schema import Column
+
+from .shape import domain, now, shaped
+
+if TYPE_CHECKING:
+    from boxnb.box import Box
+
+SEEN_AS = (Column("seen_as", "text"),)
+ASKED = tuple(Column(f"asked_{name}", "text") for name in ("type", "id"))
+INVITATIONS = {
+    "id": "text",
+    "status": "category",
+    "role": "category",
+    "item_type": "category",
+    "item_id": "text",
+    "item_name": "text",
+    "path": "text",
+    "owner_login": "text",
+    "ownership": "category",
+    "who": "category",
+    "who_id": "text",
+    "who_name": "text",
+    "login": "text",
+    "domain": "text",
+    "is_external": "truth",
+    "expires_at": "time",
+    "is_expired": "truth",
+    "invited_by": "text",
+    "created_at": "time",
+}
+
+
+class _Owner(msgspec.Struct):
+    id: str = ""
+
+
+class _Entry(msgspec.Struct):
+    type: str
+    id: str
+    owned_by: _Owner | None = None
+
+
+class _Entries(msgspec.Struct):
+    entries: list[_Entry] | None = None
+
+
+_ENTRIES = msgspec.json.Decoder(_Entries)
+
+
+class _Place(NamedTuple):
+    folder: str
+    viewer: str
+
+
+def content(box: Box, *, people_of: pd.DataFrame | None = None) -> pd.DataFrame:
+    """
+    Every folder, file and web link that somebody active in the enterprise can see, one row each.
+
+    Lists the top level of every active user as that user, one call each, then walks the folders the user owns, one
+    call a folder. Of folders that belong to people who left, or to other companies, what somebody active was
+    invited to is walked too; what they kept to themselves, nobody's sign-in can read, so it is not here (their
+    ``space_used`` in ``box.users()`` counts it). The trash is not here either.
+
+    Parameters
+    ----------
+    box : Box
+        An admin, and an app with *Make calls on behalf of other people*; both are needed for ``As-User``.
+    people_of : DataFrame, optional
+        A frame from ``box.users()`` that is there already; some of its rows walk these people only.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns as :data:`boxnb.schema.ITEMS` says, then ``seen_as`` (text, id of the user who was asked), ``path`` (the
+        folders above, joined by ``/``), ``depth`` (``Int64``, 1 at the top) and ``ownership`` (``active``, ``left``: the owner is a suspended
+        user, ``outside``: the owner is no user of the enterprise). No id twice. ``attrs["skipped"]`` lists what could not be
+        opened (``id``, ``as_user``, ``status``).
+
+    Raises
+    ------
+    ForbiddenError
+        Nobody could be looked at: the app or the person may not use ``As-User``.
+
+    Notes
+    -----
+    Source: https://developer.box.com/guides/authentication/jwt/as-user/
+    """
+    users = people.users(box) if people_of is None else people_of
+    able = users.loc[users["status"] != "inactive", "id"].tolist()
+
+    def work(pull: Pull) -> None:
+        _walk(box, pull, able)
+
+    name = (
+        "content" if people_of is None else "content of some"
+    )  # only the whole one tells what the next will cost
+    frame = pulled(box, name, schema.ITEMS, {"users": len(able)}, work, computed=SEEN_AS)
+    return _placed(frame, set(able), set(users["id"]))
+
+
+def _listing(box: Box, place: _Place) -> list[bytes]:
+    held: list[bytes] = []
+
+    def keep(page: bytes) -> Page:
+        held.append(page)
+        return paging_of(page)
+
+    def fetch(path: str, **params: Any) -> bytes:
+        return box.session.get_bytes(path, as_user=place.viewer, **params)
+
+    path = f"/folders/{place.folder}/items"
+    for _ in by_marker(fetch, keep, path, fields=schema.fields(schema.ITEMS)):
+        pass
+    return held
+
+
+def _walk(box: Box, pull: Pull, viewers: list[str]) -> None:
+    """Tops first, then what is below: who owns a folder walks it; for nobody's folders, whoever met them first."""
+    skipped: list[dict[str, Any]] = []
+    pull.attrs["skipped"] = skipped
+    able, seen, later = set(viewers), set[str](), dict[str, str]()
+    with pull.pool(16) as pool:
+        ahead: deque[tuple[_Place, Future[list[bytes]]]] = deque()
+
+        def go(folder: str, viewer: str) -> None:
+            place = _Place(folder, viewer)
+            seen.add(folder)
+            ahead.append((place, pool.submit(_listing, box, place)))
+
+        def finish() -> None:
+            while ahead:
+                place, listing = ahead.popleft()
+                try:
+                    pages = listing.result()
+                except (ForbiddenError, NotFoundError) as error:
+                    skipped.append({"id": place.folder, "as_user": place.viewer, "status": error.status})
+                    if len(skipped) == len(viewers) and not pull.pages:
+                        raise  # not one of them could be looked at
+                    continue
+                for page in pages:
+                    pull.take(page, place.viewer)
+                    for folder in _folders(page):
+                        owner = folder.owned_by.id if folder.owned_by else ""
+                        if folder.id in seen:
+                            continue
+                        if place.folder != "0" or owner == place.viewer:
+                            go(folder.id, place.viewer)
+                        elif owner not in able:
+                            later.setdefault(folder.id, place.viewer)
+
+        for viewer in viewers:
+            go("0", viewer)
+        finish()
+        for folder_id, viewer in later.items():
+            if folder_id not in seen:
+                go(folder_id, viewer)
+                finish()
+
+
+def _folders(page: bytes) -> Iterator[_Entry]:
+    try:
+        entries = _ENTRIES.decode(page).entries or []
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return  # an odd page: its rows are in the table, with what is odd about them
+    yield from (entry for entry in entries if entry.type == "folder")
+
+
+def _placed(frame: pd.DataFrame, able: set[str], managed: set[str]) -> pd.DataFrame:
+    """Each item once, as its owner sees it where that can be, with its place and whose it is."""
+    attrs = frame.attrs
+    known = set(frame.loc[frame["type"] == "folder", "id"])
+    by_owner = frame["seen_as"] == frame["owned_by_id"]
+    rank = np.where(by_owner, 0, np.where(frame["parent_id"].isin(known), 1, 2))
+    key = frame["type"].astype("str") + frame["id"]
+    order = np.argsort(rank, kind="stable")
+    once = frame.iloc[np.sort(order[~key.iloc[order].duplicated().to_numpy()])].reset_index(drop=True)
+    folders = once[once["type"] == "folder"]
+    above = dict(zip(folders["id"], folders["parent_id"], strict=True))
+    names = dict(zip(folders["id"], folders["name"], strict=True))
+    paths: dict[str, tuple[str, int]] = {}
+    for folder_id in names:
+        _path(folder_id, above, names, paths)
+    found = [paths.get(parent, ("", 1)) for parent in once["parent_id"].astype("object")]
+    once["path"] = pd.Series([path for path, _ in found], dtype="str")
+    once["depth"] = pd.Series([depth for _, depth in found], dtype="Int64")
+    owner = once["owned_by_id"]
+    whose = np.where(owner.isin(able), "active", np.where(owner.isin(managed), "left", "outside"))
+    once["ownership"] = pd.Categorical(whose, categories=["active", "left", "outside"])
+    ordered = once.sort_values(["depth", "path", "name", "id"], ignore_index=True)
+    ordered.attrs = attrs
+    return ordered
+
+
+def _path(
+    folder_id: str, above: dict[str, str], names: dict[str, str], paths: dict[str, tuple[str, int]]
+) -> None:
+    """Fill in where the children of a folder stand, and of all the folders above it."""
+    chain = []
+    while folder_id in names and folder_id not in paths and folder_id not in chain:
+        chain.append(folder_id)
+        folder_id = above[folder_id]
+    for each in reversed(chain):
+        path, depth = paths.get(above[each], ("", 1))
+        paths[each] = (f"{path}/{names[each]}".lstrip("/"), depth + 1)
+
+
+def collaborations(
+    box: Box, *, of: pd.DataFrame | None = None, flagged: bool = False, files: bool = False
+) -> pd.DataFrame:
+    """
+    Everybody who was invited to the enterprise's content, one row an invitation, each once, where it was made.
+
+    One call for each folder. It lists people and groups, not the members of a group, and not the owner. Single files can be shared too: ``files=True`` asks every flagged file, which is one more
+    call each, and Box flags all files below a shared folder; without it, invitations to single files are not
+    here. Folders that only people who left could open cannot be asked.
+
+    Parameters
+    ----------
+    box : Box
+    of : DataFrame, optional
+        From :func:`content`, or some of its rows; walked first unless given.
+    flagged : bool
+        Ask only folders that have collaborators by Box's own flag: fewer calls, but the flag does not count an invitation
+        that is still pending.
+    files : bool
+        Ask single files as well, flagged ones.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of :data:`INVITATIONS`: ``who`` is ``user`` or ``group``; ``is_external`` is true for who is no user of the enterprise;
+        ``is_expired`` where the end lies behind. ``attrs["skipped"]`` lists what could not be asked.
+
+    Notes
+    -----
+    Source: https://developer.box.com/reference/get-folders-id-collaborations/
+    """
+    items = content(box) if of is None else of
+    users = people.users(box)
+    asked = _asked(items, flagged=flagged, files=files)
+
+    def work(pull: Pull) -> None:
+        skipped: list[dict[str, Any]] = []
+        pull.attrs["skipped"] = skipped
+
+        def listing(row: tuple[str, str, str]) -> list[bytes] | int:
+            held: list[bytes] = []
+
+            def keep(page: bytes) -> Page:
+                held.append(page)
+                return paging_of(page)
+
+            def fetch(path: str, **params: Any) -> bytes:
+                return box.session.get_bytes(path, as_user=row[2], **params)
+
+            try:
+                path = f"/{row[0]}s/{row[1]}/collaborations"
+                for _ in by_marker(fetch, keep, path, fields=schema.fields(schema.COLLABORATIONS)):
+                    pass
+            except (ForbiddenError, NotFoundError) as error:
+                return error.status
+            return held
+
+        rows = list(zip(asked["type"].astype("str"), asked["id"], asked["seen_as"], strict=True))
+        with pull.pool(16) as pool:
+            for row, found in zip(rows, pool.map(listing, rows), strict=True):
+                if isinstance(found, int):
+                    skipped.append({"id": row[1], "as_user": row[2], "status": found})
+                    continue
+                for page in found:
+                    pull.take(page, row[0], row[1])
+
+    query = {"items": len(asked), "files": files}
+    found = pulled(box, "invitations", schema.COLLABORATIONS, query, work, computed=ASKED)
+    return _invitations(box, found, items, users)
+
+
+def _asked(items: pd.DataFrame, *, flagged: bool, files: bool) -> pd.DataFrame:
+    has = items["has_collaborations"].fillna(True).astype(bool)
+    wanted = (items["type"] == "folder") & (has | (not flagged))
+    if files:
+        wanted |= (items["type"] == "file") & has
+    return items[wanted].sort_values("depth", kind="stable")
+
+
+def _invitations(box: Box, found: pd.DataFrame, items: pd.DataFrame, users: pd.DataFrame) -> pd.DataFrame:
+    """Asked from the top down, so the first time an invitation is met is where it was made."""
+    rows = found.drop_duplicates("id").reset_index(drop=True)
+    rows["item_id"] = rows["item_id"].fillna(rows["asked_id"])
+    rows["item_type"] = rows["item_type"].astype("str").fillna(rows["asked_type"])
+    about = items.drop_duplicates("id").set_index("id")
+    place = about.reindex(rows["item_id"]).reset_index(drop=True)
+    rows["item_name"] = rows["item_name"].fillna(place["name"])
+    rows["path"], rows["owner_login"] = place["path"], place["owned_by_login"]
+    rows["ownership"] = place["ownership"].astype("str")
+    rows["who"] = rows["accessible_by_type"].astype("str").fillna("user")
+    rows["who_id"], rows["who_name"] = rows["accessible_by_id"], rows["accessible_by_name"]
+    rows["login"] = rows["accessible_by_login"].fillna(rows["invite_email"])
+    rows["domain"] = domain(rows["login"])
+    known = rows["who_id"].isin(users["id"]) | rows["login"].str.lower().isin(users["login"].str.lower())
+    rows["is_external"] = (rows["who"] == "user") & ~known
+    rows["is_expired"] = rows["expires_at"] < now(box)
+    rows["invited_by"] = rows["created_by_login"]
+    kept: dict[str, Any] = {str(name): value for name, value in found.attrs.items()}
+    kept |= {"complete": found.attrs["complete"] and items.attrs.get("complete", True)}
+    kept.pop("dataset")
+    return shaped(rows.sort_values(["path", "item_name", "login"]), INVITATIONS, "invitations", **kept)
+
+
+def estimate(box: Box, name: str, *, of: pd.DataFrame | None = None) -> Estimate:
+    """
+    What :func:`content` or :func:`collaborations` will cost, in calls.
+
+    Parameters
+    ----------
+    box : Box
+    name : {"content", "collaborations"}
+    of : DataFrame, optional
+        From :func:`content`; needed for ``"collaborations"`` to be counted.
+
+    Returns
+    -------
+    boxnb.estimate.Estimate
+
+    Raises
+    ------
+    ValueError
+        Another name.
+    """
+    if name == "content":
+        last = box.session.ledger.recall("content")
+        if last:
+            return Estimate(name, last["calls"], "about", f"The last walk took {last['calls']} calls.")
+        users = int(box.get("/users", limit=1).get("total_count") or 0)
+        why = f"One call for each of {users} users, and one for each folder; nothing tells how many folders there are."
+        return Estimate(name, users, "at least", why, 1)
+    if name != "collaborations":
+        raise ValueError(f"There is no estimate for {name!r}: ask for 'content' or 'collaborations'.")
+    if of is None:
+        return Estimate(name, None, "unknown", "One call for each folder: walk the content first.")
+    folders = len(_asked(of, flagged=False, files=False))
+    flagged = len(_asked(of, flagged=True, files=False))
+    files = len(_asked(of, flagged=False, files=True))
+    why = f"One for each folder, and one for the users; {flagged + 1} with flagged=True, {files + 1} with files=True."
+    return Estimate(name, folders + 1, "at least", why)

@@ -1,0 +1,343 @@
+"""What happened: sign-ins, downloads, days out of the ordinary, the story of one file or one person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from boxnb import activity
+
+from .shape import ANONYMOUS, shaped
+
+if TYPE_CHECKING:
+    from boxnb.activity import When
+    from boxnb.box import Box
+
+SIGN_INS = {
+    "created_at": "time",
+    "login": "text",
+    "name": "text",
+    "succeeded": "truth",
+    "event_type": "category",
+    "ip_address": "text",
+    "network": "text",
+    "weekday": "category",
+    "hour": "integer",
+    "user_id": "text",
+    "event_id": "text",
+}
+ATTACKS = {
+    "kind": "category",
+    "ip_address": "text",
+    "begun_at": "time",
+    "ended_at": "time",
+    "tries": "integer",
+    "accounts": "integer",
+    "logins": "text",
+    "signed_in_after": "text",
+}
+DAYS = {
+    "day": "time",
+    "login": "text",
+    "name": "text",
+    "event_type": "category",
+    "events": "integer",
+    "items": "integer",
+    "folders": "integer",
+    "usual": "number",
+    "times_usual": "number",
+    "is_unusual": "truth",
+    "first_at": "time",
+    "last_at": "time",
+    "ip_addresses": "text",
+    "top_folder": "text",
+    "user_id": "text",
+}
+HISTORY = {
+    "created_at": "time",
+    "event_type": "category",
+    "login": "text",
+    "name": "text",
+    "item_type": "category",
+    "item_id": "text",
+    "item_name": "text",
+    "folder_name": "text",
+    "ip_address": "text",
+    "details": "text",
+    "event_id": "text",
+}
+WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+SIGN_IN_TYPES = ["LOGIN", "ADMIN_LOGIN", "FAILED_LOGIN"]
+
+
+def _events(box: Box, since: When, types: list[str] | None, of: pd.DataFrame | None) -> pd.DataFrame:
+    found = activity.events(box, since=since, event_type=types) if of is None else of
+    return found if types is None else found[found["event_type"].isin(types)]
+
+
+def _who(events: pd.DataFrame) -> pd.Series:
+    """The login, or ``(anonymous)`` for who was not signed in."""
+    login: pd.Series = events["created_by_login"].where(events["created_by_id"] != ANONYMOUS, "(anonymous)")
+    return login
+
+
+def sign_ins(box: Box, *, since: When = "30D", of: pd.DataFrame | None = None) -> pd.DataFrame:
+    """
+    Sign-ins and failed ones, one row each, in the order of time.
+
+    Events carry an IP address and no country or device; ``network`` is its first three numbers (the first four groups for IPv6), which often is
+    one office. Times are UTC, so an hour is not the person's own. A session that stays open makes no new event, and behind single sign-on
+    a wrong password fails at your identity provider, where Box never sees it.
+
+    Parameters
+    ----------
+    box : Box
+    since : str, Timestamp or Timedelta
+        As for ``box.events``; up to a year.
+    of : DataFrame, optional
+        From ``box.events``; fetched unless given.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of :data:`SIGN_INS`; ``hour`` 0 to 23, UTC.
+    """
+    rows = _events(box, since, SIGN_IN_TYPES, of).copy()
+    rows["login"], rows["name"], rows["user_id"] = _who(rows), rows["created_by_name"], rows["created_by_id"]
+    rows["succeeded"] = rows["event_type"] != "FAILED_LOGIN"
+    four = rows["ip_address"].str.extract(r"^(\d+\.\d+\.\d+)\.\d+$", expand=False) + ".*"
+    six = rows["ip_address"].str.extract(r"^((?:[0-9A-Fa-f]*:){1,4})", expand=False) + "*"
+    rows["network"] = four.fillna(six)
+    rows["weekday"], rows["hour"] = rows["created_at"].dt.day_name(), rows["created_at"].dt.hour
+    made = shaped(rows.sort_values("created_at", kind="stable"), SIGN_INS, "sign_ins")
+    made["weekday"] = made["weekday"].cat.set_categories(WEEKDAYS, ordered=True)
+    return made
+
+
+def sign_in_attacks(
+    box: Box, *, since: When = "90D", at_least: int = 20, of: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """
+    Many failed sign-ins from one address, one row a burst: one account guessed, or many tried.
+
+    A burst is ``at_least`` failures from one IP address with never more than an hour between two. Slower or spread attacks are not found,
+    and a whole office behind one address can look like one. ``signed_in_after`` names accounts that signed in from
+    that address within the hour after the burst's begin and a day: these deserve a call at once.
+
+    Parameters
+    ----------
+    box : Box
+    since : str, Timestamp or Timedelta
+    at_least : int
+        Failures that make a burst.
+    of : DataFrame, optional
+        From ``box.events`` with sign-ins and failed ones; fetched unless given.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of :data:`ATTACKS`; ``kind`` is ``one account`` or ``many accounts``.
+    """
+    rows = sign_ins(box, since=since, of=of)
+    failed = rows[~rows["succeeded"].astype(bool)].sort_values(["ip_address", "created_at"])
+    gap = failed.groupby("ip_address")["created_at"].diff() > pd.Timedelta("1h")
+    made = []
+    for (address, _), burst in failed.groupby([failed["ip_address"], gap.cumsum()]):
+        if len(burst) < at_least:
+            continue
+        begun, ended = burst["created_at"].min(), burst["created_at"].max()
+        logins = burst["login"].value_counts().index
+        after = rows[
+            rows["succeeded"].astype(bool)
+            & (rows["ip_address"] == address)
+            & rows["created_at"].between(begun, ended + pd.Timedelta("1D"))
+            & rows["login"].isin(logins)
+        ]
+        made.append(
+            {
+                "kind": "one account" if len(logins) == 1 else "many accounts",
+                "ip_address": address,
+                "begun_at": begun,
+                "ended_at": ended,
+                "tries": len(burst),
+                "accounts": len(logins),
+                "logins": ", ".join(logins[:5]) + (" ..." if len(logins) > 5 else ""),
+                "signed_in_after": ", ".join(sorted(set(after["login"]))),
+            }
+        )
+    frame = pd.DataFrame(made, columns=list(ATTACKS)).sort_values("tries", ascending=False)
+    return shaped(frame, ATTACKS, "sign_in_attacks", at_least=at_least)
+
+
+def _by_day(rows: pd.DataFrame, at_least: int, times: float) -> pd.DataFrame:
+    """One row a person, a kind of event and a day, against that person's own usual day."""
+    rows = rows.assign(
+        login=_who(rows), day=rows["created_at"].dt.floor("D"), kind=rows["event_type"].astype("str")
+    )
+    keys = ["created_by_id", "kind", "day"]
+    groups = rows.groupby(keys, sort=False)
+    made = groups.agg(
+        login=("login", "last"),
+        name=("created_by_name", "last"),
+        events=("event_id", "count"),
+        items=("source_item_id", "nunique"),
+        folders=("source_parent_id", "nunique"),
+        first_at=("created_at", "min"),
+        last_at=("created_at", "max"),
+        ip_addresses=("ip_address", lambda found: ", ".join(sorted(set(found.dropna()))[:5])),
+        top_folder=(
+            "source_parent_name",
+            lambda found: found.mode().iloc[0] if found.notna().any() else None,
+        ),
+    ).reset_index()
+    made["usual"] = made.groupby(["created_by_id", "kind"])["events"].transform("median")
+    made.loc[made.groupby(["created_by_id", "kind"])["events"].transform("count") == 1, "usual"] = 1.0
+    made["times_usual"] = made["events"] / made["usual"]
+    made["is_unusual"] = (made["events"] >= at_least) & (made["times_usual"] >= times)
+    made["user_id"], made["event_type"] = made["created_by_id"], made["kind"]
+    return made
+
+
+def downloads(
+    box: Box,
+    *,
+    since: When = "30D",
+    at_least: int = 50,
+    times: float = 5.0,
+    of: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """
+    Downloads, one row a person and a day (UTC), the most first.
+
+    ``usual`` is the median of that person's own days with downloads; ``is_unusual`` marks days with ``at_least`` downloads that are also ``times``
+    the usual. Anonymous are those who followed an open link; all of them together are one row a day, since Box knows no more than their addresses.
+    Previews show content too and are another event; a Box Drive or Sync that fetches a folder counts each file.
+
+    Parameters
+    ----------
+    box : Box
+    since : str, Timestamp or Timedelta
+    at_least, times : int, float
+        What makes a day unusual.
+    of : DataFrame, optional
+        From ``box.events`` with ``DOWNLOAD``; fetched unless given.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of :data:`DAYS`; ``items`` and ``folders`` are counted once each.
+    """
+    made = _by_day(_events(box, since, ["DOWNLOAD"], of), at_least, times)
+    ordered = made.sort_values(["events", "login"], ascending=[False, True])
+    return shaped(ordered, DAYS, "downloads", at_least=at_least, times=times)
+
+
+def unusual_days(
+    box: Box,
+    *,
+    since: When = "90D",
+    at_least: int = 50,
+    times: float = 5.0,
+    of: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """
+    Days on which somebody did far more of something than usual: downloads, deletions, shares, any kind of event.
+
+    A rule of thumb, not a judgement: at least ``at_least`` events of one kind on one day (UTC), and ``times`` the median of that person's own days
+    with such events. Who does a lot every day is not here, and a project's last day can look like a theft. Failed sign-ins
+    count for the account they were tried at.
+
+    Parameters
+    ----------
+    box : Box
+    since : str, Timestamp or Timedelta
+    at_least, times : int, float
+    of : DataFrame, optional
+        From ``box.events`` of all kinds; fetched unless given, two calls a thousand events.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of :data:`DAYS`, only unusual ones, the most events first.
+    """
+    made = _by_day(_events(box, since, None, of), at_least, times)
+    ordered = made[made["is_unusual"]].sort_values(["events", "login"], ascending=[False, True])
+    return shaped(ordered, DAYS, "unusual_days", at_least=at_least, times=times)
+
+
+def _history(rows: pd.DataFrame, name: str) -> pd.DataFrame:
+    rows = rows.copy()
+    rows["login"], rows["name"] = _who(rows), rows["created_by_name"]
+    rows["item_type"] = rows["source_item_type"].astype("str").fillna(rows["source_type"].astype("str"))
+    rows["item_id"] = _first(rows, "source_item_id", "source_file_id", "source_folder_id", "source_id")
+    names = ("source_item_name", "source_file_name", "source_folder_name", "source_name")
+    rows["item_name"] = _first(rows, *names)
+    rows["folder_name"], rows["details"] = rows["source_parent_name"], rows["additional_details"]
+    return shaped(rows.sort_values("created_at", kind="stable"), HISTORY, name)
+
+
+def _first(rows: pd.DataFrame, *names: str) -> pd.Series:
+    found: pd.Series = rows[names[0]]
+    for name in names[1:]:
+        found = found.fillna(rows[name])
+    return found
+
+
+def file_history(
+    box: Box, file_id: str, *, since: When = "365D", of: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """
+    What happened to one file or folder, in the order of time.
+
+    Box cannot be asked for the events of one file, so this reads all of the time range, two calls a thousand events, and keeps those that name it: give
+    ``of`` when you ask about several. Events reach back a year and arrive up to hours late. What happened to the folder above (a move, a new
+    collaborator) names that folder and not the file; ask for its id as well.
+
+    Parameters
+    ----------
+    box : Box
+    file_id : str
+        Of a file or a folder.
+    since : str, Timestamp or Timedelta
+    of : DataFrame, optional
+        From ``box.events``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of :data:`HISTORY`; ``details`` is Box's own JSON text.
+    """
+    rows = _events(box, since, None, of)
+    names = ("source_item_id", "source_file_id", "source_folder_id")
+    hits = pd.concat([rows[name] == file_id for name in names], axis=1).any(axis=1)
+    return _history(rows[hits], "file_history")
+
+
+def user_history(box: Box, who: str, *, since: When = "30D", of: pd.DataFrame | None = None) -> pd.DataFrame:
+    """
+    What one person did, and what was done to the account, in the order of time.
+
+    Box cannot be asked for the events of one person, so this reads all of the time range, two calls a thousand events: give ``of`` when you
+    ask about several. Some of what an app does for a person stands under the app's own account, and what somebody did through an open
+    link is anonymous (``"2"``).
+
+    Parameters
+    ----------
+    box : Box
+    who : str
+        Login or id; ``"2"`` for anonymous.
+    since : str, Timestamp or Timedelta
+    of : DataFrame, optional
+        From ``box.events``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of :data:`HISTORY`.
+    """
+    rows = _events(box, since, None, of)
+    mine = (rows["created_by_id"] == who) | (rows["created_by_login"].str.lower() == who.lower())
+    target = (rows["source_id"] == who) | (rows["source_login"].str.lower() == who.lower())
+    added = (rows["source_user_id"] == who) | (rows["source_user_email"].str.lower() == who.lower())
+    return _history(rows[mine | target | added], "user_history")

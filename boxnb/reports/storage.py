@@ -1,0 +1,278 @@
+"""What takes the space, what nobody touches, what is there twice, and what belongs to people who left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+
+from boxnb import people
+
+from . import company
+from .shape import days_since, looked_up, now, shaped
+
+if TYPE_CHECKING:
+    from boxnb.box import Box
+
+By = Literal["owner", "folder", "extension", "age", "ownership"]
+STORAGE = {"name": "text", "files": "integer", "bytes": "integer", "share": "number", "largest": "integer"}
+STALE = {
+    "type": "category",
+    "name": "text",
+    "path": "text",
+    "owner_login": "text",
+    "ownership": "category",
+    "files": "integer",
+    "bytes": "integer",
+    "last_change": "time",
+    "days": "integer",
+    "id": "text",
+}
+FILES = {
+    "name": "text",
+    "path": "text",
+    "size": "integer",
+    "owner_login": "text",
+    "ownership": "category",
+    "changed_at": "time",
+    "days": "integer",
+    "id": "text",
+}
+DUPLICATES = {
+    "name": "text",
+    "path": "text",
+    "size": "integer",
+    "copies": "integer",
+    "wasted": "integer",
+    "owner_login": "text",
+    "created_at": "time",
+    "sha1": "text",
+    "id": "text",
+}
+LEAVERS = {
+    "login": "text",
+    "name": "text",
+    "space_used": "integer",
+    "folders": "integer",
+    "files": "integer",
+    "bytes": "integer",
+    "hidden_bytes": "integer",
+    "open_links": "integer",
+    "last_change": "time",
+    "id": "text",
+}
+AGES = ["under 30 days", "30 to 90 days", "90 days to a year", "1 to 2 years", "2 to 5 years", "over 5 years"]
+AGE_DAYS = [-np.inf, 30, 90, 365, 730, 1825, np.inf]
+
+
+def _owned(box: Box, of: pd.DataFrame | None) -> pd.DataFrame:
+    """The enterprise's own content; what other companies own is not theirs to sort."""
+    items = company.content(box) if of is None else of
+    return items[items["ownership"].astype("str") != "outside"]
+
+
+def _changed(rows: pd.DataFrame) -> pd.Series:
+    changed: pd.Series = rows["content_modified_at"].fillna(rows["modified_at"])
+    return changed
+
+
+def storage_by(box: Box, by: By = "owner", *, of: pd.DataFrame | None = None) -> pd.DataFrame:
+    """
+    How much there is, by owner, top folder, file type, age or ownership; the largest first.
+
+    Adds up the current version of each file once. Older versions and the trash take space too and are not in it, so the figures are
+    smaller than ``space_used`` in ``box.users()``; what people who left kept to themselves is not in it either. Age is the time since
+    the content last changed; whether anybody has looked at it since, only the events of the last year say.
+
+    Parameters
+    ----------
+    box : Box
+    by : {"owner", "folder", "extension", "age", "ownership"}
+        ``folder`` is the topmost folder; files that lie in none count under their owner's *(no folder)*.
+    of : DataFrame, optional
+        From :func:`boxnb.reports.content`, or some of its rows; walked unless given.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of :data:`STORAGE`: ``bytes``, ``share`` of all (0 to 1), ``largest`` file in bytes.
+
+    Raises
+    ------
+    ValueError
+        Another ``by``.
+    """
+    rows = _owned(box, of)
+    files = rows[rows["type"] == "file"]
+    if by == "owner":
+        names = files["owned_by_login"]
+    elif by == "folder":
+        names = files["path"].str.split("/").str[0].where(files["path"] != "", "(no folder)")
+    elif by == "extension":
+        names = files["extension"].astype("str").str.lower().fillna("").replace("", "(none)")
+    elif by == "age":
+        age = (now(box) - _changed(files)).dt.total_seconds() / 86400
+        names = pd.cut(age, AGE_DAYS, labels=AGES, right=False).astype("str")
+    elif by == "ownership":
+        names = files["ownership"].astype("str")
+    else:
+        raise ValueError(f"Storage by {by!r} is not known: use owner, folder, extension, age or ownership.")
+    sums = files.groupby(names)["size"].agg(files="count", bytes="sum", largest="max")
+    frame = sums.rename_axis("name").reset_index()
+    total = int(frame["bytes"].sum())
+    frame["share"] = frame["bytes"] / total if total else 0.0
+    ordered = frame.sort_values(["bytes", "name"], ascending=[False, True])
+    return shaped(ordered, STORAGE, "storage_by", by=by)
+
+
+def stale_content(box: Box, *, days: int = 365, of: pd.DataFrame | None = None) -> pd.DataFrame:
+    """
+    What nobody has changed for ``days`` days: whole folders where all below is stale, else the single files.
+
+    Each stale file is counted in just one row: that of the topmost folder in which everything is stale, or its own. Folders
+    without files are not here. A change is a change of the content; Box keeps no time of the last look (``PREVIEW`` and
+    ``DOWNLOAD`` events of the last year tell), so read before you archive.
+
+    Parameters
+    ----------
+    box : Box
+    days : int
+        How long unchanged counts as stale.
+    of : DataFrame, optional
+        From :func:`boxnb.reports.content`; walked unless given.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of :data:`STALE`: ``files`` and ``bytes`` below, ``last_change`` the newest of them, ``days`` since; largest first.
+    """
+    rows = _owned(box, of)
+    when = now(box)
+    files, folders = rows[rows["type"] == "file"], rows[rows["type"] == "folder"]
+    above = dict(zip(folders["id"], folders["parent_id"], strict=True))
+    newest: dict[str, pd.Timestamp] = {}
+    count: dict[str, int] = {}
+    size: dict[str, int] = {}
+    for parent, changed, length in zip(files["parent_id"], _changed(files), files["size"], strict=True):
+        step, walked = parent, set[str]()
+        while step in above and step not in walked:
+            walked.add(step)
+            newest[step] = max(newest.get(step, changed), changed)
+            count[step] = count.get(step, 0) + 1
+            size[step] = size.get(step, 0) + int(0 if pd.isna(length) else length)
+            step = above[step]
+    cutoff = when - pd.Timedelta(days=days)
+    stale = {folder for folder, changed in newest.items() if changed < cutoff}
+    whole = folders[folders["id"].isin(stale) & ~folders["parent_id"].isin(stale)].copy()
+    single = files[(_changed(files) < cutoff) & ~files["parent_id"].isin(stale)].copy()
+    whole["files"], whole["bytes"] = whole["id"].map(count), whole["id"].map(size)
+    whole["last_change"] = pd.to_datetime(whole["id"].map(newest), utc=True)
+    single["files"], single["bytes"], single["last_change"] = 1, single["size"], _changed(single)
+    both = pd.concat([whole, single], ignore_index=True)
+    both["last_change"] = pd.to_datetime(
+        both["last_change"], utc=True
+    )  # two empty halves have no kind of their own
+    both["owner_login"], both["days"] = both["owned_by_login"], days_since(both["last_change"], when)
+    ordered = both.sort_values(["bytes", "path", "name"], ascending=[False, True, True])
+    return shaped(ordered, STALE, "stale_content", days_asked=days)
+
+
+def large_files(box: Box, *, at_least: int = 1_000_000_000, of: pd.DataFrame | None = None) -> pd.DataFrame:
+    """
+    Files of at least so many bytes, the largest first.
+
+    ``size`` is the current version's; older versions of a large file often take more than the file itself, and Box gives their number
+    only with one call a file (``box.versions``).
+
+    Parameters
+    ----------
+    box : Box
+    at_least : int
+        Bytes; a thousand million (1 GB) unless given.
+    of : DataFrame, optional
+        From :func:`boxnb.reports.content`, or some of its rows; walked unless given.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of :data:`FILES`; ``days`` since ``changed_at``.
+    """
+    rows = _owned(box, of)
+    files = rows[(rows["type"] == "file") & (rows["size"] >= at_least)].copy()
+    files["owner_login"], files["changed_at"] = files["owned_by_login"], _changed(files)
+    files["days"] = days_since(files["changed_at"], now(box))
+    return shaped(files.sort_values("size", ascending=False), FILES, "large_files", at_least=at_least)
+
+
+def duplicate_files(box: Box, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
+    """
+    Files whose bytes are there more than once, by what they waste.
+
+    Goes by SHA-1, which Box gives with each file, so names do not matter and a changed comma makes another file. Only what
+    the walk saw is compared. Box may well keep equal bytes once on its own disks; what it counts against a quota is every copy.
+    Empty files are not here.
+
+    Parameters
+    ----------
+    box : Box
+    of : DataFrame, optional
+        From :func:`boxnb.reports.content`, or some of its rows; walked unless given.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of :data:`DUPLICATES`, one row a file, copies of the same bytes together, the oldest first: ``copies`` in all, ``wasted`` bytes of
+        all but one, on each of their rows.
+    """
+    rows = _owned(box, of)
+    files = rows[(rows["type"] == "file") & rows["sha1"].notna() & (rows["size"] > 0)].copy()
+    files["copies"] = files.groupby("sha1")["id"].transform("count")
+    files = files[files["copies"] > 1]
+    files["wasted"] = files["size"] * (files["copies"] - 1)
+    files["owner_login"] = files["owned_by_login"]
+    ordered = files.sort_values(["wasted", "sha1", "created_at", "id"], ascending=[False, True, True, True])
+    return shaped(ordered, DUPLICATES, "duplicate_files")
+
+
+def ownership_of_leavers(
+    box: Box, *, of: pd.DataFrame | None = None, users: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """
+    What still belongs to people whose account is suspended, one row a person, the most space first.
+
+    Nobody can sign in as them any more, so only what they shared with somebody active is seen (``folders``, ``files``,
+    ``bytes``); ``hidden_bytes`` is the rest of what Box says they use, which counts versions and trash too. Accounts that were
+    deleted are gone from Box's list and from here. An admin moves it all with *Transfer content* before deleting the account.
+
+    Parameters
+    ----------
+    box : Box
+    of : DataFrame, optional
+        From :func:`boxnb.reports.content`; walked unless given.
+    users : DataFrame, optional
+        From ``box.users()``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of :data:`LEAVERS`: ``space_used`` as Box counts it; ``open_links`` that anybody can follow.
+    """
+    items = company.content(box) if of is None else of
+    everybody = people.users(box) if users is None else users
+    left = everybody[everybody["status"] == "inactive"].copy()
+    theirs = items[items["owned_by_id"].isin(left["id"])].copy()
+    is_file = theirs["type"] == "file"
+    left["folders"] = looked_up(left["id"], theirs[theirs["type"] == "folder"].groupby("owned_by_id").size())
+    left["files"] = looked_up(left["id"], theirs[is_file].groupby("owned_by_id").size())
+    left["bytes"] = looked_up(left["id"], theirs[is_file].groupby("owned_by_id")["size"].sum())
+    left["last_change"] = looked_up(
+        left["id"], _changed(theirs[is_file]).groupby(theirs["owned_by_id"]).max()
+    )
+    ends = theirs["shared_link_unshared_at"]
+    open_ = (theirs["shared_link_effective_access"] == "open") & (ends.isna() | (ends > now(box)))
+    left["open_links"] = looked_up(left["id"], theirs[open_].groupby("owned_by_id").size())
+    for name in ("folders", "files", "bytes", "open_links"):
+        left[name] = left[name].fillna(0).astype("Int64")
+    left["hidden_bytes"] = (left["space_used"] - left["bytes"]).clip(lower=0)
+    return shaped(left.sort_values("space_used", ascending=False), LEAVERS, "ownership_of_leavers")
