@@ -27,7 +27,10 @@ _SHAPES = (
     ),
     (re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]{16,}"), rf"\1{MASKED}"),
     # A field of a form, of JSON, of a dict, of an address.
-    (re.compile(rf"(?i)({NAMES}\\?[\"']\s*[:=,]\s*b?\\?([\"']))(?!<)(?:(?!\\?\2)[^\r\n])+"), rf"\1{MASKED}"),
+    (
+        re.compile(rf"(?i)({NAMES}(?:\\?[\"']\s*[:=,]|\s*[:=])\s*b?\\?([\"']))(?!<)(?:(?!\\?\2)[^\r\n])+"),
+        rf"\1{MASKED}",
+    ),
     (
         re.compile(rf"(?i)(\b{NAMES}\s*=\s*|[?&]code=|%26code%3D)(?![<\"'\s])[^\s&\"',;<>)\]}}]+"),
         rf"\1{MASKED}",

@@ -30,12 +30,11 @@ from typing import Any, Literal, Self, TextIO
 from .. import disk, masking, store
 from ..errors import BoxNotebookError, MailError, RunRefusedError
 from ..postbox import MailSettings, check_address
-from . import attachments, mail, report, turns
-from . import history as _history
-from .history import chart, history
+from . import attachments, mail, past, report, turns
 from .logs import Logs
 from .mail import save_mail
-from .recording import Recorder, recording
+from .past import chart, history
+from .recording import OURS, Recorder, recording
 
 __all__ = ["Run", "attach", "chart", "history", "run", "save_mail"]
 
@@ -202,9 +201,9 @@ class Run:
         if error is not None:
             self.outcome = "ERROR"
             self.problem = masking.mask(self._reason(error))
-            self.log.error("%s", self.problem)
+            self.log.error("%s", self.problem, extra=OURS)
             if not isinstance(error, BoxNotebookError | KeyboardInterrupt | SystemExit):
-                self.log.error("%s", "".join(traceback.format_exception(error)).rstrip())
+                self.log.error("%s", "".join(traceback.format_exception(error)).rstrip(), extra=OURS)
         elif self.warnings:
             self.outcome = "WARNING"
         self.log.info("Run %s ended after %.1f s: %s", self.name, self.seconds, self.outcome)
@@ -270,12 +269,12 @@ class Run:
     def _fail(self, what: str, why: str) -> None:
         line = masking.mask(f"{what}: {why}")
         self.undelivered.append(line)
-        self.log.error("Not delivered: %s", line)
+        self.log.error("Not delivered: %s", line, extra=OURS)
         print(f"boxnb run {self.name}: not delivered: {line}", file=sys.stderr)  # noqa: T201
 
     def _remember(self, **facts: Any) -> None:
         try:
-            _history.note(id=self.id, **facts)
+            past.note(id=self.id, **facts)
         except (OSError, BoxNotebookError) as error:
             self._fail("the history of runs", report.explanation(error))
 

@@ -22,6 +22,9 @@ from .. import masking
 HTTP = "urllib3.connectionpool"
 """Who says each HTTP call, for requests and all that is built on it."""
 
+OURS = {"of_report": True}
+"""Marks what a run says of its own end and reports: no warning of the work itself."""
+
 KEPT = 20_000
 """Lines held in memory for the report; the file has all of them."""
 
@@ -66,7 +69,7 @@ class Recorder(logging.Handler):
             text = self.format(record)
         except (TypeError, ValueError) as error:  # a library's log call with the wrong arguments
             text = masking.mask(f"{record.levelname} {record.name}: {record.msg!r} ({error})")
-        if record.levelno >= logging.WARNING:
+        if record.levelno >= logging.WARNING and not hasattr(record, "of_report"):
             self.warnings.append(
                 masking.mask(record.getMessage()) if not record.args else text.split(": ", 1)[-1]
             )

@@ -1,0 +1,323 @@
+"""One run: one log, one outcome, one report; nothing that goes wrong in reporting hides how it ended."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import subprocess
+import sys
+import threading
+import warnings
+from pathlib import Path
+
+import pandas as pd
+import plotly.express as px
+import pytest
+import requests
+from signing import sign_in
+
+import boxnb
+from boxnb import masking, runs, store
+from boxnb.errors import RunRefusedError
+from boxnb.runs import past, report
+from boxnb.sandbox import Sandbox
+
+
+def log_of(run: runs.Run) -> str:
+    assert run.log_file is not None
+    return run.log_file.read_text(encoding="utf-8")
+
+
+def test_the_log_has_what_anybody_said(sandbox: Sandbox) -> None:
+    """Logging of any library, printed lines, warnings, each HTTP call; calls are counted, Box's or not."""
+    sign_in(sandbox)
+    with pytest.warns(UserWarning, match="old"), boxnb.run("everything") as run:
+        boxnb.connect("acme").get("/users/me")
+        requests.get(f"{sandbox.url}/somewhere", timeout=10)
+        logging.getLogger("mine").info("said %s", "softly")
+        run.log.info("and by me")
+        print("printed", end=" ")
+        print("in two goes")
+        warnings.warn("old", stacklevel=1)
+    text = log_of(run)
+    for line in (
+        "/2.0/users/me",
+        "/somewhere",
+        "said softly",
+        "and by me",
+        "printed in two goes",
+        "UserWarning: old",
+    ):
+        assert line in text
+    assert (run.calls, run.outcome, len(run.warnings)) == (2, "WARNING", 1)
+    assert run.log_file is not None and run.log_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_others_show_stays_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+    """The run listens; a handler of the program sees no more than before, and the levels are put back."""
+    shown: list[str] = []
+
+    class Mine(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            shown.append(record.getMessage())
+
+    root, loud = logging.getLogger(), logging.getLogger("loud")
+    mine, before = Mine(), (root.level, list(root.handlers), sys.stdout, warnings.showwarning)
+    root.addHandler(mine)
+    loud.setLevel(logging.DEBUG)
+    try:
+        with boxnb.run("quiet"):
+            logging.getLogger("soft").info("not for you")
+            loud.debug("for all")
+            print("on the screen")
+    finally:
+        root.removeHandler(mine)
+        loud.setLevel(logging.NOTSET)
+    assert shown == ["for all"]
+    assert capsys.readouterr().out == "on the screen\n"
+    assert before == (root.level, list(root.handlers), sys.stdout, warnings.showwarning)
+    assert not mine.filters
+
+
+def test_a_new_log_each_time_and_the_last_ones_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a run's own logs; other files in the folder are nobody's business."""
+    (tmp_path / "mine.log").write_text("keep me")
+    (tmp_path / "week-notes.log").write_text("keep me, too")
+    for second in range(4):
+        run = boxnb.run("week", folder=tmp_path, keep=2)
+        run._logs.stamp = f"20260101-00000{second}"
+        with run:
+            run.attach("x", "x.txt")
+    names = sorted(file.name[:20] for file in tmp_path.glob("*.log"))
+    assert names == ["mine.log", "week-20260101-000002", "week-20260101-000003", "week-notes.log"]
+    assert len(list((tmp_path / "attached").iterdir())) == 2
+
+
+def test_one_log_written_over_each_time(tmp_path: Path) -> None:
+    """`keep=1`."""
+    for word in ("first", "second"):
+        with boxnb.run("week", folder=tmp_path, keep=1) as run:
+            run.log.info(word)
+    assert [file.name for file in tmp_path.glob("*.log")] == ["week.log"]
+    assert "second" in log_of(run) and "first" not in log_of(run)
+
+
+def test_a_second_run_of_the_name_is_refused_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It leaves the first alone, its log too."""
+    with boxnb.run("week", folder=tmp_path, keep=1) as first:
+        first.log.info("mine")
+        with pytest.raises(RunRefusedError, match=r"'week' is under way \(process \d+ on .*, since 20"):
+            boxnb.run("week", folder=tmp_path, keep=1, to="print").__enter__()
+        with boxnb.run("other"):
+            pass
+    assert ("mine" in log_of(first) and first.outcome == "WARNING") or first.outcome == "SUCCESS"
+    assert "ERROR week on" in capsys.readouterr().out
+    assert sorted(runs.history()["outcome"]) == ["ERROR", "SUCCESS", "SUCCESS"]
+
+
+def test_what_is_attached_is_written_by_its_ending(tmp_path: Path) -> None:
+    """Tables, figures, text, bytes, files; rows count by themselves."""
+    frame = pd.DataFrame({"name": ["Zoë", "=1+1"], "n": [1, 2]})
+    source = tmp_path / "source.bin"
+    source.write_bytes(b"\0\1")
+    with boxnb.run("attached") as run:
+        table = run.attach(frame, "people.csv")
+        page = run.attach(frame, "people.html")
+        chart = run.attach(px.bar(frame, x="name", y="n"), "chart.html")
+        text, data = run.attach("hello", "hello.txt"), run.attach(b"\0", "data.bin")
+        copy = run.attach(source, "copy.bin")
+        for name in ("../out.csv", "", "a/b", "a\\b", ".."):
+            with pytest.raises(ValueError, match="no plain file name"):
+                run.attach("x", name)
+        with pytest.raises(ValueError, match="cannot be written as"):
+            run.attach(frame, "people.png")
+    assert run.rows == 4 and run.files == [table, page, chart, text, data, copy]
+    assert table.read_bytes().startswith(b"\xef\xbb\xbfname") and pd.read_csv(table)["name"][0] == "Zoë"
+    assert "https://cdn" not in chart.read_text(encoding="utf-8").split("<script", 1)[0]
+    assert copy.read_bytes() == b"\0\1"
+
+
+def test_a_sink_that_fails_is_told_of_and_the_next_gets_its_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A function, a folder that cannot be made: the outcome stands, printing still works."""
+    taken = tmp_path / "taken"
+    taken.write_text("")
+
+    def broken(run: runs.Run) -> None:
+        raise RuntimeError("no webhook here")
+
+    with boxnb.run("sinks", to=[broken, taken, "print", "file", tmp_path / "pages"]) as run:
+        pass
+    assert run.outcome == "SUCCESS"
+    assert "no webhook here" in run.undelivered[0] and "taken" in run.undelivered[1]
+    shown = capsys.readouterr()
+    assert "SUCCESS sinks on" in shown.out and shown.err.count("not delivered") == 2
+    [page] = (tmp_path / "pages").glob("sinks-*.html")
+    assert (
+        "SUCCESS</span> sinks" in page.read_text()
+        and "://" not in page.read_text().split("The end of the log")[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (KeyboardInterrupt(), "A person stopped it"),
+        (SystemExit(3), "ended itself with exit code 3"),
+        (OSError(errno.ENOSPC, "No space left on device"), "The disk is full"),
+        (requests.ConnectionError(), "check the network or the proxy"),
+        (MemoryError(), "ran out of memory"),
+        (boxnb.BoxNotebookError("Do this, then that."), "Do this, then that."),
+        (KeyError("links"), "KeyError: 'links', in test_runs.py line"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_whatever_ends_it_is_explained_and_raised_on(error: BaseException, words: str) -> None:
+    """One sentence a reader can act on."""
+    with pytest.raises(type(error)), boxnb.run("ended") as run:
+        raise error
+    assert run.outcome == "ERROR" and words in run.problem
+    assert runs.history().loc[0, "problem"] == run.problem
+
+
+def test_a_script_that_ends_itself_well_is_a_success() -> None:
+    """`sys.exit()`."""
+    with pytest.raises(SystemExit), boxnb.run("done") as run:
+        sys.exit()
+    assert run.outcome == "SUCCESS"
+
+
+FULL = """
+import resource, signal, sys, boxnb
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+limit = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+with boxnb.run("full", to=["print"]) as run:
+    for number in range(300):
+        run.log.info("line %d of a long log", number)
+print(run.outcome)
+"""
+
+
+@pytest.mark.parametrize("limit", [0, 4000])
+def test_a_full_disk_loses_the_file_not_the_report(limit: int) -> None:
+    """The log is held in memory, and the report says what could not be written."""
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(limit)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.endswith("SUCCESS\n")
+    assert "line 299 of a long log" in done.stdout
+    assert "the log file: it could not be written whole (File too large)" in done.stderr
+
+
+def test_the_history_is_a_frame_even_when_empty() -> None:
+    """The same columns and types with no run, one, and one that was cut off."""
+    empty = runs.history()
+    past.note(id="x", name="cut off", started=1.0, process="process 1 on here")
+    with past.file().open("a") as file:
+        file.write('{"id": "y", "na')
+    with boxnb.run("whole") as run:
+        run.rows += 2
+    frame = runs.history()
+    assert list(frame.dtypes.astype(str)) == list(empty.dtypes.astype(str))
+    assert frame["name"].tolist() == ["whole", "cut off"]
+    assert frame["outcome"].tolist() == ["SUCCESS", "UNFINISHED"]
+    assert str(frame["started"].dtype) == "datetime64[us, UTC]" and frame["rows"].tolist()[0] == 2
+    assert len(runs.history("whole")) == 1
+    assert [trace.name for trace in runs.chart().data] == ["SUCCESS", "UNFINISHED"]
+
+
+def test_runs_in_threads_and_in_one_another() -> None:
+    """A run outside the main thread works, without signals; an inner run of another name, too."""
+
+    def work() -> None:
+        with boxnb.run("thread"):
+            pass
+
+    with boxnb.run("outer") as outer:
+        with boxnb.run("inner") as inner:
+            logging.getLogger("x").info("both hear")
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    assert "both hear" in log_of(outer) and "both hear" in log_of(inner)
+    assert set(runs.history()["outcome"]) == {"SUCCESS"}
+
+
+def test_a_run_shows_itself_in_a_notebook() -> None:
+    """A small table, escaped."""
+    with boxnb.run("shown") as run:
+        run.facts["<b>Folders</b>"] = 12
+    assert "&lt;b&gt;Folders" in run._repr_html_() and "<b>Folders" not in report.page(run)
+    assert "Outcome   SUCCESS" in repr(run)
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..", "x\n", "a" * 81, "ends.", " begins"])
+def test_names_that_make_no_file_are_refused(name: str) -> None:
+    """The name is a file's, too."""
+    with pytest.raises(ValueError, match="A run is named by"):
+        boxnb.run(name)
+    with pytest.raises(ValueError, match="at least the last one"):
+        boxnb.run("good", keep=0)
+
+
+def test_attach_without_a_run_writes_beside_the_runs() -> None:
+    """A notebook read by hand: the file is there to look at."""
+    file = runs.attach(pd.DataFrame({"a": [1]}), "a.csv")
+    assert file == store.home() / "runs" / "attached" / "a.csv" and file.exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Authorization: Bearer abcdefghijklmnop1234",
+        "{'Authorization': 'Basic YTpi'}",
+        "{b'authorization': b'Basic YTpi'}",
+        "send: b'GET / HTTP/1.1\\r\\nAuthorization: Basic YTpi\\r\\n'",
+        'password="one two"',
+        "password=YTpi&x=1",
+        '{"client_secret":"YTpi"}',
+        '{\\"refresh_token\\": \\"YTpi\\"}',
+        "Set-Cookie: YTpi; Path=/",
+        "https://me:YTpi@example.com/",
+        "GET /dl/12/34/99/YTpi HTTP/1.1",
+        "http://127.0.0.1/callback?code=YTpi&state=1",
+        "api_key: YTpi",
+    ],
+)
+def test_shapes_of_secrets_are_masked(text: str) -> None:
+    """Also those this process never held."""
+    masked = masking.mask(text)
+    assert "YTpi" not in masked and "abcdefghijklmnop1234" not in masked and "one two" not in masked
+    assert masking.MASKED in masked
+
+
+def test_plain_sentences_are_left_alone() -> None:
+    """What a person writes about secrets is none."""
+    for text in (
+        "Refresh token 3fa9 replaced 81cc.",
+        "The access token of 'acme' goes to its own hosts only.",
+        "123 tokens, 4 secrets",
+        "refresh_token=<secret 3fa9>",
+        "GET /2.0/users?fields=id,name&limit=1000",
+    ):
+        assert masking.mask(text) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("password", True),
+        ("boxToken", True),
+        ("client-secret", True),
+        ("API_KEY", True),
+        ("since", False),
+        ("tokenizer", False),
+    ],
+)
+def test_names_of_secrets_are_known(name: str, secret: bool) -> None:
+    """What `-p` refuses."""
+    assert masking.is_secret_name(name) is secret
