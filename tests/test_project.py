@@ -40,6 +40,7 @@ LAYERS = (
     ("box",),
     ("upkeep", "checkup", "sdk", "runs"),
     ("widgets",),
+    ("labs",),
 )
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row}
 

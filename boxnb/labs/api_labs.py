@@ -1,0 +1,213 @@
+"""Labs about what stands around the flow: scopes, the company's admin, its proxy, and Box's limits."""
+
+from __future__ import annotations
+
+import time
+
+from boxnb import oauth
+from boxnb.labs import evidence as seen
+from boxnb.labs.evidence import Record
+from boxnb.labs.ground import Practice
+from boxnb.labs.lab import Choice, Exercise
+from boxnb.oauth import Client
+from boxnb.tokens import Secret
+
+SEARCHES = 7
+"""One more than Box allows a user in a second."""
+
+
+def _scope(practice: Practice) -> None:
+    uri = practice.client.redirect_uri
+    app = practice.sandbox.register_app("Reader", [uri], ["root_readonly"])
+    narrow = Client(app["client_id"], Secret(app["client_secret"]), uri, practice.client.server)
+    token = practice.sign_in(client=narrow)
+    practice.attempt("Who am I?", lambda: practice.me(token))
+    practice.attempt("The list of people", lambda: practice.me(token, path="/users"))
+    practice.sandbox.change_app(app["client_id"], scopes=["root_readonly", "manage_managed_users"])
+    practice.attempt("The scope was added; the old token", lambda: practice.me(token, path="/users"))
+    again = practice.sign_in(client=narrow)
+    practice.attempt("Repair: a token made after that", lambda: practice.me(again, path="/users"))
+
+
+def _scope_seen(record: Record) -> str:
+    for call in seen.api(record):
+        same = [each for each in seen.api(record) if each["token"] == call["token"] and seen.ok(each)]
+        other = [
+            each
+            for each in seen.api(record)
+            if each["path"] == call["path"] and seen.ok(each) and each["user"] == call["user"]
+        ]
+        if call["status"] == 403 and same and other and other[0]["token"] != call["token"]:
+            return f"one token was good for {same[0]['path']} (200) and refused at {call['path']} (403); a later token of the same person was not."
+    return ""
+
+
+def _disabled(practice: Practice) -> None:
+    practice.sandbox.change_app(practice.client.client_id, enabled=False)
+    practice.attempt("Before an admin enabled the app", practice.sign_in)
+    practice.sandbox.change_app(practice.client.client_id, enabled=True)
+    practice.attempt("Repair: after that", practice.sign_in)
+
+
+def _disabled_seen(record: Record) -> str:
+    for call in seen.opened(record):
+        for other in seen.decided(record):
+            same = (seen.client_of(call), seen.redirect_of(call)) == (
+                seen.client_of(other),
+                seen.redirect_of(other),
+            )
+            if call["status"] == 400 and same and other in seen.later(record, call):
+                return "the same link got an error page (400), and a consent page once the app was enabled."
+    return ""
+
+
+def _limit(practice: Practice) -> None:
+    token = practice.sign_in()
+    answers = [practice.me(token, path="/search?query=report") for _ in range(SEARCHES)]
+    practice.said.append("Searches in a row: " + ", ".join(str(answer.status_code) for answer in answers))
+    wait = int(answers[-1].headers.get("Retry-After", "0"))
+    practice.said.append(f"Retry-After says {wait} s")
+    time.sleep(wait)
+    practice.attempt("Repair: after that wait", lambda: practice.me(token, path="/search?query=report"))
+
+
+def _limit_seen(record: Record) -> str:
+    for call in seen.api(record):
+        rest = [
+            each
+            for each in seen.later(record, call)
+            if each["path"] == call["path"] and each["token"] == call["token"] and seen.ok(each)
+        ]
+        if call["status"] == 429 and not call["fault"] and rest:
+            return f"a burst of calls to {call['path']} ended in 429; later the same call was answered."
+    return ""
+
+
+def _proxy(practice: Practice) -> None:
+    token = practice.sign_in()
+    practice.sandbox.faults.add("/oauth2/token", "html")
+    practice.attempt("Refresh, through the company's proxy", lambda: oauth.refresh(practice.client, token))
+    practice.attempt("Repair: signed in to the proxy", lambda: oauth.refresh(practice.client, token))
+
+
+def _proxy_seen(record: Record) -> str:
+    for call in record:
+        again = [each for each in seen.later(record, call) if seen.is_token(each) and seen.ok(each)]
+        if seen.is_token(call) and call["fault"] == "html" and call["status"] == 200 and again:
+            return "a token request was answered 200 with a web page; the next one with a token."
+    return ""
+
+
+API_LABS = (
+    Exercise(
+        name="scope-missing",
+        title="A scope that is missing",
+        story="The app was registered to read files. You are an admin, and ask it for the list of people.",
+        question="What does the API answer?",
+        predictions=(
+            Choice(
+                "The list: I am an admin", "A token may do what the person may AND what the app was given."
+            ),
+            Choice("403, insufficient_scope", "The person may; the app may not."),
+            Choice("401", "The token is fine, and /users/me is answered."),
+        ),
+        right_prediction=1,
+        act=_scope,
+        evidence=_scope_seen,
+        why="The scope was ticked in the console, and the old token is still refused. Why?",
+        explanations=(
+            Choice("Changes take a day", "Waiting does not help here."),
+            Choice(
+                "A token keeps the scopes it was made with",
+                "Sign in again: the new token has the new scope. A refresh keeps the old ones.",
+            ),
+            Choice("The admin must restart Box", "Nobody can."),
+        ),
+        right_explanation=1,
+        rule="RFC 6749 3.3; RFC 6750 3.1",
+    ),
+    Exercise(
+        name="app-not-enabled",
+        title="An app that nobody enabled",
+        story="The company allows apps only after an admin has enabled them. Yours is new.",
+        question="Where does the sign-in stop?",
+        predictions=(
+            Choice(
+                "At the link: an error page, before anybody signs in",
+                "The server knows the app by its client id, which is in the link.",
+            ),
+            Choice("At the exchange of the code", "There is no code yet."),
+            Choice("At the first call of the API", "It does not come so far."),
+        ),
+        right_prediction=0,
+        act=_disabled,
+        evidence=_disabled_seen,
+        why="Who can repair this, and how?",
+        explanations=(
+            Choice("I, with a new client secret", "The secret was never asked for."),
+            Choice(
+                "I, with another redirect URI",
+                "The address is right: with the app enabled, the same link works.",
+            ),
+            Choice(
+                "An admin of the company, in the Admin Console, by the client id",
+                "Integrations, Platform Apps Manager. Send the client id, never the secret.",
+            ),
+        ),
+        right_explanation=2,
+        rule="Box guide: App authorization and enablement",
+    ),
+    Exercise(
+        name="rate-limit",
+        title="Too many calls",
+        story="A loop searches for seven words within one second. Box allows a user six searches a second.",
+        question="What is the seventh answer?",
+        predictions=(
+            Choice("It is late, but it comes", "Box does not queue: it refuses."),
+            Choice("429, with Retry-After", "And the header says how long to wait."),
+            Choice("503", "503 is for a server in trouble; here you are too fast."),
+        ),
+        right_prediction=1,
+        act=_limit,
+        evidence=_limit_seen,
+        why="What should a program do at 429?",
+        explanations=(
+            Choice("Repeat at once, in parallel", "That makes more of what was too much."),
+            Choice("Refresh the token", "The token is fine; the limit is counted by user."),
+            Choice(
+                "Wait as long as Retry-After says, then go on",
+                "The kit's session does, and paces itself so that it seldom comes to that.",
+            ),
+        ),
+        right_explanation=2,
+        rule="Box guide: Rate limits; RFC 6585 4",
+    ),
+    Exercise(
+        name="proxy-html",
+        title="200 OK, but it is not Box",
+        story="Between you and Box is the company's web gateway. Its own sign-in has run out, so it answers instead.",
+        question="What does the program see?",
+        predictions=(
+            Choice("A connection error", "The connection is fine: it ends at the gateway."),
+            Choice("401", "Box was never asked."),
+            Choice(
+                "200 with an HTML page where a token should be",
+                "A status alone proves nothing: look at what came.",
+            ),
+        ),
+        right_prediction=2,
+        act=_proxy,
+        evidence=_proxy_seen,
+        why="Is the sign-in lost?",
+        explanations=(
+            Choice("Yes: the refresh token was used", "It never reached Box."),
+            Choice(
+                "No: the request never reached Box; sign in to the gateway and repeat",
+                "The kit says that a page came instead of a token, and leaves the saved pair alone.",
+            ),
+            Choice("Yes: a page in place of a token revokes it", "Only Box revokes."),
+        ),
+        right_explanation=1,
+        rule="RFC 6749 5.1: an answer is JSON",
+    ),
+)

@@ -1,0 +1,364 @@
+"""Labs about the first half of the flow: the link, the consent, the code and its state."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from boxnb import oauth
+from boxnb.labs import evidence as seen
+from boxnb.labs.evidence import Record
+from boxnb.labs.ground import Practice
+from boxnb.labs.lab import Choice, Exercise
+from boxnb.tokens import Secret
+
+MALLORY = "ken.sato@example.com"
+
+
+def _late(practice: Practice) -> None:
+    state = oauth.new_state()
+    code = oauth.parse_redirect(practice.grant(state), state=state)
+    practice.turn(seconds=31)
+    practice.attempt("Exchange after 31 seconds", lambda: oauth.exchange_code(practice.client, code))
+    practice.attempt("Repair: a new code, exchanged at once", practice.sign_in)
+
+
+def _late_seen(record: Record) -> str:
+    for call in seen.exchanges(record):
+        before = [grant for grant in seen.decided(record) if call in seen.later(record, grant)]
+        age = call["time"] - before[-1]["time"] if before else 0
+        used = [each for each in seen.exchanges(record) if seen.form(each, "code") == seen.form(call, "code")]
+        if call["status"] == 400 and not call["fault"] and age > 30 and len(used) == 1:
+            return f"a code {age:.0f} seconds old was refused (400)."
+    return ""
+
+
+def _twice(practice: Practice) -> None:
+    state = oauth.new_state()
+    code = oauth.parse_redirect(practice.grant(state), state=state)
+    practice.attempt("First exchange", lambda: oauth.exchange_code(practice.client, code))
+    practice.attempt("Second exchange of the same code", lambda: oauth.exchange_code(practice.client, code))
+
+
+def _twice_seen(record: Record) -> str:
+    for calls in seen.repeats(record, "authorization_code", "code"):
+        first, second = calls[0], calls[1]
+        if seen.ok(first) and second["status"] == 400 and second["time"] - first["time"] <= 30:
+            return "the same code was answered 200, then 400."
+    return ""
+
+
+def _wrong(practice: Practice) -> None:
+    client = dataclasses.replace(practice.client, redirect_uri="http://127.0.0.1/other")
+    practice.attempt("A redirect URI that is not registered", lambda: practice.grant("s", client=client))
+    practice.attempt("Repair: exactly the registered one", practice.sign_in)
+
+
+def _wrong_seen(record: Record) -> str:
+    for call in seen.opened(record):
+        for other in seen.decided(record):
+            asked, registered = seen.redirect_of(call), seen.redirect_of(other)
+            same = seen.host(asked) == seen.host(registered)
+            if call["status"] == 400 and asked and asked != registered and same:
+                return f"the link with {asked} got an error page (400) and no redirect; {registered} was accepted."
+    return ""
+
+
+def _denied(practice: Practice) -> None:
+    state = oauth.new_state()
+    address = practice.grant(state, deny=True)
+    practice.attempt("Read what came back", lambda: oauth.parse_redirect(address, state=state))
+
+
+def _denied_seen(record: Record) -> str:
+    for call in seen.decided(record, "deny"):
+        rest = seen.later(record, call)
+        if not seen.exchanges(
+            seen.between(record, call, seen.decided(rest)[0]) if seen.decided(rest) else rest
+        ):
+            return "Deny was pressed, the browser was sent back, and no code was exchanged."
+    return ""
+
+
+def _forged(practice: Practice) -> None:
+    mine = oauth.new_state()
+    forged = practice.grant("of-the-attacker", login=MALLORY)  # an address made for the attacker's account
+    code = forged.partition("code=")[2].partition("&")[0]
+    careless = practice.attempt("Without a check", lambda: oauth.exchange_code(practice.client, code))
+    if careless is not None:
+        practice.attempt("Whose account is this now?", lambda: practice.me(careless))
+    forged = practice.grant("of-the-attacker", login=MALLORY)
+    practice.attempt("With the check", lambda: oauth.parse_redirect(forged, state=mine))
+    own = practice.attempt("Repair: my own request, my own state", practice.sign_in)
+    if own is not None:
+        practice.attempt("And now?", lambda: practice.me(own))
+
+
+def _forged_seen(record: Record) -> str:
+    people = [call["user"] for call in seen.api(record) if seen.ok(call) and call["user"]]
+    dropped = len(seen.decided(record)) - len([call for call in seen.exchanges(record) if seen.ok(call)])
+    strangers = len(people) > 1 and people[0] != people[-1]
+    if strangers and dropped >= 1 and not any(call["status"] == 400 for call in seen.exchanges(record)):
+        return "without the check the notebook acted as somebody else; with it, the forged code was never exchanged."
+    return ""
+
+
+def _open(practice: Practice) -> None:
+    evil = dataclasses.replace(practice.client, redirect_uri="https://collector.example/callback")
+    practice.attempt("A link that leads the code elsewhere", lambda: practice.grant("s", client=evil))
+    practice.attempt("The registered address", practice.sign_in)
+
+
+def _open_seen(record: Record) -> str:
+    for call in seen.opened(record):
+        for other in seen.decided(record):
+            asked, registered = seen.redirect_of(call), seen.redirect_of(other)
+            if call["status"] == 400 and asked and seen.host(asked) != seen.host(registered):
+                return f"no code was sent to {seen.host(asked)}: the link got an error page (400)."
+    return ""
+
+
+def _stolen(practice: Practice) -> None:
+    state = oauth.new_state()
+    code = oauth.parse_redirect(practice.grant(state), state=state)
+    thief = dataclasses.replace(practice.client, client_secret=Secret("guessed"))
+    practice.attempt("The thief exchanges the code", lambda: oauth.exchange_code(thief, code))
+    practice.attempt("The notebook exchanges it", lambda: oauth.exchange_code(practice.client, code))
+
+
+def _stolen_seen(record: Record) -> str:
+    for calls in seen.repeats(record, "authorization_code", "code"):
+        secrets = {seen.form(call, "client_secret") for call in calls}
+        if calls[0]["status"] == 400 and seen.ok(calls[-1]) and len(secrets) > 1:
+            return "the same code was refused with a wrong client secret (400) and accepted with the right one (200)."
+    return ""
+
+
+CODE_LABS = (
+    Exercise(
+        name="code-too-late",
+        title="A code, 31 seconds later",
+        story="You pressed Grant, the phone rang, and the address with the code was pasted half a minute later.",
+        question="What does the token endpoint answer?",
+        predictions=(
+            Choice(
+                "A token: the person agreed, and that holds",
+                "The person agreed, but the code is no proof of it after 30 seconds.",
+            ),
+            Choice("400 invalid_grant: the code has expired", "At Box a code lives 30 seconds."),
+            Choice("The sign-in page again", "The token endpoint is for programs; it shows no pages."),
+        ),
+        right_prediction=1,
+        act=_late,
+        evidence=_late_seen,
+        why="Why does a code live so short?",
+        explanations=(
+            Choice("To save the server memory", "Memory is not the point: think of where a code travels."),
+            Choice(
+                "It travels through the browser's address bar, where others may see it",
+                "History, logs and shoulders all see an address. Exchange it at once; too late, ask for a new one: it costs one press of Grant.",
+            ),
+            Choice(
+                "Because access tokens live an hour", "The two lifetimes have nothing to do with each other."
+            ),
+        ),
+        right_explanation=1,
+        rule="RFC 6749 4.1.2; Box guide: Token expiration",
+    ),
+    Exercise(
+        name="code-used-twice",
+        title="The same code, twice",
+        story="The cell that exchanges the code was run, and then run again, within the 30 seconds.",
+        question="What is the second answer?",
+        predictions=(
+            Choice("The same token again", "A code works once, even while it is young."),
+            Choice("A second, different token", "Then whoever saw the address could have one as well."),
+            Choice("400 invalid_grant", "A code works once."),
+        ),
+        right_prediction=2,
+        act=_twice,
+        evidence=_twice_seen,
+        why="Why may a code be used only once?",
+        explanations=(
+            Choice(
+                "A second use means that somebody else may have it",
+                "A server may even revoke what the first use gave (RFC 6749 4.1.2). Do not run the exchange twice: get a new code.",
+            ),
+            Choice(
+                "Two tokens would count twice against the rate limit", "The limit counts calls, not tokens."
+            ),
+            Choice(
+                "The client secret changes after the first use",
+                "The client secret stays until you reset it in the console.",
+            ),
+        ),
+        right_explanation=0,
+        rule="RFC 6749 4.1.2 and 10.5",
+    ),
+    Exercise(
+        name="wrong-redirect-uri",
+        title="A redirect URI with one word wrong",
+        story="The app is registered with http://127.0.0.1/callback; the link asks for http://127.0.0.1/other.",
+        question="What does the browser show?",
+        predictions=(
+            Choice(
+                "The sign-in page; the mistake shows after Grant",
+                "The server looks at the address before it asks anybody.",
+            ),
+            Choice(
+                "An error page at the authorization server; the browser is not sent back",
+                "There is no address the server could trust to send the error to.",
+            ),
+            Choice(
+                "It is sent to /other with error=invalid_request",
+                "Then anybody could make the server send browsers anywhere.",
+            ),
+        ),
+        right_prediction=1,
+        act=_wrong,
+        evidence=_wrong_seen,
+        why="Why is the error not sent to the redirect URI, as others are?",
+        explanations=(
+            Choice(
+                "The address in question is the very thing that cannot be trusted",
+                "So a person sees a page. Repair: register the URI in the console, letter by letter; on loopback only the port is free.",
+            ),
+            Choice("Error pages are friendlier", "They are, but a program cannot read them."),
+            Choice("127.0.0.1 cannot receive errors", "It can: a denial arrives there."),
+        ),
+        right_explanation=0,
+        rule="RFC 6749 4.1.2.1 and 3.1.2.4; RFC 8252 7.3",
+    ),
+    Exercise(
+        name="consent-denied",
+        title="Deny",
+        story="The person signs in, reads what the app asks for, and presses Deny.",
+        question="What does the notebook get?",
+        predictions=(
+            Choice(
+                "Nothing: the browser stays at the server", "The browser comes back; the notebook is told."
+            ),
+            Choice("A code that gives a token without rights", "There is no code at all."),
+            Choice(
+                "A redirect with error=access_denied and the state",
+                "A no is an answer, and it is sent back as one.",
+            ),
+        ),
+        right_prediction=2,
+        act=_denied,
+        evidence=_denied_seen,
+        why="What should the notebook do now?",
+        explanations=(
+            Choice("Ask again until the person agrees", "That is how programs get removed."),
+            Choice(
+                "Say so, and offer a new link",
+                "The state is checked here as well: a forged denial is no denial. Nothing was exchanged, nothing needs undoing.",
+            ),
+            Choice(
+                "Use the last token it had",
+                "The no is about the new request; but hiding it from the person is wrong.",
+            ),
+        ),
+        right_explanation=1,
+        rule="RFC 6749 4.1.2.1, access_denied",
+    ),
+    Exercise(
+        name="forged-state",
+        title="A redirect you did not ask for",
+        story="An attacker grants access to an account of their own and makes your browser open the resulting redirect. The notebook takes the code out of it.",
+        question="Without a check of state, whose files does the notebook read and write from now on?",
+        predictions=(
+            Choice(
+                "Mine: I am signed in to Box in this browser",
+                "A code stands for who pressed Grant, not for who carries it.",
+            ),
+            Choice("The attacker's", "The code stands for who pressed Grant: all you upload goes to them."),
+            Choice("Nobody's: the exchange fails", "The code is genuine, so the exchange works."),
+        ),
+        right_prediction=1,
+        act=_forged,
+        evidence=_forged_seen,
+        why="Why does checking state prevent this?",
+        explanations=(
+            Choice("State is encrypted with the client secret", "It is not: it is a random text."),
+            Choice(
+                "The server refuses a wrong state",
+                "The server only hands it back; the check is the notebook's.",
+            ),
+            Choice(
+                "Only the redirect of my own request brings back the text that I made up for it",
+                "An attacker cannot guess it. Compare before the exchange, in constant time, and drop what does not fit: parse_redirect does.",
+            ),
+        ),
+        right_explanation=2,
+        rule="RFC 6749 10.12",
+        notebook="04-attack-it",
+    ),
+    Exercise(
+        name="stolen-code",
+        title="A stolen code",
+        story="Somebody read the address over your shoulder and is faster than you: they send the code to the token endpoint first.",
+        question="They do not have the client secret. What do they get?",
+        predictions=(
+            Choice(
+                "A token: the code is valid", "The code alone opens nothing for an app that has a secret."
+            ),
+            Choice(
+                "400 invalid_client, and the code still works for you",
+                "The app is checked first; a refused app does not use up the code.",
+            ),
+            Choice("400, and your code is spent", "Then a stranger could spoil any sign-in."),
+        ),
+        right_prediction=1,
+        act=_stolen,
+        evidence=_stolen_seen,
+        why="What protects an app that cannot keep a secret, such as one on a telephone?",
+        explanations=(
+            Choice(
+                "PKCE: a secret made up for this one request",
+                "RFC 7636; boxnb.oauth has new_verifier and challenge for servers that ask for it.",
+            ),
+            Choice("A longer code", "A code is already too long to guess; here it was read."),
+            Choice(
+                "The state",
+                "The state protects against codes you did not ask for, not against yours being read.",
+            ),
+        ),
+        right_explanation=0,
+        rule="RFC 6749 4.1.3 and 3.2.1; RFC 7636",
+        notebook="04-attack-it",
+    ),
+    Exercise(
+        name="open-redirect",
+        title="A link that sends the code elsewhere",
+        story="A mail holds a genuine link to Box with your app's client id, but its redirect URI leads to the attacker's own server.",
+        question="You open it, while signed in. What happens?",
+        predictions=(
+            Choice(
+                "The code goes to the attacker's server",
+                "It would, if the server did not compare the address with the registered ones.",
+            ),
+            Choice(
+                "The page asks whether the address is right", "Nobody could answer that; the server decides."
+            ),
+            Choice(
+                "An error page, before any question",
+                "The address is compared, character by character, with the registered ones.",
+            ),
+        ),
+        right_prediction=2,
+        act=_open,
+        evidence=_open_seen,
+        why="What must you do so that this stays true?",
+        explanations=(
+            Choice(
+                "Register few redirect URIs, each in full, and none that forwards on request",
+                "A registered page that forwards anywhere (an open redirect) would hand the code on.",
+            ),
+            Choice("Use a long client id", "The client id is public: it is in every link."),
+            Choice("Sign out of Box after work", "Good manners, but no protection while you work."),
+        ),
+        right_explanation=0,
+        rule="RFC 6749 10.6 and 10.15",
+        notebook="04-attack-it",
+    ),
+)

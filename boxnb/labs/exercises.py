@@ -1,0 +1,29 @@
+"""All labs, in the order of the notebooks."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from boxnb.labs.api_labs import API_LABS
+from boxnb.labs.code_labs import CODE_LABS
+from boxnb.labs.lab import Exercise, Lab
+from boxnb.labs.theft_labs import THEFT_LABS
+from boxnb.labs.token_labs import TOKEN_LABS
+
+EXERCISES: Final[dict[str, Exercise]] = {
+    each.name: each
+    for each in sorted((*CODE_LABS, *TOKEN_LABS, *API_LABS, *THEFT_LABS), key=lambda each: each.notebook)
+}
+
+
+def lab(name: str) -> Lab:
+    """A fresh lab by its name, such as ``"code-too-late"``.
+
+    Raises
+    ------
+    ValueError
+        No lab has this name; the message lists those there are.
+    """
+    if name not in EXERCISES:
+        raise ValueError(f"There is no lab {name!r}; there are: {', '.join(EXERCISES)}.")
+    return Lab(EXERCISES[name])

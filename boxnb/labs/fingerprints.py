@@ -1,0 +1,115 @@
+"""Secrets out, fingerprints in: for whatever a lesson shows of a request.
+
+The same secret has the same fingerprint and the same colour everywhere, in the trace, the timeline and the labs,
+so that a token that was replaced is *seen* to be another one.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
+
+from boxnb.tokens import Secret
+
+SECRET_NAMES = frozenset(
+    [
+        "access_token",
+        "actor_token",
+        "assertion",
+        "client_secret",
+        "code",
+        "code_verifier",
+        "cookie",
+        "csrf",
+        "download_url",
+        "id_token",
+        "password",
+        "refresh_token",
+        "request_token",
+        "session",
+        "set-cookie",
+        "state",
+        "subject_token",
+        "token",
+        "upload_url",
+    ]
+)
+SECRET_HEADERS = frozenset(("authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"))
+CHIP = re.compile(r"<secret ([0-9a-f]{4})>")
+BODY = 1500
+"""Characters kept of a body."""
+
+
+def masked(value: str) -> str:
+    """``<secret 3fa9>``, as :class:`boxnb.Secret` prints itself; empty stays empty."""
+    return repr(Secret(value)) if value else ""
+
+
+def pairs(text: str) -> dict[str, str]:
+    """The fields of a query or form, the secret ones as fingerprints."""
+    found = parse_qsl(text, keep_blank_values=True)
+    return {name: masked(value) if name.lower() in SECRET_NAMES else url(value) for name, value in found}
+
+
+def url(address: str) -> str:
+    """An address whose user name, password and secret parameters are fingerprints."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return masked(address)
+    if not parts.netloc and not parts.query:
+        return address
+    netloc = parts.netloc.rpartition("@")[2]
+    query = "&".join(f"{name}={_in_query(value)}" for name, value in pairs(parts.query).items())
+    fragment = "&".join(f"{name}={_in_query(value)}" for name, value in pairs(parts.fragment).items())
+    return urlunsplit(parts._replace(netloc=netloc, query=query, fragment=fragment))
+
+
+def _in_query(value: str) -> str:
+    return value if CHIP.fullmatch(value) else quote(value, safe="/:")
+
+
+def headers(given: Any) -> dict[str, str]:
+    """Headers with the secret ones as fingerprints; the scheme of ``Authorization`` stays."""
+    shown: dict[str, str] = {}
+    for name, value in given.items():
+        text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+        if name.lower() in SECRET_HEADERS:
+            scheme, space, rest = text.partition(" ")
+            split = name.lower().endswith("authorization") and space
+            shown[name] = f"{scheme} {masked(rest)}" if split else masked(text)
+        else:
+            shown[name] = url(text) if "?" in text or "@" in text else text
+    return shown
+
+
+def plain(value: Any, name: str = "") -> Any:
+    """A JSON value with the secret fields as fingerprints."""
+    if isinstance(value, dict):
+        return {key: plain(each, str(key)) for key, each in value.items()}
+    if isinstance(value, list):
+        return [plain(each, name) for each in value]
+    if isinstance(value, str):
+        if name.lower() in SECRET_NAMES:
+            return masked(value)
+        return url(value) if "://" in value else value
+    return value
+
+
+def hue(fingerprint: str) -> int:
+    """The colour of a fingerprint, degrees on the colour circle."""
+    return int(fingerprint, 16) * 137 % 360  # neighbours in number are far apart in colour
+
+
+def chips(text: str) -> str:
+    """Escaped HTML in which each fingerprint is a coloured chip; the digits stay readable."""
+    return re.sub(
+        r"&lt;secret ([0-9a-f]{4})&gt;",
+        lambda found: (
+            f'<span class="bl-chip" style="--bl-hue:{hue(found[1])}" title="a secret, shown as its fingerprint">'
+            f"{found[1]}</span>"
+        ),
+        html.escape(text),
+    )

@@ -1,0 +1,277 @@
+"""A lab: predict, run, see, explain, and a check that asks the sandbox what really happened.
+
+What was typed or clicked proves nothing: a lab is passed when the record of its own sandbox shows the failure it
+is about, a prediction was made before, and the explanation fits.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import textwrap
+import threading
+from collections.abc import Callable
+from typing import Any, Literal
+
+from boxnb.errors import BoxNotebookError
+from boxnb.labs import drawing, learner
+from boxnb.labs.ground import Practice
+from boxnb.labs.trace import Exchange
+from boxnb.labs.views import escaped, live
+
+Record = list[dict[str, Any]]
+"""What :meth:`boxnb.sandbox.Sandbox.record` gives: each request the sandbox saw, oldest first."""
+
+Stage = Literal["predict", "run", "explain", "passed"]
+STEPS = (
+    ("predict", "Predict"),
+    ("run", "Run and see"),
+    ("explain", "Explain"),
+    ("passed", "Checked"),
+)
+
+OVER = '<button type="button" data-send="reset" data-key="reset">Start over</button>'
+CURRENT, PAST = ' aria-current="step"', ' class="bl-past"'
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """One answer: its words, and what is said to whoever chose it."""
+
+    words: str
+    reply: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Exercise:
+    """One failure of the flow.
+
+    Attributes
+    ----------
+    act : callable
+        Makes it happen in a :class:`Practice`, then repairs it.
+    evidence : callable
+        Reads the sandbox's record: a sentence saying what was seen, or empty when the failure is not there.
+    predictions, explanations : tuple of Choice
+        ``right_prediction`` and ``right_explanation`` are their positions.
+    """
+
+    name: str
+    title: str
+    story: str
+    question: str
+    predictions: tuple[Choice, ...]
+    right_prediction: int
+    act: Callable[[Practice], None]
+    evidence: Callable[[Record], str]
+    why: str
+    explanations: tuple[Choice, ...]
+    right_explanation: int
+    rule: str
+    notebook: str = "03-break-it"
+    rotation: str = "grace"
+
+
+class Lab:
+    """One learner at one exercise; shown as a widget, usable without one.
+
+    Attributes
+    ----------
+    stage : {"predict", "run", "explain", "passed"}
+    said : list of str
+        What the program of the last run ran into.
+    exchanges : list of Exchange
+        The trace of the last run.
+    found : str
+        What the sandbox's record proves; empty when the failure was not shown.
+    """
+
+    def __init__(self, exercise: Exercise) -> None:
+        self.exercise = exercise
+        self.watchers: list[Callable[[], None]] = []
+        self._lock = threading.Lock()
+        self._view: Any = None
+        self._clear()
+
+    def _clear(self) -> None:
+        self.stage: Stage = "predict"
+        self.prediction: int | None = None
+        self.explanation: int | None = None
+        self.busy = False
+        self.trouble = ""
+        self.found = ""
+        self.said: list[str] = []
+        self.exchanges: list[Exchange] = []
+
+    def __repr__(self) -> str:
+        return f"Lab {self.exercise.name!r}: {self.exercise.title}. Stage: {self.stage}."
+
+    def _changed(self) -> None:
+        for watcher in list(self.watchers):
+            watcher()
+
+    def predict(self, choice: int) -> None:
+        """Choose what will happen; the first choice counts, right or wrong."""
+        if self.stage == "predict" and 0 <= choice < len(self.exercise.predictions):
+            self.prediction, self.stage = choice, "run"
+            self._changed()
+
+    def run(self, act: Callable[[Practice], None] | None = None) -> None:
+        """Make it happen in a sandbox of this run's own, then ask that sandbox what it saw.
+
+        Parameters
+        ----------
+        act : callable, optional
+            Your own way of making it happen, instead of the lab's; takes a :class:`Practice`.
+        """
+        if self.stage == "predict" or not self._lock.acquire(blocking=False):
+            return
+        try:
+            self.busy, self.trouble = True, ""
+            self._changed()
+            with Practice(rotation=self.exercise.rotation) as practice:
+                (act or self.exercise.act)(practice)
+                record = practice.sandbox.record()
+                self.said, self.exchanges = practice.said, practice.trace.exchanges
+            self.look(record)
+        except BoxNotebookError as error:
+            self.trouble = f"The run ended early. {type(error).__name__}: {error}"
+        finally:
+            self.busy = False
+            self._lock.release()
+            self._changed()
+
+    def look(self, record: Record) -> None:
+        """Judge a record: only one that shows the failure leads on."""
+        self.found = self.exercise.evidence(record)
+        if not self.found:
+            self.stage, self.explanation = "run", None
+            self.trouble = "The sandbox's record does not show this failure, so there is nothing to explain yet: run it again."
+        elif self.stage == "run":
+            self.stage = "explain"
+
+    def explain(self, choice: int) -> None:
+        """Choose why it happened; a wrong choice is answered and may be changed."""
+        if self.stage != "explain" or not 0 <= choice < len(self.exercise.explanations):
+            return
+        self.explanation = choice
+        if choice == self.exercise.right_explanation and self.found:
+            self.stage = "passed"
+            learner.passed(self.exercise.name)
+        self._changed()
+
+    def reset(self) -> None:
+        """Start over; what was passed stays passed."""
+        if not self.busy:
+            self._clear()
+            self._changed()
+
+    # ---- how it is shown ----
+
+    def _heard(self, kind: str, value: int) -> None:
+        match kind:
+            case "predict":
+                self.predict(value)
+            case "run":
+                self.run()
+            case "explain":
+                self.explain(value)
+            case "reset":
+                self.reset()
+
+    def seen(self) -> dict[str, Any]:
+        """What is on the screen, as data."""
+        return {"lab": self.exercise.name, "stage": self.stage, "busy": self.busy, "found": self.found}
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        if self._view is None:
+            self._view = live(self, lambda: page(self), heard=self._heard, see=self.seen)
+        return self._view._repr_mimebundle_(**options)
+
+
+def page(lab: Lab) -> str:
+    """The lab as HTML; buttons say with ``data-send`` what they mean."""
+    exercise = lab.exercise
+    order = [name for name, _ in STEPS]
+    here = order.index(lab.stage)
+    steps = "".join(
+        f"<li{CURRENT if place == here else ''}{PAST if place < here or lab.stage == 'passed' else ''}>{words}</li>"
+        for place, (_, words) in enumerate(STEPS)
+    )
+    parts = [
+        f'<section class="bl-page bl-card" aria-label="Lab: {escaped(exercise.title)}" data-lab="{exercise.name}">',
+        f"<h3>{escaped(exercise.title)}</h3><ol class='bl-steps'>{steps}</ol><p>{escaped(exercise.story)}</p>",
+        *_predicting(lab),
+        *_running(lab),
+        *_explaining(lab),
+        "</section>",
+    ]
+    return "".join(parts)
+
+
+def _choices(kind: str, choices: tuple[Choice, ...], chosen: int | None, *, off: bool = False) -> str:
+    return "".join(
+        f'<button type="button" class="bl-choice" data-send="{kind}" data-value="{place}" data-key="{kind}-{place}"'
+        f'{" disabled" if off else ""} aria-pressed="{"true" if place == chosen else "false"}"'
+        f"{' data-next' if place == 0 else ''}>{escaped(choice.words)}</button>"
+        for place, choice in enumerate(choices)
+    )
+
+
+def _predicting(lab: Lab) -> list[str]:
+    exercise = lab.exercise
+    if lab.prediction is None:
+        return [f"<h4>{escaped(exercise.question)}</h4>", _choices("predict", exercise.predictions, None)]
+    words = exercise.predictions[lab.prediction].words
+    return [f"<h4>{escaped(exercise.question)}</h4>", f"<p>You predicted: {escaped(words)}</p>"]
+
+
+def _running(lab: Lab) -> list[str]:
+    if lab.prediction is None:
+        return []
+    exercise = lab.exercise
+    word = "Running…" if lab.busy else ("Run again" if lab.exchanges else "Run it")
+    off, first = " disabled" if lab.busy else "", "" if lab.exchanges else " data-next"
+    code = textwrap.dedent(inspect.getsource(exercise.act))
+    parts = [
+        f'<p><button type="button" class="bl-main" data-send="run" data-key="run"{off}{first}>{word}</button>{OVER}</p>',
+        f'<details data-key="code"><summary data-key="code-summary">What the button runs</summary><pre>{escaped(code)}</pre></details>',
+    ]
+    if lab.trouble:
+        parts.append(f'<p class="bl-verdict bl-no" role="alert">{escaped(lab.trouble)}</p>')
+    if lab.exchanges:
+        reply = exercise.predictions[lab.prediction].reply
+        right = lab.prediction == exercise.right_prediction
+        said = "".join(f"<li>{escaped(line)}</li>" for line in lab.said)
+        parts += [
+            "<h4>What happened</h4>",
+            f'<ul class="bl-said">{said}</ul>',
+            f'<p role="status"><b>{"As you predicted." if right else "Not as you predicted."}</b> {escaped(reply)}</p>'
+            if lab.found
+            else "",
+            f'<details data-key="trace"><summary data-key="trace-summary">Every request of this run, drawn</summary>{drawing.page(lab.exchanges)}</details>',
+        ]
+    return parts
+
+
+def _explaining(lab: Lab) -> list[str]:
+    exercise = lab.exercise
+    if lab.stage not in ("explain", "passed"):
+        return []
+    parts = [
+        f"<h4>{escaped(exercise.why)}</h4>",
+        _choices("explain", exercise.explanations, lab.explanation, off=lab.stage == "passed"),
+    ]
+    if lab.explanation is not None:
+        right = lab.explanation == exercise.right_explanation
+        reply = exercise.explanations[lab.explanation].reply
+        parts.append(
+            f'<p class="bl-verdict{"" if right else " bl-no"}" role="status"><b>{"Right." if right else "Not quite."}</b> '
+            f"{escaped(reply)}</p>"
+        )
+    if lab.stage == "passed":
+        parts.append(
+            f'<p role="status"><span class="bl-yes">Passed.</span> The sandbox\'s record shows it: {escaped(lab.found)} '
+            f'<span class="bl-soft">Rule: {escaped(exercise.rule)}.</span></p>'
+        )
+    return parts

@@ -1,0 +1,136 @@
+"""Which labs a learner has passed: one small file beside the profiles, and a certificate to print."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import filelock
+
+from boxnb import disk, store
+from boxnb.labs.views import Still, escaped
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def file() -> Path:
+    """Where the progress is kept: ``labs.json`` in boxnb's configuration folder."""
+    return store.home() / "labs.json"
+
+
+def load() -> dict[str, float]:
+    """When each lab was first passed, seconds since the epoch; empty when none was or the file is unreadable."""
+    try:
+        saved = json.loads(file().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(saved, dict):
+        return {}
+    return {str(name): float(when) for name, when in saved.items() if isinstance(when, int | float)}
+
+
+def passed(name: str) -> None:
+    """Remember that a lab was passed; the first time counts."""
+    disk.private_folder(file().parent)
+    with filelock.FileLock(file().with_suffix(".lock"), timeout=10):
+        kept = load()
+        if name not in kept:
+            disk.write_private(file(), json.dumps({**kept, name: time.time()}).encode())
+
+
+def forget() -> None:
+    """Forget all progress."""
+    file().unlink(missing_ok=True)
+
+
+def table() -> pd.DataFrame:
+    """Every lab and when it was passed.
+
+    Returns
+    -------
+    DataFrame
+        ``title``, ``notebook`` (text), ``passed`` (bool), ``passed_at`` (UTC); indexed by ``lab``.
+    """
+    import pandas as pd
+
+    from boxnb.labs.exercises import EXERCISES
+
+    kept = load()
+    rows = [
+        (each.name, each.title, each.notebook, each.name in kept, kept.get(each.name))
+        for each in EXERCISES.values()
+    ]
+    frame = pd.DataFrame(rows, columns=["lab", "title", "notebook", "passed", "passed_at"]).set_index("lab")
+    frame["passed_at"] = pd.to_datetime(frame["passed_at"], unit="s", utc=True).dt.round("s")
+    return frame
+
+
+def shown() -> Still:
+    """One line for the start notebook: how many labs are passed, and where the next one is."""
+    from boxnb.labs.exercises import EXERCISES
+
+    kept = load()
+    done = [each for each in EXERCISES.values() if each.name in kept]
+    left = [each for each in EXERCISES.values() if each.name not in kept]
+    words = f"Labs passed: {len(done)} of {len(EXERCISES)}."
+    words += f" Next: {left[0].title}, in 3-teach/{left[0].notebook}.ipynb." if left else " All of them."
+    share = len(done) / len(EXERCISES)
+    inner = (
+        f'<div class="bl-page"><p>{escaped(words)}</p><svg viewBox="0 0 400 12" width="400" role="img" '
+        f'aria-label="{escaped(words)}"><rect width="400" height="12" rx="6" fill="var(--bl-line)"/>'
+        f'<rect width="{400 * share:.0f}" height="12" rx="6" fill="var(--bl-good)"/></svg></div>'
+    )
+    return Still(inner, words)
+
+
+CERTIFICATE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
+:root {{ color-scheme: light dark; }}
+body {{ max-width: 44rem; margin: 3rem auto; padding: 0 1.5rem; font: 16px/1.5 system-ui, sans-serif; }}
+table {{ border-collapse: collapse; width: 100%; }} th, td {{ text-align: left; padding: 4px 12px 4px 0; border-bottom: 1px solid #8888; }}
+@media print {{ body {{ margin: 0; font-size: 12px; }} }}
+</style></head><body><h1>{title}</h1>
+<p><strong>{learner}</strong> passed {count} of {total} labs about the OAuth2 authorization-code flow.</p>
+<p>Each lab asks for a prediction, lets the failure happen in a sandbox, and is checked against the sandbox's own record.</p>
+<table><thead><tr><th scope="col">Lab</th><th scope="col">Passed (UTC)</th></tr></thead><tbody>{rows}</tbody></table>
+<p><small>Made by boxnb on the learner's own computer. Nobody signed it: it helps a trainer, it proves nothing.</small></p>
+</body></html>
+"""
+
+
+def certificate(learner: str, path: str | Path = "certificate.html") -> Path:
+    """Write one page for a trainer: who passed which lab when.
+
+    Parameters
+    ----------
+    learner : str
+        The name to print; any text.
+    path : path
+        The HTML file to write.
+
+    Raises
+    ------
+    ValueError
+        No lab was passed yet.
+    """
+    frame = table()
+    done = frame[frame["passed"]].sort_values("passed_at")
+    if done.empty:
+        raise ValueError("No lab was passed yet: open notebooks/3-teach/03-break-it.ipynb and pass one.")
+    rows = "".join(
+        f"<tr><td>{escaped(row.title)}</td><td>{row.passed_at:%Y-%m-%d %H:%M}</td></tr>"
+        for row in done.itertuples()
+    )
+    target = Path(path)
+    page = CERTIFICATE.format(
+        title="Certificate of a learner",
+        learner=escaped(learner),
+        count=len(done),
+        total=len(frame),
+        rows=rows,
+    )
+    target.write_text(page, encoding="utf-8")
+    return target

@@ -1,0 +1,290 @@
+"""Labs about the second half of the flow: tokens that age, rotate, race and get lost."""
+
+from __future__ import annotations
+
+import time
+
+import requests
+
+from boxnb import oauth
+from boxnb.auth import RotatingAuth
+from boxnb.labs import contender
+from boxnb.labs import evidence as seen
+from boxnb.labs.evidence import Record
+from boxnb.labs.ground import DAY, Practice
+from boxnb.labs.lab import Choice, Exercise
+
+THIEF = "thief"
+"""The user agent of whoever stole something."""
+
+
+def _expired(practice: Practice) -> None:
+    token = practice.sign_in()
+    practice.attempt("A young access token", lambda: practice.me(token))
+    practice.turn(minutes=61)
+    practice.attempt("The same one, 61 minutes later", lambda: practice.me(token))
+    fresh = oauth.refresh(practice.client, token)
+    practice.attempt("Repair: refreshed", lambda: practice.me(fresh))
+
+
+def _expired_seen(record: Record) -> str:
+    for call in seen.api(record):
+        before = [
+            each
+            for each in seen.api(record)
+            if each["token"] == call["token"] and seen.ok(each) and each["time"] < call["time"] - 3000
+        ]
+        if call["status"] == 401 and before:
+            minutes = (call["time"] - before[0]["time"]) / 60
+            return f"one access token was answered 200, and {minutes:.0f} minutes later 401."
+    return ""
+
+
+def _refresh_twice(practice: Practice) -> None:
+    token = practice.sign_in()
+    practice.me(token)
+    fresh = practice.attempt("First refresh", lambda: oauth.refresh(practice.client, token))
+    again = practice.attempt(
+        "Again, with the old refresh token", lambda: oauth.refresh(practice.client, token)
+    )
+    practice.said.append(
+        f"The same pair both times: {fresh is not None and again is not None and fresh.access_token == again.access_token}"
+    )
+    if fresh is not None:
+        practice.attempt("First use of the new access token", lambda: practice.me(fresh))
+    practice.attempt("Once more, with the old refresh token", lambda: oauth.refresh(practice.client, token))
+
+
+def _refresh_twice_seen(record: Record) -> str:
+    for calls in seen.repeats(record, "refresh_token", "refresh_token"):
+        if len(calls) < 3 or len({call["user_agent"] for call in calls}) > 1:
+            continue
+        first, second, third = calls[:3]
+        quiet = not seen.api(seen.between(record, first, second))
+        used = any(seen.ok(call) for call in seen.api(seen.between(record, second, third)))
+        if seen.ok(first) and seen.ok(second) and quiet and used and third["status"] == 400:
+            return "the same refresh token was answered 200 twice before the new access token's first use, and 400 after it."
+    return ""
+
+
+def _racing(practice: Practice) -> None:
+    token = practice.sign_in()
+    practice.save(token)
+    practice.turn(minutes=61)
+    practice.said += contender.race(practice.home, "plain")  # each has read the pair, then each refreshes
+    practice.save(practice.sign_in())
+    practice.turn(minutes=61)
+    practice.said += contender.race(practice.home, "with the kit's lock")
+
+
+def _racing_seen(record: Record) -> str:
+    for calls in seen.repeats(record, "refresh_token", "refresh_token"):
+        agents = {str(call["user_agent"]) for call in calls}
+        won = [call for call in calls if seen.ok(call)]
+        lost = [call for call in calls if call["status"] == 400]
+        if len(agents) > 1 and won and lost and THIEF not in agents:
+            return f"{won[0]['user_agent']} refreshed (200); {lost[0]['user_agent']} came with the same refresh token and was refused (400)."
+    return ""
+
+
+def _power_cut(practice: Practice) -> None:
+    token = practice.sign_in()
+    practice.sandbox.faults.add("", "lost_token")
+    practice.attempt("Refresh, and the power goes", lambda: oauth.refresh(practice.client, token))
+    again = practice.attempt("Repair: the same refresh again", lambda: oauth.refresh(practice.client, token))
+    if again is not None:
+        practice.attempt("The pair works", lambda: practice.me(again))
+
+
+def _power_cut_seen(record: Record) -> str:
+    for calls in seen.repeats(record, "refresh_token", "refresh_token"):
+        lost = [call for call in calls if call["fault"] in ("lost_token", "reset_after")]
+        if lost and seen.ok(calls[-1]) and not seen.api(seen.between(record, lost[0], calls[-1])):
+            return "a refresh was done and its answer lost; the same refresh token was answered again (200)."
+    return ""
+
+
+def _away(practice: Practice) -> None:
+    practice.save(practice.sign_in())
+    practice.turn(days=61)
+    with practice.inside():
+        auth = RotatingAuth(practice.profile)
+        url = f"{practice.client.server.api_url}/users/me"
+        skew = practice.sandbox.clock.now() - time.time()
+        auth = RotatingAuth(practice.profile, clock=lambda: time.time() + skew - auth.profile.skew)
+        practice.attempt("Back after 61 days", lambda: requests.get(url, auth=auth, timeout=20))
+    practice.attempt("Repair: sign in again", practice.sign_in)
+
+
+def _away_seen(record: Record) -> str:
+    for call in seen.refreshes(record):
+        made = [
+            each for each in record if seen.is_token(each) and seen.ok(each) and each["time"] < call["time"]
+        ]
+        days = (call["time"] - made[-1]["time"]) / DAY if made else 0
+        if call["status"] == 400 and not call["fault"] and days > 60:
+            return f"a refresh token that was not used for {days:.0f} days was refused (400)."
+    return ""
+
+
+TOKEN_LABS = (
+    Exercise(
+        name="expired-access-token",
+        title="An access token, 61 minutes later",
+        story="A notebook stayed open over lunch. Its access token was made 61 minutes ago.",
+        question="What does the API answer?",
+        predictions=(
+            Choice("200: the person is still signed in", "The API looks at the token alone."),
+            Choice("403 Forbidden", "403 is for what you may not do; this is about who you are."),
+            Choice("401, and WWW-Authenticate says invalid_token", "An access token lives 60 minutes."),
+        ),
+        right_prediction=2,
+        act=_expired,
+        evidence=_expired_seen,
+        why="Why not make access tokens that live for a year?",
+        explanations=(
+            Choice(
+                "They go along with every request, so a lost one must become useless soon",
+                "The refresh token travels rarely, and to one place only. RotatingAuth refreshes a minute before the end.",
+            ),
+            Choice("Longer ones would be slower to check", "Age costs no time to check."),
+            Choice("HTTP allows sixty minutes at most", "HTTP knows nothing of it; Box chose an hour."),
+        ),
+        right_explanation=0,
+        rule="RFC 6750 3.1; RFC 6749 1.5",
+    ),
+    Exercise(
+        name="refresh-token-twice",
+        title="The same refresh token, before and after",
+        story="A refresh is sent twice with the same refresh token. Then the new access token is used once, and the old refresh token is sent a third time.",
+        question="What are the three answers?",
+        predictions=(
+            Choice(
+                "200, 400, 400: it works once",
+                "Nearly: until the new access token is used, Box keeps the old refresh token good.",
+            ),
+            Choice(
+                "200, 200 with the same pair, 400",
+                "Until the first use of the new access token a repeat gives the same pair; after it the old one is dead.",
+            ),
+            Choice(
+                "200, 200, 200: three different pairs", "Then a stolen refresh token would work for ever."
+            ),
+        ),
+        right_prediction=1,
+        act=_refresh_twice,
+        evidence=_refresh_twice_seen,
+        why="Why does the refresh token change at each use?",
+        explanations=(
+            Choice(
+                "So that a copy betrays itself: of two holders, one is refused",
+                "And the grace until the first use means that a lost answer loses nothing. Save the new pair before you use it.",
+            ),
+            Choice("Because it contains the time of day", "It is random text."),
+            Choice("To make the client sign in every hour", "It spares the person exactly that."),
+        ),
+        right_explanation=0,
+        rule="RFC 6749 6 and 10.4; Box's staff on the grace",
+    ),
+    Exercise(
+        name="two-notebooks-racing",
+        title="Two notebooks, one sign-in",
+        story="Two notebooks read the same saved pair. Both find the access token too old, and both refresh.",
+        question="Without a lock between them, what happens?",
+        predictions=(
+            Choice("Both get a pair of their own", "There is one chain of refresh tokens, not two."),
+            Choice(
+                "The first gets a pair and uses it; the second is refused",
+                "The first use of the new access token kills what the second one holds.",
+            ),
+            Choice("Both are refused", "The first comes with a good token."),
+        ),
+        right_prediction=1,
+        act=_racing,
+        evidence=_racing_seen,
+        why="How do two programs share one sign-in safely?",
+        explanations=(
+            Choice("Each signs in once an hour", "That asks a person, and ends the other's token in no way."),
+            Choice("They refresh at different minutes", "Until one day they do not."),
+            Choice(
+                "Under a lock: read again, refresh only if nobody has, save, then use",
+                "RotatingAuth does it with a lock on the profile's file: in the second half of the run there was one refresh for both.",
+            ),
+        ),
+        right_explanation=2,
+        rule="RFC 6749 6",
+    ),
+    Exercise(
+        name="power-cut",
+        title="The power goes in the middle of a refresh",
+        story="The server has made a new pair. Its answer never arrives: the power went, or the network did.",
+        question="The old refresh token is all you have. What does it get you?",
+        predictions=(
+            Choice(
+                "invalid_grant: it was used",
+                "It would be, on a server without the grace. Box keeps it until the new access token is used, and nobody used it.",
+            ),
+            Choice(
+                "A third pair, different from the lost one",
+                "The lost one is still unused, so it is given again.",
+            ),
+            Choice(
+                "The pair whose answer was lost",
+                "Nobody used the new access token, so the old refresh token gives the same pair again.",
+            ),
+        ),
+        right_prediction=2,
+        act=_power_cut,
+        evidence=_power_cut_seen,
+        why="What must a program do so that this holds?",
+        explanations=(
+            Choice(
+                "Use the new access token before it saves the pair",
+                "Then a cut in between loses both: the old one is dead, the new one nowhere.",
+            ),
+            Choice(
+                "Save the new pair before its first use, and repeat a refresh whose answer was lost",
+                "A cut before the save: ask again. A cut after it: read the file. The kit also notes each refresh before it sends it.",
+            ),
+            Choice(
+                "Keep every refresh token it ever had",
+                "The older ones are dead, and each copy is one more to lose.",
+            ),
+        ),
+        right_explanation=1,
+        rule="Box's staff on the grace; RFC 6749 6",
+    ),
+    Exercise(
+        name="away-61-days",
+        title="Back after 61 days",
+        story="A sign-in was saved in spring. Nobody opened the notebook for 61 days.",
+        question="What does the first refresh get?",
+        predictions=(
+            Choice("A new pair: refresh tokens do not age", "At Box an unused one lives 60 days."),
+            Choice(
+                "400 invalid_grant: sign in again", "Sixty days without a use, and the refresh token is dead."
+            ),
+            Choice("A pair with fewer scopes", "Scopes do not fade."),
+        ),
+        right_prediction=1,
+        act=_away,
+        evidence=_away_seen,
+        why="What keeps a sign-in alive for years?",
+        explanations=(
+            Choice(
+                "A refresh at least once in 60 days: each starts 60 new ones",
+                "boxnb.keep_alive does it from a scheduler. After 61 days only a person can sign in again.",
+            ),
+            Choice(
+                "A call with the access token each hour",
+                "Calls do not lengthen the refresh token's life; refreshes do.",
+            ),
+            Choice(
+                "A larger number in expires_in",
+                "That number is the server's to set, and speaks of the access token.",
+            ),
+        ),
+        right_explanation=0,
+        rule="Box guide: Token expiration; RFC 6749 5.2",
+    ),
+)

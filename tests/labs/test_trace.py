@@ -1,0 +1,217 @@
+"""The trace: everything that was sent, no secret, and requests as it was afterwards."""
+
+from __future__ import annotations
+
+import threading
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+
+import pytest
+import requests
+from requests.adapters import HTTPAdapter
+
+from boxnb import oauth
+from boxnb.labs import Trace, drawing, fingerprints
+from boxnb.labs.ground import Practice
+from boxnb.tokens import Secret, Token
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture
+def practice() -> Iterator[Practice]:
+    with Practice() as running:
+        yield running
+
+
+def secrets(practice: Practice, *tokens: Token) -> list[str]:
+    found = [practice.client.client_secret.reveal(), "password=practice", "password: practice"]
+    for token in tokens:
+        assert token.refresh_token is not None
+        found += [token.access_token.reveal(), token.refresh_token.reveal()]
+    return found
+
+
+def test_it_records_both_halves_of_the_flow_and_no_secret(practice: Practice) -> None:
+    """Neither in the data nor in the text, the drawing, the table, or the state of the widget."""
+    state = oauth.new_state()
+    address = practice.grant(state)
+    code = oauth.parse_redirect(address, state=state)
+    token = oauth.exchange_code(practice.client, code)
+    practice.turn(minutes=61)
+    fresh = oauth.refresh(practice.client, token)
+    practice.me(fresh)
+    oauth.revoke(practice.client, fresh)
+    practice.trace._repr_mimebundle_()
+    practice.timeline._repr_mimebundle_()
+    shown = [
+        repr(practice.trace.exchanges),
+        practice.trace.as_text(),
+        practice.trace.picture._repr_html_(),
+        practice.trace._view.html,
+        practice.timeline._view.html,
+        practice.trace.table().to_json(),
+        repr(practice.timeline),
+    ]
+    for secret in [*secrets(practice, token, fresh), code.reveal(), state]:
+        for text in shown:
+            assert secret not in text, text[:80]
+    lanes = [(each.sender, each.receiver) for each in practice.trace.requests]
+    assert lanes[0] == ("browser", "authorization server")
+    assert lanes[-4:] == [
+        ("notebook", "authorization server"),
+        ("notebook", "authorization server"),
+        ("notebook", "API"),
+        ("notebook", "authorization server"),
+    ]
+
+
+def test_the_same_token_has_the_same_fingerprint_and_colour_wherever_it_is_seen(practice: Practice) -> None:
+    """In the answer that brought it, in the call that used it, in the record of the sandbox."""
+    token = practice.sign_in()
+    practice.me(token)
+    first = token.access_token.fingerprint
+    exchange, call = practice.trace.requests[-2:]
+    assert f"<secret {first}>" in exchange.answer and f"<secret {first}>" in call.label
+    assert practice.sandbox.record()[-1]["token"] == f"<secret {first}>"
+    page = practice.trace.picture._repr_html_()
+    assert page.count(f"hsl({fingerprints.hue(first)} 62% 27%)") >= 2
+    assert f"--bl-hue:{fingerprints.hue(first)}" in page
+
+
+def test_requests_is_untouched_before_and_after(practice: Practice) -> None:
+    """Also with two traces that overlap, and after an error inside the block."""
+    practice.trace.stop()
+    original = HTTPAdapter.send
+    one, two = Trace(practice.sandbox.url), Trace(practice.sandbox.url)
+    one.start()
+    two.start()
+    two.start()
+    assert HTTPAdapter.send is not original
+    requests.get(practice.sandbox.url, timeout=10)
+    one.stop()
+    with pytest.raises(KeyError), two:
+        raise KeyError
+    assert HTTPAdapter.send is original
+    assert len(one) == len(two) == 1
+    requests.get(practice.sandbox.url, timeout=10)
+    assert len(one) == 1
+
+
+def test_an_answer_that_never_came_is_recorded_and_still_raised(practice: Practice) -> None:
+    """A reset connection: the exchange says so, the caller gets requests' own error."""
+    token = practice.sign_in()
+    practice.sandbox.faults.add("/2.0/users/me", "reset_before")
+    with pytest.raises(requests.ConnectionError):
+        practice.me(token)
+    last = practice.trace.requests[-1]
+    assert last.status is None and last.error == "ConnectionError"
+    assert "no answer" in practice.trace.as_text()
+
+
+def test_a_streamed_download_is_left_to_its_reader(practice: Practice) -> None:
+    """The body is not read ahead."""
+    response = requests.get(practice.sandbox.url, stream=True, timeout=10)
+    assert practice.trace.requests[-1].body == "(streamed, not kept)"
+    assert not response._content_consumed  # type: ignore[attr-defined]
+    response.close()
+
+
+def test_each_exchange_names_its_rule_and_can_be_repeated_by_hand(practice: Practice) -> None:
+    """Sections of the RFCs; curl and requests lines with names where secrets were."""
+    token = practice.sign_in()
+    practice.me(token)
+    table = practice.trace.table()
+    assert table["section"].str.contains("RFC 6749 4.1.1").any()
+    assert table["section"].str.contains("RFC 6749 4.1.3").any()
+    assert table["section"].iloc[-1].startswith("RFC 6750")
+    exchange, call = practice.trace.requests[-2:]
+    assert '"client_secret=$CLIENT_SECRET"' in drawing.as_curl(exchange)
+    assert "'code': code" in drawing.as_requests(exchange)
+    names = {"requests": requests, "access_token": token.access_token.reveal()}
+    answer = eval(drawing.as_requests(call), names)
+    assert answer.json()["login"] == "ada.admin@example.com"
+
+
+def test_a_page_with_markup_in_it_stays_text() -> None:
+    """What a server writes cannot become part of the drawing."""
+    trace = Trace()
+    trace.note('<script>alert(1)</script> "quoted"')
+    page = trace.picture._repr_html_()
+    assert "<script" not in page and "&lt;script&gt;" in page
+
+
+def test_masking_finds_secrets_wherever_requests_puts_them() -> None:
+    """Queries, fragments, user names in addresses, headers, nested JSON."""
+    assert fingerprints.url("https://u:pw@host/a?code=abc&x=1#access_token=tok") == (
+        f"https://host/a?code={Secret('abc')}&x=1#access_token={Secret('tok')}"
+    )
+    headers = fingerprints.headers({"Authorization": "Basic dTpw", "Cookie": "a=b", "Accept": "x/y"})
+    assert headers == {
+        "Authorization": f"Basic {Secret('dTpw')}",
+        "Cookie": repr(Secret("a=b")),
+        "Accept": "x/y",
+    }
+    plain = fingerprints.plain({"entries": [{"password": "p", "name": "n"}], "next": "http://h/?token=t"})
+    assert plain == {
+        "entries": [{"password": repr(Secret("p")), "name": "n"}],
+        "next": f"http://h/?token={Secret('t')}",
+    }
+
+
+def test_two_hundred_exchanges_are_drawn_without_lag(practice: Practice) -> None:
+    """From four threads with the widget on screen: all there, in order, little slower than without a trace."""
+    token = practice.sign_in()
+    http = requests.Session()
+    headers = {"Authorization": f"Bearer {token.access_token.reveal()}"}
+    url = f"{practice.client.server.api_url}/users/me"
+
+    def fifty() -> None:
+        with requests.Session() as own:
+            for _ in range(50):
+                own.get(url, headers=headers, timeout=20)
+
+    def all_of_them() -> float:
+        begun = time.monotonic()
+        threads = [threading.Thread(target=fifty) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return time.monotonic() - begun
+
+    practice.trace.stop()
+    without = all_of_them()
+    practice.trace._repr_mimebundle_()
+    practice.trace.start()
+    before = len(practice.trace)
+    with_it = all_of_them()
+    practice.trace.stop()
+    http.close()
+    assert len(practice.trace) - before == 200
+    assert [each.number for each in practice.trace.exchanges] == list(range(1, len(practice.trace) + 1))
+    assert with_it < 3 * without + 1.5
+    begun = time.monotonic()
+    page = drawing.page(practice.trace.exchanges)
+    assert time.monotonic() - begun < 0.5
+    assert page.count("<g data-exchange") == len(practice.trace.requests)
+
+
+def test_the_diagram_can_be_read_aloud(practice: Practice) -> None:
+    """Well-formed, with a title, a description of every line, and a table beside it."""
+    practice.sign_in()
+    practice.turn(seconds=31)
+    tree = ElementTree.fromstring(drawing.diagram(practice.trace.exchanges))
+    assert tree.get("role") == "img"
+    title, description = tree.find(f"{SVG}title"), tree.find(f"{SVG}desc")
+    assert title is not None and description is not None
+    assert description.text == practice.trace.as_text()
+    assert "31 seconds pass" in (description.text or "")
+    assert "<table" in drawing.page(practice.trace.exchanges)
+
+
+def test_an_empty_trace_says_so() -> None:
+    assert repr(Trace()) == "Nothing was sent yet."
+    assert "Nothing was sent yet" in Trace().picture._repr_html_()
+    assert next(iter(Trace().table().columns)) == "sender"
