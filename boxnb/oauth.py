@@ -114,11 +114,13 @@ def authorization_url(
 
 def _tidy(pasted: str) -> str:
     """Undo what mail programs and terminals do to a URL: wrap it, quote it, escape its ampersands."""
-    text = pasted
-    if re.search(r"=\r?\n", text) or "=3D" in text:  # quoted-printable, as mail sends it
-        text = re.sub(r"=\r?\n", "", text).replace("=3D", "=")
-    text = re.sub(r"\s+", "", text)
+    text = re.sub(r"\s+", "", pasted)
     return text.strip("\"'`<>()[]{}“”‘’«».,;").replace("&amp;", "&")
+
+
+def _unquoted(pasted: str) -> str:
+    """Undo quoted-printable, as mail sends it."""
+    return re.sub(r"=\r?\n", "", pasted).replace("=3D", "=")
 
 
 def is_bare_code(pasted: str) -> bool:
@@ -138,6 +140,11 @@ def _parameters(text: str) -> dict[str, str]:
     if not query and "=" in text and "://" not in text:
         query = text.lstrip("?#")
     return {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
+
+
+def _same(given: str, wanted: str) -> bool:
+    """Compared in constant time, so that nobody can guess a state piece by piece."""
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), wanted.encode())
 
 
 def parse_redirect(pasted: str, *, state: str, allow_bare_code: bool = False) -> Secret:
@@ -173,6 +180,10 @@ def parse_redirect(pasted: str, *, state: str, allow_bare_code: bool = False) ->
             "This is a code without its state, so it cannot be checked: paste the whole address instead."
         )
     found = _parameters(text)
+    if not _same(found.get("state", ""), state) and "=3D" in pasted:
+        # A code or a state may begin with "3D" by itself, so what the plain reading finds comes first.
+        unquoted = _parameters(_tidy(_unquoted(pasted)))
+        found = unquoted if _same(unquoted.get("state", ""), state) else found
     if "response_type" in found or ("client_id" in found and "code" not in found):
         raise RedirectError(
             "This is the address that leads to Box, not the one Box sent you back to: "
@@ -187,7 +198,7 @@ def parse_redirect(pasted: str, *, state: str, allow_bare_code: bool = False) ->
         raise StateMismatchError(
             "The address carries no state, so it cannot be told from a forged one: get a new code."
         )
-    if not hmac.compare_digest(found["state"].encode(), state.encode()):
+    if not _same(found["state"], state):
         raise StateMismatchError(
             "The state belongs to another request, perhaps an older tab: open the newest link and grant again."
         )

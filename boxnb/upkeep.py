@@ -38,7 +38,22 @@ STATUS_COLUMNS = {
 }
 
 
-def status(profile: str | None = None, *, clock: Clock = time.time) -> pd.DataFrame:
+class Status(pd.DataFrame):
+    """The table of profiles; a notebook shows it as a card, one column a profile."""
+
+    @property
+    def _constructor(self) -> type[pd.DataFrame]:
+        return pd.DataFrame
+
+    def _repr_html_(self) -> str:
+        if not len(self):
+            return "<p>Nothing is saved yet: open the onboarding notebook.</p>"
+        facts = self.set_index("profile").T.dropna(how="all")
+        facts.index = facts.index.str.replace("_", " ")
+        return str(facts.astype("object").where(facts.notna(), "").to_html(escape=True, justify="left"))
+
+
+def status(profile: str | None = None, *, clock: Clock = time.time) -> Status:
     """
     What is saved, without any call: one row a profile.
 
@@ -51,8 +66,8 @@ def status(profile: str | None = None, *, clock: Clock = time.time) -> pd.DataFr
 
     Returns
     -------
-    pandas.DataFrame
-        Columns of :data:`STATUS_COLUMNS`. ``access_minutes_left`` and ``refresh_days_left`` are ``Int64``, 0 once
+    Status
+        A DataFrame, shown as a card. Columns of :data:`STATUS_COLUMNS`. ``access_minutes_left`` and ``refresh_days_left`` are ``Int64``, 0 once
         expired, missing where nobody is signed in; ``mode`` is the file's permission bits, octal; ``refreshed_by``
         is the process that saved the pair; ``scopes`` says of each scope an admin needs whether calls of this kit have proved
         it, were refused, or not tried; ``problem`` is one sentence where something needs a person.
@@ -63,7 +78,7 @@ def status(profile: str | None = None, *, clock: Clock = time.time) -> pd.DataFr
         There is no profile of that name.
     """
     rows = [_row(name, clock) for name in (store.names() if profile is None else [profile])]
-    return pd.DataFrame(rows, columns=list(STATUS_COLUMNS)).astype(STATUS_COLUMNS)
+    return Status(pd.DataFrame(rows, columns=list(STATUS_COLUMNS)).astype(STATUS_COLUMNS))
 
 
 def _row(name: str, clock: Clock) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from boxnb import oauth
@@ -99,3 +99,22 @@ def test_any_text_gives_a_code_or_a_sentence(pasted: str) -> None:
         assert str(error).endswith(".")
     else:
         assert found
+
+
+URL_SAFE = st.text(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", min_size=1, max_size=40
+)
+
+
+@given(URL_SAFE, URL_SAFE, st.integers(0, 120), st.sampled_from(["\n", "\r\n", "\n   "]))
+@example("3Dabc", "3Dxyz", 0, "\n")
+@example("abc", "xyz", 36, "\n")
+def test_any_code_and_state_survive_a_paste(code: str, state: str, at: int, wrap: str) -> None:
+    """Whatever they begin or end with, wrapped anywhere: what Box sent is what is read."""
+    url = f"http://127.0.0.1:53682/callback?code={code}&state={state}"
+    assert oauth.parse_redirect(url[:at] + wrap + url[at:], state=state) == Secret(code)
+    quoted = url.replace("=", "=3D")
+    cut = max(1, at % len(quoted))
+    if "=" not in quoted[cut - 2 : cut + 2]:  # mail programs never cut an escape
+        mailed = quoted[:cut] + "=\r\n" + quoted[cut:]
+        assert oauth.parse_redirect(mailed, state=state) == Secret(code)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from signing import practice_client, refreshes, sign_in
 
@@ -72,3 +74,14 @@ def test_scopes_are_what_calls_have_shown(sandbox: Sandbox) -> None:
     assert "manage_managed_users proved" in shown
     assert "manage_groups refused" in shown
     assert shown.count("not tried") == 2
+
+
+def test_the_card_escapes_and_says_when_there_is_nothing(sandbox: Sandbox) -> None:
+    """Markup in a name is text; no profile is a sentence; a column of the table is still a column."""
+    assert "Nothing is saved yet" in boxnb.status()._repr_html_()
+    profile = sign_in(sandbox)
+    store.save(dataclasses.replace(profile, account={"name": "<b>Ada</b>", "login": "a@example.com"}))
+    card = boxnb.status()._repr_html_()
+    assert "&lt;b&gt;Ada" in card
+    assert "refresh days left" in card
+    assert boxnb.status()["profile"].tolist() == ["acme"]
