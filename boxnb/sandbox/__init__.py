@@ -24,7 +24,7 @@ from ._client import Clock, Faults, Sandbox, fail
 
 SHARED_IDLE = 8 * 3600.0
 PRIVATE_IDLE = 1800.0
-START_SECONDS = 30.0
+START_SECONDS, LARGE_SECONDS = 30.0, 180.0
 _seen: dict[str, Sandbox] = {}
 _children: list[subprocess.Popen[bytes]] = []
 
@@ -52,6 +52,11 @@ def start(
     limits: str = "rolling",
     prefix: str = "",
     allow_host: Iterable[str] = (),
+    users: int | None = None,
+    folders: int | None = None,
+    files: int | None = None,
+    events: int | None = None,
+    seed: str = "1",
 ) -> Sandbox:
     """Find the shared sandbox or start it; with `private` start one of your own.
 
@@ -62,7 +67,8 @@ def start(
     state
         Folder of the state. A private sandbox without one gets a temporary folder, removed by `.stop()`.
     world
-        ``"small"`` or a folder with `users.csv`, `groups.csv`, `memberships.csv`.
+        ``"small"``, ``"large"`` (50,000 users, 5,000 folders, 200,000 files, 1,000,000 events, made from a seed; takes
+        half a minute to start), or a folder with CSV files like those of ``"small"``.
     rotation
         ``"grace"``: the old pair lives until the new access token is first used; ``"strict"``: it dies at once.
     idle
@@ -73,6 +79,12 @@ def start(
         Path prefix of a proxy in front.
     allow_host
         More host names to serve, for a proxy in front.
+    users, folders, files
+        Other sizes of ``"large"``.
+    events
+        How many events the last year has (``"small"``: 30,000).
+    seed
+        What ``"large"``, and the events of any company, are made from.
 
     Raises
     ------
@@ -87,6 +99,8 @@ def start(
         "port": port,
     }
     options["allow-host"] = tuple(allow_host)
+    sizes = {"users": users, "folders": folders, "files": files, "events": events, "seed": seed}
+    options |= {name: (str(value),) for name, value in sizes.items() if value is not None}
     if private:
         folder = Path(state) if state is not None else Path(tempfile.mkdtemp(prefix="boxnb-sandbox-"))
         seconds = PRIVATE_IDLE if idle is None else idle
@@ -160,7 +174,8 @@ def _launch(folder: Path, announced: Path, idle: float, options: dict[str, Any])
             **detach,
         )
     _children.append(process)
-    deadline = time.monotonic() + START_SECONDS
+    seconds = LARGE_SECONDS if options["world"] == "large" else START_SECONDS
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
@@ -172,7 +187,7 @@ def _launch(folder: Path, announced: Path, idle: float, options: dict[str, Any])
     said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
     if process.poll() is None:
         process.terminate()
-        fail(f"The sandbox did not answer within {START_SECONDS:.0f} s. See {log}")
+        fail(f"The sandbox did not answer within {seconds:.0f} s. See {log}")
     return fail(
         "The sandbox did not start: "
         + (" / ".join(said) or f"exit code {process.returncode}")

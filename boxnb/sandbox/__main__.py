@@ -22,7 +22,15 @@ def parser() -> argparse.ArgumentParser:
     )
     options.add_argument("--state", default="", help="folder of the state (default: the shared sandbox's)")
     options.add_argument(
-        "--world", default="small", help="'small', or a folder with users.csv and groups.csv"
+        "--world",
+        default="small",
+        help="'small', 'large' (made from a seed), or a folder with users.csv and groups.csv",
+    )
+    for name in ("users", "folders", "files"):
+        options.add_argument(f"--{name}", type=int, metavar="N", help=f"how many {name} 'large' has")
+    options.add_argument("--events", type=int, metavar="N", help="how many events the last year has")
+    options.add_argument(
+        "--seed", default="1", help="what 'large', and the events of any company, are made from"
     )
     options.add_argument(
         "--rotation", choices=ROTATIONS, default="grace", help="what a refresh does to the old pair"

@@ -252,13 +252,19 @@ def page_by_offset(
     if offset > MAX_OFFSET:
         text = f"Invalid value '{offset}'. 'offset' must not exceed the maximum offset of {MAX_OFFSET}"
         raise invalid("invalid_offset", "offset", text)
-    frame = {
-        "total_count": len(docs),
-        "limit": limit,
-        "offset": offset,
-        "order": [{"by": "id", "direction": "ASC"}],
-    }
-    return frame, docs[offset : offset + limit]
+    return offset_frame(offset, limit, len(docs)), docs[offset : offset + limit]
+
+
+def offset_frame(offset: int, limit: int, total: int) -> Doc:
+    """What stands around the rows of an offset page."""
+    order = [{"by": "id", "direction": "ASC"}]
+    return {"total_count": total, "limit": limit, "offset": offset, "order": order}
+
+
+def marker_frame(start: int, limit: int, total: int) -> Doc:
+    """What stands around the rows of a marker page; `next_marker` is null at the end."""
+    following = base64.urlsafe_b64encode(f"after:{start + limit}".encode()).decode()
+    return {"limit": limit, "next_marker": following if start + limit < total else None}
 
 
 def page_by_marker(call: Call, docs: Sequence[Entry]) -> tuple[Doc, Sequence[Entry]]:
@@ -271,13 +277,10 @@ def page_by_marker(call: Call, docs: Sequence[Entry]) -> tuple[Doc, Sequence[Ent
             kind, _, after = base64.urlsafe_b64decode(marker.encode()).decode().partition(":")
         except (binascii.Error, UnicodeError):
             kind, after = "", ""
-        if kind != "after" or not after.isdigit():
+        if kind != "after" or not (after.isascii() and after.isdigit()):
             raise invalid("invalid_parameter", "marker", f"Invalid value '{marker}' for parameter 'marker'")
         start = int(after)
-    part = docs[start : start + limit]
-    more = start + limit < len(docs)
-    following = base64.urlsafe_b64encode(f"after:{start + limit}".encode()).decode() if more else None
-    return {"limit": limit, "next_marker": following}, part
+    return marker_frame(start, limit, len(docs)), docs[start : start + limit]
 
 
 Handler = Callable[[Call], Awaitable[Response]]

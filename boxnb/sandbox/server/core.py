@@ -16,10 +16,12 @@ from .events import Log
 from .faults import Faults
 from .history import Maker
 from .limits import Limits
+from .ready import Ready
 from .state import State
 from .tree import Item
 from .world import World
 
+EVENTS = 30_000
 PASSWORD = "practice"  # printed on the sign-in page; opens nothing but the practice company
 SCOPES = {
     "root_readonly": "Read all files and folders this person can see",
@@ -61,11 +63,12 @@ class Core:
     stopping: bool = False
     activity: float = 0.0
     channels: dict[str, int] = field(default_factory=dict)
-    events: int = 30_000
+    events: int = EVENTS
     seed: str = "1"
 
     def __post_init__(self) -> None:
         self.blobs = Blobs(self.state.path.parent)
+        self.ready = Ready(self.world)
         self.log = Log(
             self.world,
             self.state,

@@ -141,7 +141,7 @@ class People:
     """Users, groups and memberships by id; `rows` gives the rows of a file by its name."""
 
     def __init__(self, rows: Rows, state: State) -> None:
-        self._state = state
+        self._state, self.revision = state, 0
         self.users: dict[str, Doc] = {row["id"]: _user(row) for row in by_id(rows("users"))}
         self.outsiders: dict[str, Doc] = {row["id"]: outsider(row) for row in rows("externals")}
         self.row_logins = self._logins()  # the rows name people as they were, whoever left or changed since
@@ -210,6 +210,7 @@ class People:
 
     def keep_user(self, user: Doc) -> Doc:
         """Add a person, or write their present form."""
+        self.revision += 1
         self.users[user["id"]] = user
         self.logins[user["login"].casefold()] = user["id"]
         self._state.change("user", user["id"], user)
@@ -217,6 +218,7 @@ class People:
 
     def remove_user(self, user_id: str) -> None:
         """Delete a person; what they made keeps their name."""
+        self.revision += 1
         user = self.users.pop(user_id)
         self.gone[user_id] = mini(user)
         self.logins.pop(user["login"].casefold(), None)

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from starlette.responses import JSONResponse, Response
 
-from .call import Call, Handler, page_by_marker, page_by_offset
+from .call import (
+    MAX_LIMIT,
+    MAX_OFFSET,
+    Call,
+    Handler,
+    marker_frame,
+    offset_frame,
+    page_by_marker,
+    page_by_offset,
+)
+from .core import Core
 from .errors import forbidden, invalid, not_found
 from .people import shape
+from .ready import answer_of
 
 
 def starts_with(term: str, *texts: str) -> bool:
@@ -20,16 +31,30 @@ async def users(call: Call) -> Response:
     kind = call.query.get("user_type", "managed")
     if kind not in ("all", "managed", "external"):
         raise invalid("invalid_parameter", "user_type", f"Invalid value '{kind}' for parameter 'user_type'")
-    found = [] if kind == "external" else list(call.core.world.users.values())
+    everybody = [] if kind == "external" else call.core.ready.everybody()
     term = call.query.get("filter_term", "")
-    if term:
-        found = [user for user in found if starts_with(term, user["name"], user["login"])]
-        outside = call.core.world.outsiders.get(call.core.world.logins.get(term.casefold(), ""))
-        if kind != "managed" and outside is not None:  # people elsewhere are found by their exact login only
-            found.append(outside)
     by_marker = call.query.get("usemarker", "").lower() == "true"
-    frame, part = page_by_marker(call, found) if by_marker else page_by_offset(call, found)
-    return JSONResponse({**frame, "entries": [shape(user, call.query.get("fields")) for user in part]})
+    turn = page_by_marker if by_marker else page_by_offset
+    if not term and kind != "external":
+        frame, part = turn(call, everybody)
+        page = call.core.ready.page(frame, list(part), call.fields)
+        return answer_of(page, call.request.headers.get("accept-encoding", ""))
+    found = [user for user in everybody if starts_with(term, user["name"], user["login"])]
+    outside = call.core.world.outsiders.get(call.core.world.logins.get(term.casefold(), ""))
+    if kind != "managed" and outside is not None:  # people elsewhere are found by their exact login only
+        found.append(outside)
+    frame, part = turn(call, found)
+    return JSONResponse({**frame, "entries": [shape(user, call.fields) for user in part]})
+
+
+def prerender(core: Core) -> None:
+    """Render every page of a thousand people, by marker and by offset, before anybody asks."""
+    everybody = core.ready.everybody()
+    for start in range(0, len(everybody), MAX_LIMIT):
+        part = everybody[start : start + MAX_LIMIT]
+        core.ready.page(marker_frame(start, MAX_LIMIT, len(everybody)), part, None)
+        if start <= MAX_OFFSET:
+            core.ready.page(offset_frame(start, MAX_LIMIT, len(everybody)), part, None)
 
 
 async def me(call: Call) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import secrets
@@ -16,10 +17,12 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from . import peopleapi
 from .app import build
 from .clock import Clock
-from .core import Core
+from .core import EVENTS, Core
 from .front import TRANSPORTS
+from .large import Size
 from .limits import Limits
 from .state import State
 from .world import World
@@ -114,6 +117,21 @@ async def serve(core: Core, sock: socket.socket, idle: float, place: Path) -> No
     watcher.cancel()
 
 
+def size_of(options: Any) -> Size | None:
+    """How large a `large` company is; sets `options.events`. Raises `ValueError` for a size that another cannot have."""
+    named = {name: getattr(options, name) for name in ("users", "folders", "files", "events")}
+    given = {name: int(count) for name, count in named.items() if count is not None}
+    if options.world == "large":
+        size = Size(**given, seed=options.seed)
+        options.events = size.events
+        return size
+    if set(given) - {"events"}:
+        raise ValueError(
+            "--users, --folders and --files are for --world large; others are what their files say"
+        )
+    return None
+
+
 def main(options: Any) -> int:
     """Run with the options of `python -m boxnb.sandbox`; the exit code."""
     folder = Path(options.state)
@@ -122,15 +140,22 @@ def main(options: Any) -> int:
     try:
         state = State(folder)
         clock = Clock(state)
+        gc.disable()  # nothing of a company is garbage while it is read
         core = Core(
             state,
             clock,
-            World(options.world, state, clock.now()),
+            World(options.world, state, clock.now(), size_of(options)),
             key,
             rotation=options.rotation,
             prefix=prefix,
             limits=Limits(options.limits),
+            events=EVENTS if options.events is None else options.events,
+            seed=options.seed,
         )
+        if options.world == "large":
+            peopleapi.prerender(core)
+        gc.enable()
+        gc.freeze()
         core.hosts = (*core.hosts, *(name.lower() for name in options.allow_host))
         sock = bind(options.port, int(state.meta("port") or 0))
     except (OSError, ValueError, KeyError, sqlite3.Error) as error:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from . import times
 from .access import Access
-from .people import ENTERPRISE, Doc, People, Row, mini, shape
+from .large import Rows as LargeRows
+from .large import Size
+from .people import ENTERPRISE, Doc, People, Row, Rows, mini, shape
 from .state import State
 from .tree import Tree
 
@@ -26,7 +28,7 @@ def data_folder(world: str) -> Path:
         if (given / "users.csv").is_file():
             return given
         raise FileNotFoundError(
-            f"unknown world {world!r}: 'small', or a folder with users.csv and groups.csv"
+            f"unknown world {world!r}: 'small', 'large', or a folder with users.csv and groups.csv"
         )
     places = [PACKAGE.parent / "data" / "sandbox", PACKAGE / "_data" / "sandbox"]
     for place in places:
@@ -42,8 +44,9 @@ class World(People):
     Raises `ValueError` naming the row that makes no sense.
     """
 
-    def __init__(self, world: str, state: State, now: float) -> None:
-        self.name, self._folder = world, data_folder(world)
+    def __init__(self, world: str, state: State, now: float, size: Size | None = None) -> None:
+        self.name, self.size = world, size
+        self.rows: Rows = LargeRows(size or Size()) if world == "large" else files(data_folder(world))
         super().__init__(self.rows, state)
         if state.meta("world.day") is None:
             state.set_meta("world.day", repr(times.day_of(now)))
@@ -68,12 +71,17 @@ class World(People):
         """The company as the rows say, without any change: what the year of events is made from."""
         if self._state.one("SELECT 1 FROM changes LIMIT 1") is None:
             return self
-        return World(self.name, State.blank(), self.day)
+        return World(self.name, State.blank(), self.day, self.size)
 
-    def rows(self, name: str) -> list[Row]:
-        """The rows of a file by its name; none when the file is missing and the company can be without it."""
-        path = self._folder / f"{name}.csv"
+
+def files(folder: Path) -> Rows:
+    """The rows of the CSV files of a folder by their names; none for one that is missing and not needed."""
+
+    def rows(name: str) -> list[Row]:
+        path = folder / f"{name}.csv"
         if name not in NEEDED and not path.is_file():
             return []
         with path.open(encoding="utf-8", newline="") as lines:
             return list(csv.DictReader(lines))
+
+    return rows

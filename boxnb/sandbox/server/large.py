@@ -1,0 +1,341 @@
+"""A made-up company of any size: the rows that CSV files would have, from a seed; the same seed, the same rows.
+
+Sizes hold for downloads too, SHA-1s are claims (see `content`). The admins are those of the small company, so the
+practice admin signs in here as there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TypeVar
+
+from .people import Row
+
+Value = TypeVar("Value")
+FIRST = [
+    "Ada",
+    "Bo",
+    "Carmen",
+    "Dylan",
+    "Elif",
+    "Felix",
+    "Greta",
+    "Hugo",
+    "Ines",
+    "Jonas",
+    "Kiran",
+    "Leila",
+    "Maya",
+    "Nadia",
+    "Oscar",
+    "Paula",
+    "Ravi",
+    "Sofia",
+    "Tomas",
+    "Una",
+    "花子",
+    "健",
+    "小龙",
+    "芳",
+    "민준",
+    "서연",
+    "نور",
+    "ليلى",
+    "יעל",
+    "דוד",
+    "प्रिया",
+    "Αλέξης",
+    "Ольга",
+    "Łukasz",
+    "Zoë",
+    "Jürgen",
+    "François",
+    "João",
+    "Siobhán",
+    "Þór",
+]
+LAST = [
+    "Almeida",
+    "Bauer",
+    "Carter",
+    "Dubois",
+    "Eriksen",
+    "Fischer",
+    "Greco",
+    "Haas",
+    "Ito",
+    "Jansen",
+    "Keller",
+    "Larsen",
+    "Moreau",
+    "Novak",
+    "Olsen",
+    "Petrov",
+    "Quist",
+    "Rossi",
+    "Singh",
+    "Tanaka",
+    "Ueda",
+    "Vogel",
+    "Walsh",
+    "Young",
+    "Zhang",
+    "O'Neill",
+    "山田",
+    "佐藤",
+    "李",
+    "王",
+    "김",
+    "박",
+    "الحسن",
+    "مراد",
+    "כהן",
+    "לוי",
+    "शर्मा",
+    "Παππάς",
+]
+ODD = ["=1+1", "<b>Bold</b>", "Null", "  Tab Space", 'Quo"ted, Person', "X" * 47, "alex meyer", "Alex Meyer"]
+DEPARTMENTS = [
+    "Finance",
+    "Legal",
+    "People",
+    "Engineering",
+    "Research",
+    "Sales",
+    "Marketing",
+    "Support",
+    "Operations",
+    "IT",
+]
+TITLES = [
+    "Analyst",
+    "Engineer",
+    "Manager",
+    "Assistant",
+    "Controller",
+    "Counsel",
+    "Designer",
+    "Planner",
+    "Agent",
+    "Lead",
+]
+ZONES = [
+    *(("Europe/London", "+00:00", "en"), ("Europe/Berlin", "+01:00", "de"), ("Asia/Tokyo", "+09:00", "ja")),
+    *(
+        ("America/New_York", "-05:00", "en"),
+        ("Asia/Kolkata", "+05:30", "en"),
+        ("Asia/Shanghai", "+08:00", "zh"),
+    ),
+]
+EXTENSIONS = ["pdf", "docx", "xlsx", "pptx", "png", "jpg", "csv", "txt", "zip", "mp4", "json", "md"]
+SPACE = [10_737_418_240, 53_687_091_200, 107_374_182_400, 1_073_741_824_000, 999_999_999_999_999]
+FIRMS = ["Norrland Audit", "Kestrel & Finch", "Delta Print", "Hopper Freight", "Quux Software"]
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much there is of everything, and from which seed."""
+
+    users: int = 50_000
+    folders: int = 5_000
+    files: int = 200_000
+    events: int = 1_000_000
+    seed: str = "1"
+
+    def check(self) -> Size:
+        """Raise `ValueError` for a company that cannot be."""
+        if self.users < 3 or self.folders < 1 or min(self.files, self.events) < 0 or self.users > 2_000_000:
+            raise ValueError(
+                "a company has 3 to 2,000,000 users, a folder, and no fewer than 0 files and events"
+            )
+        return self
+
+
+class Rows:
+    """The rows of each file by its name, made when asked for."""
+
+    def __init__(self, size: Size) -> None:
+        self.size = size.check()
+        self.groups = max(10, size.users // 250)
+        self.outsiders = max(10, size.users // 50)
+
+    def __call__(self, name: str) -> Iterator[Row]:
+        """The rows of a file; none for a name that is not known."""
+        make = getattr(self, f"_{name}", None)
+        return iter(()) if make is None else make(random.Random(f"{self.size.seed} {name}"))  # noqa: S311  made up
+
+    def login(self, number: int) -> str:
+        """The login of person `number`."""
+        named = ("ada.admin", "bo.nakamura", "carmen.ibanez")
+        return f"{named[number]}@example.com" if number < len(named) else f"person.{number}@example.com"
+
+    @staticmethod
+    def user_id(number: int) -> str:
+        """The id of person `number`; one in seven is beyond what a float holds."""
+        return str(9_007_199_334_870_420 + number * 3_001 if number % 7 == 0 else 11_400_000 + number * 13)
+
+    @staticmethod
+    def folder_id(number: int) -> str:
+        """The id of folder `number`."""
+        return str(160_100_000_000 + number * 7_919)
+
+    @staticmethod
+    def file_id(number: int) -> str:
+        """The id of file `number`."""
+        return str(930_100_000_000 + number * 1_009)
+
+    def _users(self, pick: random.Random) -> Iterator[Row]:
+        first_day = date(2014, 1, 1)
+        for number in range(self.size.users):
+            zone, offset, language = ZONES[int(pick.random() * len(ZONES))]
+            made = first_day + timedelta(days=int(pick.random() * 4_000))
+            odd = number % 997 == 5
+            name = ODD[number // 997 % len(ODD)] if odd else f"{one(pick, FIRST)} {one(pick, LAST)}"
+            space = one(pick, SPACE)
+            yield {
+                "id": self.user_id(number),
+                "name": name,
+                "login": self.login(number),
+                "role": ("admin", "coadmin", "coadmin")[number] if number < 3 else "user",
+                "status": "inactive" if number > 2 and pick.random() < 0.06 else "active",
+                "department": one(pick, DEPARTMENTS) if pick.random() < 0.93 else "",
+                "job_title": one(pick, TITLES),
+                "language": language,
+                "timezone": zone,
+                "space_amount": str(space),
+                "space_used": str(int(min(space, 2_000_000_000_000) * pick.random() ** 3)),
+                "max_upload_size": "5368709120",
+                "phone": f"+44 20 7946 {number % 10000:04}" if number % 3 else "",
+                "address": f"{1 + number % 99} Harbour Street" if number % 2 else "",
+                "created_at": f"{made}T09:{number % 60:02}:00{offset}",
+                "modified_at": f"{made + timedelta(days=int(pick.random() * 300))}T15:{number % 60:02}:00{offset}",
+            }
+
+    def _groups(self, pick: random.Random) -> Iterator[Row]:
+        for number in range(self.groups):
+            yield {
+                "id": str(1_954_000 + number * 17),
+                "name": f"{DEPARTMENTS[number % len(DEPARTMENTS)]} {number // len(DEPARTMENTS) + 1}",
+                "description": "",
+                "provenance": "Okta" if number % 2 else "",
+                "external_sync_identifier": f"okta-{number}" if number % 2 else "",
+                "invitability_level": "all_managed_users",
+                "member_viewability_level": "admins_only",
+                "created_at": f"2016-0{1 + number % 9}-11T09:00:00+00:00",
+                "modified_at": f"2016-0{1 + number % 9}-11T09:00:00+00:00",
+            }
+
+    def _memberships(self, pick: random.Random) -> Iterator[Row]:
+        number = 12_345_000
+        for user in range(self.size.users):
+            for group in {int(self.groups * pick.random()) for _ in range(2)}:
+                number += 7
+                yield {
+                    "id": str(number),
+                    "user_id": self.user_id(user),
+                    "group_id": str(1_954_000 + group * 17),
+                    "role": "admin" if pick.random() < 0.02 else "member",
+                    "created_at": "2021-03-14T11:53:05+00:00",
+                    "modified_at": "2021-03-14T11:53:05+00:00",
+                }
+
+    def _externals(self, pick: random.Random) -> Iterator[Row]:
+        for number in range(self.outsiders):
+            firm = number % len(FIRMS)
+            yield {
+                "id": str(20_450_000_000 + number * 31),
+                "name": f"{one(pick, FIRST)} {one(pick, LAST)}",
+                "login": f"guest.{number}@firm{firm}.example",
+                "company": FIRMS[firm],
+                "company_id": str(55_120_000 + firm * 7_919),
+            }
+
+    def _folders(self, pick: random.Random) -> Iterator[Row]:
+        ages: list[int] = []
+        for number in range(self.size.folders):
+            parent = -1 if number % 5 == 0 else number - 1 - int(pick.random() * (number % 5))
+            age = 1_500 if parent < 0 else max(2, ages[parent] - int(pick.random() * 200))
+            ages.append(age)
+            who = self.login(int(self.size.users * pick.random()))
+            yield {
+                "id": self.folder_id(number),
+                "parent_id": "0" if parent < 0 else self.folder_id(parent),
+                "name": f"{DEPARTMENTS[number % len(DEPARTMENTS)]} {number}",
+                "owner": who if parent < 0 else "",
+                "created_by": who,
+                "created_at": f"-{age}d 10:{number % 60:02}:00",
+                "modified_by": who,
+                "modified_at": f"-{1 + int(age * pick.random())}d 16:{number % 60:02}:00",
+                "description": "",
+                "tags": "confidential" if number % 50 == 7 else "",
+                "restricted": "",
+                **link_cells(pick, 0.05),
+                "trashed_at": "",
+            }
+
+    def _files(self, pick: random.Random) -> Iterator[Row]:
+        for number in range(self.size.files):
+            extension = one(pick, EXTENSIONS)
+            created, key = 1 + int(1_100 * pick.random() ** 2), self.file_id(number)
+            edited = pick.random() < 0.4
+            who = self.login(int(self.size.users * pick.random()))
+            yield {
+                "id": key,
+                "folder_id": self.folder_id(int(self.size.folders * pick.random())),
+                "name": f"{one(pick, TITLES)} {number}.{extension}",
+                "size": str(int(pick.lognormvariate(12, 2.2))),
+                "sha1": hashlib.sha1(f"{self.size.seed} {key}".encode(), usedforsecurity=False).hexdigest(),
+                "same_as": "",
+                "owner": "",
+                "created_by": who,
+                "created_at": f"-{created}d 11:{number % 60:02}:{number % 59:02}",
+                "modified_by": who,
+                "modified_at": f"-{1 + int(created * pick.random()) if edited else created}d 11:{number % 60:02}:59",
+                "versions": "2" if edited else "1",
+                "description": "",
+                "tags": "",
+                **link_cells(pick, 0.02),
+                "trashed_at": "",
+            }
+
+    def _collaborations(self, pick: random.Random) -> Iterator[Row]:
+        for number in range(self.size.folders):
+            group, guest = number % 3 == 0, number % 7 == 0
+            login = f"guest.{number % self.outsiders}@firm{number % self.outsiders % len(FIRMS)}.example"
+            member = self.login(int(self.size.users * pick.random()))
+            yield {
+                "id": str(14_176_000_000 + number * 11),
+                "item_type": "folder",
+                "item_id": self.folder_id(number),
+                "login": "" if group else login if guest else member,
+                "group_id": str(1_954_000 + number % self.groups * 17) if group else "",
+                "role": one(pick, ["editor", "viewer", "previewer", "viewer uploader"]),
+                "status": "pending" if number % 23 == 0 else "accepted",
+                "created_by": self.login(int(self.size.users * pick.random())),
+                "created_at": "-2d 12:00:00" if number % 9 else "-1d 12:00:00",
+                "modified_at": "-1d 12:00:00",
+                "expires_at": "+90d 00:00:00" if number % 31 == 0 else "",
+            }
+
+    def _device_pins(self, pick: random.Random) -> Iterator[Row]:
+        for number in range(0, self.size.users, 2):
+            product = one(pick, ["iPhone", "iPad", "Android Mobile", "Box Drive"])
+            yield {"id": str(88_010_000 + number * 3), "login": self.login(number), "product_name": product}
+
+
+def one(pick: random.Random, values: list[Value]) -> Value:
+    """One of some values."""
+    return values[int(len(values) * pick.random())]
+
+
+def link_cells(pick: random.Random, share: float) -> Row:
+    """The cells of a shared link, empty for most."""
+    if pick.random() >= share:
+        return {"link": "", "link_expires": "", "link_password": "", "link_download": ""}
+    access = ("open", "company", "collaborators")[int(3 * pick.random())]
+    expires = ("", "+60d 00:00:00", "-30d 00:00:00")[int(3 * pick.random())]
+    return {"link": access, "link_expires": expires, "link_password": "", "link_download": ""}

@@ -1,0 +1,123 @@
+"""A company of any size from a seed, and pages rendered before anybody asks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import boxnb.sandbox
+from boxnb.errors import SandboxError
+from boxnb.sandbox.server.large import Rows, Size
+
+from .conftest import Person
+from .test_events import stamp, walk
+
+SIZES = {"users": 2_500, "folders": 200, "files": 3_000, "events": 8_000}
+FILES = ["users", "groups", "memberships", "externals", "folders", "files", "collaborations", "device_pins"]
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+    state = tmp_path_factory.mktemp("large")
+    with boxnb.sandbox.start(private=True, state=state, limits="off", world="large", **SIZES) as sandbox:
+        person = Person(sandbox, sandbox.practice_client())
+        yield person
+        person.http.close()
+
+
+def digest(size: Size) -> str:
+    rows = Rows(size)
+    text = json.dumps([[name, list(rows(name))] for name in FILES])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def test_the_same_seed_is_the_same_company_everywhere() -> None:
+    size = Size(users=300, folders=40, files=500, events=100)
+    assert digest(size) == "71765f514942cc38"
+    assert digest(size) == digest(size)
+    assert digest(Size(users=300, folders=40, files=500, events=100, seed="2")) != digest(size)
+
+
+def test_everybody_by_marker_and_by_offset(large: Person) -> None:
+    seen: list[str] = []
+    marker: str | None = ""
+    while marker is not None:
+        page = large.doc(f"/users?usemarker=true&limit=1000&marker={marker}")
+        seen += [user["id"] for user in page["entries"]]
+        marker = page["next_marker"]
+    assert len(set(seen)) == len(seen) == SIZES["users"]
+    assert seen == sorted(seen, key=int)
+    by_offset = [
+        user["id"]
+        for offset in range(0, 3000, 1000)
+        for user in large.doc(f"/users?limit=1000&offset={offset}")["entries"]
+    ]
+    assert by_offset == seen
+    assert any(float(one) != int(one) or int(float(one)) != int(one) for one in seen)
+
+
+def test_a_rendered_page_is_the_page(large: Person) -> None:
+    plain = large.call("GET", "/users?limit=1000", **{"Accept-Encoding": "identity"})
+    small = large.call("GET", "/users?limit=1000", **{"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in plain.headers
+    assert small.headers["content-encoding"] == "gzip"
+    assert plain.content == small.content
+    first = plain.json()["entries"][0]
+    assert large.doc(f"/users/{first['id']}") == first
+
+
+def test_a_change_is_seen_at_once(large: Person) -> None:
+    page = large.doc("/users?limit=1000&fields=phone")
+    user = page["entries"][7]
+    large.call("PUT", f"/users/{user['id']}", {"phone": "changed"})
+    again = large.doc("/users?limit=1000&fields=phone")
+    assert again["entries"][7]["phone"] == "changed"
+    assert [one["id"] for one in again["entries"]] == [one["id"] for one in page["entries"]]
+    made = large.call("POST", "/users", {"name": "New", "login": "new@example.com"}).json()
+    assert large.doc("/users?limit=1")["total_count"] == SIZES["users"] + 1
+    assert large.call("DELETE", f"/users/{made['id']}").status_code == 204
+    assert large.doc("/users?limit=1")["total_count"] == SIZES["users"]
+
+
+def test_folders_files_and_pins_are_there(large: Person) -> None:
+    rows = list(Rows(Size(**SIZES))("folders"))
+    top = next(row for row in rows if row["parent_id"] == "0")
+    people = list(Rows(Size(**SIZES))("users"))
+    owner = next(row for row in people if row["login"] == top["owner"])
+    doc = large.doc(f"/folders/{top['id']}", **{"As-User": owner["id"]})
+    assert doc["name"] == top["name"]
+    company = large.doc("/users/me?fields=enterprise")["enterprise"]["id"]
+    page = large.doc(f"/enterprises/{company}/device_pinners?limit=1000")
+    assert len(page["entries"]) == 1000
+
+
+def test_the_year_is_full_and_in_order(large: Person) -> None:
+    found = walk(large, "stream_type=admin_logs")
+    assert SIZES["events"] * 0.97 < len(found) <= SIZES["events"] + 10
+    assert len({one["event_id"] for one in found}) == len(found)
+    logins = walk(large, f"stream_type=admin_logs&event_type=LOGIN&created_after={stamp(100)}")
+    assert logins
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"world": "small", "users": 500}, "for --world large"),
+        ({"world": "large", "users": 1}, "3 to 2,000,000 users"),
+        ({"world": "nowhere"}, "unknown world"),
+    ],
+)
+def test_companies_that_cannot_be(tmp_path: Path, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(SandboxError, match=words):
+        boxnb.sandbox.start(private=True, state=tmp_path / "state", **options)
+
+
+def test_small_can_have_another_year(begin: Any) -> None:
+    sandbox = begin("few", events=3_000, seed="2", limits="off")
+    few = Person(sandbox, sandbox.practice_client())
+    assert 2_900 < len(walk(few, "stream_type=admin_logs")) <= 3_005
