@@ -1,0 +1,330 @@
+"""Charts of what the reports say: plotly where it can draw, a plain table of bars where it cannot.
+
+Each function takes a frame and gives a :class:`Chart`. Everything is drawn from installed packages. Names of people,
+folders and files are escaped, because plotly reads markup in labels.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from boxnb.reports.happened import WEEKDAYS
+from boxnb.reports.storage import AGES
+
+INK = "#7d7d7d"
+"""Readable on white and on black: a notebook may be light or dark, and the figure does not learn which."""
+
+BLUE = "#4c8bf5"
+SCALE = [[0.0, "rgba(76,139,245,0.06)"], [1.0, "rgba(76,139,245,1)"]]
+TILES = 2000
+"""The most a treemap draws; what is smaller stands together in one tile of its folder."""
+
+
+def bytes_text(size: float) -> str:
+    """As people write it, in powers of a thousand as Box does: ``11.8 GB``."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(size) < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def plain(text: object) -> str:
+    """A name as it is, for plotly, which reads tags in labels; long ones are cut."""
+    shown = str(text)
+    return html.escape(shown if len(shown) <= 60 else shown[:59] + "…", quote=False)
+
+
+class Chart:
+    """One chart.
+
+    Attributes
+    ----------
+    figure : plotly.graph_objects.Figure
+        To change or to save: ``chart.figure.write_html("chart.html")``.
+    data : DataFrame
+        What is drawn.
+    """
+
+    def __init__(self, figure: go.Figure, data: pd.DataFrame, fallback: str) -> None:
+        self.figure = figure.update_layout(
+            paper_bgcolor="rgba(0,0,0,0)",
+            plot_bgcolor="rgba(0,0,0,0)",
+            font={"color": INK, "size": 13},
+            margin={"l": 8, "r": 8, "t": 44, "b": 8},
+            hoverlabel={"bgcolor": "#222", "font": {"color": "#fff"}},
+        )
+        self.figure.update_xaxes(gridcolor="rgba(125,125,125,0.2)", automargin=True)
+        self.figure.update_yaxes(gridcolor="rgba(125,125,125,0.2)", automargin=True)
+        self.data = data
+        self.fallback = fallback
+
+    def __repr__(self) -> str:
+        title = html.unescape(self.figure.layout.title.text or "Chart")
+        return f"{title}: {len(self.data)} rows; this front end cannot draw it, see .data"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        """The figure, and the plain table for exported pages and viewers without plotly."""
+        return {
+            "application/vnd.plotly.v1+json": json.loads(self.figure.to_json()),
+            "text/html": self.fallback,
+            "text/plain": repr(self),
+        }
+
+
+def _bars(title: str, names: Sequence[object], values: Sequence[float], shown: Sequence[str]) -> str:
+    """The same as a table whose cells are bars; twenty rows."""
+    most = max([float(value) for value in values], default=0.0) or 1.0
+    rows = "".join(
+        f"<tr><th scope='row' style='text-align:left;font-weight:normal'>{html.escape(str(name))}</th>"
+        f"<td style='width:20em;text-align:left'><div style='background:{BLUE};height:.8em;width:{value / most:.1%}'></div></td>"
+        f"<td style='text-align:right'>{html.escape(text)}</td></tr>"
+        for name, value, text in list(zip(names, values, shown, strict=True))[:20]
+    )
+    more = f"<p>and {len(names) - 20} more</p>" if len(names) > 20 else ""
+    empty = "" if len(names) else "<p>Nothing to show.</p>"
+    return f"<table><caption style='text-align:left'><b>{html.escape(title)}</b></caption>{rows}</table>{more}{empty}"
+
+
+def _bar_chart(title: str, data: pd.DataFrame, value: str, shown: list[str], hover: str) -> Chart:
+    rows = data.iloc[:30]
+    labels = [plain(name) for name in rows["name"]]
+    # Bars go from the bottom up; the largest belongs on top. Two names may look the same when cut, so numbers place them.
+    figure = go.Figure(
+        go.Bar(
+            x=rows[value].astype("float64")[::-1],
+            y=list(range(len(rows)))[::-1],
+            orientation="h",
+            marker_color=BLUE,
+            text=shown[: len(rows)][::-1],
+            textposition="auto",
+            customdata=labels[::-1],
+            hovertemplate="%{customdata}<br>" + hover + "<extra></extra>",
+        )
+    )
+    figure.update_layout(title=title, height=max(220, 90 + 26 * len(rows)), bargap=0.25)
+    figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=labels, autorange="reversed")
+    figure.update_xaxes(showticklabels=False)
+    return Chart(figure, data, _bars(title, list(data["name"]), list(data[value]), shown))
+
+
+def storage(frame: pd.DataFrame, title: str = "Storage") -> Chart:
+    """Bars of a frame from ``reports.storage_by``, the largest thirty."""
+    shown = [
+        f"{bytes_text(size)}, {files} file{'s' if files != 1 else ''}"
+        for size, files in zip(frame["bytes"], frame["files"], strict=True)
+    ]
+    return _bar_chart(title, frame, "bytes", shown, "%{text}")
+
+
+def counts(values: pd.Series, title: str) -> Chart:
+    """Bars of how often each value occurs, the most frequent thirty."""
+    found = values.dropna().astype("str").value_counts()
+    data = pd.DataFrame({"name": found.index, "count": found.to_numpy()})
+    return _bar_chart(title, data, "count", [f"{count:,}" for count in data["count"]], "%{text}")
+
+
+def domains(external: pd.DataFrame) -> Chart:
+    """Invitations to people of other companies by domain, from ``reports.external_collaborators``."""
+    return counts(external["domain"], "Invitations to other companies, by domain")
+
+
+def ages(frame: pd.DataFrame) -> Chart:
+    """Files by the time since they last changed, from ``reports.storage_by(box, "age")``, youngest first."""
+    data = frame.set_index("name").reindex(AGES).rename_axis("name").reset_index()
+    data[["files", "bytes"]] = data[["files", "bytes"]].fillna(0)
+    return storage(data, "Files by age of their content")
+
+
+def events_per_day(events: pd.DataFrame, title: str = "Events per day (UTC)") -> Chart:
+    """One bar a day, the six most frequent kinds in colours, the rest together."""
+    kinds = events["event_type"].astype("str")
+    top = kinds.value_counts().index[:6]
+    kind = kinds.where(kinds.isin(top), "other")
+    day = events["created_at"].dt.floor("D").rename("day")
+    data = events.groupby([day, kind.rename("kind")]).size().rename("events").reset_index()
+    figure = go.Figure(
+        [
+            go.Bar(x=rows["day"], y=rows["events"], name=plain(name), hovertemplate="%{x|%a %d %b %Y}: %{y}")
+            for name, rows in data.groupby("kind")
+        ]
+    )
+    figure.update_layout(title=title, barmode="stack", height=340, legend={"orientation": "h"})
+    total = data.groupby("day")["events"].sum()
+    names = [str(when.date()) for when in total.index][::-1]
+    return Chart(figure, data, _bars(title, names, list(total)[::-1], [str(count) for count in total][::-1]))
+
+
+def sign_in_heatmap(sign_ins: pd.DataFrame, title: str = "Sign-ins by weekday and hour (UTC)") -> Chart:
+    """How many sign-ins in each hour of the week, from ``reports.sign_ins``."""
+    grid = (
+        sign_ins.groupby([sign_ins["weekday"].astype("str"), "hour"]).size().unstack(fill_value=0)
+        if len(sign_ins)
+        else pd.DataFrame()
+    )
+    grid = grid.reindex(index=WEEKDAYS, columns=range(24), fill_value=0).astype("int64")
+    figure = go.Figure(
+        go.Heatmap(
+            z=grid.to_numpy(),
+            x=[f"{hour:02}" for hour in range(24)],
+            y=WEEKDAYS,
+            colorscale=SCALE,
+            xgap=1,
+            ygap=1,
+            hovertemplate="%{y} %{x}:00: %{z} sign-ins<extra></extra>",
+        )
+    )
+    figure.update_layout(title=title, height=320)
+    figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(type="category")
+    most = int(grid.to_numpy().max()) or 1
+    numbers = grid.to_numpy().tolist()
+    cells = "".join(
+        f"<tr><th scope='row' style='text-align:left'>{day}</th>"
+        + "".join(
+            f"<td style='background:rgba(76,139,245,{count / most:.2f})'>{count}</td>"
+            for count in numbers[row]
+        )
+        + "</tr>"
+        for row, day in enumerate(WEEKDAYS)
+    )
+    heads = "".join(f"<th>{hour:02}</th>" for hour in range(24))
+    table = f"<table><caption style='text-align:left'><b>{html.escape(title)}</b></caption><tr><th></th>{heads}</tr>{cells}</table>"
+    return Chart(figure, grid, table)
+
+
+def treemap_data(items: pd.DataFrame, tiles: int = TILES, top: str = "All content") -> pd.DataFrame:
+    """
+    The tiles of a treemap: folders and files as areas, at most so many.
+
+    Parameters
+    ----------
+    items : DataFrame
+        From ``reports.content`` or ``box.tree``.
+    tiles : int
+        The most tiles; the smallest items are put together as *(smaller)* in the folder they lie in.
+    top : str
+        Name of the whole.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``id``, ``parent``, ``name``, ``bytes`` (of all below), ``files``, ``kind`` (``folder``, ``file``, ``rest``).
+    """
+    files = items[items["type"] == "file"]
+    folders = items[items["type"] == "folder"]
+    known = dict(zip(folders["id"], folders["parent_id"].astype("object"), strict=True))
+    names = dict(zip(folders["id"], folders["name"], strict=True))
+    home = files["parent_id"].where(files["parent_id"].isin(known), "").astype("object")
+    sums = files["size"].astype("int64").groupby(home).agg(["sum", "count"])
+    size = dict.fromkeys([*known, ""], 0)
+    count = dict.fromkeys([*known, ""], 0)
+    depth = {"": 0}
+
+    def deep(folder: str) -> int:
+        steps = []
+        while folder not in depth:
+            steps.append(folder)
+            folder = known[folder] if known[folder] in known else ""
+            if folder in steps:
+                break
+        for each in reversed(steps):
+            above = known[each] if known[each] in known else ""
+            depth[each] = depth.get(above, 0) + 1
+        return depth[folder]
+
+    for folder in known:
+        deep(folder)
+    for folder, row in sums.iterrows():
+        size[folder], count[folder] = int(row["sum"]), int(row["count"])
+    for folder in sorted(known, key=lambda each: -depth[each]):
+        above = known[folder] if known[folder] in known else ""
+        size[above] += size[folder]
+        count[above] += count[folder]
+    rows = [("", "", top, size[""], count[""], "folder")]
+    rows += [
+        (
+            folder,
+            known[folder] if known[folder] in known else "",
+            names[folder],
+            size[folder],
+            count[folder],
+            "folder",
+        )
+        for folder in known
+        if size[folder]
+    ]
+    large = files.assign(home=home).nlargest(tiles, "size")
+    rows += [
+        (f"f{file_id}", str(parent), name, int(size), 1, "file")
+        for file_id, parent, name, size in zip(
+            large["id"], large["home"], large["name"], large["size"], strict=True
+        )
+    ]
+    data = pd.DataFrame(rows, columns=["id", "parent", "name", "bytes", "files", "kind"])
+    return _largest(data, tiles)
+
+
+def _largest(data: pd.DataFrame, tiles: int) -> pd.DataFrame:
+    """The largest tiles (a folder is never smaller than what is in it), and one *(smaller)* where something is missing."""
+    ordered = data.sort_values(["bytes", "kind"], ascending=[False, False], kind="stable")
+    root = ordered["id"] == ""
+    # Each folder may need one tile for its rest, so only so many folders and files are kept as leave room for it.
+    kept = pd.concat([ordered[root], ordered[~root].head(max(1, tiles // 2 - 1))])
+    inside = set(kept["id"])
+    kept = kept[(kept["id"] == "") | kept["parent"].isin(inside)]
+    below = kept[kept["id"] != ""].groupby("parent")[["bytes", "files"]].sum()
+    folders = kept[kept["kind"] == "folder"].set_index("id")
+    rest = folders[["bytes", "files"]].sub(below, fill_value=0).loc[folders.index]
+    rest = rest[rest["bytes"] > 0]
+    made = pd.DataFrame(
+        {
+            "id": "r" + rest.index.astype("str"),
+            "parent": rest.index,
+            "name": "(smaller)",
+            "bytes": rest["bytes"].astype("int64"),
+            "files": rest["files"].astype("int64"),
+            "kind": "rest",
+        }
+    )
+    return pd.concat([kept, made], ignore_index=True)
+
+
+def treemap(
+    items: pd.DataFrame, title: str = "Storage: click a folder to go down", tiles: int = TILES
+) -> Chart:
+    """Where the bytes are: one area a folder and a file, at most ``tiles``; click a folder to go down, the bar on top to go back."""
+    data = treemap_data(items, tiles)
+    shown = [
+        f"{bytes_text(size)}, {files} files" for size, files in zip(data["bytes"], data["files"], strict=True)
+    ]
+    logs = np.log10(data["bytes"].astype("float64").clip(lower=1))
+    figure = go.Figure(
+        go.Treemap(
+            ids=["i" + each for each in data["id"]],
+            parents=[
+                "" if each == "" else "i" + parent
+                for each, parent in zip(data["id"], data["parent"], strict=True)
+            ],
+            labels=[plain(name) for name in data["name"]],
+            values=data["bytes"],
+            text=shown,
+            branchvalues="total",
+            maxdepth=3,
+            marker={"colors": logs, "colorscale": "Blues", "line": {"width": 1}},
+            hovertemplate="%{label}<br>%{text}<extra></extra>",
+        )
+    )
+    figure.update_layout(title=title, height=520)
+    folders = data[(data["kind"] == "folder") & (data["id"] != "")].nlargest(20, "bytes")
+    table = _bars(
+        title, list(folders["name"]), list(folders["bytes"]), [bytes_text(each) for each in folders["bytes"]]
+    )
+    return Chart(figure, data, table)

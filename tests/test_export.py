@@ -1,0 +1,162 @@
+"""Tables taken away and read back; the hostile names of the company's folder *Odd names* stay text wherever they go."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from boxnb import export
+from boxnb.widgets import charts
+
+WORLD = Path(__file__).parents[1] / "data" / "sandbox"
+HOSTILE = [
+    '=HYPERLINK("http://example.com","x")',
+    "=cmd|' /C calc'!A0",
+    "+1+1",
+    "-2+3",
+    "@SUM(1)",
+    "\t=1+1",
+    "\r=1+1",
+    "\n=1+1",
+    " =1+1",
+    "＝1+1",
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "</td></table><h1>",
+    "a,b;c\"d'e\nf",
+    "\u202egnp.exe",
+    "nul\x00byte",
+    "日本語 ✓ 🗂️",
+    "x" * 40_000,
+]
+PLAIN = ["plain", "2026-01-01", "a=b", "x-y", "O'Neil", ""]
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    names = [*HOSTILE, *PLAIN]
+    count = len(names)
+    return pd.DataFrame(
+        {
+            "id": pd.Series([str(9007199254740993 + number) for number in range(count)], dtype="str"),
+            "name": pd.Series(names, dtype="str"),
+            "kind": pd.Series((names[:3] * count)[:count]).astype("category"),
+            "size": pd.Series([*range(count - 1), None], dtype="Int64"),
+            "at": pd.Series([pd.Timestamp("2026-11-24 10:00:00.123456", tz="UTC")] * (count - 1) + [pd.NaT]),
+            "is_open": pd.Series([True] * (count - 1) + [None], dtype="boolean"),
+            "=evil()": pd.Series(["x"] * count, dtype="str"),
+        }
+    )
+
+
+def company_names() -> list[str]:
+    """Every name of the company: of people, groups, folders, files."""
+    tables = ("users", "groups", "folders", "files", "externals")
+    read = [pd.read_csv(WORLD / f"{name}.csv", dtype=str, keep_default_na=False)["name"] for name in tables]
+    return [str(name) for name in pd.concat(read)]
+
+
+def test_csv_runs_nothing_and_loses_nothing(frame: pd.DataFrame, tmp_path: Path) -> None:
+    """No cell, header included, begins as a formula does; without the guard the text is the same."""
+    path = export.to_csv(frame, tmp_path / "deep" / "people.csv")
+    text = path.read_bytes().decode("utf-8-sig")
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    assert len(rows) == len(frame) + 1
+    for row in rows:
+        for cell in row:
+            assert not export.FORMULA.search(cell), cell
+    name = rows[0].index("name")
+    for row, given in zip(rows[1:], frame["name"], strict=True):
+        assert row[name] == export.guarded(given)
+        assert row[name].removeprefix("'") == given
+    assert rows[1][0] == "9007199254740993"
+    assert "'=evil()" in rows[0]
+
+
+def test_every_name_of_the_company_stays_text(tmp_path: Path) -> None:
+    """In CSV none begins as a formula; in Excel none is one, and all are as they were."""
+    names = company_names()
+    frame = pd.DataFrame({"name": pd.Series(names, dtype="str")})
+    text = export.to_csv(frame, tmp_path / "n.csv").read_bytes().decode("utf-8-sig")
+    cells = [row[0] for row in csv.reader(io.StringIO(text, newline=""))][1:]
+    assert len(cells) == len(names)
+    assert not [cell for cell in cells if export.FORMULA.search(cell)]
+    book = openpyxl.load_workbook(export.to_excel(frame, tmp_path / "n.xlsx"))
+    read = [cell for (cell,) in book.active.iter_rows(min_row=2)]
+    assert {cell.data_type for cell in read} == {"s"}
+    assert [cell.value for cell in read] == names
+
+
+def test_excel_holds_text_numbers_and_times(frame: pd.DataFrame, tmp_path: Path) -> None:
+    """What begins with = is text; ids keep their digits; times are times."""
+    path = export.to_excel({"a/b:c": frame, "A B C": frame.head(2)}, tmp_path / "people.xlsx")
+    with zipfile.ZipFile(path) as package:
+        for name in package.namelist():
+            assert b"<f>" not in package.read(name), name
+    book = openpyxl.load_workbook(path)
+    assert book.sheetnames == ["a b c", "A B C 2"]
+    rows = list(book["a b c"].iter_rows())
+    assert [cell.value for cell in rows[0]] == list(frame.columns)
+    assert all(cell.data_type != "f" for row in rows for cell in row)
+    assert rows[1][0].value == "9007199254740993"
+    assert rows[1][1].value == HOSTILE[0]
+    assert rows[1][1].style and rows[1][1].quotePrefix
+    assert rows[2][3].value == 1
+    assert str(rows[1][4].value) == "2026-11-24 10:00:00.123000"
+    assert rows[-1][3].value is None
+    assert rows[-1][4].value is None
+
+
+def test_excel_says_when_it_is_too_much(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A sentence, before the file is written."""
+    monkeypatch.setattr(export, "SHEET_ROWS", 3)
+    with pytest.raises(ValueError, match="CSV or Parquet"):
+        export.to_excel(pd.DataFrame({"a": range(4)}), tmp_path / "x.xlsx")
+    assert not (tmp_path / "x.xlsx").exists()
+
+
+def test_parquet_gives_the_same_back(frame: pd.DataFrame, tmp_path: Path) -> None:
+    """Dtypes and values."""
+    again = pd.read_parquet(export.to_parquet(frame, tmp_path / "p.parquet"))
+    assert again.dtypes.astype(str).tolist() == frame.dtypes.astype(str).tolist()
+    assert again.astype(object).equals(frame.astype(object))
+
+
+def test_html_is_one_page_that_runs_no_name(frame: pd.DataFrame, tmp_path: Path) -> None:
+    """Markup in names, headings and the title is text; the page may load nothing."""
+    bad = "<script>alert(1)</script>"
+    things = {bad: frame, "chart": charts.counts(frame["name"], bad)}
+    page = export.to_html(things, tmp_path / "r.html", title=bad).read_text(encoding="utf-8")
+    assert "<script>alert(1)" not in page
+    assert "<img src=x" not in page
+    assert "default-src 'none'" in page
+    tables = export.to_html(frame, tmp_path / "t.html").read_text(encoding="utf-8")
+    assert "<script" not in tables
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in tables
+    assert "2026-11-24 10:00 UTC" in tables
+    plotly = export.to_html(go.Figure(), tmp_path / "g.html").read_text(encoding="utf-8")
+    assert "cdn.plot.ly" not in plotly.split("Plotly.newPlot")[-1]
+
+
+def test_a_long_table_says_what_is_missing(tmp_path: Path) -> None:
+    """5,000 rows, and a line that says so."""
+    page = export.to_html(pd.DataFrame({"a": range(6_000)}), tmp_path / "l.html").read_text(encoding="utf-8")
+    assert page.count("<tr>") == export.HTML_ROWS + 1
+    assert "first 5,000 of 6,000" in page
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_empty_and_single(frame: pd.DataFrame, tmp_path: Path, rows: int) -> None:
+    """No rows, one row: still a table with its columns."""
+    some = frame.head(rows)
+    assert len(pd.read_csv(export.to_csv(some, tmp_path / "a.csv"))) == rows
+    assert len(pd.read_excel(export.to_excel(some, tmp_path / "a.xlsx"))) == rows
+    assert len(pd.read_parquet(export.to_parquet(some, tmp_path / "a.parquet"))) == rows
+    assert "<table>" in export.to_html(some, tmp_path / "a.html").read_text(encoding="utf-8")
