@@ -36,7 +36,7 @@ LAYERS = (
     ("pull",),
     ("people", "content", "activity", "anything", "estimate"),
     ("sharing",),
-    ("reports",),
+    ("reports", "export"),
     ("box",),
     ("upkeep", "checkup", "sdk", "runs"),
     ("widgets",),
