@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import requests
 
 from .conftest import Person
 from .test_api import error_of
@@ -282,3 +285,34 @@ def test_what_was_done_is_in_the_log(writer: Person) -> None:
     log = writer.doc(f"/events?stream_type=admin_logs&created_after={day}&limit=500")["entries"]
     kinds = [one["event_type"] for one in log if (one["source"] or {}).get("item_id") == made["id"]]
     assert kinds == ["ITEM_CREATE", "SHARE", "RENAME", "DELETE"]
+
+
+@pytest.mark.parametrize("after", [0.02, 0.07, 0.15])
+def test_killed_while_copying_no_copy_is_half_done(begin: Any, after: float) -> None:
+    first = Person(begin("same", limits="off"), {})
+    first.client = first.sandbox.practice_client()
+    wide = by_name("Customer database export")["id"]
+    whole = len(names(first, wide))
+    answered: list[str] = []
+    process = first.sandbox._process
+    assert process is not None
+
+    def copy() -> None:
+        while True:
+            body = {"parent": {"id": "0"}, "name": f"Copy {len(answered)}"}
+            answered.append(first.call("POST", f"/folders/{wide}/copy", body).json()["id"])
+
+    with ThreadPoolExecutor(1) as pool:
+        work = pool.submit(copy)
+        time.sleep(after)
+        process.kill()
+        with pytest.raises(requests.RequestException):
+            work.result(30)
+    process.wait(10)
+    second = Person(begin("same", limits="off"), first.client, access=first.access)
+    copies = [
+        one for one in second.doc("/folders/0/items?limit=1000")["entries"] if one["name"].startswith("Copy ")
+    ]
+    assert set(answered) <= {one["id"] for one in copies}
+    assert len(copies) <= len(answered) + 1
+    assert [len(names(second, one["id"])) for one in copies] == [whole] * len(copies)
