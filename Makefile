@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 START := notebooks/00-start-here.ipynb
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check notebooks clean
+.PHONY: help lab test check notebooks bench clean
 
 help:  ## say what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/'
@@ -37,6 +37,9 @@ check: $(VENV)/.installed-dev  ## format, lint and types
 
 notebooks: $(VENV)/.installed-test  ## execute every notebook against the sandbox, into build/notebooks/*.html
 	$(BIN)/python tests/notebooks/to_html.py build/notebooks
+
+bench: $(VENV)/.installed-bench  ## measure speed beside peers, minutes (ARGS= such as "--runs 3 --works users")
+	$(BIN)/python tests/bench/compare.py $(ARGS)
 
 clean:  ## remove what make made; your sign-ins stay
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
