@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -234,6 +235,26 @@ def test_an_upload_in_parts(writer: Person) -> None:
     assert again.status_code == 201, again.text
     assert again.json()["entries"][0]["id"] == file["id"]
     assert writer.doc(f"/files/{file['id']}/versions")["total_count"] == 1
+
+
+def test_parts_may_come_side_by_side(writer: Person) -> None:
+    session = Session(writer, BIG)
+    starts = range(0, len(BIG), session.doc["part_size"])
+    with ThreadPoolExecutor(3) as pool:
+        parts = [answer.json()["part"] for answer in pool.map(session.put, starts)]
+    assert session.commit(parts).status_code == 201
+
+
+def test_of_two_versions_at_once_one_is_refused(writer: Person) -> None:
+    file = upload(writer, "race.txt", b"0").json()["entries"][0]
+
+    def send_one(number: int) -> int:
+        data = str(number).encode() * 300_000
+        guard = {"If-Match": file["etag"]}
+        return send(writer, f"/files/{file['id']}/content", {"name": "race.txt"}, data, **guard).status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(send_one, range(4))) == [200, 412, 412, 412]
 
 
 def test_parts_are_checked(writer: Person) -> None:

@@ -125,8 +125,8 @@ def manages(call: Call, collab: Collab) -> bool:
 async def update(call: Call) -> Response:
     """`PUT /collaborations/:id`; 204 when it makes the collaborator the owner."""
     call.writes()
-    collab = the(call, call.request.path_params["id"])
     body = await call.body()
+    collab = the(call, call.request.path_params["id"])
     if "status" in body:
         decide(call, collab, body["status"])
     elif not manages(call, collab):

@@ -150,8 +150,8 @@ def the_user(call: Call) -> Doc:
 async def update_user(call: Call) -> Response:
     """`PUT /users/:id`."""
     call.need_admin("manage_managed_users")
-    user = the_user(call)
     body = await call.body()
+    user = the_user(call)
     for name in ("enterprise", "is_password_reset_required"):
         if name in body:
             raise client_error(501, "not_implemented", f"The boxnb sandbox cannot set '{name}' of a user")
@@ -197,8 +197,9 @@ async def transfer(call: Call) -> Response:
     """`PUT /users/:id/folders/0`: all a person owns, into one new folder of another person."""
     call.need_admin("root_readwrite")
     call.need("manage_managed_users")
+    body = await call.body()
     user, world = the_user(call), call.core.world
-    heir = world.users.get(id_of(await call.body(), "owned_by"))
+    heir = world.users.get(id_of(body, "owned_by"))
     if heir is None:
         raise not_found("user", "owned_by")
     if heir["id"] == user["id"]:
@@ -282,8 +283,9 @@ def the_group(call: Call, group_id: str) -> Doc:
 async def update_group(call: Call) -> Response:
     """`PUT /groups/:id`."""
     call.need_admin("manage_groups")
+    body = await call.body()
     group = the_group(call, call.request.path_params["id"])
-    changes = group_settings(call, await call.body(), group["id"])
+    changes = group_settings(call, body, group["id"])
     with call.core.state:
         group.update(changes, modified_at=iso(call.core.clock.now()))
         call.core.world.keep_group(group)
@@ -350,8 +352,8 @@ def the_membership(call: Call) -> Doc:
 async def update_member(call: Call) -> Response:
     """`PUT /group_memberships/:id`."""
     call.need_admin("manage_groups")
-    found = the_membership(call)
     role = group_role(await call.body())
+    found = the_membership(call)
     with call.core.state:
         found.update(role=role, modified_at=iso(call.core.clock.now()))
         call.core.world.keep_membership(found)

@@ -66,8 +66,8 @@ async def create_version(call: Call) -> Response:
     """`POST /files/:id/upload_sessions`."""
     call.writes()
     call.core.limits.check_upload(call.user["id"])
-    item = writable_file(call)
     body = await call.body()
+    item = writable_file(call)
     size = size_of(body)
     name = check_name(body.get("file_name") or item.name)
     free_name(call, item.owner, item.parent, name, "file", item)
@@ -146,13 +146,14 @@ def digest_of(call: Call) -> str:
 
 async def put_part(call: Call) -> Response:
     """`PUT` of a part: all of `part_size` but the last, none twice unless with the same bytes."""
-    session = the(call)
+    the(call)
     digest = digest_of(call)
     found = RANGE.fullmatch(call.request.headers.get("content-range", "").strip())
     if found is None:
         raise bad_request("The header 'content-range' must be 'bytes a-b/total'")
     first, last, total = (int(number) for number in found.groups())
     data = await call.request.body()
+    session = the(call)  # other parts have come while this one was read
     due = min(PART, session["size"] - first)
     if total != session["size"] or first % PART or last - first + 1 != due or len(data) != due:
         raise client_error(
@@ -185,9 +186,9 @@ async def parts(call: Call) -> Response:
 
 async def commit(call: Call) -> Response:
     """`POST .../commit`: every part, in order, named with its id, place and size."""
-    session = the(call)
     digest = digest_of(call)
     body = await call.body()
+    session = the(call)
     given = body.get("parts")
     have = in_order(session)
     whole = sum(part["size"] for part in have) == session["size"]

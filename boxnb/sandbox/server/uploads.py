@@ -153,8 +153,8 @@ async def upload_version(call: Call) -> Response:
     """`POST /files/:id/content` on the upload host."""
     call.writes()
     call.core.limits.check_upload(call.user["id"])
-    item = writable_file(call)
     attributes, file = await parts_of(call)
+    item = writable_file(call)  # only now: another version may have come meanwhile
     if attributes.get("name"):
         free_name(call, item.owner, item.parent, check_name(attributes["name"]), "file", item)
     room(call, item.owner, len(file.data))
