@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from boxnb.labs.api_labs import API_LABS
 from boxnb.labs.code_labs import CODE_LABS
+from boxnb.labs.ground import check
 from boxnb.labs.lab import Exercise, Lab
 from boxnb.labs.theft_labs import THEFT_LABS
 from boxnb.labs.token_labs import TOKEN_LABS
@@ -27,3 +29,15 @@ def lab(name: str) -> Lab:
     if name not in EXERCISES:
         raise ValueError(f"There is no lab {name!r}; there are: {', '.join(EXERCISES)}.")
     return Lab(EXERCISES[name])
+
+
+def laboratory(profile: str) -> Callable[[str], Lab]:
+    """Where labs are fetched by name; only ``"sandbox"`` has one.
+
+    Raises
+    ------
+    ValueError
+        ``profile`` is another.
+    """
+    check(profile)
+    return lab

@@ -43,6 +43,21 @@ def length(seconds: float) -> str:
     return f"{seconds:g} seconds"
 
 
+def check(profile: str) -> None:
+    """Refuse a profile that lessons could harm.
+
+    Raises
+    ------
+    ValueError
+        It is not ``"sandbox"``.
+    """
+    if profile != "sandbox":
+        raise ValueError(
+            "Lessons turn clocks and break sign-ins, so they run in the sandbox only: "
+            f'write PROFILE = "sandbox" instead of {profile!r}.'
+        )
+
+
 class Practice:
     """One lesson's world.
 
@@ -68,22 +83,19 @@ class Practice:
     """
 
     def __init__(self, profile: str = "sandbox", *, rotation: str = "grace") -> None:
-        if profile != "sandbox":
-            raise ValueError(
-                f"Lessons turn clocks and break sign-ins, so they run in the sandbox only: "
-                f'write PROFILE = "sandbox" instead of {profile!r}.'
-            )
+        check(profile)
         from boxnb import sandbox
 
         self.profile = profile
         self.sandbox: Sandbox = sandbox.start(private=True, rotation=rotation)
+        addresses: dict[str, Any] = self.sandbox.server()
         self.home = tempfile.mkdtemp(prefix="boxnb-lesson-")
         app = self.sandbox.practice_client()
         self.client = Client(
             app["client_id"],
             Secret(app["client_secret"]),
             app["redirect_uri"],
-            Server(**self.sandbox.server()),
+            Server(**addresses),
         )
         self.trace = Trace(self.sandbox.url)
         self.said: list[str] = []

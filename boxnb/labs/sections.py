@@ -24,7 +24,7 @@ GRANTS = {
 DECISIONS = {"grant": "the person presses Grant", "deny": "the person presses Deny"}
 
 
-def place(method: str, path: str, form: dict[str, str]) -> Place:
+def place(method: str, path: str, form: dict[str, str], scheme: str = "") -> Place:
     """Where a request belongs, from what is visible of it."""
     last = path.rstrip("/").rpartition("/")[2]
     if last in ("authorize", "auth"):
@@ -42,7 +42,11 @@ def place(method: str, path: str, form: dict[str, str]) -> Place:
         words, section = GRANTS.get(form.get("grant_type", ""), ("token request", "RFC 6749 3.2"))
         secret = form.get("code") or form.get("refresh_token") or ""
         return Place(NOTEBOOK, AUTHORITY, f"{words} {secret}".strip(), section)
-    return Place(NOTEBOOK, API, f"{method} {path}", "RFC 6750 2.1, Authorization Request Header Field")
+    basic = scheme.lower() == "basic"
+    section = (
+        "RFC 7617 2, Basic Authentication" if basic else "RFC 6750 2.1, Authorization Request Header Field"
+    )
+    return Place(NOTEBOOK, API, f"{method} {path}", section)
 
 
 def of_answer(section: str, form: dict[str, str], status: int, carried: dict[str, str]) -> str:

@@ -265,8 +265,8 @@ def _sent(request: requests.PreparedRequest, begun: float) -> dict[str, Any]:
     form: dict[str, str] = {}
     if request.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
         form = fingerprints.pairs(text)
-    place = sections.place(request.method or "GET", urlsplit(url).path, form)
-    bearer = headers.get("Authorization", "").partition(" ")[2]
+    scheme, _, bearer = headers.get("Authorization", "").partition(" ")
+    place = sections.place(request.method or "GET", urlsplit(url).path, form, scheme)
     return {
         "method": request.method or "GET",
         "url": fingerprints.url(url),

@@ -51,8 +51,9 @@ class Live(anywidget.AnyWidget):
         *,
         heard: Callable[[str, int], None] | None = None,
         see: Callable[[], dict[str, Any]] | None = None,
+        tell: Callable[[], str] = str,
     ) -> None:
-        self._draw, self._heard, self._see = draw, heard, see or dict
+        self._draw, self._heard, self._see, self._tell = draw, heard, see or dict, tell
         super().__init__(html=draw(), seen=self._see())
         self.on_msg(self._on_message)
 
@@ -75,7 +76,7 @@ class Live(anywidget.AnyWidget):
         if bundle is None:
             return None
         data, about = bundle
-        return {**data, "text/html": whole(self.html)}, about
+        return {**data, "text/plain": self._tell(), "text/html": whole(self.html)}, about
 
 
 def live(
@@ -85,8 +86,8 @@ def live(
     heard: Callable[[str, int], None] | None = None,
     see: Callable[[], dict[str, Any]] | None = None,
 ) -> Live:
-    """A widget that draws ``shown`` again when it changes."""
-    view = Live(draw, heard=heard, see=see)
+    """A widget that draws ``shown`` again when it changes, and is its ``repr`` where nothing can be drawn."""
+    view = Live(draw, heard=heard, see=see, tell=lambda: repr(shown))
     shown.watchers.append(view.paint)
     return view
 

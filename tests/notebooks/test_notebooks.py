@@ -11,9 +11,12 @@ from nbclient.exceptions import CellExecutionError
 from robot import Robot
 
 from boxnb import store
+from boxnb.labs import EXERCISES, learner
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("[0-9]*.ipynb"))
+TEACHING = [path for path in NOTEBOOKS if path.parent.name == "3-teach"]  # they sign in where nothing is kept
+WORKING = [path for path in NOTEBOOKS if path not in TEACHING]
 ONBOARDING = ROOT / "notebooks/1-onboard/01-register-and-sign-in.ipynb"
 OPENING = (
     r"# \S",
@@ -63,6 +66,7 @@ def secrets_of(profile: str) -> list[str]:
 def test_there_are_notebooks() -> None:
     """An empty folder would pass every other test here."""
     assert [path.name for path in NOTEBOOKS][:2] == ["00-start-here.ipynb", "01-register-and-sign-in.ipynb"]
+    assert len(TEACHING) == 6
 
 
 def test_carries_no_outputs_and_no_widget_state(notebook: nbformat.NotebookNode) -> None:
@@ -122,6 +126,7 @@ def test_links_between_notebooks_lead_somewhere(notebook: nbformat.NotebookNode,
             assert target.startswith("https://") or (path.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("path", WORKING, ids=names)
 def test_runs_from_top_to_bottom_and_holds_no_secret(path: Path) -> None:
     """Run All works in a fresh kernel against the sandbox; what it leaves may be shown to anybody."""
     robot = run(path)
@@ -130,6 +135,23 @@ def test_runs_from_top_to_bottom_and_holds_no_secret(path: Path) -> None:
         assert secret not in written
 
 
+@pytest.mark.parametrize("path", TEACHING, ids=names)
+def test_lessons_run_and_leave_no_trace_of_a_sign_in(path: Path, home: Path) -> None:
+    """A reference learner passes every lab; no profile, no shared sandbox, no token in what is saved."""
+    robot = run(path)
+    assert {seen["stage"] for seen in robot.labs.values()} <= {"passed"}
+    labs = {name for name, each in EXERCISES.items() if each.notebook == path.stem}
+    assert {seen["lab"] for seen in robot.labs.values()} == labs == set(learner.load())
+    assert not (home / "sandbox.json").exists() and store.names() == []
+    written = nbformat.writes(robot.nb)
+    assert not re.search(r"\b[A-Za-z0-9]{64}\b", written)  # a refresh token
+    public = set(re.findall(r"client_id\W+([a-z0-9]{32})", written))
+    assert (
+        set(re.findall(r"\b(?![0-9a-f]{32}\b)[A-Za-z0-9]{32}\b", written)) <= public
+    )  # an access token or a code
+
+
+@pytest.mark.parametrize("path", WORKING, ids=names)
 def test_runs_twice_in_a_row(path: Path) -> None:
     """The second time a saved sign-in is there: nobody is asked."""
     run(path)
