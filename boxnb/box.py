@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import requests
 
-from . import activity, anything, content, estimate, journal, oauth, people, sharing, store
+from . import activity, anything, content, estimate, journal, oauth, people, sharing, store, transfer
 from .auth import ONBOARDING, RotatingAuth
 from .errors import InvalidGrantError, NotSignedInError, SignInError
 from .oauth import Client, Clock, Server
@@ -65,6 +65,9 @@ class Box:
     events = activity.events
     frame = anything.frame
     estimate = estimate.estimate
+    upload = transfer.upload
+    upload_folder = transfer.upload_folder
+    download = transfer.download
 
     @property
     def profile(self) -> store.Profile:

@@ -1,0 +1,56 @@
+"""A bar of text that draws over itself: for a terminal and a notebook alike, silent where nobody watches."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from .calls import Moved
+
+EVERY = 0.2
+"""Seconds between two drawings."""
+
+
+class Meter:
+    """Adds up what several threads move, and tells whoever shows it, now and then.
+
+    Parameters
+    ----------
+    show : callable or None
+        Called with a :class:`Moved`; the bar of this module unless given.
+    total, of : int
+        Bytes and files in all.
+    """
+
+    def __init__(self, show: Callable[[Moved], None] | None, total: int, of: int) -> None:
+        self._show = show if show is not None else draw
+        self._lock = threading.Lock()
+        self._total, self._of = total, of
+        self._done = self._files = 0
+        self._told = 0.0
+
+    def add(self, name: str, size: int, files: int = 0) -> None:
+        """So many bytes more, so many files whole."""
+        with self._lock:
+            self._done += size
+            self._files += files
+            last = self._files >= self._of
+            now = time.monotonic()
+            if last or now - self._told >= EVERY:
+                self._told = now
+                self._show(Moved(name, self._done, self._total, self._files, self._of))
+
+
+def draw(moved: Moved) -> None:
+    """Draw the bar, where somebody watches: a terminal, or a notebook that shows what it prints."""
+    if not (sys.stdout.isatty() or type(sys.stdout).__module__.startswith("ipykernel")):
+        return
+    share = 1.0 if not moved.total else min(1.0, moved.done / moved.total)
+    full = round(share * 30)
+    counted = f"{moved.done / 1e6:,.1f} of {moved.total / 1e6:,.1f} MB"
+    files = f", {moved.files} of {moved.of} files" if moved.of > 1 else ""
+    end = "\n" if moved.files >= moved.of else ""
+    sys.stdout.write(f"\r[{'#' * full}{'.' * (30 - full)}] {share:4.0%}  {counted}{files}  {end}")
+    sys.stdout.flush()

@@ -1,0 +1,284 @@
+"""Files of 20 MB and more go up in parts, several at once; killed in between, the next call sends what is missing."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import dataclasses
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+
+import filelock
+import requests
+
+from .. import disk, store
+from ..errors import TransferError
+from ..session import api_error, retry_after
+from . import calls
+from .bar import Meter
+from .calls import Caller, Row
+
+WORKERS = 4
+"""Parts in flight; Box suggests three to five (guide *Chunked uploads*)."""
+
+PATIENCE = 60
+"""Times a commit is asked again while Box puts the parts together."""
+
+
+@dataclasses.dataclass
+class Session:
+    """An upload session of Box, as far as it is needed to go on with it."""
+
+    id: str
+    part_size: int
+    upload_part: str
+    list_parts: str
+    commit: str
+    abort: str
+    status: str
+
+    @classmethod
+    def of(cls, answer: requests.Response) -> Session:
+        """The session an answer tells of."""
+        found = answer.json()
+        ends = found["session_endpoints"]
+        names = ("upload_part", "list_parts", "commit", "abort", "status")
+        return cls(found["id"], int(found["part_size"]), **{name: ends[name] for name in names})
+
+
+class _Changed(Exception):  # noqa: N818  never leaves this module
+    """What is at Box is not of this file."""
+
+
+class _Missing(Exception):  # noqa: N818  never leaves this module
+    """Box has lost a part it had taken."""
+
+
+def upload(caller: Caller, path: Path, folder: str, name: str, *, new_version: bool, meter: Meter) -> Row:
+    """Send one large file in parts; see :func:`boxnb.transfer.upload`."""
+    with _state(caller, path, folder, name) as state:
+        for _ in range(3):
+            session, version_of = _begin(caller, path, folder, name, new_version, state)
+            if session is None:
+                sha1, size = str(version_of["sha1"]), path.stat().st_size
+                meter.add(name, size)
+                return Row(str(path), name, version_of["id"], size, sha1, "same content")
+            try:
+                answer, sha1 = _send(caller, session, path, meter)
+            except _Missing:
+                continue
+            except _Changed:
+                caller.done("DELETE", session.abort)
+                state.unlink(missing_ok=True)
+                continue
+            state.unlink(missing_ok=True)
+            there = None if answer is None else calls.conflict(answer)
+            if there is not None:
+                caller.done("DELETE", session.abort)
+                raise calls.taken(name, there)
+            made = calls.entry(answer) if answer is not None else _made(caller, folder, name, version_of)
+            if made["sha1"] != sha1:
+                raise TransferError(
+                    f"Box has other bytes than {path}: its SHA-1 is {made['sha1']}; send it again."
+                )
+            action = "new version" if version_of else "uploaded"
+            return Row(str(path), name, made["id"], made["size"], made["sha1"], action)
+    raise TransferError(f"{path} changes while it is read: close what writes to it, then try again.")
+
+
+@contextlib.contextmanager
+def _state(caller: Caller, path: Path, folder: str, name: str) -> Iterator[Path]:
+    """The small file that remembers an upload between two processes; one process at a time holds it."""
+    whose = [caller.box.profile.name, caller.as_user, folder, name, str(path.resolve())]
+    key = hashlib.sha256(json.dumps(whose).encode()).hexdigest()[:24]
+    file = store.home() / "transfers" / f"{key}.json"
+    disk.private_folder(file.parent)
+    try:
+        with filelock.FileLock(file.with_suffix(".lock"), timeout=0, thread_local=False):
+            yield file
+    except filelock.Timeout:
+        raise TransferError(f"Another process is sending {path} to the same place: wait for it.") from None
+
+
+def _stamp(path: Path) -> list[int]:
+    found = path.stat()
+    return [found.st_size, found.st_mtime_ns]
+
+
+def _begin(
+    caller: Caller, path: Path, folder: str, name: str, new_version: bool, state: Path
+) -> tuple[Session | None, dict[str, Any]]:
+    """The session to go on with, or a new one, and the file it makes a version of; no session for the same content."""
+    # No file, or half of one: there is nothing to go on with.
+    with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+        saved = json.loads(disk.read_private(state))
+        if saved["stamp"] == _stamp(path):
+            session = Session(**saved["session"])
+            caller.box.session.auth.grant(session.status)
+            if caller.done("GET", session.status).status_code == 200:
+                return session, saved["version_of"]
+    size = path.stat().st_size
+    body: dict[str, Any] = {"folder_id": folder, "file_size": size, "file_name": name}
+    answer = caller.done(
+        "POST", f"{caller.upload_url}/files/upload_sessions", json=body, again=calls.reserved
+    )
+    version_of: dict[str, Any] = {}
+    there = calls.conflict(answer)
+    if there is not None:
+        if there.get("type", "file") == "file" and there.get("sha1") == calls.sha1_of(path):
+            return None, there
+        if not new_version or there.get("type", "file") != "file":
+            raise calls.taken(name, there)
+        version_of = {"id": there["id"]}
+        url = f"{caller.upload_url}/files/{there['id']}/upload_sessions"
+        answer = caller.done("POST", url, json={"file_size": size, "file_name": name})
+    if answer.status_code != 201:
+        raise api_error(answer)
+    session = Session.of(answer)
+    for url in (session.upload_part, session.commit):
+        caller.box.session.auth.grant(url)
+    facts = {
+        "stamp": _stamp(path),
+        "session": dataclasses.asdict(session),
+        "version_of": version_of,
+        "path": str(path),
+    }
+    disk.write_private(state, json.dumps(facts).encode())
+    return session, version_of
+
+
+def _listed(caller: Caller, session: Session) -> dict[int, dict[str, Any]]:
+    """The parts Box has, by place."""
+    found: dict[int, dict[str, Any]] = {}
+    while True:
+        answer = caller.done("GET", session.list_parts, params={"offset": len(found), "limit": 1000})
+        if answer.status_code != 200:
+            raise api_error(answer)
+        entries = answer.json()["entries"]
+        found |= {int(part["offset"]): part for part in entries}
+        if not entries or len(found) >= int(answer.json().get("total_count", 0)):
+            return found
+
+
+def _send(caller: Caller, session: Session, path: Path, meter: Meter) -> tuple[requests.Response | None, str]:
+    """Send the parts that are missing, then have Box put all together; its answer and the SHA-1 of the whole."""
+    have = _listed(caller, session)
+    size = path.stat().st_size
+    whole = hashlib.sha1(usedforsecurity=False)
+    sent: list[Future[dict[str, Any]]] = []
+    parts: dict[int, dict[str, Any]] = {}
+    room = threading.Semaphore(WORKERS + 1)  # parts in memory
+
+    def put(offset: int, data: bytes, digest: bytes) -> dict[str, Any]:
+        try:
+            part = _put(caller, session, offset, data, digest, size)
+            meter.add(path.name, len(data))
+            return part
+        finally:
+            room.release()
+
+    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="boxnb")
+    try:
+        with path.open("rb") as file:
+            for offset in range(0, size, session.part_size):
+                data = file.read(session.part_size)
+                if len(data) != min(session.part_size, size - offset):
+                    raise _Changed
+                whole.update(data)
+                digest = hashlib.sha1(data, usedforsecurity=False)
+                there = have.get(offset)
+                if there is not None:
+                    if there["sha1"] != digest.hexdigest():
+                        raise _Changed
+                    parts[offset] = there
+                    meter.add(path.name, len(data))
+                    continue
+                room.acquire()
+                if any(each.done() and each.exception() for each in sent):
+                    break
+                job = pool.submit(put, offset, data, digest.digest())
+                sent.append(job)
+                del data
+        wait(sent, return_when=FIRST_EXCEPTION)
+        for job in sent:
+            part = job.result()
+            parts[int(part["offset"])] = part
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    ordered = [parts[offset] for offset in sorted(parts)]
+    return _committed(caller, session, ordered, whole, calls.modified(path)), whole.hexdigest()
+
+
+def _made(caller: Caller, folder: str, name: str, version_of: dict[str, Any]) -> dict[str, Any]:
+    """The file that a commit made whose answer was lost."""
+    if version_of:
+        return calls.entry(caller.file(version_of["id"]))
+    asked = {"name": name, "parent": {"id": folder}}
+    there = calls.conflict(caller.done("OPTIONS", "/files/content", json=asked))
+    if there is None:
+        raise TransferError(f"{name!r} was sent, and is not there: send it again.")
+    return calls.entry(caller.file(there["id"]))
+
+
+def _digest(raw: bytes) -> str:
+    return "sha=" + base64.b64encode(raw).decode()
+
+
+def _put(
+    caller: Caller, session: Session, offset: int, data: bytes, digest: bytes, size: int
+) -> dict[str, Any]:
+    """Send one part; a part may be sent twice, for Box keeps one."""
+    headers = {
+        "Content-Type": "application/octet-stream",
+        "Content-Range": f"bytes {offset}-{offset + len(data) - 1}/{size}",
+        "Digest": _digest(digest),
+    }
+    answer = caller.done(
+        "PUT", session.upload_part, data=data, headers=headers, again=lambda seen: seen.status_code == 412
+    )
+    if answer.status_code == 409:
+        raise _Changed
+    if answer.status_code not in (200, 201):
+        raise api_error(answer)
+    found = answer.json()
+    part: dict[str, Any] = found.get("part", found)
+    return part
+
+
+def _committed(
+    caller: Caller, session: Session, parts: list[dict[str, Any]], whole: Any, modified: str
+) -> requests.Response | None:
+    """Have Box make the file, and wait while it does; None where it was made and the answer lost."""
+    body = {"parts": parts, "attributes": {"content_modified_at": modified}}
+    headers = {"Digest": _digest(whole.digest())}
+    lost = False
+
+    def arrived() -> None:
+        nonlocal lost
+        lost = True
+
+    for _ in range(PATIENCE):
+        answer = caller.done("POST", session.commit, json=body, headers=headers, arrived=arrived)
+        if answer.status_code == 202:
+            caller.sleep(retry_after(answer) or 1.0)
+        elif answer.status_code == 400 and _code(answer) == "parts_mismatch":
+            if len(_listed(caller, session)) < len(parts):
+                raise _Missing
+            caller.sleep(1.0)  # the last part is not counted yet
+        elif answer.status_code in (404, 410) and lost:
+            return None  # the session is used up: the commit whose answer was lost had been done
+        else:
+            return answer
+    return answer
+
+
+def _code(answer: requests.Response) -> str:
+    try:
+        return str(answer.json().get("code"))
+    except (ValueError, AttributeError):
+        return ""
