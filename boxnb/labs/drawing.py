@@ -21,14 +21,27 @@ _SPLIT = re.compile(r"(<secret [0-9a-f]{4}>)")
 def page(exchanges: Sequence[Exchange]) -> str:
     """Diagram, then table; each row opens to request, answer, the same in curl and requests, and its rule."""
     if not exchanges:
-        return '<div class="bl-page"><p class="bl-soft">Nothing was sent yet.</p></div>'
+        return alone(exchanges)
     rows = "".join(_row(each) for each in exchanges)
     return (
-        f'<div class="bl-page"><div class="bl-scroll" tabindex="0" role="region" aria-label="Sequence diagram">'
-        f"{diagram(exchanges)}</div>"
+        f'<div class="bl-page">{_scrolled(exchanges)}'
         '<table class="bl-exchanges" aria-label="The same exchanges as a table"><thead><tr><th scope="col">#</th><th scope="col">who to whom</th>'
         '<th scope="col">request</th><th scope="col">answer</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def alone(exchanges: Sequence[Exchange]) -> str:
+    """The diagram without its table."""
+    if not exchanges:
+        return '<div class="bl-page"><p class="bl-soft">Nothing was sent yet.</p></div>'
+    return f'<div class="bl-page">{_scrolled(exchanges)}</div>'
+
+
+def _scrolled(exchanges: Sequence[Exchange]) -> str:
+    return (
+        '<div class="bl-scroll" tabindex="0" role="region" aria-label="Sequence diagram">'
+        f"{diagram(exchanges)}</div>"
     )
 
 

@@ -84,15 +84,15 @@ def _rendered(cells: list[Any]) -> str:
     import nbformat
     from nbconvert import HTMLExporter
 
-    part = nbformat.v4.new_notebook(cells=[_still(cell) for cell in cells])  # type: ignore[no-untyped-call]
+    part = nbformat.v4.new_notebook(cells=[still(cell) for cell in cells])  # type: ignore[no-untyped-call]
     quiet = {"exclude_input_prompt": True, "exclude_output_prompt": True}
     exporter = HTMLExporter(template_name="basic", **quiet)  # type: ignore[no-untyped-call]
     body, _ = exporter.from_notebook_node(part)
     return str(body)
 
 
-def _still(cell: Any) -> Any:
-    """A widget's own page in place of the widget, which would need a kernel."""
+def still(cell: Any) -> Any:
+    """A cell that shows a widget's own page in place of the widget, which would need a kernel."""
     for output in cell.get("outputs", []):
         data = output.get("data", {})
         if WIDGET in data and STATIC in data:

@@ -207,6 +207,13 @@ class Trace:
 
         return views.Still(drawing.page(self.exchanges), self.as_text())
 
+    @property
+    def drawing(self) -> Any:
+        """The drawing alone, for a slide."""
+        from boxnb.labs import drawing, views
+
+        return views.Still(drawing.alone(self.exchanges), self.as_text())
+
     def _repr_mimebundle_(self, **options: Any) -> Any:
         from boxnb.labs import drawing, views
 

@@ -12,6 +12,7 @@ from nbconvert import HTMLExporter
 from robot import Robot
 
 import boxnb
+from boxnb.labs.slides import still
 
 ROOT = Path(__file__).parents[2]
 NO_NETWORK = {
@@ -27,6 +28,8 @@ def convert(path: Path, target: Path) -> None:
     """Run one notebook under the robot front end; links to other notebooks become links to their pages."""
     notebook = nbformat.read(path, as_version=4)
     Robot(notebook, resources={"metadata": {"path": str(path.parent)}}).execute()
+    for cell in notebook.cells:
+        still(cell)
     exporter = HTMLExporter(**NO_NETWORK)
     page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": path.stem}})
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,76 @@
+"""The second server: the standard, with other choices than Box's."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from boxnb import oauth
+from boxnb.errors import InvalidClientError, InvalidGrantError
+from boxnb.labs import Elsewhere
+from boxnb.tokens import Secret
+
+
+@pytest.fixture
+def server() -> Iterator[Elsewhere]:
+    with Elsewhere() as running:
+        yield running
+
+
+def code_and_verifier(server: Elsewhere) -> tuple[Secret, Secret]:
+    state, verifier = oauth.new_state(), oauth.new_verifier()
+    link = oauth.authorization_url(
+        server.client, state, scope="read", code_challenge=oauth.challenge(verifier)
+    )
+    return oauth.parse_redirect(server.approve(link), state=state), verifier
+
+
+def test_the_kits_functions_work_there_unchanged(server: Elsewhere) -> None:
+    """Link, code, token, refresh that keeps the refresh token, and both kinds of key."""
+    code, verifier = code_and_verifier(server)
+    token = oauth.exchange_code(server.client, code, code_verifier=verifier)
+    fresh = oauth.refresh(server.client, token)
+    assert token.expires_in == 600 and token.scope == "read"
+    assert fresh.refresh_token == token.refresh_token and fresh.access_token != token.access_token
+    headers = {"Authorization": f"Bearer {fresh.access_token.reveal()}"}
+    assert requests.get(f"{server.url}/api/me", headers=headers, timeout=10).status_code == 200
+    account = (server.user, server.password.reveal())
+    assert requests.get(f"{server.url}/basic/me", auth=account, timeout=10).status_code == 200
+    sections = list(server.trace.table()["section"])
+    assert sections[-1].startswith("RFC 7617") and sections[-2].startswith("RFC 6750")
+    assert server.password.reveal() not in repr(server.trace.exchanges)
+
+
+def test_a_code_needs_its_verifier_and_works_once(server: Elsewhere) -> None:
+    code, _ = code_and_verifier(server)
+    with pytest.raises(InvalidGrantError):
+        oauth.exchange_code(server.client, code, code_verifier=oauth.new_verifier())
+    code, verifier = code_and_verifier(server)
+    oauth.exchange_code(server.client, code, code_verifier=verifier)
+    with pytest.raises(InvalidGrantError):
+        oauth.exchange_code(server.client, code, code_verifier=verifier)
+
+
+def test_it_refuses_what_the_standard_refuses(server: Elsewhere) -> None:
+    """Unknown app, foreign redirect, no PKCE, no scope, a wrong secret, a wrong token, a wrong password."""
+    for change in ({"client_id": "other"}, {"redirect_uri": "http://127.0.0.1/else"}):
+        client = dataclasses.replace(server.client, **change)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="page"):
+            server.approve(oauth.authorization_url(client, "s", scope="read", code_challenge="c"))
+    assert "error=invalid_request" in server.approve(
+        oauth.authorization_url(server.client, "s", scope="read")
+    )
+    assert "error=invalid_scope" in server.approve(oauth.authorization_url(server.client, "s"))
+    thief = dataclasses.replace(server.client, client_secret=Secret("guessed"))
+    with pytest.raises(InvalidClientError):
+        oauth.refresh(thief, Secret("x"))
+    with pytest.raises(InvalidGrantError):
+        oauth.refresh(server.client, Secret("x"))
+    assert requests.get(f"{server.url}/api/me", timeout=10).status_code == 401
+    assert requests.get(f"{server.url}/basic/me", auth=("reporter", "x"), timeout=10).status_code == 401
+    assert requests.post(f"{server.url}/nothing", timeout=10).status_code == 404
+    answer = requests.post(f"{server.url}/token", data={"grant_type": "password"}, timeout=10)
+    assert answer.json() == {"error": "invalid_client"}
