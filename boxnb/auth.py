@@ -18,6 +18,7 @@ from requests.auth import AuthBase
 
 from . import journal, oauth, store
 from .errors import HostNotAllowedError, InvalidGrantError, NotSignedInError, TokenEndpointError
+from .network import LOOPBACK, LOST, never_connected, plain
 from .oauth import Clock
 from .refusals import network_trouble
 from .tokens import Secret, Token
@@ -27,7 +28,12 @@ MARGIN = 60.0
 
 ONBOARDING = "notebooks/1-onboard/01-register-and-sign-in.ipynb"
 _WAITS = (0.5, 1.0, 2.0, 4.0)
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+PATIENCE = 50.0
+"""Seconds after which a refresh is not tried again, so that the lock is given back before others lose patience."""
+
+LONGEST_WAIT = 30.0
+"""Seconds of ``Retry-After`` that are obeyed at the token endpoint."""
 
 
 class RotatingAuth(AuthBase):
@@ -104,10 +110,27 @@ class RotatingAuth(AuthBase):
             return self._token
 
     def _refresh(self, profile: store.Profile, token: Token) -> tuple[store.Profile, Token]:
+        """Spend the refresh token; where it is refused, look once more for what somebody saved meanwhile."""
+        pending = journal.pending(store.path(profile.name))
+        first, tried = token, set[str]()
+        while True:
+            tried.add(token.refresh_token.digest if token.refresh_token else "")
+            try:
+                return self._spend(profile, token)
+            except InvalidGrantError as error:
+                other = _untried(profile.name, tried)
+                if other is None:
+                    raise self._diagnosis(profile, first, pending, error) from error
+                profile, token = other
+
+    def _spend(self, profile: store.Profile, token: Token) -> tuple[store.Profile, Token]:
         file = store.path(profile.name)
-        pending = journal.pending(file)
-        journal.begin(file, generation=profile.generation, fingerprint=token.fingerprint, now=self.now())
-        fresh = self._ask(profile, token, pending)
+        before = journal.pending(file)
+        if (
+            before is None or before.get("fingerprint") != token.fingerprint
+        ):  # the first to be cut off stays named
+            journal.begin(file, generation=profile.generation, fingerprint=token.fingerprint, now=self.now())
+        fresh = self._ask(profile, token)
         self._skew = fresh.obtained_at - self._clock()
         renewed = profile.renewed(fresh, self._skew)
         self._refreshes += 1
@@ -115,23 +138,30 @@ class RotatingAuth(AuthBase):
         journal.end(file)
         return renewed, fresh
 
-    def _ask(self, profile: store.Profile, token: Token, pending: dict[str, Any] | None) -> Token:
+    def _ask(self, profile: store.Profile, token: Token) -> Token:
         """One refresh, repeated with the same token after a lost reply: Box then answers the same pair."""
-        lost = False
-        for wait in (*_WAITS, None):
+        started, reached = time.monotonic(), False
+        for pause in (*_WAITS, None):
+            wait = pause if time.monotonic() - started < PATIENCE else None
             try:
-                with requests.Session() as http:
-                    http.verify = profile.verify
+                with plain(profile.verify) as http:
                     return oauth.refresh(profile.client, token, http=http, clock=self._clock)
             except InvalidGrantError as error:
                 journal.end(store.path(profile.name))
-                raise self._diagnosis(profile, token, pending, lost) from error
+                error.lost = reached
+                raise
             except TokenEndpointError as error:
-                if wait is None or error.error not in _REPEATABLE:
+                if error.error not in _REPEATABLE:
+                    journal.end(store.path(profile.name))  # refused for good: nothing was spent
                     raise
-            except LOST as error:
-                lost = True
                 if wait is None:
+                    raise
+                wait = max(wait, min(error.retry_after or 0.0, LONGEST_WAIT))
+            except OSError as error:
+                reached = reached or not never_connected(error)
+                if wait is None or not isinstance(error, LOST):
+                    if not reached:
+                        journal.end(store.path(profile.name))  # no request left this computer
                     # Of our own kind, so that no outer loop repeats what was repeated here.
                     raise TokenEndpointError(
                         f"The access token could not be refreshed; the saved sign-in is untouched. {network_trouble(error)}"
@@ -140,11 +170,11 @@ class RotatingAuth(AuthBase):
         raise AssertionError("the loop above returns or raises")
 
     def _diagnosis(
-        self, profile: store.Profile, token: Token, pending: dict[str, Any] | None, lost: bool
+        self, profile: store.Profile, token: Token, pending: dict[str, Any] | None, error: InvalidGrantError
     ) -> InvalidGrantError:
-        """What is proved, or else what is possible, and what to do."""
+        """What is proved, or else what is possible, each with what to do."""
         again = f"Sign in again: open {ONBOARDING}."
-        age = (self.now() - token.obtained_at) / 86400
+        age = ((error.at or self.now()) - token.obtained_at) / 86400 if token.obtained_at > 0 else 0.0
         if age > 60:
             text = f"The saved sign-in of {profile.name!r} was not used for {age:.0f} days; a refresh token lives 60."
         elif pending is not None and pending.get("fingerprint") == token.fingerprint:
@@ -152,14 +182,16 @@ class RotatingAuth(AuthBase):
                 f"A refresh of {profile.name!r} was cut off before its answer was saved (process "
                 f"{pending.get('pid')} on {pending.get('host')}); the server had probably retired the old token by then."
             )
-        elif lost:
+        elif error.lost:
             text = f"The answer to a refresh of {profile.name!r} was lost, and the server has retired the old token."
         else:
             text = (
-                f"The refresh token of {profile.name!r} was refused: perhaps a copy of the file was used elsewhere, "
-                "the access was revoked, or the password was changed."
+                f"The refresh token of {profile.name!r} was refused: perhaps a copy of the file was used elsewhere "
+                "(then use one file only), the access was revoked, or the password was changed."
             )
-        return InvalidGrantError(f"{text} {again}", error="invalid_grant")
+        told = InvalidGrantError(f"{text} {again}", error="invalid_grant")
+        told.at = error.at
+        return told
 
     def grant(self, url: str) -> None:
         """Allow one more host: that of an upload URL which the profile's own hosts returned."""
@@ -170,7 +202,7 @@ class RotatingAuth(AuthBase):
         server = self._profile.client.server
         own = {_origin(server.api_url), _origin(server.upload_url)} | self._granted
         scheme, host, _ = origin = _origin(url)
-        return origin in own and (scheme == "https" or host in _LOOPBACK)
+        return origin in own and (scheme == "https" or host in LOOPBACK)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Sign one request; what requests calls for ``auth=``."""
@@ -213,14 +245,6 @@ class RotatingAuth(AuthBase):
         return request
 
 
-LOST = (
-    requests.ConnectionError,
-    requests.Timeout,
-    requests.exceptions.ChunkedEncodingError,
-    requests.exceptions.ContentDecodingError,
-)
-"""What requests raises when an answer was lost on its way, whole or in part."""
-
 _REPEATABLE = {"conflict", ""}
 """Endpoint errors worth the same request again: 409, 429, 5xx, an unreadable answer."""
 
@@ -239,3 +263,13 @@ def _signed_in(name: str) -> tuple[store.Profile, Token]:
     if profile is None or profile.token is None:
         raise NotSignedInError(f"Nobody is signed in as {name!r} yet: open {ONBOARDING} and sign in there.")
     return profile, profile.token
+
+
+def _untried(name: str, tried: set[str]) -> tuple[store.Profile, Token] | None:
+    """A saved pair that was not tried yet: somebody's newer one, or our own behind an older script's dead copy."""
+    for profile in (store.load(name), store.load(name, shared=False)):
+        token = None if profile is None else profile.token
+        refresh_token = None if token is None else token.refresh_token
+        if profile and token and refresh_token and refresh_token.digest not in tried:
+            return profile, token
+    return None

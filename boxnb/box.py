@@ -14,7 +14,8 @@ import requests
 
 from . import activity, anything, content, estimate, journal, oauth, people, sharing, store, transfer
 from .auth import ONBOARDING, RotatingAuth
-from .errors import InvalidGrantError, NotSignedInError, SignInError
+from .errors import NotSignedInError, SignInError
+from .network import plain
 from .oauth import Client, Clock, Server
 from .pull import Progress
 from .session import BoxSession
@@ -137,8 +138,6 @@ def connect(profile: str, *, clock: Clock = time.time) -> Box:
     ------
     NotSignedInError
         Nothing is saved: the sentence names the notebook where to sign in.
-    InvalidGrantError
-        The saved refresh token is more than 60 days old.
     TokenStoreError
         The saved profile cannot be read.
     """
@@ -149,15 +148,13 @@ def connect(profile: str, *, clock: Clock = time.time) -> Box:
         raise NotSignedInError(
             f"Nobody is signed in as {profile!r} yet: open {ONBOARDING} and sign in there."
         )
-    box = Box(profile, clock=clock)
-    age = (box.session.auth.now() - saved.token.obtained_at) / 86400
-    if age > 60:
-        raise InvalidGrantError(
-            f"The saved sign-in of {profile!r} was not used for {age:.0f} days; a refresh token lives 60. "
-            f"Sign in again: open {ONBOARDING}.",
-            error="invalid_grant",
-        )
-    return box
+    return Box(profile, clock=clock)
+
+
+def server_of(running: Any) -> Server:
+    """The addresses of a running sandbox."""
+    named: dict[str, Any] = running.server()
+    return Server(**named)
 
 
 def sandbox_client() -> Client:
@@ -166,9 +163,7 @@ def sandbox_client() -> Client:
 
     running = sandbox.start()
     app = running.practice_client()
-    return Client(
-        app["client_id"], Secret(app["client_secret"]), app["redirect_uri"], Server(**running.server())
-    )
+    return Client(app["client_id"], Secret(app["client_secret"]), app["redirect_uri"], server_of(running))
 
 
 def _ready_sandbox() -> None:
@@ -221,8 +216,7 @@ def sign_out(profile: str) -> str:
         if saved is None or saved.token is None:
             return f"Nobody is signed in as {profile!r}."
         try:
-            with requests.Session() as http:
-                http.verify = saved.verify
+            with plain(saved.verify) as http:
                 alive = oauth.revoke(saved.client, saved.token, http=http)
         except (requests.RequestException, SignInError) as error:
             reason = str(error) if isinstance(error, SignInError) else "the server could not be reached"

@@ -16,6 +16,7 @@ import requests
 from . import oauth, receiver, store
 from .auth import RotatingAuth
 from .errors import BoxNotebookError, InvalidClientError, InvalidGrantError, TokenEndpointError
+from .network import plain
 from .oauth import Client, Clock
 from .refusals import network_trouble
 from .session import BoxSession, api_error
@@ -155,8 +156,7 @@ def _endpoint(saved: store.Profile, clock: Clock) -> Iterator[Finding]:
         if "Date" in response.headers:
             seen.append(oauth.server_time(response, clock) - clock())
 
-    with requests.Session() as http:
-        http.verify = saved.verify
+    with plain(saved.verify) as http:
         http.hooks["response"].append(note)
         try:
             oauth.exchange_code(

@@ -33,7 +33,7 @@ def write_private(file: Path, content: bytes) -> None:
         _settle(target)
         try:
             _write_flushed(beside, content)
-            beside.replace(target)
+            _replace(beside, target)
         except OSError as error:
             if error.errno not in (errno.EBUSY, errno.EXDEV):
                 raise
@@ -43,6 +43,19 @@ def write_private(file: Path, content: bytes) -> None:
         flush_folder(target.parent)
     except OSError as error:
         raise explained(error, file, "written") from error
+
+
+def _replace(beside: Path, target: Path) -> None:
+    """Move into place; on Windows again for a while, for a reader or a virus scanner may hold the file open."""
+    deadline = time.monotonic() + 5.0
+    while True:
+        try:
+            beside.replace(target)
+            return
+        except PermissionError:
+            if os.name != "nt" or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def _write_flushed(file: Path, content: bytes) -> None:
@@ -108,11 +121,16 @@ def flush_folder(folder: Path) -> None:
     """Make the names in a folder survive a power cut."""
     if os.name == "nt":
         return  # Windows has no directory fsync; NTFS journals the rename
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        # Some network file systems cannot; the file is in place, so this is no reason to call the save a failure.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EBADF):
+            raise
 
 
 def private_folder(folder: Path) -> None:

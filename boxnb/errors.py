@@ -65,6 +65,7 @@ class SignInError(BoxNotebookError):
         super().__init__(message)
         self.error = error
         self.description = description
+        self.at: float | None = None  # when the server said so, seconds since the epoch by its clock
 
 
 class RedirectError(SignInError):
@@ -82,6 +83,9 @@ class AccessDeniedError(SignInError):
 class InvalidGrantError(SignInError):
     """The code or the refresh token is used up, expired or revoked (RFC 6749 5.2)."""
 
+    lost = False
+    """Whether an answer to the same refresh was lost before."""
+
 
 class InvalidClientError(SignInError):
     """The client id or the client secret was refused (RFC 6749 5.2)."""
@@ -89,6 +93,9 @@ class InvalidClientError(SignInError):
 
 class TokenEndpointError(SignInError):
     """The token endpoint gave no usable answer: an error page, another status, broken JSON."""
+
+    retry_after: float | None = None
+    """Seconds it asked to wait, where it did."""
 
 
 class SignInCancelled(SignInError):  # noqa: N818  the class name is what a reader sees

@@ -22,6 +22,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import requests
 
 from .errors import InvalidGrantError, RedirectError, StateMismatchError
+from .network import plain
 from .refusals import error_of, not_a_token, redirect_error, token_error
 from .tokens import Secret, Token
 
@@ -31,16 +32,16 @@ Clock = Callable[[], float]
 Form = dict[str, Secret | str]
 """A form body; secrets stay masked in it until the moment of sending, so that no traceback shows them."""
 
-TIMEOUT = (10.0, 30.0)
+TIMEOUT = (10.0, 20.0)
 """Seconds to connect, seconds between two bytes."""
 
-PATIENCE = 60.0
+PATIENCE = 40.0
 """Seconds for the whole of an answer, however slowly it drips."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Server:
-    """The addresses of one authorization server and its API."""
+    """The addresses of one authorization server and its API; ``pkce`` where it asks for RFC 7636."""
 
     name: str
     authorize_url: str
@@ -48,6 +49,7 @@ class Server:
     revoke_url: str
     api_url: str
     upload_url: str
+    pkce: bool = False
 
 
 BOX = Server(
@@ -135,7 +137,10 @@ def _looks_like_host(text: str) -> bool:
 
 def _parameters(text: str) -> dict[str, str]:
     """The parameters of a URL's query or fragment, or of a bare query string; the last value of each."""
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # a bracket without its other half
+        return {}
     query = parts.query or parts.fragment
     if not query and "=" in text and "://" not in text:
         query = text.lstrip("?#")
@@ -285,7 +290,9 @@ def revoke(client: Client, token: Token | Secret, *, http: requests.Session | No
 def _token(client: Client, form: Form, http: requests.Session | None, clock: Clock, what: str) -> Token:
     response = _post(client, client.server.token_url, form, http)
     if response.status_code != 200:
-        raise token_error(response, error_of(response), what)
+        refused = token_error(response, error_of(response), what)
+        refused.at = server_time(response, clock)
+        raise refused
     answer = _json(response)
     access_token = answer.get("access_token")
     if not isinstance(access_token, str) or not access_token:
@@ -318,7 +325,7 @@ def server_time(response: requests.Response, clock: Clock) -> float:
 
 def _post(client: Client, url: str, form: Form, http: requests.Session | None) -> requests.Response:
     form = {**form, "client_id": client.client_id, "client_secret": client.client_secret}
-    session = http or requests.Session()
+    session = http or plain()
     try:
         # Redirects are not followed: they would carry the form to another host.
         response = session.post(
@@ -333,6 +340,10 @@ def _post(client: Client, url: str, form: Form, http: requests.Session | None) -
         )
         _read_within(response, PATIENCE)
         return response
+    except requests.RequestException as error:
+        if isinstance(error.request, requests.PreparedRequest):
+            error.request.body = None  # a traceback with variables would show the form
+        raise
     finally:
         if http is None:
             session.close()

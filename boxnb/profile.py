@@ -13,7 +13,7 @@ from .postbox import MailSettings
 from .tokens import Secret, Token
 
 FORMAT = 1
-SPENT = 5
+SPENT = 50
 """How many spent refresh tokens are remembered by their hash."""
 
 

@@ -73,8 +73,11 @@ def landing_page(kind: str) -> bytes:
 
 def can_listen(redirect_uri: str) -> bool:
     """Whether `redirect_uri` is plain http on the loopback interface, where a receiver can wait for it."""
-    parts = urlsplit(redirect_uri)
-    return parts.scheme == "http" and parts.hostname in LOOPBACK
+    try:
+        parts = urlsplit(redirect_uri)
+        return parts.scheme == "http" and parts.hostname in LOOPBACK and (parts.port or 1) > 0
+    except ValueError:  # half an address, or a port there cannot be
+        return False
 
 
 class _Server(ThreadingHTTPServer):

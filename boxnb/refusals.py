@@ -67,9 +67,12 @@ def token_error(response: requests.Response, error: tuple[str, str], what: str) 
     """The error of an answer other than 200; ``what`` was refused: a code, a refresh token, a token."""
     name, description = error
     if response.status_code >= 500 or response.status_code == 429:
-        return TokenEndpointError(
+        busy = TokenEndpointError(
             f"The token endpoint is not available just now ({response.status_code}): try again in a minute."
         )
+        asked = response.headers.get("Retry-After", "")
+        busy.retry_after = float(asked) if asked.isdigit() else None
+        return busy
     if name == "invalid_client":
         return InvalidClientError(
             "The client id or the client secret was refused: copy both again from the app's Configuration "
@@ -105,9 +108,15 @@ def token_error(response: requests.Response, error: tuple[str, str], what: str) 
     return not_a_token(response)
 
 
-def network_trouble(error: requests.RequestException) -> str:
+def network_trouble(error: OSError) -> str:
     """One sentence for network trouble; never the address of a request, which could hold a code."""
-    host = urlsplit(getattr(error.request, "url", None) or "").hostname or "the server"
+    request = getattr(error, "request", None)
+    host = urlsplit(getattr(request, "url", None) or "").hostname or "the server"
+    if not isinstance(error, requests.RequestException):
+        return (
+            "The certificate file that is set (REQUESTS_CA_BUNDLE, or the profile's verify) cannot be read: "
+            "check its path, then try again."
+        )
     if isinstance(error, requests.exceptions.SSLError):
         return (
             f"The certificate of {host} is not trusted here: "

@@ -67,8 +67,15 @@ class ProfileStorage(TokenStorage):
         with store.lock(name):
             saved = store.load(name)
             # Two that repeat one refresh are given the same pair: the first to come has saved it.
-            if saved is not None and (
-                saved.token is None or saved.token.access_token != fetched.access_token
+            spent = (
+                saved is not None
+                and fetched.refresh_token is not None
+                and fetched.refresh_token.digest in saved.spent
+            )
+            if (
+                saved is not None
+                and not spent
+                and (saved.token is None or saved.token.access_token != fetched.access_token)
             ):
                 store.save(saved.renewed(fetched, saved.skew))
         self._auth.reread()

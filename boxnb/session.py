@@ -11,10 +11,9 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
-import urllib3
 
 from . import store
-from .auth import LOST, RotatingAuth
+from .auth import RotatingAuth
 from .errors import (
     AccessTokenRejectedError,
     ApiError,
@@ -25,6 +24,7 @@ from .errors import (
     RateLimitError,
 )
 from .ledger import Ledger
+from .network import LOST, Session, never_connected, plain
 from .pacer import LIMITS, Pacer
 from .refusals import network_trouble
 
@@ -54,7 +54,7 @@ _READS = {"GET", "HEAD", "OPTIONS"}
 _REDIRECTS = {301, 302, 303, 307, 308}
 
 
-class BoxSession(requests.Session):
+class BoxSession(Session):
     """``requests.Session`` for one profile: the standard way, for whoever wants raw requests.
 
     A path such as ``"/users/me"`` is taken below the profile's API address. Reads are repeated after a lost
@@ -118,7 +118,7 @@ class BoxSession(requests.Session):
                 response = super().request(verb, address, allow_redirects=False, **options)
             except LOST as error:
                 self._note(verb, address, 0, started, 0, attempt)
-                if attempt == ATTEMPTS or not (verb in _READS or _never_connected(error)):
+                if attempt == ATTEMPTS or not (verb in _READS or never_connected(error)):
                     raise
                 wait = _backoff(attempt)
                 self._sleep(wait)
@@ -162,13 +162,13 @@ class BoxSession(requests.Session):
     def _followed(self, response: requests.Response, options: dict[str, Any]) -> requests.Response:
         """Fetch where a redirect points, bare: the address carries its own right (box guide *Download*)."""
         target = urljoin(response.url, response.headers["Location"])
-        with requests.Session() as bare:
-            bare.verify = self.verify
+        with plain(self.verify if self.verify is not None else True) as bare:
             started = self._monotonic()
             timeout, stream = options["timeout"], options.get("stream", False)
             answer = bare.get(target, timeout=timeout, stream=stream, auth=_bare)
         answer.history.insert(0, response)
-        self._note("GET", target, answer.status_code, started, 0 if stream else len(answer.content))
+        # The address carries its own right to the content, so it goes into no ledger.
+        self._note("GET", "/download", answer.status_code, started, 0 if stream else len(answer.content))
         return answer
 
     def _note(
@@ -203,7 +203,7 @@ class BoxSession(requests.Session):
         """
         try:
             response = self.request(method, path, **options)
-        except requests.RequestException as error:
+        except OSError as error:  # requests' own, and a certificate file that is not there
             raise NetworkError(network_trouble(error)) from error
         if response.status_code >= 400:
             raise api_error(response)
@@ -237,14 +237,6 @@ def _bare(request: requests.PreparedRequest) -> requests.PreparedRequest:
 def endpoint(address: str) -> str:
     """The path with ids blanked, so that calls of one kind can be counted together."""
     return re.sub(r"/\d+(?=/|$)", "/:id", urlsplit(address).path)
-
-
-def _never_connected(error: requests.RequestException) -> bool:
-    """Whether the request surely never reached the server."""
-    if isinstance(error, requests.ConnectTimeout):
-        return True
-    cause = error.args[0] if error.args else None
-    return isinstance(getattr(cause, "reason", None), urllib3.exceptions.NewConnectionError)
 
 
 def _worth_repeating(verb: str, status: int) -> bool:

@@ -28,6 +28,16 @@ from .profile import Profile as Profile  # the names everybody uses are store.Pr
 from .profile import this_process as this_process  # … and store.this_process
 from .tokens import Token
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+DEVICES = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)),
+}
+"""Names that Windows keeps for devices."""
+
 LOCK_TIMEOUT = 120.0
 """Seconds to wait for another process before giving up."""
 
@@ -46,7 +56,7 @@ def path(name: str) -> Path:
     ValueError
         The name would not make a safe file name.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name):
+    if not NAME.fullmatch(name) or name.split(".")[0].lower() in DEVICES:
         raise ValueError(
             f"A profile name has letters, digits, '-', '_' and '.', starting with a letter: {name!r}"
         )
@@ -55,7 +65,7 @@ def path(name: str) -> Path:
 
 def names() -> list[str]:
     """The names of all profiles, sorted."""
-    return sorted(file.stem for file in (home() / "profiles").glob("*.json"))
+    return sorted(file.stem for file in (home() / "profiles").glob("*.json") if NAME.fullmatch(file.stem))
 
 
 @contextlib.contextmanager
@@ -115,8 +125,8 @@ def _holder(file: Path) -> str:
         return "another process"
 
 
-def load(name: str) -> Profile | None:
-    """Read one profile; ``None`` where there is none.
+def load(name: str, *, shared: bool = True) -> Profile | None:
+    """Read one profile; ``None`` where there is none. ``shared=False`` leaves an older script's plist aside.
 
     Raises
     ------
@@ -133,7 +143,7 @@ def load(name: str) -> Profile | None:
     try:
         content = json.loads(text)
         _check_format(content, file)
-        return _with_plist(from_json(name, _with_secrets(name, content, file)))
+        profile = from_json(name, _with_secrets(name, content, file))
     except (ValueError, KeyError, TypeError, AttributeError):
         # "from None": the original's text may quote the file, and so the token.
         raise TokenStoreError(
@@ -141,6 +151,7 @@ def load(name: str) -> Profile | None:
             "or delete it and sign in again.",
             file,
         ) from None
+    return _with_plist(profile) if shared else profile
 
 
 def save(profile: Profile) -> Path:
@@ -162,7 +173,10 @@ def save(profile: Profile) -> Path:
         keeper.write({**secrets, "generation": profile.generation})
     _write(file, content)
     if keeper is not None and shared:
-        keeper.write(content)  # the older script's copy; the file has what counts
+        try:
+            keeper.write(content)
+        except TokenStoreError as error:  # the older script's copy; the file has what counts, and has it
+            disk.say_once(file, f"The older script will have to sign in again: {error}")
     return file
 
 
@@ -172,12 +186,18 @@ def _write(file: Path, content: dict[str, Any]) -> None:
 
 def delete(name: str) -> None:
     """Forget one profile and its secrets, wherever they are kept. Sign out first, or the token lives on at Box."""
+    with lock(name):
+        _delete(name)
+
+
+def _delete(name: str) -> None:
     file = path(name)
     profile = load(name)
     keeper = None if profile is None else keepers.keeper(profile.keep, name, file)
     if keeper is not None:
         keeper.delete()
-    for each in (file, journal.path(file), _holder_file(file)):
+    drafts = file.parent.glob(f".{file.name}.*")  # they hold tokens
+    for each in (file, journal.path(file), _holder_file(file), *drafts):
         each.unlink(missing_ok=True)
 
 
@@ -220,7 +240,10 @@ def rename(name: str, new: str) -> None:
     ValueError
         There is no such profile, the new name is taken, or it makes no file name.
     """
-    with lock(name), lock(new):
+    if name.lower() == new.lower():
+        raise ValueError(f"{name!r} is called that already.")
+    first, second = sorted((name, new))  # always in one order, or two renames could wait for each other
+    with lock(first), lock(second):
         profile = load(name)
         if profile is None:
             raise ValueError(f"There is no profile {name!r}; boxnb.status() lists those there are.")
@@ -228,7 +251,7 @@ def rename(name: str, new: str) -> None:
             raise ValueError(f"There is a profile {new!r} already: delete or rename that one first.")
         save(dataclasses.replace(profile, name=new))
         if not profile.keep.startswith("plist:"):
-            delete(name)
+            _delete(name)
         else:
             path(name).unlink()
 
@@ -296,13 +319,11 @@ def _with_secrets(name: str, content: dict[str, Any], file: Path) -> dict[str, A
     if keeper is None or isinstance(keeper, keepers.PlistKeeper):
         return content
     kept = keeper.read()
-    if kept is None:
-        raise TokenStoreError(
-            f"The secrets of {name!r} are gone from {keep.split(':')[0]}: sign in again.", file
-        )
+    if kept is None:  # registered, as far as anybody knows: the way to the panel and to delete stays open
+        disk.say_once(file, f"The secrets of {name!r} are gone from {keep.split(':')[0]}: sign in again.")
+    kept = {"client_secret": "", "token": None, "mail": None, "generation": 0, **(kept or {})}
     client = {**content["client"], "client_secret": kept["client_secret"]}
-    kept = {"mail": None, **kept}
-    return {**content, "client": client, **{name: kept[name] for name in ("token", "mail", "generation")}}
+    return {**content, "client": client, **{key: kept[key] for key in ("token", "mail", "generation")}}
 
 
 def _with_plist(profile: Profile) -> Profile:

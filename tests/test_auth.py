@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import fcntl
 import json
@@ -28,6 +29,7 @@ from boxnb.errors import (
     HostNotAllowedError,
     InvalidGrantError,
     NotSignedInError,
+    TokenEndpointError,
     TokenStoreError,
 )
 from boxnb.sandbox import Sandbox
@@ -347,3 +349,66 @@ def test_no_secret_is_written_anywhere(
     assert len(files) >= 3
     texts = [*told, *(file.read_bytes().decode("latin-1") for file in files)]
     assert [text[:80] for text in texts for secret in set(known) if secret in text] == []
+
+
+def test_no_proxy_is_asked_for_this_computer(
+    sandbox: Sandbox, acme: store.Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A company proxy could not reach the sandbox, and would see its secrets."""
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with Recorder(plain) as proxy:
+        for name in ("HTTP_PROXY", "http_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        sandbox.clock.advance(7200)
+        assert boxnb.connect("acme").get("/users/me")["type"] == "user"
+        assert "revoked" in boxnb.sign_out("acme")
+        assert proxy.seen == []
+
+
+def test_a_clock_that_was_set_right_ends_no_sign_in(sandbox: Sandbox, acme: store.Profile) -> None:
+    """A skew of 90 days was saved, then somebody corrected the clock: only the server may say it is over."""
+    store.save(dataclasses.replace(acme, skew=90 * 86400.0))
+    assert boxnb.connect("acme").get("/users/me")["type"] == "user"
+
+
+def test_a_newer_pair_saved_during_the_refusal_is_taken(
+    sandbox: Sandbox, acme: store.Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older script rotated while our request was under way: look once more before asking anybody."""
+    sandbox.clock.advance(7200)
+    real = oauth.refresh
+
+    def elsewhere_first(client: oauth.Client, token: object, **options: object) -> object:
+        monkeypatch.setattr(oauth, "refresh", real)
+        assert acme.token is not None
+        theirs = real(acme.client, acme.token)
+        headers = {"Authorization": f"Bearer {theirs.access_token.reveal()}"}
+        assert requests.get(sandbox.server()["api_url"] + "/users/me", headers=headers, timeout=10).ok
+        store.save(acme.renewed(theirs, 0.0))
+        return real(client, token, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(oauth, "refresh", elsewhere_first)
+    assert boxnb.connect("acme").get("/users/me")["type"] == "user"
+
+
+def test_nobody_reached_is_no_crash(sandbox: Sandbox, acme: store.Profile) -> None:
+    """Offline at expiry leaves no journal behind, so a later refusal is not blamed on a crash."""
+    sandbox.clock.advance(7200)
+    auth = RotatingAuth("acme", sleep=lambda _: None)
+    state = sandbox.state
+    sandbox.stop()
+    assert acme.token is not None
+    with pytest.raises(TokenEndpointError, match="untouched"):
+        auth.rotate(acme.token.access_token)
+    assert state
+    assert journal.pending(store.path("acme")) is None
+
+
+def test_retry_after_is_obeyed_at_the_token_endpoint(sandbox: Sandbox, acme: store.Profile) -> None:
+    """Within reason: half a minute at most while the lock is held."""
+    sandbox.faults.add("/oauth2/token", "429", retry_after=7)
+    waits: list[float] = []
+    assert acme.token is not None
+    RotatingAuth("acme", sleep=waits.append).rotate(acme.token.access_token)
+    assert waits == [7.0]

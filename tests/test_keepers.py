@@ -253,3 +253,44 @@ def test_rename_and_delete(saved: store.Profile, vault: MemoryKeyring) -> None:
     store.delete("zenith")
     assert vault.kept == {}
     assert store.names() == ["acme"]
+
+
+def test_a_dead_copy_in_the_plist_never_hides_the_live_pair(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Restored from long ago, or not writable for a while: the file's own pair is tried after it."""
+    sign_in(sandbox)
+    plist = tmp_path / "box.plist"
+    store.migrate("acme", f"plist:{plist}")
+    long_ago = plistlib.dumps({"refresh_token": "from another life", "time": OLD_TIME})
+    for _ in range(3):
+        plist.write_bytes(long_ago)
+        sandbox.clock.advance(7200)
+        assert boxnb.connect("acme").get("/users/me")["type"] == "user"
+        assert plistlib.loads(plist.read_bytes())["refresh_token"] != "from another life"
+
+
+def test_a_plist_that_cannot_be_written_costs_the_older_script_only(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The file has the new pair: said, and no failure."""
+    sign_in(sandbox)
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    plist = folder / "box.plist"
+    store.migrate("acme", f"plist:{plist}")
+    plist.unlink()
+    folder.rmdir()
+    sandbox.clock.advance(7200)
+    with pytest.warns(UserWarning, match="older script will have to sign in again"):
+        assert boxnb.connect("acme").get("/users/me")["type"] == "user"
+    sandbox.clock.advance(7200)
+    assert boxnb.connect("acme").get("/users/me")["type"] == "user"
+
+
+def test_secrets_that_are_gone_leave_the_way_to_the_panel(saved: store.Profile, vault: MemoryKeyring) -> None:
+    """Said once; the app stays known by its id, and the profile can be deleted."""
+    store.migrate("acme", "keyring")
+    vault.kept.clear()
+    with pytest.warns(UserWarning, match="gone from keyring"):
+        left = store.load("acme")
+    assert left is not None
+    assert (left.token, left.client.client_id) == (None, CLIENT.client_id)
+    store.delete("acme")
+    assert store.names() == []

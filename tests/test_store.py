@@ -141,7 +141,19 @@ def test_a_read_only_folder_is_told() -> None:
     assert json.loads(file.read_bytes())["format"] == store.FORMAT
 
 
-@pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "a b", "x" * 65])
+def test_a_stray_file_and_a_rename_to_oneself() -> None:
+    """A copy made by hand is no profile; a name is not changed to itself; nothing is left after delete."""
+    file = store.save(profile())
+    file.with_name("acme copy.json").write_bytes(file.read_bytes())
+    assert store.names() == ["acme"]
+    with pytest.raises(ValueError, match="called that already"):
+        store.rename("acme", "Acme")
+    file.with_name(".acme.json.17.0123abcd").write_text("a killed writer's draft")
+    store.delete("acme")
+    assert sorted(each.name for each in file.parent.iterdir()) == ["acme copy.json", "acme.lock"]
+
+
+@pytest.mark.parametrize("name", ["con", "NUL.txt", "", "../up", "a/b", ".hidden", "a b", "x" * 65])
 def test_a_name_that_is_no_file_name_is_refused(name: str) -> None:
     """No profile leaves its folder."""
     with pytest.raises(ValueError, match="profile name"):

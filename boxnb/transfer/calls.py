@@ -13,7 +13,7 @@ import pandas as pd
 import requests
 
 from ..errors import NetworkError, TransferError
-from ..auth import LOST
+from ..network import LOST
 from ..refusals import network_trouble
 from ..session import api_error, retry_after
 

@@ -17,7 +17,7 @@ import requests
 
 from .. import disk, store
 from ..errors import ApiError, BoxNotebookError, Interrupted, NetworkError, TransferError
-from ..auth import LOST
+from ..network import LOST
 from ..refusals import network_trouble
 from ..session import TIMEOUT, api_error, retry_after
 from . import calls

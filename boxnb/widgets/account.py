@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 import requests
 
 from boxnb import journal, oauth, store
-from boxnb.errors import BoxNotebookError
+from boxnb.errors import BoxNotebookError, InvalidClientError, InvalidGrantError, NotSignedInError
+from boxnb.network import plain
 from boxnb.oauth import Client
+from boxnb.refusals import network_trouble
 from boxnb.tokens import Token
 
 FIELDS = "id,name,login,role,enterprise"
@@ -26,11 +28,8 @@ class AccountError(BoxNotebookError):
 
 def session(profile: str) -> requests.Session:
     """A plain session that checks certificates the way the profile says."""
-    http = requests.Session()
     saved = store.load(profile)
-    if saved is not None:
-        http.verify = saved.verify
-    return http
+    return plain(True if saved is None else saved.verify)
 
 
 def who_is(profile: str, client: Client, token: Token | requests.auth.AuthBase) -> dict[str, Any]:
@@ -79,6 +78,8 @@ def keep_client(profile: str, client: Client) -> store.Profile | None:
         if saved is None:
             saved = store.Profile(profile, client)
         elif saved.token is None or saved.client.client_id == client.client_id:
+            if saved.token is not None:  # its own secret goes with a live pair until a new pair replaces both
+                client = dataclasses.replace(client, client_secret=saved.client.client_secret)
             if saved.client == client:
                 return saved
             saved = dataclasses.replace(saved, client=client)
@@ -94,16 +95,7 @@ def keep_pair(
     """Save a new pair, before its first use where it was not tried yet; then nothing older is pending."""
     with store.lock(profile):
         saved = store.load(profile) or store.Profile(profile, client)
-        store.save(
-            dataclasses.replace(
-                saved,
-                client=client,
-                token=token,
-                account=account,
-                generation=saved.generation + 1,
-                skew=skew,
-            )
-        )
+        store.save(dataclasses.replace(saved.renewed(token, skew), client=client, account=account))
         journal.end(store.path(profile))
 
 
@@ -149,6 +141,44 @@ def saved_words(profile: str, token: Token | None, now: float) -> dict[str, Any]
     }
 
 
+def tried(profile: str, saved: store.Profile) -> tuple[bool, str, dict[str, Any]]:
+    """Use a saved sign-in once: whether it holds, what to say, and who it is.
+
+    Only a clear no from Box ends it: without a network it may be good, and is left alone.
+    """
+    from boxnb.auth import RotatingAuth
+
+    account = dict(saved.account or {})
+    try:
+        account |= who_is(profile, saved.client, RotatingAuth(profile))
+    except (InvalidGrantError, InvalidClientError, NotSignedInError) as error:
+        return False, ended(error), account
+    except (requests.RequestException, BoxNotebookError) as error:
+        if isinstance(error, AccountError) and error.status == 401:
+            return False, "Box refuses the saved sign-in, even after a refresh: sign in again.", account
+        said = f"A sign-in is saved, but it could not be tried just now. {in_one_sentence(error)}"
+        return True, said, account
+    return True, "Already signed in: nothing to do here.", account
+
+
+def is_saved(profile: str, token: Token) -> bool:
+    """Whether this pair is what the profile holds."""
+    try:
+        saved = store.load(profile)
+    except BoxNotebookError:
+        return True  # it cannot be told, so the pair is not revoked
+    return saved is not None and saved.token == token
+
+
+def is_address(redirect_uri: str) -> bool:
+    """Whether it can be a redirect URI at all: http or https, a host, a port there is."""
+    try:
+        parts = urlsplit(redirect_uri)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False
+
+
 def ended(error: BoxNotebookError) -> str:
     """Why a saved sign-in is over, and what the panel offers instead of the advice to open this notebook."""
     return in_one_sentence(error).partition(" Sign in again:")[0] + " Open Box to sign in again."
@@ -167,6 +197,8 @@ def in_one_sentence(error: BaseException) -> str:
         return f"{_host(error)} did not answer in time: check the network, then open Box again."
     if isinstance(error, requests.exceptions.RequestException):
         return f"{_host(error)} cannot be reached: check the network or the proxy, then open Box again."
+    if isinstance(error, OSError) and "certificate" in str(error).lower():
+        return network_trouble(error)
     if isinstance(error, OSError) and not isinstance(error, BoxNotebookError):
         return f"The sign-in could not be saved ({error.strerror or type(error).__name__}): nothing was lost."
     return " ".join(str(error).split())

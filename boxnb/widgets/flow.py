@@ -15,20 +15,21 @@ from typing import Any, Final, Literal
 import requests
 
 from boxnb import oauth, store
-from boxnb.errors import BoxNotebookError, InvalidGrantError, NotSignedInError, RedirectError, SignInCancelled
+from boxnb.errors import BoxNotebookError, RedirectError, SignInCancelled, StateMismatchError
 from boxnb.oauth import BOX, Client, Server
 from boxnb.receiver import Receiver
 from boxnb.tokens import Secret, Token
 from boxnb.widgets.account import (
-    AccountError,
-    ended,
     in_one_sentence,
+    is_address,
+    is_saved,
     keep_account,
     keep_client,
     keep_pair,
     saved_words,
     session,
     throw_away,
+    tried,
     who_is,
     words,
 )
@@ -43,20 +44,9 @@ Step = Literal["register", "open", "confirm", "done", "stopped"]
 class SignInFlow:
     """One person signing one profile in.
 
-    Parameters
-    ----------
-    profile
-        Name of the profile; its file is written by `boxnb.store`.
-    client
-        The registered app, where it is known already (the sandbox's practice app).
-    server
-        Where an app typed into the panel is registered.
-    practice
-        Whether this is the sandbox: step 1 then only tells what one would do at the real Box.
-    seconds
-        How long the loopback receiver of a request lives.
-    on_change
-        Called after every change, from any thread.
+    ``client`` is the registered app where it is known already, ``server`` where an app typed into the panel is
+    registered; ``practice`` says that this is the sandbox, so step 1 only tells what one would do at the real Box;
+    ``seconds`` bounds the receiver of a request; ``on_change`` is called after every change, from any thread.
     """
 
     def __init__(
@@ -88,6 +78,7 @@ class SignInFlow:
         self._monotonic = monotonic
         self._lock = threading.RLock()
         self._state = ""
+        self._verifier: Secret | None = None
         self._request: Client | None = None  # the client with the redirect URI of the request that is open
         self._receiver: Receiver | None = None
         self._caught_at: float | None = None
@@ -137,6 +128,11 @@ class SignInFlow:
             self._say("Both are needed: copy the Client ID and the Client Secret from the Configuration tab.")
             return
         client = Client(self.draft["client_id"], self._secret, self.draft["redirect_uri"], self._server)
+        if not is_address(client.redirect_uri):
+            self._say(
+                f"{client.redirect_uri[:80]} is no address: copy the redirect URI from the Configuration tab."
+            )
+            return
         self._register(client)
 
     def change_app(self) -> None:
@@ -154,6 +150,7 @@ class SignInFlow:
             if self._client is None:
                 return
             self._state = oauth.new_state()
+            self._verifier = oauth.new_verifier() if self._client.server.pkce else None
             self._pending, self._caught_at, self.busy = None, None, False
             self._request = dataclasses.replace(
                 self._client, redirect_uri=self._listen(self._client.redirect_uri)
@@ -174,7 +171,7 @@ class SignInFlow:
 
     def receive(self, url: str) -> None:
         """Take the redirect address the receiver caught."""
-        self._answer(url, bare=False)
+        self._answer(url, bare=False, caught=True)
 
     def confirm(self, yes: bool) -> None:
         """Answer to "is this you?" after a bare code; without a yes nothing is saved and the pair is revoked."""
@@ -225,21 +222,19 @@ class SignInFlow:
         with self._lock:
             client = self._client if self.step != "register" else None
             secret = client.client_secret if client is not None else self._secret
+            app = (
+                (client.client_id, client.redirect_uri) if client is not None else tuple(self.draft.values())
+            )
             done = self.step == "done"
             return {
-                "step": self.step,
-                "busy": self.busy,
-                "profile": self.profile,
+                **{name: getattr(self, name) for name in ("step", "busy", "profile", "alert", "note")},
+                **dict(zip(self.draft, app, strict=True)),
                 "practice": self._practice,
                 "server": self._server.name,
-                "client_id": client.client_id if client is not None else self.draft["client_id"],
                 "secret": secret.fingerprint if secret else "",
-                "redirect_uri": client.redirect_uri if client is not None else self.draft["redirect_uri"],
                 "default_redirect": self.default_redirect,
                 "listening": self._receiver.redirect_uri if self._receiver is not None else "",
                 "authorize_url": self._link(),
-                "alert": self.alert,
-                "note": self.note,
                 "left": self._left(),
                 "who": words(self._account) if self.step in ("confirm", "done") else {},
                 "saved": saved_words(self.profile, self._token, self._clock() + self._skew) if done else {},
@@ -247,23 +242,13 @@ class SignInFlow:
 
     def _still_works(self, saved: store.Profile) -> bool:
         """Use the saved sign-in once; only a clear no from Box brings the form back."""
-        from boxnb.box import connect
-
-        note, account = "Already signed in: nothing to do here.", dict(saved.account or {})
-        try:
-            account |= who_is(self.profile, saved.client, connect(self.profile).session.auth)
-        except (InvalidGrantError, NotSignedInError) as error:
-            self.alert = ended(error)
+        works, said, self._account = tried(self.profile, saved)
+        if not works:
+            self.alert = said
             return False
-        except (requests.RequestException, BoxNotebookError) as error:
-            if isinstance(error, AccountError) and error.status == 401:
-                self.alert = "Box refuses the saved sign-in, even after a refresh: sign in again."
-                return False
-            note = f"A sign-in is saved, but it could not be tried just now. {in_one_sentence(error)}"
         current = store.load(self.profile) or saved
-        with self._lock:
-            self._client, self._token, self._skew = current.client, current.token, current.skew
-            self._account, self.step, self.note = account, "done", note
+        self._client, self._token, self._skew = current.client, current.token, current.skew
+        self.step, self.note = "done", said
         self._changed()
         return True
 
@@ -289,14 +274,15 @@ class SignInFlow:
     def _link(self) -> str:
         if self.step != "open" or self._request is None:
             return ""
-        return oauth.authorization_url(self._request, self._state)
+        challenge = None if self._verifier is None else oauth.challenge(self._verifier)
+        return oauth.authorization_url(self._request, self._state, code_challenge=challenge)
 
     def _left(self) -> float | None:
         if self._caught_at is None:
             return None
         return max(0.0, CODE_SECONDS - (self._monotonic() - self._caught_at))
 
-    def _answer(self, text: str, *, bare: bool) -> None:
+    def _answer(self, text: str, *, bare: bool, caught: bool = False) -> None:
         # The view is told without the lock: it may be asking for a snapshot at this moment.
         with self._lock:
             if self.busy or self.step != "open" or self._request is None:
@@ -313,26 +299,28 @@ class SignInFlow:
         if trouble is None:
             self._changed()
             self._in_thread(self._exchange, client, code, state, bare)
-        elif isinstance(trouble, RedirectError):
-            # Not an answer at all: the code in the other tab may still be good.
+        elif isinstance(trouble, RedirectError) or (caught and isinstance(trouble, StateMismatchError)):
+            # Not an answer to this request: any page can call the receiver, and the right code may still come.
             self._say(in_one_sentence(trouble))
         else:
             self.new_request(alert=in_one_sentence(trouble))
 
     def _exchange(self, client: Client, code: Secret, state: str, bare: bool) -> None:
         with session(self.profile) as http:
-            token = oauth.exchange_code(client, code, http=http, clock=self._clock)
+            token = oauth.exchange_code(
+                client, code, code_verifier=self._verifier, http=http, clock=self._clock
+            )
         with self._lock:
             if self._state != state:  # cancelled meanwhile
                 self._in_thread(throw_away, self.profile, client, token)
                 return
             self._caught_at = None
         if bare:
-            self._ask(client, token)
+            self._ask(client, token, state)
         else:
             self._keep(client, token)
 
-    def _ask(self, client: Client, token: Token) -> None:
+    def _ask(self, client: Client, token: Token, state: str) -> None:
         """Show who a bare code belongs to before anything is saved."""
         try:
             account = who_is(self.profile, client, token)
@@ -340,8 +328,19 @@ class SignInFlow:
             throw_away(self.profile, client, token)
             raise
         with self._lock:
-            self._account, self._pending, self.busy, self.step = account, (client, token), False, "confirm"
-            self.note = "A code alone carries no state, so nothing proves that your own request led to it."
+            current = self._state == state
+            if current:
+                self._account, self._pending, self.busy, self.step = (
+                    account,
+                    (client, token),
+                    False,
+                    "confirm",
+                )
+                self.note = (
+                    "A code alone carries no state, so nothing proves that your own request led to it."
+                )
+        if not current:  # cancelled meanwhile
+            throw_away(self.profile, client, token)
         self._changed()
 
     def _reject(self, client: Client, token: Token) -> None:
@@ -355,7 +354,8 @@ class SignInFlow:
         try:
             keep_pair(self.profile, self._client or client, token, self._skew, account)
         except BoxNotebookError:
-            throw_away(self.profile, client, token)
+            if not is_saved(self.profile, token):  # a save can fail late, with the pair in place all the same
+                throw_away(self.profile, client, token)
             raise
         self._finish(client, token)
 
@@ -378,17 +378,17 @@ class SignInFlow:
         self._changed()
 
     def _in_thread(self, work: Callable[..., object], *arguments: Any) -> None:
+        asked = self._state
+
         def run() -> None:
             try:
                 work(*arguments)
             except (requests.RequestException, BoxNotebookError, OSError) as error:
-                if self.step in ("open", "confirm"):
+                if self.step in ("open", "confirm") and self._state == asked:
                     self.new_request(alert=in_one_sentence(error))
             except Exception as error:  # noqa: BLE001 - a defect goes to whoever waits, who would wait for ever
                 self.failure, self.busy = error, False
-                self._say(
-                    f"This is a defect in boxnb ({type(error).__name__}); run the cell with the panel again."
-                )
+                self._say(f"A defect in boxnb ({type(error).__name__}): run the cell with the panel again.")
 
         threading.Thread(target=run, name="boxnb-sign-in", daemon=True).start()
 

@@ -40,7 +40,10 @@ def offered(origin: str) -> str:
 
 def near_end(redirect_uri: str) -> str:
     """What an address of this hub's proxy leads to on the notebook's computer; empty for any other address."""
-    parts, prefix = urlsplit(redirect_uri), _prefix()
+    try:
+        parts, prefix = urlsplit(redirect_uri), _prefix()
+    except ValueError:  # half an address, as it is while somebody types
+        return ""
     port, _, path = parts.path.removeprefix(prefix).partition("/")
     if not (prefix and parts.path.startswith(prefix) and port.isdecimal() and 0 < int(port) < 65536):
         return ""
