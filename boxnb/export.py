@@ -205,7 +205,7 @@ def to_html(things: Any, path: StrPath, *, title: str = "Report") -> Path:
     for name, thing in (things if isinstance(things, Mapping) else {"": things}).items():
         heading = f"<h2>{html.escape(str(name))}</h2>" if name else ""
         if isinstance(thing, pd.DataFrame):
-            parts.append(heading + _table(thing))
+            parts.append(heading + table_html(thing))
             continue
         figure = getattr(thing, "figure", thing)
         drawn = figure.to_html(full_html=False, include_plotlyjs=not scripted, config={"displaylogo": False})
@@ -220,9 +220,9 @@ def to_html(things: Any, path: StrPath, *, title: str = "Report") -> Path:
     return place
 
 
-def _table(frame: pd.DataFrame) -> str:
-    """A table of escaped text: an HTML page knows no dtypes."""
-    head = frame.head(HTML_ROWS)
+def table_html(frame: pd.DataFrame, most: int = HTML_ROWS) -> str:
+    """The first ``most`` rows as an HTML table of escaped text."""
+    head = frame.head(most)
     heads = "".join(f"<th scope='col'>{html.escape(str(name))}</th>" for name in head.columns)
     columns = [_texts(head[name]) for name in head.columns]
     right = [pd.api.types.is_numeric_dtype(head[name]) for name in head.columns]
@@ -235,7 +235,7 @@ def _table(frame: pd.DataFrame) -> str:
         + "</tr>"
         for row in zip(*columns, strict=True)
     )
-    more = f"<p>The first {HTML_ROWS:,} of {len(frame):,} rows.</p>" if len(frame) > HTML_ROWS else ""
+    more = f"<p>The first {most:,} of {len(frame):,} rows.</p>" if len(frame) > most else ""
     return (
         f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table><p>{len(frame):,} rows</p>{more}"
     )

@@ -17,6 +17,7 @@ import plotly.graph_objects as go
 
 from boxnb.reports.happened import WEEKDAYS
 from boxnb.reports.storage import AGES
+from boxnb.widgets.rows import bytes_text
 
 INK = "#7d7d7d"
 """Readable on white and on black: a notebook may be light or dark, and the figure does not learn which."""
@@ -25,15 +26,6 @@ BLUE = "#4c8bf5"
 SCALE = [[0.0, "rgba(76,139,245,0.06)"], [1.0, "rgba(76,139,245,1)"]]
 TILES = 2000
 """The most a treemap draws; what is smaller stands together in one tile of its folder."""
-
-
-def bytes_text(size: float) -> str:
-    """As people write it, in powers of a thousand as Box does: ``11.8 GB``."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(size) < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
 
 
 def plain(text: object) -> str:

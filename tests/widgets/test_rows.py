@@ -1,0 +1,291 @@
+"""What a table and a tree show, without a browser: the state objects under the views, and the code they give."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from signing import sign_in
+
+import boxnb.sandbox
+from boxnb.pull import Progress
+from boxnb.widgets import charts
+from boxnb.widgets.branches import Branches, from_box, from_frame
+from boxnb.widgets.explorer import Choice
+from boxnb.widgets.folders import folders
+from boxnb.widgets.progress import Meter, progress
+from boxnb.widgets.rows import Rows, bytes_text
+from boxnb.widgets.table import table
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "name": pd.Series(["b", "A", HOSTILE, None, "=1+1"], dtype="str"),
+            "size": pd.Series([5, None, 2_000_000_000, 7, 12], dtype="Int64"),
+            "count": [3, 1, 2, 5, 4],
+            "at": pd.to_datetime(["2026-01-02", "2026-01-01", None, "2025-05-05", "2026-03-03"], utc=True),
+            "is_open": pd.Series([True, False, None, True, False], dtype="boolean"),
+            "kind": pd.Series(["x", "y", "x", "x", "y"]).astype("category"),
+        }
+    )
+
+
+def run(code: str, **names: pd.DataFrame) -> pd.DataFrame:
+    """Execute what the button copies."""
+    space: dict[str, Any] = {"pd": pd, **names}
+    exec(code, space)
+    return space["rows"]
+
+
+@pytest.mark.parametrize(
+    ("news", "names"),
+    [
+        ({}, ["b", "A", HOSTILE, None, "=1+1"]),
+        ({"sort": "name"}, [HOSTILE, "=1+1", "A", "b", None]),
+        ({"sort": "size", "ascending": False}, [HOSTILE, "=1+1", None, "b", "A"]),
+        ({"sort": "at"}, [None, "A", "b", "=1+1", HOSTILE]),
+        ({"search": "IMG"}, [HOSTILE]),
+        ({"search": ".*"}, []),
+        ({"filters": {"name": "b"}}, ["b"]),
+        ({"filters": {"size": "> 1 GB"}}, [HOSTILE]),
+        ({"filters": {"size": ">=7"}}, [HOSTILE, None, "=1+1"]),
+        ({"filters": {"size": "> lots"}}, []),
+        ({"filters": {"at": "> 2026-01-01"}}, ["b", "=1+1"]),
+        ({"filters": {"at": "2026-0"}}, ["b", "A", "=1+1"]),
+        ({"filters": {"count": "= 3"}}, ["b"]),
+        ({"filters": {"is_open": "yes"}}, ["b", None]),
+        ({"filters": {"kind": "X", "size": "> 6"}, "sort": "count"}, [HOSTILE, None]),
+        ({"mask": np.array([True, False, False, False, True])}, ["b", "=1+1"]),
+    ],
+)
+def test_sort_search_and_filter(frame: pd.DataFrame, news: dict[str, Any], names: list[str | None]) -> None:
+    """The rows one expects, in order; and the code says the same."""
+    rows = Rows(frame, "frame")
+    rows.change(**news)
+    found = [None if pd.isna(name) else name for name in rows.shown["name"]]
+    assert found == names
+    if "mask" not in news and "2026-0" not in str(news):
+        again = run(rows.code, frame=frame)
+        assert again.index.tolist() == rows.shown.index.tolist()
+
+
+def test_choosing_rows(frame: pd.DataFrame) -> None:
+    """Chosen by their place in the view; none chosen is all shown; a new filter forgets them."""
+    rows = Rows(frame, "frame")
+    rows.change(sort="count")
+    rows.choose([0, 2, 99, -1])
+    assert rows.selected["count"].tolist() == [1, 3]
+    assert run(rows.code, frame=frame)["count"].tolist() == [1, 3]
+    rows.change(search="=1")
+    assert rows.selected["count"].tolist() == [4]
+    assert rows.chosen == set()
+
+
+def test_cells_are_texts_people_read(frame: pd.DataFrame) -> None:
+    """Bytes with units, times to the minute, nothing for what is missing; markup as it is, as text."""
+    page = Rows(frame).page(0, 3)
+    assert page[0] == ["b", "5 B", "3", "2026-01-02 00:00", "yes", "x"]
+    assert page[1][1] == ""
+    assert page[2] == [HOSTILE, "2.0 GB", "2", "", "", "x"]
+    assert [bytes_text(size) for size in (0, 999, 1000, 11_811_160_064, 9e17)] == [
+        "0 B",
+        "999 B",
+        "1.0 kB",
+        "11.8 GB",
+        "900000 TB",
+    ]
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_no_row_and_one_row(frame: pd.DataFrame, count: int) -> None:
+    """A table of nothing is a table."""
+    rows = Rows(frame.head(count), "frame")
+    rows.change(sort="name", search="", filters={"size": "> 1"})
+    assert len(rows.page(0, 10)) == len(rows.shown) <= count
+
+
+def test_a_hundred_thousand_rows_are_quick() -> None:
+    """Sort, search and filter stay under what a person notices, with room for a slow computer."""
+    import time
+
+    many = 100_000
+    big = pd.DataFrame(
+        {"name": [f"file {number * 7919 % many}.txt" for number in range(many)], "size": range(many)}
+    )
+    rows = Rows(big)
+    begun = time.monotonic()
+    for news in ({"search": "99"}, {"search": "991"}, {"sort": "name"}, {"filters": {"size": "> 50 kB"}}):
+        rows.change(**news)
+        rows.page(0, 100)
+    assert time.monotonic() - begun < 4
+
+
+def test_the_widget_answers_and_escapes(frame: pd.DataFrame) -> None:
+    """Messages of the browser over the real handler; the fallback is escaped HTML; nothing of a message is trusted."""
+    made = table(frame)
+    sent: list[Any] = []
+    made.send = lambda content, buffers=None: sent.append((content, buffers))
+    made._on_message(None, {"type": "rows", "start": 0, "count": 2}, [])
+    assert sent[-1][0]["rows"][0][0] == "b"
+    made._on_message(None, {"type": "filter", "column": "no such", "text": "x"}, [])
+    made._on_message(None, {"type": "sort", "column": "count"}, [])
+    made._on_message(None, {"type": "show", "column": "at", "yes": False}, [])
+    assert made.shown["sort"] == "count"
+    assert "at" not in made.shown["visible"]
+    made._on_message(None, {"type": "choose", "rows": [0]}, [])
+    assert made.selected["count"].tolist() == [1]
+    for kind in ("csv", "xlsx"):
+        made._on_message(None, {"type": "file", "kind": kind}, [])
+        assert sent[-1][0]["name"] == f"frame.{kind}"
+        assert len(sent[-1][1][0]) > 20
+    made._on_message(None, {"type": "choose", "rows": []}, [])
+    made._on_message(None, {"type": "file", "kind": "text"}, [])
+    assert "'=1+1" in sent[-1][0]["text"]
+    made._on_message(None, {"type": "file", "kind": "../x"}, [])
+    bundle = made._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    assert "<img" not in data["text/html"]
+    assert "&lt;img" in data["text/html"]
+    assert "can" in data["text/plain"]
+
+
+def items() -> pd.DataFrame:
+    rows = [
+        ("folder", "1", "Top", None, None, None),
+        ("folder", "2", HOSTILE, "1", None, None),
+        ("file", "3", "a.mp4", "2", 3_000, "mp4"),
+        ("file", "4", "b.txt", "1", 20, "txt"),
+        ("file", "5", "c", None, 7, None),
+    ]
+    made = pd.DataFrame(rows, columns=["type", "id", "name", "parent_id", "size", "extension"])
+    made["size"] = made["size"].astype("Int64")
+    made["type"] = made["type"].astype("category")
+    for name in ("modified_at", "content_modified_at"):
+        made[name] = pd.Timestamp("2026-01-01", tz="UTC")
+    made["owned_by_login"], made["ownership"] = "a@example.com", "active"
+    made["path"] = ["", "Top", f"Top/{HOSTILE}", "Top", ""]
+    return made
+
+
+def test_a_tree_out_of_a_frame() -> None:
+    """Folders first; opened once; what is chosen is rows."""
+    branches = Branches(from_frame(items()))
+    first = list(branches.open("0"))
+    assert [row[2] for row in first[0]["rows"]] == ["Top", "c"]
+    assert [message["done"] for message in first] == [False, True]
+    first, *_ = branches.open("1")
+    assert [row[1] for row in first["rows"]] == ["2", "4"]
+    assert list(branches.open("404"))[-1]["done"]
+    branches.choose("folder", "2")
+    assert branches.selected["name"].tolist() == [HOSTILE]
+    branches.choose("file", "5", more=True)
+    assert len(branches.selected) == 2
+    branches.choose("file", "5", more=True)
+    branches.choose("folder", "2")
+    assert len(branches.selected) == len(pd.concat(branches.items.values()))
+
+
+def test_a_tree_out_of_box(sandbox: boxnb.sandbox.Sandbox) -> None:
+    """One call a folder, none for one that is open already; a folder one may not see says why."""
+    sign_in(sandbox)
+    box = boxnb.connect("acme")
+    tree = folders(box)
+    assert box.session.ledger.calls == 1
+    top = tree.branches.items["0"]
+    folder = top.loc[top["type"] == "folder", "id"].iloc[0]
+    for _ in range(2):
+        list(tree.branches.open(folder))
+    assert box.session.ledger.calls == 2
+    failed = list(Branches(from_box(box)).open("404404"))
+    assert failed[-1]["type"] == "failed"
+    assert "404" in failed[-1]["why"]
+    assert "All Files" in tree.label
+
+
+def test_what_explorer_chooses() -> None:
+    """A folder is everything below it; a bar is its files; both together; the code gives the same."""
+    content = items()
+    choice = Choice(content, "content")
+    assert choice.mask().all()
+    choice.folder = ("folder", "1")
+    assert content.loc[choice.mask(), "id"].tolist() == ["2", "3", "4"]
+    assert run(choice.code, content=content)["id"].tolist() == ["2", "3", "4"]
+    choice.bar = ("extension", "mp4")
+    assert content.loc[choice.mask(), "id"].tolist() == ["3"]
+    assert run(choice.code, content=content)["id"].tolist() == ["3"]
+    assert choice.words == "in Top, mp4"
+    sums = choice.sums("extension")
+    assert sums[["label", "bytes"]].to_numpy().tolist() == [["mp4", 3000], ["txt", 20]]
+    choice.folder, choice.bar = ("file", "5"), ("", "")
+    assert run(choice.code, content=content)["id"].tolist() == ["5"]
+    choice.folder, choice.bar = ("", ""), ("age", choice.labels["age"].iloc[0])
+    assert run(choice.code, content=content)["id"].tolist() == ["3", "4", "5"]
+    nothing = Choice(content.iloc[:0], "content")
+    assert nothing.sums("extension").empty
+
+
+def test_progress_says_what_is_known() -> None:
+    """Remaining time only where the last pull tells how much there is."""
+    now = [0.0]
+    meter = Meter({"users": 20}.get, lambda: 3, lambda: now[0])  # type: ignore[arg-type]
+    meter.say(Progress("users", 10, 1, 1, False))
+    now[0] = 1.0
+    part, text = meter.say(Progress("users", 100, 10, 10, False))
+    assert part == 0.5
+    assert text == "users: 100 rows, 10 calls, 10 calls a second, about 1 s left"
+    other = Meter(lambda dataset: 0, lambda: 0, lambda: now[0])
+    assert other.say(Progress("events", 5, 1, 1, False))[0] is None
+    assert other.say(Progress("events", 5, 2, 2, True)) == (1.0, "events: 5 rows, 2 calls, 0.0 s")
+
+
+def test_progress_follows_a_pull(sandbox: boxnb.sandbox.Sandbox) -> None:
+    """The view ends with what was fetched, and counts a repeated call."""
+    sign_in(sandbox)
+    box = boxnb.connect("acme")
+    view = progress(box)
+    box.users()
+    assert "users: 120 rows, 1 calls" in view.value
+    sandbox.faults.add("/2.0/groups", "503", times=1)
+    box.groups()
+    assert "groups: 25 rows, 2 calls" in view.value
+
+
+def test_charts_escape_names_and_have_a_plain_form() -> None:
+    """Labels and the HTML form hold no markup of a name; an empty frame is an empty chart."""
+    frame = pd.DataFrame({"name": [HOSTILE, "b"], "files": [1, 2], "bytes": [5, 3], "share": [0.6, 0.4]})
+    drawn = [charts.storage(frame), charts.counts(frame["name"], HOSTILE), charts.treemap(items())]
+    for chart in drawn:
+        bundle = chart._repr_mimebundle_()
+        assert "<img" not in bundle["text/html"]
+        assert "<img" not in json.dumps(bundle["application/vnd.plotly.v1+json"]["data"])
+    for empty in (
+        charts.storage(frame.head(0)),
+        charts.counts(frame["name"].head(0), "none"),
+        charts.treemap(items().head(0)),
+        charts.ages(frame.head(0)),
+    ):
+        assert empty._repr_mimebundle_()["text/plain"]
+
+
+def test_a_treemap_keeps_its_sums() -> None:
+    """At most so many tiles, each folder as large as what is in it, nothing lost."""
+    rows = [
+        ("folder", f"d{number}", f"d{number}", f"d{number // 2}" if number else None, None)
+        for number in range(300)
+    ]
+    rows += [("file", f"f{number}", "x", f"d{number % 300}", number) for number in range(1, 20_000)]
+    many = pd.DataFrame(rows, columns=["type", "id", "name", "parent_id", "size"])
+    many["size"] = many["size"].astype("Int64")
+    data = charts.treemap_data(many, tiles=2000)
+    assert len(data) <= 2000
+    sizes = data.set_index("id")["bytes"]
+    assert sizes[""] == sum(range(1, 20_000))
+    below = data[data["id"] != ""].groupby("parent")["bytes"].sum()
+    assert (below == sizes[below.index]).all()
