@@ -44,7 +44,7 @@ class Robot(NotebookClient):
             if "lab" in state.get("seen", {}):
                 self.labs[content["comm_id"]] = state["seen"]
             view = state.get("view")
-            if view:
+            if isinstance(view, dict) and "step" in view:  # the panel's, no other widget's
                 if msg["header"]["msg_type"] == "comm_open":
                     self._say(content["comm_id"], type="ready")
                 self._look(content["comm_id"], view)
