@@ -1,0 +1,148 @@
+"""The notebooks of 2-explore in a real JupyterLab: tables sorted and filtered, trees opened, charts clicked, files kept."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import pytest
+from conftest import Lab
+from person import Person
+from playwright.sync_api import BrowserContext, Page, expect
+
+pytestmark = pytest.mark.browser
+SOURCE = "async source => { const panel = window.jupyterapp.shell.currentWidget, notebook = panel.content;\
+ notebook.activeCellIndex = notebook.widgets.length - 1;\
+ await window.jupyterapp.commands.execute('notebook:insert-cell-below');\
+ notebook.activeCell.model.sharedModel.setSource(source);\
+ await window.jupyterapp.commands.execute('notebook:run-cell');\
+ return notebook.activeCell.model.outputs.toJSON() }"
+
+
+def run_all(person: Person) -> None:
+    """Run, and wait for the last cell."""
+    person.command("notebook:run-all-cells")
+    person.page.wait_for_function(
+        "() => { const cells = window.jupyterapp.shell.currentWidget.content.widgets.filter(cell => cell.model.type === 'code');"
+        " return cells.every(cell => cell.model.executionCount !== null && (cell.model.executionState ?? 'idle') === 'idle') }",
+        timeout=120_000,
+    )
+    assert not person.page.locator(
+        ".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']"
+    ).count()
+
+
+def told(page: Page, source: str) -> str:
+    """What a further cell prints."""
+    outputs = page.evaluate(SOURCE, source)
+    return "".join("".join(output.get("text", "")) for output in outputs)
+
+
+def show(person: Person, selector: str, number: int = 0) -> None:
+    person[selector].nth(number).scroll_into_view_if_needed()
+
+
+@pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1400), ("JupyterLab Dark", 800)])
+def test_people(window: BrowserContext, lab: Lab, theme: str, width: int) -> None:
+    """The table is sorted, filtered and searched; what is left is a DataFrame and a CSV."""
+    person = Person(window, lab, "2-explore/01-people.ipynb")
+    person.page.set_viewport_size({"width": width, "height": 1000})
+    run_all(person)
+    show(person, ".bxt")
+    table = person[".bxt"].first
+    expect(table.locator(".bxt-count")).to_have_text("120 rows")
+    table.get_by_role("button", name="space_used").click()
+    expect(table.locator("[aria-sort=ascending]")).to_have_text("▲ space_used")
+    table.get_by_role("button", name="space_used").click()
+    expect(table.locator("[role=row] .bxt-cell").first).to_have_text("Tomas Rossi")
+    table.get_by_label("Filter space_used").fill("> 300 GB")
+    expect(table.locator(".bxt-count")).to_contain_text(" of 120 rows")
+    person.screenshot(f"people-table-{width}-{theme.split()[-1]}")
+    assert (
+        int(
+            told(
+                person.page,
+                "print((view.selected['space_used'] > 300_000_000_000).all() * len(view.selected))",
+            )
+        )
+        > 3
+    )
+    table.get_by_label("Filter space_used").fill("")
+    table.get_by_label("Search all text").fill("<b>")
+    expect(table.locator(".bxt-count")).to_contain_text("1 of 120")
+    expect(table.locator(".bxt-rows .bxt-cell").first).to_have_text("<b>Bold</b> Benny")
+    with person.page.expect_download() as kept:
+        table.get_by_role("button", name="CSV").click()
+    rows = pd.read_csv(Path(kept.value.path()), encoding="utf-8-sig")
+    assert rows["name"].tolist() == ["<b>Bold</b> Benny"]
+    table.get_by_label("Search all text").fill("=cmd")
+    expect(table.locator(".bxt-count")).to_contain_text("1 of 120")
+    with person.page.expect_download() as kept:
+        table.get_by_role("button", name="Excel").click()
+    sheet = openpyxl.load_workbook(io.BytesIO(Path(kept.value.path()).read_bytes())).active
+    assert next(cell.data_type for cell in sheet[2]) == "s"
+    assert sheet["A2"].value == "=cmd|' /C calc'!A0"
+
+
+@pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1400), ("JupyterLab Dark", 800)])
+def test_content(window: BrowserContext, lab: Lab, theme: str, width: int) -> None:
+    """The tree opens level by level, by mouse and keys; a folder and a bar filter the table."""
+    person = Person(window, lab, "2-explore/02-content.ipynb")
+    person.page.set_viewport_size({"width": width, "height": 1000})
+    run_all(person)
+    name = theme.split()[-1]
+    tree = person[".bxf"].first
+    show(person, ".bxf")
+    tree.locator(".bxf-body").focus()
+    calls = int(told(person.page, "print(box.session.ledger.calls)"))
+    show(person, ".bxf")
+    tree.locator(".bxf-body").focus()
+    for _ in range(3):
+        person.page.keyboard.press("ArrowRight")
+        expect(tree.get_by_text("fetching …")).to_have_count(0)
+        person.page.keyboard.press("ArrowDown")
+    deepest = tree.locator("[aria-level]").evaluate_all(
+        "rows => Math.max(...rows.map(row => row.getAttribute('aria-level')))"
+    )
+    person.screenshot(f"content-tree-{width}-{name}")
+    assert deepest >= 3
+    spent = int(told(person.page, "print(box.session.ledger.calls)")) - calls
+    assert 1 <= spent <= 3
+    explorer_tree, table = person[".bxf"].nth(1), person[".bxt"].first
+    show(person, ".bxf", 1)
+    explorer_tree.get_by_label("Search what is open").fill("marketing")
+    explorer_tree.locator(".bxf-name").first.click()
+    expect(table.locator(".bxt-count")).to_contain_text(" of 6,654 rows")
+    inside = int(told(person.page, "print(len(look.selected))"))
+    assert (
+        told(person.page, "print(look.selected['path'].str.startswith('Marketing').all())").strip() == "True"
+    )
+    show(person, ".bxf", 1)
+    person.screenshot(f"content-folder-{width}-{name}")
+    person[".widget-box .barlayer .point path"].last.click(force=True)
+    expect(table.locator(".bxt-count")).not_to_contain_text(f"{inside:,} of")
+    person.screenshot(f"content-explorer-{width}-{name}")
+    assert told(person.page, "print(set(look.selected['extension'].astype('str')))").strip() == "{'mp4'}"
+    same = told(
+        person.page,
+        "names = {'content': content, 'pd': __import__('pandas')}; exec(look.code.rsplit('\\n', 1)[0], names); print(names['rows']['id'].tolist() == look.selected['id'].tolist())",
+    )
+    assert same.strip() == "True"
+
+
+@pytest.mark.parametrize("name", ["03-sharing", "04-activity"])
+@pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1400), ("JupyterLab Dark", 800)])
+def test_the_others(window: BrowserContext, lab: Lab, name: str, theme: str, width: int) -> None:
+    """They run, and every chart is drawn."""
+    person = Person(window, lab, f"2-explore/{name}.ipynb")
+    person.page.set_viewport_size({"width": width, "height": 1000})
+    run_all(person)
+    for number in range(person[".js-plotly-plot"].count()):
+        show(person, ".js-plotly-plot", number)
+        person.screenshot(f"{name}-chart{number}-{width}-{theme.split()[-1]}")
+    assert person[".js-plotly-plot .main-svg"].count() >= 2
+    show(person, ".bxt")
+    expect(person[".bxt-rows .bxt-row:not(.bxt-wait)"].first).to_be_visible()
+    person.screenshot(f"{name}-table-{width}-{theme.split()[-1]}")
