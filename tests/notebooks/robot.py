@@ -25,11 +25,15 @@ class Robot(NotebookClient):
     way
         How the answer gets back: through the loopback ``receiver``, as a ``paste`` of the address, as a bare ``code``,
         or granted at the second try (``deny first``); or ``cancel`` is pressed; or ``nobody`` is there.
+    learns
+        Whether the labs of a lesson are answered, once its last cell has run.
     """
 
-    def __init__(self, nb: NotebookNode, way: Way = "receiver", **options: Any) -> None:
+    def __init__(
+        self, nb: NotebookNode, way: Way = "receiver", *, learns: bool = True, **options: Any
+    ) -> None:
         super().__init__(nb, store_widget_state=False, **{"timeout": 90, "kernel_name": "python3", **options})
-        self.way = way
+        self.way, self.learns = way, learns
         self.answered: list[str] = []
         self.secrets: list[str] = []
         self.views: list[dict[str, Any]] = []
@@ -54,7 +58,7 @@ class Robot(NotebookClient):
         """Run a cell; after the last one, pass every lab that was shown."""
         executed = await super().async_execute_cell(cell, cell_index, *given, **more)
         if cell_index == len(self.nb.cells) - 1:
-            for comm in self.labs if self.way != "nobody" else ():
+            for comm in self.labs if self.learns else ():
                 await self._learn(comm)
         return executed
 

@@ -27,7 +27,7 @@ NO_NETWORK = {
 def convert(path: Path, target: Path) -> None:
     """Run one notebook under the robot front end; links to other notebooks become links to their pages."""
     notebook = nbformat.read(path, as_version=4)
-    Robot(notebook, resources={"metadata": {"path": str(path.parent)}}).execute()
+    Robot(notebook, learns=False, resources={"metadata": {"path": str(path.parent)}}).execute()
     for cell in notebook.cells:
         still(cell)
     exporter = HTMLExporter(**NO_NETWORK)
