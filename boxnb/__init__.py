@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import auth, errors, labs, oauth, runs, sandbox, sdk, store
+    from . import auth, basic, errors, labs, oauth, runs, sandbox, sdk, store
     from .box import Box, connect, sign_out
     from .checkup import doctor
     from .errors import BoxNotebookError
@@ -26,6 +26,7 @@ __all__ = [
     "Server",
     "Token",
     "auth",
+    "basic",
     "connect",
     "doctor",
     "errors",

@@ -38,7 +38,9 @@ LAYERS = (
     ("sharing",),
     ("reports", "export"),
     ("box",),
-    ("upkeep", "checkup", "sdk", "runs"),
+    ("upkeep", "checkup", "sdk", "runs", "schedule", "basic"),
+    ("command",),
+    ("__main__",),
     ("widgets",),
     ("labs",),
 )

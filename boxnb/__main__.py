@@ -1,0 +1,10 @@
+"""`python -m boxnb run NOTEBOOK` and `python -m boxnb schedule NOTEBOOK`: see :mod:`boxnb.command`."""
+
+from __future__ import annotations
+
+import sys
+
+from .command import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""Other servers with a user name and a password, as device managers have: the same habits as for Box.
+
+The password lies in a private file beside the profiles; calls have timeouts, reads are repeated after 429 and 5xx, and the
+password goes to its own server only::
+
+    boxnb.basic.save("devices", "https://mdm.example.com/api", "reader")   # asks for the password
+    http = boxnb.basic.connect("devices")
+    http.get_json("/devices", page=0)
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.auth import HTTPBasicAuth
+from urllib3.util import Retry
+
+from . import disk, store
+from .errors import ApiError, HostNotAllowedError, NetworkError, NotSignedInError
+from .postbox import is_loopback
+from .refusals import network_trouble
+from .tokens import Secret
+
+TIMEOUT = (10.0, 60.0)
+"""Seconds to connect, seconds between two bytes."""
+
+
+def path(name: str) -> Path:
+    """The file of one server.
+
+    Raises
+    ------
+    ValueError
+        The name makes no file name.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name):
+        raise ValueError(f"A name has letters, digits, '-', '_' and '.', starting with a letter: {name!r}")
+    return store.home() / "servers" / f"{name}.json"
+
+
+def save(name: str, url: str, username: str, password: str | Secret | None = None) -> Path:
+    """
+    Keep how to reach a server, in a file only its owner can read.
+
+    Parameters
+    ----------
+    name, url, username : str
+        ``url`` is the base of the API.
+    password : str or Secret, optional
+        Asked for and not shown unless given: never write it in a notebook.
+
+    Raises
+    ------
+    ValueError
+        The password would travel in clear beyond this computer.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+        raise ValueError(f"The password would travel in clear to {parts.hostname}: use its https address.")
+    if password is None:
+        password = getpass.getpass(f"Password of {username} at {parts.hostname}: ")
+    file = path(name)
+    disk.private_folder(file.parent)
+    kept = {"url": url.rstrip("/"), "username": username, "password": Secret(password).reveal()}
+    disk.write_private(file, json.dumps(kept).encode())
+    return file
+
+
+class BasicSession(requests.Session):
+    """``requests.Session`` for one server: base address, timeouts, repeated reads, a password that stays with it."""
+
+    def __init__(self, url: str, username: str, password: Secret) -> None:
+        super().__init__()
+        self.url = url
+        self.trust_env = False  # no other password, of .netrc, in its place
+        self._password = password
+        self.auth = HTTPBasicAuth(username.encode(), password.reveal().encode())  # UTF-8, RFC 7617 2.1
+        retry = Retry(
+            5,
+            backoff_factor=0.5,
+            status_forcelist=(429, 500, 502, 503, 504),
+            allowed_methods=("GET", "HEAD", "OPTIONS"),
+            raise_on_status=False,
+        )
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, requests.adapters.HTTPAdapter(max_retries=retry))
+
+    def request(self, method: str | bytes, url: str | bytes, **options: Any) -> requests.Response:  # type: ignore[override]
+        """As ``requests.Session.request``, below the base address and with a timeout.
+
+        Raises
+        ------
+        HostNotAllowedError
+            The address is of another server.
+        """
+        address = url if isinstance(url, str) else url.decode()
+        if "://" not in address:
+            address = f"{self.url}/{address.lstrip('/')}"
+        if urlsplit(address)[:2] != urlsplit(self.url)[:2]:
+            raise HostNotAllowedError(
+                f"The password for {urlsplit(self.url).hostname} does not go to {urlsplit(address).hostname}."
+            )
+        options.setdefault("timeout", TIMEOUT)
+        return super().request(method, address, **options)
+
+    def get_json(self, path: str, **params: Any) -> Any:
+        """``GET`` a path and decode the answer.
+
+        Raises
+        ------
+        ApiError, NetworkError
+            The server refused, or no answer came.
+        """
+        try:
+            answer = self.get(path, params=params)
+        except requests.RequestException as error:
+            raise NetworkError(network_trouble(error)) from error
+        host, status = urlsplit(self.url).hostname, answer.status_code
+        if status == 401:
+            raise ApiError(f"{host} refused the user name or password: save them again.", status=status)
+        if status >= 400:
+            raise ApiError(f"{host} answered {status} {answer.reason} for {path}.", status=status)
+        try:
+            return answer.json()
+        except ValueError:
+            raise ApiError(f"{host} answered {path} with something else than JSON.", status=status) from None
+
+
+def connect(name: str) -> BasicSession:
+    """
+    Open a saved server; no call is made.
+
+    Raises
+    ------
+    NotSignedInError
+        Nothing is saved under that name.
+    TokenStoreError
+        The file cannot be read.
+    """
+    file = path(name)
+    try:
+        kept = json.loads(disk.read_private(file))
+        return BasicSession(kept["url"], kept["username"], Secret(kept["password"]))
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        raise NotSignedInError(
+            f"No server is saved as {name!r}: boxnb.basic.save({name!r}, url, username) does it."
+        ) from None
