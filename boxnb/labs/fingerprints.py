@@ -81,7 +81,7 @@ def headers(given: Any) -> dict[str, str]:
             split = name.lower().endswith("authorization") and space
             shown[name] = f"{scheme} {masked(rest)}" if split else masked(text)
         else:
-            shown[name] = url(text) if "?" in text or "@" in text else text
+            shown[name] = url(text) if any(mark in text for mark in "?@#") else text
     return shown
 
 

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable
 from typing import Any, Literal
 
-from boxnb.errors import BoxNotebookError
 from boxnb.labs import drawing, learner
 from boxnb.labs.ground import Practice
 from boxnb.labs.trace import Exchange
@@ -134,7 +133,8 @@ class Lab:
                 record = practice.sandbox.record()
                 self.said, self.exchanges = practice.said, practice.trace.exchanges
             self.look(record)
-        except BoxNotebookError as error:
+        except Exception as error:  # noqa: BLE001  a learner's own program may raise anything
+            self.stage = "run"
             self.trouble = f"The run ended early. {type(error).__name__}: {error}"
         finally:
             self.busy = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,26 @@ def test_a_run_of_ones_own_that_shows_nothing_does_not_pass() -> None:
     assert stage(lab) == "run" and learner.load() == {}
     lab.run()
     assert stage(lab) == "explain" and lab.trouble == ""
+
+
+def test_a_run_that_breaks_says_so_on_the_card() -> None:
+    """A mistake in a learner's own program is a sentence, not a lab that hangs."""
+    lab = labs.lab("code-too-late")
+    lab.predict(1)
+    lab.run(lambda practice: practice.said.append(str(1 / len(practice.said))))
+    assert stage(lab) == "run" and not lab.busy
+    assert "ZeroDivisionError" in lab.trouble
+
+
+def test_a_lessons_home_is_for_its_own_thread(home: Path) -> None:
+    """What another thread saves meanwhile goes where it belongs."""
+    elsewhere: list[Path] = []
+    with Practice() as practice, practice.inside():
+        thread = threading.Thread(target=lambda: elsewhere.append(store.home()))
+        thread.start()
+        thread.join()
+        assert store.home() == Path(practice.home)
+    assert elsewhere == [home] and store.home() == home
 
 
 def test_a_lab_can_be_reset_and_repeated() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html.parser
 import threading
 import time
 import xml.etree.ElementTree as ElementTree
@@ -14,6 +15,7 @@ from requests.adapters import HTTPAdapter
 from boxnb import oauth
 from boxnb.labs import Trace, drawing, fingerprints
 from boxnb.labs.ground import Practice
+from boxnb.labs.trace import Exchange
 from boxnb.tokens import Secret, Token
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -140,6 +142,36 @@ def test_a_page_with_markup_in_it_stays_text() -> None:
     trace.note('<script>alert(1)</script> "quoted"')
     page = trace.picture._repr_html_()
     assert "<script" not in page and "&lt;script&gt;" in page
+
+
+def test_nothing_a_server_sends_becomes_markup() -> None:
+    """Hostile text in every field: the drawing stays well-formed and shows it as text."""
+    evil = '"><script>alert(1)</script>&<secret beef>'
+    each = Exchange(
+        1,
+        0.0,
+        "GET",
+        f"http://h/{evil}",
+        "notebook",
+        "API",
+        evil,
+        {evil: evil},
+        {evil: evil},
+        200,
+        evil,
+        {evil: evil},
+        evil,
+        evil,
+        1.0,
+        evil,
+        evil,
+    )
+    page = drawing.page([each])
+    assert "<script" not in page
+    ElementTree.fromstring(drawing.diagram([each]))
+    parser = html.parser.HTMLParser()
+    parser.feed(page)
+    assert page.count('class="bl-chip"') >= 5
 
 
 def test_masking_finds_secrets_wherever_requests_puts_them() -> None:
