@@ -12,6 +12,7 @@
     |   |-- TokenEndpointError        the token endpoint gave no usable answer
     |   |-- SignInCancelled, SignInTimeout
     |-- NotSignedInError              nothing is saved for this profile
+    |-- ProfileNameError              a profile cannot be called that (a ValueError, too)
     |-- TokenStoreError               the profile cannot be read, written or locked    .path
     |-- NetworkError                  no answer came: no network, a proxy, a certificate
     |-- Interrupted                   a person stopped a long pull                .partial
@@ -108,6 +109,10 @@ class SignInTimeout(SignInError):  # noqa: N818
 
 class NotSignedInError(BoxNotebookError):
     """Nothing is saved for this profile."""
+
+
+class ProfileNameError(BoxNotebookError, ValueError):
+    """A profile cannot be called that: the name becomes a file's."""
 
 
 class TokenStoreError(BoxNotebookError):

@@ -126,8 +126,14 @@ def _unquoted(pasted: str) -> str:
 
 
 def is_bare_code(pasted: str) -> bool:
-    """Whether the text is a code alone, with nothing that could carry a state."""
+    """Whether the text is a code alone, with nothing that could carry a state.
+
+    Words, and anything short without a digit, are not taken for one: what is pasted by mistake may be a password, and a
+    code is sent to the server.
+    """
     text = _tidy(pasted)
+    if len(pasted.split()) > 1 or (len(text) < 20 and not any(letter.isdigit() for letter in text)):
+        return False
     return re.fullmatch(r"[A-Za-z0-9._~!-]{6,512}", text) is not None and not _looks_like_host(text)
 
 

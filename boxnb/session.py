@@ -204,6 +204,10 @@ class BoxSession(Session):
         try:
             response = self.request(method, path, **options)
         except OSError as error:  # requests' own, and a certificate file that is not there
+            if self.auth.profile.client.server.name == "sandbox" and never_connected(error):
+                raise NetworkError(
+                    "The practice Box has stopped: run the cell with boxnb.connect again, and it starts."
+                ) from error
             raise NetworkError(network_trouble(error)) from error
         if response.status_code >= 400:
             raise api_error(response)

@@ -22,7 +22,7 @@ import filelock
 import platformdirs
 
 from . import disk, journal, keepers
-from .errors import TokenStoreError
+from .errors import ProfileNameError, TokenStoreError
 from .profile import FORMAT, from_json, to_json
 from .profile import Profile as Profile  # the names everybody uses are store.Profile …
 from .profile import this_process as this_process  # … and store.this_process
@@ -53,12 +53,14 @@ def path(name: str) -> Path:
 
     Raises
     ------
-    ValueError
+    ProfileNameError
         The name would not make a safe file name.
     """
     if not NAME.fullmatch(name) or name.split(".")[0].lower() in DEVICES:
-        raise ValueError(
-            f"A profile name has letters, digits, '-', '_' and '.', starting with a letter: {name!r}"
+        better = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-._").lower()[:64] or "acme"
+        raise ProfileNameError(
+            f"{name!r} cannot be the name of a profile: letters, digits, '-', '_' and '.' only, no name of a Windows "
+            f"device; try {better + '-box' if better in DEVICES else better!r}."
         )
     return home() / "profiles" / f"{name}.json"
 

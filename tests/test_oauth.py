@@ -118,3 +118,9 @@ def test_any_code_and_state_survive_a_paste(code: str, state: str, at: int, wrap
     if "=" not in quoted[cut - 2 : cut + 2]:  # mail programs never cut an escape
         mailed = quoted[:cut] + "=\r\n" + quoted[cut:]
         assert oauth.parse_redirect(mailed, state=state) == Secret(code)
+
+
+@pytest.mark.parametrize("pasted", ["practice", "hello world", "my pass phrase 7", "OpenSesame"])
+def test_a_word_is_not_sent_away_as_a_code(pasted: str) -> None:
+    """It may be a password."""
+    assert not oauth.is_bare_code(pasted)

@@ -156,7 +156,7 @@ def test_a_stray_file_and_a_rename_to_oneself() -> None:
 @pytest.mark.parametrize("name", ["con", "NUL.txt", "", "../up", "a/b", ".hidden", "a b", "x" * 65])
 def test_a_name_that_is_no_file_name_is_refused(name: str) -> None:
     """No profile leaves its folder."""
-    with pytest.raises(ValueError, match="profile name"):
+    with pytest.raises(ValueError, match="name of a profile"):
         store.path(name)
 
 
