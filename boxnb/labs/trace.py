@@ -86,6 +86,7 @@ class Trace:
         self.watchers: list[Callable[[], None]] = []
         self._began = time.monotonic()
         self._drawn = 0.0
+        self._waiting: threading.Timer | None = None
         self._view: Any = None
 
     def __repr__(self) -> str:
@@ -143,10 +144,20 @@ class Trace:
     def _add(self, make: Callable[[int, float], Exchange]) -> None:
         with _lock:
             self.exchanges.append(make(len(self.exchanges) + 1, self._began))
-            due = time.monotonic() - self._drawn > SHARE
-        if due:
-            self._drawn = time.monotonic()
-            self._changed()
+            if not self.watchers or self._waiting is not None:
+                return
+            due = self._drawn + SHARE - time.monotonic()
+            if due > 0:  # the last one of a burst is drawn as well
+                self._waiting = threading.Timer(due, self._draw)
+                self._waiting.daemon = True
+                self._waiting.start()
+                return
+        self._draw()
+
+    def _draw(self) -> None:
+        with _lock:
+            self._drawn, self._waiting = time.monotonic(), None
+        self._changed()
 
     def wants(self, url: str) -> bool:
         """Whether a request to this address belongs here; the sandbox's own controls never do."""

@@ -100,9 +100,11 @@ def test_the_trace_grows_and_a_click_opens_an_exchange(window: BrowserContext, l
     before = arrows.count()
     shown(person, person[".bl-scroll"], f"teach-trace-{tone(theme)}")
     person.run_through("oauth.revoke(client, fresh)")
-    person.page.wait_for_function(
-        "before => document.querySelectorAll('g[data-exchange]').length > before + 5", arg=before
+    assert before == 4
+    drawn = (
+        "sent => [...document.querySelectorAll('g[data-exchange] title')].pop().textContent.includes(sent)"
     )
+    person.page.wait_for_function(drawn, arg="revoke")
     person.click(person['g[data-exchange="5"]'])
     details = person['details[data-exchange="5"]']
     assert details.get_attribute("open") is not None

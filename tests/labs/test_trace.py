@@ -243,6 +243,26 @@ def test_the_diagram_can_be_read_aloud(practice: Practice) -> None:
     assert "<table" in drawing.page(practice.trace.exchanges)
 
 
+def test_the_last_request_of_a_burst_is_drawn_as_well(practice: Practice) -> None:
+    """Few drawings for many requests, and none missing at the end, without anything else happening."""
+    practice.trace._repr_mimebundle_()
+    view = practice.trace._view
+    drawings: list[int] = []
+    complete = threading.Event()
+
+    def drawn() -> None:
+        drawings.append(view.html.count("<g data-exchange"))
+        if drawings[-1] >= 44:
+            complete.set()
+
+    practice.trace.watchers.append(drawn)
+    token = practice.sign_in()
+    for _ in range(39):
+        practice.me(token)
+    assert complete.wait(10)
+    assert len(drawings) < 25
+
+
 def test_an_empty_trace_says_so() -> None:
     assert repr(Trace()) == "Nothing was sent yet."
     assert "Nothing was sent yet" in Trace().picture._repr_html_()
