@@ -53,8 +53,9 @@ class Chart:
             margin={"l": 8, "r": 8, "t": 44, "b": 8},
             hoverlabel={"bgcolor": "#222", "font": {"color": "#fff"}},
         )
-        self.figure.update_xaxes(gridcolor="rgba(125,125,125,0.2)", automargin=True)
-        self.figure.update_yaxes(gridcolor="rgba(125,125,125,0.2)", automargin=True)
+        quiet = {"gridcolor": "rgba(125,125,125,0.2)", "zeroline": False, "automargin": True}
+        self.figure.update_xaxes(**quiet)
+        self.figure.update_yaxes(**quiet)
         self.data = data
         self.fallback = fallback
 
@@ -103,7 +104,8 @@ def _bar_chart(title: str, data: pd.DataFrame, value: str, shown: list[str], hov
     )
     figure.update_layout(title=title, height=max(220, 90 + 26 * len(rows)), bargap=0.25)
     figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=labels, autorange="reversed")
-    figure.update_xaxes(showticklabels=False)
+    figure.update_xaxes(showticklabels=False, showgrid=False)
+    figure.update_yaxes(showgrid=False)
     return Chart(figure, data, _bars(title, list(data["name"]), list(data[value]), shown))
 
 
@@ -154,7 +156,9 @@ def events_per_day(events: pd.DataFrame, title: str = "Events per day (UTC)") ->
     return Chart(figure, data, _bars(title, names, list(total)[::-1], [str(count) for count in total][::-1]))
 
 
-def sign_in_heatmap(sign_ins: pd.DataFrame, title: str = "Sign-ins by weekday and hour (UTC)") -> Chart:
+def sign_in_heatmap(
+    sign_ins: pd.DataFrame, title: str = "Sign-ins, failed ones too, by weekday and hour (UTC)"
+) -> Chart:
     """How many sign-ins in each hour of the week, from ``reports.sign_ins``."""
     grid = (
         sign_ins.groupby([sign_ins["weekday"].astype("str"), "hour"]).size().unstack(fill_value=0)
@@ -175,7 +179,8 @@ def sign_in_heatmap(sign_ins: pd.DataFrame, title: str = "Sign-ins by weekday an
     )
     figure.update_layout(title=title, height=320)
     figure.update_yaxes(autorange="reversed")
-    figure.update_xaxes(type="category")
+    figure.update_xaxes(type="category", showgrid=False)
+    figure.update_yaxes(showgrid=False)
     most = int(grid.to_numpy().max()) or 1
     numbers = grid.to_numpy().tolist()
     cells = "".join(

@@ -138,7 +138,7 @@ class Explorer(ipywidgets.VBox):
         self._by = ipywidgets.ToggleButtons(options=list(BY), style={"button_width": "auto"})
         self._note = ipywidgets.HTML()
         self._everything = ipywidgets.Button(description="Show everything", layout={"width": "auto"})
-        self.chart = go.FigureWidget(go.Bar(orientation="h", marker_color=BLUE))
+        self.chart = go.FigureWidget(go.Bar(orientation="h", marker={"color": BLUE, "line": {"width": 0}}))
         self.chart.update_layout(
             height=450,
             autosize=True,
@@ -149,8 +149,8 @@ class Explorer(ipywidgets.VBox):
             plot_bgcolor="rgba(0,0,0,0)",
         )
         self.chart._config = {"responsive": True, "displayModeBar": False}
-        self.chart.update_yaxes(automargin=True, fixedrange=True)
-        self.chart.update_xaxes(fixedrange=True, showticklabels=False, gridcolor="rgba(125,125,125,0.2)")
+        self.chart.update_yaxes(automargin=True, fixedrange=True, showgrid=False)
+        self.chart.update_xaxes(fixedrange=True, showticklabels=False, showgrid=False, zeroline=False)
         self._labels: list[str] = []
         self.tree.on_choice = self._folder_chosen
         self._by.observe(self._by_changed, "value")
