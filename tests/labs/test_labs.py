@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,6 +119,16 @@ def test_a_server_that_lets_everything_pass_is_noticed(runs: dict[str, Run], nam
     ):  # nothing is refused there: take away what was decided instead
         healed = [call for call in runs[name].seen if "decision" not in (call.get("form") or {})]
     assert labs.EXERCISES[name].evidence(healed) == ""
+
+
+@pytest.mark.parametrize("name", ["power-cut", "refresh-token-twice"])
+def test_a_server_without_the_grace_does_not_pass_the_labs_about_it(name: str) -> None:
+    """Sabotage with a real server: where the old refresh token dies at once, there is nothing to explain."""
+    lab = Lab(dataclasses.replace(labs.EXERCISES[name], rotation="strict"))
+    lab.predict(0)
+    lab.run()
+    assert stage(lab) == "run" and lab.found == ""
+    assert "does not show this failure" in lab.trouble
 
 
 def test_a_lab_asks_before_it_runs_and_checks_before_it_passes() -> None:
