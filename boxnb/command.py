@@ -201,6 +201,8 @@ def check(notebook: dict[str, Any], parameters: dict[str, str], path: Path) -> N
 def prepared(notebook: dict[str, Any]) -> dict[str, Any]:
     """The notebook with one cell marked after which papermill puts the parameters: the last that sets one."""
     cells = _parameter_cells(notebook)
+    # papermill wants to know the language, and notebooks of some editors do not say.
+    notebook.setdefault("metadata", {}).setdefault("language_info", {"name": "python"})
     for number in cells:
         metadata = notebook["cells"][number].setdefault("metadata", {})
         tags = [tag for tag in metadata.get("tags", []) if tag != "parameters"]
