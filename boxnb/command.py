@@ -352,9 +352,15 @@ def _repeat(this: runs.Run, executed: dict[str, Any]) -> None:
 
 
 def _why(executed: dict[str, Any] | None) -> str:
-    """What the failing cell said."""
-    for number, cell in enumerate((executed or {}).get("cells", []), 1):
-        for output in cell.get("outputs", []):
-            if output.get("output_type") == "error":
-                return f"Cell {number} failed with {output['ename']}: {output['evalue']}"
+    """What the failing cell said; counted as its author counts, code cells without those that were added for the run."""
+    own = [
+        cell
+        for cell in (executed or {}).get("cells", [])
+        if cell["cell_type"] == "code"
+        and not {"injected-parameters", "papermill-error-cell-tag"} & set(cell["metadata"].get("tags", []))
+    ]
+    for number, cell in enumerate(own, 1):
+        for output in cell["outputs"]:
+            if output["output_type"] == "error":
+                return f"Code cell {number} failed with {output['ename']}: {output['evalue']}"
     return ""

@@ -22,7 +22,7 @@ CLIENT = oauth.Client("abc", Secret("client-secret"), "http://127.0.0.1/callback
 
 
 def profile(refresh_token: str = "r1", **facts: object) -> store.Profile:
-    token = Token(Secret("access"), Secret(refresh_token), obtained_at=1000.0, expires_in=3600.0)
+    token = Token(Secret("access-0a1b2c3d"), Secret(refresh_token), obtained_at=1000.0, expires_in=3600.0)
     return store.Profile("acme", CLIENT, token, account={"name": "Zoë"}, **facts)  # type: ignore[arg-type]
 
 

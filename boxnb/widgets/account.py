@@ -161,6 +161,41 @@ def tried(profile: str, saved: store.Profile) -> tuple[bool, str, dict[str, Any]
     return True, "Already signed in: nothing to do here.", account
 
 
+def holds(profile: str) -> bool:
+    """Whether a sign-in is saved that works now; uses the network."""
+    try:
+        saved = store.load(profile)
+    except BoxNotebookError:
+        return False
+    return saved is not None and saved.token is not None and tried(profile, saved)[0]
+
+
+def cancelled_words(profile: str) -> str:
+    """What holds after a cancel: a sign-in that was saved before is as good as it was; makes no call."""
+    try:
+        saved = store.load(profile)
+    except BoxNotebookError:
+        saved = None
+    if saved is None or saved.token is None:
+        return "Cancelled."
+    account = saved.account or {}
+    return f"Cancelled; you are still signed in as {account.get('name') or account.get('login') or profile}."
+
+
+def port_words(redirect_uri: str, listening: str) -> str:
+    """Why the answer comes to another port than the one that was registered; empty where it does not."""
+    try:
+        asked, got = urlsplit(redirect_uri), urlsplit(listening)
+        if not (asked.port and got.port) or asked.port == got.port or asked.hostname != got.hostname:
+            return ""
+    except ValueError:  # half an address, as it is while somebody types
+        return ""
+    return (
+        f"Port {asked.port} is busy, so the answer comes to {got.port}; "
+        f"Box accepts any port on {got.hostname}. Change nothing in the Console."
+    )
+
+
 def is_saved(profile: str, token: Token) -> bool:
     """Whether this pair is what the profile holds."""
     try:

@@ -20,6 +20,7 @@ from boxnb.oauth import BOX, Client, Server
 from boxnb.receiver import Receiver
 from boxnb.tokens import Secret, Token
 from boxnb.widgets.account import (
+    cancelled_words,
     in_one_sentence,
     is_address,
     is_saved,
@@ -188,7 +189,8 @@ class SignInFlow:
         with self._lock:
             if self.step == "done":
                 return
-            self.step, self._state, self.alert, self.note = "stopped", "", "", ""
+            self.step, self._state, self.alert = "stopped", "", ""
+            self.note = cancelled_words(self.profile)
             self.failure = SignInCancelled("Sign-in was cancelled: run the panel's cell and this one again.")
             pending, self._pending = self._pending, None
         self.close()
@@ -330,12 +332,8 @@ class SignInFlow:
         with self._lock:
             current = self._state == state
             if current:
-                self._account, self._pending, self.busy, self.step = (
-                    account,
-                    (client, token),
-                    False,
-                    "confirm",
-                )
+                self._account, self._pending = account, (client, token)
+                self.busy, self.step = False, "confirm"
                 self.note = (
                     "A code alone carries no state, so nothing proves that your own request led to it."
                 )

@@ -3,7 +3,7 @@ const PAGE = `
 <div class="bx-head"><strong class="bx-title"></strong><span class="bx-status" role="status"></span>
   <button type="button" class="bx-cancel bx-quiet">Cancel</button></div>
 <p class="bx-advice" role="status"></p>
-<p class="bx-alert" role="alert"></p>
+<div class="bx-alert-top"><p class="bx-alert" role="alert"></p></div>
 <ol class="bx-steps">
 <li class="bx-step" data-step="register"><h3>Register the app</h3>
   <p class="bx-registered"><span class="bx-registered-text"></span> <button type="button" class="bx-change bx-quiet">Use another app</button></p>
@@ -30,28 +30,54 @@ const PAGE = `
     <label>Client Secret <input class="bx-client-secret" type="password" autocomplete="new-password" spellcheck="false"><small class="bx-secret-kept" role="status"></small></label>
     <details class="bx-other"><summary>My app has another redirect URI</summary>
       <label>Redirect URI <input class="bx-redirect-uri" type="text" spellcheck="false" autocapitalize="off"></label></details>
+    <div class="bx-alert-register"></div>
     <button type="submit" class="bx-register bx-main">Save and go on</button>
   </form></li>
 <li class="bx-step" data-step="open"><h3>Open Box</h3>
   <p><a class="bx-open bx-main" target="_blank" rel="noopener noreferrer">Open Box</a>
-  <span class="bx-open-words"></span></p></li>
+  <span class="bx-open-words"></span></p>
+  <p class="bx-port"></p><div class="bx-alert-open"></div></li>
 <li class="bx-step" data-step="catch"><h3>Catch the code</h3>
   <p class="bx-catch-words"></p>
   <div class="bx-count"></div>
   <p class="bx-expired">A code granted more than 30 seconds ago is dead by now. <button type="button" class="bx-fresh">Get a new code</button></p>
   <label class="bx-paste-label">Or paste the whole address here; it is used at once
     <input class="bx-paste" type="password" autocomplete="off" spellcheck="false" placeholder="http://127.0.0.1…/callback?code=…&amp;state=…"></label>
-  <div class="bx-confirm" role="group" aria-label="Is this you?"><p class="bx-confirm-who"></p>
+  <div class="bx-alert-catch"></div>
+  <div class="bx-confirm" role="group" aria-label="Is this you?"><p class="bx-confirm-who"></p><div class="bx-alert-confirm"></div>
     <button type="button" class="bx-yes bx-main">Yes, save it</button> <button type="button" class="bx-no">No, throw it away</button></div>
   <details class="bx-broken"><summary>The page after Grant looks broken?</summary><div class="bx-drawing-place"></div>
     <p>That page is only a carrier: its address holds the code. Copy the whole address within 30 seconds and paste it above. Too late? Press Back in that tab and grant again, or use Open Box. If you land on your Box files instead, the app has its default redirect URI: the code is in that address too.</p></details></li>
 <li class="bx-step" data-step="done"><h3>Done</h3>
   <p class="bx-done-not">Here you will see who signed in, and where the token was put.</p>
   <div class="bx-done" tabindex="-1"><dl></dl>
+  <p class="bx-weak">A managed user cannot list people. Sign in again as an admin or co-admin.</p>
   <p>No token is in this notebook: other notebooks and scripts use the file. <button type="button" class="bx-switch bx-quiet">Sign in again</button></p></div></li>
 </ol>`;
 
 const PAGE_LOAD = String(performance.timeOrigin); // tells two tabs apart, and a page from itself loaded again
+
+let views = 0; // of this panel on this page
+
+// The panel is gone, and so may be the cell that had waited for it: one line over the page.
+function notice(text) {
+  document.querySelectorAll(".bx-notice").forEach((each) => each.remove());
+  if (!text) return;
+  const line = document.createElement("button");
+  line.className = "bx-notice";
+  line.setAttribute("role", "alert");
+  line.title = "Close";
+  line.textContent = text;
+  line.style.cssText = "position:fixed; z-index:10000; right:24px; bottom:40px; max-width:26rem; padding:12px 16px; text-align:left; cursor:pointer;"
+    + "font:13px/1.5 var(--jp-ui-font-family, system-ui, sans-serif); color:var(--jp-ui-font-color1, CanvasText); background:var(--jp-layout-color1, Canvas);"
+    + "border:1px solid var(--jp-brand-color1, #1667b7); border-left-width:5px; border-radius:4px; box-shadow:0 2px 12px rgb(0 0 0 / 30%);";
+  line.addEventListener("click", () => line.remove());
+  document.body.appendChild(line);
+}
+
+function initialize({ model }) {
+  model.on("msg:custom", (message) => { if (message.type === "vanished") notice(message.text); });
+}
 
 const ROLES = { admin: "admin", coadmin: "co-admin", user: "managed user" };
 
@@ -74,6 +100,8 @@ function person(who) {
 
 function render({ model, el }) {
   const root = document.createElement("section");
+  const page = `${PAGE_LOAD}/${++views}`;
+  notice("");
   root.className = "bx-panel";
   root.setAttribute("aria-label", "Sign in to Box");
   root.dataset.lmSuppressShortcuts = "true"; // Enter belongs to the panel here, not to the notebook
@@ -81,11 +109,19 @@ function render({ model, el }) {
   root.innerHTML = PAGE;
   el.appendChild(root);
   const $ = (selector) => root.querySelector(selector);
-  const send = (type, more = {}) => model.send({ type, ...more });
+  const ANSWER = 3000; // milliseconds: the kernel answers every message
+  let dead = false, unanswered = null;
+  const doubtful = () => { unanswered = null; dead = true; paint(); };
+  const send = (type, more = {}) => {
+    unanswered ??= setTimeout(doubtful, ANSWER);
+    try { model.send({ type, ...more }); } catch { clearTimeout(unanswered); doubtful(); } // its line to the kernel is closed
+  };
+  const answered = () => { clearTimeout(unanswered); unanswered = null; dead = false; };
   const take = (input) => { const value = input.value; input.value = ""; return value; };
   const show = (selector, yes) => { $(selector).hidden = !yes; };
   $(".bx-drawing-place").innerHTML = UNREACHABLE;
 
+  let pasted = false, painted = false; // where the last answer came from; a first look scrolls nothing
   let left = false, shownStep = null, ended = false, fresh = null;
   const count = countdown($(".bx-count"), () => { ended = true; paint(); });
 
@@ -114,10 +150,11 @@ function render({ model, el }) {
     root.dataset.state = v.step;
     root.setAttribute("aria-busy", String(v.busy));
     $(".bx-title").textContent = `Sign in: ${v.profile}`;
-    $(".bx-status").textContent = v.step === "stopped" ? "Cancelled." : v.note;
-    $(".bx-alert").textContent = v.alert;
-    show(".bx-alert", v.alert !== "");
-    const advice = silent ? "Nothing has answered this panel yet. Unless the kernel is busy, run this cell and the next one again." : v.advice;
+    $(".bx-status").textContent = v.note;
+    const gone = dead && !silent && model.widget_manager?.kernel?.status !== "busy";
+    root.classList.toggle("bx-dead", gone);
+    $(".bx-head").inert = $(".bx-steps").inert = gone;
+    const advice = gone ? "The kernel was restarted: run the cells from the top." : silent || dead ? "Nothing has answered this panel yet. Unless the kernel is busy, run this cell and the next one again." : v.advice;
     $(".bx-advice").textContent = advice;
     show(".bx-advice", advice !== "");
     show(".bx-cancel", !done);
@@ -145,6 +182,8 @@ function render({ model, el }) {
     $(".bx-open-words").textContent = open
       ? `opens a new tab, where you sign in at ${box} and press Grant. Your password stays there.` : "in a new tab, to sign in and press Grant.";
     show(".bx-hub", v.hub && !v.practice);
+    $(".bx-port").textContent = v.port;
+    show(".bx-port", open && v.port !== "");
     $(".bx-catch-words").textContent = v.listening && v.hub
       ? "After Grant the code comes back by itself through your JupyterHub (not run on a real one). A code lives 30 seconds from the moment you press Grant."
       : v.listening
@@ -159,6 +198,9 @@ function render({ model, el }) {
 
     show(".bx-done", done);
     show(".bx-done-not", !done);
+    show(".bx-weak", done && Boolean(v.who.role) && !["admin", "coadmin"].includes(v.who.role));
+    $(".bx-switch").textContent = v.practice ? "Practise the sign-in" : "Sign in again";
+    $(".bx-switch").className = `bx-switch ${v.practice ? "bx-main" : "bx-quiet"}`;
     if (done) {
       const rows = [["Signed in", person(v.who) || "unknown"], ["Enterprise", [v.who.enterprise, v.who.enterprise_id && `(id ${v.who.enterprise_id})`].filter(Boolean).join(" ")],
         ["Token", `fingerprint ${v.saved.fingerprint}`], ["Access token", until(v.saved.access_seconds) + "; renewed by itself"],
@@ -178,9 +220,28 @@ function render({ model, el }) {
       if (target) $(target).focus(); // and scroll there: a step that closes takes the page with it
     }
     shownStep = v.step;
+    warn(v);
+  };
+
+  let warned = "";
+  const warn = (v) => { // beside what was pressed, and in sight
+    const place = v.step === "register" ? ".bx-alert-register" : v.step === "open" && pasted ? ".bx-alert-catch"
+      : v.step === "open" ? ".bx-alert-open" : v.step === "confirm" ? ".bx-alert-confirm" : ".bx-alert-top";
+    const alert = $(".bx-alert");
+    if (alert.parentElement !== $(place)) $(place).appendChild(alert);
+    if (alert.textContent !== v.alert) alert.textContent = v.alert;
+    alert.hidden = v.alert === "";
+    if (v.alert && v.alert !== warned && painted) {
+      const empty = v.step === "register" && [".bx-client-id", ".bx-client-secret"].find((each) => !$(each).value && !(each === ".bx-client-secret" && v.secret));
+      if (empty) $(empty).focus({ preventScroll: true });
+      alert.scrollIntoView({ block: "nearest" });
+    }
+    if (!v.busy) warned = v.alert;
+    painted = true;
   };
 
   const arrived = () => { // an answer is in the kernel: now the code's age is known best
+    answered();
     const v = model.get("view");
     if (fresh && v.authorize_url && v.authorize_url !== fresh.before) {
       const tab = fresh.tab;
@@ -198,9 +259,10 @@ function render({ model, el }) {
     count.start(30, "s at most: a code lives 30 s from the moment you press Grant");
     paint();
   };
-  const follow = () => { left = true; ended = false; count.stop(); send("opened"); paint(); };
+  const follow = () => { left = true; pasted = false; ended = false; count.stop(); send("opened"); paint(); };
   const hidden = () => { if (document.visibilityState === "hidden") count.stop(); else back(); };
-  const submitPaste = () => { const value = take($(".bx-paste")); if (value.trim()) send("paste", { value }); };
+  const paste = (value) => { if (value.trim()) { pasted = true; warned = ""; send("paste", { value }); } };
+  const submitPaste = () => paste(take($(".bx-paste")));
 
   $(".bx-open").addEventListener("click", (event) => { if ($(".bx-open").hasAttribute("href")) follow(); else event.preventDefault(); });
   $(".bx-fresh").addEventListener("click", () => { // a tab may be opened only now; its address comes with the kernel's next request
@@ -210,8 +272,7 @@ function render({ model, el }) {
   });
   $(".bx-paste").addEventListener("paste", (event) => { // taken from the clipboard, never shown in the field
     event.preventDefault();
-    const value = event.clipboardData.getData("text");
-    if (value.trim()) send("paste", { value });
+    paste(event.clipboardData.getData("text"));
   });
   $(".bx-paste").addEventListener("drop", () => setTimeout(submitPaste));
   $(".bx-paste").addEventListener("input", () => { if (/[?&#]code=[^&]+.*state=|state=[^&]+.*code=/.test($(".bx-paste").value)) submitPaste(); });
@@ -230,6 +291,7 @@ function render({ model, el }) {
     event.preventDefault();
     clearTimeout(typing);
     typing = null;
+    warned = "";
     send("register", { client_id: $(".bx-client-id").value, client_secret: take($(".bx-client-secret")), redirect_uri: $(".bx-redirect-uri").value });
   });
   $(".bx-copy").addEventListener("click", async () => {
@@ -244,11 +306,11 @@ function render({ model, el }) {
   $(".bx-no").addEventListener("click", () => send("confirm", { yes: false }));
 
   // A page that is loaded again gets nothing from a cell that runs: the gate is told, so that it lets go of the kernel.
-  const leave = () => { if (typing !== null) { clearTimeout(typing); draft(); } send("leaving", { page: PAGE_LOAD }); };
+  const leave = () => { if (typing !== null) { clearTimeout(typing); draft(); } send("leaving", { page }); };
 
   let silent = false; // the saved state of a panel can be on screen without a kernel behind it
   const doubt = setTimeout(() => { silent = true; paint(); }, 4000);
-  const heard = (message) => { if (message.type === "here") { clearTimeout(doubt); silent = false; paint(); } };
+  const heard = (message) => { if (message.type === "here") { clearTimeout(doubt); answered(); silent = false; paint(); } };
 
   model.on("msg:custom", heard);
   model.on("change:view", arrived);
@@ -261,7 +323,7 @@ function render({ model, el }) {
     const seen = root.closest(".jp-WindowedPanel-outer")?.getBoundingClientRect();
     if (seen && box.top < seen.top && box.bottom > seen.top && model.get("view").step !== "done") root.scrollIntoView({ block: "start" });
   }, 150);
-  send("ready", { page: PAGE_LOAD, origin: location.origin });
+  model.send({ type: "ready", page, origin: location.origin });
   return () => {
     count.stop();
     clearTimeout(typing);
@@ -271,7 +333,9 @@ function render({ model, el }) {
     document.removeEventListener("visibilitychange", hidden);
     window.removeEventListener("focus", back);
     window.removeEventListener("pagehide", leave);
+    clearTimeout(unanswered);
+    model.send({ type: "leaving", page, removed: true }); // its cell is run again: a gate that waits must not wait for ever
   };
 }
 
-export default { render };
+export default { initialize, render };

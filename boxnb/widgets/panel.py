@@ -4,7 +4,7 @@ The front end and the kernel speak over one widget. Kernel to front end: the tra
 `SignInFlow.snapshot()` and holds no secret. Front end to kernel: custom messages, which no notebook saves::
 
     {"type": "ready", "page": ..., "origin": ...}      the panel is on a screen, of a browser that is there
-    {"type": "leaving", "page": ...}                   that page is loaded again or closed
+    {"type": "leaving", "page": ..., "removed": ...}   that page is loaded again or closed, or only the view is gone
     {"type": "draft", "client_id": ..., "redirect_uri": ...}
     {"type": "client_secret", "value": ...}            the field is already empty again
     {"type": "register", "client_id": ..., "client_secret": ..., "redirect_uri": ...}
@@ -13,7 +13,8 @@ The front end and the kernel speak over one widget. Kernel to front end: the tra
     {"type": "confirm", "yes": true}                   after a bare code
     {"type": "change_app"} {"type": "again"} {"type": "cancel"}
 
-"ready" is answered with `{"type": "here"}`: a panel that hears nothing shows the state of a kernel that is gone.
+Every message is answered with `{"type": "here"}`: a panel that hears nothing shows the state of a kernel that is gone.
+`{"type": "vanished", "text": ...}` is for a page that shows no panel any more: the gate let go, and this is why.
 """
 
 from __future__ import annotations
@@ -32,17 +33,20 @@ from boxnb.auth import ONBOARDING
 from boxnb.errors import SignInCancelled, SignInError, SignInTimeout
 from boxnb.oauth import BOX, Server
 from boxnb.widgets import hub
+from boxnb.widgets.account import holds, port_words
 from boxnb.widgets.flow import SignInFlow
 
 if TYPE_CHECKING:
     from boxnb.box import Box
 
 POLL_SECONDS: Final = 0.25  # an await without end cannot be interrupted; a poll can
-HEADLESS_SECONDS: Final = 5.0  # where nobody can type: how long a front end that has spoken may think
+HEADLESS_SECONDS: Final = 30.0  # where nobody can type: how long a front end that has spoken may think
+REDRAW_SECONDS: Final = 2.0  # a view that only moves is on screen again by then
 KERNEL: Final = (7, 4)  # the first ipykernel whose widgets reach the kernel while a cell awaits
 RELOADED: Final = (
     "The page was loaded again while the next cell waited. Once you are signed in, run that cell again."
 )
+RUN_AGAIN: Final = "The panel's cell was run again while this one waited: press Run All once more."
 
 _HERE: Final = Path(__file__).parent
 
@@ -62,7 +66,8 @@ class SignIn(anywidget.AnyWidget):
         self.flow = flow
         self._seconds = seconds
         self._pages: set[str] = set()  # where the panel is on screen
-        self._left = False  # no page shows it any more
+        self._left: float | None = None  # since when no page shows it any more, monotonic seconds
+        self._removed = False  # the page is there, its cell shows something else
         self._heard: float | None = None  # when a front end last spoke, monotonic seconds
         self._publishing = threading.RLock()
         self._advice = ""  # what to do besides signing in
@@ -79,26 +84,29 @@ class SignIn(anywidget.AnyWidget):
 
     def _seen(self) -> dict[str, object]:
         view = self.flow.snapshot()
-        return view | {"advice": self._advice, "hub": bool(hub.near_end(view["redirect_uri"]))}
+        behind = bool(hub.near_end(view["redirect_uri"]))
+        port = "" if behind else port_words(view["redirect_uri"], view["listening"])
+        return view | {"advice": self._advice, "hub": behind, "port": port}
 
     def _on_message(self, _widget: object, content: object, _buffers: object) -> None:
         """Hand a message to the flow; comes in the main thread or, with subshells, in another one."""
         if not isinstance(content, dict):
             return
         self._heard = time.monotonic()
+        self.send({"type": "here"})
         flow = self.flow
         text = {key: value for key, value in content.items() if isinstance(value, str)}
         match text.get("type"):
             case "ready":
                 self._pages.add(text.get("page", ""))
-                self._left = False
+                self._left = None
                 if proxied := hub.offered(text.get("origin", "")):
                     flow.offer(proxied)
                 self._publish()
-                self.send({"type": "here"})
             case "leaving":
                 self._pages.discard(text.get("page", ""))
-                self._left = not self._pages
+                self._left = None if self._pages else self._heard
+                self._removed = content.get("removed") is True
             case "draft":
                 flow.draft |= {key: text[key] for key in ("client_id", "redirect_uri") if key in text}
             case "client_secret":
@@ -126,7 +134,8 @@ class SignIn(anywidget.AnyWidget):
         Returns
         -------
         Box
-            What `boxnb.connect(profile)` gives; at once when a saved sign-in works.
+            What `boxnb.connect(profile)` gives; at once when a saved sign-in works, also in a panel that was
+            cancelled before, by hand or because a newer panel took over.
 
         Raises
         ------
@@ -139,14 +148,18 @@ class SignIn(anywidget.AnyWidget):
         """
         self._advice = ""
         self._publish()
-        if not self.flow.finished:
+        waited = not self.flow.finished
+        if waited:
             _require_kernel()
             await self._wait()
-        if self.flow.failure is not None:
-            raise self.flow.failure
+        failure, profile = self.flow.failure, self.flow.profile
+        if failure is not None:
+            before = not waited and isinstance(failure, SignInCancelled)  # by hand or by a newer panel
+            if not (before and await asyncio.to_thread(holds, profile)):
+                raise failure
         from boxnb.box import connect
 
-        return connect(self.flow.profile)
+        return connect(profile)
 
     async def _wait(self) -> None:
         loop = asyncio.get_running_loop()
@@ -170,11 +183,8 @@ class SignIn(anywidget.AnyWidget):
                 await asyncio.wait({outcome}, timeout=POLL_SECONDS)
                 if self.flow.finished or self.flow.busy:
                     continue
-                if self._left:  # a page loaded again asks the kernel for its widgets, and hears nothing until this cell ends
-                    self._advice = RELOADED
-                    raise SignInCancelled(
-                        "The page was loaded again: run the panel's cell and this one again."
-                    )
+                if self._left is not None:
+                    self._let_go(time.monotonic() - self._left)
                 if not person and (self._heard is None or time.monotonic() - self._heard > HEADLESS_SECONDS):
                     raise SignInCancelled(
                         f"Nobody is signed in as {self.flow.profile!r} and nobody is here to do it: "
@@ -193,6 +203,17 @@ class SignIn(anywidget.AnyWidget):
             self.flow.on_change = self._publish
             self._publish()
             outcome.cancel()
+
+    def _let_go(self, seconds: float) -> None:
+        """End the gate: nothing else in the kernel runs while it waits for a panel that no page shows."""
+        if (
+            not self._removed
+        ):  # a page loaded again asks for its widgets, and hears nothing until this cell ends
+            self._advice = RELOADED
+            raise SignInCancelled("The page was loaded again: run the panel's cell and this one again.")
+        if seconds > REDRAW_SECONDS:  # the cell's line may have no place either, so the page is told too
+            self.send({"type": "vanished", "text": RUN_AGAIN})
+            raise SignInCancelled(RUN_AGAIN)
 
 
 _latest: dict[str, SignIn] = {}  # one panel a profile: a second one takes over what was typed into the first

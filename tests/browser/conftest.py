@@ -71,35 +71,41 @@ def lab(tmp_path: Path, home: Path, theme: str, base_url: str) -> Iterator[Lab]:
         "IPYTHONDIR": "ipython",
     }
     environment = os.environ | {name: str(written / folder) for name, folder in variables.items()}
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     token = secrets.token_hex(16)
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
-    command += [f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
+    command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
     command += ["--LabApp.expose_app_in_browser=True", f"--ServerApp.root_dir={notebooks}"]
     command += [f"--ServerApp.base_url={base_url}"]
-    with (written / "lab.log").open("w") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
-    url = f"http://127.0.0.1:{port}{base_url}".rstrip("/")
+    server, address = _started(command, environment, written / "lab.log", f"{base_url}api/status", token)
     try:
-        _wait_for(url, server, written / "lab.log")
-        yield Lab(url, token, notebooks, written)
+        yield Lab(f"{address}{base_url}".rstrip("/"), token, notebooks, written)
     finally:
         server.terminate()
         server.wait(20)
 
 
-def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + 60
-    while True:
-        try:
-            requests.get(f"{url}/api", timeout=2)
-            return
-        except requests.ConnectionError:
-            if server.poll() is not None or time.monotonic() > end:
-                raise AssertionError(log.read_text()[-3000:]) from None
-            time.sleep(0.1)
+def _started(
+    command: list[str], environment: dict[str, str], log: Path, status: str, token: str
+) -> tuple[subprocess.Popen[bytes], str]:
+    """A server that answers to its own token; another port where somebody else took the free one meanwhile."""
+    for _ in range(3):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        with log.open("w") as said:
+            server = subprocess.Popen(
+                [*command, f"--port={port}"], env=environment, stdout=said, stderr=subprocess.STDOUT
+            )
+        address, end = f"http://127.0.0.1:{port}", time.monotonic() + 60
+        while server.poll() is None and time.monotonic() < end:
+            try:
+                if requests.get(address + status, params={"token": token}, timeout=5).ok:
+                    return server, address
+            except requests.RequestException:
+                time.sleep(0.1)  # it is still starting
+        server.kill()
+        server.wait(20)
+    raise AssertionError(log.read_text()[-3000:])
 
 
 @pytest.fixture(scope="session")

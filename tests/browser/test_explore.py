@@ -12,6 +12,8 @@ from conftest import Lab
 from person import Person
 from playwright.sync_api import BrowserContext, Page, expect
 
+import boxnb.sandbox
+
 pytestmark = pytest.mark.browser
 SOURCE = "async source => { const panel = window.jupyterapp.shell.currentWidget, notebook = panel.content;\
  notebook.activeCellIndex = notebook.widgets.length - 1;\
@@ -146,3 +148,43 @@ def test_the_others(window: BrowserContext, lab: Lab, name: str, theme: str, wid
     show(person, ".bxt")
     expect(person[".bxt-rows .bxt-row:not(.bxt-wait)"].first).to_be_visible()
     person.screenshot(f"{name}-table-{width}-{theme.split()[-1]}")
+
+
+def test_ask_anything(window: BrowserContext, lab: Lab) -> None:
+    """It runs, and the four files are there and read back."""
+    person = Person(window, lab, "2-explore/05-ask-anything.ipynb")
+    run_all(person)
+    exports = lab.notebooks.parent / "data" / "exports"
+    assert sorted(path.name for path in exports.iterdir()) == [
+        "people.csv",
+        "people.parquet",
+        "people.xlsx",
+        "quiet.html",
+    ]
+    people = pd.read_parquet(exports / "people.parquet")
+    assert len(people) == len(pd.read_csv(exports / "people.csv", encoding="utf-8-sig")) == 120
+    assert openpyxl.load_workbook(exports / "people.xlsx").sheetnames == ["people", "quiet"]
+    page = window.new_page()
+    page.goto((exports / "quiet.html").as_uri())
+    expect(page.get_by_role("row")).to_have_count(8)
+    page.close()
+
+
+def test_interrupt_keeps_what_was_fetched(window: BrowserContext, lab: Lab) -> None:
+    """The stop button in the middle of the walk: one line, rows kept, marked incomplete; the line above had moved."""
+    person = Person(window, lab, "2-explore/02-content.ipynb")
+    person.run_through("views.progress(box)")
+    moving = person[".widget-html"].filter(has=person.page.locator("progress")).first
+    with boxnb.sandbox.faults("/2.0/folders/*", "latency", seconds=0.3):
+        person.page.keyboard.press("Shift+Enter")  # the prose
+        person.page.keyboard.press("Shift+Enter")
+        expect(moving).to_contain_text("calls a second")
+        person.screenshot("content-progress")
+        person.command("notebook:interrupt-kernel")
+        told_why = person[".jp-OutputArea-output"].filter(has_text="Stopped after")
+        expect(told_why.first).to_contain_text("box.last_partial")
+    assert person.page.get_by_text("Traceback").count() == 0
+    assert (
+        told(person.page, "print(len(box.last_partial) > 0, box.last_partial.attrs['complete'])").strip()
+        == "True False"
+    )

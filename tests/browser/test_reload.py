@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from conftest import Lab
-from person import ONBOARDING, Person
+from person import IDLE, ONBOARDING, Person
 from playwright.sync_api import BrowserContext, expect
 
 from boxnb import store
@@ -135,3 +135,23 @@ def test_a_panel_without_its_kernel_says_which_cells_to_run(window: BrowserConte
     person.reload()
     expect(person[".bx-advice"]).to_contain_text("run this cell and the next one again")
     assert store.load("sandbox") is None or store.load("sandbox").token is None
+
+
+@pytest.mark.parametrize("command", ["run-all-cells", "run-cell"], ids=["Run All", "the panel's cell"])
+def test_run_again_while_the_gate_waits_is_said_and_then_works(
+    window: BrowserContext, lab: Lab, command: str
+) -> None:
+    """JupyterLab clears the outputs at once, the panel's among them; the gate must let go of the kernel."""
+    person = Person(window, lab)
+    person.command("notebook:run-all-cells")
+    person[".bx-open[href]"].wait_for()
+    person.page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 4")
+    person.command(f"notebook:{command}")
+    expect(person.page.locator(".bx-notice")).to_contain_text("press Run All once more")
+    person.page.wait_for_function(IDLE)
+    person.screenshot(f"again-{command}")
+    person.command("notebook:run-all-cells")
+    person[".bx-open[href]"].wait_for()
+    expect(person.page.locator(".bx-notice")).to_have_count(0)
+    person.sign_in(person.open_box())
+    expect(person["table.dataframe"].filter(has_text="Bo Nakamura").first).to_be_attached()

@@ -291,6 +291,20 @@ def test_cancel_stops_whoever_waits_and_the_panel_starts_again(sandbox: Any, wat
     watched.until(ended)
 
 
+def test_cancel_says_that_the_saved_sign_in_holds(sandbox: Any, watched: Any) -> None:
+    watched.flow.paste(approve(sandbox, watched))
+    name = watched.until(ended)["who"]["name"]
+    watched.flow.again()
+    watched.flow.cancel()
+    assert watched.flow.snapshot()["note"] == f"Cancelled; you are still signed in as {name}."
+    assert boxnb.connect("lab").get("/users/me")["name"] == name
+
+
+def test_cancel_before_anybody_signed_in_promises_nothing(watched: Any) -> None:
+    watched.flow.cancel()
+    assert watched.flow.snapshot()["note"] == "Cancelled."
+
+
 def test_an_app_whose_redirect_uri_nothing_can_listen_at(sandbox: Any, client: Client, watch: Any) -> None:
     app = sandbox.register_app("Elsewhere", ["https://example.com/back"])
     watched = watch(server=client.server)

@@ -17,6 +17,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from boxnb import store
 from boxnb.oauth import Client
 from boxnb.widgets import panel as panel_module
+from boxnb.widgets.account import port_words
 
 SHOW = "import boxnb\npanel = boxnb.sign_in('lab')\npanel"
 GATE = "box = await panel.done()"
@@ -238,3 +239,56 @@ def test_an_older_kernel_says_so_instead_of_hanging(run: Any) -> None:
 def test_a_panel_that_is_gone_says_which_cells_to_run(run: Any) -> None:
     notebook = run(None, (SHOW,))
     assert "run this cell and the next one again" in notebook.cells[0].outputs[0].data["text/plain"]
+
+
+def test_a_panel_whose_cell_is_run_again_ends_the_gate_in_one_line(run: Any) -> None:
+    """Run All pressed twice: the view is gone, and nothing else could run while the gate waits for it."""
+    notebook = run(once(lambda _view: [{"type": "leaving", "page": "", "removed": True}]))
+    (output,) = notebook.cells[1].outputs
+    assert (output.ename, len(output.traceback)) == ("SignInCancelled", 1)
+    assert "press Run All once more" in output.traceback[0]
+
+
+def test_a_panel_that_is_only_drawn_again_is_waited_for(sandbox: Any, run: Any) -> None:
+    def move(view: dict[str, Any]) -> list[dict[str, Any]]:
+        again = [{"type": "leaving", "page": "", "removed": True}, {"type": "ready", "page": "2"}]
+        return [*again, {"type": "paste", "value": sandbox.approve(view["authorize_url"])}]
+
+    assert "after " in texts(run(once(move)), 2)
+
+
+def test_a_panel_that_was_taken_over_accepts_the_sign_in_that_is_saved(sandbox: Any, run: Any) -> None:
+    """After a reload two panels exist; the older one was cancelled by the newer, and somebody is signed in all the same."""
+    older = "import boxnb\nolder = boxnb.sign_in('lab')"
+    cells = (older, SHOW, GATE, "box = await older.done()", AFTER)
+    links: list[str] = []
+
+    def answer(view: dict[str, Any]) -> list[dict[str, Any]]:
+        if view["step"] != "open" or view["busy"] or view["authorize_url"] in links:
+            return []
+        links.append(view["authorize_url"])
+        return [{"type": "paste", "value": sandbox.approve(links[1])}] if len(links) == 2 else []
+
+    assert "after " in texts(run(answer, cells), 4)
+
+
+def test_a_panel_that_was_taken_over_says_so_while_nobody_is_signed_in(run: Any) -> None:
+    older = "import boxnb\nolder = boxnb.sign_in('lab')"
+    notebook = run(None, (older, SHOW, "box = await older.done()"))
+    assert "SignInCancelled" in texts(notebook, 2)
+
+
+@pytest.mark.parametrize(
+    ("registered", "listening", "said"),
+    [
+        ("http://127.0.0.1:8917/callback", "http://127.0.0.1:8918/callback", "8918"),
+        ("http://127.0.0.1:8917/callback", "http://127.0.0.1:8917/callback", ""),
+        ("http://127.0.0.1/callback", "http://127.0.0.1:40123/callback", ""),
+        ("http://127.0.0.1:8917/callback", "", ""),
+        ("http://127.0.0.1:half", "http://127.0.0.1:8918/callback", ""),
+    ],
+)
+def test_another_port_is_said_where_one_was_registered(registered: str, listening: str, said: str) -> None:
+    words = port_words(registered, listening)
+    assert said in words
+    assert bool(words) == bool(said)

@@ -1,0 +1,279 @@
+"""`python -m boxnb run`: a notebook where nobody watches; the exit code, the mail and the chain are right, whatever happens."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from mailing import mailbox
+from signing import refreshes, sign_in
+
+import boxnb
+from boxnb import runs, store
+from boxnb.sandbox import Sandbox
+from boxnb.sandbox.mail import Mailbox
+
+ROOT = Path(__file__).parents[1]
+WEEKLY = ROOT / "notebooks/4-automate/03-weekly-report.ipynb"
+ADA = "ada.admin@example.com"
+
+
+@pytest.fixture(autouse=True)
+def _this_boxnb(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
+@pytest.fixture
+def server(tmp_path: Path, sandbox: Sandbox) -> Iterator[Mailbox]:
+    """Somebody is signed in as acme, and acme has mail settings."""
+    sign_in(sandbox)
+    with mailbox(tmp_path) as running:
+        yield running
+
+
+def notebook(tmp_path: Path, *cells: str, name: str = "nightly.ipynb") -> Path:
+    """A notebook of code cells, the first of them the profile's."""
+    made = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+    made.cells = [nbformat.v4.new_code_cell(source) for source in ('PROFILE = "sandbox"', *cells)]
+    path = tmp_path / name
+    nbformat.write(made, path)
+    return path
+
+
+def words(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "boxnb", *map(str, arguments)]
+
+
+def run(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        words("run", *arguments), capture_output=True, text=True, check=False, timeout=120, **options
+    )
+
+
+USERS = "import boxnb\nbox = boxnb.connect(PROFILE)\nlen(box.users())"
+
+
+def test_the_weekly_report(server: Mailbox, tmp_path: Path) -> None:
+    """Exit code 0, a page, the table, a mail; the profile and the parameter reached the notebook; no secret anywhere."""
+    done = run(WEEKLY, "--profile", "acme", "-p", "since=1D", "--folder", tmp_path / "runs")
+    assert done.returncode == 0, done.stderr
+    assert server[-1].subject.startswith("SUCCESS 03-weekly-report-acme on ")
+    assert {"busiest.csv", "03-weekly-report.html"} <= set(server[-1].attachments)
+    [page] = (tmp_path / "runs").rglob("03-weekly-report.html")
+    text = page.read_text(encoding="utf-8")
+    assert "1D" in text and "acme" in text
+    row = runs.history().loc[0]
+    assert (row["outcome"], row["name"]) == ("SUCCESS", "03-weekly-report-acme") and row["calls"] >= 1
+    saved = store.load("acme")
+    assert saved is not None and saved.token is not None
+    everything = server[-1].raw.decode() + text + done.stdout + done.stderr
+    assert saved.token.access_token.reveal() not in everything and server.password not in everything
+
+
+def test_a_failing_cell(server: Mailbox, tmp_path: Path) -> None:
+    """Exit code 1; the mail says which cell and why, and the page shows it."""
+    done = run(notebook(tmp_path, USERS, "box.get('/folders/1')", "1"), "--profile", "acme")
+    assert done.returncode == 1
+    assert server[-1].subject.startswith("ERROR nightly-acme")
+    assert "Code cell 3 failed with NotFoundError" in server[-1].text.replace("\n", " ")
+    assert "nightly.html" in server[-1].attachments and "Code cell 3 failed" in done.stderr
+
+
+def test_a_warning_in_a_cell(server: Mailbox, tmp_path: Path) -> None:
+    """Exit code 0, and a mail that says so."""
+    done = run(
+        notebook(tmp_path, "import warnings\nwarnings.warn('half of it')\nprint('said')"), "--profile", "acme"
+    )
+    assert done.returncode == 0
+    assert (
+        server[-1].subject.startswith("WARNING")
+        and "half of it" in server[-1].text
+        and "said" in server[-1].text
+    )
+
+
+def test_nobody_is_signed_in(server: Mailbox, tmp_path: Path) -> None:
+    """Fails at once, asks nothing, and the mail still goes out."""
+    boxnb.sign_out("acme")
+    done = run(notebook(tmp_path, USERS), "--profile", "acme")
+    assert done.returncode == 1
+    assert server[-1].subject.startswith("ERROR") and "Nobody is signed in as 'acme'" in server[-1].text
+
+
+def test_twice_at_the_same_moment(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> None:
+    """With an expired token: one runs, one is refused and says so; the chain is intact."""
+    sandbox.clock.advance(7200)
+    path = notebook(tmp_path, USERS, "import time\ntime.sleep(3)")
+    two = [
+        subprocess.Popen(words("run", path, "--profile", "acme"), stderr=subprocess.PIPE, text=True)
+        for _ in "ab"
+    ]
+    said = [each.communicate(timeout=100)[1] for each in two]
+    assert sorted(each.returncode for each in two) == [0, 75], said
+    assert sorted(mail.subject.split()[0] for mail in server) == ["ERROR", "SUCCESS"]
+    assert any("is under way (process" in text for text in said)
+    assert refreshes(sandbox).count(200) == 1
+    assert boxnb.connect("acme").get("/users/me")["login"] == ADA
+
+
+def test_a_lost_chain(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The refresh token is good for nothing any more: the mail says to sign in again."""
+    saved = store.load("acme")
+    assert saved is not None and saved.token is not None
+    boxnb.oauth.revoke(saved.client, saved.token)
+    done = run(notebook(tmp_path, USERS), "--profile", "acme")
+    assert done.returncode == 1
+    assert "InvalidGrantError" in server[-1].text and "Sign in again" in server[-1].text
+
+
+def test_an_answer_lost_in_the_middle_of_a_refresh(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The run succeeds, and so does the next."""
+    sandbox.clock.advance(7200)
+    sandbox.faults.add("/oauth2/token", "lost_token")
+    assert run(notebook(tmp_path, USERS), "--profile", "acme").returncode == 0
+    assert boxnb.connect("acme").get("/users/me")["login"] == ADA
+
+
+def test_a_server_that_answers_500(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Exit code 1, a mail with a sentence, the saved pair untouched."""
+    with sandbox.faults.during("/2.0/users*", "500"):
+        done = run(notebook(tmp_path, USERS), "--profile", "acme")
+    assert done.returncode == 1
+    assert "BoxUnavailableError" in server[-1].text
+    assert boxnb.connect("acme").get("/users/me")["login"] == ADA
+
+
+def full() -> None:
+    """No file of this process and its children may grow."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def test_a_full_disk(server: Mailbox, tmp_path: Path) -> None:
+    """Exit code 1, and the mail goes out all the same; the sign-in is what it was."""
+    before = store.path("acme").read_bytes()
+    done = run(notebook(tmp_path, USERS), "--profile", "acme", preexec_fn=full)
+    assert done.returncode == 1, done.stderr
+    assert server[-1].subject.startswith("ERROR nightly-acme")
+    assert "free space" in server[-1].text or "could not be executed" in server[-1].text
+    assert store.path("acme").read_bytes() == before
+    assert boxnb.connect("acme").get("/users/me")["login"] == ADA
+
+
+def test_told_to_end(server: Mailbox, tmp_path: Path) -> None:
+    """Kill -TERM: exit code 143, a mail, and no kernel is left behind."""
+    mark = tmp_path / "kernel.pid"
+    path = notebook(
+        tmp_path,
+        f"import pathlib, os, time\npathlib.Path({str(mark)!r}).write_text(str(os.getpid()))\ntime.sleep(90)",
+    )
+    with subprocess.Popen(
+        words("run", path, "--profile", "acme"), stderr=subprocess.PIPE, text=True
+    ) as child:
+        deadline = time.monotonic() + 60
+        while not (mark.exists() and mark.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        child.send_signal(signal.SIGTERM)
+        child.communicate(timeout=60)
+        assert child.returncode == 128 + signal.SIGTERM
+    assert server[-1].subject.startswith("ERROR") and "SIGTERM" in server[-1].text
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{mark.read_text()}").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{mark.read_text()}").exists()
+
+
+def test_a_mail_that_cannot_be_sent_has_its_own_exit_code(server: Mailbox, tmp_path: Path) -> None:
+    """The notebook ran: 4, not 1."""
+    server.stop()
+    done = run(notebook(tmp_path, "1"), "--profile", "acme", "--to", ADA)
+    assert done.returncode == 4 and "not delivered" in done.stderr
+    assert run(notebook(tmp_path, "1"), "--profile", "acme", "--no-mail").returncode == 0
+
+
+def test_what_notebooks_would_ask_a_person_fails(tmp_path: Path) -> None:
+    """`input()` and `getpass` find nobody."""
+    done = run(notebook(tmp_path, "input('your name?')"), "--profile", "acme")
+    assert done.returncode == 1 and "StdinNotImplementedError" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words_said"),
+    [
+        (["-p", "password=x"], "looks like a secret"),
+        (["-p", "box_token=x"], "looks like a secret"),
+        (["-p", "sinse=7D"], "it has: since"),
+        (["-p", "since"], "NAME=VALUE"),
+        (["-p", "PROFILE=x"], "--profile"),
+        (["--to", "a@b\nBcc: c@d"], "is no mail address"),
+        (["--profile", "../x"], "name of a profile"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_runs(arguments: list[str], words_said: str) -> None:
+    """Exit code 2, one sentence, no run in the history."""
+    done = run(WEEKLY, *arguments)
+    assert done.returncode == 2 and words_said in done.stderr and "Traceback" not in done.stderr
+    assert len(runs.history()) == 0
+
+
+def test_the_value_of_a_secret_is_refused_whatever_its_name(server: Mailbox) -> None:
+    """Somebody pastes the password where a date belongs."""
+    done = run(WEEKLY, "--profile", "acme", "-p", f"since={server.password}")
+    assert (
+        done.returncode == 2 and "looks like a secret" in done.stderr and server.password not in done.stderr
+    )
+
+
+@pytest.mark.parametrize("content", [None, "", "{}", "[]", '{"cells": 1}'])
+def test_what_is_no_notebook_is_refused(tmp_path: Path, content: str | None) -> None:
+    """A missing file, an empty one, something else."""
+    path = tmp_path / "x.ipynb"
+    if content is not None:
+        path.write_text(content)
+    done = run(path)
+    assert done.returncode == 2 and "cannot be run" in done.stderr
+
+
+def test_the_source_notebook_is_left_alone(server: Mailbox, tmp_path: Path) -> None:
+    """Neither outputs nor tags are written into it."""
+    path = notebook(tmp_path, "1")
+    before = path.read_bytes()
+    assert run(path, "--profile", "acme").returncode == 0
+    assert path.read_bytes() == before and json.loads(before)
+
+
+def test_the_scheduled_line_does_what_it_says(server: Mailbox, tmp_path: Path) -> None:
+    """What `schedule` prints for cron, run as cron does: by sh, in another folder, with next to no environment."""
+    path = notebook(tmp_path, USERS, name="my nightly 100%.ipynb")
+    planned = subprocess.run(
+        words("schedule", path, "--profile", "acme", "--at", "23:59", "--to", ADA),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    line = planned.stdout.splitlines()[1].removeprefix("59 23 * * * ").replace(r"\%", "%")
+    kept = {name: os.environ[name] for name in ("HOME", "NO_PROXY") if name in os.environ}
+    done = subprocess.run(
+        ["/bin/sh", "-c", line], cwd="/", env=kept, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert server[-1].subject.startswith("SUCCESS my nightly 100--acme")
+
+
+@pytest.mark.parametrize("scheduler", ["systemd", "launchd", "windows"])
+def test_every_scheduler_has_its_text(scheduler: str) -> None:
+    """With the notebook's full path in it."""
+    done = subprocess.run(
+        words("schedule", WEEKLY, "--for", scheduler), capture_output=True, text=True, check=True
+    )
+    assert str(WEEKLY) in done.stdout and "not run" in done.stdout
