@@ -1,9 +1,15 @@
-"""For every test: a home of its own, no address beyond loopback, and no server left behind."""
+"""For every test: a home of its own, no address beyond loopback, and no server left behind.
+
+For the whole run: every answer of every sandbox is held against Box's OpenAPI description at its end.
+"""
 
 from __future__ import annotations
 
 import ipaddress
+import os
+import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +18,47 @@ import pytest
 
 import boxnb
 
+ANSWERS = "BOXNB_SANDBOX_EXCHANGES"  # where sandboxes write their answers down
 JUPYTER = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+FOLDER: pytest.StashKey[Path] = pytest.StashKey()
+FOUND: pytest.StashKey[Any] = pytest.StashKey()
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Ask all sandboxes of this run, those of notebooks and kernels too, to write down what they answer."""
+    if ANSWERS not in os.environ and not hasattr(config, "workerinput"):  # workers write where the run does
+        os.environ[ANSWERS] = tempfile.mkdtemp(prefix="boxnb-answers-")
+        config.stash[FOLDER] = Path(os.environ[ANSWERS])
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """A run in which an answer broke the description has failed."""
+    folder = session.config.stash.get(FOLDER, None)
+    if folder is None or exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        return
+    from sandbox import recorded
+
+    found = session.config.stash[FOUND] = recorded.check(folder)
+    if found.problems:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what was checked."""
+    found = config.stash.get(FOUND, None)
+    if found is not None and found.answers:
+        terminalreporter.section("answers of the sandbox", red=bool(found.problems))
+        for line in found.lines():
+            terminalreporter.write_line(line)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Forget what was written down."""
+    folder = config.stash.get(FOLDER, None)
+    if folder is not None:
+        os.environ.pop(ANSWERS, None)
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(autouse=True)

@@ -156,25 +156,43 @@ def wanted(variants: list[dict[str, Any]], status: int) -> list[Schema] | None:
     return found or None
 
 
+def inner(path: str) -> str | None:
+    """A path as the description writes it; None for one that is not Box's."""
+    if path.startswith("/oauth2/"):
+        return path
+    base = next((one for one in ("/api/2.0", "/2.0") if path.startswith(one + "/")), None)
+    return None if base is None else path.removeprefix(base)
+
+
 def problems(answer: requests.Response) -> list[str]:
-    """What is wrong with an answer of the Box surface; for other paths nothing."""
-    path = urlsplit(answer.url).path
-    inside = path.removeprefix("/api").removeprefix("/2.0")
-    if inside == path and not path.startswith("/oauth2/"):
-        return []
+    """What is wrong with an answer of the Box surface; for other paths, and for faults, nothing."""
+    inside = inner(urlsplit(answer.url).path)
     method = (answer.request.method or "").lower()
-    variants = find(method, inside)
-    if not variants or answer.status_code >= 500:
+    if inside is None or not find(method, inside) or answer.status_code >= 500:
         return []
-    SEEN.add((f"{method} {inside}", answer.status_code))
-    if not answer.content:
-        empty = answer.status_code in EMPTY or wanted(variants, answer.status_code) is None
-        return [] if empty else [f"{answer.status_code} without a body"]
-    choices = wanted(variants, answer.status_code)
+    return wrong(method, inside, answer.status_code, answer.headers.get("content-type", ""), answer.content)
+
+
+def wrong(method: str, inside: str, status: int, kind: str, content: bytes) -> list[str]:
+    """What is wrong with an answer; a path that the description does not have may only refuse."""
+    variants = find(method, inside)
+    if not variants:
+        if status < 400:
+            return [f"{status} where the description has no {method} {inside}"]
+        variants = [
+            {"answers": {"default": {"application/json": {"$ref": "#/components/schemas/ClientError"}}}}
+        ]
+    SEEN.add((f"{method} {inside}", status))
+    if not content:
+        empty = status in EMPTY or wanted(variants, status) is None
+        return [] if empty else [f"{status} without a body"]
+    choices = wanted(variants, status)
     if choices is None:
-        return [f"{answer.status_code} with a body the description does not know"]
+        return [f"{status} with a body the description does not know"]
+    if kind.partition(";")[0] != "application/json":
+        return [f"{status} labelled {kind!r}"]
     schema = choices[0] if len(choices) == 1 else {"anyOf": choices}
-    doc = answer.json()
+    doc = json.loads(content)
     try:
         compiled(json.dumps(schema))(copy.deepcopy(doc))
     except fastjsonschema.JsonSchemaValueException as error:

@@ -6,13 +6,14 @@ import gzip
 import json
 import random
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from . import deviations, spec
-from .conftest import Person
+from . import deviations, recorded, spec
+from .conftest import Person, Starter
 from .make_openapi import PLACE, WHOLE, built, shape, subset
 from .test_content import by_name, rows
 
@@ -64,9 +65,59 @@ def test_the_subset_is_that_of_the_whole_description() -> None:
 def test_the_checker_sees_what_is_wrong(path: str, doc: dict[str, Any], problem: str) -> None:
     answer = requests.Response()
     answer.status_code, answer._content = 200, json.dumps(doc).encode()
+    answer.headers["Content-Type"] = "application/json"
     answer.request = requests.Request("GET", f"http://127.0.0.1/2.0{path}").prepare()
     answer.url = answer.request.url or ""
     assert problem in " ".join(spec.problems(answer))
+
+
+def written(folder: Path, *answers: dict[str, Any], end: str = "\n") -> Path:
+    """Answers as a sandbox writes them down."""
+    folder.mkdir(exist_ok=True)
+    blank = {"method": "GET", "status": 200, "type": "application/json", "fault": None, "body": ""}
+    (folder / "1-a.jsonl").write_text("\n".join(json.dumps({**blank, **one}) for one in answers) + end)
+    return folder
+
+
+def test_the_check_of_a_whole_run_sees_what_is_wrong(tmp_path: Path) -> None:
+    good = {"path": "/2.0/users/me", "body": '{"id": "1", "type": "user"}'}
+    for answer, problem in [
+        ({**good, "body": '{"id": "1"}'}, "must contain"),
+        ({**good, "type": "text/html"}, "labelled"),
+        ({**good, "status": 500}, "broke"),
+        ({**good, "status": 404, "body": ""}, "without a body"),
+        ({**good, "path": "/2.0/unicorns"}, "has no get /unicorns"),
+        ({**good, "path": "/2.0/users/1", "file": "long.body"}, "name must be"),
+    ]:
+        folder = written(tmp_path, good, answer)
+        (folder / "long.body").write_text('{"id": "1", "type": "user", "name": 7}')
+        found = recorded.check(folder)
+        assert found.answers == 2
+        assert problem in " ".join(found.lines())
+    faulty = {**good, "fault": "html", "type": "text/html", "body": "<html>"}
+    broken = written(tmp_path, good, faulty, {**good, "status": 500, "fault": "500", "body": "{}"}, end="")
+    assert list(recorded.check(broken).problems) == []
+    assert recorded.check(broken).answers == 1  # the last line was cut off by a kill
+
+
+def test_a_sandbox_writes_down_what_it_answers(
+    begin: Starter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOXNB_SANDBOX_EXCHANGES", str(tmp_path / "answers"))
+    sandbox = begin()
+    ada = Person(sandbox, sandbox.practice_client())
+    ada.http.hooks["response"].clear()  # one answer is wrong on purpose
+    token = ada.sign_in()["access_token"]
+    ada.get("/users?limit=1000", token)
+    ada.get("/nothing", token)
+    sandbox.faults.add("/2.0/users/me", "html")
+    ada.get("/users/me", token)
+    found = recorded.check(tmp_path / "answers")
+    assert (found.answers, found.broken, list(found.problems)) == (3, 1, [])
+    assert found.operations == {"POST /oauth2/token", "GET /2.0/users"}
+    everything = b"".join(place.read_bytes() for place in (tmp_path / "answers").iterdir())
+    assert token.encode() not in everything
+    assert len(list((tmp_path / "answers").glob("*.body"))) == 1  # the long page
 
 
 def test_every_deviation_says_why() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from . import api, authorize, console, control, downloads, oauth, realtime
 from .core import Core
-from .errors import ApiError
+from .errors import ApiError, client_error
 from .front import App, Front
 from .pages import fill, page
 from .world import ENTERPRISE
@@ -18,6 +19,15 @@ from .world import ENTERPRISE
 async def home(request: Request) -> Response:
     """What this server is, for who opens its address."""
     return page("boxnb sandbox", fill("home", company=ENTERPRISE["name"]))
+
+
+async def refused(request: Request, error: Exception) -> Response:
+    """404 and 405 of paths outside the API's tables, as Box words them (box-facts 2.5)."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    code, text = {404: ("not_found", "Not Found"), 405: ("method_not_allowed", "Method Not Allowed")}.get(
+        status, ("bad_request", "Bad Request")
+    )
+    return client_error(status, code, text).response
 
 
 def build(core: Core) -> App:
@@ -33,6 +43,6 @@ def build(core: Core) -> App:
         *downloads.ROUTES,
         *api.ROUTES,
     ]
-    app = Starlette(routes=routes, exception_handlers={ApiError: api.api_fault})
+    app = Starlette(routes=routes, exception_handlers={ApiError: api.api_fault, HTTPException: refused})
     app.state.core = core
     return Front(app, core)

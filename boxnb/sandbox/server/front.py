@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from .core import Core
 from .errors import client_error
+from .exchanges import Exchanges
 from .faults import Fault
 
 Message = MutableMapping[str, Any]
@@ -73,6 +74,7 @@ class Front:
 
     def __init__(self, app: App, core: Core) -> None:
         self.app, self.core = app, core
+        self.exchanges = Exchanges.wanted()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -100,6 +102,8 @@ class Front:
         if body is not None:
             entry["form"] = masked(body)
 
+        sent: list[Message] = []
+
         async def send_on(message: Message) -> None:
             if message["type"] == "http.response.start":
                 entry["status"] = message["status"]
@@ -107,6 +111,8 @@ class Front:
                 if not path.startswith("/_sandbox"):
                     extra.append((b"box-request-id", secrets.token_hex(16).encode()))
                 message["headers"] = [*message.get("headers", []), *extra]
+            if self.exchanges is not None:
+                sent.append(message)
             await send(message)
 
         control = path.startswith("/_sandbox/")
@@ -126,6 +132,8 @@ class Front:
             entry["user"] = scope.get("boxnb.user")
             if not control:
                 core.record.append(entry)
+            if self.exchanges is not None:
+                self.exchanges.write(entry["method"], path, entry["fault"], sent)
 
     def strip_prefix(self, scope: MutableMapping[str, Any]) -> str:
         """The path without the prefix of a proxy in front (which may have taken it off already)."""

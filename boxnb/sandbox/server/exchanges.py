@@ -1,0 +1,71 @@
+"""For whoever tests: every answer of the Box surface written down, to be held against Box's own description.
+
+Off unless the environment variable ``BOXNB_SANDBOX_EXCHANGES`` names a folder. One line of JSON an answer, in a file of
+each process; a long body goes into a file named by its SHA-256, once. Tokens are masked.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import re
+import secrets
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+VARIABLE = "BOXNB_SANDBOX_EXCHANGES"
+SURFACE = ("/2.0/", "/api/2.0/", "/oauth2/")
+LONG = 20_000
+TOKEN = re.compile(rb'("(?:access|refresh)_token":")[^"]*')
+
+Message = MutableMapping[str, Any]
+
+
+class Exchanges:
+    """Where the answers are written."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        name = f"{os.getpid()}-{secrets.token_hex(4)}.jsonl"
+        self._lines = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    @classmethod
+    def wanted(cls) -> Exchanges | None:
+        """As the environment says."""
+        folder = os.environ.get(VARIABLE)
+        return cls(Path(folder)) if folder else None
+
+    def write(self, method: str, path: str, fault: str | None, messages: list[Message]) -> None:
+        """Write down an answer of the Box surface, given as the ASGI messages that were sent; others are none of ours."""
+        if not path.startswith(SURFACE) or not messages:
+            return
+        headers = {name.decode("latin-1").lower(): value for name, value in messages[0].get("headers", [])}
+        body = b"".join(message.get("body", b"") for message in messages[1:])
+        if headers.get("content-encoding") == b"gzip":
+            body = gzip.decompress(body)
+        line: dict[str, Any] = {
+            "method": method,
+            "path": path,
+            "status": messages[0]["status"],
+            "type": headers.get("content-type", b"").decode("latin-1"),
+            "fault": fault,
+        }
+        if len(body) > LONG:
+            line["file"] = self._long(body)
+        else:
+            line["body"] = TOKEN.sub(rb"\1masked", body).decode("utf-8", "replace")
+        os.write(self._lines, json.dumps(line).encode() + b"\n")  # one call: whole or not at all after a kill
+
+    def _long(self, body: bytes) -> str:
+        """Keep a long body; the name of its file."""
+        name = f"{hashlib.sha256(body).hexdigest()}.body"
+        place = self.folder / name
+        if not place.exists():
+            side = self.folder / f".{secrets.token_hex(8)}"
+            side.write_bytes(body)
+            side.replace(place)
+        return name
