@@ -13,7 +13,7 @@ from boxnb.errors import BoxNotebookError, InvalidClientError, InvalidGrantError
 from boxnb.network import plain
 from boxnb.oauth import Client
 from boxnb.refusals import network_trouble
-from boxnb.tokens import Token
+from boxnb.tokens import Secret, Token
 
 FIELDS = "id,name,login,role,enterprise"
 
@@ -159,6 +159,20 @@ def tried(profile: str, saved: store.Profile) -> tuple[bool, str, dict[str, Any]
         said = f"A sign-in is saved, but it could not be tried just now. {in_one_sentence(error)}"
         return True, said, account
     return True, "Already signed in: nothing to do here.", account
+
+
+def app_problem(client_id: str, redirect_uri: str, client_secret: Secret) -> str:
+    """What is wrong with an app as it was typed, in a sentence; empty where nothing is."""
+    tab = "from the Configuration tab"
+    if not client_id or not client_secret:
+        return f"Both are needed: copy the Client ID and the Client Secret {tab}."
+    if client_id == client_secret.reveal():
+        return f"The Client ID and the Client Secret are the same text: copy each of the two {tab}."
+    if "@" in client_id or any(each.isspace() for each in client_id):
+        return f"That is no Client ID, which is one word of letters and digits: copy it {tab}."
+    if not is_address(redirect_uri):
+        return f"{redirect_uri[:80]} is no address: copy the redirect URI {tab}."
+    return ""
 
 
 def holds(profile: str) -> bool:

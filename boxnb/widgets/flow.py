@@ -20,9 +20,9 @@ from boxnb.oauth import BOX, Client, Server
 from boxnb.receiver import Receiver
 from boxnb.tokens import Secret, Token
 from boxnb.widgets.account import (
+    app_problem,
     cancelled_words,
     in_one_sentence,
-    is_address,
     is_saved,
     keep_account,
     keep_client,
@@ -125,15 +125,10 @@ class SignInFlow:
         }
         if client_secret.strip():
             self._secret = Secret(client_secret.strip())
-        if not self.draft["client_id"] or not self._secret:
-            self._say("Both are needed: copy the Client ID and the Client Secret from the Configuration tab.")
+        if problem := app_problem(**self.draft, client_secret=self._secret):
+            self._say(problem)
             return
         client = Client(self.draft["client_id"], self._secret, self.draft["redirect_uri"], self._server)
-        if not is_address(client.redirect_uri):
-            self._say(
-                f"{client.redirect_uri[:80]} is no address: copy the redirect URI from the Configuration tab."
-            )
-            return
         self._register(client)
 
     def change_app(self) -> None:

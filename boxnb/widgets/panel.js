@@ -15,7 +15,7 @@ const PAGE = `
         <small class="bx-hub">This is the address of your JupyterHub, which passes the answer on to this notebook. <i>Not run</i> on a real hub: where it fails, paste as step 3 says.</small></li>
       <li>Tick these <b>Application Scopes</b>:
         <table><tbody>
-        <tr><th scope="row">Read all files and folders</th><td>what is stored and how it is shared</td></tr>
+        <tr><th scope="row">Read all files and folders</th><td>what is stored and how it is shared; to upload as well, also tick <b>Write all files and folders</b></td></tr>
         <tr><th scope="row">Manage users</th><td>the list of people; Box has no scope that only reads it</td></tr>
         <tr><th scope="row">Manage groups</th><td>groups and who is in them</td></tr>
         <tr><th scope="row">Manage enterprise properties</th><td>the admin event log</td></tr>
@@ -122,7 +122,7 @@ function render({ model, el }) {
   $(".bx-drawing-place").innerHTML = UNREACHABLE;
 
   let pasted = false, painted = false; // where the last answer came from; a first look scrolls nothing
-  let left = false, shownStep = null, ended = false, fresh = null;
+  let went = false, left = false, shownStep = null, ended = false, fresh = null;
   const count = countdown($(".bx-count"), () => { ended = true; paint(); });
 
   const mark = (step) => {
@@ -148,6 +148,7 @@ function render({ model, el }) {
     const open = v.step === "open", registering = v.step === "register", done = v.step === "done";
     const box = v.practice ? "the practice Box" : v.server;
     root.dataset.state = v.step;
+    went ||= !done;
     root.setAttribute("aria-busy", String(v.busy));
     $(".bx-title").textContent = `Sign in: ${v.profile}`;
     $(".bx-status").textContent = v.note;
@@ -200,7 +201,7 @@ function render({ model, el }) {
     show(".bx-done-not", !done);
     show(".bx-weak", done && Boolean(v.who.role) && !["admin", "coadmin"].includes(v.who.role));
     $(".bx-switch").textContent = v.practice ? "Practise the sign-in" : "Sign in again";
-    $(".bx-switch").className = `bx-switch ${v.practice ? "bx-main" : "bx-quiet"}`;
+    $(".bx-switch").className = `bx-switch ${v.practice && !went ? "bx-main" : "bx-quiet"}`; // to practise comes next where nobody had to sign in
     if (done) {
       const rows = [["Signed in", person(v.who) || "unknown"], ["Enterprise", [v.who.enterprise, v.who.enterprise_id && `(id ${v.who.enterprise_id})`].filter(Boolean).join(" ")],
         ["Token", `fingerprint ${v.saved.fingerprint}`], ["Access token", until(v.saved.access_seconds) + "; renewed by itself"],

@@ -305,6 +305,27 @@ def test_cancel_before_anybody_signed_in_promises_nothing(watched: Any) -> None:
     assert watched.flow.snapshot()["note"] == "Cancelled."
 
 
+@pytest.mark.parametrize(
+    ("client_id", "client_secret", "said"),
+    [
+        ("ada@example.com", "a-secret-of-an-app", "That is no Client ID"),
+        ("My notebook", "a-secret-of-an-app", "That is no Client ID"),
+        ("the-same-twice", " the-same-twice ", "are the same text"),
+        ("an-app", "", "Both are needed"),
+        ("", "a-secret-of-an-app", "Both are needed"),
+    ],
+)
+def test_what_cannot_be_an_app_is_said_before_anybody_is_sent_away(
+    watch: Any, client: Client, client_id: str, client_secret: str, said: str
+) -> None:
+    watched = watch(server=client.server)
+    watched.flow.register(client_id, client_secret)
+    view = watched.flow.snapshot()
+    assert view["step"] == "register" and said in view["alert"]
+    assert client_secret.strip() == "" or client_secret.strip() not in view["alert"]
+    assert store.load("lab") is None
+
+
 def test_an_app_whose_redirect_uri_nothing_can_listen_at(sandbox: Any, client: Client, watch: Any) -> None:
     app = sandbox.register_app("Elsewhere", ["https://example.com/back"])
     watched = watch(server=client.server)
