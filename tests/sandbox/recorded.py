@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -21,7 +20,6 @@ from typing import Any
 from . import spec
 
 BROKEN = {"502", "html", "truncated", "content_type"}  # faults whose answers are wrong on purpose
-ID = re.compile(r"/[0-9]+(?=/|$)")
 MOST_SHOWN = 20
 
 
@@ -99,7 +97,7 @@ def check_files(folder: Path, places: list[Path]) -> Found:
             found.answers += 1
             found.faults += line["fault"] is not None
             found.statuses[line["status"]] += 1
-            shape = f"{line['method']} {ID.sub('/:id', line['path'])}"
+            shape = spec.name_of(line["method"], spec.inner(line["path"]) or line["path"])
             if line["status"] < 400:
                 found.operations.add(shape)
             text = json.dumps([shape, line["status"], line["type"], line.get("file"), line.get("body")])

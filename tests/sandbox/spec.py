@@ -145,6 +145,14 @@ def find(method: str, path: str) -> list[dict[str, Any]]:
     return []
 
 
+def name_of(method: str, path: str) -> str:
+    """An operation by its name in the description, ids as dots; the path as it is when the description lacks it."""
+    for one, pattern, _ in operations():
+        if one == method.lower() and pattern.fullmatch(path):
+            return f"{method} {pattern.pattern.replace('[^/]+', '·')}"
+    return f"{method} {path}"
+
+
 def wanted(variants: list[dict[str, Any]], status: int) -> list[Schema] | None:
     """The schemas of the answers of a status; None when the description wants no body."""
     found: list[Schema] = []

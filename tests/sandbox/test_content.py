@@ -176,7 +176,8 @@ def test_unchanged_is_304(reader: Person) -> None:
         assert reader.call("GET", path, **{"If-None-Match": "9999"}).status_code == 200
 
 
-def test_file_versions_leave_the_current_one_out(reader: Person) -> None:
+def of_many_versions() -> tuple[dict[str, str], dict[str, str]]:
+    """The row of a file with more than three versions, and the headers that make the admin its owner."""
     owned = {row["id"]: row for row in rows("folders")}
     row = next(
         one
@@ -186,7 +187,11 @@ def test_file_versions_leave_the_current_one_out(reader: Person) -> None:
     top = owned[row["folder_id"]]
     while top["parent_id"] != "0":
         top = owned[top["parent_id"]]
-    headers = person(top["owner"])
+    return row, person(top["owner"])
+
+
+def test_file_versions_leave_the_current_one_out(reader: Person) -> None:
+    row, headers = of_many_versions()
     page = reader.doc(f"/files/{row['id']}/versions", **headers)
     assert page["total_count"] == int(row["versions"]) - 1
     current = reader.doc(f"/files/{row['id']}?fields=file_version,version_number", **headers)

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from .conftest import Person
+from .conftest import Person, Starter
 from .test_api import error_of
-from .test_content import person, rows
+from .test_content import of_many_versions, person, rows
 from .test_writing import a_file
 
 BIG = bytes(range(256)) * 90_000  # 23,040,000 bytes: three parts
@@ -243,6 +243,53 @@ def test_parts_may_come_side_by_side(writer: Person) -> None:
     with ThreadPoolExecutor(3) as pool:
         parts = [answer.json()["part"] for answer in pool.map(session.put, starts)]
     assert session.commit(parts).status_code == 201
+
+
+def test_a_version_is_promoted_thrown_away_and_fetched_back(writer: Person) -> None:
+    file = upload(writer, "v.txt", b"one").json()["entries"][0]
+    path, first = f"/files/{file['id']}", file["file_version"]["id"]
+    send(writer, f"{path}/content", {}, b"two!")
+    one = writer.doc(f"{path}/versions/{first}")
+    assert (one["sha1"], one["version_number"], one["trashed_at"]) == (sha(b"one"), "1", None)
+    made = writer.call("POST", f"{path}/versions/current", {"type": "file_version", "id": first})
+    assert (made.status_code, made.json()["sha1"], made.json()["version_number"]) == (201, sha(b"one"), "3")
+    assert fetch(writer, f"{path}/content") == b"one"
+    now = writer.doc(f"{path}?fields=file_version,version_number,size")
+    assert (now["file_version"]["id"], now["version_number"], now["size"]) == (made.json()["id"], "3", 3)
+    assert writer.doc(f"{path}/versions/{now['file_version']['id']}?fields=size")["size"] == 3
+    assert writer.call("DELETE", f"{path}/versions/{first}", **{"If-Match": "99"}).status_code == 412
+    assert writer.call("DELETE", f"{path}/versions/{first}").status_code == 204
+    listed = writer.doc(f"{path}/versions")["entries"]
+    assert [bool(one["trashed_at"]) for one in listed] == [False, True]
+    error_of(writer.call("POST", f"{path}/versions/current", {"id": first}), 404, "trashed")
+    error_of(writer.call("PUT", f"{path}/versions/{first}", {}), 400, "invalid_parameter")
+    back = writer.call("PUT", f"{path}/versions/{first}", {"trashed_at": None})
+    assert (back.status_code, back.json()["trashed_at"]) == (200, None)
+    refused = "access_denied_insufficient_permissions"
+    error_of(writer.call("DELETE", f"{path}/versions/{made.json()['id']}"), 403, refused)
+    for method, body in (("GET", None), ("DELETE", None), ("PUT", {"trashed_at": None})):
+        error_of(writer.call(method, f"{path}/versions/1", body), 404, "not_found")
+
+
+def test_versions_of_the_company_are_promoted_and_survive_a_kill(begin: Starter) -> None:
+    sandbox = begin("kept", limits="off")
+    writer = Person(sandbox, sandbox.practice_client())
+    row, owner = of_many_versions()
+    path = f"/files/{row['id']}"
+    old = writer.doc(f"{path}/versions", **owner)["entries"][-1]
+    made = writer.call("POST", f"{path}/versions/current", {"id": old["id"]}, **owner)
+    assert (made.status_code, made.json()["sha1"]) == (201, old["sha1"])
+    assert writer.call("DELETE", f"{path}/versions/{old['id']}", **owner).status_code == 204
+    process = sandbox._process
+    assert process is not None
+    process.kill()
+    process.wait(10)
+    writer.sandbox = begin("kept", limits="off")
+    assert writer.doc(f"{path}/versions/{old['id']}", **owner)["trashed_at"]
+    there = [writer.call("GET", f"{path}/content{query}", **owner) for query in ("", f"?version={old['id']}")]
+    now, then = (requests.get(answer.headers["location"], timeout=30).content for answer in there)
+    assert now == then
+    assert len(now) == old["size"]
 
 
 def test_of_two_versions_at_once_one_is_refused(writer: Person) -> None:

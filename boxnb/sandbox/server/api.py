@@ -1,4 +1,11 @@
-"""Every path of the API that is built, and 501 for the others."""
+"""Every path of the API that is built, and 501 for the others.
+
+Built is what an admin's kit needs: users (not avatars, aliases, transfer of content), groups, memberships, folders,
+files and their versions, web links, trash, uploads and downloads, collaborations, shared links, search (not by
+metadata), events, device pins. Not built, so 501: comments, tasks, metadata, classifications, collections, favourites,
+recent items, webhooks, retention, legal holds, file requests, sign requests, storage policies, terms of service,
+watermarks, representations and thumbnails, zip downloads, folder locks, session termination, and everything else.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +26,7 @@ from . import (
     searchapi,
     sessions,
     uploads,
+    versionsapi,
 )
 from .call import Handler, endpoint
 from .errors import ApiError, client_error
@@ -39,7 +47,7 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 TABLES = [
     *(peopleapi.PATHS, foldersapi.PATHS, filesapi.PATHS, collabapi.PATHS, eventsapi.PATHS),
     *(searchapi.PATHS, itemwrites.PATHS, uploads.API_PATHS, downloads.PATHS),
-    *(collabwrites.PATHS, peoplewrites.PATHS),
+    *(collabwrites.PATHS, peoplewrites.PATHS, versionsapi.PATHS),
 ]
 UPLOAD_TABLES = [uploads.UPLOAD_PATHS, sessions.PATHS]  # on the upload host, which is a prefix here
 

@@ -261,26 +261,39 @@ def offset_frame(offset: int, limit: int, total: int) -> Doc:
     return {"total_count": total, "limit": limit, "offset": offset, "order": order}
 
 
-def marker_frame(start: int, limit: int, total: int) -> Doc:
-    """What stands around the rows of a marker page; `next_marker` is null at the end."""
-    following = base64.urlsafe_b64encode(f"after:{start + limit}".encode()).decode()
-    return {"limit": limit, "next_marker": following if start + limit < total else None}
+def marker_frame(start: int, limit: int, docs: Sequence[Entry]) -> Doc:
+    """What stands around the rows of a marker page; `next_marker` is null at the end.
+
+    The marker names the last row, so that rows that go or come before it shift nothing.
+    """
+    end = start + limit
+    if end >= len(docs):
+        return {"limit": limit, "next_marker": None}
+    text = f"after:{end}:{id_of_row(docs[end - 1])}"
+    return {"limit": limit, "next_marker": base64.urlsafe_b64encode(text.encode()).decode()}
+
+
+def id_of_row(row: Any) -> str:
+    """The id of an item or of a document."""
+    return str(row["id"] if isinstance(row, dict) else row.id)
 
 
 def page_by_marker(call: Call, docs: Sequence[Entry]) -> tuple[Doc, Sequence[Entry]]:
-    """The frame of a marker page; `next_marker` is null at the end."""
+    """The frame of a marker page and its part of `docs`."""
     limit = min(integer(call, "limit", 100, 1), MAX_LIMIT)
     marker = call.query.get("marker", "")
     start = 0
     if marker not in ("", "0"):
         try:
-            kind, _, after = base64.urlsafe_b64decode(marker.encode()).decode().partition(":")
-        except (binascii.Error, UnicodeError):
-            kind, after = "", ""
+            kind, after, last = base64.urlsafe_b64decode(marker.encode()).decode().split(":")
+        except (binascii.Error, ValueError):
+            kind, after, last = "", "", ""
         if kind != "after" or not (after.isascii() and after.isdigit()):
             raise invalid("invalid_parameter", "marker", f"Invalid value '{marker}' for parameter 'marker'")
         start = int(after)
-    return marker_frame(start, limit, len(docs)), docs[start : start + limit]
+        if not 0 < start <= len(docs) or id_of_row(docs[start - 1]) != last:
+            start = next((at for at, row in enumerate(docs, 1) if id_of_row(row) == last), start)
+    return marker_frame(start, limit, docs), docs[start : start + limit]
 
 
 Handler = Callable[[Call], Awaitable[Response]]

@@ -52,7 +52,7 @@ def prerender(core: Core) -> None:
     everybody = core.ready.everybody()
     for start in range(0, len(everybody), MAX_LIMIT):
         part = everybody[start : start + MAX_LIMIT]
-        core.ready.page(marker_frame(start, MAX_LIMIT, len(everybody)), part, None)
+        core.ready.page(marker_frame(start, MAX_LIMIT, everybody), part, None)
         if start <= MAX_OFFSET:
             core.ready.page(offset_frame(start, MAX_LIMIT, len(everybody)), part, None)
 

@@ -67,8 +67,8 @@ def new_file(call: Call, attributes: Doc, owner: str, parent: Item | None, sha1:
     return made
 
 
-def new_version(call: Call, item: Item, attributes: Doc, sha1: str, size: int) -> Item:
-    """The file with one more version, once its bytes are kept."""
+def new_version(call: Call, item: Item, attributes: Doc, sha1: str, size: int, key: str = "") -> Item:
+    """The file with one more version, once its bytes are kept (or made from a `key`)."""
     history = list(reversed(item.earlier()))
     history.append(
         {
@@ -84,7 +84,7 @@ def new_version(call: Call, item: Item, attributes: Doc, sha1: str, size: int) -
     extra = moments(call, attributes)
     with call.core.state:
         item.history, item.versions, item.version = history, item.versions + 1, call.core.state.next_id()
-        item.size, item.sha1, item.key = size, sha1, ""
+        item.size, item.sha1, item.key = size, sha1, key
         item.name = attributes.get("name") or item.name
         item.extra = {**item.extra, **extra}
         touched(call, item)
