@@ -8,10 +8,10 @@ BIN := $(VENV)/bin
 START := notebooks/00-start-here.ipynb
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check notebooks bench clean
+.PHONY: help lab test check notebooks bench bench-transfers clean
 
 help:  ## say what there is
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/'
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -40,6 +40,9 @@ notebooks: $(VENV)/.installed-test  ## execute every notebook against the sandbo
 
 bench: $(VENV)/.installed-bench  ## measure speed beside peers, minutes (ARGS= such as "--runs 3 --works users")
 	$(BIN)/python tests/bench/compare.py $(ARGS)
+
+bench-transfers: $(VENV)/.installed-bench  ## measure files up and down (ARGS= such as "large --megabytes 1000", "many", "beside")
+	$(BIN)/python tests/bench/transfers.py $(ARGS)
 
 clean:  ## remove what make made; your sign-ins stay
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -456,3 +456,28 @@ def test_the_state_of_an_upload_is_private(box: boxnb.Box, sandbox: Sandbox, tmp
     assert state.stat().st_mode & 0o777 == 0o600
     assert json.loads(state.read_text())["path"] == str(file)
     assert "token" not in state.read_text()
+
+
+BENCH = Path(__file__).parent / "bench" / "transfers.py"
+
+
+def measured(*words: str) -> dict[str, Any]:
+    """What a command of the bench prints."""
+    done = subprocess.run([sys.executable, str(BENCH), *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def test_a_large_file_killed_three_times_each_way_needs_little_memory() -> None:
+    """The command that does it with 1 GB, with 80 MB: the same SHA-1, no part twice but those in flight, under 200 MB."""
+    found = measured("large", "--megabytes", "80", "--kills", "3")
+    assert found["same sha1"] and found["kills"] == 6 and found["files there"] == 1
+    assert found["parts"] <= found["parts sent"] <= found["parts"] + 3 * 4
+    assert found["peak MB"] < 200
+
+
+def test_many_small_files_with_kills_and_troubles_each_exactly_once() -> None:
+    """The command that does it with 2,000, with 100: none missing, none twice, none with a second version."""
+    found = measured("many", "--files", "100", "--kills", "2")
+    assert found["each exactly once"] and found["right bytes"] and found["second versions"] == 0
+    assert (found["kills"], found["troubles"]) == (2, 4) and {"429", "503"} <= set(found["answers"])

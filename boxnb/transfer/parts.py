@@ -26,6 +26,9 @@ from .calls import Caller, Row
 WORKERS = 4
 """Parts in flight; Box suggests three to five (guide *Chunked uploads*)."""
 
+IN_MEMORY = 48_000_000
+"""Bytes of parts held at once: Box chooses how large a part is, and fewer of large ones travel together."""
+
 PATIENCE = 60
 """Times a commit is asked again while Box puts the parts together."""
 
@@ -172,7 +175,8 @@ def _send(caller: Caller, session: Session, path: Path, meter: Meter) -> tuple[r
     whole = hashlib.sha1(usedforsecurity=False)
     sent: list[Future[dict[str, Any]]] = []
     parts: dict[int, dict[str, Any]] = {}
-    room = threading.Semaphore(WORKERS + 1)  # parts in memory
+    held = max(2, min(WORKERS + 1, IN_MEMORY // session.part_size))  # in flight, and the one being read
+    room = threading.Semaphore(held)
 
     def put(offset: int, data: bytes, digest: bytes) -> dict[str, Any]:
         try:
@@ -182,10 +186,13 @@ def _send(caller: Caller, session: Session, path: Path, meter: Meter) -> tuple[r
         finally:
             room.release()
 
-    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="boxnb")
+    pool = ThreadPoolExecutor(held - 1, thread_name_prefix="boxnb")
     try:
         with path.open("rb") as file:
             for offset in range(0, size, session.part_size):
+                room.acquire()
+                if any(each.done() and each.exception() for each in sent):
+                    break
                 data = file.read(session.part_size)
                 if len(data) != min(session.part_size, size - offset):
                     raise _Changed
@@ -197,13 +204,11 @@ def _send(caller: Caller, session: Session, path: Path, meter: Meter) -> tuple[r
                         raise _Changed
                     parts[offset] = there
                     meter.add(path.name, len(data))
+                    room.release()
                     continue
-                room.acquire()
-                if any(each.done() and each.exception() for each in sent):
-                    break
                 job = pool.submit(put, offset, data, digest.digest())
                 sent.append(job)
-                del data
+                del data  # or it stays while the next part waits for room
         wait(sent, return_when=FIRST_EXCEPTION)
         for job in sent:
             part = job.result()
