@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import subprocess
 import sys
 import threading
 import warnings
 from pathlib import Path
 
+import find
 import pandas as pd
 import plotly.express as px
 import pytest
@@ -21,6 +23,8 @@ from boxnb import masking, runs, store
 from boxnb.errors import RunRefusedError
 from boxnb.runs import past, report
 from boxnb.sandbox import Sandbox
+
+ROOT = Path(__file__).parents[1]
 
 
 def log_of(run: runs.Run) -> str:
@@ -137,6 +141,22 @@ def test_what_is_attached_is_written_by_its_ending(tmp_path: Path) -> None:
     assert table.read_bytes().startswith(b"\xef\xbb\xbfname") and pd.read_csv(table)["name"][0] == "Zoë"
     assert "https://cdn" not in chart.read_text(encoding="utf-8").split("<script", 1)[0]
     assert copy.read_bytes() == b"\0\1"
+
+
+def test_a_chart_is_attached_as_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawn by the browser of this computer; where there is none, a sentence says what to do instead."""
+    browser = find.installed()
+    assert browser is not None, find.ADVICE
+    monkeypatch.setenv("BROWSER_PATH", browser)
+    chart = px.bar(x=["a", "b"], y=[1, 2])
+    with boxnb.run("pictures") as run:
+        picture, drawing = run.attach(chart, "chart.png"), run.attach(chart, "chart.svg")
+    assert picture.read_bytes().startswith(b"\x89PNG") and b"<svg" in drawing.read_bytes()
+    code = "import boxnb, plotly.express as px\nboxnb.runs.attach(px.bar(x=[1], y=[1]), 'chart.png')"
+    bare = {**os.environ, "PATH": "/nowhere", "BROWSER_PATH": "/nowhere", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=bare, capture_output=True, text=True, check=False)
+    # Some systems keep a browser where it is found without any path.
+    assert done.returncode == 0 or "this computer has none: attach it as '.html'" in done.stderr
 
 
 def test_a_sink_that_fails_is_told_of_and_the_next_gets_its_report(

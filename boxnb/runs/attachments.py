@@ -48,7 +48,7 @@ def write(thing: Any, file: Path) -> None:
     elif hasattr(thing, "savefig") and ending in (".png", ".svg", ".pdf"):
         thing.savefig(file)
     elif hasattr(thing, "to_image") and ending in (".png", ".svg", ".pdf"):
-        file.write_bytes(thing.to_image(format=ending[1:]))
+        file.write_bytes(_picture(thing, ending[1:]))
     elif hasattr(thing, "write_html") and ending == ".html":
         thing.write_html(file, include_plotlyjs=True)  # whole: it opens without a network
     else:
@@ -56,3 +56,27 @@ def write(thing: Any, file: Path) -> None:
             f"A {type(thing).__name__} cannot be written as {file.name!r}: tables go to .csv or .html, figures to .html "
             "or .png, text and bytes to any name."
         )
+
+
+def _picture(figure: Any, kind: str) -> bytes:
+    """A figure of plotly as a picture, drawn by a Chrome or Chromium of this computer; nothing is loaded from elsewhere.
+
+    Raises
+    ------
+    ValueError
+        There is no kaleido, or no browser.
+    """
+    try:
+        import kaleido
+        from kaleido.errors import ChromeNotFoundError
+    except ImportError:
+        raise ValueError(
+            "A picture of a chart needs one more package: pip install 'boxnb[automate]', or attach it as '.html'."
+        ) from None
+    try:
+        # Without MathJax, which would come from the network.
+        return bytes(kaleido.calc_fig_sync(figure, opts={"format": kind}, kopts={"mathjax": False}))
+    except ChromeNotFoundError:
+        raise ValueError(
+            "A picture of a chart is drawn by Chrome or Chromium, and this computer has none: attach it as '.html'."
+        ) from None
