@@ -10,6 +10,7 @@ password goes to its own server only::
 
 from __future__ import annotations
 
+import base64
 import getpass
 import json
 import re
@@ -23,12 +24,17 @@ from urllib3.util import Retry
 
 from . import disk, store
 from .errors import ApiError, HostNotAllowedError, NetworkError, NotSignedInError
+from .network import Session
 from .postbox import is_loopback
 from .refusals import network_trouble
 from .tokens import Secret
 
 TIMEOUT = (10.0, 60.0)
 """Seconds to connect, seconds between two bytes."""
+
+ATTEMPTS, BACKOFF = 6, 0.5
+PATIENCE = 180
+"""Seconds that a ``Retry-After`` is obeyed for, at most, each time."""
 
 
 def path(name: str) -> Path:
@@ -44,7 +50,14 @@ def path(name: str) -> Path:
     return store.home() / "servers" / f"{name}.json"
 
 
-def save(name: str, url: str, username: str, password: str | Secret | None = None) -> Path:
+def save(
+    name: str,
+    url: str,
+    username: str,
+    password: str | Secret | None = None,
+    *,
+    verify: str | None = None,
+) -> Path:
     """
     Keep how to reach a server, in a file only its owner can read.
 
@@ -54,6 +67,8 @@ def save(name: str, url: str, username: str, password: str | Secret | None = Non
         ``url`` is the base of the API.
     password : str or Secret, optional
         Asked for and not shown unless given: never write it in a notebook.
+    verify : str, optional
+        The path of a CA bundle, for a server with a certificate of the company's own.
 
     Raises
     ------
@@ -67,23 +82,43 @@ def save(name: str, url: str, username: str, password: str | Secret | None = Non
         password = getpass.getpass(f"Password of {username} at {parts.hostname}: ")
     file = path(name)
     disk.private_folder(file.parent)
-    kept = {"url": url.rstrip("/"), "username": username, "password": Secret(password).reveal()}
+    kept = {
+        "url": url.rstrip("/"),
+        "username": username,
+        "password": Secret(password).reveal(),
+        "verify": verify if verify is not None else True,
+    }
     disk.write_private(file, json.dumps(kept).encode())
     return file
 
 
-class BasicSession(requests.Session):
-    """``requests.Session`` for one server: base address, timeouts, repeated reads, a password that stays with it."""
+class _Patient(Retry):
+    """Obeys ``Retry-After``, but not for hours: a notebook that says nothing looks dead."""
 
-    def __init__(self, url: str, username: str, password: Secret) -> None:
+    def get_retry_after(self, response: Any) -> float | None:
+        """Seconds to wait, if the server asks."""
+        asked = super().get_retry_after(response)
+        return None if asked is None else min(asked, PATIENCE)
+
+
+class BasicSession(Session):
+    """``requests.Session`` for one server: base address, timeouts, repeated reads, a password that stays with it.
+
+    Proxies are those of the environment, and its ``REQUESTS_CA_BUNDLE`` counts unless a bundle was saved. Reads are
+    repeated after a lost connection, 429 and 5xx; writes only where no connection was made.
+    """
+
+    def __init__(self, url: str, username: str, password: Secret, verify: bool | str = True) -> None:
         super().__init__()
         self.url = url
-        self.trust_env = False  # no other password, of .netrc, in its place
+        self.verify = verify
         self._password = password
-        self.auth = HTTPBasicAuth(username.encode(), password.reveal().encode())  # UTF-8, RFC 7617 2.1
-        retry = Retry(
-            5,
-            backoff_factor=0.5,
+        pair = username.encode(), password.reveal().encode()  # UTF-8, RFC 7617 2.1
+        self._pair = Secret(base64.b64encode(b":".join(pair)).decode())  # as it travels, so that logs mask it
+        self.auth = HTTPBasicAuth(*pair)
+        retry = _Patient(
+            ATTEMPTS - 1,
+            backoff_factor=BACKOFF,
             status_forcelist=(429, 500, 502, 503, 504),
             allowed_methods=("GET", "HEAD", "OPTIONS"),
             raise_on_status=False,
@@ -146,7 +181,7 @@ def connect(name: str) -> BasicSession:
     file = path(name)
     try:
         kept = json.loads(disk.read_private(file))
-        return BasicSession(kept["url"], kept["username"], Secret(kept["password"]))
+        return BasicSession(kept["url"], kept["username"], Secret(kept["password"]), kept.get("verify", True))
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         raise NotSignedInError(
             f"No server is saved as {name!r}: boxnb.basic.save({name!r}, url, username) does it."
