@@ -50,6 +50,14 @@ SCOPES = (
 )
 """The scope a successful call of an address proves (Box guide *Scopes*); the first that fits counts."""
 
+CONSOLE = {
+    "manage_managed_users": "'Manage users'",
+    "manage_groups": "'Manage groups'",
+    "manage_enterprise_properties": "'Manage enterprise properties'",
+    "root_readonly": "'Read all files and folders'",
+}
+"""What the Developer Console calls them (same guide)."""
+
 _READS = {"GET", "HEAD", "OPTIONS"}
 _REDIRECTS = {301, 302, 303, 307, 308}
 
@@ -288,9 +296,16 @@ def api_error(response: requests.Response) -> ApiError:
             f"The access token was refused even after a refresh: {said}{trace}. Sign in again.", **facts
         )
     if status == 403 and code == "insufficient_scope":
+        scope = _console_name(response)
         return ForbiddenError(
-            f"The app lacks a scope: {said}{trace}. Tick it in the Developer Console, then sign in again, "
+            f"The app lacks a scope: {said}{trace}. Tick {scope} in the Developer Console, then sign in again, "
             "for a token keeps the scopes it was made with.",
+            **facts,
+        )
+    if status == 403 and "As-User" in response.request.headers:
+        return ForbiddenError(
+            f"This was refused in another person's name: {said}{trace}. Looking as others takes an admin or co-admin, and "
+            "'Make API calls using the as-user header' ticked in the Developer Console; then sign in again.",
             **facts,
         )
     if status == 403:
@@ -322,6 +337,15 @@ def api_error(response: requests.Response) -> ApiError:
         )
     message = str(body.get("message") or "").strip()
     return ApiError(f"Box refused the call: {said}{trace}. {message}".rstrip(), **facts)
+
+
+def _console_name(response: requests.Response) -> str:
+    """What to tick for a call that was refused for want of a scope."""
+    path = urlsplit(response.url).path
+    scope = next((scope for start, scope in SCOPES if f"/2.0{start.partition('?')[0]}" in path), None)
+    if scope == "root_readonly" and response.request.method not in _READS:
+        return "'Read and write all files and folders'"
+    return CONSOLE.get(scope or "", "what it needs")
 
 
 def _error_body(response: requests.Response) -> dict[str, Any]:

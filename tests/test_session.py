@@ -148,7 +148,7 @@ def test_a_missing_scope_says_which_two_steps(sandbox: Sandbox) -> None:
         app["client_id"], app["client_secret"], "http://127.0.0.1/callback", oauth.Server(**sandbox.server())
     )
     sign_in(sandbox, client=client)
-    with pytest.raises(ForbiddenError, match=r"lacks a scope.*sign in again"):
+    with pytest.raises(ForbiddenError, match=r"lacks a scope.*Tick 'Manage users' in.*sign in again"):
         BoxSession(RotatingAuth("acme")).get_json("/users")
 
 

@@ -28,6 +28,9 @@ from .shape import domain, now, shaped
 if TYPE_CHECKING:
     from boxnb.box import Box
 
+REFUSALS = 20
+"""People who may not be looked at, one after the other, before a walk gives up. A co-admin may not look at other admins, so it is not one."""
+
 SEEN_AS = (Column("seen_as", "text"),)
 ASKED = tuple(Column(f"asked_{name}", "text") for name in ("type", "id"))
 INVITATIONS = {
@@ -87,7 +90,7 @@ def content(box: Box, *, people_of: pd.DataFrame | None = None) -> pd.DataFrame:
     Parameters
     ----------
     box : Box
-        An admin, and an app with *Make calls on behalf of other people*; both are needed for ``As-User``.
+        An admin, and an app with *Make API calls using the as-user header*; both are needed for ``As-User``.
     people_of : DataFrame, optional
         A frame from ``box.users()`` that is there already; some of its rows walk these people only.
 
@@ -102,7 +105,7 @@ def content(box: Box, *, people_of: pd.DataFrame | None = None) -> pd.DataFrame:
     Raises
     ------
     ForbiddenError
-        Nobody could be looked at: the app or the person may not use ``As-User``.
+        None of the first twenty people could be looked at: the app or the person may not use ``As-User``.
 
     Notes
     -----
@@ -157,8 +160,8 @@ def _walk(box: Box, pull: Pull, viewers: list[str]) -> None:
                     pages = listing.result()
                 except (ForbiddenError, NotFoundError) as error:
                     skipped.append({"id": place.folder, "as_user": place.viewer, "status": error.status})
-                    if len(skipped) == len(viewers) and not pull.pages:
-                        raise  # not one of them could be looked at
+                    if len(skipped) == min(len(viewers), REFUSALS) and not pull.pages:
+                        raise  # not one of them could be looked at: the rest would only cost calls
                     continue
                 for page in pages:
                     pull.take(page, place.viewer)

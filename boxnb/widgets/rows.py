@@ -20,9 +20,9 @@ CELL = 300
 def bytes_text(size: float) -> str:
     """As people write it, in powers of a thousand as Box does: ``11.8 GB``."""
     power = 0
-    while abs(size) >= 1000 and power < len(UNITS) - 1:
+    while abs(size) >= 999.5 and power < len(UNITS) - 1:  # what would round to 1000 is one of the next unit
         size, power = size / 1000, power + 1
-    return f"{size:.0f} {UNITS[power]}" if power == 0 or abs(size) >= 100 else f"{size:.1f} {UNITS[power]}"
+    return f"{size:.0f} {UNITS[power]}" if power == 0 or abs(size) >= 99.95 else f"{size:.1f} {UNITS[power]}"
 
 
 def kind_of(name: str, values: pd.Series) -> str:
