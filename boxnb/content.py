@@ -11,6 +11,7 @@ import pandas as pd
 
 from . import schema
 from .errors import ApiError, ForbiddenError, NotFoundError
+from .moving import LONG, Watch, settled
 from .paging import by_marker, by_offset
 from .pull import Pull, one, pulled, said
 from .records import Page, paging_of
@@ -92,7 +93,8 @@ def tree(
 
     Calls ``GET /folders/:id/items`` once for every folder and once more for every further 1000 items in it: nothing
     tells beforehand how many folders there are, see :func:`boxnb.estimate.estimate`. Several folders are asked at once; the rows
-    come level by level, in Box's order.
+    come level by level, in Box's order. A walk of more than 100 folders takes two calls more, to learn from the user's
+    own events what moved meanwhile.
 
     Parameters
     ----------
@@ -108,8 +110,11 @@ def tree(
     -------
     pandas.DataFrame
         Columns as :data:`boxnb.schema.ITEMS` says, then ``path`` (text, the folders above, from the root, joined by
-        ``/``) and ``depth`` (``Int64``, 1 for the folder's own items). No id twice. ``attrs["skipped"]`` lists folders that could not be
-        opened (``id``, ``path``, ``status``), ``attrs["moved"]`` ids met in two places because they moved meanwhile.
+        ``/``) and ``depth`` (``Int64``, 1 for the folder's own items). No id twice. ``attrs["skipped"]`` lists folders that
+        could not be opened (``id``, ``path``, ``status``); ``attrs["moved"]`` the ids of what moved while the walk went on,
+        with a warning; ``attrs["changed"]`` what else happened to items of the walk (``event``, ``at``, ``type``, ``id``,
+        ``name``, ``parent_id``); ``attrs["watched"]`` whether those events could be asked for: True, False for a short walk,
+        or why not.
 
     Raises
     ------
@@ -123,7 +128,8 @@ def tree(
     asked = schema.fields(schema.ITEMS)
 
     def work(pull: Pull) -> None:
-        pull.attrs |= {"skipped": [], "moved": []}
+        pull.attrs["skipped"] = []
+        watch = Watch(pull)
         seen = {folder_id}
 
         def listing(place: _Place) -> list[bytes]:
@@ -141,6 +147,8 @@ def tree(
             root = _Place(folder_id, "", 1)
             ahead: deque[tuple[_Place, Future[list[bytes]]]] = deque([(root, pool.submit(listing, root))])
             while ahead:
+                if len(seen) > LONG:
+                    watch.begin()
                 place, found = ahead.popleft()
                 try:
                     pages = found.result()
@@ -159,6 +167,7 @@ def tree(
                         seen.add(entry.id)
                         below = _Place(entry.id, f"{place.path}/{entry.name}".lstrip("/"), place.depth + 1)
                         ahead.append((below, pool.submit(listing, below)))
+        watch.end()
 
     frame = pulled(
         box,
@@ -169,7 +178,7 @@ def tree(
         computed=PLACE,
         as_user=as_user,
     )
-    return _once(frame)
+    return settled(frame, folder_id)
 
 
 def _folders(content: bytes) -> list[_Folder]:
@@ -182,18 +191,6 @@ def _folders(content: bytes) -> list[_Folder]:
 
 def _skip(pull: Pull, place: _Place, error: ApiError) -> None:
     pull.attrs["skipped"].append({"id": place.id, "path": place.path, "status": error.status})
-
-
-def _once(frame: pd.DataFrame) -> pd.DataFrame:
-    """Each item once, where it was met last; what was met twice is told."""
-    key = frame["type"].astype("str") + " " + frame["id"]
-    twice = key.duplicated(keep="last")
-    if not twice.any():
-        return frame
-    attrs = frame.attrs
-    once = frame[~twice].reset_index(drop=True)
-    once.attrs.update({**attrs, "moved": sorted(set(frame.loc[twice, "id"]))})
-    return once
 
 
 def folder(box: Box, folder_id: str, *, as_user: str | None = None) -> pd.DataFrame:

@@ -22,10 +22,14 @@ from . import disk
 
 
 class Limit(NamedTuple):
-    """At most ``calls`` in ``seconds``, and at most ``burst`` in one second."""
+    """At most ``calls`` in ``seconds``, and at most ``burst`` in one second.
+
+    A quarter of a second over the minute: a call that was slow to arrive and one a minute later that was quick must
+    not fall into the same minute of Box's.
+    """
 
     calls: int
-    seconds: float = 60.0
+    seconds: float = 60.25
     burst: int = 1000
 
 

@@ -34,6 +34,7 @@ LAYERS = (
     ("auth",),
     ("session",),
     ("pull",),
+    ("moving",),
     ("people", "content", "activity", "anything", "estimate", "transfer"),
     ("sharing",),
     ("reports", "export"),

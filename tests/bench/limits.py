@@ -1,0 +1,160 @@
+"""The pacer against an enforced limit, in real time: ``python tests/bench/limits.py`` (15 minutes; ``--help`` for parts).
+
+A sandbox that answers 429 beyond 1,000 calls a minute, counted in a rolling minute or in a token bucket; 5,500 calls
+of one user, from eight threads; ten calls with the pacer and without; two kernels of one profile. The figures are
+what the *server* recorded: when each call came, how it was answered.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.manager import start_new_kernel
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+from signing import sign_in  # noqa: E402
+
+import boxnb.sandbox  # noqa: E402
+from boxnb import pacer  # noqa: E402
+
+A_MINUTE = 990
+THREADS = 8
+PER_KERNEL = """
+import boxnb
+from concurrent.futures import ThreadPoolExecutor
+box = boxnb.connect("bench")
+with ThreadPoolExecutor(8) as pool:
+    list(pool.map(lambda _: box.session.get("/users/me", params={"fields": "id"}).status_code, range(%d)))
+"""
+
+
+def seen(sandbox: Any) -> list[dict[str, Any]]:
+    """The calls of the API as the server recorded them."""
+    return [call for call in sandbox.record() if call["path"].startswith("/2.0/")]
+
+
+def busiest(calls: list[dict[str, Any]]) -> int:
+    """The most calls in any sixty seconds."""
+    times = sorted(call["time"] for call in calls)
+    first, most = 0, 0
+    for last, at in enumerate(times):
+        while times[first] <= at - 60:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+def figures(what: str, calls: list[dict[str, Any]], count: int) -> None:
+    """One line: how long it took beside what 990 a minute comes to, and what was refused."""
+    times = [call["time"] for call in calls]
+    took = max(times) - min(times)
+    allowed = (count - 1) // A_MINUTE * 60  # the last of them may go as soon as its minute begins
+    refused = sum(call["status"] == 429 for call in calls)
+    beyond = f"{took / allowed - 1:+.1%}" if allowed else "-"
+    print(
+        f"{what:<28}{len(calls):>7} calls {took:>7.1f} s, 990 a minute allows {allowed:>4} s: {beyond:>6}; "
+        f"{refused} answered 429 ({refused / len(calls):.2%}); at most {busiest(calls)} in 60 s",
+        flush=True,
+    )
+
+
+def many(policy: str, count: int) -> None:
+    """As fast as the pacer allows, from eight threads."""
+    with boxnb.sandbox.start(private=True, limits=policy) as sandbox:
+        sign_in(sandbox, "bench")
+        box = boxnb.connect("bench")
+        sandbox.record(clear=True)
+
+        def call(_: int) -> int:
+            return box.session.get("/users/me", params={"fields": "id"}).status_code
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            good = list(pool.map(call, range(count))).count(200)
+        figures(f"{policy}, {count} calls", seen(sandbox), count)
+        print(f"{'':<28}{good} answered 200")
+
+
+def ten() -> None:
+    """Ten calls, one after another: what the pacer itself costs."""
+    with boxnb.sandbox.start(private=True, limits="rolling") as sandbox:
+        sign_in(sandbox, "bench")
+        box = boxnb.connect("bench")
+        box.get("/users/me")
+        took: dict[str, list[float]] = {"with the pacer": [], "without": []}
+        paced = type(box.session)._paces
+        for _ in range(20):
+            for name, times in took.items():
+                type(box.session)._paces = paced if name != "without" else lambda *_: []  # type: ignore[assignment, method-assign, return-value]
+                started = time.perf_counter()
+                for _ in range(10):
+                    box.get("/users/me")
+                times.append(time.perf_counter() - started)
+        type(box.session)._paces = paced  # type: ignore[method-assign]
+        for name, times in took.items():
+            print(
+                f"ten calls {name:<18}{statistics.median(times) * 1000:>7.1f} ms (median of 20, interleaved)"
+            )
+        file = Path(os.environ["BOXNB_HOME"]) / "probe" / "pace"
+        alone = pacer.Pacer(file, pacer.Limit(A_MINUTE))
+        started = time.perf_counter()
+        waited = sum(alone.wait() for _ in range(900))
+        each = (time.perf_counter() - started) / 900 * 1e6
+        print(f"{'one place of 990, alone':<28}{each:>7.0f} us; waited {waited:.1f} s for the first 900")
+
+
+def kernels(policy: str, count: int) -> None:
+    """Two Jupyter kernels of one profile share one allowance."""
+    with boxnb.sandbox.start(private=True, limits=policy) as sandbox:
+        sign_in(sandbox, "bench")
+        sandbox.record(clear=True)
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        pairs = [start_new_kernel(kernel_name="python3", env=env) for _ in range(2)]
+        try:
+            sent = [kernel.execute(PER_KERNEL % count) for _, kernel in pairs]
+            for (_, kernel), which in zip(pairs, sent, strict=True):
+                answer: dict[str, Any] = {"parent_header": {}}
+                while answer["parent_header"].get("msg_id") != which:
+                    answer = kernel.get_shell_msg(timeout=1200)
+                if answer["content"]["status"] != "ok":
+                    raise SystemExit(answer["content"].get("evalue"))
+        finally:
+            for manager, kernel in pairs:
+                kernel.stop_channels()
+                manager.shutdown_kernel(now=True)
+        figures(f"{policy}, two kernels", seen(sandbox), 2 * count)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, default=5500)
+    parser.add_argument("--policies", default="rolling,bucket")
+    parser.add_argument("--parts", default="ten,many,kernels")
+    options = parser.parse_args()
+    parts = options.parts.split(",")
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["BOXNB_HOME"] = home
+        if "ten" in parts:
+            ten()
+        for policy in options.policies.split(","):
+            if "many" in parts:
+                many(policy, options.calls)
+                for file in (Path(home) / "pace").glob("*"):
+                    file.unlink()  # the next policy begins with a full minute
+            if "kernels" in parts:
+                kernels(policy, 1500)
+                for file in (Path(home) / "pace").glob("*"):
+                    file.unlink()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""A walk while other people move, delete and add folders: it ends, nothing is there twice, and what moved is told."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from signing import sign_in
+
+import boxnb.sandbox
+from boxnb import pacer, schema
+from boxnb.content import PLACE
+from boxnb.frames import Table
+from boxnb.moving import settled
+from boxnb.pull import Progress
+from boxnb.sandbox import Sandbox
+
+MOVER = """
+import random, sys, time, requests
+url, token = sys.argv[1:3]
+folders = sys.stdin.readline().split()
+chance = random.Random(5)
+chance.shuffle(folders)
+session = requests.Session()
+session.headers["Authorization"] = "Bearer " + token
+while len(folders) > 20:
+    one, gone, into = folders.pop(), folders.pop(), chance.choice(folders)
+    session.put(f"{url}/folders/{one}", json={"parent": {"id": into}})  # a circle is refused, as at Box
+    session.delete(f"{url}/folders/{gone}?recursive=true")
+    session.post(f"{url}/folders", json={"name": f"new {one}", "parent": {"id": into}})
+    print(one, gone, flush=True)
+"""
+
+
+@pytest.fixture
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[boxnb.Box, Sandbox]]:
+    """The company with a sandbox that counts no calls."""
+    monkeypatch.setitem(pacer.LIMITS, "general", pacer.Limit(1_000_000))
+    with boxnb.sandbox.start(private=True, state=tmp_path / "state", limits="off") as sandbox:
+        sign_in(sandbox)
+        yield boxnb.connect("acme"), sandbox
+
+
+def folder(box: boxnb.Box, name: str, parent: str) -> str:
+    return str(box.session.post("/folders", json={"name": name, "parent": {"id": parent}}).json()["id"])
+
+
+def calls(sandbox: Sandbox, method: str, start: str) -> list[dict[str, Any]]:
+    """What the sandbox recorded of a kind and did."""
+    return [
+        call
+        for call in sandbox.record()
+        if call["method"] == method and call["path"].startswith(start) and call["status"] in (200, 201, 204)
+    ]
+
+
+def test_a_walk_while_another_process_moves_deletes_and_adds(box: tuple[boxnb.Box, Sandbox]) -> None:
+    """It ends; no id twice; every move is told; what stayed where it was is there, under its place."""
+    here, sandbox = box
+    for top in range(20):
+        name = folder(here, f"top {top}", "0")
+        for middle in range(5):
+            below = folder(here, f"middle {middle}", name)
+            for low in range(4):
+                folder(here, f"low {low}", below)
+    before = here.tree()
+    assert before.attrs["watched"] is True
+    assert before.attrs["changed"] == before.attrs["moved"] == []
+    folders = before.loc[before["path"].str.startswith("top") & (before["type"] == "folder"), "id"]
+    assert len(folders) == 500
+    profile = sign_in(sandbox, "other")  # a sign-in of its own, as another program has
+    assert profile.token is not None
+    words = [sandbox.server()["api_url"], profile.token.access_token.reveal()]
+    mover = subprocess.Popen(
+        [sys.executable, "-c", MOVER, *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert mover.stdin is not None
+    assert mover.stdout is not None
+    sandbox.record(clear=True)
+    try:
+        with sandbox.faults.during("/2.0/folders/*", "latency", seconds=0.05):  # both are as slow
+            mover.stdin.write(" ".join(folders) + "\n")
+            mover.stdin.flush()
+            mover.stdout.readline()  # it is at work
+            with pytest.warns(UserWarning, match="moved while this walk went on"):
+                tree = here.tree()
+    finally:
+        mover.kill()
+        mover.communicate()
+    assert tree.attrs["complete"]
+    assert tree["id"].is_unique
+    asked = calls(sandbox, "GET", "/2.0/events")
+    begun, ended = asked[0]["time"], asked[1]["time"]
+
+    def between(method: str) -> set[str]:
+        return {
+            call["path"].rsplit("/", 1)[1]
+            for call in calls(sandbox, method, "/2.0/folders/")
+            if begun + 0.2 < call["time"] < ended - 0.2
+        }
+
+    moved, deleted = between("PUT"), between("DELETE")
+    assert moved, "the other program moved nothing meanwhile"
+    known = set(before["id"])
+    told = {change["id"] for change in tree.attrs["changed"]}
+    assert moved & known <= set(tree.attrs["moved"])
+    assert deleted & set(tree["id"]) <= told  # still in the frame, and told to be in the trash
+    skipped = {row["id"] for row in tree.attrs["skipped"]}
+    assert skipped <= known | told
+
+    after = here.tree()
+    place = ["id", "path", "name"]
+    stayed = before[place].merge(after[place])
+    assert len(stayed) > 200
+    assert len(stayed.merge(tree[place])) == len(stayed)
+    above = dict(zip(after["id"], after["parent_id"], strict=True))
+    for missed in known & set(after["id"]) - set(tree["id"]):
+        way = [missed]
+        while way[-1] in above:
+            way.append(above[way[-1]])
+        assert set(way) & told, "missing, and nothing says so"
+
+
+def test_items_deleted_between_two_pages(box: tuple[boxnb.Box, Sandbox]) -> None:
+    """A folder of two pages, of which somebody throws away what was listed already: nothing else is lost or repeated."""
+    here, _ = box
+    made = folder(here, "crowded", "0")
+    for number in range(1_200):
+        link = {"url": "https://a.example", "name": f"{number:04}", "parent": {"id": made}}
+        here.session.post("/web_links", json=link)
+    whole = here.items(made)
+
+    def throw_away(progress: Progress) -> None:
+        if progress.pages == 1 and not progress.done:
+            for which in whole["id"][5:900:40]:
+                here.session.delete(f"/web_links/{which}")
+            here.session.post(
+                "/web_links", json={"url": "https://a.example", "name": "0000a", "parent": {"id": made}}
+            )
+
+    here.on_progress = throw_away
+    found = here.items(made)
+    assert found.attrs["pages"] == 2
+    assert found["id"].tolist() == whole["id"].tolist()
+
+
+def walked(*rows: tuple[str, str, str, str, str, int]) -> pd.DataFrame:
+    """A walk's frame of (type, id, name, parent, path, depth)."""
+    table = Table(schema.ITEMS, PLACE)
+    for kind, which, name, parent, path, depth in rows:
+        entry = f'{{"type": "{kind}", "id": "{which}", "name": "{name}", "parent": {{"id": "{parent}"}}}}'
+        table.add(f'{{"entries": [{entry}]}}'.encode(), path, depth)
+    frame = table.frame()
+    frame.attrs |= {"changed": [], "moved": []}
+    return frame
+
+
+def test_a_folder_met_twice_stands_at_its_last_place_with_all_below() -> None:
+    """Its content was listed once, at the old place."""
+    frame = walked(
+        ("folder", "1", "a", "0", "", 1),
+        ("folder", "2", "b", "0", "", 1),
+        ("folder", "3", "c", "1", "a", 2),
+        ("file", "4", "d", "3", "a/c", 3),
+        ("folder", "3", "c", "2", "b", 2),
+        ("file", "5", "e", "1", "a", 2),
+    )
+    with pytest.warns(UserWarning, match="1 items moved"):
+        found = settled(frame, "0")
+    assert found["id"].tolist() == ["1", "2", "4", "3", "5"]
+    assert found["path"].tolist() == ["", "", "b/c", "b", "a"]
+    assert found["depth"].tolist() == [1, 1, 3, 2, 2]
+    assert found.attrs["moved"] == ["3"]
+    assert found.dtypes.equals(frame.dtypes)
+
+
+def test_folders_that_seem_to_hold_each_other_keep_their_places() -> None:
+    """Two moves that a walk saw in the wrong order make a circle; it does not loop."""
+    frame = walked(
+        ("folder", "1", "a", "0", "", 1),
+        ("folder", "2", "b", "1", "a", 2),
+        ("file", "4", "d", "2", "a/b", 3),
+        ("folder", "1", "a", "2", "a/b", 3),
+    )
+    with pytest.warns(UserWarning, match="moved"):
+        found = settled(frame, "0")
+    assert found["path"].tolist() == ["a", "a/b", "a/b"]
+    assert found["id"].is_unique
