@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import trustme
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
 
 from boxnb import runs
 from boxnb.sandbox import mail
+
+
+def certified(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
+    """What a server of 127.0.0.1 needs for TLS, and the bundle that vouches for it."""
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    bundle = tmp_path / "company-ca.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    return context, bundle
 
 
 @contextmanager
@@ -18,13 +33,87 @@ def mailbox(
     tmp_path: Path, kind: str = "starttls", profile: str | None = "acme", **changed: object
 ) -> Iterator[mail.Mailbox]:
     """A running server; its settings are saved in the profile, where one is named."""
-    authority = trustme.CA()
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    bundle = tmp_path / "company-ca.pem"
-    authority.cert_pem.write_to_path(str(bundle))
+    context, bundle = certified(tmp_path)
     with mail.Mailbox(kind, context if kind != "none" else None) as running:
         if profile is not None:
             given = {**running.settings(verify=bundle if kind != "none" else True), **changed}
             runs.save_mail(profile, **given)  # type: ignore[arg-type]
         yield running
+
+
+class Moody:
+    """How a real server with TLS and a password behaves once somebody is signed in, for aiosmtpd."""
+
+    def __init__(self, mood: str) -> None:
+        self.mood = mood
+        self.taken: list[bytes] = []
+        self.reached = threading.Event()
+
+    async def handle_MAIL(  # noqa: N802  aiosmtpd's names
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        if self.mood == "refuses the sender":
+            return "550 5.7.1 not from here"
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        if self.mood == "refuses the recipient":
+            return "550 5.1.1 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        self.reached.set()
+        if self.mood == "is silent at the end":
+            await asyncio.sleep(30)
+        if self.mood == "breaks off":
+            server.transport.abort()
+            return "250 OK"
+        if self.mood == "is slow":
+            await asyncio.sleep(1)
+        if self.mood == "refuses the content" or (
+            self.mood == "counts at the end" and len(envelope.content) > 1_000_000
+        ):
+            return "552 5.3.4 too big" if self.mood == "counts at the end" else "554 5.7.1 looks like spam"
+        self.taken.append(envelope.content)
+        return "250 OK"
+
+
+@contextmanager
+def moody(tmp_path: Path, mood: str, timeout: float = 30.0) -> Iterator[Moody]:
+    """A running server of that mood; profile acme sends its mail there."""
+    context, bundle = certified(tmp_path)
+    handler = Moody(mood)
+
+    def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+        return AuthResult(success=(data.login, data.password) == (b"me", b"mail-secret-7"), handled=False)
+
+    controller = Controller(
+        handler,
+        hostname="127.0.0.1",
+        port=mail._free_port(),
+        authenticator=authenticate,
+        auth_required=True,
+        tls_context=context,
+        require_starttls=True,
+        data_size_limit=1_000_000 if mood == "says how much it takes" else 40_000_000,
+    )
+    controller.start()
+    runs.save_mail(
+        "acme",
+        host="127.0.0.1",
+        port=controller.port,
+        username="me",
+        password="mail-secret-7",
+        sender="reports@example.com",
+        verify=str(bundle),
+        timeout=timeout,
+    )
+    try:
+        yield handler
+    finally:
+        controller.stop()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from mailing import mailbox
+from mailing import mailbox, moody
 from signing import sign_in
 
 import boxnb
@@ -22,7 +22,7 @@ from boxnb.errors import MailError, NotSignedInError
 from boxnb.postbox import MailSettings
 from boxnb.runs import mail as mailer
 from boxnb.sandbox import Sandbox
-from boxnb.sandbox.mail import Mailbox
+from boxnb.sandbox.mail import Mail, Mailbox
 from boxnb.tokens import Secret
 
 ADA = "ada@example.com"
@@ -139,6 +139,51 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
         with boxnb.run("links", to=[ADA]) as run:
             pass
     assert "did not answer within 0.3 s" in run.undelivered[0]
+
+
+@pytest.mark.parametrize(
+    ("mood", "words"),
+    [
+        ("refuses the sender", "refused the sender reports@example.com (550 5.7.1 not from here)"),
+        ("refuses the recipient", "refused ada@example.com (550 5.1.1 no such mailbox)"),
+        ("refuses the content", "did not take the mail (554 5.7.1 looks like spam)"),
+        ("breaks off", "broke off"),
+    ],
+)
+def test_what_a_server_refuses_is_said_in_its_words(tmp_path: Path, mood: str, words: str) -> None:
+    """Signed in over TLS, and then no; the run's own outcome stands."""
+    with moody(tmp_path, mood) as server, boxnb.run("links", to=[ADA]) as run:
+        pass
+    assert run.outcome == "SUCCESS" and words in run.undelivered[0] and server.taken == []
+
+
+def test_a_server_that_falls_silent_at_the_end_is_given_up(tmp_path: Path) -> None:
+    """It may have taken the mail, so it is not sent again."""
+    with moody(tmp_path, "is silent at the end", timeout=0.5) as server, boxnb.run("links", to=[ADA]) as run:
+        pass
+    assert "not known whether the mail went out" in run.undelivered[0] and server.reached.is_set()
+
+
+@pytest.mark.parametrize("mood", ["says how much it takes", "counts at the end"])
+def test_a_server_that_takes_little_gets_the_report_without_the_files(tmp_path: Path, mood: str) -> None:
+    """The report is worth more than what is attached to it; it says where that lies."""
+    with moody(tmp_path, mood) as server, boxnb.run("links", to=[ADA]) as run:
+        file = run.attach(os.urandom(2_000_000), "large.bin")
+    assert run.undelivered == [] and len(server.taken) == 1
+    mail = Mail(server.taken[0], [ADA])
+    assert list(mail.attachments) == [run.log_file.name if run.log_file else ""]
+    assert f"Not attached, too large for a mail (2,000,000 bytes): {file}" in mail.text
+
+
+def test_a_run_told_to_end_while_it_mails_still_mails(tmp_path: Path) -> None:
+    """Kill -TERM at the last moment: the report goes out as it is, once, and then the program ends."""
+    with moody(tmp_path, "is slow") as server:
+        code = f"import boxnb\nwith boxnb.run('late', to=[{ADA!r}]): pass\nprint('ended')"
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as child:
+            assert server.reached.wait(60)
+            child.send_signal(signal.SIGTERM)
+            assert child.communicate(timeout=60)[0] == "" and child.returncode == 128 + signal.SIGTERM
+    assert len(server.taken) == 1 and runs.history()["outcome"].tolist() == ["SUCCESS"]
 
 
 def test_a_certificate_nobody_vouches_for_is_refused(tmp_path: Path) -> None:

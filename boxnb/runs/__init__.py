@@ -193,6 +193,8 @@ class Run:
         if isinstance(error, SystemExit) and error.code in (None, 0) and self._stop.signal is None:
             error = None  # a script that ended itself, well
         self._finish(error)
+        if error is None and self._stop.late is not None:
+            raise SystemExit(128 + self._stop.late)  # told to end while the reports went out
 
     def _finish(self, error: BaseException | None) -> None:
         """Say how it ended, to everybody; nothing here may hide what ended it."""
@@ -260,10 +262,13 @@ class Run:
         if not isinstance(self._mail, MailSettings):
             raise self._mail or MailError("There are no mail settings.")
         files = [*([self.log_file] if self.log_file else []), *self.files]
-        message = mail.compose(
-            self._mail, [address], report.subject(self), report.text(self), report.page(self), files
-        )
-        mail.send(self._mail, message)
+        said = report.subject(self), report.text(self), report.page(self)
+        try:
+            mail.send(self._mail, mail.compose(self._mail, [address], *said, files))
+        except mail.MailTooLargeError:
+            # The report is worth more than what is attached to it.
+            message = mail.compose(self._mail, [address], *said, files, largest=mail.LEAST)
+            mail.send(self._mail, message)
         self.log.info("Mailed the report to %s", address)
 
     def _fail(self, what: str, why: str) -> None:

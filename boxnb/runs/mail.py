@@ -24,9 +24,18 @@ from ..tokens import Secret
 LARGEST = 20_000_000
 """Bytes of attachments; many servers refuse mails of more than 25 MB, and base64 adds a third."""
 
+LEAST = 100_000
+"""Bytes of attachments that stay where the server takes no mail of that size: the log, usually."""
+
 ATTEMPTS = 3
 WAIT = 1.0
+TOO_LARGE = {523, 552}
+"""Codes of servers that take no mail of that size (RFC 5321 4.2.3, RFC 1870 6)."""
 TEXT = {".csv", ".htm", ".html", ".ipynb", ".json", ".log", ".md", ".svg", ".tsv", ".txt", ".xml"}
+
+
+class MailTooLargeError(MailError):
+    """The server takes no mail of that size."""
 
 
 def save_mail(
@@ -118,8 +127,9 @@ def compose(
     text: str,
     html: str,
     files: Sequence[Path] = (),
+    largest: int = LARGEST,
 ) -> EmailMessage:
-    """The mail, masked; files beyond :data:`LARGEST` are named instead of attached.
+    """The mail, masked; files beyond ``largest`` bytes in all are named instead of attached.
 
     Raises
     ------
@@ -133,7 +143,7 @@ def compose(
     message["Date"] = formatdate(localtime=True)
     message["Message-ID"] = make_msgid(domain=settings.sender.rpartition("@")[2])
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answer from an absent person's mailbox
-    attached, left = [], LARGEST
+    attached, left = [], largest
     for file in files:
         try:
             size = file.stat().st_size
@@ -180,7 +190,16 @@ def send(settings: MailSettings, message: EmailMessage) -> None:
         raise MailError(
             f"The mail server {where} refused {_refusals(error.recipients)}: check the addresses."
         ) from None
-    except smtplib.SMTPSenderRefused as error:
+    except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
+        if error.smtp_code in TOO_LARGE:
+            raise MailTooLargeError(
+                f"The mail server {where} takes no mail of that size: attach less, or keep it as a file."
+            ) from None
+        if isinstance(error, smtplib.SMTPDataError):
+            said = f"{error.smtp_code} {_said(error.smtp_error)}"
+            raise MailError(
+                f"The mail server {where} did not take the mail ({said}): ask who runs it why."
+            ) from None
         said = f"{error.smtp_code} {_said(error.smtp_error)}"
         raise MailError(
             f"The mail server {where} refused the sender {settings.sender} ({said}): check it."
@@ -192,7 +211,7 @@ def send(settings: MailSettings, message: EmailMessage) -> None:
         ) from None
     except smtplib.SMTPResponseException as error:
         said = f"{error.smtp_code} {_said(error.smtp_error)}"
-        raise MailError(f"The mail server {where} did not take the mail ({said}).") from None
+        raise MailError(f"The mail server {where} broke off ({said}): try again later.") from None
     except ssl.SSLError as error:
         raise MailError(
             f"The encryption with {where} failed ({error.reason or 'SSL'}): check port and security, or give "
@@ -203,6 +222,11 @@ def send(settings: MailSettings, message: EmailMessage) -> None:
             f"The mail server {where} did not answer within {settings.timeout:g} s: check its name and port."
         ) from None
     except smtplib.SMTPException as error:
+        if isinstance(error.__context__, TimeoutError):  # smtplib's way of saying so
+            raise MailError(
+                f"The mail server {where} went silent for {settings.timeout:g} s, so it is not known whether the mail "
+                "went out: look there before you send it again."
+            ) from None
         raise MailError(
             f"The mail server {where} broke off ({type(error).__name__}): try again later."
         ) from None

@@ -68,6 +68,7 @@ class Stop:
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
+        self.late: signal.Signals | None = None  # one that came while reports went out
         self.ending = False
 
     @contextmanager
@@ -81,7 +82,9 @@ class Stop:
             return
 
         def stop(number: int, _frame: FrameType | None) -> None:
-            if self.signal is None and not self.ending:
+            if self.ending:
+                self.late = signal.Signals(number)
+            elif self.signal is None:
                 self.signal = signal.Signals(number)
                 raise SystemExit(128 + number)
 
