@@ -12,10 +12,11 @@ import keyring
 import pytest
 import requests
 from keyring.backend import KeyringBackend
+from mailing import mailbox
 from signing import sign_in
 
 import boxnb
-from boxnb import oauth, store
+from boxnb import oauth, runs, store
 from boxnb.errors import TokenStoreError
 from boxnb.sandbox import Sandbox
 from boxnb.tokens import Secret, Token
@@ -95,6 +96,21 @@ def test_a_sign_in_moves_through_every_place_and_back(
         assert ("refresh-0a1b2c3d" in file.read_text()) is not elsewhere
     assert vault.kept == {}
     assert list((tmp_path / "secrets").iterdir()) == []
+
+
+@pytest.mark.parametrize("keep", ["keyring", "command"])
+def test_the_password_of_mail_moves_with_the_other_secrets(
+    saved: store.Profile, vault: MemoryKeyring, command: str, tmp_path: Path, keep: str
+) -> None:
+    """And a run still mails; whether it was saved before the move or after."""
+    with mailbox(tmp_path) as server:
+        store.migrate("acme", command if keep == "command" else keep)
+        assert server.password not in store.path("acme").read_text()
+        runs.save_mail("acme", **server.settings(verify=str(tmp_path / "company-ca.pem")))
+        assert server.password not in store.path("acme").read_text()
+        with boxnb.run("links", to=["ada@example.com"]) as run:
+            pass
+        assert run.undelivered == [] and len(server) == 1
 
 
 @pytest.mark.parametrize("keep", ["keyring", "command"])
