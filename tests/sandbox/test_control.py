@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +19,7 @@ import requests
 
 import boxnb.sandbox
 from boxnb.errors import SandboxError
+from boxnb.sandbox import Sandbox
 from boxnb.sandbox.server.limits import Limits
 
 from .conftest import Person, Starter
@@ -268,13 +272,24 @@ def test_a_further_host_name_can_be_admitted(begin: Starter) -> None:
         assert requests.get(sandbox.url, headers={"Host": host}, timeout=10).status_code == status
 
 
+def kill_during(sandbox: Sandbox, work: Callable[[], None], after: float) -> None:
+    """Kill the process of a sandbox in the middle of some work on it."""
+    process = sandbox._process
+    assert process is not None
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(work)
+        time.sleep(after)
+        process.kill()
+        with pytest.raises(requests.RequestException):
+            working.result(30)
+    process.wait(10)
+
+
 @pytest.mark.parametrize("after", [0.01, 0.03, 0.05, 0.08])
 def test_killed_while_tokens_rotate_no_rotation_is_half_done(begin: Starter, after: float) -> None:
     sandbox = begin()
     ada = Person(sandbox, sandbox.practice_client())
     kept = [ada.sign_in()["refresh_token"]]
-    process = sandbox._process
-    assert process is not None
 
     def rotate() -> None:
         while True:
@@ -282,14 +297,66 @@ def test_killed_while_tokens_rotate_no_rotation_is_half_done(begin: Starter, aft
             kept.append(pair["refresh_token"])
             ada.get("/users/me", pair["access_token"])
 
-    with ThreadPoolExecutor(1) as pool:
-        work = pool.submit(rotate)
-        time.sleep(after)
-        process.kill()
-        with pytest.raises(requests.RequestException):
-            work.result(30)
-    process.wait(10)
+    kill_during(sandbox, rotate, after)
     ada.sandbox = begin()
     pair = ada.refresh(kept[-1])
     assert pair.status_code == 200
     assert ada.get("/users/me", pair.json()["access_token"]).status_code == 200
+
+
+@pytest.mark.parametrize("after", [0.02, 0.05, 0.09])
+def test_killed_while_strict_tokens_rotate_one_pair_is_alive(begin: Starter, after: float) -> None:
+    sandbox = begin(rotation="strict")
+    ada = Person(sandbox, sandbox.practice_client())
+    first = ada.sign_in()["refresh_token"]
+
+    def rotate() -> None:
+        token = first
+        while True:
+            token = ada.refresh(token).json()["refresh_token"]
+
+    kill_during(sandbox, rotate, after)
+    with sqlite3.connect(sandbox.state / "sandbox.sqlite") as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        alive = db.execute("SELECT refresh FROM pairs WHERE dead=''").fetchall()
+    db.close()
+    assert len(alive) == 1
+    ada.sandbox = begin(rotation="strict")
+    assert ada.refresh(alive[0][0]).status_code == 200
+
+
+@pytest.mark.parametrize("after", [0.05, 0.15, 0.3])
+def test_killed_while_writing_what_was_answered_is_there(begin: Starter, after: float) -> None:
+    sandbox = begin(limits="off")
+    ada = Person(sandbox, sandbox.practice_client())
+    home = ada.call("POST", "/folders", {"name": "Killed", "parent": {"id": "0"}}).json()["id"]
+    answered: dict[str, str] = {}
+    sent: dict[str, bytes] = {}
+
+    def write() -> None:
+        for number in itertools.count():
+            made = ada.call("POST", "/folders", {"name": f"a {number}", "parent": {"id": home}}).json()
+            answered[made["id"]] = made["name"]
+            ada.call("PUT", f"/folders/{made['id']}", {"name": f"b {number}"})
+            answered[made["id"]] = f"b {number}"
+            form = [
+                ("attributes", (None, json.dumps({"name": f"c {number}", "parent": {"id": made["id"]}}))),
+                ("file", ("x", b"bytes %d" % number)),
+            ]
+            headers = {"Authorization": f"Bearer {ada.access}"}
+            file = requests.post(
+                f"{sandbox.url}/api/2.0/files/content", files=form, headers=headers, timeout=10
+            )
+            sent[file.json()["entries"][0]["id"]] = b"bytes %d" % number
+
+    kill_during(sandbox, write, after)
+    ada.sandbox = begin(limits="off")
+    there = ada.doc(f"/folders/{home}/items?limit=1000&fields=name")["entries"]
+    found = {one["id"]: one["name"] for one in there}
+    for item, name in answered.items():  # the very last change may be done though its answer was lost
+        assert found[item] == name or item == list(answered)[-1]
+    assert len(found) <= len(answered) + 1
+    for item, data in sent.items():
+        place = ada.call("GET", f"/files/{item}/content").headers["location"]
+        assert requests.get(place, timeout=10).content == data
+    assert ada.call("POST", "/folders", {"name": "After", "parent": {"id": home}}).status_code == 201

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ BY_NOBODY = frozenset({"COLLABORATION_EXPIRATION", "SHARE_EXPIRATION"})
 
 @dataclass(slots=True)
 class Event:
-    """One event; `subject` is what it is about, `live` what was written down when it happened here."""
+    """One event; `subject` is what it is about. One that happened here has a number from `LIVE` on."""
 
     number: int
     created: float
@@ -60,7 +61,6 @@ class Event:
     actor: str
     subject: tuple[str, str]
     address: str
-    live: Doc | None = None
 
     @property
     def position(self) -> int:
@@ -80,17 +80,25 @@ class Log:
         self.world, self._state, self.history = world, state, history
         self._arrivals: list[tuple[int, int]] | None = None
         self.live: list[Event] = [
-            Event(
-                LIVE + row["seq"],
-                row["created"],
-                row["kind"],
-                row["actor"],
-                ("", ""),
-                row["address"],
-                json.loads(row["doc"]),
-            )
+            self._happened(row["seq"], row["created"], row["kind"], row["actor"], row["address"], row["doc"])
             for row in state.all("SELECT * FROM events ORDER BY seq")
         ]
+
+    @staticmethod
+    def _happened(seq: int, created: float, kind: str, actor: str, address: str, doc: str) -> Event:
+        """An event that happened here, without what was written down: that stays in the state."""
+        item_kind, item_id = json.loads(doc)["item"] or ("", "")
+        subject = (sys.intern(item_kind), item_id)
+        return Event(LIVE + seq, created, sys.intern(kind), sys.intern(actor), subject, sys.intern(address))
+
+    def written(self, event: Event) -> Doc | None:
+        """`source` and `details` of an event that happened here; None for one of the history."""
+        if event.number < LIVE:
+            return None
+        found: Doc = json.loads(
+            self._state.just("SELECT doc FROM events WHERE seq=?", (event.number - LIVE,))["doc"]
+        )
+        return found
 
     def add(
         self,
@@ -104,12 +112,14 @@ class Log:
     ) -> None:
         """Write down what just happened; like the history to the second, so that times compare as they are shown."""
         created = float(int(created))
-        doc = {"source": source, "details": details, "item": [item.kind, item.id] if item else None}
+        doc = json.dumps(
+            {"source": source, "details": details, "item": [item.kind, item.id] if item else None}
+        )
         seq = self._state.run(
             "INSERT INTO events (created, kind, actor, address, doc) VALUES (?, ?, ?, ?, ?)",
-            (created, kind, actor, address, json.dumps(doc)),
+            (created, kind, actor, address, doc),
         )
-        self.live.append(Event(LIVE + seq, created, kind, actor, ("", ""), address, doc))
+        self.live.append(self._happened(seq, created, kind, actor, address, doc))
 
     def at(self, index: int) -> Event:
         """An event of the history."""
@@ -286,9 +296,8 @@ def details_of(world: World, event: Event) -> Doc:
     return {"service_name": "Box Web Application"}
 
 
-def tenant_doc(world: World, event: Event) -> Doc:
-    """An event as the two tenant streams answer it."""
-    live = event.live
+def tenant_doc(world: World, event: Event, live: Doc | None) -> Doc:
+    """An event as the two tenant streams answer it; `live` is what `Log.written` says."""
     doc: Doc = {
         "type": "event",
         "event_id": identity(event),
@@ -307,8 +316,6 @@ def tenant_doc(world: World, event: Event) -> Doc:
 def item_of(world: World, event: Event) -> Item | None:
     """The item an event is about, through its collaboration if need be."""
     kind, key = event.subject
-    if event.live is not None:
-        kind, key = event.live["item"] or ("", "")
     if kind == "collaboration":
         collab = world.access.collabs.get(key)
         kind, key = (collab.item_type, collab.item_id) if collab else ("", "")

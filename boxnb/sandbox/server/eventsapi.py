@@ -100,7 +100,8 @@ def tenant(call: Call, stream: str, limit: int) -> Response:
         found = log.arriving(start, kinds, now)
     rows = list(itertools.islice(found, short(limit, start)))
     following = rows[-1][0] + 1 if rows else (start if given is None else given)
-    return chunk(call, [tenant_doc(call.core.world, event) for _, event in rows], following)
+    world = call.core.world
+    return chunk(call, [tenant_doc(world, event, log.written(event)) for _, event in rows], following)
 
 
 def own(call: Call, stream: str, limit: int) -> Response:

@@ -20,6 +20,7 @@ from .state import random_text
 CODE_SECONDS = 30
 ACCESS_SECONDS = 3600
 REFRESH_SECONDS = 60 * 24 * 3600
+PRUNE_EVERY = 500
 OTHER_GRANTS = {
     "client_credentials",
     "urn:ietf:params:oauth:grant-type:jwt-bearer",
@@ -83,6 +84,12 @@ def mint(core: Core, client_id: str, user_id: str, scopes: str, parent: int | No
     return core.state.just("SELECT * FROM pairs WHERE id=?", (row_id,))
 
 
+def tidy(core: Core, row_id: int) -> None:
+    """Now and then forget what can no longer matter."""
+    if row_id % PRUNE_EVERY == 0:
+        core.state.prune()
+
+
 def pkce_ok(challenge: str, verifier: str) -> bool:
     """RFC 7636 4.6, S256."""
     if not 43 <= len(verifier) <= 128 or not verifier.isascii():
@@ -110,6 +117,7 @@ def exchange(core: Core, request: Request, app: dict[str, Any], form: dict[str, 
         pair = mint(core, app["client_id"], row["user_id"], row["scopes"])
         kind, person = "USER_AUTHENTICATE_OAUTH2_ACCESS_TOKEN_CREATE", core.world.person(row["user_id"])
         core.note(request, kind, row["user_id"], person, {"service_name": app["name"]})
+    tidy(core, pair["id"])
     return answer(pair, core.clock.now())
 
 
@@ -142,6 +150,7 @@ def refresh(core: Core, app: dict[str, Any], form: dict[str, str]) -> Response:
         pair = mint(core, app["client_id"], row["user_id"], row["scopes"], row["id"])
         if core.rotation == "strict":
             core.state.run("UPDATE pairs SET dead='replaced' WHERE id=?", (row["id"],))
+    tidy(core, pair["id"])
     return answer(pair, now)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+KEPT = 1000
 ALNUM = string.ascii_letters + string.digits
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -138,6 +139,23 @@ class State:
         if app is None:
             raise LookupError(f"no app {client_id}")
         return app
+
+    def prune(self) -> None:
+        """Forget all but the newest dead token pairs, codes and browser sessions.
+
+        A dead pair only decides how a refusal is worded; one that a living pair came from is kept until that is used.
+        """
+        with self:
+            self.run(
+                "DELETE FROM pairs WHERE dead<>'' AND id NOT IN (SELECT parent FROM pairs WHERE dead='' AND parent "
+                "IS NOT NULL) AND id NOT IN (SELECT id FROM pairs WHERE dead<>'' ORDER BY id DESC LIMIT ?)",
+                (KEPT,),
+            )
+            for table in ("codes", "sessions"):
+                self.run(
+                    f"DELETE FROM {table} WHERE rowid <= (SELECT max(rowid) FROM {table}) - ?",
+                    (KEPT,),
+                )
 
     def app(self, client_id: str) -> dict[str, Any] | None:
         """An app, or None."""

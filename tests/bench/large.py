@@ -1,6 +1,6 @@
 """Measures the large company: seconds until ready, memory, pages of 1,000 users a second.
 
-python tests/sandbox/measure_large.py
+python tests/bench/large.py
 """
 
 from __future__ import annotations

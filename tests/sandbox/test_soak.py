@@ -1,0 +1,38 @@
+"""A small soak; the whole one is `python tests/bench/soak.py`."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import pytest
+from bench.soak import Soak
+
+from boxnb.sandbox.server.state import KEPT
+
+from .conftest import Starter
+
+
+@pytest.mark.parametrize("rotation", ["grace", "strict"])
+def test_memory_and_open_files_do_not_grow(begin: Starter, rotation: str) -> None:
+    with begin(limits="off", rotation=rotation) as sandbox:
+        soak = Soak(sandbox, rotation == "strict")
+        soak.run(refreshes=200, calls=1500)
+        print([(one.memory, one.files) for one in soak.samples])
+        assert soak.growth() < 1.1
+        assert soak.more_files() <= 0
+        assert not [status for status in soak.statuses if status.endswith(" 500")]
+
+
+def test_dead_pairs_are_forgotten_but_for_the_newest(begin: Starter) -> None:
+    with begin(limits="off") as sandbox:
+        soak = Soak(sandbox)
+        for number in range(1, KEPT + 600):
+            soak.refresh(number)
+        place = sandbox.state / "sandbox.sqlite"
+    with sqlite3.connect(place) as db:
+        rows: list[Any] = db.execute("SELECT dead, count(*) FROM pairs GROUP BY dead").fetchall()
+    db.close()
+    counts = dict(rows)
+    assert counts[""] == 1
+    assert KEPT <= counts["rotated"] < KEPT + 600
