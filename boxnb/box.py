@@ -14,7 +14,7 @@ import requests
 
 from . import activity, anything, content, estimate, journal, oauth, people, sharing, store, transfer
 from .auth import ONBOARDING, RotatingAuth
-from .errors import NotSignedInError, SignInError
+from .errors import NotSignedInError, SignInError, TokenStoreError
 from .network import plain
 from .oauth import Client, Clock, Server
 from .pull import Progress
@@ -210,6 +210,11 @@ def sign_out(profile: str) -> str:
     -------
     str
         One sentence saying what was done; where revoking failed it says so, and the pair is kept.
+
+    Raises
+    ------
+    TokenStoreError
+        The token was revoked, and the file could not be written.
     """
     with store.lock(profile):
         saved = store.load(profile)
@@ -224,7 +229,13 @@ def sign_out(profile: str) -> str:
                 f"Not signed out: {reason} The token may still work and is kept in {store.path(profile)}: "
                 "try again, or remove the app's access in your Box account settings."
             )
-        store.save(dataclasses.replace(saved, token=None, account=None, generation=0, refreshed_by=""))
+        try:
+            store.save(dataclasses.replace(saved, token=None, account=None, generation=0, refreshed_by=""))
+        except TokenStoreError as error:
+            raise TokenStoreError(
+                f"The token was revoked and is worth nothing any more, but it is still on this computer: {error}",
+                store.path(profile),
+            ) from error
         journal.end(store.path(profile))
     how = "was revoked" if alive else "had been revoked or replaced before"
     return f"Signed out of {profile!r}: the token {how} and is deleted from this computer."

@@ -7,7 +7,8 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import pandas as pd
@@ -204,6 +205,9 @@ def _signed_in(profile: str, clock: Clock) -> Iterator[Finding]:
     try:
         session = BoxSession(RotatingAuth(profile, clock=clock))
         me = session.get_json("/users/me", fields="id,name,login,role")
+    except requests.RequestException as error:
+        yield Finding("sign-in", "wrong", "The API gave no answer.", network_trouble(error))
+        return
     except BoxNotebookError as error:
         yield Finding("sign-in", "wrong", str(error), "Sign in again with the panel.")
         return
@@ -214,8 +218,18 @@ def _signed_in(profile: str, clock: Clock) -> Iterator[Finding]:
     else:
         yield Finding("role", "look", f"{role}: sees own content only.", "Sign in as an admin or co-admin.")
     for check, path, query, opens in PROBES:
-        yield _probe(session, check, path, query, opens)
-    yield _as_user(session, str(me.get("id")))
+        yield _answered(check, partial(_probe, session, check, path, query, opens))
+    yield _answered("As-User", partial(_as_user, session, str(me.get("id"))))
+
+
+def _answered(check: str, ask: Callable[[], Finding]) -> Finding:
+    """What was found, or that no answer came: the other findings are still worth reading."""
+    try:
+        return ask()
+    except requests.RequestException as error:
+        return Finding(check, "wrong", "The API gave no answer.", network_trouble(error))
+    except BoxNotebookError as error:
+        return Finding(check, "wrong", "The question could not be asked.", str(error))
 
 
 def _probe(session: BoxSession, check: str, path: str, query: dict[str, object], opens: str) -> Finding:

@@ -7,12 +7,20 @@ import errno
 import os
 import secrets
 import stat
+import sys
 import time
 import warnings
 from contextvars import ContextVar
 from pathlib import Path
+from typing import BinaryIO
 
 from .errors import TokenStoreError
+
+if sys.platform == "darwin":
+    import fcntl
+
+READS = 50
+"""Looks at a file that others keep changing; each write takes an fsync, so a handful is enough."""
 
 ABANDONED = 600.0
 """Seconds after which a draft that nobody moved into place belongs to a writer that died."""
@@ -62,8 +70,16 @@ def _write_flushed(file: Path, content: bytes) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
+        _flush(stream)
+
+
+def _flush(stream: BinaryIO) -> None:
+    """Onto the medium; macOS's fsync alone stops at the drive's own memory (its fcntl(2); not run)."""
+    stream.flush()
+    os.fsync(stream.fileno())
+    if sys.platform == "darwin":
+        with contextlib.suppress(OSError):  # a network volume has no such command, and fsync is all there is
+            fcntl.fcntl(stream.fileno(), fcntl.F_FULLFSYNC)
 
 
 def _settle(target: Path) -> None:
@@ -89,8 +105,7 @@ def _write_in_place(target: Path, beside: Path) -> None:
     with target.open("r+b") as stream:
         stream.write(spare.read_bytes())
         stream.truncate()
-        stream.flush()
-        os.fsync(stream.fileno())
+        _flush(stream)
     spare.unlink()
 
 
@@ -99,12 +114,25 @@ def _spare(target: Path) -> Path:
 
 
 def read_private(file: Path) -> bytes:
-    """Read a private file; the spare copy of a write in place that was cut off comes first."""
+    """Read a private file; the spare copy of a write in place, cut off or under way, comes first.
+
+    Readers take no lock, and a write in place could begin and end between two looks: a file that changed while it
+    was read is read again.
+    """
     target = Path(os.path.realpath(file))
     check_private(file)
-    with contextlib.suppress(FileNotFoundError):
-        return _spare(target).read_bytes()
-    return file.read_bytes()
+    for _ in range(READS):
+        with contextlib.suppress(FileNotFoundError):
+            return _spare(target).read_bytes()
+        before = target.stat()
+        content = target.read_bytes()
+        if _same(before, target.stat()) and not _spare(target).exists():
+            break
+    return content
+
+
+def _same(one: os.stat_result, other: os.stat_result) -> bool:
+    return (one.st_ino, one.st_size, one.st_mtime_ns) == (other.st_ino, other.st_size, other.st_mtime_ns)
 
 
 _said: set[tuple[Path, str]] = set()

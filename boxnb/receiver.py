@@ -169,9 +169,7 @@ class Receiver:
     def start(self) -> Receiver:
         """Bind the first free port and answer from a thread; raises `SignInError` when no port is free."""
         for port in self._ports:
-            if port and _answers(
-                port
-            ):  # a server on another address family or with SO_REUSEPORT would share the port
+            if port and _answers(port):  # a server on another address family would share the port
                 continue
             try:
                 self._server = _Server(("127.0.0.1", port), self._handler())
@@ -304,7 +302,13 @@ class Receiver:
 
 
 def _answers(port: int) -> bool:
-    """Whether something already listens on 127.0.0.1:port."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.settimeout(0.2)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    """Whether something already listens there; a browser tries ::1 before 127.0.0.1 where the host is localhost."""
+    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.settimeout(0.2)
+                if probe.connect_ex((host, port)) == 0:
+                    return True
+        except OSError:  # this computer has no such address family
+            continue
+    return False

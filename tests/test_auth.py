@@ -247,6 +247,21 @@ def test_sign_out_revokes_then_forgets(sandbox: Sandbox, acme: store.Profile) ->
     assert "Nobody is signed in" in boxnb.sign_out("acme")
 
 
+def test_sign_out_with_a_full_disk_says_what_is_left_of_it(
+    sandbox: Sandbox, acme: store.Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The token is revoked by then; the file that still holds it is named."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr("pathlib.Path.replace", full)
+        with pytest.raises(TokenStoreError, match="revoked and is worth nothing any more, but it is still"):
+            boxnb.sign_out("acme")
+    assert "had been revoked" in boxnb.sign_out("acme")
+
+
 def test_sign_out_without_a_server_tells_the_truth(sandbox: Sandbox, acme: store.Profile) -> None:
     """The token may still work, so it is kept and the sentence says so."""
     sandbox.stop()

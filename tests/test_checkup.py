@@ -56,6 +56,15 @@ def test_no_answer_and_no_certificates(sandbox: Sandbox) -> None:
     assert "check the network" in finding("client id and secret")
 
 
+def test_one_question_without_an_answer_hides_none_of_the_others(sandbox: Sandbox) -> None:
+    """The connection breaks at the groups, again and again; what comes after them is still found."""
+    sign_in(sandbox)
+    with sandbox.faults("/2.0/groups", "reset_before", 99):
+        found = results()
+    assert found["scope Manage groups"] == "wrong"
+    assert {found["scope Manage users"], found["As-User"]} == {"ok"}
+
+
 def test_a_clock_that_is_off_is_told_not_applied(sandbox: Sandbox) -> None:
     """More than ten minutes."""
     store.save(store.Profile("acme", practice_client(sandbox)))

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from boxnb.errors import SignInError
-from boxnb.receiver import Receiver, can_listen
+from boxnb.receiver import Receiver, _answers, can_listen
 
 STATE = "the-state-of-this-request"
 
@@ -123,6 +123,19 @@ def test_a_busy_port_means_the_next_one(caught: list[str]) -> None:
             assert urlsplit(receiver.redirect_uri).port not in (None, port)
             get(f"{receiver.redirect_uri}?code=C&state={STATE}")
     assert len(caught) == 1
+
+
+def test_a_port_that_is_busy_on_the_other_loopback_address_is_left_alone(caught: list[str]) -> None:
+    """A browser takes localhost for ::1 first, so the answer would go to whoever listens there."""
+    try:
+        listening = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:  # a computer without that address has nobody there
+        assert not _answers(1)
+        return
+    with listening as busy:
+        port = busy.getsockname()[1]
+        with Receiver(STATE, f"http://localhost:{port}/callback", caught.append) as receiver:
+            assert urlsplit(receiver.redirect_uri).port not in (None, port)
 
 
 def test_no_free_port_is_said(caught: list[str]) -> None:
