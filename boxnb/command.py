@@ -287,13 +287,28 @@ def _execute(
             this.add_calls(max(0, _spent(asked.profile) - before))
             for file in sorted(left.iterdir()):
                 this.attach(file, file.name)
-            executed = read(out) if out.exists() else None
+            executed = _executed(out)
             if executed is not None:
                 _keep_page(this, executed, asked.notebook)
         if executed is not None:
             _repeat(this, executed)
         if code != 0:
-            raise NotebookFailedError(_why(executed) or f"The notebook could not be executed: {said}")
+            raise NotebookFailedError(_why(executed) or _why_not(said))
+
+
+def _executed(path: Path) -> dict[str, Any] | None:
+    """The executed notebook, where there is one: it is cut off where the disk was full."""
+    try:
+        return read(path)
+    except UsageError:
+        return None
+
+
+def _why_not(said: str) -> str:
+    """Why a notebook could not be executed, from the last line that papermill wrote."""
+    full = re.search("No space left on device|Disk quota exceeded|File too large", said)
+    advice = " The disk is full: free space, then run this again." if full else ""
+    return f"The notebook could not be executed or kept: {said}.{advice}"
 
 
 def _papermill(words: list[str], left: Path) -> tuple[int, str]:

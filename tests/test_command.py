@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -113,11 +114,16 @@ def test_nobody_is_signed_in(server: Mailbox, tmp_path: Path) -> None:
 def test_twice_at_the_same_moment(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> None:
     """With an expired token: one runs, one is refused and says so; the chain is intact."""
     sandbox.clock.advance(7200)
-    path = notebook(tmp_path, USERS, "import time\ntime.sleep(3)")
+    go = tmp_path / "go"  # the one that runs waits until the other was refused
+    wait = f"import pathlib, time\nwhile not pathlib.Path({str(go)!r}).exists():\n    time.sleep(0.05)"
+    path = notebook(tmp_path, USERS, wait)
     two = [
         subprocess.Popen(words("run", path, "--profile", "acme"), stderr=subprocess.PIPE, text=True)
         for _ in "ab"
     ]
+    while all(each.poll() is None for each in two):
+        time.sleep(0.05)
+    go.touch()
     said = [each.communicate(timeout=100)[1] for each in two]
     assert sorted(each.returncode for each in two) == [0, 75], said
     assert sorted(mail.subject.split()[0] for mail in server) == ["ERROR", "SUCCESS"]
@@ -153,19 +159,62 @@ def test_a_server_that_answers_500(server: Mailbox, sandbox: Sandbox, tmp_path: 
     assert boxnb.connect("acme").get("/users/me")["login"] == ADA
 
 
-def full() -> None:
-    """No file of this process and its children may grow."""
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+@pytest.mark.parametrize("kind", ["500", "reset_before"])
+def test_a_token_endpoint_that_does_not_work(
+    server: Mailbox, sandbox: Sandbox, tmp_path: Path, kind: str
+) -> None:
+    """With an expired token: exit code 1, a mail, and the next run succeeds with the same chain."""
+    sandbox.clock.advance(7200)
+    with sandbox.faults.during("/oauth2/token", kind):
+        done = run(notebook(tmp_path, USERS), "--profile", "acme")
+    assert done.returncode == 1 and server[-1].subject.startswith("ERROR nightly-acme")
+    assert "TokenEndpointError" in server[-1].text or "NetworkError" in server[-1].text
+    assert boxnb.connect("acme").get("/users/me")["login"] == ADA
 
 
-def test_a_full_disk(server: Mailbox, tmp_path: Path) -> None:
-    """Exit code 1, and the mail goes out all the same; the sign-in is what it was."""
-    before = store.path("acme").read_bytes()
-    done = run(notebook(tmp_path, USERS), "--profile", "acme", preexec_fn=full)
+def full(room: int) -> Callable[[], None]:
+    """No file of the child and its children may grow beyond so many bytes."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+
+    return limit
+
+
+@pytest.mark.parametrize(("room", "expired"), [(0, False), (1500, True), (6000, False)])
+def test_a_full_disk(server: Mailbox, sandbox: Sandbox, tmp_path: Path, room: int, expired: bool) -> None:
+    """From the start, and in the middle: exit code 1, and the mail goes out all the same; the chain is intact."""
+    sandbox.clock.advance(7200 * expired)
+    large = "print('x' * 20_000)"  # the executed notebook is larger than what the disk holds
+    done = run(notebook(tmp_path, USERS, large), "--profile", "acme", preexec_fn=full(room))
     assert done.returncode == 1, done.stderr
     assert server[-1].subject.startswith("ERROR nightly-acme")
-    assert "free space" in server[-1].text or "could not be executed" in server[-1].text
+    said = " ".join(server[-1].text.split())
+    assert re.search("[Ff]ree space", said) or "TokenStoreError" in said, said
+    assert boxnb.connect("acme").get("/users/me")["login"] == ADA
+    assert refreshes(sandbox).count(400) == 0
+
+
+SCRIPT = """
+import boxnb
+with boxnb.run("script", profile="acme") as run:
+    run.rows += len(boxnb.connect("acme").users())
+"""
+
+
+def test_a_full_disk_and_an_expired_token_in_a_plain_script(
+    server: Mailbox, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """The refresh token is not spent, for the new one could not be kept."""
+    sandbox.clock.advance(7200)
+    before = store.path("acme").read_bytes()
+    script = SCRIPT.replace("profile=", f"to=[{ADA!r}], profile=")
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, preexec_fn=full(0)
+    )
+    assert done.returncode == 1 and re.search("[Ff]ree space", server[-1].text)
+    assert server[-1].subject.startswith("ERROR script") and refreshes(sandbox) == []
     assert store.path("acme").read_bytes() == before
     assert boxnb.connect("acme").get("/users/me")["login"] == ADA
 
