@@ -220,8 +220,9 @@ def to_html(things: Any, path: StrPath, *, title: str = "Report") -> Path:
     return place
 
 
-def table_html(frame: pd.DataFrame, most: int = HTML_ROWS) -> str:
-    """The first ``most`` rows as an HTML table of escaped text."""
+def table_html(frame: pd.DataFrame, most: int = HTML_ROWS, *, of: int | None = None) -> str:
+    """The first ``most`` rows as an HTML table of escaped text; ``of`` says how many there are where ``frame`` is a part."""
+    total = len(frame) if of is None else of
     head = frame.head(most)
     heads = "".join(f"<th scope='col'>{html.escape(str(name))}</th>" for name in head.columns)
     columns = [_texts(head[name]) for name in head.columns]
@@ -235,10 +236,9 @@ def table_html(frame: pd.DataFrame, most: int = HTML_ROWS) -> str:
         + "</tr>"
         for row in zip(*columns, strict=True)
     )
-    more = f"<p>The first {most:,} of {len(frame):,} rows.</p>" if len(frame) > most else ""
-    return (
-        f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table><p>{len(frame):,} rows</p>{more}"
-    )
+    shown = len(head)
+    told = f"{total:,} rows" if shown == total else f"The first {shown:,} of {total:,} rows."
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table><p>{told}</p>"
 
 
 def _texts(values: pd.Series) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import json
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,9 +24,17 @@ INK = "#7d7d7d"
 """Readable on white and on black: a notebook may be light or dark, and the figure does not learn which."""
 
 BLUE = "#4c8bf5"
+RED = "#d9534f"
+KINDS = ["#4c8bf5", "#8fb8f8", "#56b4a5", "#b7a3e3", "#e0a458", "#c9879b"]
+"""Readable on white and on black, and none of them red: that is for what failed."""
+
 SCALE = [[0.0, "rgba(76,139,245,0.06)"], [1.0, "rgba(76,139,245,1)"]]
 TILES = 2000
 """The most a treemap draws; what is smaller stands together in one tile of its folder."""
+
+
+WRAP = 44
+"""Characters of a title in a line: a notebook may be half as wide as the screen."""
 
 
 def plain(text: object) -> str:
@@ -45,7 +54,7 @@ class Chart:
         What is drawn.
     """
 
-    def __init__(self, figure: go.Figure, data: pd.DataFrame, fallback: str) -> None:
+    def __init__(self, title: str, figure: go.Figure, data: pd.DataFrame, fallback: str) -> None:
         self.figure = figure.update_layout(
             paper_bgcolor="rgba(0,0,0,0)",
             plot_bgcolor="rgba(0,0,0,0)",
@@ -56,12 +65,17 @@ class Chart:
         quiet = {"gridcolor": "rgba(125,125,125,0.2)", "zeroline": False, "automargin": True}
         self.figure.update_xaxes(**quiet)
         self.figure.update_yaxes(**quiet)
+        lines = textwrap.wrap(title, WRAP) or [""]
+        self.figure.update_layout(
+            title={"text": "<br>".join(plain(line) for line in lines), "font": {"size": 15}},
+            margin_t=26 + 20 * len(lines),
+        )
+        self.title = title
         self.data = data
         self.fallback = fallback
 
     def __repr__(self) -> str:
-        title = html.unescape(self.figure.layout.title.text or "Chart")
-        return f"{title}: {len(self.data)} rows; this front end cannot draw it, see .data"
+        return f"{self.title}: {len(self.data)} rows; this front end cannot draw it, see .data"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """The figure, and the plain table for exported pages and viewers without plotly."""
@@ -72,7 +86,7 @@ class Chart:
         }
 
 
-def _bars(title: str, names: Sequence[object], values: Sequence[float], shown: Sequence[str]) -> str:
+def bars_html(title: str, names: Sequence[object], values: Sequence[float], shown: Sequence[str]) -> str:
     """The same as a table whose cells are bars; twenty rows."""
     most = max([float(value) for value in values], default=0.0) or 1.0
     rows = "".join(
@@ -102,11 +116,11 @@ def _bar_chart(title: str, data: pd.DataFrame, value: str, shown: list[str], hov
             hovertemplate="%{customdata}<br>" + hover + "<extra></extra>",
         )
     )
-    figure.update_layout(title=title, height=max(220, 90 + 26 * len(rows)), bargap=0.25)
+    figure.update_layout(height=max(220, 90 + 26 * len(rows)), bargap=0.25)
     figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=labels, autorange="reversed")
     figure.update_xaxes(showticklabels=False, showgrid=False)
     figure.update_yaxes(showgrid=False)
-    return Chart(figure, data, _bars(title, list(data["name"]), list(data[value]), shown))
+    return Chart(title, figure, data, bars_html(title, list(data["name"]), list(data[value]), shown))
 
 
 def storage(frame: pd.DataFrame, title: str = "Storage") -> Chart:
@@ -144,16 +158,28 @@ def events_per_day(events: pd.DataFrame, title: str = "Events per day (UTC)") ->
     kind = kinds.where(kinds.isin(top), "other")
     day = events["created_at"].dt.floor("D").rename("day")
     data = events.groupby([day, kind.rename("kind")]).size().rename("events").reset_index()
+    colours = dict(zip([name for name in top if "FAIL" not in name], KINDS, strict=False))
+    colours |= {name: RED for name in top if "FAIL" in name} | {"other": "rgba(125,125,125,0.5)"}
+    parts = dict(iter(data.groupby("kind")))
     figure = go.Figure(
         [
-            go.Bar(x=rows["day"], y=rows["events"], name=plain(name), hovertemplate="%{x|%a %d %b %Y}: %{y}")
-            for name, rows in data.groupby("kind")
+            go.Bar(
+                x=parts[name]["day"],
+                y=parts[name]["events"],
+                name=plain(name),
+                marker={"color": colours[name], "line": {"width": 0}},
+                hovertemplate="%{x|%a %d %b %Y}: %{y}",
+            )
+            for name in [*top, "other"]
+            if name in parts
         ]
     )
-    figure.update_layout(title=title, barmode="stack", height=340, legend={"orientation": "h"})
+    figure.update_layout(barmode="stack", height=360, legend={"orientation": "h", "traceorder": "normal"})
     total = data.groupby("day")["events"].sum()
     names = [str(when.date()) for when in total.index][::-1]
-    return Chart(figure, data, _bars(title, names, list(total)[::-1], [str(count) for count in total][::-1]))
+    return Chart(
+        title, figure, data, bars_html(title, names, list(total)[::-1], [str(count) for count in total][::-1])
+    )
 
 
 def sign_in_heatmap(
@@ -166,27 +192,37 @@ def sign_in_heatmap(
         else pd.DataFrame()
     )
     grid = grid.reindex(index=WEEKDAYS, columns=range(24), fill_value=0).astype("int64")
+    most = int(grid.to_numpy().max()) or 1
+    ticks = sorted({0, *(round(most * part) for part in (0.06, 0.25, 0.5, 1))})
+    # Root and not linear: one attack of hundreds would bleach all the ordinary hours.
     figure = go.Figure(
         go.Heatmap(
-            z=grid.to_numpy(),
+            z=np.sqrt(grid.to_numpy()),
+            customdata=grid.to_numpy(),
+            zmin=0,
+            zmax=most**0.5,
+            colorbar={
+                "tickvals": [each**0.5 for each in ticks],
+                "ticktext": [f"{each:,}" for each in ticks],
+                "thickness": 14,
+            },
             x=[f"{hour:02}" for hour in range(24)],
             y=WEEKDAYS,
             colorscale=SCALE,
             xgap=1,
             ygap=1,
-            hovertemplate="%{y} %{x}:00: %{z} sign-ins<extra></extra>",
+            hovertemplate="%{y} %{x}:00: %{customdata} sign-ins<extra></extra>",
         )
     )
-    figure.update_layout(title=title, height=320)
+    figure.update_layout(height=320)
     figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(type="category", showgrid=False)
     figure.update_yaxes(showgrid=False)
-    most = int(grid.to_numpy().max()) or 1
     numbers = grid.to_numpy().tolist()
     cells = "".join(
         f"<tr><th scope='row' style='text-align:left'>{day}</th>"
         + "".join(
-            f"<td style='background:rgba(76,139,245,{count / most:.2f})'>{count}</td>"
+            f"<td style='background:rgba(76,139,245,{(count / most) ** 0.5:.2f})'>{count}</td>"
             for count in numbers[row]
         )
         + "</tr>"
@@ -194,7 +230,7 @@ def sign_in_heatmap(
     )
     heads = "".join(f"<th>{hour:02}</th>" for hour in range(24))
     table = f"<table><caption style='text-align:left'><b>{html.escape(title)}</b></caption><tr><th></th>{heads}</tr>{cells}</table>"
-    return Chart(figure, grid, table)
+    return Chart(title, figure, grid, table)
 
 
 def treemap_data(items: pd.DataFrame, tiles: int = TILES, top: str = "All content") -> pd.DataFrame:
@@ -239,8 +275,8 @@ def treemap_data(items: pd.DataFrame, tiles: int = TILES, top: str = "All conten
 
     for folder in known:
         deep(folder)
-    for folder, row in sums.iterrows():
-        size[folder], count[folder] = int(row["sum"]), int(row["count"])
+    size |= dict(zip(sums.index, sums["sum"].tolist(), strict=True))
+    count |= dict(zip(sums.index, sums["count"].tolist(), strict=True))
     for folder in sorted(known, key=lambda each: -depth[each]):
         above = known[folder] if known[folder] in known else ""
         size[above] += size[folder]
@@ -319,9 +355,9 @@ def treemap(
             hovertemplate="%{label}<br>%{text}<extra></extra>",
         )
     )
-    figure.update_layout(title=title, height=520)
+    figure.update_layout(height=520)
     folders = data[(data["kind"] == "folder") & (data["id"] != "")].nlargest(20, "bytes")
-    table = _bars(
+    table = bars_html(
         title, list(folders["name"]), list(folders["bytes"]), [bytes_text(each) for each in folders["bytes"]]
     )
-    return Chart(figure, data, table)
+    return Chart(title, figure, data, table)

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from boxnb.reports.storage import AGE_DAYS, AGES
 from boxnb.widgets.branches import Branches, from_frame
-from boxnb.widgets.charts import BLUE, INK, plain
+from boxnb.widgets.charts import BLUE, INK, bars_html, plain
 from boxnb.widgets.folders import Folders
 from boxnb.widgets.rows import bytes_text
 from boxnb.widgets.table import Table, name_of
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from boxnb.box import Box
 
 COLUMNS = ["type", "name", "path", "size", "owned_by_login", "content_modified_at"]
-BARS = 20
+BARS, PLACES = 20, 12
 BY = {"kind of file": "extension", "owner": "owned_by_login", "age": "age", "whose": "ownership"}
 
 
@@ -191,6 +191,20 @@ class Explorer(ipywidgets.VBox):
         """The pandas that gives the same rows."""
         return self.table.code
 
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """The views, and for pages without a kernel the bars and the first rows as plain HTML."""
+        bundle = super()._repr_mimebundle_(**options)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        if isinstance(data, dict):
+            sums = self.choice.sums(BY[str(self._by.value)])
+            told = [bytes_text(size) for size in sums["bytes"]]
+            title = f"Bytes {self.choice.words}, by {self._by.value}"
+            data["text/html"] = (
+                bars_html(title, list(sums["label"]), list(sums["bytes"]), told) + self.table.fallback()
+            )
+            data["text/plain"] = "Tree, chart and table; this front end cannot show them, see .selected"
+        return bundle
+
     def _folder_chosen(self) -> None:
         chosen = self.tree.branches.chosen
         self.choice.folder = chosen[0] if chosen else ("", "")
@@ -230,6 +244,8 @@ class Explorer(ipywidgets.VBox):
             bars.marker.color = [
                 BLUE if not lit or label == lit else "rgba(76,139,245,0.35)" for label in self._labels
             ]
+            # As many places as are usual, filled from the top: two bars are not thicker than twenty.
+            self.chart.layout.yaxis.range = [len(sums) - 0.5 - max(len(sums), PLACES), len(sums) - 0.5]
             self.chart.layout.yaxis.tickvals = list(range(len(sums)))
             self.chart.layout.yaxis.ticktext = [plain(label[:30]) for label in self._labels]
         passing = self.choice.mask()

@@ -16,6 +16,7 @@ import traitlets
 
 from boxnb import export
 from boxnb.widgets.branches import Branches, from_box, from_frame
+from boxnb.widgets.rows import texts
 from boxnb.widgets.table import FALLBACK_ROWS
 
 if TYPE_CHECKING:
@@ -68,7 +69,12 @@ class Folders(anywidget.AnyWidget):
         if isinstance(data, dict):
             some = self.branches.selected
             columns = [name for name in ("type", "name", "size", "modified_at") if name in some]
-            data["text/html"] = export.table_html(some[columns], FALLBACK_ROWS)
+            first = some[columns].head(FALLBACK_ROWS)
+            if "size" in first:
+                first = first.assign(
+                    size=pd.Series(texts(first["size"], "bytes"), index=first.index, dtype="str")
+                )
+            data["text/html"] = export.table_html(first, of=len(some))
             data["text/plain"] = repr(self)
         return bundle
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import html
+import re
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
@@ -79,6 +80,20 @@ class ProgressView(ipywidgets.HTML):
         self._meter = Meter(lambda dataset: ledger.recall(dataset).get("calls", 0), repeats)
         self._shown = 0.0
         box.on_progress = self.show
+
+    def __repr__(self) -> str:
+        return re.sub(r"<[^>]*>", "", self.value).strip()
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """The line that moves, and for pages without a kernel what it said last."""
+        bundle = super()._repr_mimebundle_(**options)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        if isinstance(data, dict):
+            data["text/html"], data["text/plain"] = (
+                f"<p>{html.escape(html.unescape(repr(self)))}</p>",
+                repr(self),
+            )
+        return bundle
 
     def show(self, progress: Progress) -> None:
         """Take one report; draws some of them, and always the last."""

@@ -188,13 +188,23 @@ class Table(anywidget.AnyWidget):
     def __repr__(self) -> str:
         return f"Table of {len(self.rows.frame):,} rows; this front end cannot show it, see .selected"
 
+    def fallback(self) -> str:
+        """The first rows as plain HTML, bytes as people read them."""
+        some = self.rows.shown[self.rows.visible]
+        first = some.head(FALLBACK_ROWS)
+        readable = {
+            name: pd.Series(texts(first[name], "bytes"), index=first.index, dtype="str")
+            for name in first.columns
+            if self.rows.kinds[name] == "bytes"
+        }
+        return export.table_html(first.assign(**readable), of=len(some))
+
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """The widget, and for pages without a kernel the first rows as plain HTML."""
         bundle = super()._repr_mimebundle_(**options)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         if isinstance(data, dict):
-            some = self.rows.shown[self.rows.visible]
-            data["text/html"] = export.table_html(some, FALLBACK_ROWS)
+            data["text/html"] = self.fallback()
             data["text/plain"] = repr(self)
         return bundle
 

@@ -12,7 +12,7 @@ from signing import sign_in
 
 import boxnb.sandbox
 from boxnb.pull import Progress
-from boxnb.widgets import charts
+from boxnb.widgets import charts, views
 from boxnb.widgets.branches import Branches, from_box, from_frame
 from boxnb.widgets.explorer import Choice
 from boxnb.widgets.folders import folders
@@ -292,3 +292,49 @@ def test_a_treemap_keeps_its_sums() -> None:
     assert sizes[""] == sum(range(1, 20_000))
     below = data[data["id"] != ""].groupby("parent")["bytes"].sum()
     assert (below == sizes[below.index]).all()
+
+
+def test_titles_fit_half_a_screen_and_colours_say_what_failed() -> None:
+    """Long titles are wrapped; what failed is red; the root keeps ordinary hours visible beside an attack."""
+    chart = charts.counts(
+        pd.Series(["a"]), "A title that is much longer than a notebook beside another is wide"
+    )
+    assert "<br>" in chart.figure.layout.title.text
+    assert repr(chart).startswith("A title that is much longer than a notebook")
+    day = pd.Timestamp("2026-01-05 03:00", tz="UTC")
+    events = pd.DataFrame({"event_type": ["LOGIN", "LOGIN", "FAILED_LOGIN"], "created_at": day})
+    colours = {bar.name: bar.marker.color for bar in charts.events_per_day(events).figure.data}
+    assert colours["FAILED_LOGIN"] == charts.RED != colours["LOGIN"]
+    entries = pd.DataFrame({"weekday": ["Monday"] * 101, "hour": [3] * 100 + [9]})
+    drawn = charts.sign_in_heatmap(entries).figure.data[0]
+    assert drawn.z[0][3] == 10 and drawn.z[0][9] == 1
+    assert drawn.customdata[0][3] == 100
+
+
+def test_pages_without_a_kernel_show_the_same_in_plain_html() -> None:
+    """Table, tree, explorer and progress as HTML: bytes as people read them, how many rows there are, no markup of a name."""
+    content = items()
+    shown = {
+        "table": views.table(content),
+        "tree": views.folders(content),
+        "explorer": views.explore(content),
+    }
+    for name, view in shown.items():
+        bundle = view._repr_mimebundle_()
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        assert "<table" in data["text/html"] and HOSTILE not in data["text/html"], name
+        assert "see .selected" in data["text/plain"], name
+    assert "3.0 kB" in shown["table"].fallback()
+    long = views.table(pd.concat([content] * 10))
+    assert "The first 20 of 50 rows." in long.fallback()
+    assert "mp4" in shown["explorer"]._repr_mimebundle_()["text/html"]
+
+
+def test_progress_has_a_plain_form(sandbox: boxnb.sandbox.Sandbox) -> None:
+    """The sentence it said last."""
+    sign_in(sandbox)
+    box = boxnb.connect("acme")
+    view = progress(box)
+    box.users()
+    assert "users: 120 rows, 1 calls" in view._repr_mimebundle_()["text/html"]
+    assert repr(view).startswith("users: 120 rows")
