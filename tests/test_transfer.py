@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,10 @@ from hypothesis import strategies as st
 from signing import sign_in
 
 import boxnb
+from boxnb.auth import RotatingAuth
 from boxnb.errors import ApiError, NotFoundError, TransferError
 from boxnb.sandbox import Sandbox
+from boxnb.session import BoxSession
 from boxnb.transfer import Moved, names
 
 BIG = bytes(range(256)) * 100_000  # 25.6 MB: four parts
@@ -108,6 +112,76 @@ def test_progress_is_told_and_nothing_is_drawn_where_nobody_watches(
     assert (seen[-1].done, seen[-1].total, seen[-1].files) == (len(BIG), len(BIG), 1)
     box.upload(made(tmp_path / "a.txt"))
     assert capsys.readouterr().out == ""
+
+
+WATCHED = """
+import sys, boxnb
+box = boxnb.connect("acme")
+box.upload(sys.argv[1])
+box.upload_folder(sys.argv[2])
+"""
+
+
+def test_a_bar_is_drawn_where_somebody_watches(box: boxnb.Box, tmp_path: Path) -> None:
+    """On a terminal: over itself, from the first part to the last, with bytes and files, and a line's end."""
+    file = made(tmp_path / "big.bin", BIG)
+    tree(tmp_path / "source")
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", WATCHED, str(file), str(tmp_path / "source")], stdout=theirs
+    ) as child:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(ours, 65536)
+            except OSError:  # Linux: the other side is gone
+                break
+            if not piece:
+                break
+            shown += piece
+        os.close(ours)
+    assert child.returncode == 0
+    first, second, rest = shown.decode().replace("\r\n", "\n").split("\n")
+    assert len(first.split("\r")) >= 3 and first.startswith("\r[") and rest == ""
+    assert "[##############################] 100%  25.6 of 25.6 MB" in first
+    assert "100%" in second and "11 of 11 files" in second
+
+
+class Time:
+    """A clock that only waiting moves, for several threads."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+        self._lock = threading.Lock()
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        with self._lock:
+            self.now += seconds
+
+
+def test_uploads_keep_to_what_box_allows_in_a_minute(box: boxnb.Box, tmp_path: Path) -> None:
+    """Box takes 240 a minute: 300 small files take two of them, and no window of a minute holds more."""
+    time, calls = Time(), []
+    session = box.session = BoxSession(RotatingAuth("acme", sleep=time.sleep), sleep=time.sleep, clock=time)
+    note = session._note
+
+    def noted(verb: str, address: str, *facts: Any) -> None:
+        if address.endswith("/files/content"):
+            calls.append(time.now)
+        note(verb, address, *facts)
+
+    session._note = noted  # type: ignore[method-assign]
+    for number in range(300):
+        made(tmp_path / "many" / f"{number}.txt", f"{number}")
+    frame = box.upload_folder(tmp_path / "many")
+    assert frame["action"].tolist() == ["uploaded"] * 300
+    calls.sort()
+    assert all(later - first >= 60 for first, later in zip(calls, calls[240:], strict=False))
+    assert 60 <= calls[-1] - calls[0] < 120
 
 
 @pytest.mark.parametrize("kind", ["reset_before", "reset_after", "500", "503", "429", "truncated"])
