@@ -44,6 +44,7 @@ class Session:
     commit: str
     abort: str
     status: str
+    fresh: bool = dataclasses.field(default=False, compare=False)  # begun just now: it has no part
 
     @classmethod
     def of(cls, answer: requests.Response) -> Session:
@@ -51,7 +52,7 @@ class Session:
         found = answer.json()
         ends = found["session_endpoints"]
         names = ("upload_part", "list_parts", "commit", "abort", "status")
-        return cls(found["id"], int(found["part_size"]), **{name: ends[name] for name in names})
+        return cls(found["id"], int(found["part_size"]), **{name: ends[name] for name in names}, fresh=True)
 
 
 class _Changed(Exception):  # noqa: N818  never leaves this module
@@ -147,7 +148,7 @@ def _begin(
         caller.box.session.auth.grant(url)
     facts = {
         "stamp": _stamp(path),
-        "session": dataclasses.asdict(session),
+        "session": dataclasses.asdict(session) | {"fresh": False},
         "version_of": version_of,
         "path": str(path),
     }
@@ -170,7 +171,7 @@ def _listed(caller: Caller, session: Session) -> dict[int, dict[str, Any]]:
 
 def _send(caller: Caller, session: Session, path: Path, meter: Meter) -> tuple[requests.Response | None, str]:
     """Send the parts that are missing, then have Box put all together; its answer and the SHA-1 of the whole."""
-    have = _listed(caller, session)
+    have = {} if session.fresh else _listed(caller, session)
     size = path.stat().st_size
     whole = hashlib.sha1(usedforsecurity=False)
     sent: list[Future[dict[str, Any]]] = []

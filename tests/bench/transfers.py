@@ -90,7 +90,7 @@ def transfer(what: str, path: str, target: str, name: str, limits: str) -> None:
     assert saved is not None and saved.token is not None
     box = boxnb.connect(PROFILE)
     token = saved.token.access_token.reveal()
-    sdk = client(box.url.removesuffix("/2.0"), token) if what.startswith("sdk") else None
+    sdk = client(saved.client.server.api_url.removesuffix("/2.0"), token) if what.startswith("sdk") else None
     box.me()  # the first call opens the connection, for everybody
     if sdk is not None:
         sdk.users.get_user_me()
