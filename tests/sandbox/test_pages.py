@@ -12,7 +12,7 @@ import requests
 from boxnb.errors import SandboxError
 from boxnb.sandbox._client import _Fields
 
-from .conftest import Person
+from .conftest import Person, Starter
 
 
 def open_page(ada: Person, url: str) -> tuple[requests.Session, requests.Response, _Fields]:
@@ -219,6 +219,20 @@ def test_the_app_console_registers_an_app(ada: Person) -> None:
     client = {"client_id": keys["Client ID"], "client_secret": keys["Client secret"]}
     person = Person(ada.sandbox, client, "http://localhost:9000/back")
     assert ada.get("/groups", person.sign_in()["access_token"]).status_code == 200
+
+
+def test_the_console_says_which_redirect_fits(begin: Starter) -> None:
+    here, hub = begin("here"), begin("hub", prefix="/user/ada/proxy/8123", allow_host=["hub.example.com"])
+    assert "<code>http://127.0.0.1/callback</code>" in requests.get(f"{here.url}/console", timeout=10).text
+    behind = requests.get(f"{hub.url}/console", headers={"Host": "hub.example.com"}, timeout=10).text
+    assert "<code>https://hub.example.com/user/ada/proxy/<em>port</em>/callback</code>" in behind
+
+
+def test_what_is_not_there_is_a_page_for_browsers(ada: Person) -> None:
+    browser = requests.get(f"{ada.sandbox.url}/3.0/users", headers={"Accept": "text/html"}, timeout=10)
+    assert (browser.status_code, "There is no page here" in browser.text) == (404, True)
+    program = requests.get(f"{ada.sandbox.url}/3.0/users", timeout=10)
+    assert (program.status_code, program.json()["code"]) == (404, "not_found")
 
 
 def test_only_names_of_this_computer_are_served(ada: Person) -> None:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Receive, Scope, Send
 
 from . import (
     collabapi,
@@ -52,18 +53,40 @@ TABLES = [
 UPLOAD_TABLES = [uploads.UPLOAD_PATHS, sessions.PATHS]  # on the upload host, which is a prefix here
 
 
-def routes() -> list[Route]:
+class Resource(BaseRoute):
+    """The routes of one resource, like ``/2.0/users``; looked through only for paths that begin so."""
+
+    def __init__(self, start: str, routes: list[Route]) -> None:
+        self.start, self.routes = start, routes
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """The first of the routes that fits whole."""
+        if scope["path"].startswith(self.start):
+            for route in self.routes:
+                match, child = route.matches(scope)
+                if match == Match.FULL:
+                    return match, {**child, "boxnb.route": route}
+        return Match.NONE, {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve with the route that was found."""
+        await scope["boxnb.route"].handle(scope, receive, send)
+
+
+def routes() -> list[BaseRoute]:
     """The tables as Starlette wants them; fixed paths before those with an id in them."""
     merged: dict[str, dict[str, Handler]] = {}
     for base, tables in (("/2.0", TABLES), ("/api/2.0", UPLOAD_TABLES)):
         for table in tables:
             for path, handlers in table.items():
                 merged.setdefault(base + path, {}).update(handlers)
-    out: list[Route] = []
+    found: dict[str, list[Route]] = {}
     for path, handlers in sorted(merged.items(), key=lambda entry: entry[0].replace("{", "~")):
+        one = found.setdefault("/".join(path.split("/")[: 4 if path.startswith("/api/") else 3]), [])
         for method, handler in handlers.items():
-            out.append(Route(path, endpoint(handler), methods=[method]))
-        out.append(Route(path, unbuilt, methods=[method for method in METHODS if method not in handlers]))
+            one.append(Route(path, endpoint(handler), methods=[method]))
+        one.append(Route(path, unbuilt, methods=[method for method in METHODS if method not in handlers]))
+    out: list[BaseRoute] = [Resource(start, one) for start, one in found.items()]
     out += [Route(path, unbuilt, methods=METHODS) for path in ("/2.0/{rest:path}", "/api/2.0/{rest:path}")]
     return out
 

@@ -24,6 +24,8 @@ async def home(request: Request) -> Response:
 async def refused(request: Request, error: Exception) -> Response:
     """404 and 405 of paths outside the API's tables, as Box words them (box-facts 2.5)."""
     status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == 404 and "text/html" in request.headers.get("accept", ""):
+        return page("Nothing here", fill("nothing"), status=404)
     code, text = {404: ("not_found", "Not Found"), 405: ("method_not_allowed", "Method Not Allowed")}.get(
         status, ("bad_request", "Bad Request")
     )

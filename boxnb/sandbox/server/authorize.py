@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from .core import PASSWORD, SCOPES, Core, core_of, form_of
-from .oauth import same
+from .oauth import CODE_SECONDS, same
 from .pages import Html, fill, page, problem
 from .state import random_text
 from .world import ENTERPRISE
@@ -170,11 +170,23 @@ def consent_page(
         role=user["role"],
         company=ENTERPRISE["name"],
         scopes=scopes,
-        redirect=asked.target() or "an address that the link did not name",
+        after=after_grant(asked.target()),
         action=action(request),
         csrf=row["csrf"],
     )
     return page("Grant access", body)
+
+
+def after_grant(target: str | None) -> Html:
+    """What a grant will do."""
+    if target is None:
+        return Html(
+            "The app has several redirect URIs and this link names none, so the browser will stay here."
+        )
+    return Html(
+        f"If you grant this, the browser goes to <code>{escape(target)}</code> with a code that is good once, for "
+        f"{CODE_SECONDS} seconds."
+    )
 
 
 def signed_in_user(core: Core, row: sqlite3.Row) -> dict[str, Any] | None:

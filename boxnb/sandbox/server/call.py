@@ -8,6 +8,7 @@ import hmac
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -37,7 +38,7 @@ class Call:
     scopes: list[str]
     _view: View | None = None
 
-    @property
+    @cached_property
     def query(self) -> dict[str, str]:
         """Query parameters."""
         return dict(self.request.query_params)

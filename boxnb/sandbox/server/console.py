@@ -35,7 +35,7 @@ async def console(request: Request) -> Response:
                 message, status = alert(f"Not created: {error}."), 400
             else:
                 shown = {"Client ID": app["client_id"], "Client secret": app["client_secret"]}
-                shown["Redirect URIs"] = " ".join(app["redirect_uris"])
+                shown["Redirect URIs"] = "\n".join(app["redirect_uris"])
                 head = f'<h2 role="status">{escape(app["name"])} is ready</h2>'
                 message = Html(f"{head}<dl>{details(shown)}</dl>")
     boxes = Html(
@@ -45,9 +45,33 @@ async def console(request: Request) -> Response:
             for key, text in SCOPES.items()
         )
     )
-    body = fill("console", message=message, csrf=row["csrf"], name=name, uris="\n".join(uris), scopes=boxes)
+    body = fill(
+        "console",
+        message=message,
+        csrf=row["csrf"],
+        name=name,
+        uris="\n".join(uris),
+        fits=fits(request),
+        scopes=boxes,
+    )
     response: Response = page("Practice app console", body, status=status, wide=True)
     return with_cookie(core, response, row["sid"]) if new else response
+
+
+def fits(request: Request) -> Html:
+    """Which redirect URI to register: loopback here, the address of the hub's proxy behind one."""
+    prefix = core_of(request).prefix
+    user, found, _ = prefix.rpartition("/proxy/")
+    if not found:
+        return Html(
+            "For notebooks on this computer: <code>http://127.0.0.1/callback</code>. The port is free, all else must be "
+            "equal in every character."
+        )
+    host = request.headers.get("x-forwarded-host") or request.headers.get("host", "")
+    return Html(
+        f"For notebooks on this hub: <code>https://{escape(host)}{escape(user)}/proxy/<em>port</em>/callback</code>, with "
+        "the port that the sign-in panel of the notebook names. It must be equal in every character."
+    )
 
 
 def alert(text: str) -> Html:

@@ -120,6 +120,7 @@ class Front:
             if not self.host_ok(headers.get("host", "")):
                 refused = PlainTextResponse("boxnb sandbox: this host name is not served here\n", 421)
                 await refused(scope, receive, send_on)
+                sent.clear()  # no answer of Box's
                 return
             fault = None if control else core.faults.take(scope["method"], path)
             if fault is None:

@@ -35,8 +35,14 @@ def page(title: str, body: Html, *, status: int = 200, wide: bool = False) -> HT
 
 
 def details(pairs: dict[str, str]) -> Html:
-    """`<dt>`/`<dd>` lines."""
-    return Html("\n".join(f"<dt>{escape(k)}</dt><dd><code>{escape(v)}</code></dd>" for k, v in pairs.items()))
+    """`<dt>`/`<dd>` lines; a value of several lines is several pieces."""
+
+    def pieces(value: str) -> str:
+        return "<br>".join(f"<code>{escape(line)}</code>" for line in (value or "(empty)").split("\n"))
+
+    return Html(
+        "\n".join(f"<dt>{escape(name)}</dt><dd>{pieces(value)}</dd>" for name, value in pairs.items())
+    )
 
 
 def problem(code: str, heading: str, text: str, given: dict[str, str]) -> HTMLResponse:
