@@ -247,7 +247,22 @@ def test_the_history_is_a_frame_even_when_empty() -> None:
     assert frame["outcome"].tolist() == ["SUCCESS", "UNFINISHED"]
     assert str(frame["started"].dtype) == "datetime64[us, UTC]" and frame["rows"].tolist()[0] == 2
     assert len(runs.history("whole")) == 1
-    assert [trace.name for trace in runs.chart().data] == ["SUCCESS", "UNFINISHED"]
+    assert [trace.name for trace in runs.chart().figure.data] == ["SUCCESS", "UNFINISHED"]
+
+
+def test_the_chart_of_runs_shows_how_each_ended() -> None:
+    """Escaped, with a table beside for pages that cannot draw; attached as a page like any other chart."""
+    assert "Nothing to show" in runs.chart().fallback
+    with pytest.raises(RuntimeError), boxnb.run("broken"):
+        raise RuntimeError("<b>it</b> broke")
+    with boxnb.run("whole") as run:
+        page = run.attach(runs.chart(), "runs.html")
+    chart = runs.chart("broken")
+    assert [trace.name for trace in chart.figure.data] == ["ERROR"] and len(chart.data) == 1
+    assert "&lt;b&gt;it&lt;/b&gt; broke" in chart.figure.data[0].customdata[0]
+    bundle = runs.chart()._repr_mimebundle_()
+    assert "ERROR, 0." in bundle["text/html"] and "application/vnd.plotly.v1+json" in bundle
+    assert "broken" in page.read_text(encoding="utf-8")
 
 
 def test_runs_in_threads_and_in_one_another() -> None:

@@ -47,6 +47,8 @@ def write(thing: Any, file: Path) -> None:
         file.write_text(masking.known_only(thing), encoding="utf-8")
     elif hasattr(thing, "savefig") and ending in (".png", ".svg", ".pdf"):
         thing.savefig(file)
+    elif hasattr(thing, "figure"):  # one of our charts, or what pandas' plot gives
+        write(thing.figure, file)
     elif hasattr(thing, "to_image") and ending in (".png", ".svg", ".pdf"):
         file.write_bytes(_picture(thing, ending[1:]))
     elif hasattr(thing, "write_html") and ending == ".html":

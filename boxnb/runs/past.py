@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import textwrap
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from .. import disk, store
+
+if TYPE_CHECKING:
+    from ..widgets.charts import Chart
 
 COLUMNS = {
     "name": "str",
@@ -26,6 +30,13 @@ COLUMNS = {
     "id": "str",
 }
 OUTCOMES = ("SUCCESS", "WARNING", "ERROR", "UNFINISHED")
+_MARKS = {
+    "SUCCESS": ("#56b4a5", "circle"),
+    "WARNING": ("#e0a458", "triangle-up"),
+    "ERROR": ("#d9534f", "x"),
+    "UNFINISHED": ("#8d8d8d", "circle-open"),
+}
+"""Colours readable on white and on black, and shapes for whoever tells no colours apart."""
 
 
 def file() -> Path:
@@ -87,29 +98,57 @@ def history(name: str | None = None) -> pd.DataFrame:
     )
 
 
-def chart(name: str | None = None) -> Any:
+def chart(name: str | None = None) -> Chart:
     """
     The history as a chart: when, how long, and how each run ended (extra ``explore``).
 
+    Parameters
+    ----------
+    name : str, optional
+        Runs of this name only.
+
     Returns
     -------
-    plotly.graph_objects.Figure
+    Chart
+        ``.figure`` is plotly's; a page without plotly shows the last twenty runs as a plain table.
     """
-    import plotly.express as px
+    import plotly.graph_objects as go
+
+    from ..widgets.charts import Chart, bars_html, plain
 
     frame = history(name)
-    colours = {"SUCCESS": "#1a7f5a", "WARNING": "#b7791f", "ERROR": "#c0392b", "UNFINISHED": "#7a7a7a"}
-    figure = px.scatter(
-        frame,
-        x="started",
-        y="seconds",
-        color="outcome",
-        symbol="outcome",
-        color_discrete_map=colours,
-        category_orders={"outcome": list(OUTCOMES)},
-        hover_data=["name", "rows", "calls", "problem"],
-        title=f"Runs of {name}" if name else "All runs",
-        labels={"started": "started (UTC)", "seconds": "seconds it took"},
-    )
-    figure.update_traces(marker_size=12)
-    return figure
+    title = f"Runs of {name}" if name else "Runs"
+    figure = go.Figure()
+    for outcome, (colour, symbol) in _MARKS.items():
+        rows = frame[frame["outcome"] == outcome]
+        if rows.empty:
+            continue
+        said = [
+            "<br>".join(plain(line) for line in (*textwrap.wrap(problem, 56)[:4], *_counted(calls, count)))
+            for problem, calls, count in zip(
+                rows["problem"].fillna(""), rows["calls"], rows["rows"], strict=True
+            )
+        ]
+        figure.add_scatter(
+            x=rows["started"],
+            y=rows["seconds"],
+            name=outcome,
+            mode="markers",
+            marker={"color": colour, "symbol": symbol, "size": 12},
+            text=[plain(each) for each in rows["name"]],
+            customdata=said,
+            hovertemplate="<b>%{text}</b><br>%{x|%Y-%m-%d %H:%M} UTC, %{y:.1f} s<br>%{customdata}",
+        )
+    figure.update_layout(height=360, showlegend=True, legend={"orientation": "h", "y": -0.25})
+    figure.update_xaxes(title="began (UTC)")
+    figure.update_yaxes(title="seconds it took", rangemode="tozero")
+    names = [
+        f"{when:%Y-%m-%d %H:%M} {each}" for when, each in zip(frame["started"], frame["name"], strict=True)
+    ]
+    seconds = frame["seconds"].fillna(0.0).tolist()
+    shown = [f"{outcome}, {took:,.1f} s" for outcome, took in zip(frame["outcome"], seconds, strict=True)]
+    return Chart(title, figure, frame, bars_html(title, names, seconds, shown))
+
+
+def _counted(calls: Any, rows: Any) -> list[str]:
+    return [] if pd.isna(calls) else [f"{calls:,} calls, {rows:,} rows"]
