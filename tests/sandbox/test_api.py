@@ -192,6 +192,13 @@ def answer_code() -> str:
     return "access_denied_insufficient_permissions"
 
 
+def test_versions_of_the_api(ada: Person, token: str) -> None:
+    assert ada.get("/users/me", token, **{"box-version": "2024.0"}).status_code == 200
+    for version in ("2025.0", "", "latest", "2024.0, 2025.0"):
+        answer = ada.get("/users/me", token, **{"box-version": version})
+        assert "2024.0" in error_of(answer, 400, "invalid_api_version")["message"]
+
+
 @pytest.mark.parametrize(
     "path", ["/webhooks", "/files/1/comments", "/retention_policies?limit=1", "/nonsense"]
 )

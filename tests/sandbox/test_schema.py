@@ -247,3 +247,38 @@ def test_made_up_questions_get_answers_that_fit(writer: Person) -> None:
     assert failed == []
     assert min(codes.get(code, 0) for code in (200, 201, 204, 400, 404, 409, 412)) >= 3, codes
     assert codes[200] > 300, codes
+
+
+def test_made_up_forms_get_answers_that_fit(ada: Person) -> None:
+    """Token and revoke endpoint, asked with right and wrong fields, twice, missing, in strange bytes."""
+    pick = random.Random("forms 1")
+    pair = ada.sign_in()
+    keys = {key: ada.client[key] for key in ("client_id", "client_secret")}
+    grants = ["authorization_code", "refresh_token", "client_credentials", "password", "magic", ""]
+    good = [*keys.values(), *grants, *pair.values(), ada.code()]
+    nonsense = [*NAMES, "%", "\ud800".encode("utf-8", "surrogatepass"), b"\xff\xfe", "a&b=c", "x" * 70_000]
+    names = ["grant_type", "code", "refresh_token", "token", "code_verifier", "redirect_uri", *keys]
+    codes: dict[int, int] = {}
+    for number in range(400):
+        form: list[tuple[str, Any]] = [] if pick.random() < 0.2 else list(keys.items())
+        if pick.random() < 0.7:
+            form.append(("grant_type", pick.choice(grants[:2])))
+        form += [
+            (pick.choice(names), pick.choice(good if pick.random() < 0.5 else nonsense))
+            for _ in range(pick.randrange(4))
+        ]
+        pick.shuffle(form)
+        headers = (
+            {"Authorization": pick.choice(["Basic %%%", "Basic YTpi", "Bearer x"])} if number % 9 == 0 else {}
+        )
+        url = f"{ada.sandbox.url}/oauth2/{'token' if number % 3 else 'revoke'}"
+        answer = ada.http.post(
+            url, data=form, headers=headers, timeout=20
+        )  # its hook holds each against the description
+        codes[answer.status_code] = codes.get(answer.status_code, 0) + 1
+        if answer.content:
+            assert (answer.status_code == 200) == ("access_token" in answer.json())
+            assert pair["refresh_token"] not in answer.text or answer.status_code == 200
+    assert set(codes) == {200, 400}
+    odd = ada.http.post(f"{ada.sandbox.url}/oauth2/token", json={"grant_type": "refresh_token"}, timeout=20)
+    assert odd.json()["error"] == "invalid_request"

@@ -9,7 +9,7 @@ import re
 import pytest
 import requests
 
-from .conftest import Person, Starter
+from .conftest import REDIRECT, Person, Starter
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -105,6 +105,26 @@ def test_basic_authentication_of_the_app(ada: Person) -> None:
         timeout=10,
     )
     assert answer.status_code == 200
+
+
+def test_the_metadata_names_what_is_there(ada: Person) -> None:
+    url = ada.sandbox.url
+    found = requests.get(f"{url}/.well-known/oauth-authorization-server", timeout=10).json()
+    server = ada.sandbox.server()
+    assert found["issuer"] == url
+    assert found["authorization_endpoint"] == server["authorize_url"]
+    assert (found["token_endpoint"], found["revocation_endpoint"]) == (
+        server["token_url"],
+        server["revoke_url"],
+    )
+    assert found["code_challenge_methods_supported"] == ["S256"]
+    assert "none" not in found["token_endpoint_auth_methods_supported"]
+    assert "registration_endpoint" not in found
+
+
+def test_a_redirect_sent_along_with_the_code_is_not_compared(ada: Person) -> None:
+    for redirect in (REDIRECT, "https://elsewhere.example/"):
+        assert ada.exchange(ada.code(), redirect_uri=redirect).status_code == 200
 
 
 def test_the_token_endpoint_takes_only_post(ada: Person) -> None:

@@ -40,6 +40,7 @@ def build(core: Core) -> App:
         Route("/api/oauth2/authorize", authorize.authorize, methods=["GET", "POST"]),
         Route("/oauth2/token", oauth.token, methods=["POST"]),
         Route("/oauth2/revoke", oauth.revoke, methods=["POST"]),
+        Route("/.well-known/oauth-authorization-server", oauth.metadata),
         *control.ROUTES,
         *realtime.ROUTES,
         *downloads.ROUTES,

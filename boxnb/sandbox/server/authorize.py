@@ -1,4 +1,8 @@
-"""The pages a person sees: sign-in and consent at `/api/oauth2/authorize` (RFC 6749 4.1.1, box-facts 1.1 to 1.4)."""
+"""The pages a person sees: sign-in and consent at `/api/oauth2/authorize` (RFC 6749 4.1.1, box-facts 1.1 to 1.4).
+
+Guesses, where no source says what Box does: the words of `error_description` after a denial; the pages for an unknown
+client id, a missing `response_type` and a scope that the app does not have; that a challenge is checked for every app.
+"""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ from .people import Doc
 from .shapes import View, link_token
 from .tree import ROOT, Item
 
+API_VERSION = "2024.0"
 MAX_OFFSET = 10_000
 MAX_LIMIT = 1000
 ADMINS = ("admin", "coadmin")
@@ -297,6 +298,18 @@ def page_by_marker(call: Call, docs: Sequence[Entry]) -> tuple[Doc, Sequence[Ent
     return marker_frame(start, limit, docs), docs[start : start + limit]
 
 
+def check_version(request: Request) -> None:
+    """400 for a ``box-version`` that the endpoints built here do not have (box-facts 2.2)."""
+    given = request.headers.getlist("box-version")
+    if given and given != [API_VERSION]:
+        text = "more than one version" if len(given) > 1 else f"version '{given[0]}'"
+        raise client_error(
+            400,
+            "invalid_api_version",
+            f"The 'box-version' header names {text}; this endpoint has '{API_VERSION}'",
+        )
+
+
 Handler = Callable[[Call], Awaitable[Response]]
 
 
@@ -304,6 +317,7 @@ def endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     """A Starlette endpoint that authenticates first."""
 
     async def run(request: Request) -> Response:
+        check_version(request)
         return await handler(authenticate(request))
 
     return run

@@ -1,4 +1,9 @@
-"""Token and revoke endpoints (box-facts 1.5 to 1.9); the authorize pages are in `authorize`."""
+"""Token and revoke endpoints (box-facts 1.5 to 1.9); the authorize pages are in `authorize`.
+
+Guesses, where no source says what Box does: a `redirect_uri` sent along with the code is not compared; a wrong code
+verifier is `invalid_grant`; so is the refresh token of a suspended person; an answer lost an hour ago can still be asked
+for, as a new pair; revoking either token ends the whole pair.
+"""
 
 from __future__ import annotations
 
@@ -202,6 +207,24 @@ async def revoke(request: Request) -> Response:
         return Response(status_code=200, headers=NO_STORE)
     except OAuthError as error:
         return error.response
+
+
+async def metadata(request: Request) -> Response:
+    """`GET /.well-known/oauth-authorization-server` (RFC 8414), as seen at Box (box-facts 1.3)."""
+    core = core_of(request)
+    base = str(request.base_url).rstrip("/") + core.prefix
+    return JSONResponse(
+        {
+            "issuer": base,
+            "authorization_endpoint": f"{base}/api/oauth2/authorize",
+            "token_endpoint": f"{base}/oauth2/token",
+            "revocation_endpoint": f"{base}/oauth2/revoke",
+            "response_types_supported": ["code"],
+            "grant_types_supported": ["authorization_code", "refresh_token"],
+            "code_challenge_methods_supported": ["S256"],
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        }
+    )
 
 
 def family_of(core: Core, row: sqlite3.Row) -> list[int]:

@@ -1,0 +1,96 @@
+"""The sandbox's pages behind a real jupyter-server-proxy, as on a hub: another path, another host, relative links."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
+
+import pytest
+import requests
+
+from boxnb.sandbox._client import _Fields
+
+from .conftest import Person, Starter
+
+PREFIX = "/user/ada/"
+BACK = "https://hub.example.com/user/ada/proxy/8930/callback"
+
+
+class Hub(NamedTuple):
+    """A Jupyter server under a user's prefix; everything goes through it."""
+
+    origin: str
+    token: str
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Hub]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex(16)
+    command = [sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
+    command += [f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
+    command += [f"--ServerApp.base_url={PREFIX}", f"--ServerApp.root_dir={tmp_path}"]
+    command += ["--ServerApp.allow_remote_access=True"]
+    log = tmp_path / "jupyter.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(command, env=os.environ, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        end = time.monotonic() + 60
+        while True:
+            try:
+                requests.get(f"http://127.0.0.1:{port}{PREFIX}api", timeout=2)
+                break
+            except requests.ConnectionError:
+                assert process.poll() is None and time.monotonic() < end, log.read_text()
+                time.sleep(0.1)
+        yield Hub(f"http://127.0.0.1:{port}", token)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def submit(browser: requests.Session, page: requests.Response, **fields: str) -> requests.Response:
+    form = _Fields(page.text)
+    target = urljoin(page.url, unescape(form.action))
+    return browser.post(target, data={**form.hidden, **fields}, timeout=20, allow_redirects=False)
+
+
+def test_signing_in_through_the_hub(begin: Starter, hub: Hub) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    sandbox = begin(port=port, prefix=f"{PREFIX}proxy/{port}", allow_host=["hub.example.com"])
+    app = sandbox.register_app("On a hub", [BACK])
+    base = f"{hub.origin}{PREFIX}proxy/{port}"
+    host = {"Host": "hub.example.com"}
+    with requests.Session() as browser:
+        browser.headers.update(host)
+        browser.get(f"{hub.origin}{PREFIX}lab?token={hub.token}", timeout=20, allow_redirects=False)
+        login = {"Authorization": f"token {hub.token}"}
+        browser.headers.update(login)
+        home = browser.get(f"{base}/", timeout=20)
+        assert "practice server is running" in home.text
+        console = browser.get(urljoin(home.url, "console"), timeout=20)
+        assert f"https://hub.example.com{PREFIX}proxy/<em>port</em>/callback" in console.text
+        query = {"response_type": "code", "client_id": app["client_id"], "redirect_uri": BACK, "state": "s"}
+        page = browser.get(f"{base}/api/oauth2/authorize?{urlencode(query)}", timeout=20)
+        signed = submit(browser, page, login="ada.admin@example.com", password="practice")
+        assert signed.status_code == 303
+        consent = browser.get(urljoin(signed.url, signed.headers["location"]), timeout=20)
+        assert "On a hub" in consent.text
+        done = submit(browser, consent, decision="grant")
+        assert done.headers["location"].startswith(f"{BACK}?code=")
+    code = parse_qs(urlsplit(done.headers["location"]).query)["code"][0]
+    person = Person(sandbox, app)
+    assert person.exchange(code).status_code == 200
