@@ -14,8 +14,8 @@ from typing import Any, Final, Literal
 
 import requests
 
-from boxnb import oauth, store
-from boxnb.errors import BoxNotebookError, RedirectError, SignInCancelled, StateMismatchError
+from boxnb import errors, oauth, store
+from boxnb.errors import BoxNotebookError, SignInCancelled
 from boxnb.oauth import BOX, Client, Server
 from boxnb.receiver import Receiver
 from boxnb.tokens import Secret, Token
@@ -296,7 +296,9 @@ class SignInFlow:
         if trouble is None:
             self._changed()
             self._in_thread(self._exchange, client, code, state, bare)
-        elif isinstance(trouble, RedirectError) or (caught and isinstance(trouble, StateMismatchError)):
+        elif isinstance(trouble, errors.RedirectError) or (
+            caught and isinstance(trouble, errors.StateMismatchError)
+        ):
             # Not an answer to this request: any page can call the receiver, and the right code may still come.
             self._say(in_one_sentence(trouble))
         else:
@@ -377,7 +379,15 @@ class SignInFlow:
             try:
                 work(*arguments)
             except (requests.RequestException, BoxNotebookError, OSError) as error:
-                if self.step in ("open", "confirm") and self._state == asked:
+                if self.step not in ("open", "confirm") or self._state != asked:
+                    return
+                if (
+                    isinstance(error, errors.InvalidClientError) and not self._practice
+                ):  # only typing again helps
+                    self.change_app()
+                    self._secret, self.busy = Secret(""), False
+                    self._say(in_one_sentence(error))
+                else:
                     self.new_request(alert=in_one_sentence(error))
             except Exception as error:  # noqa: BLE001 - a defect goes to whoever waits, who would wait for ever
                 self.failure, self.busy = error, False

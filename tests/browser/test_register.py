@@ -101,8 +101,8 @@ def test_a_mistyped_secret_is_said_and_typed_again(person: Person) -> None:
     person.sign_in(person.open_box())
     expect(person[".bx-alert"]).to_contain_text("secret was refused")
     person.screenshot("register-3-refused")
-    person.click(person[".bx-change"])
     expect(person[".bx-client-id"]).to_have_value(app["client_id"])
+    expect(person[".bx-client-secret"]).to_be_focused()
     fill_in(person, app)
     person.sign_in(person.open_box())
     finish(person)
@@ -116,6 +116,10 @@ def test_another_redirect_uri_of_the_app(person: Person) -> None:
     person[".bx-redirect-uri"].fill(ELSEWHERE)
     expect(person[".bx-redirect"]).to_have_text(ELSEWHERE)
     fill_in(person, app)
+    person.click(person[".bx-change"])  # a look back: what was typed is there, the secret by its fingerprint
+    expect(person[".bx-client-id"]).to_have_value(app["client_id"])
+    expect(person[".bx-secret-kept"]).to_be_visible()
+    person.click(person[".bx-register"])
     person.sign_in(person.open_box())
     finish(person)
 

@@ -326,6 +326,21 @@ def test_what_cannot_be_an_app_is_said_before_anybody_is_sent_away(
     assert store.load("lab") is None
 
 
+def test_a_refused_secret_brings_the_form_back_with_the_id_in_it(
+    sandbox: Any, watch: Any, client: Client
+) -> None:
+    app = sandbox.register_app("Mine", [DEFAULT_REDIRECT])
+    watched = watch(server=client.server)
+    watched.flow.register(app["client_id"], "mistyped-secret")
+    watched.flow.paste(approve(sandbox, watched))
+    view = watched.until(alerted)
+    assert (view["step"], view["client_id"], view["secret"]) == ("register", app["client_id"], "")
+    assert "secret was refused" in view["alert"]
+    watched.flow.register(app["client_id"], app["client_secret"])
+    watched.flow.paste(approve(sandbox, watched))
+    watched.until(ended)
+
+
 def test_an_app_whose_redirect_uri_nothing_can_listen_at(sandbox: Any, client: Client, watch: Any) -> None:
     app = sandbox.register_app("Elsewhere", ["https://example.com/back"])
     watched = watch(server=client.server)
