@@ -137,6 +137,7 @@ def _ranges(pull: Pull, query: dict[str, Any], span: _Span) -> None:
         if page.rows:
             _follow(pull, {**query, **span.query()}, page.stream_position or "0")
         return
+    pull.resume = lambda: {"since": _text(pull.table.last("created_at") or span.begin)}
     last = pull.table.last("created_at")
     rest = _Span(max(span.begin, last - OVERLAP) if last is not None else span.begin, span.end)
 
@@ -155,8 +156,6 @@ def _ranges(pull: Pull, query: dict[str, Any], span: _Span) -> None:
         for pages in pool.map(piece, rest.cut(RANGES)):
             for content in pages:
                 pull.attrs["position"] = pull.take(content).stream_position
-            pull.attrs["resume"] = {"since": _text(pull.table.last("created_at") or rest.begin)}
-    pull.attrs["resume"] = None
 
 
 def _time(when: When, now: pd.Timestamp) -> pd.Timestamp:

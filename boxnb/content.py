@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -86,7 +87,12 @@ class _Place(NamedTuple):
 
 
 def tree(
-    box: Box, folder_id: str = "0", *, depth: int | None = None, as_user: str | None = None
+    box: Box,
+    folder_id: str = "0",
+    *,
+    depth: int | None = None,
+    as_user: str | None = None,
+    pending: Sequence[tuple[str, str, int]] | None = None,
 ) -> pd.DataFrame:
     """
     Walk a folder and all below it, one row an item.
@@ -105,6 +111,8 @@ def tree(
         How many levels to go down: 1 is the folder's own items; all of them unless given.
     as_user : str, optional
         Walk as this user.
+    pending : sequence of (id, path, depth), optional
+        Continue from here: ``error.partial.attrs["resume"]`` of a walk that ended early.
 
     Returns
     -------
@@ -130,7 +138,8 @@ def tree(
     def work(pull: Pull) -> None:
         pull.attrs["skipped"] = []
         watch = Watch(pull)
-        seen = {folder_id}
+        begin = [_Place(*place) for place in pending or [(folder_id, "", 1)]]
+        seen = {place.id for place in begin}
 
         def listing(place: _Place) -> list[bytes]:
             held: list[bytes] = []
@@ -144,18 +153,20 @@ def tree(
             return held
 
         with pull.pool(16) as pool:
-            root = _Place(folder_id, "", 1)
-            ahead: deque[tuple[_Place, Future[list[bytes]]]] = deque([(root, pool.submit(listing, root))])
+            ahead: deque[tuple[_Place, Future[list[bytes]]]] = deque()
+            ahead.extend((place, pool.submit(listing, place)) for place in begin)
             while ahead:
                 if len(seen) > LONG:
                     watch.begin()
-                place, found = ahead.popleft()
+                pull.resume = lambda: {"pending": [tuple(place) for place, _ in ahead]}
+                place, found = ahead[0]
                 try:
                     pages = found.result()
                 except (ForbiddenError, NotFoundError) as error:
                     if place.id == folder_id:
                         raise
                     _skip(pull, place, error)
+                    ahead.popleft()
                     continue
                 for content in pages:
                     pull.take(content, place.path, place.depth)
@@ -167,6 +178,7 @@ def tree(
                         seen.add(entry.id)
                         below = _Place(entry.id, f"{place.path}/{entry.name}".lstrip("/"), place.depth + 1)
                         ahead.append((below, pool.submit(listing, below)))
+                ahead.popleft()
         watch.end()
 
     frame = pulled(
@@ -215,9 +227,11 @@ def file(box: Box, file_id: str, *, as_user: str | None = None) -> pd.DataFrame:
     return one(box, "file", f"/files/{file_id}", schema.ITEMS, as_user=as_user)
 
 
-def versions(box: Box, file_id: str, *, as_user: str | None = None) -> pd.DataFrame:
+def versions(box: Box, file_id: str, *, as_user: str | None = None, offset: int = 0) -> pd.DataFrame:
     """
     Older versions of a file, one row each; the current one is :func:`file`.
+
+    Calls ``GET /files/:id/versions`` once for every 1000 versions; ``offset`` continues from there.
 
     Returns
     -------
@@ -232,7 +246,7 @@ def versions(box: Box, file_id: str, *, as_user: str | None = None) -> pd.DataFr
 
     def work(pull: Pull) -> None:
         asked = schema.fields(schema.VERSIONS)
-        pull.follow(by_offset(pull.fetch, pull.take, path, fields=asked), "offset")
+        pull.follow(by_offset(pull.fetch, pull.take, path, offset=offset, fields=asked), "offset")
 
     return pulled(box, "versions", schema.VERSIONS, {"file_id": file_id}, work, as_user=as_user)
 

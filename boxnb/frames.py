@@ -35,6 +35,7 @@ class Table:
     """
 
     def __init__(self, columns: Sequence[Column], computed: Sequence[Column] = ()) -> None:
+        self._made_of = (columns, computed)
         self._reader = reader(tuple(columns))
         shown = [column for column in columns if column.kind != "skip"]
         self._columns = (*shown, *computed, Column("extra", "text"))
@@ -58,6 +59,10 @@ class Table:
         if len(self._values[-1]) >= BATCH:
             self._flush()
         return page
+
+    def emptied(self) -> Table:
+        """A new table of the same columns."""
+        return Table(*self._made_of)
 
     def last(self, name: str) -> Any:
         """The last value of one column so far, as the frame will have it; ``None`` for no row or no value."""

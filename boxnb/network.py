@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +18,9 @@ LOST = (
     requests.exceptions.ContentDecodingError,
 )
 """What requests raises when an answer was lost on its way, whole or in part."""
+
+
+PIECE = 65536
 
 
 class Session(requests.Session):
@@ -49,3 +53,39 @@ def never_connected(error: Exception) -> bool:
         return True
     cause = error.args[0] if error.args else None
     return isinstance(getattr(cause, "reason", None), urllib3.exceptions.NewConnectionError)
+
+
+def read_within(response: requests.Response, seconds: float) -> None:
+    """Read the body of an answer asked for with ``stream=True``, all of it in time.
+
+    requests' own timeout bounds the wait between two bytes only: an answer that drips would be waited for without end.
+
+    Raises
+    ------
+    requests.RequestException
+        Of :data:`LOST`: cut off, or not whole after ``seconds``; the connection is closed.
+    """
+    if isinstance(response._content, bytes):  # a refresh after 401 has read it
+        return
+    deadline = time.monotonic() + seconds
+    pieces: list[bytes] = []
+    try:
+        while piece := response.raw.read1(
+            PIECE, decode_content=True
+        ):  # what is there, without waiting for more
+            pieces.append(piece)
+            if time.monotonic() > deadline:
+                raise requests.ReadTimeout("The answer came too slowly.", request=response.request)
+    except urllib3.exceptions.ProtocolError as error:
+        response.close()
+        raise requests.exceptions.ChunkedEncodingError(error, request=response.request) from error
+    except urllib3.exceptions.DecodeError as error:
+        response.close()
+        raise requests.exceptions.ContentDecodingError(error, request=response.request) from error
+    except (urllib3.exceptions.ReadTimeoutError, urllib3.exceptions.SSLError) as error:
+        response.close()
+        raise requests.ReadTimeout(error, request=response.request) from error
+    except requests.ReadTimeout:
+        response.close()
+        raise
+    vars(response).update(_content=b"".join(pieces), _content_consumed=True)  # requests has no other way in

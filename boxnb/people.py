@@ -9,7 +9,7 @@ import pandas as pd
 from . import schema
 from .paging import by_marker, by_offset
 from .pull import Pull, each, one, pulled, said
-from .records import paging_of
+from .records import Page, paging_of
 
 if TYPE_CHECKING:
     from .box import Box
@@ -24,6 +24,7 @@ def users(
     user_type: Literal["managed", "external", "all"] = "managed",
     filter_term: str | None = None,
     marker: str | None = None,
+    offset: int = 0,
 ) -> pd.DataFrame:
     """
     List the enterprise's users, one row each.
@@ -39,8 +40,8 @@ def users(
         Which users to list. Box finds external users by their exact login only.
     filter_term : str, optional
         Only names or logins that start with this.
-    marker : str, optional
-        Continue from here: ``error.partial.attrs["resume"]`` of a pull that ended early.
+    marker, offset : optional
+        Continue from here: ``error.partial.attrs["resume"]`` of a pull that ended early has the one or the other.
 
     Returns
     -------
@@ -68,26 +69,39 @@ def users(
     known = box.session.ledger.recall("users").get("rows", 0)
 
     def work(pull: Pull) -> None:
-        if marker is None and known <= OFFSET_CEILING and _by_offset(pull, query):
+        if marker is None and (offset or known <= OFFSET_CEILING) and _by_offset(pull, query, offset):
             return
         pull.follow(by_marker(pull.fetch, pull.take, "/users", marker=marker, **query), "marker")
 
     return pulled(box, "users", schema.USERS, said(query), work)
 
 
-def _by_offset(pull: Pull, query: dict[str, Any]) -> bool:
-    """All pages at once where offsets reach the end; else False, with nothing taken."""
-    first = pull.fetch("/users", offset=0, limit=1000, **query)
-    if (paging_of(first).total_count or 0) > OFFSET_CEILING:
+def _by_offset(pull: Pull, query: dict[str, Any], offset: int) -> bool:
+    """All pages at once where offsets reach the end; else False, with nothing taken.
+
+    Somebody who joins or leaves between two pages shifts the offsets: then markers serve, which nobody shifts.
+    """
+    first = pull.fetch("/users", offset=offset, limit=1000, **query)
+    total = paging_of(first).total_count or 0
+    if total > OFFSET_CEILING:
         return False
+    steady = True
+
+    def take(content: bytes) -> Page:
+        nonlocal steady
+        page = pull.take(content)
+        steady = steady and page.total_count == total
+        return page
+
     with pull.pool() as pool:
 
         def fetch(path: str, **params: Any) -> bytes:
-            return first if params["offset"] == 0 else pull.fetch(path, **params)
+            return first if params["offset"] == offset else pull.fetch(path, **params)
 
-        pull.follow(by_offset(fetch, pull.take, "/users", pool=pool, **query), "offset")
-    pull.attrs["resume"] = None
-    return True
+        pull.follow(by_offset(fetch, take, "/users", offset=offset, pool=pool, **query), "offset")
+    if not steady:
+        pull.anew()
+    return steady
 
 
 def user(box: Box, user_id: str) -> pd.DataFrame:
@@ -191,7 +205,7 @@ def memberships(
     return each(box, "memberships", schema.MEMBERSHIPS, f"/{by}s/{{}}/memberships", ids, by_offset, by=by)
 
 
-def device_pins(box: Box, *, enterprise_id: str | None = None) -> pd.DataFrame:
+def device_pins(box: Box, *, enterprise_id: str | None = None, marker: str | None = None) -> pd.DataFrame:
     """
     Devices pinned to accounts, one row each.
 
@@ -203,6 +217,8 @@ def device_pins(box: Box, *, enterprise_id: str | None = None) -> pd.DataFrame:
         An admin, and an app with the scope *Manage enterprise properties*.
     enterprise_id : str, optional
         That of who signed in, unless given.
+    marker : str, optional
+        Continue from here.
 
     Returns
     -------
@@ -218,6 +234,6 @@ def device_pins(box: Box, *, enterprise_id: str | None = None) -> pd.DataFrame:
     path = f"/enterprises/{enterprise_id}/device_pinners"
 
     def work(pull: Pull) -> None:
-        pull.follow(by_marker(pull.fetch, pull.take, path), "marker")
+        pull.follow(by_marker(pull.fetch, pull.take, path, marker=marker), "marker")
 
     return pulled(box, "device_pins", schema.DEVICE_PINS, {"enterprise_id": enterprise_id}, work)

@@ -47,6 +47,7 @@ class Pull:
         self.table = table
         self.attrs = attrs
         self.pages = 0
+        self.resume: Callable[[], dict[str, Any] | None] | None = None
         self._warned = False
 
     def fetch(self, path: str, **params: Any) -> bytes:
@@ -60,6 +61,10 @@ class Pull:
         self._warn()
         self.report()
         return page
+
+    def anew(self) -> None:
+        """Drop the rows, because the listing changed under the pull."""
+        self.table = self.table.emptied()
 
     def _warn(self) -> None:
         """Say it once when this pull spends more than a twentieth of the month's licence."""
@@ -89,6 +94,8 @@ class Pull:
         """The frame so far, with what it cost in its ``attrs``."""
         frame = self.table.frame()
         frame.attrs.update(self.attrs)
+        if self.resume is not None:
+            frame.attrs["resume"] = None if complete else self.resume()
         frame.attrs |= {
             "pages": self.pages,
             "calls": self._box.session.ledger.calls - self._before,
@@ -174,11 +181,13 @@ def each(
     *,
     as_user: str | None = None,
     by: str = "",
+    again: str = "ids",
     **params: Any,
 ) -> pd.DataFrame:
     """One listing for each id, several at once, in the order of the ids.
 
-    What answers 403 or 404 is noted in ``attrs["skipped"]`` (``id``, ``status``) and does not end the pull.
+    What answers 403 or 404 is noted in ``attrs["skipped"]`` (``id``, ``status``) and does not end the pull. ``again``
+    names the argument that takes the ids not asked yet.
     """
 
     def work(pull: Pull) -> None:
@@ -200,10 +209,13 @@ def each(
                 return error
             return held
 
+        done = 0
+        pull.resume = lambda: {again: list(ids[done:])}
         with pull.pool() as pool:
             for which, found in zip(ids, pool.map(listing, ids), strict=True):
+                done += 1
                 if isinstance(found, ApiError):
-                    skipped.append({"id": which, "status": found.status})
+                    skipped.append({"id": which.rpartition("/")[2], "status": found.status})
                     continue
                 for content in found:
                     pull.take(content)

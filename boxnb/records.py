@@ -231,15 +231,24 @@ def _odd(content: bytes, columns: Sequence[Column]) -> tuple[list[Any], dict[str
     shown = [column for column in columns if column.kind != "skip"]
     if not isinstance(entry, dict):
         return [None] * len(shown), {"entry": entry}
-    left = dict(_leaves(entry, _tree(columns)))
+    left: dict[str, Any] = {}
+    for name, unknown in _leaves(entry, _tree(columns)):
+        _keep(left, name, unknown)
     row = []
     for column in shown:
         found = _at(entry, column.source)
         value, fits = value_of(found, column.kind)
         row.append(value)
         if not fits:
-            left[column.name] = found
+            _keep(left, column.name, found)
     return row, left
+
+
+def _keep(left: dict[str, Any], name: str, value: Any) -> None:
+    """Under its flattened name, or one like it where two fields come to the same."""
+    while name in left:
+        name += "_"
+    left[name] = value
 
 
 def _leaves(entry: dict[str, Any], tree: _Tree, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -24,12 +24,15 @@ from .errors import (
     RateLimitError,
 )
 from .ledger import Ledger
-from .network import LOST, Session, never_connected, plain
+from .network import LOST, Session, never_connected, plain, read_within
 from .pacer import LIMITS, Pacer
 from .refusals import network_trouble
 
 TIMEOUT = (10.0, 60.0)
 """Seconds to connect, seconds between two bytes."""
+
+DEADLINE = 120.0
+"""Seconds for the whole of one answer, however slowly it drips; a page of 5 MB at 40 kB/s comes in."""
 
 POOL = 20
 """Connections kept open, so that threads do not wait for one another."""
@@ -76,6 +79,8 @@ class BoxSession(Session):
         The last requests sent, repeats included: ``endpoint``, ``status`` (0 where no answer came), ``ms``, ``bytes``.
     ledger : Ledger
         All of them, counted by endpoint.
+    deadline : float
+        Seconds for the whole of one answer, streams excepted; then it counts as lost.
     """
 
     def __init__(
@@ -94,6 +99,7 @@ class BoxSession(Session):
             self.mount(scheme, adapter)
         self.calls: deque[dict[str, Any]] = deque(maxlen=10_000)
         self.ledger = Ledger(store.home() / "ledger" / f"{auth.profile_name}.json")
+        self.deadline = DEADLINE
         self._pacers: dict[str, Pacer] = {}
         self._sleep = sleep
         self._monotonic = clock
@@ -123,7 +129,11 @@ class BoxSession(Session):
                 pacer.wait()
             started = self._monotonic()
             try:
-                response = super().request(verb, address, allow_redirects=False, **options)
+                response = super().request(
+                    verb, address, allow_redirects=False, **{**options, "stream": True}
+                )
+                if not options.get("stream"):
+                    read_within(response, self.deadline)
             except LOST as error:
                 self._note(verb, address, 0, started, 0, attempt)
                 if attempt == ATTEMPTS or not (verb in _READS or never_connected(error)):

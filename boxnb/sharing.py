@@ -45,7 +45,8 @@ def collaborations(
     ----------
     box : Box
     of : str, list of str, or DataFrame
-        One id, several, or a frame with the columns ``type``, ``id`` and ``has_collaborations``.
+        One id, several, or a frame with the columns ``type``, ``id`` and ``has_collaborations``; also
+        ``error.partial.attrs["resume"]["of"]`` of a pull that ended early.
     kind : {"folder", "file", "group"}
         What the ids are; a frame says so itself.
     inherited : bool
@@ -63,49 +64,40 @@ def collaborations(
     -----
     Source: https://developer.box.com/reference/get-folders-id-collaborations/
     """
-    frames = []
-    for each_kind, ids in _asked(of, kind):
-        pages = by_offset if each_kind == "group" else by_marker
-        path = f"/{each_kind}s/{{}}/collaborations"
-        found = each(
-            box,
-            "collaborations",
-            schema.COLLABORATIONS,
-            path,
-            ids,
-            pages,
-            as_user=as_user,
-            by=each_kind,
-            fields=schema.fields(schema.COLLABORATIONS),
-        )
-        if not inherited and each_kind != "group":
-            found = _own(found, set(ids))
-        frames.append(found)
-    attrs = dict(frames[0].attrs)
-    attrs["calls"] = sum(frame.attrs["calls"] for frame in frames)
-    attrs["skipped"] = [row for frame in frames for row in frame.attrs["skipped"]]
-    whole = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
-    whole = whole.drop_duplicates("id", ignore_index=True)
-    whole.attrs.update(attrs)
-    return whole
-
-
-def _asked(of: str | list[str] | pd.DataFrame, kind: str) -> list[tuple[str, list[str]]]:
-    if isinstance(of, str):
-        return [(kind, [of])]
-    if not isinstance(of, pd.DataFrame):
-        return [(kind, list(of))]
-    shared = of[of["has_collaborations"].fillna(True).astype(bool)]
-    by_kind = [(each, list(shared.loc[shared["type"] == each, "id"])) for each in ("folder", "file")]
-    return [(each, ids) for each, ids in by_kind if ids] or [("folder", [])]
-
-
-def _own(found: pd.DataFrame, ids: set[str]) -> pd.DataFrame:
-    """Without what a folder above brings along; pending ones name no item, so they stay."""
+    asked = _asked(of, kind)
+    found = each(
+        box,
+        "collaborations",
+        schema.COLLABORATIONS,
+        "/{}/collaborations",
+        asked,
+        by_offset if kind == "group" else by_marker,
+        as_user=as_user,
+        by=kind,
+        again="of",
+        fields=schema.fields(schema.COLLABORATIONS),
+    )
     attrs = found.attrs
-    own = found[found["item_id"].isin(ids) | found["item_id"].isna()].reset_index(drop=True)
-    own.attrs.update(attrs)
-    return own
+    if not inherited and kind != "group":
+        item = found["item_type"].astype("str") + "s/" + found["item_id"]
+        found = found[item.isin(asked) | item.isna()]  # pending ones name no item, so they stay
+    once = found.drop_duplicates("id", ignore_index=True)
+    once.attrs.update(attrs)
+    return once
+
+
+def _asked(of: str | list[str] | pd.DataFrame, kind: str) -> list[str]:
+    """What is asked, folders before files: ``folders/17``, ``files/4``."""
+    if not isinstance(of, pd.DataFrame):
+        return [
+            which if "/" in which else f"{kind}s/{which}" for which in ([of] if isinstance(of, str) else of)
+        ]
+    shared = of[of["has_collaborations"].fillna(True).astype(bool)]
+    return [
+        f"{each}s/{which}"
+        for each in ("folder", "file")
+        for which in shared.loc[shared["type"] == each, "id"]
+    ]
 
 
 def shared_links(

@@ -1,0 +1,63 @@
+"""Makes box-examples.json: one entry of each dataset, from the examples in Box's OpenAPI description.
+
+    python tests/make_examples.py PATH/box-openapi.json
+
+The description is Box's, Apache-2.0 (https://github.com/box/box-openapi); only its example values are taken over,
+without the made-up token of an embed link.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+PLACE = Path(__file__).with_name("box-examples.json")
+ENTRIES = {
+    "USERS": ["User--Full"],
+    "GROUPS": ["Group--Full"],
+    "MEMBERSHIPS": ["GroupMembership"],
+    "ITEMS": ["File--Full", "Folder--Full", "WebLink"],
+    "VERSIONS": ["FileVersion--Full"],
+    "COLLABORATIONS": ["Collaboration"],
+    "EVENTS": ["Event"],
+    "USER_EVENTS": ["Event"],
+    "DEVICE_PINS": ["DevicePinner"],
+}
+
+
+def example(schemas: dict[str, Any], schema: dict[str, Any], above: tuple[str, ...] = ()) -> Any:
+    """The value a schema's examples make; None where there is none."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return None if name in above else example(schemas, schemas[name], (*above, name))
+    parts = [example(schemas, part, above) for part in schema.get("allOf", [])]
+    whole = {key: value for part in parts if isinstance(part, dict) for key, value in part.items()}
+    own = {key: part for key, part in schema.get("properties", {}).items() if key != "expiring_embed_link"}
+    whole |= {key: example(schemas, part, above) for key, part in own.items()}
+    if whole:
+        return whole
+    if "example" in schema:
+        return schema["example"]
+    for alternative in (*schema.get("oneOf", []), *schema.get("anyOf", [])):
+        return example(schemas, alternative, above)
+    if schema.get("type") == "array":
+        return [example(schemas, schema.get("items", {}), above)]
+    return (
+        schema["enum"][0] if schema.get("enum") else next((part for part in parts if part is not None), None)
+    )
+
+
+def main() -> None:
+    schemas = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))["components"]["schemas"]
+    found = {
+        dataset: [example(schemas, schemas[name], (name,)) for name in names]
+        for dataset, names in ENTRIES.items()
+    }
+    PLACE.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"{PLACE.name}: {PLACE.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""What networks, proxies and busy servers do in the middle of a pull: the same frame, or a sentence and the frame so far."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pandas as pd
+import pytest
+from signing import sign_in
+
+import boxnb.sandbox
+from boxnb import pacer
+from boxnb.auth import RotatingAuth
+from boxnb.errors import BoxNotebookError, Interrupted
+from boxnb.pull import Progress
+from boxnb.sandbox import Sandbox
+from boxnb.session import BoxSession
+
+TROUBLES: dict[str, dict[str, Any]] = {
+    "429": {"retry_after": 7},
+    "429 without a header": {},
+    "500": {},
+    "502": {},
+    "503": {"retry_after": 7},
+    "503 without a header": {},
+    "reset_before": {},
+    "reset_after": {},
+    "truncated": {},
+    "html": {},
+    "content_type": {},
+    "drip": {"seconds": 0.3},
+    "latency": {"seconds": 0.3},
+}
+HARMLESS = {"content_type", "latency"}
+WORKS: dict[str, tuple[str, Callable[[boxnb.Box], pd.DataFrame]]] = {
+    "users": ("/2.0/users", lambda box: box.users()),
+    "tree": ("/2.0/folders/*", lambda box: box.tree()),
+    "memberships": ("/2.0/groups/*", lambda box: box.memberships()),
+    "events": ("/2.0/events", lambda box: box.events(stream="admin_logs_streaming")),
+    "a month of events": ("/2.0/events", lambda box: box.events(since="2026-09-01", until="2026-10-01")),
+}
+
+
+WHOLE: dict[str, pd.DataFrame] = {}
+"""What each pull gives when all is well; the same for every test here."""
+
+
+class Time:
+    """A clock that only waiting moves: nobody waits for real."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A sandbox that the tests here share; they only read."""
+    state = tmp_path_factory.mktemp("troubles")
+    with boxnb.sandbox.start(private=True, state=state, limits="off") as sandbox:
+        sandbox.clock.freeze()  # or the streams would have more each time
+        yield sandbox
+    WHOLE.clear()
+
+
+@pytest.fixture
+def box(company: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[boxnb.Box]:
+    monkeypatch.setitem(pacer.LIMITS, "general", pacer.Limit(1_000_000))
+    sign_in(company)
+    box = boxnb.connect("acme")
+    time = Time()
+    box.session = BoxSession(RotatingAuth("acme", sleep=time.sleep), sleep=time.sleep, clock=time)
+    box.session.deadline = 1.0  # a drip takes 1.5 seconds
+    yield box
+    company.faults.clear()
+
+
+def well(work: str, box: boxnb.Box) -> pd.DataFrame:
+    if work not in WHOLE:
+        WHOLE[work] = WORKS[work][1](box)
+    return WHOLE[work]
+
+
+def add(company: Sandbox, path: str, trouble: str, times: int, skip: int) -> None:
+    company.faults.add(path, trouble.split()[0], times=times, skip=skip, **TROUBLES[trouble])
+
+
+@pytest.mark.parametrize("work", WORKS)
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_a_trouble_that_passes(box: boxnb.Box, company: Sandbox, trouble: str, work: str) -> None:
+    """Once on one connection, the others are well: the same frame row for row; a page that is no page is told."""
+    path, pull = WORKS[work]
+    whole = well(work, box)
+    add(company, path, trouble, times=1, skip=0 if work == "users" else 2)
+    if trouble != "html":
+        found = pull(box)
+        pd.testing.assert_frame_equal(found, whole)
+        assert found.attrs["complete"]
+        return
+    with pytest.raises(BoxNotebookError, match="proxy") as caught:
+        pull(box)
+    check(caught.value, box, whole)
+
+
+@pytest.mark.parametrize("work", [work for work in WORKS if work != "users"])  # one page: no frame so far
+@pytest.mark.parametrize("trouble", sorted(TROUBLES.keys() - HARMLESS))
+def test_a_trouble_that_stays(box: boxnb.Box, company: Sandbox, trouble: str, work: str) -> None:
+    """From some page on, for good: a sentence, and the frame so far, which the rest completes."""
+    path, pull = WORKS[work]
+    whole = well(work, box)
+    box.session.deadline = 0.1  # it drips for 1.5 seconds, five times
+    add(company, path, trouble, times=1_000_000, skip=3)
+    with pytest.raises(BoxNotebookError) as caught:
+        pull(box)
+    assert len(str(caught.value)) > 40
+    assert "Traceback" not in str(caught.value)
+    partial = check(caught.value, box, whole)
+    company.faults.clear()
+    box.session.deadline = 10.0
+    more = partial.attrs["resume"]
+    if more is None:
+        assert len(partial) == 0, "rows, and nothing says how to go on"
+        return
+    arguments = {"tree": {}, "events": {"stream": "admin_logs_streaming"}}.get(work, {})
+    if work == "a month of events":
+        arguments = {"until": "2026-10-01"}
+    name = "events" if "events" in work else work
+    rest = getattr(box, name)(**arguments, **more)
+    key = "event_id" if name == "events" else "id"
+    both = pd.concat([partial, rest]).drop_duplicates(key)
+    assert set(both[key]) == set(whole[key])
+
+
+def check(error: BoxNotebookError, box: boxnb.Box, whole: pd.DataFrame) -> pd.DataFrame:
+    """The frame so far: the same columns, no row that is not of the whole, marked incomplete."""
+    partial = error.partial
+    assert partial is not None
+    assert partial is box.last_partial
+    assert partial.attrs["complete"] is False
+    assert list(partial.columns) == list(whole.columns)
+    key = "event_id" if "event_id" in whole else "id"
+    rows = whole.set_index(key).loc[partial[key]].reset_index()[list(whole.columns)]
+    for column in whole.columns:
+        if column not in ("path", "depth") and whole[column].dtype != "category":
+            pd.testing.assert_series_equal(partial[column], rows[column], check_names=False)
+    return partial
+
+
+def test_where_a_pull_goes_on_is_an_argument_of_it(box: boxnb.Box) -> None:
+    """Whatever ``resume`` names, the dataset takes."""
+    names = {
+        "users": {"marker", "offset"},
+        "groups": {"offset"},
+        "memberships": {"ids"},
+        "items": {"marker"},
+        "tree": {"pending"},
+        "versions": {"offset"},
+        "trash": {"marker"},
+        "device_pins": {"marker"},
+        "collaborations": {"of"},
+        "events": {"position", "since"},
+    }
+    for dataset, taken in names.items():
+        assert taken <= set(inspect.signature(getattr(box, dataset)).parameters), dataset
+
+
+def test_a_walk_that_was_stopped_goes_on(box: boxnb.Box) -> None:
+    """Interrupted half-way; what is pending, walked later, completes it."""
+    whole = box.tree()
+
+    def stop(progress: Progress) -> None:
+        if progress.pages == 12 and not progress.done:
+            raise KeyboardInterrupt
+
+    box.on_progress = stop
+    with pytest.raises(Interrupted) as caught:
+        box.tree()
+    box.on_progress = None
+    partial = caught.value.partial
+    assert partial is not None
+    rest = box.tree(**partial.attrs["resume"])
+    both = pd.concat([partial, rest]).drop_duplicates("id")
+    place = ["id", "path", "depth"]
+    assert (
+        both[place].sort_values("id").to_numpy().tolist()
+        == whole[place].sort_values("id").to_numpy().tolist()
+    )
+
+
+def test_collaborations_that_broke_go_on(box: boxnb.Box, company: Sandbox) -> None:
+    """Folders and files mixed: those not asked yet."""
+    tree = box.tree()
+    tree = tree[tree["has_collaborations"].fillna(False)].groupby("type", observed=True).head(10)
+    whole = box.collaborations(tree)
+    company.faults.add("/2.0/folders/*/collaborations", "500", times=1_000_000, skip=2)
+    with pytest.raises(BoxNotebookError) as caught:
+        box.collaborations(tree)
+    company.faults.clear()
+    partial = caught.value.partial
+    assert partial is not None
+    rest = box.collaborations(**partial.attrs["resume"])
+    assert set(whole["id"]) <= set(partial["id"]) | set(rest["id"])
