@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -94,6 +96,36 @@ def test_faults_that_answer(ada: Person) -> None:
     assert ada.get("/users", token).elapsed.total_seconds() >= 0.2
     assert ada.get("/users", token).status_code == 200
     assert ada.sandbox.faults.list() == []
+
+
+def test_faults_of_the_token_endpoint_have_its_shape(ada: Person) -> None:
+    token = ada.sign_in()["refresh_token"]
+    for kind, error in (
+        ("429", "rate_limit_exceeded"),
+        ("500", "internal_server_error"),
+        ("503", "unavailable"),
+    ):
+        ada.sandbox.faults.add("/oauth2/token", kind, retry_after=2)
+        answer = ada.refresh(token)
+        assert (answer.status_code, answer.headers["retry-after"]) == (int(kind), "2")
+        assert answer.json()["error"] == error
+    assert ada.refresh(token).status_code == 200
+
+
+def test_who_hangs_up_in_the_middle_of_a_body_breaks_nothing(ada: Person) -> None:
+    token = ada.sign_in()["access_token"]
+    parts = urlsplit(ada.sandbox.url)
+    with socket.create_connection((parts.hostname or "", parts.port or 0), 10) as line:
+        line.sendall(
+            f"PUT /2.0/folders/0 HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
+            "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{".encode()
+        )
+    until = time.monotonic() + 30
+    while not (seen := [one for one in ada.sandbox.record() if one["method"] == "PUT"]):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert seen[-1]["status"] == 408
+    assert ada.get("/users/me", token).status_code == 200
 
 
 @pytest.mark.parametrize("kind", ["reset_before", "reset_after", "truncated"])

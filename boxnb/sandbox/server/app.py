@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -32,6 +32,12 @@ async def refused(request: Request, error: Exception) -> Response:
     return client_error(status, code, text).response
 
 
+async def gone(request: Request, error: Exception) -> Response:
+    """Who asked hung up in the middle of the body: nobody reads this answer."""
+    request.scope["boxnb.gone"] = True
+    return Response(status_code=408)
+
+
 def build(core: Core) -> App:
     """The whole sandbox as an ASGI application."""
     routes = [
@@ -46,6 +52,7 @@ def build(core: Core) -> App:
         *downloads.ROUTES,
         *api.ROUTES,
     ]
-    app = Starlette(routes=routes, exception_handlers={ApiError: api.api_fault, HTTPException: refused})
+    handlers = {ApiError: api.api_fault, HTTPException: refused, ClientDisconnect: gone}
+    app = Starlette(routes=routes, exception_handlers=handlers)
     app.state.core = core
     return Front(app, core)

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from .core import Core
 from .errors import client_error
@@ -40,6 +40,11 @@ SECRET_NAMES = {
     "state",
 }
 TRANSPORTS: dict[tuple[str, int], asyncio.Transport] = {}
+REFUSALS = {
+    "429": ("rate_limit_exceeded", "Request rate limit exceeded, please try again later"),
+    "500": ("internal_server_error", "Internal Server Error"),
+    "503": ("unavailable", "Unavailable"),
+}
 PROXY_PAGE = (
     "<html><head><title>Web gateway</title></head><body><h1>Please sign in to the network</h1></body></html>"
 )
@@ -133,7 +138,7 @@ class Front:
             entry["user"] = scope.get("boxnb.user")
             if not control:
                 core.record.append(entry)
-            if self.exchanges is not None:
+            if self.exchanges is not None and not scope.get("boxnb.gone"):
                 self.exchanges.write(entry["method"], path, entry["fault"], sent)
 
     def strip_prefix(self, scope: MutableMapping[str, Any]) -> str:
@@ -183,7 +188,7 @@ class Front:
         """Answer as the fault says."""
         client = scope.get("client")
         kind = fault.kind
-        instead = self.instead(fault)
+        instead = self.instead(fault, scope["path"])
         if instead is not None:
             await instead(scope, receive, send)
         elif kind == "reset_before":
@@ -221,20 +226,18 @@ class Front:
             body = b""
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
-    def instead(self, fault: Fault) -> Response | None:
+    def instead(self, fault: Fault, path: str) -> Response | None:
         """The answer that replaces the work, for the kinds that do none."""
         headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
         if fault.kind == "202":
             return Response(status_code=202, headers={"Retry-After": "1", **headers})
-        if fault.kind == "429":
-            text = "Request rate limit exceeded, please try again later"
-            return client_error(429, "rate_limit_exceeded", text, headers=headers).response
-        if fault.kind == "500":
-            return client_error(500, "internal_server_error", "Internal Server Error").response
+        if fault.kind in REFUSALS:
+            code, text = REFUSALS[fault.kind]
+            if path.startswith("/oauth2/"):  # the shape its description gives for every refusal
+                return JSONResponse({"error": code, "error_description": text}, int(fault.kind), headers)
+            return client_error(int(fault.kind), code, text, headers=headers).response
         if fault.kind == "502":
             return HTMLResponse("<html><body><h1>502 Bad Gateway</h1></body></html>", 502)
-        if fault.kind == "503":
-            return client_error(503, "unavailable", "Unavailable", headers=headers).response
         if fault.kind == "conflict":
             return Response(status_code=409)
         if fault.kind == "html":
