@@ -20,13 +20,20 @@ ANSWERS = {
         (BREAK, "A second use means that somebody else may have"),
     ],
     3: [(ATTACK, "The notebook compares it, before the exchange"), (FLOW, "a request that you never made")],
-    4: [(FLOW, "The client secret is not in it"), (FLOW, "Here the client secret is sent")],
+    4: [
+        (FLOW, "The client secret is not in it"),
+        (FLOW, "Here the client secret is sent"),
+        (FLOW, "as it does in every request to the token endpoint, and in none to the API"),
+    ],
     5: [(TIME, "a lost one has to become useless soon"), (BREAK, "a lost one must become useless soon")],
     6: [(BREAK, "of two holders, one is refused"), (FLOW, "cannot both live on, and a stolen one shows")],
     7: [(FLOW, "As long as nobody has used the new access token"), (FLOW, "a lost answer loses nothing")],
     8: [(BREAK, "reads the file again, refreshes only if nobody has, saves")],
     9: [(BREAK, "A token keeps the scopes it was made with: sign in again")],
-    10: [(ATTACK, "remove the app's access, reset the client secret, sign in again")],
+    10: [
+        (ATTACK, "remove the app's access, reset the client secret, sign in again"),
+        (ATTACK, "act in this order: have the app's access removed"),
+    ],
 }
 
 
