@@ -145,7 +145,7 @@ def test_a_bar_is_drawn_where_somebody_watches(box: boxnb.Box, tmp_path: Path) -
     first, second, rest = shown.decode().replace("\r\n", "\n").split("\n")
     assert len(first.split("\r")) >= 3 and first.startswith("\r[") and rest == ""
     assert "[##############################] 100%  25.6 of 25.6 MB" in first
-    assert "100%" in second and "11 of 11 files" in second
+    assert "100%" in second and "53 of 53 bytes, 11 of 11 files" in second
 
 
 class Time:

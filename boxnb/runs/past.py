@@ -135,13 +135,14 @@ def chart(name: str | None = None) -> Chart:
             name=outcome,
             mode="markers",
             marker={"color": colour, "symbol": symbol, "size": 12},
+            cliponaxis=False,  # a run of no time stands on the axis
             text=[plain(each) for each in rows["name"]],
             customdata=said,
             hovertemplate="<b>%{text}</b><br>%{x|%Y-%m-%d %H:%M} UTC, %{y:.1f} s<br>%{customdata}",
         )
     figure.update_layout(height=360, showlegend=True, legend={"orientation": "h", "y": -0.25})
-    figure.update_xaxes(title="began (UTC)")
-    figure.update_yaxes(title="seconds it took", rangemode="tozero")
+    figure.update_xaxes(title={"text": "began (UTC)", "font": {"size": 13}})
+    figure.update_yaxes(title={"text": "seconds it took", "font": {"size": 13}}, rangemode="tozero")
     names = [
         f"{when:%Y-%m-%d %H:%M} {each}" for when, each in zip(frame["started"], frame["name"], strict=True)
     ]

@@ -12,6 +12,8 @@ from .calls import Moved
 EVERY = 0.2
 """Seconds between two drawings."""
 
+UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1, "bytes"))
+
 
 class Meter:
     """Adds up what several threads move, and tells whoever shows it, now and then.
@@ -49,7 +51,9 @@ def draw(moved: Moved) -> None:
         return
     share = 1.0 if not moved.total else min(1.0, moved.done / moved.total)
     full = round(share * 30)
-    counted = f"{moved.done / 1e6:,.1f} of {moved.total / 1e6:,.1f} MB"
+    divisor, unit = next(each for each in UNITS if max(moved.total, 1) >= each[0])
+    digits = 0 if unit == "bytes" else 1
+    counted = f"{moved.done / divisor:,.{digits}f} of {moved.total / divisor:,.{digits}f} {unit}"
     files = f", {moved.files} of {moved.of} files" if moved.of > 1 else ""
     end = "\n" if moved.files >= moved.of else ""
     sys.stdout.write(f"\r[{'#' * full}{'.' * (30 - full)}] {share:4.0%}  {counted}{files}  {end}")

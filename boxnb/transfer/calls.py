@@ -25,14 +25,16 @@ PIECE = 1 << 20
 FIELDS = "id,type,name,size,sha1,etag"
 
 COLUMNS = {
-    "path": "str",
     "name": "str",
-    "id": "str",
-    "size": "Int64",
-    "sha1": "str",
     "action": "category",
     "problem": "str",
+    "size": "Int64",
+    "id": "str",
+    "sha1": "str",
+    "path": "str",
 }
+"""What a reader looks for comes first; the long ones stand at the end."""
+
 ACTIONS = ("uploaded", "new version", "same content", "downloaded", "refused")
 
 
@@ -60,7 +62,7 @@ class Row(NamedTuple):
 
 def frame_of(rows: list[Row]) -> pd.DataFrame:
     """One row a file; ``attrs["complete"]`` says whether none was refused."""
-    frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    frame = pd.DataFrame(rows, columns=list(Row._fields))[list(COLUMNS)].astype(COLUMNS)
     frame["action"] = pd.Categorical([row.action for row in rows], categories=ACTIONS)
     frame.attrs["complete"] = all(row.action != "refused" for row in rows)
     return frame

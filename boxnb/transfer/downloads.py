@@ -78,8 +78,8 @@ def download(
     Returns
     -------
     pandas.DataFrame
-        One row a file: ``path`` (here), ``name`` (in Box), ``id``, ``size`` (bytes), ``sha1``, ``action`` (``"downloaded"``,
-        ``"same content"`` or ``"refused"``), ``problem``: why it was refused, or under which other name it is saved.
+        One row a file: ``name`` (in Box), ``action`` (``"downloaded"``, ``"same content"`` or ``"refused"``), ``problem`` (why
+        it was refused, or under which other name it is saved), ``size`` (bytes), ``id``, ``sha1``, ``path`` (here).
 
     Raises
     ------

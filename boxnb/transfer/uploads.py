@@ -73,8 +73,8 @@ def upload(
     Returns
     -------
     pandas.DataFrame
-        One row: ``path``, ``name``, ``id``, ``size`` (bytes), ``sha1``, ``action`` (``"uploaded"``, ``"new version"``, or
-        ``"same content"`` where Box has the same bytes under that name), ``problem`` (missing).
+        One row: ``name``, ``action`` (``"uploaded"``, ``"new version"``, or ``"same content"`` where Box has the same bytes
+        under that name), ``problem`` (missing), ``size`` (bytes), ``id``, ``sha1``, ``path``.
 
     Raises
     ------
