@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from .records import Page, reader, value_of
-from .schema import Column
+from .schema import CHILDREN, Column
 
 BATCH = 8192
 """Rows whose values are held as Python objects before they become Arrow columns."""
@@ -106,6 +106,74 @@ def frame(entries: Iterable[dict[str, Any]], columns: Sequence[Column]) -> pd.Da
     table = Table(columns)
     table.add(json.dumps({"entries": list(entries)}).encode())
     return table.frame()
+
+
+def children(parents: pd.DataFrame, column: str, *, key: str = "id") -> pd.DataFrame:
+    """
+    A column that holds lists as a table of its own, one row an element, joined by id. No call is made.
+
+    ``children(box.users(), "tracking_codes")`` has the codes, ``children(box.tree(), "tags")`` the tags, and
+    ``children(box.tree(), "path")`` the folders above each item, from the top. ``accessible_by`` of a collaboration is
+    one person or group and stands in columns already.
+
+    Parameters
+    ----------
+    parents : DataFrame
+        Of a dataset that has the column.
+    column : {"tracking_codes", "tags", "path"}
+    key : str
+        Column of ``parents`` that identifies a row.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``key`` (text), ``position`` (``Int64``, 0 for the first element), the columns of
+        :data:`boxnb.schema.CHILDREN`, all text, and ``extra``; the same when empty. Rows in the order of ``parents``; who
+        has an empty list, or none, has no row.
+
+    Raises
+    ------
+    ValueError
+        There is no such list, or this frame lacks it.
+    """
+    if column not in CHILDREN or column not in parents:
+        known = [name for name in CHILDREN if name in parents]
+        raise ValueError(f"{column!r} is no column of lists in this frame, which has {known or 'none'}.")
+    lists = _above(parents) if column == "path" else [_elements(text) for text in parents[column]]
+    keys = [which for which, held in zip(parents[key], lists, strict=True) for _ in held]
+    places = [place for held in lists for place in range(len(held))]
+    entries = [each if isinstance(each, dict) else {"value": each} for held in lists for each in held]
+    table = frame(entries, CHILDREN[column])
+    table.insert(0, key, pd.Series(keys, dtype=parents[key].dtype))
+    table.insert(1, "position", pd.Series(places, dtype="Int64"))
+    table.attrs.update({**parents.attrs, "dataset": f"{parents.attrs.get('dataset', 'frame')}.{column}"})
+    return table
+
+
+def _elements(text: Any) -> list[Any]:
+    """The list that a cell holds as JSON text; what is no list is the only element of one."""
+    if not isinstance(text, str):
+        return []
+    found = json.loads(text)
+    return found if isinstance(found, list) else [found]
+
+
+def _above(tree: pd.DataFrame) -> list[list[dict[str, str]]]:
+    """The folders above each item of a walk, as far as the walk knows them."""
+    folders = tree[tree["type"] == "folder"]
+    named = dict(zip(folders["id"], zip(folders["name"], folders["parent_id"], strict=True), strict=True))
+    ways: dict[Any, list[dict[str, str]]] = {}
+    found = []
+    for parent in tree["parent_id"]:
+        if parent not in ways:
+            way: list[dict[str, str]] = []
+            here = parent
+            while here in named and len(way) < len(named):
+                way.insert(0, {"folder_id": here, "folder_name": named[here][0]})
+                here = named[here][1]
+            ways[parent] = way
+        found.append(ways[parent])
+    return found
 
 
 def _array(values: list[Any], kind: str) -> tuple[pa.Array, dict[int, Any]]:

@@ -49,8 +49,9 @@ def users(
         Index 0..n-1, in Box's order; the same columns and dtypes when nobody matches. Columns as
         :data:`boxnb.schema.USERS` says: ``id`` text (digits, but not a number), ``space_used`` and
         ``space_amount`` ``Int64`` bytes, ``created_at`` and ``modified_at`` ``datetime64[us, UTC]``,
-        ``role`` and ``status`` categories, ``tracking_codes`` JSON text. ``attrs``: ``dataset``, ``profile``,
-        ``query``, ``pages``, ``calls``, ``fetched_at``, ``complete``, ``resume``.
+        ``role`` and ``status`` categories, ``tracking_codes`` JSON text, which
+        :func:`boxnb.frames.children` makes a table of. ``attrs``: ``dataset``, ``profile``, ``query``, ``pages``, ``calls``,
+        ``fetched_at``, ``complete``, ``resume``.
 
     Raises
     ------

@@ -233,6 +233,14 @@ DEVICE_PINS: Columns = (
 )
 
 
+CHILDREN: dict[str, Columns] = {
+    "tracking_codes": (Column("name", "text"), Column("value", "text")),
+    "tags": (Column("value", "text"),),
+    "path": (Column("folder_id", "text"), Column("folder_name", "text")),
+}
+"""Columns of the child tables that :func:`boxnb.frames.children` makes of lists, after ``id`` and ``position``."""
+
+
 def fields(columns: Columns) -> str:
     """The ``fields=`` that asks Box for just these columns; ``type`` and ``id`` come unasked."""
     asked = dict.fromkeys(column.source[0] for column in columns if column.kind != "skip")

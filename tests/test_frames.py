@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boxnb import schema
-from boxnb.frames import frame
+from boxnb.frames import children, frame
 
 ENTRY: dict[str, Any] = {
     "type": "user",
@@ -78,3 +78,57 @@ def test_no_entry_crashes_or_changes_the_schema(entries: list[dict[str, Any]]) -
     table = frame(entries, schema.USERS)
     assert len(table) == len(entries)
     assert [str(kind) for kind in table.dtypes] == [str(kind) for kind in frame([], schema.USERS).dtypes]
+
+
+def test_lists_become_tables_joined_by_id() -> None:
+    """One row an element, in order; nobody is invented for an empty list, nothing odd is lost."""
+    codes = [
+        {"type": "tracking_code", "name": "department", "value": "Sales"},
+        {"name": "cost centre", "value": 7},
+    ]
+    users = frame(
+        [
+            {"id": "1", "tracking_codes": codes},
+            {"id": "2", "tracking_codes": []},
+            {"id": "3"},
+            {"id": "4", "tracking_codes": ["loose", {"name": None, "colour": "red"}]},
+        ],
+        schema.USERS,
+    )
+    table = children(users, "tracking_codes")
+    assert list(table.columns) == ["id", "position", "name", "value", "extra"]
+    assert table[["id", "position", "name", "value"]].fillna("").to_numpy().tolist() == [
+        ["1", 0, "department", "Sales"],
+        ["1", 1, "cost centre", "7"],
+        ["4", 0, "", "loose"],
+        ["4", 1, "", ""],
+    ]
+    assert json.loads(table["extra"][3]) == {"colour": "red"}
+    none = children(frame([], schema.USERS), "tracking_codes")
+    assert none.dtypes.equals(table.dtypes)
+    assert len(users.merge(table, on="id")) == 4
+
+
+def test_the_folders_above_are_a_table_too() -> None:
+    """From the top down, one row a folder above; what lies on top has none."""
+    place = [
+        {"type": "folder", "id": "1", "name": "a/b", "parent": {"id": "0"}, "tags": ["x", "y"]},
+        {"type": "folder", "id": "2", "name": "c", "parent": {"id": "1"}},
+        {"type": "file", "id": "3", "name": "d", "parent": {"id": "2"}},
+    ]
+    tree = frame(place, schema.ITEMS)
+    tree["path"] = ["", "a/b", "a/b/c"]
+    above = children(tree, "path")
+    assert above[["id", "position", "folder_id", "folder_name"]].to_numpy().tolist() == [
+        ["2", 0, "1", "a/b"],
+        ["3", 0, "1", "a/b"],
+        ["3", 1, "2", "c"],
+    ]
+    assert children(tree, "tags")["value"].tolist() == ["x", "y"]
+
+
+@pytest.mark.parametrize("column", ["name", "tracking_codes", "unicorns"])
+def test_a_column_without_lists_is_told(column: str) -> None:
+    """With those there are."""
+    with pytest.raises(ValueError, match=r"has \['tags'\]"):
+        children(frame([], schema.ITEMS), column)

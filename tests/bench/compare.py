@@ -95,7 +95,10 @@ def compare(sandbox: Any, work: str, latency: int, names: list[str], runs: int, 
     }
     for _ in range(runs):
         for name, done in results.items():
+            sandbox.record(clear=True)
             done.append(once(name, work, sandbox.url, token))
+            calls = [call for call in sandbox.record() if call["path"].startswith("/2.0/")]
+            done[-1] |= {"calls": len(calls), "bytes": sum(call["bytes"] for call in calls)}
     sandbox.faults.clear()
     table(work, latency, results)
 
@@ -104,19 +107,25 @@ def table(work: str, latency: int, results: dict[str, list[dict[str, Any]]]) -> 
     rows = {done["rows"] for each in results.values() for done in each if "failed" not in done}
     ids = {done["ids"] for each in results.values() for done in each if done.get("ids") is not None}
     print(f"\n{work} at {latency} ms: {rows} rows, {'the same ids' if len(ids) == 1 else 'IDS DIFFER'}")
-    print(f"{'':<28}{'wall s':>8}{'(range)':>16}{'cpu s':>8}{'peak MB':>9}{'frame MB':>10}{'x boxnb':>9}")
-    base = statistics.median(done["wall"] for done in results["boxnb"]) if "boxnb" in results else 1.0
+    print(
+        f"{'':<28}{'wall s':>8}{'(range)':>16}{'cpu s':>8}{'calls':>7}{'MB':>7}"
+        f"{'peak MB':>9}{'frame MB':>10}{'x wall':>8}{'x cpu':>7}"
+    )
+    ours = [done for done in results.get("boxnb", []) if "failed" not in done]
+    base = {key: statistics.median([done[key] for done in ours] or [1.0]) for key in ("wall", "cpu")}
     for name, done in results.items():
         if any("failed" in each for each in done):
             print(f"{name:<28} failed: {next(each['failed'] for each in done if 'failed' in each)}")
             continue
         middle = {
-            key: statistics.median(each[key] for each in done) for key in ("wall", "cpu", "peak", "frame")
+            key: statistics.median(each[key] for each in done)
+            for key in ("wall", "cpu", "calls", "bytes", "peak", "frame")
         }
         low, high = min(each["wall"] for each in done), max(each["wall"] for each in done)
         print(
             f"{name:<28}{middle['wall']:>8.2f}{f'{low:.2f}-{high:.2f}':>16}{middle['cpu']:>8.2f}"
-            f"{middle['peak']:>9.0f}{middle['frame']:>10.0f}{middle['wall'] / base:>9.1f}"
+            f"{middle['calls']:>7.0f}{middle['bytes'] / 1e6:>7.1f}{middle['peak']:>9.0f}{middle['frame']:>10.0f}"
+            f"{middle['wall'] / base['wall']:>8.1f}{middle['cpu'] / base['cpu']:>7.1f}"
         )
 
 

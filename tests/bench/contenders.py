@@ -259,6 +259,10 @@ def main() -> None:
         boxnb.connect(profile).session  # noqa: B018  imports are paid by nobody
     elif name.startswith("sdk"):
         import box_sdk_gen  # noqa: F401
+    else:
+        import aiohttp  # noqa: F401
+        import orjson  # noqa: F401
+        import requests  # noqa: F401
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     cpu, wall = time.process_time(), time.perf_counter()
     frame = contender(work, url, token, profile)

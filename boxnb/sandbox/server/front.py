@@ -99,6 +99,7 @@ class Front:
             "query": masked(scope["query_string"].decode("latin-1")),
             "status": None,
             "ms": 0.0,
+            "bytes": 0,
             "token": mask(headers.get("authorization", "").partition(" ")[2]),
             "as_user": headers.get("as-user"),
             "user_agent": headers.get("user-agent"),
@@ -116,6 +117,8 @@ class Front:
                 if not path.startswith("/_sandbox"):
                     extra.append((b"box-request-id", secrets.token_hex(16).encode()))
                 message["headers"] = [*message.get("headers", []), *extra]
+            else:
+                entry["bytes"] += len(message.get("body", b""))
             if self.exchanges is not None:
                 sent.append(message)
             await send(message)
