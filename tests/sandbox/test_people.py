@@ -65,6 +65,14 @@ def test_a_user_from_hiring_to_leaving(writer: Person) -> None:
     assert [one["created_by"]["name"] for one in again] == ["Nova L."]
 
 
+def test_a_user_by_the_id_another_system_has(writer: Person) -> None:
+    path = f"/users/{id_of(HANAKO)}"
+    assert writer.call("PUT", path, {"external_app_user_id": "hr-7"}).status_code == 200
+    found = writer.doc("/users?external_app_user_id=hr-7&limit=1000")
+    assert [user["login"] for user in found["entries"]] == [HANAKO]
+    assert writer.doc("/users?external_app_user_id=hr-8")["total_count"] == 0
+
+
 def test_force_deletes_the_content_too(writer: Person) -> None:
     login = "chloe.walsh@example.com"
     mine = next(row for row in rows("folders") if row["owner"] == login)
@@ -131,6 +139,8 @@ def test_groups_and_members(writer: Person) -> None:
     first = writer.call("POST", "/group_memberships", member)
     assert (first.status_code, first.json()["role"]) == (201, "member")
     error_of(writer.call("POST", "/group_memberships", member), 409, "conflict")
+    finer = {**member, "configurable_permissions": {"can_run_reports": True}}
+    error_of(writer.call("POST", "/group_memberships", finer), 501, "not_implemented")
     one = f"/group_memberships/{first.json()['id']}"
     assert writer.call("PUT", one, {"role": "admin"}).json()["role"] == "admin"
     assert writer.doc(f"{path}/memberships")["total_count"] == 1

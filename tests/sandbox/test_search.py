@@ -71,6 +71,18 @@ def test_the_trash_is_searched_when_asked(reader: Person) -> None:
     query = f"query={quote(one['name'])}"
     headers = person(top["owner"])
     assert one["name"] in names(reader, f"{query}&trash_content=trashed_only", **headers)
+    nobody = f"{query}&trash_content=trashed_only&deleted_user_ids=1"
+    assert names(reader, nobody, **headers) == []
+
+
+def test_who_threw_it_away_can_be_asked(writer: Person) -> None:
+    made = writer.call("POST", "/folders", {"name": "Thrown away", "parent": {"id": "0"}}).json()
+    assert writer.call("DELETE", f"/folders/{made['id']}").status_code == 204
+    writer.sandbox.clock.advance(700)  # the index lags
+    me = writer.doc("/users/me")["id"]
+    query = "query=Thrown&trash_content=trashed_only&deleted_user_ids="
+    assert names(writer, query + me) == ["Thrown away"]
+    assert names(writer, query + rows("users")[5]["id"]) == []
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Every path of the API that is built, and 501 for the others.
 
-Built is what an admin's kit needs: users (not avatars, aliases, transfer of content), groups, memberships, folders,
+Built is what an admin's kit needs: users (not avatars and aliases), groups, memberships, folders,
 files and their versions, web links, trash, uploads and downloads, collaborations, shared links, search (not by
 metadata), events, device pins. Not built, so 501: comments, tasks, metadata, classifications, collections, favourites,
 recent items, webhooks, retention, legal holds, file requests, sign requests, storage policies, terms of service,

@@ -227,6 +227,7 @@ async def delete(call: Call) -> Response:
     with call.core.state:
         noted(call, "DELETE", item)
         item.trashed = float(int(call.core.clock.now()))
+        item.extra = {**item.extra, "trashed_by": call.user["id"]}
         call.core.world.tree.keep(item)
     return Response(status_code=204)
 
@@ -249,6 +250,7 @@ async def restore(call: Call) -> Response:
     free_name(call, owner, parent, name, item.kind, item)
     with call.core.state:
         item.trashed, item.name = None, name
+        item.extra = {key: value for key, value in item.extra.items() if key != "trashed_by"}
         if parent is not item.parent or owner != item.owner:
             call.core.world.tree.move(item, owner, parent)
         touched(call, item)

@@ -35,7 +35,10 @@ async def users(call: Call) -> Response:
     term = call.query.get("filter_term", "")
     by_marker = call.query.get("usemarker", "").lower() == "true"
     turn = page_by_marker if by_marker else page_by_offset
-    if not term and kind != "external":
+    known_as = call.query.get("external_app_user_id")
+    if known_as is not None:
+        everybody = [user for user in everybody if user.get("external_app_user_id") == known_as]
+    elif not term and kind != "external":
         frame, part = turn(call, everybody)
         page = call.core.ready.page(frame, list(part), call.fields)
         return answer_of(page, call.request.headers.get("accept-encoding", ""))

@@ -318,6 +318,7 @@ async def add_member(call: Call) -> Response:
     """`POST /group_memberships`."""
     call.need_admin("manage_groups")
     body = await call.body()
+    refuse_permissions(body)
     group, user_id, world = the_group(call, id_of(body, "group")), id_of(body, "user"), call.core.world
     if user_id not in world.users:
         raise not_found("user", user_id)
@@ -340,6 +341,13 @@ async def add_member(call: Call) -> Response:
     return answer(world.membership(membership), 201)
 
 
+def refuse_permissions(body: Doc) -> None:
+    """501 for the finer permissions of group admins."""
+    if body.get("configurable_permissions") is not None:
+        text = "The boxnb sandbox cannot set 'configurable_permissions' of a membership"
+        raise client_error(501, "not_implemented", text)
+
+
 def the_membership(call: Call) -> Doc:
     """A membership; 404 when there is none."""
     wanted = call.request.path_params["id"]
@@ -352,8 +360,9 @@ def the_membership(call: Call) -> Doc:
 async def update_member(call: Call) -> Response:
     """`PUT /group_memberships/:id`."""
     call.need_admin("manage_groups")
-    role = group_role(await call.body())
-    found = the_membership(call)
+    body = await call.body()
+    refuse_permissions(body)
+    role, found = group_role(body), the_membership(call)
     with call.core.state:
         found.update(role=role, modified_at=iso(call.core.clock.now()))
         call.core.world.keep_membership(found)

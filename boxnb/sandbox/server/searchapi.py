@@ -94,6 +94,12 @@ def choice(call: Call, name: str, default: str, allowed: tuple[str, ...]) -> str
     return found
 
 
+def trashed_by(item: Item) -> str:
+    """Who threw an item away; in the practice company who last changed it."""
+    found: str = item.extra.get("trashed_by", item.modified_by)
+    return found
+
+
 def filters(call: Call) -> list[Callable[[Item], bool]]:
     """What the query asks besides words."""
     tests: list[Callable[[Item], bool]] = []
@@ -121,6 +127,9 @@ def filters(call: Call) -> list[Callable[[Item], bool]]:
         tests.append(lambda item: updated[0] <= item.modified <= updated[1])
     if deleted:
         tests.append(lambda item: item.trashed is not None and deleted[0] <= item.trashed <= deleted[1])
+    deleters = set(listed(call, "deleted_user_ids"))
+    if deleters:
+        tests.append(lambda item: item.trashed is not None and trashed_by(item) in deleters)
     if size:
         tests.append(lambda item: item.kind != "web_link" and size[0] <= item.bytes_below() <= size[1])
     ancestors = [call.item("folder", one) for one in listed(call, "ancestor_folder_ids") if one != "0"]
