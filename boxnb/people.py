@@ -231,7 +231,8 @@ def device_pins(box: Box, *, enterprise_id: str | None = None, marker: str | Non
     Source: https://developer.box.com/reference/get-enterprises-id-device-pinners/
     """
     if enterprise_id is None:
-        enterprise_id = str(me(box)["enterprise_id"][0])
+        saved = ((box.profile.account or {}).get("enterprise") or {}).get("id")
+        enterprise_id = str(saved or me(box)["enterprise_id"][0])
     path = f"/enterprises/{enterprise_id}/device_pinners"
 
     def work(pull: Pull) -> None:

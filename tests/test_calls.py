@@ -1,0 +1,32 @@
+"""What each dataset costs: no call more than Box's page sizes make necessary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from calls import count, table
+from signing import sign_in
+
+import boxnb.sandbox
+from boxnb import pacer
+from boxnb.box import remember_account
+
+SPARE = {
+    "tree": 2,  # what changed meanwhile, in a walk of more than a hundred folders
+    "events, streaming": 3,  # the sandbox gives short pages, as Box does
+    "events, a day": 1,
+    "events, a year": 16,  # the same, and the ends of eight pieces
+}
+
+
+def test_every_dataset_at_its_fewest_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Largest pages everywhere; counted by the server."""
+    monkeypatch.setitem(pacer.LIMITS, "general", pacer.Limit(1_000_000))
+    with boxnb.sandbox.start(private=True, state=tmp_path / "state", limits="off") as sandbox:
+        sign_in(sandbox)
+        remember_account("acme")
+        counts = list(count(boxnb.connect("acme"), sandbox))
+    print(table(counts))
+    for each in counts:
+        assert each.fewest <= each.calls <= each.fewest + SPARE.get(each.dataset, 0), each
