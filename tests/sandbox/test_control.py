@@ -55,6 +55,14 @@ def test_the_record_has_everything_but_secrets(ada: Person) -> None:
     pair = ada.exchange(code).json()
     new = ada.refresh(pair["refresh_token"]).json()
     ada.get("/users/me?fields=role", new["access_token"])
+    file = ada.get("/search?query=customers&type=file", new["access_token"]).json()["entries"][0]["id"]
+    headers = {"Authorization": f"Bearer {new['access_token']}"}
+    place = requests.get(
+        f"{ada.sandbox.url}/2.0/files/{file}/content", headers=headers, timeout=10, allow_redirects=False
+    ).headers["location"]
+    assert requests.get(place, timeout=10).status_code == 200
+    assert place.rpartition("/")[2] not in json.dumps(ada.sandbox.record())
+    ada.get("/users/me?fields=role", new["access_token"])
     ada.revoke(new["access_token"])
     record = ada.sandbox.record()
     text = json.dumps(record)
@@ -163,6 +171,15 @@ def test_racing_refreshes_as_box_answers_them(ada: Person) -> None:
     with ThreadPoolExecutor(8) as pool:
         given = list(pool.map(lambda _: ada.refresh(pair["refresh_token"]).json()["access_token"], range(8)))
     assert len(set(given)) == 1
+
+
+def test_really_racing_refreshes_of_a_strict_server_have_one_winner(strict: Person) -> None:
+    pair = strict.sign_in()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: strict.refresh(pair["refresh_token"]), range(8)))
+    assert sorted(answer.status_code for answer in answers) == [200] + [400] * 7
+    won = next(answer.json() for answer in answers if answer.status_code == 200)
+    assert strict.get("/users/me", won["access_token"]).status_code == 200
 
 
 def test_faults_by_call_number_method_and_block(ada: Person) -> None:

@@ -38,6 +38,7 @@ SECRET_NAMES = {
     "subject_token",
     "actor_token",
     "state",
+    "channel",
 }
 TRANSPORTS: dict[tuple[str, int], asyncio.Transport] = {}
 REFUSALS = {
@@ -59,6 +60,14 @@ def masked(text: str) -> dict[str, str]:
     """Fields of a query or form with the secret ones replaced by a fingerprint."""
     pairs = parse_qsl(text, keep_blank_values=True)
     return {name: mask(value) if name in SECRET_NAMES else value for name, value in pairs}
+
+
+def without_signature(path: str) -> str:
+    """The path of a download with its signature, which opens it for 15 minutes, as a fingerprint."""
+    if not path.startswith("/dl/"):
+        return path
+    head, _, signature = path.rpartition("/")
+    return f"{head}/{mask(signature)}"
 
 
 def reset(client: tuple[str, int] | None) -> None:
@@ -95,7 +104,7 @@ class Front:
         entry: dict[str, Any] = {
             "time": core.clock.now(),
             "method": scope["method"],
-            "path": path,
+            "path": without_signature(path),
             "query": masked(scope["query_string"].decode("latin-1")),
             "status": None,
             "ms": 0.0,
