@@ -140,7 +140,7 @@ def chart(name: str | None = None) -> Chart:
             customdata=said,
             hovertemplate="<b>%{text}</b><br>%{x|%Y-%m-%d %H:%M} UTC, %{y:.1f} s<br>%{customdata}",
         )
-    figure.update_layout(height=360, showlegend=True, legend={"orientation": "h", "y": -0.25})
+    figure.update_layout(height=360, showlegend=True, legend={"orientation": "h", "y": -0.32})
     figure.update_xaxes(title={"text": "began (UTC)", "font": {"size": 13}})
     figure.update_yaxes(title={"text": "seconds it took", "font": {"size": 13}}, rangemode="tozero")
     names = [
