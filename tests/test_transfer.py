@@ -496,6 +496,25 @@ def test_errors_of_one_file_are_raised(box: boxnb.Box, tmp_path: Path) -> None:
     assert sorted(frame["action"]) == ["downloaded", "refused"]
 
 
+def test_what_beginners_mix_up_is_told(
+    box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder for a file and a file for a folder, a name for an id; ``~`` is the home as in a shell."""
+    file = made(tmp_path / "a.txt")
+    before = len(sandbox.record())
+    with pytest.raises(IsADirectoryError, match=r"box\.upload_folder sends it"):
+        box.upload(tmp_path)
+    with pytest.raises(NotADirectoryError, match=r"box\.upload sends a file"):
+        box.upload_folder(file)
+    for send, what in ((box.upload, file), (box.upload_folder, tmp_path)):
+        with pytest.raises(TransferError, match="'Marketing' is no id of a folder"):
+            send(what, "Marketing")
+    assert len(sandbox.record()) == before
+    monkeypatch.setenv("HOME", str(tmp_path))
+    row = only(box.upload("~/a.txt"))
+    assert only(box.download(str(row["id"]), "~/down"))["path"] == str(tmp_path / "down" / "a.txt")
+
+
 def test_a_folder_in_the_way_is_told(box: boxnb.Box, tmp_path: Path) -> None:
     """A name is taken by a thing of another kind."""
     new_folder(box, "thing")

@@ -92,7 +92,7 @@ def download(
     -----
     Source: https://developer.box.com/guides/downloads/file/
     """
-    caller, target = Caller(box, as_user), Path(folder)
+    caller, target = Caller(box, as_user), Path(folder).expanduser()
     target.mkdir(parents=True, exist_ok=True)
     wanted = _wanted(caller, what)
     alone = isinstance(what, str)

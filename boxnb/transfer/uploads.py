@@ -87,11 +87,11 @@ def upload(
     -----
     Source: https://developer.box.com/guides/uploads/
     """
-    file = Path(path)
-    what = name if name is not None else file.name
-    reason = names.refused_by_box(what)
-    if reason is not None:
-        raise TransferError(reason)
+    file = Path(path).expanduser()
+    if file.is_dir():
+        raise IsADirectoryError(f"{file} is a folder: box.upload_folder sends it.")
+    folder = str(folder)  # some write the number
+    what = _checked(folder, name if name is not None else file.name)
     size = file.stat().st_size
     meter = Meter(on_progress, size, 1)
     row = _one(Caller(box, as_user), file, folder, what, new_version, None, meter)
@@ -127,7 +127,8 @@ def upload_folder(
     -------
     pandas.DataFrame
         One row a file, as for :func:`upload`. What could not be sent has the ``action`` ``"refused"`` and a ``problem``; a
-        warning counts it, and ``attrs["complete"]`` is then False. Links to folders are not followed.
+        warning counts it, and ``attrs["complete"]`` is then False. Links to folders are not followed, and folders without
+        any file are not made.
 
     Raises
     ------
@@ -136,14 +137,12 @@ def upload_folder(
     Interrupted
         Stopped by a person; ``partial`` has what was done.
     """
-    source = Path(path)
+    source = Path(path).expanduser()
     if not source.is_dir():
-        raise NotADirectoryError(f"{source} is no folder.")
+        raise NotADirectoryError(f"{source} is no folder: box.upload sends a file.")
     caller = Caller(box, as_user)
-    what = name if name is not None else source.resolve().name
-    reason = names.refused_by_box(what)
-    if reason is not None:
-        raise TransferError(reason)
+    folder = str(folder)
+    what = _checked(folder, name if name is not None else source.resolve().name)
     target = _folder(caller, folder, what)
     files = list(_below(source))
     total = sum(file.stat().st_size for file in files if file.is_file())
@@ -166,6 +165,18 @@ def upload_folder(
     if refused:
         warnings.warn(f"{refused} of {len(frame)} files were not sent: 'problem' says why.", stacklevel=2)
     return frame
+
+
+def _checked(folder: str, name: str) -> str:
+    """The name, once it is one that Box takes, for a folder that is named by its id."""
+    if not folder.isdigit():
+        raise TransferError(
+            f"{folder!r} is no id of a folder: ids are digits, such as the column 'id' of box.items()."
+        )
+    reason = names.refused_by_box(name)
+    if reason is not None:
+        raise TransferError(reason)
+    return name
 
 
 class _Job(NamedTuple):
