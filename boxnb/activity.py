@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime
 import itertools
+from collections.abc import Iterator
+from concurrent.futures import wait
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import pandas as pd
@@ -11,13 +14,16 @@ import pandas as pd
 from . import schema
 from .paging import by_position
 from .pull import Pull, pulled
-from .records import Page, paging_of
+from .records import Page
 
 if TYPE_CHECKING:
     from .box import Box
 
 RANGES = 8
 """Pieces a long time range is cut into, asked for at once; each costs one empty page at its end."""
+
+TICK = 0.5
+"""Seconds between two reports of a long pull."""
 
 OVERLAP = pd.Timedelta(seconds=1)
 When = str | pd.Timestamp | datetime.datetime | pd.Timedelta | datetime.timedelta
@@ -141,21 +147,57 @@ def _ranges(pull: Pull, query: dict[str, Any], span: _Span) -> None:
     last = pull.table.last("created_at")
     rest = _Span(max(span.begin, last - OVERLAP) if last is not None else span.begin, span.end)
 
-    def piece(part: _Span) -> list[bytes]:
-        held: list[bytes] = []
+    pieces = [_Piece(pull, part, query) for part in rest.cut(RANGES)]
+    number = 0
+    try:
+        with pull.pool(RANGES) as pool, _stopped(pieces):
+            running = [pool.submit(piece.follow) for piece in pieces]
+            for number, ended in enumerate(running):  # number stays at the first that did not end
+                while wait([ended], timeout=TICK).not_done:
+                    pull.report(beside=sum(piece.table.rows for piece in pieces[number:]))
+                ended.result()
+                pieces[number].join()
+    except BaseException:
+        pieces[number].join()  # the rows of later pieces have a gap before them
+        raise
 
-        def keep(content: bytes) -> Page:
-            held.append(content)
-            return paging_of(content)
 
-        for _ in by_position(pull.fetch, keep, "/events", **query, **part.query()):
-            pass
-        return held
+class _Piece:
+    """A part of the range, followed in a thread into a table of its own: columns, no pages, wait for their turn."""
 
-    with pull.pool(RANGES) as pool:
-        for pages in pool.map(piece, rest.cut(RANGES)):
-            for content in pages:
-                pull.attrs["position"] = pull.take(content).stream_position
+    def __init__(self, pull: Pull, part: _Span, query: dict[str, Any]) -> None:
+        self._pull, self._query = pull, {**query, **part.query()}
+        self.table = pull.table.emptied(batch=1000)
+        self._pages = 0
+        self._position: str | None = None
+        self.stop = False
+
+    def follow(self) -> None:
+        for _ in by_position(self._pull.fetch, self._take, "/events", **self._query):
+            if self.stop:
+                return
+
+    def _take(self, content: bytes) -> Page:
+        page = self.table.add(content)
+        self._pages += 1
+        self._position = page.stream_position
+        return page
+
+    def join(self) -> None:
+        """Hand the rows over; those of a piece that did not end are whole up to some moment."""
+        self._pull.attrs["position"] = self._position or self._pull.attrs["position"]
+        pages, self._pages = self._pages, 0
+        self._pull.join(self.table, pages)
+
+
+@contextmanager
+def _stopped(pieces: list[_Piece]) -> Iterator[None]:
+    """Whatever ends the work, the threads go no further than their page."""
+    try:
+        yield
+    finally:
+        for piece in pieces:
+            piece.stop = True
 
 
 def _time(when: When, now: pd.Timestamp) -> pd.Timestamp:

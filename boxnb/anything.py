@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from .errors import BoxUnavailableError
+from .errors import BoxNotebookError, BoxUnavailableError
 from .frames import Table
 from .paging import by_marker, by_offset
 from .pull import Pull, pulled
@@ -51,8 +51,9 @@ def frame(box: Box, path: str, *, as_user: str | None = None, **params: Any) -> 
     held: list[bytes] = []
 
     def keep(content: bytes) -> Page:
+        page = paging_of(content)
         held.append(content)
-        return paging_of(content)
+        return page
 
     def work(pull: Pull) -> None:
         limit = int(params.pop("limit", 1000))
@@ -72,12 +73,18 @@ def frame(box: Box, path: str, *, as_user: str | None = None, **params: Any) -> 
             if page.total_count > step:
                 pull.follow(by_offset(pull.fetch, keep, path, limit=limit, offset=step, **params), "offset")
 
-    pulled(box, f"frame {path}", (), {"path": path, **params}, work, as_user=as_user)
-    attrs = {"dataset": "frame", "profile": box.profile.name, "query": {"path": path, **params}}
-    entries = [entry for content in held for entry in _decoded(content)["entries"] or []]
-    made = _made(entries)
-    made.attrs.update({**attrs, "pages": len(held), "complete": True})
-    return made
+    def made(attrs: Any) -> pd.DataFrame:
+        found = _made([entry for content in held for entry in _decoded(content)["entries"] or []])
+        found.attrs.update({**attrs, "dataset": "frame", "pages": len(held)})
+        return found
+
+    try:
+        attrs = pulled(box, f"frame {path}", (), {"path": path, **params}, work, as_user=as_user).attrs
+    except BoxNotebookError as error:
+        if error.partial is not None:
+            error.partial = box.last_partial = made(error.partial.attrs)
+        raise
+    return made(attrs)
 
 
 def _decoded(content: bytes) -> dict[str, Any]:

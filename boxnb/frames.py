@@ -32,10 +32,15 @@ class Table:
         From :mod:`boxnb.schema`.
     computed : sequence of Column
         Columns of our own that come after them, the same value for all rows of a page.
+    batch : int
+        Rows held as Python objects at a time; fewer where many tables are filled at once.
     """
 
-    def __init__(self, columns: Sequence[Column], computed: Sequence[Column] = ()) -> None:
+    def __init__(
+        self, columns: Sequence[Column], computed: Sequence[Column] = (), batch: int = BATCH
+    ) -> None:
         self._made_of = (columns, computed)
+        self._batch = batch
         self._reader = reader(tuple(columns))
         shown = [column for column in columns if column.kind != "skip"]
         self._columns = (*shown, *computed, Column("extra", "text"))
@@ -56,13 +61,23 @@ class Table:
         for held, more in zip(self._values, (*values, *own, extra), strict=True):
             held.extend(more)
         self.rows += page.rows
-        if len(self._values[-1]) >= BATCH:
+        if len(self._values[-1]) >= self._batch:
             self._flush()
         return page
 
-    def emptied(self) -> Table:
+    def emptied(self, batch: int = BATCH) -> Table:
         """A new table of the same columns."""
-        return Table(*self._made_of)
+        return Table(*self._made_of, batch)
+
+    def join(self, other: Table) -> None:
+        """Take over the rows of a table of the same columns, which is empty afterwards."""
+        self._flush()
+        other._flush()
+        for chunks, more in zip(self._chunks, other._chunks, strict=True):
+            chunks.extend(more)
+            more.clear()
+        self.rows += other.rows
+        other.rows = 0
 
     def last(self, name: str) -> Any:
         """The last value of one column so far, as the frame will have it; ``None`` for no row or no value."""
@@ -71,10 +86,13 @@ class Table:
         if self._values[number]:
             value = _array(self._values[number][-1:], kind)[0][0].as_py()
         else:
-            value = self._chunks[number][-1][-1].as_py() if self._chunks[number] else None
+            filled = next((chunk for chunk in reversed(self._chunks[number]) if len(chunk)), None)
+            value = None if filled is None else filled[-1].as_py()
         return pd.Timestamp(value) if kind == "time" and value is not None else value
 
     def _flush(self) -> None:
+        if self._chunks[-1] and not self._values[-1]:
+            return  # nothing new, and the types of the columns are known
         extra = self._values[-1]
         for number, column in enumerate(self._columns):
             array, odd = _array(self._values[number], column.kind)

@@ -62,6 +62,13 @@ class Pull:
         self.report()
         return page
 
+    def join(self, table: Table, pages: int) -> None:
+        """Add what a thread has collected in a table of its own."""
+        self.table.join(table)
+        self.pages += pages
+        self._warn()
+        self.report()
+
     def anew(self) -> None:
         """Drop the rows, because the listing changed under the pull."""
         self.table = self.table.emptied()
@@ -83,12 +90,12 @@ class Pull:
         for following in pages:
             self.attrs["resume"] = None if following is None else {name: following}
 
-    def report(self, *, done: bool = False) -> None:
-        """Tell whoever shows progress."""
+    def report(self, *, beside: int = 0, done: bool = False) -> None:
+        """Tell whoever shows progress; ``beside`` are rows in tables that are not joined yet."""
         if self._box.on_progress is not None:
             calls = self._box.session.ledger.calls - self._before
             dataset = self.attrs["dataset"]
-            self._box.on_progress(Progress(dataset, self.table.rows, self.pages, calls, done))
+            self._box.on_progress(Progress(dataset, self.table.rows + beside, self.pages, calls, done))
 
     def frame(self, *, complete: bool) -> pd.DataFrame:
         """The frame so far, with what it cost in its ``attrs``."""

@@ -8,7 +8,7 @@ from signing import sign_in
 
 import boxnb
 from boxnb.anything import _made
-from boxnb.errors import NotFoundError
+from boxnb.errors import BoxUnavailableError, NotFoundError
 from boxnb.sandbox import Sandbox
 
 
@@ -30,6 +30,20 @@ def test_a_listing_by_marker_and_by_offset(box: boxnb.Box) -> None:
     assert str(by_marker["created_at"].dtype) == "datetime64[us, UTC]"
     assert by_marker["enterprise_name"].nunique() == 1
     assert by_marker.attrs["pages"] == 3
+
+
+def test_a_listing_that_breaks_keeps_what_it_had(box: boxnb.Box, sandbox: Sandbox) -> None:
+    """The rows so far, and the argument that goes on."""
+    sandbox.faults.add("/2.0/users", "html", skip=1)
+    with pytest.raises(BoxUnavailableError) as caught:
+        box.frame("/users", limit=50)
+    partial = caught.value.partial
+    assert partial is not None
+    assert partial is box.last_partial
+    assert (len(partial), partial.attrs["complete"], partial.attrs["pages"]) == (50, False, 1)
+    whole = box.frame("/users", limit=50)
+    assert {"dataset", "query", "profile", "fetched_at", "pages", "calls", "complete"} <= set(whole.attrs)
+    assert whole.attrs["calls"] == 3
 
 
 def test_one_object_is_one_row(box: boxnb.Box) -> None:

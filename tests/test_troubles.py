@@ -194,6 +194,31 @@ def test_a_walk_that_was_stopped_goes_on(box: boxnb.Box) -> None:
     )
 
 
+def test_events_that_were_stopped_keep_a_range_without_gaps(box: boxnb.Box) -> None:
+    """Eight pieces are under way at once: what is kept is whole up to some moment, and goes on from there."""
+    year = {"since": "2026-01-01", "until": "2026-10-01"}
+    whole = box.events(**year)
+    seen: list[int] = []
+
+    def stop(progress: Progress) -> None:
+        seen.append(progress.rows)
+        if progress.pages > 10 and not progress.done:
+            raise KeyboardInterrupt
+
+    box.on_progress = stop
+    with pytest.raises(Interrupted) as caught:
+        box.events(**year)
+    box.on_progress = None
+    partial = caught.value.partial
+    assert partial is not None
+    once = partial.drop_duplicates("event_id")["event_id"].tolist()
+    assert 500 < len(once) < len(whole)
+    assert once == whole["event_id"].head(len(once)).tolist()
+    rest = box.events(until=year["until"], **partial.attrs["resume"])
+    assert set(once) | set(rest["event_id"]) == set(whole["event_id"])
+    assert seen == sorted(seen)
+
+
 def test_collaborations_that_broke_go_on(box: boxnb.Box, company: Sandbox) -> None:
     """Folders and files mixed: those not asked yet."""
     tree = box.tree()

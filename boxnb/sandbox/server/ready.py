@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from .people import Doc, People, shape
 
-MOST = 512
+MOST = 2048
 Page = tuple[bytes, bytes]
 
 
