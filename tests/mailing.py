@@ -47,7 +47,7 @@ class Moody:
     def __init__(self, mood: str) -> None:
         self.mood = mood
         self.taken: list[bytes] = []
-        self.reached = threading.Event()
+        self.reached, self.go = threading.Event(), threading.Event()
 
     async def handle_MAIL(  # noqa: N802  aiosmtpd's names
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
@@ -73,8 +73,8 @@ class Moody:
         if self.mood == "breaks off":
             server.transport.abort()
             return "250 OK"
-        if self.mood == "is slow":
-            await asyncio.sleep(1)
+        while self.mood == "waits" and not self.go.is_set():
+            await asyncio.sleep(0.02)
         if self.mood == "refuses the content" or (
             self.mood == "counts at the end" and len(envelope.content) > 1_000_000
         ):

@@ -57,7 +57,7 @@ def words(*arguments: object) -> list[str]:
 
 def run(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        words("run", *arguments), capture_output=True, text=True, check=False, timeout=120, **options
+        words("run", *arguments), capture_output=True, text=True, check=False, timeout=200, **options
     )
 
 
@@ -224,19 +224,19 @@ def test_told_to_end(server: Mailbox, tmp_path: Path) -> None:
     mark = tmp_path / "kernel.pid"
     path = notebook(
         tmp_path,
-        f"import pathlib, os, time\npathlib.Path({str(mark)!r}).write_text(str(os.getpid()))\ntime.sleep(90)",
+        f"import pathlib, os, time\npathlib.Path({str(mark)!r}).write_text(str(os.getpid()))\ntime.sleep(600)",
     )
     with subprocess.Popen(
         words("run", path, "--profile", "acme"), stderr=subprocess.PIPE, text=True
     ) as child:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not (mark.exists() and mark.read_text()) and time.monotonic() < deadline:
             time.sleep(0.05)
         child.send_signal(signal.SIGTERM)
         child.communicate(timeout=60)
         assert child.returncode == 128 + signal.SIGTERM
     assert server[-1].subject.startswith("ERROR") and "SIGTERM" in server[-1].text
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while Path(f"/proc/{mark.read_text()}").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not Path(f"/proc/{mark.read_text()}").exists()

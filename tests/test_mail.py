@@ -87,7 +87,7 @@ SLEEPER = """
 import sys, time, boxnb
 with boxnb.run("sleeper", to=["ada@example.com"]):
     print("here", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
@@ -96,7 +96,7 @@ def test_a_run_that_is_told_to_end_says_so(server: Mailbox) -> None:
     with subprocess.Popen([sys.executable, "-c", SLEEPER], stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None and child.stdout.readline() == "here\n"
         os.kill(child.pid, signal.SIGTERM)
-        assert child.wait(20) == 128 + signal.SIGTERM
+        assert child.wait(100) == 128 + signal.SIGTERM
     assert server[-1].subject.startswith("ERROR sleeper")
     assert "ended from outside (SIGTERM)" in server[-1].text
     assert runs.history()["outcome"].tolist() == ["ERROR"]
@@ -159,7 +159,7 @@ def test_what_a_server_refuses_is_said_in_its_words(tmp_path: Path, mood: str, w
 
 def test_a_server_that_falls_silent_at_the_end_is_given_up(tmp_path: Path) -> None:
     """It may have taken the mail, so it is not sent again."""
-    with moody(tmp_path, "is silent at the end", timeout=0.5) as server, boxnb.run("links", to=[ADA]) as run:
+    with moody(tmp_path, "is silent at the end", timeout=3) as server, boxnb.run("links", to=[ADA]) as run:
         pass
     assert "not known whether the mail went out" in run.undelivered[0] and server.reached.is_set()
 
@@ -177,11 +177,12 @@ def test_a_server_that_takes_little_gets_the_report_without_the_files(tmp_path: 
 
 def test_a_run_told_to_end_while_it_mails_still_mails(tmp_path: Path) -> None:
     """Kill -TERM at the last moment: the report goes out as it is, once, and then the program ends."""
-    with moody(tmp_path, "is slow") as server:
+    with moody(tmp_path, "waits") as server:
         code = f"import boxnb\nwith boxnb.run('late', to=[{ADA!r}]): pass\nprint('ended')"
         with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as child:
             assert server.reached.wait(60)
             child.send_signal(signal.SIGTERM)
+            server.go.set()
             assert child.communicate(timeout=60)[0] == "" and child.returncode == 128 + signal.SIGTERM
     assert len(server.taken) == 1 and runs.history()["outcome"].tolist() == ["SUCCESS"]
 
