@@ -196,3 +196,28 @@ def test_folders_that_seem_to_hold_each_other_keep_their_places() -> None:
         found = settled(frame, "0")
     assert found["path"].tolist() == ["a", "a/b", "a/b"]
     assert found["id"].is_unique
+
+
+def test_somebody_who_joins_between_two_pages_of_users(tmp_path: Path) -> None:
+    """Offsets would shift: the listing is taken again by markers; everybody once, the new one too."""
+    with boxnb.sandbox.start(
+        private=True, state=tmp_path / "large", world="large", limits="off", users=2_500, folders=5, files=10
+    ) as sandbox:
+        sign_in(sandbox)
+        here = boxnb.connect("acme")
+        whole = here.users()
+        assert whole.attrs["calls"] == 3
+        joined: list[str] = []
+
+        def join(progress: Progress) -> None:
+            if not joined:
+                person = {"name": "New", "login": "new@example.com"}
+                joined.append(here.session.post("/users", json=person).json()["id"])
+
+        here.on_progress = join
+        sandbox.faults.add("/2.0/users", "latency", times=2, skip=1, seconds=0.5, method="GET")
+        found = here.users()
+    assert set(found["id"]) == {*whole["id"], *joined}
+    assert found["id"].is_unique
+    assert found.attrs["calls"] == 1 + 3 + 3  # the new one, by offset, by marker
+    assert found.attrs["complete"]

@@ -33,6 +33,11 @@ TOO_LONG = {
     ("floor", "tree", 80),
     ("sdk", "events", 80),
 }
+WORLDS: dict[str, dict[str, int]] = {
+    "users-10k": {"users": 10_000},
+    "events": {"events": 100_000},
+    "events-1m": {"events": 1_000_000},  # with --contenders boxnb,floor: the SDK would need 9 GB
+}
 PROFILE = "bench"
 
 
@@ -75,7 +80,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         os.environ["BOXNB_HOME"] = home
         for work in options.works.split(","):
-            world = {"users-10k": {"users": 10_000}, "events": {"events": 100_000}}.get(work, {})
+            world = WORLDS.get(work, {})
             with boxnb.sandbox.start(private=True, world="large", limits="off", **world) as sandbox:
                 profile = sign_in(sandbox, PROFILE)
                 assert profile.token is not None

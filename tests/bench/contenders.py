@@ -34,7 +34,7 @@ def boxnb_(work: str, url: str, token: str, profile: str) -> pd.DataFrame:
     box = boxnb.connect(profile)
     if work.startswith("users"):
         return box.users()
-    if work == "events":
+    if work.startswith("events"):
         return box.events(since="366D")
     return box.tree()
 
@@ -65,7 +65,7 @@ def sdk(work: str, url: str, token: str, profile: str, *, most: bool = False) ->
             marker = page.next_marker
             if not marker:
                 return _sdk_frame(entries)
-    if work == "events":
+    if work.startswith("events"):
         from box_sdk_gen.managers.events import GetEventsStreamType
 
         position = "0"
@@ -141,7 +141,7 @@ def _pages(work: str, get: Callable[..., Any]) -> Any:
             marker = page.get("next_marker")
             if not marker:
                 return
-    if work == "events":
+    if work.startswith("events"):
         position = "0"
         while True:
             page = get("/events", stream_type="admin_logs", stream_position=position, limit=500)
@@ -192,7 +192,7 @@ def aiohttp_(work: str, url: str, token: str, profile: str) -> pd.DataFrame:
                     *(get("/users", offset=at, limit=1000, fields=USER_FIELDS) for at in offsets)
                 )
                 return first["entries"] + [entry for page in rest for entry in page["entries"]]
-            if work == "events":
+            if work.startswith("events"):
                 now = time.time()
                 edges = [now - 366 * 86400 * (16 - i) / 16 for i in range(17)]
 
