@@ -98,9 +98,15 @@ def plain(value: Any, name: str = "") -> Any:
     return value
 
 
+_MET: dict[str, int] = {}
+
+
 def hue(fingerprint: str) -> int:
-    """The colour of a fingerprint, degrees on the colour circle."""
-    return int(fingerprint, 16) * 137 % 360  # neighbours in number are far apart in colour
+    """The colour of a fingerprint, degrees on the colour circle: by the order in which fingerprints were met.
+
+    So a token and the one that replaces it are far apart; by their digits they would look alike now and then.
+    """
+    return _MET.setdefault(fingerprint, len(_MET)) * 137 % 360
 
 
 def chips(text: str) -> str:

@@ -53,7 +53,7 @@ function render({ model, el }) {
       let any = false;
       for (const [kind, item, name, size, date] of children.get(id) ?? []) {
         const hit = !words || name.toLowerCase().includes(words), place = flat.length;
-        flat.push({ kind, id: item, name, size, date, depth });
+        flat.push({ kind, id: item, name, size, date, depth, hit });
         const below = kind === "folder" && open.has(item) ? walk(item, depth + 1) : false;
         if (!hit && !below) flat.length = place;
         any ||= hit || below;
@@ -65,7 +65,7 @@ function render({ model, el }) {
     };
     walk(model.get("root"), 0);
     active = Math.max(0, Math.min(active, flat.length - 1));
-    const items = flat.filter(row => !row.note).length;
+    const items = flat.filter(row => row.hit).length; // folders on the way to what was found are shown and not counted
     count.textContent = words ? `${items.toLocaleString("en")} found` : `${items.toLocaleString("en")} shown`;
     draw();
   }

@@ -1,7 +1,7 @@
 // An interactive table over rows that stay in the kernel. Every cell is set with textContent: no name ever becomes markup.
 const ROW = 26, PAGE = 100;
 const WIDTHS = { text: 210, time: 160, bytes: 125, number: 115, truth: 125 };
-const WIDE = { path: 300, name: 230, item_name: 230, login: 240, owner_login: 240, id: 150, role: 100, status: 90, type: 80, item_type: 90 };
+const WIDE = { path: 300, name: 230, item_name: 230, login: 265, owner_login: 265, owned_by_login: 265, created_by_login: 265, event_type: 150, ip_address: 140, domain: 190, id: 150, role: 100, status: 90, type: 80, item_type: 90 };
 
 function element(tag, name, text) {
   const made = document.createElement(tag);

@@ -267,3 +267,14 @@ def test_an_empty_trace_says_so() -> None:
     assert repr(Trace()) == "Nothing was sent yet."
     assert "Nothing was sent yet" in Trace().picture._repr_html_()
     assert next(iter(Trace().table().columns)) == "sender"
+
+
+def test_what_follows_one_another_has_another_colour() -> None:
+    """Eight fingerprints met one after the other are told apart; one met again keeps its colour."""
+    met = [
+        f"{number:04x}" for number in (7, 367, 727, 1087, 1447, 1807, 2167, 2527)
+    ]  # alike, if digits made the colour
+    hues = [fingerprints.hue(each) for each in met]
+    gaps = [min((one - two) % 360, (two - one) % 360) for one in hues for two in hues if one != two]
+    assert len(set(hues)) == len(met) and min(gaps) > 15
+    assert [fingerprints.hue(each) for each in met] == hues
