@@ -1,0 +1,123 @@
+"""Every dataset, column by column and row by row: against what the server sent, and against the company's own files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from signing import sign_in
+from test_schema import check
+
+import boxnb.sandbox
+from boxnb import pacer, schema
+
+WORLD = Path(__file__).parents[1] / "data" / "sandbox"
+OWNER = "fang.wang@example.com"
+
+
+def table(name: str) -> pd.DataFrame:
+    return pd.read_csv(WORLD / f"{name}.csv", dtype=str, keep_default_na=False)
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[boxnb.sandbox.Sandbox]:
+    state = tmp_path_factory.mktemp("columns")
+    with boxnb.sandbox.start(private=True, state=state, limits="off") as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def box(company: boxnb.sandbox.Sandbox, monkeypatch: pytest.MonkeyPatch) -> boxnb.Box:
+    monkeypatch.setitem(pacer.LIMITS, "general", pacer.Limit(1_000_000))
+    sign_in(company)
+    return boxnb.connect("acme")
+
+
+OWNER_ID = str(table("users").set_index("login").loc[OWNER, "id"])
+PULLS: dict[str, tuple[schema.Columns, Any]] = {
+    "users": (schema.USERS, lambda box: box.users()),
+    "me": (schema.USERS, lambda box: box.me()),
+    "groups": (schema.GROUPS, lambda box: box.groups()),
+    "memberships": (schema.MEMBERSHIPS, lambda box: box.memberships()),
+    "items": (schema.ITEMS, lambda box: box.items(as_user=OWNER_ID)),
+    "tree": (schema.ITEMS, lambda box: box.tree(as_user=OWNER_ID)),
+    "versions": (schema.VERSIONS, lambda box: box.versions(_most_versions(), as_user=OWNER_ID)),
+    "search": (schema.ITEMS, lambda box: box.search("report", as_user=OWNER_ID)),
+    "trash": (schema.ITEMS, lambda box: box.trash(as_user=OWNER_ID)),
+    "collaborations": (
+        schema.COLLABORATIONS,
+        lambda box: box.collaborations(_folders(), as_user=OWNER_ID, inherited=True),
+    ),
+    "device_pins": (schema.DEVICE_PINS, lambda box: box.device_pins()),
+    "events": (schema.EVENTS, lambda box: box.events(since="90D")),
+    "streamed": (schema.EVENTS, lambda box: box.events(stream="admin_logs_streaming")),
+    "own": (schema.USER_EVENTS, lambda box: box.events(stream="all", as_user=OWNER_ID)),
+}
+
+
+def _most_versions() -> str:
+    files = table("files")
+    mine = files[files["trashed_at"].eq("") & files["created_by"].eq(OWNER)]
+    return str(mine.loc[mine["versions"].astype(int).idxmax(), "id"])
+
+
+def _folders() -> list[str]:
+    folders = table("folders")
+    return list(folders.loc[folders["owner"].eq(OWNER) & folders["trashed_at"].eq(""), "id"])
+
+
+@pytest.mark.parametrize("name", PULLS)
+def test_each_cell_is_what_the_server_sent(box: boxnb.Box, name: str) -> None:
+    """All rows: every value of every entry is in its column, unchanged, and nothing else is."""
+    columns, pull = PULLS[name]
+    sent: dict[str, dict[str, Any]] = {}
+    call = box.session.call
+
+    def heard(*words: Any, **options: Any) -> Any:
+        answer = call(*words, **options)
+        found = answer.json()
+        for entry in found.get("entries", [found]):
+            sent[str(entry.get("event_id") or entry["id"])] = entry
+        return answer
+
+    box.session.call = heard  # type: ignore[method-assign]
+    frame = pull(box)
+    key = "event_id" if "event_id" in frame else "id"
+    assert len(frame) > 0
+    assert frame[key].is_unique
+    assert set(frame[key]) <= set(sent)
+    if name not in ("memberships", "device_pins"):  # those ask for groups, or for the enterprise, first
+        assert set(frame[key]) == set(sent)
+    for row in frame.to_dict("records"):
+        check(sent[row[key]], dict(row), columns)
+    assert frame["extra"].isna().all(), json.loads(frame["extra"].dropna().iloc[0])
+
+
+def same(frame: pd.DataFrame, file: str, columns: dict[str, str]) -> None:
+    """The columns of a frame are those of a file, for all its rows."""
+    expected = table(file).set_index("id")
+    found = frame.set_index("id")
+    assert set(found.index) == set(expected.index)
+    for name, theirs in columns.items():
+        ours, said = found[name], expected.loc[found.index, theirs]
+        if str(ours.dtype).startswith("datetime"):
+            assert (ours == pd.to_datetime(said, utc=True)).all(), name
+        else:
+            assert ours.astype("str").where(ours.notna(), "").tolist() == said.tolist(), name
+
+
+def test_people_groups_and_pins_are_those_of_the_files(box: boxnb.Box) -> None:
+    """Names, times, sizes, places."""
+    both = ("name", "created_at", "modified_at")
+    people = ("login", "role", "status", "job_title", "language", "timezone", "phone", "address")
+    sizes = ("space_amount", "space_used", "max_upload_size")
+    same(box.users(), "users", {name: name for name in (*both, *people, *sizes)})
+    told = ("description", "provenance", "external_sync_identifier", "invitability_level")
+    same(box.groups(), "groups", {name: name for name in (*both, *told, "member_viewability_level")})
+    joined = {"user_id": "user_id", "group_id": "group_id", "role": "role", "created_at": "created_at"}
+    same(box.memberships(), "memberships", {**joined, "modified_at": "modified_at"})
+    same(box.device_pins(), "device_pins", {"owned_by_login": "login", "product_name": "product_name"})
