@@ -127,6 +127,10 @@ SCHEMAS: list[Callable[[Schemas], None]] = [
     upload_tokens_may_be_null,
     pages_say_what_they_are,
 ]
+NULLS = (
+    "`nullable` in a part of an `allOf` that says nothing else counts for the whole: `shared_link` is null when there "
+    "is none (box-facts 4.5), though a strict reading of the description forbids it"
+)
 EMPTY = {
     202: "not ready: an empty body and Retry-After (box-facts 2.3, 4.10, 4.11)",
     302: "a redirect to the bytes (box-facts 4.11)",

@@ -64,7 +64,7 @@ def normal(schema: Any) -> Any:
         out["anyOf"] = normal(schema["oneOf"])
     if isinstance(out.get("$ref"), str):
         out = {"$ref": out["$ref"].replace("#/components/schemas/", "#/schemas/")}
-    null = schema.get("nullable") is True or any(
+    null = schema.get("nullable") is True or any(  # see deviations.NULLS
         one.get("nullable") is True and not set(one) - {"nullable"} for one in schema.get("allOf", [])
     )
     return {"anyOf": [{"type": "null"}, out]} if (null and set(out) - {"anyOf"}) or null else out
