@@ -16,6 +16,8 @@ pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[2]
 TEACH = "3-teach/{}.ipynb"
+ALL_RAN = """() => window.jupyterapp.shell.currentWidget.content.widgets.filter(cell => cell.model.type === 'code')
+    .every(cell => cell.model.executionCount !== null && (cell.model.executionState ?? 'idle') === 'idle')"""
 
 
 def card(person: Person, name: str) -> Locator:
@@ -72,6 +74,37 @@ def test_a_learner_is_wrong_first_and_passes_in_the_end(
     start.run_through("boxnb.labs.progress()")
     start[".jp-OutputArea"].get_by_text("Labs passed: 1 of 18.").wait_for()
     shown(start, start[".jp-OutputArea"].last, f"teach-progress-{tone(theme)}")
+
+
+@pytest.mark.parametrize("lesson", ["04-attack-it", "05-teach-it", "06-beyond-box"])
+def test_the_other_lessons_run_in_a_browser(
+    window: BrowserContext, lab: Lab, theme: str, lesson: str
+) -> None:
+    """Run All ends without an error; what is drawn is looked at in both themes; labs wait for nobody."""
+    person = Person(window, lab, TEACH.format(lesson))
+    person.command("notebook:run-all-cells")
+    person.page.wait_for_function(ALL_RAN, timeout=120_000)
+    assert None not in person.executed()
+    assert person.page.locator(".jp-OutputArea [data-mime-type='application/vnd.jupyter.error']").count() == 0
+    for number in range(min(person[".bl-page"].count(), 3)):
+        shown(person, person[".bl-page"].nth(number), f"teach-{lesson}-{number}-{tone(theme)}")
+    shown(person, person[".jp-OutputArea-output"].last, f"teach-{lesson}-end-{tone(theme)}")
+
+
+def test_an_attack_is_predicted_seen_and_explained(window: BrowserContext, lab: Lab, home: Path) -> None:
+    """The forged redirect: a wrong prediction and a wrong explanation are answered, the right one passes."""
+    person = Person(window, lab, TEACH.format("04-attack-it"))
+    person.run_through("forged-state")
+    here = card(person, "forged-state")
+    person.click(here.get_by_role("button", name="Nobody's: the exchange fails"))
+    person.click(here.get_by_role("button", name="Run it"))
+    here.get_by_text("Not as you predicted.").wait_for()
+    person.click(here.get_by_role("button", name="The server refuses a wrong state"))
+    here.get_by_text("Not quite.").wait_for()
+    assert not (home / "labs.json").exists()
+    person.click(here.get_by_role("button", name="Only the redirect of my own request"))
+    here.get_by_text("Passed.").wait_for()
+    assert set(json.loads((home / "labs.json").read_text())) == {"forged-state"}
 
 
 def test_a_lab_works_with_the_keyboard_alone(window: BrowserContext, lab: Lab) -> None:
