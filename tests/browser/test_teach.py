@@ -16,6 +16,8 @@ pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[2]
 TEACH = "3-teach/{}.ipynb"
+CUT = """() => [...document.querySelectorAll('section:not([hidden]) :is(pre, div, p)')]
+    .filter(each => each.clientWidth && each.scrollWidth > each.clientWidth + 1).map(each => each.textContent.slice(0, 60))"""
 ALL_RAN = """() => window.jupyterapp.shell.currentWidget.content.widgets.filter(cell => cell.model.type === 'code')
     .every(cell => cell.model.executionCount !== null && (cell.model.executionState ?? 'idle') === 'idle')"""
 
@@ -211,6 +213,7 @@ def test_the_slides_need_no_network_and_fit_the_screen(slides: Path, chromium: B
         assert section.get_attribute("aria-label") == f"Slide {place} of {count}"
         assert page.evaluate("document.documentElement.scrollWidth") <= 1280
         assert page.evaluate("document.documentElement.scrollHeight") <= 720  # one screen, nothing below it
+        assert page.evaluate(CUT) == []
         Person.screenshot(type("Page", (), {"page": page})(), f"teach-slide-{place}-{scheme}")
         page.keyboard.press("ArrowRight")
     page.keyboard.press("Home")
