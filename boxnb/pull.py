@@ -48,6 +48,7 @@ class Pull:
         self.attrs = attrs
         self.pages = 0
         self.resume: Callable[[], dict[str, Any] | None] | None = None
+        self.beside: Callable[[], int] = int  # none
         self._warned = False
 
     def fetch(self, path: str, **params: Any) -> bytes:
@@ -90,12 +91,12 @@ class Pull:
         for following in pages:
             self.attrs["resume"] = None if following is None else {name: following}
 
-    def report(self, *, beside: int = 0, done: bool = False) -> None:
-        """Tell whoever shows progress; ``beside`` are rows in tables that are not joined yet."""
+    def report(self, *, done: bool = False) -> None:
+        """Tell whoever shows progress, rows in tables that are not joined yet included."""
         if self._box.on_progress is not None:
             calls = self._box.session.ledger.calls - self._before
             dataset = self.attrs["dataset"]
-            self._box.on_progress(Progress(dataset, self.table.rows + beside, self.pages, calls, done))
+            self._box.on_progress(Progress(dataset, self.table.rows + self.beside(), self.pages, calls, done))
 
     def frame(self, *, complete: bool) -> pd.DataFrame:
         """The frame so far, with what it cost in its ``attrs``."""
