@@ -16,6 +16,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 import boxnb.sandbox
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=60_000)  # a state is waited for; on a busy computer that may take long
 SOURCE = "async source => { const panel = window.jupyterapp.shell.currentWidget, notebook = panel.content;\
  notebook.activeCellIndex = notebook.widgets.length - 1;\
  await window.jupyterapp.commands.execute('notebook:insert-cell-below');\
