@@ -146,8 +146,10 @@ def pulled(
     pull = Pull(box, Table(columns, computed), attrs, as_user)
     try:
         work(pull)
+        pull.report(done=True)  # in here, because Interrupt may come while the last line is drawn
     except (BoxNotebookError, ValueError) as error:
         box.last_partial = pull.frame(complete=False)
+        pull.report(done=True)
         if isinstance(error, BoxNotebookError):
             error.partial = box.last_partial
         raise
@@ -157,10 +159,10 @@ def pulled(
             f"Stopped after {pull.table.rows} rows: they are in box.last_partial, marked incomplete."
         )
         stopped.partial = box.last_partial
+        pull.report(done=True)
         raise stopped from None
     finally:
         box.session.ledger.flush()
-        pull.report(done=True)
     frame = pull.frame(complete=True)
     box.session.ledger.remember(dataset, rows=len(frame), calls=frame.attrs["calls"])
     return frame

@@ -525,6 +525,27 @@ def test_interrupt_keeps_the_walk(seen: Seen) -> None:
     assert partial.attrs["complete"] is False
 
 
+def test_interrupt_at_the_last_moment_is_one_line_too(seen: Seen) -> None:
+    """While the end is being reported: no bare KeyboardInterrupt, and what was fetched is kept."""
+    pressed: list[int] = []
+
+    def stop(progress: Any) -> None:
+        if progress.done and not pressed:
+            pressed.append(progress.rows)
+            raise KeyboardInterrupt
+
+    seen.box.on_progress = stop
+    try:
+        with pytest.raises(Interrupted, match=r"box\.last_partial"):
+            seen.box.users()
+    finally:
+        seen.box.on_progress = None
+    partial = seen.box.last_partial
+    assert partial is not None
+    assert len(partial) == pressed[0] == len(USERS)
+    assert partial.attrs["complete"] is False
+
+
 def test_who_may_not_look_as_others_is_told(home: Path) -> None:
     """An ordinary person cannot walk for others: one sentence."""
     with boxnb.sandbox.start(private=True, state=home / "other") as sandbox:

@@ -57,6 +57,8 @@ class Meter:
         spent = f"{progress.rows:,} rows, {progress.calls:,} calls{again}"
         if progress.done:
             return 1.0, f"{progress.dataset}: {spent}, {seconds:.1f} s"
+        if seconds < EVERY:
+            return None, f"{progress.dataset}: {spent}, just begun"  # no rate comes of one call
         if not self._likely or progress.calls >= self._likely:
             return None, f"{progress.dataset}: {spent}, {rate:.0f} calls a second, remaining unknown"
         left = (self._likely - progress.calls) / rate if rate else 0.0

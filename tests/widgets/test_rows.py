@@ -244,7 +244,7 @@ def test_progress_says_what_is_known() -> None:
     assert part == 0.5
     assert text == "users: 100 rows, 10 calls, 10 calls a second, about 1 s left"
     other = Meter(lambda dataset: 0, lambda: 0, lambda: now[0])
-    assert other.say(Progress("events", 5, 1, 1, False))[0] is None
+    assert other.say(Progress("events", 5, 1, 1, False)) == (None, "events: 5 rows, 1 calls, just begun")
     assert other.say(Progress("events", 5, 2, 2, True)) == (1.0, "events: 5 rows, 2 calls, 0.0 s")
 
 
