@@ -331,9 +331,7 @@ class SignInFlow:
             if current:
                 self._account, self._pending = account, (client, token)
                 self.busy, self.step = False, "confirm"
-                self.note = (
-                    "A code alone carries no state, so nothing proves that your own request led to it."
-                )
+                self.note = "A code alone carries no state: nothing proves that your request led to it."
         if not current:  # cancelled meanwhile
             throw_away(self.profile, client, token)
         self._changed()
@@ -381,9 +379,7 @@ class SignInFlow:
             except (requests.RequestException, BoxNotebookError, OSError) as error:
                 if self.step not in ("open", "confirm") or self._state != asked:
                     return
-                if (
-                    isinstance(error, errors.InvalidClientError) and not self._practice
-                ):  # only typing again helps
+                if isinstance(error, errors.InvalidClientError) and not self._practice:  # typing again helps
                     self.change_app()
                     self._secret, self.busy = Secret(""), False
                     self._say(in_one_sentence(error))
