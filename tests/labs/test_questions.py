@@ -23,7 +23,8 @@ ANSWERS = {
     4: [
         (FLOW, "The client secret is not in it"),
         (FLOW, "Here the client secret is sent"),
-        (FLOW, "as it does in every request to the token endpoint, and in none to the API"),
+        (FLOW, "as it does in every request to the token endpoint"),
+        (FLOW, "when a token is revoked, and in none to the API"),
     ],
     5: [(TIME, "a lost one has to become useless soon"), (BREAK, "a lost one must become useless soon")],
     6: [(BREAK, "of two holders, one is refused"), (FLOW, "cannot both live on, and a stolen one shows")],
@@ -32,7 +33,7 @@ ANSWERS = {
     9: [(BREAK, "A token keeps the scopes it was made with: sign in again")],
     10: [
         (ATTACK, "remove the app's access, reset the client secret, sign in again"),
-        (ATTACK, "act in this order: have the app's access removed"),
+        (ATTACK, "act in this order: remove the app's access"),
     ],
 }
 
