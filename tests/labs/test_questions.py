@@ -21,7 +21,7 @@ ANSWERS = {
     ],
     3: [(ATTACK, "The notebook compares it, before the exchange"), (FLOW, "a request that you never made")],
     4: [
-        (FLOW, "The client secret is not in it"),
+        (FLOW, "is not in it, because everybody on the way can read a link"),
         (FLOW, "Here the client secret is sent"),
         (FLOW, "as it does in every request to the token endpoint"),
         (FLOW, "when a token is revoked, and in none to the API"),
