@@ -242,7 +242,7 @@ def test_an_upload_killed_three_times_goes_on(box: boxnb.Box, sandbox: Sandbox, 
     """What had arrived is not sent again: one session, and hardly more parts than the file has."""
     data = os.urandom(8_388_608) * 10 + b"end"
     file = made(tmp_path / "big.bin", data)
-    with sandbox.faults.during("/api/2.0/files/upload_sessions/*", "latency", seconds=0.2, method="PUT"):
+    with sandbox.faults.during("/api/2.0/files/upload_sessions/*", "latency", seconds=1, method="PUT"):
         for times in (1, 2, 3):
             killed(UPLOAD, str(file), reached=lambda least=2 * times: len(puts(sandbox)) >= least)
     row = only(box.upload(file))
@@ -256,7 +256,9 @@ def test_an_upload_killed_three_times_goes_on(box: boxnb.Box, sandbox: Sandbox, 
 def test_a_file_that_changed_since_begins_anew(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
     """Also where its time and size tell nothing."""
     file = made(tmp_path / "big.bin", BIG)
-    with sandbox.faults.during("/api/2.0/files/upload_sessions/*", "latency", seconds=0.2, method="PUT"):
+    with sandbox.faults.during(
+        "/api/2.0/files/upload_sessions/*", "latency", seconds=5, skip=2, method="PUT"
+    ):
         killed(UPLOAD, str(file), reached=lambda: len(puts(sandbox)) >= 2)
     stamp = file.stat()
     made(file, BIG[::-1])
@@ -267,7 +269,9 @@ def test_a_file_that_changed_since_begins_anew(box: boxnb.Box, sandbox: Sandbox,
 def test_a_session_box_has_forgotten_is_begun_anew(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
     """After seven days."""
     file = made(tmp_path / "big.bin", BIG)
-    with sandbox.faults.during("/api/2.0/files/upload_sessions/*", "latency", seconds=0.2, method="PUT"):
+    with sandbox.faults.during(
+        "/api/2.0/files/upload_sessions/*", "latency", seconds=5, skip=1, method="PUT"
+    ):
         killed(UPLOAD, str(file), reached=lambda: len(puts(sandbox)) >= 1)
     sandbox.clock.advance(8 * 86400)
     assert only(box.upload(file))["action"] == "uploaded"
@@ -543,7 +547,9 @@ def test_the_token_goes_to_no_download_host(box: boxnb.Box, sandbox: Sandbox, tm
 def test_the_state_of_an_upload_is_private(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
     """It names files and a session; only its owner may read it, and no token is in it."""
     file = made(tmp_path / "big.bin", BIG)
-    with sandbox.faults.during("/api/2.0/files/upload_sessions/*", "latency", seconds=0.2, method="PUT"):
+    with sandbox.faults.during(
+        "/api/2.0/files/upload_sessions/*", "latency", seconds=5, skip=1, method="PUT"
+    ):
         killed(UPLOAD, str(file), reached=lambda: len(puts(sandbox)) >= 1)
     [state] = (boxnb.store.home() / "transfers").glob("*.json")
     assert state.stat().st_mode & 0o777 == 0o600

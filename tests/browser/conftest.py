@@ -80,7 +80,16 @@ def lab(tmp_path: Path, home: Path, theme: str, base_url: str) -> Iterator[Lab]:
     try:
         yield Lab(f"{address}{base_url}".rstrip("/"), token, notebooks, written)
     finally:
-        server.terminate()
+        _ended(server)
+
+
+def _ended(server: subprocess.Popen[bytes]) -> None:
+    """It shuts its kernels down first, which takes a while where one waits for an answer."""
+    server.terminate()
+    try:
+        server.wait(30)
+    except subprocess.TimeoutExpired:
+        server.kill()
         server.wait(20)
 
 
@@ -103,8 +112,7 @@ def _started(
                     return server, address
             except requests.RequestException:
                 time.sleep(0.1)  # it is still starting
-        server.kill()
-        server.wait(20)
+        _ended(server)
     raise AssertionError(log.read_text()[-3000:])
 
 
