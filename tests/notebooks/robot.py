@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Literal
 
 import requests
@@ -56,7 +57,13 @@ class Robot(NotebookClient):
 
     async def async_execute_cell(self, cell: NotebookNode, cell_index: int, *given: Any, **more: Any) -> Any:
         """Run a cell; after the last one, pass every lab that was shown."""
-        executed = await super().async_execute_cell(cell, cell_index, *given, **more)
+        try:
+            executed = await super().async_execute_cell(cell, cell_index, *given, **more)
+        except Exception as error:
+            for task in self.tasks:  # where the person's part failed, that is what to read
+                if task.done() and not task.cancelled() and task.exception() is not None:
+                    error.add_note(f"The robot failed before: {task.exception()!r}")
+            raise
         if cell_index == len(self.nb.cells) - 1:
             for comm in self.labs if self.learns else ():
                 await self._learn(comm)
@@ -91,7 +98,7 @@ class Robot(NotebookClient):
             return
         self._say(comm, type="opened")
         deny = self.way == "deny first" and len(self.answered) == 1
-        address = await asyncio.to_thread(sandbox.approve, url, deny=deny)
+        address = await self._patiently(sandbox.approve, url, deny=deny)
         code = address.partition("code=")[2].partition("&")[0]
         self.secrets += [code] if code else []
         if self.way == "paste":
@@ -99,4 +106,13 @@ class Robot(NotebookClient):
         elif self.way == "code":
             self._say(comm, type="paste", value=code)
         else:
-            await asyncio.to_thread(requests.get, address, timeout=10)
+            await self._patiently(requests.get, address, timeout=30)
+
+    async def _patiently(self, ask: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """Ask again where no connection was made, as a browser does."""
+        for _ in range(2):
+            try:
+                return await asyncio.to_thread(ask, *arguments, **options)
+            except requests.ConnectionError:
+                await asyncio.sleep(0.5)
+        return await asyncio.to_thread(ask, *arguments, **options)
