@@ -142,7 +142,8 @@ class BasicSession(Session):
                 f"The password for {urlsplit(self.url).hostname} does not go to {urlsplit(address).hostname}."
             )
         options.setdefault("timeout", TIMEOUT)
-        return super().request(method, address, **options)
+        verb = method if isinstance(method, str) else method.decode()
+        return super().request(verb, address, **options)
 
     def get_json(self, path: str, **params: Any) -> Any:
         """``GET`` a path and decode the answer.

@@ -281,7 +281,7 @@ def _sent(request: requests.PreparedRequest, begun: float) -> dict[str, Any]:
     raw = request.body
     text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw if isinstance(raw, str) else ""
     form: dict[str, str] = {}
-    if request.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
+    if str(request.headers.get("Content-Type", "")).startswith("application/x-www-form-urlencoded"):
         form = fingerprints.pairs(text)
     scheme, _, bearer = headers.get("Authorization", "").partition(" ")
     place = sections.place(request.method or "GET", urlsplit(url).path, form, scheme)
