@@ -109,10 +109,10 @@ class Robot(NotebookClient):
             await self._patiently(requests.get, address, timeout=30)
 
     async def _patiently(self, ask: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        """Ask again where no connection was made, as a browser does."""
+        """Ask again where no answer came, as a person does."""
         for _ in range(2):
             try:
                 return await asyncio.to_thread(ask, *arguments, **options)
-            except requests.ConnectionError:
+            except requests.RequestException:
                 await asyncio.sleep(0.5)
         return await asyncio.to_thread(ask, *arguments, **options)
