@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, Literal
 
 import requests
+from jupyter_core.utils import ensure_async
 from nbclient import NotebookClient
+from nbclient.client import CellExecutionComplete
 from nbformat import NotebookNode
 
 from boxnb import sandbox
@@ -41,19 +42,33 @@ class Robot(NotebookClient):
         self.tasks: list[asyncio.Task[None]] = []
         self.labs: dict[str, dict[str, Any]] = {}  # what each lab's widget showed last
 
-    def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> Any:
-        """Look at each message of the kernel for news of the panel."""
-        content = msg["content"]
-        if msg["header"]["msg_type"] in ("comm_open", "comm_msg") and self.way != "nobody":
-            state = content["data"].get("state", {})
-            if "lab" in state.get("seen", {}):
-                self.labs[content["comm_id"]] = state["seen"]
-            view = state.get("view")
-            if isinstance(view, dict) and "step" in view:  # the panel's, no other widget's
-                if msg["header"]["msg_type"] == "comm_open":
-                    self._say(content["comm_id"], type="ready")
-                self._look(content["comm_id"], view)
-        return super().process_message(msg, cell, cell_index)
+    async def _async_poll_output_msg(self, parent_msg_id: str, cell: NotebookNode, cell_index: int) -> None:
+        """Look at the news of widgets whatever they answer, as JupyterLab does.
+
+        The panel speaks from a thread too, while a message of ours may be what the kernel handled last: its news then
+        name that message as parent, not the cell, and nbclient would drop them.
+        """
+        while True:
+            message = await ensure_async(self.kc.iopub_channel.get_msg(timeout=None))
+            self._watch(message)
+            if message["parent_header"].get("msg_id") == parent_msg_id:
+                try:
+                    self.process_message(message, cell, cell_index)
+                except CellExecutionComplete:
+                    return
+
+    def _watch(self, message: dict[str, Any]) -> None:
+        kind, content = message["header"]["msg_type"], message["content"]
+        if kind not in ("comm_open", "comm_msg") or self.way == "nobody":
+            return
+        state = content["data"].get("state", {})
+        if "lab" in state.get("seen", {}):
+            self.labs[content["comm_id"]] = state["seen"]
+        view = state.get("view")
+        if isinstance(view, dict) and "step" in view:  # the panel's, no other widget's
+            if kind == "comm_open":
+                self._say(content["comm_id"], type="ready")
+            self._look(content["comm_id"], view)
 
     async def async_execute_cell(self, cell: NotebookNode, cell_index: int, *given: Any, **more: Any) -> Any:
         """Run a cell; after the last one, pass every lab that was shown."""
@@ -98,7 +113,7 @@ class Robot(NotebookClient):
             return
         self._say(comm, type="opened")
         deny = self.way == "deny first" and len(self.answered) == 1
-        address = await self._patiently(sandbox.approve, url, deny=deny)
+        address = await asyncio.to_thread(sandbox.approve, url, deny=deny)
         code = address.partition("code=")[2].partition("&")[0]
         self.secrets += [code] if code else []
         if self.way == "paste":
@@ -106,13 +121,4 @@ class Robot(NotebookClient):
         elif self.way == "code":
             self._say(comm, type="paste", value=code)
         else:
-            await self._patiently(requests.get, address, timeout=30)
-
-    async def _patiently(self, ask: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        """Ask again where no answer came, as a person does."""
-        for _ in range(2):
-            try:
-                return await asyncio.to_thread(ask, *arguments, **options)
-            except requests.RequestException:
-                await asyncio.sleep(0.5)
-        return await asyncio.to_thread(ask, *arguments, **options)
+            await asyncio.to_thread(requests.get, address, timeout=30)
