@@ -99,8 +99,8 @@ def tree(
 
     Calls ``GET /folders/:id/items`` once for every folder and once more for every further 1000 items in it: nothing
     tells beforehand how many folders there are, see :func:`boxnb.estimate.estimate`. Several folders are asked at once; the rows
-    come level by level, in Box's order. A walk of more than 100 folders takes two calls more, to learn from the user's
-    own events what moved meanwhile.
+    come level by level, in Box's order. A walk that has found more than 100 folders takes two calls more, to learn from the
+    user's own events what moves from then on.
 
     Parameters
     ----------
