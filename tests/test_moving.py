@@ -64,7 +64,9 @@ def way(frame: pd.DataFrame, item: str) -> set[str]:
     """An item and all folders above it, as a frame has them."""
     above = dict(zip(frame["id"], frame["parent_id"], strict=True))
     found = [item]
-    while above.get(found[-1], found[-1]) not in found:  # a walk may have met two folders each below the other
+    while (
+        above.get(found[-1], found[-1]) not in found
+    ):  # a walk may have met two folders each below the other
         found.append(above[found[-1]])
     return set(found)
 
