@@ -177,7 +177,7 @@ class _Piece:
 
     def __init__(self, pull: Pull, part: _Span, query: dict[str, Any]) -> None:
         self._pull, self._query = pull, {**query, **part.query()}
-        self.table = pull.table.emptied(batch=1000)
+        self.table = pull.table.emptied()
         self._pages = 0
         self._position: str | None = None
         self.stop = False

@@ -61,8 +61,7 @@ def items(
     path = f"/folders/{folder_id}/items"
 
     def work(pull: Pull) -> None:
-        asked = schema.fields(schema.ITEMS)
-        pull.follow(by_marker(pull.fetch, pull.take, path, marker=marker, fields=asked), "marker")
+        pull.markers(path, marker, fields=schema.fields(schema.ITEMS))
 
     return pulled(box, "items", schema.ITEMS, {"folder_id": folder_id}, work, as_user=as_user)
 
@@ -319,8 +318,6 @@ def trash(box: Box, *, as_user: str | None = None, marker: str | None = None) ->
     """
 
     def work(pull: Pull) -> None:
-        asked = schema.fields(schema.ITEMS)
-        pages = by_marker(pull.fetch, pull.take, "/folders/trash/items", marker=marker, fields=asked)
-        pull.follow(pages, "marker")
+        pull.markers("/folders/trash/items", marker, fields=schema.fields(schema.ITEMS))
 
     return pulled(box, "trash", schema.ITEMS, {}, work, as_user=as_user)

@@ -17,8 +17,8 @@ import pyarrow as pa
 from .records import Page, reader, value_of
 from .schema import CHILDREN, Column
 
-BATCH = 8192
-"""Rows whose values are held as Python objects before they become Arrow columns."""
+BATCH = 1000
+"""Rows whose values are held as Python objects before they become Arrow columns: a page, still in the processor's cache."""
 
 _ARROW = {"integer": pa.int64(), "truth": pa.bool_()}
 
@@ -32,15 +32,10 @@ class Table:
         From :mod:`boxnb.schema`.
     computed : sequence of Column
         Columns of our own that come after them, the same value for all rows of a page.
-    batch : int
-        Rows held as Python objects at a time; fewer where many tables are filled at once.
     """
 
-    def __init__(
-        self, columns: Sequence[Column], computed: Sequence[Column] = (), batch: int = BATCH
-    ) -> None:
+    def __init__(self, columns: Sequence[Column], computed: Sequence[Column] = ()) -> None:
         self._made_of = (columns, computed)
-        self._batch = batch
         self._reader = reader(tuple(columns))
         shown = [column for column in columns if column.kind != "skip"]
         self._columns = (*shown, *computed, Column("extra", "text"))
@@ -61,13 +56,13 @@ class Table:
         for held, more in zip(self._values, (*values, *own, extra), strict=True):
             held.extend(more)
         self.rows += page.rows
-        if len(self._values[-1]) >= self._batch:
+        if len(self._values[-1]) >= BATCH:
             self._flush()
         return page
 
-    def emptied(self, batch: int = BATCH) -> Table:
+    def emptied(self) -> Table:
         """A new table of the same columns."""
-        return Table(*self._made_of, batch)
+        return Table(*self._made_of)
 
     def join(self, other: Table) -> None:
         """Take over the rows of a table of the same columns, which is empty afterwards."""

@@ -10,32 +10,53 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from typing import Any
 
-from .records import Page
+from .records import Page, marker_of
 
 Fetch = Callable[..., bytes]
 Take = Callable[[bytes], Page]
 
 
 def by_marker(
-    fetch: Fetch, take: Take, path: str, *, limit: int = 1000, marker: str | None = None, **params: Any
+    fetch: Fetch,
+    take: Take,
+    path: str,
+    *,
+    limit: int = 1000,
+    marker: str | None = None,
+    pool: Executor | None = None,
+    **params: Any,
 ) -> Iterator[str | None]:
     """Follow ``next_marker`` to its end: null, empty or absent (Box guide *Marker-based paging*).
+
+    Where there is a pool a page is on its way while the one before it is taken.
 
     Yields
     ------
     str or None
         After each page the marker that continues from there; ``None`` after the last.
     """
-    while True:
+
+    def asked(marker: str | None) -> dict[str, Any]:
         more = {} if marker is None else {"marker": marker}
-        page = take(fetch(path, usemarker="true", limit=limit, **params, **more))
-        following = page.marker
-        if following == marker:
-            following = None  # a server that repeats itself would be asked for ever
-        yield following
-        if following is None:
-            return
-        marker = following
+        return {"usemarker": "true", "limit": limit, **params, **more}
+
+    ahead: Future[bytes] | None = None
+    try:
+        while True:
+            content = fetch(path, **asked(marker)) if ahead is None else ahead.result()
+            ahead = None
+            if pool is not None and (coming := marker_of(content)) not in (None, marker):
+                ahead = pool.submit(fetch, path, **asked(coming))
+            following = take(content).marker
+            if following == marker:
+                following = None  # a server that repeats itself would be asked for ever
+            yield following
+            if following is None:
+                return
+            marker = following
+    finally:
+        if ahead is not None:
+            ahead.cancel()
 
 
 def by_offset(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from . import schema
-from .paging import by_marker, by_offset
+from .paging import by_offset
 from .pull import Pull, each, one, pulled, said
 from .records import Page, paging_of
 
@@ -72,7 +72,7 @@ def users(
     def work(pull: Pull) -> None:
         if marker is None and (offset or known <= OFFSET_CEILING) and _by_offset(pull, query, offset):
             return
-        pull.follow(by_marker(pull.fetch, pull.take, "/users", marker=marker, **query), "marker")
+        pull.markers("/users", marker, **query)
 
     return pulled(box, "users", schema.USERS, said(query), work)
 
@@ -236,6 +236,6 @@ def device_pins(box: Box, *, enterprise_id: str | None = None, marker: str | Non
     path = f"/enterprises/{enterprise_id}/device_pinners"
 
     def work(pull: Pull) -> None:
-        pull.follow(by_marker(pull.fetch, pull.take, path, marker=marker), "marker")
+        pull.markers(path, marker)
 
     return pulled(box, "device_pins", schema.DEVICE_PINS, {"enterprise_id": enterprise_id}, work)

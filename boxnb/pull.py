@@ -13,6 +13,7 @@ import pandas as pd
 
 from .errors import ApiError, BoxNotebookError, ForbiddenError, Interrupted, NotFoundError
 from .frames import Table
+from .paging import by_marker
 from .records import Page, paging_of
 from .schema import Column, fields
 
@@ -90,6 +91,12 @@ class Pull:
         """Turn pages to the end, keeping the argument that would continue."""
         for following in pages:
             self.attrs["resume"] = None if following is None else {name: following}
+
+    def markers(self, path: str, marker: str | None, **params: Any) -> None:
+        """A listing by marker into the table, a page on its way while the one before it is taken."""
+        with self.pool(1) as pool:
+            pages = by_marker(self.fetch, self.take, path, marker=marker, pool=pool, **params)
+            self.follow(pages, "marker")
 
     def report(self, *, done: bool = False) -> None:
         """Tell whoever shows progress, rows in tables that are not joined yet included."""

@@ -81,6 +81,17 @@ class _RawPage(Page):
 _RAW_PAGE = msgspec.json.Decoder(_RawPage)
 
 
+_PAGE = msgspec.json.Decoder(Page)
+
+
+def marker_of(content: bytes) -> str | None:
+    """The marker of a page before its rows are read; ``None`` also for what is no page, which its reader will say."""
+    try:
+        return _PAGE.decode(content).marker
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
 class Reader:
     """Decodes and flattens pages of one schema; get one with :func:`reader`."""
 

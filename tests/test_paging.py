@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -42,6 +43,42 @@ def test_markers_end_on_null_empty_or_absent(end: dict[str, Any]) -> None:
     assert player.ids == ["1", "2"]
     assert "marker" not in player.asked[0]
     assert player.asked[1]["marker"] == "m2"
+
+
+def test_a_page_is_on_its_way_while_the_one_before_it_is_taken() -> None:
+    """With a thread the next call is made before the rows of this page are read; rows and markers stay the same."""
+    player = Player(
+        *[{"entries": [{"id": str(n)}], "next_marker": f"m{n}"} for n in range(3)], {"entries": []}
+    )
+    asked = threading.Semaphore(0)
+
+    def fetch(path: str, **params: Any) -> bytes:
+        if "marker" in params:
+            asked.release()
+        return player.fetch(path, **params)
+
+    def take(content: bytes) -> Page:
+        page = player.take(content)
+        if page.marker is not None:
+            assert asked.acquire(timeout=30), "the next page was not asked for"
+        return page
+
+    with ThreadPoolExecutor(1) as pool:
+        found = by_marker(fetch, take, "/users", pool=pool)
+        assert list(found) == ["m0", "m1", "m2", None]
+    assert player.ids == ["0", "1", "2"]
+    assert [params.get("marker") for params in player.asked] == [None, "m0", "m1", "m2"]
+
+
+def test_a_page_ahead_that_fails_leaves_what_was_taken() -> None:
+    """The failure comes when its turn comes, behind the marker that asks for it again."""
+    player = Player({"entries": [{"id": "1"}], "next_marker": "m"})
+    with ThreadPoolExecutor(1) as pool:
+        pages = by_marker(player.fetch, player.take, "/users", pool=pool)
+        assert next(pages) == "m"
+        with pytest.raises(IndexError):  # the player has no more
+            next(pages)
+    assert player.ids == ["1"]
 
 
 def test_a_marker_that_is_a_number_is_followed() -> None:
