@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 START := notebooks/00-start-here.ipynb
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check notebooks bench bench-transfers clean
+.PHONY: help lab test check notebooks bench bench-transfers bench-views clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/'
@@ -43,6 +43,10 @@ bench: $(VENV)/.installed-bench  ## measure speed beside peers, minutes (ARGS= s
 
 bench-transfers: $(VENV)/.installed-bench  ## measure files up and down (ARGS= such as "large --megabytes 1000", "many", "beside")
 	$(BIN)/python tests/bench/transfers.py $(ARGS)
+
+bench-views: $(VENV)/.installed-test  ## measure tables, trees and maps of a large enterprise in a browser (ARGS= such as "--runs 5")
+	$(BIN)/python tests/browser/find.py
+	$(BIN)/python tests/bench/views.py $(ARGS)
 
 clean:  ## remove what make made; your sign-ins stay
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

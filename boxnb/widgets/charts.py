@@ -20,14 +20,18 @@ from boxnb.reports.happened import WEEKDAYS
 from boxnb.reports.storage import AGES
 from boxnb.widgets.rows import bytes_text
 
-INK = "#7d7d7d"
+INK = "#797979"
 """Readable on white and on black: a notebook may be light or dark, and the figure does not learn which."""
 
-BLUE = "#4c8bf5"
+BLUE = "#3574dd"
+"""Of bars: white figures are readable on it."""
 RED = "#d9534f"
 KINDS = ["#4c8bf5", "#8fb8f8", "#56b4a5", "#b7a3e3", "#e0a458", "#c9879b"]
 """Readable on white and on black, and none of them red: that is for what failed."""
 
+DEPTHS = [[0.0, "#3a72b5"], [1.0, "#08306b"]]
+"""Of areas: white names are readable on the palest."""
+FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 SCALE = [[0.0, "rgba(76,139,245,0.06)"], [1.0, "rgba(76,139,245,1)"]]
 TILES = 1000
 """The most a treemap draws, so that a browser does it in seconds; what is smaller stands together in one tile of its folder."""
@@ -58,16 +62,28 @@ class Chart:
         self.figure = figure.update_layout(
             paper_bgcolor="rgba(0,0,0,0)",
             plot_bgcolor="rgba(0,0,0,0)",
-            font={"color": INK, "size": 13},
+            font={"color": INK, "size": 13, "family": FONT},
             margin={"l": 8, "r": 8, "t": 44, "b": 8},
             hoverlabel={"bgcolor": "#222", "font": {"color": "#fff"}},
         )
-        quiet = {"gridcolor": "rgba(125,125,125,0.2)", "zeroline": False, "automargin": True}
+        quiet = {
+            "gridcolor": "rgba(125,125,125,0.2)",
+            "zeroline": False,
+            "automargin": True,
+            "ticks": "outside",  # unseen: they keep a label off its bar
+            "ticklen": 6,
+            "tickcolor": "rgba(0,0,0,0)",
+        }
         self.figure.update_xaxes(**quiet)
         self.figure.update_yaxes(**quiet)
         lines = textwrap.wrap(title, WRAP) or [""]
         self.figure.update_layout(
-            title={"text": "<br>".join(plain(line) for line in lines), "font": {"size": 15}},
+            title={
+                "text": "<br>".join(plain(line) for line in lines),
+                "font": {"size": 15},
+                "x": 0,
+                "pad": {"l": 8},
+            },
             margin_t=26 + 20 * len(lines),
         )
         self.title = title
@@ -84,6 +100,11 @@ class Chart:
             "text/html": self.fallback,
             "text/plain": repr(self),
         }
+
+
+def files_text(size: float, files: float) -> str:
+    """``1.3 GB, 1,155 files``."""
+    return f"{bytes_text(size)}, {int(files):,} file{'s' if files != 1 else ''}"
 
 
 def bars_html(title: str, names: Sequence[object], values: Sequence[float], shown: Sequence[str]) -> str:
@@ -109,9 +130,11 @@ def _bar_chart(title: str, data: pd.DataFrame, value: str, shown: list[str], hov
             x=rows[value].astype("float64")[::-1],
             y=list(range(len(rows)))[::-1],
             orientation="h",
-            marker_color=BLUE,
+            marker={"color": BLUE, "line": {"width": 0}},
             text=shown[: len(rows)][::-1],
             textposition="auto",
+            textangle=0,  # else figures lie on their side in short bars
+            insidetextfont={"color": "#fff"},
             customdata=labels[::-1],
             hovertemplate="%{customdata}<br>" + hover + "<extra></extra>",
         )
@@ -125,10 +148,7 @@ def _bar_chart(title: str, data: pd.DataFrame, value: str, shown: list[str], hov
 
 def storage(frame: pd.DataFrame, title: str = "Storage") -> Chart:
     """Bars of a frame from ``reports.storage_by``, the largest thirty."""
-    shown = [
-        f"{bytes_text(size)}, {files} file{'s' if files != 1 else ''}"
-        for size, files in zip(frame["bytes"], frame["files"], strict=True)
-    ]
+    shown = [files_text(size, files) for size, files in zip(frame["bytes"], frame["files"], strict=True)]
     return _bar_chart(title, frame, "bytes", shown, "%{text}")
 
 
@@ -174,7 +194,14 @@ def events_per_day(events: pd.DataFrame, title: str = "Events per day (UTC)") ->
             if name in parts
         ]
     )
-    figure.update_layout(barmode="stack", height=360, legend={"orientation": "h", "traceorder": "normal"})
+    figure.update_layout(
+        barmode="stack",
+        height=360,
+        legend={"orientation": "h", "traceorder": "normal", "y": -0.14, "yanchor": "top"},
+    )
+    # One line a date: a year below it would lie under the legend.
+    figure.update_xaxes(tickformat="%-d %b", showgrid=False)
+    figure.update_yaxes(tickformat=",d")
     total = data.groupby("day")["events"].sum()
     names = [str(when.date()) for when in total.index][::-1]
     return Chart(
@@ -249,6 +276,9 @@ def treemap_data(items: pd.DataFrame, tiles: int = TILES, top: str = "All conten
     pandas.DataFrame
         ``id``, ``parent``, ``name``, ``bytes`` (of all below), ``files``, ``kind`` (``folder``, ``file``, ``rest``).
     """
+    items = items[
+        ["type", "id", "parent_id", "name", "size"]
+    ]  # of some forty columns, each of which would be copied
     files = items[items["type"] == "file"]
     folders = items[items["type"] == "folder"]
     known = dict(zip(folders["id"], folders["parent_id"].astype("object"), strict=True))
@@ -333,9 +363,7 @@ def treemap(
 ) -> Chart:
     """Where the bytes are: one area a folder and a file, at most ``tiles``; click a folder to go down, the bar on top to go back."""
     data = treemap_data(items, tiles)
-    shown = [
-        f"{bytes_text(size)}, {files} files" for size, files in zip(data["bytes"], data["files"], strict=True)
-    ]
+    shown = [files_text(size, files) for size, files in zip(data["bytes"], data["files"], strict=True)]
     logs = np.log10(data["bytes"].astype("float64").clip(lower=1))
     figure = go.Figure(
         go.Treemap(
@@ -349,11 +377,17 @@ def treemap(
             text=shown,
             branchvalues="total",
             maxdepth=3,
-            marker={"colors": logs, "colorscale": "Blues", "line": {"width": 1}},
+            marker={
+                "colors": logs,
+                "colorscale": DEPTHS,
+                "line": {"width": 1, "color": "rgba(255,255,255,0.35)"},
+            },
+            textfont={"color": "#fff"},
             hovertemplate="%{label}<br>%{text}<extra></extra>",
         )
     )
-    figure.update_layout(height=520)
+    # What a small area has no room for is left out, not written too small to read; the pointer tells it.
+    figure.update_layout(height=520, uniformtext={"minsize": 11, "mode": "hide"})
     folders = data[(data["kind"] == "folder") & (data["id"] != "")].nlargest(20, "bytes")
     table = bars_html(
         title, list(folders["name"]), list(folders["bytes"]), [bytes_text(each) for each in folders["bytes"]]

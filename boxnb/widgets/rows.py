@@ -78,6 +78,8 @@ class Rows:
     sort: str = ""
     ascending: bool = True
     hidden: set[str] = field(default_factory=set)
+    first: list[str] = field(default_factory=list)
+    """Columns before all others, in this order."""
     chosen: set[int] = field(default_factory=set)
     mask: np.ndarray[Any, Any] | None = None
     """What another view lets through, one truth a row; None for all."""
@@ -97,9 +99,11 @@ class Rows:
         self._order = None
 
     def _folded(self, name: str) -> pd.Series:
-        """The text of a column in small letters, kept, since one types letter after letter."""
+        """What a reader sees of a column, in small letters; kept, since one types letter after letter."""
         if name not in self._lower:
-            self._lower[name] = self.frame[name].astype("str").str.lower()
+            values, kind = self.frame[name], self.kinds[name]
+            shown = values.astype("str") if kind == "text" else pd.Series(texts(values, kind), dtype="str")
+            self._lower[name] = shown.str.lower()
         return self._lower[name]
 
     @property
@@ -145,11 +149,8 @@ class Rows:
                 return np.zeros(len(self.frame), dtype=bool)
             sign = {">": "gt", ">=": "ge", "<": "lt", "<=": "le", "=": "eq"}[compare[1]]
             return np.asarray(getattr(values, sign)(limit).fillna(False), dtype=bool)
-        if self.kinds[name] == "text":
-            hits = self._folded(name).str.contains(text.lower(), regex=False)
-            return hits.fillna(False).to_numpy(dtype=bool)
-        shown = pd.Series(texts(values, self.kinds[name]), dtype="str")
-        return shown.str.lower().str.contains(text.lower(), regex=False).to_numpy(dtype=bool)
+        hits = self._folded(name).str.contains(text.lower(), regex=False)
+        return hits.fillna(False).to_numpy(dtype=bool)
 
     def page(self, start: int, count: int) -> list[list[str]]:
         """Rows ``start`` to ``start + count`` of what is shown, as texts of the visible columns."""
@@ -159,8 +160,9 @@ class Rows:
 
     @property
     def visible(self) -> list[str]:
-        """The columns shown, in the frame's order."""
-        return [name for name in self.kinds if name not in self.hidden]
+        """The columns shown: the first ones in the order asked for, then the others in the frame's."""
+        ordered = [*self.first, *(name for name in self.kinds if name not in self.first)]
+        return [name for name in ordered if name in self.kinds and name not in self.hidden]
 
     def choose(self, numbers: list[int]) -> None:
         """Mark rows by their place in the view."""

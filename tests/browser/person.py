@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from conftest import Lab
 from playwright.sync_api import BrowserContext, Locator, Page, Route
+from running import Lab
 
 NOTEBOOK = ".jp-NotebookPanel:not(.lm-mod-hidden)"
 ONBOARDING = "1-onboard/01-register-and-sign-in.ipynb"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import secrets
 
 import pytest
-from conftest import Lab
 from playwright.sync_api import BrowserContext, Route, expect
+from running import Lab
 from test_onboarding import finish
 from test_register import fill_in, person_of_a_company, registered, show_form
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import openpyxl
 import pandas as pd
 import pytest
-from conftest import Lab
 from person import Person
 from playwright.sync_api import BrowserContext, Page, expect
+from running import Lab
 
 import boxnb.sandbox
 

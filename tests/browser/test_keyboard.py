@@ -5,9 +5,9 @@ from __future__ import annotations
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from conftest import Lab
 from person import Person
 from playwright.sync_api import BrowserContext, Page, expect
+from running import Lab
 
 from boxnb import store
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from conftest import Lab
 from person import IDLE, Person
 from playwright.sync_api import BrowserContext, expect
+from running import Lab
 
 import boxnb
 from boxnb import store

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import Lab
 from person import ONBOARDING, Person
 from playwright.sync_api import BrowserContext, expect
+from running import Lab
 from test_onboarding import assert_nothing_secret_is_written, finish, secrets_of
 
 import boxnb

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Lab
 from person import IDLE, ONBOARDING, Person
 from playwright.sync_api import BrowserContext, expect
+from running import Lab
 
 from boxnb import store
 

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Lab
 from person import Person
 from playwright.sync_api import Browser, BrowserContext, Locator
+from running import Lab
 
 pytestmark = pytest.mark.browser
 
