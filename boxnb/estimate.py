@@ -116,7 +116,7 @@ def estimate(box: Box, dataset: str, **arguments: Any) -> Estimate:
             dataset,
             last["calls"],
             "about",
-            f"The last one took {last['calls']} calls for {last['rows']} rows.",
+            f"The last one took {last['calls']:,} call{'s' * (last['calls'] != 1)} for {last['rows']:,} rows.",
         )
     return Estimate(
         dataset, None, "unknown", "Box counts these only as it lists them, and none was pulled yet."

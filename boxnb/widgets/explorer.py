@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from boxnb.reports.storage import AGE_DAYS, AGES
 from boxnb.widgets.branches import Branches, from_frame
-from boxnb.widgets.charts import BLUE, INK, bars_html, plain
+from boxnb.widgets.charts import BLUE, FONT, INK, bars_html, files_text, plain
 from boxnb.widgets.folders import Folders
 from boxnb.widgets.rows import bytes_text
 from boxnb.widgets.table import Table, name_of
@@ -19,7 +19,7 @@ from boxnb.widgets.table import Table, name_of
 if TYPE_CHECKING:
     from boxnb.box import Box
 
-COLUMNS = ["type", "name", "path", "size", "owned_by_login", "content_modified_at"]
+COLUMNS = ["name", "type", "size", "owned_by_login", "content_modified_at", "path"]
 BARS, PLACES = 20, 12
 BY = {"kind of file": "extension", "owner": "owned_by_login", "age": "age", "whose": "ownership"}
 
@@ -143,13 +143,21 @@ class Explorer(ipywidgets.VBox):
             height=450,
             autosize=True,
             margin={"l": 8, "r": 8, "t": 8, "b": 8},
-            font={"color": INK},
+            font={"color": INK, "size": 13, "family": FONT},
             bargap=0.2,
             paper_bgcolor="rgba(0,0,0,0)",
             plot_bgcolor="rgba(0,0,0,0)",
         )
         self.chart._config = {"responsive": True, "displayModeBar": False}
-        self.chart.update_yaxes(automargin=True, fixedrange=True, showgrid=False)
+        self.chart.update_traces(textangle=0, insidetextfont={"color": "#fff"}, constraintext="none")
+        self.chart.update_yaxes(
+            automargin=True,
+            fixedrange=True,
+            showgrid=False,
+            ticks="outside",
+            ticklen=6,
+            tickcolor="rgba(0,0,0,0)",
+        )
         self.chart.update_xaxes(fixedrange=True, showticklabels=False, showgrid=False, zeroline=False)
         self._labels: list[str] = []
         self.tree.on_choice = self._folder_chosen
@@ -158,7 +166,10 @@ class Explorer(ipywidgets.VBox):
         self.chart.data[0].on_click(self._bar_chosen)
         super().__init__(
             [
-                ipywidgets.HBox([self._by, self._everything, self._note], layout={"flex_flow": "row wrap"}),
+                ipywidgets.HBox(
+                    [self._by, self._everything, self._note],
+                    layout={"flex_flow": "row wrap", "align_items": "center"},
+                ),
                 ipywidgets.HBox(
                     [
                         ipywidgets.Box(
@@ -174,7 +185,7 @@ class Explorer(ipywidgets.VBox):
                             },
                         ),
                     ],
-                    layout={"flex_flow": "row wrap"},
+                    layout={"flex_flow": "row wrap", "margin": "0 0 8px 0"},
                 ),
                 self.table,
             ]
@@ -237,12 +248,11 @@ class Explorer(ipywidgets.VBox):
             bars.x = [float(size) for size in sums["bytes"]][::-1]
             bars.y = list(range(len(sums)))
             bars.text = [
-                f"{bytes_text(size)}, {files} files"
-                for size, files in zip(sums["bytes"], sums["files"], strict=True)
+                files_text(size, files) for size, files in zip(sums["bytes"], sums["files"], strict=True)
             ][::-1]
             bars.hovertemplate = "%{text}<extra></extra>"
             bars.marker.color = [
-                BLUE if not lit or label == lit else "rgba(76,139,245,0.35)" for label in self._labels
+                BLUE if not lit or label == lit else "rgba(53,116,221,0.35)" for label in self._labels
             ]
             # As many places as are usual, filled from the top: two bars are not thicker than twenty.
             self.chart.layout.yaxis.range = [len(sums) - 0.5 - max(len(sums), PLACES), len(sums) - 0.5]

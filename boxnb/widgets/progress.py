@@ -54,7 +54,7 @@ class Meter:
         rate = progress.calls / seconds
         repeated = int(self._repeats() - self._repeated)
         again = f", {repeated} repeated" if repeated else ""
-        spent = f"{progress.rows:,} rows, {progress.calls:,} calls{again}"
+        spent = f"{progress.rows:,} row{'s' * (progress.rows != 1)}, {progress.calls:,} call{'s' * (progress.calls != 1)}{again}"
         if progress.done:
             return 1.0, f"{progress.dataset}: {spent}, {seconds:.1f} s"
         if seconds < EVERY:

@@ -81,9 +81,9 @@ function render({ model, el }) {
     const kinds = Object.fromEntries(view.columns.map(column => [column.name, column.kind]));
     if (now !== signature) {
       signature = now;
-      const widths = view.visible.map(name => `minmax(${Math.min(WIDE[name] ?? WIDTHS[kinds[name]], 300)}px, auto)`);
-      // Fixed widths: the rows are drawn one by one and must stand in line.
-      grid.style.setProperty("--bxt-columns", widths.map(width => width.replace(/minmax\((\d+)px, auto\)/, "$1px")).join(" "));
+      // Fixed widths: the rows are drawn one by one and must stand in line. A heading and its arrow fit.
+      const widths = view.visible.map(name => Math.max(WIDE[name] ?? WIDTHS[kinds[name]], Math.min(34 + name.length * 8, 300)));
+      grid.style.setProperty("--bxt-columns", widths.map(width => `${width}px`).join(" "));
       head.replaceChildren();
       const titles = element("div", "bxt-row"), filters = element("div", "bxt-row");
       titles.setAttribute("role", "row");

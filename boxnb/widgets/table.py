@@ -53,7 +53,7 @@ class Table(anywidget.AnyWidget):
     box : Box, optional
         Makes ids of items lead to Box's web page; not in the sandbox, which has none.
     columns : list of str, optional
-        Shown at first; the others are in the column chooser.
+        Shown at first, in this order; the others are in the column chooser.
     """
 
     _esm = (_HERE / "table.js").read_text(encoding="utf-8")
@@ -63,7 +63,7 @@ class Table(anywidget.AnyWidget):
     def __init__(
         self, frame: pd.DataFrame, *, box: Box | None = None, columns: list[str] | None = None
     ) -> None:
-        self.rows = Rows(frame.reset_index(drop=True), name_of(frame))
+        self.rows = Rows(frame.reset_index(drop=True), name_of(frame), first=list(columns or []))
         if columns is not None:
             self.rows.hidden = {name for name in self.rows.kinds if name not in columns}
         self.on_choice: Callable[[], None] | None = None
@@ -219,7 +219,7 @@ def table(frame: pd.DataFrame, *, box: Box | None = None, columns: list[str] | N
     box : Box, optional
         Makes items lead to Box's web page.
     columns : list of str, optional
-        Shown at first.
+        Shown at first, in this order.
 
     Returns
     -------

@@ -244,7 +244,7 @@ def test_progress_says_what_is_known() -> None:
     assert part == 0.5
     assert text == "users: 100 rows, 10 calls, 10 calls a second, about 1 s left"
     other = Meter(lambda dataset: 0, lambda: 0, lambda: now[0])
-    assert other.say(Progress("events", 5, 1, 1, False)) == (None, "events: 5 rows, 1 calls, just begun")
+    assert other.say(Progress("events", 5, 1, 1, False)) == (None, "events: 5 rows, 1 call, just begun")
     assert other.say(Progress("events", 5, 2, 2, True)) == (1.0, "events: 5 rows, 2 calls, 0.0 s")
 
 
@@ -254,7 +254,7 @@ def test_progress_follows_a_pull(sandbox: boxnb.sandbox.Sandbox) -> None:
     box = boxnb.connect("acme")
     view = progress(box)
     box.users()
-    assert "users: 120 rows, 1 calls" in view.value
+    assert "users: 120 rows, 1 call," in view.value
     sandbox.faults.add("/2.0/groups", "503", times=1)
     box.groups()
     assert "groups: 25 rows, 2 calls" in view.value
@@ -311,6 +311,29 @@ def test_titles_fit_half_a_screen_and_colours_say_what_failed() -> None:
     assert drawn.customdata[0][3] == 100
 
 
+def test_figures_lie_flat_and_one_file_is_one() -> None:
+    """A figure never stands on its side in a short bar; one is *1 file*, thousands have a comma; small areas stay unwritten."""
+    sizes = pd.DataFrame({"name": ["a", "b"], "bytes": [2_000, 5], "files": [1234, 1]})
+    bars = charts.storage(sizes).figure.data[0]
+    assert bars.textangle == 0 and bars.insidetextfont.color == "#fff"
+    assert list(bars.text) == ["5 B, 1 file", "2.0 kB, 1,234 files"]
+    explorer = views.explore(items()).chart.data[0]
+    assert explorer.textangle == 0
+    assert all(text.endswith(("1 file", "files")) for text in explorer.text)
+    assert charts.treemap(items()).figure.layout.uniformtext.mode == "hide"
+
+
+def test_columns_come_in_the_order_asked_for(frame: pd.DataFrame) -> None:
+    """As they are named, whatever the order of the frame; one that is brought in later comes behind them."""
+    names = list(frame.columns)
+    asked = [names[-1], names[0]]
+    made = table(frame, columns=asked)
+    assert made.shown["visible"] == asked
+    made._on_message(made, {"type": "show", "column": names[1], "yes": True}, [])
+    assert made.shown["visible"] == [*asked, names[1]]
+    assert made.rows.page(0, 1)[0][1] == "b"
+
+
 def test_pages_without_a_kernel_show_the_same_in_plain_html() -> None:
     """Table, tree, explorer and progress as HTML: bytes as people read them, how many rows there are, no markup of a name."""
     content = items()
@@ -336,5 +359,5 @@ def test_progress_has_a_plain_form(sandbox: boxnb.sandbox.Sandbox) -> None:
     box = boxnb.connect("acme")
     view = progress(box)
     box.users()
-    assert "users: 120 rows, 1 calls" in view._repr_mimebundle_()["text/html"]
+    assert "users: 120 rows, 1 call," in view._repr_mimebundle_()["text/html"]
     assert repr(view).startswith("users: 120 rows")
