@@ -114,7 +114,7 @@ def test_no_row_and_one_row(frame: pd.DataFrame, count: int) -> None:
 
 
 def test_a_hundred_thousand_rows() -> None:
-    """Sort, search and filter give the right rows at that size; how long they take, tests/browser/test_explore_large.py prints."""
+    """Sort, search and filter give the right rows at that size; how long they take, tests/bench/views.py prints."""
     many = 100_000
     big = pd.DataFrame(
         {"name": [f"file {number * 7919 % many}.txt" for number in range(many)], "size": range(many)}
