@@ -18,7 +18,7 @@ import plotly.graph_objects as go
 
 from boxnb.reports.happened import WEEKDAYS
 from boxnb.reports.storage import AGES
-from boxnb.widgets.rows import bytes_text
+from boxnb.widgets.rows import bytes_text, cut, files_text
 
 INK = "#797979"
 """Readable on white and on black: a notebook may be light or dark, and the figure does not learn which."""
@@ -29,7 +29,7 @@ RED = "#d9534f"
 KINDS = ["#4c8bf5", "#8fb8f8", "#56b4a5", "#b7a3e3", "#e0a458", "#c9879b"]
 """Readable on white and on black, and none of them red: that is for what failed."""
 
-DEPTHS = [[0.0, "#3a72b5"], [1.0, "#08306b"]]
+DEPTHS = [[0.0, "#3a72b5"], [0.65, "#2d66ab"], [1.0, "#08306b"]]
 """Of areas: white names are readable on the palest."""
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 SCALE = [[0.0, "rgba(76,139,245,0.06)"], [1.0, "rgba(76,139,245,1)"]]
@@ -37,14 +37,15 @@ TILES = 1000
 """The most a treemap draws, so that a browser does it in seconds; what is smaller stands together in one tile of its folder."""
 
 
+LABEL = 28
+"""Characters of a name beside its bar, which else has no room in half a screen; the pointer tells the whole."""
 WRAP = 44
 """Characters of a title in a line: a notebook may be half as wide as the screen."""
 
 
 def plain(text: object) -> str:
     """A name as it is, for plotly, which reads tags in labels; long ones are cut."""
-    shown = str(text)
-    return html.escape(shown if len(shown) <= 60 else shown[:59] + "…", quote=False)
+    return html.escape(cut(text, 60), quote=False)
 
 
 class Chart:
@@ -62,7 +63,7 @@ class Chart:
         self.figure = figure.update_layout(
             paper_bgcolor="rgba(0,0,0,0)",
             plot_bgcolor="rgba(0,0,0,0)",
-            font={"color": INK, "size": 13, "family": FONT},
+            font={"color": INK, "size": 12, "family": FONT},
             margin={"l": 8, "r": 8, "t": 44, "b": 8},
             hoverlabel={"bgcolor": "#222", "font": {"color": "#fff"}},
         )
@@ -102,11 +103,6 @@ class Chart:
         }
 
 
-def files_text(size: float, files: float) -> str:
-    """``1.3 GB, 1,155 files``."""
-    return f"{bytes_text(size)}, {int(files):,} file{'s' if files != 1 else ''}"
-
-
 def bars_html(title: str, names: Sequence[object], values: Sequence[float], shown: Sequence[str]) -> str:
     """The same as a table whose cells are bars; twenty rows."""
     most = max([float(value) for value in values], default=0.0) or 1.0
@@ -124,15 +120,20 @@ def bars_html(title: str, names: Sequence[object], values: Sequence[float], show
 def _bar_chart(title: str, data: pd.DataFrame, value: str, shown: list[str], hover: str) -> Chart:
     rows = data.iloc[:30]
     labels = [plain(name) for name in rows["name"]]
+    short = [plain(cut(name, LABEL)) for name in rows["name"]]
+    # A bar of less than a pixel is not drawn, nor what is written beside it.
+    least = float(rows[value].max() or 0) * 0.006 if len(rows) else 0.0
+    lengths = [max(float(each), least) if each else 0.0 for each in rows[value]]
     # Bars go from the bottom up; the largest belongs on top. Two names may look the same when cut, so numbers place them.
     figure = go.Figure(
         go.Bar(
-            x=rows[value].astype("float64")[::-1],
+            x=lengths[::-1],
             y=list(range(len(rows)))[::-1],
             orientation="h",
             marker={"color": BLUE, "line": {"width": 0}},
             text=shown[: len(rows)][::-1],
             textposition="auto",
+            constraintext="none",
             textangle=0,  # else figures lie on their side in short bars
             insidetextfont={"color": "#fff"},
             customdata=labels[::-1],
@@ -140,7 +141,7 @@ def _bar_chart(title: str, data: pd.DataFrame, value: str, shown: list[str], hov
         )
     )
     figure.update_layout(height=max(220, 90 + 26 * len(rows)), bargap=0.25)
-    figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=labels, autorange="reversed")
+    figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=short, autorange="reversed")
     figure.update_xaxes(showticklabels=False, showgrid=False)
     figure.update_yaxes(showgrid=False)
     return Chart(title, figure, data, bars_html(title, list(data["name"]), list(data[value]), shown))
@@ -241,7 +242,7 @@ def sign_in_heatmap(sign_ins: pd.DataFrame, title: str = "Sign-ins, failed ones 
     )
     figure.update_layout(height=320)
     figure.update_yaxes(autorange="reversed")
-    figure.update_xaxes(type="category", showgrid=False)
+    figure.update_xaxes(type="category", showgrid=False, tickangle=0, dtick=3)
     figure.update_yaxes(showgrid=False)
     numbers = grid.to_numpy().tolist()
     cells = "".join(
@@ -382,12 +383,12 @@ def treemap(
                 "colorscale": DEPTHS,
                 "line": {"width": 1, "color": "rgba(255,255,255,0.35)"},
             },
-            textfont={"color": "#fff"},
+            textfont={"color": "#fff", "size": 12},
             hovertemplate="%{label}<br>%{text}<extra></extra>",
         )
     )
     # What a small area has no room for is left out, not written too small to read; the pointer tells it.
-    figure.update_layout(height=520, uniformtext={"minsize": 11, "mode": "hide"})
+    figure.update_layout(height=520, uniformtext={"minsize": 10, "mode": "hide"})
     folders = data[(data["kind"] == "folder") & (data["id"] != "")].nlargest(20, "bytes")
     table = bars_html(
         title, list(folders["name"]), list(folders["bytes"]), [bytes_text(each) for each in folders["bytes"]]

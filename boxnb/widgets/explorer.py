@@ -11,9 +11,9 @@ import plotly.graph_objects as go
 
 from boxnb.reports.storage import AGE_DAYS, AGES
 from boxnb.widgets.branches import Branches, from_frame
-from boxnb.widgets.charts import BLUE, FONT, INK, bars_html, files_text, plain
+from boxnb.widgets.charts import BLUE, FONT, INK, bars_html, plain
 from boxnb.widgets.folders import Folders
-from boxnb.widgets.rows import bytes_text
+from boxnb.widgets.rows import bytes_text, files_text
 from boxnb.widgets.table import Table, name_of
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class Explorer(ipywidgets.VBox):
             height=450,
             autosize=True,
             margin={"l": 8, "r": 8, "t": 8, "b": 8},
-            font={"color": INK, "size": 13, "family": FONT},
+            font={"color": INK, "size": 12, "family": FONT},
             bargap=0.2,
             paper_bgcolor="rgba(0,0,0,0)",
             plot_bgcolor="rgba(0,0,0,0)",

@@ -25,6 +25,17 @@ def bytes_text(size: float) -> str:
     return f"{size:.0f} {UNITS[power]}" if power == 0 or abs(size) >= 99.95 else f"{size:.1f} {UNITS[power]}"
 
 
+def files_text(size: float, files: float) -> str:
+    """``1.3 GB, 1,155 files``."""
+    return f"{bytes_text(size)}, {int(files):,} file{'s' if files != 1 else ''}"
+
+
+def cut(text: object, most: int) -> str:
+    """The beginning, where it is longer than so many characters."""
+    shown = str(text)
+    return shown if len(shown) <= most else shown[: most - 1] + "…"
+
+
 def kind_of(name: str, values: pd.Series) -> str:
     """``bytes``, ``number``, ``time``, ``truth`` or ``text``: how a column is shown and filtered."""
     if pd.api.types.is_bool_dtype(values.dtype):

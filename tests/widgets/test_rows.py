@@ -321,6 +321,12 @@ def test_figures_lie_flat_and_one_file_is_one() -> None:
     assert explorer.textangle == 0
     assert all(text.endswith(("1 file", "files")) for text in explorer.text)
     assert charts.treemap(items()).figure.layout.uniformtext.mode == "hide"
+    long = charts.storage(pd.DataFrame({"name": ["x" * 50, "y"], "bytes": [10**12, 7], "files": 1})).figure
+    assert max(map(len, long.layout.yaxis.ticktext)) == charts.LABEL
+    assert "x" * 50 in long.data[0].customdata
+    assert min(long.data[0].x) > 10**9  # seven bytes of a terabyte are a line, else their figure is not drawn
+    heat = charts.sign_in_heatmap(pd.DataFrame({"weekday": ["Monday"], "hour": [3]})).figure
+    assert heat.layout.xaxis.tickangle == 0
 
 
 def test_columns_come_in_the_order_asked_for(frame: pd.DataFrame) -> None:
