@@ -205,6 +205,24 @@ def test_what_happens_here_appears_later_in_one_stream_than_in_the_other(writer:
     assert seen("admin_logs") == ["bo.nakamura@example.com"]
 
 
+def test_events_name_things_as_they_are_called_now(ada: Person) -> None:
+    """What was read before is not answered again after a file or a person has another name."""
+    query = "/events?stream_type=admin_logs&event_type=DOWNLOAD&limit=500"
+    one = next(each for each in ada.doc(query)["entries"] if each.get("created_by", {}).get("id") != "2")
+    file, who, owner = one["source"]["item_id"], one["created_by"]["id"], one["source"]["owned_by"]["id"]
+
+    def now() -> tuple[str, str]:
+        again = next(each for each in ada.doc(query)["entries"] if each["event_id"] == one["event_id"])
+        return again["source"]["item_name"], again["created_by"]["name"]
+
+    before = now()
+    answer = ada.call("PUT", f"/files/{file}", {"name": "other.txt"}, **{"As-User": owner})
+    assert answer.status_code == 200
+    assert now() == ("other.txt", before[1])
+    assert ada.call("PUT", f"/users/{who}", {"name": "Other Name"}).status_code == 200
+    assert now() == ("other.txt", "Other Name")
+
+
 def test_events_outlive_a_restart(begin: Any) -> None:
     def logins(one: Person) -> list[str]:
         page = one.doc(f"/events?stream_type=admin_logs&event_type=FAILED_LOGIN&created_after={stamp(0.1)}")

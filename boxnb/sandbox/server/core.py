@@ -16,7 +16,7 @@ from .events import Log
 from .faults import Faults
 from .history import Maker
 from .limits import Limits
-from .ready import Ready
+from .ready import Ready, Told
 from .state import State
 from .tree import Item
 from .world import World
@@ -74,6 +74,7 @@ class Core:
             self.state,
             Maker(self.world.untouched(), self.events, self.seed).make(self.world.rows("incidents")),
         )
+        self.told = Told(self.world, self.state, self.log)
         self.instance = self.state.meta("instance") or secrets.token_hex(4)
         self.state.set_meta("instance", self.instance)
         if self.state.meta("practice.client_id") is None:

@@ -164,7 +164,7 @@ class Log:
         for event in self.since(position, kinds):
             if event.created > until:
                 return
-            if event.created + admin_delay(event) <= now:
+            if event.created + LATEST <= now or event.created + admin_delay(event) <= now:
                 yield event
 
     def arriving(self, position: int, kinds: set[str] | None, now: float) -> Iterator[tuple[int, Event]]:
@@ -199,6 +199,10 @@ def merged(
         else:
             yield second[there]
             there += 1
+
+
+LATEST = 1800
+"""Seconds after which `admin_logs` surely shows an event."""
 
 
 def admin_delay(event: Event) -> float:

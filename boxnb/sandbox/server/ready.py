@@ -1,4 +1,4 @@
-"""Pages of people rendered before anybody asks, so that a benchmark measures the client and not the sandbox."""
+"""Pages of people and events rendered once, so that a benchmark measures the client and not the sandbox."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from collections.abc import Hashable
 import msgspec
 from starlette.responses import Response
 
+from .events import Event, Log, tenant_doc
 from .people import Doc, People, shape
+from .state import State
+from .world import World
 
 MOST = 2048
+MOST_EVENTS = 150_000
 Page = tuple[bytes, bytes]
 
 
@@ -40,6 +44,30 @@ class Ready:
                 self._pages.pop(next(iter(self._pages)))
             body = msgspec.json.encode({**frame, "entries": [shape(user, fields) for user in part]})
             found = self._pages[key] = (body, gzip.compress(body, 5, mtime=0))
+        return found
+
+
+class Told:
+    """Events as the tenant streams answer them, rendered; forgotten when anything of the company changes."""
+
+    def __init__(self, world: World, state: State, log: Log) -> None:
+        self._world, self._state, self._log = world, state, log
+        self._revision = -1
+        self._rendered: dict[int, bytes] = {}
+
+    def entries(self, events: list[Event]) -> bytes:
+        """The events as a JSON list."""
+        if self._revision != self._state.revision:
+            self._revision = self._state.revision
+            self._rendered.clear()
+        return b"[" + b",".join(map(self._entry, events)) + b"]"
+
+    def _entry(self, event: Event) -> bytes:
+        found = self._rendered.get(event.number)
+        if found is None:
+            found = msgspec.json.encode(tenant_doc(self._world, event, self._log.written(event)))
+            if len(self._rendered) < MOST_EVENTS:
+                self._rendered[event.number] = found
         return found
 
 

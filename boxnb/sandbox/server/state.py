@@ -39,7 +39,9 @@ def random_text(length: int) -> str:
 
 
 class State:
-    """The SQLite file `sandbox.sqlite` in `folder` (created 0700)."""
+    """The SQLite file `sandbox.sqlite` in `folder` (created 0700); `revision` counts the changes of the company."""
+
+    revision = 0
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -103,6 +105,7 @@ class State:
 
     def change(self, kind: str, key: str, doc: dict[str, Any] | None) -> None:
         """Keep the new form of a thing of the company; None: it is gone."""
+        self.revision += 1
         self.run(
             "INSERT OR REPLACE INTO changes VALUES (?, ?, ?)",
             (kind, key, None if doc is None else json.dumps(doc)),
