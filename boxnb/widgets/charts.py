@@ -20,7 +20,7 @@ from boxnb.reports.happened import WEEKDAYS
 from boxnb.reports.storage import AGES
 from boxnb.widgets.rows import bytes_text, cut, files_text
 
-INK = "#797979"
+INK = "#7d7d7d"
 """Readable on white and on black: a notebook may be light or dark, and the figure does not learn which."""
 
 BLUE = "#3574dd"

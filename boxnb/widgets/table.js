@@ -46,8 +46,8 @@ function render({ model, el }) {
   const rows = element("div", "bxt-rows");
   const none = element("div", "bxt-note", "No row passes the search and the filters.");
   grid.append(head, rows);
-  body.append(grid);
-  root.append(bar, body, none);
+  body.append(grid, none); // right under the headings, where one looks
+  root.append(bar, body);
 
   let version = -1, held = new Map(), asked = new Set(), active = -1, anchor = -1, signature = "", said = 0;
 

@@ -11,7 +11,7 @@ import openpyxl
 import pandas as pd
 import pytest
 from person import Person
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 from running import Lab
 
 import boxnb.sandbox
@@ -43,6 +43,17 @@ def told(page: Page, source: str) -> str:
     """What a further cell prints."""
     outputs = page.evaluate(SOURCE, source)
     return "".join("".join(output.get("text", "")) for output in outputs)
+
+
+FITS = "parts => parts.every(part => part.scrollWidth <= part.clientWidth)"
+FLAT = "texts => texts.every(text => !/rotate\\((?!0[,)])/.test(text.getAttribute('transform') ?? ''))"
+
+
+def below(upper: Locator, lower: Locator) -> float:
+    """Pixels from the foot of the one to the head of the other; negative where they lie on each other."""
+    first, second = upper.bounding_box(), lower.bounding_box()
+    assert first is not None and second is not None
+    return second["y"] - first["y"] - first["height"]
 
 
 IN_SIGHT = """([element, room]) => { element.scrollIntoView({ block: 'center' });
@@ -84,8 +95,13 @@ def test_people(window: BrowserContext, lab: Lab, theme: str, width: int) -> Non
     expect(table.locator("[aria-sort=ascending]")).to_have_text("▲ space_used")
     table.get_by_role("button", name="space_used").click()
     expect(table.locator("[role=row] .bxt-cell").first).to_have_text("Tomas Rossi")
+    table.get_by_label("Filter space_used").fill("banana")
+    expect(table.locator(".bxt-count")).to_have_text("0 of 120 rows")
+    note, heads = table.get_by_text("No row passes"), table.locator(".bxt-head")
+    assert below(heads, note) < 20  # where one looks, not at the foot of an empty table
+    assert heads.locator("button").evaluate_all(FITS)
     table.get_by_label("Filter space_used").fill("> 300 GB")
-    expect(table.locator(".bxt-count")).to_contain_text(" of 120 rows")
+    expect(table.locator(".bxt-count")).to_have_text(re.compile(r"^[1-9]\d* of 120 rows$"))
     name = theme.split()[-1]
     pictures(person, ".bxt", f"people-table-{name}")
     pictures(person, ".js-plotly-plot", f"people-groups-{name}")
@@ -168,6 +184,10 @@ def charted(person: Person, name: str) -> None:
     """Every chart is drawn, and looked at where somebody wants to."""
     for number in range(person[".js-plotly-plot"].count()):
         show(person, ".js-plotly-plot", number)
+        chart = person[".js-plotly-plot"].nth(number)
+        assert chart.locator(".bartext, .xtick text").evaluate_all(FLAT)  # nothing to read on its side
+        for legend in chart.locator(".legend .traces").all()[:1]:
+            assert below(chart.locator(".xtick text").first, legend) >= 0
         pictures(person, ".js-plotly-plot", f"{name}-chart{number}", number)
     assert person[".js-plotly-plot .main-svg"].count() >= 2
     pictures(person, ".bxt", f"{name}-table")
