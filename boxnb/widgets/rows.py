@@ -13,6 +13,14 @@ BYTES = re.compile(r"^(size|bytes|hidden_bytes|wasted|largest|space_\w+|max_uplo
 """Columns that hold bytes, shown as people read them."""
 
 UNITS = ("B", "kB", "MB", "GB", "TB")
+_COMPARE = re.compile(r"^(>=|<=|>|<|=)\s*(.+)$")
+_EXAMPLES = {
+    "number": "a number such as 5",
+    "bytes": "bytes such as 1 GB",
+    "time": "a date such as 2026-01-01",
+}
+"""What the kinds of columns that can be compared are compared with."""
+
 CELL = 300
 """Characters of a cell that are sent to the browser."""
 
@@ -150,11 +158,21 @@ class Rows:
         ordered: np.ndarray[Any, Any] = positions[ranked.index.to_numpy()]
         return ordered
 
+    @property
+    def misread(self) -> str:
+        """A sentence on the first filter that compares with what is no value of its column; empty where all are read."""
+        for name, text in self.filters.items():
+            compare = _COMPARE.match(text.strip())
+            kind = self.kinds.get(name, "")
+            if compare and kind in _EXAMPLES and _limit(compare[2], kind) is None:
+                return f"The filter of {name} is not understood: after {compare[1]} write {_EXAMPLES[kind]}."
+        return ""
+
     def _passes(self, name: str, text: str) -> np.ndarray[Any, Any]:
         """A filter: part of the text; for numbers, bytes and times also ``> 5``, ``<= 2026-01-01``, ``>1GB``."""
         values = self.frame[name]
-        compare = re.match(r"^(>=|<=|>|<|=)\s*(.+)$", text)
-        if compare and self.kinds[name] in ("number", "bytes", "time"):
+        compare = _COMPARE.match(text)
+        if compare and self.kinds[name] in _EXAMPLES:
             limit = _limit(compare[2], self.kinds[name])
             if limit is None:
                 return np.zeros(len(self.frame), dtype=bool)
@@ -216,8 +234,8 @@ class Rows:
         return "\n".join([*lines, "rows"])
 
     def _as_code(self, name: str, text: str) -> str:
-        compare = re.match(r"^(>=|<=|>|<|=)\s*(.+)$", text)
-        if compare and self.kinds[name] in ("number", "bytes", "time"):
+        compare = _COMPARE.match(text)
+        if compare and self.kinds[name] in _EXAMPLES:
             limit = _limit(compare[2], self.kinds[name])
             sign = "==" if compare[1] == "=" else compare[1]
             value = f"'{limit}'" if self.kinds[name] == "time" else repr(limit)
@@ -237,7 +255,9 @@ def _limit(text: str, kind: str) -> Any:
         if match is None:
             return None
         power = {"k": 3, "m": 6, "g": 9, "t": 12}.get(match[2][:1], 0)
-        number = float(match[1].replace(",", "").replace("_", ""))
+        digits = match[1].replace("_", "")
+        grouped = re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", digits)
+        number = float(digits.replace(",", "" if grouped else "."))  # 1,000 is a thousand, 1,5 one and a half
         value = number * 10**power
         return int(value) if value == int(value) else value
     except ValueError:

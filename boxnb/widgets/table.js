@@ -44,7 +44,7 @@ function render({ model, el }) {
   const grid = element("div", "bxt-grid");
   const head = element("div", "bxt-head");
   const rows = element("div", "bxt-rows");
-  const none = element("div", "bxt-note", "No row passes the search and the filters.");
+  const none = element("div", "bxt-note");
   grid.append(head, rows);
   body.append(grid, none); // right under the headings, where one looks
   root.append(bar, body);
@@ -158,6 +158,7 @@ function render({ model, el }) {
     }
     rows.replaceChildren(...made);
     none.hidden = view.shown > 0;
+    none.textContent = view.misread || "No row passes the search and the filters.";
     body.setAttribute("aria-rowcount", view.shown);
     for (let page = Math.floor(first / PAGE); page * PAGE < last; page++) {
       if (asked.has(page)) continue;

@@ -101,6 +101,7 @@ class Table(anywidget.AnyWidget):
             "ascending": rows.ascending,
             "search": rows.search,
             "filters": rows.filters,
+            "misread": rows.misread,
             "code": rows.code,
         }
 

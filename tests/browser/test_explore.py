@@ -100,6 +100,8 @@ def test_people(window: BrowserContext, lab: Lab, theme: str, width: int) -> Non
     note, heads = table.get_by_text("No row passes"), table.locator(".bxt-head")
     assert below(heads, note) < 20  # where one looks, not at the foot of an empty table
     assert heads.locator("button").evaluate_all(FITS)
+    table.get_by_label("Filter space_used").fill("> lots")
+    expect(table.get_by_text("after > write bytes such as 1 GB")).to_be_visible()
     table.get_by_label("Filter space_used").fill("> 300 GB")
     expect(table.locator(".bxt-count")).to_have_text(re.compile(r"^[1-9]\d* of 120 rows$"))
     name = theme.split()[-1]

@@ -57,6 +57,7 @@ def run(code: str, **names: pd.DataFrame) -> pd.DataFrame:
         ({"filters": {"size": "> 1 GB"}}, [HOSTILE]),
         ({"filters": {"size": ">=7"}}, [HOSTILE, None, "=1+1"]),
         ({"filters": {"size": "> lots"}}, []),
+        ({"filters": {"size": "< 7,5"}}, ["b", None]),
         ({"filters": {"at": "> 2026-01-01"}}, ["b", "=1+1"]),
         ({"filters": {"at": "2026-0"}}, ["b", "A", "=1+1"]),
         ({"filters": {"count": "= 3"}}, ["b"]),
@@ -128,6 +129,27 @@ def test_a_hundred_thousand_rows() -> None:
     assert len(rows.order) == 49_999
     assert rows.page(0, 1)[0][1] == "100 kB"
     assert len(rows.page(49_900, 500)) == 99
+
+
+@pytest.mark.parametrize(
+    ("filters", "misread"),
+    [
+        ({"size": "> lots"}, "The filter of size is not understood: after > write bytes such as 1 GB."),
+        ({"size": "<= 1.2.3 GB"}, "The filter of size is not understood: after <= write bytes such as 1 GB."),
+        ({"at": "= soon"}, "The filter of at is not understood: after = write a date such as 2026-01-01."),
+        ({"count": "> 1,000"}, ""),
+        ({"size": "nothing like it", "name": "> x"}, ""),  # a part of the text, which no row has
+    ],
+)
+def test_a_filter_that_cannot_be_read_is_told(
+    frame: pd.DataFrame, filters: dict[str, str], misread: str
+) -> None:
+    """No row passes it, and the sentence says how to write it, instead of an empty table alone."""
+    made = table(frame)
+    for column, text in filters.items():
+        made._on_message(None, {"type": "filter", "column": column, "text": text}, [])
+    assert made.shown["misread"] == misread
+    assert made.shown["shown"] == 0 or "count" in filters
 
 
 def test_the_widget_answers_and_escapes(frame: pd.DataFrame) -> None:
