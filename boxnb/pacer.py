@@ -40,9 +40,6 @@ LIMITS = {
 }
 """One per cent under what Box allows (Box guide *Rate limits*), for clocks that do not quite agree."""
 
-STEADY = 16.5
-"""Calls a second in the minute after a 429."""
-
 _HEAD = struct.Struct("<ddI")  # paused until, steady until, calls held
 
 
@@ -107,7 +104,7 @@ class Pacer:
         if len(calls) >= self._limit.burst:
             pause = max(pause, calls[-self._limit.burst] + 1.0 - now)
         if steady > now and calls:
-            pause = max(pause, calls[-1] + 1 / STEADY - now)
+            pause = max(pause, calls[-1] + self._limit.seconds / self._limit.calls - now)
         if pause > 0:
             return pause
         self._write(paused, steady, [*calls, now])

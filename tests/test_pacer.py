@@ -78,6 +78,19 @@ def test_a_429_pauses_everybody_then_all_go_steadily(tmp_path: Path) -> None:
     assert time.now == started
 
 
+@pytest.mark.parametrize(("kind", "a_second"), [("general", 16.4), ("upload", 3.9), ("search", 0.98)])
+def test_steadily_is_as_fast_as_the_kind_of_call_may_go(tmp_path: Path, kind: str, a_second: float) -> None:
+    """After a 429 uploads go on as uploads may, not as fast as all calls together."""
+    time = Time()
+    pace = pacer(tmp_path, time, LIMITS[kind])
+    pace.limited(0.0)
+    pace.wait()
+    started = time.now
+    for _ in range(20):
+        pace.wait()
+    assert 20 / (time.now - started) == pytest.approx(a_second, rel=0.01)
+
+
 @pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 200])
 def test_a_damaged_file_starts_anew(tmp_path: Path, content: bytes) -> None:
     """It holds nothing that would be missed."""
