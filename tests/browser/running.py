@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,8 +12,8 @@ from urllib.parse import urlsplit
 
 import find
 import nbformat
-import requests
 from playwright.sync_api import Browser, BrowserContext, Route, sync_playwright
+from serving import serving
 
 ROOT = Path(__file__).parents[2]
 LIGHT = "JupyterLab Light"
@@ -60,50 +54,16 @@ def jupyterlab(written: Path, theme: str = LIGHT, base_url: str = "/") -> Iterat
         "JUPYTER_RUNTIME_DIR": "runtime",
         "IPYTHONDIR": "ipython",
     }
-    environment = os.environ | {name: str(written / folder) for name, folder in variables.items()}
-    token = secrets.token_hex(16)
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
-    command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
-    command += ["--LabApp.expose_app_in_browser=True", f"--ServerApp.root_dir={notebooks}"]
-    command += [f"--ServerApp.base_url={base_url}"]
-    server, address = _started(command, environment, written / "lab.log", f"{base_url}api/status", token)
-    try:
-        yield Lab(f"{address}{base_url}".rstrip("/"), token, notebooks, written)
-    finally:
-        _ended(server)
-
-
-def _ended(server: subprocess.Popen[bytes]) -> None:
-    """It shuts its kernels down first, which takes a while where one waits for an answer."""
-    server.terminate()
-    try:
-        server.wait(30)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait(20)
-
-
-def _started(
-    command: list[str], environment: dict[str, str], log: Path, status: str, token: str
-) -> tuple[subprocess.Popen[bytes], str]:
-    """A server that answers to its own token; another port where somebody else took the free one meanwhile."""
-    for _ in range(3):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        with log.open("w") as said:
-            server = subprocess.Popen(
-                [*command, f"--port={port}"], env=environment, stdout=said, stderr=subprocess.STDOUT
-            )
-        address, end = f"http://127.0.0.1:{port}", time.monotonic() + 60
-        while server.poll() is None and time.monotonic() < end:
-            try:
-                if requests.get(address + status, params={"token": token}, timeout=5).ok:
-                    return server, address
-            except requests.RequestException:
-                time.sleep(0.1)  # it is still starting
-        _ended(server)
-    raise AssertionError(log.read_text()[-3000:])
+    environment = {name: str(written / folder) for name, folder in variables.items()}
+    with serving(
+        "jupyterlab",
+        notebooks,
+        written / "lab.log",
+        base_url=base_url,
+        options=["--LabApp.expose_app_in_browser=True"],
+        environment=environment,
+    ) as (origin, token):
+        yield Lab(f"{origin}{base_url}".rstrip("/"), token, notebooks, written)
 
 
 @contextmanager

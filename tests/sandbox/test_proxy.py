@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -16,6 +11,7 @@ from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import pytest
 import requests
+from serving import serving
 
 from boxnb.sandbox._client import _Fields
 
@@ -34,30 +30,11 @@ class Hub(NamedTuple):
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[Hub]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    token = secrets.token_hex(16)
-    command = [sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
-    command += [f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
-    command += [f"--ServerApp.base_url={PREFIX}", f"--ServerApp.root_dir={tmp_path}"]
-    command += ["--ServerApp.allow_remote_access=True"]
+    """A Jupyter server with jupyter-server-proxy, as a hub runs one for each of its users."""
+    options = ["--ServerApp.allow_remote_access=True"]
     log = tmp_path / "jupyter.log"
-    with log.open("w") as output:
-        process = subprocess.Popen(command, env=os.environ, stdout=output, stderr=subprocess.STDOUT)
-    try:
-        end = time.monotonic() + 60
-        while True:
-            try:
-                requests.get(f"http://127.0.0.1:{port}{PREFIX}api", timeout=2)
-                break
-            except requests.ConnectionError:
-                assert process.poll() is None and time.monotonic() < end, log.read_text()
-                time.sleep(0.1)
-        yield Hub(f"http://127.0.0.1:{port}", token)
-    finally:
-        process.terminate()
-        process.wait(20)
+    with serving("jupyter_server", tmp_path, log, base_url=PREFIX, options=options) as (origin, token):
+        yield Hub(origin, token)
 
 
 def submit(browser: requests.Session, page: requests.Response, **fields: str) -> requests.Response:

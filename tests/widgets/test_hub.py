@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from serving import serving
 
 from boxnb import store
 from boxnb.oauth import Client
@@ -96,31 +93,8 @@ def test_a_busy_port_leaves_the_paste_field(prefix: str, sandbox: Any, client: C
 @pytest.fixture
 def server(prefix: str, tmp_path: Path) -> Iterator[tuple[str, str]]:
     """A Jupyter server under the user's prefix, with jupyter-server-proxy; its origin and its token."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    token = secrets.token_hex(16)
-    command = [sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
-    command += [f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
-    command += [f"--ServerApp.base_url={prefix}", f"--ServerApp.root_dir={tmp_path}"]
-    with (tmp_path / "server.log").open("w") as log:
-        process = subprocess.Popen(command, env=os.environ, stdout=log, stderr=subprocess.STDOUT)
-    origin = f"http://127.0.0.1:{port}"
-    try:
-        end = time.monotonic() + 60
-        while True:
-            try:
-                requests.get(f"{origin}{prefix}api", timeout=2)
-                break
-            except requests.ConnectionError:
-                assert process.poll() is None and time.monotonic() < end, (
-                    tmp_path / "server.log"
-                ).read_text()
-                time.sleep(0.1)
+    with serving("jupyter_server", tmp_path, tmp_path / "server.log", base_url=prefix) as (origin, token):
         yield origin, token
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 def test_a_real_jupyter_server_proxy_brings_the_answer(
