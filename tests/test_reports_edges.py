@@ -170,7 +170,7 @@ def test_views_of_an_enterprise_without_content(alone: boxnb.Box, tmp_path: Path
     assert look.selected.empty and look.code
     moving = views.progress(alone)
     alone.users()
-    assert "users: 1 rows" in moving.value
+    assert "users: 1 row," in moving.value
     drawn = [
         charts.treemap(content),
         charts.storage(reports.storage_by(alone, "folder", of=content)),

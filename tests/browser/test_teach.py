@@ -12,6 +12,9 @@ from person import Person
 from playwright.sync_api import Browser, BrowserContext, Locator
 from running import Lab
 
+from boxnb.labs.exercises import EXERCISES
+from boxnb.labs.lab import Choice
+
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[2]
@@ -93,20 +96,31 @@ def test_the_other_lessons_run_in_a_browser(
     shown(person, person[".jp-OutputArea-output"].last, f"teach-{lesson}-end-{tone(theme)}")
 
 
-def test_an_attack_is_predicted_seen_and_explained(window: BrowserContext, lab: Lab, home: Path) -> None:
-    """The forged redirect: a wrong prediction and a wrong explanation are answered, the right one passes."""
-    person = Person(window, lab, TEACH.format("04-attack-it"))
-    person.run_through("forged-state")
-    here = card(person, "forged-state")
-    person.click(here.get_by_role("button", name="Nobody's: the exchange fails"))
-    person.click(here.get_by_role("button", name="Run it"))
-    here.get_by_text("Not as you predicted.").wait_for()
-    person.click(here.get_by_role("button", name="The server refuses a wrong state"))
-    here.get_by_text("Not quite.").wait_for()
-    assert not (home / "labs.json").exists()
-    person.click(here.get_by_role("button", name="Only the redirect of my own request"))
-    here.get_by_text("Passed.").wait_for()
-    assert set(json.loads((home / "labs.json").read_text())) == {"forged-state"}
+@pytest.mark.parametrize("lesson", ["03-break-it", "04-attack-it"])
+def test_every_lab_is_passed_by_clicks(window: BrowserContext, lab: Lab, home: Path, lesson: str) -> None:
+    """A wrong prediction and a wrong explanation are answered in words, the right one passes, lab after lab."""
+    person = Person(window, lab, TEACH.format(lesson))
+    person.run_through("labs.laboratory")
+    exercises = [each for each in EXERCISES.values() if each.notebook == lesson]
+    for exercise in exercises:
+        person.go_on_at(f'lab("{exercise.name}")')
+        person.run_through(f'lab("{exercise.name}")')
+        here = card(person, exercise.name)
+
+        def choose(choice: Choice, here: Locator = here) -> None:
+            person.click(here.get_by_role("button", name=choice.words, exact=True))
+            here.get_by_text(choice.reply).wait_for()
+
+        wrong = exercise.predictions[exercise.right_prediction - 1]
+        person.click(here.get_by_role("button", name=wrong.words, exact=True))
+        person.click(here.get_by_role("button", name="Run it"))
+        here.get_by_text("Not as you predicted.").wait_for(timeout=90_000)
+        assert here.get_by_text(wrong.reply).count() == 1
+        choose(exercise.explanations[exercise.right_explanation - 1])
+        assert here.get_by_text("Passed.").count() == 0
+        choose(exercise.explanations[exercise.right_explanation])
+        here.get_by_text("Passed.").wait_for()
+    assert set(json.loads((home / "labs.json").read_text())) == {each.name for each in exercises}
 
 
 def test_a_lab_works_with_the_keyboard_alone(window: BrowserContext, lab: Lab) -> None:
