@@ -12,6 +12,7 @@ import os
 import struct
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -97,7 +98,7 @@ class Pacer:
         now = self._clock()
         if paused > now:
             return paused - now
-        calls = [call for call in calls if now - self._limit.seconds < call <= now]
+        calls = calls[bisect_right(calls, now - self._limit.seconds) : bisect_right(calls, now)]
         pause = 0.0
         if len(calls) >= self._limit.calls:
             pause = calls[-self._limit.calls] + self._limit.seconds - now
