@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -195,22 +196,21 @@ def _record(name: str, tree: _Tree, *, top: bool = False) -> type[msgspec.Struct
 
 def _flattener(tree: _Tree, columns: Sequence[Column]) -> Any:
     """A function from records to one list of values a column."""
-    astuple = msgspec.structs.astuple
     shown = [column for column in columns if column.kind != "skip"]
     raw = {number for number, column in enumerate(shown) if column.kind == "json"}
 
     def flatten(records: Sequence[Any], node: _Tree, out: list[list[Any]]) -> None:
-        fields = list(zip(*map(astuple, records), strict=True))
-        for key, values in zip(node, fields, strict=False):
-            child = node[key]
+        # One field of all records at a time: a tuple for each record would have the collector run all the time.
+        for key, child in node.items():
+            if child is _SKIP:
+                continue
+            values = list(map(attrgetter(key), records))
             if isinstance(child, dict):
                 empty = empties[id(child)]
                 flatten([empty if value is None else value for value in values], child, out)
                 continue
-            if child is _SKIP:
-                continue
             number = child[0] if isinstance(child, tuple) else child
-            out[number] = [_json(value) for value in values] if number in raw else list(values)
+            out[number] = [_json(value) for value in values] if number in raw else values
 
     empties: dict[int, Any] = {}
 
