@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 RANGES = 8
 """Pieces a long time range is cut into, asked for at once; each costs one empty page at its end."""
 
+LIMIT = 500
+"""Events of a page at most (Box reference *List user and enterprise events*)."""
+
 TICK = 0.5
 """Seconds between two reports of a long pull."""
 
@@ -143,15 +146,21 @@ def _follow(pull: Pull, query: dict[str, Any], position: str) -> None:
 
 
 def _ranges(pull: Pull, query: dict[str, Any], span: _Span) -> None:
-    """The first page tells whether the range is short; a long one goes on in pieces, in the order of time."""
-    first = pull.fetch("/events", stream_position="0", limit=500, **query, **span.query())
-    page = pull.take(first)
-    pull.attrs["position"] = page.stream_position
-    if page.rows < 500:
-        if page.rows:
-            _follow(pull, {**query, **span.query()}, page.stream_position or "0")
-        return
-    pull.resume = lambda: {"since": _text(pull.table.last("created_at") or span.begin)}
+    """The first full page tells that the range is long, and the rest goes on in pieces, in the order of time.
+
+    Box ends no stream with a short page, only with an empty one: a short page says nothing.
+    """
+    position: str | None = "0"
+    rows = 0
+    while rows < LIMIT:
+        page = pull.take(
+            pull.fetch("/events", stream_position=position, limit=LIMIT, **query, **span.query())
+        )
+        pull.attrs["position"] = page.stream_position
+        pull.resume = lambda: {"since": _text(pull.table.last("created_at") or span.begin)}
+        if not page.rows or page.stream_position in (None, position):
+            return
+        rows, position = page.rows, page.stream_position
     last = pull.table.last("created_at")
     rest = _Span(max(span.begin, last - OVERLAP) if last is not None else span.begin, span.end)
 
