@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from signing import sign_in
 
 import boxnb.sandbox
 from boxnb import pacer, schema, store
+from boxnb.activity import RANGES
 from boxnb.errors import BoxNotebookError, BoxUnavailableError, Interrupted, NotFoundError
 from boxnb.pull import Progress
 from boxnb.sandbox import Sandbox
@@ -151,6 +153,38 @@ def test_a_year_of_events_is_whole(free: Sandbox) -> None:
     assert logins["event_id"].tolist() == year.loc[year["event_type"] == "LOGIN", "event_id"].tolist()
     details = json.loads(year["additional_details"].dropna().iloc[0])
     assert isinstance(details, dict)
+
+
+def test_a_long_range_goes_on_in_pieces_whatever_its_first_page(
+    free: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Box gives short pages in the middle of a stream: one at the beginning does not make a year a single chain."""
+    sign_in(free)
+    box = boxnb.connect("acme")
+    begins = pd.date_range(end=pd.Timestamp.now("UTC").normalize() - pd.Timedelta("200D"), periods=60)
+
+    def first(begin: pd.Timestamp) -> int:
+        query = {
+            "stream_type": "admin_logs",
+            "created_after": f"{begin:%Y-%m-%dT%H:%M:%S+00:00}",
+            "limit": 500,
+        }
+        return len(box.get("/events", **query)["entries"])
+
+    short = next(begin for begin in begins if first(begin) < 500)
+    asked: list[str] = []
+    fetch = box.session.get_bytes
+
+    def noted(path: str, **params: Any) -> bytes:
+        asked.append(params["created_after"])
+        return fetch(path, **params)
+
+    monkeypatch.setattr(box.session, "get_bytes", noted)
+    found = box.events(since=short)
+    assert found["event_id"].is_unique
+    assert found["created_at"].is_monotonic_increasing
+    assert len(found) > 10_000
+    assert len(set(asked)) == 1 + RANGES  # from the beginning, then eight pieces of the rest
 
 
 def test_event_ranges_and_positions(box: boxnb.Box) -> None:
