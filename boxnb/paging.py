@@ -6,6 +6,7 @@ page says of itself. Each function is a generator that yields, after every page,
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from typing import Any
@@ -14,6 +15,9 @@ from .records import Page, marker_of
 
 Fetch = Callable[..., bytes]
 Take = Callable[[bytes], Page]
+
+HANDOVER = 0.0002
+"""Seconds in which a thread can send the call it was given: else it waits until the rows of this page are read."""
 
 
 def by_marker(
@@ -47,6 +51,7 @@ def by_marker(
             ahead = None
             if pool is not None and (coming := marker_of(content)) not in (None, marker):
                 ahead = pool.submit(fetch, path, **asked(coming))
+                time.sleep(HANDOVER)
             following = take(content).marker
             if following == marker:
                 following = None  # a server that repeats itself would be asked for ever
