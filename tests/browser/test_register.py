@@ -115,6 +115,11 @@ def test_another_redirect_uri_of_the_app(person: Person) -> None:
     person[".bx-other summary"].click()
     person[".bx-redirect-uri"].fill(ELSEWHERE)
     expect(person[".bx-redirect"]).to_have_text(ELSEWHERE)
+    place = person[".bx-register"].bounding_box()
+    person[".bx-client-secret"].fill(app["client_secret"])
+    person.page.keyboard.press("Tab")
+    expect(person[".bx-secret-kept"]).to_contain_text("received, fingerprint")
+    assert person[".bx-register"].bounding_box() == place  # or a press that begins before would end beside it
     fill_in(person, app)
     person.click(person[".bx-change"])  # a look back: what was typed is there, the secret by its fingerprint
     expect(person[".bx-client-id"]).to_have_value(app["client_id"])
