@@ -94,9 +94,15 @@ class Pull:
 
     def markers(self, path: str, marker: str | None, **params: Any) -> None:
         """A listing by marker into the table, a page on its way while the one before it is taken."""
-        with self.pool(1) as pool:
+        pool, patient = ThreadPoolExecutor(1, thread_name_prefix="boxnb"), True
+        try:
             pages = by_marker(self.fetch, self.take, path, marker=marker, pool=pool, **params)
             self.follow(pages, "marker")
+        except KeyboardInterrupt:
+            patient = False  # who stops does not wait for a call that hangs
+            raise
+        finally:
+            pool.shutdown(wait=patient, cancel_futures=True)
 
     def report(self, *, done: bool = False) -> None:
         """Tell whoever shows progress, rows in tables that are not joined yet included."""
