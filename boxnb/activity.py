@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import datetime
-import itertools
-from collections.abc import Iterator
-from concurrent.futures import wait
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
 from . import schema
 from .paging import by_position
 from .pull import Pull, pulled
+from .ranges import Span, by_ranges
 from .records import Page
 
 if TYPE_CHECKING:
     from .box import Box
 
-RANGES = 8
-"""Pieces a long time range is cut into, asked for at once; each costs one empty page at its end."""
-
-LIMIT = 500
-"""Events of a page at most (Box reference *List user and enterprise events*)."""
-
-TICK = 0.5
-"""Seconds between two reports of a long pull."""
-
-OVERLAP = pd.Timedelta(seconds=1)
 When = str | pd.Timestamp | datetime.datetime | pd.Timedelta | datetime.timedelta
 
 
@@ -87,7 +74,7 @@ def events(
         query["event_type"] = ",".join(types)
     if stream == "admin_logs":
         now = pd.Timestamp(box.session.auth.now(), unit="s", tz="UTC")
-        span = _Span(_time(since, now), now if until is None else _time(until, now))
+        span = Span(_time(since, now), now if until is None else _time(until, now))
         if span.begin >= span.end:
             raise ValueError(f"The range ends before it begins: {span.begin} to {span.end}.")
         shown = {**query, "since": str(span.begin), "until": str(span.end)}
@@ -95,7 +82,7 @@ def events(
 
     def work(pull: Pull) -> None:
         if stream == "admin_logs" and position is None:
-            _ranges(pull, query, span)
+            by_ranges(pull, query, span)
         else:
             _follow(pull, query, position or "0")
 
@@ -113,27 +100,6 @@ def _once(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-class _Span(NamedTuple):
-    begin: pd.Timestamp
-    end: pd.Timestamp
-
-    def query(self) -> dict[str, Any]:
-        """As Box wants it: RFC 3339, UTC, the end a moment wide."""
-        return {"created_after": _text(self.begin), "created_before": _text(self.end)}
-
-    def cut(self, pieces: int) -> list[_Span]:
-        """Pieces that overlap by a second: an event on the seam comes twice rather than never."""
-        edges = [self.begin + (self.end - self.begin) * number / pieces for number in range(pieces + 1)]
-        return [
-            _Span(begin - (OVERLAP if number else pd.Timedelta(0)), end)
-            for number, (begin, end) in enumerate(itertools.pairwise(edges))
-        ]
-
-
-def _text(time: pd.Timestamp) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00")
-
-
 def _follow(pull: Pull, query: dict[str, Any], position: str) -> None:
     """One stream from a position to its end."""
 
@@ -143,80 +109,6 @@ def _follow(pull: Pull, query: dict[str, Any], position: str) -> None:
         return page
 
     pull.follow(by_position(pull.fetch, take, "/events", position=position, **query), "position")
-
-
-def _ranges(pull: Pull, query: dict[str, Any], span: _Span) -> None:
-    """The first full page tells that the range is long, and the rest goes on in pieces, in the order of time.
-
-    Box ends no stream with a short page, only with an empty one: a short page says nothing.
-    """
-    position: str | None = "0"
-    rows = 0
-    while rows < LIMIT:
-        page = pull.take(
-            pull.fetch("/events", stream_position=position, limit=LIMIT, **query, **span.query())
-        )
-        pull.attrs["position"] = page.stream_position
-        pull.resume = lambda: {"since": _text(pull.table.last("created_at") or span.begin)}
-        if not page.rows or page.stream_position in (None, position):
-            return
-        rows, position = page.rows, page.stream_position
-    last = pull.table.last("created_at")
-    rest = _Span(max(span.begin, last - OVERLAP) if last is not None else span.begin, span.end)
-
-    pieces = [_Piece(pull, part, query) for part in rest.cut(RANGES)]
-    pull.beside = lambda: sum(piece.table.rows for piece in pieces)
-    number = 0
-    try:
-        with pull.pool(RANGES) as pool, _stopped(pieces):
-            running = [pool.submit(piece.follow) for piece in pieces]
-            for number, ended in enumerate(running):  # number stays at the first that did not end
-                while wait([ended], timeout=TICK).not_done:
-                    pull.report()
-                ended.result()
-                pieces[number].join()
-    except BaseException:
-        pull.beside = int
-        pieces[number].join()  # the rows of later pieces have a gap before them
-        raise
-
-
-class _Piece:
-    """A part of the range, followed in a thread into a table of its own: columns, no pages, wait for their turn."""
-
-    def __init__(self, pull: Pull, part: _Span, query: dict[str, Any]) -> None:
-        self._pull, self._query = pull, {**query, **part.query()}
-        self.table = pull.table.emptied()
-        self._pages = 0
-        self._position: str | None = None
-        self.stop = False
-
-    def follow(self) -> None:
-        for _ in by_position(self._pull.fetch, self._take, "/events", **self._query):
-            if self.stop:
-                return
-
-    def _take(self, content: bytes) -> Page:
-        page = self.table.add(content)
-        self._pages += 1
-        self._position = page.stream_position
-        return page
-
-    def join(self) -> None:
-        """Hand the rows over; those of a piece that did not end are whole up to some moment."""
-        self._pull.attrs["position"] = self._position or self._pull.attrs["position"]
-        pages, self._pages = self._pages, 0
-        self._pull.join(self.table, pages)
-
-
-@contextmanager
-def _stopped(pieces: list[_Piece]) -> Iterator[None]:
-    """Whatever ends the work, the threads go no further than their page."""
-    try:
-        yield
-    finally:
-        for piece in pieces:
-            piece.stop = True
 
 
 def _time(when: When, now: pd.Timestamp) -> pd.Timestamp:

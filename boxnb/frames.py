@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from .records import Page, reader, value_of
 from .schema import CHILDREN, Column
@@ -74,15 +75,34 @@ class Table:
         self.rows += other.rows
         other.rows = 0
 
+    def drop_from(self, name: str, end: pd.Timestamp) -> None:
+        """Drop the rows whose time is not before ``end``; what has no time stays."""
+        self._flush()
+        times = self._chunks[[column.name for column in self._columns].index(name)]
+        for place, chunk in enumerate(times):
+            keep = pc.fill_null(pc.less(chunk, pa.scalar(end, chunk.type)), fill_value=True)
+            dropped = len(chunk) - keep.true_count
+            if dropped:
+                self.rows -= dropped
+                for chunks in self._chunks:
+                    chunks[place] = chunks[place].filter(keep)
+
+    def first(self, name: str) -> Any:
+        """The first value of one column so far, as the frame will have it; ``None`` for no row or no value."""
+        return self._end(name, 0)
+
     def last(self, name: str) -> Any:
-        """The last value of one column so far, as the frame will have it; ``None`` for no row or no value."""
+        """The last value of one column so far, as :meth:`first`."""
+        return self._end(name, -1)
+
+    def _end(self, name: str, place: int) -> Any:
         number = [column.name for column in self._columns].index(name)
-        kind = self._columns[number].kind
-        if self._values[number]:
-            value = _array(self._values[number][-1:], kind)[0][0].as_py()
+        kind, values = self._columns[number].kind, self._values[number]
+        filled = [chunk for chunk in self._chunks[number] if len(chunk)]
+        if values and not (place == 0 and filled):
+            value = _array([values[place]], kind)[0][0].as_py()
         else:
-            filled = next((chunk for chunk in reversed(self._chunks[number]) if len(chunk)), None)
-            value = None if filled is None else filled[-1].as_py()
+            value = filled[place][place].as_py() if filled else None
         return pd.Timestamp(value) if kind == "time" and value is not None else value
 
     def _flush(self) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import boxnb
+from boxnb import pacer
 
 ANSWERS = "BOXNB_SANDBOX_EXCHANGES"  # where sandboxes write their answers down
 JUPYTER = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
@@ -106,4 +107,12 @@ def _is_loopback(host: str) -> bool:
 def sandbox(tmp_path: Path) -> Iterator[Any]:
     """A practice Box of this test's own: process, port, state and clock."""
     with boxnb.sandbox.start(private=True, state=tmp_path / "state") as running:
+        yield running
+
+
+@pytest.fixture
+def free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A practice Box that counts no calls, and a kit that does not hold back."""
+    monkeypatch.setitem(pacer.LIMITS, "general", pacer.Limit(1_000_000))
+    with boxnb.sandbox.start(private=True, state=tmp_path / "free", limits="off") as running:
         yield running

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 from signing import sign_in
 
 import boxnb.sandbox
-from boxnb import pacer, schema, store
-from boxnb.activity import RANGES
+from boxnb import schema, store
 from boxnb.errors import BoxNotebookError, BoxUnavailableError, Interrupted, NotFoundError
 from boxnb.pull import Progress
 from boxnb.sandbox import Sandbox
@@ -29,14 +25,6 @@ def table(name: str) -> pd.DataFrame:
 def box(sandbox: Sandbox) -> boxnb.Box:
     sign_in(sandbox)
     return boxnb.connect("acme")
-
-
-@pytest.fixture
-def free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """A sandbox that counts no calls, and a kit that does not hold back."""
-    monkeypatch.setitem(pacer.LIMITS, "general", pacer.Limit(1_000_000))
-    with boxnb.sandbox.start(private=True, state=tmp_path / "free", limits="off") as sandbox:
-        yield sandbox
 
 
 def same_dtypes(frame: pd.DataFrame, columns: schema.Columns) -> bool:
@@ -137,54 +125,6 @@ def test_collaborations_are_those_of_the_items(free: Sandbox) -> None:
     assert (accepted.set_index("id")["role"].astype(str) == expected.loc[accepted["id"], "role"]).all()
     assert found["id"].is_unique
     assert same_dtypes(found, schema.COLLABORATIONS)
-
-
-def test_a_year_of_events_is_whole(free: Sandbox) -> None:
-    """In pieces at once as in one chain: the same events, in order, none twice."""
-    sign_in(free)
-    box = boxnb.connect("acme")
-    year = box.events(since="366D")
-    assert len(year) > 29_000
-    assert year["event_id"].is_unique
-    assert year["created_at"].is_monotonic_increasing
-    assert year["extra"].isna().all()
-    assert year.attrs["calls"] <= len(year) / 500 * 1.1 + 12
-    logins = box.events(since="366D", event_type="LOGIN")
-    assert logins["event_id"].tolist() == year.loc[year["event_type"] == "LOGIN", "event_id"].tolist()
-    details = json.loads(year["additional_details"].dropna().iloc[0])
-    assert isinstance(details, dict)
-
-
-def test_a_long_range_goes_on_in_pieces_whatever_its_first_page(
-    free: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Box gives short pages in the middle of a stream: one at the beginning does not make a year a single chain."""
-    sign_in(free)
-    box = boxnb.connect("acme")
-    begins = pd.date_range(end=pd.Timestamp.now("UTC").normalize() - pd.Timedelta("200D"), periods=60)
-
-    def first(begin: pd.Timestamp) -> int:
-        query = {
-            "stream_type": "admin_logs",
-            "created_after": f"{begin:%Y-%m-%dT%H:%M:%S+00:00}",
-            "limit": 500,
-        }
-        return len(box.get("/events", **query)["entries"])
-
-    short = next(begin for begin in begins if first(begin) < 500)
-    asked: list[str] = []
-    fetch = box.session.get_bytes
-
-    def noted(path: str, **params: Any) -> bytes:
-        asked.append(params["created_after"])
-        return fetch(path, **params)
-
-    monkeypatch.setattr(box.session, "get_bytes", noted)
-    found = box.events(since=short)
-    assert found["event_id"].is_unique
-    assert found["created_at"].is_monotonic_increasing
-    assert len(found) > 10_000
-    assert len(set(asked)) == 1 + RANGES  # from the beginning, then eight pieces of the rest
 
 
 def test_event_ranges_and_positions(box: boxnb.Box) -> None:

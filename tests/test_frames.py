@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boxnb import schema
-from boxnb.frames import children, frame
+from boxnb.frames import Table, children, frame
 
 ENTRY: dict[str, Any] = {
     "type": "user",
@@ -132,3 +132,19 @@ def test_a_column_without_lists_is_told(column: str) -> None:
     """With those there are."""
     with pytest.raises(ValueError, match=r"has \['tags'\]"):
         children(frame([], schema.ITEMS), column)
+
+
+def test_rows_from_a_moment_on_are_dropped() -> None:
+    """Those whose time is not before it, of all pages and columns; what has no time stays."""
+    table = Table((schema.Column("id", "text"), schema.Column("created_at", "time")))
+    for day in range(4):
+        rows = [
+            {"id": f"{day}-{hour}", "created_at": f"2026-11-0{day + 1}T{hour:02}:00:00Z"} for hour in (0, 12)
+        ]
+        table.add(json.dumps({"entries": rows * 300}).encode())
+    table.add(json.dumps({"entries": [{"id": "none", "created_at": None}]}).encode())
+    table.drop_from("created_at", pd.Timestamp("2026-11-03T12:00:00Z"))
+    found = table.frame()
+    assert table.rows == len(found) == 4 * 300 + 300 + 1
+    assert found["created_at"].max() == pd.Timestamp("2026-11-03T00:00:00Z")
+    assert found["id"].iloc[-1] == "none"

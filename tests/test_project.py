@@ -34,7 +34,7 @@ LAYERS = (
     ("auth",),
     ("session",),
     ("pull",),
-    ("moving",),
+    ("moving", "ranges"),
     ("people", "content", "activity", "anything", "estimate", "transfer"),
     ("sharing",),
     ("reports", "export"),

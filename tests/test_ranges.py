@@ -1,0 +1,172 @@
+"""A long range of events, followed in pieces at once: whole, in order, in few calls, whatever ends it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+import pandas as pd
+import pytest
+from signing import sign_in
+
+import boxnb
+from boxnb import ranges
+from boxnb.errors import BoxUnavailableError, Interrupted
+from boxnb.pull import Progress
+from boxnb.sandbox import Sandbox
+
+
+@pytest.fixture
+def box(free: Sandbox) -> boxnb.Box:
+    free.clock.freeze()  # or a year would end a little later each time
+    sign_in(free)
+    return boxnb.connect("acme")
+
+
+@pytest.fixture
+def asked(box: boxnb.Box, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Pages asked for, by the beginning of their piece."""
+    pages: Counter[str] = Counter()
+    fetch = box.session.get_bytes
+
+    def noted(path: str, **params: Any) -> bytes:
+        pages[params["created_after"]] += 1
+        return fetch(path, **params)
+
+    monkeypatch.setattr(box.session, "get_bytes", noted)
+    return pages
+
+
+def slow(sandbox: Sandbox) -> None:
+    """As a Box that is some way off: only then are many calls at once worth it."""
+    sandbox.faults.add("/2.0/events", "latency", times=10**6, seconds=0.05)
+
+
+def test_a_year_of_events_is_whole(
+    free: Sandbox, box: boxnb.Box, asked: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In pieces at once as in one chain: the same frame. Where most happened, the pieces are shorter."""
+    with monkeypatch.context() as patch:
+        patch.setattr(ranges, "THREADS", 1)
+        chain = box.events(since="366D")
+    assert len(asked) == 1
+    slow(free)
+    year = box.events(since="366D")
+    assert year.equals(chain)
+    assert len(year) > 29_000
+    assert year["event_id"].is_unique
+    assert year["created_at"].is_monotonic_increasing
+    assert year["extra"].isna().all()
+    assert year.attrs["calls"] <= chain.attrs["calls"] * 1.1 + 12
+    logins = box.events(since="366D", event_type="LOGIN")
+    assert logins["event_id"].tolist() == year.loc[year["event_type"] == "LOGIN", "event_id"].tolist()
+    details = json.loads(year["additional_details"].dropna().iloc[0])
+    assert isinstance(details, dict)
+
+
+def test_a_long_range_goes_on_in_pieces_whatever_its_first_page(
+    free: Sandbox, box: boxnb.Box, asked: Counter[str]
+) -> None:
+    """Box gives short pages in the middle of a stream: one at the beginning does not make a year a single chain."""
+    begins = pd.date_range(end=pd.Timestamp.now("UTC").normalize() - pd.Timedelta("200D"), periods=60)
+
+    def first(begin: pd.Timestamp) -> int:
+        query = {"stream_type": "admin_logs", "created_after": ranges.text(begin), "limit": 500}
+        return len(box.get("/events", **query)["entries"])
+
+    short = next(begin for begin in begins if first(begin) < 500)
+    asked.clear()
+    slow(free)
+    found = box.events(since=short)
+    assert found["event_id"].is_unique
+    assert found["created_at"].is_monotonic_increasing
+    assert len(found) > 10_000
+    assert len(asked) > 3
+    assert max(asked.values()) < asked.total() / 2
+
+
+def test_a_short_range_is_not_cut(free: Sandbox, box: boxnb.Box, asked: Counter[str]) -> None:
+    """Pieces cost calls: two pages are asked for one after the other, and once more to see the end."""
+    slow(free)
+    year = box.events(since="366D")
+    begin = year["created_at"].iloc[-900].floor("s")
+    asked.clear()
+    found = box.events(since=begin)
+    assert len(found) >= 900
+    assert asked.total() <= 4
+    assert len(asked) == 1
+
+
+def test_a_page_that_fails_leaves_no_gap(free: Sandbox, box: boxnb.Box) -> None:
+    """Whatever piece it is in: the frame so far is the beginning of the whole, and the resume argument gives the rest."""
+    slow(free)
+    whole = box.events(since="366D")
+    for page in (2, 12, 25, 40):
+        free.faults.clear()
+        free.faults.add("/2.0/events", "html", skip=page, times=1)
+        slow(free)
+        with pytest.raises(BoxUnavailableError) as caught:
+            box.events(since="366D")
+        partial = caught.value.partial
+        assert partial is not None
+        assert 0 < len(partial) < len(whole)
+        assert partial["event_id"].tolist() == whole["event_id"].head(len(partial)).tolist()
+        assert partial.attrs["complete"] is False
+        rest = box.events(**partial.attrs["resume"])
+        assert rest["event_id"].tolist() == whole["event_id"].tail(len(rest)).tolist()
+        assert len(partial) + len(rest) >= len(whole)
+
+
+def test_what_comes_before_a_failed_piece_is_kept_whole(
+    free: Sandbox, box: boxnb.Box, asked: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The piece of the newest events fails at once: all others end, and what they have is handed over."""
+    slow(free)
+    whole = box.events(since="366D")
+    newest = max(asked)
+    fetch = box.session.get_bytes
+
+    def broken(path: str, **params: Any) -> bytes:
+        if params["created_after"] > ranges.text(whole["created_at"].iloc[len(whole) // 2]):
+            raise BoxUnavailableError("The answer is no page of entries: try again.", status=200)
+        return fetch(path, **params)
+
+    assert newest > ranges.text(whole["created_at"].iloc[len(whole) // 2])
+    monkeypatch.setattr(box.session, "get_bytes", broken)
+    with pytest.raises(BoxUnavailableError) as caught:
+        box.events(since="366D")
+    partial = caught.value.partial
+    assert partial is not None
+    assert partial["event_id"].tolist() == whole["event_id"].head(len(partial)).tolist()
+    assert len(partial) > len(whole) // 3
+
+
+def test_interrupt_leaves_no_gap(free: Sandbox, box: boxnb.Box) -> None:
+    """In the middle of the pieces: the beginning of the whole is kept, up to the first piece that has not ended."""
+    slow(free)
+    whole = box.events(since="366D")
+
+    def stop(progress: Progress) -> None:
+        if not progress.done and progress.rows > 8_000:
+            raise KeyboardInterrupt
+
+    box.on_progress = stop
+    with pytest.raises(Interrupted, match=r"box.last_partial"):
+        box.events(since="366D")
+    partial = box.last_partial
+    assert partial is not None
+    assert 0 < len(partial) < len(whole)
+    assert partial["event_id"].tolist() == whole["event_id"].head(len(partial)).tolist()
+
+
+def test_progress_ends_at_the_rows_of_the_frame(free: Sandbox, box: boxnb.Box) -> None:
+    """It never goes back, and what comes twice on the seams is not counted as found, but for a second at each."""
+    slow(free)
+    seen: list[Progress] = []
+    box.on_progress = seen.append
+    year = box.events(since="366D")
+    assert seen[-1].done
+    rows = [progress.rows for progress in seen]
+    assert rows == sorted(rows)
+    assert len(year) <= seen[-1].rows <= len(year) + 100
