@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -50,10 +50,18 @@ class Pull:
         self.pages = 0
         self.resume: Callable[[], dict[str, Any] | None] | None = None
         self.beside: Callable[[], int] = int  # none
-        self._warned = False
+        self._warned = self._stopped = False
 
     def fetch(self, path: str, **params: Any) -> bytes:
-        """The bytes of one answer; safe from several threads."""
+        """The bytes of one answer; safe from several threads.
+
+        Raises
+        ------
+        CancelledError
+            The pull was interrupted: in threads it has left behind.
+        """
+        if self._stopped:
+            raise CancelledError("The pull was interrupted.")
         return self._box.session.get_bytes(path, as_user=self._as_user, **params)
 
     def take(self, content: bytes, *computed: Any) -> Page:
@@ -94,15 +102,9 @@ class Pull:
 
     def markers(self, path: str, marker: str | None, **params: Any) -> None:
         """A listing by marker into the table, a page on its way while the one before it is taken."""
-        pool, patient = ThreadPoolExecutor(1, thread_name_prefix="boxnb"), True
-        try:
+        with self.pool(1) as pool:
             pages = by_marker(self.fetch, self.take, path, marker=marker, pool=pool, **params)
             self.follow(pages, "marker")
-        except KeyboardInterrupt:
-            patient = False  # who stops does not wait for a call that hangs
-            raise
-        finally:
-            pool.shutdown(wait=patient, cancel_futures=True)
 
     def report(self, *, done: bool = False) -> None:
         """Tell whoever shows progress, rows in tables that are not joined yet included."""
@@ -127,12 +129,18 @@ class Pull:
 
     @contextmanager
     def pool(self, workers: int = WORKERS) -> Iterator[ThreadPoolExecutor]:
-        """Threads over the one pooled session; what is not begun is dropped when the pull ends early."""
+        """Threads over the one pooled session; what is not begun is dropped when the pull ends early.
+
+        Interrupt does not wait for calls that hang: they end by themselves, and their threads make no other.
+        """
         pool = ThreadPoolExecutor(workers, thread_name_prefix="boxnb")
         try:
             yield pool
+        except KeyboardInterrupt:
+            self._stopped = True
+            raise
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=not self._stopped, cancel_futures=True)
 
 
 def pulled(

@@ -184,6 +184,7 @@ class _Piece:
     def __init__(self, span: Span, table: Table) -> None:
         self.span, self.table = span, table
         self.ended: Future[None] = Future()
+        self._taking = threading.Lock()
         self.begun = self.over = False
         self.position = "0"
         self._pages = self._handed = self._since_cut = 0
@@ -193,20 +194,22 @@ class _Piece:
 
     def take(self, content: bytes) -> Page:
         """One page."""
-        page = self.table.add(content)
-        self._pages += 1
-        self._since_cut += 1
-        self.position = page.stream_position or self.position
-        if self._first is None:
-            self._first = self.table.first("created_at")
-        self._last = self.table.last("created_at") or self._last
+        with self._taking:
+            page = self.table.add(content)
+            self._pages += 1
+            self._since_cut += 1
+            self.position = page.stream_position or self.position
+            if self._first is None:
+                self._first = self.table.first("created_at")
+            self._last = self.table.last("created_at") or self._last
         return page
 
     def hand_over(self, pull: Pull) -> None:
         """Its rows so far, into the table of the pull."""
-        pull.attrs["position"] = self.position
-        pages, self._handed = self._pages - self._handed, self._pages
-        pull.join(self.table, pages)
+        with self._taking:  # after Interrupt its thread may be at work
+            pull.attrs["position"] = self.position
+            pages, self._handed = self._pages - self._handed, self._pages
+            pull.join(self.table, pages)
 
     def left(self) -> float:
         """Pages it has before it, if its events go on as thick as so far."""
@@ -233,7 +236,8 @@ class _Piece:
 
     def trim(self) -> None:
         """Drop what came of the piece after it."""
-        self.table.drop_from("created_at", self._until)
+        with self._taking:
+            self.table.drop_from("created_at", self._until)
 
     def reached(self) -> bool:
         """Whether it was cut and has come to the cut."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from typing import Any
 
@@ -158,6 +159,28 @@ def test_interrupt_leaves_no_gap(free: Sandbox, box: boxnb.Box) -> None:
     assert partial is not None
     assert 0 < len(partial) < len(whole)
     assert partial["event_id"].tolist() == whole["event_id"].head(len(partial)).tolist()
+
+
+def test_interrupt_does_not_wait_for_a_call_that_hangs(free: Sandbox, box: boxnb.Box) -> None:
+    """What the first piece had is kept; the thread that waits makes no other call."""
+
+    def stop(progress: Progress) -> None:
+        if progress.calls > 3 and not progress.done:
+            raise KeyboardInterrupt
+
+    box.on_progress = stop
+    free.faults.add("/2.0/events", "latency", skip=3, times=50, seconds=5)
+    with pytest.raises(Interrupted):
+        box.events(since="366D")
+    left = [thread for thread in threading.enumerate() if thread.name.startswith("boxnb")]
+    assert left, "the calls on their way were waited for"
+    assert box.last_partial is not None
+    assert len(box.last_partial) > 0
+    begun = len(free.record())
+    free.faults.clear()
+    for thread in left:
+        thread.join(60)
+    assert len([call for call in free.record() if call["path"] == "/2.0/events"]) <= begun + len(left)
 
 
 def test_progress_ends_at_the_rows_of_the_frame(free: Sandbox, box: boxnb.Box) -> None:
