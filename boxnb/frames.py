@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -22,6 +23,14 @@ BATCH = 1000
 """Rows whose values are held as Python objects before they become Arrow columns: a page, still in the processor's cache."""
 
 _ARROW = {"integer": pa.int64(), "truth": pa.bool_()}
+
+
+class _Held(NamedTuple):
+    """What a table has; replaced as a whole, so that Interrupt between two lines leaves all columns as long."""
+
+    batches: list[list[pa.Array]]
+    pages: list[list[list[Any]]]  # not Arrow columns yet
+    rows: int
 
 
 class Table:
@@ -40,9 +49,12 @@ class Table:
         self._reader = reader(tuple(columns))
         shown = [column for column in columns if column.kind != "skip"]
         self._columns = (*shown, *computed, Column("extra", "text"))
-        self._values: list[list[Any]] = [[] for _ in self._columns]
-        self._chunks: list[list[pa.Array]] = [[] for _ in self._columns]
-        self.rows = 0
+        self._held = _Held([], [], 0)
+
+    @property
+    def rows(self) -> int:
+        """Rows so far."""
+        return self._held.rows
 
     def add(self, content: bytes, *computed: Any) -> Page:
         """Take one page as it came, with the values of the computed columns.
@@ -54,10 +66,10 @@ class Table:
         """
         page, values, extra = self._reader.read(content)
         own = [[value] * page.rows for value in computed]
-        for held, more in zip(self._values, (*values, *own, extra), strict=True):
-            held.extend(more)
-        self.rows += page.rows
-        if len(self._values[-1]) >= BATCH:
+        held = self._held
+        pages = [*held.pages, [*values, *own, extra]]
+        self._held = held._replace(pages=pages, rows=held.rows + page.rows)
+        if sum(len(columns[-1]) for columns in pages) >= BATCH:
             self._flush()
         return page
 
@@ -69,23 +81,20 @@ class Table:
         """Take over the rows of a table of the same columns, which is empty afterwards."""
         self._flush()
         other._flush()
-        for chunks, more in zip(self._chunks, other._chunks, strict=True):
-            chunks.extend(more)
-            more.clear()
-        self.rows += other.rows
-        other.rows = 0
+        mine, more = self._held, other._held
+        other._held = _Held([], [], 0)
+        self._held = _Held(mine.batches + more.batches, [], mine.rows + more.rows)
 
     def drop_from(self, name: str, end: pd.Timestamp) -> None:
         """Drop the rows whose time is not before ``end``; what has no time stays."""
         self._flush()
-        times = self._chunks[[column.name for column in self._columns].index(name)]
-        for place, chunk in enumerate(times):
-            keep = pc.fill_null(pc.less(chunk, pa.scalar(end, chunk.type)), fill_value=True)
-            dropped = len(chunk) - keep.true_count
-            if dropped:
-                self.rows -= dropped
-                for chunks in self._chunks:
-                    chunks[place] = chunks[place].filter(keep)
+        number = self._number(name)
+        batches = []
+        for batch in self._held.batches:
+            times = batch[number]
+            keep = pc.fill_null(pc.less(times, pa.scalar(end, times.type)), fill_value=True)
+            batches.append(batch if keep.true_count == len(keep) else [array.filter(keep) for array in batch])
+        self._held = _Held(batches, [], sum(len(batch[number]) for batch in batches))
 
     def first(self, name: str) -> Any:
         """The first value of one column so far, as the frame will have it; ``None`` for no row or no value."""
@@ -96,25 +105,32 @@ class Table:
         return self._end(name, -1)
 
     def _end(self, name: str, place: int) -> Any:
-        number = [column.name for column in self._columns].index(name)
-        kind, values = self._columns[number].kind, self._values[number]
-        filled = [chunk for chunk in self._chunks[number] if len(chunk)]
-        if values and not (place == 0 and filled):
-            value = _array([values[place]], kind)[0][0].as_py()
+        number = self._number(name)
+        kind = self._columns[number].kind
+        arrays = [batch[number] for batch in self._held.batches if len(batch[number])]
+        lists = [page[number] for page in self._held.pages if page[number]]
+        if lists and (place == -1 or not arrays):
+            value = _array([lists[place][place]], kind)[0][0].as_py()
         else:
-            value = filled[place][place].as_py() if filled else None
+            value = arrays[place][place].as_py() if arrays else None
         return pd.Timestamp(value) if kind == "time" and value is not None else value
 
+    def _number(self, name: str) -> int:
+        return [column.name for column in self._columns].index(name)
+
     def _flush(self) -> None:
-        if self._chunks[-1] and not self._values[-1]:
+        held = self._held
+        if held.batches and not held.pages:
             return  # nothing new, and the types of the columns are known
-        extra = self._values[-1]
-        for number, column in enumerate(self._columns):
-            array, odd = _array(self._values[number], column.kind)
-            self._chunks[number].append(array)
+        pages = held.pages or [[[] for _ in self._columns]]
+        values = [list(chain.from_iterable(own)) for own in zip(*pages, strict=True)]
+        extra, batch = values[-1], []
+        for column, own in zip(self._columns, values, strict=True):
+            array, odd = _array(own, column.kind)
+            batch.append(array)
             for row, value in odd.items():
                 extra[row] = json.dumps({**json.loads(extra[row] or "{}"), column.name: value})
-        self._values = [[] for _ in self._values]
+        self._held = _Held([*held.batches, batch], [], held.rows)
 
     def frame(self) -> pd.DataFrame:
         """
@@ -128,8 +144,8 @@ class Table:
         """
         self._flush()
         made = {
-            column.name: _series(pa.chunked_array(chunks), column.kind)
-            for column, chunks in zip(self._columns, self._chunks, strict=True)
+            column.name: _series(pa.chunked_array(arrays), column.kind)
+            for column, arrays in zip(self._columns, zip(*self._held.batches, strict=True), strict=True)
         }
         return pd.DataFrame(made)
 

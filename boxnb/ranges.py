@@ -207,9 +207,9 @@ class _Piece:
     def hand_over(self, pull: Pull) -> None:
         """Its rows so far, into the table of the pull."""
         with self._taking:  # after Interrupt its thread may be at work
-            pull.attrs["position"] = self.position
             pages, self._handed = self._pages - self._handed, self._pages
             pull.join(self.table, pages)
+            pull.attrs["position"] = self.position
 
     def left(self) -> float:
         """Pages it has before it, if its events go on as thick as so far."""

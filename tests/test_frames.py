@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from types import FrameType
 from typing import Any
 
 import pandas as pd
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boxnb import schema
+from boxnb import frames, schema
 from boxnb.frames import Table, children, frame
 
 ENTRY: dict[str, Any] = {
@@ -148,3 +150,64 @@ def test_rows_from_a_moment_on_are_dropped() -> None:
     assert table.rows == len(found) == 4 * 300 + 300 + 1
     assert found["created_at"].max() == pd.Timestamp("2026-11-03T00:00:00Z")
     assert found["id"].iloc[-1] == "none"
+
+
+def test_interrupt_at_any_moment_leaves_whole_pages() -> None:
+    """The key may be pressed between any two lines: what the table has then are whole pages, in order."""
+    columns = (
+        schema.Column("id", "text"),
+        schema.Column("size", "integer"),
+        schema.Column("created_at", "time"),
+    )
+    pages = [
+        json.dumps(
+            {
+                "entries": [
+                    {"id": f"{page}-{row}", "size": row, "created_at": f"2026-11-0{page + 1}T00:00:00Z"}
+                    for row in range(400)
+                ]
+            }
+        ).encode()
+        for page in range(3)
+    ]
+    ids = [f"{page}-{row}" for page in range(3) for row in range(400)]
+    place = frames.__file__
+
+    def run(moment: int) -> Table | None:
+        """The table as it is after an Interrupt at a moment; None where the work ended before."""
+        lines = 0
+
+        def trace(frame: FrameType, event: str, _: Any) -> Any:
+            nonlocal lines
+            if frame.f_code.co_filename != place:
+                return None
+            lines += event == "line"
+            if lines == moment:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+            return trace
+
+        table, other = Table(columns), Table(columns)
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            table.add(pages[0])
+            table.add(pages[1])
+            other.add(pages[2])
+            table.join(other)
+            table.drop_from("created_at", pd.Timestamp("2026-12-01", tz="UTC"))
+        except KeyboardInterrupt:
+            return table
+        finally:
+            sys.settrace(before)
+        return None
+
+    moments = 0
+    while (table := run(moments + 1)) is not None:
+        moments += 1
+        found = table.frame()
+        assert len(found) == table.rows
+        assert found["id"].tolist() == ids[: len(found)]
+        assert found["created_at"].notna().all()
+        assert len(found) % 400 == 0
+    assert moments > 50
