@@ -55,7 +55,8 @@ def events(
     pandas.DataFrame
         Columns as :data:`boxnb.schema.EVENTS` says (:data:`boxnb.schema.USER_EVENTS` for ``all``): ``created_at`` in UTC,
         ``ip_address``, ``source_*`` what it was done to, ``additional_details`` JSON text. No ``event_id`` twice. ``created_by_id``
-        ``"2"`` is anonymous. ``attrs["position"]`` is where the stream ended.
+        ``"2"`` is anonymous. ``attrs["position"]`` is where the stream ended; of a range that ended early
+        ``attrs["resume"]`` says ``since`` when to go on, with the other arguments as before.
 
     Raises
     ------
@@ -81,22 +82,20 @@ def events(
     columns = schema.USER_EVENTS if stream == "all" else schema.EVENTS
 
     def work(pull: Pull) -> None:
+        pull.tidy = _once
         if stream == "admin_logs" and position is None:
             by_ranges(pull, query, span)
         else:
             _follow(pull, query, position or "0")
 
-    frame = pulled(box, "events", columns, shown if stream == "admin_logs" else query, work, as_user=as_user)
-    return _once(frame)
+    return pulled(box, "events", columns, shown if stream == "admin_logs" else query, work, as_user=as_user)
 
 
 def _once(frame: pd.DataFrame) -> pd.DataFrame:
-    """Each event once; column by column, for a year of events twice would be much."""
-    attrs, again = frame.attrs, frame["event_id"].duplicated()
+    """Each event once; column by column, for a year of events twice would be much. What has no id is no double."""
+    again = (frame["event_id"].duplicated() & frame["event_id"].notna()).to_numpy()
     if again.any():
-        keep = ~again.to_numpy()
-        frame = pd.DataFrame({name: pd.Series(frame.pop(name).array[keep]) for name in list(frame.columns)})
-        frame.attrs.update(attrs)
+        frame = pd.DataFrame({name: pd.Series(frame.pop(name).array[~again]) for name in list(frame.columns)})
     return frame
 
 

@@ -137,7 +137,7 @@ def tree(
     def work(pull: Pull) -> None:
         pull.attrs["skipped"] = []
         watch = Watch(pull)
-        begin = [_Place(*place) for place in pending or [(folder_id, "", 1)]]
+        begin = [_Place(*place) for place in ([(folder_id, "", 1)] if pending is None else pending)]
         seen = {place.id for place in begin}
 
         def listing(place: _Place) -> list[bytes]:

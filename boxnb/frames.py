@@ -97,23 +97,24 @@ class Table:
         self._held = _Held(batches, [], sum(len(batch[number]) for batch in batches))
 
     def first(self, name: str) -> Any:
-        """The first value of one column so far, as the frame will have it; ``None`` for no row or no value."""
+        """The first value of one column that is not missing, as the frame will have it; ``None`` where there is none."""
         return self._end(name, 0)
 
     def last(self, name: str) -> Any:
-        """The last value of one column so far, as :meth:`first`."""
+        """The last value of one column, as :meth:`first`."""
         return self._end(name, -1)
 
     def _end(self, name: str, place: int) -> Any:
         number = self._number(name)
         kind = self._columns[number].kind
-        arrays = [batch[number] for batch in self._held.batches if len(batch[number])]
-        lists = [page[number] for page in self._held.pages if page[number]]
-        if lists and (place == -1 or not arrays):
-            value = _array([lists[place][place]], kind)[0][0].as_py()
-        else:
-            value = arrays[place][place].as_py() if arrays else None
-        return pd.Timestamp(value) if kind == "time" and value is not None else value
+        held = [batch[number] for batch in self._held.batches] + [page[number] for page in self._held.pages]
+        for values in held if place == 0 else reversed(held):
+            if isinstance(values, list):  # a page: one value is enough
+                values = _array([value for value in values if value is not None][place:][:1], kind)[0]
+            if len(there := values.drop_null()):
+                value = there[place].as_py()
+                return pd.Timestamp(value) if kind == "time" else value
+        return None
 
     def _number(self, name: str) -> int:
         return [column.name for column in self._columns].index(name)

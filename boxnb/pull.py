@@ -50,6 +50,7 @@ class Pull:
         self.pages = 0
         self.resume: Callable[[], dict[str, Any] | None] | None = None
         self.beside: Callable[[], int] = int  # none
+        self.tidy: Callable[[pd.DataFrame], pd.DataFrame] | None = None
         self._warned = self._stopped = False
 
     def fetch(self, path: str, **params: Any) -> bytes:
@@ -115,7 +116,7 @@ class Pull:
 
     def frame(self, *, complete: bool) -> pd.DataFrame:
         """The frame so far, with what it cost in its ``attrs``."""
-        frame = self.table.frame()
+        frame = self.table.frame() if self.tidy is None else self.tidy(self.table.frame())
         frame.attrs.update(self.attrs)
         if self.resume is not None:
             frame.attrs["resume"] = None if complete else self.resume()
@@ -131,16 +132,18 @@ class Pull:
     def pool(self, workers: int = WORKERS) -> Iterator[ThreadPoolExecutor]:
         """Threads over the one pooled session; what is not begun is dropped when the pull ends early.
 
-        Interrupt does not wait for calls that hang: they end by themselves, and their threads make no other.
+        Interrupt does not wait for calls that hang: they end by themselves, and their threads begin no other.
         """
         pool = ThreadPoolExecutor(workers, thread_name_prefix="boxnb")
+        waits = True
         try:
             yield pool
-        except KeyboardInterrupt:
+        except BaseException as error:
             self._stopped = True
+            waits = not isinstance(error, KeyboardInterrupt)
             raise
         finally:
-            pool.shutdown(wait=not self._stopped, cancel_futures=True)
+            pool.shutdown(wait=waits, cancel_futures=True)
 
 
 def pulled(
@@ -167,7 +170,9 @@ def pulled(
     pull = Pull(box, Table(columns, computed), attrs, as_user)
     try:
         work(pull)
-        pull.report(done=True)  # in here, because Interrupt may come while the last line is drawn
+        # In here, because Interrupt may come while the columns are put together or the last line is drawn.
+        frame = pull.frame(complete=True)
+        pull.report(done=True)
     except (BoxNotebookError, ValueError) as error:
         box.last_partial = pull.frame(complete=False)
         pull.report(done=True)
@@ -177,14 +182,13 @@ def pulled(
     except KeyboardInterrupt:
         box.last_partial = pull.frame(complete=False)
         stopped = Interrupted(
-            f"Stopped after {pull.table.rows} rows: they are in box.last_partial, marked incomplete."
+            f"Stopped after {len(box.last_partial)} rows: they are in box.last_partial, marked incomplete."
         )
         stopped.partial = box.last_partial
         pull.report(done=True)
         raise stopped from None
     finally:
         box.session.ledger.flush()
-    frame = pull.frame(complete=True)
     box.session.ledger.remember(dataset, rows=len(frame), calls=frame.attrs["calls"])
     return frame
 
@@ -244,12 +248,12 @@ def each(
         pull.resume = lambda: {again: list(ids[done:])}
         with pull.pool() as pool:
             for which, found in zip(ids, pool.map(listing, ids), strict=True):
-                done += 1
                 if isinstance(found, ApiError):
                     skipped.append({"id": which.rpartition("/")[2], "status": found.status})
-                    continue
-                for content in found:
-                    pull.take(content)
+                else:
+                    for content in found:
+                        pull.take(content)
+                done += 1
 
     return pulled(box, dataset, columns, {"by": by} if by else {}, work, as_user=as_user)
 

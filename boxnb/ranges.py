@@ -32,11 +32,17 @@ SPREAD = 4.0
 WORTH = 6.0
 """Pages a piece must have before it, as far as one can tell, to be cut: a cut costs about half a call."""
 
+ALONE = 3
+"""Pages at most before the range is spread, however short Box makes them."""
+
 TICK = 0.5
 """Seconds between two reports of a long pull."""
 
 OVERLAP = pd.Timedelta(seconds=1)
 """An event on a seam comes twice rather than never: Box takes whole seconds."""
+
+NARROW = 8 * OVERLAP
+"""What is shorter is not cut: thousands of events in one second would come again with every cut beside it."""
 
 
 class Span(NamedTuple):
@@ -46,8 +52,8 @@ class Span(NamedTuple):
     end: pd.Timestamp
 
     def query(self) -> dict[str, Any]:
-        """As Box wants it: RFC 3339, UTC, the end a moment wide."""
-        return {"created_after": text(self.begin), "created_before": text(self.end)}
+        """As Box wants it: RFC 3339, UTC, the second in which it ends included."""
+        return {"created_after": text(self.begin), "created_before": text(self.end.ceil("s"))}
 
 
 def text(time: pd.Timestamp) -> str:
@@ -62,10 +68,9 @@ def by_ranges(pull: Pull, query: dict[str, Any], span: Span) -> None:
     an empty one: a short page says nothing.
     """
     first = _Piece(span, pull.table.emptied())
-    pull.resume = lambda: {"since": text(pull.table.last("created_at") or span.begin)}
+    pull.resume = lambda: {"since": text(_before(pull.table.last("created_at"), span))}
     waiting = reading = 0.0
-    rows = 0
-    while rows < LIMIT:
+    for _ in range(ALONE):
         begun = time.perf_counter()
         content = pull.fetch("/events", stream_position=first.position, limit=LIMIT, **query, **span.query())
         came = time.perf_counter()
@@ -74,22 +79,29 @@ def by_ranges(pull: Pull, query: dict[str, Any], span: Span) -> None:
         waiting, reading = came - begun, time.perf_counter() - came
         first.hand_over(pull)
         if not rows or first.position == before:
+            pull.attrs["position"] = first.position
             return
+        if rows == LIMIT:
+            break
     threads = min(THREADS, 1 + round(waiting / max(reading, 1e-6)))
     chain = _Chain(pull, query, first, threads)
     pull.beside = chain.rows
     try:
         with pull.pool(threads) as pool:
             try:
-                for _ in range(threads):
-                    pool.submit(chain.work)
-                chain.join()
+                chain.join([pool.submit(chain.work) for _ in range(threads)])
             finally:
                 chain.stop()
     except BaseException:
         pull.beside = int
         chain.hand_over()  # the rows of later pieces have a gap before them
         raise
+    pull.attrs["position"] = chain.position()
+
+
+def _before(last: pd.Timestamp | None, span: Span) -> pd.Timestamp:
+    """Where to go on so that nothing of the second that was reached is missed."""
+    return span.begin if last is None else max(span.begin, last - OVERLAP)
 
 
 class _Chain:
@@ -104,19 +116,26 @@ class _Chain:
 
     def rows(self) -> int:
         """Rows that are not handed over yet."""
-        return sum(piece.table.rows for piece in self._pieces)
+        return sum(piece.rows for piece in list(self._pieces))
+
+    def position(self) -> str:
+        """Where the stream ended, once all have ended."""
+        return self._pieces[-1].position
 
     def stop(self) -> None:
         """Whatever ended the work, the threads go no further than their page."""
+        self._stopped = True
         with self._told:
-            self._stopped = True
             self._told.notify_all()
 
-    def join(self) -> None:
-        """Hand over piece after piece as they end, and raise what ended one early."""
+    def join(self, threads: list[Future[None]]) -> None:
+        """Hand over piece after piece as they end, and raise what ended one early, or a thread."""
         while self._at < len(self._pieces):
             ended = self._pieces[self._at].ended
             while wait([ended], timeout=TICK).not_done:
+                for thread in threads:
+                    if thread.done():
+                        thread.result()
                 self._pull.report()
             ended.result()
             self.hand_over()
@@ -149,14 +168,13 @@ class _Chain:
         ):
             with self._told:
                 reached = piece.reached()
-                if following is None or reached:
-                    piece.over = True
-                if not piece.over and not self._stopped:
-                    self._told.notify()
-                    continue
+                piece.over = piece.over or following is None or reached
+                self._told.notify()
             if reached:
                 piece.trim()
-            return
+            piece.rows = piece.table.rows
+            if piece.over or self._stopped:
+                return
 
     def _next(self) -> _Piece | None:
         """A piece nobody follows, or the later half of what the longest has before it; None when nothing is left."""
@@ -179,7 +197,12 @@ class _Chain:
 
 
 class _Piece:
-    """A part of the range, followed into a table of its own: columns, no pages, wait for their turn."""
+    """A part of the range, followed into a table of its own: columns, no pages, wait for their turn.
+
+    Box is asked for all up to the end of the range, so that a piece that is cut goes on with the stream it has:
+    ``_until`` is where the piece after it begins. ``begun`` says that a thread has it, ``over`` that it takes no further
+    page, ``ended`` that its rows are whole.
+    """
 
     def __init__(self, span: Span, table: Table) -> None:
         self.span, self.table = span, table
@@ -187,6 +210,7 @@ class _Piece:
         self._taking = threading.Lock()
         self.begun = self.over = False
         self.position = "0"
+        self.rows = 0  # to be shown: without what comes of the piece after it
         self._pages = self._handed = self._since_cut = 0
         self._first: pd.Timestamp | None = None
         self._last = span.begin
@@ -199,23 +223,24 @@ class _Piece:
             self._pages += 1
             self._since_cut += 1
             self.position = page.stream_position or self.position
+            self._last = self.table.last("created_at") or self._last
             if self._first is None:
                 self._first = self.table.first("created_at")
-            self._last = self.table.last("created_at") or self._last
         return page
 
     def hand_over(self, pull: Pull) -> None:
         """Its rows so far, into the table of the pull."""
         with self._taking:  # after Interrupt its thread may be at work
             pages, self._handed = self._pages - self._handed, self._pages
+            self.rows = 0
             pull.join(self.table, pages)
-            pull.attrs["position"] = self.position
 
     def left(self) -> float:
         """Pages it has before it, if its events go on as thick as so far."""
-        if self._first is None or not self._since_cut:
+        before = self._until - self._last
+        if self._first is None or not self._since_cut or before < NARROW:
             return 0.0
-        return self._pages * ((self._until - self._last) / max(self._last - self._first, OVERLAP))
+        return self._pages * (before / max(self._last - self._first, OVERLAP))
 
     def cut(self) -> _Piece:
         """The later half of what is before it, as a piece of its own."""
@@ -228,11 +253,14 @@ class _Piece:
     def spread(self, most: int) -> list[_Piece]:
         """Itself and, in equal pieces, what is before it."""
         number = max(1, min(most, int(self.left() / SPREAD)))
-        edges = pd.date_range(self._last, self._until, periods=number + 1)
-        later = [_Piece(Span(edge - OVERLAP, self.span.end), self.table.emptied()) for edge in edges[1:-1]]
-        for piece, until in zip([self, *later], edges[1:], strict=True):
+        edges = pd.date_range(self._last, self._until, periods=number + 1)[1:-1]
+        pieces = [
+            self,
+            *(_Piece(Span(edge - OVERLAP, self.span.end), self.table.emptied()) for edge in edges),
+        ]
+        for piece, until in zip(pieces, edges, strict=False):  # the last one goes on to the end
             piece._until = until
-        return [self, *later]
+        return pieces
 
     def trim(self) -> None:
         """Drop what came of the piece after it."""

@@ -15,9 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import boxnb
 from boxnb import pacer
+
+# A machine that is busy is slow at making examples too, which is no fault of what is tested.
+settings.register_profile("boxnb", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("boxnb")
 
 ANSWERS = "BOXNB_SANDBOX_EXCHANGES"  # where sandboxes write their answers down
 JUPYTER = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")

@@ -152,6 +152,23 @@ def test_rows_from_a_moment_on_are_dropped() -> None:
     assert found["id"].iloc[-1] == "none"
 
 
+def test_the_first_and_the_last_value_are_none_that_is_missing() -> None:
+    """In pages as they came and in columns; of rows without a time the neighbours count."""
+    columns = (schema.Column("id", "text"), schema.Column("created_at", "time"))
+    for rows in (2, frames.BATCH):
+        table = Table(columns)
+        assert table.first("created_at") is None
+        times = [
+            {},
+            *({"created_at": f"2026-11-0{day}T00:00:00Z"} for day in (2, 3)),
+            *({} for _ in range(rows)),
+        ]
+        table.add(json.dumps({"entries": times}).encode())
+        assert table.first("created_at") == pd.Timestamp("2026-11-02", tz="UTC")
+        assert table.last("created_at") == pd.Timestamp("2026-11-03", tz="UTC")
+        assert table.last("id") is None
+
+
 def test_interrupt_at_any_moment_leaves_whole_pages() -> None:
     """The key may be pressed between any two lines: what the table has then are whole pages, in order."""
     columns = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pandas as pd
@@ -12,8 +13,9 @@ import pytest
 from signing import sign_in
 
 import boxnb
-from boxnb import ranges
+from boxnb import activity, ranges, schema
 from boxnb.errors import BoxUnavailableError, Interrupted
+from boxnb.frames import frame
 from boxnb.pull import Progress
 from boxnb.sandbox import Sandbox
 
@@ -32,7 +34,7 @@ def asked(box: boxnb.Box, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     fetch = box.session.get_bytes
 
     def noted(path: str, **params: Any) -> bytes:
-        pages[params["created_after"]] += 1
+        pages[params.get("created_after", "a position")] += 1
         return fetch(path, **params)
 
     monkeypatch.setattr(box.session, "get_bytes", noted)
@@ -59,6 +61,7 @@ def test_a_year_of_events_is_whole(
     assert year["event_id"].is_unique
     assert year["created_at"].is_monotonic_increasing
     assert year["extra"].isna().all()
+    assert len(box.events(position=year.attrs["position"])) == 0  # what it has is what comes after the year
     assert year.attrs["calls"] <= chain.attrs["calls"] * 1.1 + 12
     logins = box.events(since="366D", event_type="LOGIN")
     assert logins["event_id"].tolist() == year.loc[year["event_type"] == "LOGIN", "event_id"].tolist()
@@ -114,6 +117,7 @@ def test_a_page_that_fails_leaves_no_gap(free: Sandbox, box: boxnb.Box) -> None:
         assert 0 < len(partial) < len(whole)
         assert partial["event_id"].tolist() == whole["event_id"].head(len(partial)).tolist()
         assert partial.attrs["complete"] is False
+        assert "position" not in partial.attrs
         rest = box.events(**partial.attrs["resume"])
         assert rest["event_id"].tolist() == whole["event_id"].tail(len(rest)).tolist()
         assert len(partial) + len(rest) >= len(whole)
@@ -193,3 +197,68 @@ def test_progress_ends_at_the_rows_of_the_frame(free: Sandbox, box: boxnb.Box) -
     rows = [progress.rows for progress in seen]
     assert rows == sorted(rows)
     assert len(year) <= seen[-1].rows <= len(year) + 100
+
+
+def test_thousands_of_events_in_one_second_come_once(
+    free: Sandbox, box: boxnb.Box, asked: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script made 2,000 folders: no cut so close to it that a thread asks for all of them again."""
+    second = pd.Timestamp(free.clock.now(), unit="s", tz="UTC").floor("s")
+    names = [{"name": f"folder {number}", "parent": {"id": "0"}} for number in range(2_000)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda body: box.session.call("POST", "/folders", json=body), names))
+    free.clock.advance(86_400)  # admin_logs come late
+    slow(free)
+    monkeypatch.setattr(ranges, "THREADS", 4)
+    found = box.events(since=second - pd.Timedelta("1s"), until=second + pd.Timedelta("6s"))
+    assert (found["created_at"] == second).sum() >= 2_000
+    assert found["event_id"].is_unique
+    assert asked.total() <= 8  # short pages among them, and the end
+    assert len(asked) == 1
+    around = box.events(since=second - pd.Timedelta("1D"), until=second + pd.Timedelta("1D"))
+    assert (around["created_at"] == second).sum() == (found["created_at"] == second).sum()
+    assert around["event_id"].is_unique
+
+
+def test_what_breaks_a_thread_ends_the_pull(
+    free: Sandbox, box: boxnb.Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A defect between two pieces is raised; nobody waits for ever for the piece it would have taken."""
+
+    def broken(piece: Any) -> Any:
+        raise ZeroDivisionError
+
+    slow(free)
+    monkeypatch.setattr(ranges._Piece, "cut", broken)
+    with pytest.raises(ZeroDivisionError):
+        box.events(since="366D")
+
+
+def test_interrupt_while_the_frame_is_put_together_keeps_all_rows(
+    box: boxnb.Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last page is there, and the key is pressed before the frame is."""
+    once = activity._once
+    presses = iter([KeyboardInterrupt()])
+
+    def pressed(whole: pd.DataFrame) -> pd.DataFrame:
+        for press in presses:
+            raise press
+        return once(whole)
+
+    rows = len(box.events(since="3D"))
+    monkeypatch.setattr(activity, "_once", pressed)
+    with pytest.raises(Interrupted):
+        box.events(since="3D")
+    assert box.last_partial is not None
+    assert len(box.last_partial) == rows
+
+
+def test_events_without_an_id_are_not_taken_for_one_another() -> None:
+    """Box may leave it out; each row is an event all the same."""
+    rows = [{"event_id": "1"}, {"event_type": "LOGIN"}, {"event_id": "1"}, {"event_type": "LOGIN"}]
+    assert activity._once(frame(rows, schema.EVENTS))["event_id"].fillna("none").tolist() == [
+        "1",
+        "none",
+        "none",
+    ]

@@ -195,7 +195,7 @@ def test_a_walk_that_was_stopped_goes_on(box: boxnb.Box) -> None:
 
 
 def test_events_that_were_stopped_keep_a_range_without_gaps(box: boxnb.Box) -> None:
-    """Eight pieces are under way at once: what is kept is whole up to some moment, and goes on from there."""
+    """Pieces are under way at once: what is kept is whole up to some moment, and goes on from there."""
     year = {"since": "2026-01-01", "until": "2026-10-01"}
     whole = box.events(**year)
     seen: list[int] = []
