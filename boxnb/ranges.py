@@ -44,6 +44,9 @@ OVERLAP = pd.Timedelta(seconds=1)
 NARROW = 8 * OVERLAP
 """What is shorter is not cut: thousands of events in one second would come again with every cut beside it."""
 
+_READING = threading.Lock()
+"""One thread at a time reads rows: two take the interpreter from each other with every column, for twice the time."""
+
 
 class Span(NamedTuple):
     """From one moment to another, UTC."""
@@ -218,7 +221,7 @@ class _Piece:
 
     def take(self, content: bytes) -> Page:
         """One page."""
-        with self._taking:
+        with self._taking, _READING:
             page = self.table.add(content)
             self._pages += 1
             self._since_cut += 1

@@ -114,7 +114,8 @@ def compare(sandbox: Any, work: str, latency: int, names: list[str], runs: int, 
 def table(work: str, latency: int, results: dict[str, list[dict[str, Any]]]) -> None:
     rows = {done["rows"] for each in results.values() for done in each if "failed" not in done}
     ids = {done["ids"] for each in results.values() for done in each if done.get("ids") is not None}
-    print(f"\n{work} at {latency} ms: {rows} rows, {'the same ids' if len(ids) == 1 else 'IDS DIFFER'}")
+    counted = " or ".join(f"{number:,}" for number in sorted(rows))
+    print(f"\n{work} at {latency} ms: {counted} rows, {'the same ids' if len(ids) == 1 else 'IDS DIFFER'}")
     print(
         f"{'':<28}{'wall s':>8}{'(range)':>16}{'cpu s':>8}{'calls':>7}{'MB':>7}"
         f"{'peak MB':>9}{'frame MB':>10}{'x wall':>8}{'x cpu':>7}"
