@@ -42,7 +42,7 @@ def events(
         An admin, or a co-admin who may run reports; an app with *Manage enterprise properties*.
     since, until : str, Timestamp or Timedelta
         A time (UTC unless it says otherwise), or a span back from now such as ``"7D"``, ``"12h"``. Only ``admin_logs`` has
-        times; the other streams give all they keep.
+        times, in whole seconds; the other streams give all they keep.
     event_type : str or list of str, optional
         Such as ``["LOGIN", "DOWNLOAD"]``; all unless given.
     stream : {"admin_logs", "admin_logs_streaming", "all"}

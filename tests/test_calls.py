@@ -16,7 +16,7 @@ SPARE = {
     "tree": 2,  # what changed meanwhile, in a walk of more than a hundred folders
     "events, streaming": 3,  # the sandbox gives short pages, as Box does
     "events, a day": 1,
-    "events, a year": 16,  # the same, and the ends of eight pieces
+    "events, a year": 16,  # the same, and half a page for each piece
 }
 
 

@@ -89,7 +89,7 @@ def count(box: boxnb.Box, sandbox: Any) -> Iterator[Count]:
     why = "and one that sees the end; one page in seven comes short"
     yield Count("events, streaming", len(chain), least, pages(len(chain), 500) + 1, why)
     year, calls = pulled(lambda: box.events(since="366D"))
-    yield Count("events, a year", len(year), calls, pages(len(year), 500) + 1, f"{why}, in 8 pieces at once")
+    yield Count("events, a year", len(year), calls, pages(len(year), 500) + 1, f"{why}, in pieces at once")
     week, calls = pulled(lambda: box.events(since="1D"))
     yield Count("events, a day", len(week), calls, pages(len(week), 500) + 1, why)
     yield plain("frame('/groups')", lambda: box.frame("/groups"))
