@@ -225,11 +225,10 @@ def test_what_breaks_a_thread_ends_the_pull(
 ) -> None:
     """A defect between two pieces is raised; nobody waits for ever for the piece it would have taken."""
 
-    def broken(piece: Any) -> Any:
+    def broken(chain: Any) -> Any:
         raise ZeroDivisionError
 
-    slow(free)
-    monkeypatch.setattr(ranges._Piece, "cut", broken)
+    monkeypatch.setattr(ranges._Chain, "_next", broken)
     with pytest.raises(ZeroDivisionError):
         box.events(since="366D")
 
