@@ -56,11 +56,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def seen(home: Path) -> Iterator[Seen]:
     with boxnb.sandbox.start(private=True, state=home / "state", limits="off") as sandbox:
+        day = pd.Timestamp(sandbox.clock.now(), unit="s", tz="UTC").floor(
+            "D"
+        )  # at once: it may be midnight soon
         sign_in(sandbox)
         box = boxnb.connect("acme")
         content = reports.content(box)
         invitations = reports.collaborations(box, of=content, files=True)
-        day = pd.Timestamp(sandbox.clock.now(), unit="s", tz="UTC").floor("D")
         yield Seen(box, content, invitations, box.events(since="365D"), day)
 
 

@@ -122,7 +122,8 @@ def test_a_bare_code_and_a_yes(sandbox: Any, run: Any) -> None:
             return [{"type": "confirm", "yes": True}]
         return first(view)
 
-    assert "after " in texts(run(answer), 2)
+    notebook = run(answer)
+    assert "after " in texts(notebook, 2), texts(notebook, 1)
 
 
 def test_registering_with_the_robot(client: Client, run: Any) -> None:
