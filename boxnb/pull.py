@@ -50,7 +50,7 @@ class Pull:
         self.pages = 0
         self.resume: Callable[[], dict[str, Any] | None] | None = None
         self.beside: Callable[[], int] = int  # none
-        self.tidy: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+        self.tidy: Callable[[pd.DataFrame], pd.DataFrame] | None = None  # what every frame of it goes through
         self._warned = self._stopped = False
 
     def fetch(self, path: str, **params: Any) -> bytes:

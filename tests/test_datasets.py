@@ -11,7 +11,8 @@ from signing import sign_in
 import boxnb.sandbox
 from boxnb import schema, store
 from boxnb.errors import BoxNotebookError, BoxUnavailableError, Interrupted, NotFoundError
-from boxnb.pull import Progress
+from boxnb.paging import by_offset
+from boxnb.pull import Progress, each
 from boxnb.sandbox import Sandbox
 
 WORLD = Path(__file__).parents[1] / "data" / "sandbox"
@@ -188,6 +189,46 @@ def test_a_pull_that_breaks_keeps_what_it_had(free: Sandbox) -> None:
     assert partial["event_id"].is_unique  # Box repeats itself here
     rest = box.events(**stream, **partial.attrs["resume"])
     assert set(partial["event_id"]) | set(rest["event_id"]) >= set(whole["event_id"])
+
+
+def of_groups(box: boxnb.Box, ids: list[str]) -> pd.DataFrame:
+    """Memberships as the kit lists them, but one to a page, so that a group has many."""
+    path = "/groups/{}/memberships"
+    return each(box, "memberships", schema.MEMBERSHIPS, path, ids, by_offset, limit=1)
+
+
+def test_interrupt_between_two_pages_of_a_listing_leaves_no_gap(box: boxnb.Box) -> None:
+    """The group whose first page is there and whose second is not comes again, whole."""
+    ids = [which for which, rows in box.memberships().groupby("group_id") if len(rows) > 2][:3]
+    whole = of_groups(box, ids)
+
+    def stop(progress: Progress) -> None:
+        if progress.pages == 1 and not progress.done:
+            raise KeyboardInterrupt
+
+    box.on_progress = stop
+    with pytest.raises(Interrupted):
+        of_groups(box, ids)
+    box.on_progress = None
+    partial = box.last_partial
+    assert partial is not None
+    assert len(partial) == 1
+    rest = of_groups(box, partial.attrs["resume"]["ids"])
+    assert set(partial["id"]) | set(rest["id"]) == set(whole["id"])
+
+
+def test_what_fails_stops_the_other_listings(free: Sandbox) -> None:
+    """They were followed at the same time, and nobody will see their rows: no page more than is on its way."""
+    sign_in(free)
+    box = boxnb.connect("acme")
+    sizes = box.memberships()["group_id"].value_counts()
+    long, short = str(sizes.index[0]), str(sizes.index[-1])
+    free.faults.add(f"/2.0/groups/{short}/memberships", "html", times=1)
+    free.faults.add(f"/2.0/groups/{long}/memberships", "latency", times=1_000, seconds=0.1)
+    before = len(free.record())
+    with pytest.raises(BoxUnavailableError):
+        of_groups(box, [short, long])
+    assert len(free.record()) - before < 5 < sizes.iloc[0]
 
 
 def test_interrupt_keeps_what_it_had(box: boxnb.Box) -> None:

@@ -56,9 +56,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def seen(home: Path) -> Iterator[Seen]:
     with boxnb.sandbox.start(private=True, state=home / "state", limits="off") as sandbox:
-        day = pd.Timestamp(sandbox.clock.now(), unit="s", tz="UTC").floor(
-            "D"
-        )  # at once: it may be midnight soon
+        # At once: it may be midnight soon.
+        day = pd.Timestamp(sandbox.clock.now(), unit="s", tz="UTC").floor("D")
         sign_in(sandbox)
         box = boxnb.connect("acme")
         content = reports.content(box)
