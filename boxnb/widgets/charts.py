@@ -195,10 +195,11 @@ def events_per_day(events: pd.DataFrame, title: str = "Events per day (UTC)") ->
             if name in parts
         ]
     )
+    # The legend stands on the chart's foot: at a distance from the plot, a window that grows draws it over the bars.
     figure.update_layout(
         barmode="stack",
         height=360,
-        legend={"orientation": "h", "traceorder": "normal", "y": -0.14, "yanchor": "top"},
+        legend={"orientation": "h", "traceorder": "normal", "yref": "container", "y": 0, "yanchor": "bottom"},
     )
     # One line a date: a year below it would lie under the legend.
     figure.update_xaxes(tickformat="%-d %b", showgrid=False)

@@ -230,6 +230,14 @@ def test_activity(window: BrowserContext, lab: Lab, theme: str, width: int) -> N
     person.page.set_viewport_size({"width": width, "height": 1000})
     run_all(person)
     charted(person, f"activity-{theme.split()[-1]}")
+    show(person, ".js-plotly-plot")
+    chart = person[".js-plotly-plot"].first
+    for other in (1100, 800, 1400):  # a legend of several lines that becomes one
+        before = str(chart.locator(".main-svg").first.get_attribute("width"))
+        person.page.set_viewport_size({"width": other, "height": 1000})
+        expect(chart.locator(".main-svg").first).not_to_have_attribute("width", before)
+        assert below(chart.locator(".xtick text").first, chart.locator(".legend .traces").first) >= 0, other
+    person.page.set_viewport_size({"width": width, "height": 1000})
     table = person[".bxt"].first
     table.get_by_label("Filter event_type").fill("DELETE")
     expect(table.locator(".bxt-count")).to_contain_text(" of ")
