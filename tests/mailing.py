@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import trustme
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
 from boxnb import runs
@@ -92,17 +91,14 @@ def moody(tmp_path: Path, mood: str, timeout: float = 30.0) -> Iterator[Moody]:
     def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
         return AuthResult(success=(data.login, data.password) == (b"me", b"mail-secret-7"), handled=False)
 
-    controller = Controller(
+    controller = mail.serve(
         handler,
-        hostname="127.0.0.1",
-        port=mail._free_port(),
         authenticator=authenticate,
         auth_required=True,
         tls_context=context,
         require_starttls=True,
         data_size_limit=1_000_000 if mood == "says how much it takes" else 40_000_000,
     )
-    controller.start()
     runs.save_mail(
         "acme",
         host="127.0.0.1",

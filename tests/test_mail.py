@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
+import smtplib
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -64,6 +68,29 @@ def test_a_warning_is_mailed_as_one(server: Mailbox) -> None:
         logging.getLogger("somebody.else").warning("disk nearly %s", "full")
     assert server[-1].subject.startswith("WARNING links")
     assert "half of it is missing" in server[-1].text and "disk nearly full" in server[-1].text
+
+
+@pytest.mark.parametrize("security", ["starttls", "ssl", "none"])
+def test_whoever_is_connected_when_the_server_ends_is_told(tmp_path: Path, security: str) -> None:
+    """Not left to its own timeout, and no socket to the garbage collector."""
+    with mailbox(tmp_path, security) as server, ExitStack() as opened:
+        trusted = ssl.create_default_context(
+            cafile=mailer.settings_of("acme").verify if security != "none" else None
+        )
+        if security == "ssl":
+            client = opened.enter_context(
+                smtplib.SMTP_SSL(server.host, server.port, timeout=30, context=trusted)
+            )
+        else:
+            client = opened.enter_context(smtplib.SMTP(server.host, server.port, timeout=30))
+        if security == "starttls":
+            client.starttls(context=trusted)
+        assert client.noop()[0] == 250
+        server.stop()
+        with pytest.raises((smtplib.SMTPServerDisconnected, OSError)) as caught:
+            client.noop()
+        assert not isinstance(caught.value, TimeoutError)
+    gc.collect()  # an unclosed transport would be said here
 
 
 def test_a_failure_is_mailed_and_raised_on(server: Mailbox) -> None:

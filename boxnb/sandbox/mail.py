@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, overload
+from weakref import WeakSet
 
 from ._client import fail
 
@@ -103,7 +104,6 @@ class Mailbox(Sequence[Mail]):
 
     def __init__(self, security: str = "none", certificate: ssl.SSLContext | None = None) -> None:
         try:
-            from aiosmtpd.controller import Controller
             from aiosmtpd.smtp import AuthResult
         except ImportError:
             fail("The practice mail server needs one more package: pip install 'boxnb[automate]'.")
@@ -138,8 +138,7 @@ class Mailbox(Sequence[Mail]):
         logging.getLogger("mail").setLevel(logging.CRITICAL)  # its own talk is none of the reader's
         # aiosmtpd says so at each connection: without TLS the password goes in clear, but not beyond this computer.
         warnings.filterwarnings("ignore", message="Requiring AUTH while not requiring TLS")
-        self._controller = Controller(Handler(), hostname="127.0.0.1", port=_free_port(), **options)
-        self._controller.start()
+        self._controller = serve(Handler(), **options)
         self.host, self.port = "127.0.0.1", int(self._controller.port)
 
     def settings(self, *, verify: bool | str | Path = True) -> dict[str, Any]:
@@ -191,6 +190,34 @@ class Mailbox(Sequence[Mail]):
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def serve(handler: Any, **options: Any) -> Any:
+    """A started controller of aiosmtpd on this computer, whose end closes the connections that are still open.
+
+    Theirs leaves them: the client waits for its own timeout, and the socket for the garbage collector.
+    """
+    from aiosmtpd.controller import Controller
+
+    class Closing(Controller):
+        def __init__(self) -> None:
+            super().__init__(handler, hostname="127.0.0.1", port=_free_port(), **options)
+            self._opened: WeakSet[Any] = WeakSet()
+
+        def factory(self) -> Any:
+            server = super().factory()
+            self._opened.add(server)
+            return server
+
+        def cancel_tasks(self, stop_loop: bool = True) -> None:
+            for server in list(self._opened):
+                if server.transport is not None:
+                    server.transport.abort()
+            super().cancel_tasks(stop_loop)
+
+    controller = Closing()
+    controller.start()
+    return controller
 
 
 def _free_port() -> int:
