@@ -205,7 +205,7 @@ def serve(handler: Any, **options: Any) -> Any:
             self._opened: WeakSet[Any] = WeakSet()
 
         def factory(self) -> Any:
-            server = super().factory()  # type: ignore[no-untyped-call]  aiosmtpd says no types
+            server = super().factory()  # type: ignore[no-untyped-call]
             self._opened.add(server)
             return server
 
