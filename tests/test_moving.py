@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from hanging import Hanging
 from signing import sign_in
 
 import boxnb.sandbox
@@ -141,27 +141,23 @@ def test_a_walk_while_another_process_moves_deletes_and_adds(box: tuple[boxnb.Bo
         assert way(after, missed) & (told | early), "missing, and nothing says so"
 
 
-def test_interrupt_does_not_wait_for_the_page_ahead(box: tuple[boxnb.Box, Sandbox]) -> None:
+def test_interrupt_does_not_wait_for_the_page_ahead(
+    box: tuple[boxnb.Box, Sandbox], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A second page that hangs was asked for already; what the first one had is kept."""
-    here, sandbox = box
+    here, _ = box
     made = folder(here, "crowded", "0")
     for number in range(1_001):
         link = {"url": "https://a.example", "name": f"{number:04}", "parent": {"id": made}}
         here.session.post("/web_links", json=link)
-
-    def stop(progress: Progress) -> None:
-        if not progress.done:
-            raise KeyboardInterrupt
-
-    here.on_progress = stop
-    sandbox.faults.add(f"/2.0/folders/{made}/items", "latency", skip=1, seconds=10)
+    hanging = Hanging(here, monkeypatch)
+    here.on_progress = hanging.interrupt
     with pytest.raises(Interrupted):
         here.items(made)
-    ahead = [thread for thread in threading.enumerate() if thread.name.startswith("boxnb")]
-    assert len(ahead) == 1, "the call ahead was waited for"
+    assert len(hanging.left()) == 1, "the call ahead was waited for"
     assert here.last_partial is not None
     assert len(here.last_partial) == 1_000
-    ahead[0].join(60)
+    hanging.let_go()
 
 
 def test_items_deleted_between_two_pages(box: tuple[boxnb.Box, Sandbox]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pandas as pd
 import pytest
+from hanging import Hanging
 from signing import sign_in
 
 import boxnb
@@ -39,6 +39,10 @@ def asked(box: boxnb.Box, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     monkeypatch.setattr(box.session, "get_bytes", noted)
     return pages
+
+
+def pages(sandbox: Sandbox) -> int:
+    return len([call for call in sandbox.record() if call["path"] == "/2.0/events"])
 
 
 def slow(sandbox: Sandbox) -> None:
@@ -169,33 +173,18 @@ def test_interrupt_does_not_wait_for_a_call_that_hangs(
     free: Sandbox, box: boxnb.Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the first piece had is kept; the thread that waits makes no other call."""
-    hangs, let_go = threading.Event(), threading.Event()
-    fetch = box.session.get_bytes
-
-    def hanging(path: str, **params: Any) -> bytes:
-        if threading.current_thread() is not threading.main_thread():
-            hangs.set()
-            let_go.wait(60)
-        return fetch(path, **params)
-
-    def stop(progress: Progress) -> None:
-        if hangs.is_set() and not progress.done:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(box.session, "get_bytes", hanging)
-    box.on_progress = stop
+    hanging = Hanging(box, monkeypatch)
+    box.on_progress = hanging.interrupt
     slow(free)
     with pytest.raises(Interrupted):
         box.events(since="366D")
-    left = [thread for thread in threading.enumerate() if thread.name.startswith("boxnb")]
+    left = hanging.left()
     assert left, "the calls on their way were waited for"
     assert box.last_partial is not None
     assert len(box.last_partial) > 0
-    begun = len(free.record())
-    let_go.set()
-    for thread in left:
-        thread.join(60)
-    assert len([call for call in free.record() if call["path"] == "/2.0/events"]) <= begun + len(left)
+    begun = pages(free)
+    hanging.let_go()
+    assert pages(free) <= begun + len(left)
 
 
 def test_progress_ends_at_the_rows_of_the_frame(free: Sandbox, box: boxnb.Box) -> None:

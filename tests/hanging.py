@@ -1,0 +1,43 @@
+"""Calls that hang for as long as a test wants: however slow the computer, they have not come when Interrupt does."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+import boxnb
+from boxnb.pull import Progress
+
+
+class Hanging:
+    """The calls of all threads but the main one wait until they are let go; then they are made."""
+
+    def __init__(self, box: boxnb.Box, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._reached, self._free = threading.Event(), threading.Event()
+        self._fetch = box.session.get_bytes
+        monkeypatch.setattr(box.session, "get_bytes", self._get_bytes)
+
+    def _get_bytes(self, path: str, **params: Any) -> bytes:
+        if threading.current_thread() is not threading.main_thread():
+            self._reached.set()
+            assert self._free.wait(60)
+        return self._fetch(path, **params)
+
+    def interrupt(self, progress: Progress) -> None:
+        """For `box.on_progress`: the key, pressed while a call hangs."""
+        if not progress.done and self._reached.wait(0.1):
+            raise KeyboardInterrupt
+
+    def left(self) -> list[threading.Thread]:
+        """The threads that wait."""
+        return [thread for thread in threading.enumerate() if thread.name.startswith("boxnb")]
+
+    def let_go(self) -> None:
+        """Their calls are made; returns when the threads have ended."""
+        threads = self.left()
+        self._free.set()
+        for thread in threads:
+            thread.join(120)
+            assert not thread.is_alive()
