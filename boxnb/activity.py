@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import re
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from . import schema
@@ -47,7 +50,8 @@ def events(
         Such as ``["LOGIN", "DOWNLOAD"]``; all unless given.
     stream : {"admin_logs", "admin_logs_streaming", "all"}
     position : str, optional
-        Continue from here: ``attrs["position"]`` of an earlier frame of the same stream.
+        Continue from here, whatever ``since`` and ``until`` say: ``attrs["position"]`` of an earlier frame of the same
+        stream.
     as_user : str, optional
 
     Returns
@@ -73,7 +77,9 @@ def events(
     query: dict[str, Any] = {"stream_type": stream}
     if types:
         query["event_type"] = ",".join(types)
-    if stream == "admin_logs":
+    ranged = stream == "admin_logs" and position is None
+    shown = {**query, "position": position or "0"}
+    if ranged:
         now = pd.Timestamp(box.session.auth.now(), unit="s", tz="UTC")
         span = Span(_time(since, now), now if until is None else _time(until, now))
         if span.begin >= span.end:
@@ -83,12 +89,12 @@ def events(
 
     def work(pull: Pull) -> None:
         pull.tidy = _once
-        if stream == "admin_logs" and position is None:
+        if ranged:
             by_ranges(pull, query, span)
         else:
             _follow(pull, query, position or "0")
 
-    return pulled(box, "events", columns, shown if stream == "admin_logs" else query, work, as_user=as_user)
+    return pulled(box, "events", columns, shown, work, as_user=as_user)
 
 
 def _once(frame: pd.DataFrame) -> pd.DataFrame:
@@ -112,18 +118,29 @@ def _follow(pull: Pull, query: dict[str, Any], position: str) -> None:
 
 def _time(when: When, now: pd.Timestamp) -> pd.Timestamp:
     """A time in UTC, or a span back from now."""
-    if isinstance(when, (datetime.timedelta, pd.Timedelta)):
-        return now - pd.Timedelta(when)
+    found: Any = pd.NaT
     try:
-        return now - pd.Timedelta(when) if isinstance(when, str) else _utc(pd.Timestamp(when))
-    except ValueError:
-        pass
-    try:
-        return _utc(pd.Timestamp(when))
-    except ValueError:
+        if isinstance(when, datetime.timedelta):
+            found = now - when
+        elif isinstance(when, str):
+            found = _time_of(when, now)
+        elif isinstance(when, (datetime.date, np.datetime64)):
+            found = _utc(pd.Timestamp(when))
+    except (ValueError, OverflowError):
+        pass  # said below
+    if not isinstance(found, pd.Timestamp):
         raise ValueError(
             f"{when!r} is no time: write a date such as '2026-11-01', or a span back from now such as '7D' or '12h'."
-        ) from None
+        )
+    return found
+
+
+def _time_of(text: str, now: pd.Timestamp) -> Any:
+    """What pandas reads in it; it would take bare digits for nanoseconds, and fill up a date from today's."""
+    if re.search(r"[A-Za-z:]", text):
+        with contextlib.suppress(ValueError):
+            return now - pd.Timedelta(text)
+    return _utc(pd.Timestamp(text)) if re.search(r"\d{4}", text) else None
 
 
 def _utc(time: pd.Timestamp) -> pd.Timestamp:

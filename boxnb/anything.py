@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from .errors import BoxNotebookError, BoxUnavailableError
+from .errors import BoxUnavailableError
 from .frames import Table
-from .paging import by_marker, by_offset
+from .paging import CEILING, Take, by_marker, by_offset, by_position
 from .pull import Pull, pulled
-from .records import Page, paging_of
+from .records import Page, marker_of, paging_of
 from .schema import Column, Kind
 
 if TYPE_CHECKING:
     from .box import Box
 
+EXTRA = "extra"
+"""The column of :class:`boxnb.frames.Table` for what fits in no other."""
+
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
+
+
+_Way = tuple[str, ...]
 
 
 def frame(box: Box, path: str, *, as_user: str | None = None, **params: Any) -> pd.DataFrame:
     """
     Any listing, one row an entry: ``box.frame("/webhooks")``, ``box.frame("/folders/0/items", fields="name,size")``.
 
-    Pages are turned by marker where the answer has one, else by offset, else there is one page.
+    Pages are turned as the answer says: by marker, by stream position, by offset, else there is one page. Beyond the
+    10,000 rows Box gives by offset it begins anew by marker, where Box has one.
 
     Parameters
     ----------
@@ -34,57 +43,78 @@ def frame(box: Box, path: str, *, as_user: str | None = None, **params: Any) -> 
         Below the API's address; a listing (an object with ``entries``) or a single object, which becomes one row.
     as_user : str, optional
     **params
-        Box's own parameters.
+        Box's own parameters; also ``error.partial.attrs["resume"]`` of a pull that ended early, beside the others.
 
     Returns
     -------
     pandas.DataFrame
-        One column a field, nested objects flattened with ``_`` (``owned_by_login``), in the order they are first met. A
-        column whose values are all whole numbers is ``Int64``, all truths ``boolean``, all full times with an offset
-        ``datetime64[us, UTC]``; ids and everything else are text, lists JSON text.
+        One column a field, nested objects flattened with ``_`` (``owned_by_login``), in the order they are first met; a
+        name that is taken, as ``extra`` is, gets a ``_`` more. A column whose values are all whole numbers is ``Int64``,
+        all truths ``boolean``, all full times with an offset ``datetime64[us, UTC]``; ids and everything else are text,
+        lists JSON text.
 
     Raises
     ------
     ApiError
         Box refused.
+    ListingError
+        More than 10,000 rows, and no markers.
     """
-    held: list[bytes] = []
-
-    def keep(content: bytes) -> Page:
-        page = paging_of(content)
-        held.append(content)
-        return page
+    pages: list[list[Any]] = []
+    asked: dict[str, Any] = {"limit": 1000, **params}
+    if "marker" in asked:
+        asked["usemarker"] = "true"
 
     def work(pull: Pull) -> None:
-        limit = int(params.pop("limit", 1000))
-        first = pull.fetch(path, limit=limit, **params)
+        pull.attrs["dataset"] = "frame"
+        pull.tidy = lambda _: _made(list(chain.from_iterable(pages)))
+        pull.beside = lambda: sum(map(len, pages))
+
+        def keep(content: bytes) -> Page:
+            page = paging_of(content)
+            pages.append(_decoded(content)["entries"] or [])
+            pull.pages += 1
+            pull.report()
+            return page
+
+        first = pull.fetch(path, **asked)
         answer = _decoded(first)
         if "entries" not in answer:
-            held.append(json.dumps({"entries": [answer]}).encode())
+            pages.append([answer])
+            pull.pages += 1
             return
         page = keep(first)
-        params.pop("usemarker", None)  # every page by marker asks for it
-        if page.marker is not None:
-            pull.follow(
-                by_marker(pull.fetch, keep, path, limit=limit, marker=page.marker, **params), "marker"
-            )
-        elif page.total_count is not None and page.offset is not None:
-            step = page.limit or limit
-            if page.total_count > step:
-                pull.follow(by_offset(pull.fetch, keep, path, limit=limit, offset=step, **params), "offset")
+        if page.total_count is not None and page.total_count > CEILING and not asked.get("offset"):
+            marked = b"" if page.marker else pull.fetch(path, **{**asked, "usemarker": "true"})
+            if marker_of(marked) is not None:
+                pages.clear()
+                page = keep(marked)
+        _follow(pull, keep, path, page, asked)
 
-    def made(attrs: Any) -> pd.DataFrame:
-        found = _made([entry for content in held for entry in _decoded(content)["entries"] or []])
-        found.attrs.update({**attrs, "dataset": "frame", "pages": len(held)})
-        return found
+    return pulled(box, f"frame {path}", (), {"path": path, **params}, work, as_user=as_user)
 
-    try:
-        attrs = pulled(box, f"frame {path}", (), {"path": path, **params}, work, as_user=as_user).attrs
-    except BoxNotebookError as error:
-        if error.partial is not None:
-            error.partial = box.last_partial = made(error.partial.attrs)
-        raise
-    return made(attrs)
+
+def _follow(pull: Pull, keep: Take, path: str, page: Page, asked: dict[str, Any]) -> None:
+    """Whatever comes after the first page."""
+    turned = ("marker", "usemarker", "offset", "stream_position")
+    rest = {name: value for name, value in asked.items() if name not in turned}
+    turn: Iterator[Any]
+    following: Any
+    if page.marker is not None:
+        name, following = "marker", page.marker
+        turn = by_marker(pull.fetch, keep, path, marker=following, **rest)
+    elif page.stream_position is not None and page.rows:
+        name, following = "stream_position", page.stream_position
+        turn = by_position(pull.fetch, keep, path, position=following, **rest)
+    elif page.total_count is not None and page.offset is not None:
+        name, following = "offset", page.offset + (page.limit or asked["limit"])
+        if page.total_count <= following:
+            return
+        turn = by_offset(pull.fetch, keep, path, offset=following, **rest)
+    else:
+        return
+    pull.attrs["resume"] = {name: following}
+    pull.follow(turn, name)
 
 
 def _decoded(content: bytes) -> dict[str, Any]:
@@ -98,23 +128,33 @@ def _decoded(content: bytes) -> dict[str, Any]:
 
 
 def _made(entries: list[Any]) -> pd.DataFrame:
-    rows = [dict(_flat(entry)) if isinstance(entry, dict) else {"entry": entry} for entry in entries]
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    columns = tuple(Column(name, _kind(name, [row.get(name) for row in rows])) for name in names)
+    rows = [dict(_flat(entry if isinstance(entry, dict) else {"entry": entry})) for entry in entries]
+    names: dict[_Way, str] = {}
+    for way in dict.fromkeys(way for row in rows for way in row):
+        name = "_".join(way)
+        while name == EXTRA or name in names.values():
+            name += "_"
+        names[way] = name
+    # Read under keys of our own: Box's can be anything, `$parent` for one.
+    keys = {way: f"c{number}" for number, way in enumerate(names)}
+    columns = [
+        Column(name, _kind(way[-1], [row.get(way) for row in rows]), (keys[way],))
+        for way, name in names.items()
+    ]
     table = Table(columns)
-    table.add(json.dumps({"entries": rows}).encode())
+    plain = [{keys[way]: value for way, value in row.items()} for row in rows]
+    table.add(json.dumps({"entries": plain}).encode())
     made = table.frame()
-    return made.drop(columns="extra") if made["extra"].isna().all() else made
+    return made.drop(columns=EXTRA) if made[EXTRA].isna().all() else made
 
 
-def _flat(entry: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
+def _flat(entry: dict[str, Any], above: _Way = ()) -> Iterator[tuple[_Way, Any]]:
+    """The values of an entry, each with the keys that lead to it."""
     for key, value in entry.items():
         if isinstance(value, dict) and value:
-            found += _flat(value, f"{prefix}{key}_")
+            yield from _flat(value, (*above, key))
         else:
-            found.append((prefix + key, value))
-    return found
+            yield (*above, key), value
 
 
 def _kind(name: str, values: list[Any]) -> Kind:

@@ -272,7 +272,8 @@ def search(
     type : {"file", "folder", "web_link"}, optional
     as_user : str, optional
     **filters
-        Box's own, such as ``file_extensions="pdf,docx"``, ``size_range="1000000,"``, ``ancestor_folder_ids="17"``.
+        Box's own, such as ``file_extensions="pdf,docx"``, ``size_range="1000000,"``, ``ancestor_folder_ids="17"``;
+        ``offset`` to continue from there, ``limit`` for smaller pages.
 
     Returns
     -------
@@ -281,7 +282,7 @@ def search(
 
     Raises
     ------
-    ValueError
+    ListingError
         More than 10,000 items match: narrow the search.
 
     Notes
@@ -293,10 +294,8 @@ def search(
         asked["type"] = type
 
     def work(pull: Pull) -> None:
-        pages = by_offset(
-            pull.fetch, pull.take, "/search", limit=200, fields=schema.fields(schema.ITEMS), **asked
-        )
-        pull.follow(pages, "offset")
+        given: dict[str, Any] = {"limit": 200, "fields": schema.fields(schema.ITEMS), **asked}
+        pull.follow(by_offset(pull.fetch, pull.take, "/search", **given), "offset")
 
     return pulled(box, "search", schema.ITEMS, said(asked), work, as_user=as_user)
 

@@ -16,6 +16,7 @@
     |-- TokenStoreError               the profile cannot be read, written or locked    .path
     |-- NetworkError                  no answer came: no network, a proxy, a certificate
     |-- Interrupted                   a person stopped a long pull                .partial
+    |-- ListingError                  a listing has no end that can be reached (a ValueError, too)    .partial
     |-- HostNotAllowedError           a request would carry the token to a foreign host
     |-- SandboxError                  the sandbox could not be started or reached
     |-- RunRefusedError               a run of the same name is under way
@@ -129,6 +130,10 @@ class NetworkError(BoxNotebookError):
 
 class Interrupted(BoxNotebookError):  # noqa: N818  what happened, not an error
     """A person stopped a long pull; ``partial`` has what was fetched."""
+
+
+class ListingError(BoxNotebookError, ValueError):
+    """A listing cannot be taken to its end: too long for offsets, or it changed on the way; ``partial`` has the beginning."""
 
 
 class HostNotAllowedError(BoxNotebookError):

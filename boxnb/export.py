@@ -54,6 +54,8 @@ def csv_text(frame: pd.DataFrame) -> str:
     for name in frame.columns:
         if _is_text(frame[name]):
             safe[name] = frame[name].astype("object").map(_guard)
+        elif isinstance(frame[name].dtype, pd.DatetimeTZDtype):
+            safe[name] = frame[name].dt.tz_convert("UTC")
     safe.columns = pd.Index([guarded(str(name)) for name in frame.columns])
     return str(safe.to_csv(index=False, lineterminator="\r\n", date_format="%Y-%m-%dT%H:%M:%S%z"))
 
@@ -243,7 +245,9 @@ def table_html(frame: pd.DataFrame, most: int = HTML_ROWS, *, of: int | None = N
 
 def _texts(values: pd.Series) -> list[str]:
     if isinstance(values.dtype, pd.DatetimeTZDtype):
-        return ["" if pd.isna(value) else f"{value:%Y-%m-%d %H:%M} UTC" for value in values]
+        return [
+            "" if pd.isna(value) else f"{value:%Y-%m-%d %H:%M} UTC" for value in values.dt.tz_convert("UTC")
+        ]
     missing = values.isna()
     return ["" if gone else str(value) for value, gone in zip(values.astype("object"), missing, strict=True)]
 

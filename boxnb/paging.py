@@ -11,10 +11,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from typing import Any
 
+from .errors import ListingError
 from .records import Page, marker_of
 
 Fetch = Callable[..., bytes]
 Take = Callable[[bytes], Page]
+
+CEILING = 10_000
+"""Rows Box gives by offset; beyond, only markers go on (Box guide *Offset-based paging*)."""
 
 HANDOVER = 0.0002
 """Seconds in which a thread can send the call it was given: else it waits until the rows of this page are read."""
@@ -71,7 +75,7 @@ def by_offset(
     *,
     limit: int = 1000,
     offset: int = 0,
-    ceiling: int = 10_000,
+    ceiling: int = CEILING,
     pool: Executor | None = None,
     **params: Any,
 ) -> Iterator[int | None]:
@@ -87,7 +91,7 @@ def by_offset(
 
     Raises
     ------
-    ValueError
+    ListingError
         The listing goes on beyond the ceiling, where Box answers 400.
     """
     page = take(fetch(path, offset=offset, limit=limit, **params))
@@ -104,7 +108,9 @@ def by_offset(
                 yield None
                 return
             if offset >= ceiling:
-                raise ValueError(f"Box lists {total} here and gives no more than the first {ceiling}.")
+                raise ListingError(
+                    f"Box lists {total} here and gives no more than the first {ceiling}: ask for less, with a filter."
+                )
             yield offset
             waiting = ahead.pop(offset, None)
             content = (

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from . import schema
-from .paging import by_offset
+from .errors import ListingError
+from .paging import CEILING, by_offset
 from .pull import Pull, each, one, pulled, said
 from .records import Page, paging_of
 
 if TYPE_CHECKING:
     from .box import Box
-
-OFFSET_CEILING = 10_000
-"""Rows Box gives by offset; beyond, only markers go on."""
 
 
 def users(
@@ -59,6 +57,8 @@ def users(
         Nobody is signed in, or the sign-in is gone.
     ForbiddenError
         The app lacks the scope, or the user is no admin.
+    ListingError
+        Somebody joined or left while an ``offset`` was gone on from.
 
     Notes
     -----
@@ -70,7 +70,7 @@ def users(
     known = box.session.ledger.recall("users").get("rows", 0)
 
     def work(pull: Pull) -> None:
-        if marker is None and (offset or known <= OFFSET_CEILING) and _by_offset(pull, query, offset):
+        if marker is None and (offset or known <= CEILING) and _by_offset(pull, query, offset):
             return
         pull.markers("/users", marker, **query)
 
@@ -80,12 +80,13 @@ def users(
 def _by_offset(pull: Pull, query: dict[str, Any], offset: int) -> bool:
     """All pages at once where offsets reach the end; else False, with nothing taken.
 
-    Somebody who joins or leaves between two pages shifts the offsets: then markers serve, which nobody shifts.
+    Somebody who joins or leaves between two pages shifts the offsets: then markers serve, which nobody shifts, but
+    only from the beginning.
     """
     first = pull.fetch("/users", offset=offset, limit=1000, **query)
     total = paging_of(first).total_count or 0
-    if total > OFFSET_CEILING:
-        return False
+    if total > CEILING:
+        return _from_the_beginning(offset)
     steady = True
 
     def take(content: bytes) -> Page:
@@ -100,9 +101,18 @@ def _by_offset(pull: Pull, query: dict[str, Any], offset: int) -> bool:
             return first if params["offset"] == offset else pull.fetch(path, **params)
 
         pull.follow(by_offset(fetch, take, "/users", offset=offset, pool=pool, **query), "offset")
-    if not steady:
+    return steady or _from_the_beginning(offset, pull)
+
+
+def _from_the_beginning(offset: int, pull: Pull | None = None) -> Literal[False]:
+    """Give up offsets; the rows before one that was given lie elsewhere, and would come twice."""
+    if offset:
+        raise ListingError(
+            "The list of users changed, or grew beyond what Box lists by offset: run box.users() from the beginning."
+        )
+    if pull is not None:
         pull.anew()
-    return steady
+    return False
 
 
 def user(box: Box, user_id: str) -> pd.DataFrame:
@@ -156,7 +166,7 @@ def groups(box: Box, *, filter_term: str | None = None, offset: int = 0) -> pd.D
     ------
     NotSignedInError, InvalidGrantError, ForbiddenError
         As for :func:`users`.
-    ValueError
+    ListingError
         More than 10,000 groups match: narrow with ``filter_term``.
 
     Notes

@@ -54,7 +54,7 @@ class Pull:
         self._warned = self._stopped = False
 
     def fetch(self, path: str, **params: Any) -> bytes:
-        """The bytes of one answer; safe from several threads.
+        """The bytes of one answer, as the user of the pull unless told; safe from several threads.
 
         Raises
         ------
@@ -63,7 +63,19 @@ class Pull:
         """
         if self._stopped:
             raise CancelledError("The pull was interrupted.")
-        return self._box.session.get_bytes(path, as_user=self._as_user, **params)
+        return self._box.session.get_bytes(path, **{"as_user": self._as_user, **params})
+
+    def listing(self, pages: Callable[..., Iterator[Any]], path: str, **params: Any) -> list[bytes]:
+        """All pages of one listing as they came, to be taken in its turn; safe from several threads."""
+        held: list[bytes] = []
+
+        def keep(content: bytes) -> Page:
+            held.append(content)
+            return paging_of(content)
+
+        for _ in pages(self.fetch, keep, path, **params):
+            pass
+        return held
 
     def take(self, content: bytes, *computed: Any) -> Page:
         """Add one page to the table."""
@@ -217,32 +229,26 @@ def each(
     as_user: str | None = None,
     by: str = "",
     again: str = "ids",
+    tidy: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
     **params: Any,
 ) -> pd.DataFrame:
     """One listing for each id, several at once, in the order of the ids.
 
     What answers 403 or 404 is noted in ``attrs["skipped"]`` (``id``, ``status``) and does not end the pull. ``again``
-    names the argument that takes the ids not asked yet.
+    names the argument that takes the ids not asked yet; every frame of it goes through ``tidy``.
     """
 
     def work(pull: Pull) -> None:
+        pull.tidy = tidy
         skipped: list[dict[str, Any]] = []
         pull.attrs["skipped"] = skipped
         pull.attrs["query"] |= {"ids": len(ids)}
 
         def listing(which: str) -> list[bytes] | ApiError:
-            held: list[bytes] = []
-
-            def keep(content: bytes) -> Page:
-                held.append(content)
-                return paging_of(content)
-
             try:
-                for _ in pages(pull.fetch, keep, path.format(which), **params):
-                    pass
+                return pull.listing(pages, path.format(which), **params)
             except (ForbiddenError, NotFoundError) as error:
                 return error
-            return held
 
         done = 0
         pull.resume = lambda: {again: list(ids[done:])}

@@ -43,7 +43,9 @@ class Page(msgspec.Struct):
 
 
 def _text_of(raw: msgspec.Raw) -> str | None:
-    text = bytes(raw).decode().strip('"') if raw else ""
+    text = bytes(raw).decode() if raw else "null"
+    if text.startswith('"'):
+        text = json.loads(text)
     return None if text in ("", "null") else text
 
 

@@ -57,15 +57,22 @@ def collaborations(
     -------
     pandas.DataFrame
         Columns as :data:`boxnb.schema.COLLABORATIONS` says: ``status`` ``accepted`` or ``pending``; ``item_*`` missing while
-        pending; ``accessible_by_type`` ``user`` or ``group``; ``expires_at`` in UTC. No id twice. ``attrs["skipped"]`` lists what
-        could not be asked.
+        pending; ``accessible_by_type`` ``user`` or ``group``; ``expires_at`` in UTC. No id twice in one frame; what continues
+        one may have a pending one again. ``attrs["skipped"]`` lists what could not be asked.
 
     Notes
     -----
     Source: https://developer.box.com/reference/get-folders-id-collaborations/
     """
     asked = _asked(of, kind)
-    found = each(
+
+    def tidy(found: pd.DataFrame) -> pd.DataFrame:
+        if not inherited and kind != "group":
+            item = found["item_type"].astype("str") + "s/" + found["item_id"]
+            found = found[item.isin(asked) | item.isna()]  # pending ones name no item, so they stay
+        return found.drop_duplicates("id", ignore_index=True)
+
+    return each(
         box,
         "collaborations",
         schema.COLLABORATIONS,
@@ -76,14 +83,8 @@ def collaborations(
         by=kind,
         again="of",
         fields=schema.fields(schema.COLLABORATIONS),
+        tidy=tidy,
     )
-    attrs = found.attrs
-    if not inherited and kind != "group":
-        item = found["item_type"].astype("str") + "s/" + found["item_id"]
-        found = found[item.isin(asked) | item.isna()]  # pending ones name no item, so they stay
-    once = found.drop_duplicates("id", ignore_index=True)
-    once.attrs.update(attrs)
-    return once
 
 
 def _asked(of: str | list[str] | pd.DataFrame, kind: str) -> list[str]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from signing import sign_in
 
 import boxnb
 from boxnb.anything import _made
-from boxnb.errors import BoxUnavailableError, NotFoundError
+from boxnb.errors import BoxUnavailableError, Interrupted, ListingError, NotFoundError
+from boxnb.paging import by_offset
+from boxnb.pull import Progress
+from boxnb.records import paging_of
 from boxnb.sandbox import Sandbox
 
 
@@ -44,6 +50,59 @@ def test_a_listing_that_breaks_keeps_what_it_had(box: boxnb.Box, sandbox: Sandbo
     whole = box.frame("/users", limit=50)
     assert {"dataset", "query", "profile", "fetched_at", "pages", "calls", "complete"} <= set(whole.attrs)
     assert whole.attrs["calls"] == 3
+
+
+@pytest.mark.parametrize("by", [{}, {"usemarker": "true"}])
+def test_a_listing_that_broke_goes_on(box: boxnb.Box, sandbox: Sandbox, by: dict[str, str]) -> None:
+    """With what `resume` says beside the other arguments, after the first page and after the second."""
+    whole = box.frame("/users", limit=50, **by)
+    for before in (1, 2):
+        sandbox.faults.add("/2.0/users", "html", skip=before)
+        with pytest.raises(BoxUnavailableError) as caught:
+            box.frame("/users", limit=50, **by)
+        partial = caught.value.partial
+        assert partial is not None
+        rest = box.frame("/users", limit=50, **{**by, **partial.attrs["resume"]})
+        assert [*partial["id"], *rest["id"]] == whole["id"].tolist()
+        assert rest.attrs["resume"] is None
+
+
+def test_interrupt_says_how_much_there_is(box: boxnb.Box) -> None:
+    """The rows it names are those of the frame."""
+
+    def stop(progress: Progress) -> None:
+        if progress.rows >= 100 and not progress.done:
+            raise KeyboardInterrupt
+
+    box.on_progress = stop
+    with pytest.raises(Interrupted, match="after 100 rows"):
+        box.frame("/users", limit=50)
+    assert box.last_partial is not None
+    assert len(box.last_partial) == 100
+
+
+def test_events_are_followed_to_their_end(box: boxnb.Box) -> None:
+    """By their stream position; a page is 500 at most."""
+    found = box.frame("/events", stream_type="admin_logs")
+    assert len(found) > 1_000
+    assert found["event_id"].is_unique
+    assert set(box.events(since="365D")["event_id"]) <= set(found["event_id"])
+
+
+def test_a_listing_longer_than_offsets_reach(tmp_path: Path) -> None:
+    """Begun anew by marker; where there is none, the first 10,000 are kept and it says so in a sentence."""
+    with boxnb.sandbox.start(
+        private=True, state=tmp_path / "large", world="large", limits="off", users=10_100, folders=5, files=10
+    ) as sandbox:
+        sign_in(sandbox)
+        box = boxnb.connect("acme")
+        found = box.frame("/users", fields="login")
+        assert (len(found), found["id"].is_unique, found.attrs["complete"]) == (10_100, True, True)
+        assert found.attrs["calls"] == 1 + 11
+        pages = (box.session.get_bytes("/users", limit=1000, offset=at) for at in itertools.count(0, 1000))
+        with pytest.raises(ListingError, match="no more than the first 10000") as caught:
+            list(by_offset(lambda *_, **__: next(pages), paging_of, "/users"))
+        assert isinstance(caught.value, ValueError)
 
 
 def test_one_object_is_one_row(box: boxnb.Box) -> None:
@@ -89,6 +148,29 @@ def test_types_are_inferred_only_where_nothing_can_go_wrong() -> None:
     ]
     assert made["at"].iloc[0] == pd.Timestamp("2026-01-01", tz="UTC")
     assert list(_made([]).columns) == []
+
+
+def test_fields_may_be_called_anything() -> None:
+    """As those of metadata are; what comes to the same name is kept beside it."""
+    rows = [
+        {
+            "$parent": "file_1",
+            "a-b": 1,
+            "2x": True,
+            "extra": "mine",
+            "owned_by": {"id": "1"},
+            "owned_by_id": "9",
+        },
+        {"$parent": "file_2", "owned_by": {"id": "2"}, "class": None, "": "empty"},
+    ]
+    made = _made(rows)
+    assert made["$parent"].tolist() == ["file_1", "file_2"]
+    assert made["a-b"].tolist() == [1, pd.NA]
+    assert made["extra_"][0] == "mine"
+    assert made["owned_by_id"].tolist() == ["1", "2"]
+    assert made["owned_by_id_"][0] == "9"
+    assert made[""][1] == "empty"
+    assert len(made.columns) == 8
 
 
 def test_estimates_say_what_they_know(box: boxnb.Box) -> None:

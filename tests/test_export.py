@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import io
 import zipfile
 from pathlib import Path
@@ -150,6 +151,15 @@ def test_a_long_table_says_what_is_missing(tmp_path: Path) -> None:
     page = export.to_html(pd.DataFrame({"a": range(6_000)}), tmp_path / "l.html").read_text(encoding="utf-8")
     assert page.count("<tr>") == export.HTML_ROWS + 1
     assert "first 5,000 of 6,000" in page
+
+
+def test_times_of_other_zones_are_written_in_utc(tmp_path: Path) -> None:
+    """And where a file says UTC, it is."""
+    berlin = pd.to_datetime(pd.Series(["2026-11-01T23:30:00Z"])).dt.tz_convert("Europe/Berlin").to_frame("at")
+    assert "2026-11-01T23:30:00+0000" in export.to_csv(berlin, tmp_path / "a.csv").read_text("utf-8-sig")
+    assert "2026-11-01 23:30 UTC" in export.to_html(berlin, tmp_path / "a.html").read_text("utf-8")
+    sheet = openpyxl.load_workbook(export.to_excel(berlin, tmp_path / "a.xlsx")).active
+    assert sheet.cell(2, 1).value == datetime.datetime(2026, 11, 1, 23, 30)
 
 
 @pytest.mark.parametrize("rows", [0, 1])

@@ -17,7 +17,7 @@ from signing import sign_in
 import boxnb.sandbox
 from boxnb import pacer, schema
 from boxnb.content import PLACE
-from boxnb.errors import Interrupted
+from boxnb.errors import Interrupted, ListingError
 from boxnb.frames import Table
 from boxnb.moving import settled
 from boxnb.pull import Progress
@@ -246,6 +246,17 @@ def test_somebody_who_joins_between_two_pages_of_users(tmp_path: Path) -> None:
         here.on_progress = join
         sandbox.faults.add("/2.0/users", "latency", times=2, skip=1, seconds=0.5, method="GET")
         found = here.users()
+        joined_later: list[str] = []
+
+        def join_again(progress: Progress) -> None:
+            if not joined_later:
+                person = {"name": "Newer", "login": "newer@example.com"}
+                joined_later.append(here.session.post("/users", json=person).json()["id"])
+
+        here.on_progress = join_again
+        sandbox.faults.add("/2.0/users", "latency", times=2, skip=1, seconds=0.5, method="GET")
+        with pytest.raises(ListingError, match="from the beginning"):
+            here.users(offset=1000)  # everybody would be more than the rest
     assert set(found["id"]) == {*whole["id"], *joined}
     assert found["id"].is_unique
     assert found.attrs["calls"] == 1 + 3 + 3  # the new one, by offset, by marker

@@ -11,7 +11,7 @@ import pytest
 
 from boxnb.frames import Table
 from boxnb.paging import by_marker, by_offset, by_position
-from boxnb.records import Page
+from boxnb.records import Page, paging_of
 from boxnb.schema import Column
 
 
@@ -85,6 +85,16 @@ def test_a_marker_that_is_a_number_is_followed() -> None:
     """Device pins have those."""
     player = Player({"entries": [{"id": "1"}], "next_marker": 17}, {"entries": []})
     assert list(by_marker(player.fetch, player.take, "/pins")) == ["17", None]
+
+
+def test_a_marker_is_read_as_json() -> None:
+    """A slash may be written with a backslash, and any character by its number."""
+    content = b'{"entries": [], "next_marker": "a\\/b\\u003d", "next_stream_position": 1152922976252290886}'
+    page = paging_of(content)
+    assert (page.marker, page.stream_position) == ("a/b=", "1152922976252290886")
+    assert paging_of(b'{"entries": [], "next_stream_position": 36893488147419103233}').stream_position == str(
+        2**65 + 1
+    )
 
 
 def test_a_marker_that_repeats_does_not_loop() -> None:

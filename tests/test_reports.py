@@ -350,6 +350,10 @@ def test_inactive_users(seen: Seen) -> None:
     found = reports.inactive_users(seen.box)
     assert set(found["id"]) == quiet
     assert 0 < len(found) < 20
+    kept = reports.inactive_users(
+        seen.box, of=seen.events.iloc[:0], users=seen.box.users().assign(status="cannot_delete_edit")
+    )
+    assert len(kept) > 100  # who may not delete can still sign in
     busy = reports.inactive_users(seen.box, of=seen.events)
     assert set(busy["id"]) <= quiet
     with pytest.raises(ValueError, match="365"):
@@ -425,6 +429,8 @@ def test_histories(seen: Seen) -> None:
     did = raw.loc[raw["created_by_login"] == "samuel.haas@example.com", "event_id"]
     assert set(did) <= set(person["event_id"])
     assert (person["event_type"] == "DOWNLOAD").sum() >= 412
+    nobody = reports.user_history(seen.box, shape.NOBODY, of=raw)
+    assert len(nobody) >= (raw["created_by_id"] == shape.ANONYMOUS).sum() > 0
 
 
 NO_WALK = {
@@ -524,6 +530,60 @@ def test_interrupt_keeps_the_walk(seen: Seen) -> None:
     assert partial is not None
     assert len(partial) > 0
     assert partial.attrs["complete"] is False
+    assert partial["id"].is_unique
+    assert partial.columns.tolist() == seen.content.columns.tolist()
+    assert reports.storage_by(seen.box, of=partial)["bytes"].sum() > 0
+
+
+def test_interrupt_keeps_the_invitations(seen: Seen) -> None:
+    """With the columns of the whole."""
+
+    def stop(progress: Any) -> None:
+        if progress.pages == 200 and not progress.done:
+            raise KeyboardInterrupt
+
+    seen.box.on_progress = stop
+    try:
+        with pytest.raises(Interrupted, match=r"box\.last_partial"):
+            reports.collaborations(seen.box, of=seen.content)
+    finally:
+        seen.box.on_progress = None
+    partial = seen.box.last_partial
+    assert partial is not None
+    assert (partial.attrs["dataset"], partial.attrs["complete"]) == ("invitations", False)
+    assert partial["id"].is_unique
+    assert set(partial["id"]) < set(seen.invitations["id"])
+    assert partial.columns.tolist() == seen.invitations.columns.tolist()
+
+
+def test_what_some_people_see_is_told_as_in_the_whole(seen: Seen) -> None:
+    """A colleague who was not asked is still one: nothing of theirs is said to be outside."""
+    some = seen.box.users().head(20)
+    found = reports.content(seen.box, people_of=some).set_index("id")
+    whole = seen.content.set_index("id")
+    assert 0 < len(found) < len(whole)
+    assert (found["ownership"].astype(str) == whole.loc[found.index, "ownership"].astype(str)).all()
+
+
+def test_a_co_admin_finds_what_others_can_open(home: Path) -> None:
+    """Box lets nobody look as another admin; an admin's folder that others were invited to is read as they see it."""
+    with boxnb.sandbox.start(private=True, state=home / "deputy", limits="off") as sandbox:
+        sign_in(sandbox, "boss")
+        boss = boxnb.connect("boss")
+        deputy = USERS[USERS["role"] == "coadmin"]["login"].iloc[0]
+        sign_in(sandbox, "deputy", login=deputy)
+        found = reports.content(boxnb.connect("deputy"))
+        refused = {where["as_user"] for where in found.attrs["skipped"] if where["id"] == "0"}
+        assert refused
+        admins = set(USERS.set_index("id").loc[sorted(refused), "login"])
+        people = USERS[(USERS["status"] != "inactive") & (USERS["role"] == "user")]["id"]
+        tops = set[str]()
+        for person in people:
+            tops |= set(boss.items("0", as_user=person).query("type == 'folder'")["id"])
+        theirs = {folder for folder in tops if owner_of("folder", folder) in admins}
+        inside = FILES[FILES["folder_id"].isin(theirs) & (FILES["trashed_at"] == "")].index
+        assert len(inside) > 0
+        assert set(inside) <= set(found["id"])
 
 
 def test_interrupt_at_the_last_moment_is_one_line_too(seen: Seen) -> None:

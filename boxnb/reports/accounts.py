@@ -89,7 +89,7 @@ def inactive_users(
     if of is not None:
         events = events[events["event_type"] != "FAILED_LOGIN"]
     last = events.groupby("created_by_id")["created_at"].max()
-    rows = everybody[(everybody["status"] == "active") & (everybody["created_at"] < cutoff)].copy()
+    rows = everybody[(everybody["status"] != "inactive") & (everybody["created_at"] < cutoff)].copy()
     rows["last_sign_in"] = looked_up(rows["id"], last)
     rows["days_quiet"] = days_since(rows["last_sign_in"], when)
     quiet = rows[rows["last_sign_in"].isna() | (rows["last_sign_in"] < cutoff)]

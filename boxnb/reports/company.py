@@ -20,7 +20,6 @@ from boxnb.errors import ForbiddenError, NotFoundError
 from boxnb.estimate import Estimate
 from boxnb.paging import by_marker
 from boxnb.pull import Pull, pulled
-from boxnb.records import Page, paging_of
 from boxnb.schema import Column
 
 from .shape import domain, now, shaped
@@ -92,15 +91,15 @@ def content(box: Box, *, people_of: pd.DataFrame | None = None) -> pd.DataFrame:
     box : Box
         An admin, and an app with *Make API calls using the as-user header*; both are needed for ``As-User``.
     people_of : DataFrame, optional
-        A frame from ``box.users()`` that is there already; some of its rows walk these people only.
+        Some rows of ``box.users()``: only what these people can see is walked.
 
     Returns
     -------
     pandas.DataFrame
         Columns as :data:`boxnb.schema.ITEMS` says, then ``seen_as`` (text, id of the user who was asked), ``path`` (the
         folders above, joined by ``/``), ``depth`` (``Int64``, 1 at the top) and ``ownership`` (``active``, ``left``: the owner is a suspended
-        user, ``outside``: the owner is no user of the enterprise). No id twice. ``attrs["skipped"]`` lists what could not be
-        opened (``id``, ``as_user``, ``status``).
+        user, ``outside``: the owner is no user of the enterprise). No id twice, also where the walk ended early.
+        ``attrs["skipped"]`` lists what could not be opened (``id``, ``as_user``, ``status``).
 
     Raises
     ------
@@ -111,47 +110,35 @@ def content(box: Box, *, people_of: pd.DataFrame | None = None) -> pd.DataFrame:
     -----
     Source: https://developer.box.com/guides/authentication/jwt/as-user/
     """
-    users = people.users(box) if people_of is None else people_of
-    able = users.loc[users["status"] != "inactive", "id"].tolist()
+    everybody = people.users(box)
+    active = everybody.loc[everybody["status"] != "inactive", "id"]
+    able = active.tolist() if people_of is None else active[active.isin(people_of["id"])].tolist()
 
     def work(pull: Pull) -> None:
-        _walk(box, pull, able)
+        pull.tidy = lambda frame: _placed(frame, set(active), set(everybody["id"]))
+        _walk(pull, able)
 
     name = (
         "content" if people_of is None else "content of some"
     )  # only the whole one tells what the next will cost
-    frame = pulled(box, name, schema.ITEMS, {"users": len(able)}, work, computed=SEEN_AS)
-    return _placed(frame, set(able), set(users["id"]))
+    return pulled(box, name, schema.ITEMS, {"users": len(able)}, work, computed=SEEN_AS)
 
 
-def _listing(box: Box, place: _Place) -> list[bytes]:
-    held: list[bytes] = []
-
-    def keep(page: bytes) -> Page:
-        held.append(page)
-        return paging_of(page)
-
-    def fetch(path: str, **params: Any) -> bytes:
-        return box.session.get_bytes(path, as_user=place.viewer, **params)
-
-    path = f"/folders/{place.folder}/items"
-    for _ in by_marker(fetch, keep, path, fields=schema.fields(schema.ITEMS)):
-        pass
-    return held
-
-
-def _walk(box: Box, pull: Pull, viewers: list[str]) -> None:
-    """Tops first, then what is below: who owns a folder walks it; for nobody's folders, whoever met them first."""
+def _walk(pull: Pull, viewers: list[str]) -> None:
+    """Tops first, then what is below: who owns a folder walks it; what no owner came to, whoever met it first."""
     skipped: list[dict[str, Any]] = []
     pull.attrs["skipped"] = skipped
-    able, seen, later = set(viewers), set[str](), dict[str, str]()
+    asked = schema.fields(schema.ITEMS)
+    seen, later = set[str](), dict[str, str]()
     with pull.pool(16) as pool:
         ahead: deque[tuple[_Place, Future[list[bytes]]]] = deque()
 
         def go(folder: str, viewer: str) -> None:
             place = _Place(folder, viewer)
             seen.add(folder)
-            ahead.append((place, pool.submit(_listing, box, place)))
+            path = f"/folders/{folder}/items"
+            listing = pool.submit(pull.listing, by_marker, path, as_user=viewer, fields=asked)
+            ahead.append((place, listing))
 
         def finish() -> None:
             while ahead:
@@ -171,7 +158,7 @@ def _walk(box: Box, pull: Pull, viewers: list[str]) -> None:
                             continue
                         if place.folder != "0" or owner == place.viewer:
                             go(folder.id, place.viewer)
-                        elif owner not in able:
+                        else:
                             later.setdefault(folder.id, place.viewer)
 
         for viewer in viewers:
@@ -193,7 +180,6 @@ def _folders(page: bytes) -> Iterator[_Entry]:
 
 def _placed(frame: pd.DataFrame, able: set[str], managed: set[str]) -> pd.DataFrame:
     """Each item once, as its owner sees it where that can be, with its place and whose it is."""
-    attrs = frame.attrs
     known = set(frame.loc[frame["type"] == "folder", "id"])
     by_owner = frame["seen_as"] == frame["owned_by_id"]
     rank = np.where(by_owner, 0, np.where(frame["parent_id"].isin(known), 1, 2))
@@ -212,9 +198,7 @@ def _placed(frame: pd.DataFrame, able: set[str], managed: set[str]) -> pd.DataFr
     owner = once["owned_by_id"]
     whose = np.where(owner.isin(able), "active", np.where(owner.isin(managed), "left", "outside"))
     once["ownership"] = pd.Categorical(whose, categories=["active", "left", "outside"])
-    ordered = once.sort_values(["depth", "path", "name", "id"], ignore_index=True)
-    ordered.attrs = attrs
-    return ordered
+    return once.sort_values(["depth", "path", "name", "id"], ignore_index=True)
 
 
 def _path(
@@ -264,28 +248,19 @@ def collaborations(
     items = content(box) if of is None else of
     users = people.users(box)
     asked = _asked(items, flagged=flagged, files=files)
+    fields = schema.fields(schema.COLLABORATIONS)
 
     def work(pull: Pull) -> None:
+        pull.tidy = lambda found: _invitations(box, found, items, users)
         skipped: list[dict[str, Any]] = []
         pull.attrs["skipped"] = skipped
 
         def listing(row: tuple[str, str, str]) -> list[bytes] | int:
-            held: list[bytes] = []
-
-            def keep(page: bytes) -> Page:
-                held.append(page)
-                return paging_of(page)
-
-            def fetch(path: str, **params: Any) -> bytes:
-                return box.session.get_bytes(path, as_user=row[2], **params)
-
             try:
                 path = f"/{row[0]}s/{row[1]}/collaborations"
-                for _ in by_marker(fetch, keep, path, fields=schema.fields(schema.COLLABORATIONS)):
-                    pass
+                return pull.listing(by_marker, path, as_user=row[2], fields=fields)
             except (ForbiddenError, NotFoundError) as error:
                 return error.status
-            return held
 
         rows = list(zip(asked["type"].astype("str"), asked["id"], asked["seen_as"], strict=True))
         with pull.pool(16) as pool:
@@ -298,7 +273,8 @@ def collaborations(
 
     query = {"items": len(asked), "files": files}
     found = pulled(box, "invitations", schema.COLLABORATIONS, query, work, computed=ASKED)
-    return _invitations(box, found, items, users)
+    found.attrs["complete"] = items.attrs.get("complete", True)
+    return found
 
 
 def _asked(items: pd.DataFrame, *, flagged: bool, files: bool) -> pd.DataFrame:
@@ -327,10 +303,7 @@ def _invitations(box: Box, found: pd.DataFrame, items: pd.DataFrame, users: pd.D
     rows["is_external"] = (rows["who"] == "user") & ~known
     rows["is_expired"] = rows["expires_at"] < now(box)
     rows["invited_by"] = rows["created_by_login"]
-    kept: dict[str, Any] = {str(name): value for name, value in found.attrs.items()}
-    kept |= {"complete": found.attrs["complete"] and items.attrs.get("complete", True)}
-    kept.pop("dataset")
-    return shaped(rows.sort_values(["path", "item_name", "login"]), INVITATIONS, "invitations", **kept)
+    return shaped(rows.sort_values(["path", "item_name", "login"]), INVITATIONS, "invitations")
 
 
 def estimate(box: Box, name: str, *, of: pd.DataFrame | None = None) -> Estimate:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from boxnb import activity
 
-from .shape import ANONYMOUS, shaped
+from .shape import ANONYMOUS, NOBODY, shaped
 
 if TYPE_CHECKING:
     from boxnb.activity import When
@@ -77,8 +77,8 @@ def _events(box: Box, since: When, types: list[str] | None, of: pd.DataFrame | N
 
 
 def _who(events: pd.DataFrame) -> pd.Series:
-    """The login, or ``(anonymous)`` for who was not signed in."""
-    login: pd.Series = events["created_by_login"].where(events["created_by_id"] != ANONYMOUS, "(anonymous)")
+    """The login, or :data:`NOBODY` for who was not signed in."""
+    login: pd.Series = events["created_by_login"].where(events["created_by_id"] != ANONYMOUS, NOBODY)
     return login
 
 
@@ -123,7 +123,7 @@ def sign_in_attacks(
 
     A burst is ``at_least`` failures from one IP address with never more than an hour between two. Slower or spread attacks are not found,
     and a whole office behind one address can look like one. ``signed_in_after`` names accounts that signed in from
-    that address within the hour after the burst's begin and a day: these deserve a call at once.
+    that address between the burst's begin and a day after its end, of those tried: these deserve a call at once.
 
     Parameters
     ----------
@@ -326,7 +326,7 @@ def user_history(box: Box, who: str, *, since: When = "30D", of: pd.DataFrame | 
     ----------
     box : Box
     who : str
-        Login or id; ``"2"`` for anonymous.
+        Login or id; ``"2"`` or ``"(anonymous)"`` for who was not signed in.
     since : str, Timestamp or Timedelta
     of : DataFrame, optional
         From ``box.events``.
@@ -337,6 +337,7 @@ def user_history(box: Box, who: str, *, since: When = "30D", of: pd.DataFrame | 
         Columns of :data:`HISTORY`.
     """
     rows = _events(box, since, None, of)
+    who = ANONYMOUS if who == NOBODY else who
     mine = (rows["created_by_id"] == who) | (rows["created_by_login"].str.lower() == who.lower())
     target = (rows["source_id"] == who) | (rows["source_login"].str.lower() == who.lower())
     added = (rows["source_user_id"] == who) | (rows["source_user_email"].str.lower() == who.lower())

@@ -19,6 +19,8 @@ DTYPES = {
 }
 ANONYMOUS = "2"
 """The id under which Box writes what somebody did who was not signed in."""
+NOBODY = "(anonymous)"
+"""How the reports call them."""
 
 
 def shaped(frame: pd.DataFrame, columns: dict[str, str], name: str, **attrs: Any) -> pd.DataFrame:

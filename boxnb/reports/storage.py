@@ -89,7 +89,7 @@ def storage_by(box: Box, by: By = "owner", *, of: pd.DataFrame | None = None) ->
     ----------
     box : Box
     by : {"owner", "folder", "extension", "age", "ownership"}
-        ``folder`` is the topmost folder; files that lie in none count under their owner's *(no folder)*.
+        ``folder`` is the topmost folder; files that lie in none count under *(no folder)*.
     of : DataFrame, optional
         From :func:`boxnb.reports.content`, or some of its rows; walked unless given.
 
