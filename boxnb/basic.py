@@ -15,7 +15,7 @@ import getpass
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import requests
@@ -125,6 +125,12 @@ class BasicSession(Session):
         )
         for scheme in ("https://", "http://"):
             self.mount(scheme, requests.adapters.HTTPAdapter(max_retries=retry))
+
+    def __reduce__(self) -> NoReturn:
+        """Refuses: what is pickled lies about in clear."""
+        raise TypeError(
+            "A session is not pickled, for it holds the password: open it anew with boxnb.basic.connect."
+        )
 
     def request(self, method: str | bytes, url: str | bytes, **options: Any) -> requests.Response:  # type: ignore[override]
         """As ``requests.Session.request``, below the base address and with a timeout.

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
-import requests
 
 from . import activity, anything, content, estimate, journal, oauth, people, sharing, store, transfer
 from .auth import ONBOARDING, RotatingAuth
@@ -18,6 +17,7 @@ from .errors import NotSignedInError, SignInError, TokenStoreError
 from .network import plain
 from .oauth import Client, Clock, Server
 from .pull import Progress
+from .refusals import network_trouble
 from .session import BoxSession
 from .tokens import Secret
 
@@ -223,8 +223,8 @@ def sign_out(profile: str) -> str:
         try:
             with plain(saved.verify) as http:
                 alive = oauth.revoke(saved.client, saved.token, http=http)
-        except (requests.RequestException, SignInError) as error:
-            reason = str(error) if isinstance(error, SignInError) else "the server could not be reached"
+        except (OSError, SignInError) as error:  # requests' own, and a certificate file that is not there
+            reason = network_trouble(error) if isinstance(error, OSError) else str(error)
             return (
                 f"Not signed out: {reason} The token may still work and is kept in {store.path(profile)}: "
                 "try again, or remove the app's access in your Box account settings."

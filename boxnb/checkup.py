@@ -16,7 +16,14 @@ import requests
 
 from . import oauth, receiver, store
 from .auth import RotatingAuth
-from .errors import BoxNotebookError, InvalidClientError, InvalidGrantError, TokenEndpointError
+from .errors import (
+    AccessTokenRejectedError,
+    BoxNotebookError,
+    InvalidClientError,
+    InvalidGrantError,
+    NotSignedInError,
+    TokenEndpointError,
+)
 from .network import plain
 from .oauth import Client, Clock
 from .refusals import network_trouble
@@ -174,7 +181,7 @@ def _endpoint(saved: store.Profile, clock: Clock) -> Iterator[Finding]:
                 f"The server said {error.error or 'nothing usable'}.",
                 str(error),
             )
-        except requests.RequestException as error:
+        except OSError as error:  # requests' own, and a certificate file that is not there
             yield Finding(
                 "client id and secret", "wrong", "The token endpoint gave no answer.", network_trouble(error)
             )
@@ -205,11 +212,11 @@ def _signed_in(profile: str, clock: Clock) -> Iterator[Finding]:
     try:
         session = BoxSession(RotatingAuth(profile, clock=clock))
         me = session.get_json("/users/me", fields="id,name,login,role")
-    except requests.RequestException as error:
-        yield Finding("sign-in", "wrong", "The API gave no answer.", network_trouble(error))
+    except (NotSignedInError, InvalidGrantError, AccessTokenRejectedError) as error:
+        yield Finding("sign-in", "wrong", str(error), "Sign in again with the panel.")
         return
     except BoxNotebookError as error:
-        yield Finding("sign-in", "wrong", str(error), "Sign in again with the panel.")
+        yield Finding("sign-in", "wrong", "It could not be tried.", str(error))
         return
     role = str(me.get("role") or "user")
     yield Finding("sign-in", "ok", f"{me.get('name')} <{me.get('login')}>.")
@@ -226,7 +233,7 @@ def _answered(check: str, ask: Callable[[], Finding]) -> Finding:
     """What was found, or that no answer came: the other findings are still worth reading."""
     try:
         return ask()
-    except requests.RequestException as error:
+    except OSError as error:
         return Finding(check, "wrong", "The API gave no answer.", network_trouble(error))
     except BoxNotebookError as error:
         return Finding(check, "wrong", "The question could not be asked.", str(error))

@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return run(asked, notebook, parameters)
         plan = schedule.Plan(
             notebook=asked.notebook.resolve(),
-            name=asked.name or name_of(asked),
+            name=runs.check_run_name(asked.name or name_of(asked)),
             at=asked.at,
             every=asked.every,
             command=command_of(asked, parameters),
@@ -93,7 +93,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def name_of(asked: argparse.Namespace) -> str:
     """The name of a run: its notebook and its profile."""
-    return re.sub(r"[^\w .()+-]", "-", f"{asked.notebook.stem}-{asked.profile}").strip(" .")[:80]
+    return (
+        re.sub(r"[^\w .()+-]", "-", f"{asked.notebook.stem}-{asked.profile}")
+        .strip(" .()+-")[:80]
+        .rstrip(" .")
+    )
 
 
 def pairs(given: Sequence[str]) -> dict[str, str]:
@@ -285,8 +289,7 @@ def _execute(
             code, said = _papermill([*words, str(source), str(out)], left)
         finally:
             this.add_calls(max(0, _spent(asked.profile) - before))
-            for file in sorted(left.iterdir()):
-                this.attach(file, file.name)
+            _take_over(this, left)
             executed = _executed(out)
             if executed is not None:
                 _keep_page(this, executed, asked.notebook)
@@ -294,6 +297,15 @@ def _execute(
             _repeat(this, executed)
         if code != 0:
             raise NotebookFailedError(_why(executed) or _why_not(said))
+
+
+def _take_over(this: runs.Run, left: Path) -> None:
+    """What the notebook attached, and how many rows its tables had."""
+    for file in sorted(left.iterdir()):
+        if file.name == runs.ROWS:
+            this.rows += sum(int(line) for line in file.read_text(encoding="utf-8").split())
+        else:
+            this.attach(file, file.name)
 
 
 def _executed(path: Path) -> dict[str, Any] | None:
@@ -350,7 +362,8 @@ def _keep_page(this: runs.Run, executed: dict[str, Any], path: Path) -> None:
     exporter: Any = HTMLExporter
     node = reads(json.dumps(executed), as_version=4)
     page, _ = exporter(**OFFLINE).from_notebook_node(node, resources={"metadata": {"name": path.stem}})
-    this.attach(masking.mask(page), f"{path.stem}.html")
+    taken = any(file.name == f"{path.stem}.html" for file in this.files)  # by what the notebook attached
+    this.attach(masking.mask_page(page), f"{path.stem}{'-executed' if taken else ''}.html")
 
 
 def _repeat(this: runs.Run, executed: dict[str, Any]) -> None:

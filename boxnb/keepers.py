@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import plistlib
 import shlex
 import subprocess
@@ -21,6 +22,9 @@ from .errors import TokenStoreError
 Kept = dict[str, Any]
 SERVICE = "boxnb"
 COMMAND_SECONDS = 60.0
+EARLIEST = 946_684_800.0
+"""2000-01-01, seconds since the epoch: a smaller number is a length of time, or nothing."""
+_TIMES = ("time", "timestamp", "date", "obtained", "issued")
 
 
 class Keeper(Protocol):
@@ -61,10 +65,16 @@ def keeper(keep: str, name: str, file: Path) -> Keeper | None:
     if kind == "plist" and rest:
         return PlistKeeper(Path(rest).expanduser())
     if kind == "command" and rest:
-        return CommandKeeper(shlex.split(rest), name, file)
+        return CommandKeeper(words(rest), name, file)
     raise ValueError(
         f"Secrets are kept in 'file', 'keyring', 'plist:PATH' or 'command:PROGRAM', not {keep!r}."
     )
+
+
+def words(command: str, *, windows: bool = os.name == "nt") -> list[str]:
+    """A command as its words; on Windows a backslash belongs to a path."""
+    found = shlex.split(command, posix=not windows)
+    return [word[1:-1] if windows and word[:1] == word[-1:] == '"' else word for word in found]
 
 
 class KeyringKeeper:
@@ -253,10 +263,10 @@ def _key(content: dict[str, Any], *wanted: str) -> str | None:
 
 
 def _time_key(content: dict[str, Any]) -> str | None:
-    for key in content:
-        if any(word in _plain(key) for word in ("time", "date", "obtained", "issued")):
-            return key
-    return None
+    """The key whose value is when the token was saved; ``Timeout`` and ``updateUrl`` only sound like it."""
+    named = [key for key in content if any(word in _plain(key) for word in _TIMES)]
+    empty = (key for key in named if _plain(key).endswith(_TIMES) and content[key] in (None, "", 0))
+    return next((key for key in named if _moment(content[key])), next(empty, None))
 
 
 def _text(content: dict[str, Any], word: str) -> str | None:
@@ -267,11 +277,15 @@ def _text(content: dict[str, Any], word: str) -> str | None:
 def _seconds(content: dict[str, Any]) -> float:
     """When the older script got its token, seconds since the epoch; 0 where it does not say."""
     key = _time_key(content)
-    value = None if key is None else content[key]
+    return 0.0 if key is None else _moment(content[key])
+
+
+def _moment(value: Any) -> float:
+    """Seconds since the epoch; 0 for what is no time of this century."""
     if isinstance(value, datetime.datetime):  # plists hold UTC without saying so
         return value.replace(tzinfo=value.tzinfo or datetime.UTC).timestamp()
     try:
-        return float(str(value))
+        return seconds if (seconds := float(str(value))) > EARLIEST else 0.0
     except ValueError:
         pass
     try:

@@ -7,6 +7,7 @@ fields, JSON, addresses) for those it does not know.
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 from urllib.parse import quote, quote_plus
@@ -38,8 +39,10 @@ _SHAPES = (
     (re.compile(rf"(?i)(\b{NAMES}:\s*)(?![<\"'\s])[^\s&\"',;<>)\]}}]+"), rf"\1{MASKED}"),
     # An address with a password, or one that carries its own right (Box guide *Download*).
     (re.compile(r"(://[^\s/:@]+:)(?!<)[^\s/@]+@"), rf"\1{MASKED}@"),
-    (re.compile(r"(/dl/|boxcloud\.com(?::\d+)?/d/)[^\s\"'?<>]+"), rf"\1{MASKED}"),
+    (re.compile(r"(/dl/|boxcloud\.com(?::\d+)?/d/|(?<![^\s\"'])/d/(?=\d))[^\s\"'?<>]+"), rf"\1{MASKED}"),
 )
+_SCRIPT = re.compile(r"(<script\b.*?</script>)", re.IGNORECASE | re.DOTALL)
+_PROGRAM = re.compile(r"<script\b(?![^>]*json)", re.IGNORECASE)
 _SHORTEST = 4
 _nets: dict[int, re.Pattern[str] | None] = {}
 
@@ -62,6 +65,11 @@ def mask(text: str) -> str:
     for shape, instead in _SHAPES:
         text = shape.sub(instead, text)
     return text
+
+
+def mask_page(page: str) -> str:
+    """As :func:`mask`, for a page of HTML; in a program only known secrets, for what is shaped like one is its own words."""
+    return "".join(known_only(part) if _PROGRAM.match(part) else mask(part) for part in _SCRIPT.split(page))
 
 
 def _fingerprinted(found: re.Match[str]) -> str:
@@ -87,6 +95,8 @@ def _spellings(secret: str) -> set[str]:
         quote_plus(secret),
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
+        html.escape(secret),
+        html.escape(secret, quote=False),
         repr(secret)[1:-1],
         base64.b64encode(secret.encode()).decode(),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -40,10 +41,10 @@ class Session(requests.Session):
         return settings
 
 
-def plain(verify: bool | str = True) -> Session:
-    """A session without any sign-in, for the token endpoint."""
+def plain(verify: bool | str | None = True) -> Session:
+    """A session without any sign-in, for the token endpoint and for addresses that carry their own right."""
     session = Session()
-    session.verify = verify
+    session.verify = True if verify is None else verify
     return session
 
 
@@ -53,6 +54,27 @@ def never_connected(error: Exception) -> bool:
         return True
     cause = error.args[0] if error.args else None
     return isinstance(getattr(cause, "reason", None), urllib3.exceptions.NewConnectionError)
+
+
+def files_sent(options: Mapping[str, Any]) -> list[tuple[Any, int]] | None:
+    """The open files a request sends and where each stands, to seek there before it is sent again.
+
+    ``None`` where something can be read only once: sent again, it would be empty.
+    """
+    parts = options.get("files") or {}
+    parts = list(parts.values()) if isinstance(parts, Mapping) else [part for _, part in parts]
+    bodies = [options.get("data"), *(part[1] if isinstance(part, tuple | list) else part for part in parts)]
+    found = []
+    for body in bodies:
+        if hasattr(body, "read"):
+            try:
+                body.seek(place := body.tell())
+            except (OSError, AttributeError):
+                return None
+            found.append((body, place))
+        elif isinstance(body, Iterator):
+            return None
+    return found
 
 
 def read_within(response: requests.Response, seconds: float) -> None:

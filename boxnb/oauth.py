@@ -346,10 +346,11 @@ def _post(client: Client, url: str, form: Form, http: requests.Session | None) -
         )
         _read_within(response, PATIENCE)
         return response
-    except requests.RequestException as error:
-        if isinstance(error.request, requests.PreparedRequest):
-            error.request.body = None  # a traceback with variables would show the form
-        raise
+    except OSError as error:  # requests' own, and a certificate file that is not there
+        if isinstance(getattr(error, "request", None), requests.PreparedRequest):
+            error.request.body = None  # type: ignore[attr-defined]
+        error.__cause__ = error.__context__ = None  # a traceback with variables would show the form
+        raise error.with_traceback(None)  # noqa: B904  it is the same error
     finally:
         if http is None:
             session.close()

@@ -113,6 +113,9 @@ def network_trouble(error: OSError) -> str:
     request = getattr(error, "request", None)
     host = urlsplit(getattr(request, "url", None) or "").hostname or "the server"
     if not isinstance(error, requests.RequestException):
+        if "certificate" not in str(error).lower():
+            reason = error.strerror or type(error).__name__
+            return f"{error.filename or 'A file of this computer'} cannot be used ({reason}): check who owns it, then try again."
         return (
             "The certificate file that is set (REQUESTS_CA_BUNDLE, or the profile's verify) cannot be read: "
             "check its path, then try again."

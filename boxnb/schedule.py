@@ -44,8 +44,13 @@ class Plan(NamedTuple):
         return hour, minute
 
     def environment(self) -> dict[str, str]:
-        """What the command needs to find the same profiles and packages."""
-        return {name: os.environ[name] for name in ("BOXNB_HOME", "PYTHONPATH") if name in os.environ}
+        """What the command needs to find the same profiles and packages, from any folder."""
+        given = {name: os.environ.get(name, "").split(os.pathsep) for name in ("BOXNB_HOME", "PYTHONPATH")}
+        folders = {
+            name: [str(Path(each).expanduser().absolute()) for each in value if each]
+            for name, value in given.items()
+        }
+        return {name: os.pathsep.join(value) for name, value in folders.items() if value}
 
 
 def text(plan: Plan, scheduler: str) -> str:
@@ -99,7 +104,8 @@ def systemd(plan: Plan) -> str:
     }
     unit = "boxnb-" + re.sub(r"[^A-Za-z0-9_-]", "-", plan.name)
     settings = "".join(
-        f"Environment={_systemd_word(f'{name}={value}')}\n" for name, value in plan.environment().items()
+        f"Environment={_systemd_word(f'{name}={value}', dollar='$')}\n"
+        for name, value in plan.environment().items()
     )
     command = " ".join(map(_systemd_word, plan.command))
     return (
@@ -117,8 +123,9 @@ def systemd(plan: Plan) -> str:
     )
 
 
-def _systemd_word(word: str) -> str:
-    quoted = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+def _systemd_word(word: str, *, dollar: str = "$$") -> str:
+    """One word of a setting; of a command only, a ``$`` has to be doubled (systemd.exec(5), systemd.service(5))."""
+    quoted = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", dollar)
     return f'"{quoted}"'
 
 
@@ -132,7 +139,7 @@ def launchd(plan: Plan) -> str:
         "week": {"Weekday": 1, "Hour": hour, "Minute": minute},
         "month": {"Day": 1, "Hour": hour, "Minute": minute},
     }
-    label = "boxnb." + re.sub(r"[^A-Za-z0-9.-]", "-", plan.name)
+    label = "boxnb." + re.sub(r"[^A-Za-z0-9.]+", "-", plan.name)  # no --, which would end XML's comment
     content: dict[str, object] = {
         "Label": label,
         "ProgramArguments": plan.command,
@@ -147,6 +154,16 @@ def launchd(plan: Plan) -> str:
         f"     launchctl bootstrap gui/$(id -u) ~/Library/LaunchAgents/{label}.plist\n"
         f"     launchctl kickstart gui/$(id -u)/{label}      tries it -->\n{body}"
     )
+
+
+def _cmd_word(word: str) -> str:
+    """One word for cmd.exe, in quotes: in them only ``%`` and the quote itself mean something."""
+    if re.search('[%"]', word):
+        raise ValueError(
+            f"{word!r} cannot be scheduled on Windows while BOXNB_HOME is set: it holds % or a quote."
+        )
+    quoted = subprocess.list2cmdline([word])
+    return quoted if quoted.startswith('"') else f'"{quoted}{chr(92) if quoted.endswith(chr(92)) else ""}"'
 
 
 def windows(plan: Plan) -> str:
@@ -181,12 +198,10 @@ def windows(plan: Plan) -> str:
     }
     hourly = "<Repetition><Interval>PT1H</Interval></Repetition>" if plan.every == "hour" else ""
     program, *arguments = plan.command
+    line = subprocess.list2cmdline(arguments)
     if plan.environment():  # a task has no environment of its own
         sets = " && ".join(f'set "{name}={value}"' for name, value in plan.environment().items())
-        program, arguments = "cmd.exe", ["/d", "/c", f"{sets} && {subprocess.list2cmdline(plan.command)}"]
-        line = f"/d /c {arguments[-1]}"
-    else:
-        line = subprocess.list2cmdline(arguments)
+        program, line = "cmd.exe", f"/d /c {sets} && {' '.join(map(_cmd_word, plan.command))}"
     return (
         f'<?xml version="1.0"?>\n<!-- {NOT_RUN}.\n'
         f"     Save as task.xml, then: schtasks /Create /TN boxnb-task /XML task.xml\n"

@@ -24,7 +24,7 @@ from .errors import (
     RateLimitError,
 )
 from .ledger import Ledger
-from .network import LOST, Session, never_connected, plain, read_within
+from .network import LOST, Session, files_sent, never_connected, plain, read_within
 from .pacer import LIMITS, Pacer
 from .refusals import network_trouble
 
@@ -70,7 +70,7 @@ class BoxSession(Session):
 
     A path such as ``"/users/me"`` is taken below the profile's API address. Reads are repeated after a lost
     connection, 429 and 5xx; writes only after 429 or when no connection was made, for a write may have been
-    done although its answer was lost. ``Retry-After`` is obeyed. Redirects are followed without the token and
+    done although its answer was lost, and none whose content can be read only once. ``Retry-After`` is obeyed. Redirects are followed without the token and
     without any of Box's headers.
 
     Attributes
@@ -124,9 +124,13 @@ class BoxSession(Session):
     def _repeated(self, verb: str, address: str, options: dict[str, Any]) -> requests.Response:
         waited = 0.0
         paces = self._paces(address, options)
-        for attempt in range(1, ATTEMPTS + 1):
+        files = files_sent(options)
+        attempts = 1 if files is None else ATTEMPTS
+        for attempt in range(1, attempts + 1):
             for pacer in paces:
                 pacer.wait()
+            for file, place in files or ():
+                file.seek(place)
             started = self._monotonic()
             try:
                 response = super().request(
@@ -136,7 +140,7 @@ class BoxSession(Session):
                     read_within(response, self.deadline)
             except LOST as error:
                 self._note(verb, address, 0, started, 0, attempt)
-                if attempt == ATTEMPTS or not (verb in _READS or never_connected(error)):
+                if attempt == attempts or not (verb in _READS or never_connected(error)):
                     raise
                 wait = _backoff(attempt)
                 self._sleep(wait)
@@ -148,7 +152,7 @@ class BoxSession(Session):
                 self._learn(response)
                 asked = retry_after(response)
                 wait = _backoff(attempt) if asked is None else asked
-                last = attempt == ATTEMPTS or waited + wait > PATIENCE
+                last = attempt == attempts or waited + wait > PATIENCE
                 if response.status_code == 429:
                     paces[-1].limited(wait)  # everybody waits, not this call alone
                 if last or not _worth_repeating(verb, response.status_code):
@@ -180,7 +184,7 @@ class BoxSession(Session):
     def _followed(self, response: requests.Response, options: dict[str, Any]) -> requests.Response:
         """Fetch where a redirect points, bare: the address carries its own right (box guide *Download*)."""
         target = urljoin(response.url, response.headers["Location"])
-        with plain(self.verify if self.verify is not None else True) as bare:
+        with plain(self.verify) as bare:
             started = self._monotonic()
             timeout, stream = options["timeout"], options.get("stream", False)
             answer = bare.get(target, timeout=timeout, stream=stream, auth=_bare)
@@ -257,8 +261,9 @@ def _bare(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def endpoint(address: str) -> str:
-    """The path with ids blanked, so that calls of one kind can be counted together."""
-    return re.sub(r"/\d+(?=/|$)", "/:id", urlsplit(address).path)
+    """The path with ids blanked, so that calls of one kind can be counted together; nothing that carries its own right."""
+    path = urlsplit(address).path
+    return "/download" if path.startswith(("/d/", "/dl/")) else re.sub(r"/\d+(?=/|$)", "/:id", path)
 
 
 def _worth_repeating(verb: str, status: int) -> bool:

@@ -304,6 +304,8 @@ def migrate(name: str, keep: str) -> Profile:
         old = keepers.keeper(profile.keep, name, file)
         if old is not None and profile.keep != keep:
             old.delete()
+            if there is not None and there.read() is None:  # it was the old place under another name
+                save(moved)
         return moved
 
 

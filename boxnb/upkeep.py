@@ -106,7 +106,9 @@ def _row(name: str, clock: Clock) -> dict[str, object]:
     }
     if token is None:
         return row
-    days = (now - token.obtained_at) / 86400
+    days = (
+        (now - token.obtained_at) / 86400 if token.obtained_at > 0 else 0.0
+    )  # an older script may not say when
     if days > 60:
         row["problem"] = f"Not used for {days:.0f} days, and a refresh token lives 60: sign in again."
     elif days > DAYS_TO_WARN:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import pickle
 import socket
 import ssl
 import threading
@@ -221,6 +222,12 @@ def test_the_password_lies_in_a_private_file_and_is_never_shown(server: Moody) -
     assert run.log_file is not None and run.calls == 2
     text = run.log_file.read_text(encoding="utf-8")
     assert "asked with <secret" in text and PAIR not in text and PASSWORD not in text
+
+
+def test_a_session_is_not_pickled(server: Moody) -> None:
+    """The password would lie about in clear."""
+    with pytest.raises(TypeError, match="password"):
+        pickle.dumps(basic.connect("mdm"))
 
 
 def test_in_clear_only_to_this_computer(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 from signing import practice_client, sign_in
@@ -54,6 +55,22 @@ def test_no_answer_and_no_certificates(sandbox: Sandbox) -> None:
     assert results()["way to the server"] == "wrong"
     sandbox.stop()
     assert "check the network" in finding("client id and secret")
+
+
+def test_a_certificate_file_that_is_not_there(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Said as such, by the checkup and at sign-out; a proxy's 502 sends nobody to sign in again."""
+    sign_in(sandbox)
+    with sandbox.faults("/2.0/users/me", "502", 99):
+        assert "Sign in again" not in finding("sign-in")
+    saved = store.load("acme")
+    assert saved is not None
+    server = dataclasses.replace(
+        saved.client.server, token_url="https://127.0.0.1:1/", revoke_url="https://127.0.0.1:1/"
+    )
+    client = dataclasses.replace(saved.client, server=server)
+    store.save(dataclasses.replace(saved, client=client, verify=str(tmp_path / "gone.pem")))
+    assert "certificate file" in finding("client id and secret")
+    assert "certificate file" in boxnb.sign_out("acme")
 
 
 def test_one_question_without_an_answer_hides_none_of_the_others(sandbox: Sandbox) -> None:

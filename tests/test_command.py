@@ -81,6 +81,20 @@ def test_the_weekly_report(server: Mailbox, tmp_path: Path) -> None:
     assert saved.token.access_token.reveal() not in everything and server.password not in everything
 
 
+def test_what_a_notebook_attaches(server: Mailbox, tmp_path: Path) -> None:
+    """Its rows are counted; a page of the notebook's name is not written over; programs in the page stay whole."""
+    attach = "import pandas as pd\nfrom boxnb import runs\nrows = pd.DataFrame({'a': range(500)})"
+    attach += "\nruns.attach(rows, 'all.csv'); runs.attach('mine', 'nightly.html'); None"
+    script = "from IPython.display import HTML\nHTML('<script>fetch(1, {credentials:\"include\"})</script>')"
+    done = run(notebook(tmp_path, attach, script), "--profile", "acme", "--folder", tmp_path / "runs")
+    assert done.returncode == 0, done.stderr
+    assert runs.history()["rows"].tolist() == [500]
+    files = {file.name: file for file in (tmp_path / "runs" / "attached").glob("*/*")}
+    assert sorted(files) == ["all.csv", "nightly-executed.html", "nightly.html"]
+    assert files["nightly.html"].read_text() == "mine"
+    assert 'credentials:"include"' in files["nightly-executed.html"].read_text()
+
+
 def test_a_failing_cell(server: Mailbox, tmp_path: Path) -> None:
     """Exit code 1; the mail says which cell and why, and the page shows it."""
     done = run(notebook(tmp_path, USERS, "box.get('/folders/1')", "1"), "--profile", "acme")

@@ -16,7 +16,7 @@ from mailing import mailbox
 from signing import sign_in
 
 import boxnb
-from boxnb import oauth, runs, store
+from boxnb import keepers, oauth, runs, store
 from boxnb.errors import TokenStoreError
 from boxnb.sandbox import Sandbox
 from boxnb.tokens import Secret, Token
@@ -160,6 +160,42 @@ def test_a_command_that_fails_is_told(saved: store.Profile, tmp_path: Path) -> N
         with pytest.raises(TokenStoreError, match=says):
             store.migrate("acme", keep)
     assert store.load("acme") == saved
+
+
+def test_a_manager_that_moved_keeps_the_pair(saved: store.Profile, command: str, tmp_path: Path) -> None:
+    """The new program has the same place: forgetting what the old one kept must not forget the pair."""
+    store.migrate("acme", command)
+    (tmp_path / "moved.py").write_text(MANAGER)
+    store.migrate("acme", command.replace("manager.py", "moved.py"))
+    assert without_place(store.load("acme")) == without_place(saved)
+
+
+def test_the_words_of_a_command() -> None:
+    """A backslash belongs to a path on Windows, and quotes to what has blanks."""
+    windows = keepers.words(r'"C:\Program Files\vault.exe" --quiet C:\a', windows=True)
+    assert windows == [r"C:\Program Files\vault.exe", "--quiet", r"C:\a"]
+    assert keepers.words(r"vault 'a b' c\ d", windows=False) == ["vault", "a b", "c d"]
+
+
+def test_what_sounds_like_a_time_is_left_alone(tmp_path: Path) -> None:
+    """A setting of the older script's, an address; without a time, nothing is said of its age."""
+    plist = tmp_path / "box.plist"
+    content = {
+        "Timeout": 30,
+        "updateUrl": "https://example.com/",
+        "Refresh Token": "old",
+        "Token Time": 1_790_000_000,
+    }
+    plist.write_bytes(plistlib.dumps(content))
+    store.save(store.Profile("acme", CLIENT))
+    profile = store.migrate("acme", f"plist:{plist}")
+    assert profile.token is not None
+    assert profile.token.obtained_at == 1_790_000_000
+    store.save(profile.renewed(Token(Secret("a2"), Secret("r2"), obtained_at=2e9, expires_in=3600.0), 0.0))
+    now = plistlib.loads(plist.read_bytes())
+    assert now == {**content, "Refresh Token": "r2", "Token Time": 2_000_000_000}
+    plist.write_bytes(plistlib.dumps({"Timeout": 30, "Refresh Token": "old"}))
+    assert "Not used" not in str(boxnb.status().to_dict("records"))
 
 
 @pytest.mark.parametrize("keep", ["", "nowhere", "plist", "command:", "file:x"])

@@ -228,6 +228,27 @@ def test_a_server_without_encryption_gets_no_password(tmp_path: Path) -> None:
     assert len(server) == 0 and "offers no encryption" in run.undelivered[0]
 
 
+def test_what_no_mail_can_hold_is_written_otherwise(
+    server: Mailbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Half a surrogate, of a file's name in Latin-1."""
+    with boxnb.run("odd", to=[ADA]) as run:
+        run.facts["File"] = os.fsdecode(b"caf\xe9.txt")
+    assert run.undelivered == []
+    assert "udce9.txt" in server[-1].text
+
+
+def test_letters_beyond_ascii_are_told_in_time(server: Mailbox) -> None:
+    """Python's mail library cannot send such a password; some servers take no such address."""
+    with pytest.raises(ValueError, match="ASCII"):
+        runs.save_mail("acme", host="127.0.0.1", sender=ADA, username="me", password="sch\u00e4tze")
+    assert mailer.settings_of("acme").username == server.username  # as before
+    server._controller.SMTP_kwargs["enable_SMTPUTF8"] = False
+    with boxnb.run("odd", to=["j\u00fcrgen@example.com"]) as run:
+        pass
+    assert "letters beyond ASCII" in run.undelivered[0]
+
+
 def test_nobody_said_how_to_send_mail() -> None:
     """One sentence says what to save; the run is none the worse."""
     with boxnb.run("links", to=[ADA]) as run:

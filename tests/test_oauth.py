@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+import uuid
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from boxnb import oauth
 from boxnb.errors import AccessDeniedError, RedirectError, SignInError, StateMismatchError
+from boxnb.network import plain
 from boxnb.tokens import Secret
 
 STATE = "the-state-of-this-request"
@@ -124,3 +127,25 @@ def test_any_code_and_state_survive_a_paste(code: str, state: str, at: int, wrap
 def test_a_word_is_not_sent_away_as_a_code(pasted: str) -> None:
     """It may be a password."""
     assert not oauth.is_bare_code(pasted)
+
+
+@pytest.mark.parametrize("verify", [True, "/no/such/file.pem"])
+def test_a_traceback_with_variables_shows_no_form(verify: bool | str) -> None:
+    """Nobody listens, or the certificates are not there: the pair is still good, and logs keep tracebacks."""
+    server = oauth.Server(
+        "nobody",
+        "https://127.0.0.1:9/a",
+        "https://127.0.0.1:9/t",
+        "https://127.0.0.1:9/r",
+        "https://127.0.0.1:9/2.0",
+        "https://127.0.0.1:9/u",
+    )
+    one, other = uuid.uuid4().hex, uuid.uuid4().hex
+    client = oauth.Client("id", Secret(one), "http://127.0.0.1/callback", server)
+    with plain(verify) as http, pytest.raises(OSError, match=r"\S") as caught:
+        oauth.refresh(client, Secret(other), http=http)
+    trace = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    trace.stack[:] = trace.stack[1:]  # the first frame is this one
+    told = "".join(trace.format())
+    assert "_post" in told
+    assert one not in told and other not in told

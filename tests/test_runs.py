@@ -23,6 +23,7 @@ from boxnb import masking, runs, store
 from boxnb.errors import RunRefusedError
 from boxnb.runs import past, report
 from boxnb.sandbox import Sandbox
+from boxnb.tokens import Secret
 
 ROOT = Path(__file__).parents[1]
 
@@ -299,6 +300,56 @@ def test_names_that_make_no_file_are_refused(name: str) -> None:
         boxnb.run("good", keep=0)
 
 
+def test_a_table_that_is_attached_runs_nothing() -> None:
+    """A name is text in a spreadsheet, whatever it begins with."""
+    with boxnb.run("tables") as run:
+        file = run.attach(pd.DataFrame({"name": ["=HYPERLINK(1)"]}), "a.csv")
+        series = run.attach(pd.Series([1], index=pd.Index(["+1"], name="who"), name="count"), "b.csv")
+    assert file.read_bytes().decode("utf-8-sig").split() == ["name", "'=HYPERLINK(1)"]
+    assert series.read_bytes().decode("utf-8-sig").split() == ["who,count", "'+1,1"]
+
+
+def test_a_folder_that_was_there_stays_as_open_as_it_was(tmp_path: Path) -> None:
+    """A team may share it; one that is made is private."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o2775)
+    for folder, mode in ((shared, 0o2775), (tmp_path / "new", 0o700)):
+        with boxnb.run("shared", folder=folder):
+            pass
+        assert folder.stat().st_mode & 0o7777 == mode
+
+
+ODD_NAME = """
+import os, pathlib, sys, boxnb
+with boxnb.run("names", to=[pathlib.Path(sys.argv[1])]):
+    raise ValueError("cannot use " + os.fsdecode(b"caf\\xe9.txt"))
+"""
+
+
+def test_a_name_that_is_no_text_hides_nothing(tmp_path: Path) -> None:
+    """A file called in Latin-1: its error comes through, and everything ends as it should."""
+    done = subprocess.run(
+        [sys.executable, "-c", ODD_NAME, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert "ValueError: cannot use" in done.stderr
+    assert "not delivered" not in done.stderr and "UnicodeEncodeError" not in done.stderr
+    assert "udce9" in next(tmp_path.glob("*.html")).read_text(encoding="utf-8")
+    assert runs.history("names")["outcome"].tolist() == ["ERROR"]
+
+
+def test_a_page_keeps_its_programs() -> None:
+    """What looks like a secret in a program is the program's own; one that is known is masked there as well."""
+    Secret('p&ss<w"ord1')
+    page = (
+        '<p>password=YTpi</p><script>fetch(u, {credentials:"include"}); f("p&ss<w\\"ord1")</script>'
+        '<script type="application/json">{"password": "YTpi"}</script><b>p&amp;ss&lt;w&quot;ord1</b>'
+    )
+    masked = masking.mask_page(page)
+    assert 'credentials:"include"' in masked
+    assert "YTpi" not in masked and "ord1" not in masked
+
+
 def test_attach_without_a_run_writes_beside_the_runs() -> None:
     """A notebook read by hand: the file is there to look at."""
     file = runs.attach(pd.DataFrame({"a": [1]}), "a.csv")
@@ -319,6 +370,8 @@ def test_attach_without_a_run_writes_beside_the_runs() -> None:
         "Set-Cookie: YTpi; Path=/",
         "https://me:YTpi@example.com/",
         "GET /dl/12/34/99/YTpi HTTP/1.1",
+        'https://dl.boxcloud.com:443 "GET /d/1/YTpi/download HTTP/1.1" 200',
+        "Max retries exceeded with url: /d/1/YTpi/download",
         "http://127.0.0.1/callback?code=YTpi&state=1",
         "api_key: YTpi",
     ],

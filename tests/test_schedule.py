@@ -96,6 +96,34 @@ def test_windows_reads_its_task(monkeypatch: pytest.MonkeyPatch, every: str) -> 
     assert schedule.NOT_RUN in text
 
 
+def test_any_name_of_a_notebook_makes_a_property_list() -> None:
+    """Two hyphens would end the comment."""
+    text = schedule.text(plan(name="Weekly report (final)--acme"), "launchd")
+    assert plistlib.loads(text.encode())["Label"] == "boxnb.Weekly-report-final-acme"
+
+
+def test_windows_with_a_home_of_its_own_goes_by_cmd() -> None:
+    """Every word in quotes, for & and | part commands; what quotes do not hold is refused."""
+    text = schedule.text(plan(command=["py.exe", "-p", "TEAM=R&D|x^y", "C:\\a b\\"]), "windows")
+    space = {"t": "http://schemas.microsoft.com/windows/2004/02/mit/task"}
+    line = ElementTree.fromstring(text).findtext(".//t:Arguments", namespaces=space)
+    assert line == ('/d /c set "BOXNB_HOME=/home/of a/user" && "py.exe" "-p" "TEAM=R&D|x^y" "C:\\a b\\\\"')
+    with pytest.raises(ValueError, match="Windows"):
+        schedule.text(plan(command=["py.exe", "100%"]), "windows")
+
+
+def test_the_environment_holds_from_any_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A folder that was named from here; and systemd keeps a $ there as it is."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BOXNB_HOME", "a$b")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", "src", "/lib"]))
+    assert plan().environment() == {
+        "BOXNB_HOME": str(tmp_path / "a$b"),
+        "PYTHONPATH": os.pathsep.join([str(tmp_path / "src"), "/lib"]),
+    }
+    assert f'Environment="BOXNB_HOME={tmp_path}/a$b"' in schedule.text(plan(), "systemd")
+
+
 @pytest.mark.parametrize("at", ["6", "24:00", "12:60", "noon", "06:30\n"])
 def test_a_time_that_is_none_is_refused(at: str) -> None:
     """In a sentence."""

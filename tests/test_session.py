@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 from signing import sign_in
 
-from boxnb import oauth, store
+from boxnb import masking, oauth, store
 from boxnb.auth import RotatingAuth
 from boxnb.errors import (
     ApiError,
@@ -20,7 +24,7 @@ from boxnb.errors import (
     TokenEndpointError,
 )
 from boxnb.sandbox import Sandbox
-from boxnb.session import ATTEMPTS, BoxSession, endpoint
+from boxnb.session import ATTEMPTS, BoxSession, api_error, endpoint
 
 
 class Time:
@@ -125,6 +129,25 @@ def test_a_write_that_never_connected_is_repeated(
     assert len(session.calls) == ATTEMPTS
 
 
+def test_a_file_that_is_sent_again_is_sent_whole(
+    sandbox: Sandbox, session: BoxSession, tmp_path: Path
+) -> None:
+    """From where it stood, not from where the first attempt left it; what can be read once is sent once."""
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"skip these twenty:  all my data")
+    address = session.auth.profile.client.server.upload_url + "/files/content"
+    wanted = {"attributes": json.dumps({"name": "again.txt", "parent": {"id": "0"}})}
+    sandbox.faults.add("/api/2.0/files/content", "429", method="POST", retry_after=1)
+    with path.open("rb") as file:
+        file.seek(20)
+        answer = session.post(address, data=wanted, files={"file": ("again.txt", file)})
+    assert answer.status_code == 201
+    assert session.get(f"/files/{answer.json()['entries'][0]['id']}/content").content == b"all my data"
+    assert statuses(session)[:2] == [429, 201]
+    sandbox.faults.add("/2.0/users*", "429", method="POST", retry_after=1)
+    assert session.post("/users", data=iter([b"{}"])).status_code == 429
+
+
 def test_a_proxy_page_is_called_one(sandbox: Sandbox, session: BoxSession) -> None:
     """HTML with status 200 is no answer of Box."""
     sandbox.faults.add("/2.0/users/me", "html")
@@ -198,6 +221,30 @@ def test_no_network_at_refresh_is_one_sentence(
         session.get_json("/users/me")
     assert len(waits) == 4
     assert store.load("acme") != saved
+
+
+def test_an_address_that_carries_its_own_right_is_in_no_message(session: BoxSession) -> None:
+    """Neither of Box's own hosts nor of the sandbox."""
+    for address in ("https://dl.boxcloud.com/d/1/b1!Abc/download", "http://127.0.0.1:1/dl/1/2/3/secret"):
+        assert endpoint(address) == "/download"
+        assert "Abc" not in masking.mask(
+            f'{urlsplit(address).hostname}:443 "GET {urlsplit(address).path} HTTP/1.1" 200'
+        )
+    me = session.get("/users/me")
+    me.url, me.status_code = "https://dl.boxcloud.com/d/1/b1!Abc/download", 404
+    assert "Abc" not in str(api_error(me))
+
+
+def test_a_file_of_this_computer_is_no_certificate(session: BoxSession) -> None:
+    """What cannot be used is named."""
+    session.get("/users/me")
+    folder = store.home() / "pace"
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+    folder.write_text("")
+    with pytest.raises(NetworkError, match=re.escape(str(folder))):
+        session.call("GET", "/users/me")
 
 
 def test_endpoints_of_one_kind_are_counted_together() -> None:

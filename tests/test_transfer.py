@@ -536,6 +536,18 @@ def test_as_somebody_else(box: boxnb.Box, tmp_path: Path) -> None:
         assert only(box.download(str(row["id"]), tmp_path / "down", as_user=hanako))["action"] == "downloaded"
 
 
+def test_a_download_goes_past_the_proxy(
+    box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To this computer no proxy leads."""
+    row = only(box.upload(made(tmp_path / "a.txt")))
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    assert only(box.download(str(row["id"]), tmp_path / "down"))["action"] == "downloaded"
+
+
 def test_the_token_goes_to_no_download_host(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
     """The address of the bytes carries its own right; `.netrc` is not read either."""
     row = only(box.upload(made(tmp_path / "a.txt")))

@@ -15,7 +15,6 @@ import contextlib
 import datetime
 import logging
 import os
-import re
 import socket
 import sys
 import time
@@ -31,16 +30,20 @@ from .. import disk, masking, store
 from ..errors import BoxNotebookError, MailError, RunRefusedError
 from ..postbox import MailSettings, check_address
 from . import attachments, mail, past, report, turns
-from .logs import Logs
+from .logs import Logs, check_run_name
 from .mail import save_mail
 from .past import chart, history
 from .recording import OURS, Recorder, recording
 
-__all__ = ["Run", "attach", "chart", "history", "run", "save_mail"]
+__all__ = ["Run", "attach", "chart", "check_run_name", "history", "run", "save_mail"]
 
 Sink = str | os.PathLike[str] | Callable[["Run"], object]
 FOLDER = "BOXNB_RUN_FOLDER"
 """Where a notebook that ``python -m boxnb run`` executes puts what it attaches."""
+
+
+ROWS = ".rows"
+"""In that folder: how many rows each table had, for the run counts them."""
 
 
 class Run:
@@ -82,8 +85,7 @@ class Run:
         folder: Path | None,
         keep: int,
     ) -> None:
-        if not re.fullmatch(r"\w[\w .()+-]{0,79}", name) or name.endswith((" ", ".")):
-            raise ValueError(f"A run is named by up to 80 letters, digits, blanks, '-', '_', '.': {name!r}")
+        check_run_name(name)
         if keep < 1:
             raise ValueError(f"keep= is how many logs stay, at least the last one, not {keep}.")
         self.name, self.host = name, socket.gethostname()
@@ -198,6 +200,13 @@ class Run:
 
     def _finish(self, error: BaseException | None) -> None:
         """Say how it ended, to everybody; nothing here may hide what ended it."""
+        try:
+            self._tell(error)
+        finally:
+            self._stack.close()
+        self._logs.tidy()
+
+    def _tell(self, error: BaseException | None) -> None:
         self._stop.ending = True
         self.seconds = time.monotonic() - self._clock
         if error is not None:
@@ -227,8 +236,6 @@ class Run:
             log_file=str(self.log_file or ""),
             process=store.this_process(),
         )
-        self._stack.close()
-        self._logs.tidy()
 
     def _reason(self, error: BaseException) -> str:
         if self._stop.signal is not None:
@@ -254,7 +261,8 @@ class Run:
                 place = Path(sink)
                 place.mkdir(parents=True, exist_ok=True)
                 page = place / f"{self.name}-{self._logs.stamp}.html"
-                page.write_text(masking.mask(report.page(self)), encoding="utf-8")
+                content = masking.mask(report.page(self))
+                page.write_text(content, encoding="utf-8", errors="backslashreplace")
         except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a sink does, the run's outcome stands
             self._fail(what, report.explanation(error))
 
@@ -377,4 +385,7 @@ def attach(thing: Any, name: str) -> Path:
     disk.private_folder(folder)
     file = folder / attachments.check_name(name)
     attachments.write(thing, file)
+    if FOLDER in os.environ and hasattr(thing, "columns"):
+        with (folder / ROWS).open("a", encoding="utf-8") as counted:
+            counted.write(f"{len(thing)}\n")
     return file

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from .. import masking
+from .. import export, masking
 
 
 def check_name(name: str) -> str:
@@ -38,13 +38,15 @@ def write(thing: Any, file: Path) -> None:
     elif isinstance(thing, bytes | bytearray):
         file.write_bytes(thing)
     elif isinstance(thing, pd.DataFrame | pd.Series) and ending == ".csv":
-        # With a byte order mark, for Excel takes UTF-8 for something else without one.
-        text = thing.to_csv(index=isinstance(thing, pd.Series))
-        file.write_text(masking.known_only(text), encoding="utf-8-sig", newline="")
+        # As boxnb.export does it: nothing runs as a formula, and Excel learns that it is UTF-8.
+        text = export.csv_text(thing.reset_index() if isinstance(thing, pd.Series) else thing)
+        file.write_bytes(masking.known_only(text).encode("utf-8-sig", "backslashreplace"))
     elif isinstance(thing, pd.DataFrame) and ending == ".html":
-        file.write_text(masking.known_only(thing.to_html(index=False)), encoding="utf-8")
+        file.write_text(
+            masking.known_only(thing.to_html(index=False)), encoding="utf-8", errors="backslashreplace"
+        )
     elif isinstance(thing, str):
-        file.write_text(masking.known_only(thing), encoding="utf-8")
+        file.write_text(masking.known_only(thing), encoding="utf-8", errors="backslashreplace")
     elif hasattr(thing, "savefig") and ending in (".png", ".svg", ".pdf"):
         thing.savefig(file)
     elif hasattr(thing, "figure"):  # one of our charts, or what pandas' plot gives

@@ -10,8 +10,20 @@ from pathlib import Path
 from typing import TextIO
 
 from .. import disk
-from ..errors import BoxNotebookError
 from . import turns
+
+
+def check_run_name(name: str) -> str:
+    """A name as given.
+
+    Raises
+    ------
+    ValueError
+        No file could be called that.
+    """
+    if not re.fullmatch(r"\w[\w .()+-]{0,79}", name) or name.endswith((" ", ".")):
+        raise ValueError(f"A run is named by up to 80 letters, digits, blanks, '-', '_', '.': {name!r}")
+    return name
 
 
 class Logs:
@@ -40,11 +52,9 @@ class Logs:
         OSError
             The folder or the file cannot be written.
         """
-        try:
-            disk.private_folder(self.folder)
-        except BoxNotebookError as error:
-            cause = error.__cause__
-            raise cause if isinstance(cause, OSError) else OSError(str(error)) from error
+        self.folder.mkdir(
+            parents=True, exist_ok=True, mode=0o700
+        )  # one that is there may be meant for others
         # The one log belongs to the run that is under way, not to one that will be refused.
         if self.keep == 1 and not turns.is_taken(self.name):
             file, mode = self.folder / f"{self.name}.log", os.O_TRUNC

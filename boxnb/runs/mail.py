@@ -20,6 +20,7 @@ from ..errors import MailError, TokenStoreError
 from ..oauth import Client
 from ..postbox import PORTS, MailSettings, check_address, is_loopback
 from ..tokens import Secret
+from .report import writable
 
 LARGEST = 20_000_000
 """Bytes of attachments; many servers refuse mails of more than 25 MB, and base64 adds a third."""
@@ -72,10 +73,16 @@ def save_mail(
     Raises
     ------
     ValueError
-        The settings would send a password in clear, or hold no usable address.
+        The settings would send a password in clear, or hold no usable address, or a user name or password that Python
+        cannot send.
     """
     if username and password is None:
         password = getpass.getpass(f"Password of {username} at {host}: ")
+    if not (username + Secret(password or "").reveal()).isascii():
+        raise ValueError(
+            "Python signs in to mail servers with plain letters, digits and signs only (ASCII): set such a password, or an "
+            "app password, at the mail server."
+        )
     settings = MailSettings(
         host=host,
         port=PORTS[security] if port is None and security in PORTS else int(port or 0),
@@ -136,6 +143,7 @@ def compose(
     ValueError
         A line break in the subject or in an address: somebody could write headers of their own.
     """
+    subject, text, html = map(writable, (subject, text, html))
     message = EmailMessage()
     message["Subject"] = masking.mask(subject)
     message["From"] = check_address(settings.sender)
@@ -204,7 +212,11 @@ def send(settings: MailSettings, message: EmailMessage) -> None:
         raise MailError(
             f"The mail server {where} refused the sender {settings.sender} ({said}): check it."
         ) from None
-    except smtplib.SMTPNotSupportedError:
+    except smtplib.SMTPNotSupportedError as error:
+        if "SMTPUTF8" in str(error):
+            raise MailError(
+                f"The mail server {where} takes no addresses with letters beyond ASCII: write them otherwise."
+            ) from None
         raise MailError(
             f"The mail server {where} offers no encryption or no sign-in on this port, so nothing was sent: "
             "check port and security."

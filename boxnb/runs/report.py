@@ -50,6 +50,11 @@ def explanation(error: BaseException) -> str:
     return f"{type(error).__name__}: {said}{where}; the traceback is in the log."
 
 
+def writable(text: str) -> str:
+    """Without halves of surrogates, which names of files can hold, and no mail and no column of text can."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def subject(run: Run) -> str:
     """One line; the outcome comes first, so that a mailbox can be filtered and skimmed."""
     return f"{run.outcome} {run.name} on {run.host}"

@@ -121,7 +121,7 @@ class Caller:
                     return answer
             except LOST as error:
                 lost = error
-            except requests.RequestException as error:
+            except OSError as error:  # requests' own, and a certificate file that is not there
                 raise NetworkError(network_trouble(error)) from error
             if wait is None:
                 if lost is not None:

@@ -17,7 +17,7 @@ import requests
 
 from .. import disk, store
 from ..errors import ApiError, BoxNotebookError, Interrupted, NetworkError, TransferError
-from ..network import LOST
+from ..network import LOST, plain
 from ..refusals import network_trouble
 from ..session import TIMEOUT, api_error, retry_after
 from . import calls
@@ -256,8 +256,7 @@ def _more(
 ) -> requests.RequestException | None:
     """Read on from where the file ends; what broke it off, if something did."""
     try:
-        with requests.Session() as bare:
-            bare.verify = caller.box.session.verify
+        with plain(caller.box.session.verify) as bare:
             headers = {"Accept-Encoding": "identity", "Range": f"bytes={out.tell()}-{file.size - 1}"}
             # Bare: the address carries its own right, and neither token nor .netrc may go to that host.
             answer = bare.get(

@@ -112,7 +112,7 @@ def throw_away(profile: str, client: Client, token: Token) -> str:
     try:
         with session(profile) as http:
             oauth.revoke(client, token, http=http)
-    except (requests.RequestException, BoxNotebookError) as error:
+    except (OSError, BoxNotebookError) as error:
         return f"The unwanted token could not be revoked. {in_one_sentence(error)}"
     return ""
 
@@ -153,7 +153,7 @@ def tried(profile: str, saved: store.Profile) -> tuple[bool, str, dict[str, Any]
         account |= who_is(profile, saved.client, RotatingAuth(profile))
     except (InvalidGrantError, InvalidClientError, NotSignedInError) as error:
         return False, ended(error), account
-    except (requests.RequestException, BoxNotebookError) as error:
+    except (OSError, BoxNotebookError) as error:
         if isinstance(error, AccountError) and error.status == 401:
             return False, "Box refuses the saved sign-in, even after a refresh: sign in again.", account
         said = f"A sign-in is saved, but it could not be tried just now. {in_one_sentence(error)}"

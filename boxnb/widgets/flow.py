@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
-import requests
-
 from boxnb import errors, oauth, store
 from boxnb.errors import BoxNotebookError, SignInCancelled
 from boxnb.oauth import BOX, Client, Server
@@ -323,7 +321,7 @@ class SignInFlow:
         """Show who a bare code belongs to before anything is saved."""
         try:
             account = who_is(self.profile, client, token)
-        except (requests.RequestException, BoxNotebookError):
+        except (OSError, BoxNotebookError):
             throw_away(self.profile, client, token)
             raise
         with self._lock:
@@ -360,7 +358,7 @@ class SignInFlow:
             try:
                 account = who_is(self.profile, client, token)
                 keep_account(self.profile, token, account)
-            except (requests.RequestException, BoxNotebookError) as error:
+            except (OSError, BoxNotebookError) as error:
                 note = f"Signed in and saved, but who it is could not be asked. {in_one_sentence(error)}"
         with self._lock:
             self._account, self._token, self._pending, self._state = account, token, None, ""
@@ -376,7 +374,7 @@ class SignInFlow:
         def run() -> None:
             try:
                 work(*arguments)
-            except (requests.RequestException, BoxNotebookError, OSError) as error:
+            except (OSError, BoxNotebookError) as error:
                 if self.step not in ("open", "confirm") or self._state != asked:
                     return
                 if isinstance(error, errors.InvalidClientError) and not self._practice:  # typing again helps
