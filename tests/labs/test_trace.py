@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html.parser
 import threading
-import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 
@@ -192,10 +191,9 @@ def test_masking_finds_secrets_wherever_requests_puts_them() -> None:
     }
 
 
-def test_two_hundred_exchanges_are_drawn_without_lag(practice: Practice) -> None:
-    """From four threads with the widget on screen: all there, in order, little slower than without a trace."""
+def test_two_hundred_exchanges_of_four_threads_are_drawn(practice: Practice) -> None:
+    """From four threads with the widget on screen: all there, in order (what it costs: tests/bench/tracing.py)."""
     token = practice.sign_in()
-    http = requests.Session()
     headers = {"Authorization": f"Bearer {token.access_token.reveal()}"}
     url = f"{practice.client.server.api_url}/users/me"
 
@@ -204,29 +202,17 @@ def test_two_hundred_exchanges_are_drawn_without_lag(practice: Practice) -> None
             for _ in range(50):
                 own.get(url, headers=headers, timeout=20)
 
-    def all_of_them() -> float:
-        begun = time.monotonic()
-        threads = [threading.Thread(target=fifty) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return time.monotonic() - begun
-
-    practice.trace.stop()
-    without = all_of_them()
     practice.trace._repr_mimebundle_()
-    practice.trace.start()
     before = len(practice.trace)
-    with_it = all_of_them()
+    threads = [threading.Thread(target=fifty) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     practice.trace.stop()
-    http.close()
     assert len(practice.trace) - before == 200
     assert [each.number for each in practice.trace.exchanges] == list(range(1, len(practice.trace) + 1))
-    assert with_it < 3 * without + 1.5
-    begun = time.monotonic()
     page = drawing.page(practice.trace.exchanges)
-    assert time.monotonic() - begun < 0.5
     assert page.count("<g data-exchange") == len(practice.trace.requests)
 
 

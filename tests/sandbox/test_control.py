@@ -196,11 +196,11 @@ def test_faults_by_call_number_method_and_block(ada: Person) -> None:
 
 def test_the_clock(ada: Person) -> None:
     clock = ada.sandbox.clock
-    assert abs(clock.now() - time.time()) < 5
+    assert abs(clock.now() - time.time()) < 60  # a busy computer stands still at times
     frozen = clock.freeze()
     assert clock.now() == frozen
     assert clock.advance(3600) == frozen + 3600 == clock.now()
-    assert abs(clock.reset() - time.time()) < 5
+    assert abs(clock.reset() - time.time()) < 60  # a busy computer stands still at times
 
 
 def test_two_sandboxes_side_by_side(begin: Starter) -> None:
