@@ -47,7 +47,9 @@ class Ledger:
         self._file = file
         self._lock = threading.Lock()
         self._session: dict[str, dict[str, float]] = {}
-        self._unsaved: dict[str, dict[str, float]] = {}
+        self._unsaved: dict[
+            str, dict[str, dict[str, float]]
+        ] = {}  # by month: it may end before they are saved
         self._pending = 0
         self._scopes: dict[str, str] = {}
         self.calls = 0
@@ -60,7 +62,7 @@ class Ledger:
         with self._lock:
             self.calls += 1
             self._pending += 1
-            for book in (self._session, self._unsaved):
+            for book in (self._session, self._unsaved.setdefault(_month(), {})):
                 line = book.setdefault(endpoint, dict.fromkeys(_COUNTS, 0.0))
                 for name, count in zip(_COUNTS, counts, strict=True):
                     line[name] += count
@@ -88,7 +90,7 @@ class Ledger:
         with self._lock:
             fresh, self._unsaved, self._pending = self._unsaved, {}, 0
         if fresh:
-            self._change(lambda book: _add(book.setdefault(_month(), {}), fresh))
+            self._change(lambda book: _add_months(book, fresh))
 
     def remember(self, dataset: str, **facts: int) -> None:
         """Keep what a pull turned out to cost, for the next estimate."""
@@ -132,6 +134,11 @@ def _add(total: dict[str, Any], fresh: dict[str, dict[str, float]]) -> None:
         held = total.setdefault(endpoint, dict.fromkeys(_COUNTS, 0.0))
         for name, count in line.items():
             held[name] = held.get(name, 0.0) + count
+
+
+def _add_months(book: dict[str, Any], fresh: dict[str, dict[str, dict[str, float]]]) -> None:
+    for month, calls in fresh.items():
+        _add(book.setdefault(month, {}), calls)
 
 
 def _month() -> str:

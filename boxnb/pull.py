@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
@@ -36,6 +37,7 @@ class Progress(NamedTuple):
     pages: int
     calls: int
     done: bool
+    seconds: float = 0.0
 
 
 class Pull:
@@ -52,6 +54,7 @@ class Pull:
         self.beside: Callable[[], int] = int  # none
         self.tidy: Callable[[pd.DataFrame], pd.DataFrame] | None = None  # what every frame of it goes through
         self._warned = self._stopped = False
+        self._begun = time.monotonic()
 
     def fetch(self, path: str, **params: Any) -> bytes:
         """The bytes of one answer, as the user of the pull unless told; safe from several threads.
@@ -123,8 +126,9 @@ class Pull:
         """Tell whoever shows progress, rows in tables that are not joined yet included."""
         if self._box.on_progress is not None:
             calls = self._box.session.ledger.calls - self._before
-            dataset = self.attrs["dataset"]
-            self._box.on_progress(Progress(dataset, self.table.rows + self.beside(), self.pages, calls, done))
+            dataset, rows = self.attrs["dataset"], self.table.rows + self.beside()
+            seconds = time.monotonic() - self._begun
+            self._box.on_progress(Progress(dataset, rows, self.pages, calls, done, seconds))
 
     def frame(self, *, complete: bool) -> pd.DataFrame:
         """The frame so far, with what it cost in its ``attrs``."""

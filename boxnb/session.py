@@ -43,6 +43,7 @@ PATIENCE = 180.0
 
 SCOPES = (
     ("/users/me", None),
+    ("/users/:id/memberships", "manage_groups"),
     ("/users", "manage_managed_users"),
     ("/groups", "manage_groups"),
     ("/events?stream_type=admin", "manage_enterprise_properties"),
@@ -203,7 +204,7 @@ class BoxSession(Session):
 
     def _learn(self, response: requests.Response) -> None:
         """What an answer shows of the scopes of this sign-in: Box does not tell them."""
-        scope = next((scope for start, scope in SCOPES if f"/2.0{start}" in response.url), None)
+        scope = scope_of(response.url)
         if scope is None:
             return
         if response.ok and "As-User" not in response.request.headers:
@@ -263,7 +264,16 @@ def _bare(request: requests.PreparedRequest) -> requests.PreparedRequest:
 def endpoint(address: str) -> str:
     """The path with ids blanked, so that calls of one kind can be counted together; nothing that carries its own right."""
     path = urlsplit(address).path
-    return "/download" if path.startswith(("/d/", "/dl/")) else re.sub(r"/\d+(?=/|$)", "/:id", path)
+    if path.startswith(("/d/", "/dl/")):
+        return "/download"
+    return re.sub(r"/\d+(?=/|$)|(?<=/upload_sessions)/[^/]+", "/:id", path)
+
+
+def scope_of(address: str) -> str | None:
+    """The scope a call of an address needs, where one is known."""
+    path, _, query = address.partition("?")
+    asked = endpoint(path) + (f"?{query}" if query else "")
+    return next((scope for start, scope in SCOPES if f"/2.0{start}" in asked), None)
 
 
 def _worth_repeating(verb: str, status: int) -> bool:
@@ -356,8 +366,7 @@ def api_error(response: requests.Response) -> ApiError:
 
 def _console_name(response: requests.Response) -> str:
     """What to tick for a call that was refused for want of a scope."""
-    path = urlsplit(response.url).path
-    scope = next((scope for start, scope in SCOPES if f"/2.0{start.partition('?')[0]}" in path), None)
+    scope = scope_of(response.url.partition("?")[0] + "?stream_type=admin")
     if scope == "root_readonly" and response.request.method not in _READS:
         return "'Read and write all files and folders'"
     return CONSOLE.get(scope or "", "what it needs")

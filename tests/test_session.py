@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from signing import sign_in
+from signing import practice_client, sign_in
 
 from boxnb import masking, oauth, store
 from boxnb.auth import RotatingAuth
@@ -247,6 +247,21 @@ def test_a_file_of_this_computer_is_no_certificate(session: BoxSession) -> None:
         session.call("GET", "/users/me")
 
 
+def test_memberships_of_a_user_need_another_scope(sandbox: Sandbox) -> None:
+    """What is proved by another call stays proved."""
+    client = practice_client(sandbox)
+    sandbox.change_app(client.client_id, scopes=["root_readonly", "manage_managed_users"])
+    sign_in(sandbox)
+    session = BoxSession(RotatingAuth("acme"))
+    who = session.get_json("/users", limit=1)["entries"][0]["id"]
+    with pytest.raises(ForbiddenError, match="Manage groups"):
+        session.get_json(f"/users/{who}/memberships")
+    assert session.ledger.scopes() == {"manage_managed_users": "proved", "manage_groups": "refused"}
+
+
 def test_endpoints_of_one_kind_are_counted_together() -> None:
     """Ids are blanked."""
     assert endpoint("https://api.box.com/2.0/users/123/memberships?limit=1") == "/2.0/users/:id/memberships"
+    assert endpoint("https://upload.box.com/api/2.0/files/upload_sessions/65230CDB8866EF36/commit") == (
+        "/api/2.0/files/upload_sessions/:id/commit"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -22,7 +23,7 @@ from signing import sign_in
 
 import boxnb
 from boxnb.auth import RotatingAuth
-from boxnb.errors import ApiError, NotFoundError, TransferError
+from boxnb.errors import ApiError, Interrupted, NotFoundError, TransferError
 from boxnb.sandbox import Sandbox
 from boxnb.session import BoxSession
 from boxnb.transfer import Moved, names
@@ -546,6 +547,51 @@ def test_a_download_goes_past_the_proxy(
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     assert only(box.download(str(row["id"]), tmp_path / "down"))["action"] == "downloaded"
+
+
+def test_a_folder_nobody_may_read_is_told(
+    box: boxnb.Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a row of its own; the rest is sent (os.scandir plays the refusal, for root may read everything)."""
+    for name in ("open/a.txt", "secret/b.txt"):
+        made(tmp_path / "up" / name)
+    scandir = os.scandir
+
+    def refusing(path: Any) -> Any:
+        if str(path).endswith("secret"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.warns(UserWarning, match="1 of 2 files were not sent"):
+        frame = box.upload_folder(tmp_path / "up")
+    assert frame["action"].tolist() == ["uploaded", "refused"]
+    assert "cannot be read" in frame["problem"].iloc[1]
+    assert not frame.attrs["complete"]
+
+
+def test_interrupt_waits_for_pieces_not_for_files(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
+    """What was done is told, also where an earlier file is still on its way."""
+    rows = [
+        only(box.upload(made(tmp_path / f"{n}.bin", os.urandom(size))))
+        for n, size in enumerate((4_000_000, 10))
+    ]
+    ids = [str(row["id"]) for row in rows]
+    main = threading.main_thread().ident
+    assert main is not None
+    pressed: list[int] = []
+
+    def stop(moved: Any) -> None:
+        if moved.files == 1 and not pressed:
+            pressed.append(moved.done)
+            signal.pthread_kill(main, signal.SIGINT)
+
+    sandbox.faults.add(f"/dl/{ids[0]}/*", "drip", seconds=0.3)
+    with pytest.raises(Interrupted, match="after 1 of 2"):
+        box.download(ids, tmp_path / "down", on_progress=stop)
+    assert box.last_partial is not None
+    assert box.last_partial["id"].tolist() == ids[1:]
+    assert not (tmp_path / "down" / "0.bin").exists()
 
 
 def test_the_token_goes_to_no_download_host(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:

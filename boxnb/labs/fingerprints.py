@@ -30,6 +30,7 @@ SECRET_NAMES = frozenset(
         "request_token",
         "session",
         "set-cookie",
+        "shared_link_password",
         "state",
         "subject_token",
         "token",
@@ -38,6 +39,8 @@ SECRET_NAMES = frozenset(
 )
 SECRET_HEADERS = frozenset(("authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"))
 CHIP = re.compile(r"<secret ([0-9a-f]{4})>")
+BEARING = re.compile(r"^(/dl?/)(.+)$")
+"""A path that carries its own right, of Box's download hosts and of the sandbox's (Box guide *Download*)."""
 BODY = 1500
 """Characters kept of a body."""
 
@@ -54,13 +57,14 @@ def pairs(text: str) -> dict[str, str]:
 
 
 def url(address: str) -> str:
-    """An address whose user name, password and secret parameters are fingerprints."""
+    """An address whose user name, password, secret parameters and own right are fingerprints."""
     try:
         parts = urlsplit(address)
     except ValueError:
         return masked(address)
+    parts = parts._replace(path=BEARING.sub(lambda found: found[1] + masked(found[2]), parts.path))
     if not parts.netloc and not parts.query:
-        return address
+        return urlunsplit(parts)
     netloc = parts.netloc.rpartition("@")[2]
     query = "&".join(f"{name}={_in_query(value)}" for name, value in pairs(parts.query).items())
     fragment = "&".join(f"{name}={_in_query(value)}" for name, value in pairs(parts.fragment).items())
@@ -80,8 +84,10 @@ def headers(given: Any) -> dict[str, str]:
             scheme, space, rest = text.partition(" ")
             split = name.lower().endswith("authorization") and space
             shown[name] = f"{scheme} {masked(rest)}" if split else masked(text)
+        elif name.lower() == "boxapi":  # a shared link and its password
+            shown[name] = "&".join(f"{key}={value}" for key, value in pairs(text).items())
         else:
-            shown[name] = url(text) if any(mark in text for mark in "?@#") else text
+            shown[name] = url(text) if any(mark in text for mark in "?@#") or "/d" in text else text
     return shown
 
 

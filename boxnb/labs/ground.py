@@ -21,6 +21,7 @@ from boxnb import disk, journal, oauth, store
 from boxnb.errors import BoxNotebookError, SandboxError
 from boxnb.labs.timeline import Timeline
 from boxnb.labs.trace import Trace
+from boxnb.network import never_connected
 from boxnb.oauth import Client, Server
 from boxnb.refusals import network_trouble
 from boxnb.tokens import Secret, Token
@@ -58,6 +59,20 @@ def check(profile: str) -> None:
         )
 
 
+STOPPED = "This lesson's practice Box has stopped: run the cell with labs.practice again, and those after it."
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """One line where nobody listens any more, in place of a traceback of requests."""
+    try:
+        yield
+    except requests.RequestException as error:
+        if never_connected(error):
+            raise SandboxError(STOPPED) from None
+        raise
+
+
 class Practice:
     """One lesson's world.
 
@@ -87,7 +102,7 @@ class Practice:
         from boxnb import sandbox
 
         self.profile = profile
-        self.sandbox: Sandbox = sandbox.start(private=True, rotation=rotation)
+        self.sandbox: Sandbox = sandbox.start(private=True, rotation=rotation, idle=sandbox.SHARED_IDLE)
         addresses: dict[str, Any] = self.sandbox.server()
         self.home = tempfile.mkdtemp(prefix="boxnb-lesson-")
         app = self.sandbox.practice_client()
@@ -99,12 +114,12 @@ class Practice:
         )
         self.trace = Trace(self.sandbox.url)
         self.said: list[str] = []
-        self.timeline = Timeline(self.trace, self.sandbox.clock.now)
+        self.timeline = Timeline(self.trace, self.sandbox.clock.now, strict=rotation == "strict")
         self.trace.start()
         atexit.register(self.stop)
 
     def __repr__(self) -> str:
-        return f"A practice Box of this notebook's own at {self.sandbox.url}; it ends with the kernel."
+        return f"A practice Box of this notebook's own at {self.sandbox.url}; it ends with the kernel, or after a day nobody uses it."
 
     def __enter__(self) -> Practice:
         return self
@@ -143,7 +158,8 @@ class Practice:
         """Walk through legs 1 to 3 and give the pair."""
         state = oauth.new_state()
         code = oauth.parse_redirect(self.grant(state, login=login, client=client), state=state)
-        return oauth.exchange_code(client or self.client, code)
+        with told():
+            return oauth.exchange_code(client or self.client, code)
 
     # ---- what a program does ----
 
@@ -151,7 +167,8 @@ class Practice:
         """One call of the API with this access token and nothing that would refresh it."""
         access = token.access_token if isinstance(token, Token) else token
         headers = {"Authorization": f"Bearer {access.reveal()}"} | ({"User-Agent": agent} if agent else {})
-        return requests.get(f"{self.client.server.api_url}{path}", headers=headers, timeout=20)
+        with told():
+            return requests.get(f"{self.client.server.api_url}{path}", headers=headers, timeout=20)
 
     def attempt(self, what: str, call: Callable[[], Answer]) -> Answer | None:
         """Do something that may fail, and note in one sentence what came of it."""
@@ -165,7 +182,8 @@ class Practice:
             self.said.append(f"{what}: {type(error).__name__}. {error}")
             return None
         except requests.RequestException as error:
-            self.said.append(f"{what}: {type(error).__name__}. {network_trouble(error)}")
+            why = STOPPED if never_connected(error) else network_trouble(error)
+            self.said.append(f"{what}: {type(error).__name__}. {why}")
             return None
         outcome = f"{answer.status_code} {answer.reason}" if isinstance(answer, requests.Response) else "done"
         self.said.append(f"{what}: {outcome}")

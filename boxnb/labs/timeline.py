@@ -42,6 +42,8 @@ class Life:
     ends: float
     ended: float | None = None
     why: str = ""
+    pair: int = 0
+    sign_in: int = 0
 
     def state(self, now: float) -> str:
         """``alive``, ``too old``, or why it ended."""
@@ -59,10 +61,12 @@ class Timeline:
         Where codes and tokens are seen to be made, used and replaced.
     clock : callable
         The server's time now, seconds since the epoch.
+    strict : bool
+        Whether a refresh ends the old pair at once, not the first use of the new one.
     """
 
-    def __init__(self, trace: Trace, clock: Callable[[], float]) -> None:
-        self._trace, self._clock = trace, clock
+    def __init__(self, trace: Trace, clock: Callable[[], float], *, strict: bool = False) -> None:
+        self._trace, self._clock, self._strict = trace, clock, strict
         self._last = 0.0
         self._view: Any = None
 
@@ -81,7 +85,7 @@ class Timeline:
 
     def lives(self) -> list[Life]:
         """Every code and token so far, oldest first."""
-        return lives(self._trace.requests)
+        return lives(self._trace.requests, strict=self._strict)
 
     def table(self) -> pd.DataFrame:
         """One row a code or token.
@@ -121,7 +125,7 @@ class Timeline:
         return self._view._repr_mimebundle_(**options)
 
 
-def lives(exchanges: list[Exchange]) -> list[Life]:
+def lives(exchanges: list[Exchange], *, strict: bool = False) -> list[Life]:
     """Read a trace: what was made when, and what ended it."""
     found: list[Life] = []
     parents: dict[str, list[Life]] = {}  # access token: what its first use ends
@@ -129,28 +133,37 @@ def lives(exchanges: list[Exchange]) -> list[Life]:
     def find(kind: str, fingerprint: str) -> Life | None:
         return next((life for life in found if (life.kind, life.fingerprint) == (kind, fingerprint)), None)
 
+    def end(some: list[Life], when: float, why: str) -> None:
+        for life in some:
+            if life.ended is None:
+                life.ended, life.why = when, why
+
     for each in exchanges:
         when = _date(each)
         if each.carried.startswith("code "):
             found.append(Life("code", _chip(each.carried), when, when + CODE_LIFETIME))
         if each.receiver == sections.AUTHORITY and each.status == 200 and each.form.get("grant_type"):
-            pair = _pair(each, when)
+            pair = _pair(each, when, len(found))
             if each.form["grant_type"] == "authorization_code":
                 code = find("code", _chip(each.form.get("code", "")))
                 if code is not None:
                     code.ended, code.why = when, "used"
             elif pair:
-                parents[pair[0].fingerprint] = _older(found, each, find)
+                older = _older(found, each, find)
+                for life in pair:
+                    life.sign_in = older[0].sign_in if older else life.sign_in
+                if strict:
+                    end(older, when, "replaced")
+                else:
+                    parents[pair[0].fingerprint] = older
             found += [life for life in pair if find(life.kind, life.fingerprint) is None]
         if each.label.startswith("revoke") and each.status == 200:
-            for life in found:
-                if life.kind != "code" and life.ended is None:
-                    life.ended, life.why = when, "revoked"
+            revoked = _chip(each.form.get("token", ""))
+            whose = {life.sign_in for life in found if life.kind != "code" and life.fingerprint == revoked}
+            end([life for life in found if life.kind != "code" and life.sign_in in whose], when, "revoked")
         if each.receiver == sections.API and each.status and each.status != 401:
             used = _chip(each.request_headers.get("Authorization", ""))
-            for life in parents.pop(used, []):
-                if life.ended is None:
-                    life.ended, life.why = when, "replaced"
+            end(parents.pop(used, []), when, "replaced")
     return found
 
 
@@ -158,18 +171,22 @@ def _older(found: list[Life], each: Exchange, find: Callable[[str, str], Life | 
     refresh = find("refresh token", _chip(each.form.get("refresh_token", "")))
     if refresh is None:
         return []
-    return [life for life in found if life.kind != "code" and life.begins == refresh.begins]
+    return [life for life in found if life.kind != "code" and life.pair == refresh.pair]
 
 
-def _pair(each: Exchange, when: float) -> list[Life]:
+def _pair(each: Exchange, when: float, number: int) -> list[Life]:
     try:
         answer = json.loads(each.body)
         access, refresh = _chip(answer["access_token"]), _chip(answer.get("refresh_token") or "")
         seconds = float(answer.get("expires_in", 3600))
     except (ValueError, KeyError, TypeError):
         return []
-    pair = [Life("access token", access, when, when + seconds)]
-    return pair + ([Life("refresh token", refresh, when, when + REFRESH_TOKEN_LIFETIME)] if refresh else [])
+    ends = {"access token": (access, seconds), "refresh token": (refresh, REFRESH_TOKEN_LIFETIME)}
+    return [
+        Life(kind, chip, when, when + lives, pair=number, sign_in=number)
+        for kind, (chip, lives) in ends.items()
+        if chip
+    ]
 
 
 def _chip(text: str) -> str:

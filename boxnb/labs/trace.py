@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -284,10 +284,11 @@ def _sent(request: requests.PreparedRequest, begun: float) -> dict[str, Any]:
     if str(request.headers.get("Content-Type", "")).startswith("application/x-www-form-urlencoded"):
         form = fingerprints.pairs(text)
     scheme, _, bearer = headers.get("Authorization", "").partition(" ")
-    place = sections.place(request.method or "GET", urlsplit(url).path, form, scheme)
+    shown = fingerprints.url(url)
+    place = sections.place(request.method or "GET", urlsplit(shown).path, form, scheme)
     return {
         "method": request.method or "GET",
-        "url": fingerprints.url(url),
+        "url": shown,
         "request_headers": headers,
         "form": form,
         "sender": place.sender,
@@ -314,8 +315,8 @@ def _seen(
 ) -> Exchange:
     sent = _sent(request, begun)
     body, answer = _body(response) if kept else ("(streamed, not kept)", "")
-    location = urlsplit(response.headers.get("Location", ""))
-    carried = fingerprints.pairs(location.query) if location.netloc else {}
+    location = urlsplit(fingerprints.url(response.headers.get("Location", "")))
+    carried = dict(parse_qsl(location.query)) if location.netloc else {}
     back = [f"{name} {carried[name]}" for name in ("code", "error", "state") if name in carried]
     if response.is_redirect:
         answer = f"to {location.path or '/'}" if location.netloc else "to the same page"

@@ -5,20 +5,23 @@ from __future__ import annotations
 import datetime
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import pandas as pd
 import requests
 
-from ..errors import NetworkError, TransferError
+from ..errors import Interrupted, NetworkError, TransferError
 from ..network import LOST
 from ..refusals import network_trouble
 from ..session import api_error, retry_after
 
 if TYPE_CHECKING:
     from ..box import Box
+
+Job = TypeVar("Job")
 
 ATTEMPTS = 6
 PIECE = 1 << 20
@@ -68,6 +71,40 @@ def frame_of(rows: list[Row]) -> pd.DataFrame:
     return frame
 
 
+def each(
+    caller: Caller,
+    work: Callable[[Job], Row],
+    jobs: Iterable[Job],
+    workers: int,
+    of: int,
+    more: Sequence[Row] = (),
+) -> pd.DataFrame:
+    """What became of each job, several at once, in their order, and of what was no job.
+
+    Interrupt waits for a piece or a part of what is under way, not for whole files.
+
+    Raises
+    ------
+    Interrupted
+        Stopped by a person; ``partial`` has the files that were done.
+    """
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="boxnb")
+    begun: list[Future[Row]] = []
+    try:
+        begun.extend(pool.submit(work, job) for job in jobs)
+        return frame_of([*(job.result() for job in begun), *more])
+    except KeyboardInterrupt:
+        caller.stopped = True
+        pool.shutdown(wait=True, cancel_futures=True)
+        rows = [job.result() for job in begun if not job.cancelled() and job.exception() is None]
+        stopped = Interrupted(f"Stopped after {len(rows)} of {of} files: make the same call again to go on.")
+        stopped.partial = caller.box.last_partial = frame_of(rows)
+        raise stopped from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        caller.box.session.ledger.flush()
+
+
 def waits() -> Iterator[float]:
     """Seconds between attempts."""
     for attempt in range(ATTEMPTS - 1):
@@ -81,10 +118,23 @@ class Caller:
         self.box = box
         self.sleep = sleep
         self.as_user = as_user
+        self.stopped = False
         self.upload_url = box.profile.client.server.upload_url.rstrip("/")
 
+    def check(self) -> None:
+        """Go no further where a person has stopped the transfer."""
+        if self.stopped:
+            raise CancelledError("The transfer was stopped.")
+
     def once(self, method: str, url: str, **options: Any) -> requests.Response:
-        """One call, whatever it answers."""
+        """One call, whatever it answers.
+
+        Raises
+        ------
+        CancelledError
+            A person stopped the transfer: in threads it has left behind.
+        """
+        self.check()
         headers = dict(options.pop("headers", None) or {})
         if self.as_user is not None:
             headers["As-User"] = self.as_user

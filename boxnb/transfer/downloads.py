@@ -7,7 +7,6 @@ import hashlib
 import os
 import warnings
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,7 +15,7 @@ import pandas as pd
 import requests
 
 from .. import disk, store
-from ..errors import ApiError, BoxNotebookError, Interrupted, NetworkError, TransferError
+from ..errors import ApiError, BoxNotebookError, NetworkError, TransferError
 from ..network import LOST, plain
 from ..refusals import network_trouble
 from ..session import TIMEOUT, api_error, retry_after
@@ -127,19 +126,7 @@ def download(
         finally:
             meter.add(file.name, 0, 1)
 
-    rows: list[Row] = []
-    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="boxnb")
-    try:
-        rows.extend(map(fetch, planned) if alone else pool.map(fetch, planned))
-    except KeyboardInterrupt:
-        stopped = Interrupted(
-            f"Stopped after {len(rows)} of {len(planned)} files: make the same call again to go on."
-        )
-        stopped.partial = box.last_partial = calls.frame_of(rows)
-        raise stopped from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-    frame = calls.frame_of(rows)
+    frame = calls.each(caller, fetch, planned, WORKERS, len(planned))
     refused = int((frame["action"] == "refused").sum())
     if refused:
         warnings.warn(f"{refused} of {len(frame)} files were not fetched: 'problem' says why.", stacklevel=2)
@@ -273,6 +260,7 @@ def _more(
             if answer.status_code not in (200, 206):
                 raise api_error(answer)
             for piece in answer.iter_content(calls.PIECE):
+                caller.check()
                 piece = piece[: file.size - out.tell()]
                 out.write(piece)
                 digest.update(piece)

@@ -9,7 +9,6 @@ import threading
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +16,7 @@ import pandas as pd
 import requests
 import urllib3
 
-from ..errors import BoxNotebookError, Interrupted, TransferError
+from ..errors import BoxNotebookError, TransferError
 from ..session import api_error
 from . import calls, names, parts
 from .bar import Meter
@@ -126,7 +125,7 @@ def upload_folder(
     Returns
     -------
     pandas.DataFrame
-        One row a file, as for :func:`upload`. What could not be sent has the ``action`` ``"refused"`` and a ``problem``; a
+        One row a file, as for :func:`upload`. What could not be sent, folders that cannot be read too, has the ``action`` ``"refused"`` and a ``problem``; a
         warning counts it, and ``attrs["complete"]`` is then False. Links to folders are not followed, and folders without
         any file are not made.
 
@@ -144,23 +143,12 @@ def upload_folder(
     folder = str(folder)
     what = _checked(folder, name if name is not None else source.resolve().name)
     target = _folder(caller, folder, what)
-    files = list(_below(source))
+    unread: list[Row] = []
+    files = list(_below(source, unread))
     total = sum(file.stat().st_size for file in files if file.is_file())
     meter = Meter(on_progress, total, len(files))
-    rows: list[Row] = []
-    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="boxnb")
-    try:
-        rows.extend(pool.map(_sender(caller, new_version, meter), _jobs(caller, source, target, files)))
-    except KeyboardInterrupt:
-        stopped = Interrupted(
-            f"Stopped after {len(rows)} of {len(files)} files: make the same call again to go on."
-        )
-        stopped.partial = box.last_partial = calls.frame_of(rows)
-        raise stopped from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        box.session.ledger.flush()
-    frame = calls.frame_of(rows)
+    send, jobs = _sender(caller, new_version, meter), _jobs(caller, source, target, files)
+    frame = calls.each(caller, send, jobs, WORKERS, len(files), unread)
     refused = int((frame["action"] == "refused").sum())
     if refused:
         warnings.warn(f"{refused} of {len(frame)} files were not sent: 'problem' says why.", stacklevel=2)
@@ -204,9 +192,15 @@ def _sender(caller: Caller, new_version: bool, meter: Meter) -> Callable[[_Job],
     return send
 
 
-def _below(source: Path) -> Iterator[Path]:
-    """All files below a folder, folder by folder, in the order of their names."""
-    for place, folders, found in os.walk(source):
+def _below(source: Path, unread: list[Row]) -> Iterator[Path]:
+    """All files below a folder, folder by folder, in the order of their names; and the folders nobody may read."""
+
+    def refused(error: OSError) -> None:
+        where = Path(error.filename or source)
+        told = f"The folder cannot be read ({error.strerror}): check its rights."
+        unread.append(Row(str(where), where.name, problem=told))
+
+    for place, folders, found in os.walk(source, onerror=refused):
         folders.sort()
         for name in sorted(found):
             yield Path(place) / name

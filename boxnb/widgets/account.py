@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -90,13 +91,24 @@ def keep_client(profile: str, client: Client) -> store.Profile | None:
 
 
 def keep_pair(
-    profile: str, client: Client, token: Token, skew: float, account: dict[str, Any] | None
-) -> None:
-    """Save a new pair, before its first use where it was not tried yet; then nothing older is pending."""
+    profile: str,
+    client: Client,
+    token: Token,
+    skew: float,
+    account: dict[str, Any] | None,
+    wanted: Callable[[], bool] = lambda: True,
+) -> bool:
+    """Save a new pair, before its first use where it was not tried yet; then nothing older is pending.
+
+    Whether it was: who has to wait for the profile may be told meanwhile that the pair is not ``wanted`` any more.
+    """
     with store.lock(profile):
+        if not wanted():
+            return False
         saved = store.load(profile) or store.Profile(profile, client)
         store.save(dataclasses.replace(saved.renewed(token, skew), client=client, account=account))
         journal.end(store.path(profile))
+        return True
 
 
 def keep_account(profile: str, token: Token, account: dict[str, Any]) -> None:

@@ -93,7 +93,13 @@ class Choice:
         if kind == "folder":
             row = self.items[(self.items["type"] == "folder") & (self.items["id"] == item_id)].iloc[0]
             path = f"{row['path']}/{row['name']}".lstrip("/")
-            lines.append(f"rows = rows[(rows['path'] + '/').str.startswith({path + '/'!r})]")
+            login = row["owned_by_login"]  # two people may have folders of one name
+            whose = (
+                "rows['owned_by_login'].isna()"
+                if pd.isna(login)
+                else f"(rows['owned_by_login'] == {login!r})"
+            )
+            lines.append(f"rows = rows[(rows['path'] + '/').str.startswith({path + '/'!r}) & {whose}]")
         elif kind:
             lines.append(f"rows = rows[(rows['type'] == {kind!r}) & (rows['id'] == {item_id!r})]")
         column, label = self.bar

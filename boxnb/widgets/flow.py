@@ -32,7 +32,7 @@ from boxnb.widgets.account import (
     who_is,
     words,
 )
-from boxnb.widgets.hub import wait_at
+from boxnb.widgets.hub import listens_at, wait_at
 
 CODE_SECONDS: Final = 30.0  # Box guide "Expiration of tokens": an authorization code lives 30 seconds
 DEFAULT_REDIRECT: Final = "http://127.0.0.1:8917/callback"
@@ -146,17 +146,17 @@ class SignInFlow:
             self._state = oauth.new_state()
             self._verifier = oauth.new_verifier() if self._client.server.pkce else None
             self._pending, self._caught_at, self.busy = None, None, False
-            self._request = dataclasses.replace(
-                self._client, redirect_uri=self._listen(self._client.redirect_uri)
-            )
+            here = self._listen(self._client.redirect_uri)
+            self._request = dataclasses.replace(self._client, redirect_uri=here)
             self.step, self.alert, self.note = "open", alert, note
         self._changed()
 
     def opened(self) -> None:
-        """The person followed the link to Box."""
+        """The person followed the link to Box; a receiver that has closed meanwhile listens there again."""
         with self._lock:
-            self.alert = ""
-            self.note = "Waiting for Box's answer."
+            if self._receiver and self._request and not listens_at(self._receiver):
+                self._receiver = wait_at(self._request.redirect_uri, self._state, self.receive, self._seconds)
+            self.alert, self.note = "", "Waiting for Box's answer."
         self._changed()
 
     def paste(self, text: str) -> None:
@@ -173,9 +173,11 @@ class SignInFlow:
             if self.step != "confirm" or self._pending is None or self.busy:
                 return
             client, token = self._pending
+            self._pending, state = None, self._state  # who cancels from now on finds nothing to revoke
             self.busy, self.alert = True, ""
         self._changed()
-        self._in_thread(self._keep if yes else self._reject, client, token, *([self._account] if yes else []))
+        work = (self._keep, client, token, state, self._account) if yes else (self._reject, client, token)
+        self._in_thread(*work)
 
     def cancel(self) -> None:
         """Stop; whoever waits is told. The panel can start again."""
@@ -228,7 +230,7 @@ class SignInFlow:
                 "server": self._server.name,
                 "secret": secret.fingerprint if secret else "",
                 "default_redirect": self.default_redirect,
-                "listening": self._receiver.redirect_uri if self._receiver is not None else "",
+                "listening": listens_at(self._receiver),
                 "authorize_url": self._link(),
                 "left": self._left(),
                 "who": words(self._account) if self.step in ("confirm", "done") else {},
@@ -315,7 +317,7 @@ class SignInFlow:
         if bare:
             self._ask(client, token, state)
         else:
-            self._keep(client, token)
+            self._keep(client, token, state)
 
     def _ask(self, client: Client, token: Token, state: str) -> None:
         """Show who a bare code belongs to before anything is saved."""
@@ -339,21 +341,21 @@ class SignInFlow:
         note = "Nothing was saved. Open Box again and sign in as the right person."
         self.new_request(alert=trouble, note=note)
 
-    def _keep(self, client: Client, token: Token, account: dict[str, Any] | None = None) -> None:
-        """Put the pair on disk; the redirect URI kept with it is the registered one."""
+    def _keep(self, client: Client, token: Token, state: str, who: dict[str, Any] | None = None) -> None:
+        """Put the pair on disk, unless cancelled meanwhile; the redirect URI kept with it is the registered one."""
         self._skew = token.obtained_at - self._clock()
+        kept, registered = False, self._client or client
         try:
-            keep_pair(self.profile, self._client or client, token, self._skew, account)
-        except BoxNotebookError:
-            if not is_saved(self.profile, token):  # a save can fail late, with the pair in place all the same
+            kept = keep_pair(self.profile, registered, token, self._skew, who, lambda: self._state == state)
+        finally:
+            if not kept and not is_saved(self.profile, token):  # a save can fail late, with the pair in place
                 throw_away(self.profile, client, token)
-            raise
-        self._finish(client, token)
+        if kept:
+            self._finish(client, token, who or {})
 
-    def _finish(self, client: Client, token: Token) -> None:
+    def _finish(self, client: Client, token: Token, account: dict[str, Any]) -> None:
         """Ask who signed in, with the pair already safe; a failure of that question does not undo the sign-in."""
         note = "Signed in."
-        account = self._account if self._pending is not None else {}
         if not account:
             try:
                 account = who_is(self.profile, client, token)

@@ -39,12 +39,13 @@ function render({ model, el }) {
   root.addEventListener("keydown", event => event.stopPropagation()); // JupyterLab's one-letter commands
 
   const children = new Map(), open = new Set([model.get("root")]), state = new Map(), why = new Map();
+  const view = Math.random().toString(36).slice(2); // an answer goes to all pages of the notebook: this one's own count
   let flat = [], active = 0, chosen = new Set(), due = 0;
 
   function ask(id) {
     state.set(id, "asked");
     children.set(id, []);
-    model.send({ type: "open", id });
+    model.send({ type: "open", id, view });
   }
   function flatten() {
     const words = search.value.trim().toLowerCase();
@@ -141,14 +142,14 @@ function render({ model, el }) {
   search.addEventListener("input", flatten);
   function heard(message) {
     if (message.type === "children") {
-      if (state.get(message.id) === "done") return; // a second page of the same notebook asked too
+      if (message.view !== view) return;
       for (const row of message.rows) children.get(message.id)?.push(row);
       if (message.done) {
         state.set(message.id, "done");
         const order = { folder: 0, file: 1, web_link: 2 };
         children.get(message.id)?.sort((one, two) => order[one[0]] - order[two[0]] || one[2].localeCompare(two[2]));
       }
-    } else if (message.type === "failed") {
+    } else if (message.type === "failed" && message.view === view) {
       state.set(message.id, "failed");
       why.set(message.id, message.why);
     } else if (message.type === "chosen") chosen = new Set(message.keys);

@@ -1,6 +1,7 @@
 """A folder tree that fetches a folder when it is opened: a thin view over :class:`boxnb.widgets.branches.Branches`.
 
-Front end to kernel, custom messages: ``{"type": "open", "id": ...}``, answered by "children" (one or more) or "failed";
+Front end to kernel, custom messages: ``{"type": "open", "id": ..., "view": ...}``, answered by "children" (one or more) or
+"failed" with the same ``view``, for all views of the widget hear them;
 ``{"type": "choose", "kind": ..., "id": ..., "more": false}``, answered by "chosen".
 """
 
@@ -50,7 +51,7 @@ class Folders(anywidget.AnyWidget):
         match content.get("type"):
             case "open":
                 for message in self.branches.open(str(content["id"])):
-                    self.send(message)
+                    self.send(message | {"view": content.get("view")})
             case "choose":
                 self.branches.choose(str(content["kind"]), str(content["id"]), more=bool(content.get("more")))
                 self.send(

@@ -67,3 +67,8 @@ def wait_at(
         return receiver.start()
     except BoxNotebookError:
         return None
+
+
+def listens_at(receiver: Receiver | None) -> str:
+    """Where an answer is waited for; nowhere once the receiver has closed by itself."""
+    return receiver.redirect_uri if receiver is not None and receiver.listening else ""

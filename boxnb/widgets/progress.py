@@ -28,34 +28,26 @@ class Meter:
         A dataset to the calls its last pull took, 0 where there was none.
     repeats : callable
         How often calls had to be repeated so far, in the whole session.
-    clock : callable
-        Seconds.
     """
 
-    def __init__(
-        self,
-        expected: Callable[[str], int],
-        repeats: Callable[[], int],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._expected, self._repeats, self._clock = expected, repeats, clock
+    def __init__(self, expected: Callable[[str], int], repeats: Callable[[], int]) -> None:
+        self._expected, self._repeats = expected, repeats
         self._dataset = ""
-        self._begun = self._repeated = 0.0
+        self._repeated = repeats()
         self._likely = 0
 
     def say(self, progress: Progress) -> tuple[float | None, str]:
         """The part that is done (0 to 1, None where nothing tells), and a sentence."""
-        now = self._clock()
-        if progress.dataset != self._dataset or progress.pages <= 1:
-            self._dataset, self._begun = progress.dataset, now
-            self._repeated = self._repeats()
+        if progress.dataset != self._dataset:
+            self._dataset = progress.dataset
             self._likely = self._expected(progress.dataset)
-        seconds = max(now - self._begun, 1e-9)
+        seconds = max(progress.seconds, 1e-9)
         rate = progress.calls / seconds
         repeated = int(self._repeats() - self._repeated)
         again = f", {repeated} repeated" if repeated else ""
         spent = f"{progress.rows:,} row{'s' * (progress.rows != 1)}, {progress.calls:,} call{'s' * (progress.calls != 1)}{again}"
         if progress.done:
+            self._dataset, self._repeated = "", self._repeats()  # what comes next is another pull
             return 1.0, f"{progress.dataset}: {spent}, {seconds:.1f} s"
         if seconds < EVERY:
             return None, f"{progress.dataset}: {spent}, just begun"  # no rate comes of one call

@@ -211,6 +211,8 @@ class Rows:
     def code(self) -> str:
         """The pandas that gives the same rows."""
         lines = [self.mask_code or f"rows = {self.name}"]
+        if any(self._by_what_is_shown(name, text.strip()) for name, text in self.filters.items()):
+            lines.insert(0, "from boxnb.widgets.rows import texts")
         for name, text in self.filters.items():
             if text.strip() and name in self.kinds:
                 lines.append(f"rows = rows[{self._as_code(name, text.strip())}]")
@@ -233,6 +235,11 @@ class Rows:
             lines.append(f"rows = rows.iloc[{sorted(self.chosen)!r}]")
         return "\n".join([*lines, "rows"])
 
+    def _by_what_is_shown(self, name: str, text: str) -> bool:
+        """Whether a filter looks for part of what is no text."""
+        kind = self.kinds.get(name, "text")
+        return bool(text) and kind != "text" and not (kind in _EXAMPLES and _COMPARE.match(text))
+
     def _as_code(self, name: str, text: str) -> str:
         compare = _COMPARE.match(text)
         if compare and self.kinds[name] in _EXAMPLES:
@@ -240,8 +247,9 @@ class Rows:
             sign = "==" if compare[1] == "=" else compare[1]
             value = f"'{limit}'" if self.kinds[name] == "time" else repr(limit)
             return f"rows[{name!r}] {sign} {value}" if limit is not None else "[False] * len(rows)"
-        if self.kinds[name] == "truth":
-            return f"rows[{name!r}] == {text.lower() in 'yes'}"
+        if self._by_what_is_shown(name, text):  # as it is shown: 1.3 GB, 1,155, yes
+            shown = f"pd.Series(texts(rows[{name!r}], {self.kinds[name]!r}), index=rows.index, dtype='str')"
+            return f"{shown}.str.contains({text!r}, case=False, regex=False, na=False)"
         return f"rows[{name!r}].astype('str').str.contains({text!r}, case=False, regex=False, na=False)"
 
 

@@ -49,7 +49,7 @@ function render({ model, el }) {
   body.append(grid, none); // right under the headings, where one looks
   root.append(bar, body);
 
-  let version = -1, held = new Map(), asked = new Set(), active = -1, anchor = -1, signature = "", said = 0;
+  let version = -1, held = new Map(), asked = new Set(), active = -1, anchor = -1, signature = "", said = 0, picked = null;
 
   const timers = new Map();
   async function copied(text, message) {
@@ -126,7 +126,7 @@ function render({ model, el }) {
     const last = Math.min(view.shown, Math.ceil((body.scrollTop + body.clientHeight) / ROW) + 5);
     grid.style.height = `${view.shown * ROW + top}px`;
     rows.style.height = `${view.shown * ROW}px`;
-    const chosen = new Set(view.chosen), kinds = Object.fromEntries(view.columns.map(column => [column.name, column.kind]));
+    const chosen = new Set(picked ?? view.chosen), kinds = Object.fromEntries(view.columns.map(column => [column.name, column.kind]));
     const made = [];
     for (let number = first; number < last; number++) {
       const row = element("div", "bxt-row");
@@ -169,13 +169,15 @@ function render({ model, el }) {
 
   function choose(number, { range = false, more = false } = {}) {
     const view = model.get("shown");
-    let chosen = new Set(more || range ? view.chosen : []);
+    const before = picked ?? view.chosen; // what was clicked since the kernel answered last counts too
+    let chosen = new Set(more || range ? before : []);
     if (range && anchor >= 0) for (let each = Math.min(anchor, number); each <= Math.max(anchor, number); each++) chosen.add(each);
-    else if (view.chosen.includes(number) && (more || view.chosen.length === 1)) chosen.delete(number);
+    else if (before.includes(number) && (more || before.length === 1)) chosen.delete(number);
     else chosen.add(number);
     active = number;
     if (!range) anchor = number;
-    model.send({ type: "choose", rows: [...chosen] });
+    picked = [...chosen];
+    model.send({ type: "choose", rows: picked });
     drawRows();
   }
   rows.addEventListener("click", event => {
@@ -197,7 +199,7 @@ function render({ model, el }) {
     } else if (event.key === " " && active >= 0) {
       event.preventDefault();
       choose(active, { more: true, range: event.shiftKey });
-    } else if (event.key === "Escape") model.send({ type: "choose", rows: [] });
+    } else if (event.key === "Escape") model.send({ type: "choose", rows: picked = [] });
   });
   body.addEventListener("scroll", () => requestAnimationFrame(drawRows));
 
@@ -212,6 +214,10 @@ function render({ model, el }) {
     drawHead(view);
     tell();
     drawRows();
+  }
+  function answered() {
+    picked = null;
+    draw();
   }
   function heard(message, buffers) {
     if (message.type === "rows" && message.version === version) {
@@ -229,14 +235,14 @@ function render({ model, el }) {
       say(`${message.name} is in your downloads`);
     }
   }
-  model.on("change:shown", draw);
+  model.on("change:shown", answered);
   model.on("msg:custom", heard);
   const seen = new ResizeObserver(() => drawRows());
   seen.observe(body);
   search.value = model.get("shown").search;
   draw();
   return () => {
-    model.off("change:shown", draw);
+    model.off("change:shown", answered);
     model.off("msg:custom", heard);
     document.removeEventListener("click", outside);
     seen.disconnect();

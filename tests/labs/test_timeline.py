@@ -52,6 +52,34 @@ def test_a_revoked_pair_is_shown_as_revoked(practice: Practice) -> None:
     assert [state for _, state in states(practice)] == ["used", "revoked", "revoked"]
 
 
+def test_whose_tokens_a_revoke_ends(practice: Practice) -> None:
+    """Those of its sign-in; the other one's live on, and are told apart in the same second."""
+    practice.sandbox.clock.freeze()
+    one, other = practice.sign_in(), practice.sign_in()
+    oauth.revoke(practice.client, one)
+    assert practice.me(other).status_code == 200
+    assert [state for _, state in states(practice)] == [
+        "used",
+        "revoked",
+        "revoked",
+        "used",
+        "alive",
+        "alive",
+    ]
+    practice.me(oauth.refresh(practice.client, other))
+    ended = ["used", "revoked", "revoked", "used", "replaced", "replaced", "alive", "alive"]
+    assert [state for _, state in states(practice)] == ended
+
+
+def test_a_strict_server_ends_the_old_pair_at_the_refresh() -> None:
+    """Not at the first use of the new one."""
+    with Practice(rotation="strict") as practice:
+        token = practice.sign_in()
+        oauth.refresh(practice.client, token)
+        assert practice.me(token).status_code == 401
+        assert [state for _, state in states(practice)] == ["used", "replaced", "replaced", "alive", "alive"]
+
+
 def test_now_moves_when_the_clock_turns_and_stands_when_the_sandbox_is_gone(practice: Practice) -> None:
     """The picture is drawn again by the turn itself; a stopped sandbox leaves the last time."""
     practice.sign_in()

@@ -6,6 +6,7 @@ import html.parser
 import threading
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -189,6 +190,31 @@ def test_masking_finds_secrets_wherever_requests_puts_them() -> None:
         "entries": [{"password": repr(Secret("p")), "name": "n"}],
         "next": f"http://h/?token={Secret('t')}",
     }
+
+
+def test_what_carries_its_own_right_is_a_fingerprint(practice: Practice) -> None:
+    """The address of a download, in request and answer, and the password of a shared link."""
+    token = practice.sign_in()
+    headers = {"Authorization": f"Bearer {token.access_token.reveal()}"}
+    api = practice.client.server.api_url
+    link = {"BoxApi": "shared_link=https://app.box.com/s/abc&shared_link_password=Hunter22secret"}
+    requests.get(f"{api}/shared_items", headers={**headers, **link}, timeout=20)
+    name = {"attributes": '{"name": "a.txt", "parent": {"id": "0"}}'}
+    sent = requests.post(
+        f"{practice.client.server.upload_url}/files/content",
+        headers=headers,
+        data=name,
+        files={"file": b"a"},
+        timeout=20,
+    ).json()
+    answer = requests.get(f"{api}/files/{sent['entries'][0]['id']}/content", headers=headers, timeout=20)
+    assert answer.content == b"a"
+    drawn = (
+        drawing.page(practice.trace.exchanges) + practice.trace.as_text() + practice.trace.table().to_csv()
+    )
+    assert "Hunter22secret" not in drawn
+    signature = urlsplit(answer.url).path.rpartition("/")[2]
+    assert len(signature) > 20 and signature not in drawn
 
 
 def test_two_hundred_exchanges_of_four_threads_are_drawn(practice: Practice) -> None:

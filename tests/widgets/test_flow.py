@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -179,6 +180,36 @@ def test_a_bare_code_does_not_replace_a_saved_token_without_a_yes(sandbox: Any, 
     watched.flow.confirm(False)
     watched.until(lambda v: v["step"] == "open" and not v["busy"])
     assert store.path("lab").read_bytes() == before
+
+
+def test_a_cancel_after_the_yes_leaves_the_old_sign_in(sandbox: Any, watched: Any) -> None:
+    """Another kernel holds the profile meanwhile: the new pair is revoked and saved nowhere."""
+    watched.flow.paste(approve(sandbox, watched))
+    watched.until(ended)
+    before = store.path("lab").read_bytes()
+    watched.flow.again()
+    watched.flow.paste(code_of(approve(sandbox, watched)))
+    watched.until(lambda v: v["step"] == "confirm")
+    with store.lock("lab"):
+        watched.flow.confirm(True)
+        watched.flow.cancel()
+    deadline = time.monotonic() + 30
+    while not any(call["path"].endswith("/revoke") for call in sandbox.record()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert store.path("lab").read_bytes() == before
+    assert boxnb.connect("lab").get("/users/me")["login"]
+
+
+def test_a_receiver_that_has_closed_listens_again_for_who_opens_box(sandbox: Any, watched: Any) -> None:
+    """After a break; until then the view says that nothing listens."""
+    address = watched.flow.snapshot()["listening"]
+    watched.flow._receiver.close()
+    assert watched.flow.snapshot()["listening"] == ""
+    watched.flow.opened()
+    assert watched.flow.snapshot()["listening"] == address
+    requests.get(approve(sandbox, watched), timeout=20)
+    watched.until(ended)
 
 
 def test_the_receiver_never_takes_a_bare_code(sandbox: Any, watched: Any) -> None:
