@@ -9,8 +9,9 @@ from calls import count, table
 from signing import sign_in
 
 import boxnb.sandbox
-from boxnb import pacer
+from boxnb import ledger, pacer
 from boxnb.box import remember_account
+from boxnb.ledger import Ledger
 
 SPARE = {
     "tree": 2,  # what changed meanwhile, in a walk of more than a hundred folders
@@ -30,3 +31,14 @@ def test_every_dataset_at_its_fewest_calls(tmp_path: Path, monkeypatch: pytest.M
     print(table(counts))
     for each in counts:
         assert each.fewest <= each.calls <= each.fewest + SPARE.get(each.dataset, 0), each
+
+
+def test_a_call_is_counted_in_its_own_month(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the month ends before it is saved."""
+    book = Ledger(tmp_path / "acme.json")
+    for month in ("2026-11", "2026-11", "2026-12"):
+        monkeypatch.setattr(ledger, "_month", lambda month=month: month)
+        book.note("GET /2.0/users", 200, 1.0, 10, repeat=False)
+    assert book.month()["calls"].tolist() == [1]
+    monkeypatch.setattr(ledger, "_month", lambda: "2026-11")
+    assert book.month()["calls"].tolist() == [2]
