@@ -125,9 +125,9 @@ def upload_folder(
     Returns
     -------
     pandas.DataFrame
-        One row a file, as for :func:`upload`. What could not be sent, folders that cannot be read too, has the ``action`` ``"refused"`` and a ``problem``; a
-        warning counts it, and ``attrs["complete"]`` is then False. Links to folders are not followed, and folders without
-        any file are not made.
+        One row a file, as for :func:`upload`. What could not be sent, folders that cannot be read too, has the ``action``
+        ``"refused"`` and a ``problem``; a warning counts it, and ``attrs["complete"]`` is then False. Links to folders are
+        not followed, and folders without any file are not made.
 
     Raises
     ------

@@ -338,8 +338,9 @@ class SignInFlow:
 
     def _reject(self, client: Client, token: Token) -> None:
         trouble = throw_away(self.profile, client, token)
-        note = "Nothing was saved. Open Box again and sign in as the right person."
-        self.new_request(alert=trouble, note=note)
+        if self.step == "confirm":  # not cancelled meanwhile
+            note = "Nothing was saved. Open Box again and sign in as the right person."
+            self.new_request(alert=trouble, note=note)
 
     def _keep(self, client: Client, token: Token, state: str, who: dict[str, Any] | None = None) -> None:
         """Put the pair on disk, unless cancelled meanwhile; the redirect URI kept with it is the registered one."""
