@@ -17,7 +17,29 @@ from boxnb.labs import EXERCISES
 Way = Literal["receiver", "paste", "code", "deny first", "cancel", "nobody"]
 
 
-class Robot(NotebookClient):
+class Watching(NotebookClient):
+    """Sees the news of widgets whatever they answer, as JupyterLab does."""
+
+    async def _async_poll_output_msg(self, parent_msg_id: str, cell: NotebookNode, cell_index: int) -> None:
+        """Look at all of them.
+
+        The panel speaks from a thread too, while a message of ours may be what the kernel handled last: its news then
+        name that message as parent, not the cell, and nbclient would drop them.
+        """
+        while True:
+            message = await ensure_async(self.kc.iopub_channel.get_msg(timeout=None))
+            self._watch(message)
+            if message["parent_header"].get("msg_id") == parent_msg_id:
+                try:
+                    self.process_message(message, cell, cell_index)
+                except CellExecutionComplete:
+                    return
+
+    def _watch(self, message: dict[str, Any]) -> None:
+        """One message of the kernel."""
+
+
+class Robot(Watching):
     """Runs a notebook; when the panel shows its link, follows it, signs in on the sandbox page and grants.
 
     Parameters
@@ -41,21 +63,6 @@ class Robot(NotebookClient):
         self.views: list[dict[str, Any]] = []
         self.tasks: list[asyncio.Task[None]] = []
         self.labs: dict[str, dict[str, Any]] = {}  # what each lab's widget showed last
-
-    async def _async_poll_output_msg(self, parent_msg_id: str, cell: NotebookNode, cell_index: int) -> None:
-        """Look at the news of widgets whatever they answer, as JupyterLab does.
-
-        The panel speaks from a thread too, while a message of ours may be what the kernel handled last: its news then
-        name that message as parent, not the cell, and nbclient would drop them.
-        """
-        while True:
-            message = await ensure_async(self.kc.iopub_channel.get_msg(timeout=None))
-            self._watch(message)
-            if message["parent_header"].get("msg_id") == parent_msg_id:
-                try:
-                    self.process_message(message, cell, cell_index)
-                except CellExecutionComplete:
-                    return
 
     def _watch(self, message: dict[str, Any]) -> None:
         kind, content = message["header"]["msg_type"], message["content"]

@@ -13,6 +13,7 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_notebook
+from robot import Watching
 
 from boxnb import store
 from boxnb.oauth import Client
@@ -27,11 +28,12 @@ ROOT = Path(panel_module.__file__).parents[2]
 Answer = Callable[[dict[str, Any]], list[dict[str, Any]]]
 
 
-class Robot(NotebookClient):
+class Robot(Watching):
     """A front end that says what `answer` makes of each state of the panel."""
 
     answer: Answer = staticmethod(lambda _view: [])  # type: ignore[assignment]
     panel: str = ""
+    thoughts: tuple[asyncio.Task[None], ...] = ()
 
     def say(self, content: dict[str, Any]) -> None:
         data = {"method": "custom", "content": content}
@@ -42,16 +44,15 @@ class Robot(NotebookClient):
         for content in await asyncio.to_thread(self.answer, view):
             self.say(content)
 
-    def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
-        content = msg["content"]
-        kind = msg["header"]["msg_type"]
+    def _watch(self, message: dict[str, Any]) -> None:
+        kind, content = message["header"]["msg_type"], message["content"]
         state = content.get("data", {}).get("state", {}) if kind in ("comm_open", "comm_msg") else {}
         if kind == "comm_open" and state.get("_anywidget_id", "").endswith("SignIn"):
             self.panel = content["comm_id"]
             self.say({"type": "ready"})
         if self.panel and content.get("comm_id") == self.panel and "view" in state:
-            self.thinking = asyncio.get_running_loop().create_task(self.think(state["view"]))
-        return super().process_message(msg, cell, cell_index)
+            # Kept, for the loop itself holds its tasks weakly.
+            self.thoughts += (asyncio.get_running_loop().create_task(self.think(state["view"])),)
 
 
 @pytest.fixture
