@@ -45,12 +45,12 @@ class Plan(NamedTuple):
 
     def environment(self) -> dict[str, str]:
         """What the command needs to find the same profiles and packages, from any folder."""
-        given = {name: os.environ.get(name, "").split(os.pathsep) for name in ("BOXNB_HOME", "PYTHONPATH")}
-        folders = {
-            name: [str(Path(each).expanduser().absolute()) for each in value if each]
-            for name, value in given.items()
+        home, packages = os.environ.get("BOXNB_HOME", ""), os.environ.get("PYTHONPATH", "")
+        folders = {"BOXNB_HOME": [home], "PYTHONPATH": packages.split(os.pathsep)}
+        found = {
+            name: [str(Path(each).absolute()) for each in value if each] for name, value in folders.items()
         }
-        return {name: os.pathsep.join(value) for name, value in folders.items() if value}
+        return {name: os.pathsep.join(value) for name, value in found.items() if value}
 
 
 def text(plan: Plan, scheduler: str) -> str:

@@ -71,8 +71,8 @@ class BoxSession(Session):
 
     A path such as ``"/users/me"`` is taken below the profile's API address. Reads are repeated after a lost
     connection, 429 and 5xx; writes only after 429 or when no connection was made, for a write may have been
-    done although its answer was lost, and none whose content can be read only once. ``Retry-After`` is obeyed. Redirects are followed without the token and
-    without any of Box's headers.
+    done although its answer was lost, and none whose content can be read only once. ``Retry-After`` is obeyed.
+    Redirects are followed without the token and without any of Box's headers.
 
     Attributes
     ----------
