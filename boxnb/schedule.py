@@ -48,7 +48,8 @@ class Plan(NamedTuple):
         home, packages = os.environ.get("BOXNB_HOME", ""), os.environ.get("PYTHONPATH", "")
         folders = {"BOXNB_HOME": [home], "PYTHONPATH": packages.split(os.pathsep)}
         found = {
-            name: [str(Path(each).absolute()) for each in value if each] for name, value in folders.items()
+            name: [str(Path(each).expanduser().absolute()) for each in value if each]
+            for name, value in folders.items()
         }
         return {name: os.pathsep.join(value) for name, value in found.items() if value}
 
