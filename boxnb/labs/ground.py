@@ -176,7 +176,8 @@ class Practice:
             answer = call()
         except SandboxError as error:
             page = str(error).partition("): ")[2]
-            self.said.append(f"{what}: the browser shows a page and goes no further. {page or error}")
+            shown = f"the browser shows a page and goes no further. {page or error}"
+            self.said.append(f"{what}: {error if str(error) == STOPPED else shown}")
             return None
         except BoxNotebookError as error:
             self.said.append(f"{what}: {type(error).__name__}. {error}")
