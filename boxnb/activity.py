@@ -119,15 +119,13 @@ def _follow(pull: Pull, query: dict[str, Any], position: str) -> None:
 def _time(when: When, now: pd.Timestamp) -> pd.Timestamp:
     """A time in UTC, or a span back from now."""
     found: Any = pd.NaT
-    try:
+    with contextlib.suppress(ValueError, OverflowError):  # said below
         if isinstance(when, datetime.timedelta):
             found = now - when
         elif isinstance(when, str):
             found = _time_of(when, now)
         elif isinstance(when, (datetime.date, np.datetime64)):
             found = _utc(pd.Timestamp(when))
-    except (ValueError, OverflowError):
-        pass  # said below
     if not isinstance(found, pd.Timestamp):
         raise ValueError(
             f"{when!r} is no time: write a date such as '2026-11-01', or a span back from now such as '7D' or '12h'."

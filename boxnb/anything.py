@@ -61,7 +61,7 @@ def frame(box: Box, path: str, *, as_user: str | None = None, **params: Any) -> 
         More than 10,000 rows, and no markers.
     """
     pages: list[list[Any]] = []
-    asked: dict[str, Any] = {"limit": 1000, **params}
+    asked: dict[str, Any] = {**params, "limit": int(params.get("limit", 1000))}
     if "marker" in asked:
         asked["usemarker"] = "true"
 

@@ -30,7 +30,7 @@ SHARE = 0.05
 
 
 class Progress(NamedTuple):
-    """How far a pull has come."""
+    """How far a pull has come; ``seconds`` since it began."""
 
     dataset: str
     rows: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -513,44 +513,38 @@ def test_every_report_says_what_it_cannot_know(seen: Seen) -> None:
         assert name == "estimate" or any(word in text for word in ("not", "no ", "cannot", "only")), name
 
 
-def test_interrupt_keeps_the_walk(seen: Seen) -> None:
-    """One line, and the rows so far, marked incomplete."""
+def interrupted(box: boxnb.Box, pages: int, report: Callable[[], Any]) -> pd.DataFrame:
+    """What is left of a report when the key is pressed after so many pages: one line, and the rows so far."""
 
     def stop(progress: Any) -> None:
-        if progress.pages == 20 and not progress.done:
+        if progress.pages == pages and not progress.done:
             raise KeyboardInterrupt
 
-    seen.box.on_progress = stop
+    box.on_progress = stop
     try:
         with pytest.raises(Interrupted, match=r"box\.last_partial"):
-            reports.content(seen.box)
+            report()
     finally:
-        seen.box.on_progress = None
-    partial = seen.box.last_partial
+        box.on_progress = None
+    partial = box.last_partial
     assert partial is not None
-    assert len(partial) > 0
     assert partial.attrs["complete"] is False
+    return partial
+
+
+def test_interrupt_keeps_the_walk(seen: Seen) -> None:
+    """Each item once, with the columns of the whole, so that a report can be made of it."""
+    partial = interrupted(seen.box, 20, lambda: reports.content(seen.box))
+    assert 0 < len(partial) < len(seen.content)
     assert partial["id"].is_unique
     assert partial.columns.tolist() == seen.content.columns.tolist()
     assert reports.storage_by(seen.box, of=partial)["bytes"].sum() > 0
 
 
 def test_interrupt_keeps_the_invitations(seen: Seen) -> None:
-    """With the columns of the whole."""
-
-    def stop(progress: Any) -> None:
-        if progress.pages == 200 and not progress.done:
-            raise KeyboardInterrupt
-
-    seen.box.on_progress = stop
-    try:
-        with pytest.raises(Interrupted, match=r"box\.last_partial"):
-            reports.collaborations(seen.box, of=seen.content)
-    finally:
-        seen.box.on_progress = None
-    partial = seen.box.last_partial
-    assert partial is not None
-    assert (partial.attrs["dataset"], partial.attrs["complete"]) == ("invitations", False)
+    """Each once, with the columns of the whole."""
+    partial = interrupted(seen.box, 200, lambda: reports.collaborations(seen.box, of=seen.content))
+    assert partial.attrs["dataset"] == "invitations"
     assert partial["id"].is_unique
     assert set(partial["id"]) < set(seen.invitations["id"])
     assert partial.columns.tolist() == seen.invitations.columns.tolist()

@@ -62,13 +62,13 @@ def url(address: str) -> str:
         parts = urlsplit(address)
     except ValueError:
         return masked(address)
-    parts = parts._replace(path=BEARING.sub(lambda found: found[1] + masked(found[2]), parts.path))
+    path = BEARING.sub(lambda found: found[1] + masked(found[2]), parts.path)
     if not parts.netloc and not parts.query:
-        return urlunsplit(parts)
+        return address if path == parts.path else path
     netloc = parts.netloc.rpartition("@")[2]
     query = "&".join(f"{name}={_in_query(value)}" for name, value in pairs(parts.query).items())
     fragment = "&".join(f"{name}={_in_query(value)}" for name, value in pairs(parts.fragment).items())
-    return urlunsplit(parts._replace(netloc=netloc, query=query, fragment=fragment))
+    return urlunsplit(parts._replace(netloc=netloc, path=path, query=query, fragment=fragment))
 
 
 def _in_query(value: str) -> str:

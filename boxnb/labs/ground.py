@@ -44,6 +44,9 @@ def length(seconds: float) -> str:
     return f"{seconds:g} seconds"
 
 
+STOPPED = "This lesson's practice Box has stopped: run the cell with labs.practice again, and those after it."
+
+
 def check(profile: str) -> None:
     """Refuse a profile that lessons could harm.
 
@@ -57,9 +60,6 @@ def check(profile: str) -> None:
             "Lessons turn clocks and break sign-ins, so they run in the sandbox only: "
             f'write PROFILE = "sandbox" instead of {profile!r}.'
         )
-
-
-STOPPED = "This lesson's practice Box has stopped: run the cell with labs.practice again, and those after it."
 
 
 @contextmanager
@@ -119,7 +119,7 @@ class Practice:
         atexit.register(self.stop)
 
     def __repr__(self) -> str:
-        return f"A practice Box of this notebook's own at {self.sandbox.url}; it ends with the kernel, or after a day nobody uses it."
+        return f"A practice Box of this notebook's own at {self.sandbox.url}; it ends with the kernel, or eight hours after its last use."
 
     def __enter__(self) -> Practice:
         return self

@@ -9,7 +9,7 @@ from boxnb.labs.ground import STOPPED, Practice
 
 
 def test_a_practice_box_that_has_stopped_says_so() -> None:
-    """After a day nobody used it, or a kill: not the network, and no traceback of requests."""
+    """After hours of no use, or a kill: not the network, and no traceback of requests."""
     with Practice() as practice:
         token = practice.sign_in()
         practice.sandbox.stop()
