@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from . import schema
+from .errors import RangeError
 from .paging import by_position
 from .pull import Pull, pulled
 from .ranges import Span, by_ranges
@@ -64,7 +65,7 @@ def events(
 
     Raises
     ------
-    ValueError
+    RangeError
         A time that cannot be read, or ``since`` after ``until``.
     ForbiddenError
         No admin, or the scope is missing.
@@ -83,7 +84,7 @@ def events(
         now = pd.Timestamp(box.session.auth.now(), unit="s", tz="UTC")
         span = Span(_time(since, now), now if until is None else _time(until, now))
         if span.begin >= span.end:
-            raise ValueError(f"The range ends before it begins: {span.begin} to {span.end}.")
+            raise RangeError(f"The range ends before it begins: {span.begin} to {span.end}.")
         shown = {**query, "since": str(span.begin), "until": str(span.end)}
     columns = schema.USER_EVENTS if stream == "all" else schema.EVENTS
 
@@ -127,7 +128,7 @@ def _time(when: When, now: pd.Timestamp) -> pd.Timestamp:
         elif isinstance(when, (datetime.date, np.datetime64)):
             found = _utc(pd.Timestamp(when))
     if not isinstance(found, pd.Timestamp):
-        raise ValueError(
+        raise RangeError(
             f"{when!r} is no time: write a date such as '2026-11-01', or a span back from now such as '7D' or '12h'."
         )
     return found

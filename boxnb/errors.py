@@ -17,6 +17,7 @@
     |-- NetworkError                  no answer came: no network, a proxy, a certificate
     |-- Interrupted                   a person stopped a long pull                .partial
     |-- ListingError                  a listing has no end that can be reached (a ValueError, too)    .partial
+    |-- RangeError                    a time that is none, or a range that ends before it begins (a ValueError, too)
     |-- HostNotAllowedError           a request would carry the token to a foreign host
     |-- SandboxError                  the sandbox could not be started or reached
     |-- RunRefusedError               a run of the same name is under way
@@ -134,6 +135,10 @@ class Interrupted(BoxNotebookError):  # noqa: N818  what happened, not an error
 
 class ListingError(BoxNotebookError, ValueError):
     """A listing cannot be taken to its end: too long for offsets, or it changed on the way; ``partial`` has the beginning."""
+
+
+class RangeError(BoxNotebookError, ValueError):
+    """A time that cannot be read, or a range of time that ends before it begins; nothing was asked of Box."""
 
 
 class HostNotAllowedError(BoxNotebookError):

@@ -12,7 +12,7 @@ from signing import sign_in
 
 import boxnb.sandbox
 from boxnb import activity, schema, store
-from boxnb.errors import BoxNotebookError, BoxUnavailableError, Interrupted, NotFoundError
+from boxnb.errors import BoxNotebookError, BoxUnavailableError, Interrupted, NotFoundError, RangeError
 from boxnb.paging import by_offset
 from boxnb.pull import Progress, each
 from boxnb.sandbox import Sandbox
@@ -180,9 +180,10 @@ def test_event_ranges_and_positions(box: boxnb.Box) -> None:
     ],
 )
 def test_a_range_that_is_none_is_told(box: boxnb.Box, since: str, until: str | None, says: str) -> None:
-    """Before any call."""
-    with pytest.raises(ValueError, match=says):
+    """Before any call; one line in a notebook, and a ValueError for who catches those."""
+    with pytest.raises(RangeError, match=says) as caught:
         box.events(since=since, until=until)
+    assert isinstance(caught.value, ValueError)
     assert box.session.ledger.calls == 0
 
 

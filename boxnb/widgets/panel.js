@@ -41,7 +41,7 @@ const PAGE = `
   <p class="bx-catch-words"></p>
   <div class="bx-count"></div>
   <p class="bx-expired">A code granted more than 30 seconds ago is dead by now. <button type="button" class="bx-fresh">Get a new code</button></p>
-  <label class="bx-paste-label">Or paste the whole address here; it is used at once
+  <label class="bx-paste-label"><span class="bx-paste-or">Or paste</span> the whole address here; it is used at once
     <input class="bx-paste" type="password" autocomplete="off" spellcheck="false" placeholder="http://127.0.0.1…/callback?code=…&amp;state=…"></label>
   <div class="bx-alert-catch"></div>
   <div class="bx-confirm" role="group" aria-label="Is this you?"><p class="bx-confirm-who"></p><div class="bx-alert-confirm"></div>
@@ -185,6 +185,7 @@ function render({ model, el }) {
     show(".bx-hub", v.hub && !v.practice);
     $(".bx-port").textContent = v.port;
     show(".bx-port", open && v.port !== "");
+    $(".bx-paste-or").textContent = v.listening ? "Or paste" : "Paste"; // where nothing listens it is the only way
     $(".bx-catch-words").textContent = v.listening && v.hub
       ? "After Grant the code comes back by itself through your JupyterHub (not run on a real one). A code lives 30 seconds from the moment you press Grant."
       : v.listening
