@@ -1,12 +1,18 @@
 """A year of events, made from the rows of the company and a seed: the same rows, seed and count, the same year.
 
-What the rows tell comes first (uploads, edits, links, invitations, deletions, new people), then the bursts of
-`incidents.csv`, then everyday sign-ins, previews and downloads of who may see a file, in their working hours.
-The year ends at midnight UTC before the sandbox first started.
+The events that follow from the rows come first (uploads, edits, links, invitations, deletions, new people), then the
+bursts of `incidents.csv`, then everyday sign-ins, previews and downloads by people who may see a file, in their working
+hours. The year ends at midnight UTC before the sandbox first started.
+
+Every draw is made for a year that ends on a Monday night, whatever the day of the first start: who did what, and how
+often, is the same on every day. Only then do everyday events move by up to three days, so that weekends are quiet on
+the real calendar. What the notebooks quote must not depend on that move: nobody does in an ordinary week what a burst
+is about, and every busy person signs in within the last month.
 """
 
 from __future__ import annotations
 
+import functools
 import random
 from array import array
 from collections.abc import Callable, Iterable
@@ -38,6 +44,9 @@ TYPES = [
 ]
 NUMBER = {name: number for number, name in enumerate(TYPES)}
 SPAN = 365
+FIRST_WEEKDAY = 1  # of the day after the year for which the draws are made; Monday is 0
+MOST_MOVED = 3  # days
+WEEKS = 364 * DAY  # a year of whole weeks
 EVERYDAY = [("LOGIN", 34), ("PREVIEW", 38), ("DOWNLOAD", 20), ("OTHER", 8)]
 RARE = [
     *(("FAILED_LOGIN", 12), ("USER_AUTHENTICATE_OAUTH2_ACCESS_TOKEN_CREATE", 14), ("ADMIN_LOGIN", 4)),
@@ -96,7 +105,10 @@ class Maker:
     def __init__(self, world: World, count: int, seed: str) -> None:
         self.world, self.count = world, count
         self.random = random.Random(f"events {seed}")  # noqa: S311  a story, not a secret
+        self.seed = seed
         self.begin, self.end = world.day - SPAN * DAY, world.day
+        self.later = days_to_move(world.day)
+        self.bursts: set[tuple[str, str, int]] = set()
         self.out = Columns()
         self.people, self.subjects, self.addresses = Numbers(), Numbers(), Numbers()
         self.circles: dict[str, list[str]] = {}
@@ -170,6 +182,7 @@ class Maker:
     def incident(self, row: Row) -> None:
         """A burst of `incidents.csv`; raises `ValueError` for a row that makes no sense."""
         begin, seconds = times.read(row["when"], self.world.day), float(row["minutes"]) * 60
+        last_day = self.age(begin + seconds) - MOST_MOVED - 1
         if row["event_type"] not in NUMBER:
             raise ValueError(f"incidents.csv: unknown event_type {row['event_type']!r}")
         files: list[Item] = []
@@ -186,6 +199,13 @@ class Maker:
             file = files[number % len(files)] if files else None
             subject = (file.kind, file.id) if file else ("user", actor)
             self.add(row["event_type"], when, actor, subject, row["ip_address"])
+            for day in range(last_day, self.age(begin) + MOST_MOVED + 2):
+                # Also the days at the other end of the year, from which `moved` may bring an event here.
+                self.bursts.update((row["event_type"], actor, day + away) for away in (0, SPAN - 1))
+
+    def age(self, when: float) -> int:
+        """Whole days from a moment to the end of the year, rounded up: 1 on the last day."""
+        return int((self.end - when) // DAY) + 1
 
     def circle(self, item: Item) -> list[str]:
         """Who may see what lies in the folder of a file, owner first."""
@@ -207,10 +227,8 @@ class Maker:
     def everyday(self) -> None:
         """Sign-ins, previews, downloads and the like until the count is reached."""
         pick = self.random
-        users = [user for user in self.world.users.values() if user["status"] != "inactive"]
-        quiet = {
-            user["id"] for user in users if hash_of(user["id"] + "quiet") % 13 == 0 and user["role"] == "user"
-        }
+        self.signs_of_life()
+        users = self.active()
         weights = [1 + hash_of(user["id"] + "zeal") % 9 for user in users]
         files = [item for item in self.world.tree.files.values() if not item.is_trashed()]
         opened = [item for item in files if is_open(item, self.end)]
@@ -235,23 +253,56 @@ class Maker:
                 subject, since = ("user", actor), self.begin
             until = self.end
             user = self.world.users.get(actor)
-            if user is not None and (actor in quiet or user["status"] == "inactive"):
+            if user is not None and (is_quiet(user) or user["status"] == "inactive"):
                 until = self.end - 210 * DAY
             if since >= until:
                 continue
-            self.add(kind, self.moment(since, until, user), actor, subject)
+            when = self.moment(since, until, user, self.random)
+            if (kind, actor, self.age(when)) not in self.bursts:
+                self.add(kind, self.moved(when, since, until), actor, subject)
 
-    def moment(self, since: float, until: float, user: Doc | None) -> float:
-        """A time in a person's working hours, seldom at night or on a weekend."""
-        pick = self.random.random
+    def active(self) -> list[Doc]:
+        """Everybody who may sign in."""
+        return [user for user in self.world.users.values() if user["status"] != "inactive"]
+
+    def signs_of_life(self) -> None:
+        """One sign-in of every busy person in the last month, so that only quiet people are inactive."""
+        pick = random.Random(f"signs of life {self.seed}")  # noqa: S311  a story, not a secret
+        for user in self.active():
+            if not is_quiet(user):
+                since, until = self.end - 25 * DAY, self.end - 5 * DAY
+                when = self.moved(self.moment(since, until, user, pick), since, until)
+                self.add("LOGIN", when, user["id"], ("user", user["id"]))
+
+    def moment(self, since: float, until: float, user: Doc | None, pick: random.Random) -> float:
+        """A time in a person's working hours, seldom at night or on a weekend, before it is `moved`."""
         while True:
-            when = since + (until - since) * pick()
-            weekday = int(when // DAY + 3) % 7
-            if weekday >= 5 and pick() < 0.85:
+            when = since + (until - since) * pick.random()
+            weekday = (FIRST_WEEKDAY - self.age(when)) % 7
+            if weekday >= 5 and pick.random() < 0.85:
                 continue
-            day = when // DAY * DAY
-            hour = self.random.gauss(13.5, 2.6) - offset_hours(user)
+            day = self.end - self.age(when) * DAY
+            hour = pick.gauss(13.5, 2.6) - offset_hours(user)
             return min(max(day + hour * 3600, since), until - 0.001)
+
+    def moved(self, when: float, since: float, until: float) -> float:
+        """The moment on the real calendar, up to three days away, round the year's ends; as it is where that cannot be."""
+        there = when + self.later * DAY
+        for moment in (there, there - WEEKS, there + WEEKS):
+            if since <= moment < until:
+                return moment
+        return when
+
+
+def days_to_move(day: float) -> int:
+    """Days by which everyday events move so that weekends fall where the calendar of the year that ends at `day` has them."""
+    weekday = int(day // DAY + 3) % 7  # 1 January 1970 was a Thursday
+    return (FIRST_WEEKDAY - weekday + MOST_MOVED) % 7 - MOST_MOVED
+
+
+def is_quiet(user: Doc) -> bool:
+    """One of the few who stopped using their account long ago."""
+    return hash_of(user["id"] + "quiet") % 13 == 0 and user["role"] == "user"
 
 
 def pick_many(pick: random.Random, values: list[Kind], weights: list[int]) -> Callable[[], Kind]:
@@ -275,6 +326,7 @@ def offset_hours(user: Doc | None) -> float:
     return hours if text[0] == "+" else -hours
 
 
+@functools.lru_cache(4096)  # the same few people and files come again and again
 def hash_of(text: str) -> int:
     """A number of a text that is the same in every process."""
     number = 2166136261

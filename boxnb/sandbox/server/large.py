@@ -10,7 +10,6 @@ import hashlib
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import TypeVar
 
 from .people import Row
@@ -189,10 +188,9 @@ class Rows:
         return str(930_100_000_000 + number * 1_009)
 
     def _users(self, pick: random.Random) -> Iterator[Row]:
-        first_day = date(2014, 1, 1)
         for number in range(self.size.users):
             zone, offset, language = ZONES[int(pick.random() * len(ZONES))]
-            made = first_day + timedelta(days=int(pick.random() * 4_000))
+            age = 4_710 - int(pick.random() * 4_000)
             odd = number % 997 == 5
             name = ODD[number // 997 % len(ODD)] if odd else f"{one(pick, FIRST)} {one(pick, LAST)}"
             space = one(pick, SPACE)
@@ -211,8 +209,8 @@ class Rows:
                 "max_upload_size": "5368709120",
                 "phone": f"+44 20 7946 {number % 10000:04}" if number % 3 else "",
                 "address": f"{1 + number % 99} Harbour Street" if number % 2 else "",
-                "created_at": f"{made}T09:{number % 60:02}:00{offset}",
-                "modified_at": f"{made + timedelta(days=int(pick.random() * 300))}T15:{number % 60:02}:00{offset}",
+                "created_at": f"-{age}d 09:{number % 60:02}:00{offset}",
+                "modified_at": f"-{age - int(pick.random() * 300)}d 15:{number % 60:02}:00{offset}",
             }
 
     def _groups(self, pick: random.Random) -> Iterator[Row]:
@@ -225,8 +223,8 @@ class Rows:
                 "external_sync_identifier": f"okta-{number}" if number % 2 else "",
                 "invitability_level": "all_managed_users",
                 "member_viewability_level": "admins_only",
-                "created_at": f"2016-0{1 + number % 9}-11T09:00:00+00:00",
-                "modified_at": f"2016-0{1 + number % 9}-11T09:00:00+00:00",
+                "created_at": f"-{3_900 - 30 * (number % 9)}d 09:00:00",
+                "modified_at": f"-{3_900 - 30 * (number % 9)}d 09:00:00",
             }
 
     def _memberships(self, pick: random.Random) -> Iterator[Row]:
@@ -239,8 +237,8 @@ class Rows:
                     "user_id": self.user_id(user),
                     "group_id": str(1_954_000 + group * 17),
                     "role": "admin" if pick.random() < 0.02 else "member",
-                    "created_at": "2021-03-14T11:53:05+00:00",
-                    "modified_at": "2021-03-14T11:53:05+00:00",
+                    "created_at": "-2081d 11:53:05",
+                    "modified_at": "-2081d 11:53:05",
                 }
 
     def _externals(self, pick: random.Random) -> Iterator[Row]:

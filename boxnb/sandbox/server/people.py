@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from . import times
 from .state import State
 
 Doc = dict[str, Any]
@@ -138,11 +139,14 @@ def outsider(row: Row) -> Doc:
 
 
 class People:
-    """Users, groups and memberships by id; `rows` gives the rows of a file by its name."""
+    """Users, groups and memberships by id; `rows` gives the rows of a file by its name.
 
-    def __init__(self, rows: Rows, state: State) -> None:
-        self._state, self.revision = state, 0
-        self.users: dict[str, Doc] = {row["id"]: _user(row) for row in by_id(rows("users"))}
+    `day` is what the ages in the rows count from, in epoch seconds.
+    """
+
+    def __init__(self, rows: Rows, state: State, day: float) -> None:
+        self._state, self.revision, self.day = state, 0, day
+        self.users: dict[str, Doc] = {row["id"]: _user(row) for row in self._dated(by_id(rows("users")))}
         self.outsiders: dict[str, Doc] = {row["id"]: outsider(row) for row in rows("externals")}
         self.row_logins = self._logins()  # the rows name people as they were, whoever left or changed since
         self.gone: dict[str, Doc] = {}
@@ -152,10 +156,10 @@ class People:
                 self.gone[one] = doc["gone"] if doc else {**NOBODY, "id": one}
             else:
                 self.users[one] = doc
-        self.groups: dict[str, Doc] = {row["id"]: _group(row) for row in by_id(rows("groups"))}
+        self.groups: dict[str, Doc] = {row["id"]: _group(row) for row in self._dated(by_id(rows("groups")))}
         _overlay(self.groups, state.changes("group"))
         self.memberships: dict[str, Doc] = {
-            row["id"]: {**row, "type": "group_membership"} for row in rows("memberships")
+            row["id"]: {**row, "type": "group_membership"} for row in self._dated(rows("memberships"))
         }
         _overlay(self.memberships, state.changes("membership"))
         self.logins = self._logins()
@@ -164,6 +168,12 @@ class People:
         self._by_group: dict[str, dict[str, Doc]] = {}
         for membership in list(self.memberships.values()):
             self._index(membership)
+
+    def _dated(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The rows with their two times as Box writes times."""
+        for row in rows:
+            dates = {name: times.written(row[name], self.day) for name in ("created_at", "modified_at")}
+            yield {**row, **dates}
 
     def _logins(self) -> dict[str, str]:
         everybody = [*self.outsiders.items(), *self.users.items()]

@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 
 DAY = 86_400.0
-AGE = re.compile(r"([+-])(\d+)d (\d\d):(\d\d):(\d\d)")
+AGE = re.compile(r"([+-])(\d+)d (\d\d):(\d\d):(\d\d)([+-]\d\d:\d\d)?")
 WINTER, SUMMER = timezone(timedelta(0)), timezone(timedelta(hours=1))
 
 
@@ -19,14 +19,33 @@ def day_of(now: float) -> float:
 def read(text: str, day: float) -> float:
     """Epoch seconds of a cell: an age like ``-412d 09:15:07`` counted from `day`, or RFC 3339.
 
+    An age may end in an offset, ``-412d 09:15:07+09:00``: the hour on the clock of that zone.
     Raises `ValueError` naming what it cannot read.
     """
-    found = AGE.fullmatch(text)
-    if found is None:
+    age = AGE.fullmatch(text)
+    if age is None:
         return parse(text)
-    sign, days, hours, minutes, seconds = found.groups()
+    sign, days, hours, minutes, seconds, offset = age.groups()
     away = int(days) if sign == "+" else -int(days)
-    return day + away * DAY + int(hours) * 3600 + int(minutes) * 60 + int(seconds)
+    ahead = zone(offset).utcoffset(None).total_seconds() if offset else 0.0
+    return day + away * DAY + int(hours) * 3600 + int(minutes) * 60 + int(seconds) - ahead
+
+
+def zone(offset: str) -> timezone:
+    """The zone of an offset such as ``+09:00``."""
+    ahead = timedelta(hours=int(offset[1:3]), minutes=int(offset[4:6]))
+    return timezone(ahead if offset[0] == "+" else -ahead)
+
+
+def written(text: str, day: float) -> str:
+    """A cell as an answer writes it: an age in the zone of its offset, or the company's; RFC 3339 as it is."""
+    age = AGE.fullmatch(text)
+    if age is None:
+        return text
+    seconds = read(text, day)
+    if age[6] is None:
+        return iso(seconds)
+    return datetime.fromtimestamp(int(seconds), zone(age[6])).isoformat()
 
 
 def parse(text: str) -> float:

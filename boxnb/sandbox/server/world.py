@@ -47,10 +47,9 @@ class World(People):
     def __init__(self, world: str, state: State, now: float, size: Size | None = None) -> None:
         self.name, self.size = world, size
         self.rows: Rows = LargeRows(size or Size()) if world == "large" else files(data_folder(world))
-        super().__init__(self.rows, state)
         if state.meta("world.day") is None:
             state.set_meta("world.day", repr(times.day_of(now)))
-        self.day = float(state.meta("world.day") or 0.0)
+        super().__init__(self.rows, state, float(state.meta("world.day") or 0.0))
         self.tree = Tree(state, self.day, self.person_id)
         for kind, name in (("folder", "folders"), ("file", "files"), ("web_link", "weblinks")):
             for row in self.rows(name):

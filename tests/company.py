@@ -1,0 +1,113 @@
+"""The practice company as it is born at a chosen moment, in this process and without a server."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from boxnb import frames, schema
+from boxnb.sandbox.server import history, times
+from boxnb.sandbox.server.core import EVENTS
+from boxnb.sandbox.server.events import Log, tenant_doc
+from boxnb.sandbox.server.people import USER_FULL, USER_STANDARD, shape
+from boxnb.sandbox.server.state import State
+from boxnb.sandbox.server.tree import Item
+from boxnb.sandbox.server.world import World
+
+SEED = "1"  # what the sandbox takes unless told
+
+
+@dataclass
+class Company:
+    """Everybody, everything and a year of events, as a sandbox that first starts at `born` (epoch seconds) has them."""
+
+    born: float
+    world: World
+    year: history.Columns
+    moved: int
+
+    @classmethod
+    def at(cls, born: float) -> Company:
+        world = World("small", State.blank(), born)
+        maker = history.Maker(world, EVENTS, SEED)
+        return cls(born, world, maker.make(world.rows("incidents")), maker.later)
+
+    def users(self) -> pd.DataFrame:
+        """As ``box.users()``."""
+        fields = ",".join([*USER_STANDARD, *USER_FULL])
+        return frames.frame((shape(user, fields) for user in self.world.users.values()), schema.USERS)
+
+    def events(self) -> pd.DataFrame:
+        """As ``box.events(since="365D")``."""
+        log = Log(self.world, State.blank(), self.year)
+        docs = (tenant_doc(self.world, log.at(number), None) for number in range(len(self.year)))
+        return frames.frame(docs, schema.EVENTS)
+
+    def people_and_content(self) -> str:
+        """A fingerprint of all rows, with every time counted from the day of the first start."""
+        return fingerprint(self._rows())
+
+    def who_did_what(self) -> str:
+        """A fingerprint of the year without its times: how often who did what, to what, from where."""
+        year = self.year
+        rows = zip(year.types, year.actors, year.about, year.places, strict=True)
+        return fingerprint(
+            sorted(
+                (history.TYPES[kind], year.people[actor], year.subjects[about], year.addresses[place])
+                for kind, actor, about, place in rows
+            )
+        )
+
+    def calendar(self) -> str:
+        """A fingerprint of the whole year, in order, with the times counted from the day of the first start."""
+        year = self.year
+        times_since = np.asarray(year.created) - self.world.day
+        columns = [
+            column.tobytes() for column in (times_since, year.types, year.actors, year.about, year.places)
+        ]
+        return fingerprint([*columns, year.people, year.subjects, year.addresses])
+
+    def _rows(self) -> Iterator[Any]:
+        day = self.world.day
+        for docs in (self.world.users, self.world.groups, self.world.memberships):
+            for doc in docs.values():
+                dates = [times.parse(doc[name]) - day for name in ("created_at", "modified_at")]
+                rest = [value for name, value in doc.items() if name not in ("created_at", "modified_at")]
+                yield (
+                    dates,
+                    [doc[name][19:] for name in ("created_at", "modified_at")] if "login" in doc else [],
+                    rest,
+                )
+        for item in self.world.tree.everything():
+            yield self._item(item)
+        for collab in self.world.access.collabs.values():
+            ends = None if collab.expires is None else collab.expires - day
+            yield collab.id, collab.role, collab.status, collab.created - day, collab.modified - day, ends
+
+    def _item(self, item: Item) -> Any:
+        day = self.world.day
+        ends = None if item.link is None or item.link.expires is None else item.link.expires - day
+        trashed = None if item.trashed is None else item.trashed - day
+        return (
+            item.id,
+            item.name,
+            item.owner,
+            item.size,
+            item.created - day,
+            item.modified - day,
+            trashed,
+            ends,
+        )
+
+
+def fingerprint(rows: Any) -> str:
+    """The same text for the same rows, in every process."""
+    found = hashlib.sha256()
+    for row in rows:
+        found.update(repr(row).encode("utf-8", "surrogatepass"))
+    return found.hexdigest()[:16]

@@ -1,0 +1,457 @@
+"""What the notebooks say about the practice company, sentence by sentence, and how each is checked.
+
+A sentence of a notebook that carries a figure, a number word or an *emphasised name*, and that speaks of what the
+reader sees in the practice company, is here: as a quote with its check, or among the sentences about something else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pandas as pd
+
+import boxnb
+from boxnb import reports
+
+ROOT = Path(__file__).parents[2] / "notebooks"
+NUMBER = re.compile(
+    r"\d|\b(two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|fifty|sixty|hundreds?|thousand"
+    r"|quarters|fifths|most|largest|longest|first)\b|\bone (?!row|line|sentence|call|file|mark|page|endpoint|reading)"
+)
+NAME = re.compile(r"(?<![*\w])\*[^*]+\*(?![*\w])")
+
+
+@dataclass
+class Seen:
+    """The frames of the notebooks at one moment: `now` is what the reports take for the time."""
+
+    box: boxnb.Box
+    now: pd.Timestamp
+    year: pd.DataFrame
+    users: pd.DataFrame
+    content: pd.DataFrame
+    invited: pd.DataFrame
+    members: pd.DataFrame
+
+    @cached_property
+    def events(self) -> pd.DataFrame:
+        """As ``box.events(since="60D")``."""
+        return self.year[self.year["created_at"] >= self.now - pd.Timedelta("60D")]
+
+    @cached_property
+    def entries(self) -> pd.DataFrame:
+        return reports.sign_ins(self.box, of=self.events)
+
+    @cached_property
+    def attacks(self) -> pd.DataFrame:
+        return reports.sign_in_attacks(self.box, of=self.events)
+
+    @cached_property
+    def loads(self) -> pd.DataFrame:
+        return reports.downloads(self.box, of=self.events)
+
+    @cached_property
+    def strange(self) -> pd.DataFrame:
+        return reports.unusual_days(self.box, of=self.events)
+
+    @cached_property
+    def quiet(self) -> pd.DataFrame:
+        kinds = self.year["event_type"].isin(["LOGIN", "ADMIN_LOGIN"])
+        return reports.inactive_users(self.box, days=90, of=self.year[kinds], users=self.users)
+
+    @cached_property
+    def stale(self) -> pd.DataFrame:
+        return reports.stale_content(self.box, days=365, of=self.content)
+
+    @cached_property
+    def external(self) -> pd.DataFrame:
+        return reports.external_collaborators(self.box, of=self.invited)
+
+    @cached_property
+    def links(self) -> pd.DataFrame:
+        return reports.shared_links(self.box, of=self.content)
+
+    @cached_property
+    def widely(self) -> pd.DataFrame:
+        return reports.shared_widely(self.box, of=self.invited)
+
+    @cached_property
+    def copies(self) -> pd.DataFrame:
+        return reports.duplicate_files(self.box, of=self.content)
+
+    @cached_property
+    def leavers(self) -> pd.DataFrame:
+        return reports.ownership_of_leavers(self.box, of=self.content, users=self.users)
+
+    @cached_property
+    def busy_file(self) -> pd.DataFrame:
+        busy = self.events["source_item_id"].value_counts().index[0]
+        return reports.file_history(self.box, busy, of=self.events).tail(8)
+
+    def storage(self, by: Any) -> pd.DataFrame:
+        return reports.storage_by(self.box, by, of=self.content)
+
+    def overlap(self) -> pd.DataFrame:
+        return reports.group_overlap(self.box, of=self.members)
+
+    def staff(self) -> pd.DataFrame:
+        theirs = pd.read_csv(ROOT / "2-explore/hr.csv")
+        return self.users.merge(theirs, on="login", how="outer", indicator=True)
+
+
+def full(seen: Seen) -> pd.Series:
+    limited = seen.users[seen.users["space_amount"] < 900_000_000_000_000]
+    return limited["space_used"] / limited["space_amount"]
+
+
+def hours(seen: Seen) -> list[int]:
+    """The hours of the two strongest fields of the heatmap, and that they stand far above the third."""
+    fields = seen.entries.groupby(["weekday", "hour"], observed=True).size().nlargest(3)
+    return sorted(hour for _, hour in fields.index[:2]) if fields.iloc[1] > 3 * fields.iloc[2] else []
+
+
+def fetched_by_nobody(seen: Seen) -> list[int]:
+    rows = seen.busy_file[seen.busy_file["login"] == "(anonymous)"]
+    return rows.groupby([rows["created_at"].dt.floor("D"), "ip_address"]).size().tolist()
+
+
+def in_payroll(seen: Seen, item: str) -> bool:
+    path = seen.content.set_index("id").loc[item, "path"]
+    return "Payroll" in path.split("/")
+
+
+def weekend(seen: Seen) -> bool:
+    """Saturdays and Sundays of the whole year, bursts left out, against the other days."""
+    days = self_made(seen.year)["created_at"].dt.day_of_week.value_counts()
+    return bool(days[[5, 6]].max() < 0.7 * days[[0, 1, 2, 3, 4]].min())
+
+
+def self_made(events: pd.DataFrame) -> pd.DataFrame:
+    return events[~events["ip_address"].str.startswith("203.0.113.") & (events["created_by_id"] != "2")]
+
+
+Check = Callable[[Seen], Any]
+QUOTES: dict[str, dict[str, Check]] = {
+    "00-start-here": {
+        "company of 120 people": lambda s: len(s.users) == 120,
+        "five rows that begin with Bo Nakamura": lambda s: s.users["name"].iloc[0] == "Bo Nakamura",
+    },
+    "01-register-and-sign-in": {
+        "`(120, 25)` in the sandbox": lambda s: s.users.shape == (120, 25),
+        "120 people in 25 columns": lambda s: s.users.shape == (120, 25),
+        "five rows, one for each person, with names in several scripts": (
+            lambda s: not s.users["name"].head().str.isascii().all()
+        ),
+        "one admin, two co-admins, and many users, most of them `active`": (
+            lambda s: s.users["role"].value_counts()[["admin", "coadmin"]].tolist() == [1, 2]
+        ),
+        "five names, the largest first": lambda s: len(s.users) > 5,
+    },
+    "02-come-back-tomorrow": {"`(120, 25)` in the sandbox": lambda s: s.users.shape == (120, 25)},
+    "01-people": {
+        "company of 120 people": lambda s: len(s.users) == 120,
+        "a table of 120 rows": lambda s: len(s.users) == 120,
+        "`(120, 25)` as long as": lambda s: s.users.shape == (120, 25),
+        "120 rows with 25 columns each": lambda s: s.users.shape == (120, 25),
+        "one `admin`, two `coadmin`, and seven people who are `inactive`": lambda s: (
+            (
+                s.users["role"].value_counts()[["admin", "coadmin"]].tolist(),
+                (s.users["status"] == "inactive").sum(),
+            )
+            == ([1, 2], 7)
+        ),
+        "`cannot_delete_edit` is one person": (
+            lambda s: (s.users["status"] == "cannot_delete_edit").sum() == 1
+        ),
+        "some 400 to 900 gigabytes": (
+            lambda s: s.users["space_used"].nlargest(10).between(395e9, 920e9).all()
+        ),
+        "The quota of most of the ten, 1073741824000": (
+            lambda s: (s.users.nlargest(10, "space_used")["space_amount"] == 1073741824000).sum() > 5
+        ),
+        "999999999999999 stands for *no limit*": (
+            lambda s: (s.users["space_amount"] == 999999999999999).any()
+        ),
+        "two people in the sandbox, or no row where nobody is above 80 per cent": (
+            lambda s: (full(s) > 0.8).sum() == 2
+        ),
+        "26 calls": lambda s: s.members.attrs["calls"] + 1 == 26,
+        "25 groups, and one call to list them": lambda s: s.members.attrs["calls"] == 25,
+        "`All staff` and its 120 members on top": lambda s: (
+            (
+                s.members["group_name"].value_counts().index[0],
+                s.members["group_name"].value_counts().iloc[0],
+            )
+            == ("All staff", 120)
+        ),
+        "eight pairs of groups": lambda s: len(s.overlap()) >= 8,
+        "no pair has more than 0.23 in common": lambda s: 0.2 < s.overlap()["share"].max() <= 0.23,
+        "seven accounts that are active and have not signed in for more than 90 days": lambda s: (
+            (
+                len(s.quiet),
+                (s.quiet["days_quiet"] > 90).all(),
+            )
+            == (7, True)
+        ),
+        "three accounts of Alex Meyer": lambda s: (
+            (reports.duplicate_accounts(s.box, users=s.users)["name"].str.lower().tolist())
+            == ["alex meyer"] * 3
+        ),
+        "seven people.": lambda s: (s.users["status"] == "inactive").sum() == 7,
+    },
+    "02-content": {
+        "*at least* 120 calls the first time": lambda s: len(s.users) == 120,
+        "about 5,800 files, 780 folders": lambda s: (
+            s.content["type"].value_counts()[["file", "folder"]].between([5_750, 775], [5_850, 785]).all()
+        ),
+        "*Marketing* with nearly three quarters of the map, and in it *Films*": lambda s: (
+            (
+                s.storage("folder")["name"].iloc[0],
+                0.7 < s.storage("folder")["share"].iloc[0] < 0.75,
+                s.content["path"].eq("Marketing/Films").any(),
+            )
+            == ("Marketing", True, True)
+        ),
+        "one file is far larger than all others": (
+            lambda s: (s.content["size"].where(s.content["type"] == "file").nlargest(2).iloc[0]) > 10e9
+        ),
+        "one bar a folder, the largest first": lambda s: s.storage("folder")["bytes"].is_monotonic_decreasing,
+        "everybody's *Personal*": lambda s: s.content["name"].eq("Personal").sum() > 1,
+        "`mp4` first": lambda s: s.storage("extension")["name"].iloc[0] == "mp4",
+        "three people own more than four fifths of the bytes": (
+            lambda s: s.storage("owner")["share"].head(3).sum() > 0.8
+        ),
+        "all 6,654 rows": lambda s: len(s.content) == 6_654,
+        "the same three numbers as after the walk": lambda s: s.content["type"].nunique() == 3,
+        "Click *Marketing* in the tree": lambda s: s.content["name"].eq("Marketing").any(),
+        "*Product film uncut 8K master.mp4* with 11.8 GB, unchanged for 640 days": lambda s: (
+            reports.large_files(s.box, at_least=300_000_000, of=s.content).iloc[0][["name", "days"]].tolist()
+            == ["Product film uncut 8K master.mp4", 640]
+        ),
+        "six bars, from under 30 days to over 5 years": lambda s: len(s.storage("age")) == 6,
+        "the bar of 1 to 2 years is the longest": (
+            lambda s: s.storage("age").nlargest(1, "bytes")["name"].astype(str).tolist() == ["1 to 2 years"]
+        ),
+        "*Archive* and *Old laptop* among them": lambda s: (
+            {"Archive", "Old laptop"} <= set(s.stale.query("type == 'folder'").head(10)["name"])
+        ),
+        "the film of 11.8 GB first": lambda s: (
+            s.stale.query("type == 'file'")["name"].iloc[0] == "Product film uncut 8K master.mp4"
+            and round(s.stale.query("type == 'file'")["bytes"].iloc[0] / 1e9, 1) == 11.8
+        ),
+        "`customers_01.csv` first, there twenty times": lambda s: (
+            s.copies.drop_duplicates("sha1").iloc[0][["name", "copies"]].tolist() == ["customers_01.csv", 20]
+        ),
+        "Where the twenty are": lambda s: s.copies["name"].str.contains("customers_01").sum() == 20,
+        "twenty rows": lambda s: s.copies["name"].str.contains("customers_01").sum() == 20,
+        "seven suspended people": lambda s: len(s.leavers) == 7,
+        "two are Lucas Ito's": lambda s: (
+            s.leavers.set_index("login").loc["lucas.ito@example.com", "open_links"] == 2
+        ),
+        "some 900 calls": lambda s: 850 < s.content.attrs["calls"] < 950,
+    },
+    "03-sharing": {
+        "or *about* 900 where the content": lambda s: 850 < s.content.attrs["calls"] < 950,
+        "some 780 calls": lambda s: 770 < s.invited.attrs["calls"] < 800,
+        "some 240 invitations that were `accepted`": (
+            lambda s: 230 < s.invited["status"].value_counts()["accepted"] < 250
+        ),
+        "a table of some 80 rows": lambda s: len(s.external) == 80,
+        "*Customer database export* with 14 outsiders as `editor` on top": lambda s: (
+            s.external.groupby(["item_name", "role"], observed=True).size().nlargest(1).to_dict()
+            == {("Customer database export", "editor"): 14}
+        ),
+        "several people have an *Old laptop*": lambda s: s.external["item_name"].eq("Old laptop").any(),
+        "more links under `sign-in` than under any other": (
+            lambda s: s.links["protection"].value_counts().index[0] == "sign-in"
+        ),
+        "The 35 under `none`": lambda s: (s.links["protection"] == "none").sum() == 35,
+        "*Payroll* in the first row, the only folder among them": lambda s: (
+            (
+                s.links.query("protection == 'none'")["name"].iloc[0],
+                s.links.query("protection == 'none'")["type"].eq("folder").sum(),
+            )
+            == ("Payroll", 1)
+        ),
+        "fetched out of *Payroll*": lambda s: s.content["name"].eq("Payroll").any(),
+        "*Leaver hand-over* among four": lambda s: (
+            (
+                len(hidden := reports.hidden_links(s.box, of=s.year, items=s.content)),
+                hidden["item_name"].eq("Leaver hand-over").sum(),
+            )
+            == (4, 1)
+        ),
+        "*Customer database export* first": lambda s: (
+            s.widely["item_name"].iloc[0] == "Customer database export"
+        ),
+        "14 people from outside, and all of them may change it": lambda s: (
+            s.widely["outsiders"].iloc[0] == 14
+            and s.widely["can_change"].iloc[0] == s.widely["people"].iloc[0]
+        ),
+        "*All hands* is wide as well": lambda s: s.widely["item_name"].eq("All hands").any(),
+        "the folders called *2024* and *Q1*": lambda s: {"2024", "Q1"} <= set(s.widely["item_name"]),
+        "more than six months, the oldest first": lambda s: (
+            len(waiting := reports.pending_invitations(s.box, days=180, of=s.invited)) > 5
+            and waiting["days_pending"].is_monotonic_decreasing
+        ),
+        "Most went to other companies": lambda s: (
+            (
+                ~reports.pending_invitations(s.box, days=180, of=s.invited)["login"].str.endswith(
+                    "@example.com"
+                )
+            ).mean()
+            > 0.5
+        ),
+        "some 900 and some 800 calls": (
+            lambda s: 850 < s.content.attrs["calls"] < 950 and 770 < s.invited.attrs["calls"] < 830
+        ),
+    },
+    "04-activity": {
+        "some 13,000 events": lambda s: 12_500 < len(s.events) < 13_500,
+        "fewer events at weekends": weekend,
+        "one person downloaded far more than usual": lambda s: s.loads["is_unusual"].iloc[0],
+        "two strong fields": lambda s: len(hours(s)) == 2,
+        "one at 01, one at 03": lambda s: hours(s) == [1, 3],
+        "failed sign-ins of one night each": lambda s: hours(s) == [1, 3],
+        "three networks in the sandbox": lambda s: s.entries["network"].nunique() == 3,
+        "where all but one entry failed": lambda s: (
+            s.entries[s.entries["network"] == "203.0.113.*"]["succeeded"].sum() == 1
+        ),
+        "250 tries in two bursts": lambda s: (len(s.attacks), s.attacks["tries"].sum()) == (2, 250),
+        "two bursts in the sandbox": lambda s: len(s.attacks) == 2,
+        "One tried a single account 160 times": lambda s: (
+            s.attacks.iloc[0][["tries", "accounts"]].tolist() == [160, 1]
+            and s.attacks["signed_in_after"].iloc[0] != ""
+        ),
+        "The other tried 90 accounts once each": (
+            lambda s: s.attacks.iloc[1][["tries", "accounts"]].tolist() == [90, 90]
+        ),
+        "412 downloads of one person in one day in the first row, marked unusual": lambda s: (
+            s.loads.iloc[0][["events", "is_unusual"]].tolist() == [412, True]
+        ),
+        "through the open link on *Payroll*": lambda s: (
+            s.loads.iloc[1]["login"] == "(anonymous)"
+            and s.loads.iloc[1]["events"] == 230
+            and s.content["name"].eq("Payroll").any()
+        ),
+        "four rows, each with the first and the last": lambda s: len(s.strange) == 4,
+        "the two of the downloads above, the failed sign-ins, and 75 deletions within six minutes": lambda s: (
+            s.strange[["event_type", "events"]].astype(str).agg(" ".join, axis=1).tolist()
+            == ["DOWNLOAD 412", "DOWNLOAD 230", "FAILED_LOGIN 160", "DELETE 75"]
+            and (s.strange["last_at"] - s.strange["first_at"]).iloc[3] <= pd.Timedelta("6min")
+        ),
+        "the five most frequent kinds of events": lambda s: (
+            reports.user_history(s.box, s.strange["login"].iloc[0], of=s.events)["event_type"]
+            .value_counts()
+            .index[0]
+            == "DOWNLOAD"
+        ),
+        "the last eight things that happened to the file with most events": lambda s: len(s.busy_file) == 8,
+        "a file of *Payroll*, which `(anonymous)` fetched five times on one day from one address": lambda s: (
+            in_payroll(s, s.busy_file["item_id"].iloc[0]) and fetched_by_nobody(s) == [5]
+        ),
+    },
+    "05-ask-anything": {
+        "`120` people": lambda s: len(s.users) == 120,
+        "most rows as `both`": lambda s: s.staff()["_merge"].value_counts().index[0] == "both",
+        "three people who left according to HR": lambda s: (
+            len(s.staff().query("_merge == 'both' and left_on.notna() and status == 'active'")) == 3
+        ),
+        "*Ethan Okafor* is the one of the 75 deletions": lambda s: (
+            s.strange.iloc[3][["name", "events"]].tolist() == ["Ethan Okafor", 75]
+        ),
+        "the five departments with the most": lambda s: s.staff()["department"].nunique() >= 5,
+        "2,316,826,868,435 are 2.3 terabytes": (
+            lambda s: s.staff().groupby("department")["space_used"].sum().max() == 2_316_826_868_435
+        ),
+    },
+    "02-run-log-and-mail": {"120 rows in the sandbox": lambda s: len(s.users) == 120},
+    "03-weekly-report": {
+        "the ten most frequent kinds of events": lambda s: (
+            s.year[s.year["created_at"] >= s.now - pd.Timedelta("7D")]["event_type"].nunique() >= 10
+        ),
+        "one row a person, the busiest first": lambda s: len(s.users) == 120,
+    },
+}
+
+OTHER: dict[str, tuple[str, ...]] = {
+    "00-start-here": (
+        "The four characters after", "tell two tokens apart", "| notebook | afterwards", "runs against the **sandbox** first",
+        "The first run takes", "the sandbox has one |", "how many labs are passed", "a first table",
+    ),
+    "01-register-and-sign-in": ("the first time", "step 2", "says *done*", "60 minutes", "60 days", "10 minutes in the sandbox"),
+    "02-come-back-tomorrow": (
+        "*access minutes left* up to 60", "*mode* is 600", "*generation* counts", "*scopes* says", "two hours later",
+        "share the one file", "whoever comes first",
+    ),
+    "01-people": (
+        "Box gives 1000 users a call", "For 5,000 people it says five", "> 100 GB", "the first number is smaller",
+        "1,000,000,000 bytes", "1,074 of them", "85 per cent", "Above 1 somebody", "from 0 to 1", "0.9 and more", "*unknown* the first time",
+        "*not within a year*", "one person or three", "between fifty and sixty calls", "`ms` is the time", "0 on a good day",
+        "a few things wrong in it", "by `members[\"role\"]`",
+    ),
+    "02-content": (
+        "hundreds of thousands of folders", "start with a few people", "there twice", "*Nothing was pulled yet*", "on top",
+        "*(smaller)* stands", "from 0 to 1", "`hidden_bytes` is the rest", "0 does not prove", "finds more in the events", "that of one copy",
+        "An area says its bytes", "one for each", "`largest` the size", "is counted in one row only",
+        "has one row for each", "current version of each file once",
+    ),
+    "03-sharing": (
+        "the second walk is estimated", "one for each folder", "one bar for each domain", "a number above 0",
+        "counts everybody once", "[those events]", "one person can be in it", "Each is one row", "[What happened](04",
+    ),
+    "04-activity": (
+        "*unknown* the first time", "5,000 people may make 100,000", "begin with one day", "*Failed sign-ins* below", "`127.0.0.*`",
+        "A field is a weekday", "two with offices and homes", "one row for each", "The second is `(anonymous)`", "a few dozen calls",
+        "came from the one reading", "One row a person", "`items` is the number",
+    ),
+    "05-ask-anything": (
+        "three estimates", "of the other two", "no SHA-1", "*All Files*", "five of the people with the most devices", "The sandbox's company has such a file",
+        "'2026-11-24'", "two sheets", "a long one", "That is the list", "one page that opens", "most calls for", "one call a page",
+    ),
+    "01-upload-files": ("five files lie", "then five rows", "four times", "five rows with", "the same", "one call listed"),
+    "02-run-log-and-mail": ("0 mails", "four characters", "the last one first"),
+    "03-weekly-report": ("python -m boxnb",),
+    "04-other-scripts-other-apis": ("five devices", "15 rows in the sandbox", "the 15 devices", "the one file", "run the two", "one row with the name"),
+}  # fmt: skip
+"""Sentences about the kit, Box or files that the notebook makes itself: other tests run these cells."""
+
+
+def wrong(seen: Seen) -> list[str]:
+    """The quotes that do not hold, or cannot be looked up in the frames."""
+    found = []
+    for notebook, checks in QUOTES.items():
+        for words, check in checks.items():
+            try:
+                right = check(seen)
+            except (KeyError, IndexError, ValueError) as error:
+                right, words = False, f"{words} ({error!r})"
+            if not right:
+                found.append(f"{notebook}: {words}")
+    return found
+
+
+def sentences(path: Path) -> Iterator[str]:
+    """The sentences of a notebook that say what is seen in the practice company, with a figure or a name in them."""
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type != "markdown":
+            continue
+        for paragraph in re.split(r"\n\s*\n", cell.source):
+            about_a_result = "**You should see**" in paragraph
+            for sentence in re.split(r"(?<=[.;:!?])\s+", paragraph.replace("\n", " ")):
+                if not about_a_result and not re.search(r"sandbox|company|practice", sentence):
+                    continue
+                said = sentence.replace("**You should see**", "")
+                if NUMBER.search(said) or NAME.search(said):
+                    yield sentence
+
+
+def notebooks() -> list[Path]:
+    """All but the lessons, which show the flow and say nothing of the company's people and files."""
+    return [path for path in sorted(ROOT.rglob("[0-9]*.ipynb")) if path.parent.name != "3-teach"]

@@ -1,0 +1,67 @@
+"""The practice company is the same on whatever day, at whatever hour and in whatever zone it is born."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from company import Company
+
+REFERENCE = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)  # a Tuesday
+EDGES = [
+    datetime(2028, 2, 29, 12, tzinfo=UTC),
+    datetime(2027, 3, 28, 0, 59, 59, tzinfo=UTC),  # summer time begins in London
+    datetime(2027, 3, 28, 1, tzinfo=UTC),
+    datetime(2027, 10, 31, 0, 30, tzinfo=UTC),  # and ends
+    datetime(2027, 10, 31, 1, 30, tzinfo=UTC),
+    datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC),
+    datetime(2027, 1, 1, tzinfo=UTC),
+    datetime(2030, 6, 30, 23, 59, 59, tzinfo=UTC),
+    datetime(2032, 2, 29, 23, 59, 59, tzinfo=UTC),
+    datetime(2037, 12, 31, 12, tzinfo=UTC),
+]
+BATCHES = 8
+
+
+def moments() -> Iterator[datetime]:
+    """Four hundred days on end, each at another hour, and the edges of calendars."""
+    for number in range(400):
+        yield REFERENCE + timedelta(days=number, minutes=61 * number % 1440)
+    yield from EDGES
+
+
+@pytest.fixture(scope="module")
+def references() -> dict[int, Company]:
+    """The company as it is born on each day of one week, by how far its everyday events move."""
+    week = [Company.at((REFERENCE + timedelta(days=day)).timestamp()) for day in range(7)]
+    return {company.moved: company for company in week}
+
+
+def test_the_weekday_changes_when_and_nothing_else(references: dict[int, Company]) -> None:
+    """Seven weekdays, seven moves: the same people, content and deeds, on weekdays that are busy."""
+    assert sorted(references) == [-3, -2, -1, 0, 1, 2, 3]
+    assert len({company.people_and_content() for company in references.values()}) == 1
+    assert len({company.who_did_what() for company in references.values()}) == 1
+    for company in references.values():
+        days = [int(when // 86_400 + 3) % 7 for when in company.year.created]
+        assert max(days.count(5), days.count(6)) < 0.7 * min(map(days.count, range(5)))
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_born_on_any_day_it_is_the_same_company(references: dict[int, Company], batch: int) -> None:
+    """Every row and every event, counted from the day of the first start, as on that weekday of one week."""
+    for born in list(moments())[batch::BATCHES]:
+        company = Company.at(born.timestamp())
+        expected = references[company.moved]
+        assert company.people_and_content() == expected.people_and_content(), born
+        assert company.calendar() == expected.calendar(), born
+
+
+def test_nothing_ends_on_the_first_day(references: dict[int, Company]) -> None:
+    """What a notebook counts must not change between the first and the last hour of the first day."""
+    world = references[0].world
+    ends = [item.link.expires for item in world.tree.everything() if item.link and item.link.expires]
+    ends += [collab.expires for collab in world.access.collabs.values() if collab.expires]
+    assert len(ends) > 50
+    assert not [end for end in ends if world.day <= end < world.day + 86_400]
