@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from boxnb import disk
+
 HERE = Path(__file__).parent
 BEGINS = ("slide", "subslide")
 STATIC = "text/html"
@@ -101,4 +103,4 @@ def still(cell: Any) -> Any:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{export(*sys.argv[1:3])}\n")
+    sys.stdout.write(disk.printable(f"{export(*sys.argv[1:3])}\n", sys.stdout))

@@ -201,6 +201,8 @@ def serve(handler: Any, **options: Any) -> Any:
 
     class Closing(Controller):
         def __init__(self) -> None:
+            # Its name in the greeting: this computer's may hold letters that SMTP cannot.
+            options.setdefault("server_hostname", "localhost")
             super().__init__(handler, hostname="127.0.0.1", port=_free_port(), **options)
             self._opened: WeakSet[Any] = WeakSet()
 

@@ -51,7 +51,11 @@ def test_a_link_may_ask_for_reading_where_the_app_may_write(ada: Person) -> None
 def test_a_refresh_keeps_the_narrowed_scope(ada: Person) -> None:
     """A pair made from a narrowed one is as narrow (box-facts 1.10), also where the refresh asks for more."""
     narrow = ada.sign_in(scope=READ_ONLY)
-    more = {"grant_type": "refresh_token", "refresh_token": narrow["refresh_token"], "scope": "root_readwrite"}
+    more = {
+        "grant_type": "refresh_token",
+        "refresh_token": narrow["refresh_token"],
+        "scope": "root_readwrite",
+    }
     ada.access = ada.token(**more).json()["access_token"]
     assert ada.call("GET", "/folders/0").status_code == 200
     assert refused(ada.call("POST", "/folders", {"name": "x", "parent": {"id": "0"}}))
@@ -69,7 +73,9 @@ def test_the_consent_page_of_a_read_only_sign_in_promises_no_more(ada: Person) -
     assert "root_readwrite" not in consent
 
 
-@pytest.mark.parametrize("scope", ["root_readonly manage_webhook", "item_download", "ROOT_READONLY", "root_readonly,x"])
+@pytest.mark.parametrize(
+    "scope", ["root_readonly manage_webhook", "item_download", "ROOT_READONLY", "root_readonly,x"]
+)
 def test_a_scope_beyond_the_app_is_still_refused(ada: Person, scope: str) -> None:
     """Narrowing gives nothing that the app does not have."""
     page = ada.http.get(ada.url(scope=scope), timeout=10)
@@ -132,7 +138,12 @@ def test_the_older_sdk_asks_where_the_stream_is_now(ada: Person) -> None:
 
 def test_a_limit_of_nothing_is_refused_elsewhere(ada: Person) -> None:
     """Box answers `invalid_limit` (box-facts 3.1); only the question for the present position has none."""
-    for path in ("/events?limit=0", "/events?limit=0&stream_position=0", "/users?limit=0", "/folders/0/items?limit=0"):
+    for path in (
+        "/events?limit=0",
+        "/events?limit=0&stream_position=0",
+        "/users?limit=0",
+        "/folders/0/items?limit=0",
+    ):
         error_of(ada.call("GET", path), 400, "invalid_limit")
     error_of(ada.call("GET", "/events?limit=-1&stream_position=now"), 400, "invalid_limit")
 
@@ -146,7 +157,9 @@ def test_empty_permissions_of_a_member_are_none(writer: Person) -> None:
         made = writer.call("POST", "/group_memberships", body)
         assert made.status_code == status, made.text
     member = writer.doc(f"/groups/{group['id']}/memberships")["entries"][0]["id"]
-    raised = writer.call("PUT", f"/group_memberships/{member}", {"role": "admin", "configurable_permissions": {}})
+    raised = writer.call(
+        "PUT", f"/group_memberships/{member}", {"role": "admin", "configurable_permissions": {}}
+    )
     assert raised.json()["role"] == "admin"
     kept = writer.call("PUT", f"/group_memberships/{member}", {"configurable_permissions": {}})
     assert kept.json()["role"] == "admin"  # a body without a role changes none
@@ -157,7 +170,7 @@ def test_empty_permissions_of_a_member_are_none(writer: Person) -> None:
 
 
 def test_a_slash_at_the_end_of_a_preflight(writer: Person) -> None:
-    """rclone asks `OPTIONS /files/content/`, and with a name alone (backend/box/box.go)."""
+    """Rclone asks `OPTIONS /files/content/`, and with a name alone (backend/box/box.go)."""
     body = {"name": "new.bin", "parent": {"id": "0"}}
     for path in ("/files/content", "/files/content/"):
         asked = writer.call("OPTIONS", path, body)
@@ -168,7 +181,8 @@ def test_a_slash_at_the_end_of_a_preflight(writer: Person) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/users/me/", "/folders/0/", "/folders/0/items/?limit=2", "/users/?limit=1", "/folders/trash/items/"]
+    "path",
+    ["/users/me/", "/folders/0/", "/folders/0/items/?limit=2", "/users/?limit=1", "/folders/trash/items/"],
 )
 def test_a_slash_at_the_end_of_other_paths(reader: Person, path: str) -> None:
     """The same answer as without it, in every table."""
@@ -182,7 +196,7 @@ def test_a_slash_too_many_is_no_id(reader: Person) -> None:
 
 
 def test_the_preflight_of_a_new_version(writer: Person) -> None:
-    """boxsdk 1 to 4 ask before a new version, too: `OPTIONS /files/:id/content`."""
+    """Boxsdk 1 to 4 ask before a new version, too: `OPTIONS /files/:id/content`."""
     first = upload(writer, "one.txt", b"1").json()["entries"][0]
     upload(writer, "two.txt", b"2")
     path = f"/files/{first['id']}/content"
@@ -218,11 +232,13 @@ def test_faults_of_the_token_endpoint_meet_its_older_path(ada: Person) -> None:
 
 
 def test_the_time_of_a_file_is_set_by_put(writer: Person) -> None:
-    """rclone's SetModTime: `PUT /files/:id` with `content_modified_at` alone, and nothing else changes."""
+    """Rclone's SetModTime: `PUT /files/:id` with `content_modified_at` alone, and nothing else changes."""
     file = upload(writer, "dated.txt", b"1").json()["entries"][0]
     path = f"/files/{file['id']}"
     when = "2019-03-04T05:06:07+01:00"
-    changed = writer.call("PUT", f"{path}?fields=content_modified_at,name", {"content_modified_at": when}).json()
+    changed = writer.call(
+        "PUT", f"{path}?fields=content_modified_at,name", {"content_modified_at": when}
+    ).json()
     assert (changed["content_modified_at"], changed["name"]) == ("2019-03-04T04:06:07+00:00", "dated.txt")
     assert writer.doc(path)["content_created_at"] == file["content_created_at"]
     named = writer.call("PUT", path, {"name": "renamed.txt", "content_modified_at": None}).json()
@@ -237,7 +253,10 @@ def test_the_time_of_a_file_is_set_by_put(writer: Person) -> None:
 def test_a_time_that_cannot_be_written_down_again_is_refused(writer: Person) -> None:
     """One file of the year 10000 would end every listing of its folder."""
     parts = [
-        ("attributes", (None, json.dumps({"name": "late", "parent": {"id": "0"}, "content_modified_at": LATE}))),
+        (
+            "attributes",
+            (None, json.dumps({"name": "late", "parent": {"id": "0"}, "content_modified_at": LATE})),
+        ),
         ("file", ("late", b"x")),
     ]
     url, headers = f"{writer.sandbox.url}/api/2.0/files/content", {"Authorization": f"Bearer {token(writer)}"}
@@ -288,7 +307,7 @@ def test_purging_a_folder_leaves_what_was_trashed_before(writer: Person) -> None
 
 
 def test_the_whole_trash_can_be_emptied_entry_by_entry(writer: Person) -> None:
-    """rclone's cleanup: purge each entry of the list in its order; none may be gone before its turn."""
+    """Rclone's cleanup: purge each entry of the list in its order; none may be gone before its turn."""
     top = folder(writer, "Outer")
     inner = upload(writer, "inner.txt", b"1", top["id"]).json()["entries"][0]
     writer.call("DELETE", f"/files/{inner['id']}")
@@ -341,7 +360,9 @@ def begun(writer: Person, path: str, body: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_session_says_which_parts_are_there(writer: Person) -> None:
     """The plan of an upload session: nothing is there at first, then what was sent, and only where its bytes are equal."""
-    session = begun(writer, "/files/upload_sessions", {"folder_id": "0", "file_size": len(BIG), "file_name": "b"})
+    session = begun(
+        writer, "/files/upload_sessions", {"folder_id": "0", "file_size": len(BIG), "file_name": "b"}
+    )
     assert session["session_endpoints"]["plan"].endswith(f"/files/upload_sessions/{session['id']}/plan")
     at_first = planned(writer, session, BIG)
     assert (at_first["upload_session_id"], at_first["hits"]) == (session["id"], [])
@@ -350,7 +371,9 @@ def test_a_session_says_which_parts_are_there(writer: Person) -> None:
     digest = base64.b64encode(hashlib.sha1(piece).digest()).decode()
     headers = {"Digest": f"sha={digest}", "Content-Range": f"bytes 0-{len(piece) - 1}/{len(BIG)}"}
     headers |= {"Authorization": f"Bearer {token(writer)}"}
-    sent = writer.http.put(session["session_endpoints"]["upload_part"], data=piece, headers=headers, timeout=30)
+    sent = writer.http.put(
+        session["session_endpoints"]["upload_part"], data=piece, headers=headers, timeout=30
+    )
     part = sent.json()["part"]
     then = planned(writer, session, BIG)
     assert then["hits"] == [{**part_of(BIG, 0, len(piece)), "part_id": part["part_id"]}]
@@ -358,7 +381,9 @@ def test_a_session_says_which_parts_are_there(writer: Person) -> None:
     url = session["session_endpoints"]["plan"]
     for odd in ({}, {"parts": "x"}, {"parts": [1]}, {"parts": [{"offset": 0}]}, {"parts": [{**STALE}]}):
         error_of(writer.call("POST", url, odd), 400, "bad_request")
-    outside = {"parts": [{"offset": -8, "size": 1, "sha512": "x"}, {"offset": 10**12, "size": 1, "sha512": "x"}]}
+    outside = {
+        "parts": [{"offset": -8, "size": 1, "sha512": "x"}, {"offset": 10**12, "size": 1, "sha512": "x"}]
+    }
     assert len(writer.call("POST", url, outside).json()["misses"]) == 2
 
 
@@ -390,11 +415,13 @@ def test_the_name_of_the_scheme_has_no_case(reader: Person, scheme: str) -> None
     """RFC 9110 11.1: `Authorization: bearer ...` is the same."""
     token(reader)
     headers = {"Authorization": f"{scheme} {reader.access}"}
-    assert reader.http.get(f"{reader.sandbox.url}/2.0/users/me", headers=headers, timeout=10).status_code == 200
+    assert (
+        reader.http.get(f"{reader.sandbox.url}/2.0/users/me", headers=headers, timeout=10).status_code == 200
+    )
 
 
 def test_fields_asked_for_twice(reader: Person) -> None:
-    """rclone names each field in a parameter of its own; type and id are there in every answer."""
+    """Rclone names each field in a parameter of its own; type and id are there in every answer."""
     page = reader.doc("/folders/0/items?fields=type&fields=id&limit=3")
     assert all({"type", "id"} <= set(one) for one in page["entries"])
 

@@ -201,7 +201,9 @@ async def plan(call: Call) -> Response:
         first, size = asked["offset"], asked["size"]
         if type(first) is not int or type(size) is not int or not isinstance(asked["sha512"], str):
             raise bad_request("A part needs 'offset', 'size' and 'sha512'", "parts")
-        fits = 0 <= first < session["size"] and not first % PART and size == min(PART, session["size"] - first)
+        fits = (
+            0 <= first < session["size"] and not first % PART and size == min(PART, session["size"] - first)
+        )
         data = present(call, session, first, size) if fits else b""
         if data and hashlib.sha512(data).hexdigest() == asked["sha512"]:
             kept_part = session["parts"].get(str(first)) or new_part(call, session, first, data)
@@ -219,7 +221,9 @@ def present(call: Call, session: Doc, first: int, size: int) -> bytes:
     if item is None or item.size < first + size:
         return b""
     last = first + size
-    pieces = content.pieces(item.key, last, first) if item.key else call.core.blobs.read(item.sha1, first, last)
+    pieces = (
+        content.pieces(item.key, last, first) if item.key else call.core.blobs.read(item.sha1, first, last)
+    )
     return b"".join(pieces)
 
 
