@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from . import disk, masking, postbox, runs, schedule, store
-from .errors import BoxNotebookError, MailError, RunRefusedError
+from .errors import BoxNotebookError, MailError, RunRefusedError, require
 from .ledger import Ledger
 from .runs import mail
 
@@ -271,6 +271,7 @@ def _recipients(profile: str) -> list[str]:
 def _execute(
     this: runs.Run, asked: argparse.Namespace, notebook: dict[str, Any], parameters: dict[str, str]
 ) -> None:
+    require("python -m boxnb run", "boxnb[automate]", "papermill", "nbconvert", "nbformat", load=False)
     with tempfile.TemporaryDirectory(prefix="boxnb-run-") as scratch:
         folder = Path(scratch)
         source, out, left = folder / "in.ipynb", folder / "out.ipynb", folder / "left"
