@@ -6,7 +6,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import auth, basic, errors, labs, oauth, runs, sandbox, sdk, store
+    from . import (
+        auth,
+        basic,
+        errors,
+        export,
+        frames,
+        labs,
+        oauth,
+        reports,
+        runs,
+        sandbox,
+        store,
+        transfer,
+        widgets,
+    )
+    from . import sdk as sdk  # not in __all__: without Box's SDK, "from boxnb import *" would fail
     from .box import Box, connect, sign_out
     from .checkup import doctor
     from .errors import BoxNotebookError
@@ -30,17 +45,21 @@ __all__ = [
     "connect",
     "doctor",
     "errors",
+    "export",
+    "frames",
     "keep_alive",
     "labs",
     "oauth",
+    "reports",
     "run",
     "runs",
     "sandbox",
-    "sdk",
     "sign_in",
     "sign_out",
     "status",
     "store",
+    "transfer",
+    "widgets",
 ]
 
 _HOMES = {
@@ -62,7 +81,7 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Load a public name when it is first used: ``import boxnb`` stays quick and needs no notebook."""
-    if name not in __all__:
+    if name not in __all__ and name != "sdk":
         raise AttributeError(f"module 'boxnb' has no attribute {name!r}")
     home = _HOMES.get(name)
     found = (
@@ -75,4 +94,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, "sdk"})

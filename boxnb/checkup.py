@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pandas as pd
 import requests
 
-from . import oauth, receiver, store
+from . import disk, oauth, receiver, store
 from .auth import RotatingAuth
 from .errors import (
     AccessTokenRejectedError,
@@ -95,7 +95,8 @@ def doctor(profile: str, *, clock: Clock = time.time) -> Findings:
     Findings
         A DataFrame with the text columns ``check``, ``result`` (``ok``, ``look``, ``wrong``), ``finding``, ``remedy``.
     """
-    return Findings(list(_findings(profile, clock)), columns=list(Finding._fields), dtype="str")
+    rows = [[disk.as_text(cell) for cell in finding] for finding in _findings(profile, clock)]
+    return Findings(rows, columns=list(Finding._fields), dtype="str")
 
 
 def _findings(profile: str, clock: Clock) -> Iterator[Finding]:

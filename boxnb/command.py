@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import masking, postbox, runs, schedule, store
-from .errors import BoxNotebookError, MailError, RunRefusedError
+from . import disk, masking, postbox, runs, schedule, store
+from .errors import BoxNotebookError, MailError, RunRefusedError, require
 from .ledger import Ledger
 from .runs import mail
 
@@ -79,12 +79,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return run(asked, notebook, parameters)
         plan = schedule.Plan(
             notebook=asked.notebook.resolve(),
-            name=runs.check_run_name(asked.name or name_of(asked)),
+            name=runs.check_run_name(disk.decoded(asked.name or name_of(asked))),
             at=asked.at,
             every=asked.every,
             command=command_of(asked, parameters),
         )
-        sys.stdout.write(schedule.text(plan, asked.scheduler))
+        sys.stdout.write(disk.printable(schedule.text(plan, asked.scheduler), sys.stdout))
     except (UsageError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return USAGE
@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def name_of(asked: argparse.Namespace) -> str:
     """The name of a run: its notebook and its profile."""
     return (
-        re.sub(r"[^\w .()+-]", "-", f"{asked.notebook.stem}-{asked.profile}")
+        re.sub(r"[^\w .()+-]", "-", f"{disk.decoded(asked.notebook.stem)}-{asked.profile}")
         .strip(" .()+-")[:80]
         .rstrip(" .")
     )
@@ -229,7 +229,11 @@ def run(asked: argparse.Namespace, notebook: dict[str, Any], parameters: dict[st
     to = [] if asked.no_mail else asked.to or _recipients(asked.profile)
     profile = asked.profile if to and _sends(asked.profile) else None
     this = runs.run(
-        asked.name or name_of(asked), to=to, profile=profile, folder=asked.folder, keep=asked.keep
+        disk.decoded(asked.name or name_of(asked)),
+        to=to,
+        profile=profile,
+        folder=asked.folder,
+        keep=asked.keep,
     )
     try:
         with this:
@@ -267,6 +271,7 @@ def _recipients(profile: str) -> list[str]:
 def _execute(
     this: runs.Run, asked: argparse.Namespace, notebook: dict[str, Any], parameters: dict[str, str]
 ) -> None:
+    require("python -m boxnb run", "boxnb[automate]", "papermill", "nbconvert", "nbformat", load=False)
     with tempfile.TemporaryDirectory(prefix="boxnb-run-") as scratch:
         folder = Path(scratch)
         source, out, left = folder / "in.ipynb", folder / "out.ipynb", folder / "left"

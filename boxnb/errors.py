@@ -19,6 +19,7 @@
     |-- ListingError                  a listing has no end that can be reached (a ValueError, too)    .partial
     |-- RangeError                    a time that is none, or a range that ends before it begins (a ValueError, too)
     |-- HostNotAllowedError           a request would carry the token to a foreign host
+    |-- MissingPackageError           a package of an extra is not installed (an ImportError, too)
     |-- SandboxError                  the sandbox could not be started or reached
     |-- RunRefusedError               a run of the same name is under way
     |-- MailError                     a mail could not be sent
@@ -37,6 +38,7 @@ for network trouble; ``box.get`` and the datasets raise :class:`NetworkError`.
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,6 +145,33 @@ class RangeError(BoxNotebookError, ValueError):
 
 class HostNotAllowedError(BoxNotebookError):
     """A request would have carried the token to a host that is not the profile's."""
+
+
+class MissingPackageError(BoxNotebookError, ImportError):
+    """A package of an extra is not installed; the message has the line that installs it."""
+
+
+def require(what: str, requirement: str, *modules: str, load: bool = True) -> None:
+    """Say in one sentence what ``what`` needs, where one of the modules cannot be imported.
+
+    ``load=False`` only looks for them: another process will import them.
+
+    Raises
+    ------
+    MissingPackageError
+    """
+    for module in modules:
+        try:
+            if load:
+                importlib.import_module(module)
+            elif importlib.util.find_spec(module) is None:
+                raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+        except ImportError as error:
+            raise MissingPackageError(
+                f"{what} needs one more package: pip install '{requirement}' ({error}).",
+                name=error.name,
+                path=error.path,
+            ) from None
 
 
 class SandboxError(BoxNotebookError):

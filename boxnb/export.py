@@ -15,6 +15,8 @@ from typing import Any
 
 import pandas as pd
 
+from .errors import require
+
 StrPath = str | os.PathLike[str]
 FORMULA = re.compile(r"^[\s\x00-\x20]*[=+\-@＝＋－＠]|^[\t\r\n]")
 """What a spreadsheet may take for a formula; with the wide forms some locales know, and after blanks."""
@@ -101,7 +103,10 @@ def to_excel(frames: pd.DataFrame | Mapping[str, pd.DataFrame], path: StrPath) -
     ------
     ValueError
         A frame has more rows than a sheet.
+    MissingPackageError
+        The extra ``explore`` is not installed.
     """
+    require("An Excel workbook", "boxnb[explore]", "openpyxl")
     import openpyxl
     from openpyxl.cell import WriteOnlyCell
     from openpyxl.styles import Font

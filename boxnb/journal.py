@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ def begin(profile_file: Path, *, generation: int, fingerprint: str, now: float) 
         "generation": generation,
         "fingerprint": fingerprint,
         "pid": os.getpid(),
-        "host": socket.gethostname(),
+        "host": disk.host_name(),
         "time": now,
     }
     disk.write_private(path(profile_file), json.dumps(record).encode())

@@ -144,11 +144,11 @@ class CommandKeeper:
                 [*self._command, verb, self._name],
                 input=text,
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
                 timeout=COMMAND_SECONDS,
                 check=False,
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except (OSError, subprocess.TimeoutExpired, UnicodeError) as error:
             raise TokenStoreError(
                 f"{self._command[0]} could not be run ({type(error).__name__}): check the profile's 'keep'.",
                 self._file,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import socket
 import time
 from typing import Any
 
+from . import disk
 from .oauth import Client, Server
 from .postbox import MailSettings
 from .tokens import Secret, Token
@@ -73,7 +73,7 @@ class Profile:
 
 def this_process() -> str:
     """How a process is named to people: number and host."""
-    return f"process {os.getpid()} on {socket.gethostname()}"
+    return f"process {os.getpid()} on {disk.host_name()}"
 
 
 _PLAIN = ("generation", "account", "skew", "verify", "keep", "refreshed_by", "monthly_calls")

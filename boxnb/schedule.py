@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
+from . import disk
+
 SCHEDULERS = ("cron", "launchd", "systemd", "windows")
 EVERY = ("hour", "day", "weekday", "week", "month")
 NOT_RUN = "not run: written from its documentation, for it could not be tried where this was made"
@@ -48,7 +50,7 @@ class Plan(NamedTuple):
         home, packages = os.environ.get("BOXNB_HOME", ""), os.environ.get("PYTHONPATH", "")
         folders = {"BOXNB_HOME": [home], "PYTHONPATH": packages.split(os.pathsep)}
         found = {
-            name: [str(Path(each).expanduser().absolute()) for each in value if each]
+            name: [disk.decoded(str(Path(each).expanduser().absolute())) for each in value if each]
             for name, value in folders.items()
         }
         return {name: os.pathsep.join(value) for name, value in found.items() if value}
@@ -63,6 +65,7 @@ def text(plan: Plan, scheduler: str) -> str:
         The time is none, or something in the command cannot be written in that text.
     """
     plan.time()
+    plan = plan._replace(command=[disk.decoded(word) for word in plan.command])
     for word in [*plan.command, *plan.environment().values()]:
         if not word.isprintable():
             raise ValueError(f"{word!r} cannot be scheduled: it holds a line break or a control character.")

@@ -13,13 +13,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from box_sdk_gen import AccessToken, OAuthConfig, TokenStorage
-from box_sdk_gen.schemas.access_token import AccessTokenTokenTypeField
-
 from . import store
 from .auth import RotatingAuth
+from .errors import require
 from .oauth import Client
 from .tokens import Secret, Token
+
+require("boxnb.sdk", "boxsdk>=10", "box_sdk_gen")
+from box_sdk_gen import AccessToken, OAuthConfig, TokenStorage  # noqa: E402  once it is there
+from box_sdk_gen.schemas.access_token import AccessTokenTokenTypeField  # noqa: E402
 
 
 class ProfileStorage(TokenStorage):

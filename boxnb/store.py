@@ -110,7 +110,7 @@ def lock(name: str, *, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
     try:
         # Who holds it is a courtesy to the next; the lock works without it.
         with contextlib.suppress(OSError):
-            _holder_file(file).write_text(this_process())
+            _holder_file(file).write_text(this_process(), encoding="utf-8")
         yield
     finally:
         held.release()
@@ -122,7 +122,7 @@ def _holder_file(file: Path) -> Path:
 
 def _holder(file: Path) -> str:
     try:
-        return _holder_file(file).read_text()[:200]
+        return _holder_file(file).read_text(encoding="utf-8", errors="replace")[:200]
     except OSError:
         return "another process"
 
@@ -183,7 +183,7 @@ def save(profile: Profile) -> Path:
 
 
 def _write(file: Path, content: dict[str, Any]) -> None:
-    disk.write_private(file, json.dumps(content, indent=1, ensure_ascii=False).encode())
+    disk.write_private(file, json.dumps(content, indent=1).encode())
 
 
 def delete(name: str) -> None:

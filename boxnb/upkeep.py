@@ -6,7 +6,7 @@ import time
 
 import pandas as pd
 
-from . import store
+from . import disk, store
 from .auth import RotatingAuth
 from .box import left
 from .errors import NotSignedInError, TokenStoreError
@@ -77,7 +77,11 @@ def status(profile: str | None = None, *, clock: Clock = time.time) -> Status:
     NotSignedInError
         There is no profile of that name.
     """
-    rows = [_row(name, clock) for name in (store.names() if profile is None else [profile])]
+    found = [_row(name, clock) for name in (store.names() if profile is None else [profile])]
+    rows = [
+        {name: disk.as_text(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
+        for row in found
+    ]
     return Status(pd.DataFrame(rows, columns=list(STATUS_COLUMNS)).astype(STATUS_COLUMNS))
 
 

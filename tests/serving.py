@@ -45,7 +45,7 @@ def _started(
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        with log.open("w") as said:
+        with log.open("w", encoding="utf-8") as said:
             server = subprocess.Popen(
                 [*command, f"--port={port}"], env=environment, stdout=said, stderr=subprocess.STDOUT
             )
@@ -57,7 +57,7 @@ def _started(
             except requests.RequestException:
                 time.sleep(0.1)  # it is still starting
         _ended(server)
-    raise AssertionError(log.read_text()[-3000:])
+    raise AssertionError(log.read_text(encoding="utf-8")[-3000:])
 
 
 def _ended(server: subprocess.Popen[bytes]) -> None:

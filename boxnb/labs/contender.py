@@ -22,7 +22,7 @@ def race(home: str, how: str) -> list[str]:
     how : str
         ``"plain"``: each refreshes what it read at its start; anything else: each goes through ``RotatingAuth``.
     """
-    environment = os.environ | {"BOXNB_HOME": home}
+    environment = os.environ | {"BOXNB_HOME": home, "PYTHONIOENCODING": "utf-8:backslashreplace"}
     package = str(Path(__file__).resolve().parents[2])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, environment.get("PYTHONPATH", "")]))
     programs = [
@@ -31,7 +31,7 @@ def race(home: str, how: str) -> list[str]:
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
         )
         for name in NAMES
     ]

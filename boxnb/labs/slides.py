@@ -11,6 +11,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from boxnb import disk
+from boxnb.errors import BoxNotebookError, require
+
 HERE = Path(__file__).parent
 BEGINS = ("slide", "subslide")
 STATIC = "text/html"
@@ -29,6 +32,7 @@ def export(notebook: str | Path, target: str | Path, *, run: bool = True) -> Pat
     run : bool
         False takes the outputs that the notebook has.
     """
+    require("Slides", "boxnb[automate]", "nbformat", "nbclient", "nbconvert", "pygments")
     import nbformat
     from nbclient import NotebookClient
 
@@ -101,4 +105,7 @@ def still(cell: Any) -> Any:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{export(*sys.argv[1:3])}\n")
+    try:
+        sys.stdout.write(disk.printable(f"{export(*sys.argv[1:3])}\n", sys.stdout))
+    except BoxNotebookError as error:
+        sys.exit(str(error))

@@ -15,7 +15,6 @@ import contextlib
 import datetime
 import logging
 import os
-import socket
 import sys
 import time
 import traceback
@@ -88,7 +87,7 @@ class Run:
         check_run_name(name)
         if keep < 1:
             raise ValueError(f"keep= is how many logs stay, at least the last one, not {keep}.")
-        self.name, self.host = name, socket.gethostname()
+        self.name, self.host = name, disk.host_name()
         self.id = uuid.uuid4().hex
         self.started = datetime.datetime.now(datetime.UTC)
         self.seconds = 0.0
@@ -101,7 +100,7 @@ class Run:
         self.log = logging.getLogger("boxnb.run")
         self._to = [check_sink(sink) for sink in to]
         self._profile = profile
-        folder = folder if folder is not None else store.home() / "runs" / name
+        folder = folder if folder is not None else store.home() / "runs" / disk.on_disk(name)
         self._logs = Logs(name, folder, keep, self.started)
         self._recorder: Recorder | None = None
         self._stack = ExitStack()
@@ -253,14 +252,14 @@ class Run:
             if callable(sink):
                 sink(self)
             elif sink == "print":
-                print(masking.mask(report.text(self)), file=_screen())
+                print(disk.printable(masking.mask(report.text(self)), _screen()), file=_screen())
             elif isinstance(sink, str):
                 self._send(sink)
             else:
                 what = str(sink)
                 place = Path(sink)
                 place.mkdir(parents=True, exist_ok=True)
-                page = place / f"{self.name}-{self._logs.stamp}.html"
+                page = place / disk.on_disk(f"{self.name}-{self._logs.stamp}.html")
                 content = masking.mask(report.page(self))
                 page.write_text(content, encoding="utf-8", errors="backslashreplace")
         except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a sink does, the run's outcome stands
@@ -383,7 +382,7 @@ def attach(thing: Any, name: str) -> Path:
     """
     folder = Path(os.environ[FOLDER]) if FOLDER in os.environ else store.home() / "runs" / "attached"
     disk.private_folder(folder)
-    file = folder / attachments.check_name(name)
+    file = folder / disk.on_disk(attachments.check_name(name))
     attachments.write(thing, file)
     if FOLDER in os.environ and hasattr(thing, "columns"):
         with (folder / ROWS).open("a", encoding="utf-8") as counted:

@@ -40,7 +40,7 @@ class Logs:
     """
 
     def __init__(self, name: str, folder: Path, keep: int, started: datetime.datetime) -> None:
-        self.name, self.folder, self.keep = name, folder, keep
+        self.name, self.folder, self.keep = disk.on_disk(name), folder, keep
         self.stamp = f"{started.astimezone():%Y%m%d-%H%M%S}"
         self.file: Path | None = None
 
@@ -68,7 +68,7 @@ class Logs:
         """Where something that is attached goes."""
         folder = self.folder / "attached" / f"{self.stamp}-{os.getpid()}"
         disk.private_folder(folder)
-        return folder / name
+        return folder / disk.on_disk(name)
 
     def tidy(self) -> None:
         """Keep the last logs and what was attached to them; nothing else is touched."""

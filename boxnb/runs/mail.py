@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import getpass
 import mimetypes
+import re
 import smtplib
 import socket
 import ssl
@@ -167,7 +168,7 @@ def compose(
     for file, content in attached:
         kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
         main, _, sub = ("text/plain" if file.suffix == ".log" else kind).partition("/")
-        message.add_attachment(content, maintype=main, subtype=sub, filename=file.name)
+        message.add_attachment(content, maintype=main, subtype=sub, filename=writable(file.name))
     return message
 
 
@@ -270,9 +271,10 @@ def _signed_in(settings: MailSettings) -> smtplib.SMTP:
     if settings.verify is False and is_loopback(settings.host):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    name = socket.gethostname()
     options: dict[str, Any] = {
         "timeout": settings.timeout,
-        "local_hostname": socket.gethostname() or "localhost",
+        "local_hostname": name if re.fullmatch(r"[A-Za-z0-9._-]+", name) else "localhost",  # RFC 5321 4.1.1.1
     }
     if settings.security == "ssl":
         server: smtplib.SMTP = smtplib.SMTP_SSL(settings.host, settings.port, context=context, **options)

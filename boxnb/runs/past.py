@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from .. import disk, store
+from ..errors import require
 from . import report
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def chart(name: str | None = None) -> Chart:
     Chart
         ``.figure`` is plotly's; a page without plotly shows the last twenty runs as a plain table.
     """
+    require("A chart of runs", "boxnb[explore]", "plotly")
     import plotly.graph_objects as go
 
     from ..widgets.charts import Chart, bars_html, plain

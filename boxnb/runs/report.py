@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import requests
 
+from .. import disk
 from ..errors import BoxNotebookError
 from ..refusals import network_trouble
 
@@ -52,7 +53,7 @@ def explanation(error: BaseException) -> str:
 
 def writable(text: str) -> str:
     """Without halves of surrogates, which names of files can hold, and no mail and no column of text can."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    return disk.as_text(text)
 
 
 def subject(run: Run) -> str:

@@ -22,7 +22,7 @@ def _lock(name: str) -> filelock.BaseFileLock:
 
 
 def _place(name: str) -> Path:
-    return store.home() / "runs" / f"{name}.lock"
+    return store.home() / "runs" / disk.on_disk(f"{name}.lock")
 
 
 def take(name: str, since: str) -> Callable[[], None]:
@@ -41,7 +41,7 @@ def take(name: str, since: str) -> Callable[[], None]:
         lock.acquire()
     except filelock.Timeout:
         try:
-            who = holder.read_text(encoding="utf-8")[:200]
+            who = holder.read_text(encoding="utf-8", errors="replace")[:200]
         except OSError:
             who = "another process"
         raise RunRefusedError(

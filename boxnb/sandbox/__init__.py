@@ -9,6 +9,7 @@ sandbox or starts it; `start(private=True)` is one of your own, for turning the 
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import secrets
@@ -18,9 +19,15 @@ import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from ._client import Clock, Faults, Sandbox, fail
+
+if TYPE_CHECKING:
+    from . import devices as devices
+    from . import mail as mail
+    from . import older as older
 
 SHARED_IDLE = 8 * 3600.0
 PRIVATE_IDLE = 1800.0
@@ -29,6 +36,18 @@ _seen: dict[str, Sandbox] = {}
 _children: list[subprocess.Popen[bytes]] = []
 
 __all__ = ["Clock", "Faults", "Sandbox", "approve", "clock", "faults", "home", "record", "start", "stop"]
+_LATER = ("devices", "mail", "older")
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Load the practice servers beside it when they are first used."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return importlib.import_module(f".{name}", __name__)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})
 
 
 def home() -> Path:

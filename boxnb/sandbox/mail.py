@@ -105,8 +105,8 @@ class Mailbox(Sequence[Mail]):
     def __init__(self, security: str = "none", certificate: ssl.SSLContext | None = None) -> None:
         try:
             from aiosmtpd.smtp import AuthResult
-        except ImportError:
-            fail("The practice mail server needs one more package: pip install 'boxnb[automate]'.")
+        except ImportError as error:
+            fail(f"The practice mail server needs one more package: pip install 'boxnb[automate]' ({error}).")
         self.username, self.password = USER, secrets.token_urlsafe(18)
         self.security = security
         self._mails: list[Mail] = []
@@ -197,10 +197,15 @@ def serve(handler: Any, **options: Any) -> Any:
 
     Theirs leaves them: the client waits for its own timeout, and the socket for the garbage collector.
     """
-    from aiosmtpd.controller import Controller
+    try:
+        from aiosmtpd.controller import Controller
+    except ImportError as error:
+        fail(f"The practice mail server needs one more package: pip install 'boxnb[automate]' ({error}).")
 
     class Closing(Controller):
         def __init__(self) -> None:
+            # Its name in the greeting: this computer's may hold letters that SMTP cannot.
+            options.setdefault("server_hostname", "localhost")
             super().__init__(handler, hostname="127.0.0.1", port=_free_port(), **options)
             self._opened: WeakSet[Any] = WeakSet()
 

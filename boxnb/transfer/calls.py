@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import pandas as pd
 import requests
 
+from .. import disk
 from ..errors import Interrupted, NetworkError, TransferError
 from ..network import LOST
 from ..refusals import network_trouble
@@ -65,7 +66,8 @@ class Row(NamedTuple):
 
 def frame_of(rows: list[Row]) -> pd.DataFrame:
     """One row a file; ``attrs["complete"]`` says whether none was refused."""
-    frame = pd.DataFrame(rows, columns=list(Row._fields))[list(COLUMNS)].astype(COLUMNS)
+    held = [[disk.as_text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    frame = pd.DataFrame(held, columns=list(Row._fields))[list(COLUMNS)].astype(COLUMNS)
     frame["action"] = pd.Categorical([row.action for row in rows], categories=ACTIONS)
     frame.attrs["complete"] = all(row.action != "refused" for row in rows)
     return frame

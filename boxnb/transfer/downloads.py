@@ -187,7 +187,7 @@ def _fetch(caller: Caller, file: _Wanted, place: Path, overwrite: bool, meter: M
         raise TransferError(f"{place} is a folder or a link: move it away.")
     place.parent.mkdir(parents=True, exist_ok=True)
     part = place.parent / f".{file.id}-{file.sha1[:12]}.part"
-    key = hashlib.sha256(str(part.resolve()).encode()).hexdigest()[:24]
+    key = hashlib.sha256(os.fsencode(part.resolve())).hexdigest()[:24]
     lock = store.home() / "transfers" / f"{key}.lock"
     disk.private_folder(lock.parent)
     try:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from pathlib import Path
 
+from .. import disk
 from ..errors import TransferError
 
 LONGEST = 255
@@ -94,12 +95,12 @@ class Places:
             raise TransferError(
                 f"{where} leads out of {self.folder}, by a link: nothing is written there; choose another folder."
             )
-        return where / wanted, said
+        return where / disk.on_disk(wanted), said
 
     def _below(self, where: Path, part: str) -> Path:
         wanted = safe(part)
         for number in range(1, 10_000):
             name = wanted if number == 1 else shortened(wanted, f" [{number}]")
             if self._folders.setdefault((where, name.casefold()), part) == part:
-                return where / name
+                return where / disk.on_disk(name)
         raise TransferError(f"Too many folders are called {part!r}.")

@@ -16,6 +16,7 @@ import pandas as pd
 import requests
 import urllib3
 
+from .. import disk
 from ..errors import BoxNotebookError, TransferError
 from ..session import api_error
 from . import calls, names, parts
@@ -90,7 +91,7 @@ def upload(
     if file.is_dir():
         raise IsADirectoryError(f"{file} is a folder: box.upload_folder sends it.")
     folder = str(folder)  # some write the number
-    what = _checked(folder, name if name is not None else file.name)
+    what = _checked(folder, name if name is not None else disk.decoded(file.name))
     size = file.stat().st_size
     meter = Meter(on_progress, size, 1)
     row = _one(Caller(box, as_user), file, folder, what, new_version, None, meter)
@@ -141,7 +142,7 @@ def upload_folder(
         raise NotADirectoryError(f"{source} is no folder: box.upload sends a file.")
     caller = Caller(box, as_user)
     folder = str(folder)
-    what = _checked(folder, name if name is not None else source.resolve().name)
+    what = _checked(folder, name if name is not None else disk.decoded(source.resolve().name))
     target = _folder(caller, folder, what)
     unread: list[Row] = []
     files = list(_below(source, unread))
@@ -176,7 +177,7 @@ class _Job(NamedTuple):
 
 def _sender(caller: Caller, new_version: bool, meter: Meter) -> Callable[[_Job], Row]:
     def send(job: _Job) -> Row:
-        name, where = job.file.name, str(job.file)
+        name, where = disk.decoded(job.file.name), str(job.file)
         try:
             problem = job.problem or names.refused_by_box(name)
             if problem is not None:
@@ -235,16 +236,17 @@ def _ensure(caller: Caller, place: Path, made: dict[Path, _Folder | str]) -> _Fo
         if isinstance(above, str):
             made[place] = above
         else:
-            reason = names.refused_by_box(place.name)
+            name = disk.decoded(place.name)
+            reason = names.refused_by_box(name)
             try:
-                made[place] = reason if reason is not None else _folder(caller, above.id, place.name)
+                made[place] = reason if reason is not None else _folder(caller, above.id, name)
             except BoxNotebookError as error:
                 made[place] = str(error)
     return made[place]
 
 
 def _key(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
+    return unicodedata.normalize("NFC", disk.decoded(name)).casefold()
 
 
 def _folder(caller: Caller, parent: str, name: str) -> _Folder:

@@ -1,6 +1,28 @@
 """What a person sees in the notebook."""
 
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
 from boxnb.widgets.flow import SignInFlow
 from boxnb.widgets.panel import SignIn, sign_in
 
+if TYPE_CHECKING:
+    from boxnb.widgets import charts as charts
+    from boxnb.widgets import views as views
+
 __all__ = ["SignIn", "SignInFlow", "sign_in"]
+_LATER = ("charts", "views")
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Load charts and views when they are first used: they need the extra ``explore``, and signing in does not."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return importlib.import_module(f".{name}", __name__)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

@@ -14,11 +14,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
+from boxnb.errors import require
 from boxnb.reports.happened import WEEKDAYS
 from boxnb.reports.storage import AGES
 from boxnb.widgets.rows import bytes_text, cut, files_text
+
+require("A chart", "boxnb[explore]", "plotly")
+import plotly.graph_objects as go  # noqa: E402  once it is there
 
 INK = "#7d7d7d"
 """Readable on white and on black: a notebook may be light or dark, and the figure does not learn which."""

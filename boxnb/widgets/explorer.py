@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 import pandas as pd
-import plotly.graph_objects as go
 
+from boxnb.errors import require
 from boxnb.reports.storage import AGE_DAYS, AGES
 from boxnb.widgets.branches import Branches, from_frame
 from boxnb.widgets.charts import BLUE, FONT, INK, bars_html, plain
 from boxnb.widgets.folders import Folders
 from boxnb.widgets.rows import bytes_text, files_text
 from boxnb.widgets.table import Table, name_of
+
+require("The explorer", "boxnb[explore]", "plotly")
+import plotly.graph_objects as go  # noqa: E402  once it is there
 
 if TYPE_CHECKING:
     from boxnb.box import Box

@@ -56,10 +56,10 @@ function render({ model, el }) {
     try { await navigator.clipboard.writeText(text); say(message); }
     catch { say("The browser did not allow copying."); }
   }
-  function say(text) {
-    said = Date.now();
+  function say(text, stays = 2000) {
+    said = Date.now() + stays - 100;
     count.textContent = text;
-    setTimeout(() => { if (Date.now() - said >= 1900) tell(); }, 2000);
+    setTimeout(() => { if (Date.now() >= said) tell(); }, stays);
   }
   function tell() {
     const view = model.get("shown");
@@ -233,6 +233,8 @@ function render({ model, el }) {
       link.click();
       setTimeout(() => URL.revokeObjectURL(address), 10000);
       say(`${message.name} is in your downloads`);
+    } else if (message.type === "said") {
+      say(message.text, 20000);
     }
   }
   model.on("change:shown", answered);

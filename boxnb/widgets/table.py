@@ -21,6 +21,7 @@ import pandas as pd
 import traitlets
 
 from boxnb import export
+from boxnb.errors import BoxNotebookError
 from boxnb.widgets.rows import Rows, texts
 
 if TYPE_CHECKING:
@@ -181,7 +182,15 @@ class Table(anywidget.AnyWidget):
             return
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"{self.rows.name}.{kind}"
-            (export.to_csv if kind == "csv" else export.to_excel)(part, path)
+            try:
+                (export.to_csv if kind == "csv" else export.to_excel)(part, path)
+            except (
+                BoxNotebookError,
+                ValueError,
+                OSError,
+            ) as error:  # else only the kernel's log would have it
+                self.send({"type": "said", "text": str(error)})
+                return
             data = path.read_bytes()
         name = {"type": "file", "name": f"{self.rows.name}.{kind}", "mime": TYPES[kind]}
         self.send(name, [data])

@@ -59,7 +59,7 @@ def memory(process: psutil.Process) -> str:
     status = Path(f"/proc/{process.pid}/status")
     if not status.exists():
         return f"{process.memory_info().rss / 2**20:.0f} MiB now"
-    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    line = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM"))
     return f"{int(line.split()[1]) / 1024:.0f} MiB at most"
 
 

@@ -130,7 +130,7 @@ def transfer(what: str, path: str, target: str, name: str, limits: str) -> None:
 
 def peak(process: int) -> float:
     """The most memory a process had so far, in MB."""
-    status = Path(f"/proc/{process}/status").read_text()
+    status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     return int(status.split("VmHWM:")[1].split()[0]) * 1024 / MB
 
 

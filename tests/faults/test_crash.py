@@ -67,7 +67,7 @@ def killed_at(point: int, report: Path) -> tuple[int, bool]:
         def step(when: str) -> Callable[..., None]:
             def passed(name: str, *_: Any) -> None:
                 if next(steps) == point:
-                    report.write_text(f"{when} {name}")
+                    report.write_text(f"{when} {name}", encoding="utf-8")
                     os.kill(os.getpid(), signal.SIGKILL)
 
             return passed

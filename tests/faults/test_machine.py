@@ -13,7 +13,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from signing import sign_in
 from test_crash import killed_at
 
-import boxnb
 import boxnb.sandbox
 from boxnb import oauth, store
 from boxnb.auth import RotatingAuth

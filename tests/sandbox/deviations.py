@@ -111,6 +111,12 @@ def pages_say_what_they_are(schemas: Schemas) -> None:
         parts[0]["properties"]["order"] = {"type": "array"}
 
 
+def sessions_name_their_plan(schemas: Schemas) -> None:
+    """An upload session names where to ask which parts are there (Box's SDKs since 2026; the changelog of the description, 616)."""
+    for part in _parts(properties(schemas, "UploadSession")["session_endpoints"]):
+        part.get("properties", {}).update(plan={"type": "string"})
+
+
 SCHEMAS: list[Callable[[Schemas], None]] = [
     link_without_accessed,
     more_error_codes,
@@ -126,7 +132,56 @@ SCHEMAS: list[Callable[[Schemas], None]] = [
     requirements_may_be_unknown,
     upload_tokens_may_be_null,
     pages_say_what_they_are,
+    sessions_name_their_plan,
 ]
+_PART = {"offset": {"type": "integer"}, "size": {"type": "integer"}, "sha512": {"type": "string"}}
+_REFUSED = {"application/json": {"$ref": "#/components/schemas/ClientError"}}
+
+
+def _list_of(**properties: Any) -> Any:
+    one = {"type": "object", "properties": properties, "required": list(properties)}
+    return {"type": "array", "items": one}
+
+
+OPERATIONS: dict[str, dict[str, Any]] = {
+    # As Box's own Python SDK 10.18 sends and reads it (managers/chunked_uploads.py, schemas/upload_session_plan_response.py).
+    "post /files/upload_sessions/{upload_session_id}/plan": {
+        "parameters": [
+            {"name": "upload_session_id", "in": "path", "required": True, "schema": {"type": "string"}}
+        ],
+        "body": {"application/json": {"type": "object", "properties": {"parts": _list_of(**_PART)}}},
+        "answers": {
+            "200": {
+                "application/json": {
+                    "type": "object",
+                    "properties": {
+                        "upload_session_id": {"type": "string"},
+                        "hits": _list_of(**_PART, part_id={"type": "string"}),
+                        "misses": _list_of(**_PART),
+                    },
+                    "required": ["upload_session_id", "hits", "misses"],
+                }
+            },
+            "default": _REFUSED,
+        },
+    },
+    # The preflight of a new version, as boxsdk 1 to 4 sends it (object/item.py, _preflight_check).
+    "options /files/{file_id}/content": {
+        "parameters": [{"name": "file_id", "in": "path", "required": True, "schema": {"type": "string"}}],
+        "body": {
+            "application/json": {
+                "type": "object",
+                "properties": {"name": {"type": "string"}, "size": {"type": "integer"}},
+            }
+        },
+        "answers": {
+            "200": {"application/json": {"$ref": "#/components/schemas/UploadUrl"}},
+            "409": {"application/json": {"$ref": "#/components/schemas/ConflictError"}},
+            "default": _REFUSED,
+        },
+    },
+}
+"""What clients of Box call and the description does not have."""
 NULLS = (
     "`nullable` in a part of an `allOf` that says nothing else counts for the whole: `shared_link` is null when there "
     "is none (box-facts 4.5), though a strict reading of the description forbids it"

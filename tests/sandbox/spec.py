@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import fastjsonschema
 import requests
 
-from .deviations import EMPTY, SCHEMAS
+from .deviations import EMPTY, OPERATIONS, SCHEMAS
 from .make_openapi import PLACE
 
 Schema = dict[str, Any]
@@ -31,6 +31,7 @@ def description() -> dict[str, Any]:
         found: dict[str, Any] = json.load(file)
     for change in SCHEMAS:
         change(found["schemas"])
+    found["operations"].update(OPERATIONS)
     return found
 
 
@@ -166,10 +167,10 @@ def wanted(variants: list[dict[str, Any]], status: int) -> list[Schema] | None:
 
 def inner(path: str) -> str | None:
     """A path as the description writes it; None for one that is not Box's."""
-    if path.startswith("/oauth2/"):
-        return path
+    if path.startswith(("/oauth2/", "/api/oauth2/token", "/api/oauth2/revoke")):  # the older ones with /api
+        return path.removeprefix("/api")
     base = next((one for one in ("/api/2.0", "/2.0") if path.startswith(one + "/")), None)
-    return None if base is None else path.removeprefix(base)
+    return None if base is None else path.removeprefix(base).removesuffix("/")
 
 
 def problems(answer: requests.Response) -> list[str]:

@@ -25,6 +25,8 @@ from .world import ENTERPRISE
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 MAX_TRIES_SHOWN = 80
+INCLUDED = {"root_readwrite": "root_readonly"}
+"""A scope and the narrower one that it contains: who may read and write may ask to read only (box-facts 1.10)."""
 
 
 def redirect_matches(registered: str, given: str) -> bool:
@@ -100,8 +102,9 @@ class Asked:
     def read_scopes(self, scope: str, given: dict[str, str]) -> None:
         """An omitted scope means all of the app's; a given one narrows (box-facts 1.1)."""
         own: list[str] = self.app["scopes"]
-        wanted = scope.split()
-        wrong = [name for name in wanted if name not in own]
+        wanted = list(dict.fromkeys(scope.split()))
+        allowed = {*own, *(small for large, small in INCLUDED.items() if large in own)}
+        wrong = [name for name in wanted if name not in allowed]
         if wrong:  # the page is a guess, the code is Box's
             self.fail(
                 "invalid_scope", "This link asks for too much", f'Unsupported "scope": {wrong[0]}', given

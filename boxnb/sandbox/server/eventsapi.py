@@ -73,7 +73,9 @@ async def events(call: Call) -> Response:
         raise invalid(
             "invalid_parameter", "stream_type", f"Invalid value '{stream}' for parameter 'stream_type'"
         )
-    limit = min(integer(call, "limit", 100, 1), MAX_EVENTS)
+    # Box's older SDK asks for the present position with limit=0 (boxsdk 1 to 4, get_latest_stream_position).
+    least = 0 if call.query.get("stream_position") == "now" else 1
+    limit = min(integer(call, "limit", 100, least), MAX_EVENTS)
     if stream.startswith("admin_logs"):
         call.need_admin("manage_enterprise_properties")
         return tenant(call, stream, limit)

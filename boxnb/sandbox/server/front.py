@@ -70,6 +70,18 @@ def without_signature(path: str) -> str:
     return f"{head}/{mask(signature)}"
 
 
+def usual(path: str) -> str:
+    """The path as Box's description writes it, for the other forms that clients send.
+
+    The token endpoints had the path of the authorize page before (box-facts 1.1), and rclone asks for ``/files/content/``; that
+    Box takes a slash at the end of every path is a guess.
+    """
+    if path in ("/api/oauth2/token", "/api/oauth2/revoke"):
+        return path.removeprefix("/api")
+    api = path.startswith(("/2.0/", "/api/2.0/")) and not path.endswith("//")
+    return path.removesuffix("/") if api else path
+
+
 def reset(client: tuple[str, int] | None) -> None:
     """Break the TCP connection with a reset."""
     transport = TRANSPORTS.get(client) if client else None
@@ -159,6 +171,8 @@ class Front:
         prefix = self.core.prefix
         if prefix and (path == prefix or path.startswith(prefix + "/")):
             path = path[len(prefix) :] or "/"
+        path = usual(path)
+        if path != scope["path"]:
             scope["path"] = path
             scope["raw_path"] = path.encode()
         return path

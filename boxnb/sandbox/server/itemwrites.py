@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from starlette.responses import Response
@@ -17,6 +18,7 @@ from .rules import (
     free_name,
     id_of,
     may_leave,
+    moment,
     set_link,
     set_lock,
     set_tags,
@@ -155,6 +157,9 @@ def changes(call: Call, item: Item, body: Doc) -> list[str]:
         set_tags(item, body["tags"])
     if "description" in body:
         item.description = text(body, "description")[:255]
+    if item.kind == "file":  # rclone sets the time of a file so; Box's description does not have it
+        given = moment(call, body, "content_modified_at")
+        item.extra |= {} if given is None else {"content_modified": given}
     if "url" in body and item.kind == "web_link":
         item.url = check_url(body["url"])
     for flag in FLAGS:
@@ -242,15 +247,15 @@ async def restore(call: Call) -> Response:
     owner, parent = item.owner, item.parent
     if "parent" in body:
         owner, parent = target(call, id_of(body, "parent"))
-    elif parent is not None and parent.is_trashed():
-        raise client_error(403, "forbidden", "The original folder is in the trash; name a 'parent'")
+    elif item.extra.get("orphan") or (parent is not None and parent.is_trashed()):
+        raise client_error(403, "forbidden", "The original folder is in the trash or gone; name a 'parent'")
     if parent is not None and item in parent.up():
         raise client_error(400, "cyclical_folder_structure", "Cyclical folder structure")
     name = check_name(body.get("name") or item.name)
     free_name(call, owner, parent, name, item.kind, item)
     with call.core.state:
         item.trashed, item.name = None, name
-        item.extra = {key: value for key, value in item.extra.items() if key != "trashed_by"}
+        item.extra = {key: value for key, value in item.extra.items() if key not in ("trashed_by", "orphan")}
         if parent is not item.parent or owner != item.owner:
             call.core.world.tree.move(item, owner, parent)
         touched(call, item)
@@ -271,9 +276,23 @@ async def purge(call: Call) -> Response:
     item = trashed_item(call, kind_of(call), call.request.path_params["id"])
     if "delete" not in call.view().rights(item):
         raise forbidden()
+    tree = call.core.world.tree
     with call.core.state:
+        # What was trashed on its own before stays in the trash: rclone's cleanup purges each entry of the list.
+        for below in list(trashed_before(item)):
+            below.extra = {**below.extra, "orphan": True}
+            tree.move(below, below.owner, None)
         forget(call, item)
     return Response(status_code=204)
+
+
+def trashed_before(item: Item) -> Iterator[Item]:
+    """The highest items below that were trashed on their own."""
+    for child in (item.children or {}).values():
+        if child.trashed is not None:
+            yield child
+        else:
+            yield from trashed_before(child)
 
 
 def forget(call: Call, item: Item) -> None:

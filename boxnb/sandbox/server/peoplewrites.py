@@ -306,9 +306,9 @@ async def delete_group(call: Call) -> Response:
     return Response(status_code=204)
 
 
-def group_role(body: Doc) -> str:
-    """`role` in a group."""
-    role = body.get("role", "member")
+def group_role(body: Doc, present: str = "member") -> str:
+    """`role` in a group; `present` where the body has none."""
+    role = body.get("role", present)
     if role not in ("member", "admin"):
         raise wrong("role", role)
     return str(role)
@@ -342,8 +342,15 @@ async def add_member(call: Call) -> Response:
 
 
 def refuse_permissions(body: Doc) -> None:
-    """501 for the finer permissions of group admins."""
-    if body.get("configurable_permissions") is not None:
+    """501 for the finer permissions of group admins; an empty object names none, and what is not named is enabled
+    (Box's OpenAPI description of `POST /group_memberships`).
+    """
+    given = body.get("configurable_permissions")
+    if given is None:
+        return
+    if not isinstance(given, dict) or not all(isinstance(value, bool) for value in given.values()):
+        raise wrong("configurable_permissions", given)
+    if given:
         text = "The boxnb sandbox cannot set 'configurable_permissions' of a membership"
         raise client_error(501, "not_implemented", text)
 
@@ -362,7 +369,8 @@ async def update_member(call: Call) -> Response:
     call.need_admin("manage_groups")
     body = await call.body()
     refuse_permissions(body)
-    role, found = group_role(body), the_membership(call)
+    found = the_membership(call)
+    role = group_role(body, found["role"])
     with call.core.state:
         found.update(role=role, modified_at=iso(call.core.clock.now()))
         call.core.world.keep_membership(found)

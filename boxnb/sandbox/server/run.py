@@ -46,7 +46,8 @@ class Protocol(H11Protocol):
 
 def say(text: str) -> None:
     """One line for the terminal or the log."""
-    sys.stdout.write(f"boxnb sandbox: {text}\n")
+    encoding = sys.stdout.encoding or "utf-8"  # the locale's, which may lack letters of a path
+    sys.stdout.write(f"boxnb sandbox: {text}\n".encode(encoding, "backslashreplace").decode(encoding))
     sys.stdout.flush()
 
 

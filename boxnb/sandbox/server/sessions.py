@@ -11,6 +11,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from . import content
 from .call import Call, Handler, answer, page_by_offset
 from .errors import client_error, not_found
 from .people import Doc
@@ -103,6 +104,7 @@ def session_doc(call: Call, session: Doc) -> Doc:
         "total_parts": math.ceil(session["size"] / PART),
         "num_parts_processed": len(session["parts"]),
         "session_endpoints": {
+            "plan": f"{here}/plan",
             "upload_part": here,
             "commit": f"{here}/commit",
             "abort": here,
@@ -165,12 +167,64 @@ async def put_part(call: Call) -> Response:
     there = session["parts"].get(str(first))
     if there is not None and there["sha1"] != sha1:
         raise client_error(409, "range_overlaps_existing_part", "Another part lies there")
-    if there is None:
-        call.core.blobs.put_part(session["id"], first, data)
-        there = {"part_id": call.core.state.next_id()[-8:], "offset": first, "size": due, "sha1": sha1}
-        session["parts"][str(first)] = there
-        call.core.state.change("session", session["id"], session)
-    return answer({"part": there})
+    return answer({"part": there or new_part(call, session, first, data)})
+
+
+def new_part(call: Call, session: Doc, first: int, data: bytes) -> Doc:
+    """The part of a session, once its bytes are kept."""
+    sha1 = hashlib.sha1(data, usedforsecurity=False).hexdigest()
+    call.core.blobs.put_part(session["id"], first, data)
+    made: Doc = {
+        "part_id": call.core.state.next_id()[-8:],
+        "offset": first,
+        "size": len(data),
+        "sha1": sha1,
+    }
+    session["parts"][str(first)] = made
+    call.core.state.change("session", session["id"], session)
+    return made
+
+
+async def plan(call: Call) -> Response:
+    """`POST` of a plan: the parts that need not be sent, as Box's SDKs ask since 2026 (`create_file_upload_session_plan`).
+
+    A guess, what counts as being there: parts of this session, and for a new version the same bytes at the same place before.
+    """
+    the(call)
+    given = (await call.body()).get("parts")
+    if not isinstance(given, list) or not all(isinstance(part, dict) for part in given):
+        raise bad_request("'parts' must be a list of objects", "parts")
+    session = the(call)
+    answers: Doc = {"upload_session_id": session["id"], "hits": [], "misses": []}
+    for part in given:
+        asked = {name: part.get(name) for name in ("offset", "size", "sha512")}
+        first, size = asked["offset"], asked["size"]
+        if type(first) is not int or type(size) is not int or not isinstance(asked["sha512"], str):
+            raise bad_request("A part needs 'offset', 'size' and 'sha512'", "parts")
+        fits = (
+            0 <= first < session["size"] and not first % PART and size == min(PART, session["size"] - first)
+        )
+        data = present(call, session, first, size) if fits else b""
+        if data and hashlib.sha512(data).hexdigest() == asked["sha512"]:
+            kept_part = session["parts"].get(str(first)) or new_part(call, session, first, data)
+            answers["hits"].append({**asked, "part_id": kept_part["part_id"]})
+        else:
+            answers["misses"].append(asked)
+    return answer(answers)
+
+
+def present(call: Call, session: Doc, first: int, size: int) -> bytes:
+    """The bytes that a session, or the file it makes a version of, has at a place; empty where there are none."""
+    if str(first) in session["parts"]:
+        return call.core.blobs.part(session["id"], first).read_bytes()
+    item = call.core.world.tree.files.get(session["file"])
+    if item is None or item.size < first + size:
+        return b""
+    last = first + size
+    pieces = (
+        content.pieces(item.key, last, first) if item.key else call.core.blobs.read(item.sha1, first, last)
+    )
+    return b"".join(pieces)
 
 
 def in_order(session: Doc) -> list[Doc]:
@@ -186,6 +240,7 @@ async def parts(call: Call) -> Response:
 
 async def commit(call: Call) -> Response:
     """`POST .../commit`: every part, in order, named with its id, place and size."""
+    the(call)
     digest = digest_of(call)
     body = await call.body()
     session = the(call)
@@ -245,5 +300,6 @@ PATHS: dict[str, dict[str, Handler]] = {
     "/files/{id}/upload_sessions": {"POST": create_version},
     "/files/upload_sessions/{session}": {"GET": status, "PUT": put_part, "DELETE": abort},
     "/files/upload_sessions/{session}/parts": {"GET": parts},
+    "/files/upload_sessions/{session}/plan": {"POST": plan},
     "/files/upload_sessions/{session}/commit": {"POST": commit},
 }

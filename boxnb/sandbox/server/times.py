@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 DAY = 86_400.0
 AGE = re.compile(r"([+-])(\d+)d (\d\d):(\d\d):(\d\d)([+-]\d\d:\d\d)?")
+END = 253_402_300_800.0  # of the year 9999 in UTC: nothing later can be written down again
 WINTER, SUMMER = timezone(timedelta(0)), timezone(timedelta(hours=1))
 
 
@@ -56,6 +57,8 @@ def parse(text: str) -> float:
     seconds = moment.timestamp()
     if seconds < 0:
         raise ValueError(f"{text!r} lies before 1970")
+    if seconds >= END:
+        raise ValueError(f"{text!r} lies after the year 9999")
     return seconds
 
 

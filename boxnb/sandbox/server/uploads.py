@@ -180,14 +180,34 @@ async def preflight(call: Call) -> Response:
     name = check_name(body.get("name"))
     owner, parent = target(call, id_of(body, "parent")) if "parent" in body else (call.user["id"], None)
     free_name(call, owner, parent, name, "file")
-    size = body.get("size", 0)
-    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
-        raise bad_request("'size' must be a number of bytes", "size")
-    room(call, owner, size)
+    room(call, owner, bytes_of(body))
     return answer({"upload_url": f"{base_of(call)}/api/2.0/files/content", "upload_token": None})
 
 
-API_PATHS: dict[str, dict[str, Handler]] = {"/files/content": {"OPTIONS": preflight}}
+async def preflight_version(call: Call) -> Response:
+    """`OPTIONS /files/:id/content`: would this new version be accepted? (boxsdk 1 to 4, preflight_check of a file)."""
+    call.writes()
+    body = await call.body()
+    item = writable_file(call)
+    if body.get("name"):
+        free_name(call, item.owner, item.parent, check_name(body["name"]), "file", item)
+    room(call, item.owner, bytes_of(body))
+    here = f"{base_of(call)}/api/2.0/files/{item.id}/content"
+    return answer({"upload_url": here, "upload_token": None})
+
+
+def bytes_of(body: Doc) -> int:
+    """`size` of a preflight; 400 for what counts no bytes."""
+    size = body.get("size") or 0  # rclone sends none: its question is about the name
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        raise bad_request("'size' must be a number of bytes", "size")
+    return size
+
+
+API_PATHS: dict[str, dict[str, Handler]] = {
+    "/files/content": {"OPTIONS": preflight},
+    "/files/{id}/content": {"OPTIONS": preflight_version},
+}
 UPLOAD_PATHS: dict[str, dict[str, Handler]] = {
     "/files/content": {"POST": upload},
     "/files/{id}/content": {"POST": upload_version},

@@ -1,0 +1,263 @@
+"""Names and paths outside the locale's encoding: every file of ours is UTF-8, whatever the computer is called."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import textwrap
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from boxnb import disk
+
+ROOT = Path(__file__).parents[1]
+C = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+UTF8 = {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+HOSTS = {
+    "Cyrillic": "\u043a\u043e\u043c\u043f\u044c\u044e\u0442\u0435\u0440",
+    "half letters": "PC-\udcff\ud800",
+}
+OPENING = """
+    import os, pathlib, socket, sys, warnings
+    warnings.filterwarnings("error", category=EncodingWarning, module=r"boxnb\\b")
+    import boxnb
+    from boxnb import disk, runs, store
+    home = pathlib.Path(os.environ["BOXNB_HOME"])
+    host = socket.gethostname().encode("utf-8", "backslashreplace").decode()
+    """
+
+
+def child(
+    folder: Path, host: str, code: str, locale: dict[str, str] = C, arguments: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a program where the computer has this name, under a home folder with letters beyond ASCII."""
+    site = folder / "site"
+    site.mkdir(exist_ok=True)
+    (site / "sitecustomize.py").write_text(
+        f"import socket\nsocket.gethostname = lambda: {host!a}\n", encoding="utf-8"
+    )
+    home = folder / "Дом ü"
+    path = os.pathsep.join([str(site), str(ROOT)])
+    environment = {**os.environ, **locale, "PYTHONPATH": path, "BOXNB_HOME": str(home), "HOME": str(home)}
+    environment["PYTHONWARNDEFAULTENCODING"] = "1"  # a file of ours without an encoding is an error below
+    if not arguments:  # a file: the locale C cannot take such letters in a command
+        (folder / "program.py").write_text(textwrap.dedent(OPENING) + textwrap.dedent(code), encoding="utf-8")
+        arguments = ("program.py",)
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env=environment,
+        capture_output=True,
+        timeout=120,
+        check=False,
+        cwd=folder,
+    )
+
+
+def works(done: subprocess.CompletedProcess[bytes]) -> str:
+    assert done.returncode == 0, done.stderr.decode("utf-8", "replace")[-2000:]
+    return done.stdout.decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize("locale", [C, UTF8], ids=["C", "UTF-8"])
+@pytest.mark.parametrize("host", HOSTS.values(), ids=HOSTS)
+def test_locks_whatever_the_computer_is_called(tmp_path: Path, host: str, locale: dict[str, str]) -> None:
+    """A profile is locked, and who has to wait is told by whom it is held, in letters that can be read."""
+    code = """
+        with store.lock("acme"):
+            said = store._holder(store.path("acme"))
+            assert said == f"process {os.getpid()} on {host}", ascii(said)
+            try:
+                with store.lock("acme", timeout=0.1):
+                    raise SystemExit("two held it")
+            except boxnb.errors.TokenStoreError as error:
+                assert host in str(error), ascii(error)
+        with boxnb.run("daily"):
+            try:
+                with boxnb.run("daily"):
+                    raise SystemExit("two ran")
+            except boxnb.errors.RunRefusedError as error:
+                assert host in str(error), ascii(error)
+        """
+    works(child(tmp_path, host, code, locale))
+    assert (tmp_path / "Дом ü" / "profiles" / "acme.holder").read_bytes().decode("utf-8")
+
+
+@pytest.mark.parametrize("locale", [C, UTF8], ids=["C", "UTF-8"])
+@pytest.mark.parametrize("host", HOSTS.values(), ids=HOSTS)
+def test_a_day_at_such_a_computer(tmp_path: Path, host: str, locale: dict[str, str]) -> None:
+    """Sign-in, refresh, tables, a report by file, on the screen and by mail, files up and down, the sandbox: all of it works."""
+    code = """
+        box = boxnb.connect("sandbox")
+        boxnb.keep_alive("sandbox")
+        assert "Дом ü" in boxnb.status()["file"].item()
+        assert (boxnb.doctor("sandbox")["result"] != "wrong").any()
+        from boxnb.sandbox import mail
+        with mail.Mailbox() as inbox:
+            runs.save_mail("sandbox", **inbox.settings())
+            with boxnb.run("отчёт", to=["print", home / "reports", "inbox@example.com"], profile="sandbox") as this:
+                this.attach(box.users(), "люди.csv")
+                this.warn("предупреждение")
+            assert (this.outcome, this.undelivered) == ("WARNING", []), ascii(this.undelivered)
+            assert inbox[0].subject == f"WARNING отчёт on {host}", ascii(inbox[0].subject)
+            assert "люди.csv" in inbox[0].attachments, ascii(list(inbox[0].attachments))
+        assert runs.history()["name"].tolist() == ["отчёт"]
+        files = box.items("0").query("type == 'file'")
+        down = box.download(files, home / "down")
+        assert set(down["action"]) == {"downloaded"} and "Дом ü" in down["path"].iloc[0]
+        assert set(box.download(files, home / "down")["action"]) == {"same content"}
+        place = home / disk.on_disk("Маße")
+        place.mkdir()
+        (place / disk.on_disk("файл.txt")).write_text("x", encoding="utf-8")
+        assert box.upload_folder(place, "0")[["name", "action"]].values.tolist() == [["файл.txt", "uploaded"]]
+        assert "Маße" in set(box.items("0")["name"])
+        from boxnb.sandbox import devices
+        devices.Devices().stop()
+        boxnb.sandbox.stop()
+        """
+    works(child(tmp_path, host, code, locale))
+    home = tmp_path / "Дом ü"
+    assert next((home / "reports").glob("отчёт-*.html"))
+    logs = list((home / "runs" / "отчёт").glob("отчёт-*.log"))
+    assert "предупреждение" in logs[0].read_text(encoding="utf-8")
+    assert [file.name for file in home.rglob("*люди*")] == ["люди.csv"]
+
+
+def test_the_command_line_prints_what_the_terminal_can_hold(tmp_path: Path) -> None:
+    """A schedule for a notebook whose name is Cyrillic: its bytes under the locale C, no traceback anywhere."""
+    notebook = tmp_path / "отчёт.ipynb"
+    notebook.write_text('{"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}', encoding="utf-8")
+    for scheduler in ("cron", "systemd", "launchd", "windows"):
+        words = ("-m", "boxnb", "schedule", str(notebook), "--for", scheduler)
+        assert "отчёт" in works(child(tmp_path, "x", "", C, words))
+        code = {**UTF8, "PYTHONIOENCODING": "cp1252"}  # what a pipe of western Windows takes
+        assert works(child(tmp_path, "x", "", code, words))
+    odd = tmp_path / os.fsdecode(b"a\xff.ipynb")
+    odd.write_bytes(notebook.read_bytes())
+    refused = child(tmp_path, "x", "", C, ("-m", "boxnb", "schedule", str(odd)))
+    assert (refused.returncode, refused.stdout) == (
+        2,
+        b"",
+    )  # a path that a text cannot hold is refused, not bent
+
+
+def test_a_program_that_keeps_the_secrets_talks_utf8(tmp_path: Path) -> None:
+    """What a secret manager gets and gives is UTF-8 under every locale, and other bytes are one sentence without a secret."""
+    code = r"""
+        from boxnb.keepers import CommandKeeper
+        program = home.parent / "keeper.py"
+        program.write_text("import sys, pathlib\nkept = pathlib.Path(__file__).with_name('kept')\n"
+            "data = sys.stdin.buffer.read()\n"
+            "kept.write_bytes(data) if sys.argv[1] == 'set' else sys.stdout.buffer.write(kept.read_bytes())\n", encoding="utf-8")
+        keeper = CommandKeeper([sys.executable, str(program)], "acme", home / "acme.json")
+        print(ascii(keeper._run("set", '{"ü": "дом"}')), ascii(keeper._run("get")))
+        program.with_name("kept").write_bytes(b'{"token": "SECRET\xff"}')
+        try:
+            keeper._run("get")
+        except boxnb.errors.TokenStoreError as error:
+            assert error.__cause__ is None and "SECRET" not in str(error)
+        """
+    assert ascii('{"ü": "дом"}') in works(child(tmp_path, "x", code))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("/home/дом/a.txt", "/home/дом/a.txt"),
+        ("/home/дом".encode().decode("ascii", "surrogateescape"), "/home/дом"),
+        ("a\udcff.txt", "a\\udcff.txt"),
+        ("a\ud800.txt", "a\\ud800.txt"),
+        (Path("x") / "\udcd0\udcb4", str(Path("x") / "д")),
+        ("", ""),
+    ],
+)
+def test_a_path_as_text_can_stand_in_every_table(text: object, shown: str) -> None:
+    """Bytes that are UTF-8 become their letters, others are written out, so that Arrow, mails and JSON can hold them."""
+    assert disk.as_text(text) == shown
+    disk.as_text(text).encode("utf-8")
+
+
+TEXT_CALLS = {
+    "open",
+    "read_text",
+    "write_text",
+    "fdopen",
+    "NamedTemporaryFile",
+    "TemporaryFile",
+    "TextIOWrapper",
+}
+PROCESSES = {"run", "Popen", "check_output", "check_call", "call"}
+
+
+def unsaid(path: Path) -> list[str]:
+    """Calls in a file that open text without saying its encoding."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        words = {word.arg: word.value for word in node.keywords}
+        text = [value.value for value in [*node.args, *words.values()] if isinstance(value, ast.Constant)]
+        if "encoding" in words or None in words:
+            continue
+        if name in PROCESSES and {"text", "universal_newlines"} & set(words):
+            found.append(f"{path.name}:{node.lineno} {ast.unparse(node)[:80]}")
+        if name not in TEXT_CALLS or (
+            isinstance(node.func, ast.Attribute) and ast.unparse(node.func) == "os.open"
+        ):
+            continue
+        modes = [
+            each
+            for each in text
+            if isinstance(each, str) and 0 < len(each) <= 3 and set(each) <= set("rwxabt+")
+        ]
+        if name in ("open", "fdopen") and not modes and not opens_a_file(node):
+            continue
+        if not any("b" in mode for mode in modes):
+            found.append(f"{path.name}:{node.lineno} {ast.unparse(node)[:80]}")
+    return found
+
+
+def opens_a_file(node: ast.Call) -> bool:
+    """Whether a call without a mode is one of ``open`` itself or of a path, and not of something else that opens."""
+    return isinstance(node.func, ast.Name) or ast.unparse(node.func) in (
+        "os.fdopen",
+        "io.open",
+        "gzip.open",
+        "path.open",
+    )
+
+
+def test_every_text_file_says_its_encoding() -> None:
+    """In the whole package, also where ruff's rule cannot tell a path from something else; and for what programs print."""
+    assert [line for path in sorted((ROOT / "boxnb").rglob("*.py")) for line in unsaid(path)] == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "path().write_text('x')",
+        "path().read_text(*[])",
+        "open('x')",
+        "file.open('w')",
+        "os.fdopen(3, 'w')",
+        "subprocess.run(['x'], text=True)",
+        "tempfile.NamedTemporaryFile('w')",
+    ],
+)
+def test_the_search_finds_what_says_none(tmp_path: Path, code: str) -> None:
+    """The search above is not blind."""
+    (tmp_path / "x.py").write_text(code, encoding="utf-8")
+    assert len(unsaid(tmp_path / "x.py")) == 1
+    (tmp_path / "x.py").write_text(f"{code[:-1]}, encoding='utf-8')", encoding="utf-8")
+    assert unsaid(tmp_path / "x.py") == []
+
+
+def test_ruff_has_the_rule_that_names_the_encoding() -> None:
+    """The rule is on for tests and notebooks, too, though ruff calls it a preview; no other preview rule comes with it."""
+    lint = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ruff"]["lint"]
+    assert "PLW1514" in lint["select"]
+    assert lint["preview"] and lint["explicit-preview-rules"]
