@@ -32,7 +32,6 @@ _TOUCHED = re.compile(f"^[{_UNSEEN}'\"{_SIGNS}]|[{_PARTS}{_BREAKS}]")
 _RUN = re.compile(f"^[{_SIGNS}]|([{_UNSEEN}{_PARTS}'\"]++)([{_SIGNS}]?)")
 _LAST = re.compile(f"(?s:.*)[{_PARTS}{_BREAKS}]")
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
-_HALVES = re.compile("[\ud800-\udfff]")
 
 
 def guarded(text: str) -> str:
@@ -76,8 +75,8 @@ def _unguard(run: re.Match[str]) -> str:
 
 
 def writable(text: str) -> str:
-    """The text with U+FFFD for each half of a surrogate pair, which no column of text, no file and no browser can hold."""
-    return _HALVES.sub("\ufffd", text)
+    """The text with the number of each half of a surrogate pair behind a backslash: no column of text, no file and no browser holds it."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def plain(values: pd.Series, times: Callable[[pd.Series], list[Any]]) -> list[Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import pandas as pd
 import requests
 
+from ..cells import writable
 from ..errors import Interrupted, NetworkError, TransferError
 from ..network import LOST
 from ..refusals import network_trouble
@@ -65,7 +66,9 @@ class Row(NamedTuple):
 
 def frame_of(rows: list[Row]) -> pd.DataFrame:
     """One row a file; ``attrs["complete"]`` says whether none was refused."""
-    frame = pd.DataFrame(rows, columns=list(Row._fields))[list(COLUMNS)].astype(COLUMNS)
+    # Half a surrogate pair, or a byte of a file's name that is not UTF-8, is shown by its number: no column of text holds it.
+    plain = [[writable(value) if isinstance(value, str) else value for value in row] for row in rows]
+    frame = pd.DataFrame(plain, columns=list(Row._fields))[list(COLUMNS)].astype(COLUMNS)
     frame["action"] = pd.Categorical([row.action for row in rows], categories=ACTIONS)
     frame.attrs["complete"] = all(row.action != "refused" for row in rows)
     return frame
