@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .errors import ExportError
+
 EXCEL_CHARACTERS = 32_767
 """UTF-16 units of a cell of Excel."""
 
@@ -79,6 +81,32 @@ def writable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+def columns_of(table: Any) -> list[tuple[str, pd.Series]]:
+    """Heading and values of each column; an index that says something comes first."""
+    if not isinstance(table, (pd.DataFrame, pd.Series)):
+        raise ExportError(f"Cannot export a {type(table).__name__}. Give a DataFrame.")
+    frame = table.to_frame() if isinstance(table, pd.Series) else table
+    index = frame.index
+    named = any(name is not None for name in index.names)
+    found = []
+    if (
+        isinstance(table, pd.Series)
+        or named
+        or not (index.empty or pd.api.types.is_integer_dtype(index.dtype))
+    ):
+        for number, name in enumerate(index.names):
+            default = f"level_{number}" if index.nlevels > 1 else "index"
+            found.append(
+                (default if name is None else _heading(name), pd.Series(index.get_level_values(number)))
+            )
+    found += [(_heading(name), frame.iloc[:, number]) for number, name in enumerate(frame.columns)]
+    return found
+
+
+def _heading(name: Any) -> str:
+    return " / ".join(str(level) for level in name if level != "") if isinstance(name, tuple) else str(name)
+
+
 def plain(values: pd.Series, times: Callable[[pd.Series], list[Any]]) -> list[Any]:
     """
     The values of a column as ``None``, numbers, truths and texts; times as the given function makes them.
@@ -105,6 +133,8 @@ def _plain(value: Any, times: Callable[[pd.Series], list[Any]]) -> Any:
         return value
     if isinstance(value, (datetime.datetime, np.datetime64)):
         return times(pd.Series([pd.Timestamp(value)]))[0]
+    if isinstance(value, np.timedelta64):  # an integer to NumPy
+        return str(pd.Timedelta(value))
     if isinstance(value, np.floating):
         return float(str(value))  # a float32 of 0.1 is 0.1 and not 0.10000000149
     if isinstance(value, (np.integer, np.bool_)):

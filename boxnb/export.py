@@ -24,7 +24,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 
-from .cells import FORMULA, ExcelCells, guarded, plain, sheet_name, time_texts, unguarded, writable
+from .cells import (
+    FORMULA,
+    ExcelCells,
+    columns_of,
+    guarded,
+    plain,
+    sheet_name,
+    time_texts,
+    unguarded,
+    writable,
+)
 from .errors import BoxNotebookError, ExportError
 
 __all__ = ["FORMULA", "guarded", "read_csv", "to_csv", "to_excel", "to_html", "to_parquet", "unguarded"]
@@ -38,34 +48,8 @@ _QUOTED = re.compile(r'[",;|\t-\r\x1c-\x1f\x85\u2028\u2029]|^[\s\ufeff]|\s$|^$')
 """Texts that some reader of CSV would part, trim, or take for a missing value."""
 
 
-def _columns(table: Any) -> list[tuple[str, pd.Series]]:
-    """Heading and values of each column; an index that says something comes first."""
-    if not isinstance(table, (pd.DataFrame, pd.Series)):
-        raise ExportError(f"Cannot export a {type(table).__name__}. Give a DataFrame.")
-    frame = table.to_frame() if isinstance(table, pd.Series) else table
-    index = frame.index
-    named = any(name is not None for name in index.names)
-    found = []
-    if (
-        isinstance(table, pd.Series)
-        or named
-        or not (index.empty or pd.api.types.is_integer_dtype(index.dtype))
-    ):
-        for number, name in enumerate(index.names):
-            default = f"level_{number}" if index.nlevels > 1 else "index"
-            found.append(
-                (default if name is None else _heading(name), pd.Series(index.get_level_values(number)))
-            )
-    found += [(_heading(name), frame.iloc[:, number]) for number, name in enumerate(frame.columns)]
-    return found
-
-
-def _heading(name: Any) -> str:
-    return " / ".join(str(level) for level in name if level != "") if isinstance(name, tuple) else str(name)
-
-
 @contextlib.contextmanager
-def _written(path: StrPath, kind: str) -> Iterator[Path]:
+def written(path: StrPath, kind: str) -> Iterator[Path]:
     """A draft beside the file, which takes its place when it is complete; whatever fails is one sentence."""
     draft: Path | None = None
     try:
@@ -101,7 +85,7 @@ def _written(path: StrPath, kind: str) -> Iterator[Path]:
 
 def csv_text(frame: pd.DataFrame | pd.Series) -> str:
     """The CSV of :func:`to_csv` as text."""
-    columns = _columns(frame)
+    columns = columns_of(frame)
     held = [plain(values, time_texts) for _, values in columns]
     # Where ';' is the separator, a negative number that begins a line and the text after it are one cell: '-5,0+...' is a formula.
     # A text in quotes there makes it none.
@@ -151,7 +135,7 @@ def to_csv(frame: pd.DataFrame | pd.Series, path: StrPath) -> Path:
     -----
     A spreadsheet that was told to part at blanks, ``:`` or letters is not covered: use :func:`to_excel` there.
     """
-    with _written(path, "CSV") as draft:
+    with written(path, "CSV") as draft:
         # The mark at the beginning is how Excel learns that it is UTF-8.
         draft.write_bytes(csv_text(frame).encode("utf-8-sig", "backslashreplace"))
     return Path(path)
@@ -245,11 +229,11 @@ def to_excel(frames: pd.DataFrame | pd.Series | Mapping[str, pd.DataFrame], path
     if not sheets:
         raise ExportError("There is no table to write. Give at least one DataFrame.")
     fit = ExcelCells()
-    with _written(path, "an Excel file") as draft:
+    with written(path, "an Excel file") as draft:
         book = openpyxl.Workbook(write_only=True)
         taken = {"history"}  # Excel keeps that name for itself
         for name, frame in sheets.items():
-            columns = _columns(frame)
+            columns = columns_of(frame)
             if len(frame) > SHEET_ROWS or len(columns) > SHEET_COLUMNS:
                 raise ExportError(
                     f"{name!r} has {len(frame):,} rows and {len(columns):,} columns. A sheet holds {SHEET_ROWS:,} and "
@@ -301,9 +285,25 @@ def to_parquet(frame: pd.DataFrame, path: StrPath) -> Path:
     """
     if not isinstance(frame, pd.DataFrame):
         raise ExportError(f"Cannot export a {type(frame).__name__}. Give a DataFrame.")
-    with _written(path, "Parquet") as draft:
+    with written(path, "Parquet") as draft:
+        odd = [
+            name for number, name in enumerate(frame.columns) if not _fits_parquet(frame.iloc[:, [number]])
+        ]
+        if odd:
+            raise ExportError(
+                f"Parquet cannot hold the values of {', '.join(map(repr, odd[:5]))}, often of several types in one column. "
+                "Convert them, such as with astype('str'), or write CSV."
+            )
         frame.to_parquet(draft)
     return Path(path)
+
+
+def _fits_parquet(column: pd.DataFrame) -> bool:
+    try:
+        pa.Table.from_pandas(column, preserve_index=False)
+    except (ValueError, TypeError, OverflowError, pa.ArrowException):
+        return False
+    return True
 
 
 def to_html(things: Any, path: StrPath, *, title: str = "Report") -> Path:
@@ -328,7 +328,7 @@ def to_html(things: Any, path: StrPath, *, title: str = "Report") -> Path:
     ExportError
         Something is neither a table nor a chart, or it cannot be written.
     """
-    with _written(path, "HTML") as draft:
+    with written(path, "HTML") as draft:
         draft.write_text(html_text(things, title=title), encoding="utf-8", errors="backslashreplace")
     return Path(path)
 
@@ -358,7 +358,7 @@ def table_html(frame: pd.DataFrame | pd.Series, most: int = HTML_ROWS, *, of: in
     """The first ``most`` rows as an HTML table of escaped text; ``of`` says how many there are where ``frame`` is a part."""
     total = len(frame) if of is None else of
     shown = min(len(frame), most)
-    columns = _columns(frame.head(most) if isinstance(frame, (pd.DataFrame, pd.Series)) else frame)
+    columns = columns_of(frame.head(most) if isinstance(frame, (pd.DataFrame, pd.Series)) else frame)
     heads = "".join(f"<th scope='col'>{html.escape(name)}</th>" for name, _ in columns)
     texts = [plain(values, _minutes) for _, values in columns]
     right = [pd.api.types.is_numeric_dtype(values.dtype) for _, values in columns]
