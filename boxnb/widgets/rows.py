@@ -197,6 +197,8 @@ class Rows:
             limit = _limit(compare[2], self.kinds[name])
             if limit is None:
                 return np.zeros(len(self.frame), dtype=bool)
+            if isinstance(limit, pd.Timestamp) and not isinstance(values.dtype, pd.DatetimeTZDtype):
+                limit = limit.tz_convert("UTC").tz_localize(None)
             sign = {">": "gt", ">=": "ge", "<": "lt", "<=": "le", "=": "eq"}[compare[1]]
             return np.asarray(getattr(values, sign)(limit).fillna(False), dtype=bool)
         hits = self._folded(name).str.contains(text.lower(), regex=False)
