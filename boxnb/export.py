@@ -154,7 +154,7 @@ def read_csv(path: StrPath) -> pd.DataFrame:
     DataFrame
         All columns are ``str``: an id keeps its zeros, and a name ``NA``, ``null`` or ``1e5`` is that name. Only what was missing is
         missing, but in a table of one column it is an empty text. Numbers and times: ``frame.astype({"size": "Int64"})``,
-        ``pandas.to_datetime(frame["created_at"])``.
+        ``pandas.to_datetime(frame["created_at"], format="ISO8601")``.
 
     Raises
     ------
@@ -232,32 +232,39 @@ def to_excel(frames: pd.DataFrame | pd.Series | Mapping[str, pd.DataFrame], path
     with written(path, "an Excel file") as draft:
         book = openpyxl.Workbook(write_only=True)
         taken = {"history"}  # Excel keeps that name for itself
-        for name, frame in sheets.items():
-            columns = columns_of(frame)
-            if len(frame) > SHEET_ROWS or len(columns) > SHEET_COLUMNS:
-                raise ExportError(
-                    f"{name!r} has {len(frame):,} rows and {len(columns):,} columns. A sheet holds {SHEET_ROWS:,} and "
-                    f"{SHEET_COLUMNS:,}: write CSV or Parquet, or fewer rows."
-                )
-            heads = [fit.text(head, head) for head, _ in columns]
-            held = [fit.column(values, head) for head, values in columns]
-            sheet = book.create_sheet(sheet_name(name, taken))
-            sheet.freeze_panes = "A2"
+        try:
+            for name, frame in sheets.items():
+                columns = columns_of(frame)
+                if len(frame) > SHEET_ROWS or len(columns) > SHEET_COLUMNS:
+                    raise ExportError(
+                        f"{name!r} has {len(frame):,} rows and {len(columns):,} columns. A sheet holds {SHEET_ROWS:,} and "
+                        f"{SHEET_COLUMNS:,}: write CSV or Parquet, or fewer rows."
+                    )
+                held = [fit.column(values, head) for head, values in columns]
+                sheet = book.create_sheet(sheet_name(name, taken))
+                sheet.freeze_panes = "A2"
 
-            def text(value: str, *, bold: bool = False, sheet: Any = sheet) -> Any:
-                if not (bold or FORMULA.search(value) or value.startswith("#")):
-                    return value
-                made = WriteOnlyCell(sheet, value)
-                made.data_type = "s"  # openpyxl would make a formula of what begins with =, an error of #N/A
-                made.quotePrefix = True  # and Excel, of what is edited and left
-                if bold:
-                    made.font = Font(bold=True)
-                return made
+                def text(value: str, *, bold: bool = False, sheet: Any = sheet) -> Any:
+                    if not (bold or FORMULA.search(value) or value.startswith("#")):
+                        return value
+                    made = WriteOnlyCell(sheet, value)
+                    made.data_type = (
+                        "s"  # openpyxl would make a formula of what begins with =, an error of #N/A
+                    )
+                    made.quotePrefix = True  # and Excel, of what is edited and left
+                    if bold:
+                        made.font = Font(bold=True)
+                    return made
 
-            sheet.append([text(head, bold=True) for head in heads])
-            for row in zip(*held, strict=True):
-                sheet.append([text(value) if isinstance(value, str) else value for value in row])
-        book.save(draft)
+                sheet.append([text(fit.text(head, head), bold=True) for head, _ in columns])
+                for row in zip(*held, strict=True):
+                    sheet.append([text(value) if isinstance(value, str) else value for value in row])
+            book.save(draft)
+        except BaseException:
+            for sheet in book.worksheets:  # else openpyxl complains of each on the screen, after the sentence
+                with contextlib.suppress(Exception):
+                    sheet.close()
+            raise
     for trouble in fit.troubles():
         warnings.warn(trouble, stacklevel=2)
     return Path(path)
@@ -322,11 +329,7 @@ def to_html(things: Any, path: StrPath, *, title: str = "Report") -> Path:
     -------
     Path
         What was written. All names are escaped; the page may load nothing. Of a long table come the first 5,000 rows, with a line that says so.
-
-    Raises
-    ------
-    ExportError
-        Something is neither a table nor a chart, or it cannot be written.
+        What is neither a table nor a chart is an ``ExportError``.
     """
     with written(path, "HTML") as draft:
         draft.write_text(html_text(things, title=title), encoding="utf-8", errors="backslashreplace")
