@@ -20,6 +20,9 @@ from .records import Page
 if TYPE_CHECKING:
     from .box import Box
 
+FIRST, LAST = pd.Timestamp("0001-01-01T00:00:00Z"), pd.Timestamp("9999-12-31T23:59:59Z")
+"""The times that can be written with four digits of a year; nothing happens outside."""
+
 When = str | pd.Timestamp | datetime.datetime | pd.Timedelta | datetime.timedelta
 
 
@@ -131,7 +134,7 @@ def _time(when: When, now: pd.Timestamp) -> pd.Timestamp:
         raise RangeError(
             f"{when!r} is no time: write a date such as '2026-11-01', or a span back from now such as '7D' or '12h'."
         )
-    return found
+    return min(max(found, FIRST), LAST).as_unit("us")
 
 
 def _time_of(text: str, now: pd.Timestamp) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from .disk import as_text
 from .errors import BoxUnavailableError
 from .frames import Table
 from .paging import CEILING, Take, by_marker, by_offset, by_position
@@ -131,7 +132,7 @@ def _made(entries: list[Any]) -> pd.DataFrame:
     rows = [dict(_flat(entry if isinstance(entry, dict) else {"entry": entry})) for entry in entries]
     names: dict[_Way, str] = {}
     for way in dict.fromkeys(way for row in rows for way in row):
-        name = "_".join(way)
+        name = as_text("_".join(way))
         while name == EXTRA or name in names.values():
             name += "_"
         names[way] = name

@@ -190,6 +190,10 @@ class TransferError(BoxNotebookError):
     """A file could not be sent or fetched as it is: its name, its sum, or what lies there already."""
 
 
+class ExportError(BoxNotebookError, ValueError):
+    """A table cannot be written to a file as it is, or not there; a file that was there is unchanged."""
+
+
 class ApiError(BoxNotebookError):
     """Box answered an API call with an error.
 

@@ -8,6 +8,7 @@ which no value is lost: what its column cannot hold stands in ``extra``.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
@@ -21,6 +22,14 @@ from .schema import CHILDREN, Column
 
 BATCH = 1000
 """Rows whose values are held as Python objects before they become Arrow columns: a page, still in the processor's cache."""
+
+_FIRST, _END = -62_135_596_800_000_000, 253_402_300_800_000_000
+"""Microseconds of the years 1 and 10000, UTC: what Python and pandas can show lies between."""
+
+_FULL = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)? ?(?:Z|UTC|[+-]\d\d(?::?\d\d)?)?)?",
+    re.ASCII | re.IGNORECASE,
+)
 
 _ARROW = {"integer": pa.int64(), "truth": pa.bool_()}
 
@@ -109,8 +118,11 @@ class Table:
         kind = self._columns[number].kind
         held = [batch[number] for batch in self._held.batches] + [page[number] for page in self._held.pages]
         for values in held if place == 0 else reversed(held):
-            if isinstance(values, list):  # a page: one value is enough
-                values = _array([value for value in values if value is not None][place:][:1], kind)[0]
+            if isinstance(values, list):  # a page: one value that its column can hold is enough
+                ordered = values if place == 0 else reversed(values)
+                values = _array(
+                    [next((each for each in ordered if each is not None and _fits(each, kind)), None)], kind
+                )[0]
             if len(there := values.drop_null()):
                 value = there[place].as_py()
                 return pd.Timestamp(value) if kind == "time" else value
@@ -141,7 +153,8 @@ class Table:
         -------
         pandas.DataFrame
             Shape (rows, len(columns) + 1), index 0..n-1, in Box's order. The last column, ``extra``, is JSON text of
-            what the schema does not know, or knows with another type; missing where there is nothing.
+            what the schema does not know, or knows with another type; missing where there is nothing. There, too, is what no
+            column can hold: a text with half a surrogate pair, a leap second, a time before the year 1 or after 9999 in UTC.
         """
         self._flush()
         made = {
@@ -241,7 +254,12 @@ def _array(values: list[Any], kind: str) -> tuple[pa.Array, dict[int, Any]]:
 
 
 def _times(array: pa.Array) -> pa.Array:
-    return array.cast(pa.timestamp("us", "UTC"))
+    """Arrow's own reading; it takes times that no Python and no pandas can show, and those go the slow way."""
+    times = array.cast(pa.timestamp("us", "UTC"))
+    ends = pc.min_max(times.cast(pa.int64()))
+    if ends["min"].is_valid and not (ends["min"].as_py() >= _FIRST and ends["max"].as_py() < _END):
+        raise pa.ArrowInvalid("a time outside the years 1 to 9999")
+    return times
 
 
 def _fits(value: Any, kind: str) -> bool:
@@ -251,8 +269,12 @@ def _fits(value: Any, kind: str) -> bool:
 
 
 def _time(text: str) -> pd.Timestamp | None:
-    """A time with its offset, in UTC; ``None`` for what is no full date, or holds more than microseconds."""
-    if len(text) < 10 or not text[:4].isdigit():
+    """A time with its offset, in UTC.
+
+    ``None`` for what is not a full date (pandas guesses the rest: ``2026-01-01-08:00`` would be eight o'clock), is outside the years 1
+    to 9999 in UTC, or holds more than microseconds.
+    """
+    if not _FULL.fullmatch(text):
         return None
     try:
         time = pd.Timestamp(text)
@@ -260,7 +282,8 @@ def _time(text: str) -> pd.Timestamp | None:
         return None
     if pd.isna(time) or time.nanosecond:
         return None
-    return time.tz_localize("UTC") if time.tzinfo is None else time.tz_convert("UTC")
+    time = (time.tz_localize("UTC") if time.tzinfo is None else time.tz_convert("UTC")).as_unit("us")
+    return time if _FIRST <= int(time.asm8.astype("int64")) < _END else None  # .value is in nanoseconds
 
 
 def _series(values: pa.ChunkedArray, kind: str) -> pd.Series:

@@ -61,7 +61,7 @@ class Span(NamedTuple):
 
 def text(time: pd.Timestamp) -> str:
     """A moment as Box wants it, to the second."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00")
+    return time.isoformat(timespec="seconds")  # strftime writes the year 1 with one digit
 
 
 def by_ranges(pull: Pull, query: dict[str, Any], span: Span) -> None:

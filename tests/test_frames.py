@@ -228,3 +228,55 @@ def test_interrupt_at_any_moment_leaves_whole_pages() -> None:
         assert found["created_at"].notna().all()
         assert len(found) % 400 == 0
     assert moments > 50
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00"),
+        ("1500-06-01T12:00:00+05:30", "1500-06-01T06:30:00"),
+        ("2026-01-01", "2026-01-01T00:00:00"),
+        ("2026-01-01T10:00", "2026-01-01T10:00:00"),
+        ("2026-01-01 10:00:00 +0530", "2026-01-01T04:30:00"),
+        ("2026-01-01t10:00:00.5z", "2026-01-01T10:00:00.500000"),
+        ("9999-12-31T23:59:59-08:00", None),  # the year 10000 in UTC, which pandas holds and cannot show
+        ("0001-01-01T00:00:00+00:01", None),
+        ("0000-01-01T00:00:00Z", None),
+        ("2016-12-31T23:59:60Z", None),
+        ("2026-01-01-08:00", None),
+        ("2026-01-01 tuesday", None),
+        ("2026-01-01T10:00:00+5:00", None),
+        ("2026-01-01T10:00:00+99:00", None),
+        ("2026-01-01T24:00:00Z", None),
+        ("2026-01-01T10:00:00Z\n", None),
+        ("２０２６-01-01T00:00:00Z", None),
+        ("2026-01-01T10:00:00 PST", None),
+    ],
+)
+@pytest.mark.parametrize("among", [True, False])
+def test_a_time_is_what_it_says_or_stands_in_extra(text: str, utc: str | None, among: bool) -> None:
+    """Every frame can be printed, whatever moment Box sends; what is left out is kept to the letter."""
+    entries = [{**ENTRY, "created_at": text}, *([ENTRY] if among else [])]
+    table = frame(entries, schema.USERS)
+    assert repr(table) and table._repr_html_()
+    if utc is None:
+        assert pd.isna(table["created_at"][0])
+        assert json.loads(table["extra"][0]) == {"created_at": text}
+    else:
+        assert table["created_at"][0] == pd.Timestamp(utc, tz="UTC")
+        assert pd.isna(table["extra"][0])
+
+
+def test_the_last_time_is_one_that_its_column_holds() -> None:
+    """Of a page, too: the moment a range is followed from is not one that cannot be read."""
+    table = Table((schema.Column("created_at", "time"),))
+    times = [
+        "2016-12-31T23:59:60Z",
+        "2026-11-02T00:00:00Z",
+        "2026-11-03T00:00:00Z",
+        "9999-12-31T23:59:59-08:00",
+    ]
+    table.add(json.dumps({"entries": [{"created_at": time} for time in times]}).encode())
+    assert table.first("created_at") == pd.Timestamp("2026-11-02", tz="UTC")
+    assert table.last("created_at") == pd.Timestamp("2026-11-03", tz="UTC")

@@ -58,7 +58,10 @@ def _cast(values: Any, kind: str) -> Any:
 
 def now(box: Box) -> pd.Timestamp:
     """The time on the server's clock, UTC."""
-    return pd.Timestamp(box.session.auth.now(), unit="s", tz="UTC").floor("s")
+    time = pd.Timestamp(box.session.auth.now(), unit="s", tz="UTC").floor("s")
+    return time.as_unit(
+        "us"
+    )  # of nanoseconds pandas counts only from 1677 to 2262, and so nothing else near them
 
 
 def days_since(times: pd.Series, when: pd.Timestamp) -> pd.Series:

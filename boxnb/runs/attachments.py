@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from .. import export, masking
+from ..errors import ExportError
 
 
 def check_name(name: str) -> str:
@@ -16,11 +17,11 @@ def check_name(name: str) -> str:
 
     Raises
     ------
-    ValueError
+    ExportError
         It leads elsewhere, or holds what no file name holds.
     """
     if not name or name in (".", "..") or name != Path(name).name or "\\" in name or not name.isprintable():
-        raise ValueError(f"{name!r} is no plain file name: write one such as 'open-links.csv'.")
+        raise ExportError(f"{name!r} is no plain file name: write one such as 'open-links.csv'.")
     return name
 
 
@@ -29,37 +30,44 @@ def write(thing: Any, file: Path) -> None:
 
     Raises
     ------
-    ValueError
-        The kind of thing and the ending of the name do not go together.
+    ExportError
+        The kind of thing and the ending of the name do not go together, or it cannot be written; nothing is left behind.
     """
+    with export.written(file, f"{file.suffix or 'a file'}") as draft:
+        _write(thing, draft, file)
+
+
+def _write(thing: Any, draft: Path, file: Path) -> None:
     ending = file.suffix.lower()
     if isinstance(thing, Path):
-        shutil.copyfile(thing, file)
+        shutil.copyfile(thing, draft)
     elif isinstance(thing, bytes | bytearray):
-        file.write_bytes(thing)
+        draft.write_bytes(thing)
     elif isinstance(thing, pd.DataFrame | pd.Series) and ending == ".csv":
         # As boxnb.export does it: nothing runs as a formula, and Excel learns that it is UTF-8.
-        text = export.csv_text(thing.reset_index() if isinstance(thing, pd.Series) else thing)
-        file.write_bytes(masking.known_only(text).encode("utf-8-sig", "backslashreplace"))
-    elif isinstance(thing, pd.DataFrame) and ending == ".html":
-        file.write_text(
-            masking.known_only(thing.to_html(index=False)), encoding="utf-8", errors="backslashreplace"
-        )
+        text = masking.known_only(export.csv_text(thing))
+        draft.write_bytes(text.encode("utf-8-sig", "backslashreplace"))
+    elif isinstance(thing, pd.DataFrame | pd.Series) and ending == ".html":
+        _write_text(export.html_text(thing, title=file.stem, most=len(thing)), draft)
     elif isinstance(thing, str):
-        file.write_text(masking.known_only(thing), encoding="utf-8", errors="backslashreplace")
+        _write_text(thing, draft)
     elif hasattr(thing, "savefig") and ending in (".png", ".svg", ".pdf"):
-        thing.savefig(file)
+        thing.savefig(draft, format=ending[1:])
     elif hasattr(thing, "figure"):  # one of our charts, or what pandas' plot gives
-        write(thing.figure, file)
+        _write(thing.figure, draft, file)
     elif hasattr(thing, "to_image") and ending in (".png", ".svg", ".pdf"):
-        file.write_bytes(_picture(thing, ending[1:]))
+        draft.write_bytes(_picture(thing, ending[1:]))
     elif hasattr(thing, "write_html") and ending == ".html":
-        thing.write_html(file, include_plotlyjs=True)  # whole: it opens without a network
+        thing.write_html(draft, include_plotlyjs=True)  # whole: it opens without a network
     else:
-        raise ValueError(
-            f"A {type(thing).__name__} cannot be written as {file.name!r}: tables go to .csv or .html, figures to .html "
+        raise ExportError(
+            f"A {type(thing).__name__} cannot be written as {file.name!r}. Tables go to .csv or .html, figures to .html "
             "or .png, text and bytes to any name."
         )
+
+
+def _write_text(text: str, draft: Path) -> None:
+    draft.write_text(masking.known_only(text), encoding="utf-8", errors="backslashreplace")
 
 
 def _picture(figure: Any, kind: str) -> bytes:
@@ -67,20 +75,20 @@ def _picture(figure: Any, kind: str) -> bytes:
 
     Raises
     ------
-    ValueError
+    ExportError
         There is no kaleido, or no browser.
     """
     try:
         import kaleido
         from kaleido.errors import ChromeNotFoundError
     except ImportError:
-        raise ValueError(
+        raise ExportError(
             "A picture of a chart needs one more package: pip install 'boxnb[automate]', or attach it as '.html'."
         ) from None
     try:
         # Without MathJax, which would come from the network.
         return bytes(kaleido.calc_fig_sync(figure, opts={"format": kind}, kopts={"mathjax": False}))
     except ChromeNotFoundError:
-        raise ValueError(
+        raise ExportError(
             "A picture of a chart is drawn by Chrome or Chromium, and this computer has none: attach it as '.html'."
         ) from None

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from .. import masking, store
+from ..disk import as_text
 from ..errors import MailError, TokenStoreError
 from ..oauth import Client
 from ..postbox import PORTS, MailSettings, check_address, is_loopback
 from ..tokens import Secret
-from .report import writable
 
 LARGEST = 20_000_000
 """Bytes of attachments; many servers refuse mails of more than 25 MB, and base64 adds a third."""
@@ -144,7 +144,7 @@ def compose(
     ValueError
         A line break in the subject or in an address: somebody could write headers of their own.
     """
-    subject, text, html = map(writable, (subject, text, html))
+    subject, text, html = map(as_text, (subject, text, html))
     message = EmailMessage()
     message["Subject"] = masking.mask(subject)
     message["From"] = check_address(settings.sender)
@@ -168,7 +168,7 @@ def compose(
     for file, content in attached:
         kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
         main, _, sub = ("text/plain" if file.suffix == ".log" else kind).partition("/")
-        message.add_attachment(content, maintype=main, subtype=sub, filename=writable(file.name))
+        message.add_attachment(content, maintype=main, subtype=sub, filename=as_text(file.name))
     return message
 
 

@@ -12,7 +12,6 @@ import pandas as pd
 
 from .. import disk, store
 from ..errors import require
-from . import report
 
 if TYPE_CHECKING:
     from ..widgets.charts import Chart
@@ -56,7 +55,7 @@ def note(**facts: Any) -> None:
     """
     place = file()
     disk.private_folder(place.parent)
-    facts = {name: report.writable(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
+    facts = {name: disk.as_text(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
     line = json.dumps(facts, ensure_ascii=False) + "\n"
     descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from .. import disk
 from ..errors import BoxNotebookError
 from ..refusals import network_trouble
 
@@ -49,11 +48,6 @@ def explanation(error: BaseException) -> str:
     where = f", in {Path(last[0].filename).name} line {last[0].lineno}" if last else ""
     said = str(error).strip() or "no message"
     return f"{type(error).__name__}: {said}{where}; the traceback is in the log."
-
-
-def writable(text: str) -> str:
-    """Without halves of surrogates, which names of files can hold, and no mail and no column of text can."""
-    return disk.as_text(text)
 
 
 def subject(run: Run) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from boxnb import schema
+from boxnb.cells import time_texts
 from boxnb.errors import BoxNotebookError
 from boxnb.frames import Table
 from boxnb.paging import by_marker
@@ -116,12 +117,7 @@ def _rows(frame: pd.DataFrame) -> list[list[str]]:
     if frame.empty:
         return []
     sizes = ["" if pd.isna(size) else bytes_text(float(size)) for size in frame["size"].astype("object")]
-    dates = ["" if pd.isna(time) else f"{time:%Y-%m-%d}" for time in frame["modified_at"]]
-    kinds = frame["type"].astype("str")
-    rows = [
-        list(row)
-        for row in zip(
-            kinds, frame["id"].astype("str"), frame["name"].astype("str").str[:300], sizes, dates, strict=True
-        )
-    ]
+    dates = [time or "" for time in time_texts(frame["modified_at"], "D", mark="")]
+    kinds, names = frame["type"].astype("str"), frame["name"].astype("str").fillna("(no name)").str[:300]
+    rows = [list(row) for row in zip(kinds, frame["id"].astype("str"), names, sizes, dates, strict=True)]
     return sorted(rows, key=lambda row: (ORDER.get(row[0], 3), row[2].casefold()))

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from boxnb.cells import plain, time_texts
+from boxnb.disk import as_text
+
 BYTES = re.compile(r"^(size|bytes|hidden_bytes|wasted|largest|space_\w+|max_upload_size)$")
 """Columns that hold bytes, shown as people read them."""
 
@@ -23,6 +26,17 @@ _EXAMPLES = {
 
 CELL = 300
 """Characters of a cell that are sent to the browser."""
+
+
+def _labels(frame: pd.DataFrame) -> list[str]:
+    """The names of the columns as texts, no two alike: what a view asks for by name has to be one column."""
+    found: list[str] = []
+    for name in frame.columns:
+        label = as_text(" / ".join(map(str, name)) if isinstance(name, tuple) else str(name))
+        while label in found:
+            label += "_"
+        found.append(label)
+    return found
 
 
 def bytes_text(size: float) -> str:
@@ -53,8 +67,8 @@ def kind_of(name: str, values: pd.Series) -> str:
     return "time" if pd.api.types.is_datetime64_any_dtype(values.dtype) else "text"
 
 
-def texts(values: pd.Series, kind: str) -> list[str]:
-    """What a reader sees in the cells; nothing for what is missing."""
+def texts(values: pd.Series, kind: str, most: int | None = CELL) -> list[str]:
+    """What a reader sees in the cells, of a text at most so many characters; nothing for what is missing."""
     missing = values.isna()
     found = values.astype("object")
     if kind == "bytes":
@@ -62,15 +76,18 @@ def texts(values: pd.Series, kind: str) -> list[str]:
             bytes_text(float(value)) if not gone else "" for value, gone in zip(found, missing, strict=True)
         ]
     elif kind == "time":
+        local = values.dt.tz_localize(None) if isinstance(values.dtype, pd.DatetimeTZDtype) else values
         shown = [
-            f"{value:%Y-%m-%d %H:%M}" if not gone else "" for value, gone in zip(found, missing, strict=True)
+            (time or "").replace("T", " ") for time in plain(local, lambda times: time_texts(times, "m"))
         ]
     elif kind == "number":
         shown = [_number(value) if not gone else "" for value, gone in zip(found, missing, strict=True)]
     elif kind == "truth":
         shown = ["" if gone else "yes" if value else "no" for value, gone in zip(found, missing, strict=True)]
     else:
-        shown = ["" if gone else str(value)[:CELL] for value, gone in zip(found, missing, strict=True)]
+        shown = [
+            "" if gone else as_text(str(value)[:most]) for value, gone in zip(found, missing, strict=True)
+        ]
     return shown
 
 
@@ -106,7 +123,11 @@ class Rows:
     """The pandas that does the same to ``rows``, beginning with ``rows = ...``."""
 
     def __post_init__(self) -> None:
-        self.kinds = {str(name): kind_of(str(name), self.frame[name]) for name in self.frame.columns}
+        labels = _labels(self.frame)
+        self._renamed = labels != list(self.frame.columns)
+        if self._renamed:
+            self.frame = self.frame.set_axis(labels, axis=1)
+        self.kinds = {name: kind_of(name, self.frame[name]) for name in labels}
         self._lower: dict[str, pd.Series] = {}
         self._order: np.ndarray[Any, Any] | None = None
 
@@ -121,7 +142,8 @@ class Rows:
         """What a reader sees of a column, in small letters; kept, since one types letter after letter."""
         if name not in self._lower:
             values, kind = self.frame[name], self.kinds[name]
-            shown = values.astype("str") if kind == "text" else pd.Series(texts(values, kind), dtype="str")
+            held = kind == "text" and not pd.api.types.is_object_dtype(values.dtype)
+            shown = values.astype("str") if held else pd.Series(texts(values, kind, None), dtype="str")
             self._lower[name] = shown.str.lower()
         return self._lower[name]
 
@@ -176,6 +198,8 @@ class Rows:
             limit = _limit(compare[2], self.kinds[name])
             if limit is None:
                 return np.zeros(len(self.frame), dtype=bool)
+            if isinstance(limit, pd.Timestamp) and not isinstance(values.dtype, pd.DatetimeTZDtype):
+                limit = limit.tz_convert("UTC").tz_localize(None)
             sign = {">": "gt", ">=": "ge", "<": "lt", "<=": "le", "=": "eq"}[compare[1]]
             return np.asarray(getattr(values, sign)(limit).fillna(False), dtype=bool)
         hits = self._folded(name).str.contains(text.lower(), regex=False)
@@ -211,6 +235,8 @@ class Rows:
     def code(self) -> str:
         """The pandas that gives the same rows."""
         lines = [self.mask_code or f"rows = {self.name}"]
+        if self._renamed:
+            lines.append(f"rows = rows.set_axis({list(self.kinds)!r}, axis=1)")
         if any(self._by_what_is_shown(name, text.strip()) for name, text in self.filters.items()):
             lines.insert(0, "from boxnb.widgets.rows import texts")
         for name, text in self.filters.items():

@@ -56,10 +56,10 @@ function render({ model, el }) {
     try { await navigator.clipboard.writeText(text); say(message); }
     catch { say("The browser did not allow copying."); }
   }
-  function say(text, stays = 2000) {
-    said = Date.now() + stays - 100;
+  function say(text, wait = 2000) {
+    const mine = said += 1;
     count.textContent = text;
-    setTimeout(() => { if (Date.now() >= said) tell(); }, stays);
+    setTimeout(() => { if (said === mine) tell(); }, wait);
   }
   function tell() {
     const view = model.get("shown");
@@ -232,9 +232,9 @@ function render({ model, el }) {
       link.download = message.name;
       link.click();
       setTimeout(() => URL.revokeObjectURL(address), 10000);
-      say(`${message.name} is in your downloads`);
-    } else if (message.type === "said") {
-      say(message.text, 20000);
+      say(`${message.name} is in your downloads${message.said ? `. ${message.said}` : ""}`, message.said ? 15000 : 2000);
+    } else if (message.type === "failed") {
+      say(message.why, 15000);
     }
   }
   model.on("change:shown", answered);

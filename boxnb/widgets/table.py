@@ -6,12 +6,13 @@ no more than 100. Cells are set as text, never as markup. Front end to kernel, c
     {"type": "rows", "start": 0, "count": 100, "version": 3}    answered by the same with "rows"
     {"type": "search", "text": ...}  {"type": "filter", "column": ..., "text": ...}  {"type": "sort", "column": ...}
     {"type": "show", "column": ..., "yes": true}  {"type": "choose", "rows": [0, 1]}
-    {"type": "file", "kind": "csv"}                              answered by "file" with the bytes
+    {"type": "file", "kind": "csv"}                  answered by "file" with the bytes, by "copy", or by "failed" with "why"
 """
 
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -171,29 +172,34 @@ class Table(anywidget.AnyWidget):
         part = self.selected[self.rows.visible]
         if kind == "text":
             some = part.head(COPY_ROWS)
-            cells = [texts(some[name], self.rows.kinds[name]) for name in some.columns]
-            safe = [
-                [export.guarded(" ".join(cell.split())) for cell in row] for row in zip(*cells, strict=True)
-            ]
-            lines = ["\t".join(some.columns), *("\t".join(row) for row in safe)]
+            lines = map(
+                "\t".join, zip(*(self._copied(some[name], name) for name in some.columns), strict=True)
+            )
             self.send({"type": "copy", "text": "\n".join(lines), "rows": len(some), "of": len(part)})
             return
         if kind not in TYPES:
             return
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
             path = Path(folder) / f"{self.rows.name}.{kind}"
             try:
                 (export.to_csv if kind == "csv" else export.to_excel)(part, path)
-            except (
-                BoxNotebookError,
-                ValueError,
-                OSError,
-            ) as error:  # else only the kernel's log would have it
-                self.send({"type": "said", "text": str(error)})
+            except BoxNotebookError as error:
+                self.send({"type": "failed", "why": str(error)})
                 return
             data = path.read_bytes()
         name = {"type": "file", "name": f"{self.rows.name}.{kind}", "mime": TYPES[kind]}
-        self.send(name, [data])
+        self.send({**name, "said": " ".join(str(each.message) for each in said)}, [data])
+
+    def _copied(self, values: pd.Series, name: str) -> list[str]:
+        """Heading and cells of a column for the clipboard: whole texts, on one line each, of which no spreadsheet runs one."""
+        kind = self.rows.kinds[name]
+        cells = [name, *texts(values, kind, None)]
+        numbers = kind in ("number", "bytes")  # of ours, and negative ones stay numbers
+        return [
+            cell if numbers and place else export.guarded(" ".join(cell.split()))
+            for place, cell in enumerate(cells)
+        ]
 
     def __repr__(self) -> str:
         return f"Table of {len(self.rows.frame):,} rows; this front end cannot show it, see .selected"
