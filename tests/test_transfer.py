@@ -23,7 +23,7 @@ from signing import sign_in
 
 import boxnb
 from boxnb.auth import RotatingAuth
-from boxnb.errors import ApiError, Interrupted, NotFoundError, TransferError
+from boxnb.errors import ApiError, IdError, Interrupted, NotFoundError, TransferError
 from boxnb.sandbox import Sandbox
 from boxnb.session import BoxSession
 from boxnb.transfer import Moved, names
@@ -492,7 +492,7 @@ def test_errors_of_one_file_are_raised(box: boxnb.Box, tmp_path: Path) -> None:
         box.upload(made(tmp_path / "a.txt"), "999")
     with pytest.raises(NotFoundError):
         box.download("999", tmp_path / "down")
-    with pytest.raises(TransferError, match="is no id"):
+    with pytest.raises(IdError, match="what='../x' is not the id of a file"):
         box.download("../x", tmp_path / "down")
     with pytest.raises(FileNotFoundError):
         box.upload(tmp_path / "none.txt")
@@ -512,7 +512,7 @@ def test_what_beginners_mix_up_is_told(
     with pytest.raises(NotADirectoryError, match=r"box\.upload sends a file"):
         box.upload_folder(file)
     for send, what in ((box.upload, file), (box.upload_folder, tmp_path)):
-        with pytest.raises(TransferError, match="'Marketing' is no id of a folder"):
+        with pytest.raises(IdError, match="folder='Marketing' is not the id of a folder"):
             send(what, "Marketing")
     assert len(sandbox.record()) == before
     monkeypatch.setenv("HOME", str(tmp_path))
