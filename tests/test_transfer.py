@@ -217,6 +217,45 @@ def test_a_commit_that_takes_its_time_is_waited_for(box: boxnb.Box, sandbox: San
     assert only(box.upload(made(tmp_path / "big.bin", BIG)))["action"] == "uploaded"
 
 
+@pytest.mark.parametrize("data", [b"small", BIG], ids=["in one piece", "in parts"])
+def test_a_file_of_before_1970_arrives_without_its_date(box: boxnb.Box, tmp_path: Path, data: bytes) -> None:
+    """Box refuses such dates, and the sandbox as Box does."""
+    file = made(tmp_path / "old.bin", data)
+    os.utime(file, (0, -3600))
+    row = only(box.upload(file))
+    assert (row["action"], row["sha1"]) == ("uploaded", sha(data)) and "before 1970" in row["problem"]
+    assert only(box.upload(file))["action"] == "same content"
+
+
+@pytest.mark.parametrize("where", ["", "/*", "/*/commit"], ids=["begin", "part", "commit"])
+def test_a_proxys_page_among_the_parts_is_one_sentence(
+    box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, where: str
+) -> None:
+    """The one of an answer that is not Box's; the same call again sends what is missing, and there is one file."""
+    file = made(tmp_path / "big.bin", BIG)
+    sandbox.faults.add(f"/api/2.0/files/upload_sessions{where}", "html")
+    with pytest.raises(ApiError, match="No usable answer"):
+        box.upload(file)
+    assert only(box.upload(file))["sha1"] == sha(BIG)
+    assert box.items("0")["name"].tolist().count("big.bin") == 1
+
+
+def test_a_file_that_changes_while_its_parts_are_sent_is_not_sent_in_halves(
+    box: boxnb.Box, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Of the same length still: what arrives is what lies there at the end, never the half of each."""
+    file = made(tmp_path / "big.bin", BIG)
+    changed: list[bool] = []
+
+    def change(moved: Moved) -> None:
+        if moved.done and not changed:
+            changed.append(True)
+            file.write_bytes(BIG[::-1])
+
+    row = only(box.upload(file, on_progress=change))
+    assert changed and row["sha1"] == sha(BIG[::-1])
+
+
 UPLOAD = """
 import sys, boxnb
 print(boxnb.connect("acme").upload(sys.argv[1]).loc[0, "action"])

@@ -262,9 +262,8 @@ def _part(places: Places, file: Wanted, place: Path) -> Iterator[Path]:
     for part in places.side(file.id, place, f"{file.id}-{file.sha1[:12]}"):
         key = hashlib.sha256(str(part.resolve()).encode("utf-8", "surrogatepass")).hexdigest()[:24]
         lock = store.home() / "transfers" / f"{key}.lock"
-        ours = lock.exists()  # made by an earlier call, for this very path
-        if ours or not os.path.lexists(part):
-            break
+        if not os.path.lexists(part) or (lock.exists() and sources.is_own(part)):
+            break  # nothing lies there, or what an earlier call left for this very path
     disk.private_folder(lock.parent)
     try:
         with filelock.FileLock(lock, timeout=0, thread_local=False):

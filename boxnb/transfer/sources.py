@@ -89,6 +89,12 @@ def is_link(path: Path) -> bool:
     return path.is_symlink() or getattr(os.path, "isjunction", lambda _: False)(path)
 
 
+def is_own(path: Path) -> bool:
+    """Whether a path is a file and nothing else leads to the same bytes."""
+    found = path.lstat()
+    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+
+
 def stamp(path: Path) -> list[int]:
     """Size and time of change, by which a change is noticed."""
     found = path.stat()
