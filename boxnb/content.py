@@ -46,7 +46,7 @@ def items(
     ----------
     box : Box
     folder_id : str
-        ``"0"`` is the top of who signed in.
+        Its id, as text or number, or the address of its page in Box; ``"0"`` is the top of who signed in.
     as_user : str, optional
         Look as this user; needs the As-User switch and an admin.
     marker : str, optional
@@ -60,6 +60,8 @@ def items(
 
     Raises
     ------
+    IdError
+        ``folder_id`` or ``as_user`` is not an id; the same holds wherever an id is asked for.
     NotFoundError
         There is no such folder, or this user may not see it: an admin sees what is shared with the admin.
 

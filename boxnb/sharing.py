@@ -46,7 +46,7 @@ def collaborations(
     ----------
     box : Box
     of : str, list of str, or DataFrame
-        One id, several, or a frame with the columns ``type``, ``id`` and ``has_collaborations``; also
+        One id, several, or a frame with the column ``id``, and ``type`` and ``has_collaborations`` where it has them; also
         ``error.partial.attrs["resume"]["of"]`` of a pull that ended early.
     kind : {"folder", "file", "group"}
         What the ids are; a frame says so itself.

@@ -568,6 +568,18 @@ def test_what_is_no_file_is_one_row_and_the_rest_goes(
     assert b"secret" not in pretender.bytes.values() and not frame.attrs["complete"]
 
 
+def test_a_folder_may_be_deeper_than_python_calls_itself(tmp_path: Path) -> None:
+    """Twelve hundred folders, each in another: the file at the bottom is found."""
+    place = tmp_path / "up"
+    place.mkdir()
+    for _ in range(1200):
+        place /= "d"
+        place.mkdir()
+    made(place / "a.txt")
+    [found] = sources.below(tmp_path / "up")
+    assert (found.path.name, found.size, found.problem) == ("a.txt", 7, None)
+
+
 @pytest.mark.parametrize("what", ["pipe", "/dev/zero"])
 def test_one_thing_that_is_no_file_is_told(pretended: Both, tmp_path: Path, what: str) -> None:
     """It would be read without end."""

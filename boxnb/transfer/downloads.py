@@ -145,7 +145,7 @@ def _listed(what: Any) -> list[tuple[Any, str, dict[str, Any] | None]]:
             "The table has no column 'id': box.items(), box.tree() and box.search() give such tables."
         )
     table = what[what["type"].isna() | (what["type"] == "file")] if "type" in what else what
-    needed = [name for name in ("id", "name", "size", "sha1", "path") if name in table]
+    needed = [name for name in ("id", "name", "size", "sha1", "path") if list(table.columns).count(name) == 1]
     once: dict[str, tuple[Any, str, dict[str, Any] | None]] = {}
     for place, row in enumerate(table[needed].itertuples(index=False)):
         facts = dict(zip(needed, row, strict=True))

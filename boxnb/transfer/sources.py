@@ -36,24 +36,29 @@ class Found(NamedTuple):
 def below(source: Path) -> Iterator[Found]:
     """All files below a folder, folder by folder, in the order of their names; and what cannot be read or followed."""
     root = source.resolve()
-    unread: list[Found] = []
-
-    def refused(error: OSError) -> None:
-        where = Path(error.filename or source)
-        unread.append(Found(where, problem=unreadable(error, "The folder")))
-
-    for place, folders, names in os.walk(source, onerror=refused):
-        yield from unread
-        unread.clear()
-        folders.sort()
-        for name in folders:
-            path = Path(place) / name
-            if is_link(path):
+    ahead = [source]
+    while ahead:
+        place = ahead.pop()
+        try:
+            with os.scandir(place) as entries:
+                found = sorted((entry.name, _is_folder(entry)) for entry in entries)
+        except OSError as error:
+            yield Found(place, problem=unreadable(error, "The folder"))
+            continue
+        for name, folder in found:
+            path = place / name
+            if not folder:
+                yield _looked_at(path, root)
+            elif is_link(path):
                 yield Found(path, problem="It is a link to a folder, and links to folders are not followed.")
-        folders[:] = [name for name in folders if not is_link(Path(place) / name)]
-        for name in sorted(names):
-            yield _looked_at(Path(place) / name, root)
-    yield from unread
+        ahead += [place / name for name, folder in reversed(found) if folder and not is_link(place / name)]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # it cannot be looked at, which is told where it is
 
 
 def _looked_at(path: Path, root: Path) -> Found:
@@ -86,7 +91,10 @@ def unreadable(error: Exception, what: str) -> str:
 
 def is_link(path: Path) -> bool:
     """Whether a path itself is a link; Windows has a second kind."""
-    return path.is_symlink() or getattr(os.path, "isjunction", lambda _: False)(path)
+    try:
+        return path.is_symlink() or getattr(os.path, "isjunction", lambda _: False)(path)
+    except OSError:
+        return False  # whatever is done with it next says why
 
 
 def is_own(path: Path) -> bool:
