@@ -44,6 +44,9 @@ _UNSEEN = {"Cf", "Cc", "Mn"}
 """Zero-width and control characters, which come along when somebody copies."""
 
 _QUOTES = "'\"`\u2018\u2019\u201c\u201d"
+_DIGITS = 30
+"""More than any id has."""
+
 _LETTERS = 60
 """Characters of a wrong argument that a sentence repeats."""
 
@@ -197,7 +200,7 @@ def _whole(given: Any, argument: str, kind: Kind) -> str | None:
     if isinstance(given, str):
         return _of_text(given, argument, kind)
     if isinstance(given, float) or (hasattr(given, "is_nan") and hasattr(given, "is_finite")):
-        if math.isnan(given):
+        if math.isnan(given) if isinstance(given, float) else given.is_nan():
             raise IdError(_missing(argument, kind))
         if math.isfinite(given) and given == int(given):
             if abs(given) >= 2**digits and isinstance(given, float):
@@ -208,8 +211,8 @@ def _whole(given: Any, argument: str, kind: Kind) -> str | None:
             given = int(given)
     if not isinstance(given, numbers.Number):
         return None
-    if not isinstance(given, numbers.Integral) or given < 0:
-        raise IdError(f"{argument}={given} is not {_an(kind)}. {_FIND[kind]}")
+    if not isinstance(given, numbers.Integral) or not 0 <= int(given) < 10**_DIGITS:
+        raise IdError(f"{argument}={_short_number(given)} is not {_an(kind)}. {_FIND[kind]}")
     return str(int(given))
 
 
@@ -219,7 +222,7 @@ def _of_text(given: str, argument: str, kind: Kind) -> str:
     if text.lower() in _MISSING:
         raise IdError(_missing(argument, kind))
     plain = re.sub(r"\.0+$", "", text)  # a column with gaps that was made text
-    if plain.isdecimal():
+    if plain.isdecimal() and len(plain) <= _DIGITS:
         return "".join(str(unicodedata.decimal(digit)) for digit in plain)
     if re.fullmatch(r"[\d.,]+[eE]\+?\d+", text):
         raise IdError(
@@ -278,6 +281,14 @@ def _an(kind: Kind) -> str:
 
 def _missing(argument: str, kind: Kind) -> str:
     return f"{argument} is missing: {_an(kind)} belongs there. {_FIND[kind]}"
+
+
+def _short_number(given: Any) -> str:
+    return (
+        f"{given}"
+        if not isinstance(given, numbers.Integral) or abs(int(given)) < 10**_DIGITS
+        else "a number of that size"
+    )
 
 
 def _short(text: str) -> str:

@@ -130,7 +130,7 @@ class Pretender:
         return 201, {}, {"entries": [self.items[number]]}
 
     def _bytes(self, number: str, headers: dict[str, str]) -> Answer:
-        data = self.bytes[number]
+        data = self.bytes.get(number, b"")
         begin, _, end = headers.get("Range", f"bytes=0-{len(data)}").removeprefix("bytes=").partition("-")
         if int(begin) >= len(data):
             return 416, {}, b""

@@ -178,6 +178,8 @@ ODD = {
     "no size": {"size": None},
     "size as a word": {"size": "large"},
     "a size below zero": {"size": -1},
+    "a size beyond all disks": {"size": 1e30},
+    "a truth as size": {"size": True},
     "no SHA-1": {"sha1": None},
     "a SHA-1 that is a path": {"sha1": "../../../../../tmp/evil"},
     "a wrong SHA-1": {"sha1": "0" * 40},

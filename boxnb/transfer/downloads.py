@@ -210,10 +210,11 @@ def _asked(caller: Caller, file_id: str, folders: str) -> Wanted:
 def _size(value: Any) -> int | None:
     """Bytes, of whatever stands for them; ``None`` for what does not."""
     try:
-        found = float(value)
-        return int(value if isinstance(value, str) else found) if found >= 0 and found == int(found) else None
+        found = int(value) if isinstance(value, str) else float(value)
     except (TypeError, ValueError, OverflowError):
         return None
+    fits = 0 <= found < 2**63 and found == int(found) and not isinstance(value, bool)
+    return int(value) if fits else None
 
 
 def _sha1(value: Any) -> str | None:
