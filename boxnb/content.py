@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import msgspec
 import pandas as pd
 
-from . import schema
+from . import ids, schema
 from .errors import ApiError, ForbiddenError, NotFoundError
 from .moving import LONG, Watch, settled
 from .paging import by_marker, by_offset
@@ -25,6 +25,15 @@ PLACE = (Column("path", "text"), Column("depth", "integer"))
 """Where a row of a tree stands: the names of the folders above it, and how many there are below the root."""
 
 
+SEARCHED: dict[str, ids.Kind] = {
+    "ancestor_folder_ids": "folder",
+    "owner_user_ids": "user",
+    "recent_updater_user_ids": "user",
+    "deleted_user_ids": "user",
+}
+"""The filters of Box's search that take ids, several with commas."""
+
+
 def items(
     box: Box, folder_id: str = "0", *, as_user: str | None = None, marker: str | None = None
 ) -> pd.DataFrame:
@@ -37,7 +46,7 @@ def items(
     ----------
     box : Box
     folder_id : str
-        ``"0"`` is the top of who signed in.
+        Its id, as text or number, or the address of its page in Box; ``"0"`` is the top of who signed in.
     as_user : str, optional
         Look as this user; needs the As-User switch and an admin.
     marker : str, optional
@@ -51,6 +60,8 @@ def items(
 
     Raises
     ------
+    IdError
+        ``folder_id`` or ``as_user`` is not an id; the same holds wherever an id is asked for.
     NotFoundError
         There is no such folder, or this user may not see it: an admin sees what is shared with the admin.
 
@@ -58,6 +69,7 @@ def items(
     -----
     Source: https://developer.box.com/reference/get-folders-id-items/
     """
+    folder_id = ids.one(folder_id, "folder_id", "folder")
     path = f"/folders/{folder_id}/items"
 
     def work(pull: Pull) -> None:
@@ -133,11 +145,13 @@ def tree(
     Source: https://developer.box.com/reference/get-folders-id-items/
     """
     asked = schema.fields(schema.ITEMS)
+    folder_id = ids.one(folder_id, "folder_id", "folder")
+    later = [_Place(ids.one(which, "pending", "folder"), path, level) for which, path, level in pending or ()]
 
     def work(pull: Pull) -> None:
         pull.attrs["skipped"] = []
         watch = Watch(pull)
-        begin = [_Place(*place) for place in ([(folder_id, "", 1)] if pending is None else pending)]
+        begin = [_Place(folder_id, "", 1)] if pending is None else later
         seen = {place.id for place in begin}
 
         def listing(place: _Place) -> list[bytes]:
@@ -212,6 +226,7 @@ def folder(box: Box, folder_id: str, *, as_user: str | None = None) -> pd.DataFr
     -----
     Source: https://developer.box.com/reference/get-folders-id/
     """
+    folder_id = ids.one(folder_id, "folder_id", "folder")
     return one(box, "folder", f"/folders/{folder_id}", schema.ITEMS, as_user=as_user)
 
 
@@ -223,6 +238,7 @@ def file(box: Box, file_id: str, *, as_user: str | None = None) -> pd.DataFrame:
     -----
     Source: https://developer.box.com/reference/get-files-id/
     """
+    file_id = ids.one(file_id, "file_id", "file")
     return one(box, "file", f"/files/{file_id}", schema.ITEMS, as_user=as_user)
 
 
@@ -241,6 +257,7 @@ def versions(box: Box, file_id: str, *, as_user: str | None = None, offset: int 
     -----
     Source: https://developer.box.com/reference/get-files-id-versions/
     """
+    file_id = ids.one(file_id, "file_id", "file")
     path = f"/files/{file_id}/versions"
 
     def work(pull: Pull) -> None:
@@ -289,6 +306,9 @@ def search(
     -----
     Source: https://developer.box.com/reference/get-search/
     """
+    for name in SEARCHED.keys() & filters:
+        if filters[name] is not None:
+            filters[name] = ids.listed(filters[name], name, SEARCHED[name])
     asked: dict[str, Any] = {"query": query, **filters}
     if type is not None:
         asked["type"] = type

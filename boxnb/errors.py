@@ -18,6 +18,7 @@
     |-- Interrupted                   a person stopped a long pull                .partial
     |-- ListingError                  a listing has no end that can be reached (a ValueError, too)    .partial
     |-- RangeError                    a time that is none, or a range that ends before it begins (a ValueError, too)
+    |-- IdError                       an argument is not an id (a ValueError, too)
     |-- HostNotAllowedError           a request would carry the token to a foreign host
     |-- MissingPackageError           a package of an extra is not installed (an ImportError, too)
     |-- SandboxError                  the sandbox could not be started or reached
@@ -141,6 +142,10 @@ class ListingError(BoxNotebookError, ValueError):
 
 class RangeError(BoxNotebookError, ValueError):
     """A time that cannot be read, or a range of time that ends before it begins; nothing was asked of Box."""
+
+
+class IdError(BoxNotebookError, ValueError):
+    """An argument is not the id that belongs there; nothing was asked of Box."""
 
 
 class HostNotAllowedError(BoxNotebookError):

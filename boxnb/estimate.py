@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from . import ids as given_ids
 from .pacer import LIMITS
 
 if TYPE_CHECKING:
@@ -82,16 +83,18 @@ def estimate(box: Box, dataset: str, **arguments: Any) -> Estimate:
     if dataset.startswith("_") or not callable(getattr(type(box), dataset, None)):
         raise ValueError(f"There is no dataset {dataset!r}: name a method of box, such as 'users' or 'tree'.")
     last = box.session.ledger.recall(dataset)
+    folder = given_ids.one(arguments.get("folder_id", "0"), "folder_id", "folder")
     if dataset in ("me", "user", "folder", "file"):
         return Estimate(dataset, 1, "exact", "One object takes one call.")
     if dataset in ("users", "groups"):
         return _counted(box, dataset, f"/{dataset}", arguments)
     if dataset == "items":
-        return _counted(box, dataset, f"/folders/{arguments.get('folder_id', '0')}/items", arguments)
+        return _counted(box, dataset, f"/folders/{folder}/items", arguments)
     if dataset == "memberships":
         side = arguments.get("by", "group")
         ids = arguments.get("ids")
         if ids is not None:
+            ids = given_ids.many(ids, "ids", "user" if side == "user" else "group")
             return Estimate(
                 dataset, len(ids), "at least", f"One call for each {side}, more beyond 1000 members."
             )
@@ -105,9 +108,7 @@ def estimate(box: Box, dataset: str, **arguments: Any) -> Estimate:
             return Estimate(
                 dataset, last["calls"], "about", f"The last walk of this profile took {last['calls']} calls."
             )
-        found = box.get(
-            f"/folders/{arguments.get('folder_id', '0')}/items", limit=1000, fields="type", **_as(arguments)
-        )
+        found = box.get(f"/folders/{folder}/items", limit=1000, fields="type", **_as(arguments))
         below = sum(entry.get("type") == "folder" for entry in found.get("entries") or [])
         why = f"There are {below} folders right below; nothing tells how many lie below those."
         return Estimate(dataset, below + 1, "at least", why, 1)
@@ -124,7 +125,8 @@ def estimate(box: Box, dataset: str, **arguments: Any) -> Estimate:
 
 
 def _as(arguments: dict[str, Any]) -> dict[str, Any]:
-    return {"as_user": arguments["as_user"]} if arguments.get("as_user") else {}
+    as_user = given_ids.as_user(arguments.get("as_user"))
+    return {} if as_user is None else {"as_user": as_user}
 
 
 def _total(box: Box, path: str, **params: Any) -> int:

@@ -8,6 +8,8 @@ import pandas as pd
 
 from . import schema
 from .errors import ListingError
+from .ids import many as many_ids
+from .ids import one as one_id
 from .paging import CEILING, by_offset
 from .pull import Pull, each, one, pulled, said
 from .records import Page, paging_of
@@ -128,6 +130,8 @@ def user(box: Box, user_id: str) -> pd.DataFrame:
     -----
     Source: https://developer.box.com/reference/get-users-id/
     """
+    if user_id != "me":
+        user_id = one_id(user_id, "user_id", "user")
     return one(box, "user", f"/users/{user_id}", schema.USERS)
 
 
@@ -213,6 +217,8 @@ def memberships(
     """
     if ids is None:
         ids = list((groups(box) if by == "group" else users(box))["id"])
+    else:
+        ids = many_ids(ids, "ids", by)
     return each(box, "memberships", schema.MEMBERSHIPS, f"/{by}s/{{}}/memberships", ids, by_offset, by=by)
 
 
@@ -243,6 +249,8 @@ def device_pins(box: Box, *, enterprise_id: str | None = None, marker: str | Non
     if enterprise_id is None:
         saved = ((box.profile.account or {}).get("enterprise") or {}).get("id")
         enterprise_id = str(saved or me(box)["enterprise_id"][0])
+    else:
+        enterprise_id = one_id(enterprise_id, "enterprise_id", "enterprise")
     path = f"/enterprises/{enterprise_id}/device_pinners"
 
     def work(pull: Pull) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
+from . import ids
 from .errors import ApiError, BoxNotebookError, ForbiddenError, Interrupted, NotFoundError
 from .frames import Table
 from .paging import by_marker
@@ -180,6 +181,7 @@ def pulled(
         Whatever ended the pull; its ``partial`` is the frame so far, ``partial.attrs["resume"]`` the argument that
         continues, where there is one. ``box.last_partial`` is the same frame.
     """
+    as_user = ids.as_user(as_user)
     attrs: dict[str, Any] = {"dataset": dataset, "profile": box.profile.name, "query": query, "resume": None}
     if as_user is not None:
         attrs["query"] = {**query, "as_user": as_user}

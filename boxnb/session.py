@@ -12,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from . import store
+from . import ids, store
 from .auth import RotatingAuth
 from .errors import (
     AccessTokenRejectedError,
@@ -238,7 +238,7 @@ class BoxSession(Session):
 
     def get_bytes(self, path: str, **params: Any) -> bytes:
         """``GET`` a path and give the answer as it came, for :class:`boxnb.frames.Table`."""
-        headers = {"As-User": as_user} if (as_user := params.pop("as_user", None)) else None
+        headers = {"As-User": as_user} if (as_user := ids.as_user(params.pop("as_user", None))) else None
         return self.call("GET", path, params=params, headers=headers).content
 
     def get_json(self, path: str, **params: Any) -> Any:
@@ -249,7 +249,7 @@ class BoxSession(Session):
         BoxUnavailableError
             The answer is no JSON: usually a company proxy's page.
         """
-        headers = {"As-User": as_user} if (as_user := params.pop("as_user", None)) else None
+        headers = {"As-User": as_user} if (as_user := ids.as_user(params.pop("as_user", None))) else None
         response = self.call("GET", path, params=params, headers=headers)
         try:
             return response.json()

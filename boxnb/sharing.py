@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import re
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from . import content, schema
+from . import content, ids, schema
 from .paging import by_marker, by_offset
 from .pull import each
 
@@ -45,7 +46,7 @@ def collaborations(
     ----------
     box : Box
     of : str, list of str, or DataFrame
-        One id, several, or a frame with the columns ``type``, ``id`` and ``has_collaborations``; also
+        One id, several, or a frame with the column ``id``, and ``type`` and ``has_collaborations`` where it has them; also
         ``error.partial.attrs["resume"]["of"]`` of a pull that ended early.
     kind : {"folder", "file", "group"}
         What the ids are; a frame says so itself.
@@ -87,18 +88,30 @@ def collaborations(
     )
 
 
-def _asked(of: str | list[str] | pd.DataFrame, kind: str) -> list[str]:
+def _asked(of: str | list[str] | pd.DataFrame, kind: Literal["folder", "file", "group"]) -> list[str]:
     """What is asked, folders before files: ``folders/17``, ``files/4``."""
     if not isinstance(of, pd.DataFrame):
-        return [
-            which if "/" in which else f"{kind}s/{which}" for which in ([of] if isinstance(of, str) else of)
-        ]
-    shared = of[of["has_collaborations"].fillna(True).astype(bool)]
+        given = ids.each(of, "of", kind)
+        return list(dict.fromkeys(_named(which, kind) for which in given))
+    shared = of
+    if "has_collaborations" in of:
+        flags = of["has_collaborations"]
+        shared = of[(flags.isna() | (flags.astype("str").str.lower() != "false")).to_numpy(bool)]
+    if "type" not in of or kind == "group":
+        return [f"{kind}s/{which}" for which in ids.many(shared, "of", kind)]
     return [
         f"{each}s/{which}"
         for each in ("folder", "file")
-        for which in shared.loc[shared["type"] == each, "id"]
+        for which in ids.many(shared[shared["type"] == each], "of", each)
     ]
+
+
+def _named(which: Any, kind: Literal["folder", "file", "group"]) -> str:
+    """An id with its kind; what an earlier pull left over names its kind itself."""
+    for named in ("folder", "file", "group"):
+        if isinstance(which, str) and re.fullmatch(rf"{named}s/\d+", which.strip()):
+            return which.strip()
+    return f"{kind}s/{ids.one(which, 'of', kind)}"
 
 
 def shared_links(

@@ -24,7 +24,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 LAYERS = (
     ("errors", "tokens", "schema"),
     ("refusals", "records", "network", "cells"),
-    ("frames",),
+    ("frames", "ids"),
     ("paging",),
     ("oauth",),
     ("disk",),

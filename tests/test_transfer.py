@@ -23,7 +23,7 @@ from signing import sign_in
 
 import boxnb
 from boxnb.auth import RotatingAuth
-from boxnb.errors import ApiError, Interrupted, NotFoundError, TransferError
+from boxnb.errors import ApiError, IdError, Interrupted, NotFoundError, TransferError
 from boxnb.sandbox import Sandbox
 from boxnb.session import BoxSession
 from boxnb.transfer import Moved, names
@@ -215,6 +215,45 @@ def test_a_commit_that_takes_its_time_is_waited_for(box: boxnb.Box, sandbox: San
     """202 with Retry-After."""
     sandbox.faults.add("/api/2.0/files/upload_sessions/*/commit", "202", times=2, retry_after=0)
     assert only(box.upload(made(tmp_path / "big.bin", BIG)))["action"] == "uploaded"
+
+
+@pytest.mark.parametrize("data", [b"small", BIG], ids=["in one piece", "in parts"])
+def test_a_file_of_before_1970_arrives_without_its_date(box: boxnb.Box, tmp_path: Path, data: bytes) -> None:
+    """Box refuses such dates, and the sandbox as Box does."""
+    file = made(tmp_path / "old.bin", data)
+    os.utime(file, (0, -3600))
+    row = only(box.upload(file))
+    assert (row["action"], row["sha1"]) == ("uploaded", sha(data)) and "before 1970" in row["problem"]
+    assert only(box.upload(file))["action"] == "same content"
+
+
+@pytest.mark.parametrize("where", ["", "/*", "/*/commit"], ids=["begin", "part", "commit"])
+def test_a_proxys_page_among_the_parts_is_one_sentence(
+    box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, where: str
+) -> None:
+    """The one of an answer that is not Box's; the same call again sends what is missing, and there is one file."""
+    file = made(tmp_path / "big.bin", BIG)
+    sandbox.faults.add(f"/api/2.0/files/upload_sessions{where}", "html")
+    with pytest.raises(ApiError, match="No usable answer"):
+        box.upload(file)
+    assert only(box.upload(file))["sha1"] == sha(BIG)
+    assert box.items("0")["name"].tolist().count("big.bin") == 1
+
+
+def test_a_file_that_changes_while_its_parts_are_sent_is_not_sent_in_halves(
+    box: boxnb.Box, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Of the same length still: what arrives is what lies there at the end, never the half of each."""
+    file = made(tmp_path / "big.bin", BIG)
+    changed: list[bool] = []
+
+    def change(moved: Moved) -> None:
+        if moved.done and not changed:
+            changed.append(True)
+            file.write_bytes(BIG[::-1])
+
+    row = only(box.upload(file, on_progress=change))
+    assert changed and row["sha1"] == sha(BIG[::-1])
 
 
 UPLOAD = """
@@ -492,7 +531,7 @@ def test_errors_of_one_file_are_raised(box: boxnb.Box, tmp_path: Path) -> None:
         box.upload(made(tmp_path / "a.txt"), "999")
     with pytest.raises(NotFoundError):
         box.download("999", tmp_path / "down")
-    with pytest.raises(TransferError, match="is no id"):
+    with pytest.raises(IdError, match=r"what='\.\./x' is not the id of a file"):
         box.download("../x", tmp_path / "down")
     with pytest.raises(FileNotFoundError):
         box.upload(tmp_path / "none.txt")
@@ -512,7 +551,7 @@ def test_what_beginners_mix_up_is_told(
     with pytest.raises(NotADirectoryError, match=r"box\.upload sends a file"):
         box.upload_folder(file)
     for send, what in ((box.upload, file), (box.upload_folder, tmp_path)):
-        with pytest.raises(TransferError, match="'Marketing' is no id of a folder"):
+        with pytest.raises(IdError, match="folder='Marketing' is not the id of a folder"):
             send(what, "Marketing")
     assert len(sandbox.record()) == before
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from boxnb import people, schema
+from boxnb import ids, people, schema
 from boxnb.errors import ForbiddenError, NotFoundError
 from boxnb.estimate import Estimate
 from boxnb.paging import by_marker
@@ -110,9 +110,10 @@ def content(box: Box, *, people_of: pd.DataFrame | None = None) -> pd.DataFrame:
     -----
     Source: https://developer.box.com/guides/authentication/jwt/as-user/
     """
+    wanted = None if people_of is None else ids.many(people_of, "people_of", "user")
     everybody = people.users(box)
     active = everybody.loc[everybody["status"] != "inactive", "id"]
-    able = active.tolist() if people_of is None else active[active.isin(people_of["id"])].tolist()
+    able = active.tolist() if wanted is None else active[active.isin(wanted)].tolist()
 
     def work(pull: Pull) -> None:
         pull.tidy = lambda frame: _placed(frame, set(active), set(everybody["id"]))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from boxnb import activity
+from boxnb import activity, ids
 
 from .shape import ANONYMOUS, NOBODY, shaped
 
@@ -308,6 +308,7 @@ def file_history(
     pandas.DataFrame
         Columns of :data:`HISTORY`; ``details`` is Box's own JSON text.
     """
+    file_id = ids.one(file_id, "file_id", "item")
     rows = _events(box, since, None, of)
     names = ("source_item_id", "source_file_id", "source_folder_id")
     hits = pd.concat([rows[name] == file_id for name in names], axis=1).any(axis=1)
@@ -336,6 +337,7 @@ def user_history(box: Box, who: str, *, since: When = "30D", of: pd.DataFrame | 
     pandas.DataFrame
         Columns of :data:`HISTORY`.
     """
+    who = ids.login_or_id(who, "who")
     rows = _events(box, since, None, of)
     who = ANONYMOUS if who == NOBODY else who
     mine = (rows["created_by_id"] == who) | (rows["created_by_login"].str.lower() == who.lower())

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 
+from ..disk import as_text
 from .calls import Moved
 
 EVERY = 0.2
@@ -32,6 +34,12 @@ class Meter:
         self._total, self._of = total, of
         self._done = self._files = 0
         self._told = 0.0
+        self._failed = False
+
+    def expect(self, size: int) -> None:
+        """So many bytes more in all: of a file whose size was not known before."""
+        with self._lock:
+            self._total += size
 
     def add(self, name: str, size: int, files: int = 0) -> None:
         """So many bytes more, so many files whole."""
@@ -42,7 +50,19 @@ class Meter:
             now = time.monotonic()
             if last or now - self._told >= EVERY:
                 self._told = now
-                self._show(Moved(name, self._done, self._total, self._files, self._of))
+                self._tell(Moved(as_text(name), self._done, self._total, self._files, self._of))
+
+    def _tell(self, moved: Moved) -> None:
+        if self._failed:
+            return
+        try:
+            self._show(moved)
+        except Exception as error:  # noqa: BLE001  the files matter more than showing them
+            self._failed = True
+            warnings.warn(
+                f"Showing progress failed ({type(error).__name__}: {error}): the transfer goes on without it.",
+                stacklevel=3,
+            )
 
 
 def draw(moved: Moved) -> None:

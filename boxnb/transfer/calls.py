@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-import datetime
-import hashlib
+import math
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 import pandas as pd
 import requests
 
-from .. import disk
-from ..errors import Interrupted, NetworkError, TransferError
+from .. import disk, ids
+from ..errors import (
+    BoxNotebookError,
+    BoxUnavailableError,
+    Interrupted,
+    NetworkError,
+    RateLimitError,
+    TransferError,
+)
 from ..network import LOST
 from ..refusals import network_trouble
 from ..session import api_error, retry_after
@@ -26,6 +35,9 @@ Job = TypeVar("Job")
 
 ATTEMPTS = 6
 PIECE = 1 << 20
+LONGEST = 180.0
+"""Seconds that one answer may ask to wait; a file that should wait longer is told of instead."""
+
 FIELDS = "id,type,name,size,sha1,etag"
 
 COLUMNS = {
@@ -79,32 +91,67 @@ def each(
     jobs: Iterable[Job],
     workers: int,
     of: int,
-    more: Sequence[Row] = (),
+    failed: Callable[[Job, str], Row] | None,
 ) -> pd.DataFrame:
-    """What became of each job, several at once, in their order, and of what was no job.
+    """What became of each job, several at once, in their order.
 
-    Interrupt waits for a piece or a part of what is under way, not for whole files.
+    ``failed`` makes the row of a job that could not be done, from the reason; without it the error is raised.
+    Interrupt waits for a piece or a part of what is under way, not for whole files; a second one not even for these.
 
     Raises
     ------
     Interrupted
         Stopped by a person; ``partial`` has the files that were done.
     """
+
+    def done(job: Job) -> Row:
+        try:
+            return work(job)
+        except CancelledError:
+            raise
+        except Exception as error:
+            if failed is not None:
+                return failed(job, reason(error))
+            if isinstance(error, OSError):
+                raise TransferError(reason(error)) from error
+            raise
+
     pool = ThreadPoolExecutor(workers, thread_name_prefix="boxnb")
     begun: list[Future[Row]] = []
+    waits = True
     try:
-        begun.extend(pool.submit(work, job) for job in jobs)
-        return frame_of([*(job.result() for job in begun), *more])
-    except KeyboardInterrupt:
-        caller.stopped = True
-        pool.shutdown(wait=True, cancel_futures=True)
-        rows = [job.result() for job in begun if not job.cancelled() and job.exception() is None]
-        stopped = Interrupted(f"Stopped after {len(rows)} of {of} files: make the same call again to go on.")
-        stopped.partial = caller.box.last_partial = frame_of(rows)
+        begun.extend(pool.submit(done, job) for job in jobs)
+        return frame_of([job.result() for job in begun])
+    except BaseException as error:
+        caller.stop()
+        try:
+            pool.shutdown(wait=True, cancel_futures=True)
+        except KeyboardInterrupt:
+            waits = False
+        ready = [job for job in begun if job.done() and not job.cancelled() and job.exception() is None]
+        caller.box.last_partial = frame_of([job.result() for job in ready])
+        if isinstance(error, BoxNotebookError):
+            error.partial = caller.box.last_partial
+        if not isinstance(error, KeyboardInterrupt):
+            raise
+        stopped = Interrupted(f"Stopped after {len(ready)} of {of} files: make the same call again to go on.")
+        stopped.partial = caller.box.last_partial
         raise stopped from None
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(wait=waits, cancel_futures=True)
         caller.box.session.ledger.flush()
+
+
+def reason(error: Exception) -> str:
+    """Why a file could not be sent or fetched, in a sentence."""
+    if isinstance(error, BoxNotebookError):
+        return str(error)
+    if isinstance(error, requests.RequestException):
+        return network_trouble(error)
+    if isinstance(error, OSError):
+        where = error.filename if isinstance(error.filename, str) else "A file"
+        return f"{where} cannot be used ({error.strerror or type(error).__name__}): check its permissions and the free space."
+    return f"boxnb met a fault of its own ({type(error).__name__}), and this file was left out. Please report it."
 
 
 def waits() -> Iterator[float]:
@@ -116,17 +163,25 @@ def waits() -> Iterator[float]:
 class Caller:
     """Calls of one Box, as one user."""
 
-    def __init__(self, box: Box, as_user: str | None, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, box: Box, as_user: str | None) -> None:
         self.box = box
-        self.sleep = sleep
-        self.as_user = as_user
-        self.stopped = False
+        self.as_user = ids.as_user(as_user)
+        self._stopped = threading.Event()
         self.upload_url = box.profile.client.server.upload_url.rstrip("/")
 
     def check(self) -> None:
         """Go no further where a person has stopped the transfer."""
-        if self.stopped:
+        if self._stopped.is_set():
             raise CancelledError("The transfer was stopped.")
+
+    def stop(self) -> None:
+        """Have all threads go no further."""
+        self._stopped.set()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, unless a person stops the transfer."""
+        self._stopped.wait(seconds)
+        self.check()
 
     def once(self, method: str, url: str, **options: Any) -> requests.Response:
         """One call, whatever it answers.
@@ -181,7 +236,10 @@ class Caller:
                 if answer.status_code < 500:
                     return answer
                 raise api_error(answer)
-            self.sleep(wait if lost is not None else retry_after(answer) or wait)
+            if lost is None:
+                wait = asked_to_wait(answer) or wait
+                answer.close()
+            self.sleep(wait)
             found = arrived()
             if found is not None:
                 return found
@@ -190,6 +248,43 @@ class Caller:
     def file(self, file_id: str) -> requests.Response:
         """What Box knows of a file."""
         return self.done("GET", f"/files/{file_id}", params={"fields": FIELDS})
+
+
+def asked_to_wait(answer: requests.Response) -> float | None:
+    """Seconds an answer asks to wait, or ``None``.
+
+    Raises
+    ------
+    RateLimitError, BoxUnavailableError
+        It asks for more than :data:`LONGEST`.
+    """
+    seconds = retry_after(answer)
+    if seconds is None or seconds <= LONGEST:
+        return seconds
+    when = "much later"
+    if math.isfinite(seconds) and seconds < 366 * 86_400:
+        when = time.strftime("after %Y-%m-%d %H:%M", time.localtime(time.time() + seconds))
+    kind = RateLimitError if answer.status_code == 429 else BoxUnavailableError
+    host = urlsplit(answer.url).hostname
+    raise kind(
+        f"{host} answered {answer.status_code} and asks to wait. Make the same call again {when}.",
+        status=answer.status_code,
+    )
+
+
+@contextmanager
+def usable(answer: requests.Response) -> Iterator[None]:
+    """Around what reads an answer.
+
+    Raises
+    ------
+    BoxUnavailableError
+        It is not what Box sends: often a company proxy's page.
+    """
+    try:
+        yield
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        raise api_error(answer) from None
 
 
 def entry(answer: requests.Response) -> dict[str, Any]:
@@ -202,12 +297,33 @@ def entry(answer: requests.Response) -> dict[str, Any]:
     """
     if answer.status_code not in (200, 201):
         raise api_error(answer)
-    try:
+    with usable(answer):
         found = answer.json()
         first: dict[str, Any] = found["entries"][0] if "entries" in found else found
-        return {name: first[name] for name in ("id", "name", "sha1", "size")}
-    except (ValueError, KeyError, IndexError, TypeError):
-        raise api_error(answer) from None
+        made: dict[str, Any] = {name: first.get(name) for name in ("name", "sha1", "size")}
+        return made | {"id": str(first["id"])}
+
+
+def field(answer: requests.Response, name: str) -> Any:
+    """One field of the object an answer is; ``None`` where it is not there, or the answer is not an object."""
+    try:
+        return answer.json().get(name)
+    except (ValueError, AttributeError):
+        return None
+
+
+def same_bytes(caller: Caller, made: dict[str, Any], sha1: str, path: Path) -> None:
+    """Whether Box has the bytes that were sent; an answer that does not say so is asked for again.
+
+    Raises
+    ------
+    TransferError
+        It has others.
+    """
+    if made.get("sha1") is None:
+        made = entry(caller.file(made["id"]))
+    if made["sha1"] != sha1:
+        raise TransferError(f"Box has other bytes than {path}: its SHA-1 is {made['sha1']}; send it again.")
 
 
 def conflict(answer: requests.Response) -> dict[str, Any] | None:
@@ -217,7 +333,7 @@ def conflict(answer: requests.Response) -> dict[str, Any] | None:
     try:
         found = answer.json()["context_info"]["conflicts"]
         first = found[0] if isinstance(found, list) else found
-        return first if isinstance(first, dict) and "id" in first else None
+        return first | {"id": str(first["id"])} if isinstance(first, dict) and "id" in first else None
     except (ValueError, KeyError, IndexError, TypeError):
         return None
 
@@ -236,7 +352,7 @@ def reserved(answer: requests.Response) -> bool:
         return True
 
 
-def taken(name: str, there: dict[str, Any]) -> TransferError:
+def taken(name: str, there: Mapping[str, Any]) -> TransferError:
     """Something else has the name."""
     if there.get("type", "file") != "file":
         return TransferError(
@@ -245,15 +361,3 @@ def taken(name: str, there: dict[str, Any]) -> TransferError:
     return TransferError(
         f"A file {name!r} with other content (id {there['id']}) lies there: new_version=True makes this one its new version."
     )
-
-
-def sha1_of(path: Path) -> str:
-    """The SHA-1 of a file, hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.sha1(usedforsecurity=False)).hexdigest()
-
-
-def modified(path: Path) -> str:
-    """When a file was last changed, as Box takes it."""
-    then = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)
-    return then.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -5,43 +5,44 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import filelock
 import pandas as pd
-import requests
 
-from .. import disk, store
-from ..errors import ApiError, BoxNotebookError, NetworkError, TransferError
-from ..network import LOST, plain
-from ..refusals import network_trouble
-from ..session import TIMEOUT, api_error, retry_after
-from . import calls
+from .. import disk, ids, store
+from ..errors import (
+    BoxNotebookError,
+    BoxUnavailableError,
+    IdError,
+    NetworkError,
+    RateLimitError,
+    TransferError,
+)
+from ..session import api_error
+from . import calls, sources
 from .bar import Meter
 from .calls import Caller, Moved, Row
 from .names import Places
+from .receiving import Wanted, whole
 
 if TYPE_CHECKING:
     from ..box import Box
 
 WORKERS = 4
-PATIENCE = 60
-"""Times a file is asked for that Box has not ready yet."""
 
 
-class _FromTheStart(Exception):  # noqa: N818  never leaves this module
-    """The server gives the whole file where the rest was asked for."""
+class _Plan(NamedTuple):
+    """One file and where it goes, or the row that says why it goes nowhere."""
 
-
-class _Wanted(NamedTuple):
-    id: str
-    name: str
-    size: int
-    sha1: str
-    folders: str = ""
+    file: Wanted | Row
+    place: Path
+    said: str = ""
 
 
 def download(
@@ -63,10 +64,10 @@ def download(
     ----------
     box : Box
     what : str, iterable of str, or DataFrame
-        A file's id, several, or a table such as ``box.items()``, ``box.tree()``, ``box.search()``: its files are fetched, into
-        the folders of its column ``path`` where it has one.
+        A file's id or the address of its page in Box, several, or a table such as ``box.items()``, ``box.tree()``,
+        ``box.search()``: its files are fetched, into the folders of its column ``path`` where it has one. Ids may be numbers.
     folder : path, default "."
-        Nothing is written outside of it.
+        Nothing is written outside of it, nor through a link in it.
     overwrite : bool, default False
         Replace a file that lies there with other content; else it is left and told of.
     as_user : str, optional
@@ -82,7 +83,7 @@ def download(
 
     Raises
     ------
-    TransferError, ApiError, NetworkError
+    IdError, TransferError, ApiError, NetworkError
         Where a single id was asked for and not fetched; of several, each says so in its row, and a warning counts them.
     Interrupted
         Stopped by a person; ``partial`` has what was done.
@@ -92,192 +93,194 @@ def download(
     Source: https://developer.box.com/guides/downloads/file/
     """
     caller, target = Caller(box, as_user), Path(folder).expanduser()
-    target.mkdir(parents=True, exist_ok=True)
-    wanted = _wanted(caller, what)
-    alone = isinstance(what, str)
-    places = Places(target)
-    planned: list[tuple[_Wanted | Row, Path, str]] = []
-    for each in wanted:
-        if isinstance(each, Row):
-            planned.append((each, target, ""))
-            continue
-        try:
-            planned.append((each, *places.place(each.id, each.name, each.folders)))
-        except TransferError as error:
-            planned.append((Row("", each.name, each.id, problem=str(error)), target, ""))
-    meter = Meter(on_progress, sum(each.size for each in wanted if isinstance(each, _Wanted)), len(planned))
+    alone = ids.is_one(what)
+    given = _listed(what)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TransferError(f"{target} cannot be a folder ({error.strerror}): choose another.") from error
+    places, meter = Places(target), Meter(on_progress, 0, len(given))
 
-    def fetch(plan: tuple[_Wanted | Row, Path, str]) -> Row:
+    def planned() -> Iterator[_Plan]:
+        for which in given:
+            plan = _planned(caller, which, places, raises=alone)
+            if isinstance(plan.file, Wanted):
+                meter.expect(plan.file.size)
+            yield plan
+
+    def fetch(plan: _Plan) -> Row:
         file, place, said = plan
-        if isinstance(file, Row):
-            meter.add(file.name, 0, 1)
-            return file
         try:
-            action = _fetch(caller, file, place, overwrite, meter)
-            return Row(str(place), file.name, file.id, file.size, file.sha1, action, said or None)
-        except BoxNotebookError as error:
-            if alone:
-                raise
-            return Row(str(place), file.name, file.id, file.size, file.sha1, problem=str(error))
-        except OSError as error:
-            if alone:
-                raise
-            return Row(str(place), file.name, file.id, problem=f"It cannot be written ({error.strerror}).")
+            if isinstance(file, Row):
+                return file
+            action, place, other = _fetch(caller, places, file, place, overwrite, meter)
+            return Row(
+                str(place), file.name or "", file.id, file.size, file.sha1, action, other or said or None
+            )
         finally:
-            meter.add(file.name, 0, 1)
+            meter.add(file.name or "", 0, 1)
 
-    frame = calls.each(caller, fetch, planned, WORKERS, len(planned))
+    def failed(plan: _Plan, problem: str) -> Row:
+        file = plan.file
+        return Row(str(plan.place), file.name or "", file.id, file.size, file.sha1, problem=problem)
+
+    frame = calls.each(caller, fetch, planned(), WORKERS, len(given), None if alone else failed)
     refused = int((frame["action"] == "refused").sum())
     if refused:
         warnings.warn(f"{refused} of {len(frame)} files were not fetched: 'problem' says why.", stacklevel=2)
     return frame
 
 
-def _wanted(caller: Caller, what: str | Iterable[str] | pd.DataFrame) -> list[_Wanted | Row]:
-    """What is to be fetched: from a table as it is, else by a call an id."""
-    if isinstance(what, str):
-        return [_asked(caller, what)]
+def _listed(what: Any) -> list[tuple[Any, str, dict[str, Any] | None]]:
+    """What is to be fetched: what was given for its id, its name for a sentence, and its row in a table."""
     if not isinstance(what, pd.DataFrame):
-        return [_or_why(caller, each) for each in dict.fromkeys(what)]
-    table = what[what["type"] == "file"] if "type" in what else what
-    table = table.drop_duplicates("id").sort_values(
-        "id"
-    )  # of two of one name the same one keeps it each time
-    if not {"name", "size", "sha1"} <= set(table):
-        return [_or_why(caller, each) for each in table["id"]]
-    return [
-        _Wanted(
-            str(row["id"]), str(row["name"]), int(row["size"]), str(row["sha1"]), str(row.get("path") or "")
+        if ids.is_one(what):
+            return [(what, "what", None)]
+        found: dict[str, tuple[Any, str, dict[str, Any] | None]] = {}
+        for place, which in enumerate(what):
+            found.setdefault(_key(which, place), (which, f"what[{place}]", None))
+        return list(found.values())
+    if list(what.columns).count("id") != 1:
+        raise IdError(
+            "The table has no column 'id': box.items(), box.tree() and box.search() give such tables."
         )
-        if pd.notna(row["size"]) and pd.notna(row["sha1"])
-        else _or_why(caller, str(row["id"]))
-        for row in table.to_dict("records")
-    ]
+    table = what[what["type"].isna() | (what["type"] == "file")] if "type" in what else what
+    needed = [name for name in ("id", "name", "size", "sha1", "path") if list(table.columns).count(name) == 1]
+    once: dict[str, tuple[Any, str, dict[str, Any] | None]] = {}
+    for place, row in enumerate(table[needed].itertuples(index=False)):
+        facts = dict(zip(needed, row, strict=True))
+        once.setdefault(_key(facts["id"], place), (facts["id"], f"'id' in row {place}", facts))
+    return [once[key] for key in sorted(once)]  # of two of one name the same one keeps it each time
 
 
-def _or_why(caller: Caller, file_id: str) -> _Wanted | Row:
+def _key(which: Any, place: int) -> str:
+    """By which the same file is known again; what is not an id is itself only."""
     try:
-        return _asked(caller, file_id)
-    except BoxNotebookError as error:
-        return Row("", "", file_id, problem=str(error))
+        return ids.one(which, "what", "file")
+    except IdError:
+        return f"? {place}"
 
 
-def _asked(caller: Caller, file_id: str) -> _Wanted:
-    if not file_id.isdigit():
-        raise TransferError(
-            f"{file_id!r} is no id of a file: ids are digits, such as the column 'id' of box.items()."
-        )
+def _planned(
+    caller: Caller, given: tuple[Any, str, dict[str, Any] | None], places: Places, *, raises: bool
+) -> _Plan:
+    """Where one file goes: from a table as it is, else by a call."""
+    which, argument, row = given
+    file_id = name = ""
+    try:
+        file_id = ids.one(which, argument, "file")
+        folders = "" if row is None or not isinstance(row.get("path"), str) else row["path"]
+        file = _of_row(file_id, row, folders) or _asked(caller, file_id, folders)
+        name = file.name or ""
+        return _Plan(file, *places.place(file.id, file.name, file.folders))
+    except (BoxNotebookError, OSError) as error:
+        if raises:
+            raise
+        given_id = file_id or (disk.as_text(str(which)) if which is not None and ids.is_one(which) else None)
+        return _Plan(Row("", name, given_id, problem=calls.reason(error)), places.folder)
+
+
+def _of_row(file_id: str, row: dict[str, Any] | None, folders: str) -> Wanted | None:
+    """A file as its row says; ``None`` where the row does not say all of it, or says it as a spreadsheet would."""
+    if row is None or not isinstance(row.get("name"), str):
+        return None
+    size, sha1 = _size(row.get("size")), _sha1(row.get("sha1"))
+    return None if size is None or sha1 is None else Wanted(file_id, row["name"], size, sha1, folders)
+
+
+def _asked(caller: Caller, file_id: str, folders: str) -> Wanted:
     answer = caller.file(file_id)
     if answer.status_code != 200:
         raise api_error(answer)
-    found = answer.json()
-    return _Wanted(str(found["id"]), str(found["name"]), int(found["size"]), str(found["sha1"]))
-
-
-def _fetch(caller: Caller, file: _Wanted, place: Path, overwrite: bool, meter: Meter) -> str:
-    if place.is_file() and not place.is_symlink():
-        if place.stat().st_size == file.size and calls.sha1_of(place) == file.sha1:
-            meter.add(file.name, file.size)
-            return "same content"
-        if not overwrite:
+    with calls.usable(answer):
+        found = answer.json()
+        name, size, sha1 = found.get("name"), _size(found.get("size")), _sha1(found.get("sha1"))
+        if "id" not in found:
+            raise KeyError("id")
+    for what, value in (("size", size), ("SHA-1", sha1)):
+        if value is None:
             raise TransferError(
-                f"{place} lies there with other content: move it away, or say overwrite=True."
+                f"Box gives no {what} for the file {file_id}, so nothing could tell whether it came whole."
             )
+    return Wanted(file_id, None if name is None else str(name), size or 0, sha1 or "", folders)
+
+
+def _size(value: Any) -> int | None:
+    """Bytes, of whatever stands for them; ``None`` for what does not."""
+    try:
+        found = int(value) if isinstance(value, str) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    fits = 0 <= found < 2**63 and found == int(found) and not isinstance(value, bool)
+    return int(value) if fits else None
+
+
+def _sha1(value: Any) -> str | None:
+    text = value.strip().lower() if isinstance(value, str) else ""
+    return text if re.fullmatch(r"[0-9a-f]{40}", text) else None
+
+
+def _fetch(
+    caller: Caller, places: Places, file: Wanted, place: Path, overwrite: bool, meter: Meter
+) -> tuple[str, Path, str]:
+    """Fetch one file: what was done, where it lies, and a sentence where that is another place than planned."""
+    place, said = places.settle(place, file.id, file.name)
+    places.check(place.parent)
+    if not sources.is_link(place) and place.is_file():
+        if place.stat().st_size == file.size and sources.sha1_of(place) == file.sha1:
+            with places.lock:
+                if places.settle(place, file.id, file.name)[0] == place:
+                    places.wrote(place, file.id)
+                    meter.add(file.name or "", file.size)
+                    return "same content", place, said
+        elif not overwrite:
+            raise _in_the_way(place)
     elif os.path.lexists(place):
         raise TransferError(f"{place} is a folder or a link: move it away.")
     place.parent.mkdir(parents=True, exist_ok=True)
-    part = place.parent / f".{file.id}-{file.sha1[:12]}.part"
-    key = hashlib.sha256(os.fsencode(part.resolve())).hexdigest()[:24]
-    lock = store.home() / "transfers" / f"{key}.lock"
+    places.check(place.parent)
+    with _part(places, file, place) as part:
+        whole(caller, file, part, meter)
+        with places.lock:
+            place, other = places.settle(place, file.id, file.name)
+            if os.path.lexists(place) and (not overwrite or not place.is_file() or place.is_symlink()):
+                raise _in_the_way(place)
+            part.replace(place)
+            places.wrote(place, file.id)
+    disk.flush_folder(place.parent)
+    return "downloaded", place, other or said
+
+
+def _in_the_way(place: Path) -> TransferError:
+    return TransferError(f"{place} lies there with other content: move it away, or say overwrite=True.")
+
+
+@contextlib.contextmanager
+def _part(places: Places, file: Wanted, place: Path) -> Iterator[Path]:
+    """Our own file beside the place, until it is whole; left for the next call only where the bytes ended early."""
+    for part in places.side(file.id, place, f"{file.id}-{file.sha1[:12]}"):
+        key = hashlib.sha256(os.fsencode(part.resolve())).hexdigest()[:24]
+        lock = store.home() / "transfers" / f"{key}.lock"
+        if not os.path.lexists(part) or (lock.exists() and sources.is_own(part)):
+            break  # nothing lies there, or what an earlier call left for this very path
     disk.private_folder(lock.parent)
     try:
         with filelock.FileLock(lock, timeout=0, thread_local=False):
-            for last in (False, True):
-                whole = False
-                with contextlib.suppress(_FromTheStart):
-                    whole = _whole(caller, file, part, meter)
-                if whole:
-                    part.replace(place)
-                    disk.flush_folder(place.parent)
-                    return "downloaded"
-                part.unlink()  # not Box's bytes: once more from the start
-                if last:
-                    break
+            try:
+                yield part
+            except BaseException as error:
+                resumable = (
+                    NetworkError,
+                    BoxUnavailableError,
+                    RateLimitError,
+                    CancelledError,
+                    KeyboardInterrupt,
+                )
+                plain = not sources.is_link(part) and part.is_file()
+                if plain and (not isinstance(error, resumable) or part.stat().st_size == 0):
+                    part.unlink()
+                raise
     except filelock.Timeout:
         raise TransferError(
             f"Another process is fetching {file.name!r} to {place.parent}: wait for it."
         ) from None
-    raise TransferError(
-        f"{file.name!r} came twice with a wrong SHA-1: a proxy may change it, or it was changed just now."
-    )
-
-
-def _whole(caller: Caller, file: _Wanted, part: Path, meter: Meter) -> bool:
-    """Fetch what is missing of a file; whether its SHA-1 is right."""
-    digest = hashlib.sha1(usedforsecurity=False)
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(part, flags, 0o666), "r+b") as out:
-        while piece := out.read(calls.PIECE):
-            digest.update(piece)
-        if out.tell() > file.size:
-            return False
-        meter.add(file.name, out.tell())
-        waits = calls.waits()
-        while out.tell() < file.size:
-            before = out.tell()
-            trouble = _more(caller, file, out, digest, meter)
-            if out.tell() > before:
-                waits = calls.waits()  # it goes on
-            if trouble is not None:
-                wait = next(waits, None)
-                if wait is None:
-                    raise NetworkError(network_trouble(trouble)) from trouble
-                caller.sleep(wait)
-        out.flush()
-        os.fsync(out.fileno())
-    return digest.hexdigest() == file.sha1
-
-
-def _more(
-    caller: Caller, file: _Wanted, out: Any, digest: Any, meter: Meter
-) -> requests.RequestException | None:
-    """Read on from where the file ends; what broke it off, if something did."""
-    try:
-        with plain(caller.box.session.verify) as bare:
-            headers = {"Accept-Encoding": "identity", "Range": f"bytes={out.tell()}-{file.size - 1}"}
-            # Bare: the address carries its own right, and neither token nor .netrc may go to that host.
-            answer = bare.get(
-                _address(caller, file),
-                headers=headers,
-                stream=True,
-                timeout=TIMEOUT,
-                auth=lambda request: request,
-            )
-            if answer.status_code >= 500:
-                raise requests.ConnectionError(response=answer)
-            if answer.status_code == 200 and out.tell():
-                raise _FromTheStart
-            if answer.status_code not in (200, 206):
-                raise api_error(answer)
-            for piece in answer.iter_content(calls.PIECE):
-                caller.check()
-                piece = piece[: file.size - out.tell()]
-                out.write(piece)
-                digest.update(piece)
-                meter.add(file.name, len(piece))
-    except LOST as error:
-        return error
-    return None
-
-
-def _address(caller: Caller, file: _Wanted) -> str:
-    """Where the bytes are, good for 15 minutes."""
-    for _ in range(PATIENCE):
-        answer = caller.done("GET", f"/files/{file.id}/content", allow_redirects=False)
-        if answer.status_code == 202:
-            caller.sleep(retry_after(answer) or 1.0)
-        elif answer.status_code == 302 and "Location" in answer.headers:
-            return answer.headers["Location"]
-        else:
-            raise api_error(answer)
-    raise ApiError(f"Box has not made {file.name!r} ready yet: try again later.", status=202)

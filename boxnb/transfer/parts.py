@@ -18,10 +18,11 @@ import requests
 
 from .. import disk, store
 from ..errors import TransferError
-from ..session import api_error, retry_after
-from . import calls
+from ..session import api_error
+from . import calls, sources
 from .bar import Meter
 from .calls import Caller, Row
+from .targets import Goal
 
 WORKERS = 4
 """Parts in flight; Box suggests three to five (guide *Chunked uploads*)."""
@@ -49,10 +50,15 @@ class Session:
     @classmethod
     def of(cls, answer: requests.Response) -> Session:
         """The session an answer tells of."""
-        found = answer.json()
-        ends = found["session_endpoints"]
         names = ("upload_part", "list_parts", "commit", "abort", "status")
-        return cls(found["id"], int(found["part_size"]), **{name: ends[name] for name in names}, fresh=True)
+        with calls.usable(answer):
+            found = answer.json()
+            ends = {name: found["session_endpoints"][name] for name in names}
+            size = int(found["part_size"])
+            if size < 1 or not all(isinstance(end, str) for end in ends.values()):
+                raise ValueError("part_size")
+            return cls(str(found["id"]), size, **ends, fresh=True)
+        raise AssertionError("either it returns or raises")
 
 
 class _Changed(Exception):  # noqa: N818  never leaves this module
@@ -63,42 +69,42 @@ class _Missing(Exception):  # noqa: N818  never leaves this module
     """Box has lost a part it had taken."""
 
 
-def upload(caller: Caller, path: Path, folder: str, name: str, *, new_version: bool, meter: Meter) -> Row:
+def upload(caller: Caller, path: Path, goal: Goal, meter: Meter) -> Row:
     """Send one large file in parts; see :func:`boxnb.transfer.upload`."""
-    with _state(caller, path, folder, name) as state:
-        for _ in range(3):
-            session, version_of = _begin(caller, path, folder, name, new_version, state)
+    with _state(caller, path, goal) as state:
+        for _ in range(sources.ATTEMPTS):
+            before = sources.stamp(path)
+            session, version_of = _begin(caller, path, goal, before, state)
             if session is None:
-                sha1, size = str(version_of["sha1"]), path.stat().st_size
-                meter.add(name, size)
-                return Row(str(path), name, version_of["id"], size, sha1, "same content")
+                sha1 = str(version_of["sha1"])
+                meter.add(goal.name, before[0])
+                return goal.row(path, version_of, before[0], sha1, "same content")
+            dated, note = sources.modified(path)
             try:
-                answer, sha1 = _send(caller, session, path, meter)
+                answer, sha1 = _send(caller, session, path, before, dated, meter)
             except _Missing:
                 continue
             except _Changed:
                 caller.done("DELETE", session.abort)
                 state.unlink(missing_ok=True)
                 continue
-            state.unlink(missing_ok=True)
             there = None if answer is None else calls.conflict(answer)
             if there is not None:
+                state.unlink(missing_ok=True)
                 caller.done("DELETE", session.abort)
-                raise calls.taken(name, there)
-            made = calls.entry(answer) if answer is not None else _made(caller, folder, name, version_of)
-            if made["sha1"] != sha1:
-                raise TransferError(
-                    f"Box has other bytes than {path}: its SHA-1 is {made['sha1']}; send it again."
-                )
+                raise calls.taken(goal.name, there)
+            made = calls.entry(answer) if answer is not None else _made(caller, goal, version_of)
+            state.unlink(missing_ok=True)
+            calls.same_bytes(caller, made, sha1, path)
             action = "new version" if version_of else "uploaded"
-            return Row(str(path), name, made["id"], made["size"], made["sha1"], action)
+            return goal.row(path, version_of | made, before[0], sha1, action, note)
     raise TransferError(f"{path} changes while it is read: close what writes to it, then try again.")
 
 
 @contextlib.contextmanager
-def _state(caller: Caller, path: Path, folder: str, name: str) -> Iterator[Path]:
+def _state(caller: Caller, path: Path, goal: Goal) -> Iterator[Path]:
     """The small file that remembers an upload between two processes; one process at a time holds it."""
-    whose = [caller.box.profile.name, caller.as_user, folder, name, str(path.resolve())]
+    whose = [caller.box.profile.name, caller.as_user, goal.folder, goal.name, str(path.resolve())]
     key = hashlib.sha256(json.dumps(whose).encode()).hexdigest()[:24]
     file = store.home() / "transfers" / f"{key}.json"
     disk.private_folder(file.parent)
@@ -109,45 +115,41 @@ def _state(caller: Caller, path: Path, folder: str, name: str) -> Iterator[Path]
         raise TransferError(f"Another process is sending {path} to the same place: wait for it.") from None
 
 
-def _stamp(path: Path) -> list[int]:
-    found = path.stat()
-    return [found.st_size, found.st_mtime_ns]
-
-
 def _begin(
-    caller: Caller, path: Path, folder: str, name: str, new_version: bool, state: Path
+    caller: Caller, path: Path, goal: Goal, stamp: list[int], state: Path
 ) -> tuple[Session | None, dict[str, Any]]:
     """The session to go on with, or a new one, and the file it makes a version of; no session for the same content."""
     # No file, or half of one: there is nothing to go on with.
     with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
         saved = json.loads(disk.read_private(state))
-        if saved["stamp"] == _stamp(path):
+        if saved["stamp"] == stamp:
             session = Session(**saved["session"])
             caller.box.session.auth.grant(session.status)
             if caller.done("GET", session.status).status_code == 200:
                 return session, saved["version_of"]
-    size = path.stat().st_size
-    body: dict[str, Any] = {"folder_id": folder, "file_size": size, "file_name": name}
+    size = stamp[0]
+    body: dict[str, Any] = {"folder_id": goal.folder, "file_size": size, "file_name": goal.name}
     answer = caller.done(
         "POST", f"{caller.upload_url}/files/upload_sessions", json=body, again=calls.reserved
     )
     version_of: dict[str, Any] = {}
     there = calls.conflict(answer)
     if there is not None:
-        if there.get("type", "file") == "file" and there.get("sha1") == calls.sha1_of(path):
+        goal.check(there)
+        if there.get("sha1") == sources.sha1_of(path):
             return None, there
-        if not new_version or there.get("type", "file") != "file":
-            raise calls.taken(name, there)
-        version_of = {"id": there["id"]}
+        if not goal.new_version:
+            raise calls.taken(goal.name, there)
+        version_of = {"id": there["id"], "name": there.get("name") or goal.name}
         url = f"{caller.upload_url}/files/{there['id']}/upload_sessions"
-        answer = caller.done("POST", url, json={"file_size": size, "file_name": name})
+        answer = caller.done("POST", url, json={"file_size": size, "file_name": version_of["name"]})
     if answer.status_code != 201:
         raise api_error(answer)
     session = Session.of(answer)
     for url in (session.upload_part, session.commit):
         caller.box.session.auth.grant(url)
     facts = {
-        "stamp": _stamp(path),
+        "stamp": stamp,
         "session": dataclasses.asdict(session) | {"fresh": False},
         "version_of": version_of,
         "path": str(path),
@@ -163,16 +165,22 @@ def _listed(caller: Caller, session: Session) -> dict[int, dict[str, Any]]:
         answer = caller.done("GET", session.list_parts, params={"offset": len(found), "limit": 1000})
         if answer.status_code != 200:
             raise api_error(answer)
-        entries = answer.json()["entries"]
-        found |= {int(part["offset"]): part for part in entries}
-        if not entries or len(found) >= int(answer.json().get("total_count", 0)):
+        before = len(found)
+        with calls.usable(answer):
+            page = answer.json()
+            found |= {int(part["offset"]): {**part, "sha1": part["sha1"]} for part in page["entries"] or []}
+            total = page.get("total_count")
+            end = len(found) == before or (total is not None and len(found) >= int(total))
+        if end:
             return found
 
 
-def _send(caller: Caller, session: Session, path: Path, meter: Meter) -> tuple[requests.Response | None, str]:
+def _send(
+    caller: Caller, session: Session, path: Path, stamp: list[int], dated: dict[str, str], meter: Meter
+) -> tuple[requests.Response | None, str]:
     """Send the parts that are missing, then have Box put all together; its answer and the SHA-1 of the whole."""
     have = {} if session.fresh else _listed(caller, session)
-    size = path.stat().st_size
+    size = stamp[0]
     whole = hashlib.sha1(usedforsecurity=False)
     sent: list[Future[dict[str, Any]]] = []
     parts: dict[int, dict[str, Any]] = {}
@@ -216,18 +224,20 @@ def _send(caller: Caller, session: Session, path: Path, meter: Meter) -> tuple[r
             parts[int(part["offset"])] = part
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+    if sources.stamp(path) != stamp:
+        raise _Changed  # what was sent is half of the one and half of the other
     ordered = [parts[offset] for offset in sorted(parts)]
-    return _committed(caller, session, ordered, whole, calls.modified(path)), whole.hexdigest()
+    return _committed(caller, session, ordered, whole, dated), whole.hexdigest()
 
 
-def _made(caller: Caller, folder: str, name: str, version_of: dict[str, Any]) -> dict[str, Any]:
+def _made(caller: Caller, goal: Goal, version_of: dict[str, Any]) -> dict[str, Any]:
     """The file that a commit made whose answer was lost."""
     if version_of:
         return calls.entry(caller.file(version_of["id"]))
-    asked = {"name": name, "parent": {"id": folder}}
+    asked = {"name": goal.name, "parent": {"id": goal.folder}}
     there = calls.conflict(caller.done("OPTIONS", "/files/content", json=asked))
     if there is None:
-        raise TransferError(f"{name!r} was sent, and is not there: send it again.")
+        raise TransferError(f"{goal.name!r} was sent, and is not there: send it again.")
     return calls.entry(caller.file(there["id"]))
 
 
@@ -251,16 +261,18 @@ def _put(
         raise _Changed
     if answer.status_code not in (200, 201):
         raise api_error(answer)
-    found = answer.json()
-    part: dict[str, Any] = found.get("part", found)
-    return part
+    with calls.usable(answer):
+        found = answer.json()
+        part: dict[str, Any] = found.get("part", found)
+        return part | {"offset": int(part["offset"])}
+    raise AssertionError("either it returns or raises")
 
 
 def _committed(
-    caller: Caller, session: Session, parts: list[dict[str, Any]], whole: Any, modified: str
+    caller: Caller, session: Session, parts: list[dict[str, Any]], whole: Any, dated: dict[str, str]
 ) -> requests.Response | None:
     """Have Box make the file, and wait while it does; None where it was made and the answer lost."""
-    body = {"parts": parts, "attributes": {"content_modified_at": modified}}
+    body = {"parts": parts, "attributes": dated}
     headers = {"Digest": _digest(whole.digest())}
     lost = False
 
@@ -271,8 +283,8 @@ def _committed(
     for _ in range(PATIENCE):
         answer = caller.done("POST", session.commit, json=body, headers=headers, arrived=arrived)
         if answer.status_code == 202:
-            caller.sleep(retry_after(answer) or 1.0)
-        elif answer.status_code == 400 and _code(answer) == "parts_mismatch":
+            caller.sleep(calls.asked_to_wait(answer) or 1.0)
+        elif answer.status_code == 400 and calls.field(answer, "code") == "parts_mismatch":
             if len(_listed(caller, session)) < len(parts):
                 raise _Missing
             caller.sleep(1.0)  # the last part is not counted yet
@@ -281,10 +293,3 @@ def _committed(
         else:
             return answer
     return answer
-
-
-def _code(answer: requests.Response) -> str:
-    try:
-        return str(answer.json().get("code"))
-    except (ValueError, AttributeError):
-        return ""

@@ -6,8 +6,8 @@ import hashlib
 import json
 import os
 import threading
-import unicodedata
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,12 +16,13 @@ import pandas as pd
 import requests
 import urllib3
 
-from .. import disk
-from ..errors import BoxNotebookError, TransferError
+from .. import disk, ids
+from ..errors import TransferError
 from ..session import api_error
-from . import calls, names, parts
+from . import calls, names, parts, sources
 from .bar import Meter
 from .calls import Caller, Moved, Row
+from .targets import Folder, Goal, ensure, folder_of
 
 if TYPE_CHECKING:
     from ..box import Box
@@ -60,7 +61,7 @@ def upload(
     path : path
         The file.
     folder : str, default "0"
-        Id of the folder; ``"0"`` is the root of whoever signed in.
+        Id of the folder, or the address of its page in Box; ``"0"`` is the root of whoever signed in.
     name : str, optional
         Its name in Box; that of the file unless given.
     new_version : bool, default False
@@ -74,12 +75,15 @@ def upload(
     -------
     pandas.DataFrame
         One row: ``name``, ``action`` (``"uploaded"``, ``"new version"``, or ``"same content"`` where Box has the same bytes
-        under that name), ``problem`` (missing), ``size`` (bytes), ``id``, ``sha1``, ``path``.
+        under that name), ``problem`` (what was left out of a file that was sent, as a date before 1970), ``size`` (bytes), ``id``,
+        ``sha1``, ``path``.
 
     Raises
     ------
+    IdError
+        ``folder`` or ``as_user`` is not an id.
     TransferError
-        Box refuses the name, something else lies there, or the file changed while it was read.
+        Box refuses the name, the file cannot be read, something else lies there, or the file changed while it was read.
     ApiError, NetworkError
         Box refused, or no answer came.
 
@@ -90,11 +94,17 @@ def upload(
     file = Path(path).expanduser()
     if file.is_dir():
         raise IsADirectoryError(f"{file} is a folder: box.upload_folder sends it.")
-    folder = str(folder)  # some write the number
-    what = _checked(folder, name if name is not None else disk.decoded(file.name))
-    size = file.stat().st_size
-    meter = Meter(on_progress, size, 1)
-    row = _one(Caller(box, as_user), file, folder, what, new_version, None, meter)
+    caller, folder = Caller(box, as_user), ids.one(folder, "folder", "folder")
+    what = _checked(name if name is not None else disk.decoded(file.name))
+    found = file.stat()
+    problem = sources.not_a_file(found)
+    if problem is not None:
+        raise TransferError(f"{file}: {problem}")
+    meter = Meter(on_progress, found.st_size, 1)
+    try:
+        row = _one(caller, file, Goal(folder, what, new_version), None, meter)
+    except OSError as error:
+        raise TransferError(calls.reason(error)) from error
     meter.add(what, 0, 1)
     return calls.frame_of([row])
 
@@ -127,12 +137,12 @@ def upload_folder(
     -------
     pandas.DataFrame
         One row a file, as for :func:`upload`. What could not be sent, folders that cannot be read too, has the ``action``
-        ``"refused"`` and a ``problem``; a warning counts it, and ``attrs["complete"]`` is then False. Links to folders are
-        not followed, and folders without any file are not made.
+        ``"refused"`` and a ``problem``; a warning counts it, and ``attrs["complete"]`` is then False. Links to folders, and links
+        to files outside of the folder, are not followed and told of in the same way. Folders without any file are not made.
 
     Raises
     ------
-    TransferError, ApiError, NetworkError
+    IdError, TransferError, ApiError, NetworkError
         The folder itself cannot be made.
     Interrupted
         Stopped by a person; ``partial`` has what was done.
@@ -140,28 +150,39 @@ def upload_folder(
     source = Path(path).expanduser()
     if not source.is_dir():
         raise NotADirectoryError(f"{source} is no folder: box.upload sends a file.")
-    caller = Caller(box, as_user)
-    folder = str(folder)
-    what = _checked(folder, name if name is not None else disk.decoded(source.resolve().name))
-    target = _folder(caller, folder, what)
-    unread: list[Row] = []
-    files = list(_below(source, unread))
-    total = sum(file.stat().st_size for file in files if file.is_file())
-    meter = Meter(on_progress, total, len(files))
-    send, jobs = _sender(caller, new_version, meter), _jobs(caller, source, target, files)
-    frame = calls.each(caller, send, jobs, WORKERS, len(files), unread)
+    caller, folder = Caller(box, as_user), ids.one(folder, "folder", "folder")
+    what = _checked(name if name is not None else disk.decoded(source.resolve().name))
+    there: dict[str, Folder] = {}
+    target = folder_of(caller, folder, what, there)
+    files = list(sources.below(source))
+    meter = Meter(on_progress, sum(file.size for file in files), len(files))
+
+    def failed(job: _Job, problem: str) -> Row:
+        return Row(str(job.file), disk.decoded(job.file.name), problem=problem)
+
+    def send(job: _Job) -> Row:
+        try:
+            problem = job.problem or names.refused_by_box(disk.decoded(job.file.name))
+            if problem is not None or job.place is None:
+                return failed(job, problem or "There is no folder for it.")
+            for _ in iter(lambda: job.after is None or job.after.wait(0.5), True):
+                caller.check()
+            return _send(caller, job, job.place, new_version, meter)
+        finally:
+            if job.done is not None:
+                job.done.set()
+            meter.add(disk.decoded(job.file.name), 0, 1)
+
+    jobs = _jobs(caller, source, target, files, there)
+    frame = calls.each(caller, send, jobs, WORKERS, len(files), failed)
     refused = int((frame["action"] == "refused").sum())
     if refused:
         warnings.warn(f"{refused} of {len(frame)} files were not sent: 'problem' says why.", stacklevel=2)
     return frame
 
 
-def _checked(folder: str, name: str) -> str:
-    """The name, once it is one that Box takes, for a folder that is named by its id."""
-    if not folder.isdigit():
-        raise TransferError(
-            f"{folder!r} is no id of a folder: ids are digits, such as the column 'id' of box.items()."
-        )
+def _checked(name: str) -> str:
+    """The name, once it is one that Box takes."""
     reason = names.refused_by_box(name)
     if reason is not None:
         raise TransferError(reason)
@@ -170,149 +191,84 @@ def _checked(folder: str, name: str) -> str:
 
 class _Job(NamedTuple):
     file: Path
-    folder: str
-    there: dict[str, Any] | None
-    problem: str | None
+    place: Folder | None = None
+    problem: str | None = None
+    after: threading.Event | None = None  # set once the file of nearly the same name is done
+    done: threading.Event | None = None
 
 
-def _sender(caller: Caller, new_version: bool, meter: Meter) -> Callable[[_Job], Row]:
-    def send(job: _Job) -> Row:
-        name, where = disk.decoded(job.file.name), str(job.file)
-        try:
-            problem = job.problem or names.refused_by_box(name)
-            if problem is not None:
-                return Row(where, name, problem=problem)
-            return _one(caller, job.file, job.folder, name, new_version, job.there, meter)
-        except BoxNotebookError as error:
-            return Row(where, name, problem=str(error))
-        except OSError as error:
-            return Row(where, name, problem=f"It cannot be read ({error.strerror}): check its rights.")
-        finally:
-            meter.add(name, 0, 1)
+def _jobs(
+    caller: Caller, source: Path, target: Folder, files: list[sources.Found], there: dict[str, Folder]
+) -> Iterator[_Job]:
+    """Each file with the folder it goes to; folders are made on the way, each once.
 
-    return send
-
-
-def _below(source: Path, unread: list[Row]) -> Iterator[Path]:
-    """All files below a folder, folder by folder, in the order of their names; and the folders nobody may read."""
-
-    def refused(error: OSError) -> None:
-        where = Path(error.filename or source)
-        told = f"The folder cannot be read ({error.strerror}): check its rights."
-        unread.append(Row(str(where), where.name, problem=told))
-
-    for place, folders, found in os.walk(source, onerror=refused):
-        folders.sort()
-        for name in sorted(found):
-            yield Path(place) / name
-
-
-def _jobs(caller: Caller, source: Path, target: _Folder, files: list[Path]) -> Iterator[_Job]:
-    """Each file with the folder it goes to; folders are made on the way, each once."""
-    made: dict[Path, _Folder | str] = {source: target}
-    for file in files:
-        place = _ensure(caller, file.parent, made)
+    Of names that are nearly the same, whatever their case and accents, one goes after the other: whether they are the same
+    only Box knows.
+    """
+    made: dict[Path, Folder | str] = {source: target}
+    near = Counter((file.path.parent, names.loosely(disk.decoded(file.path.name))) for file in files)
+    last: dict[tuple[Path, str], threading.Event] = {}
+    for file, _, problem in files:
+        if problem is not None:
+            yield _Job(file, problem=problem)
+            continue
+        place = ensure(caller, file.parent, made, there)
         if isinstance(place, str):
-            yield _Job(file, "", None, place)
-        elif not file.is_file():
-            yield _Job(file, "", None, "It is neither a file nor a link to one.")
-        else:
-            key = _key(file.name)
-            twin = place.sent.setdefault(key, file.name)
-            told = f"Box takes it for the same name as {twin!r}." if twin != file.name else None
-            yield _Job(file, place.id, place.files.get(key), told)
+            yield _Job(file, problem=place)
+            continue
+        first = place.sent.setdefault(disk.decoded(file.name), file)
+        if first != file:
+            yield _Job(
+                file, problem=f"Box takes it for the same file as {str(first)!r}: give it another name."
+            )
+            continue
+        key = (file.parent, names.loosely(disk.decoded(file.name)))
+        if near[key] == 1:
+            yield _Job(file, place)
+            continue
+        after, last[key] = last.get(key), threading.Event()
+        yield _Job(file, place, after=after, done=last[key])
 
 
-class _Folder(NamedTuple):
-    id: str
-    files: dict[str, dict[str, Any]]  # what is there, by name as Box compares names
-    sent: dict[str, str]
+def _send(caller: Caller, job: _Job, place: Folder, new_version: bool, meter: Meter) -> Row:
+    """Send one file of a folder. What lies there is known by its exact name; of a name that is nearly the same, Box is asked."""
+    name = disk.decoded(job.file.name)
+    goal = Goal(place.id, name, new_version, place.ids, place.made)
+    there = place.files.get(name)
+    if there is None and (names.loosely(name) in place.loose or job.after is not None):
+        there = _ask_first(caller, goal, job.file.stat().st_size)
+    row = _one(caller, job.file, goal, there, meter)
+    if row.id is not None:
+        place.made[row.id] = job.file
+    return row
 
 
-def _ensure(caller: Caller, place: Path, made: dict[Path, _Folder | str]) -> _Folder | str:
-    """The folder of Box for one of ours, or why there is none."""
-    if place not in made:
-        above = _ensure(caller, place.parent, made)
-        if isinstance(above, str):
-            made[place] = above
-        else:
-            name = disk.decoded(place.name)
-            reason = names.refused_by_box(name)
-            try:
-                made[place] = reason if reason is not None else _folder(caller, above.id, name)
-            except BoxNotebookError as error:
-                made[place] = str(error)
-    return made[place]
-
-
-def _key(name: str) -> str:
-    return unicodedata.normalize("NFC", disk.decoded(name)).casefold()
-
-
-def _folder(caller: Caller, parent: str, name: str) -> _Folder:
-    """A folder of that name, made or found, and the files it has."""
-    body = {"name": name, "parent": {"id": parent}}
-    answer = caller.done("POST", "/folders", json=body, params={"fields": "id"}, again=calls.reserved)
-    if answer.status_code == 201:
-        return _Folder(str(answer.json()["id"]), {}, {})
-    there = calls.conflict(answer)
-    if there is None:
-        raise api_error(answer)
-    if there.get("type") != "folder":
-        raise TransferError(
-            f"A file {name!r} (id {there['id']}) lies where the folder should be: rename one of them."
-        )
-    return _Folder(there["id"], _files_in(caller, there["id"]), {})
-
-
-def _files_in(caller: Caller, folder: str) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    marker: str | None = ""
-    while marker is not None:
-        asked = {"usemarker": "true", "limit": 1000, "fields": "type,id,name,sha1,size"}
-        answer = caller.done(
-            "GET", f"/folders/{folder}/items", params=asked | ({"marker": marker} if marker else {})
-        )
-        if answer.status_code != 200:
-            raise api_error(answer)
-        page = answer.json()
-        found |= {_key(item["name"]): item for item in page["entries"] if item["type"] == "file"}
-        marker = page.get("next_marker") or None
-    return found
-
-
-def _one(
-    caller: Caller,
-    file: Path,
-    folder: str,
-    name: str,
-    new_version: bool,
-    there: dict[str, Any] | None,
-    meter: Meter,
-) -> Row:
+def _one(caller: Caller, file: Path, goal: Goal, there: dict[str, Any] | None, meter: Meter) -> Row:
     """Send one file, unless what lies there is the same."""
     size = file.stat().st_size
-    if there is not None and there.get("size") == size and there.get("sha1") == calls.sha1_of(file):
-        meter.add(name, size)
-        return Row(str(file), name, there["id"], size, there["sha1"], "same content")
-    if there is not None and not new_version:
-        raise calls.taken(name, there)
+    if there is not None:
+        goal.check(there)
+        if str(there.get("size")) == str(size) and there.get("sha1") == sources.sha1_of(file):
+            meter.add(goal.name, size)
+            return goal.row(file, there, size, there["sha1"], "same content")
+        if not goal.new_version:
+            raise calls.taken(goal.name, there)
     if size >= IN_PARTS:
-        return parts.upload(caller, file, folder, name, new_version=new_version, meter=meter)
+        return parts.upload(caller, file, goal, meter)
     if size < ASK_FIRST:
-        return _in_one_piece(caller, file, folder, name, new_version, there, meter)
+        return _in_one_piece(caller, file, goal, there, meter)
     with _heavy:
         if there is None:
-            there = _ask_first(caller, folder, name, size)
-        return _in_one_piece(caller, file, folder, name, new_version, there, meter)
+            there = _ask_first(caller, goal, size)
+        return _in_one_piece(caller, file, goal, there, meter)
 
 
-def _ask_first(caller: Caller, folder: str, name: str, size: int) -> dict[str, Any] | None:
+def _ask_first(caller: Caller, goal: Goal, size: int) -> dict[str, Any] | None:
     """What has the name already; an error where the file would not be taken."""
     answer = caller.done(
         "OPTIONS",
         "/files/content",
-        json={"name": name, "parent": {"id": folder}, "size": size},
+        json={"name": goal.name, "parent": {"id": goal.folder}, "size": size},
         again=calls.reserved,
     )
     if answer.status_code == 200:
@@ -323,18 +279,11 @@ def _ask_first(caller: Caller, folder: str, name: str, size: int) -> dict[str, A
     return there
 
 
-def _in_one_piece(
-    caller: Caller,
-    file: Path,
-    folder: str,
-    name: str,
-    new_version: bool,
-    there: dict[str, Any] | None,
-    meter: Meter,
-) -> Row:
-    data = file.read_bytes()
+def _in_one_piece(caller: Caller, file: Path, goal: Goal, there: dict[str, Any] | None, meter: Meter) -> Row:
+    dated, note = sources.modified(file)
+    data = sources.read_whole(file)
     sha1 = hashlib.sha1(data, usedforsecurity=False).hexdigest()
-    attributes: dict[str, Any] = {"name": name, "content_modified_at": calls.modified(file)}
+    attributes: dict[str, Any] = {"name": goal.name, **dated}
     action = "uploaded"
     lost = False
 
@@ -344,28 +293,31 @@ def _in_one_piece(
         if there is None:
             return None  # asked again, the name is taken, by the same bytes
         now = caller.file(there["id"])
-        return now if now.status_code == 200 and now.json().get("sha1") == sha1 else None
+        return now if now.status_code == 200 and calls.field(now, "sha1") == sha1 else None
 
     answer: requests.Response | None = None
     if there is None:
-        answer = _post(caller, "/files/content", attributes | {"parent": {"id": folder}}, data, sha1, arrived)
+        place = {"parent": {"id": goal.folder}}
+        answer = _post(caller, "/files/content", attributes | place, data, sha1, arrived)
         there = calls.conflict(answer)
     if there is not None:
-        if there.get("type", "file") != "file":
-            raise calls.taken(name, there)
+        goal.check(there)
         if there.get("sha1") == sha1:
-            meter.add(name, len(data))
-            return Row(str(file), name, there["id"], len(data), sha1, "uploaded" if lost else "same content")
-        if not new_version:
-            raise calls.taken(name, there)
+            meter.add(goal.name, len(data))
+            return goal.row(
+                file, there, len(data), sha1, "uploaded" if lost else "same content", note if lost else None
+            )
+        if not goal.new_version:
+            raise calls.taken(goal.name, there)
         action = "new version"
+        # Box would rename the file to another spelling of its name.
+        attributes["name"] = there.get("name") or goal.name
         answer = _post(caller, f"/files/{there['id']}/content", attributes, data, sha1, arrived)
     assert answer is not None  # noqa: S101  one of the two branches made the call
     made = calls.entry(answer)
-    if made["sha1"] != sha1:
-        raise TransferError(f"Box has other bytes than {file}: its SHA-1 is {made['sha1']}; send it again.")
-    meter.add(name, len(data))
-    return Row(str(file), name, made["id"], made["size"], sha1, action)
+    calls.same_bytes(caller, made, sha1, file)
+    meter.add(goal.name, len(data))
+    return goal.row(file, (there or {}) | made, len(data), sha1, action, note)
 
 
 def _post(

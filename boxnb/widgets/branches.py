@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from boxnb import schema
+from boxnb import ids, schema
 from boxnb.cells import time_texts
 from boxnb.errors import BoxNotebookError
 from boxnb.frames import Table
@@ -24,6 +24,7 @@ Pages = Callable[[str], Iterator[pd.DataFrame]]
 
 def from_box(box: Box, as_user: str | None = None) -> Pages:
     """One call for each opened folder (and one more for each further 1000 items), page by page as they come."""
+    as_user = ids.as_user(as_user)
 
     def pages(folder_id: str) -> Iterator[pd.DataFrame]:
         found: list[bytes] = []

@@ -15,7 +15,7 @@ import anywidget
 import pandas as pd
 import traitlets
 
-from boxnb import export
+from boxnb import export, ids
 from boxnb.widgets.branches import Branches, from_box, from_frame
 from boxnb.widgets.rows import texts
 from boxnb.widgets.table import FALLBACK_ROWS
@@ -99,6 +99,7 @@ def folders(source: Box | pd.DataFrame, *, root: str = "0", as_user: str | None 
     Folders
         ``.selected`` is a DataFrame of what was chosen.
     """
+    root = ids.one(root, "root", "folder")
     pages = from_frame(source) if isinstance(source, pd.DataFrame) else from_box(source, as_user)
     branches = Branches(pages, root)
     for _ in branches.open(root):

@@ -1,0 +1,290 @@
+"""What may stand where an id belongs: whatever an ordinary person has at hand, or one sentence about that argument."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import decimal
+import io
+import re
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from pretending import Pretender, pretending
+
+import boxnb
+from boxnb import ids, reports
+from boxnb.errors import ApiError, BoxNotebookError, IdError
+from boxnb.widgets import views
+
+Row = collections.namedtuple("Row", "id name")
+
+MEANT = {
+    "a number": 123,
+    "numpy's number": np.int64(123),
+    "a whole decimal number": 123.0,
+    "numpy's decimal number": np.float32(123),
+    "one of decimal": decimal.Decimal("123.0"),
+    "numpy's single number": np.array(123),
+    "text": "123",
+    "numpy's text": np.str_("123"),
+    "blanks and line ends": " 123\r\n",
+    "a no-break space": "\u00a0123\u2003",
+    "a byte order mark": "\ufeff123",
+    "a zero-width space within": "1\u200b23",
+    "marks of direction": "\u202a123\u202c",
+    "full-width digits": "１２３",
+    "quotes": '"123"',
+    "a spreadsheet's quote": "'123",
+    "a column with gaps as text": "123.0",
+    "a list of one": ["123"],
+    "a Series of one": pd.Series([123.0]),
+    "an Index of one": pd.Index(["123"]),
+    "a table of one": pd.DataFrame({"id": [123], "name": ["x"]}),
+    "a small object": {"type": "folder", "id": "123", "name": "x"},
+    "a row": pd.Series({"type": "folder", "id": 123}),
+    "a row of itertuples": Row(123, "x"),
+    "a page of Box": "https://app.box.com/folder/123",
+    "a page of an enterprise": "https://acme.app.box.com/folder/123?sortColumn=name#x",
+    "a page without https": "acme.ent.box.com/folder/123/",
+    "an older page": "https://app.box.com/files/0/f/123/Contracts",
+    "an address of the API": "https://api.box.com/2.0/folders/123/items",
+    "a path": "/folders/123",
+}
+
+NOT_IDS = {
+    "nothing": None,
+    "a gap": float("nan"),
+    "a gap of pandas": pd.NA,
+    "a gap of a time": pd.NaT,
+    "empty": "",
+    "blank": " \u200b",
+    "a gap as text": "nan",
+    "a truth": True,
+    "numpy's truth": np.bool_(False),
+    "negative": -5,
+    "negative text": "-5",
+    "not whole": 1.5,
+    "larger than any id": 10**5000,
+    "longer than any id": "1" * 5000,
+    "a gap of decimal": decimal.Decimal("sNaN"),
+    "without end": float("inf"),
+    "lost digits": 1.2345678901234567e18,
+    "lost digits of float32": np.float32(1234567890),
+    "a spreadsheet's short form": "1.23457E+12",
+    "a name": "Contracts",
+    "a name with a slash": "R/D",
+    "a login": "ada@example.com",
+    "two": ["1", "2"],
+    "none of a list": [],
+    "two in a text": "12 34",
+    "a table without ids": pd.DataFrame({"name": ["x"]}),
+    "an object without an id": {"name": "x"},
+    "a file": {"type": "file", "id": "1"},
+    "a file's page": "https://app.box.com/file/123",
+    "an older file's page": "https://app.box.com/files/0/f/1/1/f_123",
+    "a shared link": "https://app.box.com/s/abcdefghijklmnop",
+    "a page without an id": "https://app.box.com/recents",
+    "somebody else's page": "https://box.com.example.org/folder/123",
+    "a broken address": "https://[",
+    "bytes": b"123",
+    "a superscript": "1²",
+    "a module": ids,
+}
+
+
+@pytest.mark.parametrize("given", MEANT.values(), ids=MEANT)
+def test_an_id_may_be_given_in_many_ways(given: Any) -> None:
+    """All of them mean the same folder."""
+    assert ids.one(given, "folder_id", "folder") == "123"
+
+
+@pytest.mark.parametrize("given", NOT_IDS.values(), ids=NOT_IDS)
+def test_what_is_not_an_id_is_one_sentence_about_that_argument(given: Any) -> None:
+    """It names the argument and what belongs there, and is a ValueError too; at most three sentences."""
+    with pytest.raises(IdError, match=r"^folder_id") as caught:
+        ids.one(given, "folder_id", "folder")
+    assert isinstance(caught.value, ValueError) and isinstance(caught.value, BoxNotebookError)
+    assert len(re.findall(r"\.(?: |$)", str(caught.value))) <= 3 and "\n" not in str(caught.value)
+
+
+def test_a_mistake_is_named_as_what_it_is() -> None:
+    """An address of something else, a link, a login: each has its own sentence, and the link itself is not repeated."""
+    for given, told in {
+        "https://app.box.com/file/123": "is the address of a file",
+        "https://app.box.com/s/verysecretlink": "is a shared link",
+        "1.23457E+12": "lost its last digits",
+    }.items():
+        with pytest.raises(IdError, match=told) as caught:
+            ids.one(given, "folder_id", "folder")
+        assert "verysecretlink" not in str(caught.value)
+    with pytest.raises(IdError, match=r"as_user is a login.*box\.users\(filter_term='ada@example\.com'\)"):
+        ids.as_user("ada@example.com")
+
+
+def test_several_ids_come_from_anything_that_has_them() -> None:
+    """Each once, in their order; one that is wrong is named by its place."""
+    read = pd.read_csv(io.StringIO("id,name\n1234567890123,a\n,b\n1234567890124,c\n"))
+    wanted = ["1234567890123", "1234567890124"]
+    for given in (
+        read["id"].dropna(),
+        read.dropna(),
+        set(read["id"].dropna()),
+        iter(wanted),
+        "1234567890123, 1234567890124\n",
+    ):
+        assert sorted(ids.many(given, "ids", "group")) == wanted
+    with pytest.raises(IdError, match=r"ids\[1\] is missing"):
+        ids.many(read["id"], "ids", "group")
+    with pytest.raises(IdError, match="has a user in it, and only groups belong there"):
+        ids.many(pd.DataFrame({"type": ["user"], "id": ["1"]}), "ids", "group")
+
+
+@pytest.fixture
+def pretended() -> Iterator[tuple[Pretender, boxnb.Box]]:
+    with pretending() as both:
+        yield both
+
+
+def one_page(method: str, path: str, query: Any, headers: Any, body: bytes) -> Any:
+    """An object or an empty listing for whatever is asked."""
+    if path.split("/")[-1].isdigit():
+        return 200, {}, {"type": "x", "id": path.split("/")[-1]}
+    return 200, {}, {"entries": [], "total_count": 0, "limit": 1000, "offset": 0, "next_stream_position": "1"}
+
+
+ONE = {
+    "folder_id": {
+        "items": lambda box, which: box.items(which),
+        "tree": lambda box, which: box.tree(which),
+        "folder": lambda box, which: box.folder(which),
+        "shared_links": lambda box, which: box.shared_links(which),
+        "estimate": lambda box, which: box.estimate("items", folder_id=which),
+        "estimate of a walk": lambda box, which: box.estimate("tree", folder_id=which),
+    },
+    "file_id": {
+        "file": lambda box, which: box.file(which),
+        "versions": lambda box, which: box.versions(which),
+        "file_history": lambda box, which: reports.file_history(box, which),
+    },
+    "user_id": {"user": lambda box, which: box.user(which)},
+    "enterprise_id": {"device_pins": lambda box, which: box.device_pins(enterprise_id=which)},
+    "ids": {
+        "memberships": lambda box, which: box.memberships(ids=which),
+        "memberships of people": lambda box, which: box.memberships(by="user", ids=which),
+    },
+    "of": {
+        "collaborations": lambda box, which: box.collaborations(which),
+        "collaborations of files": lambda box, which: box.collaborations(which, kind="file"),
+        "collaborations of groups": lambda box, which: box.collaborations(which, kind="group"),
+    },
+    "ancestor_folder_ids": {"search": lambda box, which: box.search("x", ancestor_folder_ids=which)},
+    "root": {"folder tree": lambda box, which: views.folders(box, root=which)},
+    "who": {"user_history": lambda box, which: reports.user_history(box, which)},
+    "people_of": {"content": lambda box, which: reports.content(box, people_of=which)},
+}
+CALLS = [
+    pytest.param(argument, call, id=f"{name}({argument}=)")
+    for argument, calls in ONE.items()
+    for name, call in calls.items()
+]
+
+
+@pytest.mark.parametrize(("argument", "call"), CALLS)
+def test_every_dataset_and_report_takes_the_same(
+    pretended: tuple[Pretender, boxnb.Box], argument: str, call: Callable[[boxnb.Box, Any], Any]
+) -> None:
+    """A number, numpy's, one with a line end: the address asked is that of the text. A gap: one sentence and no call."""
+    pretender, box = pretended
+    pretender.first = one_page
+    asked = []
+    for given in ("123", 123, np.int64(123), 123.0, " 123\n"):
+        pretender.calls.clear()
+        call(box, given)
+        asked.append(list(pretender.calls))
+    assert all(calls == asked[0] for calls in asked)
+    pretender.calls.clear()
+    for given in (float("nan"), True, "", "https://app.box.com/s/abcdef"):
+        with pytest.raises(IdError, match=rf"^{argument}"):
+            call(box, given)
+    assert pretender.calls == []
+
+
+def _quietly(call: Callable[..., Any], *given: Any, **others: Any) -> None:
+    """Make the calls of a transfer; what becomes of it is not asked here."""
+    with warnings.catch_warnings(), contextlib.suppress(ApiError):
+        warnings.simplefilter("ignore")
+        call(*given, **others)
+
+
+ACTING: dict[str, Callable[[boxnb.Box, Any], Any]] = {
+    "get": lambda box, who: box.get("/users/me", as_user=who),
+    "frame": lambda box, who: box.frame("/webhooks", as_user=who),
+    "me": lambda box, who: box.me(as_user=who),
+    "items": lambda box, who: box.items(as_user=who),
+    "tree": lambda box, who: box.tree(as_user=who),
+    "folder": lambda box, who: box.folder("1", as_user=who),
+    "file": lambda box, who: box.file("1", as_user=who),
+    "versions": lambda box, who: box.versions("1", as_user=who),
+    "search": lambda box, who: box.search("x", as_user=who),
+    "trash": lambda box, who: box.trash(as_user=who),
+    "collaborations": lambda box, who: box.collaborations("1", as_user=who),
+    "shared_links": lambda box, who: box.shared_links(as_user=who),
+    "events": lambda box, who: box.events(stream="all", as_user=who),
+    "estimate": lambda box, who: box.estimate("items", as_user=who),
+    "folder tree": lambda box, who: views.folders(box, as_user=who),
+    "download": lambda box, who: _quietly(box.download, ["1"], tempfile.mkdtemp(), as_user=who),
+    "upload": lambda box, who: _quietly(box.upload, __file__, as_user=who),
+    "upload_folder": lambda box, who: _quietly(box.upload_folder, tempfile.mkdtemp(), as_user=who),
+}
+
+
+@pytest.mark.parametrize("call", ACTING.values(), ids=ACTING)
+def test_as_user_is_an_id_like_any_other(
+    pretended: tuple[Pretender, boxnb.Box], call: Callable[[boxnb.Box, Any], Any]
+) -> None:
+    """The header has the digits, whatever they came as; what is not an id is told before anything is asked."""
+    pretender, box = pretended
+    pretender.first = one_page
+    for given in (12345, np.int64(12345), 12345.0, "12345\n", " 12345", {"type": "user", "id": "12345"}):
+        pretender.headers.clear()
+        call(box, given)
+        assert {headers.get("As-User") for headers in pretender.headers} == {"12345"}
+    pretender.headers.clear()
+    for given in (float("nan"), "", False, 0, "Jane \U0001f642", "ada@example.com", "a\r\nb", -1):
+        with pytest.raises(IdError, match=r"^as_user"):
+            call(box, given)
+    assert pretender.headers == []
+
+
+def test_a_table_read_back_from_a_file_asks_for_the_same_collaborations(
+    pretended: tuple[Pretender, boxnb.Box],
+) -> None:
+    """Numbers, truths as text and gaps among them; a table of ids alone is of the kind that is said."""
+    pretender, box = pretended
+    pretender.first = one_page
+    text = "type,id,has_collaborations\nfolder,1,True\nfile,2,False\nfile,3,\n"
+    box.collaborations(pd.read_csv(io.StringIO(text)))
+    asked = sorted(path for _, path in pretender.calls)
+    assert asked == ["/2.0/files/3/collaborations", "/2.0/folders/1/collaborations"]
+    pretender.calls.clear()
+    box.collaborations(pd.DataFrame({"id": [4]}), kind="file")
+    box.collaborations(["files/5", "folders/6"])
+    assert sorted(path for _, path in pretender.calls) == [
+        "/2.0/files/4/collaborations",
+        "/2.0/files/5/collaborations",
+        "/2.0/folders/6/collaborations",
+    ]
+
+
+def test_a_walk_goes_on_from_places_that_were_saved_in_a_file(pretended: tuple[Pretender, boxnb.Box]) -> None:
+    """Their ids came back as numbers."""
+    pretender, box = pretended
+    pretender.first = one_page
+    box.tree(pending=[(17, "a", 2)])
+    assert [path for _, path in pretender.calls] == ["/2.0/folders/17/items"]

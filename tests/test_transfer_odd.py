@@ -1,0 +1,829 @@
+"""Odd files, odd answers and odd names on the way up and down: each is one row with its reason, and the others go on."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import threading
+import time
+import unicodedata
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pretending import PAGE, Pretender, pretending
+
+import boxnb
+from boxnb.errors import BoxNotebookError, Interrupted, TransferError
+from boxnb.transfer import names, sources
+
+Both = tuple[Pretender, boxnb.Box]
+
+
+@pytest.fixture
+def pretended() -> Iterator[Both]:
+    with pretending() as both:
+        yield both
+
+
+@pytest.fixture
+def down(tmp_path: Path) -> Path:
+    return tmp_path / "down"
+
+
+def made(path: Path, content: bytes | str = b"content") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def told(frame: pd.DataFrame) -> dict[str, str]:
+    """The problem of each row, by name."""
+    return dict(zip(frame["name"], frame["problem"].astype("object").fillna(""), strict=True))
+
+
+def quietly(call: Any) -> pd.DataFrame:
+    """What a call gives, without its warning that something was refused."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found: pd.DataFrame = call()
+    return found
+
+
+def lying(folder: Path) -> dict[str, bytes]:
+    """All files below a folder, ours too."""
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+# The bytes of a download
+
+
+@pytest.mark.parametrize(
+    "answers", ["redirect", "307", "relative", "bytes", "part of the bytes", "always from the start"]
+)
+@pytest.mark.parametrize("begun", [False, True])
+def test_both_ways_to_the_bytes_serve(pretended: Both, down: Path, answers: str, begun: bool) -> None:
+    """A redirect, or a front that followed it; from the start or gone on with. Nothing of ours stays behind."""
+    pretender, box = pretended
+    data = os.urandom(3_000_000)
+    number = pretender.add("a.bin", data)
+    cut = len(data) // 2
+
+    def first(method: str, path: str, query: Any, headers: dict[str, str], body: bytes) -> Any:
+        if path.endswith("/content"):
+            return {
+                "redirect": None,
+                "307": (307, {"Location": f"{pretender.url}/dl/{number}"}, b""),
+                "relative": (302, {"Location": f"/dl/{number}"}, b""),
+                "bytes": (200, {}, data),
+                "part of the bytes": pretender._bytes(number, headers),
+                "always from the start": None,
+            }[answers]
+        return (200, {}, data) if path.startswith("/dl/") and answers == "always from the start" else None
+
+    if begun:
+        sum_ = hashlib.sha1(data).hexdigest()
+        part = down / f".{number}-{sum_[:12]}.part"
+        pretender.first = lambda *_: (503, {"Retry-After": "0"}, b"") if _[1].startswith("/dl/") else None
+        with pytest.raises(BoxNotebookError):
+            box.download(number, down)
+        made(part, data[:cut])
+    pretender.first = first
+    assert box.download(number, down)["action"].tolist() == ["downloaded"]
+    assert lying(down) == {"a.bin": data}
+
+
+HOST = {
+    "401, the address ran out": (401, {}, b""),
+    "403, the address ran out": (403, {}, b""),
+    "404": (404, {}, b""),
+    "410": (410, {}, b""),
+    "408": (408, {}, b""),
+    "429": (429, {"Retry-After": "0"}, b""),
+    "500": (500, {}, b""),
+    "503": (503, {"Retry-After": "0"}, b""),
+    "nothing": (206, {}, b""),
+    "a proxy's page": PAGE,
+}
+
+
+@pytest.mark.parametrize("answer", HOST.values(), ids=HOST)
+def test_the_server_of_the_bytes_is_asked_again(pretended: Both, down: Path, answer: Any) -> None:
+    """At a fresh address; whatever it answered once, the file comes."""
+    pretender, box = pretended
+    number = pretender.add("a.bin", b"bytes" * 20)
+    left = [answer]
+    pretender.first = lambda *call: left.pop() if call[1].startswith("/dl/") and left else None
+    assert box.download(number, down)["action"].tolist() == ["downloaded"]
+    assert lying(down) == {"a.bin": b"bytes" * 20}
+    if answer[0] != 200:
+        assert [path for _, path in pretender.calls].count(f"/2.0/files/{number}/content") == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ((401, {}, b""), "answered 401, at fresh addresses too"),
+        ((403, {}, b""), "answered 403, at fresh addresses too"),
+        ((416, {}, b""), "answered 416"),
+        ((418, {}, b""), "answered 418"),
+        ((429, {"Retry-After": "0"}, b""), "answered 429 several times"),
+        ((429, {"Retry-After": "7200"}, b""), "Make the same call again after 2"),
+        ((503, {"Retry-After": "1e999"}, b""), "Make the same call again much later"),
+        (
+            (206, {"Content-Range": "bytes 5-9/10"}, b"xxxxx"),
+            "from its start and not to its end|wrong SHA-1|fewer bytes",
+        ),
+    ],
+)
+def test_a_server_of_bytes_that_keeps_refusing_is_one_row(
+    pretended: Both, down: Path, monkeypatch: pytest.MonkeyPatch, answer: Any, reason: str
+) -> None:
+    """With the true reason: never a new sign-in, which does not help there. The other file comes, and no half one stays."""
+    pretender, box = pretended
+    monkeypatch.setattr("boxnb.transfer.calls.waits", lambda: iter([0.0] * 5))
+    bad, good = pretender.add("bad.bin", b"bytes"), pretender.add("good.bin", b"good")
+    pretender.first = lambda *call: answer if call[1] == f"/dl/{bad}" else None
+    frame = quietly(lambda: box.download([bad, good], down))
+    assert frame["action"].tolist() == ["refused", "downloaded"]
+    assert pd.Series([told(frame)["bad.bin"]]).str.contains(reason).all(), told(frame)
+    assert "ign in" not in told(frame)["bad.bin"]
+    assert lying(down) == {"good.bin": b"good"}
+
+
+@pytest.mark.parametrize("place", ["", "nonsense://x/y", "http://", "http://[", "/dl/loop"])
+def test_an_address_that_leads_nowhere_is_one_row(pretended: Both, down: Path, place: str) -> None:
+    """No address, one nobody understands, one that leads in a circle."""
+    pretender, box = pretended
+    bad, good = pretender.add("bad.bin", b"bytes"), pretender.add("good.bin", b"good")
+
+    def first(method: str, path: str, *_: Any) -> Any:
+        if path.endswith(f"{bad}/content"):
+            return 302, ({"Location": place} if place else {}), b""
+        return (302, {"Location": "/dl/loop"}, b"") if path == "/dl/loop" else None
+
+    pretender.first = first
+    frame = quietly(lambda: box.download([bad, good], down))
+    assert frame["action"].tolist() == ["refused", "downloaded"] and told(frame)["bad.bin"]
+    assert "permissions" not in told(frame)["bad.bin"] and lying(down) == {"good.bin": b"good"}
+
+
+ODD = {
+    "no size": {"size": None},
+    "size as a word": {"size": "large"},
+    "a size below zero": {"size": -1},
+    "a size beyond all disks": {"size": 1e30},
+    "a truth as size": {"size": True},
+    "no SHA-1": {"sha1": None},
+    "a SHA-1 that is a path": {"sha1": "../../../../../tmp/evil"},
+    "a wrong SHA-1": {"sha1": "0" * 40},
+    "too small a size": {"size": 2},
+    "too large a size": {"size": 9},
+}
+FINE = {
+    "size as text": {"size": "5"},
+    "size with a point": {"size": 5.0},
+    "a number as a name": {"name": 2024},
+}
+
+
+@pytest.mark.parametrize("other", [*ODD.values(), *FINE.values()], ids=[*ODD, *FINE])
+def test_an_odd_file_of_box_is_one_row(
+    pretended: Both, down: Path, monkeypatch: pytest.MonkeyPatch, other: dict[str, Any]
+) -> None:
+    """By id and from a table alike: refused with a reason where nothing could tell whether it is whole, else fetched."""
+    pretender, box = pretended
+    monkeypatch.setattr("boxnb.transfer.calls.waits", lambda: iter([0.0] * 5))
+    ids = [pretender.add("bad.bin", b"bytes"), pretender.add("good.bin", b"good")]
+    pretender.items[ids[0]].update(other)
+    for number, what in enumerate((ids, box.items())):
+        here = down / str(number)
+        frame = quietly(lambda what=what, here=here: box.download(what, here))
+        assert frame["action"].tolist() == [
+            "downloaded" if other in FINE.values() else "refused",
+            "downloaded",
+        ]
+        assert bool(frame["problem"].iloc[0]) and frame["problem"].notna().iloc[0] == (other in ODD.values())
+        assert len(lying(here)) == (2 if other in FINE.values() else 1)
+
+
+def test_a_name_that_is_none_is_saved_under_something_usable(pretended: Both, down: Path) -> None:
+    """No name, half an emoji, only dots: each change is told."""
+    pretender, box = pretended
+    for name in (None, "photo \ud83d.jpg", "other \ude00.jpg", "...", "e\u0301.txt", "nan"):
+        pretender.add(name, str(name).encode("utf-8", "replace"))
+    for number, what in enumerate((box.items(), list(pretender.items))):
+        frame = box.download(what, down / str(number))
+        assert frame["action"].tolist() == ["downloaded"] * 6 and frame.attrs["complete"]
+        assert set(lying(down / str(number))) == {
+            "100",
+            "photo _.jpg",
+            "other _.jpg",
+            "_",
+            "\u00e9.txt",
+            "nan",
+        }
+        assert frame["problem"].notna().sum() == 5
+
+
+def test_a_table_read_back_from_a_spreadsheet_is_fetched(pretended: Both, down: Path, tmp_path: Path) -> None:
+    """Ids as decimal numbers, names as numbers, gaps in every column, one id that is none: eight rows, one reason."""
+    pretender, box = pretended
+    ids = [
+        pretender.add(name, str(name).encode()) for name in ("2024", "NA", "a.txt", "b.txt", "c.txt", "d.txt")
+    ]
+    table = box.items()[["type", "id", "name", "size", "sha1"]]
+    table["path"] = pd.Series(["x", None, "x", "", "y", None], dtype="str")
+    file = tmp_path / "t.csv"
+    table.to_csv(file, index=False)
+    read = pd.read_csv(file)
+    read = pd.concat(
+        [read, pd.DataFrame({"type": ["file"], "id": [None], "name": ["lost"]})], ignore_index=True
+    )
+    frame = quietly(lambda: box.download(read, down))
+    assert sorted(frame["action"]) == ["downloaded"] * 6 + ["refused"]
+    assert "is missing" in frame.loc[frame["action"] == "refused", "problem"].iloc[0]
+    assert lying(down) == {
+        "x/2024": b"2024", "NA": b"NA", "x/a.txt": b"a.txt", "b.txt": b"b.txt", "y/c.txt": b"c.txt", "d.txt": b"d.txt"
+    }  # fmt: skip
+    assert ids == frame["id"].dropna().tolist()
+
+
+def test_one_id_may_be_a_number_or_a_page(pretended: Both, down: Path) -> None:
+    """As everywhere; one that is not an id among several is one row."""
+    pretender, box = pretended
+    number = pretender.add("a.txt", b"a")
+    for which in (
+        int(number),
+        float(number),
+        f" {number}\n",
+        f"https://app.box.com/file/{number}",
+        {"id": number},
+    ):
+        frame = box.download(which, down)
+        assert frame["id"].tolist() == [number]
+    frame = quietly(lambda: box.download([number, int(number), float("nan"), "Contracts", "../../x"], down))
+    assert frame["action"].tolist() == ["same content", "refused", "refused", "refused"]
+    with pytest.raises(BoxNotebookError, match="address of a folder"):
+        box.download("https://app.box.com/folder/1", down)
+
+
+# Places of this computer
+
+TWINS = [
+    ["x [3].txt", "x [2].txt", "x.txt", "x.txt", "x [3] [2].txt", "x [4].txt"],
+    ["X.txt", "x.txt", "x.TXT", "x [101].txt", "x [102].txt"],
+    ["e\u0301.txt", "\u00e9.txt", "\u00c9.txt", "E\u0301.TXT"],
+    ["CON", "_CON", "con", "con.txt", "_con.txt", "NUL.tar.gz"],
+    ["end", "end.", "end. ", "end .", "END"],
+    ["a?b", "a*b", "a_b", "a:b", "a\x00b"],
+    ["..", ".", "_", "/", "\\", " "],
+    ["n" * 255, "n" * 254 + "m", "n" * 240],
+]
+
+
+@pytest.mark.parametrize("called", TWINS, ids=[name[0][:9].strip() for name in TWINS])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_no_two_files_in_one_place(pretended: Both, down: Path, called: list[str], backwards: bool) -> None:
+    """Whatever they are called and in whatever order they come: as many files as rows, each with its own bytes."""
+    pretender, box = pretended
+    called = called[::-1] if backwards else called
+    for name in called:
+        pretender.add(name, os.urandom(20))
+    frame = box.download(list(pretender.items), down)
+    assert frame["action"].tolist() == ["downloaded"] * len(called)
+    for row in frame.to_dict("records"):
+        assert Path(row["path"]).read_bytes() == pretender.bytes[row["id"]]
+        assert Path(row["path"]).name == row["name"] or row["problem"]
+    assert len(lying(down)) == len(called)
+    assert len({names.folded(name) for name in lying(down)}) == len(called)
+    again = box.download(list(pretender.items), down)
+    assert again["action"].tolist() == ["same content"] * len(called)
+
+
+@given(
+    st.lists(
+        st.text(alphabet="xX. [2]_\u00e9e\u0301?CONcon\u00df", min_size=1, max_size=8),
+        min_size=2,
+        max_size=12,
+    )
+)
+@settings(max_examples=300)
+def test_places_are_all_different(tmp_path_factory: pytest.TempPathFactory, called: list[str]) -> None:
+    """Also of made-up names, folders and parts: no two fold to the same."""
+    folder = tmp_path_factory.getbasetemp()
+    places = names.Places(folder)
+    found = []
+    for number, name in enumerate(called):
+        path, _ = places.place(
+            str(number), name, called[number - 1].replace("/", "") if number % 3 == 0 else ""
+        )
+        found += [path, next(iter(places.side(str(number), path, f"{number}-abc")))]
+    keys = {(str(path.parent), names.folded(path.name)) for path in found}
+    assert len(keys) == len(found) and all(path.is_relative_to(folder) for path in found)
+    parents = {
+        (str(path.parent.parent), names.folded(path.parent.name)) for path in found if path.parent != folder
+    }
+    assert not parents & keys
+
+
+def test_names_that_differ_for_box_keep_their_names(pretended: Both, down: Path) -> None:
+    """``Maße`` is not ``Masse`` where the file system holds both."""
+    pretender, box = pretended
+    for name in ("Ma\u00dfe.txt", "Masse.txt", "\u0130.txt", "i.txt", "\u0131.txt", "\ufb01.txt", "fi.txt"):
+        pretender.add(name, name.encode())
+    frame = box.download(box.items(), down)
+    assert frame["problem"].isna().all() and lying(down) == {
+        name.decode(): name for name in pretender.bytes.values()
+    }
+
+
+def test_a_file_system_that_takes_two_names_for_one_is_noticed(tmp_path: Path) -> None:
+    """It is asked, by what lies at the path: then the second is saved under another name."""
+    places = names.Places(tmp_path)
+    first, second = tmp_path / "Ma\u00dfe.txt", tmp_path / "Masse.txt"
+    made(first, "1")
+    second.hardlink_to(first)  # as such a file system would show it
+    places.wrote(first, "1")
+    path, said = places.settle(second, "2", "Masse.txt")
+    assert path.name == "Masse [2].txt" and "for one name" in said
+    other = tmp_path / "other.txt"
+    other.hardlink_to(first)  # and this is only a second link to the same file
+    assert places.settle(other, "3", "other.txt") == (other, "")
+
+
+def test_a_part_never_has_the_place_of_a_file(pretended: Both, down: Path) -> None:
+    """A file that is called like the part of another, before it and after it; and one of somebody else's there."""
+    pretender, box = pretended
+    sums = hashlib.sha1(b"the file").hexdigest()[:12]
+    pretender.add(f".101-{sums}.part", b"before")
+    pretender.add("file.txt", b"the file")
+    pretender.add(f".101-{sums}.part", b"after")
+    frame = box.download(list(pretender.items), down)
+    assert frame["action"].tolist() == ["downloaded"] * 3
+    assert sorted(lying(down).values()) == [b"after", b"before", b"the file"]
+    box.download("101", down / "other")
+    (down / "other" / "file.txt").unlink()
+    mine = made(down / "third" / f".101-{sums}.part", "mine, and longer than the file is")
+    assert box.download("101", down / "third")["action"].tolist() == ["downloaded"]
+    assert mine.read_text() == "mine, and longer than the file is"
+
+
+@pytest.mark.parametrize("what", ["link", "hard link", "pipe", "folder"])
+def test_what_somebody_put_at_the_place_of_a_part_is_left_alone(
+    pretended: Both, down: Path, tmp_path: Path, what: str
+) -> None:
+    """Nothing is written through it, and the file comes all the same."""
+    pretender, box = pretended
+    number = pretender.add("a.txt", b"new bytes")
+    precious = made(tmp_path / "precious.txt", "precious")
+    part = down / f".{number}-{hashlib.sha1(b'new bytes').hexdigest()[:12]}.part"
+    down.mkdir()
+    box.download(number, down)
+    (down / "a.txt").unlink()  # so that our lock for this part is there already
+    {
+        "link": lambda: part.symlink_to(precious),
+        "hard link": lambda: part.hardlink_to(precious),
+        "pipe": lambda: os.mkfifo(part),
+        "folder": part.mkdir,
+    }[what]()
+    frame = quietly(lambda: box.download([number], down))
+    assert frame["action"].tolist() == ["downloaded"] and (down / "a.txt").read_bytes() == b"new bytes"
+    assert precious.read_text() == "precious" and os.path.lexists(part)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_link_to_a_folder_is_not_written_through(
+    pretended: Both, down: Path, tmp_path: Path, inside: bool
+) -> None:
+    """Not even where it leads to a place inside, for that is another file's."""
+    pretender, box = pretended
+    pretender.add("a.txt", b"a")
+    pretender.add("a.txt", b"b")
+    table = box.items().assign(path=["real", "link/below"])
+    target = down / "real" if inside else tmp_path / "outside"
+    target.mkdir(parents=True)
+    down.mkdir(exist_ok=True)
+    (down / "link").symlink_to(target)
+    frame = quietly(lambda: box.download(table, down))
+    assert frame["action"].tolist() == ["downloaded", "refused"] and "link" in frame["problem"].iloc[1]
+    assert lying(target) == ({"a.txt": b"a"} if inside else {})
+
+
+def test_a_link_that_comes_meanwhile_is_not_written_through(
+    pretended: Both, down: Path, tmp_path: Path
+) -> None:
+    """It is looked for again when the file is written, not when all were planned."""
+    pretender, box = pretended
+    first, second = pretender.add("a.txt", b"a"), pretender.add("b.txt", b"b")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+
+    def planted(method: str, path: str, *_: Any) -> Any:
+        if path == f"/2.0/files/{second}" and not (down / "sub").is_symlink():
+            time.sleep(0)
+            (down / "sub").symlink_to(outside)
+        return None
+
+    pretender.first = planted
+    table = pd.DataFrame({"id": [first, second], "name": ["a.txt", None], "size": [1, None], "path": "sub"})
+    table["sha1"] = [hashlib.sha1(b"a").hexdigest(), None]
+    down.mkdir()
+    quietly(lambda: box.download(table, down))
+    assert lying(outside) == {}
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil.txt", "/etc/evil", "C:\\evil", "C:evil", "..\\evil", "a/../../evil", "\\\\host\\evil"]
+)
+@pytest.mark.parametrize("column", ["name", "path"])
+def test_no_name_leads_out_of_the_folder(pretended: Both, down: Path, name: str, column: str) -> None:
+    """As a name and as a folder above it."""
+    pretender, box = pretended
+    pretender.add("a.txt", b"a")
+    table = box.items().assign(path="")
+    table[column] = pd.Series([name], dtype="str")
+    [row] = box.download(table, down).to_dict("records")
+    place = Path(row["path"])
+    assert (
+        place.read_bytes() == b"a"
+        and place.resolve().is_relative_to(down.resolve())
+        and ".." not in place.parts
+    )
+    assert [file.name for file in down.parent.iterdir() if file.name not in ("home", "down")] == []
+
+
+def test_an_id_that_is_a_path_writes_nothing(pretended: Both, down: Path) -> None:
+    """A table from somebody else: its ids are looked at before they become a path."""
+    _, box = pretended
+    sums = hashlib.sha1(b"a").hexdigest()
+    table = pd.DataFrame({"id": ["x/../../../evil", "1"], "name": "a", "size": 1, "sha1": ["../../x", sums]})
+    frame = quietly(lambda: box.download(table.iloc[:1], down))
+    assert "is not the id of a file" in frame["problem"].iloc[0] and lying(down) == {}
+
+
+def test_what_lies_in_the_way_is_one_row_each(pretended: Both, down: Path) -> None:
+    """A folder where a file goes, a file where a folder goes, a pipe."""
+    pretender, box = pretended
+    for name in ("dir", "below.txt", "pipe", "good.txt"):
+        pretender.add(name, name.encode())
+    (down / "dir").mkdir(parents=True)
+    made(down / "file")
+    os.mkfifo(down / "pipe")
+    table = box.items().assign(path=["", "file", "", ""])
+    frame = quietly(lambda: box.download(table, down, overwrite=True))
+    assert frame["action"].tolist() == ["refused"] * 3 + ["downloaded"]
+    assert all(told(frame)[name] for name in ("dir", "below.txt", "pipe"))
+    with pytest.raises(TransferError, match="cannot be a folder"):
+        box.download("100", down / "file")
+
+
+def test_a_file_that_was_put_there_meanwhile_is_not_overwritten(pretended: Both, down: Path) -> None:
+    """It is looked for when the whole file is there."""
+    pretender, box = pretended
+    number = pretender.add("a.txt", b"from box")
+    pretender.first = lambda *call: (
+        made(down / "a.txt", "mine") and None if call[1].startswith("/dl/") else None
+    )
+    with pytest.raises(TransferError, match="overwrite=True"):
+        box.download(number, down)
+    assert lying(down) == {"a.txt": b"mine"}
+
+
+# Files that go up
+
+
+def test_dates_that_box_does_not_take_are_left_out(pretended: Both, tmp_path: Path) -> None:
+    """Before 1970 and after 9999: the file is sent without, and its row says so."""
+    pretender, box = pretended
+    whens = {"old": -1, "older": -(2**31), "epoch": 0, "new": 1_700_000_000, "last": 4_000_000_000}
+    for name, when in whens.items():
+        os.utime(made(tmp_path / "up" / name, name), (0, when))
+    frame = box.upload_folder(tmp_path / "up")
+    assert frame["action"].tolist() == ["uploaded"] * 5 and frame.attrs["complete"]
+    assert {name for name, text in told(frame).items() if "before 1970" in text} == {"old", "older"}
+    dates = {item["name"]: item.get("content_modified_at") for item in pretender.items.values()}
+    assert dates["old"] is dates["older"] is None
+    assert (dates["epoch"], dates["last"]) == ("1970-01-01T00:00:00Z", "2096-10-02T07:06:40Z")
+
+
+@pytest.mark.parametrize("when", [-(2**62), -70_000_000_000, -1, 253_402_300_800, 2**40, 2**62])
+def test_no_date_of_a_file_is_too_odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: int) -> None:
+    """Whatever a file system gives (played here, for few can hold them all)."""
+    file, stat = made(tmp_path / "a"), Path.stat
+
+    class Found:
+        st_mtime_ns = when * 1_000_000_000
+
+    monkeypatch.setattr(Path, "stat", lambda path, **given: Found() if path == file else stat(path, **given))
+    attributes, note = sources.modified(file)
+    assert attributes == {} and note is not None and note.startswith("Sent without its date")
+
+
+def test_what_is_no_file_is_one_row_and_the_rest_goes(
+    pretended: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pipes, sockets, links to nothing, in a circle, to folders, out of the folder; and a name that is not UTF-8."""
+    pretender, box = pretended
+    up, outside = tmp_path / "up", made(tmp_path / "outside" / "secret.txt", "secret")
+    for name in ("a.txt", "z.txt", "sub/b.txt"):
+        made(up / name, name)
+    os.mkfifo(up / "pipe")
+    with socket.socket(socket.AF_UNIX) as listening:
+        monkeypatch.chdir(up)  # the path of a socket is short
+        listening.bind("socket")
+    for name, target in {
+        "inside": up / "a.txt",
+        "nothing": up / "none",
+        "circle": up / "circle",
+        "loop": up,
+        "folder": outside.parent,
+        "out": outside,
+        "device": Path("/dev/null"),
+    }.items():
+        (up / name).symlink_to(target)
+    Path(os.fsdecode(os.fsencode(up) + b"/bad\xff.txt")).write_text("bad", encoding="utf-8")
+    made(Path(os.fsdecode(os.fsencode(up) + b"/dir\xfe/in.txt")))
+    with pytest.warns(UserWarning, match="10 of 14 files were not sent"):
+        frame = box.upload_folder(up)
+    problems = told(frame)
+    assert {name for name, text in problems.items() if not text} == {"a.txt", "z.txt", "b.txt", "inside"}
+    for name, why in {
+        "pipe": "named pipe",
+        "socket": "socket",
+        "nothing": "link to nothing",
+        "circle": "cannot be read",
+        "loop": "links to folders",
+        "folder": "links to folders",
+        "out": "outside of the folder",
+        "device": "device",
+        "bad\\udcff.txt": "not UTF-8",
+        "in.txt": "not UTF-8",
+    }.items():
+        assert why in problems[name], (name, problems)
+    assert b"secret" not in pretender.bytes.values() and not frame.attrs["complete"]
+
+
+def test_a_folder_may_be_deeper_than_python_calls_itself(tmp_path: Path) -> None:
+    """Twelve hundred folders, each in another: the file at the bottom is found."""
+    place = tmp_path / "up"
+    place.mkdir()
+    for _ in range(1200):
+        place /= "d"
+        place.mkdir()
+    made(place / "a.txt")
+    [found] = sources.below(tmp_path / "up")
+    assert (found.path.name, found.size, found.problem) == ("a.txt", 7, None)
+
+
+@pytest.mark.parametrize("what", ["pipe", "/dev/zero"])
+def test_one_thing_that_is_no_file_is_told(pretended: Both, tmp_path: Path, what: str) -> None:
+    """It would be read without end."""
+    path = Path(what) if what.startswith("/") else tmp_path / what
+    if not path.exists():
+        os.mkfifo(path)
+    with pytest.raises(TransferError, match="only files are sent"):
+        pretended[1].upload(path)
+
+
+def test_files_that_vanish_or_change_meanwhile_are_one_row(
+    pretended: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is gone, one becomes a folder, one cannot be read, one is written to all the time: the others go."""
+    pretender, box = pretended
+    up = tmp_path / "up"
+    for name in ("a.txt", "gone.txt", "dir.txt", "growing.txt", "closed.txt", "z.txt"):
+        made(up / name, name)
+    read = Path.read_bytes
+
+    def reading(path: Path) -> bytes:
+        data = read(path)
+        if path.name == "growing.txt":
+            with path.open("ab") as file:
+                file.write(b"more")
+        if path.name == "closed.txt":
+            raise PermissionError(13, "Permission denied", str(path))
+        return data
+
+    def emptied(method: str, path: str, *_: Any) -> Any:
+        if path.endswith("/folders") and (up / "gone.txt").exists():
+            for name in ("gone.txt", "dir.txt"):
+                (up / name).unlink()
+            (up / "dir.txt").mkdir()
+        return None
+
+    monkeypatch.setattr(Path, "read_bytes", reading)
+    listed = list(sources.below(up))
+    monkeypatch.setattr(sources, "below", lambda _: iter(listed))
+    pretender.first = emptied
+    frame = quietly(lambda: box.upload_folder(up))
+    problems = told(frame)
+    assert {name for name, text in problems.items() if not text} == {"a.txt", "z.txt"}
+    assert (
+        "changes while it is read" in problems["growing.txt"]
+        and "Permission denied" in problems["closed.txt"]
+    )
+    assert problems["gone.txt"] and problems["dir.txt"]
+
+
+@pytest.mark.parametrize(
+    "alike", [str.lower, str.casefold], ids=["Box tells them apart", "Box takes them for one"]
+)
+@pytest.mark.parametrize("new_version", [False, True])
+def test_box_is_asked_whether_two_names_are_the_same(
+    pretended: Both, tmp_path: Path, alike: Any, new_version: bool
+) -> None:
+    """``Maße.txt`` lies there and ``Masse.txt`` comes: nothing is overwritten, skipped or renamed by a guess of ours."""
+    pretender, box = pretended
+    pretender.same = alike
+    up, one = tmp_path / "up", alike is str.casefold
+    made(up / "Masse.txt", "other")
+    folder = pretender.add("up", b"", kind="folder")
+    pretender.add("Ma\u00dfe.txt", b"there", folder)
+    frame = quietly(lambda: box.upload_folder(up, new_version=new_version))
+    if not one:
+        assert frame["action"].tolist() == ["uploaded"]
+        assert pretender.names(folder) == {"Ma\u00dfe.txt": b"there", "Masse.txt": b"other"}
+    elif new_version:
+        assert (
+            frame["action"].tolist() == ["new version"]
+            and "Its name in Box is 'Maße.txt'" in told(frame)["Masse.txt"]
+        )
+        assert pretender.names(folder) == {"Ma\u00dfe.txt": b"other"}
+    else:
+        assert frame["action"].tolist() == ["refused"] and pretender.names(folder) == {
+            "Ma\u00dfe.txt": b"there"
+        }
+
+
+@pytest.mark.parametrize(
+    "alike", [str.lower, str.casefold, lambda name: unicodedata.normalize("NFKC", name).casefold()]
+)
+@pytest.mark.parametrize("new_version", [False, True])
+@pytest.mark.parametrize("size", [10, 1_200_000])
+def test_two_files_that_box_takes_for_one_never_replace_each_other(
+    pretended: Both, tmp_path: Path, alike: Any, new_version: bool, size: int
+) -> None:
+    """Of the same call: what Box tells apart is sent, of what it does not the first; nobody's bytes are lost in silence."""
+    pretender, box = pretended
+    pretender.same = alike
+    called = [
+        "Ma\u00dfe.txt",
+        "Masse.txt",
+        "masse.TXT",
+        "I.txt",
+        "\u0131.txt",
+        "\u0130.txt",
+        "e\u0301",
+        "\u00e9",
+        "\ufb01",
+        "fi",
+    ]
+    for name in called:
+        made(tmp_path / "up" / name, os.urandom(size))
+    frame = quietly(lambda: box.upload_folder(tmp_path / "up", new_version=new_version))
+    sent = frame[frame["action"] == "uploaded"]
+    assert len(sent) == len({alike(name) for name in called})
+    assert set(frame["action"]) <= {"uploaded", "refused"}
+    [folder] = [one for one, item in pretender.items.items() if item["type"] == "folder"]
+    here = {name: (tmp_path / "up" / name).read_bytes() for name in called}
+    assert pretender.names(folder) == {name: here[name] for name in sent["name"]}
+    assert frame.loc[frame["action"] == "refused", "problem"].str.contains("same name as").all()
+
+
+def test_two_folders_that_box_takes_for_one_are_filled_once(pretended: Both, tmp_path: Path) -> None:
+    """``Docs`` and ``docs``: what both have is sent from the first only, and the other row says why."""
+    _, box = pretended
+    for name in ("Docs/a.txt", "docs/a.txt", "docs/b.txt"):
+        made(tmp_path / "up" / name, name)
+    frame = quietly(lambda: box.upload_folder(tmp_path / "up", new_version=True))
+    assert frame["action"].tolist() == ["uploaded", "refused", "uploaded"]
+    assert "for the same file as" in frame["problem"].iloc[1]
+
+
+def test_a_new_version_does_not_rename_the_file(pretended: Both, tmp_path: Path) -> None:
+    """Box would take the other spelling for a new name."""
+    pretender, box = pretended
+    pretender.add("Report.TXT", b"old")
+    [row] = box.upload(made(tmp_path / "report.txt", "new"), new_version=True).to_dict("records")
+    assert row["action"] == "new version" and row["problem"] == "Its name in Box is 'Report.TXT'."
+    assert pretender.names("0") == {"Report.TXT": b"new"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [PAGE, (200, {}, []), (200, {}, {}), (200, {}, {"entries": 5}), (201, {}, b"{"), (403, *PAGE[1:])],
+)
+def test_an_odd_answer_at_any_call_is_a_sentence(pretended: Both, tmp_path: Path, answer: Any) -> None:
+    """At each call of an upload and of a download, once: one row or one error of ours, and no word of local files."""
+    pretender, box = pretended
+    up = tmp_path / "up"
+    for name, size in {"a.txt": 3, "b.bin": 1_200_000, "sub/c.txt": 5}.items():
+        made(up / name, b"x" * size)
+    box.upload_folder(up)
+    ids = [one for one, item in pretender.items.items() if item["type"] == "file"]
+    (up / "a.txt").write_text("changed")
+    works = {
+        "up": lambda number: box.upload_folder(up, name=f"again {number}"),
+        "more": lambda _: box.upload_folder(up, new_version=True),
+        "down": lambda number: box.download(ids, tmp_path / f"down {number}"),
+        "one": lambda number: box.download(ids[0], tmp_path / f"one {number}"),
+        "alone": lambda number: box.upload(up / "b.bin", name=f"alone {number}"),
+    }
+    for work in works.values():
+        for number in range(12):
+            left = [number]
+
+            def nth(*_: Any, left: list[int] = left) -> Any:
+                left[0] -= 1
+                return answer if left[0] == -1 else None
+
+            pretender.first = nth
+            try:
+                frame = quietly(lambda work=work, number=number: work(f"{number} {time.time_ns()}"))
+            except BoxNotebookError as error:
+                assert "permissions" not in str(error) and "fault of its own" not in str(error)
+            else:
+                problems = " ".join(frame["problem"].dropna())
+                assert "permissions" not in problems and "fault of its own" not in problems
+            if left[0] >= 0:
+                break
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_fault_of_our_own_is_one_row(
+    pretended: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is raised for one file, the table of the others comes back."""
+    _, box = pretended
+    for name in ("a.txt", "b.txt", "c.txt"):
+        made(tmp_path / "up" / name, name)
+    whole = sources.read_whole
+
+    def reading(path: Path) -> bytes:
+        if path.name == "b.txt":
+            raise RuntimeError("secret words")
+        return whole(path)
+
+    monkeypatch.setattr(sources, "read_whole", reading)
+    frame = quietly(lambda: box.upload_folder(tmp_path / "up"))
+    assert frame["action"].tolist() == ["uploaded", "refused", "uploaded"]
+    assert "RuntimeError" in told(frame)["b.txt"] and "secret" not in told(frame)["b.txt"]
+
+
+def test_showing_progress_may_fail(pretended: Both, tmp_path: Path) -> None:
+    """A mistake in a reader's own function costs no file, and is told once."""
+    made(tmp_path / "up" / "a.txt")
+
+    def show(moved: Any) -> None:
+        raise ZeroDivisionError("oh")
+
+    with pytest.warns(UserWarning, match=r"Showing progress failed \(ZeroDivisionError: oh\)"):
+        frame = pretended[1].upload_folder(tmp_path / "up", on_progress=show)
+    assert frame["action"].tolist() == ["uploaded"]
+
+
+def test_interrupt_while_ids_are_looked_up_gives_the_table(pretended: Both, down: Path) -> None:
+    """What was fetched until then is in it."""
+    pretender, box = pretended
+    ids = [pretender.add(f"{number}.txt", b"x") for number in range(30)]
+    reached = threading.Event()
+    asked = box.session.request
+
+    def request(method: Any, url: Any, **options: Any) -> Any:
+        if str(url).endswith(f"/files/{ids[20]}") and not reached.is_set():
+            reached.set()
+            raise KeyboardInterrupt
+        return asked(method, url, **options)
+
+    box.session.request = request  # type: ignore[method-assign]
+    with pytest.raises(Interrupted, match="of 30 files") as caught:
+        box.download(ids, down)
+    assert caught.value.partial is not None and box.last_partial is caught.value.partial
+    assert set(caught.value.partial["action"]) <= {"downloaded"} and not list(down.glob(".*"))
+
+
+def test_a_listing_that_turns_in_a_circle_ends(pretended: Both, tmp_path: Path) -> None:
+    """A server that gives the same marker for ever."""
+    pretender, box = pretended
+    pretender.add("up", b"", kind="folder")
+    page = {"entries": [{"type": "file", "id": 5, "name": None}, {"id": 6}], "next_marker": "again"}
+    pretender.first = lambda *call: (200, {}, page) if call[1].endswith("/items") else None
+    made(tmp_path / "up" / "a.txt")
+    assert box.upload_folder(tmp_path / "up")["action"].tolist() == ["uploaded"]
+
+
+def test_what_box_asks_to_wait_is_bounded(pretended: Both, tmp_path: Path) -> None:
+    """An hour is not slept in silence: one row says when to come back."""
+    pretender, box = pretended
+    made(tmp_path / "up" / "a.txt")
+    busy = (503, {"Retry-After": "3600"}, b"")
+    pretender.first = lambda *call: busy if call[1].endswith("/files/content") else None
+    frame = quietly(lambda: box.upload_folder(tmp_path / "up"))
+    assert "asks to wait. Make the same call again after 2" in told(frame)["a.txt"]
