@@ -60,7 +60,7 @@ class Meter:
         except Exception as error:  # noqa: BLE001  the files matter more than showing them
             self._failed = True
             warnings.warn(
-                f"Showing progress failed ({type(error).__name__}: {error}): the transfer goes on without it.",
+                f"Showing progress failed ({type(error).__name__}: {error}). The transfer continues without it.",
                 stacklevel=3,
             )
 

@@ -151,7 +151,7 @@ def reason(error: Exception) -> str:
     if isinstance(error, OSError):
         where = error.filename if isinstance(error.filename, str) else "A file"
         return f"{where} cannot be used ({error.strerror or type(error).__name__}): check its permissions and the free space."
-    return f"boxnb met a fault of its own ({type(error).__name__}), and this file was left out. Please report it."
+    return f"An unexpected error in boxnb ({type(error).__name__}): this file was skipped. Please report it."
 
 
 def waits() -> Iterator[float]:

@@ -41,7 +41,7 @@ def refused_by_box(name: str) -> str | None:
     if name != name.strip():
         return f"Box takes no blank at the begin or end of a name: {name!r}."
     if any(unicodedata.category(letter) == "Cs" for letter in name):
-        return f"The name is not UTF-8, and Box takes no other: rename {name!r}."
+        return f"The name is not UTF-8, which Box requires: rename {name!r}."
     if any(unicodedata.category(letter) == "Cc" for letter in name):
         return f"Box takes no control characters in a name: {name!r}."
     return None

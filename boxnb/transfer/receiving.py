@@ -88,7 +88,7 @@ class _Incoming:
         self.restarts += 1
         if self.restarts > REFUSALS:
             raise TransferError(
-                f"{self._file.name!r} came {REFUSALS} times from its start and not to its end: fetch it again later."
+                f"The download of {self._file.name!r} began again {REFUSALS} times and never reached its end. Try again later."
             )
         self._meter.add(self._file.name or "", -self.done)
         self._out.seek(0)
@@ -136,7 +136,7 @@ def _rest(caller: Caller, file: Wanted, incoming: _Incoming) -> None:
             if trouble is None:
                 continue
         if trouble is None:
-            told = f"{file.name!r} has fewer bytes than Box says ({incoming.done} of {file.size}): list it again."
+            told = f"{file.name!r} has fewer bytes than Box says ({incoming.done} of {file.size}). It may have changed: list it again."
             trouble = _Trouble(TransferError(told))
         refusals += trouble.stale
         wait = next(waits, None)
@@ -171,7 +171,7 @@ def _more(caller: Caller, file: Wanted, incoming: _Incoming) -> _Trouble | None:
         return _Trouble(trouble)
     except requests.RequestException as error:
         raise TransferError(
-            f"Box gave an address for {file.name!r} that cannot be used ({type(error).__name__}): fetch it again later."
+            f"Box gave an address for {file.name!r} that cannot be used ({type(error).__name__}). Try again later."
         ) from error
     return None
 
@@ -190,12 +190,12 @@ def _refusal(file: Wanted, answer: requests.Response) -> _Trouble:
     if status in (408, 425, 429) or status >= 500:
         kind = RateLimitError if status == 429 else BoxUnavailableError
         error: BoxNotebookError = kind(
-            f"The server of the bytes of {file.name!r} answered {status} several times: fetch it again in some minutes.",
+            f"The download server answered {status} for {file.name!r} several times. Try again in a few minutes.",
             status=status,
         )
         return _Trouble(error, calls.asked_to_wait(answer))
     error = TransferError(
-        f"The server of the bytes of {file.name!r} answered {status}, at fresh addresses too: fetch it again later."
+        f"The download server answered {status} for {file.name!r}, even at fresh addresses. Try again later."
     )
     return _Trouble(error, stale=True)
 

@@ -68,7 +68,7 @@ def _looked_at(path: Path, root: Path) -> Found:
             problem = "It is a link to a file outside of the folder, and such links are not followed. Send that file itself."
             return Found(path, problem=problem)
     except FileNotFoundError:
-        told = "It is a link to nothing." if path.is_symlink() else "It is not there any more."
+        told = "It is a link to nothing." if path.is_symlink() else "It no longer exists."
         return Found(path, problem=told)
     except (OSError, RuntimeError) as error:  # links in a circle are either, by the version of Python
         return Found(path, problem=unreadable(error, "It"))

@@ -26,6 +26,8 @@ class Goal(NamedTuple):
         Ids that lay there when the folder was listed; given where several files are sent.
     made : mapping of str to Path, optional
         Ids that the same call has sent, and from which file.
+    siblings : set of str, optional
+        Names of the files that lie in the same folder of this computer.
     """
 
     folder: str
@@ -33,6 +35,7 @@ class Goal(NamedTuple):
     new_version: bool
     known: Set[str] | None = None
     made: Mapping[str, Path] = {}
+    siblings: Set[str] = frozenset()
 
     def check(self, there: Mapping[str, Any]) -> None:
         """Go on where what Box says has the name may be compared, or made a version of.
@@ -44,14 +47,14 @@ class Goal(NamedTuple):
         """
         if there.get("type", "file") != "file":
             raise calls.taken(self.name, there)
-        other = self.made.get(there["id"])
-        if other is not None:
+        other = self.made[there["id"]].name if there["id"] in self.made else self._named(there)
+        if other is not None and (there["id"] in self.made or other in self.siblings):
             raise TransferError(
-                f"Box takes it for the same name as {other.name!r}, which was sent just now: give it another name."
+                f"Box takes it for the same name as {other!r}, another file of this folder: give it another name."
             )
         if self.known is not None and there["id"] not in self.known and self._named(there) is not None:
             raise TransferError(
-                f"Box takes it for the same name as {there['name']!r}, which came there just now: give it another name."
+                f"Box takes it for the same name as {there['name']!r}, which was added there a moment ago: give it another name."
             )
 
     def _named(self, there: Mapping[str, Any]) -> str | None:

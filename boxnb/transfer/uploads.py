@@ -8,7 +8,7 @@ import os
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -195,6 +195,7 @@ class _Job(NamedTuple):
     problem: str | None = None
     after: threading.Event | None = None  # set once the file of nearly the same name is done
     done: threading.Event | None = None
+    siblings: Set[str] = frozenset()
 
 
 def _jobs(
@@ -208,6 +209,9 @@ def _jobs(
     made: dict[Path, Folder | str] = {source: target}
     near = Counter((file.path.parent, names.loosely(disk.decoded(file.path.name))) for file in files)
     last: dict[tuple[Path, str], threading.Event] = {}
+    siblings: dict[Path, set[str]] = {}
+    for found in files:
+        siblings.setdefault(found.path.parent, set()).add(disk.decoded(found.path.name))
     for file, _, problem in files:
         if problem is not None:
             yield _Job(file, problem=problem)
@@ -224,16 +228,16 @@ def _jobs(
             continue
         key = (file.parent, names.loosely(disk.decoded(file.name)))
         if near[key] == 1:
-            yield _Job(file, place)
+            yield _Job(file, place, siblings=siblings[file.parent])
             continue
         after, last[key] = last.get(key), threading.Event()
-        yield _Job(file, place, after=after, done=last[key])
+        yield _Job(file, place, after=after, done=last[key], siblings=siblings[file.parent])
 
 
 def _send(caller: Caller, job: _Job, place: Folder, new_version: bool, meter: Meter) -> Row:
     """Send one file of a folder. What lies there is known by its exact name; of a name that is nearly the same, Box is asked."""
     name = disk.decoded(job.file.name)
-    goal = Goal(place.id, name, new_version, place.ids, place.made)
+    goal = Goal(place.id, name, new_version, place.ids, place.made, job.siblings)
     there = place.files.get(name)
     if there is None and (names.loosely(name) in place.loose or job.after is not None):
         there = _ask_first(caller, goal, job.file.stat().st_size)
