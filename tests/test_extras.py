@@ -287,6 +287,20 @@ def test_a_picture_without_its_package_is_one_warning(tmp_path: Path) -> None:
     assert AUTOMATE in message and ".html" in message
 
 
+def test_the_table_says_why_it_gives_no_excel_file(tmp_path: Path) -> None:
+    """A person who presses Excel reads the sentence; else only the log of the kernel would have it."""
+    code = """
+        from boxnb.widgets.table import Table
+        table, sent = Table(frame), []
+        table.send = lambda content, buffers=None: sent.append(content)
+        table._give("xlsx")
+        table._give("csv")
+        print(sent[0]["type"], sent[0]["text"], sent[1]["type"])
+        """
+    told = said(tmp_path, code, "openpyxl")
+    assert told.startswith("said ") and EXPLORE in told and told.endswith(" file")
+
+
 def test_everything_without_an_extra_works_without_one(tmp_path: Path) -> None:
     """``from boxnb import *``, each public name but the SDK, sign-in, tables, CSV, HTML, Parquet, a run: on the base packages."""
     code = """
