@@ -271,7 +271,7 @@ def _recipients(profile: str) -> list[str]:
 def _execute(
     this: runs.Run, asked: argparse.Namespace, notebook: dict[str, Any], parameters: dict[str, str]
 ) -> None:
-    require("python -m boxnb run", "boxnb[automate]", "papermill", "nbconvert", "nbformat", load=False)
+    require("python -m boxnb run", "boxnb[automate]", "papermill", "nbconvert", "nbformat")
     with tempfile.TemporaryDirectory(prefix="boxnb-run-") as scratch:
         folder = Path(scratch)
         source, out, left = folder / "in.ipynb", folder / "out.ipynb", folder / "left"

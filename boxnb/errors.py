@@ -39,7 +39,7 @@ for network trouble; ``box.get`` and the datasets raise :class:`NetworkError`.
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -156,10 +156,8 @@ class MissingPackageError(BoxNotebookError, ImportError):
     """A package of an extra is not installed; the message has the line that installs it."""
 
 
-def require(what: str, requirement: str, *modules: str, load: bool = True) -> None:
-    """Say in one sentence what ``what`` needs, where one of the modules cannot be imported.
-
-    ``load=False`` only looks for them: another process will import them.
+def require(what: str, requirement: str, *modules: str) -> None:
+    """Import the modules, or say in one sentence what ``what`` needs.
 
     Raises
     ------
@@ -167,10 +165,7 @@ def require(what: str, requirement: str, *modules: str, load: bool = True) -> No
     """
     for module in modules:
         try:
-            if load:
-                importlib.import_module(module)
-            elif importlib.util.find_spec(module) is None:
-                raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+            importlib.import_module(module)
         except ImportError as error:
             raise MissingPackageError(
                 f"{what} needs one more package: pip install '{requirement}' ({error}).",

@@ -239,6 +239,23 @@ def test_a_notebook_that_cannot_be_run_is_one_sentence(tmp_path: Path, hidden: s
     assert "ERROR" in history and AUTOMATE in history.replace("\\\\", "")
 
 
+def test_a_package_that_is_broken_is_said_before_anything_runs(tmp_path: Path) -> None:
+    """Not only one that is absent: the sentence has the reason, and no cell was executed."""
+    notebook = tmp_path / "report.ipynb"
+    cell = '{"cell_type": "code", "source": "open(\'ran\', \'w\').close()", "metadata": {}, "outputs": [], "execution_count": null}'
+    notebook.write_text(
+        f'{{"cells": [{cell}], "nbformat": 4, "nbformat_minor": 5, "metadata": {{}}}}', encoding="utf-8"
+    )
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "papermill.py").write_text(
+        "raise ImportError('no such library: libx')", encoding="utf-8"
+    )
+    done = child(tmp_path, "-m", "boxnb", "run", str(notebook))
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (1, 1), done.stderr
+    assert AUTOMATE in done.stderr and "libx" in done.stderr
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_schedule_needs_no_extra(tmp_path: Path) -> None:
     """The texts for schedulers are printed where nothing could be run."""
     notebook = tmp_path / "report.ipynb"
@@ -268,6 +285,20 @@ def test_a_picture_without_its_package_is_one_warning(tmp_path: Path) -> None:
         """
     message = said(tmp_path, code, "kaleido")
     assert AUTOMATE in message and ".html" in message
+
+
+def test_the_table_says_why_it_gives_no_excel_file(tmp_path: Path) -> None:
+    """A person who presses Excel reads the sentence; else only the log of the kernel would have it."""
+    code = """
+        from boxnb.widgets.table import Table
+        table, sent = Table(frame), []
+        table.send = lambda content, buffers=None: sent.append(content)
+        table._give("xlsx")
+        table._give("csv")
+        print(sent[0]["type"], sent[0]["text"], sent[1]["type"])
+        """
+    told = said(tmp_path, code, "openpyxl")
+    assert told.startswith("said ") and EXPLORE in told and told.endswith(" file")
 
 
 def test_everything_without_an_extra_works_without_one(tmp_path: Path) -> None:

@@ -19,12 +19,15 @@ from box_sdk_gen import (
     CreateCollaborationItemTypeField,
     CreateCollaborationRole,
     CreateFolderParent,
+    CreateGroupMembershipGroup,
+    CreateGroupMembershipUser,
     GetEventsStreamType,
     NetworkSession,
     OAuthConfig,
     PreflightFileUploadCheckParent,
     UploadFileAttributes,
     UploadFileAttributesParentField,
+    create_null,
 )
 
 from .conftest import Person
@@ -121,6 +124,30 @@ def test_upload_in_parts(box: BoxClient) -> None:
     assert (file.size, file.sha_1) == (len(BIG), hashlib.sha1(BIG).hexdigest())
     with box.downloads.download_file(file.id) as stream:
         assert stream.read() == BIG
+
+
+def test_a_new_version_in_parts(box: BoxClient) -> None:
+    """The SDK asks for a plan before each part, and what the file has already is not sent again."""
+    file = box.chunked_uploads.upload_big_file(io.BytesIO(BIG), "big.bin", len(BIG), "0")
+    changed = BIG[:-1] + b"!"
+    newer = box.chunked_uploads.upload_big_file_version(file.id, io.BytesIO(changed), len(changed))
+    assert newer is not None
+    assert (newer.id, newer.sha_1) == (file.id, hashlib.sha1(changed).hexdigest())
+    with box.downloads.download_file(file.id) as stream:
+        assert stream.read() == changed
+
+
+def test_members_whose_permissions_are_empty(box: BoxClient) -> None:
+    """The SDK sends `configurable_permissions` as it was given, empty and null too."""
+    group = box.groups.create_group("Night shift")
+    user = next(one for one in box.users.get_users(limit=5).entries if one.login != "ada.admin@example.com")
+    made = box.memberships.create_group_membership(
+        CreateGroupMembershipUser(id=user.id),
+        CreateGroupMembershipGroup(id=group.id),
+        configurable_permissions={},
+    )
+    again = box.memberships.update_group_membership_by_id(made.id, configurable_permissions=create_null())
+    assert (again.id, again.role.value) == (made.id, "member")
 
 
 def test_inviting(box: BoxClient) -> None:

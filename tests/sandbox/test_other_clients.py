@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -433,3 +434,38 @@ def test_a_secret_in_the_address_is_not_taken(ada: Person) -> None:
     url = f"{ada.sandbox.url}/oauth2/token"
     answer = ada.http.post(url, params=asked, headers=FORM, timeout=10)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("digest", "status"),
+    [
+        (lambda data: "sha-512=" + base64.b64encode(hashlib.sha512(data).digest()).decode(), 200),
+        (lambda data: "SHA-512=" + base64.b64encode(hashlib.sha512(data).digest()).decode(), 200),
+        (lambda data: "sha-512=" + base64.b64encode(hashlib.sha512(b"other").digest()).decode(), 412),
+        (lambda data: "sha-512=" + base64.b64encode(hashlib.sha1(data).digest()).decode(), 400),
+        (lambda data: "sha-256=" + base64.b64encode(hashlib.sha256(data).digest()).decode(), 400),
+        (lambda data: "sha-512=no base64", 400),
+    ],
+)
+def test_a_part_may_be_checked_by_sha_512(
+    writer: Person, digest: Callable[[bytes], str], status: int
+) -> None:
+    """As Box's SDK 10.18 describes it; other sums are refused, and so is one that is not of these bytes."""
+    session = begun(
+        writer, "/files/upload_sessions", {"folder_id": "0", "file_size": len(BIG), "file_name": "b"}
+    )
+    piece = BIG[: session["part_size"]]
+    headers = {"Digest": digest(piece), "Content-Range": f"bytes 0-{len(piece) - 1}/{len(BIG)}"}
+    headers |= {"Authorization": f"Bearer {token(writer)}"}
+    sent = writer.http.put(
+        session["session_endpoints"]["upload_part"], data=piece, headers=headers, timeout=30
+    )
+    assert sent.status_code == status, sent.text
+    if status == 200:
+        assert sent.json()["part"]["sha1"] == hashlib.sha1(piece).hexdigest()
+        commit = {"Digest": digest(BIG)}  # the whole file has a SHA-1 alone
+        error_of(
+            writer.call("POST", session["session_endpoints"]["commit"], {"parts": []}, **commit),
+            400,
+            "bad_digest",
+        )

@@ -23,6 +23,8 @@ from .uploads import base_of, kept, listed, moments, new_file, new_version, room
 SMALLEST = 20_000_000  # Box says 20 MB and not which ones
 PART = 8 * 1024 * 1024
 DAYS = 7
+DIGESTS = {"sha": ("sha1", 20), "sha-512": ("sha512", 64)}
+"""What a part may be checked by (Box's SDK 10.18, upload_file_part; RFC 5843); a whole file by the first alone."""
 RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
@@ -134,22 +136,23 @@ async def status(call: Call) -> Response:
     return answer(session_doc(call, the(call)))
 
 
-def digest_of(call: Call) -> str:
-    """The SHA-1 of the ``digest`` header in hex; 400 when it is missing or none."""
+def digest_of(call: Call, *kinds: str) -> tuple[str, str]:
+    """The algorithm of the ``digest`` header and its sum in hex; 400 when it is missing, none, or not one of `kinds`."""
     kind, _, value = call.request.headers.get("digest", "").strip().partition("=")
     try:
         raw = base64.b64decode(value, validate=True)
     except binascii.Error:
         raw = b""
-    if kind.lower() != "sha" or len(raw) != 20:
+    algorithm, length = DIGESTS.get(kind.lower(), ("", -1))
+    if kind.lower() not in kinds or len(raw) != length:
         raise wrong("bad_digest", "The header 'digest' must be 'sha=' and the base64 of a SHA-1")
-    return raw.hex()
+    return algorithm, raw.hex()
 
 
 async def put_part(call: Call) -> Response:
     """`PUT` of a part: all of `part_size` but the last, none twice unless with the same bytes."""
     the(call)
-    digest = digest_of(call)
+    algorithm, digest = digest_of(call, "sha", "sha-512")
     found = RANGE.fullmatch(call.request.headers.get("content-range", "").strip())
     if found is None:
         raise bad_request("The header 'content-range' must be 'bytes a-b/total'")
@@ -162,7 +165,7 @@ async def put_part(call: Call) -> Response:
             416, "range_not_satisfiable", f"A part begins at a multiple of {PART} and fills it"
         )
     sha1 = hashlib.sha1(data, usedforsecurity=False).hexdigest()
-    if sha1 != digest:
+    if hashlib.new(algorithm, data, usedforsecurity=False).hexdigest() != digest:
         raise client_error(412, "precondition_failed", "The digest does not match the part")
     there = session["parts"].get(str(first))
     if there is not None and there["sha1"] != sha1:
@@ -241,7 +244,7 @@ async def parts(call: Call) -> Response:
 async def commit(call: Call) -> Response:
     """`POST .../commit`: every part, in order, named with its id, place and size."""
     the(call)
-    digest = digest_of(call)
+    _, digest = digest_of(call, "sha")
     body = await call.body()
     session = the(call)
     given = body.get("parts")
