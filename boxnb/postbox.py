@@ -7,7 +7,8 @@ import ipaddress
 import re
 from typing import Any
 
-from .tokens import Secret
+from .network import checked_verify
+from .tokens import Secret, is_utf8
 
 SECURITY = ("starttls", "ssl", "none")
 PORTS = {"starttls": 587, "ssl": 465, "none": 25}
@@ -52,6 +53,7 @@ class MailSettings:
             raise ValueError(
                 f"Mail to {self.host} would travel in clear, the password too: use security='starttls' or 'ssl'."
             )
+        object.__setattr__(self, "verify", checked_verify(self.verify))
         if self.verify is False and not is_loopback(self.host):
             raise ValueError(
                 f"The certificate of {self.host} has to be checked: give verify= the path of its CA bundle."
@@ -66,7 +68,20 @@ class MailSettings:
 
     @classmethod
     def from_json(cls, saved: dict[str, Any]) -> MailSettings:
-        """The settings that :meth:`as_json` wrote."""
+        """The settings that :meth:`as_json` wrote.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            A setting is missing or has another type.
+        """
+        texts = [saved[name] for name in ("host", "security", "username", "sender")]
+        numbers = [saved[name] for name in ("port", "timeout")]
+        if not (
+            all(isinstance(text, str) and is_utf8(text) for text in texts)
+            and all(isinstance(number, int | float) and 0 <= number < 1e6 for number in numbers)
+        ):
+            raise TypeError("a setting of mail has another type")
         return cls(**{**saved, "password": Secret(saved["password"]), "to": tuple(saved["to"])})
 
 
