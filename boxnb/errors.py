@@ -12,6 +12,7 @@
     |   |-- TokenEndpointError        the token endpoint gave no usable answer
     |   |-- SignInCancelled, SignInTimeout
     |-- NotSignedInError              nothing is saved for this profile
+    |-- ProfileChangedError           the profile became another person, app or enterprise
     |-- ProfileNameError              a profile cannot be called that (a ValueError, too)
     |-- TokenStoreError               the profile cannot be read, written or locked    .path
     |-- NetworkError                  no answer came: no network, a proxy, a certificate
@@ -111,6 +112,10 @@ class SignInTimeout(SignInError):  # noqa: N818
 
 class NotSignedInError(BoxNotebookError):
     """Nothing is saved for this profile."""
+
+
+class ProfileChangedError(BoxNotebookError):
+    """The profile became another person, app or enterprise while a session of it was open; nothing was asked of Box."""
 
 
 class ProfileNameError(BoxNotebookError, ValueError):

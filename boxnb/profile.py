@@ -7,8 +7,9 @@ import os
 import socket
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
-from .network import checked_verify
+from .network import LOOPBACK, checked_verify
 from .oauth import Client, Server
 from .postbox import MailSettings
 from .tokens import LATEST, Secret, Token, is_utf8
@@ -71,6 +72,53 @@ class Profile:
             refreshed_by=this_process(),
             spent=spent,
         )
+
+    def with_pair_of(self, other: Profile) -> Profile:
+        """Return this profile with the newer pair of another state of it, and what belongs to the pair."""
+        return dataclasses.replace(
+            self,
+            token=other.token,
+            skew=other.skew,
+            generation=max(self.generation, other.generation),
+            account=other.account or self.account,
+            refreshed_by=other.refreshed_by,
+            spent=other.spent,
+        )
+
+    def became(self, later: Profile) -> str:
+        """Return what makes a later state of this profile another sign-in, in a few words; empty where nothing does."""
+        if self.client.client_id != later.client.client_id:
+            return "belongs to another app now"
+        here, there = (_origin(state.client.server.api_url) for state in (self, later))
+        if here != there:
+            return "belongs to another server now"
+        if self.account is None:
+            return ""
+        if later.account is None:
+            # Somebody signs in at this moment, and is not known yet; a refresh keeps the account.
+            return "" if later.token is None or later.token == self.token else "was signed in anew"
+        if None not in (one := self.account.get("id"), other := later.account.get("id")) and one != other:
+            return f"belongs to {later.account.get('name') or later.account.get('login') or 'another person'} now"
+        mine, theirs = (
+            state.account.get("enterprise") for state in (self, later) if state.account is not None
+        )
+        if "enterprise" in self.account.keys() & later.account.keys() and _id(mine) != _id(theirs):
+            return f"belongs to the enterprise {_name(theirs)} now"
+        return ""
+
+
+def _origin(url: str) -> str:
+    """The host of a server; one for all ports of this computer, where a sandbox starts anew at another one."""
+    host = urlsplit(url).hostname or ""
+    return "this computer" if host in LOOPBACK else host
+
+
+def _id(enterprise: Any) -> Any:
+    return enterprise.get("id") if isinstance(enterprise, dict) else None
+
+
+def _name(enterprise: Any) -> Any:
+    return (enterprise.get("name") or enterprise.get("id")) if isinstance(enterprise, dict) else "of nobody"
 
 
 def this_process() -> str:

@@ -26,6 +26,7 @@ from .errors import ProfileNameError, TokenStoreError
 from .network import checked_verify
 from .profile import FORMAT, from_json, to_json
 from .profile import Profile as Profile  # the names everybody uses are store.Profile …
+from .profile import known_account as known_account
 from .profile import this_process as this_process  # … and store.this_process
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
