@@ -24,10 +24,9 @@ from urllib3.util import Retry
 
 from . import disk, store
 from .errors import ApiError, HostNotAllowedError, NetworkError, NotSignedInError
-from .network import Session
-from .postbox import is_loopback
+from .network import Session, checked_verify, require_private
 from .refusals import network_trouble
-from .tokens import Secret
+from .tokens import Secret, is_utf8
 
 TIMEOUT = (10.0, 60.0)
 """Seconds to connect, seconds between two bytes."""
@@ -56,7 +55,7 @@ def save(
     username: str,
     password: str | Secret | None = None,
     *,
-    verify: str | None = None,
+    verify: bool | str | None = None,
 ) -> Path:
     """
     Keep how to reach a server, in a file only its owner can read.
@@ -68,16 +67,20 @@ def save(
     password : str or Secret, optional
         Asked for and not shown unless given: never write it in a notebook.
     verify : str, optional
-        The path of a CA bundle, for a server with a certificate of the company's own.
+        The path of a CA bundle, for a server with a certificate of the company's own. Only ``False`` itself switches the
+        check off, for tests.
 
     Raises
     ------
     ValueError
-        The password would travel in clear beyond this computer.
+        The password would travel in clear beyond this computer, the address is not one, or there is no such CA bundle.
     """
+    checked = checked_verify(verify, there=True)
+    try:
+        require_private(url, "password")
+    except (HostNotAllowedError, requests.RequestException) as error:
+        raise ValueError(str(error)) from None
     parts = urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
-        raise ValueError(f"The password would travel in clear to {parts.hostname}: use its https address.")
     if password is None:
         password = getpass.getpass(f"Password of {username} at {parts.hostname}: ")
     file = path(name)
@@ -86,7 +89,7 @@ def save(
         "url": url.rstrip("/"),
         "username": username,
         "password": Secret(password).reveal(),
-        "verify": verify if verify is not None else True,
+        "verify": checked,
     }
     disk.write_private(file, json.dumps(kept).encode())
     return file
@@ -147,6 +150,7 @@ class BasicSession(Session):
             raise HostNotAllowedError(
                 f"The password for {urlsplit(self.url).hostname} does not go to {urlsplit(address).hostname}."
             )
+        require_private(address, "password")
         options.setdefault("timeout", TIMEOUT)
         verb = method if isinstance(method, str) else method.decode()
         return super().request(verb, address, **options)
@@ -188,8 +192,17 @@ def connect(name: str) -> BasicSession:
     file = path(name)
     try:
         kept = json.loads(disk.read_private(file))
-        return BasicSession(kept["url"], kept["username"], Secret(kept["password"]), kept.get("verify", True))
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        texts = [kept[field] for field in ("url", "username", "password")]
+        if not all(isinstance(text, str) and is_utf8(text) for text in texts):
+            raise TypeError("a text is missing")
+        return BasicSession(texts[0], texts[1], Secret(texts[2]), checked_verify(kept.get("verify")))
+    except FileNotFoundError:
         raise NotSignedInError(
             f"No server is saved as {name!r}: boxnb.basic.save({name!r}, url, username) does it."
+        ) from None
+    except OSError as error:
+        raise disk.explained(error, file, "read") from error
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise NotSignedInError(
+            f"{file} is damaged, so no server is known as {name!r}: boxnb.basic.save({name!r}, url, username) writes it again."
         ) from None

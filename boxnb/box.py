@@ -184,8 +184,8 @@ def _ready_sandbox() -> None:
         saved = store.load(SANDBOX) or store.Profile(
             SANDBOX, client
         )  # its mail, licence and other settings stay
-        renewed = saved.renewed(token, token.obtained_at - time.time())
-        store.save(dataclasses.replace(renewed, client=client, account=None))
+        skew = token.obtained_at - time.time()
+        store.save(dataclasses.replace(saved, client=client, token=token, skew=skew, account=None))
     account = remember_account(SANDBOX)
     print(f"Signed in to the sandbox as its practice admin, {account.get('name')}.")  # noqa: T201  for the reader
 

@@ -32,7 +32,7 @@ def pending(profile_file: Path) -> dict[str, Any] | None:
     """The rotation that was begun and not finished, or ``None``."""
     try:
         record = json.loads(path(profile_file).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
 
