@@ -25,7 +25,7 @@ from .errors import (
     ProfileChangedError,
     TokenEndpointError,
 )
-from .network import LOOPBACK, LOST, never_connected, plain
+from .network import LOOPBACK, LOST, never_connected, plain, require_private
 from .oauth import Clock
 from .refusals import network_trouble
 from .tokens import Secret, Token
@@ -183,7 +183,7 @@ class RotatingAuth(AuthBase):
             return self._unsaved and not saved.client.client_secret
         refresh_token = saved.token.refresh_token
         if refresh_token == self._token.refresh_token:  # a server may keep the refresh token (RFC 6749 6)
-            return self._unsaved and saved.token != self._token
+            return self._unsaved
         return refresh_token is not None and refresh_token.digest in self._profile.spent
 
     def _newest(self) -> tuple[store.Profile, Token]:
@@ -309,14 +309,18 @@ class RotatingAuth(AuthBase):
 
     def allows(self, url: str) -> bool:
         """Whether the token may go there: the profile's own hosts and granted ones, over https or loopback."""
-        server = self._profile.client.server
-        own = {_origin(server.api_url), _origin(server.upload_url)} | self._granted
         scheme, host, _ = origin = _origin(url)
-        return origin in own and (scheme == "https" or host in LOOPBACK)
+        return origin in self._origins() and (scheme == "https" or host in LOOPBACK)
+
+    def _origins(self) -> set[tuple[str, str, int | None]]:
+        server = self._profile.client.server
+        return {_origin(server.api_url), _origin(server.upload_url)} | self._granted
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Sign one request; what requests calls for ``auth=``."""
         if not self.allows(request.url or ""):
+            if _origin(request.url or "") in self._origins():
+                require_private(request.url or "", f"access token of {self.profile_name!r}")
             raise HostNotAllowedError(
                 f"The access token of {self.profile_name!r} goes to its own server's hosts only, not to "
                 f"{urlsplit(request.url or '').hostname}: use a plain requests call for other addresses."

@@ -107,8 +107,6 @@ def replace(place: Keeper, kept: Kept, file: Path | None) -> None:
                 f"{error} Until then the secrets are in the private file {draft(file)}.", file
             ) from None
         raise
-    if file is not None:
-        draft(file).unlink(missing_ok=True)
 
 
 def read(place: Keeper, file: Path) -> Kept | None:
@@ -318,7 +316,8 @@ class PlistKeeper:
         content, form = self._load()
         self._place(content)
         try:
-            plists.put(content, kept.get("token") or {})
+            if not plists.put(content, kept.get("token") or {}):
+                return
             raw = plists.written(content, form)
         except (ValueError, OverflowError, OSError) as error:
             raise TokenStoreError(f"{self.path} was left as it is: {error}.", self.path) from None

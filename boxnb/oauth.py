@@ -12,6 +12,7 @@ import dataclasses
 import datetime
 import hashlib
 import hmac
+import json
 import re
 import secrets
 import time
@@ -353,7 +354,7 @@ def _read_within(response: requests.Response, seconds: float) -> None:
 
 def _json(response: requests.Response) -> dict[str, Any]:
     try:
-        answer = response.json()
+        answer = json.loads(response.content)  # response.json() reads otherwise where simplejson is installed
     except (ValueError, RecursionError):
         raise not_a_token(response) from None
     if not isinstance(answer, dict):

@@ -81,8 +81,9 @@ def token_in(place: dict[str, Any]) -> dict[str, Any] | None:
     if refresh is None or not (text := _text(place[refresh])):
         return None
     when = _time_key(place)
+    sent = _text(place[access]) if access is not None else ""
     return {
-        "access_token": (_text(place[access]) or "") if access is not None else "",
+        "access_token": sent if sent.isascii() and sent.isprintable() else "",
         "refresh_token": text,
         "obtained_at": 0.0 if when is None or (read := _moment(place[when])) is None else read[0],
         # The older script notes when, not for how long: the first call refreshes.
@@ -90,9 +91,18 @@ def token_in(place: dict[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def put(content: dict[str, Any], token: dict[str, Any]) -> None:
-    """Put a pair where the old one is, and its times, each under its own name and in its own form."""
+def put(content: dict[str, Any], token: dict[str, Any]) -> bool:
+    """Put a pair where the old one is, and its times, each under its own name and in its own form.
+
+    What is there already is left alone, and so are the times where nobody knows when the pair was got. Return whether
+    anything was changed.
+    """
     place = place_of(content)
+    there = None if place is None else token_in(place)
+    if there is not None and there["refresh_token"] == token.get("refresh_token"):
+        same = there["access_token"] == token.get("access_token")
+        if same or place is None or _token_key(place, "access") is None:
+            return False
     own = place is None
     place = content if place is None else place
     for kind in ("refresh", "access"):
@@ -103,6 +113,8 @@ def put(content: dict[str, Any], token: dict[str, Any]) -> None:
         elif kind == "refresh":
             place["refresh_token"] = token.get("refresh_token") or ""
     obtained = float(token.get("obtained_at") or 0.0)
+    if not EARLIEST < obtained < LAST:
+        return True
     before = _time_key(place)
     earlier = None if before is None else _moment(place[before])
     _put_expiry(
@@ -112,6 +124,7 @@ def put(content: dict[str, Any], token: dict[str, Any]) -> None:
         place[before] = _utc(obtained) if earlier is None else earlier[1](obtained)
     elif (own or place is content) and "time" not in place:
         place["time"] = _utc(obtained)
+    return True
 
 
 def _put_expiry(place: dict[str, Any], obtained: float, earlier: float | None, lifetime: float) -> None:
@@ -174,7 +187,8 @@ def _time_key(place: dict[str, Any]) -> str | None:
 
 
 def _utc(seconds: float) -> datetime.datetime:
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).replace(tzinfo=None)
+    """A time as a property list holds it: UTC without saying so, whole seconds."""
+    return datetime.datetime.fromtimestamp(int(seconds), datetime.UTC).replace(tzinfo=None)
 
 
 def _moment(value: Any) -> Written | None:

@@ -179,8 +179,7 @@ def save(profile: Profile, *, moving: bool = False) -> Path:
     if keeper is not None and not shared:
         keepers.replace(keeper, _taken_out(content), None if moving else file)
     _write(file, content)
-    if keeper is None or shared:
-        keepers.draft(file).unlink(missing_ok=True)
+    keepers.draft(file).unlink(missing_ok=True)
     if keeper is not None and shared:
         try:
             keeper.write(content)

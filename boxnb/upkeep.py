@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import pandas as pd
@@ -85,7 +86,7 @@ def status(profile: str | None = None, *, clock: Clock = time.time) -> Status:
     NotSignedInError
         There is no profile of that name.
     """
-    if profile is not None and store.load(profile) is None:
+    if profile is not None and not os.path.lexists(store.path(profile)):
         raise NotSignedInError(f"There is no profile {profile!r}; boxnb.status() lists those there are.")
     rows = [_row(name, clock) for name in (store.names() if profile is None else [profile])]
     return Status(pd.DataFrame(rows, columns=list(STATUS_COLUMNS)).astype(STATUS_COLUMNS))
