@@ -9,6 +9,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -151,6 +152,10 @@ def _way(saved: store.Profile) -> Finding:
         remedy = f"Run boxnb.store.configure({saved.name!r}, verify=True), or give the path of your company's certificate file."
         told = "Certificates are not checked, so whoever is in between can read the secrets."
         return Finding("way to the server", "wrong", told, remedy)
+    for path in (saved.verify, bundle if saved.verify is True else None):
+        if isinstance(path, str) and not Path(path).exists():
+            remedy = "Correct the path: the profile's by boxnb.store.configure, the environment's in REQUESTS_CA_BUNDLE."
+            return Finding("way to the server", "wrong", f"There are no certificates at {path}.", remedy)
     if isinstance(saved.verify, str):
         parts.append(f"certificates of {saved.verify}, from the profile")
     else:

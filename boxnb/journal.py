@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -39,4 +40,5 @@ def pending(profile_file: Path) -> dict[str, Any] | None:
 
 def end(profile_file: Path) -> None:
     """The rotation is on disk: nothing is pending."""
-    path(profile_file).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # the pair counts; a journal that stays speaks of an older one
+        path(profile_file).unlink(missing_ok=True)

@@ -136,6 +136,27 @@ def read(place: Keeper, file: Path) -> Kept | None:
     return drafted
 
 
+def taken_out(content: dict[str, Any]) -> Kept:
+    """Take the secrets out of what a file would hold."""
+    secrets = {name: content.pop(name) for name in ("token", "mail")}
+    secrets["client_secret"] = content["client"].pop("client_secret")
+    return {**secrets, "generation": content["generation"]}
+
+
+def with_secrets(name: str, content: dict[str, Any], file: Path) -> dict[str, Any]:
+    """The profile's file, completed by what a keyring or a command keeps."""
+    keep = content.get("keep", "file")
+    place = keeper(keep, name, file)
+    if place is None or isinstance(place, PlistKeeper):
+        return content
+    kept = read(place, file)
+    if kept is None:  # registered, as far as anybody knows: the way to the panel and to delete stays open
+        disk.say_once(file, f"The secrets of {name!r} are gone from {keep.split(':')[0]}: sign in again.")
+    kept = {"client_secret": "", "token": None, "mail": None, "generation": 0, **(kept or {})}
+    client = {**content["client"], "client_secret": kept["client_secret"]}
+    return {**content, "client": client, **{key: kept[key] for key in ("token", "mail", "generation")}}
+
+
 def _generation(kept: Kept) -> int:
     found = kept.get("generation")
     return found if isinstance(found, int) else 0
@@ -163,12 +184,12 @@ class KeyringKeeper:
             ) from None
         try:
             backend = keyring.get_keyring()
+            backends = [backend, *getattr(backend, "backends", [])]
         except Exception as error:  # noqa: BLE001  of any library that a backend is made of
             raise TokenStoreError(
                 f"The system's keyring could not be opened ({type(error).__name__}): keep the secrets in 'file' instead.",
                 self._file,
             ) from None
-        backends = [backend, *getattr(backend, "backends", [])]
         homes = [type(each).__module__ for each in backends]
         if homes[0].startswith(("keyring.backends.fail", "keyring.backends.null")):
             raise TokenStoreError(
@@ -256,7 +277,7 @@ class CommandKeeper:
 def _decoded(text: str | bytes, file: Path, what: str) -> Kept:
     try:
         kept = json.loads(text)
-    except (ValueError, RecursionError):
+    except (ValueError, TypeError, RecursionError):
         kept = None
     if not isinstance(kept, dict):
         raise TokenStoreError(f"{what} is not what boxnb wrote: sign in again.", file) from None

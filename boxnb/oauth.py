@@ -30,7 +30,7 @@ from .client import discover as discover  # … and oauth.discover
 from .errors import InvalidGrantError, RedirectError, StateMismatchError
 from .network import plain, require_private
 from .refusals import error_of, not_a_token, redirect_error, token_error
-from .tokens import Secret, Token, is_utf8, lifetime
+from .tokens import Secret, Token, is_utf8, lifetime, moment
 
 Clock = Callable[[], float]
 """Seconds since the epoch."""
@@ -306,7 +306,7 @@ def server_time(response: requests.Response, clock: Clock) -> float:
     """When the server says it answered, seconds since the epoch; this machine's clock where it does not say."""
     try:
         said = parsedate_to_datetime(response.headers["Date"])
-        return said.replace(tzinfo=said.tzinfo or datetime.UTC).timestamp()
+        return moment(said.replace(tzinfo=said.tzinfo or datetime.UTC).timestamp()) or clock()
     except (KeyError, ValueError, TypeError, OverflowError):
         return clock()
 

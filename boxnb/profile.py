@@ -103,7 +103,7 @@ class Profile:
             state.account.get("enterprise") for state in (self, later) if state.account is not None
         )
         if "enterprise" in self.account.keys() & later.account.keys() and _id(mine) != _id(theirs):
-            return f"belongs to the enterprise {_name(theirs)} now"
+            return f"belongs to {_name(theirs)} now"
         return ""
 
 
@@ -117,8 +117,10 @@ def _id(enterprise: Any) -> Any:
     return enterprise.get("id") if isinstance(enterprise, dict) else None
 
 
-def _name(enterprise: Any) -> Any:
-    return (enterprise.get("name") or enterprise.get("id")) if isinstance(enterprise, dict) else "of nobody"
+def _name(enterprise: Any) -> str:
+    if not isinstance(enterprise, dict):
+        return "no enterprise"
+    return f"the enterprise {enterprise.get('name') or enterprise.get('id')}"
 
 
 def this_process() -> str:

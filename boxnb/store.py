@@ -149,7 +149,7 @@ def load(name: str, *, shared: bool = True) -> Profile | None:
     try:
         content = json.loads(text)
         _check_format(content, file)
-        profile = from_json(name, _with_secrets(name, content, file))
+        profile = from_json(name, keepers.with_secrets(name, content, file))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         # "from None": the original's text may quote the file, and so the token.
         raise TokenStoreError(
@@ -177,7 +177,7 @@ def save(profile: Profile, *, moving: bool = False) -> Path:
     keeper = keepers.keeper(profile.keep, profile.name, file)
     shared = isinstance(keeper, keepers.PlistKeeper)
     if keeper is not None and not shared:
-        keepers.replace(keeper, _taken_out(content), None if moving else file)
+        keepers.replace(keeper, keepers.taken_out(content), None if moving else file)
     _write(file, content)
     keepers.draft(file).unlink(missing_ok=True)
     if keeper is not None and shared:
@@ -186,13 +186,6 @@ def save(profile: Profile, *, moving: bool = False) -> Path:
         except TokenStoreError as error:  # the older script's copy; the file has what counts, and has it
             disk.say_once(file, f"The older script will have to sign in again: {error}")
     return file
-
-
-def _taken_out(content: dict[str, Any]) -> keepers.Kept:
-    """Take the secrets out of what a file would hold."""
-    secrets = {name: content.pop(name) for name in ("token", "mail")}
-    secrets["client_secret"] = content["client"].pop("client_secret")
-    return {**secrets, "generation": content["generation"]}
 
 
 def _write(file: Path, content: dict[str, Any]) -> None:
@@ -280,9 +273,11 @@ def rename(name: str, new: str) -> None:
             raise ValueError(f"There is a profile {new!r} already: delete or rename that one first.")
         here, there = (keepers.keeper(profile.keep, each, path(each)) for each in (name, new))
         if there is not None and not isinstance(there, keepers.PlistKeeper):
-            keepers.replace(there, _taken_out(to_json(profile)), None)
+            keepers.replace(there, keepers.taken_out(to_json(profile)), None)
         try:
             path(name).rename(path(new))
+            if journal.path(path(name)).exists():
+                journal.path(path(name)).rename(journal.path(path(new)))
             disk.flush_folder(path(new).parent)
         except OSError as error:
             raise disk.explained(error, path(name), "renamed") from error
@@ -363,20 +358,6 @@ def _check_format(content: dict[str, Any], file: Path) -> None:
         raise TokenStoreError(
             f"{file} was written by a newer boxnb (format {content['format']}): update boxnb.", file
         )
-
-
-def _with_secrets(name: str, content: dict[str, Any], file: Path) -> dict[str, Any]:
-    """The profile's file, completed by what a keyring or a command keeps."""
-    keep = content.get("keep", "file")
-    keeper = keepers.keeper(keep, name, file)
-    if keeper is None or isinstance(keeper, keepers.PlistKeeper):
-        return content
-    kept = keepers.read(keeper, file)
-    if kept is None:  # registered, as far as anybody knows: the way to the panel and to delete stays open
-        disk.say_once(file, f"The secrets of {name!r} are gone from {keep.split(':')[0]}: sign in again.")
-    kept = {"client_secret": "", "token": None, "mail": None, "generation": 0, **(kept or {})}
-    client = {**content["client"], "client_secret": kept["client_secret"]}
-    return {**content, "client": client, **{key: kept[key] for key in ("token", "mail", "generation")}}
 
 
 def _with_plist(profile: Profile) -> Profile:
