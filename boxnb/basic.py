@@ -23,7 +23,7 @@ from requests.auth import HTTPBasicAuth
 from urllib3.util import Retry
 
 from . import disk, store
-from .errors import ApiError, HostNotAllowedError, NetworkError, NotSignedInError
+from .errors import ApiError, HostNotAllowedError, NetworkError, NotSignedInError, SettingError
 from .network import Session, checked_verify, require_private
 from .refusals import network_trouble
 from .tokens import Secret, is_utf8
@@ -41,11 +41,11 @@ def path(name: str) -> Path:
 
     Raises
     ------
-    ValueError
+    SettingError
         The name makes no file name.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name):
-        raise ValueError(f"A name has letters, digits, '-', '_' and '.', starting with a letter: {name!r}")
+        raise SettingError(f"A name has letters, digits, '-', '_' and '.', starting with a letter: {name!r}")
     return store.home() / "servers" / f"{name}.json"
 
 
@@ -72,14 +72,18 @@ def save(
 
     Raises
     ------
-    ValueError
+    SettingError
         The password would travel in clear beyond this computer, the address is not one, or there is no such CA bundle.
     """
     checked = checked_verify(verify, there=True)
     try:
         require_private(url, "password")
-    except (HostNotAllowedError, requests.RequestException) as error:
-        raise ValueError(str(error)) from None
+    except HostNotAllowedError as error:
+        raise SettingError(str(error)) from None
+    except requests.RequestException:
+        raise SettingError(
+            f"{url!r} is not an https address, so the password could travel in clear: write it as 'https://HOST/PATH'."
+        ) from None
     parts = urlsplit(url)
     if password is None:
         password = getpass.getpass(f"Password of {username} at {parts.hostname}: ")

@@ -9,7 +9,7 @@ from urllib.parse import quote_plus, urlsplit
 
 import requests
 
-from .errors import TokenEndpointError
+from .errors import SettingError, TokenEndpointError
 from .network import plain, require_private
 from .tokens import Secret
 
@@ -43,7 +43,7 @@ class Server:
 
     def __post_init__(self) -> None:
         if self.client_auth not in (POST, BASIC):
-            raise ValueError(f"client_auth is {POST!r} or {BASIC!r}, not {self.client_auth!r}.")
+            raise SettingError(f"client_auth is {POST!r} or {BASIC!r}, not {self.client_auth!r}.")
 
 
 BOX = Server(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from . import disk, plists
-from .errors import TokenStoreError
+from .errors import SettingError, TokenStoreError
 from .tokens import Token
 
 Kept = dict[str, Any]
@@ -50,7 +50,7 @@ def keeper(keep: str, name: str, file: Path) -> Keeper | None:
 
     Raises
     ------
-    ValueError
+    SettingError
         No such place.
     """
     kind, _, rest = keep.partition(":")
@@ -62,10 +62,10 @@ def keeper(keep: str, name: str, file: Path) -> Keeper | None:
         try:
             return PlistKeeper(Path(rest).expanduser())
         except RuntimeError:
-            raise ValueError(f"There is no user {rest.split('/')[0]!r} on this computer.") from None
+            raise SettingError(f"There is no user {rest.split('/')[0]!r} on this computer.") from None
     if kind == "command" and rest:
         return CommandKeeper(words(rest), name, file)
-    raise ValueError(
+    raise SettingError(
         f"Secrets are kept in 'file', 'keyring', 'plist:PATH' or 'command:PROGRAM', not {keep!r}."
     )
 

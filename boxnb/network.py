@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from .errors import HostNotAllowedError
+from .errors import HostNotAllowedError, SettingError
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -42,7 +42,7 @@ def checked_verify(verify: object, *, there: bool = False) -> bool | str:
 
     Raises
     ------
-    ValueError
+    SettingError
         It is something else, or the path leads nowhere.
     """
     if isinstance(verify, bool):
@@ -50,12 +50,12 @@ def checked_verify(verify: object, *, there: bool = False) -> bool | str:
     if verify is None or (isinstance(verify, str) and not verify.strip()):
         return True
     if not isinstance(verify, str | os.PathLike) or not isinstance(path := os.fspath(verify), str):
-        raise ValueError(
+        raise SettingError(
             f"verify is True, False or the path of a file with certificates, not {verify!r}: "
             "only False itself switches the check of certificates off."
         )
     if there and not Path(path).exists():
-        raise ValueError(
+        raise SettingError(
             f"There is no file or folder with certificates at {path!r}: check the path that verify names."
         )
     return path

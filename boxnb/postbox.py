@@ -7,6 +7,7 @@ import ipaddress
 import re
 from typing import Any
 
+from .errors import SettingError
 from .network import checked_verify
 from .tokens import Secret, is_utf8
 
@@ -48,14 +49,14 @@ class MailSettings:
 
     def __post_init__(self) -> None:
         if self.security not in SECURITY:
-            raise ValueError(f"Mail goes by 'starttls', 'ssl' or 'none', not {self.security!r}.")
+            raise SettingError(f"Mail goes by 'starttls', 'ssl' or 'none', not {self.security!r}.")
         if self.security == "none" and not is_loopback(self.host):
-            raise ValueError(
+            raise SettingError(
                 f"Mail to {self.host} would travel in clear, the password too: use security='starttls' or 'ssl'."
             )
         object.__setattr__(self, "verify", checked_verify(self.verify))
         if self.verify is False and not is_loopback(self.host):
-            raise ValueError(
+            raise SettingError(
                 f"The certificate of {self.host} has to be checked: give verify= the path of its CA bundle."
             )
         for address in (self.sender, *self.to):
@@ -90,11 +91,11 @@ def check_address(address: str) -> str:
 
     Raises
     ------
-    ValueError
+    SettingError
         It is none, or holds a line break, by which somebody could write headers of their own.
     """
     if not _ADDRESS.fullmatch(address) or not address.isprintable():
-        raise ValueError(f"{address!r} is no mail address: write it bare, such as 'ada@example.com'.")
+        raise SettingError(f"{address!r} is no mail address: write it bare, such as 'ada@example.com'.")
     return address
 
 

@@ -22,7 +22,7 @@ import filelock
 import platformdirs
 
 from . import disk, journal, keepers
-from .errors import ProfileNameError, TokenStoreError
+from .errors import ProfileNameError, SettingError, TokenStoreError
 from .network import checked_verify
 from .profile import FORMAT, from_json, to_json
 from .profile import Profile as Profile  # the names everybody uses are store.Profile …
@@ -230,7 +230,7 @@ def configure(name: str, *, verify: bool | str | None = None, monthly_calls: int
 
     Raises
     ------
-    ValueError
+    SettingError
         There is no such profile, or ``verify`` is neither of these or names a file that is not there.
     """
     checked = None if verify is None else checked_verify(verify, there=True)
@@ -248,7 +248,7 @@ def configure(name: str, *, verify: bool | str | None = None, monthly_calls: int
 def _existing(name: str) -> Profile:
     profile = load(name)
     if profile is None:
-        raise ValueError(f"There is no profile {name!r}; boxnb.status() lists those there are.")
+        raise SettingError(f"There is no profile {name!r}; boxnb.status() lists those there are.")
     return profile
 
 
@@ -259,18 +259,18 @@ def rename(name: str, new: str) -> None:
 
     Raises
     ------
-    ValueError
+    SettingError
         There is no such profile, the new name is taken, or it makes no file name.
     TokenStoreError
         The secrets could not be copied to the new name, or the file not be moved; the old name is as it was.
     """
     if name.lower() == new.lower():
-        raise ValueError(f"{name!r} is called that already.")
+        raise SettingError(f"{name!r} is called that already.")
     first, second = sorted((name, new))  # always in one order, or two renames could wait for each other
     with lock(first), lock(second):
         profile = _existing(name)
         if path(new).exists():
-            raise ValueError(f"There is a profile {new!r} already: delete or rename that one first.")
+            raise SettingError(f"There is a profile {new!r} already: delete or rename that one first.")
         here, there = (keepers.keeper(profile.keep, each, path(each)) for each in (name, new))
         if there is not None and not isinstance(there, keepers.PlistKeeper):
             keepers.replace(there, keepers.taken_out(to_json(profile)), None)
@@ -301,7 +301,7 @@ def migrate(name: str, keep: str) -> Profile:
 
     Raises
     ------
-    ValueError
+    SettingError
         There is no such profile or place, or the property list holds another sign-in.
     TokenStoreError
         The new place refused; the old one is as it was.
@@ -340,13 +340,13 @@ def _taken_over(moved: Profile, there: keepers.PlistKeeper) -> Profile:
     """The profile as it is kept in an older script's list: with the script's sign-in, where nobody is signed in here."""
     theirs = there.token()
     if theirs is not None and moved.token is not None and theirs.refresh_token != moved.token.refresh_token:
-        raise ValueError(
+        raise SettingError(
             f"{there.path} and profile {moved.name!r} hold two sign-ins: sign out of one of them first."
         )
     if names := there.names():
         told = f"None of the names in {there.path} means a refresh token ({', '.join(names)[:200]})"
         if moved.token is None:
-            raise ValueError(f"{told}: call it 'refresh_token' there, then try again.")
+            raise SettingError(f"{told}: call it 'refresh_token' there, then try again.")
         disk.say_once(there.path, f"{told}: boxnb adds it as 'refresh_token'.")
     return moved if moved.token is not None else dataclasses.replace(moved, token=theirs)
 
