@@ -7,6 +7,7 @@ refresh token good until the new access token is first used, so a crash in betwe
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable
@@ -17,8 +18,14 @@ import requests
 from requests.auth import AuthBase
 
 from . import journal, oauth, store
-from .errors import HostNotAllowedError, InvalidGrantError, NotSignedInError, TokenEndpointError
-from .network import LOOPBACK, LOST, never_connected, plain
+from .errors import (
+    HostNotAllowedError,
+    InvalidGrantError,
+    NotSignedInError,
+    ProfileChangedError,
+    TokenEndpointError,
+)
+from .network import LOOPBACK, LOST, never_connected, plain, require_private
 from .oauth import Clock
 from .refusals import network_trouble
 from .tokens import Secret, Token
@@ -62,6 +69,9 @@ class RotatingAuth(AuthBase):
         self._sleep = sleep
         self._lock = threading.RLock()
         self._profile, self._token = _signed_in(profile)
+        self._known = self._profile  # whom the session belongs to, once that is known
+        self._passed = self._profile  # the state before another one was taken from the disk
+        self._unsaved = False  # whether the pair in memory is newer than what could be saved
         self._skew = self._profile.skew
         self._refreshes = 0
         self._granted: set[tuple[str, str, int | None]] = set()
@@ -78,7 +88,7 @@ class RotatingAuth(AuthBase):
     def token(self) -> Token:
         """The token to use now, refreshed first where it would expire within a minute."""
         with self._lock:
-            return self._token if self._is_fresh(self._token) else self.rotate()
+            return self._token if self._is_fresh(self._token) and not self._unsaved else self.rotate()
 
     @property
     def saved_token(self) -> Token:
@@ -86,10 +96,20 @@ class RotatingAuth(AuthBase):
         return self._token
 
     def reread(self) -> None:
-        """Take up what another thread or process saved since."""
+        """Take up what another thread or process saved since; a copy older than the pair in memory is left aside.
+
+        Raises
+        ------
+        ProfileChangedError
+            The profile became another person, app or enterprise.
+        """
         with self._lock:
-            self._profile, self._token = _signed_in(self.profile_name)
-            self._skew = self._profile.skew
+            saved = store.load(self.profile_name)
+            if self._is_older(saved):
+                self._unsaved = True  # the next call puts the newer pair back
+            else:
+                self._take(*self._checked(saved))
+                self._skew = self._profile.skew
 
     def _is_fresh(self, token: Token) -> bool:
         # A life shorter than the margin would refresh at every call.
@@ -104,10 +124,81 @@ class RotatingAuth(AuthBase):
             The access token the API just refused: it is replaced even if it looks fresh.
         """
         with self._lock, store.lock(self.profile_name):
-            profile, token = _signed_in(self.profile_name)
-            stale = token.access_token == rejected or not self._is_fresh(token)
-            self._profile, self._token = self._refresh(profile, token) if stale else (profile, token)
+            self._take(*self._newest())
+            if self._token.access_token == rejected or not self._is_fresh(self._token):
+                self._take(*self._refresh(self._profile, self._token))
             return self._token
+
+    def adopt(self, fetched: Token) -> None:
+        """Save a pair that another program fetched with this profile's refresh token, before it is first used.
+
+        It stays in memory until it could be saved.
+
+        Raises
+        ------
+        TokenStoreError
+            It could not be saved; the next call tries again.
+        ProfileChangedError
+            The profile became another person, app or enterprise.
+        """
+        with self._lock:
+            before = self._profile
+            if fetched.access_token == self._token.access_token:
+                return
+            self._keep(before.renewed(fetched, before.skew))
+            with store.lock(self.profile_name):
+                self._take(*self._newest())
+
+    def _take(self, profile: store.Profile, token: Token) -> None:
+        self._profile, self._token = profile, token
+        if profile.account is not None:
+            self._known = profile
+
+    def _keep(self, renewed: store.Profile) -> None:
+        """Hold a new pair in memory, so that it outlives a save that fails."""
+        self._take(*_with_token(renewed, self.profile_name))
+        self._unsaved = True
+
+    def _save(self, profile: store.Profile) -> None:
+        """Save the pair in memory, and end the journal of how it was fetched."""
+        store.save(profile)
+        journal.end(store.path(profile.name))
+        self._unsaved = False
+
+    def _checked(self, saved: store.Profile | None) -> tuple[store.Profile, Token]:
+        """What is saved, unless it is not of the person, app and enterprise this session began with."""
+        became = "" if saved is None else self._known.became(saved)
+        if became:
+            raise ProfileChangedError(
+                f"The profile {self.profile_name!r} {became}. This session stops here, so that no result mixes two "
+                f"sign-ins. Run boxnb.connect({self.profile_name!r}) again to continue with the one that is saved."
+            )
+        return _with_token(saved, self.profile_name)
+
+    def _is_older(self, saved: store.Profile | None) -> bool:
+        """Whether what is saved is a state from before the pair in memory: a backup, or a save that failed."""
+        if saved is None:
+            return False
+        if saved.token is None:  # signed out; or the place for the secrets lost them, the client's too
+            return self._unsaved and not saved.client.client_secret
+        refresh_token = saved.token.refresh_token
+        if refresh_token == self._token.refresh_token:  # a server may keep the refresh token (RFC 6749 6)
+            return self._unsaved
+        return refresh_token is not None and refresh_token.digest in self._profile.spent
+
+    def _newest(self) -> tuple[store.Profile, Token]:
+        """What is saved, or the pair in memory where that is newer: then it is saved now. The lock is held."""
+        saved = store.load(self.profile_name)
+        if saved is None or not self._is_older(saved):
+            found = self._checked(saved)
+            if found[1] != self._token:
+                self._passed = self._profile
+            self._unsaved = False
+            return found
+        healed = dataclasses.replace(saved, client=self._profile.client) if saved.token is None else saved
+        healed = healed.with_pair_of(self._profile)
+        self._save(healed)
+        return _with_token(healed, self.profile_name)
 
     def _refresh(self, profile: store.Profile, token: Token) -> tuple[store.Profile, Token]:
         """Spend the refresh token; where it is refused, look once more for what somebody saved meanwhile."""
@@ -118,7 +209,7 @@ class RotatingAuth(AuthBase):
             try:
                 return self._spend(profile, token)
             except InvalidGrantError as error:
-                other = _untried(profile.name, tried)
+                other = self._untried(tried)
                 if other is None:
                     raise self._diagnosis(profile, first, pending, error) from error
                 profile, token = other
@@ -134,8 +225,8 @@ class RotatingAuth(AuthBase):
         self._skew = fresh.obtained_at - self._clock()
         renewed = profile.renewed(fresh, self._skew)
         self._refreshes += 1
-        store.save(renewed)
-        journal.end(file)
+        self._keep(renewed)
+        self._save(renewed)
         return renewed, fresh
 
     def _ask(self, profile: store.Profile, token: Token) -> Token:
@@ -149,6 +240,9 @@ class RotatingAuth(AuthBase):
             except InvalidGrantError as error:
                 journal.end(store.path(profile.name))
                 error.lost = reached
+                raise
+            except HostNotAllowedError:
+                journal.end(store.path(profile.name))  # nothing was sent
                 raise
             except TokenEndpointError as error:
                 if error.error not in _REPEATABLE:
@@ -168,6 +262,22 @@ class RotatingAuth(AuthBase):
                     ) from error
             self._sleep(wait)
         raise AssertionError("the loop above returns or raises")
+
+    def _untried(self, tried: set[str]) -> tuple[store.Profile, Token] | None:
+        """A pair that was not tried yet: a newer one, ours behind an older script's dead copy, or the one in memory."""
+        saved, ours = (
+            self._checked(store.load(self.profile_name))[0],
+            store.load(self.profile_name, shared=False),
+        )
+        in_memory = saved.with_pair_of(self._passed)
+        for profile in (saved, ours, in_memory):
+            token = None if profile is None else profile.token
+            refresh_token = None if token is None else token.refresh_token
+            if profile is in_memory and refresh_token and refresh_token.digest in saved.spent:
+                continue
+            if profile and token and refresh_token and refresh_token.digest not in tried:
+                return profile, token
+        return None
 
     def _diagnosis(
         self, profile: store.Profile, token: Token, pending: dict[str, Any] | None, error: InvalidGrantError
@@ -199,14 +309,18 @@ class RotatingAuth(AuthBase):
 
     def allows(self, url: str) -> bool:
         """Whether the token may go there: the profile's own hosts and granted ones, over https or loopback."""
-        server = self._profile.client.server
-        own = {_origin(server.api_url), _origin(server.upload_url)} | self._granted
         scheme, host, _ = origin = _origin(url)
-        return origin in own and (scheme == "https" or host in LOOPBACK)
+        return origin in self._origins() and (scheme == "https" or host in LOOPBACK)
+
+    def _origins(self) -> set[tuple[str, str, int | None]]:
+        server = self._profile.client.server
+        return {_origin(server.api_url), _origin(server.upload_url)} | self._granted
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Sign one request; what requests calls for ``auth=``."""
         if not self.allows(request.url or ""):
+            if _origin(request.url or "") in self._origins():
+                require_private(request.url or "", f"access token of {self.profile_name!r}")
             raise HostNotAllowedError(
                 f"The access token of {self.profile_name!r} goes to its own server's hosts only, not to "
                 f"{urlsplit(request.url or '').hostname}: use a plain requests call for other addresses."
@@ -259,17 +373,10 @@ def _origin(url: str) -> tuple[str, str, int | None]:
 
 
 def _signed_in(name: str) -> tuple[store.Profile, Token]:
-    profile = store.load(name)
+    return _with_token(store.load(name), name)
+
+
+def _with_token(profile: store.Profile | None, name: str) -> tuple[store.Profile, Token]:
     if profile is None or profile.token is None:
         raise NotSignedInError(f"Nobody is signed in as {name!r} yet: open {ONBOARDING} and sign in there.")
     return profile, profile.token
-
-
-def _untried(name: str, tried: set[str]) -> tuple[store.Profile, Token] | None:
-    """A saved pair that was not tried yet: somebody's newer one, or our own behind an older script's dead copy."""
-    for profile in (store.load(name), store.load(name, shared=False)):
-        token = None if profile is None else profile.token
-        refresh_token = None if token is None else token.refresh_token
-        if profile and token and refresh_token and refresh_token.digest not in tried:
-            return profile, token
-    return None

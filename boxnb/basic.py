@@ -23,11 +23,10 @@ from requests.auth import HTTPBasicAuth
 from urllib3.util import Retry
 
 from . import disk, store
-from .errors import ApiError, HostNotAllowedError, NetworkError, NotSignedInError
-from .network import Session
-from .postbox import is_loopback
+from .errors import ApiError, HostNotAllowedError, NetworkError, NotSignedInError, SettingError
+from .network import Session, checked_verify, require_private
 from .refusals import network_trouble
-from .tokens import Secret
+from .tokens import Secret, is_utf8
 
 TIMEOUT = (10.0, 60.0)
 """Seconds to connect, seconds between two bytes."""
@@ -42,11 +41,11 @@ def path(name: str) -> Path:
 
     Raises
     ------
-    ValueError
+    SettingError
         The name makes no file name.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name):
-        raise ValueError(f"A name has letters, digits, '-', '_' and '.', starting with a letter: {name!r}")
+        raise SettingError(f"A name has letters, digits, '-', '_' and '.', starting with a letter: {name!r}")
     return store.home() / "servers" / f"{name}.json"
 
 
@@ -56,7 +55,7 @@ def save(
     username: str,
     password: str | Secret | None = None,
     *,
-    verify: str | None = None,
+    verify: bool | str | None = None,
 ) -> Path:
     """
     Keep how to reach a server, in a file only its owner can read.
@@ -68,16 +67,24 @@ def save(
     password : str or Secret, optional
         Asked for and not shown unless given: never write it in a notebook.
     verify : str, optional
-        The path of a CA bundle, for a server with a certificate of the company's own.
+        The path of a CA bundle, for a server with a certificate of the company's own. Only ``False`` itself switches the
+        check off, for tests.
 
     Raises
     ------
-    ValueError
-        The password would travel in clear beyond this computer.
+    SettingError
+        The password would travel in clear beyond this computer, the address is not one, or there is no such CA bundle.
     """
+    checked = checked_verify(verify, there=True)
+    try:
+        require_private(url, "password")
+    except HostNotAllowedError as error:
+        raise SettingError(str(error)) from None
+    except requests.RequestException:
+        raise SettingError(
+            f"{url!r} is not an https address, so the password could travel in clear: write it as 'https://HOST/PATH'."
+        ) from None
     parts = urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
-        raise ValueError(f"The password would travel in clear to {parts.hostname}: use its https address.")
     if password is None:
         password = getpass.getpass(f"Password of {username} at {parts.hostname}: ")
     file = path(name)
@@ -86,7 +93,7 @@ def save(
         "url": url.rstrip("/"),
         "username": username,
         "password": Secret(password).reveal(),
-        "verify": verify if verify is not None else True,
+        "verify": checked,
     }
     disk.write_private(file, json.dumps(kept).encode())
     return file
@@ -147,6 +154,7 @@ class BasicSession(Session):
             raise HostNotAllowedError(
                 f"The password for {urlsplit(self.url).hostname} does not go to {urlsplit(address).hostname}."
             )
+        require_private(address, "password")
         options.setdefault("timeout", TIMEOUT)
         verb = method if isinstance(method, str) else method.decode()
         return super().request(verb, address, **options)
@@ -188,8 +196,17 @@ def connect(name: str) -> BasicSession:
     file = path(name)
     try:
         kept = json.loads(disk.read_private(file))
-        return BasicSession(kept["url"], kept["username"], Secret(kept["password"]), kept.get("verify", True))
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        texts = [kept[field] for field in ("url", "username", "password")]
+        if not all(isinstance(text, str) and is_utf8(text) for text in texts):
+            raise TypeError("a text is missing")
+        return BasicSession(texts[0], texts[1], Secret(texts[2]), checked_verify(kept.get("verify")))
+    except FileNotFoundError:
         raise NotSignedInError(
             f"No server is saved as {name!r}: boxnb.basic.save({name!r}, url, username) does it."
+        ) from None
+    except OSError as error:
+        raise disk.explained(error, file, "read") from error
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise NotSignedInError(
+            f"{file} is damaged, so no server is known as {name!r}: boxnb.basic.save({name!r}, url, username) writes it again."
         ) from None

@@ -13,7 +13,7 @@ import pandas as pd
 
 from . import activity, anything, content, estimate, journal, oauth, people, sharing, store, transfer
 from .auth import ONBOARDING, RotatingAuth
-from .errors import NotSignedInError, SignInError, TokenStoreError
+from .errors import HostNotAllowedError, NotSignedInError, SignInError, TokenStoreError
 from .network import plain
 from .oauth import Client, Clock, Server
 from .pull import Progress
@@ -181,7 +181,11 @@ def _ready_sandbox() -> None:
     redirect = sandbox.start().approve(oauth.authorization_url(client, state))
     token = oauth.exchange_code(client, oauth.parse_redirect(redirect, state=state))
     with store.lock(SANDBOX):
-        store.save(store.Profile(SANDBOX, client, token, skew=token.obtained_at - time.time()))
+        saved = store.load(SANDBOX) or store.Profile(
+            SANDBOX, client
+        )  # its mail, licence and other settings stay
+        skew = token.obtained_at - time.time()
+        store.save(dataclasses.replace(saved, client=client, token=token, skew=skew, account=None))
     account = remember_account(SANDBOX)
     print(f"Signed in to the sandbox as its practice admin, {account.get('name')}.")  # noqa: T201  for the reader
 
@@ -194,10 +198,13 @@ def remember_account(profile: str) -> dict[str, Any]:
     dict
         ``id``, ``name``, ``login``, ``role``, ``enterprise`` (a dict, or None for a personal account).
     """
-    account: dict[str, Any] = Box(profile).get("/users/me", fields=ACCOUNT_FIELDS)
+    box = Box(profile)
+    account: dict[str, Any] = store.known_account(box.get("/users/me", fields=ACCOUNT_FIELDS)) or {}
     with store.lock(profile):
         saved = store.load(profile)
-        if saved is not None:
+        if (
+            saved is not None and saved.token == box.session.auth.saved_token
+        ):  # nobody else signed in meanwhile
             store.save(dataclasses.replace(saved, account=account))
     return account
 
@@ -223,7 +230,11 @@ def sign_out(profile: str) -> str:
         try:
             with plain(saved.verify) as http:
                 alive = oauth.revoke(saved.client, saved.token, http=http)
-        except (OSError, SignInError) as error:  # requests' own, and a certificate file that is not there
+        except (
+            OSError,
+            SignInError,
+            HostNotAllowedError,
+        ) as error:  # requests' own, and a certificate file that is not there
             reason = network_trouble(error) if isinstance(error, OSError) else str(error)
             return (
                 f"Not signed out: {reason} The token may still work and is kept in {store.path(profile)}: "

@@ -9,6 +9,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -19,6 +20,7 @@ from .auth import RotatingAuth
 from .errors import (
     AccessTokenRejectedError,
     BoxNotebookError,
+    HostNotAllowedError,
     InvalidClientError,
     InvalidGrantError,
     NotSignedInError,
@@ -65,8 +67,10 @@ class Findings(pd.DataFrame):
     def _repr_html_(self) -> str:
         signs = {"ok": "✓ ok", "look": "! look", "wrong": "✗ wrong"}
         left = "style='text-align:left;white-space:normal'"
+        red = "style='text-align:left;white-space:normal;color:#c62828'"
         rows = "".join(
-            f"<tr><th scope='row' {left}>{html.escape(check)}</th><td {left}>{signs.get(result, result)}</td>"
+            f"<tr><th scope='row' {left}>{html.escape(check)}</th>"
+            f"<td {red if result == 'wrong' else left}>{signs.get(result, result)}</td>"
             f"<td {left}>{html.escape(finding)}</td><td {left}>{html.escape(remedy)}</td></tr>"
             for check, result, finding, remedy in self.astype("str").to_numpy().tolist()
         )
@@ -146,8 +150,13 @@ def _way(saved: store.Profile) -> Finding:
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
     parts = [f"proxy for {kind}" for kind in sorted(proxies)] or ["no proxy"]
     if saved.verify is False:
-        remedy = "Set the profile's verify to your company's certificate file."
-        return Finding("way to the server", "wrong", "Certificates are not checked.", remedy)
+        remedy = f"Run boxnb.store.configure({saved.name!r}, verify=True), or give the path of your company's certificate file."
+        told = "Certificates are not checked, so whoever is in between can read the secrets."
+        return Finding("way to the server", "wrong", told, remedy)
+    for path in (saved.verify, bundle if saved.verify is True else None):
+        if isinstance(path, str) and not Path(path).exists():
+            remedy = "Correct the path: the profile's by boxnb.store.configure, the environment's in REQUESTS_CA_BUNDLE."
+            return Finding("way to the server", "wrong", f"There are no certificates at {path}.", remedy)
     if isinstance(saved.verify, str):
         parts.append(f"certificates of {saved.verify}, from the profile")
     else:
@@ -182,6 +191,8 @@ def _endpoint(saved: store.Profile, clock: Clock) -> Iterator[Finding]:
                 f"The server said {error.error or 'nothing usable'}.",
                 str(error),
             )
+        except HostNotAllowedError as error:
+            yield Finding("client id and secret", "wrong", "They were not sent.", str(error))
         except OSError as error:  # requests' own, and a certificate file that is not there
             yield Finding(
                 "client id and secret", "wrong", "The token endpoint gave no answer.", network_trouble(error)

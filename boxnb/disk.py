@@ -222,6 +222,10 @@ def check_private(file: Path) -> None:
     if os.name == "nt":
         return  # the user's own folder protects it
     status = file.stat()
+    if not (
+        stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
+    ):  # a pipe would be waited for without end
+        raise TokenStoreError(f"{file} is not an ordinary file. Move it away, then try again.", file)
     if status.st_uid != os.getuid() and os.getuid() != 0:
         raise TokenStoreError(f"{file} belongs to another user: sign in under your own account.", file)
     if stat.S_ISREG(status.st_mode) and stat.S_IMODE(status.st_mode) & 0o077:

@@ -12,7 +12,9 @@
     |   |-- TokenEndpointError        the token endpoint gave no usable answer
     |   |-- SignInCancelled, SignInTimeout
     |-- NotSignedInError              nothing is saved for this profile
+    |-- ProfileChangedError           the profile became another person, app or enterprise
     |-- ProfileNameError              a profile cannot be called that (a ValueError, too)
+    |-- SettingError                  a setting or place cannot be used as given (a ValueError, too)
     |-- TokenStoreError               the profile cannot be read, written or locked    .path
     |-- NetworkError                  no answer came: no network, a proxy, a certificate
     |-- Interrupted                   a person stopped a long pull                .partial
@@ -116,8 +118,16 @@ class NotSignedInError(BoxNotebookError):
     """Nothing is saved for this profile."""
 
 
+class ProfileChangedError(BoxNotebookError):
+    """The profile became another person, app or enterprise while a session of it was open; nothing was asked of Box."""
+
+
 class ProfileNameError(BoxNotebookError, ValueError):
     """A profile cannot be called that: the name becomes a file's."""
+
+
+class SettingError(BoxNotebookError, ValueError):
+    """A setting, an address or a place cannot be used as it was given; what was saved is unchanged."""
 
 
 class TokenStoreError(BoxNotebookError):

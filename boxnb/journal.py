@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -31,11 +32,12 @@ def pending(profile_file: Path) -> dict[str, Any] | None:
     """The rotation that was begun and not finished, or ``None``."""
     try:
         record = json.loads(path(profile_file).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
 
 
 def end(profile_file: Path) -> None:
     """The rotation is on disk: nothing is pending."""
-    path(profile_file).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # the pair counts; a journal that stays speaks of an older one
+        path(profile_file).unlink(missing_ok=True)

@@ -6,7 +6,6 @@ Everything that is no secret stays in the profile's file. Each write replaces th
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
 import plistlib
@@ -14,17 +13,14 @@ import shlex
 import subprocess
 from pathlib import Path
 from typing import Any, Protocol
-from xml.parsers.expat import ExpatError
 
-from . import disk
-from .errors import TokenStoreError
+from . import disk, plists
+from .errors import SettingError, TokenStoreError
+from .tokens import Token
 
 Kept = dict[str, Any]
 SERVICE = "boxnb"
 COMMAND_SECONDS = 60.0
-EARLIEST = 946_684_800.0
-"""2000-01-01, seconds since the epoch: a smaller number is a length of time, or nothing."""
-_TIMES = ("time", "timestamp", "date", "obtained", "issued")
 
 
 class Keeper(Protocol):
@@ -54,7 +50,7 @@ def keeper(keep: str, name: str, file: Path) -> Keeper | None:
 
     Raises
     ------
-    ValueError
+    SettingError
         No such place.
     """
     kind, _, rest = keep.partition(":")
@@ -63,12 +59,107 @@ def keeper(keep: str, name: str, file: Path) -> Keeper | None:
     if kind == "keyring" and not rest:
         return KeyringKeeper(name, file)
     if kind == "plist" and rest:
-        return PlistKeeper(Path(rest).expanduser())
+        try:
+            return PlistKeeper(Path(rest).expanduser())
+        except RuntimeError:
+            raise SettingError(f"There is no user {rest.split('/')[0]!r} on this computer.") from None
     if kind == "command" and rest:
         return CommandKeeper(words(rest), name, file)
-    raise ValueError(
+    raise SettingError(
         f"Secrets are kept in 'file', 'keyring', 'plist:PATH' or 'command:PROGRAM', not {keep!r}."
     )
+
+
+def draft(file: Path) -> Path:
+    """The private file beside a profile's that holds the secrets which their own place did not take."""
+    return file.with_name(f".{file.name}.unsaved")
+
+
+def replace(place: Keeper, kept: Kept, file: Path | None) -> None:
+    """Write secrets and read them back.
+
+    A keyring may delete its entry before it writes the new one, and fail in between. So what was not taken is left in
+    a private draft beside ``file``, the profile's, unless that is ``None``; :func:`read` takes it up from there.
+
+    Raises
+    ------
+    TokenStoreError
+        The place refused them, or gave back something else.
+    """
+    try:
+        place.write(kept)
+        if place.read() != kept:
+            raise TokenStoreError(
+                "The place for the secrets gave back something else than was written: check it, then try again.",
+                draft(file) if file is not None else Path(),
+            )
+    except BaseException as error:
+        if file is None:
+            raise
+        try:
+            disk.write_private(draft(file), json.dumps(kept).encode())
+        except TokenStoreError as second:
+            raise TokenStoreError(
+                f"{error} They could not be left beside the profile either: {second}", file
+            ) from None
+        if isinstance(error, TokenStoreError):
+            raise TokenStoreError(
+                f"{error} Until then the secrets are in the private file {draft(file)}.", file
+            ) from None
+        raise
+
+
+def read(place: Keeper, file: Path) -> Kept | None:
+    """Return the secrets of a profile: those of the draft that a failed write left, where nothing newer is kept.
+
+    Raises
+    ------
+    TokenStoreError
+        They cannot be read.
+    """
+    try:
+        text = disk.read_private(draft(file))
+    except FileNotFoundError:
+        return place.read()
+    except OSError as error:
+        raise disk.explained(error, draft(file), "read") from error
+    drafted = _decoded(text, file, "The private draft")
+    try:
+        kept = place.read()
+    except TokenStoreError:
+        kept = None
+    if kept is not None and _generation(kept) > _generation(drafted):
+        return kept
+    disk.say_once(
+        file, f"The newest secrets of this profile are in {draft(file)} until the place for them takes them."
+    )
+    return drafted
+
+
+def taken_out(content: dict[str, Any]) -> Kept:
+    """Take the secrets out of what a file would hold."""
+    secrets = {name: content.pop(name) for name in ("token", "mail")}
+    secrets["client_secret"] = content["client"].pop("client_secret")
+    return {**secrets, "generation": content["generation"]}
+
+
+def with_secrets(name: str, content: dict[str, Any], file: Path) -> dict[str, Any]:
+    """The profile's file, completed by what a keyring or a command keeps."""
+    keep = content.get("keep", "file")
+    place = keeper(keep, name, file)
+    if place is None or isinstance(place, PlistKeeper):
+        return content
+    kept = read(place, file)
+    if kept is None:  # registered, as far as anybody knows: the way to the panel and to delete stays open
+        disk.say_once(file, f"The secrets of {name!r} are gone from {keep.split(':')[0]}: sign in again.")
+    kept = {"client_secret": "", "token": None, "mail": None, "generation": 0, **(kept or {})}
+    client = {**content["client"], "client_secret": kept["client_secret"]}
+    return {**content, "client": client, **{key: kept[key] for key in ("token", "mail", "generation")}}
+
+
+def _generation(kept: Kept) -> int:
+    found = kept.get("generation")
+    return found if isinstance(found, int) else 0
 
 
 def words(command: str, *, windows: bool = os.name == "nt") -> list[str]:
@@ -91,8 +182,14 @@ class KeyringKeeper:
             raise TokenStoreError(
                 "The system's keyring needs one more package: pip install 'boxnb[keyring]'.", self._file
             ) from None
-        backend = keyring.get_keyring()
-        backends = [backend, *getattr(backend, "backends", [])]
+        try:
+            backend = keyring.get_keyring()
+            backends = [backend, *getattr(backend, "backends", [])]
+        except Exception as error:  # noqa: BLE001  of any library that a backend is made of
+            raise TokenStoreError(
+                f"The system's keyring could not be opened ({type(error).__name__}): keep the secrets in 'file' instead.",
+                self._file,
+            ) from None
         homes = [type(each).__module__ for each in backends]
         if homes[0].startswith(("keyring.backends.fail", "keyring.backends.null")):
             raise TokenStoreError(
@@ -109,11 +206,13 @@ class KeyringKeeper:
         keyring = self._keyring()
         try:
             return getattr(keyring, what)(SERVICE, self._name, *arguments)
-        except keyring.errors.KeyringError as error:
-            raise TokenStoreError(
-                f"The keyring refused ({type(error).__name__}): unlock it, then try again; nothing was changed.",
-                self._file,
-            ) from None
+        except Exception as error:  # noqa: BLE001  D-Bus, pywintypes, and others that are not a KeyringError
+            reason = f"The keyring refused ({type(error).__name__})"
+        # Raised here, for the frame of the error above holds the secrets in clear.
+        del arguments
+        raise TokenStoreError(
+            f"{reason}: unlock it, then try again, or keep the secrets in 'file'.", self._file
+        )
 
     def read(self) -> Kept | None:
         """What is kept, or ``None``."""
@@ -145,18 +244,18 @@ class CommandKeeper:
                 input=text,
                 capture_output=True,
                 encoding="utf-8",
+                errors="replace",
                 timeout=COMMAND_SECONDS,
                 check=False,
             )
-        except (OSError, subprocess.TimeoutExpired, UnicodeError) as error:
+        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
             raise TokenStoreError(
                 f"{self._command[0]} could not be run ({type(error).__name__}): check the profile's 'keep'.",
                 self._file,
             ) from None
         if done.returncode != 0:
             raise TokenStoreError(
-                f"{self._command[0]} {verb} ended with {done.returncode}: run it by hand to see why; "
-                "nothing was changed by boxnb.",
+                f"{self._command[0]} {verb} ended with {done.returncode}: run it by hand to see why.",
                 self._file,
             )
         return done.stdout
@@ -175,10 +274,10 @@ class CommandKeeper:
         self._run("delete")
 
 
-def _decoded(text: str, file: Path, what: str) -> Kept:
+def _decoded(text: str | bytes, file: Path, what: str) -> Kept:
     try:
         kept = json.loads(text)
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):
         kept = None
     if not isinstance(kept, dict):
         raise TokenStoreError(f"{what} is not what boxnb wrote: sign in again.", file) from None
@@ -195,117 +294,58 @@ class PlistKeeper:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def _load(self) -> dict[str, Any]:
+    def _load(self) -> tuple[dict[str, Any], Any]:
         try:
-            content = plistlib.loads(self.path.read_bytes())
+            return plists.read(self.path.read_bytes())
         except FileNotFoundError:
-            return {}
+            return {}, plistlib.FMT_XML
         except OSError as error:
             raise disk.explained(error, self.path, "read") from error
-        except (plistlib.InvalidFileException, ValueError, ExpatError):
-            content = None
-        if not isinstance(content, dict):
-            raise TokenStoreError(f"{self.path} is no property list with named values.", self.path)
-        return content
+        except ValueError as error:
+            raise TokenStoreError(f"{self.path} cannot be used: {error}.", self.path) from None
+
+    def _place(self, content: dict[str, Any]) -> dict[str, Any] | None:
+        try:
+            return plists.place_of(content)
+        except ValueError as error:
+            raise TokenStoreError(f"{self.path} cannot be used: {error}.", self.path) from None
 
     def read(self) -> Kept | None:
         """What is kept, or ``None``."""
-        content = self._load()
-        key = _key(content, "refreshtoken", "refresh")
-        if key is None or not str(content[key]).strip():
-            return None
-        access = _key(content, "accesstoken", "access")
-        return {
-            "client_secret": _text(content, "clientsecret"),
-            "client_id": _text(content, "clientid"),
-            "token": {
-                "access_token": str(content[access]) if access else "",
-                "refresh_token": str(content[key]).strip(),
-                "obtained_at": _seconds(content),
-                # The older script notes when, not for how long: the first call refreshes.
-                "expires_in": 0.0,
-            },
-        }
+        content, _ = self._load()
+        place = self._place(content)
+        token = None if place is None else plists.token_in(place)
+        return None if token is None else {"token": token}
+
+    def token(self) -> Token | None:
+        """Return the pair that is kept, or ``None``."""
+        kept = self.read()
+        try:
+            return None if kept is None else Token.from_json(kept["token"])
+        except ValueError:
+            raise TokenStoreError(
+                f"The token in {self.path} is not text that can be sent.", self.path
+            ) from None
+
+    def names(self) -> list[str]:
+        """Return the names in a list where none of them means a refresh token; nothing where one does."""
+        content, _ = self._load()
+        return [] if self._place(content) is not None else [str(name) for name in content]
 
     def write(self, kept: Kept) -> None:
         """Replace what is kept."""
-        content = self._load()
-        token = kept.get("token") or {}
-        content[_key(content, "refreshtoken", "refresh") or "refresh_token"] = (
-            token.get("refresh_token") or ""
-        )
-        access = _key(content, "accesstoken", "access")
-        if access is not None:
-            content[access] = token.get("access_token") or ""
-        when = _time_key(content) or "time"
-        content[when] = _as_before(content.get(when), float(token.get("obtained_at") or 0))
-        disk.write_private(self.path, plistlib.dumps(content, sort_keys=False))
+        content, form = self._load()
+        self._place(content)
+        try:
+            if not plists.put(content, kept.get("token") or {}):
+                return
+            raw = plists.written(content, form)
+        except (ValueError, OverflowError, OSError) as error:
+            raise TokenStoreError(f"{self.path} was left as it is: {error}.", self.path) from None
+        disk.write_private(self.path, raw)
 
     def delete(self) -> None:
         """Forget it."""
-        content = self._load()
-        key = _key(content, "refreshtoken", "refresh")
-        if key is not None:
+        content, _ = self._load()
+        if self._place(content) is not None:
             self.write({"token": None})
-
-
-def _plain(key: str) -> str:
-    return "".join(letter for letter in key.lower() if letter.isalnum())
-
-
-def _key(content: dict[str, Any], *wanted: str) -> str | None:
-    """The key that means one of the wanted words, whatever its spelling: ``Refresh Token``, ``refreshToken``."""
-    for word in wanted:
-        for key in content:
-            if _plain(key) in (word, "box" + word) or (len(wanted) == 1 and _plain(key) == word):
-                return key
-    return None
-
-
-def _time_key(content: dict[str, Any]) -> str | None:
-    """The key whose value is when the token was saved; ``Timeout`` and ``updateUrl`` only sound like it."""
-    named = [key for key in content if any(word in _plain(key) for word in _TIMES)]
-    empty = (key for key in named if _plain(key).endswith(_TIMES) and content[key] in (None, "", 0))
-    return next((key for key in named if _moment(content[key])), next(empty, None))
-
-
-def _text(content: dict[str, Any], word: str) -> str | None:
-    key = _key(content, word)
-    return None if key is None else str(content[key])
-
-
-def _seconds(content: dict[str, Any]) -> float:
-    """When the older script got its token, seconds since the epoch; 0 where it does not say."""
-    key = _time_key(content)
-    return 0.0 if key is None else _moment(content[key])
-
-
-def _moment(value: Any) -> float:
-    """Seconds since the epoch; 0 for what is no time of this century."""
-    if isinstance(value, datetime.datetime):  # plists hold UTC without saying so
-        return value.replace(tzinfo=value.tzinfo or datetime.UTC).timestamp()
-    try:
-        return seconds if (seconds := float(str(value))) > EARLIEST else 0.0
-    except ValueError:
-        pass
-    try:
-        then = datetime.datetime.fromisoformat(str(value))
-    except ValueError:
-        return 0.0
-    return then.astimezone(datetime.UTC).timestamp()
-
-
-def _as_before(before: Any, seconds: float) -> Any:
-    """A time in the form the older script wrote it."""
-    then = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
-    if isinstance(before, bool) or before is None or isinstance(before, datetime.datetime):
-        return then.replace(tzinfo=None)
-    if isinstance(before, int):
-        return int(seconds)
-    if isinstance(before, float):
-        return seconds
-    try:
-        float(str(before))
-    except ValueError:
-        return then.astimezone().replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
-    return str(seconds)

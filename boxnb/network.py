@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
+
+from .errors import HostNotAllowedError, SettingError
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -24,27 +28,87 @@ LOST = (
 PIECE = 65536
 
 
-class Session(requests.Session):
-    """``requests.Session`` with two repairs.
+def checked_verify(verify: object, *, there: bool = False) -> bool | str:
+    """Return how certificates are checked: ``True``, ``False`` or the path of a CA bundle.
 
-    Calls to this computer never go through a proxy: it could not reach the sandbox, and would see its secrets. And
-    the ``verify`` of the session counts, where requests lets ``REQUESTS_CA_BUNDLE`` win over it.
+    Only ``False`` itself switches the check off. ``None`` and an empty text, as an unset variable gives, mean the usual
+    certificates: requests takes every empty value for "off".
+
+    Parameters
+    ----------
+    verify : bool, str, PathLike or None
+    there : bool, default False
+        Whether a path must lead to a file or folder now.
+
+    Raises
+    ------
+    SettingError
+        It is something else, or the path leads nowhere.
     """
+    if isinstance(verify, bool):
+        return verify
+    if verify is None or (isinstance(verify, str) and not verify.strip()):
+        return True
+    if not isinstance(verify, str | os.PathLike) or not isinstance(path := os.fspath(verify), str):
+        raise SettingError(
+            f"verify is True, False or the path of a file with certificates, not {verify!r}: "
+            "only False itself switches the check of certificates off."
+        )
+    if there and not Path(path).exists():
+        raise SettingError(
+            f"There is no file or folder with certificates at {path!r}: check the path that verify names."
+        )
+    return path
+
+
+def require_private(url: str, what: str) -> None:
+    """Refuse an address where ``what`` would travel in clear: neither https nor this computer.
+
+    The address is read as requests reads it, so that one with odd characters leads to no other host than was looked at.
+
+    Raises
+    ------
+    HostNotAllowedError
+        The address is neither.
+    requests.RequestException
+        It is not an address at all.
+    """
+    prepared = requests.Request("GET", url).prepare().url or ""
+    parts = urlsplit(prepared)
+    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK):
+        return
+    raise HostNotAllowedError(
+        f"The {what} would travel in clear to {parts.hostname}: use its https address. Nothing was sent."
+    )
+
+
+class Session(requests.Session):
+    """``requests.Session`` with three repairs.
+
+    Calls to this computer never go through a proxy: it could not reach the sandbox, and would see its secrets. The
+    ``verify`` of the session counts, where requests lets ``REQUESTS_CA_BUNDLE`` win over it. And an empty ``verify``
+    does not switch the check of certificates off.
+    """
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        """Send a prepared request; every request and every redirect comes through here."""
+        options["verify"] = checked_verify(options.get("verify", self.verify))
+        return super().send(request, **options)
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
         """What the environment adds to one request."""
         settings = super().merge_environment_settings(url, proxies, stream, verify, cert)
         if urlsplit(str(url)).hostname in LOOPBACK:
             settings["proxies"] = {}
-        if verify is None and self.verify is not True:
-            settings["verify"] = self.verify
+        if verify is None and (own := checked_verify(self.verify)) is not True:
+            settings["verify"] = own
         return settings
 
 
 def plain(verify: bool | str | None = True) -> Session:
     """A session without any sign-in, for the token endpoint and for addresses that carry their own right."""
     session = Session()
-    session.verify = True if verify is None else verify
+    session.verify = checked_verify(verify)
     return session
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import datetime
 import hashlib
 import hmac
+import json
 import re
 import secrets
 import time
@@ -21,10 +23,14 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
 
+from .client import BOX as BOX  # the names everybody uses are oauth.BOX, oauth.Client, oauth.Server …
+from .client import Client as Client
+from .client import Server as Server
+from .client import discover as discover  # … and oauth.discover
 from .errors import InvalidGrantError, RedirectError, StateMismatchError
-from .network import plain
+from .network import plain, require_private
 from .refusals import error_of, not_a_token, redirect_error, token_error
-from .tokens import Secret, Token
+from .tokens import Secret, Token, is_utf8, lifetime, moment
 
 Clock = Callable[[], float]
 """Seconds since the epoch."""
@@ -37,42 +43,6 @@ TIMEOUT = (10.0, 20.0)
 
 PATIENCE = 40.0
 """Seconds for the whole of an answer, however slowly it drips."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Server:
-    """The addresses of one authorization server and its API; ``pkce`` where it asks for RFC 7636."""
-
-    name: str
-    authorize_url: str
-    token_url: str
-    revoke_url: str
-    api_url: str
-    upload_url: str
-    pkce: bool = False
-
-
-BOX = Server(
-    name="Box",
-    authorize_url="https://account.box.com/api/oauth2/authorize",
-    token_url="https://api.box.com/oauth2/token",
-    revoke_url="https://api.box.com/oauth2/revoke",
-    api_url="https://api.box.com/2.0",
-    upload_url="https://upload.box.com/api/2.0",
-)
-
-
-@dataclasses.dataclass(frozen=True)
-class Client:
-    """The registered app: what the authorization server knows you by (RFC 6749 2)."""
-
-    client_id: str
-    client_secret: Secret
-    redirect_uri: str
-    server: Server = BOX
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "client_secret", Secret(self.client_secret))
 
 
 def new_state() -> str:
@@ -300,37 +270,50 @@ def _token(client: Client, form: Form, http: requests.Session | None, clock: Clo
         refused.at = server_time(response, clock)
         raise refused
     answer = _json(response)
-    access_token = answer.get("access_token")
-    if not isinstance(access_token, str) or not access_token:
+    access_token, refresh_token = (
+        _sendable(answer.get(f"{kind}_token"), response) for kind in ("access", "refresh")
+    )
+    # The access token travels in a header (RFC 6750 2.1), the refresh token in a form, which takes any text.
+    if access_token is None or not access_token.isascii() or not access_token.isprintable():
         raise not_a_token(response)
-    refresh_token = answer.get("refresh_token")
+    scope = answer.get("scope")
+    if isinstance(scope, list):
+        scope = " ".join(each for each in scope if isinstance(each, str))
+    kind = answer.get("token_type")
     return Token(
         access_token=Secret(access_token),
-        refresh_token=Secret(refresh_token) if isinstance(refresh_token, str) and refresh_token else None,
+        refresh_token=None if refresh_token is None else Secret(refresh_token),
         obtained_at=server_time(response, clock),
-        expires_in=_seconds(answer.get("expires_in")),
-        token_type=str(answer.get("token_type") or "bearer"),
-        scope=answer["scope"] if isinstance(answer.get("scope"), str) else None,
+        expires_in=lifetime(answer.get("expires_in")),
+        token_type=kind if isinstance(kind, str) and kind else "bearer",
+        scope=scope if isinstance(scope, str) else None,
     )
 
 
-def _seconds(value: object) -> float:
-    try:
-        return max(0.0, float(value))  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return 3600.0  # optional in RFC 6749 5.1; Box's nominal hour
+def _sendable(value: object, response: requests.Response) -> str | None:
+    """A token as text that can be sent and saved; ``None`` where there is none."""
+    if isinstance(value, int) and not isinstance(value, bool):  # some servers count their tokens
+        value = str(value)
+    if value is None or value == "":
+        return None
+    text = value.strip() if isinstance(value, str) else ""
+    if not text or not is_utf8(text):
+        raise not_a_token(response)
+    return text
 
 
 def server_time(response: requests.Response, clock: Clock) -> float:
     """When the server says it answered, seconds since the epoch; this machine's clock where it does not say."""
     try:
-        return parsedate_to_datetime(response.headers["Date"]).timestamp()
-    except (KeyError, ValueError, TypeError):
+        said = parsedate_to_datetime(response.headers["Date"])
+        return moment(said.replace(tzinfo=said.tzinfo or datetime.UTC).timestamp()) or clock()
+    except (KeyError, ValueError, TypeError, OverflowError):
         return clock()
 
 
 def _post(client: Client, url: str, form: Form, http: requests.Session | None) -> requests.Response:
-    form = {**form, "client_id": client.client_id, "client_secret": client.client_secret}
+    require_private(url, "client secret")
+    form = {**form, **client.form_fields()}
     session = http or plain()
     try:
         # Redirects are not followed: they would carry the form to another host.
@@ -341,7 +324,7 @@ def _post(client: Client, url: str, form: Form, http: requests.Session | None) -
             },
             timeout=TIMEOUT,
             allow_redirects=False,
-            auth=_no_auth,
+            auth=client.sign,
             stream=True,
         )
         _read_within(response, PATIENCE)
@@ -349,6 +332,7 @@ def _post(client: Client, url: str, form: Form, http: requests.Session | None) -
     except OSError as error:  # requests' own, and a certificate file that is not there
         if isinstance(getattr(error, "request", None), requests.PreparedRequest):
             error.request.body = None  # type: ignore[attr-defined]
+            error.request.headers.pop("Authorization", None)  # type: ignore[attr-defined]
         error.__cause__ = error.__context__ = None  # a traceback with variables would show the form
         raise error.with_traceback(None)  # noqa: B904  it is the same error
     finally:
@@ -368,15 +352,10 @@ def _read_within(response: requests.Response, seconds: float) -> None:
     response._content = bytes(body)  # requests offers no other way to read under a deadline
 
 
-def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Keeps requests from adding credentials of ``.netrc``, and the API's bearer token, to a token call."""
-    return request
-
-
 def _json(response: requests.Response) -> dict[str, Any]:
     try:
-        answer = response.json()
-    except ValueError:
+        answer = json.loads(response.content)  # response.json() reads otherwise where simplejson is installed
+    except (ValueError, RecursionError):
         raise not_a_token(response) from None
     if not isinstance(answer, dict):
         raise not_a_token(response)

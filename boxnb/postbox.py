@@ -7,7 +7,9 @@ import ipaddress
 import re
 from typing import Any
 
-from .tokens import Secret
+from .errors import SettingError
+from .network import checked_verify
+from .tokens import Secret, is_utf8
 
 SECURITY = ("starttls", "ssl", "none")
 PORTS = {"starttls": 587, "ssl": 465, "none": 25}
@@ -47,13 +49,14 @@ class MailSettings:
 
     def __post_init__(self) -> None:
         if self.security not in SECURITY:
-            raise ValueError(f"Mail goes by 'starttls', 'ssl' or 'none', not {self.security!r}.")
+            raise SettingError(f"Mail goes by 'starttls', 'ssl' or 'none', not {self.security!r}.")
         if self.security == "none" and not is_loopback(self.host):
-            raise ValueError(
+            raise SettingError(
                 f"Mail to {self.host} would travel in clear, the password too: use security='starttls' or 'ssl'."
             )
+        object.__setattr__(self, "verify", checked_verify(self.verify))
         if self.verify is False and not is_loopback(self.host):
-            raise ValueError(
+            raise SettingError(
                 f"The certificate of {self.host} has to be checked: give verify= the path of its CA bundle."
             )
         for address in (self.sender, *self.to):
@@ -66,7 +69,20 @@ class MailSettings:
 
     @classmethod
     def from_json(cls, saved: dict[str, Any]) -> MailSettings:
-        """The settings that :meth:`as_json` wrote."""
+        """The settings that :meth:`as_json` wrote.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            A setting is missing or has another type.
+        """
+        texts = [saved[name] for name in ("host", "security", "username", "sender")]
+        numbers = [saved[name] for name in ("port", "timeout")]
+        if not (
+            all(isinstance(text, str) and is_utf8(text) for text in texts)
+            and all(isinstance(number, int | float) and 0 <= number < 1e6 for number in numbers)
+        ):
+            raise TypeError("a setting of mail has another type")
         return cls(**{**saved, "password": Secret(saved["password"]), "to": tuple(saved["to"])})
 
 
@@ -75,11 +91,11 @@ def check_address(address: str) -> str:
 
     Raises
     ------
-    ValueError
+    SettingError
         It is none, or holds a line break, by which somebody could write headers of their own.
     """
     if not _ADDRESS.fullmatch(address) or not address.isprintable():
-        raise ValueError(f"{address!r} is no mail address: write it bare, such as 'ada@example.com'.")
+        raise SettingError(f"{address!r} is no mail address: write it bare, such as 'ada@example.com'.")
     return address
 
 

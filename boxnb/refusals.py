@@ -54,7 +54,7 @@ def error_of(response: requests.Response) -> tuple[str, str]:
     """``error`` and ``error_description``; Box's older answers name them ``code`` and ``message``."""
     try:
         answer = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return "", ""
     if not isinstance(answer, dict):
         return "", ""

@@ -13,11 +13,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import store
 from .auth import RotatingAuth
 from .errors import require
 from .oauth import Client
-from .tokens import Secret, Token
+from .tokens import Secret, Token, lifetime
 
 require("boxnb.sdk", "boxsdk>=10", "box_sdk_gen")
 from box_sdk_gen import AccessToken, OAuthConfig, TokenStorage  # noqa: E402  once it is there
@@ -58,29 +57,29 @@ class ProfileStorage(TokenStorage):
         )
 
     def store(self, token: AccessToken) -> None:
-        """Save a pair the SDK fetched, before it is first used."""
-        name = self._auth.profile_name
-        fetched = Token(
-            access_token=Secret(token.access_token or ""),
-            refresh_token=Secret(token.refresh_token) if token.refresh_token else None,
-            obtained_at=self._auth.now(),
-            expires_in=float(token.expires_in or 3600),
+        """Save a pair the SDK fetched, before it is first used; an empty one is ignored.
+
+        Without a refresh token in it, the one that is saved stays: a server may keep it (RFC 6749 6).
+
+        Raises
+        ------
+        TokenStoreError
+            The pair could not be saved; it stays in memory, and the next call tries again.
+        ProfileChangedError
+            The profile became another person, app or enterprise.
+        """
+        access_token, refresh_token = (
+            (each or "").strip() for each in (token.access_token, token.refresh_token)
         )
-        with store.lock(name):
-            saved = store.load(name)
-            # Two that repeat one refresh are given the same pair: the first to come has saved it.
-            spent = (
-                saved is not None
-                and fetched.refresh_token is not None
-                and fetched.refresh_token.digest in saved.spent
-            )
-            if (
-                saved is not None
-                and not spent
-                and (saved.token is None or saved.token.access_token != fetched.access_token)
-            ):
-                store.save(saved.renewed(fetched, saved.skew))
-        self._auth.reread()
+        if not access_token:
+            return
+        fetched = Token(
+            access_token=Secret(access_token),
+            refresh_token=Secret(refresh_token) if refresh_token else self._auth.saved_token.refresh_token,
+            obtained_at=self._auth.now(),
+            expires_in=lifetime(token.expires_in or None),
+        )
+        self._auth.adopt(fetched)
 
     def clear(self) -> None:
         """Nothing: signing out is ``boxnb.sign_out``, which revokes first."""

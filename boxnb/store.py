@@ -22,11 +22,12 @@ import filelock
 import platformdirs
 
 from . import disk, journal, keepers
-from .errors import ProfileNameError, TokenStoreError
+from .errors import ProfileNameError, SettingError, TokenStoreError
+from .network import checked_verify
 from .profile import FORMAT, from_json, to_json
 from .profile import Profile as Profile  # the names everybody uses are store.Profile …
+from .profile import known_account as known_account
 from .profile import this_process as this_process  # … and store.this_process
-from .tokens import Token
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 DEVICES = {
@@ -67,7 +68,10 @@ def path(name: str) -> Path:
 
 def names() -> list[str]:
     """The names of all profiles, sorted."""
-    return sorted(file.stem for file in (home() / "profiles").glob("*.json") if NAME.fullmatch(file.stem))
+    found = (file.stem for file in (home() / "profiles").glob("*.json"))
+    return sorted(
+        name for name in found if NAME.fullmatch(name) and name.split(".")[0].lower() not in DEVICES
+    )
 
 
 @contextlib.contextmanager
@@ -145,8 +149,8 @@ def load(name: str, *, shared: bool = True) -> Profile | None:
     try:
         content = json.loads(text)
         _check_format(content, file)
-        profile = from_json(name, _with_secrets(name, content, file))
-    except (ValueError, KeyError, TypeError, AttributeError):
+        profile = from_json(name, keepers.with_secrets(name, content, file))
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         # "from None": the original's text may quote the file, and so the token.
         raise TokenStoreError(
             f"{file} is damaged ({len(text)} bytes, not a profile): restore it from a backup, "
@@ -156,8 +160,11 @@ def load(name: str, *, shared: bool = True) -> Profile | None:
     return _with_plist(profile) if shared else profile
 
 
-def save(profile: Profile) -> Path:
+def save(profile: Profile, *, moving: bool = False) -> Path:
     """Write one profile: a private file beside, flushed, moved over the old one, folder flushed.
+
+    Where a keyring or command refuses the secrets, they are left in a private draft beside the profile, which counts
+    until the next save succeeds. ``moving=True``, where another place holds them still, leaves none.
 
     Raises
     ------
@@ -170,10 +177,9 @@ def save(profile: Profile) -> Path:
     keeper = keepers.keeper(profile.keep, profile.name, file)
     shared = isinstance(keeper, keepers.PlistKeeper)
     if keeper is not None and not shared:
-        secrets = {name: content.pop(name) for name in ("token", "mail")}
-        secrets["client_secret"] = content["client"].pop("client_secret")
-        keeper.write({**secrets, "generation": profile.generation})
+        keepers.replace(keeper, keepers.taken_out(content), None if moving else file)
     _write(file, content)
+    keepers.draft(file).unlink(missing_ok=True)
     if keeper is not None and shared:
         try:
             keeper.write(content)
@@ -198,6 +204,10 @@ def _delete(name: str) -> None:
     keeper = None if profile is None else keepers.keeper(profile.keep, name, file)
     if keeper is not None:
         keeper.delete()
+    _remove_files(file)
+
+
+def _remove_files(file: Path) -> None:
     drafts = file.parent.glob(f".{file.name}.*")  # they hold tokens
     for each in (file, journal.path(file), _holder_file(file), *drafts):
         each.unlink(missing_ok=True)
@@ -211,51 +221,68 @@ def configure(name: str, *, verify: bool | str | None = None, monthly_calls: int
     name : str
         A saved profile.
     verify : bool or str, optional
-        Check of TLS certificates, or the path of your company's CA bundle.
+        The path of your company's CA bundle, or ``True`` for the usual certificates, which an empty text means, too.
+        ``False`` switches the check off, for tests only: :func:`boxnb.doctor` and :func:`boxnb.status` show it in red.
     monthly_calls : int, optional
         API calls a month the enterprise is licensed for (Business 50,000, Enterprise 100,000): a pull that spends
         more than a twentieth says so.
 
     Raises
     ------
-    ValueError
-        There is no such profile.
+    SettingError
+        There is no such profile, or ``verify`` is neither of these or names a file that is not there.
     """
+    checked = None if verify is None else checked_verify(verify, there=True)
     with lock(name):
-        profile = load(name)
-        if profile is None:
-            raise ValueError(f"There is no profile {name!r}; boxnb.status() lists those there are.")
+        profile = _existing(name)
         changed = dataclasses.replace(
             profile,
-            verify=profile.verify if verify is None else verify,
+            verify=profile.verify if checked is None else checked,
             monthly_calls=profile.monthly_calls if monthly_calls is None else monthly_calls,
         )
         save(changed)
         return changed
 
 
+def _existing(name: str) -> Profile:
+    profile = load(name)
+    if profile is None:
+        raise SettingError(f"There is no profile {name!r}; boxnb.status() lists those there are.")
+    return profile
+
+
 def rename(name: str, new: str) -> None:
     """Give a profile another name; its sign-in goes on.
 
+    One step of the file system does it, so that a kill at any moment leaves one profile, never two with one chain.
+
     Raises
     ------
-    ValueError
+    SettingError
         There is no such profile, the new name is taken, or it makes no file name.
+    TokenStoreError
+        The secrets could not be copied to the new name, or the file not be moved; the old name is as it was.
     """
     if name.lower() == new.lower():
-        raise ValueError(f"{name!r} is called that already.")
+        raise SettingError(f"{name!r} is called that already.")
     first, second = sorted((name, new))  # always in one order, or two renames could wait for each other
     with lock(first), lock(second):
-        profile = load(name)
-        if profile is None:
-            raise ValueError(f"There is no profile {name!r}; boxnb.status() lists those there are.")
+        profile = _existing(name)
         if path(new).exists():
-            raise ValueError(f"There is a profile {new!r} already: delete or rename that one first.")
-        save(dataclasses.replace(profile, name=new))
-        if not profile.keep.startswith("plist:"):
-            _delete(name)
-        else:
-            path(name).unlink()
+            raise SettingError(f"There is a profile {new!r} already: delete or rename that one first.")
+        here, there = (keepers.keeper(profile.keep, each, path(each)) for each in (name, new))
+        if there is not None and not isinstance(there, keepers.PlistKeeper):
+            keepers.replace(there, keepers.taken_out(to_json(profile)), None)
+        try:
+            path(name).rename(path(new))
+            if journal.path(path(name)).exists():
+                journal.path(path(name)).rename(journal.path(path(new)))
+            disk.flush_folder(path(new).parent)
+        except OSError as error:
+            raise disk.explained(error, path(name), "renamed") from error
+        if not isinstance(here, keepers.PlistKeeper):
+            _forget(here, path(name))
+        _remove_files(path(name))
 
 
 def migrate(name: str, keep: str) -> Profile:
@@ -273,29 +300,19 @@ def migrate(name: str, keep: str) -> Profile:
 
     Raises
     ------
-    ValueError
+    SettingError
         There is no such profile or place, or the property list holds another sign-in.
     TokenStoreError
         The new place refused; the old one is as it was.
     """
     with lock(name):
         file = path(name)
-        profile = load(name)
-        if profile is None:
-            raise ValueError(f"There is no profile {name!r}; boxnb.status() lists those there are.")
+        profile = _existing(name)
         moved = dataclasses.replace(profile, keep=keep)
         there = keepers.keeper(keep, name, file)
-        if isinstance(there, keepers.PlistKeeper) and (theirs := there.read()) is not None:
-            if (
-                profile.token is not None
-                and Token.from_json(theirs["token"]).refresh_token != profile.token.refresh_token
-            ):
-                raise ValueError(
-                    f"{there.path} and profile {name!r} hold two sign-ins: sign out of one of them first."
-                )
-            if profile.token is None:
-                moved = dataclasses.replace(moved, token=Token.from_json(theirs["token"]))
-        save(moved)
+        if isinstance(there, keepers.PlistKeeper):
+            moved = _taken_over(moved, there)
+        save(moved, moving=keep != profile.keep)
         if load(name) != moved:
             save(profile)
             raise TokenStoreError(
@@ -303,40 +320,56 @@ def migrate(name: str, keep: str) -> Profile:
             )
         old = keepers.keeper(profile.keep, name, file)
         if old is not None and profile.keep != keep:
-            old.delete()
+            _forget(old, file)
             if there is not None and there.read() is None:  # it was the old place under another name
                 save(moved)
         return moved
 
 
+def _forget(old: keepers.Keeper | None, file: Path) -> None:
+    """Empty a place that is not used any more; where it refuses, that is said, for the new one is in use."""
+    try:
+        if old is not None:
+            old.delete()
+    except TokenStoreError as error:
+        disk.say_once(file, f"The old place still holds the secrets, and could not be emptied: {error}")
+
+
+def _taken_over(moved: Profile, there: keepers.PlistKeeper) -> Profile:
+    """The profile as it is kept in an older script's list: with the script's sign-in, where nobody is signed in here."""
+    theirs = there.token()
+    if theirs is not None and moved.token is not None and theirs.refresh_token != moved.token.refresh_token:
+        raise SettingError(
+            f"{there.path} and profile {moved.name!r} hold two sign-ins: sign out of one of them first."
+        )
+    if names := there.names():
+        told = f"None of the names in {there.path} means a refresh token ({', '.join(names)[:200]})"
+        if moved.token is None:
+            raise SettingError(f"{told}: call it 'refresh_token' there, then try again.")
+        disk.say_once(there.path, f"{told}: boxnb adds it as 'refresh_token'.")
+    return moved if moved.token is not None else dataclasses.replace(moved, token=theirs)
+
+
 def _check_format(content: dict[str, Any], file: Path) -> None:
+    if not isinstance(content["format"], int):
+        raise TypeError("the format is a number")
     if content["format"] > FORMAT:
         raise TokenStoreError(
             f"{file} was written by a newer boxnb (format {content['format']}): update boxnb.", file
         )
 
 
-def _with_secrets(name: str, content: dict[str, Any], file: Path) -> dict[str, Any]:
-    """The profile's file, completed by what a keyring or a command keeps."""
-    keep = content.get("keep", "file")
-    keeper = keepers.keeper(keep, name, file)
-    if keeper is None or isinstance(keeper, keepers.PlistKeeper):
-        return content
-    kept = keeper.read()
-    if kept is None:  # registered, as far as anybody knows: the way to the panel and to delete stays open
-        disk.say_once(file, f"The secrets of {name!r} are gone from {keep.split(':')[0]}: sign in again.")
-    kept = {"client_secret": "", "token": None, "mail": None, "generation": 0, **(kept or {})}
-    client = {**content["client"], "client_secret": kept["client_secret"]}
-    return {**content, "client": client, **{key: kept[key] for key in ("token", "mail", "generation")}}
-
-
 def _with_plist(profile: Profile) -> Profile:
     """Take up what an older script saved in the shared property list since we last looked."""
-    keeper = keepers.keeper(profile.keep, profile.name, path(profile.name))
+    file = path(profile.name)
+    keeper = keepers.keeper(profile.keep, profile.name, file)
     if not isinstance(keeper, keepers.PlistKeeper):
         return profile
-    kept = keeper.read()
-    theirs = None if kept is None else Token.from_json(kept["token"])
+    try:
+        theirs = keeper.token()
+    except TokenStoreError as error:  # the profile's own file has a pair, and is whole
+        disk.say_once(file, f"What the older script saved is left aside: {error}")
+        return profile
     ours = profile.token.refresh_token if profile.token is not None else None
     if theirs is None or theirs.refresh_token in (None, ours):
         return profile

@@ -9,15 +9,57 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import hmac
+import math
 from typing import Any, NoReturn
 
 REFRESH_TOKEN_LIFETIME = 60 * 24 * 3600
 """Seconds a Box refresh token lives unless it is used before (Box guide *Token expiration*)."""
 
+NOMINAL = 3600.0
+"""Seconds an access token lives where the server does not say in a usable way (Box's hour; optional in RFC 6749 5.1)."""
+
+LONGEST = 10 * 365 * 86400.0
+"""Seconds no token is taken to live longer than."""
+
+LATEST = 1e11
+"""Seconds since the epoch; what is further away is not a time."""
+
+
+def lifetime(value: object) -> float:
+    """Return the seconds a token lives; the nominal hour for what is not a length of time."""
+    seconds = _number(value)
+    return NOMINAL if seconds is None or seconds < 0 else min(seconds, LONGEST)
+
+
+def moment(value: object) -> float:
+    """Return seconds since the epoch; 0, which means unknown, for what is not a time."""
+    seconds = _number(value)
+    return 0.0 if seconds is None or abs(seconds) > LATEST else seconds
+
+
+def _number(value: object) -> float | None:
+    """A finite number, also one written as text."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def is_utf8(text: str) -> bool:
+    """Whether a text can be written and sent: half a surrogate pair cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
 
 def fingerprint(text: str) -> str:
     """Four hex digits that tell one secret from another without revealing either."""
-    return hashlib.sha256(text.encode()).hexdigest()[:4]
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:4]
 
 
 KNOWN = 1000
@@ -48,8 +90,12 @@ class Secret:
     __slots__ = ("__value",)
 
     def __init__(self, value: str | Secret) -> None:
-        self.__value: str = value.reveal() if isinstance(value, Secret) else value
-        _remember(self.__value)
+        text = value.reveal() if isinstance(value, Secret) else value
+        if not isinstance(text, str):  # a number would break the masking of every text of this process
+            raise TypeError(f"A secret is text, not a value of type {type(text).__name__}.")
+        self.__value: str = text
+        if is_utf8(text):  # what cannot be written need not be masked
+            _remember(text)
 
     def reveal(self) -> str:
         """The text itself."""
@@ -63,7 +109,7 @@ class Secret:
     @property
     def digest(self) -> str:
         """The SHA-256 of the value, hex: to know a spent token again without keeping it."""
-        return hashlib.sha256(self.__value.encode()).hexdigest()
+        return hashlib.sha256(self.__value.encode("utf-8", "surrogatepass")).hexdigest()
 
     def __repr__(self) -> str:
         return f"<secret {self.fingerprint}>" if self.__value else "<no secret>"
@@ -78,7 +124,7 @@ class Secret:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and hmac.compare_digest(
-            self.__value.encode(), other.reveal().encode()
+            self.__value.encode("utf-8", "surrogatepass"), other.reveal().encode("utf-8", "surrogatepass")
         )
 
     def __hash__(self) -> int:
@@ -125,14 +171,25 @@ class Token:
 
     @classmethod
     def from_json(cls, saved: dict[str, Any]) -> Token:
-        """The pair that :meth:`as_json` wrote."""
+        """The pair that :meth:`as_json` wrote.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            A token is missing, or is not text that can be sent.
+        """
+        access_token = Secret(saved["access_token"]).reveal().strip()
+        refresh_token = Secret(saved.get("refresh_token") or "").reveal().strip()
+        # The one travels in a header, the other in a form, which takes any text.
+        if not (access_token.isascii() and access_token.isprintable() and is_utf8(refresh_token)):
+            raise ValueError("A saved token is not text that can be sent.")
         return cls(
-            access_token=Secret(saved["access_token"]),
-            refresh_token=Secret(saved["refresh_token"]) if saved.get("refresh_token") else None,
-            obtained_at=float(saved["obtained_at"]),
-            expires_in=float(saved["expires_in"]),
-            token_type=saved.get("token_type", "bearer"),
-            scope=saved.get("scope"),
+            access_token=Secret(access_token),
+            refresh_token=Secret(refresh_token) if refresh_token else None,
+            obtained_at=moment(saved["obtained_at"]),
+            expires_in=lifetime(saved["expires_in"]),
+            token_type=kind if isinstance(kind := saved.get("token_type"), str) else "bearer",
+            scope=scope if isinstance(scope := saved.get("scope"), str) else None,
         )
 
     @property

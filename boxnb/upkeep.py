@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import pandas as pd
@@ -9,13 +10,18 @@ import pandas as pd
 from . import disk, store
 from .auth import RotatingAuth
 from .box import left
-from .errors import NotSignedInError, TokenStoreError
+from .errors import BoxNotebookError, NotSignedInError
 from .ledger import Ledger
 from .oauth import Clock
 from .session import SCOPES
 
 DAYS_TO_WARN = 50
 """Days after which an unused refresh token, which lives 60, is pointed out."""
+
+UNCHECKED = (
+    "Certificates are not checked, so whoever is in between can read the secrets: "
+    "run boxnb.store.configure({name!r}, verify=True), or give the path of your company's certificate file."
+)
 
 STATUS_COLUMNS = {
     "profile": "str",
@@ -50,7 +56,10 @@ class Status(pd.DataFrame):
             return "<p>Nothing is saved yet: open the onboarding notebook.</p>"
         facts = self.set_index("profile").T.dropna(how="all")
         facts.index = facts.index.str.replace("_", " ")
-        return str(facts.astype("object").where(facts.notna(), "").to_html(escape=True, justify="left"))
+        shown = facts.astype("object").where(facts.notna(), "").to_html(escape=True, justify="left")
+        before, head, row = shown.partition("<th>problem</th>")
+        problems, end, after = row.partition("</tr>")
+        return before + head + problems.replace("<td>", "<td style='color:#c62828'>") + end + after
 
 
 def status(profile: str | None = None, *, clock: Clock = time.time) -> Status:
@@ -77,6 +86,8 @@ def status(profile: str | None = None, *, clock: Clock = time.time) -> Status:
     NotSignedInError
         There is no profile of that name.
     """
+    if profile is not None and not os.path.lexists(store.path(profile)):
+        raise NotSignedInError(f"There is no profile {profile!r}; boxnb.status() lists those there are.")
     found = [_row(name, clock) for name in (store.names() if profile is None else [profile])]
     rows = [
         {name: disk.as_text(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
@@ -90,10 +101,11 @@ def _row(name: str, clock: Clock) -> dict[str, object]:
     row: dict[str, object] = {"profile": name, "file": str(file)}
     try:
         saved = store.load(name)
-    except TokenStoreError as error:
+    except BoxNotebookError as error:
         return {**row, "problem": str(error)}
     if saved is None:
-        raise NotSignedInError(f"There is no profile {name!r}; boxnb.status() lists those there are.")
+        return {**row, "problem": f"{file} is gone, or a link that leads nowhere."}
+    unchecked = UNCHECKED.format(name=name) if saved.verify is False else ""
     token, account, now = saved.token, saved.account or {}, clock() + saved.skew
     row |= {
         "name": account.get("name"),
@@ -107,17 +119,20 @@ def _row(name: str, clock: Clock) -> dict[str, object]:
         "scopes": _scopes(name),
         "keep": saved.keep.partition(":")[0],
         "mode": oct(file.stat().st_mode & 0o777)[2:],
+        "problem": unchecked or None,
     }
     if token is None:
         return row
     days = (
         (now - token.obtained_at) / 86400 if token.obtained_at > 0 else 0.0
     )  # an older script may not say when
+    late = ""
     if days > 60:
-        row["problem"] = f"Not used for {days:.0f} days, and a refresh token lives 60: sign in again."
+        late = f"Not used for {days:.0f} days, and a refresh token lives 60: sign in again."
     elif days > DAYS_TO_WARN:
-        row["problem"] = f"Not used for {days:.0f} of 60 days: use it, or run boxnb.keep_alive({name!r})."
+        late = f"Not used for {days:.0f} of 60 days: use it, or run boxnb.keep_alive({name!r})."
     return row | {
+        "problem": " ".join(filter(None, [unchecked, late])) or None,
         "access_minutes_left": left(token.expires_at - now, 60),
         "refresh_days_left": left(token.refresh_expires_at - now, 86400),
         "fingerprint": token.fingerprint,

@@ -235,8 +235,10 @@ def test_in_clear_only_to_this_computer(tmp_path: Path) -> None:
     for url in ("http://mdm.example.com/api", "ftp://mdm.example.com", "mdm.example.com"):
         with pytest.raises(ValueError, match="in clear"):
             basic.save("mdm", url, "reader", "x")
-    assert basic.save("mdm", "https://mdm.example.com/api/", "reader", "x", verify="/etc/ca.pem").exists()
-    assert basic.connect("mdm").verify == "/etc/ca.pem"
+    bundle = tmp_path / "ca.pem"
+    bundle.write_text("")
+    assert basic.save("mdm", "https://mdm.example.com/api/", "reader", "x", verify=str(bundle)).exists()
+    assert basic.connect("mdm").verify == str(bundle)
     assert basic.connect("mdm").url == "https://mdm.example.com/api"
 
 

@@ -11,10 +11,11 @@ import requests
 
 from boxnb import journal, oauth, store
 from boxnb.errors import BoxNotebookError, InvalidClientError, InvalidGrantError, NotSignedInError
-from boxnb.network import plain
+from boxnb.network import plain, require_private
 from boxnb.oauth import Client
 from boxnb.refusals import network_trouble
 from boxnb.tokens import Secret, Token
+from boxnb.upkeep import UNCHECKED
 
 FIELDS = "id,name,login,role,enterprise"
 
@@ -52,6 +53,7 @@ def who_is(profile: str, client: Client, token: Token | requests.auth.AuthBase) 
             request.headers["Authorization"] = f"Bearer {token.access_token.reveal()}"
         return request
 
+    require_private(client.server.api_url, "access token")
     with session(profile) as http:
         response = http.get(
             client.server.api_url + "/users/me",
@@ -171,6 +173,15 @@ def tried(profile: str, saved: store.Profile) -> tuple[bool, str, dict[str, Any]
         said = f"A sign-in is saved, but it could not be tried just now. {in_one_sentence(error)}"
         return True, said, account
     return True, "Already signed in: nothing to do here.", account
+
+
+def unchecked_words(profile: str) -> str:
+    """Return a warning where the profile switches the check of certificates off; empty otherwise."""
+    try:
+        saved = store.load(profile)
+    except BoxNotebookError:  # the flow says what is wrong with it
+        return ""
+    return UNCHECKED.format(name=profile) if saved is not None and saved.verify is False else ""
 
 
 def app_problem(client_id: str, redirect_uri: str, client_secret: Secret) -> str:

@@ -3,6 +3,7 @@ const PAGE = `
 <div class="bx-head"><strong class="bx-title"></strong><span class="bx-status" role="status"></span>
   <button type="button" class="bx-cancel bx-quiet">Cancel</button></div>
 <p class="bx-advice" role="status"></p>
+<p class="bx-unchecked" role="status"></p>
 <div class="bx-alert-top"><p class="bx-alert" role="alert"></p></div>
 <ol class="bx-steps">
 <li class="bx-step" data-step="register"><h3>Register the app</h3>
@@ -158,6 +159,8 @@ function render({ model, el }) {
     const advice = gone ? "The kernel was restarted: run the cells from the top." : silent || dead ? "Nothing has answered this panel yet. Unless the kernel is busy, run this cell and the next one again." : v.advice;
     $(".bx-advice").textContent = advice;
     show(".bx-advice", advice !== "");
+    $(".bx-unchecked").textContent = v.unchecked;
+    show(".bx-unchecked", v.unchecked !== "");
     show(".bx-cancel", !done);
     $(".bx-cancel").textContent = v.step === "stopped" ? "Start again" : "Cancel";
 

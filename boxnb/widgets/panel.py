@@ -33,7 +33,7 @@ from boxnb.auth import ONBOARDING
 from boxnb.errors import SignInCancelled, SignInError, SignInTimeout
 from boxnb.oauth import BOX, Server
 from boxnb.widgets import hub
-from boxnb.widgets.account import holds, port_words
+from boxnb.widgets.account import holds, port_words, unchecked_words
 from boxnb.widgets.flow import SignInFlow
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ class SignIn(anywidget.AnyWidget):
         self._heard: float | None = None  # when a front end last spoke, monotonic seconds
         self._publishing = threading.RLock()
         self._advice = ""  # what to do besides signing in
+        self._unchecked = unchecked_words(flow.profile)
         super().__init__(view=self._seen())
         self.on_msg(self._on_message)
         flow.on_change = self._publish
@@ -86,7 +87,7 @@ class SignIn(anywidget.AnyWidget):
         view = self.flow.snapshot()
         behind = bool(hub.near_end(view["redirect_uri"]))
         port = "" if behind else port_words(view["redirect_uri"], view["listening"])
-        return view | {"advice": self._advice, "hub": behind, "port": port}
+        return view | {"advice": self._advice, "unchecked": self._unchecked, "hub": behind, "port": port}
 
     def _on_message(self, _widget: object, content: object, _buffers: object) -> None:
         """Hand a message to the flow; comes in the main thread or, with subshells, in another one."""

@@ -1,0 +1,114 @@
+"""Killed at every point of a rename or a move of the secrets: one profile holds the chain, never two, never none."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boxnb import oauth, store
+from boxnb.tokens import Secret, Token
+
+CLIENT = oauth.Client("abc", Secret("client-secret"), "http://127.0.0.1/callback")
+TOKEN = Token(Secret("access-0a1b2c3d"), Secret("refresh-0a1b2c3d"), obtained_at=1000.0, expires_in=3600.0)
+
+# Every call that changes a file or its name, and each start of the secret manager.
+CALLS = [(os, name) for name in ("open", "fsync", "replace", "rename", "unlink", "posix_spawn", "fork")]
+
+MANAGER = """
+import pathlib, sys
+verb, name = sys.argv[2:]
+file = pathlib.Path(sys.argv[1], name)
+if verb == "set": file.write_text(sys.stdin.read())
+elif verb == "delete": file.unlink(missing_ok=True)
+elif file.exists(): print(file.read_text())
+"""
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> str:
+    """A secret manager of a few lines, keeping what it is given in a folder."""
+    script, folder = tmp_path / "manager.py", tmp_path / "secrets"
+    script.write_text(MANAGER)
+    folder.mkdir()
+    return f"command:{sys.executable} {script} {folder}"
+
+
+def killed_at(point: int, work: Callable[[], object]) -> bool:
+    """Do it in a child that kills itself at one point; whether it got that far."""
+    child = os.fork()
+    if child:
+        return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        steps = itertools.count()
+
+        def step() -> None:
+            if next(steps) == point:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        def watched(real: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*arguments: Any, **options: Any) -> Any:
+                step()
+                result = real(*arguments, **options)
+                step()
+                return result
+
+            return call
+
+        for home, name in CALLS:
+            monkeypatch.setattr(home, name, watched(getattr(home, name)))
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001  a forked child must not return into pytest
+            sys.stderr.write(repr(error))
+            os._exit(1)
+        os._exit(0)
+
+
+def holders() -> list[str]:
+    """The profiles that hold the chain."""
+    found = [(name, store.load(name)) for name in store.names()]
+    return [name for name, saved in found if saved is not None and saved.token == TOKEN]
+
+
+@pytest.mark.parametrize("where", ["file", "command"])
+def test_a_rename_killed_at_any_point_leaves_one_profile(command: str, where: str) -> None:
+    """Under the old name or the new one; and the rename can be done again."""
+    keep = command if where == "command" else "file"
+    store.save(store.Profile("acme", CLIENT, TOKEN, generation=3, keep=keep))
+    points = 0
+    while killed_at(
+        points, lambda: store.rename(*(("acme", "beta") if holders() == ["acme"] else ("beta", "acme")))
+    ):
+        points += 1
+        (name,) = holders()
+        saved = store.load(name)
+        assert saved is not None
+        assert (saved.generation, saved.client) == (3, CLIENT)
+    assert points > 4
+    (name,) = holders()
+    store.rename(name, "gamma")
+    assert (holders(), store.names()) == (["gamma"], ["gamma"])
+
+
+def test_secrets_moved_and_killed_at_any_point_are_not_lost(command: str) -> None:
+    """From the file to a secret manager and back."""
+    store.save(store.Profile("acme", CLIENT, TOKEN, generation=3))
+    for keep in (command, "file"):
+        before = store.load("acme")
+        assert before is not None
+        for point in itertools.count():
+            store.save(before)
+            if not killed_at(point, lambda keep=keep: store.migrate("acme", keep)):  # type: ignore[misc]
+                break
+            assert holders() == ["acme"]
+        assert holders() == ["acme"]
+        assert point > 4
+    assert json.loads(store.path("acme").read_text())["keep"] == "file"

@@ -1,0 +1,219 @@
+"""How a client shows who it is, and what a server tells of itself (RFC 6749 2.3.1, RFC 8414)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote_plus
+
+import pytest
+import requests
+
+import boxnb
+from boxnb import oauth, store
+from boxnb.auth import RotatingAuth
+from boxnb.errors import HostNotAllowedError, InvalidClientError, TokenEndpointError
+from boxnb.sandbox import Sandbox
+from boxnb.tokens import Secret, Token
+
+ODD_ID, ODD_SECRET = "app:1/ä b", "p+ss:w%rd/ü ="  # every letter that the encoding is there for
+
+
+class Strict(ThreadingHTTPServer):
+    """A token endpoint that takes the client by HTTP Basic only, as RFC 6749 2.3.1 allows it to."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.metadata: Any = {}
+        self.forms: list[dict[str, list[str]]] = []
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+    def describes(self, **more: Any) -> None:
+        self.metadata = {
+            "issuer": self.url,
+            "authorization_endpoint": f"{self.url}/authorize",
+            "token_endpoint": f"{self.url}/token",
+            "revocation_endpoint": f"{self.url}/revoke",
+            **more,
+        }
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Strict
+
+    def do_GET(self) -> None:
+        known = self.path.startswith("/.well-known/oauth-authorization-server")
+        self.answer(200 if known else 404, self.server.metadata)
+
+    def do_POST(self) -> None:
+        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.server.forms.append(form)
+        scheme, _, pair = self.headers.get("Authorization", "").partition(" ")
+        one, _, other = base64.b64decode(pair).decode().partition(":")
+        if (scheme, unquote_plus(one), unquote_plus(other)) != (
+            "Basic",
+            ODD_ID,
+            ODD_SECRET,
+        ) or "client_secret" in form:
+            self.answer(401, {"error": "invalid_client"})
+        elif self.path == "/revoke":
+            self.answer(200, {})
+        else:
+            number = len(self.server.forms)
+            pair_of = {
+                "access_token": f"access-{number}",
+                "refresh_token": f"refresh-{number}",
+                "expires_in": 3600,
+            }
+            self.answer(200, pair_of)
+
+    def answer(self, status: int, content: Any) -> None:
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def strict() -> Iterator[Strict]:
+    with Strict() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def client_of(strict: Strict, **facts: Any) -> oauth.Client:
+    server = oauth.Server(
+        "strict",
+        strict.url + "/authorize",
+        strict.url + "/token",
+        strict.url + "/revoke",
+        strict.url,
+        strict.url,
+        **facts,
+    )
+    return oauth.Client(ODD_ID, Secret(ODD_SECRET), "http://127.0.0.1/callback", server)
+
+
+def test_a_server_that_takes_http_basic_is_signed_in_to(strict: Strict) -> None:
+    """Exchange, refresh and revocation; neither id nor secret is in a form as well (RFC 6749 2.3)."""
+    client = client_of(strict, client_auth="client_secret_basic")
+    token = oauth.exchange_code(client, "the-code")
+    token = oauth.refresh(client, token)
+    assert oauth.revoke(client, token)
+    assert [sorted(form) for form in strict.forms] == [
+        ["code", "grant_type", "redirect_uri"],
+        ["grant_type", "refresh_token"],
+        ["token"],
+    ]
+
+
+def test_the_form_is_what_is_used_unless_the_server_says_otherwise(strict: Strict) -> None:
+    """As Box takes it."""
+    with pytest.raises(InvalidClientError):
+        oauth.exchange_code(client_of(strict), "the-code")
+    assert strict.forms[0]["client_id"] == [ODD_ID]
+    assert "Authorization" not in str(strict.forms)
+
+
+def test_a_saved_profile_knows_how_its_server_takes_the_secret(strict: Strict) -> None:
+    """The next process refreshes in the same way; a server as Box is saved as an older boxnb reads it."""
+    old = Token(Secret("a0"), Secret("r0"), obtained_at=1000.0, expires_in=3600.0)
+    client = client_of(strict, client_auth="client_secret_basic")
+    store.save(store.Profile("acme", client, old))
+    assert RotatingAuth("acme").token().access_token == Secret("access-1")
+    saved = store.load("acme")
+    assert saved is not None
+    assert saved.client == client
+    store.save(store.Profile("plain", client_of(strict), old))
+    assert "client_auth" not in store.path("plain").read_text()
+
+
+def test_no_other_way_is_taken() -> None:
+    """A slip of the pen is told at once."""
+    with pytest.raises(ValueError, match="client_secret_basic"):
+        oauth.Server("x", "a", "b", "c", "d", "e", client_auth="basic")
+
+
+@pytest.mark.parametrize(
+    ("methods", "way"),
+    [
+        (["client_secret_basic"], "client_secret_basic"),
+        (["client_secret_basic", "client_secret_post"], "client_secret_post"),
+        (["private_key_jwt", "client_secret_post"], "client_secret_post"),
+        (None, "client_secret_basic"),  # RFC 8414 2: what holds where nothing is said
+    ],
+)
+def test_the_way_is_discovered_where_the_server_tells(strict: Strict, methods: Any, way: str) -> None:
+    """And its addresses with it; S256 only where it is offered."""
+    said = {} if methods is None else {"token_endpoint_auth_methods_supported": methods}
+    strict.describes(**said, code_challenge_methods_supported=["S256"])
+    server = oauth.discover(strict.url, api_url=strict.url + "/api")
+    assert server == oauth.Server(
+        "127.0.0.1",
+        strict.url + "/authorize",
+        strict.url + "/token",
+        strict.url + "/revoke",
+        strict.url + "/api",
+        strict.url + "/api",
+        pkce=True,
+        client_auth=way,
+    )
+    assert (
+        boxnb.oauth.exchange_code(
+            oauth.Client(ODD_ID, Secret(ODD_SECRET), "http://127.0.0.1/callback", server), "c"
+        )
+        if way == "client_secret_basic"
+        else True
+    )
+
+
+def test_the_sandbox_is_discovered(sandbox: Sandbox) -> None:
+    """As Box describes itself: it takes both, so the form is used."""
+    known = oauth.Server(**sandbox.server())
+    found = oauth.discover(sandbox.url, api_url=known.api_url, upload_url=known.upload_url, name=known.name)
+    assert (found.token_url, found.revoke_url, found.client_auth) == (
+        known.token_url,
+        known.revoke_url,
+        "client_secret_post",
+    )
+
+
+@pytest.mark.parametrize(
+    ("metadata", "says"),
+    [
+        ({"issuer": "https://another.example.com"}, "does not describe the server"),
+        ([], "without a description"),
+        (b"<html>", "without a description"),
+        (b"[" * 100_000, "without a description"),
+        ({"token_endpoint_auth_methods_supported": ["private_key_jwt"]}, "takes no client secret"),
+        ({"token_endpoint_auth_methods_supported": "client_secret_post"}, "takes no client secret"),
+        ({"token_endpoint": 5}, "lacks token_endpoint"),
+        ({"revocation_endpoint": None}, "lacks revocation_endpoint"),
+    ],
+)
+def test_an_odd_description_is_one_sentence(strict: Strict, metadata: Any, says: str) -> None:
+    """Whatever it holds."""
+    strict.describes(**metadata) if isinstance(metadata, dict) else setattr(strict, "metadata", metadata)
+    with pytest.raises(TokenEndpointError, match=says):
+        oauth.discover(strict.url, api_url=strict.url)
+
+
+def test_a_description_is_asked_for_over_https_only() -> None:
+    """Whoever is in between would write it."""
+    with pytest.raises(HostNotAllowedError, match="in clear"):
+        oauth.discover("http://auth.example.com", api_url="https://api.example.com")
+    with pytest.raises(requests.RequestException):
+        oauth.discover("auth.example.com", api_url="https://api.example.com")

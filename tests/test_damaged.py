@@ -1,0 +1,380 @@
+"""A damaged profile or an odd answer of a token endpoint breaks nothing but itself, and ends in a sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import boxnb
+from boxnb import auth, basic, masking, oauth, runs, store, tokens
+from boxnb.errors import BoxNotebookError, NotSignedInError, TokenStoreError
+from boxnb.tokens import Secret, Token
+
+NOBODY = oauth.Server("nobody", *["http://127.0.0.1:9"] * 5)
+CLIENT = oauth.Client("abc", Secret("client-secret"), "http://127.0.0.1/callback", NOBODY)
+TOKEN = Token(Secret("access-0a1b2c3d"), Secret("refresh-0a1b2c3d"), obtained_at=1000.0, expires_in=3600.0)
+
+
+@pytest.fixture
+def content() -> dict[str, Any]:
+    """What a good profile's file holds; it is saved as ``good``."""
+    account = {"id": "1", "name": "Zoë", "login": "z@example.com", "enterprise": {"id": "9", "name": "Lumen"}}
+    store.save(store.Profile("good", CLIENT, TOKEN, generation=3, account=account))
+    runs.save_mail("good", host="127.0.0.1", sender="a@example.com", to=["b@example.com"], security="none")
+    found: dict[str, Any] = json.loads(store.path("good").read_text(encoding="utf-8"))
+    return found
+
+
+def put(text: str | bytes) -> None:
+    file = store.path("bad")
+    file.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
+    file.chmod(0o600)
+
+
+def looked_at() -> None:
+    """Everything that looks at all profiles goes on; what looks at the damaged one works or says what is wrong."""
+    table = boxnb.status().set_index("profile")
+    assert table.loc["good", "fingerprint"] == TOKEN.fingerprint
+    assert table._repr_html_() if hasattr(table, "_repr_html_") else True
+    assert boxnb.status()._repr_html_()
+    assert masking.mask("nothing") == "nothing"
+    with boxnb.run("r"):
+        pass
+    for call in (lambda: store.load("bad"), lambda: repr(boxnb.connect("bad")), lambda: boxnb.status("bad")):
+        try:
+            call()
+        except BoxNotebookError as error:
+            assert "0a1b2c3d" not in str(error)
+    assert all(isinstance(each, str) for each in tokens.known())
+
+
+ODD: list[Any] = [
+    None,
+    True,
+    False,
+    0,
+    -1,
+    12345678,
+    1.5,
+    float("inf"),
+    float("nan"),
+    10**400,
+    "",
+    "x",
+    "\ud800",
+    "a\nb",
+    [],
+    ["x"],
+    {},
+    {"x": 1},
+    [[[]]],
+]
+
+
+def fields(content: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The way to every field."""
+    for name, value in content.items() if isinstance(content, dict) else ():
+        yield (*above, name)
+        yield from fields(value, (*above, name))
+
+
+def test_any_value_in_any_field_breaks_nothing_but_the_profile(content: dict[str, Any]) -> None:
+    """Each field, each kind of value JSON has, and each field missing."""
+    tried = 0
+    for way in fields(content):
+        for value in [*ODD, "gone"]:
+            changed = json.loads(json.dumps(content))
+            place = changed
+            for name in way[:-1]:
+                place = place[name]
+            if value == "gone":
+                del place[way[-1]]
+            else:
+                place[way[-1]] = value
+            put(json.dumps(changed))
+            tried += 1
+            try:
+                saved = store.load("bad")
+            except BoxNotebookError as error:
+                assert "0a1b2c3d" not in str(error)
+                if tried % 7 == 0:  # looking at all of them takes a while
+                    table = boxnb.status().set_index("profile")
+                    assert str(store.path("bad")) in table.loc["bad", "problem"]
+                continue
+            assert saved is not None
+            store.save(saved)  # what was read can be written and read again
+            assert store.load("bad") == saved
+            assert boxnb.status()._repr_html_()
+            if saved.token is not None:
+                repr(boxnb.connect("bad"))
+    assert tried > 500
+    looked_at()
+
+
+WHOLE: list[str | bytes] = [
+    b"",
+    b"\x00" * 100,
+    bytes(range(256)),
+    b"{",
+    b"[" * 100_000,
+    b'{"a":' * 100_000,
+    b"1" * 5000,
+    b"null",
+    b"[]",
+    b"\xff\xfe",
+    b'"\\ud800"',
+    b"1e999",
+    "\ud800",
+]
+
+
+@pytest.mark.parametrize("text", WHOLE, ids=range(len(WHOLE)))
+def test_any_content_breaks_nothing_but_the_profile(content: dict[str, Any], text: str | bytes) -> None:
+    """Empty, binary, deep, cut off, half a letter: said by name."""
+    put(text)
+    with pytest.raises(TokenStoreError, match=r"bad\.json is damaged"):
+        store.load("bad")
+    looked_at()
+
+
+@pytest.mark.parametrize(
+    "kind", ["folder", "pipe", "link to nothing", "link to itself", "a name of a device"]
+)
+def test_anything_in_the_place_of_the_file_breaks_nothing_else(content: dict[str, Any], kind: str) -> None:
+    """And nothing is waited for."""
+    file = store.path("bad")
+    if kind == "folder":
+        file.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "a name of a device":
+        file.with_name("con.json").write_text("{}")
+    else:
+        file.symlink_to(file if "itself" in kind else file.with_name("nothing"))
+    looked_at()
+    if kind != "a name of a device":
+        assert str(file) in boxnb.status().set_index("profile").loc["bad", "problem"]
+        assert str(file) in boxnb.status("bad").loc[0, "problem"]
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+        max_leaves=8,
+    ),
+    st.data(),
+)
+def test_values_that_nobody_thought_of(content: dict[str, Any], value: Any, data: st.DataObject) -> None:
+    """Drawn at random into one field after the other."""
+    way = data.draw(st.sampled_from(list(fields(content))))
+    changed = json.loads(json.dumps(content))
+    place = changed
+    for name in way[:-1]:
+        place = place[name]
+    place[way[-1]] = value
+    put(json.dumps(changed))
+    assert boxnb.status()._repr_html_()
+    try:
+        store.load("bad")
+    except BoxNotebookError:
+        return
+
+
+def test_a_name_with_half_a_letter_does_not_stop_a_save() -> None:
+    """Box gives names as they were cut by others; a fresh pair must not be lost over one."""
+    store.save(store.Profile("acme", CLIENT, TOKEN, account={"id": "1", "name": "\ud83d"}))
+    saved = store.load("acme")
+    assert saved is not None
+    assert saved.account == {"id": "1", "name": "?"}
+    assert "<" in boxnb.status()._repr_html_()
+
+
+def test_a_secret_is_text() -> None:
+    """A number among the known secrets would break the masking of every line."""
+    for odd in (5, None, b"x", ["x"]):
+        with pytest.raises(TypeError, match="A secret is text"):
+            Secret(odd)  # type: ignore[arg-type]
+    half = Secret("half\ud800letter")
+    assert half == Secret("half\ud800letter") and len(half.digest) == 64 and repr(half)
+    assert masking.mask("half a letter") == "half a letter"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"{", b"[]", b"[" * 100_000, b'{"url": 5, "username": "u", "password": "p"}', b'{"url": "https://x", "username": "u"}',
+     b'{"url": "https://x", "username": "u", "password": 5}', b'{"url": "https://x", "username": "u", "password": "p", "verify": 0}'],
+    ids=range(8),
+)  # fmt: skip
+def test_a_damaged_server_file_is_one_sentence(text: bytes) -> None:
+    """With the call that writes it again."""
+    file = basic.save("devices", "https://127.0.0.1:9", "reader", "hunter2-password")
+    file.write_bytes(text)
+    with pytest.raises(NotSignedInError, match=r"damaged.*boxnb\.basic\.save"):
+        basic.connect("devices")
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(TokenStoreError):
+        basic.connect("devices")
+
+
+class Endpoint(ThreadingHTTPServer):
+    """A token endpoint that answers one thing."""
+
+    daemon_threads = True
+    body = b""
+    date = "Fri, 20 Nov 2026 08:30:00 GMT"
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Answering)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+
+class Answering(BaseHTTPRequestHandler):
+    server: Endpoint
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response_only(200)
+        self.send_header("Date", self.server.date)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(self.server.body)))
+        self.end_headers()
+        self.wfile.write(self.server.body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+    monkeypatch.setattr(auth, "_WAITS", ())
+    with Endpoint() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def refreshed(endpoint: Endpoint, body: bytes) -> Token | None:
+    """The token after a refresh that got this answer; ``None`` where it ended in one of boxnb's errors."""
+    endpoint.body = body
+    server = oauth.Server("odd", *[endpoint.url] * 5)
+    before = store.Profile(
+        "acme", oauth.Client("abc", Secret("client-secret"), "http://127.0.0.1/cb", server), TOKEN
+    )
+    store.save(before)
+    try:
+        boxnb.auth.RotatingAuth("acme").token()
+    except BoxNotebookError as error:
+        assert "NEW" not in str(error)
+        assert store.load("acme") == before  # the chain is kept
+    assert boxnb.status()._repr_html_() and repr(boxnb.connect("acme"))
+    saved = store.load("acme")
+    assert saved is not None
+    return saved.token if saved.generation else None
+
+
+LIFETIMES = [
+    ("1e999", 3600.0), ("-1e999", 3600.0), ("NaN", 3600.0), ("1" + "0" * 400, 3600.0), ('"3600"', 3600.0), ('"soon"', 3600.0),
+    ('"1e999"', 3600.0), ("null", 3600.0), ("true", 3600.0), ("[3600]", 3600.0), ("{}", 3600.0), ("-5", 3600.0), ('""', 3600.0),
+    ("4175", 4175.0), ("3992.5", 3992.5), ("0", 0.0), ("1e300", tokens.LONGEST), ('"\\ud800"', 3600.0), ("1" * 5000, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "seconds"), LIFETIMES, ids=range(len(LIFETIMES)))
+def test_a_lifetime_of_any_kind_is_usable(endpoint: Endpoint, text: str, seconds: float | None) -> None:
+    """What is not a length of time counts as the nominal hour; the new pair is not dropped over it."""
+    pair = b'{"access_token": "NEWaccess", "refresh_token": "NEWrefresh", "expires_in": %s}' % text.encode()
+    token = refreshed(endpoint, pair)
+    if seconds is None:  # no JSON that Python reads
+        assert token is None
+        return
+    assert token is not None
+    assert (token.access_token, token.refresh_token, token.expires_in) == (
+        Secret("NEWaccess"),
+        Secret("NEWrefresh"),
+        seconds,
+    )
+
+
+ANSWERS: list[tuple[bytes, tuple[str, str] | None]] = [
+    (b"[" * 100_000, None),
+    (b'{"access_token":' * 5000, None),
+    (b'{"access_token": "NEW\\ud800", "refresh_token": "NEWr"}', None),
+    (b'{"access_token": "NEW\\r\\nX-Header: 1", "refresh_token": "NEWr"}', None),
+    (b'{"access_token": "NEW\\u00fc", "refresh_token": "NEWr"}', None),
+    (b'{"access_token": "", "refresh_token": "NEWr"}', None),
+    (b'{"access_token": ["NEW"], "refresh_token": "NEWr"}', None),
+    (b'{"access_token": "NEWa", "refresh_token": ["NEWr"]}', None),
+    (b'{"access_token": "NEWa", "refresh_token": "NEW\\ud800"}', None),
+    (b'{"access_token": true, "refresh_token": "NEWr"}', None),
+    (b"null", None),
+    (b'"NEW"', None),
+    (b"", None),
+    (b"\xff\xfe\x00", None),
+    (b'{"access_token": "NEWa\\n", "refresh_token": "NEWr\\r\\n"}', ("NEWa", "NEWr")),
+    (b'{"access_token": 12345678, "refresh_token": 87654321}', ("12345678", "87654321")),
+    (
+        b'{"access_token": "NEWa", "refresh_token": "NEWr", "token_type": ["x"], "scope": ["a", "b"]}',
+        ("NEWa", "NEWr"),
+    ),
+    (
+        b'{"access_token": "NEWa", "refresh_token": "NEWr", "token_type": 5, "scope": {"a": 1}}',
+        ("NEWa", "NEWr"),
+    ),
+    (b'{"access_token": "NEWa", "refresh_token": null}', ("NEWa", "refresh-0a1b2c3d")),
+    (b'{"access_token": "NEWa", "refresh_token": ""}', ("NEWa", "refresh-0a1b2c3d")),
+]
+
+
+@pytest.mark.parametrize(("body", "pair"), ANSWERS, ids=range(len(ANSWERS)))
+def test_an_odd_answer_is_used_or_told(endpoint: Endpoint, body: bytes, pair: tuple[str, str] | None) -> None:
+    """Where it can be used it is; otherwise one of boxnb's errors, and the saved pair stays."""
+    token = refreshed(endpoint, body)
+    if pair is None:
+        assert token is None
+    else:
+        assert token is not None
+        assert (token.access_token, token.refresh_token) == tuple(map(Secret, pair))
+        assert token.scope in (None, "a b")
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "",
+        "yesterday",
+        "Fri, 20 Nov 0001 08:30:00 GMT",
+        "Fri, 20 Nov 99999 08:30:00 GMT",
+        "Fri, 20 Nov 2026 08:30:00 -0000",
+    ],
+)
+def test_an_odd_date_of_the_server_costs_nothing(endpoint: Endpoint, date: str) -> None:
+    """The clock of this computer is used instead."""
+    endpoint.date = date
+    token = refreshed(endpoint, b'{"access_token": "NEWa", "refresh_token": "NEWr", "expires_in": 3600}')
+    assert token is not None
+    assert token.access_token == Secret("NEWa")
+
+
+def test_a_refusal_of_any_shape_is_one_of_boxnbs_errors(endpoint: Endpoint) -> None:
+    """Deep or odd JSON in an answer of another status."""
+    tried: Callable[[bytes], Token | None] = lambda body: refreshed(endpoint, body)  # noqa: E731
+    for body in (
+        b"[" * 100_000,
+        b'{"error": {"a": 1}}',
+        b'{"error": "\\ud800"}',
+        b'{"error": 5, "error_description": []}',
+    ):
+        assert tried(body) is None

@@ -1,0 +1,255 @@
+"""Only an explicit ``False`` switches the check of certificates off, and no secret goes over plain HTTP beyond this computer."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import requests
+import trustme
+
+import boxnb
+from boxnb import auth, basic, network, oauth, postbox, store
+from boxnb.errors import BoxNotebookError, HostNotAllowedError
+from boxnb.tokens import Secret, Token
+from boxnb.widgets import account
+
+pytestmark = pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
+
+TOKEN = Token(Secret("access-0a1b2c3d"), Secret("refresh-0a1b2c3d"), obtained_at=1000.0, expires_in=3600.0)
+ANSWER = b'{"access_token": "new-access-token", "refresh_token": "new-refresh-token", "expires_in": 3600, "id": "1"}'
+
+
+class Impostor(ThreadingHTTPServer):
+    """Answers like a token endpoint and an API, and keeps what it was sent."""
+
+    daemon_threads = True
+
+    def __init__(self, context: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+        self.got: list[bytes] = []
+        super().__init__((host, 0), Handler)
+        self.url = f"{'http' if context is None else 'https'}://{host}:{self.server_port}"
+        if context is not None:
+            self.socket = context.wrap_socket(self.socket, server_side=True)
+
+    def server(self) -> oauth.Server:
+        return oauth.Server(
+            "impostor", self.url, self.url + "/t", self.url + "/r", self.url + "/2.0", self.url
+        )
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Impostor
+
+    def do_GET(self) -> None:
+        self.server.got.append(self.headers.get("Authorization", "").encode())
+        self.server.got.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(ANSWER)))
+        self.end_headers()
+        self.wfile.write(ANSWER)
+
+    do_POST = do_GET  # noqa: N815  the name that http.server looks for
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except OSError:  # the other side does not trust the certificate
+            return
+
+
+def serving(impostor: Impostor) -> Iterator[Impostor]:
+    with impostor:
+        thread = threading.Thread(target=impostor.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield impostor
+        impostor.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def untrusted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Impostor]:
+    """An https server whose certificate nobody here trusts."""
+    monkeypatch.setattr(auth, "_WAITS", ())
+    monkeypatch.setattr(basic, "ATTEMPTS", 1)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    yield from serving(Impostor(context))
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[Impostor]:
+    """A plain http server that is not what boxnb takes for this computer."""
+    monkeypatch.setattr(auth, "_WAITS", ())
+    yield from serving(Impostor(host="127.0.0.2"))
+
+
+def saved(server: oauth.Server, **facts: Any) -> None:
+    client = oauth.Client("abc", Secret("the-client-secret"), "http://127.0.0.1/callback", server)
+    store.save(store.Profile("acme", client, TOKEN, **facts))
+
+
+EMPTY = ["", "  ", None]
+WRONG = [0, 1, 0.0, b"", [], {}, (), np.False_, b"/etc/ca.pem", object()]
+NOWHERE = ["false", "0", "no", "/no/such/file.pem", "False", Path("/no/such/folder")]
+
+
+@pytest.mark.parametrize("verify", EMPTY)
+def test_an_empty_setting_means_the_usual_certificates(untrusted: Impostor, verify: str | None) -> None:
+    """As ``os.environ.get("CA", "")`` gives it: nothing is sent to a server that nobody trusts."""
+    saved(untrusted.server(), verify=verify)
+    store.configure("acme", verify=verify)
+    basic.save("devices", untrusted.url, "reader", "hunter2-password", verify=verify)
+    with pytest.raises(BoxNotebookError, match="certificate"):
+        boxnb.connect("acme").get("/users/me")
+    with pytest.raises(BoxNotebookError, match="certificate"):
+        basic.connect("devices").get_json("/x")
+    assert untrusted.got == []
+    row = boxnb.doctor("acme").set_index("check").loc["way to the server"]
+    assert row["result"] == "ok" and "usual certificates" in row["finding"]
+
+
+@pytest.mark.parametrize("verify", [*WRONG, *NOWHERE], ids=repr)
+def test_what_is_neither_true_nor_false_nor_a_file_is_refused(untrusted: Impostor, verify: Any) -> None:
+    """One sentence where it is set; the profile stays as it was."""
+    saved(untrusted.server())
+    for attempt in (
+        lambda: store.configure("acme", verify=verify),
+        lambda: basic.save("devices", untrusted.url, "reader", "hunter2-password", verify=verify),
+    ):
+        with pytest.raises(ValueError, match=r"verify is True, False or|no file or folder with certificates"):
+            attempt()
+    profile = store.load("acme")
+    assert profile is not None
+    assert profile.verify is True
+
+
+@pytest.mark.parametrize("verify", [*EMPTY, *WRONG[:-1], *NOWHERE, False], ids=repr)
+def test_no_value_of_a_session_but_false_switches_the_check_off(untrusted: Impostor, verify: Any) -> None:
+    """However it came there: as the session's own, for one request, or in a prepared request."""
+    with network.Session() as http:
+        http.verify = verify
+        calls = [
+            lambda: http.get(untrusted.url, timeout=5),
+            lambda: http.send(requests.Request("GET", untrusted.url).prepare(), timeout=5),
+        ]
+        with network.Session() as other:
+            calls.append(lambda: other.get(untrusted.url, timeout=5, verify=verify))
+            for call in calls:
+                untrusted.got.clear()
+                if verify is False:
+                    assert call().ok
+                else:
+                    with pytest.raises((OSError, ValueError)):
+                        call()
+                assert bool(untrusted.got) is (verify is False)
+
+
+@pytest.mark.parametrize("verify", ["", 0, None, [], "false", "/no/such/file", False], ids=repr)
+def test_a_value_in_the_file_switches_nothing_off_but_false(untrusted: Impostor, verify: Any) -> None:
+    """Written by hand or by another program."""
+    saved(untrusted.server())
+    file = store.path("acme")
+    file.write_text(file.read_text().replace('"verify": true', f'"verify": {json.dumps(verify)}'))
+    if verify is False:
+        assert boxnb.connect("acme").get("/users/me")["id"] == "1"
+        assert any(b"the-client-secret" in body for body in untrusted.got)
+    else:
+        with pytest.raises(BoxNotebookError):
+            boxnb.connect("acme").get("/users/me")
+        assert untrusted.got == []
+
+
+def test_the_check_switched_off_is_shown_in_red(untrusted: Impostor) -> None:
+    """In doctor, status and the panel, each with how to switch it on."""
+    saved(untrusted.server())
+    store.configure("acme", verify=False)
+    findings = boxnb.doctor("acme")
+    row = findings.set_index("check").loc["way to the server"]
+    assert row["result"] == "wrong" and "configure('acme', verify=True)" in row["remedy"]
+    assert "color:#c62828'>✗ wrong" in findings._repr_html_()
+    status = boxnb.status()
+    assert "Certificates are not checked" in status.loc[0, "problem"]
+    assert "<td style='color:#c62828'>Certificates are not checked" in status._repr_html_()
+    assert "Certificates are not checked" in account.unchecked_words("acme")
+    store.configure("acme", verify=True)
+    assert account.unchecked_words("acme") == ""
+    assert "Certificates" not in str(boxnb.status().to_dict("records"))
+
+
+def test_settings_of_mail_check_certificates_too() -> None:
+    """The same rule."""
+    given = {"host": "127.0.0.1", "port": 25, "security": "none", "username": "", "password": Secret("")}
+    settings = postbox.MailSettings(**given, sender="a@example.com", verify="")  # type: ignore[arg-type]
+    assert settings.verify is True
+    with pytest.raises(ValueError, match="only False itself"):
+        postbox.MailSettings(**given, sender="a@example.com", verify=0)  # type: ignore[arg-type]
+
+
+def test_no_secret_goes_over_plain_http_beyond_this_computer(elsewhere: Impostor) -> None:
+    """Token endpoint, revocation, API, the question who signed in, and user name with password: none is sent."""
+    saved(elsewhere.server())
+    profile = store.load("acme")
+    assert profile is not None
+    calls = [
+        lambda: oauth.exchange_code(profile.client, "code"),
+        lambda: oauth.refresh(profile.client, TOKEN),
+        lambda: oauth.revoke(profile.client, TOKEN),
+        lambda: auth.RotatingAuth("acme").token(),
+        lambda: account.who_is("acme", profile.client, TOKEN),
+        lambda: requests.get(elsewhere.url + "/2.0/x", auth=auth.RotatingAuth("acme"), timeout=5),
+        lambda: basic.BasicSession(elsewhere.url, "reader", Secret("hunter2")).get("/x"),
+    ]
+    for call in calls:
+        with pytest.raises(HostNotAllowedError, match=r"would travel in clear to 127\.0\.0\.2"):
+            call()
+    with pytest.raises(ValueError, match="in clear"):
+        basic.save("devices", elsewhere.url, "reader", "hunter2-password")
+    assert "Not signed out: The client secret would travel in clear" in boxnb.sign_out("acme")
+    assert "They were not sent." in set(boxnb.doctor("acme")["finding"])
+    assert elsewhere.got == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://box.example.com\\@127.0.0.1/t",
+        "http://127.0.0.1@box.example.com/t",
+        "http://127.0.0.1.example.com/t",
+        "HTTP://BOX.EXAMPLE.COM/t",
+        " http://box.example.com/t",
+        "http://0.0.0.0/t",
+        "ftp://127.0.0.1/t",
+    ],
+)
+def test_an_odd_address_is_read_as_it_would_be_sent(url: str) -> None:
+    """What stands before a backslash or an @ does not make another host of it."""
+    with pytest.raises((HostNotAllowedError, requests.RequestException)):
+        network.require_private(url, "client secret")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://box.example.com/t", "http://localhost:1/", "http://[::1]:8/", "http://127.0.0.1/"]
+)
+def test_https_and_this_computer_are_private(url: str) -> None:
+    """Nothing is refused there."""
+    network.require_private(url, "client secret")
+
+
+def test_a_refused_address_leaves_no_journal(elsewhere: Impostor) -> None:
+    """Nothing was sent, so nothing is pending."""
+    saved(elsewhere.server())
+    with pytest.raises(HostNotAllowedError):
+        auth.RotatingAuth("acme").token()
+    assert not store.path("acme").with_suffix(".intent").exists()
