@@ -27,7 +27,7 @@
         |-- AccessTokenRejectedError  401, even after one refresh
         |-- ForbiddenError            403: the app's scope or the user's role
         |-- NotFoundError             404
-        |-- RateLimitError            429, after the waits Box asked for        .retry_after
+        |-- RateLimitError            429, longer than the kit waits by itself  .retry_after .until
         `-- BoxUnavailableError       5xx
 
 A message says what happened, the likely cause and the next step, and never holds a token, code or secret.
@@ -37,6 +37,7 @@ for network trouble; ``box.get`` and the datasets raise :class:`NetworkError`.
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,10 @@ class BoxNotebookError(Exception):
         return [f"{type(self).__name__}: {self}"]
 
 
+class WaitNotice(UserWarning):
+    """A wait of more than a few seconds begins; the text says why, and when it ends."""
+
+
 class SignInError(BoxNotebookError):
     """The flow did not end with a token.
 
@@ -69,6 +74,7 @@ class SignInError(BoxNotebookError):
         self.error = error
         self.description = description
         self.at: float | None = None  # when the server said so, seconds since the epoch by its clock
+        self.checked = True  # False: a redirect without a state, which anybody can have sent
 
 
 class RedirectError(SignInError):
@@ -198,15 +204,18 @@ class NotFoundError(ApiError):
 
 
 class RateLimitError(ApiError):
-    """429, after the waits Box asked for.
+    """429: Box asks to wait longer than the kit waits by itself, or refused again and again.
 
     Attributes
     ----------
     retry_after : float or None
         Seconds Box asked to wait with its last answer.
+    until : datetime or None
+        When that wait ends, in the time zone of this computer.
     """
 
     retry_after: float | None = None
+    until: datetime.datetime | None = None
 
 
 class BoxUnavailableError(ApiError):

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
+from .errors import BoxNotebookError
+
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 LOST = (
@@ -25,10 +27,11 @@ PIECE = 65536
 
 
 class Session(requests.Session):
-    """``requests.Session`` with two repairs.
+    """``requests.Session`` with three repairs.
 
     Calls to this computer never go through a proxy: it could not reach the sandbox, and would see its secrets. And
-    the ``verify`` of the session counts, where requests lets ``REQUESTS_CA_BUNDLE`` win over it.
+    the ``verify`` of the session counts, where requests lets ``REQUESTS_CA_BUNDLE`` win over it. And what requests lets
+    through of other kinds (the proxy's address, a header) is an exception of its own.
     """
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
@@ -39,6 +42,17 @@ class Session(requests.Session):
         if verify is None and self.verify is not True:
             settings["verify"] = self.verify
         return settings
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        """As ``requests.Session.send``."""
+        try:
+            return super().send(request, **options)
+        except UnicodeEncodeError as error:
+            raise requests.exceptions.InvalidHeader(error, request=request) from error
+        except (urllib3.exceptions.LocationValueError, ValueError) as error:
+            if isinstance(error, requests.RequestException | BoxNotebookError):
+                raise
+            raise requests.exceptions.InvalidURL(error, request=request) from error
 
 
 def plain(verify: bool | str | None = True) -> Session:

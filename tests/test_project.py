@@ -23,12 +23,15 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 # From the bottom up; a module imports from lower rows, or from its own where it is a folder.
 LAYERS = (
     ("errors", "tokens", "schema"),
+    ("masking", "waits", "pasted"),
+    ("silence",),
     ("refusals", "records", "network"),
+    ("failures",),
     ("frames",),
     ("paging",),
     ("oauth",),
     ("disk",),
-    ("journal", "keepers", "pacer", "ledger", "postbox", "masking"),
+    ("journal", "keepers", "pacer", "ledger", "postbox"),
     ("profile",),
     ("store", "receiver"),
     ("auth",),
