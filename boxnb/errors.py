@@ -67,14 +67,17 @@ class SignInError(BoxNotebookError):
     ----------
     error, description : str
         ``error`` and ``error_description`` of RFC 6749 4.1.2.1 and 5.2, empty where the server gave none.
+    checked : bool
+        False for a redirect that did not carry the state of the request, which anybody can have sent.
     """
+
+    checked = True
 
     def __init__(self, message: str, *, error: str = "", description: str = "") -> None:
         super().__init__(message)
         self.error = error
         self.description = description
         self.at: float | None = None  # when the server said so, seconds since the epoch by its clock
-        self.checked = True  # False: a redirect without a state, which anybody can have sent
 
 
 class RedirectError(SignInError):
@@ -83,6 +86,8 @@ class RedirectError(SignInError):
 
 class StateMismatchError(SignInError):
     """The redirect answers another request (RFC 6749 10.12)."""
+
+    checked = False
 
 
 class AccessDeniedError(SignInError):

@@ -11,6 +11,7 @@ import requests
 import urllib3
 
 from .errors import BoxNotebookError
+from .silence import hopeless
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -64,7 +65,9 @@ def plain(verify: bool | str | None = True) -> Session:
 
 def never_connected(error: Exception) -> bool:
     """Whether the request surely never reached the server."""
-    if isinstance(error, requests.ConnectTimeout):
+    if isinstance(error, requests.ConnectTimeout | requests.exceptions.ProxyError):
+        return True  # a proxy that refuses has passed nothing on
+    if isinstance(error, requests.exceptions.SSLError) and hopeless(error):
         return True
     cause = error.args[0] if error.args else None
     return isinstance(getattr(cause, "reason", None), urllib3.exceptions.NewConnectionError)
