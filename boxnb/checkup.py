@@ -32,7 +32,7 @@ from .failures import api_error
 from .masking import one_line
 from .network import Session, plain
 from .oauth import Client, Clock
-from .refusals import called, network_trouble
+from .refusals import called, capital, network_trouble
 from .session import BoxSession
 from .silence import proxy_for
 from .tokens import Secret
@@ -142,13 +142,13 @@ def _folder() -> Finding:
         )
     if os.name == "nt":
         return Finding("folder", "look", f"{folder}; who may read it is not checked on Windows.")
-    for place in (folder, folder / "profiles"):
-        mode = stat.S_IMODE(place.stat().st_mode) if place.exists() else 0o700
-        if mode & 0o077:
-            return Finding(
-                "folder", "wrong", f"Others may look into {place} ({mode:o}).", f"Run: chmod 700 {place}"
-            )
-    return Finding("folder", "ok", f"{folder} is yours alone.")
+    profiles = folder / "profiles"
+    mode = stat.S_IMODE(profiles.stat().st_mode) if profiles.exists() else 0o700
+    if mode & 0o077:
+        return Finding(
+            "folder", "wrong", f"Others may look into {profiles} ({mode:o}).", f"Run: chmod 700 {profiles}"
+        )
+    return Finding("folder", "ok", f"{profiles} is yours alone.")
 
 
 def _way(saved: store.Profile, http: Session, trouble: OSError | None) -> Finding:
@@ -192,7 +192,7 @@ def _endpoint(saved: store.Profile, http: Session, clock: Clock) -> tuple[OSErro
         oauth.exchange_code(saved.client, Secret("made-up-" + secrets.token_hex(8)), http=http, clock=clock)
         found = [Finding(check, "look", "The server took a code that was made up.", "Check its addresses.")]
     except InvalidGrantError:
-        found = [Finding(check, "ok", f"{_capital(called(saved.client.server.name))} knows the app.")]
+        found = [Finding(check, "ok", f"{capital(called(saved.client.server.name))} knows the app.")]
     except InvalidClientError as error:
         found = [Finding(check, "wrong", "The server refuses them.", str(error))]
     except TokenEndpointError as error:
@@ -308,7 +308,3 @@ def _as_user(session: BoxSession, own: str) -> Finding:
         f"Refused ({error.status} {error.code}): reports see your own content only.",
         str(error),
     )
-
-
-def _capital(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:]

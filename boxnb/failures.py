@@ -18,7 +18,7 @@ from .errors import (
     RateLimitError,
 )
 from .masking import one_line
-from .refusals import called
+from .refusals import called, capital
 from .silence import proxy_wants_password
 from .waits import moment, retry_after, span, until
 
@@ -170,7 +170,7 @@ def api_error(response: requests.Response) -> ApiError:
 
     def sentence(what: str, advice: str = "", words: str = reason) -> str:
         text = f"{what}: {said}{trace}. {words} {advice}".replace("{box}", box)
-        return " ".join((text[:1].upper() + text[1:]).split())
+        return capital(" ".join(text.split()))
 
     if status == 407:
         return ApiError(f"{proxy_wants_password(response.url)} {said}.", **facts)

@@ -49,7 +49,12 @@ class Session(requests.Session):
         try:
             return super().send(request, **options)
         except UnicodeEncodeError as error:
-            raise requests.exceptions.InvalidHeader(error, request=request) from error
+            sent = "".join(str(value) for value in request.headers.values())
+            try:
+                sent.encode("latin-1")
+            except UnicodeEncodeError:
+                raise requests.exceptions.InvalidHeader(error, request=request) from error
+            raise requests.exceptions.InvalidProxyURL(error, request=request) from error  # its password
         except (urllib3.exceptions.LocationValueError, ValueError) as error:
             if isinstance(error, requests.RequestException | BoxNotebookError):
                 raise

@@ -17,7 +17,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from boxnb.errors import SignInError
-from boxnb.refusals import called
+from boxnb.refusals import called, capital
 
 LOOPBACK: Final = ("127.0.0.1", "localhost")
 NEIGHBOURS: Final = 10  # ports tried after a busy one, before any free port is taken
@@ -80,9 +80,7 @@ _SHOWN: Final = ("granted", "denied", "failed", "unproved", "wrong-state")  # ea
 def landing_page(kind: str, server: str = "Box") -> bytes:
     """One of our own pages; nothing that came in the address is ever shown on it."""
     box = called(server)
-    title, text = (
-        words.replace("{Box}", box[:1].upper() + box[1:]).replace("{box}", box) for words in _PAGES[kind]
-    )
+    title, text = (words.replace("{Box}", capital(box)).replace("{box}", box) for words in _PAGES[kind])
     page = (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>boxnb: {html.escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'

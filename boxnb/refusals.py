@@ -87,11 +87,12 @@ def called(server: str) -> str:
 def quoted(text: object, box: str, longest: int = 200) -> str:
     """A server's own words as a sentence of their own, with a blank before it; empty where it said nothing."""
     words = one_line(text, longest).rstrip(" .")
-    return f' {box[:1].upper()}{box[1:]} says: "{words}".' if words else ""
+    return f' {capital(box)} says: "{words}".' if words else ""
 
 
-def _capital(sentence: str) -> str:
-    return sentence[:1].upper() + sentence[1:]
+def capital(sentence: str) -> str:
+    """With a capital, where it begins with "the practice Box"; the names of other servers stay as they are written."""
+    return f"The {sentence[4:]}" if sentence.startswith("the ") else sentence
 
 
 def redirect_error(error: str, description: str, server: str = "Box", *, checked: bool = True) -> SignInError:
@@ -114,7 +115,7 @@ def redirect_error(error: str, description: str, server: str = "Box", *, checked
         advice = ADMIN
     if server != "Box":
         advice = advice.replace(" (Admin Console, Integrations, Platform Apps Manager)", "")
-    message = _capital(f"{what}.{quoted(said, box)} {advice}".replace("{box}", box))
+    message = capital(f"{what}.{quoted(said, box)} {advice}".replace("{box}", box))
     kind = AccessDeniedError if error == "access_denied" else SignInError
     found = kind(message, error=error, description=description)
     found.checked = checked
@@ -153,6 +154,11 @@ def error_of(response: requests.Response) -> tuple[str, str]:
     error = answer.get("error") or answer.get("code") or ""
     description = answer.get("error_description") or answer.get("message") or ""
     return str(error), str(description)
+
+
+def server_words(response: requests.Response) -> str:
+    """What a server of another kind says in a refusal, as :func:`quoted`; empty where that is a page."""
+    return quoted(error_of(response)[1], urlsplit(response.url).hostname or "the server")
 
 
 def token_error(

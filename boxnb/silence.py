@@ -145,8 +145,14 @@ def _of_the_connection(
     return f"There was no complete answer from {host}{through} ({name}), and why is not known here. Check the network or the proxy, then {then}."
 
 
-def tls_trouble(error: ssl.SSLError, host: str, through: str = "", then: str = "try again") -> str:
-    """What went wrong with an encrypted connection; of a certificate only where one was seen."""
+def tls_trouble(
+    error: ssl.SSLError, host: str, through: str = "", then: str = "try again", setting: str = ""
+) -> str:
+    """What went wrong with an encrypted connection; of a certificate only where one was seen.
+
+    ``setting`` names what says which certificates to trust; :func:`certificates` unless given.
+    """
+    setting = setting or certificates()
     reason = str(error.reason or "").upper()
     if isinstance(error, ssl.SSLCertVerificationError):
         what, advice = _CERTIFICATE.get(error.verify_code, ("", ""))
@@ -157,11 +163,11 @@ def tls_trouble(error: ssl.SSLError, host: str, through: str = "", then: str = "
         said = one_line(error.verify_message, 80)
         return (
             f"The certificate of {host} is not trusted here ({said}){through}; usually a company proxy stands in between. "
-            f"Set {certificates()} to a PEM file with your company's certificates, then {then}."
+            f"Set {setting} to a PEM file with your company's certificates, then {then}."
         )
     if str(error.library or "") in ("X509", "PEM", "ASN1", "BIO") or str(error).startswith(("[X509", "[PEM")):
         return (
-            f"The certificate file that is set ({certificates()}) holds no certificate in PEM form: it is empty, or of another "
+            f"The certificate file that is set ({setting}) holds no certificate in PEM form: it is empty, or of another "
             "form, such as DER. Convert it with openssl x509 -inform der -in company.cer -out company.pem, "
             f"then {then}."
         )

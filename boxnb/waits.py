@@ -8,8 +8,7 @@ import re
 import time
 import warnings
 from email.utils import parsedate_to_datetime
-
-import requests
+from typing import Any
 
 from .errors import WaitNotice
 
@@ -17,7 +16,7 @@ NOTICED = 5.0
 """Seconds of waiting from which on it is said."""
 
 
-def retry_after(response: requests.Response) -> float | None:
+def retry_after(response: Any) -> float | None:
     """Seconds the server asks to wait (RFC 9110 10.2.3: a number or a date); ``None`` where it does not say, or not so that
     it can be read.
     """

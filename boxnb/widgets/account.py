@@ -14,7 +14,7 @@ from boxnb.errors import BoxNotebookError, InvalidClientError, InvalidGrantError
 from boxnb.failures import Asked, api_error, note
 from boxnb.network import plain
 from boxnb.oauth import Client
-from boxnb.refusals import called, network_trouble
+from boxnb.refusals import called, capital, network_trouble
 from boxnb.tokens import Secret, Token
 
 FIELDS = "id,name,login,role,enterprise"
@@ -70,7 +70,7 @@ def who_is(profile: str, client: Client, token: Token | requests.auth.AuthBase) 
     except ValueError:
         answer = None
     if not isinstance(answer, dict) or "login" not in answer:
-        raise AccountError(f"{box}'s answer to the question who signed in names nobody. Try again.")
+        raise AccountError(f"The answer of {box} to the question who signed in names nobody. Try again.")
     return {name: answer.get(name) for name in FIELDS.split(",")}
 
 
@@ -170,7 +170,7 @@ def tried(profile: str, saved: store.Profile) -> tuple[bool, str, dict[str, Any]
     except (OSError, BoxNotebookError) as error:
         if isinstance(error, AccountError) and error.status == 401:
             refused = f"{called(server)} refuses the saved sign-in, even after a refresh. Sign in again."
-            return False, refused[:1].upper() + refused[1:], account
+            return False, capital(refused), account
         said = f"A sign-in is saved, but it could not be tried just now. {in_one_sentence(error, server)}"
         return True, said, account
     return True, "Already signed in: nothing to do here.", account
