@@ -79,6 +79,11 @@ def one_line(text: object, longest: int = 200) -> str:
 
     Empty for anything that is neither text nor a number.
     """
+    return _bounded(mask(printable(text)), longest) if text else ""
+
+
+def printable(text: object, longest: int = 5000) -> str:
+    """As :func:`one_line`, for what is no secret: nothing is masked."""
     if not isinstance(text, str | int | float) or isinstance(text, bool):
         return ""
     whole = str(text)[:5000]
@@ -86,7 +91,11 @@ def one_line(text: object, longest: int = 200) -> str:
     blank = {letter for letter, kind in kinds.items() if kind[0] == "Z" or kind == "Cc"}
     gone = {letter for letter, kind in kinds.items() if kind[0] == "C"} - blank
     line = "".join(" " if letter in blank else letter for letter in whole if letter not in gone)
-    line = " ".join(mask(line).split())
+    return _bounded(line, longest)
+
+
+def _bounded(text: str, longest: int) -> str:
+    line = " ".join(text.split())
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 

@@ -14,7 +14,7 @@ from .errors import (
     SignInError,
     TokenEndpointError,
 )
-from .masking import one_line
+from .masking import one_line, printable
 from .silence import network_trouble as network_trouble
 from .silence import proxy_wants_password
 from .waits import retry_after, until
@@ -81,7 +81,7 @@ _GRANTS = {
 
 def called(server: str) -> str:
     """What sentences call a server: Box, the practice Box, or the name that its profile gives it."""
-    return "the practice Box" if server == "sandbox" else one_line(server, 60) or "the server"
+    return "the practice Box" if server == "sandbox" else printable(server, 60) or "the server"
 
 
 def quoted(text: object, box: str, longest: int = 200) -> str:
