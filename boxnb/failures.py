@@ -80,7 +80,7 @@ _MEANINGS = {
     ),
     "cors_origin_not_whitelisted": (
         "The app does not allow the web page that asks",
-        "Add the page's origin to the app's CORS domains in the Developer Console.",
+        "Add the page's origin to the app's CORS domains.",
     ),
     "access_denied_insufficient_permissions": (
         "This user may not do that",
@@ -212,6 +212,10 @@ def api_error(response: requests.Response) -> ApiError:
             advice = "Ask whoever registered the app at {box} to add it, then sign in again."
     elif status == 403 and code not in _OWN_CAUSE and "As-User" in response.request.headers:
         what = "This was refused in another person's name"
+        if server not in ("Box", "sandbox"):
+            return ForbiddenError(
+                sentence(what, "Ask your admin whether this user may look as others."), **facts
+            )
         advice = (
             "Looking as others takes an admin or co-admin, and 'Make API calls using the as-user header' ticked in the "
             "Developer Console; then sign in again."

@@ -21,7 +21,7 @@ from .failures import api_error as api_error
 from .ledger import Ledger
 from .network import LOST, Session, files_sent, never_connected, plain, read_within
 from .pacer import LIMITS, Pacer
-from .refusals import called
+from .refusals import called, capital
 from .silence import hopeless, network_trouble
 from .waits import NOTICED, said
 from .waits import retry_after as retry_after
@@ -187,6 +187,7 @@ class BoxSession(Session):
             if seconds + waited < NOTICED or abs(end - self._told) < 1.0:
                 return
             self._told = end
+        line = capital(line)
         if self.on_wait is not None:
             self.on_wait(line)
         else:
