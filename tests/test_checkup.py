@@ -130,3 +130,26 @@ def test_a_lost_sign_in(sandbox: Sandbox, check: str) -> None:
     oauth.revoke(profile.client, profile.token)
     assert results()[check] == "wrong"
     assert "perhaps" in finding(check)
+
+
+@pytest.mark.parametrize(
+    "proxy", ["socks5://127.0.0.1:9", "http://jane:hid/den@127.0.0.1:9", "http://127.0.0.1:9"]
+)
+def test_a_way_that_was_not_gone_is_not_called_ok(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    """The proxy is named by its setting, with what is wrong with it; the app counts as not tried."""
+    server = oauth.Server("Box", *[f"https://api.box.example/{path}" for path in ("a", "t", "r", "2.0", "u")])
+    store.save(
+        store.Profile("acme", oauth.Client("id", Secret("secret"), "http://127.0.0.1:8917/callback", server))
+    )
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    found = results()
+    assert found["way to the server"] == "wrong" and found["client id and secret"] == "look"
+    assert "HTTPS_PROXY" in finding("way to the server") and "hid" not in finding("way to the server")
+
+
+def test_a_page_that_answers_200_opens_nothing(sandbox: Sandbox) -> None:
+    """A company proxy's page is not a list of groups."""
+    sign_in(sandbox)
+    with sandbox.faults("/2.0/groups", "html", 99), sandbox.faults("/2.0/users", "html", 99):
+        found = results()
+    assert found["scope Manage groups"] == found["scope Manage users"] == found["As-User"] == "look"
