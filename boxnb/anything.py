@@ -121,10 +121,14 @@ def _follow(pull: Pull, keep: Take, path: str, page: Page, asked: dict[str, Any]
 def _decoded(content: bytes) -> dict[str, Any]:
     try:
         answer = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
-        raise BoxUnavailableError("The answer is no JSON object: often a company proxy's page.", status=200)
+        raise BoxUnavailableError(
+            "The answer is not a JSON object, so it is not a listing of the API. Check the path; "
+            "often a company proxy answers with a page of its own.",
+            status=200,
+        )
     return answer
 
 

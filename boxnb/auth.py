@@ -27,8 +27,10 @@ from .errors import (
 )
 from .network import LOOPBACK, LOST, never_connected, plain, require_private
 from .oauth import Clock
-from .refusals import network_trouble
+from .refusals import called, network_trouble, quoted
 from .tokens import Secret, Token
+from .waits import announce
+from .waits import said as waiting
 
 MARGIN = 60.0
 """Seconds before expiry at which an access token is refreshed."""
@@ -40,7 +42,7 @@ PATIENCE = 50.0
 """Seconds after which a refresh is not tried again, so that the lock is given back before others lose patience."""
 
 LONGEST_WAIT = 30.0
-"""Seconds of ``Retry-After`` that are obeyed at the token endpoint."""
+"""Seconds of ``Retry-After`` that are waited at the token endpoint; a longer one is an error that says when to come back."""
 
 
 class RotatingAuth(AuthBase):
@@ -248,9 +250,10 @@ class RotatingAuth(AuthBase):
                 if error.error not in _REPEATABLE:
                     journal.end(store.path(profile.name))  # refused for good: nothing was spent
                     raise
-                if wait is None:
-                    raise
-                wait = max(wait, min(error.retry_after or 0.0, LONGEST_WAIT))
+                if wait is None or (error.retry_after or 0.0) > LONGEST_WAIT:
+                    raise  # the sentence says when to come back
+                wait = max(wait, error.retry_after or 0.0)
+                why = "The token endpoint is not available just now"
             except OSError as error:
                 reached = reached or not never_connected(error)
                 if wait is None or not isinstance(error, LOST):
@@ -260,6 +263,8 @@ class RotatingAuth(AuthBase):
                     raise TokenEndpointError(
                         f"The access token could not be refreshed; the saved sign-in is untouched. {network_trouble(error)}"
                     ) from error
+                why = "No answer from the token endpoint"
+            announce(wait, waiting(wait, why))
             self._sleep(wait)
         raise AssertionError("the loop above returns or raises")
 
@@ -283,10 +288,20 @@ class RotatingAuth(AuthBase):
         self, profile: store.Profile, token: Token, pending: dict[str, Any] | None, error: InvalidGrantError
     ) -> InvalidGrantError:
         """What is proved, or else what is possible, each with what to do."""
-        again = f"Sign in again: open {ONBOARDING}."
+        server = profile.client.server.name
         age = ((error.at or self.now()) - token.obtained_at) / 86400 if token.obtained_at > 0 else 0.0
-        if age > 60:
+        said = quoted(error.description, called(server))
+        if token.refresh_token is None and error.at is None:  # no server was asked
+            text, said = (
+                (
+                    f"The saved sign-in of {profile.name!r} has no refresh token, so it cannot be renewed now that its "
+                    "access token has run out or was refused."
+                ),
+                "",
+            )
+        elif age > 60 and server in ("Box", "sandbox"):
             text = f"The saved sign-in of {profile.name!r} was not used for {age:.0f} days; a refresh token lives 60."
+            said = ""
         elif pending is not None and pending.get("fingerprint") == token.fingerprint:
             text = (
                 f"A refresh of {profile.name!r} was cut off before its answer was saved (process "
@@ -297,9 +312,13 @@ class RotatingAuth(AuthBase):
         else:
             text = (
                 f"The refresh token of {profile.name!r} was refused: perhaps a copy of the file was used elsewhere "
-                "(then use one file only), the access was revoked, or the password was changed."
+                "(then use one file only), the access was revoked, the password was changed, or it is too old."
             )
-        told = InvalidGrantError(f"{text} {again}", error="invalid_grant")
+        told = InvalidGrantError(
+            f"{text}{said} Sign in again: open {ONBOARDING}.",
+            error="invalid_grant",
+            description=error.description,
+        )
         told.at = error.at
         return told
 

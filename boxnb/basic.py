@@ -20,20 +20,22 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.auth import HTTPBasicAuth
+from urllib3.exceptions import MaxRetryError, ResponseError
 from urllib3.util import Retry
 
 from . import disk, store
 from .errors import ApiError, HostNotAllowedError, NetworkError, NotSignedInError, SettingError
 from .network import Session, checked_verify, require_private
-from .refusals import network_trouble
+from .refusals import network_trouble, server_words
 from .tokens import Secret, is_utf8
+from .waits import announce, retry_after, said, span, until
 
 TIMEOUT = (10.0, 60.0)
 """Seconds to connect, seconds between two bytes."""
 
 ATTEMPTS, BACKOFF = 6, 0.5
 PATIENCE = 180
-"""Seconds that a ``Retry-After`` is obeyed for, at most, each time."""
+"""Seconds of a ``Retry-After`` that are waited; a longer one is an error that says when to come back."""
 
 
 def path(name: str) -> Path:
@@ -100,12 +102,25 @@ def save(
 
 
 class _Patient(Retry):
-    """Obeys ``Retry-After``, but not for hours: a notebook that says nothing looks dead."""
+    """Obeys ``Retry-After`` and says so; where it asks for too long, the answer comes back at once and says when to return."""
 
     def get_retry_after(self, response: Any) -> float | None:
-        """Seconds to wait, if the server asks."""
-        asked = super().get_retry_after(response)
-        return None if asked is None else min(asked, PATIENCE)
+        """Seconds to wait, if the server asks in a way that can be read."""
+        return retry_after(response)
+
+    def increment(self, *args: Any, **options: Any) -> _Patient:
+        """Give up where the wait would be too long."""
+        response = options.get("response")
+        if response is not None and (retry_after(response) or 0.0) > PATIENCE:
+            raise MaxRetryError(options.get("_pool"), str(options.get("url")), ResponseError("too long"))  # type: ignore[arg-type]
+        return super().increment(*args, **options)
+
+    def sleep(self, response: Any = None) -> None:
+        """Wait, and say so where it is long."""
+        asked = None if response is None else retry_after(response)
+        wait = asked or self.get_backoff_time()
+        announce(wait, said(wait, "The server asked to wait" if asked else "No answer from the server yet"))
+        super().sleep(response)
 
 
 class BasicSession(Session):
@@ -169,16 +184,24 @@ class BasicSession(Session):
         """
         try:
             answer = self.get(path, params=params)
-        except requests.RequestException as error:
+        except OSError as error:  # requests' own, and a certificate file that is not there
             raise NetworkError(network_trouble(error)) from error
         host, status = urlsplit(self.url).hostname, answer.status_code
+        words = server_words(answer)
         if status == 401:
-            raise ApiError(f"{host} refused the user name or password: save them again.", status=status)
+            raise ApiError(
+                f"{host} refused the user name or password: save them again.{words}", status=status
+            )
+        if status == 429 and (wait := retry_after(answer)):
+            raise ApiError(
+                f"{host} limits the rate of calls (429) and asks to wait {span(wait)}. Run this again {until(wait)}.",
+                status=status,
+            )
         if status >= 400:
-            raise ApiError(f"{host} answered {status} {answer.reason} for {path}.", status=status)
+            raise ApiError(f"{host} answered {status} {answer.reason} for {path}.{words}", status=status)
         try:
             return answer.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ApiError(f"{host} answered {path} with something else than JSON.", status=status) from None
 
 

@@ -17,7 +17,7 @@ from .errors import HostNotAllowedError, NotSignedInError, SignInError, TokenSto
 from .network import plain
 from .oauth import Client, Clock, Server
 from .pull import Progress
-from .refusals import network_trouble
+from .refusals import called, network_trouble
 from .session import BoxSession
 from .tokens import Secret
 
@@ -238,7 +238,7 @@ def sign_out(profile: str) -> str:
             reason = network_trouble(error) if isinstance(error, OSError) else str(error)
             return (
                 f"Not signed out: {reason} The token may still work and is kept in {store.path(profile)}: "
-                "try again, or remove the app's access in your Box account settings."
+                f"try again, or remove the app's access in the settings of your account at {called(saved.client.server.name)}."
             )
         try:
             store.save(dataclasses.replace(saved, token=None, account=None, generation=0, refreshed_by=""))

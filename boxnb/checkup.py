@@ -9,8 +9,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import requests
@@ -20,16 +19,22 @@ from .auth import RotatingAuth
 from .errors import (
     AccessTokenRejectedError,
     BoxNotebookError,
+    BoxUnavailableError,
+    ForbiddenError,
     HostNotAllowedError,
     InvalidClientError,
     InvalidGrantError,
     NotSignedInError,
+    RateLimitError,
     TokenEndpointError,
 )
-from .network import plain
+from .failures import api_error
+from .masking import one_line
+from .network import Session, plain
 from .oauth import Client, Clock
-from .refusals import network_trouble
-from .session import BoxSession, api_error
+from .refusals import called, capital, network_trouble
+from .session import BoxSession
+from .silence import proxy_for
 from .tokens import Secret
 
 SKEW_TO_TELL = 600.0
@@ -117,8 +122,10 @@ def _findings(profile: str, clock: Clock) -> Iterator[Finding]:
     yield Finding(
         "profile", "ok", f"Saved in {store.path(profile)}, secrets kept in {saved.keep.partition(':')[0]}."
     )
-    yield _way(saved)
-    yield from _endpoint(saved, clock)
+    with plain(saved.verify) as http:
+        trouble, asked = _endpoint(saved, http, clock)
+        yield _way(saved, http, trouble)
+    yield from asked
     yield _redirect(saved.client)
     if saved.token is None:
         yield Finding(
@@ -132,41 +139,49 @@ def _folder() -> Finding:
     folder = store.home()
     if not folder.exists():
         return Finding(
-            "folder", "ok", f"{folder} does not exist yet; it is made, for you alone, at the first sign-in."
-        )
-    mode = stat.S_IMODE((folder / "profiles").stat().st_mode) if (folder / "profiles").exists() else 0o700
-    if os.name != "nt" and mode & 0o077:
-        return Finding(
             "folder",
-            "wrong",
-            f"Others may look into {folder} ({mode:o}).",
-            f"Run: chmod 700 {folder}/profiles",
+            "ok",
+            f"{folder} does not exist yet; it is created, for you alone, at the first sign-in.",
         )
-    return Finding("folder", "ok", f"{folder} is yours alone.")
+    if os.name == "nt":
+        return Finding("folder", "look", f"{folder}; who may read it is not checked on Windows.")
+    profiles = folder / "profiles"
+    mode = stat.S_IMODE(profiles.stat().st_mode) if profiles.exists() else 0o700
+    if mode & 0o077:
+        return Finding(
+            "folder", "wrong", f"Others may look into {profiles} ({mode:o}).", f"Run: chmod 700 {profiles}"
+        )
+    return Finding("folder", "ok", f"{profiles} is yours alone.")
 
 
-def _way(saved: store.Profile) -> Finding:
-    proxies = requests.utils.get_environ_proxies(saved.client.server.token_url)
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    parts = [f"proxy for {kind}" for kind in sorted(proxies)] or ["no proxy"]
-    if saved.verify is False:
+def _way(saved: store.Profile, http: Session, trouble: OSError | None) -> Finding:
+    """Whether the token endpoint was reached, and how: the certificates and the proxy count as good only then."""
+    url = saved.client.server.token_url
+    proxy = proxy_for(url)
+    parts = [f"through the proxy of {proxy}" if proxy else "no proxy"]
+    if not url.startswith("https:"):
+        parts.append("plain http, so no certificate")
+    elif isinstance(saved.verify, str):
+        parts.append(f"certificates of {saved.verify}, from the profile")
+    else:
+        used = http.merge_environment_settings(url, {}, None, None, None)["verify"]
+        parts.append(
+            f"certificates of {used}, from the environment"
+            if isinstance(used, str)
+            else "the usual certificates"
+        )
+    if not saved.verify:
         remedy = f"Run boxnb.store.configure({saved.name!r}, verify=True), or give the path of your company's certificate file."
         told = "Certificates are not checked, so whoever is in between can read the secrets."
         return Finding("way to the server", "wrong", told, remedy)
-    for path in (saved.verify, bundle if saved.verify is True else None):
-        if isinstance(path, str) and not Path(path).exists():
-            remedy = "Correct the path: the profile's by boxnb.store.configure, the environment's in REQUESTS_CA_BUNDLE."
-            return Finding("way to the server", "wrong", f"There are no certificates at {path}.", remedy)
-    if isinstance(saved.verify, str):
-        parts.append(f"certificates of {saved.verify}, from the profile")
-    else:
-        parts.append(
-            f"certificates of {bundle}, from the environment" if bundle else "the usual certificates"
+    if trouble is not None:
+        return Finding(
+            "way to the server", "wrong", f"No answer: {'; '.join(parts)}.", network_trouble(trouble)
         )
-    return Finding("way to the server", "ok", "; ".join(parts) + ".")
+    return Finding("way to the server", "ok", f"{'; '.join(parts)}.".capitalize())
 
 
-def _endpoint(saved: store.Profile, clock: Clock) -> Iterator[Finding]:
+def _endpoint(saved: store.Profile, http: Session, clock: Clock) -> tuple[OSError | None, list[Finding]]:
     """A made-up code: ``invalid_grant`` means the app is known, ``invalid_client`` that it is not (RFC 6749 5.2)."""
     seen: list[float] = []
 
@@ -174,35 +189,33 @@ def _endpoint(saved: store.Profile, clock: Clock) -> Iterator[Finding]:
         if "Date" in response.headers:
             seen.append(oauth.server_time(response, clock) - clock())
 
-    with plain(saved.verify) as http:
-        http.hooks["response"].append(note)
-        try:
-            oauth.exchange_code(
-                saved.client, Secret("made-up-" + secrets.token_hex(8)), http=http, clock=clock
-            )
-        except InvalidGrantError:
-            yield Finding("client id and secret", "ok", f"{saved.client.server.name} knows the app.")
-        except InvalidClientError as error:
-            yield Finding("client id and secret", "wrong", "The server refuses them.", str(error))
-        except TokenEndpointError as error:
-            yield Finding(
-                "client id and secret",
-                "wrong",
-                f"The server said {error.error or 'nothing usable'}.",
-                str(error),
-            )
-        except HostNotAllowedError as error:
-            yield Finding("client id and secret", "wrong", "They were not sent.", str(error))
-        except OSError as error:  # requests' own, and a certificate file that is not there
-            yield Finding(
-                "client id and secret", "wrong", "The token endpoint gave no answer.", network_trouble(error)
-            )
+    check, trouble = "client id and secret", None
+    http.hooks["response"].append(note)
+    try:
+        oauth.exchange_code(saved.client, Secret("made-up-" + secrets.token_hex(8)), http=http, clock=clock)
+        found = [Finding(check, "look", "The server took a code that was made up.", "Check its addresses.")]
+    except InvalidGrantError:
+        found = [Finding(check, "ok", f"{capital(called(saved.client.server.name))} knows the app.")]
+    except InvalidClientError as error:
+        found = [Finding(check, "wrong", "The server refuses them.", str(error))]
+    except TokenEndpointError as error:
+        said = one_line(error.error, 40) or "nothing usable"
+        result = "wrong" if error.error else "look"
+        found = [Finding(check, result, f"Not told: the server said {said}.", str(error))]
+    except HostNotAllowedError as error:
+        found = [Finding(check, "wrong", "They were not sent.", str(error))]
+    except OSError as error:  # requests' own, and a certificate file that is not there
+        trouble = error
+        found = [
+            Finding(check, "look", "Not tried: the token endpoint gave no answer.", network_trouble(error))
+        ]
     if seen and abs(seen[0]) > SKEW_TO_TELL:
         ahead = "behind" if seen[0] > 0 else "ahead of"
         told = f"This computer's clock is {abs(seen[0]) / 60:.0f} minutes {ahead} the server's."
-        yield Finding("clock", "look", told, "Set the clock; boxnb goes by the server's meanwhile.")
+        found.append(Finding("clock", "look", told, "Set the clock; boxnb goes by the server's meanwhile."))
     elif seen:
-        yield Finding("clock", "ok", f"Within {max(1, round(abs(seen[0])))} s of the server's.")
+        found.append(Finding("clock", "ok", f"Within {max(1, round(abs(seen[0])))} s of the server's."))
+    return trouble, found
 
 
 def _redirect(client: Client) -> Finding:
@@ -224,11 +237,16 @@ def _signed_in(profile: str, clock: Clock) -> Iterator[Finding]:
     try:
         session = BoxSession(RotatingAuth(profile, clock=clock))
         me = session.get_json("/users/me", fields="id,name,login,role")
+        if not isinstance(me, dict) or "login" not in me:
+            yield Finding(
+                "sign-in", "look", "The answer to the question who signed in names nobody.", "Try again."
+            )
+            return
     except (NotSignedInError, InvalidGrantError, AccessTokenRejectedError) as error:
         yield Finding("sign-in", "wrong", str(error), "Sign in again with the panel.")
         return
     except BoxNotebookError as error:
-        yield Finding("sign-in", "wrong", "It could not be tried.", str(error))
+        yield Finding("sign-in", "look", "It could not be tried.", str(error))
         return
     role = str(me.get("role") or "user")
     yield Finding("sign-in", "ok", f"{me.get('name')} <{me.get('login')}>.")
@@ -248,30 +266,48 @@ def _answered(check: str, ask: Callable[[], Finding]) -> Finding:
     except OSError as error:
         return Finding(check, "wrong", "The API gave no answer.", network_trouble(error))
     except BoxNotebookError as error:
-        return Finding(check, "wrong", "The question could not be asked.", str(error))
+        return Finding(check, "look", "The question could not be asked.", str(error))
 
 
 def _probe(session: BoxSession, check: str, path: str, query: dict[str, object], opens: str) -> Finding:
     response = session.request("GET", path, params=query)
-    if response.ok:
+    if response.ok and _entries(response) is not None:
         return Finding(check, "ok", f"Opens {opens}.")
     error = api_error(response)
     if error.status == 501:
         return Finding(check, "look", f"The sandbox does not offer {opens} yet.")
+    if isinstance(error, BoxUnavailableError | RateLimitError):
+        return Finding(check, "look", f"Not known: no usable answer ({error.status}).", str(error))
     return Finding(check, "wrong", f"Refused ({error.status} {error.code}): no {opens}.", str(error))
+
+
+def _entries(response: requests.Response) -> list[Any] | None:
+    """The entries of a page; ``None`` for anything else, such as a proxy's page that says 200."""
+    try:
+        page = response.json()
+    except (ValueError, RecursionError):
+        return None
+    found = page.get("entries") if isinstance(page, dict) else None
+    return found if isinstance(found, list) else None
 
 
 def _as_user(session: BoxSession, own: str) -> Finding:
     page = session.request("GET", "/users", params={"limit": 2, "fields": "id"})
-    others = [user["id"] for user in page.json().get("entries", []) if user["id"] != own] if page.ok else []
+    entries = _entries(page) if page.ok else None
+    if entries is None:
+        return Finding("As-User", "look", "Not tried: the list of users did not open.", str(api_error(page)))
+    others = [str(user["id"]) for user in entries if isinstance(user, dict) and str(user.get("id")) != own]
     if not others:
         return Finding("As-User", "look", "Not tried: there is nobody else to act for.")
     response = session.request("GET", "/users/me", headers={"As-User": others[0]}, params={"fields": "id"})
-    if response.ok:
+    if response.ok and others[0] in response.text:
         return Finding("As-User", "ok", "Reports can look at other people's content.")
-    remedy = (
-        "Switch on 'Make API calls using the as-user header' in the Developer Console, then sign in again."
-    )
+    error = api_error(response)
+    if not isinstance(error, ForbiddenError):
+        return Finding("As-User", "look", f"Not known: no usable answer ({error.status}).", str(error))
     return Finding(
-        "As-User", "wrong", f"Refused ({response.status_code}): reports see your own content only.", remedy
+        "As-User",
+        "wrong",
+        f"Refused ({error.status} {error.code}): reports see your own content only.",
+        str(error),
     )

@@ -31,7 +31,7 @@
         |-- AccessTokenRejectedError  401, even after one refresh
         |-- ForbiddenError            403: the app's scope or the user's role
         |-- NotFoundError             404
-        |-- RateLimitError            429, after the waits Box asked for        .retry_after
+        |-- RateLimitError            429, longer than the kit waits by itself  .retry_after .until
         `-- BoxUnavailableError       5xx
 
 A message says what happened, the likely cause and the next step, and never holds a token, code or secret.
@@ -41,6 +41,7 @@ for network trouble; ``box.get`` and the datasets raise :class:`NetworkError`.
 
 from __future__ import annotations
 
+import datetime
 import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,6 +61,10 @@ class BoxNotebookError(Exception):
         return [f"{type(self).__name__}: {self}"]
 
 
+class WaitNotice(UserWarning):
+    """A wait of more than a few seconds begins; the text says why, and when it ends."""
+
+
 class SignInError(BoxNotebookError):
     """The flow did not end with a token.
 
@@ -67,7 +72,11 @@ class SignInError(BoxNotebookError):
     ----------
     error, description : str
         ``error`` and ``error_description`` of RFC 6749 4.1.2.1 and 5.2, empty where the server gave none.
+    checked : bool
+        False for a redirect that did not carry the state of the request, which anybody can have sent.
     """
+
+    checked = True
 
     def __init__(self, message: str, *, error: str = "", description: str = "") -> None:
         super().__init__(message)
@@ -82,6 +91,8 @@ class RedirectError(SignInError):
 
 class StateMismatchError(SignInError):
     """The redirect answers another request (RFC 6749 10.12)."""
+
+    checked = False
 
 
 class AccessDeniedError(SignInError):
@@ -241,15 +252,18 @@ class NotFoundError(ApiError):
 
 
 class RateLimitError(ApiError):
-    """429, after the waits Box asked for.
+    """429: Box asks to wait longer than the kit waits by itself, or refused again and again.
 
     Attributes
     ----------
     retry_after : float or None
         Seconds Box asked to wait with its last answer.
+    until : datetime or None
+        When that wait ends, in the time zone of this computer.
     """
 
     retry_after: float | None = None
+    until: datetime.datetime | None = None
 
 
 class BoxUnavailableError(ApiError):

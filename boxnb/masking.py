@@ -10,6 +10,7 @@ import base64
 import html
 import json
 import re
+import unicodedata
 from urllib.parse import quote, quote_plus
 
 from . import tokens
@@ -70,6 +71,32 @@ def mask(text: str) -> str:
 def mask_page(page: str) -> str:
     """As :func:`mask`, for a page of HTML; in a program only known secrets, for what is shaped like one is its own words."""
     return "".join(known_only(part) if _PROGRAM.match(part) else mask(part) for part in _SCRIPT.split(page))
+
+
+def one_line(text: object, longest: int = 200) -> str:
+    """
+    A server's own words, fit for a sentence: one line, bounded, masked, without control or invisible characters.
+
+    Empty for anything that is neither text nor a number.
+    """
+    return _bounded(mask(printable(text)), longest) if text else ""
+
+
+def printable(text: object, longest: int = 5000) -> str:
+    """As :func:`one_line`, for what is no secret: nothing is masked."""
+    if not isinstance(text, str | int | float) or isinstance(text, bool):
+        return ""
+    whole = str(text)[:5000]
+    kinds = {letter: unicodedata.category(letter) for letter in set(whole)}
+    blank = {letter for letter, kind in kinds.items() if kind[0] == "Z" or kind == "Cc"}
+    gone = {letter for letter, kind in kinds.items() if kind[0] == "C"} - blank
+    line = "".join(" " if letter in blank else letter for letter in whole if letter not in gone)
+    return _bounded(line, longest)
+
+
+def _bounded(text: str, longest: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
 def _fingerprinted(found: re.Match[str]) -> str:

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from .errors import HostNotAllowedError, SettingError
+from .errors import BoxNotebookError, HostNotAllowedError, SettingError
+from .silence import hopeless
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -83,17 +84,30 @@ def require_private(url: str, what: str) -> None:
 
 
 class Session(requests.Session):
-    """``requests.Session`` with three repairs.
+    """``requests.Session`` with four repairs.
 
     Calls to this computer never go through a proxy: it could not reach the sandbox, and would see its secrets. The
-    ``verify`` of the session counts, where requests lets ``REQUESTS_CA_BUNDLE`` win over it. And an empty ``verify``
-    does not switch the check of certificates off.
+    ``verify`` of the session counts, where requests lets ``REQUESTS_CA_BUNDLE`` win over it. An empty ``verify``
+    does not switch the check of certificates off. And what requests raises as another kind of error (the proxy's
+    address, a header) is an exception of requests.
     """
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """Send a prepared request; every request and every redirect comes through here."""
         options["verify"] = checked_verify(options.get("verify", self.verify))
-        return super().send(request, **options)
+        try:
+            return super().send(request, **options)
+        except UnicodeEncodeError as error:
+            sent = "".join(str(value) for value in request.headers.values())
+            try:
+                sent.encode("latin-1")
+            except UnicodeEncodeError:
+                raise requests.exceptions.InvalidHeader(error, request=request) from error
+            raise requests.exceptions.InvalidProxyURL(error, request=request) from error  # its password
+        except (urllib3.exceptions.LocationValueError, ValueError) as error:
+            if isinstance(error, requests.RequestException | BoxNotebookError):
+                raise
+            raise requests.exceptions.InvalidURL(error, request=request) from error
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
         """What the environment adds to one request."""
@@ -114,7 +128,9 @@ def plain(verify: bool | str | None = True) -> Session:
 
 def never_connected(error: Exception) -> bool:
     """Whether the request surely never reached the server."""
-    if isinstance(error, requests.ConnectTimeout):
+    if isinstance(error, requests.ConnectTimeout | requests.exceptions.ProxyError):
+        return True  # a proxy that refuses has passed nothing on
+    if isinstance(error, requests.exceptions.SSLError) and hopeless(error):
         return True
     cause = error.args[0] if error.args else None
     return isinstance(getattr(cause, "reason", None), urllib3.exceptions.NewConnectionError)

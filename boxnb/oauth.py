@@ -11,7 +11,6 @@ import base64
 import dataclasses
 import datetime
 import hashlib
-import hmac
 import json
 import re
 import secrets
@@ -19,7 +18,7 @@ import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 import requests
 
@@ -29,7 +28,9 @@ from .client import Server as Server
 from .client import discover as discover  # … and oauth.discover
 from .errors import InvalidGrantError, RedirectError, StateMismatchError
 from .network import plain, require_private
-from .refusals import error_of, not_a_token, redirect_error, token_error
+from .pasted import answer, changed_on_the_way, no_code, same, tidy
+from .pasted import is_bare_code as is_bare_code
+from .refusals import called, error_of, not_a_token, redirect_error, token_error
 from .tokens import Secret, Token, is_utf8, lifetime, moment
 
 Clock = Callable[[], float]
@@ -84,51 +85,7 @@ def authorization_url(
     return client.server.authorize_url + joiner + urlencode(query)
 
 
-def _tidy(pasted: str) -> str:
-    """Undo what mail programs and terminals do to a URL: wrap it, quote it, escape its ampersands."""
-    text = re.sub(r"\s+", "", pasted)
-    return text.strip("\"'`<>()[]{}“”‘’«».,;").replace("&amp;", "&")
-
-
-def _unquoted(pasted: str) -> str:
-    """Undo quoted-printable, as mail sends it."""
-    return re.sub(r"=\r?\n", "", pasted).replace("=3D", "=")
-
-
-def is_bare_code(pasted: str) -> bool:
-    """Whether the text is a code alone, with nothing that could carry a state.
-
-    Words, and anything short without a digit, are not taken for one: what is pasted by mistake may be a password, and a
-    code is sent to the server.
-    """
-    text = _tidy(pasted)
-    if len(pasted.split()) > 1 or (len(text) < 20 and not any(letter.isdigit() for letter in text)):
-        return False
-    return re.fullmatch(r"[A-Za-z0-9._~!-]{6,512}", text) is not None and not _looks_like_host(text)
-
-
-def _looks_like_host(text: str) -> bool:
-    return text.startswith("www.") or text.endswith((".com", ".net", ".org"))
-
-
-def _parameters(text: str) -> dict[str, str]:
-    """The parameters of a URL's query or fragment, or of a bare query string; the last value of each."""
-    try:
-        parts = urlsplit(text)
-    except ValueError:  # a bracket without its other half
-        return {}
-    query = parts.query or parts.fragment
-    if not query and "=" in text and "://" not in text:
-        query = text.lstrip("?#")
-    return {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
-
-
-def _same(given: str, wanted: str) -> bool:
-    """Compared in constant time, so that nobody can guess a state piece by piece."""
-    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), wanted.encode())
-
-
-def parse_redirect(pasted: str, *, state: str, allow_bare_code: bool = False) -> Secret:
+def parse_redirect(pasted: str, *, state: str, allow_bare_code: bool = False, server: Server = BOX) -> Secret:
     """Leg 2: check what came back, give the authorization code (RFC 6749 4.1.2).
 
     Parameters
@@ -139,6 +96,8 @@ def parse_redirect(pasted: str, *, state: str, allow_bare_code: bool = False) ->
         The state of the request that is waiting; compared in constant time.
     allow_bare_code : bool
         Take a code with no state around it. Only a paste field that asked for it may say so.
+    server : Server
+        Whose answer it should be, for the sentences.
 
     Raises
     ------
@@ -149,45 +108,40 @@ def parse_redirect(pasted: str, *, state: str, allow_bare_code: bool = False) ->
     StateMismatchError
         The state is missing or belongs to another request.
     SignInError
-        The redirect carries another error of RFC 6749 4.1.2.1.
+        The redirect carries another error of RFC 6749 4.1.2.1. Where it has no state, ``checked`` is False.
     """
-    text = _tidy(pasted)
-    if not text:
-        raise RedirectError("Nothing was pasted: copy the whole address of the page Box sent you to.")
-    if is_bare_code(text):
+    box = called(server.name)
+    if not tidy(pasted):
+        raise RedirectError(f"Nothing was pasted. Copy the whole address of the page {box} sent you to.")
+    if is_bare_code(pasted):
         if allow_bare_code:
-            return Secret(text)
+            return Secret(tidy(pasted))
         raise RedirectError(
-            "This is a code without its state, so it cannot be checked: paste the whole address instead."
+            "This is a code without its state, so it cannot be checked. Paste the whole address instead."
         )
-    found = _parameters(text)
-    if not _same(found.get("state", ""), state) and "=3D" in pasted:
-        # A code or a state may begin with "3D" by itself, so what the plain reading finds comes first.
-        unquoted = _parameters(_tidy(_unquoted(pasted)))
-        found = unquoted if _same(unquoted.get("state", ""), state) else found
-    if "response_type" in found or ("client_id" in found and "code" not in found):
-        raise RedirectError(
-            "This is the address that leads to Box, not the one Box sent you back to: "
-            "open it, press Grant, then copy the address of the page you land on."
-        )
-    if not found.keys() & {"code", "error"}:
-        raise RedirectError(
-            "There is no code in what was pasted: copy the whole address, up to and including code=… "
-            "and state=…, from the page you land on after Grant."
-        )
-    if "state" not in found:
+    reading = answer(pasted, state)
+    found, given = reading.parameters, reading.parameters.get("state", "")
+    checked = same(given, state)
+    if "error" in found and (checked or not given or "response_type" in found):
+        raise redirect_error(found["error"], found.get("error_description", ""), server.name, checked=checked)
+    if "response_type" in found or not found.keys() & {"code", "error"}:
+        raise RedirectError(no_code(reading, pasted, box, urlsplit(server.authorize_url).hostname or ""))
+    if not given:
         raise StateMismatchError(
-            "The address carries no state, so it cannot be told from a forged one: get a new code."
+            "The address carries no state: it was cut off, or it does not come from this link. "
+            "Copy the whole address, or open the link again for a new code."
         )
-    if not _same(found["state"], state):
+    if not checked:
+        if changed := changed_on_the_way(given, state):
+            raise RedirectError(changed)
         raise StateMismatchError(
-            "The state belongs to another request, perhaps an older tab: open the newest link and grant again."
+            "The state belongs to another request: an older link, another notebook, or an address that was changed "
+            "on its way. Open the newest link and grant again."
         )
-    if "error" in found:
-        raise redirect_error(found["error"], found.get("error_description", ""))
     if not found["code"]:
-        raise RedirectError("The code in the address is empty: copy the whole address, it was cut off.")
-    return Secret(found["code"])
+        raise RedirectError("The code in the address is empty: it was cut off. Copy the whole address.")
+    twice = re.search(r"%25[0-9A-Fa-f]{2}", reading.text) is not None  # percent-encoded once too often
+    return Secret(unquote(found["code"]) if twice else found["code"])
 
 
 def exchange_code(
@@ -260,13 +214,13 @@ def revoke(client: Client, token: Token | Secret, *, http: requests.Session | No
     error = error_of(response)
     if error[0] in ("invalid_token", "invalid_grant"):
         return False
-    raise token_error(response, error, "token")
+    raise token_error(response, error, "token", client.server.name)
 
 
 def _token(client: Client, form: Form, http: requests.Session | None, clock: Clock, what: str) -> Token:
     response = _post(client, client.server.token_url, form, http)
     if response.status_code != 200:
-        refused = token_error(response, error_of(response), what)
+        refused = token_error(response, error_of(response), what, client.server.name)
         refused.at = server_time(response, clock)
         raise refused
     answer = _json(response)

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import filelock
 
 from . import disk
+from .waits import announce, said, span, until
 
 
 class Limit(NamedTuple):
@@ -41,6 +42,9 @@ LIMITS = {
 }
 """One per cent under what Box allows (Box guide *Rate limits*), for clocks that do not quite agree."""
 
+LONGEST_PAUSE = 86400.0
+"""Seconds of a pause that are believed; a longer one is from before this computer was started again."""
+
 _HEAD = struct.Struct("<ddI")  # paused until, steady until, calls held
 
 
@@ -55,6 +59,13 @@ class Pacer:
     clock : callable, default time.monotonic
         Seconds on a clock that all processes of this computer share.
     sleep : callable, default time.sleep
+    tell : callable, default boxnb.waits.announce
+        Called with the seconds and one line before each wait.
+    box : str
+        What that line calls the server.
+    patience : float
+        Seconds of a pause that are waited. A longer one is said, and the call goes out all the same: whether it may is the
+        server's to say, and its answer names the time.
     """
 
     def __init__(
@@ -64,7 +75,13 @@ class Pacer:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        tell: Callable[[float, str], None] = announce,
+        box: str = "Box",
+        patience: float = 180.0,
     ) -> None:
+        self._tell = tell
+        self._box = box
+        self._patience = patience
         self._file = file
         self._limit = limit
         self._clock = clock
@@ -78,9 +95,17 @@ class Pacer:
         waited = 0.0
         while True:
             with self._threads, self._lock:
-                pause = self._take()
+                pause, asked = self._take()
             if pause <= 0:
+                if asked > 0:
+                    self._tell(
+                        asked,
+                        f"At an earlier call {self._box} asked to wait {span(asked)} more: "
+                        f"it may refuse this one too and answer again {until(asked)}.",
+                    )
                 return waited
+            why = f"{self._box} asked to wait" if asked > 0 else f"{self._box}'s rate limit is reached"
+            self._tell(pause, said(pause, why))
             waited += pause
             self._sleep(pause)
 
@@ -92,12 +117,13 @@ class Pacer:
             paused = max(paused, now + (1.0 if retry_after is None else retry_after))
             self._write(paused, max(steady, paused + self._limit.seconds), calls)
 
-    def _take(self) -> float:
-        """Take a place now and give 0, or the seconds until it is worth asking again."""
+    def _take(self) -> tuple[float, float]:
+        """Take a place now and give 0, or the seconds until it is worth asking again; and how long the server asked to wait."""
         paused, steady, calls = self._read()
         now = self._clock()
-        if paused > now:
-            return paused - now
+        asked = max(0.0, paused - now)
+        if 0 < asked <= self._patience:
+            return asked, asked
         calls = calls[bisect_right(calls, now - self._limit.seconds) : bisect_right(calls, now)]
         pause = 0.0
         if len(calls) >= self._limit.calls:
@@ -107,9 +133,9 @@ class Pacer:
         if steady > now and calls:
             pause = max(pause, calls[-1] + self._limit.seconds / self._limit.calls - now)
         if pause > 0:
-            return pause
+            return pause, 0.0
         self._write(paused, steady, [*calls, now])
-        return 0.0
+        return 0.0, asked
 
     def _read(self) -> tuple[float, float, list[float]]:
         try:
@@ -119,7 +145,7 @@ class Pacer:
         except (FileNotFoundError, struct.error):
             return 0.0, 0.0, []
         now = self._clock()
-        if paused > now + 3600 or any(call > now for call in calls[-1:]):
+        if paused > now + LONGEST_PAUSE or any(call > now for call in calls[-1:]):
             return 0.0, 0.0, []  # from before this computer was started again
         return paused, steady, calls
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from boxnb.errors import SignInError
+from boxnb.refusals import called, capital
 
 LOOPBACK: Final = ("127.0.0.1", "localhost")
 NEIGHBOURS: Final = 10  # ports tried after a busy one, before any free port is taken
@@ -32,25 +33,39 @@ _PAGES: Final = {
     "denied": (
         "Permission was not given",
         (
-            "Box was told not to grant access, so nothing was saved. "
+            "{Box} was told not to grant access, so nothing was saved. "
             "Close this tab; the panel in the notebook is ready for another try."
+        ),
+    ),
+    "failed": (
+        "{Box} did not grant access",
+        (
+            "It sent an error instead of a code, so nothing was saved. "
+            "Close this tab; the panel in the notebook says what the error means."
+        ),
+    ),
+    "unproved": (
+        "{Box} did not grant access, it seems",
+        (
+            "The address names an error and carries no state, so anybody may have sent it, and your notebook goes on waiting. "
+            "If you were just signing in, the panel in the notebook says what the error means."
         ),
     ),
     "wrong-state": (
         "This answer belongs to another request",
         (
-            "Its state is not the one your notebook sent, so it was ignored and nothing was saved. "
-            "Close this tab and open Box again from the panel."
+            "It does not carry the state that your notebook sent, so it was ignored and nothing was saved. "
+            "Close this tab and open {box} again from the panel."
         ),
     ),
     "used": (
         "This answer was already taken",
         "The notebook takes one answer for each request. Close this tab and look at the panel in the notebook.",
     ),
-    "not-found": ("Nothing here", "This address only waits for the answer of a Box sign-in."),
+    "not-found": ("Nothing here", "This address only waits for the answer of a sign-in to {box}."),
     "refused": (
         "Not accepted",
-        "Only the browser that was sent here by Box may bring the answer, with a plain GET.",
+        "Only the browser that was sent here by {box} may bring the answer, with a plain GET.",
     ),
 }
 _STYLE: Final = (
@@ -59,14 +74,18 @@ _STYLE: Final = (
 )
 
 
-def landing_page(kind: str) -> bytes:
+_SHOWN: Final = ("granted", "denied", "failed", "unproved", "wrong-state")  # each at an address of its own
+
+
+def landing_page(kind: str, server: str = "Box") -> bytes:
     """One of our own pages; nothing that came in the address is ever shown on it."""
-    title, text = _PAGES[kind]
+    box = called(server)
+    title, text = (words.replace("{Box}", capital(box)).replace("{box}", box) for words in _PAGES[kind])
     page = (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>boxnb: {html.escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
         f"<h1>{html.escape(title)}</h1><p>{html.escape(text)}</p>"
-        "<p><small>This page comes from boxnb, from where your notebook runs, not from Box.</small></p></html>"
+        f"<p><small>This page comes from boxnb, from where your notebook runs, not from {html.escape(box)}.</small></p></html>"
     )
     return page.encode("utf-8")
 
@@ -101,13 +120,15 @@ class Receiver:
         any free one: Box matches a loopback URI whatever its port.
     on_redirect
         Called once, in the receiver's thread, with the whole redirect URL (so it holds the code: do not log it);
-        also called for each answer with a wrong state, so that the panel can speak.
+        also called for each answer with a wrong state, or an error without one, so that the panel can speak.
     ports
         Ports to try in this order instead.
     seconds
         How long the receiver lives.
     behind
         The registered URI where a proxy stands in front; `redirect_uri` is then the receiver's own end.
+    server
+        The name of the server whose answer it is, for the pages.
 
     Raises
     ------
@@ -124,10 +145,11 @@ class Receiver:
         *,
         seconds: float = 900,
         behind: str = "",
+        server: str = "Box",
     ) -> None:
         if not can_listen(redirect_uri):
             raise SignInError(
-                f"Nothing on this computer can listen at {redirect_uri}: paste the address instead."
+                f"Nothing on this computer can listen at {redirect_uri}. Paste the address instead."
             )
         self._state = state
         self._parts = urlsplit(redirect_uri)
@@ -139,6 +161,7 @@ class Receiver:
         self._registered = behind or redirect_uri
         self._behind = behind
         self._seconds = seconds
+        self._server_name = server
         self._used = False
         self._port = 0
         self._guard = threading.Lock()
@@ -223,6 +246,8 @@ class Receiver:
         """Decide on one redirect: the name of the page that answers it."""
         values = parse_qs(query, keep_blank_values=True)
         states = values.get("state", [])
+        if not states and values.get("error") and not values.get("code"):
+            return "unproved"  # Box leaves the state out where the enterprise does not allow the app
         if len(states) != 1 or not hmac.compare_digest(states[0].encode(), self._state.encode()):
             return "wrong-state"
         if not values.get("code") and not values.get("error"):
@@ -231,7 +256,9 @@ class Receiver:
             if self._used:
                 return "used"
             self._used = True
-        return "denied" if values.get("error") else "granted"
+        if not values.get("error"):
+            return "granted"
+        return "denied" if values["error"][-1] == "access_denied" else "failed"
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         receiver = self
@@ -250,12 +277,12 @@ class Receiver:
                     self._page(403, "refused")
                 elif parts.path == path and parts.query:
                     kind = receiver._take(parts.query)
-                    if kind in ("granted", "denied", "wrong-state"):
+                    if kind in _SHOWN:
                         self._send(303, b"", {"Location": f"{here}/{kind}".lstrip("/")})
                         receiver._on_redirect(f"{receiver.redirect_uri.split('?')[0]}?{parts.query}")
                     else:
                         self._page(409 if kind == "used" else 404, kind)
-                elif parts.path in {f"{base}/{kind}" for kind in ("granted", "denied", "wrong-state")}:
+                elif parts.path in {f"{base}/{kind}" for kind in _SHOWN}:
                     self._page(200, parts.path.rpartition("/")[2])
                 else:
                     self._page(404, "not-found")
@@ -274,7 +301,7 @@ class Receiver:
                 return self.headers.get("Host", "") in names
 
             def _page(self, status: int, kind: str, headers: dict[str, str] | None = None) -> None:
-                self._send(status, landing_page(kind), headers)
+                self._send(status, landing_page(kind, receiver._server_name), headers)
 
             def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
                 self.send_response_only(status)

@@ -1,4 +1,4 @@
-"""What refusals and silence mean: RFC 6749 4.1.2.1 and 5.2, and network trouble, turned into sentences."""
+"""What the refusals of an authorization server mean (RFC 6749 4.1.2.1 and 5.2), each in a sentence."""
 
 from __future__ import annotations
 
@@ -14,39 +14,132 @@ from .errors import (
     SignInError,
     TokenEndpointError,
 )
+from .masking import one_line, printable
+from .silence import network_trouble as network_trouble
+from .silence import proxy_wants_password
+from .waits import retry_after, until
 
-_REDIRECT_ERRORS = {
-    "invalid_scope": "Box does not know a scope that was asked for: leave the scope out and try again.",
-    "unauthorized_client": "This app may not sign users in: in Box's Developer Console it must be of the "
-    "type User Authentication (OAuth 2.0).",
-    "invalid_request": "Box found the request malformed: get a new link and try again.",
-    "unsupported_response_type": "Box does not offer this kind of sign-in for the app: check the app's type.",
-    "server_error": "Box met an error of its own: wait a minute and try again.",
-    "temporarily_unavailable": "Box is too busy to sign you in: wait a minute and try again.",
+ADMIN = "Ask a {box} admin to allow this app (Admin Console, Integrations, Platform Apps Manager), then open the link again."
+_ADMIN = re.compile(r"\badmin|\benterprise\b|\bnot authori[sz]ed by\b|\bdisabled\b", re.IGNORECASE)
+_UNSURE = re.compile(r"[^\w .,'()-]")
+
+_REDIRECTS = {
+    "access_denied": (
+        "Access was denied on {box}'s page, so there is no code",
+        "Open the link again and press Grant, or ask your admin whether this app is allowed.",
+    ),
+    "invalid_scope": (
+        "{box} does not know a scope that was asked for, or the app does not have it",
+        "Leave the scope out and try again.",
+    ),
+    "unauthorized_client": (
+        "{box} does not let this app sign users in",
+        "Check that the app's type is User Authentication (OAuth 2.0), and ask your admin whether the app is allowed.",
+    ),
+    "invalid_request": ("{box} found the request malformed", "Get a new link and try again."),
+    "unsupported_response_type": (
+        "{box} does not offer this kind of sign-in for the app",
+        "Check the app's type.",
+    ),
+    "server_error": (
+        "{box} answered with an error of its own",
+        "Wait a minute and try again; if it stays, ask your admin whether this app is allowed.",
+    ),
+    "temporarily_unavailable": ("{box} is too busy to sign you in", "Wait a minute and try again."),
+    "redirect_uri_mismatch": (
+        "The redirect URI is not registered for this app",
+        "Copy it, character by character, into the app's configuration, then open the link again.",
+    ),
+    "redirect_uri_missing": (
+        "The app has several redirect URIs, and the request named none",
+        "Open a new link and grant again.",
+    ),
 }
+"""What each error of a redirect means, and what to do (RFC 6749 4.1.2.1; the last two are Box's own)."""
+
+_GRANTS = {
+    "unauthorized_client": (
+        "The token endpoint does not let this app use this kind of sign-in",
+        "Check that the app's type is User Authentication (OAuth 2.0), and ask your admin whether it is authorized.",
+    ),
+    "unsupported_grant_type": (
+        "The token endpoint does not offer this kind of sign-in",
+        "Check the server's addresses.",
+    ),
+    "invalid_scope": (
+        "The token endpoint does not grant a scope that was asked for",
+        "Leave the scope out, then sign in again.",
+    ),
+    "invalid_request": (
+        "The token endpoint found the request malformed",
+        "Check the type of the app (User Authentication, OAuth 2.0) and its redirect URI.",
+    ),
+    "invalid_token": ("The token endpoint does not know this token", "Sign in again."),
+}
+"""What each error of a token endpoint means, and what to do (RFC 6749 5.2), but for those with classes of their own."""
 
 
-def redirect_error(error: str, description: str) -> SignInError:
-    """The error a redirect carries (RFC 6749 4.1.2.1)."""
-    if error == "access_denied":
-        return AccessDeniedError(
-            "Access was denied on Box's page, so there is no code: open the link again and press Grant, "
-            "or ask your admin whether this app is allowed.",
-            error=error,
-            description=description,
-        )
+def called(server: str) -> str:
+    """What sentences call a server: Box, the practice Box, or the name that its profile gives it."""
+    return "the practice Box" if server == "sandbox" else printable(server, 60) or "the server"
+
+
+def quoted(text: object, box: str, longest: int = 200) -> str:
+    """A server's own words as a sentence of their own, with a blank before it; empty where it said nothing."""
+    words = one_line(text, longest).rstrip(" .")
+    return f' {capital(box)} says: "{words}".' if words else ""
+
+
+def capital(sentence: str) -> str:
+    """With a capital, where it begins with "the practice Box"; the names of other servers stay as they are written."""
+    return f"The {sentence[4:]}" if sentence.startswith("the ") else sentence
+
+
+def redirect_error(error: str, description: str, server: str = "Box", *, checked: bool = True) -> SignInError:
+    """The error a redirect carries (RFC 6749 4.1.2.1).
+
+    Without a state (``checked=False``) anybody can have written the description, so it is repeated without anything
+    that could be an address.
+    """
+    box = called(server)
     known = re.sub(r"[^a-z_]", "", error)[:40]
-    message = _REDIRECT_ERRORS.get(error, f"Box refused the request ({known}): get a new link and try again.")
-    return SignInError(message, error=error, description=description)
+    what, advice = _REDIRECTS.get(
+        error, (f"{{box}} refused the request ({known or 'no reason'})", "Get a new link and try again.")
+    )
+    said = description if checked else _UNSURE.sub(" ", one_line(description, 100))
+    if server == "Box" and error == "server_error" and description.strip() == "107":
+        # What Box sends where the enterprise does not allow the app (GitHub: box/box-python-sdk 127).
+        what, advice = "Your enterprise does not allow this app", ADMIN
+        said = "server_error 107"
+    elif error not in ("access_denied", "invalid_scope") and _ADMIN.search(one_line(said)):
+        advice = ADMIN
+    if server != "Box":
+        advice = advice.replace(" (Admin Console, Integrations, Platform Apps Manager)", "")
+    message = capital(f"{what}.{quoted(said, box)} {advice}".replace("{box}", box))
+    kind = AccessDeniedError if error == "access_denied" else SignInError
+    found = kind(message, error=error, description=description)
+    found.checked = checked
+    return found
 
 
 def not_a_token(response: requests.Response) -> TokenEndpointError:
-    """The token endpoint's answer is none: often a company proxy's page."""
-    kind = response.headers.get("Content-Type", "no content type").split(";")[0]
-    host = urlsplit(response.url).hostname
+    """The token endpoint's answer is not one: often a company proxy's page."""
+    kind = one_line(response.headers.get("Content-Type", "no content type").split(";")[0], 60)
+    host, status = urlsplit(response.url).hostname, response.status_code
+    if status == 407:
+        return TokenEndpointError(proxy_wants_password(response.url))
+    if status in (301, 302, 303, 307, 308):
+        return TokenEndpointError(
+            f"The token endpoint at {host} sends requests elsewhere ({status}), which is not followed, for they carry the "
+            "client secret. Check the server's addresses, or whether a sign-in page of the network is in the way."
+        )
+    if status == 511:
+        return TokenEndpointError(
+            "The network wants a sign-in of its own (511). Open any page in the browser, sign in to the network, then try again."
+        )
     return TokenEndpointError(
-        f"The token endpoint at {host} answered {response.status_code} with {kind} instead of a token; "
-        "often a company proxy answers in its place: check the proxy settings, then try again."
+        f"The token endpoint at {host} answered {status} with {kind} instead of a token. "
+        "Often a company proxy answers in its place: check the proxy settings, then try again."
     )
 
 
@@ -63,70 +156,67 @@ def error_of(response: requests.Response) -> tuple[str, str]:
     return str(error), str(description)
 
 
-def token_error(response: requests.Response, error: tuple[str, str], what: str) -> SignInError:
+def server_words(response: requests.Response) -> str:
+    """What a server of another kind says in a refusal, as :func:`quoted`; empty where that is a page."""
+    return quoted(error_of(response)[1], urlsplit(response.url).hostname or "the server")
+
+
+def token_error(
+    response: requests.Response, error: tuple[str, str], what: str, server: str = "Box"
+) -> SignInError:
     """The error of an answer other than 200; ``what`` was refused: a code, a refresh token, a token."""
     name, description = error
-    if response.status_code >= 500 or response.status_code == 429:
+    box, status = called(server), response.status_code
+    said = quoted(description, box)
+    if (status >= 500 and status not in (501, 511)) or status == 429:
+        asked = retry_after(response)
+        why = "limits the rate of requests" if status == 429 else "is not available just now"
+        when = until(asked) if asked else "in a minute"
         busy = TokenEndpointError(
-            f"The token endpoint is not available just now ({response.status_code}): try again in a minute."
+            f"The token endpoint {why} ({status} {one_line(name, 40)}".rstrip()
+            + f").{said} Try again {when}."
         )
-        asked = response.headers.get("Retry-After", "")
-        busy.retry_after = float(asked) if asked.isdigit() else None
+        busy.retry_after = asked
         return busy
     if name == "invalid_client":
         return InvalidClientError(
-            "The client id or the client secret was refused: copy both again from the app's Configuration "
-            "tab in the Developer Console.",
+            f"The client id or the client secret was refused.{said} Copy both again from the app's "
+            + (
+                "Configuration tab in the Developer Console."
+                if server in ("Box", "sandbox")
+                else "registration."
+            ),
             error=name,
             description=description,
         )
     if name == "invalid_grant" and what == "code":
         reason = (
             "The code is more than 30 seconds old"
+            if "expired" in description and server in ("Box", "sandbox")
+            else "The code has expired"
             if "expired" in description
-            else "The code was used before, or belongs to another app"
+            else "The code was refused: it was used before, has expired, or belongs to another app"
         )
-        return InvalidGrantError(f"{reason}: get a new code.", error=name, description=description)
+        return InvalidGrantError(f"{reason}.{said} Get a new code.", error=name, description=description)
     if name == "invalid_grant":
+        old = "is more than 60 days old" if server in ("Box", "sandbox") else "is too old"
         return InvalidGrantError(
-            "The refresh token was refused: it was used, revoked, or is more than 60 days old; sign in again.",
+            f"The refresh token was refused: it was used, revoked, or {old}.{said} Sign in again.",
             error=name,
             description=description,
         )
     if name:
-        safe = re.sub(r"[^a-z_]", "", name)[:40]
-        return TokenEndpointError(
-            f"The token endpoint refused the {what} ({response.status_code} {safe}): check the type of the app "
-            "in the Developer Console (User Authentication, OAuth 2.0).",
-            error=name,
-            description=description,
+        known = re.sub(r"[^a-z_]", "", name)[:40]
+        why, advice = _GRANTS.get(
+            name, (f"The token endpoint refused the {what}", "Check the app's type and its configuration.")
         )
-    if response.status_code == 409:
+        if _ADMIN.search(one_line(description)):
+            advice = f"Ask a {box} admin to authorize this app, then sign in again."
         return TokenEndpointError(
-            "Two refreshes met at the token endpoint (409): wait a moment and try again.", error="conflict"
+            f"{why} ({status} {known}).{said} {advice}", error=name, description=description
+        )
+    if status == 409:
+        return TokenEndpointError(
+            "Two refreshes met at the token endpoint (409). Wait a moment and try again.", error="conflict"
         )
     return not_a_token(response)
-
-
-def network_trouble(error: OSError) -> str:
-    """One sentence for network trouble; never the address of a request, which could hold a code."""
-    request = getattr(error, "request", None)
-    host = urlsplit(getattr(request, "url", None) or "").hostname or "the server"
-    if not isinstance(error, requests.RequestException):
-        if "certificate" not in str(error).lower():
-            reason = error.strerror or type(error).__name__
-            return f"{error.filename or 'A file of this computer'} cannot be used ({reason}): check who owns it, then try again."
-        return (
-            "The certificate file that is set (REQUESTS_CA_BUNDLE, or the profile's verify) cannot be read: "
-            "check its path, then try again."
-        )
-    if isinstance(error, requests.exceptions.SSLError):
-        return (
-            f"The certificate of {host} is not trusted here: "
-            "set REQUESTS_CA_BUNDLE to your company's certificate file, then try again."
-        )
-    if isinstance(error, requests.exceptions.ProxyError):
-        return f"The proxy did not let the request to {host} through: check HTTPS_PROXY, then try again."
-    if isinstance(error, requests.exceptions.Timeout):
-        return f"There was no answer from {host} in time: check the network, then try again."
-    return f"There was no complete answer from {host}: check the network or the proxy, then try again."

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -14,19 +15,16 @@ import requests
 
 from . import ids, store
 from .auth import RotatingAuth
-from .errors import (
-    AccessTokenRejectedError,
-    ApiError,
-    BoxUnavailableError,
-    ForbiddenError,
-    NetworkError,
-    NotFoundError,
-    RateLimitError,
-)
+from .errors import NetworkError, WaitNotice
+from .failures import READS, Asked, endpoint, note, scope_of
+from .failures import api_error as api_error
 from .ledger import Ledger
 from .network import LOST, Session, files_sent, never_connected, plain, read_within
 from .pacer import LIMITS, Pacer
-from .refusals import network_trouble
+from .refusals import called, capital
+from .silence import hopeless, network_trouble
+from .waits import NOTICED, said
+from .waits import retry_after as retry_after
 
 TIMEOUT = (10.0, 60.0)
 """Seconds to connect, seconds between two bytes."""
@@ -41,28 +39,6 @@ ATTEMPTS = 5
 PATIENCE = 180.0
 """Seconds of waiting, over all attempts of one call, before the last answer is given back."""
 
-SCOPES = (
-    ("/users/me", None),
-    ("/users/:id/memberships", "manage_groups"),
-    ("/users", "manage_managed_users"),
-    ("/groups", "manage_groups"),
-    ("/events?stream_type=admin", "manage_enterprise_properties"),
-    ("/enterprises", "manage_enterprise_properties"),
-    ("/folders", "root_readonly"),
-    ("/files", "root_readonly"),
-    ("/search", "root_readonly"),
-)
-"""The scope a successful call of an address proves (Box guide *Scopes*); the first that fits counts."""
-
-CONSOLE = {
-    "manage_managed_users": "'Manage users'",
-    "manage_groups": "'Manage groups'",
-    "manage_enterprise_properties": "'Manage enterprise properties'",
-    "root_readonly": "'Read all files and folders'",
-}
-"""What the Developer Console calls them (same guide)."""
-
-_READS = {"GET", "HEAD", "OPTIONS"}
 _REDIRECTS = {301, 302, 303, 307, 308}
 
 
@@ -82,6 +58,8 @@ class BoxSession(Session):
         All of them, counted by endpoint.
     deadline : float
         Seconds for the whole of one answer, streams excepted; then it counts as lost.
+    on_wait : callable or None
+        Called with one line before a wait of more than a few seconds; a :class:`boxnb.errors.WaitNotice` is warned without it.
     """
 
     def __init__(
@@ -101,6 +79,8 @@ class BoxSession(Session):
         self.calls: deque[dict[str, Any]] = deque(maxlen=10_000)
         self.ledger = Ledger(store.home() / "ledger" / f"{auth.profile_name}.json")
         self.deadline = DEADLINE
+        self.on_wait: Callable[[str], None] | None = None
+        self._telling, self._told = threading.Lock(), 0.0
         self._pacers: dict[str, Pacer] = {}
         self._sleep = sleep
         self._monotonic = clock
@@ -141,11 +121,14 @@ class BoxSession(Session):
                     read_within(response, self.deadline)
             except LOST as error:
                 self._note(verb, address, 0, started, 0, attempt)
-                if attempt == attempts or not (verb in _READS or never_connected(error)):
+                if attempt == attempts or hopeless(error) or not (verb in READS or never_connected(error)):
                     raise
                 wait = _backoff(attempt)
+                why = f"No answer from {self._box} at attempt {attempt} of {attempts}"
+                self._tell(wait, said(wait, why), waited)
                 self._sleep(wait)
             else:
+                note(response, Asked(self.auth.profile.client.server.name, attempt, waited))
                 for earlier in response.history:  # the 401 that RotatingAuth answered with a refresh
                     self._note(verb, address, earlier.status_code, started, len(earlier.content), attempt)
                 size = 0 if options.get("stream") else len(response.content)
@@ -160,6 +143,8 @@ class BoxSession(Session):
                     return response
                 response.close()
                 if response.status_code != 429:
+                    why = f"{self._box} answered {response.status_code} at attempt {attempt} of {attempts}"
+                    self._tell(wait, said(wait, why), waited)
                     self._sleep(wait)
             waited += wait
         raise AssertionError("the last attempt returns or raises")
@@ -179,8 +164,34 @@ class BoxSession(Session):
         name = f"{self.auth.profile_name}.{re.sub(r'[^A-Za-z0-9]', '_', user)}.{kind}"
         if name not in self._pacers:
             file = store.home() / "pace" / name
-            self._pacers[name] = Pacer(file, LIMITS[kind], clock=self._monotonic, sleep=self._sleep)
+            self._pacers[name] = Pacer(
+                file,
+                LIMITS[kind],
+                clock=self._monotonic,
+                sleep=self._sleep,
+                tell=self._tell,
+                box=self._box,
+                patience=PATIENCE,
+            )
         return self._pacers[name]
+
+    @property
+    def _box(self) -> str:
+        """What sentences call the server."""
+        return called(self.auth.profile.client.server.name)
+
+    def _tell(self, seconds: float, line: str, waited: float = 0.0) -> None:
+        """Say a wait that begins; once where several threads wait for the same moment."""
+        end = self._monotonic() + seconds
+        with self._telling:
+            if seconds + waited < NOTICED or abs(end - self._told) < 1.0:
+                return
+            self._told = end
+        line = capital(line)
+        if self.on_wait is not None:
+            self.on_wait(line)
+        else:
+            warnings.warn(line, WaitNotice, stacklevel=3)
 
     def _followed(self, response: requests.Response, options: dict[str, Any]) -> requests.Response:
         """Fetch where a redirect points, bare: the address carries its own right (box guide *Download*)."""
@@ -253,7 +264,7 @@ class BoxSession(Session):
         response = self.call("GET", path, params=params, headers=headers)
         try:
             return response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             raise api_error(response) from None
 
 
@@ -261,120 +272,9 @@ def _bare(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request  # being given, it keeps requests from adding credentials of .netrc
 
 
-def endpoint(address: str) -> str:
-    """The path with ids blanked, so that calls of one kind can be counted together; nothing that carries its own right."""
-    path = urlsplit(address).path
-    if path.startswith(("/d/", "/dl/")):
-        return "/download"
-    return re.sub(r"/\d+(?=/|$)|(?<=/upload_sessions)/[^/]+", "/:id", path)
-
-
-def scope_of(address: str) -> str | None:
-    """The scope a call of an address needs, where one is known."""
-    path, _, query = address.partition("?")
-    asked = endpoint(path) + (f"?{query}" if query else "")
-    return next((scope for start, scope in SCOPES if f"/2.0{start}" in asked), None)
-
-
 def _worth_repeating(verb: str, status: int) -> bool:
-    return status == 429 or (verb in _READS and status in (500, 502, 503, 504))
+    return status == 429 or (verb in READS and status in (500, 502, 503, 504))
 
 
 def _backoff(attempt: int) -> float:
     return float(2 ** (attempt - 1))
-
-
-def retry_after(response: requests.Response) -> float | None:
-    """Seconds the server asks to wait (RFC 9110 10.2.3: a number or a date), or ``None``."""
-    value = response.headers.get("Retry-After")
-    if value is None:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        now = parsedate_to_datetime(response.headers["Date"])
-        return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())
-    except (KeyError, ValueError, TypeError):
-        return None
-
-
-def api_error(response: requests.Response) -> ApiError:
-    """The error that fits an answer of the API, from its body, else from ``WWW-Authenticate``."""
-    body = _error_body(response)
-    challenge = response.headers.get("WWW-Authenticate", "")
-    named = re.search(r'error="([^"]*)"', challenge)
-    code = str(body.get("code") or body.get("error") or (named.group(1) if named else ""))
-    facts: dict[str, Any] = {
-        "status": response.status_code,
-        "code": code,
-        "request_id": str(body.get("request_id") or response.headers.get("box-request-id") or ""),
-        "help_url": str(body.get("help_url") or ""),
-    }
-    where = endpoint(response.url)
-    said = f"{response.status_code} {code}".strip() + f" for {where}"
-    trace = f" (request id {facts['request_id']})" if facts["request_id"] else ""
-    status = response.status_code
-    if status == 401:
-        return AccessTokenRejectedError(
-            f"The access token was refused even after a refresh: {said}{trace}. Sign in again.", **facts
-        )
-    if status == 403 and code == "insufficient_scope":
-        scope = _console_name(response)
-        return ForbiddenError(
-            f"The app lacks a scope: {said}{trace}. Tick {scope} in the Developer Console, then sign in again, "
-            "for a token keeps the scopes it was made with.",
-            **facts,
-        )
-    if status == 403 and "As-User" in response.request.headers:
-        return ForbiddenError(
-            f"This was refused in another person's name: {said}{trace}. Looking as others takes an admin or co-admin, and "
-            "'Make API calls using the as-user header' ticked in the Developer Console; then sign in again.",
-            **facts,
-        )
-    if status == 403:
-        return ForbiddenError(
-            f"This user may not do that: {said}{trace}. Sign in as an admin or co-admin with that right.",
-            **facts,
-        )
-    if status == 404:
-        return NotFoundError(
-            f"It does not exist or this user may not see it: {said}{trace}. Box answers 404 to an admin, too, "
-            "for content the admin does not share.",
-            **facts,
-        )
-    if status == 429:
-        limited = RateLimitError(
-            f"Box's rate limit held after several waits: {said}{trace}. Wait a minute, then run this again.",
-            **facts,
-        )
-        limited.retry_after = retry_after(response)
-        return limited
-    if status == 501:
-        return ApiError(f"Not offered there: {said}{trace}. {body.get('message') or ''}".rstrip(), **facts)
-    if status >= 500 or status < 400 or not body:
-        kind = response.headers.get("Content-Type", "no content type").split(";")[0]
-        return BoxUnavailableError(
-            f"No usable answer: {said}, {kind}{trace}. Try again in a minute; if it stays, ask whether a company "
-            "proxy answers in Box's place.",
-            **facts,
-        )
-    message = str(body.get("message") or "").strip()
-    return ApiError(f"Box refused the call: {said}{trace}. {message}".rstrip(), **facts)
-
-
-def _console_name(response: requests.Response) -> str:
-    """What to tick for a call that was refused for want of a scope."""
-    scope = scope_of(response.url.partition("?")[0] + "?stream_type=admin")
-    if scope == "root_readonly" and response.request.method not in _READS:
-        return "'Read and write all files and folders'"
-    return CONSOLE.get(scope or "", "what it needs")
-
-
-def _error_body(response: requests.Response) -> dict[str, Any]:
-    try:
-        body = response.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}

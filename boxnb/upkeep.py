@@ -11,9 +11,9 @@ from . import disk, store
 from .auth import RotatingAuth
 from .box import left
 from .errors import BoxNotebookError, NotSignedInError
+from .failures import SCOPES
 from .ledger import Ledger
 from .oauth import Clock
-from .session import SCOPES
 
 DAYS_TO_WARN = 50
 """Days after which an unused refresh token, which lives 60, is pointed out."""

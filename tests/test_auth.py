@@ -432,3 +432,40 @@ def test_retry_after_is_obeyed_at_the_token_endpoint(sandbox: Sandbox, acme: sto
     assert acme.token is not None
     RotatingAuth("acme", sleep=waits.append).rotate(acme.token.access_token)
     assert waits == [7.0]
+
+
+def test_a_sign_in_without_a_refresh_token_is_told_as_that(sandbox: Sandbox, acme: store.Profile) -> None:
+    """No server refused anything, so nobody is sent to look for copies or a changed password."""
+    assert acme.token is not None
+    store.save(dataclasses.replace(acme, token=dataclasses.replace(acme.token, refresh_token=None)))
+    sandbox.clock.advance(70 * 86400)
+    auth = RotatingAuth("acme")
+    with pytest.raises(
+        InvalidGrantError, match=r"has no refresh token, so it cannot be renewed.*Sign in again"
+    ) as caught:
+        auth.rotate(rejected=auth.saved_token.access_token)
+    assert "perhaps" not in str(caught.value) and "password" not in str(caught.value)
+
+
+def test_a_refused_refresh_repeats_the_server_s_reason(sandbox: Sandbox, acme: store.Profile) -> None:
+    """What it said stands beside what is possible."""
+    assert acme.token is not None
+    oauth.revoke(acme.client, acme.token)
+    with pytest.raises(
+        InvalidGrantError, match=r'perhaps.*The practice Box says: "Invalid refresh token"'
+    ) as caught:
+        RotatingAuth("acme").rotate(rejected=acme.token.access_token)
+    assert caught.value.description
+
+
+def test_a_long_retry_after_at_the_token_endpoint_is_an_error_at_once(
+    sandbox: Sandbox, acme: store.Profile
+) -> None:
+    """It says when to come back; the sign-in stays as it was, and nobody waits with the lock held."""
+    assert acme.token is not None
+    sandbox.faults.add("/oauth2/token", "429", retry_after=600)
+    waits: list[float] = []
+    with pytest.raises(TokenEndpointError, match=r"\(429.*Try again after .*\d\d:\d\d") as caught:
+        RotatingAuth("acme", sleep=waits.append).rotate(acme.token.access_token)
+    assert waits == [] and caught.value.retry_after == 600
+    RotatingAuth("acme").rotate(acme.token.access_token)

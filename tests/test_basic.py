@@ -22,7 +22,7 @@ import trustme
 
 import boxnb
 from boxnb import basic, store
-from boxnb.errors import ApiError, HostNotAllowedError, NetworkError, NotSignedInError
+from boxnb.errors import ApiError, HostNotAllowedError, NetworkError, NotSignedInError, WaitNotice
 from boxnb.sandbox import devices
 
 PASSWORD = "grüne Türen 9"  # beyond ASCII, as people choose them
@@ -129,12 +129,23 @@ def test_a_server_that_never_gets_better_is_given_up(server: Moody) -> None:
     assert len(server.asked) == basic.ATTEMPTS
 
 
-def test_a_wait_of_hours_is_cut(server: Moody, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the server asks for is obeyed up to a limit."""
-    monkeypatch.setattr(basic, "PATIENCE", 0)
+def test_a_wait_of_hours_is_an_error_that_says_when_to_come_back(server: Moody) -> None:
+    """What the server asks for is obeyed up to a limit; beyond it nobody waits, and nothing is asked again."""
     server.moods = [(429, {"Retry-After": "36000"})]
-    basic.connect("mdm").get_json("/devices")
-    assert len(server.asked) == 2
+    with pytest.raises(ApiError, match=r"asks to wait 10 hours\. Run this again after .*\d\d:\d\d"):
+        basic.connect("mdm").get_json("/devices")
+    assert len(server.asked) == 1
+
+
+def test_a_wait_of_a_few_seconds_is_said(server: Moody, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before it begins, with its end; a value that cannot be read is no wait."""
+    slept: list[float] = []
+    monkeypatch.setattr("urllib3.util.retry.time.sleep", slept.append)
+    server.moods = [(429, {"Retry-After": "8"}), (429, {"Retry-After": "soon"})]
+    with pytest.warns(WaitNotice, match=r"asked to wait: waiting 8 seconds, going on after"):
+        basic.connect("mdm").get_json("/devices")
+    assert slept[0] == 8
+    assert all(each < 5 for each in slept[1:])
 
 
 def test_a_server_that_says_nothing_is_given_up(server: Moody, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,7 @@ def test_before_sign_in_the_app_is_tried(sandbox: Sandbox) -> None:
     assert results()["sign-in"] == "look"
     store.save(store.Profile("acme", dataclasses.replace(client, client_secret=Secret("wrong"))))
     assert results()["client id and secret"] == "wrong"
-    assert "copy both again" in finding("client id and secret")
+    assert "Copy both again" in finding("client id and secret")
 
 
 def test_no_answer_and_no_certificates(sandbox: Sandbox) -> None:
@@ -54,7 +54,8 @@ def test_no_answer_and_no_certificates(sandbox: Sandbox) -> None:
     store.save(store.Profile("acme", practice_client(sandbox), verify=False))
     assert results()["way to the server"] == "wrong"
     sandbox.stop()
-    assert "check the network" in finding("client id and secret")
+    assert "Check the network" in finding("client id and secret")
+    assert results()["client id and secret"] == "look"  # whether they are right is not known
 
 
 def test_a_certificate_file_that_is_not_there(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -129,3 +130,26 @@ def test_a_lost_sign_in(sandbox: Sandbox, check: str) -> None:
     oauth.revoke(profile.client, profile.token)
     assert results()[check] == "wrong"
     assert "perhaps" in finding(check)
+
+
+@pytest.mark.parametrize(
+    "proxy", ["socks5://127.0.0.1:9", "http://jane:hid/den@127.0.0.1:9", "http://127.0.0.1:9"]
+)
+def test_a_way_that_was_not_gone_is_not_called_ok(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    """The proxy is named by its setting, with what is wrong with it; the app counts as not tried."""
+    server = oauth.Server("Box", *[f"https://api.box.example/{path}" for path in ("a", "t", "r", "2.0", "u")])
+    store.save(
+        store.Profile("acme", oauth.Client("id", Secret("secret"), "http://127.0.0.1:8917/callback", server))
+    )
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    found = results()
+    assert found["way to the server"] == "wrong" and found["client id and secret"] == "look"
+    assert "HTTPS_PROXY" in finding("way to the server") and "hid" not in finding("way to the server")
+
+
+def test_a_page_that_answers_200_opens_nothing(sandbox: Sandbox) -> None:
+    """A company proxy's page is not a list of groups."""
+    sign_in(sandbox)
+    with sandbox.faults("/2.0/groups", "html", 99), sandbox.faults("/2.0/users", "html", 99):
+        found = results()
+    assert found["scope Manage groups"] == found["scope Manage users"] == found["As-User"] == "look"

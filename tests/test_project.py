@@ -23,13 +23,16 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 # From the bottom up; a module imports from lower rows, or from its own where it is a folder.
 LAYERS = (
     ("errors", "tokens", "schema"),
-    ("refusals", "records", "network", "cells"),
+    ("masking", "waits", "pasted"),
+    ("silence", "cells"),
+    ("refusals", "records", "network"),
+    ("failures",),
     ("frames", "ids"),
     ("paging",),
     ("client",),
     ("oauth",),
     ("disk", "plists"),
-    ("journal", "keepers", "pacer", "ledger", "postbox", "masking"),
+    ("journal", "keepers", "pacer", "ledger", "postbox"),
     ("profile",),
     ("store", "receiver"),
     ("auth",),

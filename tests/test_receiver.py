@@ -193,3 +193,26 @@ def test_where_something_can_listen(uri: str, yes: bool) -> None:
     if not yes:
         with pytest.raises(SignInError):
             Receiver(STATE, uri, lambda _url: None)
+
+
+def test_an_error_without_a_state_is_said_and_spends_nothing(receiver: Receiver, caught: list[str]) -> None:
+    """Box sends 107 so; it is not another request's answer, and as anybody can send it, the right one may still come."""
+    answer = get(f"{receiver.redirect_uri}?error=server_error&error_description=107")
+    assert answer.url.endswith("/unproved") and "Box did not grant access" in answer.text
+    assert "another request" not in answer.text and "107" not in answer.text
+    get(f"{receiver.redirect_uri}?code=GOOD&state={STATE}")
+    assert [urlsplit(url).query.partition("&")[0] for url in caught] == ["error=server_error", "code=GOOD"]
+
+
+def test_another_error_than_a_no_is_not_called_a_no(receiver: Receiver) -> None:
+    """Nobody pressed Deny where the server has broken down."""
+    answer = get(f"{receiver.redirect_uri}?error=temporarily_unavailable&state={STATE}")
+    assert answer.url.endswith("/failed") and "was told not to" not in answer.text
+
+
+def test_the_pages_name_the_server_that_was_asked(caught: list[str]) -> None:
+    """Which need not be Box; its name is text, whatever stands in it."""
+    with Receiver(STATE, "http://127.0.0.1/callback", caught.append, server="<b>Acme") as receiver:
+        for query in ("code=C&state=x", "error=server_error", f"error=access_denied&state={STATE}", ""):
+            page = get(f"{receiver.redirect_uri}?{query}").text
+            assert "Box" not in page and "<b>" not in page and "&lt;b&gt;Acme" in page

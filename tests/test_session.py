@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +25,7 @@ from boxnb.errors import (
     NotFoundError,
     RateLimitError,
     TokenEndpointError,
+    WaitNotice,
 )
 from boxnb.sandbox import Sandbox
 from boxnb.session import ATTEMPTS, BoxSession, api_error, endpoint
@@ -83,7 +87,7 @@ def test_a_wait_beyond_patience_is_not_waited(
 ) -> None:
     """An hour of Retry-After is an error that says so at once."""
     sandbox.faults.add("/2.0/users/me", "429", retry_after=3600)
-    with pytest.raises(RateLimitError, match="rate limit") as caught:
+    with pytest.raises(RateLimitError, match=r"rate limit.*asks to wait 60 minutes") as caught:
         session.get_json("/users/me")
     assert caught.value.retry_after == 3600
     assert waits == []
@@ -265,3 +269,78 @@ def test_endpoints_of_one_kind_are_counted_together() -> None:
     assert endpoint("https://upload.box.com/api/2.0/files/upload_sessions/65230CDB8866EF36/commit") == (
         "/api/2.0/files/upload_sessions/:id/commit"
     )
+
+
+# Waits are said, with their end.
+
+
+def test_a_wait_of_more_than_a_few_seconds_is_said_before_it_begins(
+    sandbox: Sandbox, session: BoxSession, waits: list[float]
+) -> None:
+    """As a warning in a terminal and a notebook, or to whoever asked to hear it; shorter ones are not worth a line."""
+    sandbox.faults.add("/2.0/users/me", "429", retry_after=90)
+    with pytest.warns(
+        WaitNotice,
+        match=r"The practice Box asked to wait: waiting 90 seconds, going on after .*\d\d:\d\d:\d\d",
+    ):
+        session.get_json("/users/me")
+    assert waits[0] == 90
+    told: list[str] = []
+    session.on_wait = told.append
+    sandbox.faults.add("/2.0/users/me", "429", retry_after=2)
+    session.get_json("/users/me")
+    assert told == []
+    sandbox.faults.add("/2.0/users/me", "503", times=4)
+    session.get_json("/users/me")
+    assert [line.partition(",")[0] for line in told] == [
+        "The practice Box answered 503 at attempt 3 of 5: waiting 4 seconds",
+        "The practice Box answered 503 at attempt 4 of 5: waiting 8 seconds",
+    ]
+
+
+def test_a_long_pause_that_another_call_was_told_is_said_by_the_next(
+    sandbox: Sandbox, session: BoxSession, waits: list[float]
+) -> None:
+    """Ten minutes are not slept off in silence: the next call says it, asks, and the server decides."""
+    sandbox.faults.add("/2.0/users/me", "429", retry_after=600)
+    with pytest.raises(RateLimitError, match="asks to wait 10 minutes"):
+        session.get_json("/users/me")
+    with pytest.warns(
+        WaitNotice, match=r"At an earlier call the practice Box asked to wait 10 minutes.*after .*\d\d:\d\d"
+    ):
+        assert session.get_json("/users/me")["type"] == "user"
+    assert sum(waits) < 1
+
+
+def test_many_threads_that_wait_for_the_same_say_it_once(sandbox: Sandbox, session: BoxSession) -> None:
+    """One line for one wait."""
+    told: list[str] = []
+    session.on_wait = told.append
+    session.get_json("/users/me")
+    session._paces(session.url("/users/me"), {})[0].limited(60)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: session.get_json("/users/me"), range(8)))
+    assert len(told) == 1 and "waiting 60 seconds" in told[0]
+
+
+OTHER_PROCESS = """
+import warnings
+from boxnb.auth import RotatingAuth
+from boxnb.session import BoxSession
+warnings.simplefilter("always")
+session = BoxSession(RotatingAuth("acme"), sleep=lambda seconds: print("slept", round(seconds)))
+print(session.get_json("/users/me")["type"])
+"""
+
+
+def test_another_process_says_the_pause_it_finds(sandbox: Sandbox) -> None:
+    """The pause lies in a file which all kernels of the profile share."""
+    sign_in(sandbox)
+    here = BoxSession(RotatingAuth("acme"))
+    here.get_json("/users/me")
+    here._paces(here.url("/users/me"), {})[0].limited(900)
+    done = subprocess.run(
+        [sys.executable, "-c", OTHER_PROCESS], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "asked to wait 15 minutes" in done.stderr and "WaitNotice" in done.stderr
+    assert done.stdout.splitlines()[-1] == "user" and "slept 9" not in done.stdout

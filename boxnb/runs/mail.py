@@ -21,6 +21,7 @@ from ..disk import as_text
 from ..errors import MailError, TokenStoreError
 from ..oauth import Client
 from ..postbox import PORTS, MailSettings, check_address, is_loopback
+from ..silence import tls_trouble
 from ..tokens import Secret
 
 LARGEST = 20_000_000
@@ -191,9 +192,15 @@ def send(settings: MailSettings, message: EmailMessage) -> None:
     try:
         with _connected(settings) as server:
             refused = server.send_message(message)
-    except smtplib.SMTPAuthenticationError:
+    except smtplib.SMTPAuthenticationError as error:
+        said = f"{error.smtp_code} {_said(error.smtp_error)}"
+        if error.smtp_code < 500:
+            raise MailError(
+                f"The mail server {where} could not check the user name and password just now ({said}): try again later."
+            ) from None
         raise MailError(
-            f"The mail server {where} refused the user name or password: save them again with boxnb.runs.save_mail."
+            f"The mail server {where} refused the user name or password ({said}): save them again with "
+            "boxnb.runs.save_mail, an app password where the server wants one."
         ) from None
     except smtplib.SMTPRecipientsRefused as error:
         raise MailError(
@@ -218,18 +225,15 @@ def send(settings: MailSettings, message: EmailMessage) -> None:
             raise MailError(
                 f"The mail server {where} takes no addresses with letters beyond ASCII: write them otherwise."
             ) from None
+        lacks = "encryption (STARTTLS)" if "STARTTLS" in str(error) else "sign-in (AUTH)"
         raise MailError(
-            f"The mail server {where} offers no encryption or no sign-in on this port, so nothing was sent: "
-            "check port and security."
+            f"The mail server {where} offers no {lacks} on this port, so nothing was sent: check port and security."
         ) from None
     except smtplib.SMTPResponseException as error:
         said = f"{error.smtp_code} {_said(error.smtp_error)}"
         raise MailError(f"The mail server {where} broke off ({said}): try again later.") from None
     except ssl.SSLError as error:
-        raise MailError(
-            f"The encryption with {where} failed ({error.reason or 'SSL'}): check port and security, or give "
-            "verify= your company's CA bundle."
-        ) from None
+        raise MailError(_encryption(error, where)) from None
     except TimeoutError:
         raise MailError(
             f"The mail server {where} did not answer within {settings.timeout:g} s: check its name and port."
@@ -240,8 +244,17 @@ def send(settings: MailSettings, message: EmailMessage) -> None:
                 f"The mail server {where} went silent for {settings.timeout:g} s, so it is not known whether the mail "
                 "went out: look there before you send it again."
             ) from None
+        if "authentication method" in str(error):
+            raise MailError(
+                f"The mail server {where} offers no way to sign in that Python knows, so nothing was sent: ask who runs it."
+            ) from None
         raise MailError(
             f"The mail server {where} broke off ({type(error).__name__}): try again later."
+        ) from None
+    except socket.gaierror as error:
+        raise MailError(
+            f"The mail server {where} cannot be reached: its name cannot be looked up ({error.strerror}). "
+            "Check the name and the network."
         ) from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
@@ -250,6 +263,16 @@ def send(settings: MailSettings, message: EmailMessage) -> None:
         ) from None
     if refused:
         raise MailError(f"The mail went out, but {where} refused {_refusals(refused)}: check the addresses.")
+
+
+def _encryption(error: ssl.SSLError, where: str) -> str:
+    """What went wrong with an encrypted connection: of the certificate only where one was seen."""
+    if "WRONG_VERSION_NUMBER" in str(error):
+        return (
+            f"The mail server {where} does not begin with encryption on this port. "
+            "Use security='starttls' (port 587), or 'ssl' with its own port (465)."
+        )
+    return tls_trouble(error, f"the mail server {where}", setting="verify= in boxnb.runs.save_mail")
 
 
 def _connected(settings: MailSettings) -> smtplib.SMTP:
@@ -267,7 +290,17 @@ def _connected(settings: MailSettings) -> smtplib.SMTP:
 
 
 def _signed_in(settings: MailSettings) -> smtplib.SMTP:
-    context = ssl.create_default_context(cafile=settings.verify if isinstance(settings.verify, str) else None)
+    try:
+        context = ssl.create_default_context(
+            cafile=settings.verify if isinstance(settings.verify, str) else None
+        )
+    except OSError as error:
+        if isinstance(error, ssl.SSLError):
+            raise
+        raise MailError(
+            f"The certificate file {settings.verify} cannot be read ({error.strerror}), so nothing was sent: "
+            "save its path again with boxnb.runs.save_mail."
+        ) from None
     if settings.verify is False and is_loopback(settings.host):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

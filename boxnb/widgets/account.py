@@ -11,9 +11,10 @@ import requests
 
 from boxnb import journal, oauth, store
 from boxnb.errors import BoxNotebookError, InvalidClientError, InvalidGrantError, NotSignedInError
+from boxnb.failures import Asked, api_error, note
 from boxnb.network import plain, require_private
 from boxnb.oauth import Client
-from boxnb.refusals import network_trouble
+from boxnb.refusals import called, capital, network_trouble
 from boxnb.tokens import Secret, Token
 from boxnb.upkeep import UNCHECKED
 
@@ -54,6 +55,7 @@ def who_is(profile: str, client: Client, token: Token | requests.auth.AuthBase) 
         return request
 
     require_private(client.server.api_url, "access token")
+    box = called(client.server.name)
     with session(profile) as http:
         response = http.get(
             client.server.api_url + "/users/me",
@@ -63,14 +65,14 @@ def who_is(profile: str, client: Client, token: Token | requests.auth.AuthBase) 
             allow_redirects=False,
         )
     if response.status_code != 200:
-        code = response.status_code
-        raise AccountError(f"Box answered {code} to the question who signed in: try again.", code)
+        note(response, Asked(client.server.name, 1, 0.0))
+        raise AccountError(f"Who signed in could not be asked. {api_error(response)}", response.status_code)
     try:
         answer = response.json()
     except ValueError:
         answer = None
     if not isinstance(answer, dict) or "login" not in answer:
-        raise AccountError("Box's answer to the question who signed in names nobody: try again.")
+        raise AccountError(f"The answer of {box} to the question who signed in names nobody. Try again.")
     return {name: answer.get(name) for name in FIELDS.split(",")}
 
 
@@ -127,7 +129,7 @@ def throw_away(profile: str, client: Client, token: Token) -> str:
         with session(profile) as http:
             oauth.revoke(client, token, http=http)
     except (OSError, BoxNotebookError) as error:
-        return f"The unwanted token could not be revoked. {in_one_sentence(error)}"
+        return f"The unwanted token could not be revoked. {in_one_sentence(error, client.server.name)}"
     return ""
 
 
@@ -162,15 +164,16 @@ def tried(profile: str, saved: store.Profile) -> tuple[bool, str, dict[str, Any]
     """
     from boxnb.auth import RotatingAuth
 
-    account = dict(saved.account or {})
+    account, server = dict(saved.account or {}), saved.client.server.name
     try:
         account |= who_is(profile, saved.client, RotatingAuth(profile))
     except (InvalidGrantError, InvalidClientError, NotSignedInError) as error:
-        return False, ended(error), account
+        return False, ended(error, server), account
     except (OSError, BoxNotebookError) as error:
         if isinstance(error, AccountError) and error.status == 401:
-            return False, "Box refuses the saved sign-in, even after a refresh: sign in again.", account
-        said = f"A sign-in is saved, but it could not be tried just now. {in_one_sentence(error)}"
+            refused = f"{called(server)} refuses the saved sign-in, even after a refresh. Sign in again."
+            return False, capital(refused), account
+        said = f"A sign-in is saved, but it could not be tried just now. {in_one_sentence(error, server)}"
         return True, said, account
     return True, "Already signed in: nothing to do here.", account
 
@@ -219,7 +222,7 @@ def cancelled_words(profile: str) -> str:
     return f"Cancelled; you are still signed in as {account.get('name') or account.get('login') or profile}."
 
 
-def port_words(redirect_uri: str, listening: str) -> str:
+def port_words(redirect_uri: str, listening: str, server: str = "Box") -> str:
     """Why the answer comes to another port than the one that was registered; empty where it does not."""
     try:
         asked, got = urlsplit(redirect_uri), urlsplit(listening)
@@ -229,7 +232,7 @@ def port_words(redirect_uri: str, listening: str) -> str:
         return ""
     return (
         f"Port {asked.port} is busy, so the answer comes to {got.port}; "
-        f"Box accepts any port on {got.hostname}. Change nothing in the Console."
+        f"{called(server)} accepts any port on {got.hostname}. Change nothing in the Console."
     )
 
 
@@ -251,31 +254,18 @@ def is_address(redirect_uri: str) -> bool:
         return False
 
 
-def ended(error: BoxNotebookError) -> str:
+def ended(error: BoxNotebookError, server: str) -> str:
     """Why a saved sign-in is over, and what the panel offers instead of the advice to open this notebook."""
-    return in_one_sentence(error).partition(" Sign in again:")[0] + " Open Box to sign in again."
+    why = in_one_sentence(error, server).partition(" Sign in again:")[0]
+    return f"{why} Open {called(server)} to sign in again."
 
 
-def in_one_sentence(error: BaseException) -> str:
+def in_one_sentence(error: BaseException, server: str = "Box") -> str:
     """What a person can do about `error`; never the address of a request, which could hold a code."""
-    if isinstance(error, requests.exceptions.SSLError):
-        return (
-            f"The certificate of {_host(error)} is not trusted here: "
-            "set REQUESTS_CA_BUNDLE to your company's certificate file, then open Box again."
-        )
-    if isinstance(error, requests.exceptions.ProxyError):
-        return f"The proxy did not let the request to {_host(error)} through: check HTTPS_PROXY, then open Box again."
-    if isinstance(error, requests.exceptions.Timeout):
-        return f"{_host(error)} did not answer in time: check the network, then open Box again."
-    if isinstance(error, requests.exceptions.RequestException):
-        return f"{_host(error)} cannot be reached: check the network or the proxy, then open Box again."
-    if isinstance(error, OSError) and "certificate" in str(error).lower():
-        return network_trouble(error)
-    if isinstance(error, OSError) and not isinstance(error, BoxNotebookError):
+    if isinstance(error, BoxNotebookError):
+        return " ".join(str(error).split())
+    if isinstance(error, requests.RequestException) or "certificate" in str(error).lower():
+        return network_trouble(error, then=f"open {called(server)} again")  # type: ignore[arg-type]
+    if isinstance(error, OSError):
         return f"The sign-in could not be saved ({error.strerror or type(error).__name__}): nothing was lost."
     return " ".join(str(error).split())
-
-
-def _host(error: BaseException) -> str:
-    request = getattr(error, "request", None)
-    return urlsplit(getattr(request, "url", "") or "").hostname or "Box"

@@ -16,6 +16,7 @@ from boxnb import errors, oauth, store
 from boxnb.errors import BoxNotebookError, SignInCancelled
 from boxnb.oauth import BOX, Client, Server
 from boxnb.receiver import Receiver
+from boxnb.refusals import called
 from boxnb.tokens import Secret, Token
 from boxnb.widgets.account import (
     app_problem,
@@ -155,8 +156,8 @@ class SignInFlow:
         """The person followed the link to Box; a receiver that has closed meanwhile listens there again."""
         with self._lock:
             if self._receiver and self._request and not listens_at(self._receiver):
-                self._receiver = wait_at(self._request.redirect_uri, self._state, self.receive, self._seconds)
-            self.alert, self.note = "", "Waiting for Box's answer."
+                self._listen(self._request.redirect_uri)
+            self.alert, self.note = "", f"Waiting for the answer of {called(self._server.name)}."
         self._changed()
 
     def paste(self, text: str) -> None:
@@ -253,7 +254,7 @@ class SignInFlow:
         try:
             keep_client(self.profile, client)
         except (BoxNotebookError, OSError) as error:
-            self._say(in_one_sentence(error))
+            self._say(in_one_sentence(error, self._server.name))
             return
         self._client = client
         self.new_request(alert=alert)
@@ -265,7 +266,9 @@ class SignInFlow:
             self._receiver.close_soon(self._seconds)
         else:
             self.close()
-            self._receiver = wait_at(redirect_uri, self._state, self.receive, self._seconds)
+            self._receiver = wait_at(
+                redirect_uri, self._state, self.receive, self._seconds, self._server.name
+            )
         return redirect_uri if self._receiver is None else self._receiver.redirect_uri
 
     def _link(self) -> str:
@@ -285,24 +288,21 @@ class SignInFlow:
             if self.busy or self.step != "open" or self._request is None:
                 return
             client, state = self._request, self._state
+            trouble: errors.SignInError | None = None
             try:
-                code = oauth.parse_redirect(text, state=state, allow_bare_code=bare)
-            except BoxNotebookError as error:
-                trouble: BoxNotebookError | None = error
-            else:
-                trouble = None
+                code = oauth.parse_redirect(text, state=state, allow_bare_code=bare, server=client.server)
                 self.busy, self.alert, self._caught_at = True, "", self._monotonic()
                 self.note = "The code is here: exchanging it for a token."
+            except errors.SignInError as error:
+                trouble = error
         if trouble is None:
             self._changed()
             self._in_thread(self._exchange, client, code, state, bare)
-        elif isinstance(trouble, errors.RedirectError) or (
-            caught and isinstance(trouble, errors.StateMismatchError)
-        ):
+        elif isinstance(trouble, errors.RedirectError) or (caught and not trouble.checked):
             # Not an answer to this request: any page can call the receiver, and the right code may still come.
-            self._say(in_one_sentence(trouble))
+            self._say(in_one_sentence(trouble, self._server.name))
         else:
-            self.new_request(alert=in_one_sentence(trouble))
+            self.new_request(alert=in_one_sentence(trouble, self._server.name))
 
     def _exchange(self, client: Client, code: Secret, state: str, bare: bool) -> None:
         with session(self.profile) as http:
@@ -339,7 +339,7 @@ class SignInFlow:
     def _reject(self, client: Client, token: Token) -> None:
         trouble = throw_away(self.profile, client, token)
         if self.step == "confirm":  # not cancelled meanwhile
-            note = "Nothing was saved. Open Box again and sign in as the right person."
+            note = f"Nothing was saved. Sign in to {called(client.server.name)} as the right person."
             self.new_request(alert=trouble, note=note)
 
     def _keep(self, client: Client, token: Token, state: str, who: dict[str, Any] | None = None) -> None:
@@ -362,7 +362,7 @@ class SignInFlow:
                 account = who_is(self.profile, client, token)
                 keep_account(self.profile, token, account)
             except (OSError, BoxNotebookError) as error:
-                note = f"Signed in and saved, but who it is could not be asked. {in_one_sentence(error)}"
+                note = f"Signed in and saved, but who it is could not be asked. {in_one_sentence(error, self._server.name)}"
         with self._lock:
             self._account, self._token, self._pending, self._state = account, token, None, ""
             self.step, self.busy, self.note, self.alert = "done", False, note, ""
@@ -383,9 +383,9 @@ class SignInFlow:
                 if isinstance(error, errors.InvalidClientError) and not self._practice:  # typing again helps
                     self.change_app()
                     self._secret, self.busy = Secret(""), False
-                    self._say(in_one_sentence(error))
+                    self._say(in_one_sentence(error, self._server.name))
                 else:
-                    self.new_request(alert=in_one_sentence(error))
+                    self.new_request(alert=in_one_sentence(error, self._server.name))
             except Exception as error:  # noqa: BLE001 - a defect goes to whoever waits, who would wait for ever
                 self.failure, self.busy = error, False
                 self._say(f"A defect in boxnb ({type(error).__name__}): run the cell with the panel again.")

@@ -51,7 +51,7 @@ def near_end(redirect_uri: str) -> str:
 
 
 def wait_at(
-    redirect_uri: str, state: str, on_redirect: Callable[[str], None], seconds: float
+    redirect_uri: str, state: str, on_redirect: Callable[[str], None], seconds: float, server: str = "Box"
 ) -> Receiver | None:
     """A receiver for `redirect_uri`; None where nothing can listen, and the paste field does the work."""
     near = near_end(redirect_uri)
@@ -60,10 +60,16 @@ def wait_at(
     try:
         if near:  # the proxy's address names the port, so no other will do
             receiver = Receiver(
-                state, near, on_redirect, [urlsplit(near).port or 0], behind=redirect_uri, seconds=seconds
+                state,
+                near,
+                on_redirect,
+                [urlsplit(near).port or 0],
+                behind=redirect_uri,
+                seconds=seconds,
+                server=server,
             )
         else:
-            receiver = Receiver(state, redirect_uri, on_redirect, seconds=seconds)
+            receiver = Receiver(state, redirect_uri, on_redirect, seconds=seconds, server=server)
         return receiver.start()
     except BoxNotebookError:
         return None

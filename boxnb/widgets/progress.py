@@ -74,6 +74,7 @@ class ProgressView(ipywidgets.HTML):
         self._meter = Meter(lambda dataset: ledger.recall(dataset).get("calls", 0), repeats)
         self._shown = 0.0
         box.on_progress = self.show
+        box.session.on_wait = self.wait
 
     def __repr__(self) -> str:
         return re.sub(r"<[^>]*>", "", self.value).strip()
@@ -96,6 +97,14 @@ class ProgressView(ipywidgets.HTML):
             return
         self._shown = now
         part, text = self._meter.say(progress)
+        self._draw(part, text)
+
+    def wait(self, line: str) -> None:
+        """Say that a wait begins, and when it ends; may come from another thread than the reports."""
+        self._shown = 0.0  # the next report is drawn at once
+        self._draw(None, line)
+
+    def _draw(self, part: float | None, text: str) -> None:
         value = "" if part is None else f' value="{part:.3f}"'
         bar = f'<progress max="1"{value} aria-label="Progress" style="width:12em;vertical-align:middle"></progress>'
         self.value = f'<span role="status">{bar} {html.escape(text)}</span>'

@@ -201,7 +201,7 @@ def test_after_61_days_one_sentence_and_then_a_working_box(sandbox: Any, run: An
 
     notebook = run(once(paste))
     assert seen[0]["alert"] == (
-        "The saved sign-in of 'lab' was not used for 61 days; a refresh token lives 60. Open Box to sign in again."
+        "The saved sign-in of 'lab' was not used for 61 days; a refresh token lives 60. Open the practice Box to sign in again."
     )
     assert "after " in texts(notebook, 2)
     after = store.load("lab")

@@ -1,0 +1,63 @@
+"""Small servers on loopback that answer as a test wants: in HTTP, in bytes of any kind, over TLS, or not at all."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+Reply = bytes | Callable[[socket.socket], object]
+
+
+@contextmanager
+def raw(reply: Reply, tls: ssl.SSLContext | None = None) -> Iterator[int]:
+    """The port of a server that takes one request and sends these bytes, or does as the function says, then hangs up."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:  # the test is over
+                return
+            threading.Thread(target=answer, args=(connection,), daemon=True).start()
+
+    def answer(connection: socket.socket) -> None:
+        try:
+            if tls is not None:
+                connection = tls.wrap_socket(connection, server_side=True)
+            connection.recv(65536)
+            if callable(reply):
+                reply(connection)
+            elif reply:
+                connection.sendall(reply)
+        except OSError:  # the client has hung up first
+            return
+        finally:
+            connection.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.close()
+
+
+def reset(connection: socket.socket) -> None:
+    """End a connection the hard way."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def http(status: int, body: Any = b"", headers: dict[str, str] | None = None) -> bytes:
+    """One answer in HTTP; what is not bytes goes as JSON."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    lines = {"Content-Length": str(len(content)), "Connection": "close", **(headers or {})}
+    if not isinstance(body, bytes):
+        lines.setdefault("Content-Type", "application/json")
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"HTTP/1.1 {status} Status\r\n{head}\r\n".encode() + content

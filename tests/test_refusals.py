@@ -1,0 +1,460 @@
+"""What servers say no with: every code of RFC 6749 and of Box, each with its reason, its remedy, and no secret."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import time
+from typing import Any
+
+import pytest
+from answering import http, raw
+from hypothesis import given
+from hypothesis import strategies as st
+
+import boxnb
+from boxnb import oauth, store
+from boxnb.auth import RotatingAuth
+from boxnb.errors import (
+    AccessDeniedError,
+    AccessTokenRejectedError,
+    ApiError,
+    BoxNotebookError,
+    BoxUnavailableError,
+    ForbiddenError,
+    InvalidClientError,
+    InvalidGrantError,
+    NotFoundError,
+    RateLimitError,
+    SignInError,
+    TokenEndpointError,
+)
+from boxnb.masking import one_line
+from boxnb.session import BoxSession
+from boxnb.tokens import Secret, Token
+from boxnb.waits import retry_after, span, until
+
+STATE = "Qd3xR7_kLw-29fZbTn0aVeYu8sPmHcJg"
+SECRET = "c1ient-secret-that-nobody-may-see"
+AT = "http://127.0.0.1:8917/callback"
+
+
+def client_at(port: int, name: str = "Box") -> oauth.Client:
+    at = f"http://127.0.0.1:{port}"
+    server = oauth.Server(
+        name, f"{at}/auth", f"{at}/oauth2/token", f"{at}/oauth2/revoke", f"{at}/2.0", f"{at}/api/2.0"
+    )
+    return oauth.Client("cid", Secret(SECRET), AT, server)
+
+
+def sentence(error: BaseException) -> str:
+    """What is said, which has to be fit to be shown."""
+    said = str(error)
+    assert said.isprintable() and SECRET not in said and "  " not in said
+    assert len(said) < 700
+    return said
+
+
+# The redirect (RFC 6749 4.1.2.1).
+
+REDIRECTS = {
+    "invalid_request": "malformed",
+    "unauthorized_client": "does not let this app sign users in",
+    "access_denied": "Access was denied",
+    "unsupported_response_type": "does not offer this kind of sign-in",
+    "invalid_scope": "does not know a scope",
+    "server_error": "an error of its own",
+    "temporarily_unavailable": "too busy",
+    "login_required": "refused the request (login_required)",
+}
+
+
+@pytest.mark.parametrize("error", REDIRECTS)
+@pytest.mark.parametrize("checked", [True, False], ids=["state", "no state"])
+def test_each_error_of_a_redirect_carries_the_server_s_reason(error: str, checked: bool) -> None:
+    """With a state and without one: never a forged or older request, and always what the server wrote."""
+    address = (
+        f"{AT}?error={error}&error_description=The+tenant+is+paused{f'&state={STATE}' if checked else ''}"
+    )
+    with pytest.raises(SignInError) as caught:
+        oauth.parse_redirect(address, state=STATE)
+    said = sentence(caught.value)
+    assert REDIRECTS[error] in said and "The tenant is paused" in said
+    assert "state" not in said and "older" not in said
+    assert isinstance(caught.value, AccessDeniedError) == (error == "access_denied")
+    assert caught.value.checked is checked
+    assert (caught.value.error, caught.value.description) == (error, "The tenant is paused")
+
+
+@pytest.mark.parametrize("state", ["", f"&state={STATE}"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "error=server_error&error_description=107",
+        "error=unauthorized_client&error_description=This+app+is+not+authorized+by+the+enterprise+admin",
+        "error=server_error&error_description=Disabled+by+Administrator",
+    ],
+)
+def test_an_app_that_the_enterprise_does_not_allow_leads_to_the_admin(query: str, state: str) -> None:
+    """Box sends 107 without a state; waiting a minute would help nobody."""
+    with pytest.raises(SignInError, match=r"Ask a Box admin to allow this app") as caught:
+        oauth.parse_redirect(f"{AT}?{query}{state}", state=STATE)
+    assert "minute" not in sentence(caught.value)
+
+
+def test_a_stranger_s_words_hold_no_address() -> None:
+    """Without a state anybody can have written them, so they lead nowhere."""
+    words = "Call+%2B1+555,+mail+help%40evil.example+or+see+https%3A%2F%2Fevil.example%2F%3Fa%3Db"
+    with pytest.raises(SignInError) as caught:
+        oauth.parse_redirect(f"{AT}?error=server_error&error_description={words}", state=STATE)
+    assert not re.search(r"[/@:?+]{1}\w*evil|https?:|@", sentence(caught.value))
+
+
+# The token endpoint (RFC 6749 5.2).
+
+GRANTS: dict[str, tuple[int, dict[str, str], type[SignInError], str]] = {
+    "expired code": (400, {"error": "invalid_grant", "error_description": "The authorization code has expired"}, InvalidGrantError, r"more than 30 seconds old\. Box says: \"The authorization code has expired\"\. Get a new code"),
+    "used code": (400, {"error": "invalid_grant", "error_description": "Auth code doesn't exist or is invalid for the client"}, InvalidGrantError, r"used before, has expired, or belongs to another app\. Box says: \"Auth code doesn't exist"),
+    "CCG grant": (400, {"error": "invalid_grant", "error_description": "Grant credentials are invalid"}, InvalidGrantError, "Grant credentials are invalid"),
+    "client": (400, {"error": "invalid_client", "error_description": "The client credentials are not valid"}, InvalidClientError, r"client id or the client secret was refused\. Box says: \"The client credentials are not valid\"\. Copy both again"),
+    "client, 401": (401, {"error": "invalid_client"}, InvalidClientError, "Copy both again"),
+    "request": (400, {"error": "invalid_request", "error_description": "Invalid grant_type parameter or parameter missing"}, TokenEndpointError, r"request malformed \(400 invalid_request\)\. Box says: \"Invalid grant_type"),
+    "app type": (400, {"error": "unauthorized_client", "error_description": "The grant type is unauthorized for this client_id"}, TokenEndpointError, r"unauthorized_client\)\. Box says: \"The grant type is unauthorized.*app's type is User Authentication"),
+    "not authorized": (400, {"error": "unauthorized_client", "error_description": "This app is not authorized by the enterprise admin"}, TokenEndpointError, "Ask a Box admin to authorize this app"),
+    "grant type": (400, {"error": "unsupported_grant_type"}, TokenEndpointError, "does not offer this kind of sign-in"),
+    "scope": (400, {"error": "invalid_scope", "error_description": 'Unsupported "scope": x'}, TokenEndpointError, r"does not grant a scope.*Unsupported"),
+    "Box's older shape": (400, {"code": "invalid_client", "message": "old words"}, InvalidClientError, "old words"),
+    "unknown": (418, {"error": "teapot", "error_description": "short and stout"}, TokenEndpointError, r"refused the code \(418 teapot\)\. Box says: \"short and stout\""),
+    "server_error": (500, {"error": "server_error", "error_description": "broken"}, TokenEndpointError, r"not available just now \(500 server_error\)\. Box says: \"broken\"\. Try again in a minute"),
+    "temporarily_unavailable": (503, {"error": "temporarily_unavailable"}, TokenEndpointError, r"not available just now \(503"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", GRANTS)
+def test_each_error_of_a_token_endpoint_has_its_class_and_its_reason(kind: str) -> None:
+    """What the server wrote stands in the sentence, and the remedy is one that can help."""
+    status, body, error, words = GRANTS[kind]
+    with raw(http(status, body)) as port, pytest.raises(error, match=words) as caught:
+        oauth.exchange_code(client_at(port), "made-up-code-1")
+    sentence(caught.value)
+    assert type(caught.value) is error
+
+
+PAGES: dict[str, tuple[bytes, str]] = {
+    "HTML, 200": (http(200, b"<html>Sign in</html>", {"Content-Type": "text/html"}), "answered 200 with text/html instead of a token.*company proxy"),
+    "HTML, 403": (http(403, b"<html>Blocked</html>", {"Content-Type": "text/html"}), "answered 403 with text/html instead of a token"),
+    "nothing, 400": (http(400), "answered 400 with no content type instead of a token"),
+    "a list": (http(400, [1, 2]), "answered 400 with application/json instead of a token"),
+    "deep JSON": (http(400, b"[" * 100_000, {"Content-Type": "application/json"}), "answered 400"),
+    "elsewhere": (http(302, b"", {"Location": "https://elsewhere.example/"}), "sends requests elsewhere"),
+    "conflict": (http(409), "Two refreshes met"),
+    "proxy's password": (http(407), "asks for a user name and a password"),
+    "guest network": (http(511, b"<html>", {"Content-Type": "text/html"}), "sign-in of its own"),
+    "429, ten minutes": (http(429, b"", {"Retry-After": "600"}), r"limits the rate of requests \(429\)\. Try again after .*\d\d:\d\d"),
+    "503, garbage": (http(503, b"", {"Retry-After": "²"}), r"not available just now \(503\)\. Try again in a minute"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_what_is_not_a_token_answer_is_called_what_it_is(kind: str) -> None:
+    """Pages, redirects, empty answers."""
+    answer, words = PAGES[kind]
+    with raw(answer) as port, pytest.raises(TokenEndpointError, match=words) as caught:
+        oauth.exchange_code(client_at(port), "made-up-code-1")
+    sentence(caught.value)
+
+
+def test_a_reason_is_one_clean_line_without_secrets() -> None:
+    """Box's words are bounded, of one line, and hold neither what was sent nor what hides in them."""
+    words = f"no\r\n\x1b[31m\u202egood \u200b{SECRET} " + "x" * 5000
+    answer = http(400, {"error": "invalid_request", "error_description": words})
+    with raw(answer) as port, pytest.raises(TokenEndpointError) as caught:
+        oauth.exchange_code(client_at(port), "made-up-code-1")
+    assert "no [31mgood <secret" in sentence(caught.value)
+
+
+def test_a_server_of_another_name_is_called_by_it() -> None:
+    """In refusals of its token endpoint and of its API; Box's console is not there."""
+    answer = http(400, {"error": "invalid_client", "error_description": "who?"})
+    with raw(answer) as port, pytest.raises(InvalidClientError, match=r"Acme Drive says: \"who") as caught:
+        oauth.exchange_code(client_at(port, "Acme Drive"), "made-up-code-1")
+    assert "Box" not in str(caught.value) and "Console" not in str(caught.value)
+
+
+# The API.
+
+
+class Api:
+    """A signed-in session whose server answers each call in the same way."""
+
+    def __init__(self, port: int, name: str = "Box") -> None:
+        self.slept: list[float] = []
+        store.save(
+            store.Profile(
+                "acme", client_at(port, name), Token(Secret("at-1"), Secret("rt-1"), time.time(), 3600)
+            )
+        )
+        self.now = 1000.0
+        self.session = BoxSession(RotatingAuth("acme"), sleep=self.sleep, clock=lambda: self.now)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+    def error(self, path: str = "/folders/17", method: str = "GET", **options: Any) -> ApiError:
+        with pytest.raises(ApiError) as caught:
+            self.session.call(method, path, **options)
+        sentence(caught.value)
+        return caught.value
+
+
+def refused(status: int, code: str, message: str = "", **more: Any) -> dict[str, Any]:
+    return {
+        "type": "error",
+        "status": status,
+        "code": code,
+        "message": message,
+        "request_id": "abc123",
+        **more,
+    }
+
+
+CODES = {
+    400: "bad_request invalid_request_parameters invalid_limit invalid_offset invalid_parameter missing_parameter bad_digest "
+    "folder_not_empty item_name_invalid item_name_too_long metadata_after_file_contents cyclical_folder_structure "
+    "collaborations_not_available_on_root_folder user_already_collaborator invalid_status invalid_upload_session_id "
+    "password_reset_required terms_of_service_required invalid_grant invalid_api_version",
+    403: "access_denied_insufficient_permissions insufficient_scope access_denied_item_locked access_from_location_blocked "
+    "file_size_limit_exceeded forbidden forbidden_by_policy incorrect_shared_item_password storage_limit_exceeded "
+    "user_email_confirmation_required cors_origin_not_whitelisted",
+    404: "not_found trashed not_trashed preview_cannot_be_generated",
+    405: "method_not_allowed",
+    409: "item_name_in_use conflict name_temporarily_reserved operation_blocked_temporary user_login_already_used "
+    "recent_similar_comment range_overlaps_existing_part",
+    410: "session_expired upload_failed",
+    411: "length_required",
+    412: "precondition_failed sync_state_precondition_failed",
+    413: "request_entity_too_large",
+    415: "unsupported_media_type",
+    416: "range_not_satisfiable",
+    423: "locked",
+    500: "internal_server_error",
+    502: "bad_gateway",
+    503: "unavailable",
+}
+EACH = [(status, code) for status, codes in CODES.items() for code in codes.split()]
+"""Every code of Box's guide *Common errors*."""
+
+KINDS = {403: ForbiddenError, 404: NotFoundError, 500: BoxUnavailableError, 502: BoxUnavailableError, 503: BoxUnavailableError}  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "code"), EACH, ids=[f"{status} {code}" for status, code in EACH])
+def test_every_code_carries_box_s_own_reason(status: int, code: str) -> None:
+    """Its message and what it says of the parameter; the request id for Box's support; the class by status."""
+    body = refused(
+        status,
+        code,
+        "Weather is bad",
+        context_info={
+            "errors": [{"reason": "odd_reason", "name": "colour", "message": "purple is not known"}]
+        },
+    )
+    with raw(http(status, body)) as port:
+        error = Api(port).error()
+    said = str(error)
+    for words in (f"{status} {code}", "Weather is bad", "colour: purple is not known (odd_reason)", "abc123"):
+        assert words in said
+    assert type(error) is KINDS.get(status, ApiError)
+    assert (error.status, error.code, error.request_id) == (status, code, "abc123")
+
+
+REMEDIES = {
+    (403, "storage_limit_exceeded"): ("storage of the account is full", "Free space"),
+    (403, "access_from_location_blocked"): ("blocks access from this network", "network that it allows"),
+    (403, "forbidden_by_policy"): ("security policy", "Ask your admin"),
+    (403, "incorrect_shared_item_password"): ("wants a password", "link's password"),
+    (403, "file_size_limit_exceeded"): ("larger than this account may upload", "Split it"),
+    (403, "access_denied_item_locked"): ("item is locked", "unlocked"),
+    (403, "user_email_confirmation_required"): ("not confirmed the e-mail", "link in Box's mail"),
+    (403, "access_denied_insufficient_permissions"): ("This user may not do that", "permission granted"),
+    (403, "forbidden"): ("is not said", "Ask your admin"),
+    (400, "terms_of_service_required"): ("terms of service", "accept them"),
+    (400, "password_reset_required"): ("set a new password", "Sign in to Box in the browser"),
+    (404, "trashed"): ("in the trash", "Restore it"),
+    (404, "not_found"): ("may not see it", "Box answers 404 to an admin, too"),
+    (409, "operation_blocked_temporary"): ("still running", "again in a minute"),
+    (409, "item_name_in_use"): ("has that name already", "another name"),
+    (410, "session_expired"): ("upload session has ended", "Start the upload again"),
+    (412, "precondition_failed"): ("changed meanwhile", "Read it again"),
+    (423, "locked"): ("item is locked", "unlocked"),
+}
+
+
+@pytest.mark.parametrize("kind", REMEDIES, ids=str)
+@pytest.mark.parametrize("as_user", [None, "42"])
+def test_a_remedy_fits_its_code(kind: tuple[int, str], as_user: str | None) -> None:
+    """A full storage is not mended by another admin, nor by ticking a box in the console."""
+    status, code = kind
+    with raw(http(status, refused(status, code))) as port:
+        said = str(Api(port).error(headers={"As-User": as_user} if as_user else {}))
+    plain = code in ("forbidden", "access_denied_insufficient_permissions") and as_user is not None
+    if plain:
+        assert "another person's name" in said and "as-user header" in said
+    else:
+        assert all(words in said for words in REMEDIES[kind]) and "as-user header" not in said
+
+
+def test_reasons_of_every_shape_are_read() -> None:
+    """Lists, objects, conflicts, WWW-Authenticate, and shapes nobody has thought of."""
+    shapes: list[tuple[Any, str]] = [
+        ({"errors": [{"reason": "invalid_parameter", "name": "offset", "message": "'offset' is too high"}]}, "'offset' is too high"),
+        ({"errors": [{"reason": "missing_parameter", "name": "name"}]}, "name: missing_parameter"),
+        ({"errors": {"reason": "r", "message": "an object"}}, "an object"),
+        ({"errors": ["just text"]}, "just text"),
+        ({"errors": [{"message": str(each)} for each in range(9)]}, "0; 1; 2; and 6 more"),
+        ({"conflicts": {"type": "file", "id": "7", "name": "a.txt"}}, "in the way: file 'a.txt' (id 7)"),
+        ({"conflicts": [{"type": "folder", "id": "8", "name": "b"}]}, "in the way: folder 'b' (id 8)"),
+        *[(each, "400 odd") for each in ({"errors": [None, 1, [], {"name": {}}]}, [], "x", None, 7, {"conflicts": [1]})],
+    ]  # fmt: skip
+    for context, words in shapes:
+        with raw(http(400, refused(400, "odd", "Bad Request", context_info=context))) as port:
+            assert words in str(Api(port).error())
+    challenge = {"WWW-Authenticate": 'Bearer error="insufficient_scope", error_description="Needs more."'}
+    with raw(http(403, b"", challenge)) as port:
+        said = str(Api(port).error("/users"))
+    assert "lacks a scope" in said and "Needs more." in said and "Tick 'Manage users'" in said
+
+
+def test_a_page_is_not_box_s_refusal() -> None:
+    """A firewall's 403 is not a right that is missing, nor its 404 a folder that is gone."""
+    for status in (200, 401, 403, 404, 502):
+        with raw(http(status, b"<html>Blocked</html>", {"Content-Type": "text/html"})) as port:
+            api = Api(port)
+            with pytest.raises(BoxNotebookError) as caught:
+                api.session.get_json("/folders/17")
+        if status != 401:  # which is first tried to be mended with a refresh
+            assert type(caught.value) is BoxUnavailableError
+            assert "text/html" in str(caught.value) and "proxy" in str(caught.value)
+
+
+def test_a_refused_access_token_is_not_called_refreshed_when_it_was_not() -> None:
+    """Only where a refresh was made does the sentence say so."""
+    with (
+        raw(
+            http(
+                401,
+                b"",
+                {"WWW-Authenticate": 'Bearer error="invalid_token", error_description="It is over."'},
+            )
+        ) as port,
+        pytest.raises(AccessTokenRejectedError) as caught,
+    ):
+        from boxnb.failures import api_error
+
+        api = Api(port)
+        with boxnb.network.plain() as bare:
+            raise api_error(bare.get(api.session.url("/users/me")))
+    assert "even after" not in str(caught.value) and "It is over." in str(caught.value)
+
+
+def test_the_server_s_name_stands_in_every_sentence_of_the_api() -> None:
+    """Whatever it refuses."""
+    for status, code in [*EACH, (429, "rate_limit_exceeded")]:
+        with raw(http(status, refused(status, code))) as port:
+            said = str(Api(port, "Acme Drive").error(headers={"As-User": "42"} if status == 403 else {}))
+        assert "Box" not in said and "Console" not in said.replace(
+            "CORS domains in the Developer Console", ""
+        )
+
+
+# Waits.
+
+
+def date(seconds: float) -> str:
+    then = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
+    return then.strftime("%a, %d %b %Y %H:%M:%S GMT")
+
+
+AFTER: list[tuple[str, float | None]] = [
+    ("7", 7), ("0", 0), (" 30 ", 30), ("1.5", 1.5), ("600", 600), ("99999999999", 99999999999.0),
+    ("-5", None), ("nan", None), ("inf", None), ("1e9", None), ("1_0", None), ("²", None), ("٣", None), ("soon", None), ("", None),
+    ("9" * 400, None), ("Mon, 99 Foo 2026 00:00:00 GMT", None), ("Fri, 31 Dec 99999 23:59:59 GMT", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "seconds"), AFTER)
+def test_retry_after_in_every_spelling(value: str, seconds: float | None) -> None:
+    """A number of seconds, or nothing at all: never an exception, and no wait without end."""
+    response = boxnb.network.requests.Response()
+    response.headers["Retry-After"] = value.encode().decode("latin-1") if not value.isascii() else value
+    assert retry_after(response) == seconds
+    span(seconds or 0), until(seconds or 0)
+
+
+@given(st.text(max_size=30))
+def test_any_retry_after_can_be_told(value: str) -> None:
+    """Whatever a server writes there."""
+    response = boxnb.network.requests.Response()
+    response.headers["Retry-After"] = value
+    seconds = retry_after(response)
+    assert seconds is None or (seconds >= 0 and until(seconds) and span(seconds))
+
+
+def test_retry_after_as_a_date() -> None:
+    """By the server's own clock where it says what time it has; a date that has passed is no wait."""
+    response = boxnb.network.requests.Response()
+    response.headers.update(
+        {"Retry-After": "Fri, 01 Jan 2027 00:10:00 GMT", "Date": "Fri, 01 Jan 2027 00:00:00 GMT"}
+    )
+    assert retry_after(response) == 600
+    response.headers["Date"] = "Fri, 01 Jan 2027 02:00:00 GMT"
+    assert retry_after(response) == 0
+    del response.headers["Date"]
+    response.headers["Retry-After"] = date(600)
+    assert retry_after(response) == pytest.approx(600, abs=30)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("600", r"10 minutes \(600 seconds\)"),
+        ("7200", "2 hours"),
+        ("999999999", "11574 days"),
+        ("a date", r"\d+ minutes"),
+    ],
+)
+def test_a_long_wait_is_an_error_that_says_when_to_come_back(value: str, words: str) -> None:
+    """At once, with the time by the clock on the wall; no word of waits that were not made."""
+    asked = {"Retry-After": date(3000) if value == "a date" else value}
+    with raw(http(429, refused(429, "rate_limit_exceeded", "Slow down"), asked)) as port:
+        api = Api(port)
+        error = api.error()
+    assert isinstance(error, RateLimitError) and api.slept == []
+    assert re.search(rf"Slow down\. It asks to wait {words}.*run this again after .*\d\d:\d\d", str(error))
+    assert error.retry_after is not None and error.retry_after > 180
+    assert error.until is not None and error.until.tzinfo is not None
+    assert "times" not in str(error)
+
+
+def test_a_limit_that_holds_says_how_often_it_was_tried() -> None:
+    """Five attempts, and what was waited between them."""
+    with raw(http(429, refused(429, "rate_limit_exceeded"))) as port:
+        api = Api(port)
+        assert re.search(r"5 times within 15 seconds.*Run this again in a minute", str(api.error()))
+    assert sum(api.slept) > 10
+
+
+def test_a_refusal_keeps_the_saved_pair() -> None:
+    """Nothing is written because of a limit."""
+    with raw(http(429, refused(429, "rate_limit_exceeded"), {"Retry-After": "600"})) as port:
+        api = Api(port)
+        before = store.load("acme")
+        api.error()
+    assert store.load("acme") == before
+
+
+@given(st.text(max_size=300))
+def test_any_words_become_one_line(words: str) -> None:
+    """Of control letters, marks of direction, line breaks and surrogates nothing is left."""
+    line = one_line(words)
+    assert len(line) <= 200 and line.isprintable() and "\n" not in line

@@ -1,0 +1,351 @@
+"""What keeps an answer from coming is told by its true cause: each sentence is made of the real exception."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import filelock
+import pytest
+import requests
+import trustme
+from answering import http, raw, reset
+from hypothesis import given
+from hypothesis import strategies as st
+
+from boxnb.network import Session, never_connected, plain, read_within
+from boxnb.silence import hopeless, network_trouble
+
+OK = http(200, b"hi")
+CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\nhi"
+UTC = datetime.UTC
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def bundle(authority: trustme.CA, tmp_path: Path) -> str:
+    file = tmp_path / "company.pem"
+    authority.cert_pem.write_to_path(str(file))
+    return str(file)
+
+
+def context(authority: trustme.CA, *names: str, **when: datetime.datetime) -> ssl.SSLContext:
+    made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(*names, **when).configure_cert(made)
+    return made
+
+
+def trouble(url: str, verify: bool | str = True, **options: object) -> str:
+    """The sentence for what a call ends with."""
+    with plain(verify) as session, pytest.raises(OSError) as caught:
+        options = {"timeout": (5, 0.5), "stream": True, **options}
+        read_within(session.get(url, **options), 5)  # type: ignore[arg-type]
+    sentence = network_trouble(caught.value)
+    assert "\n" not in sentence and sentence.endswith(".")
+    assert len(re.findall(r"[.:;] [A-Z]", sentence)) <= 2, "three short sentences at most"
+    return sentence
+
+
+HANDSHAKES = {
+    "hangs up": (b"", "broke off the encrypted connection"),
+    "plain HTTP": (http(400), "does not speak TLS"),
+    "another protocol": (b"SSH-2.0-OpenSSH_9.6\r\n", "does not speak TLS"),
+    "alert, handshake": (
+        b"\x15\x03\x01\x00\x02\x02\x28",
+        r"refused to talk over TLS \(alert: handshake failure\)",
+    ),
+    "alert, version": (
+        b"\x15\x03\x01\x00\x02\x02\x46",
+        r"refused to talk over TLS \(alert: protocol version\)",
+    ),
+    "alert, internal": (
+        b"\x15\x03\x01\x00\x02\x02\x50",
+        r"refused to talk over TLS \(alert: internal error\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", HANDSHAKES)
+def test_no_certificate_is_blamed_that_was_never_seen(kind: str) -> None:
+    """A handshake that ends before a certificate came."""
+    reply, words = HANDSHAKES[kind]
+    with raw(reply) as port:
+        said = trouble(f"https://127.0.0.1:{port}")
+    assert re.search(words, said)
+    assert "not trusted" not in said and "REQUESTS_CA_BUNDLE" not in said
+
+
+def test_a_reset_in_the_handshake_is_a_broken_connection() -> None:
+    """Firewalls do so."""
+    with raw(reset) as port:
+        said = trouble(f"https://127.0.0.1:{port}")
+    assert "broke before the answer came" in said and "certificate" not in said
+
+
+def test_a_handshake_without_an_answer_is_a_timeout() -> None:
+    """Whoever listens there says nothing."""
+    with raw(lambda _: time.sleep(2)) as port:
+        said = trouble(f"https://127.0.0.1:{port}", timeout=(0.5, 0.5))
+    assert "no answer from 127.0.0.1 in time" in said
+
+
+def test_an_unknown_authority_is_distrust_and_names_the_setting(authority: trustme.CA) -> None:
+    """What a company proxy looks like: here alone the company's certificates help."""
+    with raw(OK, context(authority, "127.0.0.1")) as port:
+        said = trouble(f"https://127.0.0.1:{port}")
+    assert "not trusted here (unable to get local issuer certificate)" in said
+    assert "REQUESTS_CA_BUNDLE" in said and "PEM" in said
+
+
+def test_a_certificate_signed_by_itself(tmp_path: Path) -> None:
+    """OpenSSL's own words are repeated."""
+    alone = trustme.CA(organization_name="127.0.0.1")
+    made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    pem = tmp_path / "alone.pem"
+    pem.write_bytes(alone.private_key_pem.bytes() + alone.cert_pem.bytes())
+    made.load_cert_chain(pem)
+    with raw(OK, made) as port:
+        assert "not trusted here (self-signed certificate)" in trouble(f"https://127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize(
+    ("names", "days", "words"),
+    [
+        (("127.0.0.1",), (-20, -10), "has expired. Check this computer's date and time"),
+        (("127.0.0.1",), (10, 20), "is not valid yet. Check this computer's date and time"),
+        (("other.example",), (-10, 10), "is made out to another name"),
+        (("127.0.0.2",), (-10, 10), "is made out to another name"),
+    ],
+)
+def test_a_certificate_that_the_bundle_cannot_help(
+    authority: trustme.CA, bundle: str, names: tuple[str, ...], days: tuple[int, int], words: str
+) -> None:
+    """Its date or its name is wrong: no file of certificates would mend that."""
+    begin, end = (datetime.datetime.now(UTC) + datetime.timedelta(days=each) for each in days)
+    with raw(OK, context(authority, *names, not_before=begin, not_after=end)) as port:
+        said = trouble(f"https://127.0.0.1:{port}", bundle)
+    assert words in said
+    assert "not trusted" not in said and "PEM" not in said
+
+
+@pytest.mark.parametrize("kind", ["DER", "empty", "text"])
+def test_a_certificate_file_without_certificates(
+    authority: trustme.CA, bundle: str, tmp_path: Path, kind: str
+) -> None:
+    """Windows exports DER; an empty file comes of a full disk."""
+    file = tmp_path / f"{kind}.cer"
+    pem = Path(bundle).read_text(encoding="ascii")
+    file.write_bytes({"DER": ssl.PEM_cert_to_DER_cert(pem), "empty": b"", "text": b"hello"}[kind])
+    with raw(OK, context(authority, "127.0.0.1")) as port:
+        said = trouble(f"https://127.0.0.1:{port}", str(file))
+    assert "holds no certificate in PEM form" in said and "openssl x509 -inform der" in said
+    assert "not trusted" not in said
+
+
+def test_a_folder_of_certificates_asks_for_a_file(
+    authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenSSL finds nothing in a folder whose files have no hashed names; the setting is named with its value."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
+    with raw(OK, context(authority, "127.0.0.1")) as port:
+        said = trouble(f"https://127.0.0.1:{port}")
+    assert f"REQUESTS_CA_BUNDLE (now {tmp_path})" in said and "to a PEM file" in said
+
+
+def test_a_certificate_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the setting that names it."""
+    assert "/no/such.pem is not there. Correct the profile's verify" in trouble(
+        "https://127.0.0.1:9", "/no/such.pem"
+    )
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such.pem")
+    assert "/no/such.pem is not there. Correct REQUESTS_CA_BUNDLE" in trouble("https://127.0.0.1:9")
+
+
+CONNECTIONS = {
+    "closes": (b"", "closed the connection without an answer"),
+    "reset": (reset, "broke before the answer came"),
+    "reset in mid body": (lambda each: (each.sendall(CUT), reset(each)), "no complete answer"),
+    "short body": (CUT, "no complete answer"),
+    "broken chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhi", "no complete answer"),
+    "broken gzip": (http(200, b"hello", {"Content-Encoding": "gzip"}), "could not be decompressed"),
+    "another protocol": (b"SSH-2.0-OpenSSH_9.6\r\n", "is not HTTP"),
+    "a flood of headers": (b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n", "is not HTTP"),
+    "silent": (lambda _: time.sleep(2), "no answer from 127.0.0.1 in time"),
+    "silent in mid body": (
+        lambda each: (each.sendall(CUT), time.sleep(2)),
+        "no answer from 127.0.0.1 in time",
+    ),
+    "round in a circle": (http(302, b"", {"Location": "/again"}), "circle of redirects"),
+}
+
+
+@pytest.mark.parametrize("kind", CONNECTIONS)
+def test_a_connection_that_ends_is_told_by_how_it_ended(kind: str) -> None:
+    """The host is named, the address is not: it could hold a code."""
+    reply, words = CONNECTIONS[kind]
+    with raw(reply) as port:  # type: ignore[arg-type]
+        said = trouble(f"http://127.0.0.1:{port}/path?code=hidden")
+    assert words in said and "127.0.0.1" in said
+    assert "hidden" not in said and "certificate" not in said and "proxy of" not in said
+
+
+def test_nobody_listens() -> None:
+    """A closed port is not a slow network."""
+    said = trouble("https://127.0.0.1:9/")
+    assert "refused the connection, so nothing listens there" in said
+
+
+def test_a_name_that_nobody_knows() -> None:
+    """DNS is named, and so is the host that was asked for."""
+    assert "The name no.such.host.invalid cannot be looked up (DNS)" in trouble(
+        "https://no.such.host.invalid/"
+    )
+
+
+def test_a_connection_that_is_never_taken() -> None:
+    """A server whose queue is full does not answer the first packet: the wait for a connection ends."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    port = listener.getsockname()[1]
+    waiting = [socket.socket() for _ in range(4)]
+    for each in waiting:
+        each.setblocking(False)
+        each.connect_ex(("127.0.0.1", port))
+    said = trouble(f"http://127.0.0.1:{port}", timeout=(0.3, 0.3))
+    for each in [*waiting, listener]:
+        each.close()
+    assert "did not take the connection in time" in said
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[::1",
+        "http://a b/",
+        "https://.x.com/",
+        f"https://{'a' * 70}.com/",
+        "http://x:99999/",
+        "htp://x/",
+        "x",
+    ],
+)
+def test_an_address_that_is_not_one(url: str) -> None:
+    """Whatever requests and urllib3 raise for it; nothing raw gets through."""
+    assert "cannot be used" in trouble(url)
+
+
+def test_a_header_that_cannot_be_sent() -> None:
+    """A line break, or a letter beyond Latin-1: neither is trouble of the network."""
+    for value in ("a\nb", "Ł€"):
+        said = trouble("http://127.0.0.1:9/", headers={"As-User": value})
+        assert "so nothing was sent" in said and "network" not in said
+
+
+PROXIES = {
+    "nobody listens": ("http://127.0.0.1:9", "refuses connections"),
+    "unknown name": ("http://proxy.invalid:8080", "has a name that cannot be looked up"),
+    "slash in password": ("http://jane:hid/den@127.0.0.1:9", "cannot be read"),
+    "hash in password": ("http://jane:hid#den@127.0.0.1:9", "cannot be read"),
+    "question in password": ("http://jane:hid?den@127.0.0.1:9", "cannot be read"),
+    "at in password": ("http://jane:hid@den@127.0.0.1:9", "refuses connections"),
+    "percent in password": ("http://jane:hid%den@127.0.0.1:9", "cannot be read"),
+    "no port there is": ("http://127.0.0.1:99999", "cannot be read"),
+    "word for a port": ("http://127.0.0.1:port", "cannot be read"),
+    "half a bracket": ("http://[::1", "cannot be read"),
+    "blank": ("http://127.0.0.1 :9", "cannot be read"),
+    "no host": ("http://", "cannot be read"),
+    "ftp": ("ftp://127.0.0.1:9", "cannot be read"),
+    "long label": (f"http://{'a' * 80}:9", "cannot be read"),
+    "socks5": ("socks5://127.0.0.1:9", 'Run pip install "requests[socks]", restart the kernel'),
+    "socks5h": ("socks5h://127.0.0.1:9", 'Run pip install "requests[socks]", restart the kernel'),
+    "socks": ("socks://127.0.0.1:9", "as socks5h://host:port, restart the kernel"),
+}
+
+
+@pytest.fixture(params=["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
+def setting(request: pytest.FixtureRequest) -> Iterator[str]:
+    return request.param
+
+
+@pytest.mark.parametrize("kind", PROXIES)
+def test_a_proxy_is_told_by_its_setting(kind: str, setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The setting that holds it is named, and never its password."""
+    value, words = PROXIES[kind]
+    monkeypatch.setenv(setting, value)
+    said = trouble("https://api.box.example/2.0/users/me")
+    assert words in said and setting in said
+    assert "hid" not in said and "den" not in said
+
+
+TUNNELS = {
+    "407": (http(407), "asks for a user name and a password (407)"),
+    "403": (http(403), "did not let the request to api.box.example through (403"),
+    "502": (http(502), "did not let the request to api.box.example through (502"),
+    "closes": (b"", "through the proxy of HTTPS_PROXY"),
+    "silent": (lambda _: time.sleep(2), "in time through the proxy of HTTPS_PROXY"),
+}
+
+
+@pytest.mark.parametrize("kind", TUNNELS)
+def test_a_proxy_that_refuses_says_why(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 407 leads to the password, a 403 to whoever runs the proxy."""
+    reply, words = TUNNELS[kind]
+    with raw(reply) as port:  # type: ignore[arg-type]
+        monkeypatch.setenv("HTTPS_PROXY", f"http://jane:hidden@127.0.0.1:{port}")
+        said = trouble("https://api.box.example/2.0/users/me", timeout=(0.5, 0.5))
+    assert words in said and "HTTPS_PROXY" in said and "hidden" not in said
+
+
+def test_a_proxy_that_is_asked_over_tls_and_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The usual slip: https:// before the proxy's address."""
+    with raw(http(407)) as port:
+        monkeypatch.setenv("HTTPS_PROXY", f"https://127.0.0.1:{port}")
+        assert "speaks plain HTTP. Write its address with http://" in trouble("https://api.box.example/")
+
+
+def test_another_person_s_file_and_a_full_disk_are_no_network(tmp_path: Path) -> None:
+    """What a call needs of this computer is named by its path."""
+    full = OSError(28, "No space left on device", str(tmp_path))
+    assert "Free space on the disk" in network_trouble(full) and "who owns" not in network_trouble(full)
+    with pytest.raises(OSError, match="Is a directory") as caught:
+        tmp_path.read_bytes()
+    assert f"{tmp_path} cannot be used" in network_trouble(caught.value)
+    with filelock.FileLock(tmp_path / "a.lock"), pytest.raises(OSError, match=r"lock") as caught:
+        filelock.FileLock(tmp_path / "a.lock", timeout=0).acquire()
+    assert "Another process holds the lock" in network_trouble(caught.value)
+
+
+def test_what_cannot_get_better_is_not_repeated(authority: trustme.CA) -> None:
+    """A certificate, a server without TLS, a proxy that wants a password: the same at each attempt; and no request left."""
+    with raw(OK, context(authority, "127.0.0.1")) as untrusted, raw(http(400)) as clear, raw(b"") as closes:
+        found = {}
+        for name, port in {"untrusted": untrusted, "clear": clear, "closes": closes}.items():
+            with Session() as session, pytest.raises(requests.ConnectionError) as caught:
+                session.get(f"https://127.0.0.1:{port}", timeout=5)
+            found[name] = (hopeless(caught.value), never_connected(caught.value))
+    assert found == {"untrusted": (True, True), "clear": (True, True), "closes": (False, False)}
+
+
+@given(st.text(st.characters(codec="latin-1", exclude_characters="\0\n\r"), max_size=40))
+def test_any_proxy_setting_ends_in_a_sentence(value: str) -> None:
+    """Whatever somebody writes there; a password in it is never repeated."""
+    before = os.environ.get("HTTPS_PROXY")
+    os.environ["HTTPS_PROXY"] = f"http://jane:hidden{value}@127.0.0.1:9"
+    try:
+        said = trouble("https://127.0.0.9.invalid/")
+    finally:
+        os.environ.pop("HTTPS_PROXY")
+        if before is not None:
+            os.environ["HTTPS_PROXY"] = before
+    assert "hidden" not in said
