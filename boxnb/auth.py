@@ -21,7 +21,7 @@ from .errors import HostNotAllowedError, InvalidGrantError, NotSignedInError, To
 from .network import LOOPBACK, LOST, never_connected, plain
 from .oauth import Clock
 from .refusals import network_trouble
-from .tokens import Secret, Token
+from .tokens import Header, Secret, Token, bearer, cleaning
 
 MARGIN = 60.0
 """Seconds before expiry at which an access token is refreshed."""
@@ -212,7 +212,7 @@ class RotatingAuth(AuthBase):
                 f"{urlsplit(request.url or '').hostname}: use a plain requests call for other addresses."
             )
         access_token = self.token().access_token
-        request.headers["Authorization"] = f"Bearer {access_token.reveal()}"
+        request.headers["Authorization"] = self._header(access_token)
         body: Any = request.body
         body_position = body.tell() if hasattr(body, "tell") else None
 
@@ -230,10 +230,11 @@ class RotatingAuth(AuthBase):
                 refused.close()
                 again = refused.request.copy()
                 again.hooks = {}
-                again.headers["Authorization"] = f"Bearer {rejected.reveal()}"
+                again.headers["Authorization"] = self._header(rejected)
                 if body_position is not None:
                     body.seek(body_position)
-                second: requests.Response = response.connection.send(again, **options)
+                with cleaning():
+                    second: requests.Response = response.connection.send(again, **options)
                 second.history = [*refused.history, refused]
                 second.request = again
                 if second.status_code != 401 or self._refreshes != refreshed:
@@ -241,8 +242,38 @@ class RotatingAuth(AuthBase):
                 refused = second  # what another process had saved was refused as well: refresh that one
             return second
 
-        request.hooks.setdefault("response", []).append(answered)
+        request.hooks.setdefault("response", []).append(_Hook(answered))
         return request
+
+    def _header(self, access_token: Secret) -> Header:
+        try:
+            return bearer(access_token)
+        except ValueError:
+            raise NotSignedInError(
+                f"The saved access token of {self.profile_name!r} holds characters that cannot be sent; the file was "
+                f"changed by hand or another program. Sign in again: open {ONBOARDING}."
+            ) from None
+
+
+class _Hook:
+    """What looks at each answer; a pickled response has none."""
+
+    def __init__(self, answered: Callable[..., requests.Response]) -> None:
+        self._answered = answered
+
+    def __call__(self, response: requests.Response, *given: Any, **options: Any) -> requests.Response:
+        return self._answered(response, *given, **options)
+
+    def __reduce__(self) -> Any:
+        return _as_it_is, ()
+
+
+def _as_it_is() -> Callable[..., requests.Response]:
+    return _unchanged
+
+
+def _unchanged(response: requests.Response, **_options: Any) -> requests.Response:
+    return response
 
 
 _REPEATABLE = {"conflict", ""}

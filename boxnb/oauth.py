@@ -24,7 +24,7 @@ import requests
 from .errors import InvalidGrantError, RedirectError, StateMismatchError
 from .network import plain
 from .refusals import error_of, not_a_token, redirect_error, token_error
-from .tokens import Secret, Token
+from .tokens import Secret, Token, sealed
 
 Clock = Callable[[], float]
 """Seconds since the epoch."""
@@ -158,6 +158,7 @@ def _same(given: str, wanted: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), wanted.encode())
 
 
+@sealed
 def parse_redirect(pasted: str, *, state: str, allow_bare_code: bool = False) -> Secret:
     """Leg 2: check what came back, give the authorization code (RFC 6749 4.1.2).
 
@@ -293,6 +294,7 @@ def revoke(client: Client, token: Token | Secret, *, http: requests.Session | No
     raise token_error(response, error, "token")
 
 
+@sealed
 def _token(client: Client, form: Form, http: requests.Session | None, clock: Clock, what: str) -> Token:
     response = _post(client, client.server.token_url, form, http)
     if response.status_code != 200:
@@ -329,6 +331,7 @@ def server_time(response: requests.Response, clock: Clock) -> float:
         return clock()
 
 
+@sealed
 def _post(client: Client, url: str, form: Form, http: requests.Session | None) -> requests.Response:
     form = {**form, "client_id": client.client_id, "client_secret": client.client_secret}
     session = http or plain()
@@ -345,11 +348,12 @@ def _post(client: Client, url: str, form: Form, http: requests.Session | None) -
             stream=True,
         )
         _read_within(response, PATIENCE)
+        response.request.body = None  # the form, which nobody needs any more
         return response
     except OSError as error:  # requests' own, and a certificate file that is not there
         if isinstance(getattr(error, "request", None), requests.PreparedRequest):
             error.request.body = None  # type: ignore[attr-defined]
-        error.__cause__ = error.__context__ = None  # a traceback with variables would show the form
+        error.__cause__ = error.__context__ = None  # they carry the form, too
         raise error.with_traceback(None)  # noqa: B904  it is the same error
     finally:
         if http is None:

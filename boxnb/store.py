@@ -26,7 +26,7 @@ from .errors import ProfileNameError, TokenStoreError
 from .profile import FORMAT, from_json, to_json
 from .profile import Profile as Profile  # the names everybody uses are store.Profile …
 from .profile import this_process as this_process  # … and store.this_process
-from .tokens import Token
+from .tokens import Token, sealed
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 DEVICES = {
@@ -127,6 +127,7 @@ def _holder(file: Path) -> str:
         return "another process"
 
 
+@sealed
 def load(name: str, *, shared: bool = True) -> Profile | None:
     """Read one profile; ``None`` where there is none. ``shared=False`` leaves an older script's plist aside.
 
@@ -156,6 +157,7 @@ def load(name: str, *, shared: bool = True) -> Profile | None:
     return _with_plist(profile) if shared else profile
 
 
+@sealed
 def save(profile: Profile) -> Path:
     """Write one profile: a private file beside, flushed, moved over the old one, folder flushed.
 

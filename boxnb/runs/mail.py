@@ -19,7 +19,7 @@ from .. import masking, store
 from ..errors import MailError, TokenStoreError
 from ..oauth import Client
 from ..postbox import PORTS, MailSettings, check_address, is_loopback
-from ..tokens import Secret
+from ..tokens import Secret, sealed
 from .report import writable
 
 LARGEST = 20_000_000
@@ -186,6 +186,14 @@ def send(settings: MailSettings, message: EmailMessage) -> None:
     MailError
         Why not, in a sentence; nothing of the password is in it.
     """
+    try:
+        _send(settings, message)
+    except MailError as error:
+        error.__context__ = None  # the server's own words may quote what was sent
+        raise
+
+
+def _send(settings: MailSettings, message: EmailMessage) -> None:
     where = f"{settings.host}:{settings.port}"
     try:
         with _connected(settings) as server:
@@ -265,6 +273,7 @@ def _connected(settings: MailSettings) -> smtplib.SMTP:
     raise AssertionError("the loop above returns or raises")
 
 
+@sealed
 def _signed_in(settings: MailSettings) -> smtplib.SMTP:
     context = ssl.create_default_context(cafile=settings.verify if isinstance(settings.verify, str) else None)
     if settings.verify is False and is_loopback(settings.host):
@@ -283,6 +292,7 @@ def _signed_in(settings: MailSettings) -> smtplib.SMTP:
             server.starttls(context=context)
         if settings.username:
             server.login(settings.username, settings.password.reveal())
+            del server.password  # smtplib keeps it in clear
     except BaseException:
         server.close()
         raise

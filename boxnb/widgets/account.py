@@ -14,7 +14,7 @@ from boxnb.errors import BoxNotebookError, InvalidClientError, InvalidGrantError
 from boxnb.network import plain
 from boxnb.oauth import Client
 from boxnb.refusals import network_trouble
-from boxnb.tokens import Secret, Token
+from boxnb.tokens import Secret, Token, bearer
 
 FIELDS = "id,name,login,role,enterprise"
 
@@ -47,16 +47,16 @@ def who_is(profile: str, client: Client, token: Token | requests.auth.AuthBase) 
         Box answered with something else than the user.
     """
 
-    def bearer(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
         if isinstance(token, Token):
-            request.headers["Authorization"] = f"Bearer {token.access_token.reveal()}"
+            request.headers["Authorization"] = bearer(token.access_token)
         return request
 
     with session(profile) as http:
         response = http.get(
             client.server.api_url + "/users/me",
             params={"fields": FIELDS},
-            auth=bearer if isinstance(token, Token) else token,  # an auth of our own also keeps .netrc out
+            auth=sign if isinstance(token, Token) else token,  # an auth of our own also keeps .netrc out
             timeout=(10, 20),
             allow_redirects=False,
         )
