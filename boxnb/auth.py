@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.auth import AuthBase
 
-from . import journal, oauth, store
+from . import disk, journal, oauth, store
 from .errors import HostNotAllowedError, InvalidGrantError, NotSignedInError, TokenEndpointError
 from .network import LOOPBACK, LOST, never_connected, plain
 from .oauth import Clock
@@ -61,6 +61,7 @@ class RotatingAuth(AuthBase):
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.RLock()
+        self._where = disk.elsewhere.get()  # a lesson's pair stays the lesson's, in whatever thread
         self._profile, self._token = _signed_in(profile)
         self._skew = self._profile.skew
         self._refreshes = 0
@@ -87,7 +88,7 @@ class RotatingAuth(AuthBase):
 
     def reread(self) -> None:
         """Take up what another thread or process saved since."""
-        with self._lock:
+        with self._lock, disk.elsewhere.at(self._where):
             self._profile, self._token = _signed_in(self.profile_name)
             self._skew = self._profile.skew
 
@@ -103,7 +104,7 @@ class RotatingAuth(AuthBase):
         rejected : Secret, optional
             The access token the API just refused: it is replaced even if it looks fresh.
         """
-        with self._lock, store.lock(self.profile_name):
+        with self._lock, disk.elsewhere.at(self._where), store.lock(self.profile_name):
             profile, token = _signed_in(self.profile_name)
             stale = token.access_token == rejected or not self._is_fresh(token)
             self._profile, self._token = self._refresh(profile, token) if stale else (profile, token)

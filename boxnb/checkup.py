@@ -129,14 +129,15 @@ def _folder() -> Finding:
         return Finding(
             "folder", "ok", f"{folder} does not exist yet; it is made, for you alone, at the first sign-in."
         )
-    mode = stat.S_IMODE((folder / "profiles").stat().st_mode) if (folder / "profiles").exists() else 0o700
-    if os.name != "nt" and mode & 0o077:
-        return Finding(
-            "folder",
-            "wrong",
-            f"Others may look into {folder} ({mode:o}).",
-            f"Run: chmod 700 {folder}/profiles",
-        )
+    for place in (folder / "profiles", folder):
+        mode = stat.S_IMODE(place.stat().st_mode) if place.exists() else 0o700
+        if os.name != "nt" and mode & 0o077:
+            return Finding(
+                "folder",
+                "wrong",
+                f"Others may look into {folder} ({mode:o}).",
+                f"Run: chmod 700 {place}",
+            )
     return Finding("folder", "ok", f"{folder} is yours alone.")
 
 

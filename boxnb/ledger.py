@@ -121,7 +121,7 @@ class Ledger:
     def _change(self, change: Any) -> None:
         try:
             disk.private_folder(self._file.parent)
-            with filelock.FileLock(self._file.with_suffix(".lock"), timeout=10, thread_local=False):
+            with filelock.FileLock(self._file.with_suffix(".lock"), timeout=10, thread_local=False, mode=0o600):
                 book = self._load()
                 change(book)
                 disk.write_private(self._file, json.dumps(book).encode())

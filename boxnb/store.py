@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import filelock
-import platformdirs
 
 from . import disk, journal, keepers
 from .errors import ProfileNameError, TokenStoreError
@@ -44,8 +43,7 @@ LOCK_TIMEOUT = 120.0
 
 def home() -> Path:
     """The folder of all profiles: a lesson's own, ``$BOXNB_HOME``, else the user's configuration directory."""
-    given = disk.elsewhere.get() or os.environ.get("BOXNB_HOME")
-    return Path(given).expanduser() if given else platformdirs.user_config_path("boxnb", appauthor=False)
+    return disk.home()
 
 
 def path(name: str) -> Path:
@@ -83,7 +81,7 @@ def lock(name: str, *, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
     disk.private_folder(file.parent)
     # One lock object per use: the file lock then excludes the threads of this process as well.
     held = filelock.FileLock(
-        file.with_suffix(".lock"), timeout=timeout, thread_local=False, fallback_to_soft=False
+        file.with_suffix(".lock"), timeout=timeout, thread_local=False, fallback_to_soft=False, mode=0o600
     )
     try:
         try:
@@ -110,7 +108,7 @@ def lock(name: str, *, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
     try:
         # Who holds it is a courtesy to the next; the lock works without it.
         with contextlib.suppress(OSError):
-            _holder_file(file).write_text(this_process())
+            disk.write_note(_holder_file(file), this_process())
         yield
     finally:
         held.release()

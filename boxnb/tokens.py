@@ -27,7 +27,7 @@ REFRESH_TOKEN_LIFETIME = 60 * 24 * 3600
 
 def fingerprint(text: str) -> str:
     """Four hex digits that tell one secret from another without revealing either."""
-    return hashlib.sha256(text.encode()).hexdigest()[:4]
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:4]
 
 
 KNOWN = 1000

@@ -18,7 +18,7 @@ SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(si
 
 
 def _lock(name: str) -> filelock.BaseFileLock:
-    return filelock.FileLock(_place(name), timeout=0, thread_local=False)
+    return filelock.FileLock(_place(name), timeout=0, thread_local=False, mode=0o600)
 
 
 def _place(name: str) -> Path:
@@ -47,7 +47,7 @@ def take(name: str, since: str) -> Callable[[], None]:
         raise RunRefusedError(
             f"A run named {name!r} is under way ({who}): this one was not begun; wait for it, or end that process."
         ) from None
-    holder.write_text(f"{store.this_process()}, since {since}", encoding="utf-8")
+    disk.write_note(holder, f"{store.this_process()}, since {since}")
     return lock.release
 
 

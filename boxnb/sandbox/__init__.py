@@ -111,7 +111,7 @@ def start(
 
     home().mkdir(parents=True, exist_ok=True, mode=0o700)
     announced = home() / "sandbox.json"
-    with FileLock(home() / "sandbox.lock"):
+    with FileLock(home() / "sandbox.lock", mode=0o600):
         found = find()
         if found is not None:
             return found
