@@ -30,6 +30,7 @@ READS = 50
 ABANDONED = 600.0
 """Seconds after which a draft that nobody moved into place belongs to a writer that died."""
 
+
 class Elsewhere:
     """A folder that stands in for the home of all profiles, for a lesson: its thread or task and the threads they start.
 
@@ -226,7 +227,11 @@ def private_folder(folder: Path) -> None:
         It cannot be made, or it is a link of somebody else.
     """
     top = home()
-    ours = [folder, *folder.parents[: len(folder.parts) - len(top.parts)]] if folder.is_relative_to(top) else [folder]
+    ours = (
+        [folder, *folder.parents[: len(folder.parts) - len(top.parts)]]
+        if folder.is_relative_to(top)
+        else [folder]
+    )
     try:
         missing = [each for each in (folder, *folder.parents) if not each.exists()]
         for each in reversed(missing):
@@ -245,7 +250,10 @@ def _tighten(folder: Path) -> None:
     if folder == Path.home() or (status.st_uid != os.getuid() and folder == home()):
         # Others may have a right to this one: the user's whole folder, one of the system, a mounted volume.
         if stat.S_IMODE(status.st_mode) & 0o022 and not status.st_mode & stat.S_ISVTX:
-            say_once(folder, f"Others can write in {folder}, where boxnb keeps its files: choose another with BOXNB_HOME.")
+            say_once(
+                folder,
+                f"Others can write in {folder}, where boxnb keeps its files: choose another with BOXNB_HOME.",
+            )
         return
     folder.chmod(0o700)
 
@@ -277,8 +285,8 @@ def write_note(file: Path, text: str) -> None:
         stream.write(text)
 
 
-def open_ours(file: Path, flags: int) -> int:
-    """Open a file, mode 0600 from birth; a link is followed only where this user made it.
+def open_ours(file: Path, flags: int, mode: int = 0o600) -> int:
+    """Open a file, private from birth; a link is followed only where this user made it.
 
     Raises
     ------
@@ -290,8 +298,8 @@ def open_ours(file: Path, flags: int) -> int:
         if stat.S_ISLNK(status.st_mode) and not is_ours(status):
             raise PermissionError(errno.EPERM, "a link of somebody else is in the way", os.fspath(file))
         if stat.S_ISLNK(status.st_mode):
-            return os.open(file, flags, 0o600)
-    return os.open(file, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)
+            return os.open(file, flags, mode)
+    return os.open(file, flags | getattr(os, "O_NOFOLLOW", 0), mode)
 
 
 def check_private(file: Path) -> None:

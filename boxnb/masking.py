@@ -59,7 +59,9 @@ _nets: dict[int, re.Pattern[str] | None] = {}
 def is_secret_name(name: str) -> bool:
     """Whether a parameter of that name would hold a secret."""
     words = _words(name)
-    return re.search(rf"(?:^|_){NAMES}s?\d*(?:_|$)", words) is not None or words.endswith(("password", "secret"))
+    return re.search(rf"(?:^|_){NAMES}s?\d*(?:_|$)", words) is not None or words.endswith(
+        ("password", "secret")
+    )
 
 
 def holds_secret(name: str) -> bool:
@@ -67,7 +69,9 @@ def holds_secret(name: str) -> bool:
     words = _words(name)
     if is_secret_name(name):
         return _ABOUT.search(words) is None
-    return re.search(rf"(?:^|_){_MORE_NAMES}s?\d*$", words) is not None or words.endswith(("apikey", "sessionid"))
+    return re.search(rf"(?:^|_){_MORE_NAMES}s?\d*$", words) is not None or words.endswith(
+        ("apikey", "sessionid")
+    )
 
 
 def _words(name: str) -> str:

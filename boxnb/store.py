@@ -11,7 +11,6 @@ import contextlib
 import dataclasses
 import errno
 import json
-import os
 import re
 import warnings
 from collections.abc import Iterator

@@ -186,7 +186,8 @@ def _hand_over(value: str) -> None:
             os.close(descriptor)
     except OSError as error:
         warnings.warn(
-            f"The run cannot learn a secret of this notebook ({error.strerror}): its page may show it.", stacklevel=4
+            f"The run cannot learn a secret of this notebook ({error.strerror}): its page may show it.",
+            stacklevel=4,
         )
 
 

@@ -79,7 +79,9 @@ def headers(given: Any) -> dict[str, str]:
         elif name.lower() == "boxapi":  # a shared link and its password
             shown[name] = "&".join(f"{key}={value}" for key, value in pairs(text).items())
         else:
-            shown[name] = known_only(url(text) if any(mark in text for mark in "?@#") or "/d" in text else text)
+            shown[name] = known_only(
+                url(text) if any(mark in text for mark in "?@#") or "/d" in text else text
+            )
     return shown
 
 
