@@ -150,7 +150,11 @@ class Receiver:
         self._on_redirect = on_redirect
         first = self._parts.port
         self._ports = (
-            tuple(ports) if ports is not None else (*range(first, first + NEIGHBOURS), 0) if first else (0, 0, 0)
+            tuple(ports)
+            if ports is not None
+            else (*range(first, first + NEIGHBOURS), 0)
+            if first
+            else (0, 0, 0)
         )
         self._registered = behind or redirect_uri
         self._behind = behind
