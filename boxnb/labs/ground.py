@@ -104,7 +104,9 @@ class Practice:
         self.profile = profile
         self.sandbox: Sandbox = sandbox.start(private=True, rotation=rotation, idle=sandbox.SHARED_IDLE)
         addresses: dict[str, Any] = self.sandbox.server()
-        self.home = tempfile.mkdtemp(prefix="boxnb-lesson-")
+        self.home = tempfile.mkdtemp(
+            prefix="lesson-", dir=self.sandbox.state
+        )  # goes with it, also after a kill
         app = self.sandbox.practice_client()
         self.client = Client(
             app["client_id"],
