@@ -236,8 +236,11 @@ def windows(plan: Plan) -> str:
     line = subprocess.list2cmdline(arguments)
     if plan.environment():  # a task has no environment of its own
         sets = " && ".join(f'set "{name}={_cmd_safe(value)}"' for name, value in plan.environment().items())
-        # /v:off: a "!" is a "!", whatever the registry says.
-        program, line = "cmd.exe", f"/d /v:off /c {sets} && {' '.join(map(_cmd_word, plan.command))}"
+        line = f"/d /c {sets} && {' '.join(map(_cmd_word, plan.command))}"
+        program, line = (
+            "cmd.exe",
+            f"/v:off {line}" if "!" in line else line,
+        )  # whatever the registry says of "!"
     _check_percent(program, line, str(plan.notebook.parent))
     return (
         f'<?xml version="1.0"?>\n<!-- {NOT_RUN}.\n'

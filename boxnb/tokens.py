@@ -25,6 +25,58 @@ REFRESH_TOKEN_LIFETIME = 60 * 24 * 3600
 """Seconds a Box refresh token lives unless it is used before (Box guide *Token expiration*)."""
 
 
+def clean(error: BaseException, handled: BaseException | None = None) -> None:
+    """Empty the variables of all finished calls in an error's traceback and in those of the errors behind it.
+
+    The lines stay. Libraries hold the bytes of a request in variables, and ``%xmode Verbose``, rich, pytest and error
+    trackers print them. What was being ``handled`` before belongs to somebody else and stays as it is.
+    """
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is handled or id(one) in seen:
+            continue
+        seen.add(id(one))
+        traceback.clear_frames(one.__traceback__)
+        if isinstance(one, json.JSONDecodeError):
+            one.doc = ""  # the whole text: a profile, or an answer with tokens
+        behind = [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
+        behind += one.exceptions if isinstance(one, BaseExceptionGroup) else ()
+        waiting += [each for each in behind if isinstance(each, BaseException)]
+
+
+@contextmanager
+def cleaning() -> Iterator[None]:
+    """Let no error leave this block with variables of the calls in it; interrupts are errors, too."""
+    handled = sys.exception()
+    try:
+        yield
+    except BaseException as error:
+        clean(error, handled)
+        raise
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def sealed(function: Callable[P, R]) -> Callable[P, R]:
+    """Let no error leave a function with its variables or arguments: see :func:`clean`."""
+
+    @functools.wraps(function)
+    def call(*given: P.args, **options: P.kwargs) -> R:
+        handled = sys.exception()
+        try:
+            return function(*given, **options)
+        except BaseException as error:
+            del given, options
+            clean(error, handled)
+            raise
+
+    return call
+
+
 def fingerprint(text: str) -> str:
     """Four hex digits that tell one secret from another without revealing either."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:4]
@@ -60,6 +112,7 @@ class Secret:
 
     __slots__ = ("__value",)
 
+    @sealed
     def __init__(self, value: str | Secret) -> None:
         self.__value: str = value.reveal() if isinstance(value, Secret) else value
         _remember(self.__value)
@@ -70,13 +123,13 @@ class Secret:
 
     @property
     def fingerprint(self) -> str:
-        """Four hex digits, see :func:`fingerprint`."""
-        return fingerprint(self.__value)
+        """Four hex digits, see :func:`fingerprint`; no call has the value in a variable."""
+        return self.digest[:4]
 
     @property
     def digest(self) -> str:
         """The SHA-256 of the value, hex: to know a spent token again without keeping it."""
-        return hashlib.sha256(self.__value.encode()).hexdigest()
+        return hashlib.sha256(self.__value.encode("utf-8", "surrogatepass")).hexdigest()
 
     def __repr__(self) -> str:
         return f"<secret {self.fingerprint}>" if self.__value else "<no secret>"
@@ -225,72 +278,20 @@ class Header(str):
         ValueError
             The secret holds what no header can carry, such as a line break.
         """
-        if not (secret.reveal().isascii() and secret.reveal().isprintable()):
+        if not (secret.reveal().isascii() and secret.reveal().strip().isprintable()):
             raise ValueError("The secret holds characters that cannot be sent in a header.")
         self = super().__new__(cls, f"{scheme} {secret}")
         self._scheme, self._secret = scheme, secret
         return self
 
     def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
-        """The bytes to send."""
-        return f"{self._scheme} {self._secret.reveal()}".encode(encoding, errors)
+        """The bytes to send; blanks and line ends around the secret are left out."""
+        return f"{self._scheme} {self._secret.reveal().strip()}".encode(encoding, errors)
 
     def __reduce_ex__(self, protocol: object) -> Any:
         return str, (str(self),)
 
 
 def bearer(token: Secret) -> Header:
-    """The value of ``Authorization`` for an access token (RFC 6750 2.1); blanks and line ends around it are not sent."""
-    return Header("Bearer", Secret(token.reveal().strip()))
-
-
-def clean(error: BaseException, handled: BaseException | None = None) -> None:
-    """Empty the variables of all finished calls in an error's traceback and in those of the errors behind it.
-
-    The lines stay. Libraries hold the bytes of a request in variables, and ``%xmode Verbose``, rich, pytest and error
-    trackers print them. What was being ``handled`` before belongs to somebody else and stays as it is.
-    """
-    seen: set[int] = set()
-    waiting = [error]
-    while waiting:
-        one = waiting.pop()
-        if one is handled or id(one) in seen:
-            continue
-        seen.add(id(one))
-        traceback.clear_frames(one.__traceback__)
-        if isinstance(one, json.JSONDecodeError):
-            one.doc = ""  # the whole text: a profile, or an answer with tokens
-        behind = [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
-        behind += one.exceptions if isinstance(one, BaseExceptionGroup) else ()
-        waiting += [each for each in behind if isinstance(each, BaseException)]
-
-
-@contextmanager
-def cleaning() -> Iterator[None]:
-    """Let no error leave this block with variables of the calls in it; interrupts are errors, too."""
-    handled = sys.exception()
-    try:
-        yield
-    except BaseException as error:
-        clean(error, handled)
-        raise
-
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def sealed(function: Callable[P, R]) -> Callable[P, R]:
-    """Let no error leave a function with its variables or arguments: see :func:`clean`."""
-
-    @functools.wraps(function)
-    def call(*given: P.args, **options: P.kwargs) -> R:
-        handled = sys.exception()
-        try:
-            return function(*given, **options)
-        except BaseException as error:
-            del given, options
-            clean(error, handled)
-            raise
-
-    return call
+    """The value of ``Authorization`` for an access token (RFC 6750 2.1)."""
+    return Header("Bearer", token)

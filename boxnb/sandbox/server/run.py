@@ -29,7 +29,6 @@ from .limits import Limits
 from .state import State
 from .world import World
 
-
 GONE = threading.Event()
 """The process that this sandbox is tied to has ended."""
 
