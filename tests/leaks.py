@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 
 import requests
 
-
 TESTS = Path(__file__).parent
+STDLIB = re.compile(r"importlib|/(?:threading|queue)\.py$")
+"""Where an interrupt may leave a lock of Python's own held for ever."""
 
 
 def shown(error: BaseException) -> str:
@@ -54,13 +56,13 @@ def text_of(value: Any) -> str:
 def interrupted_at(moment: int, call: Callable[[], object], own: str) -> BaseException | None:
     """Press Interrupt while line number ``moment`` of all that a call runs is about to run; what it raised, if anything.
 
-    Lines of the test's own file and of imports are not counted.
+    Lines of the test's own file and of Python's locks are not counted.
     """
     count = 0
 
     def line(frame: FrameType, event: str, _argument: Any) -> Any:
         nonlocal count
-        if frame.f_code.co_filename in (own, __file__) or "importlib" in frame.f_code.co_filename:
+        if frame.f_code.co_filename in (own, __file__) or STDLIB.search(frame.f_code.co_filename):
             return None
         if event == "line":
             count += 1

@@ -63,7 +63,9 @@ def test_the_errors_of_a_dead_server_show_no_secret(sandbox: Sandbox) -> None:
     saved = sign_in(sandbox)
     address = dead_server()
     dead = oauth.Server("dead", *[address] * 5)
-    store.save(store.Profile("dead", oauth.Client("id", saved.client.client_secret, "http://x", dead), saved.token))
+    store.save(
+        store.Profile("dead", oauth.Client("id", saved.client.client_secret, "http://x", dead), saved.token)
+    )
     box = boxnb.connect("dead")
     box.session._sleep = lambda _seconds: None
     with pytest.raises(requests.ConnectionError) as raw:
@@ -75,7 +77,9 @@ def test_the_errors_of_a_dead_server_show_no_secret(sandbox: Sandbox) -> None:
         oauth.refresh(oauth.Client("id", saved.client.client_secret, "http://x", dead), saved.token)
     for found in (raw, ours, refreshing):
         assert leaks.leaked(found.value, pair(saved)) == []
-    assert any("requests/adapters.py" in str(entry.path) for entry in raw.traceback)  # the lines are all there
+    assert any(
+        "requests/adapters.py" in str(entry.path) for entry in raw.traceback
+    )  # the lines are all there
 
 
 def test_a_refused_refresh_shows_no_secret(sandbox: Sandbox) -> None:
@@ -128,7 +132,9 @@ def test_an_error_that_was_there_before_keeps_its_variables() -> None:
         inner = inner.tb_next
     assert inner is not None and inner.tb_frame.f_code.co_name == "inside" and inner.tb_frame.f_locals == {}
     before = found.value.__context__
-    assert before is not None and before.__traceback__ is not None and before.__traceback__.tb_next is not None
+    assert (
+        before is not None and before.__traceback__ is not None and before.__traceback__.tb_next is not None
+    )
     assert before.__traceback__.tb_next.tb_frame.f_locals == {"mine": "my own variable"}
 
 
@@ -146,11 +152,13 @@ def test_a_response_carries_no_token(sandbox: Sandbox, plain: bool) -> None:
     assert renewed is not None
     sent = answer.request.headers
     dumped = pickle.dumps(answer)
-    text = f"{sent!r}{dict(sent)}{json.dumps(dict(sent))}{dumped!r}{sent['Authorization']}" + "".join(sent.values())
+    text = f"{sent!r}{dict(sent)}{json.dumps(dict(sent))}{dumped!r}{sent['Authorization']}" + "".join(
+        sent.values()
+    )
     for secret in [*pair(saved), *pair(renewed)]:
         assert secret not in text
     assert sent["Authorization"].startswith("Bearer <secret ")
-    assert pickle.loads(dumped).request.headers["Authorization"] == str(sent["Authorization"])  # noqa: S301
+    assert pickle.loads(dumped).request.headers["Authorization"] == str(sent["Authorization"])
 
 
 def test_a_basic_password_is_in_no_request(sandbox: Sandbox) -> None:

@@ -118,7 +118,11 @@ def _facts(line: bytes) -> dict[str, Any]:
             return {}
     except (ValueError, KeyError, RecursionError):
         return {}
-    return {column: value for column, value in said.items() if column in COLUMNS and _fits(column, value)}
+    return {
+        column: report.writable(value) if isinstance(value, str) else value
+        for column, value in said.items()
+        if column in COLUMNS and _fits(column, value)
+    }
 
 
 def _fits(column: str, value: Any) -> bool:
