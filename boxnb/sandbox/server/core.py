@@ -10,10 +10,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from .blobs import Blobs
 from .clock import Clock
-from .errors import client_error
+from .errors import ApiError, client_error
 from .events import Log
 from .faults import Faults
 from .history import Maker
@@ -110,6 +111,15 @@ def core_of(request: Request) -> Core:
     return core
 
 
+def refusal(path: str, status: int, text: str) -> ApiError:
+    """A body that is refused before it is looked at, in the shape of errors that its path has; the connection is closed."""
+    headers = {"Connection": "close"}
+    if path.startswith("/oauth2/"):
+        words = {"error": "invalid_request", "error_description": text}
+        return ApiError(JSONResponse(words, status, headers))
+    return client_error(status, "bad_request", text, headers=headers)
+
+
 async def form_of(request: Request) -> dict[str, str]:
     """Fields of an `application/x-www-form-urlencoded` body (the first of each name, RFC 6749 3.2).
 
@@ -120,7 +130,7 @@ async def form_of(request: Request) -> dict[str, str]:
     try:
         found = parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS)
     except ValueError:
-        raise client_error(400, "bad_request", f"A form has at most {FIELDS} fields") from None
+        raise refusal(request.url.path, 400, f"A form has at most {FIELDS} fields") from None
     for name, value in found:
         fields.setdefault(name, value)
     return fields

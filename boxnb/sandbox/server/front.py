@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from .core import FIELDS, Core
+from .core import FIELDS, Core, refusal
 from .errors import ApiError, client_error
 from .exchanges import Exchanges
 from .faults import Fault
@@ -83,20 +83,18 @@ def limited(path: str, headers: dict[str, str], receive: Receive) -> Receive:
         message = await receive()
         size += len(message.get("body", b""))
         if size > largest:
-            raise too_long()
+            raise too_long(path)
         return message
 
     announced = headers.get("content-length", "0")
     if not announced.isdecimal() or int(announced[:20]) > largest:
-        raise too_long()
+        raise too_long(path)
     return counted
 
 
-def too_long() -> ApiError:
-    """413; the connection is closed, so that the rest of the body is not read."""
-    return client_error(
-        413, "request_entity_too_large", "The body is too long", headers={"Connection": "close"}
-    )
+def too_long(path: str) -> ApiError:
+    """413; the rest of the body is not read."""
+    return refusal(path, 413, "The body is too long")
 
 
 def without_signature(path: str) -> str:
