@@ -114,7 +114,7 @@ class Secret:
 
     @sealed
     def __init__(self, value: str | Secret) -> None:
-        self.__value: str = value.reveal() if isinstance(value, Secret) else value
+        self.__value: str = value if isinstance(value, str) else value.reveal()
         _remember(self.__value)
 
     def reveal(self) -> str:
