@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.auth import AuthBase
 
-from . import journal, oauth, store
+from . import disk, journal, oauth, store
 from .errors import (
     HostNotAllowedError,
     InvalidGrantError,
@@ -28,7 +28,7 @@ from .errors import (
 from .network import LOOPBACK, LOST, never_connected, plain, require_private
 from .oauth import Clock
 from .refusals import called, network_trouble, quoted
-from .tokens import Secret, Token
+from .tokens import Header, Secret, Token, bearer, cleaning
 from .waits import announce
 from .waits import said as waiting
 
@@ -70,6 +70,7 @@ class RotatingAuth(AuthBase):
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.RLock()
+        self._where = disk.elsewhere.get()  # a lesson's pair stays the lesson's, in whatever thread
         self._profile, self._token = _signed_in(profile)
         self._known = self._profile  # whom the session belongs to, once that is known
         self._passed = self._profile  # the state before another one was taken from the disk
@@ -105,7 +106,7 @@ class RotatingAuth(AuthBase):
         ProfileChangedError
             The profile became another person, app or enterprise.
         """
-        with self._lock:
+        with self._lock, disk.elsewhere.at(self._where):
             saved = store.load(self.profile_name)
             if self._is_older(saved):
                 self._unsaved = True  # the next call puts the newer pair back
@@ -125,7 +126,7 @@ class RotatingAuth(AuthBase):
         rejected : Secret, optional
             The access token the API just refused: it is replaced even if it looks fresh.
         """
-        with self._lock, store.lock(self.profile_name):
+        with self._lock, disk.elsewhere.at(self._where), store.lock(self.profile_name):
             self._take(*self._newest())
             if self._token.access_token == rejected or not self._is_fresh(self._token):
                 self._take(*self._refresh(self._profile, self._token))
@@ -143,7 +144,7 @@ class RotatingAuth(AuthBase):
         ProfileChangedError
             The profile became another person, app or enterprise.
         """
-        with self._lock:
+        with self._lock, disk.elsewhere.at(self._where):
             before = self._profile
             if fetched.access_token == self._token.access_token:
                 return
@@ -345,7 +346,7 @@ class RotatingAuth(AuthBase):
                 f"{urlsplit(request.url or '').hostname}: use a plain requests call for other addresses."
             )
         access_token = self.token().access_token
-        request.headers["Authorization"] = f"Bearer {access_token.reveal()}"
+        request.headers["Authorization"] = self._header(access_token)
         body: Any = request.body
         body_position = body.tell() if hasattr(body, "tell") else None
 
@@ -363,10 +364,11 @@ class RotatingAuth(AuthBase):
                 refused.close()
                 again = refused.request.copy()
                 again.hooks = {}
-                again.headers["Authorization"] = f"Bearer {rejected.reveal()}"
+                again.headers["Authorization"] = self._header(rejected)
                 if body_position is not None:
                     body.seek(body_position)
-                second: requests.Response = response.connection.send(again, **options)
+                with cleaning():
+                    second: requests.Response = response.connection.send(again, **options)
                 second.history = [*refused.history, refused]
                 second.request = again
                 if second.status_code != 401 or self._refreshes != refreshed:
@@ -374,8 +376,38 @@ class RotatingAuth(AuthBase):
                 refused = second  # what another process had saved was refused as well: refresh that one
             return second
 
-        request.hooks.setdefault("response", []).append(answered)
+        request.hooks.setdefault("response", []).append(_Hook(answered))
         return request
+
+    def _header(self, access_token: Secret) -> Header:
+        try:
+            return bearer(access_token)
+        except ValueError:
+            raise NotSignedInError(
+                f"The saved access token of {self.profile_name!r} holds characters that cannot be sent; the file was "
+                f"changed by hand or another program. Sign in again: open {ONBOARDING}."
+            ) from None
+
+
+class _Hook:
+    """What looks at each answer; a pickled response has none."""
+
+    def __init__(self, answered: Callable[..., requests.Response]) -> None:
+        self._answered = answered
+
+    def __call__(self, response: requests.Response, *given: Any, **options: Any) -> requests.Response:
+        return self._answered(response, *given, **options)
+
+    def __reduce__(self) -> Any:
+        return _as_it_is, ()
+
+
+def _as_it_is() -> Callable[..., requests.Response]:
+    return _unchanged
+
+
+def _unchanged(response: requests.Response, **_options: Any) -> requests.Response:
+    return response
 
 
 _REPEATABLE = {"conflict", ""}

@@ -27,7 +27,7 @@ from . import disk, store
 from .errors import ApiError, HostNotAllowedError, NetworkError, NotSignedInError, SettingError
 from .network import Session, checked_verify, require_private
 from .refusals import network_trouble, server_words
-from .tokens import Secret, is_utf8
+from .tokens import Header, Secret, is_utf8, sealed
 from .waits import announce, retry_after, said, span, until
 
 TIMEOUT = (10.0, 60.0)
@@ -51,6 +51,7 @@ def path(name: str) -> Path:
     return store.home() / "servers" / f"{name}.json"
 
 
+@sealed
 def save(
     name: str,
     url: str,
@@ -123,6 +124,31 @@ class _Patient(Retry):
         super().sleep(response)
 
 
+class _Basic(HTTPBasicAuth):
+    """Signs requests without holding the password, or showing it in the request, in clear."""
+
+    def __init__(self, username: str, password: Secret) -> None:
+        self.username = username.encode()
+        self._secret = password
+        self.pair = _pair(username, password)  # as it travels, so that logs mask it
+
+    @property
+    def password(self) -> bytes:  # type: ignore[override]
+        """The password as requests' own class has it."""
+        return self._secret.reveal().encode()
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Sign one request."""
+        request.headers["Authorization"] = Header("Basic", self.pair)
+        return request
+
+
+@sealed
+def _pair(username: str, password: Secret) -> Secret:
+    """User name and password as RFC 7617 2 joins them, in UTF-8 (2.1)."""
+    return Secret(base64.b64encode(f"{username}:{password.reveal()}".encode()).decode())
+
+
 class BasicSession(Session):
     """``requests.Session`` for one server: base address, timeouts, repeated reads, a password that stays with it.
 
@@ -135,9 +161,8 @@ class BasicSession(Session):
         self.url = url
         self.verify = verify
         self._password = password
-        pair = username.encode(), password.reveal().encode()  # UTF-8, RFC 7617 2.1
-        self._pair = Secret(base64.b64encode(b":".join(pair)).decode())  # as it travels, so that logs mask it
-        self.auth = HTTPBasicAuth(*pair)
+        self.auth = _Basic(username, password)
+        self._pair = self.auth.pair
         retry = _Patient(
             ATTEMPTS - 1,
             backoff_factor=BACKOFF,
@@ -205,6 +230,7 @@ class BasicSession(Session):
             raise ApiError(f"{host} answered {path} with something else than JSON.", status=status) from None
 
 
+@sealed
 def connect(name: str) -> BasicSession:
     """
     Open a saved server; no call is made.

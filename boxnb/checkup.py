@@ -145,13 +145,12 @@ def _folder() -> Finding:
         )
     if os.name == "nt":
         return Finding("folder", "look", f"{folder}; who may read it is not checked on Windows.")
-    profiles = folder / "profiles"
-    mode = stat.S_IMODE(profiles.stat().st_mode) if profiles.exists() else 0o700
-    if mode & 0o077:
-        return Finding(
-            "folder", "wrong", f"Others may look into {profiles} ({mode:o}).", f"Run: chmod 700 {profiles}"
-        )
-    return Finding("folder", "ok", f"{profiles} is yours alone.")
+    for place in (folder / "profiles", folder):
+        mode = stat.S_IMODE(place.stat().st_mode) if place.exists() else 0o700
+        if mode & 0o077:
+            told = f"Others may look into {place} ({mode:o})."
+            return Finding("folder", "wrong", told, f"Run: chmod 700 {place}")
+    return Finding("folder", "ok", f"{folder} is yours alone.")
 
 
 def _way(saved: store.Profile, http: Session, trouble: OSError | None) -> Finding:

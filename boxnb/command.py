@@ -8,26 +8,22 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import json
-import os
 import re
 import signal
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import disk, masking, postbox, runs, schedule, store
+from . import basic, disk, masking, postbox, runs, schedule, store
 from .errors import BoxNotebookError, MailError, RunRefusedError, require
 from .ledger import Ledger
-from .runs import mail
+from .runs import mail, watched
+from .runs.recording import shown
 
 FAILED, USAGE, UNDELIVERED, REFUSED = 1, 2, 4, 75
-PATIENCE = 20.0
-"""Seconds a notebook may take to end once it is told to."""
-
 # A page that asks the network for nothing.
 OFFLINE = dict.fromkeys(
     ("require_js_url", "jquery_url", "mathjax_url", "mermaid_js_url", "widget_renderer_url"), ""
@@ -272,27 +268,21 @@ def _execute(
     this: runs.Run, asked: argparse.Namespace, notebook: dict[str, Any], parameters: dict[str, str]
 ) -> None:
     require("python -m boxnb run", "boxnb[automate]", "papermill", "nbconvert", "nbformat")
-    with tempfile.TemporaryDirectory(prefix="boxnb-run-") as scratch:
-        folder = Path(scratch)
+    with watched.scratch(this.name) as folder:
         source, out, left = folder / "in.ipynb", folder / "out.ipynb", folder / "left"
         left.mkdir()
         source.write_text(json.dumps(prepared(notebook)), encoding="utf-8")
-        words = [
-            sys.executable,
-            "-m",
-            "papermill",
-            "--no-progress-bar",
-            "--no-log-output",
-            "--kernel",
-            "python3",
-        ]
+        words = ["--no-progress-bar", "--no-log-output", "--kernel", "python3"]
         words += ["--cwd", str(asked.notebook.resolve().parent), "-r", "PROFILE", asked.profile]
         for name, value in parameters.items():
             words += ["-p", name, value]
         before = _spent(asked.profile)
         try:
-            code, said = _papermill([*words, str(source), str(out)], left)
+            code, said = watched.execute(
+                folder, [*words, str(source), str(out)], {runs.FOLDER: str(left)}, this.turn
+            )
         finally:
+            _load_secrets()
             this.add_calls(max(0, _spent(asked.profile) - before))
             _take_over(this, left)
             executed = _executed(out)
@@ -301,7 +291,7 @@ def _execute(
         if executed is not None:
             _repeat(this, executed)
         if code != 0:
-            raise NotebookFailedError(_why(executed) or _why_not(said))
+            raise NotebookFailedError(_why(executed) or _why_not(masking.mask(said)))
 
 
 def _take_over(this: runs.Run, left: Path) -> None:
@@ -328,30 +318,12 @@ def _why_not(said: str) -> str:
     return f"The notebook could not be executed or kept: {said}.{advice}"
 
 
-def _papermill(words: list[str], left: Path) -> tuple[int, str]:
-    """Execute a notebook in a process of its own, and end that if we are told to end."""
-    environment = {**os.environ, runs.FOLDER: str(left), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-    child = subprocess.Popen(  # noqa: S603  our own interpreter
-        words,
-        stdin=subprocess.DEVNULL,  # nobody is there to answer
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=environment,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-    )
-    try:
-        said = child.communicate()[1]
-    except BaseException:
-        child.terminate()
-        try:
-            child.communicate(timeout=PATIENCE)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.communicate()
-        raise
-    return child.returncode, masking.mask((said.strip().splitlines() or ["it said nothing"])[-1])
+def _load_secrets() -> None:
+    """Know what all profiles and servers hold by now, so that it is masked."""
+    _secrets()
+    for file in sorted((store.home() / "servers").glob("*.json")):
+        with contextlib.suppress(BoxNotebookError, ValueError):
+            basic.connect(file.stem)
 
 
 def _spent(profile: str) -> int:
@@ -377,7 +349,7 @@ def _repeat(this: runs.Run, executed: dict[str, Any]) -> None:
         for output in cell.get("outputs", []):
             if output.get("output_type") != "stream":
                 continue
-            for line in "".join(output["text"]).splitlines():
+            for line in map(shown, "".join(output["text"]).split("\n")):
                 if output["name"] == "stderr" and re.search(r"\b\w*Warning\b", line):
                     this.warn(line)
                 elif line.strip():

@@ -9,11 +9,16 @@ import secrets
 import socket
 import stat
 import sys
+import threading
 import time
 import warnings
-from contextvars import ContextVar
+import weakref
+from collections.abc import Iterator
+from contextvars import ContextVar, Token
 from pathlib import Path
 from typing import BinaryIO, TextIO
+
+import platformdirs
 
 from .errors import TokenStoreError
 
@@ -26,8 +31,60 @@ READS = 50
 ABANDONED = 600.0
 """Seconds after which a draft that nobody moved into place belongs to a writer that died."""
 
-elsewhere: ContextVar[str | None] = ContextVar("elsewhere", default=None)
-"""A folder that stands in for the home of all profiles, for one thread or task: a lesson's own."""
+
+class Elsewhere:
+    """A folder that stands in for the home of all profiles, for a lesson: its thread or task and the threads they start.
+
+    Python's context variables are not inherited by threads (before 3.14), and a lesson's worker would refresh the real
+    profile. So a thread that did not run when the lesson's block began belongs to the lesson, for as long as it lives.
+    """
+
+    def __init__(self) -> None:
+        self._here: ContextVar[str | None] = ContextVar("elsewhere", default=None)
+        self._open: dict[int, tuple[str, weakref.WeakSet[threading.Thread]]] = {}
+        self._threads: weakref.WeakKeyDictionary[threading.Thread, str] = weakref.WeakKeyDictionary()
+
+    def get(self) -> str | None:
+        """The folder that stands in here; ``None`` where the real home counts."""
+        given = self._here.get()
+        return self._inherited(threading.current_thread()) if given is None else given or None
+
+    def set(self, folder: str) -> Token[str | None]:
+        """Begin a lesson's block; :meth:`reset` ends it."""
+        begun = self._here.set(folder)
+        self._open[id(begun)] = folder, weakref.WeakSet(threading.enumerate())
+        return begun
+
+    def reset(self, begun: Token[str | None]) -> None:
+        """End a lesson's block; threads that were started in it still belong to it."""
+        for thread in threading.enumerate():
+            self._inherited(thread)
+        del self._open[id(begun)]
+        self._here.reset(begun)
+
+    @contextlib.contextmanager
+    def at(self, folder: str | None) -> Iterator[None]:
+        """Act for what was made where :meth:`get` gave this folder, whoever calls it now."""
+        begun = self._here.set(folder or "")
+        try:
+            yield
+        finally:
+            self._here.reset(begun)
+
+    def _inherited(self, thread: threading.Thread) -> str | None:
+        for folder, before in reversed(list(self._open.values())):
+            if thread not in self._threads and thread not in before:
+                self._threads[thread] = folder
+        return self._threads.get(thread)
+
+
+elsewhere = Elsewhere()
+
+
+def home() -> Path:
+    """The folder of all profiles: a lesson's own, ``$BOXNB_HOME``, else the user's configuration directory."""
+    given = elsewhere.get() or os.environ.get("BOXNB_HOME")
+    return Path(given).expanduser() if given else platformdirs.user_config_path("boxnb", appauthor=False)
 
 
 def host_name() -> str:
@@ -208,13 +265,87 @@ def flush_folder(folder: Path) -> None:
 
 
 def private_folder(folder: Path) -> None:
-    """Make a folder, mode 0700, or make an existing one private."""
+    """Make a folder, mode 0700, or make an existing one private; below the home all folders up to it, and itself.
+
+    Raises
+    ------
+    TokenStoreError
+        It cannot be made, or it is a link of somebody else.
+    """
+    top = home()
+    ours = (
+        [folder, *folder.parents[: len(folder.parts) - len(top.parts)]]
+        if folder.is_relative_to(top)
+        else [folder]
+    )
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if os.name != "nt" and stat.S_IMODE(folder.stat().st_mode) & 0o077:
-            folder.chmod(0o700)
+        missing = [each for each in (folder, *folder.parents) if not each.exists()]
+        for each in reversed(missing):
+            each.mkdir(exist_ok=True, mode=0o700)  # one by one: with parents=True only the last has the mode
+        for each in ours:
+            _tighten(each)
     except OSError as error:
         raise explained(error, folder, "prepared") from error
+
+
+def _tighten(folder: Path) -> None:
+    """Make a folder private, or say once that it is not and cannot be made so."""
+    status = folder.stat()
+    if os.name == "nt" or not stat.S_IMODE(status.st_mode) & 0o077:
+        return  # on Windows the user's own folder protects it
+    if folder == Path.home() or (status.st_uid != os.getuid() and folder == home()):
+        # Others may have a right to this one: the user's whole folder, one of the system, a mounted volume.
+        if stat.S_IMODE(status.st_mode) & 0o022 and not status.st_mode & stat.S_ISVTX:
+            say_once(
+                folder,
+                f"Others can write in {folder}, where boxnb keeps its files: choose another with BOXNB_HOME.",
+            )
+        return
+    folder.chmod(0o700)
+
+
+def own_folder(folder: Path) -> Path:
+    """Make a private folder inside one that others may write in; never through a link, never one that is theirs.
+
+    Raises
+    ------
+    OSError
+        Something of that name is there already, and it is a link or somebody else's.
+    """
+    folder.mkdir(exist_ok=True, mode=0o700)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or not is_ours(status):
+        raise PermissionError(errno.EPERM, "a link, or a folder of somebody else", os.fspath(folder))
+    folder.chmod(0o700)
+    return folder
+
+
+def is_ours(status: os.stat_result) -> bool:
+    """Whether a file or folder is this user's; always where the system has no such owners."""
+    return os.name == "nt" or status.st_uid == os.getuid()
+
+
+def write_note(file: Path, text: str) -> None:
+    """Write a few private words that nothing is lost with: no flush, no draft."""
+    with os.fdopen(open_ours(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "w", encoding="utf-8") as stream:
+        stream.write(text)
+
+
+def open_ours(file: Path, flags: int, mode: int = 0o600) -> int:
+    """Open a file, private from birth; a link is followed only where this user made it.
+
+    Raises
+    ------
+    OSError
+        It cannot be opened, or is a link of somebody else, who would choose what is written over.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        status = file.lstat()
+        if stat.S_ISLNK(status.st_mode) and not is_ours(status):
+            raise PermissionError(errno.EPERM, "a link of somebody else is in the way", os.fspath(file))
+        if stat.S_ISLNK(status.st_mode):
+            return os.open(file, flags, mode)
+    return os.open(file, flags | getattr(os, "O_NOFOLLOW", 0), mode)
 
 
 def check_private(file: Path) -> None:

@@ -98,8 +98,7 @@ class Ledger:
 
     def recall(self, dataset: str) -> dict[str, int]:
         """What the last complete pull of a dataset cost: ``rows`` and ``calls``; empty where there was none."""
-        found = self._load().get("last", {}).get(dataset, {})
-        return {str(name): int(value) for name, value in found.items()}
+        return dict(self._load()["last"].get(dataset, {}))
 
     def scope(self, name: str, state: str) -> None:
         """What a call has shown of a scope: ``proved`` or ``refused``; saved when it is news."""
@@ -109,19 +108,21 @@ class Ledger:
 
     def scopes(self) -> dict[str, str]:
         """What calls of this profile have shown of each scope so far."""
-        return {str(name): str(state) for name, state in self._load().get("scopes", {}).items()}
+        return dict(self._load()["scopes"])
 
     def _load(self) -> dict[str, Any]:
+        """The file as :func:`_usable` leaves it; empty where it is not there or is not JSON."""
         try:
-            book = json.loads(self._file.read_bytes())
-        except (FileNotFoundError, ValueError):
-            return {}
-        return book if isinstance(book, dict) else {}
+            return _usable(json.loads(self._file.read_bytes().decode("utf-8", "replace")))
+        except (FileNotFoundError, ValueError, RecursionError):
+            return _usable({})
 
     def _change(self, change: Any) -> None:
         try:
             disk.private_folder(self._file.parent)
-            with filelock.FileLock(self._file.with_suffix(".lock"), timeout=10, thread_local=False):
+            with filelock.FileLock(
+                self._file.with_suffix(".lock"), timeout=10, thread_local=False, mode=0o600
+            ):
                 book = self._load()
                 change(book)
                 disk.write_private(self._file, json.dumps(book).encode())
@@ -139,6 +140,48 @@ def _add(total: dict[str, Any], fresh: dict[str, dict[str, float]]) -> None:
 def _add_months(book: dict[str, Any], fresh: dict[str, dict[str, dict[str, float]]]) -> None:
     for month, calls in fresh.items():
         _add(book.setdefault(month, {}), calls)
+
+
+def _usable(book: Any) -> dict[str, Any]:
+    """What can be counted of a ledger: a line of another shape is left out, and the others stay."""
+    found: dict[str, Any] = {"last": {}, "scopes": {}}
+    for name, content in book.items() if isinstance(book, dict) else ():
+        if not isinstance(content, dict) or not _is_text(name):
+            continue
+        if name == "scopes":
+            found[name] = {
+                scope: state for scope, state in content.items() if _is_text(scope) and _is_text(state)
+            }
+            continue
+        lines = {endpoint: _numbers(line) for endpoint, line in content.items() if _is_text(endpoint)}
+        if name == "last":
+            found[name] = {
+                data: {each: int(count) for each, count in line.items()} for data, line in lines.items()
+            }
+        else:
+            found[name] = {
+                endpoint: {each: line.get(each, 0.0) for each in _COUNTS}
+                for endpoint, line in lines.items()
+                if line
+            }
+    return found
+
+
+def _numbers(line: Any) -> dict[str, float]:
+    """The counts of one line; whole numbers, but for milliseconds, or a frame cannot hold them."""
+    return {
+        name: count if name == "ms" else float(int(count))
+        for name, count in (line.items() if isinstance(line, dict) else ())
+        if isinstance(count, int | float)
+        and not isinstance(count, bool)
+        and 0 <= count < 2**53
+        and _is_text(name)
+    }
+
+
+def _is_text(value: Any) -> bool:
+    """Whether it is text that can be saved again: half a surrogate pair cannot."""
+    return isinstance(value, str) and (value.isascii() or value.isprintable())
 
 
 def _month() -> str:

@@ -11,6 +11,7 @@ import html
 import json
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
 from . import tokens
@@ -18,9 +19,18 @@ from . import tokens
 MASKED = "<masked>"
 NAMES = (
     r"(?:access_?token|refresh_?token|id_?token|client_?secret|api_?key|private_?key|secret_?key|passwd|password|passphrase|pwd"
-    r"|credentials?|assertion|code_verifier|subject_token|actor_token|authorization|proxy-authorization|set-cookie|cookie"
-    r"|x-api-key|secret|token)"
+    r"|credentials?|assertion|code_verifier|subject_token|actor_token|authorization|proxy[-_]authorization"
+    r"|set[-_]cookie|cookie|x-api-key|secret|token)"
 )
+_MORE_NAMES = r"(?:access_?key|signature|sig|csrf|xsrf|jwt|bearer|otp|passcode|session|session_?id|sid|auth)"
+"""Names that hold secrets in fields and headers, and are too common as words to be looked for in text."""
+
+_ABOUT = re.compile(
+    r"_(?:type|hint|ur[li]s?|endpoint|supported|ids?|name|expires(?:_in|_at)?|length|count|policy|methods?|required"
+    r"|enabled|status|state|kind|scopes?|lifetime|age|version)$"
+)
+"""What is said *about* a secret: ``token_type``, ``authorization_endpoint``, ``private_key_id``."""
+
 _SHAPES = (
     # A header, in whatever spelling a library logs it: Authorization: Basic x, 'Authorization': 'Bearer x', b"..."
     (
@@ -42,7 +52,6 @@ _SHAPES = (
     (re.compile(r"(://[^\s/:@]+:)(?!<)[^\s/@]+@"), rf"\1{MASKED}@"),
     (re.compile(r"(/dl/|boxcloud\.com(?::\d+)?/d/|(?<![^\s\"'])/d/(?=\d))[^\s\"'?<>]+"), rf"\1{MASKED}"),
 )
-_SCRIPT = re.compile(r"(<script\b.*?</script>)", re.IGNORECASE | re.DOTALL)
 _PROGRAM = re.compile(r"<script\b(?![^>]*json)", re.IGNORECASE)
 _SHORTEST = 4
 _nets: dict[int, re.Pattern[str] | None] = {}
@@ -50,8 +59,26 @@ _nets: dict[int, re.Pattern[str] | None] = {}
 
 def is_secret_name(name: str) -> bool:
     """Whether a parameter of that name would hold a secret."""
-    words = re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower().replace("-", "_")
-    return re.search(rf"(?:^|_){NAMES}s?(?:_|$)", words) is not None or words.endswith(("password", "secret"))
+    words = _words(name)
+    return re.search(rf"(?:^|_){NAMES}s?\d*(?:_|$)", words) is not None or words.endswith(
+        ("password", "secret")
+    )
+
+
+def holds_secret(name: str) -> bool:
+    """Whether a header or a field of that name holds a secret itself: ``accessToken`` does, ``token_type`` does not."""
+    words = _words(name)
+    if is_secret_name(name):
+        return _ABOUT.search(words) is None
+    return re.search(rf"(?:^|_){_MORE_NAMES}s?\d*$", words) is not None or words.endswith(
+        ("apikey", "sessionid")
+    )
+
+
+def _words(name: str) -> str:
+    """The words of a name, joined by ``_``, whether it was written ``X-Auth-Token``, ``accessToken`` or ``api.key``."""
+    apart = re.sub(r"([a-z0-9])([A-Z])|([A-Z])(?=[A-Z][a-z])", r"\1\3_\2", name)
+    return re.sub(r"[^a-z0-9]+", "_", apart.lower()).strip("_")
 
 
 def known_only(text: str) -> str:
@@ -70,7 +97,21 @@ def mask(text: str) -> str:
 
 def mask_page(page: str) -> str:
     """As :func:`mask`, for a page of HTML; in a program only known secrets, for what is shaped like one is its own words."""
-    return "".join(known_only(part) if _PROGRAM.match(part) else mask(part) for part in _SCRIPT.split(page))
+    return "".join(known_only(part) if _PROGRAM.match(part) else mask(part) for part in _scripts_apart(page))
+
+
+def _scripts_apart(page: str) -> Iterator[str]:
+    """The page in pieces, each script by itself; one that has no end is not taken for one."""
+    place = 0
+    lower = page.lower() if len(page.lower()) == len(page) else page  # a few letters change their length
+    while (start := lower.find("<script", place)) >= 0:
+        end = lower.find("</script>", start)
+        if end < 0:
+            break
+        yield page[place:start]
+        place = end + len("</script>")
+        yield page[start:place]
+    yield page[place:]
 
 
 def one_line(text: object, longest: int = 200) -> str:
@@ -111,8 +152,18 @@ def _net() -> re.Pattern[str] | None:
         _nets.clear()
         spellings = {form for secret in known if len(secret) >= _SHORTEST for form in _spellings(secret)}
         longest_first = sorted(spellings, key=len, reverse=True)
-        _nets[key] = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+        _nets[key] = re.compile(_either(longest_first, 3)) if longest_first else None
     return _nets[key]
+
+
+def _either(words: Iterable[str], shared: int) -> str:
+    """One of these words, grouped by their first letters: thousands tried one by one would take seconds a page."""
+    if shared == 0:
+        return "|".join(map(re.escape, words))
+    groups: dict[str, list[str]] = {}
+    for word in words:
+        groups.setdefault(word[0], []).append(word[1:])
+    return "|".join(f"{re.escape(first)}(?:{_either(rest, shared - 1)})" for first, rest in groups.items())
 
 
 def _spellings(secret: str) -> set[str]:

@@ -14,6 +14,7 @@ import urllib3
 
 from .errors import BoxNotebookError, HostNotAllowedError, SettingError
 from .silence import hopeless
+from .tokens import sealed
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -84,14 +85,16 @@ def require_private(url: str, what: str) -> None:
 
 
 class Session(requests.Session):
-    """``requests.Session`` with four repairs.
+    """``requests.Session`` with five repairs.
 
     Calls to this computer never go through a proxy: it could not reach the sandbox, and would see its secrets. The
     ``verify`` of the session counts, where requests lets ``REQUESTS_CA_BUNDLE`` win over it. An empty ``verify``
     does not switch the check of certificates off. And what requests raises as another kind of error (the proxy's
-    address, a header) is an exception of requests.
+    address, a header) is an exception of requests. The traceback of an error or an interrupt shows no variables of the
+    libraries below: one holds the bytes of the request.
     """
 
+    @sealed
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """Send a prepared request; every request and every redirect comes through here."""
         options["verify"] = checked_verify(options.get("verify", self.verify))

@@ -31,7 +31,7 @@ from .network import plain, require_private
 from .pasted import answer, changed_on_the_way, no_code, same, tidy
 from .pasted import is_bare_code as is_bare_code
 from .refusals import called, error_of, not_a_token, redirect_error, token_error
-from .tokens import Secret, Token, is_utf8, lifetime, moment
+from .tokens import Secret, Token, is_utf8, lifetime, moment, sealed
 
 Clock = Callable[[], float]
 """Seconds since the epoch."""
@@ -85,6 +85,7 @@ def authorization_url(
     return client.server.authorize_url + joiner + urlencode(query)
 
 
+@sealed
 def parse_redirect(pasted: str, *, state: str, allow_bare_code: bool = False, server: Server = BOX) -> Secret:
     """Leg 2: check what came back, give the authorization code (RFC 6749 4.1.2).
 
@@ -217,6 +218,7 @@ def revoke(client: Client, token: Token | Secret, *, http: requests.Session | No
     raise token_error(response, error, "token", client.server.name)
 
 
+@sealed
 def _token(client: Client, form: Form, http: requests.Session | None, clock: Clock, what: str) -> Token:
     response = _post(client, client.server.token_url, form, http)
     if response.status_code != 200:
@@ -265,6 +267,7 @@ def server_time(response: requests.Response, clock: Clock) -> float:
         return clock()
 
 
+@sealed
 def _post(client: Client, url: str, form: Form, http: requests.Session | None) -> requests.Response:
     require_private(url, "client secret")
     form = {**form, **client.form_fields()}
@@ -282,12 +285,13 @@ def _post(client: Client, url: str, form: Form, http: requests.Session | None) -
             stream=True,
         )
         _read_within(response, PATIENCE)
+        response.request.body = None  # the form, which nobody needs any more
         return response
     except OSError as error:  # requests' own, and a certificate file that is not there
         if isinstance(getattr(error, "request", None), requests.PreparedRequest):
             error.request.body = None  # type: ignore[attr-defined]
             error.request.headers.pop("Authorization", None)  # type: ignore[attr-defined]
-        error.__cause__ = error.__context__ = None  # a traceback with variables would show the form
+        error.__cause__ = error.__context__ = None  # they carry the form, too
         raise error.with_traceback(None)  # noqa: B904  it is the same error
     finally:
         if http is None:

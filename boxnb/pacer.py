@@ -88,7 +88,7 @@ class Pacer:
         self._sleep = sleep
         self._threads = threading.Lock()
         disk.private_folder(file.parent)
-        self._lock = filelock.FileLock(file.with_suffix(".lock"), timeout=30, thread_local=False)
+        self._lock = filelock.FileLock(file.with_suffix(".lock"), timeout=30, thread_local=False, mode=0o600)
 
     def wait(self) -> float:
         """Wait for a place, take it; seconds waited."""

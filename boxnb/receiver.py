@@ -104,12 +104,28 @@ class _Server(ThreadingHTTPServer):
     allow_reuse_address = False
     request_queue_size = 8
 
+    def server_bind(self) -> None:
+        """Hold the address alone: Windows otherwise lets another program listen there, too, and take the answer."""
+        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        super().server_bind()
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that hangs up is not worth a traceback, and a traceback could hold the code."""
 
 
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+    def server_bind(self) -> None:
+        """Hold ::1 only; 127.0.0.1 has a server of its own."""
+        if hasattr(socket, "IPV6_V6ONLY"):
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        super().server_bind()
+
+
 class Receiver:
-    """Wait on 127.0.0.1 for the redirect that answers one authorization request.
+    """Wait on 127.0.0.1, for `localhost` on ::1 as well, for the redirect that answers one authorization request.
 
     Parameters
     ----------
@@ -156,7 +172,11 @@ class Receiver:
         self._on_redirect = on_redirect
         first = self._parts.port
         self._ports = (
-            tuple(ports) if ports is not None else (*range(first, first + NEIGHBOURS), 0) if first else (0,)
+            tuple(ports)
+            if ports is not None
+            else (*range(first, first + NEIGHBOURS), 0)
+            if first
+            else (0, 0, 0)
         )
         self._registered = behind or redirect_uri
         self._behind = behind
@@ -166,6 +186,7 @@ class Receiver:
         self._port = 0
         self._guard = threading.Lock()
         self._server: _Server | None = None
+        self._other: _Server | None = None  # the same port of ::1
         self._timer: threading.Timer | None = None
 
     def __repr__(self) -> str:
@@ -195,30 +216,43 @@ class Receiver:
             if port and _answers(port):  # a server on another address family would share the port
                 continue
             try:
-                self._server = _Server(("127.0.0.1", port), self._handler())
+                self._bind(port)
             except (OSError, OverflowError):
                 continue
-            self._port = self._server.server_port
             break
         if self._server is None:
             raise SignInError("No free port on 127.0.0.1: paste the address of the last page instead.")
-        threading.Thread(
-            target=self._server.serve_forever,
-            kwargs={"poll_interval": 0.1},
-            name="boxnb-receiver",
-            daemon=True,
-        ).start()
+        for server in filter(None, (self._server, self._other)):
+            threading.Thread(
+                target=server.serve_forever,
+                kwargs={"poll_interval": 0.1},
+                name="boxnb-receiver",
+                daemon=True,
+            ).start()
         self.close_soon(self._seconds)
         return self
+
+    def _bind(self, port: int) -> None:
+        """Hold a port: a browser tries ::1 first for `localhost`, so nobody else may have it there."""
+        server = _Server(("127.0.0.1", port), self._handler())
+        other = None
+        if self._parts.hostname == "localhost" and _has_ipv6():
+            try:
+                other = _Server6(("::1", server.server_port), self._handler())
+            except BaseException:
+                server.server_close()
+                raise
+        self._server, self._other, self._port = server, other, server.server_port
 
     def close(self) -> None:
         """Stop listening; safe to call twice and from any thread but the handler's own."""
         with self._guard:
-            server, self._server = self._server, None
+            servers = [server for server in (self._server, self._other) if server is not None]
+            self._server = self._other = None
             timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
-        if server is not None:
+        for server in servers:
             server.shutdown()
             server.server_close()
 
@@ -326,6 +360,30 @@ class Receiver:
                 """Say nothing: the request line holds the code."""
 
         return Handler
+
+
+def held(port: int) -> bool:
+    """Whether another process has this port of 127.0.0.1, so that it would get what is sent there."""
+    if _answers(port):
+        return True
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)  # a port just closed is free
+        probe.setsockopt(socket.SOL_SOCKET, exclusive, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError):
+            return True
+    return False
+
+
+def _has_ipv6() -> bool:
+    """Whether this computer has ::1."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+            return True
+    except OSError:
+        return False
 
 
 def _answers(port: int) -> bool:

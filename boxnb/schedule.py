@@ -88,12 +88,24 @@ def cron(plan: Plan) -> str:
         "week": f"{minute} {hour} * * 1",
         "month": f"{minute} {hour} 1 * *",
     }
-    words = [f"{name}={shlex.quote(value)}" for name, value in plan.environment().items()]
-    command = " ".join([*words, shlex.join(plan.command)]).replace("%", r"\%")
+    words = [f"{name}={_cron_word(value)}" for name, value in plan.environment().items()]
+    command = " ".join([*words, *map(_cron_word, plan.command)])
     return (
         f"# crontab -e, then add this line. Test it first: copy what follows the five fields into a terminal.\n"
         f"{fields[plan.every]} {command}\n"
     )
+
+
+def _cron_word(word: str) -> str:
+    """One word for the shell of a crontab line, the same in a terminal.
+
+    cron takes a bare ``%`` for a line break and a backslash before it away; some crons take one of two backslashes. So
+    each ``%`` stands outside quotes with its backslash, and no backslash stands before a ``%`` or another one.
+    """
+    quoted = shlex.quote(word)
+    if not quoted.startswith("'"):
+        return quoted.replace("%", r"\%")
+    return quoted.replace("\\", "\\''").replace("%", r"'\%'")
 
 
 def systemd(plan: Plan) -> str:
@@ -160,14 +172,36 @@ def launchd(plan: Plan) -> str:
     )
 
 
-def _cmd_word(word: str) -> str:
-    """One word for cmd.exe, in quotes: in them only ``%`` and the quote itself mean something."""
+def _cmd_safe(word: str) -> str:
+    """A text that cmd.exe takes as it is between quotes: there only ``%`` and the quote itself mean something.
+
+    Raises
+    ------
+    ValueError
+        It holds one of them.
+    """
     if re.search('[%"]', word):
         raise ValueError(
-            f"{word!r} cannot be scheduled on Windows while BOXNB_HOME is set: it holds % or a quote."
+            f"{word!r} cannot be scheduled on Windows while BOXNB_HOME or PYTHONPATH is set: cmd.exe would take its % or "
+            "quote for its own. Use a folder without them."
         )
-    quoted = subprocess.list2cmdline([word])
+    return word
+
+
+def _cmd_word(word: str) -> str:
+    """One word for cmd.exe, in quotes."""
+    quoted = subprocess.list2cmdline([_cmd_safe(word)])
     return quoted if quoted.startswith('"') else f'"{quoted}{chr(92) if quoted.endswith(chr(92)) else ""}"'
+
+
+def _check_percent(*texts: str) -> None:
+    """Refuse what the Task Scheduler would take for the name of a variable, as in ``%TEMP%``."""
+    for text in texts:
+        if found := re.search("%[^%]+%", text):
+            raise ValueError(
+                f"{found.group()!r} cannot be scheduled on Windows: the Task Scheduler takes it for a variable. "
+                "Use names with one % at most."
+            )
 
 
 def windows(plan: Plan) -> str:
@@ -204,8 +238,13 @@ def windows(plan: Plan) -> str:
     program, *arguments = plan.command
     line = subprocess.list2cmdline(arguments)
     if plan.environment():  # a task has no environment of its own
-        sets = " && ".join(f'set "{name}={value}"' for name, value in plan.environment().items())
-        program, line = "cmd.exe", f"/d /c {sets} && {' '.join(map(_cmd_word, plan.command))}"
+        sets = " && ".join(f'set "{name}={_cmd_safe(value)}"' for name, value in plan.environment().items())
+        line = f"/d /c {sets} && {' '.join(map(_cmd_word, plan.command))}"
+        program, line = (
+            "cmd.exe",
+            f"/v:off {line}" if "!" in line else line,
+        )  # whatever the registry says of "!"
+    _check_percent(program, line, str(plan.notebook.parent))
     return (
         f'<?xml version="1.0"?>\n<!-- {NOT_RUN}.\n'
         f"     Save as task.xml, then: schtasks /Create /TN boxnb-task /XML task.xml\n"

@@ -77,7 +77,8 @@ class BoxSession(Session):
         for scheme in ("https://", "http://"):
             self.mount(scheme, adapter)
         self.calls: deque[dict[str, Any]] = deque(maxlen=10_000)
-        self.ledger = Ledger(store.home() / "ledger" / f"{auth.profile_name}.json")
+        self._home = store.home()  # a lesson's stays the lesson's, in whatever thread
+        self.ledger = Ledger(self._home / "ledger" / f"{auth.profile_name}.json")
         self.deadline = DEADLINE
         self.on_wait: Callable[[str], None] | None = None
         self._telling, self._told = threading.Lock(), 0.0
@@ -163,7 +164,7 @@ class BoxSession(Session):
     def _pacer(self, user: str, kind: str) -> Pacer:
         name = f"{self.auth.profile_name}.{re.sub(r'[^A-Za-z0-9]', '_', user)}.{kind}"
         if name not in self._pacers:
-            file = store.home() / "pace" / name
+            file = self._home / "pace" / name
             self._pacers[name] = Pacer(
                 file,
                 LIMITS[kind],

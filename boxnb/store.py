@@ -11,7 +11,6 @@ import contextlib
 import dataclasses
 import errno
 import json
-import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -19,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import filelock
-import platformdirs
 
 from . import disk, journal, keepers
 from .errors import ProfileNameError, SettingError, TokenStoreError
@@ -28,6 +26,7 @@ from .profile import FORMAT, from_json, to_json
 from .profile import Profile as Profile  # the names everybody uses are store.Profile …
 from .profile import known_account as known_account
 from .profile import this_process as this_process  # … and store.this_process
+from .tokens import sealed
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 DEVICES = {
@@ -45,8 +44,7 @@ LOCK_TIMEOUT = 120.0
 
 def home() -> Path:
     """The folder of all profiles: a lesson's own, ``$BOXNB_HOME``, else the user's configuration directory."""
-    given = disk.elsewhere.get() or os.environ.get("BOXNB_HOME")
-    return Path(given).expanduser() if given else platformdirs.user_config_path("boxnb", appauthor=False)
+    return disk.home()
 
 
 def path(name: str) -> Path:
@@ -87,7 +85,7 @@ def lock(name: str, *, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
     disk.private_folder(file.parent)
     # One lock object per use: the file lock then excludes the threads of this process as well.
     held = filelock.FileLock(
-        file.with_suffix(".lock"), timeout=timeout, thread_local=False, fallback_to_soft=False
+        file.with_suffix(".lock"), timeout=timeout, thread_local=False, fallback_to_soft=False, mode=0o600
     )
     try:
         try:
@@ -114,7 +112,7 @@ def lock(name: str, *, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
     try:
         # Who holds it is a courtesy to the next; the lock works without it.
         with contextlib.suppress(OSError):
-            _holder_file(file).write_text(this_process(), encoding="utf-8")
+            disk.write_note(_holder_file(file), this_process())
         yield
     finally:
         held.release()
@@ -131,6 +129,7 @@ def _holder(file: Path) -> str:
         return "another process"
 
 
+@sealed
 def load(name: str, *, shared: bool = True) -> Profile | None:
     """Read one profile; ``None`` where there is none. ``shared=False`` leaves an older script's plist aside.
 
@@ -160,6 +159,7 @@ def load(name: str, *, shared: bool = True) -> Profile | None:
     return _with_plist(profile) if shared else profile
 
 
+@sealed
 def save(profile: Profile, *, moving: bool = False) -> Path:
     """Write one profile: a private file beside, flushed, moved over the old one, folder flushed.
 

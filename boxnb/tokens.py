@@ -7,10 +7,20 @@ fingerprints differ, so rotation is visible while the token is not.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import hmac
+import json
 import math
-from typing import Any, NoReturn
+import os
+import secrets
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 REFRESH_TOKEN_LIFETIME = 60 * 24 * 3600
 """Seconds a Box refresh token lives unless it is used before (Box guide *Token expiration*)."""
@@ -57,6 +67,58 @@ def is_utf8(text: str) -> bool:
     return True
 
 
+def clean(error: BaseException, handled: BaseException | None = None) -> None:
+    """Empty the variables of all finished calls in an error's traceback and in those of the errors behind it.
+
+    The lines stay. Libraries hold the bytes of a request in variables, and ``%xmode Verbose``, rich, pytest and error
+    trackers print them. What was being ``handled`` before belongs to somebody else and stays as it is.
+    """
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is handled or id(one) in seen:
+            continue
+        seen.add(id(one))
+        traceback.clear_frames(one.__traceback__)
+        if isinstance(one, json.JSONDecodeError):
+            one.doc = ""  # the whole text: a profile, or an answer with tokens
+        behind = [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
+        behind += one.exceptions if isinstance(one, BaseExceptionGroup) else ()
+        waiting += [each for each in behind if isinstance(each, BaseException)]
+
+
+@contextmanager
+def cleaning() -> Iterator[None]:
+    """Let no error leave this block with variables of the calls in it; interrupts are errors, too."""
+    handled = sys.exception()
+    try:
+        yield
+    except BaseException as error:
+        clean(error, handled)
+        raise
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def sealed(function: Callable[P, R]) -> Callable[P, R]:
+    """Let no error leave a function with its variables or arguments: see :func:`clean`."""
+
+    @functools.wraps(function)
+    def call(*given: P.args, **options: P.kwargs) -> R:
+        handled = sys.exception()
+        try:
+            return function(*given, **options)
+        except BaseException as error:
+            del given, options
+            clean(error, handled)
+            raise
+
+    return call
+
+
 def fingerprint(text: str) -> str:
     """Four hex digits that tell one secret from another without revealing either."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:4]
@@ -68,10 +130,13 @@ _known: dict[str, None] = {}
 
 def _remember(value: str) -> None:
     """Keep what must not be written down, so that :mod:`boxnb.masking` knows it wherever it turns up."""
-    if value and value not in _known:
-        _known[value] = None
-        if len(_known) > KNOWN:
-            _known.pop(next(iter(_known)), None)
+    if not value:
+        return
+    if _known.pop(value, value) is value:
+        _hand_over(value)
+    _known[value] = None  # at the end: a secret in use is not forgotten for others that came later
+    while len(_known) > KNOWN:
+        _known.pop(next(iter(_known)), None)
 
 
 def known() -> tuple[str, ...]:
@@ -89,6 +154,7 @@ class Secret:
 
     __slots__ = ("__value",)
 
+    @sealed
     def __init__(self, value: str | Secret) -> None:
         text = value.reveal() if isinstance(value, Secret) else value
         if not isinstance(text, str):  # a number would break the masking of every text of this process
@@ -103,8 +169,8 @@ class Secret:
 
     @property
     def fingerprint(self) -> str:
-        """Four hex digits, see :func:`fingerprint`."""
-        return fingerprint(self.__value)
+        """Four hex digits, see :func:`fingerprint`; no call has the value in a variable."""
+        return self.digest[:4]
 
     @property
     def digest(self) -> str:
@@ -206,3 +272,83 @@ class Token:
     def fingerprint(self) -> str:
         """The fingerprint people see: the refresh token's, else the access token's."""
         return (self.refresh_token or self.access_token).fingerprint
+
+
+HANDED = "BOXNB_RUN_SECRETS"
+"""Names, in a notebook that ``python -m boxnb run`` executes, the file and the key for what only its kernel knows."""
+
+
+def _hand_over(value: str) -> None:
+    """Let the run that started this process know a secret, so that its page, log and mail are masked with it.
+
+    The line is useless without the key, which only the two processes hold: nothing is left in clear after a kill.
+    """
+    file, _, key = os.environ.get(HANDED, "").rpartition(":")
+    if not file:
+        return
+    try:
+        nonce = secrets.token_hex(16)
+        line = f"{nonce}{_scrambled(value.encode(), key, nonce).hex()}\n"
+        descriptor = os.open(file, os.O_WRONLY | os.O_APPEND)
+        try:
+            os.write(descriptor, line.encode())
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        warnings.warn(
+            f"The run cannot learn a secret of this notebook ({error.strerror}): its page may show it.",
+            stacklevel=4,
+        )
+
+
+def take_over(file: Path, key: str) -> None:
+    """Remember the secrets that the processes of a run handed over."""
+    for line in file.read_text(encoding="ascii", errors="replace").split():
+        try:
+            _remember(_scrambled(bytes.fromhex(line[32:]), key, line[:32]).decode())
+        except ValueError:
+            continue  # a line that was cut off by a full disk
+
+
+def _scrambled(content: bytes, key: str, nonce: str) -> bytes:
+    """The content under a key stream that is used once (SHAKE-256 of key and nonce); twice gives it back."""
+    stream = hashlib.shake_256(f"{key}{nonce}".encode()).digest(len(content))
+    return bytes(one ^ other for one, other in zip(content, stream, strict=True))
+
+
+class Header(str):
+    """The value of a header that carries a secret: masked as text, whole only as the bytes that are sent.
+
+    :mod:`http.client` encodes each value while it sends it. Whatever else looks at the request, a traceback with
+    variables, ``response.request.headers``, a pickle, JSON, sees ``Bearer <secret 3fa9>``.
+    """
+
+    __slots__ = ("_scheme", "_secret")
+    _scheme: str
+    _secret: Secret
+
+    def __new__(cls, scheme: str, secret: Secret) -> Header:
+        """A value such as ``Bearer ...``.
+
+        Raises
+        ------
+        ValueError
+            The secret holds what no header can carry, such as a line break.
+        """
+        if not (secret.reveal().isascii() and secret.reveal().strip().isprintable()):
+            raise ValueError("The secret holds characters that cannot be sent in a header.")
+        self = super().__new__(cls, f"{scheme} {secret}")
+        self._scheme, self._secret = scheme, secret
+        return self
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        """The bytes to send; blanks and line ends around the secret are left out."""
+        return f"{self._scheme} {self._secret.reveal().strip()}".encode(encoding, errors)
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        return str, (str(self),)
+
+
+def bearer(token: Secret) -> Header:
+    """The value of ``Authorization`` for an access token (RFC 6750 2.1)."""
+    return Header("Bearer", token)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -21,6 +22,7 @@ from signing import refreshes, sign_in
 
 import boxnb
 from boxnb import runs, store
+from boxnb.errors import RunRefusedError
 from boxnb.sandbox import Sandbox
 from boxnb.sandbox.mail import Mailbox
 
@@ -91,8 +93,8 @@ def test_what_a_notebook_attaches(server: Mailbox, tmp_path: Path) -> None:
     assert runs.history()["rows"].tolist() == [500]
     files = {file.name: file for file in (tmp_path / "runs" / "attached").glob("*/*")}
     assert sorted(files) == ["all.csv", "nightly-executed.html", "nightly.html"]
-    assert files["nightly.html"].read_text() == "mine"
-    assert 'credentials:"include"' in files["nightly-executed.html"].read_text()
+    assert files["nightly.html"].read_text(encoding="utf-8") == "mine"
+    assert 'credentials:"include"' in files["nightly-executed.html"].read_text(encoding="utf-8")
 
 
 def test_a_failing_cell(server: Mailbox, tmp_path: Path) -> None:
@@ -244,16 +246,16 @@ def test_told_to_end(server: Mailbox, tmp_path: Path) -> None:
         words("run", path, "--profile", "acme"), stderr=subprocess.PIPE, text=True
     ) as child:
         deadline = time.monotonic() + 120
-        while not (mark.exists() and mark.read_text()) and time.monotonic() < deadline:
+        while not (mark.exists() and mark.read_text(encoding="utf-8")) and time.monotonic() < deadline:
             time.sleep(0.05)
         child.send_signal(signal.SIGTERM)
         child.communicate(timeout=60)
         assert child.returncode == 128 + signal.SIGTERM
     assert server[-1].subject.startswith("ERROR") and "SIGTERM" in server[-1].text
     deadline = time.monotonic() + 60
-    while Path(f"/proc/{mark.read_text()}").exists() and time.monotonic() < deadline:
+    while Path(f"/proc/{mark.read_text(encoding='utf-8')}").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not Path(f"/proc/{mark.read_text()}").exists()
+    assert not Path(f"/proc/{mark.read_text(encoding='utf-8')}").exists()
 
 
 def test_a_mail_that_cannot_be_sent_has_its_own_exit_code(server: Mailbox, tmp_path: Path) -> None:
@@ -340,3 +342,107 @@ def test_every_scheduler_has_its_text(scheduler: str) -> None:
         words("schedule", WEEKLY, "--for", scheduler), capture_output=True, text=True, check=True
     )
     assert str(WEEKLY) in done.stdout and "not run" in done.stdout
+
+
+TICKS = """
+import os, pathlib, subprocess, sys, time
+mark = pathlib.Path({mark!r})
+mark.write_text(f"{{os.getpid()}} ")
+other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(120)"])
+mark.write_text(f"{{os.getpid()}} {{other.pid}}")
+print("it was told: bare-secret-of-a-cell")
+time.sleep(120)
+"""
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def started(mark: Path) -> list[int]:
+    """The kernel of a run, and what its notebook started."""
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        if mark.exists() and len(mark.read_text(encoding="utf-8").split()) == 2:
+            return [int(pid) for pid in mark.read_text(encoding="utf-8").split()]
+        time.sleep(0.05)
+    raise AssertionError("the notebook was not begun")
+
+
+def test_a_killed_run_ends_with_all_it_started(sandbox: Sandbox, tmp_path: Path, home: Path) -> None:
+    """Kernel and programs of the notebook; the next run of that name may begin, and nothing unmasked is left."""
+    sign_in(sandbox)
+    mark = tmp_path / "mark"
+    path = notebook(tmp_path, TICKS.format(mark=str(mark)))
+    first = subprocess.Popen(words("run", path, "--profile", "acme", "--name", "weekly", "--no-mail"))
+    pids = started(mark)
+    with pytest.raises(RunRefusedError), boxnb.run("weekly"):
+        pass
+    first.kill()
+    first.wait()
+    deadline = time.monotonic() + 20
+    while (any(map(lives, pids)) or list((home / "runs").glob("*.work"))) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(lives, pids)) and list((home / "runs").glob("*.work")) == []
+    with boxnb.run("weekly"):
+        pass
+
+
+def test_what_two_kills_left_is_removed_by_the_next_run(sandbox: Sandbox, tmp_path: Path, home: Path) -> None:
+    """Of the run and of its child at once: whatever the next run is called; one under way keeps its own."""
+    sign_in(sandbox)
+    left, other = home / "runs" / "weekly+abcd.work", home / "runs" / "daily+abcd.work"
+    for folder in (left, other):
+        folder.mkdir(parents=True)
+        (folder / "out.ipynb").write_text("bare-secret-of-a-cell")
+    (home / "runs" / "link+abcd.work").symlink_to(tmp_path, target_is_directory=True)
+    with boxnb.run("daily"):
+        assert run(notebook(tmp_path, "1"), "--profile", "acme", "--no-mail").returncode == 0
+    assert not left.exists() and other.exists() and (tmp_path / "nightly.ipynb").exists()
+
+
+KNOWN_THERE = """
+import boxnb
+box = boxnb.connect(PROFILE)
+for _ in range(2):
+    print("refreshed", box.session.auth.rotate(rejected=box.session.auth.token().access_token).access_token.reveal())
+http = boxnb.basic.connect("devices")
+print("password", http.auth.password.decode(), http._pair.reveal())
+print("another's", boxnb.store.load("other").token.refresh_token.reveal())
+print("made here", boxnb.Secret("known-to-this-kernel-only").reveal())
+raise ValueError(box.session.auth.token().access_token.reveal())
+"""
+
+
+def test_the_page_is_masked_with_what_only_the_kernel_knew(server: Mailbox, tmp_path: Path) -> None:
+    """Pairs that came and went, another server's password, another profile's pair: in page, log, mail and output."""
+    boxnb.basic.save("devices", "http://127.0.0.1:9", "reader", "password-of-devices")
+    saved = store.load("acme")
+    assert saved is not None
+    store.save(
+        dataclasses.replace(
+            saved,
+            name="other",
+            token=boxnb.Token(
+                boxnb.Secret("access-token-of-the-other"),
+                boxnb.Secret("refresh-token-of-the-other"),
+                1.0,
+                3600.0,
+            ),
+        )
+    )
+    done = run(notebook(tmp_path, KNOWN_THERE), "--profile", "acme", "--folder", tmp_path / "runs")
+    assert done.returncode == 1
+    renewed = store.load("acme")
+    assert renewed is not None and renewed.token is not None and renewed.generation == 2
+    files = [file.read_text(errors="replace") for file in (tmp_path / "runs").rglob("*") if file.is_file()]
+    everything = server[-1].raw.decode() + server[-1].text + done.stdout + done.stderr + "".join(files)
+    everything += "".join(content.decode("utf-8", "replace") for content in server[-1].attachments.values())
+    for secret in ("password-of-devices", "refresh-token-of-the-other", "known-to-this-kernel-only"):
+        assert secret not in everything
+    assert renewed.token.access_token.reveal() not in everything
+    assert len(re.findall(r"refreshed (?:&lt;|<)secret [0-9a-f]{4}", files[0] + "".join(files))) >= 2
+    assert "made here" in everything

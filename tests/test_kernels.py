@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from contextlib import ExitStack
+from pathlib import Path
 
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import start_new_kernel
@@ -47,3 +51,28 @@ def test_two_kernels_fifty_expiries_one_refresh_each(sandbox: Sandbox) -> None:
     saved = store.load("acme")
     assert saved is not None
     assert saved.generation == ROUNDS
+
+
+def test_a_killed_kernel_takes_its_lesson_along() -> None:
+    """The practice Box of a lesson ends with a real kernel that is really killed, and its folder with it."""
+    manager, kernel = start_new_kernel(kernel_name="python3")
+    try:
+        shown = value(
+            kernel,
+            ask(
+                kernel,
+                "from boxnb import labs; p = labs.practice(); answer = f'{p.sandbox.pid} {p.sandbox.state} {p.home}'",
+            ),
+        )
+    finally:
+        kernel.stop_channels()
+        os.kill(manager.provisioner.process.pid, signal.SIGKILL)
+    pid, state, lesson = shown.strip("'").split()
+    assert Path(lesson).is_relative_to(state)
+    deadline = time.monotonic() + 20
+    while Path(state).exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(state).exists()
+    gone = Path(f"/proc/{pid}/stat")
+    assert not gone.exists() or gone.read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z"
+    manager.shutdown_kernel(now=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -155,3 +156,47 @@ def test_a_ledger_that_cannot_be_saved_stops_nothing(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="could not be saved"):
         ledger.flush()
     assert ledger.calls == 1
+
+
+ODD_BOOKS: list[bytes] = [
+    b"[" * 100_000,
+    b"\x00\x00",
+    b"\xff\xfe{}",
+    b"[1, 2]",
+    b'{"MONTH": 5, "last": [], "scopes": "x"}',
+    b'{"MONTH": {"GET /odd": 5, "GET /odder": {"calls": "many", "ms": null}, "GET /nan": {"calls": NaN, "ms": 1e999}}}',
+    b'{"MONTH": {"half \\ud800": {"calls": 1}, "GET /big": {"calls": 1e300}, "GET /list": {"calls": [1]}}}',
+    b'{"last": {"events": {"rows": "x"}, "folders": 5, "odd": {"rows": 1e999}}, "scopes": {"a": 5, "b\\ud800": "x"}}',
+]
+
+
+@pytest.mark.parametrize("odd", ODD_BOOKS, ids=range(len(ODD_BOOKS)))
+def test_an_odd_line_of_a_ledger_costs_nothing_else(tmp_path: Path, odd: bytes) -> None:
+    """It is counted on, shown and saved again; the lines beside it stay."""
+    file = tmp_path / "acme.json"
+    ledger = Ledger(file)
+    ledger.note("GET /users", 200, 5.0, 10, repeat=False)
+    ledger.remember("users", rows=120, calls=1)
+    ledger.scope("manage", "proved")
+    ledger.flush()
+    [month] = [name for name in json.loads(file.read_text()) if name not in ("last", "scopes")]
+    try:
+        broken = json.loads(odd.decode().replace("MONTH", month))
+        book = json.loads(file.read_text())
+        for name, content in broken.items():
+            book[name] = (
+                {**book.get(name, {}), **content} if isinstance(content, dict) else book.get(name, content)
+            )
+        file.write_text(json.dumps(book))
+        kept = True
+    except (ValueError, RecursionError, AttributeError):  # a file that is no JSON object has nothing to keep
+        file.write_bytes(odd)
+        kept = False
+    again = Ledger(file)
+    again.note("GET /users", 200, 5.0, 10, repeat=False)
+    calls = again.month().set_index("endpoint")["calls"]
+    assert calls["GET /users"] == (2 if kept else 1)
+    assert again.recall("users") == ({"rows": 120, "calls": 1} if kept else {})
+    assert again.scopes().get("manage") == ("proved" if kept else None)
+    assert again.recall("events") == {} and again.recall("odd") == {}
+    json.loads(file.read_text())

@@ -216,3 +216,39 @@ def test_the_pages_name_the_server_that_was_asked(caught: list[str]) -> None:
         for query in ("code=C&state=x", "error=server_error", f"error=access_denied&state={STATE}", ""):
             page = get(f"{receiver.redirect_uri}?{query}").text
             assert "Box" not in page and "<b>" not in page and "&lt;b&gt;Acme" in page
+
+
+def test_localhost_is_held_on_both_families(caught: list[str]) -> None:
+    """A browser tries ::1 first: nobody else may listen there, and an answer that comes there is taken."""
+    with Receiver(STATE, "http://localhost/callback", caught.append) as receiver:
+        port = receiver._port
+        with socket.socket(socket.AF_INET6) as thief, pytest.raises(OSError):
+            thief.bind(("::1", port))
+        with socket.socket() as thief, pytest.raises(OSError):
+            thief.bind(("127.0.0.1", port))
+        connection = http.client.HTTPConnection("::1", port, timeout=5)
+        connection.request("GET", f"/callback?code=C0DE&state={STATE}", headers={"Host": f"localhost:{port}"})
+        assert connection.getresponse().status == 303
+        connection.close()
+    assert caught == [f"http://localhost:{port}/callback?code=C0DE&state={STATE}"]
+    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        with socket.socket(family) as probe:
+            assert probe.connect_ex((host, port)) != 0  # both are closed
+
+
+def test_a_port_that_another_program_holds_on_one_family_is_not_taken(caught: list[str]) -> None:
+    """Even one that does not answer yet."""
+    with socket.socket(socket.AF_INET6) as other:
+        other.bind(("::1", 0))
+        port = other.getsockname()[1]
+        with Receiver(STATE, f"http://localhost:{port}/callback", caught.append) as receiver:
+            assert (
+                receiver._port != port
+                and receiver.redirect_uri == f"http://localhost:{receiver._port}/callback"
+            )
+
+
+def test_127_0_0_1_is_held_alone(receiver: Receiver) -> None:
+    """No browser goes elsewhere for an address."""
+    with socket.socket(socket.AF_INET6) as other:
+        other.bind(("::1", receiver._port))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import logging
 import os
 import subprocess
@@ -19,9 +20,10 @@ import requests
 from signing import sign_in
 
 import boxnb
-from boxnb import masking, runs, store
+from boxnb import disk, masking, runs, store
 from boxnb.errors import RunRefusedError
 from boxnb.runs import past, report
+from boxnb.runs.recording import LONGEST, Tee
 from boxnb.sandbox import Sandbox
 from boxnb.tokens import Secret
 
@@ -409,3 +411,153 @@ def test_plain_sentences_are_left_alone() -> None:
 def test_names_of_secrets_are_known(name: str, secret: bool) -> None:
     """What `-p` refuses."""
     assert masking.is_secret_name(name) is secret
+
+
+def test_a_bar_costs_what_it_draws() -> None:
+    """Whatever it is drawn with, nothing of it is held but its last state; a line without an end is logged in pieces."""
+    said: list[str] = []
+    log = logging.getLogger("test.bar")
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    log.addHandler(handler)
+    for before, after in (
+        ("\r", ""),
+        ("", "\r"),
+        ("\x1b[2K\x1b[1G", ""),
+        ("\x1b[1G", ""),
+        ("\r\x1b[32m", "\x1b[0m"),
+    ):
+        tee = Tee(io.StringIO(), log)
+        for number in range(5_000):
+            tee.write(f"{before}{number} of 5000{after}")
+            assert sum(map(len, tee._begun)) < 100
+        tee.write("\n")
+        assert said == ["4999 of 5000"]
+        said.clear()
+    tee = Tee(io.StringIO(), log)
+    for _ in range(50_000):
+        tee.write(".")
+    tee.rest()
+    assert "".join(said) == "." * 50_000 and len(tee._begun) == 0
+    assert max(map(len, said)) <= LONGEST + 1
+    log.removeHandler(handler)
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 3, 7, 1000])
+def test_a_printed_line_is_logged_the_same_in_any_pieces(pieces: int) -> None:
+    """Line ends, returns and terminal orders may be cut anywhere."""
+    text = "a\nb\rc\nd\r\n\x1b[31mred\x1b[0m\n12\b\b34\n\n  \nlast"
+    said: list[str] = []
+    log = logging.getLogger("test.pieces")
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    log.addHandler(handler)
+    tee = Tee(io.StringIO(), log)
+    for place in range(0, len(text), pieces):
+        tee.write(text[place : place + pieces])
+    tee.rest()
+    log.removeHandler(handler)
+    assert said == ["a", "c", "d", "red", "34", "last"]
+
+
+def test_a_secret_is_not_cut_in_two_by_a_long_line() -> None:
+    """Pieces end at a blank, so that each is masked."""
+    secret = Secret("a-secret-that-is-printed-in-a-long-line")
+    with boxnb.run("long") as run:
+        for _ in range(2000):
+            print(f"{secret.reveal()} ", end="")
+    assert "a-secret-that" not in log_of(run) and log_of(run).count(str(secret)) == 2000
+
+
+def test_tidying_leaves_what_is_not_of_this_run(tmp_path: Path) -> None:
+    """Another run's folder, a link of any kind, a folder of somebody's own, and what a killed run left elsewhere."""
+    share, victim = tmp_path / "share", tmp_path / "victim"
+    (share / "attached").mkdir(parents=True)
+    victim.mkdir()
+    (victim / "thesis.txt").write_text("years of work")
+    stamp = "20200101-000000-1"
+    (share / "attached" / f"weekly-{stamp}").symlink_to(victim, target_is_directory=True)
+    (share / f"weekly-{stamp}.log").symlink_to(victim / "thesis.txt")
+    (share / "attached" / f"weekly-{stamp}x").mkdir()
+    (share / "attached" / "weekly-20200101-000000-2" / "deeper").mkdir(parents=True)
+    with boxnb.run("weekly-monthly", folder=share) as other:
+        kept = other.attach("the year's numbers", "year.txt")
+    for _ in range(2):
+        with boxnb.run("weekly", folder=share, keep=1) as run:
+            mine = run.attach("today", "today.txt")
+    assert (victim / "thesis.txt").read_text() == "years of work"
+    assert kept.exists() and mine.exists() and (share / "attached" / f"weekly-{stamp}x").exists()
+    assert (share / f"weekly-{stamp}.log").is_symlink() and (
+        share / "attached" / f"weekly-{stamp}"
+    ).is_symlink()
+    assert (share / "attached" / "weekly-20200101-000000-2" / "deeper").exists()
+
+
+def test_tidying_keeps_the_last_of_this_run(tmp_path: Path) -> None:
+    """Older folders of its own go, with what is in them."""
+    old = tmp_path / "attached" / "weekly-20200101-000000-1"
+    old.mkdir(parents=True)
+    (old / "old.csv").write_text("1")
+    with boxnb.run("weekly", folder=tmp_path, keep=1) as run:
+        run.attach("new", "new.csv")
+    assert not old.exists() and len(list((tmp_path / "attached").iterdir())) == 1
+
+
+def test_nothing_is_written_through_a_link_of_somebody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log, a page or a folder of that name in a folder that others may write: the run goes on and says so."""
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / "weekly.log").symlink_to(victim)
+    monkeypatch.setattr(
+        disk, "is_ours", lambda status: False
+    )  # as root, or as another user, would have made it
+    with boxnb.run("weekly", folder=tmp_path, keep=1, to=["print"]) as run:
+        run.log.info("said")
+    assert victim.read_text() == "precious" and run.log_file is None
+    assert any("the log file" in line for line in run.undelivered)
+
+
+def test_a_name_like_a_logs_own_is_refused() -> None:
+    """Another run would take its log for one of its own."""
+    with pytest.raises(ValueError, match="choose another name"):
+        boxnb.run("daily-20200101-000000-1")
+
+
+ODD_LINES = [
+    b'{"id": "a", "name": "n", "started": "x"}',
+    b'{"id": "a", "name": "n", "started": 1e999, "seconds": NaN}',
+    b'{"id": "a", "name": "n", "calls": 1e400, "rows": 99999999999999999999999}',
+    b'{"id": "a", "name": "n", "calls": [1], "outcome": "WONDERFUL", "problem": {"a": 1}}',
+    b'{"id": ["a"], "name": "n"}',
+    b'{"id": "a", "name": null}',
+    b'{"id": "a", "name": "n", "problem": "half \\ud800 of it"}',
+    b"[" * 100_000,
+    b"\x00\x00\x00",
+    b'{"id": "a", "name": "B\xc3',
+    b"null",
+    b"\xff\xfe",
+    b"{}",
+]
+
+
+@pytest.mark.parametrize("line", ODD_LINES, ids=range(len(ODD_LINES)))
+@pytest.mark.parametrize("whole", [True, False], ids=["line", "cut"])
+def test_one_odd_line_costs_the_history_nothing_else(line: bytes, whole: bool) -> None:
+    """Runs before it and after it are all there, also where it was cut off in the middle of a letter."""
+    with boxnb.run("Bücher"):
+        pass
+    with past.file().open("ab") as file:
+        file.write(line + (b"\n" if whole else b""))
+    with boxnb.run("Später"):
+        pass
+    found = runs.history()
+    assert found["name"][found["name"] != "n"].tolist() == ["Später", "Bücher"]
+    assert found["outcome"][found["name"] != "n"].tolist() == ["SUCCESS", "SUCCESS"]
+    repr(found)
+    found.to_csv()

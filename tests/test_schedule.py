@@ -137,3 +137,161 @@ def test_a_line_break_is_no_part_of_a_command(scheduler: str) -> None:
     with pytest.raises(ValueError, match="line break"):
         schedule.text(plan(command=[sys.executable, "x\n* * * * * evil"]), scheduler)
     assert os.environ["BOXNB_HOME"]
+
+
+PATHS = [
+    "/srv/100%",
+    "/srv/100%PATH%",
+    "/srv/a b  c",
+    "/srv/a'b",
+    '/srv/a"b',
+    "/srv/R&D|x^y!z",
+    "/srv/back\\slash\\\\two\\%three\\\\%",
+    "/srv/$HOME/`id`/$(id)",
+    "/srv/\u00fcml\u00e4ut/\u65e5\u672c/\U0001f600",
+    "/srv/<a>;b#c~",
+    "/srv/-n *?[x]",
+]
+
+
+def cron_reads(line: str, *, both: bool) -> str:
+    """The command that cron gives to the shell (crontab(5), do_command.c); with ``both``, of crons that halve backslashes."""
+    command, escaped = "", False
+    for letter in line.split(" ", 5)[5]:
+        if escaped and (letter == "%" or (both and letter == "\\")):
+            command = command[:-1] + letter
+            escaped = False
+        elif escaped:
+            command, escaped = command + letter, False
+        elif letter == "%":
+            break  # what follows would be the command's input
+        else:
+            command, escaped = command + letter, letter == "\\"
+    return command
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("reader", ["cron", "cron that halves backslashes", "a terminal"])
+def test_cron_survives_any_path(monkeypatch: pytest.MonkeyPatch, path: str, reader: str) -> None:
+    """Run by a real sh: the program gets the very words, and the home is the very folder; in a terminal, too."""
+    monkeypatch.setenv("BOXNB_HOME", path)
+    script = "import os, sys; print(ascii([os.environ['BOXNB_HOME'], *sys.argv[1:]]))"
+    line = schedule.text(plan(command=[sys.executable, "-c", script, path, "x"]), "cron").splitlines()[1]
+    command = line.split(" ", 5)[5] if "terminal" in reader else cron_reads(line, both="halves" in reader)
+    done = subprocess.run(["/bin/sh", "-c", command], env={}, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ascii([path, path, "x"])
+
+
+def systemd_reads(text: str) -> list[str]:
+    """The words of a setting: quotes, C escapes, specifiers (systemd.syntax(7), systemd.unit(5))."""
+    words = re.findall(r'"((?:[^"\\]|\\.)*)"', text)
+    assert " ".join(f'"{word}"' for word in words) == text
+    return [re.sub(r"\\(.)", r"\1", word).replace("%%", "%") for word in words]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_systemd_survives_any_path(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """In the command, where a dollar is doubled, and in the environment, where it is not."""
+    monkeypatch.setenv("BOXNB_HOME", path)
+    lines = schedule.text(plan(command=["/usr/bin/python3", path, "x"]), "systemd").splitlines()
+    [start] = [line.removeprefix("ExecStart=") for line in lines if line.startswith("ExecStart=")]
+    [home] = [line.removeprefix("Environment=") for line in lines if line.startswith("Environment=")]
+    assert [word.replace("$$", "$") for word in systemd_reads(start)] == ["/usr/bin/python3", path, "x"]
+    assert systemd_reads(home) == [f"BOXNB_HOME={path}"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_launchd_survives_any_path(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """The property list says the very words."""
+    monkeypatch.setenv("BOXNB_HOME", path)
+    found = plistlib.loads(schedule.text(plan(command=["/usr/bin/python3", path]), "launchd").encode())
+    assert found["ProgramArguments"] == ["/usr/bin/python3", path]
+    assert found["EnvironmentVariables"] == {"BOXNB_HOME": path}
+
+
+def program_reads(line: str) -> list[str]:
+    """The words a Windows program makes of its command line (Microsoft, *Parsing C command-line arguments*)."""
+    words, word, quoted, begun, place = [], "", False, False, 0
+    while place < len(line):
+        slashes = re.compile(r"\\*").match(line, place)
+        assert slashes is not None
+        count, place = len(slashes.group()), slashes.end()
+        letter = line[place : place + 1]
+        if letter == '"':
+            word, begun = word + "\\" * (count // 2), True
+            if count % 2:
+                word += '"'
+            elif quoted and line[place + 1 : place + 2] == '"':
+                word, place = word + '"', place + 1
+            else:
+                quoted = not quoted
+            place += 1
+            continue
+        word, begun = word + "\\" * count, begun or count > 0
+        if letter in (" ", "\t", "") and not quoted:
+            words += [word] if begun else []
+            word, begun = "", False
+        else:
+            word, begun = word + letter, True
+        place += 1
+    return words + ([word] if begun else [])
+
+
+def cmd_reads(line: str) -> tuple[dict[str, str], str]:
+    """The variables that ``set`` gets and the command that is run (``cmd /?``, ``set /?``); no variable is put in."""
+    assert "%" not in line
+    switches, _, rest = line.partition("/c ")
+    assert ("/v:off" in switches) or "!" not in rest
+    parts, part, quoted = [], "", False
+    for letter in rest:
+        quoted ^= letter == '"'
+        assert quoted or letter not in "|<>^()"  # each would mean something
+        if letter == "&" and not quoted:
+            parts, part = [*parts, part], ""
+        else:
+            part += letter
+    parts = [each.strip() for each in (*parts, part) if each]
+    found = {}
+    for each in parts[:-1]:
+        setting = re.fullmatch(r'set "([^="]+)=([^"]*)"', each)
+        assert setting is not None
+        found[setting[1]] = setting[2]
+    return found, parts[-1]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("home", [True, False], ids=["home", "no home"])
+def test_windows_survives_any_path_or_refuses_it(
+    monkeypatch: pytest.MonkeyPatch, path: str, home: bool
+) -> None:
+    """The words and the home arrive as they are; what cmd.exe or the Task Scheduler would change is refused."""
+    if home:
+        monkeypatch.setenv("BOXNB_HOME", path)
+    else:
+        monkeypatch.delenv("BOXNB_HOME")
+    command = ["C:\\py thon.exe", path, "x\\"]
+    changed = ('"' in path or "%" in path) if home else re.search("%[^%]+%", path)
+    if changed:
+        with pytest.raises(ValueError, match="on Windows"):
+            schedule.text(plan(command=command), "windows")
+        return
+    space = {"t": "http://schemas.microsoft.com/windows/2004/02/mit/task"}
+    root = ElementTree.fromstring(schedule.text(plan(command=command), "windows"))
+    line = root.findtext(".//t:Arguments", namespaces=space)
+    assert line is not None
+    if not home:
+        assert program_reads(line) == command[1:]
+        return
+    variables, run = cmd_reads(line)
+    assert variables == {"BOXNB_HOME": str(Path(path))} and program_reads(run) == command
+
+
+@pytest.mark.parametrize("scheduler", schedule.SCHEDULERS)
+@pytest.mark.parametrize("odd", ["a\nb", "a\rb", "a\x00b", "a\ud800b", "a\x1bb"], ids=ascii)
+def test_a_home_that_no_text_can_hold_is_refused(
+    monkeypatch: pytest.MonkeyPatch, scheduler: str, odd: str
+) -> None:
+    """In the environment as in a command."""
+    monkeypatch.setattr(schedule.Plan, "environment", lambda self: {"BOXNB_HOME": odd})
+    with pytest.raises(ValueError, match="cannot be scheduled"):
+        schedule.text(plan(), scheduler)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from boxnb import disk, oauth, store
+import boxnb
+from boxnb import basic, disk, ledger, oauth, store
 from boxnb.errors import TokenStoreError
 from boxnb.tokens import Secret, Token
 
@@ -294,3 +295,42 @@ def test_drafts_of_a_killed_writer_are_removed() -> None:
     store.save(profile("r2"))
     assert not old.exists()
     assert fresh.exists()
+
+
+def test_the_home_is_private_whatever_the_umask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each folder on the way that is made, the home itself, one that was open before, and every file in it."""
+    place = tmp_path / "new" / "deeper" / "home"
+    monkeypatch.setenv("BOXNB_HOME", str(place))
+    before = os.umask(0)
+    try:
+        store.save(store.Profile("acme", CLIENT))
+        with store.lock("acme"):
+            pass
+        with boxnb.run("weekly"):
+            pass
+        basic.save("devices", "http://127.0.0.1:9", "reader", "a-password")
+        book = ledger.Ledger(place / "ledger" / "acme.json")
+        book.remember("users", rows=1)
+    finally:
+        os.umask(before)
+    every = [tmp_path / "new", tmp_path / "new" / "deeper", place, *place.rglob("*")]
+    assert [str(each) for each in every if stat.S_IMODE(each.stat().st_mode) & 0o077] == []
+    for open_before in (place, place / "profiles"):
+        open_before.chmod(0o777)
+    store.save(store.Profile("acme", CLIENT))
+    assert stat.S_IMODE(place.stat().st_mode) == stat.S_IMODE((place / "profiles").stat().st_mode) == 0o700
+
+
+def test_a_home_that_is_not_ours_alone_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user's whole folder stays as it is; where others can write in it, that is said once."""
+    monkeypatch.setenv("BOXNB_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    tmp_path.chmod(0o777)
+    try:
+        with pytest.warns(UserWarning, match="Others can write in"):
+            store.save(store.Profile("acme", CLIENT))
+        store.save(store.Profile("acme", CLIENT))
+        assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o777
+        assert stat.S_IMODE((tmp_path / "profiles").stat().st_mode) == 0o700
+    finally:
+        tmp_path.chmod(0o700)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from secrets import token_hex
 
 from boxnb import oauth
 from boxnb.labs import evidence as seen
@@ -120,7 +121,7 @@ def _open_seen(record: Record) -> str:
 def _stolen(practice: Practice) -> None:
     state = oauth.new_state()
     code = oauth.parse_redirect(practice.grant(state), state=state)
-    thief = dataclasses.replace(practice.client, client_secret=Secret("guessed"))
+    thief = dataclasses.replace(practice.client, client_secret=Secret(f"guessed-{token_hex(8)}"))
     practice.attempt("The thief exchanges the code", lambda: oauth.exchange_code(thief, code))
     practice.attempt("The notebook exchanges it", lambda: oauth.exchange_code(practice.client, code))
 

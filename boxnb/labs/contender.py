@@ -57,6 +57,7 @@ def main(name: str, how: str) -> None:
     from boxnb import oauth, store
     from boxnb.auth import RotatingAuth
     from boxnb.errors import BoxNotebookError
+    from boxnb.tokens import bearer
 
     http = requests.Session()
     http.headers["User-Agent"] = name
@@ -70,9 +71,7 @@ def main(name: str, how: str) -> None:
     try:
         if how == "plain":
             fresh = oauth.refresh(profile.client, profile.token, http=http)
-            answer = http.get(
-                url, headers={"Authorization": f"Bearer {fresh.access_token.reveal()}"}, timeout=20
-            )
+            answer = http.get(url, headers={"Authorization": bearer(fresh.access_token)}, timeout=20)
         else:
             answer = http.get(url, auth=auth, timeout=20)
         say(f"{answer.status_code} {answer.reason}")

@@ -24,7 +24,7 @@ from boxnb.labs.trace import Trace
 from boxnb.network import never_connected
 from boxnb.oauth import Client, Server
 from boxnb.refusals import network_trouble
-from boxnb.tokens import Secret, Token
+from boxnb.tokens import Secret, Token, bearer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,7 +104,9 @@ class Practice:
         self.profile = profile
         self.sandbox: Sandbox = sandbox.start(private=True, rotation=rotation, idle=sandbox.SHARED_IDLE)
         addresses: dict[str, Any] = self.sandbox.server()
-        self.home = tempfile.mkdtemp(prefix="boxnb-lesson-")
+        self.home = tempfile.mkdtemp(
+            prefix="lesson-", dir=self.sandbox.state
+        )  # goes with it, also after a kill
         app = self.sandbox.practice_client()
         self.client = Client(
             app["client_id"],
@@ -166,7 +168,7 @@ class Practice:
     def me(self, token: Token | Secret, *, path: str = "/users/me", agent: str = "") -> requests.Response:
         """One call of the API with this access token and nothing that would refresh it."""
         access = token.access_token if isinstance(token, Token) else token
-        headers = {"Authorization": f"Bearer {access.reveal()}"} | ({"User-Agent": agent} if agent else {})
+        headers: dict[str, str] = {"Authorization": bearer(access)} | ({"User-Agent": agent} if agent else {})
         with told():
             return requests.get(f"{self.client.server.api_url}{path}", headers=headers, timeout=20)
 

@@ -35,7 +35,7 @@ def load() -> dict[str, float]:
 def passed(name: str) -> None:
     """Remember that a lab was passed; the first time counts."""
     disk.private_folder(file().parent)
-    with filelock.FileLock(file().with_suffix(".lock"), timeout=10):
+    with filelock.FileLock(file().with_suffix(".lock"), timeout=10, mode=0o600):
         kept = load()
         if name not in kept:
             disk.write_private(file(), json.dumps({**kept, name: time.time()}).encode())

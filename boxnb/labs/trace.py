@@ -22,6 +22,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from boxnb.labs import fingerprints, sections
+from boxnb.masking import known_only
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -328,7 +329,7 @@ def _seen(
         number,
         begun - began,
         status=response.status_code,
-        answer=answer or response.reason or "",
+        answer=known_only(answer or response.reason or ""),
         response_headers=fingerprints.headers(response.headers),
         body=body,
         carried=", ".join(back),
@@ -342,7 +343,7 @@ def _body(response: requests.Response) -> tuple[str, str]:
     if kind.endswith("json"):
         try:
             value = fingerprints.plain(response.json())
-        except ValueError:
+        except (ValueError, RecursionError):
             return f"({len(response.content)} bytes that say they are JSON and are not)", ""
         text = json.dumps(value, indent=2, ensure_ascii=False)
         words = ""
@@ -354,7 +355,7 @@ def _body(response: requests.Response) -> tuple[str, str]:
         return text if len(text) <= fingerprints.BODY else text[: fingerprints.BODY] + "\n…", words
     if kind == "text/html":
         heading = re.sub(r"<[^>]*>", "", response.text.partition("<h1>")[2].partition("</h1>")[0]).strip()
-        return f"(a page for people: {heading or 'no heading'})", "a page"
+        return f"(a page for people: {known_only(heading) or 'no heading'})", "a page"
     return (
         f"({len(response.content)} bytes of {kind or 'nothing in particular'})" if response.content else ""
     ), ""

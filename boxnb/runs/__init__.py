@@ -94,6 +94,7 @@ class Run:
         self.outcome: Literal["SUCCESS", "WARNING", "ERROR"] = "SUCCESS"
         self.problem = ""
         self.rows = self._more_calls = 0
+        self.turn: int | None = None  # the lock of this name, for a child process to share
         self.files: list[Path] = []
         self.facts: dict[str, Any] = {}
         self.undelivered: list[str] = []
@@ -180,7 +181,8 @@ class Run:
                 self._mail = error
         try:
             since = f"{self.started.astimezone():%Y-%m-%d %H:%M:%S}"
-            self._stack.callback(turns.take(self.name, since))
+            release, self.turn = turns.take(self.name, since)
+            self._stack.callback(release)
         except RunRefusedError as error:
             self._finish(error)
             raise
@@ -261,7 +263,11 @@ class Run:
                 place.mkdir(parents=True, exist_ok=True)
                 page = place / disk.on_disk(f"{self.name}-{self._logs.stamp}.html")
                 content = masking.mask(report.page(self))
-                page.write_text(content, encoding="utf-8", errors="backslashreplace")
+                written = disk.open_ours(
+                    page, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666
+                )  # for others, too
+                with os.fdopen(written, "w", encoding="utf-8", errors="backslashreplace") as stream:
+                    stream.write(content)
         except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a sink does, the run's outcome stands
             self._fail(what, report.explanation(error))
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import os
 import re
+import stat
 from pathlib import Path
 from typing import TextIO
 
@@ -23,6 +25,10 @@ def check_run_name(name: str) -> str:
     """
     if not re.fullmatch(r"\w[\w .()+-]{0,79}", name) or name.endswith((" ", ".")):
         raise ValueError(f"A run is named by up to 80 letters, digits, blanks, '-', '_', '.': {name!r}")
+    if re.search(r"-\d{8}-\d{6}-\d+$", name):
+        raise ValueError(
+            f"{name!r} ends like the name of a log, so another run would take its log for one of its own: choose another name."
+        )
     return name
 
 
@@ -59,31 +65,60 @@ class Logs:
         if self.keep == 1 and not turns.is_taken(self.name):
             file, mode = self.folder / f"{self.name}.log", os.O_TRUNC
         else:
-            file, mode = self.folder / f"{self.name}-{self.stamp}-{os.getpid()}.log", os.O_APPEND
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | mode, 0o600)
+            file, mode = self.folder / f"{self._own}.log", os.O_APPEND
+        descriptor = disk.open_ours(file, os.O_WRONLY | os.O_CREAT | mode)
         self.file = file
         return os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace")
 
     def place(self, name: str) -> Path:
-        """Where something that is attached goes."""
-        folder = self.folder / "attached" / f"{self.stamp}-{os.getpid()}"
-        disk.private_folder(folder)
-        return folder / disk.on_disk(name)
+        """Where something that is attached goes.
+
+        Raises
+        ------
+        OSError
+            A link, or somebody else's folder, is in the way.
+        """
+        attached = self.folder / "attached"
+        if attached.is_symlink() and not disk.is_ours(attached.lstat()):
+            raise PermissionError(errno.EPERM, "a link is in the way", os.fspath(attached))
+        attached.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return disk.own_folder(attached / self._own) / disk.on_disk(name)
+
+    @property
+    def _own(self) -> str:
+        return f"{self.name}-{self.stamp}-{os.getpid()}"
 
     def tidy(self) -> None:
-        """Keep the last logs and what was attached to them; nothing else is touched."""
-        named = re.compile(re.escape(self.name) + r"-\d{8}-\d{6}-\d+\.log")
-        old = sorted(file for file in self.folder.glob("*.log") if named.fullmatch(file.name))
-        for file in old[: -self.keep]:
+        """Keep the last logs of this run and what was attached to them.
+
+        Nothing else is touched: no other run's, nothing of another user's, nothing behind a link. Somebody else may
+        write in the folder, too.
+        """
+        named = re.compile(re.escape(self.name) + r"-\d{8}-\d{6}-\d+")
+        logs = sorted(
+            file for file in self._mine(self.folder) if file.suffix == ".log" and named.fullmatch(file.stem)
+        )
+        for file in logs[: -self.keep]:
             with contextlib.suppress(OSError):  # somebody reads it, on Windows: the next run tidies
                 file.unlink()
-        stamped = re.compile(r"\d{8}-\d{6}-\d+")
-        folders = sorted(
-            each for each in (self.folder / "attached").glob("*-*") if stamped.fullmatch(each.name)
-        )
+        attached = self.folder / "attached"
+        if attached.is_symlink():
+            return
+        folders = sorted(each for each in self._mine(attached, folders=True) if named.fullmatch(each.name))
         for folder in folders[: -self.keep]:
-            for file in folder.iterdir():
+            for file in self._mine(folder):
                 with contextlib.suppress(OSError):
                     file.unlink()
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # something else is in it
                 folder.rmdir()
+
+    def _mine(self, folder: Path, *, folders: bool = False) -> list[Path]:
+        """The plain files, or the folders, that this user has in a folder; no links."""
+        found: list[Path] = []
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                status = entry.stat(follow_symlinks=False)
+                kind = stat.S_ISDIR if folders else stat.S_ISREG
+                if kind(status.st_mode) and disk.is_ours(status):
+                    found.append(folder / entry.name)
+        return found

@@ -22,7 +22,7 @@ from ..errors import MailError, TokenStoreError
 from ..oauth import Client
 from ..postbox import PORTS, MailSettings, check_address, is_loopback
 from ..silence import tls_trouble
-from ..tokens import Secret
+from ..tokens import Secret, sealed
 
 LARGEST = 20_000_000
 """Bytes of attachments; many servers refuse mails of more than 25 MB, and base64 adds a third."""
@@ -188,6 +188,14 @@ def send(settings: MailSettings, message: EmailMessage) -> None:
     MailError
         Why not, in a sentence; nothing of the password is in it.
     """
+    try:
+        _send(settings, message)
+    except MailError as error:
+        error.__context__ = None  # the server's own words may quote what was sent
+        raise
+
+
+def _send(settings: MailSettings, message: EmailMessage) -> None:
     where = f"{settings.host}:{settings.port}"
     try:
         with _connected(settings) as server:
@@ -289,6 +297,7 @@ def _connected(settings: MailSettings) -> smtplib.SMTP:
     raise AssertionError("the loop above returns or raises")
 
 
+@sealed
 def _signed_in(settings: MailSettings) -> smtplib.SMTP:
     try:
         context = ssl.create_default_context(
@@ -318,6 +327,7 @@ def _signed_in(settings: MailSettings) -> smtplib.SMTP:
             server.starttls(context=context)
         if settings.username:
             server.login(settings.username, settings.password.reveal())
+            del server.password  # smtplib keeps it in clear
     except BaseException:
         server.close()
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import textwrap
@@ -30,6 +31,8 @@ COLUMNS = {
     "process": "str",
     "id": "str",
 }
+LATEST = 253_402_300_800
+"""Seconds since the epoch at the end of the year 9999."""
 OUTCOMES = ("SUCCESS", "WARNING", "ERROR", "UNFINISHED")
 _MARKS = {
     "SUCCESS": ("#56b4a5", "circle"),
@@ -56,12 +59,21 @@ def note(**facts: Any) -> None:
     place = file()
     disk.private_folder(place.parent)
     facts = {name: disk.as_text(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
-    line = json.dumps(facts, ensure_ascii=False) + "\n"
-    descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    line = json.dumps(facts, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+    descriptor = disk.open_ours(place, os.O_RDWR | os.O_CREAT | os.O_APPEND)
     try:
-        os.write(descriptor, line.encode())
+        size = os.fstat(descriptor).st_size
+        if size and not _ends_whole(descriptor, size):
+            line = b"\n" + line  # the last one was cut off by a full disk: it must not take this one along
+        if os.write(descriptor, line) < len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:
         os.close(descriptor)
+
+
+def _ends_whole(descriptor: int, size: int) -> bool:
+    os.lseek(descriptor, size - 1, os.SEEK_SET)
+    return os.read(descriptor, 1) == b"\n"
 
 
 def history(name: str | None = None) -> pd.DataFrame:
@@ -82,15 +94,13 @@ def history(name: str | None = None) -> pd.DataFrame:
     """
     found: dict[str, dict[str, Any]] = {}
     try:
-        lines = file().read_text(encoding="utf-8").splitlines()
+        lines = file().read_bytes().split(b"\n")
     except FileNotFoundError:
         lines = []
     for line in lines:
-        try:
-            facts = json.loads(line)
+        facts = _facts(line)
+        if facts:
             found.setdefault(facts["id"], {"outcome": "UNFINISHED"}).update(facts)
-        except (ValueError, KeyError, TypeError):
-            continue  # cut off by a full disk
     rows = [row for row in found.values() if name is None or row.get("name") == name]
     frame = pd.DataFrame(rows[::-1], columns=list(COLUMNS))
     frame["started"] = pd.to_datetime(frame["started"], unit="s", utc=True).dt.as_unit("us")
@@ -98,6 +108,34 @@ def history(name: str | None = None) -> pd.DataFrame:
     return frame.astype(
         {column: kind for column, kind in COLUMNS.items() if column not in ("started", "outcome")}
     )
+
+
+def _facts(line: bytes) -> dict[str, Any]:
+    """What one line says, as far as it can be told; empty where it was cut off or is not one of ours."""
+    try:
+        said = json.loads(line.decode("utf-8", "replace"))
+        if not isinstance(said, dict) or not isinstance(said["id"], str) or not isinstance(said["name"], str):
+            return {}
+    except (ValueError, KeyError, RecursionError):
+        return {}
+    return {
+        column: disk.as_text(value) if isinstance(value, str) else value
+        for column, value in said.items()
+        if column in COLUMNS and _fits(column, value)
+    }
+
+
+def _fits(column: str, value: Any) -> bool:
+    kind = COLUMNS[column]
+    if kind == "str":
+        return isinstance(value, str)
+    if kind == "category":
+        return value in OUTCOMES
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    if kind == "Int64":
+        return isinstance(value, int) and abs(value) < 2**63
+    return abs(value) < (LATEST if column == "started" else 2**63)  # neither infinity nor NaN is
 
 
 def chart(name: str | None = None) -> Chart:

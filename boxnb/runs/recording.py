@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 import sys
 import threading
 import warnings
@@ -27,6 +28,16 @@ OURS = {"of_report": True}
 
 KEPT = 20_000
 """Lines held in memory for the report; the file has all of them."""
+
+
+LONGEST = 10_000
+"""Characters held of a line that does not end, such as dots without number; then a piece of it is logged."""
+
+_TO_START = re.compile(r"\x1b\[[01]?G|\x1b\[\d*[EF]|\x1b\[[12]K(?=\x1b\[[01]?G)?")
+"""Orders to a terminal after which a line is drawn again: to column 1, to another line, line erased (ECMA-48)."""
+
+_ORDERS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\^_=>78]")
+"""All orders to a terminal: colours, the cursor, titles (ECMA-48 5.4; the title is xterm's)."""
 
 
 class Masking(logging.Formatter):
@@ -105,7 +116,10 @@ class Tee(io.TextIOBase):
 
     def __init__(self, screen: TextIO, log: logging.Logger) -> None:
         self.screen, self._log = screen, log
-        self._begun = ""
+        self._begun: list[
+            str
+        ] = []  # of a line without an end, in pieces: joining at each write would be quadratic
+        self._length = 0
         self._threads = threading.RLock()
 
     def __getattr__(self, name: str) -> Any:
@@ -127,20 +141,67 @@ class Tee(io.TextIOBase):
         """Print, and log each line once it is whole; of a bar drawn over itself the last state."""
         self.screen.write(text)
         with self._threads:
-            *lines, self._begun = (self._begun + text).split("\n")
+            first, *lines = text.split("\n")
+            self._keep(first)
+            if lines:
+                lines, rest = [self._taken(), *lines[:-1]], lines[-1]
+                self._keep(rest)
+            if self._length > LONGEST:
+                lines.append(self._piece())
         for line in lines:
             self._say(line)
         return len(text)
 
+    def _keep(self, text: str) -> None:
+        """Add to the line without an end; what a bar has drawn over is dropped."""
+        self._begun.append(text)
+        self._length += len(text)
+        if "\r" in text or "\x1b" in text:
+            left = _drawn("".join(self._begun))
+            self._begun, self._length = [left], len(left)
+
+    def _taken(self) -> str:
+        begun, self._begun, self._length = "".join(self._begun), [], 0
+        return begun
+
+    def _piece(self) -> str:
+        """A piece of a line that gets too long; cut at a blank, so that no secret is cut in two."""
+        line = self._taken()
+        cut = line.rfind(" ", len(line) - LONGEST // 2) + 1 or len(line)
+        self._keep(line[cut:])
+        return line[:cut]
+
     def _say(self, line: str) -> None:
-        shown = line.rstrip("\r").rpartition("\r")[2].rstrip()
-        if shown:
-            self._log.info("%s", shown)
+        if text := shown(line):
+            self._log.info("%s", text)
 
     def rest(self) -> None:
         """Log the last line, which had no end."""
-        begun, self._begun = self._begun, ""
-        self._say(begun)
+        with self._threads:
+            line = self._taken()
+        self._say(line)
+
+
+def _drawn(line: str) -> str:
+    """What is seen of a line that was drawn over itself; line ends at its end move nothing yet."""
+    line = _TO_START.sub("\r", line) if "\x1b" in line else line
+    end = len(line.rstrip("\r"))
+    return line[line.rfind("\r", 0, end) + 1 :]
+
+
+def shown(line: str) -> str:
+    """A printed line as a log keeps it: the last state of a bar, without colours and other orders to a terminal."""
+    text = _drawn(line)
+    text = _ORDERS.sub("", text) if "\x1b" in text else text
+    if "\b" in text:
+        seen: list[str] = []
+        for letter in text:
+            if letter != "\b":
+                seen.append(letter)
+            elif seen:
+                seen.pop()
+        text = "".join(seen)
+    return text.rstrip()
 
 
 @contextmanager

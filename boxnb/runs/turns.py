@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -18,15 +19,18 @@ SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(si
 
 
 def _lock(name: str) -> filelock.BaseFileLock:
-    return filelock.FileLock(_place(name), timeout=0, thread_local=False)
+    return filelock.FileLock(_place(name), timeout=0, thread_local=False, mode=0o600)
 
 
 def _place(name: str) -> Path:
     return store.home() / "runs" / disk.on_disk(f"{name}.lock")
 
 
-def take(name: str, since: str) -> Callable[[], None]:
-    """Be the only run of this name, of this user and on this computer; gives what ends the turn.
+def take(name: str, since: str) -> tuple[Callable[[], None], int | None]:
+    """Be the only run of this name, of this user and on this computer.
+
+    Gives what ends the turn, and the descriptor of the lock for a child process: while the child has it, too, the turn
+    lasts after a kill of this process. ``None`` on Windows, whose locks belong to one process.
 
     Raises
     ------
@@ -47,8 +51,11 @@ def take(name: str, since: str) -> Callable[[], None]:
         raise RunRefusedError(
             f"A run named {name!r} is under way ({who}): this one was not begun; wait for it, or end that process."
         ) from None
-    holder.write_text(f"{store.this_process()}, since {since}", encoding="utf-8")
-    return lock.release
+    disk.write_note(holder, f"{store.this_process()}, since {since}")
+    return (
+        lock.release,
+        None if os.name == "nt" else lock._context.lock_file_fd,
+    )  # filelock offers no other way
 
 
 def is_taken(name: str) -> bool:

@@ -84,7 +84,8 @@ def start(
     port
         Port on 127.0.0.1; 0 takes the one of last time, or any free one.
     state
-        Folder of the state. A private sandbox without one gets a temporary folder, removed by `.stop()`.
+        Folder of the state. A private sandbox without one gets a temporary folder, and ends with this process, even a
+        killed one, which removes the folder as `.stop()` does.
     world
         ``"small"``, ``"large"`` (50,000 users, 5,000 folders, 200,000 files, 1,000,000 events, made from a seed; takes
         half a minute to start), or a folder with CSV files like those of ``"small"``.
@@ -123,14 +124,14 @@ def start(
     if private:
         folder = Path(state) if state is not None else Path(tempfile.mkdtemp(prefix="boxnb-sandbox-"))
         seconds = PRIVATE_IDLE if idle is None else idle
-        sandbox = _launch(folder, folder / "sandbox.json", seconds, options)
+        sandbox = _launch(folder, folder / "sandbox.json", seconds, options, tied=state is None)
         sandbox._temporary = folder if state is None else None
         return sandbox
     from filelock import FileLock
 
     home().mkdir(parents=True, exist_ok=True, mode=0o700)
     announced = home() / "sandbox.json"
-    with FileLock(home() / "sandbox.lock"):
+    with FileLock(home() / "sandbox.lock", mode=0o600):
         found = find()
         if found is not None:
             return found
@@ -153,8 +154,14 @@ def find() -> Sandbox | None:
     return sandbox if sandbox.alive(info.get("instance")) else None
 
 
-def _launch(folder: Path, announced: Path, idle: float, options: dict[str, Any]) -> Sandbox:
-    """Start the process in a session of its own and wait until it answers."""
+def _launch(
+    folder: Path, announced: Path, idle: float, options: dict[str, Any], *, tied: bool = False
+) -> Sandbox:
+    """Start the process in a session of its own and wait until it answers.
+
+    A ``tied`` one reads a pipe of which this process holds the other end: the operating system closes that when this
+    process ends, however it ends, and the sandbox ends as well and removes its folder.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder, announced = folder.resolve(), announced.resolve()
     key = secrets.token_urlsafe(32)
@@ -168,7 +175,7 @@ def _launch(folder: Path, announced: Path, idle: float, options: dict[str, Any])
         "--announce",
         str(announced),
     ]
-    command += ["--idle", str(idle)]
+    command += ["--idle", str(idle), *(["--tied"] if tied else [])]
     for name, value in options.items():
         for one in value if isinstance(value, tuple) else (value,):
             command += [f"--{name}={one}"] if one else []
@@ -185,7 +192,7 @@ def _launch(folder: Path, announced: Path, idle: float, options: dict[str, Any])
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603  our own interpreter and module
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if tied else subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             env=environment,

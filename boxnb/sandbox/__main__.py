@@ -45,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--allow-host", action="append", default=[], metavar="NAME", help="one more host name to serve"
     )
+    options.add_argument("--tied", action="store_true", help=argparse.SUPPRESS)
     options.add_argument("--announce", default="", help=argparse.SUPPRESS)
     return options
 

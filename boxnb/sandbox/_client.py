@@ -238,6 +238,8 @@ class Sandbox:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait(10)
+            if self._process.stdin is not None:
+                self._process.stdin.close()
         else:
             while self._key and self.alive() and time.monotonic() < deadline:
                 time.sleep(0.05)

@@ -15,7 +15,7 @@ from boxnb.failures import Asked, api_error, note
 from boxnb.network import plain, require_private
 from boxnb.oauth import Client
 from boxnb.refusals import called, capital, network_trouble
-from boxnb.tokens import Secret, Token
+from boxnb.tokens import Secret, Token, bearer
 from boxnb.upkeep import UNCHECKED
 
 FIELDS = "id,name,login,role,enterprise"
@@ -49,9 +49,9 @@ def who_is(profile: str, client: Client, token: Token | requests.auth.AuthBase) 
         Box answered with something else than the user.
     """
 
-    def bearer(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
         if isinstance(token, Token):
-            request.headers["Authorization"] = f"Bearer {token.access_token.reveal()}"
+            request.headers["Authorization"] = bearer(token.access_token)
         return request
 
     require_private(client.server.api_url, "access token")
@@ -60,7 +60,7 @@ def who_is(profile: str, client: Client, token: Token | requests.auth.AuthBase) 
         response = http.get(
             client.server.api_url + "/users/me",
             params={"fields": FIELDS},
-            auth=bearer if isinstance(token, Token) else token,  # an auth of our own also keeps .netrc out
+            auth=sign if isinstance(token, Token) else token,  # an auth of our own also keeps .netrc out
             timeout=(10, 20),
             allow_redirects=False,
         )

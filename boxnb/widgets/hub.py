@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from boxnb.errors import BoxNotebookError
-from boxnb.receiver import LOOPBACK, Receiver, can_listen
+from boxnb.receiver import LOOPBACK, Receiver, can_listen, held
 
 PORTS: Final = range(8930, 9930)  # one for each user of a hub whose notebooks share a computer
 
@@ -73,6 +73,20 @@ def wait_at(
         return receiver.start()
     except BoxNotebookError:
         return None
+
+
+def taken_words(redirect_uri: str, listening: str) -> str:
+    """Why the link is not offered: another process holds the port that this hub's address leads to; else empty.
+
+    It would get the code and the state, and shows the browser whatever it likes.
+    """
+    near = near_end(redirect_uri)
+    if not near or listening or not held(port := urlsplit(near).port or 0):
+        return ""
+    return (
+        f"Another process, perhaps another user's, has port {port} on the notebook's computer and would receive Box's "
+        "answer. The link is not offered. Register a redirect URI with another port, or try again when this one is free."
+    )
 
 
 def listens_at(receiver: Receiver | None) -> str:

@@ -86,8 +86,11 @@ class SignIn(anywidget.AnyWidget):
     def _seen(self) -> dict[str, object]:
         view = self.flow.snapshot()
         behind = bool(hub.near_end(view["redirect_uri"]))
-        port = "" if behind else port_words(view["redirect_uri"], view["listening"], view["server"])
-        return view | {"advice": self._advice, "hub": behind, "port": port}
+        taken = hub.taken_words(view["redirect_uri"], view["listening"])
+        port = taken if behind else port_words(view["redirect_uri"], view["listening"], view["server"])
+        link = "" if taken else view["authorize_url"]
+        more = {"advice": self._advice, "unchecked": self._unchecked, "hub": behind, "port": port}
+        return view | more | {"authorize_url": link}
 
     def _on_message(self, _widget: object, content: object, _buffers: object) -> None:
         """Hand a message to the flow; comes in the main thread or, with subshells, in another one."""

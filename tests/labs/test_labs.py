@@ -177,15 +177,32 @@ def test_a_run_that_breaks_says_so_on_the_card() -> None:
     assert "ZeroDivisionError" in lab.trouble
 
 
-def test_a_lessons_home_is_for_its_own_thread(home: Path) -> None:
-    """What another thread saves meanwhile goes where it belongs."""
-    elsewhere: list[Path] = []
+def test_a_lessons_home_is_for_its_own_threads(home: Path) -> None:
+    """What a thread of before saves meanwhile goes where it belongs; a thread of the lesson stays with the lesson."""
+    begin, end = threading.Event(), threading.Event()
+    before: list[Path] = []
+    inside: list[Path] = []
+
+    def other() -> None:
+        begin.wait(20)
+        before.append(store.home())
+
+    def worker() -> None:
+        inside.append(store.home())
+        end.wait(20)
+        inside.append(store.home())
+
+    threads = [threading.Thread(target=other), threading.Thread(target=worker)]
+    threads[0].start()
     with Practice() as practice, practice.inside():
-        thread = threading.Thread(target=lambda: elsewhere.append(store.home()))
-        thread.start()
-        thread.join()
+        begin.set()
+        threads[1].start()
+        threads[0].join()
         assert store.home() == Path(practice.home)
-    assert elsewhere == [home] and store.home() == home
+    end.set()
+    threads[1].join()
+    assert before == [home] and store.home() == home
+    assert inside == [Path(practice.home)] * 2
 
 
 def test_a_lab_can_be_reset_and_repeated() -> None:

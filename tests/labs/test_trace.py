@@ -12,8 +12,8 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
-from boxnb import oauth
-from boxnb.labs import Trace, drawing, fingerprints
+from boxnb import masking, oauth, tokens
+from boxnb.labs import Trace, drawing, fingerprints, trace
 from boxnb.labs.ground import Practice
 from boxnb.labs.trace import Exchange
 from boxnb.tokens import Secret, Token
@@ -290,3 +290,91 @@ def test_what_follows_one_another_has_another_colour() -> None:
     gaps = [min((one - two) % 360, (two - one) % 360) for one in hues for two in hues if one != two]
     assert len(set(hues)) == len(met) and min(gaps) > 15
     assert [fingerprints.hue(each) for each in met] == hues
+
+
+VALUE = "Zx9AbCdEfGhIjKlMnOpQrStUvWxYz012"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "password",
+        "passwd",
+        "pwd",
+        "secret",
+        "api_key",
+        "apiKey",
+        "api-key",
+        "passphrase",
+        "accessToken",
+        "access_token",
+        "AccessToken",
+        "X-Auth-Token",
+        "Api-Key",
+        "X-API-Key",
+        "X-Amz-Signature",
+        "X-Amz-Security-Token",
+        "sig",
+        "client-secret",
+        "clientSecret",
+        "secretAccessKey",
+        "old_password",
+        "passwordConfirmation",
+        "newPassword2",
+        "sessionid",
+        "csrf_token",
+        "XSRF-TOKEN",
+        "Set-Cookie",
+        "authToken",
+        "private_key",
+        "jwt",
+        "otp",
+    ],
+)
+def test_a_secret_is_a_fingerprint_whatever_its_field_is_called(name: str) -> None:
+    """In a form, a query, a header, a JSON answer; and it is not kept for it."""
+    assert fingerprints.pairs(f"{name}={VALUE}") == {name: fingerprints.masked(VALUE)}
+    assert VALUE not in fingerprints.url(f"https://a.example/x?{name}={VALUE}&y=1#{name}={VALUE}")
+    assert fingerprints.headers({name: VALUE}) == {name: fingerprints.masked(VALUE)}
+    assert fingerprints.plain({"a": [{name: VALUE}]}) == {"a": [{name: fingerprints.masked(VALUE)}]}
+    assert VALUE not in tokens.known()
+
+
+@pytest.mark.parametrize("name", ["x", "state_of_mind", "token_type", "note", "code"])
+def test_a_known_secret_is_a_fingerprint_in_any_field(name: str) -> None:
+    """In values, in names, in the middle of a text."""
+    known = Secret("a-secret-that-this-kernel-knows")
+    text = f"it is {known.reveal()}!"
+    for shown in (
+        fingerprints.pairs(f"{name}={text}&{known.reveal()}=1"),
+        fingerprints.headers({"X-Note": text}),
+        fingerprints.plain({name: text, known.reveal(): [text]}),
+        fingerprints.url(f"https://a.example/{known.reveal()}/x?{name}={known.reveal()}"),
+    ):
+        assert known.reveal() not in str(shown)
+
+
+def test_words_of_an_answer_are_shown_and_not_remembered() -> None:
+    """Box's own error code, the state of a task, a page's token: a log that says one of them later says it in clear."""
+    answer = {
+        "code": "not_found",
+        "state": "open",
+        "token": "page2",
+        "token_type": "bearer",
+        "session": "none",
+    }
+    before = tokens.known()
+    assert fingerprints.plain(answer) == answer
+    for number in range(tokens.KNOWN + 1):
+        fingerprints.plain({"token": f"{VALUE}{number}", "state": f"state-{number}"})
+    assert tokens.known() == before
+    assert masking.mask("it was not_found, the task is open") == "it was not_found, the task is open"
+    assert fingerprints.pairs("code=C0DE&state=abc")["code"] == fingerprints.masked("C0DE")
+
+
+def test_an_answer_nested_too_deeply_is_no_trouble_of_the_caller(practice: Practice) -> None:
+    """Nor half a surrogate pair."""
+    fingerprints.plain({"token": "half \ud800 of it"})
+    answer = requests.Response()
+    answer.headers["Content-Type"], answer._content = "application/json", b"[" * 100_000
+    assert "are not" in trace._body(answer)[0]

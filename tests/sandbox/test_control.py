@@ -409,3 +409,121 @@ def test_killed_while_writing_what_was_answered_is_there(begin: Starter, after: 
         place = ada.call("GET", f"/files/{item}/content").headers["location"]
         assert requests.get(place, timeout=10).content == data
     assert ada.call("POST", "/folders", {"name": "After", "parent": {"id": home}}).status_code == 201
+
+
+def peak(sandbox: Sandbox) -> int:
+    """Megabytes the process held at most."""
+    lines = Path(f"/proc/{sandbox.pid}/status").read_text(encoding="utf-8").splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) // 1024
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["announced", "chunked"])
+@pytest.mark.parametrize(
+    "path", ["/oauth2/token", "/console", "/api/oauth2/authorize", "/_sandbox/ping", "/2.0/groups"]
+)
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded"])
+def test_a_body_without_end_costs_nothing(ada: Person, path: str, chunked: bool, kind: str) -> None:
+    """Any web page can send one; it is refused before it is read, or after the first megabyte."""
+    before = peak(ada.sandbox)
+    host, port = ada.sandbox.url.removeprefix("http://").split(":")
+    size = 30_000_000
+    length = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {size}"
+    piece = b"a=b&" * 50_000
+    framed = b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece
+    answer = b""
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        head = f"POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: {kind}\r\n{length}\r\n\r\n"
+        try:
+            connection.sendall(head.encode())
+            for _ in range(size // len(piece)):
+                connection.sendall(framed)
+            answer = connection.recv(100)
+        except OSError:
+            pass  # cut off, while it was sent
+    assert answer[:12] in (b"", *(b"HTTP/1.1 %d" % status for status in (400, 401, 403, 413)))
+    assert peak(ada.sandbox) - before < 40
+    assert ada.sandbox.alive()
+
+
+def test_a_form_has_an_end(ada: Person) -> None:
+    """A hundred thousand fields are refused, and the record keeps none of them."""
+    answer = requests.post(f"{ada.sandbox.url}/oauth2/token", data="a=b&" * 100_000, timeout=20)
+    assert answer.status_code == 400
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": "x" * 30_000}
+    answer = requests.post(
+        f"{ada.sandbox.url}/oauth2/token", data="a=b&" * 100_000, headers=headers, timeout=20
+    )
+    assert answer.status_code == 400
+    assert len(json.dumps(ada.sandbox.record()[-1])) < 5_000
+
+
+ODD_TEXTS = ["\\ud800", "x\\udfffy", "a\\u0000b", "a\\nb", "\\u001b[31m"]
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS)
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/groups", '{"name": "%s"}'),
+        ("POST", "/users", '{"name": "%s", "login": "new@example.com"}'),
+        ("POST", "/users", '{"name": "New", "login": "new@example.com", "job_title": "%s"}'),
+        ("POST", "/folders", '{"name": "%s", "parent": {"id": "0"}}'),
+        ("POST", "/web_links", '{"name": "%s", "url": "https://example.com", "parent": {"id": "0"}}'),
+    ],
+)
+def test_no_name_poisons_a_listing(ada: Person, method: str, path: str, body: str, text: str) -> None:
+    """Half a surrogate pair or a control character is 400, and every listing answers as before."""
+    headers = {"Authorization": f"Bearer {ada.sign_in()['access_token']}", "Content-Type": "application/json"}
+    sent = requests.request(
+        method, f"{ada.sandbox.url}/2.0{path}", data=body % text, headers=headers, timeout=20
+    )
+    assert sent.status_code == 400
+    for listing in ("/groups", "/users", "/folders/0/items"):
+        assert requests.get(f"{ada.sandbox.url}/2.0{listing}", headers=headers, timeout=20).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body", ['{"name": NaN}', '{"space_amount": 1e999}', '{"space_amount": %s}' % (10**400), "[" * 9000]
+)
+def test_no_number_poisons_a_listing(ada: Person, body: str) -> None:
+    """What no answer could hold is 400."""
+    headers = {"Authorization": f"Bearer {ada.sign_in()['access_token']}", "Content-Type": "application/json"}
+    me = requests.get(f"{ada.sandbox.url}/2.0/users/me", headers=headers, timeout=20).json()["id"]
+    sent = requests.put(f"{ada.sandbox.url}/2.0/users/{me}", data=body, headers=headers, timeout=20)
+    assert sent.status_code == 400
+    assert requests.get(f"{ada.sandbox.url}/2.0/users", headers=headers, timeout=20).status_code == 200
+
+
+OWNER = """
+import boxnb, os, signal, sys
+own, shared = boxnb.sandbox.start(private=True), boxnb.sandbox.start()
+print(own.pid, own.state, shared.pid, flush=True)
+sys.stdin.read()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_private_sandbox_ends_with_a_killed_owner_and_the_shared_one_does_not(own_home: Path) -> None:
+    """Its folder is gone, too; the shared one goes on for whoever comes next."""
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert owner.stdout is not None
+    pid, state, shared = owner.stdout.readline().split()
+    assert running(int(pid)) and Path(state).is_dir()
+    owner.communicate("")
+    assert owner.returncode == -signal.SIGKILL
+    deadline = time.monotonic() + 20
+    while (running(int(pid)) or Path(state).exists()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not running(int(pid)) and not Path(state).exists()
+    assert running(int(shared))
+    assert boxnb.sandbox.stop()
+
+
+def running(pid: int) -> bool:
+    """Whether a process lives; one that nobody has waited for yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

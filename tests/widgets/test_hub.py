@@ -15,7 +15,10 @@ from serving import serving
 
 from boxnb import store
 from boxnb.oauth import Client
+from boxnb.tokens import Secret
 from boxnb.widgets import hub
+from boxnb.widgets.flow import SignInFlow
+from boxnb.widgets.panel import SignIn
 
 ORIGIN = "https://hub.example.com"
 
@@ -125,3 +128,27 @@ def test_a_real_jupyter_server_proxy_brings_the_answer(
     assert saved.client.redirect_uri == uri
     code = answer.split("code=")[1].split("&")[0]
     assert code not in (tmp_path / "server.log").read_text()
+
+
+@pytest.mark.parametrize("listens", [True, False])
+def test_a_port_that_another_process_holds_is_said_and_its_link_not_offered(
+    prefix: str, listens: bool
+) -> None:
+    """The proxy would give code and state to that process; once the port is free the link is back."""
+    with socket.socket() as thief:
+        thief.bind(("127.0.0.1", 0))
+        if listens:
+            thief.listen()
+        port = thief.getsockname()[1]
+        uri = f"{ORIGIN}{prefix}proxy/{port}/callback"
+        flow = SignInFlow("acme", client=Client("cid", Secret("a-secret-of-an-app"), uri)).start()
+        view = SignIn(flow).view
+        assert (
+            view["authorize_url"] == ""
+            and f"port {port}" in view["port"]
+            and "Another process" in view["port"]
+        )
+    flow.again()
+    view = SignIn(flow).view
+    assert "redirect_uri=" in view["authorize_url"] and view["port"] == "" and view["listening"] == uri
+    flow.close()

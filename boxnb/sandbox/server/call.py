@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from . import oauth
-from .core import Core, core_of
+from .core import Core, core_of, decoded
 from .errors import ApiError, challenge, client_error, forbidden, invalid, not_found, too_many
 from .people import Doc
 from .shapes import View, link_token
@@ -124,7 +123,7 @@ class Call:
     async def body(self) -> Doc:
         """The JSON object in the body; 400 when it is none."""
         try:
-            found = json.loads(await self.request.body())
+            found = decoded(await self.request.body())
         except ValueError:
             found = None
         if not isinstance(found, dict):

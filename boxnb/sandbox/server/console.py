@@ -5,12 +5,13 @@ from __future__ import annotations
 from html import escape
 from urllib.parse import parse_qs
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from .authorize import session, with_cookie
 from .control import checked_app
-from .core import ADMIN_SCOPES, SCOPES, core_of
+from .core import ADMIN_SCOPES, FIELDS, SCOPES, core_of
 from .oauth import same
 from .pages import Html, details, fill, page
 
@@ -22,7 +23,11 @@ async def console(request: Request) -> Response:
     message, status = Html(""), 200
     name, uris, chosen = "My practice app", ["http://127.0.0.1/callback"], ADMIN_SCOPES
     if request.method == "POST":
-        form = parse_qs((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
+        text = (await request.body()).decode("utf-8", "replace")
+        try:
+            form = parse_qs(text, keep_blank_values=True, max_num_fields=FIELDS)
+        except ValueError:
+            raise HTTPException(400) from None
         name = form.get("name", [""])[0]
         uris = form.get("redirect_uris", [""])[0].split()
         chosen = form.get("scope", [])

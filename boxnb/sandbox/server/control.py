@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from .core import ADMIN_SCOPES, SCOPES, Core, core_of
+from .core import ADMIN_SCOPES, SCOPES, Core, core_of, decoded
 
 Command = Callable[[Core, dict[str, Any]], Any]
 
@@ -38,7 +38,7 @@ def guarded(command: Command) -> Callable[[Request], Awaitable[Response]]:
             return refuse(403, "the key of the sandbox is missing or wrong")
         text = await request.body()
         try:
-            body = json.loads(text) if text else {}
+            body = decoded(text) if text else {}
             if not isinstance(body, dict):
                 raise ValueError("the body must be a JSON object")
             return JSONResponse(command(core, body))
@@ -93,8 +93,8 @@ def register(core: Core, body: dict[str, Any]) -> Any:
 
 def checked_app(name: str, uris: list[str], scopes: list[str] | None) -> tuple[str, list[str], list[str]]:
     """The console's rules (box-facts 1.4); raises `ValueError` with a sentence."""
-    if not name.strip():
-        raise ValueError("an app needs a name")
+    if not name.strip() or not name.isprintable():
+        raise ValueError("an app needs a name without control characters")
     if not uris or len(set(uris)) != len(uris):
         raise ValueError("an app needs at least one redirect URI, none twice")
     for uri in uris:
@@ -136,6 +136,8 @@ def change_user(core: Core, body: dict[str, Any]) -> Any:
     if user is None:
         raise ValueError("nobody has this login")
     changes: dict[str, Any] = {key: str(value) for key, value in body.items() if key != "login"}
+    if not str(changes.get("name", "")).isprintable():
+        raise ValueError("a name holds no control characters")
     if not set(changes) <= {"status", "role", "name"}:
         raise ValueError("only status, role and name can be changed")
     return core.world.change_user(user["id"], changes)

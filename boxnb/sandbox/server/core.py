@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections import deque
 from dataclasses import dataclass, field
@@ -9,9 +10,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from .blobs import Blobs
 from .clock import Clock
+from .errors import ApiError, client_error
 from .events import Log
 from .faults import Faults
 from .history import Maker
@@ -22,6 +25,8 @@ from .tree import Item
 from .world import World
 
 EVENTS = 30_000
+FIELDS = 100
+"""Fields of a form; those of the sandbox have ten at most."""
 PASSWORD = "practice"  # printed on the sign-in page; opens nothing but the practice company
 SCOPES = {
     "root_readonly": "Read all files and folders this person can see",
@@ -106,9 +111,54 @@ def core_of(request: Request) -> Core:
     return core
 
 
+def refusal(path: str, status: int, text: str) -> ApiError:
+    """A body that is refused before it is looked at, in the shape of errors that its path has; the connection is closed."""
+    headers = {"Connection": "close"}
+    if path.startswith("/oauth2/"):
+        words = {"error": "invalid_request", "error_description": text}
+        return ApiError(JSONResponse(words, status, headers))
+    return client_error(status, "bad_request", text, headers=headers)
+
+
 async def form_of(request: Request) -> dict[str, str]:
-    """Fields of an `application/x-www-form-urlencoded` body (the first of each name, RFC 6749 3.2)."""
+    """Fields of an `application/x-www-form-urlencoded` body (the first of each name, RFC 6749 3.2).
+
+    Raises 400 for more fields than any form has.
+    """
+    text = (await request.body()).decode("utf-8", "replace")
     fields: dict[str, str] = {}
-    for name, value in parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True):
+    try:
+        found = parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS)
+    except ValueError:
+        raise refusal(request.url.path, 400, f"A form has at most {FIELDS} fields") from None
+    for name, value in found:
         fields.setdefault(name, value)
     return fields
+
+
+def decoded(text: bytes) -> Any:
+    """JSON that can be kept and given back in a listing.
+
+    Raises `ValueError` for what is not JSON, and for half a surrogate pair, NaN, an infinity or a whole number beyond 64
+    bits: one of them would break every later answer that holds it.
+    """
+    try:
+        value = json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("the JSON is nested too deeply") from None
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            waiting += [*one.keys(), *one.values()]
+        elif isinstance(one, list):
+            waiting += one
+        elif isinstance(one, str):
+            one.encode()  # UnicodeEncodeError is a ValueError
+        elif isinstance(one, int | float) and not abs(one) < 2**63:
+            raise ValueError("a number is too large")
+    return value
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")

@@ -15,8 +15,8 @@ from urllib.parse import parse_qsl
 
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from .core import Core
-from .errors import client_error
+from .core import FIELDS, Core, refusal
+from .errors import ApiError, client_error
 from .exchanges import Exchanges
 from .faults import Fault
 
@@ -40,6 +40,10 @@ SECRET_NAMES = {
     "state",
     "channel",
 }
+BODY, CONTENT = 1_000_000, 512_000_000
+"""Bytes of a form or of JSON, and of a file's content, which the sandbox holds in memory."""
+SHOWN = 1000
+"""Characters of a value that the record keeps."""
 TRANSPORTS: dict[tuple[str, int], asyncio.Transport] = {}
 REFUSALS = {
     "429": ("rate_limit_exceeded", "Request rate limit exceeded, please try again later"),
@@ -58,8 +62,39 @@ def mask(value: str) -> str:
 
 def masked(text: str) -> dict[str, str]:
     """Fields of a query or form with the secret ones replaced by a fingerprint."""
-    pairs = parse_qsl(text, keep_blank_values=True)
-    return {name: mask(value) if name in SECRET_NAMES else value for name, value in pairs}
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS)
+    except ValueError:
+        return {"": f"(more than {FIELDS} fields)"}
+    return {name[:SHOWN]: mask(value) if name in SECRET_NAMES else value[:SHOWN] for name, value in pairs}
+
+
+def limited(path: str, headers: dict[str, str], receive: Receive) -> Receive:
+    """`receive` of a body with an end: more is refused before it is read, or while it comes in pieces.
+
+    Content is sent to the upload host only, by people with a token, which is looked at before the content is read.
+    Raises 413.
+    """
+    largest = CONTENT if path.startswith("/api/2.0/") else BODY
+    size = 0
+
+    async def counted() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > largest:
+            raise too_long(path)
+        return message
+
+    announced = headers.get("content-length", "0")
+    if not announced.isdecimal() or int(announced[:20]) > largest:
+        raise too_long(path)
+    return counted
+
+
+def too_long(path: str) -> ApiError:
+    """413; the rest of the body is not read."""
+    return refusal(path, 413, "The body is too long")
 
 
 def without_signature(path: str) -> str:
@@ -112,18 +147,23 @@ class Front:
         started = time.perf_counter()
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         path = self.strip_prefix(scope)
-        body, receive = await self.read(headers, receive)
+        try:
+            receive = limited(path, headers, receive)
+            body, receive = await self.read(headers, receive)
+        except ApiError as error:
+            await error.response(scope, receive, send)
+            return
         entry: dict[str, Any] = {
             "time": core.clock.now(),
             "method": scope["method"],
-            "path": without_signature(path),
+            "path": without_signature(path)[:SHOWN],
             "query": masked(scope["query_string"].decode("latin-1")),
             "status": None,
             "ms": 0.0,
             "bytes": 0,
             "token": mask(headers.get("authorization", "").partition(" ")[2]),
-            "as_user": headers.get("as-user"),
-            "user_agent": headers.get("user-agent"),
+            "as_user": headers.get("as-user", "")[:SHOWN] or None,
+            "user_agent": headers.get("user-agent", "")[:SHOWN] or None,
             "fault": None,
         }
         if body is not None:
@@ -182,14 +222,12 @@ class Front:
         if not headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             return None, receive
         parts: list[bytes] = []
-        size = 0
         while True:
             message = await receive()
             if message["type"] != "http.request":
                 break
             parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if not message.get("more_body") or size > 1_000_000:
+            if not message.get("more_body"):
                 break
         whole = b"".join(parts)
         given = False

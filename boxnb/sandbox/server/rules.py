@@ -13,6 +13,8 @@ from .shapes import small
 from .tree import Item, Link
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+LONG = ("address", "description")
+"""Texts of several lines."""
 ACCESS = ("open", "company", "collaborators")
 STRONG = re.compile(r"[A-Z]|[^a-z]")
 
@@ -28,6 +30,8 @@ def text(body: Doc, name: str, default: str | None = None) -> str:
     value = body.get(name, default)
     if not isinstance(value, str):
         raise bad_request(f"'{name}' is required" if value is None else f"'{name}' must be a string", name)
+    if CONTROL.search(re.sub(r"[\t\n\r]", "", value) if name in LONG else value):
+        raise bad_request(f"'{name}' must not hold control characters", name)
     return value
 
 

@@ -7,9 +7,11 @@ import gc
 import json
 import os
 import secrets
+import shutil
 import socket
 import sqlite3
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,16 @@ from .large import Size
 from .limits import Limits
 from .state import State
 from .world import World
+
+GONE = threading.Event()
+"""The process that this sandbox is tied to has ended."""
+
+
+def wait_for_end() -> None:
+    """Wait until nobody holds the other end of standard input."""
+    while os.read(0, 1024):
+        pass
+    GONE.set()
 
 
 class Protocol(H11Protocol):
@@ -109,7 +121,7 @@ async def serve(core: Core, sock: socket.socket, idle: float, place: Path) -> No
     async def watch() -> None:
         while not server.should_exit:
             await asyncio.sleep(0.1)
-            if core.stopping or (idle and time.monotonic() - core.activity > idle):
+            if core.stopping or GONE.is_set() or (idle and time.monotonic() - core.activity > idle):
                 withdraw(place, core.key)  # before the port closes: who sees it closed finds no announcement
                 server.should_exit = True
 
@@ -135,9 +147,13 @@ def size_of(options: Any) -> Size | None:
 
 def main(options: Any) -> int:
     """Run with the options of `python -m boxnb.sandbox`; the exit code."""
+    if os.name != "nt":
+        os.umask(0o077)  # whatever is kept here is this user's alone
     folder = Path(options.state)
     key = os.environ.pop("BOXNB_SANDBOX_KEY", "") or secrets.token_urlsafe(32)
     prefix = options.prefix.rstrip("/")
+    if options.tied:
+        threading.Thread(target=wait_for_end, name="boxnb-tied", daemon=True).start()
     try:
         state = State(folder)
         clock = Clock(state)
@@ -185,4 +201,6 @@ def main(options: Any) -> int:
     finally:
         withdraw(place, key)
         state.close()
+        if GONE.is_set():  # nobody else knows of this folder
+            shutil.rmtree(folder, ignore_errors=True)
     return 0

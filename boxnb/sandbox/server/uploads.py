@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +10,7 @@ from starlette.responses import Response
 
 from . import times
 from .call import Call, Handler, answer, check_match
+from .core import decoded
 from .errors import client_error, forbidden, invalid
 from .itemwrites import fresh, noted
 from .multipart import Part, parse
@@ -119,7 +119,7 @@ async def parts_of(call: Call) -> tuple[Doc, Part]:
     if names.index("attributes") > parts.index(file):
         raise client_error(400, "metadata_after_file_contents", "Metadata must precede the file contents")
     try:
-        attributes: Any = json.loads(parts[names.index("attributes")].data)
+        attributes: Any = decoded(parts[names.index("attributes")].data)
     except ValueError:
         attributes = None
     if not isinstance(attributes, dict):

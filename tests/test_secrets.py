@@ -1,0 +1,254 @@
+"""Whatever prints variables, requests, pickles or the output of another process sees fingerprints."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import random
+import smtplib
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import leaks
+import pytest
+import requests
+from mailing import mailbox
+from signing import practice_client, sign_in
+
+import boxnb
+from boxnb import basic, masking, oauth, store, tokens
+from boxnb.auth import RotatingAuth
+from boxnb.errors import BoxNotebookError, MailError, NetworkError, TokenStoreError
+from boxnb.runs import mail
+from boxnb.sandbox import Sandbox
+from boxnb.tokens import Header, Secret, Token, bearer, sealed
+
+FORM = "very-secret-form-value"
+
+
+def pair(profile: store.Profile) -> list[str]:
+    assert profile.token is not None and profile.token.refresh_token is not None
+    found = profile.token.access_token, profile.token.refresh_token, profile.client.client_secret
+    return [each.reveal() for each in found]
+
+
+def dead_server() -> str:
+    """An address where nothing listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}"
+
+
+def test_an_interrupt_at_any_moment_shows_no_secret(sandbox: Sandbox) -> None:
+    """Of a call, and of one that refreshes first: in the variables of no frame, in no error behind it."""
+    seed = random.Random(7)
+    sign_in(sandbox)
+    boxnb.connect("acme").get("/users/me")  # all is imported now
+    for number in range(40):
+        name = f"acme-{number}"  # a lock that an interrupt left belongs to this one alone
+        secrets = pair(sign_in(sandbox, name))
+        if number % 2:
+            sandbox.clock.advance(7200)
+        box = boxnb.connect(name)
+        error = leaks.interrupted_at(seed.randrange(1, 4000), lambda box=box: box.get("/users/me"), __file__)
+        if error is not None:
+            assert leaks.leaked(error, secrets) == []
+
+
+def test_the_errors_of_a_dead_server_show_no_secret(sandbox: Sandbox) -> None:
+    """Neither requests' own of box.session nor ours, with all that led to them; nor those of the token endpoint."""
+    saved = sign_in(sandbox)
+    address = dead_server()
+    dead = oauth.Server("dead", *[address] * 5)
+    store.save(
+        store.Profile("dead", oauth.Client("id", saved.client.client_secret, "http://x", dead), saved.token)
+    )
+    box = boxnb.connect("dead")
+    box.session._sleep = lambda _seconds: None
+    with pytest.raises(requests.ConnectionError) as raw:
+        box.session.post("/users", json={"name": "x"})
+    with pytest.raises(NetworkError) as ours:
+        box.get("/users/me")
+    assert saved.token is not None
+    with pytest.raises(requests.ConnectionError) as refreshing:
+        oauth.refresh(oauth.Client("id", saved.client.client_secret, "http://x", dead), saved.token)
+    for found in (raw, ours, refreshing):
+        assert leaks.leaked(found.value, pair(saved)) == []
+    assert any(
+        "requests/adapters.py" in str(entry.path) for entry in raw.traceback
+    )  # the lines are all there
+
+
+def test_a_refused_refresh_shows_no_secret(sandbox: Sandbox) -> None:
+    """A wrong client secret, and a redirect that was pasted with the wrong state."""
+    saved = sign_in(sandbox)
+    wrong = oauth.Client(saved.client.client_id, Secret(FORM), saved.client.redirect_uri, saved.client.server)
+    assert saved.token is not None
+    with pytest.raises(BoxNotebookError) as refused:
+        oauth.refresh(wrong, saved.token)
+    assert leaks.leaked(refused.value, [*pair(saved), FORM]) == []
+    with pytest.raises(BoxNotebookError) as mismatch:
+        oauth.parse_redirect(f"http://127.0.0.1/callback?code={'c' * 30}&state=other", state="mine")
+    trace = mismatch.value.__traceback__
+    assert trace is not None and trace.tb_next is not None
+    inner = trace.tb_next
+    while inner is not None:
+        assert "c" * 30 not in repr(inner.tb_frame.f_locals)
+        inner = inner.tb_next
+
+
+def test_a_damaged_profile_shows_nothing_of_itself() -> None:
+    """Neither does the JSON error behind the sentence, which holds the whole text."""
+    file = store.path("acme")
+    store.disk.private_folder(file.parent)
+    store.disk.write_private(file, json.dumps({"token": {"access_token": FORM}}).encode()[:-1])
+    with pytest.raises(TokenStoreError) as damaged:
+        store.load("acme")
+    assert leaks.leaked(damaged.value, [FORM]) == []
+
+
+def test_an_error_that_was_there_before_keeps_its_variables() -> None:
+    """Only what ran inside is emptied: a user's own traceback stays whole."""
+
+    @sealed
+    def inside(word: str) -> None:
+        held = word * 2
+        raise ValueError(len(held))
+
+    def outside() -> None:
+        mine = "my own variable"
+        raise KeyError(len(mine))
+
+    try:
+        outside()
+    except KeyError:
+        with pytest.raises(ValueError, match="34") as found:
+            inside("a secret for once")
+    inner = found.value.__traceback__
+    while inner is not None and inner.tb_next is not None:
+        inner = inner.tb_next
+    assert inner is not None and inner.tb_frame.f_code.co_name == "inside" and inner.tb_frame.f_locals == {}
+    before = found.value.__context__
+    assert (
+        before is not None and before.__traceback__ is not None and before.__traceback__.tb_next is not None
+    )
+    assert before.__traceback__.tb_next.tb_frame.f_locals == {"mine": "my own variable"}
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["box.session", "requests.get"])
+def test_a_response_carries_no_token(sandbox: Sandbox, plain: bool) -> None:
+    """Nor does its request, its history after a refresh, its pickle or its JSON; what was sent was whole."""
+    saved = sign_in(sandbox)
+    sandbox.clock.advance(30)
+    url = f"{sandbox.url}/2.0/users/me"
+    sandbox.clock.advance(3570 + 61)  # refused, and repeated after a refresh
+    get = requests.get if plain else boxnb.connect("acme").session.get
+    answer = get(url, timeout=20, **({"auth": RotatingAuth("acme")} if plain else {}))  # type: ignore[operator]
+    assert answer.status_code == 200
+    renewed = store.load("acme")
+    assert renewed is not None
+    sent = answer.request.headers
+    dumped = pickle.dumps(answer)
+    text = f"{sent!r}{dict(sent)}{json.dumps(dict(sent))}{dumped!r}{sent['Authorization']}" + "".join(
+        sent.values()
+    )
+    for secret in [*pair(saved), *pair(renewed)]:
+        assert secret not in text
+    assert sent["Authorization"].startswith("Bearer <secret ")
+    assert pickle.loads(dumped).request.headers["Authorization"] == str(sent["Authorization"])
+
+
+def test_a_basic_password_is_in_no_request(sandbox: Sandbox) -> None:
+    """It travels, base64 of name and password included, and nothing shows it."""
+    basic.save("devices", sandbox.url, "reader", FORM)
+    http = basic.connect("devices")
+    answer = http.get("/nothing")
+    assert http.auth is not None
+    held = f"{answer.request.headers}{pickle.dumps(answer)!r}{vars(http)}{vars(http.auth)}"
+    assert FORM not in held and http._pair.reveal() not in held
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", " ", "\t"])
+def test_a_token_with_a_line_end_is_sent_without(end: str) -> None:
+    """An edited file's, a secret manager's."""
+    assert bearer(Secret(f"token-of-{FORM}{end}")).encode("latin-1") == f"Bearer token-of-{FORM}".encode()
+
+
+@pytest.mark.parametrize("odd", ["a\nb", "a\x00b", "ü", "a\r\nX-Evil: 1"])
+def test_a_token_no_header_can_carry_is_refused_unseen(sandbox: Sandbox, odd: str) -> None:
+    """In one sentence, before anything is sent."""
+    with pytest.raises(ValueError, match="cannot be sent") as refused:
+        Header("Bearer", Secret(FORM + odd))
+    assert leaks.leaked(refused.value, [FORM]) == []
+
+
+def test_what_is_in_use_is_not_forgotten_for_words() -> None:
+    """A thousand later ones push out those that nobody used since."""
+    client_secret = Secret("a-client-secret-in-use")
+    for number in range(tokens.KNOWN * 2):
+        Secret(f"word-{number}")
+        if number % 500 == 0:
+            Secret(client_secret)
+    assert "a-client-secret-in-use" in tokens.known() and len(tokens.known()) == tokens.KNOWN
+
+
+def test_masking_takes_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted in characters looked at, not in seconds: a page of unclosed scripts is searched once."""
+    page = "<script " * 20_000
+    assert masking.mask_page(page) == page
+    assert masking.mask_page("<script>fetch()</script>token: abcdef<SCRIPT>x</SCRIPT>") == (
+        f"<script>fetch()</script>token: {masking.MASKED}<SCRIPT>x</SCRIPT>"
+    )
+
+
+def test_many_secrets_are_all_masked() -> None:
+    """Longest first, in every spelling they travel in."""
+    known = [Secret(f"{number:04}-{FORM}") for number in range(500)] + [Secret(f"0001-{FORM}-longer")]
+    text = " ".join(secret.reveal() for secret in known)
+    assert masking.known_only(text) == " ".join(str(secret) for secret in known)
+
+
+CHILD = """
+import sys
+from boxnb.tokens import Secret
+for number in range(3):
+    Secret(f"only-the-child-knows-{number}-ü")
+"""
+
+
+def test_a_child_hands_its_secrets_over_unreadably(tmp_path: Path) -> None:
+    """The run knows them afterwards; the file alone shows nothing, and a line that was cut off costs only itself."""
+    file, key = tmp_path / "known", "k" * 64
+    file.touch(mode=0o600)
+    environment = {**os.environ, tokens.HANDED: f"{file}:{key}", "PYTHONPATH": str(Path(__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", CHILD], env=environment, check=True, timeout=60)
+    content = file.read_bytes()
+    assert b"only-the-child" not in content and len(content.splitlines()) == 3
+    file.write_bytes(content[:-30])
+    tokens.take_over(file, key)
+    assert {f"only-the-child-knows-{number}-ü" for number in range(2)} <= set(tokens.known())
+
+
+def test_mail_errors_show_no_password(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Of a server that refuses it and says it back; nor does the connection of one that takes it."""
+    sign_in(sandbox)
+    with mailbox(tmp_path) as server:
+        settings = mail.settings_of("acme")
+        connection = mail._connected(settings)
+        assert server.password not in repr(vars(connection))
+        connection.close()
+        wrong = mail.dataclasses.replace(settings, password=Secret(FORM))
+        with pytest.raises(MailError) as refused:
+            mail.send(wrong, mail.compose(wrong, ["ada@example.com"], "s", "t", "<p>t</p>", []))
+    assert leaks.leaked(refused.value, [FORM]) == []
+    assert not isinstance(refused.value.__context__, smtplib.SMTPException)
+
+
+def test_a_token_of_json_is_a_token_again(sandbox: Sandbox) -> None:
+    """Sealing changes no value: what goes in comes out."""
+    saved = sign_in(sandbox)
+    assert saved.token is not None and Token.from_json(saved.token.as_json()) == saved.token
+    assert practice_client(sandbox) == saved.client
