@@ -18,6 +18,7 @@
     |-- Interrupted                   a person stopped a long pull                .partial
     |-- ListingError                  a listing has no end that can be reached (a ValueError, too)    .partial
     |-- RangeError                    a time that is none, or a range that ends before it begins (a ValueError, too)
+    |-- FrameError                    a frame that was handed in lacks a column (a ValueError, too)
     |-- HostNotAllowedError           a request would carry the token to a foreign host
     |-- SandboxError                  the sandbox could not be started or reached
     |-- RunRefusedError               a run of the same name is under way
@@ -139,6 +140,10 @@ class ListingError(BoxNotebookError, ValueError):
 
 class RangeError(BoxNotebookError, ValueError):
     """A time that cannot be read, or a range of time that ends before it begins; nothing was asked of Box."""
+
+
+class FrameError(BoxNotebookError, ValueError):
+    """A frame that was handed in lacks what a report or dataset needs; the sentence names it."""
 
 
 class HostNotAllowedError(BoxNotebookError):

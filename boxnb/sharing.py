@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 
 from . import content, schema
+from .given import given, kinds
 from .paging import by_marker, by_offset
-from .pull import each
+from .pull import each, warn
 
 if TYPE_CHECKING:
     from .box import Box
 
+ITEMS = kinds(schema.ITEMS, path="text", depth="integer")
 LINK_COLUMNS = [
     "type",
     "id",
@@ -58,7 +60,13 @@ def collaborations(
     pandas.DataFrame
         Columns as :data:`boxnb.schema.COLLABORATIONS` says: ``status`` ``accepted`` or ``pending``; ``item_*`` missing while
         pending; ``accessible_by_type`` ``user`` or ``group``; ``expires_at`` in UTC. No id twice in one frame; what continues
-        one may have a pending one again. ``attrs["skipped"]`` lists what could not be asked.
+        one may have a pending one again. ``attrs["skipped"]`` lists what Box refused; ``attrs["complete"]`` is False then, and a
+        warning says so.
+
+    Raises
+    ------
+    ForbiddenError, NotFoundError
+        ``of`` names one thing, and Box refuses it.
 
     Notes
     -----
@@ -70,7 +78,7 @@ def collaborations(
         if not inherited and kind != "group":
             item = found["item_type"].astype("str") + "s/" + found["item_id"]
             found = found[item.isin(asked) | item.isna()]  # pending ones name no item, so they stay
-        return found.drop_duplicates("id", ignore_index=True)
+        return found[~found["id"].duplicated() | found["id"].isna()].reset_index(drop=True)
 
     return each(
         box,
@@ -84,6 +92,8 @@ def collaborations(
         again="of",
         fields=schema.fields(schema.COLLABORATIONS),
         tidy=tidy,
+        named=not isinstance(of, pd.DataFrame),
+        made_of=of if isinstance(of, pd.DataFrame) else None,
     )
 
 
@@ -93,11 +103,12 @@ def _asked(of: str | list[str] | pd.DataFrame, kind: str) -> list[str]:
         return [
             which if "/" in which else f"{kind}s/{which}" for which in ([of] if isinstance(of, str) else of)
         ]
+    of = given(of, "box.collaborations", "type id has_collaborations", ITEMS, "box.tree")
     shared = of[of["has_collaborations"].fillna(True).astype(bool)]
     return [
         f"{each}s/{which}"
         for each in ("folder", "file")
-        for which in shared.loc[shared["type"] == each, "id"]
+        for which in shared.loc[shared["type"] == each, "id"].dropna()
     ]
 
 
@@ -126,6 +137,9 @@ def shared_links(
         ``shared_link_unshared_at`` is the expiry in UTC, missing for none.
     """
     walked = content.tree(box, folder_id, as_user=as_user) if of is None else of
-    links = walked[walked["shared_link_url"].notna()].reset_index(drop=True)[LINK_COLUMNS]
+    rows = given(walked, "box.shared_links", " ".join(LINK_COLUMNS), ITEMS, "box.tree")
+    links = rows[rows["shared_link_url"].notna()].reset_index(drop=True)
     links.attrs.update({**walked.attrs, "dataset": "shared_links"})
+    if of is not None and of.attrs.get("complete") is False:
+        warn("shared_links is not complete, because the walk it is made from is not: see attrs['skipped'].")
     return links

@@ -23,8 +23,10 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 # From the bottom up; a module imports from lower rows, or from its own where it is a folder.
 LAYERS = (
     ("errors", "tokens", "schema"),
-    ("refusals", "records", "network"),
+    ("refusals", "pages", "network"),
+    ("records",),
     ("frames",),
+    ("given",),
     ("paging",),
     ("oauth",),
     ("disk",),

@@ -10,8 +10,8 @@ import pandas as pd
 from boxnb import schema
 from boxnb.errors import BoxNotebookError
 from boxnb.frames import Table
+from boxnb.pages import Page
 from boxnb.paging import by_marker
-from boxnb.records import Page
 from boxnb.widgets.rows import bytes_text
 
 if TYPE_CHECKING:
