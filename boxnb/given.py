@@ -106,12 +106,14 @@ def _times(values: pd.Series) -> pd.Series:
     if pd.api.types.is_numeric_dtype(values) and values.notna().any():
         raise ValueError("numbers")  # pandas would take them for nanoseconds
     format_ = None if pd.api.types.is_datetime64_dtype(values) else "ISO8601"
-    return pd.to_datetime(values, utc=True, format=format_).astype("datetime64[us, UTC]")
+    found: pd.Series = pd.to_datetime(values, utc=True, format=format_).astype("datetime64[us, UTC]")
+    return found
 
 
 def _truths(values: pd.Series) -> pd.Series:
     made = [None if pd.isna(value) else _TRUTHS.get(str(value).lower(), "odd") for value in values]
-    return pd.Series(made, index=values.index, dtype="boolean")
+    found: pd.Series = pd.Series(made, index=values.index, dtype="boolean")
+    return found
 
 
 def _text(values: pd.Series) -> pd.Series:

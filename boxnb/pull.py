@@ -136,20 +136,19 @@ class Pull:
 
     def say(self) -> None:
         """One warning for all that this frame lacks, where there is anything."""
-        sentences = []
         missed = self.attrs["skipped"][self._inherited :]
         what = self.attrs["dataset"]
+        reasons = []
         if self._given:
-            sentences.append(f"The {self._given} it was made from is not complete.")
+            reasons.append(f"The frame it was made from ({self._given}) is not complete.")
         if missed:
-            first = ", ".join(f"{name} {value}" for name, value in missed[0].items() if value is not None)
-            sentences.append(
-                f"{len(missed)} part{'s' * (len(missed) > 1)} of it could not be read; the first: {first}."
-            )
-        if sentences:
-            warn(f"{what} is not complete: see attrs['skipped']. {' '.join(sentences)}")
+            parts = f"{len(missed)} parts of it" if len(missed) > 1 else "A part of it"
+            reasons.append(f"{parts} could not be read: {_told(missed[0])}{', ...' * (len(missed) > 1)}.")
+        if reasons:
+            warn(f"{what} is not complete. {' '.join(reasons)} See attrs['skipped'].")
         elif odd := self.odd + self.table.odd:
-            warn(f"{what}: {odd} rows have values of another type than expected, see the column extra.")
+            rows = f"{odd} rows have values" if odd > 1 else "1 row has a value"
+            warn(f"{what}: {rows} of another type than expected. See the column extra.")
 
     def take(self, content: bytes, *computed: Any) -> Page:
         """Add one page to the table."""
@@ -305,6 +304,13 @@ def whole_of(whole: bool | None, frame: pd.DataFrame) -> bool | None:
     """Whether what is made of this frame too is complete: ``None`` where the frame does not say."""
     said = frame.attrs.get("complete")
     return False if whole is False or said is False else (whole and said)
+
+
+def _told(missed: dict[str, Any]) -> str:
+    """One entry of ``skipped`` as words: what, where, and why."""
+    where = {name: value for name, value in missed.items() if value is not None and name not in ("status", "why")}
+    why = f"{missed['status']} {missed['why']}" if "status" in missed else str(missed.get("why", ""))
+    return f"{why} ({', '.join(f'{name} {value}' for name, value in where.items())})" if where else why
 
 
 def warn(sentence: str) -> None:
