@@ -43,8 +43,8 @@ class Page(msgspec.Struct):
         found = _value(self.raw_marker)
         if found is None or (isinstance(found, str) and not found.strip()):
             return None
-        text = str(found) if isinstance(found, (str, int)) and not isinstance(found, bool) else ""
-        return text if text not in ("", "0") and is_text(text) else None
+        text = found if isinstance(found, str) else str(whole_number(found) or 0)
+        return text if text != "0" and is_text(text) else None
 
     @property
     def is_marker_odd(self) -> bool:
@@ -191,7 +191,7 @@ def folders_of(content: bytes) -> tuple[list[Folder], list[dict[str, Any]]]:
     """
     try:
         entries = _MINIS.decode(content).entries or []
-        if all(entry.id for entry in entries):
+        if all(entry.id.isdecimal() for entry in entries):
             found = (entry for entry in entries if entry.type == "folder")
             return [
                 Folder(each.id, each.name, each.owned_by.id if each.owned_by else "") for each in found

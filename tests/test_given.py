@@ -94,6 +94,7 @@ def quick(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> Kit:
         module = reports.shared.activity if name == "events" else reports.shared.people
         frame = kit.frames[name]
         monkeypatch.setattr(module, name, lambda box, *, _frame=frame, **_: _frame)
+    monkeypatch.setattr(reports.company, "_walk", lambda pull, viewers: None)
     return kit
 
 
@@ -142,7 +143,7 @@ def test_every_report_takes_every_frame_or_says_what_is_missing(
     """No KeyError, AttributeError or TypeError, whatever frame of the kit is handed to whichever report."""
     for name, argument in TAKES:
         for kind, frame in quick.frames.items():
-            changed = CHANGES[change](frame, tmp_path)
+            changed = CHANGES[change](frame.head(25), tmp_path)
             before = changed.copy()
             try:
                 ask(quick.box, name, argument, changed)
