@@ -20,6 +20,10 @@ EXACT = 2**53
 _TRUTHS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 
 
+class _DigitsLostError(Exception):
+    """A long id went through a float."""
+
+
 def kinds(*groups: tuple[Column, ...], **more: str) -> dict[str, str]:
     """Name to kind of the columns of a dataset."""
     return {column.name: column.kind for group in groups for column in group if column.kind != "skip"} | more
@@ -66,6 +70,10 @@ def given(
     for name in wanted:
         try:
             found[name] = _as(found[name], known[name])
+        except _DigitsLostError:
+            raise FrameError(
+                f"{what} cannot use the column {name}: its ids were read as numbers and lost digits. Read the file with dtype=str."
+            ) from None
         except (ValueError, TypeError, OverflowError):
             raise FrameError(
                 f"{what} cannot read the column {name} of this frame as {_WORDS[known[name]]}. Use a frame from {source}."
@@ -128,7 +136,9 @@ def _word(value: Any) -> str | None:
     if pd.isna(value):
         return None
     if isinstance(value, float):
-        if not value.is_integer() or abs(value) > EXACT:
-            raise ValueError("an id that was read as a float")
+        if abs(value) >= EXACT:
+            raise _DigitsLostError
+        if not value.is_integer():
+            raise ValueError("a fraction")
         return str(int(value))
     return str(value)

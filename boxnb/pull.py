@@ -308,7 +308,9 @@ def whole_of(whole: bool | None, frame: pd.DataFrame) -> bool | None:
 
 def _told(missed: dict[str, Any]) -> str:
     """One entry of ``skipped`` as words: what, where, and why."""
-    where = {name: value for name, value in missed.items() if value is not None and name not in ("status", "why")}
+    where = {
+        name: value for name, value in missed.items() if value is not None and name not in ("status", "why")
+    }
     why = f"{missed['status']} {missed['why']}" if "status" in missed else str(missed.get("why", ""))
     return f"{why} ({', '.join(f'{name} {value}' for name, value in where.items())})" if where else why
 

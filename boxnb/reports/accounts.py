@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -105,6 +107,12 @@ def inactive_users(
     return shaped(ordered, INACTIVE, inputs, days=days)
 
 
+def _plain(name: str) -> str:
+    """A name without accents, capitals and further spaces."""
+    letters = re.sub(r"[\u0300-\u036f]", "", unicodedata.normalize("NFKD", name))
+    return " ".join(letters.casefold().split())
+
+
 def duplicate_accounts(box: Box, *, users: pd.DataFrame | None = None) -> pd.DataFrame:
     """
     Accounts whose holders have the same name, side by side.
@@ -125,8 +133,7 @@ def duplicate_accounts(box: Box, *, users: pd.DataFrame | None = None) -> pd.Dat
     """
     inputs = Inputs("duplicate_accounts")
     everybody = inputs.take(users, lambda: people.users(box), ACCOUNT, USERS, "box.users")
-    plain = everybody["name"].str.normalize("NFKD").str.replace(r"[\u0300-\u036f]", "", regex=True)
-    key = plain.str.casefold().str.split().str.join(" ")
+    key = everybody["name"].fillna("").map(_plain).astype("str")
     twice = everybody[key.duplicated(keep=False) & (key != "")]
     ordered = twice.iloc[key[twice.index].argsort(kind="stable")]
     return shaped(ordered, DUPLICATE_ACCOUNTS, inputs)

@@ -129,7 +129,9 @@ def external_collaborators(box: Box, *, of: pd.DataFrame | None = None) -> pd.Da
     """
     inputs = Inputs("external_collaborators")
     rows = _invitations(inputs, box, of, f"{INVITED} domain who_name expires_at is_expired ownership")
-    outside = rows[rows["is_external"].astype(bool) & (rows["ownership"].astype("str") != "outside")]
+    outside = rows[
+        rows["is_external"].fillna(True).astype(bool) & (rows["ownership"].astype("str") != "outside")
+    ]
     ordered = outside.sort_values(["domain", "login", "path", "item_name"])
     return shaped(ordered, EXTERNAL, inputs)
 
@@ -275,7 +277,7 @@ def shared_widely(box: Box, *, people_at_least: int = 50, of: pd.DataFrame | Non
         everybody = set().union(*reach)
         if len(everybody) < people_at_least:
             continue
-        outside = found[found["is_external"].astype(bool)]
+        outside = found[found["is_external"].fillna(True).astype(bool)]
         first = found.iloc[0]
         made.append(
             {
