@@ -110,7 +110,8 @@ def _as(values: pd.Series, kind: str) -> pd.Series:
 
 def _times(values: pd.Series) -> pd.Series:
     if isinstance(values.dtype, pd.DatetimeTZDtype):
-        return values.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
+        zoned: pd.Series = values.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
+        return zoned
     if pd.api.types.is_numeric_dtype(values) and values.notna().any():
         raise ValueError("numbers")  # pandas would take them for nanoseconds
     format_ = None if pd.api.types.is_datetime64_dtype(values) else "ISO8601"
