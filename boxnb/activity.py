@@ -12,10 +12,10 @@ import pandas as pd
 
 from . import schema
 from .errors import RangeError
-from .paging import by_position
+from .pages import Page
+from .paging import by_position, further
 from .pull import Pull, pulled
 from .ranges import Span, by_ranges
-from .records import Page
 
 if TYPE_CHECKING:
     from .box import Box
@@ -77,12 +77,16 @@ def events(
     -----
     Source: https://developer.box.com/reference/get-events/
     """
+    if position is not None and not re.fullmatch(r"[0-9]+|now", str(position)):
+        raise RangeError(
+            f"{position!r} is not a stream position. Use attrs['position'] of an earlier frame, or leave it out and give since."
+        )
     types = [event_type] if isinstance(event_type, str) else list(event_type or [])
     query: dict[str, Any] = {"stream_type": stream}
     if types:
         query["event_type"] = ",".join(types)
     ranged = stream == "admin_logs" and position is None
-    shown = {**query, "position": position or "0"}
+    shown = {**query, "position": str(position or "0")}
     if ranged:
         now = pd.Timestamp(box.session.auth.now(), unit="s", tz="UTC")
         span = Span(_time(since, now), now if until is None else _time(until, now))
@@ -96,7 +100,7 @@ def events(
         if ranged:
             by_ranges(pull, query, span)
         else:
-            _follow(pull, query, position or "0")
+            _follow(pull, query, str(position or "0"))
 
     return pulled(box, "events", columns, shown, work, as_user=as_user)
 
@@ -111,10 +115,11 @@ def _once(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _follow(pull: Pull, query: dict[str, Any], position: str) -> None:
     """One stream from a position to its end."""
+    pull.attrs["position"] = position
 
     def take(content: bytes) -> Page:
         page = pull.take(content)
-        pull.attrs["position"] = page.stream_position
+        pull.attrs["position"] = further(pull.attrs["position"], page.stream_position)
         return page
 
     pull.follow(by_position(pull.fetch, take, "/events", position=position, **query), "position")

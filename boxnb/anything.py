@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from .disk import as_text
-from .errors import BoxUnavailableError
+from .errors import ApiError, BoxUnavailableError
 from .frames import Table
-from .paging import CEILING, Take, by_marker, by_offset, by_position
-from .pull import Pull, pulled
-from .records import Page, marker_of, paging_of
+from .pages import Page, loads, loose, marker_of, paging_of
+from .paging import CEILING, TWICE, Take, Turning, by_marker, by_offset, by_position, further
+from .pull import Pull, is_refusal, pulled
 from .schema import Column, Kind
 
 if TYPE_CHECKING:
@@ -68,59 +68,90 @@ def frame(box: Box, path: str, *, as_user: str | None = None, **params: Any) -> 
 
     def work(pull: Pull) -> None:
         pull.attrs["dataset"] = "frame"
-        pull.tidy = lambda _: _made(list(chain.from_iterable(pages)))
         pull.beside = lambda: sum(map(len, pages))
 
+        def tidy(_: pd.DataFrame) -> pd.DataFrame:
+            made = _made(list(chain.from_iterable(pages)))
+            pull.odd = int(made[EXTRA].notna().sum()) if EXTRA in made else 0
+            return made
+
         def keep(content: bytes) -> Page:
-            page = paging_of(content)
-            pages.append(_decoded(content)["entries"] or [])
+            page, raw = loose(content)
+            page.rows = len(raw)
+            entries = [_entry(each) for each in raw]
+            if unread := sum(not isinstance(entry, dict) for entry in entries):
+                pull.miss(f"{unread} entries that are not objects, see the column entry")
+            if position := page.stream_position:
+                pull.attrs["position"] = further(pull.attrs.get("position", "0"), position)
+            pages.append(entries)
             pull.pages += 1
             pull.report()
             return page
 
+        pull.tidy = tidy
         first = pull.fetch(path, **asked)
-        answer = _decoded(first)
-        if "entries" not in answer:
+        if "entries" not in (answer := _decoded(first)):
             pages.append([answer])
             pull.pages += 1
             return
-        page = keep(first)
-        if page.total_count is not None and page.total_count > CEILING and not asked.get("offset"):
-            marked = b"" if page.marker else pull.fetch(path, **{**asked, "usemarker": "true"})
-            if marker_of(marked) is not None:
-                pages.clear()
-                page = keep(marked)
-        _follow(pull, keep, path, page, asked)
+        total = paging_of(first).total_count
+        if total is not None and total > CEILING and not asked.get("offset") and not marker_of(first):
+            marked = pull.fetch(path, **{**asked, "usemarker": "true"})
+            first = marked if marker_of(marked) is not None else first
+        pull.follow(*_way(pull, keep, path, first, asked))
 
     return pulled(box, f"frame {path}", (), {"path": path, **params}, work, as_user=as_user)
 
 
-def _follow(pull: Pull, keep: Take, path: str, page: Page, asked: dict[str, Any]) -> None:
-    """Whatever comes after the first page."""
+def _way(pull: Pull, keep: Take, path: str, first: bytes, asked: dict[str, Any]) -> tuple[Turning, str]:
+    """How the pages are turned, and what the argument is called that continues; the first page is there already."""
     turned = ("marker", "usemarker", "offset", "stream_position")
     rest = {name: value for name, value in asked.items() if name not in turned}
-    turn: Iterator[Any]
-    following: Any
-    if page.marker is not None:
-        name, following = "marker", page.marker
-        turn = by_marker(pull.fetch, keep, path, marker=following, **rest)
-    elif page.stream_position is not None and page.rows:
-        name, following = "stream_position", page.stream_position
-        turn = by_position(pull.fetch, keep, path, position=following, **rest)
-    elif page.total_count is not None and page.offset is not None:
-        name, following = "offset", page.offset + (page.limit or asked["limit"])
-        if page.total_count <= following:
-            return
-        turn = by_offset(pull.fetch, keep, path, offset=following, **rest)
-    else:
-        return
-    pull.attrs["resume"] = {name: following}
-    pull.follow(turn, name)
+    page, waiting = paging_of(first), [first]
+
+    def fetch(path: str, **params: Any) -> bytes:
+        return waiting.pop() if waiting else pull.fetch(path, **params)
+
+    if page.raw_position or page.raw_chunk:
+        position = str(asked.get("stream_position") or "0")
+        pull.attrs["position"] = position
+        return by_position(fetch, keep, path, position=position, **rest), "stream_position"
+    offset = int(asked.get("offset") or 0)
+    by_offsets = by_offset(fetch, keep, path, offset=offset, **rest)
+    if not (page.raw_marker or "marker" in asked or "usemarker" in asked):
+        if page.raw_total or page.raw_offset:
+            return by_offsets, "offset"
+        if page.rows >= (page.limit or 1):
+            return _perhaps(by_offsets), "offset"
+    elif page.marker is None and page.total_count is not None and "usemarker" not in asked:
+        return by_offsets, "offset"  # it has room for both, and was not asked for markers
+    return by_marker(fetch, keep, path, marker=asked.get("marker"), **rest), "marker"
+
+
+def _perhaps(pages: Turning) -> Turning:
+    """A full page that says nothing of others: there may be more, or no such thing as a second page."""
+    following = next(pages)
+    yield following
+    try:
+        doubt: str | None = yield from pages
+    except ApiError as error:
+        if not is_refusal(error):
+            raise
+        doubt = TWICE
+    return None if doubt == TWICE else doubt
+
+
+def _entry(raw: bytes) -> Any:
+    """One entry; what Python cannot read stays text."""
+    try:
+        return loads(raw)
+    except (ValueError, RecursionError):
+        return raw.decode(errors="backslashreplace")
 
 
 def _decoded(content: bytes) -> dict[str, Any]:
     try:
-        answer = json.loads(content)
+        answer = loads(content)
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):

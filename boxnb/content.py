@@ -6,16 +6,15 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from urllib.parse import quote
 
-import msgspec
 import pandas as pd
 
 from . import ids, schema
-from .errors import ApiError, ForbiddenError, NotFoundError
 from .moving import LONG, Watch, settled
+from .pages import folders_of
 from .paging import by_marker, by_offset
-from .pull import Pull, one, pulled, said
-from .records import Page, paging_of
+from .pull import Listing, Pull, one, pulled, said
 from .schema import Column
 
 if TYPE_CHECKING:
@@ -78,19 +77,6 @@ def items(
     return pulled(box, "items", schema.ITEMS, {"folder_id": folder_id}, work, as_user=as_user)
 
 
-class _Folder(msgspec.Struct):
-    type: str
-    id: str
-    name: str = ""
-
-
-class _Folders(msgspec.Struct):
-    entries: list[_Folder] | None = None
-
-
-_FOLDERS = msgspec.json.Decoder(_Folders)
-
-
 class _Place(NamedTuple):
     id: str
     path: str
@@ -129,8 +115,9 @@ def tree(
     -------
     pandas.DataFrame
         Columns as :data:`boxnb.schema.ITEMS` says, then ``path`` (text, the folders above, from the root, joined by
-        ``/``) and ``depth`` (``Int64``, 1 for the folder's own items). No id twice. ``attrs["skipped"]`` lists folders that
-        could not be opened (``id``, ``path``, ``status``); ``attrs["moved"]`` the ids of what moved while the walk went on,
+        ``/``) and ``depth`` (``Int64``, 1 for the folder's own items). No id twice. ``attrs["skipped"]`` lists what could not
+        be read: folders that Box refused and odd entries (``id``, ``path``, ``status``, ``why``); ``attrs["complete"]`` is False then,
+        and a warning says so; ``attrs["moved"]`` the ids of what moved while the walk went on,
         with a warning; ``attrs["changed"]`` what else happened to items of the walk (``event``, ``at``, ``type``, ``id``,
         ``name``, ``parent_id``); ``attrs["watched"]`` whether those events could be asked for: True, False for a short walk,
         or why not.
@@ -149,43 +136,32 @@ def tree(
     later = [_Place(ids.one(which, "pending", "folder"), path, level) for which, path, level in pending or ()]
 
     def work(pull: Pull) -> None:
-        pull.attrs["skipped"] = []
         watch = Watch(pull)
         begin = [_Place(folder_id, "", 1)] if pending is None else later
         seen = {place.id for place in begin}
 
-        def listing(place: _Place) -> list[bytes]:
-            held: list[bytes] = []
-
-            def keep(content: bytes) -> Page:
-                held.append(content)
-                return paging_of(content)
-
-            for _ in by_marker(pull.fetch, keep, f"/folders/{place.id}/items", fields=asked):
-                pass
-            return held
+        def listing(place: _Place) -> Listing:
+            path = f"/folders/{quote(place.id, safe='')}/items"
+            return pull.listing(by_marker, path, fields=asked)
 
         with pull.pool(16) as pool:
-            ahead: deque[tuple[_Place, Future[list[bytes]]]] = deque()
+            ahead: deque[tuple[_Place, Future[Listing]]] = deque()
             ahead.extend((place, pool.submit(listing, place)) for place in begin)
             while ahead:
                 if len(seen) > LONG:
                     watch.begin()
                 pull.resume = lambda: {"pending": [tuple(place) for place, _ in ahead]}
-                place, found = ahead[0]
-                try:
-                    pages = found.result()
-                except (ForbiddenError, NotFoundError) as error:
-                    if place.id == folder_id:
-                        raise
-                    _skip(pull, place, error)
-                    ahead.popleft()
-                    continue
-                for content in pages:
+                place, listed = ahead[0]
+                found = listed.result()
+                pull.skip(found, alone=place.id == folder_id, id=place.id, path=place.path)
+                for content in found.pages:
                     pull.take(content, place.path, place.depth)
                     if depth is not None and place.depth >= depth:
                         continue
-                    for entry in _folders(content):
+                    folders, lost = folders_of(content)
+                    for each in lost:
+                        pull.miss(each.pop("why"), **each, path=place.path)
+                    for entry in folders:
                         if entry.id in seen:
                             continue
                         seen.add(entry.id)
@@ -204,18 +180,6 @@ def tree(
         as_user=as_user,
     )
     return settled(frame, folder_id)
-
-
-def _folders(content: bytes) -> list[_Folder]:
-    try:
-        entries = _FOLDERS.decode(content).entries or []
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return []  # an odd page: its rows are in the table, with what is odd about them
-    return [entry for entry in entries if entry.type == "folder"]
-
-
-def _skip(pull: Pull, place: _Place, error: ApiError) -> None:
-    pull.attrs["skipped"].append({"id": place.id, "path": place.path, "status": error.status})
 
 
 def folder(box: Box, folder_id: str, *, as_user: str | None = None) -> pd.DataFrame:

@@ -21,6 +21,7 @@
     |-- ListingError                  a listing has no end that can be reached (a ValueError, too)    .partial
     |-- RangeError                    a time that is none, or a range that ends before it begins (a ValueError, too)
     |-- IdError                       an argument is not an id (a ValueError, too)
+    |-- FrameError                    a frame that was handed in lacks a column (a ValueError, too)
     |-- HostNotAllowedError           a request would carry the token to a foreign host
     |-- MissingPackageError           a package of an extra is not installed (an ImportError, too)
     |-- SandboxError                  the sandbox could not be started or reached
@@ -167,6 +168,10 @@ class RangeError(BoxNotebookError, ValueError):
 
 class IdError(BoxNotebookError, ValueError):
     """An argument is not the id that belongs there; nothing was asked of Box."""
+
+
+class FrameError(BoxNotebookError, ValueError):
+    """A frame that was handed in lacks what a report or dataset needs; the sentence names it."""
 
 
 class HostNotAllowedError(BoxNotebookError):

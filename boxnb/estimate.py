@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from . import ids as given_ids
 from .pacer import LIMITS
+from .pages import at, whole_number
 
 if TYPE_CHECKING:
     from .box import Box
@@ -109,7 +110,10 @@ def estimate(box: Box, dataset: str, **arguments: Any) -> Estimate:
                 dataset, last["calls"], "about", f"The last walk of this profile took {last['calls']} calls."
             )
         found = box.get(f"/folders/{folder}/items", limit=1000, fields="type", **_as(arguments))
-        below = sum(entry.get("type") == "folder" for entry in found.get("entries") or [])
+        entries = found.get("entries") if isinstance(found, dict) else None
+        below = sum(
+            at(entry, ("type",)) == "folder" for entry in (entries if isinstance(entries, list) else [])
+        )
         why = f"There are {below} folders right below; nothing tells how many lie below those."
         return Estimate(dataset, below + 1, "at least", why, 1)
     if last:
@@ -130,7 +134,7 @@ def _as(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _total(box: Box, path: str, **params: Any) -> int:
-    return int(box.get(path, limit=1, **params).get("total_count") or 0)
+    return whole_number(at(box.get(path, limit=1, **params), ("total_count",))) or 0
 
 
 def _counted(box: Box, dataset: str, path: str, arguments: dict[str, Any]) -> Estimate:

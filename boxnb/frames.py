@@ -17,7 +17,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .records import Page, reader, value_of
+from .pages import Page, value_of
+from .records import reader
 from .schema import CHILDREN, Column
 
 BATCH = 1000
@@ -40,6 +41,9 @@ class _Held(NamedTuple):
     batches: list[list[pa.Array]]
     pages: list[list[list[Any]]]  # not Arrow columns yet
     rows: int
+    unread: int = 0
+    odd: int = 0  # rows of the batches
+    marks: frozenset[int] = frozenset()  # odd rows of the pages
 
 
 class Table:
@@ -65,6 +69,17 @@ class Table:
         """Rows so far."""
         return self._held.rows
 
+    @property
+    def odd(self) -> int:
+        """Rows with a value that its column cannot hold: it stands in ``extra``."""
+        self._flush()
+        return self._held.odd
+
+    @property
+    def unread(self) -> int:
+        """Entries that are not objects: rows without a value."""
+        return self._held.unread
+
     def add(self, content: bytes, *computed: Any) -> Page:
         """Take one page as it came, with the values of the computed columns.
 
@@ -77,7 +92,10 @@ class Table:
         own = [[value] * page.rows for value in computed]
         held = self._held
         pages = [*held.pages, [*values, *own, extra]]
-        self._held = held._replace(pages=pages, rows=held.rows + page.rows)
+        waiting = sum(len(columns[-1]) for columns in held.pages)
+        marks = held.marks | {waiting + row for row in page.odd}
+        rows, unread = held.rows + page.rows, held.unread + page.unread
+        self._held = held._replace(pages=pages, rows=rows, unread=unread, marks=marks)
         if sum(len(columns[-1]) for columns in pages) >= BATCH:
             self._flush()
         return page
@@ -92,7 +110,13 @@ class Table:
         other._flush()
         mine, more = self._held, other._held
         other._held = _Held([], [], 0)
-        self._held = _Held(mine.batches + more.batches, [], mine.rows + more.rows)
+        self._held = _Held(
+            mine.batches + more.batches,
+            [],
+            mine.rows + more.rows,
+            mine.unread + more.unread,
+            mine.odd + more.odd,
+        )
 
     def drop_from(self, name: str, end: pd.Timestamp) -> None:
         """Drop the rows whose time is not before ``end``; what has no time stays."""
@@ -103,7 +127,8 @@ class Table:
             times = batch[number]
             keep = pc.fill_null(pc.less(times, pa.scalar(end, times.type)), fill_value=True)
             batches.append(batch if keep.true_count == len(keep) else [array.filter(keep) for array in batch])
-        self._held = _Held(batches, [], sum(len(batch[number]) for batch in batches))
+        rows = sum(len(batch[number]) for batch in batches)
+        self._held = self._held._replace(batches=batches, pages=[], rows=rows)
 
     def first(self, name: str) -> Any:
         """The first value of one column that is not missing, as the frame will have it; ``None`` where there is none."""
@@ -137,13 +162,14 @@ class Table:
             return  # nothing new, and the types of the columns are known
         pages = held.pages or [[[] for _ in self._columns]]
         values = [list(chain.from_iterable(own)) for own in zip(*pages, strict=True)]
-        extra, batch = values[-1], []
+        extra, batch, marks = values[-1], [], set(held.marks)
         for column, own in zip(self._columns, values, strict=True):
             array, odd = _array(own, column.kind)
             batch.append(array)
+            marks.update(odd)
             for row, value in odd.items():
                 extra[row] = json.dumps({**json.loads(extra[row] or "{}"), column.name: value})
-        self._held = _Held([*held.batches, batch], [], held.rows)
+        self._held = _Held([*held.batches, batch], [], held.rows, held.unread, held.odd + len(marks))
 
     def frame(self) -> pd.DataFrame:
         """

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from .errors import BoxNotebookError
+from .pages import NAMELESS, Page, at, loads, paging_of, value_of
 from .paging import by_position
-from .records import Page, paging_of
+from .pull import warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +38,8 @@ class Watch:
         try:
             content = self._pull.fetch("/events", stream_position="now", limit=1, stream_type="changes")
             self._position = paging_of(content).stream_position or ""
+            if not self._position:
+                self._pull.attrs["watched"] = "Box gave no position to watch its events from."
         except BoxNotebookError as error:
             self._pull.attrs["watched"] = str(error)
 
@@ -47,37 +48,43 @@ class Watch:
         if not self._position:
             return
         found: dict[str, dict[str, Any]] = {}
+        watched: bool | str = True
 
         def take(content: bytes) -> Page:
             page = paging_of(content)
-            for entry in json.loads(content)["entries"] if page.rows else ():
-                if isinstance(entry, dict):
-                    found.setdefault(str(entry.get("event_id")), _change(entry))  # the stream repeats itself
+            for entry in loads(content)["entries"] if page.rows else ():
+                which = value_of(at(entry, ("event_id",)), "text")[0]
+                if isinstance(entry, dict):  # the stream repeats itself
+                    found.setdefault(which or f"without an id {len(found)}", _change(entry))
             return page
 
         try:
-            for _ in by_position(
+            turning = by_position(
                 self._pull.fetch, take, "/events", position=self._position, stream_type="changes"
-            ):
-                pass
+            )
+            while True:
+                next(turning)
+        except StopIteration as end:
+            watched = end.value or True
         except BoxNotebookError as error:
             self._pull.attrs["watched"] = str(error)
             return
         changed = sorted(found.values(), key=lambda change: str(change["at"]))
-        self._pull.attrs |= {"watched": True, "changed": changed}
+        self._pull.attrs |= {"watched": watched, "changed": changed}
+
+
+_SOURCES = {
+    "event": ("event_type",),
+    "at": ("created_at",),
+    "type": ("source", "type"),
+    "id": ("source", "id"),
+    "name": ("source", "name"),
+    "parent_id": ("source", "parent", "id"),
+}
 
 
 def _change(entry: dict[str, Any]) -> dict[str, Any]:
-    source = entry.get("source") or {}
-    parent = source.get("parent") or {}
-    return {
-        "event": entry.get("event_type"),
-        "at": entry.get("created_at"),
-        "type": source.get("type"),
-        "id": source.get("id"),
-        "name": source.get("name"),
-        "parent_id": parent.get("id"),
-    }
+    return {name: value_of(at(entry, source), "text")[0] for name, source in _SOURCES.items()}
 
 
 def settled(frame: pd.DataFrame, folder_id: str) -> pd.DataFrame:
@@ -86,7 +93,8 @@ def settled(frame: pd.DataFrame, folder_id: str) -> pd.DataFrame:
     ``attrs["changed"]`` keeps what concerns this walk only.
     """
     attrs = frame.attrs
-    twice = (frame["type"].astype("str") + " " + frame["id"]).duplicated(keep="last")
+    key = frame["type"].astype("str") + " " + frame["id"]
+    twice = key.duplicated(keep="last") & key.notna()  # what has no id is not a double
     met_twice = set(frame.loc[twice, "id"])
     if twice.any():
         frame = frame[~twice].reset_index(drop=True)
@@ -98,21 +106,24 @@ def settled(frame: pd.DataFrame, folder_id: str) -> pd.DataFrame:
     moved = met_twice | {each["id"] for each in changed if each["event"] == "ITEM_MOVE"}
     frame.attrs.update({**attrs, "changed": changed, "moved": sorted(moved)})
     if moved:
-        warnings.warn(
+        warn(
             f"{len(moved)} items moved while this walk went on, see attrs['moved']: they and what lies below them "
-            "may stand at their old place or be missing; walk those folders again.",
-            stacklevel=3,
+            "may stand at their old place or be missing; walk those folders again."
         )
     return frame
 
 
 def _place(frame: pd.DataFrame) -> None:
     """``path`` and ``depth`` again, from the folders as they were met last."""
-    folders = frame[frame["type"] == "folder"]
+    folders = frame[(frame["type"] == "folder") & frame["id"].notna()]
     above = {
         each: (None if depth == 1 else parent, name)
         for each, parent, name, depth in zip(
-            folders["id"], folders["parent_id"], folders["name"], folders["depth"], strict=True
+            folders["id"],
+            folders["parent_id"],
+            folders["name"].fillna(NAMELESS),
+            folders["depth"],
+            strict=True,
         )
     }
     names: dict[str, list[str] | None] = {}

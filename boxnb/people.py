@@ -10,9 +10,9 @@ from . import schema
 from .errors import ListingError
 from .ids import many as many_ids
 from .ids import one as one_id
+from .pages import Page, paging_of
 from .paging import CEILING, by_offset
 from .pull import Pull, each, one, pulled, said
-from .records import Page, paging_of
 
 if TYPE_CHECKING:
     from .box import Box
@@ -86,8 +86,8 @@ def _by_offset(pull: Pull, query: dict[str, Any], offset: int) -> bool:
     only from the beginning.
     """
     first = pull.fetch("/users", offset=offset, limit=1000, **query)
-    total = paging_of(first).total_count or 0
-    if total > CEILING:
+    total = paging_of(first).total_count
+    if total is not None and total > CEILING:
         return _from_the_beginning(offset)
     steady = True
 
@@ -209,17 +209,41 @@ def memberships(
     -------
     pandas.DataFrame
         Columns as :data:`boxnb.schema.MEMBERSHIPS` says; ``role`` is the role in the group. ``attrs["skipped"]``
-        lists groups (or users) that could not be asked, with the status.
+        lists groups (or users) that Box refused, with the status; ``attrs["complete"]`` is False then, and a warning says so.
+
+    Raises
+    ------
+    ForbiddenError, NotFoundError
+        ``ids`` names one group (or user), and Box refuses it.
 
     Notes
     -----
     Source: https://developer.box.com/reference/get-groups-id-memberships/
     """
+    listed = None
     if ids is None:
-        ids = list((groups(box) if by == "group" else users(box))["id"])
+        listed = groups(box) if by == "group" else users(box)
+        ids = listed["id"].dropna().tolist()
     else:
         ids = many_ids(ids, "ids", by)
-    return each(box, "memberships", schema.MEMBERSHIPS, f"/{by}s/{{}}/memberships", ids, by_offset, by=by)
+    path = f"/{by}s/{{}}/memberships"
+    return each(
+        box,
+        "memberships",
+        schema.MEMBERSHIPS,
+        path,
+        ids,
+        by_offset,
+        by=by,
+        named=listed is None,
+        made_of=listed,
+    )
+
+
+def members(box: Box, groups: list[str]) -> pd.DataFrame:
+    """The memberships of groups that nobody named: one that Box refuses is noted, even if it is the only one."""
+    path = "/groups/{}/memberships"
+    return each(box, "memberships", schema.MEMBERSHIPS, path, groups, by_offset, by="group", named=False)
 
 
 def device_pins(box: Box, *, enterprise_id: str | None = None, marker: str | None = None) -> pd.DataFrame:

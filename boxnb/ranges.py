@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from .frames import Table
-from .paging import by_position
+from .pages import Page
+from .paging import NULL, by_position, further
 from .pull import Pull
-from .records import Page
 
 LIMIT = 500
 """Events of a page at most (Box reference *List user and enterprise events*)."""
@@ -78,11 +78,14 @@ def by_ranges(pull: Pull, query: dict[str, Any], span: Span) -> None:
         content = pull.fetch("/events", stream_position=first.position, limit=LIMIT, **query, **span.query())
         came = time.perf_counter()
         before = first.position
-        rows = first.take(content).rows
+        page = first.take(content)
+        rows = page.rows
         waiting, reading = came - begun, time.perf_counter() - came
         first.hand_over(pull)
         if not rows or first.position == before:
             pull.attrs["position"] = first.position
+            if page.is_null or (rows and page.stream_position != before):
+                pull.miss("Box gave events and no position to continue from" if rows else NULL)
             return
         if rows == LIMIT:
             break
@@ -122,8 +125,8 @@ class _Chain:
         return sum(piece.rows for piece in list(self._pieces))
 
     def position(self) -> str:
-        """Where the stream ended, once all have ended."""
-        return self._pieces[-1].position
+        """Where the stream ended, once all have ended: a piece without events may have no position of its own."""
+        return max((piece.position for piece in self._pieces), key=int)
 
     def stop(self) -> None:
         """Whatever ended the work, the threads go no further than their page."""
@@ -166,9 +169,16 @@ class _Chain:
 
     def _follow(self, piece: _Piece) -> None:
         query = {**self._query, **piece.span.query()}
-        for following in by_position(
+        turning = by_position(
             self._pull.fetch, piece.take, "/events", limit=LIMIT, position=piece.position, **query
-        ):
+        )
+        while True:
+            try:
+                following = next(turning)
+            except StopIteration as end:
+                if end.value is not None and not piece.reached():
+                    self._pull.miss(end.value, **piece.span.query())
+                return
             with self._told:
                 reached = piece.reached()
                 piece.over = piece.over or following is None or reached
@@ -176,7 +186,7 @@ class _Chain:
             if reached:
                 piece.trim()
             piece.rows = piece.table.rows
-            if piece.over or self._stopped:
+            if self._stopped or reached or (piece.over and following is not None):
                 return
 
     def _next(self) -> _Piece | None:
@@ -225,7 +235,7 @@ class _Piece:
             page = self.table.add(content)
             self._pages += 1
             self._since_cut += 1
-            self.position = page.stream_position or self.position
+            self.position = further(self.position, page.stream_position)
             self._last = self.table.last("created_at") or self._last
             if self._first is None:
                 self._first = self.table.first("created_at")

@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from .errors import BoxUnavailableError
+from .pages import Page, at, loads, loose, value_of
+from .pages import paging_of as paging_of
 from .schema import Column
 
 _PYTHON: dict[str, Any] = {"integer": int | None, "truth": bool | None, "json": msgspec.Raw}
@@ -21,80 +22,6 @@ _Tree = dict[str, Any]
 _SKIP = object()
 
 
-class Page(msgspec.Struct):
-    """What a page says besides its entries."""
-
-    limit: int | None = None
-    offset: int | None = None
-    total_count: int | None = None
-    next_marker: msgspec.Raw = msgspec.Raw()
-    next_stream_position: msgspec.Raw = msgspec.Raw()
-    rows: int = 0
-
-    @property
-    def marker(self) -> str | None:
-        """The next marker as text, whatever type Box gave it; ``None`` where it is null, empty or absent."""
-        return _text_of(self.next_marker)
-
-    @property
-    def stream_position(self) -> str | None:
-        """The next stream position as text: it can exceed 2^53."""
-        return _text_of(self.next_stream_position)
-
-
-def _text_of(raw: msgspec.Raw) -> str | None:
-    text = bytes(raw).decode() if raw else "null"
-    if text.startswith('"'):
-        text = json.loads(text)
-    return None if text in ("", "null") else text
-
-
-def _loose(content: bytes) -> tuple[Page, list[bytes]]:
-    """A page whose entries are left as they came; what msgspec is too strict for, Python's own reader takes."""
-    try:
-        raw = _RAW_PAGE.decode(content)
-        entries = [bytes(entry) for entry in raw.entries or []]
-        raw.entries = None
-        return raw, entries
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        pass
-    try:
-        found = json.loads(content)
-        loose = found["entries"] or []
-        if not isinstance(loose, list):
-            raise TypeError("entries")
-    except (ValueError, TypeError, KeyError):
-        raise BoxUnavailableError(
-            "The answer is no page of entries: it was cut off, or a proxy answered in Box's place; try again.",
-            status=200,
-        ) from None
-    page = Page()
-    for name in ("limit", "offset", "total_count"):
-        if type(found.get(name)) is int:
-            setattr(page, name, found[name])
-    for name in ("next_marker", "next_stream_position"):
-        setattr(page, name, msgspec.Raw(json.dumps(found.get(name)).encode()))
-    return page, [json.dumps(entry).encode() for entry in loose]
-
-
-class _RawPage(Page):
-    entries: list[msgspec.Raw] | None = None
-
-
-_RAW_PAGE = msgspec.json.Decoder(_RawPage)
-
-
-_PAGE = msgspec.json.Decoder(Page)
-
-
-def marker_of(content: bytes) -> str | None:
-    """The marker of a page before its rows are read; ``None`` also for what is no page, which its reader will say."""
-    try:
-        return _PAGE.decode(content).marker
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-
-
 class Reader:
     """Decodes and flattens pages of one schema; get one with :func:`reader`."""
 
@@ -102,7 +29,9 @@ class Reader:
         self._columns = columns
         tree = _tree(columns)
         record = _record("Entry", tree, top=True)
-        page = msgspec.defstruct("TypedPage", [("entries", list[record] | None, None)], bases=(Page,))  # type: ignore[valid-type]
+        entries: Any = list[record] | None  # type: ignore[valid-type]
+        fields = [("entries", entries | msgspec.UnsetType, msgspec.UNSET)]
+        page = msgspec.defstruct("TypedPage", fields, bases=(Page,))
         self._page = msgspec.json.Decoder(page)
         self._entry = msgspec.json.Decoder(record)
         self._flat = _flattener(tree, columns)
@@ -117,9 +46,11 @@ class Reader:
         """
         try:
             page: Any = self._page.decode(content)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return self._read_oddly(content)
-        entries, page.entries = page.entries or [], None
+        if page.entries is msgspec.UNSET:
+            return self._read_oddly(content)
+        entries, page.null, page.entries = page.entries or [], page.entries is None, None
         page.rows = len(entries)
         return page, self._flat(entries), [None] * page.rows
 
@@ -127,15 +58,19 @@ class Reader:
         """A page with at least one odd entry: each on its own, the odd ones value by value."""
         rows: list[list[Any]] = []
         extra: list[str | None] = []
-        page, entries = _loose(content)
+        page, entries = loose(content)
         for entry in entries:
             try:
                 rows.append([values[0] for values in self._flat([self._entry.decode(entry)])])
                 extra.append(None)
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                row, left = _odd(entry, self._columns)
-                rows.append(row)
-                extra.append(json.dumps(left) if left else None)
+                continue
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                pass
+            row, left, fits = _odd(entry, self._columns)
+            rows.append(row)
+            extra.append(json.dumps(left) if left else None)
+            page.odd += () if fits else (len(rows) - 1,)
+            page.unread += "entry" in left and all(value is None for value in row)
         page.rows = len(rows)
         if not rows:
             return page, self._flat([]), extra
@@ -146,19 +81,6 @@ class Reader:
 def reader(columns: tuple[Column, ...]) -> Reader:
     """The reader of a schema; made once, for making record types takes a while."""
     return Reader(columns)
-
-
-def paging_of(content: bytes) -> Page:
-    """What a page says of itself, its entries left alone; the type :meth:`Table.add` gives back, without rows.
-
-    Raises
-    ------
-    BoxUnavailableError
-        It is no page.
-    """
-    page, entries = _loose(content)
-    page.rows = len(entries)
-    return page
 
 
 def _tree(columns: Sequence[Column]) -> _Tree:
@@ -238,23 +160,30 @@ def _json(raw: msgspec.Raw) -> str | None:
     return None if text == "null" else text
 
 
-def _odd(content: bytes, columns: Sequence[Column]) -> tuple[list[Any], dict[str, Any]]:
-    """The values of one odd entry, and what no column holds."""
-    entry = json.loads(content)
+def _odd(content: bytes, columns: Sequence[Column]) -> tuple[list[Any], dict[str, Any], bool]:
+    """The values of one odd entry, what no column holds, and whether every column holds what it should."""
     shown = [column for column in columns if column.kind != "skip"]
+    blank: list[Any] = [None] * len(shown)
+    try:
+        entry = loads(content)
+    except (ValueError, RecursionError):
+        return blank, {"entry": content.decode(errors="backslashreplace")}, False
     if not isinstance(entry, dict):
-        return [None] * len(shown), {"entry": entry}
+        return blank, {"entry": entry}, False
     left: dict[str, Any] = {}
-    for name, unknown in _leaves(entry, _tree(columns)):
+    tree, all_fit = _tree(columns), True
+    for name, unknown in _leaves(entry, tree):
         _keep(left, name, unknown)
+        all_fit = all_fit and not isinstance(tree.get(name), dict)
     row = []
     for column in shown:
-        found = _at(entry, column.source)
+        found = at(entry, column.source)
         value, fits = value_of(found, column.kind)
         row.append(value)
         if not fits:
             _keep(left, column.name, found)
-    return row, left
+            all_fit = False
+    return row, left, all_fit
 
 
 def _keep(left: dict[str, Any], name: str, value: Any) -> None:
@@ -275,37 +204,3 @@ def _leaves(entry: dict[str, Any], tree: _Tree, prefix: str = "") -> Iterator[tu
                 yield f"{prefix}{key}", value
         elif node is None and key not in (("type",) if not prefix else _IGNORED):
             yield f"{prefix}{key}", value
-
-
-def _at(entry: Any, source: tuple[str, ...]) -> Any:
-    for key in source:
-        entry = entry.get(key) if isinstance(entry, dict) else None
-    return entry
-
-
-def value_of(found: Any, kind: str) -> tuple[Any, bool]:
-    """The value as its column holds it, and whether it fits there; nothing is changed silently."""
-    if found is None:
-        return None, True
-    if kind == "json":
-        return json.dumps(found), True
-    if kind in ("text", "category", "time"):
-        if isinstance(found, str):
-            return (found, True) if _is_text(found) else (None, False)
-        whole = type(found) is int and kind != "time"  # ids are text, whatever Box sends
-        return (str(found), True) if whole else (None, False)
-    if kind == "truth":
-        return (found, True) if isinstance(found, bool) else (None, False)
-    if isinstance(found, float) and found.is_integer():
-        found = int(found)
-    fits = type(found) is int and -(2**63) <= found < 2**63
-    return (found, True) if fits else (None, False)
-
-
-def _is_text(found: str) -> bool:
-    """Whether it can be written as UTF-8; half a surrogate pair cannot."""
-    try:
-        found.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

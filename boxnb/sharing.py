@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from . import content, ids, schema
+from .given import given, kinds
 from .paging import by_marker, by_offset
-from .pull import each
+from .pull import each, warn
 
 if TYPE_CHECKING:
     from .box import Box
 
+ITEMS = kinds(schema.ITEMS, path="text", depth="integer")
 LINK_COLUMNS = [
     "type",
     "id",
@@ -59,7 +61,13 @@ def collaborations(
     pandas.DataFrame
         Columns as :data:`boxnb.schema.COLLABORATIONS` says: ``status`` ``accepted`` or ``pending``; ``item_*`` missing while
         pending; ``accessible_by_type`` ``user`` or ``group``; ``expires_at`` in UTC. No id twice in one frame; what continues
-        one may have a pending one again. ``attrs["skipped"]`` lists what could not be asked.
+        one may have a pending one again. ``attrs["skipped"]`` lists what Box refused; ``attrs["complete"]`` is False then, and a
+        warning says so.
+
+    Raises
+    ------
+    ForbiddenError, NotFoundError
+        ``of`` names one thing, and Box refuses it.
 
     Notes
     -----
@@ -71,7 +79,7 @@ def collaborations(
         if not inherited and kind != "group":
             item = found["item_type"].astype("str") + "s/" + found["item_id"]
             found = found[item.isin(asked) | item.isna()]  # pending ones name no item, so they stay
-        return found.drop_duplicates("id", ignore_index=True)
+        return found[~found["id"].duplicated() | found["id"].isna()].reset_index(drop=True)
 
     return each(
         box,
@@ -85,24 +93,24 @@ def collaborations(
         again="of",
         fields=schema.fields(schema.COLLABORATIONS),
         tidy=tidy,
+        named=not isinstance(of, pd.DataFrame),
+        made_of=of if isinstance(of, pd.DataFrame) else None,
     )
 
 
 def _asked(of: str | list[str] | pd.DataFrame, kind: Literal["folder", "file", "group"]) -> list[str]:
     """What is asked, folders before files: ``folders/17``, ``files/4``."""
     if not isinstance(of, pd.DataFrame):
-        given = ids.each(of, "of", kind)
-        return list(dict.fromkeys(_named(which, kind) for which in given))
-    shared = of
-    if "has_collaborations" in of:
-        flags = of["has_collaborations"]
-        shared = of[(flags.isna() | (flags.astype("str").str.lower() != "false")).to_numpy(bool)]
+        return list(dict.fromkeys(_named(which, kind) for which in ids.each(of, "of", kind)))
     if "type" not in of or kind == "group":
-        return [f"{kind}s/{which}" for which in ids.many(shared, "of", kind)]
+        return [f"{kind}s/{which}" for which in ids.many(of, "of", kind)]
+    flag = "has_collaborations"
+    of = given(of, "box.collaborations", f"type id {flag if flag in of else ''}", ITEMS, "box.tree")
+    shared = of[of[flag].fillna(True).astype(bool)] if flag in of else of
     return [
         f"{each}s/{which}"
         for each in ("folder", "file")
-        for which in ids.many(shared[shared["type"] == each], "of", each)
+        for which in ids.many(shared.loc[shared["type"] == each, "id"].dropna(), "of", each)
     ]
 
 
@@ -139,6 +147,9 @@ def shared_links(
         ``shared_link_unshared_at`` is the expiry in UTC, missing for none.
     """
     walked = content.tree(box, folder_id, as_user=as_user) if of is None else of
-    links = walked[walked["shared_link_url"].notna()].reset_index(drop=True)[LINK_COLUMNS]
+    rows = given(walked, "box.shared_links", " ".join(LINK_COLUMNS), ITEMS, "box.tree")
+    links = rows[rows["shared_link_url"].notna()].reset_index(drop=True)
     links.attrs.update({**walked.attrs, "dataset": "shared_links"})
+    if of is not None and of.attrs.get("complete") is False:
+        warn("shared_links is not complete, because the walk it is made from is not: see attrs['skipped'].")
     return links

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from boxnb import activity, people
 
-from .shape import days_since, looked_up, now, shaped
+from .shape import EVENTS, MEMBERSHIPS, USERS, Inputs, days_since, looked_up, now, shaped
 
 if TYPE_CHECKING:
     from boxnb.box import Box
@@ -45,6 +47,7 @@ OVERLAP = {
     "group_id": "text",
     "other_id": "text",
 }
+ACCOUNT = "id name login status job_title space_used created_at"
 SIGN_INS = ["LOGIN", "ADMIN_LOGIN"]
 
 
@@ -82,8 +85,15 @@ def inactive_users(
     """
     if days > 365:
         raise ValueError(f"Box keeps events for 365 days, so nothing can be said about {days}.")
-    everybody = people.users(box) if users is None else users
-    events = activity.events(box, since="365D", event_type=SIGN_INS) if of is None else of
+    inputs = Inputs("inactive_users")
+    everybody = inputs.take(users, lambda: people.users(box), f"{ACCOUNT} role", USERS, "box.users")
+    events = inputs.take(
+        of,
+        lambda: activity.events(box, since="365D", event_type=SIGN_INS),
+        "event_type created_by_id created_at",
+        EVENTS,
+        "box.events",
+    )
     when = now(box)
     cutoff = when - pd.Timedelta(days=days)
     if of is not None:
@@ -94,7 +104,13 @@ def inactive_users(
     rows["days_quiet"] = days_since(rows["last_sign_in"], when)
     quiet = rows[rows["last_sign_in"].isna() | (rows["last_sign_in"] < cutoff)]
     ordered = quiet.sort_values(["last_sign_in", "login"], na_position="first")
-    return shaped(ordered, INACTIVE, "inactive_users", days=days)
+    return shaped(ordered, INACTIVE, inputs, days=days)
+
+
+def _plain(name: str) -> str:
+    """A name without accents, capitals and further spaces."""
+    letters = re.sub(r"[\u0300-\u036f]", "", unicodedata.normalize("NFKD", name))
+    return " ".join(letters.casefold().split())
 
 
 def duplicate_accounts(box: Box, *, users: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -115,12 +131,12 @@ def duplicate_accounts(box: Box, *, users: pd.DataFrame | None = None) -> pd.Dat
     pandas.DataFrame
         Columns of :data:`DUPLICATE_ACCOUNTS`, one row an account.
     """
-    everybody = people.users(box) if users is None else users
-    plain = everybody["name"].str.normalize("NFKD").str.replace(r"[\u0300-\u036f]", "", regex=True)
-    key = plain.str.casefold().str.split().str.join(" ")
+    inputs = Inputs("duplicate_accounts")
+    everybody = inputs.take(users, lambda: people.users(box), ACCOUNT, USERS, "box.users")
+    key = everybody["name"].fillna("").map(_plain).astype("str")
     twice = everybody[key.duplicated(keep=False) & (key != "")]
     ordered = twice.iloc[key[twice.index].argsort(kind="stable")]
-    return shaped(ordered, DUPLICATE_ACCOUNTS, "duplicate_accounts")
+    return shaped(ordered, DUPLICATE_ACCOUNTS, inputs)
 
 
 def group_overlap(box: Box, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -143,9 +159,12 @@ def group_overlap(box: Box, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
         Columns of :data:`OVERLAP`, one row a pair with at least one member in ``both``: ``group`` is the smaller one, ``share`` is
         ``both`` by the people of the two together (0 to 1), ``relation`` is ``same people``, ``inside`` (all of ``group`` are in ``other``) or ``overlap``.
     """
-    rows = people.memberships(box) if of is None else of
-    names = dict(zip(rows["group_id"], rows["group_name"], strict=True))
-    members = {group: set(found) for group, found in rows.groupby("group_id")["user_id"]}
+    inputs = Inputs("group_overlap")
+    rows = inputs.take(
+        of, lambda: people.memberships(box), "group_id group_name user_id", MEMBERSHIPS, "box.memberships"
+    )
+    names = dict(zip(rows["group_id"], rows["group_name"].fillna(""), strict=True))
+    members = {group: set(found.dropna()) for group, found in rows.groupby("group_id")["user_id"]}
     made = []
     for one, two in itertools.combinations(members, 2):
         small, large = sorted((one, two), key=lambda group: (len(members[group]), names[group]))
@@ -168,4 +187,4 @@ def group_overlap(box: Box, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
             )
     frame = pd.DataFrame(made, columns=list(OVERLAP))
     ordered = frame.sort_values(["share", "both"], ascending=False, kind="stable")
-    return shaped(ordered, OVERLAP, "group_overlap")
+    return shaped(ordered, OVERLAP, inputs)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from boxnb import activity, ids
 
-from .shape import ANONYMOUS, NOBODY, shaped
+from .shape import ANONYMOUS, EVENTS, NOBODY, Inputs, shaped
 
 if TYPE_CHECKING:
     from boxnb.activity import When
@@ -71,8 +71,18 @@ WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 SIGN_IN_TYPES = ["LOGIN", "ADMIN_LOGIN", "FAILED_LOGIN"]
 
 
-def _events(box: Box, since: When, types: list[str] | None, of: pd.DataFrame | None) -> pd.DataFrame:
-    found = activity.events(box, since=since, event_type=types) if of is None else of
+WHO = "created_at event_type created_by_id created_by_login created_by_name ip_address event_id"
+DAILY = f"{WHO} source_item_id source_parent_id source_parent_name"
+NAMED = f"""{WHO} additional_details source_item_type source_item_id source_item_name source_type source_id source_name
+    source_file_id source_file_name source_folder_id source_folder_name source_parent_name"""
+
+
+def _events(
+    inputs: Inputs, box: Box, since: When, types: list[str] | None, of: pd.DataFrame | None, names: str
+) -> pd.DataFrame:
+    found = inputs.take(
+        of, lambda: activity.events(box, since=since, event_type=types), names, EVENTS, "box.events"
+    )
     return found if types is None else found[found["event_type"].isin(types)]
 
 
@@ -103,14 +113,15 @@ def sign_ins(box: Box, *, since: When = "30D", of: pd.DataFrame | None = None) -
     pandas.DataFrame
         Columns of :data:`SIGN_INS`; ``hour`` 0 to 23, UTC.
     """
-    rows = _events(box, since, SIGN_IN_TYPES, of).copy()
+    inputs = Inputs("sign_ins")
+    rows = _events(inputs, box, since, SIGN_IN_TYPES, of, WHO).copy()
     rows["login"], rows["name"], rows["user_id"] = _who(rows), rows["created_by_name"], rows["created_by_id"]
     rows["succeeded"] = rows["event_type"] != "FAILED_LOGIN"
     four = rows["ip_address"].str.extract(r"^(\d+\.\d+\.\d+)\.\d+$", expand=False) + ".*"
     six = rows["ip_address"].str.extract(r"^((?:[0-9A-Fa-f]*:){1,4})", expand=False) + "*"
     rows["network"] = four.fillna(six)
     rows["weekday"], rows["hour"] = rows["created_at"].dt.day_name(), rows["created_at"].dt.hour
-    made = shaped(rows.sort_values("created_at", kind="stable"), SIGN_INS, "sign_ins")
+    made = shaped(rows.sort_values("created_at", kind="stable"), SIGN_INS, inputs)
     made["weekday"] = made["weekday"].cat.set_categories(WEEKDAYS, ordered=True)
     return made
 
@@ -139,7 +150,9 @@ def sign_in_attacks(
     pandas.DataFrame
         Columns of :data:`ATTACKS`; ``kind`` is ``one account`` or ``many accounts``.
     """
+    inputs = Inputs("sign_in_attacks")
     rows = sign_ins(box, since=since, of=of)
+    inputs.hand_on(rows)
     failed = rows[~rows["succeeded"].astype(bool)].sort_values(["ip_address", "created_at"])
     gap = failed.groupby("ip_address")["created_at"].diff() > pd.Timedelta("1h")
     made = []
@@ -167,7 +180,7 @@ def sign_in_attacks(
             }
         )
     frame = pd.DataFrame(made, columns=list(ATTACKS)).sort_values("tries", ascending=False)
-    return shaped(frame, ATTACKS, "sign_in_attacks", at_least=at_least)
+    return shaped(frame, ATTACKS, inputs, at_least=at_least)
 
 
 def _by_day(rows: pd.DataFrame, at_least: int, times: float) -> pd.DataFrame:
@@ -228,9 +241,10 @@ def downloads(
     pandas.DataFrame
         Columns of :data:`DAYS`; ``items`` and ``folders`` are counted once each.
     """
-    made = _by_day(_events(box, since, ["DOWNLOAD"], of), at_least, times)
+    inputs = Inputs("downloads")
+    made = _by_day(_events(inputs, box, since, ["DOWNLOAD"], of, DAILY), at_least, times)
     ordered = made.sort_values(["events", "login"], ascending=[False, True])
-    return shaped(ordered, DAYS, "downloads", at_least=at_least, times=times)
+    return shaped(ordered, DAYS, inputs, at_least=at_least, times=times)
 
 
 def unusual_days(
@@ -261,12 +275,13 @@ def unusual_days(
     pandas.DataFrame
         Columns of :data:`DAYS`, only unusual ones, the most events first.
     """
-    made = _by_day(_events(box, since, None, of), at_least, times)
+    inputs = Inputs("unusual_days")
+    made = _by_day(_events(inputs, box, since, None, of, DAILY), at_least, times)
     ordered = made[made["is_unusual"]].sort_values(["events", "login"], ascending=[False, True])
-    return shaped(ordered, DAYS, "unusual_days", at_least=at_least, times=times)
+    return shaped(ordered, DAYS, inputs, at_least=at_least, times=times)
 
 
-def _history(rows: pd.DataFrame, name: str) -> pd.DataFrame:
+def _history(rows: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
     rows = rows.copy()
     rows["login"], rows["name"] = _who(rows), rows["created_by_name"]
     rows["item_type"] = rows["source_item_type"].astype("str").fillna(rows["source_type"].astype("str"))
@@ -274,7 +289,7 @@ def _history(rows: pd.DataFrame, name: str) -> pd.DataFrame:
     names = ("source_item_name", "source_file_name", "source_folder_name", "source_name")
     rows["item_name"] = _first(rows, *names)
     rows["folder_name"], rows["details"] = rows["source_parent_name"], rows["additional_details"]
-    return shaped(rows.sort_values("created_at", kind="stable"), HISTORY, name)
+    return shaped(rows.sort_values("created_at", kind="stable"), HISTORY, inputs)
 
 
 def _first(rows: pd.DataFrame, *names: str) -> pd.Series:
@@ -309,10 +324,11 @@ def file_history(
         Columns of :data:`HISTORY`; ``details`` is Box's own JSON text.
     """
     file_id = ids.one(file_id, "file_id", "item")
-    rows = _events(box, since, None, of)
+    inputs = Inputs("file_history")
+    rows = _events(inputs, box, since, None, of, NAMED)
     names = ("source_item_id", "source_file_id", "source_folder_id")
     hits = pd.concat([rows[name] == file_id for name in names], axis=1).any(axis=1)
-    return _history(rows[hits], "file_history")
+    return _history(rows[hits], inputs)
 
 
 def user_history(box: Box, who: str, *, since: When = "30D", of: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -338,9 +354,10 @@ def user_history(box: Box, who: str, *, since: When = "30D", of: pd.DataFrame | 
         Columns of :data:`HISTORY`.
     """
     who = ids.login_or_id(who, "who")
-    rows = _events(box, since, None, of)
+    inputs = Inputs("user_history")
+    rows = _events(inputs, box, since, None, of, f"{NAMED} source_login source_user_id source_user_email")
     who = ANONYMOUS if who == NOBODY else who
     mine = (rows["created_by_id"] == who) | (rows["created_by_login"].str.lower() == who.lower())
     target = (rows["source_id"] == who) | (rows["source_login"].str.lower() == who.lower())
     added = (rows["source_user_id"] == who) | (rows["source_user_email"].str.lower() == who.lower())
-    return _history(rows[mine | target | added], "user_history")
+    return _history(rows[mine | target | added], inputs)

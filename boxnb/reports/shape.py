@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+
+from boxnb import schema
+from boxnb.given import given, kinds
+from boxnb.pull import warn, whole_of
 
 if TYPE_CHECKING:
     from boxnb.box import Box
@@ -17,15 +22,77 @@ DTYPES = {
     "category": "category",
     "number": "float64",
 }
+USERS = kinds(schema.USERS)
+EVENTS = kinds(schema.EVENTS)
+MEMBERSHIPS = kinds(schema.MEMBERSHIPS)
+CONTENT = kinds(schema.ITEMS, seen_as="text", path="text", depth="integer", ownership="category")
+"""Names and kinds of what reports are made of."""
 ANONYMOUS = "2"
 """The id under which Box writes what somebody did who was not signed in."""
 NOBODY = "(anonymous)"
 """How the reports call them."""
 
 
-def shaped(frame: pd.DataFrame, columns: dict[str, str], name: str, **attrs: Any) -> pd.DataFrame:
+class Inputs:
+    """The frames one report is made of, so that it hands on what they lack.
+
+    Parameters
+    ----------
+    report : str
+        Its name, for ``attrs["dataset"]`` and for sentences.
+    """
+
+    def __init__(self, report: str) -> None:
+        self.report = report
+        self.whole: bool | None = True
+        self.skipped: list[dict[str, Any]] = []
+        self.frames: list[pd.DataFrame] = []
+        self._lacking: list[str] = []
+
+    def take(
+        self,
+        frame: pd.DataFrame | None,
+        fetch: Callable[[], pd.DataFrame],
+        names: str,
+        known: Mapping[str, str],
+        source: str,
+        optional: str = "",
+    ) -> pd.DataFrame:
+        """The columns ``names`` of a frame that was given, else of what ``fetch`` returns.
+
+        Raises
+        ------
+        FrameError
+            The frame lacks one of them, or it cannot be read.
+        """
+        found = fetch() if frame is None else frame
+        made = given(found, f"reports.{self.report}", names, known, source, optional)
+        self.hand_on(found, source if frame is not None else "")
+        return made
+
+    def hand_on(self, frame: pd.DataFrame, source: str = "") -> None:
+        """Note what a frame lacks; ``source`` is what returns it, where somebody else fetched it."""
+        self.frames.append(frame)
+        self.whole = whole_of(self.whole, frame)
+        self.skipped += [each for each in frame.attrs.get("skipped") or [] if each not in self.skipped]
+        if source and frame.attrs.get("complete") is False:
+            self._lacking.append(source)
+
+    def say(self) -> None:
+        """Warn once where a frame that was given is not complete; what was fetched here has warned itself."""
+        if self._lacking:
+            warn(
+                f"reports.{self.report} is not complete, because it was made from a frame that is not: "
+                f"{', '.join(self._lacking)}. See attrs['skipped'] of this report for what is missing."
+            )
+
+
+def shaped(frame: pd.DataFrame, columns: dict[str, str], inputs: Inputs, **attrs: Any) -> pd.DataFrame:
     """
     The frame with just these columns, in this order, with these dtypes and a fresh index.
+
+    Its ``attrs`` have ``dataset``, ``complete`` (``None`` where a frame that was given does not say), ``skipped`` (what could
+    not be read) and what is given here.
 
     Parameters
     ----------
@@ -33,8 +100,8 @@ def shaped(frame: pd.DataFrame, columns: dict[str, str], name: str, **attrs: Any
         Has the columns, or no rows.
     columns : dict
         Name to a key of :data:`DTYPES`.
-    name : str
-        Goes to ``attrs["dataset"]``.
+    inputs : Inputs
+        What it is made of.
     **attrs
         More facts for ``attrs``.
     """
@@ -43,7 +110,9 @@ def shaped(frame: pd.DataFrame, columns: dict[str, str], name: str, **attrs: Any
         for column, kind in columns.items()
     }
     result: pd.DataFrame = pd.DataFrame(made).reset_index(drop=True)
-    result.attrs.update({"dataset": name, **attrs})
+    facts = {"dataset": inputs.report, "complete": inputs.whole, "skipped": list(inputs.skipped)}
+    result.attrs.update({**facts, **attrs})
+    inputs.say()
     return result
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from boxnb import activity, people
 
 from . import company
-from .shape import ANONYMOUS, days_since, now, shaped
+from .shape import ANONYMOUS, EVENTS, Inputs, days_since, now, shaped
 
 if TYPE_CHECKING:
     from boxnb.box import Box
@@ -90,6 +90,23 @@ CHANGING = ["co-owner", "editor"]
 """Roles that may change and delete what is there."""
 
 
+INVITED = """id status role login item_type item_id item_name path owner_login invited_by created_at
+    is_external"""
+OPENED = """status role who who_id who_name domain item_type item_id item_name path owner_login ownership
+    is_expired is_external"""
+FOLLOWED = """event_type created_at created_by_id created_by_login source_owned_by_id source_owned_by_login
+    source_item_type source_item_id source_item_name source_parent_id source_parent_name"""
+LINKED = """type id name path size owned_by_login ownership shared_link_url shared_link_access
+    shared_link_effective_access shared_link_is_password_enabled shared_link_download_count
+    shared_link_preview_count shared_link_can_download shared_link_unshared_at"""
+"""The columns each report needs of what it is made from."""
+
+
+def _invitations(inputs: Inputs, box: Box, of: pd.DataFrame | None, names: str) -> pd.DataFrame:
+    source = "reports.collaborations"
+    return inputs.take(of, lambda: company.collaborations(box), names, company.INVITATIONS, source)
+
+
 def external_collaborators(box: Box, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
     Who of other companies was invited to the enterprise's content, one row an invitation, by domain.
@@ -110,10 +127,13 @@ def external_collaborators(box: Box, *, of: pd.DataFrame | None = None) -> pd.Da
     pandas.DataFrame
         Columns of :data:`EXTERNAL`; ``status`` is ``accepted`` or ``pending``, ``is_expired`` where the end lies behind.
     """
-    rows = company.collaborations(box) if of is None else of
-    outside = rows[rows["is_external"].astype(bool) & (rows["ownership"].astype("str") != "outside")]
+    inputs = Inputs("external_collaborators")
+    rows = _invitations(inputs, box, of, f"{INVITED} domain who_name expires_at is_expired ownership")
+    outside = rows[
+        rows["is_external"].fillna(True).astype(bool) & (rows["ownership"].astype("str") != "outside")
+    ]
     ordered = outside.sort_values(["domain", "login", "path", "item_name"])
-    return shaped(ordered, EXTERNAL, "external_collaborators")
+    return shaped(ordered, EXTERNAL, inputs)
 
 
 def shared_links(box: Box, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -136,7 +156,8 @@ def shared_links(box: Box, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
         Columns of :data:`LINKS`; ``protection`` is ``none`` (anybody, for ever, no password), ``password``, ``expiry``, ``password and expiry``,
         ``sign-in`` (the link is not open to everybody) or ``expired``.
     """
-    items = company.content(box) if of is None else of
+    inputs = Inputs("shared_links")
+    items = company.items(inputs, box, of, LINKED)
     rows = items[items["shared_link_url"].notna() & (items["ownership"].astype("str") != "outside")].copy()
     rows["access"] = (
         rows["shared_link_effective_access"].astype("str").fillna(rows["shared_link_access"].astype("str"))
@@ -157,7 +178,7 @@ def shared_links(box: Box, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
     rows["_order"] = rows["protection"].map({name: number for number, name in enumerate(order)})
     folders_first = rows["type"] != "folder"
     ordered = rows.assign(_file=folders_first).sort_values(["_order", "_file", "path", "name"])
-    return shaped(ordered, LINKS, "shared_links")
+    return shaped(ordered, LINKS, inputs)
 
 
 def hidden_links(
@@ -185,9 +206,13 @@ def hidden_links(
         Columns of :data:`HIDDEN`; ``downloads`` by people who were not signed in.
     """
     types = ["SHARE", "SHARE_EXPIRATION", "UNSHARE", "DOWNLOAD"]
-    events = activity.events(box, since="365D", event_type=types) if of is None else of
-    seen = company.content(box) if items is None else items
+    inputs = Inputs("hidden_links")
+    events = inputs.take(
+        of, lambda: activity.events(box, since="365D", event_type=types), FOLLOWED, EVENTS, "box.events"
+    )
+    seen = company.items(inputs, box, items, "id")
     everybody = people.users(box)
+    inputs.hand_on(everybody)
     gone = everybody.loc[everybody["status"] == "inactive", "id"]
     about = events[events["source_owned_by_id"].isin(gone) & ~events["source_item_id"].isin(seen["id"])]
     told = about[about["event_type"].isin(["SHARE", "SHARE_EXPIRATION", "UNSHARE"])]
@@ -205,8 +230,8 @@ def hidden_links(
     names = {"source_item_type": "item_type", "source_item_id": "item_id", "source_item_name": "item_name"}
     names |= {"source_parent_name": "folder_name", "source_owned_by_login": "owner_login"}
     names |= {"created_by_login": "shared_by", "created_at": "shared_at"}
-    rows = rows.drop(columns="created_by_name").rename(columns=names)
-    return shaped(rows.sort_values("shared_at", ascending=False), HIDDEN, "hidden_links")
+    rows = rows.rename(columns=names)
+    return shaped(rows.sort_values("shared_at", ascending=False), HIDDEN, inputs)
 
 
 def shared_widely(box: Box, *, people_at_least: int = 50, of: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -231,13 +256,16 @@ def shared_widely(box: Box, *, people_at_least: int = 50, of: pd.DataFrame | Non
         Columns of :data:`WIDELY`: ``people`` in all, ``outsiders`` among them and their ``domains``, ``can_change`` how many may edit
         and delete.
     """
-    rows = company.collaborations(box) if of is None else of
+    inputs = Inputs("shared_widely")
+    rows = _invitations(inputs, box, of, OPENED)
     open_ = rows[(rows["status"] == "accepted") & ~rows["is_expired"].fillna(False).astype(bool)]
     open_ = open_[open_["ownership"].astype("str") != "outside"]
     groups = open_.loc[open_["who"] == "group", "who_id"].unique().tolist()
-    members = people.memberships(box, ids=groups) if groups else None
+    # All of them at once: a single group that cannot be asked must not end the report.
+    members = people.members(box, groups) if groups else None
     inside: dict[str, set[str]] = {}
     if members is not None:
+        inputs.hand_on(members)
         inside = {str(group): set(found) for group, found in members.groupby("group_id")["user_id"]}
     made = []
     for (item_type, item_id), found in open_.groupby(["item_type", "item_id"], observed=True):
@@ -249,7 +277,7 @@ def shared_widely(box: Box, *, people_at_least: int = 50, of: pd.DataFrame | Non
         everybody = set().union(*reach)
         if len(everybody) < people_at_least:
             continue
-        outside = found[found["is_external"].astype(bool)]
+        outside = found[found["is_external"].fillna(True).astype(bool)]
         first = found.iloc[0]
         made.append(
             {
@@ -267,7 +295,7 @@ def shared_widely(box: Box, *, people_at_least: int = 50, of: pd.DataFrame | Non
         )
     frame = pd.DataFrame(made, columns=list(WIDELY))
     ordered = frame.sort_values(["people", "outsiders"], ascending=False, kind="stable")
-    return shaped(ordered, WIDELY, "shared_widely")
+    return shaped(ordered, WIDELY, inputs)
 
 
 def pending_invitations(box: Box, *, days: int = 0, of: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -291,8 +319,9 @@ def pending_invitations(box: Box, *, days: int = 0, of: pd.DataFrame | None = No
     pandas.DataFrame
         Columns of :data:`PENDING`; ``days_pending`` since it was sent.
     """
-    rows = company.collaborations(box) if of is None else of
+    inputs = Inputs("pending_invitations")
+    rows = _invitations(inputs, box, of, INVITED)
     waiting = rows[rows["status"] == "pending"].copy()
     waiting["days_pending"] = days_since(waiting["created_at"], now(box))
     old = waiting[waiting["days_pending"] >= days]
-    return shaped(old.sort_values("created_at"), PENDING, "pending_invitations", days=days)
+    return shaped(old.sort_values("created_at"), PENDING, inputs, days=days)

@@ -10,7 +10,7 @@ import pandas as pd
 from boxnb import people
 
 from . import company
-from .shape import days_since, looked_up, now, shaped
+from .shape import USERS, Inputs, days_since, looked_up, now, shaped
 
 if TYPE_CHECKING:
     from boxnb.box import Box
@@ -62,13 +62,22 @@ LEAVERS = {
     "last_change": "time",
     "id": "text",
 }
+ITEM = "id name path owned_by_login"
+CHANGED = "content_modified_at modified_at"
+GROUPED = {
+    "owner": "owned_by_login",
+    "folder": "path",
+    "extension": "extension",
+    "age": CHANGED,
+    "ownership": "",
+}
 AGES = ["under 30 days", "30 to 90 days", "90 days to a year", "1 to 2 years", "2 to 5 years", "over 5 years"]
 AGE_DAYS = [-np.inf, 30, 90, 365, 730, 1825, np.inf]
 
 
-def _owned(box: Box, of: pd.DataFrame | None) -> pd.DataFrame:
+def _owned(inputs: Inputs, box: Box, of: pd.DataFrame | None, names: str) -> pd.DataFrame:
     """The enterprise's own content; what other companies own is not theirs to sort."""
-    items = company.content(box) if of is None else of
+    items = company.items(inputs, box, of, f"type size ownership {names}")
     return items[items["ownership"].astype("str") != "outside"]
 
 
@@ -103,7 +112,10 @@ def storage_by(box: Box, by: By = "owner", *, of: pd.DataFrame | None = None) ->
     ValueError
         Another ``by``.
     """
-    rows = _owned(box, of)
+    if by not in GROUPED:
+        raise ValueError(f"Storage by {by!r} is not known: use owner, folder, extension, age or ownership.")
+    inputs = Inputs("storage_by")
+    rows = _owned(inputs, box, of, GROUPED[by])
     files = rows[rows["type"] == "file"]
     if by == "owner":
         names = files["owned_by_login"]
@@ -114,16 +126,14 @@ def storage_by(box: Box, by: By = "owner", *, of: pd.DataFrame | None = None) ->
     elif by == "age":
         age = (now(box) - _changed(files)).dt.total_seconds() / 86400
         names = pd.cut(age, AGE_DAYS, labels=AGES, right=False).astype("str")
-    elif by == "ownership":
-        names = files["ownership"].astype("str")
     else:
-        raise ValueError(f"Storage by {by!r} is not known: use owner, folder, extension, age or ownership.")
+        names = files["ownership"].astype("str")
     sums = files.groupby(names)["size"].agg(files="count", bytes="sum", largest="max")
     frame = sums.rename_axis("name").reset_index()
     total = int(frame["bytes"].sum())
     frame["share"] = frame["bytes"] / total if total else 0.0
     ordered = frame.sort_values(["bytes", "name"], ascending=[False, True])
-    return shaped(ordered, STORAGE, "storage_by", by=by)
+    return shaped(ordered, STORAGE, inputs, by=by)
 
 
 def stale_content(box: Box, *, days: int = 365, of: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -147,7 +157,8 @@ def stale_content(box: Box, *, days: int = 365, of: pd.DataFrame | None = None) 
     pandas.DataFrame
         Columns of :data:`STALE`: ``files`` and ``bytes`` below, ``last_change`` the newest of them, ``days`` since; largest first.
     """
-    rows = _owned(box, of)
+    inputs = Inputs("stale_content")
+    rows = _owned(inputs, box, of, f"{ITEM} parent_id {CHANGED}")
     when = now(box)
     files, folders = rows[rows["type"] == "file"], rows[rows["type"] == "folder"]
     above = dict(zip(folders["id"], folders["parent_id"], strict=True))
@@ -175,7 +186,7 @@ def stale_content(box: Box, *, days: int = 365, of: pd.DataFrame | None = None) 
     )  # two empty halves have no kind of their own
     both["owner_login"], both["days"] = both["owned_by_login"], days_since(both["last_change"], when)
     ordered = both.sort_values(["bytes", "path", "name"], ascending=[False, True, True])
-    return shaped(ordered, STALE, "stale_content", days_asked=days)
+    return shaped(ordered, STALE, inputs, days_asked=days)
 
 
 def large_files(box: Box, *, at_least: int = 1_000_000_000, of: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -198,11 +209,12 @@ def large_files(box: Box, *, at_least: int = 1_000_000_000, of: pd.DataFrame | N
     pandas.DataFrame
         Columns of :data:`FILES`; ``days`` since ``changed_at``.
     """
-    rows = _owned(box, of)
+    inputs = Inputs("large_files")
+    rows = _owned(inputs, box, of, f"{ITEM} {CHANGED}")
     files = rows[(rows["type"] == "file") & (rows["size"] >= at_least)].copy()
     files["owner_login"], files["changed_at"] = files["owned_by_login"], _changed(files)
     files["days"] = days_since(files["changed_at"], now(box))
-    return shaped(files.sort_values("size", ascending=False), FILES, "large_files", at_least=at_least)
+    return shaped(files.sort_values("size", ascending=False), FILES, inputs, at_least=at_least)
 
 
 def duplicate_files(box: Box, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -225,14 +237,15 @@ def duplicate_files(box: Box, *, of: pd.DataFrame | None = None) -> pd.DataFrame
         Columns of :data:`DUPLICATES`, one row a file, copies of the same bytes together, the oldest first: ``copies`` in all, ``wasted`` bytes of
         all but one, on each of their rows.
     """
-    rows = _owned(box, of)
+    inputs = Inputs("duplicate_files")
+    rows = _owned(inputs, box, of, f"{ITEM} sha1 created_at")
     files = rows[(rows["type"] == "file") & rows["sha1"].notna() & (rows["size"] > 0)].copy()
     files["copies"] = files.groupby("sha1")["id"].transform("count")
     files = files[files["copies"] > 1]
     files["wasted"] = files["size"] * (files["copies"] - 1)
     files["owner_login"] = files["owned_by_login"]
     ordered = files.sort_values(["wasted", "sha1", "created_at", "id"], ascending=[False, True, True, True])
-    return shaped(ordered, DUPLICATES, "duplicate_files")
+    return shaped(ordered, DUPLICATES, inputs)
 
 
 def ownership_of_leavers(
@@ -258,8 +271,12 @@ def ownership_of_leavers(
     pandas.DataFrame
         Columns of :data:`LEAVERS`: ``space_used`` as Box counts it; ``open_links`` that anybody can follow.
     """
-    items = company.content(box) if of is None else of
-    everybody = people.users(box) if users is None else users
+    inputs = Inputs("ownership_of_leavers")
+    names = f"type size owned_by_id {CHANGED} shared_link_effective_access shared_link_unshared_at"
+    items = company.items(inputs, box, of, names)
+    everybody = inputs.take(
+        users, lambda: people.users(box), "id login name status space_used", USERS, "box.users"
+    )
     left = everybody[everybody["status"] == "inactive"].copy()
     theirs = items[items["owned_by_id"].isin(left["id"])].copy()
     is_file = theirs["type"] == "file"
@@ -275,4 +292,4 @@ def ownership_of_leavers(
     for name in ("folders", "files", "bytes", "open_links"):
         left[name] = left[name].fillna(0).astype("Int64")
     left["hidden_bytes"] = (left["space_used"] - left["bytes"]).clip(lower=0)
-    return shaped(left.sort_values("space_used", ascending=False), LEAVERS, "ownership_of_leavers")
+    return shaped(left.sort_values("space_used", ascending=False), LEAVERS, inputs)

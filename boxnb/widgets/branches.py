@@ -11,8 +11,8 @@ from boxnb import ids, schema
 from boxnb.cells import time_texts
 from boxnb.errors import BoxNotebookError
 from boxnb.frames import Table
+from boxnb.pages import Page
 from boxnb.paging import by_marker
-from boxnb.records import Page
 from boxnb.widgets.rows import bytes_text
 
 if TYPE_CHECKING:

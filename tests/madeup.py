@@ -1,0 +1,61 @@
+"""A made-up Box on loopback that answers whatever a test wants, for what the practice Box never says."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import boxnb
+from boxnb import oauth, store
+from boxnb.tokens import Secret
+
+Answer = Callable[[str, dict[str, str]], Any]
+"""From a path below the API and its query to the body: bytes, something to be JSON, or a status with it."""
+
+
+@contextmanager
+def made_up(answer: Answer) -> Iterator[boxnb.Box]:
+    """A Box whose server answers as told; 404 for ``None``."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            parts = urlsplit(self.path)
+            query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+            found = answer(parts.path.removeprefix("/2.0"), query)
+            if found is None:
+                found = 404, {"type": "error", "status": 404, "code": "not_found", "message": "Not Found"}
+            status, body = found if isinstance(found, tuple) else (200, found)
+            content = body if isinstance(body, bytes) else json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            """A test's output has no lines of a server."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    names = ("authorize", "oauth2/token", "oauth2/revoke", "2.0", "api/2.0")
+    addresses = oauth.Server("Box", *(f"{url}/{name}" for name in names))
+    client = oauth.Client("cid", Secret("csecret"), "http://127.0.0.1:8917/callback", addresses)
+    token = oauth.Token(Secret("at"), Secret("rt"), time.time(), 3600)
+    store.save(store.Profile("made-up", client, token))
+    box = boxnb.connect("made-up")
+    try:
+        yield box
+    finally:
+        box.session.close()
+        server.shutdown()
+        server.server_close()
