@@ -163,7 +163,7 @@ def tls_trouble(
         said = one_line(error.verify_message, 80)
         return (
             f"The certificate of {host} is not trusted here ({said}){through}; usually a company proxy stands in between. "
-            f"Set {setting} to a PEM file with your company's certificates, then {then}."
+            f"Set {setting} to a PEM file with your company's certificates (a CA bundle), then {then}."
         )
     if str(error.library or "") in ("X509", "PEM", "ASN1", "BIO") or str(error).startswith(("[X509", "[PEM")):
         return (
