@@ -22,7 +22,7 @@ from boxnb.paging import by_marker
 from boxnb.pull import Listing, Pull, pulled
 from boxnb.schema import Column
 
-from .shape import CONTENT, USERS, Inputs, domain, now, shaped
+from .shape import CONTENT, Inputs, domain, now, shaped
 
 if TYPE_CHECKING:
     from boxnb.box import Box
@@ -186,10 +186,6 @@ def _placed(frame: pd.DataFrame, able: set[str], managed: set[str]) -> pd.DataFr
 def _whose(owner: pd.Series, able: set[str], managed: set[str]) -> Any:
     whose = np.where(owner.isin(able), "active", np.where(owner.isin(managed), "left", "outside"))
     return pd.Categorical(whose, categories=["active", "left", "outside"])
-
-
-def _ids(users: pd.DataFrame) -> pd.Series:
-    return given(users, "reports.content", "id", USERS, "box.users")["id"]
 
 
 def items(inputs: Inputs, box: Box, of: pd.DataFrame | None, names: str, optional: str = "") -> pd.DataFrame:
