@@ -45,8 +45,8 @@ SHEET_ROWS = 1_048_575
 SHEET_COLUMNS = 16_384
 HTML_ROWS = 5_000
 
-_QUOTED = re.compile(r'[",;|\t-\r\x1c-\x1f\x85\u2028\u2029]|^[\s\ufeff]|\s$|^$')
-"""Texts that some reader of CSV would part, trim, or take for a missing value."""
+_QUOTED = re.compile(r'[",;|\t-\r\x1c-\x1f\x85\u2028\u2029]|^[\s\ufeff]')
+"""Texts that some reader of CSV would part or trim."""
 
 
 @contextlib.contextmanager
@@ -70,12 +70,8 @@ def written(path: StrPath, kind: str) -> Iterator[Path]:
         raise
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        remedy = (
-            "Close it where it is open, or choose another place."
-            if isinstance(error, PermissionError)
-            else "Choose another place."
-        )
-        raise ExportError(f"Cannot write {path} ({reason}). {remedy}") from error
+        closed = "Close it where it is open, or choose" if isinstance(error, PermissionError) else "Choose"
+        raise ExportError(f"Cannot write {path} ({reason}). {closed} another place.") from error
     except Exception as error:
         reason = (str(error).strip().splitlines() or ["no message"])[0][:200]
         raise ExportError(f"Cannot write this table as {kind} ({type(error).__name__}: {reason}).") from error
@@ -101,7 +97,11 @@ def csv_text(frame: pd.DataFrame | pd.Series) -> str:
         if not isinstance(value, str):
             return str(value)
         text = guarded(value)
-        return '"' + text.replace('"', '""') + '"' if quote or _QUOTED.search(text) else text
+        return (
+            '"' + text.replace('"', '""') + '"'
+            if quote or not text or text[-1].isspace() or _QUOTED.search(text)
+            else text
+        )
 
     heads = ",".join(field(name) for name, _ in columns)
     rows = zip(*([field(value) for value in values] for values in held), strict=True)
