@@ -27,7 +27,8 @@ from .errors import (
 )
 from .network import LOOPBACK, LOST, never_connected, plain, require_private
 from .oauth import Clock
-from .refusals import called, network_trouble, quoted
+from .refusals import ONBOARDING as ONBOARDING
+from .refusals import network_trouble, refresh_refused
 from .tokens import Header, Secret, Token, bearer, cleaning
 from .waits import announce
 from .waits import said as waiting
@@ -35,7 +36,6 @@ from .waits import said as waiting
 MARGIN = 60.0
 """Seconds before expiry at which an access token is refreshed."""
 
-ONBOARDING = "notebooks/1-onboard/01-register-and-sign-in.ipynb"
 _WAITS = (0.5, 1.0, 2.0, 4.0)
 
 PATIENCE = 50.0
@@ -214,7 +214,8 @@ class RotatingAuth(AuthBase):
             except InvalidGrantError as error:
                 other = self._untried(tried)
                 if other is None:
-                    raise self._diagnosis(profile, first, pending, error) from error
+                    server = profile.client.server.name
+                    raise refresh_refused(profile.name, server, first, pending, error, self.now()) from error
                 profile, token = other
 
     def _spend(self, profile: store.Profile, token: Token) -> tuple[store.Profile, Token]:
@@ -284,44 +285,6 @@ class RotatingAuth(AuthBase):
             if profile and token and refresh_token and refresh_token.digest not in tried:
                 return profile, token
         return None
-
-    def _diagnosis(
-        self, profile: store.Profile, token: Token, pending: dict[str, Any] | None, error: InvalidGrantError
-    ) -> InvalidGrantError:
-        """What is proved, or else what is possible, each with what to do."""
-        server = profile.client.server.name
-        age = ((error.at or self.now()) - token.obtained_at) / 86400 if token.obtained_at > 0 else 0.0
-        said = quoted(error.description, called(server))
-        if token.refresh_token is None and error.at is None:  # no server was asked
-            text, said = (
-                (
-                    f"The saved sign-in of {profile.name!r} has no refresh token, so it cannot be renewed now that its "
-                    "access token has run out or was refused."
-                ),
-                "",
-            )
-        elif age > 60 and server in ("Box", "sandbox"):
-            text = f"The saved sign-in of {profile.name!r} was not used for {age:.0f} days; a refresh token lives 60."
-            said = ""
-        elif pending is not None and pending.get("fingerprint") == token.fingerprint:
-            text = (
-                f"A refresh of {profile.name!r} was cut off before its answer was saved (process "
-                f"{pending.get('pid')} on {pending.get('host')}); the server had probably retired the old token by then."
-            )
-        elif error.lost:
-            text = f"The answer to a refresh of {profile.name!r} was lost, and the server has retired the old token."
-        else:
-            text = (
-                f"The refresh token of {profile.name!r} was refused: perhaps a copy of the file was used elsewhere "
-                "(then use one file only), the access was revoked, the password was changed, or it is too old."
-            )
-        told = InvalidGrantError(
-            f"{text}{said} Sign in again: open {ONBOARDING}.",
-            error="invalid_grant",
-            description=error.description,
-        )
-        told.at = error.at
-        return told
 
     def grant(self, url: str) -> None:
         """Allow one more host: that of an upload URL which the profile's own hosts returned."""

@@ -24,16 +24,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 
-from .cells import (
-    FORMULA,
-    ExcelCells,
-    columns_of,
-    guarded,
-    plain,
-    sheet_name,
-    time_texts,
-    unguarded,
-)
+from .cells import FORMULA, ExcelCells, columns_of, guarded, plain, sheet_name, time_texts, unguarded
 from .disk import as_text
 from .errors import BoxNotebookError, ExportError, require
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -17,7 +18,10 @@ from .errors import (
 from .masking import one_line, printable
 from .silence import network_trouble as network_trouble
 from .silence import proxy_wants_password
+from .tokens import Token
 from .waits import retry_after, until
+
+ONBOARDING = "notebooks/1-onboard/01-register-and-sign-in.ipynb"
 
 ADMIN = "Ask a {box} admin to allow this app (Admin Console, Integrations, Platform Apps Manager), then open the link again."
 _ADMIN = re.compile(r"\badmin|\benterprise\b|\bnot authori[sz]ed by\b|\bdisabled\b", re.IGNORECASE)
@@ -220,3 +224,47 @@ def token_error(
             "Two refreshes met at the token endpoint (409). Wait a moment and try again.", error="conflict"
         )
     return not_a_token(response)
+
+
+def refresh_refused(
+    profile: str,
+    server: str,
+    token: Token,
+    pending: dict[str, Any] | None,
+    error: InvalidGrantError,
+    now: float,
+) -> InvalidGrantError:
+    """Why a refresh ended the sign-in: what is proved, or else what is possible, each with what to do.
+
+    ``pending`` is the journal's note of a refresh that was cut off, ``now`` the server's time where it gave none.
+    """
+    age = ((error.at or now) - token.obtained_at) / 86400 if token.obtained_at > 0 else 0.0
+    reason = quoted(error.description, called(server))
+    if token.refresh_token is None and error.at is None:  # no server was asked
+        reason = ""
+        text = (
+            f"The saved sign-in of {profile!r} has no refresh token, so it cannot be renewed now that its access token "
+            "has run out or was refused."
+        )
+    elif age > 60 and server in ("Box", "sandbox"):
+        reason = ""
+        text = f"The saved sign-in of {profile!r} was not used for {age:.0f} days; a refresh token lives 60."
+    elif pending is not None and pending.get("fingerprint") == token.fingerprint:
+        text = (
+            f"A refresh of {profile!r} was cut off before its answer was saved (process {pending.get('pid')} on "
+            f"{pending.get('host')}); the server had probably retired the old token by then."
+        )
+    elif error.lost:
+        text = f"The answer to a refresh of {profile!r} was lost, and the server has retired the old token."
+    else:
+        text = (
+            f"The refresh token of {profile!r} was refused: perhaps a copy of the file was used elsewhere (then use one "
+            "file only), the access was revoked, the password was changed, or it is too old."
+        )
+    told = InvalidGrantError(
+        f"{text}{reason} Sign in again: open {ONBOARDING}.",
+        error="invalid_grant",
+        description=error.description,
+    )
+    told.at = error.at
+    return told

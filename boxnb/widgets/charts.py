@@ -1,7 +1,6 @@
 """Charts of what the reports say: plotly where it can draw, a plain table of bars where it cannot.
 
-Each function takes a frame and gives a :class:`Chart`. Everything is drawn from installed packages. Names of people,
-folders and files are escaped, because plotly reads markup in labels.
+Each function takes a frame and gives a :class:`Chart`. Names are escaped, because plotly reads markup in labels.
 """
 
 from __future__ import annotations
