@@ -101,7 +101,7 @@ def saved(server: oauth.Server, **facts: Any) -> None:
 
 
 EMPTY = ["", "  ", None]
-WRONG = [0, 1, 0.0, b"", [], {}, (), np.False_, b"/etc/ca.pem", object()]
+WRONG = [0, 1, 0.0, b"", [], {}, (), np.False_, b"/etc/ca.pem", Ellipsis]
 NOWHERE = ["false", "0", "no", "/no/such/file.pem", "False", Path("/no/such/folder")]
 
 
