@@ -79,7 +79,7 @@ def events(
     """
     if position is not None and not re.fullmatch(r"[0-9]+|now", str(position)):
         raise RangeError(
-            f"{position!r} is not a stream position. Use attrs['position'] of an earlier frame, or leave it out and give since."
+            f"{position!r} is not a stream position (Box's stream_position). Use attrs['position'] of an earlier frame, or leave it out and give since."
         )
     types = [event_type] if isinstance(event_type, str) else list(event_type or [])
     query: dict[str, Any] = {"stream_type": stream}
