@@ -126,7 +126,7 @@ class BoxSession(Session):
                     raise
                 wait = _backoff(attempt)
                 why = f"No answer from {self._box} at attempt {attempt} of {attempts}"
-                self._tell(wait, said(wait, why), waited)
+                self.tell_wait(wait, said(wait, why), waited)
                 self._sleep(wait)
             else:
                 note(response, Asked(self.auth.profile.client.server.name, attempt, waited))
@@ -145,7 +145,7 @@ class BoxSession(Session):
                 response.close()
                 if response.status_code != 429:
                     why = f"{self._box} answered {response.status_code} at attempt {attempt} of {attempts}"
-                    self._tell(wait, said(wait, why), waited)
+                    self.tell_wait(wait, said(wait, why), waited)
                     self._sleep(wait)
             waited += wait
         raise AssertionError("the last attempt returns or raises")
@@ -170,7 +170,7 @@ class BoxSession(Session):
                 LIMITS[kind],
                 clock=self._monotonic,
                 sleep=self._sleep,
-                tell=self._tell,
+                tell=self.tell_wait,
                 box=self._box,
                 patience=PATIENCE,
             )
@@ -181,7 +181,7 @@ class BoxSession(Session):
         """What sentences call the server."""
         return called(self.auth.profile.client.server.name)
 
-    def _tell(self, seconds: float, line: str, waited: float = 0.0) -> None:
+    def tell_wait(self, seconds: float, line: str, waited: float = 0.0) -> None:
         """Say a wait that begins; once where several threads wait for the same moment."""
         end = self._monotonic() + seconds
         with self._telling:

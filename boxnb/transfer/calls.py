@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,7 +24,8 @@ from ..errors import (
 )
 from ..network import LOST
 from ..refusals import network_trouble
-from ..session import api_error, retry_after
+from ..session import api_error
+from ..waits import moment, retry_after, said, span, until
 
 if TYPE_CHECKING:
     from ..box import Box
@@ -179,7 +178,8 @@ class Caller:
         self._stopped.set()
 
     def sleep(self, seconds: float) -> None:
-        """Wait, unless a person stops the transfer."""
+        """Wait, and say so where it is long, unless a person stops the transfer."""
+        self.box.session.tell_wait(seconds, said(seconds, "The server asked to wait, or gave no answer"))
         self._stopped.wait(seconds)
         self.check()
 
@@ -261,15 +261,15 @@ def asked_to_wait(answer: requests.Response) -> float | None:
     seconds = retry_after(answer)
     if seconds is None or seconds <= LONGEST:
         return seconds
-    when = "much later"
-    if math.isfinite(seconds) and seconds < 366 * 86_400:
-        when = time.strftime("after %Y-%m-%d %H:%M", time.localtime(time.time() + seconds))
     kind = RateLimitError if answer.status_code == 429 else BoxUnavailableError
     host = urlsplit(answer.url).hostname
-    raise kind(
-        f"{host} answered {answer.status_code} and asks to wait. Make the same call again {when}.",
+    error = kind(
+        f"{host} answered {answer.status_code} and asks to wait {span(seconds)}. Make the same call again {until(seconds)}.",
         status=answer.status_code,
     )
+    if isinstance(error, RateLimitError):
+        error.retry_after, error.until = seconds, moment(seconds)
+    raise error
 
 
 @contextmanager
