@@ -11,7 +11,7 @@ import requests
 
 from .errors import SettingError, TokenEndpointError
 from .network import plain, require_private
-from .tokens import Secret
+from .tokens import Header, Secret, is_utf8, sealed
 
 POST, BASIC = "client_secret_post", "client_secret_basic"
 """How a client shows its secret: in the form, or by HTTP Basic (RFC 6749 2.3.1); the names are those of RFC 8414."""
@@ -74,6 +74,7 @@ class Client:
             return {}
         return {"client_id": self.client_id, "client_secret": self.client_secret}
 
+    @sealed
     def sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Show by HTTP Basic who this client is, where the server wants it so; what requests calls for ``auth=``.
 
@@ -85,7 +86,7 @@ class Client:
             credentials = Secret(
                 base64.b64encode(pair.encode()).decode()
             )  # as it travels, so that logs mask it
-            request.headers["Authorization"] = f"Basic {credentials.reveal()}"
+            request.headers["Authorization"] = Header("Basic", credentials)
         return request
 
 
@@ -178,8 +179,13 @@ def _metadata(response: requests.Response) -> dict[str, Any]:
 
 def _address(told: dict[str, Any], endpoint: str) -> str:
     found = told.get(endpoint)
-    if not isinstance(found, str) or not found:
+    try:
+        parts = urlsplit(found) if isinstance(found, str) and is_utf8(found) else None
+        usable = parts is not None and parts.scheme in ("https", "http") and parts.hostname is not None
+    except ValueError:  # a bracket without its other half
+        usable = False
+    if not isinstance(found, str) or not usable:
         raise TokenEndpointError(
-            f"The server's description of itself lacks {endpoint}: write down its addresses as boxnb.Server(...) instead."
+            f"The server's description of itself lacks an address as {endpoint}: write down its addresses as boxnb.Server(...) instead."
         )
     return found

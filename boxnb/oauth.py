@@ -200,6 +200,7 @@ def refresh(
     return fresh
 
 
+@sealed
 def revoke(client: Client, token: Token | Secret, *, http: requests.Session | None = None) -> bool:
     """Leg 5: end the pair (RFC 7009). True when it was alive, False when the server says it was dead already.
 

@@ -15,7 +15,7 @@ from .errors import (
     SignInError,
     TokenEndpointError,
 )
-from .masking import one_line, printable
+from .masking import mask, one_line, printable
 from .silence import network_trouble as network_trouble
 from .silence import proxy_wants_password
 from .tokens import Token
@@ -121,7 +121,7 @@ def redirect_error(error: str, description: str, server: str = "Box", *, checked
         advice = advice.replace(" (Admin Console, Integrations, Platform Apps Manager)", "")
     message = capital(f"{what}.{quoted(said, box)} {advice}".replace("{box}", box))
     kind = AccessDeniedError if error == "access_denied" else SignInError
-    found = kind(message, error=error, description=description)
+    found = kind(message, error=mask(error), description=mask(description))
     found.checked = checked
     return found
 
@@ -157,7 +157,7 @@ def error_of(response: requests.Response) -> tuple[str, str]:
         return "", ""
     error = answer.get("error") or answer.get("code") or ""
     description = answer.get("error_description") or answer.get("message") or ""
-    return str(error), str(description)
+    return mask(str(error)), mask(str(description))  # a server may repeat the form that it refuses
 
 
 def server_words(response: requests.Response) -> str:

@@ -200,11 +200,26 @@ def delete(name: str) -> None:
 
 def _delete(name: str) -> None:
     file = path(name)
-    profile = load(name)
-    keeper = None if profile is None else keepers.keeper(profile.keep, name, file)
+    keeper = _place(name, file)
     if keeper is not None:
         keeper.delete()
     _remove_files(file)
+
+
+def _place(name: str, file: Path) -> keepers.Keeper | None:
+    """Return where the secrets of a profile are, although the rest of its file may be damaged."""
+    try:
+        return keepers.keeper(json.loads(disk.read_private(file)).get("keep", "file"), name, file)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise disk.explained(error, file, "read") from error
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        disk.say_once(
+            file,
+            f"{file} was damaged. Secrets that a keyring or a command kept for {name!r} are still there: delete them by hand.",
+        )
+        return None
 
 
 def _remove_files(file: Path) -> None:

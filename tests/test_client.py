@@ -120,6 +120,16 @@ def test_a_server_that_takes_http_basic_is_signed_in_to(strict: Strict) -> None:
     ]
 
 
+def test_the_request_of_http_basic_shows_no_secret(strict: Strict) -> None:
+    """Whoever prints the headers sees a fingerprint; the server gets the pair whole."""
+    seen: list[requests.PreparedRequest] = []
+    http = requests.Session()
+    http.hooks["response"].append(lambda response, **_: seen.append(response.request))
+    oauth.exchange_code(client_of(strict, client_auth="client_secret_basic"), "the-code", http=http)
+    assert str(seen[0].headers["Authorization"]).startswith("Basic <secret ")
+    assert base64.b64encode(ODD_ID[:3].encode()).decode() not in str(seen[0].headers)
+
+
 def test_the_form_is_what_is_used_unless_the_server_says_otherwise(strict: Strict) -> None:
     """As Box takes it."""
     with pytest.raises(InvalidClientError):
@@ -200,8 +210,11 @@ def test_the_sandbox_is_discovered(sandbox: Sandbox) -> None:
         (b"[" * 100_000, "without a description"),
         ({"token_endpoint_auth_methods_supported": ["private_key_jwt"]}, "takes no client secret"),
         ({"token_endpoint_auth_methods_supported": "client_secret_post"}, "takes no client secret"),
-        ({"token_endpoint": 5}, "lacks token_endpoint"),
-        ({"revocation_endpoint": None}, "lacks revocation_endpoint"),
+        ({"token_endpoint": 5}, "lacks an address as token_endpoint"),
+        ({"revocation_endpoint": None}, "lacks an address as revocation_endpoint"),
+        ({"token_endpoint": "https://half\ud800"}, "lacks an address as token_endpoint"),
+        ({"authorization_endpoint": "http://[::1"}, "lacks an address as authorization_endpoint"),
+        ({"authorization_endpoint": "javascript:alert(1)"}, "lacks an address as authorization_endpoint"),
     ],
 )
 def test_an_odd_description_is_one_sentence(strict: Strict, metadata: Any, says: str) -> None:

@@ -7,8 +7,10 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
+import answering
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ import boxnb
 from boxnb import auth, basic, masking, oauth, runs, store, tokens
 from boxnb.errors import BoxNotebookError, NotSignedInError, TokenStoreError
 from boxnb.tokens import Secret, Token
+from boxnb.widgets import account
 
 NOBODY = oauth.Server("nobody", *["http://127.0.0.1:9"] * 5)
 CLIENT = oauth.Client("abc", Secret("client-secret"), "http://127.0.0.1/callback", NOBODY)
@@ -378,3 +381,41 @@ def test_a_refusal_of_any_shape_is_one_of_boxnbs_errors(endpoint: Endpoint) -> N
         b'{"error": 5, "error_description": []}',
     ):
         assert tried(body) is None
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", "{}", "[" * 100_000, '{"format": 1, "keep": 5}'])
+@pytest.mark.filterwarnings("ignore:.*was damaged:UserWarning")
+def test_a_damaged_profile_can_be_deleted(content: dict[str, Any], text: str) -> None:
+    """As its own sentence advises; the others stay."""
+    put(text)
+    store.delete("bad")
+    assert store.names() == ["good"]
+
+
+def test_deleting_a_damaged_profile_reaches_the_place_of_its_secrets(
+    content: dict[str, Any], tmp_path: Path
+) -> None:
+    """A command is asked to forget them, although the rest of the file cannot be read."""
+    program = tmp_path / "keep.sh"
+    program.write_text(f'#!/bin/sh\necho "$1 $2" >> "{tmp_path}/asked"\n', encoding="utf-8")
+    program.chmod(0o700)
+    put(json.dumps({"format": 1, "keep": f"command:{program}", "client": 5}))
+    store.delete("bad")
+    assert (tmp_path / "asked").read_text(encoding="utf-8") == "delete bad\n"
+
+
+@pytest.mark.parametrize(
+    "text", [b"[" * 100_000, b"[]", b'{"login": 5, "enterprise": "acme", "name": "\\ud800"}']
+)
+def test_an_odd_answer_to_who_signed_in_is_a_sentence_or_texts(text: bytes) -> None:
+    """The panel shows what it was answered, and a profile holds it."""
+    with answering.raw(answering.http(200, text)) as port:
+        client = oauth.Client(
+            "a", Secret("s"), "http://127.0.0.1/", oauth.Server("x", *[f"http://127.0.0.1:{port}"] * 5)
+        )
+        try:
+            found = account.words(account.who_is("acme", client, TOKEN))
+        except account.AccountError as error:
+            assert "names nobody" in str(error)
+        else:
+            assert (found["login"], found["enterprise"], found["name"]) == ("5", "", "?")

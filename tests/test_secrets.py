@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import answering
 import leaks
 import pytest
 import requests
@@ -252,3 +253,16 @@ def test_a_token_of_json_is_a_token_again(sandbox: Sandbox) -> None:
     saved = sign_in(sandbox)
     assert saved.token is not None and Token.from_json(saved.token.as_json()) == saved.token
     assert practice_client(sandbox) == saved.client
+
+
+@pytest.mark.parametrize("name", ["refresh", "revoke"])
+def test_a_server_that_repeats_the_form_makes_no_error_show_it(name: str) -> None:
+    """Neither the sentence nor the error's attributes nor a variable of a call holds what was sent."""
+    token = Token(Secret("access-5566aabb"), Secret("refresh-5566aabb"), 1000.0, 3600.0)
+    said = {"error": "invalid_request", "error_description": "odd: refresh-5566aabb, client-5566aabb"}
+    with answering.raw(answering.http(400, said)) as port:
+        server = oauth.Server("x", *[f"http://127.0.0.1:{port}"] * 5)
+        client = oauth.Client("a", Secret("client-5566aabb"), "http://127.0.0.1/callback", server)
+        with pytest.raises(BoxNotebookError, match="odd: <secret") as caught:
+            getattr(oauth, name)(client, token)
+    assert "5566aabb" not in leaks.shown(caught.value)

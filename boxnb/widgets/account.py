@@ -69,11 +69,11 @@ def who_is(profile: str, client: Client, token: Token | requests.auth.AuthBase) 
         raise AccountError(f"Who signed in could not be asked. {api_error(response)}", response.status_code)
     try:
         answer = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict) or "login" not in answer:
         raise AccountError(f"The answer of {box} to the question who signed in names nobody. Try again.")
-    return {name: answer.get(name) for name in FIELDS.split(",")}
+    return dict.fromkeys(FIELDS.split(",")) | (store.known_account(answer) or {})
 
 
 def keep_client(profile: str, client: Client) -> store.Profile | None:
