@@ -17,7 +17,7 @@ from .errors import (
     NotFoundError,
     RateLimitError,
 )
-from .masking import one_line
+from .masking import mask, one_line
 from .refusals import called, capital
 from .silence import proxy_wants_password
 from .waits import moment, retry_after, span, until
@@ -157,12 +157,13 @@ def api_error(response: requests.Response) -> ApiError:
     body = _error_body(response)
     challenge = response.headers.get("WWW-Authenticate", "")
     named = re.search(r'error="([^"]*)"', challenge)
-    code = str(body.get("code") or body.get("error") or (named.group(1) if named else ""))
+    # Whoever refuses may repeat what was sent, in any field.
+    code = mask(str(body.get("code") or body.get("error") or (named.group(1) if named else "")))
     facts: dict[str, Any] = {
         "status": status,
         "code": code,
-        "request_id": str(body.get("request_id") or response.headers.get("box-request-id") or ""),
-        "help_url": str(body.get("help_url") or ""),
+        "request_id": mask(str(body.get("request_id") or response.headers.get("box-request-id") or "")),
+        "help_url": mask(str(body.get("help_url") or "")),
     }
     trace = f" (request id {one_line(facts['request_id'], 60)})" if facts["request_id"] else ""
     said = f"{status} {one_line(code, 60)}".strip() + f" for {one_line(endpoint(response.url), 120)}"

@@ -10,6 +10,7 @@ import smtplib
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import answering
@@ -22,7 +23,7 @@ from signing import practice_client, sign_in
 import boxnb
 from boxnb import basic, masking, oauth, store, tokens
 from boxnb.auth import RotatingAuth
-from boxnb.errors import BoxNotebookError, MailError, NetworkError, TokenStoreError
+from boxnb.errors import ApiError, BoxNotebookError, MailError, NetworkError, TokenStoreError
 from boxnb.runs import mail
 from boxnb.sandbox import Sandbox
 from boxnb.tokens import Header, Secret, Token, bearer, sealed
@@ -266,3 +267,17 @@ def test_a_server_that_repeats_the_form_makes_no_error_show_it(name: str) -> Non
         with pytest.raises(BoxNotebookError, match="odd: <secret") as caught:
             getattr(oauth, name)(client, token)
     assert "5566aabb" not in leaks.shown(caught.value)
+
+
+def test_an_api_that_repeats_the_token_makes_no_attribute_show_it() -> None:
+    """Code and request id are handed on as texts, masked as the sentence is."""
+    said = {"code": "odd access-7788ccdd", "request_id": "access-7788ccdd", "message": "access-7788ccdd"}
+    with answering.raw(answering.http(400, said)) as port:
+        server = oauth.Server("x", *[f"http://127.0.0.1:{port}"] * 5)
+        client = oauth.Client("a", Secret("client-7788ccdd"), "http://127.0.0.1/callback", server)
+        token = Token(Secret("access-7788ccdd"), Secret("refresh-7788ccdd"), time.time(), 3600.0)
+        store.save(store.Profile("acme", client, token))
+        with pytest.raises(ApiError) as caught:
+            boxnb.connect("acme").get("/users/me")
+    assert "access-7788ccdd" not in f"{caught.value} {vars(caught.value)}"
+    assert caught.value.code.startswith("odd <secret")
