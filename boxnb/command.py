@@ -146,8 +146,8 @@ def read(path: Path) -> dict[str, Any]:
     """
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))
-        assert isinstance(notebook["cells"], list)  # noqa: S101  caught below
-    except (OSError, ValueError, KeyError, TypeError, AssertionError) as error:
+        assert all(isinstance(cell, dict) for cell in notebook["cells"])  # noqa: S101  caught below
+    except (OSError, ValueError, KeyError, TypeError, AssertionError, RecursionError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no notebook"
         raise UsageError(f"{path} cannot be run: {why}.") from None
     return dict(notebook)

@@ -21,7 +21,7 @@ from mailing import mailbox
 from signing import refreshes, sign_in
 
 import boxnb
-from boxnb import runs, store
+from boxnb import command, runs, store
 from boxnb.errors import RunRefusedError
 from boxnb.sandbox import Sandbox
 from boxnb.sandbox.mail import Mailbox
@@ -446,3 +446,12 @@ def test_the_page_is_masked_with_what_only_the_kernel_knew(server: Mailbox, tmp_
     assert renewed.token.access_token.reveal() not in everything
     assert len(re.findall(r"refreshed (?:&lt;|<)secret [0-9a-f]{4}", files[0] + "".join(files))) >= 2
     assert "made here" in everything
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"cells": ["x"]}', '{"cells": 5}'])
+def test_what_is_not_a_notebook_is_one_sentence(text: str, tmp_path: Path) -> None:
+    """However odd the file is."""
+    file = tmp_path / "odd.ipynb"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(command.UsageError, match="no notebook"):
+        command.check(command.read(file), {}, file)
