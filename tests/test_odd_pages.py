@@ -740,3 +740,10 @@ def test_event_types_out_of_a_table() -> None:
         for wrong in ([None], [1], 5, ["LOGIN", float("nan")]):
             with pytest.raises(RangeError, match="event_type"):
                 box.events(event_type=wrong)
+
+
+def test_content_of_somebody_who_is_not_there_is_said(company: Company, box: boxnb.Box) -> None:
+    """A named person who is no active user is noted, and the others are walked."""
+    frame, said = told(lambda: reports.content(box, people_of=["1", "99"]))  # type: ignore[arg-type]
+    assert honest(frame, said)
+    assert [each["as_user"] for each in frame.attrs["skipped"]] == ["99"]
