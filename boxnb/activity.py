@@ -81,7 +81,7 @@ def events(
         raise RangeError(
             f"{position!r} is not a stream position (Box's stream_position). Use attrs['position'] of an earlier frame, or leave it out and give since."
         )
-    types = [event_type] if isinstance(event_type, str) else list(event_type or [])
+    types = _types(event_type)
     query: dict[str, Any] = {"stream_type": stream}
     if types:
         query["event_type"] = ",".join(types)
@@ -103,6 +103,19 @@ def events(
             _follow(pull, query, str(position or "0"))
 
     return pulled(box, "events", columns, shown, work, as_user=as_user)
+
+
+def _types(given: Any) -> list[str]:
+    """The event types that were asked for, of one name or of whatever holds several."""
+    several = (
+        [] if given is None else [given] if isinstance(given, str) or not np.iterable(given) else list(given)
+    )
+    if odd := [each for each in several if not isinstance(each, str)]:
+        raise RangeError(
+            f"event_type takes names of event types, such as 'LOGIN', and not {type(odd[0]).__name__}. "
+            "Leave it out for all of them."
+        )
+    return [each.strip() for each in several if each.strip()]
 
 
 def _once(frame: pd.DataFrame) -> pd.DataFrame:

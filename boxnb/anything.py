@@ -14,7 +14,7 @@ from .disk import as_text
 from .errors import ApiError, BoxUnavailableError
 from .frames import Table
 from .pages import Page, loads, loose, marker_of, paging_of
-from .paging import CEILING, TWICE, Take, Turning, by_marker, by_offset, by_position, further
+from .paging import CEILING, TWICE, Take, Turning, by_marker, by_offset, by_position, further, number_of
 from .pull import Pull, is_refusal, pulled
 from .schema import Column, Kind
 
@@ -62,7 +62,7 @@ def frame(box: Box, path: str, *, as_user: str | None = None, **params: Any) -> 
         More than 10,000 rows, and no markers.
     """
     pages: list[list[Any]] = []
-    asked: dict[str, Any] = {**params, "limit": int(params.get("limit", 1000))}
+    asked: dict[str, Any] = {**params, "limit": number_of(params.get("limit", 1000), "limit")}
     if "marker" in asked:
         asked["usemarker"] = "true"
 
@@ -116,7 +116,7 @@ def _way(pull: Pull, keep: Take, path: str, first: bytes, asked: dict[str, Any])
         position = str(asked.get("stream_position") or "0")
         pull.attrs["position"] = position
         return by_position(fetch, keep, path, position=position, **rest), "stream_position"
-    offset = int(asked.get("offset") or 0)
+    offset = number_of(asked.get("offset") or 0, "offset")
     by_offsets = by_offset(fetch, keep, path, offset=offset, **rest)
     if not (page.raw_marker or "marker" in asked or "usemarker" in asked):
         if page.raw_total or page.raw_offset:

@@ -13,7 +13,7 @@ import pandas as pd
 from . import ids, schema
 from .moving import LONG, Watch, settled
 from .pages import folders_of
-from .paging import by_marker, by_offset
+from .paging import by_marker, by_offset, number_of
 from .pull import Listing, Pull, one, pulled, said
 from .schema import Column
 
@@ -133,6 +133,7 @@ def tree(
     """
     asked = schema.fields(schema.ITEMS)
     folder_id = ids.one(folder_id, "folder_id", "folder")
+    depth = None if depth is None else number_of(depth, "depth")
     later = [_Place(ids.one(which, "pending", "folder"), path, level) for which, path, level in pending or ()]
 
     def work(pull: Pull) -> None:

@@ -8,13 +8,15 @@ optional, and not all servers fill them in.
 
 from __future__ import annotations
 
+import contextlib
+import operator
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Executor, Future
 from typing import Any
 
 from .errors import ListingError
-from .pages import Page, loose, marker_of
+from .pages import Page, loose, marker_of, whole_number
 
 Fetch = Callable[..., bytes]
 Take = Callable[[bytes], Page]
@@ -87,6 +89,22 @@ def by_marker(
             ahead.cancel()
 
 
+def number_of(given: Any, argument: str) -> int:
+    """A count or place that somebody gave: a whole number, numpy's or as text, too.
+
+    Raises
+    ------
+    ListingError
+        It is none, or below 0.
+    """
+    with contextlib.suppress(TypeError):
+        given = operator.index(given)
+    found = whole_number(given)
+    if found is None:
+        raise ListingError(f"{argument} takes a whole number from 0 on, not {str(given)[:60]!r}.")
+    return found
+
+
 def _doubt_of(page: Page) -> str | None:
     return NULL if page.is_null else None
 
@@ -119,7 +137,7 @@ def by_offset(
         The listing goes on beyond the ceiling, where Box answers 400.
     """
     ahead: dict[int, Future[bytes]] = {}
-    offset, limit = int(offset), int(limit)
+    offset, limit = number_of(offset, "offset"), number_of(limit, "limit") or 1
     before: list[bytes] = []
     total, rows, empty, begin = None, 0, 0, offset
     try:

@@ -11,7 +11,7 @@ from .errors import ListingError
 from .ids import many as many_ids
 from .ids import one as one_id
 from .pages import Page, paging_of
-from .paging import CEILING, by_offset
+from .paging import CEILING, by_offset, number_of
 from .pull import Pull, each, one, pulled, said
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def users(
     query: dict[str, Any] = {"user_type": user_type, "fields": schema.fields(schema.USERS)}
     if filter_term is not None:
         query["filter_term"] = filter_term
+    offset = number_of(offset, "offset")
     known = box.session.ledger.recall("users").get("rows", 0)
 
     def work(pull: Pull) -> None:
@@ -272,7 +273,12 @@ def device_pins(box: Box, *, enterprise_id: str | None = None, marker: str | Non
     """
     if enterprise_id is None:
         saved = ((box.profile.account or {}).get("enterprise") or {}).get("id")
-        enterprise_id = str(saved or me(box)["enterprise_id"][0])
+        own = saved or me(box)["enterprise_id"].dropna().tolist()
+        if not own:
+            raise ListingError(
+                "Who signed in belongs to no enterprise, and device pins belong to one. Give enterprise_id."
+            )
+        enterprise_id = one_id(own, "enterprise_id", "enterprise")
     else:
         enterprise_id = one_id(enterprise_id, "enterprise_id", "enterprise")
     path = f"/enterprises/{enterprise_id}/device_pinners"

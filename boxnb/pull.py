@@ -16,7 +16,7 @@ import pandas as pd
 from . import ids
 from .errors import ApiError, BoxNotebookError, BoxUnavailableError, Interrupted
 from .frames import Table
-from .pages import NotAPageError, Page, paging_of
+from .pages import NotAPageError, Page, loads, paging_of
 from .paging import Turning, by_marker
 from .schema import Column, fields
 
@@ -29,6 +29,12 @@ WORKERS = 8
 
 SHARE = 0.05
 """Part of the month's licensed calls above which one pull says so."""
+
+
+NOT_ONE = (
+    "The answer is not one object with an id, so it is not what Box sends here. "
+    "Often a company proxy answers in its place: check the proxy settings, then try again."
+)
 
 
 class Progress(NamedTuple):
@@ -328,11 +334,17 @@ def warn(sentence: str) -> None:
 def one(
     box: Box, dataset: str, path: str, columns: tuple[Column, ...], *, as_user: str | None = None
 ) -> pd.DataFrame:
-    """A single object as a frame of one row."""
+    """A single object as a frame of one row; what is not one object raises, as a refusal of it does."""
     asked = fields(columns)
 
     def work(pull: Pull) -> None:
         content = pull.fetch(path, fields=asked)
+        try:
+            found = loads(content)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict) or found.get("id") in (None, ""):
+            raise BoxUnavailableError(NOT_ONE, status=200)
         pull.take(b'{"entries":[' + content + b"]}")
 
     return pulled(box, dataset, columns, {"path": path}, work, as_user=as_user)

@@ -7,13 +7,15 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from madeup import made_up
 
 import boxnb
 from boxnb import pacer, reports
-from boxnb.errors import BoxNotebookError, BoxUnavailableError, ForbiddenError, RangeError
+from boxnb.errors import BoxNotebookError, BoxUnavailableError, ForbiddenError, ListingError, RangeError
+from boxnb.widgets.branches import Branches, from_box
 
 ADA = {"type": "user", "id": "1", "name": "Ada", "login": "ada@acme.example", "status": "active"}
 EVE = {"type": "user", "id": "77", "name": "Eve", "login": "eve@rival.example"}
@@ -642,3 +644,106 @@ def test_nobody_who_may_be_looked_at_is_still_an_error(company: Company, box: bo
     company.answers["/folders/0/items"] = REFUSED
     with pytest.raises(ForbiddenError):
         reports.content(box)
+
+
+ONE: dict[str, Callable[[boxnb.Box], pd.DataFrame]] = {
+    "folder": lambda box: box.folder("5"),
+    "file": lambda box: box.file("5"),
+    "user": lambda box: box.user("5"),
+    "me": lambda box: box.me(),
+}
+
+
+@pytest.mark.parametrize("name", ONE)
+def test_a_single_thing_that_is_not_there_is_no_row(name: str) -> None:
+    """An answer of 200 with something else in it raises, as a refusal of the one thing does."""
+    for content in (
+        b"",
+        b"null",
+        b"[]",
+        b"{}",
+        b'"x"',
+        b"7",
+        b"<html>",
+        b'{"name": "x"}',
+        b'{"id": null}',
+        b"[" * 9000,
+    ):
+        with made_up(lambda path, query, content=content: content) as box:
+            with pytest.raises(BoxUnavailableError) as caught:
+                ONE[name](box)
+            assert "not one object" in str(caught.value), content
+
+
+def test_device_pins_of_nobodys_enterprise() -> None:
+    """Who belongs to no enterprise is told so, instead of a call for the enterprise 'nan'."""
+    asked: list[str] = []
+
+    def answer(path: str, query: dict[str, str]) -> Any:
+        asked.append(path)
+        return {**ADA, "enterprise": None}
+
+    with made_up(answer) as box, pytest.raises(ListingError, match="belongs to no enterprise"):
+        box.device_pins()
+    assert asked == ["/users/me"]
+
+
+def test_a_tree_on_screen_says_what_it_could_not_read() -> None:
+    """A page with an odd marker, or a refusal in the middle: one sentence; what came can be chosen, and is asked for again."""
+    first = {"entries": [folder("10")], "next_marker": "a"}
+    for second, why in (({"entries": [folder("11")], "next_marker": "a"}, "same marker"), (REFUSED, "403")):
+        with made_up(lambda path, query, second=second: second if "marker" in query else first) as box:
+            branches = Branches(from_box(box))
+            for _ in range(2):
+                messages = list(branches.open("0"))
+                assert messages[-1]["type"] == "failed"
+                assert why in messages[-1]["why"]
+                assert branches.selected["id"].tolist()[:1] == ["10"]
+
+
+NUMBERS: dict[str, Callable[[boxnb.Box, Any], pd.DataFrame]] = {
+    "tree depth": lambda box, n: box.tree(depth=n),
+    "versions offset": lambda box, n: box.versions("5", offset=n),
+    "users offset": lambda box, n: box.users(offset=n),
+    "groups offset": lambda box, n: box.groups(offset=n),
+    "search offset": lambda box, n: box.search("x", offset=n),
+    "search limit": lambda box, n: box.search("x", limit=n),
+    "frame limit": lambda box, n: box.frame("/things", limit=n),
+    "frame offset": lambda box, n: box.frame("/things", offset=n),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_counts_and_offsets_as_people_give_them(name: str) -> None:
+    """Text, numpy's numbers and whole floats serve; all else is one sentence that names the argument."""
+    with made_up(lambda path, query: {"entries": [], "total_count": 0}) as box:
+        for right in (5, "5", " 5\n", 5.0, np.int64(5), np.float64(5)):
+            assert NUMBERS[name](box, right).empty
+        for wrong in ("abc", float("nan"), -1, [1], 1.5, object()):
+            with pytest.raises(ListingError, match=name.split()[1]):
+                NUMBERS[name](box, wrong)
+
+
+def test_event_types_out_of_a_table() -> None:
+    """A column, an array, a set and one name are the same; what is not a name is one sentence."""
+    asked: list[str | None] = []
+
+    def answer(path: str, query: dict[str, str]) -> Any:
+        asked.append(query.get("event_type"))
+        return {"entries": [], "next_stream_position": "1"}
+
+    with made_up(answer) as box:
+        for right in (pd.Series(["LOGIN"]), np.array(["LOGIN"]), ("LOGIN",), {"LOGIN"}, "LOGIN", [" LOGIN "]):
+            asked.clear()
+            box.events(event_type=right)
+            assert set(asked) == {"LOGIN"}
+        for wrong in ([None], [1], 5, ["LOGIN", float("nan")]):
+            with pytest.raises(RangeError, match="event_type"):
+                box.events(event_type=wrong)
+
+
+def test_content_of_somebody_who_is_not_there_is_said(company: Company, box: boxnb.Box) -> None:
+    """A named person who is no active user is noted, and the others are walked."""
+    frame, said = told(lambda: reports.content(box, people_of=["1", "99"]))  # type: ignore[arg-type]
+    assert honest(frame, said)
+    assert [each["as_user"] for each in frame.attrs["skipped"]] == ["99"]

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from pretending import PAGE, Pretender, pretending
 
 import boxnb
-from boxnb.errors import BoxNotebookError, Interrupted, TransferError
+from boxnb.errors import BoxNotebookError, BoxUnavailableError, Interrupted, TransferError
 from boxnb.transfer import names, sources
 
 Both = tuple[Pretender, boxnb.Box]
@@ -847,3 +847,42 @@ def test_what_box_asks_to_wait_is_bounded(pretended: Both, tmp_path: Path) -> No
     frame = quietly(lambda: box.upload_folder(tmp_path / "up"))
     words = r"asks to wait 60 minutes \(3600 seconds\)\. Make the same call again after [0-9]"
     assert re.search(words, told(frame)["a.txt"])
+
+
+@pytest.mark.parametrize("change", ["without", "in capitals"])
+def test_the_same_bytes_are_known_whatever_box_says_of_them(
+    pretended: Both, tmp_path: Path, change: str
+) -> None:
+    """A conflict without a SHA-1 is asked about, one in capitals is the same; neither is called other content."""
+    pretender, box = pretended
+    sha1 = hashlib.sha1(b"content").hexdigest()
+    pretender.add("a.txt", b"content")
+    conflict: dict[str, Any] = {"type": "file", "id": "100", "name": "a.txt"}
+    if change == "in capitals":
+        conflict["sha1"] = sha1.upper()
+    body = {
+        "type": "error",
+        "status": 409,
+        "code": "item_name_in_use",
+        "context_info": {"conflicts": conflict},
+    }
+    posts = ("/files/content",)
+    pretender.first = lambda method, path, *_: (
+        (409, {}, body) if method in ("POST", "OPTIONS") and path.endswith(posts) else None
+    )
+    assert box.upload(made(tmp_path / "a.txt"), "0")["action"].tolist() == ["same content"]
+
+
+def test_an_answer_to_an_upload_is_read_with_care(pretended: Both, tmp_path: Path) -> None:
+    """A SHA-1 in capitals is the right one; a file without an id is no file."""
+    pretender, box = pretended
+    entry = {"type": "file", "id": "7", "name": "a.txt", "size": 7}
+    sha1 = hashlib.sha1(b"content").hexdigest()
+    for more, right in (({"sha1": sha1.upper()}, True), ({"sha1": sha1, "id": None}, False)):
+        answer = (201, {}, {"entries": [entry | more]})
+        pretender.first = lambda method, path, *_, answer=answer: answer if method == "POST" else None
+        if right:
+            assert box.upload(made(tmp_path / "a.txt"), "0")["id"].tolist() == ["7"]
+        else:
+            with pytest.raises(BoxUnavailableError):
+                box.upload(made(tmp_path / "a.txt"), "0")

@@ -103,6 +103,10 @@ def content(box: Box, *, people_of: pd.DataFrame | None = None) -> pd.DataFrame:
         pull.inherit(everybody)
         if isinstance(people_of, pd.DataFrame):
             pull.inherit(people_of, "box.users")
+        # Rows of box.users() may have suspended people among them; who names one by id is told.
+        known = active if wanted is None or not isinstance(people_of, pd.DataFrame) else everybody["id"]
+        for which in sorted({*(wanted or ())} - {*known}):
+            pull.miss("no active user of this enterprise has this id", as_user=which)
         pull.tidy = lambda frame: _placed(frame, set(active), set(everybody["id"]))
         _walk(pull, able)
 

@@ -301,6 +301,8 @@ def entry(answer: requests.Response) -> dict[str, Any]:
         found = answer.json()
         first: dict[str, Any] = found["entries"][0] if "entries" in found else found
         made: dict[str, Any] = {name: first.get(name) for name in ("name", "sha1", "size")}
+        if first["id"] is None:
+            raise KeyError("id")
         return made | {"id": str(first["id"])}
 
 
@@ -322,8 +324,17 @@ def same_bytes(caller: Caller, made: dict[str, Any], sha1: str, path: Path) -> N
     """
     if made.get("sha1") is None:
         made = entry(caller.file(made["id"]))
-    if made["sha1"] != sha1:
+    if str(made["sha1"]).strip().lower() != sha1:
         raise TransferError(f"Box has other bytes than {path}: its SHA-1 is {made['sha1']}; send it again.")
+
+
+def with_sum(caller: Caller, there: dict[str, Any]) -> dict[str, Any]:
+    """What lies there, with its SHA-1 in small letters; asked for where the answer came without."""
+    found = there.get("sha1")
+    if found is None and there.get("type", "file") == "file":
+        answer = caller.file(there["id"])
+        found = field(answer, "sha1") if answer.status_code == 200 else None
+    return there | {"sha1": found.strip().lower() if isinstance(found, str) else None}
 
 
 def conflict(answer: requests.Response) -> dict[str, Any] | None:
@@ -333,7 +344,11 @@ def conflict(answer: requests.Response) -> dict[str, Any] | None:
     try:
         found = answer.json()["context_info"]["conflicts"]
         first = found[0] if isinstance(found, list) else found
-        return first | {"id": str(first["id"])} if isinstance(first, dict) and "id" in first else None
+        return (
+            first | {"id": str(first["id"])}
+            if isinstance(first, dict) and first.get("id") is not None
+            else None
+        )
     except (ValueError, KeyError, IndexError, TypeError):
         return None
 

@@ -136,7 +136,8 @@ def _begin(
     there = calls.conflict(answer)
     if there is not None:
         goal.check(there)
-        if there.get("sha1") == sources.sha1_of(path):
+        there = calls.with_sum(caller, there)
+        if there["sha1"] == sources.sha1_of(path):
             return None, there
         if not goal.new_version:
             raise calls.taken(goal.name, there)

@@ -252,9 +252,11 @@ def _one(caller: Caller, file: Path, goal: Goal, there: dict[str, Any] | None, m
     size = file.stat().st_size
     if there is not None:
         goal.check(there)
-        if str(there.get("size")) == str(size) and there.get("sha1") == sources.sha1_of(file):
-            meter.add(goal.name, size)
-            return goal.row(file, there, size, there["sha1"], "same content")
+        if there.get("size") is None or str(there["size"]) == str(size):  # a conflict has no size
+            there = calls.with_sum(caller, there)
+            if there["sha1"] == sources.sha1_of(file):
+                meter.add(goal.name, size)
+                return goal.row(file, there, size, there["sha1"], "same content")
         if not goal.new_version:
             raise calls.taken(goal.name, there)
     if size >= IN_PARTS:
@@ -306,7 +308,8 @@ def _in_one_piece(caller: Caller, file: Path, goal: Goal, there: dict[str, Any] 
         there = calls.conflict(answer)
     if there is not None:
         goal.check(there)
-        if there.get("sha1") == sha1:
+        there = calls.with_sum(caller, there)
+        if there["sha1"] == sha1:
             meter.add(goal.name, len(data))
             return goal.row(
                 file, there, len(data), sha1, "uploaded" if lost else "same content", note if lost else None

@@ -9,7 +9,7 @@ import pandas as pd
 
 from boxnb import ids, schema
 from boxnb.cells import time_texts
-from boxnb.errors import BoxNotebookError
+from boxnb.errors import BoxNotebookError, ListingError
 from boxnb.frames import Table
 from boxnb.pages import Page
 from boxnb.paging import by_marker
@@ -36,7 +36,15 @@ def from_box(box: Box, as_user: str | None = None) -> Pages:
             found.append(content)
             return Table(schema.ITEMS).add(content)
 
-        for _ in by_marker(fetch, take, f"/folders/{folder_id}/items", fields=schema.fields(schema.ITEMS)):
+        path = f"/folders/{ids.one(folder_id, 'folder_id', 'folder')}/items"
+        turning = by_marker(fetch, take, path, fields=schema.fields(schema.ITEMS))
+        while True:
+            try:
+                next(turning)
+            except StopIteration as end:
+                if end.value is not None:
+                    raise ListingError(f"{end.value}, so there may be more in this folder.") from None
+                return
             table = Table(schema.ITEMS)
             table.add(found.pop())
             yield table.frame()
@@ -71,11 +79,14 @@ class Branches:
         self._pages = pages
         self.root = root
         self.items: dict[str, pd.DataFrame] = {}
+        self._parts: set[str] = (
+            set()
+        )  # folders of which only some pages came; opened again, they are asked for again
         self.chosen: list[tuple[str, str]] = []
 
     def open(self, folder_id: str) -> Iterator[dict[str, Any]]:
         """Messages for the browser: the folder's rows page by page, then that this is all, or one sentence why not."""
-        if folder_id in self.items:
+        if folder_id in self.items and folder_id not in self._parts:
             yield {"type": "children", "id": folder_id, "rows": _rows(self.items[folder_id]), "done": True}
             return
         held: list[pd.DataFrame] = []
@@ -84,8 +95,12 @@ class Branches:
                 held.append(frame)
                 yield {"type": "children", "id": folder_id, "rows": _rows(frame), "done": False}
         except BoxNotebookError as error:
+            if held:  # what is on the screen can be chosen
+                self._parts.add(folder_id)
+                self.items[folder_id] = pd.concat(held, ignore_index=True)
             yield {"type": "failed", "id": folder_id, "why": str(error)}
             return
+        self._parts.discard(folder_id)
         whole = pd.concat(held, ignore_index=True) if len(held) != 1 else held[0]
         self.items[folder_id] = whole
         yield {"type": "children", "id": folder_id, "rows": [], "done": True}
