@@ -155,7 +155,7 @@ def read_csv(path: StrPath) -> pd.DataFrame:
     """
     try:
         content = Path(path).read_bytes().removeprefix(b"\xef\xbb\xbf")
-        heads = next(csv.reader(io.TextIOWrapper(io.BytesIO(content), "utf-8", newline="")), [])
+        heads = next(csv.reader(io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="")), [])
         if not heads:
             return pd.DataFrame()
         names = [str(number) for number in range(len(heads))]

@@ -204,7 +204,10 @@ def api_error(response: requests.Response) -> ApiError:
     if status == 404 and code not in _MEANINGS:
         own = " Box answers 404 to an admin, too, for content the admin does not share."
         return NotFoundError(
-            sentence("It does not exist or this user may not see it", own if server == "Box" else ""), **facts
+            sentence(
+                "It does not exist or this user may not see it", own if server in ("Box", "sandbox") else ""
+            ),
+            **facts,
         )
     if status == 403 and code == "insufficient_scope":
         what = "The app lacks a scope"

@@ -102,7 +102,7 @@ def _asked(of: str | list[str] | pd.DataFrame, kind: Literal["folder", "file", "
     """What is asked, folders before files: ``folders/17``, ``files/4``."""
     if not isinstance(of, pd.DataFrame):
         return list(dict.fromkeys(_named(which, kind) for which in ids.each(of, "of", kind)))
-    if "type" not in of or kind == "group":
+    if "id" in of and ("type" not in of or kind == "group"):
         return [f"{kind}s/{which}" for which in ids.many(of, "of", kind)]
     flag = "has_collaborations"
     of = given(of, "box.collaborations", f"type id {flag if flag in of else ''}", ITEMS, "box.tree")

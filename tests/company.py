@@ -105,6 +105,13 @@ class Company:
         )
 
 
+def age(text: str) -> pd.Timedelta:
+    """What an age of the files adds to the day of the first start: ``-412d 09:15:07+09:00`` is at that hour in that zone."""
+    days, clock, offset = text[: text.index("d")], text[text.index(" ") + 1 :][:8], text[-6:]
+    zone = pd.Timedelta(f"{offset[1:]}:00") if offset[0] in "+-" else pd.Timedelta(0)
+    return pd.Timedelta(days=int(days)) + pd.Timedelta(clock) - (zone if offset[0] == "+" else -zone)
+
+
 def fingerprint(rows: Any) -> str:
     """The same text for the same rows, in every process."""
     found = hashlib.sha256()

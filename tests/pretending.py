@@ -183,7 +183,7 @@ def pretending() -> Iterator[tuple[Pretender, boxnb.Box]]:
     at = oauth.Server(
         "Box", f"{url}/authorize", f"{url}/token", f"{url}/revoke", f"{url}/2.0", f"{url}/api/2.0"
     )
-    client = oauth.Client("id", Secret("secret"), "http://127.0.0.1/callback", at)
+    client = oauth.Client("id", Secret("app-secret"), "http://127.0.0.1/callback", at)
     store.save(store.Profile("pretended", client, Token(Secret("at"), Secret("rt"), time.time(), 3600)))
     try:
         yield pretender, boxnb.connect("pretended")

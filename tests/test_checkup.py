@@ -139,7 +139,9 @@ def test_a_way_that_was_not_gone_is_not_called_ok(monkeypatch: pytest.MonkeyPatc
     """The proxy is named by its setting, with what is wrong with it; the app counts as not tried."""
     server = oauth.Server("Box", *[f"https://api.box.example/{path}" for path in ("a", "t", "r", "2.0", "u")])
     store.save(
-        store.Profile("acme", oauth.Client("id", Secret("secret"), "http://127.0.0.1:8917/callback", server))
+        store.Profile(
+            "acme", oauth.Client("id", Secret("app-secret"), "http://127.0.0.1:8917/callback", server)
+        )
     )
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     found = results()

@@ -117,7 +117,9 @@ def nobody_else(company: boxnb.sandbox.Sandbox) -> boxnb.Box:
 def test_an_ordinary_person_is_told(plain: boxnb.Box, name: str) -> None:
     """One sentence: which call, and that it takes an admin."""
     before = plain.session.ledger.calls
-    with pytest.raises(ForbiddenError, match="Sign in as an admin or co-admin") as told:
+    with pytest.raises(
+        ForbiddenError, match="Sign in as a person who may, such as an admin or co-admin"
+    ) as told:
         ask(plain, name)
     assert "\n" not in str(told.value)
     assert plain.session.ledger.calls <= before + 2

@@ -191,7 +191,7 @@ def test_a_sink_that_fails_is_told_of_and_the_next_gets_its_report(
         (KeyboardInterrupt(), "A person stopped it"),
         (SystemExit(3), "ended itself with exit code 3"),
         (OSError(errno.ENOSPC, "No space left on device"), "The disk is full"),
-        (requests.ConnectionError(), "check the network or the proxy"),
+        (requests.ConnectionError(), "Check the network or the proxy"),
         (MemoryError(), "ran out of memory"),
         (boxnb.BoxNotebookError("Do this, then that."), "Do this, then that."),
         (KeyError("links"), "KeyError: 'links', in test_runs.py line"),

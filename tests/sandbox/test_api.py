@@ -6,8 +6,10 @@ import csv
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import requests
+from company import age
 
 from .conftest import Person, Starter
 
@@ -107,9 +109,15 @@ def test_the_company_arrives_as_it_stands_in_the_files(ada: Person, token: str) 
     files = {row["id"]: row for row in rows("users.csv")}
     assert set(served) == set(files)
     for user_id, row in files.items():
-        for name in ("name", "login", "status", "timezone", "created_at"):
+        for name in ("name", "login", "status", "timezone"):
             assert served[user_id][name] == row[name]
+        assert served[user_id]["created_at"][19:] == row["created_at"][-6:]
         assert served[user_id]["space_used"] == int(row["space_used"])
+    times = [(pd.Timestamp(served[one]["created_at"]), row["created_at"]) for one, row in files.items()]
+    days = {
+        moment.tz_convert("UTC") - age(text) for moment, text in times
+    }  # of the first start, the same for all
+    assert len(days) == 1 and days == {day.floor("D") for day in days}
     names = [row["name"] for row in files.values()]
     assert any("<b>" in name for name in names)
     assert any(name.startswith("=") for name in names)
