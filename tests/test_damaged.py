@@ -22,7 +22,7 @@ from boxnb.tokens import Secret, Token
 from boxnb.widgets import account
 
 NOBODY = oauth.Server("nobody", *["http://127.0.0.1:9"] * 5)
-CLIENT = oauth.Client("abc", Secret("client-secret"), "http://127.0.0.1/callback", NOBODY)
+CLIENT = oauth.Client("abc", Secret("the-client-secret-of-tests"), "http://127.0.0.1/callback", NOBODY)
 TOKEN = Token(Secret("access-0a1b2c3d"), Secret("refresh-0a1b2c3d"), obtained_at=1000.0, expires_in=3600.0)
 
 
@@ -274,7 +274,9 @@ def refreshed(endpoint: Endpoint, body: bytes) -> Token | None:
     endpoint.body = body
     server = oauth.Server("odd", *[endpoint.url] * 5)
     before = store.Profile(
-        "acme", oauth.Client("abc", Secret("client-secret"), "http://127.0.0.1/cb", server), TOKEN
+        "acme",
+        oauth.Client("abc", Secret("the-client-secret-of-tests"), "http://127.0.0.1/cb", server),
+        TOKEN,
     )
     store.save(before)
     try:

@@ -20,7 +20,7 @@ from boxnb.errors import BoxNotebookError, TokenStoreError
 from boxnb.tokens import Secret, Token
 
 NOBODY = oauth.Server("nobody", *["http://127.0.0.1:9"] * 5)
-CLIENT = oauth.Client("abc", Secret("client-secret"), "http://127.0.0.1/callback", NOBODY)
+CLIENT = oauth.Client("abc", Secret("the-client-secret-of-tests"), "http://127.0.0.1/callback", NOBODY)
 NEW = Token(Secret("newacc"), Secret("newref"), obtained_at=1_800_000_000.25, expires_in=3600.0)
 XML, BINARY = plistlib.FMT_XML, plistlib.FMT_BINARY
 

@@ -19,7 +19,7 @@ from boxnb import basic, disk, ledger, oauth, store
 from boxnb.errors import TokenStoreError
 from boxnb.tokens import Secret, Token
 
-CLIENT = oauth.Client("abc", Secret("client-secret"), "http://127.0.0.1/callback")
+CLIENT = oauth.Client("abc", Secret("the-client-secret-of-tests"), "http://127.0.0.1/callback")
 
 
 def profile(refresh_token: str = "r1", **facts: object) -> store.Profile:

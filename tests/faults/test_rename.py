@@ -16,7 +16,7 @@ import pytest
 from boxnb import oauth, store
 from boxnb.tokens import Secret, Token
 
-CLIENT = oauth.Client("abc", Secret("client-secret"), "http://127.0.0.1/callback")
+CLIENT = oauth.Client("abc", Secret("the-client-secret-of-tests"), "http://127.0.0.1/callback")
 TOKEN = Token(Secret("access-0a1b2c3d"), Secret("refresh-0a1b2c3d"), obtained_at=1000.0, expires_in=3600.0)
 
 # Every call that changes a file or its name, and each start of the secret manager.
