@@ -153,8 +153,9 @@ def pretended() -> Iterator[tuple[Pretender, boxnb.Box]]:
 
 def one_page(method: str, path: str, query: Any, headers: Any, body: bytes) -> Any:
     """An object or an empty listing for whatever is asked."""
-    if path.split("/")[-1].isdigit():
-        return 200, {}, {"type": "x", "id": path.split("/")[-1]}
+    last = path.split("/")[-1]
+    if last.isdigit() or last == "me":
+        return 200, {}, {"type": "x", "id": last}
     return 200, {}, {"entries": [], "total_count": 0, "limit": 1000, "offset": 0, "next_stream_position": "1"}
 
 

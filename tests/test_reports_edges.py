@@ -147,7 +147,7 @@ def test_an_app_that_may_not_look_as_others_is_told_soon(nobody_else: boxnb.Box,
         ForbiddenError, match=r"in another person's name.*'Make API calls using the as-user header'"
     ):
         ask(nobody_else, name)
-    assert nobody_else.session.ledger.calls < before + 90
+    assert nobody_else.session.ledger.calls < before + 40
 
 
 @pytest.mark.parametrize("name", FRAMES)

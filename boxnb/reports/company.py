@@ -142,6 +142,8 @@ def _walk(pull: Pull, viewers: list[str]) -> None:
                     found.error is not None and refused == min(len(viewers), REFUSALS) and not pull.pages
                 )
                 pull.skip(found, alone=hopeless, id=place.folder, as_user=place.viewer)
+                while waiting and found.pages:  # somebody can be looked at, so asking the others is worth its calls
+                    go("0", waiting.popleft())
                 for page in found.pages:
                     pull.take(page, place.viewer)
                     folders, lost = folders_of(page)
@@ -155,8 +157,9 @@ def _walk(pull: Pull, viewers: list[str]) -> None:
                         else:
                             later.setdefault(folder.id, place.viewer)
 
-        for viewer in viewers:
+        for viewer in viewers[:REFUSALS]:
             go("0", viewer)
+        waiting = deque(viewers[REFUSALS:])
         finish()
         for folder_id, viewer in later.items():
             if folder_id not in seen:
