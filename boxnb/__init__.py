@@ -22,13 +22,15 @@ if TYPE_CHECKING:
         widgets,
     )
     from . import sdk as sdk  # not in __all__: without Box's SDK, "from boxnb import *" would fail
-    from .box import Box, connect, sign_out
-    from .checkup import doctor
+    from .box import Box, connect
     from .errors import BoxNotebookError
     from .oauth import Client, Server
+    from .oauth.token import Token
     from .runs import run
-    from .tokens import Secret, Token
-    from .upkeep import keep_alive, status
+    from .secret import Secret
+    from .signin.doctor import doctor
+    from .signin.sign_out import sign_out
+    from .signin.status import keep_alive, status
     from .widgets import sign_in
 
 __version__ = "0.1.0"
@@ -66,16 +68,16 @@ _HOMES = {
     "Box": "box",
     "BoxNotebookError": "errors",
     "Client": "oauth",
-    "Secret": "tokens",
+    "Secret": "secret",
     "Server": "oauth",
-    "Token": "tokens",
+    "Token": "oauth.token",
     "connect": "box",
-    "doctor": "checkup",
-    "keep_alive": "upkeep",
+    "doctor": "signin.doctor",
+    "keep_alive": "signin.status",
     "run": "runs",
     "sign_in": "widgets",
-    "sign_out": "box",
-    "status": "upkeep",
+    "sign_out": "signin.sign_out",
+    "status": "signin.status",
 }
 
 

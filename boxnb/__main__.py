@@ -1,10 +1,10 @@
-"""`python -m boxnb run NOTEBOOK` and `python -m boxnb schedule NOTEBOOK`: see :mod:`boxnb.command`."""
+"""`python -m boxnb run NOTEBOOK` and `python -m boxnb schedule NOTEBOOK`: see :mod:`boxnb.cli`."""
 
 from __future__ import annotations
 
 import sys
 
-from .command import main
+from .cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.auth import AuthBase
 
-from . import disk, journal, oauth, store
+from . import oauth, store
 from .errors import (
     HostNotAllowedError,
     InvalidGrantError,
@@ -25,13 +25,16 @@ from .errors import (
     ProfileChangedError,
     TokenEndpointError,
 )
-from .network import LOOPBACK, LOST, never_connected, plain, require_private
+from .local import home_folder
 from .oauth import Clock
-from .refusals import ONBOARDING as ONBOARDING
-from .refusals import network_trouble, refresh_refused
-from .tokens import Header, Secret, Token, bearer, cleaning
-from .waits import announce
-from .waits import said as waiting
+from .oauth.failures import ONBOARDING as ONBOARDING
+from .oauth.failures import network_trouble, refresh_refused
+from .oauth.token import Token
+from .secret import Header, Secret, bearer, cleaning
+from .store import intent
+from .transport.sessions import LOOPBACK, LOST, never_connected, plain, require_private
+from .transport.waits import announce
+from .transport.waits import said as waiting
 
 MARGIN = 60.0
 """Seconds before expiry at which an access token is refreshed."""
@@ -70,7 +73,7 @@ class RotatingAuth(AuthBase):
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.RLock()
-        self._where = disk.elsewhere.get()  # a lesson's pair stays the lesson's, in whatever thread
+        self._where = home_folder.elsewhere.get()  # a lesson's pair stays the lesson's, in whatever thread
         self._profile, self._token = _signed_in(profile)
         self._known = self._profile  # whom the session belongs to, once that is known
         self._passed = self._profile  # the state before another one was taken from the disk
@@ -106,7 +109,7 @@ class RotatingAuth(AuthBase):
         ProfileChangedError
             The profile became another person, app or enterprise.
         """
-        with self._lock, disk.elsewhere.at(self._where):
+        with self._lock, home_folder.elsewhere.at(self._where):
             saved = store.load(self.profile_name)
             if self._is_older(saved):
                 self._unsaved = True  # the next call puts the newer pair back
@@ -126,7 +129,7 @@ class RotatingAuth(AuthBase):
         rejected : Secret, optional
             The access token the API just refused: it is replaced even if it looks fresh.
         """
-        with self._lock, disk.elsewhere.at(self._where), store.lock(self.profile_name):
+        with self._lock, home_folder.elsewhere.at(self._where), store.lock(self.profile_name):
             self._take(*self._newest())
             if self._token.access_token == rejected or not self._is_fresh(self._token):
                 self._take(*self._refresh(self._profile, self._token))
@@ -144,7 +147,7 @@ class RotatingAuth(AuthBase):
         ProfileChangedError
             The profile became another person, app or enterprise.
         """
-        with self._lock, disk.elsewhere.at(self._where):
+        with self._lock, home_folder.elsewhere.at(self._where):
             before = self._profile
             if fetched.access_token == self._token.access_token:
                 return
@@ -165,7 +168,7 @@ class RotatingAuth(AuthBase):
     def _save(self, profile: store.Profile) -> None:
         """Save the pair in memory, and end the journal of how it was fetched."""
         store.save(profile)
-        journal.end(store.path(profile.name))
+        intent.end(store.path(profile.name))
         self._unsaved = False
 
     def _checked(self, saved: store.Profile | None) -> tuple[store.Profile, Token]:
@@ -205,7 +208,7 @@ class RotatingAuth(AuthBase):
 
     def _refresh(self, profile: store.Profile, token: Token) -> tuple[store.Profile, Token]:
         """Spend the refresh token; where it is refused, look once more for what somebody saved meanwhile."""
-        pending = journal.pending(store.path(profile.name))
+        pending = intent.pending(store.path(profile.name))
         first, tried = token, set[str]()
         while True:
             tried.add(token.refresh_token.digest if token.refresh_token else "")
@@ -220,11 +223,11 @@ class RotatingAuth(AuthBase):
 
     def _spend(self, profile: store.Profile, token: Token) -> tuple[store.Profile, Token]:
         file = store.path(profile.name)
-        before = journal.pending(file)
+        before = intent.pending(file)
         if (
             before is None or before.get("fingerprint") != token.fingerprint
         ):  # the first to be cut off stays named
-            journal.begin(file, generation=profile.generation, fingerprint=token.fingerprint, now=self.now())
+            intent.begin(file, generation=profile.generation, fingerprint=token.fingerprint, now=self.now())
         fresh = self._ask(profile, token)
         self._skew = fresh.obtained_at - self._clock()
         renewed = profile.renewed(fresh, self._skew)
@@ -242,15 +245,15 @@ class RotatingAuth(AuthBase):
                 with plain(profile.verify) as http:
                     return oauth.refresh(profile.client, token, http=http, clock=self._clock)
             except InvalidGrantError as error:
-                journal.end(store.path(profile.name))
+                intent.end(store.path(profile.name))
                 error.lost = reached
                 raise
             except HostNotAllowedError:
-                journal.end(store.path(profile.name))  # nothing was sent
+                intent.end(store.path(profile.name))  # nothing was sent
                 raise
             except TokenEndpointError as error:
                 if error.error not in _REPEATABLE:
-                    journal.end(store.path(profile.name))  # refused for good: nothing was spent
+                    intent.end(store.path(profile.name))  # refused for good: nothing was spent
                     raise
                 if wait is None or (error.retry_after or 0.0) > LONGEST_WAIT:
                     raise  # the sentence says when to come back
@@ -260,7 +263,7 @@ class RotatingAuth(AuthBase):
                 reached = reached or not never_connected(error)
                 if wait is None or not isinstance(error, LOST):
                     if not reached:
-                        journal.end(store.path(profile.name))  # no request left this computer
+                        intent.end(store.path(profile.name))  # no request left this computer
                     # Of our own kind, so that no outer loop repeats what was repeated here.
                     raise TokenEndpointError(
                         f"The access token could not be refreshed; the saved sign-in is untouched. {network_trouble(error)}"

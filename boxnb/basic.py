@@ -23,12 +23,13 @@ from requests.auth import HTTPBasicAuth
 from urllib3.exceptions import MaxRetryError, ResponseError
 from urllib3.util import Retry
 
-from . import disk, store
+from . import store
 from .errors import ApiError, HostNotAllowedError, NetworkError, NotSignedInError, SettingError
-from .network import Session, checked_verify, require_private
-from .refusals import network_trouble, server_words
-from .tokens import Header, Secret, is_utf8, sealed
-from .waits import announce, retry_after, said, span, until
+from .local import private_files
+from .oauth.failures import network_trouble, server_words
+from .secret import Header, Secret, is_utf8, sealed
+from .transport.sessions import Session, checked_verify, require_private
+from .transport.waits import announce, retry_after, said, span, until
 
 TIMEOUT = (10.0, 60.0)
 """Seconds to connect, seconds between two bytes."""
@@ -91,14 +92,14 @@ def save(
     if password is None:
         password = getpass.getpass(f"Password of {username} at {parts.hostname}: ")
     file = path(name)
-    disk.private_folder(file.parent)
+    private_files.private_folder(file.parent)
     kept = {
         "url": url.rstrip("/"),
         "username": username,
         "password": Secret(password).reveal(),
         "verify": checked,
     }
-    disk.write_private(file, json.dumps(kept).encode())
+    private_files.write_private(file, json.dumps(kept).encode())
     return file
 
 
@@ -244,7 +245,7 @@ def connect(name: str) -> BasicSession:
     """
     file = path(name)
     try:
-        kept = json.loads(disk.read_private(file))
+        kept = json.loads(private_files.read_private(file))
         texts = [kept[field] for field in ("url", "username", "password")]
         if not all(isinstance(text, str) and is_utf8(text) for text in texts):
             raise TypeError("a text is missing")
@@ -254,7 +255,7 @@ def connect(name: str) -> BasicSession:
             f"No server is saved as {name!r}: boxnb.basic.save({name!r}, url, username) does it."
         ) from None
     except OSError as error:
-        raise disk.explained(error, file, "read") from error
+        raise private_files.explained(error, file, "read") from error
     except (ValueError, KeyError, TypeError, RecursionError):
         raise NotSignedInError(
             f"{file} is damaged, so no server is known as {name!r}: boxnb.basic.save({name!r}, url, username) writes it again."

@@ -17,11 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import basic, disk, masking, postbox, runs, schedule, store
+from . import basic, redaction, runs, store
+from .api.ledger import Ledger
 from .errors import BoxNotebookError, MailError, RunRefusedError, require
-from .ledger import Ledger
-from .runs import mail, watched
-from .runs.recording import shown
+from .local import encoding
+from .runs import mail, schedule, watched
+from .runs.recorder import shown
+from .store import mail_settings
 
 FAILED, USAGE, UNDELIVERED, REFUSED = 1, 2, 4, 75
 # A page that asks the network for nothing.
@@ -69,18 +71,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         notebook = read(asked.notebook)
         check(notebook, parameters, asked.notebook)
         for address in asked.to:
-            postbox.check_address(address)
+            mail_settings.check_address(address)
         store.path(asked.profile)
         if asked.verb == "run":
             return run(asked, notebook, parameters)
         plan = schedule.Plan(
             notebook=asked.notebook.resolve(),
-            name=runs.check_run_name(disk.decoded(asked.name or name_of(asked))),
+            name=runs.check_run_name(encoding.decoded(asked.name or name_of(asked))),
             at=asked.at,
             every=asked.every,
             command=command_of(asked, parameters),
         )
-        sys.stdout.write(disk.printable(schedule.text(plan, asked.scheduler), sys.stdout))
+        sys.stdout.write(encoding.printable(schedule.text(plan, asked.scheduler), sys.stdout))
     except (UsageError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return USAGE
@@ -90,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def name_of(asked: argparse.Namespace) -> str:
     """The name of a run: its notebook and its profile."""
     return (
-        re.sub(r"[^\w .()+-]", "-", f"{disk.decoded(asked.notebook.stem)}-{asked.profile}")
+        re.sub(r"[^\w .()+-]", "-", f"{encoding.decoded(asked.notebook.stem)}-{asked.profile}")
         .strip(" .()+-")[:80]
         .rstrip(" .")
     )
@@ -111,7 +113,7 @@ def pairs(given: Sequence[str]) -> dict[str, str]:
             raise UsageError(f"-p takes NAME=VALUE with a name of Python, not {name!r}.")
         if name == "PROFILE":
             raise UsageError("The profile is chosen with --profile.")
-        if masking.is_secret_name(name) or value in _secrets():
+        if redaction.is_secret_name(name) or value in _secrets():
             raise UsageError(
                 f"-p {name} looks like a secret, and the executed notebook and the list of processes would show it: "
                 "keep it in the profile."
@@ -225,7 +227,7 @@ def run(asked: argparse.Namespace, notebook: dict[str, Any], parameters: dict[st
     to = [] if asked.no_mail else asked.to or _recipients(asked.profile)
     profile = asked.profile if to and _sends(asked.profile) else None
     this = runs.run(
-        disk.decoded(asked.name or name_of(asked)),
+        encoding.decoded(asked.name or name_of(asked)),
         to=to,
         profile=profile,
         folder=asked.folder,
@@ -238,7 +240,7 @@ def run(asked: argparse.Namespace, notebook: dict[str, Any], parameters: dict[st
         sys.stderr.write(f"{error}\n")
         return REFUSED
     except BoxNotebookError as error:
-        sys.stderr.write(f"{masking.mask(str(error))}\n")
+        sys.stderr.write(f"{redaction.mask(str(error))}\n")
         return FAILED
     except SystemExit as stop:
         return int(stop.code or 0) if isinstance(stop.code, int) else FAILED
@@ -291,7 +293,7 @@ def _execute(
         if executed is not None:
             _repeat(this, executed)
         if code != 0:
-            raise NotebookFailedError(_why(executed) or _why_not(masking.mask(said)))
+            raise NotebookFailedError(_why(executed) or _why_not(redaction.mask(said)))
 
 
 def _take_over(this: runs.Run, left: Path) -> None:
@@ -340,7 +342,7 @@ def _keep_page(this: runs.Run, executed: dict[str, Any], path: Path) -> None:
     node = reads(json.dumps(executed), as_version=4)
     page, _ = exporter(**OFFLINE).from_notebook_node(node, resources={"metadata": {"name": path.stem}})
     taken = any(file.name == f"{path.stem}.html" for file in this.files)  # by what the notebook attached
-    this.attach(masking.mask_page(page), f"{path.stem}{'-executed' if taken else ''}.html")
+    this.attach(redaction.mask_page(page), f"{path.stem}{'-executed' if taken else ''}.html")
 
 
 def _repeat(this: runs.Run, executed: dict[str, Any]) -> None:

@@ -55,7 +55,7 @@ class BoxNotebookError(Exception):
     """Root of everything boxnb raises on purpose; shown as one line in a notebook, without a traceback."""
 
     partial: pd.DataFrame | None = None
-    """What was fetched before a pull ended early; see :mod:`boxnb.pull`."""
+    """What was fetched before a pull ended early; see :mod:`boxnb.datasets.pull`."""
 
     def _render_traceback_(self) -> list[str]:
         # IPython's hook: a reader gets the sentence, "Run All" stops all the same.

@@ -24,9 +24,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 
-from .cells import FORMULA, ExcelCells, columns_of, guarded, plain, sheet_name, time_texts, unguarded
-from .disk import as_text
 from .errors import BoxNotebookError, ExportError, require
+from .frames.cells import FORMULA, ExcelCells, columns_of, guarded, plain, sheet_name, time_texts, unguarded
+from .local.encoding import as_text
 
 __all__ = ["FORMULA", "guarded", "read_csv", "to_csv", "to_excel", "to_html", "to_parquet", "unguarded"]
 

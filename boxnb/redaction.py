@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
-from . import tokens
+from . import secret
 
 MASKED = "<masked>"
 NAMES = (
@@ -141,12 +141,12 @@ def _bounded(text: str, longest: int) -> str:
 
 
 def _fingerprinted(found: re.Match[str]) -> str:
-    return f"<secret {tokens.fingerprint(found.group())}>"
+    return f"<secret {secret.fingerprint(found.group())}>"
 
 
 def _net() -> re.Pattern[str] | None:
     """One pattern for all known secrets, in the spellings they travel in."""
-    known = tokens.known()
+    known = secret.known()
     key = hash(known)
     if key not in _nets:
         _nets.clear()

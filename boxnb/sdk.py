@@ -16,7 +16,8 @@ from typing import Any
 from .auth import RotatingAuth
 from .errors import require
 from .oauth import Client
-from .tokens import Secret, Token, lifetime
+from .oauth.token import Token, lifetime
+from .secret import Secret
 
 require("boxnb.sdk", "boxsdk>=10", "box_sdk_gen")
 from box_sdk_gen import AccessToken, OAuthConfig, TokenStorage  # noqa: E402  once it is there

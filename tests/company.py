@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from boxnb import frames, schema
-from boxnb.sandbox.server import history, times
-from boxnb.sandbox.server.core import EVENTS
-from boxnb.sandbox.server.events import Log, tenant_doc
-from boxnb.sandbox.server.people import USER_FULL, USER_STANDARD, shape
-from boxnb.sandbox.server.state import State
-from boxnb.sandbox.server.tree import Item
-from boxnb.sandbox.server.world import World
+from boxnb import frames
+from boxnb.frames import schema
+from boxnb.sandbox.server.company import past_year, times
+from boxnb.sandbox.server.company.company import World
+from boxnb.sandbox.server.company.event_log import Log, tenant_doc
+from boxnb.sandbox.server.company.people import USER_FULL, USER_STANDARD, shape
+from boxnb.sandbox.server.company.state import State
+from boxnb.sandbox.server.company.tree import Item
+from boxnb.sandbox.server.context import EVENTS
 
 SEED = "1"  # what the sandbox takes unless told
 
@@ -28,13 +29,13 @@ class Company:
 
     born: float
     world: World
-    year: history.Columns
+    year: past_year.Columns
     moved: int
 
     @classmethod
     def at(cls, born: float) -> Company:
         world = World("small", State.blank(), born)
-        maker = history.Maker(world, EVENTS, SEED)
+        maker = past_year.Maker(world, EVENTS, SEED)
         return cls(born, world, maker.make(world.rows("incidents")), maker.later)
 
     def users(self) -> pd.DataFrame:
@@ -58,7 +59,7 @@ class Company:
         rows = zip(year.types, year.actors, year.about, year.places, strict=True)
         return fingerprint(
             sorted(
-                (history.TYPES[kind], year.people[actor], year.subjects[about], year.addresses[place])
+                (past_year.TYPES[kind], year.people[actor], year.subjects[about], year.addresses[place])
                 for kind, actor, about, place in rows
             )
         )

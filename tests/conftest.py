@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import boxnb
-from boxnb import pacer
+from boxnb.api import rate_limit
 
 # A machine that is busy is slow at making examples too, which is no fault of what is tested.
 settings.register_profile("boxnb", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -118,6 +118,6 @@ def sandbox(tmp_path: Path) -> Iterator[Any]:
 @pytest.fixture
 def free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A practice Box that counts no calls, and a kit that does not hold back."""
-    monkeypatch.setitem(pacer.LIMITS, "general", pacer.Limit(1_000_000))
+    monkeypatch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
     with boxnb.sandbox.start(private=True, state=tmp_path / "free", limits="off") as running:
         yield running

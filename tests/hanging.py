@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import boxnb
-from boxnb.pull import Progress
+from boxnb.api.connection import Progress
 
 
 class Hanging:

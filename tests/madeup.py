@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import boxnb
 from boxnb import oauth, store
-from boxnb.tokens import Secret
+from boxnb.secret import Secret
 
 Answer = Callable[[str, dict[str, str]], Any]
 """From a path below the API and its query to the body: bytes, something to be JSON, or a status with it."""

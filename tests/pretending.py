@@ -14,7 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import boxnb
 from boxnb import oauth, store
-from boxnb.tokens import Secret, Token
+from boxnb.oauth.token import Token
+from boxnb.secret import Secret
 
 Answer = tuple[int, dict[str, str], Any]
 PAGE: Answer = (200, {"Content-Type": "text/html"}, b"<html><body>Please sign in to the proxy</body></html>")

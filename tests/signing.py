@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from boxnb import oauth, store
 from boxnb.sandbox import Sandbox
-from boxnb.tokens import Secret
+from boxnb.secret import Secret
 
 
 def practice_client(sandbox: Sandbox) -> oauth.Client:

@@ -9,9 +9,9 @@ import pytest
 from signing import sign_in
 
 import boxnb
-from boxnb.anything import _made
+from boxnb.api.connection import Progress
+from boxnb.datasets.listing import _made
 from boxnb.errors import BoxUnavailableError, Interrupted, ListingError, NotFoundError
-from boxnb.pull import Progress
 from boxnb.sandbox import Sandbox
 
 

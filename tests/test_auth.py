@@ -21,7 +21,7 @@ import requests
 from signing import refreshes, sign_in
 
 import boxnb
-from boxnb import journal, oauth, store
+from boxnb import oauth, store
 from boxnb.auth import RotatingAuth
 from boxnb.errors import (
     AccessTokenRejectedError,
@@ -32,7 +32,9 @@ from boxnb.errors import (
     TokenEndpointError,
     TokenStoreError,
 )
+from boxnb.oauth import endpoint
 from boxnb.sandbox import Sandbox
+from boxnb.store import intent
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def test_an_expired_token_is_refreshed_and_saved_first(sandbox: Sandbox, acme: s
     assert saved is not None
     assert saved.generation == 1
     assert saved.token != acme.token
-    assert journal.pending(store.path("acme")) is None
+    assert intent.pending(store.path("acme")) is None
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
     assert refreshes(sandbox) == [200]
 
@@ -281,11 +283,11 @@ def test_nothing_secret_stands_in_an_error_or_the_journal(sandbox: Sandbox, acme
     oauth.revoke(acme.client, acme.token)
     with pytest.raises(InvalidGrantError) as caught:
         boxnb.connect("acme").get("/users/me")
-    journal.begin(store.path("acme"), generation=0, fingerprint=acme.token.fingerprint, now=0.0)
+    intent.begin(store.path("acme"), generation=0, fingerprint=acme.token.fingerprint, now=0.0)
     texts = [
         "".join(map(str, (caught.value, caught.value.__cause__, repr(acme), repr(boxnb.connect("acme"))))),
         json.dumps(sandbox.record()),
-        journal.path(store.path("acme")).read_text(),
+        intent.path(store.path("acme")).read_text(),
     ]
     assert not [text for text in texts for secret in secrets if secret.reveal() in text]
 
@@ -296,7 +298,7 @@ def test_a_crash_in_mid_refresh_under_strict_rotation_is_named(tmp_path: Path) -
         profile = sign_in(strict)
         token = profile.token
         assert token is not None
-        journal.begin(store.path("acme"), generation=0, fingerprint=token.fingerprint, now=0.0)
+        intent.begin(store.path("acme"), generation=0, fingerprint=token.fingerprint, now=0.0)
         oauth.refresh(profile.client, token)
         strict.clock.advance(7200)
         with pytest.raises(InvalidGrantError, match=f"cut off .*process {os.getpid()} on"):
@@ -308,7 +310,7 @@ def test_an_answer_that_drips_is_given_up_and_asked_for_again(
     sandbox: Sandbox, acme: store.Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Byte by byte for longer than patience: the same refresh again gives the same pair."""
-    monkeypatch.setattr(oauth, "PATIENCE", 0.3)
+    monkeypatch.setattr(endpoint, "PATIENCE", 0.3)
     sandbox.clock.advance(7200)
     sandbox.faults.add("/oauth2/token", "drip", seconds=0.2)
     waits: list[float] = []
@@ -422,7 +424,7 @@ def test_nobody_reached_is_no_crash(sandbox: Sandbox, acme: store.Profile) -> No
     with pytest.raises(TokenEndpointError, match="untouched"):
         auth.rotate(acme.token.access_token)
     assert state
-    assert journal.pending(store.path("acme")) is None
+    assert intent.pending(store.path("acme")) is None
 
 
 def test_retry_after_is_obeyed_at_the_token_endpoint(sandbox: Sandbox, acme: store.Profile) -> None:

@@ -9,9 +9,9 @@ from calls import count, table
 from signing import sign_in
 
 import boxnb.sandbox
-from boxnb import ledger, pacer
-from boxnb.box import remember_account
-from boxnb.ledger import Ledger
+from boxnb.api import ledger, rate_limit
+from boxnb.api.ledger import Ledger
+from boxnb.signin.account import remember_account
 
 SPARE = {
     "tree": 2,  # what changed meanwhile, in a walk of more than a hundred folders
@@ -23,7 +23,7 @@ SPARE = {
 
 def test_every_dataset_at_its_fewest_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Largest pages everywhere; counted by the server."""
-    monkeypatch.setitem(pacer.LIMITS, "general", pacer.Limit(1_000_000))
+    monkeypatch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
     with boxnb.sandbox.start(private=True, state=tmp_path / "state", limits="off") as sandbox:
         sign_in(sandbox)
         remember_account("acme")

@@ -18,15 +18,17 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from boxnb import activity, anything, export, frames, ranges, schema
-from boxnb.cells import guarded, unguarded
+from boxnb import export, frames
+from boxnb.datasets import event_log, event_ranges, listing
 from boxnb.errors import BoxNotebookError, ExportError, RangeError
+from boxnb.frames import schema
+from boxnb.frames.cells import guarded, unguarded
 from boxnb.reports import shape
 from boxnb.runs import attachments
 from boxnb.transfer.calls import Row, frame_of
 from boxnb.widgets import charts
-from boxnb.widgets.branches import Branches
 from boxnb.widgets.table import Table
+from boxnb.widgets.tree_state import Branches
 
 RUNS = re.compile(r"[\s\x00-\x20\x7f-\xa0\u200b-\u200f\ufeff]*[=+\-@＝＋－＠]")
 ALPHABET = [
@@ -454,7 +456,7 @@ NOW = pd.Timestamp("2026-11-24T12:00:00Z")
 )
 def test_a_range_may_end_at_the_end_of_time(when: Any, asked: str) -> None:
     """As people write for 'ever'; Box is asked with four digits of a year."""
-    assert ranges.text(activity._time(when, NOW)) == asked
+    assert event_ranges.text(event_log._time(when, NOW)) == asked
 
 
 @pytest.mark.parametrize(
@@ -463,7 +465,7 @@ def test_a_range_may_end_at_the_end_of_time(when: Any, asked: str) -> None:
 def test_a_moment_that_cannot_be_is_a_sentence(when: Any) -> None:
     """Not an error of pandas."""
     with pytest.raises(RangeError, match="is no time"):
-        activity._time(when, NOW)
+        event_log._time(when, NOW)
 
 
 def test_reports_count_days_from_any_year() -> None:
@@ -513,5 +515,5 @@ def test_a_table_of_transfers_holds_any_name() -> None:
 
 def test_a_listing_of_anything_takes_any_key() -> None:
     """A column cannot be called by half an emoji; its values are there all the same."""
-    made = anything._made([{"id": "1", "a\ud83d": "x"}])
+    made = listing._made([{"id": "1", "a\ud83d": "x"}])
     assert made.iloc[0].tolist() == ["1", "x"] and list(made.columns) == ["id", "a\\ud83d"]

@@ -16,10 +16,12 @@ from keyring.backend import KeyringBackend
 from signing import practice_client, sign_in
 
 import boxnb
-from boxnb import box, journal, keepers, oauth, profile, runs, sdk, store
+from boxnb import box, oauth, runs, sdk, store
 from boxnb.errors import InvalidGrantError, ProfileChangedError, TokenStoreError
+from boxnb.oauth.token import Token
 from boxnb.sandbox import Sandbox
-from boxnb.tokens import Secret, Token
+from boxnb.secret import Secret
+from boxnb.store import backends, intent, profile
 
 
 @pytest.fixture
@@ -72,7 +74,7 @@ def test_a_pair_that_could_not_be_saved_is_saved_and_used_by_the_next_call(stric
 
     assert in_child(work) == "full full user user"
     assert loaded().generation == 1
-    assert journal.pending(store.path("acme")) is None
+    assert intent.pending(store.path("acme")) is None
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
 
 
@@ -218,7 +220,7 @@ def test_a_keyring_that_fails_in_mid_write_loses_nothing(
         TokenStoreError, match=f"keyring refused.*{type(trouble).__name__}.*private file"
     ) as caught:
         kernel.get("/users/me")
-    draft = keepers.draft(store.path("acme"))
+    draft = backends.draft(store.path("acme"))
     assert draft.stat().st_mode & 0o777 == 0o600
     assert "nothing was changed" not in str(caught.value)
     with pytest.warns(UserWarning, match="newest secrets"):
@@ -253,7 +255,7 @@ def test_a_draft_goes_with_the_secrets_to_another_place(strict: Sandbox, vault: 
         boxnb.connect("acme").get("/users/me")
     with pytest.warns(UserWarning, match="could not be emptied|newest secrets"):
         store.migrate("acme", "file")
-    assert not keepers.draft(store.path("acme")).exists()
+    assert not backends.draft(store.path("acme")).exists()
     assert loaded().generation == 1
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
 
@@ -265,7 +267,7 @@ def test_a_move_that_is_refused_leaves_the_old_place_and_no_draft(strict: Sandbo
     with pytest.raises(TokenStoreError, match="keyring refused"):
         store.migrate("acme", "keyring")
     assert loaded() == before
-    assert not keepers.draft(store.path("acme")).exists()
+    assert not backends.draft(store.path("acme")).exists()
 
 
 def as_somebody_else(saved: store.Profile) -> store.Profile:

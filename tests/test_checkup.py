@@ -11,7 +11,7 @@ from signing import practice_client, sign_in
 import boxnb
 from boxnb import oauth, store
 from boxnb.sandbox import Sandbox
-from boxnb.tokens import Secret
+from boxnb.secret import Secret
 
 
 def results(profile: str = "acme", **options: object) -> dict[str, str]:

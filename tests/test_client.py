@@ -17,8 +17,9 @@ import boxnb
 from boxnb import oauth, store
 from boxnb.auth import RotatingAuth
 from boxnb.errors import HostNotAllowedError, InvalidClientError, TokenEndpointError
+from boxnb.oauth.token import Token
 from boxnb.sandbox import Sandbox
-from boxnb.tokens import Secret, Token
+from boxnb.secret import Secret
 
 ODD_ID, ODD_SECRET = "app:1/ä b", "p+ss:w%rd/ü ="  # every letter that the encoding is there for
 

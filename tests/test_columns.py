@@ -14,7 +14,8 @@ from signing import sign_in
 from test_schema import check
 
 import boxnb.sandbox
-from boxnb import pacer, schema
+from boxnb.api import rate_limit
+from boxnb.frames import schema
 
 WORLD = Path(__file__).parents[1] / "data" / "sandbox"
 OWNER = "fang.wang@example.com"
@@ -33,7 +34,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[boxnb.sandbox.
 
 @pytest.fixture
 def box(company: boxnb.sandbox.Sandbox, monkeypatch: pytest.MonkeyPatch) -> boxnb.Box:
-    monkeypatch.setitem(pacer.LIMITS, "general", pacer.Limit(1_000_000))
+    monkeypatch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
     sign_in(company)
     return boxnb.connect("acme")
 

@@ -21,7 +21,7 @@ from mailing import mailbox
 from signing import refreshes, sign_in
 
 import boxnb
-from boxnb import command, runs, store
+from boxnb import cli, runs, store
 from boxnb.errors import RunRefusedError
 from boxnb.sandbox import Sandbox
 from boxnb.sandbox.mail import Mailbox
@@ -453,5 +453,5 @@ def test_what_is_not_a_notebook_is_one_sentence(text: str, tmp_path: Path) -> No
     """However odd the file is."""
     file = tmp_path / "odd.ipynb"
     file.write_text(text, encoding="utf-8")
-    with pytest.raises(command.UsageError, match="no notebook"):
-        command.check(command.read(file), {}, file)
+    with pytest.raises(cli.UsageError, match="no notebook"):
+        cli.check(cli.read(file), {}, file)

@@ -16,10 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import boxnb
-from boxnb import auth, basic, masking, oauth, runs, store, tokens
+from boxnb import auth, basic, oauth, redaction, runs, secret, store
 from boxnb.errors import BoxNotebookError, NotSignedInError, TokenStoreError
-from boxnb.tokens import Secret, Token
-from boxnb.widgets import account
+from boxnb.oauth import token
+from boxnb.oauth.token import Token
+from boxnb.secret import Secret
+from boxnb.signin import account, messages
 
 NOBODY = oauth.Server("nobody", *["http://127.0.0.1:9"] * 5)
 CLIENT = oauth.Client("abc", Secret("the-client-secret-of-tests"), "http://127.0.0.1/callback", NOBODY)
@@ -48,7 +50,7 @@ def looked_at() -> None:
     assert table.loc["good", "fingerprint"] == TOKEN.fingerprint
     assert table._repr_html_() if hasattr(table, "_repr_html_") else True
     assert boxnb.status()._repr_html_()
-    assert masking.mask("nothing") == "nothing"
+    assert redaction.mask("nothing") == "nothing"
     with boxnb.run("r"):
         pass
     for call in (lambda: store.load("bad"), lambda: repr(boxnb.connect("bad")), lambda: boxnb.status("bad")):
@@ -56,7 +58,7 @@ def looked_at() -> None:
             call()
         except BoxNotebookError as error:
             assert "0a1b2c3d" not in str(error)
-    assert all(isinstance(each, str) for each in tokens.known())
+    assert all(isinstance(each, str) for each in secret.known())
 
 
 ODD: list[Any] = [
@@ -209,7 +211,7 @@ def test_a_secret_is_text() -> None:
             Secret(odd)  # type: ignore[arg-type]
     half = Secret("half\ud800letter")
     assert half == Secret("half\ud800letter") and len(half.digest) == 64 and repr(half)
-    assert masking.mask("half a letter") == "half a letter"
+    assert redaction.mask("half a letter") == "half a letter"
 
 
 @pytest.mark.parametrize(
@@ -293,7 +295,7 @@ def refreshed(endpoint: Endpoint, body: bytes) -> Token | None:
 LIFETIMES = [
     ("1e999", 3600.0), ("-1e999", 3600.0), ("NaN", 3600.0), ("1" + "0" * 400, 3600.0), ('"3600"', 3600.0), ('"soon"', 3600.0),
     ('"1e999"', 3600.0), ("null", 3600.0), ("true", 3600.0), ("[3600]", 3600.0), ("{}", 3600.0), ("-5", 3600.0), ('""', 3600.0),
-    ("4175", 4175.0), ("3992.5", 3992.5), ("0", 0.0), ("1e300", tokens.LONGEST), ('"\\ud800"', 3600.0), ("1" * 5000, None),
+    ("4175", 4175.0), ("3992.5", 3992.5), ("0", 0.0), ("1e300", token.LONGEST), ('"\\ud800"', 3600.0), ("1" * 5000, None),
 ]  # fmt: skip
 
 
@@ -416,7 +418,7 @@ def test_an_odd_answer_to_who_signed_in_is_a_sentence_or_texts(text: bytes) -> N
             "a", Secret("s"), "http://127.0.0.1/", oauth.Server("x", *[f"http://127.0.0.1:{port}"] * 5)
         )
         try:
-            found = account.words(account.who_is("acme", client, TOKEN))
+            found = messages.words(account.who_is("acme", client, TOKEN))
         except account.AccountError as error:
             assert "names nobody" in str(error)
         else:

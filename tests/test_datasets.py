@@ -12,10 +12,13 @@ import pytest
 from signing import sign_in
 
 import boxnb.sandbox
-from boxnb import activity, schema, store
+from boxnb import store
+from boxnb.api.connection import Progress
+from boxnb.datasets import event_log
+from boxnb.datasets.paging import by_offset
+from boxnb.datasets.pull import each
 from boxnb.errors import BoxNotebookError, BoxUnavailableError, Interrupted, NotFoundError, RangeError
-from boxnb.paging import by_offset
-from boxnb.pull import Progress, each
+from boxnb.frames import schema
 from boxnb.sandbox import Sandbox
 
 WORLD = Path(__file__).parents[1] / "data" / "sandbox"
@@ -205,7 +208,7 @@ def test_a_range_that_is_none_is_told(box: boxnb.Box, since: str, until: str | N
 )
 def test_a_time_is_a_date_or_a_span(when: Any, means: str) -> None:
     """Digits alone are a date, never nanoseconds."""
-    assert activity._time(when, pd.Timestamp("2026-11-26T12:00Z")) == pd.Timestamp(means)
+    assert event_log._time(when, pd.Timestamp("2026-11-26T12:00Z")) == pd.Timestamp(means)
 
 
 def test_the_rest(box: boxnb.Box) -> None:

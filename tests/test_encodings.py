@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from boxnb import disk
+from boxnb.local import encoding
 
 ROOT = Path(__file__).parents[1]
 C = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -68,7 +68,7 @@ def test_locks_whatever_the_computer_is_called(tmp_path: Path, host: str, locale
     """A profile is locked, and who has to wait is told by whom it is held, in letters that can be read."""
     code = """
         with store.lock("acme"):
-            said = store._holder(store.path("acme"))
+            said = store.files._holder(store.path("acme"))
             assert said == f"process {os.getpid()} on {host}", ascii(said)
             try:
                 with store.lock("acme", timeout=0.1):
@@ -147,7 +147,7 @@ def test_the_command_line_prints_what_the_terminal_can_hold(tmp_path: Path) -> N
 def test_a_program_that_keeps_the_secrets_talks_utf8(tmp_path: Path) -> None:
     """What a secret manager gets and gives is UTF-8 under every locale, and other bytes are one sentence without a secret."""
     code = r"""
-        from boxnb.keepers import CommandKeeper
+        from boxnb.store.backends import CommandKeeper
         program = home.parent / "keeper.py"
         program.write_text("import sys, pathlib\nkept = pathlib.Path(__file__).with_name('kept')\n"
             "data = sys.stdin.buffer.read()\n"
@@ -176,8 +176,8 @@ def test_a_program_that_keeps_the_secrets_talks_utf8(tmp_path: Path) -> None:
 )
 def test_a_path_as_text_can_stand_in_every_table(text: object, shown: str) -> None:
     """Bytes that are UTF-8 become their letters, others are written out, so that Arrow, mails and JSON can hold them."""
-    assert disk.as_text(text) == shown
-    disk.as_text(text).encode("utf-8")
+    assert encoding.as_text(text) == shown
+    encoding.as_text(text).encode("utf-8")
 
 
 TEXT_CALLS = {

@@ -315,7 +315,7 @@ def test_everything_without_an_extra_works_without_one(tmp_path: Path) -> None:
         with boxnb.run("plain", to=["print"]) as this:
             this.attach(users, "users.csv")
         boxnb.widgets.sign_in
-        import boxnb.widgets.table, boxnb.widgets.folders, boxnb.widgets.progress
+        import boxnb.widgets.table, boxnb.widgets.tree, boxnb.widgets.progress
         boxnb.sandbox.stop()
         """
     names = [re.split(r"[\\[<>=~! ]", one)[0] for group in extras().values() for one in group]

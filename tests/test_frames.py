@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boxnb import frames, schema
-from boxnb.frames import Table, children, frame
+from boxnb import frames
+from boxnb.frames import Table, children, frame, schema
 
 ENTRY: dict[str, Any] = {
     "type": "user",
@@ -188,7 +188,7 @@ def test_interrupt_at_any_moment_leaves_whole_pages() -> None:
         for page in range(3)
     ]
     ids = [f"{page}-{row}" for page in range(3) for row in range(400)]
-    place = frames.__file__
+    place = frames.table.__file__
 
     def run(moment: int) -> Table | None:
         """The table as it is after an Interrupt at a moment; None where the work ended before."""

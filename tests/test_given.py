@@ -14,7 +14,8 @@ import pytest
 from signing import sign_in
 
 import boxnb.sandbox
-from boxnb import pacer, reports
+from boxnb import reports
+from boxnb.api import rate_limit
 from boxnb.errors import BoxNotebookError, FrameError
 
 MORE = {"file_history": ("1",), "user_history": ("ada.admin@example.com",), "estimate": ("collaborations",)}
@@ -72,7 +73,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kit]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BOXNB_HOME", str(home))
         patch.setenv("NO_PROXY", "127.0.0.1,localhost")
-        patch.setitem(pacer.LIMITS, "general", pacer.Limit(1_000_000))
+        patch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
         with boxnb.sandbox.start(private=True, state=home / "state", limits="off") as sandbox:
             sign_in(sandbox)
             yield Kit(boxnb.connect("acme"))

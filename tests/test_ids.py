@@ -18,7 +18,8 @@ import pytest
 from pretending import Pretender, pretending
 
 import boxnb
-from boxnb import ids, reports
+from boxnb import reports
+from boxnb.api import ids
 from boxnb.errors import ApiError, BoxNotebookError, IdError
 from boxnb.widgets import views
 

@@ -16,10 +16,12 @@ from mailing import mailbox
 from signing import sign_in
 
 import boxnb
-from boxnb import keepers, oauth, runs, store
+from boxnb import oauth, runs, store
 from boxnb.errors import TokenStoreError
+from boxnb.oauth.token import Token
 from boxnb.sandbox import Sandbox
-from boxnb.tokens import Secret, Token
+from boxnb.secret import Secret
+from boxnb.store import backends
 
 CLIENT = oauth.Client("abc", Secret("the-client-secret-of-tests"), "http://127.0.0.1/callback")
 TOKEN = Token(Secret("access-0a1b2c3d"), Secret("refresh-0a1b2c3d"), obtained_at=1000.0, expires_in=3600.0)
@@ -172,9 +174,9 @@ def test_a_manager_that_moved_keeps_the_pair(saved: store.Profile, command: str,
 
 def test_the_words_of_a_command() -> None:
     """A backslash belongs to a path on Windows, and quotes to what has blanks."""
-    windows = keepers.words(r'"C:\Program Files\vault.exe" --quiet C:\a', windows=True)
+    windows = backends.words(r'"C:\Program Files\vault.exe" --quiet C:\a', windows=True)
     assert windows == [r"C:\Program Files\vault.exe", "--quiet", r"C:\a"]
-    assert keepers.words(r"vault 'a b' c\ d", windows=False) == ["vault", "a b", "c d"]
+    assert backends.words(r"vault 'a b' c\ d", windows=False) == ["vault", "a b", "c d"]
 
 
 def test_what_sounds_like_a_time_is_left_alone(tmp_path: Path) -> None:

@@ -23,11 +23,11 @@ from signing import sign_in
 import boxnb
 from boxnb import runs, store
 from boxnb.errors import MailError, NotSignedInError
-from boxnb.postbox import MailSettings
 from boxnb.runs import mail as mailer
 from boxnb.sandbox import Sandbox
 from boxnb.sandbox.mail import Mail, Mailbox
-from boxnb.tokens import Secret
+from boxnb.secret import Secret
+from boxnb.store.mail_settings import MailSettings
 
 ADA = "ada@example.com"
 

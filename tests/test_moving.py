@@ -15,12 +15,12 @@ from hanging import Hanging
 from signing import sign_in
 
 import boxnb.sandbox
-from boxnb import pacer, schema
-from boxnb.content import PLACE
+from boxnb.api import rate_limit
+from boxnb.api.connection import Progress
+from boxnb.datasets.content import PLACE
+from boxnb.datasets.tree_changes import settled
 from boxnb.errors import Interrupted, ListingError
-from boxnb.frames import Table
-from boxnb.moving import settled
-from boxnb.pull import Progress
+from boxnb.frames import Table, schema
 from boxnb.sandbox import Sandbox
 
 MOVER = """
@@ -43,7 +43,7 @@ while len(folders) > 20:
 @pytest.fixture
 def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[boxnb.Box, Sandbox]]:
     """The company with a sandbox that counts no calls."""
-    monkeypatch.setitem(pacer.LIMITS, "general", pacer.Limit(1_000_000))
+    monkeypatch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
     with boxnb.sandbox.start(private=True, state=tmp_path / "state", limits="off") as sandbox:
         sign_in(sandbox)
         yield boxnb.connect("acme"), sandbox

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from boxnb import oauth
 from boxnb.errors import AccessDeniedError, RedirectError, SignInError, StateMismatchError
-from boxnb.network import plain
-from boxnb.tokens import Secret
+from boxnb.secret import Secret
+from boxnb.transport.sessions import plain
 
 STATE = "the-state-of-this-request"
 CODE = "k3Jd8sLq02bVnMxZ"

@@ -13,9 +13,10 @@ import pytest
 from madeup import made_up
 
 import boxnb
-from boxnb import pacer, reports
+from boxnb import reports
+from boxnb.api import rate_limit
 from boxnb.errors import BoxNotebookError, BoxUnavailableError, ForbiddenError, ListingError, RangeError
-from boxnb.widgets.branches import Branches, from_box
+from boxnb.widgets.tree_state import Branches, from_box
 
 ADA = {"type": "user", "id": "1", "name": "Ada", "login": "ada@acme.example", "status": "active"}
 EVE = {"type": "user", "id": "77", "name": "Eve", "login": "eve@rival.example"}
@@ -26,8 +27,8 @@ REFUSED = 403, {"type": "error", "status": 403, "code": "access_denied_insuffici
 @pytest.fixture(autouse=True)
 def no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """The kit does not hold back."""
-    for name in list(pacer.LIMITS):
-        monkeypatch.setitem(pacer.LIMITS, name, pacer.Limit(1_000_000))
+    for name in list(rate_limit.LIMITS):
+        monkeypatch.setitem(rate_limit.LIMITS, name, rate_limit.Limit(1_000_000))
 
 
 def folder(which: Any, name: Any = "folder", parent: Any = "0", **more: Any) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from boxnb.ledger import Ledger
-from boxnb.pacer import LIMITS, Limit, Pacer
+from boxnb.api.ledger import Ledger
+from boxnb.api.rate_limit import LIMITS, Limit, Pacer
 
 
 class Time:
@@ -109,7 +109,7 @@ def test_times_from_before_a_restart_of_the_computer_are_dropped(tmp_path: Path)
 
 SHARER = """
 import sys, pathlib
-from boxnb.pacer import Limit, Pacer
+from boxnb.api.rate_limit import Limit, Pacer
 pace = Pacer(pathlib.Path(sys.argv[1]), Limit(60), clock=lambda: 1000.0, sleep=lambda _: sys.exit(0))
 for _ in range(60):
     pace.wait()

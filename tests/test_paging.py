@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from boxnb.datasets.paging import by_marker, by_offset, by_position
 from boxnb.frames import Table
-from boxnb.paging import by_marker, by_offset, by_position
-from boxnb.records import Page, paging_of
-from boxnb.schema import Column
+from boxnb.frames.decode import Page, paging_of
+from boxnb.frames.schema import Column
 
 
 class Player:

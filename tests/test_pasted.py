@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from boxnb import oauth
 from boxnb.errors import RedirectError, SignInError, StateMismatchError
-from boxnb.tokens import Secret
+from boxnb.secret import Secret
 
 STATE = "Qd3xR7_kLw-29fZbTn0aVeYu8sPmHcJg"
 CODE = "k3Jd8sLq02bVnMxZ"

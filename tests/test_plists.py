@@ -15,9 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import boxnb
-from boxnb import oauth, plists, store
+from boxnb import oauth, store
 from boxnb.errors import BoxNotebookError, TokenStoreError
-from boxnb.tokens import Secret, Token
+from boxnb.oauth.token import Token
+from boxnb.secret import Secret
+from boxnb.store import property_list
 
 NOBODY = oauth.Server("nobody", *["http://127.0.0.1:9"] * 5)
 CLIENT = oauth.Client("abc", Secret("the-client-secret-of-tests"), "http://127.0.0.1/callback", NOBODY)
@@ -291,7 +293,7 @@ def test_any_list_is_used_or_told(plist: Path, content: dict[str, Any], form: An
 
 def test_a_key_that_is_not_text_is_no_stumbling_block() -> None:
     """Binary lists may have them."""
-    assert plists.place_of({5: "x", "refresh_token": "R"}) is not None  # type: ignore[dict-item]
+    assert property_list.place_of({5: "x", "refresh_token": "R"}) is not None  # type: ignore[dict-item]
 
 
 def test_a_home_of_nobody_is_told(plist: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -20,71 +21,35 @@ PACKAGE = ROOT / "boxnb"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
-# From the bottom up; a module imports from lower rows, or from its own where it is a folder.
-LAYERS = (
-    ("errors", "tokens", "schema"),
-    ("masking", "waits", "pasted"),
-    ("silence", "cells"),
-    ("refusals", "pages", "network"),
-    ("records", "failures"),
-    ("frames", "ids"),
-    ("given",),
-    ("paging",),
-    ("client",),
-    ("oauth",),
-    ("disk", "plists"),
-    ("journal", "keepers", "pacer", "ledger", "postbox"),
-    ("profile",),
-    ("store", "receiver"),
-    ("auth",),
-    ("session",),
-    ("pull",),
-    ("moving", "ranges"),
-    ("people", "content", "activity", "anything", "estimate", "transfer"),
-    ("sharing",),
-    ("reports", "export"),
-    ("box",),
-    ("upkeep", "checkup", "sdk", "runs", "schedule", "basic"),
-    ("command",),
-    ("__main__",),
-    ("widgets",),
-    ("labs",),
-)
-LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row}
+HOUSE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## The house")[1].split("```")[1]
+ROOMS = re.findall(r"^(\w+)", HOUSE.removeprefix("text"), re.MULTILINE)
+"""Every room of the package, from the ground up, as CONTRIBUTING lists them."""
 
 
 def module_name(path: Path) -> str:
-    """First part of a module's path inside the package: ``oauth``, ``widgets``, ``sandbox``."""
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    """The dotted name inside the package: ``oauth.flow``; a folder's ``__init__`` has the name of the folder."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports(path: Path) -> list[tuple[str, bool]]:
-    """What a file imports of boxnb, as first parts, and whether it is done on loading (not for types, not in a function)."""
-    found: list[tuple[str, bool]] = []
+NAMES = {module_name(path): path for path in MODULES}
 
-    def walk(node: ast.AST, on_loading: bool) -> None:
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            return
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            on_loading = False
-        if isinstance(node, ast.ImportFrom):
-            folder = path.relative_to(PACKAGE).parent.parts
-            base = "boxnb." + ".".join(folder[: len(folder) - node.level + 1]) if node.level else ""
-            whole = ".".join(filter(None, [base.rstrip("."), node.module or ""]))
-            parts = whole.split(".")
-            if parts[0] == "boxnb":
-                names = [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
-                found.extend((name, on_loading) for name in names)
+
+def imports(path: Path) -> set[str]:
+    """The modules of boxnb that a file imports, wherever in it: on loading, in a function, for types only."""
+    folder = path.relative_to(ROOT).parent.parts
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                parts = alias.name.split(".")
-                if parts[0] == "boxnb":
-                    found.append((parts[1] if len(parts) > 1 else "", on_loading))
-        for child in ast.iter_child_nodes(node):
-            walk(child, on_loading)
-
-    walk(ast.parse(path.read_text(encoding="utf-8")), True)
-    return found
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(folder[: len(folder) - node.level + 1]) if node.level else ""
+            whole = ".".join(filter(None, [base, node.module]))
+            members = {f"{whole}.{alias.name}" for alias in node.names}
+            modules = {name for name in members if name.removeprefix("boxnb.") in NAMES}
+            found |= modules | ({whole} if modules != members else set())
+    inside = {name.removeprefix("boxnb").removeprefix(".") for name in found if name.split(".")[0] == "boxnb"}
+    return {name if name in NAMES else name.rpartition(".")[0] for name in inside} - {module_name(path)}
 
 
 def relative(path: Path) -> str:
@@ -97,28 +62,38 @@ def test_no_module_is_too_long_to_read(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if module_name(path) in LEVEL], ids=relative)
+@pytest.mark.parametrize("path", [path for name, path in NAMES.items() if name], ids=relative)
 def test_imports_only_go_down(path: Path) -> None:
-    """A module knows the layers below it and none above."""
-    here = module_name(path)
-    for there, on_loading in imports(path):
-        if on_loading and there != here:
-            assert there in LEVEL, f"{there} has no layer yet"
-            assert LEVEL[there] < LEVEL[here], f"{here} imports {there}"
+    """A room knows the rooms below it and none above; the face of the package, ``boxnb/__init__``, knows them all."""
+    here = module_name(path).split(".")[0]
+    for there in {name.split(".")[0] for name in imports(path)} - {here, ""}:
+        assert ROOMS.index(there) < ROOMS.index(here), f"{here} imports {there}"
 
 
-def test_every_module_has_a_layer() -> None:
-    """A new module says where it belongs."""
-    assert {module_name(path) for path in MODULES} - {"__init__", "sandbox"} == set(LEVEL)
+def test_no_import_goes_in_a_circle() -> None:
+    """Not between two modules and not round any number of them."""
+    graphlib.TopologicalSorter({name: imports(path) - {""} for name, path in NAMES.items() if name}).prepare()
+
+
+def test_every_room_is_in_the_list() -> None:
+    """A new room says where it belongs."""
+    assert sorted(ROOMS) == sorted({name.split(".")[0] for name in NAMES} - {""})
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.name == "__init__.py"], ids=relative)
+def test_every_folder_says_what_lives_there(path: Path) -> None:
+    """A sentence at least, and who may import it."""
+    said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    assert len(said.split()) >= 8, said
 
 
 def test_the_sandbox_and_its_client_meet_over_http_only() -> None:
     """The sandbox server imports nothing of boxnb but itself; its control client only the errors, when one is raised."""
     for path in (PACKAGE / "sandbox").rglob("*.py"):
-        allowed = {"sandbox"} if "server" in path.parts else {"sandbox", "errors", "store"}
-        assert {name for name, _ in imports(path)} <= allowed, path
+        allowed = {"sandbox"} if "server" in path.parts else {"sandbox", "errors"}
+        assert {name.split(".")[0] for name in imports(path)} <= allowed, path
     for path in MODULES:
-        if module_name(path) != "sandbox":
+        if module_name(path).split(".")[0] != "sandbox":
             found = re.search(r"sandbox\.server\b(?!\()", path.read_text(encoding="utf-8"))
             assert found is None, path  # a call of the control client's server() is no import
 

@@ -13,10 +13,10 @@ from hanging import Hanging
 from signing import sign_in
 
 import boxnb
-from boxnb import activity, ranges, schema
+from boxnb.api.connection import Progress
+from boxnb.datasets import event_log, event_ranges
 from boxnb.errors import BoxUnavailableError, Interrupted
-from boxnb.frames import frame
-from boxnb.pull import Progress
+from boxnb.frames import frame, schema
 from boxnb.sandbox import Sandbox
 
 
@@ -55,7 +55,7 @@ def test_a_year_of_events_is_whole(
 ) -> None:
     """In pieces at once as in one chain: the same frame. Where most happened, the pieces are shorter."""
     with monkeypatch.context() as patch:
-        patch.setattr(ranges, "THREADS", 1)
+        patch.setattr(event_ranges, "THREADS", 1)
         chain = box.events(since="366D")
     assert len(asked) == 1
     slow(free)
@@ -80,7 +80,7 @@ def test_a_long_range_goes_on_in_pieces_whatever_its_first_page(
     begins = pd.date_range(end=pd.Timestamp.now("UTC").normalize() - pd.Timedelta("200D"), periods=60)
 
     def first(begin: pd.Timestamp) -> int:
-        query = {"stream_type": "admin_logs", "created_after": ranges.text(begin), "limit": 500}
+        query = {"stream_type": "admin_logs", "created_after": event_ranges.text(begin), "limit": 500}
         return len(box.get("/events", **query)["entries"])
 
     short = next(begin for begin in begins if first(begin) < 500)
@@ -137,11 +137,11 @@ def test_what_comes_before_a_failed_piece_is_kept_whole(
     fetch = box.session.get_bytes
 
     def broken(path: str, **params: Any) -> bytes:
-        if params["created_after"] > ranges.text(whole["created_at"].iloc[len(whole) // 2]):
+        if params["created_after"] > event_ranges.text(whole["created_at"].iloc[len(whole) // 2]):
             raise BoxUnavailableError("The answer is no page of entries: try again.", status=200)
         return fetch(path, **params)
 
-    assert newest > ranges.text(whole["created_at"].iloc[len(whole) // 2])
+    assert newest > event_ranges.text(whole["created_at"].iloc[len(whole) // 2])
     monkeypatch.setattr(box.session, "get_bytes", broken)
     with pytest.raises(BoxUnavailableError) as caught:
         box.events(since="366D")
@@ -209,7 +209,7 @@ def test_thousands_of_events_in_one_second_come_once(
         list(pool.map(lambda body: box.session.call("POST", "/folders", json=body), names))
     free.clock.advance(86_400)  # admin_logs come late
     slow(free)
-    monkeypatch.setattr(ranges, "THREADS", 4)
+    monkeypatch.setattr(event_ranges, "THREADS", 4)
     found = box.events(since=second - pd.Timedelta("1s"), until=second + pd.Timedelta("6s"))
     assert (found["created_at"] == second).sum() >= 2_000
     assert found["event_id"].is_unique
@@ -228,7 +228,7 @@ def test_what_breaks_a_thread_ends_the_pull(
     def broken(chain: Any) -> Any:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(ranges._Chain, "_next", broken)
+    monkeypatch.setattr(event_ranges._Chain, "_next", broken)
     with pytest.raises(ZeroDivisionError):
         box.events(since="366D")
 
@@ -237,7 +237,7 @@ def test_interrupt_while_the_frame_is_put_together_keeps_all_rows(
     box: boxnb.Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last page is there, and the key is pressed before the frame is."""
-    once = activity._once
+    once = event_log._once
     presses = iter([KeyboardInterrupt()])
 
     def pressed(whole: pd.DataFrame) -> pd.DataFrame:
@@ -246,7 +246,7 @@ def test_interrupt_while_the_frame_is_put_together_keeps_all_rows(
         return once(whole)
 
     rows = len(box.events(since="3D"))
-    monkeypatch.setattr(activity, "_once", pressed)
+    monkeypatch.setattr(event_log, "_once", pressed)
     with pytest.raises(Interrupted):
         box.events(since="3D")
     assert box.last_partial is not None
@@ -256,7 +256,7 @@ def test_interrupt_while_the_frame_is_put_together_keeps_all_rows(
 def test_events_without_an_id_are_not_taken_for_one_another() -> None:
     """Box may leave it out; each row is an event all the same."""
     rows = [{"event_id": "1"}, {"event_type": "LOGIN"}, {"event_id": "1"}, {"event_type": "LOGIN"}]
-    assert activity._once(frame(rows, schema.EVENTS))["event_id"].fillna("none").tolist() == [
+    assert event_log._once(frame(rows, schema.EVENTS))["event_id"].fillna("none").tolist() == [
         "1",
         "none",
         "none",

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from boxnb.errors import SignInError
-from boxnb.receiver import Receiver, _answers, can_listen
+from boxnb.oauth.receiver import Receiver, _answers, can_listen
 
 STATE = "the-state-of-this-request"
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import boxnb
 from boxnb import oauth, store
+from boxnb.api.session import BoxSession
 from boxnb.auth import RotatingAuth
 from boxnb.errors import (
     AccessDeniedError,
@@ -29,10 +30,10 @@ from boxnb.errors import (
     SignInError,
     TokenEndpointError,
 )
-from boxnb.masking import one_line
-from boxnb.session import BoxSession
-from boxnb.tokens import Secret, Token
-from boxnb.waits import retry_after, span, until
+from boxnb.oauth.token import Token
+from boxnb.redaction import one_line
+from boxnb.secret import Secret
+from boxnb.transport.waits import retry_after, span, until
 
 STATE = "Qd3xR7_kLw-29fZbTn0aVeYu8sPmHcJg"
 SECRET = "c1ient-secret-that-nobody-may-see"
@@ -349,10 +350,10 @@ def test_a_refused_access_token_is_not_called_refreshed_when_it_was_not() -> Non
         ) as port,
         pytest.raises(AccessTokenRejectedError) as caught,
     ):
-        from boxnb.failures import api_error
+        from boxnb.api.failures import api_error
 
         api = Api(port)
-        with boxnb.network.plain() as bare:
+        with boxnb.transport.sessions.plain() as bare:
             raise api_error(bare.get(api.session.url("/users/me")))
     assert "even after" not in str(caught.value) and "It is over." in str(caught.value)
 
@@ -385,7 +386,7 @@ AFTER: list[tuple[str, float | None]] = [
 @pytest.mark.parametrize(("value", "seconds"), AFTER)
 def test_retry_after_in_every_spelling(value: str, seconds: float | None) -> None:
     """A number of seconds, or nothing at all: never an exception, and no wait without end."""
-    response = boxnb.network.requests.Response()
+    response = boxnb.transport.sessions.requests.Response()
     response.headers["Retry-After"] = value.encode().decode("latin-1") if not value.isascii() else value
     assert retry_after(response) == seconds
     span(seconds or 0), until(seconds or 0)
@@ -394,7 +395,7 @@ def test_retry_after_in_every_spelling(value: str, seconds: float | None) -> Non
 @given(st.text(max_size=30))
 def test_any_retry_after_can_be_told(value: str) -> None:
     """Whatever a server writes there."""
-    response = boxnb.network.requests.Response()
+    response = boxnb.transport.sessions.requests.Response()
     response.headers["Retry-After"] = value
     seconds = retry_after(response)
     assert seconds is None or (seconds >= 0 and until(seconds) and span(seconds))
@@ -402,7 +403,7 @@ def test_any_retry_after_can_be_told(value: str) -> None:
 
 def test_retry_after_as_a_date() -> None:
     """By the server's own clock where it says what time it has; a date that has passed is no wait."""
-    response = boxnb.network.requests.Response()
+    response = boxnb.transport.sessions.requests.Response()
     response.headers.update(
         {"Retry-After": "Fri, 01 Jan 2027 00:10:00 GMT", "Date": "Fri, 01 Jan 2027 00:00:00 GMT"}
     )

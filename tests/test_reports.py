@@ -12,9 +12,10 @@ import pytest
 from signing import sign_in
 
 import boxnb.sandbox
-from boxnb import pacer, reports
+from boxnb import reports
+from boxnb.api import rate_limit
 from boxnb.errors import ForbiddenError, Interrupted
-from boxnb.reports import accounts, company, happened, shape, shared, storage
+from boxnb.reports import activity, enterprise, people, shape, sharing, storage
 
 WORLD = Path(__file__).parents[1] / "data" / "sandbox"
 
@@ -49,7 +50,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BOXNB_HOME", str(place))
         patch.setenv("NO_PROXY", "127.0.0.1,localhost")
-        patch.setitem(pacer.LIMITS, "general", pacer.Limit(1_000_000))
+        patch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
         yield place
 
 
@@ -434,18 +435,18 @@ def test_histories(seen: Seen) -> None:
 
 
 NO_WALK = {
-    "external_collaborators": (shared.EXTERNAL, "invitations"),
-    "pending_invitations": (shared.PENDING, "invitations"),
-    "shared_widely": (shared.WIDELY, "invitations"),
-    "shared_links": (shared.LINKS, "content"),
+    "external_collaborators": (sharing.EXTERNAL, "invitations"),
+    "pending_invitations": (sharing.PENDING, "invitations"),
+    "shared_widely": (sharing.WIDELY, "invitations"),
+    "shared_links": (sharing.LINKS, "content"),
     "storage_by": (storage.STORAGE, "content"),
     "stale_content": (storage.STALE, "content"),
     "large_files": (storage.FILES, "content"),
     "duplicate_files": (storage.DUPLICATES, "content"),
-    "sign_ins": (happened.SIGN_INS, "events"),
-    "sign_in_attacks": (happened.ATTACKS, "events"),
-    "downloads": (happened.DAYS, "events"),
-    "unusual_days": (happened.DAYS, "events"),
+    "sign_ins": (activity.SIGN_INS, "events"),
+    "sign_in_attacks": (activity.ATTACKS, "events"),
+    "downloads": (activity.DAYS, "events"),
+    "unusual_days": (activity.DAYS, "events"),
 }
 
 
@@ -467,27 +468,27 @@ def test_an_empty_enterprise_gives_the_same_columns(seen: Seen, name: str) -> No
 def test_the_rest_of_the_empty_ones(seen: Seen) -> None:
     """Reports with other arguments."""
     box, none = seen.box, seen.events.iloc[:0]
-    assert list(reports.file_history(box, "1", of=none).columns) == list(happened.HISTORY)
-    assert list(reports.user_history(box, "nobody", of=none).columns) == list(happened.HISTORY)
+    assert list(reports.file_history(box, "1", of=none).columns) == list(activity.HISTORY)
+    assert list(reports.user_history(box, "nobody", of=none).columns) == list(activity.HISTORY)
     assert reports.user_history(box, "nobody@example.com", of=seen.events).empty
     hidden = reports.hidden_links(box, of=none, items=seen.content)
-    assert list(hidden.columns) == list(shared.HIDDEN)
+    assert list(hidden.columns) == list(sharing.HIDDEN)
     users = box.users()
     nobody = reports.ownership_of_leavers(box, of=seen.content.iloc[:0], users=users.iloc[:0])
     assert list(nobody.columns) == list(storage.LEAVERS)
     assert reports.inactive_users(box, of=none, users=users.iloc[:0]).empty
     assert len(reports.inactive_users(box, of=none)) > 80  # nobody was seen: all are told
     assert reports.duplicate_accounts(box, users=users.iloc[:1]).empty
-    assert list(reports.group_overlap(box, of=box.memberships().iloc[:0]).columns) == list(accounts.OVERLAP)
+    assert list(reports.group_overlap(box, of=box.memberships().iloc[:0]).columns) == list(people.OVERLAP)
     one = reports.content(box, people_of=users.iloc[:0])
     assert list(one.columns) == list(seen.content.columns)
-    assert list(reports.collaborations(box, of=one).columns) == list(company.INVITATIONS)
+    assert list(reports.collaborations(box, of=one).columns) == list(enterprise.INVITATIONS)
 
 
 def test_dtypes_are_those_of_the_schema(seen: Seen) -> None:
     """Text is text, times are UTC, bytes are Int64."""
     found = reports.shared_links(seen.box, of=seen.content)
-    kinds = {column: shape.DTYPES[kind] for column, kind in shared.LINKS.items()}
+    kinds = {column: shape.DTYPES[kind] for column, kind in sharing.LINKS.items()}
     assert {column: str(dtype) for column, dtype in found.dtypes.items()} == kinds
 
 

@@ -13,12 +13,13 @@ import pytest
 from signing import practice_client, sign_in
 
 import boxnb.sandbox
-from boxnb import export, pacer, reports
+from boxnb import export, reports
+from boxnb.api import rate_limit
 from boxnb.errors import ForbiddenError
 from boxnb.oauth import Client
-from boxnb.tokens import Secret
+from boxnb.secret import Secret
 from boxnb.widgets import charts, views
-from boxnb.widgets.branches import Branches, from_frame
+from boxnb.widgets.tree_state import Branches, from_frame
 
 WORLD = Path(__file__).parents[1] / "data" / "sandbox"
 MORE = {"estimate": ("content",), "file_history": ("1",), "user_history": ("ada.admin@example.com",)}
@@ -63,7 +64,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BOXNB_HOME", str(place))
         patch.setenv("NO_PROXY", "127.0.0.1,localhost")
-        patch.setitem(pacer.LIMITS, "general", pacer.Limit(1_000_000))
+        patch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
         yield place
 
 

@@ -20,12 +20,13 @@ import requests
 from signing import sign_in
 
 import boxnb
-from boxnb import disk, masking, runs, store
+from boxnb import redaction, runs, store
 from boxnb.errors import RunRefusedError
-from boxnb.runs import past, report
-from boxnb.runs.recording import LONGEST, Tee
+from boxnb.local import private_files
+from boxnb.runs import report, run_history
+from boxnb.runs.recorder import LONGEST, Tee
 from boxnb.sandbox import Sandbox
-from boxnb.tokens import Secret
+from boxnb.secret import Secret
 
 ROOT = Path(__file__).parents[1]
 
@@ -239,8 +240,8 @@ def test_a_full_disk_loses_the_file_not_the_report(limit: int) -> None:
 def test_the_history_is_a_frame_even_when_empty() -> None:
     """The same columns and types with no run, one, and one that was cut off."""
     empty = runs.history()
-    past.note(id="x", name="cut off", started=1.0, process="process 1 on here")
-    with past.file().open("a") as file:
+    run_history.note(id="x", name="cut off", started=1.0, process="process 1 on here")
+    with run_history.file().open("a") as file:
         file.write('{"id": "y", "na')
     with boxnb.run("whole") as run:
         run.rows += 2
@@ -347,7 +348,7 @@ def test_a_page_keeps_its_programs() -> None:
         '<p>password=YTpi</p><script>fetch(u, {credentials:"include"}); f("p&ss<w\\"ord1")</script>'
         '<script type="application/json">{"password": "YTpi"}</script><b>p&amp;ss&lt;w&quot;ord1</b>'
     )
-    masked = masking.mask_page(page)
+    masked = redaction.mask_page(page)
     assert 'credentials:"include"' in masked
     assert "YTpi" not in masked and "ord1" not in masked
 
@@ -380,9 +381,9 @@ def test_attach_without_a_run_writes_beside_the_runs() -> None:
 )
 def test_shapes_of_secrets_are_masked(text: str) -> None:
     """Also those this process never held."""
-    masked = masking.mask(text)
+    masked = redaction.mask(text)
     assert "YTpi" not in masked and "abcdefghijklmnop1234" not in masked and "one two" not in masked
-    assert masking.MASKED in masked
+    assert redaction.MASKED in masked
 
 
 def test_plain_sentences_are_left_alone() -> None:
@@ -394,7 +395,7 @@ def test_plain_sentences_are_left_alone() -> None:
         "refresh_token=<secret 3fa9>",
         "GET /2.0/users?fields=id,name&limit=1000",
     ):
-        assert masking.mask(text) == text
+        assert redaction.mask(text) == text
 
 
 @pytest.mark.parametrize(
@@ -410,7 +411,7 @@ def test_plain_sentences_are_left_alone() -> None:
 )
 def test_names_of_secrets_are_known(name: str, secret: bool) -> None:
     """What `-p` refuses."""
-    assert masking.is_secret_name(name) is secret
+    assert redaction.is_secret_name(name) is secret
 
 
 def test_a_bar_costs_what_it_draws() -> None:
@@ -515,7 +516,7 @@ def test_nothing_is_written_through_a_link_of_somebody_else(
     victim.write_text("precious")
     (tmp_path / "weekly.log").symlink_to(victim)
     monkeypatch.setattr(
-        disk, "is_ours", lambda status: False
+        private_files, "is_ours", lambda status: False
     )  # as root, or as another user, would have made it
     with boxnb.run("weekly", folder=tmp_path, keep=1, to=["print"]) as run:
         run.log.info("said")
@@ -552,7 +553,7 @@ def test_one_odd_line_costs_the_history_nothing_else(line: bytes, whole: bool) -
     """Runs before it and after it are all there, also where it was cut off in the middle of a letter."""
     with boxnb.run("Bücher"):
         pass
-    with past.file().open("ab") as file:
+    with run_history.file().open("ab") as file:
         file.write(line + (b"\n" if whole else b""))
     with boxnb.run("Später"):
         pass

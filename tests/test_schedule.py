@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from boxnb import schedule
+from boxnb.runs import schedule
 
 ODD = ["-c", "import sys; print(sys.argv[1:])", "100% $HOME `id`", 'say "hi"', "a'b", "&<>", "back\\slash"]
 

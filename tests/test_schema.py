@@ -11,9 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from boxnb import schema
-from boxnb.frames import Table, frame
-from boxnb.schema import Column
+from boxnb.frames import Table, frame, schema
+from boxnb.frames.schema import Column
 
 EXAMPLES = json.loads((Path(__file__).parent / "box-examples.json").read_text(encoding="utf-8"))
 DATASETS = {name: getattr(schema, name) for name in EXAMPLES}

@@ -21,12 +21,13 @@ from mailing import mailbox
 from signing import practice_client, sign_in
 
 import boxnb
-from boxnb import basic, masking, oauth, store, tokens
+from boxnb import basic, oauth, redaction, secret, store
 from boxnb.auth import RotatingAuth
 from boxnb.errors import ApiError, BoxNotebookError, MailError, NetworkError, TokenStoreError
+from boxnb.oauth.token import Token
 from boxnb.runs import mail
 from boxnb.sandbox import Sandbox
-from boxnb.tokens import Header, Secret, Token, bearer, sealed
+from boxnb.secret import Header, Secret, bearer, sealed
 
 FORM = "very-secret-form-value"
 
@@ -157,8 +158,8 @@ def test_a_response_carries_no_token(sandbox: Sandbox, plain: bool) -> None:
     text = f"{sent!r}{dict(sent)}{json.dumps(dict(sent))}{dumped!r}{sent['Authorization']}" + "".join(
         sent.values()
     )
-    for secret in [*pair(saved), *pair(renewed)]:
-        assert secret not in text
+    for value in [*pair(saved), *pair(renewed)]:
+        assert value not in text
     assert sent["Authorization"].startswith("Bearer <secret ")
     assert pickle.loads(dumped).request.headers["Authorization"] == str(sent["Authorization"])
 
@@ -190,19 +191,19 @@ def test_a_token_no_header_can_carry_is_refused_unseen(sandbox: Sandbox, odd: st
 def test_what_is_in_use_is_not_forgotten_for_words() -> None:
     """A thousand later ones push out those that nobody used since."""
     client_secret = Secret("a-client-secret-in-use")
-    for number in range(tokens.KNOWN * 2):
+    for number in range(secret.KNOWN * 2):
         Secret(f"word-{number}")
         if number % 500 == 0:
             Secret(client_secret)
-    assert "a-client-secret-in-use" in tokens.known() and len(tokens.known()) == tokens.KNOWN
+    assert "a-client-secret-in-use" in secret.known() and len(secret.known()) == secret.KNOWN
 
 
 def test_masking_takes_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counted in characters looked at, not in seconds: a page of unclosed scripts is searched once."""
     page = "<script " * 20_000
-    assert masking.mask_page(page) == page
-    assert masking.mask_page("<script>fetch()</script>token: abcdef<SCRIPT>x</SCRIPT>") == (
-        f"<script>fetch()</script>token: {masking.MASKED}<SCRIPT>x</SCRIPT>"
+    assert redaction.mask_page(page) == page
+    assert redaction.mask_page("<script>fetch()</script>token: abcdef<SCRIPT>x</SCRIPT>") == (
+        f"<script>fetch()</script>token: {redaction.MASKED}<SCRIPT>x</SCRIPT>"
     )
 
 
@@ -210,12 +211,12 @@ def test_many_secrets_are_all_masked() -> None:
     """Longest first, in every spelling they travel in."""
     known = [Secret(f"{number:04}-{FORM}") for number in range(500)] + [Secret(f"0001-{FORM}-longer")]
     text = " ".join(secret.reveal() for secret in known)
-    assert masking.known_only(text) == " ".join(str(secret) for secret in known)
+    assert redaction.known_only(text) == " ".join(str(secret) for secret in known)
 
 
 CHILD = """
 import sys
-from boxnb.tokens import Secret
+from boxnb.secret import Secret
 for number in range(3):
     Secret(f"only-the-child-knows-{number}-ü")
 """
@@ -225,13 +226,13 @@ def test_a_child_hands_its_secrets_over_unreadably(tmp_path: Path) -> None:
     """The run knows them afterwards; the file alone shows nothing, and a line that was cut off costs only itself."""
     file, key = tmp_path / "known", "k" * 64
     file.touch(mode=0o600)
-    environment = {**os.environ, tokens.HANDED: f"{file}:{key}", "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, secret.HANDED: f"{file}:{key}", "PYTHONPATH": str(Path(__file__).parents[1])}
     subprocess.run([sys.executable, "-c", CHILD], env=environment, check=True, timeout=60)
     content = file.read_bytes()
     assert b"only-the-child" not in content and len(content.splitlines()) == 3
     file.write_bytes(content[:-30])
-    tokens.take_over(file, key)
-    assert {f"only-the-child-knows-{number}-ü" for number in range(2)} <= set(tokens.known())
+    secret.take_over(file, key)
+    assert {f"only-the-child-knows-{number}-ü" for number in range(2)} <= set(secret.known())
 
 
 def test_mail_errors_show_no_password(sandbox: Sandbox, tmp_path: Path) -> None:

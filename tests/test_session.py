@@ -15,7 +15,8 @@ import pytest
 import requests
 from signing import practice_client, sign_in
 
-from boxnb import masking, oauth, store
+from boxnb import oauth, redaction, store
+from boxnb.api.session import ATTEMPTS, BoxSession, api_error, endpoint
 from boxnb.auth import RotatingAuth
 from boxnb.errors import (
     ApiError,
@@ -28,7 +29,6 @@ from boxnb.errors import (
     WaitNotice,
 )
 from boxnb.sandbox import Sandbox
-from boxnb.session import ATTEMPTS, BoxSession, api_error, endpoint
 
 
 class Time:
@@ -231,7 +231,7 @@ def test_an_address_that_carries_its_own_right_is_in_no_message(session: BoxSess
     """Neither of Box's own hosts nor of the sandbox."""
     for address in ("https://dl.boxcloud.com/d/1/b1!Abc/download", "http://127.0.0.1:1/dl/1/2/3/secret"):
         assert endpoint(address) == "/download"
-        assert "Abc" not in masking.mask(
+        assert "Abc" not in redaction.mask(
             f'{urlsplit(address).hostname}:443 "GET {urlsplit(address).path} HTTP/1.1" 200'
         )
     me = session.get("/users/me")
@@ -326,7 +326,7 @@ def test_many_threads_that_wait_for_the_same_say_it_once(sandbox: Sandbox, sessi
 OTHER_PROCESS = """
 import warnings
 from boxnb.auth import RotatingAuth
-from boxnb.session import BoxSession
+from boxnb.api.session import BoxSession
 warnings.simplefilter("always")
 session = BoxSession(RotatingAuth("acme"), sleep=lambda seconds: print("slept", round(seconds)))
 print(session.get_json("/users/me")["type"])

@@ -19,8 +19,8 @@ from answering import http, raw, reset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boxnb.network import Session, never_connected, plain, read_within
-from boxnb.silence import hopeless, network_trouble
+from boxnb.transport.network_trouble import hopeless, network_trouble
+from boxnb.transport.sessions import Session, never_connected, plain, read_within
 
 OK = http(200, b"hi")
 CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\nhi"

@@ -15,9 +15,12 @@ from pathlib import Path
 import pytest
 
 import boxnb
-from boxnb import basic, disk, ledger, oauth, store
+from boxnb import basic, oauth, store
+from boxnb.api import ledger
 from boxnb.errors import TokenStoreError
-from boxnb.tokens import Secret, Token
+from boxnb.local import private_files
+from boxnb.oauth.token import Token
+from boxnb.secret import Secret
 
 CLIENT = oauth.Client("abc", Secret("the-client-secret-of-tests"), "http://127.0.0.1/callback")
 
@@ -133,7 +136,7 @@ def test_a_read_only_folder_is_told() -> None:
                     parent.chmod(stat.S_IMODE(parent.stat().st_mode) | 0o011)
             os.setuid(65534)
         try:
-            disk.write_private(file, b"{}")
+            private_files.write_private(file, b"{}")
         except TokenStoreError as error:
             os._exit(0 if "check the owner" in str(error) else 2)
         os._exit(1)

@@ -10,7 +10,8 @@ import traceback
 
 import pytest
 
-from boxnb.tokens import Secret, Token, fingerprint
+from boxnb.oauth.token import Token
+from boxnb.secret import Secret, fingerprint
 
 VALUE = "plainly-visible-secret"
 

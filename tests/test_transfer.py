@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from signing import sign_in
 
 import boxnb
+from boxnb.api.session import BoxSession
 from boxnb.auth import RotatingAuth
 from boxnb.errors import ApiError, IdError, Interrupted, NotFoundError, TransferError
 from boxnb.sandbox import Sandbox
-from boxnb.session import BoxSession
 from boxnb.transfer import Moved, names
 
 BIG = bytes(range(256)) * 100_000  # 25.6 MB: four parts

@@ -11,12 +11,12 @@ import pytest
 from signing import sign_in
 
 import boxnb.sandbox
-from boxnb import pacer
+from boxnb.api import rate_limit
+from boxnb.api.connection import Progress
+from boxnb.api.session import BoxSession
 from boxnb.auth import RotatingAuth
 from boxnb.errors import BoxNotebookError, Interrupted
-from boxnb.pull import Progress
 from boxnb.sandbox import Sandbox
-from boxnb.session import BoxSession
 
 TROUBLES: dict[str, dict[str, Any]] = {
     "429": {"retry_after": 7},
@@ -72,7 +72,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def box(company: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[boxnb.Box]:
-    monkeypatch.setitem(pacer.LIMITS, "general", pacer.Limit(1_000_000))
+    monkeypatch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
     sign_in(company)
     box = boxnb.connect("acme")
     time = Time()

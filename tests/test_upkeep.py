@@ -11,7 +11,7 @@ import boxnb
 from boxnb import oauth, store
 from boxnb.errors import ForbiddenError, NotSignedInError
 from boxnb.sandbox import Sandbox
-from boxnb.tokens import Secret
+from boxnb.secret import Secret
 
 
 def test_every_profile_has_a_row_even_a_damaged_one(sandbox: Sandbox) -> None:

@@ -16,10 +16,13 @@ import requests
 import trustme
 
 import boxnb
-from boxnb import auth, basic, network, oauth, postbox, store
+from boxnb import auth, basic, oauth, store
 from boxnb.errors import BoxNotebookError, HostNotAllowedError
-from boxnb.tokens import Secret, Token
-from boxnb.widgets import account
+from boxnb.oauth.token import Token
+from boxnb.secret import Secret
+from boxnb.signin import account, messages
+from boxnb.store import mail_settings
+from boxnb.transport import sessions
 
 pytestmark = pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
 
@@ -138,13 +141,13 @@ def test_what_is_neither_true_nor_false_nor_a_file_is_refused(untrusted: Imposto
 @pytest.mark.parametrize("verify", [*EMPTY, *WRONG[:-1], *NOWHERE, False], ids=repr)
 def test_no_value_of_a_session_but_false_switches_the_check_off(untrusted: Impostor, verify: Any) -> None:
     """However it came there: as the session's own, for one request, or in a prepared request."""
-    with network.Session() as http:
+    with sessions.Session() as http:
         http.verify = verify
         calls = [
             lambda: http.get(untrusted.url, timeout=5),
             lambda: http.send(requests.Request("GET", untrusted.url).prepare(), timeout=5),
         ]
-        with network.Session() as other:
+        with sessions.Session() as other:
             calls.append(lambda: other.get(untrusted.url, timeout=5, verify=verify))
             for call in calls:
                 untrusted.got.clear()
@@ -182,19 +185,19 @@ def test_the_check_switched_off_is_shown_in_red(untrusted: Impostor) -> None:
     status = boxnb.status()
     assert "Certificates are not checked" in status.loc[0, "problem"]
     assert "<td style='color:#c62828'>Certificates are not checked" in status._repr_html_()
-    assert "Certificates are not checked" in account.unchecked_words("acme")
+    assert "Certificates are not checked" in messages.unchecked_words("acme")
     store.configure("acme", verify=True)
-    assert account.unchecked_words("acme") == ""
+    assert messages.unchecked_words("acme") == ""
     assert "Certificates" not in str(boxnb.status().to_dict("records"))
 
 
 def test_settings_of_mail_check_certificates_too() -> None:
     """The same rule."""
     given = {"host": "127.0.0.1", "port": 25, "security": "none", "username": "", "password": Secret("")}
-    settings = postbox.MailSettings(**given, sender="a@example.com", verify="")  # type: ignore[arg-type]
+    settings = mail_settings.MailSettings(**given, sender="a@example.com", verify="")  # type: ignore[arg-type]
     assert settings.verify is True
     with pytest.raises(ValueError, match="only False itself"):
-        postbox.MailSettings(**given, sender="a@example.com", verify=0)  # type: ignore[arg-type]
+        mail_settings.MailSettings(**given, sender="a@example.com", verify=0)  # type: ignore[arg-type]
 
 
 def test_no_secret_goes_over_plain_http_beyond_this_computer(elsewhere: Impostor) -> None:
@@ -236,7 +239,7 @@ def test_no_secret_goes_over_plain_http_beyond_this_computer(elsewhere: Impostor
 def test_an_odd_address_is_read_as_it_would_be_sent(url: str) -> None:
     """What stands before a backslash or an @ does not make another host of it."""
     with pytest.raises((HostNotAllowedError, requests.RequestException)):
-        network.require_private(url, "client secret")
+        sessions.require_private(url, "client secret")
 
 
 @pytest.mark.parametrize(
@@ -244,7 +247,7 @@ def test_an_odd_address_is_read_as_it_would_be_sent(url: str) -> None:
 )
 def test_https_and_this_computer_are_private(url: str) -> None:
     """Nothing is refused there."""
-    network.require_private(url, "client secret")
+    sessions.require_private(url, "client secret")
 
 
 def test_a_refused_address_leaves_no_journal(elsewhere: Impostor) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from .errors import (
+from ..errors import (
     AccessTokenRejectedError,
     ApiError,
     BoxUnavailableError,
@@ -17,10 +17,10 @@ from .errors import (
     NotFoundError,
     RateLimitError,
 )
-from .masking import mask, one_line
-from .refusals import called, capital
-from .silence import proxy_wants_password
-from .waits import moment, retry_after, span, until
+from ..oauth.failures import called, capital
+from ..redaction import mask, one_line
+from ..transport.network_trouble import proxy_wants_password
+from ..transport.waits import moment, retry_after, span, until
 
 SCOPES = (
     ("/users/me", None),

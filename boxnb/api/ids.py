@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import numpy as np
 import pandas as pd
 
-from .errors import IdError
-from .network import LOOPBACK
+from ..errors import IdError
+from ..transport.sessions import LOOPBACK
 
 Kind = Literal["folder", "file", "user", "group", "enterprise", "item"]
 

@@ -18,8 +18,8 @@ from typing import Any
 import filelock
 import pandas as pd
 
-from . import disk
-from .errors import TokenStoreError
+from ..errors import TokenStoreError
+from ..local import private_files
 
 COLUMNS = {
     "endpoint": "str",
@@ -119,15 +119,17 @@ class Ledger:
 
     def _change(self, change: Any) -> None:
         try:
-            disk.private_folder(self._file.parent)
+            private_files.private_folder(self._file.parent)
             with filelock.FileLock(
                 self._file.with_suffix(".lock"), timeout=10, thread_local=False, mode=0o600
             ):
                 book = self._load()
                 change(book)
-                disk.write_private(self._file, json.dumps(book).encode())
+                private_files.write_private(self._file, json.dumps(book).encode())
         except (OSError, TokenStoreError, filelock.Timeout) as error:
-            disk.say_once(self._file, f"The ledger of calls could not be saved ({type(error).__name__}).")
+            private_files.say_once(
+                self._file, f"The ledger of calls could not be saved ({type(error).__name__})."
+            )
 
 
 def _add(total: dict[str, Any], fresh: dict[str, dict[str, float]]) -> None:

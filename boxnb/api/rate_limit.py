@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import filelock
 
-from . import disk
-from .waits import announce, said, span, until
+from ..local import private_files
+from ..transport.waits import announce, said, span, until
 
 
 class Limit(NamedTuple):
@@ -59,7 +59,7 @@ class Pacer:
     clock : callable, default time.monotonic
         Seconds on a clock that all processes of this computer share.
     sleep : callable, default time.sleep
-    tell : callable, default boxnb.waits.announce
+    tell : callable, default boxnb.transport.waits.announce
         Called with the seconds and one line before each wait.
     box : str
         What that line calls the server.
@@ -87,7 +87,7 @@ class Pacer:
         self._clock = clock
         self._sleep = sleep
         self._threads = threading.Lock()
-        disk.private_folder(file.parent)
+        private_files.private_folder(file.parent)
         self._lock = filelock.FileLock(file.with_suffix(".lock"), timeout=30, thread_local=False, mode=0o600)
 
     def wait(self) -> float:

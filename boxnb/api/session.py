@@ -13,18 +13,19 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from . import ids, store
-from .auth import RotatingAuth
-from .errors import NetworkError, WaitNotice
+from .. import store
+from ..auth import RotatingAuth
+from ..errors import NetworkError, WaitNotice
+from ..oauth.failures import called, capital
+from ..transport.network_trouble import hopeless, network_trouble
+from ..transport.sessions import LOST, Session, files_sent, never_connected, plain, read_within
+from ..transport.waits import NOTICED, said
+from ..transport.waits import retry_after as retry_after
+from . import ids
 from .failures import READS, Asked, endpoint, note, scope_of
 from .failures import api_error as api_error
 from .ledger import Ledger
-from .network import LOST, Session, files_sent, never_connected, plain, read_within
-from .pacer import LIMITS, Pacer
-from .refusals import called, capital
-from .silence import hopeless, network_trouble
-from .waits import NOTICED, said
-from .waits import retry_after as retry_after
+from .rate_limit import LIMITS, Pacer
 
 TIMEOUT = (10.0, 60.0)
 """Seconds to connect, seconds between two bytes."""

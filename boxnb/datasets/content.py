@@ -10,15 +10,16 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from . import ids, schema
-from .moving import LONG, Watch, settled
-from .pages import folders_of
+from ..api import ids
+from ..frames import schema
+from ..frames.pages import folders_of
+from ..frames.schema import Column
 from .paging import by_marker, by_offset, number_of
 from .pull import Listing, Pull, one, pulled, said
-from .schema import Column
+from .tree_changes import LONG, Watch, settled
 
 if TYPE_CHECKING:
-    from .box import Box
+    from ..api.connection import Connection
 
 PLACE = (Column("path", "text"), Column("depth", "integer"))
 """Where a row of a tree stands: the names of the folders above it, and how many there are below the root."""
@@ -34,7 +35,7 @@ SEARCHED: dict[str, ids.Kind] = {
 
 
 def items(
-    box: Box, folder_id: str = "0", *, as_user: str | None = None, marker: str | None = None
+    box: Connection, folder_id: str = "0", *, as_user: str | None = None, marker: str | None = None
 ) -> pd.DataFrame:
     """
     What is in one folder: folders, files and web links, one row each.
@@ -54,7 +55,7 @@ def items(
     Returns
     -------
     pandas.DataFrame
-        Columns as :data:`boxnb.schema.ITEMS` says: ``type`` is ``folder``, ``file`` or ``web_link``; ``size`` is
+        Columns as :data:`boxnb.frames.schema.ITEMS` says: ``type`` is ``folder``, ``file`` or ``web_link``; ``size`` is
         ``Int64`` bytes, a folder's with all that is below it.
 
     Raises
@@ -84,7 +85,7 @@ class _Place(NamedTuple):
 
 
 def tree(
-    box: Box,
+    box: Connection,
     folder_id: str = "0",
     *,
     depth: int | None = None,
@@ -95,7 +96,7 @@ def tree(
     Walk a folder and all below it, one row an item.
 
     Calls ``GET /folders/:id/items`` once for every folder and once more for every further 1000 items in it: nothing
-    tells beforehand how many folders there are, see :func:`boxnb.estimate.estimate`. Several folders are asked at once; the rows
+    tells beforehand how many folders there are, see :func:`boxnb.datasets.estimate.estimate`. Several folders are asked at once; the rows
     come level by level, in Box's order. A walk that has found more than 100 folders takes two calls more, to learn from the
     user's own events what moves from then on.
 
@@ -114,7 +115,7 @@ def tree(
     Returns
     -------
     pandas.DataFrame
-        Columns as :data:`boxnb.schema.ITEMS` says, then ``path`` (text, the folders above, from the root, joined by
+        Columns as :data:`boxnb.frames.schema.ITEMS` says, then ``path`` (text, the folders above, from the root, joined by
         ``/``) and ``depth`` (``Int64``, 1 for the folder's own items). No id twice. ``attrs["skipped"]`` lists what could not
         be read: folders that Box refused and odd entries (``id``, ``path``, ``status``, ``why``); ``attrs["complete"]`` is False then,
         and a warning says so; ``attrs["moved"]`` the ids of what moved while the walk went on,
@@ -183,7 +184,7 @@ def tree(
     return settled(frame, folder_id)
 
 
-def folder(box: Box, folder_id: str, *, as_user: str | None = None) -> pd.DataFrame:
+def folder(box: Connection, folder_id: str, *, as_user: str | None = None) -> pd.DataFrame:
     """
     One folder, as one row with the columns of :func:`items`; its ``size`` counts all below it.
 
@@ -195,7 +196,7 @@ def folder(box: Box, folder_id: str, *, as_user: str | None = None) -> pd.DataFr
     return one(box, "folder", f"/folders/{folder_id}", schema.ITEMS, as_user=as_user)
 
 
-def file(box: Box, file_id: str, *, as_user: str | None = None) -> pd.DataFrame:
+def file(box: Connection, file_id: str, *, as_user: str | None = None) -> pd.DataFrame:
     """
     One file, as one row with the columns of :func:`items`.
 
@@ -207,7 +208,7 @@ def file(box: Box, file_id: str, *, as_user: str | None = None) -> pd.DataFrame:
     return one(box, "file", f"/files/{file_id}", schema.ITEMS, as_user=as_user)
 
 
-def versions(box: Box, file_id: str, *, as_user: str | None = None, offset: int = 0) -> pd.DataFrame:
+def versions(box: Connection, file_id: str, *, as_user: str | None = None, offset: int = 0) -> pd.DataFrame:
     """
     Older versions of a file, one row each; the current one is :func:`file`.
 
@@ -216,7 +217,7 @@ def versions(box: Box, file_id: str, *, as_user: str | None = None, offset: int 
     Returns
     -------
     pandas.DataFrame
-        Columns as :data:`boxnb.schema.VERSIONS` says; ``size`` in bytes.
+        Columns as :data:`boxnb.frames.schema.VERSIONS` says; ``size`` in bytes.
 
     Notes
     -----
@@ -233,7 +234,7 @@ def versions(box: Box, file_id: str, *, as_user: str | None = None, offset: int 
 
 
 def search(
-    box: Box,
+    box: Connection,
     query: str,
     *,
     type: Literal["file", "folder", "web_link"] | None = None,  # noqa: A002  Box's name for it
@@ -260,7 +261,7 @@ def search(
     Returns
     -------
     pandas.DataFrame
-        Columns as :data:`boxnb.schema.ITEMS` says.
+        Columns as :data:`boxnb.frames.schema.ITEMS` says.
 
     Raises
     ------
@@ -285,7 +286,7 @@ def search(
     return pulled(box, "search", schema.ITEMS, said(asked), work, as_user=as_user)
 
 
-def trash(box: Box, *, as_user: str | None = None, marker: str | None = None) -> pd.DataFrame:
+def trash(box: Connection, *, as_user: str | None = None, marker: str | None = None) -> pd.DataFrame:
     """
     What one user deleted and Box still keeps, one row an item.
 
@@ -294,7 +295,7 @@ def trash(box: Box, *, as_user: str | None = None, marker: str | None = None) ->
     Returns
     -------
     pandas.DataFrame
-        Columns as :data:`boxnb.schema.ITEMS` says; ``trashed_at`` and ``purged_at`` in UTC.
+        Columns as :data:`boxnb.frames.schema.ITEMS` says; ``trashed_at`` and ``purged_at`` in UTC.
 
     Notes
     -----

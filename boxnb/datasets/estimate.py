@@ -5,12 +5,12 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from . import ids as given_ids
-from .pacer import LIMITS
-from .pages import at, whole_number
+from ..api import ids as given_ids
+from ..api.rate_limit import LIMITS
+from ..frames.pages import at, whole_number
 
 if TYPE_CHECKING:
-    from .box import Box
+    from ..api.connection import Connection
 
 PER_PAGE = {"users": 1000, "groups": 1000, "items": 1000, "device_pins": 1000, "search": 200, "events": 500}
 
@@ -57,7 +57,7 @@ class Estimate(NamedTuple):
         return f"{self.dataset}: {amount}, {time}. {self.why}"
 
 
-def estimate(box: Box, dataset: str, **arguments: Any) -> Estimate:
+def estimate(box: Connection, dataset: str, **arguments: Any) -> Estimate:
     """
     What ``box.<dataset>(**arguments)`` will cost.
 
@@ -133,11 +133,11 @@ def _as(arguments: dict[str, Any]) -> dict[str, Any]:
     return {} if as_user is None else {"as_user": as_user}
 
 
-def _total(box: Box, path: str, **params: Any) -> int:
+def _total(box: Connection, path: str, **params: Any) -> int:
     return whole_number(at(box.get(path, limit=1, **params), ("total_count",))) or 0
 
 
-def _counted(box: Box, dataset: str, path: str, arguments: dict[str, Any]) -> Estimate:
+def _counted(box: Connection, dataset: str, path: str, arguments: dict[str, Any]) -> Estimate:
     params = {name: value for name, value in arguments.items() if name in ("user_type", "filter_term")}
     rows = _total(box, path, **params, **_as(arguments))
     calls = max(1, -(-rows // PER_PAGE.get(dataset, 1000)))

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from . import schema
-from .errors import RangeError
-from .pages import Page
+from ..errors import RangeError
+from ..frames import schema
+from ..frames.pages import Page
+from .event_ranges import Span, by_ranges
 from .paging import by_position, further
 from .pull import Pull, pulled
-from .ranges import Span, by_ranges
 
 if TYPE_CHECKING:
-    from .box import Box
+    from ..api.connection import Connection
 
 FIRST, LAST = pd.Timestamp("0001-01-01T00:00:00Z"), pd.Timestamp("9999-12-31T23:59:59Z")
 """The times that can be written with four digits of a year; nothing happens outside."""
@@ -27,7 +27,7 @@ When = str | pd.Timestamp | datetime.datetime | pd.Timedelta | datetime.timedelt
 
 
 def events(
-    box: Box,
+    box: Connection,
     *,
     since: When = "7D",
     until: When | None = None,
@@ -61,7 +61,7 @@ def events(
     Returns
     -------
     pandas.DataFrame
-        Columns as :data:`boxnb.schema.EVENTS` says (:data:`boxnb.schema.USER_EVENTS` for ``all``): ``created_at`` in UTC,
+        Columns as :data:`boxnb.frames.schema.EVENTS` says (:data:`boxnb.frames.schema.USER_EVENTS` for ``all``): ``created_at`` in UTC,
         ``ip_address``, ``source_*`` what it was done to, ``additional_details`` JSON text. No ``event_id`` twice. ``created_by_id``
         ``"2"`` is anonymous. ``attrs["position"]`` is where the stream ended; of a range that ended early
         ``attrs["resume"]`` says ``since`` when to go on, with the other arguments as before.

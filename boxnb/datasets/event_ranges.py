@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from .frames import Table
-from .pages import Page
+from ..frames import Table
+from ..frames.pages import Page
 from .paging import NULL, by_position, further
 from .pull import Pull
 

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from .disk import as_text
-from .errors import ApiError, BoxUnavailableError
-from .frames import Table
-from .pages import Page, loads, loose, marker_of, paging_of
+from ..errors import ApiError, BoxUnavailableError
+from ..frames import Table
+from ..frames.pages import Page, loads, loose, marker_of, paging_of
+from ..frames.schema import Column, Kind
+from ..local.encoding import as_text
 from .paging import CEILING, TWICE, Take, Turning, by_marker, by_offset, by_position, further, number_of
 from .pull import Pull, is_refusal, pulled
-from .schema import Column, Kind
 
 if TYPE_CHECKING:
-    from .box import Box
+    from ..api.connection import Connection
 
 EXTRA = "extra"
 """The column of :class:`boxnb.frames.Table` for what fits in no other."""
@@ -30,7 +30,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)
 _Way = tuple[str, ...]
 
 
-def frame(box: Box, path: str, *, as_user: str | None = None, **params: Any) -> pd.DataFrame:
+def frame(box: Connection, path: str, *, as_user: str | None = None, **params: Any) -> pd.DataFrame:
     """
     Any listing, one row an entry: ``box.frame("/webhooks")``, ``box.frame("/folders/0/items", fields="name,size")``.
 

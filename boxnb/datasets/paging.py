@@ -15,8 +15,8 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Executor, Future
 from typing import Any
 
-from .errors import ListingError
-from .pages import Page, loose, marker_of, whole_number
+from ..errors import ListingError
+from ..frames.pages import Page, loose, marker_of, whole_number
 
 Fetch = Callable[..., bytes]
 Take = Callable[[bytes], Page]

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from . import schema
-from .errors import ListingError
-from .ids import many as many_ids
-from .ids import one as one_id
-from .pages import Page, paging_of
+from ..api.ids import many as many_ids
+from ..api.ids import one as one_id
+from ..errors import ListingError
+from ..frames import schema
+from ..frames.pages import Page, paging_of
 from .paging import CEILING, by_offset, number_of
 from .pull import Pull, each, one, pulled, said
 
 if TYPE_CHECKING:
-    from .box import Box
+    from ..api.connection import Connection
 
 
 def users(
-    box: Box,
+    box: Connection,
     *,
     user_type: Literal["managed", "external", "all"] = "managed",
     filter_term: str | None = None,
@@ -47,7 +47,7 @@ def users(
     -------
     pandas.DataFrame
         Index 0..n-1, in Box's order; the same columns and dtypes when nobody matches. Columns as
-        :data:`boxnb.schema.USERS` says: ``id`` text (digits, but not a number), ``space_used`` and
+        :data:`boxnb.frames.schema.USERS` says: ``id`` text (digits, but not a number), ``space_used`` and
         ``space_amount`` ``Int64`` bytes, ``created_at`` and ``modified_at`` ``datetime64[us, UTC]``,
         ``role`` and ``status`` categories, ``tracking_codes`` JSON text, which
         :func:`boxnb.frames.children` makes a table of. ``attrs``: ``dataset``, ``profile``, ``query``, ``pages``, ``calls``,
@@ -118,7 +118,7 @@ def _from_the_beginning(offset: int, pull: Pull | None = None) -> Literal[False]
     return False
 
 
-def user(box: Box, user_id: str) -> pd.DataFrame:
+def user(box: Connection, user_id: str) -> pd.DataFrame:
     """
     One user, as one row with the columns of :func:`users`.
 
@@ -136,7 +136,7 @@ def user(box: Box, user_id: str) -> pd.DataFrame:
     return one(box, "user", f"/users/{user_id}", schema.USERS)
 
 
-def me(box: Box, *, as_user: str | None = None) -> pd.DataFrame:
+def me(box: Connection, *, as_user: str | None = None) -> pd.DataFrame:
     """
     The user who signed in (or for whom the calls are made), as one row with the columns of :func:`users`.
 
@@ -147,7 +147,7 @@ def me(box: Box, *, as_user: str | None = None) -> pd.DataFrame:
     return one(box, "me", "/users/me", schema.USERS, as_user=as_user)
 
 
-def groups(box: Box, *, filter_term: str | None = None, offset: int = 0) -> pd.DataFrame:
+def groups(box: Connection, *, filter_term: str | None = None, offset: int = 0) -> pd.DataFrame:
     """
     List the enterprise's groups, one row each.
 
@@ -165,7 +165,7 @@ def groups(box: Box, *, filter_term: str | None = None, offset: int = 0) -> pd.D
     Returns
     -------
     pandas.DataFrame
-        Index 0..n-1; columns as :data:`boxnb.schema.GROUPS` says, also when empty.
+        Index 0..n-1; columns as :data:`boxnb.frames.schema.GROUPS` says, also when empty.
 
     Raises
     ------
@@ -189,7 +189,7 @@ def groups(box: Box, *, filter_term: str | None = None, offset: int = 0) -> pd.D
 
 
 def memberships(
-    box: Box, *, by: Literal["group", "user"] = "group", ids: list[str] | None = None
+    box: Connection, *, by: Literal["group", "user"] = "group", ids: list[str] | None = None
 ) -> pd.DataFrame:
     """
     Who is in which group, one row a membership.
@@ -209,7 +209,7 @@ def memberships(
     Returns
     -------
     pandas.DataFrame
-        Columns as :data:`boxnb.schema.MEMBERSHIPS` says; ``role`` is the role in the group. ``attrs["skipped"]``
+        Columns as :data:`boxnb.frames.schema.MEMBERSHIPS` says; ``role`` is the role in the group. ``attrs["skipped"]``
         lists groups (or users) that Box refused, with the status; ``attrs["complete"]`` is False then, and a warning says so.
 
     Raises
@@ -241,13 +241,15 @@ def memberships(
     )
 
 
-def members(box: Box, groups: list[str]) -> pd.DataFrame:
+def members(box: Connection, groups: list[str]) -> pd.DataFrame:
     """The memberships of groups that nobody named: one that Box refuses is noted, even if it is the only one."""
     path = "/groups/{}/memberships"
     return each(box, "memberships", schema.MEMBERSHIPS, path, groups, by_offset, by="group", named=False)
 
 
-def device_pins(box: Box, *, enterprise_id: str | None = None, marker: str | None = None) -> pd.DataFrame:
+def device_pins(
+    box: Connection, *, enterprise_id: str | None = None, marker: str | None = None
+) -> pd.DataFrame:
     """
     Devices pinned to accounts, one row each.
 
@@ -265,7 +267,7 @@ def device_pins(box: Box, *, enterprise_id: str | None = None, marker: str | Non
     Returns
     -------
     pandas.DataFrame
-        Columns as :data:`boxnb.schema.DEVICE_PINS` says.
+        Columns as :data:`boxnb.frames.schema.DEVICE_PINS` says.
 
     Notes
     -----

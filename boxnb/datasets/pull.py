@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from . import ids
-from .errors import ApiError, BoxNotebookError, BoxUnavailableError, Interrupted
-from .frames import Table
-from .pages import NotAPageError, Page, loads, paging_of
+from ..api import ids
+from ..api.connection import Progress
+from ..errors import ApiError, BoxNotebookError, BoxUnavailableError, Interrupted
+from ..frames import Table
+from ..frames.pages import NotAPageError, Page, loads, paging_of
+from ..frames.schema import Column, fields
 from .paging import Turning, by_marker
-from .schema import Column, fields
 
 if TYPE_CHECKING:
-    from .box import Box
+    from ..api.connection import Connection
 
 WORKERS = 8
 """Calls in flight: at 80 ms two reach Box's limit, so more help short pulls only."""
@@ -37,17 +38,6 @@ NOT_ONE = (
 )
 
 
-class Progress(NamedTuple):
-    """How far a pull has come; ``seconds`` since it began."""
-
-    dataset: str
-    rows: int
-    pages: int
-    calls: int
-    done: bool
-    seconds: float = 0.0
-
-
 class Listing(NamedTuple):
     """The pages of one listing as they came, and what ended it before its end: a refusal, or what is in doubt."""
 
@@ -59,7 +49,7 @@ class Listing(NamedTuple):
 class Pull:
     """The table being filled, and where it can be continued."""
 
-    def __init__(self, box: Box, table: Table, attrs: dict[str, Any], as_user: str | None) -> None:
+    def __init__(self, box: Connection, table: Table, attrs: dict[str, Any], as_user: str | None) -> None:
         self._box = box
         self._as_user = as_user
         self._before = box.session.ledger.calls
@@ -251,7 +241,7 @@ class Pull:
 
 
 def pulled(
-    box: Box,
+    box: Connection,
     dataset: str,
     columns: tuple[Column, ...],
     query: dict[str, Any],
@@ -332,7 +322,7 @@ def warn(sentence: str) -> None:
 
 
 def one(
-    box: Box, dataset: str, path: str, columns: tuple[Column, ...], *, as_user: str | None = None
+    box: Connection, dataset: str, path: str, columns: tuple[Column, ...], *, as_user: str | None = None
 ) -> pd.DataFrame:
     """A single object as a frame of one row; what is not one object raises, as a refusal of it does."""
     asked = fields(columns)
@@ -351,7 +341,7 @@ def one(
 
 
 def each(
-    box: Box,
+    box: Connection,
     dataset: str,
     columns: tuple[Column, ...],
     path: str,

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from . import content, ids, schema
-from .given import given, kinds
+from ..api import ids
+from ..frames import schema
+from ..frames.requirements import given, kinds
+from . import content
 from .paging import by_marker, by_offset
 from .pull import each, warn
 
 if TYPE_CHECKING:
-    from .box import Box
+    from ..api.connection import Connection
 
 ITEMS = kinds(schema.ITEMS, path="text", depth="integer")
 LINK_COLUMNS = [
@@ -30,7 +32,7 @@ LINK_COLUMNS = [
 
 
 def collaborations(
-    box: Box,
+    box: Connection,
     of: str | list[str] | pd.DataFrame,
     *,
     kind: Literal["folder", "file", "group"] = "folder",
@@ -59,7 +61,7 @@ def collaborations(
     Returns
     -------
     pandas.DataFrame
-        Columns as :data:`boxnb.schema.COLLABORATIONS` says: ``status`` ``accepted`` or ``pending``; ``item_*`` missing while
+        Columns as :data:`boxnb.frames.schema.COLLABORATIONS` says: ``status`` ``accepted`` or ``pending``; ``item_*`` missing while
         pending; ``accessible_by_type`` ``user`` or ``group``; ``expires_at`` in UTC. No id twice in one frame; what continues
         one may have a pending one again. ``attrs["skipped"]`` lists what Box refused; ``attrs["complete"]`` is False then, and a
         warning says so.
@@ -123,7 +125,7 @@ def _named(which: Any, kind: Literal["folder", "file", "group"]) -> str:
 
 
 def shared_links(
-    box: Box, folder_id: str = "0", *, of: pd.DataFrame | None = None, as_user: str | None = None
+    box: Connection, folder_id: str = "0", *, of: pd.DataFrame | None = None, as_user: str | None = None
 ) -> pd.DataFrame:
     """
     Every shared link below a folder, one row a link.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import BoxNotebookError
-from .pages import NAMELESS, Page, at, loads, paging_of, value_of
+from ..errors import BoxNotebookError
+from ..frames.pages import NAMELESS, Page, at, loads, paging_of, value_of
 from .paging import by_position
 from .pull import warn
 

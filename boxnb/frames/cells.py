@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .errors import ExportError
+from ..errors import ExportError
 
 EXCEL_CHARACTERS = 32_767
 """UTF-16 units of a cell of Excel."""

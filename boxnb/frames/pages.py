@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from .errors import BoxUnavailableError
+from ..errors import BoxUnavailableError
 
 
 class Page(msgspec.Struct):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from .errors import FrameError
+from ..errors import FrameError
 from .schema import Column
 
 EXACT = 2**53

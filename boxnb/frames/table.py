@@ -17,8 +17,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .decode import reader
 from .pages import Page, value_of
-from .records import reader
 from .schema import CHILDREN, Column
 
 BATCH = 1000
@@ -52,7 +52,7 @@ class Table:
     Parameters
     ----------
     columns : sequence of Column
-        From :mod:`boxnb.schema`.
+        From :mod:`boxnb.frames.schema`.
     computed : sequence of Column
         Columns of our own that come after them, the same value for all rows of a page.
     """
@@ -217,7 +217,7 @@ def children(parents: pd.DataFrame, column: str, *, key: str = "id") -> pd.DataF
     -------
     pandas.DataFrame
         ``key`` (text), ``position`` (``Int64``, 0 for the first element), the columns of
-        :data:`boxnb.schema.CHILDREN`, all text, and ``extra``; the same when empty. Rows in the order of ``parents``; who
+        :data:`boxnb.frames.schema.CHILDREN`, all text, and ``extra``; the same when empty. Rows in the order of ``parents``; who
         has an empty list, or none, has no row.
 
     Raises

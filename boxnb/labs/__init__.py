@@ -14,16 +14,17 @@ import importlib
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from boxnb.labs.elsewhere import Elsewhere, elsewhere
-from boxnb.labs.exercises import EXERCISES, lab, laboratory
-from boxnb.labs.ground import Practice, practice
-from boxnb.labs.lab import Exercise, Lab
-from boxnb.labs.learner import certificate
-from boxnb.labs.learner import shown as progress
-from boxnb.labs.learner import table as passed
-from boxnb.labs.pictures import where_the_password_goes
+from boxnb.labs.catalogue import EXERCISES, lab, laboratory
+from boxnb.labs.certificate import certificate
+from boxnb.labs.certificate import shown as progress
+from boxnb.labs.certificate import table as passed
+from boxnb.labs.exercise import Exercise
+from boxnb.labs.lab import Lab
+from boxnb.labs.other_server import Elsewhere, elsewhere
+from boxnb.labs.password_drawing import where_the_password_goes
+from boxnb.labs.practice import Practice, practice
 from boxnb.labs.timeline import Timeline
-from boxnb.labs.trace import Trace
+from boxnb.labs.trace.trace import Trace
 
 if TYPE_CHECKING:
     from boxnb.labs import slides as slides

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from boxnb.labs.api_labs import API_LABS
-from boxnb.labs.code_labs import CODE_LABS
-from boxnb.labs.ground import check
-from boxnb.labs.lab import Exercise, Lab
-from boxnb.labs.theft_labs import THEFT_LABS
-from boxnb.labs.token_labs import TOKEN_LABS
+from boxnb.labs.exercise import Exercise
+from boxnb.labs.exercises.api import API_LABS
+from boxnb.labs.exercises.codes import CODE_LABS
+from boxnb.labs.exercises.theft import THEFT_LABS
+from boxnb.labs.exercises.tokens import TOKEN_LABS
+from boxnb.labs.lab import Lab
+from boxnb.labs.practice import check
 
 EXERCISES: Final[dict[str, Exercise]] = {
     each.name: each

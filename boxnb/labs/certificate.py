@@ -1,49 +1,14 @@
-"""Which labs a learner has passed: one small file beside the profiles, and a certificate to print."""
+"""Every lab and when it was passed: a table, a line for the start notebook, a certificate to print."""
 
 from __future__ import annotations
 
-import json
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import filelock
+import pandas as pd
 
-from boxnb import disk, store
-from boxnb.labs.views import Still, escaped
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-def file() -> Path:
-    """Where the progress is kept: ``labs.json`` in boxnb's configuration folder."""
-    return store.home() / "labs.json"
-
-
-def load() -> dict[str, float]:
-    """When each lab was first passed, seconds since the epoch; empty when none was or the file is unreadable."""
-    try:
-        saved = json.loads(file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(saved, dict):
-        return {}
-    return {str(name): float(when) for name, when in saved.items() if isinstance(when, int | float)}
-
-
-def passed(name: str) -> None:
-    """Remember that a lab was passed; the first time counts."""
-    disk.private_folder(file().parent)
-    with filelock.FileLock(file().with_suffix(".lock"), timeout=10, mode=0o600):
-        kept = load()
-        if name not in kept:
-            disk.write_private(file(), json.dumps({**kept, name: time.time()}).encode())
-
-
-def forget() -> None:
-    """Forget all progress."""
-    file().unlink(missing_ok=True)
+from boxnb.labs import passed
+from boxnb.labs.catalogue import EXERCISES
+from boxnb.labs.display import Still, escaped
 
 
 def table() -> pd.DataFrame:
@@ -56,9 +21,7 @@ def table() -> pd.DataFrame:
     """
     import pandas as pd
 
-    from boxnb.labs.exercises import EXERCISES
-
-    kept = load()
+    kept = passed.load()
     rows = [
         (each.name, each.title, each.notebook, each.name in kept, kept.get(each.name))
         for each in EXERCISES.values()
@@ -70,9 +33,7 @@ def table() -> pd.DataFrame:
 
 def shown() -> Still:
     """One line for the start notebook: how many labs are passed, and where the next one is."""
-    from boxnb.labs.exercises import EXERCISES
-
-    kept = load()
+    kept = passed.load()
     done = [each for each in EXERCISES.values() if each.name in kept]
     left = [each for each in EXERCISES.values() if each.name not in kept]
     words = f"Labs passed: {len(done)} of {len(EXERCISES)}."

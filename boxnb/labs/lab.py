@@ -6,20 +6,18 @@ is about, a prediction was made before, and the explanation fits.
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import textwrap
 import threading
 from collections.abc import Callable
 from typing import Any, Literal
 
-from boxnb.labs import drawing, learner
-from boxnb.labs.ground import Practice
-from boxnb.labs.trace import Exchange
-from boxnb.labs.views import escaped, live
-
-Record = list[dict[str, Any]]
-"""What :meth:`boxnb.sandbox.Sandbox.record` gives: each request the sandbox saw, oldest first."""
+from boxnb.labs import passed
+from boxnb.labs.display import escaped, live
+from boxnb.labs.exercise import Choice, Exercise, Record
+from boxnb.labs.practice import Practice
+from boxnb.labs.trace import diagram
+from boxnb.labs.trace.exchange import Exchange
 
 Stage = Literal["predict", "run", "explain", "passed"]
 STEPS = (
@@ -31,44 +29,6 @@ STEPS = (
 
 OVER = '<button type="button" data-send="reset" data-key="reset">Start over</button>'
 CURRENT, PAST = ' aria-current="step"', ' class="bl-past"'
-
-
-@dataclasses.dataclass(frozen=True)
-class Choice:
-    """One answer: its words, and what is said to whoever chose it."""
-
-    words: str
-    reply: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Exercise:
-    """One failure of the flow.
-
-    Attributes
-    ----------
-    act : callable
-        Makes it happen in a :class:`Practice`, then repairs it.
-    evidence : callable
-        Reads the sandbox's record: a sentence saying what was seen, or empty when the failure is not there.
-    predictions, explanations : tuple of Choice
-        ``right_prediction`` and ``right_explanation`` are their positions.
-    """
-
-    name: str
-    title: str
-    story: str
-    question: str
-    predictions: tuple[Choice, ...]
-    right_prediction: int
-    act: Callable[[Practice], None]
-    evidence: Callable[[Record], str]
-    why: str
-    explanations: tuple[Choice, ...]
-    right_explanation: int
-    rule: str
-    notebook: str = "03-break-it"
-    rotation: str = "grace"
 
 
 class Lab:
@@ -157,7 +117,7 @@ class Lab:
         self.explanation = choice
         if choice == self.exercise.right_explanation and self.found:
             self.stage = "passed"
-            learner.passed(self.exercise.name)
+            passed.passed(self.exercise.name)
         self._changed()
 
     def reset(self) -> None:
@@ -249,7 +209,7 @@ def _running(lab: Lab) -> list[str]:
             f'<p role="status"><b>{"As you predicted." if right else "Not as you predicted."}</b> {escaped(reply)}</p>'
             if lab.found
             else "",
-            f'<details data-key="trace"><summary data-key="trace-summary">Every request of this run, drawn</summary>{drawing.page(lab.exchanges)}</details>',
+            f'<details data-key="trace"><summary data-key="trace-summary">Every request of this run, drawn</summary>{diagram.page(lab.exchanges)}</details>',
         ]
     return parts
 

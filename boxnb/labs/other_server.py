@@ -18,9 +18,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
 
-from boxnb.labs.trace import Trace
+from boxnb.labs.trace.trace import Trace
 from boxnb.oauth import Client, Server, challenge
-from boxnb.tokens import Secret
+from boxnb.secret import Secret
 
 MINUTES = 10
 USER = "reporter"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from boxnb.labs.views import Still, escaped
+from boxnb.labs.display import Still, escaped
 
 _SAID = (
     "The notebook sends the browser to the authorization server. The authorization server may send the browser on to "

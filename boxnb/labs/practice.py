@@ -17,14 +17,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
 
-from boxnb import disk, journal, oauth, store
+from boxnb import oauth, store
 from boxnb.errors import BoxNotebookError, SandboxError
 from boxnb.labs.timeline import Timeline
-from boxnb.labs.trace import Trace
-from boxnb.network import never_connected
+from boxnb.labs.trace.trace import Trace
+from boxnb.local import home_folder
 from boxnb.oauth import Client, Server
-from boxnb.refusals import network_trouble
-from boxnb.tokens import Secret, Token, bearer
+from boxnb.oauth.failures import network_trouble
+from boxnb.oauth.token import Token
+from boxnb.secret import Secret, bearer
+from boxnb.store import intent
+from boxnb.transport.sessions import never_connected
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -205,11 +208,11 @@ class Practice:
     @contextmanager
     def inside(self) -> Iterator[None]:
         """Within this block boxnb's store is the lesson's own folder, for this thread."""
-        before = disk.elsewhere.set(self.home)
+        before = home_folder.elsewhere.set(self.home)
         try:
             yield
         finally:
-            disk.elsewhere.reset(before)
+            home_folder.elsewhere.reset(before)
 
     def save(self, token: Token) -> store.Profile:
         """Put the pair on disk as the kit would, in the lesson's folder."""
@@ -221,7 +224,7 @@ class Practice:
             else:
                 fresh = saved.renewed(token, skew)
             store.save(fresh)
-            journal.end(store.path(self.profile))
+            intent.end(store.path(self.profile))
         return fresh
 
     def saved(self) -> store.Profile:

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from boxnb import disk
 from boxnb.errors import BoxNotebookError, require
+from boxnb.local import encoding
 
 HERE = Path(__file__).parent
 BEGINS = ("slide", "subslide")
@@ -106,6 +106,6 @@ def still(cell: Any) -> Any:
 
 if __name__ == "__main__":
     try:
-        sys.stdout.write(disk.printable(f"{export(*sys.argv[1:3])}\n", sys.stdout))
+        sys.stdout.write(encoding.printable(f"{export(*sys.argv[1:3])}\n", sys.stdout))
     except BoxNotebookError as error:
         sys.exit(str(error))

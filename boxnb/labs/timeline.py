@@ -13,10 +13,11 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from boxnb.errors import SandboxError
-from boxnb.labs import drawing, fingerprints, sections
-from boxnb.labs.trace import Exchange, Trace
-from boxnb.labs.views import Still, escaped, live
-from boxnb.tokens import REFRESH_TOKEN_LIFETIME
+from boxnb.labs.display import Still, escaped, live
+from boxnb.labs.trace import diagram, fingerprints, rfc_sections
+from boxnb.labs.trace.exchange import Exchange
+from boxnb.labs.trace.trace import Trace
+from boxnb.oauth.token import REFRESH_TOKEN_LIFETIME
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,7 +143,7 @@ def lives(exchanges: list[Exchange], *, strict: bool = False) -> list[Life]:
         when = _date(each)
         if each.carried.startswith("code "):
             found.append(Life("code", _chip(each.carried), when, when + CODE_LIFETIME))
-        if each.receiver == sections.AUTHORITY and each.status == 200 and each.form.get("grant_type"):
+        if each.receiver == rfc_sections.AUTHORITY and each.status == 200 and each.form.get("grant_type"):
             pair = _pair(each, when, len(found))
             if each.form["grant_type"] == "authorization_code":
                 code = find("code", _chip(each.form.get("code", "")))
@@ -161,7 +162,7 @@ def lives(exchanges: list[Exchange], *, strict: bool = False) -> list[Life]:
             revoked = _chip(each.form.get("token", ""))
             whose = {life.sign_in for life in found if life.kind != "code" and life.fingerprint == revoked}
             end([life for life in found if life.kind != "code" and life.sign_in in whose], when, "revoked")
-        if each.receiver == sections.API and each.status and each.status != 401:
+        if each.receiver == rfc_sections.API and each.status and each.status != 401:
             used = _chip(each.request_headers.get("Authorization", ""))
             end(parents.pop(used, []), when, "replaced")
     return found
@@ -260,7 +261,7 @@ def _bar(life: Life, zero: float, now: float, y: float) -> str:
     inside = end + 6 + len(words) * 7 > WIDTH - RIGHT
     place = f'x="{end - 6:.1f}" text-anchor="end"' if inside else f'x="{end + 6:.1f}"'
     return (
-        f'<text x="4" y="{y + 17}">{life.kind}</text>{drawing.tag(life.fingerprint, 104, y + 17)}'
+        f'<text x="4" y="{y + 17}">{life.kind}</text>{diagram.tag(life.fingerprint, 104, y + 17)}'
         f'<rect x="{begin:.1f}" y="{y + 4}" width="{max(3.0, last - begin):.1f}" height="18" rx="3" fill="none" '
         f'stroke="{colour}" stroke-dasharray="3 3"/>'
         f'<rect class="{"bl-over" if dead else ""}" x="{begin:.1f}" y="{y + 4}" width="{end - begin:.1f}" height="18" rx="3" '

@@ -6,21 +6,15 @@ import contextlib
 import errno
 import os
 import secrets
-import socket
 import stat
 import sys
-import threading
 import time
 import warnings
-import weakref
-from collections.abc import Iterator
-from contextvars import ContextVar, Token
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO
 
-import platformdirs
-
-from .errors import TokenStoreError
+from ..errors import TokenStoreError
+from .home_folder import home
 
 if sys.platform == "darwin":
     import fcntl
@@ -30,106 +24,6 @@ READS = 50
 
 ABANDONED = 600.0
 """Seconds after which a draft that nobody moved into place belongs to a writer that died."""
-
-
-class Elsewhere:
-    """A folder that stands in for the home of all profiles, for a lesson: its thread or task and the threads they start.
-
-    Python's context variables are not inherited by threads (before 3.14), and a lesson's worker would refresh the real
-    profile. So a thread that did not run when the lesson's block began belongs to the lesson, for as long as it lives.
-    """
-
-    def __init__(self) -> None:
-        self._here: ContextVar[str | None] = ContextVar("elsewhere", default=None)
-        self._open: dict[int, tuple[str, weakref.WeakSet[threading.Thread]]] = {}
-        self._threads: weakref.WeakKeyDictionary[threading.Thread, str] = weakref.WeakKeyDictionary()
-
-    def get(self) -> str | None:
-        """The folder that stands in here; ``None`` where the real home counts."""
-        given = self._here.get()
-        return self._inherited(threading.current_thread()) if given is None else given or None
-
-    def set(self, folder: str) -> Token[str | None]:
-        """Begin a lesson's block; :meth:`reset` ends it."""
-        begun = self._here.set(folder)
-        self._open[id(begun)] = folder, weakref.WeakSet(threading.enumerate())
-        return begun
-
-    def reset(self, begun: Token[str | None]) -> None:
-        """End a lesson's block; threads that were started in it still belong to it."""
-        for thread in threading.enumerate():
-            self._inherited(thread)
-        del self._open[id(begun)]
-        self._here.reset(begun)
-
-    @contextlib.contextmanager
-    def at(self, folder: str | None) -> Iterator[None]:
-        """Act for what was made where :meth:`get` gave this folder, whoever calls it now."""
-        begun = self._here.set(folder or "")
-        try:
-            yield
-        finally:
-            self._here.reset(begun)
-
-    def _inherited(self, thread: threading.Thread) -> str | None:
-        for folder, before in reversed(list(self._open.values())):
-            if thread not in self._threads and thread not in before:
-                self._threads[thread] = folder
-        return self._threads.get(thread)
-
-
-elsewhere = Elsewhere()
-
-
-def home() -> Path:
-    """The folder of all profiles: a lesson's own, ``$BOXNB_HOME``, else the user's configuration directory."""
-    given = elsewhere.get() or os.environ.get("BOXNB_HOME")
-    return Path(given).expanduser() if given else platformdirs.user_config_path("boxnb", appauthor=False)
-
-
-def host_name() -> str:
-    """The name of this computer, as text that every file and mail can hold.
-
-    A name in another encoding than the locale's comes with half letters, which UTF-8 has not: they are written out.
-    """
-    return socket.gethostname().encode("utf-8", "backslashreplace").decode()
-
-
-def on_disk(name: str) -> str:
-    """The name of a file as this process can write it: UTF-8 on the disk where the locale lacks its letters."""
-    try:
-        os.fsencode(name)
-    except UnicodeEncodeError:
-        return os.fsdecode(name.encode("utf-8", "surrogateescape"))
-    return name
-
-
-def decoded(name: str) -> str:
-    """A name from this computer with the letters that its bytes are in UTF-8; bytes that are none stay half letters.
-
-    Under the locale C Python reads every byte beyond ASCII as half a letter (PEP 383).
-    """
-    try:
-        return name.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # half a letter that is no byte of a path
-        return name
-
-
-def as_text(path: object) -> str:
-    """A path or a name as text that every table, mail and file can hold: what is no letter in UTF-8 is written out."""
-    return decoded(str(path)).encode("utf-8", "backslashreplace").decode()
-
-
-def printable(text: str, stream: TextIO) -> str:
-    """The text as a stream can write it: a terminal of the locale C, or of a Windows code page, lacks most letters."""
-    encoding = stream.encoding or "utf-8"
-    try:
-        text.encode(encoding, stream.errors or "strict")
-    except UnicodeEncodeError:
-        if stream.errors == "surrogateescape":  # the locale C: every byte passes, and terminals speak UTF-8
-            return as_text(text).encode().decode(encoding, "surrogateescape")
-        return as_text(text).encode(encoding, "backslashreplace").decode(encoding)
-    return text
 
 
 def write_private(file: Path, content: bytes) -> None:

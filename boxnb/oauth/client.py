@@ -9,9 +9,9 @@ from urllib.parse import quote_plus, urlsplit
 
 import requests
 
-from .errors import SettingError, TokenEndpointError
-from .network import plain, require_private
-from .tokens import Header, Secret, is_utf8, sealed
+from ..errors import SettingError, TokenEndpointError
+from ..secret import Header, Secret, is_utf8, sealed
+from ..transport.sessions import plain, require_private
 
 POST, BASIC = "client_secret_post", "client_secret_basic"
 """How a client shows its secret: in the form, or by HTTP Basic (RFC 6749 2.3.1); the names are those of RFC 8414."""
@@ -110,7 +110,7 @@ def discover(
     name : str, optional
         How people call it; the host unless given.
     http : requests.Session, optional
-        For certificates of your own: ``boxnb.network.plain(verify)``.
+        For certificates of your own: ``boxnb.transport.sessions.plain(verify)``.
 
     Returns
     -------

@@ -8,18 +8,12 @@ from urllib.parse import urlsplit
 
 import requests
 
-from .errors import (
-    AccessDeniedError,
-    InvalidClientError,
-    InvalidGrantError,
-    SignInError,
-    TokenEndpointError,
-)
-from .masking import mask, one_line, printable
-from .silence import network_trouble as network_trouble
-from .silence import proxy_wants_password
-from .tokens import Token
-from .waits import retry_after, until
+from ..errors import AccessDeniedError, InvalidClientError, InvalidGrantError, SignInError, TokenEndpointError
+from ..redaction import mask, one_line, printable
+from ..transport.network_trouble import network_trouble as network_trouble
+from ..transport.network_trouble import proxy_wants_password
+from ..transport.waits import retry_after, until
+from .token import Token
 
 ONBOARDING = "notebooks/1-onboard/01-register-and-sign-in.ipynb"
 

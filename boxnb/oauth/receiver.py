@@ -17,7 +17,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from boxnb.errors import SignInError
-from boxnb.refusals import called, capital
+from boxnb.oauth.failures import called, capital
 
 LOOPBACK: Final = ("127.0.0.1", "localhost")
 NEIGHBOURS: Final = 10  # ports tried after a busy one, before any free port is taken

@@ -7,10 +7,10 @@ Every function takes ``box`` first. Those about content take ``of=``: the frame 
 
 from __future__ import annotations
 
-from .accounts import duplicate_accounts, group_overlap, inactive_users
-from .company import collaborations, content, estimate
-from .happened import downloads, file_history, sign_in_attacks, sign_ins, unusual_days, user_history
-from .shared import external_collaborators, hidden_links, pending_invitations, shared_links, shared_widely
+from .activity import downloads, file_history, sign_in_attacks, sign_ins, unusual_days, user_history
+from .enterprise import collaborations, content, estimate
+from .people import duplicate_accounts, group_overlap, inactive_users
+from .sharing import external_collaborators, hidden_links, pending_invitations, shared_links, shared_widely
 from .storage import duplicate_files, large_files, ownership_of_leavers, stale_content, storage_by
 
 __all__ = [

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from boxnb import activity, ids
+from boxnb.api import ids
+from boxnb.datasets import event_log
 
 from .shape import ANONYMOUS, EVENTS, NOBODY, Inputs, shaped
 
 if TYPE_CHECKING:
-    from boxnb.activity import When
-    from boxnb.box import Box
+    from boxnb.api.connection import Connection
+    from boxnb.datasets.event_log import When
 
 SIGN_INS = {
     "created_at": "time",
@@ -78,10 +79,10 @@ NAMED = f"""{WHO} additional_details source_item_type source_item_id source_item
 
 
 def _events(
-    inputs: Inputs, box: Box, since: When, types: list[str] | None, of: pd.DataFrame | None, names: str
+    inputs: Inputs, box: Connection, since: When, types: list[str] | None, of: pd.DataFrame | None, names: str
 ) -> pd.DataFrame:
     found = inputs.take(
-        of, lambda: activity.events(box, since=since, event_type=types), names, EVENTS, "box.events"
+        of, lambda: event_log.events(box, since=since, event_type=types), names, EVENTS, "box.events"
     )
     return found if types is None else found[found["event_type"].isin(types)]
 
@@ -92,7 +93,7 @@ def _who(events: pd.DataFrame) -> pd.Series:
     return login
 
 
-def sign_ins(box: Box, *, since: When = "30D", of: pd.DataFrame | None = None) -> pd.DataFrame:
+def sign_ins(box: Connection, *, since: When = "30D", of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
     Sign-ins and failed ones, one row each, in the order of time.
 
@@ -127,7 +128,7 @@ def sign_ins(box: Box, *, since: When = "30D", of: pd.DataFrame | None = None) -
 
 
 def sign_in_attacks(
-    box: Box, *, since: When = "90D", at_least: int = 20, of: pd.DataFrame | None = None
+    box: Connection, *, since: When = "90D", at_least: int = 20, of: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """
     Many failed sign-ins from one address, one row a burst: one account guessed, or many tried.
@@ -213,7 +214,7 @@ def _by_day(rows: pd.DataFrame, at_least: int, times: float) -> pd.DataFrame:
 
 
 def downloads(
-    box: Box,
+    box: Connection,
     *,
     since: When = "30D",
     at_least: int = 50,
@@ -248,7 +249,7 @@ def downloads(
 
 
 def unusual_days(
-    box: Box,
+    box: Connection,
     *,
     since: When = "90D",
     at_least: int = 50,
@@ -300,7 +301,7 @@ def _first(rows: pd.DataFrame, *names: str) -> pd.Series:
 
 
 def file_history(
-    box: Box, file_id: str, *, since: When = "365D", of: pd.DataFrame | None = None
+    box: Connection, file_id: str, *, since: When = "365D", of: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """
     What happened to one file or folder, in the order of time.
@@ -331,7 +332,9 @@ def file_history(
     return _history(rows[hits], inputs)
 
 
-def user_history(box: Box, who: str, *, since: When = "30D", of: pd.DataFrame | None = None) -> pd.DataFrame:
+def user_history(
+    box: Connection, who: str, *, since: When = "30D", of: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """
     What one person did, and what was done to the account, in the order of time.
 

@@ -14,18 +14,20 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from boxnb import ids, people, schema
-from boxnb.estimate import Estimate
-from boxnb.given import given
-from boxnb.pages import NAMELESS, folders_of, whole_number
-from boxnb.paging import by_marker
-from boxnb.pull import Listing, Pull, pulled
-from boxnb.schema import Column
+from boxnb.api import ids
+from boxnb.datasets import people
+from boxnb.datasets.estimate import Estimate
+from boxnb.datasets.paging import by_marker
+from boxnb.datasets.pull import Listing, Pull, pulled
+from boxnb.frames import schema
+from boxnb.frames.pages import NAMELESS, folders_of, whole_number
+from boxnb.frames.requirements import given
+from boxnb.frames.schema import Column
 
 from .shape import CONTENT, Inputs, domain, now, shaped
 
 if TYPE_CHECKING:
-    from boxnb.box import Box
+    from boxnb.api.connection import Connection
 
 REFUSALS = 20
 """People who may not be looked at, one after the other, before a walk gives up. A co-admin may not look at other admins, so it is not one."""
@@ -60,7 +62,7 @@ class _Place(NamedTuple):
     viewer: str
 
 
-def content(box: Box, *, people_of: pd.DataFrame | None = None) -> pd.DataFrame:
+def content(box: Connection, *, people_of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
     Every folder, file and web link that somebody active in the enterprise can see, one row each.
 
@@ -79,7 +81,7 @@ def content(box: Box, *, people_of: pd.DataFrame | None = None) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns as :data:`boxnb.schema.ITEMS` says, then ``seen_as`` (text, id of the user who was asked), ``path`` (the
+        Columns as :data:`boxnb.frames.schema.ITEMS` says, then ``seen_as`` (text, id of the user who was asked), ``path`` (the
         folders above, joined by ``/``), ``depth`` (``Int64``, 1 at the top) and ``ownership`` (``active``, ``left``: the owner is a suspended
         user, ``outside``: the owner is no user of the enterprise). No id twice, also where the walk ended early.
         ``attrs["skipped"]`` lists what could not be read (``id``, ``as_user``, ``status``, ``why``); ``attrs["complete"]`` is False
@@ -142,7 +144,9 @@ def _walk(pull: Pull, viewers: list[str]) -> None:
                     found.error is not None and refused == min(len(viewers), REFUSALS) and not pull.pages
                 )
                 pull.skip(found, alone=hopeless, id=place.folder, as_user=place.viewer)
-                while waiting and found.pages:  # somebody can be looked at, so asking the others is worth its calls
+                while (
+                    waiting and found.pages
+                ):  # somebody can be looked at, so asking the others is worth its calls
                     go("0", waiting.popleft())
                 for page in found.pages:
                     pull.take(page, place.viewer)
@@ -195,7 +199,9 @@ def _whose(owner: pd.Series, able: set[str], managed: set[str]) -> Any:
     return pd.Categorical(whose, categories=["active", "left", "outside"])
 
 
-def items(inputs: Inputs, box: Box, of: pd.DataFrame | None, names: str, optional: str = "") -> pd.DataFrame:
+def items(
+    inputs: Inputs, box: Connection, of: pd.DataFrame | None, names: str, optional: str = ""
+) -> pd.DataFrame:
     """The columns of content that a report needs, from a frame that was given, else walked.
 
     Of a frame from ``box.tree`` and its kin, whose items belong to is looked up, which takes a listing of the users; it was
@@ -211,7 +217,7 @@ def items(inputs: Inputs, box: Box, of: pd.DataFrame | None, names: str, optiona
     return inputs.take(of, lambda: content(box), names, CONTENT, "reports.content", optional)
 
 
-def _of_whom(inputs: Inputs, box: Box, owner: pd.Series) -> Any:
+def _of_whom(inputs: Inputs, box: Connection, owner: pd.Series) -> Any:
     users = people.users(box)
     inputs.hand_on(users)
     return _whose(owner, set(users.loc[users["status"] != "inactive", "id"]), set(users["id"]))
@@ -231,7 +237,7 @@ def _path(
 
 
 def collaborations(
-    box: Box, *, of: pd.DataFrame | None = None, flagged: bool = False, files: bool = False
+    box: Connection, *, of: pd.DataFrame | None = None, flagged: bool = False, files: bool = False
 ) -> pd.DataFrame:
     """
     Everybody who was invited to the enterprise's content, one row an invitation, each once, where it was made.
@@ -298,7 +304,9 @@ def _asked(items: pd.DataFrame, *, flagged: bool, files: bool) -> pd.DataFrame:
     return items[wanted].sort_values("depth", kind="stable")
 
 
-def _invitations(box: Box, found: pd.DataFrame, items: pd.DataFrame, users: pd.DataFrame) -> pd.DataFrame:
+def _invitations(
+    box: Connection, found: pd.DataFrame, items: pd.DataFrame, users: pd.DataFrame
+) -> pd.DataFrame:
     """Asked from the top down, so the first time an invitation is met is where it was made."""
     rows = found[~found["id"].duplicated() | found["id"].isna()].reset_index(drop=True)
     rows["item_id"] = rows["item_id"].fillna(rows["asked_id"])
@@ -319,7 +327,7 @@ def _invitations(box: Box, found: pd.DataFrame, items: pd.DataFrame, users: pd.D
     return shaped(rows.sort_values(["path", "item_name", "login"]), INVITATIONS, Inputs("invitations"))
 
 
-def estimate(box: Box, name: str, *, of: pd.DataFrame | None = None) -> Estimate:
+def estimate(box: Connection, name: str, *, of: pd.DataFrame | None = None) -> Estimate:
     """
     What :func:`content` or :func:`collaborations` will cost, in calls.
 
@@ -332,7 +340,7 @@ def estimate(box: Box, name: str, *, of: pd.DataFrame | None = None) -> Estimate
 
     Returns
     -------
-    boxnb.estimate.Estimate
+    boxnb.datasets.estimate.Estimate
 
     Raises
     ------

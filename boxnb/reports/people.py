@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from boxnb import activity, people
+from boxnb.datasets import event_log, people
 
 from .shape import EVENTS, MEMBERSHIPS, USERS, Inputs, days_since, looked_up, now, shaped
 
 if TYPE_CHECKING:
-    from boxnb.box import Box
+    from boxnb.api.connection import Connection
 
 INACTIVE = {
     "id": "text",
@@ -52,7 +52,7 @@ SIGN_INS = ["LOGIN", "ADMIN_LOGIN"]
 
 
 def inactive_users(
-    box: Box, *, days: int = 90, of: pd.DataFrame | None = None, users: pd.DataFrame | None = None
+    box: Connection, *, days: int = 90, of: pd.DataFrame | None = None, users: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """
     Active accounts that did not sign in during the last ``days`` days, longest quiet first.
@@ -89,7 +89,7 @@ def inactive_users(
     everybody = inputs.take(users, lambda: people.users(box), f"{ACCOUNT} role", USERS, "box.users")
     events = inputs.take(
         of,
-        lambda: activity.events(box, since="365D", event_type=SIGN_INS),
+        lambda: event_log.events(box, since="365D", event_type=SIGN_INS),
         "event_type created_by_id created_at",
         EVENTS,
         "box.events",
@@ -113,7 +113,7 @@ def _plain(name: str) -> str:
     return " ".join(letters.casefold().split())
 
 
-def duplicate_accounts(box: Box, *, users: pd.DataFrame | None = None) -> pd.DataFrame:
+def duplicate_accounts(box: Connection, *, users: pd.DataFrame | None = None) -> pd.DataFrame:
     """
     Accounts whose holders have the same name, side by side.
 
@@ -139,7 +139,7 @@ def duplicate_accounts(box: Box, *, users: pd.DataFrame | None = None) -> pd.Dat
     return shaped(ordered, DUPLICATE_ACCOUNTS, inputs)
 
 
-def group_overlap(box: Box, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
+def group_overlap(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
     Pairs of groups that share members, the most alike first.
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from boxnb import schema
-from boxnb.given import given, kinds
-from boxnb.pull import warn, whole_of
+from boxnb.datasets.pull import warn, whole_of
+from boxnb.frames import schema
+from boxnb.frames.requirements import given, kinds
 
 if TYPE_CHECKING:
-    from boxnb.box import Box
+    from boxnb.api.connection import Connection
 
 DTYPES = {
     "text": "str",
@@ -125,7 +125,7 @@ def _cast(values: Any, kind: str) -> Any:
     return values.astype(DTYPES[kind])
 
 
-def now(box: Box) -> pd.Timestamp:
+def now(box: Connection) -> pd.Timestamp:
     """The time on the server's clock, UTC."""
     time = pd.Timestamp(box.session.auth.now(), unit="s", tz="UTC").floor("s")
     return time.as_unit(

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from boxnb import activity, people
+from boxnb.datasets import event_log, people
 
-from . import company
+from . import enterprise
 from .shape import ANONYMOUS, EVENTS, Inputs, days_since, now, shaped
 
 if TYPE_CHECKING:
-    from boxnb.box import Box
+    from boxnb.api.connection import Connection
 
 EXTERNAL = {
     "domain": "text",
@@ -102,12 +102,12 @@ LINKED = """type id name path size owned_by_login ownership shared_link_url shar
 """The columns each report needs of what it is made from."""
 
 
-def _invitations(inputs: Inputs, box: Box, of: pd.DataFrame | None, names: str) -> pd.DataFrame:
+def _invitations(inputs: Inputs, box: Connection, of: pd.DataFrame | None, names: str) -> pd.DataFrame:
     source = "reports.collaborations"
-    return inputs.take(of, lambda: company.collaborations(box), names, company.INVITATIONS, source)
+    return inputs.take(of, lambda: enterprise.collaborations(box), names, enterprise.INVITATIONS, source)
 
 
-def external_collaborators(box: Box, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
+def external_collaborators(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
     Who of other companies was invited to the enterprise's content, one row an invitation, by domain.
 
@@ -136,7 +136,7 @@ def external_collaborators(box: Box, *, of: pd.DataFrame | None = None) -> pd.Da
     return shaped(ordered, EXTERNAL, inputs)
 
 
-def shared_links(box: Box, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
+def shared_links(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
     Every shared link on the enterprise's content, the least protected first.
 
@@ -157,7 +157,7 @@ def shared_links(box: Box, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
         ``sign-in`` (the link is not open to everybody) or ``expired``.
     """
     inputs = Inputs("shared_links")
-    items = company.items(inputs, box, of, LINKED)
+    items = enterprise.items(inputs, box, of, LINKED)
     rows = items[items["shared_link_url"].notna() & (items["ownership"].astype("str") != "outside")].copy()
     rows["access"] = (
         rows["shared_link_effective_access"].astype("str").fillna(rows["shared_link_access"].astype("str"))
@@ -182,7 +182,7 @@ def shared_links(box: Box, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
 
 
 def hidden_links(
-    box: Box, *, of: pd.DataFrame | None = None, items: pd.DataFrame | None = None
+    box: Connection, *, of: pd.DataFrame | None = None, items: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """
     Links made on content that nobody active can open any more, known from the events of a year only, the newest first.
@@ -208,9 +208,9 @@ def hidden_links(
     types = ["SHARE", "SHARE_EXPIRATION", "UNSHARE", "DOWNLOAD"]
     inputs = Inputs("hidden_links")
     events = inputs.take(
-        of, lambda: activity.events(box, since="365D", event_type=types), FOLLOWED, EVENTS, "box.events"
+        of, lambda: event_log.events(box, since="365D", event_type=types), FOLLOWED, EVENTS, "box.events"
     )
-    seen = company.items(inputs, box, items, "id")
+    seen = enterprise.items(inputs, box, items, "id")
     everybody = people.users(box)
     inputs.hand_on(everybody)
     gone = everybody.loc[everybody["status"] == "inactive", "id"]
@@ -234,7 +234,9 @@ def hidden_links(
     return shaped(rows.sort_values("shared_at", ascending=False), HIDDEN, inputs)
 
 
-def shared_widely(box: Box, *, people_at_least: int = 50, of: pd.DataFrame | None = None) -> pd.DataFrame:
+def shared_widely(
+    box: Connection, *, people_at_least: int = 50, of: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """
     Folders and files that very many people can open, the widest first.
 
@@ -298,7 +300,7 @@ def shared_widely(box: Box, *, people_at_least: int = 50, of: pd.DataFrame | Non
     return shaped(ordered, WIDELY, inputs)
 
 
-def pending_invitations(box: Box, *, days: int = 0, of: pd.DataFrame | None = None) -> pd.DataFrame:
+def pending_invitations(box: Connection, *, days: int = 0, of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
     Invitations nobody has accepted yet, the oldest first.
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from boxnb import people
+from boxnb.datasets import people
 
-from . import company
+from . import enterprise
 from .shape import USERS, Inputs, days_since, looked_up, now, shaped
 
 if TYPE_CHECKING:
-    from boxnb.box import Box
+    from boxnb.api.connection import Connection
 
 By = Literal["owner", "folder", "extension", "age", "ownership"]
 STORAGE = {"name": "text", "files": "integer", "bytes": "integer", "share": "number", "largest": "integer"}
@@ -75,9 +75,9 @@ AGES = ["under 30 days", "30 to 90 days", "90 days to a year", "1 to 2 years", "
 AGE_DAYS = [-np.inf, 30, 90, 365, 730, 1825, np.inf]
 
 
-def _owned(inputs: Inputs, box: Box, of: pd.DataFrame | None, names: str) -> pd.DataFrame:
+def _owned(inputs: Inputs, box: Connection, of: pd.DataFrame | None, names: str) -> pd.DataFrame:
     """The enterprise's own content; what other companies own is not theirs to sort."""
-    items = company.items(inputs, box, of, f"type size ownership {names}")
+    items = enterprise.items(inputs, box, of, f"type size ownership {names}")
     return items[items["ownership"].astype("str") != "outside"]
 
 
@@ -86,7 +86,7 @@ def _changed(rows: pd.DataFrame) -> pd.Series:
     return changed
 
 
-def storage_by(box: Box, by: By = "owner", *, of: pd.DataFrame | None = None) -> pd.DataFrame:
+def storage_by(box: Connection, by: By = "owner", *, of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
     How much there is, by owner, top folder, file type, age or ownership; the largest first.
 
@@ -136,7 +136,7 @@ def storage_by(box: Box, by: By = "owner", *, of: pd.DataFrame | None = None) ->
     return shaped(ordered, STORAGE, inputs, by=by)
 
 
-def stale_content(box: Box, *, days: int = 365, of: pd.DataFrame | None = None) -> pd.DataFrame:
+def stale_content(box: Connection, *, days: int = 365, of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
     What nobody has changed for ``days`` days: whole folders where all below is stale, else the single files.
 
@@ -189,7 +189,9 @@ def stale_content(box: Box, *, days: int = 365, of: pd.DataFrame | None = None) 
     return shaped(ordered, STALE, inputs, days_asked=days)
 
 
-def large_files(box: Box, *, at_least: int = 1_000_000_000, of: pd.DataFrame | None = None) -> pd.DataFrame:
+def large_files(
+    box: Connection, *, at_least: int = 1_000_000_000, of: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """
     Files of at least so many bytes, the largest first.
 
@@ -217,7 +219,7 @@ def large_files(box: Box, *, at_least: int = 1_000_000_000, of: pd.DataFrame | N
     return shaped(files.sort_values("size", ascending=False), FILES, inputs, at_least=at_least)
 
 
-def duplicate_files(box: Box, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
+def duplicate_files(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
     Files whose bytes are there more than once, by what they waste.
 
@@ -249,7 +251,7 @@ def duplicate_files(box: Box, *, of: pd.DataFrame | None = None) -> pd.DataFrame
 
 
 def ownership_of_leavers(
-    box: Box, *, of: pd.DataFrame | None = None, users: pd.DataFrame | None = None
+    box: Connection, *, of: pd.DataFrame | None = None, users: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """
     What still belongs to people whose account is suspended, one row a person, the most space first.
@@ -273,7 +275,7 @@ def ownership_of_leavers(
     """
     inputs = Inputs("ownership_of_leavers")
     names = f"type size owned_by_id {CHANGED} shared_link_effective_access shared_link_unshared_at"
-    items = company.items(inputs, box, of, names)
+    items = enterprise.items(inputs, box, of, names)
     everybody = inputs.take(
         users, lambda: people.users(box), "id login name status space_used", USERS, "box.users"
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from .. import export, masking
+from .. import export, redaction
 from ..errors import ExportError
 
 
@@ -45,7 +45,7 @@ def _write(thing: Any, draft: Path, file: Path) -> None:
         draft.write_bytes(thing)
     elif isinstance(thing, pd.DataFrame | pd.Series) and ending == ".csv":
         # As boxnb.export does it: nothing runs as a formula, and Excel learns that it is UTF-8.
-        text = masking.known_only(export.csv_text(thing))
+        text = redaction.known_only(export.csv_text(thing))
         draft.write_bytes(text.encode("utf-8-sig", "backslashreplace"))
     elif isinstance(thing, pd.DataFrame | pd.Series) and ending == ".html":
         _write_text(export.html_text(thing, title=file.stem, most=len(thing)), draft)
@@ -67,7 +67,7 @@ def _write(thing: Any, draft: Path, file: Path) -> None:
 
 
 def _write_text(text: str, draft: Path) -> None:
-    draft.write_text(masking.known_only(text), encoding="utf-8", errors="backslashreplace")
+    draft.write_text(redaction.known_only(text), encoding="utf-8", errors="backslashreplace")
 
 
 def _picture(figure: Any, kind: str) -> bytes:

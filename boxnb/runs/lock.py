@@ -12,8 +12,9 @@ from types import FrameType
 
 import filelock
 
-from .. import disk, store
+from .. import store
 from ..errors import BoxNotebookError, RunRefusedError
+from ..local import encoding, private_files
 
 SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
@@ -23,7 +24,7 @@ def _lock(name: str) -> filelock.BaseFileLock:
 
 
 def _place(name: str) -> Path:
-    return store.home() / "runs" / disk.on_disk(f"{name}.lock")
+    return store.home() / "runs" / encoding.on_disk(f"{name}.lock")
 
 
 def take(name: str, since: str) -> tuple[Callable[[], None], int | None]:
@@ -39,7 +40,7 @@ def take(name: str, since: str) -> tuple[Callable[[], None], int | None]:
     OSError, TokenStoreError
         The lock cannot be made.
     """
-    disk.private_folder(_place(name).parent)
+    private_files.private_folder(_place(name).parent)
     lock, holder = _lock(name), _place(name).with_suffix(".holder")
     try:
         lock.acquire()
@@ -51,7 +52,7 @@ def take(name: str, since: str) -> tuple[Callable[[], None], int | None]:
         raise RunRefusedError(
             f"A run named {name!r} is under way ({who}): this one was not begun; wait for it, or end that process."
         ) from None
-    disk.write_note(holder, f"{store.this_process()}, since {since}")
+    private_files.write_note(holder, f"{store.this_process()}, since {since}")
     return (
         lock.release,
         None if os.name == "nt" else lock._context.lock_file_fd,
@@ -61,7 +62,7 @@ def take(name: str, since: str) -> tuple[Callable[[], None], int | None]:
 def is_taken(name: str) -> bool:
     """Whether a run of this name is under way."""
     try:
-        disk.private_folder(_place(name).parent)
+        private_files.private_folder(_place(name).parent)
         with _lock(name):
             return False
     except filelock.Timeout:

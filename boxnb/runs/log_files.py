@@ -11,8 +11,8 @@ import stat
 from pathlib import Path
 from typing import TextIO
 
-from .. import disk
-from . import turns
+from ..local import encoding, private_files
+from . import lock
 
 
 def check_run_name(name: str) -> str:
@@ -46,7 +46,7 @@ class Logs:
     """
 
     def __init__(self, name: str, folder: Path, keep: int, started: datetime.datetime) -> None:
-        self.name, self.folder, self.keep = disk.on_disk(name), folder, keep
+        self.name, self.folder, self.keep = encoding.on_disk(name), folder, keep
         self.stamp = f"{started.astimezone():%Y%m%d-%H%M%S}"
         self.file: Path | None = None
 
@@ -62,11 +62,11 @@ class Logs:
             parents=True, exist_ok=True, mode=0o700
         )  # one that is there may be meant for others
         # The one log belongs to the run that is under way, not to one that will be refused.
-        if self.keep == 1 and not turns.is_taken(self.name):
+        if self.keep == 1 and not lock.is_taken(self.name):
             file, mode = self.folder / f"{self.name}.log", os.O_TRUNC
         else:
             file, mode = self.folder / f"{self._own}.log", os.O_APPEND
-        descriptor = disk.open_ours(file, os.O_WRONLY | os.O_CREAT | mode)
+        descriptor = private_files.open_ours(file, os.O_WRONLY | os.O_CREAT | mode)
         self.file = file
         return os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace")
 
@@ -79,10 +79,10 @@ class Logs:
             A link, or somebody else's folder, is in the way.
         """
         attached = self.folder / "attached"
-        if attached.is_symlink() and not disk.is_ours(attached.lstat()):
+        if attached.is_symlink() and not private_files.is_ours(attached.lstat()):
             raise PermissionError(errno.EPERM, "a link is in the way", os.fspath(attached))
         attached.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return disk.own_folder(attached / self._own) / disk.on_disk(name)
+        return private_files.own_folder(attached / self._own) / encoding.on_disk(name)
 
     @property
     def _own(self) -> str:
@@ -119,6 +119,6 @@ class Logs:
             for entry in entries:
                 status = entry.stat(follow_symlinks=False)
                 kind = stat.S_ISDIR if folders else stat.S_ISREG
-                if kind(status.st_mode) and disk.is_ours(status):
+                if kind(status.st_mode) and private_files.is_ours(status):
                     found.append(folder / entry.name)
         return found

@@ -16,13 +16,13 @@ from email.utils import formatdate, make_msgid
 from pathlib import Path
 from typing import Any
 
-from .. import masking, store
-from ..disk import as_text
+from .. import redaction, store
 from ..errors import MailError, TokenStoreError
+from ..local.encoding import as_text
 from ..oauth import Client
-from ..postbox import PORTS, MailSettings, check_address, is_loopback
-from ..silence import tls_trouble
-from ..tokens import Secret, sealed
+from ..secret import Secret, sealed
+from ..store.mail_settings import PORTS, MailSettings, check_address, is_loopback
+from ..transport.network_trouble import tls_trouble
 
 LARGEST = 20_000_000
 """Bytes of attachments; many servers refuse mails of more than 25 MB, and base64 adds a third."""
@@ -147,7 +147,7 @@ def compose(
     """
     subject, text, html = map(as_text, (subject, text, html))
     message = EmailMessage()
-    message["Subject"] = masking.mask(subject)
+    message["Subject"] = redaction.mask(subject)
     message["From"] = check_address(settings.sender)
     message["To"] = ", ".join(check_address(address) for address in recipients)
     message["Date"] = formatdate(localtime=True)
@@ -164,8 +164,8 @@ def compose(
             left -= size
         except OSError as error:
             text += f"\nNot attached, could not be read ({error.strerror}): {file}\n"
-    message.set_content(masking.mask(text))
-    message.add_alternative(masking.mask(html), subtype="html")
+    message.set_content(redaction.mask(text))
+    message.add_alternative(redaction.mask(html), subtype="html")
     for file, content in attached:
         kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
         main, _, sub = ("text/plain" if file.suffix == ".log" else kind).partition("/")
@@ -177,7 +177,7 @@ def _content(file: Path) -> bytes:
     content = file.read_bytes()
     if file.suffix.lower() not in TEXT:
         return content
-    return masking.known_only(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+    return redaction.known_only(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
 
 def send(settings: MailSettings, message: EmailMessage) -> None:
@@ -336,7 +336,7 @@ def _signed_in(settings: MailSettings) -> smtplib.SMTP:
 
 def _said(answer: bytes | str) -> str:
     text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
-    return masking.mask(" ".join(text.split()))[:200]
+    return redaction.mask(" ".join(text.split()))[:200]
 
 
 def _refusals(refused: dict[str, tuple[int, bytes]]) -> str:

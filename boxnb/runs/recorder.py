@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from .. import masking
+from .. import redaction
 
 HTTP = "urllib3.connectionpool"
 """Who says each HTTP call, for requests and all that is built on it."""
@@ -45,7 +45,7 @@ class Masking(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One record as text."""
-        return masking.mask(super().format(record))
+        return redaction.mask(super().format(record))
 
 
 class Recorder(logging.Handler):
@@ -79,10 +79,10 @@ class Recorder(logging.Handler):
         try:
             text = self.format(record)
         except (TypeError, ValueError) as error:  # a library's log call with the wrong arguments
-            text = masking.mask(f"{record.levelname} {record.name}: {record.msg!r} ({error})")
+            text = redaction.mask(f"{record.levelname} {record.name}: {record.msg!r} ({error})")
         if record.levelno >= logging.WARNING and not hasattr(record, "of_report"):
             self.warnings.append(
-                masking.mask(record.getMessage()) if not record.args else text.split(": ", 1)[-1]
+                redaction.mask(record.getMessage()) if not record.args else text.split(": ", 1)[-1]
             )
         self.lines.append(text)
         self._write(text + "\n")

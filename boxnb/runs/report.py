@@ -6,15 +6,12 @@ import errno
 import html
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import requests
 
 from ..errors import BoxNotebookError
-from ..refusals import network_trouble
-
-if TYPE_CHECKING:
-    from . import Run
+from ..oauth.failures import network_trouble
+from .outcome import Outcome
 
 LINES = 200
 """Last lines of the log shown in a report; the whole log is attached."""
@@ -50,12 +47,12 @@ def explanation(error: BaseException) -> str:
     return f"{type(error).__name__}: {said}{where}; the traceback is in the log."
 
 
-def subject(run: Run) -> str:
+def subject(run: Outcome) -> str:
     """One line; the outcome comes first, so that a mailbox can be filtered and skimmed."""
     return f"{run.outcome} {run.name} on {run.host}"
 
 
-def facts(run: Run) -> list[tuple[str, str]]:
+def facts(run: Outcome) -> list[tuple[str, str]]:
     """Name and value of what a report says."""
     zone = run.started.astimezone()
     rows = [
@@ -79,7 +76,7 @@ def _duration(seconds: float) -> str:
     return f"{hours} h {minutes} min {rest} s" if hours else f"{minutes} min {rest} s"
 
 
-def text(run: Run) -> str:
+def text(run: Outcome) -> str:
     """The report as plain text, unmasked."""
     parts = [subject(run), ""]
     if run.problem:
@@ -93,7 +90,7 @@ def text(run: Run) -> str:
     return "\n".join([*parts, "", "The end of the log:", *run.lines[-LINES:], ""])
 
 
-def card(run: Run) -> str:
+def card(run: Outcome) -> str:
     """The facts as a small table for a notebook, unmasked."""
     cells = "".join(
         f"<tr><th scope='row' style='text-align:left'>{html.escape(name)}</th>"
@@ -106,7 +103,7 @@ def card(run: Run) -> str:
 _COLOURS = {"SUCCESS": "#1a7f5a", "WARNING": "#8a5a00", "ERROR": "#b3261e"}
 
 
-def page(run: Run) -> str:
+def page(run: Outcome) -> str:
     """The report as HTML that loads nothing, unmasked; readable in the light and the dark of a mail program."""
 
     def row(name: str, value: str) -> str:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from .. import disk, store
+from .. import store
 from ..errors import require
+from ..local import encoding, private_files
 
 if TYPE_CHECKING:
     from ..widgets.charts import Chart
@@ -57,10 +58,10 @@ def note(**facts: Any) -> None:
         It cannot be written.
     """
     place = file()
-    disk.private_folder(place.parent)
-    facts = {name: disk.as_text(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
+    private_files.private_folder(place.parent)
+    facts = {name: encoding.as_text(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
     line = json.dumps(facts, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
-    descriptor = disk.open_ours(place, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+    descriptor = private_files.open_ours(place, os.O_RDWR | os.O_CREAT | os.O_APPEND)
     try:
         size = os.fstat(descriptor).st_size
         if size and not _ends_whole(descriptor, size):
@@ -119,7 +120,7 @@ def _facts(line: bytes) -> dict[str, Any]:
     except (ValueError, KeyError, RecursionError):
         return {}
     return {
-        column: disk.as_text(value) if isinstance(value, str) else value
+        column: encoding.as_text(value) if isinstance(value, str) else value
         for column, value in said.items()
         if column in COLUMNS and _fits(column, value)
     }

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-from . import disk
+from ..local import encoding
 
 SCHEDULERS = ("cron", "launchd", "systemd", "windows")
 EVERY = ("hour", "day", "weekday", "week", "month")
@@ -50,7 +50,7 @@ class Plan(NamedTuple):
         home, packages = os.environ.get("BOXNB_HOME", ""), os.environ.get("PYTHONPATH", "")
         folders = {"BOXNB_HOME": [home], "PYTHONPATH": packages.split(os.pathsep)}
         found = {
-            name: [disk.decoded(str(Path(each).expanduser().absolute())) for each in value if each]
+            name: [encoding.decoded(str(Path(each).expanduser().absolute())) for each in value if each]
             for name, value in folders.items()
         }
         return {name: os.pathsep.join(value) for name, value in found.items() if value}
@@ -65,7 +65,7 @@ def text(plan: Plan, scheduler: str) -> str:
         The time is none, or something in the command cannot be written in that text.
     """
     plan.time()
-    plan = plan._replace(command=[disk.decoded(word) for word in plan.command])
+    plan = plan._replace(command=[encoding.decoded(word) for word in plan.command])
     for word in [*plan.command, *plan.environment().values()]:
         if not word.isprintable():
             raise ValueError(f"{word!r} cannot be scheduled: it holds a line break or a control character.")

@@ -17,8 +17,9 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from .. import disk, store, tokens
-from . import turns
+from .. import secret, store
+from ..local import private_files
+from . import lock
 
 PATIENCE = 20.0
 """Seconds a notebook may take to end once it is told to."""
@@ -36,7 +37,7 @@ def scratch(name: str) -> Iterator[Path]:
     with contextlib.suppress(OSError):
         for left in place.glob(f"*{_WORK}"):
             of = left.name.removesuffix(_WORK).rpartition("+")[0]
-            if of == name or not turns.is_taken(of):
+            if of == name or not lock.is_taken(of):
                 shutil.rmtree(left, ignore_errors=True)
     try:
         folder = tempfile.mkdtemp(prefix=f"{name}+", suffix=_WORK, dir=place)
@@ -55,8 +56,8 @@ def execute(folder: Path, words: list[str], environment: dict[str, str], turn: i
     here afterwards. ``turn`` is the lock of the run, which the process shares.
     """
     known, key = folder / "known", secrets.token_hex(32)
-    disk.write_note(known, "")
-    more = {**environment, tokens.HANDED: f"{known}:{key}", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    private_files.write_note(known, "")
+    more = {**environment, secret.HANDED: f"{known}:{key}", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     child = subprocess.Popen(  # noqa: S603  our own interpreter
         [sys.executable, "-m", __name__, str(folder), *words],
         stdin=subprocess.PIPE,  # nothing is written; its end tells the process that we are gone
@@ -80,7 +81,7 @@ def execute(folder: Path, words: list[str], environment: dict[str, str], turn: i
         for stream in (child.stdin, child.stderr):
             if stream is not None:
                 stream.close()
-        tokens.take_over(known, key)
+        secret.take_over(known, key)
     return child.returncode, (said.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"])[-1]
 
 

@@ -1,7 +1,7 @@
-"""The practice Box: start it, stop it, turn its clock, break it, read what it saw.
+"""The practice Box: start it, stop it, turn its clock, break it, read what it saw. Imports errors only; the server in `server` is a process of its own.
 
-A thin client: the sandbox is its own process and everything here goes to it over HTTP. `start()` finds the shared
-sandbox or starts it; `start(private=True)` is one of your own, for turning the clock and for breaking things::
+A thin client: everything here goes to the sandbox over HTTP. `start()` finds the shared sandbox or starts it;
+`start(private=True)` is one of your own, for turning the clock and for breaking things::
 
     with boxnb.sandbox.start(private=True) as sandbox:
         sandbox.clock.advance(3600)
@@ -10,32 +10,31 @@ sandbox or starts it; `start(private=True)` is one of your own, for turning the 
 from __future__ import annotations
 
 import importlib
-import json
-import os
-import secrets
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Iterable
-from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ._client import Clock, Faults, Sandbox, fail
+from .client import Clock, Faults, Sandbox
+from .launch import SHARED_IDLE, approve, clock, faults, find, home, record, start, stop
 
 if TYPE_CHECKING:
     from . import devices as devices
     from . import mail as mail
     from . import older as older
 
-SHARED_IDLE = 8 * 3600.0
-PRIVATE_IDLE = 1800.0
-START_SECONDS, LARGE_SECONDS = 30.0, 180.0
-_seen: dict[str, Sandbox] = {}
-_children: list[subprocess.Popen[bytes]] = []
-
-__all__ = ["Clock", "Faults", "Sandbox", "approve", "clock", "faults", "home", "record", "start", "stop"]
+__all__ = [
+    "SHARED_IDLE",
+    "Clock",
+    "Faults",
+    "Sandbox",
+    "approve",
+    "clock",
+    "faults",
+    "find",
+    "home",
+    "record",
+    "start",
+    "stop",
+]
 _LATER = ("devices", "mail", "older")
 
 
@@ -48,209 +47,3 @@ def __getattr__(name: str) -> ModuleType:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_LATER})
-
-
-def home() -> Path:
-    """The folder of boxnb's own files, the same as `boxnb.store.home()`."""
-    given = os.environ.get("BOXNB_HOME")
-    if given:
-        return Path(given).expanduser()
-    import platformdirs
-
-    return platformdirs.user_config_path("boxnb", appauthor=False)
-
-
-def start(
-    *,
-    port: int = 0,
-    state: str | os.PathLike[str] | None = None,
-    world: str = "small",
-    private: bool = False,
-    rotation: str = "grace",
-    idle: float | None = None,
-    limits: str = "rolling",
-    prefix: str = "",
-    allow_host: Iterable[str] = (),
-    users: int | None = None,
-    folders: int | None = None,
-    files: int | None = None,
-    events: int | None = None,
-    seed: str = "1",
-) -> Sandbox:
-    """Find the shared sandbox or start it; with `private` start one of your own.
-
-    Parameters
-    ----------
-    port
-        Port on 127.0.0.1; 0 takes the one of last time, or any free one.
-    state
-        Folder of the state. A private sandbox without one gets a temporary folder, and ends with this process, even a
-        killed one, which removes the folder as `.stop()` does.
-    world
-        ``"small"``, ``"large"`` (50,000 users, 5,000 folders, 200,000 files, 1,000,000 events, made from a seed; takes
-        half a minute to start), or a folder with CSV files like those of ``"small"``.
-    rotation
-        ``"grace"``: the old pair lives until the new access token is first used; ``"strict"``: it dies at once.
-    idle
-        Seconds without a request after which it stops by itself (default 8 h, private 30 min; 0 never).
-    limits
-        ``"rolling"``, ``"fixed"``, ``"bucket"`` or ``"off"``: how 1000 calls a minute and user are counted.
-    prefix
-        Path prefix of a proxy in front.
-    allow_host
-        More host names to serve, for a proxy in front.
-    users, folders, files
-        Other sizes of ``"large"``.
-    events
-        How many events the last year has (``"small"``: 30,000).
-    seed
-        What ``"large"``, and the events of any company, are made from.
-
-    Raises
-    ------
-    SandboxError
-        When it does not come up; the message ends with what the server said.
-    """
-    options: dict[str, Any] = {
-        "world": world,
-        "rotation": rotation,
-        "limits": limits,
-        "prefix": prefix,
-        "port": port,
-    }
-    options["allow-host"] = tuple(allow_host)
-    sizes = {"users": users, "folders": folders, "files": files, "events": events, "seed": seed}
-    options |= {name: (str(value),) for name, value in sizes.items() if value is not None}
-    if private:
-        folder = Path(state) if state is not None else Path(tempfile.mkdtemp(prefix="boxnb-sandbox-"))
-        seconds = PRIVATE_IDLE if idle is None else idle
-        sandbox = _launch(folder, folder / "sandbox.json", seconds, options, tied=state is None)
-        sandbox._temporary = folder if state is None else None
-        return sandbox
-    from filelock import FileLock
-
-    home().mkdir(parents=True, exist_ok=True, mode=0o700)
-    announced = home() / "sandbox.json"
-    with FileLock(home() / "sandbox.lock", mode=0o600):
-        found = find()
-        if found is not None:
-            return found
-        folder = Path(state) if state is not None else home() / "sandbox"
-        return _launch(folder, announced, SHARED_IDLE if idle is None else idle, options)
-
-
-def find() -> Sandbox | None:
-    """The shared sandbox when it runs, else None; starts nothing."""
-    announced = home() / "sandbox.json"
-    try:
-        info = json.loads(announced.read_text(encoding="utf-8"))
-        sandbox = _seen.get(info["key"])
-        if sandbox is None:
-            sandbox = _seen[info["key"]] = Sandbox(
-                info["url"], info["key"], int(info["pid"]), Path(info["state"])
-            )
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return sandbox if sandbox.alive(info.get("instance")) else None
-
-
-def _launch(
-    folder: Path, announced: Path, idle: float, options: dict[str, Any], *, tied: bool = False
-) -> Sandbox:
-    """Start the process in a session of its own and wait until it answers.
-
-    A ``tied`` one reads a pipe of which this process holds the other end: the operating system closes that when this
-    process ends, however it ends, and the sandbox ends as well and removes its folder.
-    """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder, announced = folder.resolve(), announced.resolve()
-    key = secrets.token_urlsafe(32)
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "boxnb.sandbox",
-        "--state",
-        str(folder),
-        "--announce",
-        str(announced),
-    ]
-    command += ["--idle", str(idle), *(["--tied"] if tied else [])]
-    for name, value in options.items():
-        for one in value if isinstance(value, tuple) else (value,):
-            command += [f"--{name}={one}"] if one else []
-    environment = {**os.environ, "BOXNB_SANDBOX_KEY": key}
-    package = Path(__file__).resolve().parents[2]
-    if package.name not in ("site-packages", "dist-packages"):  # a checkout that is not installed
-        environment["PYTHONPATH"] = os.pathsep.join(
-            filter(None, [str(package), environment.get("PYTHONPATH")])
-        )
-    log = folder / "server.log"
-    detach: dict[str, Any] = {"start_new_session": True}
-    if sys.platform == "win32":
-        detach = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
-    with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603  our own interpreter and module
-            command,
-            stdin=subprocess.PIPE if tied else subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=environment,
-            cwd=folder,
-            **detach,
-        )
-    _children.append(process)
-    seconds = LARGE_SECONDS if options["world"] == "large" else START_SECONDS
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
-        sandbox = _announced(announced, key)
-        if sandbox is not None and sandbox.alive():
-            sandbox._process = process
-            return sandbox
-        time.sleep(0.02)
-    said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
-    if process.poll() is None:
-        process.terminate()
-        fail(f"The sandbox did not answer within {seconds:.0f} s. See {log}")
-    return fail(
-        "The sandbox did not start: "
-        + (" / ".join(said) or f"exit code {process.returncode}")
-        + f" (see {log})"
-    )
-
-
-def _announced(path: Path, key: str) -> Sandbox | None:
-    """The sandbox that announced itself with our key, if it has yet."""
-    try:
-        info = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if info.get("key") != key:
-        return None
-    return Sandbox(info["url"], key, int(info["pid"]), Path(info["state"]))
-
-
-def stop() -> bool:
-    """Stop the shared sandbox; False when none runs."""
-    sandbox = find()
-    if sandbox is None:
-        return False
-    sandbox._process = next((child for child in _children if child.pid == sandbox.pid), None)
-    sandbox.stop()
-    return True
-
-
-def approve(url: str, login: str | None = None, password: str | None = None, *, deny: bool = False) -> str:
-    """Play the human at the shared sandbox; see `Sandbox.approve`."""
-    return start().approve(url, login, password, deny=deny)
-
-
-def record() -> list[dict[str, Any]]:
-    """What the shared sandbox saw; see `Sandbox.record`."""
-    return start().record()
-
-
-clock = Clock(lambda: start())
-faults = Faults(lambda: start())

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, overload
 from weakref import WeakSet
 
-from ._client import fail
+from .client import fail
 
 USER = "reports@sandbox.example"
 INBOX = "ada.admin@example.com"

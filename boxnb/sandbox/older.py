@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
 
-from . import start
+from .launch import start
 
 
 def script(path: str | os.PathLike[str]) -> Path:

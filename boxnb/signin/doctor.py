@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 import requests
 
-from . import disk, oauth, receiver, store
-from .auth import RotatingAuth
-from .errors import (
+from .. import oauth, store
+from ..api.failures import api_error
+from ..api.session import BoxSession
+from ..auth import RotatingAuth
+from ..errors import (
     AccessTokenRejectedError,
     BoxNotebookError,
     BoxUnavailableError,
@@ -28,14 +30,13 @@ from .errors import (
     RateLimitError,
     TokenEndpointError,
 )
-from .failures import api_error
-from .masking import one_line
-from .network import Session, plain
-from .oauth import Client, Clock
-from .refusals import called, capital, network_trouble
-from .session import BoxSession
-from .silence import proxy_for
-from .tokens import Secret
+from ..local import encoding
+from ..oauth import Client, Clock, receiver
+from ..oauth.failures import called, capital, network_trouble
+from ..redaction import one_line
+from ..secret import Secret
+from ..transport.network_trouble import proxy_for
+from ..transport.sessions import Session, plain
 
 SKEW_TO_TELL = 600.0
 """Seconds this computer's clock may differ from the server's before it is a finding."""
@@ -104,7 +105,7 @@ def doctor(profile: str, *, clock: Clock = time.time) -> Findings:
     Findings
         A DataFrame with the text columns ``check``, ``result`` (``ok``, ``look``, ``wrong``), ``finding``, ``remedy``.
     """
-    rows = [[disk.as_text(cell) for cell in finding] for finding in _findings(profile, clock)]
+    rows = [[encoding.as_text(cell) for cell in finding] for finding in _findings(profile, clock)]
     return Findings(rows, columns=list(Finding._fields), dtype="str")
 
 

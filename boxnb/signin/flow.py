@@ -15,25 +15,22 @@ from typing import Any, Final, Literal
 from boxnb import errors, oauth, store
 from boxnb.errors import BoxNotebookError, SignInCancelled
 from boxnb.oauth import BOX, Client, Server
-from boxnb.receiver import Receiver
-from boxnb.refusals import called
-from boxnb.tokens import Secret, Token
-from boxnb.widgets.account import (
-    app_problem,
-    cancelled_words,
-    in_one_sentence,
+from boxnb.oauth.failures import called
+from boxnb.oauth.receiver import Receiver
+from boxnb.oauth.token import Token
+from boxnb.secret import Secret
+from boxnb.signin import messages
+from boxnb.signin.account import (
     is_saved,
     keep_account,
     keep_client,
     keep_pair,
-    saved_words,
     session,
     throw_away,
     tried,
     who_is,
-    words,
 )
-from boxnb.widgets.hub import listens_at, wait_at
+from boxnb.signin.jupyterhub import listens_at, wait_at
 
 CODE_SECONDS: Final = 30.0  # Box guide "Expiration of tokens": an authorization code lives 30 seconds
 DEFAULT_REDIRECT: Final = "http://127.0.0.1:8917/callback"
@@ -124,7 +121,7 @@ class SignInFlow:
         }
         if client_secret.strip():
             self._secret = Secret(client_secret.strip())
-        if problem := app_problem(**self.draft, client_secret=self._secret):
+        if problem := messages.app_problem(**self.draft, client_secret=self._secret):
             self._say(problem)
             return
         client = Client(self.draft["client_id"], self._secret, self.draft["redirect_uri"], self._server)
@@ -186,7 +183,7 @@ class SignInFlow:
             if self.step == "done":
                 return
             self.step, self._state, self.alert = "stopped", "", ""
-            self.note = cancelled_words(self.profile)
+            self.note = messages.cancelled_words(self.profile)
             self.failure = SignInCancelled("Sign-in was cancelled: run the panel's cell and this one again.")
             pending, self._pending = self._pending, None
         self.close()
@@ -234,8 +231,10 @@ class SignInFlow:
                 "listening": listens_at(self._receiver),
                 "authorize_url": self._link(),
                 "left": self._left(),
-                "who": words(self._account) if self.step in ("confirm", "done") else {},
-                "saved": saved_words(self.profile, self._token, self._clock() + self._skew) if done else {},
+                "who": messages.words(self._account) if self.step in ("confirm", "done") else {},
+                "saved": messages.saved_words(self.profile, self._token, self._clock() + self._skew)
+                if done
+                else {},
             }
 
     def _still_works(self, saved: store.Profile) -> bool:
@@ -254,7 +253,7 @@ class SignInFlow:
         try:
             keep_client(self.profile, client)
         except (BoxNotebookError, OSError) as error:
-            self._say(in_one_sentence(error, self._server.name))
+            self._say(messages.in_one_sentence(error, self._server.name))
             return
         self._client = client
         self.new_request(alert=alert)
@@ -300,9 +299,9 @@ class SignInFlow:
             self._in_thread(self._exchange, client, code, state, bare)
         elif isinstance(trouble, errors.RedirectError) or (caught and not trouble.checked):
             # Not an answer to this request: any page can call the receiver, and the right code may still come.
-            self._say(in_one_sentence(trouble, self._server.name))
+            self._say(messages.in_one_sentence(trouble, self._server.name))
         else:
-            self.new_request(alert=in_one_sentence(trouble, self._server.name))
+            self.new_request(alert=messages.in_one_sentence(trouble, self._server.name))
 
     def _exchange(self, client: Client, code: Secret, state: str, bare: bool) -> None:
         with session(self.profile) as http:
@@ -362,7 +361,7 @@ class SignInFlow:
                 account = who_is(self.profile, client, token)
                 keep_account(self.profile, token, account)
             except (OSError, BoxNotebookError) as error:
-                note = f"Signed in and saved, but who it is could not be asked. {in_one_sentence(error, self._server.name)}"
+                note = f"Signed in and saved, but who it is could not be asked. {messages.in_one_sentence(error, self._server.name)}"
         with self._lock:
             self._account, self._token, self._pending, self._state = account, token, None, ""
             self.step, self.busy, self.note, self.alert = "done", False, note, ""
@@ -383,9 +382,9 @@ class SignInFlow:
                 if isinstance(error, errors.InvalidClientError) and not self._practice:  # typing again helps
                     self.change_app()
                     self._secret, self.busy = Secret(""), False
-                    self._say(in_one_sentence(error, self._server.name))
+                    self._say(messages.in_one_sentence(error, self._server.name))
                 else:
-                    self.new_request(alert=in_one_sentence(error, self._server.name))
+                    self.new_request(alert=messages.in_one_sentence(error, self._server.name))
             except Exception as error:  # noqa: BLE001 - a defect goes to whoever waits, who would wait for ever
                 self.failure, self.busy = error, False
                 self._say(f"A defect in boxnb ({type(error).__name__}): run the cell with the panel again.")

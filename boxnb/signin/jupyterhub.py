@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from boxnb.errors import BoxNotebookError
-from boxnb.receiver import LOOPBACK, Receiver, can_listen, held
+from boxnb.oauth.receiver import LOOPBACK, Receiver, can_listen, held
 
 PORTS: Final = range(8930, 9930)  # one for each user of a hub whose notebooks share a computer
 

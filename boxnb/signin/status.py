@@ -7,13 +7,13 @@ import time
 
 import pandas as pd
 
-from . import disk, store
-from .auth import RotatingAuth
-from .box import left
-from .errors import BoxNotebookError, NotSignedInError
-from .failures import SCOPES
-from .ledger import Ledger
-from .oauth import Clock
+from .. import store
+from ..api.failures import SCOPES
+from ..api.ledger import Ledger
+from ..auth import RotatingAuth
+from ..errors import BoxNotebookError, NotSignedInError
+from ..local import encoding
+from ..oauth import Clock
 
 DAYS_TO_WARN = 50
 """Days after which an unused refresh token, which lives 60, is pointed out."""
@@ -90,7 +90,7 @@ def status(profile: str | None = None, *, clock: Clock = time.time) -> Status:
         raise NotSignedInError(f"There is no profile {profile!r}; boxnb.status() lists those there are.")
     found = [_row(name, clock) for name in (store.names() if profile is None else [profile])]
     rows = [
-        {name: disk.as_text(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
+        {name: encoding.as_text(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
         for row in found
     ]
     return Status(pd.DataFrame(rows, columns=list(STATUS_COLUMNS)).astype(STATUS_COLUMNS))
@@ -133,8 +133,8 @@ def _row(name: str, clock: Clock) -> dict[str, object]:
         late = f"Not used for {days:.0f} of 60 days: use it, or run boxnb.keep_alive({name!r})."
     return row | {
         "problem": " ".join(filter(None, [unchecked, late])) or None,
-        "access_minutes_left": left(token.expires_at - now, 60),
-        "refresh_days_left": left(token.refresh_expires_at - now, 86400),
+        "access_minutes_left": token.minutes_left(now),
+        "refresh_days_left": token.days_left(now),
         "fingerprint": token.fingerprint,
     }
 
@@ -163,5 +163,5 @@ def keep_alive(profile: str, *, clock: Clock = time.time) -> str:
     auth = RotatingAuth(profile, clock=clock)
     before = auth.saved_token
     after = auth.rotate(rejected=before.access_token)
-    days = left(after.refresh_expires_at - auth.now(), 86400)
+    days = after.days_left(auth.now())
     return f"{profile!r} is good for another {days} days: refresh token {after.fingerprint} replaced {before.fingerprint}."

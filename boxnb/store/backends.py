@@ -14,9 +14,10 @@ import subprocess
 from pathlib import Path
 from typing import Any, Protocol
 
-from . import disk, plists
-from .errors import SettingError, TokenStoreError
-from .tokens import Token
+from ..errors import SettingError, TokenStoreError
+from ..local import private_files
+from ..oauth.token import Token
+from . import property_list
 
 Kept = dict[str, Any]
 SERVICE = "boxnb"
@@ -97,7 +98,7 @@ def replace(place: Keeper, kept: Kept, file: Path | None) -> None:
         if file is None:
             raise
         try:
-            disk.write_private(draft(file), json.dumps(kept).encode())
+            private_files.write_private(draft(file), json.dumps(kept).encode())
         except TokenStoreError as second:
             raise TokenStoreError(
                 f"{error} They could not be left beside the profile either: {second}", file
@@ -118,11 +119,11 @@ def read(place: Keeper, file: Path) -> Kept | None:
         They cannot be read.
     """
     try:
-        text = disk.read_private(draft(file))
+        text = private_files.read_private(draft(file))
     except FileNotFoundError:
         return place.read()
     except OSError as error:
-        raise disk.explained(error, draft(file), "read") from error
+        raise private_files.explained(error, draft(file), "read") from error
     drafted = _decoded(text, file, "The private draft")
     try:
         kept = place.read()
@@ -130,7 +131,7 @@ def read(place: Keeper, file: Path) -> Kept | None:
         kept = None
     if kept is not None and _generation(kept) > _generation(drafted):
         return kept
-    disk.say_once(
+    private_files.say_once(
         file, f"The newest secrets of this profile are in {draft(file)} until the place for them takes them."
     )
     return drafted
@@ -151,7 +152,9 @@ def with_secrets(name: str, content: dict[str, Any], file: Path) -> dict[str, An
         return content
     kept = read(place, file)
     if kept is None:  # registered, as far as anybody knows: the way to the panel and to delete stays open
-        disk.say_once(file, f"The secrets of {name!r} are gone from {keep.split(':')[0]}: sign in again.")
+        private_files.say_once(
+            file, f"The secrets of {name!r} are gone from {keep.split(':')[0]}: sign in again."
+        )
     kept = {"client_secret": "", "token": None, "mail": None, "generation": 0, **(kept or {})}
     client = {**content["client"], "client_secret": kept["client_secret"]}
     return {**content, "client": client, **{key: kept[key] for key in ("token", "mail", "generation")}}
@@ -296,17 +299,17 @@ class PlistKeeper:
 
     def _load(self) -> tuple[dict[str, Any], Any]:
         try:
-            return plists.read(self.path.read_bytes())
+            return property_list.read(self.path.read_bytes())
         except FileNotFoundError:
             return {}, plistlib.FMT_XML
         except OSError as error:
-            raise disk.explained(error, self.path, "read") from error
+            raise private_files.explained(error, self.path, "read") from error
         except ValueError as error:
             raise TokenStoreError(f"{self.path} cannot be used: {error}.", self.path) from None
 
     def _place(self, content: dict[str, Any]) -> dict[str, Any] | None:
         try:
-            return plists.place_of(content)
+            return property_list.place_of(content)
         except ValueError as error:
             raise TokenStoreError(f"{self.path} cannot be used: {error}.", self.path) from None
 
@@ -314,7 +317,7 @@ class PlistKeeper:
         """What is kept, or ``None``."""
         content, _ = self._load()
         place = self._place(content)
-        token = None if place is None else plists.token_in(place)
+        token = None if place is None else property_list.token_in(place)
         return None if token is None else {"token": token}
 
     def token(self) -> Token | None:
@@ -337,12 +340,12 @@ class PlistKeeper:
         content, form = self._load()
         self._place(content)
         try:
-            if not plists.put(content, kept.get("token") or {}):
+            if not property_list.put(content, kept.get("token") or {}):
                 return
-            raw = plists.written(content, form)
+            raw = property_list.written(content, form)
         except (ValueError, OverflowError, OSError) as error:
             raise TokenStoreError(f"{self.path} was left as it is: {error}.", self.path) from None
-        disk.write_private(self.path, raw)
+        private_files.write_private(self.path, raw)
 
     def delete(self) -> None:
         """Forget it."""

@@ -8,7 +8,6 @@ profile, never half of one. Whoever wants to change it holds :func:`lock` from r
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import errno
 import json
 import re
@@ -19,14 +18,14 @@ from typing import Any
 
 import filelock
 
-from . import disk, journal, keepers
-from .errors import ProfileNameError, SettingError, TokenStoreError
-from .network import checked_verify
+from ..errors import ProfileNameError, TokenStoreError
+from ..local import home_folder, private_files
+from ..secret import sealed
+from . import backends, intent
 from .profile import FORMAT, from_json, to_json
 from .profile import Profile as Profile  # the names everybody uses are store.Profile …
 from .profile import known_account as known_account
 from .profile import this_process as this_process  # … and store.this_process
-from .tokens import sealed
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 DEVICES = {
@@ -44,7 +43,7 @@ LOCK_TIMEOUT = 120.0
 
 def home() -> Path:
     """The folder of all profiles: a lesson's own, ``$BOXNB_HOME``, else the user's configuration directory."""
-    return disk.home()
+    return home_folder.home()
 
 
 def path(name: str) -> Path:
@@ -82,7 +81,7 @@ def lock(name: str, *, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
         Another process kept it for ``timeout`` seconds, or the folder cannot be written.
     """
     file = path(name)
-    disk.private_folder(file.parent)
+    private_files.private_folder(file.parent)
     # One lock object per use: the file lock then excludes the threads of this process as well.
     held = filelock.FileLock(
         file.with_suffix(".lock"), timeout=timeout, thread_local=False, fallback_to_soft=False, mode=0o600
@@ -103,7 +102,7 @@ def lock(name: str, *, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
         ) from None
     except OSError as error:
         if error.errno not in (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK):
-            raise disk.explained(error, file, "locked") from error
+            raise private_files.explained(error, file, "locked") from error
         raise TokenStoreError(
             f"The file system of {file.parent} has no locks, so two notebooks could lose the sign-in: "
             "choose a folder on a local disk with BOXNB_HOME.",
@@ -112,7 +111,7 @@ def lock(name: str, *, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
     try:
         # Who holds it is a courtesy to the next; the lock works without it.
         with contextlib.suppress(OSError):
-            disk.write_note(_holder_file(file), this_process())
+            private_files.write_note(_holder_file(file), this_process())
         yield
     finally:
         held.release()
@@ -140,15 +139,15 @@ def load(name: str, *, shared: bool = True) -> Profile | None:
     """
     file = path(name)
     try:
-        text = disk.read_private(file)
+        text = private_files.read_private(file)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise disk.explained(error, file, "read") from error
+        raise private_files.explained(error, file, "read") from error
     try:
         content = json.loads(text)
         _check_format(content, file)
-        profile = from_json(name, keepers.with_secrets(name, content, file))
+        profile = from_json(name, backends.with_secrets(name, content, file))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         # "from None": the original's text may quote the file, and so the token.
         raise TokenStoreError(
@@ -172,24 +171,24 @@ def save(profile: Profile, *, moving: bool = False) -> Path:
         It could not be written; the previous file is untouched.
     """
     file = path(profile.name)
-    disk.private_folder(file.parent)
+    private_files.private_folder(file.parent)
     content = to_json(profile)
-    keeper = keepers.keeper(profile.keep, profile.name, file)
-    shared = isinstance(keeper, keepers.PlistKeeper)
+    keeper = backends.keeper(profile.keep, profile.name, file)
+    shared = isinstance(keeper, backends.PlistKeeper)
     if keeper is not None and not shared:
-        keepers.replace(keeper, keepers.taken_out(content), None if moving else file)
+        backends.replace(keeper, backends.taken_out(content), None if moving else file)
     _write(file, content)
-    keepers.draft(file).unlink(missing_ok=True)
+    backends.draft(file).unlink(missing_ok=True)
     if keeper is not None and shared:
         try:
             keeper.write(content)
         except TokenStoreError as error:  # the older script's copy; the file has what counts, and has it
-            disk.say_once(file, f"The older script will have to sign in again: {error}")
+            private_files.say_once(file, f"The older script will have to sign in again: {error}")
     return file
 
 
 def _write(file: Path, content: dict[str, Any]) -> None:
-    disk.write_private(file, json.dumps(content, indent=1).encode())
+    private_files.write_private(file, json.dumps(content, indent=1).encode())
 
 
 def delete(name: str) -> None:
@@ -206,16 +205,16 @@ def _delete(name: str) -> None:
     _remove_files(file)
 
 
-def _place(name: str, file: Path) -> keepers.Keeper | None:
+def _place(name: str, file: Path) -> backends.Keeper | None:
     """Return where the secrets of a profile are, although the rest of its file may be damaged."""
     try:
-        return keepers.keeper(json.loads(disk.read_private(file)).get("keep", "file"), name, file)
+        return backends.keeper(json.loads(private_files.read_private(file)).get("keep", "file"), name, file)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise disk.explained(error, file, "read") from error
+        raise private_files.explained(error, file, "read") from error
     except (ValueError, TypeError, AttributeError, RecursionError):
-        disk.say_once(
+        private_files.say_once(
             file,
             f"{file} was damaged. Secrets that a keyring or a command kept for {name!r} are still there: delete them by hand.",
         )
@@ -224,145 +223,8 @@ def _place(name: str, file: Path) -> keepers.Keeper | None:
 
 def _remove_files(file: Path) -> None:
     drafts = file.parent.glob(f".{file.name}.*")  # they hold tokens
-    for each in (file, journal.path(file), _holder_file(file), *drafts):
+    for each in (file, intent.path(file), _holder_file(file), *drafts):
         each.unlink(missing_ok=True)
-
-
-def configure(name: str, *, verify: bool | str | None = None, monthly_calls: int | None = None) -> Profile:
-    """Change what a profile says of its network and its licence; the sign-in is left alone.
-
-    Parameters
-    ----------
-    name : str
-        A saved profile.
-    verify : bool or str, optional
-        The path of your company's CA bundle, or ``True`` for the usual certificates, which an empty text means, too.
-        ``False`` switches the check off, for tests only: :func:`boxnb.doctor` and :func:`boxnb.status` show it in red.
-    monthly_calls : int, optional
-        API calls a month the enterprise is licensed for (Business 50,000, Enterprise 100,000): a pull that spends
-        more than a twentieth says so.
-
-    Raises
-    ------
-    SettingError
-        There is no such profile, or ``verify`` is neither of these or names a file that is not there.
-    """
-    checked = None if verify is None else checked_verify(verify, there=True)
-    with lock(name):
-        profile = _existing(name)
-        changed = dataclasses.replace(
-            profile,
-            verify=profile.verify if checked is None else checked,
-            monthly_calls=profile.monthly_calls if monthly_calls is None else monthly_calls,
-        )
-        save(changed)
-        return changed
-
-
-def _existing(name: str) -> Profile:
-    profile = load(name)
-    if profile is None:
-        raise SettingError(f"There is no profile {name!r}; boxnb.status() lists those there are.")
-    return profile
-
-
-def rename(name: str, new: str) -> None:
-    """Give a profile another name; its sign-in goes on.
-
-    One step of the file system does it, so that a kill at any moment leaves one profile, never two with one chain.
-
-    Raises
-    ------
-    SettingError
-        There is no such profile, the new name is taken, or it makes no file name.
-    TokenStoreError
-        The secrets could not be copied to the new name, or the file not be moved; the old name is as it was.
-    """
-    if name.lower() == new.lower():
-        raise SettingError(f"{name!r} is called that already.")
-    first, second = sorted((name, new))  # always in one order, or two renames could wait for each other
-    with lock(first), lock(second):
-        profile = _existing(name)
-        if path(new).exists():
-            raise SettingError(f"There is a profile {new!r} already: delete or rename that one first.")
-        here, there = (keepers.keeper(profile.keep, each, path(each)) for each in (name, new))
-        if there is not None and not isinstance(there, keepers.PlistKeeper):
-            keepers.replace(there, keepers.taken_out(to_json(profile)), None)
-        try:
-            path(name).rename(path(new))
-            if journal.path(path(name)).exists():
-                journal.path(path(name)).rename(journal.path(path(new)))
-            disk.flush_folder(path(new).parent)
-        except OSError as error:
-            raise disk.explained(error, path(name), "renamed") from error
-        if not isinstance(here, keepers.PlistKeeper):
-            _forget(here, path(name))
-        _remove_files(path(name))
-
-
-def migrate(name: str, keep: str) -> Profile:
-    """Move the secrets of a profile to another place without losing the chain.
-
-    The new place is written and read back before the old one is emptied. To a property list that holds a token of
-    its own, while nobody is signed in here, that token is taken over: the way in for older scripts.
-
-    Parameters
-    ----------
-    name : str
-        A saved profile.
-    keep : str
-        ``"file"``, ``"keyring"``, ``"plist:PATH"`` or ``"command:PROGRAM"``.
-
-    Raises
-    ------
-    SettingError
-        There is no such profile or place, or the property list holds another sign-in.
-    TokenStoreError
-        The new place refused; the old one is as it was.
-    """
-    with lock(name):
-        file = path(name)
-        profile = _existing(name)
-        moved = dataclasses.replace(profile, keep=keep)
-        there = keepers.keeper(keep, name, file)
-        if isinstance(there, keepers.PlistKeeper):
-            moved = _taken_over(moved, there)
-        save(moved, moving=keep != profile.keep)
-        if load(name) != moved:
-            save(profile)
-            raise TokenStoreError(
-                f"The new place gave back something else: {name!r} stays where it was.", file
-            )
-        old = keepers.keeper(profile.keep, name, file)
-        if old is not None and profile.keep != keep:
-            _forget(old, file)
-            if there is not None and there.read() is None:  # it was the old place under another name
-                save(moved)
-        return moved
-
-
-def _forget(old: keepers.Keeper | None, file: Path) -> None:
-    """Empty a place that is not used any more; where it refuses, that is said, for the new one is in use."""
-    try:
-        if old is not None:
-            old.delete()
-    except TokenStoreError as error:
-        disk.say_once(file, f"The old place still holds the secrets, and could not be emptied: {error}")
-
-
-def _taken_over(moved: Profile, there: keepers.PlistKeeper) -> Profile:
-    """The profile as it is kept in an older script's list: with the script's sign-in, where nobody is signed in here."""
-    theirs = there.token()
-    if theirs is not None and moved.token is not None and theirs.refresh_token != moved.token.refresh_token:
-        raise SettingError(
-            f"{there.path} and profile {moved.name!r} hold two sign-ins: sign out of one of them first."
-        )
-    if names := there.names():
-        told = f"None of the names in {there.path} means a refresh token ({', '.join(names)[:200]})"
-        if moved.token is None:
-            raise SettingError(f"{told}: call it 'refresh_token' there, then try again.")
-        disk.say_once(there.path, f"{told}: boxnb adds it as 'refresh_token'.")
-    return moved if moved.token is not None else dataclasses.replace(moved, token=theirs)
 
 
 def _check_format(content: dict[str, Any], file: Path) -> None:
@@ -377,13 +239,13 @@ def _check_format(content: dict[str, Any], file: Path) -> None:
 def _with_plist(profile: Profile) -> Profile:
     """Take up what an older script saved in the shared property list since we last looked."""
     file = path(profile.name)
-    keeper = keepers.keeper(profile.keep, profile.name, file)
-    if not isinstance(keeper, keepers.PlistKeeper):
+    keeper = backends.keeper(profile.keep, profile.name, file)
+    if not isinstance(keeper, backends.PlistKeeper):
         return profile
     try:
         theirs = keeper.token()
     except TokenStoreError as error:  # the profile's own file has a pair, and is whole
-        disk.say_once(file, f"What the older script saved is left aside: {error}")
+        private_files.say_once(file, f"What the older script saved is left aside: {error}")
         return profile
     ours = profile.token.refresh_token if profile.token is not None else None
     if theirs is None or theirs.refresh_token in (None, ours):

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from . import disk
+from ..local import home_folder, private_files
 
 
 def path(profile_file: Path) -> Path:
@@ -22,10 +22,10 @@ def begin(profile_file: Path, *, generation: int, fingerprint: str, now: float) 
         "generation": generation,
         "fingerprint": fingerprint,
         "pid": os.getpid(),
-        "host": disk.host_name(),
+        "host": home_folder.host_name(),
         "time": now,
     }
-    disk.write_private(path(profile_file), json.dumps(record).encode())
+    private_files.write_private(path(profile_file), json.dumps(record).encode())
 
 
 def pending(profile_file: Path) -> dict[str, Any] | None:

@@ -7,9 +7,9 @@ import ipaddress
 import re
 from typing import Any
 
-from .errors import SettingError
-from .network import checked_verify
-from .tokens import Secret, is_utf8
+from ..errors import SettingError
+from ..secret import Secret, is_utf8
+from ..transport.sessions import checked_verify
 
 SECURITY = ("starttls", "ssl", "none")
 PORTS = {"starttls": 587, "ssl": 465, "none": 25}

@@ -8,11 +8,12 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import disk
-from .network import LOOPBACK, checked_verify
-from .oauth import Client, Server
-from .postbox import MailSettings
-from .tokens import LATEST, Secret, Token, is_utf8
+from ..local import home_folder
+from ..oauth import Client, Server
+from ..oauth.token import LATEST, Token
+from ..secret import Secret, is_utf8
+from ..transport.sessions import LOOPBACK, checked_verify
+from .mail_settings import MailSettings
 
 FORMAT = 1
 SPENT = 50
@@ -35,7 +36,7 @@ class Profile:
         Check of TLS certificates, or the path of a CA bundle (``verify=`` of requests).
     keep : str
         Where the secrets are: ``"file"``, ``"keyring"``, ``"plist:PATH"``, ``"command:PROGRAM"``; see
-        :mod:`boxnb.keepers`.
+        :mod:`boxnb.store.backends`.
     refreshed_by : str
         The process and host that saved this pair.
     monthly_calls : int
@@ -125,7 +126,7 @@ def _name(enterprise: Any) -> str:
 
 def this_process() -> str:
     """How a process is named to people: number and host."""
-    return f"process {os.getpid()} on {disk.host_name()}"
+    return f"process {os.getpid()} on {home_folder.host_name()}"
 
 
 _PLAIN = ("generation", "account", "skew", "verify", "keep", "refreshed_by", "monthly_calls")

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
-from .tokens import REFRESH_TOKEN_LIFETIME, is_utf8
+from ..oauth.token import REFRESH_TOKEN_LIFETIME
+from ..secret import is_utf8
 
 EARLIEST, LAST = 946_684_800.0, 1e10
 """From 2000 to 2286, seconds since the epoch: a smaller number is a length of time, or nothing."""
@@ -76,7 +77,7 @@ def place_of(content: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def token_in(place: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the pair as :meth:`boxnb.tokens.Token.from_json` takes it; ``None`` where the place is empty."""
+    """Return the pair as :meth:`boxnb.oauth.token.Token.from_json` takes it; ``None`` where the place is empty."""
     refresh, access = _token_key(place, "refresh"), _token_key(place, "access")
     if refresh is None or not (text := _text(place[refresh])):
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .calls import Moved
-from .downloads import download
-from .uploads import upload, upload_folder
+from .download import download
+from .upload import upload, upload_folder
 
 __all__ = ["Moved", "download", "upload", "upload_folder"]

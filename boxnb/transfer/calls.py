@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import pandas as pd
 import requests
 
-from .. import disk, ids
+from ..api import ids
+from ..api.session import api_error
 from ..errors import (
     BoxNotebookError,
     BoxUnavailableError,
@@ -22,13 +23,13 @@ from ..errors import (
     RateLimitError,
     TransferError,
 )
-from ..network import LOST
-from ..refusals import network_trouble
-from ..session import api_error
-from ..waits import moment, retry_after, said, span, until
+from ..local import encoding
+from ..oauth.failures import network_trouble
+from ..transport.sessions import LOST
+from ..transport.waits import moment, retry_after, said, span, until
 
 if TYPE_CHECKING:
-    from ..box import Box
+    from ..api.connection import Connection
 
 Job = TypeVar("Job")
 
@@ -77,7 +78,7 @@ class Row(NamedTuple):
 
 def frame_of(rows: list[Row]) -> pd.DataFrame:
     """One row a file; ``attrs["complete"]`` says whether none was refused."""
-    held = [[disk.as_text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    held = [[encoding.as_text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     frame = pd.DataFrame(held, columns=list(Row._fields))[list(COLUMNS)].astype(COLUMNS)
     frame["action"] = pd.Categorical([row.action for row in rows], categories=ACTIONS)
     frame.attrs["complete"] = all(row.action != "refused" for row in rows)
@@ -162,7 +163,7 @@ def waits() -> Iterator[float]:
 class Caller:
     """Calls of one Box, as one user."""
 
-    def __init__(self, box: Box, as_user: str | None) -> None:
+    def __init__(self, box: Connection, as_user: str | None) -> None:
         self.box = box
         self.as_user = ids.as_user(as_user)
         self._stopped = threading.Event()

@@ -16,12 +16,13 @@ from typing import Any
 import filelock
 import requests
 
-from .. import disk, store
+from .. import store
+from ..api.session import api_error
 from ..errors import TransferError
-from ..session import api_error
+from ..local import private_files
 from . import calls, sources
-from .bar import Meter
 from .calls import Caller, Row
+from .progress_bar import Meter
 from .targets import Goal
 
 WORKERS = 4
@@ -107,7 +108,7 @@ def _state(caller: Caller, path: Path, goal: Goal) -> Iterator[Path]:
     whose = [caller.box.profile.name, caller.as_user, goal.folder, goal.name, str(path.resolve())]
     key = hashlib.sha256(json.dumps(whose).encode()).hexdigest()[:24]
     file = store.home() / "transfers" / f"{key}.json"
-    disk.private_folder(file.parent)
+    private_files.private_folder(file.parent)
     try:
         with filelock.FileLock(file.with_suffix(".lock"), timeout=0, thread_local=False):
             yield file
@@ -121,7 +122,7 @@ def _begin(
     """The session to go on with, or a new one, and the file it makes a version of; no session for the same content."""
     # No file, or half of one: there is nothing to go on with.
     with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
-        saved = json.loads(disk.read_private(state))
+        saved = json.loads(private_files.read_private(state))
         if saved["stamp"] == stamp:
             session = Session(**saved["session"])
             caller.box.session.auth.grant(session.status)
@@ -155,7 +156,7 @@ def _begin(
         "version_of": version_of,
         "path": str(path),
     }
-    disk.write_private(state, json.dumps(facts).encode())
+    private_files.write_private(state, json.dumps(facts).encode())
     return session, version_of
 
 

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import filelock
 import pandas as pd
 
-from .. import disk, ids, store
+from .. import store
+from ..api import ids
+from ..api.session import api_error
 from ..errors import (
     BoxNotebookError,
     BoxUnavailableError,
@@ -24,15 +26,15 @@ from ..errors import (
     RateLimitError,
     TransferError,
 )
-from ..session import api_error
+from ..local import encoding, private_files
 from . import calls, sources
-from .bar import Meter
 from .calls import Caller, Moved, Row
 from .names import Places
+from .progress_bar import Meter
 from .receiving import Wanted, whole
 
 if TYPE_CHECKING:
-    from ..box import Box
+    from ..api.connection import Connection
 
 WORKERS = 4
 
@@ -46,7 +48,7 @@ class _Plan(NamedTuple):
 
 
 def download(
-    box: Box,
+    box: Connection,
     what: str | Iterable[str] | pd.DataFrame,
     folder: str | os.PathLike[str] = ".",
     *,
@@ -176,7 +178,9 @@ def _planned(
     except (BoxNotebookError, OSError) as error:
         if raises:
             raise
-        given_id = file_id or (disk.as_text(str(which)) if which is not None and ids.is_one(which) else None)
+        given_id = file_id or (
+            encoding.as_text(str(which)) if which is not None and ids.is_one(which) else None
+        )
         return _Plan(Row("", name, given_id, problem=calls.reason(error)), places.folder)
 
 
@@ -247,7 +251,7 @@ def _fetch(
                 raise _in_the_way(place)
             part.replace(place)
             places.wrote(place, file.id)
-    disk.flush_folder(place.parent)
+    private_files.flush_folder(place.parent)
     return "downloaded", place, other or said
 
 
@@ -263,7 +267,7 @@ def _part(places: Places, file: Wanted, place: Path) -> Iterator[Path]:
         lock = store.home() / "transfers" / f"{key}.lock"
         if not os.path.lexists(part) or (lock.exists() and sources.is_own(part)):
             break  # nothing lies there, or what an earlier call left for this very path
-    disk.private_folder(lock.parent)
+    private_files.private_folder(lock.parent)
     try:
         with filelock.FileLock(lock, timeout=0, thread_local=False):
             try:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-from .. import disk
 from ..errors import TransferError
+from ..local import encoding
 from .sources import is_link
 
 LONGEST = 255
@@ -191,7 +191,7 @@ class Places:
             if holder == owner:
                 break
             twin = known if twin is None else twin
-        return where / disk.on_disk(made), twin
+        return where / encoding.on_disk(made), twin
 
 
 def _inode(path: Path) -> tuple[int, int]:

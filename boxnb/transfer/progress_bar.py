@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Callable
 
-from ..disk import as_text
+from ..local.encoding import as_text
 from .calls import Moved
 
 EVERY = 0.2

@@ -14,6 +14,7 @@ from urllib.parse import urljoin
 
 import requests
 
+from ..api.session import TIMEOUT, api_error
 from ..errors import (
     ApiError,
     BoxNotebookError,
@@ -22,12 +23,11 @@ from ..errors import (
     RateLimitError,
     TransferError,
 )
-from ..network import LOST, plain
-from ..refusals import network_trouble
-from ..session import TIMEOUT, api_error
+from ..oauth.failures import network_trouble
+from ..transport.sessions import LOST, plain
 from . import calls
-from .bar import Meter
 from .calls import Caller
+from .progress_bar import Meter
 
 PATIENCE = 60
 """Times a file is asked for that Box has not ready yet."""

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .. import disk
+from ..api.session import api_error
 from ..errors import BoxNotebookError, TransferError
-from ..session import api_error
+from ..local import encoding
 from . import calls, names
 from .calls import Caller, Row
 
@@ -100,7 +100,7 @@ def ensure(
     for place in reversed(missing):
         if not isinstance(found, str):
             try:
-                name = disk.decoded(place.name)
+                name = encoding.decoded(place.name)
                 found = names.refused_by_box(name) or folder_of(caller, found.id, name, there)
             except BoxNotebookError as error:
                 found = str(error)

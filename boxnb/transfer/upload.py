@@ -16,16 +16,17 @@ import pandas as pd
 import requests
 import urllib3
 
-from .. import disk, ids
+from ..api import ids
+from ..api.session import api_error
 from ..errors import TransferError
-from ..session import api_error
-from . import calls, names, parts, sources
-from .bar import Meter
+from ..local import encoding
+from . import calls, chunked, names, sources
 from .calls import Caller, Moved, Row
+from .progress_bar import Meter
 from .targets import Folder, Goal, ensure, folder_of
 
 if TYPE_CHECKING:
-    from ..box import Box
+    from ..api.connection import Connection
 
 IN_PARTS = 20_000_000
 """Bytes from which Box takes a file in parts (guide *Chunked uploads*)."""
@@ -40,7 +41,7 @@ _heavy = threading.Semaphore(2)  # files of several MB in memory at once
 
 
 def upload(
-    box: Box,
+    box: Connection,
     path: str | os.PathLike[str],
     folder: str = "0",
     *,
@@ -95,7 +96,7 @@ def upload(
     if file.is_dir():
         raise IsADirectoryError(f"{file} is a folder: box.upload_folder sends it.")
     caller, folder = Caller(box, as_user), ids.one(folder, "folder", "folder")
-    what = _checked(name if name is not None else disk.decoded(file.name))
+    what = _checked(name if name is not None else encoding.decoded(file.name))
     found = file.stat()
     problem = sources.not_a_file(found)
     if problem is not None:
@@ -110,7 +111,7 @@ def upload(
 
 
 def upload_folder(
-    box: Box,
+    box: Connection,
     path: str | os.PathLike[str],
     folder: str = "0",
     *,
@@ -151,18 +152,18 @@ def upload_folder(
     if not source.is_dir():
         raise NotADirectoryError(f"{source} is no folder: box.upload sends a file.")
     caller, folder = Caller(box, as_user), ids.one(folder, "folder", "folder")
-    what = _checked(name if name is not None else disk.decoded(source.resolve().name))
+    what = _checked(name if name is not None else encoding.decoded(source.resolve().name))
     there: dict[str, Folder] = {}
     target = folder_of(caller, folder, what, there)
     files = list(sources.below(source))
     meter = Meter(on_progress, sum(file.size for file in files), len(files))
 
     def failed(job: _Job, problem: str) -> Row:
-        return Row(str(job.file), disk.decoded(job.file.name), problem=problem)
+        return Row(str(job.file), encoding.decoded(job.file.name), problem=problem)
 
     def send(job: _Job) -> Row:
         try:
-            problem = job.problem or names.refused_by_box(disk.decoded(job.file.name))
+            problem = job.problem or names.refused_by_box(encoding.decoded(job.file.name))
             if problem is not None or job.place is None:
                 return failed(job, problem or "There is no folder for it.")
             for _ in iter(lambda: job.after is None or job.after.wait(0.5), True):
@@ -171,7 +172,7 @@ def upload_folder(
         finally:
             if job.done is not None:
                 job.done.set()
-            meter.add(disk.decoded(job.file.name), 0, 1)
+            meter.add(encoding.decoded(job.file.name), 0, 1)
 
     jobs = _jobs(caller, source, target, files, there)
     frame = calls.each(caller, send, jobs, WORKERS, len(files), failed)
@@ -207,11 +208,11 @@ def _jobs(
     only Box knows.
     """
     made: dict[Path, Folder | str] = {source: target}
-    near = Counter((file.path.parent, names.loosely(disk.decoded(file.path.name))) for file in files)
+    near = Counter((file.path.parent, names.loosely(encoding.decoded(file.path.name))) for file in files)
     last: dict[tuple[Path, str], threading.Event] = {}
     siblings: dict[Path, set[str]] = {}
     for found in files:
-        siblings.setdefault(found.path.parent, set()).add(disk.decoded(found.path.name))
+        siblings.setdefault(found.path.parent, set()).add(encoding.decoded(found.path.name))
     for file, _, problem in files:
         if problem is not None:
             yield _Job(file, problem=problem)
@@ -220,13 +221,13 @@ def _jobs(
         if isinstance(place, str):
             yield _Job(file, problem=place)
             continue
-        first = place.sent.setdefault(disk.decoded(file.name), file)
+        first = place.sent.setdefault(encoding.decoded(file.name), file)
         if first != file:
             yield _Job(
                 file, problem=f"Box takes it for the same file as {str(first)!r}: give it another name."
             )
             continue
-        key = (file.parent, names.loosely(disk.decoded(file.name)))
+        key = (file.parent, names.loosely(encoding.decoded(file.name)))
         if near[key] == 1:
             yield _Job(file, place, siblings=siblings[file.parent])
             continue
@@ -236,7 +237,7 @@ def _jobs(
 
 def _send(caller: Caller, job: _Job, place: Folder, new_version: bool, meter: Meter) -> Row:
     """Send one file of a folder. What lies there is known by its exact name; of a name that is nearly the same, Box is asked."""
-    name = disk.decoded(job.file.name)
+    name = encoding.decoded(job.file.name)
     goal = Goal(place.id, name, new_version, place.ids, place.made, job.siblings)
     there = place.files.get(name)
     if there is None and (names.loosely(name) in place.loose or job.after is not None):
@@ -260,7 +261,7 @@ def _one(caller: Caller, file: Path, goal: Goal, there: dict[str, Any] | None, m
         if not goal.new_version:
             raise calls.taken(goal.name, there)
     if size >= IN_PARTS:
-        return parts.upload(caller, file, goal, meter)
+        return chunked.upload(caller, file, goal, meter)
     if size < ASK_FIRST:
         return _in_one_piece(caller, file, goal, there, meter)
     with _heavy:

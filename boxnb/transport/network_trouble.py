@@ -14,7 +14,7 @@ import filelock
 import requests
 import urllib3
 
-from .masking import one_line
+from ..redaction import one_line
 
 SOCKS = 'pip install "requests[socks]"'
 PROXY_FORM = "http://user:password@host:port"

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from .errors import BoxNotebookError, HostNotAllowedError, SettingError
-from .silence import hopeless
-from .tokens import sealed
+from ..errors import BoxNotebookError, HostNotAllowedError, SettingError
+from ..secret import sealed
+from .network_trouble import hopeless
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 

@@ -10,7 +10,7 @@ import warnings
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from .errors import WaitNotice
+from ..errors import WaitNotice
 
 NOTICED = 5.0
 """Seconds of waiting from which on it is said."""

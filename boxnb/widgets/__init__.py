@@ -1,4 +1,4 @@
-"""What a person sees in the notebook."""
+"""What a person sees in the notebook: the sign-in panel, tables, trees, charts. Above `box` and `reports`; `runs` and `labs` may import it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import importlib
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from boxnb.widgets.flow import SignInFlow
-from boxnb.widgets.panel import SignIn, sign_in
+from boxnb.signin.flow import SignInFlow
+from boxnb.widgets.sign_in_panel import SignIn, sign_in
 
 if TYPE_CHECKING:
     from boxnb.widgets import charts as charts

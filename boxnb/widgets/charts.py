@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from boxnb.errors import require
-from boxnb.reports.happened import WEEKDAYS
+from boxnb.reports.activity import WEEKDAYS
 from boxnb.reports.storage import AGES
-from boxnb.widgets.rows import bytes_text, cut, files_text
+from boxnb.widgets.table_state import bytes_text, cut, files_text
 
 require("A chart", "boxnb[explore]", "plotly")
 import plotly.graph_objects as go  # noqa: E402  once it is there

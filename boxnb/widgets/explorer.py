@@ -10,11 +10,11 @@ import pandas as pd
 
 from boxnb.errors import require
 from boxnb.reports.storage import AGE_DAYS, AGES
-from boxnb.widgets.branches import Branches, from_frame
 from boxnb.widgets.charts import BLUE, FONT, INK, bars_html, plain
-from boxnb.widgets.folders import Folders
-from boxnb.widgets.rows import bytes_text, files_text
 from boxnb.widgets.table import Table, name_of
+from boxnb.widgets.table_state import bytes_text, files_text
+from boxnb.widgets.tree import Folders
+from boxnb.widgets.tree_state import Branches, from_frame
 
 require("The explorer", "boxnb[explore]", "plotly")
 import plotly.graph_objects as go  # noqa: E402  once it is there

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from boxnb.pull import Progress
+from boxnb.api.connection import Progress
 
 if TYPE_CHECKING:
     from boxnb.box import Box

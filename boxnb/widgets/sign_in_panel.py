@@ -32,9 +32,10 @@ import traitlets
 from boxnb.auth import ONBOARDING
 from boxnb.errors import SignInCancelled, SignInError, SignInTimeout
 from boxnb.oauth import BOX, Server
-from boxnb.widgets import hub
-from boxnb.widgets.account import holds, port_words, unchecked_words
-from boxnb.widgets.flow import SignInFlow
+from boxnb.signin import jupyterhub
+from boxnb.signin.account import holds
+from boxnb.signin.flow import SignInFlow
+from boxnb.signin.messages import port_words, unchecked_words
 
 if TYPE_CHECKING:
     from boxnb.box import Box
@@ -58,8 +59,8 @@ def _text(*names: str) -> str:
 class SignIn(anywidget.AnyWidget):
     """The panel that signs one profile in; `await panel.done()` is the gate for the cells after it."""
 
-    _esm = _text("drawing.js", "countdown.js", "panel.js")
-    _css = _text("panel.css")
+    _esm = _text("drawing.js", "countdown.js", "sign_in_panel.js")
+    _css = _text("sign_in_panel.css")
     view = traitlets.Dict().tag(sync=True)
 
     def __init__(self, flow: SignInFlow, *, seconds: float = 900) -> None:
@@ -85,8 +86,8 @@ class SignIn(anywidget.AnyWidget):
 
     def _seen(self) -> dict[str, object]:
         view = self.flow.snapshot()
-        behind = bool(hub.near_end(view["redirect_uri"]))
-        taken = hub.taken_words(view["redirect_uri"], view["listening"])
+        behind = bool(jupyterhub.near_end(view["redirect_uri"]))
+        taken = jupyterhub.taken_words(view["redirect_uri"], view["listening"])
         port = taken if behind else port_words(view["redirect_uri"], view["listening"], view["server"])
         link = "" if taken else view["authorize_url"]
         more = {"advice": self._advice, "unchecked": self._unchecked, "hub": behind, "port": port}
@@ -104,7 +105,7 @@ class SignIn(anywidget.AnyWidget):
             case "ready":
                 self._pages.add(text.get("page", ""))
                 self._left = None
-                if proxied := hub.offered(text.get("origin", "")):
+                if proxied := jupyterhub.offered(text.get("origin", "")):
                     flow.offer(proxied)
                 self._publish()
             case "leaving":
@@ -241,9 +242,9 @@ def sign_in(profile: str = "box", *, server: Server = BOX, seconds: float = 900)
         Silent, with the saved sign-in shown, when that still works.
     """
     if profile == "sandbox":
-        from boxnb.box import sandbox_client
+        from boxnb.signin.practice import practice_client
 
-        client = sandbox_client()
+        client = practice_client()
         flow = SignInFlow(profile, client=client, practice=True, seconds=seconds)
     else:
         flow = SignInFlow(profile, server=server, seconds=seconds)

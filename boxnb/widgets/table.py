@@ -1,4 +1,4 @@
-"""An interactive table: a thin view over :class:`boxnb.widgets.rows.Rows`.
+"""An interactive table: a thin view over :class:`boxnb.widgets.table_state.Rows`.
 
 The rows stay in the kernel; the browser holds the few it shows and asks for others as one scrolls, so that 100,000 rows cost it
 no more than 100. Cells are set as text, never as markup. Front end to kernel, custom messages::
@@ -23,7 +23,7 @@ import traitlets
 
 from boxnb import export
 from boxnb.errors import BoxNotebookError
-from boxnb.widgets.rows import Rows, texts
+from boxnb.widgets.table_state import Rows, texts
 
 if TYPE_CHECKING:
     from boxnb.box import Box

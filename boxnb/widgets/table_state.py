@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from boxnb.cells import plain, time_texts
-from boxnb.disk import as_text
+from boxnb.frames.cells import plain, time_texts
+from boxnb.local.encoding import as_text
 
 BYTES = re.compile(r"^(size|bytes|hidden_bytes|wasted|largest|space_\w+|max_upload_size)$")
 """Columns that hold bytes, shown as people read them."""
@@ -238,7 +238,7 @@ class Rows:
         if self._renamed:
             lines.append(f"rows = rows.set_axis({list(self.kinds)!r}, axis=1)")
         if any(self._by_what_is_shown(name, text.strip()) for name, text in self.filters.items()):
-            lines.insert(0, "from boxnb.widgets.rows import texts")
+            lines.insert(0, "from boxnb.widgets.table_state import texts")
         for name, text in self.filters.items():
             if text.strip() and name in self.kinds:
                 lines.append(f"rows = rows[{self._as_code(name, text.strip())}]")

@@ -1,4 +1,4 @@
-"""A folder tree that fetches a folder when it is opened: a thin view over :class:`boxnb.widgets.branches.Branches`.
+"""A folder tree that fetches a folder when it is opened: a thin view over :class:`boxnb.widgets.tree_state.Branches`.
 
 Front end to kernel, custom messages: ``{"type": "open", "id": ..., "view": ...}``, answered by "children" (one or more) or
 "failed" with the same ``view``, for all views of the widget hear them;
@@ -15,10 +15,11 @@ import anywidget
 import pandas as pd
 import traitlets
 
-from boxnb import export, ids
-from boxnb.widgets.branches import Branches, from_box, from_frame
-from boxnb.widgets.rows import texts
+from boxnb import export
+from boxnb.api import ids
 from boxnb.widgets.table import FALLBACK_ROWS
+from boxnb.widgets.table_state import texts
+from boxnb.widgets.tree_state import Branches, from_box, from_frame
 
 if TYPE_CHECKING:
     from boxnb.box import Box
@@ -29,8 +30,8 @@ _HERE = Path(__file__).parent
 class Folders(anywidget.AnyWidget):
     """The tree; ``.selected`` is a DataFrame of what was chosen in it."""
 
-    _esm = (_HERE / "folders.js").read_text(encoding="utf-8")
-    _css = (_HERE / "folders.css").read_text(encoding="utf-8")
+    _esm = (_HERE / "tree.js").read_text(encoding="utf-8")
+    _css = (_HERE / "tree.css").read_text(encoding="utf-8")
     root = traitlets.Unicode("0").tag(sync=True)
     label = traitlets.Unicode("").tag(sync=True)
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from boxnb import ids, schema
-from boxnb.cells import time_texts
+from boxnb.api import ids
+from boxnb.datasets.paging import by_marker
 from boxnb.errors import BoxNotebookError, ListingError
-from boxnb.frames import Table
-from boxnb.pages import Page
-from boxnb.paging import by_marker
-from boxnb.widgets.rows import bytes_text
+from boxnb.frames import Table, schema
+from boxnb.frames.cells import time_texts
+from boxnb.frames.pages import Page
+from boxnb.widgets.table_state import bytes_text
 
 if TYPE_CHECKING:
     from boxnb.box import Box

@@ -1,8 +1,8 @@
 """What the notebooks show data with, by one import; needs the extra ``explore``."""
 
 from boxnb.widgets.explorer import explore
-from boxnb.widgets.folders import folders
 from boxnb.widgets.progress import progress
 from boxnb.widgets.table import table
+from boxnb.widgets.tree import folders
 
 __all__ = ["explore", "folders", "progress", "table"]

@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from signing import sign_in
 
 import boxnb.sandbox
-from boxnb import pacer
-from boxnb.box import remember_account
+from boxnb.api import rate_limit
+from boxnb.signin.account import remember_account
 
 OWNER = "fang.wang@example.com"
 
@@ -109,7 +109,7 @@ def table(counts: list[Count]) -> str:
 def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         os.environ["BOXNB_HOME"] = home
-        pacer.LIMITS["general"] = pacer.Limit(10**6)  # the sandbox's limits are off
+        rate_limit.LIMITS["general"] = rate_limit.Limit(10**6)  # the sandbox's limits are off
         with boxnb.sandbox.start(private=True, limits="off") as sandbox:
             sign_in(sandbox, "bench")
             remember_account("bench")

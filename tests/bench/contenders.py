@@ -28,9 +28,11 @@ ITEM_FIELDS = (
 
 def boxnb_(work: str, url: str, token: str, profile: str) -> pd.DataFrame:
     import boxnb
-    from boxnb import pacer
+    from boxnb.api import rate_limit
 
-    pacer.LIMITS["general"] = pacer.Limit(10**9)  # nobody here is held back, the sandbox's limits are off
+    rate_limit.LIMITS["general"] = rate_limit.Limit(
+        10**9
+    )  # nobody here is held back, the sandbox's limits are off
     box = boxnb.connect(profile)
     if work.startswith("users"):
         return box.users()

@@ -25,7 +25,7 @@ sys.path.insert(0, str(HERE.parent))
 from signing import sign_in  # noqa: E402
 
 import boxnb.sandbox  # noqa: E402
-from boxnb import pacer  # noqa: E402
+from boxnb.api import rate_limit  # noqa: E402
 
 A_MINUTE = 990
 THREADS = 8
@@ -105,7 +105,7 @@ def ten() -> None:
                 f"ten calls {name:<18}{statistics.median(times) * 1000:>7.1f} ms (median of 20, interleaved)"
             )
         file = Path(os.environ["BOXNB_HOME"]) / "probe" / "pace"
-        alone = pacer.Pacer(file, pacer.Limit(A_MINUTE))
+        alone = rate_limit.Pacer(file, rate_limit.Limit(A_MINUTE))
         started = time.perf_counter()
         waited = sum(alone.wait() for _ in range(900))
         each = (time.perf_counter() - started) / 900 * 1e6

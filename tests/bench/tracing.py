@@ -11,8 +11,8 @@ import time
 
 import requests
 
-from boxnb.labs import drawing
-from boxnb.labs.ground import Practice
+from boxnb.labs.practice import Practice
+from boxnb.labs.trace import diagram
 
 RUNS, THREADS, CALLS = 5, 4, 50
 
@@ -46,7 +46,7 @@ def measure() -> tuple[float, float, float]:
         traced = seconds_of_all(url, headers)
         practice.trace.stop()
         begun = time.perf_counter()
-        drawing.page(practice.trace.exchanges)
+        diagram.page(practice.trace.exchanges)
         return plain, traced, time.perf_counter() - begun
 
 

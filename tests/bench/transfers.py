@@ -31,7 +31,7 @@ sys.path.insert(0, str(HERE.parent))
 from signing import sign_in  # noqa: E402
 
 import boxnb  # noqa: E402
-from boxnb import pacer  # noqa: E402
+from boxnb.api import rate_limit  # noqa: E402
 from boxnb.sandbox import Sandbox  # noqa: E402
 
 PROFILE = "bench"
@@ -44,8 +44,8 @@ PARTS, CONTENT = "/api/2.0/files/upload_sessions/*", "/api/2.0/files/content"
 
 def unpaced() -> None:
     """Nobody here is held back: the sandbox's limits are off, too."""
-    for kind in pacer.LIMITS:
-        pacer.LIMITS[kind] = pacer.Limit(10**9)
+    for kind in rate_limit.LIMITS:
+        rate_limit.LIMITS[kind] = rate_limit.Limit(10**9)
 
 
 def client(url: str, token: str) -> Any:

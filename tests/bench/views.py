@@ -31,7 +31,7 @@ from test_explore import told  # noqa: E402
 
 import boxnb.sandbox  # noqa: E402
 from boxnb.sandbox import Sandbox  # noqa: E402
-from boxnb.sandbox.server.large import Rows, Size  # noqa: E402
+from boxnb.sandbox.server.company.generated import Rows, Size  # noqa: E402
 
 PROFILE, FOLDER, MANY, WAIT = "bench", "00 frames", 20_000, 300_000
 OPENING = f"""import boxnb

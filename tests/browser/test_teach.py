@@ -12,8 +12,8 @@ from person import Person
 from playwright.sync_api import Browser, BrowserContext, Locator
 from running import Lab
 
-from boxnb.labs.exercises import EXERCISES
-from boxnb.labs.lab import Choice
+from boxnb.labs.catalogue import EXERCISES
+from boxnb.labs.exercise import Choice
 
 pytestmark = pytest.mark.browser
 

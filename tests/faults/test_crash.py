@@ -17,8 +17,9 @@ import pytest
 from signing import sign_in
 
 import boxnb
-from boxnb import journal, store
+from boxnb import store
 from boxnb.sandbox import Sandbox
+from boxnb.store import intent
 
 # Every call of a rotation that reaches the operating system for the file, the lock or the socket.
 CALLS: list[tuple[Any, str]] = [
@@ -93,12 +94,12 @@ def test_a_kill_at_any_point_costs_nothing(sandbox: Sandbox, tmp_path: Path) -> 
         if not killed:
             break
         points.append(report.read_text())
-        pending = journal.pending(store.path("acme"))
+        pending = intent.pending(store.path("acme"))
         if pending is not None:
             assert pending["pid"] == child
             named += 1
         rotate()
-        left, saved = journal.pending(store.path("acme")), store.load("acme")
+        left, saved = intent.pending(store.path("acme")), store.load("acme")
         # Killed between save and the end of the journal: it speaks of a generation that is over.
         assert saved is not None
         assert left is None or left["generation"] < saved.generation

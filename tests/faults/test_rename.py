@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from boxnb import oauth, store
-from boxnb.tokens import Secret, Token
+from boxnb.oauth.token import Token
+from boxnb.secret import Secret
 
 CLIENT = oauth.Client("abc", Secret("the-client-secret-of-tests"), "http://127.0.0.1/callback")
 TOKEN = Token(Secret("access-0a1b2c3d"), Secret("refresh-0a1b2c3d"), obtained_at=1000.0, expires_in=3600.0)

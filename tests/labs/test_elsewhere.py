@@ -11,7 +11,7 @@ import requests
 from boxnb import oauth
 from boxnb.errors import InvalidClientError, InvalidGrantError
 from boxnb.labs import Elsewhere
-from boxnb.tokens import Secret
+from boxnb.secret import Secret
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from boxnb.errors import SandboxError
-from boxnb.labs.ground import STOPPED, Practice
+from boxnb.labs.practice import STOPPED, Practice
 
 
 def test_a_practice_box_that_has_stopped_says_so() -> None:

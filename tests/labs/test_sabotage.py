@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from boxnb import labs
-from boxnb.labs import code_labs, contender, learner
-from boxnb.labs.ground import Practice
+from boxnb.labs import passed
+from boxnb.labs.exercises import codes, race
+from boxnb.labs.practice import Practice
 
 Spoil = Callable[[Practice, pytest.MonkeyPatch], None]
 
@@ -40,12 +41,12 @@ def everybody_says_yes(practice: Practice, patch: pytest.MonkeyPatch) -> None:
 
 def no_attacker(practice: Practice, patch: pytest.MonkeyPatch) -> None:
     """The redirect is of the person's own account."""
-    patch.setattr(code_labs, "MALLORY", "ada.admin@example.com")
+    patch.setattr(codes, "MALLORY", "ada.admin@example.com")
 
 
 def thief_knows_the_secret(practice: Practice, patch: pytest.MonkeyPatch) -> None:
     """The client secret protects nothing: the stolen code is exchanged by whoever comes first."""
-    patch.setattr(code_labs.dataclasses, "replace", lambda client, **_changes: client)
+    patch.setattr(codes.dataclasses, "replace", lambda client, **_changes: client)
 
 
 def thief_is_kept_out(practice: Practice, patch: pytest.MonkeyPatch) -> None:
@@ -60,8 +61,8 @@ def revoking_fails(practice: Practice, patch: pytest.MonkeyPatch) -> None:
 
 def one_after_the_other(practice: Practice, patch: pytest.MonkeyPatch) -> None:
     """Both programs go through the kit's lock, so that there is no race."""
-    race = contender.race
-    patch.setattr(contender, "race", lambda home, _how: race(home, "with the kit's lock"))
+    real = race.race
+    patch.setattr(race, "race", lambda home, _how: real(home, "with the kit's lock"))
 
 
 def no_fault(practice: Practice, patch: pytest.MonkeyPatch) -> None:
@@ -141,4 +142,4 @@ def test_no_lab_passes_where_its_failure_cannot_happen(name: str, monkeypatch: p
     assert "does not show this failure" in lab.trouble
     assert len(seen) >= 4  # it did run
     assert lab.exercise.evidence(seen) == ""
-    assert learner.load() == {}
+    assert passed.load() == {}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from boxnb import oauth
-from boxnb.labs.ground import Practice, length
+from boxnb.labs.practice import Practice, length
 from boxnb.labs.timeline import page
 
 

@@ -12,11 +12,13 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
-from boxnb import masking, oauth, tokens
-from boxnb.labs import Trace, drawing, fingerprints, trace
-from boxnb.labs.ground import Practice
-from boxnb.labs.trace import Exchange
-from boxnb.tokens import Secret, Token
+from boxnb import oauth, redaction, secret
+from boxnb.labs import Trace
+from boxnb.labs.practice import Practice
+from boxnb.labs.trace import diagram, fingerprints, trace
+from boxnb.labs.trace.exchange import Exchange
+from boxnb.oauth.token import Token
+from boxnb.secret import Secret
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -56,9 +58,9 @@ def test_it_records_both_halves_of_the_flow_and_no_secret(practice: Practice) ->
         practice.trace.table().to_json(),
         repr(practice.timeline),
     ]
-    for secret in [*secrets(practice, token, fresh), code.reveal(), state]:
+    for value in [*secrets(practice, token, fresh), code.reveal(), state]:
         for text in shown:
-            assert secret not in text, text[:80]
+            assert value not in text, text[:80]
     lanes = [(each.sender, each.receiver) for each in practice.trace.requests]
     assert lanes[0] == ("browser", "authorization server")
     assert lanes[-4:] == [
@@ -129,10 +131,10 @@ def test_each_exchange_names_its_rule_and_can_be_repeated_by_hand(practice: Prac
     assert table["section"].str.contains("RFC 6749 4.1.3").any()
     assert table["section"].iloc[-1].startswith("RFC 6750")
     exchange, call = practice.trace.requests[-2:]
-    assert '"client_secret=$CLIENT_SECRET"' in drawing.as_curl(exchange)
-    assert "'code': code" in drawing.as_requests(exchange)
+    assert '"client_secret=$CLIENT_SECRET"' in diagram.as_curl(exchange)
+    assert "'code': code" in diagram.as_requests(exchange)
     names = {"requests": requests, "access_token": token.access_token.reveal()}
-    answer = eval(drawing.as_requests(call), names)
+    answer = eval(diagram.as_requests(call), names)
     assert answer.json()["login"] == "ada.admin@example.com"
 
 
@@ -166,9 +168,9 @@ def test_nothing_a_server_sends_becomes_markup() -> None:
         evil,
         evil,
     )
-    page = drawing.page([each])
+    page = diagram.page([each])
     assert "<script" not in page
-    ElementTree.fromstring(drawing.diagram([each]))
+    ElementTree.fromstring(diagram.diagram([each]))
     parser = html.parser.HTMLParser()
     parser.feed(page)
     assert page.count('class="bl-chip"') >= 5
@@ -210,7 +212,7 @@ def test_what_carries_its_own_right_is_a_fingerprint(practice: Practice) -> None
     answer = requests.get(f"{api}/files/{sent['entries'][0]['id']}/content", headers=headers, timeout=20)
     assert answer.content == b"a"
     drawn = (
-        drawing.page(practice.trace.exchanges) + practice.trace.as_text() + practice.trace.table().to_csv()
+        diagram.page(practice.trace.exchanges) + practice.trace.as_text() + practice.trace.table().to_csv()
     )
     assert "Hunter22secret" not in drawn
     signature = urlsplit(answer.url).path.rpartition("/")[2]
@@ -238,7 +240,7 @@ def test_two_hundred_exchanges_of_four_threads_are_drawn(practice: Practice) -> 
     practice.trace.stop()
     assert len(practice.trace) - before == 200
     assert [each.number for each in practice.trace.exchanges] == list(range(1, len(practice.trace) + 1))
-    page = drawing.page(practice.trace.exchanges)
+    page = diagram.page(practice.trace.exchanges)
     assert page.count("<g data-exchange") == len(practice.trace.requests)
 
 
@@ -246,13 +248,13 @@ def test_the_diagram_can_be_read_aloud(practice: Practice) -> None:
     """Well-formed, with a title, a description of every line, and a table beside it."""
     practice.sign_in()
     practice.turn(seconds=31)
-    tree = ElementTree.fromstring(drawing.diagram(practice.trace.exchanges))
+    tree = ElementTree.fromstring(diagram.diagram(practice.trace.exchanges))
     assert tree.get("role") == "img"
     title, description = tree.find(f"{SVG}title"), tree.find(f"{SVG}desc")
     assert title is not None and description is not None
     assert description.text == practice.trace.as_text()
     assert "31 seconds pass" in (description.text or "")
-    assert "<table" in drawing.page(practice.trace.exchanges)
+    assert "<table" in diagram.page(practice.trace.exchanges)
 
 
 def test_the_last_request_of_a_burst_is_drawn_as_well(practice: Practice) -> None:
@@ -337,7 +339,7 @@ def test_a_secret_is_a_fingerprint_whatever_its_field_is_called(name: str) -> No
     assert VALUE not in fingerprints.url(f"https://a.example/x?{name}={VALUE}&y=1#{name}={VALUE}")
     assert fingerprints.headers({name: VALUE}) == {name: fingerprints.masked(VALUE)}
     assert fingerprints.plain({"a": [{name: VALUE}]}) == {"a": [{name: fingerprints.masked(VALUE)}]}
-    assert VALUE not in tokens.known()
+    assert VALUE not in secret.known()
 
 
 @pytest.mark.parametrize("name", ["x", "state_of_mind", "token_type", "note", "code"])
@@ -363,12 +365,12 @@ def test_words_of_an_answer_are_shown_and_not_remembered() -> None:
         "token_type": "bearer",
         "session": "none",
     }
-    before = tokens.known()
+    before = secret.known()
     assert fingerprints.plain(answer) == answer
-    for number in range(tokens.KNOWN + 1):
+    for number in range(secret.KNOWN + 1):
         fingerprints.plain({"token": f"{VALUE}{number}", "state": f"state-{number}"})
-    assert tokens.known() == before
-    assert masking.mask("it was not_found, the task is open") == "it was not_found, the task is open"
+    assert secret.known() == before
+    assert redaction.mask("it was not_found, the task is open") == "it was not_found, the task is open"
     assert fingerprints.pairs("code=C0DE&state=abc")["code"] == fingerprints.masked("C0DE")
 
 

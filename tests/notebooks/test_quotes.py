@@ -14,7 +14,8 @@ from company import Company
 from signing import sign_in
 
 import boxnb.sandbox
-from boxnb import pacer, reports
+from boxnb import reports
+from boxnb.api import rate_limit
 
 MONDAY = datetime(2024, 11, 25, tzinfo=UTC)  # long ago, so that the token of the walk looks fresh
 DAY = pd.Timedelta("1D")
@@ -36,7 +37,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BOXNB_HOME", str(place))
         patch.setenv("NO_PROXY", "127.0.0.1,localhost")
-        patch.setitem(pacer.LIMITS, "general", pacer.Limit(1_000_000))
+        patch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
         yield place
 
 

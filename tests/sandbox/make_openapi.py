@@ -22,7 +22,7 @@ METHODS = {"get", "post", "put", "delete", "options"}
 
 def built() -> set[tuple[str, str]]:
     """Method and path of every operation of the sandbox, ids in the path as ``{}``."""
-    from boxnb.sandbox.server.api import TABLES, UPLOAD_TABLES
+    from boxnb.sandbox.server.api.routes import TABLES, UPLOAD_TABLES
 
     found = {("post", "/oauth2/token"), ("post", "/oauth2/revoke")}
     for table in [*TABLES, *UPLOAD_TABLES]:

@@ -1,6 +1,6 @@
 """Holds every answer that the sandboxes of a test run gave against Box's OpenAPI description.
 
-The sandboxes write them down (`boxnb.sandbox.server.exchanges`); `tests/conftest.py` asks for that and calls `check`
+The sandboxes write them down (`boxnb.sandbox.server.answer_log`); `tests/conftest.py` asks for that and calls `check`
 when all tests are done.
 """
 

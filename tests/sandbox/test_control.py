@@ -22,7 +22,7 @@ import requests
 import boxnb.sandbox
 from boxnb.errors import SandboxError
 from boxnb.sandbox import Sandbox
-from boxnb.sandbox.server.limits import Limits
+from boxnb.sandbox.server.rate_limits import Limits
 
 from .conftest import Person, Starter
 

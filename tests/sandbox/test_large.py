@@ -12,7 +12,7 @@ import pytest
 
 import boxnb.sandbox
 from boxnb.errors import SandboxError
-from boxnb.sandbox.server.large import Rows, Size
+from boxnb.sandbox.server.company.generated import Rows, Size
 
 from .conftest import Person
 from .test_events import stamp, walk

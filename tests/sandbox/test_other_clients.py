@@ -94,7 +94,7 @@ def test_an_app_that_only_reads_cannot_ask_to_write(ada: Person) -> None:
 
 def writes() -> list[tuple[str, str]]:
     """Method and path of everything the sandbox can change, as its tables list it."""
-    from boxnb.sandbox.server.api import TABLES, UPLOAD_TABLES
+    from boxnb.sandbox.server.api.routes import TABLES, UPLOAD_TABLES
 
     found = []
     for base, tables in (("/2.0", TABLES), ("/api/2.0", UPLOAD_TABLES)):

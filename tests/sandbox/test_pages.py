@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from boxnb.errors import SandboxError
-from boxnb.sandbox._client import _Fields
+from boxnb.sandbox.client import _Fields
 
 from .conftest import Person, Starter
 

@@ -13,7 +13,7 @@ import pytest
 import requests
 from serving import serving
 
-from boxnb.sandbox._client import _Fields
+from boxnb.sandbox.client import _Fields
 
 from .conftest import Person, Starter
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from bench.soak import Soak
 
-from boxnb.sandbox.server.state import KEPT
+from boxnb.sandbox.server.company.state import KEPT
 
 from .conftest import Starter
 

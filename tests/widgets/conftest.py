@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from boxnb.oauth import Client, Server
-from boxnb.widgets.flow import SignInFlow
+from boxnb.signin.flow import SignInFlow
 
 
 class Watched:

@@ -15,7 +15,7 @@ import boxnb
 from boxnb import oauth, store
 from boxnb.errors import SignInCancelled
 from boxnb.oauth import Client
-from boxnb.widgets.flow import DEFAULT_REDIRECT, SignInFlow
+from boxnb.signin.flow import DEFAULT_REDIRECT, SignInFlow
 
 
 def code_of(url: str) -> str:
@@ -81,7 +81,7 @@ def test_the_pair_is_on_disk_before_it_is_used(
         seen.append(saved is not None and saved.token is not None)
         return {"login": "x"}
 
-    monkeypatch.setattr("boxnb.widgets.flow.who_is", ask)
+    monkeypatch.setattr("boxnb.signin.flow.who_is", ask)
     watched.flow.paste(approve(sandbox, watched))
     watched.until(ended)
     assert seen == [True]

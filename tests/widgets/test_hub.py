@@ -15,10 +15,10 @@ from serving import serving
 
 from boxnb import store
 from boxnb.oauth import Client
-from boxnb.tokens import Secret
-from boxnb.widgets import hub
-from boxnb.widgets.flow import SignInFlow
-from boxnb.widgets.panel import SignIn
+from boxnb.secret import Secret
+from boxnb.signin import jupyterhub
+from boxnb.signin.flow import SignInFlow
+from boxnb.widgets.sign_in_panel import SignIn
 
 ORIGIN = "https://hub.example.com"
 
@@ -33,58 +33,58 @@ def prefix(monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_off_a_hub_nothing_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JUPYTERHUB_SERVICE_PREFIX", raising=False)
-    assert hub.offered(ORIGIN) == ""
-    assert hub.near_end(f"{ORIGIN}/user/ada/proxy/8930/callback") == ""
+    assert jupyterhub.offered(ORIGIN) == ""
+    assert jupyterhub.near_end(f"{ORIGIN}/user/ada/proxy/8930/callback") == ""
 
 
 def test_on_a_hub_the_proxys_address_is_offered(prefix: str) -> None:
-    uri = hub.offered(ORIGIN)
+    uri = jupyterhub.offered(ORIGIN)
     parts = urlsplit(uri)
     assert (parts.scheme, parts.netloc) == ("https", "hub.example.com")
     assert parts.path.startswith(f"{prefix}proxy/")
     port = int(parts.path.split("/")[-2])
-    assert port in hub.PORTS
-    assert hub.near_end(uri) == f"http://127.0.0.1:{port}/callback"
-    assert hub.offered(ORIGIN) == uri  # registered once, so the same every day
+    assert port in jupyterhub.PORTS
+    assert jupyterhub.near_end(uri) == f"http://127.0.0.1:{port}/callback"
+    assert jupyterhub.offered(ORIGIN) == uri  # registered once, so the same every day
 
 
 def test_users_who_share_a_computer_get_ports_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     ports = set()
     for name in ("ada", "bo", "chi"):
         monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", f"/user/{name}/")
-        ports.add(hub.near_end(hub.offered(ORIGIN)))
+        ports.add(jupyterhub.near_end(jupyterhub.offered(ORIGIN)))
     assert len(ports) == 3
 
 
 @pytest.mark.parametrize("origin", ["http://hub.example.com", "", "null", "ftp://hub.example.com"])
 def test_an_origin_box_would_refuse_is_not_offered(prefix: str, origin: str) -> None:
-    assert hub.offered(origin) == ""
+    assert jupyterhub.offered(origin) == ""
 
 
 def test_without_the_proxy_it_is_not_offered(prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    assert hub.offered(ORIGIN) == ""
+    assert jupyterhub.offered(ORIGIN) == ""
 
 
 @pytest.mark.parametrize("end", ["callback", "x/callback", "99999/callback", "-1/callback", "0/callback"])
 def test_other_addresses_of_the_hub_have_no_near_end(prefix: str, end: str) -> None:
-    assert hub.near_end(f"{ORIGIN}{prefix}proxy/{end}") == ""
-    assert hub.near_end(f"{ORIGIN}/user/somebody-else/proxy/8930/callback") == ""
+    assert jupyterhub.near_end(f"{ORIGIN}{prefix}proxy/{end}") == ""
+    assert jupyterhub.near_end(f"{ORIGIN}/user/somebody-else/proxy/8930/callback") == ""
 
 
 def test_what_a_person_typed_stays(prefix: str, client: Client, watch: Any) -> None:
     flow = watch(server=client.server).flow
     flow.draft["redirect_uri"] = "https://example.com/mine"
-    flow.offer(hub.offered(ORIGIN))
+    flow.offer(jupyterhub.offered(ORIGIN))
     assert flow.snapshot()["redirect_uri"] == "https://example.com/mine"
     assert flow.snapshot()["default_redirect"].startswith(ORIGIN)
 
 
 def test_a_busy_port_leaves_the_paste_field(prefix: str, sandbox: Any, client: Client, watch: Any) -> None:
-    uri = hub.offered(ORIGIN)
+    uri = jupyterhub.offered(ORIGIN)
     app = sandbox.register_app("On a hub", [uri])
     with socket.socket() as busy:
-        busy.bind(("127.0.0.1", urlsplit(hub.near_end(uri)).port or 0))
+        busy.bind(("127.0.0.1", urlsplit(jupyterhub.near_end(uri)).port or 0))
         busy.listen()
         watched = watch(server=client.server)
         watched.flow.register(app["client_id"], app["client_secret"], uri)
@@ -105,7 +105,7 @@ def test_a_real_jupyter_server_proxy_brings_the_answer(
 ) -> None:
     """Box's redirect goes to the server everybody sees; the receiver behind it takes it and answers with its page."""
     origin, token = server
-    uri = hub.offered(origin)
+    uri = jupyterhub.offered(origin)
     app = sandbox.register_app("On a hub", [uri])
     watched = watch(server=client.server)
     watched.flow.register(app["client_id"], app["client_secret"], uri)

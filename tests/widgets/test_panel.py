@@ -17,8 +17,8 @@ from robot import Watching
 
 from boxnb import store
 from boxnb.oauth import Client
-from boxnb.widgets import panel as panel_module
-from boxnb.widgets.account import port_words
+from boxnb.signin.messages import port_words
+from boxnb.widgets import sign_in_panel as panel_module
 
 SHOW = "import boxnb\npanel = boxnb.sign_in('lab')\npanel"
 GATE = "box = await panel.done()"
@@ -164,7 +164,7 @@ def test_cancel_stops_in_one_line_and_later_cells_do_not_run(run: Any) -> None:
 
 
 def test_a_front_end_that_falls_silent_is_not_waited_for(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    quick = "import boxnb.widgets.panel as p\np.HEADLESS_SECONDS = 0.3"
+    quick = "import boxnb.widgets.sign_in_panel as p\np.HEADLESS_SECONDS = 0.3"
     notebook = run(lambda _view: [], (quick, SHOW, GATE))
     assert "SignInCancelled" in texts(notebook, 2)
 
@@ -222,7 +222,7 @@ def test_after_61_days_with_nobody_there_it_says_so(sandbox: Any, run: Any) -> N
 def test_too_late_is_one_line(run: Any) -> None:
     show = "import boxnb\npanel = boxnb.sign_in('lab', seconds=0.5)\npanel"
     kernel = "get_ipython().kernel._allow_stdin = True"
-    person = "import boxnb.widgets.panel as p\np._somebody_can_answer = lambda: True"
+    person = "import boxnb.widgets.sign_in_panel as p\np._somebody_can_answer = lambda: True"
     notebook = run(None, (kernel, person, show, GATE))
     (output,) = notebook.cells[3].outputs
     assert (output.ename, len(output.traceback)) == ("SignInTimeout", 1)

@@ -11,14 +11,14 @@ import pytest
 from signing import sign_in
 
 import boxnb.sandbox
-from boxnb.pull import Progress
+from boxnb.api.connection import Progress
 from boxnb.widgets import charts, views
-from boxnb.widgets.branches import Branches, from_box, from_frame
 from boxnb.widgets.explorer import Choice
-from boxnb.widgets.folders import folders
 from boxnb.widgets.progress import Meter, progress
-from boxnb.widgets.rows import Rows, bytes_text
 from boxnb.widgets.table import table
+from boxnb.widgets.table_state import Rows, bytes_text
+from boxnb.widgets.tree import folders
+from boxnb.widgets.tree_state import Branches, from_box, from_frame
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 
 from boxnb import oauth
-from boxnb.labs import evidence as seen
-from boxnb.labs.evidence import Record
-from boxnb.labs.ground import Practice
-from boxnb.labs.lab import Choice, Exercise
+from boxnb.labs.exercise import Choice, Exercise, Record
+from boxnb.labs.exercises import evidence as seen
+from boxnb.labs.practice import Practice
 from boxnb.oauth import Client
-from boxnb.tokens import Secret
+from boxnb.secret import Secret
 
 SEARCHES = 7
 """One more than Box allows a user in a second."""

@@ -6,11 +6,10 @@ import dataclasses
 from secrets import token_hex
 
 from boxnb import oauth
-from boxnb.labs import evidence as seen
-from boxnb.labs.evidence import Record
-from boxnb.labs.ground import Practice
-from boxnb.labs.lab import Choice, Exercise
-from boxnb.tokens import Secret
+from boxnb.labs.exercise import Choice, Exercise, Record
+from boxnb.labs.exercises import evidence as seen
+from boxnb.labs.practice import Practice
+from boxnb.secret import Secret
 
 MALLORY = "ken.sato@example.com"
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from boxnb.labs.exercise import Record
+
 Call = dict[str, Any]
-Record = list[Call]
 
 
 def form(call: Call, name: str) -> str:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PROGRAM = "import sys; from boxnb.labs.contender import main; main(*sys.argv[1:])"
+PROGRAM = "import sys; from boxnb.labs.exercises.race import main; main(*sys.argv[1:])"
 NAMES = ("notebook A", "notebook B")
 
 
@@ -23,7 +23,7 @@ def race(home: str, how: str) -> list[str]:
         ``"plain"``: each refreshes what it read at its start; anything else: each goes through ``RotatingAuth``.
     """
     environment = os.environ | {"BOXNB_HOME": home, "PYTHONIOENCODING": "utf-8:backslashreplace"}
-    package = str(Path(__file__).resolve().parents[2])
+    package = str(Path(__file__).resolve().parents[3])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, environment.get("PYTHONPATH", "")]))
     programs = [
         subprocess.Popen(  # noqa: S603  our own interpreter and module
@@ -57,7 +57,7 @@ def main(name: str, how: str) -> None:
     from boxnb import oauth, store
     from boxnb.auth import RotatingAuth
     from boxnb.errors import BoxNotebookError
-    from boxnb.tokens import bearer
+    from boxnb.secret import bearer
 
     http = requests.Session()
     http.headers["User-Agent"] = name

@@ -5,12 +5,11 @@ from __future__ import annotations
 import requests
 
 from boxnb import oauth
-from boxnb.labs import evidence as seen
-from boxnb.labs.evidence import Record
-from boxnb.labs.ground import Practice
-from boxnb.labs.lab import Choice, Exercise
-from boxnb.labs.token_labs import THIEF
-from boxnb.tokens import Secret
+from boxnb.labs.exercise import Choice, Exercise, Record
+from boxnb.labs.exercises import evidence as seen
+from boxnb.labs.exercises.tokens import THIEF
+from boxnb.labs.practice import Practice
+from boxnb.secret import Secret
 
 
 def agent(name: str) -> requests.Session:

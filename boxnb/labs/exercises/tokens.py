@@ -8,11 +8,10 @@ import requests
 
 from boxnb import oauth
 from boxnb.auth import RotatingAuth
-from boxnb.labs import contender
-from boxnb.labs import evidence as seen
-from boxnb.labs.evidence import Record
-from boxnb.labs.ground import DAY, Practice
-from boxnb.labs.lab import Choice, Exercise
+from boxnb.labs.exercise import Choice, Exercise, Record
+from boxnb.labs.exercises import evidence as seen
+from boxnb.labs.exercises import race
+from boxnb.labs.practice import DAY, Practice
 
 THIEF = "thief"
 """The user agent of whoever stole something."""
@@ -71,10 +70,10 @@ def _racing(practice: Practice) -> None:
     token = practice.sign_in()
     practice.save(token)
     practice.turn(minutes=61)
-    practice.said += contender.race(practice.home, "plain")  # each has read the pair, then each refreshes
+    practice.said += race.race(practice.home, "plain")  # each has read the pair, then each refreshes
     practice.save(practice.sign_in())
     practice.turn(minutes=61)
-    practice.said += contender.race(practice.home, "with the kit's lock")
+    practice.said += race.race(practice.home, "with the kit's lock")
 
 
 def _racing_seen(record: Record) -> str:

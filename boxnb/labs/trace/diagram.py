@@ -7,12 +7,12 @@ import shlex
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from boxnb.labs import fingerprints, sections
-from boxnb.labs.trace import Exchange, in_words
-from boxnb.labs.views import escaped
+from boxnb.labs.display import escaped
+from boxnb.labs.trace import fingerprints, rfc_sections
+from boxnb.labs.trace.exchange import Exchange, in_words
 
 WIDTH = 860
-X = {name: 90 + 226 * place for place, name in enumerate(sections.LANES)}
+X = {name: 90 + 226 * place for place, name in enumerate(rfc_sections.LANES)}
 TOP, ROW, NOTE = 40, 58, 34
 _WORD = 7.1  # about the width of a letter, in units of the drawing
 _SPLIT = re.compile(r"(<secret [0-9a-f]{4}>)")
@@ -89,7 +89,7 @@ def _arrows(each: Exchange, y: float, height: float) -> str:
         ),
     ]
     if each.carried:
-        to = X[sections.NOTEBOOK]
+        to = X[rfc_sections.NOTEBOOK]
         parts.append(
             f'<line class="bl-carry" x1="{start}" y1="{y + 72}" x2="{to - 6}" y2="{y + 72}"/>'
             f'<path class="bl-tip" d="M{to - 8} {y + 68}l8 4l-8 4z"/>'
@@ -211,7 +211,7 @@ def as_requests(each: Exchange) -> str:
         given.append(f"data={_literal(each.form)}")
     if each.request_headers.get("Authorization", "").startswith("Bearer"):
         given.append('headers={"Authorization": f"Bearer {access_token}"}')
-    if each.sender == sections.BROWSER:
+    if each.sender == rfc_sections.BROWSER:
         given.append("allow_redirects=False")
     given.append("timeout=30")
     return f"requests.{each.method.lower()}({', '.join(given)})"

@@ -11,8 +11,8 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
-from boxnb.masking import holds_secret, known_only
-from boxnb.tokens import fingerprint
+from boxnb.redaction import holds_secret, known_only
+from boxnb.secret import fingerprint
 
 OF_REQUESTS = frozenset(("code", "state"))
 """Secret in the addresses and forms of a sign-in; a JSON answer's ``code`` and ``state`` are words such as ``not_found``."""

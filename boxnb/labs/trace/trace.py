@@ -7,7 +7,6 @@ was. What is kept is masked at once: an :class:`Exchange` never holds a secret.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
 import re
@@ -21,8 +20,9 @@ from urllib.parse import parse_qsl, urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
-from boxnb.labs import fingerprints, sections
-from boxnb.masking import known_only
+from boxnb.labs.trace import fingerprints, rfc_sections
+from boxnb.labs.trace.exchange import Exchange, in_words
+from boxnb.redaction import known_only
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,43 +33,6 @@ SHARE = 0.2
 _lock = threading.RLock()
 _on: list[Trace] = []
 _original: Callable[..., requests.Response] | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Exchange:
-    """One request and its answer, without a secret; or a ``note``: something that happened between two requests.
-
-    Attributes
-    ----------
-    at : float
-        Seconds since the trace began, by this computer's clock.
-    sender, receiver : str
-        ``browser``, ``notebook``, ``authorization server``, ``API``.
-    status : int or None
-        None when no answer came; then ``error`` says why.
-    milliseconds : float
-    section : str
-        Where the rule for this exchange is written.
-    """
-
-    number: int
-    at: float
-    method: str = ""
-    url: str = ""
-    sender: str = ""
-    receiver: str = ""
-    label: str = ""
-    request_headers: dict[str, str] = dataclasses.field(default_factory=dict)
-    form: dict[str, str] = dataclasses.field(default_factory=dict)
-    status: int | None = None
-    answer: str = ""
-    response_headers: dict[str, str] = dataclasses.field(default_factory=dict)
-    body: str = ""
-    carried: str = ""
-    milliseconds: float = 0.0
-    section: str = ""
-    error: str = ""
-    note: str = ""
 
 
 class Trace:
@@ -215,32 +178,26 @@ class Trace:
     @property
     def picture(self) -> Any:
         """The drawing and its table as they are now; unlike the trace itself it does not move."""
-        from boxnb.labs import drawing, views
+        from boxnb.labs import display
+        from boxnb.labs.trace import diagram
 
-        return views.Still(drawing.page(self.exchanges), self.as_text())
+        return display.Still(diagram.page(self.exchanges), self.as_text())
 
     @property
     def drawing(self) -> Any:
         """The drawing alone, for a slide."""
-        from boxnb.labs import drawing, views
+        from boxnb.labs import display
+        from boxnb.labs.trace import diagram
 
-        return views.Still(drawing.alone(self.exchanges), self.as_text())
+        return display.Still(diagram.alone(self.exchanges), self.as_text())
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        from boxnb.labs import drawing, views
+        from boxnb.labs import display
+        from boxnb.labs.trace import diagram
 
         if self._view is None:
-            self._view = views.live(self, lambda: drawing.page(self.exchanges))
+            self._view = display.live(self, lambda: diagram.page(self.exchanges))
         return self._view._repr_mimebundle_(**options)
-
-
-def in_words(each: Exchange) -> str:
-    """One exchange as a sentence."""
-    if each.note:
-        return f"-- {each.note} --"
-    ending = f"{each.status} {each.answer}".strip() if each.status else f"no answer: {each.error}"
-    carried = f"; the browser carries {each.carried} to the notebook" if each.carried else ""
-    return f"{each.number}. {each.sender} to {each.receiver}: {each.label}. Answer: {ending}{carried}."
 
 
 def _wrapped(original: Callable[..., requests.Response]) -> Callable[..., requests.Response]:
@@ -286,7 +243,7 @@ def _sent(request: requests.PreparedRequest, begun: float) -> dict[str, Any]:
         form = fingerprints.pairs(text)
     scheme, _, bearer = headers.get("Authorization", "").partition(" ")
     shown = fingerprints.url(url)
-    place = sections.place(request.method or "GET", urlsplit(shown).path, form, scheme)
+    place = rfc_sections.place(request.method or "GET", urlsplit(shown).path, form, scheme)
     return {
         "method": request.method or "GET",
         "url": shown,
@@ -294,7 +251,7 @@ def _sent(request: requests.PreparedRequest, begun: float) -> dict[str, Any]:
         "form": form,
         "sender": place.sender,
         "receiver": place.receiver,
-        "label": f"{place.label} {bearer}".strip() if place.receiver == sections.API else place.label,
+        "label": f"{place.label} {bearer}".strip() if place.receiver == rfc_sections.API else place.label,
         "section": place.section,
         "milliseconds": round((time.monotonic() - begun) * 1000, 1),
     }
@@ -321,7 +278,7 @@ def _seen(
     back = [f"{name} {carried[name]}" for name in ("code", "error", "state") if name in carried]
     if response.is_redirect:
         answer = f"to {location.path or '/'}" if location.netloc else "to the same page"
-    sent["section"] = sections.of_answer(sent["section"], sent["form"], response.status_code, carried)
+    sent["section"] = rfc_sections.of_answer(sent["section"], sent["form"], response.status_code, carried)
     refused = response.headers.get("WWW-Authenticate", "")
     if 'error="' in refused:
         answer = refused.partition('error="')[2].partition('"')[0]

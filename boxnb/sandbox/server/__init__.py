@@ -1,1 +1,1 @@
-"""The practice Box: one process that speaks HTTP on loopback. Imports nothing from the rest of boxnb."""
+"""The practice Box: a server process of its own that imports nothing else of boxnb."""

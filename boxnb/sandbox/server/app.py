@@ -8,12 +8,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from . import api, authorize, console, control, downloads, oauth, realtime
-from .core import Core
+from . import control
+from .api import downloads, long_poll
+from .api.routes import ROUTES, api_fault
+from .company.company import ENTERPRISE
+from .context import Core
 from .errors import ApiError, client_error
-from .front import App, Front
+from .middleware import App, Front
 from .pages import fill, page
-from .world import ENTERPRISE
+from .signin import authorize, console, token_endpoint
 
 
 async def home(request: Request) -> Response:
@@ -44,15 +47,15 @@ def build(core: Core) -> App:
         Route("/", home),
         Route("/console", console.console, methods=["GET", "POST"]),
         Route("/api/oauth2/authorize", authorize.authorize, methods=["GET", "POST"]),
-        Route("/oauth2/token", oauth.token, methods=["POST"]),
-        Route("/oauth2/revoke", oauth.revoke, methods=["POST"]),
-        Route("/.well-known/oauth-authorization-server", oauth.metadata),
+        Route("/oauth2/token", token_endpoint.token, methods=["POST"]),
+        Route("/oauth2/revoke", token_endpoint.revoke, methods=["POST"]),
+        Route("/.well-known/oauth-authorization-server", token_endpoint.metadata),
         *control.ROUTES,
-        *realtime.ROUTES,
+        *long_poll.ROUTES,
         *downloads.ROUTES,
-        *api.ROUTES,
+        *ROUTES,
     ]
-    handlers = {ApiError: api.api_fault, HTTPException: refused, ClientDisconnect: gone}
+    handlers = {ApiError: api_fault, HTTPException: refused, ClientDisconnect: gone}
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.state.core = core
     return Front(app, core)

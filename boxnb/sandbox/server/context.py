@@ -12,17 +12,17 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from .blobs import Blobs
-from .clock import Clock
+from .company.blobs import Blobs
+from .company.clock import Clock
+from .company.company import World
+from .company.event_log import Log
+from .company.past_year import Maker
+from .company.rendered import Ready, Told
+from .company.state import State
+from .company.tree import Item
 from .errors import ApiError, client_error
-from .events import Log
 from .faults import Faults
-from .history import Maker
-from .limits import Limits
-from .ready import Ready, Told
-from .state import State
-from .tree import Item
-from .world import World
+from .rate_limits import Limits
 
 EVENTS = 30_000
 FIELDS = 100

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from .core import ADMIN_SCOPES, SCOPES, Core, core_of, decoded
+from .context import ADMIN_SCOPES, SCOPES, Core, core_of, decoded
 
 Command = Callable[[Core, dict[str, Any]], Any]
 

@@ -15,9 +15,9 @@ from urllib.parse import parse_qsl
 
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from .core import FIELDS, Core, refusal
+from .answer_log import Exchanges
+from .context import FIELDS, Core, refusal
 from .errors import ApiError, client_error
-from .exchanges import Exchanges
 from .faults import Fault
 
 Message = MutableMapping[str, Any]

@@ -19,15 +19,15 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from . import peopleapi
+from .api import people
 from .app import build
-from .clock import Clock
-from .core import EVENTS, Core
-from .front import TRANSPORTS
-from .large import Size
-from .limits import Limits
-from .state import State
-from .world import World
+from .company.clock import Clock
+from .company.company import World
+from .company.generated import Size
+from .company.state import State
+from .context import EVENTS, Core
+from .middleware import TRANSPORTS
+from .rate_limits import Limits
 
 GONE = threading.Event()
 """The process that this sandbox is tied to has ended."""
@@ -170,7 +170,7 @@ def main(options: Any) -> int:
             seed=options.seed,
         )
         if options.world == "large":
-            peopleapi.prerender(core)
+            people.prerender(core)
         gc.enable()
         gc.freeze()
         core.hosts = (*core.hosts, *(name.lower() for name in options.allow_host))

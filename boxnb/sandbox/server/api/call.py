@@ -14,12 +14,12 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from . import oauth
-from .core import Core, core_of, decoded
-from .errors import ApiError, challenge, client_error, forbidden, invalid, not_found, too_many
-from .people import Doc
-from .shapes import View, link_token
-from .tree import ROOT, Item
+from ..company.people import Doc
+from ..company.tree import ROOT, Item
+from ..context import Core, core_of, decoded
+from ..errors import ApiError, challenge, client_error, forbidden, invalid, not_found, too_many
+from ..signin import token_endpoint
+from .representations import View, link_token
 
 API_VERSION = "2024.0"
 MAX_OFFSET = 10_000
@@ -197,7 +197,9 @@ def authenticate(request: Request) -> Call:
     user = core.world.users.get(pair["user_id"]) if pair is not None else None
     app = core.state.app(pair["client_id"]) if pair is not None else None
     alive = (
-        pair is not None and not pair["dead"] and core.clock.now() - pair["created"] <= oauth.ACCESS_SECONDS
+        pair is not None
+        and not pair["dead"]
+        and core.clock.now() - pair["created"] <= token_endpoint.ACCESS_SECONDS
     )
     if (
         pair is None
@@ -209,8 +211,8 @@ def authenticate(request: Request) -> Call:
     ):
         raise challenge(401, "invalid_token", "The access token provided is invalid.")
     if not pair["used"]:
-        oauth.first_use(core, pair)
-    call = Call(core, request, user, oauth.scopes_of(pair))
+        token_endpoint.first_use(core, pair)
+    call = Call(core, request, user, token_endpoint.scopes_of(pair))
     on_behalf = request.headers.get("as-user")
     if on_behalf is not None:
         call.user = as_user(call, on_behalf.strip())

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from .access import INVITABLE, Collab
+from ..company.event_log import collab_source
+from ..company.people import Doc
+from ..company.permissions import INVITABLE, Collab
+from ..company.tree import ROOT, Item
+from ..errors import client_error, forbidden, invalid, not_found
 from .call import Call, Handler, answer
-from .collabapi import the
-from .errors import client_error, forbidden, invalid, not_found
-from .events import collab_source
-from .people import Doc
-from .rules import id_of, moment, sub, text
-from .tree import ROOT, Item
+from .collaborations import the
+from .write_rules import id_of, moment, sub, text
 
 
 def noted(call: Call, kind: str, collab: Collab) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from .access import Collab
+from ..company.permissions import Collab
+from ..company.tree import Item
+from ..errors import client_error, forbidden, invalid, not_found
 from .call import Call, Handler, answer, page_by_marker, page_by_offset
-from .errors import client_error, forbidden, invalid, not_found
-from .tree import Item
 
 
 def visible_on(call: Call, item: Item) -> list[Collab]:

@@ -12,13 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from . import content
+from ..company import file_bytes
+from ..company.state import random_text
+from ..company.tree import Item
+from ..context import Core, core_of
+from ..errors import client_error
 from .call import Call, Handler, missing
-from .core import Core, core_of
-from .errors import client_error
-from .itemwrites import noted
-from .state import random_text
-from .tree import Item
+from .item_writes import noted
 from .uploads import base_of
 
 SECONDS = 900
@@ -101,7 +101,7 @@ async def serve(request: Request) -> Response:
     key, sha1, size = found
     part = span(request.headers.get("range", ""), size)
     start, end = part or (0, size)
-    pieces: Iterator[bytes] = content.pieces(key, end, start) if key else core.blobs.read(sha1, start, end)
+    pieces: Iterator[bytes] = file_bytes.pieces(key, end, start) if key else core.blobs.read(sha1, start, end)
     extension = item.name.rpartition(".")[2].lower()
     headers = {
         "Content-Length": str(end - start),

@@ -8,10 +8,8 @@ from collections.abc import Iterator
 import msgspec
 from starlette.responses import Response
 
-from . import realtime, times
-from .call import Call, Handler, answer, integer
-from .errors import invalid
-from .events import (
+from ..company import times
+from ..company.event_log import (
     ADMIN_DAYS,
     NO_CHANGES,
     SHIFT,
@@ -22,9 +20,12 @@ from .events import (
     identity,
     item_of,
 )
-from .history import hash_of
-from .people import Doc
-from .times import DAY, iso
+from ..company.past_year import hash_of
+from ..company.people import Doc
+from ..company.times import DAY, iso
+from ..errors import invalid
+from . import long_poll
+from .call import Call, Handler, answer, integer
 
 STREAMS = ("all", "changes", "sync", "admin_logs", "admin_logs_streaming")
 MAX_EVENTS = 500
@@ -144,4 +145,4 @@ def own(call: Call, stream: str, limit: int) -> Response:
     return chunk(call, rows, following)
 
 
-PATHS: dict[str, dict[str, Handler]] = {"/events": {"GET": events, **realtime.PATHS["/events"]}}
+PATHS: dict[str, dict[str, Handler]] = {"/events": {"GET": events, **long_poll.PATHS["/events"]}}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from ..errors import invalid, not_found
 from .call import Call, Handler, answer, missing, open_link, unchanged
-from .errors import invalid, not_found
 
 
 async def file(call: Call) -> Response:

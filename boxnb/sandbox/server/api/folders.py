@@ -7,11 +7,11 @@ from typing import Any
 
 from starlette.responses import Response
 
+from ..company.people import Doc
+from ..company.tree import Item
+from ..errors import invalid
 from .call import Call, Handler, answer, page_by_marker, page_by_offset, unchanged
-from .errors import invalid
-from .people import Doc
-from .shapes import ROOT_MINI, View
-from .tree import Item
+from .representations import ROOT_MINI, View
 
 KIND_ORDER = {"folder": 0, "file": 1, "web_link": 2}
 SORTS: dict[str, Callable[[Item], Any]] = {

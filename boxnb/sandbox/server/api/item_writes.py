@@ -7,11 +7,12 @@ from typing import Any
 
 from starlette.responses import Response
 
+from ..company.event_log import item_source
+from ..company.people import Doc
+from ..company.tree import ROOT, Item, descend
+from ..errors import ApiError, client_error, forbidden, invalid
 from .call import Call, Handler, answer, check_match
-from .errors import ApiError, client_error, forbidden, invalid
-from .events import item_source
-from .people import Doc
-from .rules import (
+from .write_rules import (
     bad_request,
     check_lock,
     check_name,
@@ -27,7 +28,6 @@ from .rules import (
     touched,
     trashed_item,
 )
-from .tree import ROOT, Item, descend
 
 UNBUILT = {"folder_upload_email", "collections", "disposition_at", "permissions"}
 CHANGED = ("name", "description", "tags", "link", "url", "restricted")

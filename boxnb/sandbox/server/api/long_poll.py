@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ..company.state import random_text
+from ..context import core_of
+from ..errors import client_error
 from .call import Call, Handler, answer
-from .core import core_of
-from .errors import client_error
-from .state import random_text
 
 WAIT_SECONDS = 610
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from starlette.responses import JSONResponse, Response
 
+from ..company.people import shape
+from ..company.rendered import answer_of
+from ..context import Core
+from ..errors import forbidden, invalid, not_found
 from .call import (
     MAX_LIMIT,
     MAX_OFFSET,
@@ -14,10 +18,6 @@ from .call import (
     page_by_marker,
     page_by_offset,
 )
-from .core import Core
-from .errors import forbidden, invalid, not_found
-from .people import shape
-from .ready import answer_of
 
 
 def starts_with(term: str, *texts: str) -> bool:

@@ -7,13 +7,13 @@ from typing import Any
 
 from starlette.responses import Response
 
+from ..company.people import ENTERPRISE, Doc, mini, shape
+from ..company.times import iso
+from ..company.tree import Item
+from ..errors import client_error, forbidden, invalid, not_found
 from .call import ADMINS, Call, Handler, answer
-from .errors import client_error, forbidden, invalid, not_found
-from .itemwrites import forget, fresh
-from .people import ENTERPRISE, Doc, mini, shape
-from .rules import id_of, text
-from .times import iso
-from .tree import Item
+from .item_writes import forget, fresh
+from .write_rules import id_of, text
 
 LOGIN = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 UNLIMITED = 999_999_999_999_999

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .access import INVITABLE, Collab
-from .people import Doc, mini
-from .times import iso, iso_or_none
-from .tree import ROOT, TRASH_DAYS, Item, Link
-from .world import World
+from ..company.company import World
+from ..company.people import Doc, mini
+from ..company.permissions import INVITABLE, Collab
+from ..company.times import iso, iso_or_none
+from ..company.tree import ROOT, TRASH_DAYS, Item, Link
 
 LINK_HOST = "https://lumenfjord.box.example"  # a reserved name: a click on it leads nowhere
 ROOT_MINI: Doc = {"type": "folder", "id": ROOT, "sequence_id": None, "etag": None, "name": "All Files"}

@@ -14,23 +14,23 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
+from ..errors import ApiError, client_error
 from . import (
-    collabapi,
-    collabwrites,
+    collaboration_writes,
+    collaborations,
     downloads,
-    eventsapi,
-    filesapi,
-    foldersapi,
-    itemwrites,
-    peopleapi,
-    peoplewrites,
-    searchapi,
-    sessions,
+    events,
+    files,
+    folders,
+    item_writes,
+    people,
+    people_writes,
+    search,
+    upload_sessions,
     uploads,
-    versionsapi,
+    versions,
 )
 from .call import Handler, endpoint
-from .errors import ApiError, client_error
 
 
 async def unbuilt(request: Request) -> Response:
@@ -46,11 +46,11 @@ async def api_fault(request: Request, error: Exception) -> Response:
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 TABLES = [
-    *(peopleapi.PATHS, foldersapi.PATHS, filesapi.PATHS, collabapi.PATHS, eventsapi.PATHS),
-    *(searchapi.PATHS, itemwrites.PATHS, uploads.API_PATHS, downloads.PATHS),
-    *(collabwrites.PATHS, peoplewrites.PATHS, versionsapi.PATHS),
+    *(people.PATHS, folders.PATHS, files.PATHS, collaborations.PATHS, events.PATHS),
+    *(search.PATHS, item_writes.PATHS, uploads.API_PATHS, downloads.PATHS),
+    *(collaboration_writes.PATHS, people_writes.PATHS, versions.PATHS),
 ]
-UPLOAD_TABLES = [uploads.UPLOAD_PATHS, sessions.PATHS]  # on the upload host, which is a prefix here
+UPLOAD_TABLES = [uploads.UPLOAD_PATHS, upload_sessions.PATHS]  # on the upload host, which is a prefix here
 
 
 class Resource(BaseRoute):

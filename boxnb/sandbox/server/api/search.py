@@ -11,12 +11,12 @@ from collections.abc import Callable
 
 from starlette.responses import Response
 
-from . import times
+from ..company import times
+from ..company.people import Doc
+from ..company.tree import Item
+from ..errors import client_error, forbidden, invalid, not_found
 from .call import Call, Handler, answer, integer, page_by_offset
-from .errors import client_error, forbidden, invalid, not_found
-from .foldersapi import ordered
-from .people import Doc
-from .tree import Item
+from .folders import ordered
 
 LAG = 600.0
 WORD = re.compile(r"\w+")

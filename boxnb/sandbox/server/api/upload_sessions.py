@@ -11,14 +11,14 @@ from typing import Any
 
 from starlette.responses import Response
 
-from . import content
+from ..company import file_bytes
+from ..company.people import Doc
+from ..company.times import iso
+from ..company.tree import Item
+from ..errors import client_error, not_found
 from .call import Call, Handler, answer, page_by_offset
-from .errors import client_error, not_found
-from .people import Doc
-from .rules import bad_request, check_name, conflict, free_name, target
-from .times import iso
-from .tree import Item
 from .uploads import base_of, kept, listed, moments, new_file, new_version, room, writable_file
+from .write_rules import bad_request, check_name, conflict, free_name, target
 
 SMALLEST = 20_000_000  # Box says 20 MB and not which ones
 PART = 8 * 1024 * 1024
@@ -225,7 +225,7 @@ def present(call: Call, session: Doc, first: int, size: int) -> bytes:
         return b""
     last = first + size
     pieces = (
-        content.pieces(item.key, last, first) if item.key else call.core.blobs.read(item.sha1, first, last)
+        file_bytes.pieces(item.key, last, first) if item.key else call.core.blobs.read(item.sha1, first, last)
     )
     return b"".join(pieces)
 

@@ -8,15 +8,15 @@ from typing import Any
 
 from starlette.responses import Response
 
-from . import times
+from ..company import times
+from ..company.people import Doc
+from ..company.tree import Item
+from ..context import decoded
+from ..errors import client_error, forbidden, invalid
 from .call import Call, Handler, answer, check_match
-from .core import decoded
-from .errors import client_error, forbidden, invalid
-from .itemwrites import fresh, noted
+from .item_writes import fresh, noted
 from .multipart import Part, parse
-from .people import Doc
-from .rules import bad_request, check_lock, check_name, free_name, id_of, target, touched
-from .tree import Item
+from .write_rules import bad_request, check_lock, check_name, free_name, id_of, target, touched
 
 
 def base_of(call: Call) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from ..company.people import Doc
+from ..company.times import iso, iso_or_none
+from ..company.tree import Item
+from ..errors import forbidden, invalid
 from .call import Call, Handler, answer, check_match, missing, page_by_offset
-from .errors import forbidden, invalid
-from .people import Doc
-from .rules import check_lock, text, touched
-from .times import iso, iso_or_none
-from .tree import Item
 from .uploads import new_version, room
+from .write_rules import check_lock, text, touched
 
 
 def version_doc(call: Call, item: Item, version: Doc, number: int) -> Doc:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from . import times
+from ..company import times
+from ..company.people import Doc
+from ..company.tree import Item, Link
+from ..errors import ApiError, client_error, forbidden, invalid
 from .call import Call, missing
-from .errors import ApiError, client_error, forbidden, invalid
-from .people import Doc
-from .shapes import small
-from .tree import Item, Link
+from .representations import small
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 LONG = ("address", "description")

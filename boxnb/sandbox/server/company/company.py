@@ -6,15 +6,15 @@ import csv
 from pathlib import Path
 
 from . import times
-from .access import Access
-from .large import Rows as LargeRows
-from .large import Size
+from .generated import Rows as LargeRows
+from .generated import Size
 from .people import ENTERPRISE, Doc, People, Row, Rows, mini, shape
+from .permissions import Access
 from .state import State
 from .tree import Tree
 
 __all__ = ["ENTERPRISE", "Doc", "World", "mini", "shape"]
-PACKAGE = Path(__file__).resolve().parents[2]
+PACKAGE = Path(__file__).resolve().parents[3]
 NEEDED = ("users", "groups", "memberships")
 
 

@@ -16,12 +16,12 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .history import TYPES, Columns, hash_of
+from .company import World
+from .past_year import TYPES, Columns, hash_of
 from .people import NOBODY, Doc
 from .state import State
 from .times import DAY, iso
 from .tree import Item
-from .world import World
 
 SHIFT = 21  # a position is milliseconds, then the number of the event within them: beyond 2^53 on purpose
 LIVE = 1_500_000

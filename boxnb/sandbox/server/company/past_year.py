@@ -20,10 +20,10 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from . import times
+from .company import World
 from .people import NOBODY, Doc, Row
 from .times import DAY
 from .tree import Item
-from .world import World
 
 TYPES = [
     *("LOGIN", "FAILED_LOGIN", "ADMIN_LOGIN", "ADD_LOGIN_ACTIVITY_DEVICE", "NEW_USER", "EDIT_USER"),

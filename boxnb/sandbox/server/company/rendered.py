@@ -8,10 +8,10 @@ from collections.abc import Hashable
 import msgspec
 from starlette.responses import Response
 
-from .events import Event, Log, tenant_doc
+from .company import World
+from .event_log import Event, Log, tenant_doc
 from .people import Doc, People, shape
 from .state import State
-from .world import World
 
 MOST = 2048
 MOST_EVENTS = 150_000

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from . import content, times
+from . import file_bytes, times
 from .state import State
 
 Row = dict[str, str]
@@ -141,7 +141,7 @@ class Item:
                     "id": str(int(self.id) * 100 + number),
                     "name": self.name,
                     "size": max(0, int(self.size * share)),
-                    "sha1": content.claimed(key),
+                    "sha1": file_bytes.claimed(key),
                     "key": key,
                     "by": self.created_by if number == 1 else self.modified_by,
                     "created": self.created + (self.modified - self.created) * (number - 1) / self.versions,
@@ -202,8 +202,10 @@ class Tree:
             doc["key"] = row["same_as"] or row["id"]
             doc["sha1"] = row["sha1"]
             if not doc["sha1"]:
-                small = doc["size"] <= content.HASH_CEILING
-                doc["sha1"] = content.sha1(doc["key"], doc["size"]) if small else content.claimed(doc["key"])
+                small = doc["size"] <= file_bytes.HASH_CEILING
+                doc["sha1"] = (
+                    file_bytes.sha1(doc["key"], doc["size"]) if small else file_bytes.claimed(doc["key"])
+                )
         return doc
 
     def _take(self, kind: str, doc: Doc) -> Item:

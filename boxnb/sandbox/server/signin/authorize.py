@@ -17,11 +17,11 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from .core import PASSWORD, SCOPES, Core, core_of, form_of
-from .oauth import CODE_SECONDS, same
-from .pages import Html, fill, page, problem
-from .state import random_text
-from .world import ENTERPRISE
+from ..company.company import ENTERPRISE
+from ..company.state import random_text
+from ..context import PASSWORD, SCOPES, Core, core_of, form_of
+from ..pages import Html, fill, page, problem
+from .token_endpoint import CODE_SECONDS, same
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 MAX_TRIES_SHOWN = 80

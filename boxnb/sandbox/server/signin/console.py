@@ -9,11 +9,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ..context import ADMIN_SCOPES, FIELDS, SCOPES, core_of
+from ..control import checked_app
+from ..pages import Html, details, fill, page
 from .authorize import session, with_cookie
-from .control import checked_app
-from .core import ADMIN_SCOPES, FIELDS, SCOPES, core_of
-from .oauth import same
-from .pages import Html, details, fill, page
+from .token_endpoint import same
 
 
 async def console(request: Request) -> Response:

@@ -19,8 +19,8 @@ from urllib.parse import unquote_plus
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from .core import Core, core_of, form_of
-from .state import random_text
+from ..company.state import random_text
+from ..context import Core, core_of, form_of
 
 CODE_SECONDS = 30
 ACCESS_SECONDS = 3600

@@ -1,0 +1,1 @@
+"""The exercises of the labs, by subject. `catalogue` may import them."""

@@ -1,0 +1,28 @@
+"""The authorization-code flow (RFC 6749): pure functions in `flow`, HTTP in `endpoint`. Above `transport`; `store` and everything above may import it.
+
+:func:`authorization_url` and :func:`parse_redirect` are pure; :func:`exchange_code`, :func:`refresh` and :func:`revoke`
+each make one HTTP call. The lessons show them, the sign-in panel calls them, the tests check them.
+"""
+
+from .client import BOX, Client, Server, discover
+from .endpoint import exchange_code, refresh, revoke, server_time
+from .flow import Clock, authorization_url, challenge, new_state, new_verifier, parse_redirect
+from .pasted_address import is_bare_code
+
+__all__ = [
+    "BOX",
+    "Client",
+    "Clock",
+    "Server",
+    "authorization_url",
+    "challenge",
+    "discover",
+    "exchange_code",
+    "is_bare_code",
+    "new_state",
+    "new_verifier",
+    "parse_redirect",
+    "refresh",
+    "revoke",
+    "server_time",
+]

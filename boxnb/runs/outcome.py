@@ -1,0 +1,38 @@
+"""What a report reads of a run: how it ended, what it did, where its log and files are."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+
+class Outcome(Protocol):
+    """The attributes of :class:`boxnb.runs.Run` that its report shows."""
+
+    name: str
+    host: str
+    started: datetime.datetime
+    seconds: float
+    outcome: Literal["SUCCESS", "WARNING", "ERROR"]
+    problem: str
+    rows: int
+    files: list[Path]
+    facts: dict[str, Any]
+    undelivered: list[str]
+
+    @property
+    def log_file(self) -> Path | None:
+        """Where the log is; None where it could not be written."""
+
+    @property
+    def calls(self) -> int:
+        """HTTP calls so far."""
+
+    @property
+    def warnings(self) -> list[str]:
+        """Warnings so far."""
+
+    @property
+    def lines(self) -> list[str]:
+        """The log so far, redacted."""

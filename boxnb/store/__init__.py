@@ -1,0 +1,23 @@
+"""Profiles on disk: one private JSON file each, locked, replaced atomically. Above `oauth`; `auth` and everything above may import it."""
+
+from .files import LOCK_TIMEOUT, delete, home, load, lock, names, path, save
+from .manage import configure, migrate, rename
+from .profile import FORMAT, Profile, known_account, this_process
+
+__all__ = [
+    "FORMAT",
+    "LOCK_TIMEOUT",
+    "Profile",
+    "configure",
+    "delete",
+    "home",
+    "known_account",
+    "load",
+    "lock",
+    "migrate",
+    "names",
+    "path",
+    "rename",
+    "save",
+    "this_process",
+]
