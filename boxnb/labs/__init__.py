@@ -15,9 +15,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from boxnb.labs.catalogue import EXERCISES, lab, laboratory
-from boxnb.labs.certificate import certificate
-from boxnb.labs.certificate import shown as progress
-from boxnb.labs.certificate import table as passed
+from boxnb.labs.certificates import certificate
+from boxnb.labs.certificates import shown as progress
+from boxnb.labs.certificates import table as passed
 from boxnb.labs.exercise import Exercise
 from boxnb.labs.lab import Lab
 from boxnb.labs.other_server import Elsewhere, elsewhere

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Literal
 
-from boxnb.labs import passed
+from boxnb.labs import passed_labs
 from boxnb.labs.display import escaped, live
 from boxnb.labs.exercise import Choice, Exercise, Record
 from boxnb.labs.practice import Practice
@@ -117,7 +117,7 @@ class Lab:
         self.explanation = choice
         if choice == self.exercise.right_explanation and self.found:
             self.stage = "passed"
-            passed.passed(self.exercise.name)
+            passed_labs.passed(self.exercise.name)
         self._changed()
 
     def reset(self) -> None:

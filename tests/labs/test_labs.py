@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from boxnb import labs, oauth, store
-from boxnb.labs import passed
+from boxnb.labs import passed_labs
 from boxnb.labs.lab import Lab
 from boxnb.labs.practice import Practice
 
@@ -146,10 +146,10 @@ def test_a_lab_asks_before_it_runs_and_checks_before_it_passes() -> None:
     lab.run()
     lab.explain(1)
     assert stage(lab) == "explain" and lab.explanation == 1
-    assert passed.load() == {}
+    assert passed_labs.load() == {}
     lab.explain(0)
     assert stage(lab) == "passed"
-    assert set(passed.load()) == {"code-used-twice"}
+    assert set(passed_labs.load()) == {"code-used-twice"}
 
 
 def test_a_run_of_ones_own_that_shows_nothing_does_not_pass() -> None:
@@ -163,7 +163,7 @@ def test_a_run_of_ones_own_that_shows_nothing_does_not_pass() -> None:
     lab.run(all_well)
     assert stage(lab) == "run" and "does not show this failure" in lab.trouble
     lab.explain(1)
-    assert stage(lab) == "run" and passed.load() == {}
+    assert stage(lab) == "run" and passed_labs.load() == {}
     lab.run()
     assert stage(lab) == "explain" and lab.trouble == ""
 
@@ -215,7 +215,7 @@ def test_a_lab_can_be_reset_and_repeated() -> None:
         assert stage(lab) == "passed"
         lab.reset()
         assert stage(lab) == "predict" and lab.exchanges == [] and lab.prediction is None
-    assert set(passed.load()) == {"consent-denied"}
+    assert set(passed_labs.load()) == {"consent-denied"}
 
 
 def test_labs_touch_neither_the_shared_sandbox_nor_a_profile(home: Path) -> None:
@@ -280,17 +280,17 @@ def test_progress_is_shown_and_a_certificate_escapes_what_it_prints(tmp_path: Pa
     assert "0 of" in repr(labs.progress())
     with pytest.raises(ValueError, match="No lab was passed yet"):
         labs.certificate("Kim", tmp_path / "none.html")
-    passed.passed("power-cut")
-    passed.passed("power-cut")
+    passed_labs.passed("power-cut")
+    passed_labs.passed("power-cut")
     frame = labs.passed()
     assert frame["passed"].sum() == 1 and str(frame["passed_at"].dtype).endswith("UTC]")
     target = labs.certificate("<script>alert(1)</script> & Kim", tmp_path / "certificate.html")
     page = target.read_text(encoding="utf-8")
     assert "<script" not in page and "&lt;script&gt;" in page
     assert "power goes" in page and "http" not in page
-    assert passed.file().stat().st_mode & 0o777 == 0o600
-    passed.file().write_text("not json", encoding="utf-8")
-    assert passed.load() == {}
+    assert passed_labs.file().stat().st_mode & 0o777 == 0o600
+    passed_labs.file().write_text("not json", encoding="utf-8")
+    assert passed_labs.load() == {}
 
 
 def test_a_lab_says_what_it_is() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from boxnb import labs
-from boxnb.labs import passed
+from boxnb.labs import passed_labs
 from boxnb.labs.exercises import codes, race
 from boxnb.labs.practice import Practice
 
@@ -142,4 +142,4 @@ def test_no_lab_passes_where_its_failure_cannot_happen(name: str, monkeypatch: p
     assert "does not show this failure" in lab.trouble
     assert len(seen) >= 4  # it did run
     assert lab.exercise.evidence(seen) == ""
-    assert passed.load() == {}
+    assert passed_labs.load() == {}

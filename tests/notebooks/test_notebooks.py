@@ -11,7 +11,7 @@ from nbclient.exceptions import CellExecutionError
 from robot import Robot
 
 from boxnb import store
-from boxnb.labs import EXERCISES, passed
+from boxnb.labs import EXERCISES, passed_labs
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("[0-9]*.ipynb"))
@@ -141,7 +141,7 @@ def test_lessons_run_and_leave_no_trace_of_a_sign_in(path: Path, home: Path) -> 
     robot = run(path)
     assert {seen["stage"] for seen in robot.labs.values()} <= {"passed"}
     labs = {name for name, each in EXERCISES.items() if each.notebook == path.stem}
-    assert {seen["lab"] for seen in robot.labs.values()} == labs == set(passed.load())
+    assert {seen["lab"] for seen in robot.labs.values()} == labs == set(passed_labs.load())
     assert not (home / "sandbox.json").exists() and store.names() == []
     written = nbformat.writes(robot.nb)
     assert not re.search(r"\b[A-Za-z0-9]{64}\b", written)  # a refresh token

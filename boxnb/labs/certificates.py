@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from boxnb.labs import passed
+from boxnb.labs import passed_labs
 from boxnb.labs.catalogue import EXERCISES
 from boxnb.labs.display import Still, escaped
 
@@ -21,7 +21,7 @@ def table() -> pd.DataFrame:
     """
     import pandas as pd
 
-    kept = passed.load()
+    kept = passed_labs.load()
     rows = [
         (each.name, each.title, each.notebook, each.name in kept, kept.get(each.name))
         for each in EXERCISES.values()
@@ -33,7 +33,7 @@ def table() -> pd.DataFrame:
 
 def shown() -> Still:
     """One line for the start notebook: how many labs are passed, and where the next one is."""
-    kept = passed.load()
+    kept = passed_labs.load()
     done = [each for each in EXERCISES.values() if each.name in kept]
     left = [each for each in EXERCISES.values() if each.name not in kept]
     words = f"Labs passed: {len(done)} of {len(EXERCISES)}."
