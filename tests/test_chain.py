@@ -16,11 +16,12 @@ from keyring.backend import KeyringBackend
 from signing import practice_client, sign_in
 
 import boxnb
-from boxnb import box, oauth, runs, sdk, store
+from boxnb import oauth, runs, sdk, store
 from boxnb.errors import InvalidGrantError, ProfileChangedError, TokenStoreError
 from boxnb.oauth.token import Token
 from boxnb.sandbox import Sandbox
 from boxnb.secret import Secret
+from boxnb.signin import account
 from boxnb.store import backends, intent, profile
 
 
@@ -307,7 +308,7 @@ def test_a_session_stops_where_its_profile_became_another(
 ) -> None:
     """One sentence, at each further call, and nothing is asked as somebody else."""
     sign_in(sandbox)
-    box.remember_account("acme")
+    account.remember_account("acme")
     kernel = boxnb.connect("acme")
     new = Token(
         Secret("theirs"),
@@ -333,7 +334,7 @@ def test_the_same_person_signs_in_again_and_a_session_goes_on(sandbox: Sandbox) 
     sign_in(sandbox)
     kernel = boxnb.connect("acme")
     sign_in(sandbox)
-    box.remember_account("acme")
+    account.remember_account("acme")
     for _ in range(2):
         sandbox.clock.advance(7200)
         assert kernel.get("/users/me")["type"] == "user"
