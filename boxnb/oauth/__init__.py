@@ -8,12 +8,14 @@ from .client import BOX, Client, Server, discover
 from .endpoint import exchange_code, refresh, revoke, server_time
 from .flow import Clock, authorization_url, challenge, new_state, new_verifier, parse_redirect
 from .pasted_address import is_bare_code
+from .token import Token
 
 __all__ = [
     "BOX",
     "Client",
     "Clock",
     "Server",
+    "Token",
     "authorization_url",
     "challenge",
     "discover",
