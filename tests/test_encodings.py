@@ -25,7 +25,8 @@ OPENING = """
     import os, pathlib, socket, sys, warnings
     warnings.filterwarnings("error", category=EncodingWarning, module=r"boxnb\\b")
     import boxnb
-    from boxnb import disk, runs, store
+    from boxnb import runs, store
+    from boxnb.local import encoding
     home = pathlib.Path(os.environ["BOXNB_HOME"])
     host = socket.gethostname().encode("utf-8", "backslashreplace").decode()
     """
@@ -109,9 +110,9 @@ def test_a_day_at_such_a_computer(tmp_path: Path, host: str, locale: dict[str, s
         down = box.download(files, home / "down")
         assert set(down["action"]) == {"downloaded"} and "Дом ü" in down["path"].iloc[0]
         assert set(box.download(files, home / "down")["action"]) == {"same content"}
-        place = home / disk.on_disk("Маße")
+        place = home / encoding.on_disk("Маße")
         place.mkdir()
-        (place / disk.on_disk("файл.txt")).write_text("x", encoding="utf-8")
+        (place / encoding.on_disk("файл.txt")).write_text("x", encoding="utf-8")
         assert box.upload_folder(place, "0")[["name", "action"]].values.tolist() == [["файл.txt", "uploaded"]]
         assert "Маße" in set(box.items("0")["name"])
         from boxnb.sandbox import devices

@@ -85,17 +85,17 @@ def quick(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> Kit:
     fetched = {"content": "content", "collaborations": "invitations"}
     for name, frame in fetched.items():
         made = kit.frames[frame]
-        real = getattr(reports.company, name)
+        real = getattr(reports.enterprise, name)
 
         def pulled(box: boxnb.Box, *, _real: Any = real, _made: pd.DataFrame = made, **given: Any) -> Any:
             return _real(box, **given) if given else _made
 
-        monkeypatch.setattr(reports.company, name, pulled)
+        monkeypatch.setattr(reports.enterprise, name, pulled)
     for name in ("users", "memberships", "events"):
-        module = reports.shared.activity if name == "events" else reports.shared.people
+        module = reports.sharing.event_log if name == "events" else reports.sharing.people
         frame = kit.frames[name]
         monkeypatch.setattr(module, name, lambda box, *, _frame=frame, **_: _frame)
-    monkeypatch.setattr(reports.company, "_walk", lambda pull, viewers: None)
+    monkeypatch.setattr(reports.enterprise, "_walk", lambda pull, viewers: None)
     return kit
 
 

@@ -35,9 +35,9 @@ from boxnb.sandbox.server.company.generated import Rows, Size  # noqa: E402
 
 PROFILE, FOLDER, MANY, WAIT = "bench", "00 frames", 20_000, 300_000
 OPENING = f"""import boxnb
-from boxnb import pacer
+from boxnb.api import rate_limit
 from boxnb.widgets import charts, views
-pacer.LIMITS["general"] = pacer.Limit(10**9)  # the sandbox's limits are off
+rate_limit.LIMITS["general"] = rate_limit.Limit(10**9)  # the sandbox's limits are off
 box = boxnb.connect({PROFILE!r})"""
 WALK = "files = box.tree()"
 TABLE = "views.table(files)"
