@@ -13,6 +13,7 @@ import pandas as pd
 from .disk import as_text
 from .errors import ApiError, BoxUnavailableError
 from .frames import Table
+from .given import query, text
 from .pages import Page, loads, loose, marker_of, paging_of
 from .paging import CEILING, TWICE, Take, Turning, by_marker, by_offset, by_position, further, number_of
 from .pull import Pull, is_refusal, pulled
@@ -62,7 +63,11 @@ def frame(box: Box, path: str, *, as_user: str | None = None, **params: Any) -> 
         More than 10,000 rows, and no markers.
     """
     pages: list[list[Any]] = []
-    asked: dict[str, Any] = {**params, "limit": number_of(params.get("limit", 1000), "limit")}
+    path = text(path, "path")
+    counts = {
+        name: number_of(params[name], name) for name in ("limit", "offset") if params.get(name) is not None
+    }
+    asked: dict[str, Any] = {"limit": 1000, **query(params), **counts}
     if "marker" in asked:
         asked["usemarker"] = "true"
 
@@ -90,7 +95,13 @@ def frame(box: Box, path: str, *, as_user: str | None = None, **params: Any) -> 
 
         pull.tidy = tidy
         first = pull.fetch(path, **asked)
-        if "entries" not in (answer := _decoded(first)):
+        if not (answer := _decoded(first)):
+            raise BoxUnavailableError(
+                "The answer is an empty object: neither a listing nor one thing with a value. Check the path; "
+                "often a company proxy answers with a page of its own.",
+                status=200,
+            )
+        if "entries" not in answer:
             pages.append([answer])
             pull.pages += 1
             return

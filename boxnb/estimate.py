@@ -5,7 +5,9 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from . import given
 from . import ids as given_ids
+from .errors import ArgumentError
 from .pacer import LIMITS
 from .pages import at, whole_number
 
@@ -78,11 +80,14 @@ def estimate(box: Box, dataset: str, **arguments: Any) -> Estimate:
 
     Raises
     ------
-    ValueError
-        There is no such dataset.
+    ArgumentError
+        There is no such dataset, or one of its arguments is not what belongs there.
     """
+    dataset = given.text(dataset, "dataset")
     if dataset.startswith("_") or not callable(getattr(type(box), dataset, None)):
-        raise ValueError(f"There is no dataset {dataset!r}: name a method of box, such as 'users' or 'tree'.")
+        raise ArgumentError(
+            f"There is no dataset {dataset!r}: name a method of box, such as 'users' or 'tree'."
+        )
     last = box.session.ledger.recall(dataset)
     folder = given_ids.one(arguments.get("folder_id", "0"), "folder_id", "folder")
     if dataset in ("me", "user", "folder", "file"):
@@ -92,7 +97,7 @@ def estimate(box: Box, dataset: str, **arguments: Any) -> Estimate:
     if dataset == "items":
         return _counted(box, dataset, f"/folders/{folder}/items", arguments)
     if dataset == "memberships":
-        side = arguments.get("by", "group")
+        side = given.choice(arguments.get("by", "group"), "by", ("group", "user"))
         ids = arguments.get("ids")
         if ids is not None:
             ids = given_ids.many(ids, "ids", "user" if side == "user" else "group")

@@ -16,6 +16,7 @@ from concurrent.futures import Executor, Future
 from typing import Any
 
 from .errors import ListingError
+from .given import shown
 from .pages import Page, loose, marker_of, whole_number
 
 Fetch = Callable[..., bytes]
@@ -97,11 +98,12 @@ def number_of(given: Any, argument: str) -> int:
     ListingError
         It is none, or below 0.
     """
-    with contextlib.suppress(TypeError):
-        given = operator.index(given)
+    if not isinstance(given, bool):
+        with contextlib.suppress(TypeError):
+            given = operator.index(given)
     found = whole_number(given)
     if found is None:
-        raise ListingError(f"{argument} takes a whole number from 0 on, not {str(given)[:60]!r}.")
+        raise ListingError(f"{argument} takes a whole number from 0 on, not {shown(given)}.")
     return found
 
 

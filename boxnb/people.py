@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from . import schema
+from . import given, schema
 from .errors import ListingError
 from .ids import many as many_ids
 from .ids import one as one_id
@@ -16,6 +16,8 @@ from .pull import Pull, each, one, pulled, said
 
 if TYPE_CHECKING:
     from .box import Box
+
+USER_TYPES = ("managed", "external", "all")
 
 
 def users(
@@ -66,9 +68,13 @@ def users(
     -----
     Source: https://developer.box.com/reference/get-users/
     """
-    query: dict[str, Any] = {"user_type": user_type, "fields": schema.fields(schema.USERS)}
+    query: dict[str, Any] = {
+        "user_type": given.choice(user_type, "user_type", USER_TYPES),
+        "fields": schema.fields(schema.USERS),
+    }
     if filter_term is not None:
-        query["filter_term"] = filter_term
+        query["filter_term"] = given.text(filter_term, "filter_term")
+    marker = given.text_or_none(marker, "marker")
     offset = number_of(offset, "offset")
     known = box.session.ledger.recall("users").get("rows", 0)
 
@@ -131,7 +137,7 @@ def user(box: Box, user_id: str) -> pd.DataFrame:
     -----
     Source: https://developer.box.com/reference/get-users-id/
     """
-    if user_id != "me":
+    if not isinstance(user_id, str) or user_id != "me":
         user_id = one_id(user_id, "user_id", "user")
     return one(box, "user", f"/users/{user_id}", schema.USERS)
 
@@ -180,7 +186,8 @@ def groups(box: Box, *, filter_term: str | None = None, offset: int = 0) -> pd.D
     """
     query: dict[str, Any] = {"fields": schema.fields(schema.GROUPS)}
     if filter_term is not None:
-        query["filter_term"] = filter_term
+        query["filter_term"] = given.text(filter_term, "filter_term")
+    offset = number_of(offset, "offset")
 
     def work(pull: Pull) -> None:
         pull.follow(by_offset(pull.fetch, pull.take, "/groups", offset=offset, **query), "offset")
@@ -222,6 +229,7 @@ def memberships(
     Source: https://developer.box.com/reference/get-groups-id-memberships/
     """
     listed = None
+    given.choice(by, "by", ("group", "user"))
     if ids is None:
         listed = groups(box) if by == "group" else users(box)
         ids = listed["id"].dropna().tolist()
@@ -271,6 +279,7 @@ def device_pins(box: Box, *, enterprise_id: str | None = None, marker: str | Non
     -----
     Source: https://developer.box.com/reference/get-enterprises-id-device-pinners/
     """
+    marker = given.text_or_none(marker, "marker")
     if enterprise_id is None:
         saved = ((box.profile.account or {}).get("enterprise") or {}).get("id")
         own = saved or me(box)["enterprise_id"].dropna().tolist()

@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from . import ids, store
+from . import given, ids, store
 from .auth import RotatingAuth
 from .errors import NetworkError, WaitNotice
 from .failures import READS, Asked, endpoint, note, scope_of
@@ -250,8 +250,11 @@ class BoxSession(Session):
 
     def get_bytes(self, path: str, **params: Any) -> bytes:
         """``GET`` a path and give the answer as it came, for :class:`boxnb.frames.Table`."""
+        return self._got(path, params).content
+
+    def _got(self, path: str, params: dict[str, Any]) -> requests.Response:
         headers = {"As-User": as_user} if (as_user := ids.as_user(params.pop("as_user", None))) else None
-        return self.call("GET", path, params=params, headers=headers).content
+        return self.call("GET", given.text(path, "path"), params=given.query(params), headers=headers)
 
     def get_json(self, path: str, **params: Any) -> Any:
         """``GET`` a path and decode the answer; ``as_user`` names whom to act for.
@@ -261,8 +264,7 @@ class BoxSession(Session):
         BoxUnavailableError
             The answer is no JSON: usually a company proxy's page.
         """
-        headers = {"As-User": as_user} if (as_user := ids.as_user(params.pop("as_user", None))) else None
-        response = self.call("GET", path, params=params, headers=headers)
+        response = self._got(path, params)
         try:
             return response.json()
         except (ValueError, RecursionError):

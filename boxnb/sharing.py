@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from . import content, ids, schema
-from .given import given, kinds
+from .given import choice, given, kinds, truth
 from .paging import by_marker, by_offset
 from .pull import each, warn
 
@@ -73,6 +73,8 @@ def collaborations(
     -----
     Source: https://developer.box.com/reference/get-folders-id-collaborations/
     """
+    choice(kind, "kind", ("folder", "file", "group"))
+    inherited = truth(inherited, "inherited")
     asked = _asked(of, kind)
 
     def tidy(found: pd.DataFrame) -> pd.DataFrame:
@@ -91,9 +93,9 @@ def collaborations(
         as_user=as_user,
         by=kind,
         again="of",
+        named=not isinstance(of, pd.DataFrame) or len(of) == 1,
         fields=schema.fields(schema.COLLABORATIONS),
         tidy=tidy,
-        named=not isinstance(of, pd.DataFrame),
         made_of=of if isinstance(of, pd.DataFrame) else None,
     )
 

@@ -24,6 +24,7 @@ from ..errors import (
     RateLimitError,
     TransferError,
 )
+from ..given import function, local_path, truth
 from ..session import api_error
 from . import calls, sources
 from .bar import Meter
@@ -92,7 +93,9 @@ def download(
     -----
     Source: https://developer.box.com/guides/downloads/file/
     """
-    caller, target = Caller(box, as_user), Path(folder).expanduser()
+    function(on_progress, "on_progress")
+    overwrite = truth(overwrite, "overwrite")
+    caller, target = Caller(box, as_user), local_path(folder, "folder")
     alone = ids.is_one(what)
     given = _listed(what)
     try:
