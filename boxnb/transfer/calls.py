@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -168,6 +169,31 @@ class Caller:
         self._stopped = threading.Event()
         self.upload_url = box.profile.client.server.upload_url.rstrip("/")
 
+    def is_own(self, url: object) -> bool:
+        """Whether an address that an answer names is of the server that the profile is of, so that the token may go there.
+
+        That is one of its own hosts or, over https, another of the same domain: Box has upload hosts in several places.
+        """
+        server = self.box.profile.client.server
+        try:
+            parts = urlsplit(url) if isinstance(url, str) else None
+            if parts is None or parts.username is not None or parts.password is not None:
+                return False
+            host, place = parts.hostname or "", (parts.scheme, parts.hostname, parts.port)
+        except ValueError:
+            return False
+        for own in (server.upload_url, server.api_url):
+            known = urlsplit(own)
+            if place == (known.scheme, known.hostname, known.port):
+                return True
+            domain = (known.hostname or "").partition(".")[2]
+            numbers = re.fullmatch(r"[\d.:]+", known.hostname or "")
+            if parts.scheme == "https" and "." in domain and not numbers and host.endswith(f".{domain}"):
+                return True
+            if parts.scheme == "https" and host == (known.hostname or "") and parts.port in (None, 443):
+                return True
+        return False
+
     def check(self) -> None:
         """Go no further where a person has stopped the transfer."""
         if self._stopped.is_set():
@@ -272,6 +298,10 @@ def asked_to_wait(answer: requests.Response) -> float | None:
     raise error
 
 
+ODD = (ValueError, RecursionError, AttributeError, OverflowError)
+"""What reading an answer raises that is not JSON, too deep, of another type than it should be, or a number beyond all."""
+
+
 @contextmanager
 def usable(answer: requests.Response) -> Iterator[None]:
     """Around what reads an answer.
@@ -283,7 +313,7 @@ def usable(answer: requests.Response) -> Iterator[None]:
     """
     try:
         yield
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+    except (*ODD, KeyError, IndexError, TypeError):
         raise api_error(answer) from None
 
 
@@ -310,7 +340,7 @@ def field(answer: requests.Response, name: str) -> Any:
     """One field of the object an answer is; ``None`` where it is not there, or the answer is not an object."""
     try:
         return answer.json().get(name)
-    except (ValueError, AttributeError):
+    except ODD:
         return None
 
 
@@ -324,8 +354,14 @@ def same_bytes(caller: Caller, made: dict[str, Any], sha1: str, path: Path) -> N
     """
     if made.get("sha1") is None:
         made = entry(caller.file(made["id"]))
+    if made["sha1"] is None:
+        raise TransferError(
+            f"The server does not say which bytes it has of {path}, so they could not be checked. Make the same call again."
+        )
     if str(made["sha1"]).strip().lower() != sha1:
-        raise TransferError(f"Box has other bytes than {path}: its SHA-1 is {made['sha1']}; send it again.")
+        raise TransferError(
+            f"The server has other bytes than {path}: its SHA-1 is {made['sha1']}; send it again."
+        )
 
 
 def with_sum(caller: Caller, there: dict[str, Any]) -> dict[str, Any]:
@@ -344,27 +380,26 @@ def conflict(answer: requests.Response) -> dict[str, Any] | None:
     try:
         found = answer.json()["context_info"]["conflicts"]
         first = found[0] if isinstance(found, list) else found
-        return (
-            first | {"id": str(first["id"])}
-            if isinstance(first, dict) and first.get("id") is not None
-            else None
-        )
-    except (ValueError, KeyError, IndexError, TypeError):
+        which, kind = first["id"], first.get("type")
+    except (*ODD, KeyError, IndexError, TypeError):
         return None
+    if not isinstance(which, str | int) or isinstance(which, bool) or not str(which).strip():
+        return None
+    named = {"type": kind} if isinstance(kind, str) and kind else {}
+    rest = {name: value for name, value in first.items() if name != "type"}
+    return {**rest, **named, "id": str(which).strip()}
 
 
 def reserved(answer: requests.Response) -> bool:
-    """Whether the name is only taken for a moment: by an upload whose answer was lost (409 without a conflict)."""
+    """Whether the name is only taken for a moment: by an upload whose answer was lost (409 without a conflict).
+
+    Not where a page was answered, of a proxy say: asked again it would be the same.
+    """
     if answer.status_code != 409 or conflict(answer) is not None:
         return False
-    try:
-        return answer.json().get("code") in (
-            "name_temporarily_reserved",
-            "conflict",
-            "operation_blocked_temporary",
-        )
-    except (ValueError, AttributeError):
+    if not answer.content.strip():
         return True
+    return field(answer, "code") in ("name_temporarily_reserved", "conflict", "operation_blocked_temporary")
 
 
 def taken(name: str, there: Mapping[str, Any]) -> TransferError:

@@ -16,7 +16,7 @@ import pandas as pd
 import requests
 import urllib3
 
-from .. import disk, ids
+from .. import disk, given, ids
 from ..errors import TransferError
 from ..session import api_error
 from . import calls, names, parts, sources
@@ -91,7 +91,7 @@ def upload(
     -----
     Source: https://developer.box.com/guides/uploads/
     """
-    file = Path(path).expanduser()
+    file, new_version = _arguments(path, new_version, on_progress)
     if file.is_dir():
         raise IsADirectoryError(f"{file} is a folder: box.upload_folder sends it.")
     caller, folder = Caller(box, as_user), ids.one(folder, "folder", "folder")
@@ -147,7 +147,7 @@ def upload_folder(
     Interrupted
         Stopped by a person; ``partial`` has what was done.
     """
-    source = Path(path).expanduser()
+    source, new_version = _arguments(path, new_version, on_progress)
     if not source.is_dir():
         raise NotADirectoryError(f"{source} is no folder: box.upload sends a file.")
     caller, folder = Caller(box, as_user), ids.one(folder, "folder", "folder")
@@ -179,6 +179,12 @@ def upload_folder(
     if refused:
         warnings.warn(f"{refused} of {len(frame)} files were not sent: 'problem' says why.", stacklevel=2)
     return frame
+
+
+def _arguments(path: Any, new_version: Any, on_progress: Any) -> tuple[Path, bool]:
+    """What was given for the file or folder and for what lies there, once it is of the right kinds."""
+    given.function(on_progress, "on_progress")
+    return given.local_path(path, "path"), given.truth(new_version, "new_version")
 
 
 def _checked(name: str) -> str:
