@@ -21,7 +21,7 @@ from mailing import mailbox
 from signing import practice_client, sign_in
 
 import boxnb
-from boxnb import basic, masking, oauth, store, tokens
+from boxnb import basic, masking, network, oauth, store, tokens
 from boxnb.auth import RotatingAuth
 from boxnb.errors import ApiError, BoxNotebookError, MailError, NetworkError, TokenStoreError
 from boxnb.runs import mail
@@ -281,3 +281,43 @@ def test_an_api_that_repeats_the_token_makes_no_attribute_show_it() -> None:
             boxnb.connect("acme").get("/users/me")
     assert "access-7788ccdd" not in f"{caught.value} {vars(caught.value)}"
     assert caught.value.code.startswith("odd <secret")
+
+
+PROXIES = [
+    "http://user:pässw€rd-3f1@127.0.0.1:9/",
+    "http://user:rd-3f1\ud800x@127.0.0.1:9",
+    "http://user:rd-3f1@[bad",
+    "http://user:rd-3f1@127.0.0.1:99999",
+    "http://user:rd-3f1@",
+    "user:rd-3f1@127.0.0.1:port",
+    "http://user:rd-3f1@exa mple:80",
+    "http://user:rd-3f1@\u20ac..x:80",
+    f"http://user:rd-3f1@{'a' * 70}.x:80",
+]
+
+
+@pytest.mark.parametrize("proxy", PROXIES, ids=range(len(PROXIES)))
+@pytest.mark.parametrize("address", ["http://example.invalid/", "https://example.invalid/"])
+def test_the_address_of_a_proxy_that_cannot_be_read_is_in_no_error(proxy: str, address: str) -> None:
+    """Neither in its text nor in what lies behind it, which a debugger shows; and it is said that the proxy's is meant."""
+    session = network.Session()
+    session.trust_env = False
+    session.proxies = {"http": proxy, "https": proxy}
+    with pytest.raises(requests.exceptions.InvalidProxyURL) as caught:
+        session.get(address, timeout=2)
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert "rd-3f1" not in repr(error) + str(error) + repr(vars(error))
+        error = error.__cause__ or error.__context__
+
+
+def test_a_header_that_cannot_be_sent_is_in_no_error() -> None:
+    """Whoever adds a header of their own sees which kind of thing was wrong, not the value."""
+    with pytest.raises(requests.exceptions.InvalidHeader) as caught:
+        network.Session().get(
+            "http://127.0.0.1:9/", headers={"Authorization": "Bearer s3cret-\u20ac"}, timeout=2
+        )
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert "s3cret-" not in repr(error) + str(error)
+        error = error.__cause__ or error.__context__
