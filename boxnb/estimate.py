@@ -129,7 +129,7 @@ def estimate(box: Box, dataset: str, **arguments: Any) -> Estimate:
             f"The last one took {last['calls']:,} call{'s' * (last['calls'] != 1)} for {last['rows']:,} rows.",
         )
     return Estimate(
-        dataset, None, "unknown", "Box counts these only as it lists them, and none was pulled yet."
+        dataset, None, "unknown", "The server counts these only as it lists them, and none was pulled yet."
     )
 
 
@@ -148,5 +148,9 @@ def _counted(box: Box, dataset: str, path: str, arguments: dict[str, Any]) -> Es
     calls = max(1, -(-rows // PER_PAGE.get(dataset, 1000)))
     certainty: Literal["exact", "at least"] = "exact" if rows <= 10_000 or dataset != "users" else "at least"
     return Estimate(
-        dataset, calls, certainty, f"Box counts {rows} rows, {PER_PAGE.get(dataset, 1000)} a page.", 1
+        dataset,
+        calls,
+        certainty,
+        f"The server counts {rows:,} rows, {PER_PAGE.get(dataset, 1000)} a page.",
+        1,
     )

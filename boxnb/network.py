@@ -188,9 +188,10 @@ def files_sent(options: Mapping[str, Any]) -> list[tuple[Any, int]] | None:
     return found
 
 
-def read_within(response: requests.Response, seconds: float) -> None:
+def read_within(response: requests.Response, seconds: float, most: int | None = None) -> None:
     """Read the body of an answer asked for with ``stream=True``, all of it in time.
 
+    ``most`` ends it after so many bytes, where a longer answer is not wanted: the rest is left, and the connection closed.
     requests' own timeout bounds the wait between two bytes only: an answer that drips would be waited for without end.
 
     Raises
@@ -202,11 +203,16 @@ def read_within(response: requests.Response, seconds: float) -> None:
         return
     deadline = time.monotonic() + seconds
     pieces: list[bytes] = []
+    size = 0
     try:
         while piece := response.raw.read1(
             PIECE, decode_content=True
         ):  # what is there, without waiting for more
             pieces.append(piece)
+            size += len(piece)
+            if most is not None and size > most:
+                response.close()
+                break
             if time.monotonic() > deadline:
                 raise requests.ReadTimeout("The answer came too slowly.", request=response.request)
     except urllib3.exceptions.ProtocolError as error:

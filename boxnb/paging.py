@@ -29,9 +29,9 @@ HANDOVER = 0.0002
 """Seconds in which a thread can send the call it was given: else it waits until the rows of this page are read."""
 
 
-NULL = "Box gave a page whose entries are null"
+NULL = "The server gave a page whose entries are null"
 
-TWICE = "Box gave the same page twice"
+TWICE = "The server gave the same page twice"
 
 EMPTY = 100
 """Empty pages in a row, each with a marker to the next, after which nobody waits for rows any more."""
@@ -76,11 +76,11 @@ def by_marker(
             marker, doubt = page.marker, _doubt_of(page)
             empty = 0 if page.rows else empty + 1
             if page.is_marker_odd:
-                doubt = "Box gave a marker that cannot be followed"
+                doubt = "The server gave a marker that cannot be followed"
             elif marker is not None and marker in before:
-                doubt = "Box gave the same marker twice"  # it would be asked for ever
+                doubt = "The server gave the same marker twice"  # it would be asked for ever
             elif empty == EMPTY:
-                doubt = f"Box gave {EMPTY} empty pages in a row"
+                doubt = f"The server gave {EMPTY} empty pages in a row"
             yield None if doubt else marker
             if doubt or marker is None:
                 return doubt
@@ -169,9 +169,9 @@ def by_offset(
                 yield None
                 return doubt or _missing(total, begin + rows)
             if offset >= ceiling:
-                known = "more" if total is None else f"{total} entries"
+                known = "more" if total is None else f"{total:,} entries"
                 raise ListingError(
-                    f"Box lists {known} here and gives no more than the first {ceiling}. Narrow the request with a filter."
+                    f"The server lists {known} here and gives no more than the first {ceiling}. Narrow the request with a filter."
                 )
             yield offset
     finally:
@@ -183,7 +183,7 @@ def _missing(total: int | None, reached: int) -> str | None:
     """What is to be said where fewer rows came than were counted."""
     if total is None or reached >= total:
         return None
-    return f"Box counts {total:,} entries and showed {reached:,}; this user may not see the others"
+    return f"The server counts {total:,} entries and showed {reached:,}; this user may not see the others"
 
 
 def by_position(
@@ -204,7 +204,7 @@ def by_position(
         if not page.rows or following == position:
             yield None
             if page.rows and page.stream_position != position:
-                doubt = "Box gave events and no position to continue from"
+                doubt = "The server gave events and no position to continue from"
             return doubt
         yield following
         position = following

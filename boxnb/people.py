@@ -117,7 +117,7 @@ def _from_the_beginning(offset: int, pull: Pull | None = None) -> Literal[False]
     """Give up offsets; the rows before one that was given lie elsewhere, and would come twice."""
     if offset:
         raise ListingError(
-            "The list of users changed, or grew beyond what Box lists by offset: run box.users() from the beginning."
+            "The list of users changed, or grew beyond what the server lists by offset: run box.users() from the beginning."
         )
     if pull is not None:
         pull.anew()

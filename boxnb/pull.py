@@ -32,7 +32,7 @@ SHARE = 0.05
 
 
 NOT_ONE = (
-    "The answer is not one object with an id, so it is not what Box sends here. "
+    "The answer is not one object with an id, so it is not what belongs here. "
     "Often a company proxy answers in its place: check the proxy settings, then try again."
 )
 

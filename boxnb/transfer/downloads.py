@@ -203,7 +203,7 @@ def _asked(caller: Caller, file_id: str, folders: str) -> Wanted:
     for what, value in (("size", size), ("SHA-1", sha1)):
         if value is None:
             raise TransferError(
-                f"Box gives no {what} for the file {file_id}, so the download could not be verified."
+                f"The server gives no {what} for the file {file_id}, so the download could not be verified."
             )
     return Wanted(file_id, None if name is None else str(name), size or 0, sha1 or "", folders)
 

@@ -50,11 +50,11 @@ class Goal(NamedTuple):
         other = self.made[there["id"]].name if there["id"] in self.made else self._named(there)
         if other is not None and (there["id"] in self.made or other in self.siblings):
             raise TransferError(
-                f"Box takes it for the same name as {other!r}, another file of this folder: give it another name."
+                f"The server takes it for the same name as {other!r}, another file of this folder: give it another name."
             )
         if self.known is not None and there["id"] not in self.known and self._named(there) is not None:
             raise TransferError(
-                f"Box takes it for the same name as {there['name']!r}, which was added there a moment ago: give it another name."
+                f"The server takes it for the same name as {there['name']!r}, which was added there a moment ago: give it another name."
             )
 
     def _named(self, there: Mapping[str, Any]) -> str | None:
@@ -71,7 +71,7 @@ class Goal(NamedTuple):
     ) -> Row:
         """What became of the file, and under which name it lies in Box."""
         other = self._named(there)
-        named = None if other is None else f"Its name in Box is {other!r}."
+        named = None if other is None else f"Its name on the server is {other!r}."
         said = " ".join(filter(None, [named, note])) or None
         return Row(str(file), self.name, there["id"], size, sha1, action, said)
 

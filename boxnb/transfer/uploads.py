@@ -229,7 +229,8 @@ def _jobs(
         first = place.sent.setdefault(disk.decoded(file.name), file)
         if first != file:
             yield _Job(
-                file, problem=f"Box takes it for the same file as {str(first)!r}: give it another name."
+                file,
+                problem=f"The server takes it for the same file as {str(first)!r}: give it another name.",
             )
             continue
         key = (file.parent, names.loosely(disk.decoded(file.name)))
