@@ -19,6 +19,7 @@ from .frames import Table
 from .pages import NotAPageError, Page, loads, paging_of
 from .paging import Turning, by_marker
 from .schema import Column, fields
+from .tokens import sealed
 
 if TYPE_CHECKING:
     from .box import Box
@@ -250,6 +251,7 @@ class Pull:
             pool.shutdown(wait=waits, cancel_futures=True)
 
 
+@sealed
 def pulled(
     box: Box,
     dataset: str,

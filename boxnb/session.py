@@ -23,6 +23,7 @@ from .network import LOST, Session, files_sent, never_connected, plain, read_wit
 from .pacer import LIMITS, Pacer
 from .refusals import called, capital
 from .silence import hopeless, network_trouble
+from .tokens import sealed
 from .waits import NOTICED, said
 from .waits import retry_after as retry_after
 
@@ -226,6 +227,7 @@ class BoxSession(Session):
         ):
             self.ledger.scope(scope, "refused")
 
+    @sealed  # an answer may repeat the token
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         """Like :meth:`request`, raising the error that fits where Box answers 400 or more.
 
@@ -256,6 +258,7 @@ class BoxSession(Session):
         headers = {"As-User": as_user} if (as_user := ids.as_user(params.pop("as_user", None))) else None
         return self.call("GET", given.text(path, "path"), params=given.query(params), headers=headers)
 
+    @sealed
     def get_json(self, path: str, **params: Any) -> Any:
         """``GET`` a path and decode the answer; ``as_user`` names whom to act for.
 

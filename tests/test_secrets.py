@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pickle
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import answering
@@ -18,6 +20,7 @@ import leaks
 import pytest
 import requests
 from mailing import mailbox
+from pretending import Answer, pretending
 from signing import practice_client, sign_in
 
 import boxnb
@@ -27,6 +30,7 @@ from boxnb.errors import ApiError, BoxNotebookError, MailError, NetworkError, To
 from boxnb.runs import mail
 from boxnb.sandbox import Sandbox
 from boxnb.tokens import Header, Secret, Token, bearer, sealed
+from boxnb.transfer import parts
 
 FORM = "very-secret-form-value"
 
@@ -321,3 +325,72 @@ def test_a_header_that_cannot_be_sent_is_in_no_error() -> None:
     while error is not None:
         assert "s3cret-" not in repr(error) + str(error)
         error = error.__cause__ or error.__context__
+
+
+REPEATED: dict[str, Callable[[boxnb.Box, Path], object]] = {
+    "get": lambda box, file: box.get("/users/me"),
+    "call": lambda box, file: box.session.call("POST", "/folders", json={}),
+    "users": lambda box, file: box.users(),
+    "tree": lambda box, file: box.tree("5"),
+    "collaborations": lambda box, file: box.collaborations("5"),
+    "frame": lambda box, file: box.frame("/folders/5"),
+    "upload": lambda box, file: box.upload(file),
+    "upload of a folder": lambda box, file: box.upload_folder(file.parent),
+    "download": lambda box, file: box.download("5", file.parent / "down"),
+}
+
+
+ANSWERS = [
+    *((401, "json", name) for name in REPEATED),
+    *((200, "text", name) for name in REPEATED if name != "call"),
+    *((409, "entry", name) for name in REPEATED if name.startswith("upload")),
+]
+
+
+@pytest.mark.parametrize(("status", "form", "name"), ANSWERS)
+def test_an_answer_that_repeats_the_access_token_is_in_no_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, form: str, name: str
+) -> None:
+    """A debugging server, or a proxy, gives back what it was sent: in a page, in every field."""
+    monkeypatch.setattr(
+        leaks, "TESTS", tmp_path
+    )  # the server of this test knows the token, this test does not
+    (tmp_path / "sent").mkdir()
+    file = tmp_path / "sent" / "a.bin"
+    file.write_bytes(b"abc")
+    with pretending() as (pretender, box):
+        saved = box.profile
+        store.save(
+            dataclasses.replace(
+                saved, token=Token(Secret("atat-7711-zz"), Secret("rtrt-7711-zz"), time.time(), 3600)
+            )
+        )
+        box = boxnb.connect("pretended")
+        monkeypatch.setattr(box.session, "_sleep", lambda seconds: None)
+        monkeypatch.setattr(parts.Caller, "sleep", lambda self, seconds: None)
+
+        def first(
+            method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytes
+        ) -> Answer:
+            if path == "/token":
+                return (
+                    200,
+                    {},
+                    {"access_token": "atat-7711-zz", "refresh_token": "rtrt-7711-zz", "expires_in": 3600},
+                )
+            sent = headers.get("Authorization", "")
+            words: dict[str, object] = {"type": "error", "message": sent, "code": sent, "request_id": sent}
+            if form == "entry":
+                words = {"entries": sent, "context_info": {"conflicts": {"id": sent, "name": sent}}}
+            return status, {}, sent.encode() if form == "text" else words
+
+        pretender.first = first
+        with pytest.raises(BoxNotebookError) as caught:
+            REPEATED[name](box, file)
+        caught.value.__traceback__ = caught.value.__traceback__.tb_next  # type: ignore[union-attr]
+        error = caught.value
+        while error.__traceback__ is not None and "boxnb" not in str(
+            error.__traceback__.tb_frame.f_globals.get("__name__")
+        ):
+            error.__traceback__ = error.__traceback__.tb_next
+        assert leaks.leaked(error, ["atat-7711-zz", "rtrt-7711-zz"]) == []

@@ -26,6 +26,7 @@ from ..errors import (
 from ..network import LOST
 from ..refusals import network_trouble
 from ..session import api_error
+from ..tokens import sealed
 from ..waits import moment, retry_after, said, span, until
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def frame_of(rows: list[Row]) -> pd.DataFrame:
     return frame
 
 
+@sealed
 def each(
     caller: Caller,
     work: Callable[[Job], Row],
@@ -383,7 +385,7 @@ def conflict(answer: requests.Response) -> dict[str, Any] | None:
         which, kind = first["id"], first.get("type")
     except (*ODD, KeyError, IndexError, TypeError):
         return None
-    if not isinstance(which, str | int) or isinstance(which, bool) or not str(which).strip():
+    if not isinstance(which, str | int) or not re.fullmatch(r"\s*[0-9]{1,30}\s*", str(which)):
         return None
     named = {"type": kind} if isinstance(kind, str) and kind else {}
     rest = {name: value for name, value in first.items() if name != "type"}

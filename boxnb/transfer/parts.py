@@ -74,10 +74,10 @@ class Session:
                 raise ValueError("part_size")
             named = found.get("session_endpoints")
             own = f"{caller.upload_url}/files/upload_sessions/{which}"
-            ends = {}
+            ends: dict[str, str] = {}
             for name, below in ENDS.items():
                 end = named.get(name) if isinstance(named, dict) else None
-                ends[name] = end if caller.is_own(end) else f"{own}{below}"
+                ends[name] = str(end) if caller.is_own(end) else f"{own}{below}"
             return cls(str(which), min(part_size, max(1, size)), **ends, fresh=True)
         raise AssertionError("either it returns or raises")
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from .. import disk
 from ..errors import BoxNotebookError, TransferError
 from ..session import api_error
+from ..tokens import sealed
 from . import calls, names
 from .calls import Caller, Row
 
@@ -108,6 +109,7 @@ def ensure(
     return found
 
 
+@sealed
 def folder_of(caller: Caller, parent: str, name: str, known: dict[str, Folder]) -> Folder:
     """A folder of that name, made or found, and the files it has; the same one where Box takes two names for one."""
     body = {"name": name, "parent": {"id": parent}}

@@ -19,6 +19,7 @@ import urllib3
 from .. import disk, given, ids
 from ..errors import TransferError
 from ..session import api_error
+from ..tokens import sealed
 from . import calls, names, parts, sources
 from .bar import Meter
 from .calls import Caller, Moved, Row
@@ -254,6 +255,7 @@ def _send(caller: Caller, job: _Job, place: Folder, new_version: bool, meter: Me
     return row
 
 
+@sealed
 def _one(caller: Caller, file: Path, goal: Goal, there: dict[str, Any] | None, meter: Meter) -> Row:
     """Send one file, unless what lies there is the same."""
     size = file.stat().st_size
