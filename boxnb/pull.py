@@ -31,7 +31,6 @@ WORKERS = 8
 SHARE = 0.05
 """Part of the month's licensed calls above which one pull says so."""
 
-
 NOT_ONE = (
     "The answer is not one object with an id, so it is not what belongs here. "
     "Often a company proxy answers in its place: check the proxy settings, then try again."

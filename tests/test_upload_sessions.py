@@ -15,7 +15,7 @@ from pretending import PAGE, Answer, Pretender, pretending
 import boxnb
 from boxnb import store
 from boxnb.errors import ApiError, BoxNotebookError, BoxUnavailableError, TransferError
-from boxnb.transfer import parts, uploads
+from boxnb.transfer import parts, targets, uploads
 
 DATA = bytes(range(250)) * 12
 HTML = {"Content-Type": "text/html"}, PAGE[2]
@@ -136,7 +136,7 @@ def test_which_addresses_are_of_the_same_server(
     there = dataclasses.replace(profile.client.server, upload_url=server, api_url=server)
     store.save(dataclasses.replace(profile, client=dataclasses.replace(profile.client, server=there)))
     caller = parts.Caller(boxnb.connect("pretended"), None)
-    assert caller.is_own(address) is own
+    assert targets.is_own(caller, address) is own
 
 
 SIZES = {

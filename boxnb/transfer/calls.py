@@ -171,31 +171,6 @@ class Caller:
         self._stopped = threading.Event()
         self.upload_url = box.profile.client.server.upload_url.rstrip("/")
 
-    def is_own(self, url: object) -> bool:
-        """Whether an address that an answer names is of the server that the profile is of, so that the token may go there.
-
-        That is one of its own hosts or, over https, another of the same domain: Box has upload hosts in several places.
-        """
-        server = self.box.profile.client.server
-        try:
-            parts = urlsplit(url) if isinstance(url, str) else None
-            if parts is None or parts.username is not None or parts.password is not None:
-                return False
-            host, place = parts.hostname or "", (parts.scheme, parts.hostname, parts.port)
-        except ValueError:
-            return False
-        for own in (server.upload_url, server.api_url):
-            known = urlsplit(own)
-            if place == (known.scheme, known.hostname, known.port):
-                return True
-            domain = (known.hostname or "").partition(".")[2]
-            numbers = re.fullmatch(r"[\d.:]+", known.hostname or "")
-            if parts.scheme == "https" and "." in domain and not numbers and host.endswith(f".{domain}"):
-                return True
-            if parts.scheme == "https" and host == (known.hostname or "") and parts.port in (None, 443):
-                return True
-        return False
-
     def check(self) -> None:
         """Go no further where a person has stopped the transfer."""
         if self._stopped.is_set():

@@ -23,7 +23,7 @@ from ..session import api_error
 from . import calls, sources
 from .bar import Meter
 from .calls import Caller, Row
-from .targets import Goal
+from .targets import Goal, is_own
 
 WORKERS = 4
 """Parts in flight; Box suggests three to five (guide *Chunked uploads*)."""
@@ -77,7 +77,7 @@ class Session:
             ends: dict[str, str] = {}
             for name, below in ENDS.items():
                 end = named.get(name) if isinstance(named, dict) else None
-                ends[name] = str(end) if caller.is_own(end) else f"{own}{below}"
+                ends[name] = str(end) if is_own(caller, end) else f"{own}{below}"
             return cls(str(which), min(part_size, max(1, size)), **ends, fresh=True)
         raise AssertionError("either it returns or raises")
 
@@ -93,7 +93,7 @@ class Session:
         session = cls(**facts)
         if type(session.part_size) is not int or session.part_size < 1:
             raise ValueError("part_size")
-        if not all(caller.is_own(getattr(session, name)) for name in ENDS):
+        if not all(is_own(caller, getattr(session, name)) for name in ENDS):
             raise ValueError("session_endpoints")
         return session
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from .. import disk
 from ..errors import BoxNotebookError, TransferError
@@ -75,6 +77,32 @@ class Goal(NamedTuple):
         named = None if other is None else f"Its name on the server is {other!r}."
         said = " ".join(filter(None, [named, note])) or None
         return Row(str(file), self.name, there["id"], size, sha1, action, said)
+
+
+def is_own(caller: Caller, url: object) -> bool:
+    """Whether an address that an answer names is of the server that the profile is of, so that the token may go there.
+
+    That is one of its own hosts or, over https, another of the same domain: Box has upload hosts in several places.
+    """
+    server = caller.box.profile.client.server
+    try:
+        parts = urlsplit(url) if isinstance(url, str) else None
+        if parts is None or parts.username is not None or parts.password is not None:
+            return False
+        host, place = parts.hostname or "", (parts.scheme, parts.hostname, parts.port)
+    except ValueError:
+        return False
+    for own in (server.upload_url, server.api_url):
+        known = urlsplit(own)
+        if place == (known.scheme, known.hostname, known.port):
+            return True
+        domain = (known.hostname or "").partition(".")[2]
+        numbers = re.fullmatch(r"[\d.:]+", known.hostname or "")
+        if parts.scheme == "https" and "." in domain and not numbers and host.endswith(f".{domain}"):
+            return True
+        if parts.scheme == "https" and host == (known.hostname or "") and parts.port in (None, 443):
+            return True
+    return False
 
 
 class Folder:

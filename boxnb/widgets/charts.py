@@ -281,9 +281,8 @@ def treemap_data(items: pd.DataFrame, tiles: int = TILES, top: str = "All conten
     pandas.DataFrame
         ``id``, ``parent``, ``name``, ``bytes`` (of all below), ``files``, ``kind`` (``folder``, ``file``, ``rest``).
     """
-    items = items[
-        ["type", "id", "parent_id", "name", "size"]
-    ]  # of some forty columns, each of which would be copied
+    # Of some forty columns, each of which would be copied.
+    items = items[["type", "id", "parent_id", "name", "size"]]
     items = items.assign(name=items["name"].fillna(NAMELESS), size=items["size"].fillna(0))
     files = items[items["type"] == "file"]
     folders = items[items["type"] == "folder"]
