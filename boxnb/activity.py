@@ -83,7 +83,7 @@ def events(
         raise RangeError(
             f"{position!r} is not a stream position (Box's stream_position). Use attrs['position'] of an earlier frame, or leave it out and give since."
         )
-    choice(stream, "stream", ("admin_logs", "admin_logs_streaming", "all"))
+    choice(stream, "stream (Box's stream_type)", ("admin_logs", "admin_logs_streaming", "all"))
     types = _types(event_type)
     query: dict[str, Any] = {"stream_type": stream}
     if types:

@@ -77,7 +77,11 @@ WORDS = [
     ("collaborations", {"of": "1", "kind": None}, "kind takes 'folder', 'file' or 'group', not None"),
     ("users", {"user_type": "Managed"}, "user_type takes 'managed', 'external' or 'all'"),
     ("search", {"query": "a", "type": "files"}, "type takes 'file', 'folder' or 'web_link'"),
-    ("events", {"stream": "admin"}, "stream takes 'admin_logs', 'admin_logs_streaming' or 'all'"),
+    (
+        "events",
+        {"stream": "admin"},
+        "stream (Box's stream_type) takes 'admin_logs', 'admin_logs_streaming' or 'all'",
+    ),
     ("estimate", {"dataset": "memberships", "by": "users"}, "by takes 'group' or 'user'"),
     ("items", {"marker": ["a"]}, "marker takes text, not a value of type list."),
     ("items", {"marker": {"a": 1}}, "marker takes text, not a value of type dict."),
