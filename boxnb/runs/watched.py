@@ -36,10 +36,10 @@ def scratch(name: str) -> Iterator[Path]:
     with contextlib.suppress(OSError):
         for left in place.glob(f"*{_WORK}"):
             of = left.name.removesuffix(_WORK).rpartition("+")[0]
-            if of == name or not turns.is_taken(of):
+            if of == disk.on_disk(name) or not turns.is_taken(of):
                 shutil.rmtree(left, ignore_errors=True)
     try:
-        folder = tempfile.mkdtemp(prefix=f"{name}+", suffix=_WORK, dir=place)
+        folder = tempfile.mkdtemp(prefix=disk.on_disk(f"{name}+"), suffix=_WORK, dir=place)
     except OSError:
         folder = tempfile.mkdtemp(prefix="boxnb-run-")
     try:
