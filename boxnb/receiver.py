@@ -172,13 +172,8 @@ class Receiver:
         self._parts = urlsplit(redirect_uri)
         self._on_redirect = on_redirect
         first = self._parts.port
-        self._ports = (
-            tuple(ports)
-            if ports is not None
-            else (*range(first, first + NEIGHBOURS), 0)
-            if first
-            else (0, 0, 0)
-        )
+        usual = (*range(first, first + NEIGHBOURS), 0) if first else (0, 0, 0)
+        self._ports = usual if ports is None else tuple(ports)
         self._registered = behind or redirect_uri
         self._behind = behind
         self._seconds = seconds
@@ -224,8 +219,8 @@ class Receiver:
         if self._server is None:
             raise SignInError("No free port on 127.0.0.1: paste the address of the last page instead.")
         for server in filter(None, (self._server, self._other)):
-            serve, name = server.serve_forever, "boxnb-receiver"
-            threading.Thread(target=serve, args=(0.1,), name=name, daemon=True).start()
+            serve = server.serve_forever
+            threading.Thread(target=serve, args=(0.1,), name="boxnb-receiver", daemon=True).start()
         self.close_soon(self._seconds)
         return self
 
