@@ -29,12 +29,12 @@ from .. import disk, masking, store
 from ..errors import BoxNotebookError, MailError, RunRefusedError
 from ..postbox import MailSettings, check_address
 from . import attachments, mail, past, report, turns
-from .logs import Logs, check_run_name
+from .logs import LONGEST_NAME, Logs, check_run_name
 from .mail import save_mail
 from .past import chart, history
 from .recording import OURS, Recorder, recording
 
-__all__ = ["Run", "attach", "chart", "check_run_name", "history", "run", "save_mail"]
+__all__ = ["LONGEST_NAME", "Run", "attach", "chart", "check_run_name", "history", "run", "save_mail"]
 
 Sink = str | os.PathLike[str] | Callable[["Run"], object]
 FOLDER = "BOXNB_RUN_FOLDER"

@@ -16,6 +16,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from .. import disk, store, tokens
 from . import turns
@@ -35,11 +36,13 @@ def scratch(name: str) -> Iterator[Path]:
     place = store.home() / "runs"
     with contextlib.suppress(OSError):
         for left in place.glob(f"*{_WORK}"):
-            of = left.name.removesuffix(_WORK).rpartition("+")[0]
+            of = unquote(disk.decoded(left.name).removesuffix(_WORK).rpartition("+")[0])
             if of == name or not turns.is_taken(of):
                 shutil.rmtree(left, ignore_errors=True)
     try:
-        folder = tempfile.mkdtemp(prefix=f"{name}+", suffix=_WORK, dir=place)
+        # Its path is written into the notebook, which is UTF-8: where the locale lacks a letter, in ASCII.
+        plain = name if disk.on_disk(name) == name else quote(name)
+        folder = tempfile.mkdtemp(prefix=f"{plain}+", suffix=_WORK, dir=place)
     except OSError:
         folder = tempfile.mkdtemp(prefix="boxnb-run-")
     try:
