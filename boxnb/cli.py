@@ -10,6 +10,7 @@ import argparse
 import ast
 import contextlib
 import json
+import os
 import re
 import signal
 import sys
@@ -22,6 +23,7 @@ from .api.ledger import Ledger
 from .errors import BoxNotebookError, MailError, RunRefusedError, require
 from .local import encoding
 from .runs import mail, schedule, watched
+from .runs.notebooks import UsageError, joined, read
 from .runs.recorder import shown
 from .store import mail_settings
 
@@ -30,10 +32,6 @@ FAILED, USAGE, UNDELIVERED, REFUSED = 1, 2, 4, 75
 OFFLINE = dict.fromkeys(
     ("require_js_url", "jquery_url", "mathjax_url", "mermaid_js_url", "widget_renderer_url"), ""
 )
-
-
-class UsageError(BoxNotebookError):
-    """What was asked for makes no sense; nothing was run."""
 
 
 class NotebookFailedError(BoxNotebookError):
@@ -67,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and do it; the exit code."""
     asked = parser().parse_args(arguments)
     try:
+        _check_folder(store.home(), "BOXNB_HOME")
+        _check_folder(asked.folder if asked.verb == "run" else None, "--folder")
         parameters = pairs(asked.parameters)
         notebook = read(asked.notebook)
         check(notebook, parameters, asked.notebook)
@@ -82,20 +82,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
             every=asked.every,
             command=command_of(asked, parameters),
         )
-        sys.stdout.write(encoding.printable(schedule.text(plan, asked.scheduler), sys.stdout))
-    except (UsageError, ValueError) as error:
+        return _print(schedule.text(plan, asked.scheduler))
+    except (BoxNotebookError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return USAGE
+
+
+def _check_folder(place: Path | None, what: str) -> None:
+    if place is not None and place.exists() and not place.is_dir():
+        raise UsageError(
+            f"{what} names a folder, and {encoding.as_text(place)} is a file. Name another place."
+        )
+
+
+def _print(text: str) -> int:
+    """Print a text; the exit code. Whoever reads it may stop before its end, as ``head`` does."""
+    try:
+        sys.stdout.write(encoding.printable(text, sys.stdout))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more at its end, and would complain then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        sys.stderr.write(f"The text could not be written: {error.strerror}.\n")
+        return FAILED
     return 0
 
 
 def name_of(asked: argparse.Namespace) -> str:
     """The name of a run: its notebook and its profile."""
-    return (
-        re.sub(r"[^\w .()+-]", "-", f"{encoding.decoded(asked.notebook.stem)}-{asked.profile}")
-        .strip(" .()+-")[:80]
-        .rstrip(" .")
+    name = re.sub(r"[^\w .()+-]", "-", f"{encoding.decoded(asked.notebook.stem)}-{asked.profile}").strip(
+        " .()+-"
     )
+    return name.encode()[: runs.LONGEST_NAME].decode(errors="ignore")[:80].rstrip(" .")
 
 
 def pairs(given: Sequence[str]) -> dict[str, str]:
@@ -138,23 +157,6 @@ def _secrets() -> set[str]:
     return found
 
 
-def read(path: Path) -> dict[str, Any]:
-    """A notebook as decoded JSON.
-
-    Raises
-    ------
-    UsageError
-        It is none.
-    """
-    try:
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-        assert all(isinstance(cell, dict) for cell in notebook["cells"])  # noqa: S101  caught below
-    except (OSError, ValueError, KeyError, TypeError, AssertionError, RecursionError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no notebook"
-        raise UsageError(f"{path} cannot be run: {why}.") from None
-    return dict(notebook)
-
-
 def _code(cell: dict[str, Any]) -> str:
     source = cell.get("source", "")
     return "".join(source) if cell.get("cell_type") == "code" else ""
@@ -163,7 +165,12 @@ def _code(cell: dict[str, Any]) -> str:
 def _assigned(source: str) -> set[str]:
     try:
         body = ast.parse(source).body
-    except SyntaxError:  # a cell with IPython's magic
+    except (
+        SyntaxError,
+        ValueError,
+        RecursionError,
+        MemoryError,
+    ):  # a cell with IPython's magic, or one too deep
         return set()
     return {
         target.id
@@ -300,15 +307,22 @@ def _take_over(this: runs.Run, left: Path) -> None:
     """What the notebook attached, and how many rows its tables had."""
     for file in sorted(left.iterdir()):
         if file.name == runs.ROWS:
-            this.rows += sum(int(line) for line in file.read_text(encoding="utf-8").split())
-        else:
+            counted = file.read_text(encoding="utf-8", errors="replace").split()
+            this.rows += sum(int(line) for line in counted if line.isdecimal() and len(line) < 20)
+            continue
+        try:
             this.attach(file, file.name)
+        except (
+            OSError,
+            BoxNotebookError,
+        ) as error:  # the notebook's own error, and the other files, count more
+            this.warn(f"{encoding.as_text(file.name)} was not attached: {error}")
 
 
 def _executed(path: Path) -> dict[str, Any] | None:
     """The executed notebook, where there is one: it is cut off where the disk was full."""
     try:
-        return read(path)
+        return joined(read(path))
     except UsageError:
         return None
 

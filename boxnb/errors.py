@@ -162,11 +162,15 @@ class ListingError(BoxNotebookError, ValueError):
     """A listing cannot be taken to its end: too long for offsets, or it changed on the way; ``partial`` has the beginning."""
 
 
-class RangeError(BoxNotebookError, ValueError):
+class ArgumentError(BoxNotebookError, ValueError):
+    """An argument is not what belongs there; the sentence names it, and nothing was asked of Box."""
+
+
+class RangeError(ArgumentError):
     """A time that cannot be read, or a range of time that ends before it begins; nothing was asked of Box."""
 
 
-class IdError(BoxNotebookError, ValueError):
+class IdError(ArgumentError):
     """An argument is not the id that belongs there; nothing was asked of Box."""
 
 

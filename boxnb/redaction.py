@@ -10,6 +10,7 @@ import base64
 import html
 import json
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
@@ -31,20 +32,27 @@ _ABOUT = re.compile(
 )
 """What is said *about* a secret: ``token_type``, ``authorization_endpoint``, ``private_key_id``."""
 
+_QUOTE = r"(?:[\"']|&(?:quot|apos|#0*3[49]|#[xX]0*2[27]);)"
+"""A quotation mark as it is, or as a page of HTML writes it."""
+
 _SHAPES = (
     # A header, in whatever spelling a library logs it: Authorization: Basic x, 'Authorization': 'Bearer x', b"..."
     (
-        re.compile(r"(?i)(authorization(?:\\?['\"])?\s*[:=,]\s*b?(?:\\?['\"])?)(?!<)[^'\"\r\n\\}\])]+"),
+        re.compile(
+            rf"(?i)(authorization(?:\\?{_QUOTE})?\s*[:=,]\s*b?(?:\\?{_QUOTE})?)(?!<|&lt;)(?:(?!{_QUOTE})[^\r\n\\}}\])])+"
+        ),
         rf"\1{MASKED}",
     ),
     (re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]{16,}"), rf"\1{MASKED}"),
     # A field of a form, of JSON, of a dict, of an address.
     (
-        re.compile(rf"(?i)({NAMES}(?:\\?[\"']\s*[:=,]|\s*[:=])\s*b?\\?([\"']))(?!<)(?:(?!\\?\2)[^\r\n])+"),
+        re.compile(
+            rf"(?i)({NAMES}(?:\\?{_QUOTE}\s*[:=,]|\s*[:=])\s*b?\\?({_QUOTE}))(?!<|&lt;)(?:(?!\\?\2)[^\r\n])+"
+        ),
         rf"\1{MASKED}",
     ),
     (
-        re.compile(rf"(?i)(\b{NAMES}\s*=\s*|[?&]code=|%26code%3D)(?![<\"'\s])[^\s&\"',;<>)\]}}]+"),
+        re.compile(rf"(?i)(\b{NAMES}\s*=\s*|(?:[?&]|&amp;)code=|%26code%3D)(?![<\"'\s])[^\s&\"',;<>)\]}}]+"),
         rf"\1{MASKED}",
     ),
     (re.compile(rf"(?i)(\b{NAMES}:\s*)(?![<\"'\s])[^\s&\"',;<>)\]}}]+"), rf"\1{MASKED}"),
@@ -54,6 +62,12 @@ _SHAPES = (
 )
 _PROGRAM = re.compile(r"<script\b(?![^>]*json)", re.IGNORECASE)
 _SHORTEST = 4
+_ENCODED = 6
+"""Bytes of a secret that is looked for inside of base64 and as hex digits; shorter ones stand there by chance."""
+
+_RECENT = 100
+"""Secrets that are looked for in all forms; with a thousand of them a pattern takes seconds to be made."""
+
 _nets: dict[int, re.Pattern[str] | None] = {}
 
 
@@ -150,7 +164,11 @@ def _net() -> re.Pattern[str] | None:
     key = hash(known)
     if key not in _nets:
         _nets.clear()
-        spellings = {form for secret in known if len(secret) >= _SHORTEST for form in _spellings(secret)}
+        usable = [secret for secret in known if len(secret) >= _SHORTEST]
+        spellings = {form for secret in usable[-_RECENT:] for form in _spellings(secret)}
+        spellings.update(
+            form for secret in usable[:-_RECENT] for form in (secret, *_in_base64(secret.encode()))
+        )
         longest_first = sorted(spellings, key=len, reverse=True)
         _nets[key] = re.compile(_either(longest_first, 3)) if longest_first else None
     return _nets[key]
@@ -167,14 +185,46 @@ def _either(words: Iterable[str], shared: int) -> str:
 
 
 def _spellings(secret: str) -> set[str]:
-    return {
-        secret,
-        quote(secret, safe=""),
-        quote_plus(secret),
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        html.escape(secret),
-        html.escape(secret, quote=False),
-        repr(secret)[1:-1],
-        base64.b64encode(secret.encode()).decode(),
+    """A secret in the forms that programs print: quoted, escaped, encoded, and one form within another."""
+    content = secret.encode("utf-8", "surrogatepass")
+    percent = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    text = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    text |= {repr(secret)[1:-1], repr(content)[2:-1]}
+    text |= {repr("'" + secret)[2:-1], repr("'\"" + secret)[4:-1]}  # as part of a text that holds quotes
+    text |= {each.replace("/", "\\/") for each in text}  # PHP's JSON
+    for signs in ("[<>&]", "[<>&']"):  # Go's JSON, and Jinja's
+        text |= {re.sub(signs, lambda found: f"\\u{ord(found.group()):04x}", each) for each in text}
+    text |= {form for each in text for form in (json.dumps(each)[1:-1], repr(each)[1:-1])}
+    text |= {
+        shlex.quote(secret)[1:-1] if shlex.quote(secret) != secret else secret,
+        secret.replace("'", "''"),
     }
+    text |= {re.sub("%..", lambda found: found.group().lower(), each) for each in percent} | percent
+    text |= {quote(each, safe="") for each in percent}
+    text |= {form for each in text for form in _in_html(each)}
+    return (
+        text
+        | _in_base64(content)
+        | ({content.hex(), content.hex().upper()} if len(content) >= _ENCODED else set())
+    )
+
+
+def _in_html(text: str) -> set[str]:
+    """A text as pages of HTML hold it: of Python, and of markupsafe, which Jinja and nbconvert use."""
+    escaped = html.escape(text, quote=False)
+    return {escaped, html.escape(text), escaped.replace('"', "&#34;").replace("'", "&#39;")}
+
+
+def _in_base64(content: bytes) -> set[str]:
+    """The letters of base64 that stand for a secret wherever it begins: ``user:password`` is encoded as one text."""
+    found = {base64.b64encode(content).decode()}
+    if len(content) >= _ENCODED:
+        for before in range(3):
+            whole = base64.b64encode(bytes(before) + content).decode().rstrip("=")
+            # The letters at both ends hold bits of what stands around.
+            found.add(whole[(0, 2, 3)[before] : len(whole) - ((before + len(content)) % 3 > 0)])
+    return (
+        found
+        | {each.replace("+", "-").replace("/", "_") for each in found}
+        | {each.rstrip("=") for each in found}
+    )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import hmac
-import json
 import os
 import secrets
 import sys
@@ -44,8 +43,12 @@ def clean(error: BaseException, handled: BaseException | None = None) -> None:
             continue
         seen.add(id(one))
         traceback.clear_frames(one.__traceback__)
-        if isinstance(one, json.JSONDecodeError):
-            one.doc = ""  # the whole text: a profile, or an answer with tokens
+        if isinstance(
+            getattr(one, "doc", None), str | bytes
+        ):  # simplejson's, too, which requests takes where it is
+            vars(one)["doc"] = ""  # the whole text: a profile, or an answer with tokens
+        if isinstance(one, UnicodeDecodeError):
+            one.args, one.object = (*one.args[:1], b"", *one.args[2:]), b""
         behind = [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
         behind += one.exceptions if isinstance(one, BaseExceptionGroup) else ()
         waiting += [each for each in behind if isinstance(each, BaseException)]

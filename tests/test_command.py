@@ -453,5 +453,113 @@ def test_what_is_not_a_notebook_is_one_sentence(text: str, tmp_path: Path) -> No
     """However odd the file is."""
     file = tmp_path / "odd.ipynb"
     file.write_text(text, encoding="utf-8")
-    with pytest.raises(cli.UsageError, match="no notebook"):
+    with pytest.raises(cli.UsageError, match="not a notebook"):
         cli.check(cli.read(file), {}, file)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metadata": None},
+        {"metadata": {"tags": None}},
+        {"metadata": {"tags": [1]}},
+        {"source": 5},
+        {"source": [1, 2]},
+        {"outputs": None},
+    ],
+    ids=str,
+)
+def test_a_cell_of_another_form_is_one_sentence(
+    change: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever field it is in."""
+    cell = {"cell_type": "code", "metadata": {}, "source": "1", "outputs": [], **change}
+    file = tmp_path / "odd.ipynb"
+    file.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    assert cli.main(["run", str(file), "--no-mail"]) == cli.USAGE
+    assert "not a notebook" in capsys.readouterr().err
+
+
+def test_a_notebook_saved_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    """As some editors of Windows write it."""
+    file = tmp_path / "marked.ipynb"
+    file.write_text(json.dumps({"cells": []}), encoding="utf-8-sig")
+    assert cli.read(file) == {"cells": []}
+
+
+def test_a_file_in_the_place_of_a_folder_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of ``--folder`` and of BOXNB_HOME, before anything runs; also a home of a user there is not."""
+    file = notebook(tmp_path, "1")
+    assert cli.main(["run", str(file), "--no-mail", "--folder", str(file)]) == cli.USAGE
+    assert "--folder" in capsys.readouterr().err
+    for home in (str(file), "~nobody-of-this-name/boxnb"):
+        monkeypatch.setenv("BOXNB_HOME", home)
+        for verb in ("run", "schedule"):
+            assert cli.main([verb, str(file)]) == cli.USAGE
+            assert "BOXNB_HOME" in capsys.readouterr().err
+
+
+def test_a_reader_that_stops_early_gets_no_traceback(tmp_path: Path) -> None:
+    """As ``head`` does."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        words("schedule", notebook(tmp_path, "1")),
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+        timeout=60,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+PIECES = """
+import sys, time
+for number, sign in enumerate("it is password-of-devices indeed"):
+    print(sign, end="", flush=True)
+    time.sleep(0.02)
+    if number == 14:
+        print("between", file=sys.stderr, flush=True)
+print()
+for number in range(20):
+    print("\\r%d %%" % number, end="", flush=True)
+    time.sleep(0.05)
+print("\\rdone")
+"""
+
+
+def test_a_secret_that_is_printed_in_pieces_is_masked(tmp_path: Path) -> None:
+    """Kernels send what is printed every fifth of a second: each line is made whole before it is masked and logged."""
+    boxnb.basic.save("devices", "http://127.0.0.1:9", "reader", "password-of-devices")
+    folder = tmp_path / "runs"
+    done = run(notebook(tmp_path, PIECES, name="bü.ipynb"), "--no-mail", "--folder", folder)
+    assert done.returncode == 0
+    (log,) = folder.glob("*.log")
+    said = [line.split(": ", 1)[1] for line in log.read_text(encoding="utf-8").splitlines()]
+    assert any(line.startswith("it is <secret ") and line.endswith("> indeed") for line in said)
+    assert "done" in said and "between" in said and not any("%" in line for line in said)
+    (page,) = folder.rglob("*.html")
+    assert re.search("it is <secret [0-9a-f]{4}> indeed", page.read_text(encoding="utf-8"))
+
+
+def test_a_run_named_in_letters_that_the_locale_lacks(tmp_path: Path) -> None:
+    """Its working folder, too, has the name in UTF-8."""
+    locale = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    done = run(notebook(tmp_path, "1"), "--no-mail", "--name", "Bücher", env={**os.environ, **locale})
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_a_notebook_leaves_in_its_folder_hides_nothing(tmp_path: Path) -> None:
+    """A folder, and a count that was cut off: the notebook's own error is told."""
+    odd = (
+        "import os, pathlib\n"
+        "left = pathlib.Path(os.environ['BOXNB_RUN_FOLDER'])\n"
+        "(left / 'below').mkdir()\n"
+        "(left / '.rows').write_text('3\\nx\\n')\n"
+        "1 / 0"
+    )
+    done = run(notebook(tmp_path, odd), "--no-mail")
+    assert done.returncode == 1 and "ZeroDivisionError" in done.stderr

@@ -189,3 +189,25 @@ def test_the_code_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None
     exec("\n".join(lines), names)
     assert eval(last, names)["login"] == "ada.admin@example.com"
     assert "Signed in to the sandbox" in capsys.readouterr().out
+
+
+ANY_SERVER = (
+    *("frames.decode", "frames.pages", "datasets.paging", "datasets.people", "datasets.pull"),
+    *("datasets.estimate", "datasets.event_ranges", "datasets.tree_changes", "transfer"),
+)
+"""Modules that do not know whose server they talk to, so that their sentences name none."""
+
+
+@pytest.mark.parametrize(
+    "path", [path for name, path in NAMES.items() if name.startswith(ANY_SERVER)], ids=relative
+)
+def test_sentences_about_any_server_do_not_call_it_box(path: Path) -> None:
+    """A profile may be of another server than Box; who knows its name says the name."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    said = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documents
+    ]
+    assert not [words for words in said if re.search(r"\bBox\b", words)]

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from boxnb.errors import SignInError
-from boxnb.oauth.receiver import Receiver, _answers, can_listen
+from boxnb.oauth.receiver import Receiver, _answers, can_listen, held
 
 STATE = "the-state-of-this-request"
 
@@ -252,3 +252,33 @@ def test_127_0_0_1_is_held_alone(receiver: Receiver) -> None:
     """No browser goes elsewhere for an address."""
     with socket.socket(socket.AF_INET6) as other:
         other.bind(("::1", receiver._port))
+
+
+def test_the_way_back_of_a_hub_is_held_on_both_families(caught: list[str]) -> None:
+    """Its proxy asks for localhost, so another user who gets ::1 would get the code."""
+    behind = "https://hub.example.com/user/ada/proxy/8930/callback"
+    with (
+        Receiver(STATE, "http://127.0.0.1:8930/callback", caught.append, [0], behind=behind) as receiver,
+        socket.socket(socket.AF_INET6) as thief,
+        pytest.raises(OSError),
+    ):
+        thief.bind(("::1", receiver._port))
+
+
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_a_port_that_is_held_and_not_yet_listened_at_is_seen(family: int, host: str) -> None:
+    """On either family: its holder may begin to listen once the link was followed."""
+    with socket.socket(family) as other:
+        other.bind((host, 0))
+        port = other.getsockname()[1]
+        assert held(port)
+    assert not held(port)
+
+
+def test_a_port_is_free_for_the_next_sign_in_at_once(caught: list[str]) -> None:
+    """A hub's address names one port, and the last connection's end would hold it for a minute."""
+    with Receiver(STATE, "http://127.0.0.1/callback", caught.append) as first:
+        port = first._port
+        assert get(f"{first.redirect_uri}?code=C0DE&state={STATE}").status_code == 200
+    with Receiver(STATE, "http://127.0.0.1/callback", caught.append, [port]) as second:
+        assert second._port == port

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import errno
+import html
 import io
+import json
 import logging
 import os
+import re
+import shlex
+import stat
 import subprocess
 import sys
 import threading
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import find
+import markupsafe
 import pandas as pd
 import plotly.express as px
 import pytest
@@ -21,7 +30,7 @@ from signing import sign_in
 
 import boxnb
 from boxnb import redaction, runs, store
-from boxnb.errors import RunRefusedError
+from boxnb.errors import RunRefusedError, TokenStoreError
 from boxnb.local import private_files
 from boxnb.runs import report, run_history
 from boxnb.runs.recorder import LONGEST, Tee
@@ -562,3 +571,194 @@ def test_one_odd_line_costs_the_history_nothing_else(line: bytes, whole: bool) -
     assert found["outcome"][found["name"] != "n"].tolist() == ["SUCCESS", "SUCCESS"]
     repr(found)
     found.to_csv()
+
+
+ODD_SECRET = "pa\"s's/w+rd&<x>\\é"
+PLAIN_SECRET = "AbCdEfGhIjKlMnOpQrStUvWxYz012345"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        pytest.param(lambda text: str(markupsafe.escape(text)), id="markupsafe"),
+        pytest.param(lambda text: html.escape(json.dumps(text)), id="JSON on a page"),
+        pytest.param(lambda text: str(markupsafe.escape(json.dumps(text))), id="JSON on a page of Jinja"),
+        pytest.param(lambda text: str(markupsafe.escape(repr(text))), id="repr on a page"),
+        pytest.param(lambda text: repr(text.encode()), id="bytes"),
+        pytest.param(lambda text: json.dumps(json.dumps(text)), id="JSON in JSON"),
+        pytest.param(lambda text: json.dumps(text).replace("/", "\\/"), id="JSON of PHP"),
+        pytest.param(
+            lambda text: (
+                json.dumps(text).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+            ),
+            id="JSON of Go",
+        ),
+        pytest.param(lambda text: repr(repr(text)), id="repr of repr"),
+        pytest.param(lambda text: quote(text), id="percent, with slashes"),
+        pytest.param(
+            lambda text: re.sub("%..", lambda one: one.group().lower(), quote(text, safe="")), id="percent"
+        ),
+        pytest.param(lambda text: quote(quote(text, safe=""), safe=""), id="percent twice"),
+        pytest.param(lambda text: shlex.quote(text), id="shell"),
+        pytest.param(lambda text: text.encode().hex(), id="hex"),
+        pytest.param(lambda text: text.encode().hex().upper(), id="HEX"),
+        pytest.param(lambda text: base64.urlsafe_b64encode(text.encode()).decode(), id="base64url"),
+        pytest.param(lambda text: base64.b64encode(text.encode()).decode().rstrip("="), id="base64 unpadded"),
+        *(
+            pytest.param(
+                lambda text, user=user: base64.b64encode(f"{user}:{text}".encode()).decode(),
+                id=f"Basic, {user}",
+            )
+            for user in ("a", "ab", "abc")
+        ),
+    ],
+)
+@pytest.mark.parametrize("secret", [ODD_SECRET, PLAIN_SECRET])
+def test_a_known_secret_is_masked_in_every_form(secret: str, form: Callable[[str], str]) -> None:
+    """In the forms that programs print, in a log and on a page."""
+    Secret(secret)
+    for masked in (
+        redaction.mask(f"before {form(secret)} after"),
+        redaction.mask_page(f"<p>{form(secret)}</p>"),
+    ):
+        assert "<secret " in masked and form(secret) not in masked
+
+
+@pytest.mark.parametrize("quoted", ['{"access_token": "UNKNOWN-1"}', "{'client_secret': 'UNKNOWN-1'}"])
+@pytest.mark.parametrize("escape", [html.escape, lambda text: str(markupsafe.escape(text))])
+def test_shapes_of_secrets_are_masked_on_a_page(quoted: str, escape: Callable[[str], str]) -> None:
+    """Pages write quotation marks as entities."""
+    masked = redaction.mask_page(f"<pre>{escape(quoted)}</pre>")
+    assert "UNKNOWN-1" not in masked and masked.endswith("}</pre>")
+
+
+def test_what_is_printed_into_looks_like_the_screen() -> None:
+    """Programs choose their signs by its encoding, and start others with its descriptor."""
+    screen = io.TextIOWrapper(io.FileIO(os.devnull, "w"), encoding="latin-1", errors="replace")
+    tee = Tee(screen, logging.getLogger("x"))
+    assert (tee.encoding, tee.errors, tee.fileno()) == ("latin-1", "replace", screen.fileno())
+    screen.close()
+
+
+class Unprintable:
+    """An object of the program's that cannot be shown."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("cannot be shown")
+
+
+@pytest.mark.parametrize("call", [("%(x)s", {"y": 1}), ("%s", Unprintable()), (Unprintable(),), ("%d", "x")])
+def test_a_log_call_that_cannot_be_formatted_does_not_end_the_run(
+    monkeypatch: pytest.MonkeyPatch, call: tuple[object, ...]
+) -> None:
+    """As in logging: the record is written as far as it can be, and the work goes on."""
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest's raise, those of programs do not
+    with boxnb.run("nightly") as run:
+        logging.getLogger("library").warning(*call)
+    assert run.outcome == "WARNING" and len(run.warnings) == 1 and "library" in log_of(run)
+
+
+@pytest.mark.parametrize("column", list(run_history.COLUMNS))
+def test_any_value_in_any_field_of_the_history(column: str) -> None:
+    """A line of another shape is a row with what is usable of it, in the table and in the chart."""
+    with boxnb.run("nightly"):
+        pass
+    whole = json.loads(run_history.file().read_bytes().splitlines()[-1])
+    values = [
+        None,
+        True,
+        -1,
+        0,
+        1.5,
+        -2.5e11,
+        253402300799.9,
+        253370764799,
+        -1e10,
+        1e308,
+        10**400,
+        "x",
+        [],
+        {},
+        "\ud800",
+    ]
+    for value in values:
+        run_history.file().write_bytes(json.dumps({**whole, column: value}).encode() + b"\n")
+        repr(runs.history())
+        runs.chart()
+
+
+def test_a_history_that_cannot_be_read_is_one_sentence() -> None:
+    """A folder or a pipe stands there; nothing waits for the pipe."""
+    run_history.file().parent.mkdir(parents=True)
+    run_history.file().mkdir()
+    with pytest.raises(TokenStoreError, match="could not be read"):
+        runs.history()
+    run_history.file().rmdir()
+    os.mkfifo(run_history.file())
+    with pytest.raises(TokenStoreError, match="pipe"):
+        runs.history()
+
+
+def test_the_log_of_the_hour_that_comes_twice_is_kept(tmp_path: Path) -> None:
+    """The clock was put back: older logs have later names."""
+    for number, stamp in enumerate(("29991025-025000-1", "29991025-025500-1")):
+        log = tmp_path / f"weekly-{stamp}.log"
+        log.write_text("before")
+        os.utime(log, (number, number))
+    with boxnb.run("weekly", folder=tmp_path, keep=2) as run:
+        pass
+    assert run.log_file is not None
+    assert {file.name for file in tmp_path.glob("*.log")} == {
+        run.log_file.name,
+        "weekly-29991025-025500-1.log",
+    }
+
+
+def test_a_file_of_somebody_else_is_not_written_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever owns it could read the log."""
+    theirs = tmp_path / "weekly.log"
+    theirs.write_text("theirs")
+    inode = theirs.stat().st_ino
+    monkeypatch.setattr(private_files, "is_ours", lambda status: status.st_ino != inode)
+    with boxnb.run("weekly", folder=tmp_path, keep=1) as run:
+        run.log.info("said")
+    assert theirs.read_text() == "theirs" and run.log_file is None
+    assert any("the log file" in line for line in run.undelivered)
+
+
+@pytest.mark.parametrize("name", ["報" * 80, "nul", "COM1", "aux.daily"])
+def test_a_name_that_some_disk_cannot_hold_is_refused(name: str) -> None:
+    """Too many bytes for a file, or a device of Windows: the log would be lost."""
+    with pytest.raises(ValueError, match=r"another name|shorter"):
+        boxnb.run(name)
+
+
+def test_a_note_that_cannot_be_written_costs_no_lock(home: Path) -> None:
+    """The note only names the holder."""
+    (home / "runs" / "weekly.holder").mkdir(parents=True)
+    with boxnb.run("weekly") as run, pytest.raises(RunRefusedError), boxnb.run("weekly"):
+        pass
+    assert run.undelivered == []
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o777])
+def test_what_is_saved_is_private_and_usable_whatever_the_umask(home: Path, umask: int) -> None:
+    """A umask takes permissions from the user, too."""
+    before = os.umask(umask)
+    try:
+        private_files.private_folder(home / "new" / "below")
+        private_files.write_private(home / "new" / "below" / "file", b"x")
+    finally:
+        os.umask(before)
+    modes = [
+        stat.S_IMODE(each.stat().st_mode)
+        for each in (home / "new", home / "new/below", home / "new/below/file")
+    ]
+    assert modes == [0o700, 0o700, 0o600]
+
+
+def test_a_home_of_nobody_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``~name`` of a user there is not."""
+    monkeypatch.setenv("BOXNB_HOME", "~nobody-of-this-name/boxnb")
+    with pytest.raises(TokenStoreError, match="BOXNB_HOME"):
+        boxnb.status()

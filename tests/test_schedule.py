@@ -295,3 +295,33 @@ def test_a_home_that_no_text_can_hold_is_refused(
     monkeypatch.setattr(schedule.Plan, "environment", lambda self: {"BOXNB_HOME": odd})
     with pytest.raises(ValueError, match="cannot be scheduled"):
         schedule.text(plan(), scheduler)
+
+
+@pytest.mark.parametrize("scheduler", schedule.SCHEDULERS)
+def test_spaces_and_emoji_of_any_script_are_part_of_a_path(
+    monkeypatch: pytest.MonkeyPatch, scheduler: str
+) -> None:
+    """An ideographic space, a no-break space and the joint of an emoji are neither line breaks nor control characters."""
+    path = "/家族\u3000報告/a\u00a0b/\N{MAN}\u200d\N{GIRL}.ipynb"
+    monkeypatch.delenv("BOXNB_HOME")
+    text = schedule.text(plan(command=[sys.executable, path]), scheduler)
+    assert path in text
+
+
+@pytest.mark.parametrize("sign", ["\n", "\r", "\0", "\x1b", "\x85", "\u2028", "\ud800", "\uffff"])
+@pytest.mark.parametrize("scheduler", schedule.SCHEDULERS)
+def test_what_no_line_or_xml_can_hold_is_refused(scheduler: str, sign: str) -> None:
+    """The text would have another line, or would not be read at all."""
+    with pytest.raises(ValueError, match="cannot be scheduled"):
+        schedule.text(plan(command=[sys.executable, f"/a{sign}b"]), scheduler)
+
+
+@pytest.mark.parametrize("scheduler", ["launchd", "systemd", "windows"])
+def test_names_in_other_letters_do_not_share_one_schedule(
+    monkeypatch: pytest.MonkeyPatch, scheduler: str
+) -> None:
+    """The second would take the place of the first."""
+    monkeypatch.delenv("BOXNB_HOME")
+    texts = [schedule.text(plan(name=name, command=[sys.executable]), scheduler) for name in ("報告", "週報")]
+    labels = [set(re.findall(r"boxnb[-.][A-Za-z0-9.-]*[0-9a-f]{8}", text)) for text in texts]
+    assert all(labels) and not labels[0] & labels[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pickle
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import answering
@@ -18,6 +20,7 @@ import leaks
 import pytest
 import requests
 from mailing import mailbox
+from pretending import Answer, pretending
 from signing import practice_client, sign_in
 
 import boxnb
@@ -28,6 +31,8 @@ from boxnb.oauth.token import Token
 from boxnb.runs import mail
 from boxnb.sandbox import Sandbox
 from boxnb.secret import Header, Secret, bearer, sealed
+from boxnb.transfer import chunked
+from boxnb.transport import sessions
 
 FORM = "very-secret-form-value"
 
@@ -282,3 +287,112 @@ def test_an_api_that_repeats_the_token_makes_no_attribute_show_it() -> None:
             boxnb.connect("acme").get("/users/me")
     assert "access-7788ccdd" not in f"{caught.value} {vars(caught.value)}"
     assert caught.value.code.startswith("odd <secret")
+
+
+PROXIES = [
+    "http://user:pässw€rd-3f1@127.0.0.1:9/",
+    "http://user:rd-3f1\ud800x@127.0.0.1:9",
+    "http://user:rd-3f1@[bad",
+    "http://user:rd-3f1@127.0.0.1:99999",
+    "http://user:rd-3f1@",
+    "user:rd-3f1@127.0.0.1:port",
+    "http://user:rd-3f1@exa mple:80",
+    "http://user:rd-3f1@\u20ac..x:80",
+    f"http://user:rd-3f1@{'a' * 70}.x:80",
+]
+
+
+@pytest.mark.parametrize("proxy", PROXIES, ids=range(len(PROXIES)))
+@pytest.mark.parametrize("address", ["http://example.invalid/", "https://example.invalid/"])
+def test_the_address_of_a_proxy_that_cannot_be_read_is_in_no_error(proxy: str, address: str) -> None:
+    """Neither in its text nor in what lies behind it, which a debugger shows; and it is said that the proxy's is meant."""
+    session = sessions.Session()
+    session.trust_env = False
+    session.proxies = {"http": proxy, "https": proxy}
+    with pytest.raises(requests.exceptions.InvalidProxyURL) as caught:
+        session.get(address, timeout=2)
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert "rd-3f1" not in repr(error) + str(error) + repr(vars(error))
+        error = error.__cause__ or error.__context__
+
+
+def test_a_header_that_cannot_be_sent_is_in_no_error() -> None:
+    """Whoever adds a header of their own sees which kind of thing was wrong, not the value."""
+    with pytest.raises(requests.exceptions.InvalidHeader) as caught:
+        sessions.Session().get(
+            "http://127.0.0.1:9/", headers={"Authorization": "Bearer s3cret-\u20ac"}, timeout=2
+        )
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert "s3cret-" not in repr(error) + str(error)
+        error = error.__cause__ or error.__context__
+
+
+REPEATED: dict[str, Callable[[boxnb.Box, Path], object]] = {
+    "get": lambda box, file: box.get("/users/me"),
+    "call": lambda box, file: box.session.call("POST", "/folders", json={}),
+    "users": lambda box, file: box.users(),
+    "tree": lambda box, file: box.tree("5"),
+    "collaborations": lambda box, file: box.collaborations("5"),
+    "frame": lambda box, file: box.frame("/folders/5"),
+    "upload": lambda box, file: box.upload(file),
+    "upload of a folder": lambda box, file: box.upload_folder(file.parent),
+    "download": lambda box, file: box.download("5", file.parent / "down"),
+}
+
+
+ANSWERS = [
+    *((401, "json", name) for name in REPEATED),
+    *((200, "text", name) for name in REPEATED if name != "call"),
+    *((409, "entry", name) for name in REPEATED if name.startswith("upload")),
+]
+
+
+@pytest.mark.parametrize(("status", "form", "name"), ANSWERS)
+def test_an_answer_that_repeats_the_access_token_is_in_no_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, form: str, name: str
+) -> None:
+    """A debugging server, or a proxy, gives back what it was sent: in a page, in every field."""
+    monkeypatch.setattr(
+        leaks, "TESTS", tmp_path
+    )  # the server of this test knows the token, this test does not
+    (tmp_path / "sent").mkdir()
+    file = tmp_path / "sent" / "a.bin"
+    file.write_bytes(b"abc")
+    with pretending() as (pretender, box):
+        saved = box.profile
+        store.save(
+            dataclasses.replace(
+                saved, token=Token(Secret("atat-7711-zz"), Secret("rtrt-7711-zz"), time.time(), 3600)
+            )
+        )
+        box = boxnb.connect("pretended")
+        monkeypatch.setattr(box.session, "_sleep", lambda seconds: None)
+        monkeypatch.setattr(chunked.Caller, "sleep", lambda self, seconds: None)
+
+        def first(
+            method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytes
+        ) -> Answer:
+            if path == "/token":
+                return (
+                    200,
+                    {},
+                    {"access_token": "atat-7711-zz", "refresh_token": "rtrt-7711-zz", "expires_in": 3600},
+                )
+            sent = headers.get("Authorization", "")
+            words: dict[str, object] = {"type": "error", "message": sent, "code": sent, "request_id": sent}
+            if form == "entry":
+                words = {"entries": sent, "context_info": {"conflicts": {"id": sent, "name": sent}}}
+            return status, {}, sent.encode() if form == "text" else words
+
+        pretender.first = first
+        with pytest.raises(BoxNotebookError) as caught:
+            REPEATED[name](box, file)
+        caught.value.__traceback__ = caught.value.__traceback__.tb_next  # type: ignore[union-attr]
+        error = caught.value
+        while error.__traceback__ is not None and "boxnb" not in str(
+            error.__traceback__.tb_frame.f_globals.get("__name__")
+        ):
+            error.__traceback__ = error.__traceback__.tb_next
+        assert leaks.leaked(error, ["atat-7711-zz", "rtrt-7711-zz"]) == []

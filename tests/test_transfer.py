@@ -507,7 +507,7 @@ def test_what_cannot_go_up_is_told_and_the_rest_goes(box: boxnb.Box, tmp_path: P
     problems = frame.set_index("name")["problem"].dropna().to_dict()
     assert set(problems) == {"bad\\name.txt", "twin.txt", "old.txt", "inside.txt", "gone.txt"}
     assert "same name as 'Twin.txt'" in problems["twin.txt"] and "new_version=True" in problems["old.txt"]
-    assert "blank at the begin or end" in problems["inside.txt"] and not frame.attrs["complete"]
+    assert "begin or end with a blank" in problems["inside.txt"] and not frame.attrs["complete"]
 
 
 def test_many_small_files_each_exactly_once(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:

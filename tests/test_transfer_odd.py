@@ -662,7 +662,7 @@ def test_box_is_asked_whether_two_names_are_the_same(
     elif new_version:
         assert (
             frame["action"].tolist() == ["new version"]
-            and "Its name in Box is 'Maße.txt'" in told(frame)["Masse.txt"]
+            and "Its name on the server is 'Maße.txt'" in told(frame)["Masse.txt"]
         )
         assert pretender.names(folder) == {"Ma\u00dfe.txt": b"other"}
     else:
@@ -735,7 +735,7 @@ def test_a_new_version_does_not_rename_the_file(pretended: Both, tmp_path: Path)
     pretender, box = pretended
     pretender.add("Report.TXT", b"old")
     [row] = box.upload(made(tmp_path / "report.txt", "new"), new_version=True).to_dict("records")
-    assert row["action"] == "new version" and row["problem"] == "Its name in Box is 'Report.TXT'."
+    assert row["action"] == "new version" and row["problem"] == "Its name on the server is 'Report.TXT'."
     assert pretender.names("0") == {"Report.TXT": b"new"}
 
 

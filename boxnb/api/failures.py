@@ -290,9 +290,16 @@ def _detail(error: object, code: str) -> str:
 def _conflicts(found: object) -> str:
     """What is in the way: an object for files, a list for folders."""
     first = found[0] if isinstance(found, list) and found else found
-    if not isinstance(first, dict) or "id" not in first:
+    if not isinstance(first, dict):
         return ""
-    return f"in the way: {one_line(first.get('type'), 20)} {one_line(first.get('name'), 80)!r} (id {one_line(first['id'], 40)})"
+    kind, name, which = (
+        one_line(value, longest) if isinstance(value := first.get(key), str | int) else ""
+        for key, longest in (("type", 20), ("name", 80), ("id", 40))
+    )
+    if not name and not which:
+        return ""
+    words = [kind or "something", repr(name) if name else "", f"(id {which})" if which else ""]
+    return f"in the way: {' '.join(filter(None, words))}"
 
 
 def _bare(words: str) -> str:

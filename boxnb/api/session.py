@@ -17,11 +17,12 @@ from .. import store
 from ..auth import RotatingAuth
 from ..errors import NetworkError, WaitNotice
 from ..oauth.failures import called, capital
+from ..secret import sealed
 from ..transport.network_trouble import hopeless, network_trouble
 from ..transport.sessions import LOST, Session, files_sent, never_connected, plain, read_within
 from ..transport.waits import NOTICED, said
 from ..transport.waits import retry_after as retry_after
-from . import ids
+from . import arguments, ids
 from .failures import READS, Asked, endpoint, note, scope_of
 from .failures import api_error as api_error
 from .ledger import Ledger
@@ -227,6 +228,7 @@ class BoxSession(Session):
         ):
             self.ledger.scope(scope, "refused")
 
+    @sealed  # an answer may repeat the token
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         """Like :meth:`request`, raising the error that fits where Box answers 400 or more.
 
@@ -251,9 +253,13 @@ class BoxSession(Session):
 
     def get_bytes(self, path: str, **params: Any) -> bytes:
         """``GET`` a path and give the answer as it came, for :class:`boxnb.frames.Table`."""
-        headers = {"As-User": as_user} if (as_user := ids.as_user(params.pop("as_user", None))) else None
-        return self.call("GET", path, params=params, headers=headers).content
+        return self._got(path, params).content
 
+    def _got(self, path: str, params: dict[str, Any]) -> requests.Response:
+        headers = {"As-User": as_user} if (as_user := ids.as_user(params.pop("as_user", None))) else None
+        return self.call("GET", arguments.text(path, "path"), params=arguments.query(params), headers=headers)
+
+    @sealed
     def get_json(self, path: str, **params: Any) -> Any:
         """``GET`` a path and decode the answer; ``as_user`` names whom to act for.
 
@@ -262,8 +268,7 @@ class BoxSession(Session):
         BoxUnavailableError
             The answer is no JSON: usually a company proxy's page.
         """
-        headers = {"As-User": as_user} if (as_user := ids.as_user(params.pop("as_user", None))) else None
-        response = self.call("GET", path, params=params, headers=headers)
+        response = self._got(path, params)
         try:
             return response.json()
         except (ValueError, RecursionError):

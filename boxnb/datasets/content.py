@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from ..api import ids
+from ..api import arguments, ids
+from ..errors import ArgumentError
 from ..frames import schema
 from ..frames.pages import folders_of
 from ..frames.schema import Column
@@ -70,6 +71,7 @@ def items(
     Source: https://developer.box.com/reference/get-folders-id-items/
     """
     folder_id = ids.one(folder_id, "folder_id", "folder")
+    marker = arguments.text_or_none(marker, "marker")
     path = f"/folders/{folder_id}/items"
 
     def work(pull: Pull) -> None:
@@ -135,7 +137,7 @@ def tree(
     asked = schema.fields(schema.ITEMS)
     folder_id = ids.one(folder_id, "folder_id", "folder")
     depth = None if depth is None else number_of(depth, "depth")
-    later = [_Place(ids.one(which, "pending", "folder"), path, level) for which, path, level in pending or ()]
+    later = _pending(pending)
 
     def work(pull: Pull) -> None:
         watch = Watch(pull)
@@ -184,6 +186,26 @@ def tree(
     return settled(frame, folder_id)
 
 
+def _pending(places: Any) -> list[_Place]:
+    """Where an earlier walk had come to."""
+    if places is None:
+        return []
+    if not isinstance(places, list | tuple) or not all(
+        isinstance(each, list | tuple) and len(each) == len(_Place._fields) for each in places
+    ):
+        raise ArgumentError(
+            "pending takes what error.partial.attrs['resume'] of a walk has: a list of (id, path, depth)."
+        )
+    return [
+        _Place(
+            ids.one(which, "pending", "folder"),
+            arguments.text(path, "pending"),
+            number_of(level, "pending") or 1,
+        )
+        for which, path, level in places
+    ]
+
+
 def folder(box: Connection, folder_id: str, *, as_user: str | None = None) -> pd.DataFrame:
     """
     One folder, as one row with the columns of :func:`items`; its ``size`` counts all below it.
@@ -224,6 +246,7 @@ def versions(box: Connection, file_id: str, *, as_user: str | None = None, offse
     Source: https://developer.box.com/reference/get-files-id-versions/
     """
     file_id = ids.one(file_id, "file_id", "file")
+    offset = number_of(offset, "offset")
     path = f"/files/{file_id}/versions"
 
     def work(pull: Pull) -> None:
@@ -275,13 +298,17 @@ def search(
     for name in SEARCHED.keys() & filters:
         if filters[name] is not None:
             filters[name] = ids.listed(filters[name], name, SEARCHED[name])
-    asked: dict[str, Any] = {"query": query, **filters}
+    for name in ("limit", "offset"):
+        if filters.get(name) is not None:
+            filters[name] = number_of(filters[name], name)
+    words = arguments.text(query, "query")
+    asked: dict[str, Any] = {"query": words, **arguments.query(filters)}
     if type is not None:
-        asked["type"] = type
+        asked["type"] = arguments.choice(type, "type", ("file", "folder", "web_link"))
 
     def work(pull: Pull) -> None:
-        given: dict[str, Any] = {"limit": 200, "fields": schema.fields(schema.ITEMS), **asked}
-        pull.follow(by_offset(pull.fetch, pull.take, "/search", **given), "offset")
+        turned: dict[str, Any] = {"limit": 200, "fields": schema.fields(schema.ITEMS), **asked}
+        pull.follow(by_offset(pull.fetch, pull.take, "/search", **turned), "offset")
 
     return pulled(box, "search", schema.ITEMS, said(asked), work, as_user=as_user)
 
@@ -301,6 +328,7 @@ def trash(box: Connection, *, as_user: str | None = None, marker: str | None = N
     -----
     Source: https://developer.box.com/reference/get-folders-trash-items/
     """
+    marker = arguments.text_or_none(marker, "marker")
 
     def work(pull: Pull) -> None:
         pull.markers("/folders/trash/items", marker, fields=schema.fields(schema.ITEMS))

@@ -6,7 +6,9 @@ import html
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ..api import ids as given_ids
+from ..api.arguments import choice, text
 from ..api.rate_limit import LIMITS
+from ..errors import ArgumentError
 from ..frames.pages import at, whole_number
 
 if TYPE_CHECKING:
@@ -78,11 +80,14 @@ def estimate(box: Connection, dataset: str, **arguments: Any) -> Estimate:
 
     Raises
     ------
-    ValueError
-        There is no such dataset.
+    ArgumentError
+        There is no such dataset, or one of its arguments is not what belongs there.
     """
+    dataset = text(dataset, "dataset")
     if dataset.startswith("_") or not callable(getattr(type(box), dataset, None)):
-        raise ValueError(f"There is no dataset {dataset!r}: name a method of box, such as 'users' or 'tree'.")
+        raise ArgumentError(
+            f"There is no dataset {dataset!r}: name a method of box, such as 'users' or 'tree'."
+        )
     last = box.session.ledger.recall(dataset)
     folder = given_ids.one(arguments.get("folder_id", "0"), "folder_id", "folder")
     if dataset in ("me", "user", "folder", "file"):
@@ -92,7 +97,7 @@ def estimate(box: Connection, dataset: str, **arguments: Any) -> Estimate:
     if dataset == "items":
         return _counted(box, dataset, f"/folders/{folder}/items", arguments)
     if dataset == "memberships":
-        side = arguments.get("by", "group")
+        side = choice(arguments.get("by", "group"), "by", ("group", "user"))
         ids = arguments.get("ids")
         if ids is not None:
             ids = given_ids.many(ids, "ids", "user" if side == "user" else "group")
@@ -124,7 +129,7 @@ def estimate(box: Connection, dataset: str, **arguments: Any) -> Estimate:
             f"The last one took {last['calls']:,} call{'s' * (last['calls'] != 1)} for {last['rows']:,} rows.",
         )
     return Estimate(
-        dataset, None, "unknown", "Box counts these only as it lists them, and none was pulled yet."
+        dataset, None, "unknown", "The server counts these only as it lists them, and none was pulled yet."
     )
 
 
@@ -143,5 +148,9 @@ def _counted(box: Connection, dataset: str, path: str, arguments: dict[str, Any]
     calls = max(1, -(-rows // PER_PAGE.get(dataset, 1000)))
     certainty: Literal["exact", "at least"] = "exact" if rows <= 10_000 or dataset != "users" else "at least"
     return Estimate(
-        dataset, calls, certainty, f"Box counts {rows} rows, {PER_PAGE.get(dataset, 1000)} a page.", 1
+        dataset,
+        calls,
+        certainty,
+        f"The server counts {rows:,} rows, {PER_PAGE.get(dataset, 1000)} a page.",
+        1,
     )

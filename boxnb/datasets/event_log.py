@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import datetime
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from ..api.arguments import choice
 from ..errors import RangeError
 from ..frames import schema
 from ..frames.pages import Page
@@ -81,6 +83,7 @@ def events(
         raise RangeError(
             f"{position!r} is not a stream position (Box's stream_position). Use attrs['position'] of an earlier frame, or leave it out and give since."
         )
+    choice(stream, "stream (Box's stream_type)", ("admin_logs", "admin_logs_streaming", "all"))
     types = _types(event_type)
     query: dict[str, Any] = {"stream_type": stream}
     if types:
@@ -110,6 +113,8 @@ def _types(given: Any) -> list[str]:
     several = (
         [] if given is None else [given] if isinstance(given, str) or not np.iterable(given) else list(given)
     )
+    if isinstance(given, Mapping | pd.DataFrame):
+        several = [given]
     if odd := [each for each in several if not isinstance(each, str)]:
         raise RangeError(
             f"event_type takes names of event types, such as 'LOGIN', and not {type(odd[0]).__name__}. "

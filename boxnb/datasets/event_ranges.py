@@ -85,7 +85,7 @@ def by_ranges(pull: Pull, query: dict[str, Any], span: Span) -> None:
         if not rows or first.position == before:
             pull.attrs["position"] = first.position
             if page.is_null or (rows and page.stream_position != before):
-                pull.miss("Box gave events and no position to continue from" if rows else NULL)
+                pull.miss("The server gave events and no position to continue from" if rows else NULL)
             return
         if rows == LIMIT:
             break

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ..api.arguments import query, text
 from ..errors import ApiError, BoxUnavailableError
 from ..frames import Table
 from ..frames.pages import Page, loads, loose, marker_of, paging_of
@@ -62,7 +63,11 @@ def frame(box: Connection, path: str, *, as_user: str | None = None, **params: A
         More than 10,000 rows, and no markers.
     """
     pages: list[list[Any]] = []
-    asked: dict[str, Any] = {**params, "limit": number_of(params.get("limit", 1000), "limit")}
+    path = text(path, "path")
+    counts = {
+        name: number_of(params[name], name) for name in ("limit", "offset") if params.get(name) is not None
+    }
+    asked: dict[str, Any] = {"limit": 1000, **query(params), **counts}
     if "marker" in asked:
         asked["usemarker"] = "true"
 
@@ -90,7 +95,13 @@ def frame(box: Connection, path: str, *, as_user: str | None = None, **params: A
 
         pull.tidy = tidy
         first = pull.fetch(path, **asked)
-        if "entries" not in (answer := _decoded(first)):
+        if not (answer := _decoded(first)):
+            raise BoxUnavailableError(
+                "The answer is an empty object: neither a listing nor one thing with a value. Check the path; "
+                "often a company proxy answers with a page of its own.",
+                status=200,
+            )
+        if "entries" not in answer:
             pages.append([answer])
             pull.pages += 1
             return

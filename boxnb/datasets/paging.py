@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Executor, Future
 from typing import Any
 
+from ..api.arguments import shown
 from ..errors import ListingError
 from ..frames.pages import Page, loose, marker_of, whole_number
 
@@ -28,9 +29,9 @@ HANDOVER = 0.0002
 """Seconds in which a thread can send the call it was given: else it waits until the rows of this page are read."""
 
 
-NULL = "Box gave a page whose entries are null"
+NULL = "The server gave a page whose entries are null"
 
-TWICE = "Box gave the same page twice"
+TWICE = "The server gave the same page twice"
 
 EMPTY = 100
 """Empty pages in a row, each with a marker to the next, after which nobody waits for rows any more."""
@@ -75,11 +76,11 @@ def by_marker(
             marker, doubt = page.marker, _doubt_of(page)
             empty = 0 if page.rows else empty + 1
             if page.is_marker_odd:
-                doubt = "Box gave a marker that cannot be followed"
+                doubt = "The server gave a marker that cannot be followed"
             elif marker is not None and marker in before:
-                doubt = "Box gave the same marker twice"  # it would be asked for ever
+                doubt = "The server gave the same marker twice"  # it would be asked for ever
             elif empty == EMPTY:
-                doubt = f"Box gave {EMPTY} empty pages in a row"
+                doubt = f"The server gave {EMPTY} empty pages in a row"
             yield None if doubt else marker
             if doubt or marker is None:
                 return doubt
@@ -97,11 +98,12 @@ def number_of(given: Any, argument: str) -> int:
     ListingError
         It is none, or below 0.
     """
-    with contextlib.suppress(TypeError):
-        given = operator.index(given)
+    if not isinstance(given, bool):
+        with contextlib.suppress(TypeError):
+            given = operator.index(given)
     found = whole_number(given)
     if found is None:
-        raise ListingError(f"{argument} takes a whole number from 0 on, not {str(given)[:60]!r}.")
+        raise ListingError(f"{argument} takes a whole number from 0 on, not {shown(given)}.")
     return found
 
 
@@ -167,9 +169,9 @@ def by_offset(
                 yield None
                 return doubt or _missing(total, begin + rows)
             if offset >= ceiling:
-                known = "more" if total is None else f"{total} entries"
+                known = "more" if total is None else f"{total:,} entries"
                 raise ListingError(
-                    f"Box lists {known} here and gives no more than the first {ceiling}. Narrow the request with a filter."
+                    f"The server lists {known} here and gives no more than the first {ceiling}. Narrow the request with a filter."
                 )
             yield offset
     finally:
@@ -181,7 +183,7 @@ def _missing(total: int | None, reached: int) -> str | None:
     """What is to be said where fewer rows came than were counted."""
     if total is None or reached >= total:
         return None
-    return f"Box counts {total:,} entries and showed {reached:,}; this user may not see the others"
+    return f"The server counts {total:,} entries and showed {reached:,}; this user may not see the others"
 
 
 def by_position(
@@ -202,7 +204,7 @@ def by_position(
         if not page.rows or following == position:
             yield None
             if page.rows and page.stream_position != position:
-                doubt = "Box gave events and no position to continue from"
+                doubt = "The server gave events and no position to continue from"
             return doubt
         yield following
         position = following

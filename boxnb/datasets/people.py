@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from ..api import arguments
 from ..api.ids import many as many_ids
 from ..api.ids import one as one_id
 from ..errors import ListingError
@@ -16,6 +17,8 @@ from .pull import Pull, each, one, pulled, said
 
 if TYPE_CHECKING:
     from ..api.connection import Connection
+
+USER_TYPES = ("managed", "external", "all")
 
 
 def users(
@@ -66,9 +69,13 @@ def users(
     -----
     Source: https://developer.box.com/reference/get-users/
     """
-    query: dict[str, Any] = {"user_type": user_type, "fields": schema.fields(schema.USERS)}
+    query: dict[str, Any] = {
+        "user_type": arguments.choice(user_type, "user_type", USER_TYPES),
+        "fields": schema.fields(schema.USERS),
+    }
     if filter_term is not None:
-        query["filter_term"] = filter_term
+        query["filter_term"] = arguments.text(filter_term, "filter_term")
+    marker = arguments.text_or_none(marker, "marker")
     offset = number_of(offset, "offset")
     known = box.session.ledger.recall("users").get("rows", 0)
 
@@ -111,7 +118,7 @@ def _from_the_beginning(offset: int, pull: Pull | None = None) -> Literal[False]
     """Give up offsets; the rows before one that was given lie elsewhere, and would come twice."""
     if offset:
         raise ListingError(
-            "The list of users changed, or grew beyond what Box lists by offset: run box.users() from the beginning."
+            "The list of users changed, or grew beyond what the server lists by offset: run box.users() from the beginning."
         )
     if pull is not None:
         pull.anew()
@@ -131,7 +138,7 @@ def user(box: Connection, user_id: str) -> pd.DataFrame:
     -----
     Source: https://developer.box.com/reference/get-users-id/
     """
-    if user_id != "me":
+    if not isinstance(user_id, str) or user_id != "me":
         user_id = one_id(user_id, "user_id", "user")
     return one(box, "user", f"/users/{user_id}", schema.USERS)
 
@@ -180,7 +187,8 @@ def groups(box: Connection, *, filter_term: str | None = None, offset: int = 0) 
     """
     query: dict[str, Any] = {"fields": schema.fields(schema.GROUPS)}
     if filter_term is not None:
-        query["filter_term"] = filter_term
+        query["filter_term"] = arguments.text(filter_term, "filter_term")
+    offset = number_of(offset, "offset")
 
     def work(pull: Pull) -> None:
         pull.follow(by_offset(pull.fetch, pull.take, "/groups", offset=offset, **query), "offset")
@@ -222,6 +230,7 @@ def memberships(
     Source: https://developer.box.com/reference/get-groups-id-memberships/
     """
     listed = None
+    arguments.choice(by, "by", ("group", "user"))
     if ids is None:
         listed = groups(box) if by == "group" else users(box)
         ids = listed["id"].dropna().tolist()
@@ -273,6 +282,7 @@ def device_pins(
     -----
     Source: https://developer.box.com/reference/get-enterprises-id-device-pinners/
     """
+    marker = arguments.text_or_none(marker, "marker")
     if enterprise_id is None:
         saved = ((box.profile.account or {}).get("enterprise") or {}).get("id")
         own = saved or me(box)["enterprise_id"].dropna().tolist()

@@ -19,6 +19,7 @@ from ..errors import ApiError, BoxNotebookError, BoxUnavailableError, Interrupte
 from ..frames import Table
 from ..frames.pages import NotAPageError, Page, loads, paging_of
 from ..frames.schema import Column, fields
+from ..secret import sealed
 from .paging import Turning, by_marker
 
 if TYPE_CHECKING:
@@ -31,9 +32,8 @@ WORKERS = 8
 SHARE = 0.05
 """Part of the month's licensed calls above which one pull says so."""
 
-
 NOT_ONE = (
-    "The answer is not one object with an id, so it is not what Box sends here. "
+    "The answer is not one object with an id, so it is not what belongs here. "
     "Often a company proxy answers in its place: check the proxy settings, then try again."
 )
 
@@ -240,6 +240,7 @@ class Pull:
             pool.shutdown(wait=waits, cancel_futures=True)
 
 
+@sealed
 def pulled(
     box: Connection,
     dataset: str,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from ..api import ids
+from ..api.arguments import choice, truth
 from ..frames import schema
 from ..frames.requirements import given, kinds
 from . import content
@@ -75,6 +76,8 @@ def collaborations(
     -----
     Source: https://developer.box.com/reference/get-folders-id-collaborations/
     """
+    choice(kind, "kind", ("folder", "file", "group"))
+    inherited = truth(inherited, "inherited")
     asked = _asked(of, kind)
 
     def tidy(found: pd.DataFrame) -> pd.DataFrame:
@@ -93,9 +96,9 @@ def collaborations(
         as_user=as_user,
         by=kind,
         again="of",
+        named=not isinstance(of, pd.DataFrame) or len(of) == 1,
         fields=schema.fields(schema.COLLABORATIONS),
         tidy=tidy,
-        named=not isinstance(of, pd.DataFrame),
         made_of=of if isinstance(of, pd.DataFrame) else None,
     )
 

@@ -39,7 +39,7 @@ class Watch:
             content = self._pull.fetch("/events", stream_position="now", limit=1, stream_type="changes")
             self._position = paging_of(content).stream_position or ""
             if not self._position:
-                self._pull.attrs["watched"] = "Box gave no position to watch its events from."
+                self._pull.attrs["watched"] = "The server gave no position to watch its events from."
         except BoxNotebookError as error:
             self._pull.attrs["watched"] = str(error)
 

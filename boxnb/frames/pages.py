@@ -101,7 +101,7 @@ def _integer(text: str) -> int | str:
     return int(text) if len(text) < 4000 else text
 
 
-NOT_A_PAGE = "The response is not a page of entries. It was truncated, or a proxy replied instead of Box. Check the proxy, then try again."
+NOT_A_PAGE = "The response is not a page of entries. It was truncated, or a proxy replied instead of the server. Check the proxy, then try again."
 
 
 class NotAPageError(BoxUnavailableError):
@@ -218,7 +218,7 @@ def folders_of(content: bytes) -> tuple[list[Folder], list[dict[str, Any]]]:
 
 _OWNED_BY = ("owned_by", "id")
 NAMELESS = "(no name)"
-"""How a folder without a readable name is called in the ``path`` of what lies below it."""
+"""What stands for a name that cannot be read: in the ``path`` of what lies below a folder, in trees and charts."""
 
 
 def paging_of(content: bytes) -> Page:

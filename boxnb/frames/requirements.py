@@ -1,4 +1,4 @@
-"""Frames that somebody hands in: with the columns a report or dataset needs, of the types they had when Box was asked.
+"""DataFrames as people give them: the columns a report or dataset needs, with their types mended.
 
 A frame may have been read back from a file (ids as numbers, times as text), cut to some columns, or come from another
 dataset. What can be used is; what is missing is one sentence.
@@ -11,13 +11,12 @@ from typing import Any
 
 import pandas as pd
 
+from ..api.arguments import TRUTHS
 from ..errors import FrameError
 from .schema import Column
 
 EXACT = 2**53
 """Above this a float does not tell one whole number from the next, so an id read as one is lost."""
-
-_TRUTHS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 
 
 class _DigitsLostError(Exception):
@@ -120,7 +119,7 @@ def _times(values: pd.Series) -> pd.Series:
 
 
 def _truths(values: pd.Series) -> pd.Series:
-    made = [None if pd.isna(value) else _TRUTHS.get(str(value).lower(), "odd") for value in values]
+    made = [None if pd.isna(value) else TRUTHS.get(str(value).lower(), "odd") for value in values]
     found: pd.Series = pd.Series(made, index=values.index, dtype="boolean")
     return found
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import platformdirs
 
+from ..errors import TokenStoreError
+
 
 class Elsewhere:
     """A folder that stands in for the home of all profiles, for a lesson: its thread or task and the threads they start.
@@ -66,7 +68,15 @@ elsewhere = Elsewhere()
 def home() -> Path:
     """The folder of all profiles: a lesson's own, ``$BOXNB_HOME``, else the user's configuration directory."""
     given = elsewhere.get() or os.environ.get("BOXNB_HOME")
-    return Path(given).expanduser() if given else platformdirs.user_config_path("boxnb", appauthor=False)
+    if not given:
+        return platformdirs.user_config_path("boxnb", appauthor=False)
+    try:
+        return Path(given).expanduser()
+    except RuntimeError:
+        raise TokenStoreError(
+            f"BOXNB_HOME is {given!r}, and this computer has no such user. Write the whole path of a folder.",
+            Path(given),
+        ) from None
 
 
 def host_name() -> str:

@@ -66,6 +66,8 @@ def _replace(beside: Path, target: Path) -> None:
 def _write_flushed(file: Path, content: bytes) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
+        if os.name != "nt" and stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o600 != 0o600:
+            os.fchmod(descriptor, 0o600)  # the umask takes permissions from this user, too
         stream.write(content)
         _flush(stream)
 
@@ -176,6 +178,8 @@ def private_folder(folder: Path) -> None:
         missing = [each for each in (folder, *folder.parents) if not each.exists()]
         for each in reversed(missing):
             each.mkdir(exist_ok=True, mode=0o700)  # one by one: with parents=True only the last has the mode
+            if os.name != "nt" and stat.S_IMODE(each.stat().st_mode) & 0o700 != 0o700:
+                each.chmod(0o700)  # the umask takes permissions from this user, too
         for each in ours:
             _tighten(each)
     except OSError as error:

@@ -16,7 +16,7 @@ import requests
 
 from ..errors import InvalidGrantError
 from ..secret import Secret, is_utf8, sealed
-from ..transport.sessions import plain, require_private
+from ..transport.sessions import plain, read_within, require_private
 from .client import BOX as BOX  # the names everybody uses are oauth.BOX, oauth.Client, oauth.Server …
 from .client import Client as Client
 from .client import Server as Server
@@ -36,6 +36,10 @@ TIMEOUT = (10.0, 20.0)
 
 PATIENCE = 40.0
 """Seconds for the whole of an answer, however slowly it drips."""
+
+
+LARGEST = 1 << 20
+"""Bytes that are read of an answer of the token endpoint; what is longer is not a token."""
 
 
 def exchange_code(
@@ -178,7 +182,7 @@ def _post(client: Client, url: str, form: Form, http: requests.Session | None) -
             auth=client.sign,
             stream=True,
         )
-        _read_within(response, PATIENCE)
+        read_within(response, PATIENCE, LARGEST)
         response.request.body = None  # the form, which nobody needs any more
         return response
     except OSError as error:  # requests' own, and a certificate file that is not there
@@ -190,18 +194,6 @@ def _post(client: Client, url: str, form: Form, http: requests.Session | None) -
     finally:
         if http is None:
             session.close()
-
-
-def _read_within(response: requests.Response, seconds: float) -> None:
-    """Read the body, all of it in time: requests' own timeout only bounds the wait between two bytes."""
-    deadline = time.monotonic() + seconds
-    body = bytearray()
-    for piece in response.iter_content(1):  # larger pieces are waited for until they are whole
-        body += piece
-        if time.monotonic() > deadline:
-            response.close()
-            raise requests.ReadTimeout("The answer came too slowly.", request=response.request)
-    response._content = bytes(body)  # requests offers no other way to read under a deadline
 
 
 def _json(response: requests.Response) -> dict[str, Any]:

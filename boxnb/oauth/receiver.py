@@ -101,7 +101,8 @@ def can_listen(redirect_uri: str) -> bool:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    allow_reuse_address = False
+    # Otherwise the port of a sign-in that has just ended counts as held for a minute.
+    allow_reuse_address = not hasattr(socket, "SO_EXCLUSIVEADDRUSE")
     request_queue_size = 8
 
     def server_bind(self) -> None:
@@ -171,13 +172,8 @@ class Receiver:
         self._parts = urlsplit(redirect_uri)
         self._on_redirect = on_redirect
         first = self._parts.port
-        self._ports = (
-            tuple(ports)
-            if ports is not None
-            else (*range(first, first + NEIGHBOURS), 0)
-            if first
-            else (0, 0, 0)
-        )
+        usual = (*range(first, first + NEIGHBOURS), 0) if first else (0, 0, 0)
+        self._ports = usual if ports is None else tuple(ports)
         self._registered = behind or redirect_uri
         self._behind = behind
         self._seconds = seconds
@@ -223,20 +219,16 @@ class Receiver:
         if self._server is None:
             raise SignInError("No free port on 127.0.0.1: paste the address of the last page instead.")
         for server in filter(None, (self._server, self._other)):
-            threading.Thread(
-                target=server.serve_forever,
-                kwargs={"poll_interval": 0.1},
-                name="boxnb-receiver",
-                daemon=True,
-            ).start()
+            serve = server.serve_forever
+            threading.Thread(target=serve, args=(0.1,), name="boxnb-receiver", daemon=True).start()
         self.close_soon(self._seconds)
         return self
 
     def _bind(self, port: int) -> None:
-        """Hold a port: a browser tries ::1 first for `localhost`, so nobody else may have it there."""
+        """Hold a port: browsers, and the proxy of a hub, try ::1 first for `localhost`, so nobody else may have it there."""
         server = _Server(("127.0.0.1", port), self._handler())
         other = None
-        if self._parts.hostname == "localhost" and _has_ipv6():
+        if (self._behind or self._parts.hostname == "localhost") and _has_ipv6():
             try:
                 other = _Server6(("::1", server.server_port), self._handler())
             except BaseException:
@@ -310,10 +302,13 @@ class Receiver:
                 if not self._host_is_ours():
                     self._page(403, "refused")
                 elif parts.path == path and parts.query:
+                    address = (
+                        f"{receiver.redirect_uri.split('?')[0]}?{parts.query}"  # a closed one has no port
+                    )
                     kind = receiver._take(parts.query)
                     if kind in _SHOWN:
                         self._send(303, b"", {"Location": f"{here}/{kind}".lstrip("/")})
-                        receiver._on_redirect(f"{receiver.redirect_uri.split('?')[0]}?{parts.query}")
+                        receiver._on_redirect(address)
                     else:
                         self._page(409 if kind == "used" else 404, kind)
                 elif parts.path in {f"{base}/{kind}" for kind in _SHOWN}:
@@ -363,16 +358,20 @@ class Receiver:
 
 
 def held(port: int) -> bool:
-    """Whether another process has this port of 127.0.0.1, so that it would get what is sent there."""
+    """Whether another process has this port of 127.0.0.1 or ::1, so that it would get what is sent there."""
     if _answers(port):
         return True
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)  # a port just closed is free
-        probe.setsockopt(socket.SOL_SOCKET, exclusive, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except (OSError, OverflowError):
-            return True
+    both = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
+    for family, host in both if _has_ipv6() else both[:1]:
+        with socket.socket(family) as probe:
+            exclusive = getattr(
+                socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR
+            )  # a port just closed is free
+            probe.setsockopt(socket.SOL_SOCKET, exclusive, 1)
+            try:
+                probe.bind((host, port))
+            except (OSError, OverflowError):
+                return True
     return False
 
 

@@ -7,9 +7,20 @@
         run.attach(links, "links.csv")
 """
 
-from .log_files import check_run_name
+from .log_files import LONGEST_NAME, check_run_name
 from .mail import save_mail
 from .one_run import FOLDER, ROWS, Run, attach, run
 from .run_history import chart, history
 
-__all__ = ["FOLDER", "ROWS", "Run", "attach", "chart", "check_run_name", "history", "run", "save_mail"]
+__all__ = [
+    "FOLDER",
+    "LONGEST_NAME",
+    "ROWS",
+    "Run",
+    "attach",
+    "chart",
+    "check_run_name",
+    "history",
+    "run",
+    "save_mail",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ import pandas as pd
 
 from .. import export, redaction
 from ..errors import ExportError
+
+_UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""Control characters and line breaks. Spaces of other scripts and the joints of emoji are part of names."""
 
 
 def check_name(name: str) -> str:
@@ -20,7 +24,7 @@ def check_name(name: str) -> str:
     ExportError
         It leads elsewhere, or holds what no file name holds.
     """
-    if not name or name in (".", "..") or name != Path(name).name or "\\" in name or not name.isprintable():
+    if not name or name in (".", "..") or name != Path(name).name or "\\" in name or _UNUSABLE.search(name):
         raise ExportError(f"{name!r} is no plain file name: write one such as 'open-links.csv'.")
     return name
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -52,7 +53,8 @@ def take(name: str, since: str) -> tuple[Callable[[], None], int | None]:
         raise RunRefusedError(
             f"A run named {name!r} is under way ({who}): this one was not begun; wait for it, or end that process."
         ) from None
-    private_files.write_note(holder, f"{store.this_process()}, since {since}")
+    with contextlib.suppress(OSError):  # a full disk: the lock counts, and the note only names its holder
+        private_files.write_note(holder, f"{store.this_process()}, since {since}")
     return (
         lock.release,
         None if os.name == "nt" else lock._context.lock_file_fd,

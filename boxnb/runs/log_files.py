@@ -8,11 +8,16 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
 from ..local import encoding, private_files
+from ..store.files import DEVICES
 from . import lock
+
+LONGEST_NAME = 200
+"""Bytes of a run's name: with time and process it is the name of a file, which holds 255."""
 
 
 def check_run_name(name: str) -> str:
@@ -25,6 +30,12 @@ def check_run_name(name: str) -> str:
     """
     if not re.fullmatch(r"\w[\w .()+-]{0,79}", name) or name.endswith((" ", ".")):
         raise ValueError(f"A run is named by up to 80 letters, digits, blanks, '-', '_', '.': {name!r}")
+    if len(name.encode("utf-8", "surrogateescape")) > LONGEST_NAME:
+        raise ValueError(f"{name!r} is too long for the name of a file: use a shorter one.")
+    if name.split(".")[0].strip().lower() in DEVICES:
+        raise ValueError(
+            f"{name!r} names a device on Windows, where its log could not be kept: use another name."
+        )
     if re.search(r"-\d{8}-\d{6}-\d+$", name):
         raise ValueError(
             f"{name!r} ends like the name of a log, so another run would take its log for one of its own: choose another name."
@@ -66,6 +77,9 @@ class Logs:
             file, mode = self.folder / f"{self.name}.log", os.O_TRUNC
         else:
             file, mode = self.folder / f"{self._own}.log", os.O_APPEND
+        with contextlib.suppress(FileNotFoundError):
+            if not private_files.is_ours(file.lstat()):  # who could read what is written into it
+                raise PermissionError(errno.EPERM, "a file of somebody else is in the way", os.fspath(file))
         descriptor = private_files.open_ours(file, os.O_WRONLY | os.O_CREAT | mode)
         self.file = file
         return os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace")
@@ -95,7 +109,7 @@ class Logs:
         write in the folder, too.
         """
         named = re.compile(re.escape(self.name) + r"-\d{8}-\d{6}-\d+")
-        logs = sorted(
+        logs = self._by_age(
             file for file in self._mine(self.folder) if file.suffix == ".log" and named.fullmatch(file.stem)
         )
         for file in logs[: -self.keep]:
@@ -104,7 +118,9 @@ class Logs:
         attached = self.folder / "attached"
         if attached.is_symlink():
             return
-        folders = sorted(each for each in self._mine(attached, folders=True) if named.fullmatch(each.name))
+        folders = self._by_age(
+            each for each in self._mine(attached, folders=True) if named.fullmatch(each.name)
+        )
         for folder in folders[: -self.keep]:
             for file in self._mine(folder):
                 with contextlib.suppress(OSError):
@@ -112,12 +128,27 @@ class Logs:
             with contextlib.suppress(OSError):  # something else is in it
                 folder.rmdir()
 
+    def _by_age(self, places: Iterable[Path]) -> list[Path]:
+        """The oldest first and this run's own last.
+
+        The names are in local time, by which a run in the hour that comes twice each autumn would be older than the one
+        before it; the time of a file alone is lost with a copy.
+        """
+        found: list[tuple[bool, int, Path]] = []
+        for place in places:
+            with contextlib.suppress(FileNotFoundError):  # another run of the name has tidied
+                found.append((place.name.removesuffix(".log") == self._own, place.lstat().st_mtime_ns, place))
+        return [place for _, _, place in sorted(found)]
+
     def _mine(self, folder: Path, *, folders: bool = False) -> list[Path]:
         """The plain files, or the folders, that this user has in a folder; no links."""
         found: list[Path] = []
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
-                status = entry.stat(follow_symlinks=False)
+                try:
+                    status = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:  # gone in this moment
+                    continue
                 kind = stat.S_ISDIR if folders else stat.S_ISREG
                 if kind(status.st_mode) and private_files.is_ours(status):
                     found.append(folder / entry.name)

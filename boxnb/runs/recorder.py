@@ -78,11 +78,13 @@ class Recorder(logging.Handler):
             self.calls += 1
         try:
             text = self.format(record)
-        except (TypeError, ValueError) as error:  # a library's log call with the wrong arguments
-            text = redaction.mask(f"{record.levelname} {record.name}: {record.msg!r} ({error})")
+        except Exception as error:  # noqa: BLE001  a log call with wrong arguments never ends the work, as in logging
+            text = _unformatted(record, error)
         if record.levelno >= logging.WARNING and not hasattr(record, "of_report"):
             self.warnings.append(
-                redaction.mask(record.getMessage()) if not record.args else text.split(": ", 1)[-1]
+                redaction.mask(record.msg)
+                if not record.args and isinstance(record.msg, str)
+                else text.split(": ", 1)[-1]
             )
         self.lines.append(text)
         self._write(text + "\n")
@@ -111,6 +113,19 @@ class Recorder(logging.Handler):
         super().close()
 
 
+def _unformatted(record: logging.LogRecord, error: Exception) -> str:
+    """A line for a record that cannot be formatted, nor perhaps its message or the error be shown."""
+    shown: list[str] = []
+    for each in (record.msg, error):
+        try:
+            shown.append(repr(each) if each is record.msg else str(each))
+        except Exception:  # noqa: BLE001  the program's own class
+            shown.append(f"an object of type {type(each).__name__}")
+    return redaction.mask(
+        f"{record.levelname} {record.name}: {shown[0]} ({type(error).__name__}: {shown[1]})"
+    )
+
+
 class Tee(io.TextIOBase):
     """What is printed, on the screen as ever and, line by line, in the log."""
 
@@ -124,6 +139,26 @@ class Tee(io.TextIOBase):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.screen, name)
+
+    # io.TextIOBase has these itself, so that __getattr__ is not asked: programs choose their signs by them.
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """The screen's."""
+        return self.screen.encoding
+
+    @property
+    def errors(self) -> str | None:  # type: ignore[override]
+        """The screen's."""
+        return self.screen.errors
+
+    @property
+    def newlines(self) -> Any:  # type: ignore[override]
+        """The screen's."""
+        return self.screen.newlines
+
+    def fileno(self) -> int:
+        """The screen's, for programs that are started; what they print there is not logged."""
+        return self.screen.fileno()
 
     def writable(self) -> bool:
         """It takes text."""

@@ -32,8 +32,8 @@ COLUMNS = {
     "process": "str",
     "id": "str",
 }
-LATEST = 253_402_300_800
-"""Seconds since the epoch at the end of the year 9999."""
+LATEST = 253_370_764_800
+"""Seconds since the epoch at the end of the year 9998: a time zone may add a day to what is shown."""
 OUTCOMES = ("SUCCESS", "WARNING", "ERROR", "UNFINISHED")
 _MARKS = {
     "SUCCESS": ("#56b4a5", "circle"),
@@ -92,12 +92,21 @@ def history(name: str | None = None) -> pd.DataFrame:
         ``name``, ``started`` (UTC), ``seconds``, ``outcome`` (a category of SUCCESS, WARNING, ERROR, and UNFINISHED for a
         run that is under way or was cut off), ``calls``, ``rows`` and ``warnings`` (``Int64``), ``problem`` (one sentence),
         ``undelivered`` (reports that could not be sent, and why), ``log_file``, ``process``, ``id``.
+
+    Raises
+    ------
+    TokenStoreError
+        The file of the history cannot be read.
     """
     found: dict[str, dict[str, Any]] = {}
     try:
+        if file().is_fifo():  # it would be waited for without end
+            raise OSError(errno.EINVAL, "it is a pipe")
         lines = file().read_bytes().split(b"\n")
     except FileNotFoundError:
         lines = []
+    except OSError as error:
+        raise private_files.explained(error, file(), "read") from error
     for line in lines:
         facts = _facts(line)
         if facts:
@@ -136,7 +145,8 @@ def _fits(column: str, value: Any) -> bool:
         return False
     if kind == "Int64":
         return isinstance(value, int) and abs(value) < 2**63
-    return abs(value) < (LATEST if column == "started" else 2**63)  # neither infinity nor NaN is
+    # Neither infinity nor NaN is; a time is one that datetime holds, too.
+    return 0 <= value < LATEST if column == "started" else abs(value) < 2**63
 
 
 def chart(name: str | None = None) -> Chart:
@@ -186,7 +196,8 @@ def chart(name: str | None = None) -> Chart:
     figure.update_xaxes(title={"text": "began (UTC)", "font": {"size": 13}})
     figure.update_yaxes(title={"text": "seconds it took", "font": {"size": 13}}, rangemode="tozero")
     names = [
-        f"{when:%Y-%m-%d %H:%M} {each}" for when, each in zip(frame["started"], frame["name"], strict=True)
+        each if pd.isna(when) else f"{when:%Y-%m-%d %H:%M} {each}"
+        for when, each in zip(frame["started"], frame["name"], strict=True)
     ]
     seconds = frame["seconds"].fillna(0.0).tolist()
     shown = [f"{outcome}, {took:,.1f} s" for outcome, took in zip(frame["outcome"], seconds, strict=True)]
@@ -194,4 +205,7 @@ def chart(name: str | None = None) -> Chart:
 
 
 def _counted(calls: Any, rows: Any) -> list[str]:
-    return [] if pd.isna(calls) else [f"{calls:,} calls, {rows:,} rows"]
+    said = [
+        f"{number:,} {what}" for number, what in ((calls, "calls"), (rows, "rows")) if not pd.isna(number)
+    ]
+    return [", ".join(said)] if said else []

@@ -10,6 +10,7 @@ import plistlib
 import re
 import shlex
 import subprocess
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,9 @@ from ..local import encoding
 
 SCHEDULERS = ("cron", "launchd", "systemd", "windows")
 EVERY = ("hour", "day", "weekday", "week", "month")
+_UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+"""What no line, and no XML, can hold; spaces of other scripts and the joints of emoji are part of folders' names."""
+
 NOT_RUN = "not run: written from its documentation, for it could not be tried where this was made"
 
 
@@ -67,7 +71,7 @@ def text(plan: Plan, scheduler: str) -> str:
     plan.time()
     plan = plan._replace(command=[encoding.decoded(word) for word in plan.command])
     for word in [*plan.command, *plan.environment().values()]:
-        if not word.isprintable():
+        if _UNWRITABLE.search(word):
             raise ValueError(f"{word!r} cannot be scheduled: it holds a line break or a control character.")
     texts: dict[str, Callable[[Plan], str]] = {
         "cron": cron,
@@ -76,6 +80,12 @@ def text(plan: Plan, scheduler: str) -> str:
         "windows": windows,
     }
     return texts[scheduler](plan)
+
+
+def label(name: str) -> str:
+    """A name for the scheduler, of ASCII letters, digits, ``-`` and ``.``; unlike for runs with names in other letters."""
+    plain = re.sub(r"[^A-Za-z0-9.]+", "-", name)  # no --, which would end XML's comment
+    return plain if name.isascii() else f"{plain.strip('-.') or 'run'}-{zlib.crc32(name.encode()):08x}"
 
 
 def cron(plan: Plan) -> str:
@@ -118,7 +128,7 @@ def systemd(plan: Plan) -> str:
         "week": f"Mon *-*-* {hour:02}:{minute:02}:00",
         "month": f"*-*-01 {hour:02}:{minute:02}:00",
     }
-    unit = "boxnb-" + re.sub(r"[^A-Za-z0-9_-]", "-", plan.name)
+    unit = "boxnb-" + label(plan.name)
     settings = "".join(
         f"Environment={_systemd_word(f'{name}={value}', dollar='$')}\n"
         for name, value in plan.environment().items()
@@ -155,9 +165,9 @@ def launchd(plan: Plan) -> str:
         "week": {"Weekday": 1, "Hour": hour, "Minute": minute},
         "month": {"Day": 1, "Hour": hour, "Minute": minute},
     }
-    label = "boxnb." + re.sub(r"[^A-Za-z0-9.]+", "-", plan.name)  # no --, which would end XML's comment
+    agent = "boxnb." + label(plan.name)
     content: dict[str, object] = {
-        "Label": label,
+        "Label": agent,
         "ProgramArguments": plan.command,
         "StartCalendarInterval": times[plan.every],
     }
@@ -166,9 +176,9 @@ def launchd(plan: Plan) -> str:
     head, body = plistlib.dumps(content, sort_keys=False).decode().split("\n", 1)
     return (
         f"{head}\n<!-- {NOT_RUN}.\n"
-        f"     Save as ~/Library/LaunchAgents/{label}.plist, then:\n"
-        f"     launchctl bootstrap gui/$(id -u) ~/Library/LaunchAgents/{label}.plist\n"
-        f"     launchctl kickstart gui/$(id -u)/{label}      tries it -->\n{body}"
+        f"     Save as ~/Library/LaunchAgents/{agent}.plist, then:\n"
+        f"     launchctl bootstrap gui/$(id -u) ~/Library/LaunchAgents/{agent}.plist\n"
+        f"     launchctl kickstart gui/$(id -u)/{agent}      tries it -->\n{body}"
     )
 
 
@@ -247,8 +257,8 @@ def windows(plan: Plan) -> str:
     _check_percent(program, line, str(plan.notebook.parent))
     return (
         f'<?xml version="1.0"?>\n<!-- {NOT_RUN}.\n'
-        f"     Save as task.xml, then: schtasks /Create /TN boxnb-task /XML task.xml\n"
-        f"     schtasks /Run /TN boxnb-task      tries it -->\n"
+        f"     Save as task.xml, then: schtasks /Create /TN boxnb-{label(plan.name)} /XML task.xml\n"
+        f"     schtasks /Run /TN boxnb-{label(plan.name)}      tries it -->\n"
         '<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">\n'
         f"  <RegistrationInfo><Description>boxnb {escape(plan.name)}</Description></RegistrationInfo>\n"
         f"  <Triggers><CalendarTrigger>{hourly}<StartBoundary>2026-01-01T{hour:02}:{minute:02}:00</StartBoundary>"

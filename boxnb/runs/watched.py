@@ -16,9 +16,10 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from .. import secret, store
-from ..local import private_files
+from ..local import encoding, private_files
 from . import lock
 
 PATIENCE = 20.0
@@ -36,11 +37,13 @@ def scratch(name: str) -> Iterator[Path]:
     place = store.home() / "runs"
     with contextlib.suppress(OSError):
         for left in place.glob(f"*{_WORK}"):
-            of = left.name.removesuffix(_WORK).rpartition("+")[0]
+            of = unquote(encoding.decoded(left.name).removesuffix(_WORK).rpartition("+")[0])
             if of == name or not lock.is_taken(of):
                 shutil.rmtree(left, ignore_errors=True)
     try:
-        folder = tempfile.mkdtemp(prefix=f"{name}+", suffix=_WORK, dir=place)
+        # Its path is written into the notebook, which is UTF-8: where the locale lacks a letter, in ASCII.
+        plain = name if encoding.on_disk(name) == name else quote(name)
+        folder = tempfile.mkdtemp(prefix=f"{plain}+", suffix=_WORK, dir=place)
     except OSError:
         folder = tempfile.mkdtemp(prefix="boxnb-run-")
     try:

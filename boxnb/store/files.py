@@ -54,6 +54,8 @@ def path(name: str) -> Path:
     ProfileNameError
         The name would not make a safe file name.
     """
+    if not isinstance(name, str):
+        raise ProfileNameError(f"The name of a profile is text, not a value of type {type(name).__name__}.")
     if not NAME.fullmatch(name) or name.split(".")[0].lower() in DEVICES:
         better = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-._").lower()[:64] or "acme"
         raise ProfileNameError(

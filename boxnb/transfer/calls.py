@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -25,6 +26,7 @@ from ..errors import (
 )
 from ..local import encoding
 from ..oauth.failures import network_trouble
+from ..secret import sealed
 from ..transport.sessions import LOST
 from ..transport.waits import moment, retry_after, said, span, until
 
@@ -85,6 +87,7 @@ def frame_of(rows: list[Row]) -> pd.DataFrame:
     return frame
 
 
+@sealed
 def each(
     caller: Caller,
     work: Callable[[Job], Row],
@@ -273,6 +276,10 @@ def asked_to_wait(answer: requests.Response) -> float | None:
     raise error
 
 
+ODD = (ValueError, RecursionError, AttributeError, OverflowError)
+"""What reading an answer raises that is not JSON, too deep, of another type than it should be, or a number beyond all."""
+
+
 @contextmanager
 def usable(answer: requests.Response) -> Iterator[None]:
     """Around what reads an answer.
@@ -284,7 +291,7 @@ def usable(answer: requests.Response) -> Iterator[None]:
     """
     try:
         yield
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+    except (*ODD, KeyError, IndexError, TypeError):
         raise api_error(answer) from None
 
 
@@ -311,7 +318,7 @@ def field(answer: requests.Response, name: str) -> Any:
     """One field of the object an answer is; ``None`` where it is not there, or the answer is not an object."""
     try:
         return answer.json().get(name)
-    except (ValueError, AttributeError):
+    except ODD:
         return None
 
 
@@ -325,8 +332,14 @@ def same_bytes(caller: Caller, made: dict[str, Any], sha1: str, path: Path) -> N
     """
     if made.get("sha1") is None:
         made = entry(caller.file(made["id"]))
+    if made["sha1"] is None:
+        raise TransferError(
+            f"The server does not say which bytes it has of {path}, so they could not be checked. Make the same call again."
+        )
     if str(made["sha1"]).strip().lower() != sha1:
-        raise TransferError(f"Box has other bytes than {path}: its SHA-1 is {made['sha1']}; send it again.")
+        raise TransferError(
+            f"The server has other bytes than {path}: its SHA-1 is {made['sha1']}; send it again."
+        )
 
 
 def with_sum(caller: Caller, there: dict[str, Any]) -> dict[str, Any]:
@@ -345,27 +358,26 @@ def conflict(answer: requests.Response) -> dict[str, Any] | None:
     try:
         found = answer.json()["context_info"]["conflicts"]
         first = found[0] if isinstance(found, list) else found
-        return (
-            first | {"id": str(first["id"])}
-            if isinstance(first, dict) and first.get("id") is not None
-            else None
-        )
-    except (ValueError, KeyError, IndexError, TypeError):
+        which, kind = first["id"], first.get("type")
+    except (*ODD, KeyError, IndexError, TypeError):
         return None
+    if not isinstance(which, str | int) or not re.fullmatch(r"\s*[0-9]{1,30}\s*", str(which)):
+        return None
+    named = {"type": kind} if isinstance(kind, str) and kind else {}
+    rest = {name: value for name, value in first.items() if name != "type"}
+    return {**rest, **named, "id": str(which).strip()}
 
 
 def reserved(answer: requests.Response) -> bool:
-    """Whether the name is only taken for a moment: by an upload whose answer was lost (409 without a conflict)."""
+    """Whether the name is only taken for a moment: by an upload whose answer was lost (409 without a conflict).
+
+    Not where a page was answered, of a proxy say: asked again it would be the same.
+    """
     if answer.status_code != 409 or conflict(answer) is not None:
         return False
-    try:
-        return answer.json().get("code") in (
-            "name_temporarily_reserved",
-            "conflict",
-            "operation_blocked_temporary",
-        )
-    except (ValueError, AttributeError):
+    if not answer.content.strip():
         return True
+    return field(answer, "code") in ("name_temporarily_reserved", "conflict", "operation_blocked_temporary")
 
 
 def taken(name: str, there: Mapping[str, Any]) -> TransferError:

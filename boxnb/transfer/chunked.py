@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
@@ -18,12 +19,12 @@ import requests
 
 from .. import store
 from ..api.session import api_error
-from ..errors import TransferError
+from ..errors import BoxUnavailableError, TransferError
 from ..local import private_files
 from . import calls, sources
 from .calls import Caller, Row
 from .progress_bar import Meter
-from .targets import Goal
+from .targets import Goal, is_own
 
 WORKERS = 4
 """Parts in flight; Box suggests three to five (guide *Chunked uploads*)."""
@@ -33,6 +34,16 @@ IN_MEMORY = 48_000_000
 
 PATIENCE = 60
 """Times a commit is asked again while Box puts the parts together."""
+
+
+IN_ALL = 300.0
+"""Seconds a commit is waited for at most."""
+
+MOST = 10_000
+"""Parts of a session at most (Box reference *Upload part of file*)."""
+
+ENDS = {"upload_part": "", "list_parts": "/parts", "commit": "/commit", "abort": "", "status": ""}
+"""The addresses of a session, and where they lie below its own (Box guide *Chunked uploads*)."""
 
 
 @dataclasses.dataclass
@@ -49,17 +60,43 @@ class Session:
     fresh: bool = dataclasses.field(default=False, compare=False)  # begun just now: it has no part
 
     @classmethod
-    def of(cls, answer: requests.Response) -> Session:
-        """The session an answer tells of."""
-        names = ("upload_part", "list_parts", "commit", "abort", "status")
+    def of(cls, caller: Caller, answer: requests.Response, size: int) -> Session:
+        """The session an answer tells of, for a file of ``size`` bytes.
+
+        Its addresses are those the server names, as long as they are the server's own: the token goes along. Where one is
+        missing, or leads elsewhere, the documented address of it on the profile's own host serves.
+        """
         with calls.usable(answer):
             found = answer.json()
-            ends = {name: found["session_endpoints"][name] for name in names}
-            size = int(found["part_size"])
-            if size < 1 or not all(isinstance(end, str) for end in ends.values()):
+            which, part_size = found["id"], int(found["part_size"])
+            if not isinstance(which, str | int) or not re.fullmatch(r"[\w.~-]+", str(which)):
+                raise ValueError("id")
+            if part_size < 1 or size > part_size * MOST:
                 raise ValueError("part_size")
-            return cls(str(found["id"]), size, **ends, fresh=True)
+            named = found.get("session_endpoints")
+            own = f"{caller.upload_url}/files/upload_sessions/{which}"
+            ends: dict[str, str] = {}
+            for name, below in ENDS.items():
+                end = named.get(name) if isinstance(named, dict) else None
+                ends[name] = str(end) if is_own(caller, end) else f"{own}{below}"
+            return cls(str(which), min(part_size, max(1, size)), **ends, fresh=True)
         raise AssertionError("either it returns or raises")
+
+    @classmethod
+    def saved(cls, caller: Caller, facts: dict[str, Any]) -> Session:
+        """The session that an earlier process noted.
+
+        Raises
+        ------
+        ValueError, TypeError
+            The note is damaged, or is of another server.
+        """
+        session = cls(**facts)
+        if type(session.part_size) is not int or session.part_size < 1:
+            raise ValueError("part_size")
+        if not all(is_own(caller, getattr(session, name)) for name in ENDS):
+            raise ValueError("session_endpoints")
+        return session
 
 
 class _Changed(Exception):  # noqa: N818  never leaves this module
@@ -121,19 +158,21 @@ def _begin(
 ) -> tuple[Session | None, dict[str, Any]]:
     """The session to go on with, or a new one, and the file it makes a version of; no session for the same content."""
     # No file, or half of one: there is nothing to go on with.
-    with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+    version_of: dict[str, Any] = {}
+    with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
         saved = json.loads(private_files.read_private(state))
         if saved["stamp"] == stamp:
-            session = Session(**saved["session"])
-            caller.box.session.auth.grant(session.status)
+            session = Session.saved(caller, saved["session"])
+            version_of = {**saved["version_of"]}
+            _grant(caller, session)
             if caller.done("GET", session.status).status_code == 200:
-                return session, saved["version_of"]
+                return session, version_of
     size = stamp[0]
     body: dict[str, Any] = {"folder_id": goal.folder, "file_size": size, "file_name": goal.name}
     answer = caller.done(
         "POST", f"{caller.upload_url}/files/upload_sessions", json=body, again=calls.reserved
     )
-    version_of: dict[str, Any] = {}
+    version_of = {}
     there = calls.conflict(answer)
     if there is not None:
         goal.check(there)
@@ -147,9 +186,8 @@ def _begin(
         answer = caller.done("POST", url, json={"file_size": size, "file_name": version_of["name"]})
     if answer.status_code != 201:
         raise api_error(answer)
-    session = Session.of(answer)
-    for url in (session.upload_part, session.commit):
-        caller.box.session.auth.grant(url)
+    session = Session.of(caller, answer, size)
+    _grant(caller, session)
     facts = {
         "stamp": stamp,
         "session": dataclasses.asdict(session) | {"fresh": False},
@@ -158,6 +196,12 @@ def _begin(
     }
     private_files.write_private(state, json.dumps(facts).encode())
     return session, version_of
+
+
+def _grant(caller: Caller, session: Session) -> None:
+    """Let the token go to the hosts of a session, which are the server's own."""
+    for name in ENDS:
+        caller.box.session.auth.grant(getattr(session, name))
 
 
 def _listed(caller: Caller, session: Session) -> dict[int, dict[str, Any]]:
@@ -265,8 +309,15 @@ def _put(
         raise api_error(answer)
     with calls.usable(answer):
         found = answer.json()
-        part: dict[str, Any] = found.get("part", found)
-        return part | {"offset": int(part["offset"])}
+        part: dict[str, Any] = found.get("part") or found
+        if int(part["offset"]) != offset or int(part.get("size") or len(data)) != len(data):
+            raise ValueError("another part")
+        told = part.get("sha1")
+        if told is not None and str(told).strip().lower() != digest.hex():
+            raise TransferError(
+                f"The server has other bytes than were sent from byte {offset:,} on. Make the same call again."
+            )
+        return part | {"offset": offset}
     raise AssertionError("either it returns or raises")
 
 
@@ -282,10 +333,15 @@ def _committed(
         nonlocal lost
         lost = True
 
+    waited = 0.0
     for _ in range(PATIENCE):
         answer = caller.done("POST", session.commit, json=body, headers=headers, arrived=arrived)
         if answer.status_code == 202:
-            caller.sleep(calls.asked_to_wait(answer) or 1.0)
+            seconds = calls.asked_to_wait(answer) or 1.0
+            waited += seconds
+            if waited > IN_ALL:
+                break
+            caller.sleep(seconds)
         elif answer.status_code == 400 and calls.field(answer, "code") == "parts_mismatch":
             if len(_listed(caller, session)) < len(parts):
                 raise _Missing
@@ -294,4 +350,10 @@ def _committed(
             return None  # the session is used up: the commit whose answer was lost had been done
         else:
             return answer
-    return answer
+    if answer.status_code != 202:
+        return answer
+    raise BoxUnavailableError(
+        "All parts were sent, but the server has not put them together yet (202). "
+        "Make the same call again in a few minutes: no part is sent twice.",
+        status=202,
+    )

@@ -17,6 +17,7 @@ import pandas as pd
 
 from .. import store
 from ..api import ids
+from ..api.arguments import function, local_path, truth
 from ..api.session import api_error
 from ..errors import (
     BoxNotebookError,
@@ -94,7 +95,9 @@ def download(
     -----
     Source: https://developer.box.com/guides/downloads/file/
     """
-    caller, target = Caller(box, as_user), Path(folder).expanduser()
+    function(on_progress, "on_progress")
+    overwrite = truth(overwrite, "overwrite")
+    caller, target = Caller(box, as_user), local_path(folder, "folder")
     alone = ids.is_one(what)
     given = _listed(what)
     try:
@@ -204,7 +207,7 @@ def _asked(caller: Caller, file_id: str, folders: str) -> Wanted:
     for what, value in (("size", size), ("SHA-1", sha1)):
         if value is None:
             raise TransferError(
-                f"Box gives no {what} for the file {file_id}, so the download could not be verified."
+                f"The server gives no {what} for the file {file_id}, so the download could not be verified."
             )
     return Wanted(file_id, None if name is None else str(name), size or 0, sha1 or "", folders)
 

@@ -35,15 +35,15 @@ def refused_by_box(name: str) -> str | None:
     if name in (".", ".."):
         return f"{name!r} means a folder itself: give it another name."
     if len(name) > LONGEST:
-        return f"The name has {len(name)} characters and Box takes {LONGEST}: shorten it."
+        return f"The name has {len(name)} characters, and {LONGEST} are the most: shorten it."
     if "/" in name or "\\" in name:
-        return f"Box takes no '/' and no '\\' in a name: {name!r}."
+        return f"A name cannot have a '/' or '\\' in it: rename {name!r}."
     if name != name.strip():
-        return f"Box takes no blank at the begin or end of a name: {name!r}."
+        return f"A name cannot begin or end with a blank: rename {name!r}."
     if any(unicodedata.category(letter) == "Cs" for letter in name):
-        return f"The name is not UTF-8, which Box requires: rename {name!r}."
+        return f"The name is not UTF-8, which is required: rename {name!r}."
     if any(unicodedata.category(letter) == "Cc" for letter in name):
-        return f"Box takes no control characters in a name: {name!r}."
+        return f"A name cannot have control characters in it: rename {name!r}."
     return None
 
 
@@ -123,7 +123,7 @@ class Places:
         if twin is not None:
             return path, f"{name!r} is saved as {path.name!r}, for another {twin!r} goes to the same folder."
         if name is None:
-            return path, f"It has no name in Box, and is saved as {path.name!r}."
+            return path, f"It has no name on the server, and is saved as {path.name!r}."
         if wanted == name:
             return path, ""
         if wanted == unicodedata.normalize("NFC", name):

@@ -136,7 +136,7 @@ def _rest(caller: Caller, file: Wanted, incoming: _Incoming) -> None:
             if trouble is None:
                 continue
         if trouble is None:
-            told = f"{file.name!r} has fewer bytes than Box says ({incoming.done} of {file.size}). It may have changed: list it again."
+            told = f"{file.name!r} has fewer bytes than the server says ({incoming.done} of {file.size}). It may have changed: list it again."
             trouble = _Trouble(TransferError(told))
         refusals += trouble.stale
         wait = next(waits, None)
@@ -171,7 +171,7 @@ def _more(caller: Caller, file: Wanted, incoming: _Incoming) -> _Trouble | None:
         return _Trouble(trouble)
     except requests.RequestException as error:
         raise TransferError(
-            f"Box gave an address for {file.name!r} that cannot be used ({type(error).__name__}). Try again later."
+            f"The server gave an address for {file.name!r} that cannot be used ({type(error).__name__}). Try again later."
         ) from error
     return None
 
@@ -226,4 +226,4 @@ def _opened(caller: Caller, file: Wanted, headers: dict[str, str]) -> Iterator[r
             ) as found:
                 yield found
                 return
-    raise ApiError(f"Box has not made {file.name!r} ready yet: try again later.", status=202)
+    raise ApiError(f"The server has not made {file.name!r} ready yet: try again later.", status=202)

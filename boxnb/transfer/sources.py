@@ -140,9 +140,12 @@ def modified(path: Path) -> tuple[dict[str, str], str | None]:
     """
     seconds = path.stat().st_mtime_ns // 1_000_000_000
     if seconds < 0:
-        return {}, "Sent without its date: it lies before 1970, and Box does not take such dates."
+        return {}, "Sent without its date: it lies before 1970, and the server does not take such dates."
     try:
         then = _EPOCH + datetime.timedelta(seconds=seconds)
     except OverflowError:
-        return {}, "Sent without its date: it lies after the year 9999, and Box does not take such dates."
+        return (
+            {},
+            "Sent without its date: it lies after the year 9999, and the server does not take such dates.",
+        )
     return {"content_modified_at": then.strftime("%Y-%m-%dT%H:%M:%SZ")}, None

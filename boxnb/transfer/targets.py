@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from ..api.session import api_error
 from ..errors import BoxNotebookError, TransferError
 from ..local import encoding
+from ..secret import sealed
 from . import calls, names
 from .calls import Caller, Row
 
@@ -50,11 +53,11 @@ class Goal(NamedTuple):
         other = self.made[there["id"]].name if there["id"] in self.made else self._named(there)
         if other is not None and (there["id"] in self.made or other in self.siblings):
             raise TransferError(
-                f"Box takes it for the same name as {other!r}, another file of this folder: give it another name."
+                f"The server takes it for the same name as {other!r}, another file of this folder: give it another name."
             )
         if self.known is not None and there["id"] not in self.known and self._named(there) is not None:
             raise TransferError(
-                f"Box takes it for the same name as {there['name']!r}, which was added there a moment ago: give it another name."
+                f"The server takes it for the same name as {there['name']!r}, which was added there a moment ago: give it another name."
             )
 
     def _named(self, there: Mapping[str, Any]) -> str | None:
@@ -71,9 +74,35 @@ class Goal(NamedTuple):
     ) -> Row:
         """What became of the file, and under which name it lies in Box."""
         other = self._named(there)
-        named = None if other is None else f"Its name in Box is {other!r}."
+        named = None if other is None else f"Its name on the server is {other!r}."
         said = " ".join(filter(None, [named, note])) or None
         return Row(str(file), self.name, there["id"], size, sha1, action, said)
+
+
+def is_own(caller: Caller, url: object) -> bool:
+    """Whether an address that an answer names is of the server that the profile is of, so that the token may go there.
+
+    That is one of its own hosts or, over https, another of the same domain: Box has upload hosts in several places.
+    """
+    server = caller.box.profile.client.server
+    try:
+        parts = urlsplit(url) if isinstance(url, str) else None
+        if parts is None or parts.username is not None or parts.password is not None:
+            return False
+        host, place = parts.hostname or "", (parts.scheme, parts.hostname, parts.port)
+    except ValueError:
+        return False
+    for own in (server.upload_url, server.api_url):
+        known = urlsplit(own)
+        if place == (known.scheme, known.hostname, known.port):
+            return True
+        domain = (known.hostname or "").partition(".")[2]
+        numbers = re.fullmatch(r"[\d.:]+", known.hostname or "")
+        if parts.scheme == "https" and "." in domain and not numbers and host.endswith(f".{domain}"):
+            return True
+        if parts.scheme == "https" and host == (known.hostname or "") and parts.port in (None, 443):
+            return True
+    return False
 
 
 class Folder:
@@ -108,6 +137,7 @@ def ensure(
     return found
 
 
+@sealed
 def folder_of(caller: Caller, parent: str, name: str, known: dict[str, Folder]) -> Folder:
     """A folder of that name, made or found, and the files it has; the same one where Box takes two names for one."""
     body = {"name": name, "parent": {"id": parent}}

@@ -16,10 +16,11 @@ import pandas as pd
 import requests
 import urllib3
 
-from ..api import ids
+from ..api import arguments, ids
 from ..api.session import api_error
 from ..errors import TransferError
 from ..local import encoding
+from ..secret import sealed
 from . import calls, chunked, names, sources
 from .calls import Caller, Moved, Row
 from .progress_bar import Meter
@@ -92,7 +93,7 @@ def upload(
     -----
     Source: https://developer.box.com/guides/uploads/
     """
-    file = Path(path).expanduser()
+    file, new_version = _arguments(path, new_version, on_progress)
     if file.is_dir():
         raise IsADirectoryError(f"{file} is a folder: box.upload_folder sends it.")
     caller, folder = Caller(box, as_user), ids.one(folder, "folder", "folder")
@@ -148,7 +149,7 @@ def upload_folder(
     Interrupted
         Stopped by a person; ``partial`` has what was done.
     """
-    source = Path(path).expanduser()
+    source, new_version = _arguments(path, new_version, on_progress)
     if not source.is_dir():
         raise NotADirectoryError(f"{source} is no folder: box.upload sends a file.")
     caller, folder = Caller(box, as_user), ids.one(folder, "folder", "folder")
@@ -180,6 +181,12 @@ def upload_folder(
     if refused:
         warnings.warn(f"{refused} of {len(frame)} files were not sent: 'problem' says why.", stacklevel=2)
     return frame
+
+
+def _arguments(path: Any, new_version: Any, on_progress: Any) -> tuple[Path, bool]:
+    """What was given for the file or folder and for what lies there, once it is of the right kinds."""
+    arguments.function(on_progress, "on_progress")
+    return arguments.local_path(path, "path"), arguments.truth(new_version, "new_version")
 
 
 def _checked(name: str) -> str:
@@ -224,7 +231,8 @@ def _jobs(
         first = place.sent.setdefault(encoding.decoded(file.name), file)
         if first != file:
             yield _Job(
-                file, problem=f"Box takes it for the same file as {str(first)!r}: give it another name."
+                file,
+                problem=f"The server takes it for the same file as {str(first)!r}: give it another name.",
             )
             continue
         key = (file.parent, names.loosely(encoding.decoded(file.name)))
@@ -248,6 +256,7 @@ def _send(caller: Caller, job: _Job, place: Folder, new_version: bool, meter: Me
     return row
 
 
+@sealed
 def _one(caller: Caller, file: Path, goal: Goal, there: dict[str, Any] | None, meter: Meter) -> Row:
     """Send one file, unless what lies there is the same."""
     size = file.stat().st_size

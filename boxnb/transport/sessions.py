@@ -100,17 +100,14 @@ class Session(requests.Session):
         options["verify"] = checked_verify(options.get("verify", self.verify))
         try:
             return super().send(request, **options)
-        except UnicodeEncodeError as error:
-            sent = "".join(str(value) for value in request.headers.values())
-            try:
-                sent.encode("latin-1")
-            except UnicodeEncodeError:
-                raise requests.exceptions.InvalidHeader(error, request=request) from error
-            raise requests.exceptions.InvalidProxyURL(error, request=request) from error  # its password
-        except (urllib3.exceptions.LocationValueError, ValueError) as error:
-            if isinstance(error, requests.RequestException | BoxNotebookError):
+        except (urllib3.exceptions.LocationValueError, ValueError, TypeError) as error:
+            proxy = requests.utils.select_proxy(request.url or "", options.get("proxies"))
+            known = isinstance(error, TypeError | requests.RequestException | BoxNotebookError)
+            if known and not (proxy and _is_unusable(proxy)):
                 raise
-            raise requests.exceptions.InvalidURL(error, request=request) from error
+            trouble = _unsendable(request, proxy, error)
+        # Out here, so that it does not carry the error, whose text and attributes hold a password or a header.
+        raise trouble
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
         """What the environment adds to one request."""
@@ -120,6 +117,37 @@ class Session(requests.Session):
         if verify is None and (own := checked_verify(self.verify)) is not True:
             settings["verify"] = own
         return settings
+
+
+def _unsendable(
+    request: requests.PreparedRequest, proxy: str | None, error: Exception
+) -> requests.RequestException:
+    """Why a request could not be sent as it is: a header, the address of the proxy, or its own; none of them is repeated."""
+    sent = "".join(str(value) for value in request.headers.values())
+    if "header" in str(error).lower() or not _is_latin(sent):
+        return requests.exceptions.InvalidHeader("A header cannot be sent as it is.", request=request)
+    if proxy and _is_unusable(proxy):
+        return requests.exceptions.InvalidProxyURL("The proxy's address cannot be read.", request=request)
+    return requests.exceptions.InvalidURL("The address cannot be used.", request=request)
+
+
+def _is_unusable(proxy: str) -> bool:
+    """Whether the address of a proxy cannot be read, or its name and password cannot be sent."""
+    try:
+        host = urllib3.util.parse_url(requests.utils.prepend_scheme_if_needed(proxy, "http")).host
+        return not (host and host.encode("idna")) or not all(
+            map(_is_latin, requests.utils.get_auth_from_url(proxy))
+        )
+    except (urllib3.exceptions.LocationValueError, ValueError, TypeError):
+        return True
+
+
+def _is_latin(text: str) -> bool:
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def plain(verify: bool | str | None = True) -> Session:
@@ -160,9 +188,10 @@ def files_sent(options: Mapping[str, Any]) -> list[tuple[Any, int]] | None:
     return found
 
 
-def read_within(response: requests.Response, seconds: float) -> None:
+def read_within(response: requests.Response, seconds: float, most: int | None = None) -> None:
     """Read the body of an answer asked for with ``stream=True``, all of it in time.
 
+    ``most`` ends it after so many bytes, where a longer answer is not wanted: the rest is left, and the connection closed.
     requests' own timeout bounds the wait between two bytes only: an answer that drips would be waited for without end.
 
     Raises
@@ -174,11 +203,16 @@ def read_within(response: requests.Response, seconds: float) -> None:
         return
     deadline = time.monotonic() + seconds
     pieces: list[bytes] = []
+    size = 0
     try:
         while piece := response.raw.read1(
             PIECE, decode_content=True
         ):  # what is there, without waiting for more
             pieces.append(piece)
+            size += len(piece)
+            if most is not None and size > most:
+                response.close()
+                break
             if time.monotonic() > deadline:
                 raise requests.ReadTimeout("The answer came too slowly.", request=response.request)
     except urllib3.exceptions.ProtocolError as error:

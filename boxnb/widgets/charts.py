@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from boxnb.errors import require
+from boxnb.frames.pages import NAMELESS
 from boxnb.reports.activity import WEEKDAYS
 from boxnb.reports.storage import AGES
 from boxnb.widgets.table_state import bytes_text, cut, files_text
@@ -280,10 +281,9 @@ def treemap_data(items: pd.DataFrame, tiles: int = TILES, top: str = "All conten
     pandas.DataFrame
         ``id``, ``parent``, ``name``, ``bytes`` (of all below), ``files``, ``kind`` (``folder``, ``file``, ``rest``).
     """
-    items = items[
-        ["type", "id", "parent_id", "name", "size"]
-    ]  # of some forty columns, each of which would be copied
-    items = items.assign(name=items["name"].fillna("(no name)"), size=items["size"].fillna(0))
+    # Of some forty columns, each of which would be copied.
+    items = items[["type", "id", "parent_id", "name", "size"]]
+    items = items.assign(name=items["name"].fillna(NAMELESS), size=items["size"].fillna(0))
     files = items[items["type"] == "file"]
     folders = items[items["type"] == "folder"]
     known = dict(zip(folders["id"], folders["parent_id"].astype("object"), strict=True))

@@ -12,7 +12,7 @@ from boxnb.datasets.paging import by_marker
 from boxnb.errors import BoxNotebookError, ListingError
 from boxnb.frames import Table, schema
 from boxnb.frames.cells import time_texts
-from boxnb.frames.pages import Page
+from boxnb.frames.pages import NAMELESS, Page
 from boxnb.widgets.table_state import bytes_text
 
 if TYPE_CHECKING:
@@ -134,6 +134,6 @@ def _rows(frame: pd.DataFrame) -> list[list[str]]:
         return []
     sizes = ["" if pd.isna(size) else bytes_text(float(size)) for size in frame["size"].astype("object")]
     dates = [time or "" for time in time_texts(frame["modified_at"], "D", mark="")]
-    kinds, names = frame["type"].astype("str"), frame["name"].astype("str").fillna("(no name)").str[:300]
+    kinds, names = frame["type"].astype("str"), frame["name"].astype("str").fillna(NAMELESS).str[:300]
     rows = [list(row) for row in zip(kinds, frame["id"].astype("str"), names, sizes, dates, strict=True)]
     return sorted(rows, key=lambda row: (ORDER.get(row[0], 3), row[2].casefold()))

@@ -1,0 +1,255 @@
+"""Every argument of every dataset and transfer: what belongs there works, all else is one sentence about that argument."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from madeup import made_up
+
+import boxnb
+from boxnb.datasets import estimate
+from boxnb.errors import (
+    ArgumentError,
+    BoxNotebookError,
+    BoxUnavailableError,
+    ForbiddenError,
+    ListingError,
+    ProfileNameError,
+)
+
+ODD: dict[str, Any] = {
+    "a list": ["a"],
+    "a list of lists": [["a"]],
+    "an empty list": [],
+    "a dict": {"a": 1},
+    "bytes": b"a",
+    "not a number": float("nan"),
+    "missing": pd.NA,
+    "no time": pd.NaT,
+    "infinity": float("inf"),
+    "a fraction": 1.5,
+    "below zero": -1,
+    "half a letter": "\ud800",
+    "a zero byte": "a\x00b",
+    "an object": object(),
+    "a table": pd.DataFrame({"x": ["a", "b"]}),
+    "a column": pd.Series(["a", "b"]),
+    "True": True,
+    "a word": "no such word",
+}
+BASE: dict[str, dict[str, Any]] = {
+    "user": {"user_id": "1"},
+    "folder": {"folder_id": "1"},
+    "file": {"file_id": "1"},
+    "versions": {"file_id": "1"},
+    "search": {"query": "a"},
+    "collaborations": {"of": "1"},
+    "frame": {"path": "/users"},
+    "get": {"path": "/users"},
+    "estimate": {"dataset": "users"},
+    "upload": {"path": "missing"},
+    "upload_folder": {"path": "missing"},
+    "download": {"what": "1"},
+    "memberships": {"ids": ["1"]},
+}
+METHODS = {
+    name: method
+    for name, method in vars(boxnb.Box).items()
+    if callable(method) and not name.startswith("_") and "box" in inspect.signature(method).parameters
+} | {"get": boxnb.Box.get}
+ARGUMENTS = [
+    (name, argument)
+    for name, method in METHODS.items()
+    for argument, known in inspect.signature(method).parameters.items()
+    if argument not in ("box", "self") and known.kind is not inspect.Parameter.VAR_KEYWORD
+]
+WORDS = [
+    ("memberships", {"by": "users", "ids": []}, "by takes 'group' or 'user', not 'users'."),
+    ("memberships", {"by": "groups"}, "by takes 'group' or 'user', not 'groups'."),
+    ("collaborations", {"of": [], "kind": "folders"}, "kind takes 'folder', 'file' or 'group'"),
+    ("collaborations", {"of": "1", "kind": None}, "kind takes 'folder', 'file' or 'group', not None"),
+    ("users", {"user_type": "Managed"}, "user_type takes 'managed', 'external' or 'all'"),
+    ("search", {"query": "a", "type": "files"}, "type takes 'file', 'folder' or 'web_link'"),
+    (
+        "events",
+        {"stream": "admin"},
+        "stream (Box's stream_type) takes 'admin_logs', 'admin_logs_streaming' or 'all'",
+    ),
+    ("estimate", {"dataset": "memberships", "by": "users"}, "by takes 'group' or 'user'"),
+    ("items", {"marker": ["a"]}, "marker takes text, not a value of type list."),
+    ("items", {"marker": {"a": 1}}, "marker takes text, not a value of type dict."),
+    ("trash", {"marker": b"a"}, "marker takes text, not a value of type bytes."),
+    ("device_pins", {"marker": float("nan")}, "marker takes text, not nan."),
+    ("users", {"filter_term": ["a"]}, "filter_term takes text, not a value of type list."),
+    ("groups", {"filter_term": "\ud800"}, "filter_term has a character that is only half of one"),
+    ("tree", {"pending": [("1", "a")]}, "pending takes what error.partial"),
+    ("frame", {"path": ["/users"]}, "path takes text"),
+    ("frame", {"path": "/users", "role": {"a": 1}}, "role takes text or a number, not a value of type dict."),
+    ("get", {"path": "/users", "fields": float("nan")}, "fields takes text or a number, not nan."),
+    ("collaborations", {"of": "1", "inherited": "no"}, "inherited takes True or False, not 'no'."),
+    ("upload", {"path": "a", "new_version": "no"}, "new_version takes True or False, not 'no'."),
+    ("download", {"what": "1", "overwrite": 1}, "overwrite takes True or False, not 1."),
+    ("download", {"what": "1", "folder": None}, "folder takes the path of a file or folder, not None."),
+    ("upload", {"path": "~nobody.at.all/a"}, "home folder of an unknown user"),
+    ("upload", {"path": "a", "on_progress": "bar"}, "on_progress takes a function, not 'bar'."),
+]
+
+
+class Answers:
+    """A Box that has nothing, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.of: dict[str, Any] = {}
+
+    def __call__(self, path: str, query: dict[str, str]) -> Any:
+        self.asked.append((path, query))
+        return self.of.get(path, {"id": "1", "entries": [], "total_count": 0})
+
+
+@pytest.fixture
+def answers() -> Answers:
+    return Answers()
+
+
+@pytest.fixture
+def box(answers: Answers) -> Iterator[boxnb.Box]:
+    with made_up(answers) as made:
+        yield made
+
+
+def call(box: boxnb.Box, name: str, arguments: dict[str, Any]) -> Any:
+    return getattr(box, name)(**arguments)
+
+
+def test_every_argument_takes_what_it_means_or_says_so(
+    box: boxnb.Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lists, tables, bytes, NaN, half letters: our own error, in words that a reader can use."""
+    monkeypatch.chdir(tmp_path)
+    assert len(ARGUMENTS) > 50
+    raw = []
+    for name, argument in ARGUMENTS:
+        for kind, value in ODD.items():
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    call(box, name, {**BASE.get(name, {}), argument: value})
+            except (BoxNotebookError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+                if len(str(error)) > 700:
+                    raw.append((name, argument, kind, f"{len(str(error))} letters"))
+            except Exception as error:  # noqa: BLE001  any other is a fault
+                raw.append((name, argument, kind, repr(error)[:120]))
+    assert not raw
+
+
+@pytest.mark.parametrize(("name", "arguments", "sentence"), WORDS)
+def test_a_wrong_argument_is_named_before_any_call(
+    box: boxnb.Box, answers: Answers, name: str, arguments: dict[str, Any], sentence: str
+) -> None:
+    """Also where there is nothing to ask: an empty list hides no wrong word."""
+    with pytest.raises(ArgumentError) as caught:
+        call(box, name, arguments)
+    assert sentence in str(caught.value)
+    assert isinstance(caught.value, ValueError)
+    assert not answers.asked
+
+
+@pytest.mark.parametrize("offset", [["1"], {"a": 1}, b"1", float("nan"), -1, "x", True])
+@pytest.mark.parametrize("name", ["users", "groups", "versions", "search", "frame"])
+def test_an_offset_that_is_not_a_number_is_named(box: boxnb.Box, name: str, offset: Any) -> None:
+    """Whatever the dataset."""
+    with pytest.raises(ListingError, match="offset takes a whole number"):
+        call(box, name, {**BASE.get(name, {}), "offset": offset})
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        (["pdf", "docx"], "pdf,docx"),
+        (("pdf",), "pdf"),
+        (pd.Series(["pdf", "docx"]), "pdf,docx"),
+        ("pdf,docx", "pdf,docx"),
+        (np.int64(7), "7"),
+        (7.0, "7"),
+        (2**60, str(2**60)),
+        (True, "true"),
+    ],
+)
+def test_parameters_of_a_call_are_sent_as_box_reads_them(
+    box: boxnb.Box, answers: Answers, given: Any, sent: str
+) -> None:
+    """Box takes several values with commas; a repeated name would be read once, without a word."""
+    box.search("a", file_extensions=given)
+    box.get("/users", file_extensions=given)
+    box.frame("/users", file_extensions=given)
+    assert [query["file_extensions"] for _, query in answers.asked] == [sent] * 3
+
+
+def test_numbers_serve_as_markers(box: boxnb.Box, answers: Answers) -> None:
+    """Out of a table a marker of digits comes as a number."""
+    box.items(marker=np.int64(5))  # type: ignore[arg-type]
+    assert answers.asked[0][1]["marker"] == "5"
+
+
+@pytest.mark.parametrize("odd", [["a"], None, 5, b"a", float("nan"), {"a": 1}])
+def test_the_name_of_a_profile_is_text(odd: Any) -> None:
+    """Said by the name of the argument."""
+    with pytest.raises(ProfileNameError):
+        boxnb.connect(odd)
+
+
+def test_an_empty_object_is_not_a_row(box: boxnb.Box, answers: Answers) -> None:
+    """It says nothing, so nothing is complete."""
+    answers.of["/odd"] = {}
+    with pytest.raises(BoxUnavailableError, match="an empty object"):
+        box.frame("/odd")
+    assert box.last_partial is not None
+    assert box.last_partial.attrs["complete"] is False
+    assert len(box.last_partial) == 0
+
+
+REFUSED = 403, {"type": "error", "status": 403, "code": "access_denied_insufficient_permissions"}
+ONE: dict[str, Callable[[boxnb.Box, pd.DataFrame], pd.DataFrame]] = {
+    "collaborations of a frame": lambda box, of: box.collaborations(of),
+    "collaborations of ids": lambda box, of: box.collaborations(of[["id"]]),
+    "collaborations of a column": lambda box, of: box.collaborations(of["id"]),  # type: ignore[arg-type]
+    "collaborations of groups": lambda box, of: box.collaborations(of[["id"]], kind="group"),
+    "memberships": lambda box, of: box.memberships(ids=of[["id"]]),  # type: ignore[arg-type]
+    "memberships of a column": lambda box, of: box.memberships(ids=of["id"], by="user"),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("name", ONE)
+def test_a_frame_of_one_row_names_one_thing(name: str) -> None:
+    """It raises where Box refuses it, as an id does; of two, each is skipped and said."""
+    with made_up(lambda path, query: REFUSED) as box:
+        rows = pd.DataFrame({"type": ["folder", "folder"], "id": ["5", "6"]})
+        with pytest.raises(ForbiddenError):
+            ONE[name](box, rows.head(1))
+        with pytest.warns(UserWarning, match="2 parts of it could not be read"):
+            found = ONE[name](box, rows)
+        assert [each["id"] for each in found.attrs["skipped"]] == ["5", "6"]
+        assert found.attrs["complete"] is False
+
+
+def test_one_folder_of_a_walk_is_not_named_by_anybody() -> None:
+    """A walk with many rows of which one was shared: its refusal is noted."""
+    with made_up(lambda path, query: REFUSED) as box:
+        rows = pd.DataFrame({"type": ["folder"] * 2, "id": ["5", "6"], "has_collaborations": [True, False]})
+        with pytest.warns(UserWarning, match="could not be read"):
+            found = box.collaborations(rows)
+    assert len(found.attrs["skipped"]) == 1
+
+
+def test_an_estimate_names_a_dataset_that_is_not_there(box: boxnb.Box) -> None:
+    """One class for all wrong arguments."""
+    with pytest.raises(ArgumentError, match="There is no dataset 'userz'"):
+        estimate.estimate(box, "userz")

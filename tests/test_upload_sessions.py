@@ -1,0 +1,363 @@
+"""Uploads in parts whose server answers oddly, and conflicts that are none: soon one true sentence, and no token elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pretending import PAGE, Answer, Pretender, pretending
+
+import boxnb
+from boxnb import store
+from boxnb.errors import ApiError, BoxNotebookError, BoxUnavailableError, TransferError
+from boxnb.transfer import chunked, targets, upload
+
+DATA = bytes(range(250)) * 12
+HTML = {"Content-Type": "text/html"}, PAGE[2]
+Both = tuple[Pretender, boxnb.Box]
+
+
+class Sessions:
+    """Upload sessions in parts of 1000 bytes; what a test sets here is answered in place of the right thing."""
+
+    def __init__(self, pretender: Pretender) -> None:
+        self.pretender = pretender
+        self.begun: Any = {}
+        self.part: Any = {}
+        self.commits: list[Answer] = []
+        self.stored: dict[int, bytes] = {}
+        self.ended = 0
+
+    def __call__(
+        self, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytes
+    ) -> Answer | None:
+        if not path.startswith("/api/2.0/files/upload_sessions"):
+            return None
+        below = path.removeprefix("/api/2.0/files/upload_sessions")
+        if method == "POST" and not below:
+            return 201, {}, {"id": "S1", "type": "upload_session", "part_size": 1000} | self.begun
+        if method == "PUT":
+            first = int(headers["Content-Range"].split()[1].split("-")[0])
+            self.stored[first] = body
+            told = {"part_id": f"P{first}", "offset": first, "size": len(body)}
+            told["sha1"] = hashlib.sha1(body).hexdigest()
+            return 200, {}, self.part if callable(self.part) else {"part": told | self.part}
+        if method == "DELETE":
+            self.ended += 1
+            return 204, {}, b""
+        if below.endswith("/parts"):
+            return 200, {}, {"entries": [], "total_count": 0}
+        if below.endswith("/commit"):
+            if self.commits:
+                return self.commits[0] if len(self.commits) == 1 else self.commits.pop(0)
+            whole = b"".join(self.stored[place] for place in sorted(self.stored))
+            number = self.pretender.add("large.bin", whole)
+            return 201, {}, {"entries": [self.pretender.items[number]]}
+        return 200, {}, {"id": "S1", "part_size": 1000}
+
+
+@pytest.fixture
+def pretended(monkeypatch: pytest.MonkeyPatch) -> Iterator[Both]:
+    monkeypatch.setattr(upload, "IN_PARTS", 2000)
+    with pretending() as both:
+        yield both
+
+
+@pytest.fixture
+def sessions(pretended: Both) -> Sessions:
+    made = Sessions(pretended[0])
+    pretended[0].first = made
+    return made
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    file = tmp_path / "large.bin"
+    file.write_bytes(DATA)
+    return file
+
+
+ENDPOINTS: dict[str, Any] = {
+    "absent": {},
+    "null": {"session_endpoints": None},
+    "a list": {"session_endpoints": ["/parts"]},
+    "empty": {"session_endpoints": {}},
+    "null each": {"session_endpoints": dict.fromkeys(chunked.ENDS)},
+    "numbers": {"session_endpoints": dict.fromkeys(chunked.ENDS, 5)},
+    "another host": {"session_endpoints": dict.fromkeys(chunked.ENDS, "https://elsewhere.example/parts")},
+    "another port": {"session_endpoints": dict.fromkeys(chunked.ENDS, "http://127.0.0.1:9/parts")},
+    "a longer name": {"session_endpoints": dict.fromkeys(chunked.ENDS, "https://127.0.0.1.evil.example/x")},
+    "with a password": {"session_endpoints": dict.fromkeys(chunked.ENDS, "https://a:b@127.0.0.1/x")},
+    "not an address": {"session_endpoints": dict.fromkeys(chunked.ENDS, "http://[")},
+    "the size as text": {"part_size": "1000"},
+    "larger than the file": {"part_size": 10**30},
+}
+
+
+@pytest.mark.parametrize("begun", ENDPOINTS.values(), ids=ENDPOINTS)
+def test_addresses_of_a_session_are_the_servers_own(
+    pretended: Both, sessions: Sessions, large: Path, begun: Any
+) -> None:
+    """Where they are missing or lead elsewhere the documented ones serve, and the token goes nowhere else."""
+    sessions.begun = begun
+    row = pretended[1].upload(large).iloc[0]
+    assert row["action"] == "uploaded"
+    assert pretended[0].names("0") == {"large.bin": DATA}
+    own = {("http", "127.0.0.1", int(pretended[0].url.rpartition(":")[2]))}
+    assert {each[:3] for each in pretended[1].session.auth._origins()} == own
+
+
+@pytest.mark.parametrize(
+    ("server", "address", "own"),
+    [
+        ("https://upload.box.com/api/2.0", "https://upload.box.com/api/2.0/files/upload_sessions/1", True),
+        ("https://upload.box.com/api/2.0", "https://fra.upload.app.box.com/x", True),
+        ("https://upload.box.com/api/2.0", "http://upload.app.box.com/x", False),
+        ("https://upload.box.com/api/2.0", "https://box.com.evil.example/x", False),
+        ("https://upload.box.com/api/2.0", "https://notbox.com/x", False),
+        ("https://upload.box.com/api/2.0", "https://upload.box.com@evil.example/x", False),
+        ("https://10.0.0.5/api/2.0", "https://11.0.0.5/x", False),
+        ("https://10.0.0.5/api/2.0", "https://10.0.0.5/x", True),
+        ("https://files.local/api", "https://other.local/x", False),
+    ],
+)
+def test_which_addresses_are_of_the_same_server(
+    pretended: Both, server: str, address: str, own: bool
+) -> None:
+    """Its own hosts, and over https others of the same domain."""
+    import dataclasses
+
+    profile = pretended[1].profile
+    there = dataclasses.replace(profile.client.server, upload_url=server, api_url=server)
+    store.save(dataclasses.replace(profile, client=dataclasses.replace(profile.client, server=there)))
+    caller = chunked.Caller(boxnb.connect("pretended"), None)
+    assert targets.is_own(caller, address) is own
+
+
+SIZES = {
+    "none": None,
+    "zero": 0,
+    "below": -5,
+    "too small": 1e-9,
+    "infinite": 1e999,
+    "text": "large",
+    "a list": [1],
+}
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+def test_a_part_size_that_cannot_be_is_said(
+    pretended: Both, sessions: Sessions, large: Path, size: Any
+) -> None:
+    """Before any part is sent."""
+    sessions.begun = {"part_size": size}
+    with pytest.raises(BoxUnavailableError, match="No usable answer: 201"):
+        pretended[1].upload(large)
+    assert not sessions.stored
+
+
+def test_more_parts_than_box_has_are_not_sent(pretended: Both, sessions: Sessions, tmp_path: Path) -> None:
+    """A part size of one byte would take a call a byte."""
+    file = tmp_path / "many.bin"
+    file.write_bytes(b"x" * (chunked.MOST + 1))
+    sessions.begun = {"part_size": 1}
+    with pytest.raises(BoxUnavailableError, match="No usable answer"):
+        pretended[1].upload(file)
+    assert not sessions.stored
+
+
+ODD_PARTS: dict[str, Any] = {
+    "another place": {"offset": 5},
+    "no place": {"offset": None},
+    "another size": {"size": 7},
+    "infinite": {"offset": 1e999},
+    "another digest": {"sha1": "0" * 40},
+    "a digest that is a list": {"sha1": [1]},
+}
+
+
+@pytest.mark.parametrize("part", ODD_PARTS.values(), ids=ODD_PARTS)
+def test_another_part_than_the_one_sent_is_said(
+    pretended: Both, sessions: Sessions, large: Path, part: Any
+) -> None:
+    """Soon, and nothing is put together of it."""
+    sessions.part = part
+    begun = time.monotonic()
+    with pytest.raises((BoxUnavailableError, TransferError)) as caught:
+        pretended[1].upload(large)
+    assert time.monotonic() - begun < 5
+    assert pretended[0].names("0") == {}
+    if "sha1" in part:
+        assert "has other bytes than were sent from byte" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        [],
+        None,
+        5,
+        "text",
+        {"part": None},
+        {"part": []},
+        {"part": {}},
+        b"",
+        b"<html>",
+        b"[" * 90_000,
+        b'{"part',
+    ],
+)
+def test_an_answer_without_a_part_is_said(pretended: Both, large: Path, answer: Any) -> None:
+    """Whatever stands there."""
+    sessions = Sessions(pretended[0])
+
+    def first(method: str, *rest: Any) -> Answer | None:
+        return (200, {}, answer) if method == "PUT" else sessions(method, *rest)
+
+    pretended[0].first = first
+    with pytest.raises(BoxUnavailableError, match="No usable answer: 200"):
+        pretended[1].upload(large)
+
+
+def test_a_commit_that_never_ends_is_said(
+    pretended: Both, sessions: Sessions, large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what helps: the next call goes on with the parts that are there."""
+    waits: list[float] = []
+    monkeypatch.setattr(chunked.Caller, "sleep", lambda self, seconds: waits.append(seconds))
+    sessions.commits = [(202, {"Retry-After": "60"}, b"")]
+    with pytest.raises(BoxUnavailableError, match=r"has not put them together yet \(202\)") as caught:
+        pretended[1].upload(large)
+    assert "proxy" not in str(caught.value)
+    assert sum(waits) <= chunked.IN_ALL
+    assert sessions.ended == 0
+    sessions.commits = []
+    assert pretended[1].upload(large)["action"].tolist() == ["uploaded"]
+
+
+DAMAGED: dict[str, Any] = {
+    "a list": [],
+    "a number": 5,
+    "deep": "[" * 100_000,
+    "half a letter": b"\xff\xfe",
+    "a zero byte": b"\x00",
+    "part_size": {"part_size": "x"},
+    "addresses": {"upload_part": 5},
+    "elsewhere": {"upload_part": "https://elsewhere.example/x"},
+    "version_of": None,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_note_of_an_upload_begins_anew(
+    pretended: Both, sessions: Sessions, large: Path, damage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And sends the token to no address that somebody wrote into it."""
+    monkeypatch.setattr(chunked.Caller, "sleep", lambda self, seconds: None)
+    sessions.commits = [(202, {}, b"")]
+    with pytest.raises(BoxUnavailableError):
+        pretended[1].upload(large)
+    (note,) = (store.home() / "transfers").glob("*.json")
+    if isinstance(damage, dict):
+        saved = json.loads(note.read_bytes())
+        saved["session"] |= damage
+        note.write_text(json.dumps(saved))
+    elif damage is None:
+        note.write_text(json.dumps(json.loads(note.read_bytes()) | {"version_of": 5}))
+    else:
+        note.write_bytes(damage if isinstance(damage, bytes) else str(damage).encode())
+    sessions.commits = []
+    assert pretended[1].upload(large)["action"].tolist() == ["uploaded"]
+    assert "elsewhere.example" not in str(pretended[1].session.auth._origins())
+
+
+@pytest.mark.parametrize("size", [10, 1_500_000], ids=["at once", "asked first"])
+@pytest.mark.parametrize("body", [PAGE[2], b"[" * 100_000, b'"conflict"', b"[]", b"null"])
+def test_a_conflict_answered_by_a_page_is_told_soon(
+    pretended: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, body: bytes
+) -> None:
+    """A proxy's page is the same however often it is asked for."""
+    monkeypatch.setattr(upload, "IN_PARTS", 20_000_000)
+    file = tmp_path / "a.bin"
+    file.write_bytes(b"x" * size)
+    pretended[0].first = lambda *_: (409, HTML[0], body)
+    begun = time.monotonic()
+    with pytest.raises(BoxUnavailableError, match=r"No usable answer: 409 for .*, text/html"):
+        pretended[1].upload(file)
+    assert time.monotonic() - begun < 5
+    assert len(pretended[0].calls) == 1
+
+
+def test_a_conflict_answered_by_a_page_is_told_for_folders_and_sessions(pretended: Both, large: Path) -> None:
+    """The same rule for each call that makes something."""
+    pretended[0].first = lambda *_: (409, *HTML)
+    with pytest.raises(BoxUnavailableError, match="409"):
+        pretended[1].upload(large)
+    with pytest.raises(BoxUnavailableError, match="409"):
+        pretended[1].upload_folder(large.parent)
+    assert len(pretended[0].calls) == 2
+
+
+CONFLICTS: dict[str, tuple[Any, str]] = {
+    "nothing": ({}, "name already"),
+    "a kind": ({"type": "file"}, "name already"),
+    "nulls": ({"type": None, "id": None, "name": None}, "name already"),
+    "no id": ({"type": "file", "name": "a.bin"}, "in the way: file 'a.bin'."),
+    "an empty id": ({"type": "file", "name": "a.bin", "id": ""}, "in the way: file 'a.bin'."),
+    "an id that is a list": ({"type": "file", "name": "a.bin", "id": [1]}, "in the way: file 'a.bin'."),
+    "an id that is true": ({"type": "file", "id": True, "name": "a.bin"}, "in the way: file 'a.bin'"),
+    "a name that is a list": ({"type": ["file"], "id": {}, "name": [1]}, "name already"),
+}
+
+
+@pytest.mark.parametrize("conflict", CONFLICTS.values(), ids=CONFLICTS)
+@pytest.mark.parametrize("several", [False, True])
+def test_a_conflict_shows_only_what_it_says(
+    pretended: Both, tmp_path: Path, conflict: tuple[Any, str], several: bool
+) -> None:
+    """No empty quotes and brackets in a sentence."""
+    file = tmp_path / "a.bin"
+    file.write_bytes(b"abc")
+    found = [conflict[0]] if several else conflict[0]
+    body = {"type": "error", "status": 409, "code": "item_name_in_use", "context_info": {"conflicts": found}}
+    pretended[0].first = lambda *_: (409, {}, body)
+    with pytest.raises(ApiError) as caught:
+        pretended[1].upload(file)
+    assert conflict[1] in str(caught.value)
+    assert "''" not in str(caught.value)
+    assert "(id )" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [None, 5, [], "", {}])
+def test_a_conflict_of_an_unknown_kind_is_compared_as_a_file(
+    pretended: Both, tmp_path: Path, kind: Any
+) -> None:
+    """Box leaves fields of small objects out."""
+    pretended[0].add("a.bin", b"abc")
+    pretended[0].items["100"]["type"] = kind
+    file = tmp_path / "a.bin"
+    file.write_bytes(b"abc")
+    assert pretended[1].upload(file)["action"].tolist() == ["same content"]
+
+
+def test_bytes_that_the_server_does_not_tell_of_are_not_called_others(
+    pretended: Both, tmp_path: Path
+) -> None:
+    """It says that they could not be checked."""
+    file = tmp_path / "a.bin"
+    file.write_bytes(b"abc")
+
+    def first(method: str, path: str, *_: Any) -> Answer | None:
+        if method == "POST":
+            return 201, {}, {"entries": [{"id": "5", "name": "a.bin"}]}
+        return (200, {}, {"id": "5", "name": "a.bin"}) if path.endswith("/files/5") else None
+
+    pretended[0].first = first
+    with pytest.raises(BoxNotebookError, match="does not say which bytes it has"):
+        pretended[1].upload(file)
