@@ -27,6 +27,7 @@ import boxnb
 from boxnb import basic, oauth, redaction, secret, store
 from boxnb.auth import RotatingAuth
 from boxnb.errors import ApiError, BoxNotebookError, MailError, NetworkError, TokenStoreError
+from boxnb.local import private_files
 from boxnb.oauth.token import Token
 from boxnb.runs import mail
 from boxnb.sandbox import Sandbox
@@ -111,8 +112,8 @@ def test_a_refused_refresh_shows_no_secret(sandbox: Sandbox) -> None:
 def test_a_damaged_profile_shows_nothing_of_itself() -> None:
     """Neither does the JSON error behind the sentence, which holds the whole text."""
     file = store.path("acme")
-    store.disk.private_folder(file.parent)
-    store.disk.write_private(file, json.dumps({"token": {"access_token": FORM}}).encode()[:-1])
+    private_files.private_folder(file.parent)
+    private_files.write_private(file, json.dumps({"token": {"access_token": FORM}}).encode()[:-1])
     with pytest.raises(TokenStoreError) as damaged:
         store.load("acme")
     assert leaks.leaked(damaged.value, [FORM]) == []
