@@ -28,7 +28,7 @@ lab: $(VENV)/.installed-lab  ## open JupyterLab on the start notebook (ARGS= goe
 
 test: $(VENV)/.installed-test  ## run every test (ARGS= goes to pytest)
 	$(BIN)/python tests/browser/find.py
-	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=8 $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=8 --dist=worksteal $(ARGS)
 
 check: $(VENV)/.installed-dev  ## format, lint and types
 	$(BIN)/ruff format --check .
