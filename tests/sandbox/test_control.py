@@ -46,7 +46,7 @@ def test_bad_commands_are_sentences(ada: Person) -> None:
         ada.sandbox.faults.add("/2.0/users", "500", colour="red")
     with pytest.raises(SandboxError, match="must be https"):
         ada.sandbox.register_app("x", ["http://apps.example/"])
-    with pytest.raises(SandboxError, match="nobody has this login"):
+    with pytest.raises(SandboxError, match="no user has this login"):
         ada.sandbox.change_user("nobody@example.com", status="active")
 
 
@@ -244,7 +244,7 @@ def test_stop_is_quiet_when_it_is_gone_and_removes_a_temporary_state() -> None:
         assert (sandbox.state / "sandbox.json").stat().st_mode & 0o777 == 0o600
     assert not sandbox.state.exists()
     sandbox.stop()
-    with pytest.raises(SandboxError, match="does not answer"):
+    with pytest.raises(SandboxError, match="did not answer"):
         sandbox.clock.now()
 
 

@@ -230,7 +230,7 @@ def test_the_console_says_which_redirect_fits(begin: Starter) -> None:
 
 def test_what_is_not_there_is_a_page_for_browsers(ada: Person) -> None:
     browser = requests.get(f"{ada.sandbox.url}/3.0/users", headers={"Accept": "text/html"}, timeout=10)
-    assert (browser.status_code, "There is no page here" in browser.text) == (404, True)
+    assert (browser.status_code, "There is no page at this address" in browser.text) == (404, True)
     program = requests.get(f"{ada.sandbox.url}/3.0/users", timeout=10)
     assert (program.status_code, program.json()["code"]) == (404, "not_found")
 

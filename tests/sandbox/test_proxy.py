@@ -57,7 +57,7 @@ def test_signing_in_through_the_hub(begin: Starter, hub: Hub) -> None:
         login = {"Authorization": f"token {hub.token}"}
         browser.headers.update(login)
         home = browser.get(f"{base}/", timeout=20)
-        assert "practice server is running" in home.text
+        assert "The sandbox is running" in home.text
         console = browser.get(urljoin(home.url, "console"), timeout=20)
         assert f"https://hub.example.com{PREFIX}proxy/<em>port</em>/callback" in console.text
         query = {"response_type": "code", "client_id": app["client_id"], "redirect_uri": BACK, "state": "s"}

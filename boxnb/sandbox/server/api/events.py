@@ -103,7 +103,7 @@ def tenant(call: Call, stream: str, limit: int) -> Response:
         found = log.arriving(start, kinds, now)
     rows = list(itertools.islice(found, short(limit, start)))
     following = rows[-1][0] + 1 if rows else (start if given is None else given)
-    entries = msgspec.Raw(call.core.told.entries([event for _, event in rows]))
+    entries = msgspec.Raw(call.core.rendered_events.entries([event for _, event in rows]))
     frame = {"chunk_size": len(rows), "next_stream_position": str(following), "entries": entries}
     return Response(msgspec.json.encode(frame), media_type="application/json")
 
