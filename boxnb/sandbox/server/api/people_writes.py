@@ -71,13 +71,11 @@ def settings(call: Call, body: Doc) -> Doc:
     if "external_app_user_id" in body:
         out["external_app_user_id"] = text(body, "external_app_user_id")
     if "notification_email" in body:
-        notification = body["notification_email"]
-        if notification is not None and not (
-            isinstance(notification, dict) and LOGIN.fullmatch(str(notification.get("email")))
-        ):
-            raise wrong("notification_email", notification)
+        email = body["notification_email"]
+        if email is not None and not (isinstance(email, dict) and LOGIN.fullmatch(str(email.get("email")))):
+            raise wrong("notification_email", email)
         out["notification_email"] = (
-            None if notification is None else {"email": notification["email"], "is_confirmed": False}
+            None if email is None else {"email": email["email"], "is_confirmed": False}
         )
     return out
 
@@ -349,14 +347,12 @@ def refuse_permissions(body: Doc) -> None:
     """Raise 501 for the finer permissions of group admins. An empty object is fine, because permissions that are not
     named stay enabled (Box's OpenAPI description of `POST /group_memberships`).
     """
-    permissions = body.get("configurable_permissions")
-    if permissions is None:
+    flags = body.get("configurable_permissions")
+    if flags is None:
         return
-    if not isinstance(permissions, dict) or not all(
-        isinstance(value, bool) for value in permissions.values()
-    ):
-        raise wrong("configurable_permissions", permissions)
-    if permissions:
+    if not isinstance(flags, dict) or not all(isinstance(value, bool) for value in flags.values()):
+        raise wrong("configurable_permissions", flags)
+    if flags:
         text = "The boxnb sandbox cannot set 'configurable_permissions' of a membership"
         raise client_error(501, "not_implemented", text)
 
@@ -386,12 +382,10 @@ async def update_member(call: Call) -> Response:
 async def remove_member(call: Call) -> Response:
     """`DELETE /group_memberships/:id`."""
     call.need_admin("manage_groups")
-    membership = the_membership(call)
+    entry = the_membership(call)
     with call.core.state:
-        noted_group(
-            call, "GROUP_REMOVE_USER", call.core.world.groups[membership["group_id"]], membership["user_id"]
-        )
-        call.core.world.remove_membership(membership)
+        noted_group(call, "GROUP_REMOVE_USER", call.core.world.groups[entry["group_id"]], entry["user_id"])
+        call.core.world.remove_membership(entry)
     return Response(status_code=204)
 
 

@@ -133,9 +133,9 @@ def filters(call: Call) -> list[Callable[[Item], bool]]:
     if size:
         tests.append(lambda item: item.kind != "web_link" and size[0] <= item.bytes_below() <= size[1])
     ancestors = [
-        call.item("folder", extension)
-        for extension in listed(call, "ancestor_folder_ids")
-        if extension != "0"
+        call.item("folder", folder_id)
+        for folder_id in listed(call, "ancestor_folder_ids")
+        if folder_id != "0"
     ]
     if ancestors:
         tests.append(lambda item: any(above in ancestors for above in list(item.up())[1:]))
