@@ -34,7 +34,7 @@ class Exchanges:
         self._lines = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     @classmethod
-    def wanted(cls) -> Exchanges | None:
+    def from_environment(cls) -> Exchanges | None:
         """Return the writer if the environment variable is set, else None."""
         folder = os.environ.get(VARIABLE)
         return cls(Path(folder)) if folder else None

@@ -136,7 +136,7 @@ async def form_of(request: Request) -> dict[str, str]:
     return fields
 
 
-def decoded(text: bytes) -> Any:
+def parse_json(text: bytes) -> Any:
     """Parse JSON that can be saved and returned in a listing.
 
     Raises `ValueError` if it is not JSON, or contains half a surrogate pair, NaN, an infinity or an integer beyond 64

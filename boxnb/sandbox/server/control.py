@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from .context import ADMIN_SCOPES, SCOPES, Core, core_of, decoded
+from .context import ADMIN_SCOPES, SCOPES, Core, core_of, parse_json
 
 Command = Callable[[Core, dict[str, Any]], Any]
 
@@ -25,7 +25,7 @@ def refuse(status: int, text: str) -> Response:
     return JSONResponse({"error": text}, status)
 
 
-def guarded(command: Command) -> Callable[[Request], Awaitable[Response]]:
+def command_endpoint(command: Command) -> Callable[[Request], Awaitable[Response]]:
     """Wrap a command: check key and origin, read the JSON body, answer JSON. A `ValueError` of the command is a 400."""
 
     async def run(request: Request) -> Response:
@@ -38,7 +38,7 @@ def guarded(command: Command) -> Callable[[Request], Awaitable[Response]]:
             return refuse(403, "the key of the sandbox is missing or wrong")
         text = await request.body()
         try:
-            body = decoded(text) if text else {}
+            body = parse_json(text) if text else {}
             if not isinstance(body, dict):
                 raise ValueError("the body must be a JSON object")
             return JSONResponse(command(core, body))
@@ -181,5 +181,6 @@ COMMANDS: dict[str, Command] = {
     "stop": stop,
 }
 ROUTES = [
-    Route(f"/_sandbox/{name}", guarded(command), methods=["POST"]) for name, command in COMMANDS.items()
+    Route(f"/_sandbox/{name}", command_endpoint(command), methods=["POST"])
+    for name, command in COMMANDS.items()
 ]

@@ -55,21 +55,23 @@ PROXY_PAGE = (
 )
 
 
-def mask(value: str) -> str:
+def fingerprint(value: str) -> str:
     """Return a secret as its fingerprint."""
     return f"<secret {hashlib.sha256(value.encode()).hexdigest()[:4]}>" if value else ""
 
 
-def masked(text: str) -> dict[str, str]:
+def redacted_fields(text: str) -> dict[str, str]:
     """Return the fields of a query or form, with fingerprints instead of secrets."""
     try:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS)
     except ValueError:
         return {"": f"(more than {FIELDS} fields)"}
-    return {name[:SHOWN]: mask(value) if name in SECRET_NAMES else value[:SHOWN] for name, value in pairs}
+    return {
+        name[:SHOWN]: fingerprint(value) if name in SECRET_NAMES else value[:SHOWN] for name, value in pairs
+    }
 
 
-def limited(path: str, headers: dict[str, str], receive: Receive) -> Receive:
+def limit_body(path: str, headers: dict[str, str], receive: Receive) -> Receive:
     """Return a `receive` with a maximum: a longer body is refused before it is read, or while its pieces arrive.
 
     Only users with a token may send file content, and only to the upload host, which checks the token before it reads.
@@ -102,10 +104,10 @@ def without_signature(path: str) -> str:
     if not path.startswith("/dl/"):
         return path
     head, _, signature = path.rpartition("/")
-    return f"{head}/{mask(signature)}"
+    return f"{head}/{fingerprint(signature)}"
 
 
-def usual(path: str) -> str:
+def canonical_path(path: str) -> str:
     """Return the path as Box's description writes it, whichever form a client sends.
 
     The token endpoints used to be next to the authorization page (box-facts 1.1), and rclone calls ``/files/content/``. That
@@ -135,7 +137,7 @@ class Front:
 
     def __init__(self, app: App, core: Core) -> None:
         self.app, self.core = app, core
-        self.exchanges = Exchanges.wanted()
+        self.exchanges = Exchanges.from_environment()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -148,7 +150,7 @@ class Front:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         path = self.strip_prefix(scope)
         try:
-            receive = limited(path, headers, receive)
+            receive = limit_body(path, headers, receive)
             body, receive = await self.read(headers, receive)
         except ApiError as error:
             await error.response(scope, receive, send)
@@ -157,17 +159,17 @@ class Front:
             "time": core.clock.now(),
             "method": scope["method"],
             "path": without_signature(path)[:SHOWN],
-            "query": masked(scope["query_string"].decode("latin-1")),
+            "query": redacted_fields(scope["query_string"].decode("latin-1")),
             "status": None,
             "ms": 0.0,
             "bytes": 0,
-            "token": mask(headers.get("authorization", "").partition(" ")[2]),
+            "token": fingerprint(headers.get("authorization", "").partition(" ")[2]),
             "as_user": headers.get("as-user", "")[:SHOWN] or None,
             "user_agent": headers.get("user-agent", "")[:SHOWN] or None,
             "fault": None,
         }
         if body is not None:
-            entry["form"] = masked(body)
+            entry["form"] = redacted_fields(body)
 
         sent: list[Message] = []
 
@@ -196,7 +198,7 @@ class Front:
                 await self.app(scope, receive, send_on)
             else:
                 entry["fault"] = fault.kind
-                await self.broken(fault, scope, receive, send_on)
+                await self.answer_with_fault(fault, scope, receive, send_on)
         finally:
             entry["ms"] = round((time.perf_counter() - started) * 1000, 2)
             entry["user"] = scope.get("boxnb.user")
@@ -211,7 +213,7 @@ class Front:
         prefix = self.core.prefix
         if prefix and (path == prefix or path.startswith(prefix + "/")):
             path = path[len(prefix) :] or "/"
-        path = usual(path)
+        path = canonical_path(path)
         if path != scope["path"]:
             scope["path"] = path
             scope["raw_path"] = path.encode()
@@ -230,12 +232,12 @@ class Front:
             if not message.get("more_body"):
                 break
         whole = b"".join(parts)
-        given = False
+        replayed = False
 
         async def again() -> Message:
-            nonlocal given
-            if not given:
-                given = True
+            nonlocal replayed
+            if not replayed:
+                replayed = True
                 return {"type": "http.request", "body": whole, "more_body": False}
             return await receive()
 
@@ -246,15 +248,15 @@ class Front:
         name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
         return name.lower() in self.core.hosts
 
-    async def broken(
+    async def answer_with_fault(
         self, fault: Fault, scope: MutableMapping[str, Any], receive: Receive, send: Send
     ) -> None:
         """Answer as the fault requires."""
         client = scope.get("client")
         kind = fault.kind
-        instead = self.instead(fault, scope["path"])
-        if instead is not None:
-            await instead(scope, receive, send)
+        replacement = self.replacement(fault, scope["path"])
+        if replacement is not None:
+            await replacement(scope, receive, send)
         elif kind == "reset_before":
             reset(client)
         elif kind in ("reset_after", "lost_token"):
@@ -265,9 +267,9 @@ class Front:
             await self.app(scope, receive, send)
         else:
             start, body = await self.collect(scope, receive)
-            await self.mangled(fault, start, body, send)
+            await self.send_mangled(fault, start, body, send)
 
-    async def mangled(self, fault: Fault, start: Message, body: bytes, send: Send) -> None:
+    async def send_mangled(self, fault: Fault, start: Message, body: bytes, send: Send) -> None:
         """Send the real answer, but cut off, mislabelled or slow."""
         if fault.kind == "content_type":
             other_headers = [
@@ -292,7 +294,7 @@ class Front:
             body = b""
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
-    def instead(self, fault: Fault, path: str) -> Response | None:
+    def replacement(self, fault: Fault, path: str) -> Response | None:
         """Return the answer that replaces the work, or None if the fault needs the work."""
         headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
         if fault.kind == "202":

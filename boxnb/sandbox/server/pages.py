@@ -45,8 +45,8 @@ def details(pairs: dict[str, str]) -> Html:
     )
 
 
-def problem(code: str, heading: str, text: str, given: dict[str, str]) -> HTMLResponse:
+def problem(code: str, heading: str, text: str, fields: dict[str, str]) -> HTMLResponse:
     """Return the page a human sees if the authorization request itself is wrong (box-facts 1.2: never a redirect)."""
-    lines = details({"error": code, **given})
+    lines = details({"error": code, **fields})
     body = fill("error", heading=heading, text=text, details=lines)
     return page(heading, body, status=400)

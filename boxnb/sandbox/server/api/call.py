@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from ..company.people import Doc
 from ..company.tree import ROOT, Item
-from ..context import Core, core_of, decoded
+from ..context import Core, core_of, parse_json
 from ..errors import ApiError, challenge, client_error, forbidden, invalid, not_found, too_many
 from ..signin import token_endpoint
 from .representations import View, link_token
@@ -123,7 +123,7 @@ class Call:
     async def body(self) -> Doc:
         """Return the JSON object in the body. Raises 400 if it is not one."""
         try:
-            value = decoded(await self.request.body())
+            value = parse_json(await self.request.body())
         except ValueError:
             value = None
         if not isinstance(value, dict):
@@ -307,7 +307,7 @@ def check_version(request: Request) -> None:
         raise client_error(
             400,
             "invalid_api_version",
-            f"The 'box-version' header names {text}; this endpoint has '{API_VERSION}'",
+            f"The 'box-version' header has {text}; this endpoint has only '{API_VERSION}'",
         )
 
 

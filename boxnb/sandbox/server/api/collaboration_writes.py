@@ -14,7 +14,7 @@ from .collaborations import visible_collab
 from .write_rules import id_of, moment, sub, text
 
 
-def noted(call: Call, kind: str, collab: Collab) -> None:
+def record_event(call: Call, kind: str, collab: Collab) -> None:
     """Record an event about a collaboration."""
     world = call.core.world
     item = world.tree.of(collab.item_type).get(collab.item_id)
@@ -94,7 +94,7 @@ async def create(call: Call) -> Response:
     accepted = bool(group) or user in world.users
     now = float(int(call.core.clock.now()))
     with call.core.state:
-        collab = world.access.keep(
+        collab = world.access.save(
             Collab(
                 call.core.state.next_id(),
                 item.kind,
@@ -114,9 +114,9 @@ async def create(call: Call) -> Response:
                 by_id,
             )
         )
-        noted(call, "COLLABORATION_INVITE", collab)
+        record_event(call, "COLLABORATION_INVITE", collab)
         if accepted:
-            noted(call, "COLLABORATION_ACCEPT", collab)
+            record_event(call, "COLLABORATION_ACCEPT", collab)
     return answer(call.view().collab(collab, call.fields), 201)
 
 
@@ -143,13 +143,13 @@ async def update(call: Call) -> Response:
     with call.core.state:
         changed = role != collab.role
         if "expires_at" in body and expires != collab.expires:
-            noted(call, "UPDATE_COLLABORATION_EXPIRATION", collab)
+            record_event(call, "UPDATE_COLLABORATION_EXPIRATION", collab)
         collab.role, collab.expires = role, expires
         collab.can_view_path = bool(body.get("can_view_path", collab.can_view_path))
         collab.modified = float(int(call.core.clock.now()))
-        call.core.world.access.keep(collab)
+        call.core.world.access.save(collab)
         if changed:
-            noted(call, "COLLABORATION_ROLE_CHANGE", collab)
+            record_event(call, "COLLABORATION_ROLE_CHANGE", collab)
     call._view = None
     return answer(call.view().collab(collab, call.fields))
 
@@ -165,9 +165,9 @@ def decide(call: Call, collab: Collab, status: object) -> None:
     with call.core.state:
         collab.status = str(status)
         collab.acknowledged = collab.modified = float(int(call.core.clock.now()))
-        call.core.world.access.keep(collab)
+        call.core.world.access.save(collab)
         if status == "accepted":
-            noted(call, "COLLABORATION_ACCEPT", collab)
+            record_event(call, "COLLABORATION_ACCEPT", collab)
 
 
 def hand_over(call: Call, collab: Collab) -> None:
@@ -179,7 +179,9 @@ def hand_over(call: Call, collab: Collab) -> None:
     is_managed = collab.user in world.users
     if item.kind != "folder" or item.parent is not None or collab.status != "accepted" or not is_managed:
         raise invalid(
-            "invalid_parameter", "role", "Only a top-level folder can get a new owner, from the company"
+            "invalid_parameter",
+            "role",
+            "Only a top-level folder can get a new owner, who must be a managed user",
         )
     with call.core.state:
         old, new = item.owner, collab.user
@@ -187,8 +189,8 @@ def hand_over(call: Call, collab: Collab) -> None:
         world.tree.move(item, new, None)
         collab.user, collab.role = old, "editor"
         collab.modified = float(int(call.core.clock.now()))
-        world.access.keep(collab)
-        noted(call, "COLLABORATION_ROLE_CHANGE", collab)
+        world.access.save(collab)
+        record_event(call, "COLLABORATION_ROLE_CHANGE", collab)
 
 
 async def delete(call: Call) -> Response:
@@ -198,7 +200,7 @@ async def delete(call: Call) -> Response:
     if collab.user != call.user["id"] and not manages(call, collab):
         raise forbidden()
     with call.core.state:
-        noted(call, "COLLABORATION_REMOVE", collab)
+        record_event(call, "COLLABORATION_REMOVE", collab)
         call.core.world.access.drop(collab)
     return Response(status_code=204)
 

@@ -54,7 +54,7 @@ def visible_collab(call: Call, collab_id: str) -> Collab:
     raise not_found("collaboration", collab_id)
 
 
-async def one(call: Call) -> Response:
+async def collaboration(call: Call) -> Response:
     """`GET /collaborations/:id`."""
     call.reads()
     return answer(call.view().collab(visible_collab(call, call.request.path_params["id"]), call.fields))
@@ -96,6 +96,6 @@ PATHS: dict[str, dict[str, Handler]] = {
     "/folders/{id}/collaborations": {"GET": of_folder},
     "/files/{id}/collaborations": {"GET": of_file},
     "/collaborations": {"GET": pending},
-    "/collaborations/{id}": {"GET": one},
+    "/collaborations/{id}": {"GET": collaboration},
     "/groups/{id}/collaborations": {"GET": of_group},
 }

@@ -18,7 +18,7 @@ from ..company.tree import Item
 from ..context import Core, core_of
 from ..errors import client_error
 from .call import Call, Handler, missing
-from .item_writes import noted
+from .item_writes import record_event
 from .uploads import base_of
 
 SECONDS = 900
@@ -57,7 +57,7 @@ async def download(call: Call) -> Response:
     expires = int(call.core.clock.now()) + SECONDS
     text = f"{item.id}/{version}/{expires}"
     base = other_host(base_of(call))
-    noted(call, "DOWNLOAD", item, {"size": item.size, "version_id": version})
+    record_event(call, "DOWNLOAD", item, {"size": item.size, "version_id": version})
     return Response(status_code=302, headers={"Location": f"{base}/dl/{text}/{signature(call.core, text)}"})
 
 

@@ -18,6 +18,7 @@ from .write_rules import (
     check_name,
     free_name,
     id_of,
+    mark_changed,
     may_leave,
     moment,
     set_link,
@@ -25,7 +26,6 @@ from .write_rules import (
     set_tags,
     target,
     text,
-    touched,
     trashed_item,
 )
 
@@ -47,12 +47,12 @@ def item_answer(call: Call, item: Item, status: int = 200) -> Response:
     return answer(doc, status, item.etag)
 
 
-def noted(call: Call, kind: str, item: Item, details: Doc | None = None) -> None:
+def record_event(call: Call, kind: str, item: Item, details: Doc | None = None) -> None:
     """Record an event about an item."""
     call.core.note(call.request, kind, call.user["id"], item_source(call.core.world, item), details, item)
 
 
-def fresh(call: Call, name: str) -> Doc:
+def new_item_fields(call: Call, name: str) -> Doc:
     """Return the fields of every new item."""
     now = float(int(call.core.clock.now()))
     by = call.user["id"]
@@ -70,8 +70,8 @@ async def create_folder(call: Call) -> Response:
     owner, parent = target(call, id_of(body, "parent"))
     free_name(call, owner, parent, name, "folder")
     with call.core.state:
-        created = call.core.world.tree.add("folder", fresh(call, name), owner, parent)
-        noted(call, "ITEM_CREATE", created)
+        created = call.core.world.tree.add("folder", new_item_fields(call, name), owner, parent)
+        record_event(call, "ITEM_CREATE", created)
     return item_answer(call, created, 201)
 
 
@@ -84,9 +84,9 @@ async def create_web_link(call: Call) -> Response:
     owner, parent = target(call, id_of(body, "parent"))
     free_name(call, owner, parent, name, "web_link")
     with call.core.state:
-        doc = {**fresh(call, name), "url": url, "description": str(body.get("description") or "")}
+        doc = {**new_item_fields(call, name), "url": url, "description": str(body.get("description") or "")}
         created = call.core.world.tree.add("web_link", doc, owner, parent)
-        noted(call, "ITEM_CREATE", created)
+        record_event(call, "ITEM_CREATE", created)
     return item_answer(call, created)
 
 
@@ -125,9 +125,9 @@ async def update(call: Call) -> Response:
     try:
         with call.core.state:
             events = changes(call, item, body)
-            touched(call, item)
+            mark_changed(call, item)
             for event in events:
-                noted(call, event, item)
+                record_event(call, event, item)
     except ApiError:  # undo a change that was refused halfway
         for attribute, value in old_values.items():
             setattr(item, attribute, value)
@@ -194,13 +194,13 @@ async def copy(call: Call) -> Response:
         raise client_error(400, "cyclical_folder_structure", "Cyclical folder structure")
     with call.core.state:
         duplicated = duplicate(call, item, name, owner, parent)
-        noted(call, "COPY", duplicated)
+        record_event(call, "COPY", duplicated)
     return item_answer(call, duplicated, 201)
 
 
 def duplicate(call: Call, item: Item, name: str, owner: str, parent: Item | None) -> Item:
     """Copy an item and everything below it."""
-    doc = fresh(call, name)
+    doc = new_item_fields(call, name)
     doc.update(description=item.description, tags=list(item.tags), url=item.url)
     if item.kind == "file":
         times = {
@@ -230,10 +230,10 @@ async def delete(call: Call) -> Response:
     if full and call.query.get("recursive", "").lower() != "true":
         raise client_error(400, "folder_not_empty", "Cannot delete - folder not empty")
     with call.core.state:
-        noted(call, "DELETE", item)
+        record_event(call, "DELETE", item)
         item.trashed = float(int(call.core.clock.now()))
         item.extra = {**item.extra, "trashed_by": call.user["id"]}
-        call.core.world.tree.keep(item)
+        call.core.world.tree.save(item)
     return Response(status_code=204)
 
 
@@ -248,7 +248,9 @@ async def restore(call: Call) -> Response:
     if "parent" in body:
         owner, parent = target(call, id_of(body, "parent"))
     elif item.extra.get("orphan") or (parent is not None and parent.is_trashed()):
-        raise client_error(403, "forbidden", "The original folder is in the trash or gone; name a 'parent'")
+        raise client_error(
+            403, "forbidden", "The original folder is in the trash or was deleted; send a 'parent'"
+        )
     if parent is not None and item in parent.up():
         raise client_error(400, "cyclical_folder_structure", "Cyclical folder structure")
     name = check_name(body.get("name") or item.name)
@@ -258,12 +260,12 @@ async def restore(call: Call) -> Response:
         item.extra = {key: value for key, value in item.extra.items() if key not in ("trashed_by", "orphan")}
         if parent is not item.parent or owner != item.owner:
             call.core.world.tree.move(item, owner, parent)
-        touched(call, item)
-        noted(call, "UNDELETE", item)
+        mark_changed(call, item)
+        record_event(call, "UNDELETE", item)
     return item_answer(call, item, 201)
 
 
-async def trash_one(call: Call) -> Response:
+async def read_trashed(call: Call) -> Response:
     """`GET /folders/:id/trash` and the like."""
     call.reads()
     item = trashed_item(call, kind_of(call), call.request.path_params["id"])
@@ -304,7 +306,7 @@ def forget(call: Call, item: Item) -> None:
     call.core.world.tree.purge(item)
 
 
-TRASH: dict[str, Handler] = {"GET": trash_one, "DELETE": purge}
+TRASH: dict[str, Handler] = {"GET": read_trashed, "DELETE": purge}
 PATHS: dict[str, dict[str, Handler]] = {
     "/folders": {"POST": create_folder},
     "/folders/{id}": {"PUT": update, "DELETE": delete, "POST": restore},

@@ -12,7 +12,7 @@ from ..company.times import iso
 from ..company.tree import Item
 from ..errors import client_error, forbidden, invalid, not_found
 from .call import ADMINS, Call, Handler, answer
-from .item_writes import forget, fresh
+from .item_writes import forget, new_item_fields
 from .write_rules import id_of, text
 
 LOGIN = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -131,7 +131,7 @@ async def create_user(call: Call) -> Response:
         **changes,
     }
     with call.core.state:
-        call.core.world.keep_user(user)
+        call.core.world.save_user(user)
         call.core.note(call.request, "NEW_USER", call.user["id"], mini(user))
     return answer(shape(user, call.fields), 201)
 
@@ -206,12 +206,12 @@ async def transfer(call: Call) -> Response:
         raise wrong("owned_by", new_owner["id"])
     name = f"{user['name']}'s Files and Folders".replace("/", "_").replace("\\", "_")[:250].strip()
     number, unused_name = 1, name
-    while world.tree.named(new_owner["id"], None, unused_name) is not None:
+    while world.tree.find_by_name(new_owner["id"], None, unused_name) is not None:
         number += 1
         unused_name = f"{name} ({number})"
     with call.core.state:
         content = owned(call, user["id"])
-        new_folder = world.tree.add("folder", fresh(call, unused_name), new_owner["id"], None)
+        new_folder = world.tree.add("folder", new_item_fields(call, unused_name), new_owner["id"], None)
         for item in content:
             world.tree.move(item, new_owner["id"], new_folder)
     call._view = None
@@ -229,9 +229,8 @@ def group_settings(call: Call, body: Doc, but: str = "") -> Doc:
     if "name" in out:
         if not out["name"].strip() or len(out["name"]) > 255:
             raise wrong("name", out["name"])
-        if any(
-            group["name"] == out["name"] and group["id"] != but for group in call.core.world.groups.values()
-        ):
+        taken = {group["name"] for group in call.core.world.groups.values() if group["id"] != but}
+        if out["name"] in taken:
             message = f"A group with the name '{out['name']}' already exists"
             errors = [{"reason": "invalid_parameter", "name": "name", "message": message}]
             raise client_error(409, "conflict", "Conflict", errors=errors)
@@ -261,12 +260,12 @@ async def create_group(call: Call) -> Response:
         **changes,
     }
     with call.core.state:
-        call.core.world.keep_group(group)
-        noted_group(call, "GROUP_CREATION", group)
+        call.core.world.save_group(group)
+        record_group_event(call, "GROUP_CREATION", group)
     return answer(shape(group, call.fields), 201)
 
 
-def noted_group(call: Call, kind: str, group: Doc, user_id: str = "") -> None:
+def record_group_event(call: Call, kind: str, group: Doc, user_id: str = "") -> None:
     """Record an event about a group, or about a user in it."""
     source: Doc = {"group_id": group["id"], "group_name": group["name"]}
     if user_id:
@@ -290,8 +289,8 @@ async def update_group(call: Call) -> Response:
     changes = group_settings(call, body, group["id"])
     with call.core.state:
         group.update(changes, modified_at=iso(call.core.clock.now()))
-        call.core.world.keep_group(group)
-        noted_group(call, "GROUP_EDITED", group)
+        call.core.world.save_group(group)
+        record_group_event(call, "GROUP_EDITED", group)
     return answer(shape(group, call.fields))
 
 
@@ -304,7 +303,7 @@ async def delete_group(call: Call) -> Response:
         for collab in access.of_group(group["id"]):
             access.drop(collab)
         call.core.world.remove_group(group["id"])
-        noted_group(call, "GROUP_DELETION", group)
+        record_group_event(call, "GROUP_DELETION", group)
     return Response(status_code=204)
 
 
@@ -338,8 +337,8 @@ async def add_member(call: Call) -> Response:
         "modified_at": now,
     }
     with call.core.state:
-        world.keep_membership(membership)
-        noted_group(call, "GROUP_ADD_USER", group, user_id)
+        world.save_membership(membership)
+        record_group_event(call, "GROUP_ADD_USER", group, user_id)
     return answer(world.membership(membership), 201)
 
 
@@ -375,7 +374,7 @@ async def update_member(call: Call) -> Response:
     role = group_role(body, membership["role"])
     with call.core.state:
         membership.update(role=role, modified_at=iso(call.core.clock.now()))
-        call.core.world.keep_membership(membership)
+        call.core.world.save_membership(membership)
     return answer(call.core.world.membership(membership))
 
 
@@ -384,7 +383,8 @@ async def remove_member(call: Call) -> Response:
     call.need_admin("manage_groups")
     entry = the_membership(call)
     with call.core.state:
-        noted_group(call, "GROUP_REMOVE_USER", call.core.world.groups[entry["group_id"]], entry["user_id"])
+        group = call.core.world.groups[entry["group_id"]]
+        record_group_event(call, "GROUP_REMOVE_USER", group, entry["user_id"])
         call.core.world.remove_membership(entry)
     return Response(status_code=204)
 

@@ -38,7 +38,7 @@ def word(text: str) -> Test:
         words = WORD.findall(searched.casefold())
         return all(any(word_of_text.startswith(start) for word_of_text in words) for start in starts)
 
-    return test if starts else lambda found: text.casefold() in found.casefold()
+    return test if starts else lambda searched: text.casefold() in searched.casefold()
 
 
 def opposite(test: Test) -> Test:
@@ -60,10 +60,10 @@ def parse_query(query: str) -> Test:
             alternatives[-1].append(opposite(test) if negated else test)
             negated = False
     alternatives = [tests for tests in alternatives if tests]
-    return lambda found: any(all(test(found) for test in tests) for tests in alternatives)
+    return lambda searched: any(all(test(searched) for test in tests) for tests in alternatives)
 
 
-def listed(call: Call, name: str) -> list[str]:
+def comma_list(call: Call, name: str) -> list[str]:
     """Return a comma-separated parameter as a list."""
     return [part.strip() for part in call.query.get(name, "").split(",") if part.strip()]
 
@@ -107,13 +107,13 @@ def filters(call: Call) -> list[Callable[[Item], bool]]:
     if kind:
         choice(call, "type", "", ("file", "folder", "web_link"))
         tests.append(lambda item: item.kind == kind)
-    extensions = {extension.lower() for extension in listed(call, "file_extensions")}
+    extensions = {extension.lower() for extension in comma_list(call, "file_extensions")}
     if extensions:
         tests.append(lambda item: item.kind == "file" and item.name.rpartition(".")[2].lower() in extensions)
-    owners = set(listed(call, "owner_user_ids"))
+    owners = set(comma_list(call, "owner_user_ids"))
     if owners:
         tests.append(lambda item: item.owner in owners)
-    updaters = set(listed(call, "recent_updater_user_ids"))
+    updaters = set(comma_list(call, "recent_updater_user_ids"))
     if updaters:
         tests.append(lambda item: item.modified_by in updaters)
     created, updated = (
@@ -127,14 +127,14 @@ def filters(call: Call) -> list[Callable[[Item], bool]]:
         tests.append(lambda item: updated[0] <= item.modified <= updated[1])
     if deleted:
         tests.append(lambda item: item.trashed is not None and deleted[0] <= item.trashed <= deleted[1])
-    deleters = set(listed(call, "deleted_user_ids"))
+    deleters = set(comma_list(call, "deleted_user_ids"))
     if deleters:
         tests.append(lambda item: item.trashed is not None and trashed_by(item) in deleters)
     if size:
         tests.append(lambda item: item.kind != "web_link" and size[0] <= item.bytes_below() <= size[1])
     ancestors = [
         call.item("folder", folder_id)
-        for folder_id in listed(call, "ancestor_folder_ids")
+        for folder_id in comma_list(call, "ancestor_folder_ids")
         if folder_id != "0"
     ]
     if ancestors:
@@ -144,7 +144,7 @@ def filters(call: Call) -> list[Callable[[Item], bool]]:
 
 def text_of(call: Call) -> Callable[[Item], str]:
     """Return a function that returns the text of an item to search."""
-    kinds = listed(call, "content_types") or ["name", "description", "tags"]
+    kinds = comma_list(call, "content_types") or ["name", "description", "tags"]
     for kind in kinds:
         if kind not in ("name", "description", "file_content", "comments", "tags"):
             raise invalid("invalid_parameter", "content_types", f"Invalid value '{kind}' for 'content_types'")

@@ -17,7 +17,7 @@ from ..company.times import iso
 from ..company.tree import Item
 from ..errors import client_error, not_found
 from .call import Call, Handler, answer, page_by_offset
-from .uploads import base_of, kept, listed, moments, new_file, new_version, room, writable_file
+from .uploads import base_of, moments, new_file, new_version, room, save_bytes, uploaded_file, writable_file
 from .write_rules import bad_request, check_name, conflict, free_name, target
 
 SMALLEST = 20_000_000  # Box says 20 MB, but not whether that means 20,000,000 bytes or 20 MiB
@@ -55,14 +55,14 @@ async def create(call: Call) -> Response:
         raise wrong("missing_destination", "'folder_id' is required")
     folder = str(body["folder_id"])
     if not (folder.isascii() and folder.isdigit()):
-        raise wrong("invalid_folder_id", "'folder_id' is no id")
+        raise wrong("invalid_folder_id", "'folder_id' is not an id")
     if not body.get("file_name"):
         raise wrong("missing_file_name", "'file_name' is required")
     name = check_name(body["file_name"])
     owner, parent = target(call, folder)
     free_name(call, owner, parent, name, "file")
     room(call, owner, size)
-    return begun(call, {"folder": folder, "name": name, "file": ""}, size)
+    return new_session(call, {"folder": folder, "name": name, "file": ""}, size)
 
 
 async def create_version(call: Call) -> Response:
@@ -75,10 +75,10 @@ async def create_version(call: Call) -> Response:
     name = check_name(body.get("file_name") or item.name)
     free_name(call, item.owner, item.parent, name, "file", item)
     room(call, item.owner, size)
-    return begun(call, {"folder": "", "name": name, "file": item.id}, size)
+    return new_session(call, {"folder": "", "name": name, "file": item.id}, size)
 
 
-def begun(call: Call, destination: Doc, size: int) -> Response:
+def new_session(call: Call, destination: Doc, size: int) -> Response:
     """Create a session and return it."""
     key = (
         hashlib.sha256(f"{call.core.instance} {call.core.state.next_id()}".encode()).hexdigest()[:32].upper()
@@ -117,7 +117,7 @@ def session_doc(call: Call, session: Doc) -> Doc:
     }
 
 
-def the(call: Call) -> Doc:
+def session_of(call: Call) -> Doc:
     """Return the session of the path. Raises 404 if unknown, 403 for another user's, 410 if it has expired."""
     call.writes()
     key = call.request.path_params["session"]
@@ -125,7 +125,7 @@ def the(call: Call) -> Doc:
     if session is None:
         raise not_found("upload_session", key)
     if session["by"] != call.user["id"]:
-        raise client_error(403, "forbidden", "Only who began an upload session may use it")
+        raise client_error(403, "forbidden", "Only the user who created an upload session may use it")
     if call.core.clock.now() > session["expires"]:
         raise client_error(410, "session_expired", "The upload session has expired")
     return session
@@ -133,7 +133,7 @@ def the(call: Call) -> Doc:
 
 async def status(call: Call) -> Response:
     """`GET` of a session."""
-    return answer(session_doc(call, the(call)))
+    return answer(session_doc(call, session_of(call)))
 
 
 def digest_of(call: Call, *kinds: str) -> tuple[str, str]:
@@ -151,14 +151,14 @@ def digest_of(call: Call, *kinds: str) -> tuple[str, str]:
 
 async def put_part(call: Call) -> Response:
     """`PUT` of a part: all have `part_size` bytes except the last; a repeated part must have the same bytes."""
-    the(call)
+    session_of(call)
     algorithm, digest = digest_of(call, "sha", "sha-512")
     match = RANGE.fullmatch(call.request.headers.get("content-range", "").strip())
     if match is None:
         raise bad_request("The header 'content-range' must be 'bytes a-b/total'")
     first, last, total = (int(number) for number in match.groups())
     data = await call.request.body()
-    session = the(call)  # other parts may have arrived while this one was read
+    session = session_of(call)  # other parts may have arrived while this one was read
     due = min(PART, session["size"] - first)
     if total != session["size"] or first % PART or last - first + 1 != due or len(data) != due:
         raise client_error(
@@ -169,7 +169,7 @@ async def put_part(call: Call) -> Response:
         raise client_error(412, "precondition_failed", "The digest does not match the part")
     existing = session["parts"].get(str(first))
     if existing is not None and existing["sha1"] != sha1:
-        raise client_error(409, "range_overlaps_existing_part", "Another part lies there")
+        raise client_error(409, "range_overlaps_existing_part", "Another part has this offset")
     return answer({"part": existing or new_part(call, session, first, data)})
 
 
@@ -193,26 +193,26 @@ async def plan(call: Call) -> Response:
 
     Which parts count as present is a guess: those of this session, and for a new version the same bytes at the same offset.
     """
-    the(call)
+    session_of(call)
     requested = (await call.body()).get("parts")
     if not isinstance(requested, list) or not all(isinstance(part, dict) for part in requested):
         raise bad_request("'parts' must be a list of objects", "parts")
-    session = the(call)
+    session = session_of(call)
     answers: Doc = {"upload_session_id": session["id"], "hits": [], "misses": []}
     for part in requested:
-        wanted = {name: part.get(name) for name in ("offset", "size", "sha512")}
-        first, size = wanted["offset"], wanted["size"]
-        if type(first) is not int or type(size) is not int or not isinstance(wanted["sha512"], str):
+        part_fields = {name: part.get(name) for name in ("offset", "size", "sha512")}
+        first, size = part_fields["offset"], part_fields["size"]
+        if type(first) is not int or type(size) is not int or not isinstance(part_fields["sha512"], str):
             raise bad_request("A part needs 'offset', 'size' and 'sha512'", "parts")
         fits = (
             0 <= first < session["size"] and not first % PART and size == min(PART, session["size"] - first)
         )
         data = present(call, session, first, size) if fits else b""
-        if data and hashlib.sha512(data).hexdigest() == wanted["sha512"]:
+        if data and hashlib.sha512(data).hexdigest() == part_fields["sha512"]:
             saved_part = session["parts"].get(str(first)) or new_part(call, session, first, data)
-            answers["hits"].append({**wanted, "part_id": saved_part["part_id"]})
+            answers["hits"].append({**part_fields, "part_id": saved_part["part_id"]})
         else:
-            answers["misses"].append(wanted)
+            answers["misses"].append(part_fields)
     return answer(answers)
 
 
@@ -237,27 +237,27 @@ def in_order(session: Doc) -> list[Doc]:
 
 async def parts(call: Call) -> Response:
     """`GET` of the parts."""
-    frame, part = page_by_offset(call, in_order(the(call)))
+    frame, part = page_by_offset(call, in_order(session_of(call)))
     return answer({**frame, "entries": list(part)})
 
 
 async def commit(call: Call) -> Response:
     """`POST .../commit`: lists every part in order, with its id, offset and size."""
-    the(call)
+    session_of(call)
     _, digest = digest_of(call, "sha")
     body = await call.body()
-    session = the(call)
+    session = session_of(call)
     sent = body.get("parts")
     received = in_order(session)
     complete = sum(part["size"] for part in received) == session["size"]
-    if not isinstance(sent, list) or not complete or named(sent) != named(received):
+    if not isinstance(sent, list) or not complete or identities(sent) != identities(received):
         raise wrong("parts_mismatch", "The parts are not those of this session, or some are missing")
     attributes: Doc = body["attributes"] if isinstance(body.get("attributes"), dict) else {}
     attributes["name"] = session["name"]
     moments(call, attributes)
     item, owner, parent = place(call, session)
     offsets = [int(part["offset"]) for part in received]
-    sha1, size = kept(call, call.core.blobs.joined(session["id"], offsets), digest)
+    sha1, size = save_bytes(call, call.core.blobs.joined(session["id"], offsets), digest)
     file = (
         new_version(call, item, attributes, sha1, size)
         if item is not None
@@ -265,7 +265,7 @@ async def commit(call: Call) -> Response:
     )
     call.core.state.change("session", session["id"], None)
     call.core.blobs.drop_parts(session["id"], offsets)
-    return listed(call, file, 201)
+    return uploaded_file(call, file, 201)
 
 
 def place(call: Call, session: Doc) -> tuple[Item | None, str, Item | None]:
@@ -275,14 +275,14 @@ def place(call: Call, session: Doc) -> tuple[Item | None, str, Item | None]:
         item = writable_file(call)
         return item, item.owner, item.parent
     owner, parent = target(call, session["folder"])
-    taken = call.core.world.tree.named(owner, parent, session["name"])
+    taken = call.core.world.tree.find_by_name(owner, parent, session["name"])
     if taken is not None:
         raise conflict(taken, as_list=False)
     room(call, owner, session["size"])
     return None, owner, parent
 
 
-def named(parts: list[Any]) -> list[tuple[Any, ...]]:
+def identities(parts: list[Any]) -> list[tuple[Any, ...]]:
     """Return the properties of parts that must match."""
     return [
         tuple(part.get(name) for name in ("part_id", "offset", "size")) if isinstance(part, dict) else ()
@@ -292,7 +292,7 @@ def named(parts: list[Any]) -> list[tuple[Any, ...]]:
 
 async def abort(call: Call) -> Response:
     """`DELETE` of a session."""
-    session = the(call)
+    session = session_of(call)
     call.core.state.change("session", session["id"], None)
     call.core.blobs.drop_parts(session["id"], [int(offset) for offset in session["parts"]])
     return Response(status_code=204)

@@ -11,12 +11,12 @@ from starlette.responses import Response
 from ..company import times
 from ..company.people import Doc
 from ..company.tree import Item
-from ..context import decoded
+from ..context import parse_json
 from ..errors import client_error, forbidden, invalid
 from .call import Call, Handler, answer, check_match
-from .item_writes import fresh, noted
+from .item_writes import new_item_fields, record_event
 from .multipart import Part, parse
-from .write_rules import bad_request, check_lock, check_name, free_name, id_of, target, touched
+from .write_rules import bad_request, check_lock, check_name, free_name, id_of, mark_changed, target
 
 
 def base_of(call: Call) -> str:
@@ -57,13 +57,13 @@ def moments(call: Call, attributes: Doc) -> Doc:
 
 def new_file(call: Call, attributes: Doc, owner: str, parent: Item | None, sha1: str, size: int) -> Item:
     """Create the file, after its bytes are saved."""
-    doc = fresh(call, attributes["name"])
+    doc = new_item_fields(call, attributes["name"])
     doc.update(size=size, sha1=sha1, extra=moments(call, attributes))
     doc["description"] = str(attributes.get("description") or "")[:255]
     with call.core.state:
         file = call.core.world.tree.add("file", doc, owner, parent)
         used(call, file.owner, size)
-        noted(call, "UPLOAD", file, {"size": size, "version_id": file.version})
+        record_event(call, "UPLOAD", file, {"size": size, "version_id": file.version})
     return file
 
 
@@ -87,13 +87,13 @@ def new_version(call: Call, item: Item, attributes: Doc, sha1: str, size: int, k
         item.size, item.sha1, item.key = size, sha1, key
         item.name = attributes.get("name") or item.name
         item.extra = {**item.extra, **extra}
-        touched(call, item)
+        mark_changed(call, item)
         used(call, item.owner, size)
-        noted(call, "EDIT", item, {"size": size, "version_id": item.version})
+        record_event(call, "EDIT", item, {"size": size, "version_id": item.version})
     return item
 
 
-def listed(call: Call, item: Item, status: int) -> Response:
+def uploaded_file(call: Call, item: Item, status: int) -> Response:
     """Return the answer to an upload: a list of one file."""
     call._view = None
     return answer({"total_count": 1, "entries": [call.view().item(item, call.fields)]}, status)
@@ -119,7 +119,7 @@ async def parts_of(call: Call) -> tuple[Doc, Part]:
     if names.index("attributes") > parts.index(file):
         raise client_error(400, "metadata_after_file_contents", "Metadata must precede the file contents")
     try:
-        attributes: Any = decoded(parts[names.index("attributes")].data)
+        attributes: Any = parse_json(parts[names.index("attributes")].data)
     except ValueError:
         attributes = None
     if not isinstance(attributes, dict):
@@ -127,7 +127,7 @@ async def parts_of(call: Call) -> tuple[Doc, Part]:
     return attributes, file
 
 
-def kept(call: Call, pieces: Iterable[bytes], digest: str | None = None) -> tuple[str, int]:
+def save_bytes(call: Call, pieces: Iterable[bytes], digest: str | None = None) -> tuple[str, int]:
     """Save the bytes. Raises 400 if their SHA-1 is not `digest`."""
     sha1, size = call.core.blobs.put(pieces)
     if digest is not None and digest != sha1:
@@ -146,7 +146,7 @@ async def upload(call: Call) -> Response:
     room(call, owner, len(file.data))
     moments(call, attributes)
     check_digest(call, hashlib.sha1(file.data, usedforsecurity=False).hexdigest())
-    return listed(call, new_file(call, attributes, owner, parent, *kept(call, [file.data])), 201)
+    return uploaded_file(call, new_file(call, attributes, owner, parent, *save_bytes(call, [file.data])), 201)
 
 
 async def upload_version(call: Call) -> Response:
@@ -160,7 +160,7 @@ async def upload_version(call: Call) -> Response:
     room(call, item.owner, len(file.data))
     moments(call, attributes)
     check_digest(call, hashlib.sha1(file.data, usedforsecurity=False).hexdigest())
-    return listed(call, new_version(call, item, attributes, *kept(call, [file.data])), 200)
+    return uploaded_file(call, new_version(call, item, attributes, *save_bytes(call, [file.data])), 200)
 
 
 def writable_file(call: Call) -> Item:

@@ -10,7 +10,7 @@ from ..company.tree import Item
 from ..errors import forbidden, invalid
 from .call import Call, Handler, answer, check_match, missing, page_by_offset
 from .uploads import new_version, room
-from .write_rules import check_lock, text, touched
+from .write_rules import check_lock, mark_changed, text
 
 
 def version_doc(call: Call, item: Item, version: Doc, number: int) -> Doc:
@@ -107,7 +107,7 @@ async def trash_version(call: Call) -> Response:
     old = earlier_version(call, item, call.request.path_params["version"])
     with call.core.state:
         old["trashed"] = float(int(call.core.clock.now()))
-        call.core.world.tree.keep(item)
+        call.core.world.tree.save(item)
     return Response(status_code=204)
 
 
@@ -121,7 +121,7 @@ async def restore_version(call: Call) -> Response:
         raise invalid("invalid_parameter", "trashed_at", "'trashed_at' can only be set to null")
     with call.core.state:
         old["trashed"] = None
-        touched(call, item)
+        mark_changed(call, item)
     doc = next(version for version in docs_of(call, item) if version["id"] == old["id"])
     return answer(with_fields(call, doc))
 

@@ -31,7 +31,7 @@ def text(body: Doc, name: str, default: str | None = None) -> str:
     if not isinstance(value, str):
         raise bad_request(f"'{name}' is required" if value is None else f"'{name}' must be a string", name)
     if CONTROL.search(re.sub(r"[\t\n\r]", "", value) if name in LONG else value):
-        raise bad_request(f"'{name}' must not hold control characters", name)
+        raise bad_request(f"'{name}' must not contain control characters", name)
     return value
 
 
@@ -61,7 +61,7 @@ def moment(call: Call, body: Doc, name: str, future: bool = False) -> float | No
     except ValueError:
         raise invalid("invalid_parameter", name, f"Invalid value '{value}' for '{name}'") from None
     if future and seconds <= call.core.clock.now():
-        raise invalid("invalid_parameter", name, f"'{name}' must lie in the future")
+        raise invalid("invalid_parameter", name, f"'{name}' must be in the future")
     return seconds
 
 
@@ -92,7 +92,7 @@ def free_name(
     call: Call, owner: str, parent: Item | None, name: str, kind: str, but: Item | None = None
 ) -> None:
     """Raise 409 if another item in the folder has this name, ignoring case."""
-    taken = call.core.world.tree.named(owner, parent, name)
+    taken = call.core.world.tree.find_by_name(owner, parent, name)
     if taken is not None and taken is not but:
         raise conflict(taken, kind == "folder")
 
@@ -105,11 +105,11 @@ def target(call: Call, folder_id: str) -> tuple[str, Item | None]:
     return (call.user["id"], None) if folder is None else (folder.owner, folder)
 
 
-def touched(call: Call, item: Item) -> None:
+def mark_changed(call: Call, item: Item) -> None:
     """Mark an item as changed now by the caller, with a new etag."""
     item.etag += 1
     item.modified, item.modified_by = float(int(call.core.clock.now())), call.user["id"]
-    call.core.world.tree.keep(item)
+    call.core.world.tree.save(item)
 
 
 def check_lock(call: Call, item: Item) -> None:

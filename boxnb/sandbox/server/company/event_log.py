@@ -80,18 +80,20 @@ class Log:
         self.world, self._state, self.history = world, state, history
         self._arrivals: list[tuple[int, int]] | None = None
         self.live: list[Event] = [
-            self._happened(row["seq"], row["created"], row["kind"], row["actor"], row["address"], row["doc"])
+            self._live_event(
+                row["seq"], row["created"], row["kind"], row["actor"], row["address"], row["doc"]
+            )
             for row in state.all("SELECT * FROM events ORDER BY seq")
         ]
 
     @staticmethod
-    def _happened(seq: int, created: float, kind: str, actor: str, address: str, doc: str) -> Event:
+    def _live_event(seq: int, created: float, kind: str, actor: str, address: str, doc: str) -> Event:
         """Build an event that happened here, without its document, which stays in the state."""
         item_kind, item_id = json.loads(doc)["item"] or ("", "")
         subject = (sys.intern(item_kind), item_id)
         return Event(LIVE + seq, created, sys.intern(kind), sys.intern(actor), subject, sys.intern(address))
 
-    def written(self, event: Event) -> Doc | None:
+    def saved_document(self, event: Event) -> Doc | None:
         """Return `source` and `details` of an event that happened here, or None for one of the history."""
         if event.number < LIVE:
             return None
@@ -119,7 +121,7 @@ class Log:
             "INSERT INTO events (created, kind, actor, address, doc) VALUES (?, ?, ?, ?, ?)",
             (created, kind, actor, address, doc),
         )
-        self.live.append(self._happened(seq, created, kind, actor, address, doc))
+        self.live.append(self._live_event(seq, created, kind, actor, address, doc))
 
     def at(self, index: int) -> Event:
         """Return the event of the history at this index."""
@@ -305,7 +307,7 @@ def details_of(world: World, event: Event) -> Doc:
 
 
 def tenant_doc(world: World, event: Event, live: Doc | None) -> Doc:
-    """Return an event as the two enterprise streams answer it; `live` comes from `Log.written`."""
+    """Return an event as the two enterprise streams answer it; `live` comes from `Log.saved_document`."""
     doc: Doc = {
         "type": "event",
         "event_id": identity(event),

@@ -40,6 +40,6 @@ def sha1(key: str, size: int) -> str:
     return digest.hexdigest()
 
 
-def claimed(key: str) -> str:
+def made_up_sha1(key: str) -> str:
     """Return a made-up SHA-1 for a file too large to hash at the start (over 64 MiB) whose row does not give one."""
     return hashlib.sha1(f"claimed {key}".encode(), usedforsecurity=False).hexdigest()

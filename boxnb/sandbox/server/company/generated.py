@@ -192,16 +192,16 @@ class Rows:
             zone, offset, language = ZONES[int(pick.random() * len(ZONES))]
             age = 4_710 - int(pick.random() * 4_000)
             odd = number % 997 == 5
-            name = ODD[number // 997 % len(ODD)] if odd else f"{one(pick, FIRST)} {one(pick, LAST)}"
-            space = one(pick, SPACE)
+            name = ODD[number // 997 % len(ODD)] if odd else f"{choose(pick, FIRST)} {choose(pick, LAST)}"
+            space = choose(pick, SPACE)
             yield {
                 "id": self.user_id(number),
                 "name": name,
                 "login": self.login(number),
                 "role": ("admin", "coadmin", "coadmin")[number] if number < 3 else "user",
                 "status": "inactive" if number > 2 and pick.random() < 0.06 else "active",
-                "department": one(pick, DEPARTMENTS) if pick.random() < 0.93 else "",
-                "job_title": one(pick, TITLES),
+                "department": choose(pick, DEPARTMENTS) if pick.random() < 0.93 else "",
+                "job_title": choose(pick, TITLES),
                 "language": language,
                 "timezone": zone,
                 "space_amount": str(space),
@@ -246,7 +246,7 @@ class Rows:
             firm = number % len(FIRMS)
             yield {
                 "id": str(20_450_000_000 + number * 31),
-                "name": f"{one(pick, FIRST)} {one(pick, LAST)}",
+                "name": f"{choose(pick, FIRST)} {choose(pick, LAST)}",
                 "login": f"guest.{number}@firm{firm}.example",
                 "company": FIRMS[firm],
                 "company_id": str(55_120_000 + firm * 7_919),
@@ -277,14 +277,14 @@ class Rows:
 
     def _files(self, pick: random.Random) -> Iterator[Row]:
         for number in range(self.size.files):
-            extension = one(pick, EXTENSIONS)
+            extension = choose(pick, EXTENSIONS)
             created, key = 1 + int(1_100 * pick.random() ** 2), self.file_id(number)
             edited = pick.random() < 0.4
             login = self.login(int(self.size.users * pick.random()))
             yield {
                 "id": key,
                 "folder_id": self.folder_id(int(self.size.folders * pick.random())),
-                "name": f"{one(pick, TITLES)} {number}.{extension}",
+                "name": f"{choose(pick, TITLES)} {number}.{extension}",
                 "size": str(int(pick.lognormvariate(12, 2.2))),
                 "sha1": hashlib.sha1(f"{self.size.seed} {key}".encode(), usedforsecurity=False).hexdigest(),
                 "same_as": "",
@@ -311,7 +311,7 @@ class Rows:
                 "item_id": self.folder_id(number),
                 "login": "" if group else login if guest else member,
                 "group_id": str(1_954_000 + number % self.groups * 17) if group else "",
-                "role": one(pick, ["editor", "viewer", "previewer", "viewer uploader"]),
+                "role": choose(pick, ["editor", "viewer", "previewer", "viewer uploader"]),
                 "status": "pending" if number % 23 == 0 else "accepted",
                 "created_by": self.login(int(self.size.users * pick.random())),
                 "created_at": "-2d 12:00:00" if number % 9 else "-1d 12:00:00",
@@ -321,11 +321,11 @@ class Rows:
 
     def _device_pins(self, pick: random.Random) -> Iterator[Row]:
         for number in range(0, self.size.users, 2):
-            product = one(pick, ["iPhone", "iPad", "Android Mobile", "Box Drive"])
+            product = choose(pick, ["iPhone", "iPad", "Android Mobile", "Box Drive"])
             yield {"id": str(88_010_000 + number * 3), "login": self.login(number), "product_name": product}
 
 
-def one(pick: random.Random, values: list[Value]) -> Value:
+def choose(pick: random.Random, values: list[Value]) -> Value:
     """Return one of these values at random."""
     return values[int(len(values) * pick.random())]
 

@@ -143,11 +143,11 @@ class People:
         self.row_logins = (
             self._logins()
         )  # rows use the original logins, even of users who were changed or deleted since
-        self.gone: dict[str, Doc] = {}
+        self.deleted: dict[str, Doc] = {}
         for user_id, doc in state.changes("user").items():
             if doc is None or "gone" in doc:
                 self.users.pop(user_id, None)
-                self.gone[user_id] = doc["gone"] if doc else {**NOBODY, "id": user_id}
+                self.deleted[user_id] = doc["gone"] if doc else {**NOBODY, "id": user_id}
             else:
                 self.users[user_id] = doc
         self.groups: dict[str, Doc] = {row["id"]: _group(row) for row in self._dated(by_id(rows("groups")))}
@@ -166,7 +166,7 @@ class People:
     def _dated(self, rows: Iterable[Row]) -> Iterator[Row]:
         """Yield the rows with their two times as Box writes times."""
         for row in rows:
-            dates = {name: times.written(row[name], self.day) for name in ("created_at", "modified_at")}
+            dates = {name: times.as_box_writes(row[name], self.day) for name in ("created_at", "modified_at")}
             yield {**row, **dates}
 
     def _logins(self) -> dict[str, str]:
@@ -196,7 +196,7 @@ class People:
         """Return the mini form of any user: managed, external, deleted, or nobody."""
         if user_id == NOBODY["id"]:
             return dict(NOBODY)
-        user = self.users.get(user_id) or self.outsiders.get(user_id) or self.gone.get(user_id)
+        user = self.users.get(user_id) or self.outsiders.get(user_id) or self.deleted.get(user_id)
         return mini(user) if user else {"id": user_id, "type": "user", "name": "", "login": ""}
 
     def admin(self) -> Doc:
@@ -210,9 +210,9 @@ class People:
         user.update(changes)
         if self.logins.get(old) == user_id:
             del self.logins[old]
-        return self.keep_user(user)
+        return self.save_user(user)
 
-    def keep_user(self, user: Doc) -> Doc:
+    def save_user(self, user: Doc) -> Doc:
         """Add a user, or save its current form."""
         self.revision += 1
         self.users[user["id"]] = user
@@ -224,13 +224,13 @@ class People:
         """Delete a user. What they created keeps their name."""
         self.revision += 1
         user = self.users.pop(user_id)
-        self.gone[user_id] = mini(user)
+        self.deleted[user_id] = mini(user)
         self.logins.pop(user["login"].casefold(), None)
         for membership in self.of_user(user_id):
             self.remove_membership(membership)
         self._state.change("user", user_id, {"gone": mini(user)})
 
-    def keep_group(self, group: Doc) -> Doc:
+    def save_group(self, group: Doc) -> Doc:
         """Add a group, or save its current form."""
         self.groups[group["id"]] = group
         self._state.change("group", group["id"], group)
@@ -251,7 +251,7 @@ class People:
         """Return the memberships of a group."""
         return list(self._by_group.get(group_id, {}).values())
 
-    def keep_membership(self, membership: Doc) -> Doc:
+    def save_membership(self, membership: Doc) -> Doc:
         """Add a membership, or save its current form."""
         self.memberships[membership["id"]] = membership
         self._index(membership)

@@ -102,7 +102,7 @@ class Access:
         table, key = (self._to_group, collab.group) if collab.group else (self._to_user, collab.user)
         table.get(key, {}).pop(collab.id, None)
 
-    def keep(self, collab: Collab) -> Collab:
+    def save(self, collab: Collab) -> Collab:
         """Add a collaboration, or save its current form."""
         self._index(collab)
         self._state.change("collaboration", collab.id, asdict(collab))

@@ -65,7 +65,7 @@ class RenderedEvents:
     def _entry(self, event: Event) -> bytes:
         rendered = self._rendered.get(event.number)
         if rendered is None:
-            rendered = msgspec.json.encode(tenant_doc(self._world, event, self._log.written(event)))
+            rendered = msgspec.json.encode(tenant_doc(self._world, event, self._log.saved_document(event)))
             if len(self._rendered) < MOST_EVENTS:
                 self._rendered[event.number] = rendered
         return rendered

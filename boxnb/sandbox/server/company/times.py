@@ -38,7 +38,7 @@ def zone(offset: str) -> timezone:
     return timezone(ahead if offset[0] == "+" else -ahead)
 
 
-def written(text: str, day: float) -> str:
+def as_box_writes(text: str, day: float) -> str:
     """Return a cell as an answer writes it: an age in the zone of its offset or the company's, RFC 3339 unchanged."""
     age = AGE.fullmatch(text)
     if age is None:

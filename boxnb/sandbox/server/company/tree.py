@@ -141,7 +141,7 @@ class Item:
                     "id": str(int(self.id) * 100 + number),
                     "name": self.name,
                     "size": max(0, int(self.size * share)),
-                    "sha1": file_bytes.claimed(key),
+                    "sha1": file_bytes.made_up_sha1(key),
                     "key": key,
                     "by": self.created_by if number == 1 else self.modified_by,
                     "created": self.created + (self.modified - self.created) * (number - 1) / self.versions,
@@ -204,7 +204,7 @@ class Tree:
             if not doc["sha1"]:
                 small = doc["size"] <= file_bytes.HASH_CEILING
                 doc["sha1"] = (
-                    file_bytes.sha1(doc["key"], doc["size"]) if small else file_bytes.claimed(doc["key"])
+                    file_bytes.sha1(doc["key"], doc["size"]) if small else file_bytes.made_up_sha1(doc["key"])
                 )
         return doc
 
@@ -254,15 +254,15 @@ class Tree:
             return self.tops.setdefault(owner, {})
         return parent.children if parent.children is not None else {}
 
-    def named(self, owner: str, parent: Item | None, name: str) -> Item | None:
+    def find_by_name(self, owner: str, parent: Item | None, name: str) -> Item | None:
         """Return the item with this name in a folder, ignoring case and trashed items, or None."""
-        wanted = name.casefold()
+        folded_name = name.casefold()
         for item in self.siblings(owner, parent).values():
-            if item.trashed is None and item.name.casefold() == wanted:
+            if item.trashed is None and item.name.casefold() == folded_name:
                 return item
         return None
 
-    def stale(self, parent: Item | None) -> None:
+    def discard_sizes(self, parent: Item | None) -> None:
         """Discard the counted sizes of this folder and those above."""
         for folder in parent.up() if parent else ():
             folder.total = -1
@@ -273,19 +273,19 @@ class Tree:
         item.owner = parent.owner if parent else owner
         self.of(kind)[item.id] = item
         self.put(item, parent)
-        self.keep(item)
+        self.save(item)
         return item
 
     def put(self, item: Item, parent: Item | None) -> None:
         """Put an item into a folder (None: its owner's top level)."""
         item.parent = parent
         self.siblings(item.owner, parent)[item.kind, item.id] = item
-        self.stale(parent)
+        self.discard_sizes(parent)
 
     def take_out(self, item: Item) -> None:
         """Take an item out of its folder."""
         self.siblings(item.owner, item.parent).pop((item.kind, item.id), None)
-        self.stale(item.parent)
+        self.discard_sizes(item.parent)
 
     def move(self, item: Item, owner: str, parent: Item | None) -> None:
         """Move an item to another folder. It and everything below then belong to the owner of that folder."""
@@ -298,12 +298,12 @@ class Tree:
             changed_item.owner = new_owner
         self.put(item, parent)
         for changed_item in changed:
-            self.keep(changed_item)
+            self.save(changed_item)
 
-    def keep(self, item: Item) -> None:
+    def save(self, item: Item) -> None:
         """Save an item's current form in the state."""
         self._state.change(item.kind, item.id, item.doc())
-        self.stale(item.parent)
+        self.discard_sizes(item.parent)
 
     def purge(self, item: Item) -> list[Item]:
         """Remove an item and everything below for good. Return what was removed."""
