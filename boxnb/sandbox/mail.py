@@ -137,9 +137,8 @@ class Mailbox(Sequence[Mail]):
             options |= {"tls_context": certificate, "require_starttls": True}
         if security == "ssl":
             options["ssl_context"] = certificate
-        logging.getLogger("mail").setLevel(
-            logging.CRITICAL
-        )  # aiosmtpd's own log would only distract the reader
+        # aiosmtpd's own log would only distract the reader.
+        logging.getLogger("mail").setLevel(logging.CRITICAL)
         # aiosmtpd warns on every connection that without TLS the password is sent in clear text. It stays on this computer.
         warnings.filterwarnings("ignore", message="Requiring AUTH while not requiring TLS")
         self._controller = serve(Handler(), **options)

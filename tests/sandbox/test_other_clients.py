@@ -101,9 +101,8 @@ def writes() -> list[tuple[str, str]]:
         for table in tables:
             for path, handlers in table.items():
                 operations += [(method, base + path) for method in handlers if method != "GET"]
-    return sorted(
-        set(operations) - {("OPTIONS", "/2.0/events")}
-    )  # only asks for the address of the long poll
+    # Only asks for the address of the long poll.
+    return sorted(set(operations) - {("OPTIONS", "/2.0/events")})
 
 
 def test_a_read_only_sign_in_cannot_change_anything(ada: Person) -> None:
@@ -308,9 +307,8 @@ def test_purging_a_folder_leaves_items_trashed_before(writer: Person) -> None:
     restored = writer.call("POST", f"/folders/{early['id']}", {"parent": {"id": "0"}})
     assert (restored.status_code, restored.json()["parent"]["id"]) == (201, "0")
     assert fetch(writer, f"/files/{deep['id']}/content") == b"deep"
-    second_restored = writer.call(
-        "POST", f"/files/{deeper['id']}"
-    )  # its folder is back, so it does not need another
+    # Its folder is back, so it does not need another.
+    second_restored = writer.call("POST", f"/files/{deeper['id']}")
     assert (second_restored.status_code, second_restored.json()["parent"]["id"]) == (201, early["id"])
     writer.call("DELETE", f"/folders/{early['id']}?recursive=true")
     assert writer.call("POST", f"/folders/{early['id']}").status_code == 201  # no longer an orphan

@@ -58,9 +58,8 @@ class Exchanges:
             line["file"] = self._long(body)
         else:
             line["body"] = TOKEN.sub(rb"\1masked", body).decode("utf-8", "replace")
-        os.write(
-            self._lines, json.dumps(line).encode() + b"\n"
-        )  # one call, so that a kill leaves no half line
+        # One call, so that a kill leaves no half line.
+        os.write(self._lines, json.dumps(line).encode() + b"\n")
 
     def _long(self, body: bytes) -> str:
         """Save a long body and return the name of its file."""

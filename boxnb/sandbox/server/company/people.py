@@ -140,9 +140,8 @@ class People:
         self._state, self.revision, self.day = state, 0, day
         self.users: dict[str, Doc] = {row["id"]: _user(row) for row in self._dated(by_id(rows("users")))}
         self.outsiders: dict[str, Doc] = {row["id"]: outsider(row) for row in rows("externals")}
-        self.row_logins = (
-            self._logins()
-        )  # rows use the original logins, even of users who were changed or deleted since
+        # Rows use the original logins, even of users who were changed or deleted since.
+        self.row_logins = self._logins()
         self.deleted: dict[str, Doc] = {}
         for user_id, doc in state.changes("user").items():
             if doc is None or "gone" in doc:

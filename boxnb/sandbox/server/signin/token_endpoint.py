@@ -115,9 +115,8 @@ def exchange(core: Core, request: Request, app: dict[str, Any], form: dict[str, 
         if core.clock.now() - row["created"] > CODE_SECONDS:
             raise OAuthError("invalid_grant", "The authorization code has expired")
         if row["challenge"] and not pkce_ok(row["challenge"], form.get("code_verifier", "")):
-            raise OAuthError(
-                "invalid_grant", "The code verifier does not match the code challenge"
-            )  # a guess
+            # The error code is a guess.
+            raise OAuthError("invalid_grant", "The code verifier does not match the code challenge")
         core.state.run("UPDATE codes SET used=1 WHERE code=?", (code,))
         pair = mint(core, app["client_id"], row["user_id"], row["scopes"])
         kind, person = "USER_AUTHENTICATE_OAUTH2_ACCESS_TOKEN_CREATE", core.world.person(row["user_id"])
