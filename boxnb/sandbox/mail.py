@@ -106,9 +106,7 @@ class Mailbox(Sequence[Mail]):
         try:
             from aiosmtpd.smtp import AuthResult
         except ImportError as error:
-            fail(
-                f"The practice mail server needs one more package ({error}). Run: pip install 'boxnb[automate]'"
-            )
+            fail(f"The practice mail server needs one more package: pip install 'boxnb[automate]' ({error}).")
         self.username, self.password = USER, secrets.token_urlsafe(18)
         self.security = security
         self._mails: list[Mail] = []
@@ -203,7 +201,7 @@ def serve(handler: Any, **options: Any) -> Any:
     try:
         from aiosmtpd.controller import Controller
     except ImportError as error:
-        fail(f"The practice mail server needs one more package ({error}). Run: pip install 'boxnb[automate]'")
+        fail(f"The practice mail server needs one more package: pip install 'boxnb[automate]' ({error}).")
 
     class Closing(Controller):
         def __init__(self) -> None:

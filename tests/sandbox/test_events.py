@@ -128,7 +128,7 @@ def test_default_and_largest_page(reader: Person) -> None:
 def test_streaming_is_unordered_with_duplicates_and_14_days(
     reader: Person, year: list[dict[str, Any]]
 ) -> None:
-    """The streaming stream is unordered, has duplicates and keeps 14 days."""
+    """`admin_logs_streaming` is unordered, has duplicates and keeps 14 days."""
     after = stamp(1)
     events = walk(reader, f"stream_type=admin_logs_streaming&created_after={after}")
     times = [datetime.fromisoformat(event["created_at"]) for event in events]
@@ -200,7 +200,7 @@ def test_the_enterprise_stream_needs_an_admin_and_the_scope(reader: Person) -> N
 
 
 def test_a_new_event_appears_in_streaming_before_admin_logs(writer: Person) -> None:
-    """A new event appears in the streaming stream first, and in admin_logs up to half an hour later."""
+    """A new event appears in `admin_logs_streaming` first, and in `admin_logs` up to half an hour later."""
 
     def logins(stream: str) -> list[str]:
         """Return the logins that a stream has recorded since the test began."""
@@ -235,7 +235,7 @@ def test_events_use_current_names(ada: Person) -> None:
     )
 
     def now() -> tuple[str, str]:
-        """Return the present names in the event."""
+        """Return the current names in the event."""
         same_event = next(
             entry for entry in ada.doc(query)["entries"] if entry["event_id"] == event["event_id"]
         )
