@@ -29,7 +29,7 @@ def read_only(ada: Person) -> Person:
     return ada
 
 
-def refused(answer: requests.Response) -> bool:
+def lacks_scope(answer: requests.Response) -> bool:
     """Return whether the token lacked the scope (box-facts 1.12): an empty 403 with the reason in its header."""
     challenge = answer.headers.get("WWW-Authenticate", "")
     return (answer.status_code, answer.content) == (403, b"") and 'error="insufficient_scope"' in challenge
@@ -41,10 +41,10 @@ def test_a_link_can_request_less_than_the_app_may(ada: Person) -> None:
     assert page.status_code == 200
     pair = ada.sign_in(scope=READ_ONLY)
     assert ada.get("/folders/0", pair["access_token"]).status_code == 200
-    assert refused(ada.get("/users", pair["access_token"]))  # only what the link requested
+    assert lacks_scope(ada.get("/users", pair["access_token"]))  # only what the link requested
     ada.access = pair["access_token"]
     body = {"name": "Not allowed", "parent": {"id": "0"}}
-    assert refused(ada.call("POST", "/folders", body))
+    assert lacks_scope(ada.call("POST", "/folders", body))
     ada.access = ada.sign_in()["access_token"]
     assert ada.call("POST", "/folders", body).status_code == 201
 
@@ -59,7 +59,7 @@ def test_a_refresh_keeps_the_narrowed_scope(ada: Person) -> None:
     }
     ada.access = ada.token(**more).json()["access_token"]
     assert ada.call("GET", "/folders/0").status_code == 200
-    assert refused(ada.call("POST", "/folders", {"name": "x", "parent": {"id": "0"}}))
+    assert lacks_scope(ada.call("POST", "/folders", {"name": "x", "parent": {"id": "0"}}))
 
 
 def test_the_consent_page_lists_only_the_narrowed_scope(ada: Person) -> None:
@@ -123,7 +123,7 @@ def test_a_read_only_sign_in_cannot_change_anything(ada: Person) -> None:
         kind = path.removeprefix("/api").split("/")[2]
         url = ada.sandbox.url + path.replace("{id}", ids.get(kind, "1")).replace("{version}", "1")
         answer = ada.call(method, url.replace("{session}", "A" * 32), {"name": "x", "parent": {"id": "0"}})
-        if not refused(answer):
+        if not lacks_scope(answer):
             allowed.append((method, path, answer.status_code, answer.text))
     assert allowed == []
 
@@ -280,7 +280,7 @@ def token(writer: Person) -> str:
     return writer.access
 
 
-def trashed(writer: Person) -> set[str]:
+def ids_in_trash(writer: Person) -> set[str]:
     """Return the ids of the items in the trash."""
     return {item["id"] for item in writer.doc("/folders/trash/items?limit=1000")["entries"]}
 
@@ -296,10 +296,10 @@ def test_purging_a_folder_leaves_items_trashed_before(writer: Person) -> None:
     writer.call("DELETE", f"/files/{deeper['id']}")
     writer.call("DELETE", f"/folders/{early['id']}?recursive=true")
     writer.call("DELETE", f"/folders/{top['id']}?recursive=true")
-    before = trashed(writer)
+    before = ids_in_trash(writer)
     assert before >= {top["id"], early["id"], deeper["id"]}
     assert writer.call("DELETE", f"/folders/{top['id']}/trash").status_code == 204
-    assert trashed(writer) == before - {top["id"]}
+    assert ids_in_trash(writer) == before - {top["id"]}
     for path in (f"/folders/{middle['id']}", f"/files/{late['id']}", f"/folders/{top['id']}/trash"):
         error_of(writer.call("GET", path), 404, "not_found")
     error_of(writer.call("GET", f"/files/{deep['id']}"), 404, "trashed")
@@ -323,7 +323,7 @@ def test_the_whole_trash_can_be_emptied_entry_by_entry(writer: Person) -> None:
     entries = writer.doc("/folders/trash/items?limit=1000&fields=type&fields=id")["entries"]
     for entry in entries:
         assert writer.call("DELETE", f"/{entry['type']}s/{entry['id']}/trash").status_code == 204, entry
-    assert trashed(writer) == set()
+    assert ids_in_trash(writer) == set()
 
 
 def test_orphans_in_the_trash_survive_a_restart(begin: Any) -> None:
@@ -338,7 +338,7 @@ def test_orphans_in_the_trash_survive_a_restart(begin: Any) -> None:
     first.stop()
     second = begin("orphans", limits="off")
     writer.sandbox, writer.access = second, ""
-    assert file["id"] in trashed(writer)
+    assert file["id"] in ids_in_trash(writer)
     error_of(writer.call("POST", f"/files/{file['id']}"), 403, "forbidden")
     assert writer.call("POST", f"/files/{file['id']}", {"parent": {"id": "0"}}).status_code == 201
     writer.http.close()
@@ -350,7 +350,7 @@ def part_of(data: bytes, first: int, size: int) -> dict[str, Any]:
     return {"offset": first, "size": len(piece), "sha512": hashlib.sha512(piece).hexdigest()}
 
 
-def planned(writer: Person, session: dict[str, Any], data: bytes) -> dict[str, Any]:
+def plan_of(writer: Person, session: dict[str, Any], data: bytes) -> dict[str, Any]:
     """Return the plan of a session."""
     size = session["part_size"]
     parts = [part_of(data, first, size) for first in range(0, len(data), size)]
@@ -360,7 +360,7 @@ def planned(writer: Person, session: dict[str, Any], data: bytes) -> dict[str, A
     return plan
 
 
-def begun(writer: Person, path: str, body: dict[str, Any]) -> dict[str, Any]:
+def new_session(writer: Person, path: str, body: dict[str, Any]) -> dict[str, Any]:
     """Begin an upload session."""
     answer = writer.call("POST", f"{writer.sandbox.url}/api/2.0{path}", body)
     assert answer.status_code == 201, answer.text
@@ -370,11 +370,11 @@ def begun(writer: Person, path: str, body: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_plan_lists_the_parts_already_sent(writer: Person) -> None:
     """A plan has no hits at first, then the parts that were sent, and only if their bytes are equal."""
-    session = begun(
+    session = new_session(
         writer, "/files/upload_sessions", {"folder_id": "0", "file_size": len(BIG), "file_name": "b"}
     )
     assert session["session_endpoints"]["plan"].endswith(f"/files/upload_sessions/{session['id']}/plan")
-    first_plan = planned(writer, session, BIG)
+    first_plan = plan_of(writer, session, BIG)
     assert (first_plan["upload_session_id"], first_plan["hits"]) == (session["id"], [])
     assert len(first_plan["misses"]) == session["total_parts"]
     piece = BIG[: session["part_size"]]
@@ -385,9 +385,9 @@ def test_a_plan_lists_the_parts_already_sent(writer: Person) -> None:
         session["session_endpoints"]["upload_part"], data=piece, headers=headers, timeout=30
     )
     part = sent.json()["part"]
-    second_plan = planned(writer, session, BIG)
+    second_plan = plan_of(writer, session, BIG)
     assert second_plan["hits"] == [{**part_of(BIG, 0, len(piece)), "part_id": part["part_id"]}]
-    assert planned(writer, session, bytes(len(BIG)))["hits"] == []
+    assert plan_of(writer, session, bytes(len(BIG)))["hits"] == []
     url = session["session_endpoints"]["plan"]
     for odd in ({}, {"parts": "x"}, {"parts": [1]}, {"parts": [{"offset": 0}]}, {"parts": [{**STALE}]}):
         error_of(writer.call("POST", url, odd), 400, "bad_request")
@@ -400,10 +400,10 @@ def test_a_plan_lists_the_parts_already_sent(writer: Person) -> None:
 def test_a_new_version_sends_only_what_changed(writer: Person) -> None:
     """Parts that the file already has are not sent again, and the new version is still complete."""
     file = upload(writer, "big.bin", BIG).json()["entries"][0]
-    session = begun(writer, f"/files/{file['id']}/upload_sessions", {"file_size": len(BIG)})
+    session = new_session(writer, f"/files/{file['id']}/upload_sessions", {"file_size": len(BIG)})
     size = session["part_size"]
     changed = BIG[:-1] + b"!"
-    plan = planned(writer, session, changed)
+    plan = plan_of(writer, session, changed)
     assert [part["offset"] for part in plan["hits"]] == [0, size]
     assert [part["offset"] for part in plan["misses"]] == [2 * size]
     last = changed[2 * size :]
@@ -464,7 +464,7 @@ def test_a_part_can_be_checked_by_sha_512(
     writer: Person, digest: Callable[[bytes], str], status: int
 ) -> None:
     """SHA-512 works as Box's SDK 10.18 describes it; other algorithms and wrong sums are refused."""
-    session = begun(
+    session = new_session(
         writer, "/files/upload_sessions", {"folder_id": "0", "file_size": len(BIG), "file_name": "b"}
     )
     piece = BIG[: session["part_size"]]

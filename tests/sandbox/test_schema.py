@@ -75,7 +75,7 @@ def test_the_checker_finds_each_mistake(path: str, doc: dict[str, Any], problem:
     assert problem in " ".join(spec.problems(answer))
 
 
-def written(folder: Path, *answers: dict[str, Any], end: str = "\n") -> Path:
+def record_answers(folder: Path, *answers: dict[str, Any], end: str = "\n") -> Path:
     """Write answers as a sandbox records them."""
     folder.mkdir(exist_ok=True)
     blank = {"method": "GET", "status": 200, "type": "application/json", "fault": None, "body": ""}
@@ -94,13 +94,15 @@ def test_the_check_of_a_run_finds_each_mistake(tmp_path: Path) -> None:
         ({**good, "path": "/2.0/unicorns"}, "does not have get /unicorns"),
         ({**good, "path": "/2.0/users/1", "file": "long.body"}, "name must be"),
     ]:
-        folder = written(tmp_path, good, answer)
+        folder = record_answers(tmp_path, good, answer)
         (folder / "long.body").write_text('{"id": "1", "type": "user", "name": 7}')
         result = recorded.check(folder)
         assert result.answers == 2
         assert problem in " ".join(result.lines())
     faulty = {**good, "fault": "html", "type": "text/html", "body": "<html>"}
-    broken = written(tmp_path, good, faulty, {**good, "status": 500, "fault": "500", "body": "{}"}, end="")
+    broken = record_answers(
+        tmp_path, good, faulty, {**good, "status": 500, "fault": "500", "body": "{}"}, end=""
+    )
     assert list(recorded.check(broken).problems) == []
     assert recorded.check(broken).answers == 1  # a kill cut off the last line
 
@@ -190,7 +192,9 @@ class Asker:
                 if key in needed or self.maybe(0.4)
             }
             return (
-                {key: self.named(key, part, depth + 1) for key, part in chosen.items()} if depth < 6 else {}
+                {key: self.property_value(key, part, depth + 1) for key, part in chosen.items()}
+                if depth < 6
+                else {}
             )
         if kind == "array":
             return [self.value(schema.get("items", {}), depth + 1) for _ in range(pick.randrange(3))]
@@ -202,7 +206,7 @@ class Asker:
             return pick.choice(["2030-01-01T00:00:00Z", "2001-01-01", "soon", "1960-01-01T00:00:00Z"])
         return pick.choice(NAMES)
 
-    def named(self, key: str, schema: dict[str, Any], depth: int) -> Any:
+    def property_value(self, key: str, schema: dict[str, Any], depth: int) -> Any:
         """Make up the value of a named property."""
         if key in ("id", "folder_id") and self.maybe(0.8):
             return self.random.choice([known_id for ids in self.ids.values() for known_id in ids])
