@@ -30,16 +30,16 @@ def room(call: Call, owner: str, size: int) -> None:
         raise client_error(
             403, "file_size_limit_exceeded", "File size exceeds the folder owner's file size limit"
         )
-    person = call.core.world.users.get(owner)
-    if person is not None and person["space_used"] + size > person["space_amount"]:
+    user = call.core.world.users.get(owner)
+    if user is not None and user["space_used"] + size > user["space_amount"]:
         raise client_error(403, "storage_limit_exceeded", "Account storage limit reached")
 
 
 def used(call: Call, owner: str, size: int) -> None:
     """Add bytes to the space that an owner uses."""
-    person = call.core.world.users.get(owner)
-    if person is not None:
-        call.core.world.change_user(owner, {"space_used": person["space_used"] + size})
+    user = call.core.world.users.get(owner)
+    if user is not None:
+        call.core.world.change_user(owner, {"space_used": user["space_used"] + size})
 
 
 def moments(call: Call, attributes: Doc) -> Doc:
