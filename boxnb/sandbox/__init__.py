@@ -1,7 +1,9 @@
-"""The practice Box: start it, stop it, turn its clock, break it, read what it saw. Imports errors only; the server in `server` is a process of its own.
+"""The sandbox: start it, stop it, turn its clock, switch faults on, read its record.
 
-A thin client: everything here goes to the sandbox over HTTP. `start()` finds the shared sandbox or starts it;
-`start(private=True)` is one of your own, for turning the clock and for breaking things::
+This package imports only `errors`; the server in `server` runs in a process of its own.
+
+Everything here is a thin client that talks to the sandbox over HTTP. `start()` finds the shared sandbox or starts it.
+`start(private=True)` starts your own, so that turning its clock or switching faults on disturbs nobody else::
 
     with boxnb.sandbox.start(private=True) as sandbox:
         sandbox.clock.advance(3600)
@@ -39,11 +41,12 @@ _LATER = ("devices", "mail", "older")
 
 
 def __getattr__(name: str) -> ModuleType:
-    """Load the practice servers beside it when they are first used."""
+    """Import the other practice servers on first use."""
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return importlib.import_module(f".{name}", __name__)
 
 
 def __dir__() -> list[str]:
+    """List the submodules too, before they are imported."""
     return sorted({*globals(), *_LATER})

@@ -1,4 +1,4 @@
-"""`python -m boxnb.sandbox`: run the practice server in this terminal."""
+"""`python -m boxnb.sandbox`: run the sandbox in this terminal."""
 
 from __future__ import annotations
 
@@ -13,37 +13,42 @@ LIMITS = ("off", "fixed", "rolling", "bucket")
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     options = argparse.ArgumentParser(
-        prog="python -m boxnb.sandbox", description="The practice server of boxnb."
+        prog="python -m boxnb.sandbox",
+        description="The sandbox of boxnb: a local server that behaves like Box.",
     )
     options.add_argument(
-        "--port", type=int, default=0, help="port on 127.0.0.1; 0: the last one, or any free one"
+        "--port", type=int, default=0, help="port on 127.0.0.1; 0: the previous one if free, else any"
     )
-    options.add_argument("--state", default="", help="folder of the state (default: the shared sandbox's)")
+    options.add_argument(
+        "--state", default="", help="folder of the state (default: that of the shared sandbox)"
+    )
     options.add_argument(
         "--world",
         default="small",
-        help="'small', 'large' (made from a seed), or a folder with users.csv and groups.csv",
+        help="'small', 'large' (generated from a seed), or a folder with users.csv and groups.csv",
     )
     for name in ("users", "folders", "files"):
-        options.add_argument(f"--{name}", type=int, metavar="N", help=f"how many {name} 'large' has")
-    options.add_argument("--events", type=int, metavar="N", help="how many events the last year has")
+        options.add_argument(f"--{name}", type=int, metavar="N", help=f"number of {name} in 'large'")
+    options.add_argument("--events", type=int, metavar="N", help="number of events in the past year")
     options.add_argument(
-        "--seed", default="1", help="what 'large', and the events of any company, are made from"
+        "--seed", default="1", help="seed from which 'large', and the events of any company, are generated"
     )
     options.add_argument(
-        "--rotation", choices=ROTATIONS, default="grace", help="what a refresh does to the old pair"
+        "--rotation", choices=ROTATIONS, default="grace", help="what a refresh does to the old token pair"
     )
     options.add_argument(
         "--limits", choices=LIMITS, default="rolling", help="how calls per minute are counted"
     )
-    options.add_argument("--idle", type=float, default=0.0, help="stop after so many idle seconds; 0: never")
     options.add_argument(
-        "--prefix", default="", help="path prefix of a proxy in front, like /user/ada/proxy/8123"
+        "--idle", type=float, default=0.0, help="stop after this many idle seconds; 0: never"
     )
     options.add_argument(
-        "--allow-host", action="append", default=[], metavar="NAME", help="one more host name to serve"
+        "--prefix", default="", help="path prefix of a proxy in front, such as /user/ada/proxy/8123"
+    )
+    options.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME", help="an additional host name to serve"
     )
     options.add_argument("--tied", action="store_true", help=argparse.SUPPRESS)
     options.add_argument("--announce", default="", help=argparse.SUPPRESS)
@@ -51,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Parse the command line and run; the exit code."""
+    """Parse the command line, run the sandbox, return the exit code."""
     options = parser().parse_args()
     if not options.state:
         options.state = os.fspath(home() / "sandbox")

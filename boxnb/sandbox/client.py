@@ -1,4 +1,4 @@
-"""One running sandbox as its user sees it; plain HTTP to its pages and its control surface."""
+"""One running sandbox as its user sees it, over plain HTTP: its pages and its control surface."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from urllib.parse import urljoin
 
 import requests
 
-PRACTICE_PASSWORD = "practice"  # printed on the sandbox's sign-in page
+PRACTICE_PASSWORD = "practice"  # shown on the sandbox's sign-in page
 
 
 def fail(text: str) -> NoReturn:
-    """Raise `SandboxError`."""
+    """Raise `SandboxError` with this text."""
     from boxnb.errors import SandboxError
 
     raise SandboxError(text)
 
 
 class Clock:
-    """The clock of a sandbox; seconds since the epoch."""
+    """The clock of a sandbox, in seconds since the epoch."""
 
     def __init__(self, sandbox: Callable[[], Sandbox]) -> None:
         self._sandbox = sandbox
@@ -35,33 +35,33 @@ class Clock:
         return float(self._sandbox()._control("clock", do=do, **more)["now"])
 
     def now(self) -> float:
-        """Time on the sandbox clock."""
+        """Return the time on the sandbox clock."""
         return self._do("now")
 
     def advance(self, seconds: float) -> float:
-        """Turn the clock on by `seconds`; the new time."""
+        """Turn the clock forward by `seconds` and return the new time."""
         return self._do("advance", seconds=seconds)
 
     def freeze(self) -> float:
-        """Stop the clock; `advance` still turns it."""
+        """Stop the clock; `advance` still moves it."""
         return self._do("freeze")
 
     def reset(self) -> float:
-        """Back to real time."""
+        """Return to real time."""
         return self._do("reset")
 
 
 class Faults:
-    """Faults of a sandbox."""
+    """The faults of a sandbox: what goes wrong on purpose."""
 
     def __init__(self, sandbox: Callable[[], Sandbox]) -> None:
         self._sandbox = sandbox
 
     def add(self, path: str, kind: str, times: int = 1, **settings: Any) -> dict[str, Any]:
-        """Switch a fault on for the next `times` calls of `path` (shell pattern, like ``/2.0/users*``).
+        """Switch a fault on for the next `times` calls whose path matches `path` (a shell pattern such as ``/2.0/users*``).
 
         Kinds: latency, 429, 500, 502, 503, reset_before, reset_after, truncated, html, content_type, drip, conflict,
-        lost_token. Settings: `skip` calls first, `seconds`, `retry_after`, `method`.
+        lost_token. Settings: `skip` (let this many calls pass first), `seconds`, `retry_after`, `method`.
         """
         fault: dict[str, Any] = self._sandbox()._control(
             "faults", do="add", path=path, kind=str(kind), times=times, **settings
@@ -72,7 +72,7 @@ class Faults:
     def during(
         self, path: str, kind: str, times: int = 1_000_000, **settings: Any
     ) -> Iterator[dict[str, Any]]:
-        """The fault for the length of a `with` block."""
+        """Switch a fault on for the length of a `with` block."""
         fault = self.add(path, kind, times, **settings)
         try:
             yield fault
@@ -82,17 +82,17 @@ class Faults:
     __call__ = during
 
     def list(self) -> list[dict[str, Any]]:
-        """The faults now switched on."""
-        found: list[dict[str, Any]] = self._sandbox()._control("faults", do="list")
-        return found
+        """Return the faults that are switched on."""
+        faults: list[dict[str, Any]] = self._sandbox()._control("faults", do="list")
+        return faults
 
     def clear(self) -> None:
-        """Switch all off."""
+        """Switch all faults off."""
         self._sandbox()._control("faults", do="clear")
 
 
 class _Fields(HTMLParser):
-    """Hidden fields and the action of a page's form."""
+    """The hidden fields and the action of a page's form."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -101,15 +101,15 @@ class _Fields(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self.action = given.get("action", "")
-        elif tag == "input" and given.get("type") == "hidden":
-            self.hidden[given["name"]] = given["value"]
+            self.action = attributes.get("action", "")
+        elif tag == "input" and attributes.get("type") == "hidden":
+            self.hidden[attributes["name"]] = attributes["value"]
 
 
 class Sandbox:
-    """A running sandbox. `.url` is its address; use `with` or `.stop()` for one of your own."""
+    """A running sandbox at `.url`. Stop your own with `with` or `.stop()`."""
 
     def __init__(self, url: str, key: str, pid: int, state: Path) -> None:
         self.url, self.pid, self.state = url, pid, state
@@ -134,27 +134,27 @@ class Sandbox:
 
     def _control(self, command: str, **body: Any) -> Any:
         try:
-            answer = self._http.post(
+            response = self._http.post(
                 f"{self.url}/_sandbox/{command}", json=body, headers={"X-Sandbox-Key": self._key}, timeout=10
             )
         except requests.RequestException as error:
-            fail(f"The sandbox at {self.url} does not answer ({type(error).__name__}). Start it again.")
-        if answer.status_code != 200:
-            fail(f"The sandbox refused {command!r}: {answer.text[:300]}")
-        return answer.json()
+            fail(f"The sandbox at {self.url} did not answer ({type(error).__name__}). Start it again.")
+        if response.status_code != 200:
+            fail(f"The sandbox refused {command!r}: {response.text[:300]}")
+        return response.json()
 
     def alive(self, instance: str | None = None) -> bool:
-        """Does this sandbox answer to our key?"""
+        """Return whether this sandbox answers to our key."""
         try:
-            answer = self._http.post(
+            response = self._http.post(
                 f"{self.url}/_sandbox/ping", json={}, headers={"X-Sandbox-Key": self._key}, timeout=3
             )
-            return answer.status_code == 200 and instance in (None, answer.json()["instance"])
+            return response.status_code == 200 and instance in (None, response.json()["instance"])
         except (requests.RequestException, ValueError, KeyError):
             return False
 
     def server(self) -> dict[str, str]:
-        """Addresses, to be given as `Server(**sandbox.server())`."""
+        """Return its addresses, as arguments for `Server(**sandbox.server())`."""
         return {
             "name": "sandbox",
             "authorize_url": f"{self.url}/api/oauth2/authorize",
@@ -165,71 +165,73 @@ class Sandbox:
         }
 
     def practice_client(self) -> dict[str, str]:
-        """Client id, secret and redirect URI of the app that is registered from the start."""
+        """Return the client ID, client secret and redirect URI of the app that is registered from the start."""
         client: dict[str, str] = self._control("practice")
         return client
 
     def register_app(
         self, name: str, redirect_uris: list[str], scopes: list[str] | None = None
     ) -> dict[str, Any]:
-        """Register an app as in the app console; its client id and secret are in the answer."""
+        """Register an app as in the app console and return it, with its client ID and client secret."""
         app: dict[str, Any] = self._control("apps", name=name, redirect_uris=redirect_uris, scopes=scopes)
         return app
 
     def change_app(self, client_id: str, **changes: Any) -> dict[str, Any]:
-        """Change `scopes`, `redirect_uris` or `enabled` of an app; tokens keep the scopes they were made with."""
+        """Change the `scopes`, `redirect_uris` or `enabled` of an app. Existing tokens keep their scopes."""
         app: dict[str, Any] = self._control("app", client_id=client_id, **changes)
         return app
 
     def change_user(self, login: str, **changes: str) -> dict[str, Any]:
-        """Change `status`, `role` or `name` of a person."""
+        """Change the `status`, `role` or `name` of a user."""
         user: dict[str, Any] = self._control("user", login=login, **changes)
         return user
 
     def approve(
         self, url: str, login: str | None = None, password: str | None = None, *, deny: bool = False
     ) -> str:
-        """Play the human: open the authorization URL, sign in, grant (or deny); the redirect URL, not followed.
+        """Play the human: open the authorization URL, sign in, grant (or deny). Return the redirect URL without following it.
 
-        `login` is the practice admin when not given. Raises `SandboxError` when a page is not the expected one.
+        `login` defaults to the practice admin. Raises `SandboxError` if a page is not the expected one.
         """
         if not url.startswith(self.url + "/"):
-            fail(f"This authorization URL is not one of the sandbox at {self.url}.")
+            fail(f"This authorization URL does not belong to the sandbox at {self.url}.")
         with requests.Session() as browser:
             browser.trust_env = False
-            opened = browser.get(url, timeout=10)
-            form = self._form(opened, "sign-in")
+            sign_in_page = browser.get(url, timeout=10)
+            form = self._form(sign_in_page, "sign-in")
             login = login or self._control("ping")["admin"]
             fields = {**form.hidden, "login": login, "password": password or PRACTICE_PASSWORD}
-            signed = browser.post(urljoin(opened.url, form.action), data=fields, timeout=10)
-            form = self._form(signed, "consent")
+            consent_page = browser.post(urljoin(sign_in_page.url, form.action), data=fields, timeout=10)
+            form = self._form(consent_page, "consent")
             fields = {**form.hidden, "decision": "deny" if deny else "grant"}
-            done = browser.post(
-                urljoin(signed.url, form.action), data=fields, timeout=10, allow_redirects=False
+            redirect = browser.post(
+                urljoin(consent_page.url, form.action), data=fields, timeout=10, allow_redirects=False
             )
-        if done.status_code not in (302, 303) or "location" not in done.headers:
-            fail(f"The sandbox did not redirect (status {done.status_code}): {_heading(done.text)}")
-        return done.headers["location"]
+        if redirect.status_code not in (302, 303) or "location" not in redirect.headers:
+            fail(f"The sandbox did not redirect (status {redirect.status_code}): {_heading(redirect.text)}")
+        return redirect.headers["location"]
 
-    def _form(self, answer: requests.Response, step: str) -> _Fields:
-        form = _Fields(answer.text)
-        if answer.status_code != 200 or form.hidden.get("step") != step:
-            fail(f"The sandbox shows no {step} page (status {answer.status_code}): {_heading(answer.text)}")
+    def _form(self, response: requests.Response, step: str) -> _Fields:
+        form = _Fields(response.text)
+        if response.status_code != 200 or form.hidden.get("step") != step:
+            fail(
+                f"The sandbox did not show its {step} page (status {response.status_code}): {_heading(response.text)}"
+            )
         return form
 
     def record(self, *, clear: bool = False) -> list[dict[str, Any]]:
-        """Every request it saw, oldest first; secrets are fingerprints."""
-        seen: list[dict[str, Any]] = self._control("record", clear=clear)
-        return seen
+        """Return every request the sandbox received, oldest first, with fingerprints instead of secrets."""
+        entries: list[dict[str, Any]] = self._control("record", clear=clear)
+        return entries
 
     def stop(self) -> None:
-        """End the process; quiet when it is gone already. A temporary state folder is removed."""
+        """End the process and remove a temporary state folder. Do nothing if the process has already ended."""
         try:
             self._http.post(
                 f"{self.url}/_sandbox/stop", json={}, headers={"X-Sandbox-Key": self._key}, timeout=10
             )
         except requests.RequestException:
-            self._key = ""  # it is gone already, which is what was asked for
+            self._key = ""  # it has already ended
         self._http.close()
         deadline = time.monotonic() + 10
         if self._process is not None:
@@ -248,7 +250,7 @@ class Sandbox:
 
 
 def _heading(html: str) -> str:
-    """The heading or alert of a page, for a message."""
+    """Return the heading or alert of a page, for a message."""
     for start, end in (('role="alert">', "</p>"), ("<h1>", "</h1>")):
         if start in html:
             return html.split(start, 1)[1].split(end, 1)[0]

@@ -1,6 +1,6 @@
-"""An example of another API: a small device manager with a user name and a password, and moods.
+"""A practice device manager: an example of another API, with a user name and a password.
 
-It lives in the process that starts it. Each third call is answered 503 with ``Retry-After``, as busy servers do.
+It runs in the process that starts it. Every third call gets 503 with ``Retry-After``, as from a busy server.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MODELS = ("Phone 12", "Tablet 8", "Laptop 14")
 
 
 def devices() -> list[dict[str, Any]]:
-    """Made-up devices: number, model, whose, whether its disk is encrypted."""
+    """Return the made-up devices: number, model, owner, and whether the disk is encrypted."""
     return [
         {
             "id": number,
@@ -48,35 +48,35 @@ class Devices:
         count = itertools.count(1)
 
         class Handler(BaseHTTPRequestHandler):
-            """Answers ``GET /api/devices?page=0&size=25``."""
+            """Answer ``GET /api/devices?page=0&size=25``."""
 
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
                 pair = f"{server.username}:{server.password}".encode()
-                right = "Basic " + base64.b64encode(pair).decode()
-                asked = urlsplit(self.path)
-                if not hmac.compare_digest(self.headers.get("Authorization", ""), right):
+                expected = "Basic " + base64.b64encode(pair).decode()
+                url = urlsplit(self.path)
+                if not hmac.compare_digest(self.headers.get("Authorization", ""), expected):
                     self.answer(
                         401, {"error": "unauthorized"}, **{"WWW-Authenticate": 'Basic realm="devices"'}
                     )
                 elif next(count) % 3 == 0:
                     self.answer(503, {"error": "busy"}, **{"Retry-After": "0"})
-                elif asked.path == "/api/devices":
-                    query = parse_qs(asked.query)
+                elif url.path == "/api/devices":
+                    query = parse_qs(url.query)
                     page, size = (
                         int(query.get(name, [default])[0])
                         for name, default in (("page", "0"), ("size", "25"))
                     )
-                    found = devices()
+                    entries = devices()
                     self.answer(
-                        200, {"totalCount": len(found), "results": found[page * size : (page + 1) * size]}
+                        200, {"totalCount": len(entries), "results": entries[page * size : (page + 1) * size]}
                     )
                 else:
                     self.answer(404, {"error": "not found"})
 
             def answer(self, status: int, body: Any, **headers: str) -> None:
-                """Send JSON."""
+                """Send a JSON response."""
                 server.statuses.append(status)
                 content = json.dumps(body).encode()
                 self.send_response(status)
@@ -87,7 +87,7 @@ class Devices:
                 self.wfile.write(content)
 
             def log_message(self, *_: Any) -> None:
-                """Say nothing: it is a guest in the notebook's process."""
+                """Log nothing: the server runs in the notebook's process."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -95,7 +95,7 @@ class Devices:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/api"
 
     def stop(self) -> None:
-        """End it."""
+        """End the server."""
         self._server.shutdown()
         self._server.server_close()
 
@@ -110,7 +110,7 @@ _running: list[Devices] = []
 
 
 def start() -> Devices:
-    """The device manager of this process, started where it is not running."""
+    """Return the device manager of this process, starting it if necessary."""
     if not _running:
         _running.append(Devices())
     return _running[0]

@@ -1,7 +1,7 @@
-"""The practice Box: start it, stop it, turn its clock, break it, read what it saw.
+"""Find or start a sandbox, and the shared sandbox's functions: stop, approve, record, clock, faults.
 
-A thin client: the sandbox is its own process and everything here goes to it over HTTP. `start()` finds the shared
-sandbox or starts it; `start(private=True)` is one of your own, for turning the clock and for breaking things::
+The sandbox runs in a process of its own; everything here talks to it over HTTP. `start()` finds the shared sandbox or
+starts it. `start(private=True)` starts your own, so that turning its clock or switching faults on disturbs nobody else::
 
     with boxnb.sandbox.start(private=True) as sandbox:
         sandbox.clock.advance(3600)
@@ -30,10 +30,10 @@ _children: list[subprocess.Popen[bytes]] = []
 
 
 def home() -> Path:
-    """The folder of boxnb's own files, the same as `boxnb.store.home()`."""
-    given = os.environ.get("BOXNB_HOME")
-    if given:
-        return Path(given).expanduser()
+    """Return the folder of boxnb's own files, the same as `boxnb.store.home()`."""
+    folder = os.environ.get("BOXNB_HOME")
+    if folder:
+        return Path(folder).expanduser()
     import platformdirs
 
     return platformdirs.user_config_path("boxnb", appauthor=False)
@@ -56,39 +56,39 @@ def start(
     events: int | None = None,
     seed: str = "1",
 ) -> Sandbox:
-    """Find the shared sandbox or start it; with `private` start one of your own.
+    """Find the shared sandbox or start it. With `private`, start your own.
 
     Parameters
     ----------
     port
-        Port on 127.0.0.1; 0 takes the one of last time, or any free one.
+        Port on 127.0.0.1. 0 takes the previous port if it is free, else any free one.
     state
-        Folder of the state. A private sandbox without one gets a temporary folder, and ends with this process, even a
-        killed one, which removes the folder as `.stop()` does.
+        Folder of the state. Without one, a private sandbox gets a temporary folder and ends with this process, even if
+        the process is killed. Ending removes the folder, as `.stop()` does.
     world
-        ``"small"``, ``"large"`` (50,000 users, 5,000 folders, 200,000 files, 1,000,000 events, made from a seed; takes
-        half a minute to start), or a folder with CSV files like those of ``"small"``.
+        ``"small"``, ``"large"`` (50,000 users, 5,000 folders, 200,000 files and 1,000,000 events, generated from a
+        seed; takes half a minute to start), or a folder with CSV files like those of ``"small"``.
     rotation
-        ``"grace"``: the old pair lives until the new access token is first used; ``"strict"``: it dies at once.
+        ``"grace"``: the old pair works until the new access token is first used; ``"strict"``: it stops working at once.
     idle
-        Seconds without a request after which it stops by itself (default 8 h, private 30 min; 0 never).
+        Stop after this many seconds without a request (default 8 h, private 30 min; 0: never).
     limits
-        ``"rolling"``, ``"fixed"``, ``"bucket"`` or ``"off"``: how 1000 calls a minute and user are counted.
+        How the 1000 calls a minute and user are counted: ``"rolling"``, ``"fixed"``, ``"bucket"`` or ``"off"``.
     prefix
-        Path prefix of a proxy in front.
+        Path prefix of a proxy in front of the sandbox.
     allow_host
-        More host names to serve, for a proxy in front.
+        Additional host names to serve, for a proxy in front.
     users, folders, files
-        Other sizes of ``"large"``.
+        Sizes of ``"large"`` other than the default ones.
     events
-        How many events the last year has (``"small"``: 30,000).
+        Number of events in the past year (``"small"``: 30,000).
     seed
-        What ``"large"``, and the events of any company, are made from.
+        Seed from which ``"large"``, and the events of any company, are generated.
 
     Raises
     ------
     SandboxError
-        When it does not come up; the message ends with what the server said.
+        If the sandbox does not start. The message ends with the last lines of its log.
     """
     options: dict[str, Any] = {
         "world": world,
@@ -109,20 +109,20 @@ def start(
     from filelock import FileLock
 
     home().mkdir(parents=True, exist_ok=True, mode=0o700)
-    announced = home() / "sandbox.json"
+    announcement = home() / "sandbox.json"
     with FileLock(home() / "sandbox.lock", mode=0o600):
-        found = find()
-        if found is not None:
-            return found
+        running = find()
+        if running is not None:
+            return running
         folder = Path(state) if state is not None else home() / "sandbox"
-        return _launch(folder, announced, SHARED_IDLE if idle is None else idle, options)
+        return _launch(folder, announcement, SHARED_IDLE if idle is None else idle, options)
 
 
 def find() -> Sandbox | None:
-    """The shared sandbox when it runs, else None; starts nothing."""
-    announced = home() / "sandbox.json"
+    """Return the shared sandbox if it is running, else None. Starts nothing."""
+    announcement = home() / "sandbox.json"
     try:
-        info = json.loads(announced.read_text(encoding="utf-8"))
+        info = json.loads(announcement.read_text(encoding="utf-8"))
         sandbox = _seen.get(info["key"])
         if sandbox is None:
             sandbox = _seen[info["key"]] = Sandbox(
@@ -134,15 +134,15 @@ def find() -> Sandbox | None:
 
 
 def _launch(
-    folder: Path, announced: Path, idle: float, options: dict[str, Any], *, tied: bool = False
+    folder: Path, announcement: Path, idle: float, options: dict[str, Any], *, tied: bool = False
 ) -> Sandbox:
-    """Start the process in a session of its own and wait until it answers.
+    """Start the process in its own session and wait until it answers.
 
-    A ``tied`` one reads a pipe of which this process holds the other end: the operating system closes that when this
-    process ends, however it ends, and the sandbox ends as well and removes its folder.
+    A ``tied`` sandbox reads from a pipe whose other end this process holds. The operating system closes the pipe when this
+    process ends, even if it is killed; the sandbox then ends too and removes its folder.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder, announced = folder.resolve(), announced.resolve()
+    folder, announcement = folder.resolve(), announcement.resolve()
     key = secrets.token_urlsafe(32)
     command = [
         sys.executable,
@@ -152,15 +152,15 @@ def _launch(
         "--state",
         str(folder),
         "--announce",
-        str(announced),
+        str(announcement),
     ]
     command += ["--idle", str(idle), *(["--tied"] if tied else [])]
     for name, value in options.items():
-        for one in value if isinstance(value, tuple) else (value,):
-            command += [f"--{name}={one}"] if one else []
+        for item in value if isinstance(value, tuple) else (value,):
+            command += [f"--{name}={item}"] if item else []
     environment = {**os.environ, "BOXNB_SANDBOX_KEY": key}
     package = Path(__file__).resolve().parents[2]
-    if package.name not in ("site-packages", "dist-packages"):  # a checkout that is not installed
+    if package.name not in ("site-packages", "dist-packages"):  # a checkout, not installed
         environment["PYTHONPATH"] = os.pathsep.join(
             filter(None, [str(package), environment.get("PYTHONPATH")])
         )
@@ -184,24 +184,24 @@ def _launch(
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
-        sandbox = _announced(announced, key)
+        sandbox = _announced(announcement, key)
         if sandbox is not None and sandbox.alive():
             sandbox._process = process
             return sandbox
         time.sleep(0.02)
-    said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
+    last_lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
     if process.poll() is None:
         process.terminate()
-        fail(f"The sandbox did not answer within {seconds:.0f} s. See {log}")
+        fail(f"The sandbox did not answer within {seconds:.0f} s. See {log}.")
     return fail(
         "The sandbox did not start: "
-        + (" / ".join(said) or f"exit code {process.returncode}")
+        + (" / ".join(last_lines) or f"exit code {process.returncode}")
         + f" (see {log})"
     )
 
 
 def _announced(path: Path, key: str) -> Sandbox | None:
-    """The sandbox that announced itself with our key, if it has yet."""
+    """Return the sandbox that announced itself with our key, or None if it has not yet."""
     try:
         info = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -212,7 +212,7 @@ def _announced(path: Path, key: str) -> Sandbox | None:
 
 
 def stop() -> bool:
-    """Stop the shared sandbox; False when none runs."""
+    """Stop the shared sandbox. Return False if none is running."""
     sandbox = find()
     if sandbox is None:
         return False
@@ -227,7 +227,7 @@ def approve(url: str, login: str | None = None, password: str | None = None, *, 
 
 
 def record() -> list[dict[str, Any]]:
-    """What the shared sandbox saw; see `Sandbox.record`."""
+    """Return what the shared sandbox recorded; see `Sandbox.record`."""
     return start().record()
 
 

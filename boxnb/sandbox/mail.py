@@ -1,6 +1,6 @@
-"""A mail server for practice, on this computer: it takes mails from whoever knows its password, and delivers none.
+"""A practice mail server on this computer: it accepts mail from anyone who knows its password and delivers nothing.
 
-It lives in the process that starts it and keeps what it got in memory::
+It runs in the process that starts it and keeps the mails in memory::
 
     mailbox = boxnb.sandbox.mail.start()
     boxnb.runs.save_mail("sandbox", **mailbox.settings())
@@ -35,7 +35,7 @@ class Mail:
     Attributes
     ----------
     raw : bytes
-        What came over the wire.
+        The bytes as they were received.
     message : email.message.EmailMessage
     """
 
@@ -55,22 +55,22 @@ class Mail:
 
     @property
     def text(self) -> str:
-        """The plain text."""
+        """The plain-text body."""
         return self._part("plain")
 
     @property
     def html(self) -> str:
-        """The page."""
+        """The HTML body."""
         return self._part("html")
 
     @property
     def attachments(self) -> dict[str, bytes]:
-        """The files, by name."""
-        found: dict[str, bytes] = {}
+        """The attached files, by name."""
+        files: dict[str, bytes] = {}
         for part in self.message.iter_attachments():
             content = part.get_payload(decode=True)
-            found[part.get_filename() or ""] = content if isinstance(content, bytes) else b""
-        return found
+            files[part.get_filename() or ""] = content if isinstance(content, bytes) else b""
+        return files
 
     def _rows(self) -> list[tuple[str, str]]:
         rows = [
@@ -91,7 +91,7 @@ class Mail:
             f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
             for name, value in self._rows()
         )
-        # A frame without rights: what a mail holds must not act on the notebook.
+        # A sandboxed frame: nothing in a mail may act on the notebook.
         page = html.escape(self.html or f"<pre>{html.escape(self.text)}</pre>", quote=True)
         return (
             f"<table>{rows}</table><iframe sandbox srcdoc=\"{page}\" title='The mail' "
@@ -100,7 +100,7 @@ class Mail:
 
 
 class Mailbox(Sequence[Mail]):
-    """A running mail server and what it got, oldest first."""
+    """A running mail server and the mails it received, oldest first."""
 
     def __init__(self, security: str = "none", certificate: ssl.SSLContext | None = None) -> None:
         try:
@@ -113,16 +113,16 @@ class Mailbox(Sequence[Mail]):
         mailbox = self
 
         class Handler:
-            """What aiosmtpd asks for."""
+            """The handler that aiosmtpd expects."""
 
             async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  aiosmtpd's name
                 mailbox._mails.append(Mail(envelope.original_content or envelope.content, envelope.rcpt_tos))
                 return "250 OK"
 
         def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> Any:
-            given = (getattr(data, "login", b""), getattr(data, "password", b""))
-            right = (mailbox.username.encode(), mailbox.password.encode())
-            return AuthResult(success=all(map(secrets.compare_digest, given, right)), handled=False)
+            credentials = (getattr(data, "login", b""), getattr(data, "password", b""))
+            expected = (mailbox.username.encode(), mailbox.password.encode())
+            return AuthResult(success=all(map(secrets.compare_digest, credentials, expected)), handled=False)
 
         options: dict[str, Any] = {
             "authenticator": authenticate,
@@ -135,14 +135,15 @@ class Mailbox(Sequence[Mail]):
             options |= {"tls_context": certificate, "require_starttls": True}
         if security == "ssl":
             options["ssl_context"] = certificate
-        logging.getLogger("mail").setLevel(logging.CRITICAL)  # its own talk is none of the reader's
-        # aiosmtpd says so at each connection: without TLS the password goes in clear, but not beyond this computer.
+        # aiosmtpd's own log would only distract the reader.
+        logging.getLogger("mail").setLevel(logging.CRITICAL)
+        # aiosmtpd warns on every connection that without TLS the password is sent in clear text. It stays on this computer.
         warnings.filterwarnings("ignore", message="Requiring AUTH while not requiring TLS")
         self._controller = serve(Handler(), **options)
         self.host, self.port = "127.0.0.1", int(self._controller.port)
 
     def settings(self, *, verify: bool | str | Path = True) -> dict[str, Any]:
-        """What `boxnb.runs.save_mail` needs to send mail here."""
+        """Return the arguments that let `boxnb.runs.save_mail` send mail here."""
         return {
             "host": self.host,
             "port": self.port,
@@ -193,9 +194,9 @@ class Mailbox(Sequence[Mail]):
 
 
 def serve(handler: Any, **options: Any) -> Any:
-    """A started controller of aiosmtpd on this computer, whose end closes the connections that are still open.
+    """Start a controller of aiosmtpd on this computer that closes open connections when it stops.
 
-    Theirs leaves them: the client waits for its own timeout, and the socket for the garbage collector.
+    aiosmtpd's own controller leaves them open: the client waits for its timeout, and the socket for the garbage collector.
     """
     try:
         from aiosmtpd.controller import Controller
@@ -204,7 +205,7 @@ def serve(handler: Any, **options: Any) -> Any:
 
     class Closing(Controller):
         def __init__(self) -> None:
-            # Its name in the greeting: this computer's may hold letters that SMTP cannot.
+            # The name in the greeting. This computer's name may contain characters that SMTP does not allow.
             options.setdefault("server_hostname", "localhost")
             super().__init__(handler, hostname="127.0.0.1", port=_free_port(), **options)
             self._opened: WeakSet[Any] = WeakSet()
@@ -235,7 +236,7 @@ _running: list[Mailbox] = []
 
 
 def start() -> Mailbox:
-    """The mail server of this process, started where it is not running."""
+    """Return the mail server of this process, starting it if necessary."""
     if not _running or _running[0]._controller.server is None:
         _running[:] = [Mailbox()]
     return _running[0]

@@ -1,4 +1,4 @@
-"""What an older script leaves behind: a property list with a refresh token and the time it came."""
+"""What an older script leaves behind: a property list with a refresh token and the time it was issued."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .launch import start
 
 
 def script(path: str | os.PathLike[str]) -> Path:
-    """Write such a file, with a refresh token of the practice admin, and give its path."""
+    """Write such a property list with a refresh token of the practice admin. Return its path."""
     sandbox = start()
     app, server = sandbox.practice_client(), sandbox.server()
     query = {"response_type": "code", "client_id": app["client_id"], "redirect_uri": app["redirect_uri"]}
-    back = sandbox.approve(f"{server['authorize_url']}?{urlencode({**query, 'state': 'older'})}")
+    redirect = sandbox.approve(f"{server['authorize_url']}?{urlencode({**query, 'state': 'older'})}")
     form = {name: app[name] for name in ("client_id", "client_secret")}
-    form |= {"grant_type": "authorization_code", "code": parse_qs(urlsplit(back).query)["code"][0]}
+    form |= {"grant_type": "authorization_code", "code": parse_qs(urlsplit(redirect).query)["code"][0]}
     with requests.Session() as http:
         http.trust_env = False
         pair = http.post(server["token_url"], data=form, timeout=10).json()

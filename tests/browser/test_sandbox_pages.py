@@ -74,7 +74,7 @@ def test_sign_in_and_consent(page: Page, sandbox: Any) -> None:
     assert page.evaluate("document.activeElement.id") == "password"
     assert_good(page)
     sign_in(page, "wrong")
-    expect(page.get_by_role("alert")).to_contain_text("do not fit together")
+    expect(page.get_by_role("alert")).to_contain_text("The email address or the password is wrong")
     assert_good(page)
     sign_in(page, "practice")
     expect(page.locator("h1")).to_contain_text(long)

@@ -1,3 +1,5 @@
+"""Fixtures of the sandbox's tests: private sandboxes and the people who use them."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -28,46 +30,54 @@ class Person:
     access: str = ""
 
     def __post_init__(self) -> None:
-        self.http.hooks["response"].append(spec.check)  # every answer is held against Box's description
+        self.http.hooks["response"].append(spec.check)  # compares every answer with Box's description
 
     def url(self, **more: str) -> str:
+        """Return an authorization URL."""
         query = {"response_type": "code", "client_id": self.client["client_id"], "state": "st/ate &1"}
         return f"{self.sandbox.url}/api/oauth2/authorize?" + urlencode(
             {**query, "redirect_uri": self.redirect, **more}
         )
 
     def code(self, login: str | None = None, **more: str) -> str:
+        """Sign in and return the authorization code."""
         back = self.sandbox.approve(self.url(**more), login)
         return parse_qs(urlsplit(back).query)["code"][0]
 
     def token(self, **form: str) -> requests.Response:
+        """Send a form to the token endpoint."""
         keys = {key: self.client[key] for key in ("client_id", "client_secret")}
         return self.http.post(f"{self.sandbox.url}/oauth2/token", data={**keys, **form}, timeout=10)
 
     def exchange(self, code: str, **form: str) -> requests.Response:
+        """Exchange an authorization code for a token pair."""
         return self.token(grant_type="authorization_code", code=code, **form)
 
     def refresh(self, token: str) -> requests.Response:
+        """Refresh a token pair."""
         return self.token(grant_type="refresh_token", refresh_token=token)
 
     def revoke(self, token: str, **form: str) -> requests.Response:
+        """Revoke a token."""
         keys = {key: self.client[key] for key in ("client_id", "client_secret")}
         return self.http.post(
             f"{self.sandbox.url}/oauth2/revoke", data={**keys, "token": token, **form}, timeout=10
         )
 
     def sign_in(self, login: str | None = None, **more: str) -> dict[str, Any]:
+        """Sign in and return the token pair."""
         answer = self.exchange(self.code(login, **more))
         assert answer.status_code == 200, answer.text
         pair: dict[str, Any] = answer.json()
         return pair
 
     def get(self, path: str, token: str, **headers: str) -> requests.Response:
+        """Make a GET call with this token."""
         headers = {"Authorization": f"Bearer {token}", **headers}
         return self.http.get(f"{self.sandbox.url}/2.0{path}", headers=headers, timeout=10)
 
     def call(self, method: str, path: str, json: Any = None, **headers: str) -> requests.Response:
-        """A call with a token of the practice admin, who signs in once; a path with a host is taken as it is."""
+        """Make a call with a token of the practice admin, who signs in once. A path with a host is used as it is."""
         if not self.access:
             self.access = self.sign_in()["access_token"]
         url = path if path.startswith("http") else f"{self.sandbox.url}/2.0{path}"
@@ -75,11 +85,11 @@ class Person:
         return self.http.request(method, url, json=json, headers=headers, timeout=20, allow_redirects=False)
 
     def doc(self, path: str, **headers: str) -> dict[str, Any]:
-        """What a successful GET answers."""
+        """Return the JSON of a successful GET."""
         answer = self.call("GET", path, **headers)
         assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
+        document: dict[str, Any] = answer.json()
+        return document
 
 
 Starter = Callable[..., Sandbox]
@@ -87,7 +97,7 @@ Starter = Callable[..., Sandbox]
 
 @pytest.fixture
 def begin(tmp_path: Path) -> Iterator[Starter]:
-    """Starts private sandboxes, each with its own state, and ends them all."""
+    """Start private sandboxes, each with its own state, and stop them all in the end."""
     running: list[Sandbox] = []
 
     def run(name: str = "state", **options: Any) -> Sandbox:
@@ -101,7 +111,7 @@ def begin(tmp_path: Path) -> Iterator[Starter]:
 
 @pytest.fixture
 def ada(begin: Starter) -> Iterator[Person]:
-    """The practice app and the practice admin at a sandbox of their own."""
+    """The practice app and the practice admin at their own sandbox."""
     sandbox = begin()
     person = Person(sandbox, sandbox.practice_client())
     yield person
@@ -110,6 +120,7 @@ def ada(begin: Starter) -> Iterator[Person]:
 
 @pytest.fixture
 def strict(begin: Starter) -> Iterator[Person]:
+    """Like `ada`, at a sandbox with strict rotation."""
     sandbox = begin("strict", rotation="strict")
     person = Person(sandbox, sandbox.practice_client())
     yield person
@@ -118,7 +129,7 @@ def strict(begin: Starter) -> Iterator[Person]:
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    """The practice admin at a sandbox that the tests of a module share: they only read, without limits."""
+    """The practice admin at a sandbox without limits, shared by the tests of a module, which only read."""
     state = tmp_path_factory.mktemp("reader")
     with boxnb.sandbox.start(private=True, state=state, limits="off") as sandbox:
         person = Person(sandbox, sandbox.practice_client())
@@ -128,7 +139,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
 
 @pytest.fixture
 def writer(begin: Starter) -> Iterator[Person]:
-    """The practice admin at a sandbox of this test's own, without limits."""
+    """The practice admin at this test's own sandbox, without limits."""
     sandbox = begin("writer", limits="off")
     person = Person(sandbox, sandbox.practice_client())
     yield person

@@ -1,6 +1,6 @@
-"""Where the sandbox answers as Box does and not as Box's own OpenAPI description says: each by name, with its source.
+"""Where the sandbox follows Box rather than Box's own OpenAPI description: each deviation by name, with its source.
 
-`box-facts` sections are those of the project's collection of facts; a changelog is Box's own.
+`box-facts` sections refer to the project's collection of facts. The changelog is Box's own.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ def _parts(schema: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def properties(schemas: Schemas, name: str) -> dict[str, Any]:
-    """All properties of a schema that it declares itself, to be changed in place."""
+    """Return the properties that a schema declares itself, to change them in place."""
     for part in _parts(schemas[name]):
         if "properties" in part:
-            found: dict[str, Any] = part["properties"]
-            return found
+            own: dict[str, Any] = part["properties"]
+            return own
     raise KeyError(name)
 
 
 def link_without_accessed(schemas: Schemas) -> None:
-    """`accessed` is required of a shared link and is no property of it (box-facts 4.5)."""
+    """A shared link requires `accessed` but does not have it as a property (box-facts 4.5)."""
     for schema in ("Folder", "File", "WebLink"):
         for part in _parts(properties(schemas, schema)["shared_link"]):
             if "accessed" in part.get("required", []):
@@ -33,23 +33,23 @@ def link_without_accessed(schemas: Schemas) -> None:
 
 
 def more_error_codes(schemas: Schemas) -> None:
-    """The 17 codes of the enum are not all there are (box-facts 2.4, 2.5)."""
+    """Box has more error codes than the 17 of the enum (box-facts 2.4, 2.5)."""
     properties(schemas, "ClientError")["code"].pop("enum")
 
 
 def more_event_types(schemas: Schemas) -> None:
-    """The list of event types is not complete, and user streams have names of their own (box-facts 4.7)."""
+    """The list of event types is incomplete, and user streams have names of their own (box-facts 4.7)."""
     for part in _parts(properties(schemas, "Event")["event_type"]):
         part.pop("enum", None)
 
 
 def event_address(schemas: Schemas) -> None:
-    """Real events of the company have an `ip_address` (box-facts 4.7)."""
+    """Real enterprise events have an `ip_address` (box-facts 4.7)."""
     properties(schemas, "Event")["ip_address"] = {"type": "string"}
 
 
 def source_may_be_null(schemas: Schemas) -> None:
-    """The source of an event is null when it is gone (box-facts 4.7)."""
+    """The source of an event is null once it is deleted (box-facts 4.7)."""
     properties(schemas, "Event")["source"]["nullable"] = True
 
 
@@ -59,60 +59,60 @@ def sessions_of_events_may_be_null(schemas: Schemas) -> None:
 
 
 def logins_may_be_blank(schemas: Schemas) -> None:
-    """Pending invitations blank the login (box-facts 4.6); so do the anonymous user and the maker of folder 0."""
+    """Pending invitations have a blank login (box-facts 4.6), as do the anonymous user and the creator of folder 0."""
     for name in ("User--Mini", "User--Collaborations"):
         for part in _parts(schemas[name]):
             part.get("properties", {}).get("login", {}).pop("format", None)
 
 
 def items_may_have_no_tags(schemas: Schemas) -> None:
-    """An item without tags has an empty list, where the description wants one tag at least (a guess)."""
+    """An item without tags has an empty list, although the description requires at least one tag (a guess)."""
     for name in ("File--Full", "Folder--Full"):
         for part in _parts(properties(schemas, name)["tags"]):
             part.pop("minItems", None)
 
 
 def nobody_is_invited_by_address(schemas: Schemas) -> None:
-    """`accessible_by` is null for who has no account (box-facts 4.6, changelog of 2018-12-12)."""
-    one = properties(schemas, "Collaboration")
-    one["accessible_by"] = {**one["accessible_by"], "nullable": True}
+    """`accessible_by` is null for an invitee without an account (box-facts 4.6, changelog of 2018-12-12)."""
+    collaboration = properties(schemas, "Collaboration")
+    collaboration["accessible_by"] = {**collaboration["accessible_by"], "nullable": True}
 
 
 def outsiders_are_mostly_null(schemas: Schemas) -> None:
-    """For people of other companies disallowed fields are null (box-facts 4.1)."""
+    """Fields of external users that Box does not disclose are null (box-facts 4.1)."""
     for schema in ("User", "User--Full"):
-        for one in properties(schemas, schema).values():
-            one["nullable"] = True
+        for field in properties(schemas, schema).values():
+            field["nullable"] = True
 
 
 def conflicts_are_a_list_or_an_object(schemas: Schemas) -> None:
-    """A list for folders, one object for files (box-facts 2.4); groups have `errors` instead."""
+    """Conflicts are a list for folders and one object for files (box-facts 2.4); groups have `errors` instead."""
     properties(schemas, "ConflictError")["context_info"] = {"type": "object"}
 
 
 def requirements_may_be_unknown(schemas: Schemas) -> None:
-    """What an invited person has not answered yet is null."""
-    whole = properties(schemas, "Collaboration")["acceptance_requirements_status"]
-    for group in whole["properties"].values():
+    """What an invited user has not answered yet is null."""
+    status = properties(schemas, "Collaboration")["acceptance_requirements_status"]
+    for group in status["properties"].values():
         for part in _parts(group):
-            for one in part.get("properties", {}).values():
-                one["nullable"] = True
+            for field in part.get("properties", {}).values():
+                field["nullable"] = True
 
 
 def upload_tokens_may_be_null(schemas: Schemas) -> None:
-    """A preflight answers `upload_token` null where the address is enough."""
+    """A preflight answers `upload_token` null if the address is enough."""
     properties(schemas, "UploadUrl")["upload_token"]["nullable"] = True
 
 
 def pages_say_what_they_are(schemas: Schemas) -> None:
-    """Offset pages carry `order`, also where the description forgets it (box-facts 3.1)."""
+    """Offset pages have `order`, even where the description omits it (box-facts 3.1)."""
     for name in ("CollaborationsOffsetPaginated",):
         parts = [part for part in _parts(schemas[name]) if "properties" in part]
         parts[0]["properties"]["order"] = {"type": "array"}
 
 
 def sessions_name_their_plan(schemas: Schemas) -> None:
-    """An upload session names where to ask which parts are there (Box's SDKs since 2026; the changelog of the description, 616)."""
+    """An upload session has the address that lists missing parts (Box's SDKs since 2026; changelog of the description, 616)."""
     for part in _parts(properties(schemas, "UploadSession")["session_endpoints"]):
         part.get("properties", {}).update(plan={"type": "string"})
 
@@ -181,16 +181,16 @@ OPERATIONS: dict[str, dict[str, Any]] = {
         },
     },
 }
-"""What clients of Box call and the description does not have."""
+"""Operations that clients of Box call and the description does not have."""
 NULLS = (
-    "`nullable` in a part of an `allOf` that says nothing else counts for the whole: `shared_link` is null when there "
-    "is none (box-facts 4.5), though a strict reading of the description forbids it"
+    "`nullable` in a part of an `allOf` that contains nothing else applies to the whole: `shared_link` is null if there "
+    "is none (box-facts 4.5), although a strict reading of the description forbids it"
 )
 EMPTY = {
     202: "not ready: an empty body and Retry-After (box-facts 2.3, 4.10, 4.11)",
     302: "a redirect to the bytes (box-facts 4.11)",
     304: "unchanged (box-facts 2.2)",
-    401: "a token that is no good: an empty body and WWW-Authenticate (box-facts 1.12)",
-    403: "a scope that is missing: an empty body and WWW-Authenticate (box-facts 1.12)",
-    409: "two refreshes that race (box-facts 1.6)",
+    401: "an invalid token: an empty body and WWW-Authenticate (box-facts 1.12)",
+    403: "a missing scope: an empty body and WWW-Authenticate (box-facts 1.12)",
+    409: "two racing refreshes (box-facts 1.6)",
 }

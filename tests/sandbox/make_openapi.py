@@ -1,8 +1,8 @@
-"""Makes openapi.json.gz: what Box's OpenAPI description says about the paths the sandbox has; names, types, statuses.
+"""Make openapi.json.gz: what Box's OpenAPI description says about the sandbox's paths, as names, types and statuses.
 
     python tests/sandbox/make_openapi.py ../shared/box-openapi.json
 
-Descriptions, examples and titles are left out: facts, no prose.
+Descriptions, examples and titles are left out: only facts, no prose.
 """
 
 from __future__ import annotations
@@ -21,66 +21,69 @@ METHODS = {"get", "post", "put", "delete", "options"}
 
 
 def built() -> set[tuple[str, str]]:
-    """Method and path of every operation of the sandbox, ids in the path as ``{}``."""
+    """Return method and path of every operation of the sandbox, with ``{}`` for ids."""
     from boxnb.sandbox.server.api.routes import TABLES, UPLOAD_TABLES
 
-    found = {("post", "/oauth2/token"), ("post", "/oauth2/revoke")}
+    operations = {("post", "/oauth2/token"), ("post", "/oauth2/revoke")}
     for table in [*TABLES, *UPLOAD_TABLES]:
         for path, handlers in table.items():
-            found |= {(method.lower(), shape(path)) for method in handlers}
-    return found
+            operations |= {(method.lower(), shape(path)) for method in handlers}
+    return operations
 
 
 def shape(path: str) -> str:
-    """A path with every parameter as ``{}`` and without what the description puts behind a ``#``."""
+    """Return a path with ``{}`` for every parameter, without what the description appends after a ``#``."""
     path = path.partition("#")[0]
     return "/".join("{}" if part.startswith("{") else part for part in path.split("/"))
 
 
 def stripped(value: Any, names: bool = False) -> Any:
-    """Without prose; where the keys are names somebody chose (`names`), all of them stay."""
+    """Return a value without prose. With `names`, the keys are names and all of them stay."""
     if isinstance(value, dict):
-        kept = {
-            key: stripped(one, names=not names and key in ("properties", "schemas", "paths", "responses"))
-            for key, one in value.items()
+        entries = {
+            key: stripped(entry, names=not names and key in ("properties", "schemas", "paths", "responses"))
+            for key, entry in value.items()
             if names or (key not in PROSE and not key.startswith("x-"))
         }
-        return {key: one for key, one in kept.items() if names or key != "required" or one}
-    return [stripped(one) for one in value] if isinstance(value, list) else value
+        return {key: entry for key, entry in entries.items() if names or key != "required" or entry}
+    return [stripped(entry) for entry in value] if isinstance(value, list) else value
 
 
 def references(value: Any) -> set[str]:
-    """The schemas that a piece names."""
+    """Return the names of the schemas that a part refers to."""
     if isinstance(value, dict):
-        found = set().union(*(references(one) for one in value.values())) if value else set()
-        return found | ({value["$ref"].rpartition("/")[2]} if isinstance(value.get("$ref"), str) else set())
-    return set().union(*(references(one) for one in value)) if isinstance(value, list) and value else set()
+        names = set().union(*(references(entry) for entry in value.values())) if value else set()
+        return names | ({value["$ref"].rpartition("/")[2]} if isinstance(value.get("$ref"), str) else set())
+    return (
+        set().union(*(references(entry) for entry in value)) if isinstance(value, list) and value else set()
+    )
 
 
-def operation(whole: dict[str, Any]) -> dict[str, Any]:
-    """Parameters, body and answers of one operation."""
-    body = whole.get("requestBody", {}).get("content", {})
+def operation(source: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters, body and answers of one operation."""
+    body = source.get("requestBody", {}).get("content", {})
     return {
         "parameters": [
-            {key: stripped(one[key]) for key in ("name", "in", "required", "schema") if key in one}
-            for one in whole.get("parameters", [])
+            {key: stripped(entry[key]) for key in ("name", "in", "required", "schema") if key in entry}
+            for entry in source.get("parameters", [])
         ],
-        "body": {kind: stripped(one.get("schema", {})) for kind, one in body.items()},
+        "body": {kind: stripped(entry.get("schema", {})) for kind, entry in body.items()},
         "answers": {
             status: {
-                kind: stripped(content.get("schema", {})) for kind, content in one.get("content", {}).items()
+                kind: stripped(content.get("schema", {}))
+                for kind, content in entry.get("content", {}).items()
             }
-            for status, one in whole["responses"].items()
+            for status, entry in source["responses"].items()
         },
     }
 
 
 def subset(whole: dict[str, Any]) -> dict[str, Any]:
-    """The operations of the sandbox and every schema they name."""
-    wanted, operations = built(), {}
+    """Return the operations of the sandbox and every schema they refer to."""
+    built_operations, operations = built(), {}
     for path, methods in whole["paths"].items():
         for method in METHODS & set(methods):
-            if (method, shape(path)) in wanted:
+            if (method, shape(path)) in built_operations:
                 operations[f"{method} {path}"] = operation(methods[method])
     schemas: dict[str, Any] = {}
     open_names = references(operations)
@@ -93,6 +96,7 @@ def subset(whole: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
+    """Write the subset of the description named on the command line."""
     whole = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     text = json.dumps(subset(whole), sort_keys=True, separators=(",", ":")).encode()
     PLACE.write_bytes(gzip.compress(text, 9, mtime=0))

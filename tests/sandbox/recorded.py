@@ -1,7 +1,7 @@
-"""Holds every answer that the sandboxes of a test run gave against Box's OpenAPI description.
+"""Check every answer that the sandboxes gave in a test run against Box's OpenAPI description.
 
-The sandboxes write them down (`boxnb.sandbox.server.answer_log`); `tests/conftest.py` asks for that and calls `check`
-when all tests are done.
+The sandboxes record them (`boxnb.sandbox.server.answer_log`). `tests/conftest.py` turns that on and calls `check` after
+the last test.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ MOST_SHOWN = 20
 
 
 @dataclass
-class Found:
-    """What a check found."""
+class Result:
+    """The result of a check."""
 
     answers: int = 0
     faults: int = 0
@@ -34,8 +34,8 @@ class Found:
     operations: set[str] = field(default_factory=set)
     problems: Counter[str] = field(default_factory=Counter)
 
-    def add(self, other: Found) -> None:
-        """Take in what another process found."""
+    def add(self, other: Result) -> None:
+        """Add the result of another process."""
         self.answers += other.answers
         self.faults += other.faults
         self.broken += other.broken
@@ -44,73 +44,73 @@ class Found:
         self.problems += other.problems
 
     def lines(self) -> Iterator[str]:
-        """For the terminal."""
-        told = ", ".join(f"{status}: {count}" for status, count in sorted(self.statuses.items()))
+        """Yield the lines for the terminal."""
+        counts = ", ".join(f"{status}: {count}" for status, count in sorted(self.statuses.items()))
         yield (
-            f"{self.answers} answers of {len(self.operations)} operations held against Box's OpenAPI description "
-            f"({told}; {self.faults} under a fault); {self.broken} broken on purpose were not"
+            f"{self.answers} answers of {len(self.operations)} operations compared with Box's OpenAPI description "
+            f"({counts}; {self.faults} under a fault); {self.broken} broken on purpose were skipped"
         )
         for text, count in self.problems.most_common(MOST_SHOWN):
             yield f"{count} times: {text}"
 
 
-def lines_of(place: Path) -> Iterator[dict[str, Any]]:
-    """The answers that one process wrote; a last line that a kill cut off is none."""
-    with place.open("rb") as file:
+def lines_of(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the answers that one process wrote, without a last line that a kill cut off."""
+    with path.open("rb") as file:
         for line in file:
             if line.endswith(b"\n"):
                 yield json.loads(line)
 
 
 def content_of(folder: Path, line: dict[str, Any]) -> bytes:
-    """The body of an answer."""
+    """Return the body of an answer."""
     if "file" in line:
         return (folder / line["file"]).read_bytes()
     text: str = line["body"]
     return text.encode()
 
 
-def check(folder: Path) -> Found:
-    """Check all answers written in a folder, with a process for each core."""
-    every = sorted(folder.glob("*.jsonl"), key=lambda place: place.stat().st_size)
+def check(folder: Path) -> Result:
+    """Check all answers written to a folder, with one process per core."""
+    paths = sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_size)
     workers = min(os.cpu_count() or 1, 8)
-    hands = [every[number::workers] for number in range(workers)]
-    whole = Found()
-    if sum(place.stat().st_size for place in every) < 1_000_000:
-        whole.add(check_files(folder, every))
-        return whole
+    shares = [paths[number::workers] for number in range(workers)]
+    total = Result()
+    if sum(path.stat().st_size for path in paths) < 1_000_000:
+        total.add(check_files(folder, paths))
+        return total
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for found in pool.map(check_files, [folder] * workers, hands):
-            whole.add(found)
-    return whole
+        for result in pool.map(check_files, [folder] * workers, shares):
+            total.add(result)
+    return total
 
 
-def check_files(folder: Path, places: list[Path]) -> Found:
-    """Check what some processes wrote; the same answer to the same question is looked at once."""
-    found = Found()
-    seen: dict[bytes, list[str]] = {}
-    for place in places:
-        for line in lines_of(place):
+def check_files(folder: Path, paths: list[Path]) -> Result:
+    """Check what some processes wrote. Identical answers to the same request are checked once."""
+    result = Result()
+    known: dict[bytes, list[str]] = {}
+    for path in paths:
+        for line in lines_of(path):
             if line["fault"] in BROKEN:
-                found.broken += 1
+                result.broken += 1
                 continue
-            found.answers += 1
-            found.faults += line["fault"] is not None
-            found.statuses[line["status"]] += 1
+            result.answers += 1
+            result.faults += line["fault"] is not None
+            result.statuses[line["status"]] += 1
             shape = spec.name_of(line["method"], spec.inner(line["path"]) or line["path"])
             if line["status"] < 400:
-                found.operations.add(shape)
+                result.operations.add(shape)
             text = json.dumps([shape, line["status"], line["type"], line.get("file"), line.get("body")])
             key = hashlib.sha256(text.encode()).digest()
-            if key not in seen:
-                seen[key] = list(problems(folder, line))
-            for problem in seen[key]:
-                found.problems[f"{shape} {line['status']}: {problem}"] += 1
-    return found
+            if key not in known:
+                known[key] = list(problems(folder, line))
+            for problem in known[key]:
+                result.problems[f"{shape} {line['status']}: {problem}"] += 1
+    return result
 
 
 def problems(folder: Path, line: dict[str, Any]) -> list[str]:
-    """What is wrong with one answer."""
+    """Return what is wrong with one answer."""
     inside = spec.inner(line["path"])
     if inside is None:
         return []

@@ -1,4 +1,4 @@
-"""The API an admin reads: people, groups, memberships; errors, rights, limits (box-facts 1.12, 2, 3, 4.1, 4.2)."""
+"""The API an admin reads: users, groups, memberships; errors, permissions, limits (box-facts 1.12, 2, 3, 4.1, 4.2)."""
 
 from __future__ import annotations
 
@@ -23,16 +23,19 @@ STANDARD = {
 
 @pytest.fixture
 def token(ada: Person) -> str:
+    """An access token of the practice admin."""
     access: str = ada.sign_in()["access_token"]
     return access
 
 
 def rows(name: str) -> list[dict[str, str]]:
+    """Return the rows of a CSV file of the practice company."""
     with (DATA / name).open(encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines))
 
 
 def error_of(answer: requests.Response, status: int, code: str) -> dict[str, Any]:
+    """Check an error answer and return its body."""
     body: dict[str, Any] = answer.json()
     assert (answer.status_code, body["type"], body["status"], body["code"]) == (status, "error", status, code)
     assert body["request_id"] != answer.headers["box-request-id"]
@@ -40,31 +43,34 @@ def error_of(answer: requests.Response, status: int, code: str) -> dict[str, Any
 
 
 def test_users_by_offset(ada: Person, token: str) -> None:
-    seen: list[str] = []
+    """Paging by offset returns every user once, sorted by id."""
+    ids: list[str] = []
     while True:
-        page = ada.get(f"/users?limit=50&offset={len(seen)}", token).json()
-        assert (page["total_count"], page["limit"], page["offset"]) == (120, 50, len(seen))
+        page = ada.get(f"/users?limit=50&offset={len(ids)}", token).json()
+        assert (page["total_count"], page["limit"], page["offset"]) == (120, 50, len(ids))
         assert set(page["entries"][0]) == STANDARD
-        seen += [user["id"] for user in page["entries"]]
-        if len(seen) >= page["total_count"]:
+        ids += [user["id"] for user in page["entries"]]
+        if len(ids) >= page["total_count"]:
             break
-    assert len(set(seen)) == 120
-    assert seen == sorted(seen, key=int)
+    assert len(set(ids)) == 120
+    assert ids == sorted(ids, key=int)
 
 
 def test_users_by_marker(ada: Person, token: str) -> None:
-    seen: list[str] = []
+    """Paging by marker returns every user once, without a total."""
+    ids: list[str] = []
     marker = ""
     while marker is not None:
         page = ada.get(f"/users?usemarker=true&limit=37&marker={marker}", token).json()
         assert "total_count" not in page
         assert "offset" not in page
-        seen += [user["id"] for user in page["entries"]]
+        ids += [user["id"] for user in page["entries"]]
         marker = page["next_marker"]
-    assert len(set(seen)) == len(seen) == 120
+    assert len(set(ids)) == len(ids) == 120
 
 
 def test_a_large_limit_is_clamped_and_the_default_is_100(ada: Person, token: str) -> None:
+    """The default limit is 100, and a limit above 1000 is lowered silently."""
     assert ada.get("/users?limit=5000", token).json()["limit"] == 1000
     page = ada.get("/users", token).json()
     assert (page["limit"], len(page["entries"])) == (100, 100)
@@ -86,11 +92,13 @@ def test_a_large_limit_is_clamped_and_the_default_is_100(ada: Person, token: str
     ],
 )
 def test_bad_parameters(ada: Person, token: str, query: str, code: str) -> None:
+    """Each invalid parameter gets 400 with its code."""
     body = error_of(ada.get(f"/users?{query}", token), 400, code)
     assert body["context_info"]["errors"][0]["reason"] == "invalid_parameter"
 
 
 def test_fields_add_to_the_mini_form(ada: Person, token: str) -> None:
+    """`fields` adds fields to the mini form and ignores unknown names."""
     page = ada.get("/users?fields=role,tracking_codes,enterprise,nonsense&limit=1", token).json()
     assert set(page["entries"][0]) == {"id", "type", "name", "login", "role", "tracking_codes", "enterprise"}
     me = ada.get("/users/me?fields=role", token).json()
@@ -98,13 +106,15 @@ def test_fields_add_to_the_mini_form(ada: Person, token: str) -> None:
 
 
 def test_filter_term_is_a_prefix_of_name_or_login(ada: Person, token: str) -> None:
-    found = ada.get("/users?filter_term=ALEX", token).json()["entries"]
-    assert {user["name"] for user in found} == {"Alex Meyer", "alex meyer", "Αλέξης Παππάς"}
+    """`filter_term` matches the start of a name or login, ignoring case."""
+    entries = ada.get("/users?filter_term=ALEX", token).json()["entries"]
+    assert {user["name"] for user in entries} == {"Alex Meyer", "alex meyer", "Αλέξης Παππάς"}
     assert ada.get("/users?filter_term=yer", token).json()["total_count"] == 0
     assert ada.get("/users?user_type=external", token).json()["total_count"] == 0
 
 
-def test_the_company_arrives_as_it_stands_in_the_files(ada: Person, token: str) -> None:
+def test_the_company_matches_its_csv_files(ada: Person, token: str) -> None:
+    """The served users match users.csv, which contains names, ids and zones that are hard to handle."""
     served = {user["id"]: user for user in ada.get("/users?limit=1000", token).json()["entries"]}
     files = {row["id"]: row for row in rows("users.csv")}
     assert set(served) == set(files)
@@ -113,10 +123,11 @@ def test_the_company_arrives_as_it_stands_in_the_files(ada: Person, token: str) 
             assert served[user_id][name] == row[name]
         assert served[user_id]["created_at"][19:] == row["created_at"][-6:]
         assert served[user_id]["space_used"] == int(row["space_used"])
-    times = [(pd.Timestamp(served[one]["created_at"]), row["created_at"]) for one, row in files.items()]
-    days = {
-        moment.tz_convert("UTC") - age(text) for moment, text in times
-    }  # of the first start, the same for all
+    times = [
+        (pd.Timestamp(served[user_id]["created_at"]), row["created_at"]) for user_id, row in files.items()
+    ]
+    # All ages count from the same day, that of the first start.
+    days = {moment.tz_convert("UTC") - age(text) for moment, text in times}
     assert len(days) == 1 and days == {day.floor("D") for day in days}
     names = [row["name"] for row in files.values()]
     assert any("<b>" in name for name in names)
@@ -127,23 +138,25 @@ def test_the_company_arrives_as_it_stands_in_the_files(ada: Person, token: str) 
     assert roles == ["admin", "coadmin", "coadmin"]
 
 
-def test_one_user_and_nobody(ada: Person, token: str) -> None:
-    some = rows("users.csv")[7]
-    assert ada.get(f"/users/{some['id']}", token).json()["name"] == some["name"]
+def test_a_known_and_an_unknown_user(ada: Person, token: str) -> None:
+    """A user is found by id; an unknown id gets 404."""
+    row = rows("users.csv")[7]
+    assert ada.get(f"/users/{row['id']}", token).json()["name"] == row["name"]
     body = error_of(ada.get("/users/1", token), 404, "not_found")
     assert body["message"] == "Not Found"
     assert body["context_info"]["errors"][0]["name"] == "user"
 
 
-def test_groups_and_memberships_both_ways(ada: Person, token: str) -> None:
+def test_memberships_by_group_and_by_user(ada: Person, token: str) -> None:
+    """The memberships of all groups match the file, and a user's own list has the same entries."""
     page = ada.get("/groups?limit=1000", token).json()
     assert page["total_count"] == len(page["entries"]) == len(rows("groups.csv")) == 25
     assert set(page["entries"][0]) == {"id", "type", "name", "group_type", "created_at", "modified_at"}
     total = 0
     for group in page["entries"]:
-        found = ada.get(f"/groups/{group['id']}/memberships?limit=1000", token).json()
-        total += found["total_count"]
-        assert all(entry["group"]["id"] == group["id"] for entry in found["entries"])
+        memberships = ada.get(f"/groups/{group['id']}/memberships?limit=1000", token).json()
+        total += memberships["total_count"]
+        assert all(entry["group"]["id"] == group["id"] for entry in memberships["entries"])
     assert total == len(rows("memberships.csv"))
     entry = ada.get(f"/groups/{page['entries'][0]['id']}/memberships?limit=1", token).json()["entries"][0]
     mine = ada.get(f"/users/{entry['user']['id']}/memberships", token).json()["entries"]
@@ -155,6 +168,7 @@ def test_groups_and_memberships_both_ways(ada: Person, token: str) -> None:
 
 
 def test_no_token_and_a_wrong_token(ada: Person) -> None:
+    """A missing or wrong token gets 401 with the right error in the header."""
     for header, error in [
         ({}, "invalid_request"),
         ({"Authorization": "Bearer "}, "invalid_request"),
@@ -166,7 +180,8 @@ def test_no_token_and_a_wrong_token(ada: Person) -> None:
         assert f'Bearer realm="Service", error="{error}"' in answer.headers["www-authenticate"]
 
 
-def test_an_ordinary_person_may_not_list_people(ada: Person) -> None:
+def test_an_ordinary_user_cannot_list_users(ada: Person) -> None:
+    """An ordinary user can read only their own account and memberships."""
     token = ada.sign_in("hanako.yamada@example.com")["access_token"]
     code = "access_denied_insufficient_permissions"
     error_of(ada.get("/users", token), 403, code)
@@ -177,6 +192,7 @@ def test_an_ordinary_person_may_not_list_people(ada: Person) -> None:
 
 
 def test_as_user(ada: Person, token: str) -> None:
+    """`As-User` is for admins with its scope, and co-admins cannot use it for other admins."""
     ids = {row["login"].partition("@")[0]: row["id"] for row in rows("users.csv")}
 
     def status(access: str, name: str) -> int:
@@ -197,10 +213,12 @@ def test_as_user(ada: Person, token: str) -> None:
 
 
 def answer_code() -> str:
+    """Return the code of a missing permission."""
     return "access_denied_insufficient_permissions"
 
 
 def test_versions_of_the_api(ada: Person, token: str) -> None:
+    """Only the API version that the sandbox has is accepted."""
     assert ada.get("/users/me", token, **{"box-version": "2024.0"}).status_code == 200
     for version in ("2025.0", "", "latest", "2024.0, 2025.0"):
         answer = ada.get("/users/me", token, **{"box-version": version})
@@ -210,18 +228,21 @@ def test_versions_of_the_api(ada: Person, token: str) -> None:
 @pytest.mark.parametrize(
     "path", ["/webhooks", "/files/1/comments", "/retention_policies?limit=1", "/nonsense"]
 )
-def test_what_is_not_built_says_so(ada: Person, token: str, path: str) -> None:
+def test_unbuilt_paths_answer_501(ada: Person, token: str, path: str) -> None:
+    """A path that is not built gets 501 and is named in the message."""
     body = error_of(ada.get(path, token), 501, "not_implemented")
     assert path.partition("?")[0] in body["message"]
 
 
-def test_unbuilt_writing_says_so(ada: Person, token: str) -> None:
+def test_unbuilt_writes_answer_501(ada: Person, token: str) -> None:
+    """Writing to a path that is not built gets 501 too."""
     headers = {"Authorization": f"Bearer {token}"}
     answer = requests.post(f"{ada.sandbox.url}/2.0/webhooks", json={"name": "x"}, headers=headers, timeout=10)
     error_of(answer, 501, "not_implemented")
 
 
 def test_a_thousand_calls_a_minute(ada: Person, token: str) -> None:
+    """The call after the thousandth in a minute gets 429; other users are not affected."""
     answers = [ada.get("/users/me", token) for _ in range(1001)]
     assert {answer.status_code for answer in answers[:1000]} == {200}
     body = error_of(answers[-1], 429, "rate_limit_exceeded")
@@ -232,6 +253,7 @@ def test_a_thousand_calls_a_minute(ada: Person, token: str) -> None:
 
 
 def test_limits_can_be_off(begin: Starter) -> None:
+    """With limits off, no call gets 429."""
     sandbox = begin(limits="off")
     ada = Person(sandbox, sandbox.practice_client())
     token = ada.sign_in()["access_token"]

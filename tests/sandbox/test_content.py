@@ -16,16 +16,18 @@ DATA = Path(__file__).resolve().parents[2] / "data" / "sandbox"
 
 
 def rows(name: str) -> list[dict[str, str]]:
+    """Return the rows of a CSV file of the practice company."""
     with (DATA / f"{name}.csv").open(encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines))
 
 
 def by_name(name: str, kind: str = "folders") -> dict[str, str]:
+    """Return the row with this name."""
     return next(row for row in rows(kind) if row["name"] == name)
 
 
 def person(login: str) -> dict[str, str]:
-    """Headers that make the admin somebody else."""
+    """Return headers that make the admin act as another user."""
     return {"As-User": next(row["id"] for row in rows("users") if row["login"] == login)}
 
 
@@ -33,41 +35,50 @@ FINANCE = person("fang.wang@example.com")
 
 
 def all_by_offset(reader: Person, path: str, limit: int, **headers: str) -> list[dict[str, Any]]:
-    seen: list[dict[str, Any]] = []
+    """Return all entries, paging by offset."""
+    entries: list[dict[str, Any]] = []
     offset = 0
     while True:
         page = reader.doc(f"{path}{'&' if '?' in path else '?'}limit={limit}&offset={offset}", **headers)
         assert (page["limit"], page["offset"]) == (limit, offset)
-        seen += page["entries"]
+        entries += page["entries"]
         offset += page["limit"]
         if offset >= page["total_count"]:
-            return seen
+            return entries
 
 
 def all_by_marker(reader: Person, path: str, limit: int, **headers: str) -> list[dict[str, Any]]:
-    seen: list[dict[str, Any]] = []
+    """Return all entries, paging by marker."""
+    entries: list[dict[str, Any]] = []
     marker: str | None = ""
     while marker is not None:
         page = reader.doc(f"{path}{'&' if '?' in path else '?'}limit={limit}&marker={marker}", **headers)
         assert "total_count" not in page
-        seen += page["entries"]
+        entries += page["entries"]
         marker = page["next_marker"]
-    return seen
+    return entries
 
 
-def test_folder_zero_is_everybodys_own(reader: Person) -> None:
-    mine = reader.doc("/folders/0")
-    assert (mine["name"], mine["etag"], mine["parent"], mine["created_at"]) == ("All Files", None, None, None)
-    assert mine["owned_by"]["login"] == "ada.admin@example.com"
-    theirs = reader.doc("/folders/0", **FINANCE)
-    names = {item["name"] for item in theirs["item_collection"]["entries"]}
+def test_folder_zero_is_each_users_own(reader: Person) -> None:
+    """Folder 0 shows each user their own items and those shared with them."""
+    own_root = reader.doc("/folders/0")
+    assert (own_root["name"], own_root["etag"], own_root["parent"], own_root["created_at"]) == (
+        "All Files",
+        None,
+        None,
+        None,
+    )
+    assert own_root["owned_by"]["login"] == "ada.admin@example.com"
+    other_root = reader.doc("/folders/0", **FINANCE)
+    names = {item["name"] for item in other_root["item_collection"]["entries"]}
     assert "Finance" in names
-    assert "Finance" not in {item["name"] for item in mine["item_collection"]["entries"]}
+    assert "Finance" not in {item["name"] for item in own_root["item_collection"]["entries"]}
     assert "All hands" in names
-    assert theirs["item_collection"]["total_count"] == len(theirs["item_collection"]["entries"])
+    assert other_root["item_collection"]["total_count"] == len(other_root["item_collection"]["entries"])
 
 
-def test_the_whole_company_can_be_walked_as_its_people(reader: Person) -> None:
+def test_walking_as_every_user_finds_the_whole_company(reader: Person) -> None:
+    """Walking folder 0 of every active user finds everything not owned by an inactive one, as in the files."""
     folders: set[str] = set()
     files: dict[str, dict[str, Any]] = {}
 
@@ -84,11 +95,11 @@ def test_the_whole_company_can_be_walked_as_its_people(reader: Person) -> None:
     for user in rows("users"):
         if user["status"] == "active":
             walk("0", {"As-User": user["id"]})
-    there = [row for row in rows("folders") if not row["trashed_at"]]
-    suspended = {row["login"] for row in rows("users") if row["status"] == "inactive"}
-    missing = [row for row in there if row["id"] not in folders]
+    existing = [row for row in rows("folders") if not row["trashed_at"]]
+    inactive = {row["login"] for row in rows("users") if row["status"] == "inactive"}
+    missing = [row for row in existing if row["id"] not in folders]
     assert len(rows("folders")) == 800
-    assert {row["owner"] for row in missing if row["parent_id"] == "0"} <= suspended
+    assert {row["owner"] for row in missing if row["parent_id"] == "0"} <= inactive
     assert len(folders) > 750
     assert len(files) > 5700
     for row in rows("files"):
@@ -96,7 +107,8 @@ def test_the_whole_company_can_be_walked_as_its_people(reader: Person) -> None:
             assert (files[row["id"]]["size"], files[row["id"]]["sha1"]) == (int(row["size"]), row["sha1"])
 
 
-def test_items_come_folders_first_and_sorted(reader: Person) -> None:
+def test_items_are_folders_first_and_sorted(reader: Person) -> None:
+    """Folders come first, then files, then web links; paging and sorting keep that order."""
     path = f"/folders/{by_name('Odd names ☃')['id']}/items"
     items = all_by_offset(reader, path, 1000)
     kinds = [item["type"] for item in items]
@@ -113,7 +125,8 @@ def test_items_come_folders_first_and_sorted(reader: Person) -> None:
     assert set(by_size[0]) == {"id", "type", "etag", "sequence_id", "name", "size"}
 
 
-def test_hostile_names_arrive_unchanged(reader: Person) -> None:
+def test_hostile_names_are_served_unchanged(reader: Person) -> None:
+    """Names that are hard to handle are served exactly as in the files."""
     odd = by_name("Odd names ☃")["id"]
     names = {item["name"] for item in all_by_offset(reader, f"/folders/{odd}/items", 1000)}
     expected = {row["name"] for row in rows("files") if row["folder_id"] == odd and not row["trashed_at"]}
@@ -124,18 +137,23 @@ def test_hostile_names_arrive_unchanged(reader: Person) -> None:
 
 
 def test_a_folder_and_its_path(reader: Person) -> None:
+    """A folder shows its path, owner and size, and the requested fields."""
     row = next(row for row in rows("folders") if row["parent_id"] == by_name("Payroll")["id"])
     doc = reader.doc(f"/folders/{row['id']}", **FINANCE)
-    assert [one["name"] for one in doc["path_collection"]["entries"]] == ["All Files", "Finance", "Payroll"]
+    assert [entry["name"] for entry in doc["path_collection"]["entries"]] == [
+        "All Files",
+        "Finance",
+        "Payroll",
+    ]
     assert doc["path_collection"]["total_count"] == 3
     assert doc["parent"]["id"] == row["parent_id"]
     assert doc["owned_by"]["login"] == by_name("Finance")["owner"]
     assert doc["item_status"] == "active"
     assert doc["shared_link"] is None
-    inside = [one for one in rows("files") if one["folder_id"] == row["id"] and not one["trashed_at"]]
-    assert doc["size"] >= sum(int(one["size"]) for one in inside)
-    wide = reader.doc(f"/folders/{row['id']}?fields=has_collaborations,permissions,tags", **FINANCE)
-    assert set(wide) == {
+    files = [entry for entry in rows("files") if entry["folder_id"] == row["id"] and not entry["trashed_at"]]
+    assert doc["size"] >= sum(int(entry["size"]) for entry in files)
+    with_fields = reader.doc(f"/folders/{row['id']}?fields=has_collaborations,permissions,tags", **FINANCE)
+    assert set(with_fields) == {
         "id",
         "type",
         "etag",
@@ -145,44 +163,47 @@ def test_a_folder_and_its_path(reader: Person) -> None:
         "permissions",
         "tags",
     }
-    assert wide["has_collaborations"] is True
-    assert wide["permissions"]["can_upload"] is True
+    assert with_fields["has_collaborations"] is True
+    assert with_fields["permissions"]["can_upload"] is True
 
 
-def test_who_may_not_see_gets_404_admin_or_not(reader: Person) -> None:
+def test_hidden_items_are_404_even_for_admins(reader: Person) -> None:
+    """Without permission an item gets 404, even for an admin."""
     payroll = by_name("Payroll")
     body = error_of(reader.call("GET", f"/folders/{payroll['id']}"), 404, "not_found")
     assert f"d_{payroll['id']}" in body["context_info"]["errors"][0]["message"]
     assert reader.doc(f"/folders/{payroll['id']}", **FINANCE)["name"] == "Payroll"
-    seen = by_name("Customer database export")["id"]
-    one = next(row for row in rows("files") if row["folder_id"] == seen)
-    assert reader.doc(f"/files/{one['id']}")["name"] == one["name"]
+    visible_folder = by_name("Customer database export")["id"]
+    file = next(row for row in rows("files") if row["folder_id"] == visible_folder)
+    assert reader.doc(f"/files/{file['id']}")["name"] == file["name"]
     error_of(reader.call("GET", "/files/1"), 404, "not_found")
 
 
 @pytest.mark.parametrize("path", ["/folders/abc", "/files/abc", "/folders/0x1/items", "/files/12a/versions"])
 def test_a_malformed_id_is_405(reader: Person, path: str) -> None:
+    """Text that is not an id gets 405, as at Box."""
     error_of(reader.call("GET", path), 405, "method_not_allowed")
 
 
 def test_unchanged_is_304(reader: Person) -> None:
-    one = next(row for row in rows("files") if row["folder_id"] == by_name("Customer database export")["id"])
-    for path in (f"/files/{one['id']}", f"/folders/{one['folder_id']}"):
+    """A matching `If-None-Match` gets 304 with an empty body."""
+    file = next(row for row in rows("files") if row["folder_id"] == by_name("Customer database export")["id"])
+    for path in (f"/files/{file['id']}", f"/folders/{file['folder_id']}"):
         first = reader.call("GET", path)
         etag = first.json()["etag"]
-        again = reader.call("GET", path, **{"If-None-Match": etag})
-        assert (again.status_code, again.content) == (304, b"")
+        second = reader.call("GET", path, **{"If-None-Match": etag})
+        assert (second.status_code, second.content) == (304, b"")
         assert reader.call("GET", path, **{"If-None-Match": first.headers["etag"]}).status_code == 304
         assert reader.call("GET", path, **{"If-None-Match": "9999"}).status_code == 200
 
 
 def of_many_versions() -> tuple[dict[str, str], dict[str, str]]:
-    """The row of a file with more than three versions, and the headers that make the admin its owner."""
+    """Return the row of a file with more than three versions, and headers that make the admin its owner."""
     owned = {row["id"]: row for row in rows("folders")}
     row = next(
-        one
-        for one in rows("files")
-        if int(one["versions"]) > 3 and not one["trashed_at"] and one["folder_id"] in owned
+        file_row
+        for file_row in rows("files")
+        if int(file_row["versions"]) > 3 and not file_row["trashed_at"] and file_row["folder_id"] in owned
     )
     top = owned[row["folder_id"]]
     while top["parent_id"] != "0":
@@ -190,47 +211,51 @@ def of_many_versions() -> tuple[dict[str, str], dict[str, str]]:
     return row, person(top["owner"])
 
 
-def test_file_versions_leave_the_current_one_out(reader: Person) -> None:
+def test_file_versions_do_not_include_the_current_one(reader: Person) -> None:
+    """The list of versions has all but the current one, newest first."""
     row, headers = of_many_versions()
     page = reader.doc(f"/files/{row['id']}/versions", **headers)
     assert page["total_count"] == int(row["versions"]) - 1
     current = reader.doc(f"/files/{row['id']}?fields=file_version,version_number", **headers)
     assert current["version_number"] == row["versions"]
-    assert current["file_version"]["id"] not in {one["id"] for one in page["entries"]}
-    assert [one["version_number"] for one in page["entries"]] == [
+    assert current["file_version"]["id"] not in {version["id"] for version in page["entries"]}
+    assert [version["version_number"] for version in page["entries"]] == [
         str(n) for n in range(int(row["versions"]) - 1, 0, -1)
     ]
 
 
-def test_collaborations_are_inherited_pending_and_of_groups(reader: Person) -> None:
+def test_collaborations_are_inherited_and_include_groups(reader: Person) -> None:
+    """Subfolders inherit collaborations, groups are included, the owner is not."""
     sales = by_name("Sales")["id"]
-    found = all_by_marker(reader, f"/folders/{sales}/collaborations", 1)
-    kinds = Counter((one["accessible_by"] or {"type": None})["type"] for one in found)
+    collabs = all_by_marker(reader, f"/folders/{sales}/collaborations", 1)
+    kinds = Counter((collab["accessible_by"] or {"type": None})["type"] for collab in collabs)
     assert kinds["group"] >= 1
     below = next(row["id"] for row in rows("folders") if row["parent_id"] == sales and not row["trashed_at"])
-    ids = {one["id"] for one in found}
+    ids = {collab["id"] for collab in collabs}
     inherited = reader.doc(f"/folders/{below}/collaborations?limit=1000")["entries"]
-    assert ids <= {one["id"] for one in inherited}
-    assert {one["item"]["id"] for one in inherited if one["id"] in ids and one["item"]} == {sales}
+    assert ids <= {collab["id"] for collab in inherited}
+    assert {collab["item"]["id"] for collab in inherited if collab["id"] in ids and collab["item"]} == {sales}
     owner = by_name("Sales")["owner"]
-    assert owner not in {(one["accessible_by"] or {}).get("login") for one in found}
-    assert reader.doc(f"/collaborations/{found[0]['id']}") == found[0]
-    slim = reader.doc(f"/collaborations/{found[0]['id']}?fields=role")
+    assert owner not in {(collab["accessible_by"] or {}).get("login") for collab in collabs}
+    assert reader.doc(f"/collaborations/{collabs[0]['id']}") == collabs[0]
+    slim = reader.doc(f"/collaborations/{collabs[0]['id']}?fields=role")
     assert set(slim) == {"id", "type", "role"}
 
 
-def test_an_invitation_to_nobody_known_has_only_the_address(reader: Person) -> None:
-    row = next(one for one in rows("collaborations") if one["login"].startswith("invited."))
+def test_an_invitation_without_an_account_has_only_the_address(reader: Person) -> None:
+    """An invitee without an account appears only as `invite_email`."""
+    row = next(collab for collab in rows("collaborations") if collab["login"].startswith("invited."))
     doc = reader.doc(f"/collaborations/{row['id']}", **person(row["created_by"]))
     assert (doc["item"], doc["accessible_by"], doc["invite_email"]) == (None, None, row["login"])
     assert doc["status"] == "pending"
 
 
-def test_what_waits_for_me(reader: Person) -> None:
+def test_pending_invitations_of_the_caller(reader: Person) -> None:
+    """Only pending invitations can be listed, and only the caller's own."""
     page = reader.doc("/collaborations?status=pending")
     assert page["total_count"] == 2
-    assert {one["accessible_by"]["login"] for one in page["entries"]} == {"ada.admin@example.com"}
-    assert {one["accessible_by"]["name"] for one in page["entries"]} == {""}
+    assert {collab["accessible_by"]["login"] for collab in page["entries"]} == {"ada.admin@example.com"}
+    assert {collab["accessible_by"]["name"] for collab in page["entries"]} == {""}
     error_of(reader.call("GET", "/collaborations"), 400, "missing_parameter")
     error_of(reader.call("GET", "/collaborations?status=accepted"), 400, "invalid_parameter")
     code = "collaborations_not_available_on_root_folder"
@@ -238,24 +263,25 @@ def test_what_waits_for_me(reader: Person) -> None:
 
 
 def test_collaborations_of_a_group(reader: Person) -> None:
+    """A group's collaborations are those of the file."""
     staff = next(row["id"] for row in rows("groups") if row["name"] == "All staff")
     page = reader.doc(f"/groups/{staff}/collaborations?limit=1000")
     expected = [row for row in rows("collaborations") if row["group_id"] == staff]
-    assert {one["id"] for one in page["entries"]} == {row["id"] for row in expected}
+    assert {collab["id"] for collab in page["entries"]} == {row["id"] for row in expected}
     assert page["total_count"] == len(expected) >= 2
     error_of(reader.call("GET", "/groups/1/collaborations"), 404, "not_found")
 
 
-def test_an_expired_collaboration_opens_nothing(reader: Person) -> None:
+def test_an_expired_collaboration_is_still_listed(reader: Person) -> None:
+    """An expired collaboration is still in the list of its item."""
     expired = [row for row in rows("collaborations") if row["expires_at"].startswith("-")]
     assert expired
-    listed = reader.doc(
-        f"/folders/{expired[0]['item_id']}/collaborations", **person(expired[0]["created_by"])
-    )
-    assert expired[0]["id"] in {one["id"] for one in listed["entries"]}
+    page = reader.doc(f"/folders/{expired[0]['item_id']}/collaborations", **person(expired[0]["created_by"]))
+    assert expired[0]["id"] in {collab["id"] for collab in page["entries"]}
 
 
 def test_shared_links_of_every_kind(reader: Person) -> None:
+    """A shared link opens its item and everything below, for other users too."""
     owner = person(by_name("Finance")["owner"])
     payroll = by_name("Payroll")
     link = reader.doc(f"/folders/{payroll['id']}?fields=shared_link", **owner)["shared_link"]
@@ -265,27 +291,29 @@ def test_shared_links_of_every_kind(reader: Person) -> None:
     assert min(kinds[kind] for kind in ("open", "company", "collaborators")) > 10
     expiries = [row["link_expires"] for row in [*rows("files"), *rows("folders")] if row["link_expires"]]
     assert {text[0] for text in expiries} == {"+", "-"}
-    through = {"BoxApi": f"shared_link={link['url']}"}
-    found = reader.doc("/shared_items", **through)
-    assert (found["type"], found["id"]) == ("folder", payroll["id"])
-    assert reader.doc(f"/folders/{payroll['id']}", **through)["name"] == "Payroll"
-    inside = next(row for row in rows("files") if row["folder_id"] == payroll["id"] and not row["trashed_at"])
-    assert reader.doc(f"/files/{inside['id']}", **through)["name"] == inside["name"]
-    error_of(reader.call("GET", f"/files/{inside['id']}"), 404, "not_found")
+    with_link = {"BoxApi": f"shared_link={link['url']}"}
+    item = reader.doc("/shared_items", **with_link)
+    assert (item["type"], item["id"]) == ("folder", payroll["id"])
+    assert reader.doc(f"/folders/{payroll['id']}", **with_link)["name"] == "Payroll"
+    file = next(row for row in rows("files") if row["folder_id"] == payroll["id"] and not row["trashed_at"])
+    assert reader.doc(f"/files/{file['id']}", **with_link)["name"] == file["name"]
+    error_of(reader.call("GET", f"/files/{file['id']}"), 404, "not_found")
     error_of(reader.call("GET", "/shared_items"), 400, "missing_parameter")
     error_of(
         reader.call("GET", "/shared_items", BoxApi="shared_link=https://x.example/s/none"), 404, "not_found"
     )
 
 
-def test_a_password_and_an_expiry_hold(reader: Person) -> None:
+def test_a_link_respects_its_password_and_expiry(reader: Person) -> None:
+    """A link with a password needs it, and an expired link opens nothing."""
     tops = {row["id"]: row for row in rows("folders")}
 
     def owner_of(row: dict[str, str]) -> dict[str, str]:
-        here = tops.get(row.get("folder_id") or row["parent_id"], row)
-        while here["parent_id"] != "0":
-            here = tops[here["parent_id"]]
-        return person(here["owner"])
+        """Return headers that make the admin the owner of an item."""
+        top = tops.get(row.get("folder_id") or row["parent_id"], row)
+        while top["parent_id"] != "0":
+            top = tops[top["parent_id"]]
+        return person(top["owner"])
 
     active = {row["login"] for row in rows("users") if row["status"] == "active"}
     usable = []
@@ -300,25 +328,26 @@ def test_a_password_and_an_expiry_hold(reader: Person) -> None:
     url = reader.doc(f"/files/{locked['id']}", **owner_of(locked))["shared_link"]["url"]
     wrong = reader.call("GET", "/shared_items", BoxApi=f"shared_link={url}")
     error_of(wrong, 403, "incorrect_shared_item_password")
-    right = {"BoxApi": f"shared_link={url}&shared_link_password={locked['link_password']}"}
-    assert reader.doc("/shared_items", **right)["id"] == locked["id"]
-    old = next(row for row in usable if row["link_expires"].startswith("-"))
-    link = reader.doc(f"/files/{old['id']}", **owner_of(old))["shared_link"]
+    with_password = {"BoxApi": f"shared_link={url}&shared_link_password={locked['link_password']}"}
+    assert reader.doc("/shared_items", **with_password)["id"] == locked["id"]
+    expired = next(row for row in usable if row["link_expires"].startswith("-"))
+    link = reader.doc(f"/files/{expired['id']}", **owner_of(expired))["shared_link"]
     assert link["effective_permission"] == "no_access"
     error_of(reader.call("GET", "/shared_items", BoxApi=f"shared_link={link['url']}"), 404, "not_found")
 
 
 def test_the_trash(reader: Person) -> None:
-    one = next(row for row in rows("files") if row["trashed_at"] and row["folder_id"] != "0")
+    """The trash lists what the user deleted, and trashed items cannot be read."""
+    file = next(row for row in rows("files") if row["trashed_at"] and row["folder_id"] != "0")
     tops = {row["id"]: row for row in rows("folders")}
-    top = tops[one["folder_id"]]
+    top = tops[file["folder_id"]]
     while top["parent_id"] != "0":
         top = tops[top["parent_id"]]
     headers = person(top["owner"])
     items = all_by_marker(
         reader, "/folders/trash/items?usemarker=true&fields=trashed_at,item_status", 3, **headers
     )
-    assert one["id"] in {item["id"] for item in items}
+    assert file["id"] in {item["id"] for item in items}
     assert {item["item_status"] for item in items} == {"trashed"}
     assert all_by_offset(reader, "/folders/trash/items?fields=trashed_at,item_status", 3, **headers) == items
     error_of(
@@ -326,12 +355,13 @@ def test_the_trash(reader: Person) -> None:
         400,
         "invalid_parameter",
     )
-    error_of(reader.call("GET", f"/files/{one['id']}", **headers), 404, "trashed")
+    error_of(reader.call("GET", f"/files/{file['id']}", **headers), 404, "trashed")
 
 
 def test_web_links(reader: Person) -> None:
+    """A web link can be read with its address."""
     row = rows("weblinks")[0]
-    tops = {one["id"]: one for one in rows("folders")}
+    tops = {folder["id"]: folder for folder in rows("folders")}
     top = tops[row["folder_id"]]
     while top["parent_id"] != "0":
         top = tops[top["parent_id"]]
@@ -339,17 +369,19 @@ def test_web_links(reader: Person) -> None:
     assert (doc["url"], doc["name"], doc["type"]) == (row["url"], row["name"], "web_link")
 
 
-def test_people_of_other_companies(reader: Person) -> None:
-    row = next(one for one in rows("externals") if one["company_id"])
+def test_external_users(reader: Person) -> None:
+    """External users are found by exact login, and undisclosed fields are null."""
+    row = next(external for external in rows("externals") if external["company_id"])
     doc = reader.doc(f"/users/{row['id']}?fields=enterprise,role")
     assert doc["enterprise"]["id"] == row["company_id"]
     assert doc["role"] is None
-    found = reader.doc(f"/users?user_type=external&filter_term={row['login']}")
-    assert [one["id"] for one in found["entries"]] == [row["id"]]
+    matches = reader.doc(f"/users?user_type=external&filter_term={row['login']}")
+    assert [external["id"] for external in matches["entries"]] == [row["id"]]
     assert reader.doc(f"/users?user_type=external&filter_term={row['login'][:-1]}")["entries"] == []
 
 
-def test_sorting_has_rules(reader: Person) -> None:
+def test_sorting_and_paging_are_validated(reader: Person) -> None:
+    """Unknown sort orders and invalid limits get 400."""
     error_of(reader.call("GET", "/folders/0/items?sort=colour"), 400, "invalid_parameter")
     error_of(reader.call("GET", "/folders/0/items?direction=sideways"), 400, "invalid_parameter")
     error_of(reader.call("GET", "/folders/0/items?limit=0"), 400, "invalid_limit")
@@ -357,6 +389,7 @@ def test_sorting_has_rules(reader: Person) -> None:
 
 
 def test_reading_needs_the_scope(reader: Person) -> None:
+    """Without a scope that reads content, a folder gets an empty 403."""
     narrow = reader.sign_in(scope="manage_managed_users")["access_token"]
     answer = reader.get("/folders/0", narrow)
     assert (answer.status_code, answer.content) == (403, b"")

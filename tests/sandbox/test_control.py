@@ -1,4 +1,4 @@
-"""Control surface, record, faults, clock, processes."""
+"""The control surface, the record, faults, the clock, processes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from boxnb.sandbox.server.rate_limits import Limits
 from .conftest import Person, Starter
 
 
-def test_the_control_surface_wants_its_key_and_no_other_page(ada: Person) -> None:
+def test_the_control_surface_needs_its_key_and_refuses_web_pages(ada: Person) -> None:
+    """A call without the key or from another web page is refused."""
     url, key = f"{ada.sandbox.url}/_sandbox/ping", ada.sandbox._key
     good = {"X-Sandbox-Key": key}
     assert requests.post(url, headers=good, timeout=10).status_code == 200
@@ -39,29 +40,31 @@ def test_the_control_surface_wants_its_key_and_no_other_page(ada: Person) -> Non
     assert requests.post(url, headers={**good, "Host": "evil.example"}, timeout=10).status_code == 421
 
 
-def test_bad_commands_are_sentences(ada: Person) -> None:
+def test_bad_commands_raise_a_sentence(ada: Person) -> None:
+    """A bad command raises `SandboxError` with the reason."""
     with pytest.raises(SandboxError, match="unknown fault"):
         ada.sandbox.faults.add("/2.0/users", "earthquake")
     with pytest.raises(SandboxError, match="unknown setting"):
         ada.sandbox.faults.add("/2.0/users", "500", colour="red")
     with pytest.raises(SandboxError, match="must be https"):
         ada.sandbox.register_app("x", ["http://apps.example/"])
-    with pytest.raises(SandboxError, match="nobody has this login"):
+    with pytest.raises(SandboxError, match="no user has this login"):
         ada.sandbox.change_user("nobody@example.com", status="active")
 
 
 def test_the_record_has_everything_but_secrets(ada: Person) -> None:
+    """The record shows every request of the API and not one secret."""
     code = ada.code()
     pair = ada.exchange(code).json()
     new = ada.refresh(pair["refresh_token"]).json()
     ada.get("/users/me?fields=role", new["access_token"])
     file = ada.get("/search?query=customers&type=file", new["access_token"]).json()["entries"][0]["id"]
     headers = {"Authorization": f"Bearer {new['access_token']}"}
-    place = requests.get(
+    location = requests.get(
         f"{ada.sandbox.url}/2.0/files/{file}/content", headers=headers, timeout=10, allow_redirects=False
     ).headers["location"]
-    assert requests.get(place, timeout=10).status_code == 200
-    assert place.rpartition("/")[2] not in json.dumps(ada.sandbox.record())
+    assert requests.get(location, timeout=10).status_code == 200
+    assert location.rpartition("/")[2] not in json.dumps(ada.sandbox.record())
     ada.get("/users/me?fields=role", new["access_token"])
     ada.revoke(new["access_token"])
     record = ada.sandbox.record()
@@ -80,6 +83,7 @@ def test_the_record_has_everything_but_secrets(ada: Person) -> None:
 
 
 def test_faults_that_answer(ada: Person) -> None:
+    """Each fault that answers changes the next answer and only that one."""
     ada.http.hooks["response"].clear()  # these answers are wrong on purpose
     token = ada.sign_in()["access_token"]
     add = ada.sandbox.faults.add
@@ -107,6 +111,7 @@ def test_faults_that_answer(ada: Person) -> None:
 
 
 def test_faults_of_the_token_endpoint_have_its_shape(ada: Person) -> None:
+    """Faults at the token endpoint have the error format of OAuth."""
     token = ada.sign_in()["refresh_token"]
     for kind, error in (
         ("429", "rate_limit_exceeded"),
@@ -120,7 +125,8 @@ def test_faults_of_the_token_endpoint_have_its_shape(ada: Person) -> None:
     assert ada.refresh(token).status_code == 200
 
 
-def test_who_hangs_up_in_the_middle_of_a_body_breaks_nothing(ada: Person) -> None:
+def test_a_client_that_hangs_up_while_sending_a_body_breaks_nothing(ada: Person) -> None:
+    """A client that hangs up in the middle of a body is recorded as 408, and the next call works."""
     token = ada.sign_in()["access_token"]
     parts = urlsplit(ada.sandbox.url)
     with socket.create_connection((parts.hostname or "", parts.port or 0), 10) as line:
@@ -129,15 +135,16 @@ def test_who_hangs_up_in_the_middle_of_a_body_breaks_nothing(ada: Person) -> Non
             "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{".encode()
         )
     until = time.monotonic() + 30
-    while not (seen := [one for one in ada.sandbox.record() if one["method"] == "PUT"]):
+    while not (entries := [entry for entry in ada.sandbox.record() if entry["method"] == "PUT"]):
         assert time.monotonic() < until
         time.sleep(0.02)
-    assert seen[-1]["status"] == 408
+    assert entries[-1]["status"] == 408
     assert ada.get("/users/me", token).status_code == 200
 
 
 @pytest.mark.parametrize("kind", ["reset_before", "reset_after", "truncated"])
 def test_faults_that_break_the_connection(ada: Person, kind: str) -> None:
+    """A fault that breaks the connection is recorded, and the next call works."""
     token = ada.sign_in()["access_token"]
     ada.sandbox.faults.add("/2.0/users", kind)
     with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
@@ -147,6 +154,7 @@ def test_faults_that_break_the_connection(ada: Person, kind: str) -> None:
 
 
 def test_a_lost_token_answer_after_the_rotation(ada: Person, strict: Person) -> None:
+    """After a lost answer a refresh can be repeated, except with strict rotation."""
     for person, status in ((ada, 200), (strict, 400)):
         pair = person.sign_in()
         person.sandbox.faults.add("", "lost_token")
@@ -156,6 +164,7 @@ def test_a_lost_token_answer_after_the_rotation(ada: Person, strict: Person) -> 
 
 
 def test_reset_before_leaves_the_work_undone(strict: Person) -> None:
+    """A connection reset before the work leaves the old pair valid."""
     pair = strict.sign_in()
     strict.sandbox.faults.add("/oauth2/token", "reset_before")
     with pytest.raises(requests.ConnectionError):
@@ -163,26 +172,31 @@ def test_reset_before_leaves_the_work_undone(strict: Person) -> None:
     assert strict.refresh(pair["refresh_token"]).status_code == 200
 
 
-def test_racing_refreshes_as_box_answers_them(ada: Person) -> None:
+def test_racing_refreshes_get_the_same_pair(ada: Person) -> None:
+    """With grace rotation, all refreshes that race with one token get the same pair."""
     pair = ada.sign_in()
     ada.sandbox.faults.add("/oauth2/token", "conflict")
     answer = ada.refresh(pair["refresh_token"])
     assert (answer.status_code, answer.content) == (409, b"")
     with ThreadPoolExecutor(8) as pool:
-        given = list(pool.map(lambda _: ada.refresh(pair["refresh_token"]).json()["access_token"], range(8)))
-    assert len(set(given)) == 1
+        access_tokens = list(
+            pool.map(lambda _: ada.refresh(pair["refresh_token"]).json()["access_token"], range(8))
+        )
+    assert len(set(access_tokens)) == 1
 
 
-def test_really_racing_refreshes_of_a_strict_server_have_one_winner(strict: Person) -> None:
+def test_racing_refreshes_of_a_strict_server_have_one_winner(strict: Person) -> None:
+    """With strict rotation, exactly one of the racing refreshes succeeds."""
     pair = strict.sign_in()
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: strict.refresh(pair["refresh_token"]), range(8)))
     assert sorted(answer.status_code for answer in answers) == [200] + [400] * 7
-    won = next(answer.json() for answer in answers if answer.status_code == 200)
-    assert strict.get("/users/me", won["access_token"]).status_code == 200
+    winner = next(answer.json() for answer in answers if answer.status_code == 200)
+    assert strict.get("/users/me", winner["access_token"]).status_code == 200
 
 
 def test_faults_by_call_number_method_and_block(ada: Person) -> None:
+    """A fault can skip calls, apply to one method, or last for a `with` block."""
     token = ada.sign_in()["access_token"]
     ada.sandbox.faults.add("/2.0/users", "500", times=2, skip=1)
     assert [ada.get("/users", token).status_code for _ in range(4)] == [200, 500, 500, 200]
@@ -195,15 +209,17 @@ def test_faults_by_call_number_method_and_block(ada: Person) -> None:
 
 
 def test_the_clock(ada: Person) -> None:
+    """The clock can be frozen, advanced and reset."""
     clock = ada.sandbox.clock
-    assert abs(clock.now() - time.time()) < 60  # a busy computer stands still at times
+    assert abs(clock.now() - time.time()) < 60  # tolerant, because a busy computer can stall
     frozen = clock.freeze()
     assert clock.now() == frozen
     assert clock.advance(3600) == frozen + 3600 == clock.now()
-    assert abs(clock.reset() - time.time()) < 60  # a busy computer stands still at times
+    assert abs(clock.reset() - time.time()) < 60  # tolerant, because a busy computer can stall
 
 
 def test_two_sandboxes_side_by_side(begin: Starter) -> None:
+    """Two sandboxes share neither clock nor tokens."""
     one, two = begin("one"), begin("two")
     assert one.url != two.url
     one.clock.advance(86400)
@@ -217,12 +233,14 @@ def test_two_sandboxes_side_by_side(begin: Starter) -> None:
 
 
 def test_two_servers_never_share_one_state(begin: Starter) -> None:
+    """A second server with the same state does not start."""
     begin()
     with pytest.raises(SandboxError, match="locked"):
         begin()
 
 
-def test_a_taken_port_and_an_unknown_world_are_sentences(begin: Starter) -> None:
+def test_a_taken_port_and_an_unknown_world_raise_a_sentence(begin: Starter) -> None:
+    """The reason why a sandbox did not start is in the error."""
     first = begin()
     with pytest.raises(SandboxError, match="cannot start"):
         begin("other", port=int(first.url.rpartition(":")[2]))
@@ -231,6 +249,7 @@ def test_a_taken_port_and_an_unknown_world_are_sentences(begin: Starter) -> None
 
 
 def test_it_stops_when_idle(begin: Starter) -> None:
+    """A sandbox without requests stops after the idle time."""
     sandbox = begin(idle=0.5)
     process = sandbox._process
     assert process is not None
@@ -238,13 +257,14 @@ def test_it_stops_when_idle(begin: Starter) -> None:
     assert not sandbox.alive()
 
 
-def test_stop_is_quiet_when_it_is_gone_and_removes_a_temporary_state() -> None:
+def test_stop_can_be_repeated_and_removes_a_temporary_state() -> None:
+    """Stopping twice is fine, and the temporary folder is removed."""
     with boxnb.sandbox.start(private=True) as sandbox:
         assert (sandbox.state / "sandbox.sqlite").stat().st_mode & 0o777 == 0o600
         assert (sandbox.state / "sandbox.json").stat().st_mode & 0o777 == 0o600
     assert not sandbox.state.exists()
     sandbox.stop()
-    with pytest.raises(SandboxError, match="does not answer"):
+    with pytest.raises(SandboxError, match="did not answer"):
         sandbox.clock.now()
 
 
@@ -253,23 +273,25 @@ START = "import boxnb.sandbox as s; a = s.start(); print(a.url, a.pid)"
 
 @pytest.fixture
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Use a temporary folder as boxnb's home."""
     monkeypatch.setenv("BOXNB_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
 
 
-def elsewhere(code: str) -> str:
-    """Run in another Python, as another kernel would."""
+def run_elsewhere(code: str) -> str:
+    """Run code in another Python process, like another kernel."""
     root = str(Path(__file__).resolve().parents[2])
     environment = {**os.environ, "PYTHONPATH": root}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=True
     )
-    return done.stdout.strip()
+    return process.stdout.strip()
 
 
 def test_the_shared_one_survives_its_kernel_and_is_found_again(own_home: Path) -> None:
+    """The shared sandbox outlives the kernel that started it, and other kernels find it."""
     with ThreadPoolExecutor(6) as pool:
-        answers = set(pool.map(lambda _: elsewhere(START), range(6)))
+        answers = set(pool.map(lambda _: run_elsewhere(START), range(6)))
     try:
         assert len(answers) == 1  # six kernels at once, one sandbox
         sandbox = boxnb.sandbox.start()
@@ -284,8 +306,9 @@ def test_the_shared_one_survives_its_kernel_and_is_found_again(own_home: Path) -
     assert not (own_home / "sandbox.json").exists()
 
 
-def test_a_killed_shared_one_is_started_again_where_it_was(own_home: Path) -> None:
-    url, _, pid = elsewhere(START).partition(" ")
+def test_a_killed_shared_sandbox_restarts_at_the_same_address(own_home: Path) -> None:
+    """After a kill, the shared sandbox starts again at the same address."""
+    url, _, pid = run_elsewhere(START).partition(" ")
     os.kill(int(pid), signal.SIGKILL)
     try:
         assert boxnb.sandbox.start().url == url
@@ -294,16 +317,18 @@ def test_a_killed_shared_one_is_started_again_where_it_was(own_home: Path) -> No
 
 
 def test_a_path_prefix_of_a_proxy(begin: Starter) -> None:
+    """Behind a proxy every path works with and without the prefix."""
     sandbox = begin(prefix="/user/ada/proxy/80")
     with_prefix = requests.get(f"{sandbox.url}/user/ada/proxy/80/2.0/users/me", timeout=10)
     assert with_prefix.status_code == 401
     client = sandbox.practice_client()
     query = f"response_type=code&client_id={client['client_id']}"
-    back = sandbox.approve(f"{sandbox.url}/user/ada/proxy/80/api/oauth2/authorize?{query}")
-    assert "code=" in back
+    redirect = sandbox.approve(f"{sandbox.url}/user/ada/proxy/80/api/oauth2/authorize?{query}")
+    assert "code=" in redirect
 
 
-def test_the_ways_to_count_calls() -> None:
+def test_how_calls_are_counted() -> None:
+    """Calls are counted in a rolling minute, a fixed minute or a token bucket, or not at all."""
     rolling = Limits("rolling", 2)
     assert [rolling.wait("a", t) for t in (0, 1, 2, 60, 61.5)] == [0, 0, 58, 0, 0]
     fixed = Limits("fixed", 2)
@@ -316,45 +341,48 @@ def test_the_ways_to_count_calls() -> None:
 
 
 def test_a_further_host_name_can_be_admitted(begin: Starter) -> None:
+    """An additional host name is served, any other is refused."""
     sandbox = begin(allow_host=["box.lan"])
     for host, status in [("box.lan:443", 200), ("other.lan", 421)]:
         assert requests.get(sandbox.url, headers={"Host": host}, timeout=10).status_code == status
 
 
 def kill_during(sandbox: Sandbox, work: Callable[[], None], after: float) -> None:
-    """Kill the process of a sandbox in the middle of some work on it."""
+    """Kill the process of a sandbox while work on it is running."""
     process = sandbox._process
     assert process is not None
     with ThreadPoolExecutor(1) as pool:
-        working = pool.submit(work)
+        future = pool.submit(work)
         time.sleep(after)
         process.kill()
         with pytest.raises(requests.RequestException):
-            working.result(30)
+            future.result(30)
     process.wait(10)
 
 
 @pytest.mark.parametrize("after", [0.01, 0.03, 0.05, 0.08])
-def test_killed_while_tokens_rotate_no_rotation_is_half_done(begin: Starter, after: float) -> None:
+def test_a_kill_during_rotation_leaves_a_valid_refresh_token(begin: Starter, after: float) -> None:
+    """After a kill at any moment, the last refresh token received still works."""
     sandbox = begin()
     ada = Person(sandbox, sandbox.practice_client())
-    kept = [ada.sign_in()["refresh_token"]]
+    refresh_tokens = [ada.sign_in()["refresh_token"]]
 
     def rotate() -> None:
         while True:
-            pair = ada.refresh(kept[-1]).json()
-            kept.append(pair["refresh_token"])
+            pair = ada.refresh(refresh_tokens[-1]).json()
+            refresh_tokens.append(pair["refresh_token"])
             ada.get("/users/me", pair["access_token"])
 
     kill_during(sandbox, rotate, after)
     ada.sandbox = begin()
-    pair = ada.refresh(kept[-1])
+    pair = ada.refresh(refresh_tokens[-1])
     assert pair.status_code == 200
     assert ada.get("/users/me", pair.json()["access_token"]).status_code == 200
 
 
 @pytest.mark.parametrize("after", [0.02, 0.05, 0.09])
-def test_killed_while_strict_tokens_rotate_one_pair_is_alive(begin: Starter, after: float) -> None:
+def test_a_kill_during_strict_rotation_leaves_one_living_pair(begin: Starter, after: float) -> None:
+    """After a kill, exactly one pair is alive, and the database is intact."""
     sandbox = begin(rotation="strict")
     ada = Person(sandbox, sandbox.practice_client())
     first = ada.sign_in()["refresh_token"]
@@ -375,7 +403,8 @@ def test_killed_while_strict_tokens_rotate_one_pair_is_alive(begin: Starter, aft
 
 
 @pytest.mark.parametrize("after", [0.05, 0.15, 0.3])
-def test_killed_while_writing_what_was_answered_is_there(begin: Starter, after: float) -> None:
+def test_a_kill_during_writes_loses_nothing_that_was_answered(begin: Starter, after: float) -> None:
+    """After a kill, everything the sandbox had confirmed is still there."""
     sandbox = begin(limits="off")
     ada = Person(sandbox, sandbox.practice_client())
     home = ada.call("POST", "/folders", {"name": "Killed", "parent": {"id": "0"}}).json()["id"]
@@ -384,12 +413,12 @@ def test_killed_while_writing_what_was_answered_is_there(begin: Starter, after: 
 
     def write() -> None:
         for number in itertools.count():
-            made = ada.call("POST", "/folders", {"name": f"a {number}", "parent": {"id": home}}).json()
-            answered[made["id"]] = made["name"]
-            ada.call("PUT", f"/folders/{made['id']}", {"name": f"b {number}"})
-            answered[made["id"]] = f"b {number}"
+            created = ada.call("POST", "/folders", {"name": f"a {number}", "parent": {"id": home}}).json()
+            answered[created["id"]] = created["name"]
+            ada.call("PUT", f"/folders/{created['id']}", {"name": f"b {number}"})
+            answered[created["id"]] = f"b {number}"
             form = [
-                ("attributes", (None, json.dumps({"name": f"c {number}", "parent": {"id": made["id"]}}))),
+                ("attributes", (None, json.dumps({"name": f"c {number}", "parent": {"id": created["id"]}}))),
                 ("file", ("x", b"bytes %d" % number)),
             ]
             headers = {"Authorization": f"Bearer {ada.access}"}
@@ -400,19 +429,19 @@ def test_killed_while_writing_what_was_answered_is_there(begin: Starter, after: 
 
     kill_during(sandbox, write, after)
     ada.sandbox = begin(limits="off")
-    there = ada.doc(f"/folders/{home}/items?limit=1000&fields=name")["entries"]
-    found = {one["id"]: one["name"] for one in there}
-    for item, name in answered.items():  # the very last change may be done though its answer was lost
-        assert found[item] == name or item == list(answered)[-1]
-    assert len(found) <= len(answered) + 1
+    entries = ada.doc(f"/folders/{home}/items?limit=1000&fields=name")["entries"]
+    names_by_id = {entry["id"]: entry["name"] for entry in entries}
+    for item, name in answered.items():  # the last change may have been applied without an answer
+        assert names_by_id[item] == name or item == list(answered)[-1]
+    assert len(names_by_id) <= len(answered) + 1
     for item, data in sent.items():
-        place = ada.call("GET", f"/files/{item}/content").headers["location"]
-        assert requests.get(place, timeout=10).content == data
+        location = ada.call("GET", f"/files/{item}/content").headers["location"]
+        assert requests.get(location, timeout=10).content == data
     assert ada.call("POST", "/folders", {"name": "After", "parent": {"id": home}}).status_code == 201
 
 
 def peak(sandbox: Sandbox) -> int:
-    """Megabytes the process held at most."""
+    """Return the most memory the process has used, in megabytes."""
     lines = Path(f"/proc/{sandbox.pid}/status").read_text(encoding="utf-8").splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) // 1024
 
@@ -422,8 +451,8 @@ def peak(sandbox: Sandbox) -> int:
     "path", ["/oauth2/token", "/console", "/api/oauth2/authorize", "/_sandbox/ping", "/2.0/groups"]
 )
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded"])
-def test_a_body_without_end_costs_nothing(ada: Person, path: str, chunked: bool, kind: str) -> None:
-    """Any web page can send one; it is refused before it is read, or after the first megabyte."""
+def test_an_endless_body_costs_no_memory(ada: Person, path: str, chunked: bool, kind: str) -> None:
+    """Any web page can send one. It is refused before it is read, or after the first megabyte."""
     before = peak(ada.sandbox)
     host, port = ada.sandbox.url.removeprefix("http://").split(":")
     size = 30_000_000
@@ -439,14 +468,14 @@ def test_a_body_without_end_costs_nothing(ada: Person, path: str, chunked: bool,
                 connection.sendall(framed)
             answer = connection.recv(100)
         except OSError:
-            pass  # cut off, while it was sent
+            pass  # the connection was closed while sending
     assert answer[:12] in (b"", *(b"HTTP/1.1 %d" % status for status in (400, 401, 403, 413)))
     assert peak(ada.sandbox) - before < 40
     assert ada.sandbox.alive()
 
 
-def test_a_form_has_an_end(ada: Person) -> None:
-    """A hundred thousand fields are refused, and the record keeps none of them."""
+def test_a_form_has_a_maximum_of_fields(ada: Person) -> None:
+    """A form with a hundred thousand fields is refused, and the record stays small."""
     answer = requests.post(f"{ada.sandbox.url}/oauth2/token", data="a=b&" * 100_000, timeout=20)
     assert answer.status_code == 400
     headers = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": "x" * 30_000}
@@ -471,8 +500,8 @@ ODD_TEXTS = ["\\ud800", "x\\udfffy", "a\\u0000b", "a\\nb", "\\u001b[31m"]
         ("POST", "/web_links", '{"name": "%s", "url": "https://example.com", "parent": {"id": "0"}}'),
     ],
 )
-def test_no_name_poisons_a_listing(ada: Person, method: str, path: str, body: str, text: str) -> None:
-    """Half a surrogate pair or a control character is 400, and every listing answers as before."""
+def test_a_bad_name_breaks_no_listing(ada: Person, method: str, path: str, body: str, text: str) -> None:
+    """Half a surrogate pair or a control character gets 400, and every listing still works."""
     headers = {"Authorization": f"Bearer {ada.sign_in()['access_token']}", "Content-Type": "application/json"}
     sent = requests.request(
         method, f"{ada.sandbox.url}/2.0{path}", data=body % text, headers=headers, timeout=20
@@ -485,8 +514,8 @@ def test_no_name_poisons_a_listing(ada: Person, method: str, path: str, body: st
 @pytest.mark.parametrize(
     "body", ['{"name": NaN}', '{"space_amount": 1e999}', '{"space_amount": %s}' % (10**400), "[" * 9000]
 )
-def test_no_number_poisons_a_listing(ada: Person, body: str) -> None:
-    """What no answer could hold is 400."""
+def test_a_bad_number_breaks_no_listing(ada: Person, body: str) -> None:
+    """A number that no answer could contain gets 400."""
     headers = {"Authorization": f"Bearer {ada.sign_in()['access_token']}", "Content-Type": "application/json"}
     me = requests.get(f"{ada.sandbox.url}/2.0/users/me", headers=headers, timeout=20).json()["id"]
     sent = requests.put(f"{ada.sandbox.url}/2.0/users/{me}", data=body, headers=headers, timeout=20)
@@ -504,7 +533,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_private_sandbox_ends_with_a_killed_owner_and_the_shared_one_does_not(own_home: Path) -> None:
-    """Its folder is gone, too; the shared one goes on for whoever comes next."""
+    """Its folder is removed too. The shared sandbox keeps running for other kernels."""
     owner = subprocess.Popen(
         [sys.executable, "-c", OWNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -522,7 +551,7 @@ def test_a_private_sandbox_ends_with_a_killed_owner_and_the_shared_one_does_not(
 
 
 def running(pid: int) -> bool:
-    """Whether a process lives; one that nobody has waited for yet does not."""
+    """Return whether a process is running. A zombie is not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:

@@ -17,59 +17,64 @@ from .test_content import by_name, person
 
 
 def walk(reader: Person, query: str, limit: int = 500, **headers: str) -> list[dict[str, Any]]:
-    """All pages until one is empty."""
-    seen: list[dict[str, Any]] = []
+    """Return the events of all pages until one is empty."""
+    events: list[dict[str, Any]] = []
     position = "0"
     while True:
         page = reader.doc(f"/events?{query}&limit={limit}&stream_position={position}", **headers)
         assert page["chunk_size"] == len(page["entries"]) <= limit
         if not page["entries"]:
             assert page["next_stream_position"] == position or position == "0"
-            return seen
-        seen += page["entries"]
+            return events
+        events += page["entries"]
         position = page["next_stream_position"]
 
 
 def stamp(days: float) -> str:
+    """Return the time that many days ago, escaped for an address."""
     return quote((datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="seconds"))
 
 
 @pytest.fixture(scope="module")
 def year(reader: Person) -> list[dict[str, Any]]:
+    """All events of the year."""
     return walk(reader, "stream_type=admin_logs")
 
 
 def test_a_year_in_order_without_duplicates(year: list[dict[str, Any]]) -> None:
+    """The stream has a year of events in order, each once."""
     assert 29_000 < len(year) <= 30_100
-    times = [datetime.fromisoformat(one["created_at"]) for one in year]
+    times = [datetime.fromisoformat(event["created_at"]) for event in year]
     assert times == sorted(times)
     assert times[-1] - times[0] > timedelta(days=360)
-    assert len({one["event_id"] for one in year}) == len(year)
-    assert {one["type"] for one in year} == {"event"}
-    kinds = Counter(one["event_type"] for one in year)
+    assert len({event["event_id"] for event in year}) == len(year)
+    assert {event["type"] for event in year} == {"event"}
+    kinds = Counter(event["event_type"] for event in year)
     assert len(kinds) > 15
     assert (
         min(kinds[kind] for kind in ("LOGIN", "FAILED_LOGIN", "UPLOAD", "DOWNLOAD", "SHARE", "DELETE")) > 50
     )
-    assert all(one["ip_address"] for one in year)
+    assert all(event["ip_address"] for event in year)
 
 
-def test_the_planted_bursts_stand_out(year: list[dict[str, Any]]) -> None:
-    failed = Counter(one["source"]["login"] for one in year if one["event_type"] == "FAILED_LOGIN")
+def test_the_incidents_stand_out(year: list[dict[str, Any]]) -> None:
+    """The bursts of incidents.csv are the most frequent failed sign-ins and downloads."""
+    failed = Counter(event["source"]["login"] for event in year if event["event_type"] == "FAILED_LOGIN")
     assert failed.most_common(1)[0][0] == "maya.vogel@example.com"
     assert failed.most_common(1)[0][1] >= 160
     nights = Counter(
-        (one["created_by"]["login"], one["created_at"][:10])
-        for one in year
-        if one["event_type"] == "DOWNLOAD" and one["created_by"]["id"] != "2"
+        (event["created_by"]["login"], event["created_at"][:10])
+        for event in year
+        if event["event_type"] == "DOWNLOAD" and event["created_by"]["id"] != "2"
     )
     (login, _), most = nights.most_common(1)[0]
     assert login == "samuel.haas@example.com"
     assert most > 5 * nights.most_common(3)[-1][1]
-    assert sum(one.get("created_by", {}).get("id") == "2" for one in year) > 200
+    assert sum(event.get("created_by", {}).get("id") == "2" for event in year) > 200
 
 
-def test_positions_are_text_beyond_what_a_float_holds(reader: Person) -> None:
+def test_positions_are_text_too_large_for_a_float(reader: Person) -> None:
+    """A stream position is text, because a float would round it."""
     page = reader.doc("/events?stream_type=admin_logs&limit=1")
     position = page["next_stream_position"]
     assert isinstance(position, str)
@@ -78,6 +83,7 @@ def test_positions_are_text_beyond_what_a_float_holds(reader: Person) -> None:
 
 
 def test_a_short_page_is_not_the_end(reader: Person) -> None:
+    """A page shorter than the limit does not mean that the stream has ended."""
     position = "0"
     for _ in range(200):
         page = reader.doc(f"/events?stream_type=admin_logs&limit=20&stream_position={position}")
@@ -88,25 +94,28 @@ def test_a_short_page_is_not_the_end(reader: Person) -> None:
     assert reader.doc(f"/events?stream_type=admin_logs&stream_position={position}")["entries"]
 
 
-def test_windows_and_kinds(reader: Person, year: list[dict[str, Any]]) -> None:
+def test_time_ranges_and_event_types(reader: Person, year: list[dict[str, Any]]) -> None:
+    """A range of times and types returns the same events as the whole stream."""
     after, before = stamp(30), stamp(20)
     kinds = "LOGIN,FAILED_LOGIN"
     query = f"stream_type=admin_logs&created_after={after}&created_before={before}&event_type={kinds}"
-    found = walk(reader, query)
+    events = walk(reader, query)
     begin, end = datetime.now(UTC) - timedelta(days=30), datetime.now(UTC) - timedelta(days=20)
     expected = [
-        one["event_id"]
-        for one in year
-        if one["event_type"] in kinds.split(",") and begin <= datetime.fromisoformat(one["created_at"]) <= end
+        event["event_id"]
+        for event in year
+        if event["event_type"] in kinds.split(",")
+        and begin <= datetime.fromisoformat(event["created_at"]) <= end
     ]
-    assert abs(len(found) - len(expected)) <= 2
-    assert {one["event_id"] for one in found} - set(expected) == set() or len(found) == len(expected)
-    assert {one["event_type"] for one in found} == {"LOGIN", "FAILED_LOGIN"}
+    assert abs(len(events) - len(expected)) <= 2
+    assert {event["event_id"] for event in events} - set(expected) == set() or len(events) == len(expected)
+    assert {event["event_type"] for event in events} == {"LOGIN", "FAILED_LOGIN"}
     nothing = walk(reader, "stream_type=admin_logs&event_type=NO_SUCH_TYPE")
     assert nothing == []
 
 
 def test_default_and_largest_page(reader: Person) -> None:
+    """The default page has 100 events, the largest 500."""
     recent = f"&created_after={stamp(3)}"
     sizes = [
         reader.doc(f"/events?stream_type=admin_logs{recent}{limit}")["chunk_size"]
@@ -119,43 +128,48 @@ def test_default_and_largest_page(reader: Person) -> None:
 def test_streaming_is_unordered_with_duplicates_and_14_days(
     reader: Person, year: list[dict[str, Any]]
 ) -> None:
+    """`admin_logs_streaming` is unordered, has duplicates and keeps 14 days."""
     after = stamp(1)
-    found = walk(reader, f"stream_type=admin_logs_streaming&created_after={after}")
-    times = [datetime.fromisoformat(one["created_at"]) for one in found]
+    events = walk(reader, f"stream_type=admin_logs_streaming&created_after={after}")
+    times = [datetime.fromisoformat(event["created_at"]) for event in events]
     assert times != sorted(times)
     assert min(times) < datetime.now(UTC) - timedelta(days=13)
     assert min(times) > datetime.now(UTC) - timedelta(days=15)
-    counts = Counter(one["event_id"] for one in found)
+    counts = Counter(event["event_id"] for event in events)
     assert 0.01 < sum(count > 1 for count in counts.values()) / len(counts) < 0.1
     border = datetime.now(UTC) - timedelta(days=13, hours=23)
-    expected = {one["event_id"] for one in year if datetime.fromisoformat(one["created_at"]) > border}
+    expected = {event["event_id"] for event in year if datetime.fromisoformat(event["created_at"]) > border}
     assert expected <= set(counts)
 
 
-def test_now_is_an_empty_page_with_a_position(reader: Person) -> None:
+def test_now_is_an_empty_page_with_the_latest_position(reader: Person) -> None:
+    """`stream_position=now` returns the latest position and no events."""
     for stream in ("all", "admin_logs", "admin_logs_streaming"):
         page = reader.doc(f"/events?stream_type={stream}&stream_position=now")
         assert page["entries"] == []
         assert int(page["next_stream_position"]) > 2**53
 
 
-def test_a_persons_own_stream(reader: Person) -> None:
+def test_a_users_own_stream(reader: Person) -> None:
+    """A user's stream has events of visible items and ignores `event_type` and times."""
     headers = person("fang.wang@example.com")
-    found = walk(reader, "event_type=LOGIN&created_before=2001-01-01T00:00:00Z", limit=100, **headers)
-    assert found
-    kinds = {one["event_type"] for one in found}
+    events = walk(reader, "event_type=LOGIN&created_before=2001-01-01T00:00:00Z", limit=100, **headers)
+    assert events
+    kinds = {event["event_type"] for event in events}
     assert kinds & {"ITEM_UPLOAD", "ITEM_PREVIEW", "ITEM_DOWNLOAD"}
     assert "LOGIN" not in kinds
-    assert {one["source"]["type"] for one in found} <= {"file", "folder", "web_link"}
-    assert all("recorded_at" in one and "additional_details" not in one for one in found)
-    oldest = min(datetime.fromisoformat(one["created_at"]) for one in found)
+    assert {event["source"]["type"] for event in events} <= {"file", "folder", "web_link"}
+    assert all("recorded_at" in event and "additional_details" not in event for event in events)
+    oldest = min(datetime.fromisoformat(event["created_at"]) for event in events)
     assert oldest > datetime.now(UTC) - timedelta(days=22)
     changes = walk(reader, "stream_type=changes", **headers)
-    assert not {one["event_type"] for one in changes} & {"ITEM_PREVIEW", "ITEM_DOWNLOAD"}
-    for one in found[:20]:
-        if one["source"]["item_status"] == "active":
+    assert not {event["event_type"] for event in changes} & {"ITEM_PREVIEW", "ITEM_DOWNLOAD"}
+    for event in events[:20]:
+        if event["source"]["item_status"] == "active":
             assert (
-                reader.call("GET", f"/{one['source']['type']}s/{one['source']['id']}", **headers).status_code
+                reader.call(
+                    "GET", f"/{event['source']['type']}s/{event['source']['id']}", **headers
+                ).status_code
                 == 200
             )
 
@@ -169,11 +183,13 @@ def test_a_persons_own_stream(reader: Person) -> None:
         ("limit=0", "invalid_limit"),
     ],
 )
-def test_bad_questions(reader: Person, query: str, code: str) -> None:
+def test_bad_parameters(reader: Person, query: str, code: str) -> None:
+    """Each invalid parameter gets 400 with its code."""
     error_of(reader.call("GET", f"/events?{query}"), 400, code)
 
 
-def test_the_companys_stream_is_for_admins_with_the_scope(reader: Person) -> None:
+def test_the_enterprise_stream_needs_an_admin_and_the_scope(reader: Person) -> None:
+    """The enterprise stream is only for admins with the right scope."""
     code = "access_denied_insufficient_permissions"
     plain = reader.sign_in("hanako.yamada@example.com")["access_token"]
     error_of(reader.get("/events?stream_type=admin_logs", plain), 403, code)
@@ -183,49 +199,62 @@ def test_the_companys_stream_is_for_admins_with_the_scope(reader: Person) -> Non
     assert (answer.status_code, answer.content) == (403, b"")
 
 
-def test_what_happens_here_appears_later_in_one_stream_than_in_the_other(writer: Person) -> None:
-    def seen(stream: str) -> list[str]:
-        after = quote(datetime.fromtimestamp(began, UTC).isoformat(timespec="seconds"))
+def test_a_new_event_appears_in_streaming_before_admin_logs(writer: Person) -> None:
+    """A new event appears in `admin_logs_streaming` first, and in `admin_logs` up to half an hour later."""
+
+    def logins(stream: str) -> list[str]:
+        """Return the logins that a stream has recorded since the test began."""
+        after = quote(datetime.fromtimestamp(start, UTC).isoformat(timespec="seconds"))
         query = f"stream_type={stream}&created_after={after}&limit=500&event_type=LOGIN"
         page = writer.doc(f"/events?{query}&stream_position={position[stream]}")
-        return [one["source"]["login"] for one in page["entries"]]
+        return [event["source"]["login"] for event in page["entries"]]
 
     writer.doc("/users/me")
-    began = writer.sandbox.clock.freeze()
+    start = writer.sandbox.clock.freeze()
     position = {
         stream: writer.doc(f"/events?stream_type={stream}&stream_position=now")["next_stream_position"]
         for stream in ("admin_logs", "admin_logs_streaming")
     }
     writer.sign_in("bo.nakamura@example.com")
-    assert seen("admin_logs") == seen("admin_logs_streaming") == []
+    assert logins("admin_logs") == logins("admin_logs_streaming") == []
     for _ in range(4):
         writer.sandbox.clock.advance(30)
-    assert "bo.nakamura@example.com" in seen("admin_logs_streaming")
+    assert "bo.nakamura@example.com" in logins("admin_logs_streaming")
     writer.sandbox.clock.advance(1680)
-    assert seen("admin_logs") == ["bo.nakamura@example.com"]
+    assert logins("admin_logs") == ["bo.nakamura@example.com"]
 
 
-def test_events_name_things_as_they_are_called_now(ada: Person) -> None:
-    """What was read before is not answered again after a file or a person has another name."""
+def test_events_use_current_names(ada: Person) -> None:
+    """After a file or user is renamed, earlier answers are not repeated from memory."""
     query = "/events?stream_type=admin_logs&event_type=DOWNLOAD&limit=500"
-    one = next(each for each in ada.doc(query)["entries"] if each.get("created_by", {}).get("id") != "2")
-    file, who, owner = one["source"]["item_id"], one["created_by"]["id"], one["source"]["owned_by"]["id"]
+    event = next(entry for entry in ada.doc(query)["entries"] if entry.get("created_by", {}).get("id") != "2")
+    file, user_id, owner = (
+        event["source"]["item_id"],
+        event["created_by"]["id"],
+        event["source"]["owned_by"]["id"],
+    )
 
     def now() -> tuple[str, str]:
-        again = next(each for each in ada.doc(query)["entries"] if each["event_id"] == one["event_id"])
-        return again["source"]["item_name"], again["created_by"]["name"]
+        """Return the current names in the event."""
+        same_event = next(
+            entry for entry in ada.doc(query)["entries"] if entry["event_id"] == event["event_id"]
+        )
+        return same_event["source"]["item_name"], same_event["created_by"]["name"]
 
     before = now()
     answer = ada.call("PUT", f"/files/{file}", {"name": "other.txt"}, **{"As-User": owner})
     assert answer.status_code == 200
     assert now() == ("other.txt", before[1])
-    assert ada.call("PUT", f"/users/{who}", {"name": "Other Name"}).status_code == 200
+    assert ada.call("PUT", f"/users/{user_id}", {"name": "Other Name"}).status_code == 200
     assert now() == ("other.txt", "Other Name")
 
 
-def test_events_outlive_a_restart(begin: Any) -> None:
-    def logins(one: Person) -> list[str]:
-        page = one.doc(f"/events?stream_type=admin_logs&event_type=FAILED_LOGIN&created_after={stamp(0.1)}")
+def test_events_are_the_same_after_a_restart(begin: Any) -> None:
+    """After a restart, new events and the history are the same."""
+
+    def logins(user: Person) -> list[str]:
+        """Return the ids of the recent failed sign-ins."""
+        page = user.doc(f"/events?stream_type=admin_logs&event_type=FAILED_LOGIN&created_after={stamp(0.1)}")
         return [event["event_id"] for event in page["entries"]]
 
     first = Person(begin("same"), {})
@@ -247,22 +276,24 @@ def test_events_outlive_a_restart(begin: Any) -> None:
     second = Person(begin("same"), first.client)
     second.access = first.access
     assert logins(second) == before
-    again = second.doc("/events?stream_type=admin_logs&limit=500")
-    assert again["entries"][5:100] == oldest["entries"][5:100]
+    after_restart = second.doc("/events?stream_type=admin_logs&limit=500")
+    assert after_restart["entries"][5:100] == oldest["entries"][5:100]
 
 
-def test_the_long_poll_answers_when_something_happens(writer: Person) -> None:
+def test_the_long_poll_answers_after_an_event(writer: Person) -> None:
+    """The long poll answers once an event is recorded."""
     entry = writer.call("OPTIONS", "/events").json()["entries"][0]
     assert (entry["type"], entry["retry_timeout"], entry["ttl"]) == ("realtime_server", 610, "10")
     answers: list[dict[str, Any]] = []
 
     def wait() -> None:
+        """Wait for the long poll."""
         answers.append(requests.get(entry["url"], timeout=30).json())
 
-    waiting = threading.Thread(target=wait)
-    waiting.start()
+    thread = threading.Thread(target=wait)
+    thread.start()
     writer.sign_in("bo.nakamura@example.com")
-    waiting.join(20)
+    thread.join(20)
     assert answers[0]["message"] == "new_change"
     wrong = entry["url"].replace("channel=", "channel=x")
     assert requests.get(wrong, timeout=5).status_code == 404

@@ -1,4 +1,4 @@
-"""The practice company is the same on whatever day, at whatever hour and in whatever zone it is born."""
+"""The practice company is the same on any day, at any hour and in any time zone of its first start."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BATCHES = 8
 
 
 def moments() -> Iterator[datetime]:
-    """Four hundred days on end, each at another hour, and the edges of calendars."""
+    """Yield 400 consecutive days, each at another hour, and the edges of calendars."""
     for number in range(400):
         yield REFERENCE + timedelta(days=number, minutes=61 * number % 1440)
     yield from EDGES
@@ -33,13 +33,13 @@ def moments() -> Iterator[datetime]:
 
 @pytest.fixture(scope="module")
 def references() -> dict[int, Company]:
-    """The company as it is born on each day of one week, by how far its everyday events move."""
+    """Return the company as first started on each day of one week, by how far its everyday events move."""
     week = [Company.at((REFERENCE + timedelta(days=day)).timestamp()) for day in range(7)]
     return {company.moved: company for company in week}
 
 
-def test_the_weekday_changes_when_and_nothing_else(references: dict[int, Company]) -> None:
-    """Seven weekdays, seven moves: the same people, content and deeds, on weekdays that are busy."""
+def test_the_weekday_changes_only_the_times(references: dict[int, Company]) -> None:
+    """Each weekday moves events differently, but users, content and actions stay the same and weekends stay quiet."""
     assert sorted(references) == [-3, -2, -1, 0, 1, 2, 3]
     assert len({company.people_and_content() for company in references.values()}) == 1
     assert len({company.who_did_what() for company in references.values()}) == 1
@@ -49,17 +49,17 @@ def test_the_weekday_changes_when_and_nothing_else(references: dict[int, Company
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
-def test_born_on_any_day_it_is_the_same_company(references: dict[int, Company], batch: int) -> None:
-    """Every row and every event, counted from the day of the first start, as on that weekday of one week."""
-    for born in list(moments())[batch::BATCHES]:
-        company = Company.at(born.timestamp())
+def test_a_first_start_on_any_day_gives_the_same_company(references: dict[int, Company], batch: int) -> None:
+    """Counted from the day of the first start, every row and event equals that of the same weekday in one week."""
+    for first_start in list(moments())[batch::BATCHES]:
+        company = Company.at(first_start.timestamp())
         expected = references[company.moved]
-        assert company.people_and_content() == expected.people_and_content(), born
-        assert company.calendar() == expected.calendar(), born
+        assert company.people_and_content() == expected.people_and_content(), first_start
+        assert company.calendar() == expected.calendar(), first_start
 
 
-def test_nothing_ends_on_the_first_day(references: dict[int, Company]) -> None:
-    """What a notebook counts must not change between the first and the last hour of the first day."""
+def test_nothing_expires_on_the_first_day(references: dict[int, Company]) -> None:
+    """A figure in a notebook must not change between the first and the last hour of the first day."""
     world = references[0].world
     ends = [item.link.expires for item in world.tree.everything() if item.link and item.link.expires]
     ends += [collab.expires for collab in world.access.collabs.values() if collab.expires]

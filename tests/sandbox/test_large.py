@@ -1,4 +1,4 @@
-"""A company of any size from a seed, and pages rendered before anybody asks."""
+"""A company of any size from a seed, and pages rendered in advance."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ FILES = ["users", "groups", "memberships", "externals", "folders", "files", "col
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+    """The practice admin at a large company, shared by the tests of this module."""
     state = tmp_path_factory.mktemp("large")
     with boxnb.sandbox.start(private=True, state=state, limits="off", world="large", **SIZES) as sandbox:
         person = Person(sandbox, sandbox.practice_client())
@@ -31,37 +32,41 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
 
 
 def digest(size: Size) -> str:
+    """Return a digest of all rows of a company."""
     rows = Rows(size)
     text = json.dumps([[name, list(rows(name))] for name in FILES])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def test_the_same_seed_is_the_same_company_everywhere() -> None:
+def test_the_same_seed_gives_the_same_company() -> None:
+    """The rows depend only on sizes and seed."""
     size = Size(users=300, folders=40, files=500, events=100)
     assert digest(size) == "306644b36b98760c"
     assert digest(size) == digest(size)
     assert digest(Size(users=300, folders=40, files=500, events=100, seed="2")) != digest(size)
 
 
-def test_everybody_by_marker_and_by_offset(large: Person) -> None:
-    seen: list[str] = []
+def test_all_users_by_marker_and_by_offset(large: Person) -> None:
+    """Both ways of paging return every user once in the same order."""
+    ids: list[str] = []
     marker: str | None = ""
     while marker is not None:
         page = large.doc(f"/users?usemarker=true&limit=1000&marker={marker}")
-        seen += [user["id"] for user in page["entries"]]
+        ids += [user["id"] for user in page["entries"]]
         marker = page["next_marker"]
-    assert len(set(seen)) == len(seen) == SIZES["users"]
-    assert seen == sorted(seen, key=int)
+    assert len(set(ids)) == len(ids) == SIZES["users"]
+    assert ids == sorted(ids, key=int)
     by_offset = [
         user["id"]
         for offset in range(0, 3000, 1000)
         for user in large.doc(f"/users?limit=1000&offset={offset}")["entries"]
     ]
-    assert by_offset == seen
-    assert any(float(one) != int(one) or int(float(one)) != int(one) for one in seen)
+    assert by_offset == ids
+    assert any(float(user_id) != int(user_id) or int(float(user_id)) != int(user_id) for user_id in ids)
 
 
-def test_a_rendered_page_is_the_page(large: Person) -> None:
+def test_a_prerendered_page_equals_the_answer(large: Person) -> None:
+    """The compressed and the uncompressed page have the same content as the single user."""
     plain = large.call("GET", "/users?limit=1000", **{"Accept-Encoding": "identity"})
     small = large.call("GET", "/users?limit=1000", **{"Accept-Encoding": "gzip"})
     assert "content-encoding" not in plain.headers
@@ -72,19 +77,21 @@ def test_a_rendered_page_is_the_page(large: Person) -> None:
 
 
 def test_a_change_is_seen_at_once(large: Person) -> None:
+    """A changed, added or deleted user appears on the next page."""
     page = large.doc("/users?limit=1000&fields=phone")
     user = page["entries"][7]
     large.call("PUT", f"/users/{user['id']}", {"phone": "changed"})
-    again = large.doc("/users?limit=1000&fields=phone")
-    assert again["entries"][7]["phone"] == "changed"
-    assert [one["id"] for one in again["entries"]] == [one["id"] for one in page["entries"]]
-    made = large.call("POST", "/users", {"name": "New", "login": "new@example.com"}).json()
+    changed = large.doc("/users?limit=1000&fields=phone")
+    assert changed["entries"][7]["phone"] == "changed"
+    assert [row["id"] for row in changed["entries"]] == [row["id"] for row in page["entries"]]
+    created = large.call("POST", "/users", {"name": "New", "login": "new@example.com"}).json()
     assert large.doc("/users?limit=1")["total_count"] == SIZES["users"] + 1
-    assert large.call("DELETE", f"/users/{made['id']}").status_code == 204
+    assert large.call("DELETE", f"/users/{created['id']}").status_code == 204
     assert large.doc("/users?limit=1")["total_count"] == SIZES["users"]
 
 
-def test_folders_files_and_pins_are_there(large: Person) -> None:
+def test_a_large_company_has_folders_and_device_pins(large: Person) -> None:
+    """Folders and device pins of a large company can be read."""
     rows = list(Rows(Size(**SIZES))("folders"))
     top = next(row for row in rows if row["parent_id"] == "0")
     people = list(Rows(Size(**SIZES))("users"))
@@ -97,9 +104,10 @@ def test_folders_files_and_pins_are_there(large: Person) -> None:
 
 
 def test_the_year_is_full_and_in_order(large: Person) -> None:
-    found = walk(large, "stream_type=admin_logs")
-    assert SIZES["events"] * 0.97 < len(found) <= SIZES["events"] + 10
-    assert len({one["event_id"] for one in found}) == len(found)
+    """The year has as many events as requested, each once."""
+    year = walk(large, "stream_type=admin_logs")
+    assert SIZES["events"] * 0.97 < len(year) <= SIZES["events"] + 10
+    assert len({event["event_id"] for event in year}) == len(year)
     logins = walk(large, f"stream_type=admin_logs&event_type=LOGIN&created_after={stamp(100)}")
     assert logins
 
@@ -107,17 +115,19 @@ def test_the_year_is_full_and_in_order(large: Person) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"world": "small", "users": 500}, "for --world large"),
+        ({"world": "small", "users": 500}, "work only with --world large"),
         ({"world": "large", "users": 1}, "3 to 2,000,000 users"),
         ({"world": "nowhere"}, "unknown world"),
     ],
 )
-def test_companies_that_cannot_be(tmp_path: Path, options: dict[str, Any], words: str) -> None:
+def test_impossible_companies_are_refused(tmp_path: Path, options: dict[str, Any], words: str) -> None:
+    """An impossible size or an unknown world is refused with the reason."""
     with pytest.raises(SandboxError, match=words):
         boxnb.sandbox.start(private=True, state=tmp_path / "state", **options)
 
 
 def test_small_can_have_another_year(begin: Any) -> None:
+    """The small company can have another seed and number of events."""
     sandbox = begin("few", events=3_000, seed="2", limits="off")
     few = Person(sandbox, sandbox.practice_client())
     assert 2_900 < len(walk(few, "stream_type=admin_logs")) <= 3_005

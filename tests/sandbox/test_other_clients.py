@@ -1,4 +1,4 @@
-"""What other people's clients send: older SDKs, Box's newest one, rclone, and sign-ins with fewer scopes."""
+"""Calls that other clients make: older SDKs, Box's newest one, rclone, and sign-ins with fewer scopes."""
 
 from __future__ import annotations
 
@@ -24,33 +24,33 @@ STALE = {"type": "file", "id": "1"}
 
 
 def read_only(ada: Person) -> Person:
-    """The same person after signing in with a link that asks for reading alone."""
+    """Return the same user after signing in through a link that requests only reading."""
     ada.access = ada.sign_in(scope=READ_ONLY)["access_token"]
     return ada
 
 
-def refused(answer: requests.Response) -> bool:
-    """Whether the scope of the token did not reach (box-facts 1.12): an empty 403 that says so in its header."""
-    said = answer.headers.get("WWW-Authenticate", "")
-    return (answer.status_code, answer.content) == (403, b"") and 'error="insufficient_scope"' in said
+def lacks_scope(answer: requests.Response) -> bool:
+    """Return whether the token lacked the scope (box-facts 1.12): an empty 403 with the reason in its header."""
+    challenge = answer.headers.get("WWW-Authenticate", "")
+    return (answer.status_code, answer.content) == (403, b"") and 'error="insufficient_scope"' in challenge
 
 
-def test_a_link_may_ask_for_reading_where_the_app_may_write(ada: Person) -> None:
-    """`scope=` narrows: who may read and write may ask to read only, and the page and the API keep to it."""
+def test_a_link_can_request_less_than_the_app_may(ada: Person) -> None:
+    """`scope=` narrows: a link of an app with read and write access can request only reading."""
     page = ada.http.get(ada.url(scope=READ_ONLY), timeout=10)
     assert page.status_code == 200
     pair = ada.sign_in(scope=READ_ONLY)
     assert ada.get("/folders/0", pair["access_token"]).status_code == 200
-    assert refused(ada.get("/users", pair["access_token"]))  # only what the link asked for
+    assert lacks_scope(ada.get("/users", pair["access_token"]))  # only what the link requested
     ada.access = pair["access_token"]
     body = {"name": "Not allowed", "parent": {"id": "0"}}
-    assert refused(ada.call("POST", "/folders", body))
+    assert lacks_scope(ada.call("POST", "/folders", body))
     ada.access = ada.sign_in()["access_token"]
     assert ada.call("POST", "/folders", body).status_code == 201
 
 
 def test_a_refresh_keeps_the_narrowed_scope(ada: Person) -> None:
-    """A pair made from a narrowed one is as narrow (box-facts 1.10), also where the refresh asks for more."""
+    """A pair refreshed from a narrowed one stays narrow (box-facts 1.10), even if the refresh requests more."""
     narrow = ada.sign_in(scope=READ_ONLY)
     more = {
         "grant_type": "refresh_token",
@@ -59,11 +59,11 @@ def test_a_refresh_keeps_the_narrowed_scope(ada: Person) -> None:
     }
     ada.access = ada.token(**more).json()["access_token"]
     assert ada.call("GET", "/folders/0").status_code == 200
-    assert refused(ada.call("POST", "/folders", {"name": "x", "parent": {"id": "0"}}))
+    assert lacks_scope(ada.call("POST", "/folders", {"name": "x", "parent": {"id": "0"}}))
 
 
-def test_the_consent_page_of_a_read_only_sign_in_promises_no_more(ada: Person) -> None:
-    """The page lists reading and not writing, each scope once."""
+def test_the_consent_page_lists_only_the_narrowed_scope(ada: Person) -> None:
+    """The page lists reading but not writing, and each scope once."""
     ada.sandbox.approve(ada.url())
     page = ada.http.get(ada.url(scope=READ_ONLY), timeout=10)
     csrf = re.search(r'name="csrf" value="([^"]+)"', page.text)
@@ -77,15 +77,15 @@ def test_the_consent_page_of_a_read_only_sign_in_promises_no_more(ada: Person) -
 @pytest.mark.parametrize(
     "scope", ["root_readonly manage_webhook", "item_download", "ROOT_READONLY", "root_readonly,x"]
 )
-def test_a_scope_beyond_the_app_is_still_refused(ada: Person, scope: str) -> None:
-    """Narrowing gives nothing that the app does not have."""
+def test_a_scope_the_app_does_not_have_is_refused(ada: Person, scope: str) -> None:
+    """A link cannot request a scope that the app does not have."""
     page = ada.http.get(ada.url(scope=scope), timeout=10)
     assert page.status_code == 400
     assert "invalid_scope" in page.text
 
 
-def test_an_app_that_only_reads_cannot_ask_to_write(ada: Person) -> None:
-    """The wider scope is not contained in the narrower one."""
+def test_a_read_only_app_cannot_request_writing(ada: Person) -> None:
+    """The narrower scope does not contain the wider one."""
     app = ada.sandbox.register_app("Reader", ["http://127.0.0.1/callback"], scopes=[READ_ONLY])
     reader = Person(ada.sandbox, app)
     assert "invalid_scope" in reader.http.get(reader.url(scope="root_readwrite"), timeout=10).text
@@ -93,19 +93,20 @@ def test_an_app_that_only_reads_cannot_ask_to_write(ada: Person) -> None:
 
 
 def writes() -> list[tuple[str, str]]:
-    """Method and path of everything the sandbox can change, as its tables list it."""
+    """Return method and path of every operation that can change something, from the sandbox's tables."""
     from boxnb.sandbox.server.api.routes import TABLES, UPLOAD_TABLES
 
-    found = []
+    operations = []
     for base, tables in (("/2.0", TABLES), ("/api/2.0", UPLOAD_TABLES)):
         for table in tables:
             for path, handlers in table.items():
-                found += [(method, base + path) for method in handlers if method != "GET"]
-    return sorted(set(found) - {("OPTIONS", "/2.0/events")})  # asks where to wait for events
+                operations += [(method, base + path) for method in handlers if method != "GET"]
+    # Only asks for the address of the long poll.
+    return sorted(set(operations) - {("OPTIONS", "/2.0/events")})
 
 
-def test_a_read_only_sign_in_changes_nothing_anywhere(ada: Person) -> None:
-    """Every operation that writes, folders and people alike, is refused for the scope, and nothing else."""
+def test_a_read_only_sign_in_cannot_change_anything(ada: Person) -> None:
+    """Every operation that writes is refused because of the scope, for items and users alike."""
     read_only(ada)
     ids = {
         "folders": by_name("Payroll")["id"],
@@ -122,23 +123,23 @@ def test_a_read_only_sign_in_changes_nothing_anywhere(ada: Person) -> None:
         kind = path.removeprefix("/api").split("/")[2]
         url = ada.sandbox.url + path.replace("{id}", ids.get(kind, "1")).replace("{version}", "1")
         answer = ada.call(method, url.replace("{session}", "A" * 32), {"name": "x", "parent": {"id": "0"}})
-        if not refused(answer):
+        if not lacks_scope(answer):
             allowed.append((method, path, answer.status_code, answer.text))
     assert allowed == []
 
 
-def test_the_older_sdk_asks_where_the_stream_is_now(ada: Person) -> None:
-    """`limit=0` with `stream_position=now` gives the position and no events (boxsdk 1 to 4, get_latest_stream_position)."""
+def test_the_older_sdk_reads_the_latest_position(ada: Person) -> None:
+    """`limit=0` with `stream_position=now` returns the position without events (boxsdk 1 to 4, get_latest_stream_position)."""
     for stream in ("all", "changes", "sync", "admin_logs", "admin_logs_streaming"):
-        asked = ada.doc(f"/events?limit=0&stream_position=now&stream_type={stream}")
-        assert (asked["entries"], asked["chunk_size"]) == ([], 0)
-        assert asked["next_stream_position"].isdigit()
-        again = ada.doc(f"/events?stream_position={asked['next_stream_position']}&stream_type={stream}")
-        assert again["chunk_size"] == len(again["entries"])
+        latest = ada.doc(f"/events?limit=0&stream_position=now&stream_type={stream}")
+        assert (latest["entries"], latest["chunk_size"]) == ([], 0)
+        assert latest["next_stream_position"].isdigit()
+        following = ada.doc(f"/events?stream_position={latest['next_stream_position']}&stream_type={stream}")
+        assert following["chunk_size"] == len(following["entries"])
 
 
-def test_a_limit_of_nothing_is_refused_elsewhere(ada: Person) -> None:
-    """Box answers `invalid_limit` (box-facts 3.1); only the question for the present position has none."""
+def test_a_zero_limit_is_refused_elsewhere(ada: Person) -> None:
+    """Box answers `invalid_limit` (box-facts 3.1), except when the latest position is requested."""
     for path in (
         "/events?limit=0",
         "/events?limit=0&stream_position=0",
@@ -149,34 +150,38 @@ def test_a_limit_of_nothing_is_refused_elsewhere(ada: Person) -> None:
     error_of(ada.call("GET", "/events?limit=-1&stream_position=now"), 400, "invalid_limit")
 
 
-def test_empty_permissions_of_a_member_are_none(writer: Person) -> None:
-    """An empty `configurable_permissions` changes nothing; other values are refused as they are."""
+def test_empty_permissions_of_a_member_change_nothing(writer: Person) -> None:
+    """An empty `configurable_permissions` changes nothing; other values are refused."""
     group = writer.call("POST", "/groups", {"name": "Night shift"}).json()
-    people = [row["id"] for row in rows("users")[2:5]]
-    for person, given, status in zip(people, ({}, None, []), (201, 201, 400), strict=True):
-        body = {"user": {"id": person}, "group": {"id": group["id"]}, "configurable_permissions": given}
-        made = writer.call("POST", "/group_memberships", body)
-        assert made.status_code == status, made.text
+    user_ids = [row["id"] for row in rows("users")[2:5]]
+    for user_id, permissions, status in zip(user_ids, ({}, None, []), (201, 201, 400), strict=True):
+        body = {
+            "user": {"id": user_id},
+            "group": {"id": group["id"]},
+            "configurable_permissions": permissions,
+        }
+        created = writer.call("POST", "/group_memberships", body)
+        assert created.status_code == status, created.text
     member = writer.doc(f"/groups/{group['id']}/memberships")["entries"][0]["id"]
-    raised = writer.call(
+    promoted = writer.call(
         "PUT", f"/group_memberships/{member}", {"role": "admin", "configurable_permissions": {}}
     )
-    assert raised.json()["role"] == "admin"
-    kept = writer.call("PUT", f"/group_memberships/{member}", {"configurable_permissions": {}})
-    assert kept.json()["role"] == "admin"  # a body without a role changes none
+    assert promoted.json()["role"] == "admin"
+    unchanged = writer.call("PUT", f"/group_memberships/{member}", {"configurable_permissions": {}})
+    assert unchanged.json()["role"] == "admin"  # a body without a role does not change it
     finer = {"configurable_permissions": {"can_run_reports": True}}
     error_of(writer.call("PUT", f"/group_memberships/{member}", finer), 501, "not_implemented")
     wrong = {"configurable_permissions": {"can_run_reports": "yes"}}
     error_of(writer.call("PUT", f"/group_memberships/{member}", wrong), 400, "invalid_parameter")
 
 
-def test_a_slash_at_the_end_of_a_preflight(writer: Person) -> None:
-    """Rclone asks `OPTIONS /files/content/`, and with a name alone (backend/box/box.go)."""
+def test_a_preflight_with_a_trailing_slash(writer: Person) -> None:
+    """Rclone calls `OPTIONS /files/content/`, and sends only a name (backend/box/box.go)."""
     body = {"name": "new.bin", "parent": {"id": "0"}}
     for path in ("/files/content", "/files/content/"):
-        asked = writer.call("OPTIONS", path, body)
-        assert (asked.status_code, asked.json()["upload_token"]) == (200, None)
-        assert asked.json()["upload_url"].endswith("/api/2.0/files/content")
+        preflight = writer.call("OPTIONS", path, body)
+        assert (preflight.status_code, preflight.json()["upload_token"]) == (200, None)
+        assert preflight.json()["upload_url"].endswith("/api/2.0/files/content")
     upload(writer, "new.bin", b"x")
     error_of(writer.call("OPTIONS", "/files/content/", body), 409, "item_name_in_use")
 
@@ -185,24 +190,24 @@ def test_a_slash_at_the_end_of_a_preflight(writer: Person) -> None:
     "path",
     ["/users/me/", "/folders/0/", "/folders/0/items/?limit=2", "/users/?limit=1", "/folders/trash/items/"],
 )
-def test_a_slash_at_the_end_of_other_paths(reader: Person, path: str) -> None:
-    """The same answer as without it, in every table."""
+def test_other_paths_with_a_trailing_slash(reader: Person, path: str) -> None:
+    """The answer is the same with and without the slash, in every table."""
     assert reader.doc(path) == reader.doc(path.replace("/?", "?").removesuffix("/"))
 
 
-def test_a_slash_too_many_is_no_id(reader: Person) -> None:
-    """Two slashes are another path, and a folder without an id is none."""
+def test_a_path_without_its_id_is_not_built(reader: Person) -> None:
+    """Two slashes make another path, and a folder without an id does not exist."""
     for path in ("/folders//", "/folders/", "/nothing/"):
         assert reader.call("GET", path).status_code == 501
 
 
 def test_the_preflight_of_a_new_version(writer: Person) -> None:
-    """Boxsdk 1 to 4 ask before a new version, too: `OPTIONS /files/:id/content`."""
+    """Boxsdk 1 to 4 also make a preflight before a new version: `OPTIONS /files/:id/content`."""
     first = upload(writer, "one.txt", b"1").json()["entries"][0]
     upload(writer, "two.txt", b"2")
     path = f"/files/{first['id']}/content"
-    asked = writer.call("OPTIONS", path, {"size": 10})
-    assert asked.json()["upload_url"].endswith(f"/api/2.0/files/{first['id']}/content")
+    preflight = writer.call("OPTIONS", path, {"size": 10})
+    assert preflight.json()["upload_url"].endswith(f"/api/2.0/files/{first['id']}/content")
     assert writer.call("OPTIONS", path, {"size": 10, "name": "one.txt"}).status_code == 200
     error_of(writer.call("OPTIONS", path, {"size": 10, "name": "TWO.txt"}), 409, "item_name_in_use")
     error_of(writer.call("OPTIONS", path, {"size": 10**15}), 403, "file_size_limit_exceeded")
@@ -211,29 +216,29 @@ def test_the_preflight_of_a_new_version(writer: Person) -> None:
 
 
 def test_the_older_paths_of_the_token_endpoints(ada: Person) -> None:
-    """`/api/oauth2/token` and `/api/oauth2/revoke`, beside the authorize page, as at app.box.com (box-facts 1.1)."""
+    """`/api/oauth2/token` and `/api/oauth2/revoke`, next to the authorization page, as at app.box.com (box-facts 1.1)."""
     base, keys = f"{ada.sandbox.url}/api/oauth2", {}
     keys.update({key: ada.client[key] for key in ("client_id", "client_secret")})
     code = {**keys, "grant_type": "authorization_code", "code": ada.code()}
     pair = ada.http.post(f"{base}/token", data=code, timeout=10).json()
-    again = {**keys, "grant_type": "refresh_token", "refresh_token": pair["refresh_token"]}
-    newer = ada.http.post(f"{base}/token", data=again, timeout=10).json()
+    refresh = {**keys, "grant_type": "refresh_token", "refresh_token": pair["refresh_token"]}
+    newer = ada.http.post(f"{base}/token", data=refresh, timeout=10).json()
     assert ada.get("/users/me", newer["access_token"]).status_code == 200
-    ended = ada.http.post(f"{base}/revoke", data={**keys, "token": newer["refresh_token"]}, timeout=10)
-    assert (ended.status_code, ended.content) == (200, b"")
+    revoked = ada.http.post(f"{base}/revoke", data={**keys, "token": newer["refresh_token"]}, timeout=10)
+    assert (revoked.status_code, revoked.content) == (200, b"")
     assert ada.get("/users/me", newer["access_token"]).status_code == 401
 
 
-def test_faults_of_the_token_endpoint_meet_its_older_path(ada: Person) -> None:
-    """A fault is switched on for an operation, however its path is written."""
+def test_faults_of_the_token_endpoint_apply_to_its_older_path(ada: Person) -> None:
+    """A fault applies to an operation, however its path is written."""
     ada.sandbox.faults.add("/oauth2/token", "503")
     keys = {key: ada.client[key] for key in ("client_id", "client_secret")}
     form = {**keys, "grant_type": "authorization_code", "code": ada.code()}
     assert ada.http.post(f"{ada.sandbox.url}/api/oauth2/token", data=form, timeout=10).status_code == 503
 
 
-def test_the_time_of_a_file_is_set_by_put(writer: Person) -> None:
-    """Rclone's SetModTime: `PUT /files/:id` with `content_modified_at` alone, and nothing else changes."""
+def test_the_time_of_a_file_can_be_set(writer: Person) -> None:
+    """Rclone's SetModTime: `PUT /files/:id` with only `content_modified_at` changes nothing else."""
     file = upload(writer, "dated.txt", b"1").json()["entries"][0]
     path = f"/files/{file['id']}"
     when = "2019-03-04T05:06:07+01:00"
@@ -242,17 +247,17 @@ def test_the_time_of_a_file_is_set_by_put(writer: Person) -> None:
     ).json()
     assert (changed["content_modified_at"], changed["name"]) == ("2019-03-04T04:06:07+00:00", "dated.txt")
     assert writer.doc(path)["content_created_at"] == file["content_created_at"]
-    named = writer.call("PUT", path, {"name": "renamed.txt", "content_modified_at": None}).json()
-    assert (named["name"], named["content_modified_at"]) == ("renamed.txt", "2019-03-04T04:06:07+00:00")
+    renamed = writer.call("PUT", path, {"name": "renamed.txt", "content_modified_at": None}).json()
+    assert (renamed["name"], renamed["content_modified_at"]) == ("renamed.txt", "2019-03-04T04:06:07+00:00")
     for odd in ("yesterday", "1969-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00", 7, {"x": 1}):
         refusal = writer.call("PUT", path, {"name": "not.txt", "content_modified_at": odd})
         error_of(refusal, 400, "invalid_parameter")
-    assert writer.doc(path)["name"] == "renamed.txt"  # half of a refused change is no change
+    assert writer.doc(path)["name"] == "renamed.txt"  # a refused change has no effect
     assert fetch(writer, f"{path}/content") == b"1"
 
 
-def test_a_time_that_cannot_be_written_down_again_is_refused(writer: Person) -> None:
-    """One file of the year 10000 would end every listing of its folder."""
+def test_a_time_that_cannot_be_written_is_refused(writer: Person) -> None:
+    """One file dated in the year 10000 would break every listing of its folder."""
     parts = [
         (
             "attributes",
@@ -270,17 +275,18 @@ LATE = "9999-12-31T23:59:59-12:00"
 
 
 def token(writer: Person) -> str:
-    """An access token of the practice admin."""
+    """Return an access token of the practice admin."""
     writer.doc("/users/me")
     return writer.access
 
 
-def trashed(writer: Person) -> set[str]:
-    return {one["id"] for one in writer.doc("/folders/trash/items?limit=1000")["entries"]}
+def ids_in_trash(writer: Person) -> set[str]:
+    """Return the ids of the items in the trash."""
+    return {item["id"] for item in writer.doc("/folders/trash/items?limit=1000")["entries"]}
 
 
-def test_purging_a_folder_leaves_what_was_trashed_before(writer: Person) -> None:
-    """What somebody threw away on its own before stays in the trash; the rest of the folder is gone for good."""
+def test_purging_a_folder_leaves_items_trashed_before(writer: Person) -> None:
+    """Items trashed separately stay in the trash; the rest of the folder is deleted for good."""
     top = folder(writer, "Top")
     middle = folder(writer, "Middle", top["id"])
     early = folder(writer, "Early", middle["id"])
@@ -290,37 +296,38 @@ def test_purging_a_folder_leaves_what_was_trashed_before(writer: Person) -> None
     writer.call("DELETE", f"/files/{deeper['id']}")
     writer.call("DELETE", f"/folders/{early['id']}?recursive=true")
     writer.call("DELETE", f"/folders/{top['id']}?recursive=true")
-    before = trashed(writer)
+    before = ids_in_trash(writer)
     assert before >= {top["id"], early["id"], deeper["id"]}
     assert writer.call("DELETE", f"/folders/{top['id']}/trash").status_code == 204
-    assert trashed(writer) == before - {top["id"]}
-    for gone in (f"/folders/{middle['id']}", f"/files/{late['id']}", f"/folders/{top['id']}/trash"):
-        error_of(writer.call("GET", gone), 404, "not_found")
+    assert ids_in_trash(writer) == before - {top["id"]}
+    for path in (f"/folders/{middle['id']}", f"/files/{late['id']}", f"/folders/{top['id']}/trash"):
+        error_of(writer.call("GET", path), 404, "not_found")
     error_of(writer.call("GET", f"/files/{deep['id']}"), 404, "trashed")
-    error_of(writer.call("POST", f"/folders/{early['id']}"), 403, "forbidden")  # its folder is gone
-    back = writer.call("POST", f"/folders/{early['id']}", {"parent": {"id": "0"}})
-    assert (back.status_code, back.json()["parent"]["id"]) == (201, "0")
+    error_of(writer.call("POST", f"/folders/{early['id']}"), 403, "forbidden")  # its folder no longer exists
+    restored = writer.call("POST", f"/folders/{early['id']}", {"parent": {"id": "0"}})
+    assert (restored.status_code, restored.json()["parent"]["id"]) == (201, "0")
     assert fetch(writer, f"/files/{deep['id']}/content") == b"deep"
-    again = writer.call("POST", f"/files/{deeper['id']}")  # its folder is back, so it needs no other
-    assert (again.status_code, again.json()["parent"]["id"]) == (201, early["id"])
+    # Its folder is back, so it does not need another.
+    second_restored = writer.call("POST", f"/files/{deeper['id']}")
+    assert (second_restored.status_code, second_restored.json()["parent"]["id"]) == (201, early["id"])
     writer.call("DELETE", f"/folders/{early['id']}?recursive=true")
-    assert writer.call("POST", f"/folders/{early['id']}").status_code == 201  # no orphan any longer
+    assert writer.call("POST", f"/folders/{early['id']}").status_code == 201  # no longer an orphan
 
 
 def test_the_whole_trash_can_be_emptied_entry_by_entry(writer: Person) -> None:
-    """Rclone's cleanup: purge each entry of the list in its order; none may be gone before its turn."""
+    """Rclone's cleanup purges each entry of the list in its order; none may disappear before its turn."""
     top = folder(writer, "Outer")
     inner = upload(writer, "inner.txt", b"1", top["id"]).json()["entries"][0]
     writer.call("DELETE", f"/files/{inner['id']}")
     writer.call("DELETE", f"/folders/{top['id']}?recursive=true")
-    listed = writer.doc("/folders/trash/items?limit=1000&fields=type&fields=id")["entries"]
-    for one in listed:
-        assert writer.call("DELETE", f"/{one['type']}s/{one['id']}/trash").status_code == 204, one
-    assert trashed(writer) == set()
+    entries = writer.doc("/folders/trash/items?limit=1000&fields=type&fields=id")["entries"]
+    for entry in entries:
+        assert writer.call("DELETE", f"/{entry['type']}s/{entry['id']}/trash").status_code == 204, entry
+    assert ids_in_trash(writer) == set()
 
 
-def test_what_was_left_in_the_trash_outlives_a_restart(begin: Any) -> None:
-    """The orphan is in the state, too."""
+def test_orphans_in_the_trash_survive_a_restart(begin: Any) -> None:
+    """The state remembers an item whose folder was purged."""
     first = begin("orphans", limits="off")
     writer = Person(first, first.practice_client())
     top = folder(writer, "Top")
@@ -331,43 +338,45 @@ def test_what_was_left_in_the_trash_outlives_a_restart(begin: Any) -> None:
     first.stop()
     second = begin("orphans", limits="off")
     writer.sandbox, writer.access = second, ""
-    assert file["id"] in trashed(writer)
+    assert file["id"] in ids_in_trash(writer)
     error_of(writer.call("POST", f"/files/{file['id']}"), 403, "forbidden")
     assert writer.call("POST", f"/files/{file['id']}", {"parent": {"id": "0"}}).status_code == 201
     writer.http.close()
 
 
 def part_of(data: bytes, first: int, size: int) -> dict[str, Any]:
-    """A part as a plan asks for it."""
+    """Return a part as it is sent to a plan."""
     piece = data[first : first + size]
     return {"offset": first, "size": len(piece), "sha512": hashlib.sha512(piece).hexdigest()}
 
 
-def planned(writer: Person, session: dict[str, Any], data: bytes) -> dict[str, Any]:
+def plan_of(writer: Person, session: dict[str, Any], data: bytes) -> dict[str, Any]:
+    """Return the plan of a session."""
     size = session["part_size"]
     parts = [part_of(data, first, size) for first in range(0, len(data), size)]
     answer = writer.call("POST", session["session_endpoints"]["plan"], {"parts": parts})
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    plan: dict[str, Any] = answer.json()
+    return plan
 
 
-def begun(writer: Person, path: str, body: dict[str, Any]) -> dict[str, Any]:
+def new_session(writer: Person, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Begin an upload session."""
     answer = writer.call("POST", f"{writer.sandbox.url}/api/2.0{path}", body)
     assert answer.status_code == 201, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    session: dict[str, Any] = answer.json()
+    return session
 
 
-def test_a_session_says_which_parts_are_there(writer: Person) -> None:
-    """The plan of an upload session: nothing is there at first, then what was sent, and only where its bytes are equal."""
-    session = begun(
+def test_a_plan_lists_the_parts_already_sent(writer: Person) -> None:
+    """A plan has no hits at first, then the parts that were sent, and only if their bytes are equal."""
+    session = new_session(
         writer, "/files/upload_sessions", {"folder_id": "0", "file_size": len(BIG), "file_name": "b"}
     )
     assert session["session_endpoints"]["plan"].endswith(f"/files/upload_sessions/{session['id']}/plan")
-    at_first = planned(writer, session, BIG)
-    assert (at_first["upload_session_id"], at_first["hits"]) == (session["id"], [])
-    assert len(at_first["misses"]) == session["total_parts"]
+    first_plan = plan_of(writer, session, BIG)
+    assert (first_plan["upload_session_id"], first_plan["hits"]) == (session["id"], [])
+    assert len(first_plan["misses"]) == session["total_parts"]
     piece = BIG[: session["part_size"]]
     digest = base64.b64encode(hashlib.sha1(piece).digest()).decode()
     headers = {"Digest": f"sha={digest}", "Content-Range": f"bytes 0-{len(piece) - 1}/{len(BIG)}"}
@@ -376,9 +385,9 @@ def test_a_session_says_which_parts_are_there(writer: Person) -> None:
         session["session_endpoints"]["upload_part"], data=piece, headers=headers, timeout=30
     )
     part = sent.json()["part"]
-    then = planned(writer, session, BIG)
-    assert then["hits"] == [{**part_of(BIG, 0, len(piece)), "part_id": part["part_id"]}]
-    assert planned(writer, session, bytes(len(BIG)))["hits"] == []
+    second_plan = plan_of(writer, session, BIG)
+    assert second_plan["hits"] == [{**part_of(BIG, 0, len(piece)), "part_id": part["part_id"]}]
+    assert plan_of(writer, session, bytes(len(BIG)))["hits"] == []
     url = session["session_endpoints"]["plan"]
     for odd in ({}, {"parts": "x"}, {"parts": [1]}, {"parts": [{"offset": 0}]}, {"parts": [{**STALE}]}):
         error_of(writer.call("POST", url, odd), 400, "bad_request")
@@ -389,31 +398,35 @@ def test_a_session_says_which_parts_are_there(writer: Person) -> None:
 
 
 def test_a_new_version_sends_only_what_changed(writer: Person) -> None:
-    """The parts that a file has already need not be sent again, and the version is whole all the same."""
+    """Parts that the file already has are not sent again, and the new version is still complete."""
     file = upload(writer, "big.bin", BIG).json()["entries"][0]
-    session = begun(writer, f"/files/{file['id']}/upload_sessions", {"file_size": len(BIG)})
+    session = new_session(writer, f"/files/{file['id']}/upload_sessions", {"file_size": len(BIG)})
     size = session["part_size"]
     changed = BIG[:-1] + b"!"
-    plan = planned(writer, session, changed)
+    plan = plan_of(writer, session, changed)
     assert [part["offset"] for part in plan["hits"]] == [0, size]
     assert [part["offset"] for part in plan["misses"]] == [2 * size]
     last = changed[2 * size :]
     digest = base64.b64encode(hashlib.sha1(last).digest()).decode()
-    where = f"bytes {2 * size}-{len(changed) - 1}/{len(changed)}"
-    headers = {"Digest": f"sha={digest}", "Content-Range": where, "Authorization": f"Bearer {token(writer)}"}
+    content_range = f"bytes {2 * size}-{len(changed) - 1}/{len(changed)}"
+    headers = {
+        "Digest": f"sha={digest}",
+        "Content-Range": content_range,
+        "Authorization": f"Bearer {token(writer)}",
+    }
     ends = session["session_endpoints"]
     sent = writer.http.put(ends["upload_part"], data=last, headers=headers, timeout=30).json()["part"]
     parts = [{name: part[name] for name in ("part_id", "offset", "size")} for part in [*plan["hits"], sent]]
     whole = base64.b64encode(hashlib.sha1(changed).digest()).decode()
-    done = writer.call("POST", ends["commit"], {"parts": parts}, Digest=f"sha={whole}")
-    assert done.status_code == 201, done.text
-    assert done.json()["entries"][0]["sha1"] == hashlib.sha1(changed).hexdigest()
+    committed = writer.call("POST", ends["commit"], {"parts": parts}, Digest=f"sha={whole}")
+    assert committed.status_code == 201, committed.text
+    assert committed.json()["entries"][0]["sha1"] == hashlib.sha1(changed).hexdigest()
     assert fetch(writer, f"/files/{file['id']}/content") == changed
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", "Bearer", "bearer "])
-def test_the_name_of_the_scheme_has_no_case(reader: Person, scheme: str) -> None:
-    """RFC 9110 11.1: `Authorization: bearer ...` is the same."""
+def test_the_scheme_ignores_case(reader: Person, scheme: str) -> None:
+    """`Authorization: bearer ...` is the same as `Bearer` (RFC 9110 11.1)."""
     token(reader)
     headers = {"Authorization": f"{scheme} {reader.access}"}
     assert (
@@ -421,18 +434,18 @@ def test_the_name_of_the_scheme_has_no_case(reader: Person, scheme: str) -> None
     )
 
 
-def test_fields_asked_for_twice(reader: Person) -> None:
-    """Rclone names each field in a parameter of its own; type and id are there in every answer."""
+def test_repeated_fields_parameters(reader: Person) -> None:
+    """Rclone sends each field in its own parameter; every answer has type and id."""
     page = reader.doc("/folders/0/items?fields=type&fields=id&limit=3")
-    assert all({"type", "id"} <= set(one) for one in page["entries"])
+    assert all({"type", "id"} <= set(entry) for entry in page["entries"])
 
 
-def test_a_secret_in_the_address_is_not_taken(ada: Person) -> None:
-    """RFC 6749 2.3.1: the client's credentials are never read from the query, where logs would keep them."""
+def test_a_secret_in_the_address_is_not_accepted(ada: Person) -> None:
+    """The client's credentials are never read from the query, where logs would keep them (RFC 6749 2.3.1)."""
     keys = {key: ada.client[key] for key in ("client_id", "client_secret")}
-    asked = {**keys, "grant_type": "authorization_code", "code": ada.code()}
+    query = {**keys, "grant_type": "authorization_code", "code": ada.code()}
     url = f"{ada.sandbox.url}/oauth2/token"
-    answer = ada.http.post(url, params=asked, headers=FORM, timeout=10)
+    answer = ada.http.post(url, params=query, headers=FORM, timeout=10)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
 
 
@@ -447,11 +460,11 @@ def test_a_secret_in_the_address_is_not_taken(ada: Person) -> None:
         (lambda data: "sha-512=no base64", 400),
     ],
 )
-def test_a_part_may_be_checked_by_sha_512(
+def test_a_part_can_be_checked_by_sha_512(
     writer: Person, digest: Callable[[bytes], str], status: int
 ) -> None:
-    """As Box's SDK 10.18 describes it; other sums are refused, and so is one that is not of these bytes."""
-    session = begun(
+    """SHA-512 works as Box's SDK 10.18 describes it; other algorithms and wrong sums are refused."""
+    session = new_session(
         writer, "/files/upload_sessions", {"folder_id": "0", "file_size": len(BIG), "file_name": "b"}
     )
     piece = BIG[: session["part_size"]]
@@ -463,7 +476,7 @@ def test_a_part_may_be_checked_by_sha_512(
     assert sent.status_code == status, sent.text
     if status == 200:
         assert sent.json()["part"]["sha1"] == hashlib.sha1(piece).hexdigest()
-        commit = {"Digest": digest(BIG)}  # the whole file has a SHA-1 alone
+        commit = {"Digest": digest(BIG)}  # the whole file can be checked only by SHA-1
         error_of(
             writer.call("POST", session["session_endpoints"]["commit"], {"parts": []}, **commit),
             400,

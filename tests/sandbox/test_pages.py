@@ -1,4 +1,4 @@
-"""What a person sees: sign-in, consent, the error pages, the app console (box-facts 1.1 to 1.4)."""
+"""The pages a human sees: sign-in, consent, error pages, the app console (box-facts 1.1 to 1.4)."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from .conftest import Person, Starter
 
 
 def open_page(ada: Person, url: str) -> tuple[requests.Session, requests.Response, _Fields]:
+    """Open a page in a new browser."""
     browser = requests.Session()
     answer = browser.get(url, timeout=10, allow_redirects=False)
     return browser, answer, _Fields(answer.text)
@@ -24,11 +25,13 @@ def open_page(ada: Person, url: str) -> tuple[requests.Session, requests.Respons
 def post(
     browser: requests.Session, page: requests.Response, form: _Fields, **fields: str
 ) -> requests.Response:
+    """Post the page's form with these fields."""
     target = urljoin(page.url, unescape(form.action))
     return browser.post(target, data={**form.hidden, **fields}, timeout=10, allow_redirects=False)
 
 
 def signed_in(ada: Person, url: str) -> tuple[requests.Session, requests.Response, _Fields]:
+    """Open a page in a new browser in which the admin is signed in."""
     browser, page, form = open_page(ada, url)
     answer = post(browser, page, form, login="ada.admin@example.com", password="practice")
     assert answer.status_code == 303, answer.text
@@ -37,14 +40,16 @@ def signed_in(ada: Person, url: str) -> tuple[requests.Session, requests.Respons
 
 
 def test_grant_sends_code_and_state_back(ada: Person) -> None:
-    back = urlsplit(ada.sandbox.approve(ada.url()))
-    query = parse_qs(back.query)
-    assert f"{back.scheme}://{back.netloc}{back.path}" == "http://127.0.0.1:8321/callback"
+    """A grant sends the authorization code and the state to the redirect URI."""
+    redirect = urlsplit(ada.sandbox.approve(ada.url()))
+    query = parse_qs(redirect.query)
+    assert f"{redirect.scheme}://{redirect.netloc}{redirect.path}" == "http://127.0.0.1:8321/callback"
     assert query["state"] == ["st/ate &1"]
     assert set(query) == {"code", "state"}
 
 
 def test_deny_sends_access_denied_back(ada: Person) -> None:
+    """A denial sends access_denied to the redirect URI."""
     query = parse_qs(urlsplit(ada.sandbox.approve(ada.url(), deny=True)).query)
     assert query == {
         "error": ["access_denied"],
@@ -53,13 +58,15 @@ def test_deny_sends_access_denied_back(ada: Person) -> None:
     }
 
 
-def test_no_state_is_sent_back_where_none_was_given(ada: Person) -> None:
+def test_no_state_is_sent_back_if_none_was_sent(ada: Person) -> None:
+    """Without a state in the request, the redirect has none either."""
     assert "state" not in parse_qs(urlsplit(ada.sandbox.approve(ada.url(state=""))).query)
 
 
-def test_the_single_registered_redirect_needs_no_naming(ada: Person) -> None:
-    back = ada.sandbox.approve(ada.url(redirect_uri=""))
-    assert back.startswith("http://127.0.0.1/callback?code=")
+def test_a_single_registered_redirect_uri_can_be_omitted(ada: Person) -> None:
+    """If the app has one redirect URI, the link does not have to name it."""
+    redirect = ada.sandbox.approve(ada.url(redirect_uri=""))
+    assert redirect.startswith("http://127.0.0.1/callback?code=")
 
 
 @pytest.mark.parametrize(
@@ -81,6 +88,7 @@ def test_the_single_registered_redirect_needs_no_naming(ada: Person) -> None:
     ],
 )
 def test_any_other_redirect_shows_a_page_and_goes_nowhere(ada: Person, redirect: str) -> None:
+    """A redirect URI that is not registered shows an error page and never a redirect."""
     _, page, _ = open_page(ada, ada.url(redirect_uri=redirect))
     assert page.status_code == 400
     assert page.headers["content-type"].startswith("text/html")
@@ -89,14 +97,16 @@ def test_any_other_redirect_shows_a_page_and_goes_nowhere(ada: Person, redirect:
 
 
 def test_an_exact_https_redirect_keeps_its_port(ada: Person) -> None:
+    """An https redirect URI must match exactly, including its port."""
     app = Person(ada.sandbox, ada.sandbox.register_app("Web", ["https://apps.example:8443/back?a=1"]))
-    back = ada.sandbox.approve(app.url(redirect_uri="https://apps.example:8443/back?a=1"))
-    assert back.startswith("https://apps.example:8443/back?a=1&code=")
+    redirect = ada.sandbox.approve(app.url(redirect_uri="https://apps.example:8443/back?a=1"))
+    assert redirect.startswith("https://apps.example:8443/back?a=1&code=")
     _, page, _ = open_page(ada, app.url(redirect_uri="https://apps.example:8444/back?a=1"))
     assert "redirect_uri_mismatch" in page.text
 
 
-def test_several_registered_and_none_named_stays_here_after_the_grant(ada: Person) -> None:
+def test_an_omitted_redirect_uri_is_an_error_if_several_are_registered(ada: Person) -> None:
+    """If the app has several redirect URIs and the link names none, the grant shows an error page."""
     app = ada.sandbox.register_app("Two", ["http://127.0.0.1/a", "http://127.0.0.1/b"])
     person = Person(ada.sandbox, app)
     with pytest.raises(SandboxError, match="problem with this app"):
@@ -116,12 +126,14 @@ def test_several_registered_and_none_named_stays_here_after_the_grant(ada: Perso
     ],
 )
 def test_errors_before_consent_are_pages(ada: Person, change: dict[str, str], error: str) -> None:
+    """Errors in the request are pages, never redirects."""
     _, page, _ = open_page(ada, ada.url(**change))
     assert (page.status_code, error in page.text) == (400, True)
     assert "location" not in page.headers
 
 
 def test_an_app_the_administrator_disabled(ada: Person) -> None:
+    """A disabled app cannot sign anybody in, and its tokens stop working."""
     pair = ada.sign_in()
     ada.sandbox.change_app(ada.client["client_id"], enabled=False)
     _, page, _ = open_page(ada, ada.url())
@@ -130,6 +142,7 @@ def test_an_app_the_administrator_disabled(ada: Person) -> None:
 
 
 def test_the_consent_page_lists_the_narrowed_scopes(ada: Person) -> None:
+    """A narrowed scope is shown on the consent page, and the token can do only that."""
     _, page, _ = signed_in(ada, ada.url(scope="manage_groups"))
     assert re.findall(r"<li>.*?<code>(.*?)</code></li>", page.text) == ["manage_groups"]
     pair = ada.sign_in(scope="manage_groups")
@@ -137,7 +150,8 @@ def test_the_consent_page_lists_the_narrowed_scopes(ada: Person) -> None:
     assert ada.get("/users", pair["access_token"]).status_code == 403
 
 
-def test_wrong_password_unknown_and_suspended_people(ada: Person) -> None:
+def test_wrong_password_unknown_and_inactive_users(ada: Person) -> None:
+    """Wrong passwords, unknown logins and inactive accounts get an alert on the page."""
     browser, page, form = open_page(ada, ada.url())
     answer = post(browser, page, form, login="ada.admin@example.com", password="wrong")
     assert (answer.status_code, 'role="alert"' in answer.text) == (400, True)
@@ -149,6 +163,7 @@ def test_wrong_password_unknown_and_suspended_people(ada: Person) -> None:
 
 
 def test_everything_is_escaped(ada: Person) -> None:
+    """Names of apps and users and values from the address are escaped."""
     nasty = "<img src=x onerror=alert(1)>"
     app = ada.sandbox.register_app(nasty, ["http://127.0.0.1/callback"])
     person = Person(ada.sandbox, app)
@@ -162,6 +177,7 @@ def test_everything_is_escaped(ada: Person) -> None:
 
 
 def test_forms_without_the_right_csrf_token_do_nothing(ada: Person) -> None:
+    """A form without the right CSRF token changes nothing."""
     browser, page, form = signed_in(ada, ada.url())
     for csrf in ("", "x" * 32):
         answer = post(browser, page, form, decision="grant", csrf=csrf)
@@ -173,6 +189,7 @@ def test_forms_without_the_right_csrf_token_do_nothing(ada: Person) -> None:
 
 
 def test_consent_without_sign_in_asks_to_sign_in(ada: Person) -> None:
+    """Consent without a signed-in user shows the sign-in page."""
     browser, page, form = open_page(ada, ada.url())
     answer = post(browser, page, form, step="consent", decision="grant")
     assert (answer.status_code, "location" in answer.headers) == (200, False)
@@ -180,6 +197,7 @@ def test_consent_without_sign_in_asks_to_sign_in(ada: Person) -> None:
 
 
 def test_the_session_id_changes_at_sign_in(ada: Person) -> None:
+    """Signing in replaces the session id, so a planted one is worthless."""
     browser, page, form = open_page(ada, ada.url())
     before = dict(browser.cookies)
     post(browser, page, form, login="ada.admin@example.com", password="practice")
@@ -188,14 +206,16 @@ def test_the_session_id_changes_at_sign_in(ada: Person) -> None:
     assert next(iter(before.values())) not in cookie
 
 
-def test_somebody_else_can_sign_in(ada: Person) -> None:
+def test_another_user_can_sign_in(ada: Person) -> None:
+    """The consent page offers to sign in as another user."""
     browser, page, form = signed_in(ada, ada.url())
     answer = post(browser, page, form, decision="switch")
     assert 'name="password"' in answer.text
     assert 'name="password"' in browser.get(ada.url(), timeout=10).text
 
 
-def test_the_pages_say_whose_they_are_and_keep_to_themselves(ada: Person) -> None:
+def test_the_pages_identify_themselves_and_load_nothing_else(ada: Person) -> None:
+    """Every page says that it is not Box, is never cached or framed, and links to no other resource."""
     for _, page, _ in (open_page(ada, ada.url()), signed_in(ada, ada.url())):
         assert "boxnb sandbox." in page.text
         assert "not Box" in page.text
@@ -207,6 +227,7 @@ def test_the_pages_say_whose_they_are_and_keep_to_themselves(ada: Person) -> Non
 
 
 def test_the_app_console_registers_an_app(ada: Person) -> None:
+    """An app registered in the console can sign a user in."""
     url = f"{ada.sandbox.url}/console"
     browser, page, form = open_page(ada, url)
     fields = {"name": "Mine <b>", "redirect_uris": "http://localhost/back", "scope": "manage_groups"}
@@ -221,21 +242,24 @@ def test_the_app_console_registers_an_app(ada: Person) -> None:
     assert ada.get("/groups", person.sign_in()["access_token"]).status_code == 200
 
 
-def test_the_console_says_which_redirect_fits(begin: Starter) -> None:
+def test_the_console_suggests_a_redirect_uri(begin: Starter) -> None:
+    """The console suggests loopback on this computer and the proxy's address on a hub."""
     here, hub = begin("here"), begin("hub", prefix="/user/ada/proxy/8123", allow_host=["hub.example.com"])
     assert "<code>http://127.0.0.1/callback</code>" in requests.get(f"{here.url}/console", timeout=10).text
-    behind = requests.get(f"{hub.url}/console", headers={"Host": "hub.example.com"}, timeout=10).text
-    assert "<code>https://hub.example.com/user/ada/proxy/<em>port</em>/callback</code>" in behind
+    console_page = requests.get(f"{hub.url}/console", headers={"Host": "hub.example.com"}, timeout=10).text
+    assert "<code>https://hub.example.com/user/ada/proxy/<em>port</em>/callback</code>" in console_page
 
 
-def test_what_is_not_there_is_a_page_for_browsers(ada: Person) -> None:
+def test_unknown_paths_are_pages_for_browsers(ada: Person) -> None:
+    """Browsers get a page for an unknown path, programs get JSON."""
     browser = requests.get(f"{ada.sandbox.url}/3.0/users", headers={"Accept": "text/html"}, timeout=10)
-    assert (browser.status_code, "There is no page here" in browser.text) == (404, True)
+    assert (browser.status_code, "There is no page at this address" in browser.text) == (404, True)
     program = requests.get(f"{ada.sandbox.url}/3.0/users", timeout=10)
     assert (program.status_code, program.json()["code"]) == (404, "not_found")
 
 
 def test_only_names_of_this_computer_are_served(ada: Person) -> None:
+    """Any other host name is refused, so that a web page cannot reach the sandbox under its own name."""
     port = urlsplit(ada.sandbox.url).port
     for host, status in [
         (f"127.0.0.1:{port}", 200),
@@ -252,5 +276,6 @@ def test_only_names_of_this_computer_are_served(ada: Person) -> None:
 
 
 def test_approve_refuses_another_server(ada: Person) -> None:
-    with pytest.raises(SandboxError, match="not one of the sandbox"):
+    """`approve` opens only authorization URLs of its own sandbox."""
+    with pytest.raises(SandboxError, match="does not belong to the sandbox"):
         ada.sandbox.approve("https://account.example/api/oauth2/authorize?" + urlencode({"client_id": "x"}))

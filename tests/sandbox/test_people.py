@@ -17,33 +17,37 @@ HANAKO = "hanako.yamada@example.com"
 
 
 def id_of(login: str) -> str:
+    """Return the id of the user with this login."""
     return next(row["id"] for row in [*rows("users"), *rows("externals")] if row["login"] == login)
 
 
 def invite(
     writer: Person, item: dict[str, Any], who: dict[str, str], role: str = "editor", **more: Any
 ) -> Any:
+    """Invite a collaborator to an item."""
     body = {"item": {"type": item["type"], "id": item["id"]}, "accessible_by": who, "role": role, **more}
     return writer.call("POST", "/collaborations", body)
 
 
 def soon(days: int) -> str:
+    """Return a time that many days from now."""
     return (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="seconds")
 
 
-def test_a_user_from_hiring_to_leaving(writer: Person) -> None:
+def test_the_life_of_a_user(writer: Person) -> None:
+    """A user can be created, changed, emptied and deleted; what they created keeps their name."""
     body = {"name": "Nova Lind", "login": "nova.lind@example.com", "job_title": "Tester", "space_amount": -1}
-    made = writer.call("POST", "/users", body)
-    assert made.status_code == 201, made.text
-    user = made.json()
+    created = writer.call("POST", "/users", body)
+    assert created.status_code == 201, created.text
+    user = created.json()
     assert (user["login"], user["status"], user["space_amount"]) == (
         body["login"],
         "active",
         999_999_999_999_999,
     )
     assert "role" not in user
-    taken = {"name": "Twin", "login": "NOVA.lind@example.com"}
-    error_of(writer.call("POST", "/users", taken), 409, "user_login_already_used")
+    twin = {"name": "Twin", "login": "NOVA.lind@example.com"}
+    error_of(writer.call("POST", "/users", twin), 409, "user_login_already_used")
     assert writer.sign_in("nova.lind@example.com")["access_token"]
     path = f"/users/{user['id']}"
     changed = writer.call(
@@ -57,15 +61,16 @@ def test_a_user_from_hiring_to_leaving(writer: Person) -> None:
     error_of(writer.call("DELETE", path), 400, "bad_request")
     answer = writer.call("PUT", f"{path}/folders/0", {"owned_by": {"id": id_of("ada.admin@example.com")}})
     assert answer.json()["name"] == "Nova L.'s Files and Folders"
-    inside = writer.doc(f"/folders/{answer.json()['id']}/items?fields=owned_by,created_by")["entries"]
-    assert [one["owned_by"]["login"] for one in inside] == ["ada.admin@example.com"]
+    items = writer.doc(f"/folders/{answer.json()['id']}/items?fields=owned_by,created_by")["entries"]
+    assert [item["owned_by"]["login"] for item in items] == ["ada.admin@example.com"]
     assert writer.call("DELETE", path).status_code == 204
     error_of(writer.call("GET", path), 404, "not_found")
     again = writer.doc(f"/folders/{answer.json()['id']}/items?fields=created_by")["entries"]
-    assert [one["created_by"]["name"] for one in again] == ["Nova L."]
+    assert [item["created_by"]["name"] for item in again] == ["Nova L."]
 
 
-def test_a_user_by_the_id_another_system_has(writer: Person) -> None:
+def test_a_user_is_found_by_an_external_id(writer: Person) -> None:
+    """Users can be listed by `external_app_user_id`."""
     path = f"/users/{id_of(HANAKO)}"
     assert writer.call("PUT", path, {"external_app_user_id": "hr-7"}).status_code == 200
     found = writer.doc("/users?external_app_user_id=hr-7&limit=1000")
@@ -74,10 +79,11 @@ def test_a_user_by_the_id_another_system_has(writer: Person) -> None:
 
 
 def test_force_deletes_the_content_too(writer: Person) -> None:
+    """With `force`, a user is deleted together with their content."""
     login = "chloe.walsh@example.com"
-    mine = next(row for row in rows("folders") if row["owner"] == login)
+    owned_folder = next(row for row in rows("folders") if row["owner"] == login)
     assert writer.call("DELETE", f"/users/{id_of(login)}?force=true").status_code == 204
-    assert writer.call("GET", f"/folders/{mine['id']}").status_code == 404
+    assert writer.call("GET", f"/folders/{owned_folder['id']}").status_code == 404
     assert writer.doc("/users?limit=1")["total_count"] == 119
     assert writer.call("GET", "/users/me", **person(login)).status_code == 403
 
@@ -96,12 +102,14 @@ def test_force_deletes_the_content_too(writer: Person) -> None:
         ({"name": "x", "login": "x@example.com", "tracking_codes": "IT"}, "invalid_parameter"),
     ],
 )
-def test_users_that_cannot_be(reader: Person, body: dict[str, Any], code: str) -> None:
+def test_invalid_users_are_refused(reader: Person, body: dict[str, Any], code: str) -> None:
+    """Each invalid setting of a new user gets 400 with its code."""
     error_of(reader.call("POST", "/users", body), 400, code)
 
 
 def test_who_may_change_whom(writer: Person) -> None:
-    ada, bo, carmen = (id_of(f"{one}@example.com") for one in ("ada.admin", "bo.nakamura", "carmen.ibanez"))
+    """A co-admin cannot change admins or roles, and users cannot create users."""
+    ada, bo, carmen = (id_of(f"{name}@example.com") for name in ("ada.admin", "bo.nakamura", "carmen.ibanez"))
     coadmin = {"As-User": bo}
     error_of(writer.call("PUT", f"/users/{carmen}", {"name": "x"}, **coadmin), 403, denied())
     error_of(writer.call("PUT", f"/users/{ada}", {"name": "x"}, **coadmin), 403, denied())
@@ -115,7 +123,8 @@ def test_who_may_change_whom(writer: Person) -> None:
     error_of(writer.call("PUT", f"/users/{bo}", {"enterprise": None}), 501, "not_implemented")
 
 
-def test_a_suspended_person_is_out_at_once(writer: Person) -> None:
+def test_an_inactive_user_is_locked_out_at_once(writer: Person) -> None:
+    """The token of a user stops working as soon as the account becomes inactive."""
     token = writer.sign_in(HANAKO)["access_token"]
     assert writer.get("/users/me", token).status_code == 200
     writer.call("PUT", f"/users/{id_of(HANAKO)}", {"status": "inactive"})
@@ -123,9 +132,10 @@ def test_a_suspended_person_is_out_at_once(writer: Person) -> None:
 
 
 def test_groups_and_members(writer: Person) -> None:
-    made = writer.call("POST", "/groups", {"name": "New group", "invitability_level": "admins_only"})
-    assert made.status_code == 201
-    group = made.json()
+    """Groups and memberships can be created, changed and deleted, and names are unique."""
+    created = writer.call("POST", "/groups", {"name": "New group", "invitability_level": "admins_only"})
+    assert created.status_code == 201
+    group = created.json()
     body = error_of(writer.call("POST", "/groups", {"name": "New group"}), 409, "conflict")
     assert body["context_info"]["errors"][0]["name"] == "name"
     path = f"/groups/{group['id']}"
@@ -141,10 +151,10 @@ def test_groups_and_members(writer: Person) -> None:
     error_of(writer.call("POST", "/group_memberships", member), 409, "conflict")
     finer = {**member, "configurable_permissions": {"can_run_reports": True}}
     error_of(writer.call("POST", "/group_memberships", finer), 501, "not_implemented")
-    one = f"/group_memberships/{first.json()['id']}"
-    assert writer.call("PUT", one, {"role": "admin"}).json()["role"] == "admin"
+    membership_path = f"/group_memberships/{first.json()['id']}"
+    assert writer.call("PUT", membership_path, {"role": "admin"}).json()["role"] == "admin"
     assert writer.doc(f"{path}/memberships")["total_count"] == 1
-    assert writer.call("DELETE", one).status_code == 204
+    assert writer.call("DELETE", membership_path).status_code == 204
     assert writer.doc(f"{path}/memberships")["total_count"] == 0
     assert writer.call("DELETE", path).status_code == 204
     error_of(writer.call("GET", path), 404, "not_found")
@@ -152,24 +162,26 @@ def test_groups_and_members(writer: Person) -> None:
 
 
 def test_membership_opens_and_closes_folders(writer: Person) -> None:
+    """Joining a group opens its folders, leaving it closes them."""
     finance = next(row["id"] for row in rows("groups") if row["name"] == "Finance")
     payroll = f"/folders/{by_name('Payroll')['id']}"
     other = person(HANAKO)
     assert writer.call("GET", payroll, **other).status_code == 404
     body = {"user": {"id": id_of(HANAKO)}, "group": {"id": finance}}
-    made = writer.call("POST", "/group_memberships", body).json()
+    membership = writer.call("POST", "/group_memberships", body).json()
     assert writer.call("GET", payroll, **other).status_code == 200
-    writer.call("DELETE", f"/group_memberships/{made['id']}")
+    writer.call("DELETE", f"/group_memberships/{membership['id']}")
     assert writer.call("GET", payroll, **other).status_code == 404
 
 
-def test_inviting_people_of_the_company(writer: Person) -> None:
+def test_inviting_managed_users(writer: Person) -> None:
+    """A managed user has access at once, with the role of the collaboration, until it ends."""
     home = folder(writer, "Shared home")
     other = person(HANAKO)
     assert writer.call("GET", f"/folders/{home['id']}", **other).status_code == 404
-    made = invite(writer, home, {"type": "user", "login": HANAKO.upper()}, "viewer")
-    assert made.status_code == 201, made.text
-    collab = made.json()
+    invitation = invite(writer, home, {"type": "user", "login": HANAKO.upper()}, "viewer")
+    assert invitation.status_code == 201, invitation.text
+    collab = invitation.json()
     assert (collab["status"], collab["role"], collab["item"]["id"]) == ("accepted", "viewer", home["id"])
     assert collab["accessible_by"]["login"] == HANAKO
     assert writer.call("GET", f"/folders/{home['id']}", **other).status_code == 200
@@ -193,22 +205,24 @@ def test_inviting_people_of_the_company(writer: Person) -> None:
     assert writer.call("GET", f"/folders/{home['id']}", **other).status_code == 404
 
 
-def test_roles_mean_what_they_say(writer: Person) -> None:
+def test_each_role_has_its_permissions(writer: Person) -> None:
+    """Each role allows exactly the downloads, uploads and changes that Box gives it."""
     home = folder(writer, "Roles")
     file = upload(writer, "p.txt", b"p", home["id"]).json()["entries"][0]
     other = person(HANAKO)
     collab = invite(writer, home, {"type": "user", "id": id_of(HANAKO)}, "previewer").json()
 
     def may() -> tuple[int, int, int]:
+        """Return the statuses of a download, an upload and a change."""
         return (
             writer.call("GET", f"/files/{file['id']}/content", **other).status_code,
             writer.call(
-                "POST", "/folders", {"name": f"f{len(done)}", "parent": {"id": home["id"]}}, **other
+                "POST", "/folders", {"name": f"f{len(statuses)}", "parent": {"id": home["id"]}}, **other
             ).status_code,
             writer.call("PUT", f"/files/{file['id']}", {"description": "x"}, **other).status_code,
         )
 
-    done: list[tuple[int, int, int]] = []
+    statuses: list[tuple[int, int, int]] = []
     for role in (
         "previewer",
         "viewer",
@@ -219,8 +233,8 @@ def test_roles_mean_what_they_say(writer: Person) -> None:
         "uploader",
     ):
         writer.call("PUT", f"/collaborations/{collab['id']}", {"role": role})
-        done.append(may())
-    assert done == [
+        statuses.append(may())
+    assert statuses == [
         (403, 403, 403),
         (302, 403, 403),
         (403, 201, 403),
@@ -233,12 +247,13 @@ def test_roles_mean_what_they_say(writer: Person) -> None:
     assert (permissions["can_upload"], permissions["can_download"]) == (True, False)
 
 
-def test_an_invitation_to_another_company_waits(writer: Person) -> None:
+def test_an_invitation_of_an_external_user_stays_pending(writer: Person) -> None:
+    """External users must accept first; until then their name and the item are hidden."""
     home = folder(writer, "With others")
-    known = next(row for row in rows("externals"))
-    by_login = invite(writer, home, {"type": "user", "login": known["login"]}).json()
+    external = next(row for row in rows("externals"))
+    by_login = invite(writer, home, {"type": "user", "login": external["login"]}).json()
     assert (by_login["status"], by_login["item"], by_login["accessible_by"]["name"]) == ("pending", None, "")
-    assert by_login["accessible_by"]["login"] == known["login"]
+    assert by_login["accessible_by"]["login"] == external["login"]
     second = rows("externals")[1]
     by_id = invite(writer, home, {"type": "user", "id": second["id"]}).json()
     assert by_id["accessible_by"]["login"] == ""
@@ -250,8 +265,9 @@ def test_an_invitation_to_another_company_waits(writer: Person) -> None:
 
 
 def test_accepting_and_rejecting(writer: Person) -> None:
-    waiting = writer.doc("/collaborations?status=pending")["entries"]
-    first, second = (f"/collaborations/{one['id']}" for one in waiting)
+    """A pending invitation can be accepted, which opens the item, or rejected."""
+    pending_entries = writer.doc("/collaborations?status=pending")["entries"]
+    first, second = (f"/collaborations/{entry['id']}" for entry in pending_entries)
     error_of(writer.call("PUT", first, {"status": "maybe"}), 400, "invalid_status")
     accepted = writer.call("PUT", first, {"status": "accepted"}).json()
     assert (accepted["status"], accepted["item"]["type"]) == ("accepted", "folder")
@@ -261,16 +277,19 @@ def test_accepting_and_rejecting(writer: Person) -> None:
 
 
 def test_groups_files_and_expiry(writer: Person) -> None:
+    """Groups and single files can be shared, and a collaboration ends when it expires."""
     home = folder(writer, "Group home")
     board = next(row["id"] for row in rows("groups") if row["name"] == "Board")
-    made = invite(writer, home, {"type": "group", "id": board}, "viewer").json()
-    assert made["accessible_by"] == {
+    group_collab = invite(writer, home, {"type": "group", "id": board}, "viewer").json()
+    assert group_collab["accessible_by"] == {
         "id": board,
         "type": "group",
         "name": "Board",
         "group_type": "managed_group",
     }
-    assert made["id"] in {one["id"] for one in writer.doc(f"/groups/{board}/collaborations")["entries"]}
+    assert group_collab["id"] in {
+        user_collab["id"] for user_collab in writer.doc(f"/groups/{board}/collaborations")["entries"]
+    }
     file = upload(writer, "one.txt", b"1", home["id"]).json()["entries"][0]
     outsider = next(row for row in rows("users") if row["login"] == HANAKO)
     error_of(
@@ -278,34 +297,38 @@ def test_groups_files_and_expiry(writer: Person) -> None:
         400,
         "invalid_parameter",
     )
-    one = invite(writer, file, {"type": "user", "id": outsider["id"]}, "viewer", expires_at=soon(2)).json()
+    user_collab = invite(
+        writer, file, {"type": "user", "id": outsider["id"]}, "viewer", expires_at=soon(2)
+    ).json()
     other = person(HANAKO)
     assert "one.txt" in [
         item["name"] for item in writer.doc("/folders/0/items?limit=1000", **other)["entries"]
     ]
-    found = writer.doc(f"/files/{file['id']}/collaborations")["entries"]
-    assert {collab["id"] for collab in found} == {one["id"], made["id"]}
+    entries = writer.doc(f"/files/{file['id']}/collaborations")["entries"]
+    assert {collab["id"] for collab in entries} == {user_collab["id"], group_collab["id"]}
     writer.sandbox.clock.advance(3 * 86_400)
     writer.access = ""
     assert writer.call("GET", f"/files/{file['id']}", **other).status_code == 404
 
 
 def test_handing_over_a_folder(writer: Person) -> None:
+    """Handing over a folder swaps owner and editor, including everything below."""
     home = folder(writer, "Heirloom")
     low = folder(writer, "Low", home["id"])
     collab = invite(writer, home, {"type": "user", "id": id_of(HANAKO)}).json()
     answer = writer.call("PUT", f"/collaborations/{collab['id']}", {"role": "owner"})
     assert (answer.status_code, answer.content) == (204, b"")
-    now = writer.doc(f"/folders/{low['id']}?fields=owned_by,permissions")
-    assert now["owned_by"]["login"] == HANAKO
-    assert now["permissions"]["can_upload"] is True
-    rows_now = writer.doc(f"/folders/{home['id']}/collaborations")["entries"]
-    assert [(one["accessible_by"]["login"], one["role"]) for one in rows_now] == [
+    new_state = writer.doc(f"/folders/{low['id']}?fields=owned_by,permissions")
+    assert new_state["owned_by"]["login"] == HANAKO
+    assert new_state["permissions"]["can_upload"] is True
+    entries = writer.doc(f"/folders/{home['id']}/collaborations")["entries"]
+    assert [(entry["accessible_by"]["login"], entry["role"]) for entry in entries] == [
         ("ada.admin@example.com", "editor")
     ]
 
 
-def test_invitations_that_make_no_sense(reader: Person) -> None:
+def test_invalid_invitations_are_refused(reader: Person) -> None:
+    """Each invalid invitation gets the status and code that Box gives it."""
     home = {"type": "folder", "id": "0"}
     code = "collaborations_not_available_on_root_folder"
     error_of(invite(reader, home, {"type": "user", "id": id_of(HANAKO)}), 400, code)
@@ -321,18 +344,19 @@ def test_invitations_that_make_no_sense(reader: Person) -> None:
 
 
 def test_people_outlive_a_restart(begin: Any) -> None:
+    """Users, groups, memberships and collaborations are the same after a restart."""
     first = Person(begin("same"), {})
     first.client = first.sandbox.practice_client()
-    made = first.call("POST", "/users", {"name": "Stays", "login": "stays@example.com"}).json()
+    user = first.call("POST", "/users", {"name": "Stays", "login": "stays@example.com"}).json()
     group = first.call("POST", "/groups", {"name": "Stays too"}).json()
-    first.call("POST", "/group_memberships", {"user": {"id": made["id"]}, "group": {"id": group["id"]}})
+    first.call("POST", "/group_memberships", {"user": {"id": user["id"]}, "group": {"id": group["id"]}})
     home = folder(first, "Home")
     collab = invite(first, home, {"type": "group", "id": group["id"]}).json()
     first.call("DELETE", f"/users/{id_of('ethan.okafor@example.com')}?force=true")
     first.sandbox.stop()
     second = Person(begin("same"), first.client, access=first.access)
-    assert second.doc(f"/users/{made['id']}") == made
-    assert second.doc(f"/users/{made['id']}/memberships")["total_count"] == 1
+    assert second.doc(f"/users/{user['id']}") == user
+    assert second.doc(f"/users/{user['id']}/memberships")["total_count"] == 1
     assert second.doc(f"/collaborations/{collab['id']}") == collab
-    assert second.doc(f"/folders/{home['id']}", **{"As-User": made["id"]})["name"] == "Home"
+    assert second.doc(f"/folders/{home['id']}", **{"As-User": user["id"]})["name"] == "Home"
     error_of(second.call("GET", f"/users/{id_of('ethan.okafor@example.com')}"), 404, "not_found")

@@ -1,4 +1,4 @@
-"""The sandbox's pages behind a real jupyter-server-proxy, as on a hub: another path, another host, relative links."""
+"""The sandbox's pages behind a real jupyter-server-proxy, as on a hub: another path and host, relative links."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BACK = "https://hub.example.com/user/ada/proxy/8930/callback"
 
 
 class Hub(NamedTuple):
-    """A Jupyter server under a user's prefix; everything goes through it."""
+    """A Jupyter server under a user's prefix; all requests go through it."""
 
     origin: str
     token: str
@@ -30,7 +30,7 @@ class Hub(NamedTuple):
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[Hub]:
-    """A Jupyter server with jupyter-server-proxy, as a hub runs one for each of its users."""
+    """A Jupyter server with jupyter-server-proxy, as a hub runs one for each user."""
     options = ["--ServerApp.allow_remote_access=True"]
     log = tmp_path / "jupyter.log"
     with serving("jupyter_server", tmp_path, log, base_url=PREFIX, options=options) as (origin, token):
@@ -38,12 +38,14 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
 
 
 def submit(browser: requests.Session, page: requests.Response, **fields: str) -> requests.Response:
+    """Post the page's form with these fields."""
     form = _Fields(page.text)
     target = urljoin(page.url, unescape(form.action))
     return browser.post(target, data={**form.hidden, **fields}, timeout=20, allow_redirects=False)
 
 
 def test_signing_in_through_the_hub(begin: Starter, hub: Hub) -> None:
+    """A user can sign in through the hub's proxy and gets a working authorization code."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -57,17 +59,17 @@ def test_signing_in_through_the_hub(begin: Starter, hub: Hub) -> None:
         login = {"Authorization": f"token {hub.token}"}
         browser.headers.update(login)
         home = browser.get(f"{base}/", timeout=20)
-        assert "practice server is running" in home.text
+        assert "The sandbox is running" in home.text
         console = browser.get(urljoin(home.url, "console"), timeout=20)
         assert f"https://hub.example.com{PREFIX}proxy/<em>port</em>/callback" in console.text
         query = {"response_type": "code", "client_id": app["client_id"], "redirect_uri": BACK, "state": "s"}
         page = browser.get(f"{base}/api/oauth2/authorize?{urlencode(query)}", timeout=20)
-        signed = submit(browser, page, login="ada.admin@example.com", password="practice")
-        assert signed.status_code == 303
-        consent = browser.get(urljoin(signed.url, signed.headers["location"]), timeout=20)
+        sign_in_answer = submit(browser, page, login="ada.admin@example.com", password="practice")
+        assert sign_in_answer.status_code == 303
+        consent = browser.get(urljoin(sign_in_answer.url, sign_in_answer.headers["location"]), timeout=20)
         assert "On a hub" in consent.text
-        done = submit(browser, consent, decision="grant")
-        assert done.headers["location"].startswith(f"{BACK}?code=")
-    code = parse_qs(urlsplit(done.headers["location"]).query)["code"][0]
+        redirect = submit(browser, consent, decision="grant")
+        assert redirect.headers["location"].startswith(f"{BACK}?code=")
+    code = parse_qs(urlsplit(redirect.headers["location"]).query)["code"][0]
     person = Person(sandbox, app)
     assert person.exchange(code).status_code == 200

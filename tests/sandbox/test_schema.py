@@ -1,4 +1,4 @@
-"""Box's own OpenAPI description against the sandbox: every operation that is built, asked sensibly and senselessly."""
+"""The sandbox against Box's own OpenAPI description: every operation that is built, with valid and invalid calls."""
 
 from __future__ import annotations
 
@@ -34,16 +34,17 @@ WORDS = [
 ]
 
 
-def test_the_subset_is_that_of_the_whole_description() -> None:
+def test_the_saved_subset_matches_the_description() -> None:
+    """The saved subset has exactly the sandbox's operations and no prose."""
     with gzip.open(PLACE) as file:
-        kept = json.load(file)
-    paths = {(name.split(" ")[0], shape(name.split(" ")[1])) for name in kept["operations"]}
-    lacking = {(name.split(" ")[0], shape(name.split(" ")[1])) for name in deviations.OPERATIONS}
-    assert paths == built() - lacking
-    assert lacking < built()
-    assert '"description":"' not in json.dumps(kept, separators=(",", ":"))
-    if WHOLE.is_file():  # it lies beside the project, not in it
-        assert kept == subset(json.loads(WHOLE.read_text(encoding="utf-8")))
+        saved = json.load(file)
+    paths = {(name.split(" ")[0], shape(name.split(" ")[1])) for name in saved["operations"]}
+    added = {(name.split(" ")[0], shape(name.split(" ")[1])) for name in deviations.OPERATIONS}
+    assert paths == built() - added
+    assert added < built()
+    assert '"description":"' not in json.dumps(saved, separators=(",", ":"))
+    if WHOLE.is_file():  # it is saved next to the project, not in it
+        assert saved == subset(json.loads(WHOLE.read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize(
@@ -61,10 +62,11 @@ def test_the_subset_is_that_of_the_whole_description() -> None:
         ("/folders/7/items", {"entries": [{"id": "7", "type": "folder", "x": 1}]}, ".entries[0].x"),
         ("/events", {"entries": [], "next_stream_position": 1.5}, "validated by any definition"),
         ("/users/me", {"id": "1", "type": "user", "created_at": "yesterday"}, "created_at cannot"),
-        ("/users/me", {"id": "1", "type": "user", "status": None}, "null for a person of the company"),
+        ("/users/me", {"id": "1", "type": "user", "status": None}, "null for a managed user"),
     ],
 )
-def test_the_checker_sees_what_is_wrong(path: str, doc: dict[str, Any], problem: str) -> None:
+def test_the_checker_finds_each_mistake(path: str, doc: dict[str, Any], problem: str) -> None:
+    """Each kind of wrong answer is reported with its problem."""
     answer = requests.Response()
     answer.status_code, answer._content = 200, json.dumps(doc).encode()
     answer.headers["Content-Type"] = "application/json"
@@ -73,38 +75,42 @@ def test_the_checker_sees_what_is_wrong(path: str, doc: dict[str, Any], problem:
     assert problem in " ".join(spec.problems(answer))
 
 
-def written(folder: Path, *answers: dict[str, Any], end: str = "\n") -> Path:
-    """Answers as a sandbox writes them down."""
+def record_answers(folder: Path, *answers: dict[str, Any], end: str = "\n") -> Path:
+    """Write answers as a sandbox records them."""
     folder.mkdir(exist_ok=True)
     blank = {"method": "GET", "status": 200, "type": "application/json", "fault": None, "body": ""}
-    (folder / "1-a.jsonl").write_text("\n".join(json.dumps({**blank, **one}) for one in answers) + end)
+    (folder / "1-a.jsonl").write_text("\n".join(json.dumps({**blank, **answer}) for answer in answers) + end)
     return folder
 
 
-def test_the_check_of_a_whole_run_sees_what_is_wrong(tmp_path: Path) -> None:
+def test_the_check_of_a_run_finds_each_mistake(tmp_path: Path) -> None:
+    """A recorded wrong answer is reported, answers broken on purpose and a cut-off last line are not."""
     good = {"path": "/2.0/users/me", "body": '{"id": "1", "type": "user"}'}
     for answer, problem in [
         ({**good, "body": '{"id": "1"}'}, "must contain"),
         ({**good, "type": "text/html"}, "labelled"),
         ({**good, "status": 500}, "broke"),
         ({**good, "status": 404, "body": ""}, "without a body"),
-        ({**good, "path": "/2.0/unicorns"}, "has no get /unicorns"),
+        ({**good, "path": "/2.0/unicorns"}, "does not have get /unicorns"),
         ({**good, "path": "/2.0/users/1", "file": "long.body"}, "name must be"),
     ]:
-        folder = written(tmp_path, good, answer)
+        folder = record_answers(tmp_path, good, answer)
         (folder / "long.body").write_text('{"id": "1", "type": "user", "name": 7}')
-        found = recorded.check(folder)
-        assert found.answers == 2
-        assert problem in " ".join(found.lines())
+        result = recorded.check(folder)
+        assert result.answers == 2
+        assert problem in " ".join(result.lines())
     faulty = {**good, "fault": "html", "type": "text/html", "body": "<html>"}
-    broken = written(tmp_path, good, faulty, {**good, "status": 500, "fault": "500", "body": "{}"}, end="")
+    broken = record_answers(
+        tmp_path, good, faulty, {**good, "status": 500, "fault": "500", "body": "{}"}, end=""
+    )
     assert list(recorded.check(broken).problems) == []
-    assert recorded.check(broken).answers == 1  # the last line was cut off by a kill
+    assert recorded.check(broken).answers == 1  # a kill cut off the last line
 
 
-def test_a_sandbox_writes_down_what_it_answers(
+def test_a_sandbox_records_its_answers(
     begin: Starter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The sandbox records its answers without tokens, and long bodies once."""
     monkeypatch.setenv("BOXNB_SANDBOX_EXCHANGES", str(tmp_path / "answers"))
     sandbox = begin()
     ada = Person(sandbox, sandbox.practice_client())
@@ -114,22 +120,23 @@ def test_a_sandbox_writes_down_what_it_answers(
     ada.get("/nothing", token)
     sandbox.faults.add("/2.0/users/me", "html")
     ada.get("/users/me", token)
-    found = recorded.check(tmp_path / "answers")
-    assert (found.answers, found.broken, list(found.problems)) == (3, 1, [])
-    assert found.operations == {"POST /oauth2/token", "GET /users"}
-    everything = b"".join(place.read_bytes() for place in (tmp_path / "answers").iterdir())
-    assert token.encode() not in everything
+    result = recorded.check(tmp_path / "answers")
+    assert (result.answers, result.broken, list(result.problems)) == (3, 1, [])
+    assert result.operations == {"POST /oauth2/token", "GET /users"}
+    recorded_bytes = b"".join(path.read_bytes() for path in (tmp_path / "answers").iterdir())
+    assert token.encode() not in recorded_bytes
     assert len(list((tmp_path / "answers").glob("*.body"))) == 1  # the long page
 
 
-def test_every_deviation_says_why() -> None:
+def test_every_deviation_has_a_reason() -> None:
+    """Every deviation names its source."""
     for change in deviations.SCHEMAS:
         assert re.search(r"box-facts|guess|changelog|null", change.__doc__ or ""), change.__name__
     assert len({change.__name__ for change in deviations.SCHEMAS}) == len(deviations.SCHEMAS)
 
 
 class Asker:
-    """Makes up questions for an operation: mostly right, partly nonsense, the same ones every time."""
+    """Makes up calls of an operation, mostly valid and partly nonsense, and the same ones every time."""
 
     def __init__(self, seed: str) -> None:
         self.random = random.Random(seed)
@@ -147,11 +154,15 @@ class Asker:
         }
 
     def maybe(self, chance: float) -> bool:
+        """Return True with this probability."""
         return self.random.random() < chance
 
     def path(self, path: str) -> str:
-        def fill(found: re.Match[str]) -> str:
-            known = self.ids.get(found[1], [])
+        """Fill the parameters of a path."""
+
+        def fill(parameter: re.Match[str]) -> str:
+            """Return a known id or nonsense."""
+            known = self.ids.get(parameter[1], [])
             if known and self.maybe(0.85):
                 return self.random.choice(known)
             return self.random.choice(["1", "abc", "12x", "%00", "99999999999999999999", "%D9%A3"])
@@ -159,27 +170,32 @@ class Asker:
         return re.sub(r"\{([^}]+)\}", fill, path)
 
     def value(self, schema: dict[str, Any], depth: int = 0) -> Any:
+        """Make up a value for a schema."""
         pick = self.random
         if self.maybe(0.07):
             return pick.choice([None, 7, "x", [], {}, True, 1.5, "\ud83d"[:0]])
         if "$ref" in schema:
             return self.value(spec.description()["schemas"][schema["$ref"].rpartition("/")[2]], depth)
         if "allOf" in schema:
-            made = [self.value(one, depth) for one in schema["allOf"] if one and set(one) - {"nullable"}]
-            if all(isinstance(one, dict) for one in made):
-                return {key: one for part in made for key, one in part.items()}
-            return made[0] if made else None
+            parts = [self.value(part, depth) for part in schema["allOf"] if part and set(part) - {"nullable"}]
+            if all(isinstance(part, dict) for part in parts):
+                return {key: value for part in parts for key, value in part.items()}
+            return parts[0] if parts else None
         if "enum" in schema:
             return pick.choice(schema["enum"])
         kind = schema.get("type")
         if kind == "object" or "properties" in schema:
             needed = schema.get("required", [])
             chosen = {
-                key: one
-                for key, one in schema.get("properties", {}).items()
+                key: part
+                for key, part in schema.get("properties", {}).items()
                 if key in needed or self.maybe(0.4)
             }
-            return {key: self.named(key, one, depth + 1) for key, one in chosen.items()} if depth < 6 else {}
+            return (
+                {key: self.property_value(key, part, depth + 1) for key, part in chosen.items()}
+                if depth < 6
+                else {}
+            )
         if kind == "array":
             return [self.value(schema.get("items", {}), depth + 1) for _ in range(pick.randrange(3))]
         if kind == "integer":
@@ -190,36 +206,42 @@ class Asker:
             return pick.choice(["2030-01-01T00:00:00Z", "2001-01-01", "soon", "1960-01-01T00:00:00Z"])
         return pick.choice(NAMES)
 
-    def named(self, key: str, schema: dict[str, Any], depth: int) -> Any:
+    def property_value(self, key: str, schema: dict[str, Any], depth: int) -> Any:
+        """Make up the value of a named property."""
         if key in ("id", "folder_id") and self.maybe(0.8):
-            return self.random.choice([one for ids in self.ids.values() for one in ids])
+            return self.random.choice([known_id for ids in self.ids.values() for known_id in ids])
         return self.value(schema, depth)
 
     def query(self, parameters: list[dict[str, Any]]) -> dict[str, Any]:
+        """Make up a query."""
         out = {}
-        for one in parameters:
-            if one["in"] == "query" and (one.get("required") or self.maybe(0.35)):
+        for parameter in parameters:
+            if parameter["in"] == "query" and (parameter.get("required") or self.maybe(0.35)):
                 nonsense = self.maybe(0.3)
-                out[one["name"]] = (
-                    self.random.choice(WORDS + NAMES) if nonsense else self.value(one["schema"])
+                out[parameter["name"]] = (
+                    self.random.choice(WORDS + NAMES) if nonsense else self.value(parameter["schema"])
                 )
-        return {key: ",".join(map(str, one)) if isinstance(one, list) else one for key, one in out.items()}
+        return {
+            key: ",".join(map(str, parameter)) if isinstance(parameter, list) else parameter
+            for key, parameter in out.items()
+        }
 
     def headers(self, parameters: list[dict[str, Any]]) -> dict[str, str]:
-        found = [one["name"] for one in parameters if one["in"] == "header"]
+        """Make up headers."""
+        header_names = [parameter["name"] for parameter in parameters if parameter["in"] == "header"]
         words = ["0", "1", '"0"', "sha=xx", "bytes 0-1/2", "shared_link=https://lumenfjord.box.example/s/1"]
-        return {name: self.random.choice(words) for name in found if self.maybe(0.5)}
+        return {name: self.random.choice(words) for name in header_names if self.maybe(0.5)}
 
 
-def ask(person: Person, asker: Asker, method: str, path: str, one: dict[str, Any]) -> requests.Response:
-    """One made-up call of an operation, on the host where it belongs."""
+def ask(person: Person, asker: Asker, method: str, path: str, operation: dict[str, Any]) -> requests.Response:
+    """Make one made-up call of an operation, on the host where it belongs."""
     on_upload_host = "upload_sessions" in path or (path.endswith("/content") and method == "post")
     url = f"{person.sandbox.url}{'/api' if on_upload_host else ''}/2.0{asker.path(path)}"
     body: Any = None
-    if one["body"]:
-        body = asker.value(next(iter(one["body"].values())))
-    headers = {"Authorization": f"Bearer {person.access}", **asker.headers(one["parameters"])}
-    query = asker.query(one["parameters"])
+    if operation["body"]:
+        body = asker.value(next(iter(operation["body"].values())))
+    headers = {"Authorization": f"Bearer {person.access}", **asker.headers(operation["parameters"])}
+    query = asker.query(operation["parameters"])
     if asker.maybe(0.05):
         return person.http.request(method, url, params=query, data=b"{not json", headers=headers, timeout=20)
     return person.http.request(
@@ -227,22 +249,25 @@ def ask(person: Person, asker: Asker, method: str, path: str, one: dict[str, Any
     )
 
 
-def test_made_up_questions_get_answers_that_fit(writer: Person) -> None:
+def test_made_up_calls_get_valid_answers(writer: Person) -> None:
+    """Made-up calls of every operation get answers that match the description, and never 500."""
     writer.doc("/users/me")
     asker = Asker("questions 1")
     link = {"url": "https://example.com/", "name": "Link", "parent": {"id": "0"}}
     asker.ids["web_link_id"] = [writer.call("POST", "/web_links", link).json()["id"]]
     sessions = f"{writer.sandbox.url}/api/2.0/files/upload_sessions"
-    begun = writer.call("POST", sessions, {"folder_id": "0", "file_size": 30_000_000, "file_name": "big"})
-    asker.ids["upload_session_id"] = [begun.json()["id"]]
+    session = writer.call("POST", sessions, {"folder_id": "0", "file_size": 30_000_000, "file_name": "big"})
+    asker.ids["upload_session_id"] = [session.json()["id"]]
     failed: list[str] = []
     codes: dict[int, int] = {}
-    everything = [one for one in spec.description()["operations"].items() if "/oauth2/" not in one[0]]
-    gentle = [one for one in everything if not one[0].startswith("delete")]
-    rough = [one for one in everything if one[0].startswith("delete")]
-    for name, one in [*gentle * ROUNDS, *rough * 3, *gentle * 2]:
+    operations = [
+        operation for operation in spec.description()["operations"].items() if "/oauth2/" not in operation[0]
+    ]
+    harmless = [operation for operation in operations if not operation[0].startswith("delete")]
+    deletes = [operation for operation in operations if operation[0].startswith("delete")]
+    for name, operation in [*harmless * ROUNDS, *deletes * 3, *harmless * 2]:
         method, path = name.split(" ")
-        answer = ask(writer, asker, method, path.partition("#")[0], one)
+        answer = ask(writer, asker, method, path.partition("#")[0], operation)
         codes[answer.status_code] = codes.get(answer.status_code, 0) + 1
         if answer.status_code in (500, 401):
             failed.append(f"{answer.status_code} {name} {answer.request.url} {answer.request.body!r}")
@@ -251,8 +276,8 @@ def test_made_up_questions_get_answers_that_fit(writer: Person) -> None:
     assert codes[200] > 300, codes
 
 
-def test_made_up_forms_get_answers_that_fit(ada: Person) -> None:
-    """Token and revoke endpoint, asked with right and wrong fields, twice, missing, in strange bytes."""
+def test_made_up_forms_get_valid_answers(ada: Person) -> None:
+    """The token and revoke endpoints, with fields that are right, wrong, repeated, missing or strange bytes."""
     pick = random.Random("forms 1")
     pair = ada.sign_in()
     keys = {key: ada.client[key] for key in ("client_id", "client_secret")}
@@ -274,9 +299,8 @@ def test_made_up_forms_get_answers_that_fit(ada: Person) -> None:
             {"Authorization": pick.choice(["Basic %%%", "Basic YTpi", "Bearer x"])} if number % 9 == 0 else {}
         )
         url = f"{ada.sandbox.url}/oauth2/{'token' if number % 3 else 'revoke'}"
-        answer = ada.http.post(
-            url, data=form, headers=headers, timeout=20
-        )  # its hook holds each against the description
+        # The session's hook compares each answer with the description.
+        answer = ada.http.post(url, data=form, headers=headers, timeout=20)
         codes[answer.status_code] = codes.get(answer.status_code, 0) + 1
         if answer.content:
             assert (answer.status_code == 200) == ("access_token" in answer.json())

@@ -1,4 +1,4 @@
-"""A small soak; the whole one is `python tests/bench/soak.py`."""
+"""A small soak test; the full one is `python tests/bench/soak.py`."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ from .conftest import Starter
 
 @pytest.mark.parametrize("rotation", ["grace", "strict"])
 def test_memory_and_open_files_do_not_grow(begin: Starter, rotation: str) -> None:
+    """Memory and open files stay flat during refreshes and calls."""
     with begin(limits="off", rotation=rotation) as sandbox:
         soak = Soak(sandbox, rotation == "strict")
         soak.run(refreshes=200, calls=1500)
-        print([(one.memory, one.files) for one in soak.samples])
+        print([(sample.memory, sample.files) for sample in soak.samples])
         assert soak.growth() < 1.1
         assert soak.more_files() <= 0
         assert not [status for status in soak.statuses if status.endswith(" 500")]
 
 
-def test_dead_pairs_are_forgotten_but_for_the_newest(begin: Starter) -> None:
+def test_all_but_the_newest_dead_pairs_are_deleted(begin: Starter) -> None:
+    """The state keeps only the newest dead pairs."""
     with begin(limits="off") as sandbox:
         soak = Soak(sandbox)
         for number in range(1, KEPT + 600):
             soak.refresh(number)
-        place = sandbox.state / "sandbox.sqlite"
-    with sqlite3.connect(place) as db:
+        path = sandbox.state / "sandbox.sqlite"
+    with sqlite3.connect(path) as db:
         rows: list[Any] = db.execute("SELECT dead, count(*) FROM pairs GROUP BY dead").fetchall()
     db.close()
     counts = dict(rows)

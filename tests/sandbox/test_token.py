@@ -1,4 +1,4 @@
-"""Token endpoint: every row of box-facts 1.5 to 1.9 over real HTTP."""
+"""The token endpoint: every row of box-facts 1.5 to 1.9 over real HTTP."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ UNKNOWN_CODE = "Auth code doesn't exist or is invalid for the client"
 
 
 def is_error(answer: requests.Response, error: str, description: str) -> bool:
+    """Check an error of the token endpoint."""
     assert answer.status_code == 400, answer.text
     assert answer.headers["content-type"] == "application/json"
     assert answer.json() == {"error": error, "error_description": description}
@@ -24,6 +25,7 @@ def is_error(answer: requests.Response, error: str, description: str) -> bool:
 
 
 def invalid_token(answer: requests.Response) -> bool:
+    """Check that a call was refused because of its token."""
     assert answer.status_code == 401
     assert answer.content == b""
     assert answer.headers["www-authenticate"] == (
@@ -34,6 +36,7 @@ def invalid_token(answer: requests.Response) -> bool:
 
 
 def test_the_answer_of_an_exchange(ada: Person) -> None:
+    """An exchange returns a token pair in Box's form, never cached."""
     answer = ada.exchange(ada.code())
     pair = answer.json()
     assert answer.status_code == 200
@@ -45,6 +48,7 @@ def test_the_answer_of_an_exchange(ada: Person) -> None:
 
 
 def test_a_code_lives_thirty_seconds(ada: Person) -> None:
+    """An authorization code expires after 30 seconds."""
     ada.sandbox.clock.freeze()
     code = ada.code()
     ada.sandbox.clock.advance(30)
@@ -55,12 +59,14 @@ def test_a_code_lives_thirty_seconds(ada: Person) -> None:
 
 
 def test_a_code_works_once(ada: Person) -> None:
+    """A second exchange of the same code is refused."""
     code = ada.code()
     assert ada.exchange(code).status_code == 200
     assert is_error(ada.exchange(code), "invalid_grant", UNKNOWN_CODE)
 
 
 def test_a_code_of_another_app_and_an_unknown_code(ada: Person) -> None:
+    """A code of another app and an unknown code are refused alike."""
     other = Person(ada.sandbox, ada.sandbox.register_app("Other", ["http://127.0.0.1/callback"]))
     assert is_error(other.exchange(ada.code()), "invalid_grant", UNKNOWN_CODE)
     assert is_error(ada.exchange("garbage"), "invalid_grant", UNKNOWN_CODE)
@@ -87,17 +93,20 @@ def test_a_code_of_another_app_and_an_unknown_code(ada: Person) -> None:
     ],
 )
 def test_refused_requests(ada: Person, form: dict[str, str], error: str, description: str) -> None:
-    given = {"grant_type": "authorization_code", "code": ada.code(), **form}
-    assert is_error(ada.token(**given), error, description)
+    """Each invalid request gets the error that Box gives it."""
+    fields = {"grant_type": "authorization_code", "code": ada.code(), **form}
+    assert is_error(ada.token(**fields), error, description)
 
 
-def test_a_refused_exchange_leaves_the_code_good(ada: Person) -> None:
+def test_a_refused_exchange_does_not_use_up_the_code(ada: Person) -> None:
+    """After a refused exchange the code still works."""
     code = ada.code()
     ada.token(grant_type="authorization_code", code=code, client_secret="wrong")
     assert ada.exchange(code).status_code == 200
 
 
 def test_basic_authentication_of_the_app(ada: Person) -> None:
+    """The app can authenticate with HTTP Basic instead of the body."""
     answer = requests.post(
         f"{ada.sandbox.url}/oauth2/token",
         data={"grant_type": "authorization_code", "code": ada.code()},
@@ -107,31 +116,35 @@ def test_basic_authentication_of_the_app(ada: Person) -> None:
     assert answer.status_code == 200
 
 
-def test_the_metadata_names_what_is_there(ada: Person) -> None:
+def test_the_metadata_matches_the_server(ada: Person) -> None:
+    """The server's metadata names its real endpoints and methods."""
     url = ada.sandbox.url
-    found = requests.get(f"{url}/.well-known/oauth-authorization-server", timeout=10).json()
+    metadata = requests.get(f"{url}/.well-known/oauth-authorization-server", timeout=10).json()
     server = ada.sandbox.server()
-    assert found["issuer"] == url
-    assert found["authorization_endpoint"] == server["authorize_url"]
-    assert (found["token_endpoint"], found["revocation_endpoint"]) == (
+    assert metadata["issuer"] == url
+    assert metadata["authorization_endpoint"] == server["authorize_url"]
+    assert (metadata["token_endpoint"], metadata["revocation_endpoint"]) == (
         server["token_url"],
         server["revoke_url"],
     )
-    assert found["code_challenge_methods_supported"] == ["S256"]
-    assert "none" not in found["token_endpoint_auth_methods_supported"]
-    assert "registration_endpoint" not in found
+    assert metadata["code_challenge_methods_supported"] == ["S256"]
+    assert "none" not in metadata["token_endpoint_auth_methods_supported"]
+    assert "registration_endpoint" not in metadata
 
 
-def test_a_redirect_sent_along_with_the_code_is_not_compared(ada: Person) -> None:
+def test_a_redirect_uri_in_the_exchange_is_not_compared(ada: Person) -> None:
+    """An exchange works with any redirect URI in the form."""
     for redirect in (REDIRECT, "https://elsewhere.example/"):
         assert ada.exchange(ada.code(), redirect_uri=redirect).status_code == 200
 
 
 def test_the_token_endpoint_takes_only_post(ada: Person) -> None:
+    """A GET of the token endpoint gets 405."""
     assert requests.get(f"{ada.sandbox.url}/oauth2/token", timeout=10).status_code == 405
 
 
 def test_an_access_token_lives_an_hour(ada: Person) -> None:
+    """An access token expires after an hour."""
     ada.sandbox.clock.freeze()
     pair = ada.sign_in()
     ada.sandbox.clock.advance(HOUR)
@@ -141,17 +154,19 @@ def test_an_access_token_lives_an_hour(ada: Person) -> None:
 
 
 def test_a_refresh_token_lives_sixty_days(ada: Person) -> None:
+    """A refresh token expires after 60 days."""
     ada.sandbox.clock.freeze()
     pair = ada.sign_in()
     ada.sandbox.clock.advance(60 * DAY)
-    again = ada.refresh(pair["refresh_token"])
-    assert again.status_code == 200
+    refreshed = ada.refresh(pair["refresh_token"])
+    assert refreshed.status_code == 200
     ada.sandbox.clock.advance(60 * DAY + 1)
-    late = ada.refresh(again.json()["refresh_token"])
+    late = ada.refresh(refreshed.json()["refresh_token"])
     assert is_error(late, "invalid_grant", "Refresh token has expired")
 
 
 def test_the_date_header_follows_the_clock(ada: Person) -> None:
+    """The `Date` header shows the time of the sandbox clock, once."""
     ada.sandbox.clock.freeze()
     ada.sandbox.clock.advance(1_893_456_000 - ada.sandbox.clock.now())
     answer = ada.get("/users/me", "none")
@@ -160,7 +175,8 @@ def test_the_date_header_follows_the_clock(ada: Person) -> None:
     ada.sandbox.clock.reset()
 
 
-def test_grace_a_repeat_gives_the_same_pair_until_the_new_access_token_is_used(ada: Person) -> None:
+def test_grace_a_repeat_returns_the_same_pair_until_the_new_access_token_is_used(ada: Person) -> None:
+    """A repeated refresh returns the same pair; the first use of the new access token ends the old pair."""
     old = ada.sign_in()
     assert ada.get("/users/me", old["access_token"]).status_code == 200
     new = ada.refresh(old["refresh_token"]).json()
@@ -174,7 +190,8 @@ def test_grace_a_repeat_gives_the_same_pair_until_the_new_access_token_is_used(a
     assert ada.refresh(new["refresh_token"]).status_code == 200
 
 
-def test_grace_a_long_chain_without_a_call_dies_at_the_first_call(ada: Person) -> None:
+def test_grace_the_first_call_ends_a_whole_chain(ada: Person) -> None:
+    """After several refreshes without a call, the first call ends all earlier pairs."""
     chain = [ada.sign_in()]
     for _ in range(4):
         chain.append(ada.refresh(chain[-1]["refresh_token"]).json())
@@ -184,7 +201,8 @@ def test_grace_a_long_chain_without_a_call_dies_at_the_first_call(ada: Person) -
         assert ada.refresh(pair["refresh_token"]).status_code == 400
 
 
-def test_grace_an_answer_lost_long_ago_can_still_be_asked_for(ada: Person) -> None:
+def test_grace_a_long_lost_answer_can_be_requested_again(ada: Person) -> None:
+    """Two hours after a lost answer, a repeated refresh returns a new pair."""
     old = ada.sign_in()
     lost = ada.refresh(old["refresh_token"]).json()
     ada.sandbox.clock.advance(2 * HOUR)
@@ -196,6 +214,7 @@ def test_grace_an_answer_lost_long_ago_can_still_be_asked_for(ada: Person) -> No
 
 
 def test_strict_the_old_pair_dies_at_once(strict: Person) -> None:
+    """With strict rotation a refresh ends the old pair at once."""
     old = strict.sign_in()
     new = strict.refresh(old["refresh_token"]).json()
     assert is_error(strict.refresh(old["refresh_token"]), "invalid_grant", "Invalid refresh token")
@@ -203,7 +222,8 @@ def test_strict_the_old_pair_dies_at_once(strict: Person) -> None:
     assert strict.get("/users/me", new["access_token"]).status_code == 200
 
 
-def test_a_refresh_token_that_is_garbage_or_of_another_app(ada: Person) -> None:
+def test_an_invalid_refresh_token_or_one_of_another_app(ada: Person) -> None:
+    """A refresh token works only for its app, and garbage is refused."""
     other = Person(ada.sandbox, ada.sandbox.register_app("Other", ["http://127.0.0.1/callback"]))
     pair = ada.sign_in()
     assert is_error(other.refresh(pair["refresh_token"]), "invalid_grant", "Invalid refresh token")
@@ -214,24 +234,27 @@ def test_a_refresh_token_that_is_garbage_or_of_another_app(ada: Person) -> None:
 
 @pytest.mark.parametrize("which", ["access_token", "refresh_token"])
 def test_revoking_either_token_ends_the_pair(ada: Person, which: str) -> None:
+    """Revoking the access token or the refresh token ends both."""
     pair = ada.sign_in()
     answer = ada.revoke(pair[which])
     assert (answer.status_code, answer.content) == (200, b"")
     assert invalid_token(ada.get("/users/me", pair["access_token"]))
     assert is_error(ada.refresh(pair["refresh_token"]), "invalid_grant", "Invalid refresh token")
-    again = ada.revoke(pair[which])
-    assert (again.status_code, again.json()["error"]) == (400, "invalid_token")
+    repeat = ada.revoke(pair[which])
+    assert (repeat.status_code, repeat.json()["error"]) == (400, "invalid_token")
 
 
-def test_revoking_needs_the_secret_and_spares_other_sign_ins(ada: Person) -> None:
-    one, two = ada.sign_in(), ada.sign_in()
-    wrong = ada.revoke(one["access_token"], client_secret="wrong")
+def test_revoking_needs_the_secret_and_spares_other_pairs(ada: Person) -> None:
+    """Revoking needs the client secret and leaves the user's other pairs alone."""
+    first, second = ada.sign_in(), ada.sign_in()
+    wrong = ada.revoke(first["access_token"], client_secret="wrong")
     assert is_error(wrong, "invalid_client", "The client credentials are invalid")
-    assert ada.revoke(one["access_token"]).status_code == 200
-    assert ada.get("/users/me", two["access_token"]).status_code == 200
+    assert ada.revoke(first["access_token"]).status_code == 200
+    assert ada.get("/users/me", second["access_token"]).status_code == 200
 
 
 def test_revoking_after_a_refresh_ends_the_parent_too(ada: Person) -> None:
+    """Revoking a refreshed pair also ends the pair it came from."""
     old = ada.sign_in()
     new = ada.refresh(old["refresh_token"]).json()
     assert ada.revoke(new["refresh_token"]).status_code == 200
@@ -239,7 +262,8 @@ def test_revoking_after_a_refresh_ends_the_parent_too(ada: Person) -> None:
     assert invalid_token(ada.get("/users/me", old["access_token"]))
 
 
-def test_pkce_is_checked_when_it_was_asked_for(ada: Person) -> None:
+def test_pkce_is_checked_if_it_was_requested(ada: Person) -> None:
+    """With a code challenge, only the right verifier exchanges the code."""
     verifier = "v" * 43
     digest = hashlib.sha256(verifier.encode()).digest()
     challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
@@ -249,25 +273,28 @@ def test_pkce_is_checked_when_it_was_asked_for(ada: Person) -> None:
     assert ada.exchange(code, code_verifier=verifier).status_code == 200
 
 
-def test_a_suspended_person_is_signed_out(ada: Person) -> None:
+def test_an_inactive_user_is_signed_out(ada: Person) -> None:
+    """The tokens of a user stop working when the account becomes inactive."""
     pair = ada.sign_in("bo.nakamura@example.com")
     ada.sandbox.change_user("bo.nakamura@example.com", status="inactive")
     assert invalid_token(ada.get("/users/me", pair["access_token"]))
     assert ada.refresh(pair["refresh_token"]).json()["error"] == "invalid_grant"
 
 
-def test_tokens_keep_the_scopes_they_were_made_with(ada: Person) -> None:
+def test_tokens_keep_their_scopes(ada: Person) -> None:
+    """A change of the app's scopes affects only new sign-ins."""
     before = ada.sign_in()
     ada.sandbox.change_app(ada.client["client_id"], scopes=["root_readonly"])
     assert ada.get("/users", before["access_token"]).status_code == 200
-    again = ada.refresh(before["refresh_token"]).json()
-    assert ada.get("/users", again["access_token"]).status_code == 200
+    refreshed = ada.refresh(before["refresh_token"]).json()
+    assert ada.get("/users", refreshed["access_token"]).status_code == 200
     answer = ada.get("/users", ada.sign_in()["access_token"])
     assert (answer.status_code, answer.content) == (403, b"")
     assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
 
 
 def test_state_survives_a_kill(begin: Starter) -> None:
+    """After a kill, the sandbox has the same address, app and tokens."""
     sandbox = begin()
     ada = Person(sandbox, sandbox.practice_client())
     pair = ada.sign_in()
@@ -277,10 +304,10 @@ def test_state_survives_a_kill(begin: Starter) -> None:
     assert process is not None
     process.kill()
     process.wait(10)
-    again = begin()
-    assert again.url == sandbox.url  # the same port, so a saved sign-in finds it
-    assert again.practice_client() == ada.client
-    ada.sandbox = again
+    restarted = begin()
+    assert restarted.url == sandbox.url  # the same port, so a saved sign-in finds it
+    assert restarted.practice_client() == ada.client
+    ada.sandbox = restarted
     assert ada.refresh(pair["refresh_token"]).json()["access_token"] == new["access_token"]
     assert ada.get("/users/me", new["access_token"]).status_code == 200
     assert ada.refresh(pair["refresh_token"]).status_code == 400

@@ -1,4 +1,4 @@
-"""Uploads in one piece and in parts, downloads by redirect (box-facts 4.10, 4.11)."""
+"""Uploads in one piece and in parts, and downloads by redirect (box-facts 4.10, 4.11)."""
 
 from __future__ import annotations
 
@@ -21,16 +21,19 @@ BIG = bytes(range(256)) * 90_000  # 23,040,000 bytes: three parts
 
 
 def sha(data: bytes) -> str:
+    """Return the SHA-1 in hex."""
     return hashlib.sha1(data).hexdigest()
 
 
 def base64_sha(data: bytes) -> str:
+    """Return the SHA-1 as a `digest` header has it."""
     return "sha=" + base64.b64encode(hashlib.sha1(data).digest()).decode()
 
 
 def send(
     writer: Person, path: str, attributes: Any, data: bytes, swap: bool = False, **headers: str
 ) -> requests.Response:
+    """Send a file with its attributes, or with the two in the wrong order."""
     writer.doc("/users/me?fields=id")
     form = [("attributes", (None, json.dumps(attributes))), ("file", ("x", data))]
     headers = {"Authorization": f"Bearer {writer.access}", **headers}
@@ -39,16 +42,19 @@ def send(
 
 
 def upload(writer: Person, name: str, data: bytes, parent: str = "0", **headers: str) -> requests.Response:
+    """Upload a new file."""
     return send(writer, "/files/content", {"name": name, "parent": {"id": parent}}, data, **headers)
 
 
 def fetch(writer: Person, path: str, **headers: str) -> bytes:
+    """Download the content of a file."""
     answer = writer.call("GET", path)
     assert answer.status_code == 302, answer.text
     return requests.get(answer.headers["location"], headers=headers, timeout=30).content
 
 
-def test_upload_and_download_the_same_bytes(writer: Person) -> None:
+def test_a_download_has_the_uploaded_bytes(writer: Person) -> None:
+    """A download returns exactly the uploaded bytes, whole or in ranges."""
     data = b"\r\n--x\r\n\0\xff" * 1000
     answer = upload(writer, "data.bin", data)
     assert answer.status_code == 201, answer.text
@@ -61,7 +67,8 @@ def test_upload_and_download_the_same_bytes(writer: Person) -> None:
     assert upload(writer, "empty", b"").json()["entries"][0]["sha1"] == sha(b"")
 
 
-def test_attributes_come_first(writer: Person) -> None:
+def test_attributes_must_come_first(writer: Person) -> None:
+    """Each invalid upload gets the status and code that Box gives it."""
     attributes = {"name": "x", "parent": {"id": "0"}}
     error_of(send(writer, "/files/content", attributes, b"x", swap=True), 400, "metadata_after_file_contents")
     error_of(send(writer, "/files/content", {"name": "x"}, b"x"), 400, "bad_request")
@@ -73,43 +80,49 @@ def test_attributes_come_first(writer: Person) -> None:
 
 
 def test_a_taken_name_is_409_with_one_object(writer: Person) -> None:
+    """A taken name gets 409 with one conflicting file, in an upload and in a preflight."""
     first = upload(writer, "Same.txt", b"1").json()["entries"][0]
     answer = upload(writer, "same.TXT", b"2")
-    found = error_of(answer, 409, "item_name_in_use")["context_info"]["conflicts"]
-    assert (found["id"], found["sha1"], found["type"]) == (first["id"], sha(b"1"), "file")
-    asked = writer.call("OPTIONS", "/files/content", {"name": "SAME.txt", "parent": {"id": "0"}, "size": 3})
-    again = error_of(asked, 409, "item_name_in_use")["context_info"]["conflicts"]
-    assert again == found
+    existing = error_of(answer, 409, "item_name_in_use")["context_info"]["conflicts"]
+    assert (existing["id"], existing["sha1"], existing["type"]) == (first["id"], sha(b"1"), "file")
+    preflight = writer.call(
+        "OPTIONS", "/files/content", {"name": "SAME.txt", "parent": {"id": "0"}, "size": 3}
+    )
+    in_preflight = error_of(preflight, 409, "item_name_in_use")["context_info"]["conflicts"]
+    assert in_preflight == existing
 
 
-def test_preflight(writer: Person) -> None:
-    asked = writer.call("OPTIONS", "/files/content", {"name": "new", "parent": {"id": "0"}, "size": 3})
-    assert asked.status_code == 200
-    assert asked.json()["upload_url"].endswith("/api/2.0/files/content")
+def test_a_preflight_checks_size_and_space(writer: Person) -> None:
+    """A preflight says whether a file is too large or the owner's space is used up."""
+    preflight = writer.call("OPTIONS", "/files/content", {"name": "new", "parent": {"id": "0"}, "size": 3})
+    assert preflight.status_code == 200
+    assert preflight.json()["upload_url"].endswith("/api/2.0/files/content")
     huge = {"name": "new", "parent": {"id": "0"}, "size": 10**15}
     error_of(writer.call("OPTIONS", "/files/content", huge), 403, "file_size_limit_exceeded")
     full = person("hanako.yamada@example.com")
     size = {"name": "new", "parent": {"id": "0"}, "size": 5 * 10**9}
     answer = writer.call("OPTIONS", "/files/content", {**size, "size": 5_368_709_120}, **full)
     assert answer.status_code == 200
-    small = next(
+    nearly_full_user = next(
         row
         for row in rows("users")
         if int(row["space_amount"]) - int(row["space_used"]) < 10**9 and row["status"] == "active"
     )
     error_of(
-        writer.call("OPTIONS", "/files/content", size, **person(small["login"])),
+        writer.call("OPTIONS", "/files/content", size, **person(nearly_full_user["login"])),
         403,
         "storage_limit_exceeded",
     )
 
 
-def test_a_wrong_sum_is_refused(writer: Person) -> None:
+def test_a_wrong_checksum_is_refused(writer: Person) -> None:
+    """An upload with a wrong SHA-1 is refused."""
     error_of(upload(writer, "x", b"x", **{"content-md5": sha(b"y")}), 400, "bad_digest")
     assert upload(writer, "x", b"x", **{"content-md5": sha(b"x")}).status_code == 201
 
 
-def test_versions(writer: Person) -> None:
+def test_uploading_a_new_version(writer: Person) -> None:
+    """A new version replaces the content, and earlier versions can still be downloaded."""
     file = upload(writer, "v.txt", b"one").json()["entries"][0]
     path = f"/files/{file['id']}/content"
     stale = send(writer, path, {"name": "v.txt"}, b"two", **{"If-Match": "7"})
@@ -118,27 +131,31 @@ def test_versions(writer: Person) -> None:
     assert answer.status_code == 200, answer.text
     new = answer.json()["entries"][0]
     assert (new["id"], new["sha1"], new["size"], new["etag"]) == (file["id"], sha(b"two!"), 4, "1")
-    old = writer.doc(f"/files/{file['id']}/versions")["entries"]
-    assert [(one["id"], one["sha1"]) for one in old] == [(file["file_version"]["id"], sha(b"one"))]
+    earlier = writer.doc(f"/files/{file['id']}/versions")["entries"]
+    assert [(version["id"], version["sha1"]) for version in earlier] == [
+        (file["file_version"]["id"], sha(b"one"))
+    ]
     assert fetch(writer, path) == b"two!"
-    assert fetch(writer, f"{path}?version={old[0]['id']}") == b"one"
+    assert fetch(writer, f"{path}?version={earlier[0]['id']}") == b"one"
     error_of(writer.call("GET", f"{path}?version=1"), 404, "not_found")
-    seen = send(writer, f"/files/{a_file()['id']}/content", {"name": "customers_01.csv"}, b"new")
-    assert seen.status_code == 200
+    second_upload = send(writer, f"/files/{a_file()['id']}/content", {"name": "customers_01.csv"}, b"new")
+    assert second_upload.status_code == 200
     count = writer.doc(f"/files/{a_file()['id']}/versions")["total_count"]
     assert count == int(a_file()["versions"])
 
 
-def test_files_of_the_company_have_the_bytes_their_row_says(reader: Person) -> None:
+def test_files_have_the_bytes_of_their_row(reader: Person) -> None:
+    """The bytes of a file of the company have the size and SHA-1 of its row."""
     row = a_file()
     data = fetch(reader, f"/files/{row['id']}/content")
     assert (len(data), sha(data)) == (int(row["size"]), row["sha1"])
-    twin = next(one for one in rows("files") if one["same_as"])
-    original = next(one for one in rows("files") if one["id"] == twin["same_as"])
+    twin = next(file for file in rows("files") if file["same_as"])
+    original = next(file for file in rows("files") if file["id"] == twin["same_as"])
     assert (twin["sha1"], twin["size"]) == (original["sha1"], original["size"])
 
 
-def test_the_address_needs_no_token_and_lasts_15_minutes(writer: Person) -> None:
+def test_a_download_address_needs_no_token_and_expires(writer: Person) -> None:
+    """A download address works without a token for 15 minutes."""
     file = upload(writer, "تقرير.txt", b"hello").json()["entries"][0]
     url = writer.call("GET", f"/files/{file['id']}/content").headers["location"]
     assert urlsplit(url).hostname != urlsplit(writer.sandbox.url).hostname
@@ -166,6 +183,7 @@ def test_the_address_needs_no_token_and_lasts_15_minutes(writer: Person) -> None
 
 
 def test_a_range_beyond_the_end_is_416(writer: Person) -> None:
+    """A range after the end of the file gets 416."""
     file = upload(writer, "r.txt", b"hello").json()["entries"][0]
     url = writer.call("GET", f"/files/{file['id']}/content").headers["location"]
     answer = requests.get(url, headers={"Range": "bytes=9-"}, timeout=10)
@@ -175,7 +193,7 @@ def test_a_range_beyond_the_end_is_416(writer: Person) -> None:
 
 
 class Session:
-    """An upload in parts, by hand."""
+    """A chunked upload, step by step."""
 
     def __init__(
         self, writer: Person, data: bytes, name: str = "big.bin", path: str = "/files/upload_sessions"
@@ -190,6 +208,7 @@ class Session:
     def put(
         self, start: int, data: bytes | None = None, digest: str | None = None, span: str | None = None
     ) -> requests.Response:
+        """Send one part."""
         data = self.data[start : start + self.doc["part_size"]] if data is None else data
         headers = {
             "Authorization": f"Bearer {self.writer.access}",
@@ -200,44 +219,48 @@ class Session:
         return requests.put(self.ends["upload_part"], data=data, headers=headers, timeout=30)
 
     def put_all(self) -> list[dict[str, Any]]:
-        found = []
+        """Send all parts in order."""
+        parts = []
         for start in range(0, len(self.data), self.doc["part_size"]):
             answer = self.put(start)
             assert answer.status_code == 200, answer.text
-            found.append(answer.json()["part"])
-        return found
+            parts.append(answer.json()["part"])
+        return parts
 
     def commit(self, parts: list[dict[str, Any]], digest: str | None = None) -> requests.Response:
+        """Commit the upload."""
         headers = {"digest": digest or base64_sha(self.data)}
         return self.writer.call("POST", self.ends["commit"], {"parts": parts}, **headers)
 
 
-def test_an_upload_in_parts(writer: Person) -> None:
+def test_a_chunked_upload(writer: Person) -> None:
+    """A file or version is complete once all parts are sent and committed in order."""
     session = Session(writer, BIG)
     assert session.answer.status_code == 201, session.answer.text
     assert (session.doc["total_parts"], session.doc["num_parts_processed"]) == (3, 0)
     parts = session.put_all()
     assert parts[0]["sha1"] == sha(BIG[: session.doc["part_size"]])
-    listed = writer.call("GET", session.ends["list_parts"]).json()
-    assert (listed["total_count"], listed["entries"]) == (3, parts)
+    part_list = writer.call("GET", session.ends["list_parts"]).json()
+    assert (part_list["total_count"], part_list["entries"]) == (3, parts)
     assert writer.call("GET", session.ends["status"]).json()["num_parts_processed"] == 3
     error_of(session.commit(parts[::-1]), 400, "parts_mismatch")
     error_of(session.commit(parts[:2]), 400, "parts_mismatch")
     error_of(session.commit(parts, base64_sha(b"other")), 400, "bad_digest")
-    made = session.commit(parts)
-    assert made.status_code == 201, made.text
-    file = made.json()["entries"][0]
+    committed = session.commit(parts)
+    assert committed.status_code == 201, committed.text
+    file = committed.json()["entries"][0]
     assert (file["size"], file["sha1"], file["name"]) == (len(BIG), sha(BIG), "big.bin")
     assert fetch(writer, f"/files/{file['id']}/content") == BIG
     error_of(session.commit(parts), 404, "not_found")
     version = Session(writer, BIG[::-1], path=f"/files/{file['id']}/upload_sessions")
-    again = version.commit(version.put_all())
-    assert again.status_code == 201, again.text
-    assert again.json()["entries"][0]["id"] == file["id"]
+    committed_version = version.commit(version.put_all())
+    assert committed_version.status_code == 201, committed_version.text
+    assert committed_version.json()["entries"][0]["id"] == file["id"]
     assert writer.doc(f"/files/{file['id']}/versions")["total_count"] == 1
 
 
-def test_parts_may_come_side_by_side(writer: Person) -> None:
+def test_parts_can_be_sent_in_parallel(writer: Person) -> None:
+    """Parts can be sent in parallel."""
     session = Session(writer, BIG)
     starts = range(0, len(BIG), session.doc["part_size"])
     with ThreadPoolExecutor(3) as pool:
@@ -245,40 +268,50 @@ def test_parts_may_come_side_by_side(writer: Person) -> None:
     assert session.commit(parts).status_code == 201
 
 
-def test_a_version_is_promoted_thrown_away_and_fetched_back(writer: Person) -> None:
+def test_a_version_can_be_promoted_trashed_and_restored(writer: Person) -> None:
+    """An earlier version can be promoted, trashed and restored; the current one cannot be trashed."""
     file = upload(writer, "v.txt", b"one").json()["entries"][0]
     path, first = f"/files/{file['id']}", file["file_version"]["id"]
     send(writer, f"{path}/content", {}, b"two!")
-    one = writer.doc(f"{path}/versions/{first}")
-    assert (one["sha1"], one["version_number"], one["trashed_at"]) == (sha(b"one"), "1", None)
-    made = writer.call("POST", f"{path}/versions/current", {"type": "file_version", "id": first})
-    assert (made.status_code, made.json()["sha1"], made.json()["version_number"]) == (201, sha(b"one"), "3")
+    earlier = writer.doc(f"{path}/versions/{first}")
+    assert (earlier["sha1"], earlier["version_number"], earlier["trashed_at"]) == (sha(b"one"), "1", None)
+    promoted = writer.call("POST", f"{path}/versions/current", {"type": "file_version", "id": first})
+    assert (promoted.status_code, promoted.json()["sha1"], promoted.json()["version_number"]) == (
+        201,
+        sha(b"one"),
+        "3",
+    )
     assert fetch(writer, f"{path}/content") == b"one"
-    now = writer.doc(f"{path}?fields=file_version,version_number,size")
-    assert (now["file_version"]["id"], now["version_number"], now["size"]) == (made.json()["id"], "3", 3)
-    assert writer.doc(f"{path}/versions/{now['file_version']['id']}?fields=size")["size"] == 3
+    current = writer.doc(f"{path}?fields=file_version,version_number,size")
+    assert (current["file_version"]["id"], current["version_number"], current["size"]) == (
+        promoted.json()["id"],
+        "3",
+        3,
+    )
+    assert writer.doc(f"{path}/versions/{current['file_version']['id']}?fields=size")["size"] == 3
     assert writer.call("DELETE", f"{path}/versions/{first}", **{"If-Match": "99"}).status_code == 412
     assert writer.call("DELETE", f"{path}/versions/{first}").status_code == 204
-    listed = writer.doc(f"{path}/versions")["entries"]
-    assert [bool(one["trashed_at"]) for one in listed] == [False, True]
+    versions = writer.doc(f"{path}/versions")["entries"]
+    assert [bool(earlier["trashed_at"]) for earlier in versions] == [False, True]
     error_of(writer.call("POST", f"{path}/versions/current", {"id": first}), 404, "trashed")
     error_of(writer.call("PUT", f"{path}/versions/{first}", {}), 400, "invalid_parameter")
-    back = writer.call("PUT", f"{path}/versions/{first}", {"trashed_at": None})
-    assert (back.status_code, back.json()["trashed_at"]) == (200, None)
-    refused = "access_denied_insufficient_permissions"
-    error_of(writer.call("DELETE", f"{path}/versions/{made.json()['id']}"), 403, refused)
+    restored = writer.call("PUT", f"{path}/versions/{first}", {"trashed_at": None})
+    assert (restored.status_code, restored.json()["trashed_at"]) == (200, None)
+    denied = "access_denied_insufficient_permissions"
+    error_of(writer.call("DELETE", f"{path}/versions/{promoted.json()['id']}"), 403, denied)
     for method, body in (("GET", None), ("DELETE", None), ("PUT", {"trashed_at": None})):
         error_of(writer.call(method, f"{path}/versions/1", body), 404, "not_found")
 
 
-def test_versions_of_the_company_are_promoted_and_survive_a_kill(begin: Starter) -> None:
+def test_promoted_versions_survive_a_kill(begin: Starter) -> None:
+    """After a kill, promoted and trashed versions are the same."""
     sandbox = begin("kept", limits="off")
     writer = Person(sandbox, sandbox.practice_client())
     row, owner = of_many_versions()
     path = f"/files/{row['id']}"
     old = writer.doc(f"{path}/versions", **owner)["entries"][-1]
-    made = writer.call("POST", f"{path}/versions/current", {"id": old["id"]}, **owner)
-    assert (made.status_code, made.json()["sha1"]) == (201, old["sha1"])
+    promoted = writer.call("POST", f"{path}/versions/current", {"id": old["id"]}, **owner)
+    assert (promoted.status_code, promoted.json()["sha1"]) == (201, old["sha1"])
     assert writer.call("DELETE", f"{path}/versions/{old['id']}", **owner).status_code == 204
     process = sandbox._process
     assert process is not None
@@ -286,16 +319,20 @@ def test_versions_of_the_company_are_promoted_and_survive_a_kill(begin: Starter)
     process.wait(10)
     writer.sandbox = begin("kept", limits="off")
     assert writer.doc(f"{path}/versions/{old['id']}", **owner)["trashed_at"]
-    there = [writer.call("GET", f"{path}/content{query}", **owner) for query in ("", f"?version={old['id']}")]
-    now, then = (requests.get(answer.headers["location"], timeout=30).content for answer in there)
-    assert now == then
-    assert len(now) == old["size"]
+    answers = [
+        writer.call("GET", f"{path}/content{query}", **owner) for query in ("", f"?version={old['id']}")
+    ]
+    current, earlier = (requests.get(answer.headers["location"], timeout=30).content for answer in answers)
+    assert current == earlier
+    assert len(current) == old["size"]
 
 
-def test_of_two_versions_at_once_one_is_refused(writer: Person) -> None:
+def test_one_of_two_simultaneous_versions_is_refused(writer: Person) -> None:
+    """Of several uploads with the same etag, only one succeeds."""
     file = upload(writer, "race.txt", b"0").json()["entries"][0]
 
     def send_one(number: int) -> int:
+        """Upload a version and return the status."""
         data = str(number).encode() * 300_000
         guard = {"If-Match": file["etag"]}
         return send(writer, f"/files/{file['id']}/content", {"name": "race.txt"}, data, **guard).status_code
@@ -305,6 +342,7 @@ def test_of_two_versions_at_once_one_is_refused(writer: Person) -> None:
 
 
 def test_parts_are_checked(writer: Person) -> None:
+    """Each invalid part gets the status and code that Box gives it."""
     session = Session(writer, BIG)
     size = session.doc["part_size"]
     error_of(session.put(0, digest=base64_sha(b"x")), 412, "precondition_failed")
@@ -321,7 +359,8 @@ def test_parts_are_checked(writer: Person) -> None:
     error_of(writer.call("GET", session.ends["status"]), 404, "not_found")
 
 
-def test_sessions_that_cannot_begin(writer: Person) -> None:
+def test_invalid_sessions_are_refused(writer: Person) -> None:
+    """Each invalid upload session gets the status and code that Box gives it."""
     path = f"{writer.sandbox.url}/api/2.0/files/upload_sessions"
     good: dict[str, Any] = {"folder_id": "0", "file_size": 30_000_000, "file_name": "x"}
     for change, code in (
@@ -339,7 +378,8 @@ def test_sessions_that_cannot_begin(writer: Person) -> None:
     error_of(writer.call("POST", path, good), 409, "item_name_in_use")
 
 
-def test_a_session_lasts_seven_days_and_outlives_a_restart(begin: Any) -> None:
+def test_a_session_lasts_seven_days_and_survives_a_restart(begin: Any) -> None:
+    """An upload session can be continued after a restart and expires after seven days."""
     first = Person(begin("same"), {})
     first.client = first.sandbox.practice_client()
     session = Session(first, BIG)
@@ -359,7 +399,8 @@ def test_a_session_lasts_seven_days_and_outlives_a_restart(begin: Any) -> None:
     error_of(second.call("GET", late.ends["status"]), 410, "session_expired")
 
 
-def test_not_ready_is_a_fault_to_switch_on(writer: Person) -> None:
+def test_not_ready_is_a_fault(writer: Person) -> None:
+    """The fault 202 makes a download not ready, once."""
     file = upload(writer, "slow.txt", b"s").json()["entries"][0]
     writer.sandbox.faults.add("/2.0/files/*/content", "202", retry_after=3)
     answer = writer.call("GET", f"/files/{file['id']}/content")
@@ -368,16 +409,19 @@ def test_not_ready_is_a_fault_to_switch_on(writer: Person) -> None:
 
 
 @pytest.mark.parametrize("path", ["/2.0/files/content", "/2.0/files/1/content"])
-def test_uploads_live_on_the_upload_host_only(reader: Person, path: str) -> None:
+def test_uploads_work_only_on_the_upload_host(reader: Person, path: str) -> None:
+    """An upload to the API host gets 501."""
     error_of(reader.call("POST", f"{reader.sandbox.url}{path}", {}), 501, "not_implemented")
 
 
-def test_uploads_count_and_use_space(writer: Person) -> None:
+def test_an_upload_uses_space(writer: Person) -> None:
+    """An upload adds its size to the owner's used space."""
     before = writer.doc("/users/me")["space_used"]
     upload(writer, "space", b"x" * 1000)
     assert writer.doc("/users/me")["space_used"] == before + 1000
 
 
 def test_240_uploads_a_minute(ada: Person) -> None:
+    """The upload after the 240th in a minute gets 429."""
     codes = [upload(ada, f"{number}", b"x").status_code for number in range(241)]
     assert codes == [201] * 240 + [429]

@@ -16,61 +16,72 @@ from .test_content import FINANCE, by_name, person, rows
 
 
 def folder(writer: Person, name: str, parent: str = "0", **headers: str) -> dict[str, Any]:
+    """Create a folder."""
     answer = writer.call("POST", "/folders", {"name": name, "parent": {"id": parent}}, **headers)
     assert answer.status_code == 201, answer.text
-    made: dict[str, Any] = answer.json()
-    return made
+    created: dict[str, Any] = answer.json()
+    return created
 
 
 def a_file() -> dict[str, str]:
+    """Return the row of a file that the practice admin can edit."""
     wide = by_name("Customer database export")["id"]
     return next(row for row in rows("files") if row["folder_id"] == wide)
 
 
 def names(writer: Person, folder_id: str = "0", **headers: str) -> list[str]:
-    return [one["name"] for one in writer.doc(f"/folders/{folder_id}/items?limit=1000", **headers)["entries"]]
+    """Return the names of the items in a folder."""
+    return [
+        item["name"] for item in writer.doc(f"/folders/{folder_id}/items?limit=1000", **headers)["entries"]
+    ]
 
 
-def test_a_folder_from_birth_to_purge(writer: Person) -> None:
-    made = folder(writer, "Reports")
-    assert (made["etag"], made["item_status"], made["owned_by"]["login"]) == (
+def test_the_life_of_a_folder(writer: Person) -> None:
+    """A folder can be created, trashed, restored and purged, together with its content."""
+    created = folder(writer, "Reports")
+    assert (created["etag"], created["item_status"], created["owned_by"]["login"]) == (
         "0",
         "active",
         "ada.admin@example.com",
     )
-    inside = folder(writer, "2026", made["id"])
-    assert [one["name"] for one in inside["path_collection"]["entries"]] == ["All Files", "Reports"]
-    error_of(writer.call("DELETE", f"/folders/{made['id']}"), 400, "folder_not_empty")
-    assert writer.call("DELETE", f"/folders/{made['id']}?recursive=true").status_code == 204
-    error_of(writer.call("GET", f"/folders/{inside['id']}"), 404, "trashed")
-    assert "Reports" in [one["name"] for one in writer.doc("/folders/trash/items")["entries"]]
-    assert writer.doc(f"/folders/{made['id']}/trash")["item_status"] == "trashed"
-    error_of(writer.call("GET", f"/folders/{inside['id']}/trash"), 404, "not_trashed")
-    back = writer.call("POST", f"/folders/{made['id']}", {"name": "Reports again"})
-    assert (back.status_code, back.json()["name"], back.json()["trashed_at"]) == (201, "Reports again", None)
-    assert writer.doc(f"/folders/{inside['id']}")["item_status"] == "active"
-    error_of(writer.call("POST", f"/folders/{made['id']}"), 404, "not_trashed")
-    writer.call("DELETE", f"/folders/{made['id']}?recursive=true")
-    assert writer.call("DELETE", f"/folders/{made['id']}/trash").status_code == 204
-    error_of(writer.call("GET", f"/folders/{made['id']}"), 404, "not_found")
-    error_of(writer.call("GET", f"/folders/{inside['id']}"), 404, "not_found")
+    child = folder(writer, "2026", created["id"])
+    assert [entry["name"] for entry in child["path_collection"]["entries"]] == ["All Files", "Reports"]
+    error_of(writer.call("DELETE", f"/folders/{created['id']}"), 400, "folder_not_empty")
+    assert writer.call("DELETE", f"/folders/{created['id']}?recursive=true").status_code == 204
+    error_of(writer.call("GET", f"/folders/{child['id']}"), 404, "trashed")
+    assert "Reports" in [entry["name"] for entry in writer.doc("/folders/trash/items")["entries"]]
+    assert writer.doc(f"/folders/{created['id']}/trash")["item_status"] == "trashed"
+    error_of(writer.call("GET", f"/folders/{child['id']}/trash"), 404, "not_trashed")
+    restored = writer.call("POST", f"/folders/{created['id']}", {"name": "Reports again"})
+    assert (restored.status_code, restored.json()["name"], restored.json()["trashed_at"]) == (
+        201,
+        "Reports again",
+        None,
+    )
+    assert writer.doc(f"/folders/{child['id']}")["item_status"] == "active"
+    error_of(writer.call("POST", f"/folders/{created['id']}"), 404, "not_trashed")
+    writer.call("DELETE", f"/folders/{created['id']}?recursive=true")
+    assert writer.call("DELETE", f"/folders/{created['id']}/trash").status_code == 204
+    error_of(writer.call("GET", f"/folders/{created['id']}"), 404, "not_found")
+    error_of(writer.call("GET", f"/folders/{child['id']}"), 404, "not_found")
 
 
 def test_a_taken_name_is_409_with_a_list(writer: Person) -> None:
-    made = folder(writer, "Straße")
+    """A taken name gets 409 ignoring case, with a list of conflicts for folders."""
+    created = folder(writer, "Straße")
     for name in ("Straße", "STRASSE", "strasse"):
         answer = writer.call("POST", "/folders", {"name": name, "parent": {"id": "0"}})
         conflicts = error_of(answer, 409, "item_name_in_use")["context_info"]["conflicts"]
-        assert [one["id"] for one in conflicts] == [made["id"]]
+        assert [entry["id"] for entry in conflicts] == [created["id"]]
         assert set(conflicts[0]) == {"type", "id", "sequence_id", "etag", "name"}
     other = folder(writer, "Other")
     answer = writer.call("PUT", f"/folders/{other['id']}", {"name": "STRASSE"})
     error_of(answer, 409, "item_name_in_use")
-    assert writer.call("PUT", f"/folders/{made['id']}", {"name": "STRASSE"}).json()["name"] == "STRASSE"
+    assert writer.call("PUT", f"/folders/{created['id']}", {"name": "STRASSE"}).json()["name"] == "STRASSE"
     file = a_file()
     target = writer.call("PUT", f"/files/{file['id']}", {"name": "CUSTOMERS_02.CSV"})
-    found = error_of(target, 409, "item_name_in_use")["context_info"]["conflicts"]
-    assert found["name"] == "customers_02.csv"
+    existing = error_of(target, 409, "item_name_in_use")["context_info"]["conflicts"]
+    assert existing["name"] == "customers_02.csv"
 
 
 @pytest.mark.parametrize(
@@ -89,16 +100,19 @@ def test_a_taken_name_is_409_with_a_list(writer: Person) -> None:
     ],
 )
 def test_names_that_box_refuses(reader: Person, name: str | None, code: str) -> None:
+    """Each name that Box does not allow gets 400 with its code."""
     error_of(reader.call("POST", "/folders", {"name": name, "parent": {"id": "0"}}), 400, code)
 
 
-def test_names_that_box_takes(writer: Person) -> None:
+def test_names_that_box_accepts(writer: Person) -> None:
+    """Unusual names that Box allows are saved unchanged."""
     for name in ("CON", "...", "=1+1", "trailing dot.", "x" * 255, "مجلد", "<script>", "👩🏽\u200d🚀"):
         assert folder(writer, name)["name"] == name
     assert set(names(writer)) >= {"CON", "...", "x" * 255}
 
 
-def test_bodies_that_make_no_sense(reader: Person) -> None:
+def test_invalid_bodies_are_refused(reader: Person) -> None:
+    """Each invalid or forbidden write gets the status and code that Box gives it."""
     error_of(reader.call("POST", "/folders", {"name": "x"}), 400, "bad_request")
     error_of(reader.call("POST", "/folders", {"name": "x", "parent": {}}), 400, "bad_request")
     error_of(reader.call("POST", "/folders", ["x"]), 400, "bad_request")
@@ -110,13 +124,15 @@ def test_bodies_that_make_no_sense(reader: Person) -> None:
 
 
 def denied() -> str:
+    """Return the code of a missing permission."""
     return "access_denied_insufficient_permissions"
 
 
-def test_etags_guard_writes(writer: Person) -> None:
-    made = folder(writer, "Guarded")
-    path = f"/folders/{made['id']}"
-    changed = writer.call("PUT", path, {"description": "one"}, **{"If-Match": made["etag"]})
+def test_if_match_guards_writes(writer: Person) -> None:
+    """A write with an outdated etag gets 412 and changes nothing."""
+    created = folder(writer, "Guarded")
+    path = f"/folders/{created['id']}"
+    changed = writer.call("PUT", path, {"description": "one"}, **{"If-Match": created["etag"]})
     assert (changed.status_code, changed.json()["etag"], changed.headers["etag"]) == (200, "1", '"1"')
     error_of(writer.call("PUT", path, {"name": "x"}, **{"If-Match": "0"}), 412, "precondition_failed")
     error_of(writer.call("DELETE", path, **{"If-Match": "0"}), 412, "precondition_failed")
@@ -124,7 +140,8 @@ def test_etags_guard_writes(writer: Person) -> None:
     assert writer.call("DELETE", path, **{"If-Match": "1"}).status_code == 204
 
 
-def test_moving(writer: Person) -> None:
+def test_moving_folders(writer: Person) -> None:
+    """A folder can be moved, but not into itself."""
     top, other = folder(writer, "Top"), folder(writer, "Other")
     low = folder(writer, "Low", top["id"])
     moved = writer.call("PUT", f"/folders/{low['id']}", {"parent": {"id": other["id"]}}).json()
@@ -134,20 +151,21 @@ def test_moving(writer: Person) -> None:
     answer = writer.call("PUT", f"/folders/{other['id']}", {"parent": {"id": low["id"]}})
     error_of(answer, 400, "cyclical_folder_structure")
     error_of(writer.call("PUT", f"/folders/{low['id']}", {"parent": {"id": "99"}}), 404, "not_found")
-    back = writer.call("PUT", f"/folders/{low['id']}", {"parent": {"id": "0"}}).json()
-    assert back["path_collection"]["total_count"] == 1
+    moved_back = writer.call("PUT", f"/folders/{low['id']}", {"parent": {"id": "0"}}).json()
+    assert moved_back["path_collection"]["total_count"] == 1
 
 
-def test_copying_takes_the_bytes_along_and_not_the_link(writer: Person) -> None:
+def test_a_copy_has_the_bytes_but_not_the_link(writer: Person) -> None:
+    """A copy has the same content, a new id and no shared link."""
     source = writer.doc(f"/files/{a_file()['id']}")
     home = folder(writer, "Copies")
-    made = writer.call("POST", f"/files/{source['id']}/copy", {"parent": {"id": home["id"]}})
-    assert made.status_code == 201
-    assert (made.json()["sha1"], made.json()["size"]) == (source["sha1"], source["size"])
-    assert made.json()["id"] != source["id"]
-    assert made.json()["shared_link"] is None
-    again = writer.call("POST", f"/files/{source['id']}/copy", {"parent": {"id": home["id"]}})
-    error_of(again, 409, "item_name_in_use")
+    copied = writer.call("POST", f"/files/{source['id']}/copy", {"parent": {"id": home["id"]}})
+    assert copied.status_code == 201
+    assert (copied.json()["sha1"], copied.json()["size"]) == (source["sha1"], source["size"])
+    assert copied.json()["id"] != source["id"]
+    assert copied.json()["shared_link"] is None
+    second = writer.call("POST", f"/files/{source['id']}/copy", {"parent": {"id": home["id"]}})
+    error_of(second, 409, "item_name_in_use")
     wide = by_name("Customer database export")["id"]
     tree = writer.call("POST", f"/folders/{wide}/copy", {"parent": {"id": home["id"]}, "name": "All"}).json()
     assert len(names(writer, tree["id"])) == len(names(writer, wide)) >= 6
@@ -156,23 +174,25 @@ def test_copying_takes_the_bytes_along_and_not_the_link(writer: Person) -> None:
     error_of(answer, 400, "cyclical_folder_structure")
 
 
-def test_sizes_of_folders_follow(writer: Person) -> None:
+def test_folder_sizes_are_updated(writer: Person) -> None:
+    """The size of a folder includes what is below and changes with it."""
     home = folder(writer, "Sizes")
     low = folder(writer, "Low", home["id"])
     file = a_file()
-    made = writer.call("POST", f"/files/{file['id']}/copy", {"parent": {"id": low["id"]}}).json()
+    copied = writer.call("POST", f"/files/{file['id']}/copy", {"parent": {"id": low["id"]}}).json()
     assert writer.doc(f"/folders/{home['id']}")["size"] == int(file["size"])
-    writer.call("DELETE", f"/files/{made['id']}")
+    writer.call("DELETE", f"/files/{copied['id']}")
     assert writer.doc(f"/folders/{home['id']}")["size"] == 0
 
 
 def test_shared_links_by_put(writer: Person) -> None:
+    """A shared link can be created, changed, removed, and expires."""
     path = f"/folders/{folder(writer, 'Shared')['id']}?fields=shared_link"
     link = writer.call("PUT", path, {"shared_link": {"access": "open"}}).json()["shared_link"]
     assert (link["access"], link["effective_access"], link["is_password_enabled"]) == ("open", "open", False)
     soon = (datetime.now(UTC) + timedelta(days=3)).isoformat(timespec="seconds")
-    wanted = {"unshared_at": soon, "password": "secret1!", "permissions": {"can_download": False}}
-    changed = writer.call("PUT", path, {"shared_link": wanted}).json()["shared_link"]
+    settings = {"unshared_at": soon, "password": "secret1!", "permissions": {"can_download": False}}
+    changed = writer.call("PUT", path, {"shared_link": settings}).json()["shared_link"]
     assert changed["url"] == link["url"]
     assert changed["is_password_enabled"] is True
     assert changed["permissions"]["can_download"] is False
@@ -187,24 +207,26 @@ def test_shared_links_by_put(writer: Person) -> None:
     ):
         error_of(writer.call("PUT", path, {"shared_link": bad}), 400, "invalid_parameter")
     assert writer.doc(path)["shared_link"] == changed
-    through = {"BoxApi": f"shared_link={link['url']}&shared_link_password=secret1!"}
-    assert writer.doc("/shared_items", **FINANCE, **through)["name"] == "Shared"
+    with_link = {"BoxApi": f"shared_link={link['url']}&shared_link_password=secret1!"}
+    assert writer.doc("/shared_items", **FINANCE, **with_link)["name"] == "Shared"
     writer.sandbox.clock.advance(4 * 86_400)
     writer.access = ""
-    error_of(writer.call("GET", "/shared_items", **FINANCE, **through), 404, "not_found")
+    error_of(writer.call("GET", "/shared_items", **FINANCE, **with_link), 404, "not_found")
     assert writer.call("PUT", path, {"shared_link": None}).json()["shared_link"] is None
-    fresh = writer.call("PUT", path, {"shared_link": {}}).json()["shared_link"]
-    assert fresh["url"] != link["url"]
+    new_link = writer.call("PUT", path, {"shared_link": {}}).json()["shared_link"]
+    assert new_link["url"] != link["url"]
 
 
-def test_a_refused_change_changes_nothing(writer: Person) -> None:
+def test_a_refused_change_has_no_effect(writer: Person) -> None:
+    """If one part of a change is invalid, nothing is changed."""
     file = writer.doc(f"/files/{a_file()['id']}")
     body = {"name": "new.csv", "description": "new", "tags": ["a"], "shared_link": {"access": "world"}}
     error_of(writer.call("PUT", f"/files/{file['id']}", body), 400, "invalid_parameter")
     assert writer.doc(f"/files/{file['id']}") == file
 
 
-def test_locks(writer: Person) -> None:
+def test_a_lock_keeps_other_users_out(writer: Person) -> None:
+    """A locked file cannot be changed or deleted by other users."""
     path = f"/files/{a_file()['id']}"
     locked = writer.call("PUT", f"{path}?fields=lock", {"lock": {"access": "lock"}}).json()["lock"]
     assert locked["created_by"]["login"] == "ada.admin@example.com"
@@ -217,10 +239,9 @@ def test_locks(writer: Person) -> None:
 
 
 def test_tags_and_flags(writer: Person) -> None:
-    made = folder(writer, "Tagged")
-    path = (
-        f"/folders/{made['id']}?fields=tags,can_non_owners_invite,is_collaboration_restricted_to_enterprise"
-    )
+    """Tags and the flags of a folder can be set, unbuilt settings get 501."""
+    created = folder(writer, "Tagged")
+    path = f"/folders/{created['id']}?fields=tags,can_non_owners_invite,is_collaboration_restricted_to_enterprise"
     body = {
         "tags": ["b", "a"],
         "can_non_owners_invite": False,
@@ -234,19 +255,21 @@ def test_tags_and_flags(writer: Person) -> None:
 
 
 def test_web_links(writer: Person) -> None:
+    """A web link can be created, changed, deleted and restored."""
     body = {"url": "https://example.com/a?b=<c>", "name": "Link", "parent": {"id": "0"}}
-    made = writer.call("POST", "/web_links", body).json()
-    assert (made["url"], made["name"], made["type"]) == (body["url"], "Link", "web_link")
+    created = writer.call("POST", "/web_links", body).json()
+    assert (created["url"], created["name"], created["type"]) == (body["url"], "Link", "web_link")
     assert names(writer)[-1] == "Link"
-    changed = writer.call("PUT", f"/web_links/{made['id']}", {"url": "https://example.org/"}).json()
+    changed = writer.call("PUT", f"/web_links/{created['id']}", {"url": "https://example.org/"}).json()
     assert changed["url"] == "https://example.org/"
     bad = {"url": "javascript:alert(1)", "parent": {"id": "0"}}
     error_of(writer.call("POST", "/web_links", bad), 400, "invalid_parameter")
-    assert writer.call("DELETE", f"/web_links/{made['id']}").status_code == 204
-    assert writer.call("POST", f"/web_links/{made['id']}").status_code == 201
+    assert writer.call("DELETE", f"/web_links/{created['id']}").status_code == 204
+    assert writer.call("POST", f"/web_links/{created['id']}").status_code == 201
 
 
-def test_reading_only_writes_nothing(begin: Any) -> None:
+def test_a_read_only_app_cannot_write(begin: Any) -> None:
+    """An app with only a reading scope can read but not write."""
     sandbox = begin("narrow", limits="off")
     client = sandbox.register_app("narrow", ["http://127.0.0.1:8321/callback"], scopes=["root_readonly"])
     narrow = Person(sandbox, client)
@@ -255,40 +278,45 @@ def test_reading_only_writes_nothing(begin: Any) -> None:
     assert narrow.doc("/folders/0")["name"] == "All Files"
 
 
-def test_changes_outlive_a_restart(begin: Any) -> None:
+def test_changes_are_the_same_after_a_restart(begin: Any) -> None:
+    """Created, changed and deleted items are the same after a restart."""
     first = Person(begin("same"), {})
     first.client = first.sandbox.practice_client()
-    made = folder(first, "Kept")
-    low = folder(first, "Low", made["id"])
-    first.call("PUT", f"/folders/{made['id']}", {"shared_link": {"access": "company"}})
-    gone = a_file()
-    first.call("DELETE", f"/files/{gone['id']}")
-    before = first.doc(f"/folders/{made['id']}")
+    created = folder(first, "Kept")
+    low = folder(first, "Low", created["id"])
+    first.call("PUT", f"/folders/{created['id']}", {"shared_link": {"access": "company"}})
+    trashed_file = a_file()
+    first.call("DELETE", f"/files/{trashed_file['id']}")
+    before = first.doc(f"/folders/{created['id']}")
     first.sandbox.stop()
     second = Person(begin("same"), first.client, access=first.access)
-    assert second.doc(f"/folders/{made['id']}") == before
-    assert second.doc(f"/folders/{low['id']}")["parent"]["id"] == made["id"]
-    error_of(second.call("GET", f"/files/{gone['id']}"), 404, "trashed")
-    assert folder(second, "Next")["id"] not in (made["id"], low["id"])
+    assert second.doc(f"/folders/{created['id']}") == before
+    assert second.doc(f"/folders/{low['id']}")["parent"]["id"] == created["id"]
+    error_of(second.call("GET", f"/files/{trashed_file['id']}"), 404, "trashed")
+    assert folder(second, "Next")["id"] not in (created["id"], low["id"])
 
 
-def test_what_was_done_is_in_the_log(writer: Person) -> None:
+def test_changes_are_in_the_event_log(writer: Person) -> None:
+    """Every change appears in the user's stream at once and in admin_logs later."""
     begin = writer.doc("/events?stream_position=now")["next_stream_position"]
-    made = folder(writer, "Logged")
-    writer.call("PUT", f"/folders/{made['id']}", {"name": "Logged again", "shared_link": {"access": "open"}})
-    writer.call("DELETE", f"/folders/{made['id']}")
+    created = folder(writer, "Logged")
+    writer.call(
+        "PUT", f"/folders/{created['id']}", {"name": "Logged again", "shared_link": {"access": "open"}}
+    )
+    writer.call("DELETE", f"/folders/{created['id']}")
     page = writer.doc(f"/events?stream_position={begin}")
-    mine = [one["event_type"] for one in page["entries"] if one["source"]["id"] == made["id"]]
-    assert mine == ["ITEM_CREATE", "ITEM_SHARED_CREATE", "ITEM_RENAME", "ITEM_TRASH"]
+    own_events = [event["event_type"] for event in page["entries"] if event["source"]["id"] == created["id"]]
+    assert own_events == ["ITEM_CREATE", "ITEM_SHARED_CREATE", "ITEM_RENAME", "ITEM_TRASH"]
     writer.sandbox.clock.advance(3000)
     day = (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="seconds").replace("+", "%2B")
     log = writer.doc(f"/events?stream_type=admin_logs&created_after={day}&limit=500")["entries"]
-    kinds = [one["event_type"] for one in log if (one["source"] or {}).get("item_id") == made["id"]]
+    kinds = [event["event_type"] for event in log if (event["source"] or {}).get("item_id") == created["id"]]
     assert kinds == ["ITEM_CREATE", "SHARE", "RENAME", "DELETE"]
 
 
 @pytest.mark.parametrize("after", [0.02, 0.07, 0.15])
-def test_killed_while_copying_no_copy_is_half_done(begin: Any, after: float) -> None:
+def test_a_kill_during_copying_leaves_no_partial_copy(begin: Any, after: float) -> None:
+    """After a kill, every copy is complete and every confirmed copy exists."""
     first = Person(begin("same", limits="off"), {})
     first.client = first.sandbox.practice_client()
     wide = by_name("Customer database export")["id"]
@@ -311,8 +339,10 @@ def test_killed_while_copying_no_copy_is_half_done(begin: Any, after: float) -> 
     process.wait(10)
     second = Person(begin("same", limits="off"), first.client, access=first.access)
     copies = [
-        one for one in second.doc("/folders/0/items?limit=1000")["entries"] if one["name"].startswith("Copy ")
+        entry
+        for entry in second.doc("/folders/0/items?limit=1000")["entries"]
+        if entry["name"].startswith("Copy ")
     ]
-    assert set(answered) <= {one["id"] for one in copies}
+    assert set(answered) <= {entry["id"] for entry in copies}
     assert len(copies) <= len(answered) + 1
-    assert [len(names(second, one["id"])) for one in copies] == [whole] * len(copies)
+    assert [len(names(second, entry["id"])) for entry in copies] == [whole] * len(copies)

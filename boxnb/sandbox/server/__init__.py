@@ -1,1 +1,1 @@
-"""The practice Box: a server process of its own that imports nothing else of boxnb."""
+"""The sandbox's server: a process of its own that imports nothing else from boxnb."""

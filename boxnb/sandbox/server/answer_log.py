@@ -1,7 +1,7 @@
-"""For whoever tests: every answer of the Box surface written down, to be held against Box's own description.
+"""For tests: write down every answer of the Box API, to compare it with Box's own description later.
 
-Off unless the environment variable ``BOXNB_SANDBOX_EXCHANGES`` names a folder. One line of JSON an answer, in a file of
-each process; a long body goes into a file named by its SHA-256, once. Tokens are masked.
+Off unless the environment variable ``BOXNB_SANDBOX_EXCHANGES`` names a folder. Each process writes one file with one
+line of JSON per answer. A long body is saved once, in a file named by its SHA-256. Tokens are redacted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Message = MutableMapping[str, Any]
 
 
 class Exchanges:
-    """Where the answers are written."""
+    """The file that the answers are written to."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -34,13 +34,13 @@ class Exchanges:
         self._lines = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     @classmethod
-    def wanted(cls) -> Exchanges | None:
-        """As the environment says."""
+    def from_environment(cls) -> Exchanges | None:
+        """Return the writer if the environment variable is set, else None."""
         folder = os.environ.get(VARIABLE)
         return cls(Path(folder)) if folder else None
 
     def write(self, method: str, path: str, fault: str | None, messages: list[Message]) -> None:
-        """Write down an answer of the Box surface, given as the ASGI messages that were sent; others are none of ours."""
+        """Write an answer of the Box API, given as the ASGI messages that were sent. Ignore other paths."""
         if not path.startswith(SURFACE) or not messages:
             return
         headers = {name.decode("latin-1").lower(): value for name, value in messages[0].get("headers", [])}
@@ -58,14 +58,15 @@ class Exchanges:
             line["file"] = self._long(body)
         else:
             line["body"] = TOKEN.sub(rb"\1masked", body).decode("utf-8", "replace")
-        os.write(self._lines, json.dumps(line).encode() + b"\n")  # one call: whole or not at all after a kill
+        # One call, so that a kill leaves no half line.
+        os.write(self._lines, json.dumps(line).encode() + b"\n")
 
     def _long(self, body: bytes) -> str:
-        """Keep a long body; the name of its file."""
+        """Save a long body and return the name of its file."""
         name = f"{hashlib.sha256(body).hexdigest()}.body"
-        place = self.folder / name
-        if not place.exists():
-            side = self.folder / f".{secrets.token_hex(8)}"
-            side.write_bytes(body)
-            side.replace(place)
+        path = self.folder / name
+        if not path.exists():
+            draft = self.folder / f".{secrets.token_hex(8)}"
+            draft.write_bytes(body)
+            draft.replace(path)
         return name

@@ -20,12 +20,12 @@ from .signin import authorize, console, token_endpoint
 
 
 async def home(request: Request) -> Response:
-    """What this server is, for who opens its address."""
+    """Say what this server is."""
     return page("boxnb sandbox", fill("home", company=ENTERPRISE["name"]))
 
 
-async def refused(request: Request, error: Exception) -> Response:
-    """404 and 405 of paths outside the API's tables, as Box words them (box-facts 2.5)."""
+async def http_error(request: Request, error: Exception) -> Response:
+    """Answer 404 and 405 for paths outside the API's tables, in Box's words (box-facts 2.5)."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 404 and "text/html" in request.headers.get("accept", ""):
         return page("Nothing here", fill("nothing"), status=404)
@@ -35,14 +35,14 @@ async def refused(request: Request, error: Exception) -> Response:
     return client_error(status, code, text).response
 
 
-async def gone(request: Request, error: Exception) -> Response:
-    """Who asked hung up in the middle of the body: nobody reads this answer."""
+async def client_gone(request: Request, error: Exception) -> Response:
+    """Answer a client that disconnected while sending the body. Nobody reads this answer."""
     request.scope["boxnb.gone"] = True
     return Response(status_code=408)
 
 
 def build(core: Core) -> App:
-    """The whole sandbox as an ASGI application."""
+    """Return the whole sandbox as an ASGI application."""
     routes = [
         Route("/", home),
         Route("/console", console.console, methods=["GET", "POST"]),
@@ -55,7 +55,7 @@ def build(core: Core) -> App:
         *downloads.ROUTES,
         *ROUTES,
     ]
-    handlers = {ApiError: api_fault, HTTPException: refused, ClientDisconnect: gone}
+    handlers = {ApiError: api_fault, HTTPException: http_error, ClientDisconnect: client_gone}
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.state.core = core
     return Front(app, core)

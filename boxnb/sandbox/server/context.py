@@ -1,4 +1,4 @@
-"""What every handler of the sandbox shares: state, clock, world, faults, record, options."""
+"""What every handler of the sandbox shares: state, clock, company, faults, record, options."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .company.clock import Clock
 from .company.company import World
 from .company.event_log import Log
 from .company.past_year import Maker
-from .company.rendered import Ready, Told
+from .company.rendered import RenderedEvents, RenderedPages
 from .company.state import State
 from .company.tree import Item
 from .errors import ApiError, client_error
@@ -26,11 +26,11 @@ from .rate_limits import Limits
 
 EVENTS = 30_000
 FIELDS = 100
-"""Fields of a form; those of the sandbox have ten at most."""
-PASSWORD = "practice"  # printed on the sign-in page; opens nothing but the practice company
+"""Most fields a form may have; the sandbox's own forms have ten at most."""
+PASSWORD = "practice"  # shown on the sign-in page; valid only in the practice company
 SCOPES = {
-    "root_readonly": "Read all files and folders this person can see",
-    "root_readwrite": "Read and write all files and folders this person can see",
+    "root_readonly": "Read all files and folders this user can see",
+    "root_readwrite": "Read and write all files and folders this user can see",
     "manage_managed_users": "Manage users of the enterprise",
     "manage_app_users": "Manage app users",
     "manage_groups": "Manage groups and memberships",
@@ -39,7 +39,7 @@ SCOPES = {
     "manage_data_retention": "Manage retention policies",
     "manage_legal_holds": "Manage legal holds",
     "enterprise_content": "Manage content of the whole enterprise",
-    "admin_on_behalf_of": "Make calls on behalf of other people (the As-User header)",
+    "admin_on_behalf_of": "Make calls on behalf of other users (the As-User header)",
 }
 ADMIN_SCOPES = [
     "root_readwrite",
@@ -73,13 +73,13 @@ class Core:
 
     def __post_init__(self) -> None:
         self.blobs = Blobs(self.state.path.parent)
-        self.ready = Ready(self.world)
+        self.rendered_pages = RenderedPages(self.world)
         self.log = Log(
             self.world,
             self.state,
             Maker(self.world.untouched(), self.events, self.seed).make(self.world.rows("incidents")),
         )
-        self.told = Told(self.world, self.state, self.log)
+        self.rendered_events = RenderedEvents(self.world, self.state, self.log)
         self.instance = self.state.meta("instance") or secrets.token_hex(4)
         self.state.set_meta("instance", self.instance)
         if self.state.meta("practice.client_id") is None:
@@ -95,24 +95,24 @@ class Core:
         details: dict[str, Any] | None = None,
         item: Item | None = None,
     ) -> None:
-        """Write down an event that happened in this request."""
+        """Record an event caused by this request."""
         address = request.client.host if request.client else ""
-        found = {"service_name": "boxnb sandbox", **(details or {})}
-        self.log.add(kind, self.clock.now(), actor, address, source, found, item)
+        all_details = {"service_name": "boxnb sandbox", **(details or {})}
+        self.log.add(kind, self.clock.now(), actor, address, source, all_details, item)
 
     def practice_app(self) -> dict[str, Any]:
-        """The app that is registered from the start."""
+        """Return the app that is registered from the start."""
         return self.state.just_app(self.state.meta("practice.client_id") or "")
 
 
 def core_of(request: Request) -> Core:
-    """The sandbox that serves this request."""
+    """Return the sandbox that serves this request."""
     core: Core = request.app.state.core
     return core
 
 
 def refusal(path: str, status: int, text: str) -> ApiError:
-    """A body that is refused before it is looked at, in the shape of errors that its path has; the connection is closed."""
+    """Return the error for a body refused unread, in the shape of its path's errors. It closes the connection."""
     headers = {"Connection": "close"}
     if path.startswith("/oauth2/"):
         words = {"error": "invalid_request", "error_description": text}
@@ -121,41 +121,41 @@ def refusal(path: str, status: int, text: str) -> ApiError:
 
 
 async def form_of(request: Request) -> dict[str, str]:
-    """Fields of an `application/x-www-form-urlencoded` body (the first of each name, RFC 6749 3.2).
+    """Return the fields of an `application/x-www-form-urlencoded` body (the first of each name, RFC 6749 3.2).
 
-    Raises 400 for more fields than any form has.
+    Raises 400 if there are more fields than any form has.
     """
     text = (await request.body()).decode("utf-8", "replace")
     fields: dict[str, str] = {}
     try:
-        found = parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS)
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS)
     except ValueError:
         raise refusal(request.url.path, 400, f"A form has at most {FIELDS} fields") from None
-    for name, value in found:
+    for name, value in pairs:
         fields.setdefault(name, value)
     return fields
 
 
-def decoded(text: bytes) -> Any:
-    """JSON that can be kept and given back in a listing.
+def parse_json(text: bytes) -> Any:
+    """Parse JSON that can be saved and returned in a listing.
 
-    Raises `ValueError` for what is not JSON, and for half a surrogate pair, NaN, an infinity or a whole number beyond 64
-    bits: one of them would break every later answer that holds it.
+    Raises `ValueError` if it is not JSON, or contains half a surrogate pair, NaN, an infinity or an integer beyond 64
+    bits. Any of these would break every later answer that contains it.
     """
     try:
         value = json.loads(text, parse_constant=_refuse)
     except RecursionError:
         raise ValueError("the JSON is nested too deeply") from None
-    waiting = [value]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            waiting += [*one.keys(), *one.values()]
-        elif isinstance(one, list):
-            waiting += one
-        elif isinstance(one, str):
-            one.encode()  # UnicodeEncodeError is a ValueError
-        elif isinstance(one, int | float) and not abs(one) < 2**63:
+    pending = [value]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, dict):
+            pending += [*node.keys(), *node.values()]
+        elif isinstance(node, list):
+            pending += node
+        elif isinstance(node, str):
+            node.encode()  # UnicodeEncodeError is a ValueError
+        elif isinstance(node, int | float) and not abs(node) < 2**63:
             raise ValueError("a number is too large")
     return value
 

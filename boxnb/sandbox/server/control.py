@@ -1,6 +1,6 @@
-"""The control surface `/_sandbox/...`: for the person at this computer, never for web pages.
+"""The control surface `/_sandbox/...`: for the human at this computer, never for web pages.
 
-Every call needs the key of this start in ``X-Sandbox-Key``; a foreign ``Origin`` is refused.
+Every call needs the key of this start in ``X-Sandbox-Key``. A foreign ``Origin`` is refused.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from .context import ADMIN_SCOPES, SCOPES, Core, core_of, decoded
+from .context import ADMIN_SCOPES, SCOPES, Core, core_of, parse_json
 
 Command = Callable[[Core, dict[str, Any]], Any]
 
 
 def refuse(status: int, text: str) -> Response:
-    """An error of the control surface."""
+    """Return an error of the control surface."""
     return JSONResponse({"error": text}, status)
 
 
-def guarded(command: Command) -> Callable[[Request], Awaitable[Response]]:
-    """Check key and origin, read the JSON body, answer JSON; a `ValueError` of the command is a 400."""
+def command_endpoint(command: Command) -> Callable[[Request], Awaitable[Response]]:
+    """Wrap a command: check key and origin, read the JSON body, answer JSON. A `ValueError` of the command is a 400."""
 
     async def run(request: Request) -> Response:
         core = core_of(request)
-        given = request.headers.get("x-sandbox-key", "")
+        key = request.headers.get("x-sandbox-key", "")
         origin = request.headers.get("origin")
         if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-            return refuse(403, "the control surface answers no other web page")
-        if not hmac.compare_digest(given.encode(), core.key.encode()):
+            return refuse(403, "the control surface does not answer other web pages")
+        if not hmac.compare_digest(key.encode(), core.key.encode()):
             return refuse(403, "the key of the sandbox is missing or wrong")
         text = await request.body()
         try:
-            body = decoded(text) if text else {}
+            body = parse_json(text) if text else {}
             if not isinstance(body, dict):
                 raise ValueError("the body must be a JSON object")
             return JSONResponse(command(core, body))
@@ -49,7 +49,7 @@ def guarded(command: Command) -> Callable[[Request], Awaitable[Response]]:
 
 
 def ping(core: Core, body: dict[str, Any]) -> Any:
-    """Who is this."""
+    """Identify this sandbox."""
     return {
         "instance": core.instance,
         "rotation": core.rotation,
@@ -60,7 +60,7 @@ def ping(core: Core, body: dict[str, Any]) -> Any:
 
 
 def clock(core: Core, body: dict[str, Any]) -> Any:
-    """`{"do": "now" | "advance" | "freeze" | "reset", "seconds"}`."""
+    """Read or turn the clock: `{"do": "now" | "advance" | "freeze" | "reset", "seconds"}`."""
     do = body.get("do", "now")
     if do == "advance":
         now = core.clock.advance(float(body["seconds"]))
@@ -76,7 +76,7 @@ def clock(core: Core, body: dict[str, Any]) -> Any:
 
 
 def practice(core: Core, body: dict[str, Any]) -> Any:
-    """The app that is registered from the start."""
+    """Return the app that is registered from the start."""
     app = core.practice_app()
     return {
         "client_id": app["client_id"],
@@ -86,34 +86,34 @@ def practice(core: Core, body: dict[str, Any]) -> Any:
 
 
 def register(core: Core, body: dict[str, Any]) -> Any:
-    """`{"name", "redirect_uris", "scopes"}`: a new app."""
+    """Register a new app: `{"name", "redirect_uris", "scopes"}`."""
     uris = [str(uri) for uri in body.get("redirect_uris") or []]
     return core.state.add_app(*checked_app(str(body.get("name") or ""), uris, body.get("scopes")))
 
 
 def checked_app(name: str, uris: list[str], scopes: list[str] | None) -> tuple[str, list[str], list[str]]:
-    """The console's rules (box-facts 1.4); raises `ValueError` with a sentence."""
+    """Check an app by the console's rules (box-facts 1.4). Raises `ValueError` with a sentence."""
     if not name.strip() or not name.isprintable():
-        raise ValueError("an app needs a name without control characters")
+        raise ValueError("the name of an app is empty or contains control characters")
     if not uris or len(set(uris)) != len(uris):
-        raise ValueError("an app needs at least one redirect URI, none twice")
+        raise ValueError("an app needs at least one redirect URI, and each only once")
     for uri in uris:
         parts = urlsplit(uri)
         loopback = parts.hostname in ("localhost", "127.0.0.1", "::1")
         if not parts.hostname or (parts.scheme != "https" and not (parts.scheme == "http" and loopback)):
             raise ValueError(f"a redirect URI must be https, or http on localhost: {uri!r}")
-    wanted = ADMIN_SCOPES if scopes is None else list(scopes)
-    unknown = [scope for scope in wanted if scope not in SCOPES]
+    requested = ADMIN_SCOPES if scopes is None else list(scopes)
+    unknown = [scope for scope in requested if scope not in SCOPES]
     if unknown:
         raise ValueError(f"unknown scope {unknown[0]!r}")
-    return name.strip(), uris, wanted
+    return name.strip(), uris, requested
 
 
 def change_app(core: Core, body: dict[str, Any]) -> Any:
-    """`{"client_id", "scopes"?, "redirect_uris"?, "enabled"?}`: as in the console; minted tokens keep their scopes."""
+    """Change an app as in the console: `{"client_id", "scopes"?, "redirect_uris"?, "enabled"?}`. Tokens keep their scopes."""
     app = core.state.app(str(body["client_id"]))
     if app is None:
-        raise ValueError("no app has this client id")
+        raise ValueError("no app has this client ID")
     name, uris, scopes = checked_app(
         app["name"], body.get("redirect_uris") or app["redirect_uris"], body.get("scopes") or app["scopes"]
     )
@@ -131,20 +131,20 @@ def change_app(core: Core, body: dict[str, Any]) -> Any:
 
 
 def change_user(core: Core, body: dict[str, Any]) -> Any:
-    """`{"login", "status"?, "role"?, "name"?}`: suspend a person, take a role away."""
+    """Suspend a user or change a role or name: `{"login", "status"?, "role"?, "name"?}`."""
     user = core.world.by_login(str(body["login"]))
     if user is None:
-        raise ValueError("nobody has this login")
+        raise ValueError("no user has this login")
     changes: dict[str, Any] = {key: str(value) for key, value in body.items() if key != "login"}
     if not str(changes.get("name", "")).isprintable():
-        raise ValueError("a name holds no control characters")
+        raise ValueError("the name contains control characters")
     if not set(changes) <= {"status", "role", "name"}:
         raise ValueError("only status, role and name can be changed")
     return core.world.change_user(user["id"], changes)
 
 
 def faults(core: Core, body: dict[str, Any]) -> Any:
-    """`{"do": "list" | "add" | "clear", ...}`."""
+    """List, add or clear faults: `{"do": "list" | "add" | "clear", ...}`."""
     do = body.pop("do", "list")
     if do == "add":
         return core.faults.add(body)
@@ -156,11 +156,11 @@ def faults(core: Core, body: dict[str, Any]) -> Any:
 
 
 def record(core: Core, body: dict[str, Any]) -> Any:
-    """Every request seen, oldest first, secrets masked."""
-    seen = list(core.record)
+    """Return every request received, oldest first, with secrets redacted."""
+    entries = list(core.record)
     if body.get("clear"):
         core.record.clear()
-    return seen
+    return entries
 
 
 def stop(core: Core, body: dict[str, Any]) -> Any:
@@ -181,5 +181,6 @@ COMMANDS: dict[str, Command] = {
     "stop": stop,
 }
 ROUTES = [
-    Route(f"/_sandbox/{name}", guarded(command), methods=["POST"]) for name, command in COMMANDS.items()
+    Route(f"/_sandbox/{name}", command_endpoint(command), methods=["POST"])
+    for name, command in COMMANDS.items()
 ]

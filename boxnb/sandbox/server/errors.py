@@ -28,7 +28,7 @@ def client_error(
     headers: dict[str, str] | None = None,
     conflicts: Any = None,
 ) -> ApiError:
-    """A `ClientError` body; its request id is another one than the header's, as at Box."""
+    """Build a `ClientError` body. Its request id differs from the header's, as at Box."""
     body: dict[str, Any] = {
         "type": "error",
         "status": status,
@@ -45,30 +45,30 @@ def client_error(
 
 
 def invalid(code: str, name: str, message: str) -> ApiError:
-    """400 about one parameter."""
+    """Build a 400 about one parameter."""
     problem = {"reason": "invalid_parameter", "name": name, "message": message}
     return client_error(400, code, "Bad Request", errors=[problem])
 
 
 def not_found(kind: str, item: str, code: str = "not_found") -> ApiError:
-    """404 about one item."""
+    """Build a 404 about one item."""
     text = f"Invalid value '{item}'. '{kind}' with value '{item}' not found"
     problem = {"reason": "invalid_parameter", "name": kind, "message": text}
     return client_error(404, code, "Not Found", errors=[problem])
 
 
 def challenge(status: int, error: str, description: str) -> ApiError:
-    """401 or 403 with an empty body and ``WWW-Authenticate`` (RFC 6750 3)."""
+    """Build a 401 or 403 with an empty body and ``WWW-Authenticate`` (RFC 6750 3)."""
     value = f'{REALM}, error="{error}", error_description="{description}"'
     return ApiError(Response(status_code=status, headers={"WWW-Authenticate": value}))
 
 
 def forbidden(message: str = "Access denied - insufficient permission") -> ApiError:
-    """403 with a JSON body."""
+    """Build a 403 with a JSON body."""
     return client_error(403, "access_denied_insufficient_permissions", message)
 
 
 def too_many(seconds: int) -> ApiError:
-    """429 with ``Retry-After`` (box-facts 2.6)."""
+    """Build a 429 with ``Retry-After`` (box-facts 2.6)."""
     text = "Request rate limit exceeded, please try again later"
     return client_error(429, "rate_limit_exceeded", text, headers={"Retry-After": str(seconds)})

@@ -1,4 +1,4 @@
-"""Faults a person can switch on: what networks, proxies and busy servers do to a client."""
+"""Faults that can be switched on: what networks, proxies and busy servers do to a client."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 KINDS = {
-    "latency": "answers after `seconds`",
-    "202": "202 with an empty body: not ready, ask again after `retry_after` seconds (1 when not given)",
-    "429": "429; `retry_after` seconds in the header, or none",
+    "latency": "answer after `seconds`",
+    "202": "202 with an empty body: not ready, ask again after `retry_after` seconds (default 1)",
+    "429": "429, with `retry_after` seconds in the header if set",
     "500": "500 without doing the work",
     "502": "502 without doing the work",
-    "503": "503 without doing the work; `retry_after` seconds, or none",
-    "reset_before": "connection reset before the work",
-    "reset_after": "connection reset after the work was done, answer lost",
-    "truncated": "answer cut in the middle",
+    "503": "503 without doing the work, with `retry_after` seconds in the header if set",
+    "reset_before": "reset the connection before doing the work",
+    "reset_after": "do the work, then reset the connection: the answer is lost",
+    "truncated": "cut the answer off in the middle",
     "html": "a proxy's HTML page with status 200 instead of the answer",
-    "content_type": "the right answer labelled text/plain",
-    "drip": "answer in small pieces, `seconds` between them",
-    "conflict": "409 with an empty body, as Box does when two refreshes race",
-    "lost_token": "the token endpoint rotates, its answer is lost",
+    "content_type": "the right answer, labelled text/plain",
+    "drip": "the answer in small pieces, `seconds` apart",
+    "conflict": "409 with an empty body, as Box sends when two refreshes race",
+    "lost_token": "the token endpoint rotates the pair; its answer is lost",
 }
 
 
 @dataclass
 class Fault:
-    """`kind` for the next `times` calls whose path matches `path` (shell pattern), after the first `skip` of them."""
+    """A fault of this `kind` for the next `times` calls whose path matches `path` (shell pattern), after skipping `skip`."""
 
     id: int
     path: str
@@ -41,14 +41,14 @@ class Fault:
 
 
 class Faults:
-    """The faults now switched on, oldest first."""
+    """The faults that are switched on, oldest first."""
 
     def __init__(self) -> None:
         self._ids = itertools.count(1)
         self._faults: list[Fault] = []
 
     def add(self, spec: dict[str, Any]) -> dict[str, Any]:
-        """Switch one on; raises `ValueError` for an unknown kind or setting."""
+        """Switch a fault on. Raises `ValueError` for an unknown kind or setting."""
         kind = str(spec.get("kind", ""))
         if kind not in KINDS:
             raise ValueError(f"unknown fault {kind!r}; known: {', '.join(KINDS)}")
@@ -73,7 +73,7 @@ class Faults:
         return asdict(fault)
 
     def take(self, method: str, path: str) -> Fault | None:
-        """The fault for this call, counted down; None when all is well."""
+        """Return the fault for this call and count it down, or None if there is none."""
         for fault in self._faults:
             if fault.method not in ("", method) or not fnmatchcase(path, fault.path):
                 continue
@@ -88,9 +88,9 @@ class Faults:
         return None
 
     def list(self) -> list[dict[str, Any]]:
-        """The faults now switched on."""
+        """Return the faults that are switched on."""
         return [asdict(fault) for fault in self._faults]
 
     def clear(self, fault_id: int | None = None) -> None:
-        """Switch one off, or all."""
+        """Switch off the fault with this id, or all of them."""
         self._faults = [fault for fault in self._faults if fault_id is not None and fault.id != fault_id]

@@ -1,4 +1,4 @@
-"""The outermost layer: Host check, path prefix, Date and request id headers, record, faults."""
+"""The outermost layer: host check, path prefix, Date and request-id headers, record, faults."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ SECRET_NAMES = {
     "channel",
 }
 BODY, CONTENT = 1_000_000, 512_000_000
-"""Bytes of a form or of JSON, and of a file's content, which the sandbox holds in memory."""
+"""Most bytes that the sandbox holds in memory: of a form or JSON, and of a file's content."""
 SHOWN = 1000
-"""Characters of a value that the record keeps."""
+"""Most characters of a value that the record keeps."""
 TRANSPORTS: dict[tuple[str, int], asyncio.Transport] = {}
 REFUSALS = {
     "429": ("rate_limit_exceeded", "Request rate limit exceeded, please try again later"),
@@ -55,24 +55,26 @@ PROXY_PAGE = (
 )
 
 
-def mask(value: str) -> str:
-    """A secret as its fingerprint."""
+def fingerprint(value: str) -> str:
+    """Return a secret as its fingerprint."""
     return f"<secret {hashlib.sha256(value.encode()).hexdigest()[:4]}>" if value else ""
 
 
-def masked(text: str) -> dict[str, str]:
-    """Fields of a query or form with the secret ones replaced by a fingerprint."""
+def redacted_fields(text: str) -> dict[str, str]:
+    """Return the fields of a query or form, with fingerprints instead of secrets."""
     try:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS)
     except ValueError:
         return {"": f"(more than {FIELDS} fields)"}
-    return {name[:SHOWN]: mask(value) if name in SECRET_NAMES else value[:SHOWN] for name, value in pairs}
+    return {
+        name[:SHOWN]: fingerprint(value) if name in SECRET_NAMES else value[:SHOWN] for name, value in pairs
+    }
 
 
-def limited(path: str, headers: dict[str, str], receive: Receive) -> Receive:
-    """`receive` of a body with an end: more is refused before it is read, or while it comes in pieces.
+def limit_body(path: str, headers: dict[str, str], receive: Receive) -> Receive:
+    """Return a `receive` with a maximum: a longer body is refused before it is read, or while its pieces arrive.
 
-    Content is sent to the upload host only, by people with a token, which is looked at before the content is read.
+    Only users with a token may send file content, and only to the upload host, which checks the token before it reads.
     Raises 413.
     """
     largest = CONTENT if path.startswith("/api/2.0/") else BODY
@@ -93,23 +95,23 @@ def limited(path: str, headers: dict[str, str], receive: Receive) -> Receive:
 
 
 def too_long(path: str) -> ApiError:
-    """413; the rest of the body is not read."""
+    """Build a 413; the rest of the body is not read."""
     return refusal(path, 413, "The body is too long")
 
 
 def without_signature(path: str) -> str:
-    """The path of a download with its signature, which opens it for 15 minutes, as a fingerprint."""
+    """Return a download's path with a fingerprint instead of its signature, which opens the file for 15 minutes."""
     if not path.startswith("/dl/"):
         return path
     head, _, signature = path.rpartition("/")
-    return f"{head}/{mask(signature)}"
+    return f"{head}/{fingerprint(signature)}"
 
 
-def usual(path: str) -> str:
-    """The path as Box's description writes it, for the other forms that clients send.
+def canonical_path(path: str) -> str:
+    """Return the path as Box's description writes it, whichever form a client sends.
 
-    The token endpoints had the path of the authorize page before (box-facts 1.1), and rclone asks for ``/files/content/``; that
-    Box takes a slash at the end of every path is a guess.
+    The token endpoints used to be next to the authorization page (box-facts 1.1), and rclone calls ``/files/content/``. That
+    Box accepts a slash at the end of every path is a guess.
     """
     if path in ("/api/oauth2/token", "/api/oauth2/revoke"):
         return path.removeprefix("/api")
@@ -131,11 +133,11 @@ def reset(client: tuple[str, int] | None) -> None:
 
 
 class Front:
-    """ASGI wrapper around the application."""
+    """An ASGI wrapper around the application."""
 
     def __init__(self, app: App, core: Core) -> None:
         self.app, self.core = app, core
-        self.exchanges = Exchanges.wanted()
+        self.exchanges = Exchanges.from_environment()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -148,7 +150,7 @@ class Front:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         path = self.strip_prefix(scope)
         try:
-            receive = limited(path, headers, receive)
+            receive = limit_body(path, headers, receive)
             body, receive = await self.read(headers, receive)
         except ApiError as error:
             await error.response(scope, receive, send)
@@ -157,17 +159,17 @@ class Front:
             "time": core.clock.now(),
             "method": scope["method"],
             "path": without_signature(path)[:SHOWN],
-            "query": masked(scope["query_string"].decode("latin-1")),
+            "query": redacted_fields(scope["query_string"].decode("latin-1")),
             "status": None,
             "ms": 0.0,
             "bytes": 0,
-            "token": mask(headers.get("authorization", "").partition(" ")[2]),
+            "token": fingerprint(headers.get("authorization", "").partition(" ")[2]),
             "as_user": headers.get("as-user", "")[:SHOWN] or None,
             "user_agent": headers.get("user-agent", "")[:SHOWN] or None,
             "fault": None,
         }
         if body is not None:
-            entry["form"] = masked(body)
+            entry["form"] = redacted_fields(body)
 
         sent: list[Message] = []
 
@@ -189,14 +191,14 @@ class Front:
             if not self.host_ok(headers.get("host", "")):
                 refused = PlainTextResponse("boxnb sandbox: this host name is not served here\n", 421)
                 await refused(scope, receive, send_on)
-                sent.clear()  # no answer of Box's
+                sent.clear()  # not an answer of Box
                 return
             fault = None if control else core.faults.take(scope["method"], path)
             if fault is None:
                 await self.app(scope, receive, send_on)
             else:
                 entry["fault"] = fault.kind
-                await self.broken(fault, scope, receive, send_on)
+                await self.answer_with_fault(fault, scope, receive, send_on)
         finally:
             entry["ms"] = round((time.perf_counter() - started) * 1000, 2)
             entry["user"] = scope.get("boxnb.user")
@@ -206,19 +208,19 @@ class Front:
                 self.exchanges.write(entry["method"], path, entry["fault"], sent)
 
     def strip_prefix(self, scope: MutableMapping[str, Any]) -> str:
-        """The path without the prefix of a proxy in front (which may have taken it off already)."""
+        """Return the path without the prefix of a proxy in front, which may already have removed it."""
         path: str = scope["path"]
         prefix = self.core.prefix
         if prefix and (path == prefix or path.startswith(prefix + "/")):
             path = path[len(prefix) :] or "/"
-        path = usual(path)
+        path = canonical_path(path)
         if path != scope["path"]:
             scope["path"] = path
             scope["raw_path"] = path.encode()
         return path
 
     async def read(self, headers: dict[str, str], receive: Receive) -> tuple[str | None, Receive]:
-        """The form body (for the record), and a `receive` that gives it again."""
+        """Return the form body (for the record) and a `receive` that returns it again."""
         if not headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             return None, receive
         parts: list[bytes] = []
@@ -230,31 +232,31 @@ class Front:
             if not message.get("more_body"):
                 break
         whole = b"".join(parts)
-        given = False
+        replayed = False
 
         async def again() -> Message:
-            nonlocal given
-            if not given:
-                given = True
+            nonlocal replayed
+            if not replayed:
+                replayed = True
                 return {"type": "http.request", "body": whole, "more_body": False}
             return await receive()
 
         return whole.decode("utf-8", "replace"), again
 
     def host_ok(self, host: str) -> bool:
-        """Only names of this computer (or admitted ones): a web page cannot reach it under its own name."""
+        """Accept only names of this computer or allowed ones, so that a web page cannot reach it under its own name."""
         name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
         return name.lower() in self.core.hosts
 
-    async def broken(
+    async def answer_with_fault(
         self, fault: Fault, scope: MutableMapping[str, Any], receive: Receive, send: Send
     ) -> None:
-        """Answer as the fault says."""
+        """Answer as the fault requires."""
         client = scope.get("client")
         kind = fault.kind
-        instead = self.instead(fault, scope["path"])
-        if instead is not None:
-            await instead(scope, receive, send)
+        replacement = self.replacement(fault, scope["path"])
+        if replacement is not None:
+            await replacement(scope, receive, send)
         elif kind == "reset_before":
             reset(client)
         elif kind in ("reset_after", "lost_token"):
@@ -265,13 +267,15 @@ class Front:
             await self.app(scope, receive, send)
         else:
             start, body = await self.collect(scope, receive)
-            await self.mangled(fault, start, body, send)
+            await self.send_mangled(fault, start, body, send)
 
-    async def mangled(self, fault: Fault, start: Message, body: bytes, send: Send) -> None:
-        """The real answer, cut, mislabelled or slow."""
+    async def send_mangled(self, fault: Fault, start: Message, body: bytes, send: Send) -> None:
+        """Send the real answer, but cut off, mislabelled or slow."""
         if fault.kind == "content_type":
-            kept = [(name, value) for name, value in start["headers"] if name.lower() != b"content-type"]
-            start["headers"] = [*kept, (b"content-type", b"text/plain; charset=utf-8")]
+            other_headers = [
+                (name, value) for name, value in start["headers"] if name.lower() != b"content-type"
+            ]
+            start["headers"] = [*other_headers, (b"content-type", b"text/plain; charset=utf-8")]
         await send(start)
         if fault.kind == "truncated":
             await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
@@ -290,14 +294,14 @@ class Front:
             body = b""
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
-    def instead(self, fault: Fault, path: str) -> Response | None:
-        """The answer that replaces the work, for the kinds that do none."""
+    def replacement(self, fault: Fault, path: str) -> Response | None:
+        """Return the answer that replaces the work, or None if the fault needs the work."""
         headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
         if fault.kind == "202":
             return Response(status_code=202, headers={"Retry-After": "1", **headers})
         if fault.kind in REFUSALS:
             code, text = REFUSALS[fault.kind]
-            if path.startswith("/oauth2/"):  # the shape its description gives for every refusal
+            if path.startswith("/oauth2/"):  # the format of its errors in Box's description
                 return JSONResponse({"error": code, "error_description": text}, int(fault.kind), headers)
             return client_error(int(fault.kind), code, text, headers=headers).response
         if fault.kind == "502":
@@ -309,7 +313,7 @@ class Front:
         return None
 
     async def collect(self, scope: MutableMapping[str, Any], receive: Receive) -> tuple[Message, bytes]:
-        """Do the work, keep the answer."""
+        """Do the work and return the answer without sending it."""
         messages: list[Message] = []
 
         async def keep(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""HTML of the sandbox's own pages; every value is escaped unless it is `Html` made here."""
+"""The HTML of the sandbox's own pages. Every value is escaped unless it is an `Html` made here."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ HEADERS = {
 
 
 class Html(str):
-    """Text that is markup already."""
+    """Text that is already markup."""
 
 
 def fill(name: str, /, **values: str) -> Html:
-    """The template `name` of the folder `pages`, with escaped `values`."""
+    """Return the template `name` from the folder `pages`, filled with escaped `values`."""
     text = Template((FOLDER / f"{name}.html").read_text(encoding="utf-8"))
     return Html(text.substitute({k: v if isinstance(v, Html) else escape(v) for k, v in values.items()}))
 
 
 def page(title: str, body: Html, *, status: int = 200, wide: bool = False) -> HTMLResponse:
-    """A whole page of the sandbox, never cached, never framed."""
+    """Return a whole page of the sandbox. It is never cached and never framed."""
     html = fill("page", title=title, body=body, width="wide" if wide else "")
     return HTMLResponse(html, status_code=status, headers=HEADERS)
 
 
 def details(pairs: dict[str, str]) -> Html:
-    """`<dt>`/`<dd>` lines; a value of several lines is several pieces."""
+    """Return `<dt>`/`<dd>` lines, with one `<code>` for each line of a value."""
 
     def pieces(value: str) -> str:
         return "<br>".join(f"<code>{escape(line)}</code>" for line in (value or "(empty)").split("\n"))
@@ -45,8 +45,8 @@ def details(pairs: dict[str, str]) -> Html:
     )
 
 
-def problem(code: str, heading: str, text: str, given: dict[str, str]) -> HTMLResponse:
-    """The page a person sees when the authorization request itself is wrong (box-facts 1.2: never a redirect)."""
-    lines = details({"error": code, **given})
+def problem(code: str, heading: str, text: str, fields: dict[str, str]) -> HTMLResponse:
+    """Return the page a human sees if the authorization request itself is wrong (box-facts 1.2: never a redirect)."""
+    lines = details({"error": code, **fields})
     body = fill("error", heading=heading, text=text, details=lines)
     return page(heading, body, status=400)

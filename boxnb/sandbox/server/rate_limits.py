@@ -1,4 +1,4 @@
-"""Rate limits per user (box-facts 2.6), on real time."""
+"""Rate limits per user (box-facts 2.6), measured in real time."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class Limits:
         self._windows: defaultdict[tuple[str, float], deque[float]] = defaultdict(deque)
 
     def wait(self, user_id: str, now: float | None = None) -> int:
-        """Count one call of this user: 0 when allowed, else the seconds for ``Retry-After``."""
+        """Count one call of this user. Return 0 if it is allowed, else the seconds for ``Retry-After``."""
         now = time.monotonic() if now is None else now
         if self.kind == "off":
             return 0
         if self.kind == "fixed":
             minute, count = self._fixed.get(user_id, (0, 0))
-            here = int(now // 60)
-            count = count + 1 if here == minute else 1
+            current = int(now // 60)
+            count = count + 1 if current == minute else 1
             if count > self.per_minute:
                 return math.ceil(60 - now % 60)
-            self._fixed[user_id] = (here, count)
+            self._fixed[user_id] = (current, count)
             return 0
         if self.kind == "bucket":
             level, last = self._bucket.get(user_id, (float(self.per_minute), now))
@@ -52,15 +52,15 @@ class Limits:
         return 0
 
     def check_search(self, user_id: str) -> None:
-        """Count a search: 6 a second and 60 a minute and user, 12 a second for the company; raises 429."""
+        """Count a search: 6 a second and 60 a minute per user, 12 a second for the company. Raises 429."""
         self._check((f"search {user_id}", 1.0, 6), (f"search {user_id}", 60.0, 60), ("search", 1.0, 12))
 
     def check_upload(self, user_id: str) -> None:
-        """Count an upload: 240 a minute and user; raises 429."""
+        """Count an upload: 240 a minute per user. Raises 429."""
         self._check((f"upload {user_id}", 60.0, UPLOADS_PER_MINUTE))
 
     def _check(self, *windows: tuple[str, float, int]) -> None:
-        """Raise 429 when one of the windows (name, seconds, calls) is full; a refused call counts in none."""
+        """Raise 429 if one of the windows (name, seconds, calls) is full. A refused call is not counted in any of them."""
         if self.kind == "off":
             return
         now = time.monotonic()

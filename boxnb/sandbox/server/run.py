@@ -30,18 +30,18 @@ from .middleware import TRANSPORTS
 from .rate_limits import Limits
 
 GONE = threading.Event()
-"""The process that this sandbox is tied to has ended."""
+"""Set when the process that this sandbox is tied to has ended."""
 
 
 def wait_for_end() -> None:
-    """Wait until nobody holds the other end of standard input."""
+    """Wait until no process holds the other end of standard input."""
     while os.read(0, 1024):
         pass
     GONE.set()
 
 
 class Protocol(H11Protocol):
-    """uvicorn's own protocol, which also remembers its connection so a fault can break it."""
+    """uvicorn's own protocol, extended to remember its connection so that a fault can break it."""
 
     def connection_made(self, transport: Any) -> None:
         """Remember the connection."""
@@ -57,16 +57,16 @@ class Protocol(H11Protocol):
 
 
 def say(text: str) -> None:
-    """One line for the terminal or the log."""
-    encoding = sys.stdout.encoding or "utf-8"  # the locale's, which may lack letters of a path
+    """Write one line to the terminal or the log."""
+    encoding = sys.stdout.encoding or "utf-8"  # the locale's encoding, which may lack characters of a path
     sys.stdout.write(f"boxnb sandbox: {text}\n".encode(encoding, "backslashreplace").decode(encoding))
     sys.stdout.flush()
 
 
 def bind(port: int, wished: int) -> socket.socket:
-    """A listening socket on 127.0.0.1: `port`, or for 0 the port of last time when free, else any."""
+    """Return a listening socket on 127.0.0.1 at `port`. For 0, use the previous port if it is free, else any."""
     for number in [port] if port else [wished, 0] if wished else [0]:
-        # IPPROTO_TCP, or asyncio does not turn Nagle off and each answer waits 40 ms for an ACK.
+        # Without IPPROTO_TCP asyncio does not turn Nagle off, and each answer waits 40 ms for an ACK.
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         if os.name != "nt":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -78,11 +78,11 @@ def bind(port: int, wished: int) -> socket.socket:
                 raise
             continue
         return sock
-    raise OSError("no free port on 127.0.0.1")
+    raise OSError("no port is free on 127.0.0.1")
 
 
 def announce(path: Path, info: dict[str, Any]) -> None:
-    """Write where the sandbox is (file 0600, replaced in one step)."""
+    """Write the address of the sandbox to `path` (mode 0600, replaced in one step)."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temp = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -101,8 +101,8 @@ def withdraw(path: Path, key: str) -> None:
         path.unlink(missing_ok=True)
 
 
-async def serve(core: Core, sock: socket.socket, idle: float, place: Path) -> None:
-    """Serve until told to stop, interrupted, or idle for `idle` seconds (0: never); first take back `place`."""
+async def serve(core: Core, sock: socket.socket, idle: float, announcement: Path) -> None:
+    """Serve until stopped, interrupted or idle for `idle` seconds (0: never). Withdraw `announcement` before closing."""
     config = uvicorn.Config(
         build(core),
         http=Protocol,
@@ -122,7 +122,8 @@ async def serve(core: Core, sock: socket.socket, idle: float, place: Path) -> No
         while not server.should_exit:
             await asyncio.sleep(0.1)
             if core.stopping or GONE.is_set() or (idle and time.monotonic() - core.activity > idle):
-                withdraw(place, core.key)  # before the port closes: who sees it closed finds no announcement
+                # Before the port closes: anyone who finds it closed must not find the announcement.
+                withdraw(announcement, core.key)
                 server.should_exit = True
 
     watcher = asyncio.create_task(watch())
@@ -131,24 +132,24 @@ async def serve(core: Core, sock: socket.socket, idle: float, place: Path) -> No
 
 
 def size_of(options: Any) -> Size | None:
-    """How large a `large` company is; sets `options.events`. Raises `ValueError` for a size that another cannot have."""
+    """Return the size of a `large` company and set `options.events`. Raises `ValueError` for sizes of any other company."""
     named = {name: getattr(options, name) for name in ("users", "folders", "files", "events")}
-    given = {name: int(count) for name, count in named.items() if count is not None}
+    sizes = {name: int(count) for name, count in named.items() if count is not None}
     if options.world == "large":
-        size = Size(**given, seed=options.seed)
+        size = Size(**sizes, seed=options.seed)
         options.events = size.events
         return size
-    if set(given) - {"events"}:
+    if set(sizes) - {"events"}:
         raise ValueError(
-            "--users, --folders and --files are for --world large; others are what their files say"
+            "--users, --folders and --files work only with --world large; the size of other companies is set by their files"
         )
     return None
 
 
 def main(options: Any) -> int:
-    """Run with the options of `python -m boxnb.sandbox`; the exit code."""
+    """Run with the options of `python -m boxnb.sandbox` and return the exit code."""
     if os.name != "nt":
-        os.umask(0o077)  # whatever is kept here is this user's alone
+        os.umask(0o077)  # everything saved here is readable by this user only
     folder = Path(options.state)
     key = os.environ.pop("BOXNB_SANDBOX_KEY", "") or secrets.token_urlsafe(32)
     prefix = options.prefix.rstrip("/")
@@ -157,7 +158,7 @@ def main(options: Any) -> int:
     try:
         state = State(folder)
         clock = Clock(state)
-        gc.disable()  # nothing of a company is garbage while it is read
+        gc.disable()  # while a company loads, nothing becomes garbage
         core = Core(
             state,
             clock,
@@ -177,13 +178,13 @@ def main(options: Any) -> int:
         sock = bind(options.port, int(state.meta("port") or 0))
     except (OSError, ValueError, KeyError, sqlite3.Error) as error:
         locked = "locked" in str(error)
-        say(f"cannot start: {f'another sandbox keeps {folder} locked' if locked else error}")
+        say(f"cannot start: {f'another sandbox has locked {folder}' if locked else error}")
         return 1
     sock.listen(128)
     port = sock.getsockname()[1]
     state.set_meta("port", str(port))
     url = f"http://127.0.0.1:{port}"
-    place = Path(options.announce) if options.announce else folder / "sandbox.json"
+    announcement = Path(options.announce) if options.announce else folder / "sandbox.json"
     info = {
         "url": url,
         "port": port,
@@ -192,15 +193,15 @@ def main(options: Any) -> int:
         "state": str(folder),
         "instance": core.instance,
     }
-    announce(place, info)
+    announce(announcement, info)
     say(f"{url}{prefix}")
     try:
-        asyncio.run(serve(core, sock, options.idle, place))
+        asyncio.run(serve(core, sock, options.idle, announcement))
     except KeyboardInterrupt:
         say("stopped")
     finally:
-        withdraw(place, key)
+        withdraw(announcement, key)
         state.close()
-        if GONE.is_set():  # nobody else knows of this folder
+        if GONE.is_set():  # no other process knows this folder
             shutil.rmtree(folder, ignore_errors=True)
     return 0

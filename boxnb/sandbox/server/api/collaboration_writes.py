@@ -10,12 +10,12 @@ from ..company.permissions import INVITABLE, Collab
 from ..company.tree import ROOT, Item
 from ..errors import client_error, forbidden, invalid, not_found
 from .call import Call, Handler, answer
-from .collaborations import the
+from .collaborations import visible_collab
 from .write_rules import id_of, moment, sub, text
 
 
-def noted(call: Call, kind: str, collab: Collab) -> None:
-    """An event about a collaboration."""
+def record_event(call: Call, kind: str, collab: Collab) -> None:
+    """Record an event about a collaboration."""
     world = call.core.world
     item = world.tree.of(collab.item_type).get(collab.item_id)
     details = {"collab_id": collab.id, "role": collab.role, "type": "collab", "is_performed_by_admin": False}
@@ -23,9 +23,9 @@ def noted(call: Call, kind: str, collab: Collab) -> None:
 
 
 def invitee(call: Call, body: Doc) -> tuple[str, str, str, bool]:
-    """Whom `accessible_by` names: user id, group id, an address nobody has, and whether it was an id."""
-    world, who = call.core.world, sub(body, "accessible_by")
-    kind = who.get("type")
+    """Return whom `accessible_by` names: user id, group id, an address without an account, and whether an id was sent."""
+    world, accessible_by = call.core.world, sub(body, "accessible_by")
+    kind = accessible_by.get("type")
     if kind == "group":
         group = id_of(body, "accessible_by")
         if group not in world.groups:
@@ -33,12 +33,12 @@ def invitee(call: Call, body: Doc) -> tuple[str, str, str, bool]:
         return "", group, "", True
     if kind != "user":
         raise invalid("invalid_parameter", "accessible_by", f"Invalid value '{kind}' for 'type'")
-    if who.get("id") is not None:
+    if accessible_by.get("id") is not None:
         user = id_of(body, "accessible_by")
         if user not in world.users and user not in world.outsiders:
             raise not_found("user", user)
         return user, "", "", True
-    login = text(who, "login").strip()
+    login = text(accessible_by, "login").strip()
     if login.count("@") != 1 or login.startswith("@") or login.endswith("@"):
         raise invalid("invalid_parameter", "login", f"Invalid value '{login}' for 'login'")
     user = world.logins.get(login.casefold(), "")
@@ -46,7 +46,7 @@ def invitee(call: Call, body: Doc) -> tuple[str, str, str, bool]:
 
 
 def shared_item(call: Call, body: Doc) -> Item:
-    """The item to share, if the caller may invite to it."""
+    """Return the item to share, if the caller may invite collaborators to it."""
     kind = sub(body, "item").get("type")
     if kind not in ("file", "folder"):
         raise invalid("invalid_parameter", "item", f"Invalid value '{kind}' for 'type'")
@@ -62,7 +62,7 @@ def shared_item(call: Call, body: Doc) -> Item:
 
 
 def role_of(body: Doc, also: tuple[str, ...] = ()) -> str:
-    """`role`; 400 for one that cannot be given."""
+    """Return `role`. Raises 400 if it cannot be granted."""
     role = body.get("role")
     if role not in (*INVITABLE, *also):
         raise invalid("invalid_parameter", "role", f"Invalid value '{role}' for 'role'")
@@ -70,7 +70,7 @@ def role_of(body: Doc, also: tuple[str, ...] = ()) -> str:
 
 
 async def create(call: Call) -> Response:
-    """`POST /collaborations`: people of the company and groups are in at once, others must accept."""
+    """`POST /collaborations`: managed users and groups get access at once, others must accept."""
     call.writes()
     body = await call.body()
     item = shared_item(call, body)
@@ -79,8 +79,12 @@ async def create(call: Call) -> Response:
     world = call.core.world
     if item.restricted and not group and user not in world.users:
         raise forbidden("Collaboration on this folder is restricted to the enterprise")
-    same = (one for one in world.access.on(item) if (one.user, one.group, one.email) == (user, group, email))
-    if (user and user == item.owner) or any(one.status != "rejected" for one in same):
+    existing = (
+        collab
+        for collab in world.access.on(item)
+        if (collab.user, collab.group, collab.email) == (user, group, email)
+    )
+    if (user and user == item.owner) or any(collab.status != "rejected" for collab in existing):
         raise client_error(400, "user_already_collaborator", "User is already a collaborator")
     if body.get("can_view_path") and (item.kind == "file" or item.owner != call.user["id"]):
         raise invalid(
@@ -90,7 +94,7 @@ async def create(call: Call) -> Response:
     accepted = bool(group) or user in world.users
     now = float(int(call.core.clock.now()))
     with call.core.state:
-        made = world.access.keep(
+        collab = world.access.save(
             Collab(
                 call.core.state.next_id(),
                 item.kind,
@@ -110,23 +114,23 @@ async def create(call: Call) -> Response:
                 by_id,
             )
         )
-        noted(call, "COLLABORATION_INVITE", made)
+        record_event(call, "COLLABORATION_INVITE", collab)
         if accepted:
-            noted(call, "COLLABORATION_ACCEPT", made)
-    return answer(call.view().collab(made, call.fields), 201)
+            record_event(call, "COLLABORATION_ACCEPT", collab)
+    return answer(call.view().collab(collab, call.fields), 201)
 
 
 def manages(call: Call, collab: Collab) -> bool:
-    """May the caller change or end it for others?"""
+    """Return whether the caller may change or end other users' access."""
     item = call.core.world.tree.of(collab.item_type).get(collab.item_id)
     return item is not None and "invite" in call.view().rights(item)
 
 
 async def update(call: Call) -> Response:
-    """`PUT /collaborations/:id`; 204 when it makes the collaborator the owner."""
+    """`PUT /collaborations/:id`: 204 if it makes the collaborator the owner."""
     call.writes()
     body = await call.body()
-    collab = the(call, call.request.path_params["id"])
+    collab = visible_collab(call, call.request.path_params["id"])
     if "status" in body:
         decide(call, collab, body["status"])
     elif not manages(call, collab):
@@ -139,19 +143,19 @@ async def update(call: Call) -> Response:
     with call.core.state:
         changed = role != collab.role
         if "expires_at" in body and expires != collab.expires:
-            noted(call, "UPDATE_COLLABORATION_EXPIRATION", collab)
+            record_event(call, "UPDATE_COLLABORATION_EXPIRATION", collab)
         collab.role, collab.expires = role, expires
         collab.can_view_path = bool(body.get("can_view_path", collab.can_view_path))
         collab.modified = float(int(call.core.clock.now()))
-        call.core.world.access.keep(collab)
+        call.core.world.access.save(collab)
         if changed:
-            noted(call, "COLLABORATION_ROLE_CHANGE", collab)
+            record_event(call, "COLLABORATION_ROLE_CHANGE", collab)
     call._view = None
     return answer(call.view().collab(collab, call.fields))
 
 
 def decide(call: Call, collab: Collab, status: object) -> None:
-    """The invited person accepts or rejects; 400 `invalid_status` for another word or when nothing is pending."""
+    """Let the invited user accept or reject. Raises 400 `invalid_status` for other words or if nothing is pending."""
     if collab.user != call.user["id"]:
         raise forbidden()
     if collab.status != "pending" or status not in ("accepted", "rejected"):
@@ -161,21 +165,23 @@ def decide(call: Call, collab: Collab, status: object) -> None:
     with call.core.state:
         collab.status = str(status)
         collab.acknowledged = collab.modified = float(int(call.core.clock.now()))
-        call.core.world.access.keep(collab)
+        call.core.world.access.save(collab)
         if status == "accepted":
-            noted(call, "COLLABORATION_ACCEPT", collab)
+            record_event(call, "COLLABORATION_ACCEPT", collab)
 
 
 def hand_over(call: Call, collab: Collab) -> None:
-    """The collaborator becomes the owner of a top-level folder, the owner an editor."""
+    """Make the collaborator the owner of a top-level folder, and the owner an editor."""
     world = call.core.world
     item = world.tree.of(collab.item_type).get(collab.item_id)
     if item is None or item.owner != call.user["id"]:
         raise forbidden()
-    inside = collab.user in world.users
-    if item.kind != "folder" or item.parent is not None or collab.status != "accepted" or not inside:
+    is_managed = collab.user in world.users
+    if item.kind != "folder" or item.parent is not None or collab.status != "accepted" or not is_managed:
         raise invalid(
-            "invalid_parameter", "role", "Only a top-level folder can get a new owner, from the company"
+            "invalid_parameter",
+            "role",
+            "Only a top-level folder can get a new owner, who must be a managed user",
         )
     with call.core.state:
         old, new = item.owner, collab.user
@@ -183,18 +189,18 @@ def hand_over(call: Call, collab: Collab) -> None:
         world.tree.move(item, new, None)
         collab.user, collab.role = old, "editor"
         collab.modified = float(int(call.core.clock.now()))
-        world.access.keep(collab)
-        noted(call, "COLLABORATION_ROLE_CHANGE", collab)
+        world.access.save(collab)
+        record_event(call, "COLLABORATION_ROLE_CHANGE", collab)
 
 
 async def delete(call: Call) -> Response:
-    """`DELETE /collaborations/:id`: by who manages them, or by the collaborator."""
+    """`DELETE /collaborations/:id`: for the collaborator and for users who can manage the collaboration."""
     call.writes()
-    collab = the(call, call.request.path_params["id"])
+    collab = visible_collab(call, call.request.path_params["id"])
     if collab.user != call.user["id"] and not manages(call, collab):
         raise forbidden()
     with call.core.state:
-        noted(call, "COLLABORATION_REMOVE", collab)
+        record_event(call, "COLLABORATION_REMOVE", collab)
         call.core.world.access.drop(collab)
     return Response(status_code=204)
 

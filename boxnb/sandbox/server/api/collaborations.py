@@ -11,24 +11,24 @@ from .call import Call, Handler, answer, page_by_marker, page_by_offset
 
 
 def visible_on(call: Call, item: Item) -> list[Collab]:
-    """The collaborations of an item, then those inherited from the folders above; oldest first."""
+    """Return the collaborations of an item, then those inherited from the folders above; oldest first."""
     access, view = call.core.world.access, call.view()
-    found: list[Collab] = []
-    for above in item.up():
-        if view.sees(above):
-            found += sorted(access.on(above), key=lambda collab: int(collab.id))
-    return [collab for collab in found if collab.status != "rejected"]
+    collabs: list[Collab] = []
+    for ancestor in item.up():
+        if view.sees(ancestor):
+            collabs += sorted(access.on(ancestor), key=lambda collab: int(collab.id))
+    return [collab for collab in collabs if collab.status != "rejected"]
 
 
 async def of_item(call: Call, kind: str) -> Response:
-    """A marker page of the collaborations of one item."""
+    """Return a marker page of the collaborations of one item."""
     call.reads()
     item_id = call.request.path_params["id"]
     if kind == "folder" and item_id == "0":
         text = "Collaborations are not available on the root folder"
         raise client_error(400, "collaborations_not_available_on_root_folder", text)
-    found = call.item(kind, item_id)
-    frame, part = page_by_marker(call, visible_on(call, found))
+    item = call.item(kind, item_id)
+    frame, part = page_by_marker(call, visible_on(call, item))
     view = call.view()
     return answer({**frame, "entries": [view.collab(collab, call.fields) for collab in part]})
 
@@ -43,8 +43,8 @@ async def of_file(call: Call) -> Response:
     return await of_item(call, "file")
 
 
-def the(call: Call, collab_id: str) -> Collab:
-    """A collaboration this person may know of: theirs, made by them, or on an item they may see."""
+def visible_collab(call: Call, collab_id: str) -> Collab:
+    """Return a collaboration the user may see: their own, created by them, or on an item they can see."""
     collab = call.core.world.access.collabs.get(collab_id)
     if collab is not None:
         item = call.core.world.tree.of(collab.item_type).get(collab.item_id)
@@ -54,14 +54,14 @@ def the(call: Call, collab_id: str) -> Collab:
     raise not_found("collaboration", collab_id)
 
 
-async def one(call: Call) -> Response:
+async def collaboration(call: Call) -> Response:
     """`GET /collaborations/:id`."""
     call.reads()
-    return answer(call.view().collab(the(call, call.request.path_params["id"]), call.fields))
+    return answer(call.view().collab(visible_collab(call, call.request.path_params["id"]), call.fields))
 
 
 async def pending(call: Call) -> Response:
-    """`GET /collaborations?status=pending`: what waits for the caller, not for the company."""
+    """`GET /collaborations?status=pending`: the caller's own pending invitations, not the company's."""
     call.reads()
     status = call.query.get("status", "")
     if status != "pending":
@@ -70,8 +70,10 @@ async def pending(call: Call) -> Response:
             code, "status", f"Invalid value '{status}'. The only status that can be listed is 'pending'"
         )
     mine = call.core.world.access.of_user(call.user["id"])
-    found = sorted((one for one in mine if one.status == "pending"), key=lambda one: int(one.id))
-    frame, part = page_by_offset(call, found)
+    pending_collabs = sorted(
+        (collab for collab in mine if collab.status == "pending"), key=lambda collab: int(collab.id)
+    )
+    frame, part = page_by_offset(call, pending_collabs)
     view = call.view()
     return answer({**frame, "entries": [view.collab(collab, call.fields) for collab in part]})
 
@@ -84,8 +86,8 @@ async def of_group(call: Call) -> Response:
         raise not_found("group", group_id)
     if not call.is_admin and group_id not in call.core.world.groups_of.get(call.user["id"], ()):
         raise forbidden()
-    found = sorted(call.core.world.access.of_group(group_id), key=lambda one: int(one.id))
-    frame, part = page_by_offset(call, found)
+    collabs = sorted(call.core.world.access.of_group(group_id), key=lambda collab: int(collab.id))
+    frame, part = page_by_offset(call, collabs)
     view = call.view()
     return answer({**frame, "entries": [view.collab(collab, call.fields) for collab in part]})
 
@@ -94,6 +96,6 @@ PATHS: dict[str, dict[str, Handler]] = {
     "/folders/{id}/collaborations": {"GET": of_folder},
     "/files/{id}/collaborations": {"GET": of_file},
     "/collaborations": {"GET": pending},
-    "/collaborations/{id}": {"GET": one},
+    "/collaborations/{id}": {"GET": collaboration},
     "/groups/{id}/collaborations": {"GET": of_group},
 }

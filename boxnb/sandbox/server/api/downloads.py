@@ -1,4 +1,4 @@
-"""Downloads (box-facts 4.11): a redirect to an address of its own, without token, good for 15 minutes."""
+"""Downloads (box-facts 4.11): a redirect to an address without a token, valid for 15 minutes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..company.tree import Item
 from ..context import Core, core_of
 from ..errors import client_error
 from .call import Call, Handler, missing
-from .item_writes import noted
+from .item_writes import record_event
 from .uploads import base_of
 
 SECONDS = 900
@@ -27,7 +27,7 @@ TYPES = {"pdf": "application/pdf", "png": "image/png", "txt": "text/plain", "csv
 
 
 def signature(core: Core, text: str) -> str:
-    """What makes an address hard to guess; the secret is kept in the state."""
+    """Return the signature that makes an address hard to guess. Its secret is saved in the state."""
     secret = core.state.meta("download.secret")
     if secret is None:
         secret = random_text(40)
@@ -36,11 +36,11 @@ def signature(core: Core, text: str) -> str:
 
 
 def other_host(base: str) -> str:
-    """Another name of this computer, as Box serves bytes from another host: clients must not send the token there."""
+    """Use another name of this computer, as Box serves bytes from another host: clients must not send the token there."""
     scheme, _, rest = base.partition("://")
-    for here, there in (("127.0.0.1", "localhost"), ("localhost", "127.0.0.1")):
-        if rest == here or rest.startswith((f"{here}:", f"{here}/")):
-            return f"{scheme}://{there}{rest[len(here) :]}"
+    for name, other_name in (("127.0.0.1", "localhost"), ("localhost", "127.0.0.1")):
+        if rest == name or rest.startswith((f"{name}:", f"{name}/")):
+            return f"{scheme}://{other_name}{rest[len(name) :]}"
     return base
 
 
@@ -48,8 +48,8 @@ async def download(call: Call) -> Response:
     """`GET /files/:id/content`: 302 to the bytes."""
     call.reads()
     item = call.item("file", call.request.path_params["id"], "download")
-    held = item.extra.get("lock")
-    if held and held["is_download_prevented"] and held["by"] != call.user["id"]:
+    file_lock = item.extra.get("lock")
+    if file_lock and file_lock["is_download_prevented"] and file_lock["by"] != call.user["id"]:
         raise client_error(403, "access_denied_item_locked", "Access denied - item locked")
     version = call.query.get("version") or item.version
     if find(item, version) is None:
@@ -57,26 +57,26 @@ async def download(call: Call) -> Response:
     expires = int(call.core.clock.now()) + SECONDS
     text = f"{item.id}/{version}/{expires}"
     base = other_host(base_of(call))
-    noted(call, "DOWNLOAD", item, {"size": item.size, "version_id": version})
+    record_event(call, "DOWNLOAD", item, {"size": item.size, "version_id": version})
     return Response(status_code=302, headers={"Location": f"{base}/dl/{text}/{signature(call.core, text)}"})
 
 
 def find(item: Item, version: str) -> tuple[str, str, int] | None:
-    """Key (empty for uploaded bytes), SHA-1 and size of a version."""
+    """Return the key (empty for uploaded bytes), SHA-1 and size of a version."""
     if version == item.version:
         return item.key, item.sha1, item.size
-    for one in item.earlier():
-        if one["id"] == version:
-            return one["key"], one["sha1"], one["size"]
+    for earlier_version in item.earlier():
+        if earlier_version["id"] == version:
+            return earlier_version["key"], earlier_version["sha1"], earlier_version["size"]
     return None
 
 
 def span(header: str, size: int) -> tuple[int, int] | None:
-    """The part of the bytes a ``Range`` asks for (RFC 9110 14.2), None for all; raises 416."""
-    found = BYTES.fullmatch(header.strip())
-    if found is None or found.groups() == ("", ""):
+    """Return the bytes that a ``Range`` header requests (RFC 9110 14.2), or None for all of them. Raises 416."""
+    match = BYTES.fullmatch(header.strip())
+    if match is None or match.groups() == ("", ""):
         return None
-    first, last = found.groups()
+    first, last = match.groups()
     start = int(first) if first else max(0, size - int(last))
     end = min(int(last) + 1, size) if last and first else size
     if start >= end:
@@ -87,7 +87,7 @@ def span(header: str, size: int) -> tuple[int, int] | None:
 
 
 async def serve(request: Request) -> Response:
-    """The bytes themselves."""
+    """Serve the bytes."""
     core, path = core_of(request), request.path_params
     text = f"{path['file']}/{path['version']}/{path['expires']}"
     if not hmac.compare_digest(signature(core, text).encode(), path["signature"].encode()):
@@ -95,10 +95,10 @@ async def serve(request: Request) -> Response:
     if core.clock.now() > int(path["expires"]):
         return Response(status_code=403)
     item = core.world.tree.files.get(path["file"])
-    found = None if item is None else find(item, path["version"])
-    if item is None or found is None:
+    content = None if item is None else find(item, path["version"])
+    if item is None or content is None:
         return Response(status_code=404)
-    key, sha1, size = found
+    key, sha1, size = content
     part = span(request.headers.get("range", ""), size)
     start, end = part or (0, size)
     pieces: Iterator[bytes] = file_bytes.pieces(key, end, start) if key else core.blobs.read(sha1, start, end)

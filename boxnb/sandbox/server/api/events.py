@@ -32,18 +32,18 @@ MAX_EVENTS = 500
 
 
 def when(call: Call, name: str) -> float | None:
-    """A time of the query; 400 when it is none."""
+    """Return a time from the query. Raises 400 if it is not one."""
     text = call.query.get(name, "")
     if not text:
         return None
     try:
-        return times.parse(text.replace(" ", "+"))  # a plus sign nobody escaped
+        return times.parse(text.replace(" ", "+"))  # an unescaped plus sign
     except ValueError:
         raise invalid("invalid_parameter", name, f"Invalid value '{text}' for parameter '{name}'") from None
 
 
 def position(call: Call) -> int | None:
-    """`stream_position`: None from the oldest on, -1 for `now`."""
+    """Return `stream_position`: None for the oldest event, -1 for `now`."""
     text = call.query.get("stream_position", "")
     if text in ("", "0", "null"):
         return None
@@ -56,13 +56,13 @@ def position(call: Call) -> int | None:
 
 
 def chunk(call: Call, events: list[Doc], following: int) -> Response:
-    """The frame of a page; the position is text, no float holds it."""
+    """Return a page of events. The position is text, because a float would round it."""
     frame = {"chunk_size": len(events), "next_stream_position": str(following), "entries": events}
     return answer(frame)
 
 
 def short(limit: int, start: int) -> int:
-    """How many rows a page really has: one page in seven is short though more follows."""
+    """Return how many rows a page has: one page in seven is short although more events follow."""
     number = hash_of(f"page {start}")
     return max(1, limit - number % max(1, limit // 3)) if number % 7 == 0 else limit
 
@@ -74,7 +74,7 @@ async def events(call: Call) -> Response:
         raise invalid(
             "invalid_parameter", "stream_type", f"Invalid value '{stream}' for parameter 'stream_type'"
         )
-    # Box's older SDK asks for the present position with limit=0 (boxsdk 1 to 4, get_latest_stream_position).
+    # Box's older SDK requests the latest position with limit=0 (boxsdk 1 to 4, get_latest_stream_position).
     least = 0 if call.query.get("stream_position") == "now" else 1
     limit = min(integer(call, "limit", 100, least), MAX_EVENTS)
     if stream.startswith("admin_logs"):
@@ -85,41 +85,41 @@ async def events(call: Call) -> Response:
 
 
 def tenant(call: Call, stream: str, limit: int) -> Response:
-    """The two streams of the whole company."""
+    """Answer the two streams of the whole company."""
     now, log = call.core.clock.now(), call.core.log
-    given = position(call)
-    if given == -1:
+    requested = position(call)
+    if requested == -1:
         return chunk(call, [], log.position(now))
     kinds = {kind.strip() for kind in call.query.get("event_type", "").split(",") if kind.strip()} or None
-    found: Iterator[tuple[int, Event]]
+    positioned: Iterator[tuple[int, Event]]
     if stream == "admin_logs":
         after, before = when(call, "created_after"), when(call, "created_before")
         oldest = int(max(now - ADMIN_DAYS * DAY, after or 0.0) * 1000) << SHIFT
-        start = max(given or 0, oldest)
+        start = max(requested or 0, oldest)
         until = now if before is None else before
-        found = ((one.position, one) for one in log.chronological(start, until, kinds, now))
+        positioned = ((event.position, event) for event in log.chronological(start, until, kinds, now))
     else:
-        start = max(given or 0, int((now - STREAMING_DAYS * DAY) * 1000) << SHIFT)
-        found = log.arriving(start, kinds, now)
-    rows = list(itertools.islice(found, short(limit, start)))
-    following = rows[-1][0] + 1 if rows else (start if given is None else given)
-    entries = msgspec.Raw(call.core.told.entries([event for _, event in rows]))
+        start = max(requested or 0, int((now - STREAMING_DAYS * DAY) * 1000) << SHIFT)
+        positioned = log.arriving(start, kinds, now)
+    rows = list(itertools.islice(positioned, short(limit, start)))
+    following = rows[-1][0] + 1 if rows else (start if requested is None else requested)
+    entries = msgspec.Raw(call.core.rendered_events.entries([event for _, event in rows]))
     frame = {"chunk_size": len(rows), "next_stream_position": str(following), "entries": entries}
     return Response(msgspec.json.encode(frame), media_type="application/json")
 
 
 def own(call: Call, stream: str, limit: int) -> Response:
-    """The streams of one person: what they did and what happened to items they may see.
+    """Answer the streams of one user: what they did and what happened to items they can see.
 
-    `event_type` and times are ignored, as at Box. Nothing is ever marked for sync here, so `sync` is empty.
+    `event_type` and times are ignored, as at Box. The sandbox marks nothing for sync, so `sync` is empty.
     """
     now, view, world = call.core.clock.now(), call.view(), call.core.world
-    given = position(call)
-    if given == -1:
+    requested = position(call)
+    if requested == -1:
         return chunk(call, [], call.core.log.position(now))
-    start = max(given or 0, int((now - USER_DAYS * DAY) * 1000) << SHIFT)
+    start = max(requested or 0, int((now - USER_DAYS * DAY) * 1000) << SHIFT)
     rows: list[Doc] = []
-    following = start if given is None else given
+    following = start if requested is None else requested
     kinds = set() if stream == "sync" else set(USER_NAMES)
     for event in call.core.log.since(start, kinds):
         if event.created > now or len(rows) >= limit:

@@ -11,10 +11,10 @@ from .call import Call, Handler, answer, missing, open_link, unchanged
 async def file(call: Call) -> Response:
     """`GET /files/:id`."""
     call.reads()
-    found = call.item("file", call.request.path_params["id"])
-    if unchanged(call, found):
-        return Response(status_code=304, headers={"ETag": f'"{found.etag}"'})
-    return answer(call.view().item(found, call.fields), etag=found.etag)
+    item = call.item("file", call.request.path_params["id"])
+    if unchanged(call, item):
+        return Response(status_code=304, headers={"ETag": f'"{item.etag}"'})
+    return answer(call.view().item(item, call.fields), etag=item.etag)
 
 
 async def shared_item(call: Call) -> Response:
@@ -23,14 +23,14 @@ async def shared_item(call: Call) -> Response:
     header = call.request.headers.get("boxapi")
     if not header:
         raise invalid("missing_parameter", "boxapi", "The header 'BoxApi' is missing")
-    found = open_link(call, header)
-    if found is None:
+    item = open_link(call, header)
+    if item is None:
         raise not_found("shared_link", "shared_link")
-    if not call.view().sees(found):
-        raise missing(found.kind, found.id)
-    if unchanged(call, found):
-        return Response(status_code=304, headers={"ETag": f'"{found.etag}"'})
-    return answer(call.view().item(found, call.fields), etag=found.etag)
+    if not call.view().sees(item):
+        raise missing(item.kind, item.id)
+    if unchanged(call, item):
+        return Response(status_code=304, headers={"ETag": f'"{item.etag}"'})
+    return answer(call.view().item(item, call.fields), etag=item.etag)
 
 
 PATHS: dict[str, dict[str, Handler]] = {

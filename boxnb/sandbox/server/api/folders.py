@@ -24,14 +24,14 @@ BLANK: Doc = {"type": "user", "id": "", "name": "", "login": ""}
 
 
 def ordered(call: Call, items: list[Item], sort: str, direction: str) -> list[Item]:
-    """Folders, then files, then web links, each by `sort`."""
+    """Return folders, then files, then web links, each sorted by `sort`."""
     items.sort(key=lambda item: (SORTS[sort](item), int(item.id)), reverse=direction == "DESC")
     items.sort(key=lambda item: KIND_ORDER[item.kind])
     return items
 
 
 def sorting(call: Call, allowed: tuple[str, ...]) -> tuple[str, str]:
-    """`sort` and `direction` of the query; 400 for others."""
+    """Return `sort` and `direction` of the query. Raises 400 for unknown values."""
     sort = call.query.get("sort") or "name"
     direction = (call.query.get("direction") or "ASC").upper()
     if sort not in allowed:
@@ -44,32 +44,32 @@ def sorting(call: Call, allowed: tuple[str, ...]) -> tuple[str, str]:
 
 
 def children(call: Call, folder: Item | None) -> list[Item]:
-    """What a folder, or folder 0, shows this person, in Box's order; folder 0 ignores `sort`."""
+    """Return what this user sees in a folder or in folder 0, in Box's order. Folder 0 ignores `sort`."""
     sort, direction = sorting(call, tuple(SORTS))
     view = call.view()
     if folder is None:
         return ordered(call, call.core.world.access.top(view.user, view.now), "name", "ASC")
-    found = [item for item in (folder.children or {}).values() if item.trashed is None]
-    return ordered(call, found, sort, direction)
+    items = [item for item in (folder.children or {}).values() if item.trashed is None]
+    return ordered(call, items, sort, direction)
 
 
 def page(call: Call, items: list[Item], fields: str | None) -> Doc:
-    """A page of items; without `fields` they are mini objects."""
+    """Return a page of items. Without `fields` they are mini objects."""
     if call.query.get("usemarker", "").lower() == "true":
         frame, part = page_by_marker(call, items)
     else:
         frame, part = page_by_offset(call, items)
         direction = (call.query.get("direction") or "ASC").upper()
-        second = call.query.get("sort") or "name"
-        frame["order"] = [{"by": "type", "direction": "ASC"}, {"by": second, "direction": direction}]
+        sort = call.query.get("sort") or "name"
+        frame["order"] = [{"by": "type", "direction": "ASC"}, {"by": sort, "direction": direction}]
     view = call.view()
     return {**frame, "entries": [view.item(item, fields or "name") for item in part]}
 
 
 def root(view: View, fields: str | None, collection: Doc | None) -> Doc:
-    """Folder 0: nobody made it, so most of it is null."""
+    """Return folder 0. No user created it, so most of it is null."""
     owner = view.world.person(view.user)
-    whole: Doc = {
+    doc: Doc = {
         **ROOT_MINI,
         **dict.fromkeys(("created_at", "modified_at", "trashed_at", "purged_at", "content_created_at")),
         **dict.fromkeys(("content_modified_at", "shared_link", "folder_upload_email", "parent")),
@@ -83,7 +83,7 @@ def root(view: View, fields: str | None, collection: Doc | None) -> Doc:
         "item_collection": collection,
     }
     if fields is None:
-        return whole
+        return doc
     extra: Doc = {
         "sync_state": "not_synced",
         "has_collaborations": False,
@@ -96,58 +96,58 @@ def root(view: View, fields: str | None, collection: Doc | None) -> Doc:
             "can_invite_collaborator": False,
         },
     }
-    whole.update(extra)
-    wanted = {*ROOT_MINI, *(name.strip() for name in fields.split(","))}
-    return {name: value for name, value in whole.items() if name in wanted}
+    doc.update(extra)
+    names = {*ROOT_MINI, *(name.strip() for name in fields.split(","))}
+    return {name: value for name, value in doc.items() if name in names}
 
 
 async def folder(call: Call) -> Response:
-    """`GET /folders/:id`, with the first items inside."""
+    """`GET /folders/:id`, with its first items."""
     call.reads()
     fields = call.fields
-    found = call.folder(call.request.path_params["id"])
-    if found is not None and unchanged(call, found):
-        return Response(status_code=304, headers={"ETag": f'"{found.etag}"'})
+    item = call.folder(call.request.path_params["id"])
+    if item is not None and unchanged(call, item):
+        return Response(status_code=304, headers={"ETag": f'"{item.etag}"'})
     collection: Doc | None = None
     if fields is None or "item_collection" in [name.strip() for name in fields.split(",")]:
-        collection = page(call, children(call, found), None)
-    if found is None:
+        collection = page(call, children(call, item), None)
+    if item is None:
         return answer(root(call.view(), fields, collection))
-    doc = call.view().item(found, fields)
+    doc = call.view().item(item, fields)
     if collection is not None:
         doc["item_collection"] = collection
-    return answer(doc, etag=found.etag)
+    return answer(doc, etag=item.etag)
 
 
 async def folder_items(call: Call) -> Response:
     """`GET /folders/:id/items`."""
     call.reads()
-    found = call.folder(call.request.path_params["id"])
-    return answer(page(call, children(call, found), call.fields))
+    item = call.folder(call.request.path_params["id"])
+    return answer(page(call, children(call, item), call.fields))
 
 
 async def trash(call: Call) -> Response:
-    """`GET /folders/trash/items`: what this person threw away or owns; not sorted when paged by marker."""
+    """`GET /folders/trash/items`: what this user deleted or owns. Unsorted when paged by marker."""
     call.reads()
     if call.query.get("usemarker", "").lower() == "true" and call.query.get("sort"):
         raise invalid("invalid_parameter", "sort", "'sort' cannot be used together with 'usemarker'")
     sort, direction = sorting(call, ("name", "date", "size"))
     view = call.view()
-    found = [
+    items = [
         item
         for item in call.core.world.tree.everything()
         if item.trashed is not None and "delete" in view.rights(item)
     ]
-    return answer(page(call, ordered(call, found, sort, direction), call.fields))
+    return answer(page(call, ordered(call, items, sort, direction), call.fields))
 
 
 async def web_link(call: Call) -> Response:
     """`GET /web_links/:id`."""
     call.reads()
-    found = call.item("web_link", call.request.path_params["id"])
-    if unchanged(call, found):
-        return Response(status_code=304, headers={"ETag": f'"{found.etag}"'})
-    return answer(call.view().item(found, call.fields), etag=found.etag)
+    link = call.item("web_link", call.request.path_params["id"])
+    if unchanged(call, link):
+        return Response(status_code=304, headers={"ETag": f'"{link.etag}"'})
+    return answer(call.view().item(link, call.fields), etag=link.etag)
 
 
 PATHS: dict[str, dict[str, Handler]] = {

@@ -18,6 +18,7 @@ from .write_rules import (
     check_name,
     free_name,
     id_of,
+    mark_changed,
     may_leave,
     moment,
     set_link,
@@ -25,7 +26,6 @@ from .write_rules import (
     set_tags,
     target,
     text,
-    touched,
     trashed_item,
 )
 
@@ -35,30 +35,30 @@ FLAGS = ("can_non_owners_invite", "can_non_owners_view_collaborators")
 
 
 def kind_of(call: Call) -> str:
-    """`folder`, `file` or `web_link`, from the path."""
+    """Return `folder`, `file` or `web_link`, depending on the path."""
     first = call.request.url.path.removeprefix("/api").split("/")[2]
     return {"folders": "folder", "files": "file", "web_links": "web_link"}[first]
 
 
-def shown(call: Call, item: Item, status: int = 200) -> Response:
-    """The item as the answer of a write."""
+def item_answer(call: Call, item: Item, status: int = 200) -> Response:
+    """Return the item as the answer to a write."""
     call._view = None
     doc = call.view().item(item, call.fields)
     return answer(doc, status, item.etag)
 
 
-def noted(call: Call, kind: str, item: Item, details: Doc | None = None) -> None:
-    """An event about an item."""
+def record_event(call: Call, kind: str, item: Item, details: Doc | None = None) -> None:
+    """Record an event about an item."""
     call.core.note(call.request, kind, call.user["id"], item_source(call.core.world, item), details, item)
 
 
-def fresh(call: Call, name: str) -> Doc:
-    """What every new item has."""
+def new_item_fields(call: Call, name: str) -> Doc:
+    """Return the fields of every new item."""
     now = float(int(call.core.clock.now()))
     by = call.user["id"]
-    new = call.core.state.next_id()
-    made: Doc = {"created_by": by, "created": now, "modified_by": by, "modified": now}
-    return {"id": new, "name": name, "etag": 0, **made}
+    item_id = call.core.state.next_id()
+    stamps: Doc = {"created_by": by, "created": now, "modified_by": by, "modified": now}
+    return {"id": item_id, "name": name, "etag": 0, **stamps}
 
 
 async def create_folder(call: Call) -> Response:
@@ -70,9 +70,9 @@ async def create_folder(call: Call) -> Response:
     owner, parent = target(call, id_of(body, "parent"))
     free_name(call, owner, parent, name, "folder")
     with call.core.state:
-        made = call.core.world.tree.add("folder", fresh(call, name), owner, parent)
-        noted(call, "ITEM_CREATE", made)
-    return shown(call, made, 201)
+        created = call.core.world.tree.add("folder", new_item_fields(call, name), owner, parent)
+        record_event(call, "ITEM_CREATE", created)
+    return item_answer(call, created, 201)
 
 
 async def create_web_link(call: Call) -> Response:
@@ -84,27 +84,27 @@ async def create_web_link(call: Call) -> Response:
     owner, parent = target(call, id_of(body, "parent"))
     free_name(call, owner, parent, name, "web_link")
     with call.core.state:
-        doc = {**fresh(call, name), "url": url, "description": str(body.get("description") or "")}
-        made = call.core.world.tree.add("web_link", doc, owner, parent)
-        noted(call, "ITEM_CREATE", made)
-    return shown(call, made)
+        doc = {**new_item_fields(call, name), "url": url, "description": str(body.get("description") or "")}
+        created = call.core.world.tree.add("web_link", doc, owner, parent)
+        record_event(call, "ITEM_CREATE", created)
+    return item_answer(call, created)
 
 
 def check_url(url: Any) -> str:
-    """A web address; 400 for another."""
+    """Return a web address. Raises 400 for anything else."""
     if not isinstance(url, str) or not url.lower().startswith(("http://", "https://")) or len(url) < 10:
         raise invalid("invalid_parameter", "url", "'url' must begin with http:// or https://")
     return url
 
 
 def refuse_unbuilt(body: Doc) -> None:
-    """501 for settings the sandbox does not have."""
+    """Raise 501 for settings the sandbox does not have."""
     for name in sorted(UNBUILT & set(body)):
         raise client_error(501, "not_implemented", f"The boxnb sandbox cannot set '{name}'")
 
 
 async def update(call: Call) -> Response:
-    """`PUT /folders/:id`, `/files/:id`, `/web_links/:id`: name, description, place, shared link, tags, lock."""
+    """`PUT /folders/:id`, `/files/:id`, `/web_links/:id`: name, description, parent, shared link, tags, lock."""
     call.writes()
     body = await call.body()
     kind, item_id = kind_of(call), call.request.path_params["id"]
@@ -121,22 +121,22 @@ async def update(call: Call) -> Response:
         raise forbidden()
     if kind == "file" and set(body) - {"shared_link", "lock"}:
         check_lock(call, item)
-    before = {slot: getattr(item, slot) for slot in CHANGED} | {"extra": dict(item.extra)}
+    old_values = {attribute: getattr(item, attribute) for attribute in CHANGED} | {"extra": dict(item.extra)}
     try:
         with call.core.state:
             events = changes(call, item, body)
-            touched(call, item)
+            mark_changed(call, item)
             for event in events:
-                noted(call, event, item)
-    except ApiError:  # half of a refused change is no change
-        for slot, value in before.items():
-            setattr(item, slot, value)
+                record_event(call, event, item)
+    except ApiError:  # undo a change that was refused halfway
+        for attribute, value in old_values.items():
+            setattr(item, attribute, value)
         raise
-    return shown(call, item)
+    return item_answer(call, item)
 
 
 def changes(call: Call, item: Item, body: Doc) -> list[str]:
-    """Make the changes of a body, checks first; the names of the events."""
+    """Check and apply the changes in a body. Return the names of the events."""
     owner, parent = item.owner, item.parent
     name = check_name(body["name"]) if "name" in body else item.name
     moves = "parent" in body and id_of(body, "parent") != (parent.id if parent else ROOT)
@@ -157,9 +157,9 @@ def changes(call: Call, item: Item, body: Doc) -> list[str]:
         set_tags(item, body["tags"])
     if "description" in body:
         item.description = text(body, "description")[:255]
-    if item.kind == "file":  # rclone sets the time of a file so; Box's description does not have it
-        given = moment(call, body, "content_modified_at")
-        item.extra |= {} if given is None else {"content_modified": given}
+    if item.kind == "file":  # rclone sets a file's time this way, although Box's description does not have it
+        modified = moment(call, body, "content_modified_at")
+        item.extra |= {} if modified is None else {"content_modified": modified}
     if "url" in body and item.kind == "web_link":
         item.url = check_url(body["url"])
     for flag in FLAGS:
@@ -180,7 +180,7 @@ def changes(call: Call, item: Item, body: Doc) -> list[str]:
 
 
 async def copy(call: Call) -> Response:
-    """`POST /folders/:id/copy` and `/files/:id/copy`: content and description go along, links and invitations do not."""
+    """`POST /folders/:id/copy` and `/files/:id/copy`: copies content and description, not links or collaborations."""
     call.writes()
     body = await call.body()
     kind, item_id = kind_of(call), call.request.path_params["id"]
@@ -193,14 +193,14 @@ async def copy(call: Call) -> Response:
     if parent is not None and item in parent.up():
         raise client_error(400, "cyclical_folder_structure", "Cyclical folder structure")
     with call.core.state:
-        made = duplicate(call, item, name, owner, parent)
-        noted(call, "COPY", made)
-    return shown(call, made, 201)
+        duplicated = duplicate(call, item, name, owner, parent)
+        record_event(call, "COPY", duplicated)
+    return item_answer(call, duplicated, 201)
 
 
 def duplicate(call: Call, item: Item, name: str, owner: str, parent: Item | None) -> Item:
-    """A copy of an item and of all below."""
-    doc = fresh(call, name)
+    """Copy an item and everything below it."""
+    doc = new_item_fields(call, name)
     doc.update(description=item.description, tags=list(item.tags), url=item.url)
     if item.kind == "file":
         times = {
@@ -209,14 +209,14 @@ def duplicate(call: Call, item: Item, name: str, owner: str, parent: Item | None
         }
         doc.update(size=item.size, sha1=item.sha1, key=item.key, extra=times)
     children = [child for child in (item.children or {}).values() if child.trashed is None]
-    made = call.core.world.tree.add(item.kind, doc, owner, parent)
+    duplicated = call.core.world.tree.add(item.kind, doc, owner, parent)
     for child in children:
-        duplicate(call, child, child.name, owner, made)
-    return made
+        duplicate(call, child, child.name, owner, duplicated)
+    return duplicated
 
 
 async def delete(call: Call) -> Response:
-    """`DELETE`: into the trash, where it stays for 30 days."""
+    """`DELETE`: move to the trash for 30 days."""
     call.writes()
     kind, item_id = kind_of(call), call.request.path_params["id"]
     if kind == "folder" and item_id == ROOT:
@@ -230,15 +230,15 @@ async def delete(call: Call) -> Response:
     if full and call.query.get("recursive", "").lower() != "true":
         raise client_error(400, "folder_not_empty", "Cannot delete - folder not empty")
     with call.core.state:
-        noted(call, "DELETE", item)
+        record_event(call, "DELETE", item)
         item.trashed = float(int(call.core.clock.now()))
         item.extra = {**item.extra, "trashed_by": call.user["id"]}
-        call.core.world.tree.keep(item)
+        call.core.world.tree.save(item)
     return Response(status_code=204)
 
 
 async def restore(call: Call) -> Response:
-    """`POST /folders/:id` and the like: out of the trash, where it was or where `parent` says, maybe under a new name."""
+    """`POST /folders/:id` and the like: restore from the trash, to the old folder or `parent`, optionally renamed."""
     call.writes()
     body = await call.body() if await call.request.body() else {}
     item = trashed_item(call, kind_of(call), call.request.path_params["id"])
@@ -248,7 +248,9 @@ async def restore(call: Call) -> Response:
     if "parent" in body:
         owner, parent = target(call, id_of(body, "parent"))
     elif item.extra.get("orphan") or (parent is not None and parent.is_trashed()):
-        raise client_error(403, "forbidden", "The original folder is in the trash or gone; name a 'parent'")
+        raise client_error(
+            403, "forbidden", "The original folder is in the trash or was deleted; send a 'parent'"
+        )
     if parent is not None and item in parent.up():
         raise client_error(400, "cyclical_folder_structure", "Cyclical folder structure")
     name = check_name(body.get("name") or item.name)
@@ -258,12 +260,12 @@ async def restore(call: Call) -> Response:
         item.extra = {key: value for key, value in item.extra.items() if key not in ("trashed_by", "orphan")}
         if parent is not item.parent or owner != item.owner:
             call.core.world.tree.move(item, owner, parent)
-        touched(call, item)
-        noted(call, "UNDELETE", item)
-    return shown(call, item, 201)
+        mark_changed(call, item)
+        record_event(call, "UNDELETE", item)
+    return item_answer(call, item, 201)
 
 
-async def trash_one(call: Call) -> Response:
+async def read_trashed(call: Call) -> Response:
     """`GET /folders/:id/trash` and the like."""
     call.reads()
     item = trashed_item(call, kind_of(call), call.request.path_params["id"])
@@ -271,23 +273,23 @@ async def trash_one(call: Call) -> Response:
 
 
 async def purge(call: Call) -> Response:
-    """`DELETE /folders/:id/trash` and the like: gone for good, with its collaborations."""
+    """`DELETE /folders/:id/trash` and the like: delete for good, with its collaborations."""
     call.writes()
     item = trashed_item(call, kind_of(call), call.request.path_params["id"])
     if "delete" not in call.view().rights(item):
         raise forbidden()
     tree = call.core.world.tree
     with call.core.state:
-        # What was trashed on its own before stays in the trash: rclone's cleanup purges each entry of the list.
-        for below in list(trashed_before(item)):
-            below.extra = {**below.extra, "orphan": True}
-            tree.move(below, below.owner, None)
+        # Items trashed separately stay in the trash: rclone's cleanup purges each entry of the list.
+        for descendant in list(trashed_before(item)):
+            descendant.extra = {**descendant.extra, "orphan": True}
+            tree.move(descendant, descendant.owner, None)
         forget(call, item)
     return Response(status_code=204)
 
 
 def trashed_before(item: Item) -> Iterator[Item]:
-    """The highest items below that were trashed on their own."""
+    """Yield the highest items below that were trashed separately."""
     for child in (item.children or {}).values():
         if child.trashed is not None:
             yield child
@@ -296,15 +298,15 @@ def trashed_before(item: Item) -> Iterator[Item]:
 
 
 def forget(call: Call, item: Item) -> None:
-    """Remove an item, all below and every collaboration of it."""
+    """Remove an item, everything below it and all their collaborations."""
     access = call.core.world.access
-    for one in descend(item):
-        for collab in access.on(one):
+    for descendant in descend(item):
+        for collab in access.on(descendant):
             access.drop(collab)
     call.core.world.tree.purge(item)
 
 
-TRASH: dict[str, Handler] = {"GET": trash_one, "DELETE": purge}
+TRASH: dict[str, Handler] = {"GET": read_trashed, "DELETE": purge}
 PATHS: dict[str, dict[str, Handler]] = {
     "/folders": {"POST": create_folder},
     "/folders/{id}": {"PUT": update, "DELETE": delete, "POST": restore},

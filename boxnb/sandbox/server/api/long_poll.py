@@ -1,4 +1,4 @@
-"""The long poll of user events: `OPTIONS /events` names an address that answers when something happened (box-facts 4.7)."""
+"""The long poll of user events: `OPTIONS /events` names an address that answers after the next event (box-facts 4.7)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WAIT_SECONDS = 610
 
 
 async def servers(call: Call) -> Response:
-    """`OPTIONS /events`: where to wait."""
+    """`OPTIONS /events`: the address to wait at."""
     call.reads()
     channel = random_text(32).lower()
     call.core.channels[channel] = len(call.core.log.live)
@@ -36,14 +36,14 @@ async def servers(call: Call) -> Response:
 
 
 async def subscribe(request: Request) -> Response:
-    """Answer `new_change` when an event was written since the address was given out, `reconnect` after 610 s."""
+    """Answer `new_change` once an event was recorded after the address was issued, `reconnect` after 610 s."""
     core = core_of(request)
-    seen = core.channels.get(request.query_params.get("channel", ""))
-    if seen is None:
+    event_count = core.channels.get(request.query_params.get("channel", ""))
+    if event_count is None:
         raise client_error(404, "not_found", "Not Found")
     deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline and not core.stopping:
-        if len(core.log.live) > seen:
+        if len(core.log.live) > event_count:
             return JSONResponse({"message": "new_change", "version": 1})
         if await request.is_disconnected():
             break

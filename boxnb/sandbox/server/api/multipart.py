@@ -1,4 +1,4 @@
-"""`multipart/form-data` as uploads send it (RFC 7578), in the order of its parts."""
+"""`multipart/form-data` as uploads send it (RFC 7578), with its parts in order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PARAMETER = re.compile(r'([a-zA-Z0-9*-]+)=(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))')
 
 @dataclass
 class Part:
-    """One part: its name in the form, its file name if it has one, its bytes."""
+    """One part: its field name, its file name if it has one, its bytes."""
 
     name: str
     filename: str | None
@@ -18,18 +18,18 @@ class Part:
 
 
 def parameters(text: str) -> dict[str, str]:
-    """The parameters of a header value."""
+    """Return the parameters of a header value."""
     return {name.lower(): quoted or plain for name, quoted, plain in PARAMETER.findall(text)}
 
 
 def parse(content_type: str, body: bytes) -> list[Part]:
-    """The parts in order; raises `ValueError` when the body is none such."""
+    """Return the parts in order. Raises `ValueError` if the body is not valid multipart/form-data."""
     kind, _, rest = content_type.partition(";")
     boundary = parameters(rest).get("boundary", "")
     if kind.strip().lower() != "multipart/form-data" or not boundary:
         raise ValueError("the body must be multipart/form-data with a boundary")
     mark = b"--" + boundary.encode("latin-1")
-    found: list[Part] = []
+    parts: list[Part] = []
     chunks = (b"\r\n" + body).split(b"\r\n" + mark)
     if len(chunks) < 3 or not chunks[-1].startswith(b"--"):
         raise ValueError("the body does not end with its boundary")
@@ -41,6 +41,6 @@ def parse(content_type: str, body: bytes) -> list[Part]:
             line.split(":", 1) for line in head.decode("utf-8", "replace").split("\r\n") if ":" in line
         )
         lower = {name.strip().lower(): value for name, value in headers.items()}
-        given = parameters(lower.get("content-disposition", ""))
-        found.append(Part(given.get("name", ""), given.get("filename"), data))
-    return found
+        disposition = parameters(lower.get("content-disposition", ""))
+        parts.append(Part(disposition.get("name", ""), disposition.get("filename"), data))
+    return parts

@@ -21,7 +21,7 @@ from .call import (
 
 
 def starts_with(term: str, *texts: str) -> bool:
-    """The rule of `filter_term`."""
+    """Return whether one of the texts starts with the term, ignoring case: the rule of `filter_term`."""
     return any(text.casefold().startswith(term.casefold()) for text in texts)
 
 
@@ -31,37 +31,37 @@ async def users(call: Call) -> Response:
     kind = call.query.get("user_type", "managed")
     if kind not in ("all", "managed", "external"):
         raise invalid("invalid_parameter", "user_type", f"Invalid value '{kind}' for parameter 'user_type'")
-    everybody = [] if kind == "external" else call.core.ready.everybody()
+    candidates = [] if kind == "external" else call.core.rendered_pages.everybody()
     term = call.query.get("filter_term", "")
     by_marker = call.query.get("usemarker", "").lower() == "true"
-    turn = page_by_marker if by_marker else page_by_offset
-    known_as = call.query.get("external_app_user_id")
-    if known_as is not None:
-        everybody = [user for user in everybody if user.get("external_app_user_id") == known_as]
+    page_of = page_by_marker if by_marker else page_by_offset
+    app_user_id = call.query.get("external_app_user_id")
+    if app_user_id is not None:
+        candidates = [user for user in candidates if user.get("external_app_user_id") == app_user_id]
     elif not term and kind != "external":
-        frame, part = turn(call, everybody)
-        page = call.core.ready.page(frame, list(part), call.fields)
+        frame, part = page_of(call, candidates)
+        page = call.core.rendered_pages.page(frame, list(part), call.fields)
         return answer_of(page, call.request.headers.get("accept-encoding", ""))
-    found = [user for user in everybody if starts_with(term, user["name"], user["login"])]
-    outside = call.core.world.outsiders.get(call.core.world.logins.get(term.casefold(), ""))
-    if kind != "managed" and outside is not None:  # people elsewhere are found by their exact login only
-        found.append(outside)
-    frame, part = turn(call, found)
+    matches = [user for user in candidates if starts_with(term, user["name"], user["login"])]
+    external = call.core.world.outsiders.get(call.core.world.logins.get(term.casefold(), ""))
+    if kind != "managed" and external is not None:  # external users are found by their exact login only
+        matches.append(external)
+    frame, part = page_of(call, matches)
     return JSONResponse({**frame, "entries": [shape(user, call.fields) for user in part]})
 
 
 def prerender(core: Core) -> None:
-    """Render every page of a thousand people, by marker and by offset, before anybody asks."""
-    everybody = core.ready.everybody()
-    for start in range(0, len(everybody), MAX_LIMIT):
-        part = everybody[start : start + MAX_LIMIT]
-        core.ready.page(marker_frame(start, MAX_LIMIT, everybody), part, None)
+    """Render every page of 1000 users in advance, by marker and by offset."""
+    users_in_order = core.rendered_pages.everybody()
+    for start in range(0, len(users_in_order), MAX_LIMIT):
+        part = users_in_order[start : start + MAX_LIMIT]
+        core.rendered_pages.page(marker_frame(start, MAX_LIMIT, users_in_order), part, None)
         if start <= MAX_OFFSET:
-            core.ready.page(offset_frame(start, MAX_LIMIT, len(everybody)), part, None)
+            core.rendered_pages.page(offset_frame(start, MAX_LIMIT, len(users_in_order)), part, None)
 
 
 async def me(call: Call) -> Response:
-    """`GET /users/me`; with ``As-User`` the person named there."""
+    """`GET /users/me`; with ``As-User``, the user named there."""
     return JSONResponse(shape(call.user, call.query.get("fields")))
 
 
@@ -70,20 +70,20 @@ async def user(call: Call) -> Response:
     user_id = call.request.path_params["id"]
     if user_id != call.user["id"]:
         call.need_admin("manage_managed_users")
-    found = call.core.world.users.get(user_id) or call.core.world.outsiders.get(user_id)
-    if found is None:
+    match = call.core.world.users.get(user_id) or call.core.world.outsiders.get(user_id)
+    if match is None:
         raise not_found("user", user_id)
-    return JSONResponse(shape(found, call.query.get("fields")))
+    return JSONResponse(shape(match, call.query.get("fields")))
 
 
 async def groups(call: Call) -> Response:
     """`GET /groups`."""
     call.need_admin("manage_groups")
     term = call.query.get("filter_term", "")
-    found = [
+    matches = [
         group for group in call.core.world.groups.values() if not term or starts_with(term, group["name"])
     ]
-    frame, part = page_by_offset(call, found)
+    frame, part = page_by_offset(call, matches)
     return JSONResponse({**frame, "entries": [shape(group, call.query.get("fields")) for group in part]})
 
 
@@ -91,10 +91,10 @@ async def group(call: Call) -> Response:
     """`GET /groups/:id`."""
     call.need_admin("manage_groups")
     group_id = call.request.path_params["id"]
-    found = call.core.world.groups.get(group_id)
-    if found is None:
+    match = call.core.world.groups.get(group_id)
+    if match is None:
         raise not_found("group", group_id)
-    return JSONResponse(shape(found, call.query.get("fields")))
+    return JSONResponse(shape(match, call.query.get("fields")))
 
 
 async def group_memberships(call: Call) -> Response:
@@ -103,32 +103,32 @@ async def group_memberships(call: Call) -> Response:
     group_id = call.request.path_params["id"]
     if group_id not in call.core.world.groups:
         raise not_found("group", group_id)
-    found = call.core.world.of_group(group_id)
-    frame, part = page_by_offset(call, found)
+    memberships = call.core.world.of_group(group_id)
+    frame, part = page_by_offset(call, memberships)
     return JSONResponse({**frame, "entries": [call.core.world.membership(entry) for entry in part]})
 
 
 async def user_memberships(call: Call) -> Response:
-    """`GET /users/:id/memberships`; people may read their own."""
+    """`GET /users/:id/memberships`: users may read their own."""
     user_id = call.request.path_params["id"]
     call.need("manage_groups")
     if user_id != call.user["id"] and not call.is_admin:
         raise forbidden()
     if user_id not in call.core.world.users:
         raise not_found("user", user_id)
-    found = call.core.world.of_user(user_id)
-    frame, part = page_by_offset(call, found)
+    memberships = call.core.world.of_user(user_id)
+    frame, part = page_by_offset(call, memberships)
     return JSONResponse({**frame, "entries": [call.core.world.membership(entry) for entry in part]})
 
 
 async def membership(call: Call) -> Response:
     """`GET /group_memberships/:id`."""
     call.need_admin("manage_groups")
-    wanted = call.request.path_params["id"]
-    found = call.core.world.memberships.get(wanted)
-    if found is None:
-        raise not_found("group_membership", wanted)
-    return JSONResponse(call.core.world.membership(found))
+    membership_id = call.request.path_params["id"]
+    match = call.core.world.memberships.get(membership_id)
+    if match is None:
+        raise not_found("group_membership", membership_id)
+    return JSONResponse(call.core.world.membership(match))
 
 
 PATHS: dict[str, dict[str, Handler]] = {

@@ -12,7 +12,7 @@ from ..company.times import iso
 from ..company.tree import Item
 from ..errors import client_error, forbidden, invalid, not_found
 from .call import ADMINS, Call, Handler, answer
-from .item_writes import forget, fresh
+from .item_writes import forget, new_item_fields
 from .write_rules import id_of, text
 
 LOGIN = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -28,12 +28,12 @@ GROUP_TEXTS = ("name", "provenance", "external_sync_identifier", "description")
 
 
 def wrong(name: str, value: Any) -> Exception:
-    """400 about one value."""
+    """Build a 400 about one value."""
     return invalid("invalid_parameter", name, f"Invalid value '{value}' for '{name}'")
 
 
 def settings(call: Call, body: Doc) -> Doc:
-    """The settings of a user that a body changes, checked."""
+    """Check and return the user settings that a body changes."""
     out: Doc = {}
     for name, length in LENGTHS.items():
         if name in body:
@@ -71,17 +71,17 @@ def settings(call: Call, body: Doc) -> Doc:
     if "external_app_user_id" in body:
         out["external_app_user_id"] = text(body, "external_app_user_id")
     if "notification_email" in body:
-        given = body["notification_email"]
-        if given is not None and not (isinstance(given, dict) and LOGIN.fullmatch(str(given.get("email")))):
-            raise wrong("notification_email", given)
+        email = body["notification_email"]
+        if email is not None and not (isinstance(email, dict) and LOGIN.fullmatch(str(email.get("email")))):
+            raise wrong("notification_email", email)
         out["notification_email"] = (
-            None if given is None else {"email": given["email"], "is_confirmed": False}
+            None if email is None else {"email": email["email"], "is_confirmed": False}
         )
     return out
 
 
 def free_login(call: Call, login: str, but: str = "") -> str:
-    """A login that nobody has; 409 `user_login_already_used`."""
+    """Return the login if it is free. Raises 409 `user_login_already_used` if another user has it."""
     if not LOGIN.fullmatch(login):
         raise wrong("login", login)
     if call.core.world.logins.get(login.casefold(), but) != but:
@@ -131,13 +131,13 @@ async def create_user(call: Call) -> Response:
         **changes,
     }
     with call.core.state:
-        call.core.world.keep_user(user)
+        call.core.world.save_user(user)
         call.core.note(call.request, "NEW_USER", call.user["id"], mini(user))
     return answer(shape(user, call.fields), 201)
 
 
 def the_user(call: Call) -> Doc:
-    """The user of the path, whom the caller may change; co-admins change no admins."""
+    """Return the user in the path if the caller may change it. Co-admins may not change other admins."""
     user_id = call.request.path_params["id"]
     user = call.core.world.users.get(user_id)
     if user is None:
@@ -169,12 +169,12 @@ async def update_user(call: Call) -> Response:
 
 
 def owned(call: Call, user_id: str) -> list[Item]:
-    """Everything on a person's own top level, trashed or not."""
+    """Return everything on a user's own top level, trashed or not."""
     return list(call.core.world.tree.siblings(user_id, None).values())
 
 
 async def delete_user(call: Call) -> Response:
-    """`DELETE /users/:id`: with `force` their content goes too (the code of the refusal is a guess)."""
+    """`DELETE /users/:id`: with `force` the user's content is deleted too (the code of the refusal is a guess)."""
     call.need_admin("manage_managed_users")
     user = the_user(call)
     if user["role"] == "admin" or user["id"] == call.user["id"]:
@@ -194,32 +194,32 @@ async def delete_user(call: Call) -> Response:
 
 
 async def transfer(call: Call) -> Response:
-    """`PUT /users/:id/folders/0`: all a person owns, into one new folder of another person."""
+    """`PUT /users/:id/folders/0`: move everything a user owns into one new folder of another user."""
     call.need_admin("root_readwrite")
     call.need("manage_managed_users")
     body = await call.body()
     user, world = the_user(call), call.core.world
-    heir = world.users.get(id_of(body, "owned_by"))
-    if heir is None:
+    new_owner = world.users.get(id_of(body, "owned_by"))
+    if new_owner is None:
         raise not_found("user", "owned_by")
-    if heir["id"] == user["id"]:
-        raise wrong("owned_by", heir["id"])
+    if new_owner["id"] == user["id"]:
+        raise wrong("owned_by", new_owner["id"])
     name = f"{user['name']}'s Files and Folders".replace("/", "_").replace("\\", "_")[:250].strip()
-    number, free = 1, name
-    while world.tree.named(heir["id"], None, free) is not None:
+    number, unused_name = 1, name
+    while world.tree.find_by_name(new_owner["id"], None, unused_name) is not None:
         number += 1
-        free = f"{name} ({number})"
+        unused_name = f"{name} ({number})"
     with call.core.state:
         content = owned(call, user["id"])
-        made = world.tree.add("folder", fresh(call, free), heir["id"], None)
+        new_folder = world.tree.add("folder", new_item_fields(call, unused_name), new_owner["id"], None)
         for item in content:
-            world.tree.move(item, heir["id"], made)
+            world.tree.move(item, new_owner["id"], new_folder)
     call._view = None
-    return answer(call.view().item(made, call.fields))
+    return answer(call.view().item(new_folder, call.fields))
 
 
 def group_settings(call: Call, body: Doc, but: str = "") -> Doc:
-    """The settings of a group that a body changes, checked; 409 `conflict` for a name another group has."""
+    """Check and return the group settings that a body changes. Raises 409 `conflict` if another group has the name."""
     out: Doc = {name: text(body, name) for name in GROUP_TEXTS if name in body}
     for name in ("invitability_level", "member_viewability_level"):
         if name in body:
@@ -229,7 +229,8 @@ def group_settings(call: Call, body: Doc, but: str = "") -> Doc:
     if "name" in out:
         if not out["name"].strip() or len(out["name"]) > 255:
             raise wrong("name", out["name"])
-        if any(one["name"] == out["name"] and one["id"] != but for one in call.core.world.groups.values()):
+        taken = {group["name"] for group in call.core.world.groups.values() if group["id"] != but}
+        if out["name"] in taken:
             message = f"A group with the name '{out['name']}' already exists"
             errors = [{"reason": "invalid_parameter", "name": "name", "message": message}]
             raise client_error(409, "conflict", "Conflict", errors=errors)
@@ -259,13 +260,13 @@ async def create_group(call: Call) -> Response:
         **changes,
     }
     with call.core.state:
-        call.core.world.keep_group(group)
-        noted_group(call, "GROUP_CREATION", group)
+        call.core.world.save_group(group)
+        record_group_event(call, "GROUP_CREATION", group)
     return answer(shape(group, call.fields), 201)
 
 
-def noted_group(call: Call, kind: str, group: Doc, user_id: str = "") -> None:
-    """An event about a group, or about somebody in it."""
+def record_group_event(call: Call, kind: str, group: Doc, user_id: str = "") -> None:
+    """Record an event about a group, or about a user in it."""
     source: Doc = {"group_id": group["id"], "group_name": group["name"]}
     if user_id:
         source.update(user_id=user_id, user_name=call.core.world.person(user_id)["name"])
@@ -273,7 +274,7 @@ def noted_group(call: Call, kind: str, group: Doc, user_id: str = "") -> None:
 
 
 def the_group(call: Call, group_id: str) -> Doc:
-    """A group; 404 when there is none."""
+    """Return a group. Raises 404 if it does not exist."""
     group = call.core.world.groups.get(group_id)
     if group is None:
         raise not_found("group", group_id)
@@ -288,8 +289,8 @@ async def update_group(call: Call) -> Response:
     changes = group_settings(call, body, group["id"])
     with call.core.state:
         group.update(changes, modified_at=iso(call.core.clock.now()))
-        call.core.world.keep_group(group)
-        noted_group(call, "GROUP_EDITED", group)
+        call.core.world.save_group(group)
+        record_group_event(call, "GROUP_EDITED", group)
     return answer(shape(group, call.fields))
 
 
@@ -302,12 +303,12 @@ async def delete_group(call: Call) -> Response:
         for collab in access.of_group(group["id"]):
             access.drop(collab)
         call.core.world.remove_group(group["id"])
-        noted_group(call, "GROUP_DELETION", group)
+        record_group_event(call, "GROUP_DELETION", group)
     return Response(status_code=204)
 
 
 def group_role(body: Doc, present: str = "member") -> str:
-    """`role` in a group; `present` where the body has none."""
+    """Return `role` in a group, or `present` if the body does not set it."""
     role = body.get("role", present)
     if role not in ("member", "admin"):
         raise wrong("role", role)
@@ -323,7 +324,7 @@ async def add_member(call: Call) -> Response:
     if user_id not in world.users:
         raise not_found("user", user_id)
     role = group_role(body)
-    if any(one["group_id"] == group["id"] for one in world.of_user(user_id)):
+    if any(membership["group_id"] == group["id"] for membership in world.of_user(user_id)):
         raise client_error(409, "conflict", "The user is already a member of the group")
     now = iso(call.core.clock.now())
     membership: Doc = {
@@ -336,32 +337,32 @@ async def add_member(call: Call) -> Response:
         "modified_at": now,
     }
     with call.core.state:
-        world.keep_membership(membership)
-        noted_group(call, "GROUP_ADD_USER", group, user_id)
+        world.save_membership(membership)
+        record_group_event(call, "GROUP_ADD_USER", group, user_id)
     return answer(world.membership(membership), 201)
 
 
 def refuse_permissions(body: Doc) -> None:
-    """501 for the finer permissions of group admins; an empty object names none, and what is not named is enabled
-    (Box's OpenAPI description of `POST /group_memberships`).
+    """Raise 501 for the finer permissions of group admins. An empty object is fine, because permissions that are not
+    named stay enabled (Box's OpenAPI description of `POST /group_memberships`).
     """
-    given = body.get("configurable_permissions")
-    if given is None:
+    flags = body.get("configurable_permissions")
+    if flags is None:
         return
-    if not isinstance(given, dict) or not all(isinstance(value, bool) for value in given.values()):
-        raise wrong("configurable_permissions", given)
-    if given:
+    if not isinstance(flags, dict) or not all(isinstance(value, bool) for value in flags.values()):
+        raise wrong("configurable_permissions", flags)
+    if flags:
         text = "The boxnb sandbox cannot set 'configurable_permissions' of a membership"
         raise client_error(501, "not_implemented", text)
 
 
 def the_membership(call: Call) -> Doc:
-    """A membership; 404 when there is none."""
-    wanted = call.request.path_params["id"]
-    found = call.core.world.memberships.get(wanted)
-    if found is None:
-        raise not_found("group_membership", wanted)
-    return found
+    """Return a membership. Raises 404 if it does not exist."""
+    membership_id = call.request.path_params["id"]
+    membership = call.core.world.memberships.get(membership_id)
+    if membership is None:
+        raise not_found("group_membership", membership_id)
+    return membership
 
 
 async def update_member(call: Call) -> Response:
@@ -369,21 +370,22 @@ async def update_member(call: Call) -> Response:
     call.need_admin("manage_groups")
     body = await call.body()
     refuse_permissions(body)
-    found = the_membership(call)
-    role = group_role(body, found["role"])
+    membership = the_membership(call)
+    role = group_role(body, membership["role"])
     with call.core.state:
-        found.update(role=role, modified_at=iso(call.core.clock.now()))
-        call.core.world.keep_membership(found)
-    return answer(call.core.world.membership(found))
+        membership.update(role=role, modified_at=iso(call.core.clock.now()))
+        call.core.world.save_membership(membership)
+    return answer(call.core.world.membership(membership))
 
 
 async def remove_member(call: Call) -> Response:
     """`DELETE /group_memberships/:id`."""
     call.need_admin("manage_groups")
-    found = the_membership(call)
+    entry = the_membership(call)
     with call.core.state:
-        noted_group(call, "GROUP_REMOVE_USER", call.core.world.groups[found["group_id"]], found["user_id"])
-        call.core.world.remove_membership(found)
+        group = call.core.world.groups[entry["group_id"]]
+        record_group_event(call, "GROUP_REMOVE_USER", group, entry["user_id"])
+        call.core.world.remove_membership(entry)
     return Response(status_code=204)
 
 

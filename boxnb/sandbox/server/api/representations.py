@@ -1,4 +1,4 @@
-"""Items and collaborations as Box answers them: mini, standard, and what `fields` asks for (box-facts 3.3, 4.3 to 4.6)."""
+"""Items and collaborations as Box answers them: mini, standard, or the requested `fields` (box-facts 3.3, 4.3 to 4.6)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,8 @@ from ..company.permissions import INVITABLE, Collab
 from ..company.times import iso, iso_or_none
 from ..company.tree import ROOT, TRASH_DAYS, Item, Link
 
-LINK_HOST = "https://lumenfjord.box.example"  # a reserved name: a click on it leads nowhere
+LINK_HOST = "https://lumenfjord.box.example"  # a reserved name, so that links never resolve
 ROOT_MINI: Doc = {"type": "folder", "id": ROOT, "sequence_id": None, "etag": None, "name": "All Files"}
-MINI = {
-    "folder": ("sequence_id", "name"),
-    "file": ("sequence_id", "name", "sha1", "file_version"),
-    "web_link": ("url", "sequence_id", "name"),
-}
 SHARED = [
     *("description", "path_collection", "created_at", "modified_at", "trashed_at", "purged_at"),
     *("created_by", "modified_by", "owned_by", "shared_link", "parent", "item_status"),
@@ -34,10 +29,10 @@ LINK_RIGHTS = frozenset({"list", "preview", "download"})
 
 @dataclass
 class View:
-    """The company through the eyes of one person at one moment.
+    """The company as one user sees it at one moment.
 
-    `everything` is Global Content Manager: it may read all content of the company that is owned inside. `links` are
-    the items opened with a shared link for this call.
+    `everything` makes the user a Global Content Manager, who can read all content owned by managed users. `links` are
+    the items that a shared link opens for this call.
     """
 
     world: World
@@ -47,7 +42,7 @@ class View:
     links: list[Item] = field(default_factory=list)
 
     def rights(self, item: Item) -> frozenset[str]:
-        """What the person may do with an item."""
+        """Return what the user may do with an item."""
         rights = self.world.access.may(self.user, item, self.now)
         if self.everything and item.owner in self.world.users:
             rights |= LINK_RIGHTS
@@ -56,18 +51,18 @@ class View:
         return rights
 
     def sees(self, item: Item) -> bool:
-        """May the person know that it exists?"""
+        """Return whether the user may know that the item exists."""
         return bool(self.rights(item))
 
     def path(self, item: Item) -> list[Doc]:
-        """The folders above that the person may see, from the top down, folder 0 first."""
-        above = [small(one) for one in list(item.up())[1:] if self.sees(one)]
-        return [dict(ROOT_MINI), *reversed(above)]
+        """Return the folders above that the user can see, from the top down, folder 0 first."""
+        ancestors = [mini_item(folder) for folder in list(item.up())[1:] if self.sees(folder)]
+        return [dict(ROOT_MINI), *reversed(ancestors)]
 
     def item(self, item: Item, fields: str | None) -> Doc:
-        """The answer for one item: the standard set, or the mini set and `fields`."""
+        """Return one item: the standard fields, or the mini fields and `fields`."""
         kind = item.kind
-        out = small(item)
+        out = mini_item(item)
         names = STANDARD[kind] if fields is None else [name.strip() for name in fields.split(",")]
         for name in names:
             make = FIELDS[kind].get(name)
@@ -76,29 +71,29 @@ class View:
         return out
 
     def collab(self, collab: Collab, fields: str | None = None) -> Doc:
-        """The answer for one collaboration (box-facts 4.6: blanks while it is pending)."""
-        waiting = collab.status == "pending"
+        """Return one collaboration. Some fields are blank while it is pending (box-facts 4.6)."""
+        is_pending = collab.status == "pending"
         item = self.world.tree.of(collab.item_type).get(collab.item_id)
-        who: Doc | None
+        collaborator: Doc | None
         if collab.group:
-            who = mini(self.world.groups[collab.group])
+            collaborator = mini(self.world.groups[collab.group])
         elif collab.user:
             person = self.world.users.get(collab.user) or {}
             active = collab.user in self.world.outsiders or person.get("status") == "active"
-            who = {**self.world.person(collab.user), "is_active": active}
-            if waiting:
-                who["name"] = ""
+            collaborator = {**self.world.person(collab.user), "is_active": active}
+            if is_pending:
+                collaborator["name"] = ""
                 if collab.by_id:
-                    who["login"] = ""
+                    collaborator["login"] = ""
         else:
-            who = None
+            collaborator = None
         creator = self.world.person(collab.created_by)
-        whole: Doc = {
+        doc: Doc = {
             "id": collab.id,
             "type": "collaboration",
-            "item": None if waiting or item is None else small(item),
+            "item": None if is_pending or item is None else mini_item(item),
             "app_item": None,
-            "accessible_by": who,
+            "accessible_by": collaborator,
             "invite_email": collab.email or None,
             "role": collab.role,
             "expires_at": iso_or_none(collab.expires),
@@ -120,14 +115,14 @@ class View:
             },
         }
         if collab.acknowledged is not None:
-            whole["acknowledged_at"] = iso(collab.acknowledged)
+            doc["acknowledged_at"] = iso(collab.acknowledged)
         if fields is None:
-            return whole
-        wanted = {"id", "type", *(name.strip() for name in fields.split(","))}
-        return {name: value for name, value in whole.items() if name in wanted}
+            return doc
+        names = {"id", "type", *(name.strip() for name in fields.split(","))}
+        return {name: value for name, value in doc.items() if name in names}
 
     def link(self, item: Item) -> Doc | None:
-        """The shared link object (box-facts 4.5). A link past its expiry is still shown but opens nothing (a guess)."""
+        """Return the shared link object (box-facts 4.5). An expired link is still shown but opens nothing (a guess)."""
         link = item.link
         if link is None:
             return None
@@ -153,23 +148,23 @@ class View:
 
 
 def link_token(item: Item, link: Link) -> str:
-    """The last part of a shared link's address."""
-    made = f"{item.kind} {item.id} {item.extra.get('link', 0)}"
-    return hashlib.sha256(made.encode()).hexdigest()[:32]
+    """Return the last part of a shared link's address."""
+    seed = f"{item.kind} {item.id} {item.extra.get('link', 0)}"
+    return hashlib.sha256(seed.encode()).hexdigest()[:32]
 
 
 def figure(seed: str, ceiling: int) -> int:
-    """A made-up count that stays the same."""
+    """Return a made-up count that is always the same for this seed."""
     return int(hashlib.sha256(seed.encode()).hexdigest()[:8], 16) % ceiling
 
 
 def quoted(text: str) -> str:
-    """A file extension as it may stand in an address."""
+    """Return a file extension reduced to characters that are safe in an address."""
     return "".join(char for char in text if char.isascii() and char.isalnum())[:16] or "bin"
 
 
-def small(item: Item) -> Doc:
-    """The mini form, as Box nests it in other objects."""
+def mini_item(item: Item) -> Doc:
+    """Return the mini form of an item, as Box nests it in other objects."""
     out: Doc = {"type": item.kind, "id": item.id}
     if item.kind == "file":
         out["file_version"] = {"type": "file_version", "id": item.version, "sha1": item.sha1}
@@ -183,7 +178,7 @@ def small(item: Item) -> Doc:
 
 
 def permissions(view: View, item: Item) -> Doc:
-    """The booleans of `permissions`."""
+    """Return the booleans of `permissions`."""
     rights = view.rights(item)
     out = {
         "can_delete": "delete" in rights,
@@ -202,14 +197,14 @@ def permissions(view: View, item: Item) -> Doc:
 
 
 def parent(view: View, item: Item) -> Doc:
-    """The folder above, or folder 0 when the person may not see that."""
+    """Return the parent folder, or folder 0 if the user cannot see it."""
     if item.parent is None or not view.sees(item.parent):
         return dict(ROOT_MINI)
-    return small(item.parent)
+    return mini_item(item.parent)
 
 
 def path_collection(view: View, item: Item) -> Doc:
-    """The way down from folder 0; the trash has a way of its own."""
+    """Return the path from folder 0. Trashed items have only the trash as their path."""
     if item.is_trashed():
         trash = {"type": "folder", "id": "1", "sequence_id": None, "etag": None, "name": "Trash"}
         return {"total_count": 1, "entries": [trash]}
@@ -218,25 +213,25 @@ def path_collection(view: View, item: Item) -> Doc:
 
 
 def purged_at(view: View, item: Item) -> str | None:
-    """When the trash forgets it."""
+    """Return when the trash will delete the item for good."""
     return None if item.trashed is None else iso(item.trashed + TRASH_DAYS * 86_400)
 
 
 def lock(view: View, item: Item) -> Doc | None:
-    """The lock of a file, as it reads: `expired_at`, not `expires_at`."""
-    held = item.extra.get("lock")
-    if not held or (held["expires"] is not None and view.now >= held["expires"]):
+    """Return the lock of a file. Answers call its expiry `expired_at`, not `expires_at`."""
+    saved = item.extra.get("lock")
+    if not saved or (saved["expires"] is not None and view.now >= saved["expires"]):
         return None
     out: Doc = {
         "type": "lock",
-        "id": held["id"],
-        "created_by": view.world.person(held["by"]),
-        "created_at": iso(held["created"]),
-        "is_download_prevented": held["is_download_prevented"],
+        "id": saved["id"],
+        "created_by": view.world.person(saved["by"]),
+        "created_at": iso(saved["created"]),
+        "is_download_prevented": saved["is_download_prevented"],
         "app_type": None,
     }
-    if held["expires"] is not None:
-        out["expired_at"] = iso(held["expires"])
+    if saved["expires"] is not None:
+        out["expired_at"] = iso(saved["expires"])
     return out
 
 
@@ -266,7 +261,7 @@ BOTH: dict[str, Maker] = {
     "is_externally_owned": lambda view, item: item.owner in view.world.outsiders,
     "watermark_info": lambda view, item: {"is_watermarked": False},
     "is_accessible_via_shared_link": lambda view, item: any(
-        one.link is not None and one.link.alive(view.now) for one in item.up()
+        above.link is not None and above.link.alive(view.now) for above in item.up()
     ),
     "allowed_invitee_roles": lambda view, item: INVITABLE if "invite" in view.rights(item) else [],
     "classification": lambda view, item: None,

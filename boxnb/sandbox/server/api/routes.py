@@ -1,8 +1,8 @@
-"""Every path of the API that is built, and 501 for the others.
+"""Every path of the API that is built, and 501 for all others.
 
-Built is what an admin's kit needs: users (not avatars and aliases), groups, memberships, folders,
+Built is what an admin's tool needs: users (not avatars and aliases), groups, memberships, folders,
 files and their versions, web links, trash, uploads and downloads, collaborations, shared links, search (not by
-metadata), events, device pins. Not built, so 501: comments, tasks, metadata, classifications, collections, favourites,
+metadata), events, device pins. Not built, so 501: comments, tasks, metadata, classifications, collections, favorites,
 recent items, webhooks, retention, legal holds, file requests, sign requests, storage policies, terms of service,
 watermarks, representations and thumbnails, zip downloads, folder locks, session termination, and everything else.
 """
@@ -34,13 +34,13 @@ from .call import Handler, endpoint
 
 
 async def unbuilt(request: Request) -> Response:
-    """501 for what the sandbox does not have, naming the path; never a made-up success."""
+    """Answer 501, naming the path, instead of inventing a success."""
     path = request.url.path
     raise client_error(501, "not_implemented", f"The boxnb sandbox does not have {request.method} {path}")
 
 
 async def api_fault(request: Request, error: Exception) -> Response:
-    """The answer of a raised `ApiError`."""
+    """Return the response of a raised `ApiError`."""
     return error.response if isinstance(error, ApiError) else Response(status_code=500)
 
 
@@ -54,13 +54,13 @@ UPLOAD_TABLES = [uploads.UPLOAD_PATHS, upload_sessions.PATHS]  # on the upload h
 
 
 class Resource(BaseRoute):
-    """The routes of one resource, like ``/2.0/users``; looked through only for paths that begin so."""
+    """The routes of one resource, such as ``/2.0/users``. They are searched only for paths that start with it."""
 
     def __init__(self, start: str, routes: list[Route]) -> None:
         self.start, self.routes = start, routes
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """The first of the routes that fits whole."""
+        """Return the first route that matches completely."""
         if scope["path"].startswith(self.start):
             for route in self.routes:
                 match, child = route.matches(scope)
@@ -69,24 +69,30 @@ class Resource(BaseRoute):
         return Match.NONE, {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve with the route that was found."""
+        """Serve with the matched route."""
         await scope["boxnb.route"].handle(scope, receive, send)
 
 
 def routes() -> list[BaseRoute]:
-    """The tables as Starlette wants them; fixed paths before those with an id in them."""
+    """Convert the tables to Starlette routes. Fixed paths come before paths with an id."""
     merged: dict[str, dict[str, Handler]] = {}
     for base, tables in (("/2.0", TABLES), ("/api/2.0", UPLOAD_TABLES)):
         for table in tables:
             for path, handlers in table.items():
                 merged.setdefault(base + path, {}).update(handlers)
-    found: dict[str, list[Route]] = {}
+    routes_by_start: dict[str, list[Route]] = {}
     for path, handlers in sorted(merged.items(), key=lambda entry: entry[0].replace("{", "~")):
-        one = found.setdefault("/".join(path.split("/")[: 4 if path.startswith("/api/") else 3]), [])
+        resource_routes = routes_by_start.setdefault(
+            "/".join(path.split("/")[: 4 if path.startswith("/api/") else 3]), []
+        )
         for method, handler in handlers.items():
-            one.append(Route(path, endpoint(handler), methods=[method]))
-        one.append(Route(path, unbuilt, methods=[method for method in METHODS if method not in handlers]))
-    out: list[BaseRoute] = [Resource(start, one) for start, one in found.items()]
+            resource_routes.append(Route(path, endpoint(handler), methods=[method]))
+        resource_routes.append(
+            Route(path, unbuilt, methods=[method for method in METHODS if method not in handlers])
+        )
+    out: list[BaseRoute] = [
+        Resource(start, resource_routes) for start, resource_routes in routes_by_start.items()
+    ]
     out += [Route(path, unbuilt, methods=METHODS) for path in ("/2.0/{rest:path}", "/api/2.0/{rest:path}")]
     return out
 

@@ -1,7 +1,7 @@
 """`/search` and the device pins (box-facts 4.8, 4.9).
 
-The index lags ten minutes behind, as people observe at Box. Words match the beginnings of words of a name,
-description or tag; file contents and comments are not searched, for there are none.
+The index lags ten minutes behind, as users have observed at Box. A search word matches the start of any word in a name,
+description or tag. File contents and comments are not searched, because the sandbox has none.
 """
 
 from __future__ import annotations
@@ -25,95 +25,95 @@ Test = Callable[[str], bool]
 
 
 def phrase(text: str) -> Test:
-    """Does a text contain these words in this order?"""
-    wanted = " ".join(WORD.findall(text.casefold()))
-    return lambda found: f" {wanted} " in f" {' '.join(WORD.findall(found.casefold()))} "
+    """Return a test whether a text contains these words in this order."""
+    expected = " ".join(WORD.findall(text.casefold()))
+    return lambda searched: f" {expected} " in f" {' '.join(WORD.findall(searched.casefold()))} "
 
 
 def word(text: str) -> Test:
-    """Does a text have words that begin like these?"""
-    wanted = WORD.findall(text.casefold())
+    """Return a test whether a text has words that start with these."""
+    starts = WORD.findall(text.casefold())
 
-    def test(found: str) -> bool:
-        words = WORD.findall(found.casefold())
-        return all(any(one.startswith(start) for one in words) for start in wanted)
+    def test(searched: str) -> bool:
+        words = WORD.findall(searched.casefold())
+        return all(any(word_of_text.startswith(start) for word_of_text in words) for start in starts)
 
-    return test if wanted else lambda found: text.casefold() in found.casefold()
+    return test if starts else lambda searched: text.casefold() in searched.casefold()
 
 
 def opposite(test: Test) -> Test:
-    """The other way round."""
-    return lambda found: not test(found)
+    """Return the negated test."""
+    return lambda searched: not test(searched)
 
 
-def asked(query: str) -> Test:
-    """The test a query stands for: words and "phrases" joined by AND (also when nothing is said), OR, NOT."""
-    ways: list[list[Test]] = [[]]
+def parse_query(query: str) -> Test:
+    """Return the test for a query: words and "phrases" joined by AND (the default), OR, NOT."""
+    alternatives: list[list[Test]] = [[]]
     negated = False
     for quoted, plain in PART.findall(query):
         if plain == "OR":
-            ways.append([])
+            alternatives.append([])
         elif plain == "NOT":
             negated = True
         elif plain != "AND":
             test = word(plain) if plain else phrase(quoted)
-            ways[-1].append(opposite(test) if negated else test)
+            alternatives[-1].append(opposite(test) if negated else test)
             negated = False
-    ways = [way for way in ways if way]
-    return lambda found: any(all(test(found) for test in way) for way in ways)
+    alternatives = [tests for tests in alternatives if tests]
+    return lambda searched: any(all(test(searched) for test in tests) for tests in alternatives)
 
 
-def listed(call: Call, name: str) -> list[str]:
-    """A comma list of the query."""
+def comma_list(call: Call, name: str) -> list[str]:
+    """Return a comma-separated parameter as a list."""
     return [part.strip() for part in call.query.get(name, "").split(",") if part.strip()]
 
 
 def span(call: Call, name: str, read: Callable[[str], float]) -> tuple[float, float] | None:
-    """A range ``from,to`` of the query, either side may be blank; 400 when it is none."""
+    """Return a range ``from,to`` of the query; either side may be blank. Raises 400 if it is not a range."""
     text = call.query.get(name)
     if not text:
         return None
     low, comma, high = text.partition(",")
     try:
-        found = (
+        bounds = (
             read(low.replace(" ", "+")) if low.strip() else float("-inf"),
             read(high.replace(" ", "+")) if high.strip() else float("inf"),
         )
     except ValueError:
-        found = (1.0, 0.0)
-    if not comma or found[0] > found[1]:
+        bounds = (1.0, 0.0)
+    if not comma or bounds[0] > bounds[1]:
         raise invalid("invalid_parameter", name, f"Invalid value '{text}' for parameter '{name}'")
-    return found
+    return bounds
 
 
 def choice(call: Call, name: str, default: str, allowed: tuple[str, ...]) -> str:
-    """One of a few words; 400 for another."""
-    found = call.query.get(name) or default
-    if found not in allowed:
-        raise invalid("invalid_parameter", name, f"Invalid value '{found}' for parameter '{name}'")
-    return found
+    """Return a parameter with a few allowed values. Raises 400 for any other."""
+    word = call.query.get(name) or default
+    if word not in allowed:
+        raise invalid("invalid_parameter", name, f"Invalid value '{word}' for parameter '{name}'")
+    return word
 
 
 def trashed_by(item: Item) -> str:
-    """Who threw an item away; in the practice company who last changed it."""
-    found: str = item.extra.get("trashed_by", item.modified_by)
-    return found
+    """Return the id of the user who trashed an item; for items trashed from the start, who last changed it."""
+    user_id: str = item.extra.get("trashed_by", item.modified_by)
+    return user_id
 
 
 def filters(call: Call) -> list[Callable[[Item], bool]]:
-    """What the query asks besides words."""
+    """Return the tests for everything in the query except the search words."""
     tests: list[Callable[[Item], bool]] = []
     kind = call.query.get("type")
     if kind:
         choice(call, "type", "", ("file", "folder", "web_link"))
         tests.append(lambda item: item.kind == kind)
-    extensions = {one.lower() for one in listed(call, "file_extensions")}
+    extensions = {extension.lower() for extension in comma_list(call, "file_extensions")}
     if extensions:
         tests.append(lambda item: item.kind == "file" and item.name.rpartition(".")[2].lower() in extensions)
-    owners = set(listed(call, "owner_user_ids"))
+    owners = set(comma_list(call, "owner_user_ids"))
     if owners:
         tests.append(lambda item: item.owner in owners)
-    updaters = set(listed(call, "recent_updater_user_ids"))
+    updaters = set(comma_list(call, "recent_updater_user_ids"))
     if updaters:
         tests.append(lambda item: item.modified_by in updaters)
     created, updated = (
@@ -127,20 +127,24 @@ def filters(call: Call) -> list[Callable[[Item], bool]]:
         tests.append(lambda item: updated[0] <= item.modified <= updated[1])
     if deleted:
         tests.append(lambda item: item.trashed is not None and deleted[0] <= item.trashed <= deleted[1])
-    deleters = set(listed(call, "deleted_user_ids"))
+    deleters = set(comma_list(call, "deleted_user_ids"))
     if deleters:
         tests.append(lambda item: item.trashed is not None and trashed_by(item) in deleters)
     if size:
         tests.append(lambda item: item.kind != "web_link" and size[0] <= item.bytes_below() <= size[1])
-    ancestors = [call.item("folder", one) for one in listed(call, "ancestor_folder_ids") if one != "0"]
+    ancestors = [
+        call.item("folder", folder_id)
+        for folder_id in comma_list(call, "ancestor_folder_ids")
+        if folder_id != "0"
+    ]
     if ancestors:
         tests.append(lambda item: any(above in ancestors for above in list(item.up())[1:]))
     return tests
 
 
 def text_of(call: Call) -> Callable[[Item], str]:
-    """What of an item the words are looked for in."""
-    kinds = listed(call, "content_types") or ["name", "description", "tags"]
+    """Return a function that returns the text of an item to search."""
+    kinds = comma_list(call, "content_types") or ["name", "description", "tags"]
     for kind in kinds:
         if kind not in ("name", "description", "file_content", "comments", "tags"):
             raise invalid("invalid_parameter", "content_types", f"Invalid value '{kind}' for 'content_types'")
@@ -154,16 +158,16 @@ def text_of(call: Call) -> Callable[[Item], str]:
 
 
 def candidates(call: Call) -> list[Item]:
-    """What may be found at all: what the person sees, in the trash or not."""
+    """Return every item that the search may find: those the user can see, in the trash or not."""
     trash = choice(
         call, "trash_content", "non_trashed_only", ("non_trashed_only", "trashed_only", "all_items")
     )
     view, world = call.view(), call.core.world
     if trash == "non_trashed_only" and not call.everything:
         return list(world.access.reachable(view.user, view.now))
-    found = (item for item in world.tree.everything() if view.sees(item))
-    wanted = {"non_trashed_only": (False,), "trashed_only": (True,), "all_items": (False, True)}[trash]
-    return [item for item in found if item.is_trashed() in wanted]
+    visible = (item for item in world.tree.everything() if view.sees(item))
+    in_trash = {"non_trashed_only": (False,), "trashed_only": (True,), "all_items": (False, True)}[trash]
+    return [item for item in visible if item.is_trashed() in in_trash]
 
 
 async def search(call: Call) -> Response:
@@ -182,52 +186,54 @@ async def search(call: Call) -> Response:
         raise forbidden()
     sort = choice(call, "sort", "relevance", ("relevance", "modified_at"))
     direction = choice(call, "direction", "DESC", ("DESC", "ASC"))
-    words, text, tests = asked(query), text_of(call), filters(call)
+    words, text, tests = parse_query(query), text_of(call), filters(call)
     until = call.view().now - LAG
-    found = [
+    matches = [
         item
         for item in candidates(call)
         if item.created <= until and all(test(item) for test in tests) and words(text(item))
     ]
     if sort == "modified_at":
-        found.sort(key=lambda item: item.modified, reverse=direction == "DESC")
+        matches.sort(key=lambda item: item.modified, reverse=direction == "DESC")
     else:
-        found = ordered(call, found, "name", "ASC")
-    frame, part = page_by_offset(call, found, default=30, maximum=200)
+        matches = ordered(call, matches, "name", "ASC")
+    frame, part = page_by_offset(call, matches, default=30, maximum=200)
     del frame["order"]
     view = call.view()
     entries: list[Doc] = [view.item(item, call.fields) for item in part]
     if call.query.get("include_recent_shared_links", "").lower() == "true":
-        rows = [{"item": one, "type": "search_result"} for one in entries]
+        rows = [{"item": entry, "type": "search_result"} for entry in entries]
         return answer({**frame, "type": "search_results_with_shared_links", "entries": rows})
     return answer({**frame, "type": "search_results_items", "entries": entries})
 
 
 def pin_doc(call: Call, pin: Doc) -> Doc:
-    """A device pin as Box answers it."""
+    """Return a device pin as Box answers it."""
     owner = call.core.world.person(pin["user"])
     return {"type": "device_pinner", "id": pin["id"], "owned_by": owner, "product_name": pin["name"]}
 
 
 async def pins(call: Call) -> Response:
-    """`GET /enterprises/:id/device_pinners`; markers are integers."""
+    """`GET /enterprises/:id/device_pinners`: markers are integers."""
     call.need_admin("manage_enterprise_properties")
-    wanted = call.request.path_params["id"]
-    if wanted != call.user["enterprise"]["id"]:
-        raise not_found("enterprise", wanted)
+    enterprise_id = call.request.path_params["id"]
+    if enterprise_id != call.user["enterprise"]["id"]:
+        raise not_found("enterprise", enterprise_id)
     limit = min(integer(call, "limit", 100, 1), 1000)
     marker = integer(call, "marker", 0, 0)
     direction = choice(call, "direction", "ASC", ("ASC", "DESC", "asc", "desc")).lower()
-    found = sorted(call.core.world.pins.values(), key=lambda pin: int(pin["id"]), reverse=direction == "desc")
+    pins_in_order = sorted(
+        call.core.world.pins.values(), key=lambda pin: int(pin["id"]), reverse=direction == "desc"
+    )
     if marker:
-        found = [
+        pins_in_order = [
             pin
-            for pin in found
+            for pin in pins_in_order
             if (int(pin["id"]) > marker) == (direction == "asc") and int(pin["id"]) != marker
         ]
-    part = found[:limit]
+    part = pins_in_order[:limit]
     frame: Doc = {"limit": limit, "order": [{"by": "id", "direction": direction}]}
-    if len(found) > limit:
+    if len(pins_in_order) > limit:
         frame["next_marker"] = int(part[-1]["id"])
     return answer({**frame, "entries": [pin_doc(call, pin) for pin in part]})
 
@@ -235,15 +241,15 @@ async def pins(call: Call) -> Response:
 async def pin(call: Call) -> Response:
     """`GET` and `DELETE /device_pinners/:id`."""
     call.need_admin("manage_enterprise_properties")
-    wanted = call.request.path_params["id"]
-    found = call.core.world.pins.get(wanted)
-    if found is None:
-        raise not_found("device_pinner", wanted)
+    pin_id = call.request.path_params["id"]
+    match = call.core.world.pins.get(pin_id)
+    if match is None:
+        raise not_found("device_pinner", pin_id)
     if call.request.method == "GET":
-        return answer(pin_doc(call, found))
-    del call.core.world.pins[wanted]
-    call.core.state.change("pin", wanted, None)
-    source = call.core.world.person(found["user"])
+        return answer(pin_doc(call, match))
+    del call.core.world.pins[pin_id]
+    call.core.state.change("pin", pin_id, None)
+    source = call.core.world.person(match["user"])
     call.core.note(call.request, "REMOVE_DEVICE_ASSOCIATION", call.user["id"], source)
     return Response(status_code=204)
 

@@ -11,64 +11,64 @@ from starlette.responses import Response
 from ..company import times
 from ..company.people import Doc
 from ..company.tree import Item
-from ..context import decoded
+from ..context import parse_json
 from ..errors import client_error, forbidden, invalid
 from .call import Call, Handler, answer, check_match
-from .item_writes import fresh, noted
+from .item_writes import new_item_fields, record_event
 from .multipart import Part, parse
-from .write_rules import bad_request, check_lock, check_name, free_name, id_of, target, touched
+from .write_rules import bad_request, check_lock, check_name, free_name, id_of, mark_changed, target
 
 
 def base_of(call: Call) -> str:
-    """The address of this sandbox as the caller knows it."""
+    """Return the address of this sandbox as the caller knows it."""
     return str(call.request.base_url).rstrip("/") + call.core.prefix
 
 
 def room(call: Call, owner: str, size: int) -> None:
-    """403 when a file is too large for the caller or the owner has no room left."""
+    """Raise 403 if a file is too large for the caller or the owner's space is used up."""
     if size > call.user["max_upload_size"]:
         raise client_error(
             403, "file_size_limit_exceeded", "File size exceeds the folder owner's file size limit"
         )
-    person = call.core.world.users.get(owner)
-    if person is not None and person["space_used"] + size > person["space_amount"]:
+    user = call.core.world.users.get(owner)
+    if user is not None and user["space_used"] + size > user["space_amount"]:
         raise client_error(403, "storage_limit_exceeded", "Account storage limit reached")
 
 
 def used(call: Call, owner: str, size: int) -> None:
-    """Count the bytes an owner now has more."""
-    person = call.core.world.users.get(owner)
-    if person is not None:
-        call.core.world.change_user(owner, {"space_used": person["space_used"] + size})
+    """Add bytes to the space that an owner uses."""
+    user = call.core.world.users.get(owner)
+    if user is not None:
+        call.core.world.change_user(owner, {"space_used": user["space_used"] + size})
 
 
 def moments(call: Call, attributes: Doc) -> Doc:
-    """`content_created_at` and `content_modified_at` as `extra` keeps them."""
+    """Return `content_created_at` and `content_modified_at` as `extra` saves them."""
     out: Doc = {}
     for name in ("content_created", "content_modified"):
-        given = attributes.get(f"{name}_at")
-        if given is not None:
+        value = attributes.get(f"{name}_at")
+        if value is not None:
             try:
-                out[name] = times.parse(str(given))
+                out[name] = times.parse(str(value))
             except ValueError:
-                raise invalid("invalid_parameter", f"{name}_at", f"Invalid value '{given}'") from None
+                raise invalid("invalid_parameter", f"{name}_at", f"Invalid value '{value}'") from None
     return out
 
 
 def new_file(call: Call, attributes: Doc, owner: str, parent: Item | None, sha1: str, size: int) -> Item:
-    """The new file, once its bytes are kept."""
-    doc = fresh(call, attributes["name"])
+    """Create the file, after its bytes are saved."""
+    doc = new_item_fields(call, attributes["name"])
     doc.update(size=size, sha1=sha1, extra=moments(call, attributes))
     doc["description"] = str(attributes.get("description") or "")[:255]
     with call.core.state:
-        made = call.core.world.tree.add("file", doc, owner, parent)
-        used(call, made.owner, size)
-        noted(call, "UPLOAD", made, {"size": size, "version_id": made.version})
-    return made
+        file = call.core.world.tree.add("file", doc, owner, parent)
+        used(call, file.owner, size)
+        record_event(call, "UPLOAD", file, {"size": size, "version_id": file.version})
+    return file
 
 
 def new_version(call: Call, item: Item, attributes: Doc, sha1: str, size: int, key: str = "") -> Item:
-    """The file with one more version, once its bytes are kept (or made from a `key`)."""
+    """Add a version to the file, after its bytes are saved (or generated from a `key`)."""
     history = list(reversed(item.earlier()))
     history.append(
         {
@@ -87,27 +87,27 @@ def new_version(call: Call, item: Item, attributes: Doc, sha1: str, size: int, k
         item.size, item.sha1, item.key = size, sha1, key
         item.name = attributes.get("name") or item.name
         item.extra = {**item.extra, **extra}
-        touched(call, item)
+        mark_changed(call, item)
         used(call, item.owner, size)
-        noted(call, "EDIT", item, {"size": size, "version_id": item.version})
+        record_event(call, "EDIT", item, {"size": size, "version_id": item.version})
     return item
 
 
-def listed(call: Call, item: Item, status: int) -> Response:
-    """The answer of an upload: a list of one file."""
+def uploaded_file(call: Call, item: Item, status: int) -> Response:
+    """Return the answer to an upload: a list of one file."""
     call._view = None
     return answer({"total_count": 1, "entries": [call.view().item(item, call.fields)]}, status)
 
 
 def check_digest(call: Call, sha1: str) -> None:
-    """400 `bad_digest` when ``content-md5``, which is a SHA-1, names other bytes."""
-    given = call.request.headers.get("content-md5")
-    if given is not None and given.strip().lower() != sha1:
+    """Raise 400 `bad_digest` if ``content-md5``, which is a SHA-1, does not match."""
+    expected = call.request.headers.get("content-md5")
+    if expected is not None and expected.strip().lower() != sha1:
         raise client_error(400, "bad_digest", "The specified content-md5 did not match what we received")
 
 
 async def parts_of(call: Call) -> tuple[Doc, Part]:
-    """`attributes` and the file of a form, in this order."""
+    """Return `attributes` and the file of a form, which must come in this order."""
     try:
         parts = parse(call.request.headers.get("content-type", ""), await call.request.body())
     except ValueError as error:
@@ -119,7 +119,7 @@ async def parts_of(call: Call) -> tuple[Doc, Part]:
     if names.index("attributes") > parts.index(file):
         raise client_error(400, "metadata_after_file_contents", "Metadata must precede the file contents")
     try:
-        attributes: Any = decoded(parts[names.index("attributes")].data)
+        attributes: Any = parse_json(parts[names.index("attributes")].data)
     except ValueError:
         attributes = None
     if not isinstance(attributes, dict):
@@ -127,8 +127,8 @@ async def parts_of(call: Call) -> tuple[Doc, Part]:
     return attributes, file
 
 
-def kept(call: Call, pieces: Iterable[bytes], digest: str | None = None) -> tuple[str, int]:
-    """Keep the bytes; 400 when their SHA-1 is not `digest`."""
+def save_bytes(call: Call, pieces: Iterable[bytes], digest: str | None = None) -> tuple[str, int]:
+    """Save the bytes. Raises 400 if their SHA-1 is not `digest`."""
     sha1, size = call.core.blobs.put(pieces)
     if digest is not None and digest != sha1:
         raise client_error(400, "bad_digest", "The specified digest did not match what we received")
@@ -146,7 +146,7 @@ async def upload(call: Call) -> Response:
     room(call, owner, len(file.data))
     moments(call, attributes)
     check_digest(call, hashlib.sha1(file.data, usedforsecurity=False).hexdigest())
-    return listed(call, new_file(call, attributes, owner, parent, *kept(call, [file.data])), 201)
+    return uploaded_file(call, new_file(call, attributes, owner, parent, *save_bytes(call, [file.data])), 201)
 
 
 async def upload_version(call: Call) -> Response:
@@ -154,17 +154,17 @@ async def upload_version(call: Call) -> Response:
     call.writes()
     call.core.limits.check_upload(call.user["id"])
     attributes, file = await parts_of(call)
-    item = writable_file(call)  # only now: another version may have come meanwhile
+    item = writable_file(call)  # check after reading: another version may have arrived meanwhile
     if attributes.get("name"):
         free_name(call, item.owner, item.parent, check_name(attributes["name"]), "file", item)
     room(call, item.owner, len(file.data))
     moments(call, attributes)
     check_digest(call, hashlib.sha1(file.data, usedforsecurity=False).hexdigest())
-    return listed(call, new_version(call, item, attributes, *kept(call, [file.data])), 200)
+    return uploaded_file(call, new_version(call, item, attributes, *save_bytes(call, [file.data])), 200)
 
 
 def writable_file(call: Call) -> Item:
-    """The file of the path, if the caller may give it a new version and ``If-Match`` holds."""
+    """Return the file of the path, if the caller may add a version and ``If-Match`` matches."""
     item = call.item("file", call.request.path_params["id"])
     if "edit" not in call.view().rights(item):
         raise forbidden()
@@ -174,7 +174,7 @@ def writable_file(call: Call) -> Item:
 
 
 async def preflight(call: Call) -> Response:
-    """`OPTIONS /files/content` on the API host: would this upload be accepted?"""
+    """`OPTIONS /files/content` on the API host: says whether an upload would be accepted."""
     call.writes()
     body = await call.body()
     name = check_name(body.get("name"))
@@ -185,20 +185,20 @@ async def preflight(call: Call) -> Response:
 
 
 async def preflight_version(call: Call) -> Response:
-    """`OPTIONS /files/:id/content`: would this new version be accepted? (boxsdk 1 to 4, preflight_check of a file)."""
+    """`OPTIONS /files/:id/content`: says whether a new version would be accepted (boxsdk 1 to 4, preflight_check of a file)."""
     call.writes()
     body = await call.body()
     item = writable_file(call)
     if body.get("name"):
         free_name(call, item.owner, item.parent, check_name(body["name"]), "file", item)
     room(call, item.owner, bytes_of(body))
-    here = f"{base_of(call)}/api/2.0/files/{item.id}/content"
-    return answer({"upload_url": here, "upload_token": None})
+    address = f"{base_of(call)}/api/2.0/files/{item.id}/content"
+    return answer({"upload_url": address, "upload_token": None})
 
 
 def bytes_of(body: Doc) -> int:
-    """`size` of a preflight; 400 for what counts no bytes."""
-    size = body.get("size") or 0  # rclone sends none: its question is about the name
+    """Return `size` of a preflight. Raises 400 if it is not a number of bytes."""
+    size = body.get("size") or 0  # rclone sends no size: it only checks the name
     if not isinstance(size, int) or isinstance(size, bool) or size < 0:
         raise bad_request("'size' must be a number of bytes", "size")
     return size

@@ -1,4 +1,4 @@
-"""Versions of files: list, get, promote, into the trash and out of it (box-facts 4.4)."""
+"""Versions of files: list, get, promote, trash, restore (box-facts 4.4)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ..company.tree import Item
 from ..errors import forbidden, invalid
 from .call import Call, Handler, answer, check_match, missing, page_by_offset
 from .uploads import new_version, room
-from .write_rules import check_lock, text, touched
+from .write_rules import check_lock, mark_changed, text
 
 
 def version_doc(call: Call, item: Item, version: Doc, number: int) -> Doc:
-    """A version as Box answers it."""
+    """Return a version as Box answers it."""
     return {
         "type": "file_version",
         "id": version["id"],
@@ -31,63 +31,63 @@ def version_doc(call: Call, item: Item, version: Doc, number: int) -> Doc:
     }
 
 
-def chosen(call: Call, doc: Doc) -> Doc:
-    """The fields of a version that the call asks for."""
+def with_fields(call: Call, doc: Doc) -> Doc:
+    """Return the fields of a version that the call requests."""
     if call.fields is None:
         return doc
-    wanted = {"id", "type", "sha1", *(name.strip() for name in call.fields.split(","))}
-    return {name: value for name, value in doc.items() if name in wanted}
+    names = {"id", "type", "sha1", *(name.strip() for name in call.fields.split(","))}
+    return {name: value for name, value in doc.items() if name in names}
 
 
 def docs_of(call: Call, item: Item) -> list[Doc]:
-    """The earlier versions, newest first."""
+    """Return the earlier versions, newest first."""
     earlier = item.earlier()
-    return [version_doc(call, item, one, len(earlier) - place) for place, one in enumerate(earlier)]
+    return [version_doc(call, item, version, len(earlier) - index) for index, version in enumerate(earlier)]
 
 
 def present(call: Call, item: Item) -> Doc:
-    """The version that the file has now."""
-    made: Doc = {"id": item.version, "sha1": item.sha1, "name": item.name, "size": item.size}
-    made |= {"by": item.modified_by, "created": item.modified}
-    return version_doc(call, item, made, item.versions)
+    """Return the current version of the file."""
+    current: Doc = {"id": item.version, "sha1": item.sha1, "name": item.name, "size": item.size}
+    current |= {"by": item.modified_by, "created": item.modified}
+    return version_doc(call, item, current, item.versions)
 
 
 async def versions(call: Call) -> Response:
-    """`GET /files/:id/versions`: the earlier ones, newest first; the current one is not among them."""
+    """`GET /files/:id/versions`: the earlier versions, newest first, without the current one."""
     call.reads()
-    found = call.item("file", call.request.path_params["id"])
-    frame, part = page_by_offset(call, docs_of(call, found))
-    return answer({**frame, "entries": [chosen(call, doc) for doc in part]})
+    item = call.item("file", call.request.path_params["id"])
+    frame, part = page_by_offset(call, docs_of(call, item))
+    return answer({**frame, "entries": [with_fields(call, doc) for doc in part]})
 
 
 async def version(call: Call) -> Response:
-    """`GET /files/:id/versions/:id`, the current one too."""
+    """`GET /files/:id/versions/:id`, including the current version."""
     call.reads()
     item = call.item("file", call.request.path_params["id"])
-    wanted = call.request.path_params["version"]
+    version_id = call.request.path_params["version"]
     for doc in [present(call, item), *docs_of(call, item)]:
-        if doc["id"] == wanted:
-            return answer(chosen(call, doc))
-    raise missing("file", wanted)
+        if doc["id"] == version_id:
+            return answer(with_fields(call, doc))
+    raise missing("file", version_id)
 
 
-def earlier_version(call: Call, item: Item, wanted: str) -> Doc:
-    """An earlier version of a file that the caller may change, ready to be changed in `item.history`."""
+def earlier_version(call: Call, item: Item, version_id: str) -> Doc:
+    """Return an earlier version of a file that the caller may change, ready to be changed in `item.history`."""
     if "edit" not in call.view().rights(item):
         raise forbidden()
     check_lock(call, item)
-    if wanted == item.version:
+    if version_id == item.version:
         raise forbidden("The current version cannot be changed")  # a guess
     if item.history is None:
         item.history = list(reversed(item.earlier()))
-    for one in item.history:
-        if one["id"] == wanted:
-            return one
-    raise missing("file", wanted)
+    for version in item.history:
+        if version["id"] == version_id:
+            return version
+    raise missing("file", version_id)
 
 
 async def promote(call: Call) -> Response:
-    """`POST /files/:id/versions/current`: a new version that is a copy of an earlier one."""
+    """`POST /files/:id/versions/current`: copy an earlier version to a new one."""
     call.writes()
     body = await call.body()
     item = call.item("file", call.request.path_params["id"])
@@ -96,23 +96,23 @@ async def promote(call: Call) -> Response:
         raise missing("file", old["id"], "trashed")
     room(call, item.owner, old["size"])
     new_version(call, item, {}, old["sha1"], old["size"], old["key"])
-    return answer(chosen(call, present(call, item)), 201)
+    return answer(with_fields(call, present(call, item)), 201)
 
 
 async def trash_version(call: Call) -> Response:
-    """`DELETE /files/:id/versions/:id`: into the trash."""
+    """`DELETE /files/:id/versions/:id`: move to the trash."""
     call.writes()
     item = call.item("file", call.request.path_params["id"])
     check_match(call, item)
     old = earlier_version(call, item, call.request.path_params["version"])
     with call.core.state:
         old["trashed"] = float(int(call.core.clock.now()))
-        call.core.world.tree.keep(item)
+        call.core.world.tree.save(item)
     return Response(status_code=204)
 
 
 async def restore_version(call: Call) -> Response:
-    """`PUT /files/:id/versions/:id` with `trashed_at` null: out of the trash."""
+    """`PUT /files/:id/versions/:id` with `trashed_at` null: restore from the trash."""
     call.writes()
     body = await call.body()
     item = call.item("file", call.request.path_params["id"])
@@ -121,9 +121,9 @@ async def restore_version(call: Call) -> Response:
         raise invalid("invalid_parameter", "trashed_at", "'trashed_at' can only be set to null")
     with call.core.state:
         old["trashed"] = None
-        touched(call, item)
-    doc = next(one for one in docs_of(call, item) if one["id"] == old["id"])
-    return answer(chosen(call, doc))
+        mark_changed(call, item)
+    doc = next(version for version in docs_of(call, item) if version["id"] == old["id"])
+    return answer(with_fields(call, doc))
 
 
 PATHS: dict[str, dict[str, Handler]] = {

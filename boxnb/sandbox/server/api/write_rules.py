@@ -1,4 +1,4 @@
-"""The rules of writing: names, conflicts, shared links, etags (box-facts 2.2, 2.4, 4.3, 4.5)."""
+"""The rules for writing: names, conflicts, shared links, etags (box-facts 2.2, 2.4, 4.3, 4.5)."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from ..company.people import Doc
 from ..company.tree import Item, Link
 from ..errors import ApiError, client_error, forbidden, invalid
 from .call import Call, missing
-from .representations import small
+from .representations import mini_item
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 LONG = ("address", "description")
-"""Texts of several lines."""
+"""Texts that may have several lines."""
 ACCESS = ("open", "company", "collaborators")
 STRONG = re.compile(r"[A-Z]|[^a-z]")
 
 
 def bad_request(message: str, name: str = "") -> ApiError:
-    """400 `bad_request` about the body."""
+    """Build a 400 `bad_request` about the body."""
     errors = [{"reason": "invalid_parameter", "name": name, "message": message}] if name else None
     return client_error(400, "bad_request", message if not name else "Bad Request", errors=errors)
 
 
 def text(body: Doc, name: str, default: str | None = None) -> str:
-    """A string of the body; 400 when it is missing or no string."""
+    """Return a string from the body. Raises 400 if it is missing or not a string."""
     value = body.get(name, default)
     if not isinstance(value, str):
         raise bad_request(f"'{name}' is required" if value is None else f"'{name}' must be a string", name)
     if CONTROL.search(re.sub(r"[\t\n\r]", "", value) if name in LONG else value):
-        raise bad_request(f"'{name}' must not hold control characters", name)
+        raise bad_request(f"'{name}' must not contain control characters", name)
     return value
 
 
 def sub(body: Doc, name: str) -> Doc:
-    """An object of the body; 400 when it is missing or none."""
+    """Return an object from the body. Raises 400 if it is missing or not an object."""
     value = body.get(name)
     if not isinstance(value, dict):
         raise bad_request(f"'{name}' is required", name)
@@ -44,7 +44,7 @@ def sub(body: Doc, name: str) -> Doc:
 
 
 def id_of(body: Doc, name: str) -> str:
-    """The id of an object of the body like ``{"parent": {"id": "0"}}``."""
+    """Return the id of an object in the body, such as ``{"parent": {"id": "0"}}``."""
     value = sub(body, name).get("id")
     return (
         str(value) if isinstance(value, int) and not isinstance(value, bool) else text(sub(body, name), "id")
@@ -52,21 +52,21 @@ def id_of(body: Doc, name: str) -> str:
 
 
 def moment(call: Call, body: Doc, name: str, future: bool = False) -> float | None:
-    """A time of the body, None when it is null or missing; 400 when it makes no sense or lies behind us."""
+    """Return a time from the body, or None if it is null or missing. Raises 400 if it is invalid or must be future."""
     value = body.get(name)
     if value is None:
         return None
     try:
-        found = times.parse(str(value))
+        seconds = times.parse(str(value))
     except ValueError:
         raise invalid("invalid_parameter", name, f"Invalid value '{value}' for '{name}'") from None
-    if future and found <= call.core.clock.now():
-        raise invalid("invalid_parameter", name, f"'{name}' must lie in the future")
-    return found
+    if future and seconds <= call.core.clock.now():
+        raise invalid("invalid_parameter", name, f"'{name}' must be in the future")
+    return seconds
 
 
 def check_name(name: Any) -> str:
-    """A name as Box allows it; 400 `item_name_invalid` or `item_name_too_long`."""
+    """Return a name that Box allows. Raises 400 `item_name_invalid` or `item_name_too_long`."""
     if not isinstance(name, str) or not name:
         raise bad_request("'name' is required", "name")
     if len(name) > 255:
@@ -78,50 +78,50 @@ def check_name(name: Any) -> str:
 
 
 def conflict(item: Item, as_list: bool) -> ApiError:
-    """409 `item_name_in_use`: a list of conflicts for folders, one object for files."""
-    found = small(item)
+    """Build a 409 `item_name_in_use`, with a list of conflicts for folders and one object for files."""
+    existing = mini_item(item)
     return client_error(
         409,
         "item_name_in_use",
         "Item with the same name already exists",
-        conflicts=[found] if as_list else found,
+        conflicts=[existing] if as_list else existing,
     )
 
 
 def free_name(
     call: Call, owner: str, parent: Item | None, name: str, kind: str, but: Item | None = None
 ) -> None:
-    """409 when another item has this name there, whatever its case."""
-    taken = call.core.world.tree.named(owner, parent, name)
+    """Raise 409 if another item in the folder has this name, ignoring case."""
+    taken = call.core.world.tree.find_by_name(owner, parent, name)
     if taken is not None and taken is not but:
         raise conflict(taken, kind == "folder")
 
 
 def target(call: Call, folder_id: str) -> tuple[str, Item | None]:
-    """The folder to write into and whose it is; 404 when hidden, 403 without the right to upload."""
+    """Return the folder to write into and its owner. Raises 404 if it is hidden, 403 without the right to upload."""
     folder = call.folder(folder_id, "list")
     if folder is not None and "upload" not in call.view().rights(folder):
         raise forbidden()
     return (call.user["id"], None) if folder is None else (folder.owner, folder)
 
 
-def touched(call: Call, item: Item) -> None:
-    """Changed now, by the caller: a new etag."""
+def mark_changed(call: Call, item: Item) -> None:
+    """Mark an item as changed now by the caller, with a new etag."""
     item.etag += 1
     item.modified, item.modified_by = float(int(call.core.clock.now())), call.user["id"]
-    call.core.world.tree.keep(item)
+    call.core.world.tree.save(item)
 
 
 def check_lock(call: Call, item: Item) -> None:
-    """403 when somebody else holds the lock of a file."""
-    held = item.extra.get("lock")
+    """Raise 403 if another user has locked the file."""
+    lock = item.extra.get("lock")
     now = call.core.clock.now()
-    if held and held["by"] != call.user["id"] and (held["expires"] is None or now < held["expires"]):
+    if lock and lock["by"] != call.user["id"] and (lock["expires"] is None or now < lock["expires"]):
         raise client_error(403, "access_denied_item_locked", "Access denied - item locked")
 
 
 def set_lock(call: Call, item: Item, lock: Any) -> None:
-    """Lock or, for null, unlock a file; an absent `expires_at` means for good."""
+    """Lock a file, or unlock it for null. Without `expires_at` the lock does not expire."""
     check_lock(call, item)
     if lock is None:
         item.extra.pop("lock", None)
@@ -137,18 +137,18 @@ def set_lock(call: Call, item: Item, lock: Any) -> None:
     }
 
 
-def set_link(call: Call, item: Item, wanted: Any) -> str:
-    """Make, change or, for null, remove the shared link; the name of the event."""
+def set_link(call: Call, item: Item, settings: Any) -> str:
+    """Create, change or, for null, remove the shared link. Return the name of the event."""
     if "share" not in call.view().rights(item):
         raise forbidden()
     old = item.link
-    if wanted is None:
+    if settings is None:
         item.link = None
         item.extra["link"] = item.extra.get("link", 0) + 1  # a new link gets a new address
         return "UNSHARE" if old else ""
-    if not isinstance(wanted, dict):
+    if not isinstance(settings, dict):
         raise bad_request("'shared_link' must be an object or null", "shared_link")
-    access = wanted.get("access", old.access if old else "open")
+    access = settings.get("access", old.access if old else "open")
     if access not in ACCESS:
         raise invalid("invalid_parameter", "access", f"Invalid value '{access}' for 'access'")
     if item.restricted and access == "open":
@@ -161,20 +161,20 @@ def set_link(call: Call, item: Item, wanted: Any) -> str:
             old.download,
             old.vanity,
         )
-    if "unshared_at" in wanted:
-        link.expires = moment(call, wanted, "unshared_at", future=True)
-    if "password" in wanted:
-        password = wanted["password"]
+    if "unshared_at" in settings:
+        link.expires = moment(call, settings, "unshared_at", future=True)
+    if "password" in settings:
+        password = settings["password"]
         if password is not None and not (len(str(password)) >= 8 and STRONG.search(str(password))):
             text = "A password needs 8 characters and a digit, a capital or a special character"
             raise invalid("invalid_parameter", "password", text)
         link.password = str(password) if password is not None else ""
-    if "vanity_name" in wanted:
-        vanity = wanted["vanity_name"]
+    if "vanity_name" in settings:
+        vanity = settings["vanity_name"]
         if vanity is not None and len(str(vanity)) < 12:
             raise invalid("invalid_parameter", "vanity_name", "A vanity name needs 12 characters")
         link.vanity = str(vanity or "")
-    permissions = wanted.get("permissions")
+    permissions = settings.get("permissions")
     if isinstance(permissions, dict) and "can_download" in permissions:
         link.download = bool(permissions["can_download"])
     if access == "collaborators" and (link.password or not link.download):
@@ -186,22 +186,22 @@ def set_link(call: Call, item: Item, wanted: Any) -> str:
 
 
 def set_tags(item: Item, tags: Any) -> None:
-    """At most 100 tags."""
+    """Set at most 100 tags."""
     if not isinstance(tags, list) or len(tags) > 100 or not all(isinstance(tag, str) for tag in tags):
         raise invalid("invalid_parameter", "tags", "'tags' is a list of at most 100 strings")
     item.tags = tuple(dict.fromkeys(tags))
 
 
 def may_leave(call: Call, item: Item) -> None:
-    """403 when the caller may not take an item out of its folder."""
+    """Raise 403 if the caller may not take an item out of its folder."""
     rights = call.view().rights(item.parent) if item.parent is not None else call.view().rights(item)
     if ("delete" if item.parent is not None else "own") not in rights:
         raise forbidden()
 
 
 def trashed_item(call: Call, kind: str, item_id: str) -> Item:
-    """An item that itself lies in the trash; 404 `not_trashed` for another."""
-    found = call.find(kind, item_id)
-    if found.trashed is None:
+    """Return an item that was itself trashed. Raises 404 `not_trashed` for any other."""
+    item = call.find(kind, item_id)
+    if item.trashed is None:
         raise missing(kind, item_id, "not_trashed")
-    return found
+    return item

@@ -1,1 +1,1 @@
-"""The practice company: people, content, permissions and a year of events. Everything in the server may import it."""
+"""The practice company: users, content, permissions and a year of events. Every part of the server may import it."""

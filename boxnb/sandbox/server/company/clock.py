@@ -1,4 +1,4 @@
-"""The clock of the sandbox: real time plus an offset that a person can turn, or frozen."""
+"""The clock of the sandbox: real time plus an adjustable offset, or frozen."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from .state import State
 
 
 class Clock:
-    """Seconds since the epoch as the sandbox sees them; kept in the state, so a restart does not turn it back.
+    """Seconds since the epoch on the sandbox clock. Saved in the state, so a restart does not turn it back.
 
-    Every lifetime and every ``Date`` header follows this clock. Rate limits run on real time.
+    Every lifetime and every ``Date`` header follows this clock. Rate limits use real time.
     """
 
     def __init__(self, state: State) -> None:
@@ -22,7 +22,7 @@ class Clock:
         self._frozen: float | None = float(frozen) if frozen else None
 
     def now(self) -> float:
-        """Epoch seconds on the sandbox clock."""
+        """Return the epoch seconds on the sandbox clock."""
         return self._frozen if self._frozen is not None else time.time() + self._offset
 
     def advance(self, seconds: float) -> float:
@@ -41,22 +41,22 @@ class Clock:
         return self._frozen
 
     def reset(self) -> float:
-        """Back to real time."""
+        """Return to real time."""
         self._offset, self._frozen = 0.0, None
         self._save()
         return self.now()
 
     @property
     def frozen(self) -> bool:
-        """Does it stand still?"""
+        """Whether the clock is frozen."""
         return self._frozen is not None
 
     def date_header(self) -> bytes:
-        """The ``Date`` header (RFC 9110 6.6.1) for this moment."""
+        """Return the ``Date`` header (RFC 9110 6.6.1) for this moment."""
         return formatdate(self.now(), usegmt=True).encode("ascii")
 
     def iso(self) -> str:
-        """RFC 3339 with offset, as Box writes times."""
+        """Return the time in RFC 3339 with an offset, as Box writes times."""
         return datetime.fromtimestamp(int(self.now()), UTC).isoformat()
 
     def _save(self) -> None:

@@ -1,4 +1,4 @@
-"""The practice company as a whole, read from the CSV files a reader can open and change."""
+"""The practice company as a whole, read from CSV files that a reader can open and change."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ NEEDED = ("users", "groups", "memberships")
 
 
 def data_folder(world: str) -> Path:
-    """Folder of the CSV files: beside the package in a checkout, inside it in an installed wheel.
+    """Return the folder of the CSV files: next to the package in a checkout, inside it in an installed wheel.
 
-    Raises `FileNotFoundError` naming both places when neither has them.
+    Raises `FileNotFoundError` with both paths if neither has them.
     """
     if world != "small":
-        given = Path(world)
-        if (given / "users.csv").is_file():
-            return given
+        folder = Path(world)
+        if (folder / "users.csv").is_file():
+            return folder
         raise FileNotFoundError(
-            f"unknown world {world!r}: 'small', 'large', or a folder with users.csv and groups.csv"
+            f"unknown world {world!r}: use 'small', 'large', or a folder with users.csv and groups.csv"
         )
-    places = [PACKAGE.parent / "data" / "sandbox", PACKAGE / "_data" / "sandbox"]
-    for place in places:
-        if (place / "users.csv").is_file():
-            return place
-    raise FileNotFoundError("the practice company is missing, looked in " + " and ".join(map(str, places)))
+    folders = [PACKAGE.parent / "data" / "sandbox", PACKAGE / "_data" / "sandbox"]
+    for folder in folders:
+        if (folder / "users.csv").is_file():
+            return folder
+    raise FileNotFoundError("cannot find the practice company in " + " or ".join(map(str, folders)))
 
 
 class World(People):
-    """The company in memory; changes made through the sandbox are kept in the state.
+    """The company in memory. Changes made through the sandbox are saved in the state.
 
-    `day` is midnight UTC before the first start with this state: the ages in the CSV files count from there.
-    Raises `ValueError` naming the row that makes no sense.
+    `day` is midnight UTC before the first start with this state; the ages in the CSV files count from there.
+    Raises `ValueError` naming the first invalid row.
     """
 
     def __init__(self, world: str, state: State, now: float, size: Size | None = None) -> None:
@@ -63,18 +63,18 @@ class World(People):
             row["id"]: {"id": row["id"], "user": self.person_id(row["login"]), "name": row["product_name"]}
             for row in self.rows("device_pins")
         }
-        for one in state.changes("pin"):
-            self.pins.pop(one, None)
+        for pin_id in state.changes("pin"):
+            self.pins.pop(pin_id, None)
 
     def untouched(self) -> World:
-        """The company as the rows say, without any change: what the year of events is made from."""
+        """Return the company as its rows describe it, without changes. The year of events is generated from it."""
         if self._state.one("SELECT 1 FROM changes LIMIT 1") is None:
             return self
         return World(self.name, State.blank(), self.day, self.size)
 
 
 def files(folder: Path) -> Rows:
-    """The rows of the CSV files of a folder by their names; none for one that is missing and not needed."""
+    """Return a function that reads the rows of a CSV file by its name. An optional file that is missing has no rows."""
 
     def rows(name: str) -> list[Row]:
         path = folder / f"{name}.csv"

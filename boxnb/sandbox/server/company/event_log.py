@@ -1,10 +1,10 @@
-"""The event log: the year before the start, then what happens in the sandbox (box-facts 4.7).
+"""The event log: the generated past year, then what happens in the sandbox (box-facts 4.7).
 
-Three orders of the same events. `admin_logs`: by the time of the event, each visible a minute to five minutes later
-and one in twenty up to half an hour later, so a late one can appear behind a window already read.
-`admin_logs_streaming`: by arrival, about 12 s after the event but shuffled within 90 s, one in thirty twice, 14 days.
-User streams: at once, 21 days (31 for `sync`). Delays are on the sandbox clock; their figures are guesses except
-where box-facts gives one.
+The same events in three orders. `admin_logs` is ordered by the time of the event. An event becomes visible one to five
+minutes later, one in twenty up to half an hour later, so a late one can appear in a window that was already read.
+`admin_logs_streaming` is ordered by arrival: about 12 s after the event, shuffled within 90 s, one in thirty twice; it
+keeps 14 days. User streams show events at once and keep 21 days (31 for `sync`). Delays follow the sandbox clock. Their
+figures are guesses except where box-facts gives one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .state import State
 from .times import DAY, iso
 from .tree import Item
 
-SHIFT = 21  # a position is milliseconds, then the number of the event within them: beyond 2^53 on purpose
+SHIFT = 21  # a position is milliseconds, then the event's number within them; beyond 2^53 on purpose
 LIVE = 1_500_000
 ADMIN_DAYS, STREAMING_DAYS, USER_DAYS, SYNC_DAYS = 365, 14, 21, 31
 USER_NAMES = {
@@ -53,7 +53,7 @@ BY_NOBODY = frozenset({"COLLABORATION_EXPIRATION", "SHARE_EXPIRATION"})
 
 @dataclass(slots=True)
 class Event:
-    """One event; `subject` is what it is about. One that happened here has a number from `LIVE` on."""
+    """One event; `subject` is what it is about. Events that happened in the sandbox have numbers from `LIVE` on."""
 
     number: int
     created: float
@@ -64,41 +64,43 @@ class Event:
 
     @property
     def position(self) -> int:
-        """Its place in the order of events."""
+        """Its position in the order of events."""
         return (int(self.created * 1000) << SHIFT) + (self.number & (1 << SHIFT) - 1)
 
     @property
     def key(self) -> str:
-        """What its id and its delays are made from."""
+        """The text that its id and its delays are derived from."""
         return f"event {self.number} {self.created:.3f} {self.kind} {self.actor}"
 
 
 class Log:
-    """All events; `history` is made once, new ones are written into the state."""
+    """All events: `history` is generated once, new ones are written to the state."""
 
     def __init__(self, world: World, state: State, history: Columns) -> None:
         self.world, self._state, self.history = world, state, history
         self._arrivals: list[tuple[int, int]] | None = None
         self.live: list[Event] = [
-            self._happened(row["seq"], row["created"], row["kind"], row["actor"], row["address"], row["doc"])
+            self._live_event(
+                row["seq"], row["created"], row["kind"], row["actor"], row["address"], row["doc"]
+            )
             for row in state.all("SELECT * FROM events ORDER BY seq")
         ]
 
     @staticmethod
-    def _happened(seq: int, created: float, kind: str, actor: str, address: str, doc: str) -> Event:
-        """An event that happened here, without what was written down: that stays in the state."""
+    def _live_event(seq: int, created: float, kind: str, actor: str, address: str, doc: str) -> Event:
+        """Build an event that happened here, without its document, which stays in the state."""
         item_kind, item_id = json.loads(doc)["item"] or ("", "")
         subject = (sys.intern(item_kind), item_id)
         return Event(LIVE + seq, created, sys.intern(kind), sys.intern(actor), subject, sys.intern(address))
 
-    def written(self, event: Event) -> Doc | None:
-        """`source` and `details` of an event that happened here; None for one of the history."""
+    def saved_document(self, event: Event) -> Doc | None:
+        """Return `source` and `details` of an event that happened here, or None for one of the history."""
         if event.number < LIVE:
             return None
-        found: Doc = json.loads(
+        document: Doc = json.loads(
             self._state.just("SELECT doc FROM events WHERE seq=?", (event.number - LIVE,))["doc"]
         )
-        return found
+        return document
 
     def add(
         self,
@@ -110,7 +112,7 @@ class Log:
         details: Doc,
         item: Item | None = None,
     ) -> None:
-        """Write down what just happened; like the history to the second, so that times compare as they are shown."""
+        """Record what just happened, to the second like the history, so that times compare as they are shown."""
         created = float(int(created))
         doc = json.dumps(
             {"source": source, "details": details, "item": [item.kind, item.id] if item else None}
@@ -119,10 +121,10 @@ class Log:
             "INSERT INTO events (created, kind, actor, address, doc) VALUES (?, ?, ?, ?, ?)",
             (created, kind, actor, address, doc),
         )
-        self.live.append(self._happened(seq, created, kind, actor, address, doc))
+        self.live.append(self._live_event(seq, created, kind, actor, address, doc))
 
     def at(self, index: int) -> Event:
-        """An event of the history."""
+        """Return the event of the history at this index."""
         past = self.history
         return Event(
             index,
@@ -134,33 +136,37 @@ class Log:
         )
 
     def position(self, now: float) -> int:
-        """The position behind everything that has happened by now."""
+        """Return the position after everything that has happened by now."""
         last = self.live[-1].position + 1 if self.live else 0
         return max(int(now) * 1000 << SHIFT, last if self.live and self.live[-1].created <= now else 0)
 
     def since(self, position: int, kinds: set[str] | None = None) -> Iterator[Event]:
-        """Events from a position on, in the order of their times."""
+        """Yield the events from a position on, ordered by time."""
         past = self.history
-        wanted = None if kinds is None else {number for number, name in enumerate(TYPES) if name in kinds}
-        late = sorted((one for one in self.live if one.position >= position), key=lambda one: one.position)
+        type_numbers = (
+            None if kinds is None else {number for number, name in enumerate(TYPES) if name in kinds}
+        )
+        live = sorted(
+            (event for event in self.live if event.position >= position), key=lambda event: event.position
+        )
         if kinds is not None:
-            late = [one for one in late if one.kind in kinds]
+            live = [event for event in live if event.kind in kinds]
         start = bisect_left(past.created, (position >> SHIFT) / 1000 - 0.0005)
         for index in range(start, len(past)):
-            if wanted is not None and past.types[index] not in wanted:
+            if type_numbers is not None and past.types[index] not in type_numbers:
                 continue
             event = self.at(index)
             if event.position < position:
                 continue
-            while late and late[0].position < event.position:
-                yield late.pop(0)
+            while live and live[0].position < event.position:
+                yield live.pop(0)
             yield event
-        yield from late
+        yield from live
 
     def chronological(
         self, position: int, until: float, kinds: set[str] | None, now: float
     ) -> Iterator[Event]:
-        """`admin_logs`: events up to `until` that are visible by now."""
+        """Yield the events of `admin_logs` up to `until` that are visible by now."""
         for event in self.since(position, kinds):
             if event.created > until:
                 return
@@ -168,81 +174,81 @@ class Log:
                 yield event
 
     def arriving(self, position: int, kinds: set[str] | None, now: float) -> Iterator[tuple[int, Event]]:
-        """`admin_logs_streaming`: (position, event) by arrival, some twice."""
+        """Yield (position, event) of `admin_logs_streaming` in order of arrival, some of them twice."""
         if self._arrivals is None:
             start = bisect_left(self.history.created, self.world.day - (STREAMING_DAYS + 1) * DAY)
             self._arrivals = sorted(
-                (place, index)
+                (arrival, index)
                 for index in range(start, len(self.history))
-                for place in arrivals(self.at(index))
+                for arrival in arrivals(self.at(index))
             )
-        fresh = sorted((place, event.number) for event in self.live for place in arrivals(event))
+        live_arrivals = sorted((arrival, event.number) for event in self.live for arrival in arrivals(event))
         by_number = {event.number: event for event in self.live}
         horizon = int(now * 1000) + 1 << SHIFT
-        for place, number in merged(self._arrivals, fresh, position):
-            if place >= horizon:
+        for arrival, number in merged(self._arrivals, live_arrivals, position):
+            if arrival >= horizon:
                 return
             event = by_number[number] if number >= LIVE else self.at(number)
             if kinds is None or event.kind in kinds:
-                yield place, event
+                yield arrival, event
 
 
 def merged(
     first: list[tuple[int, int]], second: list[tuple[int, int]], position: int
 ) -> Iterator[tuple[int, int]]:
-    """Two sorted lists as one, from a position on."""
-    here, there = bisect_left(first, (position, -1)), bisect_left(second, (position, -1))
-    while here < len(first) or there < len(second):
-        if there >= len(second) or (here < len(first) and first[here] < second[there]):
-            yield first[here]
-            here += 1
+    """Merge two sorted lists, starting at a position."""
+    i, j = bisect_left(first, (position, -1)), bisect_left(second, (position, -1))
+    while i < len(first) or j < len(second):
+        if j >= len(second) or (i < len(first) and first[i] < second[j]):
+            yield first[i]
+            i += 1
         else:
-            yield second[there]
-            there += 1
+            yield second[j]
+            j += 1
 
 
 LATEST = 1800
-"""Seconds after which `admin_logs` surely shows an event."""
+"""Seconds after which `admin_logs` certainly shows an event."""
 
 
 def admin_delay(event: Event) -> float:
-    """Seconds after which `admin_logs` shows an event."""
+    """Return the seconds after which `admin_logs` shows an event."""
     number = hash_of(event.key)
     return 60 + number % 240 if number % 20 else 60 + number % 1740
 
 
 def arrivals(event: Event) -> list[int]:
-    """Where an event stands in the streaming order: once or twice."""
+    """Return the positions of an event in the streaming order: one or two."""
     number = hash_of(event.key + "arrival")
     seconds = [event.created + 12 + number % 90]
     if number % 30 == 7:
         seconds.append(seconds[0] + 5 + number // 90 % 600)
-    return [(int(one * 1000) << SHIFT) + (event.number & (1 << SHIFT) - 1) for one in seconds]
+    return [(int(second * 1000) << SHIFT) + (event.number & (1 << SHIFT) - 1) for second in seconds]
 
 
 def identity(event: Event) -> str:
-    """The id of an event, the same in every stream."""
+    """Return the id of an event, the same in every stream."""
     text = hashlib.sha256(event.key.encode()).hexdigest()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:32]}"
 
 
 def item_source(world: World, item: Item) -> Doc:
-    """The source of most events about items."""
-    above = item.parent
-    named = {"type": "folder", "id": "0", "name": "All Files"}
-    if above is not None:
-        named = {"type": "folder", "id": above.id, "name": above.name}
+    """Return the source of most events about items."""
+    folder = item.parent
+    parent = {"type": "folder", "id": "0", "name": "All Files"}
+    if folder is not None:
+        parent = {"type": "folder", "id": folder.id, "name": folder.name}
     return {
         "item_type": item.kind,
         "item_id": item.id,
         "item_name": item.name,
-        "parent": named,
+        "parent": parent,
         "owned_by": world.person(item.owner),
     }
 
 
 def source_of(world: World, event: Event) -> Doc | None:
-    """What an event of the history is about; None when it is gone."""
+    """Return what an event of the history is about, or None if it no longer exists."""
     kind, key = event.subject
     if kind in ("file", "folder", "web_link"):
         item = world.tree.of(kind).get(key)
@@ -253,27 +259,27 @@ def source_of(world: World, event: Event) -> Doc | None:
         group = world.groups.get(key)
         return None if group is None else {"group_id": key, "group_name": group["name"]}
     if kind == "membership":
-        one = world.memberships.get(key)
-        if one is None:
+        membership = world.memberships.get(key)
+        if membership is None:
             return None
-        group_name = world.groups[one["group_id"]]["name"]
-        person = world.person(one["user_id"])
-        named = {"user_id": person["id"], "user_name": person["name"]}
-        return {**named, "group_id": one["group_id"], "group_name": group_name}
+        group_name = world.groups[membership["group_id"]]["name"]
+        person = world.person(membership["user_id"])
+        user = {"user_id": person["id"], "user_name": person["name"]}
+        return {**user, "group_id": membership["group_id"], "group_name": group_name}
     return collab_source(world, key)
 
 
 def collab_source(world: World, collab_id: str) -> Doc | None:
-    """The source of an event about a collaboration."""
+    """Return the source of an event about a collaboration."""
     collab = world.access.collabs.get(collab_id)
     if collab is None:
         return None
     item = world.tree.of(collab.item_type).get(collab.item_id)
     out: Doc = {}
     if item is not None:
-        above = item.parent
+        folder = item.parent
         out = {f"{item.kind}_id": item.id, f"{item.kind}_name": item.name}
-        out["parent"] = {"type": "folder", "id": above.id, "name": above.name} if above else None
+        out["parent"] = {"type": "folder", "id": folder.id, "name": folder.name} if folder else None
         out["owned_by"] = world.person(item.owner)
     if collab.group:
         group = world.groups.get(collab.group)
@@ -285,7 +291,7 @@ def collab_source(world: World, collab_id: str) -> Doc | None:
 
 
 def details_of(world: World, event: Event) -> Doc:
-    """`additional_details` of an event of the history."""
+    """Return `additional_details` of an event of the history."""
     kind, key = event.subject
     if kind == "collaboration":
         collab = world.access.collabs.get(key)
@@ -301,7 +307,7 @@ def details_of(world: World, event: Event) -> Doc:
 
 
 def tenant_doc(world: World, event: Event, live: Doc | None) -> Doc:
-    """An event as the two tenant streams answer it; `live` is what `Log.written` says."""
+    """Return an event as the two enterprise streams answer it; `live` comes from `Log.saved_document`."""
     doc: Doc = {
         "type": "event",
         "event_id": identity(event),
@@ -318,7 +324,7 @@ def tenant_doc(world: World, event: Event, live: Doc | None) -> Doc:
 
 
 def item_of(world: World, event: Event) -> Item | None:
-    """The item an event is about, through its collaboration if need be."""
+    """Return the item an event is about, directly or through its collaboration."""
     kind, key = event.subject
     if kind == "collaboration":
         collab = world.access.collabs.get(key)

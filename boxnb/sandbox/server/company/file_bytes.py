@@ -1,8 +1,8 @@
-"""The bytes of files that nobody uploaded: made from a key on demand, never kept.
+"""The bytes of files that were never uploaded: generated from a key on demand, never saved.
 
-A file of the practice company has as many bytes as its size says, always the same ones, and their SHA-1 is the one
-in `files.csv`; a film of 4 GB is served as a stream and costs no disk. In a generated world (`large`) sizes hold
-too, but its SHA-1s are made-up figures: 200,000 files are not hashed at the start.
+A file of the practice company has exactly as many bytes as its size says, always the same ones, and their SHA-1 is the
+one in `files.csv`. A 4 GB film is served as a stream and takes no disk space. In a generated company (`large`) sizes are
+right too, but the SHA-1s are made up, because hashing 200,000 files would delay the start.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ HASH_CEILING = 64 * 1024 * 1024
 
 
 def block(key: str) -> bytes:
-    """The 64 KiB that repeat in the file with this key: one line that says what it is, then noise."""
+    """Return the 64 KiB that repeat in the file with this key: one line that says what it is, then noise."""
     line = f"A practice file of the boxnb sandbox, number {key}.\n".encode()
     noise = random.Random(key).randbytes(BLOCK - len(line))  # noqa: S311  filler, not a secret
     return line + noise
 
 
 def pieces(key: str, size: int, start: int = 0) -> Iterator[bytes]:
-    """The bytes from `start` to `size`, in pieces of at most 1 MiB."""
+    """Yield the bytes from `start` to `size` in pieces of at most 1 MiB."""
     run = block(key) * 16
     while start < size:
         inside = start % BLOCK
@@ -33,13 +33,13 @@ def pieces(key: str, size: int, start: int = 0) -> Iterator[bytes]:
 
 
 def sha1(key: str, size: int) -> str:
-    """SHA-1 in hex of the file with this key and size."""
+    """Return the SHA-1 in hex of the file with this key and size."""
     digest = hashlib.sha1(usedforsecurity=False)
     for piece in pieces(key, size):
         digest.update(piece)
     return digest.hexdigest()
 
 
-def claimed(key: str) -> str:
-    """A SHA-1 for a file too large to hash at the start (over 64 MiB) whose row names none."""
+def made_up_sha1(key: str) -> str:
+    """Return a made-up SHA-1 for a file too large to hash at the start (over 64 MiB) whose row does not give one."""
     return hashlib.sha1(f"claimed {key}".encode(), usedforsecurity=False).hexdigest()

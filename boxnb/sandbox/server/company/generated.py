@@ -1,7 +1,7 @@
-"""A made-up company of any size: the rows that CSV files would have, from a seed; the same seed, the same rows.
+"""A made-up company of any size: the rows that CSV files would have. The same seed generates the same rows.
 
-Sizes hold for downloads too, SHA-1s are claims (see `content`). The admins are those of the small company, so the
-practice admin signs in here as there.
+Sizes are right for downloads too; SHA-1s are made up (see `file_bytes`). The admins are those of the small company, so
+the practice admin can sign in to both.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ FIRMS = ["Norrland Audit", "Kestrel & Finch", "Delta Print", "Hopper Freight", "
 
 @dataclass(frozen=True)
 class Size:
-    """How much there is of everything, and from which seed."""
+    """The number of users, folders, files and events, and the seed."""
 
     users: int = 50_000
     folders: int = 5_000
@@ -146,16 +146,16 @@ class Size:
     seed: str = "1"
 
     def check(self) -> Size:
-        """Raise `ValueError` for a company that cannot be."""
+        """Raise `ValueError` for an impossible size."""
         if self.users < 3 or self.folders < 1 or min(self.files, self.events) < 0 or self.users > 2_000_000:
             raise ValueError(
-                "a company has 3 to 2,000,000 users, a folder, and no fewer than 0 files and events"
+                "a company has 3 to 2,000,000 users, at least one folder, and 0 or more files and events"
             )
         return self
 
 
 class Rows:
-    """The rows of each file by its name, made when asked for."""
+    """The rows of each file by its name, generated on demand."""
 
     def __init__(self, size: Size) -> None:
         self.size = size.check()
@@ -163,28 +163,28 @@ class Rows:
         self.outsiders = max(10, size.users // 50)
 
     def __call__(self, name: str) -> Iterator[Row]:
-        """The rows of a file; none for a name that is not known."""
+        """Yield the rows of a file, or no rows for an unknown name."""
         make = getattr(self, f"_{name}", None)
         return iter(()) if make is None else make(random.Random(f"{self.size.seed} {name}"))  # noqa: S311  made up
 
     def login(self, number: int) -> str:
-        """The login of person `number`."""
+        """Return the login of user `number`."""
         named = ("ada.admin", "bo.nakamura", "carmen.ibanez")
         return f"{named[number]}@example.com" if number < len(named) else f"person.{number}@example.com"
 
     @staticmethod
     def user_id(number: int) -> str:
-        """The id of person `number`; one in seven is beyond what a float holds."""
+        """Return the id of user `number`. One in seven is too large for a float."""
         return str(9_007_199_334_870_420 + number * 3_001 if number % 7 == 0 else 11_400_000 + number * 13)
 
     @staticmethod
     def folder_id(number: int) -> str:
-        """The id of folder `number`."""
+        """Return the id of folder `number`."""
         return str(160_100_000_000 + number * 7_919)
 
     @staticmethod
     def file_id(number: int) -> str:
-        """The id of file `number`."""
+        """Return the id of file `number`."""
         return str(930_100_000_000 + number * 1_009)
 
     def _users(self, pick: random.Random) -> Iterator[Row]:
@@ -192,16 +192,16 @@ class Rows:
             zone, offset, language = ZONES[int(pick.random() * len(ZONES))]
             age = 4_710 - int(pick.random() * 4_000)
             odd = number % 997 == 5
-            name = ODD[number // 997 % len(ODD)] if odd else f"{one(pick, FIRST)} {one(pick, LAST)}"
-            space = one(pick, SPACE)
+            name = ODD[number // 997 % len(ODD)] if odd else f"{choose(pick, FIRST)} {choose(pick, LAST)}"
+            space = choose(pick, SPACE)
             yield {
                 "id": self.user_id(number),
                 "name": name,
                 "login": self.login(number),
                 "role": ("admin", "coadmin", "coadmin")[number] if number < 3 else "user",
                 "status": "inactive" if number > 2 and pick.random() < 0.06 else "active",
-                "department": one(pick, DEPARTMENTS) if pick.random() < 0.93 else "",
-                "job_title": one(pick, TITLES),
+                "department": choose(pick, DEPARTMENTS) if pick.random() < 0.93 else "",
+                "job_title": choose(pick, TITLES),
                 "language": language,
                 "timezone": zone,
                 "space_amount": str(space),
@@ -246,7 +246,7 @@ class Rows:
             firm = number % len(FIRMS)
             yield {
                 "id": str(20_450_000_000 + number * 31),
-                "name": f"{one(pick, FIRST)} {one(pick, LAST)}",
+                "name": f"{choose(pick, FIRST)} {choose(pick, LAST)}",
                 "login": f"guest.{number}@firm{firm}.example",
                 "company": FIRMS[firm],
                 "company_id": str(55_120_000 + firm * 7_919),
@@ -258,15 +258,15 @@ class Rows:
             parent = -1 if number % 5 == 0 else number - 1 - int(pick.random() * (number % 5))
             age = 1_500 if parent < 0 else max(2, ages[parent] - int(pick.random() * 200))
             ages.append(age)
-            who = self.login(int(self.size.users * pick.random()))
+            login = self.login(int(self.size.users * pick.random()))
             yield {
                 "id": self.folder_id(number),
                 "parent_id": "0" if parent < 0 else self.folder_id(parent),
                 "name": f"{DEPARTMENTS[number % len(DEPARTMENTS)]} {number}",
-                "owner": who if parent < 0 else "",
-                "created_by": who,
+                "owner": login if parent < 0 else "",
+                "created_by": login,
                 "created_at": f"-{age}d 10:{number % 60:02}:00",
-                "modified_by": who,
+                "modified_by": login,
                 "modified_at": f"-{1 + int(age * pick.random())}d 16:{number % 60:02}:00",
                 "description": "",
                 "tags": "confidential" if number % 50 == 7 else "",
@@ -277,21 +277,21 @@ class Rows:
 
     def _files(self, pick: random.Random) -> Iterator[Row]:
         for number in range(self.size.files):
-            extension = one(pick, EXTENSIONS)
+            extension = choose(pick, EXTENSIONS)
             created, key = 1 + int(1_100 * pick.random() ** 2), self.file_id(number)
             edited = pick.random() < 0.4
-            who = self.login(int(self.size.users * pick.random()))
+            login = self.login(int(self.size.users * pick.random()))
             yield {
                 "id": key,
                 "folder_id": self.folder_id(int(self.size.folders * pick.random())),
-                "name": f"{one(pick, TITLES)} {number}.{extension}",
+                "name": f"{choose(pick, TITLES)} {number}.{extension}",
                 "size": str(int(pick.lognormvariate(12, 2.2))),
                 "sha1": hashlib.sha1(f"{self.size.seed} {key}".encode(), usedforsecurity=False).hexdigest(),
                 "same_as": "",
                 "owner": "",
-                "created_by": who,
+                "created_by": login,
                 "created_at": f"-{created}d 11:{number % 60:02}:{number % 59:02}",
-                "modified_by": who,
+                "modified_by": login,
                 "modified_at": f"-{1 + int(created * pick.random()) if edited else created}d 11:{number % 60:02}:59",
                 "versions": "2" if edited else "1",
                 "description": "",
@@ -311,7 +311,7 @@ class Rows:
                 "item_id": self.folder_id(number),
                 "login": "" if group else login if guest else member,
                 "group_id": str(1_954_000 + number % self.groups * 17) if group else "",
-                "role": one(pick, ["editor", "viewer", "previewer", "viewer uploader"]),
+                "role": choose(pick, ["editor", "viewer", "previewer", "viewer uploader"]),
                 "status": "pending" if number % 23 == 0 else "accepted",
                 "created_by": self.login(int(self.size.users * pick.random())),
                 "created_at": "-2d 12:00:00" if number % 9 else "-1d 12:00:00",
@@ -321,17 +321,17 @@ class Rows:
 
     def _device_pins(self, pick: random.Random) -> Iterator[Row]:
         for number in range(0, self.size.users, 2):
-            product = one(pick, ["iPhone", "iPad", "Android Mobile", "Box Drive"])
+            product = choose(pick, ["iPhone", "iPad", "Android Mobile", "Box Drive"])
             yield {"id": str(88_010_000 + number * 3), "login": self.login(number), "product_name": product}
 
 
-def one(pick: random.Random, values: list[Value]) -> Value:
-    """One of some values."""
+def choose(pick: random.Random, values: list[Value]) -> Value:
+    """Return one of these values at random."""
     return values[int(len(values) * pick.random())]
 
 
 def link_cells(pick: random.Random, share: float) -> Row:
-    """The cells of a shared link, empty for most."""
+    """Return the cells of a shared link, empty for most items."""
     if pick.random() >= share:
         return {"link": "", "link_expires": "", "link_password": "", "link_download": ""}
     access = ("open", "company", "collaborators")[int(3 * pick.random())]

@@ -1,13 +1,13 @@
-"""A year of events, made from the rows of the company and a seed: the same rows, seed and count, the same year.
+"""A year of events, generated from the rows of the company and a seed. The same rows, seed and count give the same year.
 
-The events that follow from the rows come first (uploads, edits, links, invitations, deletions, new people), then the
-bursts of `incidents.csv`, then everyday sign-ins, previews and downloads by people who may see a file, in their working
-hours. The year ends at midnight UTC before the sandbox first started.
+First come the events that follow from the rows: uploads, edits, links, invitations, deletions, new users. Then come the
+bursts of `incidents.csv`, then everyday sign-ins, previews and downloads, by users who can see the file and in their
+working hours. The year ends at midnight UTC before the sandbox first started.
 
-Every draw is made for a year that ends on a Monday night, whatever the day of the first start: who did what, and how
-often, is the same on every day. Only then do everyday events move by up to three days, so that weekends are quiet on
-the real calendar. What the notebooks quote must not depend on that move: nobody does in an ordinary week what a burst
-is about, and every busy person signs in within the last month.
+All random draws assume a year that ends on a Monday night, whatever the day of the first start, so the same users do the
+same things equally often on every day. Only then are everyday events moved by up to three days, so that weekends are
+quiet on the real calendar. The figures quoted in the notebooks must not depend on that move: in an ordinary week no
+user does what a burst is about, and every busy user signs in within the last month.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ TYPES = [
 ]
 NUMBER = {name: number for number, name in enumerate(TYPES)}
 SPAN = 365
-FIRST_WEEKDAY = 1  # of the day after the year for which the draws are made; Monday is 0
+FIRST_WEEKDAY = 1  # of the day after the assumed year; Monday is 0
 MOST_MOVED = 3  # days
 WEEKS = 364 * DAY  # a year of whole weeks
 EVERYDAY = [("LOGIN", 34), ("PREVIEW", 38), ("DOWNLOAD", 20), ("OTHER", 8)]
@@ -59,7 +59,7 @@ Kind = TypeVar("Kind")
 
 @dataclass
 class Columns:
-    """Events as columns: a million of them take 30 MB. `subjects` are (kind, id), `people` ids, `addresses` IPs."""
+    """Events as columns; a million take 30 MB. `subjects` are (kind, id), `people` user ids, `addresses` IP addresses."""
 
     created: array[float] = field(default_factory=lambda: array("d"))
     types: array[int] = field(default_factory=lambda: array("B"))
@@ -74,7 +74,7 @@ class Columns:
         return len(self.created)
 
     def in_order(self) -> Columns:
-        """The same events by time."""
+        """Return the same events ordered by time."""
         order = sorted(range(len(self)), key=self.created.__getitem__)
         out = Columns(people=self.people, subjects=self.subjects, addresses=self.addresses)
         for name in ("created", "types", "actors", "about", "places"):
@@ -84,27 +84,27 @@ class Columns:
 
 
 class Numbers:
-    """Each different value once, by number."""
+    """Distinct values, each with a number."""
 
     def __init__(self) -> None:
         self.values: list[str | Subject] = []
         self._numbers: dict[str | Subject, int] = {}
 
     def of(self, value: str | Subject) -> int:
-        """The number of a value, a new one for a new value."""
-        found = self._numbers.get(value)
-        if found is None:
-            found = self._numbers[value] = len(self.values)
+        """Return the number of a value, adding the value if it is new."""
+        number = self._numbers.get(value)
+        if number is None:
+            number = self._numbers[value] = len(self.values)
             self.values.append(value)
-        return found
+        return number
 
 
 class Maker:
-    """Makes the year of one company."""
+    """Generates the year of one company."""
 
     def __init__(self, world: World, count: int, seed: str) -> None:
         self.world, self.count = world, count
-        self.random = random.Random(f"events {seed}")  # noqa: S311  a story, not a secret
+        self.random = random.Random(f"events {seed}")  # noqa: S311  made-up events, no secret
         self.seed = seed
         self.begin, self.end = world.day - SPAN * DAY, world.day
         self.later = days_to_move(world.day)
@@ -114,9 +114,9 @@ class Maker:
         self.circles: dict[str, list[str]] = {}
 
     def make(self, incidents: Iterable[Row]) -> Columns:
-        """All events, oldest first."""
-        self.told_by_items()
-        self.told_by_people()
+        """Return all events, oldest first."""
+        self.events_of_items()
+        self.events_of_people()
         for row in incidents:
             self.incident(row)
         self.everyday()
@@ -126,7 +126,7 @@ class Maker:
         return self.out.in_order()
 
     def add(self, kind: str, when: float, actor: str, subject: Subject, address: str = "") -> None:
-        """One event, if it falls into the year and there is room."""
+        """Add an event if it falls into the year and the count is not yet reached."""
         if not self.begin <= when < self.end or len(self.out) >= self.count:
             return
         self.out.created.append(float(int(when)))
@@ -136,13 +136,13 @@ class Maker:
         self.out.places.append(self.addresses.of(address or self.address(actor)))
 
     def address(self, actor: str) -> str:
-        """Where a person usually is: at the office, else at home (addresses reserved for documentation)."""
+        """Return the usual address of a user: the office, else home (addresses reserved for documentation)."""
         if self.random.random() < 0.6:
             return f"192.0.2.{10 + hash_of(actor) % 6}"
         return f"198.51.100.{1 + hash_of(actor + 'home') % 190}"
 
-    def told_by_items(self) -> None:
-        """What the rows of items and collaborations say happened."""
+    def events_of_items(self) -> None:
+        """Add the events that follow from the rows of items and collaborations."""
         for item in self.world.tree.everything():
             if item.modified < self.begin and item.trashed is None and item.link is None:
                 continue
@@ -168,19 +168,24 @@ class Maker:
             if collab.expires is not None:
                 self.add("COLLABORATION_EXPIRATION", collab.expires, NOBODY["id"], subject)
 
-    def told_by_people(self) -> None:
-        """New people, groups and memberships of the year."""
+    def events_of_people(self) -> None:
+        """Add the users, groups and memberships that are new this year."""
         admin = self.world.admin()["id"]
         for user in self.world.users.values():
             self.add("NEW_USER", times.parse(user["created_at"]), admin, ("user", user["id"]))
             self.add("EDIT_USER", times.parse(user["modified_at"]), admin, ("user", user["id"]))
         for group in self.world.groups.values():
             self.add("GROUP_CREATION", times.parse(group["created_at"]), admin, ("group", group["id"]))
-        for one in self.world.memberships.values():
-            self.add("GROUP_ADD_USER", times.parse(one["created_at"]), admin, ("membership", one["id"]))
+        for membership in self.world.memberships.values():
+            self.add(
+                "GROUP_ADD_USER",
+                times.parse(membership["created_at"]),
+                admin,
+                ("membership", membership["id"]),
+            )
 
     def incident(self, row: Row) -> None:
-        """A burst of `incidents.csv`; raises `ValueError` for a row that makes no sense."""
+        """Add a burst of `incidents.csv`. Raises `ValueError` for an unknown event type."""
         begin, seconds = times.read(row["when"], self.world.day), float(row["minutes"]) * 60
         last_day = self.age(begin + seconds) - MOST_MOVED - 1
         if row["event_type"] not in NUMBER:
@@ -200,32 +205,34 @@ class Maker:
             subject = (file.kind, file.id) if file else ("user", actor)
             self.add(row["event_type"], when, actor, subject, row["ip_address"])
             for day in range(last_day, self.age(begin) + MOST_MOVED + 2):
-                # Also the days at the other end of the year, from which `moved` may bring an event here.
+                # Include the days at the other end of the year: `moved` may bring an event from there to here.
                 self.bursts.update((row["event_type"], actor, day + away) for away in (0, SPAN - 1))
 
     def age(self, when: float) -> int:
-        """Whole days from a moment to the end of the year, rounded up: 1 on the last day."""
+        """Return the whole days from a moment to the end of the year, rounded up: 1 on the last day."""
         return int((self.end - when) // DAY) + 1
 
     def circle(self, item: Item) -> list[str]:
-        """Who may see what lies in the folder of a file, owner first."""
+        """Return the ids of the users who can see the folder of a file, owner first."""
         folder = item.parent
         if folder is None:
             return [item.owner]
-        found = self.circles.get(folder.id)
-        if found is None:
+        members_of_folder = self.circles.get(folder.id)
+        if members_of_folder is None:
             members: dict[str, None] = {item.owner: None}
-            for above in folder.up():
-                for collab in self.world.access.on(above):
+            for ancestor in folder.up():
+                for collab in self.world.access.on(ancestor):
                     if collab.works(self.end):
                         group = self.world.of_group(collab.group) if collab.group else []
-                        members.update(dict.fromkeys([collab.user, *(one["user_id"] for one in group)]))
+                        members.update(
+                            dict.fromkeys([collab.user, *(membership["user_id"] for membership in group)])
+                        )
             members.pop("", None)
-            found = self.circles[folder.id] = list(members)
-        return found
+            members_of_folder = self.circles[folder.id] = list(members)
+        return members_of_folder
 
     def everyday(self) -> None:
-        """Sign-ins, previews, downloads and the like until the count is reached."""
+        """Add sign-ins, previews, downloads and other everyday events until the count is reached."""
         pick = self.random
         self.signs_of_life()
         users = self.active()
@@ -241,8 +248,8 @@ class Maker:
             kind = rare() if kind == "OTHER" else kind
             if kind in ON_ITEMS and files:
                 item = files[int(len(files) * pick.random())]
-                around = self.circle(item)
-                actor = around[int(len(around) * pick.random() ** 2)]
+                people = self.circle(item)
+                actor = people[int(len(people) * pick.random() ** 2)]
                 if kind in ("DOWNLOAD", "PREVIEW") and opened and pick.random() < 0.03:
                     item, actor = pick.choice(opened), NOBODY["id"]
                 subject = (item.kind, item.id)
@@ -262,12 +269,12 @@ class Maker:
                 self.add(kind, self.moved(when, since, until), actor, subject)
 
     def active(self) -> list[Doc]:
-        """Everybody who may sign in."""
+        """Return all users who can sign in."""
         return [user for user in self.world.users.values() if user["status"] != "inactive"]
 
     def signs_of_life(self) -> None:
-        """One sign-in of every busy person in the last month, so that only quiet people are inactive."""
-        pick = random.Random(f"signs of life {self.seed}")  # noqa: S311  a story, not a secret
+        """Add one sign-in of every busy user in the last month, so that only the quiet ones look inactive."""
+        pick = random.Random(f"signs of life {self.seed}")  # noqa: S311  made-up events, no secret
         for user in self.active():
             if not is_quiet(user):
                 since, until = self.end - 25 * DAY, self.end - 5 * DAY
@@ -275,7 +282,7 @@ class Maker:
                 self.add("LOGIN", when, user["id"], ("user", user["id"]))
 
     def moment(self, since: float, until: float, user: Doc | None, pick: random.Random) -> float:
-        """A time in a person's working hours, seldom at night or on a weekend, before it is `moved`."""
+        """Return a time in a user's working hours, rarely at night or on a weekend, before it is `moved`."""
         while True:
             when = since + (until - since) * pick.random()
             weekday = (FIRST_WEEKDAY - self.age(when)) % 7
@@ -286,39 +293,39 @@ class Maker:
             return min(max(day + hour * 3600, since), until - 0.001)
 
     def moved(self, when: float, since: float, until: float) -> float:
-        """The moment on the real calendar, up to three days away, round the year's ends; as it is where that cannot be."""
-        there = when + self.later * DAY
-        for moment in (there, there - WEEKS, there + WEEKS):
+        """Move a time to the real calendar by up to three days, across the year's ends, or leave it if it does not fit."""
+        shifted = when + self.later * DAY
+        for moment in (shifted, shifted - WEEKS, shifted + WEEKS):
             if since <= moment < until:
                 return moment
         return when
 
 
 def days_to_move(day: float) -> int:
-    """Days by which everyday events move so that weekends fall where the calendar of the year that ends at `day` has them."""
+    """Return by how many days to move everyday events, so that weekends fall where the year ending at `day` has them."""
     weekday = int(day // DAY + 3) % 7  # 1 January 1970 was a Thursday
     return (FIRST_WEEKDAY - weekday + MOST_MOVED) % 7 - MOST_MOVED
 
 
 def is_quiet(user: Doc) -> bool:
-    """One of the few who stopped using their account long ago."""
+    """Return whether this is one of the few users who stopped using their account long ago."""
     return hash_of(user["id"] + "quiet") % 13 == 0 and user["role"] == "user"
 
 
 def pick_many(pick: random.Random, values: list[Kind], weights: list[int]) -> Callable[[], Kind]:
-    """A function that draws one of `values` by weight, in constant time."""
+    """Return a function that draws one of `values` by weight, in constant time."""
     bag = [value for value, weight in zip(values, weights, strict=True) for _ in range(weight)]
     return lambda: bag[int(len(bag) * pick.random())]
 
 
 def is_open(item: Item, now: float) -> bool:
-    """Can anybody open it, through an open link here or above?"""
-    links = [above.link for above in item.up() if above.link is not None]
+    """Return whether anybody can open the item, through an open link on it or on a folder above."""
+    links = [folder.link for folder in item.up() if folder.link is not None]
     return any(link.access == "open" and link.alive(now) and not link.password for link in links)
 
 
 def offset_hours(user: Doc | None) -> float:
-    """Hours that a person's clock is ahead of UTC, read off the dates of their row."""
+    """Return how many hours a user's clock is ahead of UTC, read from the dates in their row."""
     text = "" if user is None else str(user["created_at"])[19:]
     if len(text) < 6 or text[0] not in "+-":
         return 0.0
@@ -326,9 +333,9 @@ def offset_hours(user: Doc | None) -> float:
     return hours if text[0] == "+" else -hours
 
 
-@functools.lru_cache(4096)  # the same few people and files come again and again
+@functools.lru_cache(4096)  # the same few users and files recur
 def hash_of(text: str) -> int:
-    """A number of a text that is the same in every process."""
+    """Hash a text to a number that is the same in every process."""
     number = 2166136261
     for byte in text.encode():
         number = (number ^ byte) * 16777619 & 0xFFFFFFFF

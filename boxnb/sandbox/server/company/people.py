@@ -1,4 +1,4 @@
-"""People, groups and memberships: as the rows say, as Box answers them, as they were changed."""
+"""Users, groups and memberships: as the rows describe them, as Box answers them, and as they were changed."""
 
 from __future__ import annotations
 
@@ -45,14 +45,6 @@ USER_FULL = [
 ]
 GROUP_MINI = ("name", "group_type")
 GROUP_STANDARD = ("created_at", "modified_at")
-GROUP_FULL = [
-    "provenance",
-    "external_sync_identifier",
-    "description",
-    "invitability_level",
-    "member_viewability_level",
-    "permissions",
-]
 
 
 def _user(row: dict[str, str]) -> Doc:
@@ -112,50 +104,51 @@ def _group(row: dict[str, str]) -> Doc:
 
 
 def mini(doc: Doc) -> Doc:
-    """The mini form of a user or group, as Box nests it in other objects."""
+    """Return the mini form of a user or group, as Box nests it in other objects."""
     names = USER_MINI if doc["type"] == "user" else GROUP_MINI
     return {key: doc[key] for key in ("id", "type", *names)}
 
 
 def shape(doc: Doc, fields: str | None) -> Doc:
-    """`doc` as Box answers it: the standard set, or with ``fields`` the mini set plus what was asked (box-facts 3.3)."""
+    """Return `doc` as Box answers it: the standard fields, or with ``fields`` the mini ones plus those (box-facts 3.3)."""
     user = doc["type"] == "user"
     small = ("id", "type", *(USER_MINI if user else GROUP_MINI))
     if fields is None:
-        wanted: list[str] = [*small, *(USER_STANDARD if user else GROUP_STANDARD)]
+        names: list[str] = [*small, *(USER_STANDARD if user else GROUP_STANDARD)]
     else:
-        wanted = [*small, *(name.strip() for name in fields.split(","))]
-    return {key: doc[key] for key in dict.fromkeys(wanted) if key in doc}
+        names = [*small, *(name.strip() for name in fields.split(","))]
+    return {key: doc[key] for key in dict.fromkeys(names) if key in doc}
 
 
 def outsider(row: Row) -> Doc:
-    """A person of another company, as far as Box shows them: a limited set, the rest is null (box-facts 4.1)."""
+    """Return a user of another company as far as Box shows one: a limited set, the rest is null (box-facts 4.1)."""
     company: Doc | None = None
     if row["company_id"]:
         company = {"id": row["company_id"], "type": "enterprise", "name": row["company"]}
     blank: Doc = dict.fromkeys([*USER_STANDARD, *USER_FULL])
-    named = {"id": row["id"], "type": "user", "name": row["name"], "login": row["login"]}
-    return {**named, **blank, "enterprise": company}
+    identity = {"id": row["id"], "type": "user", "name": row["name"], "login": row["login"]}
+    return {**identity, **blank, "enterprise": company}
 
 
 class People:
-    """Users, groups and memberships by id; `rows` gives the rows of a file by its name.
+    """Users, groups and memberships by id; `rows` returns the rows of a file by its name.
 
-    `day` is what the ages in the rows count from, in epoch seconds.
+    The ages in the rows count from `day`, in epoch seconds.
     """
 
     def __init__(self, rows: Rows, state: State, day: float) -> None:
         self._state, self.revision, self.day = state, 0, day
         self.users: dict[str, Doc] = {row["id"]: _user(row) for row in self._dated(by_id(rows("users")))}
         self.outsiders: dict[str, Doc] = {row["id"]: outsider(row) for row in rows("externals")}
-        self.row_logins = self._logins()  # the rows name people as they were, whoever left or changed since
-        self.gone: dict[str, Doc] = {}
-        for one, doc in state.changes("user").items():
+        # Rows use the original logins, even of users who were changed or deleted since.
+        self.row_logins = self._logins()
+        self.deleted: dict[str, Doc] = {}
+        for user_id, doc in state.changes("user").items():
             if doc is None or "gone" in doc:
-                self.users.pop(one, None)
-                self.gone[one] = doc["gone"] if doc else {**NOBODY, "id": one}
+                self.users.pop(user_id, None)
+                self.deleted[user_id] = doc["gone"] if doc else {**NOBODY, "id": user_id}
             else:
-                self.users[one] = doc
+                self.users[user_id] = doc
         self.groups: dict[str, Doc] = {row["id"]: _group(row) for row in self._dated(by_id(rows("groups")))}
         _overlay(self.groups, state.changes("group"))
         self.memberships: dict[str, Doc] = {
@@ -170,14 +163,14 @@ class People:
             self._index(membership)
 
     def _dated(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """The rows with their two times as Box writes times."""
+        """Yield the rows with their two times as Box writes times."""
         for row in rows:
-            dates = {name: times.written(row[name], self.day) for name in ("created_at", "modified_at")}
+            dates = {name: times.as_box_writes(row[name], self.day) for name in ("created_at", "modified_at")}
             yield {**row, **dates}
 
     def _logins(self) -> dict[str, str]:
-        everybody = [*self.outsiders.items(), *self.users.items()]
-        return {user["login"].casefold(): one for one, user in everybody}
+        users = [*self.outsiders.items(), *self.users.items()]
+        return {user["login"].casefold(): user_id for user_id, user in users}
 
     def _index(self, membership: Doc) -> None:
         user, group = membership["user_id"], membership["group_id"]
@@ -186,40 +179,40 @@ class People:
         self.groups_of.setdefault(user, set()).add(group)
 
     def by_login(self, login: str) -> Doc | None:
-        """The person of the company with this login, whatever its case."""
+        """Return the user of the company with this login, ignoring case."""
         return self.users.get(self.logins.get(login.strip().casefold(), ""))
 
     def person_id(self, login: str) -> str:
-        """The id behind a login of a row, or of ``2``: nobody; raises `ValueError` for an unknown one."""
+        """Return the user id for a login in a row (``2`` stands for nobody). Raises `ValueError` for an unknown login."""
         if login == NOBODY["id"]:
             return login
-        found = self.row_logins.get(login.casefold())
-        if found is None:
-            raise ValueError(f"nobody has the login {login!r}")
-        return found
+        user_id = self.row_logins.get(login.casefold())
+        if user_id is None:
+            raise ValueError(f"no user has the login {login!r}")
+        return user_id
 
     def person(self, user_id: str) -> Doc:
-        """The mini form of anybody: of the company, of another one, deleted, or nobody."""
+        """Return the mini form of any user: managed, external, deleted, or nobody."""
         if user_id == NOBODY["id"]:
             return dict(NOBODY)
-        found = self.users.get(user_id) or self.outsiders.get(user_id) or self.gone.get(user_id)
-        return mini(found) if found else {"id": user_id, "type": "user", "name": "", "login": ""}
+        user = self.users.get(user_id) or self.outsiders.get(user_id) or self.deleted.get(user_id)
+        return mini(user) if user else {"id": user_id, "type": "user", "name": "", "login": ""}
 
     def admin(self) -> Doc:
-        """The practice admin: the first person with the role admin."""
+        """Return the practice admin: the first user with the role admin."""
         return next(user for user in self.users.values() if user["role"] == "admin")
 
     def change_user(self, user_id: str, changes: Doc) -> Doc:
-        """Change a person and remember it."""
+        """Change a user and save the change."""
         user = self.users[user_id]
         old = user["login"].casefold()
         user.update(changes)
         if self.logins.get(old) == user_id:
             del self.logins[old]
-        return self.keep_user(user)
+        return self.save_user(user)
 
-    def keep_user(self, user: Doc) -> Doc:
-        """Add a person, or write their present form."""
+    def save_user(self, user: Doc) -> Doc:
+        """Add a user, or save its current form."""
         self.revision += 1
         self.users[user["id"]] = user
         self.logins[user["login"].casefold()] = user["id"]
@@ -227,17 +220,17 @@ class People:
         return user
 
     def remove_user(self, user_id: str) -> None:
-        """Delete a person; what they made keeps their name."""
+        """Delete a user. What they created keeps their name."""
         self.revision += 1
         user = self.users.pop(user_id)
-        self.gone[user_id] = mini(user)
+        self.deleted[user_id] = mini(user)
         self.logins.pop(user["login"].casefold(), None)
         for membership in self.of_user(user_id):
             self.remove_membership(membership)
         self._state.change("user", user_id, {"gone": mini(user)})
 
-    def keep_group(self, group: Doc) -> Doc:
-        """Add a group, or write its present form."""
+    def save_group(self, group: Doc) -> Doc:
+        """Add a group, or save its current form."""
         self.groups[group["id"]] = group
         self._state.change("group", group["id"], group)
         return group
@@ -250,15 +243,15 @@ class People:
         self._state.change("group", group_id, None)
 
     def of_user(self, user_id: str) -> list[Doc]:
-        """The memberships of a person."""
+        """Return the memberships of a user."""
         return list(self._by_user.get(user_id, {}).values())
 
     def of_group(self, group_id: str) -> list[Doc]:
-        """The memberships of a group."""
+        """Return the memberships of a group."""
         return list(self._by_group.get(group_id, {}).values())
 
-    def keep_membership(self, membership: Doc) -> Doc:
-        """Add a membership, or write its present form."""
+    def save_membership(self, membership: Doc) -> Doc:
+        """Add a membership, or save its current form."""
         self.memberships[membership["id"]] = membership
         self._index(membership)
         self._state.change("membership", membership["id"], membership)
@@ -270,11 +263,11 @@ class People:
         self.memberships.pop(key, None)
         self._by_user[user].pop(key, None)
         self._by_group[group].pop(key, None)
-        self.groups_of[user] = {one["group_id"] for one in self._by_user[user].values()}
+        self.groups_of[user] = {other["group_id"] for other in self._by_user[user].values()}
         self._state.change("membership", key, None)
 
     def membership(self, membership: Doc) -> Doc:
-        """A membership as Box answers it."""
+        """Return a membership as Box answers it."""
         return {
             "id": membership["id"],
             "type": "group_membership",
@@ -287,13 +280,13 @@ class People:
 
 
 def by_id(rows: Iterable[Row]) -> list[Row]:
-    """Rows in the order of their ids as numbers."""
+    """Return the rows ordered by numeric id."""
     return sorted(rows, key=lambda row: int(row["id"]))
 
 
 def _overlay(table: dict[str, Doc], changes: dict[str, Doc | None]) -> None:
-    for one, doc in changes.items():
+    for key, doc in changes.items():
         if doc is None:
-            table.pop(one, None)
+            table.pop(key, None)
         else:
-            table[one] = doc
+            table[key] = doc

@@ -1,4 +1,4 @@
-"""Who may do what with which item: ownership, collaborations, groups, shared links (box-facts 4.6)."""
+"""Permissions on items: ownership, collaborations, groups, shared links (box-facts 4.6)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOTHING: frozenset[str] = frozenset()
 
 @dataclass(slots=True)
 class Collab:
-    """One collaboration. `user` is an id, empty for a group or for who never opened an account (`email`)."""
+    """One collaboration. `user` is an id, or empty for a group or an invitee without an account (`email`)."""
 
     id: str
     item_type: str
@@ -46,12 +46,12 @@ class Collab:
     by_id: bool = False
 
     def works(self, now: float) -> bool:
-        """Does it give access?"""
+        """Return whether it gives access."""
         return self.status == "accepted" and (self.expires is None or now < self.expires)
 
 
 class Access:
-    """All collaborations, and what follows from them. `groups_of` maps a user id to the ids of its groups."""
+    """All collaborations and the permissions they give. `groups_of` maps a user id to the ids of its groups."""
 
     def __init__(self, state: State, tree: Tree, groups_of: dict[str, set[str]]) -> None:
         self._state, self.tree, self.groups_of = state, tree, groups_of
@@ -61,7 +61,7 @@ class Access:
         self._to_group: dict[str, dict[str, Collab]] = {}
 
     def read_row(self, row: Row, day: float, people: dict[str, str]) -> None:
-        """One row of `collaborations.csv`; `people` maps logins to ids."""
+        """Add one row of `collaborations.csv`; `people` maps logins to ids."""
         login = row["login"].casefold()
         created = times.read(row["created_at"], day)
         self._index(
@@ -83,10 +83,10 @@ class Access:
         )
 
     def finish(self) -> None:
-        """After the rows: the changes of the state."""
-        for one, doc in self._state.changes("collaboration").items():
-            if one in self.collabs:
-                self._unindex(self.collabs[one])
+        """Apply the changes saved in the state, after all rows are read."""
+        for collab_id, doc in self._state.changes("collaboration").items():
+            if collab_id in self.collabs:
+                self._unindex(self.collabs[collab_id])
             if doc is not None:
                 self._index(Collab(**doc))
 
@@ -102,73 +102,73 @@ class Access:
         table, key = (self._to_group, collab.group) if collab.group else (self._to_user, collab.user)
         table.get(key, {}).pop(collab.id, None)
 
-    def keep(self, collab: Collab) -> Collab:
-        """Add it, or write its present form."""
+    def save(self, collab: Collab) -> Collab:
+        """Add a collaboration, or save its current form."""
         self._index(collab)
         self._state.change("collaboration", collab.id, asdict(collab))
         return collab
 
     def drop(self, collab: Collab) -> None:
-        """End it."""
+        """End a collaboration."""
         self._unindex(collab)
         self._state.change("collaboration", collab.id, None)
 
     def on(self, item: Item) -> list[Collab]:
-        """The collaborations of this very item."""
+        """Return the collaborations of this item itself."""
         return list(self._on.get((item.kind, item.id), {}).values())
 
     def of_group(self, group_id: str) -> list[Collab]:
-        """The collaborations of a group."""
+        """Return the collaborations of a group."""
         return list(self._to_group.get(group_id, {}).values())
 
     def of_user(self, user_id: str) -> list[Collab]:
-        """The collaborations of a person, not those of their groups."""
+        """Return the collaborations of a user, without those of their groups."""
         return list(self._to_user.get(user_id, {}).values())
 
     def reaching(self, user_id: str) -> Iterator[Collab]:
-        """The collaborations of a person and of their groups."""
+        """Yield the collaborations of a user and of their groups."""
         yield from self._to_user.get(user_id, {}).values()
         for group in self.groups_of.get(user_id, ()):
             yield from self._to_group.get(group, {}).values()
 
     def may(self, user_id: str, item: Item, now: float) -> frozenset[str]:
-        """What a person may do with an item: the sum of what holds here and above."""
+        """Return what a user may do with an item: the union of the permissions on it and on the folders above."""
         if item.owner == user_id:
             return ROLES["owner"]
         rights = NOTHING
         groups = self.groups_of.get(user_id, NOTHING)
-        for above in item.up():
-            for collab in self._on.get((above.kind, above.id), {}).values():
+        for ancestor in item.up():
+            for collab in self._on.get((ancestor.kind, ancestor.id), {}).values():
                 if (collab.user == user_id or collab.group in groups) and collab.works(now):
                     rights |= ROLES[collab.role]
         return rights
 
     def collaborated(self, item: Item, now: float) -> bool:
-        """Does anybody but the owner have access, by invitation here or above?"""
+        """Return whether anybody but the owner has access, by a collaboration on the item or on a folder above."""
         return any(
             collab.works(now)
-            for above in item.up()
-            for collab in self._on.get((above.kind, above.id), {}).values()
+            for ancestor in item.up()
+            for collab in self._on.get((ancestor.kind, ancestor.id), {}).values()
         )
 
     def mounted(self, user_id: str, now: float) -> list[Item]:
-        """Items of other people that appear on this person's top level: the highest ones they may see."""
-        found: dict[tuple[str, str], Item] = {}
+        """Return the other users' items on this user's top level: the highest ones the user can see."""
+        items: dict[tuple[str, str], Item] = {}
         for collab in self.reaching(user_id):
             item = self.tree.of(collab.item_type).get(collab.item_id)
             if item is None or not collab.works(now) or item.owner == user_id or item.is_trashed():
                 continue
             if item.parent is None or not self.may(user_id, item.parent, now):
-                found[item.kind, item.id] = item
-        return list(found.values())
+                items[item.kind, item.id] = item
+        return list(items.values())
 
     def top(self, user_id: str, now: float) -> list[Item]:
-        """Everything on a person's top level: their own and what others share with them."""
+        """Return everything on a user's top level: their own items and those shared with them."""
         own = [item for item in self.tree.siblings(user_id, None).values() if item.trashed is None]
         return own + self.mounted(user_id, now)
 
     def reachable(self, user_id: str, now: float) -> Iterator[Item]:
-        """Everything a person may see, each once."""
+        """Yield everything a user can see, each item once."""
         seen: set[tuple[str, str]] = set()
         for top in self.top(user_id, now):
             for item in [top, *top.below()]:
@@ -177,6 +177,6 @@ class Access:
                     yield item
 
     def opened_by(self, item: Item, links: Iterable[Item]) -> bool:
-        """Is the item, or a folder above it, one that a given shared link opens?"""
-        opened = {(one.kind, one.id) for one in links}
-        return any((above.kind, above.id) in opened for above in item.up())
+        """Return whether one of these shared links opens the item, directly or through a folder above it."""
+        opened = {(linked.kind, linked.id) for linked in links}
+        return any((ancestor.kind, ancestor.id) in opened for ancestor in item.up())

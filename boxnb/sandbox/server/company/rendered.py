@@ -1,4 +1,4 @@
-"""Pages of people and events rendered once, so that a benchmark measures the client and not the sandbox."""
+"""Pages of users and events, rendered once, so that a benchmark measures the client and not the sandbox."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ MOST_EVENTS = 150_000
 Page = tuple[bytes, bytes]
 
 
-class Ready:
-    """Rendered pages by what they show; forgotten when somebody changes."""
+class RenderedPages:
+    """Rendered pages of users by their request. Discarded when a user changes."""
 
     def __init__(self, people: People) -> None:
         self._people = people
@@ -28,27 +28,27 @@ class Ready:
         self._pages: dict[Hashable, Page] = {}
 
     def everybody(self) -> list[Doc]:
-        """All people of the company, in Box's order."""
+        """Return all users of the company, in Box's order."""
         if self._revision != self._people.revision:
             self._revision = self._people.revision
             self._everybody = list(self._people.users.values())
             self._pages.clear()
         return self._everybody
 
-    def page(self, frame: Doc, part: list[Doc], fields: str | None) -> Page:
-        """A page, plain and compressed."""
-        key = (frame.get("offset"), frame.get("next_marker"), frame["limit"], len(part), fields)
-        found = self._pages.get(key)
-        if found is None:
+    def page(self, paging: Doc, part: list[Doc], fields: str | None) -> Page:
+        """Return a page, uncompressed and compressed."""
+        key = (paging.get("offset"), paging.get("next_marker"), paging["limit"], len(part), fields)
+        rendered = self._pages.get(key)
+        if rendered is None:
             if len(self._pages) >= MOST:
                 self._pages.pop(next(iter(self._pages)))
-            body = msgspec.json.encode({**frame, "entries": [shape(user, fields) for user in part]})
-            found = self._pages[key] = (body, gzip.compress(body, 5, mtime=0))
-        return found
+            body = msgspec.json.encode({**paging, "entries": [shape(user, fields) for user in part]})
+            rendered = self._pages[key] = (body, gzip.compress(body, 5, mtime=0))
+        return rendered
 
 
-class Told:
-    """Events as the tenant streams answer them, rendered; forgotten when anything of the company changes."""
+class RenderedEvents:
+    """Events as the enterprise streams answer them, rendered. Discarded when anything in the company changes."""
 
     def __init__(self, world: World, state: State, log: Log) -> None:
         self._world, self._state, self._log = world, state, log
@@ -56,25 +56,25 @@ class Told:
         self._rendered: dict[int, bytes] = {}
 
     def entries(self, events: list[Event]) -> bytes:
-        """The events as a JSON list."""
+        """Return the events as a JSON list."""
         if self._revision != self._state.revision:
             self._revision = self._state.revision
             self._rendered.clear()
         return b"[" + b",".join(map(self._entry, events)) + b"]"
 
     def _entry(self, event: Event) -> bytes:
-        found = self._rendered.get(event.number)
-        if found is None:
-            found = msgspec.json.encode(tenant_doc(self._world, event, self._log.written(event)))
+        rendered = self._rendered.get(event.number)
+        if rendered is None:
+            rendered = msgspec.json.encode(tenant_doc(self._world, event, self._log.saved_document(event)))
             if len(self._rendered) < MOST_EVENTS:
-                self._rendered[event.number] = found
-        return found
+                self._rendered[event.number] = rendered
+        return rendered
 
 
 def answer_of(page: Page, encodings: str) -> Response:
-    """The page as an answer, compressed for who takes that."""
-    body, small = page
+    """Return the page as a response, compressed if the client accepts gzip."""
+    body, compressed = page
     if "gzip" not in encodings:
         return Response(body, media_type="application/json")
     headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-    return Response(small, media_type="application/json", headers=headers)
+    return Response(compressed, media_type="application/json", headers=headers)

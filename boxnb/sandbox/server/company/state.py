@@ -1,7 +1,7 @@
-"""What the sandbox must not forget, in one SQLite file: apps, codes, token pairs, sessions, clock, changed people.
+"""The sandbox's saved state in one SQLite file: apps, codes, token pairs, sessions, clock, changes to the company.
 
-One process owns the file (exclusive locking), every change is one transaction: a `kill -9` at any moment leaves
-either the state before or the state after, never half a rotation.
+One process owns the file (exclusive locking) and every change is one transaction. A `kill -9` at any moment leaves
+either the state before the change or the one after it, never half a rotation.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, create
 
 
 def random_text(length: int) -> str:
-    """`length` random letters and digits."""
+    """Return `length` random letters and digits."""
     return "".join(secrets.choice(ALNUM) for _ in range(length))
 
 
 class State:
-    """The SQLite file `sandbox.sqlite` in `folder` (created 0700); `revision` counts the changes of the company."""
+    """The SQLite file `sandbox.sqlite` in `folder` (created 0700). `revision` counts the changes to the company."""
 
     revision = 0
 
@@ -56,32 +56,32 @@ class State:
 
     @classmethod
     def blank(cls) -> State:
-        """A state in memory in which nothing has happened."""
-        new = cls.__new__(cls)
-        new.path = Path()
-        new.db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        new.db.row_factory = sqlite3.Row
-        new.db.executescript(SCHEMA)
-        return new
+        """Return an in-memory state without any changes."""
+        state = cls.__new__(cls)
+        state.path = Path()
+        state.db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        state.db.row_factory = sqlite3.Row
+        state.db.executescript(SCHEMA)
+        return state
 
     def one(self, sql: str, args: Iterable[Any] = ()) -> sqlite3.Row | None:
-        """First row of a query, or None."""
+        """Return the first row of a query, or None."""
         row: sqlite3.Row | None = self.db.execute(sql, tuple(args)).fetchone()
         return row
 
     def just(self, sql: str, args: Iterable[Any] = ()) -> sqlite3.Row:
-        """First row of a query that must have one."""
+        """Return the first row of a query that must have one."""
         row = self.one(sql, args)
         if row is None:
             raise LookupError(sql)
         return row
 
     def all(self, sql: str, args: Iterable[Any] = ()) -> list[sqlite3.Row]:
-        """Every row of a query."""
+        """Return every row of a query."""
         return self.db.execute(sql, tuple(args)).fetchall()
 
     def run(self, sql: str, args: Iterable[Any] = ()) -> int:
-        """Run one statement; the row id of an insert."""
+        """Run one statement and return the row id of an insert."""
         return self.db.execute(sql, tuple(args)).lastrowid or 0
 
     def __enter__(self) -> State:
@@ -92,19 +92,19 @@ class State:
         self.db.execute("ROLLBACK" if kind else "COMMIT")
 
     def meta(self, key: str) -> str | None:
-        """A small value by name."""
+        """Return a small named value."""
         row = self.one("SELECT value FROM meta WHERE key=?", (key,))
         return None if row is None else str(row["value"])
 
     def set_meta(self, key: str, value: str) -> None:
-        """Keep a small value by name."""
+        """Save a small named value."""
         self.run(
             "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value=excluded.value",
             (key, value),
         )
 
     def change(self, kind: str, key: str, doc: dict[str, Any] | None) -> None:
-        """Keep the new form of a thing of the company; None: it is gone."""
+        """Save the new form of a user, group or item. None: it was deleted."""
         self.revision += 1
         self.run(
             "INSERT OR REPLACE INTO changes VALUES (?, ?, ?)",
@@ -112,23 +112,23 @@ class State:
         )
 
     def changes(self, kind: str) -> dict[str, dict[str, Any] | None]:
-        """The changed things of one kind by id."""
+        """Return the changed objects of one kind by id."""
         rows = self.all("SELECT id, doc FROM changes WHERE kind=? ORDER BY rowid", (kind,))
         return {row["id"]: None if row["doc"] is None else json.loads(row["doc"]) for row in rows}
 
     def get_change(self, kind: str, key: str) -> dict[str, Any] | None:
-        """One changed thing, None when it is not there or gone."""
+        """Return one changed object, or None if it is unchanged or deleted."""
         row = self.one("SELECT doc FROM changes WHERE kind=? AND id=?", (kind, key))
         return None if row is None or row["doc"] is None else json.loads(row["doc"])
 
     def next_id(self) -> str:
-        """An id that nothing in this sandbox has."""
+        """Return an id that nothing in this sandbox uses."""
         number = int(self.meta("next_id") or 1_950_000_000_000) + 7
         self.set_meta("next_id", str(number))
         return str(number)
 
     def add_app(self, name: str, redirect_uris: list[str], scopes: list[str]) -> dict[str, Any]:
-        """Register an app; its id, secret, name, redirect URIs and scopes."""
+        """Register an app and return it with its id, secret, name, redirect URIs and scopes."""
         client_id, secret = random_text(32).lower(), random_text(32)
         self.run(
             "INSERT INTO apps VALUES (?, ?, ?, ?, ?, 1)",
@@ -137,16 +137,16 @@ class State:
         return self.just_app(client_id)
 
     def just_app(self, client_id: str) -> dict[str, Any]:
-        """An app that must exist."""
+        """Return an app that must exist."""
         app = self.app(client_id)
         if app is None:
             raise LookupError(f"no app {client_id}")
         return app
 
     def prune(self) -> None:
-        """Forget all but the newest dead token pairs, codes and browser sessions.
+        """Delete all but the newest dead token pairs, codes and browser sessions.
 
-        A dead pair only decides how a refusal is worded; one that a living pair came from is kept until that is used.
+        A dead pair only decides how a refusal is worded. One that a living pair came from is saved until that one is used.
         """
         with self:
             self.run(
@@ -161,7 +161,7 @@ class State:
                 )
 
     def app(self, client_id: str) -> dict[str, Any] | None:
-        """An app, or None."""
+        """Return an app, or None."""
         row = self.one("SELECT * FROM apps WHERE client_id=?", (client_id,))
         if row is None:
             return None

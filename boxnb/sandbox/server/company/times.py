@@ -1,4 +1,4 @@
-"""Times: ages in the CSV files, RFC 3339 with offset in answers (box-facts 2.3)."""
+"""Times: ages in the CSV files, and RFC 3339 with an offset in answers (box-facts 2.3)."""
 
 from __future__ import annotations
 
@@ -8,38 +8,38 @@ from datetime import UTC, datetime, timedelta, timezone
 
 DAY = 86_400.0
 AGE = re.compile(r"([+-])(\d+)d (\d\d):(\d\d):(\d\d)([+-]\d\d:\d\d)?")
-END = 253_402_300_800.0  # of the year 9999 in UTC: nothing later can be written down again
+END = 253_402_300_800.0  # end of the year 9999 in UTC; Python cannot write later times
 WINTER, SUMMER = timezone(timedelta(0)), timezone(timedelta(hours=1))
 
 
 def day_of(now: float) -> float:
-    """Midnight UTC before `now`."""
+    """Return midnight UTC before `now`."""
     return now // DAY * DAY
 
 
 def read(text: str, day: float) -> float:
-    """Epoch seconds of a cell: an age like ``-412d 09:15:07`` counted from `day`, or RFC 3339.
+    """Return the epoch seconds of a cell: an age such as ``-412d 09:15:07``, counted from `day`, or an RFC 3339 time.
 
-    An age may end in an offset, ``-412d 09:15:07+09:00``: the hour on the clock of that zone.
-    Raises `ValueError` naming what it cannot read.
+    An age may end in an offset, ``-412d 09:15:07+09:00``: then the hour is that of the zone.
+    Raises `ValueError` with the text it cannot read.
     """
     age = AGE.fullmatch(text)
     if age is None:
         return parse(text)
     sign, days, hours, minutes, seconds, offset = age.groups()
-    away = int(days) if sign == "+" else -int(days)
+    days_away = int(days) if sign == "+" else -int(days)
     ahead = zone(offset).utcoffset(None).total_seconds() if offset else 0.0
-    return day + away * DAY + int(hours) * 3600 + int(minutes) * 60 + int(seconds) - ahead
+    return day + days_away * DAY + int(hours) * 3600 + int(minutes) * 60 + int(seconds) - ahead
 
 
 def zone(offset: str) -> timezone:
-    """The zone of an offset such as ``+09:00``."""
+    """Return the zone of an offset such as ``+09:00``."""
     ahead = timedelta(hours=int(offset[1:3]), minutes=int(offset[4:6]))
     return timezone(ahead if offset[0] == "+" else -ahead)
 
 
-def written(text: str, day: float) -> str:
-    """A cell as an answer writes it: an age in the zone of its offset, or the company's; RFC 3339 as it is."""
+def as_box_writes(text: str, day: float) -> str:
+    """Return a cell as an answer writes it: an age in the zone of its offset or the company's, RFC 3339 unchanged."""
     age = AGE.fullmatch(text)
     if age is None:
         return text
@@ -50,21 +50,21 @@ def written(text: str, day: float) -> str:
 
 
 def parse(text: str) -> float:
-    """Epoch seconds of an RFC 3339 time or date; a time without offset is UTC. Raises `ValueError`."""
+    """Return the epoch seconds of an RFC 3339 time or date. A time without an offset is UTC. Raises `ValueError`."""
     moment = datetime.fromisoformat(text.strip())
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     seconds = moment.timestamp()
     if seconds < 0:
-        raise ValueError(f"{text!r} lies before 1970")
+        raise ValueError(f"{text!r} is before 1970")
     if seconds >= END:
-        raise ValueError(f"{text!r} lies after the year 9999")
+        raise ValueError(f"{text!r} is after the year 9999")
     return seconds
 
 
 @functools.cache
 def summer(year: int) -> tuple[float, float]:
-    """Begin and end of summer time in London: the last Sundays of March and October, 01:00 UTC."""
+    """Return the start and end of summer time in London: the last Sundays of March and October, 01:00 UTC."""
     ends: list[float] = []
     for month in (3, 10):
         last = datetime(year, month, 31, 1, tzinfo=UTC)
@@ -73,7 +73,7 @@ def summer(year: int) -> tuple[float, float]:
 
 
 def iso(seconds: float) -> str:
-    """The time as Box writes it, in the company's zone (London: winter +00:00, summer +01:00)."""
+    """Return the time as Box writes it, in the company's zone (London: winter +00:00, summer +01:00)."""
     year = 1970 + int(seconds // 31_556_952)
     begin, end = summer(year)
     zone = SUMMER if begin <= seconds < end else WINTER
@@ -81,5 +81,5 @@ def iso(seconds: float) -> str:
 
 
 def iso_or_none(seconds: float | None) -> str | None:
-    """Like `iso`; None stays None."""
+    """Return `iso(seconds)`, or None for None."""
     return None if seconds is None else iso(seconds)

@@ -1,4 +1,4 @@
-"""Folders, files and web links: what they are, where they lie, and how changes are kept."""
+"""Folders, files and web links: their properties, their folders, and how changes are saved."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class Link:
     vanity: str = ""
 
     def alive(self, now: float) -> bool:
-        """Does it still open?"""
+        """Return whether it has not expired."""
         return self.expires is None or now < self.expires
 
 
 class Item:
-    """A folder, file or web link. `parent` None is the top level of its owner (folder 0 of that person).
+    """A folder, file or web link. `parent` is None on the top level of its owner (folder 0 of that user).
 
-    `key` makes the bytes of a file that nobody uploaded (see `content`); empty for uploaded ones, which are kept by
-    SHA-1. `total` is the size of a folder's subtree once counted, -1 before.
+    `key` generates the bytes of a file that was never uploaded (see `file_bytes`). It is empty for uploaded files, whose
+    bytes are saved by SHA-1. `total` is the size of a folder's subtree once counted, -1 before.
     """
 
     __slots__ = (
@@ -88,40 +88,40 @@ class Item:
         self.version: str = doc.get("version") or str(int(self.id) * 100 + self.versions)
         self.history: list[Doc] | None = doc.get("history")
         self.url: str = doc.get("url", "")
-        moved_on = self.versions - 1 + (self.modified > self.created)
-        self.etag: int = doc.get("etag", moved_on)
+        changes = self.versions - 1 + (self.modified > self.created)
+        self.etag: int = doc.get("etag", changes)
         self.extra: Doc = doc.get("extra", {})
         self.total = -1
         self.parent: Item | None = None
         self.children: dict[tuple[str, str], Item] | None = {} if kind == "folder" else None
 
     def doc(self) -> Doc:
-        """Everything worth keeping, as JSON can hold it."""
+        """Return everything to save, as JSON values."""
         out: Doc = {name: getattr(self, name) for name in self.__slots__ if name not in _DERIVED}
         out["parent"] = self.parent.id if self.parent else ROOT
         out["link"] = asdict(self.link) if self.link else None
         return out
 
     def up(self) -> Iterator[Item]:
-        """The item and every folder above it."""
-        here: Item | None = self
-        while here is not None:
-            yield here
-            here = here.parent
+        """Yield the item and every folder above it."""
+        item: Item | None = self
+        while item is not None:
+            yield item
+            item = item.parent
 
     def is_trashed(self) -> bool:
-        """Is it, or a folder above it, in the trash?"""
+        """Return whether the item or a folder above it is in the trash."""
         return any(item.trashed is not None for item in self.up())
 
     def below(self) -> Iterator[Item]:
-        """Everything inside, trashed items and their content left out."""
+        """Yield everything inside, without trashed items and their content."""
         for child in (self.children or {}).values():
             if child.trashed is None:
                 yield child
                 yield from child.below()
 
     def bytes_below(self) -> int:
-        """Bytes of a file, or of everything inside a folder."""
+        """Return the bytes of a file, or of everything inside a folder."""
         if self.children is None:
             return self.size
         if self.total < 0:
@@ -129,7 +129,7 @@ class Item:
         return self.total
 
     def earlier(self) -> list[Doc]:
-        """The versions before the current one, newest first; made from the row where none was uploaded."""
+        """Return the versions before the current one, newest first. Without uploads they are derived from the row."""
         if self.history is not None:
             return list(reversed(self.history))
         out: list[Doc] = []
@@ -141,7 +141,7 @@ class Item:
                     "id": str(int(self.id) * 100 + number),
                     "name": self.name,
                     "size": max(0, int(self.size * share)),
-                    "sha1": file_bytes.claimed(key),
+                    "sha1": file_bytes.made_up_sha1(key),
                     "key": key,
                     "by": self.created_by if number == 1 else self.modified_by,
                     "created": self.created + (self.modified - self.created) * (number - 1) / self.versions,
@@ -154,7 +154,7 @@ _DERIVED = {"children", "kind", "parent", "total", "link"}
 
 
 class Tree:
-    """Every item of the company, and every change of it in the state."""
+    """All items of the company; their changes are saved in the state."""
 
     def __init__(self, state: State, day: float, person: Callable[[str], str]) -> None:
         self._state, self._day, self._person = state, day, person
@@ -165,11 +165,11 @@ class Tree:
         self._above: dict[tuple[str, str], str] = {}
 
     def of(self, kind: str) -> dict[str, Item]:
-        """The items of one kind by id."""
+        """Return the items of one kind by id."""
         return {"folder": self.folders, "file": self.files, "web_link": self.web_links}[kind]
 
     def read_row(self, kind: str, row: Row) -> None:
-        """Take one row of a CSV file; raises `ValueError` naming the row when a cell makes no sense."""
+        """Read one row of a CSV file. Raises `ValueError` naming the row if a cell is invalid."""
         try:
             self._take(kind, self._doc_of(kind, row))
         except (ValueError, KeyError) as error:
@@ -204,7 +204,7 @@ class Tree:
             if not doc["sha1"]:
                 small = doc["size"] <= file_bytes.HASH_CEILING
                 doc["sha1"] = (
-                    file_bytes.sha1(doc["key"], doc["size"]) if small else file_bytes.claimed(doc["key"])
+                    file_bytes.sha1(doc["key"], doc["size"]) if small else file_bytes.made_up_sha1(doc["key"])
                 )
         return doc
 
@@ -215,21 +215,23 @@ class Tree:
         return item
 
     def finish(self) -> None:
-        """After the rows: the changes of the state, then everything into its folder, owners from the top down."""
+        """Apply the changes saved in the state, put every item into its folder, and pass owners down the tree."""
         for kind in KINDS:
-            for one, doc in self._state.changes(kind).items():
+            for item_id, doc in self._state.changes(kind).items():
                 if doc is None:
-                    self.of(kind).pop(one, None)
+                    self.of(kind).pop(item_id, None)
                 else:
                     self._take(kind, doc)
         for kind in KINDS:
             for item in self.of(kind).values():
-                above = self._above[kind, item.id]
-                if above != ROOT and above not in self.folders:
-                    raise ValueError(f"{kind} {item.id} of the practice company lies in no folder: {above}")
-                self._place(item, self.folders[above] if above != ROOT else None)
+                folder_id = self._above[kind, item.id]
+                if folder_id != ROOT and folder_id not in self.folders:
+                    raise ValueError(
+                        f"{kind} {item.id} of the practice company has an unknown parent folder: {folder_id}"
+                    )
+                self._place(item, self.folders[folder_id] if folder_id != ROOT else None)
         for item in itertools.chain(self.folders.values(), self.files.values(), self.web_links.values()):
-            item.owner = next(above for above in item.up() if above.parent is None).owner
+            item.owner = next(ancestor for ancestor in item.up() if ancestor.parent is None).owner
             if not item.owner:
                 raise ValueError(f"{item.kind} {item.id} of the practice company has no owner")
         for item in [*self.folders.values(), *self.files.values(), *self.web_links.values()]:
@@ -243,78 +245,78 @@ class Tree:
             parent.children[item.kind, item.id] = item
 
     def everything(self) -> Iterator[Item]:
-        """Folders, files, web links, in the order of their ids as read."""
+        """Yield folders, files and web links, in the order in which they were read."""
         return itertools.chain(self.folders.values(), self.files.values(), self.web_links.values())
 
     def siblings(self, owner: str, parent: Item | None) -> dict[tuple[str, str], Item]:
-        """What lies in a folder, or on somebody's top level."""
+        """Return the items in a folder, or on a user's top level."""
         if parent is None:
             return self.tops.setdefault(owner, {})
         return parent.children if parent.children is not None else {}
 
-    def named(self, owner: str, parent: Item | None, name: str) -> Item | None:
-        """The item of this name, whatever its case, in a folder; trashed ones do not count."""
-        wanted = name.casefold()
+    def find_by_name(self, owner: str, parent: Item | None, name: str) -> Item | None:
+        """Return the item with this name in a folder, ignoring case and trashed items, or None."""
+        folded_name = name.casefold()
         for item in self.siblings(owner, parent).values():
-            if item.trashed is None and item.name.casefold() == wanted:
+            if item.trashed is None and item.name.casefold() == folded_name:
                 return item
         return None
 
-    def stale(self, parent: Item | None) -> None:
-        """Forget the counted sizes from here up."""
-        for above in parent.up() if parent else ():
-            above.total = -1
+    def discard_sizes(self, parent: Item | None) -> None:
+        """Discard the counted sizes of this folder and those above."""
+        for folder in parent.up() if parent else ():
+            folder.total = -1
 
     def add(self, kind: str, doc: Doc, owner: str, parent: Item | None) -> Item:
-        """A new item."""
+        """Create an item."""
         item = Item(kind, doc)
         item.owner = parent.owner if parent else owner
         self.of(kind)[item.id] = item
         self.put(item, parent)
-        self.keep(item)
+        self.save(item)
         return item
 
     def put(self, item: Item, parent: Item | None) -> None:
-        """Lay an item into a folder (None: its owner's top level)."""
+        """Put an item into a folder (None: its owner's top level)."""
         item.parent = parent
         self.siblings(item.owner, parent)[item.kind, item.id] = item
-        self.stale(parent)
+        self.discard_sizes(parent)
 
     def take_out(self, item: Item) -> None:
         """Take an item out of its folder."""
         self.siblings(item.owner, item.parent).pop((item.kind, item.id), None)
-        self.stale(item.parent)
+        self.discard_sizes(item.parent)
 
     def move(self, item: Item, owner: str, parent: Item | None) -> None:
-        """Into another folder; all below goes with it and belongs to who owns that folder."""
+        """Move an item to another folder. It and everything below then belong to the owner of that folder."""
         self.take_out(item)
         new_owner = parent.owner if parent else owner
         changed = [item]
         if new_owner != item.owner:
-            changed += [below for below in descend(item) if below is not item]
-        for one in changed:
-            one.owner = new_owner
+            changed += [descendant for descendant in descend(item) if descendant is not item]
+        for changed_item in changed:
+            changed_item.owner = new_owner
         self.put(item, parent)
-        for one in changed:
-            self.keep(one)
+        for changed_item in changed:
+            self.save(changed_item)
 
-    def keep(self, item: Item) -> None:
-        """Write an item's present form into the state."""
+    def save(self, item: Item) -> None:
+        """Save an item's current form in the state."""
         self._state.change(item.kind, item.id, item.doc())
-        self.stale(item.parent)
+        self.discard_sizes(item.parent)
 
     def purge(self, item: Item) -> list[Item]:
-        """Remove an item and all below for good; what was removed."""
-        gone = list(descend(item))
+        """Remove an item and everything below for good. Return what was removed."""
+        removed = list(descend(item))
         self.take_out(item)
-        for one in gone:
-            self.of(one.kind).pop(one.id, None)
-            self._state.change(one.kind, one.id, None)
-        return gone
+        for removed_item in removed:
+            self.of(removed_item.kind).pop(removed_item.id, None)
+            self._state.change(removed_item.kind, removed_item.id, None)
+        return removed
 
 
 def descend(item: Item) -> Iterator[Item]:
-    """The item and everything below, trashed or not."""
+    """Yield the item and everything below, including trashed items."""
     yield item
     for child in list((item.children or {}).values()):
         yield from descend(child)

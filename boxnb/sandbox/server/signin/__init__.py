@@ -1,1 +1,1 @@
-"""The authorization page, the token endpoint and the developer console. Above `company` and `context`; `app` and `api` may import it."""
+"""The authorization page, the token endpoint and the app console. Above `company` and `context`; `app` and `api` may import it."""

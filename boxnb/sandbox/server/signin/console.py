@@ -1,4 +1,4 @@
-"""The practice app console: registers an app and shows its client id and secret once."""
+"""The practice app console: registers an app and shows its client ID and client secret once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .token_endpoint import same
 
 
 async def console(request: Request) -> Response:
-    """`GET` the form, `POST` a new app."""
+    """Show the form (`GET`) or register an app (`POST`)."""
     core = core_of(request)
     row, new = session(core, request)
     message, status = Html(""), 200
@@ -37,12 +37,12 @@ async def console(request: Request) -> Response:
             try:
                 app = core.state.add_app(*checked_app(name, uris, chosen))
             except ValueError as error:
-                message, status = alert(f"Not created: {error}."), 400
+                message, status = alert(f"The app was not created: {error}."), 400
             else:
-                shown = {"Client ID": app["client_id"], "Client secret": app["client_secret"]}
-                shown["Redirect URIs"] = "\n".join(app["redirect_uris"])
+                credentials = {"Client ID": app["client_id"], "Client secret": app["client_secret"]}
+                credentials["Redirect URIs"] = "\n".join(app["redirect_uris"])
                 head = f'<h2 role="status">{escape(app["name"])} is ready</h2>'
-                message = Html(f"{head}<dl>{details(shown)}</dl>")
+                message = Html(f"{head}<dl>{details(credentials)}</dl>")
     boxes = Html(
         "\n".join(
             f'<label class="check"><input type="checkbox" name="scope" value="{escape(key)}"'
@@ -56,29 +56,29 @@ async def console(request: Request) -> Response:
         csrf=row["csrf"],
         name=name,
         uris="\n".join(uris),
-        fits=fits(request),
+        redirect_hint=redirect_hint(request),
         scopes=boxes,
     )
     response: Response = page("Practice app console", body, status=status, wide=True)
     return with_cookie(core, response, row["sid"]) if new else response
 
 
-def fits(request: Request) -> Html:
-    """Which redirect URI to register: loopback here, the address of the hub's proxy behind one."""
+def redirect_hint(request: Request) -> Html:
+    """Say which redirect URI to register: loopback on this computer, else the address of the hub's proxy."""
     prefix = core_of(request).prefix
-    user, found, _ = prefix.rpartition("/proxy/")
-    if not found:
+    hub_path, behind_proxy, _ = prefix.rpartition("/proxy/")
+    if not behind_proxy:
         return Html(
-            "For notebooks on this computer: <code>http://127.0.0.1/callback</code>. The port is free, all else must be "
-            "equal in every character."
+            "For notebooks on this computer: <code>http://127.0.0.1/callback</code>. Any port will do; every other character "
+            "must match."
         )
     host = request.headers.get("x-forwarded-host") or request.headers.get("host", "")
     return Html(
-        f"For notebooks on this hub: <code>https://{escape(host)}{escape(user)}/proxy/<em>port</em>/callback</code>, with "
-        "the port that the sign-in panel of the notebook names. It must be equal in every character."
+        f"For notebooks on this hub: <code>https://{escape(host)}{escape(hub_path)}/proxy/<em>port</em>/callback</code>, with "
+        "the port shown in the notebook's sign-in panel. Every character must match."
     )
 
 
 def alert(text: str) -> Html:
-    """A message that screen readers announce."""
+    """Return a message that screen readers announce."""
     return Html(f'<p class="error" role="alert">{escape(text)}</p>')

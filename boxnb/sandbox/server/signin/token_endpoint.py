@@ -1,8 +1,8 @@
-"""Token and revoke endpoints (box-facts 1.5 to 1.9); the authorize pages are in `authorize`.
+"""The token and revoke endpoints (box-facts 1.5 to 1.9). The authorization pages are in `authorize`.
 
-Guesses, where no source says what Box does: a `redirect_uri` sent along with the code is not compared; a wrong code
-verifier is `invalid_grant`; so is the refresh token of a suspended person; an answer lost an hour ago can still be asked
-for, as a new pair; revoking either token ends the whole pair.
+Guesses, where no source says what Box does: a `redirect_uri` sent with the code is not compared; a wrong code verifier
+is `invalid_grant`, and so is the refresh token of an inactive user; an answer lost more than an hour ago can still be
+requested again and returns a new pair; revoking either token ends the whole pair.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 
 class OAuthError(Exception):
-    """An answer of the token endpoint, `{"error", "error_description"}` with status 400 (box-facts 1.6)."""
+    """An error answer of the token endpoint: `{"error", "error_description"}` with status 400 (box-facts 1.6)."""
 
     def __init__(self, error: str, description: str) -> None:
         super().__init__(description)
@@ -45,12 +45,12 @@ class OAuthError(Exception):
 
 
 def same(left: str, right: str) -> bool:
-    """Equal, compared in constant time."""
+    """Compare two texts in constant time."""
     return hmac.compare_digest(left.encode(), right.encode())
 
 
 def client_app(core: Core, request: Request, form: dict[str, str]) -> dict[str, Any]:
-    """The app that calls, from the body or HTTP Basic (RFC 6749 2.3.1)."""
+    """Return the app that calls, from the body or HTTP Basic (RFC 6749 2.3.1)."""
     client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic" and not client_id:
@@ -66,12 +66,12 @@ def client_app(core: Core, request: Request, form: dict[str, str]) -> dict[str, 
 
 
 def answer(row: sqlite3.Row, now: float) -> JSONResponse:
-    """The 200 answer with a pair (schema AccessToken)."""
-    left = max(0, round(row["created"] + ACCESS_SECONDS - now))
+    """Return the 200 answer with a token pair (schema AccessToken)."""
+    seconds = max(0, round(row["created"] + ACCESS_SECONDS - now))
     return JSONResponse(
         {
             "access_token": row["access"],
-            "expires_in": left,
+            "expires_in": seconds,
             "restricted_to": [],
             "refresh_token": row["refresh"],
             "token_type": "bearer",
@@ -81,7 +81,7 @@ def answer(row: sqlite3.Row, now: float) -> JSONResponse:
 
 
 def mint(core: Core, client_id: str, user_id: str, scopes: str, parent: int | None = None) -> sqlite3.Row:
-    """A new pair of tokens (32 and 64 letters and digits)."""
+    """Create a new token pair (32 and 64 letters and digits)."""
     row_id = core.state.run(
         "INSERT INTO pairs (access, refresh, client_id, user_id, scopes, created, parent) VALUES (?,?,?,?,?,?,?)",
         (random_text(32), random_text(64), client_id, user_id, scopes, core.clock.now(), parent),
@@ -90,13 +90,13 @@ def mint(core: Core, client_id: str, user_id: str, scopes: str, parent: int | No
 
 
 def tidy(core: Core, row_id: int) -> None:
-    """Now and then forget what can no longer matter."""
+    """Prune the state on every 500th pair."""
     if row_id % PRUNE_EVERY == 0:
         core.state.prune()
 
 
 def pkce_ok(challenge: str, verifier: str) -> bool:
-    """RFC 7636 4.6, S256."""
+    """Return whether the verifier fits the challenge (RFC 7636 4.6, S256)."""
     if not 43 <= len(verifier) <= 128 or not verifier.isascii():
         return False
     digest = hashlib.sha256(verifier.encode("ascii")).digest()
@@ -104,7 +104,7 @@ def pkce_ok(challenge: str, verifier: str) -> bool:
 
 
 def exchange(core: Core, request: Request, app: dict[str, Any], form: dict[str, str]) -> Response:
-    """`grant_type=authorization_code`: a code works once, within 30 s, for the app it was made for."""
+    """Answer `grant_type=authorization_code`: a code works once, within 30 s, for the app it was issued to."""
     code = form.get("code")
     if not code:
         raise OAuthError("invalid_request", 'Missing parameter: "code" is required')
@@ -115,9 +115,8 @@ def exchange(core: Core, request: Request, app: dict[str, Any], form: dict[str, 
         if core.clock.now() - row["created"] > CODE_SECONDS:
             raise OAuthError("invalid_grant", "The authorization code has expired")
         if row["challenge"] and not pkce_ok(row["challenge"], form.get("code_verifier", "")):
-            raise OAuthError(
-                "invalid_grant", "The code verifier does not match the code challenge"
-            )  # a guess
+            # The error code is a guess.
+            raise OAuthError("invalid_grant", "The code verifier does not match the code challenge")
         core.state.run("UPDATE codes SET used=1 WHERE code=?", (code,))
         pair = mint(core, app["client_id"], row["user_id"], row["scopes"])
         kind, person = "USER_AUTHENTICATE_OAUTH2_ACCESS_TOKEN_CREATE", core.world.person(row["user_id"])
@@ -127,17 +126,17 @@ def exchange(core: Core, request: Request, app: dict[str, Any], form: dict[str, 
 
 
 def refresh(core: Core, app: dict[str, Any], form: dict[str, str]) -> Response:
-    """`grant_type=refresh_token` (box-facts 1.9).
+    """Answer `grant_type=refresh_token` (box-facts 1.9).
 
-    `grace`: the old pair lives until the new access token is first used; until then a repeat gives the same pair.
-    `strict`: the old pair dies at once.
+    `grace`: the old pair works until the new access token is first used; until then a repeat returns the same pair.
+    `strict`: the old pair stops working at once.
     """
-    given = form.get("refresh_token")
-    if not given:
+    refresh_token = form.get("refresh_token")
+    if not refresh_token:
         raise OAuthError("invalid_request", 'Missing parameter: "refresh_token" is required')
     now = core.clock.now()
     with core.state:
-        row = core.state.one("SELECT * FROM pairs WHERE refresh=?", (given,))
+        row = core.state.one("SELECT * FROM pairs WHERE refresh=?", (refresh_token,))
         if row is None or row["client_id"] != app["client_id"] or row["dead"] in ("revoked", "replaced"):
             raise OAuthError("invalid_grant", "Invalid refresh token")
         user = core.world.users.get(row["user_id"])
@@ -150,7 +149,7 @@ def refresh(core: Core, app: dict[str, Any], form: dict[str, str]) -> Response:
         )
         if child is not None and now - child["created"] < ACCESS_SECONDS:
             return answer(child, now)
-        if child is not None:  # lost and never used: a guess, Box says nothing about this
+        if child is not None:  # lost and never used; what Box does here is a guess
             core.state.run("UPDATE pairs SET dead='rotated' WHERE id=?", (child["id"],))
         pair = mint(core, app["client_id"], row["user_id"], row["scopes"], row["id"])
         if core.rotation == "strict":
@@ -160,7 +159,7 @@ def refresh(core: Core, app: dict[str, Any], form: dict[str, str]) -> Response:
 
 
 def first_use(core: Core, pair: sqlite3.Row) -> None:
-    """The first call with a new access token ends every pair it came from, access and refresh token."""
+    """On the first call with a new access token, end every pair it came from, both tokens."""
     with core.state:
         core.state.run("UPDATE pairs SET used=1 WHERE id=?", (pair["id"],))
         parent = pair["parent"]
@@ -174,7 +173,7 @@ def first_use(core: Core, pair: sqlite3.Row) -> None:
 
 
 async def token(request: Request) -> Response:
-    """`POST /oauth2/token`."""
+    """Answer `POST /oauth2/token`."""
     core, form = core_of(request), await form_of(request)
     grant = form.get("grant_type", "")
     try:
@@ -191,13 +190,13 @@ async def token(request: Request) -> Response:
 
 
 async def revoke(request: Request) -> Response:
-    """`POST /oauth2/revoke` (RFC 7009 with Box's 400 for a dead token): either token ends the whole pair."""
+    """Answer `POST /oauth2/revoke` (RFC 7009, with Box's 400 for a dead token). Either token ends the whole pair."""
     core, form = core_of(request), await form_of(request)
     try:
         app = client_app(core, request, form)
-        given = form.get("token", "")
+        sent_token = form.get("token", "")
         with core.state:
-            row = core.state.one("SELECT * FROM pairs WHERE access=? OR refresh=?", (given, given))
+            row = core.state.one("SELECT * FROM pairs WHERE access=? OR refresh=?", (sent_token, sent_token))
             alive = row is not None and not row["dead"] and row["client_id"] == app["client_id"]
             if row is None or not alive or core.clock.now() - row["created"] > REFRESH_SECONDS:
                 raise OAuthError("invalid_token", "Token is invalid or has already been revoked")
@@ -210,7 +209,7 @@ async def revoke(request: Request) -> Response:
 
 
 async def metadata(request: Request) -> Response:
-    """`GET /.well-known/oauth-authorization-server` (RFC 8414), as seen at Box (box-facts 1.3)."""
+    """Answer `GET /.well-known/oauth-authorization-server` (RFC 8414), as seen at Box (box-facts 1.3)."""
     core = core_of(request)
     base = str(request.base_url).rstrip("/") + core.prefix
     return JSONResponse(
@@ -228,21 +227,21 @@ async def metadata(request: Request) -> Response:
 
 
 def family_of(core: Core, row: sqlite3.Row) -> list[int]:
-    """Pairs made from this one or that this one was made from, while both still live."""
+    """Return the ids of the pairs this one came from or led to."""
     ids: list[int] = []
-    todo = [row["id"]]
-    while todo:
-        here = todo.pop()
-        rows = core.state.all("SELECT id FROM pairs WHERE parent=?", (here,))
-        rows += core.state.all("SELECT parent AS id FROM pairs WHERE id=? AND parent IS NOT NULL", (here,))
-        for found in rows:
-            if found["id"] not in ids and found["id"] != row["id"]:
-                ids.append(found["id"])
-                todo.append(found["id"])
+    pending = [row["id"]]
+    while pending:
+        pair_id = pending.pop()
+        rows = core.state.all("SELECT id FROM pairs WHERE parent=?", (pair_id,))
+        rows += core.state.all("SELECT parent AS id FROM pairs WHERE id=? AND parent IS NOT NULL", (pair_id,))
+        for relative in rows:
+            if relative["id"] not in ids and relative["id"] != row["id"]:
+                ids.append(relative["id"])
+                pending.append(relative["id"])
     return ids
 
 
 def scopes_of(pair: sqlite3.Row) -> list[str]:
-    """Scopes this pair was minted with."""
+    """Return the scopes this pair was issued with."""
     scopes: list[str] = json.loads(pair["scopes"])
     return scopes
