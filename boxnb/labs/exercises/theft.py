@@ -113,7 +113,7 @@ THEFT_LABS = (
                 "Everything the token may do, until it ends",
                 "A bearer token is like cash: whoever holds it can use it.",
             ),
-            Choice("Only sign in", "They do not need to sign in: the token already is the sign-in."),
+            Choice("Only sign in", "They do not need to sign in: the token is enough."),
         ),
         right_prediction=1,
         act=_leak_token_in_log,
