@@ -93,7 +93,7 @@ class Lab:
                 (act or self.exercise.act)(practice)
                 record = practice.sandbox.record()
                 self.said, self.exchanges = practice.said, practice.trace.exchanges
-            self.look(record)
+            self.check_record(record)
         except Exception as error:  # noqa: BLE001  a learner's own program may raise anything
             self.stage = "run"
             self.trouble = f"The run ended early. {type(error).__name__}: {error}"
@@ -102,7 +102,7 @@ class Lab:
             self._lock.release()
             self._changed()
 
-    def look(self, record: Record) -> None:
+    def check_record(self, record: Record) -> None:
         """Check a record, and move on to the explanation only if it shows the failure."""
         self.found = self.exercise.evidence(record)
         if not self.found:

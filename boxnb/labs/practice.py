@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from boxnb.sandbox import Sandbox
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 DAY = 86400.0
 VICTIM = "ada.admin@example.com"
 
@@ -183,7 +183,7 @@ class Practice:
         with explain_stopped_sandbox():
             return requests.get(f"{self.client.server.api_url}{path}", headers=headers, timeout=20)
 
-    def attempt(self, what: str, call: Callable[[], Answer]) -> Answer | None:
+    def attempt(self, what: str, call: Callable[[], Result]) -> Result | None:
         """Call something that may fail, and add its outcome to :attr:`said` as one sentence.
 
         Returns
@@ -192,7 +192,7 @@ class Practice:
             What the call returned; ``None`` if it failed.
         """
         try:
-            answer = call()
+            result = call()
         except SandboxError as error:
             page = str(error).partition("): ")[2]
             outcome = f"the browser shows an error page and is not sent back. {page or error}"
@@ -205,9 +205,9 @@ class Practice:
             reason = STOPPED if never_connected(error) else network_trouble(error)
             self.said.append(f"{what}: {type(error).__name__}. {reason}")
             return None
-        outcome = f"{answer.status_code} {answer.reason}" if isinstance(answer, requests.Response) else "done"
+        outcome = f"{result.status_code} {result.reason}" if isinstance(result, requests.Response) else "done"
         self.said.append(f"{what}: {outcome}")
-        return answer
+        return result
 
     def turn(self, *, seconds: float = 0, minutes: float = 0, days: float = 0) -> str:
         """Move the sandbox's clock forward without waiting.
@@ -231,11 +231,11 @@ class Practice:
 
         This holds for the current thread and for threads started within the block.
         """
-        token = home_folder.elsewhere.set(self.home)
+        previous = home_folder.elsewhere.set(self.home)
         try:
             yield
         finally:
-            home_folder.elsewhere.reset(token)
+            home_folder.elsewhere.reset(previous)
 
     def save(self, token: Token) -> store.Profile:
         """Save the token pair in the lesson's folder, as boxnb would."""

@@ -110,7 +110,7 @@ API_LABS = (
     Exercise(
         name="scope-missing",
         title="A scope that is missing",
-        story="The app was registered to read files. You are an admin, and ask it for the list of people.",
+        story="The app was registered to read files. You are an admin, and ask it for the list of users.",
         question="What does the API answer?",
         predictions=(
             Choice(
@@ -118,7 +118,7 @@ API_LABS = (
                 "A token can do only what the person AND the app are both allowed to do.",
             ),
             Choice("403, insufficient_scope", "The person may; the app may not."),
-            Choice("401", "The token is fine, and /users/me is answered."),
+            Choice("401", "The token is fine: /users/me works."),
         ),
         right_prediction=1,
         act=_call_without_scope,
@@ -181,8 +181,8 @@ API_LABS = (
         evidence=_rate_limit_evidence,
         why="What should a program do at 429?",
         explanations=(
-            Choice("Repeat at once, in parallel", "That makes more of what was too much."),
-            Choice("Refresh the token", "The token is fine; the limit is counted by user."),
+            Choice("Repeat at once, in parallel", "That adds to the overload."),
+            Choice("Refresh the token", "The token is fine; the limit is counted per user."),
             Choice(
                 "Wait as long as Retry-After says, then continue",
                 "The kit's session does, and paces itself so that it seldom comes to that.",
@@ -194,7 +194,7 @@ API_LABS = (
     Exercise(
         name="proxy-html",
         title="200 OK, but it is not Box",
-        story="Between you and Box is the company's web gateway. Its own sign-in has run out, so it answers instead.",
+        story="Between you and Box is the company's web gateway. Its own sign-in has expired, so it answers instead.",
         question="What does the program see?",
         predictions=(
             Choice("A connection error", "The connection is fine: it ends at the gateway."),

@@ -175,7 +175,7 @@ CODE_LABS = (
         story="The cell that exchanges the code was run, and then run again, within the 30 seconds.",
         question="What is the second answer?",
         predictions=(
-            Choice("The same token again", "A code works once, even while it is young."),
+            Choice("The same token again", "A code works once, even before it expires."),
             Choice("A second, different token", "Then whoever saw the address could have one as well."),
             Choice("400 invalid_grant", "A code works once."),
         ),
@@ -186,7 +186,7 @@ CODE_LABS = (
         explanations=(
             Choice(
                 "A second use means that somebody else may have it",
-                "A server may even revoke what the first use gave (RFC 6749 4.1.2). Do not run the exchange twice: get a new code.",
+                "A server may even revoke the tokens from the first use (RFC 6749 4.1.2). Do not run the exchange twice: get a new code.",
             ),
             Choice(
                 "Two tokens would count twice against the rate limit", "The limit counts calls, not tokens."
@@ -288,7 +288,7 @@ CODE_LABS = (
         evidence=_forged_redirect_evidence,
         why="Why does checking state prevent this?",
         explanations=(
-            Choice("State is encrypted with the client secret", "It is not: it is a random text."),
+            Choice("State is encrypted with the client secret", "It is not: it is random text."),
             Choice(
                 "The server refuses a wrong state",
                 "The server only hands it back; the check is the notebook's.",
@@ -320,7 +320,7 @@ CODE_LABS = (
         right_prediction=1,
         act=_steal_code,
         evidence=_stolen_code_evidence,
-        why="What protects an app that cannot keep a secret, such as one on a telephone?",
+        why="What protects an app that cannot keep a secret, such as one on a phone?",
         explanations=(
             Choice(
                 "PKCE: a secret made up for this one request",

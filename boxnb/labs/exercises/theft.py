@@ -93,7 +93,7 @@ THEFT_LABS = (
         explanations=(
             Choice("Try again later", "A dead refresh token stays dead, and somebody may be reading."),
             Choice(
-                "Take it for theft: have the app's access removed, reset the client secret, sign in again",
+                "Treat it as theft: have the app's access removed, reset the client secret, sign in again",
                 "A new sign-in alone does not end the thief's pair: remove the app in the Box account settings, or let the admin do it.",
             ),
             Choice("Refresh more often", "Being faster than a thief is not a plan."),
@@ -105,12 +105,12 @@ THEFT_LABS = (
     Exercise(
         name="token-in-a-log",
         title="A token in a log",
-        story="A program wrote its request headers to a log for debugging. Somebody else may read logs.",
+        story="A program wrote its request headers to a log for debugging. Other people may read logs.",
         question="What can they do with the line?",
         predictions=(
             Choice("Nothing without the client secret", "An access token works without any other secret."),
             Choice(
-                "Everything the token may do, until it ends",
+                "Everything the token can do, until it expires",
                 "A bearer token is like cash: whoever holds it can use it.",
             ),
             Choice("Only sign in", "They do not need to sign in: the token is enough."),
@@ -123,7 +123,7 @@ THEFT_LABS = (
             Choice("Delete the line", "Copies of logs are everywhere."),
             Choice(
                 "Revoke the pair, then sign in again",
-                "Revoking ends access and refresh token at once. Before that: never print a token; Secret prints a fingerprint instead.",
+                "Revoking ends the access token and the refresh token at once. Before that: never print a token; Secret prints a fingerprint instead.",
             ),
             Choice("Change the state", "The state is long gone; it played its part at the sign-in."),
         ),

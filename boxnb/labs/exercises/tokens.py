@@ -147,7 +147,7 @@ TOKEN_LABS = (
     Exercise(
         name="expired-access-token",
         title="An access token, 61 minutes later",
-        story="A notebook stayed open over lunch. Its access token was made 61 minutes ago.",
+        story="A notebook stayed open over lunch. Its access token was issued 61 minutes ago.",
         question="What does the API answer?",
         predictions=(
             Choice("200: the person is still signed in", "The API looks at the token alone."),
@@ -163,7 +163,7 @@ TOKEN_LABS = (
                 "They go along with every request, so a lost one must become useless soon",
                 "The refresh token travels rarely, and to one place only. RotatingAuth refreshes a minute before the end.",
             ),
-            Choice("Longer ones would be slower to check", "Age costs no time to check."),
+            Choice("Longer ones would be slower to check", "A token's age does not slow the check."),
             Choice("HTTP allows sixty minutes at most", "HTTP has no such limit; Box chose an hour."),
         ),
         right_explanation=0,
@@ -203,13 +203,13 @@ TOKEN_LABS = (
     Exercise(
         name="two-notebooks-racing",
         title="Two notebooks, one sign-in",
-        story="Two notebooks read the same saved pair. Both find the access token too old, and both refresh.",
+        story="Two notebooks read the same saved pair. Both find that the access token has expired, and both refresh.",
         question="Without a lock between them, what happens?",
         predictions=(
             Choice("Both get a pair of their own", "There is one chain of refresh tokens, not two."),
             Choice(
                 "The first gets a pair and uses it; the second is refused",
-                "The first use of the new access token kills what the second one holds.",
+                "The first use of the new access token invalidates the pair that the second one holds.",
             ),
             Choice("Both are refused", "The first sends a valid token."),
         ),
@@ -234,7 +234,7 @@ TOKEN_LABS = (
     Exercise(
         name="power-cut",
         title="The power goes in the middle of a refresh",
-        story="The server has made a new pair. Its answer never arrives: the power went, or the network did.",
+        story="The server has issued a new pair. Its answer never arrives: the power went, or the network did.",
         question="The old refresh token is all you have. What does it get you?",
         predictions=(
             Choice(
@@ -253,11 +253,11 @@ TOKEN_LABS = (
         right_prediction=2,
         act=_lose_refresh_response,
         evidence=_lost_response_evidence,
-        why="What must a program do so that this holds?",
+        why="What must a program do so that this works?",
         explanations=(
             Choice(
                 "Use the new access token before it saves the pair",
-                "Then a cut in between loses both: the old one is dead, the new one nowhere.",
+                "Then a cut in between loses both: the old pair is dead, and the new one was never saved.",
             ),
             Choice(
                 "Save the new pair before its first use, and repeat a refresh whose answer was lost",
