@@ -89,7 +89,7 @@ def test_a_run_shows_its_failure_and_repairs_it(runs: dict[str, Run], name: str)
     assert lab.exchanges
     if name not in ("code-used-twice", "consent-denied", "refresh-token-twice"):
         assert any(
-            "Repair" in sentence or "kit's lock: 200" in sentence or "registered" in sentence
+            "Repair" in sentence or "boxnb's lock: 200" in sentence or "registered" in sentence
             for sentence in lab.said
         ) or (name == "stolen-code")
 

@@ -62,7 +62,7 @@ def fail_revocation(practice: Practice, patch: pytest.MonkeyPatch) -> None:
 def lock_both_races(practice: Practice, patch: pytest.MonkeyPatch) -> None:
     """Both programs use the lock, so there is no race."""
     original = race.race
-    patch.setattr(race, "race", lambda home, _how: original(home, "with the kit's lock"))
+    patch.setattr(race, "race", lambda home, _how: original(home, "with boxnb's lock"))
 
 
 def inject_no_fault(practice: Practice, patch: pytest.MonkeyPatch) -> None:

@@ -185,7 +185,7 @@ API_LABS = (
             Choice("Refresh the token", "The token is fine; the limit is counted per user."),
             Choice(
                 "Wait as long as Retry-After says, then continue",
-                "The kit's session does, and paces itself so that it seldom comes to that.",
+                "boxnb does this, and paces its calls so that a 429 is rare.",
             ),
         ),
         right_explanation=2,
@@ -212,7 +212,7 @@ API_LABS = (
             Choice("Yes: the refresh token was used", "It never reached Box."),
             Choice(
                 "No: the request never reached Box; sign in to the gateway and repeat",
-                "The kit says that a page came instead of a token, and leaves the saved pair alone.",
+                "boxnb says that a page came instead of a token, and leaves the saved pair alone.",
             ),
             Choice("Yes: a page in place of a token revokes it", "Only Box revokes."),
         ),

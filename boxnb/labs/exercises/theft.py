@@ -52,7 +52,7 @@ def _leak_token_in_log(practice: Practice) -> None:
     line = f"DEBUG Authorization: Bearer {token.access_token.reveal()}"  # what a careless program writes
     leaked = Secret(line.rpartition(" ")[2])
     practice.attempt("A reader of the log", lambda: practice.me(leaked, agent=THIEF))
-    practice.said.append(f"The kit would have written: Authorization: Bearer {token.access_token}")
+    practice.said.append(f"boxnb would have written: Authorization: Bearer {token.access_token}")
     practice.attempt("Repair: revoke the pair", lambda: oauth.revoke(practice.client, token))
     practice.attempt("The reader tries again", lambda: practice.me(leaked, agent=THIEF))
 

@@ -81,7 +81,7 @@ def _race_two_notebooks(practice: Practice) -> None:
     practice.said += race.race(practice.home, "plain")  # both read the pair, then both refresh
     practice.save(practice.sign_in())
     practice.turn(minutes=61)
-    practice.said += race.race(practice.home, "with the kit's lock")
+    practice.said += race.race(practice.home, "with boxnb's lock")
 
 
 def _race_evidence(record: Record) -> str:
@@ -261,7 +261,7 @@ TOKEN_LABS = (
             ),
             Choice(
                 "Save the new pair before its first use, and repeat a refresh whose answer was lost",
-                "A cut before the save: ask again. A cut after it: read the file. The kit also notes each refresh before it sends it.",
+                "A cut before the save: ask again. A cut after it: read the file. boxnb also notes each refresh before it sends it.",
             ),
             Choice(
                 "Keep every refresh token it ever had",
