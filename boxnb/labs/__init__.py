@@ -1,11 +1,13 @@
-"""Teaching: a practice Box of one's own, a trace that can be seen, lifetimes on an axis, labs with checks.
+"""Lessons about OAuth2: a private sandbox, a trace of every request, a timeline of lifetimes, and labs.
 
 ::
 
-    practice = labs.practice("sandbox")   # a sandbox and a folder of profiles, for this notebook alone
-    practice.trace                        # every request, drawn
-    practice.timeline                     # how long everything lives
-    labs.lab("code-too-late")             # predict, run, see, explain, checked
+    practice = labs.practice("sandbox")   # a sandbox and a folder of profiles for this notebook alone
+    practice.trace                        # every request, as a sequence diagram
+    practice.timeline                     # how long each code and token lives
+    labs.lab("code-too-late")             # predict, run, explain; checked against the sandbox's record
+
+No other package of boxnb imports this one.
 """
 
 from __future__ import annotations
@@ -15,8 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from boxnb.labs.catalogue import EXERCISES, lab, laboratory
-from boxnb.labs.certificates import certificate
-from boxnb.labs.certificates import shown as progress
+from boxnb.labs.certificates import certificate, progress
 from boxnb.labs.certificates import table as passed
 from boxnb.labs.exercise import Exercise
 from boxnb.labs.lab import Lab
@@ -49,7 +50,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> ModuleType:
-    """Load the slides when they are first used: they need what runs a notebook."""
+    """Import ``slides`` on first use, because it needs the packages that run a notebook."""
     if name != "slides":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return importlib.import_module(f".{name}", __name__)

@@ -11,34 +11,36 @@ from boxnb.labs.exercises.codes import CODE_LABS
 from boxnb.labs.exercises.theft import THEFT_LABS
 from boxnb.labs.exercises.tokens import TOKEN_LABS
 from boxnb.labs.lab import Lab
-from boxnb.labs.practice import check
+from boxnb.labs.practice import require_sandbox
 
 EXERCISES: Final[dict[str, Exercise]] = {
-    each.name: each
-    for each in sorted((*CODE_LABS, *TOKEN_LABS, *API_LABS, *THEFT_LABS), key=lambda each: each.notebook)
+    exercise.name: exercise
+    for exercise in sorted(
+        (*CODE_LABS, *TOKEN_LABS, *API_LABS, *THEFT_LABS), key=lambda exercise: exercise.notebook
+    )
 }
 
 
 def lab(name: str) -> Lab:
-    """A fresh lab by its name, such as ``"code-too-late"``.
+    """Return a new lab by its name, such as ``"code-too-late"``.
 
     Raises
     ------
     ValueError
-        No lab has this name; the message lists those there are.
+        No lab has this name; the message lists all names.
     """
     if name not in EXERCISES:
-        raise ValueError(f"There is no lab {name!r}; there are: {', '.join(EXERCISES)}.")
+        raise ValueError(f"There is no lab named {name!r}. Choose one of: {', '.join(EXERCISES)}.")
     return Lab(EXERCISES[name])
 
 
 def laboratory(profile: str) -> Callable[[str], Lab]:
-    """Where labs are fetched by name; only ``"sandbox"`` has one.
+    """Return :func:`lab`, which opens a lab by its name; only the profile ``"sandbox"`` is accepted.
 
     Raises
     ------
     ValueError
-        ``profile`` is another.
+        ``profile`` is not ``"sandbox"``.
     """
-    check(profile)
+    require_sandbox(profile)
     return lab

@@ -1,4 +1,4 @@
-"""How a lesson's objects get on a screen: one small widget for whatever moves, one page for whatever stands still."""
+"""How a lesson's objects are displayed: one small widget for those that change, static HTML for those that do not."""
 
 from __future__ import annotations
 
@@ -16,28 +16,29 @@ _HERE = Path(__file__).parent
 
 @functools.cache
 def style() -> str:
-    """The rules every lesson's page brings with it."""
+    """Return the CSS rules that every lesson's HTML includes."""
     return (_HERE / "live.css").read_text(encoding="utf-8")
 
 
-def whole(inner: str) -> str:
-    """A page that needs no widget and no network."""
+def with_style(inner: str) -> str:
+    """Return HTML that needs neither a widget nor the network: the style, then ``inner``."""
     return f"<style>{style()}</style>{inner}"
 
 
 class Changing(Protocol):
-    """Anything that says when it has changed, by calling its watchers."""
+    """An object that calls its watchers when it has changed."""
 
     @property
     def watchers(self) -> list[Callable[[], None]]:
-        """Those to call."""
+        """The functions to call."""
         ...
 
 
 class Live(anywidget.AnyWidget):
-    """Shows the HTML that the kernel makes, again whenever it changes; clicks come back as messages.
+    """A widget that shows HTML from the kernel and updates it on every change; clicks come back as messages.
 
-    ``html`` holds fingerprints and no secret. ``seen`` says in data what is shown, for whoever cannot look.
+    ``html`` contains fingerprints, never a secret. ``seen`` describes what is shown as data, for tests and other
+    programs that cannot look at the screen.
     """
 
     _esm = _HERE / "live.js"
@@ -49,51 +50,51 @@ class Live(anywidget.AnyWidget):
         self,
         draw: Callable[[], str],
         *,
-        heard: Callable[[str, int], None] | None = None,
-        see: Callable[[], dict[str, Any]] | None = None,
-        tell: Callable[[], str] = str,
+        on_message: Callable[[str, int], None] | None = None,
+        describe: Callable[[], dict[str, Any]] | None = None,
+        as_text: Callable[[], str] = str,
     ) -> None:
-        self._draw, self._heard, self._see, self._tell = draw, heard, see or dict, tell
-        super().__init__(html=draw(), seen=self._see())
+        self._draw, self._handler, self._describe, self._as_text = draw, on_message, describe or dict, as_text
+        super().__init__(html=draw(), seen=self._describe())
         self.on_msg(self._on_message)
 
     def paint(self) -> None:
-        """Draw again."""
+        """Draw the HTML again."""
         with self.hold_sync():
             self.html = self._draw()
-            self.seen = self._see()
+            self.seen = self._describe()
 
     def _on_message(self, _widget: object, content: object, _buffers: object) -> None:
-        if self._heard is None or not isinstance(content, dict):
+        if self._handler is None or not isinstance(content, dict):
             return
         kind, value = content.get("type"), content.get("value")
         if isinstance(kind, str) and isinstance(value, int):
-            self._heard(kind, value)
+            self._handler(kind, value)
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        """The widget, and for a page without a kernel what it shows now."""
+        """Return the widget with its plain fallback: the current HTML, for pages without a kernel, and text."""
         bundle = super()._repr_mimebundle_(**options)
         if bundle is None:
             return None
-        data, about = bundle
-        return {**data, "text/plain": self._tell(), "text/html": whole(self.html)}, about
+        data, metadata = bundle
+        return {**data, "text/plain": self._as_text(), "text/html": with_style(self.html)}, metadata
 
 
 def live(
-    shown: Changing,
+    subject: Changing,
     draw: Callable[[], str],
     *,
-    heard: Callable[[str, int], None] | None = None,
-    see: Callable[[], dict[str, Any]] | None = None,
+    on_message: Callable[[str, int], None] | None = None,
+    describe: Callable[[], dict[str, Any]] | None = None,
 ) -> Live:
-    """A widget that draws ``shown`` again when it changes, and is its ``repr`` where nothing can be drawn."""
-    view = Live(draw, heard=heard, see=see, tell=lambda: repr(shown))
-    shown.watchers.append(view.paint)
+    """Return a widget that is drawn again whenever ``subject`` changes; its text form is the ``repr``."""
+    view = Live(draw, on_message=on_message, describe=describe, as_text=lambda: repr(subject))
+    subject.watchers.append(view.paint)
     return view
 
 
 class Still:
-    """A page as it is now."""
+    """A snapshot: HTML that no longer changes, and the same as text."""
 
     def __init__(self, inner: str, text: str) -> None:
         self.inner, self.text = inner, text
@@ -102,9 +103,9 @@ class Still:
         return self.text
 
     def _repr_html_(self) -> str:
-        return whole(self.inner)
+        return with_style(self.inner)
 
 
 def escaped(text: object) -> str:
-    """Text that may stand in HTML, in quotes as well."""
+    """Return text escaped for HTML, including attribute values in quotes."""
     return html.escape(str(text), quote=True)

@@ -1,4 +1,4 @@
-"""One exercise of a lab: its question, its answers, what it does and how the sandbox's record proves it."""
+"""The exercise behind a lab: its question, its answers, what it runs, and how the sandbox's record proves it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from boxnb.labs.practice import Practice
 
 Record = list[dict[str, Any]]
-"""What :meth:`boxnb.sandbox.Sandbox.record` gives: each request the sandbox saw, oldest first."""
+"""What :meth:`boxnb.sandbox.Sandbox.record` returns: each request the sandbox received, oldest first."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """One answer: its words, and what is said to whoever chose it."""
+    """One possible answer: its text, and the reply to a learner who chooses it."""
 
     words: str
     reply: str
@@ -22,14 +22,15 @@ class Choice:
 
 @dataclasses.dataclass(frozen=True)
 class Exercise:
-    """One failure of the flow.
+    """One failure of the flow, as a learner meets it.
 
     Attributes
     ----------
     act : callable
-        Makes it happen in a :class:`Practice`, then repairs it.
+        Causes the failure in a :class:`Practice`, then repairs it. The lab shows its source code.
     evidence : callable
-        Reads the sandbox's record: a sentence saying what was seen, or empty when the failure is not there.
+        Takes the sandbox's record. Returns a sentence that says what happened, or an empty string if the
+        record does not show the failure.
     predictions, explanations : tuple of Choice
         ``right_prediction`` and ``right_explanation`` are their positions.
     """

@@ -1,7 +1,7 @@
-"""A lab: predict, run, see, explain, and a check that asks the sandbox what really happened.
+"""A lab: the learner predicts a failure, runs it, and explains it; the sandbox's record proves that it happened.
 
-What was typed or clicked proves nothing: a lab is passed when the record of its own sandbox shows the failure it
-is about, a prediction was made before, and the explanation fits.
+Clicks alone prove nothing. A learner passes a lab when the record of its private sandbox shows the failure, after
+a prediction was made and the right explanation chosen.
 """
 
 from __future__ import annotations
@@ -27,22 +27,23 @@ STEPS = (
     ("passed", "Checked"),
 )
 
-OVER = '<button type="button" data-send="reset" data-key="reset">Start over</button>'
-CURRENT, PAST = ' aria-current="step"', ' class="bl-past"'
+START_OVER = '<button type="button" data-send="reset" data-key="reset">Start over</button>'
+CURRENT_STEP, PAST_STEP = ' aria-current="step"', ' class="bl-past"'
 
 
 class Lab:
-    """One learner at one exercise; shown as a widget, usable without one.
+    """One learner's progress through one exercise; displayed as a widget, but usable without one.
 
     Attributes
     ----------
     stage : {"predict", "run", "explain", "passed"}
+        The next step, or ``"passed"``.
     said : list of str
-        What the program of the last run ran into.
+        The outcome of each attempt in the last run, one sentence each.
     exchanges : list of Exchange
         The trace of the last run.
     found : str
-        What the sandbox's record proves; empty when the failure was not shown.
+        What the sandbox's record proves; empty if it does not show the failure.
     """
 
     def __init__(self, exercise: Exercise) -> None:
@@ -70,18 +71,18 @@ class Lab:
             watcher()
 
     def predict(self, choice: int) -> None:
-        """Choose what will happen; the first choice counts, right or wrong."""
+        """Choose what will happen. The first choice counts, right or wrong."""
         if self.stage == "predict" and 0 <= choice < len(self.exercise.predictions):
             self.prediction, self.stage = choice, "run"
             self._changed()
 
     def run(self, act: Callable[[Practice], None] | None = None) -> None:
-        """Make it happen in a sandbox of this run's own, then ask that sandbox what it saw.
+        """Cause the failure in a new sandbox, then check that sandbox's record.
 
         Parameters
         ----------
         act : callable, optional
-            Your own way of making it happen, instead of the lab's; takes a :class:`Practice`.
+            Your own program to cause the failure, in place of the lab's; it takes a :class:`Practice`.
         """
         if self.stage == "predict" or not self._lock.acquire(blocking=False):
             return
@@ -92,7 +93,7 @@ class Lab:
                 (act or self.exercise.act)(practice)
                 record = practice.sandbox.record()
                 self.said, self.exchanges = practice.said, practice.trace.exchanges
-            self.look(record)
+            self.check_record(record)
         except Exception as error:  # noqa: BLE001  a learner's own program may raise anything
             self.stage = "run"
             self.trouble = f"The run ended early. {type(error).__name__}: {error}"
@@ -101,34 +102,37 @@ class Lab:
             self._lock.release()
             self._changed()
 
-    def look(self, record: Record) -> None:
-        """Judge a record: only one that shows the failure leads on."""
+    def check_record(self, record: Record) -> None:
+        """Check a record, and move on to the explanation only if it shows the failure."""
         self.found = self.exercise.evidence(record)
         if not self.found:
             self.stage, self.explanation = "run", None
-            self.trouble = "The sandbox's record does not show this failure, so there is nothing to explain yet: run it again."
+            self.trouble = (
+                "The sandbox's record does not show this failure, so there is nothing to explain yet. "
+                "Run it again."
+            )
         elif self.stage == "run":
             self.stage = "explain"
 
     def explain(self, choice: int) -> None:
-        """Choose why it happened; a wrong choice is answered and may be changed."""
+        """Choose why it happened. A wrong choice gets a reply and can be changed."""
         if self.stage != "explain" or not 0 <= choice < len(self.exercise.explanations):
             return
         self.explanation = choice
         if choice == self.exercise.right_explanation and self.found:
             self.stage = "passed"
-            passed_labs.passed(self.exercise.name)
+            passed_labs.mark_passed(self.exercise.name)
         self._changed()
 
     def reset(self) -> None:
-        """Start over; what was passed stays passed."""
+        """Start over. A lab that was passed stays passed."""
         if not self.busy:
             self._clear()
             self._changed()
 
-    # ---- how it is shown ----
+    # ---- display ----
 
-    def _heard(self, kind: str, value: int) -> None:
+    def _on_click(self, kind: str, value: int) -> None:
         match kind:
             case "predict":
                 self.predict(value)
@@ -139,62 +143,67 @@ class Lab:
             case "reset":
                 self.reset()
 
-    def seen(self) -> dict[str, Any]:
-        """What is on the screen, as data."""
+    def displayed(self) -> dict[str, Any]:
+        """Return what the widget shows, as data."""
         return {"lab": self.exercise.name, "stage": self.stage, "busy": self.busy, "found": self.found}
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         if self._view is None:
-            self._view = live(self, lambda: page(self), heard=self._heard, see=self.seen)
+            self._view = live(self, lambda: page(self), on_message=self._on_click, describe=self.displayed)
         return self._view._repr_mimebundle_(**options)
 
 
 def page(lab: Lab) -> str:
-    """The lab as HTML; buttons say with ``data-send`` what they mean."""
+    """Return the lab as HTML; ``data-send`` on a button names the message that a click sends."""
     exercise = lab.exercise
-    order = [name for name, _ in STEPS]
-    here = order.index(lab.stage)
+    current = [name for name, _ in STEPS].index(lab.stage)
+    done = len(STEPS) if lab.stage == "passed" else current
     steps = "".join(
-        f"<li{CURRENT if place == here else ''}{PAST if place < here or lab.stage == 'passed' else ''}>{words}</li>"
-        for place, (_, words) in enumerate(STEPS)
+        f"<li{CURRENT_STEP if number == current else ''}{PAST_STEP if number < done else ''}>{label}</li>"
+        for number, (_, label) in enumerate(STEPS)
     )
     parts = [
         f'<section class="bl-page bl-card" aria-label="Lab: {escaped(exercise.title)}" data-lab="{exercise.name}">',
         f"<h3>{escaped(exercise.title)}</h3><ol class='bl-steps'>{steps}</ol><p>{escaped(exercise.story)}</p>",
-        *_predicting(lab),
-        *_running(lab),
-        *_explaining(lab),
+        *_prediction_part(lab),
+        *_run_part(lab),
+        *_explanation_part(lab),
         "</section>",
     ]
     return "".join(parts)
 
 
-def _choices(kind: str, choices: tuple[Choice, ...], chosen: int | None, *, off: bool = False) -> str:
+def _choice_buttons(
+    kind: str, choices: tuple[Choice, ...], chosen: int | None, *, disabled: bool = False
+) -> str:
     return "".join(
-        f'<button type="button" class="bl-choice" data-send="{kind}" data-value="{place}" data-key="{kind}-{place}"'
-        f'{" disabled" if off else ""} aria-pressed="{"true" if place == chosen else "false"}"'
-        f"{' data-next' if place == 0 else ''}>{escaped(choice.words)}</button>"
-        for place, choice in enumerate(choices)
+        f'<button type="button" class="bl-choice" data-send="{kind}" data-value="{number}" data-key="{kind}-{number}"'
+        f'{" disabled" if disabled else ""} aria-pressed="{"true" if number == chosen else "false"}"'
+        f"{' data-next' if number == 0 else ''}>{escaped(choice.words)}</button>"
+        for number, choice in enumerate(choices)
     )
 
 
-def _predicting(lab: Lab) -> list[str]:
+def _prediction_part(lab: Lab) -> list[str]:
     exercise = lab.exercise
     if lab.prediction is None:
-        return [f"<h4>{escaped(exercise.question)}</h4>", _choices("predict", exercise.predictions, None)]
-    words = exercise.predictions[lab.prediction].words
-    return [f"<h4>{escaped(exercise.question)}</h4>", f"<p>You predicted: {escaped(words)}</p>"]
+        return [
+            f"<h4>{escaped(exercise.question)}</h4>",
+            _choice_buttons("predict", exercise.predictions, None),
+        ]
+    prediction = exercise.predictions[lab.prediction].words
+    return [f"<h4>{escaped(exercise.question)}</h4>", f"<p>You predicted: {escaped(prediction)}</p>"]
 
 
-def _running(lab: Lab) -> list[str]:
+def _run_part(lab: Lab) -> list[str]:
     if lab.prediction is None:
         return []
     exercise = lab.exercise
-    word = "Running…" if lab.busy else ("Run again" if lab.exchanges else "Run it")
-    off, first = " disabled" if lab.busy else "", "" if lab.exchanges else " data-next"
+    label = "Running…" if lab.busy else ("Run again" if lab.exchanges else "Run it")
+    disabled, focus = " disabled" if lab.busy else "", "" if lab.exchanges else " data-next"
     code = textwrap.dedent(inspect.getsource(exercise.act))
     parts = [
-        f'<p><button type="button" class="bl-main" data-send="run" data-key="run"{off}{first}>{word}</button>{OVER}</p>',
+        f'<p><button type="button" class="bl-main" data-send="run" data-key="run"{disabled}{focus}>{label}</button>{START_OVER}</p>',
         f'<details data-key="code"><summary data-key="code-summary">What the button runs</summary><pre>{escaped(code)}</pre></details>',
     ]
     if lab.trouble:
@@ -202,25 +211,25 @@ def _running(lab: Lab) -> list[str]:
     if lab.exchanges:
         reply = exercise.predictions[lab.prediction].reply
         right = lab.prediction == exercise.right_prediction
-        said = "".join(f"<li>{escaped(line)}</li>" for line in lab.said)
+        outcomes = "".join(f"<li>{escaped(sentence)}</li>" for sentence in lab.said)
         parts += [
             "<h4>What happened</h4>",
-            f'<ul class="bl-said">{said}</ul>',
+            f'<ul class="bl-outcomes">{outcomes}</ul>',
             f'<p role="status"><b>{"As you predicted." if right else "Not as you predicted."}</b> {escaped(reply)}</p>'
             if lab.found
             else "",
-            f'<details data-key="trace"><summary data-key="trace-summary">Every request of this run, drawn</summary>{diagram.page(lab.exchanges)}</details>',
+            f'<details data-key="trace"><summary data-key="trace-summary">Every request of this run, as a diagram</summary>{diagram.page(lab.exchanges)}</details>',
         ]
     return parts
 
 
-def _explaining(lab: Lab) -> list[str]:
+def _explanation_part(lab: Lab) -> list[str]:
     exercise = lab.exercise
     if lab.stage not in ("explain", "passed"):
         return []
     parts = [
         f"<h4>{escaped(exercise.why)}</h4>",
-        _choices("explain", exercise.explanations, lab.explanation, off=lab.stage == "passed"),
+        _choice_buttons("explain", exercise.explanations, lab.explanation, disabled=lab.stage == "passed"),
     ]
     if lab.explanation is not None:
         right = lab.explanation == exercise.right_explanation

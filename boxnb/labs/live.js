@@ -1,4 +1,4 @@
-// Shows `html`, which the kernel made and escaped; sends what a person clicks as custom messages.
+// Shows `html`, which the kernel rendered and escaped, and sends the user's clicks back as custom messages.
 function openExchange(root, number) {
   const details = root.querySelector(`details[data-exchange="${CSS.escape(number)}"]`);
   if (!details) return;
@@ -10,33 +10,40 @@ function openExchange(root, number) {
 function render({ model, el }) {
   const root = document.createElement("div");
   root.className = "bl-live";
-  root.dataset.lmSuppressShortcuts = "true"; // keys belong to the lesson here, not to the notebook
+  root.dataset.lmSuppressShortcuts = "true"; // keys pressed here go to the lesson, not to the notebook
   root.dataset.jpSuppressContextMenu = "true";
   el.append(root);
 
+  // Replaces the HTML, and restores the focus, the open details and the scroll position.
   const paint = () => {
-    const at = root.contains(document.activeElement) ? document.activeElement.dataset.key : null;
-    const open = [...root.querySelectorAll("details[open]")].map((each) => each.dataset.key);
-    const scrolled = root.querySelector(".bl-scroll")?.scrollTop ?? 0;
+    const focusedKey = root.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+    const openKeys = [...root.querySelectorAll("details[open]")].map((details) => details.dataset.key);
+    const scrollTop = root.querySelector(".bl-scroll")?.scrollTop ?? 0;
     root.innerHTML = model.get("html");
-    for (const key of open) if (key) root.querySelector(`details[data-key="${CSS.escape(key)}"]`)?.setAttribute("open", "");
+    for (const key of openKeys) {
+      if (key) root.querySelector(`details[data-key="${CSS.escape(key)}"]`)?.setAttribute("open", "");
+    }
     const pane = root.querySelector(".bl-scroll");
-    if (pane) pane.scrollTop = scrolled;
-    if (at) (root.querySelector(`[data-key="${CSS.escape(at)}"]`) ?? root.querySelector("[data-next]"))?.focus({ preventScroll: true });
-    arrived = performance.now();
-    tick();
+    if (pane) pane.scrollTop = scrollTop;
+    if (focusedKey) {
+      const target = root.querySelector(`[data-key="${CSS.escape(focusedKey)}"]`) ?? root.querySelector("[data-next]");
+      target?.focus({ preventScroll: true });
+    }
+    paintedAt = performance.now();
+    moveNow();
   };
 
-  // The line called "now" moves by itself: position of a time on the axis, logarithmic from one second.
-  let arrived = 0;
-  const tick = () => {
+  // Moves the "now" line between two paints. The axis is logarithmic and begins at one second.
+  let paintedAt = 0;
+  const moveNow = () => {
     for (const line of root.querySelectorAll("[data-now]")) {
       const { now, left, width, decades } = line.dataset;
-      const age = Math.max(1, Number(now) + (performance.now() - arrived) / 1000);
-      line.setAttribute("transform", `translate(${Number(left) + Number(width) * Math.min(1, Math.log10(age) / Number(decades))} 0)`);
+      const age = Math.max(1, Number(now) + (performance.now() - paintedAt) / 1000);
+      const x = Number(left) + Number(width) * Math.min(1, Math.log10(age) / Number(decades));
+      line.setAttribute("transform", `translate(${x} 0)`);
     }
   };
-  const timer = setInterval(tick, 500);
+  const timer = setInterval(moveNow, 500);
 
   root.addEventListener("click", (event) => {
     const arrow = event.target.closest("g[data-exchange]");

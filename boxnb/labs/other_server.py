@@ -1,8 +1,8 @@
-"""A second OAuth2 server and a second API, so that what is standard can be told from what is Box.
+"""A second OAuth2 server with its own API, to show what is standard and what is specific to Box.
 
-Small, in this process, on loopback only. It differs from Box on purpose, and within the standard: it demands PKCE
-(RFC 7636) and a scope, its access tokens live ten minutes, and it keeps the refresh token at a refresh (RFC 6749 6
-allows both). Its API also takes a user name and password, HTTP Basic (RFC 7617), at ``/basic``.
+It is small and runs in this process, on loopback only. It differs from Box on purpose, within the standard: it
+requires PKCE (RFC 7636) and a scope, its access tokens expire after ten minutes, and a refresh does not replace the
+refresh token (RFC 6749 6 allows both). At ``/basic``, its API accepts a user name and password, HTTP Basic (RFC 7617).
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from boxnb.labs.trace.trace import Trace
 from boxnb.oauth import Client, Server, challenge
 from boxnb.secret import Secret
 
-MINUTES = 10
+ACCESS_TOKEN_LIFETIME = 600
 USER = "reporter"
 
 
 class Elsewhere:
-    """The running server.
+    """The second server, running until :meth:`stop`.
 
     Attributes
     ----------
     client : Client
-        The app registered there.
+        An app registered there.
     user, password : str, Secret
-        For the part that knows no OAuth2.
+        The account for HTTP Basic.
     trace : Trace
-        What was sent to it.
+        Every request sent to the server.
     """
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class Elsewhere:
         threading.Thread(target=self._http.serve_forever, daemon=True).start()
 
     def __repr__(self) -> str:
-        return f"A second OAuth2 server of this notebook's own at {self.url}; it ends with the kernel."
+        return f"A second OAuth2 server for this notebook at {self.url}. It stops with the kernel."
 
     def __enter__(self) -> Elsewhere:
         return self
@@ -74,38 +74,38 @@ class Elsewhere:
         self.stop()
 
     def stop(self) -> None:
-        """End the server."""
+        """Stop the server."""
         self.trace.stop()
         self._http.shutdown()
         self._http.server_close()
 
     def approve(self, link: str) -> str:
-        """Play the person in the browser; the address they are sent back to."""
-        answer = requests.get(link, allow_redirects=False, timeout=10)
-        if "Location" not in answer.headers:
-            raise ValueError(f"The server shows a page instead of going on: {answer.text}")
-        return answer.headers["Location"]
+        """Act as the person in the browser, and return the URL that the browser is redirected to."""
+        response = requests.get(link, allow_redirects=False, timeout=10)
+        if "Location" not in response.headers:
+            raise ValueError(f"The server shows an error page instead of redirecting: {response.text}")
+        return response.headers["Location"]
 
     # ---- what the server decides ----
 
     def authorize(self, query: dict[str, str]) -> tuple[int, str]:
-        """A status, and a redirect or the words of a page."""
+        """Return a status, and the redirect URL or the text of an error page."""
         if query.get("client_id") != self.client.client_id:
-            return 400, "This app is not known here."
+            return 400, "This app is not registered here."
         if query.get("redirect_uri") != self.client.redirect_uri:
-            return 400, "The redirect URI is not the registered one."
-        back = {"state": query.get("state", "")}
+            return 400, "The redirect URI is not registered."
+        parameters = {"state": query.get("state", "")}
         if not query.get("code_challenge") or not query.get("scope"):
-            back["error"] = "invalid_request" if query.get("scope") else "invalid_scope"
+            parameters["error"] = "invalid_request" if query.get("scope") else "invalid_scope"
         else:
-            back["code"] = secrets.token_urlsafe(24)
-            self.codes[back["code"]] = query["code_challenge"]
-        return 302, f"{self.client.redirect_uri}?{urlencode(back)}"
+            parameters["code"] = secrets.token_urlsafe(24)
+            self.codes[parameters["code"]] = query["code_challenge"]
+        return 302, f"{self.client.redirect_uri}?{urlencode(parameters)}"
 
     def token(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
-        """A status and what is answered."""
-        known = form.get("client_id") == self.client.client_id
-        if not known or Secret(form.get("client_secret", "")) != self.client.client_secret:
+        """Return a status and the JSON of the response."""
+        is_registered = form.get("client_id") == self.client.client_id
+        if not is_registered or Secret(form.get("client_secret", "")) != self.client.client_secret:
             return 401, {"error": "invalid_client"}
         if form.get("grant_type") == "authorization_code":
             expected = self.codes.pop(form.get("code", ""), None)
@@ -115,20 +115,24 @@ class Elsewhere:
             return 400, {"error": "unsupported_grant_type"}
         elif not secrets.compare_digest(form.get("refresh_token", ""), self.refresh):
             return 400, {"error": "invalid_grant"}
-        fresh = secrets.token_urlsafe(24)
-        self.access.add(fresh)
-        answer: dict[str, Any] = {"access_token": fresh, "token_type": "Bearer", "expires_in": MINUTES * 60}
+        access_token = secrets.token_urlsafe(24)
+        self.access.add(access_token)
+        content: dict[str, Any] = {
+            "access_token": access_token,
+            "token_type": "Bearer",
+            "expires_in": ACCESS_TOKEN_LIFETIME,
+        }
         if form["grant_type"] == "authorization_code":
-            answer |= {"refresh_token": self.refresh, "scope": "read"}
-        return 200, answer
+            content |= {"refresh_token": self.refresh, "scope": "read"}
+        return 200, content
 
     def read(self, path: str, authorization: str) -> tuple[int, dict[str, Any]]:
-        """The API: a bearer token at ``/api/me``, a user name and password at ``/basic/me``."""
-        scheme, _, given = authorization.partition(" ")
-        if path == "/api/me" and scheme == "Bearer" and given in self.access:
+        """Answer an API call: ``/api/me`` takes a bearer token, ``/basic/me`` a user name and password."""
+        scheme, _, credentials = authorization.partition(" ")
+        if path == "/api/me" and scheme == "Bearer" and credentials in self.access:
             return 200, {"login": "kim@elsewhere.example", "signed_in_with": "a bearer token"}
         expected = base64.b64encode(f"{self.user}:{self.password.reveal()}".encode()).decode()
-        if path == "/basic/me" and scheme == "Basic" and secrets.compare_digest(given, expected):
+        if path == "/basic/me" and scheme == "Basic" and secrets.compare_digest(credentials, expected):
             return 200, {"login": self.user, "signed_in_with": "a user name and password"}
         return 401, {"error": "invalid_token"}
 
@@ -136,9 +140,9 @@ class Elsewhere:
 def _handler(elsewhere: Elsewhere) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: Any) -> None:
-            """Nothing: a notebook's output is for the reader."""
+            """Log nothing, to keep the notebook's output readable."""
 
-        def _answer(self, status: int, content: dict[str, Any] | str, location: str = "") -> None:
+        def _send(self, status: int, content: dict[str, Any] | str, location: str = "") -> None:
             body = content.encode() if isinstance(content, str) else json.dumps(content).encode()
             self.send_response(status)
             self.send_header("Content-Type", "text/plain" if isinstance(content, str) else "application/json")
@@ -149,25 +153,25 @@ def _handler(elsewhere: Elsewhere) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body)
 
         def do_GET(self) -> None:
-            parts = urlsplit(self.path)
-            if parts.path == "/authorize":
-                query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-                status, words = elsewhere.authorize(query)
-                self._answer(status, "" if status == 302 else words, words if status == 302 else "")
+            url = urlsplit(self.path)
+            if url.path == "/authorize":
+                query = {name: values[-1] for name, values in parse_qs(url.query).items()}
+                status, text = elsewhere.authorize(query)
+                self._send(status, "" if status == 302 else text, text if status == 302 else "")
             else:
-                self._answer(*elsewhere.read(parts.path, self.headers.get("Authorization", "")))
+                self._send(*elsewhere.read(url.path, self.headers.get("Authorization", "")))
 
         def do_POST(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()
-            form = {name: values[-1] for name, values in parse_qs(raw).items()}
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()
+            form = {name: values[-1] for name, values in parse_qs(body).items()}
             if self.path == "/token":
-                self._answer(*elsewhere.token(form))
+                self._send(*elsewhere.token(form))
             else:
-                self._answer(404, {"error": "not_found"})
+                self._send(404, {"error": "not_found"})
 
     return Handler
 
 
 def elsewhere() -> Elsewhere:
-    """A second OAuth2 server of this notebook's own; see :class:`Elsewhere`."""
+    """Start a second OAuth2 server for this notebook; see :class:`Elsewhere`."""
     return Elsewhere()

@@ -1,4 +1,4 @@
-"""Which labs a learner has passed: one small file beside the profiles."""
+"""Which labs a learner has passed, saved in one small file next to the profiles."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from boxnb.local import private_files
 
 
 def file() -> Path:
-    """Where the progress is kept: ``labs.json`` in boxnb's configuration folder."""
+    """Return the path of the progress file: ``labs.json`` in boxnb's configuration folder."""
     return store.home() / "labs.json"
 
 
 def load() -> dict[str, float]:
-    """When each lab was first passed, seconds since the epoch; empty when none was or the file is unreadable."""
+    """Return when each passed lab was first passed, in seconds since the epoch.
+
+    The result is empty if no lab has been passed or the file cannot be read.
+    """
     try:
         saved = json.loads(file().read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -28,15 +31,15 @@ def load() -> dict[str, float]:
     return {str(name): float(when) for name, when in saved.items() if isinstance(when, int | float)}
 
 
-def passed(name: str) -> None:
-    """Remember that a lab was passed; the first time counts."""
+def mark_passed(name: str) -> None:
+    """Save that a lab was passed. The first time counts."""
     private_files.private_folder(file().parent)
     with filelock.FileLock(file().with_suffix(".lock"), timeout=10, mode=0o600):
-        kept = load()
-        if name not in kept:
-            private_files.write_private(file(), json.dumps({**kept, name: time.time()}).encode())
+        passed_at = load()
+        if name not in passed_at:
+            private_files.write_private(file(), json.dumps({**passed_at, name: time.time()}).encode())
 
 
 def forget() -> None:
-    """Forget all progress."""
+    """Delete all progress."""
     file().unlink(missing_ok=True)

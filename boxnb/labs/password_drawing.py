@@ -1,30 +1,30 @@
-"""Our own drawings for the lessons."""
+"""A drawing for the lessons: where the password goes, and who never sees it."""
 
 from __future__ import annotations
 
 from boxnb.labs.display import Still, escaped
 
-_SAID = (
-    "The notebook sends the browser to the authorization server. The authorization server may send the browser on to "
+_DESCRIPTION = (
+    "The notebook sends the browser to the authorization server. The authorization server may redirect the browser to "
     "the company's single sign-on. The user name and password are typed there, in the browser. "
-    "What comes back to the notebook is a code, never a password."
+    "The notebook gets back a code, never a password."
 )
 _BOXES = (
-    (20, 96, "the notebook", "knows client id, client secret,", "later the tokens"),
-    (310, 96, "your browser", "you type here, on a page", "of the other side"),
-    (600, 20, "authorization server", "Box: asks who you are,", "asks whether the app may"),
-    (600, 172, "your company's sign-on", "user name, password,", "second factor"),
+    (20, 96, "the notebook", "knows client ID, client secret,", "later the tokens"),
+    (310, 96, "your browser", "you type here, on a page", "of Box or your company"),
+    (600, 20, "authorization server", "Box: asks who you are,", "asks whether you allow the app"),
+    (600, 172, "your company's sign-in", "user name, password,", "second factor"),
 )
 
 
 def where_the_password_goes() -> Still:
-    """Who asks for the password, and who never sees it, single sign-on included."""
+    """Return a drawing of who asks for the password and who never sees it, including single sign-on."""
     boxes = "".join(
         f'<rect class="bl-note" x="{x}" y="{y}" width="230" height="74" rx="8"/>'
         f'<text class="bl-head" x="{x + 115}" y="{y + 22}" text-anchor="middle">{escaped(name)}</text>'
-        f'<text class="bl-small" x="{x + 115}" y="{y + 43}" text-anchor="middle">{escaped(one)}</text>'
-        f'<text class="bl-small" x="{x + 115}" y="{y + 60}" text-anchor="middle">{escaped(two)}</text>'
-        for x, y, name, one, two in _BOXES
+        f'<text class="bl-small" x="{x + 115}" y="{y + 43}" text-anchor="middle">{escaped(line_1)}</text>'
+        f'<text class="bl-small" x="{x + 115}" y="{y + 60}" text-anchor="middle">{escaped(line_2)}</text>'
+        for x, y, name, line_1, line_2 in _BOXES
     )
     arrows = (
         '<path class="bl-arrow" d="M250 122h52"/><path class="bl-tip" d="M300 118l8 4l-8 4z"/>'
@@ -34,10 +34,10 @@ def where_the_password_goes() -> Still:
         '<path class="bl-arrow" d="M540 118L594 74"/><path class="bl-tip" d="M590 72l8 -1l-3 8z"/>'
         '<path class="bl-arrow" d="M540 152L594 200"/><path class="bl-tip" d="M595 195l3 8l-8 -2z"/>'
         '<path class="bl-back-arrow" d="M715 94v72"/><path class="bl-tip" d="M711 164l4 8l4 -8z"/>'
-        '<text class="bl-small" x="724" y="136">asks on, where single sign-on is used</text>'
+        '<text class="bl-small" x="724" y="136">redirects, if single sign-on is used</text>'
     )
     inner = (
         '<div class="bl-page"><svg class="bl-drawing" viewBox="0 0 960 260" role="img" xmlns="http://www.w3.org/2000/svg">'
-        f"<title>Where the password goes</title><desc>{escaped(_SAID)}</desc>{boxes}{arrows}</svg></div>"
+        f"<title>Where the password goes</title><desc>{escaped(_DESCRIPTION)}</desc>{boxes}{arrows}</svg></div>"
     )
-    return Still(inner, _SAID)
+    return Still(inner, _DESCRIPTION)

@@ -1,7 +1,7 @@
-"""A sandbox, an app and a folder of profiles for one lesson: to be turned, broken and thrown away.
+"""A private sandbox, an app and a folder of profiles for one lesson, to experiment with and discard.
 
-Nothing here reaches the shared sandbox or a real profile: the sandbox is a process of its own, and
-:meth:`Practice.inside` gives the store another home for the length of a ``with`` block.
+Nothing here touches the shared sandbox or a real profile: this sandbox is a separate process, and
+:meth:`Practice.inside` points the store to the lesson's own folder for the length of a ``with`` block.
 """
 
 from __future__ import annotations
@@ -34,40 +34,45 @@ if TYPE_CHECKING:
 
     from boxnb.sandbox import Sandbox
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 DAY = 86400.0
 VICTIM = "ada.admin@example.com"
 
 
-def length(seconds: float) -> str:
-    """A span of time in the unit a person would choose: ``31 seconds``, ``61 minutes``, ``61 days``."""
+def duration(seconds: float) -> str:
+    """Return a span of time in its natural unit: ``31 seconds``, ``61 minutes``, ``61 days``."""
     for unit, name in ((DAY, "days"), (3600.0, "hours"), (60.0, "minutes")):
         if seconds >= 2 * unit or (seconds >= unit and seconds % unit == 0):
             return f"{seconds / unit:g} {name if seconds != unit else name[:-1]}"
     return f"{seconds:g} seconds"
 
 
-STOPPED = "This lesson's practice Box has stopped: run the cell with labs.practice again, and those after it."
+STOPPED = (
+    "This lesson's sandbox has stopped. Run the cell with labs.practice again, and then the cells below it."
+)
 
 
-def check(profile: str) -> None:
-    """Refuse a profile that lessons could harm.
+def require_sandbox(profile: str) -> None:
+    """Refuse every profile except ``"sandbox"``, because lessons could harm it.
 
     Raises
     ------
     ValueError
-        It is not ``"sandbox"``.
+        ``profile`` is not ``"sandbox"``.
     """
     if profile != "sandbox":
         raise ValueError(
-            "Lessons turn clocks and break sign-ins, so they run in the sandbox only: "
-            f'write PROFILE = "sandbox" instead of {profile!r}.'
+            "Lessons change the clock and break sign-ins, so they run only in the sandbox. "
+            f'Write PROFILE = "sandbox" instead of {profile!r}.'
         )
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """One line where nobody listens any more, in place of a traceback of requests."""
+def explain_stopped_sandbox() -> Iterator[None]:
+    """Raise a one-line :class:`SandboxError` if the sandbox no longer accepts connections.
+
+    Without it, the learner would see a long traceback from requests.
+    """
     try:
         yield
     except requests.RequestException as error:
@@ -77,39 +82,39 @@ def told() -> Iterator[None]:
 
 
 class Practice:
-    """One lesson's world.
+    """The environment of one lesson: a sandbox, an app, a trace and a folder of profiles.
 
     Parameters
     ----------
     profile : str
-        Must be ``"sandbox"``: what breaks things runs nowhere else.
+        Must be ``"sandbox"``, because lessons break things.
     rotation : str
-        ``"grace"`` as Box's staff describe it, or ``"strict"``: the old refresh token dies at once.
+        ``"grace"``: the old refresh token works until the new access token is first used, as Box's staff
+        describe it. ``"strict"``: a refresh ends it at once.
 
     Attributes
     ----------
     sandbox : Sandbox
-        A practice Box of its own, with a clock of its own.
+        A private sandbox with its own clock.
     client : Client
-        An app registered there.
+        An app registered in that sandbox.
     trace : Trace
-        Every request this kernel made since the start, secrets as fingerprints.
+        Every request this kernel has sent to the sandbox, with secrets as fingerprints.
     timeline : Timeline
-        The lifetimes of every code and token the trace has seen.
+        The lifetimes of all codes and tokens in the trace.
     said : list of str
-        What the program of the lesson ran into, one sentence each.
+        The outcome of each :meth:`attempt`, one sentence each.
     """
 
     def __init__(self, profile: str = "sandbox", *, rotation: str = "grace") -> None:
-        check(profile)
+        require_sandbox(profile)
         from boxnb import sandbox
 
         self.profile = profile
         self.sandbox: Sandbox = sandbox.start(private=True, rotation=rotation, idle=sandbox.SHARED_IDLE)
         addresses: dict[str, Any] = self.sandbox.server()
-        self.home = tempfile.mkdtemp(
-            prefix="lesson-", dir=self.sandbox.state
-        )  # goes with it, also after a kill
+        # Inside the sandbox's folder, so that it is removed with the sandbox even after a kill.
+        self.home = tempfile.mkdtemp(prefix="lesson-", dir=self.sandbox.state)
         app = self.sandbox.practice_client()
         self.client = Client(
             app["client_id"],
@@ -124,7 +129,10 @@ class Practice:
         atexit.register(self.stop)
 
     def __repr__(self) -> str:
-        return f"A practice Box of this notebook's own at {self.sandbox.url}; it ends with the kernel, or eight hours after its last use."
+        return (
+            f"A private sandbox for this notebook at {self.sandbox.url}. "
+            "It stops with the kernel, or eight hours after its last use."
+        )
 
     def __enter__(self) -> Practice:
         return self
@@ -135,114 +143,129 @@ class Practice:
         self.stop()
 
     def stop(self) -> None:
-        """End the sandbox and remove the lesson's folder; quiet when that is done already."""
+        """Stop the sandbox and remove the lesson's folder. A second call does nothing."""
         self.trace.stop()
         self.sandbox.stop()
         shutil.rmtree(self.home, ignore_errors=True)
         atexit.unregister(self.stop)
 
-    # ---- what a person does ----
+    # ---- what the person does ----
 
     def link(self, state: str, client: Client | None = None) -> str:
-        """Leg 1, the address a browser opens; see :func:`boxnb.oauth.authorization_url`."""
+        """Return the authorization link that a browser opens (leg 1); see :func:`boxnb.oauth.authorization_url`."""
         return oauth.authorization_url(client or self.client, state)
 
     def grant(
         self, state: str, *, login: str = VICTIM, deny: bool = False, client: Client | None = None
     ) -> str:
-        """Play the person in the browser: open the link, sign in, press Grant (or Deny).
+        """Act as the person in the browser: open the link, sign in, press Grant (or Deny).
 
         Returns
         -------
         str
-            The address the browser is sent back to; it carries the code and the state.
+            The URL the browser is redirected to; it carries the code (or the error) and the state.
         """
         return self.sandbox.approve(self.link(state, client), login=login, deny=deny)
 
     def sign_in(self, *, login: str = VICTIM, client: Client | None = None) -> Token:
-        """Walk through legs 1 to 3 and give the pair."""
+        """Go through legs 1 to 3 of the flow and return the token pair."""
         state = oauth.new_state()
         code = oauth.parse_redirect(self.grant(state, login=login, client=client), state=state)
-        with told():
+        with explain_stopped_sandbox():
             return oauth.exchange_code(client or self.client, code)
 
-    # ---- what a program does ----
+    # ---- what the program does ----
 
     def me(self, token: Token | Secret, *, path: str = "/users/me", agent: str = "") -> requests.Response:
-        """One call of the API with this access token and nothing that would refresh it."""
+        """Call the API once with this access token; nothing refreshes it."""
         access = token.access_token if isinstance(token, Token) else token
         headers: dict[str, str] = {"Authorization": bearer(access)} | ({"User-Agent": agent} if agent else {})
-        with told():
+        with explain_stopped_sandbox():
             return requests.get(f"{self.client.server.api_url}{path}", headers=headers, timeout=20)
 
-    def attempt(self, what: str, call: Callable[[], Answer]) -> Answer | None:
-        """Do something that may fail, and note in one sentence what came of it."""
+    def attempt(self, what: str, call: Callable[[], Result]) -> Result | None:
+        """Call something that may fail, and add its outcome to :attr:`said` as one sentence.
+
+        Returns
+        -------
+        object or None
+            What the call returned; ``None`` if it failed.
+        """
         try:
-            answer = call()
+            result = call()
         except SandboxError as error:
             page = str(error).partition("): ")[2]
-            shown = f"the browser shows a page and goes no further. {page or error}"
-            self.said.append(f"{what}: {error if str(error) == STOPPED else shown}")
+            outcome = f"the browser shows an error page and is not sent back. {page or error}"
+            self.said.append(f"{what}: {error if str(error) == STOPPED else outcome}")
             return None
         except BoxNotebookError as error:
             self.said.append(f"{what}: {type(error).__name__}. {error}")
             return None
         except requests.RequestException as error:
-            why = STOPPED if never_connected(error) else network_trouble(error)
-            self.said.append(f"{what}: {type(error).__name__}. {why}")
+            reason = STOPPED if never_connected(error) else network_trouble(error)
+            self.said.append(f"{what}: {type(error).__name__}. {reason}")
             return None
-        outcome = f"{answer.status_code} {answer.reason}" if isinstance(answer, requests.Response) else "done"
+        outcome = f"{result.status_code} {result.reason}" if isinstance(result, requests.Response) else "done"
         self.said.append(f"{what}: {outcome}")
-        return answer
+        return result
 
     def turn(self, *, seconds: float = 0, minutes: float = 0, days: float = 0) -> str:
-        """Turn the sandbox's clock on; nobody waits."""
+        """Move the sandbox's clock forward without waiting.
+
+        Returns
+        -------
+        str
+            The note added to the trace, such as ``"61 minutes pass"``.
+        """
         span = seconds + 60 * minutes + DAY * days
         self.sandbox.clock.advance(span)
-        words = f"{length(span)} pass"
-        self.trace.note(words)
-        return words
+        note = f"{duration(span)} pass"
+        self.trace.note(note)
+        return note
 
     # ---- the profile on disk ----
 
     @contextmanager
     def inside(self) -> Iterator[None]:
-        """Within this block boxnb's store is the lesson's own folder, for this thread."""
-        before = home_folder.elsewhere.set(self.home)
+        """Use the lesson's own folder as boxnb's home within this block.
+
+        This holds for the current thread and for threads started within the block.
+        """
+        previous = home_folder.elsewhere.set(self.home)
         try:
             yield
         finally:
-            home_folder.elsewhere.reset(before)
+            home_folder.elsewhere.reset(previous)
 
     def save(self, token: Token) -> store.Profile:
-        """Put the pair on disk as the kit would, in the lesson's folder."""
+        """Save the token pair in the lesson's folder, as boxnb would."""
         skew = token.obtained_at - time.time()
         with self.inside(), store.lock(self.profile):
             saved = store.load(self.profile)
             if saved is None:
-                fresh = store.Profile(self.profile, self.client, token, skew=skew)
+                updated = store.Profile(self.profile, self.client, token, skew=skew)
             else:
-                fresh = saved.renewed(token, skew)
-            store.save(fresh)
+                updated = saved.renewed(token, skew)
+            store.save(updated)
             intent.end(store.path(self.profile))
-        return fresh
+        return updated
 
     def saved(self) -> store.Profile:
-        """What is on disk now.
+        """Return the profile that is on disk now.
 
         Raises
         ------
         ValueError
-            Nothing was saved yet.
+            Nothing has been saved yet.
         """
         with self.inside():
             profile = store.load(self.profile)
         if profile is None or profile.token is None:
-            raise ValueError("Nothing is on disk yet: run the cell with practice.save(token) first.")
+            raise ValueError("Nothing is saved yet. Run the cell with practice.save(token) first.")
         return profile
 
     def on_disk(self) -> pd.DataFrame:
-        """What may be shown of the file, one row; the tokens as fingerprints.
+        """Return what may be shown of the saved profile as one row, with tokens as fingerprints.
 
         Returns
         -------
@@ -255,7 +278,7 @@ class Practice:
         profile, now = self.saved(), self.sandbox.clock.now()
         token = profile.token
         if token is None or token.refresh_token is None:
-            raise ValueError("There is no pair on disk: run the cell with practice.save(token) first.")
+            raise ValueError("No token pair is saved. Run the cell with practice.save(token) first.")
         with self.inside():
             mode = store.path(self.profile).stat().st_mode & 0o777
         row: dict[str, Any] = {
@@ -270,5 +293,5 @@ class Practice:
 
 
 def practice(profile: str = "sandbox", *, rotation: str = "grace") -> Practice:
-    """A practice Box of this notebook's own; see :class:`Practice`."""
+    """Start a private sandbox for this notebook; see :class:`Practice`."""
     return Practice(profile, rotation=rotation)

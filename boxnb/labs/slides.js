@@ -1,21 +1,38 @@
-// Arrow keys, Page Up and Page Down, Home and End turn the slides; N shows the presenter's notes.
+// Arrow keys, Page Up, Page Down, Home and End change the slide; N shows the presenter's notes.
 const slides = [...document.querySelectorAll("section")];
-let here = Math.max(0, Math.min(slides.length - 1, Number(location.hash.slice(1)) - 1 || 0));
+const last = slides.length - 1;
+let current = Math.max(0, Math.min(last, Number(location.hash.slice(1)) - 1 || 0));
 let notes = false;
-function show(place) {
-  here = Math.max(0, Math.min(slides.length - 1, place));
-  slides.forEach((slide, index) => { slide.hidden = index !== here; });
+
+function show(number) {
+  current = Math.max(0, Math.min(last, number));
+  slides.forEach((slide, index) => { slide.hidden = index !== current; });
   document.querySelectorAll("aside").forEach((aside) => { aside.hidden = !notes; });
-  history.replaceState(null, "", `#${here + 1}`);
+  history.replaceState(null, "", `#${current + 1}`);
   scrollTo(0, 0);
 }
+
 addEventListener("keydown", (event) => {
-  if (event.target.closest("summary, button, a, [tabindex]") && [" ", "Enter", "ArrowDown", "ArrowUp"].includes(event.key)) return;
-  const to = { ArrowRight: here + 1, PageDown: here + 1, " ": here + 1, ArrowLeft: here - 1, PageUp: here - 1, Home: 0, End: slides.length - 1 }[event.key];
-  if (event.key === "n" || event.key === "N") { notes = !notes; show(here); } else if (to !== undefined) { event.preventDefault(); show(to); }
+  const handledByFocus = event.target.closest("summary, button, a, [tabindex]");
+  if (handledByFocus && [" ", "Enter", "ArrowDown", "ArrowUp"].includes(event.key)) return;
+  const next = current + 1;
+  const previous = current - 1;
+  const target = {
+    ArrowRight: next, PageDown: next, " ": next, ArrowLeft: previous, PageUp: previous, Home: 0, End: last,
+  }[event.key];
+  if (event.key === "n" || event.key === "N") {
+    notes = !notes;
+    show(current);
+  } else if (target !== undefined) {
+    event.preventDefault();
+    show(target);
+  }
 });
+
 document.querySelectorAll("g[data-exchange]").forEach((arrow) => arrow.addEventListener("click", () => {
   const details = arrow.closest(".bl-page").querySelector(`details[data-exchange="${arrow.dataset.exchange}"]`);
-  if (details) { details.open = true; details.scrollIntoView({ block: "nearest" }); }
+  if (!details) return;
+  details.open = true;
+  details.scrollIntoView({ block: "nearest" });
 }));
-show(here);
+show(current);

@@ -1,4 +1,4 @@
-"""A notebook as slides in one HTML file that loads nothing: ``python -m boxnb.labs.slides NOTEBOOK OUTPUT``.
+"""Export a notebook as slides in one self-contained HTML file: ``python -m boxnb.labs.slides NOTEBOOK OUTPUT``.
 
 Cells are grouped by the slide types that JupyterLab's property inspector sets: *slide* and *subslide* begin a slide,
 *skip* is left out, *notes* are for the presenter (press N).
@@ -15,7 +15,7 @@ from boxnb.errors import BoxNotebookError, require
 from boxnb.local import encoding
 
 HERE = Path(__file__).parent
-BEGINS = ("slide", "subslide")
+SLIDE_STARTS = ("slide", "subslide")
 STATIC = "text/html"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -26,11 +26,16 @@ def export(notebook: str | Path, target: str | Path, *, run: bool = True) -> Pat
     Parameters
     ----------
     notebook : path
-        Run in its own folder, in a fresh kernel; the file itself is not changed.
+        Runs in its own folder, in a new kernel; the file itself is not changed.
     target : path
         The HTML file to write.
     run : bool
-        False takes the outputs that the notebook has.
+        ``False`` uses the outputs saved in the notebook.
+
+    Returns
+    -------
+    Path
+        The file written.
     """
     require("Slides", "boxnb[automate]", "nbformat", "nbclient", "nbconvert", "pygments")
     import nbformat
@@ -39,48 +44,48 @@ def export(notebook: str | Path, target: str | Path, *, run: bool = True) -> Pat
     source = Path(notebook)
     content = nbformat.read(source, as_version=4)  # type: ignore[no-untyped-call]
     if run:
-        folder = {"metadata": {"path": str(source.resolve().parent)}}
-        NotebookClient(content, timeout=300, resources=folder, store_widget_state=False).execute()
-    written = Path(target)
-    written.write_text(page(content), encoding="utf-8")
-    return written
+        resources = {"metadata": {"path": str(source.resolve().parent)}}
+        NotebookClient(content, timeout=300, resources=resources, store_widget_state=False).execute()
+    output = Path(target)
+    output.write_text(page(content), encoding="utf-8")
+    return output
 
 
 def page(content: Any) -> str:
-    """The slides of a notebook with outputs, as one HTML page."""
+    """Return a notebook and its outputs as one HTML page of slides."""
     from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 
     slides: list[list[Any]] = []
     for cell in content.cells:
-        kind = cell.metadata.get("slideshow", {}).get("slide_type", "")
-        if kind == "skip":
+        slide_type = _slide_type(cell)
+        if slide_type == "skip":
             continue
-        if kind in BEGINS or not slides:
+        if slide_type in SLIDE_STARTS or not slides:
             slides.append([])
         slides[-1].append(cell)
-    inner = "".join(_slide(cells, place, len(slides)) for place, cells in enumerate(slides, 1))
-    first = content.cells[0].source.partition("\n")[0].lstrip("# ") if content.cells else "Slides"
+    inner = "".join(_slide(cells, number, len(slides)) for number, cells in enumerate(slides, 1))
+    title = content.cells[0].source.partition("\n")[0].lstrip("# ") if content.cells else "Slides"
     light, dark = (HtmlFormatter(style=name).get_style_defs(".highlight") for name in ("default", "monokai"))
     style = (HERE / "slides.css").read_text(encoding="utf-8")
     script = (HERE / "slides.js").read_text(encoding="utf-8")
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(first)}</title>'
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{light}\n@media (prefers-color-scheme: dark) {{ {dark} }}\n'
         f"{style}</style></head><body><main>{inner}</main><script>{script}</script></body></html>\n"
     )
 
 
-def _slide(cells: list[Any], place: int, total: int) -> str:
-    shown = [cell for cell in cells if _kind(cell) != "notes"]
-    notes = [cell for cell in cells if _kind(cell) == "notes"]
+def _slide(cells: list[Any], number: int, total: int) -> str:
+    visible = [cell for cell in cells if _slide_type(cell) != "notes"]
+    notes = [cell for cell in cells if _slide_type(cell) == "notes"]
     aside = f'<aside hidden aria-label="Notes">{_rendered(notes)}</aside>' if notes else ""
     return (
-        f'<section aria-label="Slide {place} of {total}"{"" if place == 1 else " hidden"}>'
-        f'{_rendered(shown)}{aside}<p class="place">{place} / {total}</p></section>'
+        f'<section aria-label="Slide {number} of {total}"{"" if number == 1 else " hidden"}>'
+        f'{_rendered(visible)}{aside}<p class="slide-number">{number} / {total}</p></section>'
     )
 
 
-def _kind(cell: Any) -> str:
+def _slide_type(cell: Any) -> str:
     return str(cell.metadata.get("slideshow", {}).get("slide_type", ""))
 
 
@@ -88,15 +93,15 @@ def _rendered(cells: list[Any]) -> str:
     import nbformat
     from nbconvert import HTMLExporter
 
-    part = nbformat.v4.new_notebook(cells=[still(cell) for cell in cells])  # type: ignore[no-untyped-call]
-    quiet = {"exclude_input_prompt": True, "exclude_output_prompt": True}
-    exporter = HTMLExporter(template_name="basic", **quiet)  # type: ignore[no-untyped-call]
-    body, _ = exporter.from_notebook_node(part)
+    notebook = nbformat.v4.new_notebook(cells=[without_widgets(cell) for cell in cells])  # type: ignore[no-untyped-call]
+    options = {"exclude_input_prompt": True, "exclude_output_prompt": True}
+    exporter = HTMLExporter(template_name="basic", **options)  # type: ignore[no-untyped-call]
+    body, _ = exporter.from_notebook_node(notebook)
     return str(body)
 
 
-def still(cell: Any) -> Any:
-    """A cell that shows a widget's own page in place of the widget, which would need a kernel."""
+def without_widgets(cell: Any) -> Any:
+    """Replace each widget in a cell by its plain fallback, because a widget needs a kernel."""
     for output in cell.get("outputs", []):
         data = output.get("data", {})
         if WIDGET in data and STATIC in data:

@@ -1,10 +1,11 @@
-"""How long a code, an access token and a refresh token live, on one axis, with "now" on the sandbox's clock.
+"""The lifetimes of codes, access tokens and refresh tokens on one axis, with "now" by the sandbox's clock.
 
-The axis is logarithmic and begins when the first code was made: 30 seconds and 60 days both can be seen on it.
+The axis is logarithmic and begins when the first code was issued, so that both 30 seconds and 60 days are visible.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CODE_LIFETIME = 30.0
-"""Seconds a Box authorization code lives (Box guide *Token expiration*)."""
+"""Seconds a Box authorization code is valid (Box guide *Token expiration*)."""
 
 TICKS = ((1, "1 s"), (30, "30 s"), (600, "10 min"), (3600, "1 hour"), (86400, "1 day"), (5184000, "60 days"))
 DECADES = math.log10(2 * REFRESH_TOKEN_LIFETIME)
@@ -32,9 +33,10 @@ WIDTH, LEFT, RIGHT, TOP, ROW = 860, 150, 20, 34, 30
 
 @dataclasses.dataclass
 class Life:
-    """One code or token. Times are seconds since the epoch by the server's clock.
+    """The lifetime of one code or token. Times are seconds since the epoch by the server's clock.
 
-    ``ends`` is when it dies of age; ``ended`` when it died before that, with the reason in ``why``.
+    ``ends`` is when it expires. ``ended`` is when it became invalid for another reason, given in ``why``.
+    ``pair`` is the number of its token pair, ``sign_in`` that of the first pair of the same sign-in.
     """
 
     kind: str
@@ -47,49 +49,47 @@ class Life:
     sign_in: int = 0
 
     def state(self, now: float) -> str:
-        """``alive``, ``too old``, or why it ended."""
+        """Return ``alive``, ``too old``, or why it ended."""
         if self.ended is not None:
             return self.why
         return "alive" if now <= self.ends else "too old"
 
 
 class Timeline:
-    """The lifetimes of what a trace has seen.
+    """The lifetimes of the codes and tokens in a trace.
 
     Parameters
     ----------
     trace : Trace
-        Where codes and tokens are seen to be made, used and replaced.
+        Shows when codes and tokens are issued, used and replaced.
     clock : callable
-        The server's time now, seconds since the epoch.
+        Returns the server's time, in seconds since the epoch.
     strict : bool
-        Whether a refresh ends the old pair at once, not the first use of the new one.
+        Whether the old pair ends at the refresh, and not at the first use of the new pair.
     """
 
     def __init__(self, trace: Trace, clock: Callable[[], float], *, strict: bool = False) -> None:
         self._trace, self._clock, self._strict = trace, clock, strict
-        self._last = 0.0
+        self._last_now = 0.0
         self._view: Any = None
 
     @property
     def watchers(self) -> list[Callable[[], None]]:
-        """Called when the trace grows or the clock was turned."""
+        """The functions to call when the trace or the clock has changed."""
         return self._trace.watchers
 
     def now(self) -> float:
-        """The server's time; the last one known once the sandbox has ended."""
-        try:
-            self._last = self._clock()
-        except SandboxError:
-            return self._last
-        return self._last
+        """Return the server's time, or the last known time once the sandbox has stopped."""
+        with contextlib.suppress(SandboxError):
+            self._last_now = self._clock()
+        return self._last_now
 
     def lives(self) -> list[Life]:
-        """Every code and token so far, oldest first."""
-        return lives(self._trace.requests, strict=self._strict)
+        """Return every code and token so far, oldest first."""
+        return read_lives(self._trace.requests, strict=self._strict)
 
     def table(self) -> pd.DataFrame:
-        """One row a code or token.
+        """Return one row per code or token.
 
         Returns
         -------
@@ -100,20 +100,22 @@ class Timeline:
         import pandas as pd
 
         now = self.now()
-        names = ["kind", "fingerprint", "lives_seconds", "age_seconds", "state"]
+        columns = ["kind", "fingerprint", "lives_seconds", "age_seconds", "state"]
         rows = [
             (life.kind, life.fingerprint, life.ends - life.begins, round(now - life.begins), life.state(now))
             for life in self.lives()
         ]
-        frame = pd.DataFrame(rows, columns=names)
+        frame = pd.DataFrame(rows, columns=columns)
         return frame.astype({"lives_seconds": "float64", "age_seconds": "float64"})
 
     def __repr__(self) -> str:
-        return "\n".join(in_words(life, self.now()) for life in self.lives()) or "No code was made yet."
+        return (
+            "\n".join(in_words(life, self.now()) for life in self.lives()) or "No code has been issued yet."
+        )
 
     @property
     def picture(self) -> Still:
-        """The picture as it is now; unlike the timeline itself it does not move."""
+        """A snapshot of the drawing; unlike the timeline itself, it is not updated."""
         return Still(self._page(), repr(self))
 
     def _page(self) -> str:
@@ -126,87 +128,98 @@ class Timeline:
         return self._view._repr_mimebundle_(**options)
 
 
-def lives(exchanges: list[Exchange], *, strict: bool = False) -> list[Life]:
-    """Read a trace: what was made when, and what ended it."""
-    found: list[Life] = []
-    parents: dict[str, list[Life]] = {}  # access token: what its first use ends
+def read_lives(exchanges: list[Exchange], *, strict: bool = False) -> list[Life]:
+    """Read from a trace when each code and token was issued and what ended it."""
+    lives: list[Life] = []
+    replaced_by: dict[str, list[Life]] = {}  # new access token: the old pair, which its first use ends
 
     def find(kind: str, fingerprint: str) -> Life | None:
-        return next((life for life in found if (life.kind, life.fingerprint) == (kind, fingerprint)), None)
+        return next((life for life in lives if (life.kind, life.fingerprint) == (kind, fingerprint)), None)
 
-    def end(some: list[Life], when: float, why: str) -> None:
-        for life in some:
+    def end(ending: list[Life], when: float, why: str) -> None:
+        for life in ending:
             if life.ended is None:
                 life.ended, life.why = when, why
 
-    for each in exchanges:
-        when = _date(each)
-        if each.carried.startswith("code "):
-            found.append(Life("code", _chip(each.carried), when, when + CODE_LIFETIME))
-        if each.receiver == rfc_sections.AUTHORITY and each.status == 200 and each.form.get("grant_type"):
-            pair = _pair(each, when, len(found))
-            if each.form["grant_type"] == "authorization_code":
-                code = find("code", _chip(each.form.get("code", "")))
+    for exchange in exchanges:
+        when = _date(exchange)
+        if exchange.carried.startswith("code "):
+            lives.append(Life("code", _fingerprint(exchange.carried), when, when + CODE_LIFETIME))
+        to_server = exchange.receiver == rfc_sections.AUTHORIZATION_SERVER
+        if to_server and exchange.status == 200 and exchange.form.get("grant_type"):
+            pair = _issued_pair(exchange, when, len(lives))
+            if exchange.form["grant_type"] == "authorization_code":
+                code = find("code", _fingerprint(exchange.form.get("code", "")))
                 if code is not None:
                     code.ended, code.why = when, "used"
             elif pair:
-                older = _older(found, each, find)
+                old_pair = _refreshed_pair(lives, exchange, find)
                 for life in pair:
-                    life.sign_in = older[0].sign_in if older else life.sign_in
+                    life.sign_in = old_pair[0].sign_in if old_pair else life.sign_in
                 if strict:
-                    end(older, when, "replaced")
+                    end(old_pair, when, "replaced")
                 else:
-                    parents[pair[0].fingerprint] = older
-            found += [life for life in pair if find(life.kind, life.fingerprint) is None]
-        if each.label.startswith("revoke") and each.status == 200:
-            revoked = _chip(each.form.get("token", ""))
-            whose = {life.sign_in for life in found if life.kind != "code" and life.fingerprint == revoked}
-            end([life for life in found if life.kind != "code" and life.sign_in in whose], when, "revoked")
-        if each.receiver == rfc_sections.API and each.status and each.status != 401:
-            used = _chip(each.request_headers.get("Authorization", ""))
-            end(parents.pop(used, []), when, "replaced")
-    return found
+                    replaced_by[pair[0].fingerprint] = old_pair
+            lives += [life for life in pair if find(life.kind, life.fingerprint) is None]
+        if exchange.label.startswith("revoke") and exchange.status == 200:
+            revoked = _fingerprint(exchange.form.get("token", ""))
+            tokens = [life for life in lives if life.kind != "code"]
+            sign_ins = {life.sign_in for life in tokens if life.fingerprint == revoked}
+            end([life for life in tokens if life.sign_in in sign_ins], when, "revoked")
+        if exchange.receiver == rfc_sections.API and exchange.status and exchange.status != 401:
+            used = _fingerprint(exchange.request_headers.get("Authorization", ""))
+            end(replaced_by.pop(used, []), when, "replaced")
+    return lives
 
 
-def _older(found: list[Life], each: Exchange, find: Callable[[str, str], Life | None]) -> list[Life]:
-    refresh = find("refresh token", _chip(each.form.get("refresh_token", "")))
-    if refresh is None:
+def _refreshed_pair(
+    lives: list[Life], exchange: Exchange, find: Callable[[str, str], Life | None]
+) -> list[Life]:
+    """Return the pair whose refresh token this refresh sent."""
+    refresh_token = find("refresh token", _fingerprint(exchange.form.get("refresh_token", "")))
+    if refresh_token is None:
         return []
-    return [life for life in found if life.kind != "code" and life.pair == refresh.pair]
+    return [life for life in lives if life.kind != "code" and life.pair == refresh_token.pair]
 
 
-def _pair(each: Exchange, when: float, number: int) -> list[Life]:
+def _issued_pair(exchange: Exchange, when: float, number: int) -> list[Life]:
+    """Return the tokens that the response contains."""
     try:
-        answer = json.loads(each.body)
-        access, refresh = _chip(answer["access_token"]), _chip(answer.get("refresh_token") or "")
-        seconds = float(answer.get("expires_in", 3600))
+        content = json.loads(exchange.body)
+        access = _fingerprint(content["access_token"])
+        refresh = _fingerprint(content.get("refresh_token") or "")
+        seconds = float(content.get("expires_in", 3600))
     except (ValueError, KeyError, TypeError):
         return []
-    ends = {"access token": (access, seconds), "refresh token": (refresh, REFRESH_TOKEN_LIFETIME)}
+    tokens = [
+        ("access token", access, seconds),
+        ("refresh token", refresh, REFRESH_TOKEN_LIFETIME),
+    ]
     return [
-        Life(kind, chip, when, when + lives, pair=number, sign_in=number)
-        for kind, (chip, lives) in ends.items()
-        if chip
+        Life(kind, fingerprint, when, when + lifetime, pair=number, sign_in=number)
+        for kind, fingerprint, lifetime in tokens
+        if fingerprint
     ]
 
 
-def _chip(text: str) -> str:
-    found = fingerprints.CHIP.search(text)
-    return found[1] if found else ""
+def _fingerprint(text: str) -> str:
+    match = fingerprints.CHIP.search(text)
+    return match[1] if match else ""
 
 
-def _date(each: Exchange) -> float:
-    for name, value in each.response_headers.items():
+def _date(exchange: Exchange) -> float:
+    """Return the server's time of the response."""
+    for name, value in exchange.response_headers.items():
         if name.lower() == "date":
             return parsedate_to_datetime(value).timestamp()
     return 0.0
 
 
 def in_words(life: Life, now: float) -> str:
-    """One life as a sentence."""
+    """Return one lifetime as a sentence."""
     return (
-        f"{life.kind} {life.fingerprint}: may live {_about(life.ends - life.begins)}, "
-        f"made {_about(now - life.begins)} ago, {life.state(now)}."
+        f"{life.kind} {life.fingerprint}: valid for {_about(life.ends - life.begins)}, "
+        f"issued {_about(now - life.begins)} ago, {life.state(now)}."
     )
 
 
@@ -217,53 +230,54 @@ def _about(seconds: float) -> str:
     return f"{max(0, round(seconds))} seconds"
 
 
-def page(found: list[Life], now: float) -> str:
-    """The picture with its description; the sentences of it stand below for whoever prefers to read."""
-    if not found:
-        return '<div class="bl-page"><p class="bl-soft">No code was made yet.</p></div>'
-    zero, height = found[0].begins, TOP + ROW * len(found) + 26
-    said = "\n".join(in_words(life, now) for life in found)
+def page(lives: list[Life], now: float) -> str:
+    """Return the drawing as HTML, with the same as a list of sentences below it."""
+    if not lives:
+        return '<div class="bl-page"><p class="bl-soft">No code has been issued yet.</p></div>'
+    zero, height = lives[0].begins, TOP + ROW * len(lives) + 26
+    sentences = [in_words(life, now) for life in lives]
+    description = "\n".join(sentences)
     ticks = "".join(
-        f'<line class="bl-life" x1="{_x(at):.1f}" y1="26" x2="{_x(at):.1f}" y2="{height - 18}"/>'
-        f'<text class="bl-small" x="{_x(at):.1f}" y="18" text-anchor="middle">{words}</text>'
-        for at, words in TICKS
+        f'<line class="bl-life" x1="{_x(seconds):.1f}" y1="26" x2="{_x(seconds):.1f}" y2="{height - 18}"/>'
+        f'<text class="bl-small" x="{_x(seconds):.1f}" y="18" text-anchor="middle">{label}</text>'
+        for seconds, label in TICKS
     )
-    bars = "".join(_bar(life, zero, now, TOP + ROW * place) for place, life in enumerate(found))
-    line = (
-        f'<g data-now="1" data-key="now" data-left="{LEFT}" data-width="{WIDTH - LEFT - RIGHT}" '
+    bars = "".join(_bar(life, zero, now, TOP + ROW * row) for row, life in enumerate(lives))
+    now_line = (
+        f'<g data-now="{max(1.0, now - zero):.1f}" data-key="now" data-left="{LEFT}" data-width="{WIDTH - LEFT - RIGHT}" '
         f'data-decades="{DECADES:.6f}" transform="translate({_x(now - zero):.1f} 0)">'
         f'<line class="bl-now" x1="0" y1="24" x2="0" y2="{height - 16}"/>'
         f'<text class="bl-now-word" x="0" y="{height - 3}" text-anchor="middle">now</text></g>'
-    ).replace('data-now="1"', f'data-now="{max(1.0, now - zero):.1f}"')
-    items = "".join(f"<li>{escaped(in_words(life, now))}</li>" for life in found)
+    )
+    items = "".join(f"<li>{escaped(sentence)}</li>" for sentence in sentences)
     return (
         f'<div class="bl-page"><svg class="bl-drawing" viewBox="0 0 {WIDTH} {height}" role="img" '
-        f'xmlns="http://www.w3.org/2000/svg"><title>Lifetimes since the first code was made, on a logarithmic axis'
-        f"</title><desc>{escaped(said)}</desc>{ticks}{bars}{line}</svg>"
-        f'<details data-key="lifetimes"><summary data-key="lifetimes-summary">The same in words</summary>'
+        f'xmlns="http://www.w3.org/2000/svg"><title>Lifetimes since the first code was issued, on a logarithmic axis'
+        f"</title><desc>{escaped(description)}</desc>{ticks}{bars}{now_line}</svg>"
+        f'<details data-key="lifetimes"><summary data-key="lifetimes-summary">The same as text</summary>'
         f"<ul>{items}</ul></details></div>"
     )
 
 
 def _x(seconds: float) -> float:
-    """Where a time since the first code is on the axis."""
+    """Return the position on the axis of a time since the first code."""
     share = min(1.0, math.log10(max(1.0, seconds)) / DECADES)
     return LEFT + (WIDTH - LEFT - RIGHT) * share
 
 
 def _bar(life: Life, zero: float, now: float, y: float) -> str:
-    begin, last = _x(life.begins - zero), _x(life.ends - zero)
-    stop = last if life.ended is None else max(begin + 3, _x(life.ended - zero))
+    """Return one row: the kind, the fingerprint, a dashed frame for the full lifetime and a bar for the actual one."""
+    begin, expiry = _x(life.begins - zero), _x(life.ends - zero)
+    end = max(begin + 3, expiry if life.ended is None else _x(life.ended - zero))
     colour = f"hsl({fingerprints.hue(life.fingerprint)} 62% 42%)"
-    dead = life.state(now) != "alive"
-    words = "" if life.state(now) == "alive" else life.state(now)
-    end = max(stop, begin + 3)
-    inside = end + 6 + len(words) * 7 > WIDTH - RIGHT
-    place = f'x="{end - 6:.1f}" text-anchor="end"' if inside else f'x="{end + 6:.1f}"'
+    state = life.state(now)
+    css_class, label = ("", "") if state == "alive" else ("bl-over", state)
+    fits_outside = end + 6 + len(label) * 7 <= WIDTH - RIGHT
+    position = f'x="{end + 6:.1f}"' if fits_outside else f'x="{end - 6:.1f}" text-anchor="end"'
     return (
         f'<text x="4" y="{y + 17}">{life.kind}</text>{diagram.tag(life.fingerprint, 104, y + 17)}'
-        f'<rect x="{begin:.1f}" y="{y + 4}" width="{max(3.0, last - begin):.1f}" height="18" rx="3" fill="none" '
+        f'<rect x="{begin:.1f}" y="{y + 4}" width="{max(3.0, expiry - begin):.1f}" height="18" rx="3" fill="none" '
         f'stroke="{colour}" stroke-dasharray="3 3"/>'
-        f'<rect class="{"bl-over" if dead else ""}" x="{begin:.1f}" y="{y + 4}" width="{end - begin:.1f}" height="18" rx="3" '
-        f'fill="{colour}"/><text class="bl-small" {place} y="{y + 17}">{escaped(words)}</text>'
+        f'<rect class="{css_class}" x="{begin:.1f}" y="{y + 4}" width="{end - begin:.1f}" height="18" rx="3" '
+        f'fill="{colour}"/><text class="bl-small" {position} y="{y + 17}">{escaped(label)}</text>'
     )

@@ -59,7 +59,7 @@ def test_a_learner_is_wrong_first_and_passes_in_the_end(
     shown(person, here, f"teach-predicted-{tone(theme)}")
     person.click(here.get_by_role("button", name="Run it"))
     here.get_by_text("Not as you predicted.").wait_for()
-    person.click(here.get_by_text("Every request of this run, drawn"))
+    person.click(here.get_by_text("Every request of this run, as a diagram"))
     here.locator("svg.bl-drawing").wait_for()
     shown(person, here.locator("svg.bl-drawing"), f"teach-drawn-{tone(theme)}")
     person.click(here.get_by_role("button", name="To save the server memory"))

@@ -1,4 +1,4 @@
-"""The second server: the standard, with other choices than Box's."""
+"""The second server follows the standard, with other choices than Box."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from boxnb.secret import Secret
 
 @pytest.fixture
 def server() -> Iterator[Elsewhere]:
+    """A running second server."""
     with Elsewhere() as running:
         yield running
 
 
 def code_and_verifier(server: Elsewhere) -> tuple[Secret, Secret]:
+    """Approve a link with PKCE, and return the code and its verifier."""
     state, verifier = oauth.new_state(), oauth.new_verifier()
     link = oauth.authorization_url(
         server.client, state, scope="read", code_challenge=oauth.challenge(verifier)
@@ -28,14 +30,14 @@ def code_and_verifier(server: Elsewhere) -> tuple[Secret, Secret]:
     return oauth.parse_redirect(server.approve(link), state=state), verifier
 
 
-def test_the_kits_functions_work_there_unchanged(server: Elsewhere) -> None:
-    """Link, code, token, refresh that keeps the refresh token, and both kinds of key."""
+def test_the_functions_for_box_work_with_the_second_server(server: Elsewhere) -> None:
+    """The link, the exchange, a refresh that keeps the refresh token, and calls with a bearer token and with Basic."""
     code, verifier = code_and_verifier(server)
     token = oauth.exchange_code(server.client, code, code_verifier=verifier)
-    fresh = oauth.refresh(server.client, token)
+    refreshed = oauth.refresh(server.client, token)
     assert token.expires_in == 600 and token.scope == "read"
-    assert fresh.refresh_token == token.refresh_token and fresh.access_token != token.access_token
-    headers = {"Authorization": f"Bearer {fresh.access_token.reveal()}"}
+    assert refreshed.refresh_token == token.refresh_token and refreshed.access_token != token.access_token
+    headers = {"Authorization": f"Bearer {refreshed.access_token.reveal()}"}
     assert requests.get(f"{server.url}/api/me", headers=headers, timeout=10).status_code == 200
     account = (server.user, server.password.reveal())
     assert requests.get(f"{server.url}/basic/me", auth=account, timeout=10).status_code == 200
@@ -45,6 +47,7 @@ def test_the_kits_functions_work_there_unchanged(server: Elsewhere) -> None:
 
 
 def test_a_code_needs_its_verifier_and_works_once(server: Elsewhere) -> None:
+    """A wrong verifier is refused, and so is a second exchange of the same code."""
     code, _ = code_and_verifier(server)
     with pytest.raises(InvalidGrantError):
         oauth.exchange_code(server.client, code, code_verifier=oauth.new_verifier())
@@ -54,8 +57,8 @@ def test_a_code_needs_its_verifier_and_works_once(server: Elsewhere) -> None:
         oauth.exchange_code(server.client, code, code_verifier=verifier)
 
 
-def test_it_refuses_what_the_standard_refuses(server: Elsewhere) -> None:
-    """Unknown app, foreign redirect, no PKCE, no scope, a wrong secret, a wrong token, a wrong password."""
+def test_the_second_server_refuses_what_the_standard_forbids(server: Elsewhere) -> None:
+    """An unknown app, a foreign redirect URI, no PKCE, no scope, a wrong secret, token or password."""
     for change in ({"client_id": "other"}, {"redirect_uri": "http://127.0.0.1/else"}):
         client = dataclasses.replace(server.client, **change)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="page"):
@@ -72,5 +75,5 @@ def test_it_refuses_what_the_standard_refuses(server: Elsewhere) -> None:
     assert requests.get(f"{server.url}/api/me", timeout=10).status_code == 401
     assert requests.get(f"{server.url}/basic/me", auth=("reporter", "x"), timeout=10).status_code == 401
     assert requests.post(f"{server.url}/nothing", timeout=10).status_code == 404
-    answer = requests.post(f"{server.url}/token", data={"grant_type": "password"}, timeout=10)
-    assert answer.json() == {"error": "invalid_client"}
+    response = requests.post(f"{server.url}/token", data={"grant_type": "password"}, timeout=10)
+    assert response.json() == {"error": "invalid_client"}

@@ -1,4 +1,4 @@
-"""A lesson's own practice Box, once it has stopped: one line, and what to run again."""
+"""A lesson whose sandbox has stopped says so in one line, and which cells to run again."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from boxnb.errors import SandboxError
 from boxnb.labs.practice import STOPPED, Practice
 
 
-def test_a_practice_box_that_has_stopped_says_so() -> None:
-    """After hours of no use, or a kill: not the network, and no traceback of requests."""
+def test_a_stopped_sandbox_is_named_as_the_cause() -> None:
+    """After idle hours or a kill, the message does not blame the network, and no traceback of requests appears."""
     with Practice() as practice:
         token = practice.sign_in()
         practice.sandbox.stop()
         with pytest.raises(SandboxError, match="has stopped"):
             practice.me(token)
-        practice.attempt("asks who it is", lambda: practice.me(token))
-        assert practice.said == [f"asks who it is: {STOPPED}"]
+        practice.attempt("Who am I?", lambda: practice.me(token))
+        assert practice.said == [f"Who am I?: {STOPPED}"]

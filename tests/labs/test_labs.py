@@ -1,4 +1,4 @@
-"""Labs: passed by what the sandbox saw, and by nothing else."""
+"""Labs are passed only by what the sandbox recorded."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ MUST_HAVE = {
 
 
 def stage(lab: Lab) -> str:
-    """Read anew each time: clicks change it."""
+    """Return the current stage as plain text, so that mypy does not narrow it between two clicks."""
     return str(lab.stage)
 
 
 class Run:
-    """What one run of a lab left behind."""
+    """One run of a lab, and the record of its sandbox."""
 
     def __init__(self, name: str) -> None:
         self.lab = labs.lab(name)
         self.lab.predict(0)
-        self.seen: list[dict[str, Any]] = []
+        self.record: list[dict[str, Any]] = []
 
-        def watched(practice: Practice) -> None:
+        def act_and_record(practice: Practice) -> None:
             self.lab.exercise.act(practice)
-            self.seen = practice.sandbox.record()
+            self.record = practice.sandbox.record()
 
-        self.lab.run(watched)
+        self.lab.run(act_and_record)
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +61,8 @@ def runs() -> Iterator[dict[str, Run]]:
 
 
 @pytest.fixture(scope="module")
-def nothing_wrong() -> list[dict[str, Any]]:
-    """The record of a sign-in, a call and a refresh in which nothing failed."""
+def flawless_record() -> list[dict[str, Any]]:
+    """The record of a sign-in, a call and a refresh, all successful."""
     with Practice() as practice:
         token = practice.sign_in()
         practice.me(token)
@@ -71,59 +71,60 @@ def nothing_wrong() -> list[dict[str, Any]]:
 
 
 def test_every_failure_of_the_flow_has_a_lab() -> None:
-    """At least these; each with three answers of which one is right, and replies to all."""
+    """Each question has three answers, one of them right, and a reply to each."""
     assert set(NAMES) >= MUST_HAVE
-    for each in labs.EXERCISES.values():
-        assert each.right_prediction < len(each.predictions) == 3
-        assert each.right_explanation < len(each.explanations) == 3
-        for choice in (*each.predictions, *each.explanations):
+    for exercise in labs.EXERCISES.values():
+        assert exercise.right_prediction < len(exercise.predictions) == 3
+        assert exercise.right_explanation < len(exercise.explanations) == 3
+        for choice in (*exercise.predictions, *exercise.explanations):
             assert choice.words and choice.reply
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_run_shows_its_failure_and_repairs_it(runs: dict[str, Run], name: str) -> None:
-    """The record proves it, the trace drew it, the sentences hold no secret and the last thing done worked."""
+def test_a_run_shows_its_failure_and_repairs_it(runs: dict[str, Run], name: str) -> None:
+    """The record proves the failure, the trace has its requests, and the outcomes name the repair."""
     lab = runs[name].lab
     assert lab.trouble == ""
     assert lab.found and lab.stage == "explain"
     assert lab.exchanges
     if name not in ("code-used-twice", "consent-denied", "refresh-token-twice"):
         assert any(
-            "Repair" in line or "kit's lock: 200" in line or "registered" in line for line in lab.said
+            "Repair" in sentence or "boxnb's lock: 200" in sentence or "registered" in sentence
+            for sentence in lab.said
         ) or (name == "stolen-code")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_without_the_failure_the_check_fails(
-    runs: dict[str, Run], nothing_wrong: list[dict[str, Any]], name: str
+def test_a_record_without_the_failure_proves_nothing(
+    runs: dict[str, Run], flawless_record: list[dict[str, Any]], name: str
 ) -> None:
-    """Sabotage: an empty record, one in which all went well, and the records of all other labs prove nothing."""
+    """Neither an empty record, nor a flawless one, nor the records of all other labs."""
     evidence = labs.EXERCISES[name].evidence
     assert evidence([]) == ""
-    assert evidence(nothing_wrong) == ""
+    assert evidence(flawless_record) == ""
     for other in NAMES:
         if other != name:
-            assert evidence(runs[other].seen) == "", other
+            assert evidence(runs[other].record) == "", other
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_server_that_lets_everything_pass_is_noticed(runs: dict[str, Run], name: str) -> None:
-    """Sabotage: the same run, but each refusal and fault in the record turned into a 200."""
-    healed = [
+def test_a_server_that_refuses_nothing_proves_nothing(runs: dict[str, Run], name: str) -> None:
+    """The record of the same run, with each refusal and fault replaced by 200, is no longer proof."""
+    without_failures = [
         {**call, "status": 200 if (call["status"] or 500) >= 400 else call["status"], "fault": None}
-        for call in runs[name].seen
+        for call in runs[name].record
     ]
     if name in (
         "consent-denied",
         "forged-state",
-    ):  # nothing is refused there: take away what was decided instead
-        healed = [call for call in runs[name].seen if "decision" not in (call.get("form") or {})]
-    assert labs.EXERCISES[name].evidence(healed) == ""
+    ):  # no request is refused there: remove the decisions instead
+        without_failures = [call for call in runs[name].record if "decision" not in (call.get("form") or {})]
+    assert labs.EXERCISES[name].evidence(without_failures) == ""
 
 
 @pytest.mark.parametrize("name", ["power-cut", "refresh-token-twice"])
-def test_a_server_without_the_grace_does_not_pass_the_labs_about_it(name: str) -> None:
-    """Sabotage with a real server: where the old refresh token dies at once, there is nothing to explain."""
+def test_the_labs_about_the_grace_do_not_pass_without_it(name: str) -> None:
+    """On a real server that ends the old refresh token at once, there is nothing to explain."""
     lab = Lab(dataclasses.replace(labs.EXERCISES[name], rotation="strict"))
     lab.predict(0)
     lab.run()
@@ -132,7 +133,7 @@ def test_a_server_without_the_grace_does_not_pass_the_labs_about_it(name: str) -
 
 
 def test_a_lab_asks_before_it_runs_and_checks_before_it_passes() -> None:
-    """Run without a prediction does nothing; explain without a run neither; a wrong answer may be changed."""
+    """A run needs a prediction and an explanation needs a run; a wrong explanation can be changed."""
     lab = labs.lab("code-used-twice")
     lab.run()
     assert stage(lab) == "predict" and not lab.exchanges
@@ -152,15 +153,15 @@ def test_a_lab_asks_before_it_runs_and_checks_before_it_passes() -> None:
     assert set(passed_labs.load()) == {"code-used-twice"}
 
 
-def test_a_run_of_ones_own_that_shows_nothing_does_not_pass() -> None:
-    """A learner may bring a program; only a record with the failure leads on."""
+def test_a_learners_own_program_must_show_the_failure() -> None:
+    """A learner may bring a program, but only a record with the failure leads to the explanation."""
     lab = labs.lab("code-too-late")
     lab.predict(1)
 
-    def all_well(practice: Practice) -> None:
-        practice.attempt("all well", practice.sign_in)
+    def sign_in_only(practice: Practice) -> None:
+        practice.attempt("Sign in", practice.sign_in)
 
-    lab.run(all_well)
+    lab.run(sign_in_only)
     assert stage(lab) == "run" and "does not show this failure" in lab.trouble
     lab.explain(1)
     assert stage(lab) == "run" and passed_labs.load() == {}
@@ -168,8 +169,8 @@ def test_a_run_of_ones_own_that_shows_nothing_does_not_pass() -> None:
     assert stage(lab) == "explain" and lab.trouble == ""
 
 
-def test_a_run_that_breaks_says_so_on_the_card() -> None:
-    """A mistake in a learner's own program is a sentence, not a lab that hangs."""
+def test_a_run_that_raises_says_so_on_the_card() -> None:
+    """An error in a learner's own program becomes a sentence, and the lab does not hang."""
     lab = labs.lab("code-too-late")
     lab.predict(1)
     lab.run(lambda practice: practice.said.append(str(1 / len(practice.said))))
@@ -177,36 +178,37 @@ def test_a_run_that_breaks_says_so_on_the_card() -> None:
     assert "ZeroDivisionError" in lab.trouble
 
 
-def test_a_lessons_home_is_for_its_own_threads(home: Path) -> None:
-    """What a thread of before saves meanwhile goes where it belongs; a thread of the lesson stays with the lesson."""
-    begin, end = threading.Event(), threading.Event()
-    before: list[Path] = []
-    inside: list[Path] = []
+def test_a_lessons_home_applies_to_its_own_threads_only(home: Path) -> None:
+    """A thread started before the lesson keeps the real home; one started by the lesson keeps the lesson's."""
+    entered, left = threading.Event(), threading.Event()
+    homes_of_earlier_thread: list[Path] = []
+    homes_of_lesson_thread: list[Path] = []
 
-    def other() -> None:
-        begin.wait(20)
-        before.append(store.home())
+    def started_earlier() -> None:
+        entered.wait(20)
+        homes_of_earlier_thread.append(store.home())
 
-    def worker() -> None:
-        inside.append(store.home())
-        end.wait(20)
-        inside.append(store.home())
+    def started_by_lesson() -> None:
+        homes_of_lesson_thread.append(store.home())
+        left.wait(20)
+        homes_of_lesson_thread.append(store.home())
 
-    threads = [threading.Thread(target=other), threading.Thread(target=worker)]
-    threads[0].start()
+    earlier_thread = threading.Thread(target=started_earlier)
+    lesson_thread = threading.Thread(target=started_by_lesson)
+    earlier_thread.start()
     with Practice() as practice, practice.inside():
-        begin.set()
-        threads[1].start()
-        threads[0].join()
+        entered.set()
+        lesson_thread.start()
+        earlier_thread.join()
         assert store.home() == Path(practice.home)
-    end.set()
-    threads[1].join()
-    assert before == [home] and store.home() == home
-    assert inside == [Path(practice.home)] * 2
+    left.set()
+    lesson_thread.join()
+    assert homes_of_earlier_thread == [home] and store.home() == home
+    assert homes_of_lesson_thread == [Path(practice.home)] * 2
 
 
 def test_a_lab_can_be_reset_and_repeated() -> None:
-    """After a pass as well; what was passed stays passed."""
+    """Also after a pass; a passed lab stays passed."""
     lab = labs.lab("consent-denied")
     for _ in range(2):
         lab.predict(2)
@@ -219,48 +221,49 @@ def test_a_lab_can_be_reset_and_repeated() -> None:
 
 
 def test_labs_touch_neither_the_shared_sandbox_nor_a_profile(home: Path) -> None:
-    """Also not the one that saves pairs and races two processes: all of it happens elsewhere, and is gone after."""
+    """Even the lab that saves token pairs and races two processes uses a folder of its own, and removes it."""
     lab = labs.lab("two-notebooks-racing")
     lab.predict(1)
     folders: list[str] = []
 
-    def noted(practice: Practice) -> None:
+    def act_and_note(practice: Practice) -> None:
         folders.append(practice.home)
         lab.exercise.act(practice)
 
-    lab.run(noted)
+    lab.run(act_and_note)
     assert lab.found
     assert not home.exists() or list(home.rglob("*")) == []
     assert store.names() == []
     assert not Path(folders[0]).exists()
 
 
-def test_the_kits_lock_gave_one_refresh_for_two_notebooks(runs: dict[str, Run]) -> None:
-    """In the second half of the race both are served from one rotation."""
-    calls = runs["two-notebooks-racing"].seen
-    last = max(
-        place for place, call in enumerate(calls) if (call.get("form") or {}).get("decision") == "grant"
+def test_with_the_lock_two_notebooks_share_one_refresh(runs: dict[str, Run]) -> None:
+    """In the second half of the race, both notebooks use the pair of a single refresh."""
+    calls = runs["two-notebooks-racing"].record
+    last_grant = max(
+        index for index, call in enumerate(calls) if (call.get("form") or {}).get("decision") == "grant"
     )
-    grants = [(call.get("form") or {}).get("grant_type") for call in calls[last:]]
-    assert grants.count("refresh_token") == 1
-    served = [call for call in calls[last:] if call["path"] == "/2.0/users/me"]
-    good = [call for call in served if call["status"] == 200]
-    assert len(good) == 2 and len({call["token"] for call in good}) == 1
+    grant_types = [(call.get("form") or {}).get("grant_type") for call in calls[last_grant:]]
+    assert grant_types.count("refresh_token") == 1
+    api_calls = [call for call in calls[last_grant:] if call["path"] == "/2.0/users/me"]
+    succeeded = [call for call in api_calls if call["status"] == 200]
+    assert len(succeeded) == 2 and len({call["token"] for call in succeeded}) == 1
 
 
 def test_lessons_run_in_the_sandbox_only() -> None:
-    """A real profile's name is refused before anything starts."""
-    with pytest.raises(ValueError, match="sandbox only"):
+    """The name of a real profile is refused before anything starts."""
+    with pytest.raises(ValueError, match="only in the sandbox"):
         labs.practice("acme")
 
 
-def test_an_unknown_lab_is_named_with_those_there_are() -> None:
+def test_an_unknown_lab_name_lists_all_names() -> None:
+    """The message names the labs to choose from."""
     with pytest.raises(ValueError, match="code-too-late"):
         labs.lab("nonsense")
 
 
-def test_the_widget_hears_a_click_and_shows_the_stage() -> None:
-    """Messages of the front end move the lab; the page holds no secret and no handler of its own."""
+def test_clicks_in_the_widget_move_the_lab() -> None:
+    """Messages from the front end change the stage; the HTML has no event handlers, and malformed messages are ignored."""
     lab = labs.lab("wrong-redirect-uri")
     lab._repr_mimebundle_()
     view = lab._view
@@ -275,13 +278,13 @@ def test_the_widget_hears_a_click_and_shows_the_stage() -> None:
     assert stage(lab) == "predict"
 
 
-def test_progress_is_shown_and_a_certificate_escapes_what_it_prints(tmp_path: Path) -> None:
-    """One line, one table, one page."""
+def test_progress_is_shown_and_a_certificate_escapes_its_text(tmp_path: Path) -> None:
+    """Progress is one line, a table and a page; a damaged progress file counts as empty."""
     assert "0 of" in repr(labs.progress())
-    with pytest.raises(ValueError, match="No lab was passed yet"):
+    with pytest.raises(ValueError, match="No lab has been passed yet"):
         labs.certificate("Kim", tmp_path / "none.html")
-    passed_labs.passed("power-cut")
-    passed_labs.passed("power-cut")
+    passed_labs.mark_passed("power-cut")
+    passed_labs.mark_passed("power-cut")
     frame = labs.passed()
     assert frame["passed"].sum() == 1 and str(frame["passed_at"].dtype).endswith("UTC]")
     target = labs.certificate("<script>alert(1)</script> & Kim", tmp_path / "certificate.html")
@@ -293,5 +296,6 @@ def test_progress_is_shown_and_a_certificate_escapes_what_it_prints(tmp_path: Pa
     assert passed_labs.load() == {}
 
 
-def test_a_lab_says_what_it_is() -> None:
+def test_the_repr_of_a_lab_names_it() -> None:
+    """A lab shown without a widget says which one it is."""
     assert "code-too-late" in repr(Lab(labs.EXERCISES["code-too-late"]))

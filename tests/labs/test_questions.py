@@ -1,4 +1,4 @@
-"""The ten questions of the presenter's notebook: each is answered in a cell that a reader can point at."""
+"""Each of the ten questions in the presenter's notebook is answered in the text of a lesson."""
 
 from __future__ import annotations
 
@@ -39,18 +39,19 @@ ANSWERS = {
 
 
 def prose(name: str) -> str:
-    book = nbformat.read(TEACH / f"{name}.ipynb", as_version=4)
-    return "\n".join(cell.source for cell in book.cells if cell.cell_type == "markdown")
+    """Return the text of a notebook without its code."""
+    notebook = nbformat.read(TEACH / f"{name}.ipynb", as_version=4)
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
 
 
 def test_there_are_ten_questions() -> None:
-    """Numbered, each ending in a question mark."""
-    asked = re.findall(r"^(\d+)\. .+\?$", prose("05-teach-it"), re.MULTILINE)
-    assert [int(number) for number in asked] == list(ANSWERS)
+    """They are numbered, and each ends with a question mark."""
+    numbers = re.findall(r"^(\d+)\. .+\?$", prose("05-teach-it"), re.MULTILINE)
+    assert [int(number) for number in numbers] == list(ANSWERS)
 
 
 @pytest.mark.parametrize("number", ANSWERS)
 def test_the_notebooks_answer_it_outside_the_labs(number: int) -> None:
-    """In prose, so that whoever only reads finds it."""
-    for name, words in ANSWERS[number]:
-        assert words in prose(name), words
+    """Readers who skip the labs still find the answer."""
+    for name, sentence in ANSWERS[number]:
+        assert sentence in prose(name), sentence

@@ -1,4 +1,4 @@
-"""Sabotage: each lab's own program against a real sandbox in which its failure cannot happen; none of them passes."""
+"""Sabotage: no lab passes in a real sandbox where its failure cannot happen."""
 
 from __future__ import annotations
 
@@ -12,134 +12,134 @@ from boxnb.labs import passed_labs
 from boxnb.labs.exercises import codes, race
 from boxnb.labs.practice import Practice
 
-Spoil = Callable[[Practice, pytest.MonkeyPatch], None]
+Sabotage = Callable[[Practice, pytest.MonkeyPatch], None]
 
 
-def clock_stands(practice: Practice, patch: pytest.MonkeyPatch) -> None:
-    """No time passes: nothing grows old."""
+def stop_clock(practice: Practice, patch: pytest.MonkeyPatch) -> None:
+    """No time passes, so nothing expires."""
     patch.setattr(practice, "turn", lambda **_span: "")
 
 
-def every_address_registered(practice: Practice, patch: pytest.MonkeyPatch) -> None:
-    """A careless console: the wrong redirect URIs are registered as well."""
+def register_every_uri(practice: Practice, patch: pytest.MonkeyPatch) -> None:
+    """The wrong redirect URIs are registered as well."""
     uris = [practice.client.redirect_uri, "http://127.0.0.1/other", "https://collector.example/callback"]
     practice.sandbox.change_app(practice.client.client_id, redirect_uris=uris)
 
 
-def token_endpoint_down_once(practice: Practice, patch: pytest.MonkeyPatch) -> None:
-    """The first exchange never reaches the code, so the second is its first use."""
+def fail_first_exchange(practice: Practice, patch: pytest.MonkeyPatch) -> None:
+    """The first exchange fails before the code is used, so the second is the first use."""
     practice.sandbox.faults.add("/oauth2/token", "503")
 
 
-def everybody_says_yes(practice: Practice, patch: pytest.MonkeyPatch) -> None:
-    """Nobody presses Deny."""
+def always_grant(practice: Practice, patch: pytest.MonkeyPatch) -> None:
+    """The person never presses Deny."""
     approve = practice.sandbox.approve
     patch.setattr(
         practice.sandbox, "approve", lambda url, **options: approve(url, **{**options, "deny": False})
     )
 
 
-def no_attacker(practice: Practice, patch: pytest.MonkeyPatch) -> None:
-    """The redirect is of the person's own account."""
+def attack_own_account(practice: Practice, patch: pytest.MonkeyPatch) -> None:
+    """The forged redirect belongs to the person's own account."""
     patch.setattr(codes, "MALLORY", "ada.admin@example.com")
 
 
-def thief_knows_the_secret(practice: Practice, patch: pytest.MonkeyPatch) -> None:
-    """The client secret protects nothing: the stolen code is exchanged by whoever comes first."""
+def give_thief_the_secret(practice: Practice, patch: pytest.MonkeyPatch) -> None:
+    """The thief has the client secret, so the first to exchange the stolen code succeeds."""
     patch.setattr(codes.dataclasses, "replace", lambda client, **_changes: client)
 
 
-def thief_is_kept_out(practice: Practice, patch: pytest.MonkeyPatch) -> None:
-    """The first refresh, the thief's, is not served."""
+def fail_thiefs_refresh(practice: Practice, patch: pytest.MonkeyPatch) -> None:
+    """The first refresh, which is the thief's, fails."""
     practice.sandbox.faults.add("/oauth2/token", "503", skip=1)
 
 
-def revoking_fails(practice: Practice, patch: pytest.MonkeyPatch) -> None:
-    """The pair in the log lives on."""
+def fail_revocation(practice: Practice, patch: pytest.MonkeyPatch) -> None:
+    """The leaked pair stays valid."""
     practice.sandbox.faults.add("/oauth2/revoke", "503", times=9)
 
 
-def one_after_the_other(practice: Practice, patch: pytest.MonkeyPatch) -> None:
-    """Both programs go through the kit's lock, so that there is no race."""
-    real = race.race
-    patch.setattr(race, "race", lambda home, _how: real(home, "with the kit's lock"))
+def lock_both_races(practice: Practice, patch: pytest.MonkeyPatch) -> None:
+    """Both programs use the lock, so there is no race."""
+    original = race.race
+    patch.setattr(race, "race", lambda home, _how: original(home, "with boxnb's lock"))
 
 
-def no_fault(practice: Practice, patch: pytest.MonkeyPatch) -> None:
-    """No power cut, no proxy: every answer arrives, and it is the server's."""
-    patch.setattr(type(practice.sandbox.faults), "add", lambda *_given, **_more: {})
+def inject_no_fault(practice: Practice, patch: pytest.MonkeyPatch) -> None:
+    """No power cut and no proxy: every response arrives, and comes from the server."""
+    patch.setattr(type(practice.sandbox.faults), "add", lambda *_arguments, **_options: {})
 
 
-def wide_scopes(practice: Practice, patch: pytest.MonkeyPatch) -> None:
-    """The app had the scope from the beginning."""
+def grant_all_scopes(practice: Practice, patch: pytest.MonkeyPatch) -> None:
+    """The app has the scope from the start."""
     register = practice.sandbox.register_app
     patch.setattr(practice.sandbox, "register_app", lambda name, uris, _scopes: register(name, uris))
 
 
-def always_enabled(practice: Practice, patch: pytest.MonkeyPatch) -> None:
-    """Nobody disables the app."""
-    patch.setattr(practice.sandbox, "change_app", lambda *_given, **_more: {})
+def keep_app_enabled(practice: Practice, patch: pytest.MonkeyPatch) -> None:
+    """The app is never disabled."""
+    patch.setattr(practice.sandbox, "change_app", lambda *_arguments, **_options: {})
 
 
-def no_grace(practice: Practice, patch: pytest.MonkeyPatch) -> None:
-    """Nothing more: the sandbox of this run is the strict one, see SANDBOX."""
+def change_sandbox_only(practice: Practice, patch: pytest.MonkeyPatch) -> None:
+    """The sandbox's own options prevent the failure, see SANDBOX_OPTIONS."""
 
 
-SPOILED: dict[str, Spoil] = {
-    "code-too-late": clock_stands,
-    "code-used-twice": token_endpoint_down_once,
-    "wrong-redirect-uri": every_address_registered,
-    "consent-denied": everybody_says_yes,
-    "forged-state": no_attacker,
-    "stolen-code": thief_knows_the_secret,
-    "open-redirect": every_address_registered,
-    "expired-access-token": clock_stands,
-    "refresh-token-twice": no_grace,
-    "two-notebooks-racing": one_after_the_other,
-    "power-cut": no_fault,
-    "away-61-days": clock_stands,
-    "scope-missing": wide_scopes,
-    "app-not-enabled": always_enabled,
-    "rate-limit": no_grace,
-    "proxy-html": no_fault,
-    "stolen-refresh-token": thief_is_kept_out,
-    "token-in-a-log": revoking_fails,
+SABOTAGES: dict[str, Sabotage] = {
+    "code-too-late": stop_clock,
+    "code-used-twice": fail_first_exchange,
+    "wrong-redirect-uri": register_every_uri,
+    "consent-denied": always_grant,
+    "forged-state": attack_own_account,
+    "stolen-code": give_thief_the_secret,
+    "open-redirect": register_every_uri,
+    "expired-access-token": stop_clock,
+    "refresh-token-twice": change_sandbox_only,
+    "two-notebooks-racing": lock_both_races,
+    "power-cut": inject_no_fault,
+    "away-61-days": stop_clock,
+    "scope-missing": grant_all_scopes,
+    "app-not-enabled": keep_app_enabled,
+    "rate-limit": change_sandbox_only,
+    "proxy-html": inject_no_fault,
+    "stolen-refresh-token": fail_thiefs_refresh,
+    "token-in-a-log": fail_revocation,
 }
-SANDBOX: dict[str, dict[str, Any]] = {
+SANDBOX_OPTIONS: dict[str, dict[str, Any]] = {
     "refresh-token-twice": {"rotation": "strict"},
     "rate-limit": {"limits": "off"},
 }
 
 
 def test_every_lab_has_a_sabotage() -> None:
-    """A new lab has to say in which world it must not pass."""
-    assert set(SPOILED) == set(labs.EXERCISES)
+    """A new lab has to name conditions under which it must not pass."""
+    assert set(SABOTAGES) == set(labs.EXERCISES)
 
 
-@pytest.mark.parametrize("name", SPOILED)
+@pytest.mark.parametrize("name", SABOTAGES)
 def test_no_lab_passes_where_its_failure_cannot_happen(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The right answers, the lab's own run, a real server: and still not passed, with a sentence why."""
+    """With the right answers and the lab's own program, the lab stays unpassed and says why."""
     import boxnb.sandbox
 
     start = boxnb.sandbox.start
-    options = SANDBOX.get(name, {})
-    monkeypatch.setattr(boxnb.sandbox, "start", lambda **given: start(**{**given, **options}))
+    options = SANDBOX_OPTIONS.get(name, {})
+    monkeypatch.setattr(boxnb.sandbox, "start", lambda **arguments: start(**{**arguments, **options}))
     lab = labs.lab(name)
     lab.predict(lab.exercise.right_prediction)
-    seen: list[dict[str, Any]] = []
+    record: list[dict[str, Any]] = []
 
-    def spoiled(practice: Practice) -> None:
+    def sabotaged(practice: Practice) -> None:
         with monkeypatch.context() as patch:
-            SPOILED[name](practice, patch)
+            SABOTAGES[name](practice, patch)
             try:
                 lab.exercise.act(practice)
             finally:
-                seen.extend(practice.sandbox.record())
+                record.extend(practice.sandbox.record())
 
-    lab.run(spoiled)
+    lab.run(sabotaged)
     lab.explain(lab.exercise.right_explanation)
     assert lab.found == "" and lab.stage == "run"
     assert "does not show this failure" in lab.trouble
-    assert len(seen) >= 4  # it did run
-    assert lab.exercise.evidence(seen) == ""
+    assert len(record) >= 4  # the lab did run
+    assert lab.exercise.evidence(record) == ""
     assert passed_labs.load() == {}

@@ -1,4 +1,4 @@
-"""The timeline: what lives how long, on the sandbox's clock."""
+"""The timeline shows the lifetimes of codes and tokens by the sandbox's clock."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from collections.abc import Iterator
 import pytest
 
 from boxnb import oauth
-from boxnb.labs.practice import Practice, length
+from boxnb.labs.practice import Practice, duration
 from boxnb.labs.timeline import page
 
 
 @pytest.fixture
 def practice() -> Iterator[Practice]:
+    """A private sandbox with its timeline."""
     with Practice() as running:
         yield running
 
 
 def states(practice: Practice) -> list[tuple[str, str]]:
+    """Return the kind and state of each code and token."""
     frame = practice.timeline.table()
     return list(zip(frame["kind"], frame["state"], strict=True))
 
 
-def test_a_code_ages_and_a_pair_is_replaced_at_the_first_use(practice: Practice) -> None:
-    """Lifetimes are Box's; the old pair lives until the new access token is used."""
+def test_a_code_expires_and_a_pair_is_replaced_at_the_first_use(practice: Practice) -> None:
+    """Lifetimes are those of Box; the old pair is valid until the new access token is first used."""
     state = oauth.new_state()
     code = oauth.parse_redirect(practice.grant(state), state=state)
     assert states(practice) == [("code", "alive")]
@@ -47,16 +49,17 @@ def test_a_code_ages_and_a_pair_is_replaced_at_the_first_use(practice: Practice)
 
 
 def test_a_revoked_pair_is_shown_as_revoked(practice: Practice) -> None:
+    """Revoking ends both tokens of the pair."""
     token = practice.sign_in()
     oauth.revoke(practice.client, token)
     assert [state for _, state in states(practice)] == ["used", "revoked", "revoked"]
 
 
-def test_whose_tokens_a_revoke_ends(practice: Practice) -> None:
-    """Those of its sign-in; the other one's live on, and are told apart in the same second."""
+def test_revoking_ends_only_the_tokens_of_its_sign_in(practice: Practice) -> None:
+    """The tokens of another sign-in stay alive, even one from the same second."""
     practice.sandbox.clock.freeze()
-    one, other = practice.sign_in(), practice.sign_in()
-    oauth.revoke(practice.client, one)
+    revoked, other = practice.sign_in(), practice.sign_in()
+    oauth.revoke(practice.client, revoked)
     assert practice.me(other).status_code == 200
     assert [state for _, state in states(practice)] == [
         "used",
@@ -67,12 +70,12 @@ def test_whose_tokens_a_revoke_ends(practice: Practice) -> None:
         "alive",
     ]
     practice.me(oauth.refresh(practice.client, other))
-    ended = ["used", "revoked", "revoked", "used", "replaced", "replaced", "alive", "alive"]
-    assert [state for _, state in states(practice)] == ended
+    expected = ["used", "revoked", "revoked", "used", "replaced", "replaced", "alive", "alive"]
+    assert [state for _, state in states(practice)] == expected
 
 
 def test_a_strict_server_ends_the_old_pair_at_the_refresh() -> None:
-    """Not at the first use of the new one."""
+    """The old pair does not wait for the first use of the new one."""
     with Practice(rotation="strict") as practice:
         token = practice.sign_in()
         oauth.refresh(practice.client, token)
@@ -80,8 +83,8 @@ def test_a_strict_server_ends_the_old_pair_at_the_refresh() -> None:
         assert [state for _, state in states(practice)] == ["used", "replaced", "replaced", "alive", "alive"]
 
 
-def test_now_moves_when_the_clock_turns_and_stands_when_the_sandbox_is_gone(practice: Practice) -> None:
-    """The picture is drawn again by the turn itself; a stopped sandbox leaves the last time."""
+def test_now_follows_the_clock_and_stops_with_the_sandbox(practice: Practice) -> None:
+    """Moving the clock redraws the timeline; once the sandbox has stopped, the last known time stays."""
     practice.sign_in()
     practice.timeline._repr_mimebundle_()
     before = practice.timeline._view.html
@@ -94,9 +97,9 @@ def test_now_moves_when_the_clock_turns_and_stands_when_the_sandbox_is_gone(prac
     assert "<title>" in practice.timeline.picture._repr_html_()
 
 
-def test_the_disk_is_told_in_fingerprints(practice: Practice) -> None:
-    """Generation by generation, with what is left by the sandbox's clock."""
-    with pytest.raises(ValueError, match="Nothing is on disk"):
+def test_the_saved_pair_is_shown_as_fingerprints(practice: Practice) -> None:
+    """Each generation has its own fingerprints, with the time left by the sandbox's clock."""
+    with pytest.raises(ValueError, match="Nothing is saved yet"):
         practice.on_disk()
     token = practice.sign_in()
     practice.save(token)
@@ -110,14 +113,16 @@ def test_the_disk_is_told_in_fingerprints(practice: Practice) -> None:
     assert 59 < second["access_minutes_left"] <= 60
 
 
-def test_no_code_yet(practice: Practice) -> None:
-    assert repr(practice.timeline) == "No code was made yet."
+def test_an_empty_timeline_says_so(practice: Practice) -> None:
+    """Before the first sign-in there is nothing to draw."""
+    assert repr(practice.timeline) == "No code has been issued yet."
     assert "No code" in page([], 0.0)
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"),
+    ("seconds", "text"),
     [(31, "31 seconds"), (60, "1 minute"), (3660, "61 minutes"), (7200, "2 hours"), (86400 * 61, "61 days")],
 )
-def test_spans_are_told_in_the_unit_a_person_would_choose(seconds: float, words: str) -> None:
-    assert length(seconds) == words
+def test_durations_use_their_natural_unit(seconds: float, text: str) -> None:
+    """61 minutes stay minutes, and two hours are hours."""
+    assert duration(seconds) == text

@@ -12,7 +12,7 @@ from nbconvert import HTMLExporter
 from robot import Robot
 
 import boxnb
-from boxnb.labs.slides import still
+from boxnb.labs.slides import without_widgets
 
 ROOT = Path(__file__).parents[2]
 NO_NETWORK = {
@@ -29,7 +29,7 @@ def convert(path: Path, target: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     Robot(notebook, learns=False, resources={"metadata": {"path": str(path.parent)}}).execute()
     for cell in notebook.cells:
-        still(cell)
+        without_widgets(cell)
     exporter = HTMLExporter(**NO_NETWORK)
     page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": path.stem}})
     target.parent.mkdir(parents=True, exist_ok=True)

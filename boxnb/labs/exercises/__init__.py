@@ -1,1 +1,1 @@
-"""The exercises of the labs, by subject. `catalogue` may import them."""
+"""The exercises of the labs, by subject. Only ``boxnb.labs.catalogue`` imports them."""

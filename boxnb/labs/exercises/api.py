@@ -1,4 +1,4 @@
-"""Labs about what stands around the flow: scopes, the company's admin, its proxy, and Box's limits."""
+"""Labs about the surroundings of the flow: scopes, the company's admin, its proxy, and Box's rate limits."""
 
 from __future__ import annotations
 
@@ -6,94 +6,103 @@ import time
 
 from boxnb import oauth
 from boxnb.labs.exercise import Choice, Exercise, Record
-from boxnb.labs.exercises import evidence as seen
+from boxnb.labs.exercises import evidence
 from boxnb.labs.practice import Practice
 from boxnb.oauth import Client
 from boxnb.secret import Secret
 
 SEARCHES = 7
-"""One more than Box allows a user in a second."""
+"""One more than Box allows a user per second."""
 
 
-def _scope(practice: Practice) -> None:
+def _call_without_scope(practice: Practice) -> None:
     uri = practice.client.redirect_uri
     app = practice.sandbox.register_app("Reader", [uri], ["root_readonly"])
     narrow = Client(app["client_id"], Secret(app["client_secret"]), uri, practice.client.server)
     token = practice.sign_in(client=narrow)
     practice.attempt("Who am I?", lambda: practice.me(token))
-    practice.attempt("The list of people", lambda: practice.me(token, path="/users"))
+    practice.attempt("The list of users", lambda: practice.me(token, path="/users"))
     practice.sandbox.change_app(app["client_id"], scopes=["root_readonly", "manage_managed_users"])
-    practice.attempt("The scope was added; the old token", lambda: practice.me(token, path="/users"))
-    again = practice.sign_in(client=narrow)
-    practice.attempt("Repair: a token made after that", lambda: practice.me(again, path="/users"))
+    practice.attempt("The old token, after the scope was added", lambda: practice.me(token, path="/users"))
+    new_token = practice.sign_in(client=narrow)
+    practice.attempt("Repair: a token issued after that", lambda: practice.me(new_token, path="/users"))
 
 
-def _scope_seen(record: Record) -> str:
-    for call in seen.api(record):
-        same = [each for each in seen.api(record) if each["token"] == call["token"] and seen.ok(each)]
-        other = [
-            each
-            for each in seen.api(record)
-            if each["path"] == call["path"] and seen.ok(each) and each["user"] == call["user"]
+def _missing_scope_evidence(record: Record) -> str:
+    served = [call for call in evidence.api_calls(record) if evidence.succeeded(call)]
+    for call in evidence.api_calls(record):
+        same_token = [other for other in served if other["token"] == call["token"]]
+        same_user = [
+            other for other in served if other["path"] == call["path"] and other["user"] == call["user"]
         ]
-        if call["status"] == 403 and same and other and other[0]["token"] != call["token"]:
-            return f"one token was good for {same[0]['path']} (200) and refused at {call['path']} (403); a later token of the same person was not."
+        if call["status"] == 403 and same_token and same_user and same_user[0]["token"] != call["token"]:
+            return (
+                f"one token was accepted at {same_token[0]['path']} (200) and refused at {call['path']} (403); "
+                "a later token of the same user was accepted there."
+            )
     return ""
 
 
-def _disabled(practice: Practice) -> None:
+def _use_disabled_app(practice: Practice) -> None:
     practice.sandbox.change_app(practice.client.client_id, enabled=False)
     practice.attempt("Before an admin enabled the app", practice.sign_in)
     practice.sandbox.change_app(practice.client.client_id, enabled=True)
     practice.attempt("Repair: after that", practice.sign_in)
 
 
-def _disabled_seen(record: Record) -> str:
-    for call in seen.opened(record):
-        for other in seen.decided(record):
-            same = (seen.client_of(call), seen.redirect_of(call)) == (
-                seen.client_of(other),
-                seen.redirect_of(other),
+def _disabled_app_evidence(record: Record) -> str:
+    for call in evidence.opened_links(record):
+        for other in evidence.decisions(record):
+            same_link = (evidence.client_id(call), evidence.redirect_uri(call)) == (
+                evidence.client_id(other),
+                evidence.redirect_uri(other),
             )
-            if call["status"] == 400 and same and other in seen.later(record, call):
+            if call["status"] == 400 and same_link and other in evidence.after(record, call):
                 return "the same link got an error page (400), and a consent page once the app was enabled."
     return ""
 
 
-def _limit(practice: Practice) -> None:
+def _exceed_rate_limit(practice: Practice) -> None:
     token = practice.sign_in()
-    answers = [practice.me(token, path="/search?query=report") for _ in range(SEARCHES)]
-    practice.said.append("Searches in a row: " + ", ".join(str(answer.status_code) for answer in answers))
-    wait = int(answers[-1].headers.get("Retry-After", "0"))
+    responses = [practice.me(token, path="/search?query=report") for _ in range(SEARCHES)]
+    practice.said.append(
+        "Searches in a row: " + ", ".join(str(response.status_code) for response in responses)
+    )
+    wait = int(responses[-1].headers.get("Retry-After", "0"))
     practice.said.append(f"Retry-After says {wait} s")
     time.sleep(wait)
     practice.attempt("Repair: after that wait", lambda: practice.me(token, path="/search?query=report"))
 
 
-def _limit_seen(record: Record) -> str:
-    for call in seen.api(record):
-        rest = [
-            each
-            for each in seen.later(record, call)
-            if each["path"] == call["path"] and each["token"] == call["token"] and seen.ok(each)
+def _rate_limit_evidence(record: Record) -> str:
+    for call in evidence.api_calls(record):
+        repeated = [
+            other
+            for other in evidence.after(record, call)
+            if other["path"] == call["path"] and other["token"] == call["token"] and evidence.succeeded(other)
         ]
-        if call["status"] == 429 and not call["fault"] and rest:
-            return f"a burst of calls to {call['path']} ended in 429; later the same call was answered."
+        if call["status"] == 429 and not call["fault"] and repeated:
+            return f"a burst of calls to {call['path']} ended in 429; later, the same call succeeded."
     return ""
 
 
-def _proxy(practice: Practice) -> None:
+def _refresh_through_proxy(practice: Practice) -> None:
     token = practice.sign_in()
     practice.sandbox.faults.add("/oauth2/token", "html")
     practice.attempt("Refresh, through the company's proxy", lambda: oauth.refresh(practice.client, token))
     practice.attempt("Repair: signed in to the proxy", lambda: oauth.refresh(practice.client, token))
 
 
-def _proxy_seen(record: Record) -> str:
+def _proxy_page_evidence(record: Record) -> str:
     for call in record:
-        again = [each for each in seen.later(record, call) if seen.is_token(each) and seen.ok(each)]
-        if seen.is_token(call) and call["fault"] == "html" and call["status"] == 200 and again:
-            return "a token request was answered 200 with a web page; the next one with a token."
+        repeated = [
+            other
+            for other in evidence.after(record, call)
+            if evidence.is_token_request(other) and evidence.succeeded(other)
+        ]
+        got_page = call["fault"] == "html" and call["status"] == 200
+        if evidence.is_token_request(call) and got_page and repeated:
+            return "a token request got 200 with a web page; the next one got a token."
     return ""
 
 
@@ -101,18 +110,19 @@ API_LABS = (
     Exercise(
         name="scope-missing",
         title="A scope that is missing",
-        story="The app was registered to read files. You are an admin, and ask it for the list of people.",
+        story="The app was registered to read files. You are an admin, and ask it for the list of users.",
         question="What does the API answer?",
         predictions=(
             Choice(
-                "The list: I am an admin", "A token may do what the person may AND what the app was given."
+                "The list: I am an admin",
+                "A token can do only what the person AND the app are both allowed to do.",
             ),
             Choice("403, insufficient_scope", "The person may; the app may not."),
-            Choice("401", "The token is fine, and /users/me is answered."),
+            Choice("401", "The token is fine: /users/me works."),
         ),
         right_prediction=1,
-        act=_scope,
-        evidence=_scope_seen,
+        act=_call_without_scope,
+        evidence=_missing_scope_evidence,
         why="The scope was ticked in the console, and the old token is still refused. Why?",
         explanations=(
             Choice("Changes take a day", "Waiting does not help here."),
@@ -133,14 +143,14 @@ API_LABS = (
         predictions=(
             Choice(
                 "At the link: an error page, before anybody signs in",
-                "The server knows the app by its client id, which is in the link.",
+                "The server knows the app by its client ID, which is in the link.",
             ),
             Choice("At the exchange of the code", "There is no code yet."),
-            Choice("At the first call of the API", "It does not come so far."),
+            Choice("At the first call of the API", "It does not get that far."),
         ),
         right_prediction=0,
-        act=_disabled,
-        evidence=_disabled_seen,
+        act=_use_disabled_app,
+        evidence=_disabled_app_evidence,
         why="Who can repair this, and how?",
         explanations=(
             Choice("I, with a new client secret", "The secret was never asked for."),
@@ -149,8 +159,8 @@ API_LABS = (
                 "The address is right: with the app enabled, the same link works.",
             ),
             Choice(
-                "An admin of the company, in the Admin Console, by the client id",
-                "Integrations, Platform Apps Manager. Send the client id, never the secret.",
+                "An admin of the company, in the Admin Console, by the client ID",
+                "Integrations, Platform Apps Manager. Send the client ID, never the secret.",
             ),
         ),
         right_explanation=2,
@@ -167,15 +177,15 @@ API_LABS = (
             Choice("503", "503 is for a server in trouble; here you are too fast."),
         ),
         right_prediction=1,
-        act=_limit,
-        evidence=_limit_seen,
+        act=_exceed_rate_limit,
+        evidence=_rate_limit_evidence,
         why="What should a program do at 429?",
         explanations=(
-            Choice("Repeat at once, in parallel", "That makes more of what was too much."),
-            Choice("Refresh the token", "The token is fine; the limit is counted by user."),
+            Choice("Repeat at once, in parallel", "That adds to the overload."),
+            Choice("Refresh the token", "The token is fine; the limit is counted per user."),
             Choice(
-                "Wait as long as Retry-After says, then go on",
-                "The kit's session does, and paces itself so that it seldom comes to that.",
+                "Wait as long as Retry-After says, then continue",
+                "boxnb does this, and paces its calls so that a 429 is rare.",
             ),
         ),
         right_explanation=2,
@@ -184,25 +194,25 @@ API_LABS = (
     Exercise(
         name="proxy-html",
         title="200 OK, but it is not Box",
-        story="Between you and Box is the company's web gateway. Its own sign-in has run out, so it answers instead.",
+        story="Between you and Box is the company's web gateway. Its own sign-in has expired, so it answers instead.",
         question="What does the program see?",
         predictions=(
             Choice("A connection error", "The connection is fine: it ends at the gateway."),
             Choice("401", "Box was never asked."),
             Choice(
                 "200 with an HTML page where a token should be",
-                "A status alone proves nothing: look at what came.",
+                "A status alone proves nothing: look at the body.",
             ),
         ),
         right_prediction=2,
-        act=_proxy,
-        evidence=_proxy_seen,
+        act=_refresh_through_proxy,
+        evidence=_proxy_page_evidence,
         why="Is the sign-in lost?",
         explanations=(
             Choice("Yes: the refresh token was used", "It never reached Box."),
             Choice(
                 "No: the request never reached Box; sign in to the gateway and repeat",
-                "The kit says that a page came instead of a token, and leaves the saved pair alone.",
+                "boxnb says that a page came instead of a token, and leaves the saved pair alone.",
             ),
             Choice("Yes: a page in place of a token revokes it", "Only Box revokes."),
         ),

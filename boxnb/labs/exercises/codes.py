@@ -7,14 +7,14 @@ from secrets import token_hex
 
 from boxnb import oauth
 from boxnb.labs.exercise import Choice, Exercise, Record
-from boxnb.labs.exercises import evidence as seen
+from boxnb.labs.exercises import evidence
 from boxnb.labs.practice import Practice
 from boxnb.secret import Secret
 
 MALLORY = "ken.sato@example.com"
 
 
-def _late(practice: Practice) -> None:
+def _exchange_late(practice: Practice) -> None:
     state = oauth.new_state()
     code = oauth.parse_redirect(practice.grant(state), state=state)
     practice.turn(seconds=31)
@@ -22,102 +22,107 @@ def _late(practice: Practice) -> None:
     practice.attempt("Repair: a new code, exchanged at once", practice.sign_in)
 
 
-def _late_seen(record: Record) -> str:
-    for call in seen.exchanges(record):
-        before = [grant for grant in seen.decided(record) if call in seen.later(record, grant)]
-        age = call["time"] - before[-1]["time"] if before else 0
-        used = [each for each in seen.exchanges(record) if seen.form(each, "code") == seen.form(call, "code")]
-        if call["status"] == 400 and not call["fault"] and age > 30 and len(used) == 1:
+def _late_code_evidence(record: Record) -> str:
+    for call in evidence.code_exchanges(record):
+        grants = [grant for grant in evidence.decisions(record) if call in evidence.after(record, grant)]
+        age = call["time"] - grants[-1]["time"] if grants else 0
+        code = evidence.form_field(call, "code")
+        uses = [
+            other for other in evidence.code_exchanges(record) if evidence.form_field(other, "code") == code
+        ]
+        if call["status"] == 400 and not call["fault"] and age > 30 and len(uses) == 1:
             return f"a code {age:.0f} seconds old was refused (400)."
     return ""
 
 
-def _twice(practice: Practice) -> None:
+def _exchange_twice(practice: Practice) -> None:
     state = oauth.new_state()
     code = oauth.parse_redirect(practice.grant(state), state=state)
     practice.attempt("First exchange", lambda: oauth.exchange_code(practice.client, code))
     practice.attempt("Second exchange of the same code", lambda: oauth.exchange_code(practice.client, code))
 
 
-def _twice_seen(record: Record) -> str:
-    for calls in seen.repeats(record, "authorization_code", "code"):
+def _reused_code_evidence(record: Record) -> str:
+    for calls in evidence.repeated(record, "authorization_code", "code"):
         first, second = calls[0], calls[1]
-        if seen.ok(first) and second["status"] == 400 and second["time"] - first["time"] <= 30:
-            return "the same code was answered 200, then 400."
+        if evidence.succeeded(first) and second["status"] == 400 and second["time"] - first["time"] <= 30:
+            return "the same code got 200, then 400."
     return ""
 
 
-def _wrong(practice: Practice) -> None:
+def _use_wrong_redirect_uri(practice: Practice) -> None:
     client = dataclasses.replace(practice.client, redirect_uri="http://127.0.0.1/other")
     practice.attempt("A redirect URI that is not registered", lambda: practice.grant("s", client=client))
     practice.attempt("Repair: exactly the registered one", practice.sign_in)
 
 
-def _wrong_seen(record: Record) -> str:
-    for call in seen.opened(record):
-        for other in seen.decided(record):
-            asked, registered = seen.redirect_of(call), seen.redirect_of(other)
-            same = seen.host(asked) == seen.host(registered)
-            if call["status"] == 400 and asked and asked != registered and same:
-                return f"the link with {asked} got an error page (400) and no redirect; {registered} was accepted."
+def _wrong_redirect_uri_evidence(record: Record) -> str:
+    for call in evidence.opened_links(record):
+        for other in evidence.decisions(record):
+            requested, registered = evidence.redirect_uri(call), evidence.redirect_uri(other)
+            same_host = evidence.host(requested) == evidence.host(registered)
+            if call["status"] == 400 and requested and requested != registered and same_host:
+                return f"the link with {requested} got an error page (400) and no redirect; {registered} was accepted."
     return ""
 
 
-def _denied(practice: Practice) -> None:
+def _deny_consent(practice: Practice) -> None:
     state = oauth.new_state()
-    address = practice.grant(state, deny=True)
-    practice.attempt("Read what came back", lambda: oauth.parse_redirect(address, state=state))
+    redirect = practice.grant(state, deny=True)
+    practice.attempt("Read the redirect", lambda: oauth.parse_redirect(redirect, state=state))
 
 
-def _denied_seen(record: Record) -> str:
-    for call in seen.decided(record, "deny"):
-        rest = seen.later(record, call)
-        if not seen.exchanges(
-            seen.between(record, call, seen.decided(rest)[0]) if seen.decided(rest) else rest
-        ):
+def _denied_consent_evidence(record: Record) -> str:
+    for call in evidence.decisions(record, "deny"):
+        rest = evidence.after(record, call)
+        grants = evidence.decisions(rest)
+        until_grant = evidence.between(record, call, grants[0]) if grants else rest
+        if not evidence.code_exchanges(until_grant):
             return "Deny was pressed, the browser was sent back, and no code was exchanged."
     return ""
 
 
-def _forged(practice: Practice) -> None:
-    mine = oauth.new_state()
-    forged = practice.grant("of-the-attacker", login=MALLORY)  # an address made for the attacker's account
+def _follow_forged_redirect(practice: Practice) -> None:
+    own_state = oauth.new_state()
+    forged = practice.grant("of-the-attacker", login=MALLORY)  # a redirect for the attacker's account
     code = forged.partition("code=")[2].partition("&")[0]
-    careless = practice.attempt("Without a check", lambda: oauth.exchange_code(practice.client, code))
-    if careless is not None:
-        practice.attempt("Whose account is this now?", lambda: practice.me(careless))
+    foreign = practice.attempt("Without a check", lambda: oauth.exchange_code(practice.client, code))
+    if foreign is not None:
+        practice.attempt("Whose account is this now?", lambda: practice.me(foreign))
     forged = practice.grant("of-the-attacker", login=MALLORY)
-    practice.attempt("With the check", lambda: oauth.parse_redirect(forged, state=mine))
+    practice.attempt("With the check", lambda: oauth.parse_redirect(forged, state=own_state))
     own = practice.attempt("Repair: my own request, my own state", practice.sign_in)
     if own is not None:
         practice.attempt("And now?", lambda: practice.me(own))
 
 
-def _forged_seen(record: Record) -> str:
-    people = [call["user"] for call in seen.api(record) if seen.ok(call) and call["user"]]
-    dropped = len(seen.decided(record)) - len([call for call in seen.exchanges(record) if seen.ok(call)])
-    strangers = len(people) > 1 and people[0] != people[-1]
-    if strangers and dropped >= 1 and not any(call["status"] == 400 for call in seen.exchanges(record)):
-        return "without the check the notebook acted as somebody else; with it, the forged code was never exchanged."
+def _forged_redirect_evidence(record: Record) -> str:
+    users = [call["user"] for call in evidence.api_calls(record) if evidence.succeeded(call) and call["user"]]
+    exchanges = evidence.code_exchanges(record)
+    dropped = len(evidence.decisions(record)) - sum(evidence.succeeded(call) for call in exchanges)
+    acted_as_other = len(users) > 1 and users[0] != users[-1]
+    if acted_as_other and dropped >= 1 and not any(call["status"] == 400 for call in exchanges):
+        return "without the check, the notebook acted as another user; with it, the forged code was never exchanged."
     return ""
 
 
-def _open(practice: Practice) -> None:
-    evil = dataclasses.replace(practice.client, redirect_uri="https://collector.example/callback")
-    practice.attempt("A link that leads the code elsewhere", lambda: practice.grant("s", client=evil))
+def _redirect_elsewhere(practice: Practice) -> None:
+    foreign = dataclasses.replace(practice.client, redirect_uri="https://collector.example/callback")
+    practice.attempt("A link that sends the code elsewhere", lambda: practice.grant("s", client=foreign))
     practice.attempt("The registered address", practice.sign_in)
 
 
-def _open_seen(record: Record) -> str:
-    for call in seen.opened(record):
-        for other in seen.decided(record):
-            asked, registered = seen.redirect_of(call), seen.redirect_of(other)
-            if call["status"] == 400 and asked and seen.host(asked) != seen.host(registered):
-                return f"no code was sent to {seen.host(asked)}: the link got an error page (400)."
+def _foreign_redirect_uri_evidence(record: Record) -> str:
+    for call in evidence.opened_links(record):
+        for other in evidence.decisions(record):
+            requested, registered = evidence.redirect_uri(call), evidence.redirect_uri(other)
+            foreign_host = evidence.host(requested) != evidence.host(registered)
+            if call["status"] == 400 and requested and foreign_host:
+                return f"no code was sent to {evidence.host(requested)}: the link got an error page (400)."
     return ""
 
 
-def _stolen(practice: Practice) -> None:
+def _steal_code(practice: Practice) -> None:
     state = oauth.new_state()
     code = oauth.parse_redirect(practice.grant(state), state=state)
     thief = dataclasses.replace(practice.client, client_secret=Secret(f"guessed-{token_hex(8)}"))
@@ -125,10 +130,10 @@ def _stolen(practice: Practice) -> None:
     practice.attempt("The notebook exchanges it", lambda: oauth.exchange_code(practice.client, code))
 
 
-def _stolen_seen(record: Record) -> str:
-    for calls in seen.repeats(record, "authorization_code", "code"):
-        secrets = {seen.form(call, "client_secret") for call in calls}
-        if calls[0]["status"] == 400 and seen.ok(calls[-1]) and len(secrets) > 1:
+def _stolen_code_evidence(record: Record) -> str:
+    for calls in evidence.repeated(record, "authorization_code", "code"):
+        secrets = {evidence.form_field(call, "client_secret") for call in calls}
+        if calls[0]["status"] == 400 and evidence.succeeded(calls[-1]) and len(secrets) > 1:
             return "the same code was refused with a wrong client secret (400) and accepted with the right one (200)."
     return ""
 
@@ -142,20 +147,20 @@ CODE_LABS = (
         predictions=(
             Choice(
                 "A token: the person agreed, and that holds",
-                "The person agreed, but the code is no proof of it after 30 seconds.",
+                "The person agreed, but after 30 seconds the code no longer proves it.",
             ),
             Choice("400 invalid_grant: the code has expired", "At Box a code lives 30 seconds."),
             Choice("The sign-in page again", "The token endpoint is for programs; it shows no pages."),
         ),
         right_prediction=1,
-        act=_late,
-        evidence=_late_seen,
-        why="Why does a code live so short?",
+        act=_exchange_late,
+        evidence=_late_code_evidence,
+        why="Why is a code valid for such a short time?",
         explanations=(
             Choice("To save the server memory", "Memory is not the point: think of where a code travels."),
             Choice(
                 "It travels through the browser's address bar, where others may see it",
-                "History, logs and shoulders all see an address. Exchange it at once; too late, ask for a new one: it costs one press of Grant.",
+                "History, logs and shoulders all see an address. Exchange it at once. If it is too late, ask for a new one: that costs one press of Grant.",
             ),
             Choice(
                 "Because access tokens live an hour", "The two lifetimes have nothing to do with each other."
@@ -170,18 +175,18 @@ CODE_LABS = (
         story="The cell that exchanges the code was run, and then run again, within the 30 seconds.",
         question="What is the second answer?",
         predictions=(
-            Choice("The same token again", "A code works once, even while it is young."),
+            Choice("The same token again", "A code works once, even before it expires."),
             Choice("A second, different token", "Then whoever saw the address could have one as well."),
             Choice("400 invalid_grant", "A code works once."),
         ),
         right_prediction=2,
-        act=_twice,
-        evidence=_twice_seen,
+        act=_exchange_twice,
+        evidence=_reused_code_evidence,
         why="Why may a code be used only once?",
         explanations=(
             Choice(
                 "A second use means that somebody else may have it",
-                "A server may even revoke what the first use gave (RFC 6749 4.1.2). Do not run the exchange twice: get a new code.",
+                "A server may even revoke the tokens from the first use (RFC 6749 4.1.2). Do not run the exchange twice: get a new code.",
             ),
             Choice(
                 "Two tokens would count twice against the rate limit", "The limit counts calls, not tokens."
@@ -214,8 +219,8 @@ CODE_LABS = (
             ),
         ),
         right_prediction=1,
-        act=_wrong,
-        evidence=_wrong_seen,
+        act=_use_wrong_redirect_uri,
+        evidence=_wrong_redirect_uri_evidence,
         why="Why is the error not sent to the redirect URI, as others are?",
         explanations=(
             Choice(
@@ -235,7 +240,8 @@ CODE_LABS = (
         question="What does the notebook get?",
         predictions=(
             Choice(
-                "Nothing: the browser stays at the server", "The browser comes back; the notebook is told."
+                "Nothing: the browser stays at the server",
+                "The browser comes back, and the notebook learns of it.",
             ),
             Choice("A code that gives a token without rights", "There is no code at all."),
             Choice(
@@ -244,14 +250,14 @@ CODE_LABS = (
             ),
         ),
         right_prediction=2,
-        act=_denied,
-        evidence=_denied_seen,
+        act=_deny_consent,
+        evidence=_denied_consent_evidence,
         why="What should the notebook do now?",
         explanations=(
             Choice("Ask again until the person agrees", "That is how programs get removed."),
             Choice(
                 "Say so, and offer a new link",
-                "The state is checked here as well: a forged denial is no denial. Nothing was exchanged, nothing needs undoing.",
+                "The state is checked here as well: a forged denial is not a denial. Nothing was exchanged, nothing needs undoing.",
             ),
             Choice(
                 "Use the last token it had",
@@ -269,17 +275,20 @@ CODE_LABS = (
         predictions=(
             Choice(
                 "Mine: I am signed in to Box in this browser",
-                "A code stands for who pressed Grant, not for who carries it.",
+                "A code stands for the person who pressed Grant, not for the one who carries it.",
             ),
-            Choice("The attacker's", "The code stands for who pressed Grant: all you upload goes to them."),
+            Choice(
+                "The attacker's",
+                "The code stands for the person who pressed Grant: everything you upload goes to them.",
+            ),
             Choice("Nobody's: the exchange fails", "The code is genuine, so the exchange works."),
         ),
         right_prediction=1,
-        act=_forged,
-        evidence=_forged_seen,
+        act=_follow_forged_redirect,
+        evidence=_forged_redirect_evidence,
         why="Why does checking state prevent this?",
         explanations=(
-            Choice("State is encrypted with the client secret", "It is not: it is a random text."),
+            Choice("State is encrypted with the client secret", "It is not: it is random text."),
             Choice(
                 "The server refuses a wrong state",
                 "The server only hands it back; the check is the notebook's.",
@@ -309,9 +318,9 @@ CODE_LABS = (
             Choice("400, and your code is spent", "Then a stranger could spoil any sign-in."),
         ),
         right_prediction=1,
-        act=_stolen,
-        evidence=_stolen_seen,
-        why="What protects an app that cannot keep a secret, such as one on a telephone?",
+        act=_steal_code,
+        evidence=_stolen_code_evidence,
+        why="What protects an app that cannot keep a secret, such as one on a phone?",
         explanations=(
             Choice(
                 "PKCE: a secret made up for this one request",
@@ -330,7 +339,7 @@ CODE_LABS = (
     Exercise(
         name="open-redirect",
         title="A link that sends the code elsewhere",
-        story="A mail holds a genuine link to Box with your app's client id, but its redirect URI leads to the attacker's own server.",
+        story="A mail holds a genuine link to Box with your app's client ID, but its redirect URI leads to the attacker's own server.",
         question="You open it, while signed in. What happens?",
         predictions=(
             Choice(
@@ -346,15 +355,15 @@ CODE_LABS = (
             ),
         ),
         right_prediction=2,
-        act=_open,
-        evidence=_open_seen,
+        act=_redirect_elsewhere,
+        evidence=_foreign_redirect_uri_evidence,
         why="What must you do so that this stays true?",
         explanations=(
             Choice(
                 "Register few redirect URIs, each in full, and none that forwards on request",
                 "A registered page that forwards anywhere (an open redirect) would hand the code on.",
             ),
-            Choice("Use a long client id", "The client id is public: it is in every link."),
+            Choice("Use a long client ID", "The client ID is public: it is in every link."),
             Choice("Sign out of Box after work", "Good manners, but no protection while you work."),
         ),
         right_explanation=0,

@@ -1,6 +1,6 @@
-"""Two programs that share one saved sign-in, each a process of its own.
+"""Two programs that share one saved sign-in, each in a process of its own.
 
-Each reads the saved pair, says so, waits for a word, then refreshes and uses the new access token.
+Each reads the saved token pair, reports that it is ready, waits for a signal, refreshes, and uses the new access token.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ NAMES = ("notebook A", "notebook B")
 
 
 def race(home: str, how: str) -> list[str]:
-    """Let two programs run over one folder of profiles; what each came to, one sentence each.
+    """Run two programs on one folder of profiles, and return the outcome of each as a sentence.
 
     Parameters
     ----------
     how : str
-        ``"plain"``: each refreshes what it read at its start; anything else: each goes through ``RotatingAuth``.
+        ``"plain"``: each program refreshes the pair that it read at its start. Any other text: each program goes
+        through ``RotatingAuth``.
     """
     environment = os.environ | {"BOXNB_HOME": home, "PYTHONIOENCODING": "utf-8:backslashreplace"}
     package = str(Path(__file__).resolve().parents[3])
@@ -37,21 +38,21 @@ def race(home: str, how: str) -> list[str]:
     ]
     for program in programs:
         if program.stdout is not None:
-            program.stdout.readline()  # both have read the file
+            program.stdout.readline()  # wait until both have read the file
     return [
         f"{name}, {how}: {program.communicate('go', timeout=60)[0].strip()}"
         for name, program in zip(NAMES, programs, strict=True)
     ]
 
 
-def say(text: str) -> None:
-    """One line to whoever started us."""
+def report(text: str) -> None:
+    """Write one line to the process that started this one."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
 def main(name: str, how: str) -> None:
-    """One of the two."""
+    """Run one of the two programs."""
     import requests
 
     from boxnb import oauth, store
@@ -63,17 +64,17 @@ def main(name: str, how: str) -> None:
     http.headers["User-Agent"] = name
     profile = store.load("sandbox")
     if profile is None or profile.token is None:
-        sys.exit("Nothing is saved here: run the lab from its start.")
+        sys.exit("No sign-in is saved in this folder. Run the lab from its start.")
     url = f"{profile.client.server.api_url}/users/me"
     auth = RotatingAuth("sandbox")
-    say("ready")
+    report("ready")
     sys.stdin.read()
     try:
         if how == "plain":
-            fresh = oauth.refresh(profile.client, profile.token, http=http)
-            answer = http.get(url, headers={"Authorization": bearer(fresh.access_token)}, timeout=20)
+            token = oauth.refresh(profile.client, profile.token, http=http)
+            response = http.get(url, headers={"Authorization": bearer(token.access_token)}, timeout=20)
         else:
-            answer = http.get(url, auth=auth, timeout=20)
-        say(f"{answer.status_code} {answer.reason}")
+            response = http.get(url, auth=auth, timeout=20)
+        report(f"{response.status_code} {response.reason}")
     except BoxNotebookError as error:
-        say(f"{type(error).__name__}. {error}")
+        report(f"{type(error).__name__}. {error}")

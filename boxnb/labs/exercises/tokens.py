@@ -1,4 +1,4 @@
-"""Labs about the second half of the flow: tokens that age, rotate, race and get lost."""
+"""Labs about the second half of the flow: tokens that expire, rotate, race and get lost."""
 
 from __future__ import annotations
 
@@ -9,33 +9,34 @@ import requests
 from boxnb import oauth
 from boxnb.auth import RotatingAuth
 from boxnb.labs.exercise import Choice, Exercise, Record
-from boxnb.labs.exercises import evidence as seen
-from boxnb.labs.exercises import race
+from boxnb.labs.exercises import evidence, race
 from boxnb.labs.practice import DAY, Practice
 
 THIEF = "thief"
-"""The user agent of whoever stole something."""
+"""The user agent of a thief's program."""
 
 
-def _expired(practice: Practice) -> None:
+def _use_expired_token(practice: Practice) -> None:
     token = practice.sign_in()
-    practice.attempt("A young access token", lambda: practice.me(token))
+    practice.attempt("A new access token", lambda: practice.me(token))
     practice.turn(minutes=61)
     practice.attempt("The same one, 61 minutes later", lambda: practice.me(token))
     fresh = oauth.refresh(practice.client, token)
     practice.attempt("Repair: refreshed", lambda: practice.me(fresh))
 
 
-def _expired_seen(record: Record) -> str:
-    for call in seen.api(record):
-        before = [
-            each
-            for each in seen.api(record)
-            if each["token"] == call["token"] and seen.ok(each) and each["time"] < call["time"] - 3000
+def _expired_token_evidence(record: Record) -> str:
+    for call in evidence.api_calls(record):
+        earlier = [
+            other
+            for other in evidence.api_calls(record)
+            if other["token"] == call["token"]
+            and evidence.succeeded(other)
+            and other["time"] < call["time"] - 3000
         ]
-        if call["status"] == 401 and before:
-            minutes = (call["time"] - before[0]["time"]) / 60
-            return f"one access token was answered 200, and {minutes:.0f} minutes later 401."
+        if call["status"] == 401 and earlier:
+            minutes = (call["time"] - earlier[0]["time"]) / 60
+            return f"one access token got 200, and {minutes:.0f} minutes later 401."
     return ""
 
 
@@ -46,47 +47,57 @@ def _refresh_twice(practice: Practice) -> None:
     again = practice.attempt(
         "Again, with the old refresh token", lambda: oauth.refresh(practice.client, token)
     )
-    practice.said.append(
-        f"The same pair both times: {fresh is not None and again is not None and fresh.access_token == again.access_token}"
-    )
+    same_pair = fresh is not None and again is not None and fresh.access_token == again.access_token
+    practice.said.append(f"The same pair both times: {same_pair}")
     if fresh is not None:
         practice.attempt("First use of the new access token", lambda: practice.me(fresh))
     practice.attempt("Once more, with the old refresh token", lambda: oauth.refresh(practice.client, token))
 
 
-def _refresh_twice_seen(record: Record) -> str:
-    for calls in seen.repeats(record, "refresh_token", "refresh_token"):
+def _repeated_refresh_evidence(record: Record) -> str:
+    for calls in evidence.repeated(record, "refresh_token", "refresh_token"):
         if len(calls) < 3 or len({call["user_agent"] for call in calls}) > 1:
             continue
         first, second, third = calls[:3]
-        quiet = not seen.api(seen.between(record, first, second))
-        used = any(seen.ok(call) for call in seen.api(seen.between(record, second, third)))
-        if seen.ok(first) and seen.ok(second) and quiet and used and third["status"] == 400:
-            return "the same refresh token was answered 200 twice before the new access token's first use, and 400 after it."
+        unused = not evidence.api_calls(evidence.between(record, first, second))
+        used = any(
+            evidence.succeeded(call) for call in evidence.api_calls(evidence.between(record, second, third))
+        )
+        if (
+            evidence.succeeded(first)
+            and evidence.succeeded(second)
+            and unused
+            and used
+            and third["status"] == 400
+        ):
+            return "the same refresh token got 200 twice before the new access token's first use, and 400 after it."
     return ""
 
 
-def _racing(practice: Practice) -> None:
+def _race_two_notebooks(practice: Practice) -> None:
     token = practice.sign_in()
     practice.save(token)
     practice.turn(minutes=61)
-    practice.said += race.race(practice.home, "plain")  # each has read the pair, then each refreshes
+    practice.said += race.race(practice.home, "plain")  # both read the pair, then both refresh
     practice.save(practice.sign_in())
     practice.turn(minutes=61)
-    practice.said += race.race(practice.home, "with the kit's lock")
+    practice.said += race.race(practice.home, "with boxnb's lock")
 
 
-def _racing_seen(record: Record) -> str:
-    for calls in seen.repeats(record, "refresh_token", "refresh_token"):
+def _race_evidence(record: Record) -> str:
+    for calls in evidence.repeated(record, "refresh_token", "refresh_token"):
         agents = {str(call["user_agent"]) for call in calls}
-        won = [call for call in calls if seen.ok(call)]
-        lost = [call for call in calls if call["status"] == 400]
-        if len(agents) > 1 and won and lost and THIEF not in agents:
-            return f"{won[0]['user_agent']} refreshed (200); {lost[0]['user_agent']} came with the same refresh token and was refused (400)."
+        winners = [call for call in calls if evidence.succeeded(call)]
+        losers = [call for call in calls if call["status"] == 400]
+        if len(agents) > 1 and winners and losers and THIEF not in agents:
+            return (
+                f"{winners[0]['user_agent']} refreshed (200); "
+                f"{losers[0]['user_agent']} sent the same refresh token and was refused (400)."
+            )
     return ""
 
 
-def _power_cut(practice: Practice) -> None:
+def _lose_refresh_response(practice: Practice) -> None:
     token = practice.sign_in()
     practice.sandbox.faults.add("", "lost_token")
     practice.attempt("Refresh, and the power goes", lambda: oauth.refresh(practice.client, token))
@@ -95,15 +106,19 @@ def _power_cut(practice: Practice) -> None:
         practice.attempt("The pair works", lambda: practice.me(again))
 
 
-def _power_cut_seen(record: Record) -> str:
-    for calls in seen.repeats(record, "refresh_token", "refresh_token"):
+def _lost_response_evidence(record: Record) -> str:
+    for calls in evidence.repeated(record, "refresh_token", "refresh_token"):
         lost = [call for call in calls if call["fault"] in ("lost_token", "reset_after")]
-        if lost and seen.ok(calls[-1]) and not seen.api(seen.between(record, lost[0], calls[-1])):
-            return "a refresh was done and its answer lost; the same refresh token was answered again (200)."
+        if (
+            lost
+            and evidence.succeeded(calls[-1])
+            and not evidence.api_calls(evidence.between(record, lost[0], calls[-1]))
+        ):
+            return "a refresh succeeded, but its response was lost; the same refresh token was accepted again (200)."
     return ""
 
 
-def _away(practice: Practice) -> None:
+def _return_after_61_days(practice: Practice) -> None:
     practice.save(practice.sign_in())
     practice.turn(days=61)
     with practice.inside():
@@ -115,14 +130,16 @@ def _away(practice: Practice) -> None:
     practice.attempt("Repair: sign in again", practice.sign_in)
 
 
-def _away_seen(record: Record) -> str:
-    for call in seen.refreshes(record):
-        made = [
-            each for each in record if seen.is_token(each) and seen.ok(each) and each["time"] < call["time"]
+def _long_absence_evidence(record: Record) -> str:
+    for call in evidence.refreshes(record):
+        issued = [
+            other
+            for other in record
+            if evidence.is_token_request(other) and evidence.succeeded(other) and other["time"] < call["time"]
         ]
-        days = (call["time"] - made[-1]["time"]) / DAY if made else 0
+        days = (call["time"] - issued[-1]["time"]) / DAY if issued else 0
         if call["status"] == 400 and not call["fault"] and days > 60:
-            return f"a refresh token that was not used for {days:.0f} days was refused (400)."
+            return f"a refresh token that was unused for {days:.0f} days was refused (400)."
     return ""
 
 
@@ -130,7 +147,7 @@ TOKEN_LABS = (
     Exercise(
         name="expired-access-token",
         title="An access token, 61 minutes later",
-        story="A notebook stayed open over lunch. Its access token was made 61 minutes ago.",
+        story="A notebook stayed open over lunch. Its access token was issued 61 minutes ago.",
         question="What does the API answer?",
         predictions=(
             Choice("200: the person is still signed in", "The API looks at the token alone."),
@@ -138,16 +155,16 @@ TOKEN_LABS = (
             Choice("401, and WWW-Authenticate says invalid_token", "An access token lives 60 minutes."),
         ),
         right_prediction=2,
-        act=_expired,
-        evidence=_expired_seen,
+        act=_use_expired_token,
+        evidence=_expired_token_evidence,
         why="Why not make access tokens that live for a year?",
         explanations=(
             Choice(
                 "They go along with every request, so a lost one must become useless soon",
                 "The refresh token travels rarely, and to one place only. RotatingAuth refreshes a minute before the end.",
             ),
-            Choice("Longer ones would be slower to check", "Age costs no time to check."),
-            Choice("HTTP allows sixty minutes at most", "HTTP knows nothing of it; Box chose an hour."),
+            Choice("Longer ones would be slower to check", "A token's age does not slow the check."),
+            Choice("HTTP allows sixty minutes at most", "HTTP has no such limit; Box chose an hour."),
         ),
         right_explanation=0,
         rule="RFC 6750 3.1; RFC 6749 1.5",
@@ -166,13 +183,11 @@ TOKEN_LABS = (
                 "200, 200 with the same pair, 400",
                 "Until the first use of the new access token a repeat gives the same pair; after it the old one is dead.",
             ),
-            Choice(
-                "200, 200, 200: three different pairs", "Then a stolen refresh token would work for ever."
-            ),
+            Choice("200, 200, 200: three different pairs", "Then a stolen refresh token would work forever."),
         ),
         right_prediction=1,
         act=_refresh_twice,
-        evidence=_refresh_twice_seen,
+        evidence=_repeated_refresh_evidence,
         why="Why does the refresh token change at each use?",
         explanations=(
             Choice(
@@ -188,22 +203,25 @@ TOKEN_LABS = (
     Exercise(
         name="two-notebooks-racing",
         title="Two notebooks, one sign-in",
-        story="Two notebooks read the same saved pair. Both find the access token too old, and both refresh.",
+        story="Two notebooks read the same saved pair. Both find that the access token has expired, and both refresh.",
         question="Without a lock between them, what happens?",
         predictions=(
             Choice("Both get a pair of their own", "There is one chain of refresh tokens, not two."),
             Choice(
                 "The first gets a pair and uses it; the second is refused",
-                "The first use of the new access token kills what the second one holds.",
+                "The first use of the new access token invalidates the pair that the second one holds.",
             ),
-            Choice("Both are refused", "The first comes with a good token."),
+            Choice("Both are refused", "The first sends a valid token."),
         ),
         right_prediction=1,
-        act=_racing,
-        evidence=_racing_seen,
+        act=_race_two_notebooks,
+        evidence=_race_evidence,
         why="How do two programs share one sign-in safely?",
         explanations=(
-            Choice("Each signs in once an hour", "That asks a person, and ends the other's token in no way."),
+            Choice(
+                "Each signs in once an hour",
+                "That takes a person each time, and does not end the other's token.",
+            ),
             Choice("They refresh at different minutes", "Until one day they do not."),
             Choice(
                 "Under a lock: read again, refresh only if nobody has, save, then use",
@@ -216,7 +234,7 @@ TOKEN_LABS = (
     Exercise(
         name="power-cut",
         title="The power goes in the middle of a refresh",
-        story="The server has made a new pair. Its answer never arrives: the power went, or the network did.",
+        story="The server has issued a new pair. Its answer never arrives: the power went, or the network did.",
         question="The old refresh token is all you have. What does it get you?",
         predictions=(
             Choice(
@@ -233,17 +251,17 @@ TOKEN_LABS = (
             ),
         ),
         right_prediction=2,
-        act=_power_cut,
-        evidence=_power_cut_seen,
-        why="What must a program do so that this holds?",
+        act=_lose_refresh_response,
+        evidence=_lost_response_evidence,
+        why="What must a program do so that this works?",
         explanations=(
             Choice(
                 "Use the new access token before it saves the pair",
-                "Then a cut in between loses both: the old one is dead, the new one nowhere.",
+                "Then a cut in between loses both: the old pair is dead, and the new one was never saved.",
             ),
             Choice(
                 "Save the new pair before its first use, and repeat a refresh whose answer was lost",
-                "A cut before the save: ask again. A cut after it: read the file. The kit also notes each refresh before it sends it.",
+                "A cut before the save: ask again. A cut after it: read the file. boxnb also notes each refresh before it sends it.",
             ),
             Choice(
                 "Keep every refresh token it ever had",
@@ -266,8 +284,8 @@ TOKEN_LABS = (
             Choice("A pair with fewer scopes", "Scopes do not fade."),
         ),
         right_prediction=1,
-        act=_away,
-        evidence=_away_seen,
+        act=_return_after_61_days,
+        evidence=_long_absence_evidence,
         why="What keeps a sign-in alive for years?",
         explanations=(
             Choice(

@@ -1,1 +1,1 @@
-"""What a sign-in sent and received, recorded, redacted and drawn. The labs may import it."""
+"""The trace: requests and responses, recorded with secrets redacted, and drawn as a diagram. Only the labs import it."""

@@ -1,4 +1,4 @@
-"""One recorded request and its answer, without a secret."""
+"""One recorded request and its response, without any secret."""
 
 from __future__ import annotations
 
@@ -7,19 +7,24 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Exchange:
-    """One request and its answer, without a secret; or a ``note``: something that happened between two requests.
+    """A request and its response, without any secret; or a ``note`` about something between two requests.
 
     Attributes
     ----------
     at : float
-        Seconds since the trace began, by this computer's clock.
+        Seconds since the trace was created, by this computer's clock.
     sender, receiver : str
-        ``browser``, ``notebook``, ``authorization server``, ``API``.
+        ``browser``, ``notebook``, ``authorization server`` or ``API``.
     status : int or None
-        None when no answer came; then ``error`` says why.
+        None if no response came; then ``error`` says why.
+    answer : str
+        The few words of the response that matter.
+    carried : str
+        What a redirect makes the browser carry to the notebook, such as the code and the state.
     milliseconds : float
+        Time until the response was read.
     section : str
-        Where the rule for this exchange is written.
+        Where the rule for this exchange is written, such as a section of an RFC.
     """
 
     number: int
@@ -41,11 +46,18 @@ class Exchange:
     error: str = ""
     note: str = ""
 
+    @property
+    def outcome(self) -> str:
+        """The status and the words that matter, or why no response came."""
+        return f"{self.status} {self.answer}".strip() if self.status else f"no response: {self.error}"
 
-def in_words(each: Exchange) -> str:
-    """One exchange as a sentence."""
-    if each.note:
-        return f"-- {each.note} --"
-    ending = f"{each.status} {each.answer}".strip() if each.status else f"no answer: {each.error}"
-    carried = f"; the browser carries {each.carried} to the notebook" if each.carried else ""
-    return f"{each.number}. {each.sender} to {each.receiver}: {each.label}. Answer: {ending}{carried}."
+
+def in_words(exchange: Exchange) -> str:
+    """Return one exchange as a sentence."""
+    if exchange.note:
+        return f"-- {exchange.note} --"
+    carried = f"; the browser carries {exchange.carried} to the notebook" if exchange.carried else ""
+    return (
+        f"{exchange.number}. {exchange.sender} to {exchange.receiver}: {exchange.label}. "
+        f"Response: {exchange.outcome}{carried}."
+    )

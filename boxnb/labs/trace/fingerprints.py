@@ -1,7 +1,7 @@
-"""Secrets out, fingerprints in: for whatever a lesson shows of a request.
+"""Replace secrets by fingerprints in everything a lesson shows of a request.
 
-The same secret has the same fingerprint and the same colour everywhere, in the trace, the timeline and the labs,
-so that a token that was replaced is *seen* to be another one.
+The same secret has the same fingerprint and the same colour in the trace, the timeline and the labs, so that a
+learner can *see* that one token has replaced another.
 """
 
 from __future__ import annotations
@@ -14,110 +14,112 @@ from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 from boxnb.redaction import holds_secret, known_only
 from boxnb.secret import fingerprint
 
-OF_REQUESTS = frozenset(("code", "state"))
-"""Secret in the addresses and forms of a sign-in; a JSON answer's ``code`` and ``state`` are words such as ``not_found``."""
-OF_ANSWERS = frozenset(("download_url", "upload_url"))
-"""Addresses that carry their own right."""
+SECRET_IN_REQUESTS = frozenset(("code", "state"))
+"""Secret in the URLs and forms of a sign-in. In a JSON response, ``code`` and ``state`` are words such as ``not_found``."""
+SIGNED_URL_FIELDS = frozenset(("download_url", "upload_url"))
+"""Fields whose URL grants access by itself."""
 WORD = re.compile(r"[A-Za-z]{1,16}(?:[ _-][A-Za-z]{1,16}){0,3}\d{0,3}")
-"""Such as ``page2``, ``open``, ``not_found``: what an answer's field called ``token`` or ``session`` may hold as well."""
-WORDY = frozenset(("token", "session"))
+"""Matches ``page2``, ``open``, ``not_found``: harmless values of a response field called ``token`` or ``session``."""
+SECRET_OR_WORD = frozenset(("token", "session"))
 CHIP = re.compile(r"<secret ([0-9a-f]{4})>")
-BEARING = re.compile(r"^(/dl?/)(.+)$")
-"""A path that carries its own right, of Box's download hosts and of the sandbox's (Box guide *Download*)."""
-BODY = 1500
-"""Characters kept of a body."""
+SIGNED_PATH = re.compile(r"^(/dl?/)(.+)$")
+"""A path that grants access by itself, on Box's download hosts and in the sandbox (Box guide *Download*)."""
+MAX_BODY = 1500
+"""Characters recorded of a body."""
 
 
-def masked(value: str) -> str:
-    """``<secret 3fa9>``, as :class:`boxnb.Secret` prints itself; empty, and what is masked already, stays.
+def redact(value: str) -> str:
+    """Return ``<secret 3fa9>``, as :class:`boxnb.Secret` prints itself; empty and redacted values are unchanged.
 
-    The value is not kept: a word that merely stands in a field of that name must not be masked in logs from now on.
+    The value is not registered as a known secret: otherwise a harmless word in such a field would be redacted
+    in every later log.
     """
     return value if not value or CHIP.fullmatch(value) else f"<secret {fingerprint(value)}>"
 
 
-def pairs(text: str) -> dict[str, str]:
-    """The fields of a query or form, the secret ones as fingerprints."""
-    found = parse_qsl(text, keep_blank_values=True)
-    return {known_only(name): _field(name, value) for name, value in found}
+def redact_fields(text: str) -> dict[str, str]:
+    """Return the fields of a query or form, with secrets as fingerprints."""
+    fields = parse_qsl(text, keep_blank_values=True)
+    return {known_only(name): _redact_field(name, value) for name, value in fields}
 
 
-def _field(name: str, value: str) -> str:
-    if name.lower() in OF_REQUESTS | OF_ANSWERS or holds_secret(name):
-        return masked(value)
-    return known_only(url(value))
+def _redact_field(name: str, value: str) -> str:
+    if name.lower() in SECRET_IN_REQUESTS | SIGNED_URL_FIELDS or holds_secret(name):
+        return redact(value)
+    return known_only(redact_url(value))
 
 
-def url(address: str) -> str:
-    """An address whose user name, password, secret parameters and own right are fingerprints."""
+def redact_url(url: str) -> str:
+    """Return a URL without user name and password, with secret parameters and signed paths as fingerprints."""
     try:
-        parts = urlsplit(address)
+        parts = urlsplit(url)
     except ValueError:
-        return masked(address)
-    path = BEARING.sub(lambda found: found[1] + masked(found[2]), parts.path)
+        return redact(url)
+    path = SIGNED_PATH.sub(lambda match: match[1] + redact(match[2]), parts.path)
     if not parts.netloc and not parts.query:
-        return known_only(address if path == parts.path else path)
+        return known_only(url if path == parts.path else path)
     netloc = parts.netloc.rpartition("@")[2]
-    query = "&".join(f"{name}={_in_query(value)}" for name, value in pairs(parts.query).items())
-    fragment = "&".join(f"{name}={_in_query(value)}" for name, value in pairs(parts.fragment).items())
+    query = "&".join(f"{name}={_quoted(value)}" for name, value in redact_fields(parts.query).items())
+    fragment = "&".join(f"{name}={_quoted(value)}" for name, value in redact_fields(parts.fragment).items())
     return known_only(urlunsplit(parts._replace(netloc=netloc, path=path, query=query, fragment=fragment)))
 
 
-def _in_query(value: str) -> str:
+def _quoted(value: str) -> str:
     return value if CHIP.fullmatch(value) else quote(value, safe="/:")
 
 
-def headers(given: Any) -> dict[str, str]:
-    """Headers with the secret ones as fingerprints; the scheme of ``Authorization`` stays."""
-    shown: dict[str, str] = {}
-    for name, value in given.items():
+def redact_headers(headers: Any) -> dict[str, str]:
+    """Return headers with secrets as fingerprints; the scheme of ``Authorization`` stays."""
+    redacted: dict[str, str] = {}
+    for name, value in headers.items():
         text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
         if holds_secret(name):
             scheme, space, rest = text.partition(" ")
-            split = name.lower().endswith("authorization") and space
-            shown[name] = f"{scheme} {masked(rest)}" if split else masked(text)
+            has_scheme = name.lower().endswith("authorization") and space
+            redacted[name] = f"{scheme} {redact(rest)}" if has_scheme else redact(text)
         elif name.lower() == "boxapi":  # a shared link and its password
-            shown[name] = "&".join(f"{key}={value}" for key, value in pairs(text).items())
+            redacted[name] = "&".join(f"{key}={value}" for key, value in redact_fields(text).items())
         else:
-            shown[name] = known_only(
-                url(text) if any(mark in text for mark in "?@#") or "/d" in text else text
-            )
-    return shown
+            looks_like_url = any(mark in text for mark in "?@#") or "/d" in text
+            redacted[name] = known_only(redact_url(text) if looks_like_url else text)
+    return redacted
 
 
-def plain(value: Any, name: str = "") -> Any:
-    """A JSON value with the secret fields as fingerprints."""
+def redact_json(value: Any, name: str = "") -> Any:
+    """Return a JSON value with secret fields as fingerprints; ``name`` is the field that holds the value."""
     if isinstance(value, dict):
-        return {known_only(str(key)): plain(each, str(key)) for key, each in value.items()}
+        return {known_only(str(key)): redact_json(item, str(key)) for key, item in value.items()}
     if isinstance(value, list):
-        return [plain(each, name) for each in value]
+        return [redact_json(item, name) for item in value]
     if isinstance(value, str):
-        if name.lower() in OF_ANSWERS or (
-            holds_secret(name) and not (name.lower() in WORDY and WORD.fullmatch(value))
+        if name.lower() in SIGNED_URL_FIELDS or (
+            holds_secret(name) and not (name.lower() in SECRET_OR_WORD and WORD.fullmatch(value))
         ):
-            return masked(value)
-        return known_only(url(value) if "://" in value else value)
+            return redact(value)
+        return known_only(redact_url(value) if "://" in value else value)
     return value
 
 
-_MET: dict[str, int] = {}
+_order: dict[str, int] = {}
+"""The position at which each fingerprint was first shown."""
 
 
 def hue(fingerprint: str) -> int:
-    """The colour of a fingerprint, degrees on the colour circle: by the order in which fingerprints were met.
+    """Return the colour of a fingerprint, in degrees on the colour circle.
 
-    So a token and the one that replaces it are far apart; by their digits they would look alike now and then.
+    The hue depends on the order in which fingerprints are first shown, so a token and its replacement look
+    clearly different. Hues computed from the digits would sometimes be alike.
     """
-    return _MET.setdefault(fingerprint, len(_MET)) * 137 % 360
+    return _order.setdefault(fingerprint, len(_order)) * 137 % 360
 
 
 def chips(text: str) -> str:
-    """Escaped HTML in which each fingerprint is a coloured chip; the digits stay readable."""
+    """Return escaped HTML in which each fingerprint is a coloured chip with readable digits."""
     return re.sub(
         r"&lt;secret ([0-9a-f]{4})&gt;",
-        lambda found: (
-            f'<span class="bl-chip" style="--bl-hue:{hue(found[1])}" title="a secret, shown as its fingerprint">'
-            f"{found[1]}</span>"
+        lambda match: (
+            f'<span class="bl-chip" style="--bl-hue:{hue(match[1])}" title="a secret, shown as its fingerprint">'
+            f"{match[1]}</span>"
         ),
         html.escape(text),
     )

@@ -1,8 +1,8 @@
-"""Every HTTP exchange of this Python while the trace is on: as data, as text, as a drawing.
+"""Record every HTTP exchange of this process: as data, as text and as a diagram.
 
-requests sends everything through one method, ``HTTPAdapter.send``: redirects, retries and what an ``auth=``
-repeats included. While at least one trace is on, that method is wrapped; when the last one is off it is what it
-was. What is kept is masked at once: an :class:`Exchange` never holds a secret.
+requests sends everything through one method, ``HTTPAdapter.send``, including redirects, retries and the requests
+that an ``auth=`` object repeats. That method is wrapped while at least one trace records, and restored afterwards.
+Exchanges are redacted as they are recorded: an :class:`Exchange` never holds a secret.
 """
 
 from __future__ import annotations
@@ -27,34 +27,34 @@ from boxnb.redaction import known_only
 if TYPE_CHECKING:
     import pandas as pd
 
-SHARE = 0.2
-"""Seconds between two drawings while requests arrive: a drawing of 200 exchanges must not slow them."""
+REDRAW_INTERVAL = 0.2
+"""Seconds between two drawings while requests arrive: drawing 200 exchanges must not slow the requests down."""
 
 _lock = threading.RLock()
-_on: list[Trace] = []
+_recording: list[Trace] = []
 _original: Callable[..., requests.Response] | None = None
 
 
 class Trace:
-    """The exchanges of a ``with trace:`` block, or between :meth:`start` and :meth:`stop`.
+    """A recorder of the exchanges in a ``with trace:`` block, or between :meth:`start` and :meth:`stop`.
 
     Parameters
     ----------
     only : str
-        Record addresses that begin with this; empty for all.
+        Record only URLs that begin with this; empty for all.
     """
 
     def __init__(self, only: str = "") -> None:
         self.only = only
         self.exchanges: list[Exchange] = []
         self.watchers: list[Callable[[], None]] = []
-        self._began = time.monotonic()
-        self._drawn = 0.0
-        self._waiting: threading.Timer | None = None
+        self._started = time.monotonic()
+        self._last_drawn = 0.0
+        self._redraw_timer: threading.Timer | None = None
         self._view: Any = None
 
     def __repr__(self) -> str:
-        return self.as_text() or "Nothing was sent yet."
+        return self.as_text() or "No request has been sent yet."
 
     def __len__(self) -> int:
         return len(self.exchanges)
@@ -69,36 +69,36 @@ class Trace:
         self.stop()
 
     def start(self) -> None:
-        """Record from now on."""
+        """Start recording."""
         global _original
         with _lock:
-            if self in _on:
+            if self in _recording:
                 return
-            _on.append(self)
+            _recording.append(self)
             if _original is None:
                 _original = HTTPAdapter.send
-                HTTPAdapter.send = _wrapped(_original)  # type: ignore[method-assign]
+                HTTPAdapter.send = _recorded(_original)  # type: ignore[method-assign]
 
     def stop(self) -> None:
-        """Record no more; requests is as it was once no trace is on."""
+        """Stop recording; requests is restored when no other trace records."""
         global _original
         with _lock:
-            if self in _on:
-                _on.remove(self)
-            if not _on and _original is not None:
+            if self in _recording:
+                _recording.remove(self)
+            if not _recording and _original is not None:
                 HTTPAdapter.send = _original  # type: ignore[method-assign]
                 _original = None
         self._changed()
 
     def clear(self) -> None:
-        """Forget what was recorded."""
+        """Delete all recorded exchanges."""
         with _lock:
             self.exchanges.clear()
         self._changed()
 
     def note(self, text: str) -> None:
-        """Something between two requests, such as a clock that was turned."""
-        self._add(lambda number, began: Exchange(number, time.monotonic() - began, note=text))
+        """Add a note between two requests, such as a change of the clock."""
+        self._add(lambda number, started: Exchange(number, time.monotonic() - started, note=text))
         self._changed()
 
     def _changed(self) -> None:
@@ -107,33 +107,33 @@ class Trace:
 
     def _add(self, make: Callable[[int, float], Exchange]) -> None:
         with _lock:
-            self.exchanges.append(make(len(self.exchanges) + 1, self._began))
-            if not self.watchers or self._waiting is not None:
+            self.exchanges.append(make(len(self.exchanges) + 1, self._started))
+            if not self.watchers or self._redraw_timer is not None:
                 return
-            due = self._drawn + SHARE - time.monotonic()
-            if due > 0:  # the last one of a burst is drawn as well
-                self._waiting = threading.Timer(due, self._draw)
-                self._waiting.daemon = True
-                self._waiting.start()
+            due = self._last_drawn + REDRAW_INTERVAL - time.monotonic()
+            if due > 0:  # draw later, so that the last exchange of a burst appears as well
+                self._redraw_timer = threading.Timer(due, self._draw)
+                self._redraw_timer.daemon = True
+                self._redraw_timer.start()
                 return
         self._draw()
 
     def _draw(self) -> None:
         with _lock:
-            self._drawn, self._waiting = time.monotonic(), None
+            self._last_drawn, self._redraw_timer = time.monotonic(), None
         self._changed()
 
     def wants(self, url: str) -> bool:
-        """Whether a request to this address belongs here; the sandbox's own controls never do."""
+        """Return whether to record a request to this URL; calls that control the sandbox are never recorded."""
         return url.startswith(self.only) and "/_sandbox/" not in url
 
     @property
     def requests(self) -> list[Exchange]:
-        """The exchanges alone, without the notes."""
-        return [each for each in self.exchanges if not each.note]
+        """The exchanges without the notes."""
+        return [exchange for exchange in self.exchanges if not exchange.note]
 
     def table(self) -> pd.DataFrame:
-        """One row an exchange.
+        """Return one row per exchange.
 
         Returns
         -------
@@ -145,19 +145,19 @@ class Trace:
 
         rows = [
             {
-                "number": each.number,
-                "sender": each.sender,
-                "receiver": each.receiver,
-                "method": each.method,
-                "path": urlsplit(each.url).path,
-                "status": each.status,
-                "answer": each.answer,
-                "milliseconds": each.milliseconds,
-                "section": each.section,
+                "number": exchange.number,
+                "sender": exchange.sender,
+                "receiver": exchange.receiver,
+                "method": exchange.method,
+                "path": urlsplit(exchange.url).path,
+                "status": exchange.status,
+                "answer": exchange.answer,
+                "milliseconds": exchange.milliseconds,
+                "section": exchange.section,
             }
-            for each in self.requests
+            for exchange in self.requests
         ]
-        names = [
+        columns = [
             "number",
             "sender",
             "receiver",
@@ -168,16 +168,16 @@ class Trace:
             "milliseconds",
             "section",
         ]
-        frame = pd.DataFrame(rows, columns=names).set_index("number")
+        frame = pd.DataFrame(rows, columns=columns).set_index("number")
         return frame.astype({"status": "Int64", "milliseconds": "float64"})
 
     def as_text(self) -> str:
-        """One line an exchange, for a terminal or a screen reader."""
-        return "\n".join(in_words(each) for each in self.exchanges)
+        """Return one line per exchange, for a terminal or a screen reader."""
+        return "\n".join(in_words(exchange) for exchange in self.exchanges)
 
     @property
     def picture(self) -> Any:
-        """The drawing and its table as they are now; unlike the trace itself it does not move."""
+        """A snapshot of the diagram and its table; unlike the trace itself, it is not updated."""
         from boxnb.labs import display
         from boxnb.labs.trace import diagram
 
@@ -185,11 +185,11 @@ class Trace:
 
     @property
     def drawing(self) -> Any:
-        """The drawing alone, for a slide."""
+        """A snapshot of the diagram without its table, for a slide."""
         from boxnb.labs import display
         from boxnb.labs.trace import diagram
 
-        return display.Still(diagram.alone(self.exchanges), self.as_text())
+        return display.Still(diagram.diagram_only(self.exchanges), self.as_text())
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         from boxnb.labs import display
@@ -200,119 +200,123 @@ class Trace:
         return self._view._repr_mimebundle_(**options)
 
 
-def _wrapped(original: Callable[..., requests.Response]) -> Callable[..., requests.Response]:
+def _recorded(original: Callable[..., requests.Response]) -> Callable[..., requests.Response]:
     @functools.wraps(original)
     def send(
-        self: HTTPAdapter, request: requests.PreparedRequest, *given: Any, **options: Any
+        self: HTTPAdapter, request: requests.PreparedRequest, *arguments: Any, **options: Any
     ) -> requests.Response:
-        wanted = [trace for trace in list(_on) if trace.wants(request.url or "")]
-        begun = time.monotonic()
+        wanted = [trace for trace in list(_recording) if trace.wants(request.url or "")]
+        sent_at = time.monotonic()
         try:
-            response = original(self, request, *given, **options)
-            kept = not options.get("stream") or _is_short(response)
-            if wanted and kept:
-                response.content  # noqa: B018  read next anyway, and still there for whoever asks again
+            response = original(self, request, *arguments, **options)
+            readable = not options.get("stream") or _is_small(response)
+            if wanted and readable:
+                response.content  # noqa: B018  requests caches it, so the caller can still read it
         except requests.RequestException as error:
             for trace in wanted:
-                trace._add(functools.partial(_lost, request, error, begun))
+                trace._add(functools.partial(_unanswered, request, error, sent_at))
             raise
         for trace in wanted:
-            trace._add(functools.partial(_seen, request, response, kept, begun))
+            trace._add(functools.partial(_answered, request, response, readable, sent_at))
         return response
 
     return send
 
 
-def _is_short(response: requests.Response) -> bool:
-    """A JSON answer of at most 64 kB, such as a token; a download is left to whoever streams it."""
+def _is_small(response: requests.Response) -> bool:
+    """Return whether the body is empty or JSON of at most 64 kB, such as a token; a download stays unread."""
     size = response.headers.get("Content-Length", "")
-    return size == "0" or ("json" in response.headers.get("Content-Type", "") and _number(size) <= 65536)
+    is_json = "json" in response.headers.get("Content-Type", "")
+    return size == "0" or (is_json and size.isdigit() and int(size) <= 65536)
 
 
-def _number(text: str) -> float:
-    return int(text) if text.isdigit() else float("inf")
-
-
-def _sent(request: requests.PreparedRequest, begun: float) -> dict[str, Any]:
-    url = request.url or ""
-    headers = fingerprints.headers(request.headers)
-    raw = request.body
-    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw if isinstance(raw, str) else ""
+def _request_fields(request: requests.PreparedRequest, sent_at: float) -> dict[str, Any]:
+    """Return the fields of an :class:`Exchange` that describe the request."""
+    headers = fingerprints.redact_headers(request.headers)
+    body = request.body
+    text = (
+        body.decode("utf-8", "replace") if isinstance(body, bytes) else body if isinstance(body, str) else ""
+    )
     form: dict[str, str] = {}
     if str(request.headers.get("Content-Type", "")).startswith("application/x-www-form-urlencoded"):
-        form = fingerprints.pairs(text)
-    scheme, _, bearer = headers.get("Authorization", "").partition(" ")
-    shown = fingerprints.url(url)
-    place = rfc_sections.place(request.method or "GET", urlsplit(shown).path, form, scheme)
+        form = fingerprints.redact_fields(text)
+    scheme, _, credentials = headers.get("Authorization", "").partition(" ")
+    url = fingerprints.redact_url(request.url or "")
+    leg = rfc_sections.leg_of(request.method or "GET", urlsplit(url).path, form, scheme)
     return {
         "method": request.method or "GET",
-        "url": shown,
+        "url": url,
         "request_headers": headers,
         "form": form,
-        "sender": place.sender,
-        "receiver": place.receiver,
-        "label": f"{place.label} {bearer}".strip() if place.receiver == rfc_sections.API else place.label,
-        "section": place.section,
-        "milliseconds": round((time.monotonic() - begun) * 1000, 1),
+        "sender": leg.sender,
+        "receiver": leg.receiver,
+        "label": f"{leg.label} {credentials}".strip() if leg.receiver == rfc_sections.API else leg.label,
+        "section": leg.section,
+        "milliseconds": round((time.monotonic() - sent_at) * 1000, 1),
     }
 
 
-def _lost(
-    request: requests.PreparedRequest, error: Exception, begun: float, number: int, began: float
+def _unanswered(
+    request: requests.PreparedRequest, error: Exception, sent_at: float, number: int, started: float
 ) -> Exchange:
-    return Exchange(number, begun - began, error=type(error).__name__, **_sent(request, begun))
-
-
-def _seen(
-    request: requests.PreparedRequest,
-    response: requests.Response,
-    kept: bool,
-    begun: float,
-    number: int,
-    began: float,
-) -> Exchange:
-    sent = _sent(request, begun)
-    body, answer = _body(response) if kept else ("(streamed, not kept)", "")
-    location = urlsplit(fingerprints.url(response.headers.get("Location", "")))
-    carried = dict(parse_qsl(location.query)) if location.netloc else {}
-    back = [f"{name} {carried[name]}" for name in ("code", "error", "state") if name in carried]
-    if response.is_redirect:
-        answer = f"to {location.path or '/'}" if location.netloc else "to the same page"
-    sent["section"] = rfc_sections.of_answer(sent["section"], sent["form"], response.status_code, carried)
-    refused = response.headers.get("WWW-Authenticate", "")
-    if 'error="' in refused:
-        answer = refused.partition('error="')[2].partition('"')[0]
     return Exchange(
-        number,
-        begun - began,
-        status=response.status_code,
-        answer=known_only(answer or response.reason or ""),
-        response_headers=fingerprints.headers(response.headers),
-        body=body,
-        carried=", ".join(back),
-        **sent,
+        number, sent_at - started, error=type(error).__name__, **_request_fields(request, sent_at)
     )
 
 
-def _body(response: requests.Response) -> tuple[str, str]:
-    """What may be kept of a body, and the few words of it that matter."""
-    kind = response.headers.get("Content-Type", "").partition(";")[0]
-    if kind.endswith("json"):
+def _answered(
+    request: requests.PreparedRequest,
+    response: requests.Response,
+    readable: bool,
+    sent_at: float,
+    number: int,
+    started: float,
+) -> Exchange:
+    fields = _request_fields(request, sent_at)
+    body, answer = _summarized(response) if readable else ("(streamed, not recorded)", "")
+    location = urlsplit(fingerprints.redact_url(response.headers.get("Location", "")))
+    parameters = dict(parse_qsl(location.query)) if location.netloc else {}
+    carried = [f"{name} {parameters[name]}" for name in ("code", "error", "state") if name in parameters]
+    if response.is_redirect:
+        answer = f"to {location.path or '/'}" if location.netloc else "to the same page"
+    fields["section"] = rfc_sections.section_for_response(
+        fields["section"], fields["form"], response.status_code, parameters
+    )
+    challenge = response.headers.get("WWW-Authenticate", "")
+    if 'error="' in challenge:
+        answer = challenge.partition('error="')[2].partition('"')[0]
+    return Exchange(
+        number,
+        sent_at - started,
+        status=response.status_code,
+        answer=known_only(answer or response.reason or ""),
+        response_headers=fingerprints.redact_headers(response.headers),
+        body=body,
+        carried=", ".join(carried),
+        **fields,
+    )
+
+
+def _summarized(response: requests.Response) -> tuple[str, str]:
+    """Return the redacted body, shortened, and the few words of it that matter."""
+    media_type = response.headers.get("Content-Type", "").partition(";")[0]
+    size = len(response.content)
+    if media_type.endswith("json"):
         try:
-            value = fingerprints.plain(response.json())
+            value = fingerprints.redact_json(response.json())
         except (ValueError, RecursionError):
-            return f"({len(response.content)} bytes that say they are JSON and are not)", ""
+            return f"({size} bytes labelled as JSON that cannot be decoded)", ""
         text = json.dumps(value, indent=2, ensure_ascii=False)
-        words = ""
+        summary = ""
         if isinstance(value, dict):
             if "access_token" in value:
-                words = f"access {value['access_token']} refresh {value.get('refresh_token', '')}".strip()
+                summary = f"access {value['access_token']} refresh {value.get('refresh_token', '')}".strip()
             else:
-                words = str(value.get("error") or value.get("code") or value.get("login") or "")
-        return text if len(text) <= fingerprints.BODY else text[: fingerprints.BODY] + "\n…", words
-    if kind == "text/html":
+                summary = str(value.get("error") or value.get("code") or value.get("login") or "")
+        if len(text) > fingerprints.MAX_BODY:
+            text = text[: fingerprints.MAX_BODY] + "\n…"
+        return text, summary
+    if media_type == "text/html":
         heading = re.sub(r"<[^>]*>", "", response.text.partition("<h1>")[2].partition("</h1>")[0]).strip()
-        return f"(a page for people: {known_only(heading) or 'no heading'})", "a page"
-    return (
-        f"({len(response.content)} bytes of {kind or 'nothing in particular'})" if response.content else ""
-    ), ""
+        return f"(an HTML page: {known_only(heading) or 'no heading'})", "HTML page"
+    return (f"({size} bytes of {media_type or 'unknown type'})" if size else ""), ""
