@@ -34,6 +34,7 @@ check: $(VENV)/.installed-dev  ## format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/oxlint --deny-warnings boxnb tests
 
 notebooks: $(VENV)/.installed-test  ## execute every notebook against the sandbox, into build/notebooks/*.html
 	$(BIN)/python tests/notebooks/to_html.py build/notebooks

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 import anywidget
 import traitlets
 
+from boxnb.widgets import javascript
+
 _HERE = Path(__file__).parent
 
 
@@ -41,7 +43,7 @@ class Live(anywidget.AnyWidget):
     programs that cannot look at the screen.
     """
 
-    _esm = _HERE / "live.js"
+    _esm = javascript.joined(_HERE / "live_view.js")
     _css = _HERE / "live.css"
     html = traitlets.Unicode().tag(sync=True)
     seen = traitlets.Dict().tag(sync=True)

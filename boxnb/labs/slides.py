@@ -13,6 +13,7 @@ from typing import Any
 
 from boxnb.errors import BoxNotebookError, require
 from boxnb.local import encoding
+from boxnb.widgets import javascript
 
 HERE = Path(__file__).parent
 SLIDE_STARTS = ("slide", "subslide")
@@ -67,7 +68,7 @@ def page(content: Any) -> str:
     title = content.cells[0].source.partition("\n")[0].lstrip("# ") if content.cells else "Slides"
     light, dark = (HtmlFormatter(style=name).get_style_defs(".highlight") for name in ("default", "monokai"))
     style = (HERE / "slides.css").read_text(encoding="utf-8")
-    script = (HERE / "slides.js").read_text(encoding="utf-8")
+    script = javascript.joined(HERE / "slides_view.js")
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{light}\n@media (prefers-color-scheme: dark) {{ {dark} }}\n'

@@ -36,6 +36,7 @@ from boxnb.signin import jupyterhub
 from boxnb.signin.account import holds
 from boxnb.signin.flow import SignInFlow
 from boxnb.signin.messages import port_words, unchecked_words
+from boxnb.widgets import javascript
 
 if TYPE_CHECKING:
     from boxnb.box import Box
@@ -52,15 +53,11 @@ RUN_AGAIN: Final = "The panel's cell was run again while this one waited: press 
 _HERE: Final = Path(__file__).parent
 
 
-def _text(*names: str) -> str:
-    return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
-
-
 class SignIn(anywidget.AnyWidget):
     """The panel that signs one profile in; `await panel.done()` is the gate for the cells after it."""
 
-    _esm = _text("drawing.js", "countdown.js", "sign_in_panel.js")
-    _css = _text("sign_in_panel.css")
+    _esm = javascript.joined(_HERE / "sign_in_panel_view.js")
+    _css = (_HERE / "sign_in_panel.css").read_text(encoding="utf-8")
     view = traitlets.Dict().tag(sync=True)
 
     def __init__(self, flow: SignInFlow, *, seconds: float = 900) -> None:

@@ -23,6 +23,7 @@ import traitlets
 
 from boxnb import export
 from boxnb.errors import BoxNotebookError
+from boxnb.widgets import javascript
 from boxnb.widgets.table_state import Rows, texts
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Table(anywidget.AnyWidget):
         Shown at first, in this order; the others are in the column chooser.
     """
 
-    _esm = (_HERE / "table.js").read_text(encoding="utf-8")
+    _esm = javascript.joined(_HERE / "table_view.js")
     _css = (_HERE / "table.css").read_text(encoding="utf-8")
     shown = traitlets.Dict().tag(sync=True)
 

@@ -17,6 +17,7 @@ import traitlets
 
 from boxnb import export
 from boxnb.api import ids
+from boxnb.widgets import javascript
 from boxnb.widgets.table import FALLBACK_ROWS
 from boxnb.widgets.table_state import texts
 from boxnb.widgets.tree_state import Branches, from_box, from_frame
@@ -30,7 +31,7 @@ _HERE = Path(__file__).parent
 class Folders(anywidget.AnyWidget):
     """The tree; ``.selected`` is a DataFrame of what was chosen in it."""
 
-    _esm = (_HERE / "tree.js").read_text(encoding="utf-8")
+    _esm = javascript.joined(_HERE / "tree_view.js")
     _css = (_HERE / "tree.css").read_text(encoding="utf-8")
     root = traitlets.Unicode("0").tag(sync=True)
     label = traitlets.Unicode("").tag(sync=True)

@@ -1,0 +1,24 @@
+// Keys that an element with the focus may need itself.
+const ELEMENT_KEYS = [" ", "Enter", "ArrowDown", "ArrowUp"];
+
+export function isForElement(key) {
+  return ELEMENT_KEYS.includes(key);
+}
+
+export function withinSlides(index, slideCount) {
+  return Math.max(0, Math.min(slideCount - 1, index));
+}
+
+// Returns the index of the slide that an address such as "#3" names; the first slide if it does not name one.
+export function slideInAddress(hash, slideCount) {
+  return withinSlides(Number(hash.slice(1)) - 1 || 0, slideCount);
+}
+
+// Returns the index of the slide that a key leads to, or null if the key does not change the slide.
+export function slideAfterKey(key, current, slideCount) {
+  const targets = {
+    ArrowRight: current + 1, PageDown: current + 1, " ": current + 1,
+    ArrowLeft: current - 1, PageUp: current - 1, Home: 0, End: slideCount - 1,
+  };
+  return key in targets ? withinSlides(targets[key], slideCount) : null;
+}

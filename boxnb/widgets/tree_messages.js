@@ -1,0 +1,9 @@
+// Every text of the folder tree that does not come from the kernel.
+export const TREE = {
+  label: "Folders. Arrow keys move and open, space selects.",
+  search: "Search what is open",
+  loading: "fetching …",
+  empty: "empty",
+  found: (items) => `${items.toLocaleString("en")} found`,
+  shown: (items) => `${items.toLocaleString("en")} shown`,
+};
