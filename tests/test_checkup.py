@@ -52,7 +52,7 @@ def test_before_sign_in_the_app_is_tried(sandbox: Sandbox) -> None:
 def test_no_answer_and_no_certificates(sandbox: Sandbox) -> None:
     """A server that is away is told; unchecked certificates are wrong."""
     store.save(store.Profile("acme", practice_client(sandbox), verify=False))
-    assert results()["way to the server"] == "wrong"
+    assert results()["connection to the server"] == "wrong"
     sandbox.stop()
     assert "Check the network" in finding("client id and secret")
     assert results()["client id and secret"] == "look"  # whether they are right is not known
@@ -145,8 +145,8 @@ def test_a_way_that_was_not_gone_is_not_called_ok(monkeypatch: pytest.MonkeyPatc
     )
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     found = results()
-    assert found["way to the server"] == "wrong" and found["client id and secret"] == "look"
-    assert "HTTPS_PROXY" in finding("way to the server") and "hid" not in finding("way to the server")
+    assert found["connection to the server"] == "wrong" and found["client id and secret"] == "look"
+    assert "HTTPS_PROXY" in finding("connection to the server") and "hid" not in finding("way to the server")
 
 
 def test_a_page_that_answers_200_opens_nothing(sandbox: Sandbox) -> None:

@@ -26,7 +26,7 @@ def test_every_profile_has_a_row_even_a_damaged_one(sandbox: Sandbox) -> None:
     assert table["problem"].isna().sum() == 2
 
 
-@pytest.mark.parametrize(("days", "says"), [(49, None), (51, "51 of 60 days"), (61, "sign in again")])
+@pytest.mark.parametrize(("days", "says"), [(49, None), (51, "51 of 60 days"), (61, "Sign in again")])
 def test_age_is_told_from_fifty_days_on(sandbox: Sandbox, days: int, says: str | None) -> None:
     """In the server's days; keep_alive is the remedy while there is one."""
     profile = sign_in(sandbox)
