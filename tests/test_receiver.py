@@ -142,7 +142,7 @@ def test_no_free_port_is_said(caught: list[str]) -> None:
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
-        with pytest.raises(SignInError, match="No free port"):
+        with pytest.raises(SignInError, match="There is no free port"):
             Receiver(STATE, "http://127.0.0.1/callback", caught.append, ports=[busy.getsockname()[1]]).start()
 
 

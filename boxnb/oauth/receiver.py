@@ -172,13 +172,9 @@ class Receiver:
         self._parts = urlsplit(redirect_uri)
         self._on_redirect = on_redirect
         first = self._parts.port
-        self._ports = (
-            tuple(ports)
-            if ports is not None
-            else (*range(first, first + NEIGHBOURS), 0)
-            if first
-            else (0, 0, 0)
-        )
+        if ports is None:
+            ports = (*range(first, first + NEIGHBOURS), 0) if first else (0, 0, 0)
+        self._ports = tuple(ports)
         self._registered = behind or redirect_uri
         self._behind = behind
         self._seconds = seconds
