@@ -146,7 +146,7 @@ def test_a_way_that_was_not_gone_is_not_called_ok(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     found = results()
     assert found["connection to the server"] == "wrong" and found["client id and secret"] == "look"
-    assert "HTTPS_PROXY" in finding("connection to the server") and "hid" not in finding("way to the server")
+    assert "HTTPS_PROXY" in finding("connection to the server") and "hid" not in finding("connection to the server")
 
 
 def test_a_page_that_answers_200_opens_nothing(sandbox: Sandbox) -> None:
