@@ -366,9 +366,8 @@ def port_in_use(port: int) -> bool:
     if _answers(port):
         return True
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        exclusive = getattr(
-            socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR
-        )  # a port that was just closed counts as free
+        # SO_REUSEADDR: a port that was just closed counts as free.
+        exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
         probe.setsockopt(socket.SOL_SOCKET, exclusive, 1)
         try:
             probe.bind(("127.0.0.1", port))

@@ -211,9 +211,8 @@ class SignIn(anywidget.AnyWidget):
             raise SignInCancelled(messages.RUN_AGAIN)
 
 
-_latest: dict[
-    str, SignIn
-] = {}  # one panel per profile; a second one takes over what was typed into the first
+# One panel per profile. A second panel takes over what was typed into the first.
+_latest: dict[str, SignIn] = {}
 
 
 def sign_in(profile: str = "box", *, server: Server = BOX, seconds: float = 900) -> SignIn:

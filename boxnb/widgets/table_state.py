@@ -269,9 +269,8 @@ def _limit(text: str, kind: str) -> Any:
         power = {"k": 3, "m": 6, "g": 9, "t": 12}.get(match[2][:1], 0)
         digits = match[1].replace("_", "")
         grouped = re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", digits)
-        number = float(
-            digits.replace(",", "" if grouped else ".")
-        )  # 1,000 is a thousand, but 1,5 is one and a half
+        # 1,000 is a thousand, but 1,5 is one and a half.
+        number = float(digits.replace(",", "" if grouped else "."))
         value = number * 10**power
         return int(value) if value == int(value) else value
     except ValueError:

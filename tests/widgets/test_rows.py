@@ -303,9 +303,7 @@ def test_progress_describes_a_pull() -> None:
     repeats[0] += 1
     done = meter.describe(Progress("users", 200, 20, 21, True, 2.0))
     assert done == (1.0, "users: 200 rows, 21 calls, 1 repeated, 2.0 s")
-    single_page = meter.describe(
-        Progress("users", 120, 1, 1, True, 1.6)
-    )  # the same dataset again, in one page
+    single_page = meter.describe(Progress("users", 120, 1, 1, True, 1.6))
     assert single_page == (1.0, "users: 120 rows, 1 call, 1.6 s")
     other = Meter(lambda dataset: 0, lambda: 0)
     assert other.describe(Progress("events", 5, 1, 1, False)) == (
@@ -390,9 +388,8 @@ def test_labels_of_bars_and_areas() -> None:
     long = charts.storage(pd.DataFrame({"name": ["x" * 50, "y"], "bytes": [10**12, 7], "files": 1})).figure
     assert max(map(len, long.layout.yaxis.ticktext)) == charts.LABEL
     assert "x" * 50 in long.data[0].customdata
-    assert (
-        min(long.data[0].x) > 10**9
-    )  # seven bytes next to a terabyte are a thin line, or plotly would not draw their label
+    # Seven bytes next to a terabyte are a thin line, or plotly would not draw their label.
+    assert min(long.data[0].x) > 10**9
     heat = charts.sign_in_heatmap(pd.DataFrame({"weekday": ["Monday"], "hour": [3]})).figure
     assert heat.layout.xaxis.tickangle == 0
 
