@@ -39,7 +39,7 @@ from ..transport.network_trouble import proxy_for
 from ..transport.sessions import Session, plain
 from .status import UNCHECKED
 
-SKEW_TO_TELL = 600.0
+CLOCK_TOLERANCE = 600.0
 """Seconds that this computer's clock may differ from the server's before the doctor reports it."""
 
 PROBES: tuple[tuple[str, str, dict[str, object], str], ...] = (
@@ -208,7 +208,7 @@ def _clock_finding(offsets: list[float]) -> list[Finding]:
     if not offsets:
         return []
     offset = offsets[0]
-    if abs(offset) <= SKEW_TO_TELL:
+    if abs(offset) <= CLOCK_TOLERANCE:
         return [Finding("clock", "ok", f"Within {max(1, round(abs(offset)))} s of the server's.")]
     direction = "behind" if offset > 0 else "ahead of"
     finding = f"This computer's clock is {abs(offset) / 60:.0f} minutes {direction} the server's."

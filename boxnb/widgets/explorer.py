@@ -29,7 +29,7 @@ BARS = 20
 MIN_SLOTS = 12
 """The chart has room for at least so many bars, so that a few bars are not drawn thicker than many."""
 
-BY = {"kind of file": "extension", "owner": "owned_by_login", "age": "age", "whose": "ownership"}
+BY = {"kind of file": "extension", "owner": "owned_by_login", "age": "age", "ownership": "ownership"}
 
 
 class Choice:
