@@ -74,7 +74,7 @@ _STYLE: Final = (
 )
 
 
-# These pages have an address of their own, to which the redirect is redirected.
+# Pages with an address of their own, which the browser is sent on to.
 _OWN_ADDRESS: Final = ("granted", "denied", "failed", "unproved", "wrong-state")
 
 

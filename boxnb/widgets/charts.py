@@ -47,13 +47,13 @@ DEPTHS = [[0.0, "#3a72b5"], [0.65, "#2d66ab"], [1.0, "#08306b"]]
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 SCALE = [[0.0, "rgba(76,139,245,0.06)"], [1.0, "rgba(76,139,245,1)"]]
 TILES = 1000
-"""Tiles that a treemap draws at most, so that a browser needs seconds. Smaller items share one tile of their folder."""
+"""The most tiles that a treemap draws, so that a browser needs only seconds. Smaller items share a tile of their folder."""
 
 LABEL = 28
-"""Characters of a name next to its bar, so that it fits in half a screen. Hovering shows the whole name."""
+"""The most characters of a name next to its bar, which then fits in half a screen. Hovering shows the whole name."""
 
 WRAP = 44
-"""Characters of a line of a title. A notebook may be half as wide as the screen."""
+"""The most characters in a line of a title. A notebook may be half as wide as the screen."""
 
 
 def escape_label(text: object) -> str:
@@ -284,7 +284,7 @@ def treemap_data(items: pd.DataFrame, tiles: int = TILES, top: str = ALL_CONTENT
     items : DataFrame
         From ``reports.content`` or ``box.tree``.
     tiles : int
-        The number of tiles, at most. The smallest items share one tile *(smaller)* of their folder.
+        The most tiles. The smallest items of a folder share one tile, *(smaller)*.
     top : str
         The name of the outermost area.
 
@@ -328,7 +328,10 @@ def treemap_data(items: pd.DataFrame, tiles: int = TILES, top: str = ALL_CONTENT
 
 
 def _depths(parents: dict[str, str]) -> dict[str, int]:
-    """Return how deep each folder is below the outermost area, whose id is empty. Survives folders in a circle."""
+    """Return each folder's depth below the outermost area, whose id is empty.
+
+    Also works for a damaged walk in which a folder is its own ancestor.
+    """
     depth = {"": 0}
     for start in parents:
         path, folder = [], start
@@ -341,10 +344,10 @@ def _depths(parents: dict[str, str]) -> dict[str, int]:
 
 
 def _largest(data: pd.DataFrame, tiles: int) -> pd.DataFrame:
-    """Keep the largest tiles, and add a tile *(smaller)* to each folder that lost some. A folder outweighs its content."""
+    """Keep the largest tiles, and add one tile *(smaller)* to each folder that lost some. No folder is smaller than its content."""
     ordered = data.sort_values(["bytes", "kind"], ascending=[False, False], kind="stable")
     root = ordered["id"] == ""
-    # Each folder may need one more tile for its smaller items, so only half of the tiles go to folders and files.
+    # Each folder may need one more tile for its smaller items, so folders and files get only half of the tiles.
     largest = pd.concat([ordered[root], ordered[~root].head(max(1, tiles // 2 - 1))])
     largest = largest[(largest["id"] == "") | largest["parent"].isin(set(largest["id"]))]
     below = largest[largest["id"] != ""].groupby("parent")[["bytes", "files"]].sum()

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 COLUMNS = ["name", "type", "size", "owned_by_login", "content_modified_at", "path"]
 BARS = 20
-"""Bars of the chart, at most."""
+"""The most bars that the chart shows."""
 
 MIN_SLOTS = 12
-"""The chart has room for at least so many bars, so that a few bars are not drawn thicker than many."""
+"""The chart always leaves room for this many bars, so that a few bars are not drawn thicker than many."""
 
 BY = {"kind of file": "extension", "owner": "owned_by_login", "age": "age", "ownership": "ownership"}
 

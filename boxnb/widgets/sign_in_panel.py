@@ -202,7 +202,7 @@ class SignIn(anywidget.AnyWidget):
             finished.cancel()
 
     def _give_up(self, seconds: float) -> None:
-        """End the wait for a panel that no page has shown for `seconds`: it would block the kernel in vain."""
+        """End the wait if no page has shown the panel for `seconds`, because it would only block the kernel."""
         if not self._removed:  # a reloaded page asks for its widgets, but gets no answer until this cell ends
             self._advice = messages.RELOADED
             raise SignInCancelled(messages.RELOADED_WHILE_WAITING)

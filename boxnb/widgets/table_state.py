@@ -25,7 +25,7 @@ _COMPARABLE = ("number", "bytes", "time")
 """Kinds of columns that a filter such as ``> 5`` compares."""
 
 CELL = 300
-"""Characters of a cell that are sent to the browser, at most."""
+"""The most characters of a cell that are sent to the browser."""
 
 
 def _labels(frame: pd.DataFrame) -> list[str]:

@@ -41,7 +41,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def cut(text: object, most: int) -> str:
-    """Return the text, cut to at most so many characters."""
+    """Return the text, cut to at most ``most`` characters."""
     whole = str(text)
     return whole if len(whole) <= most else whole[: most - 1] + "…"
 

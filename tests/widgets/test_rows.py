@@ -342,7 +342,7 @@ def test_charts_escape_names() -> None:
 
 
 def test_a_treemap_keeps_its_sums() -> None:
-    """There are at most so many tiles, and each folder is as large as its content."""
+    """There are no more tiles than asked for, and each folder is as large as its content."""
     rows = [
         ("folder", f"d{number}", f"d{number}", f"d{number // 2}" if number else None, None)
         for number in range(300)
