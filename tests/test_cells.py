@@ -222,7 +222,7 @@ def test_any_frame_is_shown_searched_and_copied(name: str) -> None:
     made = Table(odd_frames()[name])
     sent: list[Any] = []
     made.send = lambda content, buffers=None: sent.append(content)
-    made._answer(0, 10)
+    made._send_rows(0, 10)
     made._send_file("text")
     assert len(sent[0]["rows"]) == len(made.rows.frame)
     assert not [
