@@ -1,12 +1,12 @@
-"""``connect(profile)`` and what it returns: a signed-in Box. Its datasets are plain functions, listed as methods."""
+"""``connect(profile)`` and the ``Box`` it returns. The datasets are plain functions, listed here as methods."""
 
 from __future__ import annotations
 
-import html
 import time
 
 from . import store, transfer
 from .api.connection import Connection
+from .cards import card_html
 from .datasets import content, estimate, event_log, listing, people, sharing
 from .errors import NotSignedInError
 from .oauth import Clock
@@ -39,52 +39,44 @@ class Box(Connection):
     upload_folder = transfer.upload_folder
     download = transfer.download
 
-    def _rows(self) -> list[tuple[str, str]]:
+    def _facts(self) -> list[tuple[str, str]]:
+        """Return the labelled facts that ``repr`` and the card show."""
         profile, now = self.profile, self.session.auth.now()
         token, account = self.session.auth.saved_token, profile.account or {}
         enterprise = (account.get("enterprise") or {}).get("name") or "no enterprise"
         return [
             ("Signed in as", f"{account.get('name', 'unknown')} <{account.get('login', '')}>"),
-            ("Role", str(account.get("role") or "not told")),
+            ("Role", str(account.get("role") or "unknown")),
             ("Enterprise", f"{enterprise} ({profile.client.server.name})"),
             ("Access token", f"{token.minutes_left(now)} minutes left"),
-            (
-                "Refresh token",
-                f"{token.days_left(now)} days left, fingerprint {token.fingerprint}",
-            ),
+            ("Refresh token", f"{token.days_left(now)} days left, fingerprint {token.fingerprint}"),
             ("Calls", f"{self.session.ledger.calls} in this session"),
         ]
 
     def __repr__(self) -> str:
-        lines = "\n".join(f"  {name:<14} {value}" for name, value in self._rows())
+        lines = "\n".join(f"  {label:<14} {value}" for label, value in self._facts())
         return f"Box {self.profile.name!r}\n{lines}"
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th scope='row' style='text-align:left'>{html.escape(name)}</th>"
-            f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
-            for name, value in self._rows()
-        )
-        title = html.escape(self.profile.name)
-        return f"<table><caption style='text-align:left'><b>Box: {title}</b></caption>{rows}</table>"
+        return card_html(self._facts(), caption=f"Box: {self.profile.name}")
 
 
 def connect(profile: str, *, clock: Clock = time.time) -> Box:
     """
-    Open a saved sign-in; nothing is asked and no call is made.
+    Return the Box of a saved sign-in. Asks nothing and makes no call.
 
     Parameters
     ----------
     profile : str
-        A saved profile. ``"sandbox"`` starts the practice Box where it is not running, and signs in as its
-        admin where nobody is signed in yet, saying so.
+        A saved profile. ``"sandbox"`` starts the sandbox if it is not running. If nobody is signed in there yet,
+        it also signs in as the sandbox's admin and prints that it did.
     clock : callable, default time.time
         Seconds since the epoch.
 
     Raises
     ------
     NotSignedInError
-        Nothing is saved: the sentence names the notebook where to sign in.
+        No sign-in is saved. The message names the notebook to sign in with.
     TokenStoreError
         The saved profile cannot be read.
     """
@@ -93,6 +85,6 @@ def connect(profile: str, *, clock: Clock = time.time) -> Box:
     saved = store.load(profile)
     if saved is None or saved.token is None:
         raise NotSignedInError(
-            f"Nobody is signed in as {profile!r} yet: open {ONBOARDING} and sign in there."
+            f"Nobody is signed in as {profile!r} yet. Open {ONBOARDING} and sign in there."
         )
     return Box(profile, clock=clock)

@@ -1,4 +1,4 @@
-"""What many tests begin with: somebody of the practice company, signed in and saved."""
+"""A user of the practice company, signed in and saved, as many tests need one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from boxnb.secret import Secret
 
 
 def practice_client(sandbox: Sandbox) -> oauth.Client:
-    """The app every sandbox has from the start."""
+    """Return the ready-made app of a sandbox."""
     app = sandbox.practice_client()
     return oauth.Client(
         app["client_id"],
@@ -25,7 +25,7 @@ def sign_in(
     login: str | None = None,
     client: oauth.Client | None = None,
 ) -> store.Profile:
-    """Walk through the flow over real HTTP, as the practice admin unless told, and save the pair."""
+    """Sign in over real HTTP, by default as the sandbox's admin, and save the profile."""
     client = client or practice_client(sandbox)
     state = oauth.new_state()
     redirect = sandbox.approve(oauth.authorization_url(client, state), login=login)
@@ -36,6 +36,6 @@ def sign_in(
 
 
 def refreshes(sandbox: Sandbox) -> list[int]:
-    """The statuses the token endpoint gave since the first sign-in."""
+    """Return the statuses of the token endpoint after the first sign-in."""
     calls = [call["status"] for call in sandbox.record() if call["path"] == "/oauth2/token"]
     return calls[1:]

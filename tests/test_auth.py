@@ -264,9 +264,9 @@ def test_sign_out_with_a_full_disk_says_what_is_left_of_it(
 
     with monkeypatch.context() as disk:
         disk.setattr("pathlib.Path.replace", full)
-        with pytest.raises(TokenStoreError, match="revoked and is worth nothing any more, but it is still"):
+        with pytest.raises(TokenStoreError, match="revoked and no longer works, but it is still"):
             boxnb.sign_out("acme")
-    assert "had been revoked" in boxnb.sign_out("acme")
+    assert "had already been revoked" in boxnb.sign_out("acme")
 
 
 def test_sign_out_without_a_server_tells_the_truth(sandbox: Sandbox, acme: store.Profile) -> None:

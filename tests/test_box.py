@@ -1,4 +1,4 @@
-"""What ``connect`` returns, and what is saved, seen as a person sees it."""
+"""``connect`` and ``status`` as a user sees them."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ import boxnb
 from boxnb import store
 from boxnb.errors import BoxNotebookError, InvalidGrantError, NotSignedInError
 
-WORLD = Path(__file__).parents[1] / "data" / "sandbox"
+COMPANY = Path(__file__).parents[1] / "data" / "sandbox"
 
 
 @pytest.fixture
 def box() -> object:
-    """The shared sandbox of this test's own home folder, stopped afterwards."""
+    """A Box of the shared sandbox in this test's own home folder. The sandbox stops afterwards."""
     yield boxnb.connect("sandbox")
     boxnb.sandbox.stop()
 
 
-def test_the_sandbox_signs_in_by_itself_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    """The first time only; afterwards the saved sign-in is used silently."""
+def test_connect_signs_in_to_the_sandbox(capsys: pytest.CaptureFixture[str]) -> None:
+    """It prints that it signed in, the first time only."""
     boxnb.connect("sandbox")
     assert "practice admin, Ada Lindqvist" in capsys.readouterr().out
     boxnb.connect("sandbox").get("/users/me")
@@ -35,13 +35,13 @@ def test_the_sandbox_signs_in_by_itself_and_says_so(capsys: pytest.CaptureFixtur
 
 
 def test_users_are_those_of_the_csv(box: boxnb.Box) -> None:
-    """All 120 people, each value as the file has it, in one call."""
-    with (WORLD / "users.csv").open(encoding="utf-8", newline="") as file:
+    """All 120 users come in one call, with the values of the file."""
+    with (COMPANY / "users.csv").open(encoding="utf-8", newline="") as file:
         rows = {row["id"]: row for row in csv.DictReader(file)}
     users = box.users()
     assert set(users["id"]) == set(rows)
     assert users["id"].is_unique
-    days = set()
+    offsets = set()
     for user in users.itertuples():
         row = rows[user.id]
         assert (user.name, user.login, user.role, user.status) == (
@@ -51,14 +51,14 @@ def test_users_are_those_of_the_csv(box: boxnb.Box) -> None:
             row["status"],
         )
         assert user.space_used == int(row["space_used"])
-        days.add(user.created_at - age(row["created_at"]))
-    assert len(days) == 1  # of the sandbox's first start, the same for all
+        offsets.add(user.created_at - age(row["created_at"]))
+    assert len(offsets) == 1  # ages count from the sandbox's first start, which is the same for all users
     assert users["extra"].isna().all()
     assert (users.attrs["pages"], users.attrs["calls"], users.attrs["complete"]) == (1, 1, True)
 
 
 def test_groups_and_me(box: boxnb.Box) -> None:
-    """25 groups, one row for who signed in, and an empty answer with the same columns."""
+    """There are 25 groups and one row for the signed-in user. An empty answer has the same columns."""
     assert len(box.groups()) == 25
     assert box.me()["role"].tolist() == ["admin"]
     nobody = box.users(filter_term="nobody-has-this-name")
@@ -66,21 +66,21 @@ def test_groups_and_me(box: boxnb.Box) -> None:
     assert list(nobody.dtypes.astype(str)) == list(box.users().dtypes.astype(str))
 
 
-def test_the_card_escapes_and_masks(box: boxnb.Box) -> None:
-    """Who, role, enterprise, time left; markup in names is text; no token."""
+def test_the_card_escapes_names_and_shows_no_token(box: boxnb.Box) -> None:
+    """The card shows user, role, enterprise and time left; markup in names is text."""
     saved = store.load("sandbox")
     assert saved is not None
     assert saved.token is not None
     store.save(store.Profile(**{**vars(saved), "account": {"name": "<b>Ada</b>", "login": "a@example.com"}}))
-    card = boxnb.connect("sandbox")
-    shown = card._repr_html_() + repr(card)
-    assert "&lt;b&gt;Ada" in card._repr_html_()
-    assert "60 days left" in shown
-    assert saved.token.access_token.reveal() not in shown
+    signed_in = boxnb.connect("sandbox")
+    text = signed_in._repr_html_() + repr(signed_in)
+    assert "&lt;b&gt;Ada" in signed_in._repr_html_()
+    assert "60 days left" in text
+    assert saved.token.access_token.reveal() not in text
 
 
 def test_status_lists_profiles_without_a_call(box: boxnb.Box) -> None:
-    """One row a profile; the same columns with none."""
+    """There is one row per profile, and an unknown profile is an error."""
     before = len(box.session.calls)
     row = boxnb.status("sandbox").iloc[0]
     assert (row["signed_in"], row["mode"], row["generation"]) == (True, "600", 0)
@@ -90,13 +90,13 @@ def test_status_lists_profiles_without_a_call(box: boxnb.Box) -> None:
 
 
 def test_status_with_nothing_saved() -> None:
-    """An empty frame, not an error."""
+    """The result is an empty DataFrame, not an error."""
     assert len(boxnb.status()) == 0
     assert "fingerprint" in boxnb.status().columns
 
 
-def test_sixty_one_days_later(box: boxnb.Box) -> None:
-    """One sentence that names the notebook, from the server's own clock."""
+def test_an_expired_sign_in(box: boxnb.Box) -> None:
+    """After 61 days by the server's clock, one sentence names the notebook."""
     boxnb.sandbox.clock.advance(61 * 86400)
     with pytest.raises(InvalidGrantError, match=r"61 days.*01-register-and-sign-in"):
         boxnb.connect("sandbox").users()
@@ -105,7 +105,7 @@ def test_sixty_one_days_later(box: boxnb.Box) -> None:
 
 
 def test_connect_without_a_sign_in_is_one_line() -> None:
-    """Rendered in a notebook as one line, without a traceback."""
+    """A notebook shows the error as one line, without a traceback."""
     with pytest.raises(NotSignedInError, match="01-register-and-sign-in") as caught:
         boxnb.connect("acme")
     assert isinstance(caught.value, BoxNotebookError)
@@ -113,7 +113,7 @@ def test_connect_without_a_sign_in_is_one_line() -> None:
 
 
 def test_import_loads_neither_widgets_nor_servers() -> None:
-    """``import boxnb`` works without a notebook and stays quick; what it loads comes when used."""
+    """``import boxnb`` is quick, because the heavy packages load when they are first used."""
     code = "import sys, boxnb; print(*sorted(sys.modules))"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True)
@@ -130,8 +130,8 @@ def test_import_loads_neither_widgets_nor_servers() -> None:
     assert not heavy & set(loaded.stdout.split())
 
 
-def test_every_public_name_is_there() -> None:
-    """``__all__`` is what exists."""
+def test_every_public_name_exists() -> None:
+    """Every name of ``__all__`` can be imported, and any other name is an AttributeError."""
     assert [name for name in boxnb.__all__ if getattr(boxnb, name, None) is None] == []
     with pytest.raises(AttributeError):
         boxnb.nothing  # noqa: B018

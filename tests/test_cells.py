@@ -222,8 +222,8 @@ def test_any_frame_is_shown_searched_and_copied(name: str) -> None:
     made = Table(odd_frames()[name])
     sent: list[Any] = []
     made.send = lambda content, buffers=None: sent.append(content)
-    made._answer(0, 10)
-    made._give("text")
+    made._send_rows(0, 10)
+    made._send_file("text")
     assert len(sent[0]["rows"]) == len(made.rows.frame)
     assert not [
         cell
@@ -241,7 +241,7 @@ def test_a_copy_is_whole_and_runs_nothing() -> None:
     made = Table(frame)
     sent: list[Any] = []
     made.send = lambda content, buffers=None: sent.append(content)
-    made._give("text")
+    made._send_file("text")
     assert [line.split("\t") for line in sent[0]["text"].split("\n")] == [
         ["'=a;'=b", "n"],
         ["x" * 1_000, "-5"],
@@ -254,10 +254,10 @@ def test_a_file_that_cannot_be_made_is_said_in_the_view(monkeypatch: pytest.Monk
     made = Table(pd.DataFrame({"a": ["\x00", "b"]}))
     sent: list[Any] = []
     made.send = lambda content, buffers=None: sent.append(content)
-    made._give("xlsx")
+    made._send_file("xlsx")
     assert "Replaced characters" in sent[-1]["said"]
     monkeypatch.setattr(export, "SHEET_ROWS", 1)
-    made._give("xlsx")
+    made._send_file("xlsx")
     assert sent[-1]["type"] == "failed" and "A sheet holds 1" in sent[-1]["why"]
 
 

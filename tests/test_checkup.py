@@ -1,4 +1,4 @@
-"""The doctor finds what is wrong, says what to do, and finds nothing where all is well."""
+"""The doctor finds each problem, says what to do, and finds nothing if all is well."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ from boxnb.secret import Secret
 
 
 def results(profile: str = "acme", **options: object) -> dict[str, str]:
+    """Return the result of each check."""
     table = boxnb.doctor(profile, **options)  # type: ignore[arg-type]
     return dict(zip(table["check"], table["result"], strict=True))
 
 
 def finding(check: str, **options: object) -> str:
+    """Return finding and remedy of one check."""
     table = boxnb.doctor("acme", **options).set_index("check")  # type: ignore[arg-type]
     return f"{table.loc[check, 'finding']} {table.loc[check, 'remedy']}"
 
 
-def test_all_is_well(sandbox: Sandbox) -> None:
-    """Everything ok for the practice admin, but for what the sandbox does not offer."""
+def test_finds_nothing_wrong(sandbox: Sandbox) -> None:
+    """Every check is ok for the sandbox's admin, apart from what the sandbox does not offer."""
     sign_in(sandbox)
     assert "wrong" not in results().values()
     assert results()["As-User"] == "ok"
@@ -33,13 +35,13 @@ def test_all_is_well(sandbox: Sandbox) -> None:
 
 
 def test_nothing_saved(sandbox: Sandbox) -> None:
-    """The onboarding notebook is the remedy."""
+    """The remedy names the onboarding notebook."""
     assert results()["profile"] == "wrong"
     assert "01-register-and-sign-in" in finding("profile")
 
 
-def test_before_sign_in_the_app_is_tried(sandbox: Sandbox) -> None:
-    """A made-up code tells a known app from a wrong secret."""
+def test_checks_the_app_before_a_sign_in(sandbox: Sandbox) -> None:
+    """A made-up code distinguishes a known app from a wrong client secret."""
     client = practice_client(sandbox)
     store.save(store.Profile("acme", client))
     assert results()["client id and secret"] == "ok"
@@ -49,17 +51,17 @@ def test_before_sign_in_the_app_is_tried(sandbox: Sandbox) -> None:
     assert "Copy both again" in finding("client id and secret")
 
 
-def test_no_answer_and_no_certificates(sandbox: Sandbox) -> None:
-    """A server that is away is told; unchecked certificates are wrong."""
+def test_no_answer_and_no_certificate_check(sandbox: Sandbox) -> None:
+    """A stopped server and a switched-off certificate check are reported."""
     store.save(store.Profile("acme", practice_client(sandbox), verify=False))
-    assert results()["way to the server"] == "wrong"
+    assert results()["connection to the server"] == "wrong"
     sandbox.stop()
     assert "Check the network" in finding("client id and secret")
-    assert results()["client id and secret"] == "look"  # whether they are right is not known
+    assert results()["client id and secret"] == "look"  # the server could not be asked
 
 
-def test_a_certificate_file_that_is_not_there(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Said as such, by the checkup and at sign-out; a proxy's 502 sends nobody to sign in again."""
+def test_a_missing_ca_bundle(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Doctor and sign_out name the missing file. A 502 is no reason to sign in again."""
     sign_in(sandbox)
     with sandbox.faults("/2.0/users/me", "502", 99):
         assert "Sign in again" not in finding("sign-in")
@@ -74,17 +76,17 @@ def test_a_certificate_file_that_is_not_there(sandbox: Sandbox, tmp_path: Path) 
     assert "certificate file" in boxnb.sign_out("acme")
 
 
-def test_one_question_without_an_answer_hides_none_of_the_others(sandbox: Sandbox) -> None:
-    """The connection breaks at the groups, again and again; what comes after them is still found."""
+def test_one_failed_call_hides_no_other_finding(sandbox: Sandbox) -> None:
+    """The connection breaks at the groups, and the later checks still run."""
     sign_in(sandbox)
     with sandbox.faults("/2.0/groups", "reset_before", 99):
-        found = results()
-    assert found["scope Manage groups"] == "wrong"
-    assert {found["scope Manage users"], found["As-User"]} == {"ok"}
+        checks = results()
+    assert checks["scope Manage groups"] == "wrong"
+    assert {checks["scope Manage users"], checks["As-User"]} == {"ok"}
 
 
-def test_a_clock_that_is_off_is_told_not_applied(sandbox: Sandbox) -> None:
-    """More than ten minutes."""
+def test_a_wrong_clock_is_reported(sandbox: Sandbox) -> None:
+    """A difference of more than ten minutes is a finding."""
     store.save(store.Profile("acme", practice_client(sandbox)))
     sandbox.clock.advance(-0.0)
     assert results()["clock"] == "ok"
@@ -94,14 +96,14 @@ def test_a_clock_that_is_off_is_told_not_applied(sandbox: Sandbox) -> None:
 
 
 def test_a_redirect_uri_elsewhere(sandbox: Sandbox) -> None:
-    """Nothing can listen there, so paste."""
+    """The receiver cannot listen there, so the remedy is to paste the address."""
     client = dataclasses.replace(practice_client(sandbox), redirect_uri="https://example.com/cb")
     store.save(store.Profile("acme", client))
     assert "Paste the address" in finding("redirect URI")
 
 
-def test_a_plain_user_and_a_missing_scope(sandbox: Sandbox) -> None:
-    """Each says what it closes."""
+def test_a_managed_user_and_a_missing_scope(sandbox: Sandbox) -> None:
+    """Each finding says what is not available."""
     login = next(
         user["login"] for user in _users(sandbox) if user["role"] == "user" and user["status"] == "active"
     )
@@ -117,6 +119,7 @@ def test_a_plain_user_and_a_missing_scope(sandbox: Sandbox) -> None:
 
 
 def _users(sandbox: Sandbox) -> list[dict[str, str]]:
+    """Return login, role and status of all users, read as the admin."""
     sign_in(sandbox, "admin")
     table = boxnb.connect("admin").users()
     return table[["login", "role", "status"]].astype(str).to_dict("records")
@@ -124,7 +127,7 @@ def _users(sandbox: Sandbox) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("check", ["sign-in"])
 def test_a_lost_sign_in(sandbox: Sandbox, check: str) -> None:
-    """The sentence of the refresh is the finding."""
+    """The finding is the message of the failed refresh."""
     profile = sign_in(sandbox)
     assert profile.token is not None
     oauth.revoke(profile.client, profile.token)
@@ -135,8 +138,8 @@ def test_a_lost_sign_in(sandbox: Sandbox, check: str) -> None:
 @pytest.mark.parametrize(
     "proxy", ["socks5://127.0.0.1:9", "http://jane:hid/den@127.0.0.1:9", "http://127.0.0.1:9"]
 )
-def test_a_way_that_was_not_gone_is_not_called_ok(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
-    """The proxy is named by its setting, with what is wrong with it; the app counts as not tried."""
+def test_a_broken_proxy_is_reported(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    """The finding names the proxy's setting without its password. The app counts as not tried."""
     server = oauth.Server("Box", *[f"https://api.box.example/{path}" for path in ("a", "t", "r", "2.0", "u")])
     store.save(
         store.Profile(
@@ -144,14 +147,16 @@ def test_a_way_that_was_not_gone_is_not_called_ok(monkeypatch: pytest.MonkeyPatc
         )
     )
     monkeypatch.setenv("HTTPS_PROXY", proxy)
-    found = results()
-    assert found["way to the server"] == "wrong" and found["client id and secret"] == "look"
-    assert "HTTPS_PROXY" in finding("way to the server") and "hid" not in finding("way to the server")
+    checks = results()
+    assert checks["connection to the server"] == "wrong" and checks["client id and secret"] == "look"
+    assert "HTTPS_PROXY" in finding("connection to the server") and "hid" not in finding(
+        "connection to the server"
+    )
 
 
-def test_a_page_that_answers_200_opens_nothing(sandbox: Sandbox) -> None:
-    """A company proxy's page is not a list of groups."""
+def test_a_proxy_page_with_200_is_not_a_success(sandbox: Sandbox) -> None:
+    """A company proxy's own page is not a list of groups."""
     sign_in(sandbox)
     with sandbox.faults("/2.0/groups", "html", 99), sandbox.faults("/2.0/users", "html", 99):
-        found = results()
-    assert found["scope Manage groups"] == found["scope Manage users"] == found["As-User"] == "look"
+        checks = results()
+    assert checks["scope Manage groups"] == checks["scope Manage users"] == checks["As-User"] == "look"

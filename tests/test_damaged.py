@@ -418,8 +418,8 @@ def test_an_odd_answer_to_who_signed_in_is_a_sentence_or_texts(text: bytes) -> N
             "a", Secret("s"), "http://127.0.0.1/", oauth.Server("x", *[f"http://127.0.0.1:{port}"] * 5)
         )
         try:
-            found = messages.words(account.who_is("acme", client, TOKEN))
+            fields = messages.account_fields(account.who_is("acme", client, TOKEN))
         except account.AccountError as error:
-            assert "names nobody" in str(error)
+            assert "names no user" in str(error)
         else:
-            assert (found["login"], found["enterprise"], found["name"]) == ("5", "", "?")
+            assert (fields["login"], fields["enterprise"], fields["name"]) == ("5", "", "?")

@@ -293,8 +293,8 @@ def test_the_table_says_why_it_gives_no_excel_file(tmp_path: Path) -> None:
         from boxnb.widgets.table import Table
         table, sent = Table(frame), []
         table.send = lambda content, buffers=None: sent.append(content)
-        table._give("xlsx")
-        table._give("csv")
+        table._send_file("xlsx")
+        table._send_file("csv")
         print(sent[0]["type"], sent[0]["why"], sent[1]["type"])
         """
     told = said(tmp_path, code, "openpyxl")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+import threading
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -18,22 +19,24 @@ STATE = "the-state-of-this-request"
 
 @pytest.fixture
 def caught() -> list[str]:
+    """The redirect addresses that the receiver has caught."""
     return []
 
 
 @pytest.fixture
 def receiver(caught: list[str]) -> Iterator[Receiver]:
+    """A listening receiver for `STATE`."""
     with Receiver(STATE, "http://127.0.0.1/callback", caught.append) as listening:
         yield listening
 
 
 def get(url: str, **options: object) -> requests.Response:
+    """Fetch a page as a browser would."""
     return requests.get(url, timeout=5, **options)  # type: ignore[arg-type]
 
 
-def test_granted_hands_over_the_address_and_ends_on_a_page_without_the_code(
-    receiver: Receiver, caught: list[str]
-) -> None:
+def test_a_grant_is_caught_and_ends_on_a_page_without_the_code(receiver: Receiver, caught: list[str]) -> None:
+    """The caller gets the redirect address, and the browser ends on an address without the code."""
     answer = get(f"{receiver.redirect_uri}?code=C0DE&state={STATE}")
     assert answer.status_code == 200
     assert answer.url == receiver.redirect_uri + "/granted"
@@ -42,7 +45,8 @@ def test_granted_hands_over_the_address_and_ends_on_a_page_without_the_code(
 
 
 @pytest.mark.parametrize("path", ["?code=C0DE&state=" + STATE, "/granted", "?x=1", "/nothing"])
-def test_no_page_may_be_stored_or_leak_where_it_came_from(receiver: Receiver, path: str) -> None:
+def test_no_page_may_be_cached_or_send_a_referrer(receiver: Receiver, path: str) -> None:
+    """Every page has headers against caching, referrers and scripts."""
     headers = get(receiver.redirect_uri + path, allow_redirects=False).headers
     assert headers["Cache-Control"] == "no-store"
     assert headers["Referrer-Policy"] == "no-referrer"
@@ -50,13 +54,15 @@ def test_no_page_may_be_stored_or_leak_where_it_came_from(receiver: Receiver, pa
 
 
 def test_denied_has_its_own_page(receiver: Receiver, caught: list[str]) -> None:
+    """A denial has its own page and is caught."""
     answer = get(f"{receiver.redirect_uri}?error=access_denied&state={STATE}")
     assert answer.url.endswith("/denied")
     assert "not given" in answer.text
     assert len(caught) == 1
 
 
-def test_a_second_hit_is_told_so_and_not_handed_over(receiver: Receiver, caught: list[str]) -> None:
+def test_a_second_redirect_is_not_caught(receiver: Receiver, caught: list[str]) -> None:
+    """A second redirect of the same request gets a 409."""
     get(f"{receiver.redirect_uri}?code=ONE&state={STATE}")
     answer = get(f"{receiver.redirect_uri}?code=TWO&state={STATE}")
     assert (answer.status_code, len(caught)) == (409, 1)
@@ -65,9 +71,8 @@ def test_a_second_hit_is_told_so_and_not_handed_over(receiver: Receiver, caught:
 @pytest.mark.parametrize(
     "query", ["code=C&state=another", "code=C", f"code=C&state={STATE}&state=x", "code=C&state=%ff"]
 )
-def test_a_wrong_state_is_answered_before_anything_else_and_spends_nothing(
-    receiver: Receiver, caught: list[str], query: str
-) -> None:
+def test_a_wrong_state_does_not_use_up_the_request(receiver: Receiver, caught: list[str], query: str) -> None:
+    """A wrong, missing or repeated state gets its own page, and the right redirect still works."""
     answer = get(f"{receiver.redirect_uri}?{query}")
     assert answer.url.endswith("/wrong-state")
     assert "another request" in answer.text
@@ -76,6 +81,7 @@ def test_a_wrong_state_is_answered_before_anything_else_and_spends_nothing(
 
 
 def test_nothing_from_the_address_is_shown(receiver: Receiver) -> None:
+    """No page shows text from the address."""
     evil = "<script>alert(1)</script>"
     for query in ({"error": evil, "state": STATE}, {"code": evil, "state": evil}, {evil: evil}):
         answer = get(receiver.redirect_uri, params=query)
@@ -86,6 +92,7 @@ def test_nothing_from_the_address_is_shown(receiver: Receiver) -> None:
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:1", ""])
 def test_another_host_name_is_refused(receiver: Receiver, caught: list[str], host: str) -> None:
+    """A Host header that is not ours gets a 403 (DNS rebinding)."""
     answer = get(f"{receiver.redirect_uri}?code=C&state={STATE}", headers={"Host": host})
     assert answer.status_code == 403
     assert caught == []
@@ -93,12 +100,14 @@ def test_another_host_name_is_refused(receiver: Receiver, caught: list[str], hos
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"])
 def test_only_get_is_answered(receiver: Receiver, caught: list[str], method: str) -> None:
+    """Every other method gets a 405."""
     answer = requests.request(method, f"{receiver.redirect_uri}?code=C&state={STATE}", timeout=5)
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
     assert caught == []
 
 
 def test_an_unknown_method_does_not_reach_the_panel(receiver: Receiver, caught: list[str]) -> None:
+    """An unknown method gets a 501."""
     parts = urlsplit(receiver.redirect_uri)
     connection = http.client.HTTPConnection("127.0.0.1", parts.port or 0, timeout=5)
     connection.request("BREW", "/callback?code=C&state=" + STATE)
@@ -108,13 +117,15 @@ def test_an_unknown_method_does_not_reach_the_panel(receiver: Receiver, caught: 
 
 
 @pytest.mark.parametrize("path", ["/", "/callback/", "/other?code=C&state=" + STATE, "/callback"])
-def test_other_paths_hold_nothing(receiver: Receiver, caught: list[str], path: str) -> None:
+def test_other_paths_are_not_found(receiver: Receiver, caught: list[str], path: str) -> None:
+    """Only the registered path with a query is a redirect."""
     base = f"http://127.0.0.1:{urlsplit(receiver.redirect_uri).port}"
     assert get(base + path).status_code == 404
     assert caught == []
 
 
-def test_a_busy_port_means_the_next_one(caught: list[str]) -> None:
+def test_a_busy_port_is_skipped(caught: list[str]) -> None:
+    """The receiver listens on another port, and the redirect to it is caught."""
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
@@ -125,11 +136,11 @@ def test_a_busy_port_means_the_next_one(caught: list[str]) -> None:
     assert len(caught) == 1
 
 
-def test_a_port_that_is_busy_on_the_other_loopback_address_is_left_alone(caught: list[str]) -> None:
-    """A browser takes localhost for ::1 first, so the answer would go to whoever listens there."""
+def test_a_port_that_is_busy_on_ipv6_is_skipped(caught: list[str]) -> None:
+    """A browser tries ::1 first for localhost, so another program there would receive the redirect."""
     try:
         listening = socket.create_server(("::1", 0), family=socket.AF_INET6)
-    except OSError:  # a computer without that address has nobody there
+    except OSError:  # this computer has no IPv6 loopback, so no program can listen there
         assert not _answers(1)
         return
     with listening as busy:
@@ -138,21 +149,24 @@ def test_a_port_that_is_busy_on_the_other_loopback_address_is_left_alone(caught:
             assert urlsplit(receiver.redirect_uri).port not in (None, port)
 
 
-def test_no_free_port_is_said(caught: list[str]) -> None:
+def test_no_free_port(caught: list[str]) -> None:
+    """Without a free port, start raises a SignInError."""
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
-        with pytest.raises(SignInError, match="No free port"):
+        with pytest.raises(SignInError, match="There is no free port"):
             Receiver(STATE, "http://127.0.0.1/callback", caught.append, ports=[busy.getsockname()[1]]).start()
 
 
 def test_the_registered_path_and_host_are_kept(caught: list[str]) -> None:
+    """The URI to send has the registered host and path."""
     with Receiver(STATE, "http://localhost/a/b", caught.append) as receiver:
         parts = urlsplit(receiver.redirect_uri)
         assert (parts.hostname, parts.path) == ("localhost", "/a/b")
 
 
 def test_the_next_request_is_expected_on_the_same_port(receiver: Receiver, caught: list[str]) -> None:
+    """After `expect`, only the new state is accepted."""
     get(f"{receiver.redirect_uri}?code=ONE&state={STATE}")
     before = receiver.redirect_uri
     receiver.expect("fresh")
@@ -161,7 +175,8 @@ def test_the_next_request_is_expected_on_the_same_port(receiver: Receiver, caugh
     assert caught[-1].endswith("?code=TWO&state=fresh")
 
 
-def test_it_lives_only_so_long(caught: list[str]) -> None:
+def test_it_closes_after_its_time(caught: list[str]) -> None:
+    """The receiver closes itself after `seconds`."""
     receiver = Receiver(STATE, "http://127.0.0.1/callback", caught.append, seconds=0.05).start()
     timer = receiver._timer
     assert timer is not None
@@ -170,6 +185,7 @@ def test_it_lives_only_so_long(caught: list[str]) -> None:
 
 
 def test_it_writes_nothing(receiver: Receiver, capfd: pytest.CaptureFixture[str]) -> None:
+    """Nothing is printed, and repr holds neither code nor state."""
     get(f"{receiver.redirect_uri}?code=C0DE&state={STATE}")
     get(f"{receiver.redirect_uri}?code=C0DE&state=wrong")
     assert capfd.readouterr() == ("", "")
@@ -178,7 +194,7 @@ def test_it_writes_nothing(receiver: Receiver, capfd: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize(
-    ("uri", "yes"),
+    ("uri", "expected"),
     [
         ("http://127.0.0.1/callback", True),
         ("http://localhost:8000/", True),
@@ -188,15 +204,16 @@ def test_it_writes_nothing(receiver: Receiver, capfd: pytest.CaptureFixture[str]
         ("urn:ietf:wg:oauth:2.0:oob", False),
     ],
 )
-def test_where_something_can_listen(uri: str, yes: bool) -> None:
-    assert can_listen(uri) is yes
-    if not yes:
+def test_where_a_receiver_can_listen(uri: str, expected: bool) -> None:
+    """Only plain http on 127.0.0.1 or localhost is accepted."""
+    assert can_listen(uri) is expected
+    if not expected:
         with pytest.raises(SignInError):
             Receiver(STATE, uri, lambda _url: None)
 
 
-def test_an_error_without_a_state_is_said_and_spends_nothing(receiver: Receiver, caught: list[str]) -> None:
-    """Box sends 107 so; it is not another request's answer, and as anybody can send it, the right one may still come."""
+def test_an_error_without_a_state_does_not_use_up_the_request(receiver: Receiver, caught: list[str]) -> None:
+    """Box sends error 107 without a state. As anyone can send it, the right redirect may still come."""
     answer = get(f"{receiver.redirect_uri}?error=server_error&error_description=107")
     assert answer.url.endswith("/unproved") and "Box did not grant access" in answer.text
     assert "another request" not in answer.text and "107" not in answer.text
@@ -204,23 +221,29 @@ def test_an_error_without_a_state_is_said_and_spends_nothing(receiver: Receiver,
     assert [urlsplit(url).query.partition("&")[0] for url in caught] == ["error=server_error", "code=GOOD"]
 
 
-def test_another_error_than_a_no_is_not_called_a_no(receiver: Receiver) -> None:
-    """Nobody pressed Deny where the server has broken down."""
+def test_a_server_error_is_not_called_a_denial(receiver: Receiver) -> None:
+    """If the server fails, nobody pressed Deny."""
     answer = get(f"{receiver.redirect_uri}?error=temporarily_unavailable&state={STATE}")
     assert answer.url.endswith("/failed") and "was told not to" not in answer.text
 
 
-def test_the_pages_name_the_server_that_was_asked(caught: list[str]) -> None:
-    """Which need not be Box; its name is text, whatever stands in it."""
+def test_the_pages_name_the_server(caught: list[str]) -> None:
+    """The server may be another than Box, and its name is escaped."""
     with Receiver(STATE, "http://127.0.0.1/callback", caught.append, server="<b>Acme") as receiver:
         for query in ("code=C&state=x", "error=server_error", f"error=access_denied&state={STATE}", ""):
             page = get(f"{receiver.redirect_uri}?{query}").text
             assert "Box" not in page and "<b>" not in page and "&lt;b&gt;Acme" in page
 
 
-def test_localhost_is_held_on_both_families(caught: list[str]) -> None:
-    """A browser tries ::1 first: nobody else may listen there, and an answer that comes there is taken."""
-    with Receiver(STATE, "http://localhost/callback", caught.append) as receiver:
+def test_localhost_is_bound_on_both_families(caught: list[str]) -> None:
+    """A browser tries ::1 first, so the receiver binds both addresses and catches a redirect to either."""
+    arrived = threading.Event()
+
+    def catch(url: str) -> None:
+        caught.append(url)
+        arrived.set()
+
+    with Receiver(STATE, "http://localhost/callback", catch) as receiver:
         port = receiver._port
         with socket.socket(socket.AF_INET6) as thief, pytest.raises(OSError):
             thief.bind(("::1", port))
@@ -230,14 +253,15 @@ def test_localhost_is_held_on_both_families(caught: list[str]) -> None:
         connection.request("GET", f"/callback?code=C0DE&state={STATE}", headers={"Host": f"localhost:{port}"})
         assert connection.getresponse().status == 303
         connection.close()
+        assert arrived.wait(10)
     assert caught == [f"http://localhost:{port}/callback?code=C0DE&state={STATE}"]
     for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         with socket.socket(family) as probe:
             assert probe.connect_ex((host, port)) != 0  # both are closed
 
 
-def test_a_port_that_another_program_holds_on_one_family_is_not_taken(caught: list[str]) -> None:
-    """Even one that does not answer yet."""
+def test_a_port_bound_on_ipv6_is_skipped(caught: list[str]) -> None:
+    """The other program need not respond yet."""
     with socket.socket(socket.AF_INET6) as other:
         other.bind(("::1", 0))
         port = other.getsockname()[1]
@@ -248,8 +272,8 @@ def test_a_port_that_another_program_holds_on_one_family_is_not_taken(caught: li
             )
 
 
-def test_127_0_0_1_is_held_alone(receiver: Receiver) -> None:
-    """No browser goes elsewhere for an address."""
+def test_127_0_0_1_binds_no_ipv6_port(receiver: Receiver) -> None:
+    """A browser goes nowhere else for an IP address."""
     with socket.socket(socket.AF_INET6) as other:
         other.bind(("::1", receiver._port))
 

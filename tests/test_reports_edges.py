@@ -159,7 +159,7 @@ def test_one_person_and_nothing_else(alone: boxnb.Box, name: str) -> None:
     assert len(found.columns) >= 5
     assert "object" not in set(found.dtypes.astype(str))
     view = views.table(found, box=alone)
-    view._answer(0, 100)
+    view._send_rows(0, 100)
     assert view.selected.equals(found)
     assert "<table" in view._repr_mimebundle_()[0]["text/html"]
 

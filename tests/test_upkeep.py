@@ -1,4 +1,4 @@
-"""How long what is saved lives, and what keeps it alive."""
+"""How long saved sign-ins live, and how to keep them alive."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from boxnb.sandbox import Sandbox
 from boxnb.secret import Secret
 
 
-def test_every_profile_has_a_row_even_a_damaged_one(sandbox: Sandbox) -> None:
-    """Signed in, only registered, damaged: the table stands, the trouble is in its column."""
+def test_status_has_a_row_for_every_profile(sandbox: Sandbox) -> None:
+    """A damaged profile has a row too, with its problem."""
     profile = sign_in(sandbox)
     store.save(store.Profile("registered", profile.client))
     store.save(store.Profile("damaged", profile.client))
@@ -26,20 +26,22 @@ def test_every_profile_has_a_row_even_a_damaged_one(sandbox: Sandbox) -> None:
     assert table["problem"].isna().sum() == 2
 
 
-@pytest.mark.parametrize(("days", "says"), [(49, None), (51, "51 of 60 days"), (61, "sign in again")])
-def test_age_is_told_from_fifty_days_on(sandbox: Sandbox, days: int, says: str | None) -> None:
-    """In the server's days; keep_alive is the remedy while there is one."""
+@pytest.mark.parametrize(("days", "problem"), [(49, None), (51, "51 of 60 days"), (61, "Sign in again")])
+def test_status_warns_after_fifty_days(sandbox: Sandbox, days: int, problem: str | None) -> None:
+    """Days count by the server's clock, and keep_alive is the remedy until day 60."""
     profile = sign_in(sandbox)
     assert profile.token is not None
     row = boxnb.status("acme", clock=lambda: profile.token.obtained_at + days * 86400).iloc[0]
     assert (
-        row["problem"] is None or row["problem"] != row["problem"] if says is None else says in row["problem"]
+        row["problem"] is None or row["problem"] != row["problem"]
+        if problem is None
+        else problem in row["problem"]
     )
     assert row["refresh_days_left"] == max(0, 60 - days)
 
 
-def test_keep_alive_begins_another_sixty_days(sandbox: Sandbox) -> None:
-    """Once a month, for years: one refresh each, told in a sentence with fingerprints."""
+def test_keep_alive_starts_another_sixty_days(sandbox: Sandbox) -> None:
+    """Run once a month for two years, it refreshes once each time."""
     sign_in(sandbox)
     for _ in range(24):
         sandbox.clock.advance(30 * 86400)
@@ -48,14 +50,14 @@ def test_keep_alive_begins_another_sixty_days(sandbox: Sandbox) -> None:
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
 
 
-def test_keep_alive_of_nobody() -> None:
-    """The sentence of every other call."""
+def test_keep_alive_without_a_sign_in() -> None:
+    """It raises the same error as every other call."""
     with pytest.raises(NotSignedInError, match="Nobody is signed in"):
         boxnb.keep_alive("acme")
 
 
-def test_scopes_are_what_calls_have_shown(sandbox: Sandbox) -> None:
-    """Not tried, then proved or refused: Box does not tell which scopes a token has."""
+def test_scopes_show_what_calls_have_proved(sandbox: Sandbox) -> None:
+    """A scope is not tried, proved or refused, as Box does not list a token's scopes."""
     app = sandbox.register_app(
         "half", ["http://127.0.0.1/callback"], scopes=["root_readonly", "manage_managed_users"]
     )
@@ -70,14 +72,14 @@ def test_scopes_are_what_calls_have_shown(sandbox: Sandbox) -> None:
     box.users()
     with pytest.raises(ForbiddenError, match="lacks a scope"):
         box.groups()
-    shown = boxnb.status("acme")["scopes"][0]
-    assert "manage_managed_users proved" in shown
-    assert "manage_groups refused" in shown
-    assert shown.count("not tried") == 2
+    scopes = boxnb.status("acme")["scopes"][0]
+    assert "manage_managed_users proved" in scopes
+    assert "manage_groups refused" in scopes
+    assert scopes.count("not tried") == 2
 
 
-def test_the_card_escapes_and_says_when_there_is_nothing(sandbox: Sandbox) -> None:
-    """Markup in a name is text; no profile is a sentence; a column of the table is still a column."""
+def test_the_card_escapes_names(sandbox: Sandbox) -> None:
+    """Markup in a name is text. Without a profile the card is a sentence."""
     assert "Nothing is saved yet" in boxnb.status()._repr_html_()
     profile = sign_in(sandbox)
     store.save(dataclasses.replace(profile, account={"name": "<b>Ada</b>", "login": "a@example.com"}))

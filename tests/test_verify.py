@@ -119,8 +119,8 @@ def test_an_empty_setting_means_the_usual_certificates(untrusted: Impostor, veri
     with pytest.raises(BoxNotebookError, match="certificate"):
         basic.connect("devices").get_json("/x")
     assert untrusted.got == []
-    row = boxnb.doctor("acme").set_index("check").loc["way to the server"]
-    assert row["result"] == "wrong" and "usual certificates" in row["finding"]  # they do not know this server
+    row = boxnb.doctor("acme").set_index("check").loc["connection to the server"]
+    assert row["result"] == "wrong" and "default CA bundle" in row["finding"]  # they do not know this server
 
 
 @pytest.mark.parametrize("verify", [*WRONG, *NOWHERE], ids=repr)
@@ -179,12 +179,13 @@ def test_the_check_switched_off_is_shown_in_red(untrusted: Impostor) -> None:
     saved(untrusted.server())
     store.configure("acme", verify=False)
     findings = boxnb.doctor("acme")
-    row = findings.set_index("check").loc["way to the server"]
+    row = findings.set_index("check").loc["connection to the server"]
     assert row["result"] == "wrong" and "configure('acme', verify=True)" in row["remedy"]
     assert "color:#c62828'>✗ wrong" in findings._repr_html_()
     status = boxnb.status()
     assert "Certificates are not checked" in status.loc[0, "problem"]
-    assert "<td style='color:#c62828'>Certificates are not checked" in status._repr_html_()
+    red = "<td style='text-align:left;white-space:normal;color:#c62828'>"
+    assert f"{red}Certificates are not checked" in status._repr_html_()
     assert "Certificates are not checked" in messages.unchecked_words("acme")
     store.configure("acme", verify=True)
     assert messages.unchecked_words("acme") == ""

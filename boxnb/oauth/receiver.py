@@ -1,8 +1,8 @@
 """Catch the authorization code on the loopback interface (RFC 8252 section 7.3).
 
-A small HTTP server in its own thread, so that it answers while a notebook cell blocks. It takes one redirect of one
-request, checks `state` before it answers, and sends the browser on to a page whose address holds no code.
-It writes no log: a request line would hold the code.
+A small HTTP server in its own thread, so that it responds while a notebook cell blocks. It accepts one redirect per
+request, checks `state` before it responds, and sends the browser on to a page whose address does not hold the code.
+It writes no log, because a request line would hold the code.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from boxnb.errors import SignInError
 from boxnb.oauth.failures import called, capital
 
 LOOPBACK: Final = ("127.0.0.1", "localhost")
-NEIGHBOURS: Final = 10  # ports tried after a busy one, before any free port is taken
+NEIGHBOURS: Final = 10  # ports to try after a busy one, before taking any free port
 
 _PAGES: Final = {
     "granted": (
@@ -34,20 +34,20 @@ _PAGES: Final = {
         "Permission was not given",
         (
             "{Box} was told not to grant access, so nothing was saved. "
-            "Close this tab; the panel in the notebook is ready for another try."
+            "Close this tab. The panel in the notebook is ready for another try."
         ),
     ),
     "failed": (
         "{Box} did not grant access",
         (
             "It sent an error instead of a code, so nothing was saved. "
-            "Close this tab; the panel in the notebook says what the error means."
+            "Close this tab. The panel in the notebook says what the error means."
         ),
     ),
     "unproved": (
-        "{Box} did not grant access, it seems",
+        "It seems that {box} did not grant access",
         (
-            "The address names an error and carries no state, so anybody may have sent it, and your notebook goes on waiting. "
+            "The address names an error but carries no state, so anybody may have sent it. Your notebook keeps waiting. "
             "If you were just signing in, the panel in the notebook says what the error means."
         ),
     ),
@@ -59,13 +59,13 @@ _PAGES: Final = {
         ),
     ),
     "used": (
-        "This answer was already taken",
-        "The notebook takes one answer for each request. Close this tab and look at the panel in the notebook.",
+        "This answer was already used",
+        "The notebook accepts one answer per request. Close this tab and look at the panel in the notebook.",
     ),
     "not-found": ("Nothing here", "This address only waits for the answer of a sign-in to {box}."),
     "refused": (
         "Not accepted",
-        "Only the browser that was sent here by {box} may bring the answer, with a plain GET.",
+        "This address only accepts a GET from the browser that {box} sent here.",
     ),
 }
 _STYLE: Final = (
@@ -74,28 +74,29 @@ _STYLE: Final = (
 )
 
 
-_SHOWN: Final = ("granted", "denied", "failed", "unproved", "wrong-state")  # each at an address of its own
+# Pages with an address of their own, which the browser is sent on to.
+_OWN_ADDRESS: Final = ("granted", "denied", "failed", "unproved", "wrong-state")
 
 
 def landing_page(kind: str, server: str = "Box") -> bytes:
-    """One of our own pages; nothing that came in the address is ever shown on it."""
+    """Return one of our own pages as HTML. It never shows anything from the address of the request."""
     box = called(server)
-    title, text = (words.replace("{Box}", capital(box)).replace("{box}", box) for words in _PAGES[kind])
+    title, text = (part.replace("{Box}", capital(box)).replace("{box}", box) for part in _PAGES[kind])
     page = (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>boxnb: {html.escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
         f"<h1>{html.escape(title)}</h1><p>{html.escape(text)}</p>"
-        f"<p><small>This page comes from boxnb, from where your notebook runs, not from {html.escape(box)}.</small></p></html>"
+        f"<p><small>This page comes from boxnb on your notebook's computer, not from {html.escape(box)}.</small></p></html>"
     )
     return page.encode("utf-8")
 
 
 def can_listen(redirect_uri: str) -> bool:
-    """Whether `redirect_uri` is plain http on the loopback interface, where a receiver can wait for it."""
+    """Return whether `redirect_uri` is plain http on the loopback interface, where a receiver can listen."""
     try:
         parts = urlsplit(redirect_uri)
         return parts.scheme == "http" and parts.hostname in LOOPBACK and (parts.port or 1) > 0
-    except ValueError:  # half an address, or a port there cannot be
+    except ValueError:  # an incomplete address, or a port out of range
         return False
 
 
@@ -106,46 +107,48 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 8
 
     def server_bind(self) -> None:
-        """Hold the address alone: Windows otherwise lets another program listen there, too, and take the answer."""
+        """Bind exclusively. Otherwise Windows lets another program bind the same port and receive the redirect."""
         if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         super().server_bind()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that hangs up is not worth a traceback, and a traceback could hold the code."""
+        """Print no traceback: a browser may simply hang up, and a traceback could hold the code."""
 
 
 class _Server6(_Server):
     address_family = socket.AF_INET6
 
     def server_bind(self) -> None:
-        """Hold ::1 only; 127.0.0.1 has a server of its own."""
+        """Bind ::1 only. 127.0.0.1 has its own server."""
         if hasattr(socket, "IPV6_V6ONLY"):
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         super().server_bind()
 
 
 class Receiver:
-    """Wait on 127.0.0.1, for `localhost` on ::1 as well, for the redirect that answers one authorization request.
+    """A server that waits for the redirect of one authorization request.
+
+    It listens on 127.0.0.1, and for `localhost` also on ::1.
 
     Parameters
     ----------
     state
-        The state of the request; another one is answered with a page that says so.
+        The state of the request. A redirect with another state gets a page that says so.
     redirect_uri
         The registered URI, plain http on 127.0.0.1 or localhost. Its port is tried first, then the ports after it, then
-        any free one: Box matches a loopback URI whatever its port.
+        any free one, because Box ignores the port when it matches a loopback URI.
     on_redirect
-        Called once, in the receiver's thread, with the whole redirect URL (so it holds the code: do not log it);
-        also called for each answer with a wrong state, or an error without one, so that the panel can speak.
+        Called once, in the receiver's thread, with the whole redirect URL. It holds the code, so do not log it.
+        Also called for each redirect with a wrong state, or with an error but no state, so that the panel can report it.
     ports
-        Ports to try in this order instead.
+        Other ports to try, in this order.
     seconds
-        How long the receiver lives.
+        How long the receiver listens.
     behind
-        The registered URI where a proxy stands in front; `redirect_uri` is then the receiver's own end.
+        The registered URI if a proxy is in front. `redirect_uri` is then the address the proxy forwards to.
     server
-        The name of the server whose answer it is, for the pages.
+        The name of the authorization server, for the pages.
 
     Raises
     ------
@@ -165,9 +168,7 @@ class Receiver:
         server: str = "Box",
     ) -> None:
         if not can_listen(redirect_uri):
-            raise SignInError(
-                f"Nothing on this computer can listen at {redirect_uri}. Paste the address instead."
-            )
+            raise SignInError(f"boxnb cannot listen at {redirect_uri}. Paste the address instead.")
         self._state = state
         self._parts = urlsplit(redirect_uri)
         self._on_redirect = on_redirect
@@ -182,7 +183,7 @@ class Receiver:
         self._port = 0
         self._guard = threading.Lock()
         self._server: _Server | None = None
-        self._other: _Server | None = None  # the same port of ::1
+        self._other: _Server | None = None  # the same port on ::1
         self._timer: threading.Timer | None = None
 
     def __repr__(self) -> str:
@@ -190,12 +191,12 @@ class Receiver:
 
     @property
     def listening(self) -> bool:
-        """Whether the receiver still waits; it closes itself after its time."""
+        """Whether the receiver is listening. It closes itself after `seconds`."""
         return self._server is not None
 
     @property
     def redirect_uri(self) -> str:
-        """The URI to send in the authorization request: the registered one with the port that was free."""
+        """The URI to send in the authorization request: the registered one with the port that the receiver got."""
         if self._behind:
             return self._behind
         if self._server is None:
@@ -203,11 +204,11 @@ class Receiver:
         return urlunsplit(self._parts._replace(netloc=f"{self._parts.hostname}:{self._port}"))
 
     def waits_for(self, registered: str) -> bool:
-        """Whether it listens, and for the redirects of this registered URI."""
+        """Return whether it is listening for redirects to this registered URI."""
         return self.listening and self._registered == registered
 
     def start(self) -> Receiver:
-        """Bind the first free port and answer from a thread; raises `SignInError` when no port is free."""
+        """Bind the first free port and respond from a thread. Raise `SignInError` if no port is free."""
         for port in self._ports:
             if port and _answers(port):  # a server on another address family would share the port
                 continue
@@ -217,7 +218,9 @@ class Receiver:
                 continue
             break
         if self._server is None:
-            raise SignInError("No free port on 127.0.0.1: paste the address of the last page instead.")
+            raise SignInError(
+                "There is no free port on 127.0.0.1. Paste the address of the last page instead."
+            )
         for server in filter(None, (self._server, self._other)):
             serve = server.serve_forever
             threading.Thread(target=serve, args=(0.1,), name="boxnb-receiver", daemon=True).start()
@@ -237,7 +240,7 @@ class Receiver:
         self._server, self._other, self._port = server, other, server.server_port
 
     def close(self) -> None:
-        """Stop listening; safe to call twice and from any thread but the handler's own."""
+        """Stop listening. Safe to call twice, and from any thread but the handler's own."""
         with self._guard:
             servers = [server for server in (self._server, self._other) if server is not None]
             self._server = self._other = None
@@ -255,12 +258,12 @@ class Receiver:
         self.close()
 
     def expect(self, state: str) -> None:
-        """Wait for the answer of the next request, on the same port."""
+        """Wait for the redirect of the next request, on the same port."""
         with self._guard:
             self._state, self._used = state, False
 
     def close_soon(self, seconds: float = 20) -> None:
-        """Close when the browser has had time to fetch its last page."""
+        """Close after `seconds`, when the browser has had time to fetch its last page."""
         with self._guard:
             if self._timer is not None:
                 self._timer.cancel()
@@ -268,12 +271,12 @@ class Receiver:
             self._timer.daemon = True
             self._timer.start()
 
-    def _take(self, query: str) -> str:
-        """Decide on one redirect: the name of the page that answers it."""
+    def _page_for(self, query: str) -> str:
+        """Return the name of the page that answers a redirect, and note that its request is used up."""
         values = parse_qs(query, keep_blank_values=True)
         states = values.get("state", [])
         if not states and values.get("error") and not values.get("code"):
-            return "unproved"  # Box leaves the state out where the enterprise does not allow the app
+            return "unproved"  # Box omits the state if the enterprise does not allow the app
         if len(states) != 1 or not hmac.compare_digest(states[0].encode(), self._state.encode()):
             return "wrong-state"
         if not values.get("code") and not values.get("error"):
@@ -290,7 +293,7 @@ class Receiver:
         receiver = self
         path = self._parts.path or "/"
         base = path.rstrip("/")
-        here = path.rpartition("/")[2]  # a relative address stays on this side of any proxy
+        last_segment = path.rpartition("/")[2]  # a relative address works behind any proxy
 
         class Handler(BaseHTTPRequestHandler):
             server_version = "boxnb"
@@ -302,16 +305,15 @@ class Receiver:
                 if not self._host_is_ours():
                     self._page(403, "refused")
                 elif parts.path == path and parts.query:
-                    address = (
-                        f"{receiver.redirect_uri.split('?')[0]}?{parts.query}"  # a closed one has no port
-                    )
-                    kind = receiver._take(parts.query)
-                    if kind in _SHOWN:
-                        self._send(303, b"", {"Location": f"{here}/{kind}".lstrip("/")})
+                    # The address is read first: a receiver that is closed has no port.
+                    address = f"{receiver.redirect_uri.split('?')[0]}?{parts.query}"
+                    kind = receiver._page_for(parts.query)
+                    if kind in _OWN_ADDRESS:
+                        self._send(303, b"", {"Location": f"{last_segment}/{kind}".lstrip("/")})
                         receiver._on_redirect(address)
                     else:
                         self._page(409 if kind == "used" else 404, kind)
-                elif parts.path in {f"{base}/{kind}" for kind in _SHOWN}:
+                elif parts.path in {f"{base}/{kind}" for kind in _OWN_ADDRESS}:
                     self._page(200, parts.path.rpartition("/")[2])
                 else:
                     self._page(404, "not-found")
@@ -323,7 +325,7 @@ class Receiver:
             do_POST = do_PUT = do_HEAD = do_DELETE = do_OPTIONS = do_PATCH = _refuse  # noqa: N815 - http.server's names
 
             def _host_is_ours(self) -> bool:
-                """Refuse names that only resolve to 127.0.0.1 (DNS rebinding)."""
+                """Refuse host names that merely resolve to 127.0.0.1 (DNS rebinding)."""
                 names = {f"{name}:{receiver._port}" for name in LOOPBACK}
                 if receiver._behind:
                     names.add(urlsplit(receiver._behind).netloc)
@@ -352,21 +354,20 @@ class Receiver:
                 self.close_connection = True
 
             def log_message(self, *_: Any) -> None:
-                """Say nothing: the request line holds the code."""
+                """Log nothing: the request line holds the code."""
 
         return Handler
 
 
-def held(port: int) -> bool:
-    """Whether another process has this port of 127.0.0.1 or ::1, so that it would get what is sent there."""
+def port_in_use(port: int) -> bool:
+    """Return whether another process has this port of 127.0.0.1 or ::1 and would receive what is sent there."""
     if _answers(port):
         return True
     both = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
     for family, host in both if _has_ipv6() else both[:1]:
         with socket.socket(family) as probe:
-            exclusive = getattr(
-                socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR
-            )  # a port just closed is free
+            # SO_REUSEADDR: a port that was just closed counts as free.
+            exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
             probe.setsockopt(socket.SOL_SOCKET, exclusive, 1)
             try:
                 probe.bind((host, port))
@@ -376,7 +377,7 @@ def held(port: int) -> bool:
 
 
 def _has_ipv6() -> bool:
-    """Whether this computer has ::1."""
+    """Return whether this computer has ::1."""
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
             probe.bind(("::1", 0))
@@ -386,13 +387,13 @@ def _has_ipv6() -> bool:
 
 
 def _answers(port: int) -> bool:
-    """Whether something already listens there; a browser tries ::1 before 127.0.0.1 where the host is localhost."""
+    """Return whether a program listens on this port of 127.0.0.1 or ::1. A browser tries ::1 first for localhost."""
     for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         try:
             with socket.socket(family, socket.SOCK_STREAM) as probe:
                 probe.settimeout(0.2)
                 if probe.connect_ex((host, port)) == 0:
                     return True
-        except OSError:  # this computer has no such address family
+        except OSError:  # this computer does not have the address family
             continue
     return False

@@ -166,7 +166,7 @@ def chart(name: str | None = None) -> Chart:
     require("A chart of runs", "boxnb[explore]", "plotly")
     import plotly.graph_objects as go
 
-    from ..widgets.charts import Chart, bars_html, plain
+    from ..widgets.charts import Chart, bars_html, escape_label
 
     frame = history(name)
     title = f"Runs of {name}" if name else "Runs"
@@ -176,7 +176,9 @@ def chart(name: str | None = None) -> Chart:
         if rows.empty:
             continue
         said = [
-            "<br>".join(plain(line) for line in (*textwrap.wrap(problem, 56)[:4], *_counted(calls, count)))
+            "<br>".join(
+                escape_label(line) for line in (*textwrap.wrap(problem, 56)[:4], *_counted(calls, count))
+            )
             for problem, calls, count in zip(
                 rows["problem"].fillna(""), rows["calls"], rows["rows"], strict=True
             )
@@ -188,7 +190,7 @@ def chart(name: str | None = None) -> Chart:
             mode="markers",
             marker={"color": colour, "symbol": symbol, "size": 12},
             cliponaxis=False,  # a run of no time stands on the axis
-            text=[plain(each) for each in rows["name"]],
+            text=[escape_label(each) for each in rows["name"]],
             customdata=said,
             hovertemplate="<b>%{text}</b><br>%{x|%Y-%m-%d %H:%M} UTC, %{y:.1f} s<br>%{customdata}",
         )

@@ -1,4 +1,4 @@
-"""Who a token belongs to, and what is saved of it."""
+"""Which account a token belongs to, and saving a new sign-in in its profile."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from boxnb.api.connection import Connection
 from boxnb.api.failures import Asked, api_error, note
 from boxnb.errors import BoxNotebookError, InvalidClientError, InvalidGrantError, NotSignedInError
 from boxnb.oauth import Client
-from boxnb.oauth.failures import called, capital
 from boxnb.oauth.token import Token
 from boxnb.secret import bearer
-from boxnb.signin.messages import ended, in_one_sentence
+from boxnb.signin import messages
 from boxnb.store import intent
 from boxnb.transport.sessions import plain, require_private
 
@@ -24,31 +23,31 @@ FIELDS = "id,name,login,role,enterprise"
 
 
 class AccountError(BoxNotebookError):
-    """The question who signed in got no usable answer."""
+    """Box did not say which account signed in."""
 
     def __init__(self, message: str, status: int = 200) -> None:
         super().__init__(message)
         self.status = status
 
 
-def session(profile: str) -> requests.Session:
-    """A plain session that checks certificates the way the profile says."""
+def profile_session(profile: str) -> requests.Session:
+    """Return a session without a sign-in that checks certificates as the profile says."""
     saved = store.load(profile)
     return plain(True if saved is None else saved.verify)
 
 
 def who_is(profile: str, client: Client, token: Token | requests.auth.AuthBase) -> dict[str, Any]:
-    """`GET /users/me` with what the panel shows: id, name, login, role, enterprise.
+    """Return the account that signed in (`GET /users/me`): id, name, login, role and enterprise.
 
     Parameters
     ----------
     token
-        A pair, or what signs the requests of a saved one and refreshes it when needed.
+        A token pair, or the auth object of a saved one, which refreshes it when needed.
 
     Raises
     ------
     AccountError
-        Box answered with something else than the user.
+        The response does not describe a user.
     """
 
     def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -57,35 +56,34 @@ def who_is(profile: str, client: Client, token: Token | requests.auth.AuthBase) 
         return request
 
     require_private(client.server.api_url, "access token")
-    box = called(client.server.name)
-    with session(profile) as http:
+    with profile_session(profile) as http:
         response = http.get(
             client.server.api_url + "/users/me",
             params={"fields": FIELDS},
-            auth=sign if isinstance(token, Token) else token,  # an auth of our own also keeps .netrc out
+            auth=sign if isinstance(token, Token) else token,  # without an auth, requests would read .netrc
             timeout=(10, 20),
             allow_redirects=False,
         )
     if response.status_code != 200:
         note(response, Asked(client.server.name, 1, 0.0))
-        raise AccountError(f"Who signed in could not be asked. {api_error(response)}", response.status_code)
+        raise AccountError(messages.account_unknown(str(api_error(response))), response.status_code)
     try:
-        answer = response.json()
+        account = response.json()
     except (ValueError, RecursionError):
-        answer = None
-    if not isinstance(answer, dict) or "login" not in answer:
-        raise AccountError(f"The answer of {box} to the question who signed in names nobody. Try again.")
-    return dict.fromkeys(FIELDS.split(",")) | (store.known_account(answer) or {})
+        account = None
+    if not isinstance(account, dict) or "login" not in account:
+        raise AccountError(messages.account_without_login(client.server.name))
+    return dict.fromkeys(FIELDS.split(",")) | (store.known_account(account) or {})
 
 
-def keep_client(profile: str, client: Client) -> store.Profile | None:
-    """Save the app before its first use; a pair of another app stays until a new pair replaces it."""
+def save_client(profile: str, client: Client) -> store.Profile | None:
+    """Save the app before its first use. A token pair of another app stays until a new pair replaces it."""
     with store.lock(profile):
         saved = store.load(profile)
         if saved is None:
             saved = store.Profile(profile, client)
         elif saved.token is None or saved.client.client_id == client.client_id:
-            if saved.token is not None:  # its own secret goes with a live pair until a new pair replaces both
+            if saved.token is not None:  # a saved pair keeps its client secret until a new pair replaces both
                 client = dataclasses.replace(client, client_secret=saved.client.client_secret)
             if saved.client == client:
                 return saved
@@ -96,7 +94,7 @@ def keep_client(profile: str, client: Client) -> store.Profile | None:
     return saved
 
 
-def keep_pair(
+def save_token_pair(
     profile: str,
     client: Client,
     token: Token,
@@ -104,9 +102,10 @@ def keep_pair(
     account: dict[str, Any] | None,
     wanted: Callable[[], bool] = lambda: True,
 ) -> bool:
-    """Save a new pair, before its first use where it was not tried yet; then nothing older is pending.
+    """Save a new token pair and end any pending refresh of an older one.
 
-    Whether it was: who has to wait for the profile may be told meanwhile that the pair is not ``wanted`` any more.
+    Return whether it was saved: the flow may be cancelled while this waits for the lock, and then ``wanted``
+    returns False.
     """
     with store.lock(profile):
         if not wanted():
@@ -117,28 +116,31 @@ def keep_pair(
         return True
 
 
-def keep_account(profile: str, token: Token, account: dict[str, Any]) -> None:
-    """Add who signed in, unless the pair was replaced meanwhile."""
+def save_account(profile: str, token: Token, account: dict[str, Any]) -> None:
+    """Save which account signed in, unless another token pair was saved meanwhile."""
     with store.lock(profile):
         saved = store.load(profile)
         if saved is not None and saved.token == token:
             store.save(dataclasses.replace(saved, account=account))
 
 
-def throw_away(profile: str, client: Client, token: Token) -> str:
-    """Revoke a pair that nobody wanted; a sentence when that failed: the pair is on no disk and dies unused."""
+def revoke_unwanted(profile: str, client: Client, token: Token) -> str:
+    """Revoke a token pair that is not going to be saved. Return a sentence if that fails, else an empty string.
+
+    A pair that cannot be revoked is on no disk and expires unused.
+    """
     try:
-        with session(profile) as http:
+        with profile_session(profile) as http:
             oauth.revoke(client, token, http=http)
     except (OSError, BoxNotebookError) as error:
-        return f"The unwanted token could not be revoked. {in_one_sentence(error, client.server.name)}"
+        return messages.not_revoked(error, client.server.name)
     return ""
 
 
-def tried(profile: str, saved: store.Profile) -> tuple[bool, str, dict[str, Any]]:
-    """Use a saved sign-in once: whether it holds, what to say, and who it is.
+def try_saved_sign_in(profile: str, saved: store.Profile) -> tuple[bool, str, dict[str, Any]]:
+    """Use a saved sign-in once. Return whether to keep it, a sentence for the panel, and the account.
 
-    Only a clear no from Box ends it: without a network it may be good, and is left alone.
+    Only a clear refusal from Box ends a sign-in. Without a network it may still be good, so it is left alone.
     """
     from boxnb.auth import RotatingAuth
 
@@ -146,36 +148,34 @@ def tried(profile: str, saved: store.Profile) -> tuple[bool, str, dict[str, Any]
     try:
         account |= who_is(profile, saved.client, RotatingAuth(profile))
     except (InvalidGrantError, InvalidClientError, NotSignedInError) as error:
-        return False, ended(error, server), account
+        return False, messages.sign_in_ended(error, server), account
     except (OSError, BoxNotebookError) as error:
         if isinstance(error, AccountError) and error.status == 401:
-            refused = f"{called(server)} refuses the saved sign-in, even after a refresh. Sign in again."
-            return False, capital(refused), account
-        said = f"A sign-in is saved, but it could not be tried just now. {in_one_sentence(error, server)}"
-        return True, said, account
-    return True, "Already signed in: nothing to do here.", account
+            return False, messages.sign_in_refused(server), account
+        return True, messages.sign_in_not_tried(error, server), account
+    return True, messages.ALREADY_SIGNED_IN, account
 
 
-def holds(profile: str) -> bool:
-    """Whether a sign-in is saved that works now; uses the network."""
+def sign_in_works(profile: str) -> bool:
+    """Return whether a sign-in is saved and works now. Uses the network."""
     try:
         saved = store.load(profile)
     except BoxNotebookError:
         return False
-    return saved is not None and saved.token is not None and tried(profile, saved)[0]
+    return saved is not None and saved.token is not None and try_saved_sign_in(profile, saved)[0]
 
 
 def is_saved(profile: str, token: Token) -> bool:
-    """Whether this pair is what the profile holds."""
+    """Return whether the profile holds this token pair. Also True if the profile cannot be read."""
     try:
         saved = store.load(profile)
     except BoxNotebookError:
-        return True  # it cannot be told, so the pair is not revoked
+        return True  # the pair may be in the file, so it must not be revoked
     return saved is not None and saved.token == token
 
 
 def remember_account(profile: str) -> dict[str, Any]:
-    """Ask who signed in and keep the answer with the saved token.
+    """Ask which account signed in and save it with the token pair.
 
     Returns
     -------
@@ -184,10 +184,5 @@ def remember_account(profile: str) -> dict[str, Any]:
     """
     box = Connection(profile)
     account: dict[str, Any] = store.known_account(box.get("/users/me", fields=FIELDS)) or {}
-    with store.lock(profile):
-        saved = store.load(profile)
-        if (
-            saved is not None and saved.token == box.session.auth.saved_token
-        ):  # nobody else signed in meanwhile
-            store.save(dataclasses.replace(saved, account=account))
+    save_account(profile, box.session.auth.saved_token, account)
     return account

@@ -1,7 +1,7 @@
-"""The way back on a JupyterHub: jupyter-server-proxy passes the redirect on to the receiver beside the notebook.
+"""The redirect on a JupyterHub: jupyter-server-proxy forwards it to the receiver on the notebook's computer.
 
 *Not run on a real JupyterHub*: tried with jupyter-server-proxy 4.6 in front of the receiver. A hub's own access log may
-record the address with the code, which is used up at once and worth nothing without the client secret.
+record the address with the code, which is used up at once and worthless without the client secret.
 """
 
 from __future__ import annotations
@@ -14,38 +14,40 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from boxnb.errors import BoxNotebookError
-from boxnb.oauth.receiver import LOOPBACK, Receiver, can_listen, held
+from boxnb.oauth.receiver import LOOPBACK, Receiver, can_listen, port_in_use
+from boxnb.signin import messages
 
-PORTS: Final = range(8930, 9930)  # one for each user of a hub whose notebooks share a computer
+PORTS: Final = range(8930, 9930)  # each user of a hub gets one, as their notebooks may share a computer
 
 
-def _prefix() -> str:
-    """Path of this user's server on the hub, ``/user/ada/``; empty elsewhere (JupyterHub sets it)."""
-    given = os.environ.get("JUPYTERHUB_SERVICE_PREFIX", "")
-    return f"/{given.strip('/')}/proxy/" if given.strip("/") else ""
+def _proxy_path() -> str:
+    """Return the path of this user's proxy, such as ``/user/ada/proxy/``. Empty outside a JupyterHub."""
+    prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX", "")
+    return f"/{prefix.strip('/')}/proxy/" if prefix.strip("/") else ""
 
 
 def offered(origin: str) -> str:
-    """The redirect URI to register on a hub, for a browser that sees it at `origin`; empty where that cannot work.
+    """Return the redirect URI to register on a hub that the browser sees at `origin`, or an empty string.
 
-    Box takes plain http on loopback only, and nothing gets through without jupyter-server-proxy.
+    Box accepts plain http on loopback only, and a redirect gets through only if jupyter-server-proxy is installed.
     """
-    parts, prefix = urlsplit(origin), _prefix()
+    parts, proxy_path = urlsplit(origin), _proxy_path()
     secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
-    if not (prefix and secure and importlib.util.find_spec("jupyter_server_proxy")):
+    if not (proxy_path and secure and importlib.util.find_spec("jupyter_server_proxy")):
         return ""
-    port = PORTS[zlib.crc32(prefix.encode()) % len(PORTS)]
-    return f"{parts.scheme}://{parts.netloc}{prefix}{port}/callback"
+    port = PORTS[zlib.crc32(proxy_path.encode()) % len(PORTS)]
+    return f"{parts.scheme}://{parts.netloc}{proxy_path}{port}/callback"
 
 
 def near_end(redirect_uri: str) -> str:
-    """What an address of this hub's proxy leads to on the notebook's computer; empty for any other address."""
+    """Return the local address that this hub's proxy forwards a redirect URI to, or an empty string for any other URI."""
     try:
-        parts, prefix = urlsplit(redirect_uri), _prefix()
-    except ValueError:  # half an address, as it is while somebody types
+        parts, proxy_path = urlsplit(redirect_uri), _proxy_path()
+    except ValueError:  # an incomplete address, while the user is typing
         return ""
-    port, _, path = parts.path.removeprefix(prefix).partition("/")
-    if not (prefix and parts.path.startswith(prefix) and port.isdecimal() and 0 < int(port) < 65536):
+    port, _, path = parts.path.removeprefix(proxy_path).partition("/")
+    proxied = bool(proxy_path) and parts.path.startswith(proxy_path)
+    if not (proxied and port.isdecimal() and 0 < int(port) < 65536):
         return ""
     return f"http://127.0.0.1:{port}/{path}"
 
@@ -53,17 +55,17 @@ def near_end(redirect_uri: str) -> str:
 def wait_at(
     redirect_uri: str, state: str, on_redirect: Callable[[str], None], seconds: float, server: str = "Box"
 ) -> Receiver | None:
-    """A receiver for `redirect_uri`; None where nothing can listen, and the paste field does the work."""
-    near = near_end(redirect_uri)
-    if not near and not can_listen(redirect_uri):
+    """Return a listening receiver, or None if nothing can listen at `redirect_uri` and the user has to paste."""
+    local = near_end(redirect_uri)
+    if not local and not can_listen(redirect_uri):
         return None
     try:
-        if near:  # the proxy's address names the port, so no other will do
+        if local:  # the proxy's address names the port, so the receiver cannot use another
             receiver = Receiver(
                 state,
-                near,
+                local,
                 on_redirect,
-                [urlsplit(near).port or 0],
+                [urlsplit(local).port or 0],
                 behind=redirect_uri,
                 seconds=seconds,
                 server=server,
@@ -76,19 +78,16 @@ def wait_at(
 
 
 def taken_words(redirect_uri: str, listening: str) -> str:
-    """Why the link is not offered: another process holds the port that this hub's address leads to; else empty.
+    """Return why the link is not offered if another process has the port of this hub's address, else an empty string.
 
-    It would get the code and the state, and shows the browser whatever it likes.
+    That process would receive the code and the state, and could show the browser any page.
     """
-    near = near_end(redirect_uri)
-    if not near or listening or not held(port := urlsplit(near).port or 0):
+    local = near_end(redirect_uri)
+    if not local or listening or not port_in_use(port := urlsplit(local).port or 0):
         return ""
-    return (
-        f"Another process, perhaps another user's, has port {port} on the notebook's computer and would receive Box's "
-        "answer. The link is not offered. Register a redirect URI with another port, or try again when this one is free."
-    )
+    return messages.port_taken(port)
 
 
 def listens_at(receiver: Receiver | None) -> str:
-    """Where an answer is waited for; nowhere once the receiver has closed by itself."""
+    """Return the address a receiver listens at, or an empty string if it has closed."""
     return receiver.redirect_uri if receiver is not None and receiver.listening else ""

@@ -1,22 +1,35 @@
-"""What the sign-in says to a person: accounts, saved pairs, typed apps and trouble, each in a sentence."""
+"""The sentences of the sign-in panel, and what it shows of an account and a saved token pair."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import requests
 
 from boxnb import store
-from boxnb.errors import BoxNotebookError
-from boxnb.oauth.failures import called, network_trouble
+from boxnb.errors import BoxNotebookError, SignInCancelled, SignInError, SignInTimeout
+from boxnb.oauth.failures import ONBOARDING, called, capital, network_trouble
 from boxnb.oauth.token import Token
 from boxnb.secret import Secret
 from boxnb.signin.status import UNCHECKED
 
+ALREADY_SIGNED_IN: Final = "Already signed in. There is nothing to do here."
+SIGNED_IN: Final = "Signed in."
+EXCHANGING: Final = "The code has arrived. Exchanging it for a token."
+BARE_CODE: Final = "A code alone carries no state, so nothing proves that it answers your request."
+CANCELLED: Final = "Sign-in was cancelled. Run the panel's cell and this one again."
+INTERRUPTED: Final = "Interrupted. Run this cell again to keep waiting for the sign-in."
+PANEL_GONE: Final = "The sign-in panel is no longer on this page. Run this cell and the next one again."
+RELOADED: Final = (
+    "The page was reloaded while the next cell was waiting. Once you are signed in, run that cell again."
+)
+RELOADED_WHILE_WAITING: Final = "The page was reloaded. Run the panel's cell and this one again."
+RUN_AGAIN: Final = "The panel's cell was run again while this one was waiting. Press Run All once more."
 
-def words(account: dict[str, Any]) -> dict[str, str]:
-    """The account as the panel shows it."""
+
+def account_fields(account: dict[str, Any]) -> dict[str, str]:
+    """Return the account as the panel shows it."""
     enterprise = account.get("enterprise") or {}
     return {
         "name": str(account.get("name") or ""),
@@ -27,8 +40,8 @@ def words(account: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def saved_words(profile: str, token: Token | None, now: float) -> dict[str, Any]:
-    """What the panel says of a saved pair: which one, how many seconds both tokens have left, the file."""
+def saved_pair(profile: str, token: Token | None, now: float) -> dict[str, Any]:
+    """Return what the panel shows of a saved token pair: its fingerprint, the seconds each token has left, its file."""
     if token is None:
         return {}
     return {
@@ -40,56 +53,30 @@ def saved_words(profile: str, token: Token | None, now: float) -> dict[str, Any]
 
 
 def unchecked_words(profile: str) -> str:
-    """Return a warning where the profile switches the check of certificates off; empty otherwise."""
+    """Return a warning if the profile switches the certificate check off, else an empty string."""
     try:
         saved = store.load(profile)
-    except BoxNotebookError:  # the flow says what is wrong with it
+    except BoxNotebookError:  # the flow reports what is wrong with the profile
         return ""
     return UNCHECKED.format(name=profile) if saved is not None and saved.verify is False else ""
 
 
 def app_problem(client_id: str, redirect_uri: str, client_secret: Secret) -> str:
-    """What is wrong with an app as it was typed, in a sentence; empty where nothing is."""
+    """Return what is wrong with an app as the user typed it, or an empty string."""
     tab = "from the Configuration tab"
     if not client_id or not client_secret:
-        return f"Both are needed: copy the Client ID and the Client Secret {tab}."
+        return f"Both fields are needed. Copy the Client ID and the Client Secret {tab}."
     if client_id == client_secret.reveal():
-        return f"The Client ID and the Client Secret are the same text: copy each of the two {tab}."
-    if "@" in client_id or any(each.isspace() for each in client_id):
-        return f"That is no Client ID, which is one word of letters and digits: copy it {tab}."
+        return f"The Client ID and the Client Secret are the same text. Copy each of them {tab}."
+    if "@" in client_id or any(character.isspace() for character in client_id):
+        return f"That is not a Client ID. A Client ID is one word of letters and digits; copy it {tab}."
     if not is_address(redirect_uri):
-        return f"{redirect_uri[:80]} is no address: copy the redirect URI {tab}."
+        return f"{redirect_uri[:80]} is not a web address. Copy the redirect URI {tab}."
     return ""
 
 
-def cancelled_words(profile: str) -> str:
-    """What holds after a cancel: a sign-in that was saved before is as good as it was; makes no call."""
-    try:
-        saved = store.load(profile)
-    except BoxNotebookError:
-        saved = None
-    if saved is None or saved.token is None:
-        return "Cancelled."
-    account = saved.account or {}
-    return f"Cancelled; you are still signed in as {account.get('name') or account.get('login') or profile}."
-
-
-def port_words(redirect_uri: str, listening: str, server: str = "Box") -> str:
-    """Why the answer comes to another port than the one that was registered; empty where it does not."""
-    try:
-        asked, got = urlsplit(redirect_uri), urlsplit(listening)
-        if not (asked.port and got.port) or asked.port == got.port or asked.hostname != got.hostname:
-            return ""
-    except ValueError:  # half an address, as it is while somebody types
-        return ""
-    return (
-        f"Port {asked.port} is busy, so the answer comes to {got.port}; "
-        f"{called(server)} accepts any port on {got.hostname}. Change nothing in the Console."
-    )
-
-
 def is_address(redirect_uri: str) -> bool:
-    """Whether it can be a redirect URI at all: http or https, a host, a port there is."""
+    """Return whether the text can be a redirect URI: http or https, a host, a valid port."""
     try:
         parts = urlsplit(redirect_uri)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
@@ -97,18 +84,123 @@ def is_address(redirect_uri: str) -> bool:
         return False
 
 
-def ended(error: BoxNotebookError, server: str) -> str:
-    """Why a saved sign-in is over, and what the panel offers instead of the advice to open this notebook."""
-    why = in_one_sentence(error, server).partition(" Sign in again:")[0]
-    return f"{why} Open {called(server)} to sign in again."
+def cancelled_words(profile: str) -> str:
+    """Return what the panel says after a cancel. A sign-in that was saved before still works; makes no call."""
+    try:
+        saved = store.load(profile)
+    except BoxNotebookError:
+        saved = None
+    if saved is None or saved.token is None:
+        return "Cancelled."
+    account = saved.account or {}
+    return f"Cancelled. You are still signed in as {account.get('name') or account.get('login') or profile}."
+
+
+def port_words(redirect_uri: str, listening: str, server: str = "Box") -> str:
+    """Return why the redirect goes to another port than the registered one, or an empty string if it does not."""
+    try:
+        registered, actual = urlsplit(redirect_uri), urlsplit(listening)
+        same_port = registered.port == actual.port or not (registered.port and actual.port)
+        if same_port or registered.hostname != actual.hostname:
+            return ""
+    except ValueError:  # an incomplete address, while the user is typing
+        return ""
+    return (
+        f"Port {registered.port} is busy, so the redirect goes to port {actual.port}. "
+        f"{capital(called(server))} accepts any port on {actual.hostname}; change nothing in the Console."
+    )
+
+
+def port_taken(port: int) -> str:
+    """Return the warning that another process has the port a JupyterHub forwards the redirect to."""
+    return (
+        f"Another process, perhaps another user's, has port {port} on the notebook's computer and would receive "
+        "Box's answer, so the link is not offered. Register a redirect URI with another port, or try again when "
+        "this port is free."
+    )
+
+
+def sign_in_ended(error: BoxNotebookError, server: str) -> str:
+    """Return why a saved sign-in has ended, with the panel's link as the remedy instead of opening this notebook."""
+    reason = in_one_sentence(error, server).partition(" Sign in again:")[0]
+    return f"{reason} Open {called(server)} to sign in again."
+
+
+def sign_in_refused(server: str) -> str:
+    """Return the sentence for a saved sign-in that the API refuses with a 401."""
+    return capital(f"{called(server)} refuses the saved sign-in, even after a refresh. Sign in again.")
+
+
+def sign_in_not_tried(error: BaseException, server: str) -> str:
+    """Return the sentence for a saved sign-in that could not be tried, for example without a network."""
+    return f"A sign-in is saved, but it cannot be tried at the moment. {in_one_sentence(error, server)}"
+
+
+def account_unknown(reason: str) -> str:
+    """Return the sentence for a failed `GET /users/me`."""
+    return f"Cannot find out who signed in. {reason}"
+
+
+def account_without_login(server: str) -> str:
+    """Return the sentence for a response to `GET /users/me` that does not describe a user."""
+    return f"Cannot find out who signed in: the response of {called(server)} names no user. Try again."
+
+
+def saved_but_unknown(error: BaseException, server: str) -> str:
+    """Return the sentence for a sign-in that was saved although its account could not be asked for."""
+    reason = in_one_sentence(error, server)
+    return f"Signed in and saved, but boxnb could not find out as whom. {reason}"
+
+
+def not_revoked(error: BaseException, server: str) -> str:
+    """Return the sentence for an unwanted token pair that could not be revoked."""
+    return f"The unwanted token could not be revoked. {in_one_sentence(error, server)}"
+
+
+def rejected(server: str) -> str:
+    """Return what the panel says after the user answered "no" to "Is this you?"."""
+    return f"Nothing was saved. Sign in to {called(server)} as the right person."
+
+
+def waiting_for(server: str) -> str:
+    """Return what the panel says once its link was opened."""
+    return f"Waiting for the answer of {called(server)}."
+
+
+def defect(error: BaseException) -> str:
+    """Return the sentence for an unexpected exception, which is a bug in boxnb."""
+    return f"This is a defect in boxnb ({type(error).__name__}). Run the panel's cell again."
+
+
+def nobody_to_sign_in(profile: str) -> SignInCancelled:
+    """Return the error for a run without a person, such as nbclient's, and without a saved sign-in."""
+    return SignInCancelled(
+        f"Nobody is signed in as {profile!r} and nobody is here to do it. "
+        f"Open {ONBOARDING} in JupyterLab once, sign in there, then run this again."
+    )
+
+
+def nobody_signed_in(seconds: float) -> SignInTimeout:
+    """Return the error for a person who did not sign in within the time limit."""
+    return SignInTimeout(
+        f"Nobody signed in within {seconds / 60:.0f} minutes. Run the panel's cell and this one again."
+    )
+
+
+def kernel_too_old(version: str) -> SignInError:
+    """Return the error for an ipykernel that cannot receive widget messages while a cell awaits."""
+    return SignInError(
+        f"This kernel is ipykernel {version}, which cannot hear the panel while a cell waits. "
+        "Finish in the panel first, then run this cell, or install ipykernel 7.4 or newer."
+    )
 
 
 def in_one_sentence(error: BaseException, server: str = "Box") -> str:
-    """What a person can do about `error`; never the address of a request, which could hold a code."""
+    """Return what the user can do about `error`. Never holds the address of a request, which could hold a code."""
     if isinstance(error, BoxNotebookError):
         return " ".join(str(error).split())
     if isinstance(error, requests.RequestException) or "certificate" in str(error).lower():
         return network_trouble(error, then=f"open {called(server)} again")  # type: ignore[arg-type]
     if isinstance(error, OSError):
-        return f"The sign-in could not be saved ({error.strerror or type(error).__name__}): nothing was lost."
+        return f"Cannot save the sign-in ({error.strerror or type(error).__name__}). Nothing was lost."
     return " ".join(str(error).split())

@@ -1,4 +1,4 @@
-"""Start the shared sandbox where it is not running, and sign in to it as its practice admin."""
+"""Start the shared sandbox if it is not running, and sign in to it as its admin."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ PROFILE = "sandbox"
 
 
 def server_of(running: Any) -> Server:
-    """The addresses of a running sandbox."""
-    named: dict[str, Any] = running.server()
-    return Server(**named)
+    """Return the addresses of a running sandbox."""
+    addresses: dict[str, Any] = running.server()
+    return Server(**addresses)
 
 
 def practice_client() -> Client:
-    """The practice app at the shared sandbox, which is started where it is not running."""
+    """Return the ready-made app of the shared sandbox, which is started if it is not running."""
     from .. import sandbox
 
     running = sandbox.start()
@@ -30,23 +30,22 @@ def practice_client() -> Client:
 
 
 def ready() -> None:
-    """Have the shared sandbox running, at the address the profile knows, with somebody signed in."""
+    """Make sure that the shared sandbox runs, that the profile knows its address, and that a user is signed in."""
     from .. import sandbox
 
     client = practice_client()
     with store.lock(PROFILE):
         saved = store.load(PROFILE)
         if saved is not None and saved.token is not None:
-            if saved.client.server != client.server:  # started again on another port, with the same state
+            if saved.client.server != client.server:  # restarted on another port, with the same state
                 store.save(dataclasses.replace(saved, client=client))
             return
     state = oauth.new_state()
     redirect = sandbox.start().approve(oauth.authorization_url(client, state))
     token = oauth.exchange_code(client, oauth.parse_redirect(redirect, state=state))
     with store.lock(PROFILE):
-        saved = store.load(PROFILE) or store.Profile(
-            PROFILE, client
-        )  # its mail, licence and other settings stay
+        # A loaded profile keeps its mail settings, licence and so on.
+        saved = store.load(PROFILE) or store.Profile(PROFILE, client)
         skew = token.obtained_at - time.time()
         store.save(dataclasses.replace(saved, client=client, token=token, skew=skew, account=None))
     account = remember_account(PROFILE)

@@ -1,4 +1,4 @@
-"""Revoke a saved pair at the server and delete it from this computer."""
+"""Revoke a saved token pair at the server and delete it from this computer."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from ..transport.sessions import plain
 
 def sign_out(profile: str) -> str:
     """
-    Revoke the saved pair, then forget it; the registered app is kept for the next sign-in.
+    Revoke the saved token pair and delete it. The registered app stays for the next sign-in.
 
     Returns
     -------
     str
-        One sentence saying what was done; where revoking failed it says so, and the pair is kept.
+        One sentence that says what was done. If the pair cannot be revoked, it says why, and the pair stays saved.
 
     Raises
     ------
     TokenStoreError
-        The token was revoked, and the file could not be written.
+        The token was revoked, but the file could not be written.
     """
     with store.lock(profile):
         saved = store.load(profile)
@@ -33,23 +33,21 @@ def sign_out(profile: str) -> str:
         try:
             with plain(saved.verify) as http:
                 alive = oauth.revoke(saved.client, saved.token, http=http)
-        except (
-            OSError,
-            SignInError,
-            HostNotAllowedError,
-        ) as error:  # requests' own, and a certificate file that is not there
+        except (OSError, SignInError, HostNotAllowedError) as error:
+            # An OSError comes from requests, or from a missing CA bundle.
             reason = network_trouble(error) if isinstance(error, OSError) else str(error)
             return (
-                f"Not signed out: {reason} The token may still work and is kept in {store.path(profile)}: "
-                f"try again, or remove the app's access in the settings of your account at {called(saved.client.server.name)}."
+                f"Not signed out: {reason} The token may still work and stays saved in {store.path(profile)}. "
+                "Try again, or remove the app's access in the settings of your account at "
+                f"{called(saved.client.server.name)}."
             )
         try:
             store.save(dataclasses.replace(saved, token=None, account=None, generation=0, refreshed_by=""))
         except TokenStoreError as error:
             raise TokenStoreError(
-                f"The token was revoked and is worth nothing any more, but it is still on this computer: {error}",
+                f"The token was revoked and no longer works, but it is still on this computer: {error}",
                 store.path(profile),
             ) from error
         intent.end(store.path(profile))
-    how = "was revoked" if alive else "had been revoked or replaced before"
+    how = "was revoked" if alive else "had already been revoked or replaced"
     return f"Signed out of {profile!r}: the token {how} and is deleted from this computer."

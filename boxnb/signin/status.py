@@ -1,4 +1,4 @@
-"""What is saved and how long it lives: a table of all profiles, and a refresh for schedulers."""
+"""The saved profiles and how long their tokens live: ``status``, and ``keep_alive`` for schedulers."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from .. import store
 from ..api.failures import SCOPES
 from ..api.ledger import Ledger
 from ..auth import RotatingAuth
+from ..cards import Alert, card_html
 from ..errors import BoxNotebookError, NotSignedInError
 from ..local import encoding
 from ..oauth import Clock
 
 DAYS_TO_WARN = 50
-"""Days after which an unused refresh token, which lives 60, is pointed out."""
+"""Days after which an unused refresh token is reported as a problem; it lives 60."""
 
 UNCHECKED = (
-    "Certificates are not checked, so whoever is in between can read the secrets: "
-    "run boxnb.store.configure({name!r}, verify=True), or give the path of your company's certificate file."
+    "Certificates are not checked, so anyone between this computer and the server can read the secrets. "
+    "Run boxnb.store.configure({name!r}, verify=True), or give the path of your company's CA bundle."
 )
 
 STATUS_COLUMNS = {
@@ -45,7 +46,7 @@ STATUS_COLUMNS = {
 
 
 class Status(pd.DataFrame):
-    """The table of profiles; a notebook shows it as a card, one column a profile."""
+    """The table of profiles. A notebook shows it as a card with one column per profile."""
 
     @property
     def _constructor(self) -> type[pd.DataFrame]:
@@ -53,33 +54,35 @@ class Status(pd.DataFrame):
 
     def _repr_html_(self) -> str:
         if not len(self):
-            return "<p>Nothing is saved yet: open the onboarding notebook.</p>"
+            return "<p>Nothing is saved yet. Open the onboarding notebook.</p>"
         facts = self.set_index("profile").T.dropna(how="all")
-        facts.index = facts.index.str.replace("_", " ")
-        shown = facts.astype("object").where(facts.notna(), "").to_html(escape=True, justify="left")
-        before, head, row = shown.partition("<th>problem</th>")
-        problems, end, after = row.partition("</tr>")
-        return before + head + problems.replace("<td>", "<td style='color:#c62828'>") + end + after
+        texts = facts.astype("object").where(facts.notna(), "").astype("str")
+        rows = [
+            [str(label).replace("_", " "), *(Alert(cell) if label == "problem" else cell for cell in cells)]
+            for label, cells in zip(texts.index, texts.to_numpy().tolist(), strict=True)
+        ]
+        return card_html(rows, columns=["profile", *map(str, facts.columns)])
 
 
 def status(profile: str | None = None, *, clock: Clock = time.time) -> Status:
     """
-    What is saved, without any call: one row a profile.
+    Return a table of the saved profiles, one row each, without making a call.
 
     Parameters
     ----------
     profile : str, optional
-        One profile; all of them unless given.
+        Only this profile; default: all of them.
     clock : callable, default time.time
         Seconds since the epoch.
 
     Returns
     -------
     Status
-        A DataFrame, shown as a card. Columns of :data:`STATUS_COLUMNS`. ``access_minutes_left`` and ``refresh_days_left`` are ``Int64``, 0 once
-        expired, missing where nobody is signed in; ``mode`` is the file's permission bits, octal; ``refreshed_by``
-        is the process that saved the pair; ``scopes`` says of each scope an admin needs whether calls of this kit have proved
-        it, were refused, or not tried; ``problem`` is one sentence where something needs a person.
+        A DataFrame with the columns of :data:`STATUS_COLUMNS`, shown as a card. ``access_minutes_left`` and
+        ``refresh_days_left`` are ``Int64``, 0 once expired and missing if nobody is signed in. ``mode`` is the file's
+        permission bits in octal. ``refreshed_by`` is the process that saved the token pair. ``scopes`` says of each
+        scope an admin needs whether a call of boxnb has proved it, was refused, or has not tried it.
+        ``problem`` is one sentence if you have to do something.
 
     Raises
     ------
@@ -87,11 +90,15 @@ def status(profile: str | None = None, *, clock: Clock = time.time) -> Status:
         There is no profile of that name.
     """
     if profile is not None and not os.path.lexists(store.path(profile)):
-        raise NotSignedInError(f"There is no profile {profile!r}; boxnb.status() lists those there are.")
-    found = [_row(name, clock) for name in (store.names() if profile is None else [profile])]
+        raise NotSignedInError(
+            f"There is no profile {profile!r}. boxnb.status() lists the profiles that exist."
+        )
     rows = [
-        {name: encoding.as_text(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
-        for row in found
+        {
+            column: encoding.as_text(cell) if isinstance(cell, str) else cell
+            for column, cell in _row(name, clock).items()
+        }
+        for name in (store.names() if profile is None else [profile])
     ]
     return Status(pd.DataFrame(rows, columns=list(STATUS_COLUMNS)).astype(STATUS_COLUMNS))
 
@@ -104,7 +111,7 @@ def _row(name: str, clock: Clock) -> dict[str, object]:
     except BoxNotebookError as error:
         return {**row, "problem": str(error)}
     if saved is None:
-        return {**row, "problem": f"{file} is gone, or a link that leads nowhere."}
+        return {**row, "problem": f"{file} was deleted, or is a link to a missing file."}
     unchecked = UNCHECKED.format(name=name) if saved.verify is False else ""
     token, account, now = saved.token, saved.account or {}, clock() + saved.skew
     row |= {
@@ -123,16 +130,15 @@ def _row(name: str, clock: Clock) -> dict[str, object]:
     }
     if token is None:
         return row
-    days = (
-        (now - token.obtained_at) / 86400 if token.obtained_at > 0 else 0.0
-    )  # an older script may not say when
-    late = ""
+    # A token pair that an older script saved may not say when it was obtained.
+    days = (now - token.obtained_at) / 86400 if token.obtained_at > 0 else 0.0
+    warning = ""
     if days > 60:
-        late = f"Not used for {days:.0f} days, and a refresh token lives 60: sign in again."
+        warning = f"Not used for {days:.0f} days, and a refresh token lives 60. Sign in again."
     elif days > DAYS_TO_WARN:
-        late = f"Not used for {days:.0f} of 60 days: use it, or run boxnb.keep_alive({name!r})."
+        warning = f"Not used for {days:.0f} of 60 days. Use it, or run boxnb.keep_alive({name!r})."
     return row | {
-        "problem": " ".join(filter(None, [unchecked, late])) or None,
+        "problem": " ".join(filter(None, [unchecked, warning])) or None,
         "access_minutes_left": token.minutes_left(now),
         "refresh_days_left": token.days_left(now),
         "fingerprint": token.fingerprint,
@@ -140,25 +146,25 @@ def _row(name: str, clock: Clock) -> dict[str, object]:
 
 
 def _scopes(name: str) -> str:
-    """What calls have shown of each scope an admin needs; Box itself does not tell."""
-    shown = Ledger(store.home() / "ledger" / f"{name}.json").scopes()
-    wanted = dict.fromkeys(scope for _, scope in SCOPES if scope is not None)
-    return ", ".join(f"{scope} {shown.get(scope, 'not tried')}" for scope in wanted)
+    """Return what the calls so far have shown of each scope an admin needs. Box itself does not list them."""
+    outcomes = Ledger(store.home() / "ledger" / f"{name}.json").scopes()
+    scopes = dict.fromkeys(scope for _, scope in SCOPES if scope is not None)
+    return ", ".join(f"{scope} {outcomes.get(scope, 'not tried')}" for scope in scopes)
 
 
 def keep_alive(profile: str, *, clock: Clock = time.time) -> str:
     """
-    Refresh a saved sign-in now, so that another 60 days begin; for a scheduler, once a month.
+    Refresh a saved sign-in now, which starts another 60 days. Have a scheduler run it once a month.
 
     Returns
     -------
     str
-        One sentence: which pair replaced which.
+        One sentence that names the new and the old refresh token by their fingerprints.
 
     Raises
     ------
     NotSignedInError, InvalidGrantError, TokenEndpointError, TokenStoreError
-        As for any refresh; each says what to do.
+        As for any refresh. The message says what to do.
     """
     auth = RotatingAuth(profile, clock=clock)
     before = auth.saved_token

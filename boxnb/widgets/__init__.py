@@ -1,4 +1,4 @@
-"""What a person sees in the notebook: the sign-in panel, tables, trees, charts. Above `box` and `reports`; `runs` and `labs` may import it."""
+"""What the user sees in a notebook: the sign-in panel, tables, trees, charts. Above `box` and `reports`; `runs` and `labs` may import it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from boxnb.widgets import views as views
 
 __all__ = ["SignIn", "SignInFlow", "sign_in"]
-_LATER = ("charts", "views")
+_LAZY = ("charts", "views")
 
 
 def __getattr__(name: str) -> ModuleType:
-    """Load charts and views when they are first used: they need the extra ``explore``, and signing in does not."""
-    if name not in _LATER:
+    """Load charts and views when they are first used. They need the extra ``explore``; signing in does not."""
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return importlib.import_module(f".{name}", __name__)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *_LAZY})

@@ -1,6 +1,6 @@
-"""Charts of what the reports say: plotly where it can draw, a plain table of bars where it cannot.
+"""Charts of the reports, drawn by plotly, with a plain HTML table of bars for pages without plotly.
 
-Each function takes a frame and gives a :class:`Chart`. Names are escaped, because plotly reads markup in labels.
+Each function takes a DataFrame and returns a :class:`Chart`. Names are escaped, because plotly reads markup in labels.
 """
 
 from __future__ import annotations
@@ -18,48 +18,58 @@ from boxnb.errors import require
 from boxnb.frames.pages import NAMELESS
 from boxnb.reports.activity import WEEKDAYS
 from boxnb.reports.storage import AGES
-from boxnb.widgets.table_state import bytes_text, cut, files_text
+from boxnb.widgets.text import (
+    ALL_CONTENT,
+    NOTHING_TO_SHOW,
+    SMALLER,
+    bytes_text,
+    chart_summary,
+    cut,
+    files_text,
+)
 
 require("A chart", "boxnb[explore]", "plotly")
-import plotly.graph_objects as go  # noqa: E402  once it is there
+import plotly.graph_objects as go  # noqa: E402  after the check above
 
 INK = "#7d7d7d"
-"""Readable on white and on black: a notebook may be light or dark, and the figure does not learn which."""
+"""For texts. Readable on white and on black, because a figure does not know whether its notebook is light or dark."""
 
 BLUE = "#3574dd"
-"""Of bars: white figures are readable on it."""
+"""For bars. White numbers are readable on it."""
+
 RED = "#d9534f"
 KINDS = ["#4c8bf5", "#8fb8f8", "#56b4a5", "#b7a3e3", "#e0a458", "#c9879b"]
-"""Readable on white and on black, and none of them red: that is for what failed."""
+"""For the kinds in a stack. Readable on white and on black; none is red, because red marks failures."""
 
 DEPTHS = [[0.0, "#3a72b5"], [0.65, "#2d66ab"], [1.0, "#08306b"]]
-"""Of areas: white names are readable on the palest."""
+"""For the areas of a treemap. White names are readable on the palest."""
+
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 SCALE = [[0.0, "rgba(76,139,245,0.06)"], [1.0, "rgba(76,139,245,1)"]]
 TILES = 1000
-"""The most a treemap draws, so that a browser does it in seconds; what is smaller stands together in one tile of its folder."""
-
+"""The most tiles that a treemap draws, so that a browser needs only seconds. Smaller items share a tile of their folder."""
 
 LABEL = 28
-"""Characters of a name beside its bar, which else has no room in half a screen; the pointer tells the whole."""
+"""The most characters of a name next to its bar, which then fits in half a screen. Hovering shows the whole name."""
+
 WRAP = 44
-"""Characters of a title in a line: a notebook may be half as wide as the screen."""
+"""The most characters in a line of a title. A notebook may be half as wide as the screen."""
 
 
-def plain(text: object) -> str:
-    """A name as it is, for plotly, which reads tags in labels; long ones are cut."""
+def escape_label(text: object) -> str:
+    """Return a name that plotly shows unchanged although it reads tags in labels. Long names are cut."""
     return html.escape(cut(text, 60), quote=False)
 
 
 class Chart:
-    """One chart.
+    """One chart, with its data and a plain fallback.
 
     Attributes
     ----------
     figure : plotly.graph_objects.Figure
-        To change or to save: ``chart.figure.write_html("chart.html")``.
+        Change or save it, for example with ``chart.figure.write_html("chart.html")``.
     data : DataFrame
-        What is drawn.
+        The data that is drawn.
     """
 
     def __init__(self, title: str, figure: go.Figure, data: pd.DataFrame, fallback: str) -> None:
@@ -70,20 +80,20 @@ class Chart:
             margin={"l": 8, "r": 8, "t": 44, "b": 8},
             hoverlabel={"bgcolor": "#222", "font": {"color": "#fff"}},
         )
-        quiet = {
+        axis = {
             "gridcolor": "rgba(125,125,125,0.2)",
             "zeroline": False,
             "automargin": True,
-            "ticks": "outside",  # unseen: they keep a label off its bar
+            "ticks": "outside",  # invisible; they keep a label off its bar
             "ticklen": 6,
             "tickcolor": "rgba(0,0,0,0)",
         }
-        self.figure.update_xaxes(**quiet)
-        self.figure.update_yaxes(**quiet)
+        self.figure.update_xaxes(**axis)
+        self.figure.update_yaxes(**axis)
         lines = textwrap.wrap(title, WRAP) or [""]
         self.figure.update_layout(
             title={
-                "text": "<br>".join(plain(line) for line in lines),
+                "text": "<br>".join(escape_label(line) for line in lines),
                 "font": {"size": 15},
                 "x": 0,
                 "pad": {"l": 8},
@@ -95,10 +105,10 @@ class Chart:
         self.fallback = fallback
 
     def __repr__(self) -> str:
-        return f"{self.title}: {len(self.data)} rows; this front end cannot draw it, see .data"
+        return chart_summary(self.title, len(self.data))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        """The figure, and the plain table for exported pages and viewers without plotly."""
+        """Return the figure, and the plain table for exported pages and viewers without plotly."""
         return {
             "application/vnd.plotly.v1+json": json.loads(self.figure.to_json()),
             "text/html": self.fallback,
@@ -106,80 +116,85 @@ class Chart:
         }
 
 
-def bars_html(title: str, names: Sequence[object], values: Sequence[float], shown: Sequence[str]) -> str:
-    """The same as a table whose cells are bars; twenty rows."""
+def bars_html(title: str, names: Sequence[object], values: Sequence[float], labels: Sequence[str]) -> str:
+    """Return the first twenty bars as an HTML table."""
     most = max([float(value) for value in values], default=0.0) or 1.0
     rows = "".join(
         f"<tr><th scope='row' style='text-align:left;font-weight:normal'>{html.escape(str(name))}</th>"
         f"<td style='width:20em;text-align:left'><div style='background:{BLUE};height:.8em;width:{value / most:.1%}'></div></td>"
-        f"<td style='text-align:right'>{html.escape(text)}</td></tr>"
-        for name, value, text in list(zip(names, values, shown, strict=True))[:20]
+        f"<td style='text-align:right'>{html.escape(label)}</td></tr>"
+        for name, value, label in list(zip(names, values, labels, strict=True))[:20]
     )
     more = f"<p>and {len(names) - 20} more</p>" if len(names) > 20 else ""
-    empty = "" if len(names) else "<p>Nothing to show.</p>"
-    return f"<table><caption style='text-align:left'><b>{html.escape(title)}</b></caption>{rows}</table>{more}{empty}"
+    empty = "" if len(names) else f"<p>{NOTHING_TO_SHOW}</p>"
+    return f"{_titled_table(title, rows)}{more}{empty}"
 
 
-def _bar_chart(title: str, data: pd.DataFrame, value: str, shown: list[str], hover: str) -> Chart:
+def _titled_table(title: str, rows: str) -> str:
+    return f"<table><caption style='text-align:left'><b>{html.escape(title)}</b></caption>{rows}</table>"
+
+
+def _bar_chart(title: str, data: pd.DataFrame, value: str, labels: list[str]) -> Chart:
     rows = data.iloc[:30]
-    labels = [plain(name) for name in rows["name"]]
-    short = [plain(cut(name, LABEL)) for name in rows["name"]]
-    # A bar of less than a pixel is not drawn, nor what is written beside it.
+    names = [escape_label(name) for name in rows["name"]]
+    short_names = [escape_label(cut(name, LABEL)) for name in rows["name"]]
+    # plotly draws neither a bar of less than a pixel nor its label.
     least = float(rows[value].max() or 0) * 0.006 if len(rows) else 0.0
-    lengths = [max(float(each), least) if each else 0.0 for each in rows[value]]
-    # Bars go from the bottom up; the largest belongs on top. Two names may look the same when cut, so numbers place them.
+    lengths = [max(float(number), least) if number else 0.0 for number in rows[value]]
+    # plotly draws bars from the bottom up, but the largest belongs on top. Bars are placed by number, because two
+    # names may look the same once cut.
     figure = go.Figure(
         go.Bar(
             x=lengths[::-1],
             y=list(range(len(rows)))[::-1],
             orientation="h",
             marker={"color": BLUE, "line": {"width": 0}},
-            text=shown[: len(rows)][::-1],
+            text=labels[: len(rows)][::-1],
             textposition="auto",
             constraintext="none",
-            textangle=0,  # else figures lie on their side in short bars
+            textangle=0,  # otherwise plotly turns numbers on their side in short bars
             insidetextfont={"color": "#fff"},
-            customdata=labels[::-1],
-            hovertemplate="%{customdata}<br>" + hover + "<extra></extra>",
+            customdata=names[::-1],
+            hovertemplate="%{customdata}<br>%{text}<extra></extra>",
         )
     )
     figure.update_layout(height=max(220, 90 + 26 * len(rows)), bargap=0.25)
-    figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=short, autorange="reversed")
+    figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=short_names, autorange="reversed")
     figure.update_xaxes(showticklabels=False, showgrid=False)
     figure.update_yaxes(showgrid=False)
-    return Chart(title, figure, data, bars_html(title, list(data["name"]), list(data[value]), shown))
+    return Chart(title, figure, data, bars_html(title, list(data["name"]), list(data[value]), labels))
 
 
 def storage(frame: pd.DataFrame, title: str = "Storage") -> Chart:
-    """Bars of a frame from ``reports.storage_by``, the largest thirty."""
-    shown = [files_text(size, files) for size, files in zip(frame["bytes"], frame["files"], strict=True)]
-    return _bar_chart(title, frame, "bytes", shown, "%{text}")
+    """Draw bars of a DataFrame from ``reports.storage_by``, the largest thirty."""
+    labels = [files_text(size, files) for size, files in zip(frame["bytes"], frame["files"], strict=True)]
+    return _bar_chart(title, frame, "bytes", labels)
 
 
 def counts(values: pd.Series, title: str) -> Chart:
-    """Bars of how often each value occurs, the most frequent thirty."""
-    found = values.dropna().astype("str").value_counts()
-    data = pd.DataFrame({"name": found.index, "count": found.to_numpy()})
-    return _bar_chart(title, data, "count", [f"{count:,}" for count in data["count"]], "%{text}")
+    """Draw bars of how often each value occurs, the most frequent thirty."""
+    frequencies = values.dropna().astype("str").value_counts()
+    data = pd.DataFrame({"name": frequencies.index, "count": frequencies.to_numpy()})
+    return _bar_chart(title, data, "count", [f"{count:,}" for count in data["count"]])
 
 
 def domains(external: pd.DataFrame) -> Chart:
-    """Invitations to people of other companies by domain, from ``reports.external_collaborators``."""
+    """Draw bars of the collaborations of external users by domain, from ``reports.external_collaborators``."""
     return counts(external["domain"], "Invitations to other companies, by domain")
 
 
 def ages(frame: pd.DataFrame) -> Chart:
-    """Files by the time since they last changed, from ``reports.storage_by(box, "age")``, youngest first."""
+    """Draw bars of files by the age of their content, youngest first, from ``reports.storage_by(box, "age")``."""
     data = frame.set_index("name").reindex(AGES).rename_axis("name").reset_index()
     data[["files", "bytes"]] = data[["files", "bytes"]].fillna(0)
     return storage(data, "Files by age of their content")
 
 
 def events_per_day(events: pd.DataFrame, title: str = "Events per day (UTC)") -> Chart:
-    """One bar a day, the six most frequent kinds in colours, the rest together."""
-    kinds = events["event_type"].astype("str")
-    top = kinds.value_counts().index[:6]
-    kind = kinds.where(kinds.isin(top), "other")
+    """Draw one bar per day, with the six most frequent event types in colours and the others together."""
+    types = events["event_type"].astype("str")
+    top = types.value_counts().index[:6]
+    kind = types.where(types.isin(top), "other")
     day = events["created_at"].dt.floor("D").rename("day")
     data = events.groupby([day, kind.rename("kind")]).size().rename("events").reset_index()
     colours = dict(zip([name for name in top if "FAIL" not in name], KINDS, strict=False))
@@ -190,7 +205,7 @@ def events_per_day(events: pd.DataFrame, title: str = "Events per day (UTC)") ->
             go.Bar(
                 x=parts[name]["day"],
                 y=parts[name]["events"],
-                name=plain(name),
+                name=escape_label(name),
                 marker={"color": colours[name], "line": {"width": 0}},
                 hovertemplate="%{x|%a %d %b %Y}: %{y}",
             )
@@ -198,24 +213,23 @@ def events_per_day(events: pd.DataFrame, title: str = "Events per day (UTC)") ->
             if name in parts
         ]
     )
-    # The legend stands on the chart's foot: at a distance from the plot, a window that grows draws it over the bars.
+    # The legend is anchored to the foot of the chart. Anchored to the plot, it would cover the bars in a growing window.
     figure.update_layout(
         barmode="stack",
         height=360,
         legend={"orientation": "h", "traceorder": "normal", "yref": "container", "y": 0, "yanchor": "bottom"},
     )
-    # One line a date: a year below it would lie under the legend.
+    # Dates take one line, because the legend would cover a year in a second line.
     figure.update_xaxes(tickformat="%-d %b", showgrid=False)
     figure.update_yaxes(tickformat=",d")
     total = data.groupby("day")["events"].sum()
-    names = [str(when.date()) for when in total.index][::-1]
-    return Chart(
-        title, figure, data, bars_html(title, names, list(total)[::-1], [str(count) for count in total][::-1])
-    )
+    days, numbers = [str(start.date()) for start in total.index], [int(count) for count in total]
+    table = bars_html(title, days[::-1], numbers[::-1], [str(count) for count in numbers][::-1])
+    return Chart(title, figure, data, table)
 
 
 def sign_in_heatmap(sign_ins: pd.DataFrame, title: str = "Sign-ins, failed ones too, by hour (UTC)") -> Chart:
-    """How many sign-ins in each hour of the week, from ``reports.sign_ins``."""
+    """Draw how many sign-ins there were in each hour of the week, from ``reports.sign_ins``."""
     grid = (
         sign_ins.groupby([sign_ins["weekday"].astype("str"), "hour"]).size().unstack(fill_value=0)
         if len(sign_ins)
@@ -223,8 +237,8 @@ def sign_in_heatmap(sign_ins: pd.DataFrame, title: str = "Sign-ins, failed ones 
     )
     grid = grid.reindex(index=WEEKDAYS, columns=range(24), fill_value=0).astype("int64")
     most = int(grid.to_numpy().max()) or 1
-    ticks = sorted({0, *(round(most * part) for part in (0.06, 0.25, 0.5, 1))})
-    # Root and not linear: one attack of hundreds would bleach all the ordinary hours.
+    ticks = sorted({0, *(round(most * share) for share in (0.06, 0.25, 0.5, 1))})
+    # On a linear scale, one attack with hundreds of sign-ins would make all ordinary hours look empty.
     figure = go.Figure(
         go.Heatmap(
             z=np.sqrt(grid.to_numpy()),
@@ -232,8 +246,8 @@ def sign_in_heatmap(sign_ins: pd.DataFrame, title: str = "Sign-ins, failed ones 
             zmin=0,
             zmax=most**0.5,
             colorbar={
-                "tickvals": [each**0.5 for each in ticks],
-                "ticktext": [f"{each:,}" for each in ticks],
+                "tickvals": [count**0.5 for count in ticks],
+                "ticktext": [f"{count:,}" for count in ticks],
                 "thickness": 14,
             },
             x=[f"{hour:02}" for hour in range(24)],
@@ -248,142 +262,127 @@ def sign_in_heatmap(sign_ins: pd.DataFrame, title: str = "Sign-ins, failed ones 
     figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(type="category", showgrid=False, tickangle=0, dtick=3)
     figure.update_yaxes(showgrid=False)
-    numbers = grid.to_numpy().tolist()
     cells = "".join(
         f"<tr><th scope='row' style='text-align:left'>{day}</th>"
         + "".join(
             f"<td style='background:rgba(76,139,245,{(count / most) ** 0.5:.2f})'>{count}</td>"
-            for count in numbers[row]
+            for count in counts_of_day
         )
         + "</tr>"
-        for row, day in enumerate(WEEKDAYS)
+        for day, counts_of_day in zip(WEEKDAYS, grid.to_numpy().tolist(), strict=True)
     )
-    heads = "".join(f"<th>{hour:02}</th>" for hour in range(24))
-    table = f"<table><caption style='text-align:left'><b>{html.escape(title)}</b></caption><tr><th></th>{heads}</tr>{cells}</table>"
-    return Chart(title, figure, grid, table)
+    hours = "".join(f"<th>{hour:02}</th>" for hour in range(24))
+    return Chart(title, figure, grid, _titled_table(title, f"<tr><th></th>{hours}</tr>{cells}"))
 
 
-def treemap_data(items: pd.DataFrame, tiles: int = TILES, top: str = "All content") -> pd.DataFrame:
+def treemap_data(items: pd.DataFrame, tiles: int = TILES, top: str = ALL_CONTENT) -> pd.DataFrame:
     """
-    The tiles of a treemap: folders and files as areas, at most so many.
+    Return the tiles of a treemap, in which folders and files are areas.
 
     Parameters
     ----------
     items : DataFrame
         From ``reports.content`` or ``box.tree``.
     tiles : int
-        The most tiles; the smallest items are put together as *(smaller)* in the folder they lie in.
+        The most tiles. The smallest items of a folder share one tile, *(smaller)*.
     top : str
-        Name of the whole.
+        The name of the outermost area.
 
     Returns
     -------
     pandas.DataFrame
-        ``id``, ``parent``, ``name``, ``bytes`` (of all below), ``files``, ``kind`` (``folder``, ``file``, ``rest``).
+        ``id``, ``parent``, ``name``, ``bytes`` (of everything below), ``files``, ``kind`` (``folder``, ``file``, ``rest``).
     """
-    # Of some forty columns, each of which would be copied.
-    items = items[["type", "id", "parent_id", "name", "size"]]
+    items = items[["type", "id", "parent_id", "name", "size"]]  # copying all forty columns would take memory
     items = items.assign(name=items["name"].fillna(NAMELESS), size=items["size"].fillna(0))
     files = items[items["type"] == "file"]
     folders = items[items["type"] == "folder"]
-    known = dict(zip(folders["id"], folders["parent_id"].astype("object"), strict=True))
     names = dict(zip(folders["id"], folders["name"], strict=True))
-    home = files["parent_id"].where(files["parent_id"].isin(known), "").astype("object")
-    sums = files["size"].astype("int64").groupby(home).agg(["sum", "count"])
-    size = dict.fromkeys([*known, ""], 0)
-    count = dict.fromkeys([*known, ""], 0)
-    depth = {"": 0}
-
-    def deep(folder: str) -> int:
-        steps = []
-        while folder not in depth:
-            steps.append(folder)
-            folder = known[folder] if known[folder] in known else ""
-            if folder in steps:
-                break
-        for each in reversed(steps):
-            above = known[each] if known[each] in known else ""
-            depth[each] = depth.get(above, 0) + 1
-        return depth[folder]
-
-    for folder in known:
-        deep(folder)
-    size |= dict(zip(sums.index, sums["sum"].tolist(), strict=True))
-    count |= dict(zip(sums.index, sums["count"].tolist(), strict=True))
-    for folder in sorted(known, key=lambda each: -depth[each]):
-        above = known[folder] if known[folder] in known else ""
-        size[above] += size[folder]
-        count[above] += count[folder]
+    parents = {
+        folder: parent if parent in names else ""
+        for folder, parent in zip(folders["id"], folders["parent_id"].astype("object"), strict=True)
+    }
+    folder_of_file = files["parent_id"].where(files["parent_id"].isin(parents), "").astype("object")
+    sums = files["size"].astype("int64").groupby(folder_of_file).agg(["sum", "count"])
+    size = dict.fromkeys([*parents, ""], 0) | dict(zip(sums.index, sums["sum"].tolist(), strict=True))
+    count = dict.fromkeys([*parents, ""], 0) | dict(zip(sums.index, sums["count"].tolist(), strict=True))
+    depth = _depths(parents)
+    for folder in sorted(parents, key=lambda folder: -depth[folder]):
+        size[parents[folder]] += size[folder]
+        count[parents[folder]] += count[folder]
     rows = [("", "", top, size[""], count[""], "folder")]
     rows += [
-        (
-            folder,
-            known[folder] if known[folder] in known else "",
-            names[folder],
-            size[folder],
-            count[folder],
-            "folder",
-        )
-        for folder in known
+        (folder, parent, names[folder], size[folder], count[folder], "folder")
+        for folder, parent in parents.items()
         if size[folder]
     ]
-    large = files.assign(home=home).nlargest(tiles, "size")
+    large = files.assign(folder=folder_of_file).nlargest(tiles, "size")
     rows += [
-        (f"f{file_id}", str(parent), name, int(size), 1, "file")
-        for file_id, parent, name, size in zip(
-            large["id"], large["home"], large["name"], large["size"], strict=True
+        (f"f{file_id}", str(folder), name, int(file_size), 1, "file")
+        for file_id, folder, name, file_size in zip(
+            large["id"], large["folder"], large["name"], large["size"], strict=True
         )
     ]
     data = pd.DataFrame(rows, columns=["id", "parent", "name", "bytes", "files", "kind"])
     return _largest(data, tiles)
 
 
+def _depths(parents: dict[str, str]) -> dict[str, int]:
+    """Return each folder's depth below the outermost area, whose id is empty.
+
+    Also works for a damaged walk in which a folder is its own ancestor.
+    """
+    depth = {"": 0}
+    for start in parents:
+        path, folder = [], start
+        while folder not in depth and folder not in path:
+            path.append(folder)
+            folder = parents[folder]
+        for folder in reversed(path):
+            depth[folder] = depth.get(parents[folder], 0) + 1
+    return depth
+
+
 def _largest(data: pd.DataFrame, tiles: int) -> pd.DataFrame:
-    """The largest tiles (a folder is never smaller than what is in it), and one *(smaller)* where something is missing."""
+    """Keep the largest tiles, and add one tile *(smaller)* to each folder that lost some. No folder is smaller than its content."""
     ordered = data.sort_values(["bytes", "kind"], ascending=[False, False], kind="stable")
     root = ordered["id"] == ""
-    # Each folder may need one tile for its rest, so only so many folders and files are kept as leave room for it.
-    kept = pd.concat([ordered[root], ordered[~root].head(max(1, tiles // 2 - 1))])
-    inside = set(kept["id"])
-    kept = kept[(kept["id"] == "") | kept["parent"].isin(inside)]
-    below = kept[kept["id"] != ""].groupby("parent")[["bytes", "files"]].sum()
-    folders = kept[kept["kind"] == "folder"].set_index("id")
+    # Each folder may need one more tile for its smaller items, so folders and files get only half of the tiles.
+    largest = pd.concat([ordered[root], ordered[~root].head(max(1, tiles // 2 - 1))])
+    largest = largest[(largest["id"] == "") | largest["parent"].isin(set(largest["id"]))]
+    below = largest[largest["id"] != ""].groupby("parent")[["bytes", "files"]].sum()
+    folders = largest[largest["kind"] == "folder"].set_index("id")
     rest = folders[["bytes", "files"]].sub(below, fill_value=0).loc[folders.index]
     rest = rest[rest["bytes"] > 0]
-    made = pd.DataFrame(
+    smaller = pd.DataFrame(
         {
             "id": "r" + rest.index.astype("str"),
             "parent": rest.index,
-            "name": "(smaller)",
+            "name": SMALLER,
             "bytes": rest["bytes"].astype("int64"),
             "files": rest["files"].astype("int64"),
             "kind": "rest",
         }
     )
-    return pd.concat([kept, made], ignore_index=True)
+    return pd.concat([largest, smaller], ignore_index=True)
 
 
 def treemap(
     items: pd.DataFrame, title: str = "Storage: click a folder to go down", tiles: int = TILES
 ) -> Chart:
-    """Where the bytes are: one area a folder and a file, at most ``tiles``; click a folder to go down, the bar on top to go back."""
+    """Draw each folder and file as an area, at most ``tiles``. Click a folder to go down, the bar on top to go back."""
     data = treemap_data(items, tiles)
-    shown = [files_text(size, files) for size, files in zip(data["bytes"], data["files"], strict=True)]
-    logs = np.log10(data["bytes"].astype("float64").clip(lower=1))
     figure = go.Figure(
         go.Treemap(
-            ids=["i" + each for each in data["id"]],
-            parents=[
-                "" if each == "" else "i" + parent
-                for each, parent in zip(data["id"], data["parent"], strict=True)
-            ],
-            labels=[plain(name) for name in data["name"]],
+            ids="i" + data["id"],
+            parents=("i" + data["parent"]).where(data["id"] != "", ""),
+            labels=[escape_label(name) for name in data["name"]],
             values=data["bytes"],
-            text=shown,
+            text=[files_text(size, files) for size, files in zip(data["bytes"], data["files"], strict=True)],
             branchvalues="total",
             maxdepth=3,
             marker={
-                "colors": logs,
+                "colors": np.log10(data["bytes"].astype("float64").clip(lower=1)),
                 "colorscale": DEPTHS,
                 "line": {"width": 1, "color": "rgba(255,255,255,0.35)"},
             },
@@ -391,10 +390,9 @@ def treemap(
             hovertemplate="%{label}<br>%{text}<extra></extra>",
         )
     )
-    # What a small area has no room for is left out, not written too small to read; the pointer tells it.
+    # A text that does not fit its area is hidden, not shrunk until it is unreadable. Hovering shows it.
     figure.update_layout(height=520, uniformtext={"minsize": 10, "mode": "hide"})
     folders = data[(data["kind"] == "folder") & (data["id"] != "")].nlargest(20, "bytes")
-    table = bars_html(
-        title, list(folders["name"]), list(folders["bytes"]), [bytes_text(each) for each in folders["bytes"]]
-    )
+    labels = [bytes_text(size) for size in folders["bytes"]]
+    table = bars_html(title, list(folders["name"]), list(folders["bytes"]), labels)
     return Chart(title, figure, data, table)

@@ -1,4 +1,4 @@
-"""Tree, chart and table of one walk, linked: a folder or a bar that is chosen filters the table."""
+"""A linked tree, chart and table of one walk: choosing a folder or a bar filters the table."""
 
 from __future__ import annotations
 
@@ -10,25 +10,30 @@ import pandas as pd
 
 from boxnb.errors import require
 from boxnb.reports.storage import AGE_DAYS, AGES
-from boxnb.widgets.charts import BLUE, FONT, INK, bars_html, plain
+from boxnb.widgets.charts import BLUE, FONT, INK, bars_html, escape_label
 from boxnb.widgets.table import Table, name_of
-from boxnb.widgets.table_state import bytes_text, files_text
+from boxnb.widgets.text import ALL_CONTENT, EXPLORER, bytes_text, files_text, with_fallback
 from boxnb.widgets.tree import Folders
 from boxnb.widgets.tree_state import Branches, from_frame
 
 require("The explorer", "boxnb[explore]", "plotly")
-import plotly.graph_objects as go  # noqa: E402  once it is there
+import plotly.graph_objects as go  # noqa: E402  after the check above
 
 if TYPE_CHECKING:
     from boxnb.box import Box
 
 COLUMNS = ["name", "type", "size", "owned_by_login", "content_modified_at", "path"]
-BARS, PLACES = 20, 12
-BY = {"kind of file": "extension", "owner": "owned_by_login", "age": "age", "whose": "ownership"}
+BARS = 20
+"""The most bars that the chart shows."""
+
+MIN_SLOTS = 12
+"""The chart always leaves room for this many bars, so that a few bars are not drawn thicker than many."""
+
+BY = {"kind of file": "extension", "owner": "owned_by_login", "age": "age", "ownership": "ownership"}
 
 
 class Choice:
-    """What is chosen in tree and chart, and the rows and the code that follow from it; no widget is needed to test it."""
+    """The choice in tree and chart, with the rows and the code that follow from it. Can be tested without a widget."""
 
     def __init__(self, items: pd.DataFrame, name: str) -> None:
         self.items = items.reset_index(drop=True)
@@ -42,67 +47,67 @@ class Choice:
             "ownership": self.items["ownership"].astype("str"),
         }
         self._file = self.items["type"] == "file"
-        self._above = dict(zip(self.items["id"], self.items["parent_id"].astype("object"), strict=True))
+        self._parents = dict(zip(self.items["id"], self.items["parent_id"].astype("object"), strict=True))
         self.folder: tuple[str, str] = ("", "")
         self.bar: tuple[str, str] = ("", "")
 
     def _below(self, folder_id: str) -> pd.Series:
-        """Everything in a folder, however deep."""
+        """Return which rows are in a folder, at any depth."""
         inside = {folder_id}
-        for item in self.items.loc[self.items["type"] == "folder", "id"]:
-            chain, step = [], item
-            while step in self._above and step not in inside and step not in chain:
-                chain.append(step)
-                step = self._above[step]
-            if step in inside:
-                inside.update(chain)
+        for start in self.items.loc[self.items["type"] == "folder", "id"]:
+            path, folder = [], start
+            while folder in self._parents and folder not in inside and folder not in path:
+                path.append(folder)
+                folder = self._parents[folder]
+            if folder in inside:
+                inside.update(path)
         return self.items["parent_id"].isin(inside)
 
     def mask(self, *, with_bar: bool = True) -> pd.Series:
-        """True for rows that pass."""
-        keep = pd.Series(True, index=self.items.index)
+        """Return which rows are in the chosen folder and bar."""
+        passing = pd.Series(True, index=self.items.index)
         kind, item_id = self.folder
         if kind == "folder":
-            keep &= self._below(item_id)
+            passing &= self._below(item_id)
         elif kind:
-            keep &= (self.items["type"].astype("str") == kind) & (self.items["id"] == item_id)
+            passing &= (self.items["type"].astype("str") == kind) & (self.items["id"] == item_id)
         column, label = self.bar
         if with_bar and column:
-            keep &= self._file & (self.labels[column] == label)
-        return keep
+            passing &= self._file & (self.labels[column] == label)
+        return passing
 
     def sums(self, column: str) -> pd.DataFrame:
-        """Bytes of the files of the chosen folder by the labels of a column, largest first: ``label``, ``bytes``, ``files``."""
+        """Sum the files of the chosen folder by a column: ``label``, ``bytes`` and ``files``, largest first."""
         files = self.mask(with_bar=False) & self._file
         sums = self.items.loc[files, "size"].groupby(self.labels[column][files]).agg(["sum", "count"])
-        made = sums.rename(columns={"sum": "bytes", "count": "files"}).rename_axis("label").reset_index()
-        return made.sort_values("bytes", ascending=False, ignore_index=True).head(BARS)
+        table = sums.rename(columns={"sum": "bytes", "count": "files"}).rename_axis("label").reset_index()
+        return table.sort_values("bytes", ascending=False, ignore_index=True).head(BARS)
 
     @property
-    def words(self) -> str:
-        """What is chosen, in words."""
+    def summary(self) -> str:
+        """The choice in words."""
         kind, item_id = self.folder
         names = self.items.loc[
             (self.items["type"].astype("str") == kind) & (self.items["id"] == item_id), "name"
         ]
-        said = [f"in {names.iloc[0]}" if len(names) else "in everything", self.bar[1]]
-        return ", ".join(part for part in said if part)
+        folder = f"in {names.iloc[0]}" if len(names) else "in everything"
+        return ", ".join(filter(None, [folder, self.bar[1]]))
 
     @property
     def code(self) -> str:
-        """The pandas that gives the rows."""
+        """The pandas code that returns the chosen rows."""
         lines = [f"rows = {self.name}"]
         kind, item_id = self.folder
         if kind == "folder":
             row = self.items[(self.items["type"] == "folder") & (self.items["id"] == item_id)].iloc[0]
             path = f"{row['path']}/{row['name']}".lstrip("/")
-            login = row["owned_by_login"]  # two people may have folders of one name
-            whose = (
+            login = row["owned_by_login"]  # two users may have a folder of the same name
+            owner = (
                 "rows['owned_by_login'].isna()"
                 if pd.isna(login)
                 else f"(rows['owned_by_login'] == {login!r})"
             )
-            lines.append(f"rows = rows[(rows['path'] + '/').str.startswith({path + '/'!r}) & {whose}]")
+            lines.append(f"rows = rows[(rows['path'] + '/').str.startswith({path + '/'!r}) & {owner}]")
         elif kind:
             lines.append(f"rows = rows[(rows['type'] == {kind!r}) & (rows['id'] == {item_id!r})]")
         column, label = self.bar
@@ -127,26 +132,26 @@ class Choice:
 
 
 class Explorer(ipywidgets.VBox):
-    """Choose a folder in the tree, or a bar of the chart: the table shows what is in it, ``.selected`` gives it.
+    """A tree, a chart and a table. Choosing a folder or a bar filters the table; ``.selected`` returns its rows.
 
     Parameters
     ----------
     items : DataFrame
         From ``reports.content``.
     box : Box, optional
-        Makes names lead to Box's web page.
+        Links items to Box's web pages.
     """
 
     def __init__(self, items: pd.DataFrame, box: Box | None = None) -> None:
         self.choice = Choice(items, name_of(items))
-        self.tree = Folders(Branches(from_frame(self.choice.items)), "All content")
+        self.tree = Folders(Branches(from_frame(self.choice.items)), ALL_CONTENT)
         for _ in self.tree.branches.open("0"):
             pass
         self.table = Table(self.choice.items, box=box, columns=COLUMNS)
         self.table.rows.name = self.choice.name
         self._by = ipywidgets.ToggleButtons(options=list(BY), style={"button_width": "auto"})
         self._note = ipywidgets.HTML()
-        self._everything = ipywidgets.Button(description="Show everything", layout={"width": "auto"})
+        self._show_everything = ipywidgets.Button(description="Show everything", layout={"width": "auto"})
         self.chart = go.FigureWidget(go.Bar(orientation="h", marker={"color": BLUE, "line": {"width": 0}}))
         self.chart.update_layout(
             height=450,
@@ -171,12 +176,12 @@ class Explorer(ipywidgets.VBox):
         self._labels: list[str] = []
         self.tree.on_choice = self._folder_chosen
         self._by.observe(self._by_changed, "value")
-        self._everything.on_click(self._clear)
+        self._show_everything.on_click(self._clear)
         self.chart.data[0].on_click(self._bar_chosen)
         super().__init__(
             [
                 ipywidgets.HBox(
-                    [self._by, self._everything, self._note],
+                    [self._by, self._show_everything, self._note],
                     layout={"flex_flow": "row wrap", "align_items": "center"},
                 ),
                 ipywidgets.HBox(
@@ -203,27 +208,24 @@ class Explorer(ipywidgets.VBox):
 
     @property
     def selected(self) -> pd.DataFrame:
-        """The rows chosen in the table, else all it shows: those of the chosen folder and bar."""
+        """The rows chosen in the table. If none is chosen, all rows of the chosen folder and bar."""
         return self.table.selected
 
     @property
     def code(self) -> str:
-        """The pandas that gives the same rows."""
+        """The pandas code that returns the same rows as :attr:`selected`."""
         return self.table.code
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        """The views, and for pages without a kernel the bars and the first rows as plain HTML."""
-        bundle = super()._repr_mimebundle_(**options)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        if isinstance(data, dict):
-            sums = self.choice.sums(BY[str(self._by.value)])
-            told = [bytes_text(size) for size in sums["bytes"]]
-            title = f"Bytes {self.choice.words}, by {self._by.value}"
-            data["text/html"] = (
-                bars_html(title, list(sums["label"]), list(sums["bytes"]), told) + self.table.fallback()
-            )
-            data["text/plain"] = "Tree, chart and table; this front end cannot show them, see .selected"
-        return bundle
+        return with_fallback(super()._repr_mimebundle_(**options), self._fallback(), EXPLORER)
+
+    def _fallback(self) -> str:
+        """Return the bars and the first rows as plain HTML."""
+        sums = self.choice.sums(BY[str(self._by.value)])
+        labels = [bytes_text(size) for size in sums["bytes"]]
+        title = f"Bytes {self.choice.summary}, by {self._by.value}"
+        bars = bars_html(title, list(sums["label"]), list(sums["bytes"]), labels)
+        return bars + self.table.fallback()
 
     def _folder_chosen(self) -> None:
         chosen = self.tree.branches.chosen
@@ -251,7 +253,7 @@ class Explorer(ipywidgets.VBox):
     def _draw(self) -> None:
         sums = self.choice.sums(BY[str(self._by.value)])
         self._labels = [str(label) for label in sums["label"]][::-1]
-        lit = self.choice.bar[1]
+        chosen = self.choice.bar[1]
         with self.chart.batch_update():
             bars = self.chart.data[0]
             bars.x = [float(size) for size in sums["bytes"]][::-1]
@@ -261,32 +263,32 @@ class Explorer(ipywidgets.VBox):
             ][::-1]
             bars.hovertemplate = "%{text}<extra></extra>"
             bars.marker.color = [
-                BLUE if not lit or label == lit else "rgba(53,116,221,0.35)" for label in self._labels
+                BLUE if not chosen or label == chosen else "rgba(53,116,221,0.35)" for label in self._labels
             ]
-            # As many places as are usual, filled from the top: two bars are not thicker than twenty.
-            self.chart.layout.yaxis.range = [len(sums) - 0.5 - max(len(sums), PLACES), len(sums) - 0.5]
+            # A few bars fill the first slots from the top and are no thicker than many bars.
+            self.chart.layout.yaxis.range = [len(sums) - 0.5 - max(len(sums), MIN_SLOTS), len(sums) - 0.5]
             self.chart.layout.yaxis.tickvals = list(range(len(sums)))
-            self.chart.layout.yaxis.ticktext = [plain(label[:30]) for label in self._labels]
+            self.chart.layout.yaxis.ticktext = [escape_label(label[:30]) for label in self._labels]
         passing = self.choice.mask()
         self.table.rows.change(mask=passing.to_numpy(dtype=bool), mask_code=self.choice.code)
         self.table.refresh()
-        self._note.value = html.escape(self.choice.words)
+        self._note.value = html.escape(self.choice.summary)
 
 
 def explore(items: pd.DataFrame, *, box: Box | None = None) -> Explorer:
     """
-    Tree, chart and table of one walk, linked.
+    Show a linked tree, chart and table of one walk.
 
     Parameters
     ----------
     items : DataFrame
         From ``reports.content``.
     box : Box, optional
-        Makes names lead to Box's web page.
+        Links items to Box's web pages.
 
     Returns
     -------
     Explorer
-        ``.selected`` is a DataFrame of what was chosen, ``.code`` the pandas that gives the same.
+        ``.selected`` is a DataFrame of the chosen rows, ``.code`` the pandas code that returns the same.
     """
     return Explorer(items, box)

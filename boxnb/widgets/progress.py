@@ -1,4 +1,4 @@
-"""How far a long pull has come, while its cell runs: a line that moves, and one sentence at the end."""
+"""A progress line for long pulls, which moves while the cell runs and ends with one sentence."""
 
 from __future__ import annotations
 
@@ -11,68 +11,68 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from boxnb.api.connection import Progress
+from boxnb.widgets.text import NOTHING_PULLED, counted, with_fallback
 
 if TYPE_CHECKING:
     from boxnb.box import Box
 
 EVERY = 0.2
-"""Seconds between two pictures: a page may come each five milliseconds."""
+"""Seconds between two updates of the line. A page may arrive every five milliseconds."""
 
 
 class Meter:
-    """Turns reports of a pull into sentences; needs no widget.
+    """Describes the progress of a pull in a sentence, without a widget.
 
     Parameters
     ----------
     expected : callable
-        A dataset to the calls its last pull took, 0 where there was none.
+        Takes a dataset and returns how many calls its last pull took, or 0 if there was none.
     repeats : callable
-        How often calls had to be repeated so far, in the whole session.
+        Returns how many calls have been repeated so far in the whole session.
     """
 
     def __init__(self, expected: Callable[[str], int], repeats: Callable[[], int]) -> None:
         self._expected, self._repeats = expected, repeats
         self._dataset = ""
-        self._repeated = repeats()
-        self._likely = 0
+        self._earlier_repeats = repeats()
+        self._expected_calls = 0
 
-    def say(self, progress: Progress) -> tuple[float | None, str]:
-        """The part that is done (0 to 1, None where nothing tells), and a sentence."""
+    def describe(self, progress: Progress) -> tuple[float | None, str]:
+        """Return the fraction that is done (0 to 1, or None if it is unknown), and a sentence."""
         if progress.dataset != self._dataset:
             self._dataset = progress.dataset
-            self._likely = self._expected(progress.dataset)
+            self._expected_calls = self._expected(progress.dataset)
         seconds = max(progress.seconds, 1e-9)
         rate = progress.calls / seconds
-        repeated = int(self._repeats() - self._repeated)
-        again = f", {repeated} repeated" if repeated else ""
-        spent = f"{progress.rows:,} row{'s' * (progress.rows != 1)}, {progress.calls:,} call{'s' * (progress.calls != 1)}{again}"
+        repeats = int(self._repeats() - self._earlier_repeats)
+        spent = f"{progress.dataset}: {counted(progress.rows, 'row')}, {counted(progress.calls, 'call')}"
+        if repeats:
+            spent += f", {repeats} repeated"
         if progress.done:
-            self._dataset, self._repeated = "", self._repeats()  # what comes next is another pull
-            return 1.0, f"{progress.dataset}: {spent}, {seconds:.1f} s"
+            self._dataset, self._earlier_repeats = "", self._repeats()  # the next report is of another pull
+            return 1.0, f"{spent}, {seconds:.1f} s"
         if seconds < EVERY:
-            return None, f"{progress.dataset}: {spent}, just begun"  # no rate comes of one call
-        if not self._likely or progress.calls >= self._likely:
-            return None, f"{progress.dataset}: {spent}, {rate:.0f} calls a second, remaining unknown"
-        left = (self._likely - progress.calls) / rate if rate else 0.0
+            return None, f"{spent}, just started"  # the first call is too early for a rate
+        spent += f", {rate:.0f} calls a second"
+        if not self._expected_calls or progress.calls >= self._expected_calls:
+            return None, f"{spent}, time left unknown"
+        left = (self._expected_calls - progress.calls) / rate if rate else 0.0
         about = f"about {left:.0f} s left" if left < 90 else f"about {left / 60:.0f} minutes left"
-        return (
-            progress.calls / self._likely,
-            f"{progress.dataset}: {spent}, {rate:.0f} calls a second, {about}",
-        )
+        return progress.calls / self._expected_calls, f"{spent}, {about}"
 
 
 class ProgressView(ipywidgets.HTML):
-    """Shows what its Box pulls from now on."""
+    """A line that shows the progress of each pull of one Box."""
 
     def __init__(self, box: Box) -> None:
-        super().__init__(value="Nothing was pulled yet.")
+        super().__init__(value=NOTHING_PULLED)
         ledger = box.session.ledger
 
         def repeats() -> int:
             return int(ledger.frame()["repeats"].sum())
 
         self._meter = Meter(lambda dataset: ledger.recall(dataset).get("calls", 0), repeats)
-        self._shown = 0.0
+        self._last_update = 0.0
         box.on_progress = self.show
         box.session.on_wait = self.wait
 
@@ -80,39 +80,32 @@ class ProgressView(ipywidgets.HTML):
         return re.sub(r"<[^>]*>", "", self.value).strip()
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        """The line that moves, and for pages without a kernel what it said last."""
-        bundle = super()._repr_mimebundle_(**options)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        if isinstance(data, dict):
-            data["text/html"], data["text/plain"] = (
-                f"<p>{html.escape(html.unescape(repr(self)))}</p>",
-                repr(self),
-            )
-        return bundle
+        fallback = f"<p>{html.escape(html.unescape(repr(self)))}</p>"
+        return with_fallback(super()._repr_mimebundle_(**options), fallback, repr(self))
 
     def show(self, progress: Progress) -> None:
-        """Take one report; draws some of them, and always the last."""
+        """Show a progress report. Most are skipped, to limit the updates, but never the last one of a pull."""
         now = time.monotonic()
-        if not progress.done and progress.pages > 1 and now - self._shown < EVERY:
+        if not progress.done and progress.pages > 1 and now - self._last_update < EVERY:
             return
-        self._shown = now
-        part, text = self._meter.say(progress)
-        self._draw(part, text)
+        self._last_update = now
+        fraction, text = self._meter.describe(progress)
+        self._draw(fraction, text)
 
     def wait(self, line: str) -> None:
-        """Say that a wait begins, and when it ends; may come from another thread than the reports."""
-        self._shown = 0.0  # the next report is drawn at once
+        """Show a line about a wait. May be called from another thread than :meth:`show`."""
+        self._last_update = 0.0  # show the next report at once
         self._draw(None, line)
 
-    def _draw(self, part: float | None, text: str) -> None:
-        value = "" if part is None else f' value="{part:.3f}"'
+    def _draw(self, fraction: float | None, text: str) -> None:
+        value = "" if fraction is None else f' value="{fraction:.3f}"'
         bar = f'<progress max="1"{value} aria-label="Progress" style="width:12em;vertical-align:middle"></progress>'
         self.value = f'<span role="status">{bar} {html.escape(text)}</span>'
 
 
 def progress(box: Box) -> ProgressView:
     """
-    Show how far each pull of this Box has come; Interrupt stops it and keeps what was fetched in ``box.last_partial``.
+    Show the progress of each pull of this Box. Interrupt stops a pull; ``box.last_partial`` holds the rows so far.
 
     Parameters
     ----------

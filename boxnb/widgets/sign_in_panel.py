@@ -1,20 +1,20 @@
 """The sign-in panel: a thin view over `SignInFlow`.
 
-The front end and the kernel speak over one widget. Kernel to front end: the trait `view`, which is
-`SignInFlow.snapshot()` and holds no secret. Front end to kernel: custom messages, which no notebook saves::
+The front end and the kernel talk through one widget. The kernel sends the trait `view`, which is
+`SignInFlow.snapshot()` and holds no secret. The front end sends custom messages, which no notebook saves::
 
-    {"type": "ready", "page": ..., "origin": ...}      the panel is on a screen, of a browser that is there
-    {"type": "leaving", "page": ..., "removed": ...}   that page is loaded again or closed, or only the view is gone
+    {"type": "ready", "page": ..., "origin": ...}      a page shows the panel
+    {"type": "leaving", "page": ..., "removed": ...}   that page is reloaded or closed, or only the view is removed
     {"type": "draft", "client_id": ..., "redirect_uri": ...}
-    {"type": "client_secret", "value": ...}            the field is already empty again
+    {"type": "client_secret", "value": ...}            the field has already been cleared
     {"type": "register", "client_id": ..., "client_secret": ..., "redirect_uri": ...}
-    {"type": "opened"}                                 the link to Box was followed
+    {"type": "opened"}                                 the user followed the link to Box
     {"type": "paste", "value": ...}                    exchanged at once
     {"type": "confirm", "yes": true}                   after a bare code
     {"type": "change_app"} {"type": "again"} {"type": "cancel"}
 
-Every message is answered with `{"type": "here"}`: a panel that hears nothing shows the state of a kernel that is gone.
-`{"type": "vanished", "text": ...}` is for a page that shows no panel any more: the gate let go, and this is why.
+The kernel answers every message with `{"type": "here"}`, so a panel without an answer knows that its kernel is gone.
+It sends `{"type": "vanished", "text": ...}` to a page that no longer shows a panel, to say why the gate gave up.
 """
 
 from __future__ import annotations
@@ -29,32 +29,26 @@ from typing import TYPE_CHECKING, Any, Final
 import anywidget
 import traitlets
 
-from boxnb.auth import ONBOARDING
-from boxnb.errors import SignInCancelled, SignInError, SignInTimeout
+from boxnb.errors import SignInCancelled
 from boxnb.oauth import BOX, Server
-from boxnb.signin import jupyterhub
-from boxnb.signin.account import holds
+from boxnb.signin import jupyterhub, messages
+from boxnb.signin.account import sign_in_works
 from boxnb.signin.flow import SignInFlow
-from boxnb.signin.messages import port_words, unchecked_words
 from boxnb.widgets import javascript
 
 if TYPE_CHECKING:
     from boxnb.box import Box
 
-POLL_SECONDS: Final = 0.25  # an await without end cannot be interrupted; a poll can
-HEADLESS_SECONDS: Final = 30.0  # where nobody can type: how long a front end that has spoken may think
-REDRAW_SECONDS: Final = 2.0  # a view that only moves is on screen again by then
-KERNEL: Final = (7, 4)  # the first ipykernel whose widgets reach the kernel while a cell awaits
-RELOADED: Final = (
-    "The page was loaded again while the next cell waited. Once you are signed in, run that cell again."
-)
-RUN_AGAIN: Final = "The panel's cell was run again while this one waited: press Run All once more."
+POLL_SECONDS: Final = 0.25  # an endless await cannot be interrupted, but a poll can
+HEADLESS_SECONDS: Final = 30.0  # how long to wait for a front end that sent a message if no user can type
+REDRAW_SECONDS: Final = 2.0  # a view that is only moved on the page is shown again by then
+KERNEL: Final = (7, 4)  # the first ipykernel that receives widget messages while a cell awaits
 
 _HERE: Final = Path(__file__).parent
 
 
 class SignIn(anywidget.AnyWidget):
-    """The panel that signs one profile in; `await panel.done()` is the gate for the cells after it."""
+    """The panel that signs in one profile. `await panel.done()` is the gate for the cells after it."""
 
     _esm = javascript.joined(_HERE / "sign_in_panel_view.js")
     _css = (_HERE / "sign_in_panel.css").read_text(encoding="utf-8")
@@ -63,51 +57,55 @@ class SignIn(anywidget.AnyWidget):
     def __init__(self, flow: SignInFlow, *, seconds: float = 900) -> None:
         self.flow = flow
         self._seconds = seconds
-        self._pages: set[str] = set()  # where the panel is on screen
-        self._left: float | None = None  # since when no page shows it any more, monotonic seconds
-        self._removed = False  # the page is there, its cell shows something else
-        self._heard: float | None = None  # when a front end last spoke, monotonic seconds
+        self._pages: set[str] = set()  # the pages that show the panel
+        self._left_at: float | None = None  # when the last page stopped showing it, in monotonic seconds
+        self._removed = False  # the page is still open, but its cell shows something else
+        self._last_message: float | None = None  # when a front end last sent a message, in monotonic seconds
         self._publishing = threading.RLock()
         self._advice = ""  # what to do besides signing in
-        self._unchecked = unchecked_words(flow.profile)
-        super().__init__(view=self._seen())
+        self._unchecked = messages.unchecked_words(flow.profile)
+        super().__init__(view=self._view_state())
         self.on_msg(self._on_message)
         flow.on_change = self._publish
 
     def __repr__(self) -> str:
-        return "The sign-in panel is not on this page any more: run this cell and the next one again."
+        return messages.PANEL_GONE
 
     def _publish(self) -> None:
         with self._publishing:
-            self.view = self._seen()
+            self.view = self._view_state()
 
-    def _seen(self) -> dict[str, object]:
+    def _view_state(self) -> dict[str, object]:
         view = self.flow.snapshot()
-        behind = bool(jupyterhub.near_end(view["redirect_uri"]))
-        taken = jupyterhub.taken_words(view["redirect_uri"], view["listening"])
-        port = taken if behind else port_words(view["redirect_uri"], view["listening"], view["server"])
-        link = "" if taken else view["authorize_url"]
-        more = {"advice": self._advice, "unchecked": self._unchecked, "hub": behind, "port": port}
-        return view | more | {"authorize_url": link}
+        proxied = bool(jupyterhub.near_end(view["redirect_uri"]))
+        port_taken = jupyterhub.taken_words(view["redirect_uri"], view["listening"])
+        port_moved = messages.port_words(view["redirect_uri"], view["listening"], view["server"])
+        return view | {
+            "advice": self._advice,
+            "unchecked": self._unchecked,
+            "hub": proxied,
+            "port": port_taken if proxied else port_moved,
+            "authorize_url": "" if port_taken else view["authorize_url"],
+        }
 
     def _on_message(self, _widget: object, content: object, _buffers: object) -> None:
-        """Hand a message to the flow; comes in the main thread or, with subshells, in another one."""
+        """Pass a message on to the flow. Runs in the main thread or, with subshells, in another one."""
         if not isinstance(content, dict):
             return
-        self._heard = time.monotonic()
+        self._last_message = time.monotonic()
         self.send({"type": "here"})
         flow = self.flow
         text = {key: value for key, value in content.items() if isinstance(value, str)}
         match text.get("type"):
             case "ready":
                 self._pages.add(text.get("page", ""))
-                self._left = None
-                if proxied := jupyterhub.offered(text.get("origin", "")):
-                    flow.offer(proxied)
+                self._left_at = None
+                if redirect_uri := jupyterhub.offered(text.get("origin", "")):
+                    flow.offer(redirect_uri)
                 self._publish()
             case "leaving":
                 self._pages.discard(text.get("page", ""))
-                self._left = None if self._pages else self._heard
+                self._left_at = None if self._pages else self._last_message
                 self._removed = content.get("removed") is True
             case "draft":
                 flow.draft |= {key: text[key] for key in ("client_id", "redirect_uri") if key in text}
@@ -131,22 +129,22 @@ class SignIn(anywidget.AnyWidget):
                 flow.cancel()
 
     async def done(self) -> Box:
-        """Wait until somebody is signed in, then give the connection.
+        """Wait until the user has signed in, then return the connection.
 
         Returns
         -------
         Box
-            What `boxnb.connect(profile)` gives; at once when a saved sign-in works, also in a panel that was
-            cancelled before, by hand or because a newer panel took over.
+            The same as `boxnb.connect(profile)`. Returns at once if a saved sign-in works, even if the panel was
+            cancelled before, by the user or because a newer panel replaced it.
 
         Raises
         ------
         SignInCancelled
-            Cancelled in the panel or by Interrupt, or nobody is here to answer.
+            The user cancelled in the panel or pressed Interrupt, or there is no user to sign in.
         SignInTimeout
             Nobody signed in within `seconds` (15 minutes).
         SignInError
-            The kernel cannot hear the panel while a cell waits (ipykernel before 7.4).
+            The kernel cannot receive the panel's messages while a cell waits (ipykernel before 7.4).
         """
         self._advice = ""
         self._publish()
@@ -156,8 +154,8 @@ class SignIn(anywidget.AnyWidget):
             await self._wait()
         failure, profile = self.flow.failure, self.flow.profile
         if failure is not None:
-            before = not waited and isinstance(failure, SignInCancelled)  # by hand or by a newer panel
-            if not (before and await asyncio.to_thread(holds, profile)):
+            cancelled_before = not waited and isinstance(failure, SignInCancelled)
+            if not (cancelled_before and await asyncio.to_thread(sign_in_works, profile)):
                 raise failure
         from boxnb.box import connect
 
@@ -165,78 +163,71 @@ class SignIn(anywidget.AnyWidget):
 
     async def _wait(self) -> None:
         loop = asyncio.get_running_loop()
-        outcome: asyncio.Future[None] = loop.create_future()
+        finished: asyncio.Future[None] = loop.create_future()
 
         def finish() -> None:
-            if not outcome.done():
-                outcome.set_result(None)
+            if not finished.done():
+                finished.set_result(None)
 
-        def changed() -> None:  # from any thread
+        def changed() -> None:  # called from any thread
             self._publish()
             if self.flow.finished:
                 loop.call_soon_threadsafe(finish)
 
         self.flow.on_change = changed
-        end = time.monotonic() + self._seconds
-        person = _somebody_can_answer()
+        deadline = time.monotonic() + self._seconds
+        has_user = _somebody_can_answer()
         try:
             await asyncio.sleep(0)
-            while not (outcome.done() or self.flow.finished):
-                await asyncio.wait({outcome}, timeout=POLL_SECONDS)
+            while not (finished.done() or self.flow.finished):
+                await asyncio.wait({finished}, timeout=POLL_SECONDS)
                 if self.flow.finished or self.flow.busy:
                     continue
-                if self._left is not None:
-                    self._let_go(time.monotonic() - self._left)
-                if not person and (self._heard is None or time.monotonic() - self._heard > HEADLESS_SECONDS):
-                    raise SignInCancelled(
-                        f"Nobody is signed in as {self.flow.profile!r} and nobody is here to do it: "
-                        f"open {ONBOARDING} in JupyterLab once, sign in there, then run this again."
-                    )
-                if time.monotonic() > end:
-                    raise SignInTimeout(
-                        f"Nobody signed in within {self._seconds / 60:.0f} minutes: "
-                        "run the cell with the panel and this one again."
-                    )
+                now = time.monotonic()
+                if self._left_at is not None:
+                    self._give_up(now - self._left_at)
+                silent = self._last_message is None or now - self._last_message > HEADLESS_SECONDS
+                if silent and not has_user:
+                    raise messages.nobody_to_sign_in(self.flow.profile)
+                if now > deadline:
+                    raise messages.nobody_signed_in(self._seconds)
         except asyncio.CancelledError:
-            raise SignInCancelled(
-                "Interrupted: run this cell again to go on waiting for the sign-in."
-            ) from None
+            raise SignInCancelled(messages.INTERRUPTED) from None
         finally:
             self.flow.on_change = self._publish
             self._publish()
-            outcome.cancel()
+            finished.cancel()
 
-    def _let_go(self, seconds: float) -> None:
-        """End the gate: nothing else in the kernel runs while it waits for a panel that no page shows."""
-        if (
-            not self._removed
-        ):  # a page loaded again asks for its widgets, and hears nothing until this cell ends
-            self._advice = RELOADED
-            raise SignInCancelled("The page was loaded again: run the panel's cell and this one again.")
-        if seconds > REDRAW_SECONDS:  # the cell's line may have no place either, so the page is told too
-            self.send({"type": "vanished", "text": RUN_AGAIN})
-            raise SignInCancelled(RUN_AGAIN)
+    def _give_up(self, seconds: float) -> None:
+        """End the wait if no page has shown the panel for `seconds`, because it would only block the kernel."""
+        if not self._removed:  # a reloaded page asks for its widgets, but gets no answer until this cell ends
+            self._advice = messages.RELOADED
+            raise SignInCancelled(messages.RELOADED_WHILE_WAITING)
+        if seconds > REDRAW_SECONDS:  # the cell's own output may be cleared too, so the page shows a notice
+            self.send({"type": "vanished", "text": messages.RUN_AGAIN})
+            raise SignInCancelled(messages.RUN_AGAIN)
 
 
-_latest: dict[str, SignIn] = {}  # one panel a profile: a second one takes over what was typed into the first
+# One panel per profile. A second panel takes over what was typed into the first.
+_latest: dict[str, SignIn] = {}
 
 
 def sign_in(profile: str = "box", *, server: Server = BOX, seconds: float = 900) -> SignIn:
-    """Show the panel that signs `profile` in.
+    """Show the panel that signs in `profile`.
 
     Parameters
     ----------
     profile
-        Name for this sign-in, for example your company's; `"sandbox"` is the practice Box on this computer.
+        A name for this sign-in, for example your company's. `"sandbox"` is the sandbox on this computer.
     server
-        Where an app is registered that this profile does not know yet; Box, unless you have another one.
+        Where the app is registered if the profile does not have one yet. Default: Box.
     seconds
-        How long `await panel.done()` waits for a person, in seconds.
+        How long `await panel.done()` waits for the user, in seconds.
 
     Returns
     -------
     SignIn
-        Silent, with the saved sign-in shown, when that still works.
+        If a saved sign-in still works, the panel shows it and asks for nothing.
     """
     if profile == "sandbox":
         from boxnb.signin.practice import practice_client
@@ -245,10 +236,10 @@ def sign_in(profile: str = "box", *, server: Server = BOX, seconds: float = 900)
         flow = SignInFlow(profile, client=client, practice=True, seconds=seconds)
     else:
         flow = SignInFlow(profile, server=server, seconds=seconds)
-    before = _latest.pop(profile, None)
-    if before is not None:
-        flow.draft = dict(before.flow.draft)
-        before.flow.cancel()
+    older = _latest.pop(profile, None)
+    if older is not None:
+        flow.draft = dict(older.flow.draft)
+        older.flow.cancel()
     _latest[profile] = panel = SignIn(flow.start(), seconds=seconds)
     return panel
 
@@ -260,7 +251,7 @@ def _kernel() -> Any:
 
 
 def _somebody_can_answer() -> bool:
-    """Whether a front end with a person is attached: JupyterLab allows input, nbclient and its kin do not."""
+    """Return whether the front end has a user. JupyterLab allows input; nbclient and similar tools do not."""
     return bool(getattr(_kernel(), "_allow_stdin", False))
 
 
@@ -269,7 +260,4 @@ def _require_kernel() -> None:
         return
     version = importlib.metadata.version("ipykernel")
     if tuple(int(part) for part in version.split(".")[:2]) < KERNEL:
-        raise SignInError(
-            f"This kernel is ipykernel {version}, which cannot hear the panel while a cell waits: "
-            "finish in the panel first, then run this cell; or install ipykernel 7.4 or newer."
-        )
+        raise messages.kernel_too_old(version)

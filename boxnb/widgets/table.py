@@ -1,12 +1,12 @@
 """An interactive table: a thin view over :class:`boxnb.widgets.table_state.Rows`.
 
-The rows stay in the kernel; the browser holds the few it shows and asks for others as one scrolls, so that 100,000 rows cost it
-no more than 100. Cells are set as text, never as markup. Front end to kernel, custom messages::
+The rows stay in the kernel. The browser holds the few it shows and asks for others while the user scrolls, so 100,000
+rows cost it no more than 100. Cells are set as text, never as markup. Custom messages from the front end to the kernel::
 
-    {"type": "rows", "start": 0, "count": 100, "version": 3}    answered by the same with "rows"
+    {"type": "rows", "start": 0, "count": 100, "version": 3}    answered by the same message with "rows"
     {"type": "search", "text": ...}  {"type": "filter", "column": ..., "text": ...}  {"type": "sort", "column": ...}
     {"type": "show", "column": ..., "yes": true}  {"type": "choose", "rows": [0, 1]}
-    {"type": "file", "kind": "csv"}                  answered by "file" with the bytes, by "copy", or by "failed" with "why"
+    {"type": "file", "kind": "csv"}                  answered by "file" with the bytes, "copy", or "failed" with "why"
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from boxnb import export
 from boxnb.errors import BoxNotebookError
 from boxnb.widgets import javascript
 from boxnb.widgets.table_state import Rows, texts
+from boxnb.widgets.text import table_summary, with_fallback
 
 if TYPE_CHECKING:
     from boxnb.box import Box
@@ -37,26 +38,26 @@ TYPES = {"csv": "text/csv", "xlsx": "application/vnd.openxmlformats-officedocume
 
 
 def name_of(frame: pd.DataFrame) -> str:
-    """What the notebook calls this frame; ``frame`` where it has no name."""
+    """Return the notebook's name for this DataFrame, or ``frame`` if it has none."""
     from IPython import get_ipython
 
     shell = get_ipython()
-    named = getattr(shell, "user_ns", {}) if shell is not None else {}
+    variables = getattr(shell, "user_ns", {}) if shell is not None else {}
     return next(
-        (name for name, value in named.items() if value is frame and not name.startswith("_")), "frame"
+        (name for name, value in variables.items() if value is frame and not name.startswith("_")), "frame"
     )
 
 
 class Table(anywidget.AnyWidget):
-    """A frame to sort, filter, search and choose from.
+    """A table of a DataFrame, to sort, filter, search and choose rows from.
 
     Parameters
     ----------
     frame : DataFrame
     box : Box, optional
-        Makes ids of items lead to Box's web page; not in the sandbox, which has none.
+        Links items to Box's web pages. The sandbox has no web pages, so there it adds no links.
     columns : list of str, optional
-        Shown at first, in this order; the others are in the column chooser.
+        The columns to show at first, in this order. The others are in the column chooser.
     """
 
     _esm = javascript.joined(_HERE / "table_view.js")
@@ -70,28 +71,28 @@ class Table(anywidget.AnyWidget):
         if columns is not None:
             self.rows.hidden = {name for name in self.rows.kinds if name not in columns}
         self.on_choice: Callable[[], None] | None = None
-        real = box is not None and box.profile.client.server.name == "Box"
-        self._web = WEB if real else ""
+        real_box = box is not None and box.profile.client.server.name == "Box"
+        self._web = WEB if real_box else ""
         self._version = 0
-        super().__init__(shown=self._seen())
+        super().__init__(shown=self._view_state())
         self.on_msg(self._on_message)
 
     @property
     def selected(self) -> pd.DataFrame:
-        """The rows chosen in the view; where none is chosen, all that are shown, in the order shown."""
+        """The rows chosen in the view. If none is chosen, all rows that are shown, in the order shown."""
         return self.rows.selected
 
     @property
     def code(self) -> str:
-        """The pandas that gives the same rows as :attr:`selected`."""
+        """The pandas code that returns the same rows as :attr:`selected`."""
         return self.rows.code
 
     def refresh(self) -> None:
-        """Have the browser ask for its rows again."""
+        """Make the browser ask for its rows again."""
         self._version += 1
-        self.shown = self._seen()
+        self.shown = self._view_state()
 
-    def _seen(self) -> dict[str, Any]:
+    def _view_state(self) -> dict[str, Any]:
         rows = self.rows
         return {
             "version": self._version,
@@ -116,29 +117,29 @@ class Table(anywidget.AnyWidget):
             return
         match content.get("type"):
             case "rows":
-                self._answer(int(content["start"]), min(int(content["count"]), 500))
+                self._send_rows(int(content["start"]), min(int(content["count"]), 500))
                 return
             case "search":
                 rows.change(search=str(content["text"]))
             case "filter":
                 rows.change(filters={**rows.filters, column: str(content["text"])})
             case "sort":
-                down = rows.sort == column and not rows.ascending
-                rows.change(sort="" if down else column, ascending=rows.sort != column)
+                descending = rows.sort == column and not rows.ascending
+                rows.change(sort="" if descending else column, ascending=rows.sort != column)
             case "show":
                 rows.hidden = rows.hidden - {column} if content["yes"] else rows.hidden | {column}
             case "choose":
                 rows.choose([int(number) for number in content["rows"]])
-                self.shown = self._seen()
+                self.shown = self._view_state()
                 if self.on_choice is not None:
                     self.on_choice()
                 return
             case "file":
-                self._give(str(content["kind"]))
+                self._send_file(str(content["kind"]))
                 return
         self.refresh()
 
-    def _answer(self, start: int, count: int) -> None:
+    def _send_rows(self, start: int, count: int) -> None:
         links = self._links(start, count)
         self.send(
             {
@@ -151,7 +152,7 @@ class Table(anywidget.AnyWidget):
         )
 
     def _links(self, start: int, count: int) -> list[str]:
-        """Box's own page of each item, where the frame says what the item is."""
+        """Return the address of each item's page at Box. Empty if the DataFrame has no columns that name the item."""
         names = next(
             (
                 pair
@@ -162,25 +163,24 @@ class Table(anywidget.AnyWidget):
         )
         if not self._web or names is None:
             return []
-        some = self.rows.frame.iloc[self.rows.order[start : start + count]]
+        part = self.rows.frame.iloc[self.rows.order[start : start + count]]
         return [
             f"{self._web}/{kind}/{item}" if kind in ("file", "folder") and str(item).isdigit() else ""
-            for kind, item in zip(some[names[0]].astype("str"), some[names[1]], strict=True)
+            for kind, item in zip(part[names[0]].astype("str"), part[names[1]], strict=True)
         ]
 
-    def _give(self, kind: str) -> None:
-        """The rows of :attr:`selected`, visible columns only, as a file for the browser to keep, or as text to copy."""
+    def _send_file(self, kind: str) -> None:
+        """Send the visible columns of :attr:`selected` as a file to download, or as text to copy."""
         part = self.selected[self.rows.visible]
         if kind == "text":
-            some = part.head(COPY_ROWS)
-            lines = map(
-                "\t".join, zip(*(self._copied(some[name], name) for name in some.columns), strict=True)
-            )
-            self.send({"type": "copy", "text": "\n".join(lines), "rows": len(some), "of": len(part)})
+            first = part.head(COPY_ROWS)
+            columns = (self._clipboard_cells(first[name], name) for name in first.columns)
+            lines = map("\t".join, zip(*columns, strict=True))
+            self.send({"type": "copy", "text": "\n".join(lines), "rows": len(first), "of": len(part)})
             return
         if kind not in TYPES:
             return
-        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(record=True) as said:
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             path = Path(folder) / f"{self.rows.name}.{kind}"
             try:
@@ -189,58 +189,50 @@ class Table(anywidget.AnyWidget):
                 self.send({"type": "failed", "why": str(error)})
                 return
             data = path.read_bytes()
-        name = {"type": "file", "name": f"{self.rows.name}.{kind}", "mime": TYPES[kind]}
-        self.send({**name, "said": " ".join(str(each.message) for each in said)}, [data])
+        file = {"type": "file", "name": f"{self.rows.name}.{kind}", "mime": TYPES[kind]}
+        self.send({**file, "said": " ".join(str(warning.message) for warning in caught)}, [data])
 
-    def _copied(self, values: pd.Series, name: str) -> list[str]:
-        """Heading and cells of a column for the clipboard: whole texts, on one line each, of which no spreadsheet runs one."""
+    def _clipboard_cells(self, values: pd.Series, name: str) -> list[str]:
+        """Return heading and cells of a column as uncut texts of one line each that no spreadsheet runs as a formula."""
         kind = self.rows.kinds[name]
-        cells = [name, *texts(values, kind, None)]
-        numbers = kind in ("number", "bytes")  # of ours, and negative ones stay numbers
-        return [
-            cell if numbers and place else export.guarded(" ".join(cell.split()))
-            for place, cell in enumerate(cells)
-        ]
+        cells = texts(values, kind, None)
+        if kind not in ("number", "bytes"):  # a guard would turn negative numbers into text
+            cells = [export.guarded(" ".join(cell.split())) for cell in cells]
+        return [export.guarded(" ".join(name.split())), *cells]
 
     def __repr__(self) -> str:
-        return f"Table of {len(self.rows.frame):,} rows; this front end cannot show it, see .selected"
+        return table_summary(len(self.rows.frame))
 
     def fallback(self) -> str:
-        """The first rows as plain HTML, bytes as people read them."""
-        some = self.rows.shown[self.rows.visible]
-        first = some.head(FALLBACK_ROWS)
+        """Return the first rows as plain HTML, with units for bytes."""
+        rows = self.rows.shown[self.rows.visible]
+        first = rows.head(FALLBACK_ROWS)
         readable = {
             name: pd.Series(texts(first[name], "bytes"), index=first.index, dtype="str")
             for name in first.columns
             if self.rows.kinds[name] == "bytes"
         }
-        return export.table_html(first.assign(**readable), of=len(some))
+        return export.table_html(first.assign(**readable), of=len(rows))
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        """The widget, and for pages without a kernel the first rows as plain HTML."""
-        bundle = super()._repr_mimebundle_(**options)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        if isinstance(data, dict):
-            data["text/html"] = self.fallback()
-            data["text/plain"] = repr(self)
-        return bundle
+        return with_fallback(super()._repr_mimebundle_(**options), self.fallback(), repr(self))
 
 
 def table(frame: pd.DataFrame, *, box: Box | None = None, columns: list[str] | None = None) -> Table:
     """
-    Show a frame as a table to sort, filter, search and choose from.
+    Show a DataFrame as a table to sort, filter, search and choose rows from.
 
     Parameters
     ----------
     frame : DataFrame
     box : Box, optional
-        Makes items lead to Box's web page.
+        Links items to Box's web pages.
     columns : list of str, optional
-        Shown at first, in this order.
+        The columns to show at first, in this order.
 
     Returns
     -------
     Table
-        ``.selected`` is a DataFrame of what was chosen, ``.code`` the pandas that gives the same.
+        ``.selected`` is a DataFrame of the chosen rows, ``.code`` the pandas code that returns the same.
     """
     return Table(frame, box=box, columns=columns)

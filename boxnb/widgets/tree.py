@@ -1,8 +1,11 @@
 """A folder tree that fetches a folder when it is opened: a thin view over :class:`boxnb.widgets.tree_state.Branches`.
 
-Front end to kernel, custom messages: ``{"type": "open", "id": ..., "view": ...}``, answered by "children" (one or more) or
-"failed" with the same ``view``, for all views of the widget hear them;
-``{"type": "choose", "kind": ..., "id": ..., "more": false}``, answered by "chosen".
+Custom messages from the front end to the kernel::
+
+    {"type": "open", "id": ..., "view": ...}                       answered by one or more "children", or "failed"
+    {"type": "choose", "kind": ..., "id": ..., "more": false}      answered by "chosen"
+
+The answers to "open" repeat ``view``, because every view of the widget receives them.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from boxnb.api import ids
 from boxnb.widgets import javascript
 from boxnb.widgets.table import FALLBACK_ROWS
 from boxnb.widgets.table_state import texts
+from boxnb.widgets.text import ALL_CONTENT, ALL_FILES, FOLDER_TREE, with_fallback
 from boxnb.widgets.tree_state import Branches, from_box, from_frame
 
 if TYPE_CHECKING:
@@ -29,7 +33,7 @@ _HERE = Path(__file__).parent
 
 
 class Folders(anywidget.AnyWidget):
-    """The tree; ``.selected`` is a DataFrame of what was chosen in it."""
+    """The widget of a folder tree. ``.selected`` is a DataFrame of the chosen items."""
 
     _esm = javascript.joined(_HERE / "tree_view.js")
     _css = (_HERE / "tree.css").read_text(encoding="utf-8")
@@ -44,7 +48,7 @@ class Folders(anywidget.AnyWidget):
 
     @property
     def selected(self) -> pd.DataFrame:
-        """The chosen items; where none was chosen, all that were loaded."""
+        """The chosen items. If none is chosen, all loaded items."""
         return self.branches.selected
 
     def _on_message(self, _widget: object, content: object, _buffers: object) -> None:
@@ -63,47 +67,44 @@ class Folders(anywidget.AnyWidget):
                     self.on_choice()
 
     def __repr__(self) -> str:
-        return "A folder tree; this front end cannot show it, see .selected"
+        return FOLDER_TREE
+
+    def fallback(self) -> str:
+        """Return the first loaded or chosen items as plain HTML."""
+        items = self.branches.selected
+        columns = [name for name in ("type", "name", "size", "modified_at") if name in items]
+        first = items[columns].head(FALLBACK_ROWS)
+        if "size" in first:
+            sizes = pd.Series(texts(first["size"], "bytes"), index=first.index, dtype="str")
+            first = first.assign(size=sizes)
+        return export.table_html(first, of=len(items))
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        """The widget, and for pages without a kernel what was loaded as plain HTML."""
-        bundle = super()._repr_mimebundle_(**options)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        if isinstance(data, dict):
-            some = self.branches.selected
-            columns = [name for name in ("type", "name", "size", "modified_at") if name in some]
-            first = some[columns].head(FALLBACK_ROWS)
-            if "size" in first:
-                first = first.assign(
-                    size=pd.Series(texts(first["size"], "bytes"), index=first.index, dtype="str")
-                )
-            data["text/html"] = export.table_html(first, of=len(some))
-            data["text/plain"] = repr(self)
-        return bundle
+        return with_fallback(super()._repr_mimebundle_(**options), self.fallback(), repr(self))
 
 
 def folders(source: Box | pd.DataFrame, *, root: str = "0", as_user: str | None = None) -> Folders:
     """
-    Show a folder tree to open, search and choose from.
+    Show a folder tree to open folders in, to search, and to choose items from.
 
     Parameters
     ----------
     source : Box or DataFrame
-        A Box fetches each folder when it is opened, one call for up to 1000 items; a frame from ``reports.content`` or ``box.tree``
-        costs none.
+        With a Box, each folder is fetched when it is opened, with one call per 1000 items. A DataFrame from
+        ``reports.content`` or ``box.tree`` needs no call.
     root : str
-        Where to begin.
+        The folder at the top of the tree.
     as_user : str, optional
-        Look as this user; for a Box.
+        See what this user sees. Only with a Box.
 
     Returns
     -------
     Folders
-        ``.selected`` is a DataFrame of what was chosen.
+        ``.selected`` is a DataFrame of the chosen items.
     """
     root = ids.one(root, "root", "folder")
     pages = from_frame(source) if isinstance(source, pd.DataFrame) else from_box(source, as_user)
     branches = Branches(pages, root)
     for _ in branches.open(root):
-        pass  # the first level is there before the tree is on screen
-    return Folders(branches, "All content" if isinstance(source, pd.DataFrame) else "All Files")
+        pass  # loads the first level before the tree is shown
+    return Folders(branches, ALL_CONTENT if isinstance(source, pd.DataFrame) else ALL_FILES)

@@ -1,4 +1,4 @@
-"""The state of a folder tree: what is known of each folder, fetched when it is opened. No widget is needed to test it."""
+"""The state of a folder tree. Each folder is fetched when it is opened. Can be tested without a widget."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from boxnb.errors import BoxNotebookError, ListingError
 from boxnb.frames import Table, schema
 from boxnb.frames.cells import time_texts
 from boxnb.frames.pages import NAMELESS, Page
-from boxnb.widgets.table_state import bytes_text
+from boxnb.widgets.text import bytes_text, incomplete_folder
 
 if TYPE_CHECKING:
     from boxnb.box import Box
@@ -23,113 +23,110 @@ Pages = Callable[[str], Iterator[pd.DataFrame]]
 
 
 def from_box(box: Box, as_user: str | None = None) -> Pages:
-    """One call for each opened folder (and one more for each further 1000 items), page by page as they come."""
+    """Return a function that fetches a folder's items page by page, with one call per 1000 items."""
     as_user = ids.as_user(as_user)
 
     def pages(folder_id: str) -> Iterator[pd.DataFrame]:
-        found: list[bytes] = []
+        contents: list[bytes] = []
 
         def fetch(path: str, **params: Any) -> bytes:
             return box.session.get_bytes(path, as_user=as_user, **params)
 
         def take(content: bytes) -> Page:
-            found.append(content)
+            contents.append(content)
             return Table(schema.ITEMS).add(content)
 
         path = f"/folders/{ids.one(folder_id, 'folder_id', 'folder')}/items"
-        turning = by_marker(fetch, take, path, fields=schema.fields(schema.ITEMS))
+        listing = by_marker(fetch, take, path, fields=schema.fields(schema.ITEMS))
         while True:
             try:
-                next(turning)
+                next(listing)
             except StopIteration as end:
                 if end.value is not None:
-                    raise ListingError(f"{end.value}, so there may be more in this folder.") from None
+                    raise ListingError(incomplete_folder(end.value)) from None
                 return
             table = Table(schema.ITEMS)
-            table.add(found.pop())
+            table.add(contents.pop())
             yield table.frame()
 
     return pages
 
 
 def from_frame(items: pd.DataFrame) -> Pages:
-    """Out of a walk that is there already: no call."""
-    known = set(items.loc[items["type"] == "folder", "id"])
-    above = items["parent_id"].where(items["parent_id"].isin(known), "0").astype("str")
-    places = items.groupby(above).indices
+    """Return a function that looks a folder's items up in the result of a walk, without a call."""
+    folders = set(items.loc[items["type"] == "folder", "id"])
+    parents = items["parent_id"].where(items["parent_id"].isin(folders), "0").astype("str")
+    positions = items.groupby(parents).indices
 
     def pages(folder_id: str) -> Iterator[pd.DataFrame]:
-        yield items.iloc[places.get(folder_id, [])]
+        yield items.iloc[positions.get(folder_id, [])]
 
     return pages
 
 
 class Branches:
-    """What a tree knows.
+    """The loaded folders of a tree, and the chosen items.
 
     Parameters
     ----------
     pages : callable
-        A folder's id to frames of its items: :func:`from_box` or :func:`from_frame`.
+        Takes a folder's id and yields DataFrames of its items: :func:`from_box` or :func:`from_frame`.
     root : str
-        Where the tree begins.
+        The folder at the top of the tree.
     """
 
     def __init__(self, pages: Pages, root: str = "0") -> None:
         self._pages = pages
         self.root = root
         self.items: dict[str, pd.DataFrame] = {}
-        self._parts: set[str] = (
-            set()
-        )  # folders of which only some pages came; opened again, they are asked for again
+        self._incomplete: set[str] = set()  # some of their pages failed; fetched again when opened again
         self.chosen: list[tuple[str, str]] = []
 
     def open(self, folder_id: str) -> Iterator[dict[str, Any]]:
-        """Messages for the browser: the folder's rows page by page, then that this is all, or one sentence why not."""
-        if folder_id in self.items and folder_id not in self._parts:
+        """Yield messages for the browser: the folder's rows page by page, then "done", or why the listing failed."""
+        if folder_id in self.items and folder_id not in self._incomplete:
             yield {"type": "children", "id": folder_id, "rows": _rows(self.items[folder_id]), "done": True}
             return
-        held: list[pd.DataFrame] = []
+        frames: list[pd.DataFrame] = []
         try:
             for frame in self._pages(folder_id):
-                held.append(frame)
+                frames.append(frame)
                 yield {"type": "children", "id": folder_id, "rows": _rows(frame), "done": False}
         except BoxNotebookError as error:
-            if held:  # what is on the screen can be chosen
-                self._parts.add(folder_id)
-                self.items[folder_id] = pd.concat(held, ignore_index=True)
+            if frames:  # the rows on screen can be chosen
+                self._incomplete.add(folder_id)
+                self.items[folder_id] = pd.concat(frames, ignore_index=True)
             yield {"type": "failed", "id": folder_id, "why": str(error)}
             return
-        self._parts.discard(folder_id)
-        whole = pd.concat(held, ignore_index=True) if len(held) != 1 else held[0]
-        self.items[folder_id] = whole
+        self._incomplete.discard(folder_id)
+        self.items[folder_id] = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
         yield {"type": "children", "id": folder_id, "rows": [], "done": True}
 
     def choose(self, kind: str, item_id: str, *, more: bool = False) -> None:
-        """Choose one item, or add it to those chosen (or take it out again)."""
-        one = (kind, item_id)
+        """Choose one item. With ``more``, add it to the chosen items, or remove it from them."""
+        item = (kind, item_id)
         if not more:
-            self.chosen = [] if self.chosen == [one] else [one]
-        elif one in self.chosen:
-            self.chosen.remove(one)
+            self.chosen = [] if self.chosen == [item] else [item]
+        elif item in self.chosen:
+            self.chosen.remove(item)
         else:
-            self.chosen.append(one)
+            self.chosen.append(item)
 
     @property
     def selected(self) -> pd.DataFrame:
-        """The chosen items as rows; where none was chosen, all that were loaded."""
-        known = list(self.items.values())
-        if not known:
+        """The chosen items as rows. If none is chosen, all loaded items."""
+        frames = list(self.items.values())
+        if not frames:
             return pd.DataFrame()
-        whole = known[0] if len(known) == 1 else pd.concat(known, ignore_index=True)
+        loaded = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
         if not self.chosen:
-            return whole.reset_index(drop=True)
-        keys = pd.MultiIndex.from_arrays([whole["type"].astype("str"), whole["id"].astype("str")])
-        return whole[keys.isin(self.chosen)].reset_index(drop=True)
+            return loaded.reset_index(drop=True)
+        keys = pd.MultiIndex.from_arrays([loaded["type"].astype("str"), loaded["id"].astype("str")])
+        return loaded[keys.isin(self.chosen)].reset_index(drop=True)
 
 
 def _rows(frame: pd.DataFrame) -> list[list[str]]:
-    """Kind, id, name, size and date of each, folders first, by name."""
+    """Return kind, id, name, size and date of each item, folders first, then by name."""
     if frame.empty:
         return []
     sizes = ["" if pd.isna(size) else bytes_text(float(size)) for size in frame["size"].astype("object")]

@@ -1,4 +1,4 @@
-"""What the notebooks show data with, by one import; needs the extra ``explore``."""
+"""The views of the notebooks in one import: table, tree, explorer and progress. Needs the extra ``explore``."""
 
 from boxnb.widgets.explorer import explore
 from boxnb.widgets.progress import progress

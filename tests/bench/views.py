@@ -27,7 +27,7 @@ sys.path[:0] = [str(HERE.parent / "browser"), str(HERE.parent)]
 from person import Person  # noqa: E402
 from running import Lab, browser, fresh_window, jupyterlab, written_notebook  # noqa: E402
 from signing import sign_in  # noqa: E402
-from test_explore import told  # noqa: E402
+from test_explore import printed  # noqa: E402
 
 import boxnb.sandbox  # noqa: E402
 from boxnb.sandbox import Sandbox  # noqa: E402
@@ -176,7 +176,7 @@ def treemap(bench: Bench, cell: int) -> None:
     bench.page.evaluate(
         "document.querySelector('.js-plotly-plot').on('plotly_animated', () => { window.benchDown = true })"
     )
-    largest, name = told(bench.page, LARGEST).strip().split(maxsplit=1)
+    largest, name = printed(bench.page, LARGEST).strip().split(maxsplit=1)
     header = slices.filter(has_text=name).first.locator(".surface")
     down = (
         f"window.benchDown && document.querySelector('.js-plotly-plot')._fullData[0].level === 'i{largest}'"
@@ -265,7 +265,7 @@ def explore(lab: Lab, results: dict[str, list[float]], number: int) -> None:
         bench.finish(0)
         bench.time("walk: box.tree()", lambda: bench.run(1), f"({DONE})(1)")
         bench.no_errors()
-        kernel, rows = map(int, told(bench.page, "import os\nprint(os.getpid(), len(files))").split())
+        kernel, rows = map(int, printed(bench.page, "import os\nprint(os.getpid(), len(files))").split())
         bench.note("walk: rows walked", rows)
         bench.memory("walk", kernel)
         table(bench, 2, rows)
@@ -273,24 +273,24 @@ def explore(lab: Lab, results: dict[str, list[float]], number: int) -> None:
         bench.page.evaluate(CLEAR, 2)
         treemap(bench, 3)
         bench.memory("treemap", kernel)
-        bench.note("treemap: tiles in all", int(told(bench.page, "print(len(chart.data))")))
-        bench.note("treemap: the kernel's part, again", float(told(bench.page, KERNEL_PART)))
+        bench.note("treemap: tiles in all", int(printed(bench.page, "print(len(chart.data))")))
+        bench.note("treemap: the kernel's part, again", float(printed(bench.page, KERNEL_PART)))
 
 
 def open_folder(lab: Lab, results: dict[str, list[float]], number: int) -> None:
     with sitting(lab, results, f"open-{number}", [OPENING, TREE]) as bench:
         bench.finish(0)
-        kernel = int(told(bench.page, "import os\nprint(os.getpid())"))
+        kernel = int(printed(bench.page, "import os\nprint(os.getpid())"))
         bench.memory("tree, before", kernel)
         tree(bench, 1)
         bench.memory("tree", kernel)
-        bench.note("tree: calls", int(told(bench.page, "print(box.session.ledger.calls)")))
+        bench.note("tree: calls", int(printed(bench.page, "print(box.session.ledger.calls)")))
 
 
 WHOLE = ("MB", "rows in the page", "calls", "tiles in all", "tiles on screen", "rows walked")
 
 
-def printed(results: dict[str, list[float]]) -> None:
+def print_results(results: dict[str, list[float]]) -> None:
     """Seconds, unless the name says what else."""
     print(f"\n{'seconds, unless said':<38}{'median':>9}{'(range)':>18}{'goal':>6}")
     for name, values in results.items():
@@ -331,7 +331,7 @@ def main() -> None:
                     print(loaded(), flush=True)
                     open_folder(lab, results, number)
             print(loaded())
-    printed(results)
+    print_results(results)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""JupyterLab on a free loopback port and a real browser that can reach nothing else."""
+"""JupyterLab on a free loopback port, and a real browser that can reach nothing else."""
 
 from __future__ import annotations
 
@@ -12,29 +12,32 @@ from running import LIGHT, Lab, browser, fresh_window, jupyterlab
 
 @pytest.fixture
 def theme() -> str:
+    """The theme of JupyterLab."""
     return LIGHT
 
 
 @pytest.fixture
 def base_url() -> str:
-    """Where the server's addresses begin; a hub puts the user's name there."""
+    """The path of the server. On a hub it holds the user's name."""
     return "/"
 
 
 @pytest.fixture
 def lab(tmp_path: Path, home: Path, theme: str, base_url: str) -> Iterator[Lab]:
+    """A running JupyterLab over a copy of the notebooks."""
     with jupyterlab(tmp_path / "lab", theme, base_url) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
+    """The browser, started once per session."""
     with browser() as running:
         yield running
 
 
 @pytest.fixture
 def window(chromium: Browser) -> Iterator[BrowserContext]:
-    """A fresh browser window; asking for anything beyond this computer fails the test."""
+    """A new browser window. The test fails if it requests anything beyond this computer."""
     with fresh_window(chromium) as context:
         yield context

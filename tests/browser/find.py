@@ -1,4 +1,4 @@
-"""Find a Chromium, Chrome or Edge for the browser tests; get one where that is allowed. Used by `make test`."""
+"""Find a Chromium, Chrome or Edge for the browser tests, or download one if possible. `make test` uses this."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMES = (
     "microsoft-edge",
     "msedge",
 )
-PLACES = (
+PATHS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
@@ -29,39 +29,37 @@ PLACES = (
     r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
 )
 ADVICE = (
-    "The browser tests need Chromium, Chrome or Edge, and none was found or could be fetched. "
+    "The browser tests need Chromium, Chrome or Edge. None was found, and none could be downloaded. "
     "Install one of them (Debian and Ubuntu: `apt-get install chromium`), or run `python -m playwright install chromium`."
 )
 
 
 def installed() -> str | None:
-    """Path of a browser of this computer, else of Playwright's own, else None."""
+    """Return the path of a browser on this computer, or of Playwright's own, or None."""
     from playwright.sync_api import sync_playwright
 
-    found = _on_this_computer()
-    if found is not None:
-        return found
+    path = _on_this_computer()
+    if path is not None:
+        return path
     with sync_playwright() as playwright:
-        return installed_beside(playwright)
+        return installed_or_own(playwright)
 
 
-def installed_beside(playwright: Playwright) -> str | None:
-    """The same, where Playwright runs already."""
-    own = playwright.chromium.executable_path
-    return _on_this_computer() or (own if Path(own).exists() else None)
+def installed_or_own(playwright: Playwright) -> str | None:
+    """Do the same as :func:`installed` for a Playwright that is already running."""
+    own_path = playwright.chromium.executable_path
+    return _on_this_computer() or (own_path if Path(own_path).exists() else None)
 
 
 def _on_this_computer() -> str | None:
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    return found or next((place for place in PLACES if Path(place).exists()), None)
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    return path or next((path for path in PATHS if Path(path).exists()), None)
 
 
 def fetch() -> None:
-    """Get Playwright's own browser, or, as root in a CI machine only, the system's package."""
-    if (
-        subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False).returncode
-        == 0
-    ):
+    """Download Playwright's own browser. As root on a CI machine, fall back to the system's package."""
+    install = subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False)
+    if install.returncode == 0:
         return
     if os.environ.get("CI") and hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
         subprocess.run(["apt-get", "update", "--quiet"], check=False)
@@ -69,12 +67,12 @@ def fetch() -> None:
 
 
 def main() -> int:
-    """Exit code 0 once a browser is there."""
+    """Return exit code 0 once a browser is installed."""
     if installed() is None:
         fetch()
-    found = installed()
-    print(f"Browser for the tests: {found}" if found else ADVICE)
-    return 0 if found else 1
+    path = installed()
+    print(f"Browser for the tests: {path}" if path else ADVICE)
+    return 0 if path else 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a person does in JupyterLab and on the sandbox's pages, click by click."""
+"""What a user does in JupyterLab and on the sandbox's pages, click by click."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COUNTS = """() => window.jupyterapp.shell.currentWidget.content.widgets
 
 
 class Person:
-    """Somebody in front of one notebook; `clicks` counts what the mouse did."""
+    """A user in front of one notebook. `clicks` counts mouse clicks."""
 
     def __init__(
         self, window: BrowserContext, lab: Lab, path: str = ONBOARDING, *, busy: bool = False
@@ -32,9 +32,10 @@ class Person:
         self.clicks = 0
         self.page = window.new_page()
         self.page.goto(f"{lab.url}/lab/tree/{path}?reset&token={lab.token}", wait_until="domcontentloaded")
-        self._arrive(busy)
+        self._wait_until_loaded(busy)
 
-    def _arrive(self, busy: bool = False) -> None:
+    def _wait_until_loaded(self, busy: bool = False) -> None:
+        """Wait until the notebook is on screen and its kernel is ready, then select the first cell."""
         self.page.wait_for_function("window.jupyterapp && window.jupyterapp.started")
         self.page.evaluate("async () => { await window.jupyterapp.restored }")
         self.page.wait_for_selector(f"{NOTEBOOK} .jp-Notebook")
@@ -47,18 +48,18 @@ class Person:
     def reload(self) -> None:
         """Press F5."""
         self.page.reload(wait_until="domcontentloaded")
-        self._arrive()
+        self._wait_until_loaded()
 
     def __getitem__(self, selector: str) -> Locator:
-        """A part of the notebook on screen."""
+        """Return a part of the visible notebook."""
         return self.page.locator(f"{NOTEBOOK} {selector}")
 
     def command(self, name: str) -> None:
-        """A menu entry; not waited for, because Run All may stay at the gate."""
+        """Start a menu command without waiting for its end, because Run All may stop at the gate."""
         self.page.evaluate("name => { window.jupyterapp.commands.execute(name).catch(() => {}) }", name)
 
     def run_through(self, source: str) -> None:
-        """Press Shift+Enter, cell after cell, until the one that holds `source` has run."""
+        """Press Shift+Enter, cell after cell, until the cell with `source` has run."""
         for _ in range(60):
             cell = self.page.evaluate(ACTIVE)
             self.page.keyboard.press("Shift+Enter")
@@ -66,34 +67,35 @@ class Person:
                 self.page.wait_for_function(RAN, arg=cell["index"])
                 if source in cell["source"]:
                     return
-        raise AssertionError(f"no cell holds {source!r}")
+        raise AssertionError(f"no cell contains {source!r}")
 
     def show_panel(self) -> None:
-        """Run the cells up to the panel and wait until its link is there."""
+        """Run the cells up to the panel and wait for its link."""
         self.run_through("sign_in(PROFILE)")
         self[".bx-open[href]"].wait_for()
 
     def executed(self) -> list[int | None]:
-        """The number beside each code cell, None where it has not run."""
+        """Return the execution count of each code cell, None if it has not run."""
         return self.page.evaluate(COUNTS)
 
-    def click(self, place: Locator) -> None:
+    def click(self, element: Locator) -> None:
+        """Click an element, and count the click."""
         self.clicks += 1
-        place.click()
+        element.click()
 
-    def go_on_at(self, source: str) -> None:
-        """Click beside the cell that holds `source`, so that Shift+Enter means it again."""
+    def continue_at(self, source: str) -> None:
+        """Select the cell with `source`, so that Shift+Enter runs it next."""
         self.page.bring_to_front()
         self.click(self[".jp-CodeCell"].filter(has_text=source).locator(".jp-InputPrompt"))
 
     def open_box(self) -> Page:
-        """Follow the panel's link to the practice Box."""
+        """Follow the panel's link to the sandbox. Return the new tab."""
         with self.window.expect_page() as opened:
             self.click(self[".bx-open[href]"])
         return opened.value
 
     def sign_in(self, tab: Page, decision: str = "Grant") -> None:
-        """Type the practice password and decide; where the browser remembers the person, only decide."""
+        """Type the practice password and decide. If the browser is still signed in there, only decide."""
         password, button = tab.locator("#password"), tab.get_by_role("button", name=decision, exact=True)
         password.or_(button).first.wait_for()
         if password.count():
@@ -102,7 +104,7 @@ class Person:
         self.click(button)
 
     def address_after_grant(self, tab: Page, grant: Callable[[Page], None] | None = None) -> str:
-        """Grant where nothing answers at the redirect URI; what the address bar then shows."""
+        """Grant access while nothing listens at the redirect URI. Return the address bar's content."""
         addresses: list[str] = []
 
         def nothing_answers(route: Route) -> None:
@@ -121,12 +123,12 @@ class Person:
         return addresses[-1]
 
     def save(self) -> str:
-        """Save the notebook as Ctrl+S does; the text of the file."""
+        """Save the notebook as Ctrl+S does. Return the text of the file."""
         self.page.evaluate("async () => { await window.jupyterapp.commands.execute('docmanager:save') }")
         return (self.lab.notebooks / self.path).read_text(encoding="utf-8")
 
     def screenshot(self, name: str) -> None:
-        """Keep a picture to look at, where BOXNB_SCREENSHOTS names a folder."""
+        """Save a screenshot if BOXNB_SCREENSHOTS names a folder."""
         folder = os.environ.get("BOXNB_SCREENSHOTS")
         if folder:
             self.page.screenshot(path=Path(folder) / f"{name}.png")

@@ -1,4 +1,4 @@
-"""A running JupyterLab and a real browser beside it, which can reach nothing else: for the tests and for `tests/bench/views.py`."""
+"""A running JupyterLab and a real browser that can reach nothing else. Also used by `tests/bench/views.py`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", 
 
 
 class Lab(NamedTuple):
-    """A running JupyterLab: its address with a trailing token, its notebooks, and all it writes."""
+    """A running JupyterLab: its address, its token, its notebooks, and the folder of everything it writes."""
 
     url: str
     token: str
@@ -36,7 +36,7 @@ class Lab(NamedTuple):
 
 @contextmanager
 def jupyterlab(written: Path, theme: str = LIGHT, base_url: str = "/") -> Iterator[Lab]:
-    """JupyterLab over a copy of the notebooks, with widget state saving switched on."""
+    """Run JupyterLab over a copy of the notebooks, with saving of widget state switched on."""
     notebooks = written / "notebooks"
     shutil.copytree(ROOT / "notebooks", notebooks, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     settings = {f"@jupyterlab/{name}": value for name, value in SETTINGS.items()}
@@ -68,9 +68,9 @@ def jupyterlab(written: Path, theme: str = LIGHT, base_url: str = "/") -> Iterat
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """The computer's Chromium, without a window."""
+    """Run the computer's Chromium without a window."""
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=find.installed_beside(playwright), args=CHROMIUM)
+        running = playwright.chromium.launch(executable_path=find.installed_or_own(playwright), args=CHROMIUM)
         try:
             yield running
         finally:
@@ -79,19 +79,19 @@ def browser() -> Iterator[Browser]:
 
 @contextmanager
 def fresh_window(chromium: Browser) -> Iterator[BrowserContext]:
-    """A fresh browser window; asking for anything beyond this computer fails."""
+    """Open a new browser window. Fail if it requests anything beyond this computer."""
     context = chromium.new_context(viewport={"width": 1280, "height": 1000})
     context.set_default_timeout(30_000)
     outside: list[str] = []
 
-    def judge(route: Route) -> None:
+    def check(route: Route) -> None:
         if urlsplit(route.request.url).hostname in ("127.0.0.1", "localhost", None):
             route.continue_()
         else:
             outside.append(route.request.url)
             route.abort()
 
-    context.route("**/*", judge)
+    context.route("**/*", check)
     try:
         yield context
     finally:
@@ -100,8 +100,8 @@ def fresh_window(chromium: Browser) -> Iterator[BrowserContext]:
 
 
 def written_notebook(lab: Lab, name: str, cells: list[str]) -> str:
-    """A notebook of these cells where JupyterLab finds it; its name."""
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(made, lab.notebooks / name)
+    """Write a notebook of these cells to JupyterLab's folder. Return its name."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, lab.notebooks / name)
     return name

@@ -1,4 +1,4 @@
-"""The panel as on a JupyterHub: a user's path, jupyter-server-proxy, and a browser that sees only the server."""
+"""The panel as on a JupyterHub: a user's path, jupyter-server-proxy, and a browser that reaches only the server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Route, expect
 from running import Lab
 from test_onboarding import finish
-from test_register import fill_in, person_of_a_company, registered, show_form
+from test_register import fill_in, person_of_a_company, registered_app, show_form
 
 from boxnb import store
 
@@ -18,20 +18,18 @@ expect.set_options(timeout=30_000)
 
 @pytest.fixture
 def base_url(monkeypatch: pytest.MonkeyPatch) -> str:
-    """What the hub gives each user's server; the port of the receiver comes from it."""
+    """The path a hub gives each user's server. The receiver's port follows from it."""
     prefix = f"/user/ada-{secrets.token_hex(4)}/"
     monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", prefix)
     return prefix
 
 
-def test_the_hubs_address_is_offered_and_brings_the_code(
-    window: BrowserContext, lab: Lab, base_url: str
-) -> None:
-    """Step 1 shows the proxy's address; the browser never needs a port of the notebook's computer."""
-    near_ends: list[str] = []
+def test_signs_in_through_the_proxy_of_a_hub(window: BrowserContext, lab: Lab, base_url: str) -> None:
+    """Step 1 shows the proxy's address, and the browser never needs a port of the notebook's computer."""
+    local_requests: list[str] = []
 
     def unreachable(route: Route) -> None:
-        near_ends.append(route.request.url)
+        local_requests.append(route.request.url)
         route.abort()
 
     person = person_of_a_company(window, lab)
@@ -45,7 +43,7 @@ def test_the_hubs_address_is_offered_and_brings_the_code(
     expect(person[".bx-redirect-uri"]).to_have_value(redirect_uri)
     expect(person[".bx-hub"]).to_contain_text("Not run on a real hub")
     person.screenshot("hub-1-form")
-    fill_in(person, registered(redirect_uri))
+    fill_in(person, registered_app(redirect_uri))
     person[".bx-open[href]"].wait_for()
     expect(person[".bx-catch-words"]).to_contain_text("through your JupyterHub")
     person.screenshot("hub-2-open")
@@ -57,4 +55,4 @@ def test_the_hubs_address_is_offered_and_brings_the_code(
     saved = store.load("acme")
     assert saved is not None
     assert saved.client.redirect_uri == redirect_uri
-    assert near_ends == []
+    assert local_requests == []

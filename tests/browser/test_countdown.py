@@ -1,4 +1,4 @@
-"""The countdown in the browser; time is turned, not waited for."""
+"""The countdown in the browser. The test advances the browser's clock instead of waiting."""
 
 from __future__ import annotations
 
@@ -18,29 +18,30 @@ expect.set_options(timeout=30_000)
 
 @pytest.fixture
 def person(window: BrowserContext, lab: Lab) -> Person:
-    """Somebody whose browser's clock can be turned."""
+    """A user whose browser clock the test can advance."""
     window.clock.install()
     return Person(window, lab)
 
 
 def state_of(person: Person) -> str:
+    """Return the state in the panel's link."""
     link = person[".bx-open"].get_attribute("href")
     assert link
     return parse_qs(urlsplit(link).query)["state"][0]
 
 
-def come_back_without_an_answer(person: Person) -> None:
-    """Open Box, close its tab, look at the notebook again: the countdown starts then."""
+def return_without_an_answer(person: Person) -> None:
+    """Open Box, close its tab and return to the notebook, which starts the countdown."""
     person.open_box().close()
     person.page.bring_to_front()
     person.page.evaluate("window.dispatchEvent(new Event('focus'))")
     expect(person[".bx-count-number"]).to_be_visible()
 
 
-def test_at_zero_it_offers_a_new_code_from_a_fresh_request(person: Person) -> None:
-    """30 seconds later the number is gone and a button is there; it opens Box with a new state."""
+def test_at_zero_the_panel_offers_a_new_code(person: Person) -> None:
+    """After 30 seconds a button replaces the countdown and opens Box with a new state."""
     person.show_panel()
-    come_back_without_an_answer(person)
+    return_without_an_answer(person)
     expect(person[".bx-expired"]).to_be_hidden()
     person.page.clock.run_for(10_000)
     left = int(person[".bx-count-number"].inner_text())
@@ -58,12 +59,12 @@ def test_at_zero_it_offers_a_new_code_from_a_fresh_request(person: Person) -> No
     assert saved is not None and saved.token is not None
 
 
-def test_the_fresh_request_has_another_state_and_the_old_answer_is_refused(person: Person) -> None:
-    """What belongs to the request before is no answer to this one."""
+def test_the_new_request_refuses_the_old_answer(person: Person) -> None:
+    """The new request has another state, so the redirect of the old one is refused."""
     person.show_panel()
     before = state_of(person)
     old = boxnb.sandbox.approve(person[".bx-open"].get_attribute("href") or "")
-    come_back_without_an_answer(person)
+    return_without_an_answer(person)
     person.page.clock.run_for(31_000)
     with person.window.expect_page() as opened:
         person.click(person[".bx-fresh"])
@@ -74,10 +75,10 @@ def test_the_fresh_request_has_another_state_and_the_old_answer_is_refused(perso
     expect(person[".bx-alert"]).to_contain_text("another request")
 
 
-def test_it_ticks_while_the_kernel_is_busy(person: Person) -> None:
-    """The numbers come from the browser: a blocking cell does not stop them."""
+def test_the_countdown_runs_while_the_kernel_is_busy(person: Person) -> None:
+    """The browser counts, so a blocking cell does not stop the countdown."""
     person.show_panel()
-    come_back_without_an_answer(person)
+    return_without_an_answer(person)
     person.page.evaluate(
         """() => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel
             .requestExecute({ code: "import time; time.sleep(20)" }) }"""

@@ -1,4 +1,4 @@
-"""The notebooks of 2-explore in a real JupyterLab: tables sorted and filtered, trees opened, charts clicked, files kept."""
+"""The notebooks of 2-explore in a real JupyterLab: tables, trees, charts and downloads."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ from running import Lab
 import boxnb.sandbox
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=60_000)  # a state is waited for; on a busy computer that may take long
-SOURCE = "async source => { const panel = window.jupyterapp.shell.currentWidget, notebook = panel.content;\
+expect.set_options(timeout=60_000)  # on a busy computer, a state may take long to arrive
+RUN_NEW_CELL = (
+    "async source => { const panel = window.jupyterapp.shell.currentWidget, notebook = panel.content;\
  notebook.activeCellIndex = notebook.widgets.length - 1;\
  await window.jupyterapp.commands.execute('notebook:insert-cell-below');\
  notebook.activeCell.model.sharedModel.setSource(source);\
  await window.jupyterapp.commands.execute('notebook:run-cell');\
  return notebook.activeCell.model.outputs.toJSON() }"
+)
 
 
 def run_all(person: Person) -> None:
-    """Run, and wait for the last cell."""
+    """Run all cells, and wait for the last one. Fail if a cell wrote to stderr."""
     person.command("notebook:run-all-cells")
     person.page.wait_for_function(
         "() => { const cells = window.jupyterapp.shell.currentWidget.content.widgets.filter(cell => cell.model.type === 'code');"
@@ -39,44 +41,46 @@ def run_all(person: Person) -> None:
     ).count()
 
 
-def told(page: Page, source: str) -> str:
-    """What a further cell prints."""
-    outputs = page.evaluate(SOURCE, source)
+def printed(page: Page, source: str) -> str:
+    """Return what a new cell with this source prints."""
+    outputs = page.evaluate(RUN_NEW_CELL, source)
     return "".join("".join(output.get("text", "")) for output in outputs)
 
 
 FITS = "parts => parts.every(part => part.scrollWidth <= part.clientWidth)"
-FLAT = "texts => texts.every(text => !/rotate\\((?!0[,)])/.test(text.getAttribute('transform') ?? ''))"
+IS_HORIZONTAL = (
+    "texts => texts.every(text => !/rotate\\((?!0[,)])/.test(text.getAttribute('transform') ?? ''))"
+)
 
 
-def below(upper: Locator, lower: Locator) -> float:
-    """Pixels from the foot of the one to the head of the other; negative where they lie on each other."""
+def gap(upper: Locator, lower: Locator) -> float:
+    """Return the pixels between two elements, one above the other; negative if they overlap."""
     first, second = upper.bounding_box(), lower.bounding_box()
     assert first is not None and second is not None
     return second["y"] - first["y"] - first["height"]
 
 
-IN_SIGHT = """([element, room]) => { element.scrollIntoView({ block: 'center' });
+IS_IN_VIEW = """([element, room]) => { element.scrollIntoView({ block: 'center' });
     const box = element.getBoundingClientRect(), drawn = element.offsetHeight > 0 && element.childElementCount > 0;
     const still = window.boxnbLast === box.top; window.boxnbLast = box.top;
     return drawn && still && box.top < innerHeight - room && box.bottom > room }"""
 
 
-def show(person: Person, selector: str, number: int = 0) -> None:
-    """Scroll there, and wait until the notebook has drawn what is on the way and stands still."""
-    place = person[selector].nth(number)
-    place.wait_for(state="attached")
-    person.page.wait_for_function(IN_SIGHT, arg=[place.element_handle(), 60])
+def scroll_to(person: Person, selector: str, number: int = 0) -> None:
+    """Scroll to an element, and wait until the notebook has drawn everything on the way and stops moving."""
+    element = person[selector].nth(number)
+    element.wait_for(state="attached")
+    person.page.wait_for_function(IS_IN_VIEW, arg=[element.element_handle(), 60])
 
 
-def pictures(person: Person, selector: str, name: str, number: int = 0) -> None:
-    """A screenshot at 1400 and one at 800 pixels, where somebody wants to look at them; the width stays as it was."""
+def screenshots(person: Person, selector: str, name: str, number: int = 0) -> None:
+    """Save screenshots 1400 and 800 pixels wide if BOXNB_SCREENSHOTS is set. Restores the width."""
     if not os.environ.get("BOXNB_SCREENSHOTS"):
         return
     before = person.page.viewport_size
     for width in (1400, 800):
         person.page.set_viewport_size({"width": width, "height": 1000})
-        show(person, selector, number)
+        scroll_to(person, selector, number)
         person.screenshot(f"{name}-{width}")
     if before is not None:
         person.page.set_viewport_size(before)
@@ -84,11 +88,11 @@ def pictures(person: Person, selector: str, name: str, number: int = 0) -> None:
 
 @pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1400), ("JupyterLab Dark", 800)])
 def test_people(window: BrowserContext, lab: Lab, theme: str, width: int) -> None:
-    """The table is sorted, filtered and searched; what is left is a DataFrame and a CSV."""
+    """The table is sorted, filtered and searched, and its rows come back as a DataFrame, CSV and Excel."""
     person = Person(window, lab, "2-explore/01-people.ipynb")
     person.page.set_viewport_size({"width": width, "height": 1000})
     run_all(person)
-    show(person, ".bxt")
+    scroll_to(person, ".bxt")
     table = person[".bxt"].first
     expect(table.locator(".bxt-count")).to_have_text("120 rows")
     table.get_by_role("button", name="space_used").click()
@@ -97,20 +101,20 @@ def test_people(window: BrowserContext, lab: Lab, theme: str, width: int) -> Non
     expect(table.locator("[role=row] .bxt-cell").first).to_have_text("Tomas Rossi")
     table.get_by_label("Filter space_used").fill("banana")
     expect(table.locator(".bxt-count")).to_have_text("0 of 120 rows")
-    note, heads = table.get_by_text("No row passes"), table.locator(".bxt-head")
-    assert below(heads, note) < 20  # where one looks, not at the foot of an empty table
-    assert heads.locator("button").evaluate_all(FITS)
+    note, header = table.get_by_text("No row passes"), table.locator(".bxt-head")
+    assert gap(header, note) < 20  # near the headings, not at the foot of an empty table
+    assert header.locator("button").evaluate_all(FITS)
     table.get_by_label("Filter space_used").fill("> lots")
     expect(table.get_by_text("after > write bytes such as 1 GB")).to_be_visible()
     table.get_by_label("Filter space_used").fill("> 300 GB")
     expect(table.locator(".bxt-count")).to_have_text(re.compile(r"^[1-9]\d* of 120 rows$"))
     name = theme.split()[-1]
-    pictures(person, ".bxt", f"people-table-{name}")
-    pictures(person, ".js-plotly-plot", f"people-groups-{name}")
-    show(person, ".bxt")
+    screenshots(person, ".bxt", f"people-table-{name}")
+    screenshots(person, ".js-plotly-plot", f"people-groups-{name}")
+    scroll_to(person, ".bxt")
     assert (
         int(
-            told(
+            printed(
                 person.page,
                 "print((view.selected['space_used'] > 300_000_000_000).all() * len(view.selected))",
             )
@@ -121,31 +125,31 @@ def test_people(window: BrowserContext, lab: Lab, theme: str, width: int) -> Non
     table.get_by_label("Search all text").fill("<b>")
     expect(table.locator(".bxt-count")).to_contain_text("1 of 120")
     expect(table.locator(".bxt-rows .bxt-cell").first).to_have_text("<b>Bold</b> Benny")
-    with person.page.expect_download() as kept:
+    with person.page.expect_download() as download:
         table.get_by_role("button", name="CSV").click()
-    rows = pd.read_csv(Path(kept.value.path()), encoding="utf-8-sig")
+    rows = pd.read_csv(Path(download.value.path()), encoding="utf-8-sig")
     assert rows["name"].tolist() == ["<b>Bold</b> Benny"]
     table.get_by_label("Search all text").fill("=cmd")
     expect(table.locator(".bxt-count")).to_contain_text("1 of 120")
-    with person.page.expect_download() as kept:
+    with person.page.expect_download() as download:
         table.get_by_role("button", name="Excel").click()
-    sheet = openpyxl.load_workbook(io.BytesIO(Path(kept.value.path()).read_bytes())).active
+    sheet = openpyxl.load_workbook(io.BytesIO(Path(download.value.path()).read_bytes())).active
     assert next(cell.data_type for cell in sheet[2]) == "s"
     assert sheet["A2"].value == "=cmd|' /C calc'!A0"
 
 
 @pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1400), ("JupyterLab Dark", 800)])
 def test_content(window: BrowserContext, lab: Lab, theme: str, width: int) -> None:
-    """The tree opens level by level, by mouse and keys; a folder and a bar filter the table."""
+    """The tree opens level by level with mouse and keyboard. A folder and a bar filter the table."""
     person = Person(window, lab, "2-explore/02-content.ipynb")
     person.page.set_viewport_size({"width": width, "height": 1000})
     run_all(person)
     name = theme.split()[-1]
     tree = person[".bxf"].first
-    show(person, ".bxf")
+    scroll_to(person, ".bxf")
     tree.locator(".bxf-body").focus()
-    calls = int(told(person.page, "print(box.session.ledger.calls)"))
-    show(person, ".bxf")
+    calls = int(printed(person.page, "print(box.session.ledger.calls)"))
+    scroll_to(person, ".bxf")
     tree.locator(".bxf-body").focus()
     for _ in range(3):
         person.page.keyboard.press("ArrowRight")
@@ -154,51 +158,52 @@ def test_content(window: BrowserContext, lab: Lab, theme: str, width: int) -> No
     deepest = tree.locator("[aria-level]").evaluate_all(
         "rows => Math.max(...rows.map(row => row.getAttribute('aria-level')))"
     )
-    pictures(person, ".bxf", f"content-tree-{name}")
+    screenshots(person, ".bxf", f"content-tree-{name}")
     assert deepest >= 3
-    spent = int(told(person.page, "print(box.session.ledger.calls)")) - calls
+    spent = int(printed(person.page, "print(box.session.ledger.calls)")) - calls
     assert 1 <= spent <= 3
     explorer_tree, table = person[".bxf"].nth(1), person[".bxt"].first
-    show(person, ".bxf", 1)
+    scroll_to(person, ".bxf", 1)
     explorer_tree.get_by_label("Search what is open").fill("marketing")
     explorer_tree.locator(".bxf-name").first.click()
     expect(table.locator(".bxt-count")).to_contain_text(" of 6,654 rows")
-    inside = int(told(person.page, "print(len(look.selected))"))
+    inside = int(printed(person.page, "print(len(look.selected))"))
     assert (
-        told(person.page, "print(look.selected['path'].str.startswith('Marketing').all())").strip() == "True"
+        printed(person.page, "print(look.selected['path'].str.startswith('Marketing').all())").strip()
+        == "True"
     )
-    pictures(person, ".bxf", f"content-folder-{name}", 1)
-    show(person, ".bxf", 1)
+    screenshots(person, ".bxf", f"content-folder-{name}", 1)
+    scroll_to(person, ".bxf", 1)
     person[".widget-box .barlayer .point path"].last.click(force=True)
     expect(table.locator(".bxt-count")).not_to_contain_text(f"{inside:,} of")
-    pictures(person, ".widget-box .js-plotly-plot", f"content-explorer-{name}")
+    screenshots(person, ".widget-box .js-plotly-plot", f"content-explorer-{name}")
     for number in range(person[".js-plotly-plot"].count()):
-        pictures(person, ".js-plotly-plot", f"content-chart{number}-{name}", number)
-    assert told(person.page, "print(set(look.selected['extension'].astype('str')))").strip() == "{'mp4'}"
-    same = told(
+        screenshots(person, ".js-plotly-plot", f"content-chart{number}-{name}", number)
+    assert printed(person.page, "print(set(look.selected['extension'].astype('str')))").strip() == "{'mp4'}"
+    same_rows = printed(
         person.page,
         "names = {'content': content, 'pd': __import__('pandas')}; exec(look.code.rsplit('\\n', 1)[0], names); print(names['rows']['id'].tolist() == look.selected['id'].tolist())",
     )
-    assert same.strip() == "True"
+    assert same_rows.strip() == "True"
 
 
-def charted(person: Person, name: str) -> None:
-    """Every chart is drawn, and looked at where somebody wants to."""
+def check_charts(person: Person, name: str) -> None:
+    """Check that every chart is drawn, that its labels are horizontal, and that no legend covers them."""
     for number in range(person[".js-plotly-plot"].count()):
-        show(person, ".js-plotly-plot", number)
+        scroll_to(person, ".js-plotly-plot", number)
         chart = person[".js-plotly-plot"].nth(number)
-        assert chart.locator(".bartext, .xtick text").evaluate_all(FLAT)  # nothing to read on its side
+        assert chart.locator(".bartext, .xtick text").evaluate_all(IS_HORIZONTAL)
         for legend in chart.locator(".legend .traces").all()[:1]:
-            assert below(chart.locator(".xtick text").first, legend) >= 0
-        pictures(person, ".js-plotly-plot", f"{name}-chart{number}", number)
+            assert gap(chart.locator(".xtick text").first, legend) >= 0
+        screenshots(person, ".js-plotly-plot", f"{name}-chart{number}", number)
     assert person[".js-plotly-plot .main-svg"].count() >= 2
-    pictures(person, ".bxt", f"{name}-table")
-    show(person, ".bxt")
+    screenshots(person, ".bxt", f"{name}-table")
+    scroll_to(person, ".bxt")
     expect(person[".bxt-rows .bxt-row:not(.bxt-wait)"].first).to_be_visible()
 
 
-def kept(person: Person, kind: str) -> bytes:
-    """What the download button of the first table gives."""
+def downloaded(person: Person, kind: str) -> bytes:
+    """Click a download button of the first table, and return the file's bytes."""
     with person.page.expect_download() as file:
         person[".bxt"].first.get_by_role("button", name=kind).click()
     return Path(file.value.path()).read_bytes()
@@ -206,37 +211,37 @@ def kept(person: Person, kind: str) -> bytes:
 
 @pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1400), ("JupyterLab Dark", 800)])
 def test_sharing(window: BrowserContext, lab: Lab, theme: str, width: int) -> None:
-    """The table of outsiders is filtered to those whose time is over, sorted, and kept as CSV."""
+    """The table of external users is filtered to expired collaborations, sorted, and downloaded as CSV."""
     person = Person(window, lab, "2-explore/03-sharing.ipynb")
     person.page.set_viewport_size({"width": width, "height": 1000})
     run_all(person)
-    charted(person, f"sharing-{theme.split()[-1]}")
+    check_charts(person, f"sharing-{theme.split()[-1]}")
     table = person[".bxt"].first
     table.get_by_label("Filter is_expired").fill("yes")
     expect(table.locator(".bxt-count")).to_contain_text(" of 80 rows")
     table.get_by_role("button", name="login", exact=True).click()
     expect(table.locator("[aria-sort=ascending]")).to_have_text("▲ login")
-    rows = pd.read_csv(io.BytesIO(kept(person, "CSV")), encoding="utf-8-sig")
+    rows = pd.read_csv(io.BytesIO(downloaded(person, "CSV")), encoding="utf-8-sig")
     assert rows["is_expired"].all() and len(rows) > 5
     assert rows["login"].str.lower().is_monotonic_increasing
-    same = "print((external.query('is_expired')['login'].str.lower().sort_values().tolist(), len(links)))"
-    assert str(sorted(rows["login"].str.lower())) in told(person.page, same)
+    logins = "print((external.query('is_expired')['login'].str.lower().sort_values().tolist(), len(links)))"
+    assert str(sorted(rows["login"].str.lower())) in printed(person.page, logins)
 
 
 @pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1400), ("JupyterLab Dark", 800)])
 def test_activity(window: BrowserContext, lab: Lab, theme: str, width: int) -> None:
-    """12,000 events are searched and filtered to the deletions of one afternoon, and kept as Excel."""
+    """12,000 events are filtered to one user's deletions and downloaded as Excel."""
     person = Person(window, lab, "2-explore/04-activity.ipynb")
     person.page.set_viewport_size({"width": width, "height": 1000})
     run_all(person)
-    charted(person, f"activity-{theme.split()[-1]}")
-    show(person, ".js-plotly-plot")
+    check_charts(person, f"activity-{theme.split()[-1]}")
+    scroll_to(person, ".js-plotly-plot")
     chart = person[".js-plotly-plot"].first
-    for other in (1100, 800, 1400):  # a legend of several lines that becomes one
+    for other in (1100, 800, 1400):  # so that a legend of several lines becomes one line
         before = str(chart.locator(".main-svg").first.get_attribute("width"))
         person.page.set_viewport_size({"width": other, "height": 1000})
         expect(chart.locator(".main-svg").first).not_to_have_attribute("width", before)
-        assert below(chart.locator(".xtick text").first, chart.locator(".legend .traces").first) >= 0, other
+        assert gap(chart.locator(".xtick text").first, chart.locator(".legend .traces").first) >= 0, other
     person.page.set_viewport_size({"width": width, "height": 1000})
     table = person[".bxt"].first
     table.get_by_label("Filter event_type").fill("DELETE")
@@ -245,20 +250,20 @@ def test_activity(window: BrowserContext, lab: Lab, theme: str, width: int) -> N
     expect(table.locator(".bxt-rows .bxt-row:not(.bxt-wait)").first).to_contain_text("ethan.okafor")
     table.get_by_role("button", name="created_at").click()
     expect(table.locator("[aria-sort=ascending]")).to_have_text("▲ created_at")
-    sheet = openpyxl.load_workbook(io.BytesIO(kept(person, "Excel"))).active
+    sheet = openpyxl.load_workbook(io.BytesIO(downloaded(person, "Excel"))).active
     rows = list(sheet.iter_rows(min_row=2, values_only=True))
-    heads = [cell.value for cell in sheet[1]]
+    headings = [cell.value for cell in sheet[1]]
     assert len(rows) >= 75
-    assert {row[heads.index("event_type")] for row in rows} == {"DELETE"}
-    assert {row[heads.index("created_by_login")] for row in rows} == {"ethan.okafor@example.com"}
+    assert {row[headings.index("event_type")] for row in rows} == {"DELETE"}
+    assert {row[headings.index("created_by_login")] for row in rows} == {"ethan.okafor@example.com"}
 
 
 def test_ask_anything(window: BrowserContext, lab: Lab) -> None:
-    """It runs, and the four files are there and read back."""
+    """The notebook runs and writes four files that can be read back."""
     person = Person(window, lab, "2-explore/05-ask-anything.ipynb")
     run_all(person)
     for number in range(0, person[".jp-OutputArea-output table.dataframe"].count(), 2):
-        pictures(person, ".jp-OutputArea-output table.dataframe", f"ask-table{number}", number)
+        screenshots(person, ".jp-OutputArea-output table.dataframe", f"ask-table{number}", number)
     exports = lab.notebooks.parent / "data" / "exports"
     assert sorted(path.name for path in exports.iterdir()) == [
         "people.csv",
@@ -275,23 +280,22 @@ def test_ask_anything(window: BrowserContext, lab: Lab) -> None:
     page.close()
 
 
-def test_interrupt_keeps_what_was_fetched(window: BrowserContext, lab: Lab) -> None:
-    """The stop button in the middle of the walk: one line, rows kept, marked incomplete; the line above had moved."""
+def test_interrupt_keeps_the_fetched_rows(window: BrowserContext, lab: Lab) -> None:
+    """Interrupting a walk shows one line, keeps the rows and marks them incomplete. The progress line moved before."""
     person = Person(window, lab, "2-explore/02-content.ipynb")
     person.run_through("views.progress(box)")
     moving = person[".widget-html"].filter(has=person.page.locator("progress")).first
     with boxnb.sandbox.faults("/2.0/folders/*", "latency", seconds=0.3):
-        person.page.keyboard.press("Shift+Enter")  # the prose
+        person.page.keyboard.press("Shift+Enter")  # a text cell
         person.page.keyboard.press("Shift+Enter")
-        expect(moving).to_contain_text(
-            re.compile(r"content: .* calls a second")
-        )  # in the walk, not in the list of users
+        # The line is about the walk, not about the list of users before it.
+        expect(moving).to_contain_text(re.compile(r"content: .* calls a second"))
         person.screenshot("content-progress")
         person.command("notebook:interrupt-kernel")
-        told_why = person[".jp-OutputArea-output"].filter(has_text="Stopped after")
-        expect(told_why.first).to_contain_text("box.last_partial")
+        message = person[".jp-OutputArea-output"].filter(has_text="Stopped after")
+        expect(message.first).to_contain_text("box.last_partial")
     assert person.page.get_by_text("Traceback").count() == 0
     assert (
-        told(person.page, "print(len(box.last_partial) > 0, box.last_partial.attrs['complete'])").strip()
+        printed(person.page, "print(len(box.last_partial) > 0, box.last_partial.attrs['complete'])").strip()
         == "True False"
     )

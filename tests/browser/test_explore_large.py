@@ -1,6 +1,6 @@
-"""The views at the size of a large enterprise, in a real JupyterLab: they hold all of it and put little into the page.
+"""The views at the size of a large enterprise, in a real JupyterLab: all rows in the kernel, few on the page.
 
-How long they take is measured by `tests/bench/views.py`.
+`tests/bench/views.py` measures how long they take.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from person import Person
 from playwright.sync_api import BrowserContext, expect
 from running import Lab, written_notebook
 from signing import sign_in
-from test_explore import run_all, show, told
+from test_explore import printed, run_all, scroll_to
 
 import boxnb.sandbox
 
@@ -41,11 +41,11 @@ chart = charts.treemap(items)
 chart"""
 
 MANY = 20_000
-WORLD = Path(__file__).parents[2] / "data" / "sandbox"
+COMPANY = Path(__file__).parents[2] / "data" / "sandbox"
 
 
 def test_a_hundred_thousand_rows(window: BrowserContext, lab: Lab) -> None:
-    """Sort, search, filter, the far end; the page holds only what is in sight."""
+    """Sort, search, filter and scroll to the end. The page holds only the rows in view."""
     person = Person(window, lab, written_notebook(lab, "large.ipynb", [TABLE]))
     run_all(person)
     table = person[".bxt"].first
@@ -67,12 +67,13 @@ def test_a_hundred_thousand_rows(window: BrowserContext, lab: Lab) -> None:
 
 
 @pytest.fixture
-def films(home: Path) -> Iterator[str]:
-    """The company, with one folder *Frames* of the admin's that holds 20,000 files; somebody is signed in as ``acme``."""
-    world = home / "world"
-    shutil.copytree(WORLD, world)
+def large_folder(home: Path) -> Iterator[str]:
+    """The practice company with one more folder *Frames* of 20,000 files. The profile ``acme`` is signed in."""
+    company = home / "world"
+    shutil.copytree(COMPANY, company)
     folders, files = (
-        pd.read_csv(world / f"{name}.csv", dtype=str, keep_default_na=False) for name in ("folders", "files")
+        pd.read_csv(company / f"{name}.csv", dtype=str, keep_default_na=False)
+        for name in ("folders", "files")
     )
     folder = folders.iloc[:1].assign(
         id="160999999999", parent_id="0", name="Frames", owner="ada.admin@example.com"
@@ -86,20 +87,20 @@ def films(home: Path) -> Iterator[str]:
         link_password="",
         trashed_at="",
     )
-    pd.concat([folders, folder]).to_csv(world / "folders.csv", index=False)
-    pd.concat([files, frames]).to_csv(world / "files.csv", index=False)
-    with boxnb.sandbox.start(private=True, world=str(world), limits="off", events=100) as sandbox:
+    pd.concat([folders, folder]).to_csv(company / "folders.csv", index=False)
+    pd.concat([files, frames]).to_csv(company / "files.csv", index=False)
+    with boxnb.sandbox.start(private=True, world=str(company), limits="off", events=100) as sandbox:
         sign_in(sandbox)
         yield "Frames"
 
 
-def test_a_folder_of_twenty_thousand(window: BrowserContext, lab: Lab, films: str) -> None:
-    """Twenty pages one after another, over HTTP from a sandbox that has them: all of them kept, few in the page."""
+def test_a_folder_of_twenty_thousand_files(window: BrowserContext, lab: Lab, large_folder: str) -> None:
+    """Twenty pages arrive one after another over HTTP. All rows are kept, and few are on the page."""
     person = Person(window, lab, written_notebook(lab, "large.ipynb", [TREE]))
     run_all(person)
     tree = person[".bxf"].first
-    show(person, ".bxf")
-    tree.locator(".bxf-row").filter(has_text=films).locator(".bxf-twist").click()
+    scroll_to(person, ".bxf")
+    tree.locator(".bxf-row").filter(has_text=large_folder).locator(".bxf-twist").click()
     tree.get_by_text("frame 0", exact=False).first.wait_for()
     expect(tree.locator(".bxf-bar span")).to_contain_text("20,0", timeout=120_000)
     expect(tree.get_by_text("fetching …")).to_have_count(0, timeout=120_000)
@@ -107,17 +108,17 @@ def test_a_folder_of_twenty_thousand(window: BrowserContext, lab: Lab, films: st
     tree.locator(".bxf-body").evaluate("body => { body.scrollTop = body.scrollHeight }")
     tree.get_by_label("Search what is open").fill("frame 19999")
     expect(tree.locator(".bxf-bar span")).to_contain_text("1 found")
-    assert told(person.page, "print(len(tree.branches.items['160999999999']))").strip() == "20000"
-    assert told(person.page, "print(box.session.ledger.calls)").strip() == "21"
+    assert printed(person.page, "print(len(tree.branches.items['160999999999']))").strip() == "20000"
+    assert printed(person.page, "print(box.session.ledger.calls)").strip() == "21"
 
 
-def test_a_treemap_of_two_hundred_thousand(window: BrowserContext, lab: Lab) -> None:
-    """At most 2,000 tiles; a click goes down into a folder."""
+def test_a_treemap_of_two_hundred_thousand_files(window: BrowserContext, lab: Lab) -> None:
+    """There are at most 2,000 tiles, and a click goes down into a folder."""
     person = Person(window, lab, written_notebook(lab, "large.ipynb", [MAP]))
     person.run_through("treemap")
     slices = person[".js-plotly-plot .treemaplayer .slice"]
     slices.first.wait_for(timeout=120_000)
     assert 100 < slices.count() <= 2000
-    slices.nth(1).locator(".surface").click(position={"x": 4, "y": 6})  # down, and a way back appears
+    slices.nth(1).locator(".surface").click(position={"x": 4, "y": 6})  # go down; the bar to go back appears
     expect(person[".js-plotly-plot .pathbar"]).not_to_have_count(0)
-    assert told(person.page, "print(len(chart.data) <= charts.TILES)").strip() == "True"
+    assert printed(person.page, "print(len(chart.data) <= charts.TILES)").strip() == "True"

@@ -1,4 +1,4 @@
-"""The pages of `make notebooks`: complete without any network."""
+"""The pages of `make notebooks` are complete without a network."""
 
 from __future__ import annotations
 
@@ -14,23 +14,21 @@ pytestmark = pytest.mark.browser
 TO_HTML = Path(__file__).parents[1] / "notebooks" / "to_html.py"
 
 
-def test_the_pages_ask_the_network_for_nothing_and_show_their_tables(
-    tmp_path: Path, chromium: Browser
-) -> None:
-    """Opened from disk in a browser with every request recorded: the page itself and nothing else."""
+def test_the_pages_need_no_network_and_show_their_tables(tmp_path: Path, chromium: Browser) -> None:
+    """The browser opens each file and records its requests: only the page itself."""
     subprocess.run([sys.executable, str(TO_HTML), str(tmp_path / "pages")], check=True)
     pages = sorted((tmp_path / "pages").rglob("*.html"))
     assert len(pages) >= 3
     page = chromium.new_page()
     tables: dict[str, int] = {}
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
     for path in pages:
-        asked.clear()
+        requests.clear()
         page.goto(path.as_uri(), wait_until="networkidle")
-        assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+        assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
         tables[path.stem] = page.locator("table.dataframe").count()
         assert page.locator("h1").count() == 1
     page.close()
-    without = {name for name, count in tables.items() if not count}
-    assert without == set()
+    without_table = {name for name, count in tables.items() if not count}
+    assert without_table == set()

@@ -1,4 +1,4 @@
-"""The whole onboarding with the keyboard alone, in a window 600 pixels wide."""
+"""The whole onboarding with the keyboard only, in a window 600 pixels wide."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIDEWAYS = """() => { const panel = document.querySelector('.bx-panel');
 
 
 def tab_to(page: Page, selector: str, key: str = "Tab", most: int = 40) -> int:
-    """Press Tab until the focus is there; how often that was."""
+    """Press Tab until an element has the focus. Return the number of presses."""
     for presses in range(most + 1):
         if page.evaluate(FOCUSED, selector):
             return presses
@@ -32,26 +32,27 @@ def tab_to(page: Page, selector: str, key: str = "Tab", most: int = 40) -> int:
 
 
 def assert_ring(page: Page) -> None:
-    """What has the focus is drawn so that one sees it."""
+    """Check that the focused element has a visible focus ring."""
     style, width, visible = page.evaluate(RING)
     assert visible and style != "none" and width >= 2
 
 
 @pytest.fixture
 def person(window: BrowserContext, lab: Lab) -> Person:
+    """A user in a narrow window."""
     person = Person(window, lab)
     person.page.set_viewport_size(NARROW)
     return person
 
 
-def to_panel(person: Person) -> None:
-    """From the cell after the panel's, where Shift+Enter leaves the selection, back to the panel."""
+def go_to_panel(person: Person) -> None:
+    """Show the panel, and go back to it from the next cell, where Shift+Enter leaves the selection."""
     person.show_panel()
     person.page.keyboard.press("ArrowUp")
 
 
 def follow_link(person: Person) -> Page:
-    """Tab to Open Box, press Enter; the tab with Box's page."""
+    """Tab to Open Box and press Enter. Return the tab with the sandbox's page."""
     tab_to(person.page, ".bx-open")
     assert_ring(person.page)
     with person.window.expect_page() as opened:
@@ -63,7 +64,7 @@ def follow_link(person: Person) -> Page:
 
 
 def sign_in_and_grant(tab: Page) -> None:
-    """Type the practice password, Enter; on the consent page Tab to Grant, Enter."""
+    """Type the practice password, press Enter, tab to Grant, press Enter."""
     tab_to(tab, "#password")
     tab.keyboard.type("practice")
     tab.keyboard.press("Enter")
@@ -74,9 +75,9 @@ def sign_in_and_grant(tab: Page) -> None:
     tab.keyboard.press("Enter")
 
 
-def test_from_the_first_cell_to_the_users_without_a_mouse(person: Person) -> None:
-    """Shift+Enter, Tab, Enter and typing; the panel takes the focus along."""
-    to_panel(person)
+def test_onboarding_without_a_mouse(person: Person) -> None:
+    """Shift+Enter, Tab, Enter and typing lead from the first cell to the users."""
+    go_to_panel(person)
     person.screenshot("keyboard-600-1-open")
     tab = follow_link(person)
     sign_in_and_grant(tab)
@@ -93,9 +94,9 @@ def test_from_the_first_cell_to_the_users_without_a_mouse(person: Person) -> Non
 
 
 @pytest.mark.parametrize("answer", ["yes", "no"])
-def test_a_pasted_code_and_the_question_after_it(person: Person, answer: str) -> None:
-    """A bare code is typed and Enter pressed; Yes and No are reached with Tab and drawn with a ring."""
-    to_panel(person)
+def test_confirming_a_pasted_code_with_the_keyboard(person: Person, answer: str) -> None:
+    """After a bare code, Tab reaches Yes and No, and the focused button has a ring."""
+    go_to_panel(person)
     address = person.address_after_grant(follow_link(person), sign_in_and_grant)
     person.page.bring_to_front()
     tab_to(person.page, ".bx-paste")

@@ -1,4 +1,4 @@
-"""The onboarding notebook as a person walks through it, in JupyterLab in a real browser."""
+"""The onboarding notebook as a user walks through it, in JupyterLab in a real browser."""
 
 from __future__ import annotations
 
@@ -30,10 +30,12 @@ INTERRUPT = """async () => { const begun = performance.now();
 
 @pytest.fixture
 def person(window: BrowserContext, lab: Lab) -> Person:
+    """A user in front of the onboarding notebook."""
     return Person(window, lab)
 
 
 def secrets_of(profile: str) -> list[str]:
+    """Return the client secret and both tokens of a profile."""
     saved = store.load(profile)
     assert saved is not None and saved.token is not None and saved.token.refresh_token is not None
     secret, token = saved.client.client_secret, saved.token
@@ -41,21 +43,22 @@ def secrets_of(profile: str) -> list[str]:
 
 
 def signed_in() -> bool:
+    """Return whether the sandbox's profile holds a token pair."""
     saved = store.load("sandbox")
     return saved is not None and saved.token is not None
 
 
 def finish(person: Person) -> None:
-    """From a finished panel to the first table."""
+    """Continue from a finished panel to the first table."""
     expect(person[".bx-panel"]).to_have_attribute("data-state", "done")
     table = person["table.dataframe"].filter(has_text="Bo Nakamura")
-    person.go_on_at("await panel.done()")
+    person.continue_at("await panel.done()")
     person.run_through("users.head()")
     expect(table.first).to_contain_text("bo.nakamura@example.com")
 
 
-def assert_nothing_secret_is_written(lab: Lab, secrets: list[str]) -> None:
-    """Notebook, checkpoint, settings, input history and logs: everything JupyterLab and the kernel wrote."""
+def assert_no_secret_is_written(lab: Lab, secrets: list[str]) -> None:
+    """Check every file that JupyterLab and the kernel wrote: notebook, checkpoint, settings, history, logs."""
     files = [file for file in lab.written.rglob("*") if file.is_file() and not file.is_symlink()]
     assert any(file.suffix == ".ipynb" and "checkpoint" in file.name for file in files)
     for file in files:
@@ -65,8 +68,8 @@ def assert_nothing_secret_is_written(lab: Lab, secrets: list[str]) -> None:
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_a_newcomer_ends_with_the_users_on_screen(person: Person, theme: str) -> None:
-    """Open Box, sign in, Grant: at most five clicks from the first cell to the table."""
+def test_five_clicks_lead_to_the_users(person: Person, theme: str) -> None:
+    """Open Box, sign in and Grant take at most five clicks from the first cell to the table."""
     person.show_panel()
     person.screenshot(f"{theme}-1-open")
     tab = person.open_box()
@@ -82,7 +85,7 @@ def test_a_newcomer_ends_with_the_users_on_screen(person: Person, theme: str) ->
     assert signed_in()
 
 
-def test_deny_is_said_in_the_panel_and_grant_works_afterwards(person: Person) -> None:
+def test_grant_works_after_a_denial(person: Person) -> None:
     """Deny saves nothing, and the panel is ready for another try."""
     person.show_panel()
     tab = person.open_box()
@@ -96,7 +99,7 @@ def test_deny_is_said_in_the_panel_and_grant_works_afterwards(person: Person) ->
 
 
 def test_a_pasted_address_works_and_leaves_no_secret_in_any_file(person: Person, lab: Lab) -> None:
-    """Where nothing answers at the redirect URI the address is pasted; no file of Jupyter then holds a secret."""
+    """If nothing listens at the redirect URI, pasting its address works, and no file of Jupyter holds a secret."""
     person.show_panel()
     tab = person.open_box()
     address = person.address_after_grant(tab)
@@ -104,11 +107,11 @@ def test_a_pasted_address_works_and_leaves_no_secret_in_any_file(person: Person,
     finish(person)
     assert "widgets" in json.loads(person.save())["metadata"]
     code = parse_qs(urlsplit(address).query)["code"]
-    assert_nothing_secret_is_written(lab, [*secrets_of("sandbox"), *code])
+    assert_no_secret_is_written(lab, [*secrets_of("sandbox"), *code])
 
 
 def test_a_wrong_state_is_refused_and_the_next_try_works(person: Person) -> None:
-    """An answer to somebody else's request is never exchanged."""
+    """The answer to another request is never exchanged."""
     person.show_panel()
     address = person.address_after_grant(person.open_box())
     state = parse_qs(urlsplit(address).query)["state"][0]
@@ -119,8 +122,8 @@ def test_a_wrong_state_is_refused_and_the_next_try_works(person: Person) -> None
     finish(person)
 
 
-def test_an_expired_code_is_said_and_a_new_one_works(person: Person) -> None:
-    """A code older than 30 seconds is refused by the server; the panel says so and offers another."""
+def test_a_new_code_works_after_an_expired_one(person: Person) -> None:
+    """The server refuses a code older than 30 seconds. The panel says so and offers another."""
     person.show_panel()
     address = person.address_after_grant(person.open_box())
     boxnb.sandbox.clock.advance(31)
@@ -132,8 +135,8 @@ def test_an_expired_code_is_said_and_a_new_one_works(person: Person) -> None:
     finish(person)
 
 
-def test_run_all_waits_at_the_gate_for_the_person(person: Person) -> None:
-    """No cell after the gate runs before somebody is signed in; then all of them do."""
+def test_run_all_waits_at_the_gate(person: Person) -> None:
+    """No cell after the gate runs before the sign-in; then all of them run."""
     person.command("notebook:run-all-cells")
     person[".bx-open[href]"].wait_for()
     assert person.executed()[3:] == [None] * len(person.executed()[3:])
@@ -144,8 +147,8 @@ def test_run_all_waits_at_the_gate_for_the_person(person: Person) -> None:
     )
 
 
-def test_interrupt_ends_the_gate_at_once_in_one_line(person: Person) -> None:
-    """The square button works at once, no later cell runs, and the gate can be run again."""
+def test_interrupt_ends_the_gate_at_once(person: Person) -> None:
+    """The error is one line, no later cell runs, and the gate can be run again."""
     person.command("notebook:run-all-cells")
     person[".bx-open[href]"].wait_for()
     milliseconds, lines = person.page.evaluate(INTERRUPT)
@@ -161,8 +164,8 @@ def test_interrupt_ends_the_gate_at_once_in_one_line(person: Person) -> None:
 
 
 @pytest.mark.parametrize("gate", [False, True], ids=["panel", "gate"])
-def test_after_cancel_the_panel_starts_again(person: Person, gate: bool) -> None:
-    """Cancel is no dead end; whoever waits at the gate is told in one line."""
+def test_the_panel_starts_again_after_cancel(person: Person, gate: bool) -> None:
+    """After Cancel the gate ends with one line, and the panel can start again."""
     if gate:
         person.command("notebook:run-all-cells")
     else:
@@ -180,8 +183,8 @@ def test_after_cancel_the_panel_starts_again(person: Person, gate: bool) -> None
     finish(person)
 
 
-def test_after_61_days_one_sentence_and_the_panel(window: BrowserContext, lab: Lab) -> None:
-    """A sign-in that nobody used dies at Box; the panel says so and leads through the two clicks that renew it."""
+def test_the_panel_signs_in_again_after_61_days(window: BrowserContext, lab: Lab) -> None:
+    """An unused sign-in expires at Box. The panel says so, and two clicks sign in again."""
     boxnb.connect("sandbox")
     boxnb.sandbox.clock.advance(61 * 86400)
     person = Person(window, lab)
@@ -195,8 +198,8 @@ def test_after_61_days_one_sentence_and_the_panel(window: BrowserContext, lab: L
     assert boxnb.connect("sandbox").get("/users/me")["login"]
 
 
-def test_the_start_notebook_shows_a_table_without_any_click(window: BrowserContext, lab: Lab) -> None:
-    """Run All on the first notebook ends with people on screen."""
+def test_the_start_notebook_shows_a_table(window: BrowserContext, lab: Lab) -> None:
+    """Run All on the first notebook ends with the users on screen."""
     person = Person(window, lab, "00-start-here.ipynb")
     person.command("notebook:run-all-cells")
     expect(person["table.dataframe"].filter(has_text="Bo Nakamura").first).to_be_attached()

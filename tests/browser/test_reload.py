@@ -1,4 +1,4 @@
-"""F5 and worse: what was typed into the panel is kept, and the panel is back or says what to run."""
+"""Reloads, crashes and restarts: the panel keeps what was typed, and comes back or says which cells to run."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ SECRET = "typed-but-not-sent"
 
 
 @pytest.fixture
-def company(lab: Lab) -> Lab:
-    """The onboarding notebook with the one word changed that leads to the real Box."""
+def company_lab(lab: Lab) -> Lab:
+    """The onboarding notebook with another PROFILE, so that it asks for an app."""
     notebook = lab.notebooks / ONBOARDING
     text = notebook.read_text(encoding="utf-8").replace('PROFILE = \\"sandbox\\"', 'PROFILE = \\"acme\\"')
     assert "acme" in text
@@ -28,6 +28,7 @@ def company(lab: Lab) -> Lab:
 
 
 def run_to_form(person: Person, *, gate: bool) -> None:
+    """Run the notebook until the form is on screen."""
     if gate:
         person.command("notebook:run-all-cells")
     else:
@@ -36,39 +37,41 @@ def run_to_form(person: Person, *, gate: bool) -> None:
 
 
 def type_into_form(person: Person) -> None:
+    """Type an app into the form without submitting it."""
     person[".bx-client-id"].fill(CLIENT_ID)
-    person[".bx-other summary"].press("Enter")  # whatever moves meanwhile
+    person[".bx-other summary"].press("Enter")  # a click could miss while the page moves
     person[".bx-redirect-uri"].fill(REDIRECT)
     person[".bx-client-secret"].fill(SECRET)
 
 
 def assert_form_is_kept(person: Person) -> None:
+    """Check that the form shows what was typed, except the secret."""
     expect(person[".bx-client-id"]).to_have_value(CLIENT_ID)
     expect(person[".bx-redirect-uri"]).to_have_value(REDIRECT)
     expect(person[".bx-client-secret"]).to_have_value("")
 
 
 @pytest.mark.parametrize("gate", [False, True], ids=["form", "gate"])
-def test_the_panel_is_back_with_what_was_typed(window: BrowserContext, company: Lab, gate: bool) -> None:
-    """JupyterLab saves the notebook now and then; with its outputs the panel comes back by itself."""
-    person = Person(window, company)
+def test_the_form_survives_a_reload(window: BrowserContext, company_lab: Lab, gate: bool) -> None:
+    """JupyterLab saves the notebook now and then. With its outputs, the panel comes back by itself."""
+    person = Person(window, company_lab)
     run_to_form(person, gate=gate)
     person.save()
     type_into_form(person)
     person.reload()
     assert_form_is_kept(person)
-    if gate:  # the kernel is free again, and the panel says what is left to do
+    if gate:  # the kernel is free again, and the panel says which cell to run
         expect(person[".bx-advice"]).to_contain_text("run that cell again")
     else:
         expect(person[".bx-advice"]).to_be_hidden()
 
 
 @pytest.mark.parametrize("gate", [False, True], ids=["form", "gate"])
-def test_an_unsaved_page_gets_it_back_from_the_panels_cell(
-    window: BrowserContext, company: Lab, gate: bool
+def test_the_form_survives_a_reload_without_saved_outputs(
+    window: BrowserContext, company_lab: Lab, gate: bool
 ) -> None:
-    """Without saved outputs the page is empty; running the panel's cell again fills the form as it was."""
-    person = Person(window, company)
+    """Without saved outputs the page is empty. Running the panel's cell again fills the form."""
+    person = Person(window, company_lab)
     run_to_form(person, gate=gate)
     type_into_form(person)
     person.reload()
@@ -77,8 +80,8 @@ def test_an_unsaved_page_gets_it_back_from_the_panels_cell(
     assert_form_is_kept(person)
 
 
-def test_after_a_reload_at_the_gate_the_rest_runs(window: BrowserContext, lab: Lab) -> None:
-    """The panel that came back signs in; then the gate and the cells below it run."""
+def test_a_reload_at_the_gate(window: BrowserContext, lab: Lab) -> None:
+    """The restored panel signs in; then the gate and the cells below it run."""
     person = Person(window, lab)
     person.command("notebook:run-all-cells")
     person[".bx-open[href]"].wait_for()
@@ -87,30 +90,28 @@ def test_after_a_reload_at_the_gate_the_rest_runs(window: BrowserContext, lab: L
     person.sign_in(person.open_box())
     expect(person[".bx-panel"]).to_have_attribute("data-state", "done")
     expect(person[".bx-advice"]).to_contain_text("run that cell again")
-    person.go_on_at("await panel.done()")
+    person.continue_at("await panel.done()")
     person.run_through("users.head()")
     expect(person["table.dataframe"].filter(has_text="Bo Nakamura").first).to_be_attached()
     expect(person[".bx-advice"]).to_be_hidden()
 
 
-def test_after_a_crash_of_the_browser_interrupt_brings_the_panel_back(
-    window: BrowserContext, lab: Lab
-) -> None:
-    """A page that dies says no goodbye, so the gate goes on waiting; the next page gets the panel once it ends."""
+def test_interrupt_restores_the_panel_after_a_crash(window: BrowserContext, lab: Lab) -> None:
+    """A crashed page sends no message, so the gate keeps waiting. Interrupt ends it, and a new page shows the panel."""
     person = Person(window, lab)
     person.command("notebook:run-all-cells")
     person[".bx-open[href]"].wait_for()
     person.save()
     person.page.evaluate("WebSocket.prototype.send = () => {}")
     person.page.close()
-    again = Person(window, lab, busy=True)
-    expect(again[".jp-OutputArea"].filter(has_text="Loading widget")).to_be_attached()
-    again.command("notebook:interrupt-kernel")
-    expect(again[".bx-open[href]"]).to_be_visible()
+    second = Person(window, lab, busy=True)
+    expect(second[".jp-OutputArea"].filter(has_text="Loading widget")).to_be_attached()
+    second.command("notebook:interrupt-kernel")
+    expect(second[".bx-open[href]"]).to_be_visible()
 
 
-def test_two_pages_and_one_leaves(window: BrowserContext, lab: Lab) -> None:
-    """The gate goes on waiting while another tab still shows the panel."""
+def test_closing_one_of_two_pages(window: BrowserContext, lab: Lab) -> None:
+    """The gate keeps waiting while another tab still shows the panel."""
     person = Person(window, lab)
     person.run_through("sign_in(PROFILE)")
     person[".bx-open[href]"].wait_for()
@@ -125,7 +126,7 @@ def test_two_pages_and_one_leaves(window: BrowserContext, lab: Lab) -> None:
 
 
 def test_a_panel_without_its_kernel_says_which_cells_to_run(window: BrowserContext, lab: Lab) -> None:
-    """After a restart of the kernel the saved panel is only a picture, and says so."""
+    """After a kernel restart the saved panel is only a picture, and says so."""
     person = Person(window, lab)
     person.show_panel()
     person.save()
@@ -138,16 +139,14 @@ def test_a_panel_without_its_kernel_says_which_cells_to_run(window: BrowserConte
 
 
 @pytest.mark.parametrize("command", ["run-all-cells", "run-cell"], ids=["Run All", "the panel's cell"])
-def test_run_again_while_the_gate_waits_is_said_and_then_works(
-    window: BrowserContext, lab: Lab, command: str
-) -> None:
-    """JupyterLab clears the outputs at once, the panel's among them; the gate must let go of the kernel."""
+def test_running_the_panel_again_while_the_gate_waits(window: BrowserContext, lab: Lab, command: str) -> None:
+    """JupyterLab clears the panel's output at once, so the gate must free the kernel and say why."""
     person = Person(window, lab)
     person.command("notebook:run-all-cells")
     person[".bx-open[href]"].wait_for()
     person.page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 4")
     person.command(f"notebook:{command}")
-    expect(person.page.locator(".bx-notice")).to_contain_text("press Run All once more")
+    expect(person.page.locator(".bx-notice")).to_contain_text("Press Run All once more")
     person.page.wait_for_function(IDLE)
     person.screenshot(f"again-{command}")
     person.command("notebook:run-all-cells")

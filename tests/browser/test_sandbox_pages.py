@@ -1,4 +1,4 @@
-"""The sandbox's own pages with the keyboard alone: narrow, light and dark, readable, nothing sideways."""
+"""The sandbox's own pages with the keyboard only, in a narrow window, light and dark."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clie
 
 @pytest.fixture(params=["light", "dark"])
 def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A narrow window; the address an app is sent back to is answered here."""
+    """A narrow window. The test itself answers at the address that the app is redirected to."""
     context = chromium.new_context(viewport={"width": 360, "height": 740}, color_scheme=request.param)
     context.set_default_timeout(30_000)
 
@@ -44,8 +44,8 @@ def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     context.close()
 
 
-def assert_good(page: Page) -> None:
-    """Everything can be read, and nothing hangs out at the side."""
+def assert_readable(page: Page) -> None:
+    """Check that every text has enough contrast and that nothing overflows sideways."""
     assert page.evaluate(SIDEWAYS) <= 0
     contrasts = page.evaluate(CONTRASTS)
     assert contrasts
@@ -53,12 +53,14 @@ def assert_good(page: Page) -> None:
         assert contrast >= 4.5, text
 
 
-def asked(sandbox: Any, client: dict[str, Any], **more: str) -> str:
+def authorization_url(sandbox: Any, client: dict[str, Any], **more: str) -> str:
+    """Return an authorization URL of the sandbox."""
     query = {"response_type": "code", "client_id": client["client_id"], "state": "kept"}
     return f"{sandbox.url}/api/oauth2/authorize?" + urlencode({**query, **more})
 
 
 def sign_in(page: Page, password: str) -> None:
+    """Sign in with the keyboard."""
     tab_to(page, "#password")
     assert_ring(page)
     page.keyboard.type(password)
@@ -68,17 +70,18 @@ def sign_in(page: Page, password: str) -> None:
 
 
 def test_sign_in_and_consent(page: Page, sandbox: Any) -> None:
+    """A wrong password is reported; the right one leads to the consent page and back to the app."""
     long = "Reports " + "x" * 70
     client = sandbox.register_app(long, ["http://127.0.0.1/callback"])
-    page.goto(asked(sandbox, client, redirect_uri="http://127.0.0.1:1/callback"))
+    page.goto(authorization_url(sandbox, client, redirect_uri="http://127.0.0.1:1/callback"))
     assert page.evaluate("document.activeElement.id") == "password"
-    assert_good(page)
+    assert_readable(page)
     sign_in(page, "wrong")
     expect(page.get_by_role("alert")).to_contain_text("The email address or the password is wrong")
-    assert_good(page)
+    assert_readable(page)
     sign_in(page, "practice")
     expect(page.locator("h1")).to_contain_text(long)
-    assert_good(page)
+    assert_readable(page)
     for name in ("grant", "deny", "switch"):
         tab_to(page, f"button[value={name}]")
         assert_ring(page)
@@ -90,9 +93,10 @@ def test_sign_in_and_consent(page: Page, sandbox: Any) -> None:
     assert query["state"] == ["kept"]
 
 
-def test_the_console_and_what_it_hands_out(page: Page, sandbox: Any) -> None:
+def test_the_console(page: Page, sandbox: Any) -> None:
+    """The console checks the form and shows the client secret once."""
     page.goto(sandbox.url)
-    assert_good(page)
+    assert_readable(page)
     tab_to(page, "a")
     assert_ring(page)
     page.keyboard.press("Enter")
@@ -107,7 +111,7 @@ def test_the_console_and_what_it_hands_out(page: Page, sandbox: Any) -> None:
     tab_to(page, "button.main")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("must be https")
-    assert_good(page)
+    assert_readable(page)
     tab_to(page, "#uris")
     page.keyboard.press("Control+A")
     page.keyboard.type("https://reports.example/" + "y" * 90)
@@ -116,25 +120,26 @@ def test_the_console_and_what_it_hands_out(page: Page, sandbox: Any) -> None:
     tab_to(page, "button.main")
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_have_text("<Ünïcode> is ready")
-    assert_good(page)
+    assert_readable(page)
     client_id, secret, _ = page.locator("dd code").all_inner_texts()
     assert re.fullmatch(r"[a-z0-9]{32}", client_id)
     assert secret not in page.url
-    page.goto(page.url)  # who comes later sees no secret
+    page.goto(page.url)  # the secret is not shown again
     assert secret not in page.content()
 
 
-def test_the_pages_of_what_is_wrong(page: Page, sandbox: Any) -> None:
+def test_the_error_pages(page: Page, sandbox: Any) -> None:
+    """Each error page says what is wrong and is readable."""
     client = sandbox.practice_client()
-    for url, words in [
+    for url, heading in [
         (
-            asked(sandbox, client, redirect_uri="https://elsewhere.example/" + "z" * 120),
+            authorization_url(sandbox, client, redirect_uri="https://elsewhere.example/" + "z" * 120),
             "a problem with this app",
         ),
-        (asked(sandbox, {"client_id": "nobody"}), "not known here"),
-        (asked(sandbox, client, scope="everything"), "too much"),
+        (authorization_url(sandbox, {"client_id": "nobody"}), "not known here"),
+        (authorization_url(sandbox, client, scope="everything"), "too much"),
         (f"{sandbox.url}/nowhere", "no page here"),
     ]:
         page.goto(url)
-        expect(page.locator("h1")).to_contain_text(words)
-        assert_good(page)
+        expect(page.locator("h1")).to_contain_text(heading)
+        assert_readable(page)

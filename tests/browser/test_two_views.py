@@ -1,4 +1,4 @@
-"""One widget shown twice, and a kernel that is busy: each view gets its own answers, and no click is lost."""
+"""One widget shown twice, and a busy kernel: each view gets its own answers, and no click is lost."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from person import Person
 from playwright.sync_api import BrowserContext, expect
 from running import Lab, written_notebook
-from test_explore import run_all, show, told
+from test_explore import printed, run_all, scroll_to
 
 pytestmark = pytest.mark.browser
 
@@ -23,21 +23,21 @@ table"""
 
 
 def test_a_tree_that_is_shown_twice(window: BrowserContext, lab: Lab) -> None:
-    """A folder that was opened in the one has its content in the other, too."""
+    """A folder that is opened in either view shows its content there."""
     person = Person(window, lab, written_notebook(lab, "twice.ipynb", [TREE, "tree"]))
     run_all(person)
     for number in range(2):
-        show(person, ".bxf", number)
+        scroll_to(person, ".bxf", number)
         tree = person[".bxf"].nth(number)
         tree.locator(".bxf-row").filter(has_text="Finance").locator(".bxf-twist").click()
         expect(tree.locator(".bxf-row").filter(has_text="budget.xlsx")).to_be_visible()
 
 
 def test_rows_chosen_while_the_kernel_is_busy(window: BrowserContext, lab: Lab) -> None:
-    """Three, one after the other, with Ctrl held: all three stay chosen, before and after the kernel has heard of them."""
+    """Three rows clicked with Ctrl stay chosen, before and after the kernel has received the messages."""
     person = Person(window, lab, written_notebook(lab, "busy.ipynb", [TABLE]))
     run_all(person)
-    show(person, ".bxt")
+    scroll_to(person, ".bxt")
     table = person[".bxt"].first
     expect(table.locator(".bxt-rows .bxt-row").filter(has_text="f")).to_be_visible()
     person.page.evaluate(BUSY, "import pathlib\nwhile not pathlib.Path('go').exists(): time.sleep(0.05)")
@@ -45,7 +45,7 @@ def test_rows_chosen_while_the_kernel_is_busy(window: BrowserContext, lab: Lab) 
         table.locator(".bxt-rows .bxt-row").filter(has_text=name).click(modifiers=["ControlOrMeta"])
     expect(table.locator(".bxt-chosen")).to_have_count(3)
     (lab.notebooks / "go").touch()
-    assert told(person.page, "print(table.selected['name'].tolist())").strip() == "['a', 'c', 'e']"
+    assert printed(person.page, "print(table.selected['name'].tolist())").strip() == "['a', 'c', 'e']"
     expect(table.locator(".bxt-chosen")).to_have_count(3)
 
 

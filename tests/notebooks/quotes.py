@@ -397,7 +397,7 @@ OTHER: dict[str, tuple[str, ...]] = {
         "a few things wrong in it", "by `members[\"role\"]`",
     ),
     "02-content": (
-        "hundreds of thousands of folders", "start with a few people", "there twice", "*Nothing was pulled yet*", "on top",
+        "hundreds of thousands of folders", "start with a few people", "there twice", "*Nothing has been pulled yet*", "on top",
         "*(smaller)* stands", "from 0 to 1", "`hidden_bytes` is the rest", "0 does not prove", "finds more in the events", "that of one copy",
         "An area says its bytes", "one for each", "`largest` the size", "is counted in one row only",
         "has one row for each", "current version of each file once",

@@ -13,8 +13,8 @@ import boxnb
 from boxnb import store
 
 ADVICE = (
-    "SignInCancelled: Nobody is signed in as 'sandbox' and nobody is here to do it: "
-    "open notebooks/1-onboard/01-register-and-sign-in.ipynb in JupyterLab once, sign in there, then run this again."
+    "SignInCancelled: Nobody is signed in as 'sandbox' and nobody is here to do it. "
+    "Open notebooks/1-onboard/01-register-and-sign-in.ipynb in JupyterLab once, sign in there, then run this again."
 )
 PLAIN = """
 import sys, nbformat

@@ -1,4 +1,4 @@
-"""A flow and its panel on a practice Box of their own."""
+"""A sign-in flow on a sandbox of its own, for the tests of the flow and its panel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from boxnb.signin.flow import SignInFlow
 
 
 class Watched:
-    """A flow, and a way to wait for what it comes to without sleeping."""
+    """A flow, with a way to wait for a state of it without sleeping."""
 
     def __init__(self, **options: Any) -> None:
         self._changed = threading.Condition()
@@ -24,6 +24,7 @@ class Watched:
             self._changed.notify_all()
 
     def until(self, test: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+        """Wait until the snapshot passes a test, and return it."""
         with self._changed:
             assert self._changed.wait_for(lambda: test(self.flow.snapshot()), timeout=20), (
                 self.flow.snapshot()
@@ -33,24 +34,26 @@ class Watched:
 
 @pytest.fixture
 def client(sandbox: Any) -> Client:
+    """The practice app of this test's sandbox."""
     return Client(**sandbox.practice_client(), server=Server(**sandbox.server()))
 
 
 @pytest.fixture
 def watch() -> Iterator[Callable[..., Watched]]:
-    """Make flows that stop listening when the test ends."""
-    made: list[Watched] = []
+    """Return a function that starts flows. They stop listening when the test ends."""
+    started: list[Watched] = []
 
     def make(**options: Any) -> Watched:
-        made.append(Watched(**options))
-        made[-1].flow.start()
-        return made[-1]
+        started.append(Watched(**options))
+        started[-1].flow.start()
+        return started[-1]
 
     yield make
-    for each in made:
-        each.flow.close()
+    for watched in started:
+        watched.flow.close()
 
 
 @pytest.fixture
 def watched(watch: Callable[..., Watched], client: Client) -> Watched:
+    """A started flow that knows the practice app."""
     return watch(client=client)

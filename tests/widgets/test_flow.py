@@ -1,4 +1,4 @@
-"""The sign-in without a browser: real HTTP against a practice Box, `approve` plays the person."""
+"""The sign-in flow without a browser: real HTTP against a sandbox, where `approve` plays the user."""
 
 from __future__ import annotations
 
@@ -19,24 +19,29 @@ from boxnb.signin.flow import DEFAULT_REDIRECT, SignInFlow
 
 
 def code_of(url: str) -> str:
+    """Return the authorization code in a redirect address."""
     return parse_qs(urlsplit(url).query)["code"][0]
 
 
-def approve(sandbox: Any, watched: Any, **how: Any) -> str:
-    return str(sandbox.approve(watched.flow.snapshot()["authorize_url"], **how))
+def approve(sandbox: Any, watched: Any, **decision: Any) -> str:
+    """Grant or deny the open request as the user would. Return the redirect address."""
+    return str(sandbox.approve(watched.flow.snapshot()["authorize_url"], **decision))
 
 
-def ended(view: dict[str, Any]) -> bool:
+def signed_in(view: dict[str, Any]) -> bool:
+    """Return whether a view shows a finished sign-in."""
     return view["step"] == "done"
 
 
 def alerted(view: dict[str, Any]) -> bool:
+    """Return whether a view shows an alert and waits for the user."""
     return bool(view["alert"]) and not view["busy"]
 
 
-def test_a_pasted_address_ends_signed_in_and_saved(sandbox: Any, watched: Any) -> None:
+def test_a_pasted_address_signs_in_and_saves(sandbox: Any, watched: Any) -> None:
+    """Pasting the redirect address signs in, saves the token pair and shows account and file."""
     watched.flow.paste(approve(sandbox, watched))
-    view = watched.until(ended)
+    view = watched.until(signed_in)
     saved = store.load("lab")
     assert saved is not None
     assert saved.token is not None
@@ -50,71 +55,77 @@ def test_a_pasted_address_ends_signed_in_and_saved(sandbox: Any, watched: Any) -
     assert boxnb.connect("lab").get("/users/me")["login"] == view["who"]["login"]
 
 
-def test_the_receiver_ends_it_without_a_paste(sandbox: Any, watched: Any) -> None:
+def test_the_receiver_signs_in_without_a_paste(sandbox: Any, watched: Any) -> None:
+    """A redirect that the receiver catches signs in."""
     page = requests.get(approve(sandbox, watched), timeout=10)
     assert page.url.endswith("/granted")
-    watched.until(ended)
+    watched.until(signed_in)
 
 
-def test_the_registered_redirect_uri_is_kept_not_the_port_of_the_day(sandbox: Any, watched: Any) -> None:
+def test_saves_the_registered_redirect_uri_without_the_port_in_use(sandbox: Any, watched: Any) -> None:
+    """The profile holds the registered redirect URI, not the port the receiver happened to get."""
     assert watched.flow.snapshot()["listening"] != "http://127.0.0.1/callback"
     watched.flow.paste(approve(sandbox, watched))
-    watched.until(ended)
+    watched.until(signed_in)
     saved = store.load("lab")
     assert saved is not None
     assert saved.client.redirect_uri == "http://127.0.0.1/callback"
 
 
-def test_the_app_is_saved_before_anybody_signs_in(client: Client, watched: Any) -> None:
+def test_saves_the_app_before_the_sign_in(client: Client, watched: Any) -> None:
+    """The profile holds the app as soon as the flow has started."""
     saved = store.load("lab")
     assert saved is not None
     assert (saved.client, saved.token) == (client, None)
 
 
-def test_the_pair_is_on_disk_before_it_is_used(
-    sandbox: Any, watched: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[bool] = []
+def test_saves_the_pair_before_using_it(sandbox: Any, watched: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token pair is saved before the first call with it."""
+    was_saved: list[bool] = []
 
     def ask(*_: Any) -> dict[str, Any]:
         saved = store.load("lab")
-        seen.append(saved is not None and saved.token is not None)
+        was_saved.append(saved is not None and saved.token is not None)
         return {"login": "x"}
 
     monkeypatch.setattr("boxnb.signin.flow.who_is", ask)
     watched.flow.paste(approve(sandbox, watched))
-    watched.until(ended)
-    assert seen == [True]
+    watched.until(signed_in)
+    assert was_saved == [True]
 
 
-def test_deny_is_answered_in_a_sentence_with_a_fresh_state(sandbox: Any, watched: Any) -> None:
+def test_deny_shows_a_sentence_and_opens_a_new_request(sandbox: Any, watched: Any) -> None:
+    """After a pasted denial there is an alert and a new link, and the next try works."""
     before = watched.flow.snapshot()["authorize_url"]
     watched.flow.paste(approve(sandbox, watched, deny=True))
     view = watched.until(alerted)
     assert "denied" in view["alert"]
     assert view["authorize_url"] != before
     watched.flow.paste(approve(sandbox, watched))
-    watched.until(ended)
+    watched.until(signed_in)
 
 
-def test_deny_reaches_the_receiver_too(sandbox: Any, watched: Any) -> None:
+def test_the_receiver_reports_a_denial(sandbox: Any, watched: Any) -> None:
+    """A denial that the receiver catches shows the same alert."""
     page = requests.get(approve(sandbox, watched, deny=True), timeout=10)
     assert page.url.endswith("/denied")
     assert "denied" in watched.until(alerted)["alert"]
     requests.get(approve(sandbox, watched), timeout=10)
-    watched.until(ended)
+    watched.until(signed_in)
 
 
-def test_a_code_older_than_30_seconds(sandbox: Any, watched: Any) -> None:
+def test_an_expired_code(sandbox: Any, watched: Any) -> None:
+    """A code older than 30 seconds shows an alert, and the next try works."""
     url = approve(sandbox, watched)
     sandbox.clock.advance(31)
     watched.flow.paste(url)
     assert "30 seconds" in watched.until(alerted)["alert"]
     watched.flow.paste(approve(sandbox, watched))
-    watched.until(ended)
+    watched.until(signed_in)
 
 
-def test_a_wrong_state_by_paste_and_by_the_receiver(sandbox: Any, watched: Any) -> None:
+def test_refuses_a_wrong_state(sandbox: Any, watched: Any) -> None:
+    """An answer to an older request is refused, whether pasted or caught, and saves nothing."""
     old = approve(sandbox, watched)
     watched.flow.new_request()
     watched.flow.paste(old)
@@ -125,25 +136,27 @@ def test_a_wrong_state_by_paste_and_by_the_receiver(sandbox: Any, watched: Any) 
     assert saved is not None
     assert saved.token is None
     requests.get(approve(sandbox, watched), timeout=10)
-    watched.until(ended)
+    watched.until(signed_in)
 
 
 @pytest.mark.parametrize(
     "text", ["", "  ", "hello there, what now?", "https://app.box.com/folder/0", "{link}"]
 )
-def test_text_that_is_no_answer_does_not_end_the_request(sandbox: Any, watched: Any, text: str) -> None:
+def test_text_that_is_not_a_redirect_does_not_end_the_request(sandbox: Any, watched: Any, text: str) -> None:
+    """After an unusable paste the link stays the same, and the right address still works."""
     link = watched.flow.snapshot()["authorize_url"]
     answer = approve(sandbox, watched)
     watched.flow.paste(text.format(link=link))
     view = watched.until(alerted)
     assert view["authorize_url"] == link
     watched.flow.paste(answer)
-    watched.until(ended)
+    watched.until(signed_in)
 
 
-def test_a_bare_code_needs_a_yes_before_anything_is_saved(sandbox: Any, watched: Any) -> None:
+def test_a_bare_code_is_saved_only_after_a_yes(sandbox: Any, watched: Any) -> None:
+    """A code without its state shows the account first and is saved once the user confirms."""
     watched.flow.paste(code_of(approve(sandbox, watched)))
-    view = watched.until(lambda v: v["step"] == "confirm")
+    view = watched.until(lambda view: view["step"] == "confirm")
     assert view["who"]["login"]
     assert view["who"]["enterprise"]
     assert "state" in view["note"]
@@ -151,7 +164,7 @@ def test_a_bare_code_needs_a_yes_before_anything_is_saved(sandbox: Any, watched:
     assert saved is not None
     assert saved.token is None
     watched.flow.confirm(True)
-    watched.until(ended)
+    watched.until(signed_in)
     saved = store.load("lab")
     assert saved is not None
     assert saved.account is not None
@@ -159,10 +172,11 @@ def test_a_bare_code_needs_a_yes_before_anything_is_saved(sandbox: Any, watched:
 
 
 def test_a_no_saves_nothing_and_revokes_the_pair(sandbox: Any, watched: Any) -> None:
+    """After a no the token pair is revoked and nothing is saved."""
     watched.flow.paste(code_of(approve(sandbox, watched)))
-    watched.until(lambda v: v["step"] == "confirm")
+    watched.until(lambda view: view["step"] == "confirm")
     watched.flow.confirm(False)
-    view = watched.until(lambda v: v["step"] == "open" and not v["busy"])
+    view = watched.until(lambda view: view["step"] == "open" and not view["busy"])
     saved = store.load("lab")
     assert saved is not None
     assert saved.token is None
@@ -170,27 +184,28 @@ def test_a_no_saves_nothing_and_revokes_the_pair(sandbox: Any, watched: Any) -> 
     assert any(call["path"].endswith("/revoke") for call in sandbox.record())
 
 
-def asked_for_another_yes(sandbox: Any, watched: Any) -> bytes:
-    """Signed in, and then again by a bare code; what is saved so far."""
+def ask_again_for_a_bare_code(sandbox: Any, watched: Any) -> bytes:
+    """Sign in, then paste a bare code. Return the file as saved before the confirmation."""
     watched.flow.paste(approve(sandbox, watched))
-    watched.until(ended)
+    watched.until(signed_in)
     before = store.path("lab").read_bytes()
     watched.flow.again()
     watched.flow.paste(code_of(approve(sandbox, watched)))
-    watched.until(lambda v: v["step"] == "confirm")
+    watched.until(lambda view: view["step"] == "confirm")
     return before
 
 
 def test_a_bare_code_does_not_replace_a_saved_token_without_a_yes(sandbox: Any, watched: Any) -> None:
-    before = asked_for_another_yes(sandbox, watched)
+    """After a no the file is unchanged."""
+    before = ask_again_for_a_bare_code(sandbox, watched)
     watched.flow.confirm(False)
-    watched.until(lambda v: v["step"] == "open" and not v["busy"])
+    watched.until(lambda view: view["step"] == "open" and not view["busy"])
     assert store.path("lab").read_bytes() == before
 
 
-def test_a_cancel_after_the_yes_leaves_the_old_sign_in(sandbox: Any, watched: Any) -> None:
-    """Another kernel holds the profile meanwhile: the new pair is revoked and saved nowhere."""
-    before = asked_for_another_yes(sandbox, watched)
+def test_a_cancel_after_the_yes_keeps_the_old_sign_in(sandbox: Any, watched: Any) -> None:
+    """While another kernel holds the profile's lock, a cancel revokes the new pair and saves it nowhere."""
+    before = ask_again_for_a_bare_code(sandbox, watched)
     with store.lock("lab"):
         watched.flow.confirm(True)
         watched.flow.cancel()
@@ -202,25 +217,25 @@ def test_a_cancel_after_the_yes_leaves_the_old_sign_in(sandbox: Any, watched: An
     assert boxnb.connect("lab").get("/users/me")["login"]
 
 
-def test_a_receiver_that_has_closed_listens_again_for_who_opens_box(sandbox: Any, watched: Any) -> None:
-    """After a break; until then the view says that nothing listens."""
+def test_opening_box_reopens_a_closed_receiver(sandbox: Any, watched: Any) -> None:
+    """The view shows that nothing listens, until the user follows the link."""
     address = watched.flow.snapshot()["listening"]
     watched.flow._receiver.close()
     assert watched.flow.snapshot()["listening"] == ""
     watched.flow.opened()
     assert watched.flow.snapshot()["listening"] == address
     requests.get(approve(sandbox, watched), timeout=20)
-    watched.until(ended)
+    watched.until(signed_in)
 
 
-def test_the_receiver_never_takes_a_bare_code(sandbox: Any, watched: Any) -> None:
+def test_the_receiver_never_accepts_a_bare_code(sandbox: Any, watched: Any) -> None:
+    """A code without its state that reaches the receiver shows an alert."""
     watched.flow.receive(code_of(approve(sandbox, watched)))
     assert "without its state" in watched.until(alerted)["alert"]
 
 
-def test_a_wrong_secret_is_said_and_the_saved_sign_in_survives(
-    sandbox: Any, client: Client, watch: Any
-) -> None:
+def test_a_wrong_secret_keeps_the_saved_sign_in(sandbox: Any, client: Client, watch: Any) -> None:
+    """A refused client secret shows an alert, and another app does not replace a saved sign-in."""
     watched = watch(server=client.server)
     assert watched.flow.snapshot()["step"] == "register"
     watched.flow.register(client.client_id, "not-the-secret", client.redirect_uri)
@@ -229,14 +244,15 @@ def test_a_wrong_secret_is_said_and_the_saved_sign_in_survives(
     watched.flow.change_app()
     watched.flow.register(client.client_id, client.client_secret.reveal(), client.redirect_uri)
     watched.flow.paste(approve(sandbox, watched))
-    watched.until(ended)
+    watched.until(signed_in)
     before = store.load("lab")
     watched.flow.change_app()
     watched.flow.register("another-app", "its-secret", client.redirect_uri)
     assert store.load("lab") == before
 
 
-def test_registering_needs_both(client: Client, watch: Any) -> None:
+def test_registering_needs_id_and_secret(client: Client, watch: Any) -> None:
+    """Without a client secret nothing is saved, and the form stays."""
     watched = watch(server=client.server)
     watched.flow.register(client.client_id, "")
     assert "Both" in watched.flow.snapshot()["alert"]
@@ -244,7 +260,8 @@ def test_registering_needs_both(client: Client, watch: Any) -> None:
     assert watched.flow.snapshot()["redirect_uri"] == DEFAULT_REDIRECT
 
 
-def test_a_server_that_cannot_be_reached(sandbox: Any, watched: Any) -> None:
+def test_an_unreachable_server(sandbox: Any, watched: Any) -> None:
+    """The alert says so and does not hold the code."""
     url = approve(sandbox, watched)
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -259,20 +276,20 @@ def test_a_server_that_cannot_be_reached(sandbox: Any, watched: Any) -> None:
     assert code_of(url) not in json.dumps(view["alert"])
 
 
-def test_a_failing_question_who_it_is_keeps_the_sign_in(sandbox: Any, watched: Any) -> None:
+def test_keeps_the_sign_in_if_the_account_is_unknown(sandbox: Any, watched: Any) -> None:
+    """A failed GET /users/me is reported, and the token pair stays saved."""
     url = approve(sandbox, watched)
     sandbox.faults.add("/2.0/users/me", "500")
     watched.flow.paste(url)
-    view = watched.until(ended)
+    view = watched.until(signed_in)
     assert "500" in view["note"]
     saved = store.load("lab")
     assert saved is not None
     assert saved.token is not None
 
 
-def test_a_full_disk_is_said_and_nothing_is_lost(
-    sandbox: Any, watched: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_loses_nothing(sandbox: Any, watched: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failed save shows an alert and leaves the file as it was, and the next try works."""
     before = store.path("lab").read_bytes()
     url = approve(sandbox, watched)
     with monkeypatch.context() as patch:
@@ -281,21 +298,23 @@ def test_a_full_disk_is_said_and_nothing_is_lost(
         assert "No space left" in watched.until(alerted)["alert"]
     assert store.path("lab").read_bytes() == before
     watched.flow.paste(approve(sandbox, watched))
-    watched.until(ended)
+    watched.until(signed_in)
 
 
-def test_a_saved_sign_in_is_silent(sandbox: Any, watched: Any, client: Client) -> None:
+def test_a_saved_sign_in_asks_nothing(sandbox: Any, watched: Any, client: Client) -> None:
+    """A new flow finishes at once and does not listen."""
     watched.flow.paste(approve(sandbox, watched))
-    watched.until(ended)
+    watched.until(signed_in)
     again = SignInFlow("lab").start()
     assert again.finished
     assert again.snapshot()["who"]["login"]
     assert again.snapshot()["listening"] == ""
 
 
-def test_after_61_days_one_sentence_and_the_form(sandbox: Any, watched: Any) -> None:
+def test_after_61_days_the_form_comes_back(sandbox: Any, watched: Any) -> None:
+    """An expired refresh token shows one sentence and opens a request."""
     watched.flow.paste(approve(sandbox, watched))
-    watched.until(ended)
+    watched.until(signed_in)
     sandbox.clock.advance(61 * 86400)
     again = SignInFlow("lab").start()
     view = again.snapshot()
@@ -304,63 +323,67 @@ def test_after_61_days_one_sentence_and_the_form(sandbox: Any, watched: Any) -> 
     again.close()
 
 
-def test_two_hours_later_the_saved_sign_in_refreshes_by_itself(sandbox: Any, watched: Any) -> None:
+def test_a_saved_sign_in_refreshes_after_two_hours(sandbox: Any, watched: Any) -> None:
+    """A new flow refreshes an expired access token and finishes."""
     watched.flow.paste(approve(sandbox, watched))
-    first = watched.until(ended)["saved"]["fingerprint"]
+    first = watched.until(signed_in)["saved"]["fingerprint"]
     sandbox.clock.advance(2 * 3600)
     again = SignInFlow("lab").start()
     assert again.finished
     assert again.snapshot()["saved"]["fingerprint"] != first
 
 
-def test_cancel_stops_whoever_waits_and_the_panel_starts_again(sandbox: Any, watched: Any) -> None:
+def test_the_panel_starts_again_after_a_cancel(sandbox: Any, watched: Any) -> None:
+    """A cancel ends the flow with an error, and the flow can start again."""
     watched.flow.cancel()
     assert watched.flow.finished
     assert isinstance(watched.flow.failure, SignInCancelled)
     watched.flow.again()
     assert not watched.flow.finished
     watched.flow.paste(approve(sandbox, watched))
-    watched.until(ended)
+    watched.until(signed_in)
 
 
-def test_cancel_says_that_the_saved_sign_in_holds(sandbox: Any, watched: Any) -> None:
+def test_cancel_says_that_the_saved_sign_in_still_works(sandbox: Any, watched: Any) -> None:
+    """After a cancel the note names the user who is still signed in."""
     watched.flow.paste(approve(sandbox, watched))
-    name = watched.until(ended)["who"]["name"]
+    name = watched.until(signed_in)["who"]["name"]
     watched.flow.again()
     watched.flow.cancel()
-    assert watched.flow.snapshot()["note"] == f"Cancelled; you are still signed in as {name}."
+    assert watched.flow.snapshot()["note"] == f"Cancelled. You are still signed in as {name}."
     assert boxnb.connect("lab").get("/users/me")["name"] == name
 
 
-def test_cancel_before_anybody_signed_in_promises_nothing(watched: Any) -> None:
+def test_cancel_without_a_saved_sign_in(watched: Any) -> None:
+    """The note says only that the flow was cancelled."""
     watched.flow.cancel()
     assert watched.flow.snapshot()["note"] == "Cancelled."
 
 
 @pytest.mark.parametrize(
-    ("client_id", "client_secret", "said"),
+    ("client_id", "client_secret", "sentence"),
     [
-        ("ada@example.com", "a-secret-of-an-app", "That is no Client ID"),
-        ("My notebook", "a-secret-of-an-app", "That is no Client ID"),
+        ("ada@example.com", "a-secret-of-an-app", "That is not a Client ID"),
+        ("My notebook", "a-secret-of-an-app", "That is not a Client ID"),
         ("the-same-twice", " the-same-twice ", "are the same text"),
-        ("an-app", "", "Both are needed"),
-        ("", "a-secret-of-an-app", "Both are needed"),
+        ("an-app", "", "Both fields are needed"),
+        ("", "a-secret-of-an-app", "Both fields are needed"),
     ],
 )
-def test_what_cannot_be_an_app_is_said_before_anybody_is_sent_away(
-    watch: Any, client: Client, client_id: str, client_secret: str, said: str
+def test_an_impossible_app_is_reported_before_the_request(
+    watch: Any, client: Client, client_id: str, client_secret: str, sentence: str
 ) -> None:
+    """An obvious mistake in the form shows an alert without the secret, and saves nothing."""
     watched = watch(server=client.server)
     watched.flow.register(client_id, client_secret)
     view = watched.flow.snapshot()
-    assert view["step"] == "register" and said in view["alert"]
+    assert view["step"] == "register" and sentence in view["alert"]
     assert client_secret.strip() == "" or client_secret.strip() not in view["alert"]
     assert store.load("lab") is None
 
 
-def test_a_refused_secret_brings_the_form_back_with_the_id_in_it(
-    sandbox: Any, watch: Any, client: Client
-) -> None:
+def test_a_refused_secret_brings_the_form_back(sandbox: Any, watch: Any, client: Client) -> None:
+    """The form still holds the client ID, and typing the right secret works."""
     app = sandbox.register_app("Mine", [DEFAULT_REDIRECT])
     watched = watch(server=client.server)
     watched.flow.register(app["client_id"], "mistyped-secret")
@@ -370,19 +393,21 @@ def test_a_refused_secret_brings_the_form_back_with_the_id_in_it(
     assert "secret was refused" in view["alert"]
     watched.flow.register(app["client_id"], app["client_secret"])
     watched.flow.paste(approve(sandbox, watched))
-    watched.until(ended)
+    watched.until(signed_in)
 
 
-def test_an_app_whose_redirect_uri_nothing_can_listen_at(sandbox: Any, client: Client, watch: Any) -> None:
+def test_a_redirect_uri_where_boxnb_cannot_listen(sandbox: Any, client: Client, watch: Any) -> None:
+    """Such an app still works by pasting the address."""
     app = sandbox.register_app("Elsewhere", ["https://example.com/back"])
     watched = watch(server=client.server)
     watched.flow.register(app["client_id"], app["client_secret"], "https://example.com/back")
     assert watched.flow.snapshot()["listening"] == ""
     watched.flow.paste(approve(sandbox, watched))
-    watched.until(ended)
+    watched.until(signed_in)
 
 
-def test_no_secret_is_ever_in_what_a_view_sees(sandbox: Any, client: Client, watch: Any) -> None:
+def test_no_snapshot_holds_a_secret(sandbox: Any, client: Client, watch: Any) -> None:
+    """Neither the client secret, the code nor a token appears in any snapshot or repr."""
     views: list[str] = []
     watched = watch(server=client.server)
     flow = watched.flow
@@ -392,11 +417,11 @@ def test_no_secret_is_ever_in_what_a_view_sees(sandbox: Any, client: Client, wat
     flow.register(client.client_id, "", client.redirect_uri)
     url = approve(sandbox, watched)
     flow.paste(url)
-    watched.until(ended)
+    watched.until(signed_in)
     saved = store.load("lab")
     assert saved is not None
     assert saved.token is not None
     assert saved.token.refresh_token is not None
     secrets = (client.client_secret, saved.token.access_token, saved.token.refresh_token)
-    for secret in (*(each.reveal() for each in secrets), code_of(url)):
+    for secret in (*(secret.reveal() for secret in secrets), code_of(url)):
         assert not any(secret in view for view in views)

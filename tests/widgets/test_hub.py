@@ -1,4 +1,4 @@
-"""The way back through a hub's proxy: addresses, and a real jupyter-server-proxy in front of the receiver."""
+"""The redirect through a JupyterHub's proxy: its addresses, and a real jupyter-server-proxy in front of the receiver."""
 
 from __future__ import annotations
 
@@ -25,19 +25,21 @@ ORIGIN = "https://hub.example.com"
 
 @pytest.fixture
 def prefix(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A path of this test's own, so that its port is."""
+    """A user path of this test's own, which gives it a port of its own."""
     name = f"/user/ada-{secrets.token_hex(4)}/"
     monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", name)
     return name
 
 
-def test_off_a_hub_nothing_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_offer_outside_a_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without JUPYTERHUB_SERVICE_PREFIX there is no redirect URI to offer."""
     monkeypatch.delenv("JUPYTERHUB_SERVICE_PREFIX", raising=False)
     assert jupyterhub.offered(ORIGIN) == ""
     assert jupyterhub.near_end(f"{ORIGIN}/user/ada/proxy/8930/callback") == ""
 
 
-def test_on_a_hub_the_proxys_address_is_offered(prefix: str) -> None:
+def test_offers_the_address_of_the_proxy_on_a_hub(prefix: str) -> None:
+    """The offered redirect URI leads through the user's proxy to a fixed local port."""
     uri = jupyterhub.offered(ORIGIN)
     parts = urlsplit(uri)
     assert (parts.scheme, parts.netloc) == ("https", "hub.example.com")
@@ -45,10 +47,11 @@ def test_on_a_hub_the_proxys_address_is_offered(prefix: str) -> None:
     port = int(parts.path.split("/")[-2])
     assert port in jupyterhub.PORTS
     assert jupyterhub.near_end(uri) == f"http://127.0.0.1:{port}/callback"
-    assert jupyterhub.offered(ORIGIN) == uri  # registered once, so the same every day
+    assert jupyterhub.offered(ORIGIN) == uri  # must not change, because it is registered once
 
 
-def test_users_who_share_a_computer_get_ports_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_users_on_one_computer_get_different_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three user names lead to three ports."""
     ports = set()
     for name in ("ada", "bo", "chi"):
         monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", f"/user/{name}/")
@@ -57,22 +60,26 @@ def test_users_who_share_a_computer_get_ports_of_their_own(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("origin", ["http://hub.example.com", "", "null", "ftp://hub.example.com"])
-def test_an_origin_box_would_refuse_is_not_offered(prefix: str, origin: str) -> None:
+def test_does_not_offer_an_origin_that_box_refuses(prefix: str, origin: str) -> None:
+    """Box accepts plain http on loopback only."""
     assert jupyterhub.offered(origin) == ""
 
 
-def test_without_the_proxy_it_is_not_offered(prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_offer_without_jupyter_server_proxy(prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing forwards the redirect if the proxy is not installed."""
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     assert jupyterhub.offered(ORIGIN) == ""
 
 
 @pytest.mark.parametrize("end", ["callback", "x/callback", "99999/callback", "-1/callback", "0/callback"])
 def test_other_addresses_of_the_hub_have_no_near_end(prefix: str, end: str) -> None:
+    """Addresses outside this user's proxy, or without a valid port, do not lead to this computer."""
     assert jupyterhub.near_end(f"{ORIGIN}{prefix}proxy/{end}") == ""
     assert jupyterhub.near_end(f"{ORIGIN}/user/somebody-else/proxy/8930/callback") == ""
 
 
-def test_what_a_person_typed_stays(prefix: str, client: Client, watch: Any) -> None:
+def test_an_offer_does_not_replace_typed_text(prefix: str, client: Client, watch: Any) -> None:
+    """A redirect URI that the user typed stays, and the default changes."""
     flow = watch(server=client.server).flow
     flow.draft["redirect_uri"] = "https://example.com/mine"
     flow.offer(jupyterhub.offered(ORIGIN))
@@ -81,6 +88,7 @@ def test_what_a_person_typed_stays(prefix: str, client: Client, watch: Any) -> N
 
 
 def test_a_busy_port_leaves_the_paste_field(prefix: str, sandbox: Any, client: Client, watch: Any) -> None:
+    """If the proxy's port is busy, nothing listens, and pasting works."""
     uri = jupyterhub.offered(ORIGIN)
     app = sandbox.register_app("On a hub", [uri])
     with socket.socket() as busy:
@@ -95,15 +103,15 @@ def test_a_busy_port_leaves_the_paste_field(prefix: str, sandbox: Any, client: C
 
 @pytest.fixture
 def server(prefix: str, tmp_path: Path) -> Iterator[tuple[str, str]]:
-    """A Jupyter server under the user's prefix, with jupyter-server-proxy; its origin and its token."""
+    """A Jupyter server under the user's prefix, with jupyter-server-proxy. Yields its origin and its token."""
     with serving("jupyter_server", tmp_path, tmp_path / "server.log", base_url=prefix) as (origin, token):
         yield origin, token
 
 
-def test_a_real_jupyter_server_proxy_brings_the_answer(
+def test_a_real_jupyter_server_proxy_forwards_the_redirect(
     server: tuple[str, str], prefix: str, tmp_path: Path, sandbox: Any, client: Client, watch: Any
 ) -> None:
-    """Box's redirect goes to the server everybody sees; the receiver behind it takes it and answers with its page."""
+    """The redirect goes to the public server; the receiver behind it accepts it and shows its page."""
     origin, token = server
     uri = jupyterhub.offered(origin)
     app = sandbox.register_app("On a hub", [uri])
@@ -114,8 +122,8 @@ def test_a_real_jupyter_server_proxy_brings_the_answer(
     with requests.Session() as browser:
         answer = sandbox.approve(view["authorize_url"])
         assert answer.startswith(f"{uri}?")
-        stranger = requests.get(answer, timeout=10)  # somebody without the server's cookie gets no further
-        assert "login" in stranger.url
+        without_cookie = requests.get(answer, timeout=10)
+        assert "login" in without_cookie.url
         browser.get(f"{origin}{prefix}tree?token={token}", timeout=10)
         page = browser.get(answer, timeout=10)
     assert page.status_code == 200
@@ -131,10 +139,8 @@ def test_a_real_jupyter_server_proxy_brings_the_answer(
 
 
 @pytest.mark.parametrize("listens", [True, False])
-def test_a_port_that_another_process_holds_is_said_and_its_link_not_offered(
-    prefix: str, listens: bool
-) -> None:
-    """The proxy would give code and state to that process; once the port is free the link is back."""
+def test_no_link_while_another_process_has_the_port(prefix: str, listens: bool) -> None:
+    """The proxy would forward code and state to that process. The link is back once the port is free."""
     with socket.socket() as thief:
         thief.bind(("127.0.0.1", 0))
         if listens:

@@ -1,4 +1,4 @@
-"""The panel in a real kernel: a robot front end speaks its widget messages; no browser."""
+"""The panel in a real kernel, with a robot front end that sends its widget messages. No browser."""
 
 from __future__ import annotations
 
@@ -29,68 +29,70 @@ Answer = Callable[[dict[str, Any]], list[dict[str, Any]]]
 
 
 class Robot(Watching):
-    """A front end that says what `answer` makes of each state of the panel."""
+    """A front end that sends the messages `answer` returns for each state of the panel."""
 
     answer: Answer = staticmethod(lambda _view: [])  # type: ignore[assignment]
     panel: str = ""
-    thoughts: tuple[asyncio.Task[None], ...] = ()
+    tasks: tuple[asyncio.Task[None], ...] = ()
 
-    def say(self, content: dict[str, Any]) -> None:
+    def send_message(self, content: dict[str, Any]) -> None:
+        """Send one custom message to the panel."""
         data = {"method": "custom", "content": content}
         assert self.kc is not None
         self.kc.shell_channel.send(self.kc.session.msg("comm_msg", {"comm_id": self.panel, "data": data}))
 
-    async def think(self, view: dict[str, Any]) -> None:
+    async def respond(self, view: dict[str, Any]) -> None:
+        """Send what `answer` returns for a state of the panel."""
         for content in await asyncio.to_thread(self.answer, view):
-            self.say(content)
+            self.send_message(content)
 
     def _watch(self, message: dict[str, Any]) -> None:
         kind, content = message["header"]["msg_type"], message["content"]
         state = content.get("data", {}).get("state", {}) if kind in ("comm_open", "comm_msg") else {}
         if kind == "comm_open" and state.get("_anywidget_id", "").endswith("SignIn"):
             self.panel = content["comm_id"]
-            self.say({"type": "ready"})
+            self.send_message({"type": "ready"})
         if self.panel and content.get("comm_id") == self.panel and "view" in state:
-            # Kept, for the loop itself holds its tasks weakly.
-            self.thoughts += (asyncio.get_running_loop().create_task(self.think(state["view"])),)
+            # Stored, because the event loop holds only weak references to its tasks.
+            self.tasks += (asyncio.get_running_loop().create_task(self.respond(state["view"])),)
 
 
 @pytest.fixture
 def run(client: Client, monkeypatch: pytest.MonkeyPatch) -> Callable[..., nbformat.NotebookNode]:
-    """Save the app, run the three cells with a robot; the notebook as it would be saved."""
+    """Save the app, then return a function that runs cells with a robot and returns the notebook as saved."""
     store.save(store.Profile("lab", client))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
-    def go(answer: Answer | None = None, cells: tuple[str, ...] = (SHOW, GATE, AFTER)) -> Any:
+    def execute(answer: Answer | None = None, cells: tuple[str, ...] = (SHOW, GATE, AFTER)) -> Any:
         notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
         robot = (Robot if answer else NotebookClient)(notebook, timeout=180, allow_errors=True)
         if answer:
             robot.answer = answer
         return robot.execute()
 
-    return go
+    return execute
 
 
 def once(answer: Answer) -> Answer:
     """Answer only the first state that can be answered."""
     answered: list[str] = []
 
-    def think(view: dict[str, Any]) -> list[dict[str, Any]]:
+    def respond_once(view: dict[str, Any]) -> list[dict[str, Any]]:
         if view["step"] != "open" or view["busy"] or answered:
             return []
         answered.append(view["authorize_url"])
         return answer(view)
 
-    return think
+    return respond_once
 
 
 def texts(notebook: Any, index: int) -> str:
+    """Return the outputs of a cell as text."""
     return json.dumps(notebook.cells[index].outputs)
 
 
-def test_a_person_who_pastes_gets_through_and_no_secret_is_saved(
-    sandbox: Any, client: Client, run: Any
-) -> None:
+def test_pasting_signs_in_and_saves_no_secret(sandbox: Any, client: Client, run: Any) -> None:
+    """The saved notebook holds the widget's state, but neither code, secret nor token."""
     pasted: list[str] = []
 
     def paste(view: dict[str, Any]) -> list[dict[str, Any]]:
@@ -104,14 +106,16 @@ def test_a_person_who_pastes_gets_through_and_no_secret_is_saved(
     assert saved.token is not None
     assert saved.token.refresh_token is not None
     written = nbformat.writes(notebook)
-    assert "authorize_url" in written  # the state of the widget is there
+    assert "authorize_url" in written  # the widget's state was saved
     code = pasted[0].split("code=")[1].split("&")[0]
     secrets = (client.client_secret, saved.token.access_token, saved.token.refresh_token)
-    for secret in (code, *(each.reveal() for each in secrets)):
+    for secret in (code, *(secret.reveal() for secret in secrets)):
         assert secret not in written
 
 
 def test_a_bare_code_and_a_yes(sandbox: Any, run: Any) -> None:
+    """Confirming a bare code opens the gate."""
+
     def paste(view: dict[str, Any]) -> list[dict[str, Any]]:
         url = sandbox.approve(view["authorize_url"])
         return [{"type": "paste", "value": url.split("code=")[1].split("&")[0]}]
@@ -127,8 +131,8 @@ def test_a_bare_code_and_a_yes(sandbox: Any, run: Any) -> None:
     assert "after " in texts(notebook, 2), texts(notebook, 1)
 
 
-def test_registering_with_the_robot(client: Client, run: Any) -> None:
-    """A new profile: the form is filled over messages, at a server the profile already names."""
+def test_registering_over_messages(client: Client, run: Any) -> None:
+    """For a new profile, the form's messages save the app at the server the panel names."""
     cells = (
         (
             "from boxnb.widgets import SignIn, SignInFlow\n"
@@ -138,12 +142,12 @@ def test_registering_with_the_robot(client: Client, run: Any) -> None:
         ),
         GATE,
     )
-    told: list[bool] = []
+    sent: list[bool] = []
 
     def answer(view: dict[str, Any]) -> list[dict[str, Any]]:
-        if view["step"] != "register" or told:
+        if view["step"] != "register" or sent:
             return []
-        told.append(True)
+        sent.append(True)
         secret = {"type": "client_secret", "value": client.client_secret.reveal()}
         app = {"client_id": client.client_id, "redirect_uri": client.redirect_uri}
         return [secret, {"type": "draft", **app}, {"type": "register", **app}]
@@ -155,7 +159,8 @@ def test_registering_with_the_robot(client: Client, run: Any) -> None:
     assert client.client_secret.reveal() not in nbformat.writes(notebook)
 
 
-def test_cancel_stops_in_one_line_and_later_cells_do_not_run(run: Any) -> None:
+def test_cancel_ends_the_gate_in_one_line(run: Any) -> None:
+    """The gate shows a traceback of one line."""
     notebook = run(once(lambda _view: [{"type": "cancel"}]), (SHOW, GATE))
     (output,) = notebook.cells[1].outputs
     assert output.ename == "SignInCancelled"
@@ -163,13 +168,15 @@ def test_cancel_stops_in_one_line_and_later_cells_do_not_run(run: Any) -> None:
     assert "cancelled" in output.traceback[0]
 
 
-def test_a_front_end_that_falls_silent_is_not_waited_for(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gives_up_on_a_silent_front_end(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a user, the gate ends once the front end stops sending messages."""
     quick = "import boxnb.widgets.sign_in_panel as p\np.HEADLESS_SECONDS = 0.3"
     notebook = run(lambda _view: [], (quick, SHOW, GATE))
     assert "SignInCancelled" in texts(notebook, 2)
 
 
-def test_with_nobody_there_it_fails_at_once_with_advice(run: Any) -> None:
+def test_without_a_user_the_gate_fails_at_once(run: Any) -> None:
+    """The one-line error names the onboarding notebook."""
     notebook = run(None, (SHOW, GATE))
     (output,) = notebook.cells[1].outputs
     assert output.ename == "SignInCancelled"
@@ -177,30 +184,33 @@ def test_with_nobody_there_it_fails_at_once_with_advice(run: Any) -> None:
     assert len(output.traceback) == 1
 
 
-def test_run_all_stops_there(client: Client, run: Any) -> None:
+def test_run_all_stops_at_the_gate(client: Client, run: Any) -> None:
+    """No cell after the gate runs."""
     notebook = new_notebook(cells=[new_code_cell(cell) for cell in (SHOW, GATE, AFTER)])
     with pytest.raises(CellExecutionError, match="SignInCancelled"):
         NotebookClient(notebook, timeout=180).execute()
     assert notebook.cells[2].get("execution_count") is None
 
 
-def test_with_a_saved_sign_in_nobody_is_asked(sandbox: Any, run: Any) -> None:
+def test_a_saved_sign_in_opens_the_gate(sandbox: Any, run: Any) -> None:
+    """A run without a user passes the gate once a sign-in is saved."""
     run(once(lambda view: [{"type": "paste", "value": sandbox.approve(view["authorize_url"])}]))
     assert "after " in texts(run(None), 2)
 
 
-def test_after_61_days_one_sentence_and_then_a_working_box(sandbox: Any, run: Any) -> None:
+def test_signs_in_again_after_61_days(sandbox: Any, run: Any) -> None:
+    """The alert says why; the app stays registered, and the new token pair replaces the old one."""
     run(once(lambda view: [{"type": "paste", "value": sandbox.approve(view["authorize_url"])}]))
     before = store.load("lab")
     sandbox.clock.advance(61 * 86400)
-    seen: list[dict[str, Any]] = []
+    views: list[dict[str, Any]] = []
 
     def paste(view: dict[str, Any]) -> list[dict[str, Any]]:
-        seen.append(view)
+        views.append(view)
         return [{"type": "paste", "value": sandbox.approve(view["authorize_url"])}]
 
     notebook = run(once(paste))
-    assert seen[0]["alert"] == (
+    assert views[0]["alert"] == (
         "The saved sign-in of 'lab' was not used for 61 days; a refresh token lives 60. Open the practice Box to sign in again."
     )
     assert "after " in texts(notebook, 2)
@@ -211,7 +221,8 @@ def test_after_61_days_one_sentence_and_then_a_working_box(sandbox: Any, run: An
     assert after.token.fingerprint != before.token.fingerprint
 
 
-def test_after_61_days_with_nobody_there_it_says_so(sandbox: Any, run: Any) -> None:
+def test_without_a_user_after_61_days(sandbox: Any, run: Any) -> None:
+    """The gate fails with a one-line error."""
     run(once(lambda view: [{"type": "paste", "value": sandbox.approve(view["authorize_url"])}]))
     sandbox.clock.advance(61 * 86400)
     notebook = run(None)
@@ -219,7 +230,8 @@ def test_after_61_days_with_nobody_there_it_says_so(sandbox: Any, run: Any) -> N
     assert (output.ename, len(output.traceback)) == ("SignInCancelled", 1)
 
 
-def test_too_late_is_one_line(run: Any) -> None:
+def test_the_time_limit_ends_in_one_line(run: Any) -> None:
+    """The gate fails with a one-line SignInTimeout."""
     show = "import boxnb\npanel = boxnb.sign_in('lab', seconds=0.5)\npanel"
     kernel = "get_ipython().kernel._allow_stdin = True"
     person = "import boxnb.widgets.sign_in_panel as p\np._somebody_can_answer = lambda: True"
@@ -228,7 +240,8 @@ def test_too_late_is_one_line(run: Any) -> None:
     assert (output.ename, len(output.traceback)) == ("SignInTimeout", 1)
 
 
-def test_an_older_kernel_says_so_instead_of_hanging(run: Any) -> None:
+def test_an_older_kernel_fails_instead_of_hanging(run: Any) -> None:
+    """The error names the version of ipykernel."""
     old = "import importlib.metadata\nimportlib.metadata.version = lambda name: '7.3.0'"
     notebook = run(None, (SHOW, old, GATE))
     (output,) = notebook.cells[2].outputs
@@ -236,20 +249,23 @@ def test_an_older_kernel_says_so_instead_of_hanging(run: Any) -> None:
     assert "ipykernel 7.3.0" in output.traceback[0]
 
 
-def test_a_panel_that_is_gone_says_which_cells_to_run(run: Any) -> None:
+def test_the_plain_text_of_a_panel_says_which_cells_to_run(run: Any) -> None:
+    """A page that cannot show the widget shows this sentence."""
     notebook = run(None, (SHOW,))
-    assert "run this cell and the next one again" in notebook.cells[0].outputs[0].data["text/plain"]
+    assert "Run this cell and the next one again" in notebook.cells[0].outputs[0].data["text/plain"]
 
 
-def test_a_panel_whose_cell_is_run_again_ends_the_gate_in_one_line(run: Any) -> None:
-    """Run All pressed twice: the view is gone, and nothing else could run while the gate waits for it."""
+def test_running_the_panel_again_ends_the_gate(run: Any) -> None:
+    """After a second Run All the view is gone, and the gate must not block the kernel."""
     notebook = run(once(lambda _view: [{"type": "leaving", "page": "", "removed": True}]))
     (output,) = notebook.cells[1].outputs
     assert (output.ename, len(output.traceback)) == ("SignInCancelled", 1)
-    assert "press Run All once more" in output.traceback[0]
+    assert "Press Run All once more" in output.traceback[0]
 
 
-def test_a_panel_that_is_only_drawn_again_is_waited_for(sandbox: Any, run: Any) -> None:
+def test_waits_for_a_panel_that_is_redrawn(sandbox: Any, run: Any) -> None:
+    """A view that is removed and shown again does not end the gate."""
+
     def move(view: dict[str, Any]) -> list[dict[str, Any]]:
         again = [{"type": "leaving", "page": "", "removed": True}, {"type": "ready", "page": "2"}]
         return [*again, {"type": "paste", "value": sandbox.approve(view["authorize_url"])}]
@@ -257,8 +273,8 @@ def test_a_panel_that_is_only_drawn_again_is_waited_for(sandbox: Any, run: Any) 
     assert "after " in texts(run(once(move)), 2)
 
 
-def test_a_panel_that_was_taken_over_accepts_the_sign_in_that_is_saved(sandbox: Any, run: Any) -> None:
-    """After a reload two panels exist; the older one was cancelled by the newer, and somebody is signed in all the same."""
+def test_a_replaced_panel_accepts_a_saved_sign_in(sandbox: Any, run: Any) -> None:
+    """After a reload a newer panel cancels the older one. The older gate opens once the user has signed in."""
     older = "import boxnb\nolder = boxnb.sign_in('lab')"
     cells = (older, SHOW, GATE, "box = await older.done()", AFTER)
     links: list[str] = []
@@ -272,14 +288,15 @@ def test_a_panel_that_was_taken_over_accepts_the_sign_in_that_is_saved(sandbox: 
     assert "after " in texts(run(answer, cells), 4)
 
 
-def test_a_panel_that_was_taken_over_says_so_while_nobody_is_signed_in(run: Any) -> None:
+def test_a_replaced_panel_fails_without_a_sign_in(run: Any) -> None:
+    """The older gate raises SignInCancelled."""
     older = "import boxnb\nolder = boxnb.sign_in('lab')"
     notebook = run(None, (older, SHOW, "box = await older.done()"))
     assert "SignInCancelled" in texts(notebook, 2)
 
 
 @pytest.mark.parametrize(
-    ("registered", "listening", "said"),
+    ("registered", "listening", "port"),
     [
         ("http://127.0.0.1:8917/callback", "http://127.0.0.1:8918/callback", "8918"),
         ("http://127.0.0.1:8917/callback", "http://127.0.0.1:8917/callback", ""),
@@ -288,7 +305,8 @@ def test_a_panel_that_was_taken_over_says_so_while_nobody_is_signed_in(run: Any)
         ("http://127.0.0.1:half", "http://127.0.0.1:8918/callback", ""),
     ],
 )
-def test_another_port_is_said_where_one_was_registered(registered: str, listening: str, said: str) -> None:
-    words = port_words(registered, listening)
-    assert said in words
-    assert bool(words) == bool(said)
+def test_port_words_name_a_changed_port(registered: str, listening: str, port: str) -> None:
+    """There is a sentence only if the registered URI names a port and the receiver got another."""
+    sentence = port_words(registered, listening)
+    assert port in sentence
+    assert bool(sentence) == bool(port)

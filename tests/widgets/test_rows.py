@@ -1,4 +1,4 @@
-"""What a table and a tree show, without a browser: the state objects under the views, and the code they give."""
+"""Tables, trees, charts and progress without a browser: the state behind the views, and the code they return."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from boxnb.widgets import charts, views
 from boxnb.widgets.explorer import Choice
 from boxnb.widgets.progress import Meter, progress
 from boxnb.widgets.table import table
-from boxnb.widgets.table_state import Rows, bytes_text
+from boxnb.widgets.table_state import Rows
+from boxnb.widgets.text import bytes_text
 from boxnb.widgets.tree import folders
 from boxnb.widgets.tree_state import Branches, from_box, from_frame
 
@@ -25,6 +26,7 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 
 @pytest.fixture
 def frame() -> pd.DataFrame:
+    """Five rows of every kind of column, with markup and a formula among the names."""
     return pd.DataFrame(
         {
             "name": pd.Series(["b", "A", HOSTILE, None, "=1+1"], dtype="str"),
@@ -37,15 +39,15 @@ def frame() -> pd.DataFrame:
     )
 
 
-def run(code: str, **names: pd.DataFrame) -> pd.DataFrame:
-    """Execute what the button copies."""
+def execute(code: str, **names: pd.DataFrame) -> pd.DataFrame:
+    """Execute the code that the button copies, and return its rows."""
     space: dict[str, Any] = {"pd": pd, **names}
     exec(code, space)
     return space["rows"]
 
 
 @pytest.mark.parametrize(
-    ("news", "names"),
+    ("changes", "names"),
     [
         ({}, ["b", "A", HOSTILE, None, "=1+1"]),
         ({"sort": "name"}, [HOSTILE, "=1+1", "A", "b", None]),
@@ -66,31 +68,33 @@ def run(code: str, **names: pd.DataFrame) -> pd.DataFrame:
         ({"mask": np.array([True, False, False, False, True])}, ["b", "=1+1"]),
     ],
 )
-def test_sort_search_and_filter(frame: pd.DataFrame, news: dict[str, Any], names: list[str | None]) -> None:
-    """The rows one expects, in order; and the code says the same."""
+def test_sort_search_and_filter(
+    frame: pd.DataFrame, changes: dict[str, Any], names: list[str | None]
+) -> None:
+    """The view shows the expected rows in order, and its code returns the same rows."""
     rows = Rows(frame, "frame")
-    rows.change(**news)
-    found = [None if pd.isna(name) else name for name in rows.shown["name"]]
-    assert found == names
-    if "mask" not in news:
-        again = run(rows.code, frame=frame)
-        assert again.index.tolist() == rows.shown.index.tolist()
+    rows.change(**changes)
+    shown = [None if pd.isna(name) else name for name in rows.shown["name"]]
+    assert shown == names
+    if "mask" not in changes:
+        result = execute(rows.code, frame=frame)
+        assert result.index.tolist() == rows.shown.index.tolist()
 
 
 def test_choosing_rows(frame: pd.DataFrame) -> None:
-    """Chosen by their place in the view; none chosen is all shown; a new filter forgets them."""
+    """Rows are chosen by their position in the view. A new filter forgets them."""
     rows = Rows(frame, "frame")
     rows.change(sort="count")
     rows.choose([0, 2, 99, -1])
     assert rows.selected["count"].tolist() == [1, 3]
-    assert run(rows.code, frame=frame)["count"].tolist() == [1, 3]
+    assert execute(rows.code, frame=frame)["count"].tolist() == [1, 3]
     rows.change(search="=1")
     assert rows.selected["count"].tolist() == [4]
     assert rows.chosen == set()
 
 
-def test_cells_are_texts_people_read(frame: pd.DataFrame) -> None:
-    """Bytes with units, times to the minute, nothing for what is missing; markup as it is, as text."""
+def test_cells_are_readable_texts(frame: pd.DataFrame) -> None:
+    """Bytes have units, times end at the minute, missing values are empty, and markup stays text."""
     page = Rows(frame).page(0, 3)
     assert page[0] == ["b", "5 B", "3", "2026-01-02 00:00", "yes", "x"]
     assert page[1][1] == ""
@@ -107,15 +111,15 @@ def test_cells_are_texts_people_read(frame: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_no_row_and_one_row(frame: pd.DataFrame, count: int) -> None:
-    """A table of nothing is a table."""
+def test_an_empty_table_and_one_row(frame: pd.DataFrame, count: int) -> None:
+    """Sorting and filtering work without any rows."""
     rows = Rows(frame.head(count), "frame")
     rows.change(sort="name", search="", filters={"size": "> 1"})
     assert len(rows.page(0, 10)) == len(rows.shown) <= count
 
 
 def test_a_hundred_thousand_rows() -> None:
-    """Sort, search and filter give the right rows at that size; how long they take, tests/bench/views.py prints."""
+    """Sort, search and filter return the right rows. tests/bench/views.py measures the time they take."""
     many = 100_000
     big = pd.DataFrame(
         {"name": [f"file {number * 7919 % many}.txt" for number in range(many)], "size": range(many)}
@@ -134,47 +138,45 @@ def test_a_hundred_thousand_rows() -> None:
 @pytest.mark.parametrize(
     ("filters", "misread"),
     [
-        ({"size": "> lots"}, "The filter of size is not understood: after > write bytes such as 1 GB."),
-        ({"size": "<= 1.2.3 GB"}, "The filter of size is not understood: after <= write bytes such as 1 GB."),
-        ({"at": "= soon"}, "The filter of at is not understood: after = write a date such as 2026-01-01."),
+        ({"size": "> lots"}, "Cannot read the filter of size: after > write bytes such as 1 GB."),
+        ({"size": "<= 1.2.3 GB"}, "Cannot read the filter of size: after <= write bytes such as 1 GB."),
+        ({"at": "= soon"}, "Cannot read the filter of at: after = write a date such as 2026-01-01."),
         ({"count": "> 1,000"}, ""),
-        ({"size": "nothing like it", "name": "> x"}, ""),  # a part of the text, which no row has
+        ({"size": "nothing like it", "name": "> x"}, ""),  # searches for text that no row has
     ],
 )
-def test_a_filter_that_cannot_be_read_is_told(
-    frame: pd.DataFrame, filters: dict[str, str], misread: str
-) -> None:
-    """No row passes it, and the sentence says how to write it, instead of an empty table alone."""
-    made = table(frame)
+def test_an_unreadable_filter_is_reported(frame: pd.DataFrame, filters: dict[str, str], misread: str) -> None:
+    """No row passes such a filter, and a sentence says how to write it."""
+    view = table(frame)
     for column, text in filters.items():
-        made._on_message(None, {"type": "filter", "column": column, "text": text}, [])
-    assert made.shown["misread"] == misread
-    assert made.shown["shown"] == 0 or "count" in filters
+        view._on_message(None, {"type": "filter", "column": column, "text": text}, [])
+    assert view.shown["misread"] == misread
+    assert view.shown["shown"] == 0 or "count" in filters
 
 
-def test_the_widget_answers_and_escapes(frame: pd.DataFrame) -> None:
-    """Messages of the browser over the real handler; the fallback is escaped HTML; nothing of a message is trusted."""
-    made = table(frame)
+def test_the_widget_answers_messages(frame: pd.DataFrame) -> None:
+    """The handler answers every kind of message and ignores what it does not know. The fallback is escaped."""
+    view = table(frame)
     sent: list[Any] = []
-    made.send = lambda content, buffers=None: sent.append((content, buffers))
-    made._on_message(None, {"type": "rows", "start": 0, "count": 2}, [])
+    view.send = lambda content, buffers=None: sent.append((content, buffers))
+    view._on_message(None, {"type": "rows", "start": 0, "count": 2}, [])
     assert sent[-1][0]["rows"][0][0] == "b"
-    made._on_message(None, {"type": "filter", "column": "no such", "text": "x"}, [])
-    made._on_message(None, {"type": "sort", "column": "count"}, [])
-    made._on_message(None, {"type": "show", "column": "at", "yes": False}, [])
-    assert made.shown["sort"] == "count"
-    assert "at" not in made.shown["visible"]
-    made._on_message(None, {"type": "choose", "rows": [0]}, [])
-    assert made.selected["count"].tolist() == [1]
+    view._on_message(None, {"type": "filter", "column": "no such", "text": "x"}, [])
+    view._on_message(None, {"type": "sort", "column": "count"}, [])
+    view._on_message(None, {"type": "show", "column": "at", "yes": False}, [])
+    assert view.shown["sort"] == "count"
+    assert "at" not in view.shown["visible"]
+    view._on_message(None, {"type": "choose", "rows": [0]}, [])
+    assert view.selected["count"].tolist() == [1]
     for kind in ("csv", "xlsx"):
-        made._on_message(None, {"type": "file", "kind": kind}, [])
+        view._on_message(None, {"type": "file", "kind": kind}, [])
         assert sent[-1][0]["name"] == f"frame.{kind}"
         assert len(sent[-1][1][0]) > 20
-    made._on_message(None, {"type": "choose", "rows": []}, [])
-    made._on_message(None, {"type": "file", "kind": "text"}, [])
+    view._on_message(None, {"type": "choose", "rows": []}, [])
+    view._on_message(None, {"type": "file", "kind": "text"}, [])
     assert "'=1+1" in sent[-1][0]["text"]
-    made._on_message(None, {"type": "file", "kind": "../x"}, [])
-    bundle = made._repr_mimebundle_()
+    view._on_message(None, {"type": "file", "kind": "../x"}, [])
+    bundle = view._repr_mimebundle_()
     data = bundle[0] if isinstance(bundle, tuple) else bundle
     assert "<img" not in data["text/html"]
     assert "&lt;img" in data["text/html"]
@@ -182,6 +184,7 @@ def test_the_widget_answers_and_escapes(frame: pd.DataFrame) -> None:
 
 
 def items() -> pd.DataFrame:
+    """A small walk: two nested folders and three files."""
     rows = [
         ("folder", "1", "Top", None, None, None),
         ("folder", "2", HOSTILE, "1", None, None),
@@ -189,18 +192,18 @@ def items() -> pd.DataFrame:
         ("file", "4", "b.txt", "1", 20, "txt"),
         ("file", "5", "c", None, 7, None),
     ]
-    made = pd.DataFrame(rows, columns=["type", "id", "name", "parent_id", "size", "extension"])
-    made["size"] = made["size"].astype("Int64")
-    made["type"] = made["type"].astype("category")
+    walk = pd.DataFrame(rows, columns=["type", "id", "name", "parent_id", "size", "extension"])
+    walk["size"] = walk["size"].astype("Int64")
+    walk["type"] = walk["type"].astype("category")
     for name in ("modified_at", "content_modified_at"):
-        made[name] = pd.Timestamp("2026-01-01", tz="UTC")
-    made["owned_by_login"], made["ownership"] = "a@example.com", "active"
-    made["path"] = ["", "Top", f"Top/{HOSTILE}", "Top", ""]
-    return made
+        walk[name] = pd.Timestamp("2026-01-01", tz="UTC")
+    walk["owned_by_login"], walk["ownership"] = "a@example.com", "active"
+    walk["path"] = ["", "Top", f"Top/{HOSTILE}", "Top", ""]
+    return walk
 
 
-def test_a_tree_out_of_a_frame() -> None:
-    """Folders first; opened once; what is chosen is rows."""
+def test_a_tree_from_a_frame() -> None:
+    """Folders come first, and the chosen items are rows."""
     branches = Branches(from_frame(items()))
     first = list(branches.open("0"))
     assert [row[2] for row in first[0]["rows"]] == ["Top", "c"]
@@ -217,8 +220,8 @@ def test_a_tree_out_of_a_frame() -> None:
     assert len(branches.selected) == len(pd.concat(branches.items.values()))
 
 
-def test_a_tree_out_of_box(sandbox: boxnb.sandbox.Sandbox) -> None:
-    """One call a folder, none for one that is open already; a folder one may not see says why."""
+def test_a_tree_from_a_box(sandbox: boxnb.sandbox.Sandbox) -> None:
+    """Each folder costs one call, the first time it is opened. A forbidden folder says why."""
     sign_in(sandbox)
     box = boxnb.connect("acme")
     tree = folders(box)
@@ -234,30 +237,30 @@ def test_a_tree_out_of_box(sandbox: boxnb.sandbox.Sandbox) -> None:
     assert "All Files" in tree.label
 
 
-def test_what_explorer_chooses() -> None:
-    """A folder is everything below it; a bar is its files; both together; the code gives the same."""
+def test_choices_of_the_explorer() -> None:
+    """A folder selects everything below it, a bar its files. The code returns the same rows."""
     content = items()
     choice = Choice(content, "content")
     assert choice.mask().all()
     choice.folder = ("folder", "1")
     assert content.loc[choice.mask(), "id"].tolist() == ["2", "3", "4"]
-    assert run(choice.code, content=content)["id"].tolist() == ["2", "3", "4"]
+    assert execute(choice.code, content=content)["id"].tolist() == ["2", "3", "4"]
     choice.bar = ("extension", "mp4")
     assert content.loc[choice.mask(), "id"].tolist() == ["3"]
-    assert run(choice.code, content=content)["id"].tolist() == ["3"]
-    assert choice.words == "in Top, mp4"
+    assert execute(choice.code, content=content)["id"].tolist() == ["3"]
+    assert choice.summary == "in Top, mp4"
     sums = choice.sums("extension")
     assert sums[["label", "bytes"]].to_numpy().tolist() == [["mp4", 3000], ["txt", 20]]
     choice.folder, choice.bar = ("file", "5"), ("", "")
-    assert run(choice.code, content=content)["id"].tolist() == ["5"]
+    assert execute(choice.code, content=content)["id"].tolist() == ["5"]
     choice.folder, choice.bar = ("", ""), ("age", choice.labels["age"].iloc[0])
-    assert run(choice.code, content=content)["id"].tolist() == ["3", "4", "5"]
+    assert execute(choice.code, content=content)["id"].tolist() == ["3", "4", "5"]
     nothing = Choice(content.iloc[:0], "content")
     assert nothing.sums("extension").empty
 
 
-def test_two_folders_of_one_name_are_told_apart_in_code() -> None:
-    """Different people have one each: the code means the one that was chosen."""
+def test_the_code_distinguishes_folders_of_the_same_name() -> None:
+    """If two users have a folder of the same name, the code selects the chosen one."""
     content = pd.concat(
         [items(), items().assign(id=lambda rows: "9" + rows["id"], owned_by_login="b@example.com")]
     )
@@ -268,12 +271,14 @@ def test_two_folders_of_one_name_are_told_apart_in_code() -> None:
     choice = Choice(content, "content")
     for folder in ("1", "91"):
         choice.folder = ("folder", folder)
-        assert run(choice.code, content=content)["id"].tolist() == content.loc[choice.mask(), "id"].tolist()
+        assert (
+            execute(choice.code, content=content)["id"].tolist() == content.loc[choice.mask(), "id"].tolist()
+        )
 
 
 @pytest.mark.parametrize("text", ["1.3", "1.3 gb", "13", "1,1", "x", "y"])
-def test_part_of_what_is_shown_is_the_same_in_code(text: str) -> None:
-    """Sizes, numbers and truths are compared as a reader sees them."""
+def test_the_code_searches_the_text_that_is_shown(text: str) -> None:
+    """Sizes, numbers and booleans are searched as a reader sees them."""
     frame = pd.DataFrame(
         {
             "size": pd.Series([1_300_000_000, 13_000, None], dtype="Int64"),
@@ -284,28 +289,31 @@ def test_part_of_what_is_shown_is_the_same_in_code(text: str) -> None:
     for name in frame:
         rows = Rows(frame, "frame")
         rows.change(filters={name: text})
-        assert run(rows.code, frame=frame).index.tolist() == rows.shown.index.tolist(), name
+        assert execute(rows.code, frame=frame).index.tolist() == rows.shown.index.tolist(), name
 
 
-def test_progress_says_what_is_known() -> None:
-    """Remaining time only where the last pull tells how much there is; the first call takes its time, too."""
+def test_progress_describes_a_pull() -> None:
+    """There is a remaining time only if the last pull tells how many calls to expect."""
     repeats = [3]
     meter = Meter({"users": 20}.get, lambda: repeats[0])  # type: ignore[arg-type]
-    meter.say(Progress("users", 10, 1, 1, False, 0.1))
-    part, text = meter.say(Progress("users", 100, 10, 10, False, 1.0))
+    meter.describe(Progress("users", 10, 1, 1, False, 0.1))
+    part, text = meter.describe(Progress("users", 100, 10, 10, False, 1.0))
     assert part == 0.5
     assert text == "users: 100 rows, 10 calls, 10 calls a second, about 1 s left"
     repeats[0] += 1
-    done = meter.say(Progress("users", 200, 20, 21, True, 2.0))
+    done = meter.describe(Progress("users", 200, 20, 21, True, 2.0))
     assert done == (1.0, "users: 200 rows, 21 calls, 1 repeated, 2.0 s")
-    one = meter.say(Progress("users", 120, 1, 1, True, 1.6))  # the same again, in one page
-    assert one == (1.0, "users: 120 rows, 1 call, 1.6 s")
+    single_page = meter.describe(Progress("users", 120, 1, 1, True, 1.6))
+    assert single_page == (1.0, "users: 120 rows, 1 call, 1.6 s")
     other = Meter(lambda dataset: 0, lambda: 0)
-    assert other.say(Progress("events", 5, 1, 1, False)) == (None, "events: 5 rows, 1 call, just begun")
+    assert other.describe(Progress("events", 5, 1, 1, False)) == (
+        None,
+        "events: 5 rows, 1 call, just started",
+    )
 
 
 def test_progress_follows_a_pull(sandbox: boxnb.sandbox.Sandbox) -> None:
-    """The view ends with what was fetched, and counts a repeated call."""
+    """The view ends with the number of rows and counts a repeated call."""
     sign_in(sandbox)
     box = boxnb.connect("acme")
     view = progress(box)
@@ -316,8 +324,8 @@ def test_progress_follows_a_pull(sandbox: boxnb.sandbox.Sandbox) -> None:
     assert "groups: 25 rows, 2 calls" in view.value
 
 
-def test_charts_escape_names_and_have_a_plain_form() -> None:
-    """Labels and the HTML form hold no markup of a name; an empty frame is an empty chart."""
+def test_charts_escape_names() -> None:
+    """Neither the figure nor the fallback holds markup from a name. An empty DataFrame gives an empty chart."""
     frame = pd.DataFrame({"name": [HOSTILE, "b"], "files": [1, 2], "bytes": [5, 3], "share": [0.6, 0.4]})
     drawn = [charts.storage(frame), charts.counts(frame["name"], HOSTILE), charts.treemap(items())]
     for chart in drawn:
@@ -334,7 +342,7 @@ def test_charts_escape_names_and_have_a_plain_form() -> None:
 
 
 def test_a_treemap_keeps_its_sums() -> None:
-    """At most so many tiles, each folder as large as what is in it, nothing lost."""
+    """There are no more tiles than asked for, and each folder is as large as its content."""
     rows = [
         ("folder", f"d{number}", f"d{number}", f"d{number // 2}" if number else None, None)
         for number in range(300)
@@ -350,8 +358,8 @@ def test_a_treemap_keeps_its_sums() -> None:
     assert (below == sizes[below.index]).all()
 
 
-def test_titles_fit_half_a_screen_and_colours_say_what_failed() -> None:
-    """Long titles are wrapped; what failed is red; the root keeps ordinary hours visible beside an attack."""
+def test_titles_are_wrapped_and_failures_are_red() -> None:
+    """The heatmap's square root keeps ordinary hours visible next to an attack."""
     chart = charts.counts(
         pd.Series(["a"]), "A title that is much longer than a notebook beside another is wide"
     )
@@ -367,8 +375,8 @@ def test_titles_fit_half_a_screen_and_colours_say_what_failed() -> None:
     assert drawn.customdata[0][3] == 100
 
 
-def test_figures_lie_flat_and_one_file_is_one() -> None:
-    """A figure never stands on its side in a short bar; one is *1 file*, thousands have a comma; small areas stay unwritten."""
+def test_labels_of_bars_and_areas() -> None:
+    """Labels are horizontal, count *1 file* and *1,234 files*, and are hidden if an area is too small."""
     sizes = pd.DataFrame({"name": ["a", "b"], "bytes": [2_000, 5], "files": [1234, 1]})
     bars = charts.storage(sizes).figure.data[0]
     assert bars.textangle == 0 and bars.insidetextfont.color == "#fff"
@@ -380,43 +388,44 @@ def test_figures_lie_flat_and_one_file_is_one() -> None:
     long = charts.storage(pd.DataFrame({"name": ["x" * 50, "y"], "bytes": [10**12, 7], "files": 1})).figure
     assert max(map(len, long.layout.yaxis.ticktext)) == charts.LABEL
     assert "x" * 50 in long.data[0].customdata
-    assert min(long.data[0].x) > 10**9  # seven bytes of a terabyte are a line, else their figure is not drawn
+    # Seven bytes next to a terabyte are a thin line, or plotly would not draw their label.
+    assert min(long.data[0].x) > 10**9
     heat = charts.sign_in_heatmap(pd.DataFrame({"weekday": ["Monday"], "hour": [3]})).figure
     assert heat.layout.xaxis.tickangle == 0
 
 
-def test_columns_come_in_the_order_asked_for(frame: pd.DataFrame) -> None:
-    """As they are named, whatever the order of the frame; one that is brought in later comes behind them."""
+def test_columns_keep_the_requested_order(frame: pd.DataFrame) -> None:
+    """Columns are shown in the order of the argument. One that is shown later comes last."""
     names = list(frame.columns)
     asked = [names[-1], names[0]]
-    made = table(frame, columns=asked)
-    assert made.shown["visible"] == asked
-    made._on_message(made, {"type": "show", "column": names[1], "yes": True}, [])
-    assert made.shown["visible"] == [*asked, names[1]]
-    assert made.rows.page(0, 1)[0][1] == "b"
+    view = table(frame, columns=asked)
+    assert view.shown["visible"] == asked
+    view._on_message(view, {"type": "show", "column": names[1], "yes": True}, [])
+    assert view.shown["visible"] == [*asked, names[1]]
+    assert view.rows.page(0, 1)[0][1] == "b"
 
 
-def test_pages_without_a_kernel_show_the_same_in_plain_html() -> None:
-    """Table, tree, explorer and progress as HTML: bytes as people read them, how many rows there are, no markup of a name."""
+def test_views_have_a_plain_fallback() -> None:
+    """Table, tree and explorer as HTML with units for bytes, the number of rows, and escaped names."""
     content = items()
-    shown = {
+    all_views = {
         "table": views.table(content),
         "tree": views.folders(content),
         "explorer": views.explore(content),
     }
-    for name, view in shown.items():
+    for name, view in all_views.items():
         bundle = view._repr_mimebundle_()
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         assert "<table" in data["text/html"] and HOSTILE not in data["text/html"], name
         assert "see .selected" in data["text/plain"], name
-    assert "3.0 kB" in shown["table"].fallback()
+    assert "3.0 kB" in all_views["table"].fallback()
     long = views.table(pd.concat([content] * 10))
     assert "The first 20 of 50 rows." in long.fallback()
-    assert "mp4" in shown["explorer"]._repr_mimebundle_()["text/html"]
+    assert "mp4" in all_views["explorer"]._repr_mimebundle_()["text/html"]
 
 
-def test_progress_has_a_plain_form(sandbox: boxnb.sandbox.Sandbox) -> None:
-    """The sentence it said last."""
+def test_progress_has_a_plain_fallback(sandbox: boxnb.sandbox.Sandbox) -> None:
+    """The fallback is the last sentence."""
     sign_in(sandbox)
     box = boxnb.connect("acme")
     view = progress(box)
