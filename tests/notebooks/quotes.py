@@ -225,7 +225,7 @@ QUOTES: dict[str, dict[str, Check]] = {
         "one file is far larger than all others": (
             lambda s: (s.content["size"].where(s.content["type"] == "file").nlargest(2).iloc[0]) > 10e9
         ),
-        "one bar a folder, the largest first": lambda s: s.storage("folder")["bytes"].is_monotonic_decreasing,
+        "one bar per folder, the largest first": lambda s: s.storage("folder")["bytes"].is_monotonic_decreasing,
         "everybody's *Personal*": lambda s: s.content["name"].eq("Personal").sum() > 1,
         "`mp4` first": lambda s: s.storage("extension")["name"].iloc[0] == "mp4",
         "three people own more than four fifths of the bytes": (
@@ -419,7 +419,7 @@ OTHER: dict[str, tuple[str, ...]] = {
     ),
     "05-ask-anything": (
         "three estimates", "of the other two", "no SHA-1", "*All Files*", "five of the people with the most devices", "The sandbox's company has such a file",
-        "'2026-11-24'", "two sheets", "a long one", "Act on that list", "one page that you can mail", "most calls for", "one call a page",
+        "'2026-11-24'", "two sheets", "a long one", "Act on that list", "one page that you can mail", "most calls for", "one call per page",
     ),
     "01-upload-files": ("contains five files", "then five rows", "four times", "five rows with", "the same", "one call listed"),
     "02-run-log-and-mail": ("0 mails", "four characters", "the last one first"),
