@@ -165,7 +165,8 @@ def test_content(window: BrowserContext, lab: Lab, theme: str, width: int) -> No
     expect(table.locator(".bxt-count")).to_contain_text(" of 6,654 rows")
     inside = int(told(person.page, "print(len(explorer.selected))"))
     assert (
-        told(person.page, "print(explorer.selected['path'].str.startswith('Marketing').all())").strip() == "True"
+        told(person.page, "print(explorer.selected['path'].str.startswith('Marketing').all())").strip()
+        == "True"
     )
     pictures(person, ".bxf", f"content-folder-{name}", 1)
     show(person, ".bxf", 1)

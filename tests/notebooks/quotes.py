@@ -225,7 +225,9 @@ QUOTES: dict[str, dict[str, Check]] = {
         "one file is far larger than all others": (
             lambda s: (s.content["size"].where(s.content["type"] == "file").nlargest(2).iloc[0]) > 10e9
         ),
-        "one bar per folder, the largest first": lambda s: s.storage("folder")["bytes"].is_monotonic_decreasing,
+        "one bar per folder, the largest first": lambda s: (
+            s.storage("folder")["bytes"].is_monotonic_decreasing
+        ),
         "everybody's *Personal*": lambda s: s.content["name"].eq("Personal").sum() > 1,
         "`mp4` first": lambda s: s.storage("extension")["name"].iloc[0] == "mp4",
         "three people own more than four fifths of the bytes": (
