@@ -1,22 +1,24 @@
 # boxnb: `make lab` to work, `make test` and `make check` before you send a change.
-# The virtual environment is .venv; pip uses whatever index and proxy you have set up.
+# The virtual environment is .venv; pip uses the index and the proxy that you have configured.
 
 PYTHON ?= python3
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 START := notebooks/00-start-here.ipynb
+# Files and folders in which `make check` looks for the phrases of tests/words.txt.
+PROSE := README.md CONTRIBUTING.md CHANGELOG.md data/README.md environment.yml notebooks/00-start-here.ipynb notebooks/1-onboard notebooks/2-explore notebooks/4-automate tests/notebooks tests/test_project.py
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check notebooks bench bench-transfers bench-views clean
+.PHONY: help lab test check words notebooks bench bench-report bench-transfers bench-views clean
 
-help:  ## say what there is
+help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/'
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-# One stamp for each set of extras; a changed pyproject.toml installs again.
+# One stamp file per set of extras; a changed pyproject.toml installs again.
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[$*]'
 	@touch $@
@@ -30,24 +32,31 @@ test: $(VENV)/.installed-test  ## run every test (ARGS= goes to pytest)
 	$(BIN)/python tests/browser/find.py
 	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=8 --dist=worksteal $(ARGS)
 
-check: $(VENV)/.installed-dev  ## format, lint and types
+check: $(VENV)/.installed-dev  ## check format, lint, words and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(MAKE) --no-print-directory words
 	$(BIN)/mypy
 	$(BIN)/oxlint --deny-warnings boxnb tests
+
+words: $(VENV)/.installed-dev  ## find phrases to avoid, listed in tests/words.txt
+	$(BIN)/codespell $(PROSE)
 
 notebooks: $(VENV)/.installed-test  ## execute every notebook against the sandbox, into build/notebooks/*.html
 	$(BIN)/python tests/notebooks/to_html.py build/notebooks
 
-bench: $(VENV)/.installed-bench  ## measure speed beside peers, minutes (ARGS= such as "--runs 3 --works users")
+bench: $(VENV)/.installed-bench  ## compare the speed with other libraries, for minutes (ARGS= such as "--runs 3 --works users")
 	$(BIN)/python tests/bench/compare.py $(ARGS)
 
-bench-transfers: $(VENV)/.installed-bench  ## measure files up and down (ARGS= such as "large --megabytes 1000", "many", "beside")
+bench-report: $(VENV)/.installed-bench  ## the same, and write the tables to tests/bench/RESULTS.md (ARGS= as for bench)
+	$(BIN)/python tests/bench/compare.py --report $(ARGS)
+
+bench-transfers: $(VENV)/.installed-bench  ## measure uploads and downloads (ARGS= such as "large --megabytes 1000", "many", "beside")
 	$(BIN)/python tests/bench/transfers.py $(ARGS)
 
-bench-views: $(VENV)/.installed-test  ## measure tables, trees and maps of a large enterprise in a browser (ARGS= such as "--runs 5")
+bench-views: $(VENV)/.installed-test  ## measure tables, trees and treemaps of a large enterprise in a browser (ARGS= such as "--runs 5")
 	$(BIN)/python tests/browser/find.py
 	$(BIN)/python tests/bench/views.py $(ARGS)
 
-clean:  ## remove what make made; your sign-ins stay
+clean:  ## remove what make has built; your sign-ins stay
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

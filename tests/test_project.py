@@ -1,4 +1,4 @@
-"""The house keeps its own rules: layers, sizes, names, and papers that match what is there."""
+"""The project follows its own rules: layers, module sizes, names, and documents that match the code."""
 
 from __future__ import annotations
 
@@ -21,85 +21,86 @@ PACKAGE = ROOT / "boxnb"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
-HOUSE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## The house")[1].split("```")[1]
-ROOMS = re.findall(r"^(\w+)", HOUSE.removeprefix("text"), re.MULTILINE)
-"""Every room of the package, from the ground up, as CONTRIBUTING lists them."""
+ROOM_LIST = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## The house")[1].split("```")[1]
+ROOMS = re.findall(r"^(\w+)", ROOM_LIST.removeprefix("text"), re.MULTILINE)
+"""Every top-level module and folder, lowest layer first, as CONTRIBUTING lists them."""
 
 
 def module_name(path: Path) -> str:
-    """The dotted name inside the package: ``oauth.flow``; a folder's ``__init__`` has the name of the folder."""
+    """Return the dotted name inside the package, such as ``oauth.flow``; an ``__init__`` has its folder's name."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-NAMES = {module_name(path): path for path in MODULES}
+PATHS = {module_name(path): path for path in MODULES}
 
 
 def imports(path: Path) -> set[str]:
-    """The modules of boxnb that a file imports, wherever in it: on loading, in a function, for types only."""
+    """Return the boxnb modules that a file imports: at the top, inside a function, or for types only."""
     folder = path.relative_to(ROOT).parent.parts
-    found = set()
+    names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = ".".join(folder[: len(folder) - node.level + 1]) if node.level else ""
-            whole = ".".join(filter(None, [base, node.module]))
-            members = {f"{whole}.{alias.name}" for alias in node.names}
-            modules = {name for name in members if name.removeprefix("boxnb.") in NAMES}
-            found |= modules | ({whole} if modules != members else set())
-    inside = {name.removeprefix("boxnb").removeprefix(".") for name in found if name.split(".")[0] == "boxnb"}
-    return {name if name in NAMES else name.rpartition(".")[0] for name in inside} - {module_name(path)}
+            source = ".".join(filter(None, [base, node.module]))
+            members = {f"{source}.{alias.name}" for alias in node.names}
+            modules = {name for name in members if name.removeprefix("boxnb.") in PATHS}
+            names |= modules | ({source} if modules != members else set())
+    inside = {name.removeprefix("boxnb").removeprefix(".") for name in names if name.split(".")[0] == "boxnb"}
+    return {name if name in PATHS else name.rpartition(".")[0] for name in inside} - {module_name(path)}
 
 
 def relative(path: Path) -> str:
+    """Return a path relative to the repository, as a test id."""
     return str(path.relative_to(ROOT))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)
 def test_no_module_is_too_long_to_read(path: Path) -> None:
-    """About 400 lines: a file one reads in one sitting."""
+    """A module has at most 400 lines, so that it can be read in one sitting."""
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
-@pytest.mark.parametrize("path", [path for name, path in NAMES.items() if name], ids=relative)
+@pytest.mark.parametrize("path", [path for name, path in PATHS.items() if name], ids=relative)
 def test_imports_only_go_down(path: Path) -> None:
-    """A room knows the rooms below it and none above; the face of the package, ``boxnb/__init__``, knows them all."""
-    here = module_name(path).split(".")[0]
-    for there in {name.split(".")[0] for name in imports(path)} - {here, ""}:
-        assert ROOMS.index(there) < ROOMS.index(here), f"{here} imports {there}"
+    """A layer imports only layers below it; only ``boxnb/__init__`` imports from all of them."""
+    layer = module_name(path).split(".")[0]
+    for imported in {name.split(".")[0] for name in imports(path)} - {layer, ""}:
+        assert ROOMS.index(imported) < ROOMS.index(layer), f"{layer} imports {imported}"
 
 
-def test_no_import_goes_in_a_circle() -> None:
-    """Not between two modules and not round any number of them."""
-    graphlib.TopologicalSorter({name: imports(path) - {""} for name, path in NAMES.items() if name}).prepare()
+def test_imports_have_no_circle() -> None:
+    """No chain of imports, of any length, leads back to the module where it starts."""
+    graphlib.TopologicalSorter({name: imports(path) - {""} for name, path in PATHS.items() if name}).prepare()
 
 
-def test_every_room_is_in_the_list() -> None:
-    """A new room says where it belongs."""
-    assert sorted(ROOMS) == sorted({name.split(".")[0] for name in NAMES} - {""})
+def test_every_room_is_listed() -> None:
+    """The list in CONTRIBUTING names every top-level module and folder."""
+    assert sorted(ROOMS) == sorted({name.split(".")[0] for name in PATHS} - {""})
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path.name == "__init__.py"], ids=relative)
-def test_every_folder_says_what_lives_there(path: Path) -> None:
-    """A sentence at least, and who may import it."""
-    said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    assert len(said.split()) >= 8, said
+def test_every_folder_describes_itself(path: Path) -> None:
+    """The docstring of each ``__init__`` has a sentence at least: what is in the folder and who may import it."""
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    assert len(docstring.split()) >= 8, docstring
 
 
-def test_the_sandbox_and_its_client_meet_over_http_only() -> None:
-    """The sandbox server imports nothing of boxnb but itself; its control client only the errors, when one is raised."""
+def test_sandbox_and_client_communicate_over_http_only() -> None:
+    """The sandbox server imports only itself; its client imports only the errors that it raises."""
     for path in (PACKAGE / "sandbox").rglob("*.py"):
         allowed = {"sandbox"} if "server" in path.parts else {"sandbox", "errors"}
         assert {name.split(".")[0] for name in imports(path)} <= allowed, path
     for path in MODULES:
         if module_name(path).split(".")[0] != "sandbox":
-            found = re.search(r"sandbox\.server\b(?!\()", path.read_text(encoding="utf-8"))
-            assert found is None, path  # a call of the control client's server() is no import
+            match = re.search(r"sandbox\.server\b(?!\()", path.read_text(encoding="utf-8"))
+            assert match is None, path  # sandbox.server() is a call of the client, not an import
 
 
-def test_import_boxnb_loads_nothing_of_a_notebook_or_server() -> None:
-    """ipywidgets, JupyterLab and the sandbox load only when used."""
+def test_import_boxnb_loads_no_notebook_or_server_package() -> None:
+    """The packages of widgets, JupyterLab and the sandbox load only when they are used."""
     heavy = "{'ipywidgets', 'anywidget', 'jupyterlab', 'starlette', 'uvicorn', 'IPython'}"
     code = f"import sys, boxnb; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
@@ -107,15 +108,15 @@ def test_import_boxnb_loads_nothing_of_a_notebook_or_server() -> None:
 
 
 def test_public_names_exist_and_are_in_the_readme() -> None:
-    """What `boxnb` offers is what its papers say."""
+    """Every public name of `boxnb` can be imported, and the README mentions it."""
     assert sorted(boxnb.__all__) == boxnb.__all__
-    for name in [*boxnb.__all__, "sdk"]:  # which a star import leaves out: it needs Box's SDK
+    for name in [*boxnb.__all__, "sdk"]:  # not in __all__, because it needs Box's SDK
         assert getattr(boxnb, name) is not None
         assert re.search(rf"\b{name}\b", README), name
 
 
-def test_readme_names_every_make_target_and_is_short() -> None:
-    """Under 150 lines, and no target is a secret."""
+def test_readme_is_short_and_names_every_make_target() -> None:
+    """The README has fewer than 150 lines, and mentions every make target of one word."""
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert {"lab", "test", "check", "notebooks"} <= set(targets)
     for target in targets:
@@ -123,24 +124,25 @@ def test_readme_names_every_make_target_and_is_short() -> None:
     assert len(README.splitlines()) < 150
 
 
-def test_readme_links_lead_somewhere() -> None:
-    """Every relative link is a file."""
+def test_readme_links_exist() -> None:
+    """Every relative link of the README is a file."""
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert target.startswith("https://") or (ROOT / target).exists(), target
 
 
 def test_readme_lists_every_notebook() -> None:
-    """The table of notebooks is complete."""
+    """The README mentions every notebook."""
     for path in (ROOT / "notebooks").rglob("[0-9]*.ipynb"):
         assert relative(path) in README
 
 
 def bounds(text: str) -> str:
+    """Return the version bounds of a requirement, written for pip or for conda."""
     return str(Requirement(text.replace(" >=", ">=")).specifier)
 
 
 def test_conda_environment_matches_the_package() -> None:
-    """Same names, same lower bounds, one channel, and the package itself through pip."""
+    """The conda environment has the package's lower bounds, one channel, and installs boxnb itself with pip."""
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert environment["channels"] == ["conda-forge"]
@@ -157,34 +159,34 @@ def test_conda_environment_matches_the_package() -> None:
 
 
 def test_base_dependencies_have_a_lower_bound_and_no_upper_one() -> None:
-    """A bound above is a guess; one below is a promise."""
+    """Every base dependency has a lower bound, which was tested, and no upper bound, which would be a guess."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for line in project["dependencies"]:
         assert [part.operator for part in Requirement(line).specifier] == [">="], line
 
 
 def test_no_file_names_a_package_registry() -> None:
-    """The index is whatever the user of pip has set up; there is no lock file to say otherwise."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    """No file names a package index or locks versions: the user of pip configures the index."""
+    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     hosts = re.compile(
         r"pypi\.org|pythonhosted|registry\.npmjs|repo\.anaconda|--(extra-)?index-url", re.IGNORECASE
     )
-    for name in filter(None, listed.stdout.split("\0")):
+    for name in filter(None, files.stdout.split("\0")):
         path = ROOT / name
         assert not re.search(r"(^|/)(uv|poetry|pdm|conda)[-.]lock", name), name
         if path != Path(__file__) and path.exists() and path.suffix != ".png":
             assert not hosts.search(path.read_text(encoding="utf-8", errors="replace")), name
 
 
-def test_the_code_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each Python block runs against the sandbox; the first one shows what the README shows."""
+def test_readme_code_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each Python block runs against the sandbox; the first one returns what the README shows."""
     blocks = re.findall(r"```(python|text)\n(.*?)```", README, re.DOTALL)
     assert [kind for kind, _ in blocks] == ["python", "text", "python"]
-    first, shown, script = (text for _, text in blocks)
+    first, output, script = (text for _, text in blocks)
     *lines, last = first.strip().splitlines()
     names: dict[str, object] = {}
     exec("\n".join(lines), names)
-    assert str(eval(last, names)) == shown.strip()
+    assert str(eval(last, names)) == output.strip()
     *lines, last = script.strip().splitlines()
     exec("\n".join(lines), names)
     assert eval(last, names)["login"] == "ada.admin@example.com"
@@ -211,3 +213,27 @@ def test_sentences_about_any_server_do_not_call_it_box(path: Path) -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documents
     ]
     assert not [words for words in said if re.search(r"\bBox\b", words)]
+
+
+def test_every_phrase_to_avoid_can_be_found() -> None:
+    """The regex of codespell matches each phrase of ``words.txt`` as one word, so that the phrase is looked up."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    regex = re.compile(project["tool"]["codespell"]["regex"])
+    for line in (ROOT / "tests/words.txt").read_text(encoding="utf-8").splitlines():
+        phrase, _, replacement = line.partition("->")
+        assert regex.findall(phrase) == [phrase] and replacement, line
+        assert regex.findall(f"It {phrase} a file")[1] == phrase, line
+    assert regex.findall("there is no") == ["there", "is", "no"]
+    assert regex.findall("is no longer") == ["is", "no", "longer"]
+
+
+def test_pre_commit_runs_what_make_check_runs() -> None:
+    """Every command of ``make check`` is a hook, and no hook needs anything but the tools in ``.venv``."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    recipe = re.findall(r"^check:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)[0]
+    commands = recipe.replace("$(BIN)", ".venv/bin").replace("$(MAKE) --no-print-directory", "make")
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    assert [repo["repo"] for repo in config["repos"]] == ["local"]
+    hooks = config["repos"][0]["hooks"]
+    assert [hook["entry"] for hook in hooks] == [line.strip() for line in commands.splitlines()]
+    assert {hook["language"] for hook in hooks} == {"system"}

@@ -1,21 +1,24 @@
-"""The kit beside its peers, in one interleaved run: ``make bench`` (``ARGS="--runs 5 --works users,events"``).
+"""Compare boxnb with other libraries in interleaved runs: ``make bench`` (``ARGS="--runs 5 --works users,events"``).
 
-Each run is a process of its own. Rows are compared before a time counts. Quote ratios: the seconds depend on the
-machine. The ceiling of the sandbox, how many pages it can serve, is printed beside.
+Each run is a separate process. The rows of all contenders are compared, so that a wrong result is never timed. Quote
+ratios: the seconds depend on the machine. The output also says how many pages the sandbox can serve, the upper limit.
+``make bench-report`` writes the same tables to ``RESULTS.md``, with the facts of the machine and without a date.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import json
 import os
+import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
@@ -25,7 +28,7 @@ from signing import sign_in  # noqa: E402
 
 import boxnb.sandbox  # noqa: E402
 
-# Contenders that would wait for minutes at 80 ms, one call after another, are left out there.
+# At 80 ms these contenders, which make one call after another, would take minutes; they are left out.
 TOO_LONG = {
     ("sdk", "tree", 80),
     ("sdk, largest pages", "tree", 80),
@@ -34,16 +37,30 @@ TOO_LONG = {
     ("sdk", "events", 80),
 }
 WORLDS: dict[str, dict[str, int]] = {
-    # Of three people the admin sees more than half: 5,008 folders and 200,995 files.
+    # With three users, the admin sees more than half of everything: 5,008 folders and 200,995 files.
     "tree": {"users": 3, "folders": 8_130, "files": 326_000, "events": 100},
     "users-10k": {"users": 10_000},
     "events": {"events": 100_000},
     "events-1m": {"events": 1_000_000},  # with --contenders boxnb,floor: the SDK would need 9 GB
 }
 PROFILE = "bench"
+RESULTS = HERE / "RESULTS.md"
+BEGIN, END = "<!-- make bench-report writes from here -->", "<!-- to here -->"
+PACKAGES = ("pandas", "pyarrow", "msgspec", "requests", "aiohttp", "boxsdk", "orjson")
+COLUMNS = ("wall s", "range", "cpu s", "calls", "MB", "peak MB", "frame MB", "x wall", "x cpu")
+Runs = dict[str, list[dict[str, Any]]]
 
 
-def once(name: str, work: str, url: str, token: str) -> dict[str, Any]:
+class Table(NamedTuple):
+    """The results of one workload at one latency: a title, and one row of figures, or a failure, per contender."""
+
+    title: str
+    rows: dict[str, list[str]]
+    failures: dict[str, str]
+
+
+def run_once(name: str, work: str, url: str, token: str) -> dict[str, Any]:
+    """Run one contender in a process of its own and return its figures, or why it failed."""
     done = subprocess.run(
         [sys.executable, str(HERE / "contenders.py"), name, work, url, token, PROFILE],
         capture_output=True,
@@ -51,12 +68,12 @@ def once(name: str, work: str, url: str, token: str) -> dict[str, Any]:
         check=False,
     )
     if done.returncode:
-        return {"failed": done.stderr.strip().splitlines()[-1][:200]}
+        return {"failed": (done.stderr.strip().splitlines() or ["no message"])[-1][:200]}
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def ceiling(url: str, token: str) -> float:
-    """Pages of 1,000 users a second that the sandbox serves to one bare connection."""
+    """Return how many pages of 1,000 users a second the sandbox serves to one plain connection."""
     import http.client
     from urllib.parse import urlsplit
 
@@ -72,70 +89,119 @@ def ceiling(url: str, token: str) -> float:
 
 
 def main() -> None:
+    """Measure what the arguments ask for, print each table, and write the report if asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--latencies", default="0,80", help="milliseconds")
     parser.add_argument("--works", default="users,users-10k,events,tree")
     parser.add_argument("--contenders", default=",".join(CONTENDERS).replace(", ", "_ "))
+    parser.add_argument("--report", action="store_true", help=f"write the tables to {RESULTS.name} too")
     options = parser.parse_args()
     names = [name.replace("_ ", ", ") for name in options.contenders.split(",")]
+    tables = []
     with tempfile.TemporaryDirectory() as home:
         os.environ["BOXNB_HOME"] = home
         for work in options.works.split(","):
             world = WORLDS.get(work, {})
             with boxnb.sandbox.start(private=True, world="large", limits="off", **world) as sandbox:
                 profile = sign_in(sandbox, PROFILE)
-                sandbox.clock.freeze()  # or a year of events would end a little later for each contender
+                sandbox.clock.freeze()  # otherwise each contender would see a year of events that ends later
                 assert profile.token is not None
                 token = profile.token.access_token.reveal()
-                print(
-                    f"\n{work}: the sandbox serves {ceiling(sandbox.url, token):.0f} pages of 1,000 users a second"
-                )
+                pages = ceiling(sandbox.url, token)
+                print(f"\n{work}: the sandbox serves {pages:.0f} pages of 1,000 users a second")
                 for latency in map(int, options.latencies.split(",")):
-                    compare(sandbox, work, latency, names, options.runs, token)
+                    table = summarise(
+                        work, latency, compare(sandbox, work, latency, names, options.runs, token)
+                    )
+                    show(table)
+                    tables.append(table)
+    if options.report:
+        RESULTS.write_text(with_report(RESULTS.read_text(encoding="utf-8"), options.runs, tables), "utf-8")
+        print(f"\nWritten: {RESULTS}")
 
 
-def compare(sandbox: Any, work: str, latency: int, names: list[str], runs: int, token: str) -> None:
+def compare(sandbox: Any, work: str, latency: int, names: list[str], runs: int, token: str) -> Runs:
+    """Run every contender ``runs`` times in turn, and return what each run measured."""
     if latency:
         sandbox.faults.add("/2.0/*", "latency", times=10**9, seconds=latency / 1000)
-    results: dict[str, list[dict[str, Any]]] = {
-        name: [] for name in names if (name, work, latency) not in TOO_LONG
-    }
+    results: Runs = {name: [] for name in names if (name, work, latency) not in TOO_LONG}
     for _ in range(runs):
-        for name, done in results.items():
+        for name, measured in results.items():
             sandbox.record(clear=True)
-            done.append(once(name, work, sandbox.url, token))
+            figures = run_once(name, work, sandbox.url, token)
             calls = [call for call in sandbox.record() if call["path"].startswith("/2.0/")]
-            done[-1] |= {"calls": len(calls), "bytes": sum(call["bytes"] for call in calls)}
+            measured.append(figures | {"calls": len(calls), "bytes": sum(call["bytes"] for call in calls)})
     sandbox.faults.clear()
-    table(work, latency, results)
+    return results
 
 
-def table(work: str, latency: int, results: dict[str, list[dict[str, Any]]]) -> None:
-    rows = {done["rows"] for each in results.values() for done in each if "failed" not in done}
-    ids = {done["ids"] for each in results.values() for done in each if done.get("ids") is not None}
-    counted = " or ".join(f"{number:,}" for number in sorted(rows))
-    print(f"\n{work} at {latency} ms: {counted} rows, {'the same ids' if len(ids) == 1 else 'IDS DIFFER'}")
-    print(
-        f"{'':<28}{'wall s':>8}{'(range)':>16}{'cpu s':>8}{'calls':>7}{'MB':>7}"
-        f"{'peak MB':>9}{'frame MB':>10}{'x wall':>8}{'x cpu':>7}"
-    )
-    ours = [done for done in results.get("boxnb", []) if "failed" not in done]
-    base = {key: statistics.median([done[key] for done in ours] or [1.0]) for key in ("wall", "cpu")}
-    for name, done in results.items():
-        if any("failed" in each for each in done):
-            print(f"{name:<28} failed: {next(each['failed'] for each in done if 'failed' in each)}")
+def summarise(work: str, latency: int, results: Runs) -> Table:
+    """Return medians, ranges and ratios; ratios compare with boxnb, and are left out if boxnb did not run."""
+    succeeded = [run for runs in results.values() for run in runs if "failed" not in run]
+    counts = " or ".join(f"{number:,}" for number in sorted({run["rows"] for run in succeeded}))
+    ids = {run["ids"] for run in succeeded if run.get("ids") is not None}
+    title = f"{work} at {latency} ms: {counts} rows, {'the same ids' if len(ids) == 1 else 'IDS DIFFER'}"
+    ours = [run for run in results.get("boxnb", []) if "failed" not in run]
+    base = {key: statistics.median(run[key] for run in ours) for key in ("wall", "cpu") if ours}
+    rows, failures = {}, {}
+    for name, runs in results.items():
+        if any("failed" in run for run in runs):
+            failures[name] = next(run["failed"] for run in runs if "failed" in run)
             continue
-        middle = {
-            key: statistics.median(each[key] for each in done)
+        median = {
+            key: statistics.median(run[key] for run in runs)
             for key in ("wall", "cpu", "calls", "bytes", "peak", "frame")
         }
-        low, high = min(each["wall"] for each in done), max(each["wall"] for each in done)
-        print(
-            f"{name:<28}{middle['wall']:>8.2f}{f'{low:.2f}-{high:.2f}':>16}{middle['cpu']:>8.2f}"
-            f"{middle['calls']:>7.0f}{middle['bytes'] / 1e6:>7.1f}{middle['peak']:>9.0f}{middle['frame']:>10.0f}"
-            f"{middle['wall'] / base['wall']:>8.1f}{middle['cpu'] / base['cpu']:>7.1f}"
-        )
+        walls = [run["wall"] for run in runs]
+        rows[name] = [
+            f"{median['wall']:.2f}",
+            f"{min(walls):.2f}-{max(walls):.2f}",
+            f"{median['cpu']:.2f}",
+            f"{median['calls']:.0f}",
+            f"{median['bytes'] / 1e6:.1f}",
+            f"{median['peak']:.0f}",
+            f"{median['frame']:.0f}",
+            *(f"{median[key] / base[key]:.1f}" if base else "" for key in ("wall", "cpu")),
+        ]
+    return Table(title, rows, failures)
+
+
+def show(table: Table) -> None:
+    """Print a table for a terminal."""
+    widths = (8, 16, 8, 7, 7, 9, 10, 8, 7)
+    print(f"\n{table.title}")
+    print(f"{'':<28}" + "".join(f"{name:>{width}}" for name, width in zip(COLUMNS, widths, strict=True)))
+    for name, cells in table.rows.items():
+        print(f"{name:<28}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True)))
+    for name, reason in table.failures.items():
+        print(f"{name:<28} failed: {reason}")
+
+
+def machine() -> list[str]:
+    """Return what the figures depend on: cores, system and versions; no date and no name of a computer."""
+    versions = []
+    for package in PACKAGES:
+        try:
+            versions.append(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            versions.append(f"{package} not installed")
+    return [
+        f"- {os.cpu_count()} cores, {platform.system()} on {platform.machine()}",
+        f"- Python {platform.python_version()}, {', '.join(versions)}",
+    ]
+
+
+def with_report(text: str, runs: int, tables: list[Table]) -> str:
+    """Return the text of ``RESULTS.md`` with its generated part replaced; the part measured by hand stays."""
+    lines = [BEGIN, "", *machine(), f"- medians of {runs} runs; `x` is the ratio to boxnb", ""]
+    for table in tables:
+        lines += [f"### {table.title}", "", "| | " + " | ".join(COLUMNS) + " |", "|---" * 10 + "|"]
+        lines += [f"| {name} | " + " | ".join(cells) + " |" for name, cells in table.rows.items()]
+        lines += [f"| {name} | failed |" + " |" * 8 for name in table.failures]
+        lines.append("")
+    before, _, rest = text.partition(BEGIN)
+    return before + "\n".join([*lines, END]) + rest.partition(END)[2]
 
 
 if __name__ == "__main__":

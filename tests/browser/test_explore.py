@@ -167,9 +167,9 @@ def test_content(window: BrowserContext, lab: Lab, theme: str, width: int) -> No
     explorer_tree.get_by_label("Search what is open").fill("marketing")
     explorer_tree.locator(".bxf-name").first.click()
     expect(table.locator(".bxt-count")).to_contain_text(" of 6,654 rows")
-    inside = int(printed(person.page, "print(len(look.selected))"))
+    inside = int(printed(person.page, "print(len(explorer.selected))"))
     assert (
-        printed(person.page, "print(look.selected['path'].str.startswith('Marketing').all())").strip()
+        printed(person.page, "print(explorer.selected['path'].str.startswith('Marketing').all())").strip()
         == "True"
     )
     screenshots(person, ".bxf", f"content-folder-{name}", 1)
@@ -179,10 +179,12 @@ def test_content(window: BrowserContext, lab: Lab, theme: str, width: int) -> No
     screenshots(person, ".widget-box .js-plotly-plot", f"content-explorer-{name}")
     for number in range(person[".js-plotly-plot"].count()):
         screenshots(person, ".js-plotly-plot", f"content-chart{number}-{name}", number)
-    assert printed(person.page, "print(set(look.selected['extension'].astype('str')))").strip() == "{'mp4'}"
+    assert (
+        printed(person.page, "print(set(explorer.selected['extension'].astype('str')))").strip() == "{'mp4'}"
+    )
     same_rows = printed(
         person.page,
-        "names = {'content': content, 'pd': __import__('pandas')}; exec(look.code.rsplit('\\n', 1)[0], names); print(names['rows']['id'].tolist() == look.selected['id'].tolist())",
+        "names = {'content': content, 'pd': __import__('pandas')}; exec(explorer.code.rsplit('\\n', 1)[0], names); print(names['rows']['id'].tolist() == explorer.selected['id'].tolist())",
     )
     assert same_rows.strip() == "True"
 
@@ -266,16 +268,16 @@ def test_ask_anything(window: BrowserContext, lab: Lab) -> None:
         screenshots(person, ".jp-OutputArea-output table.dataframe", f"ask-table{number}", number)
     exports = lab.notebooks.parent / "data" / "exports"
     assert sorted(path.name for path in exports.iterdir()) == [
+        "inactive.html",
         "people.csv",
         "people.parquet",
         "people.xlsx",
-        "quiet.html",
     ]
     people = pd.read_parquet(exports / "people.parquet")
     assert len(people) == len(pd.read_csv(exports / "people.csv", encoding="utf-8-sig")) == 120
-    assert openpyxl.load_workbook(exports / "people.xlsx").sheetnames == ["people", "quiet"]
+    assert openpyxl.load_workbook(exports / "people.xlsx").sheetnames == ["people", "inactive"]
     page = window.new_page()
-    page.goto((exports / "quiet.html").as_uri())
+    page.goto((exports / "inactive.html").as_uri())
     expect(page.get_by_role("row")).to_have_count(8)
     page.close()
 

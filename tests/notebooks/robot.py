@@ -1,4 +1,4 @@
-"""A front end without a browser: it answers the sign-in panel over real widget messages, as a person would."""
+"""A front end without a browser: it responds to the sign-in panel with real widget messages, as a user would."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Way = Literal["receiver", "paste", "code", "deny first", "cancel", "nobody"]
 
 
 class Watching(NotebookClient):
-    """Sees the news of widgets whatever they answer, as JupyterLab does."""
+    """A client that receives every widget message, whatever its parent, as JupyterLab does."""
 
     async def _async_poll_output_msg(self, parent_msg_id: str, cell: NotebookNode, cell_index: int) -> None:
-        """Look at all of them.
+        """Process the output of a cell, and watch every message.
 
-        The panel speaks from a thread too, while a message of ours may be what the kernel handled last: its news then
-        name that message as parent, not the cell, and nbclient would drop them.
+        The panel also sends messages from a thread. Their parent is then the last message that the kernel handled, which
+        may be one of ours instead of the cell, and nbclient would drop them.
         """
         while True:
             message = await ensure_async(self.kc.iopub_channel.get_msg(timeout=None))
@@ -36,21 +36,21 @@ class Watching(NotebookClient):
                     return
 
     def _watch(self, message: dict[str, Any]) -> None:
-        """One message of the kernel."""
+        """Look at one message from the kernel; subclasses override this."""
 
 
 class Robot(Watching):
-    """Runs a notebook; when the panel shows its link, follows it, signs in on the sandbox page and grants.
+    """Run a notebook; when the panel shows its link, follow it, sign in on the sandbox's page and press Grant.
 
     Parameters
     ----------
     nb
         The notebook; executed in place.
     way
-        How the answer gets back: through the loopback ``receiver``, as a ``paste`` of the address, as a bare ``code``,
-        or granted at the second try (``deny first``); or ``cancel`` is pressed; or ``nobody`` is there.
+        How the response arrives: through the loopback ``receiver``, as a ``paste`` of the address, as a bare ``code``, or
+        after a refusal (``deny first``). ``cancel`` presses Cancel, and ``nobody`` does nothing.
     learns
-        Whether the labs of a lesson are answered, once its last cell has run.
+        Whether to solve the labs of a lesson after its last cell has run.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Robot(Watching):
         self.secrets: list[str] = []
         self.views: list[dict[str, Any]] = []
         self.tasks: list[asyncio.Task[None]] = []
-        self.labs: dict[str, dict[str, Any]] = {}  # what each lab's widget showed last
+        self.labs: dict[str, dict[str, Any]] = {}  # the last state of each lab's widget
 
     def _watch(self, message: dict[str, Any]) -> None:
         kind, content = message["header"]["msg_type"], message["content"]
@@ -72,60 +72,63 @@ class Robot(Watching):
         if "lab" in state.get("seen", {}):
             self.labs[content["comm_id"]] = state["seen"]
         view = state.get("view")
-        if isinstance(view, dict) and "step" in view:  # the panel's, no other widget's
+        if isinstance(view, dict) and "step" in view:  # the panel, not another widget
             if kind == "comm_open":
-                self._say(content["comm_id"], type="ready")
-            self._look(content["comm_id"], view)
+                self._send(content["comm_id"], type="ready")
+            self._react(content["comm_id"], view)
 
-    async def async_execute_cell(self, cell: NotebookNode, cell_index: int, *given: Any, **more: Any) -> Any:
+    async def async_execute_cell(self, cell: NotebookNode, cell_index: int, *args: Any, **kwargs: Any) -> Any:
         """Run a cell; after the last one, pass every lab that was shown."""
         try:
-            executed = await super().async_execute_cell(cell, cell_index, *given, **more)
+            executed = await super().async_execute_cell(cell, cell_index, *args, **kwargs)
         except Exception as error:
-            for task in self.tasks:  # where the person's part failed, that is what to read
+            for task in self.tasks:  # if the user's part failed, its error is the cause
                 if task.done() and not task.cancelled() and task.exception() is not None:
                     error.add_note(f"The robot failed before: {task.exception()!r}")
             raise
         if cell_index == len(self.nb.cells) - 1:
             for comm in self.labs if self.learns else ():
-                await self._learn(comm)
+                await self._solve(comm)
         return executed
 
-    async def _learn(self, comm: str) -> None:
-        """Answer a lab as somebody who knows: predict, run, explain."""
+    async def _solve(self, comm: str) -> None:
+        """Give the correct answers to a lab: predict, run, explain."""
         exercise = EXERCISES[self.labs[comm]["lab"]]
         answers = {"predict": exercise.right_prediction, "run": 0, "explain": exercise.right_explanation}
         for stage, value in answers.items():
-            self._say(comm, type=stage, value=value)
+            self._send(comm, type=stage, value=value)
             while self.labs[comm]["stage"] == stage or self.labs[comm]["busy"]:
                 content = (await self.kc.iopub_channel.get_msg(timeout=90))["content"]
                 if content.get("comm_id") == comm and "seen" in content["data"].get("state", {}):
                     self.labs[comm] = content["data"]["state"]["seen"]
 
-    def _say(self, comm: str, **message: Any) -> None:
+    def _send(self, comm: str, **message: Any) -> None:
+        """Send a message to a widget."""
         body = {"comm_id": comm, "data": {"method": "custom", "content": message}}
         self.kc.shell_channel.send(self.kc.session.msg("comm_msg", body))
 
-    def _look(self, comm: str, view: dict[str, Any]) -> None:
+    def _react(self, comm: str, view: dict[str, Any]) -> None:
+        """Follow a new link of the panel, or confirm the account."""
         self.views.append(view)
         if view["step"] == "open" and view["authorize_url"] not in ("", *self.answered):
             self.answered.append(view["authorize_url"])
-            self.tasks.append(asyncio.ensure_future(self._answer(comm, view["authorize_url"])))
+            self.tasks.append(asyncio.ensure_future(self._authorize(comm, view["authorize_url"])))
         elif view["step"] == "confirm" and not view["busy"]:
-            self._say(comm, type="confirm", yes=True)
+            self._send(comm, type="confirm", yes=True)
 
-    async def _answer(self, comm: str, url: str) -> None:
+    async def _authorize(self, comm: str, url: str) -> None:
+        """Sign in at the sandbox, and return its response in the chosen way."""
         if self.way == "cancel":
-            self._say(comm, type="cancel")
+            self._send(comm, type="cancel")
             return
-        self._say(comm, type="opened")
+        self._send(comm, type="opened")
         deny = self.way == "deny first" and len(self.answered) == 1
         address = await asyncio.to_thread(sandbox.approve, url, deny=deny)
         code = address.partition("code=")[2].partition("&")[0]
         self.secrets += [code] if code else []
         if self.way == "paste":
-            self._say(comm, type="paste", value=address)
+            self._send(comm, type="paste", value=address)
         elif self.way == "code":
-            self._say(comm, type="paste", value=code)
+            self._send(comm, type="paste", value=code)
         else:
             await asyncio.to_thread(requests.get, address, timeout=30)

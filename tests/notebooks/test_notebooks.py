@@ -1,4 +1,4 @@
-"""Every notebook reads well, holds no output, and runs from top to bottom."""
+"""Every notebook follows the rules for prose and code, contains no output, and runs from top to bottom."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from boxnb.labs import EXERCISES, passed_labs
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("[0-9]*.ipynb"))
-TEACHING = [path for path in NOTEBOOKS if path.parent.name == "3-teach"]  # they sign in where nothing is kept
+TEACHING = [
+    path for path in NOTEBOOKS if path.parent.name == "3-teach"
+]  # they sign in to sandboxes of their own and save nothing
 WORKING = [path for path in NOTEBOOKS if path not in TEACHING]
 ONBOARDING = ROOT / "notebooks/1-onboard/01-register-and-sign-in.ipynb"
 OPENING = (
@@ -28,22 +30,25 @@ OPENING = (
 FLATTERY = re.compile(r"\b(simply|just|obviously|of course|easy|easily)\b", re.IGNORECASE)
 
 
-def names(path: Path) -> str:
+def name_of(path: Path) -> str:
+    """Return the name of a notebook, as a test id."""
     return path.stem
 
 
-@pytest.fixture(params=NOTEBOOKS, ids=names)
+@pytest.fixture(params=NOTEBOOKS, ids=name_of)
 def path(request: pytest.FixtureRequest) -> Path:
+    """Return the path of each notebook in turn."""
     return request.param
 
 
 @pytest.fixture
 def notebook(path: Path) -> nbformat.NotebookNode:
+    """Return the notebook at `path`."""
     return nbformat.read(path, as_version=4)
 
 
 def run(path: Path, way: str = "receiver") -> Robot:
-    """Execute a notebook in its own folder under the robot; what went wrong in the robot is raised."""
+    """Run a notebook in its own folder with the robot, and raise any error of the robot itself."""
     notebook = nbformat.read(path, as_version=4)
     robot = Robot(notebook, way, resources={"metadata": {"path": str(path.parent)}})
     robot.execute()
@@ -53,7 +58,7 @@ def run(path: Path, way: str = "receiver") -> Robot:
 
 
 def secrets_of(profile: str) -> list[str]:
-    """Everything in a saved profile that must not be seen elsewhere."""
+    """Return the secrets of a saved profile, which must not appear anywhere else."""
     saved = store.load(profile)
     assert saved is not None and saved.token is not None and saved.token.refresh_token is not None
     return [
@@ -64,13 +69,13 @@ def secrets_of(profile: str) -> list[str]:
 
 
 def test_there_are_notebooks() -> None:
-    """An empty folder would pass every other test here."""
+    """The notebooks are found: without any, every other test here would pass."""
     assert [path.name for path in NOTEBOOKS][:2] == ["00-start-here.ipynb", "01-register-and-sign-in.ipynb"]
     assert len(TEACHING) == 6
 
 
-def test_carries_no_outputs_and_no_widget_state(notebook: nbformat.NotebookNode) -> None:
-    """What you see while signed in never reaches git."""
+def test_contains_no_outputs_and_no_widget_state(notebook: nbformat.NotebookNode) -> None:
+    """Outputs, which show an enterprise, never reach git."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
@@ -78,7 +83,7 @@ def test_carries_no_outputs_and_no_widget_state(notebook: nbformat.NotebookNode)
 
 
 def test_opens_with_the_same_five_lines(notebook: nbformat.NotebookNode) -> None:
-    """Promise, goals, needs, time and what is touched: a reader decides in ten seconds."""
+    """The first cell has a title, the goals, the needs, the time and what the notebook touches."""
     lines = [line for line in notebook.cells[0].source.splitlines() if line.strip()]
     assert len(lines) == len(OPENING)
     for line, pattern in zip(lines, OPENING, strict=True):
@@ -86,7 +91,7 @@ def test_opens_with_the_same_five_lines(notebook: nbformat.NotebookNode) -> None
 
 
 def test_every_code_cell_is_short_and_follows_prose(notebook: nbformat.NotebookNode) -> None:
-    """One idea a cell, one to four lines, said in words first; no plumbing."""
+    """A code cell has one to four lines, prose before it, and no helper code."""
     for before, cell in zip(notebook.cells, notebook.cells[1:], strict=False):
         if cell.cell_type == "code":
             assert before.cell_type == "markdown", cell.source
@@ -96,21 +101,21 @@ def test_every_code_cell_is_short_and_follows_prose(notebook: nbformat.NotebookN
             )
 
 
-def test_every_code_cell_says_what_to_expect(notebook: nbformat.NotebookNode) -> None:
-    """After a cell with a result the prose says what you should see."""
+def test_every_result_is_described(notebook: nbformat.NotebookNode) -> None:
+    """The prose after each code cell says what you should see."""
     for cell, after in zip(notebook.cells, notebook.cells[1:], strict=False):
         if cell.cell_type == "code" and not cell.source.startswith("PROFILE"):
             assert after.cell_type == "markdown" and "**You should see**" in after.source, cell.source
 
 
 def test_has_one_profile_cell(notebook: nbformat.NotebookNode) -> None:
-    """Switching from the sandbox to the real Box is one word, in one place."""
+    """One cell sets the profile, so that the reader changes one word to use the real Box."""
     cells = [cell.source for cell in notebook.cells if "PROFILE =" in cell.source]
     assert cells == ['PROFILE = "sandbox"']
 
 
 def test_prose_has_one_sentence_a_line_and_no_flattery(notebook: nbformat.NotebookNode) -> None:
-    """Diffs stay readable, and nothing is called easy to a reader who is stuck."""
+    """Each sentence has its own line, and nothing is called easy, because a reader may be stuck."""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             assert not FLATTERY.search(cell.source), cell.source
@@ -119,28 +124,38 @@ def test_prose_has_one_sentence_a_line_and_no_flattery(notebook: nbformat.Notebo
                     assert not re.search(r"[.!?]\*{0,2} [A-Z]", line), line
 
 
-def test_links_between_notebooks_lead_somewhere(notebook: nbformat.NotebookNode, path: Path) -> None:
+@pytest.mark.parametrize("path", WORKING, ids=name_of)
+def test_no_sentence_has_more_than_30_words(path: Path) -> None:
+    """A sentence in prose, tables aside, has at most 30 words; the address of a link does not count."""
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            for line in re.sub(r"\]\([^)]*\)", "]", cell.source).splitlines():
+                for sentence in re.split(r"(?<=[.!?])\**\s+", "" if line.startswith("|") else line):
+                    assert len(sentence.split()) <= 30, sentence
+
+
+def test_links_between_notebooks_exist(notebook: nbformat.NotebookNode, path: Path) -> None:
     """Every relative link is a file of this repository."""
     for cell in notebook.cells:
         for target in re.findall(r"\]\(([^)#]+)\)", cell.source if cell.cell_type == "markdown" else ""):
             assert target.startswith("https://") or (path.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("path", WORKING, ids=names)
-def test_runs_from_top_to_bottom_and_holds_no_secret(path: Path) -> None:
-    """Run All works in a fresh kernel against the sandbox; what it leaves may be shown to anybody."""
+@pytest.mark.parametrize("path", WORKING, ids=name_of)
+def test_runs_from_top_to_bottom_and_contains_no_secret(path: Path) -> None:
+    """Run All works in a new kernel against the sandbox, and no secret is in the executed notebook."""
     robot = run(path)
     written = nbformat.writes(robot.nb)
     for secret in [*secrets_of("sandbox"), *robot.secrets]:
         assert secret not in written
 
 
-@pytest.mark.parametrize("path", TEACHING, ids=names)
+@pytest.mark.parametrize("path", TEACHING, ids=name_of)
 def test_lessons_run_and_leave_no_trace_of_a_sign_in(path: Path, home: Path) -> None:
-    """A reference learner passes every lab; no profile, no shared sandbox, no token in what is saved."""
+    """The robot passes every lab, and leaves no profile, no shared sandbox and no token in the notebook."""
     robot = run(path)
     assert {seen["stage"] for seen in robot.labs.values()} <= {"passed"}
-    labs = {name for name, each in EXERCISES.items() if each.notebook == path.stem}
+    labs = {name for name, exercise in EXERCISES.items() if exercise.notebook == path.stem}
     assert {seen["lab"] for seen in robot.labs.values()} == labs == set(passed_labs.load())
     assert not (home / "sandbox.json").exists() and store.names() == []
     written = nbformat.writes(robot.nb)
@@ -151,16 +166,16 @@ def test_lessons_run_and_leave_no_trace_of_a_sign_in(path: Path, home: Path) -> 
     )  # an access token or a code
 
 
-@pytest.mark.parametrize("path", WORKING, ids=names)
+@pytest.mark.parametrize("path", WORKING, ids=name_of)
 def test_runs_twice_in_a_row(path: Path) -> None:
-    """The second time a saved sign-in is there: nobody is asked."""
+    """The second run uses the saved sign-in and asks for nothing."""
     run(path)
     assert run(path, "nobody").answered == []
 
 
 @pytest.mark.parametrize("way", ["paste", "code", "deny first"])
-def test_onboarding_ends_signed_in_whichever_way_the_answer_comes(way: str) -> None:
-    """A pasted address, a bare code that needs a yes, and Deny before Grant all end with the users."""
+def test_onboarding_signs_in_with_every_form_of_response(way: str) -> None:
+    """A pasted address, a bare code that must be confirmed, and Deny before Grant all end with the users."""
     robot = run(ONBOARDING, way)
     assert re.search(r"\(120, \d+\)", nbformat.writes(robot.nb))
     written = nbformat.writes(robot.nb)
@@ -168,19 +183,19 @@ def test_onboarding_ends_signed_in_whichever_way_the_answer_comes(way: str) -> N
         assert secret not in written
 
 
-def test_denied_onboarding_says_so_before_the_next_try() -> None:
-    """Deny is answered in the panel, in a sentence, with a fresh link."""
+def test_panel_reports_deny_before_the_next_attempt() -> None:
+    """After Deny, the panel shows a sentence and a new link."""
     robot = run(ONBOARDING, "deny first")
     assert len(robot.answered) == 2
     assert any(view["alert"] and view["step"] == "open" for view in robot.views)
 
 
 @pytest.mark.parametrize("way", ["nobody", "cancel"])
-def test_no_later_cell_runs_unsigned(way: str) -> None:
-    """Without a person, or after Cancel, the gate stops the notebook with one line and no traceback."""
-    with pytest.raises(CellExecutionError) as stopped:
+def test_no_later_cell_runs_without_a_sign_in(way: str) -> None:
+    """Without a user, or after Cancel, the waiting cell stops the notebook with one line and no traceback."""
+    with pytest.raises(CellExecutionError) as caught:
         run(ONBOARDING, way)
-    assert stopped.value.ename == "SignInCancelled"
-    assert "Traceback" not in stopped.value.traceback
+    assert caught.value.ename == "SignInCancelled"
+    assert "Traceback" not in caught.value.traceback
     saved = store.load("sandbox")
     assert saved is None or saved.token is None

@@ -1,4 +1,4 @@
-"""Every figure, name and order that a notebook quotes is right, whenever the practice company is born."""
+"""Every figure, name and order that a notebook quotes is correct, on whatever day the practice company starts."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ import boxnb.sandbox
 from boxnb import reports
 from boxnb.api import rate_limit
 
-MONDAY = datetime(2024, 11, 25, tzinfo=UTC)  # long ago, so that the token of the walk looks fresh
+# In the past, so that the token used for the walk has not expired by the sandbox's clock.
+MONDAY = datetime(2024, 11, 25, tzinfo=UTC)
 DAY = pd.Timedelta("1D")
 MOMENTS = [timedelta(seconds=1), timedelta(hours=23, minutes=59, seconds=59)]
 
 
-class Walked(NamedTuple):
-    """A signed-in connection, and the frames of its walk moved to a company born on `MONDAY`."""
+class Walk(NamedTuple):
+    """A signed-in connection, and the DataFrames of its walk, shifted to a company that starts on `MONDAY`."""
 
     sandbox: boxnb.sandbox.Sandbox
     box: boxnb.Box
@@ -33,67 +34,66 @@ class Walked(NamedTuple):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One home for all tests here, which change nothing."""
-    place = tmp_path_factory.mktemp("home")
+    """Yield one home folder for all tests of this module, which change nothing."""
+    folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BOXNB_HOME", str(place))
+        patch.setenv("BOXNB_HOME", str(folder))
         patch.setenv("NO_PROXY", "127.0.0.1,localhost")
         patch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
-        yield place
+        yield folder
 
 
 @pytest.fixture(scope="module")
-def walked(home: Path) -> Iterator[Walked]:
-    """Content, invitations and memberships, over HTTP."""
+def walk(home: Path) -> Iterator[Walk]:
+    """Yield content, collaborations and memberships, fetched over HTTP."""
     with boxnb.sandbox.start(private=True, state=home / "state", limits="off") as sandbox:
         day = pd.Timestamp(sandbox.clock.now(), unit="s", tz="UTC").floor("D")
         sign_in(sandbox)
         started = time.time()
         box = boxnb.connect("acme", clock=lambda: started)  # or a slow machine reaches the next day
         content = reports.content(box)
-        invited = reports.collaborations(box, of=content)
+        collaborations = reports.collaborations(box, of=content)
         members = box.memberships()
-        frames = {"content": content, "invited": invited, "members": members}
-        by = pd.Timestamp(MONDAY) - day
+        frames = {"content": content, "collaborations": collaborations, "members": members}
+        shift = pd.Timestamp(MONDAY) - day
         sandbox.clock.freeze()
-        yield Walked(sandbox, box, {name: moved(frame, by) for name, frame in frames.items()})
+        yield Walk(sandbox, box, {name: shifted(frame, shift) for name, frame in frames.items()})
 
 
-def moved(frame: pd.DataFrame, by: pd.Timedelta) -> pd.DataFrame:
-    """The same rows as a company has them that is born on another day."""
+def shifted(frame: pd.DataFrame, shift: pd.Timedelta) -> pd.DataFrame:
+    """Return the same rows with every time shifted, as for a company that starts on another day."""
     frame = frame.copy()
     for column in frame.select_dtypes("datetimetz"):
-        frame[column] = frame[column] + by
+        frame[column] = frame[column] + shift
     return frame
 
 
 @pytest.mark.parametrize("weekday", range(7))
-def test_what_notebooks_quote_holds_on_every_weekday(walked: Walked, weekday: int) -> None:
-    """Born on this day of the week, looked at in its first and in its last second: each quote is true."""
-    born = MONDAY + timedelta(days=weekday)
-    company = Company.at(born.timestamp())
+def test_quotes_hold_on_every_weekday(walk: Walk, weekday: int) -> None:
+    """Every quote is true in the first and in the last second of a company that starts on this weekday."""
+    start = MONDAY + timedelta(days=weekday)
+    company = Company.at(start.timestamp())
     year, users = company.events(), company.users()
-    frames = {name: moved(frame, weekday * DAY) for name, frame in walked.frames.items()}
-    for later in MOMENTS:
-        now = pd.Timestamp(born + later)
-        walked.sandbox.clock.advance(now.timestamp() - walked.sandbox.clock.now())
-        walked.box.me()  # reports take the server's time, which comes with every answer
-        seen = quotes.Seen(walked.box, now, year, users, **frames)
-        wrong = quotes.wrong(seen)
-        assert not wrong, "\n".join(wrong)
+    frames = {name: shifted(frame, weekday * DAY) for name, frame in walk.frames.items()}
+    for moment in MOMENTS:
+        now = pd.Timestamp(start + moment)
+        walk.sandbox.clock.advance(now.timestamp() - walk.sandbox.clock.now())
+        walk.box.me()  # reports use the server's time, which comes with every response
+        failed = quotes.failed_quotes(quotes.Snapshot(walk.box, now, year, users, **frames))
+        assert not failed, "\n".join(failed)
 
 
 @pytest.mark.parametrize("path", quotes.notebooks(), ids=lambda path: path.stem)
-def test_no_quote_escapes(path: Path) -> None:
-    """Each sentence with a figure or a name is checked above, or known to be about something else."""
-    known = [*quotes.QUOTES.get(path.stem, ()), *quotes.OTHER.get(path.stem, ())]
-    escaped = [said for said in quotes.sentences(path) if not any(words in said for words in known)]
-    assert escaped == []
+def test_every_claim_is_listed(path: Path) -> None:
+    """Each sentence with a figure or a name is checked, or listed as being about something else."""
+    listed = [*quotes.QUOTES.get(path.stem, ()), *quotes.OTHER.get(path.stem, ())]
+    unlisted = [claim for claim in quotes.claims(path) if not any(quote in claim for quote in listed)]
+    assert unlisted == []
 
 
 @pytest.mark.parametrize("path", quotes.notebooks(), ids=lambda path: path.stem)
-def test_every_quote_is_still_said(path: Path) -> None:
-    """A check of words that no notebook says any more is taken out."""
+def test_every_listed_quote_is_in_its_notebook(path: Path) -> None:
+    """A quote that no notebook contains any more is removed from the list."""
     text = path.read_text(encoding="utf-8").replace('\\"', '"').replace("\\n", " ")
-    known = [*quotes.QUOTES.get(path.stem, ()), *quotes.OTHER.get(path.stem, ())]
-    assert [words for words in known if words not in text] == []
+    listed = [*quotes.QUOTES.get(path.stem, ()), *quotes.OTHER.get(path.stem, ())]
+    assert [quote for quote in listed if quote not in text] == []
