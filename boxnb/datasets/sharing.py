@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..api import ids
 from ..frames import schema
-from ..frames.requirements import given, kinds
+from ..frames.requirements import kinds, with_columns
 from . import content
 from .paging import by_marker, by_offset
 from .pull import warn
@@ -108,7 +108,7 @@ def _paths(of: str | list[str] | pd.DataFrame, kind: Literal["folder", "file", "
     if "id" in of and ("type" not in of or kind == "group"):
         return [f"{kind}s/{item}" for item in ids.many(of, "of", kind)]
     flag = "has_collaborations"
-    of = given(of, "box.collaborations", f"type id {flag if flag in of else ''}", ITEMS, "box.tree")
+    of = with_columns(of, "box.collaborations", f"type id {flag if flag in of else ''}", ITEMS, "box.tree")
     shared = of[of[flag].fillna(True).astype(bool)] if flag in of else of
     return [
         f"{item_type}s/{item}"
@@ -149,7 +149,7 @@ def shared_links(
         account. ``shared_link_unshared_at`` is the expiry in UTC, missing if the link does not expire.
     """
     walked = content.tree(box, folder_id, as_user=as_user) if of is None else of
-    rows = given(walked, "box.shared_links", " ".join(LINK_COLUMNS), ITEMS, "box.tree")
+    rows = with_columns(walked, "box.shared_links", " ".join(LINK_COLUMNS), ITEMS, "box.tree")
     links = rows[rows["shared_link_url"].notna()].reset_index(drop=True)
     links.attrs.update({**walked.attrs, "dataset": "shared_links"})
     if of is not None and of.attrs.get("complete") is False:

@@ -18,10 +18,10 @@ from boxnb.api import ids
 from boxnb.datasets import people
 from boxnb.datasets.estimate import Estimate
 from boxnb.datasets.paging import by_marker
-from boxnb.datasets.pull import Listing, Pull, pulled
+from boxnb.datasets.pull import Listing, Pull, run_pull
 from boxnb.frames import schema
 from boxnb.frames.pages import NAMELESS, folders_of, whole_number
-from boxnb.frames.requirements import given
+from boxnb.frames.requirements import with_columns
 from boxnb.frames.schema import Column
 
 from .shape import CONTENT, Inputs, domain, now, shaped
@@ -109,13 +109,20 @@ def content(box: Connection, *, people_of: pd.DataFrame | None = None) -> pd.Dat
         known = active if wanted is None or not isinstance(people_of, pd.DataFrame) else everybody["id"]
         for which in sorted({*(wanted or ())} - {*known}):
             pull.miss("no active user of this enterprise has this id", as_user=which)
-        pull.tidy = lambda frame: _placed(frame, set(active), set(everybody["id"]))
         _walk(pull, able)
 
     name = (
         "content" if people_of is None else "content of some"
     )  # only the whole one tells what the next will cost
-    return pulled(box, name, schema.ITEMS, {"users": len(able)}, work, computed=SEEN_AS)
+    return run_pull(
+        box,
+        name,
+        schema.ITEMS,
+        {"users": len(able)},
+        work,
+        computed=SEEN_AS,
+        tidy=lambda frame: _placed(frame, set(active), set(everybody["id"])),
+    )
 
 
 def _walk(pull: Pull, viewers: list[str]) -> None:
@@ -210,7 +217,7 @@ def items(
     asked = {*names.split(), *optional.split()}
     if isinstance(of, pd.DataFrame):
         if "ownership" in asked - {*of.columns} and "owned_by_id" in of:
-            owner = given(of, f"reports.{inputs.report}", "owned_by_id", CONTENT, "reports.content")
+            owner = with_columns(of, f"reports.{inputs.report}", "owned_by_id", CONTENT, "reports.content")
             of = of.assign(ownership=_of_whom(inputs, box, owner["owned_by_id"]))
         if "seen_as" in asked - {*of.columns}:
             of = of.assign(seen_as=(of.attrs.get("query") or {}).get("as_user"))
@@ -275,7 +282,6 @@ def collaborations(
     fields = schema.fields(schema.COLLABORATIONS)
 
     def work(pull: Pull) -> None:
-        pull.tidy = lambda rows: _invitations(box, rows, walked, users)
         pull.inherit(inputs.frames[-1], "reports.content" if of is not None else "")
         for listed in (*inputs.frames[:-1], users):
             pull.inherit(listed)
@@ -293,7 +299,15 @@ def collaborations(
                     pull.take(page, row[0], row[1])
 
     query = {"items": len(asked), "files": files}
-    return pulled(box, "invitations", schema.COLLABORATIONS, query, work, computed=ASKED)
+    return run_pull(
+        box,
+        "invitations",
+        schema.COLLABORATIONS,
+        query,
+        work,
+        computed=ASKED,
+        tidy=lambda rows: _invitations(box, rows, walked, users),
+    )
 
 
 def _asked(items: pd.DataFrame, *, flagged: bool, files: bool) -> pd.DataFrame:
@@ -358,7 +372,9 @@ def estimate(box: Connection, name: str, *, of: pd.DataFrame | None = None) -> E
         raise ValueError(f"There is no estimate for {name!r}: ask for 'content' or 'collaborations'.")
     if of is None:
         return Estimate(name, None, "unknown", "One call for each folder: walk the content first.")
-    walked = given(of, "reports.estimate", "type id", CONTENT, "reports.content", "has_collaborations depth")
+    walked = with_columns(
+        of, "reports.estimate", "type id", CONTENT, "reports.content", "has_collaborations depth"
+    )
     folders = len(_asked(walked, flagged=False, files=False))
     flagged = len(_asked(walked, flagged=True, files=False))
     files = len(_asked(walked, flagged=False, files=True))

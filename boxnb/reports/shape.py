@@ -9,7 +9,7 @@ import pandas as pd
 
 from boxnb.datasets.pull import warn, whole_of
 from boxnb.frames import schema
-from boxnb.frames.requirements import given, kinds
+from boxnb.frames.requirements import kinds, with_columns
 
 if TYPE_CHECKING:
     from boxnb.api.connection import Connection
@@ -66,7 +66,7 @@ class Inputs:
             The frame lacks one of them, or it cannot be read.
         """
         found = fetch() if frame is None else frame
-        made = given(found, f"reports.{self.report}", names, known, source, optional)
+        made = with_columns(found, f"reports.{self.report}", names, known, source, optional)
         self.hand_on(found, source if frame is not None else "")
         return made
 
