@@ -16,7 +16,7 @@ from boxnb import store
 from boxnb.api.connection import Progress
 from boxnb.datasets import event_log
 from boxnb.datasets.paging import by_offset
-from boxnb.datasets.pull import each
+from boxnb.datasets.pull_by_id import pull_each
 from boxnb.errors import BoxNotebookError, BoxUnavailableError, Interrupted, NotFoundError, RangeError
 from boxnb.frames import schema
 from boxnb.sandbox import Sandbox
@@ -255,7 +255,7 @@ def test_a_pull_that_breaks_keeps_what_it_had(free: Sandbox) -> None:
 def of_groups(box: boxnb.Box, ids: list[str]) -> pd.DataFrame:
     """Memberships as the kit lists them, but one to a page, so that a group has many."""
     path = "/groups/{}/memberships"
-    return each(box, "memberships", schema.MEMBERSHIPS, path, ids, by_offset, limit=1)
+    return pull_each(box, "memberships", schema.MEMBERSHIPS, path, ids, by_offset, limit=1)
 
 
 def test_interrupt_between_two_pages_of_a_listing_leaves_no_gap(box: boxnb.Box) -> None:

@@ -134,7 +134,7 @@ def test_a_total_that_grows_is_followed() -> None:
 
 
 def test_the_ceiling_is_told() -> None:
-    """Box gives no more than the first 10,000 by offset."""
+    """Box returns only the first 10,000 entries by offset."""
     page = {"entries": [], "limit": 5000, "total_count": 20_000}
     player = Player(page, page)
     with pytest.raises(ValueError, match="no more than the first 10000"):
