@@ -233,9 +233,7 @@ def children(parents: pd.DataFrame, column: str, *, key: str = "id") -> pd.DataF
     """
     if column not in CHILDREN or column not in parents:
         known = [name for name in CHILDREN if name in parents]
-        raise ValueError(
-            f"{column!r} is not a column of lists in this frame. It has: {', '.join(known) or 'none'}."
-        )
+        raise ValueError(f"{column!r} is not a column of lists in this frame. It has {known or 'none'}.")
     lists = _ancestors(parents) if column == "path" else [_elements(text) for text in parents[column]]
     keys = [item for item, elements in zip(parents[key], lists, strict=True) for _ in elements]
     positions = [position for elements in lists for position in range(len(elements))]
