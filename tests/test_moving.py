@@ -1,4 +1,4 @@
-"""A walk while other people move, delete and add folders: it ends, nothing is there twice, and what moved is told."""
+"""A walk while others move, delete and add folders: it ends, repeats no item and reports what moved."""
 
 from __future__ import annotations
 
@@ -198,8 +198,8 @@ def walked(*rows: tuple[str, str, str, str, str, int]) -> pd.DataFrame:
     return frame
 
 
-def test_a_folder_met_twice_stands_at_its_last_place_with_all_below() -> None:
-    """Its content was listed once, at the old place."""
+def test_a_folder_seen_twice_has_its_last_path_and_so_has_everything_below() -> None:
+    """Its items were listed only once, under the old path."""
     frame = walked(
         ("folder", "1", "a", "0", "", 1),
         ("folder", "2", "b", "0", "", 1),
@@ -217,8 +217,8 @@ def test_a_folder_met_twice_stands_at_its_last_place_with_all_below() -> None:
     assert found.dtypes.equals(frame.dtypes)
 
 
-def test_folders_that_seem_to_hold_each_other_keep_their_places() -> None:
-    """Two moves that a walk saw in the wrong order make a circle; it does not loop."""
+def test_folders_in_a_cycle_keep_their_paths() -> None:
+    """Two moves seen in the wrong order form a cycle, which does not cause an endless loop."""
     frame = walked(
         ("folder", "1", "a", "0", "", 1),
         ("folder", "2", "b", "1", "a", 2),

@@ -1,4 +1,4 @@
-"""What happened: sign-ins, downloads, days out of the ordinary, the story of one file or one person."""
+"""Sign-ins, downloads, unusual days, and the history of a file or a user, from admin events."""
 
 from __future__ import annotations
 
@@ -81,14 +81,14 @@ NAMED = f"""{WHO} additional_details source_item_type source_item_id source_item
 def _events(
     inputs: Inputs, box: Connection, since: When, types: list[str] | None, of: pd.DataFrame | None, names: str
 ) -> pd.DataFrame:
-    found = inputs.take(
+    events = inputs.take(
         of, lambda: event_log.events(box, since=since, event_type=types), names, EVENTS, "box.events"
     )
-    return found if types is None else found[found["event_type"].isin(types)]
+    return events if types is None else events[events["event_type"].isin(types)]
 
 
 def _who(events: pd.DataFrame) -> pd.Series:
-    """The login, or :data:`NOBODY` for anyone who was not signed in."""
+    """Return the login, or :data:`NOBODY` for anyone who was not signed in."""
     login: pd.Series = events["created_by_login"].where(events["created_by_id"] != ANONYMOUS, NOBODY)
     return login
 
