@@ -100,7 +100,7 @@ def test_a_listing_longer_than_offsets_reach(tmp_path: Path, monkeypatch: pytest
         monkeypatch.setattr(  # as of a listing that has no markers
             box.session, "get_bytes", lambda path, usemarker="", **params: fetch(path, **params)
         )
-        with pytest.raises(ListingError, match="no more than the first 10000") as caught:
+        with pytest.raises(ListingError, match="returns only the first 10,000") as caught:
             box.frame("/users", fields="login")
         assert isinstance(caught.value, ValueError)
         assert caught.value.partial is box.last_partial is not None

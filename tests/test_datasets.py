@@ -172,15 +172,15 @@ def test_event_ranges_and_positions(box: boxnb.Box) -> None:
 @pytest.mark.parametrize(
     ("since", "until", "says"),
     [
-        ("soon", None, "no time"),
+        ("soon", None, "as a time"),
         ("2D", "3D", "before it begins"),
-        ("7D", "later", "no time"),
-        ("1M", None, "no time"),
-        ("7", None, "no time"),
-        ("12:00", None, "no time"),
-        ("today", None, "no time"),
-        ("", None, "no time"),
-        ("999999999D", None, "no time"),
+        ("7D", "later", "as a time"),
+        ("1M", None, "as a time"),
+        ("7", None, "as a time"),
+        ("12:00", None, "as a time"),
+        ("today", None, "as a time"),
+        ("", None, "as a time"),
+        ("999999999D", None, "as a time"),
     ],
 )
 def test_an_invalid_range_is_refused(box: boxnb.Box, since: str, until: str | None, says: str) -> None:
