@@ -1,8 +1,8 @@
-"""Take a table away: CSV, Excel, Parquet, one HTML page. Text in a cell never runs as a formula or as markup.
+"""Export a table as CSV, Excel, Parquet or an HTML page. Text in a cell never runs as a formula or as markup.
 
-A spreadsheet takes a text that begins with ``=``, ``+``, ``-`` or ``@`` for a formula, and a browser takes ``<`` for markup; anybody who
-may name a file in your Box can write such a name (OWASP, *CSV Injection*). Each function returns the path it wrote, and replaces a file
-that is there only once the new one is complete.
+A spreadsheet runs text that begins with ``=``, ``+``, ``-`` or ``@`` as a formula, and a browser reads ``<`` as markup. Anyone
+who may name a file in your Box can write such a name (OWASP, *CSV Injection*). Each function returns the path it wrote, and
+replaces an existing file only once the new one is complete.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ SHEET_COLUMNS = 16_384
 HTML_ROWS = 5_000
 
 _QUOTED = re.compile(r'[",;|\t-\r\x1c-\x1f\x85\u2028\u2029]|^[\s\ufeff]')
-"""Texts that some reader of CSV would part or trim."""
+"""Texts that some CSV reader would split or trim, so they are quoted."""
 
 
 @contextlib.contextmanager
 def written(path: StrPath, kind: str) -> Iterator[Path]:
-    """A draft beside the file, which takes its place when it is complete; whatever fails is one sentence."""
+    """Yield a draft in the same folder that replaces the file once complete; report any failure in one sentence."""
     draft: Path | None = None
     try:
         target = Path(os.path.realpath(path))
@@ -50,7 +50,7 @@ def written(path: StrPath, kind: str) -> Iterator[Path]:
             raise ExportError(f"{path} is a folder. Add the name of a file.")
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists() and not target.is_file():
-            yield target  # a device or a pipe, which nothing may replace
+            yield target  # a device or a pipe must not be replaced
             return
         draft = target.with_name(f".boxnb-{secrets.token_hex(6)}.part")
         yield draft
@@ -61,8 +61,8 @@ def written(path: StrPath, kind: str) -> Iterator[Path]:
         raise
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        closed = "Close it where it is open, or choose" if isinstance(error, PermissionError) else "Choose"
-        raise ExportError(f"Cannot write {path} ({reason}). {closed} another place.") from error
+        remedy = "Close it if it is open, or choose" if isinstance(error, PermissionError) else "Choose"
+        raise ExportError(f"Cannot write {path} ({reason}). {remedy} another path.") from error
     except Exception as error:
         reason = (str(error).strip().splitlines() or ["no message"])[0][:200]
         raise ExportError(f"Cannot write this table as {kind} ({type(error).__name__}: {reason}).") from error
@@ -72,19 +72,19 @@ def written(path: StrPath, kind: str) -> Iterator[Path]:
 
 
 def csv_text(frame: pd.DataFrame | pd.Series) -> str:
-    """The CSV of :func:`to_csv` as text."""
+    """Return the CSV of :func:`to_csv` as text."""
     columns = columns_of(frame)
-    held = [plain(values, time_texts) for _, values in columns]
-    # Where ';' is the separator, a negative number that begins a line and the text after it are one cell: '-5,0+...' is a formula.
-    # A text in quotes there makes it none.
-    quote = bool(held) and any(
-        not isinstance(value, str) and value is not None and value < 0 for value in held[0]
+    values_by_column = [plain(values, time_texts) for _, values in columns]
+    # If ';' is the separator, a negative number at the beginning of a line and the text after it form one cell, and
+    # '-5,0+...' is a formula. Quoting the text prevents that.
+    quote = bool(values_by_column) and any(
+        not isinstance(value, str) and value is not None and value < 0 for value in values_by_column[0]
     )
-    alone = len(held) == 1  # an empty line is skipped by those who read it
+    single_column = len(values_by_column) == 1  # CSV readers skip empty lines
 
     def field(value: Any) -> str:
         if value is None:
-            return '""' if alone else ""
+            return '""' if single_column else ""
         if not isinstance(value, str):
             return str(value)
         text = guarded(value)
@@ -94,48 +94,48 @@ def csv_text(frame: pd.DataFrame | pd.Series) -> str:
             else text
         )
 
-    heads = ",".join(field(name) for name, _ in columns)
-    rows = zip(*([field(value) for value in values] for values in held), strict=True)
-    return "".join([f"{heads}\r\n", *(",".join(row) + "\r\n" for row in rows)])
+    headings = ",".join(field(name) for name, _ in columns)
+    rows = zip(*([field(value) for value in values] for values in values_by_column), strict=True)
+    return "".join([f"{headings}\r\n", *(",".join(row) + "\r\n" for row in rows)])
 
 
 def to_csv(frame: pd.DataFrame | pd.Series, path: StrPath) -> Path:
     """
-    Write a CSV file that a spreadsheet opens as UTF-8 and runs nothing of.
+    Write a CSV file that a spreadsheet opens as UTF-8 and does not run any formula from.
 
     Parameters
     ----------
     frame : DataFrame or Series
-        An index that has a name, or is not numbers, comes first.
+        An index that has a name or is not of integers comes first.
     path : str or path
-        Missing folders are made; a file that is there is replaced once the new one is complete.
+        Missing folders are created. An existing file is replaced once the new one is complete.
 
     Returns
     -------
     Path
-        What was written. A ``'`` stands before whatever a spreadsheet would take for a formula, at the beginning of a text and after
-        each ``,`` ``;`` ``|``, tab and line break in it; :func:`read_csv` takes it off again. Times are ISO 8601 in UTC. Missing is
-        nothing, an empty text is ``""``. Half a surrogate pair, which UTF-8 does not have, is written as its number (``ud83d`` after a
-        backslash).
+        The file written. A ``'`` is put before everything that a spreadsheet would run as a formula, at the beginning of a text
+        and after each ``,`` ``;`` ``|``, tab and line break in it; :func:`read_csv` removes it again. Times are ISO 8601 in UTC. A
+        missing value is empty, an empty text is ``""``. Half a surrogate pair, which UTF-8 cannot encode, is written as its
+        number (``ud83d`` after a backslash).
 
     Raises
     ------
     ExportError
-        It cannot be written; nothing was changed.
+        The file cannot be written; nothing was changed.
 
     Notes
     -----
-    A spreadsheet that was told to part at blanks, ``:`` or letters is not covered: use :func:`to_excel` there.
+    Spreadsheets set to split at blanks, ``:`` or letters are not covered. Use :func:`to_excel` for those.
     """
     with written(path, "CSV") as draft:
-        # The mark at the beginning is how Excel learns that it is UTF-8.
+        # Excel recognizes UTF-8 by the byte order mark.
         draft.write_bytes(csv_text(frame).encode("utf-8-sig", "backslashreplace"))
     return Path(path)
 
 
 def read_csv(path: StrPath) -> pd.DataFrame:
     """
-    Read a file of :func:`to_csv` with every text as it was.
+    Read a file written by :func:`to_csv`, with every text as it was.
 
     Parameters
     ----------
@@ -144,21 +144,21 @@ def read_csv(path: StrPath) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        All columns are ``str``: an id keeps its zeros, and a name ``NA``, ``null`` or ``1e5`` is that name. Only what was missing is
-        missing, but in a table of one column it is an empty text. Numbers and times: ``frame.astype({"size": "Int64"})``,
+        All columns are ``str``: an id keeps its zeros, and a name ``NA``, ``null`` or ``1e5`` stays that name. Only missing values
+        are missing, except in a table of one column, where they become empty texts. To convert numbers and times: ``frame.astype({"size": "Int64"})``,
         ``pandas.to_datetime(frame["created_at"], format="ISO8601")``.
 
     Raises
     ------
     ExportError
-        The file cannot be read, or is not such a CSV file.
+        The file cannot be read, or is not a CSV file.
     """
     try:
         content = Path(path).read_bytes().removeprefix(b"\xef\xbb\xbf")
-        heads = next(csv.reader(io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="")), [])
-        if not heads:
+        headings = next(csv.reader(io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="")), [])
+        if not headings:
             return pd.DataFrame()
-        names = [str(number) for number in range(len(heads))]
+        names = [str(number) for number in range(len(headings))]
         table = pyarrow.csv.read_csv(
             pa.BufferReader(content),
             read_options=pyarrow.csv.ReadOptions(column_names=names, block_size=len(content) + 1),
@@ -178,41 +178,41 @@ def read_csv(path: StrPath) -> pd.DataFrame:
         for column in table.columns
     ]
     frame = pd.concat(texts, axis=1)
-    frame.columns = pd.Index([unguarded(name) for name in heads])
+    frame.columns = pd.Index([unguarded(name) for name in headings])
     return frame
 
 
 def to_excel(frames: pd.DataFrame | pd.Series | Mapping[str, pd.DataFrame], path: StrPath) -> Path:
     """
-    Write an Excel workbook, one sheet a frame; needs the extra ``explore``.
+    Write an Excel workbook, one sheet per DataFrame; needs the extra ``explore``.
 
     Parameters
     ----------
     frames : DataFrame, Series or dict of DataFrame
-        A dict names the sheets. An index that has a name, or is not numbers, comes first.
+        The keys of a dict name the sheets. An index that has a name or is not of integers comes first.
     path : str or path
         As for :func:`to_csv`.
 
     Returns
     -------
     Path
-        What was written. All text is text, also what begins with ``=``; numbers of more than 15 digits, times before 1900-03-01 or
-        after 9999 and infinity are text, because Excel cannot hold them otherwise. Times are UTC without saying so, because Excel
-        knows no zones. Line breaks are line feeds. ``pandas.read_excel(path, keep_default_na=False)`` reads the texts as they were.
+        The file written. Text stays text, even if it begins with ``=``. Numbers of more than 15 digits, times before 1900-03-01
+        or after 9999, and infinity become text, because Excel cannot hold them otherwise. Times are in UTC without a mark,
+        because Excel has no time zones. Line breaks are line feeds. ``pandas.read_excel(path, keep_default_na=False)`` reads the texts as they were.
 
     Warns
     -----
     UserWarning
-        A text was cut after 32,767 characters, where Excel ends, or held a control character that Excel cannot and is ``\ufffd`` there.
+        A text was cut to Excel's limit of 32,767 characters, or a control character that Excel cannot hold became ``\ufffd``.
 
     Raises
     ------
     ValueError
-        A frame has more rows than a sheet.
+        A DataFrame has more rows than a sheet.
     MissingPackageError
         The extra ``explore`` is not installed.
     ExportError
-        A frame has more rows or columns than a sheet, or it cannot be written; nothing was changed.
+        A DataFrame has more rows or columns than a sheet, or the file cannot be written; nothing was changed.
     """
     require("An Excel workbook", "boxnb[explore]", "openpyxl")
     import openpyxl
@@ -225,48 +225,48 @@ def to_excel(frames: pd.DataFrame | pd.Series | Mapping[str, pd.DataFrame], path
     fit = ExcelCells()
     with written(path, "an Excel file") as draft:
         book = openpyxl.Workbook(write_only=True)
-        taken = {"history"}  # Excel keeps that name for itself
+        taken = {"history"}  # Excel reserves that name
         try:
             for name, frame in sheets.items():
                 columns = columns_of(frame)
                 if len(frame) > SHEET_ROWS or len(columns) > SHEET_COLUMNS:
                     raise ExportError(
-                        f"{name!r} has {len(frame):,} rows and {len(columns):,} columns. A sheet holds {SHEET_ROWS:,} and "
-                        f"{SHEET_COLUMNS:,}: write CSV or Parquet, or fewer rows."
+                        f"{name!r} has {len(frame):,} rows and {len(columns):,} columns. An Excel sheet holds {SHEET_ROWS:,} "
+                        f"and {SHEET_COLUMNS:,}. Write CSV or Parquet, or fewer rows."
                     )
-                held = [fit.column(values, head) for head, values in columns]
+                cells = [fit.column(values, heading) for heading, values in columns]
                 sheet = book.create_sheet(sheet_name(name, taken))
                 sheet.freeze_panes = "A2"
 
                 def text(value: str, *, bold: bool = False, sheet: Any = sheet) -> Any:
                     if not (bold or FORMULA.search(value) or value.startswith("#")):
                         return value
-                    made = WriteOnlyCell(sheet, value)
-                    made.data_type = (
-                        "s"  # openpyxl would make a formula of what begins with =, an error of #N/A
-                    )
-                    made.quotePrefix = True  # and Excel, of what is edited and left
+                    cell = WriteOnlyCell(sheet, value)
+                    # By itself openpyxl turns text that begins with = into a formula and #N/A into an error,
+                    cell.data_type = "s"
+                    # and so does Excel when the user edits the cell.
+                    cell.quotePrefix = True
                     if bold:
-                        made.font = Font(bold=True)
-                    return made
+                        cell.font = Font(bold=True)
+                    return cell
 
-                sheet.append([text(fit.text(head, head), bold=True) for head, _ in columns])
-                for row in zip(*held, strict=True):
+                sheet.append([text(fit.text(heading, heading), bold=True) for heading, _ in columns])
+                for row in zip(*cells, strict=True):
                     sheet.append([text(value) if isinstance(value, str) else value for value in row])
             book.save(draft)
         except BaseException:
-            for sheet in book.worksheets:  # else openpyxl complains of each on the screen, after the sentence
+            for sheet in book.worksheets:  # otherwise openpyxl prints a complaint about each
                 with contextlib.suppress(Exception):
                     sheet.close()
             raise
-    for trouble in fit.troubles():
-        warnings.warn(trouble, stacklevel=2)
+    for sentence in fit.troubles():
+        warnings.warn(sentence, stacklevel=2)
     return Path(path)
 
 
 def to_parquet(frame: pd.DataFrame, path: StrPath) -> Path:
     """
-    Write a Parquet file, which keeps every dtype; text is as it is, because nothing runs it.
+    Write a Parquet file, which keeps every dtype. Text is not guarded, because nothing runs it.
 
     Parameters
     ----------
@@ -277,23 +277,23 @@ def to_parquet(frame: pd.DataFrame, path: StrPath) -> Path:
     Returns
     -------
     Path
-        ``pandas.read_parquet`` gives the same frame back.
+        The file written. ``pandas.read_parquet`` returns the same DataFrame.
 
     Raises
     ------
     ExportError
-        Parquet cannot hold it, for instance two columns of one name, or numbers and texts in one column.
+        Parquet cannot hold it, for instance because of two columns with the same name, or numbers and text in one column.
     """
     if not isinstance(frame, pd.DataFrame):
         raise ExportError(f"Cannot export a {type(frame).__name__}. Give a DataFrame.")
     with written(path, "Parquet") as draft:
-        odd = [
+        unfit = [
             name for number, name in enumerate(frame.columns) if not _fits_parquet(frame.iloc[:, [number]])
         ]
-        if odd:
+        if unfit:
             raise ExportError(
-                f"Parquet cannot hold the values of {', '.join(map(repr, odd[:5]))}, often of several types in one column. "
-                "Convert them, such as with astype('str'), or write CSV."
+                f"Parquet cannot hold the values of {', '.join(map(repr, unfit[:5]))}. Often a column has several types. "
+                "Convert it, such as with astype('str'), or write CSV."
             )
         frame.to_parquet(draft)
     return Path(path)
@@ -309,12 +309,12 @@ def _fits_parquet(column: pd.DataFrame) -> bool:
 
 def to_html(things: Any, path: StrPath, *, title: str = "Report") -> Path:
     """
-    Write one page that opens in any browser without a network, with tables and charts.
+    Write an HTML page with tables and charts that opens in any browser, offline too.
 
     Parameters
     ----------
     things : DataFrame, chart, or dict of them
-        A dict gives each its heading. A chart is one of :mod:`boxnb.widgets.charts`, or a plotly figure.
+        The keys of a dict are the headings. A chart is one of :mod:`boxnb.widgets.charts`, or a plotly figure.
     path : str or path
         As for :func:`to_csv`.
     title : str
@@ -322,8 +322,13 @@ def to_html(things: Any, path: StrPath, *, title: str = "Report") -> Path:
     Returns
     -------
     Path
-        What was written. All names are escaped; the page may load nothing. Of a long table come the first 5,000 rows, with a line that says so.
-        What is neither a table nor a chart is an ``ExportError``.
+        The file written. All names are escaped, and the page cannot load anything. A long table is cut to its first 5,000 rows,
+        with a line that says so.
+
+    Raises
+    ------
+    ExportError
+        Something is neither a table nor a chart, or the file cannot be written.
     """
     with written(path, "HTML") as draft:
         draft.write_text(html_text(things, title=title), encoding="utf-8", errors="backslashreplace")
@@ -331,9 +336,9 @@ def to_html(things: Any, path: StrPath, *, title: str = "Report") -> Path:
 
 
 def html_text(things: Any, *, title: str = "Report", most: int = HTML_ROWS) -> str:
-    """The page of :func:`to_html` as text, with at most so many rows of each table."""
+    """Return the page of :func:`to_html` as text, with at most ``most`` rows of each table."""
     parts = []
-    scripted = False
+    has_charts = False
     for name, thing in (things if isinstance(things, Mapping) else {"": things}).items():
         heading = f"<h2>{html.escape(str(name))}</h2>" if name else ""
         if isinstance(thing, (pd.DataFrame, pd.Series)):
@@ -342,34 +347,36 @@ def html_text(things: Any, *, title: str = "Report", most: int = HTML_ROWS) -> s
         figure = getattr(thing, "figure", thing)
         if not hasattr(figure, "to_html"):
             raise ExportError(f"Cannot show a {type(thing).__name__} on a page. Give a DataFrame or a chart.")
-        drawn = figure.to_html(full_html=False, include_plotlyjs=not scripted, config={"displaylogo": False})
-        parts.append(heading + drawn)
-        scripted = True
+        chart_html = figure.to_html(
+            full_html=False, include_plotlyjs=not has_charts, config={"displaylogo": False}
+        )
+        parts.append(heading + chart_html)
+        has_charts = True
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:"
-    if scripted:
+    if has_charts:
         policy += "; script-src 'unsafe-inline' 'unsafe-eval'"
     return PAGE.format(title=html.escape(title), policy=policy, parts="\n".join(parts))
 
 
 def table_html(frame: pd.DataFrame | pd.Series, most: int = HTML_ROWS, *, of: int | None = None) -> str:
-    """The first ``most`` rows as an HTML table of escaped text; ``of`` says how many there are where ``frame`` is a part."""
+    """Return the first ``most`` rows as an HTML table; ``of`` is the total if ``frame`` is only a part."""
     total = len(frame) if of is None else of
-    shown = min(len(frame), most)
+    count = min(len(frame), most)
     columns = columns_of(frame.head(most) if isinstance(frame, (pd.DataFrame, pd.Series)) else frame)
-    heads = "".join(f"<th scope='col'>{html.escape(name)}</th>" for name, _ in columns)
+    headings = "".join(f"<th scope='col'>{html.escape(name)}</th>" for name, _ in columns)
     texts = [plain(values, _minutes) for _, values in columns]
-    right = [pd.api.types.is_numeric_dtype(values.dtype) for _, values in columns]
+    numeric = [pd.api.types.is_numeric_dtype(values.dtype) for _, values in columns]
     rows = "\n".join(
         "<tr>"
         + "".join(
-            f"<td{' class=n' if number else ''}><bdi>{'' if text is None else html.escape(as_text(str(text)))}</bdi></td>"
-            for text, number in zip(row, right, strict=True)
+            f"<td{' class=n' if is_number else ''}><bdi>{'' if text is None else html.escape(as_text(str(text)))}</bdi></td>"
+            for text, is_number in zip(row, numeric, strict=True)
         )
         + "</tr>"
         for row in zip(*texts, strict=True)
     )
-    told = f"{total:,} rows" if shown == total else f"The first {shown:,} of {total:,} rows."
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table><p>{told}</p>"
+    caption = f"{total:,} rows" if count == total else f"The first {count:,} of {total:,} rows."
+    return f"<table><thead><tr>{headings}</tr></thead><tbody>{rows}</tbody></table><p>{caption}</p>"
 
 
 def _minutes(times: pd.Series) -> list[str | None]:

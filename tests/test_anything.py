@@ -10,7 +10,7 @@ from signing import sign_in
 
 import boxnb
 from boxnb.api.connection import Progress
-from boxnb.datasets.listing import _made
+from boxnb.datasets.listing import _frame_of
 from boxnb.errors import BoxUnavailableError, Interrupted, ListingError, NotFoundError
 from boxnb.sandbox import Sandbox
 
@@ -100,7 +100,7 @@ def test_a_listing_longer_than_offsets_reach(tmp_path: Path, monkeypatch: pytest
         monkeypatch.setattr(  # as of a listing that has no markers
             box.session, "get_bytes", lambda path, usemarker="", **params: fetch(path, **params)
         )
-        with pytest.raises(ListingError, match="no more than the first 10000") as caught:
+        with pytest.raises(ListingError, match="returns only the first 10,000") as caught:
             box.frame("/users", fields="login")
         assert isinstance(caught.value, ValueError)
         assert caught.value.partial is box.last_partial is not None
@@ -137,7 +137,7 @@ def test_types_are_inferred_only_where_nothing_can_go_wrong() -> None:
             "owner": {"login": "a"},
         },
     ]
-    made = _made(rows)
+    made = _frame_of(rows)
     assert made["id"].tolist() == [str(2**60), "7"]
     assert made["name"].tolist() == ["2024-01-01", "12"]
     assert made["odd"].tolist() == ["1", '"x"']
@@ -149,7 +149,7 @@ def test_types_are_inferred_only_where_nothing_can_go_wrong() -> None:
         "datetime64[us, UTC]",
     ]
     assert made["at"].iloc[0] == pd.Timestamp("2026-01-01", tz="UTC")
-    assert list(_made([]).columns) == []
+    assert list(_frame_of([]).columns) == []
 
 
 def test_fields_may_be_called_anything() -> None:
@@ -165,7 +165,7 @@ def test_fields_may_be_called_anything() -> None:
         },
         {"$parent": "file_2", "owned_by": {"id": "2"}, "class": None, "": "empty"},
     ]
-    made = _made(rows)
+    made = _frame_of(rows)
     assert made["$parent"].tolist() == ["file_1", "file_2"]
     assert made["a-b"].tolist() == [1, pd.NA]
     assert made["extra_"][0] == "mine"

@@ -16,7 +16,7 @@ from boxnb import store
 from boxnb.api.connection import Progress
 from boxnb.datasets import event_log
 from boxnb.datasets.paging import by_offset
-from boxnb.datasets.pull import each
+from boxnb.datasets.pull_by_id import pull_each
 from boxnb.errors import BoxNotebookError, BoxUnavailableError, Interrupted, NotFoundError, RangeError
 from boxnb.frames import schema
 from boxnb.sandbox import Sandbox
@@ -100,7 +100,7 @@ def test_depth_ends_the_walk(box: boxnb.Box) -> None:
     assert set(two["depth"]) == {1, 2}
 
 
-def test_what_may_not_be_seen_is_not_there(box: boxnb.Box) -> None:
+def test_an_admin_does_not_see_unshared_content(box: boxnb.Box) -> None:
     """An admin does not see everybody's content: 404, in a sentence that says so."""
     payroll = table("folders").set_index("name").loc["Payroll", "id"]
     with pytest.raises(NotFoundError, match="admin"):
@@ -108,7 +108,7 @@ def test_what_may_not_be_seen_is_not_there(box: boxnb.Box) -> None:
 
 
 def test_shared_links_come_with_the_walk(box: boxnb.Box) -> None:
-    """At no call of their own."""
+    """Shared links come with the walk, without calls of their own."""
     owner = table("users").set_index("login").loc["fang.wang@example.com", "id"]
     tree = box.tree(as_user=owner)
     before = box.session.ledger.calls
@@ -134,7 +134,7 @@ def test_collaborations_are_those_of_the_items(free: Sandbox) -> None:
     assert same_dtypes(found, schema.COLLABORATIONS)
 
 
-def test_collaborations_that_break_go_on(free: Sandbox) -> None:
+def test_interrupted_collaborations_resume(free: Sandbox) -> None:
     """What the beginning and the rest have is the whole; what repeats below comes once, but for pending ones, which name no item."""
     sign_in(free)
     box = boxnb.connect("acme")
@@ -172,19 +172,19 @@ def test_event_ranges_and_positions(box: boxnb.Box) -> None:
 @pytest.mark.parametrize(
     ("since", "until", "says"),
     [
-        ("soon", None, "no time"),
+        ("soon", None, "as a time"),
         ("2D", "3D", "before it begins"),
-        ("7D", "later", "no time"),
-        ("1M", None, "no time"),
-        ("7", None, "no time"),
-        ("12:00", None, "no time"),
-        ("today", None, "no time"),
-        ("", None, "no time"),
-        ("999999999D", None, "no time"),
+        ("7D", "later", "as a time"),
+        ("1M", None, "as a time"),
+        ("7", None, "as a time"),
+        ("12:00", None, "as a time"),
+        ("today", None, "as a time"),
+        ("", None, "as a time"),
+        ("999999999D", None, "as a time"),
     ],
 )
-def test_a_range_that_is_none_is_told(box: boxnb.Box, since: str, until: str | None, says: str) -> None:
-    """Before any call; one line in a notebook, and a ValueError for who catches those."""
+def test_an_invalid_range_is_refused(box: boxnb.Box, since: str, until: str | None, says: str) -> None:
+    """It is refused before any call, with one line in a notebook, as a ValueError."""
     with pytest.raises(RangeError, match=says) as caught:
         box.events(since=since, until=until)
     assert isinstance(caught.value, ValueError)
@@ -233,7 +233,7 @@ def test_the_rest(box: boxnb.Box) -> None:
     assert box.me(as_user=owner)["id"].tolist() == [owner]
 
 
-def test_a_pull_that_breaks_keeps_what_it_had(free: Sandbox) -> None:
+def test_a_failed_pull_keeps_its_rows(free: Sandbox) -> None:
     """The error carries the frame so far and where to continue; the second half completes it."""
     sign_in(free)
     box = boxnb.connect("acme")
@@ -255,7 +255,7 @@ def test_a_pull_that_breaks_keeps_what_it_had(free: Sandbox) -> None:
 def of_groups(box: boxnb.Box, ids: list[str]) -> pd.DataFrame:
     """Memberships as the kit lists them, but one to a page, so that a group has many."""
     path = "/groups/{}/memberships"
-    return each(box, "memberships", schema.MEMBERSHIPS, path, ids, by_offset, limit=1)
+    return pull_each(box, "memberships", schema.MEMBERSHIPS, path, ids, by_offset, limit=1)
 
 
 def test_interrupt_between_two_pages_of_a_listing_leaves_no_gap(box: boxnb.Box) -> None:
@@ -292,8 +292,8 @@ def test_what_fails_stops_the_other_listings(free: Sandbox) -> None:
     assert len(free.record()) - before < 5 < sizes.iloc[0]
 
 
-def test_interrupt_keeps_what_it_had(box: boxnb.Box) -> None:
-    """One line, and the rows so far."""
+def test_interrupt_keeps_the_rows_so_far(box: boxnb.Box) -> None:
+    """Interrupt prints one line and keeps the rows so far."""
 
     def stop(progress: Progress) -> None:
         if not progress.done:
@@ -304,8 +304,8 @@ def test_interrupt_keeps_what_it_had(box: boxnb.Box) -> None:
         box.users()
 
 
-def test_a_folder_that_closes_meanwhile_is_skipped(box: boxnb.Box, sandbox: Sandbox) -> None:
-    """A row in ``skipped``, not the end of the walk."""
+def test_a_folder_closed_during_the_walk_is_skipped(box: boxnb.Box, sandbox: Sandbox) -> None:
+    """It becomes an entry in ``skipped`` and does not end the walk."""
     owner = table("users").set_index("login").loc["fang.wang@example.com", "id"]
     top = box.items(as_user=owner)
     gone = top.loc[top["type"] == "folder", "id"].iloc[0]
@@ -337,15 +337,15 @@ def test_faults_change_no_row(free: Sandbox) -> None:
     assert again.equals(events)
 
 
-def test_a_truncated_page_is_told(box: boxnb.Box, sandbox: Sandbox) -> None:
-    """Cut off again and again: a sentence, and the frame so far."""
+def test_a_truncated_page_is_reported(box: boxnb.Box, sandbox: Sandbox) -> None:
+    """A page truncated at every attempt raises one sentence, with the DataFrame so far."""
     sandbox.faults.add("/2.0/groups", "truncated", times=20)
     with pytest.raises(BoxNotebookError, match=r"try again"):
         box.groups()
 
 
 def test_a_pull_that_spends_much_of_the_licence_says_so(box: boxnb.Box) -> None:
-    """Once, when it passes a twentieth of the month."""
+    """The warning comes once, when the pull passes a twentieth of the month's calls."""
     store.configure("acme", monthly_calls=100)
     box.session.auth.reread()
     with pytest.warns(UserWarning, match="more than 5% of the 100 a month") as said:

@@ -44,7 +44,7 @@ def test_values_arrive_unharmed() -> None:
 
 
 def test_an_unknown_field_is_kept() -> None:
-    """What Box adds tomorrow stands in ``extra``."""
+    """A field that Box adds later goes into ``extra``."""
     table = frame([{**ENTRY, "favourite_tea": "oolong"}], schema.USERS)
     assert json.loads(table["extra"][0]) == {"favourite_tea": "oolong"}
 
@@ -61,7 +61,7 @@ def test_an_unknown_field_is_kept() -> None:
     ],
 )
 def test_a_value_of_the_wrong_type_is_missing_and_kept(field: str, odd: Any) -> None:
-    """It is not forced into the column, and not lost."""
+    """The value is neither forced into the column nor lost."""
     table = frame([{**ENTRY, field: odd}], schema.USERS)
     assert pd.isna(table[field][0])
     assert json.loads(table["extra"][0])[field] == odd
@@ -112,7 +112,7 @@ def test_lists_become_tables_joined_by_id() -> None:
 
 
 def test_the_folders_above_are_a_table_too() -> None:
-    """From the top down, one row a folder above; what lies on top has none."""
+    """One row per folder above an item, from the top down; top-level items have none."""
     place = [
         {"type": "folder", "id": "1", "name": "a/b", "parent": {"id": "0"}, "tags": ["x", "y"]},
         {"type": "folder", "id": "2", "name": "c", "parent": {"id": "1"}},
@@ -130,8 +130,8 @@ def test_the_folders_above_are_a_table_too() -> None:
 
 
 @pytest.mark.parametrize("column", ["name", "tracking_codes", "unicorns"])
-def test_a_column_without_lists_is_told(column: str) -> None:
-    """With those there are."""
+def test_a_column_without_lists_is_refused(column: str) -> None:
+    """The message names the columns of lists that the DataFrame has."""
     with pytest.raises(ValueError, match=r"has \['tags'\]"):
         children(frame([], schema.ITEMS), column)
 

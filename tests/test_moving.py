@@ -1,4 +1,4 @@
-"""A walk while other people move, delete and add folders: it ends, nothing is there twice, and what moved is told."""
+"""A walk while others move, delete and add folders: it ends, repeats no item and reports what moved."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from signing import sign_in
 import boxnb.sandbox
 from boxnb.api import rate_limit
 from boxnb.api.connection import Progress
-from boxnb.datasets.content import PLACE
-from boxnb.datasets.tree_changes import settled
+from boxnb.datasets.content import PATH
+from boxnb.datasets.tree_changes import with_final_paths
 from boxnb.errors import Interrupted, ListingError
 from boxnb.frames import Table, schema
 from boxnb.sandbox import Sandbox
@@ -105,14 +105,12 @@ def test_a_walk_while_another_process_moves_deletes_and_adds(box: tuple[boxnb.Bo
             mover.stdin.write(" ".join(folders) + "\n")
             mover.stdin.flush()
             mover.stdout.readline()  # it is at work
-            with pytest.warns(
-                UserWarning, match="moved while this walk went on|tree is not complete"
-            ) as said:
+            with pytest.warns(UserWarning, match="moved during this walk|tree is not complete") as said:
                 tree = here.tree()
     finally:
         mover.kill()
         mover.communicate()
-    assert any("moved while this walk went on" in str(one.message) for one in said)
+    assert any("moved during this walk" in str(one.message) for one in said)
     # What was gone when its turn came is said, too.
     gone = bool(tree.attrs["skipped"])
     assert tree.attrs["complete"] is not gone
@@ -191,7 +189,7 @@ def test_items_deleted_between_two_pages(box: tuple[boxnb.Box, Sandbox]) -> None
 
 def walked(*rows: tuple[str, str, str, str, str, int]) -> pd.DataFrame:
     """A walk's frame of (type, id, name, parent, path, depth)."""
-    table = Table(schema.ITEMS, PLACE)
+    table = Table(schema.ITEMS, PATH)
     for kind, which, name, parent, path, depth in rows:
         entry = f'{{"type": "{kind}", "id": "{which}", "name": "{name}", "parent": {{"id": "{parent}"}}}}'
         table.add(f'{{"entries": [{entry}]}}'.encode(), path, depth)
@@ -200,8 +198,8 @@ def walked(*rows: tuple[str, str, str, str, str, int]) -> pd.DataFrame:
     return frame
 
 
-def test_a_folder_met_twice_stands_at_its_last_place_with_all_below() -> None:
-    """Its content was listed once, at the old place."""
+def test_a_folder_seen_twice_has_its_last_path_and_so_has_everything_below() -> None:
+    """Its items were listed only once, under the old path."""
     frame = walked(
         ("folder", "1", "a", "0", "", 1),
         ("folder", "2", "b", "0", "", 1),
@@ -211,7 +209,7 @@ def test_a_folder_met_twice_stands_at_its_last_place_with_all_below() -> None:
         ("file", "5", "e", "1", "a", 2),
     )
     with pytest.warns(UserWarning, match="1 items moved"):
-        found = settled(frame, "0")
+        found = with_final_paths(frame, "0")
     assert found["id"].tolist() == ["1", "2", "4", "3", "5"]
     assert found["path"].tolist() == ["", "", "b/c", "b", "a"]
     assert found["depth"].tolist() == [1, 1, 3, 2, 2]
@@ -219,8 +217,8 @@ def test_a_folder_met_twice_stands_at_its_last_place_with_all_below() -> None:
     assert found.dtypes.equals(frame.dtypes)
 
 
-def test_folders_that_seem_to_hold_each_other_keep_their_places() -> None:
-    """Two moves that a walk saw in the wrong order make a circle; it does not loop."""
+def test_folders_in_a_cycle_keep_their_paths() -> None:
+    """Two moves seen in the wrong order form a cycle, which does not cause an endless loop."""
     frame = walked(
         ("folder", "1", "a", "0", "", 1),
         ("folder", "2", "b", "1", "a", 2),
@@ -228,7 +226,7 @@ def test_folders_that_seem_to_hold_each_other_keep_their_places() -> None:
         ("folder", "1", "a", "2", "a/b", 3),
     )
     with pytest.warns(UserWarning, match="moved"):
-        found = settled(frame, "0")
+        found = with_final_paths(frame, "0")
     assert found["path"].tolist() == ["a", "a/b", "a/b"]
     assert found["id"].is_unique
 

@@ -386,7 +386,7 @@ def test_fewer_rows_than_box_counts_is_said() -> None:
         frame, said = told(box.groups)
         assert len(frame) == 5
         assert honest(frame, said)
-        assert "counts 9 entries and showed 5" in said[0]
+        assert "counts 9 entries but returned 5" in said[0]
 
 
 BY_MARKER: dict[str, Callable[[boxnb.Box], pd.DataFrame]] = {
@@ -677,14 +677,14 @@ def test_a_single_thing_that_is_not_there_is_no_row(name: str) -> None:
 
 
 def test_device_pins_of_nobodys_enterprise() -> None:
-    """Who belongs to no enterprise is told so, instead of a call for the enterprise 'nan'."""
+    """A user without an enterprise gets a message, instead of a call for the enterprise 'nan'."""
     asked: list[str] = []
 
     def answer(path: str, query: dict[str, str]) -> Any:
         asked.append(path)
         return {**ADA, "enterprise": None}
 
-    with made_up(answer) as box, pytest.raises(ListingError, match="belongs to no enterprise"):
+    with made_up(answer) as box, pytest.raises(ListingError, match="does not belong to an enterprise"):
         box.device_pins()
     assert asked == ["/users/me"]
 

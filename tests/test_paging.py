@@ -133,11 +133,11 @@ def test_a_total_that_grows_is_followed() -> None:
     assert player.ids == ["x", "y"]  # whoever joined after a full page was fetched
 
 
-def test_the_ceiling_is_told() -> None:
-    """Box gives no more than the first 10,000 by offset."""
+def test_a_listing_beyond_the_ceiling_is_refused() -> None:
+    """Box returns only the first 10,000 entries by offset."""
     page = {"entries": [], "limit": 5000, "total_count": 20_000}
     player = Player(page, page)
-    with pytest.raises(ValueError, match="no more than the first 10000"):
+    with pytest.raises(ValueError, match="returns only the first 10,000"):
         list(by_offset(player.fetch, player.take, "/groups"))
 
 

@@ -197,22 +197,22 @@ ANY_SERVER = (
     *("frames.decode", "frames.pages", "datasets.paging", "datasets.people", "datasets.pull"),
     *("datasets.estimate", "datasets.event_ranges", "datasets.tree_changes", "transfer"),
 )
-"""Modules that do not know whose server they talk to, so that their sentences name none."""
+"""Modules that do not know the name of their server, so their messages say "the server"."""
 
 
 @pytest.mark.parametrize(
-    "path", [path for name, path in NAMES.items() if name.startswith(ANY_SERVER)], ids=relative
+    "path", [path for name, path in PATHS.items() if name.startswith(ANY_SERVER)], ids=relative
 )
-def test_sentences_about_any_server_do_not_call_it_box(path: Path) -> None:
-    """A profile may be of another server than Box; who knows its name says the name."""
+def test_messages_for_any_server_do_not_call_it_box(path: Path) -> None:
+    """A profile may belong to another server than Box. Only modules that know its name use it."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    documents = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    said = [
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    messages = [
         node.value
         for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documents
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings
     ]
-    assert not [words for words in said if re.search(r"\bBox\b", words)]
+    assert not [message for message in messages if re.search(r"\bBox\b", message)]
 
 
 def test_every_phrase_to_avoid_can_be_found() -> None:

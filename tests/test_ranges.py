@@ -138,7 +138,7 @@ def test_what_comes_before_a_failed_piece_is_kept_whole(
 
     def broken(path: str, **params: Any) -> bytes:
         if params["created_after"] > event_ranges.text(whole["created_at"].iloc[len(whole) // 2]):
-            raise BoxUnavailableError("The answer is no page of entries: try again.", status=200)
+            raise BoxUnavailableError("The response is not a page of entries. Try again.", status=200)
         return fetch(path, **params)
 
     assert newest > event_ranges.text(whole["created_at"].iloc[len(whole) // 2])
@@ -228,7 +228,7 @@ def test_what_breaks_a_thread_ends_the_pull(
     def broken(chain: Any) -> Any:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(event_ranges._Chain, "_next", broken)
+    monkeypatch.setattr(event_ranges._Pieces, "_next", broken)
     with pytest.raises(ZeroDivisionError):
         box.events(since="366D")
 

@@ -1,1 +1,4 @@
-"""One function per dataset, from people to admin events: pages of JSON in, a DataFrame out. Above `api` and `frames`; `box`, reports and widgets may import it."""
+"""One function per dataset, from users to admin events; each pulls pages and returns a DataFrame.
+
+May import `api` and `frames`; `box`, `reports` and `widgets` may import it.
+"""

@@ -1,4 +1,4 @@
-"""Folders, files and what is in them."""
+"""Folders and files: items, trees, versions, search results, trash."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ..frames import schema
 from ..frames.pages import folders_of
 from ..frames.schema import Column
 from .paging import by_marker, by_offset, number_of
-from .pull import Listing, Pull, one, pulled, said
-from .tree_changes import LONG, Watch, settled
+from .pull import Listing, Pull, run_pull
+from .pull_by_id import pull_one, without_fields
+from .tree_changes import LONG, Watch, with_final_paths
 
 if TYPE_CHECKING:
     from ..api.connection import Connection
 
-PLACE = (Column("path", "text"), Column("depth", "integer"))
-"""Where a row of a tree stands: the names of the folders above it, and how many there are below the root."""
-
+PATH = (Column("path", "text"), Column("depth", "integer"))
+"""Where an item of a tree is: the names of the folders above it, joined by ``/``, and its level below the start."""
 
 SEARCHED: dict[str, ids.Kind] = {
     "ancestor_folder_ids": "folder",
@@ -32,14 +32,14 @@ SEARCHED: dict[str, ids.Kind] = {
     "recent_updater_user_ids": "user",
     "deleted_user_ids": "user",
 }
-"""The filters of Box's search that take ids, several with commas."""
+"""The filters of Box's search that take ids, separated by commas."""
 
 
 def items(
     box: Connection, folder_id: str = "0", *, as_user: str | None = None, marker: str | None = None
 ) -> pd.DataFrame:
     """
-    What is in one folder: folders, files and web links, one row each.
+    List what is in one folder: folders, files and web links, one row each.
 
     Calls ``GET /folders/:id/items`` once for every 1000 items.
 
@@ -47,24 +47,24 @@ def items(
     ----------
     box : Box
     folder_id : str
-        Its id, as text or number, or the address of its page in Box; ``"0"`` is the top of who signed in.
+        Its id, as text or number, or the address of its page in Box; ``"0"`` is the root folder of the user who signed in.
     as_user : str, optional
-        Look as this user; needs the As-User switch and an admin.
+        List it as this user; needs an admin, and an app that may use the As-User header.
     marker : str, optional
-        Continue from here.
+        Resume from here.
 
     Returns
     -------
     pandas.DataFrame
-        Columns as :data:`boxnb.frames.schema.ITEMS` says: ``type`` is ``folder``, ``file`` or ``web_link``; ``size`` is
-        ``Int64`` bytes, a folder's with all that is below it.
+        Columns as in :data:`boxnb.frames.schema.ITEMS`: ``type`` is ``folder``, ``file`` or ``web_link``; ``size`` is
+        ``Int64`` bytes; the size of a folder includes everything below it.
 
     Raises
     ------
     IdError
-        ``folder_id`` or ``as_user`` is not an id; the same holds wherever an id is asked for.
+        ``folder_id`` or ``as_user`` is not an id. Every function that takes an id raises this.
     NotFoundError
-        There is no such folder, or this user may not see it: an admin sees what is shared with the admin.
+        The folder does not exist, or this user may not see it: an admin sees only what is shared with the admin.
 
     Notes
     -----
@@ -77,13 +77,22 @@ def items(
     def work(pull: Pull) -> None:
         pull.markers(path, marker, fields=schema.fields(schema.ITEMS))
 
-    return pulled(box, "items", schema.ITEMS, {"folder_id": folder_id}, work, as_user=as_user)
+    return run_pull(box, "items", schema.ITEMS, {"folder_id": folder_id}, work, as_user=as_user)
 
 
-class _Place(NamedTuple):
+class _Folder(NamedTuple):
     id: str
     path: str
     depth: int
+
+
+class _TreePull(Pull):
+    """A walk; it resumes with the folders that are not finished."""
+
+    ahead: deque[tuple[_Folder, Future[Listing]]] | None = None
+
+    def continuation(self) -> dict[str, Any] | None:
+        return None if self.ahead is None else {"pending": [tuple(folder) for folder, _ in self.ahead]}
 
 
 def tree(
@@ -95,151 +104,151 @@ def tree(
     pending: Sequence[tuple[str, str, int]] | None = None,
 ) -> pd.DataFrame:
     """
-    Walk a folder and all below it, one row an item.
+    Walk a folder and everything below it, one row per item.
 
-    Calls ``GET /folders/:id/items`` once for every folder and once more for every further 1000 items in it: nothing
-    tells beforehand how many folders there are, see :func:`boxnb.datasets.estimate.estimate`. Several folders are asked at once; the rows
-    come level by level, in Box's order. A walk that has found more than 100 folders takes two calls more, to learn from the
+    Calls ``GET /folders/:id/items`` once for every folder, and once more for every further 1000 items in it. The number of
+    folders is not known in advance, see :func:`boxnb.datasets.estimate.estimate`. Several folders are listed at once; the rows
+    come level by level, in Box's order. A walk that has found more than 100 folders spends two more calls to learn from the
     user's own events what moves from then on.
 
     Parameters
     ----------
     box : Box
     folder_id : str
-        Where to begin; ``"0"`` is the top of who signed in.
+        Where to start; ``"0"`` is the root folder of the user who signed in.
     depth : int, optional
-        How many levels to go down: 1 is the folder's own items; all of them unless given.
+        How many levels to go down; 1 means the folder's own items. All levels by default.
     as_user : str, optional
         Walk as this user.
     pending : sequence of (id, path, depth), optional
-        Continue from here: ``error.partial.attrs["resume"]`` of a walk that ended early.
+        Resume from here: ``error.partial.attrs["resume"]`` of a walk that ended early.
 
     Returns
     -------
     pandas.DataFrame
-        Columns as :data:`boxnb.frames.schema.ITEMS` says, then ``path`` (text, the folders above, from the root, joined by
-        ``/``) and ``depth`` (``Int64``, 1 for the folder's own items). No id twice. ``attrs["skipped"]`` lists what could not
-        be read: folders that Box refused and odd entries (``id``, ``path``, ``status``, ``why``); ``attrs["complete"]`` is False then,
-        and a warning says so; ``attrs["moved"]`` the ids of what moved while the walk went on,
-        with a warning; ``attrs["changed"]`` what else happened to items of the walk (``event``, ``at``, ``type``, ``id``,
-        ``name``, ``parent_id``); ``attrs["watched"]`` whether those events could be asked for: True, False for a short walk,
-        or why not.
+        Columns as in :data:`boxnb.frames.schema.ITEMS`, then ``path`` (text, the folders above, from the root, joined by
+        ``/``) and ``depth`` (``Int64``, 1 for the folder's own items). Each id appears once. ``attrs["skipped"]`` lists what
+        could not be read: folders that Box refused and odd entries (``id``, ``path``, ``status``, ``why``);
+        ``attrs["complete"]`` is then False, and a warning says so. ``attrs["moved"]`` lists the ids of items that moved during
+        the walk, also with a warning. ``attrs["changed"]`` lists what else happened to items of the walk (``event``, ``at``,
+        ``type``, ``id``, ``name``, ``parent_id``). ``attrs["watched"]`` says whether those events could be read: True, False for
+        a short walk, or the reason why not.
 
     Raises
     ------
     NotFoundError, ForbiddenError
-        The first folder itself cannot be opened.
+        The first folder cannot be opened.
 
     Notes
     -----
     Source: https://developer.box.com/reference/get-folders-id-items/
     """
-    asked = schema.fields(schema.ITEMS)
+    fields = schema.fields(schema.ITEMS)
     folder_id = ids.one(folder_id, "folder_id", "folder")
     depth = None if depth is None else number_of(depth, "depth")
-    later = _pending(pending)
+    remaining = _pending(pending)
 
-    def work(pull: Pull) -> None:
+    def work(pull: _TreePull) -> None:
         watch = Watch(pull)
-        begin = [_Place(folder_id, "", 1)] if pending is None else later
-        seen = {place.id for place in begin}
+        start = [_Folder(folder_id, "", 1)] if pending is None else remaining
+        seen = {folder.id for folder in start}
 
-        def listing(place: _Place) -> Listing:
-            path = f"/folders/{quote(place.id, safe='')}/items"
-            return pull.listing(by_marker, path, fields=asked)
+        def list_items(folder: _Folder) -> Listing:
+            path = f"/folders/{quote(folder.id, safe='')}/items"
+            return pull.listing(by_marker, path, fields=fields)
 
         with pull.pool(16) as pool:
-            ahead: deque[tuple[_Place, Future[Listing]]] = deque()
-            ahead.extend((place, pool.submit(listing, place)) for place in begin)
+            pull.ahead = ahead = deque((folder, pool.submit(list_items, folder)) for folder in start)
             while ahead:
                 if len(seen) > LONG:
                     watch.begin()
-                pull.resume = lambda: {"pending": [tuple(place) for place, _ in ahead]}
-                place, listed = ahead[0]
-                found = listed.result()
-                pull.skip(found, alone=place.id == folder_id, id=place.id, path=place.path)
-                for content in found.pages:
-                    pull.take(content, place.path, place.depth)
-                    if depth is not None and place.depth >= depth:
+                folder, future = ahead[0]
+                listing = future.result()
+                pull.skip(listing, alone=folder.id == folder_id, id=folder.id, path=folder.path)
+                for content in listing.pages:
+                    pull.take(content, folder.path, folder.depth)
+                    if depth is not None and folder.depth >= depth:
                         continue
-                    folders, lost = folders_of(content)
-                    for each in lost:
-                        pull.miss(each.pop("why"), **each, path=place.path)
-                    for entry in folders:
-                        if entry.id in seen:
+                    subfolders, unusable = folders_of(content)
+                    for entry in unusable:
+                        pull.miss(entry.pop("why"), **entry, path=folder.path)
+                    for subfolder in subfolders:
+                        if subfolder.id in seen:
                             continue
-                        seen.add(entry.id)
-                        below = _Place(entry.id, f"{place.path}/{entry.name}".lstrip("/"), place.depth + 1)
-                        ahead.append((below, pool.submit(listing, below)))
+                        seen.add(subfolder.id)
+                        path = f"{folder.path}/{subfolder.name}".lstrip("/")
+                        below = _Folder(subfolder.id, path, folder.depth + 1)
+                        ahead.append((below, pool.submit(list_items, below)))
                 ahead.popleft()
         watch.end()
 
-    frame = pulled(
+    frame = run_pull(
         box,
         "tree",
         schema.ITEMS,
         {"folder_id": folder_id, "depth": depth},
         work,
-        computed=PLACE,
+        computed=PATH,
         as_user=as_user,
+        kind=_TreePull,
     )
-    return settled(frame, folder_id)
+    return with_final_paths(frame, folder_id)
 
 
-def _pending(places: Any) -> list[_Place]:
-    """Where an earlier walk had come to."""
-    if places is None:
+def _pending(folders: Any) -> list[_Folder]:
+    """Return the folders that an earlier walk left, from the ``pending`` of its ``attrs["resume"]``."""
+    if folders is None:
         return []
-    if not isinstance(places, list | tuple) or not all(
-        isinstance(each, list | tuple) and len(each) == len(_Place._fields) for each in places
+    if not isinstance(folders, list | tuple) or not all(
+        isinstance(folder, list | tuple) and len(folder) == len(_Folder._fields) for folder in folders
     ):
         raise ArgumentError(
-            "pending takes what error.partial.attrs['resume'] of a walk has: a list of (id, path, depth)."
+            "pending takes the value in error.partial.attrs['resume'] of a walk, a list of (id, path, depth)."
         )
     return [
-        _Place(
-            ids.one(which, "pending", "folder"),
+        _Folder(
+            ids.one(folder_id, "pending", "folder"),
             arguments.text(path, "pending"),
-            number_of(level, "pending") or 1,
+            number_of(depth, "pending") or 1,
         )
-        for which, path, level in places
+        for folder_id, path, depth in folders
     ]
 
 
 def folder(box: Connection, folder_id: str, *, as_user: str | None = None) -> pd.DataFrame:
     """
-    One folder, as one row with the columns of :func:`items`; its ``size`` counts all below it.
+    Return one folder as one row with the columns of :func:`items`; its ``size`` includes everything below it.
 
     Notes
     -----
     Source: https://developer.box.com/reference/get-folders-id/
     """
     folder_id = ids.one(folder_id, "folder_id", "folder")
-    return one(box, "folder", f"/folders/{folder_id}", schema.ITEMS, as_user=as_user)
+    return pull_one(box, "folder", f"/folders/{folder_id}", schema.ITEMS, as_user=as_user)
 
 
 def file(box: Connection, file_id: str, *, as_user: str | None = None) -> pd.DataFrame:
     """
-    One file, as one row with the columns of :func:`items`.
+    Return one file as one row with the columns of :func:`items`.
 
     Notes
     -----
     Source: https://developer.box.com/reference/get-files-id/
     """
     file_id = ids.one(file_id, "file_id", "file")
-    return one(box, "file", f"/files/{file_id}", schema.ITEMS, as_user=as_user)
+    return pull_one(box, "file", f"/files/{file_id}", schema.ITEMS, as_user=as_user)
 
 
 def versions(box: Connection, file_id: str, *, as_user: str | None = None, offset: int = 0) -> pd.DataFrame:
     """
-    Older versions of a file, one row each; the current one is :func:`file`.
+    List the older versions of a file, one row each; for the current one use :func:`file`.
 
-    Calls ``GET /files/:id/versions`` once for every 1000 versions; ``offset`` continues from there.
+    Calls ``GET /files/:id/versions`` once for every 1000 versions. ``offset`` resumes from there.
 
     Returns
     -------
     pandas.DataFrame
-        Columns as :data:`boxnb.frames.schema.VERSIONS` says; ``size`` in bytes.
+        Columns as in :data:`boxnb.frames.schema.VERSIONS`; ``size`` in bytes.
 
     Notes
     -----
@@ -250,10 +259,10 @@ def versions(box: Connection, file_id: str, *, as_user: str | None = None, offse
     path = f"/files/{file_id}/versions"
 
     def work(pull: Pull) -> None:
-        asked = schema.fields(schema.VERSIONS)
-        pull.follow(by_offset(pull.fetch, pull.take, path, offset=offset, fields=asked), "offset")
+        fields = schema.fields(schema.VERSIONS)
+        pull.follow(by_offset(pull.fetch, pull.take, path, offset=offset, fields=fields), "offset")
 
-    return pulled(box, "versions", schema.VERSIONS, {"file_id": file_id}, work, as_user=as_user)
+    return run_pull(box, "versions", schema.VERSIONS, {"file_id": file_id}, work, as_user=as_user)
 
 
 def search(
@@ -265,31 +274,31 @@ def search(
     **filters: Any,
 ) -> pd.DataFrame:
     """
-    What Box's search finds, one row an item.
+    Search with Box's own search, one row per item.
 
-    Calls ``GET /search`` once for every 200 rows, at most 6 a second and 60 a minute, up to 10,000 rows. The index lags some
-    ten minutes behind, and only what the caller may see is found.
+    Calls ``GET /search`` once for every 200 rows, at most 6 times a second and 60 times a minute, up to 10,000 rows. The
+    index is about ten minutes behind, and only items that the caller may see are found.
 
     Parameters
     ----------
     box : Box
     query : str
-        Words, or ``"a phrase"`` in quotes, with AND, OR, NOT.
+        Words, or ``"a phrase"`` in quotes, combined with AND, OR, NOT.
     type : {"file", "folder", "web_link"}, optional
     as_user : str, optional
     **filters
-        Box's own, such as ``file_extensions="pdf,docx"``, ``size_range="1000000,"``, ``ancestor_folder_ids="17"``;
-        ``offset`` to continue from there, ``limit`` for smaller pages.
+        Box's own filters, such as ``file_extensions="pdf,docx"``, ``size_range="1000000,"``, ``ancestor_folder_ids="17"``;
+        ``offset`` to resume from there, ``limit`` for smaller pages.
 
     Returns
     -------
     pandas.DataFrame
-        Columns as :data:`boxnb.frames.schema.ITEMS` says.
+        Columns as in :data:`boxnb.frames.schema.ITEMS`.
 
     Raises
     ------
     ListingError
-        More than 10,000 items match: narrow the search.
+        More than 10,000 items match. Narrow the search.
 
     Notes
     -----
@@ -301,28 +310,28 @@ def search(
     for name in ("limit", "offset"):
         if filters.get(name) is not None:
             filters[name] = number_of(filters[name], name)
-    words = arguments.text(query, "query")
-    asked: dict[str, Any] = {"query": words, **arguments.query(filters)}
+    sent: dict[str, Any] = {"query": arguments.text(query, "query"), **arguments.query(filters)}
     if type is not None:
-        asked["type"] = arguments.choice(type, "type", ("file", "folder", "web_link"))
+        sent["type"] = arguments.choice(type, "type", ("file", "folder", "web_link"))
 
     def work(pull: Pull) -> None:
-        turned: dict[str, Any] = {"limit": 200, "fields": schema.fields(schema.ITEMS), **asked}
-        pull.follow(by_offset(pull.fetch, pull.take, "/search", **turned), "offset")
+        params: dict[str, Any] = {"limit": 200, "fields": schema.fields(schema.ITEMS), **sent}
+        pull.follow(by_offset(pull.fetch, pull.take, "/search", **params), "offset")
 
-    return pulled(box, "search", schema.ITEMS, said(asked), work, as_user=as_user)
+    return run_pull(box, "search", schema.ITEMS, without_fields(sent), work, as_user=as_user)
 
 
 def trash(box: Connection, *, as_user: str | None = None, marker: str | None = None) -> pd.DataFrame:
     """
-    What one user deleted and Box still keeps, one row an item.
+    List the trash of one user, one row per item.
 
-    Calls ``GET /folders/trash/items`` once for every 1000 items, for one user: the whole enterprise takes a call a user.
+    Calls ``GET /folders/trash/items`` once for every 1000 items, for one user. The whole enterprise takes at least one call
+    per user.
 
     Returns
     -------
     pandas.DataFrame
-        Columns as :data:`boxnb.frames.schema.ITEMS` says; ``trashed_at`` and ``purged_at`` in UTC.
+        Columns as in :data:`boxnb.frames.schema.ITEMS`; ``trashed_at`` and ``purged_at`` in UTC.
 
     Notes
     -----
@@ -333,4 +342,4 @@ def trash(box: Connection, *, as_user: str | None = None, marker: str | None = N
     def work(pull: Pull) -> None:
         pull.markers("/folders/trash/items", marker, fields=schema.fields(schema.ITEMS))
 
-    return pulled(box, "trash", schema.ITEMS, {}, work, as_user=as_user)
+    return run_pull(box, "trash", schema.ITEMS, {}, work, as_user=as_user)

@@ -1,4 +1,4 @@
-"""What a pull will cost before it is made: exact, at least, or honestly unknown."""
+"""Estimate the calls of a pull in advance: exact, at least, about, or unknown."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ PER_PAGE = {"users": 1000, "groups": 1000, "items": 1000, "device_pins": 1000, "
 
 
 class Estimate(NamedTuple):
-    """What a pull will cost.
+    """The estimated cost of a pull.
 
     Attributes
     ----------
     dataset : str
     calls : int or None
-        Calls of the API; ``None`` where nothing tells.
+        API calls; ``None`` if unknown.
     certainty : {"exact", "at least", "about", "unknown"}
     why : str
-        One sentence.
+        One sentence on how it was estimated.
     spent : int
-        Calls this estimate itself took.
+        Calls that the estimate itself took.
     """
 
     dataset: str
@@ -40,7 +40,7 @@ class Estimate(NamedTuple):
 
     @property
     def minutes(self) -> float | None:
-        """How long Box's limit of calls a minute alone makes it take; the network comes on top."""
+        """The minutes that Box's rate limit alone makes it take; the network adds to that."""
         limit = LIMITS["search" if self.dataset == "search" else "general"]
         return None if self.calls is None else self.calls / limit.calls
 
@@ -61,10 +61,10 @@ class Estimate(NamedTuple):
 
 def estimate(box: Connection, dataset: str, **arguments: Any) -> Estimate:
     """
-    What ``box.<dataset>(**arguments)`` will cost.
+    Estimate the calls of ``box.<dataset>(**arguments)``.
 
-    Users, groups and the items of a folder can be counted with one small call. Folders of a walk and events cannot:
-    there the last pull of this profile serves, or a folder's own items say the least there can be.
+    Users, groups and the items of a folder are counted with one small call. The folders of a walk and events cannot be
+    counted: for these the estimate is the last pull of this profile, or a minimum from the first folder's own items.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def estimate(box: Connection, dataset: str, **arguments: Any) -> Estimate:
     dataset : str
         The name of a method of ``box``.
     **arguments
-        Those of the pull.
+        The arguments of the pull.
 
     Returns
     -------
@@ -81,12 +81,12 @@ def estimate(box: Connection, dataset: str, **arguments: Any) -> Estimate:
     Raises
     ------
     ArgumentError
-        There is no such dataset, or one of its arguments is not what belongs there.
+        The dataset does not exist, or one of its arguments is wrong.
     """
     dataset = text(dataset, "dataset")
     if dataset.startswith("_") or not callable(getattr(type(box), dataset, None)):
         raise ArgumentError(
-            f"There is no dataset {dataset!r}: name a method of box, such as 'users' or 'tree'."
+            f"There is no dataset {dataset!r}. Use the name of a method of box, such as 'users' or 'tree'."
         )
     last = box.session.ledger.recall(dataset)
     folder = given_ids.one(arguments.get("folder_id", "0"), "folder_id", "folder")
@@ -97,39 +97,47 @@ def estimate(box: Connection, dataset: str, **arguments: Any) -> Estimate:
     if dataset == "items":
         return _counted(box, dataset, f"/folders/{folder}/items", arguments)
     if dataset == "memberships":
-        side = choice(arguments.get("by", "group"), "by", ("group", "user"))
+        by = choice(arguments.get("by", "group"), "by", ("group", "user"))
         ids = arguments.get("ids")
         if ids is not None:
-            ids = given_ids.many(ids, "ids", "user" if side == "user" else "group")
+            ids = given_ids.many(ids, "ids", "user" if by == "user" else "group")
             return Estimate(
-                dataset, len(ids), "at least", f"One call for each {side}, more beyond 1000 members."
+                dataset,
+                len(ids),
+                "at least",
+                f"One call for each {by}, more for those with over 1000 memberships.",
             )
-        counted = _counted(box, dataset, f"/{side}s", {})
-        calls = _total(box, f"/{side}s") + (counted.calls or 0)
+        counted = _counted(box, dataset, f"/{by}s", {})
+        calls = _total(box, f"/{by}s") + (counted.calls or 0)
         return Estimate(
-            dataset, calls, "at least", f"One call for each {side}, and those of listing them.", 2
+            dataset, calls, "at least", f"One call for each {by}, and the calls for listing them.", 2
         )
     if dataset in ("tree", "shared_links"):
         if last:
             return Estimate(
                 dataset, last["calls"], "about", f"The last walk of this profile took {last['calls']} calls."
             )
-        found = box.get(f"/folders/{folder}/items", limit=1000, fields="type", **_as(arguments))
-        entries = found.get("entries") if isinstance(found, dict) else None
-        below = sum(
+        response = box.get(f"/folders/{folder}/items", limit=1000, fields="type", **_as(arguments))
+        entries = response.get("entries") if isinstance(response, dict) else None
+        folders = sum(
             at(entry, ("type",)) == "folder" for entry in (entries if isinstance(entries, list) else [])
         )
-        why = f"There are {below} folders right below; nothing tells how many lie below those."
-        return Estimate(dataset, below + 1, "at least", why, 1)
+        why = (
+            f"There are {folders} folders directly inside; how many are below those is not known in advance."
+        )
+        return Estimate(dataset, folders + 1, "at least", why, 1)
     if last:
         return Estimate(
             dataset,
             last["calls"],
             "about",
-            f"The last one took {last['calls']:,} call{'s' * (last['calls'] != 1)} for {last['rows']:,} rows.",
+            f"The last pull took {last['calls']:,} call{'s' * (last['calls'] != 1)} for {last['rows']:,} rows.",
         )
     return Estimate(
-        dataset, None, "unknown", "The server counts these only as it lists them, and none was pulled yet."
+        dataset,
+        None,
+        "unknown",
+        "The server cannot count these in advance, and this profile has not pulled them yet.",
     )
 
 

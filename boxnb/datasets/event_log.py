@@ -1,4 +1,4 @@
-"""What happened: the enterprise's admin events, and a user's own."""
+"""Admin events of the enterprise, and a user's own events."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from ..api.arguments import choice
 from ..errors import RangeError
 from ..frames import schema
 from ..frames.pages import Page
-from .event_ranges import Span, by_ranges
+from .event_ranges import EventsPull, Span, by_ranges
 from .paging import by_position, further
-from .pull import Pull, pulled
+from .pull import run_pull
 
 if TYPE_CHECKING:
     from ..api.connection import Connection
 
 FIRST, LAST = pd.Timestamp("0001-01-01T00:00:00Z"), pd.Timestamp("9999-12-31T23:59:59Z")
-"""The times that can be written with four digits of a year; nothing happens outside."""
+"""The earliest and the latest time with a four-digit year; no event lies outside."""
 
 When = str | pd.Timestamp | datetime.datetime | pd.Timedelta | datetime.timedelta
 
@@ -39,41 +39,41 @@ def events(
     as_user: str | None = None,
 ) -> pd.DataFrame:
     """
-    Events of the enterprise, one row each.
+    Pull the events of the enterprise, one row each.
 
-    Calls ``GET /events`` once for every 500 events, and once more to see the end; a long range is cut in pieces asked
-    for at once. Box keeps a year of ``admin_logs``, which arrive up to hours late; two weeks of
-    ``admin_logs_streaming``, at once but unordered and repeated; ``all`` is the user's own stream.
+    Calls ``GET /events`` once for every 500 events, and once more to find the end. A long range is cut into pieces that
+    are fetched at once. Box keeps a year of ``admin_logs``, which may be hours late, and two weeks of
+    ``admin_logs_streaming``, which is immediate but unordered and repeats events; ``all`` is the user's own stream.
 
     Parameters
     ----------
     box : Box
         An admin, or a co-admin who may run reports; an app with *Manage enterprise properties*.
     since, until : str, Timestamp or Timedelta
-        A time (UTC unless it says otherwise), or a span back from now such as ``"7D"``, ``"12h"``. Only ``admin_logs`` has
-        times, in whole seconds; the other streams give all they keep.
+        A time (UTC unless it has an offset), or a span back from now such as ``"7D"`` or ``"12h"``. Only ``admin_logs`` can
+        be filtered by time, in whole seconds; the other streams return everything they hold.
     event_type : str or list of str, optional
-        Such as ``["LOGIN", "DOWNLOAD"]``; all unless given.
+        Such as ``["LOGIN", "DOWNLOAD"]``; all types by default.
     stream : {"admin_logs", "admin_logs_streaming", "all"}
     position : str, optional
-        Continue from here, whatever ``since`` and ``until`` say: ``attrs["position"]`` of an earlier frame of the same
+        Resume from here and ignore ``since`` and ``until``: ``attrs["position"]`` of an earlier DataFrame of the same
         stream.
     as_user : str, optional
 
     Returns
     -------
     pandas.DataFrame
-        Columns as :data:`boxnb.frames.schema.EVENTS` says (:data:`boxnb.frames.schema.USER_EVENTS` for ``all``): ``created_at`` in UTC,
-        ``ip_address``, ``source_*`` what it was done to, ``additional_details`` JSON text. No ``event_id`` twice. ``created_by_id``
-        ``"2"`` is anonymous. ``attrs["position"]`` is where the stream ended; of a range that ended early
-        ``attrs["resume"]`` says ``since`` when to go on, with the other arguments as before.
+        Columns as in :data:`boxnb.frames.schema.EVENTS` (:data:`boxnb.frames.schema.USER_EVENTS` for ``all``): ``created_at`` in UTC,
+        ``ip_address``, ``source_*`` the object of the event, ``additional_details`` JSON text. Each ``event_id`` appears once. ``created_by_id``
+        ``"2"`` means anonymous. ``attrs["position"]`` is where the stream ended. If a range ended early, ``attrs["resume"]``
+        has the ``since`` to resume with; the other arguments stay the same.
 
     Raises
     ------
     RangeError
-        A time that cannot be read, or ``since`` after ``until``.
+        A time cannot be read, or ``since`` is not before ``until``.
     ForbiddenError
-        No admin, or the scope is missing.
+        The user is not an admin, or the app lacks the scope.
 
     Notes
     -----
@@ -89,50 +89,66 @@ def events(
     if types:
         query["event_type"] = ",".join(types)
     ranged = stream == "admin_logs" and position is None
-    shown = {**query, "position": str(position or "0")}
+    recorded = {**query, "position": str(position or "0")}
     if ranged:
         now = pd.Timestamp(box.session.auth.now(), unit="s", tz="UTC")
         span = Span(_time(since, now), now if until is None else _time(until, now))
         if span.begin >= span.end:
             raise RangeError(f"The range ends before it begins: {span.begin} to {span.end}.")
-        shown = {**query, "since": str(span.begin), "until": str(span.end)}
+        recorded = {**query, "since": str(span.begin), "until": str(span.end)}
     columns = schema.USER_EVENTS if stream == "all" else schema.EVENTS
 
-    def work(pull: Pull) -> None:
-        pull.tidy = _once
+    def work(pull: EventsPull) -> None:
         if ranged:
             by_ranges(pull, query, span)
         else:
             _follow(pull, query, str(position or "0"))
 
-    return pulled(box, "events", columns, shown, work, as_user=as_user)
-
-
-def _types(given: Any) -> list[str]:
-    """The event types that were asked for, of one name or of whatever holds several."""
-    several = (
-        [] if given is None else [given] if isinstance(given, str) or not np.iterable(given) else list(given)
+    return run_pull(
+        box,
+        "events",
+        columns,
+        recorded,
+        work,
+        as_user=as_user,
+        tidy=_without_duplicates,
+        kind=EventsPull,
     )
-    if isinstance(given, Mapping | pd.DataFrame):
-        several = [given]
-    if odd := [each for each in several if not isinstance(each, str)]:
+
+
+def _types(event_type: Any) -> list[str]:
+    """Return the event types as a list, from one name or any iterable of names."""
+    if event_type is None:
+        names = []
+    elif isinstance(event_type, str) or not np.iterable(event_type):
+        names = [event_type]
+    else:
+        names = list(event_type)
+    if isinstance(event_type, Mapping | pd.DataFrame):
+        names = [event_type]
+    if wrong := [name for name in names if not isinstance(name, str)]:
         raise RangeError(
-            f"event_type takes names of event types, such as 'LOGIN', and not {type(odd[0]).__name__}. "
-            "Leave it out for all of them."
+            f"event_type takes names of event types, such as 'LOGIN', not {type(wrong[0]).__name__}. "
+            "Leave it out for all types."
         )
-    return [each.strip() for each in several if each.strip()]
+    return [name.strip() for name in names if name.strip()]
 
 
-def _once(frame: pd.DataFrame) -> pd.DataFrame:
-    """Each event once; column by column, for a year of events twice would be much. What has no id is no double."""
-    again = (frame["event_id"].duplicated() & frame["event_id"].notna()).to_numpy()
-    if again.any():
-        frame = pd.DataFrame({name: pd.Series(frame.pop(name).array[~again]) for name in list(frame.columns)})
+def _without_duplicates(frame: pd.DataFrame) -> pd.DataFrame:
+    """Drop duplicate event ids.
+
+    Column by column, so that a year of events is never held twice. Rows without an id stay.
+    """
+    repeated = (frame["event_id"].duplicated() & frame["event_id"].notna()).to_numpy()
+    if repeated.any():
+        frame = pd.DataFrame(
+            {name: pd.Series(frame.pop(name).array[~repeated]) for name in list(frame.columns)}
+        )
     return frame
 
 
-def _follow(pull: Pull, query: dict[str, Any], position: str) -> None:
-    """One stream from a position to its end."""
+def _follow(pull: EventsPull, query: dict[str, Any], position: str) -> None:
+    """Follow one stream from a position to its end."""
     pull.attrs["position"] = position
 
     def take(content: bytes) -> Page:
@@ -144,24 +160,28 @@ def _follow(pull: Pull, query: dict[str, Any], position: str) -> None:
 
 
 def _time(when: When, now: pd.Timestamp) -> pd.Timestamp:
-    """A time in UTC, or a span back from now."""
-    found: Any = pd.NaT
-    with contextlib.suppress(ValueError, OverflowError):  # said below
+    """Return a time in UTC, from a time or a span back from now."""
+    time: Any = pd.NaT
+    with contextlib.suppress(ValueError, OverflowError):  # raised below
         if isinstance(when, datetime.timedelta):
-            found = now - when
+            time = now - when
         elif isinstance(when, str):
-            found = _time_of(when, now)
+            time = _parsed(when, now)
         elif isinstance(when, (datetime.date, np.datetime64)):
-            found = _utc(pd.Timestamp(when))
-    if not isinstance(found, pd.Timestamp):
+            time = _utc(pd.Timestamp(when))
+    if not isinstance(time, pd.Timestamp):
         raise RangeError(
-            f"{when!r} is no time: write a date such as '2026-11-01', or a span back from now such as '7D' or '12h'."
+            f"Cannot read {when!r} as a time. Use a date such as '2026-11-01', or a span back from now such as '7D' or '12h'."
         )
-    return min(max(found, FIRST), LAST).as_unit("us")
+    return min(max(time, FIRST), LAST).as_unit("us")
 
 
-def _time_of(text: str, now: pd.Timestamp) -> Any:
-    """What pandas reads in it; it would take bare digits for nanoseconds, and fill up a date from today's."""
+def _parsed(text: str, now: pd.Timestamp) -> Any:
+    """Parse a time with pandas.
+
+    Only if it has letters, a colon or a four-digit year: pandas takes bare digits for nanoseconds, and completes a partial
+    date from today's.
+    """
     if re.search(r"[A-Za-z:]", text):
         with contextlib.suppress(ValueError):
             return now - pd.Timedelta(text)

@@ -1,11 +1,10 @@
-"""Any other listing of Box as a DataFrame, with types inferred only where nothing can go wrong."""
+"""Any other listing of Box as a DataFrame. Types are inferred only where that is certain to be right."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -16,131 +15,146 @@ from ..frames import Table
 from ..frames.pages import Page, loads, loose, marker_of, paging_of
 from ..frames.schema import Column, Kind
 from ..local.encoding import as_text
-from .paging import CEILING, TWICE, Take, Turning, by_marker, by_offset, by_position, further, number_of
-from .pull import Pull, is_refusal, pulled
+from .paging import CEILING, TWICE, Turning, by_marker, by_offset, by_position, further, number_of
+from .pull import Pull, is_refusal, run_pull
 
 if TYPE_CHECKING:
     from ..api.connection import Connection
 
 EXTRA = "extra"
-"""The column of :class:`boxnb.frames.Table` for what fits in no other."""
+"""The column of :class:`boxnb.frames.Table` for values that do not fit into any other."""
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
 
-
-_Way = tuple[str, ...]
+_Keys = tuple[str, ...]
 
 
 def frame(box: Connection, path: str, *, as_user: str | None = None, **params: Any) -> pd.DataFrame:
     """
-    Any listing, one row an entry: ``box.frame("/webhooks")``, ``box.frame("/folders/0/items", fields="name,size")``.
+    Pull any listing, one row per entry: ``box.frame("/webhooks")``, ``box.frame("/folders/0/items", fields="name,size")``.
 
-    Pages are turned as the answer says: by marker, by stream position, by offset, else there is one page. Beyond the
-    10,000 rows Box gives by offset it begins anew by marker, where Box has one.
+    The first response decides how pages are turned: by marker, by stream position or by offset; otherwise there is only one
+    page. For more than the 10,000 rows that Box returns by offset, the pull starts again by marker if Box offers markers.
 
     Parameters
     ----------
     box : Box
     path : str
-        Below the API's address; a listing (an object with ``entries``) or a single object, which becomes one row.
+        Path below the API's base URL, of a listing (an object with ``entries``) or of a single object, which becomes one row.
     as_user : str, optional
     **params
-        Box's own parameters; also ``error.partial.attrs["resume"]`` of a pull that ended early, beside the others.
+        Box's own parameters. To resume a pull that ended early, add those of ``error.partial.attrs["resume"]``.
 
     Returns
     -------
     pandas.DataFrame
-        One column a field, nested objects flattened with ``_`` (``owned_by_login``), in the order they are first met; a
-        name that is taken, as ``extra`` is, gets a ``_`` more. A column whose values are all whole numbers is ``Int64``,
-        all truths ``boolean``, all full times with an offset ``datetime64[us, UTC]``; ids and everything else are text,
-        lists JSON text.
+        One column per field, nested objects flattened with ``_`` (``owned_by_login``), in the order in which they first
+        appear. If a name is taken, as ``extra`` is, a ``_`` is appended. A column of only whole numbers is ``Int64``, of only
+        True and False ``boolean``, of only full times with an offset ``datetime64[us, UTC]``; ids and everything else are
+        text, lists JSON text.
 
     Raises
     ------
     ApiError
-        Box refused.
+        Box refused the request.
     ListingError
-        More than 10,000 rows, and no markers.
+        There are more than 10,000 rows, and Box offers no markers here.
     """
-    pages: list[list[Any]] = []
     path = text(path, "path")
     counts = {
         name: number_of(params[name], name) for name in ("limit", "offset") if params.get(name) is not None
     }
-    asked: dict[str, Any] = {"limit": 1000, **query(params), **counts}
-    if "marker" in asked:
-        asked["usemarker"] = "true"
+    sent: dict[str, Any] = {"limit": 1000, **query(params), **counts}
+    if "marker" in sent:
+        sent["usemarker"] = "true"
 
-    def work(pull: Pull) -> None:
+    def work(pull: _FramePull) -> None:
         pull.attrs["dataset"] = "frame"
-        pull.beside = lambda: sum(map(len, pages))
-
-        def tidy(_: pd.DataFrame) -> pd.DataFrame:
-            made = _made(list(chain.from_iterable(pages)))
-            pull.odd = int(made[EXTRA].notna().sum()) if EXTRA in made else 0
-            return made
-
-        def keep(content: bytes) -> Page:
-            page, raw = loose(content)
-            page.rows = len(raw)
-            entries = [_entry(each) for each in raw]
-            if unread := sum(not isinstance(entry, dict) for entry in entries):
-                pull.miss(f"{unread} entries that are not objects, see the column entry")
-            if position := page.stream_position:
-                pull.attrs["position"] = further(pull.attrs.get("position", "0"), position)
-            pages.append(entries)
-            pull.pages += 1
-            pull.report()
-            return page
-
-        pull.tidy = tidy
-        first = pull.fetch(path, **asked)
-        if not (answer := _decoded(first)):
+        first = pull.fetch(path, **sent)
+        if not (response := _object_of(first)):
             raise BoxUnavailableError(
-                "The answer is an empty object: neither a listing nor one thing with a value. Check the path; "
-                "often a company proxy answers with a page of its own.",
+                "The response is an empty object, so it is neither a listing nor an item. Check the path. "
+                "If it is right, a company proxy may have replied instead.",
                 status=200,
             )
-        if "entries" not in answer:
-            pages.append([answer])
+        if "entries" not in response:
+            pull.entries.append(response)
             pull.pages += 1
             return
         total = paging_of(first).total_count
-        if total is not None and total > CEILING and not asked.get("offset") and not marker_of(first):
-            marked = pull.fetch(path, **{**asked, "usemarker": "true"})
-            first = marked if marker_of(marked) is not None else first
-        pull.follow(*_way(pull, keep, path, first, asked))
+        if total is not None and total > CEILING and not sent.get("offset") and not marker_of(first):
+            with_marker = pull.fetch(path, **{**sent, "usemarker": "true"})
+            first = with_marker if marker_of(with_marker) is not None else first
+        pull.follow(*_turning(pull, path, first, sent))
 
-    return pulled(box, f"frame {path}", (), {"path": path, **params}, work, as_user=as_user)
+    recorded = {"path": path, **params}
+    return run_pull(box, f"frame {path}", (), recorded, work, as_user=as_user, kind=_FramePull)
 
 
-def _way(pull: Pull, keep: Take, path: str, first: bytes, asked: dict[str, Any]) -> tuple[Turning, str]:
-    """How the pages are turned, and what the argument is called that continues; the first page is there already."""
-    turned = ("marker", "usemarker", "offset", "stream_position")
-    rest = {name: value for name, value in asked.items() if name not in turned}
-    page, waiting = paging_of(first), [first]
+class _FramePull(Pull):
+    """A pull that holds decoded entries, because their columns are known only at the end."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.entries: list[Any] = []
+
+    def rows_in_flight(self) -> int:
+        return len(self.entries)
+
+    def tidied(self, frame: pd.DataFrame) -> pd.DataFrame:
+        frame = _frame_of(self.entries)
+        self.odd = int(frame[EXTRA].notna().sum()) if EXTRA in frame else 0
+        return frame
+
+    def add_page(self, content: bytes) -> Page:
+        """Decode the entries of one page, and return what the page says about itself."""
+        page, raw_entries = loose(content)
+        page.rows = len(raw_entries)
+        entries = [_entry(raw) for raw in raw_entries]
+        if unread := sum(not isinstance(entry, dict) for entry in entries):
+            self.miss(f"{unread} entries that are not objects, see the column entry")
+        if position := page.stream_position:
+            self.attrs["position"] = further(self.attrs.get("position", "0"), position)
+        self.entries += entries
+        self.pages += 1
+        self.report()
+        return page
+
+
+def _turning(pull: _FramePull, path: str, first: bytes, query: dict[str, Any]) -> tuple[Turning, str]:
+    """Return the generator that turns the pages, and the name of the argument that resumes it.
+
+    The first page has been fetched already.
+    """
+    paging = ("marker", "usemarker", "offset", "stream_position")
+    rest = {name: value for name, value in query.items() if name not in paging}
+    page, fetched = paging_of(first), [first]
+    add_page = pull.add_page
 
     def fetch(path: str, **params: Any) -> bytes:
-        return waiting.pop() if waiting else pull.fetch(path, **params)
+        return fetched.pop() if fetched else pull.fetch(path, **params)
 
     if page.raw_position or page.raw_chunk:
-        position = str(asked.get("stream_position") or "0")
+        position = str(query.get("stream_position") or "0")
         pull.attrs["position"] = position
-        return by_position(fetch, keep, path, position=position, **rest), "stream_position"
-    offset = number_of(asked.get("offset") or 0, "offset")
-    by_offsets = by_offset(fetch, keep, path, offset=offset, **rest)
-    if not (page.raw_marker or "marker" in asked or "usemarker" in asked):
+        return by_position(fetch, add_page, path, position=position, **rest), "stream_position"
+    offset = number_of(query.get("offset") or 0, "offset")
+    by_offsets = by_offset(fetch, add_page, path, offset=offset, **rest)
+    if not (page.raw_marker or "marker" in query or "usemarker" in query):
         if page.raw_total or page.raw_offset:
             return by_offsets, "offset"
         if page.rows >= (page.limit or 1):
-            return _perhaps(by_offsets), "offset"
-    elif page.marker is None and page.total_count is not None and "usemarker" not in asked:
-        return by_offsets, "offset"  # it has room for both, and was not asked for markers
-    return by_marker(fetch, keep, path, marker=asked.get("marker"), **rest), "marker"
+            return _beyond_full_page(by_offsets), "offset"
+    elif page.marker is None and page.total_count is not None and "usemarker" not in query:
+        return by_offsets, "offset"  # Box offers both here, and markers were not requested
+    return by_marker(fetch, add_page, path, marker=query.get("marker"), **rest), "marker"
 
 
-def _perhaps(pages: Turning) -> Turning:
-    """A full page that says nothing of others: there may be more, or no such thing as a second page."""
+def _beyond_full_page(pages: Turning) -> Turning:
+    """Turn pages after a full first page without any paging fields: there may be more pages, or no paging at all.
+
+    A second page that is refused, or equals the first, is therefore the end.
+    """
     following = next(pages)
     yield following
     try:
@@ -153,67 +167,68 @@ def _perhaps(pages: Turning) -> Turning:
 
 
 def _entry(raw: bytes) -> Any:
-    """One entry; what Python cannot read stays text."""
+    """Return one decoded entry; as text if Python cannot decode it."""
     try:
         return loads(raw)
     except (ValueError, RecursionError):
         return raw.decode(errors="backslashreplace")
 
 
-def _decoded(content: bytes) -> dict[str, Any]:
+def _object_of(content: bytes) -> dict[str, Any]:
     try:
-        answer = loads(content)
+        response = loads(content)
     except (ValueError, RecursionError):
-        answer = None
-    if not isinstance(answer, dict):
+        response = None
+    if not isinstance(response, dict):
         raise BoxUnavailableError(
-            "The answer is not a JSON object, so it is not a listing of the API. Check the path; "
-            "often a company proxy answers with a page of its own.",
+            "The response is not a JSON object, so it is not a listing of the API. Check the path and the proxy "
+            "settings: often a company proxy replied instead of Box.",
             status=200,
         )
-    return answer
+    return response
 
 
-def _made(entries: list[Any]) -> pd.DataFrame:
+def _frame_of(entries: list[Any]) -> pd.DataFrame:
     rows = [dict(_flat(entry if isinstance(entry, dict) else {"entry": entry})) for entry in entries]
-    names: dict[_Way, str] = {}
-    for way in dict.fromkeys(way for row in rows for way in row):
-        name = as_text("_".join(way))
+    names: dict[_Keys, str] = {}
+    for keys in dict.fromkeys(keys for row in rows for keys in row):
+        name = as_text("_".join(keys))
         while name == EXTRA or name in names.values():
             name += "_"
-        names[way] = name
-    # Read under keys of our own: Box's can be anything, `$parent` for one.
-    keys = {way: f"c{number}" for number, way in enumerate(names)}
+        names[keys] = name
+    # The table is given short field names, because Box's own can be anything, `$parent` for instance.
+    fields = {keys: f"c{number}" for number, keys in enumerate(names)}
     columns = [
-        Column(name, _kind(way[-1], [row.get(way) for row in rows]), (keys[way],))
-        for way, name in names.items()
+        Column(name, _kind(keys[-1], [row.get(keys) for row in rows]), (fields[keys],))
+        for keys, name in names.items()
     ]
     table = Table(columns)
-    plain = [{keys[way]: value for way, value in row.items()} for row in rows]
-    table.add(json.dumps({"entries": plain}).encode())
-    made = table.frame()
-    return made.drop(columns=EXTRA) if made[EXTRA].isna().all() else made
+    flat = [{fields[keys]: value for keys, value in row.items()} for row in rows]
+    table.add(json.dumps({"entries": flat}).encode())
+    frame = table.frame()
+    return frame.drop(columns=EXTRA) if frame[EXTRA].isna().all() else frame
 
 
-def _flat(entry: dict[str, Any], above: _Way = ()) -> Iterator[tuple[_Way, Any]]:
-    """The values of an entry, each with the keys that lead to it."""
+def _flat(entry: dict[str, Any], outer: _Keys = ()) -> Iterator[tuple[_Keys, Any]]:
+    """Yield the values of an entry, each with the keys that lead to it."""
     for key, value in entry.items():
         if isinstance(value, dict) and value:
-            yield from _flat(value, (*above, key))
+            yield from _flat(value, (*outer, key))
         else:
-            yield (*above, key), value
+            yield (*outer, key), value
 
 
 def _kind(name: str, values: list[Any]) -> Kind:
-    there = [value for value in values if value is not None]
-    if any(isinstance(value, (list, dict)) for value in there):
+    """Return the kind of a column from its name and values; ids are never numbers."""
+    present = [value for value in values if value is not None]
+    if any(isinstance(value, (list, dict)) for value in present):
         return "json"
-    if name == "id" or name.endswith("_id") or not there:
-        return "text" if all(isinstance(value, (str, int)) for value in there) else "json"
-    if all(isinstance(value, bool) for value in there):
+    if name == "id" or name.endswith("_id") or not present:
+        return "text" if all(isinstance(value, (str, int)) for value in present) else "json"
+    if all(isinstance(value, bool) for value in present):
         return "truth"
-    if all(type(value) is int and -(2**63) <= value < 2**63 for value in there):
+    if all(type(value) is int and -(2**63) <= value < 2**63 for value in present):
         return "integer"
-    if all(isinstance(value, str) for value in there):
-        return "time" if all(_TIME.fullmatch(value) for value in there) else "text"
+    if all(isinstance(value, str) for value in present):
+        return "time" if all(_TIME.fullmatch(value) for value in present) else "text"
     return "json"

@@ -1,4 +1,4 @@
-"""Who is in the enterprise: users, groups, memberships, devices."""
+"""Users, groups, memberships and device pins of the enterprise."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from ..errors import ListingError
 from ..frames import schema
 from ..frames.pages import Page, paging_of
 from .paging import CEILING, by_offset, number_of
-from .pull import Pull, each, one, pulled, said
+from .pull import Pull, run_pull
+from .pull_by_id import pull_each, pull_one, without_fields
 
 if TYPE_CHECKING:
     from ..api.connection import Connection
@@ -32,38 +33,38 @@ def users(
     """
     List the enterprise's users, one row each.
 
-    Calls ``GET /users`` once for every 1000 users. Up to 10,000 users the pages are asked for at once, by offset;
-    beyond, one after another, by marker. Which it is, the last pull of the profile tells; the first time one page.
+    Calls ``GET /users`` once for every 1000 users. Up to 10,000 users the pages are fetched at once, by offset; beyond
+    that one after another, by marker. The last pull of the profile decides which, or else the first page.
 
     Parameters
     ----------
     box : Box
-        From :func:`boxnb.connect`; an admin or co-admin, and an app with the scope *Manage users*.
+        From :func:`boxnb.connect`; needs an admin or co-admin, and an app with the scope *Manage users*.
     user_type : {"managed", "external", "all"}
-        Which users to list. Box finds external users by their exact login only.
+        Which users to list. Box finds external users only by their exact login.
     filter_term : str, optional
-        Only names or logins that start with this.
+        Only users whose name or login starts with this.
     marker, offset : optional
-        Continue from here: ``error.partial.attrs["resume"]`` of a pull that ended early has the one or the other.
+        Resume from here: ``error.partial.attrs["resume"]`` of a pull that ended early has one of the two.
 
     Returns
     -------
     pandas.DataFrame
-        Index 0..n-1, in Box's order; the same columns and dtypes when nobody matches. Columns as
-        :data:`boxnb.frames.schema.USERS` says: ``id`` text (digits, but not a number), ``space_used`` and
+        Index 0..n-1, in Box's order; the same columns and dtypes if no user matches. Columns as in
+        :data:`boxnb.frames.schema.USERS`: ``id`` text (digits, but not a number), ``space_used`` and
         ``space_amount`` ``Int64`` bytes, ``created_at`` and ``modified_at`` ``datetime64[us, UTC]``,
         ``role`` and ``status`` categories, ``tracking_codes`` JSON text, which
-        :func:`boxnb.frames.children` makes a table of. ``attrs``: ``dataset``, ``profile``, ``query``, ``pages``, ``calls``,
+        :func:`boxnb.frames.children` turns into a table. ``attrs``: ``dataset``, ``profile``, ``query``, ``pages``, ``calls``,
         ``fetched_at``, ``complete``, ``resume``.
 
     Raises
     ------
     NotSignedInError, InvalidGrantError
-        Nobody is signed in, or the sign-in is gone.
+        Nobody is signed in, or the sign-in is no longer valid.
     ForbiddenError
-        The app lacks the scope, or the user is no admin.
+        The app lacks the scope, or the user is not an admin.
     ListingError
-        Somebody joined or left while an ``offset`` was gone on from.
+        A user joined or left during a pull that resumed from an ``offset``.
 
     Notes
     -----
@@ -77,21 +78,21 @@ def users(
         query["filter_term"] = arguments.text(filter_term, "filter_term")
     marker = arguments.text_or_none(marker, "marker")
     offset = number_of(offset, "offset")
-    known = box.session.ledger.recall("users").get("rows", 0)
+    last_rows = box.session.ledger.recall("users").get("rows", 0)
 
     def work(pull: Pull) -> None:
-        if marker is None and (offset or known <= CEILING) and _by_offset(pull, query, offset):
+        if marker is None and (offset or last_rows <= CEILING) and _by_offset(pull, query, offset):
             return
         pull.markers("/users", marker, **query)
 
-    return pulled(box, "users", schema.USERS, said(query), work)
+    return run_pull(box, "users", schema.USERS, without_fields(query), work)
 
 
 def _by_offset(pull: Pull, query: dict[str, Any], offset: int) -> bool:
-    """All pages at once where offsets reach the end; else False, with nothing taken.
+    """Fetch all pages at once and return True, or return False with an empty table if offsets do not reach the end.
 
-    Somebody who joins or leaves between two pages shifts the offsets: then markers serve, which nobody shifts, but
-    only from the beginning.
+    A user who joins or leaves between two pages shifts the offsets. Markers do not shift, but only work from the
+    beginning.
     """
     first = pull.fetch("/users", offset=offset, limit=1000, **query)
     total = paging_of(first).total_count
@@ -115,24 +116,24 @@ def _by_offset(pull: Pull, query: dict[str, Any], offset: int) -> bool:
 
 
 def _from_the_beginning(offset: int, pull: Pull | None = None) -> Literal[False]:
-    """Give up offsets; the rows before one that was given lie elsewhere, and would come twice."""
+    """Fall back to markers. Not possible when the caller passed an offset: earlier rows would be fetched twice."""
     if offset:
         raise ListingError(
-            "The list of users changed, or grew beyond what the server lists by offset: run box.users() from the beginning."
+            "The list of users changed, or grew beyond what the server lists by offset. Run box.users() from the beginning."
         )
     if pull is not None:
-        pull.anew()
+        pull.restart()
     return False
 
 
 def user(box: Connection, user_id: str) -> pd.DataFrame:
     """
-    One user, as one row with the columns of :func:`users`.
+    Return one user as one row with the columns of :func:`users`.
 
     Raises
     ------
     NotFoundError
-        There is no such user, or none this admin may see.
+        The user does not exist, or this admin may not see it.
 
     Notes
     -----
@@ -140,46 +141,46 @@ def user(box: Connection, user_id: str) -> pd.DataFrame:
     """
     if not isinstance(user_id, str) or user_id != "me":
         user_id = one_id(user_id, "user_id", "user")
-    return one(box, "user", f"/users/{user_id}", schema.USERS)
+    return pull_one(box, "user", f"/users/{user_id}", schema.USERS)
 
 
 def me(box: Connection, *, as_user: str | None = None) -> pd.DataFrame:
     """
-    The user who signed in (or for whom the calls are made), as one row with the columns of :func:`users`.
+    Return the user who signed in, or the one given as ``as_user``, as one row with the columns of :func:`users`.
 
     Notes
     -----
     Source: https://developer.box.com/reference/get-users-me/
     """
-    return one(box, "me", "/users/me", schema.USERS, as_user=as_user)
+    return pull_one(box, "me", "/users/me", schema.USERS, as_user=as_user)
 
 
 def groups(box: Connection, *, filter_term: str | None = None, offset: int = 0) -> pd.DataFrame:
     """
     List the enterprise's groups, one row each.
 
-    Calls ``GET /groups`` once for every 1000 groups, by offset; Box has no markers here.
+    Calls ``GET /groups`` once for every 1000 groups, by offset, because Box has no markers here.
 
     Parameters
     ----------
     box : Box
-        From :func:`boxnb.connect`; an app with the scope *Manage groups*.
+        From :func:`boxnb.connect`; needs an app with the scope *Manage groups*.
     filter_term : str, optional
-        Only names that start with this.
+        Only groups whose name starts with this.
     offset : int
-        Continue from here.
+        Resume from here.
 
     Returns
     -------
     pandas.DataFrame
-        Index 0..n-1; columns as :data:`boxnb.frames.schema.GROUPS` says, also when empty.
+        Index 0..n-1; columns as in :data:`boxnb.frames.schema.GROUPS`, also when empty.
 
     Raises
     ------
     NotSignedInError, InvalidGrantError, ForbiddenError
         As for :func:`users`.
     ListingError
-        More than 10,000 groups match: narrow with ``filter_term``.
+        More than 10,000 groups match. Narrow the request with ``filter_term``.
 
     Notes
     -----
@@ -193,32 +194,32 @@ def groups(box: Connection, *, filter_term: str | None = None, offset: int = 0) 
     def work(pull: Pull) -> None:
         pull.follow(by_offset(pull.fetch, pull.take, "/groups", offset=offset, **query), "offset")
 
-    return pulled(box, "groups", schema.GROUPS, said(query), work)
+    return run_pull(box, "groups", schema.GROUPS, without_fields(query), work)
 
 
 def memberships(
     box: Connection, *, by: Literal["group", "user"] = "group", ids: list[str] | None = None
 ) -> pd.DataFrame:
     """
-    Who is in which group, one row a membership.
+    List the memberships of groups or of users, one row each.
 
-    Calls ``GET /groups/:id/memberships`` (or ``/users/:id/memberships``) at least once for each group (or user):
-    walk whichever side is shorter.
+    Calls ``GET /groups/:id/memberships`` (or ``/users/:id/memberships``) at least once for each group (or user). Choose
+    whichever there are fewer of.
 
     Parameters
     ----------
     box : Box
-        From :func:`boxnb.connect`; an app with the scope *Manage groups*.
+        From :func:`boxnb.connect`; needs an app with the scope *Manage groups*.
     by : {"group", "user"}
-        Which side to walk.
+        Whether to go through groups or through users.
     ids : list of str, optional
-        Only these groups (or users); all of them unless given, which costs the calls of listing them.
+        Only these groups (or users). All of them by default; listing them costs calls, too.
 
     Returns
     -------
     pandas.DataFrame
-        Columns as :data:`boxnb.frames.schema.MEMBERSHIPS` says; ``role`` is the role in the group. ``attrs["skipped"]``
-        lists groups (or users) that Box refused, with the status; ``attrs["complete"]`` is False then, and a warning says so.
+        Columns as in :data:`boxnb.frames.schema.MEMBERSHIPS`; ``role`` is the role in the group. ``attrs["skipped"]``
+        lists groups (or users) that Box refused, with the status; ``attrs["complete"]`` is then False, and a warning says so.
 
     Raises
     ------
@@ -237,7 +238,7 @@ def memberships(
     else:
         ids = many_ids(ids, "ids", by)
     path = f"/{by}s/{{}}/memberships"
-    return each(
+    return pull_each(
         box,
         "memberships",
         schema.MEMBERSHIPS,
@@ -246,37 +247,37 @@ def memberships(
         by_offset,
         by=by,
         named=listed is None,
-        made_of=listed,
+        source=listed,
     )
 
 
 def members(box: Connection, groups: list[str]) -> pd.DataFrame:
-    """The memberships of groups that nobody named: one that Box refuses is noted, even if it is the only one."""
+    """Return the memberships of groups. A group that Box refuses is recorded in ``attrs["skipped"]``, even the only one."""
     path = "/groups/{}/memberships"
-    return each(box, "memberships", schema.MEMBERSHIPS, path, groups, by_offset, by="group", named=False)
+    return pull_each(box, "memberships", schema.MEMBERSHIPS, path, groups, by_offset, by="group", named=False)
 
 
 def device_pins(
     box: Connection, *, enterprise_id: str | None = None, marker: str | None = None
 ) -> pd.DataFrame:
     """
-    Devices pinned to accounts, one row each.
+    List the devices pinned to users, one row each.
 
     Calls ``GET /enterprises/:id/device_pinners`` once for every 1000 pins.
 
     Parameters
     ----------
     box : Box
-        An admin, and an app with the scope *Manage enterprise properties*.
+        Needs an admin, and an app with the scope *Manage enterprise properties*.
     enterprise_id : str, optional
-        That of who signed in, unless given.
+        By default the enterprise of the user who signed in.
     marker : str, optional
-        Continue from here.
+        Resume from here.
 
     Returns
     -------
     pandas.DataFrame
-        Columns as :data:`boxnb.frames.schema.DEVICE_PINS` says.
+        Columns as in :data:`boxnb.frames.schema.DEVICE_PINS`.
 
     Notes
     -----
@@ -288,7 +289,7 @@ def device_pins(
         own = saved or me(box)["enterprise_id"].dropna().tolist()
         if not own:
             raise ListingError(
-                "Who signed in belongs to no enterprise, and device pins belong to one. Give enterprise_id."
+                "The user who signed in does not belong to an enterprise, so boxnb cannot tell whose device pins to list. Pass enterprise_id."
             )
         enterprise_id = one_id(own, "enterprise_id", "enterprise")
     else:
@@ -298,4 +299,4 @@ def device_pins(
     def work(pull: Pull) -> None:
         pull.markers(path, marker)
 
-    return pulled(box, "device_pins", schema.DEVICE_PINS, {"enterprise_id": enterprise_id}, work)
+    return run_pull(box, "device_pins", schema.DEVICE_PINS, {"enterprise_id": enterprise_id}, work)

@@ -1,4 +1,4 @@
-"""Who else can see it: collaborations and shared links."""
+"""Collaborations and shared links: who else can see an item."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import pandas as pd
 from ..api import ids
 from ..api.arguments import choice, truth
 from ..frames import schema
-from ..frames.requirements import given, kinds
+from ..frames.requirements import kinds, with_columns
 from . import content
 from .paging import by_marker, by_offset
-from .pull import each, warn
+from .pull import warn
+from .pull_by_id import pull_each
 
 if TYPE_CHECKING:
     from ..api.connection import Connection
@@ -41,36 +42,36 @@ def collaborations(
     as_user: str | None = None,
 ) -> pd.DataFrame:
     """
-    Who was invited to folders or files, or what a group was invited to; one row a collaboration.
+    List the collaborations of folders or files, or those of a group; one row each.
 
-    Calls ``GET /folders/:id/collaborations`` once for each item. Of a frame of items (from ``box.tree``) only those
-    are asked that have collaborations, by Box's own flag, so a walk first saves most of the calls. The owner is
-    never in the list: that is ``owned_by`` of the item.
+    Calls ``GET /folders/:id/collaborations`` once for each item. From a DataFrame of items (from ``box.tree``), only items
+    that have collaborations by Box's own flag are requested, so a walk first saves most of the calls. The owner is never
+    in the list; see ``owned_by`` of the item.
 
     Parameters
     ----------
     box : Box
     of : str, list of str, or DataFrame
-        One id, several, or a frame with the column ``id``, and ``type`` and ``has_collaborations`` where it has them; also
+        One id, several, or a DataFrame with the column ``id`` and optionally ``type`` and ``has_collaborations``; also
         ``error.partial.attrs["resume"]["of"]`` of a pull that ended early.
     kind : {"folder", "file", "group"}
-        What the ids are; a frame says so itself.
+        What the ids are. A DataFrame with the column ``type`` says so itself.
     inherited : bool
-        Keep what a folder above brings along; those rows repeat below every folder.
+        Keep collaborations inherited from a folder above; they repeat for every folder below it.
     as_user : str, optional
 
     Returns
     -------
     pandas.DataFrame
-        Columns as :data:`boxnb.frames.schema.COLLABORATIONS` says: ``status`` ``accepted`` or ``pending``; ``item_*`` missing while
-        pending; ``accessible_by_type`` ``user`` or ``group``; ``expires_at`` in UTC. No id twice in one frame; what continues
-        one may have a pending one again. ``attrs["skipped"]`` lists what Box refused; ``attrs["complete"]`` is False then, and a
-        warning says so.
+        Columns as in :data:`boxnb.frames.schema.COLLABORATIONS`: ``status`` ``accepted`` or ``pending``; ``item_*`` missing while
+        pending; ``accessible_by_type`` ``user`` or ``group``; ``expires_at`` in UTC. Each id appears once in a DataFrame; a
+        resumed pull may repeat pending ones. ``attrs["skipped"]`` lists what Box refused; ``attrs["complete"]`` is then False,
+        and a warning says so.
 
     Raises
     ------
     ForbiddenError, NotFoundError
-        ``of`` names one thing, and Box refuses it.
+        ``of`` names a single item or group, and Box refuses it.
 
     Notes
     -----
@@ -78,83 +79,82 @@ def collaborations(
     """
     choice(kind, "kind", ("folder", "file", "group"))
     inherited = truth(inherited, "inherited")
-    asked = _asked(of, kind)
+    paths = _paths(of, kind)
 
-    def tidy(found: pd.DataFrame) -> pd.DataFrame:
+    def tidy(rows: pd.DataFrame) -> pd.DataFrame:
         if not inherited and kind != "group":
-            item = found["item_type"].astype("str") + "s/" + found["item_id"]
-            found = found[item.isin(asked) | item.isna()]  # pending ones name no item, so they stay
-        return found[~found["id"].duplicated() | found["id"].isna()].reset_index(drop=True)
+            item = rows["item_type"].astype("str") + "s/" + rows["item_id"]
+            rows = rows[item.isin(paths) | item.isna()]  # pending collaborations do not name their item
+        return rows[~rows["id"].duplicated() | rows["id"].isna()].reset_index(drop=True)
 
-    return each(
+    return pull_each(
         box,
         "collaborations",
         schema.COLLABORATIONS,
         "/{}/collaborations",
-        asked,
+        paths,
         by_offset if kind == "group" else by_marker,
         as_user=as_user,
         by=kind,
-        again="of",
+        argument="of",
         named=not isinstance(of, pd.DataFrame) or len(of) == 1,
         fields=schema.fields(schema.COLLABORATIONS),
         tidy=tidy,
-        made_of=of if isinstance(of, pd.DataFrame) else None,
+        source=of if isinstance(of, pd.DataFrame) else None,
     )
 
 
-def _asked(of: str | list[str] | pd.DataFrame, kind: Literal["folder", "file", "group"]) -> list[str]:
-    """What is asked, folders before files: ``folders/17``, ``files/4``."""
+def _paths(of: str | list[str] | pd.DataFrame, kind: Literal["folder", "file", "group"]) -> list[str]:
+    """Return what to request, folders before files: ``folders/17``, ``files/4``."""
     if not isinstance(of, pd.DataFrame):
-        return list(dict.fromkeys(_named(which, kind) for which in ids.each(of, "of", kind)))
+        return list(dict.fromkeys(_path(item, kind) for item in ids.each(of, "of", kind)))
     if "id" in of and ("type" not in of or kind == "group"):
-        return [f"{kind}s/{which}" for which in ids.many(of, "of", kind)]
+        return [f"{kind}s/{item}" for item in ids.many(of, "of", kind)]
     flag = "has_collaborations"
-    of = given(of, "box.collaborations", f"type id {flag if flag in of else ''}", ITEMS, "box.tree")
+    of = with_columns(of, "box.collaborations", f"type id {flag if flag in of else ''}", ITEMS, "box.tree")
     shared = of[of[flag].fillna(True).astype(bool)] if flag in of else of
     return [
-        f"{each}s/{which}"
-        for each in ("folder", "file")
-        for which in ids.many(shared.loc[shared["type"] == each, "id"].dropna(), "of", each)
+        f"{item_type}s/{item}"
+        for item_type in ("folder", "file")
+        for item in ids.many(shared.loc[shared["type"] == item_type, "id"].dropna(), "of", item_type)
     ]
 
 
-def _named(which: Any, kind: Literal["folder", "file", "group"]) -> str:
-    """An id with its kind; what an earlier pull left over names its kind itself."""
-    for named in ("folder", "file", "group"):
-        if isinstance(which, str) and re.fullmatch(rf"{named}s/\d+", which.strip()):
-            return which.strip()
-    return f"{kind}s/{ids.one(which, 'of', kind)}"
+def _path(item: Any, kind: Literal["folder", "file", "group"]) -> str:
+    """Return an id with its kind in front; the remaining ids of an earlier pull have it already."""
+    if isinstance(item, str) and re.fullmatch(r"(folder|file|group)s/\d+", item.strip()):
+        return item.strip()
+    return f"{kind}s/{ids.one(item, 'of', kind)}"
 
 
 def shared_links(
     box: Connection, folder_id: str = "0", *, of: pd.DataFrame | None = None, as_user: str | None = None
 ) -> pd.DataFrame:
     """
-    Every shared link below a folder, one row a link.
+    List every shared link below a folder, one row each.
 
-    Box lists no links: they come along with a walk, at no call of their own. The link has no maker; who made it is
-    in the admin events (``SHARE``).
+    Box cannot list shared links: they come with the items of a walk, without calls of their own. A link does not say who
+    created it; the admin events do (``SHARE``).
 
     Parameters
     ----------
     box : Box
     folder_id : str
-        Where to begin the walk.
+        Where to start the walk.
     of : DataFrame, optional
-        A frame from ``box.tree`` that is there already: no call at all.
+        A DataFrame from ``box.tree``. No call is then made.
     as_user : str, optional
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`LINK_COLUMNS`: go by ``shared_link_effective_access``, which counts the enterprise's rules in;
-        ``shared_link_unshared_at`` is the expiry in UTC, missing for none.
+        Columns of :data:`LINK_COLUMNS`. Rely on ``shared_link_effective_access``, which takes the enterprise's rules into
+        account. ``shared_link_unshared_at`` is the expiry in UTC, missing if the link does not expire.
     """
     walked = content.tree(box, folder_id, as_user=as_user) if of is None else of
-    rows = given(walked, "box.shared_links", " ".join(LINK_COLUMNS), ITEMS, "box.tree")
+    rows = with_columns(walked, "box.shared_links", " ".join(LINK_COLUMNS), ITEMS, "box.tree")
     links = rows[rows["shared_link_url"].notna()].reset_index(drop=True)
     links.attrs.update({**walked.attrs, "dataset": "shared_links"})
     if of is not None and of.attrs.get("complete") is False:
-        warn("shared_links is not complete, because the walk it is made from is not: see attrs['skipped'].")
+        warn("shared_links is not complete, because the walk it was made from is not. See attrs['skipped'].")
     return links

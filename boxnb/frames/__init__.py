@@ -1,4 +1,7 @@
-"""JSON in, one tidy DataFrame out: schemas, decoding, tables and what a cell may hold. Above `errors`; the datasets and everything above may import it."""
+"""From JSON to one tidy DataFrame: schemas, decoding, tables and cells.
+
+May import `errors`; `datasets` and all folders above may import it.
+"""
 
 from .table import BATCH, Table, children, frame
 

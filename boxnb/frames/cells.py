@@ -1,4 +1,4 @@
-"""What a cell of a file or of a view holds: texts that no spreadsheet runs, times of any year, and numbers."""
+"""The values of cells in files and views: text that no spreadsheet runs as a formula, times of any year, numbers."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ import pandas as pd
 from ..errors import ExportError
 
 EXCEL_CHARACTERS = 32_767
-"""UTF-16 units of a cell of Excel."""
+"""UTF-16 units that an Excel cell holds."""
 
 EXCEL_DIGITS = 15
-"""Digits of a number that Excel keeps."""
+"""Digits of a number that Excel stores."""
 
 _SIGNS = "=+\\-@＝＋－＠﹦﹢﹣﹫"
 _BREAKS = "\t\n\x0b\x0c\r\x1c-\x1e\x85\u2028\u2029"
-"""White space that can also part two cells: a tab, and every line break."""
+"""White space that can also separate cells: the tab and every line break."""
 _UNSEEN = "\\s\x00-\x20\x7f-\xa0\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
 _PARTS = ",;|"
 
 FORMULA = re.compile(f"^[{_UNSEEN}]*[{_SIGNS}]|^[\t\r\n]")
-"""What a spreadsheet may take for a formula; with the wide forms some locales know, and after blanks."""
+"""Text that a spreadsheet may run as a formula, also after blanks and with the full-width signs of some locales."""
 
 _ANY = f"[{_UNSEEN}{_PARTS}'\"]"
 _TOUCHED = re.compile(
     f"^{_ANY}*+[{_SIGNS}]|^'*[\t\r\n]"
     f"|(?<!{_ANY})(?:(?![{_BREAKS}])[{_UNSEEN}'\"])*+[{_PARTS}{_BREAKS}]{_ANY}*+[{_SIGNS}]"
 )
-"""Texts with something to guard, told in linear time: a search begins where blanks and separators do, never among them."""
+"""Texts with something to guard. Linear time: a match starts where blanks and separators start, never inside them."""
 
 _RUN = re.compile(f"^[{_SIGNS}]|({_ANY}++)([{_SIGNS}]?)")
 _LAST = re.compile(f"(?s:.*)[{_PARTS}{_BREAKS}]")
@@ -44,52 +44,55 @@ _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 def guarded(text: str) -> str:
     """
-    The text with a ``'`` before everything that a spreadsheet would take for a formula.
+    Return the text with a ``'`` before everything that a spreadsheet would run as a formula.
 
-    Not only at the beginning: a spreadsheet that parts at ``;``, at tabs, at ``|`` or at line breaks begins a cell after each of
-    them, also in the middle of a text and whatever quotes stand there. :func:`unguarded` gives the text back.
+    Not only at the beginning: a spreadsheet that splits at ``;``, tabs, ``|`` or line breaks starts a cell after each of
+    them, even in the middle of a quoted text. :func:`unguarded` reverses this.
     """
     return _RUN.sub(_guard, text) if _TOUCHED.search(text) else text
 
 
 def unguarded(text: str) -> str:
-    """What :func:`guarded` was given; a text without its ``'`` stays as it is."""
+    """Return the text that :func:`guarded` was applied to. A text without its ``'`` is unchanged."""
     return _RUN.sub(_unguard, text) if _TOUCHED.search(text) else text
 
 
-def _beginnings(run: re.Match[str]) -> list[int]:
-    """Where in a run of blanks, quotes and separators a ``'`` has to stand: after the last separator before a sign.
+def _cell_starts(run: re.Match[str]) -> list[int]:
+    """Return where a ``'`` belongs in a run of blanks, quotes and separators: after the last separator before a sign.
 
-    Quotes count as blanks: they may be part of the text or of the file, depending on the separator. The ``'`` of the guard is one of
-    them, so that the places are the same before and after. A tab or line break at the beginning is dangerous by itself (OWASP).
+    Quotes count as blanks, because the separator decides whether they belong to the text or to the file. The ``'`` of the
+    guard counts as one, too, so that the positions are the same before and after. A tab or line break at the beginning is
+    dangerous by itself (OWASP).
     """
     blanks, sign = run[1] or "", run[2] if run[1] else run[0]
     first = run.start() == 0
-    found = {0} if first and blanks.lstrip("'")[:1] in ("\t", "\r", "\n") else set()
-    begin = _LAST.match(blanks)
-    if sign and (begin or first):
-        found.add(begin.end() if begin else 0)
-    return sorted(found)
+    starts = {0} if first and blanks.lstrip("'")[:1] in ("\t", "\r", "\n") else set()
+    separator = _LAST.match(blanks)
+    if sign and (separator or first):
+        starts.add(separator.end() if separator else 0)
+    return sorted(starts)
 
 
 def _guard(run: re.Match[str]) -> str:
-    edges = [0, *_beginnings(run), len(run[0])]
+    edges = [0, *_cell_starts(run), len(run[0])]
     return "'".join(run[0][begin:end] for begin, end in pairwise(edges))
 
 
 def _unguard(run: re.Match[str]) -> str:
-    drop = {place for place in _beginnings(run) if run[0][place] == "'"}
-    return "".join(letter for place, letter in enumerate(run[0]) if place not in drop) if drop else run[0]
+    drop = {position for position in _cell_starts(run) if run[0][position] == "'"}
+    return (
+        "".join(letter for position, letter in enumerate(run[0]) if position not in drop) if drop else run[0]
+    )
 
 
 def columns_of(table: Any) -> list[tuple[str, pd.Series]]:
-    """Heading and values of each column; an index that says something comes first."""
+    """Return the heading and the values of each column. A named or non-integer index comes first."""
     if not isinstance(table, (pd.DataFrame, pd.Series)):
         raise ExportError(f"Cannot export a {type(table).__name__}. Give a DataFrame.")
     frame = table.to_frame() if isinstance(table, pd.Series) else table
     index = frame.index
     named = any(name is not None for name in index.names)
-    found = []
+    columns = []
     if (
         isinstance(table, pd.Series)
         or named
@@ -97,11 +100,11 @@ def columns_of(table: Any) -> list[tuple[str, pd.Series]]:
     ):
         for number, name in enumerate(index.names):
             default = f"level_{number}" if index.nlevels > 1 else "index"
-            found.append(
+            columns.append(
                 (default if name is None else _heading(name), pd.Series(index.get_level_values(number)))
             )
-    found += [(_heading(name), frame.iloc[:, number]) for number, name in enumerate(frame.columns)]
-    return found
+    columns += [(_heading(name), frame.iloc[:, number]) for number, name in enumerate(frame.columns)]
+    return columns
 
 
 def _heading(name: Any) -> str:
@@ -110,22 +113,22 @@ def _heading(name: Any) -> str:
 
 def plain(values: pd.Series, times: Callable[[pd.Series], list[Any]]) -> list[Any]:
     """
-    The values of a column as ``None``, numbers, truths and texts; times as the given function makes them.
+    Return the values of a column as ``None``, numbers, True and False, and text; times as ``times`` converts them.
 
     Parameters
     ----------
     values : Series
-        Of any dtype: what is neither a number nor a time becomes the text that Python shows.
+        Of any dtype. A value that is neither a number nor a time becomes its ``str``.
     times : function
-        From a Series of ``datetime64`` to a list of as many.
+        Converts a Series of ``datetime64`` to a list of the same length.
     """
     if isinstance(values.dtype, np.dtype) and values.dtype.kind == "M":
         return times(values)
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         return times(values)
     return [
-        None if gone else _plain(value, times)
-        for value, gone in zip(values.array, values.isna(), strict=True)
+        None if missing else _plain(value, times)
+        for value, missing in zip(values.array, values.isna(), strict=True)
     ]
 
 
@@ -146,47 +149,47 @@ def _plain(value: Any, times: Callable[[pd.Series], list[Any]]) -> Any:
 
 
 def naive(times: pd.Series) -> np.ndarray[Any, Any]:
-    """Times as ``datetime64`` without a zone: UTC where they have one."""
+    """Return times as ``datetime64`` without a zone, converted to UTC if they have one."""
     zoned = isinstance(times.dtype, pd.DatetimeTZDtype)
     return (times.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else times).to_numpy()
 
 
 def time_texts(times: pd.Series, unit: Any = None, mark: str = "+0000") -> list[str | None]:
     """
-    A column of times as ISO 8601, of any year; ``None`` for what is missing.
+    Return a column of times of any year as ISO 8601 text; ``None`` for missing times.
 
     Parameters
     ----------
     times : Series
-        Of ``datetime64``; with a zone it is shown in UTC. Python's own ``strftime`` ends with the year 9999 and writes the year 1
-        with one digit.
+        Of ``datetime64``; shown in UTC if it has a zone. Python's own ``strftime`` ends with the year 9999 and writes the
+        year 1 with one digit.
     unit : str, optional
-        ``"m"`` for minutes, ``"s"``, ``"ms"``, ...; unless given the shortest that shows all there is, at least seconds.
+        ``"m"`` for minutes, ``"s"``, ``"ms"``, ...; by default the coarsest that shows every time exactly, at least seconds.
     mark : str
-        Follows each time of a column with a zone.
+        Appended to each time of a column with a zone.
     """
     raw = naive(times)
     missing = np.isnat(raw)
     if unit is None:
-        there = raw[~missing]
+        present = raw[~missing]
         units = ("s", "ms", "us", "ns")
         unit = next(
-            (each for each in units if (there.astype(f"datetime64[{each}]") == there).all()), units[-1]
+            (name for name in units if (present.astype(f"datetime64[{name}]") == present).all()), units[-1]
         )
-    shown = np.datetime_as_string(raw.astype(f"datetime64[{unit}]"))
+    texts = np.datetime_as_string(raw.astype(f"datetime64[{unit}]"))
     mark = mark if isinstance(times.dtype, pd.DatetimeTZDtype) else ""
-    return [None if gone else f"{text}{mark}" for text, gone in zip(shown, missing, strict=True)]
+    return [None if is_missing else f"{text}{mark}" for text, is_missing in zip(texts, missing, strict=True)]
 
 
 class ExcelCells:
-    """Values as Excel holds them; what does not fit is made to fit and counted, so that it can be said."""
+    """Converts values to what Excel can hold, and counts the texts it had to change, for a warning."""
 
     def __init__(self) -> None:
         self._cut: dict[str, int] = {}
         self._replaced: dict[str, int] = {}
 
     def column(self, values: pd.Series, name: str) -> list[Any]:
-        """The cells of one column: ``None``, numbers, truths, times without a zone and texts."""
+        """Return the cells of one column: ``None``, numbers, True and False, times without a zone, and text."""
         return [self._value(value, name) for value in plain(values, _moments)]
 
     def _value(self, value: Any, column: str) -> Any:
@@ -201,7 +204,7 @@ class ExcelCells:
         return value if fits else str(value)
 
     def text(self, text: str, column: str) -> str:
-        """A text that fits; half an emoji is never left where it is cut."""
+        """Return a text that fits into a cell; a cut never leaves half an emoji."""
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         fit = _ILLEGAL.sub("\ufffd", text)
         if fit != text:
@@ -212,35 +215,35 @@ class ExcelCells:
         return _beginning(fit, EXCEL_CHARACTERS - 1) + "…"
 
     def troubles(self) -> list[str]:
-        """A sentence on the texts that were cut, and one on those with replaced characters."""
-        cut = f"Cut {{}} to the {EXCEL_CHARACTERS:,} characters that a cell of Excel holds"
-        replaced = "Replaced characters that Excel cannot hold by '\ufffd' in {}"
+        """Return one sentence about texts that were cut, and one about replaced characters."""
+        cut = f"Cut {{}} to the {EXCEL_CHARACTERS:,} characters that an Excel cell holds"
+        replaced = "Replaced characters that Excel cannot hold with '\ufffd' in {}"
         return [
-            f"{what.format(_counted(counts))}. CSV and Parquet keep them whole."
-            for what, counts in ((cut, self._cut), (replaced, self._replaced))
+            f"{sentence.format(_counted(counts))}. CSV and Parquet keep them whole."
+            for sentence, counts in ((cut, self._cut), (replaced, self._replaced))
             if counts
         ]
 
 
 def _counted(counts: dict[str, int]) -> str:
-    """``3 texts of 'name', 'path'``."""
+    """Return a count in words: ``3 texts of 'name', 'path'``."""
     texts = sum(counts.values())
     columns = ", ".join(repr(column[:40]) for column in list(counts)[:5])
     return f"{texts:,} text{'s' if texts != 1 else ''} of {columns}"
 
 
 def _moments(times: pd.Series) -> list[Any]:
-    """Times as Excel holds them, to the millisecond and without a zone; as text where it cannot."""
-    found: list[Any] = list(time_texts(times))
+    """Return times as Excel holds them, to the millisecond and without a zone; as text outside its range."""
+    cells: list[Any] = list(time_texts(times))
     raw = naive(times)
     fits = (raw >= np.datetime64("1900-03-01")) & (raw < np.datetime64("10000-01-01"))
-    for place in np.flatnonzero(fits):
-        found[place] = raw[place].astype("datetime64[ms]").item()
-    return found
+    for row in np.flatnonzero(fits):
+        cells[row] = raw[row].astype("datetime64[ms]").item()
+    return cells
 
 
 def _units(text: str) -> int:
-    """Characters as Excel counts them: an emoji is two."""
+    """Return the number of characters as Excel counts them: an emoji is two."""
     return len(text.encode("utf-16-le")) // 2
 
 
@@ -249,12 +252,12 @@ def _beginning(text: str, most: int) -> str:
 
 
 def sheet_name(name: Any, taken: set[str]) -> str:
-    """A name that Excel takes for a sheet, unlike all that are ``taken``, which has it afterwards."""
+    """Return a valid sheet name that is not in ``taken`` yet, and add it there."""
     allowed = re.sub(r"[\[\]:*?/\\\x7f\t\r\n]", " ", _ILLEGAL.sub(" ", str(name)))
     wanted = _beginning(allowed.strip("' "), 31).strip("' ") or "Sheet"
-    number, made = 1, wanted
-    while made.casefold() in taken:
+    number, unique = 1, wanted
+    while unique.casefold() in taken:
         number += 1
-        made = f"{_beginning(wanted, 30 - len(str(number)))} {number}"
-    taken.add(made.casefold())
-    return made
+        unique = f"{_beginning(wanted, 30 - len(str(number)))} {number}"
+    taken.add(unique.casefold())
+    return unique

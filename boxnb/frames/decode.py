@@ -1,4 +1,4 @@
-"""Pages of JSON into typed values, one list a column; nothing is lost where an entry does not fit its schema."""
+"""Decode pages of JSON into typed values, one list per column. No value is lost if an entry does not fit its schema."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import json
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -16,14 +16,24 @@ from .schema import Column
 
 _PYTHON: dict[str, Any] = {"integer": int | None, "truth": bool | None, "json": msgspec.Raw}
 _IGNORED = ("type", "sequence_id", "etag")
-"""Fields of nested mini objects that carry nothing a reader asks for."""
+"""Fields of nested mini objects that are dropped, because no report needs them."""
 
-_Tree = dict[str, Any]
-_SKIP = object()
+
+class _Node(NamedTuple):
+    """A field of an entry: a value with its column, a skipped value, or an object with ``fields`` of its own."""
+
+    column: int | None = None
+    type: Any = None
+    """The type that msgspec decodes the value as."""
+    fields: dict[str, _Node] | None = None
+
+    @property
+    def is_skipped(self) -> bool:
+        return self.column is None and self.fields is None
 
 
 class Reader:
-    """Decodes and flattens pages of one schema; get one with :func:`reader`."""
+    """Decodes and flattens the pages of one schema; get one with :func:`reader`."""
 
     def __init__(self, columns: tuple[Column, ...]) -> None:
         self._columns = columns
@@ -37,25 +47,25 @@ class Reader:
         self._flat = _flattener(tree, columns)
 
     def read(self, content: bytes) -> tuple[Page, list[list[Any]], list[str | None]]:
-        """One page: what it says of itself, one list of values a column, and what no column holds, as JSON text.
+        """Decode one page into what it says about itself, one list of values per column, and the rest as JSON text.
 
         Raises
         ------
         BoxUnavailableError
-            It is no page: broken JSON, or something else than a page.
+            The content is not a page, or not valid JSON.
         """
         try:
             page: Any = self._page.decode(content)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return self._read_oddly(content)
+            return self._read_loosely(content)
         if page.entries is msgspec.UNSET:
-            return self._read_oddly(content)
+            return self._read_loosely(content)
         entries, page.null, page.entries = page.entries or [], page.entries is None, None
         page.rows = len(entries)
         return page, self._flat(entries), [None] * page.rows
 
-    def _read_oddly(self, content: bytes) -> tuple[Page, list[list[Any]], list[str | None]]:
-        """A page with at least one odd entry: each on its own, the odd ones value by value."""
+    def _read_loosely(self, content: bytes) -> tuple[Page, list[list[Any]], list[str | None]]:
+        """Decode a page with at least one odd entry: each entry on its own, the odd ones value by value."""
         rows: list[list[Any]] = []
         extra: list[str | None] = []
         page, entries = loose(content)
@@ -66,11 +76,11 @@ class Reader:
                 continue
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 pass
-            row, left, fits = _odd(entry, self._columns)
+            row, rest, fits = _decode_loosely(entry, self._columns)
             rows.append(row)
-            extra.append(json.dumps(left) if left else None)
+            extra.append(json.dumps(rest) if rest else None)
             page.odd += () if fits else (len(rows) - 1,)
-            page.unread += "entry" in left and all(value is None for value in row)
+            page.unread += "entry" in rest and all(value is None for value in row)
         page.rows = len(rows)
         if not rows:
             return page, self._flat([]), extra
@@ -79,70 +89,66 @@ class Reader:
 
 @functools.lru_cache(maxsize=64)
 def reader(columns: tuple[Column, ...]) -> Reader:
-    """The reader of a schema; made once, for making record types takes a while."""
+    """Return the reader of a schema. Cached, because creating record types is slow."""
     return Reader(columns)
 
 
-def _tree(columns: Sequence[Column]) -> _Tree:
-    """The columns by the keys that lead to them."""
-    tree: _Tree = {}
+def _tree(columns: Sequence[Column]) -> dict[str, _Node]:
+    """Return the columns as a tree of the fields that lead to them."""
+    tree: dict[str, _Node] = {}
     number = 0
     for column in columns:
-        node = tree
-        *way, last = column.source
-        for key in way:
-            node = node.setdefault(key, {})
+        fields = tree
+        *outer, last = column.source
+        for key in outer:
+            node = fields.setdefault(key, _Node(fields={}))
+            fields = node.fields if node.fields is not None else {}
         if column.kind == "skip":
-            node[last] = _SKIP
+            fields[last] = _Node(type=Any)
             continue
-        node[last] = (number, _PYTHON[column.kind]) if column.kind in _PYTHON else number
+        fields[last] = _Node(number, _PYTHON.get(column.kind, str | None))
         number += 1
     return tree
 
 
-def _record(name: str, tree: _Tree, *, top: bool = False) -> type[msgspec.Struct]:
-    """A strict record type; anything it does not know sends the entry the slow way."""
+def _record(name: str, tree: dict[str, _Node], *, top: bool = False) -> type[msgspec.Struct]:
+    """Return a strict record type. An entry with a field it does not know goes to the slow path."""
     fields: list[tuple[str, Any, Any]] = []
     for key, node in tree.items():
-        if isinstance(node, dict):
-            fields.append((key, _record(key, node) | None, None))
-        elif node is _SKIP:
-            fields.append((key, Any, None))
-        elif isinstance(node, tuple):
-            kind = node[1]
-            fields.append((key, kind, msgspec.Raw() if kind is msgspec.Raw else None))
+        if node.fields is not None:
+            fields.append((key, _record(key, node.fields) | None, None))
         else:
-            fields.append((key, str | None, None))
+            fields.append((key, node.type, msgspec.Raw() if node.type is msgspec.Raw else None))
     ignored = ("type",) if top else _IGNORED
     fields += [(key, Any, None) for key in ignored if key not in tree]
     return msgspec.defstruct(name, fields, forbid_unknown_fields=True, gc=False)
 
 
-def _flattener(tree: _Tree, columns: Sequence[Column]) -> Any:
-    """A function from records to one list of values a column."""
+def _flattener(tree: dict[str, _Node], columns: Sequence[Column]) -> Any:
+    """Return a function from records to one list of values per column."""
     shown = [column for column in columns if column.kind != "skip"]
     raw = {number for number, column in enumerate(shown) if column.kind == "json"}
 
-    def flatten(records: Sequence[Any], node: _Tree, out: list[list[Any]]) -> None:
-        # One field of all records at a time: a tuple for each record would have the collector run all the time.
-        for key, child in node.items():
-            if child is _SKIP:
+    def flatten(records: Sequence[Any], fields: dict[str, _Node], out: list[list[Any]]) -> None:
+        # One field of all records at a time: a tuple per record would keep the garbage collector busy.
+        for key, node in fields.items():
+            if node.is_skipped:
                 continue
             values = list(map(attrgetter(key), records))
-            if isinstance(child, dict):
-                empty = empties[id(child)]
-                flatten([empty if value is None else value for value in values], child, out)
+            if node.fields is not None:
+                empty = empties[id(node)]
+                flatten([empty if value is None else value for value in values], node.fields, out)
                 continue
-            number = child[0] if isinstance(child, tuple) else child
-            out[number] = [_json(value) for value in values] if number in raw else values
+            if node.column is not None:
+                out[node.column] = [_json(value) for value in values] if node.column in raw else values
 
     empties: dict[int, Any] = {}
 
-    def prepare(node: _Tree) -> None:
-        for key, child in node.items():
-            if isinstance(child, dict):
-                empties[id(child)] = _record(key, child)()
-                prepare(child)
+    def prepare(fields: dict[str, _Node]) -> None:
+        for key, node in fields.items():
+            if node.fields is not None:
+                empties[id(node)] = _record(key, node.fields)()
+                prepare(node.fields)
 
     prepare(tree)
 
@@ -160,8 +166,8 @@ def _json(raw: msgspec.Raw) -> str | None:
     return None if text == "null" else text
 
 
-def _odd(content: bytes, columns: Sequence[Column]) -> tuple[list[Any], dict[str, Any], bool]:
-    """The values of one odd entry, what no column holds, and whether every column holds what it should."""
+def _decode_loosely(content: bytes, columns: Sequence[Column]) -> tuple[list[Any], dict[str, Any], bool]:
+    """Decode one odd entry into its values, the rest that no column holds, and whether every value fits its column."""
     shown = [column for column in columns if column.kind != "skip"]
     blank: list[Any] = [None] * len(shown)
     try:
@@ -170,36 +176,38 @@ def _odd(content: bytes, columns: Sequence[Column]) -> tuple[list[Any], dict[str
         return blank, {"entry": content.decode(errors="backslashreplace")}, False
     if not isinstance(entry, dict):
         return blank, {"entry": entry}, False
-    left: dict[str, Any] = {}
+    rest: dict[str, Any] = {}
     tree, all_fit = _tree(columns), True
-    for name, unknown in _leaves(entry, tree):
-        _keep(left, name, unknown)
-        all_fit = all_fit and not isinstance(tree.get(name), dict)
+    for name, unknown in _unknown_values(entry, tree):
+        _add(rest, name, unknown)
+        all_fit = all_fit and not (name in tree and tree[name].fields is not None)
     row = []
     for column in shown:
-        found = at(entry, column.source)
-        value, fits = value_of(found, column.kind)
+        received = at(entry, column.source)
+        value, fits = value_of(received, column.kind)
         row.append(value)
         if not fits:
-            _keep(left, column.name, found)
+            _add(rest, column.name, received)
             all_fit = False
-    return row, left, all_fit
+    return row, rest, all_fit
 
 
-def _keep(left: dict[str, Any], name: str, value: Any) -> None:
-    """Under its flattened name, or one like it where two fields come to the same."""
-    while name in left:
+def _add(rest: dict[str, Any], name: str, value: Any) -> None:
+    """Add a value under its flattened name, with a ``_`` appended if two fields flatten to the same name."""
+    while name in rest:
         name += "_"
-    left[name] = value
+    rest[name] = value
 
 
-def _leaves(entry: dict[str, Any], tree: _Tree, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """What stands in an entry and in no column, by its flattened name."""
+def _unknown_values(
+    entry: dict[str, Any], tree: dict[str, _Node], prefix: str = ""
+) -> Iterator[tuple[str, Any]]:
+    """Yield the values of an entry that no column is for, by flattened name."""
     for key, value in entry.items():
         node = tree.get(key)
-        if isinstance(node, dict):
+        if node is not None and node.fields is not None:
             if isinstance(value, dict):
-                yield from _leaves(value, node, f"{prefix}{key}_")
+                yield from _unknown_values(value, node.fields, f"{prefix}{key}_")
             elif value is not None:
                 yield f"{prefix}{key}", value
         elif node is None and key not in (("type",) if not prefix else _IGNORED):

@@ -1,4 +1,4 @@
-"""What a page of a listing says, however Box wrote it: no oddity of one entry or field costs another."""
+"""Read pages of a listing tolerantly: an odd entry or field never costs another one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import BoxUnavailableError
 
 
 class Page(msgspec.Struct):
-    """What a page says besides its entries; what Box leaves out, or writes in another type, costs no row."""
+    """What a page says besides its entries. A missing field, or one of another type, never costs a row."""
 
     raw_limit: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="limit")
     raw_offset: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="offset")
@@ -22,58 +22,58 @@ class Page(msgspec.Struct):
     raw_position: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="next_stream_position")
     rows: int = 0
     odd: tuple[int, ...] = ()
-    """The rows with a value that its column cannot hold; ``unread`` of them are not objects at all."""
+    """The rows with a value that its column cannot hold; ``unread`` of them are not even objects."""
     unread: int = 0
     null: bool = False
     """Whether ``entries`` is null."""
 
     @property
     def limit(self) -> int | None:
-        """Entries of a full page; ``None`` where that is not a number above 0."""
+        """The number of entries on a full page; ``None`` if it is not a number above 0."""
         return whole_number(_value(self.raw_limit)) or None
 
     @property
     def total_count(self) -> int | None:
-        """What Box counts; ``None`` where it does not say."""
+        """The number of entries that Box counts; ``None`` if it does not say."""
         return whole_number(_value(self.raw_total))
 
     @property
     def marker(self) -> str | None:
-        """The next marker as text, whatever type Box gave it; ``None`` where it is null, empty, 0 or absent."""
-        found = _value(self.raw_marker)
-        if found is None or (isinstance(found, str) and not found.strip()):
+        """The next marker as text, whatever its type in the response; ``None`` if it is null, empty, 0 or absent."""
+        marker = _value(self.raw_marker)
+        if marker is None or (isinstance(marker, str) and not marker.strip()):
             return None
-        text = found if isinstance(found, str) else str(whole_number(found) or 0)
+        text = marker if isinstance(marker, str) else str(whole_number(marker) or 0)
         return text if text != "0" and is_text(text) else None
 
     @property
     def is_marker_odd(self) -> bool:
-        """Whether there is something in the marker's place that cannot be one."""
+        """Whether the marker field holds something that cannot be a marker."""
         return self.marker is None and _value(self.raw_marker) not in (None, "", 0, "0")
 
     @property
     def stream_position(self) -> str | None:
-        """The next stream position as text: it can exceed 2^53. ``None`` where it is not a number above 0."""
+        """The next stream position as text, because it can exceed 2^53; ``None`` if it is not a number above 0."""
         number = whole_number(_value(self.raw_position))
         return str(number) if number else None
 
     @property
     def is_null(self) -> bool:
-        """Whether its entries are null although nothing says that there are none."""
+        """Whether ``entries`` is null although no count of the page is 0."""
         return self.null and 0 not in (self.total_count, whole_number(_value(self.raw_chunk)))
 
 
-def whole_number(found: Any) -> int | None:
-    """A whole number that is not negative, written as a number or as text; ``None`` for all else."""
-    if isinstance(found, str) and re.fullmatch(r"\s*[0-9]{1,100}\s*", found):
-        return int(found)
-    if isinstance(found, float) and found.is_integer():
-        found = int(found)
-    return found if type(found) is int and found >= 0 else None
+def whole_number(value: Any) -> int | None:
+    """Return a whole number of 0 or more, from a number or text; ``None`` for anything else."""
+    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,100}\s*", value):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and value >= 0 else None
 
 
 def _value(raw: msgspec.Raw) -> Any:
-    """What stands there; ``None`` where that cannot be read."""
+    """Return the value of a raw field; ``None`` if it cannot be decoded."""
     try:
         return loads(bytes(raw)) if raw else None
     except (ValueError, RecursionError):
@@ -81,13 +81,14 @@ def _value(raw: msgspec.Raw) -> Any:
 
 
 def loads(content: bytes) -> Any:
-    """JSON as Python reads it, with what it would stop at: bytes that are not UTF-8 become half surrogates, which
-    no column takes, and numbers of thousands of digits stay text.
+    """Decode JSON with Python's own reader, and accept what it would reject.
+
+    Bytes that are not UTF-8 become half surrogates, which no column accepts. Numbers of thousands of digits stay text.
 
     Raises
     ------
     ValueError, RecursionError
-        It is not JSON, or nested too deeply.
+        The content is not JSON, or is nested too deeply.
     """
     encoding = json.detect_encoding(content)
     try:
@@ -105,11 +106,11 @@ NOT_A_PAGE = "The response is not a page of entries. It was truncated, or a prox
 
 
 class NotAPageError(BoxUnavailableError):
-    """JSON, and not a page of entries."""
+    """The content is JSON, but not a page of entries."""
 
 
 def loose(content: bytes) -> tuple[Page, list[bytes]]:
-    """A page whose entries are left as they came; what msgspec is too strict for, Python's own reader takes."""
+    """Return a page and its entries undecoded. Content that msgspec rejects is read with Python's own reader."""
     try:
         raw = _RAW_PAGE.decode(content)
         if raw.entries is not msgspec.UNSET:
@@ -119,19 +120,19 @@ def loose(content: bytes) -> tuple[Page, list[bytes]]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:
-        found = loads(content)
-        json.dumps(found)
+        decoded = loads(content)
+        json.dumps(decoded)
     except RecursionError:
         raise NotAPageError(NOT_A_PAGE, status=200) from None
     except ValueError:
         raise BoxUnavailableError(NOT_A_PAGE, status=200) from None
-    listed = found.get("entries", 0) if isinstance(found, dict) else 0
+    listed = decoded.get("entries", 0) if isinstance(decoded, dict) else 0
     if listed is not None and not isinstance(listed, list):
         raise NotAPageError(NOT_A_PAGE, status=200)
     page = Page(null=listed is None)
     for name, field in _NAMES.items():
-        if name in found:
-            setattr(page, field, msgspec.Raw(json.dumps(found[name]).encode()))
+        if name in decoded:
+            setattr(page, field, msgspec.Raw(json.dumps(decoded[name]).encode()))
     return page, [json.dumps(entry).encode() for entry in listed or []]
 
 
@@ -145,13 +146,14 @@ class _RawPage(Page):
 
 
 _RAW_PAGE = msgspec.json.Decoder(_RawPage)
-
-
 _PAGE = msgspec.json.Decoder(Page)
 
 
 def marker_of(content: bytes) -> str | None:
-    """The marker of a page before its rows are read; ``None`` also for what is no page, which its reader will say."""
+    """Return the marker of a page before its rows are decoded.
+
+    ``None`` if the body is not a page; decoding it raises later.
+    """
     try:
         return _PAGE.decode(content).marker
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -159,7 +161,7 @@ def marker_of(content: bytes) -> str | None:
 
 
 class Folder(NamedTuple):
-    """What a walk needs of a folder in a listing."""
+    """The fields of a folder in a listing that a walk needs."""
 
     id: str
     name: str
@@ -185,49 +187,47 @@ _MINIS = msgspec.json.Decoder(_Minis)
 
 
 def folders_of(content: bytes) -> tuple[list[Folder], list[dict[str, Any]]]:
-    """The folders on a page, and what may be one and cannot be opened: ``id``, ``name`` and ``why``.
+    """Return the folders on a page, and the entries that may be folders but cannot be opened: ``id``, ``name``, ``why``.
 
-    An odd entry costs no other: it is read on its own, by what is good in it.
+    An odd entry does not affect the others: it is decoded on its own, field by field.
     """
     try:
         entries = _MINIS.decode(content).entries or []
         if all(entry.id.isdecimal() for entry in entries):
-            found = (entry for entry in entries if entry.type == "folder")
-            return [
-                Folder(each.id, each.name, each.owned_by.id if each.owned_by else "") for each in found
-            ], []
+            owned = ((entry, entry.owned_by) for entry in entries if entry.type == "folder")
+            return [Folder(entry.id, entry.name, owner.id if owner else "") for entry, owner in owned], []
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
-    folders, lost = [], []
+    folders, unusable = [], []
     for raw in loose(content)[1]:
         try:
             entry = loads(raw)
         except (ValueError, RecursionError):
             entry = None
-        kind, which, name, owner = (
+        kind, item, name, owner = (
             value_of(at(entry, source), "text")[0] for source in (("type",), ("id",), ("name",), _OWNED_BY)
         )
-        which = which and which.strip()
-        if kind == "folder" and which:
-            folders.append(Folder(which, name or NAMELESS, owner or ""))
+        item = item and item.strip()
+        if kind == "folder" and item:
+            folders.append(Folder(item, name or NAMELESS, owner or ""))
         elif kind in (None, "", "folder"):
             why = "a folder without an id" if kind else "an entry without a type, perhaps a folder"
-            lost.append({"id": which or None, "name": name, "why": why})
-    return folders, lost
+            unusable.append({"id": item or None, "name": name, "why": why})
+    return folders, unusable
 
 
 _OWNED_BY = ("owned_by", "id")
 NAMELESS = "(no name)"
-"""What stands for a name that cannot be read: in the ``path`` of what lies below a folder, in trees and charts."""
+"""Stands for a name that cannot be read: in the ``path`` of the items below a folder, in trees and charts."""
 
 
 def paging_of(content: bytes) -> Page:
-    """What a page says of itself, its entries left alone; with the number of its rows.
+    """Return what a page says about itself, with the number of its rows, without decoding its entries.
 
     Raises
     ------
     BoxUnavailableError
-        It is not a page.
+        The content is not a page.
     """
     page, entries = loose(content)
     page.rows = len(entries)
@@ -235,35 +235,35 @@ def paging_of(content: bytes) -> Page:
 
 
 def at(entry: Any, source: tuple[str, ...]) -> Any:
-    """The value that keys lead to; ``None`` where the way ends before."""
+    """Return the value that a sequence of keys leads to; ``None`` if a key is missing."""
     for key in source:
         entry = entry.get(key) if isinstance(entry, dict) else None
     return entry
 
 
-def value_of(found: Any, kind: str) -> tuple[Any, bool]:
-    """The value as its column holds it, and whether it fits there; nothing is changed silently."""
-    if found is None:
+def value_of(value: Any, kind: str) -> tuple[Any, bool]:
+    """Return a value as its column holds it, and whether it fits; no value is changed silently."""
+    if value is None:
         return None, True
     if kind == "json":
-        return json.dumps(found), True
+        return json.dumps(value), True
     if kind in ("text", "category", "time"):
-        if isinstance(found, str):
-            return (found, True) if is_text(found) else (None, False)
-        whole = type(found) is int and kind != "time"  # ids are text, whatever Box sends
-        return (str(found), True) if whole else (None, False)
+        if isinstance(value, str):
+            return (value, True) if is_text(value) else (None, False)
+        whole = type(value) is int and kind != "time"  # ids are text, whatever Box sends
+        return (str(value), True) if whole else (None, False)
     if kind == "truth":
-        return (found, True) if isinstance(found, bool) else (None, False)
-    if isinstance(found, float) and found.is_integer():
-        found = int(found)
-    fits = type(found) is int and -(2**63) <= found < 2**63
-    return (found, True) if fits else (None, False)
+        return (value, True) if isinstance(value, bool) else (None, False)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    fits = type(value) is int and -(2**63) <= value < 2**63
+    return (value, True) if fits else (None, False)
 
 
-def is_text(found: str) -> bool:
-    """Whether it can be written as UTF-8; half a surrogate pair cannot."""
+def is_text(text: str) -> bool:
+    """Return whether a text can be encoded as UTF-8; half a surrogate pair cannot."""
     try:
-        found.encode()
+        text.encode()
     except UnicodeEncodeError:
         return False
     return True

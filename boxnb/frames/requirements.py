@@ -1,7 +1,7 @@
-"""DataFrames as people give them: the columns a report or dataset needs, with their types mended.
+"""Check a DataFrame that a caller passes in, and give the needed columns the types they have in a pull.
 
-A frame may have been read back from a file (ids as numbers, times as text), cut to some columns, or come from another
-dataset. What can be used is; what is missing is one sentence.
+The DataFrame may have been read back from a file (ids as numbers, times as text), reduced to some columns, or come from
+another dataset. Usable columns are converted; a missing or unusable one is reported in one sentence.
 """
 
 from __future__ import annotations
@@ -16,73 +16,72 @@ from ..errors import FrameError
 from .schema import Column
 
 EXACT = 2**53
-"""Above this a float does not tell one whole number from the next, so an id read as one is lost."""
+"""From here on a float cannot represent every whole number, so an id read as a float has lost digits."""
 
 
 class _DigitsLostError(Exception):
-    """A long id went through a float."""
+    """A long id was converted to a float and lost digits."""
 
 
 def kinds(*groups: tuple[Column, ...], **more: str) -> dict[str, str]:
-    """Name to kind of the columns of a dataset."""
+    """Return a mapping from the names of a dataset's columns to their kinds."""
     return {column.name: column.kind for group in groups for column in group if column.kind != "skip"} | more
 
 
-def given(
-    frame: Any, what: str, names: str, known: Mapping[str, str], source: str, optional: str = ""
+def with_columns(
+    frame: Any, caller: str, names: str, known: Mapping[str, str], source: str, optional: str = ""
 ) -> pd.DataFrame:
     """
-    The columns that are needed of a frame, in the types of the kit, with a fresh index and the frame's ``attrs``.
+    Return the needed columns of a DataFrame in boxnb's types, with a new index and the same ``attrs``.
 
     Parameters
     ----------
     frame : DataFrame
-    what : str
-        Who needs it, for the sentence.
+    caller : str
+        The function that needs it, for the message.
     names, optional : str
-        The columns, with blanks between them; an optional one that is not there is missing in every row.
+        The columns, separated by spaces. An optional column that is absent is added with every value missing.
     known : mapping
-        Name to kind, see :func:`kinds`.
+        Column names to kinds, see :func:`kinds`.
     source : str
-        What returns such a frame.
+        The function that returns such a DataFrame, for the message.
 
     Raises
     ------
     FrameError
-        It is not a frame, lacks a column, has it twice, or a column cannot be read.
+        It is not a DataFrame, lacks a column or has it twice, or a column cannot be converted.
     """
     if not isinstance(frame, pd.DataFrame):
-        raise FrameError(f"{what} needs a DataFrame from {source}, not {type(frame).__name__}.")
+        raise FrameError(f"{caller} needs a DataFrame from {source}, not {type(frame).__name__}.")
     needed, extra = names.split(), optional.split()
     if missing := [name for name in needed if name not in frame.columns]:
-        listed = ", ".join(missing)
-        more = "s" * (len(missing) > 1)
-        raise FrameError(
-            f"{what} needs the column{more} {listed}, which this frame lacks. Use a frame from {source}."
-        )
+        columns = f"column{'s' * (len(missing) > 1)} {', '.join(missing)}"
+        raise FrameError(f"{caller} needs the {columns}, which this frame lacks. Use a frame from {source}.")
     wanted = [*needed, *(name for name in extra if name in frame.columns)]
-    if twice := [name for name in wanted if (frame.columns == name).sum() > 1]:
+    if repeated := [name for name in wanted if (frame.columns == name).sum() > 1]:
         raise FrameError(
-            f"{what} finds the column {twice[0]} more than once in this frame. Keep one of them."
+            f"{caller} finds the column {repeated[0]} more than once in this frame. Keep one of them."
         )
-    found = frame[wanted].reset_index(drop=True)
+    result = frame[wanted].reset_index(drop=True)
     for name in wanted:
         try:
-            found[name] = _as(found[name], known[name])
+            result[name] = _as(result[name], known[name])
         except _DigitsLostError:
             raise FrameError(
-                f"{what} cannot use the column {name}: its ids were read as numbers and lost digits. Read the file with dtype=str."
+                f"{caller} cannot use the column {name}: its ids were read as numbers and lost digits. Read the file with dtype=str."
             ) from None
         except (ValueError, TypeError, OverflowError):
             raise FrameError(
-                f"{what} cannot read the column {name} of this frame as {_WORDS[known[name]]}. Use a frame from {source}."
+                f"{caller} cannot read the column {name} of this frame as {_WORDS[known[name]]}. Use a frame from {source}."
             ) from None
-    if "path" in found:
-        found["path"] = found["path"].fillna("")  # a file has nothing there for the top
+    if "path" in result:
+        result["path"] = result["path"].fillna(
+            ""
+        )  # in a file, the empty path of the top level reads as missing
     for name in extra:
-        if name not in found:
-            found[name] = _as(pd.Series([None] * len(found), dtype="object"), known[name])
-    return found
+        if name not in result:
+            result[name] = _as(pd.Series([None] * len(result), dtype="object"), known[name])
+    return result
 
 
 _WORDS = {
@@ -112,16 +111,17 @@ def _times(values: pd.Series) -> pd.Series:
         zoned: pd.Series = values.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
         return zoned
     if pd.api.types.is_numeric_dtype(values) and values.notna().any():
-        raise ValueError("numbers")  # pandas would take them for nanoseconds
+        raise ValueError("numbers")  # pandas would read them as nanoseconds
     format_ = None if pd.api.types.is_datetime64_dtype(values) else "ISO8601"
-    found: pd.Series = pd.to_datetime(values, utc=True, format=format_).astype("datetime64[us, UTC]")
-    return found
+    parsed: pd.Series = pd.to_datetime(values, utc=True, format=format_).astype("datetime64[us, UTC]")
+    return parsed
 
 
 def _truths(values: pd.Series) -> pd.Series:
-    made = [None if pd.isna(value) else TRUTHS.get(str(value).lower(), "odd") for value in values]
-    found: pd.Series = pd.Series(made, index=values.index, dtype="boolean")
-    return found
+    # "odd" is not a boolean, so pandas raises for it.
+    truths = [None if pd.isna(value) else TRUTHS.get(str(value).lower(), "odd") for value in values]
+    series: pd.Series = pd.Series(truths, index=values.index, dtype="boolean")
+    return series
 
 
 def _text(values: pd.Series) -> pd.Series:

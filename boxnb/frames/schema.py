@@ -1,9 +1,9 @@
-"""The columns of each dataset, in order, taken from Box's OpenAPI description.
+"""The columns of each dataset in order, from Box's OpenAPI description.
 
 ``text`` is pandas' ``str``; ``time`` is ``datetime64[us, UTC]``; ``integer`` is ``Int64`` (sizes in bytes);
-``truth`` is ``boolean``; ``category`` holds repeated words; ``json`` keeps a nested value whole, as text; ``skip``
-is known and left out, because another column says the same. A name such as ``owned_by_login`` comes from
-``{"owned_by": {"login": ...}}``. What Box sends beyond this stands in the column ``extra``.
+``truth`` is ``boolean``; ``category`` is for text that repeats; ``json`` holds a nested value as JSON text; ``skip``
+is a known field that is left out because another column says the same. A name such as ``owned_by_login`` comes from
+``{"owned_by": {"login": ...}}``. Any other field that Box sends goes into the column ``extra``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Kind = Literal["text", "time", "integer", "truth", "category", "json", "skip"]
 
 
 class Column(NamedTuple):
-    """One column: its name, its kind, and where its value stands in an entry (by default under its name)."""
+    """One column: its name, its kind, and the keys of its value in an entry (by default its name)."""
 
     name: str
     kind: Kind
@@ -30,11 +30,11 @@ Columns = tuple[Column, ...]
 
 
 def _within(key: str, **kinds: Kind) -> Columns:
-    """Columns of a nested object, each named ``key_name``."""
+    """Return the columns of a nested object, each named ``key_name``."""
     return tuple(Column(f"{key}_{name}", kind, (key, name)) for name, kind in kinds.items())
 
 
-def _person(key: str) -> Columns:
+def _account(key: str) -> Columns:
     return _within(key, id="text", name="text", login="text")
 
 
@@ -81,7 +81,7 @@ GROUPS: Columns = (
 MEMBERSHIPS: Columns = (
     Column("id", "text"),
     Column("role", "category"),
-    *_person("user"),
+    *_account("user"),
     *_within("group", id="text", name="text", group_type="skip"),
     Column("created_at", "time"),
     Column("modified_at", "time"),
@@ -115,9 +115,9 @@ ITEMS: Columns = (
     Column("extension", "category"),
     Column("parent_id", "text", ("parent", "id")),
     Column("parent_name", "text", ("parent", "name")),
-    *_person("owned_by"),
-    *_person("created_by"),
-    *_person("modified_by"),
+    *_account("owned_by"),
+    *_account("created_by"),
+    *_account("modified_by"),
     Column("created_at", "time"),
     Column("modified_at", "time"),
     Column("content_created_at", "time"),
@@ -146,11 +146,11 @@ VERSIONS: Columns = (
     Column("version_number", "text"),
     Column("created_at", "time"),
     Column("modified_at", "time"),
-    *_person("modified_by"),
+    *_account("modified_by"),
     Column("trashed_at", "time"),
-    *_person("trashed_by"),
+    *_account("trashed_by"),
     Column("restored_at", "time"),
-    *_person("restored_by"),
+    *_account("restored_by"),
     Column("purged_at", "time"),
     Column("uploader_display_name", "text"),
 )
@@ -184,7 +184,7 @@ EVENTS: Columns = (
     Column("event_id", "text"),
     Column("event_type", "category"),
     Column("created_at", "time"),
-    *_person("created_by"),
+    *_account("created_by"),
     Column("ip_address", "text"),
     *_within(
         "source",
@@ -220,7 +220,7 @@ USER_EVENTS: Columns = (
     Column("event_type", "category"),
     Column("created_at", "time"),
     Column("recorded_at", "time"),
-    *_person("created_by"),
+    *_account("created_by"),
     Column("session_id", "text"),
     Column("source", "json"),
     Column("additional_details", "json"),
@@ -229,7 +229,7 @@ USER_EVENTS: Columns = (
 DEVICE_PINS: Columns = (
     Column("id", "text"),
     Column("product_name", "category"),
-    *_person("owned_by"),
+    *_account("owned_by"),
 )
 
 
@@ -238,10 +238,10 @@ CHILDREN: dict[str, Columns] = {
     "tags": (Column("value", "text"),),
     "path": (Column("folder_id", "text"), Column("folder_name", "text")),
 }
-"""Columns of the child tables that :func:`boxnb.frames.children` makes of lists, after ``id`` and ``position``."""
+"""The columns of the child tables that :func:`boxnb.frames.children` makes of lists, after ``id`` and ``position``."""
 
 
 def fields(columns: Columns) -> str:
-    """The ``fields=`` that asks Box for just these columns; ``type`` and ``id`` come unasked."""
-    asked = dict.fromkeys(column.source[0] for column in columns if column.kind != "skip")
-    return ",".join(name for name in asked if name != "type")
+    """Return the ``fields=`` that requests only these columns; Box always sends ``type`` and ``id``."""
+    names = dict.fromkeys(column.source[0] for column in columns if column.kind != "skip")
+    return ",".join(name for name in names if name != "type")

@@ -1,8 +1,8 @@
-"""Pages of JSON in, one tidy DataFrame out: same columns and dtypes for no rows, one row, a million rows.
+"""Build one tidy DataFrame from pages of JSON: the same columns and dtypes for no rows, one row or a million rows.
 
 Each page is decoded straight into typed records, and these into Arrow columns, so that a long pull holds columns
-and no JSON. An entry that does not fit its schema (another type, a field Box added since) takes a slower way on
-which no value is lost: what its column cannot hold stands in ``extra``.
+instead of JSON. An entry that does not fit its schema (another type, a field that Box has added) takes a slow path that
+loses no value: whatever its column cannot hold goes into ``extra``.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .ancestors import ancestors
 from .decode import reader
 from .pages import Page, value_of
 from .schema import CHILDREN, Column
 
 BATCH = 1000
-"""Rows whose values are held as Python objects before they become Arrow columns: a page, still in the processor's cache."""
+"""Rows held as Python objects before they become Arrow columns: one page, so that it is still in the CPU cache."""
 
 _FIRST, _END = -62_135_596_800_000_000, 253_402_300_800_000_000
-"""Microseconds of the years 1 and 10000, UTC: what Python and pandas can show lies between."""
+"""Start of the years 1 and 10000 in microseconds, UTC: the range of times that Python and pandas can show."""
 
 _FULL = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)? ?(?:Z|UTC|[+-]\d\d(?::?\d\d)?)?)?",
@@ -35,8 +36,8 @@ _FULL = re.compile(
 _ARROW = {"integer": pa.int64(), "truth": pa.bool_()}
 
 
-class _Held(NamedTuple):
-    """What a table has; replaced as a whole, so that Interrupt between two lines leaves all columns as long."""
+class _Content(NamedTuple):
+    """The content of a table; replaced as a whole, so that after Interrupt all columns are still of equal length."""
 
     batches: list[list[pa.Array]]
     pages: list[list[list[Any]]]  # not Arrow columns yet
@@ -47,109 +48,112 @@ class _Held(NamedTuple):
 
 
 class Table:
-    """Collects pages; :meth:`frame` gives the DataFrame.
+    """Collects pages; :meth:`frame` returns them as a DataFrame.
 
     Parameters
     ----------
     columns : sequence of Column
         From :mod:`boxnb.frames.schema`.
     computed : sequence of Column
-        Columns of our own that come after them, the same value for all rows of a page.
+        Columns that boxnb adds after these, with the same value for all rows of a page.
     """
 
     def __init__(self, columns: Sequence[Column], computed: Sequence[Column] = ()) -> None:
-        self._made_of = (columns, computed)
+        self._arguments = (columns, computed)
         self._reader = reader(tuple(columns))
         shown = [column for column in columns if column.kind != "skip"]
         self._columns = (*shown, *computed, Column("extra", "text"))
-        self._held = _Held([], [], 0)
+        self._content = _Content([], [], 0)
 
     @property
     def rows(self) -> int:
-        """Rows so far."""
-        return self._held.rows
+        """The number of rows so far."""
+        return self._content.rows
 
     @property
     def odd(self) -> int:
-        """Rows with a value that its column cannot hold: it stands in ``extra``."""
+        """The number of rows with a value that its column cannot hold and that is in ``extra`` instead."""
         self._flush()
-        return self._held.odd
+        return self._content.odd
 
     @property
     def unread(self) -> int:
-        """Entries that are not objects: rows without a value."""
-        return self._held.unread
+        """The number of entries that are not objects; their rows have no values."""
+        return self._content.unread
 
     def add(self, content: bytes, *computed: Any) -> Page:
-        """Take one page as it came, with the values of the computed columns.
+        """Add one page as received, with the values of the computed columns.
 
         Raises
         ------
         BoxUnavailableError
-            It is no page: broken JSON, or something else than a page.
+            The content is not a page, or not valid JSON.
         """
         page, values, extra = self._reader.read(content)
-        own = [[value] * page.rows for value in computed]
-        held = self._held
-        pages = [*held.pages, [*values, *own, extra]]
-        waiting = sum(len(columns[-1]) for columns in held.pages)
-        marks = held.marks | {waiting + row for row in page.odd}
-        rows, unread = held.rows + page.rows, held.unread + page.unread
-        self._held = held._replace(pages=pages, rows=rows, unread=unread, marks=marks)
+        added = [[value] * page.rows for value in computed]
+        before = self._content
+        pages = [*before.pages, [*values, *added, extra]]
+        buffered = sum(len(columns[-1]) for columns in before.pages)
+        marks = before.marks | {buffered + row for row in page.odd}
+        rows, unread = before.rows + page.rows, before.unread + page.unread
+        self._content = before._replace(pages=pages, rows=rows, unread=unread, marks=marks)
         if sum(len(columns[-1]) for columns in pages) >= BATCH:
             self._flush()
         return page
 
     def emptied(self) -> Table:
-        """A new table of the same columns."""
-        return Table(*self._made_of)
+        """Return an empty table with the same columns."""
+        return Table(*self._arguments)
 
     def join(self, other: Table) -> None:
-        """Take over the rows of a table of the same columns, which is empty afterwards."""
+        """Move the rows of another table with the same columns into this one."""
         self._flush()
         other._flush()
-        mine, more = self._held, other._held
-        other._held = _Held([], [], 0)
-        self._held = _Held(
-            mine.batches + more.batches,
+        own, more = self._content, other._content
+        other._content = _Content([], [], 0)
+        self._content = _Content(
+            own.batches + more.batches,
             [],
-            mine.rows + more.rows,
-            mine.unread + more.unread,
-            mine.odd + more.odd,
+            own.rows + more.rows,
+            own.unread + more.unread,
+            own.odd + more.odd,
         )
 
     def drop_from(self, name: str, end: pd.Timestamp) -> None:
-        """Drop the rows whose time is not before ``end``; what has no time stays."""
+        """Drop the rows whose time is not before ``end``; rows without a time stay."""
         self._flush()
         number = self._number(name)
         batches = []
-        for batch in self._held.batches:
+        for batch in self._content.batches:
             times = batch[number]
             keep = pc.fill_null(pc.less(times, pa.scalar(end, times.type)), fill_value=True)
             batches.append(batch if keep.true_count == len(keep) else [array.filter(keep) for array in batch])
         rows = sum(len(batch[number]) for batch in batches)
-        self._held = self._held._replace(batches=batches, pages=[], rows=rows)
+        self._content = self._content._replace(batches=batches, pages=[], rows=rows)
 
     def first(self, name: str) -> Any:
-        """The first value of one column that is not missing, as the frame will have it; ``None`` where there is none."""
+        """Return the first value of one column that is not missing, as in the DataFrame; ``None`` if all are missing."""
         return self._end(name, 0)
 
     def last(self, name: str) -> Any:
-        """The last value of one column, as :meth:`first`."""
+        """Return the last value of one column that is not missing, as :meth:`first` does."""
         return self._end(name, -1)
 
-    def _end(self, name: str, place: int) -> Any:
+    def _end(self, name: str, position: int) -> Any:
         number = self._number(name)
         kind = self._columns[number].kind
-        held = [batch[number] for batch in self._held.batches] + [page[number] for page in self._held.pages]
-        for values in held if place == 0 else reversed(held):
-            if isinstance(values, list):  # a page: one value that its column can hold is enough
-                ordered = values if place == 0 else reversed(values)
+        parts = [batch[number] for batch in self._content.batches] + [
+            page[number] for page in self._content.pages
+        ]
+        for values in parts if position == 0 else reversed(parts):
+            if isinstance(values, list):  # a page: the first value that its column can hold is enough
+                ordered = values if position == 0 else reversed(values)
                 values = _array(
-                    [next((each for each in ordered if each is not None and _fits(each, kind)), None)], kind
+                    [next((value for value in ordered if value is not None and _fits(value, kind)), None)],
+                    kind,
                 )[0]
-            if len(there := values.drop_null()):
-                value = there[place].as_py()
+            if len(present := values.drop_null()):
+                value = present[position].as_py()
                 return pd.Timestamp(value) if kind == "time" else value
         return None
 
@@ -157,41 +161,43 @@ class Table:
         return [column.name for column in self._columns].index(name)
 
     def _flush(self) -> None:
-        held = self._held
-        if held.batches and not held.pages:
-            return  # nothing new, and the types of the columns are known
-        pages = held.pages or [[[] for _ in self._columns]]
-        values = [list(chain.from_iterable(own)) for own in zip(*pages, strict=True)]
-        extra, batch, marks = values[-1], [], set(held.marks)
-        for column, own in zip(self._columns, values, strict=True):
-            array, odd = _array(own, column.kind)
+        before = self._content
+        if before.batches and not before.pages:
+            return  # nothing is buffered, and the first batch has set the types
+        pages = before.pages or [[[] for _ in self._columns]]
+        values = [list(chain.from_iterable(parts)) for parts in zip(*pages, strict=True)]
+        extra, batch, marks = values[-1], [], set(before.marks)
+        for column, column_values in zip(self._columns, values, strict=True):
+            array, odd = _array(column_values, column.kind)
             batch.append(array)
             marks.update(odd)
             for row, value in odd.items():
                 extra[row] = json.dumps({**json.loads(extra[row] or "{}"), column.name: value})
-        self._held = _Held([*held.batches, batch], [], held.rows, held.unread, held.odd + len(marks))
+        self._content = _Content(
+            [*before.batches, batch], [], before.rows, before.unread, before.odd + len(marks)
+        )
 
     def frame(self) -> pd.DataFrame:
         """
-        The DataFrame of all pages so far.
+        Return all pages so far as a DataFrame.
 
         Returns
         -------
         pandas.DataFrame
-            Shape (rows, len(columns) + 1), index 0..n-1, in Box's order. The last column, ``extra``, is JSON text of
-            what the schema does not know, or knows with another type; missing where there is nothing. There, too, is what no
-            column can hold: a text with half a surrogate pair, a leap second, a time before the year 1 or after 9999 in UTC.
+            Shape (rows, len(columns) + 1), index 0..n-1, in Box's order. The last column, ``extra``, is JSON text with
+            the fields that the schema does not know or knows with another type; missing if there are none. It also has the
+            values that no column can hold: text with half a surrogate pair, a leap second, a time outside the years 1 to 9999.
         """
         self._flush()
-        made = {
+        series = {
             column.name: _series(pa.chunked_array(arrays), column.kind)
-            for column, arrays in zip(self._columns, zip(*self._held.batches, strict=True), strict=True)
+            for column, arrays in zip(self._columns, zip(*self._content.batches, strict=True), strict=True)
         }
-        return pd.DataFrame(made)
+        return pd.DataFrame(series)
 
 
 def frame(entries: Iterable[dict[str, Any]], columns: Sequence[Column]) -> pd.DataFrame:
-    """A DataFrame of entries that were decoded already, as :meth:`Table.frame` makes it."""
+    """Return a DataFrame of entries that are already decoded, as :meth:`Table.frame` does."""
     table = Table(columns)
     table.add(json.dumps({"entries": list(entries)}).encode())
     return table.frame()
@@ -199,88 +205,89 @@ def frame(entries: Iterable[dict[str, Any]], columns: Sequence[Column]) -> pd.Da
 
 def children(parents: pd.DataFrame, column: str, *, key: str = "id") -> pd.DataFrame:
     """
-    A column that holds lists as a table of its own, one row an element, joined by id. No call is made.
+    Return a column of lists as a table of its own, one row per element, joined by id. No call is made.
 
-    ``children(box.users(), "tracking_codes")`` has the codes, ``children(box.tree(), "tags")`` the tags, and
+    ``children(box.users(), "tracking_codes")`` has the tracking codes, ``children(box.tree(), "tags")`` the tags, and
     ``children(box.tree(), "path")`` the folders above each item, from the top. ``accessible_by`` of a collaboration is
-    one person or group and stands in columns already.
+    always one user or group, so it has columns of its own already.
 
     Parameters
     ----------
     parents : DataFrame
-        Of a dataset that has the column.
+        From a dataset that has the column.
     column : {"tracking_codes", "tags", "path"}
     key : str
-        Column of ``parents`` that identifies a row.
+        The column of ``parents`` that identifies a row.
 
     Returns
     -------
     pandas.DataFrame
         ``key`` (text), ``position`` (``Int64``, 0 for the first element), the columns of
-        :data:`boxnb.frames.schema.CHILDREN`, all text, and ``extra``; the same when empty. Rows in the order of ``parents``; who
-        has an empty list, or none, has no row.
+        :data:`boxnb.frames.schema.CHILDREN`, all text, and ``extra``; the same when empty. Rows are in the order of
+        ``parents``; a parent with an empty or missing list has no rows.
 
     Raises
     ------
     ValueError
-        There is no such list, or this frame lacks it.
+        The column is not a known column of lists, or this DataFrame lacks it.
     """
     if column not in CHILDREN or column not in parents:
         known = [name for name in CHILDREN if name in parents]
-        raise ValueError(f"{column!r} is no column of lists in this frame, which has {known or 'none'}.")
-    lists = _above(parents) if column == "path" else [_elements(text) for text in parents[column]]
-    keys = [which for which, held in zip(parents[key], lists, strict=True) for _ in held]
-    places = [place for held in lists for place in range(len(held))]
-    entries = [each if isinstance(each, dict) else {"value": each} for held in lists for each in held]
+        raise ValueError(f"{column!r} is not a column of lists in this frame. It has {known or 'none'}.")
+    lists = _ancestors(parents) if column == "path" else [_elements(text) for text in parents[column]]
+    keys = [item for item, elements in zip(parents[key], lists, strict=True) for _ in elements]
+    positions = [position for elements in lists for position in range(len(elements))]
+    entries = [
+        element if isinstance(element, dict) else {"value": element}
+        for elements in lists
+        for element in elements
+    ]
     table = frame(entries, CHILDREN[column])
     table.insert(0, key, pd.Series(keys, dtype=parents[key].dtype))
-    table.insert(1, "position", pd.Series(places, dtype="Int64"))
+    table.insert(1, "position", pd.Series(positions, dtype="Int64"))
     table.attrs.update({**parents.attrs, "dataset": f"{parents.attrs.get('dataset', 'frame')}.{column}"})
     return table
 
 
 def _elements(text: Any) -> list[Any]:
-    """The list that a cell holds as JSON text; what is no list is the only element of one."""
+    """Return the list that a cell holds as JSON text; any other value becomes a list of one element."""
     if not isinstance(text, str):
         return []
-    found = json.loads(text)
-    return found if isinstance(found, list) else [found]
+    value = json.loads(text)
+    return value if isinstance(value, list) else [value]
 
 
-def _above(tree: pd.DataFrame) -> list[list[dict[str, str]]]:
-    """The folders above each item of a walk, as far as the walk knows them."""
+def _ancestors(tree: pd.DataFrame) -> list[list[dict[str, str]]]:
+    """Return the folders above each item of a walk, from the top, as far as the walk contains them."""
     folders = tree[tree["type"] == "folder"]
-    named = dict(zip(folders["id"], zip(folders["name"], folders["parent_id"], strict=True), strict=True))
-    ways: dict[Any, list[dict[str, str]]] = {}
-    found = []
+    names = dict(zip(folders["id"], folders["name"], strict=True))
+    parents = dict(zip(folders["id"], folders["parent_id"], strict=True))
+    paths: dict[Any, list[dict[str, str]]] = {}
+    above = []
     for parent in tree["parent_id"]:
-        if parent not in ways:
-            way: list[dict[str, str]] = []
-            here = parent
-            while here in named and len(way) < len(named):
-                way.insert(0, {"folder_id": here, "folder_name": named[here][0]})
-                here = named[here][1]
-            ways[parent] = way
-        found.append(ways[parent])
-    return found
+        if parent not in paths:
+            chain = reversed(ancestors(parent, parents))
+            paths[parent] = [{"folder_id": folder, "folder_name": names[folder]} for folder in chain]
+        above.append(paths[parent])
+    return above
 
 
 def _array(values: list[Any], kind: str) -> tuple[pa.Array, dict[int, Any]]:
-    """An Arrow column, and the values it cannot hold by row."""
+    """Return an Arrow column, and the values it cannot hold by row."""
     try:
         array = pa.array(values, _ARROW.get(kind, pa.large_string()))
         return (_times(array) if kind == "time" else array), {}
     except (pa.ArrowInvalid, OverflowError):
         odd = {row: value for row, value in enumerate(values) if not _fits(value, kind)}
-        kept = [None if row in odd else value for row, value in enumerate(values)]
+        fitting = [None if row in odd else value for row, value in enumerate(values)]
         if kind != "time":
-            return pa.array(kept, _ARROW.get(kind, pa.large_string())), odd
-        times = [None if value is None else _time(value) for value in kept]
+            return pa.array(fitting, _ARROW.get(kind, pa.large_string())), odd
+        times = [None if value is None else _time(value) for value in fitting]
         return pa.array(times, pa.timestamp("us", "UTC")), odd
 
 
 def _times(array: pa.Array) -> pa.Array:
-    """Arrow's own reading; it takes times that no Python and no pandas can show, and those go the slow way."""
+    """Parse times with Arrow. It accepts times that Python and pandas cannot show; those go to the slow path."""
     times = array.cast(pa.timestamp("us", "UTC"))
     ends = pc.min_max(times.cast(pa.int64()))
     if ends["min"].is_valid and not (ends["min"].as_py() >= _FIRST and ends["max"].as_py() < _END):
@@ -295,10 +302,10 @@ def _fits(value: Any, kind: str) -> bool:
 
 
 def _time(text: str) -> pd.Timestamp | None:
-    """A time with its offset, in UTC.
+    """Return a time with its offset, in UTC.
 
-    ``None`` for what is not a full date (pandas guesses the rest: ``2026-01-01-08:00`` would be eight o'clock), is outside the years 1
-    to 9999 in UTC, or holds more than microseconds.
+    ``None`` if it is not a full date (pandas would guess the rest: ``2026-01-01-08:00`` becomes eight o'clock), is outside
+    the years 1 to 9999 in UTC, or is more precise than microseconds.
     """
     if not _FULL.fullmatch(text):
         return None
@@ -313,13 +320,13 @@ def _time(text: str) -> pd.Timestamp | None:
 
 
 def _series(values: pa.ChunkedArray, kind: str) -> pd.Series:
-    # from_arrow is how pandas takes Arrow memory over without a copy; its stubs do not know it.
-    taken: Any = {
+    # __from_arrow__ lets pandas use Arrow memory without a copy; its type stubs lack it.
+    dtypes: Any = {
         "integer": pd.Int64Dtype(),
         "truth": pd.BooleanDtype(),
         "text": pd.StringDtype(na_value=float("nan")),
     }
     if kind == "time":
         return pd.Series(values.to_pandas())
-    series: pd.Series = pd.Series(taken.get(kind, taken["text"]).__from_arrow__(values))
+    series: pd.Series = pd.Series(dtypes.get(kind, dtypes["text"]).__from_arrow__(values))
     return series.astype("category") if kind == "category" else series

@@ -1,8 +1,8 @@
-"""Answers to what Box admins ask, each one function and one DataFrame with a fixed schema.
+"""Answers to the questions of Box admins, each one function that returns a DataFrame with a fixed schema.
 
-Every function takes ``box`` first. Those about content take ``of=``: the frame from :func:`content` or
-:func:`collaborations`, walked once and handed to all of them; those about what happened take ``of=``, a frame from
-``box.events``. Without it they fetch what they need. Each docstring says what the answer cannot know.
+Every function takes ``box`` first. Reports on content take ``of=``, a DataFrame from :func:`content` or
+:func:`collaborations`, so that one walk serves all of them. Reports on events take ``of=``, a DataFrame from ``box.events``.
+Without it they pull what they need. Each docstring says what the report cannot know.
 """
 
 from __future__ import annotations

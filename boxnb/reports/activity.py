@@ -1,4 +1,4 @@
-"""What happened: sign-ins, downloads, days out of the ordinary, the story of one file or one person."""
+"""Sign-ins, downloads, unusual days, and the history of a file or a user, from admin events."""
 
 from __future__ import annotations
 
@@ -81,25 +81,25 @@ NAMED = f"""{WHO} additional_details source_item_type source_item_id source_item
 def _events(
     inputs: Inputs, box: Connection, since: When, types: list[str] | None, of: pd.DataFrame | None, names: str
 ) -> pd.DataFrame:
-    found = inputs.take(
+    events = inputs.take(
         of, lambda: event_log.events(box, since=since, event_type=types), names, EVENTS, "box.events"
     )
-    return found if types is None else found[found["event_type"].isin(types)]
+    return events if types is None else events[events["event_type"].isin(types)]
 
 
 def _who(events: pd.DataFrame) -> pd.Series:
-    """The login, or :data:`NOBODY` for who was not signed in."""
+    """Return the login, or :data:`NOBODY` for anyone who was not signed in."""
     login: pd.Series = events["created_by_login"].where(events["created_by_id"] != ANONYMOUS, NOBODY)
     return login
 
 
 def sign_ins(box: Connection, *, since: When = "30D", of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
-    Sign-ins and failed ones, one row each, in the order of time.
+    List sign-ins and failed sign-ins, one row each, in order of time.
 
-    Events carry an IP address and no country or device; ``network`` is its first three numbers (the first four groups for IPv6), which often is
-    one office. Times are UTC, so an hour is not the person's own. A session that stays open makes no new event, and behind single sign-on
-    a wrong password fails at your identity provider, where Box never sees it.
+    Events have an IP address, but no country or device. ``network`` is its first three numbers (the first four groups for
+    IPv6), which often is one office. Times are UTC, not the user's local time. A session that stays open does not create
+    new events. With single sign-on, a wrong password fails at your identity provider, where Box never sees it.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def sign_ins(box: Connection, *, since: When = "30D", of: pd.DataFrame | None = 
     since : str, Timestamp or Timedelta
         As for ``box.events``; up to a year.
     of : DataFrame, optional
-        From ``box.events``; fetched unless given.
+        From ``box.events``; pulled by default.
 
     Returns
     -------
@@ -122,29 +122,29 @@ def sign_ins(box: Connection, *, since: When = "30D", of: pd.DataFrame | None = 
     six = rows["ip_address"].str.extract(r"^((?:[0-9A-Fa-f]*:){1,4})", expand=False) + "*"
     rows["network"] = four.fillna(six)
     rows["weekday"], rows["hour"] = rows["created_at"].dt.day_name(), rows["created_at"].dt.hour
-    made = shaped(rows.sort_values("created_at", kind="stable"), SIGN_INS, inputs)
-    made["weekday"] = made["weekday"].cat.set_categories(WEEKDAYS, ordered=True)
-    return made
+    report = shaped(rows.sort_values("created_at", kind="stable"), SIGN_INS, inputs)
+    report["weekday"] = report["weekday"].cat.set_categories(WEEKDAYS, ordered=True)
+    return report
 
 
 def sign_in_attacks(
     box: Connection, *, since: When = "90D", at_least: int = 20, of: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """
-    Many failed sign-ins from one address, one row a burst: one account guessed, or many tried.
+    Find bursts of failed sign-ins from one IP address, against one account or many; one row per burst.
 
-    A burst is ``at_least`` failures from one IP address with never more than an hour between two. Slower or spread attacks are not found,
-    and a whole office behind one address can look like one. ``signed_in_after`` names accounts that signed in from
-    that address between the burst's begin and a day after its end, of those tried: these deserve a call at once.
+    A burst is ``at_least`` failures from one IP address with at most an hour between two. Slower or distributed attacks are
+    not found, and a whole office behind one address can look like an attack. ``signed_in_after`` names the attacked accounts
+    that signed in from that address between the start of the burst and a day after its end. Call these users at once.
 
     Parameters
     ----------
     box : Box
     since : str, Timestamp or Timedelta
     at_least : int
-        Failures that make a burst.
+        The number of failures that make a burst.
     of : DataFrame, optional
-        From ``box.events`` with sign-ins and failed ones; fetched unless given.
+        From ``box.events`` with sign-ins and failed sign-ins; pulled by default.
 
     Returns
     -------
@@ -156,42 +156,42 @@ def sign_in_attacks(
     inputs.hand_on(rows)
     failed = rows[~rows["succeeded"].astype(bool)].sort_values(["ip_address", "created_at"])
     gap = failed.groupby("ip_address")["created_at"].diff() > pd.Timedelta("1h")
-    made = []
+    bursts = []
     for (address, _), burst in failed.groupby([failed["ip_address"], gap.cumsum()]):
         if len(burst) < at_least:
             continue
-        begun, ended = burst["created_at"].min(), burst["created_at"].max()
+        start, end = burst["created_at"].min(), burst["created_at"].max()
         logins = burst["login"].value_counts().index
         after = rows[
             rows["succeeded"].astype(bool)
             & (rows["ip_address"] == address)
-            & rows["created_at"].between(begun, ended + pd.Timedelta("1D"))
+            & rows["created_at"].between(start, end + pd.Timedelta("1D"))
             & rows["login"].isin(logins)
         ]
-        made.append(
+        bursts.append(
             {
                 "kind": "one account" if len(logins) == 1 else "many accounts",
                 "ip_address": address,
-                "begun_at": begun,
-                "ended_at": ended,
+                "begun_at": start,
+                "ended_at": end,
                 "tries": len(burst),
                 "accounts": len(logins),
                 "logins": ", ".join(logins[:5]) + (" ..." if len(logins) > 5 else ""),
                 "signed_in_after": ", ".join(sorted(set(after["login"]))),
             }
         )
-    frame = pd.DataFrame(made, columns=list(ATTACKS)).sort_values("tries", ascending=False)
+    frame = pd.DataFrame(bursts, columns=list(ATTACKS)).sort_values("tries", ascending=False)
     return shaped(frame, ATTACKS, inputs, at_least=at_least)
 
 
 def _by_day(rows: pd.DataFrame, at_least: int, times: float) -> pd.DataFrame:
-    """One row a person, a kind of event and a day, against that person's own usual day."""
+    """Return one row per user, kind of event and day, compared with that user's own usual day."""
     rows = rows.assign(
         login=_who(rows), day=rows["created_at"].dt.floor("D"), kind=rows["event_type"].astype("str")
     )
     keys = ["created_by_id", "kind", "day"]
     groups = rows.groupby(keys, sort=False)
-    made = groups.agg(
+    days = groups.agg(
         login=("login", "last"),
         name=("created_by_name", "last"),
         events=("event_id", "count"),
@@ -199,18 +199,18 @@ def _by_day(rows: pd.DataFrame, at_least: int, times: float) -> pd.DataFrame:
         folders=("source_parent_id", "nunique"),
         first_at=("created_at", "min"),
         last_at=("created_at", "max"),
-        ip_addresses=("ip_address", lambda found: ", ".join(sorted(set(found.dropna()))[:5])),
+        ip_addresses=("ip_address", lambda addresses: ", ".join(sorted(set(addresses.dropna()))[:5])),
         top_folder=(
             "source_parent_name",
-            lambda found: found.mode().iloc[0] if found.notna().any() else None,
+            lambda folders: folders.mode().iloc[0] if folders.notna().any() else None,
         ),
     ).reset_index()
-    made["usual"] = made.groupby(["created_by_id", "kind"])["events"].transform("median")
-    made.loc[made.groupby(["created_by_id", "kind"])["events"].transform("count") == 1, "usual"] = 1.0
-    made["times_usual"] = made["events"] / made["usual"]
-    made["is_unusual"] = (made["events"] >= at_least) & (made["times_usual"] >= times)
-    made["user_id"], made["event_type"] = made["created_by_id"], made["kind"]
-    return made
+    days["usual"] = days.groupby(["created_by_id", "kind"])["events"].transform("median")
+    days.loc[days.groupby(["created_by_id", "kind"])["events"].transform("count") == 1, "usual"] = 1.0
+    days["times_usual"] = days["events"] / days["usual"]
+    days["is_unusual"] = (days["events"] >= at_least) & (days["times_usual"] >= times)
+    days["user_id"], days["event_type"] = days["created_by_id"], days["kind"]
+    return days
 
 
 def downloads(
@@ -222,29 +222,30 @@ def downloads(
     of: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
-    Downloads, one row a person and a day (UTC), the most first.
+    Count downloads, one row per user and day (UTC), the most first.
 
-    ``usual`` is the median of that person's own days with downloads; ``is_unusual`` marks days with ``at_least`` downloads that are also ``times``
-    the usual. Anonymous are those who followed an open link; all of them together are one row a day, since Box knows no more than their addresses.
-    Previews show content too and are another event; a Box Drive or Sync that fetches a folder counts each file.
+    ``usual`` is the median of that user's own days with downloads. ``is_unusual`` marks days with at least ``at_least``
+    downloads and at least ``times`` the usual number. Everyone who followed an open link without a sign-in is anonymous and
+    counted together in one row a day, because Box knows only their addresses. Previews also show content but are another
+    event. Box Drive or Box Sync counts as one download for each file it fetches.
 
     Parameters
     ----------
     box : Box
     since : str, Timestamp or Timedelta
     at_least, times : int, float
-        What makes a day unusual.
+        Minimum downloads of an unusual day, in total and as a multiple of ``usual``.
     of : DataFrame, optional
-        From ``box.events`` with ``DOWNLOAD``; fetched unless given.
+        From ``box.events`` with ``DOWNLOAD``; pulled by default.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`DAYS`; ``items`` and ``folders`` are counted once each.
+        Columns of :data:`DAYS`; each of the ``items`` and ``folders`` is counted once.
     """
     inputs = Inputs("downloads")
-    made = _by_day(_events(inputs, box, since, ["DOWNLOAD"], of, DAILY), at_least, times)
-    ordered = made.sort_values(["events", "login"], ascending=[False, True])
+    days = _by_day(_events(inputs, box, since, ["DOWNLOAD"], of, DAILY), at_least, times)
+    ordered = days.sort_values(["events", "login"], ascending=[False, True])
     return shaped(ordered, DAYS, inputs, at_least=at_least, times=times)
 
 
@@ -257,11 +258,11 @@ def unusual_days(
     of: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
-    Days on which somebody did far more of something than usual: downloads, deletions, shares, any kind of event.
+    Find days on which a user did far more of something than usual: downloads, deletions, shares, any kind of event.
 
-    A rule of thumb, not a judgement: at least ``at_least`` events of one kind on one day (UTC), and ``times`` the median of that person's own days
-    with such events. Who does a lot every day is not here, and a project's last day can look like a theft. Failed sign-ins
-    count for the account they were tried at.
+    A rule of thumb, not a verdict: at least ``at_least`` events of one kind on one day (UTC), and at least ``times`` the median
+    of that user's own days with such events. Users who do a lot every day are not listed, and the last day of a project can
+    look like a theft. Failed sign-ins count for the account that was attacked.
 
     Parameters
     ----------
@@ -269,16 +270,16 @@ def unusual_days(
     since : str, Timestamp or Timedelta
     at_least, times : int, float
     of : DataFrame, optional
-        From ``box.events`` of all kinds; fetched unless given, two calls a thousand events.
+        From ``box.events`` of all kinds; pulled by default, at two calls per thousand events.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`DAYS`, only unusual ones, the most events first.
+        Columns of :data:`DAYS`, only unusual days, the most events first.
     """
     inputs = Inputs("unusual_days")
-    made = _by_day(_events(inputs, box, since, None, of, DAILY), at_least, times)
-    ordered = made[made["is_unusual"]].sort_values(["events", "login"], ascending=[False, True])
+    days = _by_day(_events(inputs, box, since, None, of, DAILY), at_least, times)
+    ordered = days[days["is_unusual"]].sort_values(["events", "login"], ascending=[False, True])
     return shaped(ordered, DAYS, inputs, at_least=at_least, times=times)
 
 
@@ -294,27 +295,27 @@ def _history(rows: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
 
 
 def _first(rows: pd.DataFrame, *names: str) -> pd.Series:
-    found: pd.Series = rows[names[0]]
+    values: pd.Series = rows[names[0]]
     for name in names[1:]:
-        found = found.fillna(rows[name])
-    return found
+        values = values.fillna(rows[name])
+    return values
 
 
 def file_history(
     box: Connection, file_id: str, *, since: When = "365D", of: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """
-    What happened to one file or folder, in the order of time.
+    List the events of one file or folder, in order of time.
 
-    Box cannot be asked for the events of one file, so this reads all of the time range, two calls a thousand events, and keeps those that name it: give
-    ``of`` when you ask about several. Events reach back a year and arrive up to hours late. What happened to the folder above (a move, a new
-    collaborator) names that folder and not the file; ask for its id as well.
+    Box cannot filter events by file, so this pulls the whole time range, at two calls per thousand events, and selects those
+    that name the item. Pass ``of`` to look up several. Events reach back a year and may arrive hours late. An event of the
+    folder above (a move, a new collaborator) names that folder and not the file, so look up its id as well.
 
     Parameters
     ----------
     box : Box
     file_id : str
-        Of a file or a folder.
+        The id of a file or a folder.
     since : str, Timestamp or Timedelta
     of : DataFrame, optional
         From ``box.events``.
@@ -328,25 +329,25 @@ def file_history(
     inputs = Inputs("file_history")
     rows = _events(inputs, box, since, None, of, NAMED)
     names = ("source_item_id", "source_file_id", "source_folder_id")
-    hits = pd.concat([rows[name] == file_id for name in names], axis=1).any(axis=1)
-    return _history(rows[hits], inputs)
+    matches = pd.concat([rows[name] == file_id for name in names], axis=1).any(axis=1)
+    return _history(rows[matches], inputs)
 
 
 def user_history(
     box: Connection, who: str, *, since: When = "30D", of: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """
-    What one person did, and what was done to the account, in the order of time.
+    List what one user did, and what was done to the account, in order of time.
 
-    Box cannot be asked for the events of one person, so this reads all of the time range, two calls a thousand events: give ``of`` when you
-    ask about several. Some of what an app does for a person stands under the app's own account, and what somebody did through an open
-    link is anonymous (``"2"``).
+    Box cannot filter events by user, so this pulls the whole time range, at two calls per thousand events. Pass ``of`` to look
+    up several users. Some events of an app that acts for a user have the app's own account, and events through an open link
+    are anonymous (``"2"``).
 
     Parameters
     ----------
     box : Box
     who : str
-        Login or id; ``"2"`` or ``"(anonymous)"`` for who was not signed in.
+        Login or id; ``"2"`` or ``"(anonymous)"`` for anyone who was not signed in.
     since : str, Timestamp or Timedelta
     of : DataFrame, optional
         From ``box.events``.
@@ -360,7 +361,7 @@ def user_history(
     inputs = Inputs("user_history")
     rows = _events(inputs, box, since, None, of, f"{NAMED} source_login source_user_id source_user_email")
     who = ANONYMOUS if who == NOBODY else who
-    mine = (rows["created_by_id"] == who) | (rows["created_by_login"].str.lower() == who.lower())
-    target = (rows["source_id"] == who) | (rows["source_login"].str.lower() == who.lower())
-    added = (rows["source_user_id"] == who) | (rows["source_user_email"].str.lower() == who.lower())
-    return _history(rows[mine | target | added], inputs)
+    by_user = (rows["created_by_id"] == who) | (rows["created_by_login"].str.lower() == who.lower())
+    to_user = (rows["source_id"] == who) | (rows["source_login"].str.lower() == who.lower())
+    about_user = (rows["source_user_id"] == who) | (rows["source_user_email"].str.lower() == who.lower())
+    return _history(rows[by_user | to_user | about_user], inputs)

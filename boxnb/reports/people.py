@@ -1,4 +1,4 @@
-"""People: who does not come any more, whose account is there twice, which groups say the same."""
+"""Inactive accounts, duplicate accounts, and groups with the same members."""
 
 from __future__ import annotations
 
@@ -55,36 +55,38 @@ def inactive_users(
     box: Connection, *, days: int = 90, of: pd.DataFrame | None = None, users: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """
-    Active accounts that did not sign in during the last ``days`` days, longest quiet first.
+    List active accounts that did not sign in during the last ``days`` days, longest inactive first.
 
-    Box has no last-login field: this asks the admin events for sign-ins, which go back a year at most, so a missing
-    ``last_sign_in`` says *not in the time that was looked at*, not *never*. Who works through Box Drive or a phone stays signed
-    in for months and can be here though busy; give a frame of all event types as ``of`` to count everything they did as a sign of
-    life. Suspended accounts, and accounts younger than ``days``, are not here.
+    Box has no last-login field, so this looks for sign-ins in the admin events, which go back a year at most. A missing
+    ``last_sign_in`` means *not in that time*, not *never*. Anyone who works through Box Drive or a phone stays signed in for
+    months and can be listed here despite being active; pass a DataFrame of all event types as ``of`` to count every event as
+    activity. Suspended accounts, and accounts younger than ``days``, are not listed.
 
     Parameters
     ----------
     box : Box
     days : int
-        How long counts as quiet; up to 365.
+        How long counts as inactive; up to 365.
     of : DataFrame, optional
-        From ``box.events``; whatever a person did in it counts. Reaches back at least ``days``. Sign-ins of a
-        year are fetched unless given.
+        From ``box.events``; every event of a user counts as activity. It must reach back at least ``days``. By default the
+        sign-ins of a year are pulled.
     users : DataFrame, optional
         From ``box.users()``.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`INACTIVE`; ``space_used`` in bytes, ``days_quiet`` since the last sign of life, or missing.
+        Columns of :data:`INACTIVE`; ``space_used`` in bytes, ``days_quiet`` since the last activity, or missing.
 
     Raises
     ------
     ValueError
-        More than 365 days: Box keeps no older events.
+        ``days`` is more than 365: Box does not keep older events.
     """
     if days > 365:
-        raise ValueError(f"Box keeps events for 365 days, so nothing can be said about {days}.")
+        raise ValueError(
+            f"Box keeps events for 365 days, so boxnb cannot look back {days} days. Use 365 or less."
+        )
     inputs = Inputs("inactive_users")
     everybody = inputs.take(users, lambda: people.users(box), f"{ACCOUNT} role", USERS, "box.users")
     events = inputs.take(
@@ -102,23 +104,23 @@ def inactive_users(
     rows = everybody[(everybody["status"] != "inactive") & (everybody["created_at"] < cutoff)].copy()
     rows["last_sign_in"] = looked_up(rows["id"], last)
     rows["days_quiet"] = days_since(rows["last_sign_in"], when)
-    quiet = rows[rows["last_sign_in"].isna() | (rows["last_sign_in"] < cutoff)]
-    ordered = quiet.sort_values(["last_sign_in", "login"], na_position="first")
+    inactive = rows[rows["last_sign_in"].isna() | (rows["last_sign_in"] < cutoff)]
+    ordered = inactive.sort_values(["last_sign_in", "login"], na_position="first")
     return shaped(ordered, INACTIVE, inputs, days=days)
 
 
-def _plain(name: str) -> str:
-    """A name without accents, capitals and further spaces."""
+def _normalized(name: str) -> str:
+    """Return a name in lower case, without accents and extra spaces."""
     letters = re.sub(r"[\u0300-\u036f]", "", unicodedata.normalize("NFKD", name))
     return " ".join(letters.casefold().split())
 
 
 def duplicate_accounts(box: Connection, *, users: pd.DataFrame | None = None) -> pd.DataFrame:
     """
-    Accounts whose holders have the same name, side by side.
+    List accounts with the same name, next to each other.
 
-    The same name in other capitals, with other spaces or without accents counts as the same. Two people can share a name, so
-    this is a list to look through, not to act on; somebody's second account under another name is not found.
+    Case, spaces and accents do not matter. Two people can have the same name, so check this list before you act on it. A
+    second account under another name is not found.
 
     Parameters
     ----------
@@ -129,50 +131,50 @@ def duplicate_accounts(box: Connection, *, users: pd.DataFrame | None = None) ->
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`DUPLICATE_ACCOUNTS`, one row an account.
+        Columns of :data:`DUPLICATE_ACCOUNTS`, one row per account.
     """
     inputs = Inputs("duplicate_accounts")
     everybody = inputs.take(users, lambda: people.users(box), ACCOUNT, USERS, "box.users")
-    key = everybody["name"].fillna("").map(_plain).astype("str")
-    twice = everybody[key.duplicated(keep=False) & (key != "")]
-    ordered = twice.iloc[key[twice.index].argsort(kind="stable")]
+    key = everybody["name"].fillna("").map(_normalized).astype("str")
+    duplicates = everybody[key.duplicated(keep=False) & (key != "")]
+    ordered = duplicates.iloc[key[duplicates.index].argsort(kind="stable")]
     return shaped(ordered, DUPLICATE_ACCOUNTS, inputs)
 
 
 def group_overlap(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
-    Pairs of groups that share members, the most alike first.
+    List pairs of groups that share members, the most similar first.
 
-    Counts direct memberships, which is all Box has: groups do not nest. Groups without members are in no pair, and
-    suspended people count as members, because Box counts them. Whether two groups open the same folders is another question
+    All memberships at Box are direct: groups do not nest. Groups without members are not in any pair. Suspended users count
+    as members, because Box counts them. Whether two groups open the same folders is another question
     (``box.collaborations(ids, kind="group")``).
 
     Parameters
     ----------
     box : Box
     of : DataFrame, optional
-        From ``box.memberships()``; fetched unless given, one call a group.
+        From ``box.memberships()``; pulled by default, one call per group.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`OVERLAP`, one row a pair with at least one member in ``both``: ``group`` is the smaller one, ``share`` is
-        ``both`` by the people of the two together (0 to 1), ``relation`` is ``same people``, ``inside`` (all of ``group`` are in ``other``) or ``overlap``.
+        Columns of :data:`OVERLAP`, one row per pair with at least one member in ``both``: ``group`` is the smaller one, ``share`` is
+        ``both`` divided by the members of either (0 to 1), ``relation`` is ``same people``, ``inside`` (all of ``group`` are in ``other``) or ``overlap``.
     """
     inputs = Inputs("group_overlap")
     rows = inputs.take(
         of, lambda: people.memberships(box), "group_id group_name user_id", MEMBERSHIPS, "box.memberships"
     )
     names = dict(zip(rows["group_id"], rows["group_name"].fillna(""), strict=True))
-    members = {group: set(found.dropna()) for group, found in rows.groupby("group_id")["user_id"]}
-    made = []
-    for one, two in itertools.combinations(members, 2):
-        small, large = sorted((one, two), key=lambda group: (len(members[group]), names[group]))
+    members = {group: set(users.dropna()) for group, users in rows.groupby("group_id")["user_id"]}
+    pairs = []
+    for pair in itertools.combinations(members, 2):
+        small, large = sorted(pair, key=lambda group: (len(members[group]), names[group]))
         both = len(members[small] & members[large])
         if both:
             inside = both == len(members[small])
             same = inside and both == len(members[large])
-            made.append(
+            pairs.append(
                 {
                     "group": names[small],
                     "members": len(members[small]),
@@ -185,6 +187,6 @@ def group_overlap(box: Connection, *, of: pd.DataFrame | None = None) -> pd.Data
                     "other_id": large,
                 }
             )
-    frame = pd.DataFrame(made, columns=list(OVERLAP))
+    frame = pd.DataFrame(pairs, columns=list(OVERLAP))
     ordered = frame.sort_values(["share", "both"], ascending=False, kind="stable")
     return shaped(ordered, OVERLAP, inputs)

@@ -1,4 +1,4 @@
-"""What every report does to its frame: the same columns and dtypes for no rows, one row, a million rows."""
+"""What all reports share: their inputs, and the same columns and dtypes for no rows or a million rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from boxnb.datasets.pull import warn, whole_of
 from boxnb.frames import schema
-from boxnb.frames.requirements import given, kinds
+from boxnb.frames.requirements import kinds, with_columns
 
 if TYPE_CHECKING:
     from boxnb.api.connection import Connection
@@ -26,20 +26,22 @@ USERS = kinds(schema.USERS)
 EVENTS = kinds(schema.EVENTS)
 MEMBERSHIPS = kinds(schema.MEMBERSHIPS)
 CONTENT = kinds(schema.ITEMS, seen_as="text", path="text", depth="integer", ownership="category")
-"""Names and kinds of what reports are made of."""
+"""The names and kinds of the columns of content."""
+
 ANONYMOUS = "2"
-"""The id under which Box writes what somebody did who was not signed in."""
+"""The user id in events of anyone who was not signed in."""
+
 NOBODY = "(anonymous)"
-"""How the reports call them."""
+"""The name of anyone who was not signed in, in reports."""
 
 
 class Inputs:
-    """The frames one report is made of, so that it hands on what they lack.
+    """The DataFrames one report is made from; the report inherits what they lack.
 
     Parameters
     ----------
     report : str
-        Its name, for ``attrs["dataset"]`` and for sentences.
+        Its name, for ``attrs["dataset"]`` and for messages.
     """
 
     def __init__(self, report: str) -> None:
@@ -47,7 +49,7 @@ class Inputs:
         self.whole: bool | None = True
         self.skipped: list[dict[str, Any]] = []
         self.frames: list[pd.DataFrame] = []
-        self._lacking: list[str] = []
+        self._incomplete: list[str] = []
 
     def take(
         self,
@@ -58,58 +60,58 @@ class Inputs:
         source: str,
         optional: str = "",
     ) -> pd.DataFrame:
-        """The columns ``names`` of a frame that was given, else of what ``fetch`` returns.
+        """Return the columns ``names`` of the caller's DataFrame, or else of the one that ``fetch`` returns.
 
         Raises
         ------
         FrameError
-            The frame lacks one of them, or it cannot be read.
+            The DataFrame lacks one of them, or one cannot be converted.
         """
-        found = fetch() if frame is None else frame
-        made = given(found, f"reports.{self.report}", names, known, source, optional)
-        self.hand_on(found, source if frame is not None else "")
-        return made
+        whole = fetch() if frame is None else frame
+        columns = with_columns(whole, f"reports.{self.report}", names, known, source, optional)
+        self.hand_on(whole, source if frame is not None else "")
+        return columns
 
     def hand_on(self, frame: pd.DataFrame, source: str = "") -> None:
-        """Note what a frame lacks; ``source`` is what returns it, where somebody else fetched it."""
+        """Record what a DataFrame lacks; ``source`` is the function that returned it, if the caller passed it in."""
         self.frames.append(frame)
         self.whole = whole_of(self.whole, frame)
-        self.skipped += [each for each in frame.attrs.get("skipped") or [] if each not in self.skipped]
+        self.skipped += [entry for entry in frame.attrs.get("skipped") or [] if entry not in self.skipped]
         if source and frame.attrs.get("complete") is False:
-            self._lacking.append(source)
+            self._incomplete.append(source)
 
     def say(self) -> None:
-        """Warn once where a frame that was given is not complete; what was fetched here has warned itself."""
-        if self._lacking:
+        """Warn once if the caller's DataFrames are not complete; a pull made here has already warned by itself."""
+        if self._incomplete:
             warn(
                 f"reports.{self.report} is not complete, because it was made from a frame that is not: "
-                f"{', '.join(self._lacking)}. See attrs['skipped'] of this report for what is missing."
+                f"{', '.join(self._incomplete)}. See attrs['skipped'] of this report for what is missing."
             )
 
 
 def shaped(frame: pd.DataFrame, columns: dict[str, str], inputs: Inputs, **attrs: Any) -> pd.DataFrame:
     """
-    The frame with just these columns, in this order, with these dtypes and a fresh index.
+    Return a DataFrame with only these columns, in this order, with these dtypes and a new index.
 
-    Its ``attrs`` have ``dataset``, ``complete`` (``None`` where a frame that was given does not say), ``skipped`` (what could
-    not be read) and what is given here.
+    Its ``attrs`` have ``dataset``, ``complete`` (``None`` if a DataFrame of the caller does not say), ``skipped`` (what could
+    not be read) and the ``attrs`` passed in.
 
     Parameters
     ----------
     frame : DataFrame
         Has the columns, or no rows.
     columns : dict
-        Name to a key of :data:`DTYPES`.
+        Column names to keys of :data:`DTYPES`.
     inputs : Inputs
-        What it is made of.
+        The DataFrames it is made from.
     **attrs
         More facts for ``attrs``.
     """
-    made: Any = {
+    series: Any = {
         column: _cast(frame[column] if column in frame else pd.Series([], dtype="object"), kind)
         for column, kind in columns.items()
     }
-    result: pd.DataFrame = pd.DataFrame(made).reset_index(drop=True)
+    result: pd.DataFrame = pd.DataFrame(series).reset_index(drop=True)
     facts = {"dataset": inputs.report, "complete": inputs.whole, "skipped": list(inputs.skipped)}
     result.attrs.update({**facts, **attrs})
     inputs.say()
@@ -120,32 +122,31 @@ def _cast(values: Any, kind: str) -> Any:
     if kind == "time":
         return pd.to_datetime(values, utc=True).astype(DTYPES["time"])
     if kind == "category":
-        # Only the words that occur: a filtered frame still carries the words of the rows it lost.
+        # Only the categories that occur: a filtered DataFrame still has those of the rows removed.
         return values.astype("str").astype("category")
     return values.astype(DTYPES[kind])
 
 
 def now(box: Connection) -> pd.Timestamp:
-    """The time on the server's clock, UTC."""
+    """Return the time by the server's clock, in UTC."""
     time = pd.Timestamp(box.session.auth.now(), unit="s", tz="UTC").floor("s")
-    return time.as_unit(
-        "us"
-    )  # of nanoseconds pandas counts only from 1677 to 2262, and so nothing else near them
+    # In nanoseconds pandas only reaches from 1677 to 2262, and arithmetic with other times would fail.
+    return time.as_unit("us")
 
 
 def days_since(times: pd.Series, when: pd.Timestamp) -> pd.Series:
-    """Whole days up to ``when``, ``Int64``; missing where the time is."""
+    """Return the whole days from each time to ``when`` as ``Int64``; missing if the time is missing."""
     days: pd.Series = (when - times).dt.days.astype("Int64")
     return days
 
 
 def looked_up(keys: pd.Series, values: pd.Series) -> pd.Series:
-    """The value of each key, missing where there is none; unlike ``map`` it keeps the dtype where there are no keys."""
-    found: pd.Series = values.reindex(keys).set_axis(keys.index)
-    return found
+    """Return the value of each key, missing if it has none. Unlike ``map``, it keeps the dtype if there are no keys."""
+    aligned: pd.Series = values.reindex(keys).set_axis(keys.index)
+    return aligned
 
 
 def domain(logins: pd.Series) -> pd.Series:
-    """What stands behind the ``@``, in small letters; missing where there is none."""
-    behind: Any = logins.astype("str").str.lower().str.extract(r"@([^@\s]+)$", expand=False)
-    return pd.Series(behind.astype("str"))
+    """Return the part of each login after the ``@`` in lower case; missing if there is none."""
+    domains: Any = logins.astype("str").str.lower().str.extract(r"@([^@\s]+)$", expand=False)
+    return pd.Series(domains.astype("str"))

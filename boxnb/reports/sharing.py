@@ -1,4 +1,4 @@
-"""Who else can get at it: other companies, open links, whole groups, invitations nobody answered."""
+"""External collaborators, shared links, widely shared items and pending invitations."""
 
 from __future__ import annotations
 
@@ -87,8 +87,7 @@ HIDDEN = {
     "item_id": "text",
 }
 CHANGING = ["co-owner", "editor"]
-"""Roles that may change and delete what is there."""
-
+"""Roles that may edit and delete items."""
 
 INVITED = """id status role login item_type item_id item_name path owner_login invited_by created_at
     is_external"""
@@ -99,7 +98,7 @@ FOLLOWED = """event_type created_at created_by_id created_by_login source_owned_
 LINKED = """type id name path size owned_by_login ownership shared_link_url shared_link_access
     shared_link_effective_access shared_link_is_password_enabled shared_link_download_count
     shared_link_preview_count shared_link_can_download shared_link_unshared_at"""
-"""The columns each report needs of what it is made from."""
+"""The columns that each report needs from its inputs."""
 
 
 def _invitations(inputs: Inputs, box: Connection, of: pd.DataFrame | None, names: str) -> pd.DataFrame:
@@ -109,23 +108,23 @@ def _invitations(inputs: Inputs, box: Connection, of: pd.DataFrame | None, names
 
 def external_collaborators(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
-    Who of other companies was invited to the enterprise's content, one row an invitation, by domain.
+    List people of other companies who were invited to the enterprise's content, one row per invitation, by domain.
 
-    External is who is no user of the enterprise. What people of other companies hold themselves and shared with yours is not
-    here. Invitations to single files are here only where ``of`` was made with ``files=True``; members of groups are not looked
-    through, and content that only people who left could open is not seen. A person's company is not known to Box: the domain of the
-    login stands for it.
+    Anyone who is not a user of your enterprise is external. Content that other companies own and share with yours is not
+    listed. Invitations to single files are listed only if ``of`` was made with ``files=True``. Members of groups are not
+    examined, and content that only users who left could open is not visible. Box does not know a person's company, so the
+    domain of the login stands for it.
 
     Parameters
     ----------
     box : Box
     of : DataFrame, optional
-        From :func:`boxnb.reports.collaborations`; made unless given, at its full price.
+        From :func:`boxnb.reports.collaborations`; pulled by default, at its full cost in calls.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`EXTERNAL`; ``status`` is ``accepted`` or ``pending``, ``is_expired`` where the end lies behind.
+        Columns of :data:`EXTERNAL`; ``status`` is ``accepted`` or ``pending``, ``is_expired`` is true if the invitation has expired.
     """
     inputs = Inputs("external_collaborators")
     rows = _invitations(inputs, box, of, f"{INVITED} domain who_name expires_at is_expired ownership")
@@ -138,23 +137,23 @@ def external_collaborators(box: Connection, *, of: pd.DataFrame | None = None) -
 
 def shared_links(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
-    Every shared link on the enterprise's content, the least protected first.
+    List every shared link on the enterprise's content, the least protected first.
 
-    Box has no list of links: these come with the walk, at no call of their own. ``access`` is the effective one, after the
-    enterprise's own rules; a folder's link opens all that is below it. Box does not say who made a link (the ``SHARE``
-    events of the last year do), nor who followed it. An expired link opens nothing any more.
+    Box cannot list shared links: they come with the walk, without calls of their own. ``access`` is the effective access,
+    after the enterprise's own rules. A folder's link opens everything below it. Box does not say who created a link (the
+    ``SHARE`` events of the last year do), nor who followed it. An expired link no longer opens anything.
 
     Parameters
     ----------
     box : Box
     of : DataFrame, optional
-        From :func:`boxnb.reports.content`, or some of its rows; walked unless given.
+        From :func:`boxnb.reports.content`, or some of its rows; walked by default.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`LINKS`; ``protection`` is ``none`` (anybody, for ever, no password), ``password``, ``expiry``, ``password and expiry``,
-        ``sign-in`` (the link is not open to everybody) or ``expired``.
+        Columns of :data:`LINKS`; ``protection`` is ``none`` (open to anyone, without expiry or password), ``password``, ``expiry``, ``password and expiry``,
+        ``sign-in`` (the link is not open to everyone) or ``expired``.
     """
     inputs = Inputs("shared_links")
     items = enterprise.items(inputs, box, of, LINKED)
@@ -185,25 +184,25 @@ def hidden_links(
     box: Connection, *, of: pd.DataFrame | None = None, items: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """
-    Links made on content that nobody active can open any more, known from the events of a year only, the newest first.
+    List shared links on content that no active user can open, the newest first. They are found in the events of a year.
 
-    When somebody leaves, their private folders cannot be walked, but a link made there goes on working.
-    The ``SHARE`` events tell that it was made; whether it is open to everybody, has a password or was taken back by hand, Box does
-    not tell here, so follow it, or move the content to somebody active and look again. Older links than a year are
-    not found. Links whose end is in the events (``SHARE_EXPIRATION``, ``UNSHARE``) are left out.
+    The private folders of users who left cannot be walked, but shared links in them still work. The ``SHARE`` events show
+    that a link was created. They do not show whether it is open to everyone, has a password or was removed by hand, so follow
+    the link, or move the content to an active user and look again. Links older than a year are not found. Links whose
+    end is in the events (``SHARE_EXPIRATION``, ``UNSHARE``) are left out.
 
     Parameters
     ----------
     box : Box
     of : DataFrame, optional
-        From ``box.events`` over a year; fetched unless given.
+        From ``box.events`` over a year; pulled by default.
     items : DataFrame, optional
-        From :func:`boxnb.reports.content`; walked unless given.
+        From :func:`boxnb.reports.content`; walked by default.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`HIDDEN`; ``downloads`` by people who were not signed in.
+        Columns of :data:`HIDDEN`; ``downloads`` are by people who were not signed in.
     """
     types = ["SHARE", "SHARE_EXPIRATION", "UNSHARE", "DOWNLOAD"]
     inputs = Inputs("hidden_links")
@@ -215,17 +214,17 @@ def hidden_links(
     inputs.hand_on(everybody)
     gone = everybody.loc[everybody["status"] == "inactive", "id"]
     about = events[events["source_owned_by_id"].isin(gone) & ~events["source_item_id"].isin(seen["id"])]
-    told = about[about["event_type"].isin(["SHARE", "SHARE_EXPIRATION", "UNSHARE"])]
-    last = told.sort_values("created_at", kind="stable").drop_duplicates("source_item_id", keep="last")
+    link_events = about[about["event_type"].isin(["SHARE", "SHARE_EXPIRATION", "UNSHARE"])]
+    last = link_events.sort_values("created_at", kind="stable").drop_duplicates("source_item_id", keep="last")
     rows = last[last["event_type"] == "SHARE"].copy()
     anonymous = about[(about["event_type"] == "DOWNLOAD") & (about["created_by_id"] == ANONYMOUS)]
-    # A link on a folder is followed to the files in it.
-    place = anonymous["source_item_id"].where(
+    # Downloads through a folder's link are events of the files in it.
+    linked_item = anonymous["source_item_id"].where(
         anonymous["source_item_id"].isin(rows["source_item_id"]), anonymous["source_parent_id"]
     )
-    rows["downloads"] = [int((place == item).sum()) for item in rows["source_item_id"]]
+    rows["downloads"] = [int((linked_item == item).sum()) for item in rows["source_item_id"]]
     rows["last_download_at"] = [
-        anonymous.loc[place == item, "created_at"].max() for item in rows["source_item_id"]
+        anonymous.loc[linked_item == item, "created_at"].max() for item in rows["source_item_id"]
     ]
     names = {"source_item_type": "item_type", "source_item_id": "item_id", "source_item_name": "item_name"}
     names |= {"source_parent_name": "folder_name", "source_owned_by_login": "owner_login"}
@@ -238,88 +237,90 @@ def shared_widely(
     box: Connection, *, people_at_least: int = 50, of: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """
-    Folders and files that very many people can open, the widest first.
+    List folders and files that many people can open, the most widely shared first.
 
-    Counts people who were invited here: those named, and the members of invited groups, each once. Who comes in
-    through a folder above, a link or an invitation to a group's new member later is not counted; expired and pending
-    invitations are not either. Whether it is too many, only you can say.
+    Counts everyone invited to the item itself: invited users and the members of invited groups, each once. Access through a
+    folder above or a link is not counted, nor are later members of a group, nor expired and pending invitations. Whether it is
+    too many is for you to judge.
 
     Parameters
     ----------
     box : Box
     people_at_least : int
-        How many people make it wide.
+        List items that at least this many people can open.
     of : DataFrame, optional
-        From :func:`boxnb.reports.collaborations`; made unless given. The groups met in it cost one call each.
+        From :func:`boxnb.reports.collaborations`; pulled by default. Each group in it costs one call.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`WIDELY`: ``people`` in all, ``outsiders`` among them and their ``domains``, ``can_change`` how many may edit
-        and delete.
+        Columns of :data:`WIDELY`: the number of ``people``, the ``outsiders`` among them with their ``domains``, and how many may edit
+        and delete (``can_change``).
     """
     inputs = Inputs("shared_widely")
     rows = _invitations(inputs, box, of, OPENED)
     open_ = rows[(rows["status"] == "accepted") & ~rows["is_expired"].fillna(False).astype(bool)]
     open_ = open_[open_["ownership"].astype("str") != "outside"]
     groups = open_.loc[open_["who"] == "group", "who_id"].unique().tolist()
-    # All of them at once: a single group that cannot be asked must not end the report.
+    # All groups in one pull, so that one group that cannot be read does not end the report.
     members = people.members(box, groups) if groups else None
     inside: dict[str, set[str]] = {}
     if members is not None:
         inputs.hand_on(members)
-        inside = {str(group): set(found) for group, found in members.groupby("group_id")["user_id"]}
-    made = []
-    for (item_type, item_id), found in open_.groupby(["item_type", "item_id"], observed=True):
+        inside = {str(group): set(users) for group, users in members.groupby("group_id")["user_id"]}
+    items = []
+    for (item_type, item_id), invitations in open_.groupby(["item_type", "item_id"], observed=True):
         reach = [
             inside.get(who_id, set()) if who == "group" else {who_id}
-            for who, who_id in zip(found["who"], found["who_id"], strict=True)
+            for who, who_id in zip(invitations["who"], invitations["who_id"], strict=True)
         ]
-        changing = [people for people, role in zip(reach, found["role"], strict=True) if role in CHANGING]
+        changing = [
+            people for people, role in zip(reach, invitations["role"], strict=True) if role in CHANGING
+        ]
         everybody = set().union(*reach)
         if len(everybody) < people_at_least:
             continue
-        outside = found[found["is_external"].fillna(True).astype(bool)]
-        first = found.iloc[0]
-        made.append(
+        outside = invitations[invitations["is_external"].fillna(True).astype(bool)]
+        first = invitations.iloc[0]
+        items.append(
             {
                 "item_type": item_type,
                 "item_name": first["item_name"],
                 "path": first["path"],
                 "owner_login": first["owner_login"],
                 "people": len(everybody),
-                "groups": ", ".join(found.loc[found["who"] == "group", "who_name"].astype("str")),
+                "groups": ", ".join(invitations.loc[invitations["who"] == "group", "who_name"].astype("str")),
                 "outsiders": len(outside),
                 "domains": ", ".join(sorted(set(outside["domain"].dropna()))),
                 "can_change": len(set().union(*changing)),
                 "item_id": item_id,
             }
         )
-    frame = pd.DataFrame(made, columns=list(WIDELY))
+    frame = pd.DataFrame(items, columns=list(WIDELY))
     ordered = frame.sort_values(["people", "outsiders"], ascending=False, kind="stable")
     return shaped(ordered, WIDELY, inputs)
 
 
 def pending_invitations(box: Connection, *, days: int = 0, of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
-    Invitations nobody has accepted yet, the oldest first.
+    List invitations that nobody has accepted yet, the oldest first.
 
-    They come with the collaborations of each item; Box has no list for a whole enterprise. An invitation that was declined
-    is gone, and whether the mail ever arrived Box does not say. A pending one gives no access, but whoever holds that
-    address later can still accept it.
+    They come with the collaborations of each item; Box cannot list them for a whole enterprise. Declined invitations
+    disappear, and Box does not say whether the mail arrived. A pending invitation does not give access, but anyone who later
+    holds that mail address can still accept it.
 
     Parameters
     ----------
     box : Box
     days : int
-        Only those older than this.
+        Only invitations at least this many days old.
     of : DataFrame, optional
-        From :func:`boxnb.reports.collaborations`; made unless given.
+        From :func:`boxnb.reports.collaborations`; pulled by default.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`PENDING`; ``days_pending`` since it was sent.
+        Columns of :data:`PENDING`; ``days_pending`` since the invitation was sent.
     """
     inputs = Inputs("pending_invitations")
     rows = _invitations(inputs, box, of, INVITED)

@@ -1,4 +1,4 @@
-"""What takes the space, what nobody touches, what is there twice, and what belongs to people who left."""
+"""Storage use, stale content, large and duplicate files, and content of users who left."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from boxnb.datasets import people
+from boxnb.frames.ancestors import ancestors
 
 from . import enterprise
 from .shape import USERS, Inputs, days_since, looked_up, now, shaped
@@ -76,7 +77,7 @@ AGE_DAYS = [-np.inf, 30, 90, 365, 730, 1825, np.inf]
 
 
 def _owned(inputs: Inputs, box: Connection, of: pd.DataFrame | None, names: str) -> pd.DataFrame:
-    """The enterprise's own content; what other companies own is not theirs to sort."""
+    """Return only content that the enterprise owns, because it cannot clean up what other companies own."""
     items = enterprise.items(inputs, box, of, f"type size ownership {names}")
     return items[items["ownership"].astype("str") != "outside"]
 
@@ -88,32 +89,32 @@ def _changed(rows: pd.DataFrame) -> pd.Series:
 
 def storage_by(box: Connection, by: By = "owner", *, of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
-    How much there is, by owner, top folder, file type, age or ownership; the largest first.
+    Sum up storage by owner, top folder, file type, age or ownership; the largest first.
 
-    Adds up the current version of each file once. Older versions and the trash take space too and are not in it, so the figures are
-    smaller than ``space_used`` in ``box.users()``; what people who left kept to themselves is not in it either. Age is the time since
-    the content last changed; whether anybody has looked at it since, only the events of the last year say.
+    Counts the current version of each file once. Older versions and the trash also take space but are not counted, so the
+    figures are smaller than ``space_used`` in ``box.users()``. The private content of users who left is not counted either. Age is
+    the time since the content last changed; only the events of the last year show whether anyone has viewed it since.
 
     Parameters
     ----------
     box : Box
     by : {"owner", "folder", "extension", "age", "ownership"}
-        ``folder`` is the topmost folder; files that lie in none count under *(no folder)*.
+        ``folder`` is the topmost folder; files outside any folder count as *(no folder)*.
     of : DataFrame, optional
-        From :func:`boxnb.reports.content`, or some of its rows; walked unless given.
+        From :func:`boxnb.reports.content`, or some of its rows; walked by default.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`STORAGE`: ``bytes``, ``share`` of all (0 to 1), ``largest`` file in bytes.
+        Columns of :data:`STORAGE`: ``bytes``, ``share`` of the total (0 to 1), ``largest`` file in bytes.
 
     Raises
     ------
     ValueError
-        Another ``by``.
+        ``by`` has another value.
     """
     if by not in GROUPED:
-        raise ValueError(f"Storage by {by!r} is not known: use owner, folder, extension, age or ownership.")
+        raise ValueError(f"storage_by does not know {by!r}. Use owner, folder, extension, age or ownership.")
     inputs = Inputs("storage_by")
     rows = _owned(inputs, box, of, GROUPED[by])
     files = rows[rows["type"] == "file"]
@@ -138,11 +139,11 @@ def storage_by(box: Connection, by: By = "owner", *, of: pd.DataFrame | None = N
 
 def stale_content(box: Connection, *, days: int = 365, of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
-    What nobody has changed for ``days`` days: whole folders where all below is stale, else the single files.
+    List content that nobody has changed for ``days`` days: whole folders if everything below is stale, otherwise single files.
 
-    Each stale file is counted in just one row: that of the topmost folder in which everything is stale, or its own. Folders
-    without files are not here. A change is a change of the content; Box keeps no time of the last look (``PREVIEW`` and
-    ``DOWNLOAD`` events of the last year tell), so read before you archive.
+    Each stale file counts in only one row: that of the topmost folder in which everything is stale, or its own. Folders
+    without files are not listed. Only a change of the content counts. Box does not record when a file was last viewed (the
+    ``PREVIEW`` and ``DOWNLOAD`` events of the last year do), so check before you archive.
 
     Parameters
     ----------
@@ -150,29 +151,26 @@ def stale_content(box: Connection, *, days: int = 365, of: pd.DataFrame | None =
     days : int
         How long unchanged counts as stale.
     of : DataFrame, optional
-        From :func:`boxnb.reports.content`; walked unless given.
+        From :func:`boxnb.reports.content`; walked by default.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`STALE`: ``files`` and ``bytes`` below, ``last_change`` the newest of them, ``days`` since; largest first.
+        Columns of :data:`STALE`: ``files`` and ``bytes`` below, ``last_change`` the newest of these files, ``days`` since then; largest first.
     """
     inputs = Inputs("stale_content")
     rows = _owned(inputs, box, of, f"{ITEM} parent_id {CHANGED}")
     when = now(box)
     files, folders = rows[rows["type"] == "file"], rows[rows["type"] == "folder"]
-    above = dict(zip(folders["id"], folders["parent_id"], strict=True))
+    parents = dict(zip(folders["id"], folders["parent_id"], strict=True))
     newest: dict[str, pd.Timestamp] = {}
     count: dict[str, int] = {}
     size: dict[str, int] = {}
     for parent, changed, length in zip(files["parent_id"], _changed(files), files["size"], strict=True):
-        step, walked = parent, set[str]()
-        while step in above and step not in walked:
-            walked.add(step)
-            newest[step] = max(newest.get(step, changed), changed)
-            count[step] = count.get(step, 0) + 1
-            size[step] = size.get(step, 0) + int(0 if pd.isna(length) else length)
-            step = above[step]
+        for folder in ancestors(parent, parents):
+            newest[folder] = max(newest.get(folder, changed), changed)
+            count[folder] = count.get(folder, 0) + 1
+            size[folder] = size.get(folder, 0) + int(0 if pd.isna(length) else length)
     cutoff = when - pd.Timedelta(days=days)
     stale = {folder for folder, changed in newest.items() if changed < cutoff}
     whole = folders[folders["id"].isin(stale) & ~folders["parent_id"].isin(stale)].copy()
@@ -181,9 +179,8 @@ def stale_content(box: Connection, *, days: int = 365, of: pd.DataFrame | None =
     whole["last_change"] = pd.to_datetime(whole["id"].map(newest), utc=True)
     single["files"], single["bytes"], single["last_change"] = 1, single["size"], _changed(single)
     both = pd.concat([whole, single], ignore_index=True)
-    both["last_change"] = pd.to_datetime(
-        both["last_change"], utc=True
-    )  # two empty halves have no kind of their own
+    # Two empty parts have no dtype of their own.
+    both["last_change"] = pd.to_datetime(both["last_change"], utc=True)
     both["owner_login"], both["days"] = both["owned_by_login"], days_since(both["last_change"], when)
     ordered = both.sort_values(["bytes", "path", "name"], ascending=[False, True, True])
     return shaped(ordered, STALE, inputs, days_asked=days)
@@ -193,18 +190,18 @@ def large_files(
     box: Connection, *, at_least: int = 1_000_000_000, of: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """
-    Files of at least so many bytes, the largest first.
+    List files of at least ``at_least`` bytes, the largest first.
 
-    ``size`` is the current version's; older versions of a large file often take more than the file itself, and Box gives their number
-    only with one call a file (``box.versions``).
+    ``size`` is that of the current version. Older versions of a large file often take more space than the file itself, and it
+    takes one call per file to list them (``box.versions``).
 
     Parameters
     ----------
     box : Box
     at_least : int
-        Bytes; a thousand million (1 GB) unless given.
+        Bytes; 1,000,000,000 (1 GB) by default.
     of : DataFrame, optional
-        From :func:`boxnb.reports.content`, or some of its rows; walked unless given.
+        From :func:`boxnb.reports.content`, or some of its rows; walked by default.
 
     Returns
     -------
@@ -221,23 +218,23 @@ def large_files(
 
 def duplicate_files(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
-    Files whose bytes are there more than once, by what they waste.
+    List files with identical content, those that waste the most space first.
 
-    Goes by SHA-1, which Box gives with each file, so names do not matter and a changed comma makes another file. Only what
-    the walk saw is compared. Box may well keep equal bytes once on its own disks; what it counts against a quota is every copy.
-    Empty files are not here.
+    Compares the SHA-1 that Box has for each file, so names do not matter, and a single changed character makes a different
+    file. Only files that the walk saw are compared. Box may store identical content once, but it counts every copy against the
+    quota. Empty files are not listed.
 
     Parameters
     ----------
     box : Box
     of : DataFrame, optional
-        From :func:`boxnb.reports.content`, or some of its rows; walked unless given.
+        From :func:`boxnb.reports.content`, or some of its rows; walked by default.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`DUPLICATES`, one row a file, copies of the same bytes together, the oldest first: ``copies`` in all, ``wasted`` bytes of
-        all but one, on each of their rows.
+        Columns of :data:`DUPLICATES`, one row per file, copies of the same content together, the oldest first: the number of
+        ``copies``, and the ``wasted`` bytes of all but one, on each of their rows.
     """
     inputs = Inputs("duplicate_files")
     rows = _owned(inputs, box, of, f"{ITEM} sha1 created_at")
@@ -254,24 +251,25 @@ def ownership_of_leavers(
     box: Connection, *, of: pd.DataFrame | None = None, users: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """
-    What still belongs to people whose account is suspended, one row a person, the most space first.
+    List suspended users who still own content, one row per user, the most space first.
 
-    Nobody can sign in as them any more, so only what they shared with somebody active is seen (``folders``, ``files``,
-    ``bytes``); ``hidden_bytes`` is the rest of what Box says they use, which counts versions and trash too. Accounts that were
-    deleted are gone from Box's list and from here. An admin moves it all with *Transfer content* before deleting the account.
+    Nobody can sign in as them any more, so only what they shared with an active user is visible (``folders``, ``files``,
+    ``bytes``). ``hidden_bytes`` is the rest of the space that Box says they use, including versions and trash. Deleted accounts
+    are not in Box's list of users, so they are not here. Before deleting an account, an admin can move everything with
+    *Transfer content*.
 
     Parameters
     ----------
     box : Box
     of : DataFrame, optional
-        From :func:`boxnb.reports.content`; walked unless given.
+        From :func:`boxnb.reports.content`; walked by default.
     users : DataFrame, optional
         From ``box.users()``.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`LEAVERS`: ``space_used`` as Box counts it; ``open_links`` that anybody can follow.
+        Columns of :data:`LEAVERS`: ``space_used`` as Box counts it; ``open_links`` that anyone can follow.
     """
     inputs = Inputs("ownership_of_leavers")
     names = f"type size owned_by_id {CHANGED} shared_link_effective_access shared_link_unshared_at"
