@@ -237,7 +237,7 @@ def test_interrupt_while_the_frame_is_put_together_keeps_all_rows(
     box: boxnb.Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last page is there, and the key is pressed before the frame is."""
-    once = event_log._once
+    once = event_log._without_duplicates
     presses = iter([KeyboardInterrupt()])
 
     def pressed(whole: pd.DataFrame) -> pd.DataFrame:
@@ -246,7 +246,7 @@ def test_interrupt_while_the_frame_is_put_together_keeps_all_rows(
         return once(whole)
 
     rows = len(box.events(since="3D"))
-    monkeypatch.setattr(event_log, "_once", pressed)
+    monkeypatch.setattr(event_log, "_without_duplicates", pressed)
     with pytest.raises(Interrupted):
         box.events(since="3D")
     assert box.last_partial is not None
@@ -256,7 +256,7 @@ def test_interrupt_while_the_frame_is_put_together_keeps_all_rows(
 def test_events_without_an_id_are_not_taken_for_one_another() -> None:
     """Box may leave it out; each row is an event all the same."""
     rows = [{"event_id": "1"}, {"event_type": "LOGIN"}, {"event_id": "1"}, {"event_type": "LOGIN"}]
-    assert event_log._once(frame(rows, schema.EVENTS))["event_id"].fillna("none").tolist() == [
+    assert event_log._without_duplicates(frame(rows, schema.EVENTS))["event_id"].fillna("none").tolist() == [
         "1",
         "none",
         "none",
