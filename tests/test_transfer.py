@@ -625,7 +625,7 @@ def test_interrupt_waits_for_pieces_not_for_files(box: boxnb.Box, sandbox: Sandb
             pressed.append(moved.done)
             signal.pthread_kill(main, signal.SIGINT)
 
-    sandbox.faults.add(f"/dl/{ids[0]}/*", "drip", seconds=0.3)
+    sandbox.faults.add(f"/dl/{ids[0]}/*", "drip", seconds=2)
     with pytest.raises(Interrupted, match="after 1 of 2"):
         box.download(ids, tmp_path / "down", on_progress=stop)
     assert box.last_partial is not None
