@@ -38,11 +38,6 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[FOLDER] = Path(os.environ[ANSWERS])
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One worker more than cores: most tests wait for a server, a kernel or a browser for a third of their time."""
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """A run in which an answer broke the description has failed."""
     folder = session.config.stash.get(FOLDER, None)
