@@ -66,7 +66,8 @@ _ENCODED = 6
 """Bytes of a secret that is looked for inside of base64 and as hex digits; shorter ones stand there by chance."""
 
 _RECENT = 100
-"""Secrets that are looked for in all forms; with a thousand of them a pattern takes seconds to be made."""
+"""Newest secrets, which are searched for in every form; older ones only in the common forms. A pattern of every form of a
+thousand secrets takes seconds to compile."""
 
 _nets: dict[int, re.Pattern[str] | None] = {}
 
@@ -166,9 +167,7 @@ def _net() -> re.Pattern[str] | None:
         _nets.clear()
         usable = [secret for secret in known if len(secret) >= _SHORTEST]
         spellings = {form for secret in usable[-_RECENT:] for form in _spellings(secret)}
-        spellings.update(
-            form for secret in usable[:-_RECENT] for form in (secret, *_in_base64(secret.encode()))
-        )
+        spellings |= {form for secret in usable[:-_RECENT] for form in _common(secret)}
         longest_first = sorted(spellings, key=len, reverse=True)
         _nets[key] = re.compile(_either(longest_first, 3)) if longest_first else None
     return _nets[key]
@@ -182,6 +181,18 @@ def _either(words: Iterable[str], shared: int) -> str:
     for word in words:
         groups.setdefault(word[0], []).append(word[1:])
     return "|".join(f"{re.escape(first)}(?:{_either(rest, shared - 1)})" for first, rest in groups.items())
+
+
+def _common(secret: str) -> set[str]:
+    """A secret in the forms it is most often printed in: quoted, escaped or encoded once."""
+    text = {
+        secret,
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        repr(secret)[1:-1],
+    }
+    percent = {quote(secret, safe=""), quote_plus(secret)}
+    return text | percent | _in_html(secret) | _in_base64(secret.encode("utf-8", "surrogatepass"))
 
 
 def _spellings(secret: str) -> set[str]:

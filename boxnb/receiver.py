@@ -302,9 +302,8 @@ class Receiver:
                 if not self._host_is_ours():
                     self._page(403, "refused")
                 elif parts.path == path and parts.query:
-                    address = (
-                        f"{receiver.redirect_uri.split('?')[0]}?{parts.query}"  # a closed one has no port
-                    )
+                    # Read first: a receiver that is closed has no port.
+                    address = f"{receiver.redirect_uri.split('?')[0]}?{parts.query}"
                     kind = receiver._take(parts.query)
                     if kind in _SHOWN:
                         self._send(303, b"", {"Location": f"{here}/{kind}".lstrip("/")})
@@ -364,9 +363,8 @@ def held(port: int) -> bool:
     both = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
     for family, host in both if _has_ipv6() else both[:1]:
         with socket.socket(family) as probe:
-            exclusive = getattr(
-                socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR
-            )  # a port just closed is free
+            # SO_REUSEADDR: a port that was just closed counts as free.
+            exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
             probe.setsockopt(socket.SOL_SOCKET, exclusive, 1)
             try:
                 probe.bind((host, port))

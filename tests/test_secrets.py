@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import html
 import json
 import os
 import pickle
@@ -14,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import answering
 import leaks
@@ -215,6 +218,17 @@ def test_many_secrets_are_all_masked() -> None:
     known = [Secret(f"{number:04}-{FORM}") for number in range(500)] + [Secret(f"0001-{FORM}-longer")]
     text = " ".join(secret.reveal() for secret in known)
     assert masking.known_only(text) == " ".join(str(secret) for secret in known)
+
+
+def test_an_older_secret_is_still_masked_in_the_common_forms() -> None:
+    """The client secret is the oldest of a long session."""
+    odd = 'an "older" & <odd> password/of=mine'
+    Secret(odd)
+    for number in range(300):
+        Secret(f"{number:04}-{FORM}")
+    forms = [odd, quote(odd, safe=""), quote_plus(odd), json.dumps(odd), html.escape(odd), repr(odd)]
+    for form in [*forms, base64.b64encode(f"user:{odd}".encode()).decode()]:
+        assert "<secret " in masking.known_only(form), form
 
 
 CHILD = """

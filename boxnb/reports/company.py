@@ -142,9 +142,8 @@ def _walk(pull: Pull, viewers: list[str]) -> None:
                     found.error is not None and refused == min(len(viewers), REFUSALS) and not pull.pages
                 )
                 pull.skip(found, alone=hopeless, id=place.folder, as_user=place.viewer)
-                while (
-                    waiting and found.pages
-                ):  # somebody can be looked at, so asking the others is worth its calls
+                # A user can be looked at, so the calls for the others are worth making.
+                while waiting and found.pages:
                     go("0", waiting.popleft())
                 for page in found.pages:
                     pull.take(page, place.viewer)

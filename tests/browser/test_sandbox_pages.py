@@ -71,9 +71,8 @@ def test_sign_in_and_consent(page: Page, sandbox: Any) -> None:
     long = "Reports " + "x" * 70
     client = sandbox.register_app(long, ["http://127.0.0.1/callback"])
     page.goto(asked(sandbox, client, redirect_uri="http://127.0.0.1:1/callback"))
-    page.wait_for_function(
-        "document.activeElement.id === 'password'"
-    )  # the browser sets the focus after loading
+    # The browser sets the focus after loading.
+    page.wait_for_function("document.activeElement.id === 'password'")
     assert_good(page)
     sign_in(page, "wrong")
     expect(page.get_by_role("alert")).to_contain_text("do not fit together")
