@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+import threading
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -16,13 +17,32 @@ from boxnb.receiver import Receiver, _answers, can_listen, held
 STATE = "the-state-of-this-request"
 
 
-@pytest.fixture
-def caught() -> list[str]:
-    return []
+class Caught(list[str]):
+    """What a receiver handed over. It answers the browser first, so a test waits until so many have come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._more = threading.Condition()
+
+    def append(self, address: str) -> None:
+        with self._more:
+            super().append(address)
+            self._more.notify_all()
+
+    def after(self, number: int) -> list[str]:
+        """All of them, once there are ``number``; as many as there are after ten seconds."""
+        with self._more:
+            self._more.wait_for(lambda: len(self) >= number, timeout=10)
+            return list(self)
 
 
 @pytest.fixture
-def receiver(caught: list[str]) -> Iterator[Receiver]:
+def caught() -> Caught:
+    return Caught()
+
+
+@pytest.fixture
+def receiver(caught: Caught) -> Iterator[Receiver]:
     with Receiver(STATE, "http://127.0.0.1/callback", caught.append) as listening:
         yield listening
 
@@ -32,13 +52,13 @@ def get(url: str, **options: object) -> requests.Response:
 
 
 def test_granted_hands_over_the_address_and_ends_on_a_page_without_the_code(
-    receiver: Receiver, caught: list[str]
+    receiver: Receiver, caught: Caught
 ) -> None:
     answer = get(f"{receiver.redirect_uri}?code=C0DE&state={STATE}")
     assert answer.status_code == 200
     assert answer.url == receiver.redirect_uri + "/granted"
     assert "C0DE" not in answer.text + answer.url
-    assert caught == [f"{receiver.redirect_uri}?code=C0DE&state={STATE}"]
+    assert caught.after(1) == [f"{receiver.redirect_uri}?code=C0DE&state={STATE}"]
 
 
 @pytest.mark.parametrize("path", ["?code=C0DE&state=" + STATE, "/granted", "?x=1", "/nothing"])
@@ -49,30 +69,31 @@ def test_no_page_may_be_stored_or_leak_where_it_came_from(receiver: Receiver, pa
     assert "default-src 'none'" in headers["Content-Security-Policy"]
 
 
-def test_denied_has_its_own_page(receiver: Receiver, caught: list[str]) -> None:
+def test_denied_has_its_own_page(receiver: Receiver, caught: Caught) -> None:
     answer = get(f"{receiver.redirect_uri}?error=access_denied&state={STATE}")
     assert answer.url.endswith("/denied")
     assert "not given" in answer.text
-    assert len(caught) == 1
+    assert len(caught.after(1)) == 1
 
 
-def test_a_second_hit_is_told_so_and_not_handed_over(receiver: Receiver, caught: list[str]) -> None:
+def test_a_second_hit_is_told_so_and_not_handed_over(receiver: Receiver, caught: Caught) -> None:
     get(f"{receiver.redirect_uri}?code=ONE&state={STATE}")
     answer = get(f"{receiver.redirect_uri}?code=TWO&state={STATE}")
-    assert (answer.status_code, len(caught)) == (409, 1)
+    assert (answer.status_code, len(caught.after(1))) == (409, 1)
 
 
 @pytest.mark.parametrize(
     "query", ["code=C&state=another", "code=C", f"code=C&state={STATE}&state=x", "code=C&state=%ff"]
 )
 def test_a_wrong_state_is_answered_before_anything_else_and_spends_nothing(
-    receiver: Receiver, caught: list[str], query: str
+    receiver: Receiver, caught: Caught, query: str
 ) -> None:
     answer = get(f"{receiver.redirect_uri}?{query}")
     assert answer.url.endswith("/wrong-state")
     assert "another request" in answer.text
+    assert len(caught.after(1)) == 1
     get(f"{receiver.redirect_uri}?code=GOOD&state={STATE}")
-    assert caught[-1].startswith(receiver.redirect_uri + "?code=GOOD")
+    assert caught.after(2)[-1].startswith(receiver.redirect_uri + "?code=GOOD")
 
 
 def test_nothing_from_the_address_is_shown(receiver: Receiver) -> None:
@@ -85,20 +106,20 @@ def test_nothing_from_the_address_is_shown(receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:1", ""])
-def test_another_host_name_is_refused(receiver: Receiver, caught: list[str], host: str) -> None:
+def test_another_host_name_is_refused(receiver: Receiver, caught: Caught, host: str) -> None:
     answer = get(f"{receiver.redirect_uri}?code=C&state={STATE}", headers={"Host": host})
     assert answer.status_code == 403
     assert caught == []
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"])
-def test_only_get_is_answered(receiver: Receiver, caught: list[str], method: str) -> None:
+def test_only_get_is_answered(receiver: Receiver, caught: Caught, method: str) -> None:
     answer = requests.request(method, f"{receiver.redirect_uri}?code=C&state={STATE}", timeout=5)
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
     assert caught == []
 
 
-def test_an_unknown_method_does_not_reach_the_panel(receiver: Receiver, caught: list[str]) -> None:
+def test_an_unknown_method_does_not_reach_the_panel(receiver: Receiver, caught: Caught) -> None:
     parts = urlsplit(receiver.redirect_uri)
     connection = http.client.HTTPConnection("127.0.0.1", parts.port or 0, timeout=5)
     connection.request("BREW", "/callback?code=C&state=" + STATE)
@@ -108,13 +129,13 @@ def test_an_unknown_method_does_not_reach_the_panel(receiver: Receiver, caught: 
 
 
 @pytest.mark.parametrize("path", ["/", "/callback/", "/other?code=C&state=" + STATE, "/callback"])
-def test_other_paths_hold_nothing(receiver: Receiver, caught: list[str], path: str) -> None:
+def test_other_paths_hold_nothing(receiver: Receiver, caught: Caught, path: str) -> None:
     base = f"http://127.0.0.1:{urlsplit(receiver.redirect_uri).port}"
     assert get(base + path).status_code == 404
     assert caught == []
 
 
-def test_a_busy_port_means_the_next_one(caught: list[str]) -> None:
+def test_a_busy_port_means_the_next_one(caught: Caught) -> None:
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
@@ -122,10 +143,10 @@ def test_a_busy_port_means_the_next_one(caught: list[str]) -> None:
         with Receiver(STATE, f"http://127.0.0.1:{port}/callback", caught.append) as receiver:
             assert urlsplit(receiver.redirect_uri).port not in (None, port)
             get(f"{receiver.redirect_uri}?code=C&state={STATE}")
-    assert len(caught) == 1
+    assert len(caught.after(1)) == 1
 
 
-def test_a_port_that_is_busy_on_the_other_loopback_address_is_left_alone(caught: list[str]) -> None:
+def test_a_port_that_is_busy_on_the_other_loopback_address_is_left_alone(caught: Caught) -> None:
     """A browser takes localhost for ::1 first, so the answer would go to whoever listens there."""
     try:
         listening = socket.create_server(("::1", 0), family=socket.AF_INET6)
@@ -138,7 +159,7 @@ def test_a_port_that_is_busy_on_the_other_loopback_address_is_left_alone(caught:
             assert urlsplit(receiver.redirect_uri).port not in (None, port)
 
 
-def test_no_free_port_is_said(caught: list[str]) -> None:
+def test_no_free_port_is_said(caught: Caught) -> None:
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
@@ -146,22 +167,23 @@ def test_no_free_port_is_said(caught: list[str]) -> None:
             Receiver(STATE, "http://127.0.0.1/callback", caught.append, ports=[busy.getsockname()[1]]).start()
 
 
-def test_the_registered_path_and_host_are_kept(caught: list[str]) -> None:
+def test_the_registered_path_and_host_are_kept(caught: Caught) -> None:
     with Receiver(STATE, "http://localhost/a/b", caught.append) as receiver:
         parts = urlsplit(receiver.redirect_uri)
         assert (parts.hostname, parts.path) == ("localhost", "/a/b")
 
 
-def test_the_next_request_is_expected_on_the_same_port(receiver: Receiver, caught: list[str]) -> None:
+def test_the_next_request_is_expected_on_the_same_port(receiver: Receiver, caught: Caught) -> None:
     get(f"{receiver.redirect_uri}?code=ONE&state={STATE}")
     before = receiver.redirect_uri
     receiver.expect("fresh")
     assert get(f"{before}?code=OLD&state={STATE}").url.endswith("/wrong-state")
+    assert len(caught.after(2)) == 2
     get(f"{before}?code=TWO&state=fresh")
-    assert caught[-1].endswith("?code=TWO&state=fresh")
+    assert caught.after(3)[-1].endswith("?code=TWO&state=fresh")
 
 
-def test_it_lives_only_so_long(caught: list[str]) -> None:
+def test_it_lives_only_so_long(caught: Caught) -> None:
     receiver = Receiver(STATE, "http://127.0.0.1/callback", caught.append, seconds=0.05).start()
     timer = receiver._timer
     assert timer is not None
@@ -195,13 +217,17 @@ def test_where_something_can_listen(uri: str, yes: bool) -> None:
             Receiver(STATE, uri, lambda _url: None)
 
 
-def test_an_error_without_a_state_is_said_and_spends_nothing(receiver: Receiver, caught: list[str]) -> None:
+def test_an_error_without_a_state_is_said_and_spends_nothing(receiver: Receiver, caught: Caught) -> None:
     """Box sends 107 so; it is not another request's answer, and as anybody can send it, the right one may still come."""
     answer = get(f"{receiver.redirect_uri}?error=server_error&error_description=107")
     assert answer.url.endswith("/unproved") and "Box did not grant access" in answer.text
     assert "another request" not in answer.text and "107" not in answer.text
+    assert len(caught.after(1)) == 1
     get(f"{receiver.redirect_uri}?code=GOOD&state={STATE}")
-    assert [urlsplit(url).query.partition("&")[0] for url in caught] == ["error=server_error", "code=GOOD"]
+    assert [urlsplit(url).query.partition("&")[0] for url in caught.after(2)] == [
+        "error=server_error",
+        "code=GOOD",
+    ]
 
 
 def test_another_error_than_a_no_is_not_called_a_no(receiver: Receiver) -> None:
@@ -210,7 +236,7 @@ def test_another_error_than_a_no_is_not_called_a_no(receiver: Receiver) -> None:
     assert answer.url.endswith("/failed") and "was told not to" not in answer.text
 
 
-def test_the_pages_name_the_server_that_was_asked(caught: list[str]) -> None:
+def test_the_pages_name_the_server_that_was_asked(caught: Caught) -> None:
     """Which need not be Box; its name is text, whatever stands in it."""
     with Receiver(STATE, "http://127.0.0.1/callback", caught.append, server="<b>Acme") as receiver:
         for query in ("code=C&state=x", "error=server_error", f"error=access_denied&state={STATE}", ""):
@@ -218,7 +244,7 @@ def test_the_pages_name_the_server_that_was_asked(caught: list[str]) -> None:
             assert "Box" not in page and "<b>" not in page and "&lt;b&gt;Acme" in page
 
 
-def test_localhost_is_held_on_both_families(caught: list[str]) -> None:
+def test_localhost_is_held_on_both_families(caught: Caught) -> None:
     """A browser tries ::1 first: nobody else may listen there, and an answer that comes there is taken."""
     with Receiver(STATE, "http://localhost/callback", caught.append) as receiver:
         port = receiver._port
@@ -230,13 +256,13 @@ def test_localhost_is_held_on_both_families(caught: list[str]) -> None:
         connection.request("GET", f"/callback?code=C0DE&state={STATE}", headers={"Host": f"localhost:{port}"})
         assert connection.getresponse().status == 303
         connection.close()
-    assert caught == [f"http://localhost:{port}/callback?code=C0DE&state={STATE}"]
+    assert caught.after(1) == [f"http://localhost:{port}/callback?code=C0DE&state={STATE}"]
     for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         with socket.socket(family) as probe:
             assert probe.connect_ex((host, port)) != 0  # both are closed
 
 
-def test_a_port_that_another_program_holds_on_one_family_is_not_taken(caught: list[str]) -> None:
+def test_a_port_that_another_program_holds_on_one_family_is_not_taken(caught: Caught) -> None:
     """Even one that does not answer yet."""
     with socket.socket(socket.AF_INET6) as other:
         other.bind(("::1", 0))
@@ -254,7 +280,7 @@ def test_127_0_0_1_is_held_alone(receiver: Receiver) -> None:
         other.bind(("::1", receiver._port))
 
 
-def test_the_way_back_of_a_hub_is_held_on_both_families(caught: list[str]) -> None:
+def test_the_way_back_of_a_hub_is_held_on_both_families(caught: Caught) -> None:
     """Its proxy asks for localhost, so another user who gets ::1 would get the code."""
     behind = "https://hub.example.com/user/ada/proxy/8930/callback"
     with (
@@ -275,7 +301,7 @@ def test_a_port_that_is_held_and_not_yet_listened_at_is_seen(family: int, host: 
     assert not held(port)
 
 
-def test_a_port_is_free_for_the_next_sign_in_at_once(caught: list[str]) -> None:
+def test_a_port_is_free_for_the_next_sign_in_at_once(caught: Caught) -> None:
     """A hub's address names one port, and the last connection's end would hold it for a minute."""
     with Receiver(STATE, "http://127.0.0.1/callback", caught.append) as first:
         port = first._port
