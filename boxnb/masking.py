@@ -12,6 +12,7 @@ import json
 import re
 import shlex
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
@@ -104,10 +105,32 @@ def known_only(text: str) -> str:
 
 def mask(text: str) -> str:
     """Mask the secrets this process knows, and whatever is shaped like one."""
-    text = known_only(text)
+    net = _net()
+    if net is not None and (known := [found.span() for found in net.finditer(text)]):
+        text = known_only(_fields_masked(text, known))
     for shape, instead in _SHAPES:
         text = shape.sub(instead, text)
     return text
+
+
+def _fields_masked(text: str, known: list[tuple[int, int]]) -> str:
+    """
+    The text with the values of fields masked that hold no known secret; ``known`` are the places of those that do.
+
+    This comes before the known secrets are masked: somebody's password may be ``token``, and ``access_token=x`` would no
+    longer look like a field without that word.
+    """
+    values = {(found.end(1), found.end()) for shape, _ in _SHAPES for found in shape.finditer(text)}
+    ends = [end for _, end in known]
+    parts: list[str] = []
+    done = 0
+    for start, end in sorted(values):
+        after = bisect_right(ends, start)
+        holds_known = after < len(known) and known[after][0] < end
+        if start >= done and not holds_known:
+            parts += [text[done:start], MASKED, "@" if text[end - 1] == "@" else ""]
+            done = end
+    return "".join(parts) + text[done:]
 
 
 def mask_page(page: str) -> str:

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import boxnb
-from boxnb import pacer
+from boxnb import pacer, tokens
 
 # A machine that is busy is slow at making examples too, which is no fault of what is tested.
 settings.register_profile("boxnb", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -82,6 +82,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("BOXNB_HOME", str(place))
     if (place / "sandbox.json").exists():
         boxnb.sandbox.stop()
+
+
+@pytest.fixture(autouse=True)
+def other_tests_secrets_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test whose password is ``token`` changes no sentence of the next one."""
+    monkeypatch.setattr(tokens, "_known", dict(tokens._known))
 
 
 @pytest.fixture(autouse=True)

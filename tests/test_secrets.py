@@ -239,6 +239,24 @@ for number in range(3):
 """
 
 
+@pytest.mark.parametrize("word", ["code", "token", "acce", "Authorization", "password"])
+def test_a_secret_that_is_a_common_word_uncovers_no_field(word: str) -> None:
+    """Once ``token`` is somebody's password, ``access_token=`` is still the name of a field."""
+    kept = tokens.Secret(word)
+    text = (
+        "POST /token?code=unheard-1&access_token=unheard-2 {'Authorization': 'Basic unheard-3'}"
+        ' "password": "unheard-4" https://me:unheard-5@example.com/x'
+    )
+    assert "unheard" not in masking.mask(text)
+    assert masking.mask(f'"password": "{kept.reveal()}"').count(kept.reveal()) <= (word == "password")
+
+
+def test_a_secret_with_blanks_is_masked_whole_in_a_field() -> None:
+    """A field ends at a blank, the secret does not."""
+    kept = tokens.Secret("zebra blue river")
+    assert masking.mask(f"password={kept.reveal()} and more").endswith("> and more")
+
+
 def test_a_child_hands_its_secrets_over_unreadably(tmp_path: Path) -> None:
     """The run knows them afterwards; the file alone shows nothing, and a line that was cut off costs only itself."""
     file, key = tmp_path / "known", "k" * 64
