@@ -17,7 +17,7 @@ from .clock import Clock
 from .errors import ApiError, client_error
 from .events import Log
 from .faults import Faults
-from .history import Maker
+from .history import Columns, Maker
 from .limits import Limits
 from .ready import Ready, Told
 from .state import State
@@ -74,17 +74,18 @@ class Core:
     def __post_init__(self) -> None:
         self.blobs = Blobs(self.state.path.parent)
         self.ready = Ready(self.world)
-        self.log = Log(
-            self.world,
-            self.state,
-            Maker(self.world.untouched(), self.events, self.seed).make(self.world.rows("incidents")),
-        )
+        self.log = Log(self.world, self.state, self._year)
         self.told = Told(self.world, self.state, self.log)
         self.instance = self.state.meta("instance") or secrets.token_hex(4)
         self.state.set_meta("instance", self.instance)
         if self.state.meta("practice.client_id") is None:
             app = self.state.add_app("Practice app", ["http://127.0.0.1/callback"], ADMIN_SCOPES)
             self.state.set_meta("practice.client_id", app["client_id"])
+
+    def _year(self) -> Columns:
+        """The events before the first start, the same whenever they are made."""
+        maker = Maker(self.world.untouched(), self.events, self.seed)
+        return maker.make(self.world.rows("incidents"))
 
     def note(
         self,

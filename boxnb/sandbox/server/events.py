@@ -13,8 +13,9 @@ import hashlib
 import json
 import sys
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from .history import TYPES, Columns, hash_of
 from .people import NOBODY, Doc
@@ -74,15 +75,20 @@ class Event:
 
 
 class Log:
-    """All events; `history` is made once, new ones are written into the state."""
+    """All events; new ones are written into the state."""
 
-    def __init__(self, world: World, state: State, history: Columns) -> None:
-        self.world, self._state, self.history = world, state, history
+    def __init__(self, world: World, state: State, make_history: Callable[[], Columns]) -> None:
+        self.world, self._state, self._make_history = world, state, make_history
         self._arrivals: list[tuple[int, int]] | None = None
         self.live: list[Event] = [
             self._happened(row["seq"], row["created"], row["kind"], row["actor"], row["address"], row["doc"])
             for row in state.all("SELECT * FROM events ORDER BY seq")
         ]
+
+    @cached_property
+    def history(self) -> Columns:
+        """The events before the first start; made when first asked for, since half of a start's time would go there."""
+        return self._make_history()
 
     @staticmethod
     def _happened(seq: int, created: float, kind: str, actor: str, address: str, doc: str) -> Event:
