@@ -165,12 +165,8 @@ def _code(cell: dict[str, Any]) -> str:
 def _assigned(source: str) -> set[str]:
     try:
         body = ast.parse(source).body
-    except (
-        SyntaxError,
-        ValueError,
-        RecursionError,
-        MemoryError,
-    ):  # a cell with IPython's magic, or one too deep
+    # A cell with IPython's magic, or one that is nested too deeply.
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     return {
         target.id
@@ -312,10 +308,8 @@ def _take_over(this: runs.Run, left: Path) -> None:
             continue
         try:
             this.attach(file, file.name)
-        except (
-            OSError,
-            BoxNotebookError,
-        ) as error:  # the notebook's own error, and the other files, count more
+        # The notebook's own error and the other files matter more.
+        except (OSError, BoxNotebookError) as error:
             this.warn(f"{encoding.as_text(file.name)} was not attached: {error}")
 
 

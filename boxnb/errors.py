@@ -19,8 +19,9 @@
     |-- NetworkError                  no answer came: no network, a proxy, a certificate
     |-- Interrupted                   a person stopped a long pull                .partial
     |-- ListingError                  a listing has no end that can be reached (a ValueError, too)    .partial
-    |-- RangeError                    a time that is none, or a range that ends before it begins (a ValueError, too)
-    |-- IdError                       an argument is not an id (a ValueError, too)
+    |-- ArgumentError                 an argument is not usable; the message names it (a ValueError, too)
+    |   |-- RangeError                not a time, or a range that ends before it begins
+    |   `-- IdError                   not an id
     |-- FrameError                    a frame that was handed in lacks a column (a ValueError, too)
     |-- HostNotAllowedError           a request would carry the token to a foreign host
     |-- MissingPackageError           a package of an extra is not installed (an ImportError, too)

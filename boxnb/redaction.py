@@ -12,6 +12,7 @@ import json
 import re
 import shlex
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
@@ -66,7 +67,8 @@ _ENCODED = 6
 """Bytes of a secret that is looked for inside of base64 and as hex digits; shorter ones stand there by chance."""
 
 _RECENT = 100
-"""Secrets that are looked for in all forms; with a thousand of them a pattern takes seconds to be made."""
+"""Newest secrets, which are searched for in every form; older ones only in the common forms. A pattern of every form of a
+thousand secrets takes seconds to compile."""
 
 _nets: dict[int, re.Pattern[str] | None] = {}
 
@@ -103,10 +105,32 @@ def known_only(text: str) -> str:
 
 def mask(text: str) -> str:
     """Mask the secrets this process knows, and whatever is shaped like one."""
-    text = known_only(text)
+    net = _net()
+    if net is not None and (known := [found.span() for found in net.finditer(text)]):
+        text = known_only(_fields_masked(text, known))
     for shape, instead in _SHAPES:
         text = shape.sub(instead, text)
     return text
+
+
+def _fields_masked(text: str, known: list[tuple[int, int]]) -> str:
+    """
+    Mask the values of fields that do not contain a known secret; ``known`` holds the spans of the known secrets.
+
+    This happens before the known secrets are masked. If a user's password is ``token``, masking it first would change
+    ``access_token=x`` so that it no longer looks like a field.
+    """
+    values = {(found.end(1), found.end()) for shape, _ in _SHAPES for found in shape.finditer(text)}
+    ends = [end for _, end in known]
+    parts: list[str] = []
+    done = 0
+    for start, end in sorted(values):
+        after = bisect_right(ends, start)
+        holds_known = after < len(known) and known[after][0] < end
+        if start >= done and not holds_known:
+            parts += [text[done:start], MASKED, "@" if text[end - 1] == "@" else ""]
+            done = end
+    return "".join(parts) + text[done:]
 
 
 def mask_page(page: str) -> str:
@@ -166,9 +190,7 @@ def _net() -> re.Pattern[str] | None:
         _nets.clear()
         usable = [secret for secret in known if len(secret) >= _SHORTEST]
         spellings = {form for secret in usable[-_RECENT:] for form in _spellings(secret)}
-        spellings.update(
-            form for secret in usable[:-_RECENT] for form in (secret, *_in_base64(secret.encode()))
-        )
+        spellings |= {form for secret in usable[:-_RECENT] for form in _common(secret)}
         longest_first = sorted(spellings, key=len, reverse=True)
         _nets[key] = re.compile(_either(longest_first, 3)) if longest_first else None
     return _nets[key]
@@ -182,6 +204,18 @@ def _either(words: Iterable[str], shared: int) -> str:
     for word in words:
         groups.setdefault(word[0], []).append(word[1:])
     return "|".join(f"{re.escape(first)}(?:{_either(rest, shared - 1)})" for first, rest in groups.items())
+
+
+def _common(secret: str) -> set[str]:
+    """A secret in the forms it is most often printed in: quoted, escaped or encoded once."""
+    text = {
+        secret,
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        repr(secret)[1:-1],
+    }
+    percent = {quote(secret, safe=""), quote_plus(secret)}
+    return text | percent | _in_html(secret) | _in_base64(secret.encode("utf-8", "surrogatepass"))
 
 
 def _spellings(secret: str) -> set[str]:

@@ -43,9 +43,8 @@ def clean(error: BaseException, handled: BaseException | None = None) -> None:
             continue
         seen.add(id(one))
         traceback.clear_frames(one.__traceback__)
-        if isinstance(
-            getattr(one, "doc", None), str | bytes
-        ):  # simplejson's, too, which requests takes where it is
+        # Of json and of simplejson, which requests uses where it is installed.
+        if isinstance(getattr(one, "doc", None), str | bytes):
             vars(one)["doc"] = ""  # the whole text: a profile, or an answer with tokens
         if isinstance(one, UnicodeDecodeError):
             one.args, one.object = (*one.args[:1], b"", *one.args[2:]), b""

@@ -50,7 +50,7 @@ class Company:
 
     def events(self) -> pd.DataFrame:
         """As ``box.events(since="365D")``."""
-        log = Log(self.world, State.blank(), self.year)
+        log = Log(self.world, State.blank(), lambda: self.year)
         docs = (tenant_doc(self.world, log.at(number), None) for number in range(len(self.year)))
         return frames.frame(docs, schema.EVENTS)
 

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import boxnb
+from boxnb import secret
 from boxnb.api import rate_limit
 
 # A machine that is busy is slow at making examples too, which is no fault of what is tested.
@@ -36,11 +37,6 @@ def pytest_configure(config: pytest.Config) -> None:
     if ANSWERS not in os.environ and not hasattr(config, "workerinput"):  # workers write where the run does
         os.environ[ANSWERS] = tempfile.mkdtemp(prefix="boxnb-answers-")
         config.stash[FOLDER] = Path(os.environ[ANSWERS])
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """One worker more than cores: most tests wait for a server, a kernel or a browser for a third of their time."""
-    return (os.cpu_count() or 1) + 1
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
@@ -87,6 +83,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("BOXNB_HOME", str(place))
     if (place / "sandbox.json").exists():
         boxnb.sandbox.stop()
+
+
+@pytest.fixture(autouse=True)
+def secrets_of_other_tests_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test whose password is ``token`` does not change the messages of the next test."""
+    monkeypatch.setattr(secret, "_known", dict(secret._known))
 
 
 @pytest.fixture(autouse=True)

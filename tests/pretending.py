@@ -152,6 +152,7 @@ def pretending() -> Iterator[tuple[Pretender, boxnb.Box]]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # otherwise the body waits 40 ms for an ACK of the headers
 
         def _any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -178,7 +179,7 @@ def pretending() -> Iterator[tuple[Pretender, boxnb.Box]]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     pretender.url = url = f"http://127.0.0.1:{server.server_port}"
     at = oauth.Server(

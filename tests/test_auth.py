@@ -160,7 +160,7 @@ class Recorder(ThreadingHTTPServer):
                 """Quiet: the test looks at what was seen."""
 
         super().__init__(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
     def server_close(self) -> None:
         """Its thread ends first: it would ask a closed socket for ever, and slow down every test after this one."""

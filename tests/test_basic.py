@@ -71,7 +71,7 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def running(moody: Moody) -> Iterator[Moody]:
     with moody:
-        thread = threading.Thread(target=moody.serve_forever, kwargs={"poll_interval": 0.05})
+        thread = threading.Thread(target=moody.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield moody
         moody.shutdown()

@@ -17,14 +17,33 @@ from boxnb.oauth.receiver import Receiver, _answers, can_listen, held
 STATE = "the-state-of-this-request"
 
 
+class Caught(list[str]):
+    """The addresses a receiver has passed on. The receiver answers the browser first, so a test waits for them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._more = threading.Condition()
+
+    def append(self, address: str) -> None:
+        with self._more:
+            super().append(address)
+            self._more.notify_all()
+
+    def after(self, number: int) -> list[str]:
+        """All addresses once there are ``number``, or those that came within ten seconds."""
+        with self._more:
+            self._more.wait_for(lambda: len(self) >= number, timeout=10)
+            return list(self)
+
+
 @pytest.fixture
-def caught() -> list[str]:
+def caught() -> Caught:
     """The redirect addresses that the receiver has caught."""
-    return []
+    return Caught()
 
 
 @pytest.fixture
-def receiver(caught: list[str]) -> Iterator[Receiver]:
+def receiver(caught: Caught) -> Iterator[Receiver]:
     """A listening receiver for `STATE`."""
     with Receiver(STATE, "http://127.0.0.1/callback", caught.append) as listening:
         yield listening
@@ -35,13 +54,13 @@ def get(url: str, **options: object) -> requests.Response:
     return requests.get(url, timeout=5, **options)  # type: ignore[arg-type]
 
 
-def test_a_grant_is_caught_and_ends_on_a_page_without_the_code(receiver: Receiver, caught: list[str]) -> None:
+def test_a_grant_is_caught_and_ends_on_a_page_without_the_code(receiver: Receiver, caught: Caught) -> None:
     """The caller gets the redirect address, and the browser ends on an address without the code."""
     answer = get(f"{receiver.redirect_uri}?code=C0DE&state={STATE}")
     assert answer.status_code == 200
     assert answer.url == receiver.redirect_uri + "/granted"
     assert "C0DE" not in answer.text + answer.url
-    assert caught == [f"{receiver.redirect_uri}?code=C0DE&state={STATE}"]
+    assert caught.after(1) == [f"{receiver.redirect_uri}?code=C0DE&state={STATE}"]
 
 
 @pytest.mark.parametrize("path", ["?code=C0DE&state=" + STATE, "/granted", "?x=1", "/nothing"])
@@ -53,31 +72,32 @@ def test_no_page_may_be_cached_or_send_a_referrer(receiver: Receiver, path: str)
     assert "default-src 'none'" in headers["Content-Security-Policy"]
 
 
-def test_denied_has_its_own_page(receiver: Receiver, caught: list[str]) -> None:
+def test_denied_has_its_own_page(receiver: Receiver, caught: Caught) -> None:
     """A denial has its own page and is caught."""
     answer = get(f"{receiver.redirect_uri}?error=access_denied&state={STATE}")
     assert answer.url.endswith("/denied")
     assert "not given" in answer.text
-    assert len(caught) == 1
+    assert len(caught.after(1)) == 1
 
 
-def test_a_second_redirect_is_not_caught(receiver: Receiver, caught: list[str]) -> None:
+def test_a_second_redirect_is_not_caught(receiver: Receiver, caught: Caught) -> None:
     """A second redirect of the same request gets a 409."""
     get(f"{receiver.redirect_uri}?code=ONE&state={STATE}")
     answer = get(f"{receiver.redirect_uri}?code=TWO&state={STATE}")
-    assert (answer.status_code, len(caught)) == (409, 1)
+    assert (answer.status_code, len(caught.after(1))) == (409, 1)
 
 
 @pytest.mark.parametrize(
     "query", ["code=C&state=another", "code=C", f"code=C&state={STATE}&state=x", "code=C&state=%ff"]
 )
-def test_a_wrong_state_does_not_use_up_the_request(receiver: Receiver, caught: list[str], query: str) -> None:
+def test_a_wrong_state_does_not_use_up_the_request(receiver: Receiver, caught: Caught, query: str) -> None:
     """A wrong, missing or repeated state gets its own page, and the right redirect still works."""
     answer = get(f"{receiver.redirect_uri}?{query}")
     assert answer.url.endswith("/wrong-state")
     assert "another request" in answer.text
+    assert len(caught.after(1)) == 1
     get(f"{receiver.redirect_uri}?code=GOOD&state={STATE}")
-    assert caught[-1].startswith(receiver.redirect_uri + "?code=GOOD")
+    assert caught.after(2)[-1].startswith(receiver.redirect_uri + "?code=GOOD")
 
 
 def test_nothing_from_the_address_is_shown(receiver: Receiver) -> None:
@@ -91,7 +111,7 @@ def test_nothing_from_the_address_is_shown(receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:1", ""])
-def test_another_host_name_is_refused(receiver: Receiver, caught: list[str], host: str) -> None:
+def test_another_host_name_is_refused(receiver: Receiver, caught: Caught, host: str) -> None:
     """A Host header that is not ours gets a 403 (DNS rebinding)."""
     answer = get(f"{receiver.redirect_uri}?code=C&state={STATE}", headers={"Host": host})
     assert answer.status_code == 403
@@ -99,14 +119,14 @@ def test_another_host_name_is_refused(receiver: Receiver, caught: list[str], hos
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"])
-def test_only_get_is_answered(receiver: Receiver, caught: list[str], method: str) -> None:
+def test_only_get_is_answered(receiver: Receiver, caught: Caught, method: str) -> None:
     """Every other method gets a 405."""
     answer = requests.request(method, f"{receiver.redirect_uri}?code=C&state={STATE}", timeout=5)
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
     assert caught == []
 
 
-def test_an_unknown_method_does_not_reach_the_panel(receiver: Receiver, caught: list[str]) -> None:
+def test_an_unknown_method_does_not_reach_the_panel(receiver: Receiver, caught: Caught) -> None:
     """An unknown method gets a 501."""
     parts = urlsplit(receiver.redirect_uri)
     connection = http.client.HTTPConnection("127.0.0.1", parts.port or 0, timeout=5)
@@ -117,14 +137,14 @@ def test_an_unknown_method_does_not_reach_the_panel(receiver: Receiver, caught: 
 
 
 @pytest.mark.parametrize("path", ["/", "/callback/", "/other?code=C&state=" + STATE, "/callback"])
-def test_other_paths_are_not_found(receiver: Receiver, caught: list[str], path: str) -> None:
+def test_other_paths_are_not_found(receiver: Receiver, caught: Caught, path: str) -> None:
     """Only the registered path with a query is a redirect."""
     base = f"http://127.0.0.1:{urlsplit(receiver.redirect_uri).port}"
     assert get(base + path).status_code == 404
     assert caught == []
 
 
-def test_a_busy_port_is_skipped(caught: list[str]) -> None:
+def test_a_busy_port_is_skipped(caught: Caught) -> None:
     """The receiver listens on another port, and the redirect to it is caught."""
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
@@ -133,10 +153,10 @@ def test_a_busy_port_is_skipped(caught: list[str]) -> None:
         with Receiver(STATE, f"http://127.0.0.1:{port}/callback", caught.append) as receiver:
             assert urlsplit(receiver.redirect_uri).port not in (None, port)
             get(f"{receiver.redirect_uri}?code=C&state={STATE}")
-    assert len(caught) == 1
+    assert len(caught.after(1)) == 1
 
 
-def test_a_port_that_is_busy_on_ipv6_is_skipped(caught: list[str]) -> None:
+def test_a_port_that_is_busy_on_ipv6_is_skipped(caught: Caught) -> None:
     """A browser tries ::1 first for localhost, so another program there would receive the redirect."""
     try:
         listening = socket.create_server(("::1", 0), family=socket.AF_INET6)
@@ -149,7 +169,7 @@ def test_a_port_that_is_busy_on_ipv6_is_skipped(caught: list[str]) -> None:
             assert urlsplit(receiver.redirect_uri).port not in (None, port)
 
 
-def test_no_free_port(caught: list[str]) -> None:
+def test_no_free_port(caught: Caught) -> None:
     """Without a free port, start raises a SignInError."""
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
@@ -158,24 +178,25 @@ def test_no_free_port(caught: list[str]) -> None:
             Receiver(STATE, "http://127.0.0.1/callback", caught.append, ports=[busy.getsockname()[1]]).start()
 
 
-def test_the_registered_path_and_host_are_kept(caught: list[str]) -> None:
+def test_the_registered_path_and_host_are_kept(caught: Caught) -> None:
     """The URI to send has the registered host and path."""
     with Receiver(STATE, "http://localhost/a/b", caught.append) as receiver:
         parts = urlsplit(receiver.redirect_uri)
         assert (parts.hostname, parts.path) == ("localhost", "/a/b")
 
 
-def test_the_next_request_is_expected_on_the_same_port(receiver: Receiver, caught: list[str]) -> None:
+def test_the_next_request_is_expected_on_the_same_port(receiver: Receiver, caught: Caught) -> None:
     """After `expect`, only the new state is accepted."""
     get(f"{receiver.redirect_uri}?code=ONE&state={STATE}")
     before = receiver.redirect_uri
     receiver.expect("fresh")
     assert get(f"{before}?code=OLD&state={STATE}").url.endswith("/wrong-state")
+    assert len(caught.after(2)) == 2
     get(f"{before}?code=TWO&state=fresh")
-    assert caught[-1].endswith("?code=TWO&state=fresh")
+    assert caught.after(3)[-1].endswith("?code=TWO&state=fresh")
 
 
-def test_it_closes_after_its_time(caught: list[str]) -> None:
+def test_it_closes_after_its_time(caught: Caught) -> None:
     """The receiver closes itself after `seconds`."""
     receiver = Receiver(STATE, "http://127.0.0.1/callback", caught.append, seconds=0.05).start()
     timer = receiver._timer
@@ -212,13 +233,17 @@ def test_where_a_receiver_can_listen(uri: str, expected: bool) -> None:
             Receiver(STATE, uri, lambda _url: None)
 
 
-def test_an_error_without_a_state_does_not_use_up_the_request(receiver: Receiver, caught: list[str]) -> None:
+def test_an_error_without_a_state_does_not_use_up_the_request(receiver: Receiver, caught: Caught) -> None:
     """Box sends error 107 without a state. As anyone can send it, the right redirect may still come."""
     answer = get(f"{receiver.redirect_uri}?error=server_error&error_description=107")
     assert answer.url.endswith("/unproved") and "Box did not grant access" in answer.text
     assert "another request" not in answer.text and "107" not in answer.text
+    assert len(caught.after(1)) == 1
     get(f"{receiver.redirect_uri}?code=GOOD&state={STATE}")
-    assert [urlsplit(url).query.partition("&")[0] for url in caught] == ["error=server_error", "code=GOOD"]
+    assert [urlsplit(url).query.partition("&")[0] for url in caught.after(2)] == [
+        "error=server_error",
+        "code=GOOD",
+    ]
 
 
 def test_a_server_error_is_not_called_a_denial(receiver: Receiver) -> None:
@@ -227,7 +252,7 @@ def test_a_server_error_is_not_called_a_denial(receiver: Receiver) -> None:
     assert answer.url.endswith("/failed") and "was told not to" not in answer.text
 
 
-def test_the_pages_name_the_server(caught: list[str]) -> None:
+def test_the_pages_name_the_server(caught: Caught) -> None:
     """The server may be another than Box, and its name is escaped."""
     with Receiver(STATE, "http://127.0.0.1/callback", caught.append, server="<b>Acme") as receiver:
         for query in ("code=C&state=x", "error=server_error", f"error=access_denied&state={STATE}", ""):
@@ -235,15 +260,9 @@ def test_the_pages_name_the_server(caught: list[str]) -> None:
             assert "Box" not in page and "<b>" not in page and "&lt;b&gt;Acme" in page
 
 
-def test_localhost_is_bound_on_both_families(caught: list[str]) -> None:
+def test_localhost_is_bound_on_both_families(caught: Caught) -> None:
     """A browser tries ::1 first, so the receiver binds both addresses and catches a redirect to either."""
-    arrived = threading.Event()
-
-    def catch(url: str) -> None:
-        caught.append(url)
-        arrived.set()
-
-    with Receiver(STATE, "http://localhost/callback", catch) as receiver:
+    with Receiver(STATE, "http://localhost/callback", caught.append) as receiver:
         port = receiver._port
         with socket.socket(socket.AF_INET6) as thief, pytest.raises(OSError):
             thief.bind(("::1", port))
@@ -253,14 +272,13 @@ def test_localhost_is_bound_on_both_families(caught: list[str]) -> None:
         connection.request("GET", f"/callback?code=C0DE&state={STATE}", headers={"Host": f"localhost:{port}"})
         assert connection.getresponse().status == 303
         connection.close()
-        assert arrived.wait(10)
-    assert caught == [f"http://localhost:{port}/callback?code=C0DE&state={STATE}"]
+    assert caught.after(1) == [f"http://localhost:{port}/callback?code=C0DE&state={STATE}"]
     for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         with socket.socket(family) as probe:
             assert probe.connect_ex((host, port)) != 0  # both are closed
 
 
-def test_a_port_bound_on_ipv6_is_skipped(caught: list[str]) -> None:
+def test_a_port_bound_on_ipv6_is_skipped(caught: Caught) -> None:
     """The other program need not respond yet."""
     with socket.socket(socket.AF_INET6) as other:
         other.bind(("::1", 0))
@@ -278,7 +296,7 @@ def test_127_0_0_1_binds_no_ipv6_port(receiver: Receiver) -> None:
         other.bind(("::1", receiver._port))
 
 
-def test_the_way_back_of_a_hub_is_held_on_both_families(caught: list[str]) -> None:
+def test_the_way_back_of_a_hub_is_held_on_both_families(caught: Caught) -> None:
     """Its proxy asks for localhost, so another user who gets ::1 would get the code."""
     behind = "https://hub.example.com/user/ada/proxy/8930/callback"
     with (
@@ -299,7 +317,7 @@ def test_a_port_that_is_held_and_not_yet_listened_at_is_seen(family: int, host: 
     assert not held(port)
 
 
-def test_a_port_is_free_for_the_next_sign_in_at_once(caught: list[str]) -> None:
+def test_a_port_is_free_for_the_next_sign_in_at_once(caught: Caught) -> None:
     """A hub's address names one port, and the last connection's end would hold it for a minute."""
     with Receiver(STATE, "http://127.0.0.1/callback", caught.append) as first:
         port = first._port

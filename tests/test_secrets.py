@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import html
 import json
 import os
 import pickle
@@ -14,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import answering
 import leaks
@@ -220,12 +223,41 @@ def test_many_secrets_are_all_masked() -> None:
     assert redaction.known_only(text) == " ".join(str(secret) for secret in known)
 
 
+def test_an_older_secret_is_still_redacted_in_the_common_forms() -> None:
+    """In a long session the client secret is the oldest one."""
+    odd = 'an "older" & <odd> password/of=mine'
+    Secret(odd)
+    for number in range(300):
+        Secret(f"{number:04}-{FORM}")
+    forms = [odd, quote(odd, safe=""), quote_plus(odd), json.dumps(odd), html.escape(odd), repr(odd)]
+    for form in [*forms, base64.b64encode(f"user:{odd}".encode()).decode()]:
+        assert "<secret " in redaction.known_only(form), form
+
+
 CHILD = """
 import sys
 from boxnb.secret import Secret
 for number in range(3):
     Secret(f"only-the-child-knows-{number}-ü")
 """
+
+
+@pytest.mark.parametrize("word", ["code", "token", "acce", "Authorization", "password"])
+def test_a_secret_that_is_a_common_word_does_not_uncover_a_field(word: str) -> None:
+    """If ``token`` is a user's password, ``access_token=`` is still the name of a field."""
+    kept = Secret(word)
+    text = (
+        "POST /token?code=unheard-1&access_token=unheard-2 {'Authorization': 'Basic unheard-3'}"
+        ' "password": "unheard-4" https://me:unheard-5@example.com/x'
+    )
+    assert "unheard" not in redaction.mask(text)
+    assert redaction.mask(f'"password": "{kept.reveal()}"').count(kept.reveal()) <= (word == "password")
+
+
+def test_a_secret_with_spaces_is_redacted_whole_in_a_field() -> None:
+    """The shape of a field ends at a space; the secret does not."""
+    kept = Secret("zebra blue river")
+    assert redaction.mask(f"password={kept.reveal()} and more").endswith("> and more")
 
 
 def test_a_child_hands_its_secrets_over_unreadably(tmp_path: Path) -> None:

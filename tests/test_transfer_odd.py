@@ -430,10 +430,16 @@ def test_a_link_that_comes_meanwhile_is_not_written_through(
     outside = tmp_path / "outside"
     outside.mkdir()
 
+    lies = threading.Event()
+
     def planted(method: str, path: str, *_: Any) -> Any:
-        if path == f"/2.0/files/{second}" and not (down / "sub").is_symlink():
-            time.sleep(0)
+        if path == f"/2.0/files/{second}" and not lies.is_set():
+            if (down / "sub").exists():  # the first file's folder is made already
+                (down / "sub").rename(down / "was sub")
             (down / "sub").symlink_to(outside)
+            lies.set()
+        if path == f"/dl/{first}":
+            assert lies.wait(30)
         return None
 
     pretender.first = planted

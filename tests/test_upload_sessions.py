@@ -124,12 +124,17 @@ def test_addresses_of_a_session_are_the_servers_own(
         ("https://10.0.0.5/api/2.0", "https://11.0.0.5/x", False),
         ("https://10.0.0.5/api/2.0", "https://10.0.0.5/x", True),
         ("https://files.local/api", "https://other.local/x", False),
+        ("https://files.example.co.uk/api", "https://files.example.co.uk/x", True),
+        ("https://files.example.co.uk/api", "https://eu.files.example.co.uk/x", True),
+        ("https://mine.co.uk/api", "https://theirs.co.uk/x", False),
+        ("https://mine.github.io/api", "https://theirs.github.io/x", False),
+        ("https://api.box.com/2.0", "https://upload.app.box.com:8443/x", False),
     ],
 )
 def test_which_addresses_are_of_the_same_server(
     pretended: Both, server: str, address: str, own: bool
 ) -> None:
-    """Its own hosts, and over https others of the same domain."""
+    """The hosts of the profile, hosts below them, and at Box any host of its domain; all others would be strangers' hosts."""
     import dataclasses
 
     profile = pretended[1].profile

@@ -74,7 +74,7 @@ class Handler(BaseHTTPRequestHandler):
 
 def serving(impostor: Impostor) -> Iterator[Impostor]:
     with impostor:
-        thread = threading.Thread(target=impostor.serve_forever, kwargs={"poll_interval": 0.05})
+        thread = threading.Thread(target=impostor.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield impostor
         impostor.shutdown()

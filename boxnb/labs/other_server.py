@@ -60,7 +60,7 @@ class Elsewhere:
         )
         self.trace = Trace(self.url)
         self.trace.start()
-        threading.Thread(target=self._http.serve_forever, daemon=True).start()
+        threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
 
     def __repr__(self) -> str:
         return f"A second OAuth2 server for this notebook at {self.url}. It stops with the kernel."

@@ -25,9 +25,8 @@ def read(path: Path) -> dict[str, Any]:
     try:
         if path.is_fifo():  # it would be waited for without end
             raise ValueError
-        notebook = json.loads(
-            path.read_text(encoding="utf-8-sig")
-        )  # some editors of Windows begin with a mark
+        # Some Windows editors write a byte order mark.
+        notebook = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not a notebook"
         raise UsageError(f"{encoding.as_text(path)} cannot be run: {why}.") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Mapping, Set
 from pathlib import Path
@@ -15,6 +14,9 @@ from ..local import encoding
 from ..secret import sealed
 from . import calls, names
 from .calls import Caller, Row
+
+BOX_DOMAIN = "box.com"
+"""Every host below it is Box's own."""
 
 
 class Goal(NamedTuple):
@@ -80,9 +82,10 @@ class Goal(NamedTuple):
 
 
 def is_own(caller: Caller, url: object) -> bool:
-    """Whether an address that an answer names is of the server that the profile is of, so that the token may go there.
+    """Return whether an address from a response belongs to the profile's own server, so that the token may go there.
 
-    That is one of its own hosts or, over https, another of the same domain: Box has upload hosts in several places.
+    These are the hosts of the profile and, over https, hosts below them. Box alone has upload hosts elsewhere in its domain
+    (Box guide *Allowing domain access*). For any other server that would reach hosts of strangers, as under ``co.uk``.
     """
     server = caller.box.profile.client.server
     try:
@@ -96,11 +99,9 @@ def is_own(caller: Caller, url: object) -> bool:
         known = urlsplit(own)
         if place == (known.scheme, known.hostname, known.port):
             return True
-        domain = (known.hostname or "").partition(".")[2]
-        numbers = re.fullmatch(r"[\d.:]+", known.hostname or "")
-        if parts.scheme == "https" and "." in domain and not numbers and host.endswith(f".{domain}"):
-            return True
-        if parts.scheme == "https" and host == (known.hostname or "") and parts.port in (None, 443):
+        name = known.hostname or ""
+        domain = BOX_DOMAIN if name.endswith(f".{BOX_DOMAIN}") else name
+        if parts.scheme == "https" and parts.port in (None, 443) and f".{host}".endswith(f".{domain}"):
             return True
     return False
 

@@ -74,7 +74,8 @@ def test_sign_in_and_consent(page: Page, sandbox: Any) -> None:
     long = "Reports " + "x" * 70
     client = sandbox.register_app(long, ["http://127.0.0.1/callback"])
     page.goto(authorization_url(sandbox, client, redirect_uri="http://127.0.0.1:1/callback"))
-    assert page.evaluate("document.activeElement.id") == "password"
+    # The browser sets the focus after loading.
+    page.wait_for_function("document.activeElement.id === 'password'")
     assert_readable(page)
     sign_in(page, "wrong")
     expect(page.get_by_role("alert")).to_contain_text("The email address or the password is wrong")

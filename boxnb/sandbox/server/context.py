@@ -16,7 +16,7 @@ from .company.blobs import Blobs
 from .company.clock import Clock
 from .company.company import World
 from .company.event_log import Log
-from .company.past_year import Maker
+from .company.past_year import Columns, Maker
 from .company.rendered import RenderedEvents, RenderedPages
 from .company.state import State
 from .company.tree import Item
@@ -74,17 +74,18 @@ class Core:
     def __post_init__(self) -> None:
         self.blobs = Blobs(self.state.path.parent)
         self.rendered_pages = RenderedPages(self.world)
-        self.log = Log(
-            self.world,
-            self.state,
-            Maker(self.world.untouched(), self.events, self.seed).make(self.world.rows("incidents")),
-        )
+        self.log = Log(self.world, self.state, self._past_year)
         self.rendered_events = RenderedEvents(self.world, self.state, self.log)
         self.instance = self.state.meta("instance") or secrets.token_hex(4)
         self.state.set_meta("instance", self.instance)
         if self.state.meta("practice.client_id") is None:
             app = self.state.add_app("Practice app", ["http://127.0.0.1/callback"], ADMIN_SCOPES)
             self.state.set_meta("practice.client_id", app["client_id"])
+
+    def _past_year(self) -> Columns:
+        """Generate the events before the first start; they are the same at any time."""
+        maker = Maker(self.world.untouched(), self.events, self.seed)
+        return maker.make(self.world.rows("incidents"))
 
     def note(
         self,

@@ -170,6 +170,8 @@ def main(options: Any) -> int:
             events=EVENTS if options.events is None else options.events,
             seed=options.seed,
         )
+        if options.world != "small":
+            len(core.log.history)  # rows of others may make no sense, and a million events take a while
         if options.world == "large":
             people.prerender(core)
         gc.enable()

@@ -13,8 +13,9 @@ import hashlib
 import json
 import sys
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from .company import World
 from .past_year import TYPES, Columns, hash_of
@@ -74,10 +75,10 @@ class Event:
 
 
 class Log:
-    """All events: `history` is generated once, new ones are written to the state."""
+    """All events: new ones are written to the state."""
 
-    def __init__(self, world: World, state: State, history: Columns) -> None:
-        self.world, self._state, self.history = world, state, history
+    def __init__(self, world: World, state: State, make_history: Callable[[], Columns]) -> None:
+        self.world, self._state, self._make_history = world, state, make_history
         self._arrivals: list[tuple[int, int]] | None = None
         self.live: list[Event] = [
             self._live_event(
@@ -85,6 +86,11 @@ class Log:
             )
             for row in state.all("SELECT * FROM events ORDER BY seq")
         ]
+
+    @cached_property
+    def history(self) -> Columns:
+        """Events of the year before the first start. Generating them takes half of a start's time, so they wait for a reader."""
+        return self._make_history()
 
     @staticmethod
     def _live_event(seq: int, created: float, kind: str, actor: str, address: str, doc: str) -> Event:
