@@ -71,7 +71,7 @@ def content_of(folder: Path, line: dict[str, Any]) -> bytes:
 
 
 def check(folder: Path) -> Result:
-    """Check all answers written to a folder, with one process per core."""
+    """Check all answers written to a folder, with one process per context."""
     paths = sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_size)
     workers = min(os.cpu_count() or 1, 8)
     shares = [paths[number::workers] for number in range(workers)]

@@ -12,7 +12,7 @@ from . import control
 from .api import downloads, long_poll
 from .api.routes import ROUTES, api_fault
 from .company.company import ENTERPRISE
-from .context import Core
+from .context import Context
 from .errors import ApiError, client_error
 from .middleware import App, Front
 from .pages import fill, page
@@ -41,7 +41,7 @@ async def client_gone(request: Request, error: Exception) -> Response:
     return Response(status_code=408)
 
 
-def build(core: Core) -> App:
+def build(context: Context) -> App:
     """Return the whole sandbox as an ASGI application."""
     routes = [
         Route("/", home),
@@ -57,5 +57,5 @@ def build(core: Core) -> App:
     ]
     handlers = {ApiError: api_fault, HTTPException: http_error, ClientDisconnect: client_gone}
     app = Starlette(routes=routes, exception_handlers=handlers)
-    app.state.core = core
-    return Front(app, core)
+    app.state.context = context
+    return Front(app, context)

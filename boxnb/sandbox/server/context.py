@@ -51,7 +51,7 @@ ADMIN_SCOPES = [
 
 
 @dataclass
-class Core:
+class Context:
     """One running sandbox."""
 
     state: State
@@ -106,10 +106,10 @@ class Core:
         return self.state.just_app(self.state.meta("practice.client_id") or "")
 
 
-def core_of(request: Request) -> Core:
+def context_of(request: Request) -> Context:
     """Return the sandbox that serves this request."""
-    core: Core = request.app.state.core
-    return core
+    context: Context = request.app.state.context
+    return context
 
 
 def refusal(path: str, status: int, text: str) -> ApiError:

@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from .context import ADMIN_SCOPES, SCOPES, Core, core_of, parse_json
+from .context import ADMIN_SCOPES, SCOPES, Context, context_of, parse_json
 
-Command = Callable[[Core, dict[str, Any]], Any]
+Command = Callable[[Context, dict[str, Any]], Any]
 
 
 def refuse(status: int, text: str) -> Response:
@@ -29,55 +29,55 @@ def command_endpoint(command: Command) -> Callable[[Request], Awaitable[Response
     """Wrap a command: check key and origin, read the JSON body, answer JSON. A `ValueError` of the command is a 400."""
 
     async def run(request: Request) -> Response:
-        core = core_of(request)
+        context = context_of(request)
         key = request.headers.get("x-sandbox-key", "")
         origin = request.headers.get("origin")
         if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
             return refuse(403, "the control surface does not answer other web pages")
-        if not hmac.compare_digest(key.encode(), core.key.encode()):
+        if not hmac.compare_digest(key.encode(), context.key.encode()):
             return refuse(403, "the key of the sandbox is missing or wrong")
         text = await request.body()
         try:
             body = parse_json(text) if text else {}
             if not isinstance(body, dict):
                 raise ValueError("the body must be a JSON object")
-            return JSONResponse(command(core, body))
+            return JSONResponse(command(context, body))
         except (ValueError, TypeError, KeyError) as error:
             return refuse(400, f"{type(error).__name__}: {error}")
 
     return run
 
 
-def ping(core: Core, body: dict[str, Any]) -> Any:
+def ping(context: Context, body: dict[str, Any]) -> Any:
     """Identify this sandbox."""
     return {
-        "instance": core.instance,
-        "rotation": core.rotation,
-        "now": core.clock.now(),
-        "prefix": core.prefix,
-        "admin": core.world.admin()["login"],
+        "instance": context.instance,
+        "rotation": context.rotation,
+        "now": context.clock.now(),
+        "prefix": context.prefix,
+        "admin": context.world.admin()["login"],
     }
 
 
-def clock(core: Core, body: dict[str, Any]) -> Any:
+def clock(context: Context, body: dict[str, Any]) -> Any:
     """Read or turn the clock: `{"do": "now" | "advance" | "freeze" | "reset", "seconds"}`."""
     do = body.get("do", "now")
     if do == "advance":
-        now = core.clock.advance(float(body["seconds"]))
+        now = context.clock.advance(float(body["seconds"]))
     elif do == "freeze":
-        now = core.clock.freeze()
+        now = context.clock.freeze()
     elif do == "reset":
-        now = core.clock.reset()
+        now = context.clock.reset()
     elif do == "now":
-        now = core.clock.now()
+        now = context.clock.now()
     else:
         raise ValueError(f"unknown command {do!r}")
-    return {"now": now, "frozen": core.clock.frozen}
+    return {"now": now, "frozen": context.clock.frozen}
 
 
-def practice(core: Core, body: dict[str, Any]) -> Any:
+def practice(context: Context, body: dict[str, Any]) -> Any:
     """Return the app that is registered from the start."""
-    app = core.practice_app()
+    app = context.practice_app()
     return {
         "client_id": app["client_id"],
         "client_secret": app["client_secret"],
@@ -85,10 +85,10 @@ def practice(core: Core, body: dict[str, Any]) -> Any:
     }
 
 
-def register(core: Core, body: dict[str, Any]) -> Any:
+def register(context: Context, body: dict[str, Any]) -> Any:
     """Register a new app: `{"name", "redirect_uris", "scopes"}`."""
     uris = [str(uri) for uri in body.get("redirect_uris") or []]
-    return core.state.add_app(*checked_app(str(body.get("name") or ""), uris, body.get("scopes")))
+    return context.state.add_app(*checked_app(str(body.get("name") or ""), uris, body.get("scopes")))
 
 
 def checked_app(name: str, uris: list[str], scopes: list[str] | None) -> tuple[str, list[str], list[str]]:
@@ -109,15 +109,15 @@ def checked_app(name: str, uris: list[str], scopes: list[str] | None) -> tuple[s
     return name.strip(), uris, requested
 
 
-def change_app(core: Core, body: dict[str, Any]) -> Any:
+def change_app(context: Context, body: dict[str, Any]) -> Any:
     """Change an app as in the console: `{"client_id", "scopes"?, "redirect_uris"?, "enabled"?}`. Tokens keep their scopes."""
-    app = core.state.app(str(body["client_id"]))
+    app = context.state.app(str(body["client_id"]))
     if app is None:
         raise ValueError("no app has this client ID")
     name, uris, scopes = checked_app(
         app["name"], body.get("redirect_uris") or app["redirect_uris"], body.get("scopes") or app["scopes"]
     )
-    core.state.run(
+    context.state.run(
         "UPDATE apps SET name=?, redirect_uris=?, scopes=?, enabled=? WHERE client_id=?",
         (
             name,
@@ -127,12 +127,12 @@ def change_app(core: Core, body: dict[str, Any]) -> Any:
             app["client_id"],
         ),
     )
-    return core.state.app(app["client_id"])
+    return context.state.app(app["client_id"])
 
 
-def change_user(core: Core, body: dict[str, Any]) -> Any:
+def change_user(context: Context, body: dict[str, Any]) -> Any:
     """Suspend a user or change a role or name: `{"login", "status"?, "role"?, "name"?}`."""
-    user = core.world.by_login(str(body["login"]))
+    user = context.world.by_login(str(body["login"]))
     if user is None:
         raise ValueError("no user has this login")
     changes: dict[str, Any] = {key: str(value) for key, value in body.items() if key != "login"}
@@ -140,32 +140,32 @@ def change_user(core: Core, body: dict[str, Any]) -> Any:
         raise ValueError("the name contains control characters")
     if not set(changes) <= {"status", "role", "name"}:
         raise ValueError("only status, role and name can be changed")
-    return core.world.change_user(user["id"], changes)
+    return context.world.change_user(user["id"], changes)
 
 
-def faults(core: Core, body: dict[str, Any]) -> Any:
+def faults(context: Context, body: dict[str, Any]) -> Any:
     """List, add or clear faults: `{"do": "list" | "add" | "clear", ...}`."""
     do = body.pop("do", "list")
     if do == "add":
-        return core.faults.add(body)
+        return context.faults.add(body)
     if do == "clear":
-        core.faults.clear(body.get("id"))
+        context.faults.clear(body.get("id"))
     elif do != "list":
         raise ValueError(f"unknown command {do!r}")
-    return core.faults.list()
+    return context.faults.list()
 
 
-def record(core: Core, body: dict[str, Any]) -> Any:
+def record(context: Context, body: dict[str, Any]) -> Any:
     """Return every request received, oldest first, with secrets redacted."""
-    entries = list(core.record)
+    entries = list(context.record)
     if body.get("clear"):
-        core.record.clear()
+        context.record.clear()
     return entries
 
 
-def stop(core: Core, body: dict[str, Any]) -> Any:
+def stop(context: Context, body: dict[str, Any]) -> Any:
     """End the process."""
-    core.stopping = True
+    context.stopping = True
     return {"stopping": True}
 
 

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from .answer_log import Exchanges
-from .context import FIELDS, Core, refusal
+from .context import FIELDS, Context, refusal
 from .errors import ApiError, client_error
 from .faults import Fault
 
@@ -135,8 +135,8 @@ def reset(client: tuple[str, int] | None) -> None:
 class Front:
     """An ASGI wrapper around the application."""
 
-    def __init__(self, app: App, core: Core) -> None:
-        self.app, self.core = app, core
+    def __init__(self, app: App, context: Context) -> None:
+        self.app, self.context = app, context
         self.exchanges = Exchanges.from_environment()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -144,8 +144,8 @@ class Front:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        core = self.core
-        core.activity = time.monotonic()
+        context = self.context
+        context.activity = time.monotonic()
         started = time.perf_counter()
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         path = self.strip_prefix(scope)
@@ -156,7 +156,7 @@ class Front:
             await error.response(scope, receive, send)
             return
         entry: dict[str, Any] = {
-            "time": core.clock.now(),
+            "time": context.clock.now(),
             "method": scope["method"],
             "path": without_signature(path)[:SHOWN],
             "query": redacted_fields(scope["query_string"].decode("latin-1")),
@@ -176,7 +176,7 @@ class Front:
         async def send_on(message: Message) -> None:
             if message["type"] == "http.response.start":
                 entry["status"] = message["status"]
-                extra = [(b"date", core.clock.date_header())]
+                extra = [(b"date", context.clock.date_header())]
                 if not path.startswith("/_sandbox"):
                     extra.append((b"box-request-id", secrets.token_hex(16).encode()))
                 message["headers"] = [*message.get("headers", []), *extra]
@@ -193,7 +193,7 @@ class Front:
                 await refused(scope, receive, send_on)
                 sent.clear()  # not an answer of Box
                 return
-            fault = None if control else core.faults.take(scope["method"], path)
+            fault = None if control else context.faults.take(scope["method"], path)
             if fault is None:
                 await self.app(scope, receive, send_on)
             else:
@@ -203,14 +203,14 @@ class Front:
             entry["ms"] = round((time.perf_counter() - started) * 1000, 2)
             entry["user"] = scope.get("boxnb.user")
             if not control:
-                core.record.append(entry)
+                context.record.append(entry)
             if self.exchanges is not None and not scope.get("boxnb.gone"):
                 self.exchanges.write(entry["method"], path, entry["fault"], sent)
 
     def strip_prefix(self, scope: MutableMapping[str, Any]) -> str:
         """Return the path without the prefix of a proxy in front, which may already have removed it."""
         path: str = scope["path"]
-        prefix = self.core.prefix
+        prefix = self.context.prefix
         if prefix and (path == prefix or path.startswith(prefix + "/")):
             path = path[len(prefix) :] or "/"
         path = canonical_path(path)
@@ -246,7 +246,7 @@ class Front:
     def host_ok(self, host: str) -> bool:
         """Accept only names of this computer or allowed ones, so that a web page cannot reach it under its own name."""
         name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-        return name.lower() in self.core.hosts
+        return name.lower() in self.context.hosts
 
     async def answer_with_fault(
         self, fault: Fault, scope: MutableMapping[str, Any], receive: Receive, send: Send

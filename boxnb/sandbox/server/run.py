@@ -25,7 +25,7 @@ from .company.clock import Clock
 from .company.company import World
 from .company.generated import Size
 from .company.state import State
-from .context import EVENTS, Core
+from .context import EVENTS, Context
 from .middleware import TRANSPORTS
 from .rate_limits import Limits
 
@@ -101,10 +101,10 @@ def withdraw(path: Path, key: str) -> None:
         path.unlink(missing_ok=True)
 
 
-async def serve(core: Core, sock: socket.socket, idle: float, announcement: Path) -> None:
+async def serve(context: Context, sock: socket.socket, idle: float, announcement: Path) -> None:
     """Serve until stopped, interrupted or idle for `idle` seconds (0: never). Withdraw `announcement` before closing."""
     config = uvicorn.Config(
-        build(core),
+        build(context),
         http=Protocol,
         lifespan="off",
         log_level="warning",
@@ -116,14 +116,14 @@ async def serve(core: Core, sock: socket.socket, idle: float, announcement: Path
         timeout_graceful_shutdown=2,
     )
     server = uvicorn.Server(config)
-    core.activity = time.monotonic()
+    context.activity = time.monotonic()
 
     async def watch() -> None:
         while not server.should_exit:
             await asyncio.sleep(0.1)
-            if core.stopping or GONE.is_set() or (idle and time.monotonic() - core.activity > idle):
+            if context.stopping or GONE.is_set() or (idle and time.monotonic() - context.activity > idle):
                 # Before the port closes: anyone who finds it closed must not find the announcement.
-                withdraw(announcement, core.key)
+                withdraw(announcement, context.key)
                 server.should_exit = True
 
     watcher = asyncio.create_task(watch())
@@ -159,7 +159,7 @@ def main(options: Any) -> int:
         state = State(folder)
         clock = Clock(state)
         gc.disable()  # while a company loads, nothing becomes garbage
-        core = Core(
+        context = Context(
             state,
             clock,
             World(options.world, state, clock.now(), size_of(options)),
@@ -171,12 +171,12 @@ def main(options: Any) -> int:
             seed=options.seed,
         )
         if options.world != "small":
-            len(core.log.history)  # rows of others may make no sense, and a million events take a while
+            len(context.log.history)  # rows of others may make no sense, and a million events take a while
         if options.world == "large":
-            people.prerender(core)
+            people.prerender(context)
         gc.enable()
         gc.freeze()
-        core.hosts = (*core.hosts, *(name.lower() for name in options.allow_host))
+        context.hosts = (*context.hosts, *(name.lower() for name in options.allow_host))
         sock = bind(options.port, int(state.meta("port") or 0))
     except (OSError, ValueError, KeyError, sqlite3.Error) as error:
         locked = "locked" in str(error)
@@ -193,12 +193,12 @@ def main(options: Any) -> int:
         "pid": os.getpid(),
         "key": key,
         "state": str(folder),
-        "instance": core.instance,
+        "instance": context.instance,
     }
     announce(announcement, info)
     say(f"{url}{prefix}")
     try:
-        asyncio.run(serve(core, sock, options.idle, announcement))
+        asyncio.run(serve(context, sock, options.idle, announcement))
     except KeyboardInterrupt:
         say("stopped")
     finally:

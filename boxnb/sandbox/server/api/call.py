@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from ..company.people import Doc
 from ..company.tree import ROOT, Item
-from ..context import Core, core_of, parse_json
+from ..context import Context, context_of, parse_json
 from ..errors import ApiError, challenge, client_error, forbidden, invalid, not_found, too_many
 from ..signin import token_endpoint
 from .representations import View, link_token
@@ -32,7 +32,7 @@ Entry = TypeVar("Entry")
 class Call:
     """One authenticated call: its user and scopes."""
 
-    core: Core
+    context: Context
     request: Request
     user: Doc
     scopes: list[str]
@@ -76,8 +76,8 @@ class Call:
     def view(self) -> View:
         """Return the company as this user sees it now, including what a shared link sent in ``BoxApi`` opens."""
         if self._view is None:
-            now = self.core.clock.now()
-            self._view = View(self.core.world, self.user["id"], now, self.everything, [])
+            now = self.context.clock.now()
+            self._view = View(self.context.world, self.user["id"], now, self.everything, [])
             link = self.request.headers.get("boxapi")
             if link is not None:
                 item = open_link(self, link)
@@ -101,7 +101,7 @@ class Call:
         """Return an item that this user can see, in the trash or not."""
         if not (item_id.isascii() and item_id.isdigit()):
             raise client_error(405, "method_not_allowed", "Method Not Allowed")
-        item = self.core.world.tree.of(kind).get(item_id)
+        item = self.context.world.tree.of(kind).get(item_id)
         if item is None or not self.view().sees(item):
             raise missing(kind, item_id)
         return item
@@ -148,8 +148,8 @@ def open_link(call: Call, header: str) -> Item | None:
     """
     parameters = dict(parse_qsl(header))
     token = parameters.get("shared_link", "").rstrip("/").rpartition("/")[2]
-    now = call.core.clock.now()
-    for item in call.core.world.tree.everything():
+    now = call.context.clock.now()
+    for item in call.context.world.tree.everything():
         link = item.link
         if link is None or token not in (link_token(item, link), link.vanity) or not token:
             continue
@@ -186,20 +186,20 @@ def answer(doc: Any, status: int = 200, etag: int | None = None) -> Response:
 
 def authenticate(request: Request) -> Call:
     """Return the call for the user of the bearer token. Raises 401, 403 or 429 (box-facts 1.12, 2.6)."""
-    core = core_of(request)
+    context = context_of(request)
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     query_token = request.query_params.get("access_token", "")
     if query_token and not value and request.method == "GET" and request.url.path.endswith("/content"):
         scheme, value = "bearer", query_token  # the only endpoint where Box accepts a token in the address
     if scheme.lower() != "bearer" or not value.strip():
         raise challenge(401, "invalid_request", "The access token was not found.")
-    pair = core.state.one("SELECT * FROM pairs WHERE access=?", (value.strip(),))
-    user = core.world.users.get(pair["user_id"]) if pair is not None else None
-    app = core.state.app(pair["client_id"]) if pair is not None else None
+    pair = context.state.one("SELECT * FROM pairs WHERE access=?", (value.strip(),))
+    user = context.world.users.get(pair["user_id"]) if pair is not None else None
+    app = context.state.app(pair["client_id"]) if pair is not None else None
     alive = (
         pair is not None
         and not pair["dead"]
-        and core.clock.now() - pair["created"] <= token_endpoint.ACCESS_SECONDS
+        and context.clock.now() - pair["created"] <= token_endpoint.ACCESS_SECONDS
     )
     if (
         pair is None
@@ -211,13 +211,13 @@ def authenticate(request: Request) -> Call:
     ):
         raise challenge(401, "invalid_token", "The access token provided is invalid.")
     if not pair["used"]:
-        token_endpoint.first_use(core, pair)
-    call = Call(core, request, user, token_endpoint.scopes_of(pair))
+        token_endpoint.first_use(context, pair)
+    call = Call(context, request, user, token_endpoint.scopes_of(pair))
     named_user = request.headers.get("as-user")
     if named_user is not None:
         call.user = as_user(call, named_user.strip())
     request.scope["boxnb.user"] = call.user["login"]
-    seconds = core.limits.wait(call.user["id"])
+    seconds = context.limits.wait(call.user["id"])
     if seconds:
         raise too_many(seconds)
     return call
@@ -225,7 +225,7 @@ def authenticate(request: Request) -> Call:
 
 def as_user(call: Call, user_id: str) -> Doc:
     """Return the user named in ``As-User``. Only admins may use it, and co-admins not for other admins (box-facts 2.2)."""
-    target = call.core.world.users.get(user_id)
+    target = call.context.world.users.get(user_id)
     if not call.is_admin or "admin_on_behalf_of" not in call.scopes:
         raise forbidden()
     if target is None or target["status"] == "inactive":

@@ -16,15 +16,15 @@ from .write_rules import id_of, moment, sub, text
 
 def record_event(call: Call, kind: str, collab: Collab) -> None:
     """Record an event about a collaboration."""
-    world = call.core.world
+    world = call.context.world
     item = world.tree.of(collab.item_type).get(collab.item_id)
     details = {"collab_id": collab.id, "role": collab.role, "type": "collab", "is_performed_by_admin": False}
-    call.core.note(call.request, kind, call.user["id"], collab_source(world, collab.id), details, item)
+    call.context.note(call.request, kind, call.user["id"], collab_source(world, collab.id), details, item)
 
 
 def invitee(call: Call, body: Doc) -> tuple[str, str, str, bool]:
     """Return whom `accessible_by` names: user id, group id, an address without an account, and whether an id was sent."""
-    world, accessible_by = call.core.world, sub(body, "accessible_by")
+    world, accessible_by = call.context.world, sub(body, "accessible_by")
     kind = accessible_by.get("type")
     if kind == "group":
         group = id_of(body, "accessible_by")
@@ -76,7 +76,7 @@ async def create(call: Call) -> Response:
     item = shared_item(call, body)
     user, group, email, by_id = invitee(call, body)
     role = role_of(body)
-    world = call.core.world
+    world = call.context.world
     if item.restricted and not group and user not in world.users:
         raise forbidden("Collaboration on this folder is restricted to the enterprise")
     existing = (
@@ -92,11 +92,11 @@ async def create(call: Call) -> Response:
         )
     expires = moment(call, body, "expires_at", future=True)
     accepted = bool(group) or user in world.users
-    now = float(int(call.core.clock.now()))
-    with call.core.state:
+    now = float(int(call.context.clock.now()))
+    with call.context.state:
         collab = world.access.save(
             Collab(
-                call.core.state.next_id(),
+                call.context.state.next_id(),
                 item.kind,
                 item.id,
                 user,
@@ -122,7 +122,7 @@ async def create(call: Call) -> Response:
 
 def manages(call: Call, collab: Collab) -> bool:
     """Return whether the caller may change or end other users' access."""
-    item = call.core.world.tree.of(collab.item_type).get(collab.item_id)
+    item = call.context.world.tree.of(collab.item_type).get(collab.item_id)
     return item is not None and "invite" in call.view().rights(item)
 
 
@@ -140,14 +140,14 @@ async def update(call: Call) -> Response:
         hand_over(call, collab)
         return Response(status_code=204)
     expires = moment(call, body, "expires_at", future=True) if "expires_at" in body else collab.expires
-    with call.core.state:
+    with call.context.state:
         changed = role != collab.role
         if "expires_at" in body and expires != collab.expires:
             record_event(call, "UPDATE_COLLABORATION_EXPIRATION", collab)
         collab.role, collab.expires = role, expires
         collab.can_view_path = bool(body.get("can_view_path", collab.can_view_path))
-        collab.modified = float(int(call.core.clock.now()))
-        call.core.world.access.save(collab)
+        collab.modified = float(int(call.context.clock.now()))
+        call.context.world.access.save(collab)
         if changed:
             record_event(call, "COLLABORATION_ROLE_CHANGE", collab)
     call._view = None
@@ -162,17 +162,17 @@ def decide(call: Call, collab: Collab, status: object) -> None:
         raise client_error(
             400, "invalid_status", f"A collaboration that is {collab.status} cannot become {status}"
         )
-    with call.core.state:
+    with call.context.state:
         collab.status = str(status)
-        collab.acknowledged = collab.modified = float(int(call.core.clock.now()))
-        call.core.world.access.save(collab)
+        collab.acknowledged = collab.modified = float(int(call.context.clock.now()))
+        call.context.world.access.save(collab)
         if status == "accepted":
             record_event(call, "COLLABORATION_ACCEPT", collab)
 
 
 def hand_over(call: Call, collab: Collab) -> None:
     """Make the collaborator the owner of a top-level folder, and the owner an editor."""
-    world = call.core.world
+    world = call.context.world
     item = world.tree.of(collab.item_type).get(collab.item_id)
     if item is None or item.owner != call.user["id"]:
         raise forbidden()
@@ -183,12 +183,12 @@ def hand_over(call: Call, collab: Collab) -> None:
             "role",
             "Only a top-level folder can get a new owner, who must be a managed user",
         )
-    with call.core.state:
+    with call.context.state:
         old, new = item.owner, collab.user
         world.access.drop(collab)
         world.tree.move(item, new, None)
         collab.user, collab.role = old, "editor"
-        collab.modified = float(int(call.core.clock.now()))
+        collab.modified = float(int(call.context.clock.now()))
         world.access.save(collab)
         record_event(call, "COLLABORATION_ROLE_CHANGE", collab)
 
@@ -199,9 +199,9 @@ async def delete(call: Call) -> Response:
     collab = visible_collab(call, call.request.path_params["id"])
     if collab.user != call.user["id"] and not manages(call, collab):
         raise forbidden()
-    with call.core.state:
+    with call.context.state:
         record_event(call, "COLLABORATION_REMOVE", collab)
-        call.core.world.access.drop(collab)
+        call.context.world.access.drop(collab)
     return Response(status_code=204)
 
 

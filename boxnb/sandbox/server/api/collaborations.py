@@ -12,7 +12,7 @@ from .call import Call, Handler, answer, page_by_marker, page_by_offset
 
 def visible_on(call: Call, item: Item) -> list[Collab]:
     """Return the collaborations of an item, then those inherited from the folders above; oldest first."""
-    access, view = call.core.world.access, call.view()
+    access, view = call.context.world.access, call.view()
     collabs: list[Collab] = []
     for ancestor in item.up():
         if view.sees(ancestor):
@@ -45,9 +45,9 @@ async def of_file(call: Call) -> Response:
 
 def visible_collab(call: Call, collab_id: str) -> Collab:
     """Return a collaboration the user may see: their own, created by them, or on an item they can see."""
-    collab = call.core.world.access.collabs.get(collab_id)
+    collab = call.context.world.access.collabs.get(collab_id)
     if collab is not None:
-        item = call.core.world.tree.of(collab.item_type).get(collab.item_id)
+        item = call.context.world.tree.of(collab.item_type).get(collab.item_id)
         mine = call.user["id"] in (collab.user, collab.created_by)
         if mine or (item is not None and call.view().sees(item)):
             return collab
@@ -69,7 +69,7 @@ async def pending(call: Call) -> Response:
         raise invalid(
             code, "status", f"Invalid value '{status}'. The only status that can be listed is 'pending'"
         )
-    mine = call.core.world.access.of_user(call.user["id"])
+    mine = call.context.world.access.of_user(call.user["id"])
     pending_collabs = sorted(
         (collab for collab in mine if collab.status == "pending"), key=lambda collab: int(collab.id)
     )
@@ -82,11 +82,11 @@ async def of_group(call: Call) -> Response:
     """`GET /groups/:id/collaborations`."""
     call.need("manage_groups")
     group_id = call.request.path_params["id"]
-    if group_id not in call.core.world.groups:
+    if group_id not in call.context.world.groups:
         raise not_found("group", group_id)
-    if not call.is_admin and group_id not in call.core.world.groups_of.get(call.user["id"], ()):
+    if not call.is_admin and group_id not in call.context.world.groups_of.get(call.user["id"], ()):
         raise forbidden()
-    collabs = sorted(call.core.world.access.of_group(group_id), key=lambda collab: int(collab.id))
+    collabs = sorted(call.context.world.access.of_group(group_id), key=lambda collab: int(collab.id))
     frame, part = page_by_offset(call, collabs)
     view = call.view()
     return answer({**frame, "entries": [view.collab(collab, call.fields) for collab in part]})

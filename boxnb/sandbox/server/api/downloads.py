@@ -15,7 +15,7 @@ from starlette.routing import Route
 from ..company import file_bytes
 from ..company.state import random_text
 from ..company.tree import Item
-from ..context import Core, core_of
+from ..context import Context, context_of
 from ..errors import client_error
 from .call import Call, Handler, missing
 from .item_writes import record_event
@@ -26,12 +26,12 @@ BYTES = re.compile(r"bytes=(\d*)-(\d*)")
 TYPES = {"pdf": "application/pdf", "png": "image/png", "txt": "text/plain", "csv": "text/csv"}
 
 
-def signature(core: Core, text: str) -> str:
+def signature(context: Context, text: str) -> str:
     """Return the signature that makes an address hard to guess. Its secret is saved in the state."""
-    secret = core.state.meta("download.secret")
+    secret = context.state.meta("download.secret")
     if secret is None:
         secret = random_text(40)
-        core.state.set_meta("download.secret", secret)
+        context.state.set_meta("download.secret", secret)
     return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
@@ -54,11 +54,13 @@ async def download(call: Call) -> Response:
     version = call.query.get("version") or item.version
     if find(item, version) is None:
         raise missing("file", version)
-    expires = int(call.core.clock.now()) + SECONDS
+    expires = int(call.context.clock.now()) + SECONDS
     text = f"{item.id}/{version}/{expires}"
     base = other_host(base_of(call))
     record_event(call, "DOWNLOAD", item, {"size": item.size, "version_id": version})
-    return Response(status_code=302, headers={"Location": f"{base}/dl/{text}/{signature(call.core, text)}"})
+    return Response(
+        status_code=302, headers={"Location": f"{base}/dl/{text}/{signature(call.context, text)}"}
+    )
 
 
 def find(item: Item, version: str) -> tuple[str, str, int] | None:
@@ -88,20 +90,22 @@ def span(header: str, size: int) -> tuple[int, int] | None:
 
 async def serve(request: Request) -> Response:
     """Serve the bytes."""
-    core, path = core_of(request), request.path_params
+    context, path = context_of(request), request.path_params
     text = f"{path['file']}/{path['version']}/{path['expires']}"
-    if not hmac.compare_digest(signature(core, text).encode(), path["signature"].encode()):
+    if not hmac.compare_digest(signature(context, text).encode(), path["signature"].encode()):
         return Response(status_code=404)
-    if core.clock.now() > int(path["expires"]):
+    if context.clock.now() > int(path["expires"]):
         return Response(status_code=403)
-    item = core.world.tree.files.get(path["file"])
+    item = context.world.tree.files.get(path["file"])
     content = None if item is None else find(item, path["version"])
     if item is None or content is None:
         return Response(status_code=404)
     key, sha1, size = content
     part = span(request.headers.get("range", ""), size)
     start, end = part or (0, size)
-    pieces: Iterator[bytes] = file_bytes.pieces(key, end, start) if key else core.blobs.read(sha1, start, end)
+    pieces: Iterator[bytes] = (
+        file_bytes.pieces(key, end, start) if key else context.blobs.read(sha1, start, end)
+    )
     extension = item.name.rpartition(".")[2].lower()
     headers = {
         "Content-Length": str(end - start),

@@ -86,7 +86,7 @@ async def events(call: Call) -> Response:
 
 def tenant(call: Call, stream: str, limit: int) -> Response:
     """Answer the two streams of the whole company."""
-    now, log = call.core.clock.now(), call.core.log
+    now, log = call.context.clock.now(), call.context.log
     requested = position(call)
     if requested == -1:
         return chunk(call, [], log.position(now))
@@ -103,7 +103,7 @@ def tenant(call: Call, stream: str, limit: int) -> Response:
         positioned = log.arriving(start, kinds, now)
     rows = list(itertools.islice(positioned, short(limit, start)))
     following = rows[-1][0] + 1 if rows else (start if requested is None else requested)
-    entries = msgspec.Raw(call.core.rendered_events.entries([event for _, event in rows]))
+    entries = msgspec.Raw(call.context.rendered_events.entries([event for _, event in rows]))
     frame = {"chunk_size": len(rows), "next_stream_position": str(following), "entries": entries}
     return Response(msgspec.json.encode(frame), media_type="application/json")
 
@@ -113,15 +113,15 @@ def own(call: Call, stream: str, limit: int) -> Response:
 
     `event_type` and times are ignored, as at Box. The sandbox marks nothing for sync, so `sync` is empty.
     """
-    now, view, world = call.core.clock.now(), call.view(), call.core.world
+    now, view, world = call.context.clock.now(), call.view(), call.context.world
     requested = position(call)
     if requested == -1:
-        return chunk(call, [], call.core.log.position(now))
+        return chunk(call, [], call.context.log.position(now))
     start = max(requested or 0, int((now - USER_DAYS * DAY) * 1000) << SHIFT)
     rows: list[Doc] = []
     following = start if requested is None else requested
     kinds = set() if stream == "sync" else set(USER_NAMES)
-    for event in call.core.log.since(start, kinds):
+    for event in call.context.log.since(start, kinds):
         if event.created > now or len(rows) >= limit:
             break
         name, item = USER_NAMES[event.kind], item_of(world, event)

@@ -48,7 +48,7 @@ def children(call: Call, folder: Item | None) -> list[Item]:
     sort, direction = sorting(call, tuple(SORTS))
     view = call.view()
     if folder is None:
-        return ordered(call, call.core.world.access.top(view.user, view.now), "name", "ASC")
+        return ordered(call, call.context.world.access.top(view.user, view.now), "name", "ASC")
     items = [item for item in (folder.children or {}).values() if item.trashed is None]
     return ordered(call, items, sort, direction)
 
@@ -135,7 +135,7 @@ async def trash(call: Call) -> Response:
     view = call.view()
     items = [
         item
-        for item in call.core.world.tree.everything()
+        for item in call.context.world.tree.everything()
         if item.trashed is not None and "delete" in view.rights(item)
     ]
     return answer(page(call, ordered(call, items, sort, direction), call.fields))

@@ -49,14 +49,16 @@ def item_answer(call: Call, item: Item, status: int = 200) -> Response:
 
 def record_event(call: Call, kind: str, item: Item, details: Doc | None = None) -> None:
     """Record an event about an item."""
-    call.core.note(call.request, kind, call.user["id"], item_source(call.core.world, item), details, item)
+    call.context.note(
+        call.request, kind, call.user["id"], item_source(call.context.world, item), details, item
+    )
 
 
 def new_item_fields(call: Call, name: str) -> Doc:
     """Return the fields of every new item."""
-    now = float(int(call.core.clock.now()))
+    now = float(int(call.context.clock.now()))
     by = call.user["id"]
-    item_id = call.core.state.next_id()
+    item_id = call.context.state.next_id()
     stamps: Doc = {"created_by": by, "created": now, "modified_by": by, "modified": now}
     return {"id": item_id, "name": name, "etag": 0, **stamps}
 
@@ -69,8 +71,8 @@ async def create_folder(call: Call) -> Response:
     refuse_unbuilt(body)
     owner, parent = target(call, id_of(body, "parent"))
     free_name(call, owner, parent, name, "folder")
-    with call.core.state:
-        created = call.core.world.tree.add("folder", new_item_fields(call, name), owner, parent)
+    with call.context.state:
+        created = call.context.world.tree.add("folder", new_item_fields(call, name), owner, parent)
         record_event(call, "ITEM_CREATE", created)
     return item_answer(call, created, 201)
 
@@ -83,9 +85,9 @@ async def create_web_link(call: Call) -> Response:
     name = check_name(body.get("name") or url.partition("://")[2].replace("/", "_")[:255].strip(" "))
     owner, parent = target(call, id_of(body, "parent"))
     free_name(call, owner, parent, name, "web_link")
-    with call.core.state:
+    with call.context.state:
         doc = {**new_item_fields(call, name), "url": url, "description": str(body.get("description") or "")}
-        created = call.core.world.tree.add("web_link", doc, owner, parent)
+        created = call.context.world.tree.add("web_link", doc, owner, parent)
         record_event(call, "ITEM_CREATE", created)
     return item_answer(call, created)
 
@@ -123,7 +125,7 @@ async def update(call: Call) -> Response:
         check_lock(call, item)
     old_values = {attribute: getattr(item, attribute) for attribute in CHANGED} | {"extra": dict(item.extra)}
     try:
-        with call.core.state:
+        with call.context.state:
             events = changes(call, item, body)
             mark_changed(call, item)
             for event in events:
@@ -174,7 +176,7 @@ def changes(call: Call, item: Item, body: Doc) -> list[str]:
         item.name = name
         events.append("RENAME")
     if moves:
-        call.core.world.tree.move(item, owner, parent)
+        call.context.world.tree.move(item, owner, parent)
         events.append("MOVE")
     return events
 
@@ -192,7 +194,7 @@ async def copy(call: Call) -> Response:
     free_name(call, owner, parent, name, kind)
     if parent is not None and item in parent.up():
         raise client_error(400, "cyclical_folder_structure", "Cyclical folder structure")
-    with call.core.state:
+    with call.context.state:
         duplicated = duplicate(call, item, name, owner, parent)
         record_event(call, "COPY", duplicated)
     return item_answer(call, duplicated, 201)
@@ -209,7 +211,7 @@ def duplicate(call: Call, item: Item, name: str, owner: str, parent: Item | None
         }
         doc.update(size=item.size, sha1=item.sha1, key=item.key, extra=times)
     children = [child for child in (item.children or {}).values() if child.trashed is None]
-    duplicated = call.core.world.tree.add(item.kind, doc, owner, parent)
+    duplicated = call.context.world.tree.add(item.kind, doc, owner, parent)
     for child in children:
         duplicate(call, child, child.name, owner, duplicated)
     return duplicated
@@ -229,11 +231,11 @@ async def delete(call: Call) -> Response:
     full = any(child.trashed is None for child in (item.children or {}).values())
     if full and call.query.get("recursive", "").lower() != "true":
         raise client_error(400, "folder_not_empty", "Cannot delete - folder not empty")
-    with call.core.state:
+    with call.context.state:
         record_event(call, "DELETE", item)
-        item.trashed = float(int(call.core.clock.now()))
+        item.trashed = float(int(call.context.clock.now()))
         item.extra = {**item.extra, "trashed_by": call.user["id"]}
-        call.core.world.tree.save(item)
+        call.context.world.tree.save(item)
     return Response(status_code=204)
 
 
@@ -255,11 +257,11 @@ async def restore(call: Call) -> Response:
         raise client_error(400, "cyclical_folder_structure", "Cyclical folder structure")
     name = check_name(body.get("name") or item.name)
     free_name(call, owner, parent, name, item.kind, item)
-    with call.core.state:
+    with call.context.state:
         item.trashed, item.name = None, name
         item.extra = {key: value for key, value in item.extra.items() if key not in ("trashed_by", "orphan")}
         if parent is not item.parent or owner != item.owner:
-            call.core.world.tree.move(item, owner, parent)
+            call.context.world.tree.move(item, owner, parent)
         mark_changed(call, item)
         record_event(call, "UNDELETE", item)
     return item_answer(call, item, 201)
@@ -278,8 +280,8 @@ async def purge(call: Call) -> Response:
     item = trashed_item(call, kind_of(call), call.request.path_params["id"])
     if "delete" not in call.view().rights(item):
         raise forbidden()
-    tree = call.core.world.tree
-    with call.core.state:
+    tree = call.context.world.tree
+    with call.context.state:
         # Items trashed separately stay in the trash: rclone's cleanup purges each entry of the list.
         for descendant in list(trashed_before(item)):
             descendant.extra = {**descendant.extra, "orphan": True}
@@ -299,11 +301,11 @@ def trashed_before(item: Item) -> Iterator[Item]:
 
 def forget(call: Call, item: Item) -> None:
     """Remove an item, everything below it and all their collaborations."""
-    access = call.core.world.access
+    access = call.context.world.access
     for descendant in descend(item):
         for collab in access.on(descendant):
             access.drop(collab)
-    call.core.world.tree.purge(item)
+    call.context.world.tree.purge(item)
 
 
 TRASH: dict[str, Handler] = {"GET": read_trashed, "DELETE": purge}

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..company.state import random_text
-from ..context import core_of
+from ..context import context_of
 from ..errors import client_error
 from .call import Call, Handler, answer
 
@@ -21,10 +21,10 @@ async def servers(call: Call) -> Response:
     """`OPTIONS /events`: the address to wait at."""
     call.reads()
     channel = random_text(32).lower()
-    call.core.channels[channel] = len(call.core.log.live)
-    while len(call.core.channels) > 1000:
-        call.core.channels.pop(next(iter(call.core.channels)))
-    base = str(call.request.base_url).rstrip("/") + call.core.prefix
+    call.context.channels[channel] = len(call.context.log.live)
+    while len(call.context.channels) > 1000:
+        call.context.channels.pop(next(iter(call.context.channels)))
+    base = str(call.request.base_url).rstrip("/") + call.context.prefix
     entry = {
         "type": "realtime_server",
         "url": f"{base}/realtime/subscribe?channel={channel}&stream_type=all",
@@ -37,13 +37,13 @@ async def servers(call: Call) -> Response:
 
 async def subscribe(request: Request) -> Response:
     """Answer `new_change` once an event was recorded after the address was issued, `reconnect` after 610 s."""
-    core = core_of(request)
-    event_count = core.channels.get(request.query_params.get("channel", ""))
+    context = context_of(request)
+    event_count = context.channels.get(request.query_params.get("channel", ""))
     if event_count is None:
         raise client_error(404, "not_found", "Not Found")
     deadline = time.monotonic() + WAIT_SECONDS
-    while time.monotonic() < deadline and not core.stopping:
-        if len(core.log.live) > event_count:
+    while time.monotonic() < deadline and not context.stopping:
+        if len(context.log.live) > event_count:
             return JSONResponse({"message": "new_change", "version": 1})
         if await request.is_disconnected():
             break

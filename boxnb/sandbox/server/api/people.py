@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse, Response
 
 from ..company.people import shape
 from ..company.rendered import answer_of
-from ..context import Core
+from ..context import Context
 from ..errors import forbidden, invalid, not_found
 from .call import (
     MAX_LIMIT,
@@ -31,7 +31,7 @@ async def users(call: Call) -> Response:
     kind = call.query.get("user_type", "managed")
     if kind not in ("all", "managed", "external"):
         raise invalid("invalid_parameter", "user_type", f"Invalid value '{kind}' for parameter 'user_type'")
-    candidates = [] if kind == "external" else call.core.rendered_pages.everybody()
+    candidates = [] if kind == "external" else call.context.rendered_pages.everybody()
     term = call.query.get("filter_term", "")
     by_marker = call.query.get("usemarker", "").lower() == "true"
     page_of = page_by_marker if by_marker else page_by_offset
@@ -40,24 +40,24 @@ async def users(call: Call) -> Response:
         candidates = [user for user in candidates if user.get("external_app_user_id") == app_user_id]
     elif not term and kind != "external":
         frame, part = page_of(call, candidates)
-        page = call.core.rendered_pages.page(frame, list(part), call.fields)
+        page = call.context.rendered_pages.page(frame, list(part), call.fields)
         return answer_of(page, call.request.headers.get("accept-encoding", ""))
     matches = [user for user in candidates if starts_with(term, user["name"], user["login"])]
-    external = call.core.world.outsiders.get(call.core.world.logins.get(term.casefold(), ""))
+    external = call.context.world.outsiders.get(call.context.world.logins.get(term.casefold(), ""))
     if kind != "managed" and external is not None:  # external users are found by their exact login only
         matches.append(external)
     frame, part = page_of(call, matches)
     return JSONResponse({**frame, "entries": [shape(user, call.fields) for user in part]})
 
 
-def prerender(core: Core) -> None:
+def prerender(context: Context) -> None:
     """Render every page of 1000 users in advance, by marker and by offset."""
-    users_in_order = core.rendered_pages.everybody()
+    users_in_order = context.rendered_pages.everybody()
     for start in range(0, len(users_in_order), MAX_LIMIT):
         part = users_in_order[start : start + MAX_LIMIT]
-        core.rendered_pages.page(marker_frame(start, MAX_LIMIT, users_in_order), part, None)
+        context.rendered_pages.page(marker_frame(start, MAX_LIMIT, users_in_order), part, None)
         if start <= MAX_OFFSET:
-            core.rendered_pages.page(offset_frame(start, MAX_LIMIT, len(users_in_order)), part, None)
+            context.rendered_pages.page(offset_frame(start, MAX_LIMIT, len(users_in_order)), part, None)
 
 
 async def me(call: Call) -> Response:
@@ -70,7 +70,7 @@ async def user(call: Call) -> Response:
     user_id = call.request.path_params["id"]
     if user_id != call.user["id"]:
         call.need_admin("manage_managed_users")
-    match = call.core.world.users.get(user_id) or call.core.world.outsiders.get(user_id)
+    match = call.context.world.users.get(user_id) or call.context.world.outsiders.get(user_id)
     if match is None:
         raise not_found("user", user_id)
     return JSONResponse(shape(match, call.query.get("fields")))
@@ -81,7 +81,7 @@ async def groups(call: Call) -> Response:
     call.need_admin("manage_groups")
     term = call.query.get("filter_term", "")
     matches = [
-        group for group in call.core.world.groups.values() if not term or starts_with(term, group["name"])
+        group for group in call.context.world.groups.values() if not term or starts_with(term, group["name"])
     ]
     frame, part = page_by_offset(call, matches)
     return JSONResponse({**frame, "entries": [shape(group, call.query.get("fields")) for group in part]})
@@ -91,7 +91,7 @@ async def group(call: Call) -> Response:
     """`GET /groups/:id`."""
     call.need_admin("manage_groups")
     group_id = call.request.path_params["id"]
-    match = call.core.world.groups.get(group_id)
+    match = call.context.world.groups.get(group_id)
     if match is None:
         raise not_found("group", group_id)
     return JSONResponse(shape(match, call.query.get("fields")))
@@ -101,11 +101,11 @@ async def group_memberships(call: Call) -> Response:
     """`GET /groups/:id/memberships`."""
     call.need_admin("manage_groups")
     group_id = call.request.path_params["id"]
-    if group_id not in call.core.world.groups:
+    if group_id not in call.context.world.groups:
         raise not_found("group", group_id)
-    memberships = call.core.world.of_group(group_id)
+    memberships = call.context.world.of_group(group_id)
     frame, part = page_by_offset(call, memberships)
-    return JSONResponse({**frame, "entries": [call.core.world.membership(entry) for entry in part]})
+    return JSONResponse({**frame, "entries": [call.context.world.membership(entry) for entry in part]})
 
 
 async def user_memberships(call: Call) -> Response:
@@ -114,21 +114,21 @@ async def user_memberships(call: Call) -> Response:
     call.need("manage_groups")
     if user_id != call.user["id"] and not call.is_admin:
         raise forbidden()
-    if user_id not in call.core.world.users:
+    if user_id not in call.context.world.users:
         raise not_found("user", user_id)
-    memberships = call.core.world.of_user(user_id)
+    memberships = call.context.world.of_user(user_id)
     frame, part = page_by_offset(call, memberships)
-    return JSONResponse({**frame, "entries": [call.core.world.membership(entry) for entry in part]})
+    return JSONResponse({**frame, "entries": [call.context.world.membership(entry) for entry in part]})
 
 
 async def membership(call: Call) -> Response:
     """`GET /group_memberships/:id`."""
     call.need_admin("manage_groups")
     membership_id = call.request.path_params["id"]
-    match = call.core.world.memberships.get(membership_id)
+    match = call.context.world.memberships.get(membership_id)
     if match is None:
         raise not_found("group_membership", membership_id)
-    return JSONResponse(call.core.world.membership(match))
+    return JSONResponse(call.context.world.membership(match))
 
 
 PATHS: dict[str, dict[str, Handler]] = {

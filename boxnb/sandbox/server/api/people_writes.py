@@ -84,7 +84,7 @@ def free_login(call: Call, login: str, but: str = "") -> str:
     """Return the login if it is free. Raises 409 `user_login_already_used` if another user has it."""
     if not LOGIN.fullmatch(login):
         raise wrong("login", login)
-    if call.core.world.logins.get(login.casefold(), but) != but:
+    if call.context.world.logins.get(login.casefold(), but) != but:
         raise client_error(409, "user_login_already_used", "User with the specified login already exists")
     return login
 
@@ -95,12 +95,12 @@ async def create_user(call: Call) -> Response:
     body = await call.body()
     text(body, "name")
     changes = settings(call, body)
-    key = call.core.state.next_id()
+    key = call.context.state.next_id()
     app_user = changes.get("is_platform_access_only", False)
     login = (
         f"AppUser_{key}@boxdevedition.example" if app_user else free_login(call, text(body, "login").strip())
     )
-    now = iso(call.core.clock.now())
+    now = iso(call.context.clock.now())
     user: Doc = {
         "id": key,
         "type": "user",
@@ -130,16 +130,16 @@ async def create_user(call: Call) -> Response:
         "external_app_user_id": "",
         **changes,
     }
-    with call.core.state:
-        call.core.world.save_user(user)
-        call.core.note(call.request, "NEW_USER", call.user["id"], mini(user))
+    with call.context.state:
+        call.context.world.save_user(user)
+        call.context.note(call.request, "NEW_USER", call.user["id"], mini(user))
     return answer(shape(user, call.fields), 201)
 
 
 def the_user(call: Call) -> Doc:
     """Return the user in the path if the caller may change it. Co-admins may not change other admins."""
     user_id = call.request.path_params["id"]
-    user = call.core.world.users.get(user_id)
+    user = call.context.world.users.get(user_id)
     if user is None:
         raise not_found("user", user_id)
     if call.user["role"] != "admin" and user["role"] in ADMINS and user_id != call.user["id"]:
@@ -160,17 +160,17 @@ async def update_user(call: Call) -> Response:
         raise forbidden()
     if "login" in body:
         changes["login"] = free_login(call, text(body, "login").strip(), user["id"])
-    changes["modified_at"] = iso(call.core.clock.now())
+    changes["modified_at"] = iso(call.context.clock.now())
     kind = "CHANGE_ADMIN_ROLE" if changes.get("role", user["role"]) != user["role"] else "EDIT_USER"
-    with call.core.state:
-        call.core.world.change_user(user["id"], changes)
-        call.core.note(call.request, kind, call.user["id"], mini(user))
+    with call.context.state:
+        call.context.world.change_user(user["id"], changes)
+        call.context.note(call.request, kind, call.user["id"], mini(user))
     return answer(shape(user, call.fields))
 
 
 def owned(call: Call, user_id: str) -> list[Item]:
     """Return everything on a user's own top level, trashed or not."""
-    return list(call.core.world.tree.siblings(user_id, None).values())
+    return list(call.context.world.tree.siblings(user_id, None).values())
 
 
 async def delete_user(call: Call) -> Response:
@@ -182,14 +182,14 @@ async def delete_user(call: Call) -> Response:
     content = owned(call, user["id"])
     if content and call.query.get("force", "").lower() != "true":
         raise client_error(400, "bad_request", "The user still owns content; move it, or use 'force'")
-    access = call.core.world.access
-    with call.core.state:
+    access = call.context.world.access
+    with call.context.state:
         for item in content:
             forget(call, item)
         for collab in access.of_user(user["id"]):
             access.drop(collab)
-        call.core.world.remove_user(user["id"])
-        call.core.note(call.request, "DELETE_USER", call.user["id"], mini(user))
+        call.context.world.remove_user(user["id"])
+        call.context.note(call.request, "DELETE_USER", call.user["id"], mini(user))
     return Response(status_code=204)
 
 
@@ -198,7 +198,7 @@ async def transfer(call: Call) -> Response:
     call.need_admin("root_readwrite")
     call.need("manage_managed_users")
     body = await call.body()
-    user, world = the_user(call), call.core.world
+    user, world = the_user(call), call.context.world
     new_owner = world.users.get(id_of(body, "owned_by"))
     if new_owner is None:
         raise not_found("user", "owned_by")
@@ -209,7 +209,7 @@ async def transfer(call: Call) -> Response:
     while world.tree.find_by_name(new_owner["id"], None, unused_name) is not None:
         number += 1
         unused_name = f"{name} ({number})"
-    with call.core.state:
+    with call.context.state:
         content = owned(call, user["id"])
         new_folder = world.tree.add("folder", new_item_fields(call, unused_name), new_owner["id"], None)
         for item in content:
@@ -229,7 +229,7 @@ def group_settings(call: Call, body: Doc, but: str = "") -> Doc:
     if "name" in out:
         if not out["name"].strip() or len(out["name"]) > 255:
             raise wrong("name", out["name"])
-        taken = {group["name"] for group in call.core.world.groups.values() if group["id"] != but}
+        taken = {group["name"] for group in call.context.world.groups.values() if group["id"] != but}
         if out["name"] in taken:
             message = f"A group with the name '{out['name']}' already exists"
             errors = [{"reason": "invalid_parameter", "name": "name", "message": message}]
@@ -243,9 +243,9 @@ async def create_group(call: Call) -> Response:
     body = await call.body()
     text(body, "name")
     changes = group_settings(call, body)
-    now = iso(call.core.clock.now())
+    now = iso(call.context.clock.now())
     group: Doc = {
-        "id": call.core.state.next_id(),
+        "id": call.context.state.next_id(),
         "type": "group",
         "name": "",
         "group_type": "managed_group",
@@ -259,8 +259,8 @@ async def create_group(call: Call) -> Response:
         "permissions": {"can_invite_as_collaborator": True},
         **changes,
     }
-    with call.core.state:
-        call.core.world.save_group(group)
+    with call.context.state:
+        call.context.world.save_group(group)
         record_group_event(call, "GROUP_CREATION", group)
     return answer(shape(group, call.fields), 201)
 
@@ -269,13 +269,13 @@ def record_group_event(call: Call, kind: str, group: Doc, user_id: str = "") -> 
     """Record an event about a group, or about a user in it."""
     source: Doc = {"group_id": group["id"], "group_name": group["name"]}
     if user_id:
-        source.update(user_id=user_id, user_name=call.core.world.person(user_id)["name"])
-    call.core.note(call.request, kind, call.user["id"], source)
+        source.update(user_id=user_id, user_name=call.context.world.person(user_id)["name"])
+    call.context.note(call.request, kind, call.user["id"], source)
 
 
 def the_group(call: Call, group_id: str) -> Doc:
     """Return a group. Raises 404 if it does not exist."""
-    group = call.core.world.groups.get(group_id)
+    group = call.context.world.groups.get(group_id)
     if group is None:
         raise not_found("group", group_id)
     return group
@@ -287,9 +287,9 @@ async def update_group(call: Call) -> Response:
     body = await call.body()
     group = the_group(call, call.request.path_params["id"])
     changes = group_settings(call, body, group["id"])
-    with call.core.state:
-        group.update(changes, modified_at=iso(call.core.clock.now()))
-        call.core.world.save_group(group)
+    with call.context.state:
+        group.update(changes, modified_at=iso(call.context.clock.now()))
+        call.context.world.save_group(group)
         record_group_event(call, "GROUP_EDITED", group)
     return answer(shape(group, call.fields))
 
@@ -298,11 +298,11 @@ async def delete_group(call: Call) -> Response:
     """`DELETE /groups/:id`, with its memberships and collaborations."""
     call.need_admin("manage_groups")
     group = the_group(call, call.request.path_params["id"])
-    access = call.core.world.access
-    with call.core.state:
+    access = call.context.world.access
+    with call.context.state:
         for collab in access.of_group(group["id"]):
             access.drop(collab)
-        call.core.world.remove_group(group["id"])
+        call.context.world.remove_group(group["id"])
         record_group_event(call, "GROUP_DELETION", group)
     return Response(status_code=204)
 
@@ -320,15 +320,15 @@ async def add_member(call: Call) -> Response:
     call.need_admin("manage_groups")
     body = await call.body()
     refuse_permissions(body)
-    group, user_id, world = the_group(call, id_of(body, "group")), id_of(body, "user"), call.core.world
+    group, user_id, world = the_group(call, id_of(body, "group")), id_of(body, "user"), call.context.world
     if user_id not in world.users:
         raise not_found("user", user_id)
     role = group_role(body)
     if any(membership["group_id"] == group["id"] for membership in world.of_user(user_id)):
         raise client_error(409, "conflict", "The user is already a member of the group")
-    now = iso(call.core.clock.now())
+    now = iso(call.context.clock.now())
     membership: Doc = {
-        "id": call.core.state.next_id(),
+        "id": call.context.state.next_id(),
         "type": "group_membership",
         "user_id": user_id,
         "group_id": group["id"],
@@ -336,7 +336,7 @@ async def add_member(call: Call) -> Response:
         "created_at": now,
         "modified_at": now,
     }
-    with call.core.state:
+    with call.context.state:
         world.save_membership(membership)
         record_group_event(call, "GROUP_ADD_USER", group, user_id)
     return answer(world.membership(membership), 201)
@@ -359,7 +359,7 @@ def refuse_permissions(body: Doc) -> None:
 def the_membership(call: Call) -> Doc:
     """Return a membership. Raises 404 if it does not exist."""
     membership_id = call.request.path_params["id"]
-    membership = call.core.world.memberships.get(membership_id)
+    membership = call.context.world.memberships.get(membership_id)
     if membership is None:
         raise not_found("group_membership", membership_id)
     return membership
@@ -372,20 +372,20 @@ async def update_member(call: Call) -> Response:
     refuse_permissions(body)
     membership = the_membership(call)
     role = group_role(body, membership["role"])
-    with call.core.state:
-        membership.update(role=role, modified_at=iso(call.core.clock.now()))
-        call.core.world.save_membership(membership)
-    return answer(call.core.world.membership(membership))
+    with call.context.state:
+        membership.update(role=role, modified_at=iso(call.context.clock.now()))
+        call.context.world.save_membership(membership)
+    return answer(call.context.world.membership(membership))
 
 
 async def remove_member(call: Call) -> Response:
     """`DELETE /group_memberships/:id`."""
     call.need_admin("manage_groups")
     entry = the_membership(call)
-    with call.core.state:
-        group = call.core.world.groups[entry["group_id"]]
+    with call.context.state:
+        group = call.context.world.groups[entry["group_id"]]
         record_group_event(call, "GROUP_REMOVE_USER", group, entry["user_id"])
-        call.core.world.remove_membership(entry)
+        call.context.world.remove_membership(entry)
     return Response(status_code=204)
 
 

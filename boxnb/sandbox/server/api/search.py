@@ -162,7 +162,7 @@ def candidates(call: Call) -> list[Item]:
     trash = choice(
         call, "trash_content", "non_trashed_only", ("non_trashed_only", "trashed_only", "all_items")
     )
-    view, world = call.view(), call.core.world
+    view, world = call.view(), call.context.world
     if trash == "non_trashed_only" and not call.everything:
         return list(world.access.reachable(view.user, view.now))
     visible = (item for item in world.tree.everything() if view.sees(item))
@@ -173,7 +173,7 @@ def candidates(call: Call) -> list[Item]:
 async def search(call: Call) -> Response:
     """`GET /search`."""
     call.reads()
-    call.core.limits.check_search(call.user["id"])
+    call.context.limits.check_search(call.user["id"])
     query = call.query.get("query", "")
     if call.query.get("mdfilters"):
         raise client_error(
@@ -209,7 +209,7 @@ async def search(call: Call) -> Response:
 
 def pin_doc(call: Call, pin: Doc) -> Doc:
     """Return a device pin as Box answers it."""
-    owner = call.core.world.person(pin["user"])
+    owner = call.context.world.person(pin["user"])
     return {"type": "device_pinner", "id": pin["id"], "owned_by": owner, "product_name": pin["name"]}
 
 
@@ -223,7 +223,7 @@ async def pins(call: Call) -> Response:
     marker = integer(call, "marker", 0, 0)
     direction = choice(call, "direction", "ASC", ("ASC", "DESC", "asc", "desc")).lower()
     pins_in_order = sorted(
-        call.core.world.pins.values(), key=lambda pin: int(pin["id"]), reverse=direction == "desc"
+        call.context.world.pins.values(), key=lambda pin: int(pin["id"]), reverse=direction == "desc"
     )
     if marker:
         pins_in_order = [
@@ -242,15 +242,15 @@ async def pin(call: Call) -> Response:
     """`GET` and `DELETE /device_pinners/:id`."""
     call.need_admin("manage_enterprise_properties")
     pin_id = call.request.path_params["id"]
-    match = call.core.world.pins.get(pin_id)
+    match = call.context.world.pins.get(pin_id)
     if match is None:
         raise not_found("device_pinner", pin_id)
     if call.request.method == "GET":
         return answer(pin_doc(call, match))
-    del call.core.world.pins[pin_id]
-    call.core.state.change("pin", pin_id, None)
-    source = call.core.world.person(match["user"])
-    call.core.note(call.request, "REMOVE_DEVICE_ASSOCIATION", call.user["id"], source)
+    del call.context.world.pins[pin_id]
+    call.context.state.change("pin", pin_id, None)
+    source = call.context.world.person(match["user"])
+    call.context.note(call.request, "REMOVE_DEVICE_ASSOCIATION", call.user["id"], source)
     return Response(status_code=204)
 
 

@@ -48,7 +48,7 @@ def size_of(body: Doc) -> int:
 async def create(call: Call) -> Response:
     """`POST /files/upload_sessions`."""
     call.writes()
-    call.core.limits.check_upload(call.user["id"])
+    call.context.limits.check_upload(call.user["id"])
     body = await call.body()
     size = size_of(body)
     if body.get("folder_id") is None:
@@ -68,7 +68,7 @@ async def create(call: Call) -> Response:
 async def create_version(call: Call) -> Response:
     """`POST /files/:id/upload_sessions`."""
     call.writes()
-    call.core.limits.check_upload(call.user["id"])
+    call.context.limits.check_upload(call.user["id"])
     body = await call.body()
     item = writable_file(call)
     size = size_of(body)
@@ -81,17 +81,19 @@ async def create_version(call: Call) -> Response:
 def new_session(call: Call, destination: Doc, size: int) -> Response:
     """Create a session and return it."""
     key = (
-        hashlib.sha256(f"{call.core.instance} {call.core.state.next_id()}".encode()).hexdigest()[:32].upper()
+        hashlib.sha256(f"{call.context.instance} {call.context.state.next_id()}".encode())
+        .hexdigest()[:32]
+        .upper()
     )
     session: Doc = {
         **destination,
         "id": key,
         "by": call.user["id"],
         "size": size,
-        "expires": call.core.clock.now() + DAYS * 86_400,
+        "expires": call.context.clock.now() + DAYS * 86_400,
         "parts": {},
     }
-    call.core.state.change("session", key, session)
+    call.context.state.change("session", key, session)
     return answer(session_doc(call, session), 201)
 
 
@@ -121,12 +123,12 @@ def session_of(call: Call) -> Doc:
     """Return the session of the path. Raises 404 if unknown, 403 for another user's, 410 if it has expired."""
     call.writes()
     key = call.request.path_params["session"]
-    session = call.core.state.get_change("session", key)
+    session = call.context.state.get_change("session", key)
     if session is None:
         raise not_found("upload_session", key)
     if session["by"] != call.user["id"]:
         raise client_error(403, "forbidden", "Only the user who created an upload session may use it")
-    if call.core.clock.now() > session["expires"]:
+    if call.context.clock.now() > session["expires"]:
         raise client_error(410, "session_expired", "The upload session has expired")
     return session
 
@@ -176,15 +178,15 @@ async def put_part(call: Call) -> Response:
 def new_part(call: Call, session: Doc, first: int, data: bytes) -> Doc:
     """Save the bytes of a part and add it to the session."""
     sha1 = hashlib.sha1(data, usedforsecurity=False).hexdigest()
-    call.core.blobs.put_part(session["id"], first, data)
+    call.context.blobs.put_part(session["id"], first, data)
     part: Doc = {
-        "part_id": call.core.state.next_id()[-8:],
+        "part_id": call.context.state.next_id()[-8:],
         "offset": first,
         "size": len(data),
         "sha1": sha1,
     }
     session["parts"][str(first)] = part
-    call.core.state.change("session", session["id"], session)
+    call.context.state.change("session", session["id"], session)
     return part
 
 
@@ -219,13 +221,15 @@ async def plan(call: Call) -> Response:
 def present(call: Call, session: Doc, first: int, size: int) -> bytes:
     """Return the bytes that a session, or the file it adds a version to, has at an offset; empty if there are none."""
     if str(first) in session["parts"]:
-        return call.core.blobs.part(session["id"], first).read_bytes()
-    item = call.core.world.tree.files.get(session["file"])
+        return call.context.blobs.part(session["id"], first).read_bytes()
+    item = call.context.world.tree.files.get(session["file"])
     if item is None or item.size < first + size:
         return b""
     last = first + size
     pieces = (
-        file_bytes.pieces(item.key, last, first) if item.key else call.core.blobs.read(item.sha1, first, last)
+        file_bytes.pieces(item.key, last, first)
+        if item.key
+        else call.context.blobs.read(item.sha1, first, last)
     )
     return b"".join(pieces)
 
@@ -257,14 +261,14 @@ async def commit(call: Call) -> Response:
     moments(call, attributes)
     item, owner, parent = place(call, session)
     offsets = [int(part["offset"]) for part in received]
-    sha1, size = save_bytes(call, call.core.blobs.joined(session["id"], offsets), digest)
+    sha1, size = save_bytes(call, call.context.blobs.joined(session["id"], offsets), digest)
     file = (
         new_version(call, item, attributes, sha1, size)
         if item is not None
         else new_file(call, attributes, owner, parent, sha1, size)
     )
-    call.core.state.change("session", session["id"], None)
-    call.core.blobs.drop_parts(session["id"], offsets)
+    call.context.state.change("session", session["id"], None)
+    call.context.blobs.drop_parts(session["id"], offsets)
     return uploaded_file(call, file, 201)
 
 
@@ -275,7 +279,7 @@ def place(call: Call, session: Doc) -> tuple[Item | None, str, Item | None]:
         item = writable_file(call)
         return item, item.owner, item.parent
     owner, parent = target(call, session["folder"])
-    taken = call.core.world.tree.find_by_name(owner, parent, session["name"])
+    taken = call.context.world.tree.find_by_name(owner, parent, session["name"])
     if taken is not None:
         raise conflict(taken, as_list=False)
     room(call, owner, session["size"])
@@ -293,8 +297,8 @@ def identities(parts: list[Any]) -> list[tuple[Any, ...]]:
 async def abort(call: Call) -> Response:
     """`DELETE` of a session."""
     session = session_of(call)
-    call.core.state.change("session", session["id"], None)
-    call.core.blobs.drop_parts(session["id"], [int(offset) for offset in session["parts"]])
+    call.context.state.change("session", session["id"], None)
+    call.context.blobs.drop_parts(session["id"], [int(offset) for offset in session["parts"]])
     return Response(status_code=204)
 
 

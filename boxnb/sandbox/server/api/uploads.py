@@ -21,7 +21,7 @@ from .write_rules import bad_request, check_lock, check_name, free_name, id_of, 
 
 def base_of(call: Call) -> str:
     """Return the address of this sandbox as the caller knows it."""
-    return str(call.request.base_url).rstrip("/") + call.core.prefix
+    return str(call.request.base_url).rstrip("/") + call.context.prefix
 
 
 def room(call: Call, owner: str, size: int) -> None:
@@ -30,16 +30,16 @@ def room(call: Call, owner: str, size: int) -> None:
         raise client_error(
             403, "file_size_limit_exceeded", "File size exceeds the folder owner's file size limit"
         )
-    user = call.core.world.users.get(owner)
+    user = call.context.world.users.get(owner)
     if user is not None and user["space_used"] + size > user["space_amount"]:
         raise client_error(403, "storage_limit_exceeded", "Account storage limit reached")
 
 
 def used(call: Call, owner: str, size: int) -> None:
     """Add bytes to the space that an owner uses."""
-    user = call.core.world.users.get(owner)
+    user = call.context.world.users.get(owner)
     if user is not None:
-        call.core.world.change_user(owner, {"space_used": user["space_used"] + size})
+        call.context.world.change_user(owner, {"space_used": user["space_used"] + size})
 
 
 def moments(call: Call, attributes: Doc) -> Doc:
@@ -60,8 +60,8 @@ def new_file(call: Call, attributes: Doc, owner: str, parent: Item | None, sha1:
     doc = new_item_fields(call, attributes["name"])
     doc.update(size=size, sha1=sha1, extra=moments(call, attributes))
     doc["description"] = str(attributes.get("description") or "")[:255]
-    with call.core.state:
-        file = call.core.world.tree.add("file", doc, owner, parent)
+    with call.context.state:
+        file = call.context.world.tree.add("file", doc, owner, parent)
         used(call, file.owner, size)
         record_event(call, "UPLOAD", file, {"size": size, "version_id": file.version})
     return file
@@ -82,8 +82,8 @@ def new_version(call: Call, item: Item, attributes: Doc, sha1: str, size: int, k
         }
     )
     extra = moments(call, attributes)
-    with call.core.state:
-        item.history, item.versions, item.version = history, item.versions + 1, call.core.state.next_id()
+    with call.context.state:
+        item.history, item.versions, item.version = history, item.versions + 1, call.context.state.next_id()
         item.size, item.sha1, item.key = size, sha1, key
         item.name = attributes.get("name") or item.name
         item.extra = {**item.extra, **extra}
@@ -129,7 +129,7 @@ async def parts_of(call: Call) -> tuple[Doc, Part]:
 
 def save_bytes(call: Call, pieces: Iterable[bytes], digest: str | None = None) -> tuple[str, int]:
     """Save the bytes. Raises 400 if their SHA-1 is not `digest`."""
-    sha1, size = call.core.blobs.put(pieces)
+    sha1, size = call.context.blobs.put(pieces)
     if digest is not None and digest != sha1:
         raise client_error(400, "bad_digest", "The specified digest did not match what we received")
     return sha1, size
@@ -138,7 +138,7 @@ def save_bytes(call: Call, pieces: Iterable[bytes], digest: str | None = None) -
 async def upload(call: Call) -> Response:
     """`POST /files/content` on the upload host."""
     call.writes()
-    call.core.limits.check_upload(call.user["id"])
+    call.context.limits.check_upload(call.user["id"])
     attributes, file = await parts_of(call)
     attributes["name"] = check_name(attributes.get("name"))
     owner, parent = target(call, id_of(attributes, "parent"))
@@ -152,7 +152,7 @@ async def upload(call: Call) -> Response:
 async def upload_version(call: Call) -> Response:
     """`POST /files/:id/content` on the upload host."""
     call.writes()
-    call.core.limits.check_upload(call.user["id"])
+    call.context.limits.check_upload(call.user["id"])
     attributes, file = await parts_of(call)
     item = writable_file(call)  # check after reading: another version may have arrived meanwhile
     if attributes.get("name"):

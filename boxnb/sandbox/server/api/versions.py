@@ -21,10 +21,10 @@ def version_doc(call: Call, item: Item, version: Doc, number: int) -> Doc:
         "sha1": version["sha1"],
         "name": version["name"],
         "size": version["size"],
-        "uploader_display_name": call.core.world.person(version["by"])["name"],
+        "uploader_display_name": call.context.world.person(version["by"])["name"],
         "created_at": iso(version["created"]),
         "modified_at": iso(version["created"]),
-        "modified_by": call.core.world.person(version["by"]),
+        "modified_by": call.context.world.person(version["by"]),
         "trashed_at": iso_or_none(version.get("trashed")),
         "purged_at": None,
         "version_number": str(number),
@@ -105,9 +105,9 @@ async def trash_version(call: Call) -> Response:
     item = call.item("file", call.request.path_params["id"])
     check_match(call, item)
     old = earlier_version(call, item, call.request.path_params["version"])
-    with call.core.state:
-        old["trashed"] = float(int(call.core.clock.now()))
-        call.core.world.tree.save(item)
+    with call.context.state:
+        old["trashed"] = float(int(call.context.clock.now()))
+        call.context.world.tree.save(item)
     return Response(status_code=204)
 
 
@@ -119,7 +119,7 @@ async def restore_version(call: Call) -> Response:
     old = earlier_version(call, item, call.request.path_params["version"])
     if body.get("trashed_at", "") is not None:
         raise invalid("invalid_parameter", "trashed_at", "'trashed_at' can only be set to null")
-    with call.core.state:
+    with call.context.state:
         old["trashed"] = None
         mark_changed(call, item)
     doc = next(version for version in docs_of(call, item) if version["id"] == old["id"])

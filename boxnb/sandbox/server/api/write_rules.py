@@ -60,7 +60,7 @@ def moment(call: Call, body: Doc, name: str, future: bool = False) -> float | No
         seconds = times.parse(str(value))
     except ValueError:
         raise invalid("invalid_parameter", name, f"Invalid value '{value}' for '{name}'") from None
-    if future and seconds <= call.core.clock.now():
+    if future and seconds <= call.context.clock.now():
         raise invalid("invalid_parameter", name, f"'{name}' must be in the future")
     return seconds
 
@@ -92,7 +92,7 @@ def free_name(
     call: Call, owner: str, parent: Item | None, name: str, kind: str, but: Item | None = None
 ) -> None:
     """Raise 409 if another item in the folder has this name, ignoring case."""
-    taken = call.core.world.tree.find_by_name(owner, parent, name)
+    taken = call.context.world.tree.find_by_name(owner, parent, name)
     if taken is not None and taken is not but:
         raise conflict(taken, kind == "folder")
 
@@ -108,14 +108,14 @@ def target(call: Call, folder_id: str) -> tuple[str, Item | None]:
 def mark_changed(call: Call, item: Item) -> None:
     """Mark an item as changed now by the caller, with a new etag."""
     item.etag += 1
-    item.modified, item.modified_by = float(int(call.core.clock.now())), call.user["id"]
-    call.core.world.tree.save(item)
+    item.modified, item.modified_by = float(int(call.context.clock.now())), call.user["id"]
+    call.context.world.tree.save(item)
 
 
 def check_lock(call: Call, item: Item) -> None:
     """Raise 403 if another user has locked the file."""
     lock = item.extra.get("lock")
-    now = call.core.clock.now()
+    now = call.context.clock.now()
     if lock and lock["by"] != call.user["id"] and (lock["expires"] is None or now < lock["expires"]):
         raise client_error(403, "access_denied_item_locked", "Access denied - item locked")
 
@@ -129,9 +129,9 @@ def set_lock(call: Call, item: Item, lock: Any) -> None:
     if not isinstance(lock, dict):
         raise bad_request("'lock' must be an object or null", "lock")
     item.extra["lock"] = {
-        "id": call.core.state.next_id(),
+        "id": call.context.state.next_id(),
         "by": call.user["id"],
-        "created": call.core.clock.now(),
+        "created": call.context.clock.now(),
         "expires": moment(call, lock, "expires_at", future=True),
         "is_download_prevented": bool(lock.get("is_download_prevented", False)),
     }

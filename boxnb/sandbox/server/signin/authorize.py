@@ -19,7 +19,7 @@ from starlette.responses import RedirectResponse, Response
 
 from ..company.company import ENTERPRISE
 from ..company.state import random_text
-from ..context import PASSWORD, SCOPES, Core, core_of, form_of
+from ..context import PASSWORD, SCOPES, Context, context_of, form_of
 from ..pages import Html, fill, page, problem
 from .token_endpoint import CODE_SECONDS, same
 
@@ -59,12 +59,12 @@ def with_query(uri: str, **params: str) -> str:
 class AuthorizationRequest:
     """A checked authorization request, or in `.problem` the page to show instead."""
 
-    def __init__(self, core: Core, params: dict[str, str]) -> None:
+    def __init__(self, context: Context, params: dict[str, str]) -> None:
         self.problem: Response | None = None
         self.state = params.get("state", "")
         self.challenge = params.get("code_challenge", "")
         self.redirect = params.get("redirect_uri", "")
-        self.app: dict[str, Any] = core.state.app(params.get("client_id", "")) or {}
+        self.app: dict[str, Any] = context.state.app(params.get("client_id", "")) or {}
         self.scopes: list[str] = []
         names = ("scope", "response_type", "redirect_uri", "state", "client_id")
         fields = {name: params[name] for name in names if name in params}
@@ -121,22 +121,22 @@ class AuthorizationRequest:
         return self.redirect or (uris[0] if len(uris) == 1 else None)
 
 
-def session(core: Core, request: Request) -> tuple[sqlite3.Row, bool]:
+def session(context: Context, request: Request) -> tuple[sqlite3.Row, bool]:
     """Return the browser session (cookie) and whether it is new."""
-    sid = request.cookies.get(f"boxnb_sandbox_{core.instance}", "")
-    row = core.state.one("SELECT * FROM sessions WHERE sid=?", (sid,)) if sid else None
+    sid = request.cookies.get(f"boxnb_sandbox_{context.instance}", "")
+    row = context.state.one("SELECT * FROM sessions WHERE sid=?", (sid,)) if sid else None
     if row is not None:
         return row, False
     sid = secrets.token_urlsafe(24)
-    core.state.run(
-        "INSERT INTO sessions VALUES (?, ?, NULL, ?)", (sid, secrets.token_urlsafe(24), core.clock.now())
+    context.state.run(
+        "INSERT INTO sessions VALUES (?, ?, NULL, ?)", (sid, secrets.token_urlsafe(24), context.clock.now())
     )
-    return core.state.just("SELECT * FROM sessions WHERE sid=?", (sid,)), True
+    return context.state.just("SELECT * FROM sessions WHERE sid=?", (sid,)), True
 
 
-def with_cookie(core: Core, response: Response, sid: str) -> Response:
+def with_cookie(context: Context, response: Response, sid: str) -> Response:
     """Add the session cookie to the response."""
-    response.set_cookie(f"boxnb_sandbox_{core.instance}", sid, httponly=True, samesite="lax", path="/")
+    response.set_cookie(f"boxnb_sandbox_{context.instance}", sid, httponly=True, samesite="lax", path="/")
     return response
 
 
@@ -146,7 +146,7 @@ def action(request: Request) -> str:
 
 
 def sign_in_page(
-    core: Core,
+    context: Context,
     request: Request,
     auth_request: AuthorizationRequest,
     csrf: str,
@@ -155,7 +155,7 @@ def sign_in_page(
     login: str | None = None,
 ) -> Response:
     """Return the page on which a user signs in."""
-    admin = core.world.admin()["login"]
+    admin = context.world.admin()["login"]
     body = fill(
         "sign_in",
         app=auth_request.app["name"],
@@ -171,7 +171,11 @@ def sign_in_page(
 
 
 def consent_page(
-    core: Core, request: Request, auth_request: AuthorizationRequest, row: sqlite3.Row, user: dict[str, Any]
+    context: Context,
+    request: Request,
+    auth_request: AuthorizationRequest,
+    row: sqlite3.Row,
+    user: dict[str, Any],
 ) -> Response:
     """Return the page that asks the user to grant or deny access."""
     scopes = Html(
@@ -207,35 +211,35 @@ def after_grant(target: str | None) -> Html:
     )
 
 
-def signed_in_user(core: Core, row: sqlite3.Row) -> dict[str, Any] | None:
+def signed_in_user(context: Context, row: sqlite3.Row) -> dict[str, Any] | None:
     """Return the user of this session, or None if nobody is signed in or the account has since become inactive."""
-    user = core.world.users.get(row["user_id"] or "")
+    user = context.world.users.get(row["user_id"] or "")
     return None if user is None or user["status"] == "inactive" else user
 
 
 async def authorize(request: Request) -> Response:
     """Show the next page (`GET`) or take the user's answer (`POST`)."""
-    core = core_of(request)
+    context = context_of(request)
     params: dict[str, str] = {}
     for name, value in parse_qsl(request.url.query, keep_blank_values=True):
         params.setdefault(name, value)
-    auth_request = AuthorizationRequest(core, params)
+    auth_request = AuthorizationRequest(context, params)
     if auth_request.problem is not None:
         return auth_request.problem
-    row, new = session(core, request)
+    row, new = session(context, request)
     if request.method == "POST":
-        return await decide(core, request, auth_request, row, new)
-    user = signed_in_user(core, row)
+        return await decide(context, request, auth_request, row, new)
+    user = signed_in_user(context, row)
     next_page = (
-        consent_page(core, request, auth_request, row, user)
+        consent_page(context, request, auth_request, row, user)
         if user is not None
-        else sign_in_page(core, request, auth_request, row["csrf"])
+        else sign_in_page(context, request, auth_request, row["csrf"])
     )
-    return with_cookie(core, next_page, row["sid"]) if new else next_page
+    return with_cookie(context, next_page, row["sid"]) if new else next_page
 
 
 async def decide(
-    core: Core, request: Request, auth_request: AuthorizationRequest, row: sqlite3.Row, new: bool
+    context: Context, request: Request, auth_request: AuthorizationRequest, row: sqlite3.Row, new: bool
 ) -> Response:
     """Sign in, grant, deny, or switch to another user."""
     form = await form_of(request)
@@ -249,13 +253,13 @@ async def decide(
         response.status_code = 403
         return response
     if form.get("step") == "sign-in":
-        return sign_in(core, request, auth_request, row, form)
-    user = signed_in_user(core, row)
+        return sign_in(context, request, auth_request, row, form)
+    user = signed_in_user(context, row)
     decision = form.get("decision")
     if decision == "switch" or user is None:
-        core.state.run("UPDATE sessions SET user_id=NULL WHERE sid=?", (row["sid"],))
+        context.state.run("UPDATE sessions SET user_id=NULL WHERE sid=?", (row["sid"],))
         return sign_in_page(
-            core, request, auth_request, row["csrf"], login="" if decision == "switch" else None
+            context, request, auth_request, row["csrf"], login="" if decision == "switch" else None
         )
     target = auth_request.target()
     if target is None:
@@ -270,14 +274,14 @@ async def decide(
         denied = {"error": "access_denied", "error_description": "The user denied access to your application"}
         return RedirectResponse(with_query(target, **denied, **echo), 302, {"Referrer-Policy": "no-referrer"})
     code = random_text(32)
-    core.state.run(
+    context.state.run(
         "INSERT INTO codes VALUES (?, ?, ?, ?, ?, ?, 0)",
         (
             code,
             auth_request.app["client_id"],
             user["id"],
             json.dumps(auth_request.scopes),
-            core.clock.now(),
+            context.clock.now(),
             auth_request.challenge or None,
         ),
     )
@@ -286,23 +290,29 @@ async def decide(
 
 
 def sign_in(
-    core: Core, request: Request, auth_request: AuthorizationRequest, row: sqlite3.Row, form: dict[str, str]
+    context: Context,
+    request: Request,
+    auth_request: AuthorizationRequest,
+    row: sqlite3.Row,
+    form: dict[str, str],
 ) -> Response:
     """Check login and password. If they are right, continue with a new session id."""
     login = re.sub(r"\s+", " ", form.get("login", "")).strip()
-    user = core.world.by_login(login)
+    user = context.world.by_login(login)
     if user is None or not same(form.get("password", ""), PASSWORD):
         if user is not None:
-            core.note(request, "FAILED_LOGIN", user["id"], core.world.person(user["id"]))
+            context.note(request, "FAILED_LOGIN", user["id"], context.world.person(user["id"]))
         text = "The email address or the password is wrong. Try again."
-        return sign_in_page(core, request, auth_request, row["csrf"], error=text, login=login)
+        return sign_in_page(context, request, auth_request, row["csrf"], error=text, login=login)
     if user["status"] == "inactive":
         text = "This account is inactive. Ask your admin."
-        return sign_in_page(core, request, auth_request, row["csrf"], error=text, login=login)
-    with core.state:  # a new session id at sign-in makes a planted one worthless (session fixation)
+        return sign_in_page(context, request, auth_request, row["csrf"], error=text, login=login)
+    with context.state:  # a new session id at sign-in makes a planted one worthless (session fixation)
         sid, csrf = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
-        core.state.run("DELETE FROM sessions WHERE sid=?", (row["sid"],))
-        core.state.run("INSERT INTO sessions VALUES (?, ?, ?, ?)", (sid, csrf, user["id"], core.clock.now()))
-        core.note(request, "LOGIN", user["id"], core.world.person(user["id"]))
+        context.state.run("DELETE FROM sessions WHERE sid=?", (row["sid"],))
+        context.state.run(
+            "INSERT INTO sessions VALUES (?, ?, ?, ?)", (sid, csrf, user["id"], context.clock.now())
+        )
+        context.note(request, "LOGIN", user["id"], context.world.person(user["id"]))
     reload = RedirectResponse(action(request), 303, {"Cache-Control": "no-store"})
-    return with_cookie(core, reload, sid)
+    return with_cookie(context, reload, sid)

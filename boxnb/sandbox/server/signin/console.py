@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..context import ADMIN_SCOPES, FIELDS, SCOPES, core_of
+from ..context import ADMIN_SCOPES, FIELDS, SCOPES, context_of
 from ..control import checked_app
 from ..pages import Html, details, fill, page
 from .authorize import session, with_cookie
@@ -18,8 +18,8 @@ from .token_endpoint import same
 
 async def console(request: Request) -> Response:
     """Show the form (`GET`) or register an app (`POST`)."""
-    core = core_of(request)
-    row, new = session(core, request)
+    context = context_of(request)
+    row, new = session(context, request)
     message, status = Html(""), 200
     name, uris, chosen = "My practice app", ["http://127.0.0.1/callback"], ADMIN_SCOPES
     if request.method == "POST":
@@ -35,7 +35,7 @@ async def console(request: Request) -> Response:
             message, status = alert("This form is out of date. Try again."), 403
         else:
             try:
-                app = core.state.add_app(*checked_app(name, uris, chosen))
+                app = context.state.add_app(*checked_app(name, uris, chosen))
             except ValueError as error:
                 message, status = alert(f"The app was not created: {error}."), 400
             else:
@@ -60,12 +60,12 @@ async def console(request: Request) -> Response:
         scopes=boxes,
     )
     response: Response = page("Practice app console", body, status=status, wide=True)
-    return with_cookie(core, response, row["sid"]) if new else response
+    return with_cookie(context, response, row["sid"]) if new else response
 
 
 def redirect_hint(request: Request) -> Html:
     """Say which redirect URI to register: loopback on this computer, else the address of the hub's proxy."""
-    prefix = core_of(request).prefix
+    prefix = context_of(request).prefix
     hub_path, behind_proxy, _ = prefix.rpartition("/proxy/")
     if not behind_proxy:
         return Html(

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ..company.state import random_text
-from ..context import Core, core_of, form_of
+from ..context import Context, context_of, form_of
 
 CODE_SECONDS = 30
 ACCESS_SECONDS = 3600
@@ -49,7 +49,7 @@ def same(left: str, right: str) -> bool:
     return hmac.compare_digest(left.encode(), right.encode())
 
 
-def client_app(core: Core, request: Request, form: dict[str, str]) -> dict[str, Any]:
+def client_app(context: Context, request: Request, form: dict[str, str]) -> dict[str, Any]:
     """Return the app that calls, from the body or HTTP Basic (RFC 6749 2.3.1)."""
     client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
@@ -59,7 +59,7 @@ def client_app(core: Core, request: Request, form: dict[str, str]) -> dict[str, 
         except (binascii.Error, UnicodeDecodeError):
             raise OAuthError("invalid_client", "The client credentials are invalid") from None
         client_id, secret = unquote_plus(client_id), unquote_plus(secret)
-    app = core.state.app(client_id)
+    app = context.state.app(client_id)
     if app is None or not same(app["client_secret"], secret):
         raise OAuthError("invalid_client", "The client credentials are invalid")
     return app
@@ -80,19 +80,21 @@ def answer(row: sqlite3.Row, now: float) -> JSONResponse:
     )
 
 
-def mint(core: Core, client_id: str, user_id: str, scopes: str, parent: int | None = None) -> sqlite3.Row:
+def mint(
+    context: Context, client_id: str, user_id: str, scopes: str, parent: int | None = None
+) -> sqlite3.Row:
     """Create a new token pair (32 and 64 letters and digits)."""
-    row_id = core.state.run(
+    row_id = context.state.run(
         "INSERT INTO pairs (access, refresh, client_id, user_id, scopes, created, parent) VALUES (?,?,?,?,?,?,?)",
-        (random_text(32), random_text(64), client_id, user_id, scopes, core.clock.now(), parent),
+        (random_text(32), random_text(64), client_id, user_id, scopes, context.clock.now(), parent),
     )
-    return core.state.just("SELECT * FROM pairs WHERE id=?", (row_id,))
+    return context.state.just("SELECT * FROM pairs WHERE id=?", (row_id,))
 
 
-def tidy(core: Core, row_id: int) -> None:
+def tidy(context: Context, row_id: int) -> None:
     """Prune the state on every 500th pair."""
     if row_id % PRUNE_EVERY == 0:
-        core.state.prune()
+        context.state.prune()
 
 
 def pkce_ok(challenge: str, verifier: str) -> bool:
@@ -103,29 +105,29 @@ def pkce_ok(challenge: str, verifier: str) -> bool:
     return same(base64.urlsafe_b64encode(digest).rstrip(b"=").decode(), challenge)
 
 
-def exchange(core: Core, request: Request, app: dict[str, Any], form: dict[str, str]) -> Response:
+def exchange(context: Context, request: Request, app: dict[str, Any], form: dict[str, str]) -> Response:
     """Answer `grant_type=authorization_code`: a code works once, within 30 s, for the app it was issued to."""
     code = form.get("code")
     if not code:
         raise OAuthError("invalid_request", 'Missing parameter: "code" is required')
-    with core.state:
-        row = core.state.one("SELECT * FROM codes WHERE code=?", (code,))
+    with context.state:
+        row = context.state.one("SELECT * FROM codes WHERE code=?", (code,))
         if row is None or row["client_id"] != app["client_id"] or row["used"]:
             raise OAuthError("invalid_grant", "Auth code doesn't exist or is invalid for the client")
-        if core.clock.now() - row["created"] > CODE_SECONDS:
+        if context.clock.now() - row["created"] > CODE_SECONDS:
             raise OAuthError("invalid_grant", "The authorization code has expired")
         if row["challenge"] and not pkce_ok(row["challenge"], form.get("code_verifier", "")):
             # The error code is a guess.
             raise OAuthError("invalid_grant", "The code verifier does not match the code challenge")
-        core.state.run("UPDATE codes SET used=1 WHERE code=?", (code,))
-        pair = mint(core, app["client_id"], row["user_id"], row["scopes"])
-        kind, person = "USER_AUTHENTICATE_OAUTH2_ACCESS_TOKEN_CREATE", core.world.person(row["user_id"])
-        core.note(request, kind, row["user_id"], person, {"service_name": app["name"]})
-    tidy(core, pair["id"])
-    return answer(pair, core.clock.now())
+        context.state.run("UPDATE codes SET used=1 WHERE code=?", (code,))
+        pair = mint(context, app["client_id"], row["user_id"], row["scopes"])
+        kind, person = "USER_AUTHENTICATE_OAUTH2_ACCESS_TOKEN_CREATE", context.world.person(row["user_id"])
+        context.note(request, kind, row["user_id"], person, {"service_name": app["name"]})
+    tidy(context, pair["id"])
+    return answer(pair, context.clock.now())
 
 
-def refresh(core: Core, app: dict[str, Any], form: dict[str, str]) -> Response:
+def refresh(context: Context, app: dict[str, Any], form: dict[str, str]) -> Response:
     """Answer `grant_type=refresh_token` (box-facts 1.9).
 
     `grace`: the old pair works until the new access token is first used; until then a repeat returns the same pair.
@@ -134,56 +136,58 @@ def refresh(core: Core, app: dict[str, Any], form: dict[str, str]) -> Response:
     refresh_token = form.get("refresh_token")
     if not refresh_token:
         raise OAuthError("invalid_request", 'Missing parameter: "refresh_token" is required')
-    now = core.clock.now()
-    with core.state:
-        row = core.state.one("SELECT * FROM pairs WHERE refresh=?", (refresh_token,))
+    now = context.clock.now()
+    with context.state:
+        row = context.state.one("SELECT * FROM pairs WHERE refresh=?", (refresh_token,))
         if row is None or row["client_id"] != app["client_id"] or row["dead"] in ("revoked", "replaced"):
             raise OAuthError("invalid_grant", "Invalid refresh token")
-        user = core.world.users.get(row["user_id"])
+        user = context.world.users.get(row["user_id"])
         if row["dead"] or now - row["created"] > REFRESH_SECONDS:
             raise OAuthError("invalid_grant", "Refresh token has expired")
         if user is None or user["status"] == "inactive":
             raise OAuthError("invalid_grant", "Invalid refresh token")  # a guess
-        child = core.state.one(
+        child = context.state.one(
             "SELECT * FROM pairs WHERE parent=? AND dead='' ORDER BY id DESC", (row["id"],)
         )
         if child is not None and now - child["created"] < ACCESS_SECONDS:
             return answer(child, now)
         if child is not None:  # lost and never used; what Box does here is a guess
-            core.state.run("UPDATE pairs SET dead='rotated' WHERE id=?", (child["id"],))
-        pair = mint(core, app["client_id"], row["user_id"], row["scopes"], row["id"])
-        if core.rotation == "strict":
-            core.state.run("UPDATE pairs SET dead='replaced' WHERE id=?", (row["id"],))
-    tidy(core, pair["id"])
+            context.state.run("UPDATE pairs SET dead='rotated' WHERE id=?", (child["id"],))
+        pair = mint(context, app["client_id"], row["user_id"], row["scopes"], row["id"])
+        if context.rotation == "strict":
+            context.state.run("UPDATE pairs SET dead='replaced' WHERE id=?", (row["id"],))
+    tidy(context, pair["id"])
     return answer(pair, now)
 
 
-def first_use(core: Core, pair: sqlite3.Row) -> None:
+def first_use(context: Context, pair: sqlite3.Row) -> None:
     """On the first call with a new access token, end every pair it came from, both tokens."""
-    with core.state:
-        core.state.run("UPDATE pairs SET used=1 WHERE id=?", (pair["id"],))
+    with context.state:
+        context.state.run("UPDATE pairs SET used=1 WHERE id=?", (pair["id"],))
         parent = pair["parent"]
         while parent is not None:
-            row = core.state.one("SELECT id, parent FROM pairs WHERE id=?", (parent,))
+            row = context.state.one("SELECT id, parent FROM pairs WHERE id=?", (parent,))
             if row is None:
                 break
-            core.state.run("UPDATE pairs SET dead='rotated' WHERE id=? AND dead=''", (row["id"],))
+            context.state.run("UPDATE pairs SET dead='rotated' WHERE id=? AND dead=''", (row["id"],))
             parent = row["parent"]
-        core.state.run("UPDATE pairs SET parent=NULL WHERE id=?", (pair["id"],))
+        context.state.run("UPDATE pairs SET parent=NULL WHERE id=?", (pair["id"],))
 
 
 async def token(request: Request) -> Response:
     """Answer `POST /oauth2/token`."""
-    core, form = core_of(request), await form_of(request)
+    context, form = context_of(request), await form_of(request)
     grant = form.get("grant_type", "")
     try:
         if grant not in {"authorization_code", "refresh_token", *OTHER_GRANTS}:
             raise OAuthError("invalid_request", "Invalid grant_type parameter or parameter missing")
-        app = client_app(core, request, form)
+        app = client_app(context, request, form)
         if grant in OTHER_GRANTS:
             raise OAuthError("unauthorized_client", "The grant type is unauthorized for this client_id")
         return (
-            exchange(core, request, app, form) if grant == "authorization_code" else refresh(core, app, form)
+            exchange(context, request, app, form)
+            if grant == "authorization_code"
+            else refresh(context, app, form)
         )
     except OAuthError as error:
         return error.response
@@ -191,18 +195,20 @@ async def token(request: Request) -> Response:
 
 async def revoke(request: Request) -> Response:
     """Answer `POST /oauth2/revoke` (RFC 7009, with Box's 400 for a dead token). Either token ends the whole pair."""
-    core, form = core_of(request), await form_of(request)
+    context, form = context_of(request), await form_of(request)
     try:
-        app = client_app(core, request, form)
+        app = client_app(context, request, form)
         sent_token = form.get("token", "")
-        with core.state:
-            row = core.state.one("SELECT * FROM pairs WHERE access=? OR refresh=?", (sent_token, sent_token))
+        with context.state:
+            row = context.state.one(
+                "SELECT * FROM pairs WHERE access=? OR refresh=?", (sent_token, sent_token)
+            )
             alive = row is not None and not row["dead"] and row["client_id"] == app["client_id"]
-            if row is None or not alive or core.clock.now() - row["created"] > REFRESH_SECONDS:
+            if row is None or not alive or context.clock.now() - row["created"] > REFRESH_SECONDS:
                 raise OAuthError("invalid_token", "Token is invalid or has already been revoked")
-            family = [row["id"], *family_of(core, row)]
+            family = [row["id"], *family_of(context, row)]
             marks = ",".join("?" * len(family))
-            core.state.run(f"UPDATE pairs SET dead='revoked' WHERE id IN ({marks})", family)
+            context.state.run(f"UPDATE pairs SET dead='revoked' WHERE id IN ({marks})", family)
         return Response(status_code=200, headers=NO_STORE)
     except OAuthError as error:
         return error.response
@@ -210,8 +216,8 @@ async def revoke(request: Request) -> Response:
 
 async def metadata(request: Request) -> Response:
     """Answer `GET /.well-known/oauth-authorization-server` (RFC 8414), as seen at Box (box-facts 1.3)."""
-    core = core_of(request)
-    base = str(request.base_url).rstrip("/") + core.prefix
+    context = context_of(request)
+    base = str(request.base_url).rstrip("/") + context.prefix
     return JSONResponse(
         {
             "issuer": base,
@@ -226,14 +232,16 @@ async def metadata(request: Request) -> Response:
     )
 
 
-def family_of(core: Core, row: sqlite3.Row) -> list[int]:
+def family_of(context: Context, row: sqlite3.Row) -> list[int]:
     """Return the ids of the pairs this one came from or led to."""
     ids: list[int] = []
     pending = [row["id"]]
     while pending:
         pair_id = pending.pop()
-        rows = core.state.all("SELECT id FROM pairs WHERE parent=?", (pair_id,))
-        rows += core.state.all("SELECT parent AS id FROM pairs WHERE id=? AND parent IS NOT NULL", (pair_id,))
+        rows = context.state.all("SELECT id FROM pairs WHERE parent=?", (pair_id,))
+        rows += context.state.all(
+            "SELECT parent AS id FROM pairs WHERE id=? AND parent IS NOT NULL", (pair_id,)
+        )
         for relative in rows:
             if relative["id"] not in ids and relative["id"] != row["id"]:
                 ids.append(relative["id"])
