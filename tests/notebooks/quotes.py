@@ -46,61 +46,76 @@ class Snapshot:
 
     @cached_property
     def sign_ins(self) -> pd.DataFrame:
+        """Return the sign-ins of the events."""
         return reports.sign_ins(self.box, of=self.events)
 
     @cached_property
     def attacks(self) -> pd.DataFrame:
+        """Return the bursts of failed sign-ins."""
         return reports.sign_in_attacks(self.box, of=self.events)
 
     @cached_property
     def downloads(self) -> pd.DataFrame:
+        """Return the downloads per user and day."""
         return reports.downloads(self.box, of=self.events)
 
     @cached_property
     def unusual(self) -> pd.DataFrame:
+        """Return the unusual days of users."""
         return reports.unusual_days(self.box, of=self.events)
 
     @cached_property
     def inactive(self) -> pd.DataFrame:
+        """Return the inactive users."""
         is_sign_in = self.year["event_type"].isin(["LOGIN", "ADMIN_LOGIN"])
         return reports.inactive_users(self.box, days=90, of=self.year[is_sign_in], users=self.users)
 
     @cached_property
     def stale(self) -> pd.DataFrame:
+        """Return the stale content."""
         return reports.stale_content(self.box, days=365, of=self.content)
 
     @cached_property
     def external(self) -> pd.DataFrame:
+        """Return the external collaborators."""
         return reports.external_collaborators(self.box, of=self.collaborations)
 
     @cached_property
     def links(self) -> pd.DataFrame:
+        """Return the shared links."""
         return reports.shared_links(self.box, of=self.content)
 
     @cached_property
     def shared_widely(self) -> pd.DataFrame:
+        """Return the items that are shared widely."""
         return reports.shared_widely(self.box, of=self.collaborations)
 
     @cached_property
     def copies(self) -> pd.DataFrame:
+        """Return the duplicate files."""
         return reports.duplicate_files(self.box, of=self.content)
 
     @cached_property
     def former_users(self) -> pd.DataFrame:
+        """Return what suspended users own."""
         return reports.ownership_of_leavers(self.box, of=self.content, users=self.users)
 
     @cached_property
     def busiest_file(self) -> pd.DataFrame:
+        """Return the last eight events of the file with the most events."""
         file_id = self.events["source_item_id"].value_counts().index[0]
         return reports.file_history(self.box, file_id, of=self.events).tail(8)
 
     def storage(self, by: Any) -> pd.DataFrame:
+        """Return the storage by folder, extension, owner or age."""
         return reports.storage_by(self.box, by, of=self.content)
 
     def overlap(self) -> pd.DataFrame:
+        """Return the pairs of groups that share members."""
         return reports.group_overlap(self.box, of=self.members)
 
     def staff(self) -> pd.DataFrame:
+        """Return the users merged with the list of HR."""
         hr = pd.read_csv(ROOT / "2-explore/hr.csv")
         return self.users.merge(hr, on="login", how="outer", indicator=True)
 
