@@ -315,7 +315,7 @@ QUOTES: dict[str, dict[str, Check]] = {
             s.shared_widely["outsiders"].iloc[0] == 14
             and s.shared_widely["can_change"].iloc[0] == s.shared_widely["people"].iloc[0]
         ),
-        "*All hands* is wide as well": lambda s: s.shared_widely["item_name"].eq("All hands").any(),
+        "*All hands* is shared widely too": lambda s: s.shared_widely["item_name"].eq("All hands").any(),
         "the folders called *2024* and *Q1*": lambda s: {"2024", "Q1"} <= set(s.shared_widely["item_name"]),
         "more than six months, the oldest first": lambda s: (
             len(waiting := reports.pending_invitations(s.box, days=180, of=s.collaborations)) > 5
@@ -373,7 +373,7 @@ QUOTES: dict[str, dict[str, Check]] = {
             .index[0]
             == "DOWNLOAD"
         ),
-        "the last eight things that happened to the file with most events": lambda s: (
+        "the last eight things that happened to the file with the most events": lambda s: (
             len(s.busiest_file) == 8
         ),
         "a file of *Payroll*, which `(anonymous)` fetched five times on one day from one address": lambda s: (
@@ -386,7 +386,7 @@ QUOTES: dict[str, dict[str, Check]] = {
         "three people who left according to HR": lambda s: (
             len(s.staff().query("_merge == 'both' and left_on.notna() and status == 'active'")) == 3
         ),
-        "*Ethan Okafor* is the one of the 75 deletions": lambda s: (
+        "*Ethan Okafor* is the user with the 75 deletions": lambda s: (
             s.unusual.iloc[3][["name", "events"]].tolist() == ["Ethan Okafor", 75]
         ),
         "the five departments with the most": lambda s: s.staff()["department"].nunique() >= 5,
@@ -427,7 +427,7 @@ OTHER: dict[str, tuple[str, ...]] = {
     ),
     "03-sharing": (
         "the second walk is estimated", "one for each folder", "one bar for each domain", "a number above 0",
-        "counts everybody once", "[those events]", "one person can be in it", "has one row for each", "[Activity](04",
+        "counts everybody once", "[those events]", "one person can be counted", "has one row for each", "[Activity](04",
     ),
     "04-activity": (
         "*unknown* the first time", "5,000 people may make 100,000", "begin with one day", "*Failed sign-ins* below", "`127.0.0.*`",
