@@ -6,8 +6,8 @@
         links = boxnb.connect("acme").shared_links()
         run.attach(links, "links.csv")
 
-The block may contain any code, for Box or not: boxnb counts the calls and redacts the secrets of every library that uses
-:mod:`logging`.
+The block may contain any code, not only calls to Box: boxnb counts the calls and redacts the secrets of every library that
+uses :mod:`logging`.
 """
 
 from __future__ import annotations
@@ -173,9 +173,8 @@ class Run:
         self._mail: MailSettings | MailError | None = None
         if any(isinstance(sink, str) and "@" in sink for sink in self._to):
             try:
-                self._mail = mail.settings_of(
-                    self._profile
-                )  # early, so that the password is redacted from now on
+                # Loaded this early so that the password is redacted from now on.
+                self._mail = mail.settings_of(self._profile)
             except MailError as error:
                 self._mail = error
         try:
@@ -338,7 +337,7 @@ def run(
         The name in log files and mail subjects. A second run of the same name at the same time is refused.
     to : iterable, optional
         Where the run report goes: ``"print"``, mail addresses, a ``Path`` of a folder for HTML pages, or functions that take
-        the finished run. A single text is accepted, too. The log file is always written.
+        the finished run. A single text is accepted as well. The log file is always written.
     profile : str, optional
         The profile whose mail settings are used. By default, the only profile that has some.
     folder : path, optional

@@ -24,13 +24,13 @@ HTTP = "urllib3.connectionpool"
 """The logger that reports each HTTP call, for requests and everything else built on urllib3."""
 
 OURS = {"of_report": True}
-"""Marks what a run logs about its own end and reports, which does not count as a warning of the work itself."""
+"""Marks log records about the end of a run and its reports, which are not warnings about the work itself."""
 
-KEPT = 20_000
-"""Lines in memory for the run report. The log file has all lines."""
+LINES_IN_MEMORY = 20_000
+"""Lines of the log that are available for the run report. The log file has all of them."""
 
 LONGEST = 10_000
-"""Characters of an unfinished line, such as endless dots, after which a piece of it is logged."""
+"""The length at which a piece of an unfinished line is logged, such as an endless row of dots."""
 
 _REDRAW = re.compile(r"\x1b\[[01]?G|\x1b\[\d*[EF]|\x1b\[[12]K(?=\x1b\[[01]?G)?")
 """Terminal sequences after which a line is redrawn: go to column 1, go to another line, erase the line (ECMA-48)."""
@@ -59,7 +59,7 @@ class Recorder(logging.Handler):
     def __init__(self, open_log: Callable[[], TextIO]) -> None:
         super().__init__(logging.DEBUG)
         self.setFormatter(RedactingFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
-        self.lines: deque[str] = deque(maxlen=KEPT)
+        self.lines: deque[str] = deque(maxlen=LINES_IN_MEMORY)
         self.warnings: list[str] = []
         self.calls = 0
         self.trouble: OSError | None = None

@@ -16,7 +16,7 @@ from .outcome import Outcome
 LINES = 200
 """Last lines of the log in a report. The whole log is attached."""
 
-SHOWN = 20
+WARNINGS_SHOWN = 20
 """Warnings listed in a report."""
 
 _DISK = {
@@ -83,8 +83,8 @@ def text(run: Outcome) -> str:
         parts += [run.problem, ""]
     parts += [f"{name:<9} {value}" for name, value in facts(run)]
     if run.warnings:
-        parts += ["", "Warnings:", *(f"- {line}" for line in run.warnings[:SHOWN])]
-    parts += [f"- and {more} more" for more in [len(run.warnings) - SHOWN] if more > 0]
+        parts += ["", "Warnings:", *(f"- {line}" for line in run.warnings[:WARNINGS_SHOWN])]
+    parts += [f"- and {more} more" for more in [len(run.warnings) - WARNINGS_SHOWN] if more > 0]
     if run.undelivered:
         parts += ["", "Not delivered:", *(f"- {line}" for line in run.undelivered)]
     return "\n".join([*parts, "", "The end of the log:", *run.lines[-LINES:], ""])
@@ -124,7 +124,7 @@ def page(run: Outcome) -> str:
         f"<h1 style='font-size:18px'><span style='background:{colour};color:#fff;padding:2px 8px;border-radius:4px'>"
         f"{run.outcome}</span> {html.escape(run.name)} <small>on {html.escape(run.host)}</small></h1>{problem}"
         f"<table style='border-collapse:collapse'>{''.join(row(*fact) for fact in facts(run)[1:])}</table>"
-        + listing("Warnings", run.warnings[:SHOWN])
+        + listing("Warnings", run.warnings[:WARNINGS_SHOWN])
         + listing("Not delivered", run.undelivered)
         + "<h2 style='font-size:16px'>The end of the log</h2>"
         f"<pre style='font-size:12px;white-space:pre-wrap;overflow-wrap:anywhere'>{log}</pre></body></html>"

@@ -21,8 +21,7 @@ from ..local import encoding
 SCHEDULERS = ("cron", "launchd", "systemd", "windows")
 EVERY = ("hour", "day", "weekday", "week", "month")
 _UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
-"""Characters that neither a line nor XML can contain. The spaces of other scripts and the joiners in emoji may be part of a
-path."""
+"""Characters that neither a line nor XML can contain. A path may contain the spaces of other scripts and emoji joiners."""
 
 NOT_RUN = "not run: written from the documentation, because this scheduler was not available for a test"
 

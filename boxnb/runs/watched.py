@@ -22,17 +22,17 @@ from .. import secret, store
 from ..local import encoding, private_files
 from . import lock
 
-PATIENCE = 20.0
-"""Seconds for a notebook to end after it was asked to."""
+END_TIMEOUT = 20.0
+"""Seconds that a notebook has to end before it is killed."""
 
 _WORK = ".work"
 
 
 @contextlib.contextmanager
 def work_folder(name: str) -> Iterator[Path]:
-    """Yield a private folder for the notebook of a run, which is not redacted. Remove the folders of killed runs first.
+    """Yield a private folder for an executed notebook, which is not redacted yet. Remove the folders of killed runs first.
 
-    The folder is below the home folder, which other users cannot read. If that is not writable, it is a temporary folder.
+    The folder is inside the home folder, which other users cannot read, or a temporary folder if home is not writable.
     """
     parent = store.home() / "runs"
     with contextlib.suppress(OSError):
@@ -78,7 +78,7 @@ def execute(
     except BaseException:
         child.terminate()
         try:
-            child.wait(timeout=PATIENCE)
+            child.wait(timeout=END_TIMEOUT)
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
@@ -88,9 +88,8 @@ def execute(
             if stream is not None:
                 stream.close()
         secret.take_over(known, key)
-    return child.returncode, (errors.decode("utf-8", "replace").strip().splitlines() or ["no error message"])[
-        -1
-    ]
+    lines = errors.decode("utf-8", "replace").strip().splitlines() or ["no error message"]
+    return child.returncode, lines[-1]
 
 
 def _watch(folder: str) -> None:
