@@ -143,7 +143,9 @@ WHOLE: list[str | bytes] = [
 
 
 @pytest.mark.parametrize("text", WHOLE, ids=range(len(WHOLE)))
-def test_any_content_of_the_file_affects_only_that_profile(content: dict[str, Any], text: str | bytes) -> None:
+def test_any_content_of_the_file_affects_only_that_profile(
+    content: dict[str, Any], text: str | bytes
+) -> None:
     """An empty, binary, deeply nested or truncated file is reported by name."""
     put(text)
     with pytest.raises(TokenStoreError, match=r"bad\.json is damaged"):
@@ -180,7 +182,9 @@ def test_anything_in_place_of_the_file_affects_only_that_profile(content: dict[s
     ),
     st.data(),
 )
-def test_random_values_affect_only_that_profile(content: dict[str, Any], value: Any, data: st.DataObject) -> None:
+def test_random_values_affect_only_that_profile(
+    content: dict[str, Any], value: Any, data: st.DataObject
+) -> None:
     """Random values are written to one field after the other."""
     way = data.draw(st.sampled_from(list(fields(content))))
     changed = json.loads(json.dumps(content))
@@ -347,7 +351,9 @@ ANSWERS: list[tuple[bytes, tuple[str, str] | None]] = [
 
 
 @pytest.mark.parametrize(("body", "pair"), ANSWERS, ids=range(len(ANSWERS)))
-def test_odd_response_is_used_or_refused(endpoint: Endpoint, body: bytes, pair: tuple[str, str] | None) -> None:
+def test_odd_response_is_used_or_refused(
+    endpoint: Endpoint, body: bytes, pair: tuple[str, str] | None
+) -> None:
     """A usable response is used; any other raises a boxnb error, and the saved pair stays."""
     token = refreshed(endpoint, body)
     if pair is None:
@@ -397,9 +403,7 @@ def test_damaged_profile_can_be_deleted(content: dict[str, Any], text: str) -> N
     assert store.names() == ["good"]
 
 
-def test_deleting_a_damaged_profile_deletes_its_secrets(
-    content: dict[str, Any], tmp_path: Path
-) -> None:
+def test_deleting_a_damaged_profile_deletes_its_secrets(content: dict[str, Any], tmp_path: Path) -> None:
     """The secret manager is asked to delete them, although the rest of the file cannot be read."""
     program = tmp_path / "keep.sh"
     program.write_text(f'#!/bin/sh\necho "$1 $2" >> "{tmp_path}/asked"\n', encoding="utf-8")
