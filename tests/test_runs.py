@@ -284,7 +284,7 @@ def test_chart_of_runs_shows_how_each_ended() -> None:
 
 
 def test_runs_work_in_threads_and_inside_each_other() -> None:
-    """A run outside the main thread works without signals, and a run inside another run has a log of its own."""
+    """A run outside the main thread works without signals, and a run inside another run has its own log."""
 
     def work() -> None:
         with boxnb.run("thread"):

@@ -16,7 +16,7 @@ from boxnb.sandbox import Sandbox
 
 
 def test_one_rotation_per_expiry(tmp_path: Path) -> None:
-    """No call fails, no sign-in is lost, and nobody refreshes twice. The full race is a command of its own."""
+    """No call fails, no sign-in is lost, and nobody refreshes twice. The full race is a separate command."""
     with boxnb.sandbox.start(private=True, state=tmp_path / "state", limits="off") as sandbox:
         sign_in(sandbox)
         assert racing.race(sandbox, rounds=15) == []
