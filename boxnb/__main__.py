@@ -1,4 +1,4 @@
-"""`python -m boxnb run NOTEBOOK` and `python -m boxnb schedule NOTEBOOK`: see :mod:`boxnb.cli`."""
+"""Run `python -m boxnb run NOTEBOOK` and `python -m boxnb schedule NOTEBOOK`. See :mod:`boxnb.cli`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cards: the small HTML tables in which a notebook shows one object, such as a Box or its profiles."""
+"""Cards: small HTML tables that show one object in a notebook, such as a Box or its profiles."""
 
 from __future__ import annotations
 

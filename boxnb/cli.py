@@ -1,7 +1,7 @@
-"""The command line: execute a notebook where nobody watches, and print what makes a scheduler do so.
+"""The command line: run a notebook unattended, or print the text that makes a scheduler run it.
 
-Exit codes: 0 it ran, with or without warnings; 1 it failed; 2 it was asked for wrongly; 4 it ran and a report could not be
-delivered; 75 a run of the same name is under way; 143 it was ended from outside.
+Exit codes: 0 the notebook ran, with or without warnings; 1 it failed; 2 the command line is not valid; 4 the notebook ran,
+but a report could not be delivered; 75 a run of the same name is already in progress; 143 the run was stopped from outside.
 """
 
 from __future__ import annotations
@@ -23,138 +23,144 @@ from .api.ledger import Ledger
 from .errors import BoxNotebookError, MailError, RunRefusedError, require
 from .local import encoding
 from .runs import mail, schedule, watched
-from .runs.notebooks import UsageError, joined, read
-from .runs.recorder import shown
+from .runs.notebooks import UsageError, join_lines, read
+from .runs.recorder import loggable
 from .store import mail_settings
 
 FAILED, USAGE, UNDELIVERED, REFUSED = 1, 2, 4, 75
-# A page that asks the network for nothing.
+# Settings of nbconvert for a page that loads nothing from the network.
 OFFLINE = dict.fromkeys(
     ("require_js_url", "jquery_url", "mathjax_url", "mermaid_js_url", "widget_renderer_url"), ""
 )
 
 
 class NotebookFailedError(BoxNotebookError):
-    """A cell failed; the message is what the cell said."""
+    """A cell failed. The message is the error of the cell."""
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    top = argparse.ArgumentParser(prog="python -m boxnb", description="Notebooks where nobody watches.")
+    """Return the parser of the command line."""
+    top = argparse.ArgumentParser(prog="python -m boxnb", description="Run notebooks unattended.")
     verbs = top.add_subparsers(dest="verb", required=True)
-    run = verbs.add_parser("run", help="execute a notebook, keep it as HTML, report how it ended")
-    plan = verbs.add_parser(
-        "schedule", help="print what cron, launchd, systemd or Windows need to run a notebook"
+    run_parser = verbs.add_parser("run", help="execute a notebook, save it as HTML, and report how it ended")
+    schedule_parser = verbs.add_parser(
+        "schedule", help="print the text with which cron, launchd, systemd or Windows runs a notebook"
     )
-    for each in (run, plan):
-        each.add_argument("notebook", type=Path)
-        each.add_argument("--profile", default="sandbox", help="the saved sign-in (default: sandbox)")
-        each.add_argument("-p", dest="parameters", action="append", default=[], metavar="NAME=VALUE")
-        each.add_argument("--to", action="append", default=[], metavar="ADDRESS", help="who gets the report")
-        each.add_argument("--name", help="of the run (default: notebook and profile)")
-    run.add_argument("--no-mail", action="store_true", help="mail nobody, whoever the profile names")
-    run.add_argument("--folder", type=Path, help="where log and page go (default: beside the profiles)")
-    run.add_argument("--keep", type=int, default=30, help="how many logs stay (default: 30)")
-    plan.add_argument("--for", dest="scheduler", choices=schedule.SCHEDULERS, default="cron")
-    plan.add_argument("--at", default="06:30", help="the time of day (default: 06:30)")
-    plan.add_argument("--every", choices=schedule.EVERY, default="day", help="default: day")
+    for verb in (run_parser, schedule_parser):
+        verb.add_argument("notebook", type=Path)
+        verb.add_argument("--profile", default="sandbox", help="the saved sign-in (default: sandbox)")
+        verb.add_argument("-p", dest="parameters", action="append", default=[], metavar="NAME=VALUE")
+        verb.add_argument(
+            "--to", action="append", default=[], metavar="ADDRESS", help="a recipient of the run report"
+        )
+        verb.add_argument("--name", help="the name of the run (default: notebook and profile)")
+    run_parser.add_argument(
+        "--no-mail", action="store_true", help="send no mail, even if the profile names recipients"
+    )
+    run_parser.add_argument(
+        "--folder", type=Path, help="the folder for log and page (default: next to the profiles)"
+    )
+    run_parser.add_argument("--keep", type=int, default=30, help="how many logs are kept (default: 30)")
+    schedule_parser.add_argument("--for", dest="scheduler", choices=schedule.SCHEDULERS, default="cron")
+    schedule_parser.add_argument("--at", default="06:30", help="the time of day (default: 06:30)")
+    schedule_parser.add_argument("--every", choices=schedule.EVERY, default="day", help="default: day")
     return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and do it; the exit code."""
-    asked = parser().parse_args(arguments)
+    """Parse and execute the command line. Return the exit code."""
+    options = parser().parse_args(arguments)
     try:
         _check_folder(store.home(), "BOXNB_HOME")
-        _check_folder(asked.folder if asked.verb == "run" else None, "--folder")
-        parameters = pairs(asked.parameters)
-        notebook = read(asked.notebook)
-        check(notebook, parameters, asked.notebook)
-        for address in asked.to:
+        _check_folder(options.folder if options.verb == "run" else None, "--folder")
+        parameters = parse_parameters(options.parameters)
+        notebook = read(options.notebook)
+        check_parameters(notebook, parameters, options.notebook)
+        for address in options.to:
             mail_settings.check_address(address)
-        store.path(asked.profile)
-        if asked.verb == "run":
-            return run(asked, notebook, parameters)
+        store.path(options.profile)
+        if options.verb == "run":
+            return run(options, notebook, parameters)
         plan = schedule.Plan(
-            notebook=asked.notebook.resolve(),
-            name=runs.check_run_name(encoding.decoded(asked.name or name_of(asked))),
-            at=asked.at,
-            every=asked.every,
-            command=command_of(asked, parameters),
+            notebook=options.notebook.resolve(),
+            name=runs.check_run_name(encoding.decoded(options.name or default_name(options))),
+            at=options.at,
+            every=options.every,
+            command=run_command(options, parameters),
         )
-        return _print(schedule.text(plan, asked.scheduler))
+        return _print(schedule.text(plan, options.scheduler))
     except (BoxNotebookError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return USAGE
 
 
-def _check_folder(place: Path | None, what: str) -> None:
-    if place is not None and place.exists() and not place.is_dir():
+def _check_folder(path: Path | None, setting: str) -> None:
+    if path is not None and path.exists() and not path.is_dir():
         raise UsageError(
-            f"{what} names a folder, and {encoding.as_text(place)} is a file. Name another place."
+            f"{setting} must be a folder, but {encoding.as_text(path)} is a file. Name a folder."
         )
 
 
 def _print(text: str) -> int:
-    """Print a text; the exit code. Whoever reads it may stop before its end, as ``head`` does."""
+    """Print a text and return the exit code. The reader of a pipe may stop early, as ``head`` does."""
     try:
         sys.stdout.write(encoding.printable(text, sys.stdout))
         sys.stdout.flush()
     except BrokenPipeError:
-        # Python flushes once more at its end, and would complain then.
+        # Python flushes again at exit, which would print an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        sys.stderr.write(f"The text could not be written: {error.strerror}.\n")
+        sys.stderr.write(f"Cannot print the text: {error.strerror}.\n")
         return FAILED
     return 0
 
 
-def name_of(asked: argparse.Namespace) -> str:
-    """The name of a run: its notebook and its profile."""
-    name = re.sub(r"[^\w .()+-]", "-", f"{encoding.decoded(asked.notebook.stem)}-{asked.profile}").strip(
+def default_name(options: argparse.Namespace) -> str:
+    """Return the default name of a run: notebook and profile."""
+    name = re.sub(r"[^\w .()+-]", "-", f"{encoding.decoded(options.notebook.stem)}-{options.profile}").strip(
         " .()+-"
     )
     return name.encode()[: runs.LONGEST_NAME].decode(errors="ignore")[:80].rstrip(" .")
 
 
-def pairs(given: Sequence[str]) -> dict[str, str]:
-    """Parameters from ``NAME=VALUE``.
+def parse_parameters(pairs: Sequence[str]) -> dict[str, str]:
+    """Return the parameters from texts of the form ``NAME=VALUE``.
 
     Raises
     ------
     UsageError
-        No pair, or a name that looks like a secret's: the executed notebook would show its value to everybody.
+        A text has another form, or looks like a secret, which the executed notebook would show to everybody.
     """
-    found: dict[str, str] = {}
-    for each in given:
-        name, equals, value = each.partition("=")
+    parameters: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
         if not equals or not name.isidentifier():
-            raise UsageError(f"-p takes NAME=VALUE with a name of Python, not {name!r}.")
+            raise UsageError(f"-p takes NAME=VALUE, and the name must be a Python name, not {name!r}.")
         if name == "PROFILE":
-            raise UsageError("The profile is chosen with --profile.")
+            raise UsageError("Choose the profile with --profile.")
         if redaction.is_secret_name(name) or value in _secrets():
             raise UsageError(
-                f"-p {name} looks like a secret, and the executed notebook and the list of processes would show it: "
-                "keep it in the profile."
+                f"-p {name} looks like a secret, which the executed notebook and the process list would show. "
+                "Save it in the profile."
             )
-        found[name] = value
-    return found
+        parameters[name] = value
+    return parameters
 
 
 def _secrets() -> set[str]:
-    """What the profiles hold, so that none of it is taken as a parameter."""
-    found: set[str] = set()
+    """Return the secrets of all profiles, which must not be parameters."""
+    values: set[str] = set()
     for name in store.names():
         try:
             saved = store.load(name)
         except BoxNotebookError:
             continue
         if saved is not None:
-            kept = [saved.client.client_secret, *([saved.mail.password] if saved.mail else [])]
-            kept += [saved.token.access_token] if saved.token else []
-            kept += [saved.token.refresh_token] if saved.token and saved.token.refresh_token else []
-            found |= {each.reveal() for each in kept if each}
-    return found
+            secrets = [saved.client.client_secret, *([saved.mail.password] if saved.mail else [])]
+            secrets += [saved.token.access_token] if saved.token else []
+            secrets += [saved.token.refresh_token] if saved.token and saved.token.refresh_token else []
+            values |= {secret.reveal() for secret in secrets if secret}
+    return values
 
 
 def _code(cell: dict[str, Any]) -> str:
@@ -162,10 +168,10 @@ def _code(cell: dict[str, Any]) -> str:
     return "".join(source) if cell.get("cell_type") == "code" else ""
 
 
-def _assigned(source: str) -> set[str]:
+def _assigned_names(source: str) -> set[str]:
     try:
         body = ast.parse(source).body
-    # A cell with IPython's magic, or one that is nested too deeply.
+    # The cell has an IPython magic, or is nested too deeply.
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     return {
@@ -178,7 +184,7 @@ def _assigned(source: str) -> set[str]:
 
 
 def _parameter_cells(notebook: dict[str, Any]) -> list[int]:
-    """Where the profile and the parameters stand."""
+    """Return the numbers of the cells that set the profile or a parameter."""
     cells = notebook["cells"]
     return [
         number
@@ -187,26 +193,26 @@ def _parameter_cells(notebook: dict[str, Any]) -> list[int]:
     ]
 
 
-def check(notebook: dict[str, Any], parameters: dict[str, str], path: Path) -> None:
-    """Whether the notebook knows these parameters.
+def check_parameters(notebook: dict[str, Any], parameters: dict[str, str], path: Path) -> None:
+    """Check that the notebook has these parameters.
 
     Raises
     ------
     UsageError
-        It does not: a misspelt one would do nothing.
+        The notebook does not have one of them. A misspelt parameter would have no effect.
     """
     cells = _parameter_cells(notebook)
-    known = set().union(*(_assigned(_code(notebook["cells"][number])) for number in cells), set())
+    known = set().union(*(_assigned_names(_code(notebook["cells"][number])) for number in cells), set())
     for name in parameters:
         if name not in known:
             listed = ", ".join(sorted(known - {"PROFILE"})) or "none"
-            raise UsageError(f"{path.name} has no parameter {name!r}; it has: {listed}.")
+            raise UsageError(f"{path.name} does not have the parameter {name!r}. It has: {listed}.")
 
 
-def prepared(notebook: dict[str, Any]) -> dict[str, Any]:
-    """The notebook with one cell marked after which papermill puts the parameters: the last that sets one."""
+def tag_parameters(notebook: dict[str, Any]) -> dict[str, Any]:
+    """Tag the last cell that sets a parameter, after which papermill inserts the values. Return the notebook."""
     cells = _parameter_cells(notebook)
-    # papermill wants to know the language, and notebooks of some editors do not say.
+    # papermill needs the language, which some editors do not save.
     notebook.setdefault("metadata", {}).setdefault("language_info", {"name": "python"})
     for number in cells:
         metadata = notebook["cells"][number].setdefault("metadata", {})
@@ -215,30 +221,38 @@ def prepared(notebook: dict[str, Any]) -> dict[str, Any]:
     return notebook
 
 
-def command_of(asked: argparse.Namespace, parameters: dict[str, str]) -> list[str]:
-    """The command that runs what was asked for, from anywhere."""
-    words = [sys.executable, "-m", "boxnb", "run", str(asked.notebook.resolve()), "--profile", asked.profile]
+def run_command(options: argparse.Namespace, parameters: dict[str, str]) -> list[str]:
+    """Return the command that runs the notebook with these options from any folder."""
+    words = [
+        sys.executable,
+        "-m",
+        "boxnb",
+        "run",
+        str(options.notebook.resolve()),
+        "--profile",
+        options.profile,
+    ]
     for name, value in parameters.items():
         words += ["-p", f"{name}={value}"]
-    for address in asked.to:
+    for address in options.to:
         words += ["--to", address]
-    return words + (["--name", asked.name] if asked.name else [])
+    return words + (["--name", options.name] if options.name else [])
 
 
-def run(asked: argparse.Namespace, notebook: dict[str, Any], parameters: dict[str, str]) -> int:
-    """Execute the notebook as one run; the exit code."""
-    to = [] if asked.no_mail else asked.to or _recipients(asked.profile)
-    profile = asked.profile if to and _sends(asked.profile) else None
-    this = runs.run(
-        encoding.decoded(asked.name or name_of(asked)),
+def run(options: argparse.Namespace, notebook: dict[str, Any], parameters: dict[str, str]) -> int:
+    """Execute the notebook as one run. Return the exit code."""
+    to = [] if options.no_mail else options.to or _recipients(options.profile)
+    profile = options.profile if to and _has_mail_settings(options.profile) else None
+    this_run = runs.run(
+        encoding.decoded(options.name or default_name(options)),
         to=to,
         profile=profile,
-        folder=asked.folder,
-        keep=asked.keep,
+        folder=options.folder,
+        keep=options.keep,
     )
     try:
-        with this:
-            _execute(this, asked, notebook, parameters)
+        with this_run:
+            _execute(this_run, options, notebook, parameters)
     except RunRefusedError as error:
         sys.stderr.write(f"{error}\n")
         return REFUSED
@@ -249,13 +263,13 @@ def run(asked: argparse.Namespace, notebook: dict[str, Any], parameters: dict[st
         return int(stop.code or 0) if isinstance(stop.code, int) else FAILED
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    except Exception:  # noqa: BLE001  the run has explained it
-        sys.stderr.write(f"{this.problem}\n")
+    except Exception:  # noqa: BLE001  the run explains every error
+        sys.stderr.write(f"{this_run.problem}\n")
         return FAILED
-    return UNDELIVERED if this.undelivered else 0
+    return UNDELIVERED if this_run.undelivered else 0
 
 
-def _sends(profile: str) -> bool:
+def _has_mail_settings(profile: str) -> bool:
     try:
         return mail.settings_of(profile) is not None
     except MailError:
@@ -270,111 +284,115 @@ def _recipients(profile: str) -> list[str]:
 
 
 def _execute(
-    this: runs.Run, asked: argparse.Namespace, notebook: dict[str, Any], parameters: dict[str, str]
+    this_run: runs.Run, options: argparse.Namespace, notebook: dict[str, Any], parameters: dict[str, str]
 ) -> None:
     require("python -m boxnb run", "boxnb[automate]", "papermill", "nbconvert", "nbformat")
-    with watched.scratch(this.name) as folder:
-        source, out, left = folder / "in.ipynb", folder / "out.ipynb", folder / "left"
-        left.mkdir()
-        source.write_text(json.dumps(prepared(notebook)), encoding="utf-8")
+    with watched.work_folder(this_run.name) as folder:
+        source, output, attached = folder / "in.ipynb", folder / "out.ipynb", folder / "left"
+        attached.mkdir()
+        source.write_text(json.dumps(tag_parameters(notebook)), encoding="utf-8")
         words = ["--no-progress-bar", "--no-log-output", "--kernel", "python3"]
-        words += ["--cwd", str(asked.notebook.resolve().parent), "-r", "PROFILE", asked.profile]
+        words += ["--cwd", str(options.notebook.resolve().parent), "-r", "PROFILE", options.profile]
         for name, value in parameters.items():
             words += ["-p", name, value]
-        before = _spent(asked.profile)
+        calls_before = _calls_this_month(options.profile)
         try:
-            code, said = watched.execute(
-                folder, [*words, str(source), str(out)], {runs.FOLDER: str(left)}, this.turn
+            code, last_line = watched.execute(
+                folder,
+                [*words, str(source), str(output)],
+                {runs.FOLDER: str(attached)},
+                this_run.lock_descriptor,
             )
         finally:
             _load_secrets()
-            this.add_calls(max(0, _spent(asked.profile) - before))
-            _take_over(this, left)
-            executed = _executed(out)
+            this_run.add_calls(max(0, _calls_this_month(options.profile) - calls_before))
+            _attach_files(this_run, attached)
+            executed = _read_executed(output)
             if executed is not None:
-                _keep_page(this, executed, asked.notebook)
+                _attach_page(this_run, executed, options.notebook)
         if executed is not None:
-            _repeat(this, executed)
+            _log_outputs(this_run, executed)
         if code != 0:
-            raise NotebookFailedError(_why(executed) or _why_not(redaction.mask(said)))
+            raise NotebookFailedError(_cell_error(executed) or _papermill_error(redaction.mask(last_line)))
 
 
-def _take_over(this: runs.Run, left: Path) -> None:
-    """What the notebook attached, and how many rows its tables had."""
-    for file in sorted(left.iterdir()):
+def _attach_files(this_run: runs.Run, folder: Path) -> None:
+    """Attach the files that the notebook attached, and count the rows of its tables."""
+    for file in sorted(folder.iterdir()):
         if file.name == runs.ROWS:
-            counted = file.read_text(encoding="utf-8", errors="replace").split()
-            this.rows += sum(int(line) for line in counted if line.isdecimal() and len(line) < 20)
+            counts = file.read_text(encoding="utf-8", errors="replace").split()
+            this_run.rows += sum(int(count) for count in counts if count.isdecimal() and len(count) < 20)
             continue
         try:
-            this.attach(file, file.name)
-        # The notebook's own error and the other files matter more.
+            this_run.attach(file, file.name)
+        # The error of the notebook and the other files matter more than this file.
         except (OSError, BoxNotebookError) as error:
-            this.warn(f"{encoding.as_text(file.name)} was not attached: {error}")
+            this_run.warn(f"{encoding.as_text(file.name)} was not attached: {error}")
 
 
-def _executed(path: Path) -> dict[str, Any] | None:
-    """The executed notebook, where there is one: it is cut off where the disk was full."""
+def _read_executed(path: Path) -> dict[str, Any] | None:
+    """Return the executed notebook. ``None`` if it is missing, or cut off by a full disk."""
     try:
-        return joined(read(path))
+        return join_lines(read(path))
     except UsageError:
         return None
 
 
-def _why_not(said: str) -> str:
-    """Why a notebook could not be executed, from the last line that papermill wrote."""
-    full = re.search("No space left on device|Disk quota exceeded|File too large", said)
-    advice = " The disk is full: free space, then run this again." if full else ""
-    return f"The notebook could not be executed or kept: {said}.{advice}"
+def _papermill_error(last_line: str) -> str:
+    """Return why a notebook could not be executed, from the last line that papermill wrote."""
+    full = re.search("No space left on device|Disk quota exceeded|File too large", last_line)
+    advice = " The disk is full. Free space, then run this again." if full else ""
+    return f"The notebook could not be executed or saved: {last_line}.{advice}"
 
 
 def _load_secrets() -> None:
-    """Know what all profiles and servers hold by now, so that it is masked."""
+    """Load the secrets of all profiles and servers, so that they are redacted."""
     _secrets()
     for file in sorted((store.home() / "servers").glob("*.json")):
         with contextlib.suppress(BoxNotebookError, ValueError):
             basic.connect(file.stem)
 
 
-def _spent(profile: str) -> int:
-    """Calls of the profile this month, in all its processes."""
+def _calls_this_month(profile: str) -> int:
+    """Return the calls of the profile this month, in all processes."""
     return int(Ledger(store.home() / "ledger" / f"{profile}.json").month()["calls"].sum())
 
 
-def _keep_page(this: runs.Run, executed: dict[str, Any], path: Path) -> None:
+def _attach_page(this_run: runs.Run, executed: dict[str, Any], path: Path) -> None:
     import nbformat
     from nbconvert import HTMLExporter
 
-    reads: Any = nbformat.reads  # neither is typed
+    reads: Any = nbformat.reads  # nbformat and nbconvert have no types
     exporter: Any = HTMLExporter
     node = reads(json.dumps(executed), as_version=4)
     page, _ = exporter(**OFFLINE).from_notebook_node(node, resources={"metadata": {"name": path.stem}})
-    taken = any(file.name == f"{path.stem}.html" for file in this.files)  # by what the notebook attached
-    this.attach(redaction.mask_page(page), f"{path.stem}{'-executed' if taken else ''}.html")
+    # The notebook itself may have attached a file of this name.
+    is_taken = any(file.name == f"{path.stem}.html" for file in this_run.files)
+    this_run.attach(redaction.mask_page(page), f"{path.stem}{'-executed' if is_taken else ''}.html")
 
 
-def _repeat(this: runs.Run, executed: dict[str, Any]) -> None:
-    """Put what the cells printed into the log; a warning of a cell is one of the run."""
+def _log_outputs(this_run: runs.Run, executed: dict[str, Any]) -> None:
+    """Log the lines that cells printed. A warning in a cell becomes a warning of the run."""
     for cell in executed["cells"]:
         for output in cell.get("outputs", []):
             if output.get("output_type") != "stream":
                 continue
-            for line in map(shown, "".join(output["text"]).split("\n")):
+            for line in map(loggable, "".join(output["text"]).split("\n")):
                 if output["name"] == "stderr" and re.search(r"\b\w*Warning\b", line):
-                    this.warn(line)
+                    this_run.warn(line)
                 elif line.strip():
-                    this.log.info("%s", line)
+                    this_run.log.info("%s", line)
 
 
-def _why(executed: dict[str, Any] | None) -> str:
-    """What the failing cell said; counted as its author counts, code cells without those that were added for the run."""
-    own = [
+def _cell_error(executed: dict[str, Any] | None) -> str:
+    """Return the error of the cell that failed. Its number counts the author's code cells, not those added for the run."""
+    cells = [
         cell
         for cell in (executed or {}).get("cells", [])
         if cell["cell_type"] == "code"
         and not {"injected-parameters", "papermill-error-cell-tag"} & set(cell["metadata"].get("tags", []))
     ]
-    for number, cell in enumerate(own, 1):
+    for number, cell in enumerate(cells, 1):
         for output in cell["outputs"]:
             if output["output_type"] == "error":
                 return f"Code cell {number} failed with {output['ename']}: {output['evalue']}"

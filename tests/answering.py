@@ -1,4 +1,4 @@
-"""Small servers on loopback that answer as a test wants: in HTTP, in bytes of any kind, over TLS, or not at all."""
+"""Small servers on loopback that send what a test wants: HTTP, any bytes, over TLS, or nothing at all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Reply = bytes | Callable[[socket.socket], object]
 
 @contextmanager
 def raw(reply: Reply, tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    """The port of a server that takes one request and sends these bytes, or does as the function says, then hangs up."""
+    """Yield the port of a server that reads a request, sends these bytes or calls the function, and closes the connection."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -36,7 +36,7 @@ def raw(reply: Reply, tls: ssl.SSLContext | None = None) -> Iterator[int]:
                 reply(connection)
             elif reply:
                 connection.sendall(reply)
-        except OSError:  # the client has hung up first
+        except OSError:  # the client closed the connection first
             return
         finally:
             connection.close()
@@ -49,12 +49,12 @@ def raw(reply: Reply, tls: ssl.SSLContext | None = None) -> Iterator[int]:
 
 
 def reset(connection: socket.socket) -> None:
-    """End a connection the hard way."""
+    """Make the connection end with a reset."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def http(status: int, body: Any = b"", headers: dict[str, str] | None = None) -> bytes:
-    """One answer in HTTP; what is not bytes goes as JSON."""
+    """Return an HTTP response. A body that is not bytes is sent as JSON."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     lines = {"Content-Length": str(len(content)), "Connection": "close", **(headers or {})}
     if not isinstance(body, bytes):

@@ -1,4 +1,4 @@
-"""The practice company as it is born at a chosen moment, in this process and without a server."""
+"""The practice company as it starts at a chosen moment, in this process and without a server."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from boxnb.sandbox.server.company.state import State
 from boxnb.sandbox.server.company.tree import Item
 from boxnb.sandbox.server.context import EVENTS
 
-SEED = "1"  # what the sandbox takes unless told
+SEED = "1"  # the default of the sandbox
 
 
 @dataclass
 class Company:
-    """Everybody, everything and a year of events, as a sandbox that first starts at `born` (epoch seconds) has them."""
+    """All users, content and a year of events of a sandbox that first starts at `born` (epoch seconds)."""
 
     born: float
     world: World
@@ -35,7 +35,8 @@ class Company:
 
     @classmethod
     def at(cls, born: float) -> Company:
-        gc.disable()  # nothing of a company is garbage while it is made, and looking for some takes a third of the time
+        """Return the company that starts at this moment."""
+        gc.disable()  # creating a company makes no garbage, and collection would take a third of the time
         try:
             world = World("small", State.blank(), born)
             maker = past_year.Maker(world, EVENTS, SEED)
@@ -44,22 +45,22 @@ class Company:
             gc.enable()
 
     def users(self) -> pd.DataFrame:
-        """As ``box.users()``."""
+        """Return the DataFrame of ``box.users()``."""
         fields = ",".join([*USER_STANDARD, *USER_FULL])
         return frames.frame((shape(user, fields) for user in self.world.users.values()), schema.USERS)
 
     def events(self) -> pd.DataFrame:
-        """As ``box.events(since="365D")``."""
+        """Return the DataFrame of ``box.events(since="365D")``."""
         log = Log(self.world, State.blank(), lambda: self.year)
         docs = (tenant_doc(self.world, log.at(number), None) for number in range(len(self.year)))
         return frames.frame(docs, schema.EVENTS)
 
     def people_and_content(self) -> str:
-        """A fingerprint of all rows, with every time counted from the day of the first start."""
+        """Return a fingerprint of all rows, with times relative to the day of the first start."""
         return fingerprint(self._rows())
 
     def who_did_what(self) -> str:
-        """A fingerprint of the year without its times: how often who did what, to what, from where."""
+        """Return a fingerprint of the year without its times: how often who did what, to what, from where."""
         year = self.year
         rows = zip(year.types, year.actors, year.about, year.places, strict=True)
         return fingerprint(
@@ -70,7 +71,7 @@ class Company:
         )
 
     def calendar(self) -> str:
-        """A fingerprint of the whole year, in order, with the times counted from the day of the first start."""
+        """Return a fingerprint of the whole year, in order, with times relative to the day of the first start."""
         year = self.year
         times_since = np.asarray(year.created) - self.world.day
         columns = [
@@ -112,15 +113,18 @@ class Company:
 
 
 def age(text: str) -> pd.Timedelta:
-    """What an age of the files adds to the day of the first start: ``-412d 09:15:07+09:00`` is at that hour in that zone."""
+    """Return the offset of an age in the files from the day of the first start.
+
+    ``-412d 09:15:07+09:00`` is 412 days earlier, at that hour in that time zone.
+    """
     days, clock, offset = text[: text.index("d")], text[text.index(" ") + 1 :][:8], text[-6:]
     zone = pd.Timedelta(f"{offset[1:]}:00") if offset[0] in "+-" else pd.Timedelta(0)
     return pd.Timedelta(days=int(days)) + pd.Timedelta(clock) - (zone if offset[0] == "+" else -zone)
 
 
 def fingerprint(rows: Any) -> str:
-    """The same text for the same rows, in every process."""
-    found = hashlib.sha256()
+    """Return the same text for the same rows, in every process."""
+    digest = hashlib.sha256()
     for row in rows:
-        found.update(repr(row).encode("utf-8", "surrogatepass"))
-    return found.hexdigest()[:16]
+        digest.update(repr(row).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()[:16]

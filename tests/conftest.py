@@ -1,6 +1,6 @@
-"""For every test: a home of its own, no address beyond loopback, and no server left behind.
+"""Give each test its own home folder, block addresses beyond loopback, and stop the servers it started.
 
-For the whole run: every answer of every sandbox is held against Box's OpenAPI description at its end.
+At the end of the session, every response of every sandbox is validated against Box's OpenAPI description.
 """
 
 from __future__ import annotations
@@ -21,79 +21,81 @@ import boxnb
 from boxnb import secret
 from boxnb.api import rate_limit
 
-# A machine that is busy is slow at making examples too, which is no fault of what is tested.
+# A busy machine is slow to generate examples, which says nothing about the code under test.
 settings.register_profile("boxnb", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("boxnb")
 
-ANSWERS = "BOXNB_SANDBOX_EXCHANGES"  # where sandboxes write their answers down
+ANSWERS = "BOXNB_SANDBOX_EXCHANGES"  # the folder in which sandboxes record their responses
 JUPYTER = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
 FOLDER: pytest.StashKey[Path] = pytest.StashKey()
-FOUND: pytest.StashKey[Any] = pytest.StashKey()
+RESULT: pytest.StashKey[Any] = pytest.StashKey()
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Ask all sandboxes of this run, those of notebooks and kernels too, to write down what they answer."""
-    if ANSWERS not in os.environ and not hasattr(config, "workerinput"):  # workers write where the run does
+    """Make all sandboxes of this session, including those of notebooks and kernels, record their responses."""
+    if ANSWERS not in os.environ and not hasattr(
+        config, "workerinput"
+    ):  # workers use the folder of the main process
         os.environ[ANSWERS] = tempfile.mkdtemp(prefix="boxnb-answers-")
         config.stash[FOLDER] = Path(os.environ[ANSWERS])
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """A run in which an answer broke the description has failed."""
+    """Fail the session if a response does not match the OpenAPI description."""
     folder = session.config.stash.get(FOLDER, None)
     if folder is None or exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         return
     from sandbox import recorded
 
-    found = session.config.stash[FOUND] = recorded.check(folder)
-    if found.problems:
+    result = session.config.stash[RESULT] = recorded.check(folder)
+    if result.problems:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say what was checked."""
-    found = config.stash.get(FOUND, None)
-    if found is not None and found.answers:
-        terminalreporter.section("answers of the sandbox", red=bool(found.problems))
-        for line in found.lines():
+    """Print a summary of the responses that were checked."""
+    result = config.stash.get(RESULT, None)
+    if result is not None and result.answers:
+        terminalreporter.section("responses of the sandbox", red=bool(result.problems))
+        for line in result.lines():
             terminalreporter.write_line(line)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Forget what was written down."""
+    """Remove the recorded responses."""
     folder = config.stash.get(FOLDER, None)
     if folder is not None:
         os.environ.pop(ANSWERS, None)
-        shutil.rmtree(folder, ignore_errors=True)  # a sandbox that a killed test left may still write
+        shutil.rmtree(folder, ignore_errors=True)  # the sandbox of a killed test may still be writing
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A configuration folder of this test's own; the sandbox started from it ends with the test."""
-    place = tmp_path / "home"
-    monkeypatch.setenv("BOXNB_HOME", str(place))
+    """Yield this test's own home folder. The sandbox that uses it stops at the end of the test."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("BOXNB_HOME", str(folder))
     for name in JUPYTER:
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
     for name in PROXIES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    yield place
-    monkeypatch.setenv("BOXNB_HOME", str(place))
-    if (place / "sandbox.json").exists():
+    yield folder
+    monkeypatch.setenv("BOXNB_HOME", str(folder))
+    if (folder / "sandbox.json").exists():
         boxnb.sandbox.stop()
 
 
 @pytest.fixture(autouse=True)
 def secrets_of_other_tests_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test whose password is ``token`` does not change the messages of the next test."""
+    """Forget the secrets of each test: a password such as ``token`` would be redacted in every later message."""
     monkeypatch.setattr(secret, "_known", dict(secret._known))
 
 
 @pytest.fixture(autouse=True)
 def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test that reaches for another computer fails, and says for which."""
+    """Fail any test that connects to another computer, and name that computer."""
     connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
 
     def guarded(real: Any) -> Any:
@@ -117,14 +119,14 @@ def _is_loopback(host: str) -> bool:
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Any]:
-    """A practice Box of this test's own: process, port, state and clock."""
+    """Yield a sandbox of this test's own, with its own process, port, state and clock."""
     with boxnb.sandbox.start(private=True, state=tmp_path / "state") as running:
         yield running
 
 
 @pytest.fixture
 def free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A practice Box that counts no calls, and a kit that does not hold back."""
+    """Yield a sandbox without rate limits, while boxnb's own limit is high enough not to wait."""
     monkeypatch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
     with boxnb.sandbox.start(private=True, state=tmp_path / "free", limits="off") as running:
         yield running

@@ -1,4 +1,4 @@
-"""Calls that hang for as long as a test wants: however slow the computer, they have not come when Interrupt does."""
+"""Calls that hang for as long as a test wants, so that they never end before the interrupt, even on a slow computer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from boxnb.api.connection import Progress
 
 
 class Hanging:
-    """The calls of all threads but the main one wait until they are let go; then they are made."""
+    """Makes the calls of all threads except the main one wait until `let_go`."""
 
     def __init__(self, box: boxnb.Box, monkeypatch: pytest.MonkeyPatch) -> None:
         self._reached, self._free = threading.Event(), threading.Event()
@@ -26,16 +26,16 @@ class Hanging:
         return self._fetch(path, **params)
 
     def interrupt(self, progress: Progress) -> None:
-        """For `box.on_progress`: the key, pressed while a call hangs."""
+        """Interrupt while a call hangs. Assign it to `box.on_progress`."""
         if not progress.done and self._reached.wait(0.1):
             raise KeyboardInterrupt
 
     def left(self) -> list[threading.Thread]:
-        """The threads that wait."""
+        """Return the waiting threads."""
         return [thread for thread in threading.enumerate() if thread.name.startswith("boxnb")]
 
     def let_go(self) -> None:
-        """Their calls are made; returns when the threads have ended."""
+        """Let the threads make their calls, and return when they have ended."""
         threads = self.left()
         self._free.set()
         for thread in threads:

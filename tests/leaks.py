@@ -1,4 +1,4 @@
-"""What an error shows to whoever prints variables: ``%xmode Verbose``, rich, ``pytest -l``, error trackers."""
+"""Find what an error reveals to tools that print variables: ``%xmode Verbose``, rich, ``pytest -l``, error trackers."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ import requests
 
 TESTS = Path(__file__).parent
 STDLIB = re.compile(r"importlib|/(?:threading|queue)\.py$")
-"""Where an interrupt may leave a lock of Python's own held for ever."""
+"""Modules in which an interrupt could leave one of Python's own locks locked forever."""
 
 
 def shown(error: BaseException) -> str:
-    """Everything an error and the errors behind it hold: their words and attributes, and the variables of all calls."""
+    """Return the messages, attributes and local variables of an error and of the errors behind it."""
     texts: list[str] = []
-    waiting: list[BaseException] = [error]
+    pending: list[BaseException] = [error]
     seen: set[int] = set()
-    while waiting:
-        one = waiting.pop()
-        if id(one) in seen:
+    while pending:
+        current = pending.pop()
+        if id(current) in seen:
             continue
-        seen.add(id(one))
-        texts += [str(one), repr(one), *map(text_of, [*one.args, *vars(one).values()])]
-        texts += [text_of(getattr(one, name, "")) for name in ("doc", "object", "request", "response")]
-        trace = one.__traceback__
+        seen.add(id(current))
+        texts += [str(current), repr(current), *map(text_of, [*current.args, *vars(current).values()])]
+        texts += [text_of(getattr(current, name, "")) for name in ("doc", "object", "request", "response")]
+        trace = current.__traceback__
         while trace is not None:
             if TESTS not in Path(trace.tb_frame.f_code.co_filename).parents:  # a test knows its own secrets
                 texts += map(text_of, trace.tb_frame.f_locals.values())
             trace = trace.tb_next
-        behind = [one.__cause__, one.__context__, *one.args]
-        waiting += [each for each in behind if isinstance(each, BaseException)]
+        behind = [current.__cause__, current.__context__, *current.args]
+        pending += [cause for cause in behind if isinstance(cause, BaseException)]
     return "\n".join(texts)
 
 
 def text_of(value: Any) -> str:
-    """A value as a printer of variables shows it, and what requests' own objects hold."""
+    """Return a value as a printer of variables shows it, with the contents of requests' objects."""
     try:
         text = repr(value)
-    except Exception:  # noqa: BLE001  made by half only
+    except Exception:  # noqa: BLE001  the object may be incomplete
         text = ""
     if isinstance(value, requests.PreparedRequest):
         text += f"{value.headers} {value.body!r} {value.url}"
@@ -54,9 +54,9 @@ def text_of(value: Any) -> str:
 
 
 def interrupted_at(moment: int, call: Callable[[], object], own: str) -> BaseException | None:
-    """Press Interrupt while line number ``moment`` of all that a call runs is about to run; what it raised, if anything.
+    """Interrupt a call before it executes line number ``moment``, and return the error that it raises, if any.
 
-    Lines of the test's own file and of Python's locks are not counted.
+    Lines of the test's own file and of Python's locks do not count.
     """
     count = 0
 
@@ -75,7 +75,7 @@ def interrupted_at(moment: int, call: Callable[[], object], own: str) -> BaseExc
     sys.settrace(line)
     try:
         call()
-    except BaseException as error:  # noqa: BLE001  the interrupt, or what the call made of it
+    except BaseException as error:  # noqa: BLE001  the interrupt, or the error that the call raises instead
         return error
     finally:
         sys.settrace(before)
@@ -83,6 +83,6 @@ def interrupted_at(moment: int, call: Callable[[], object], own: str) -> BaseExc
 
 
 def leaked(error: BaseException, secrets: Iterable[str]) -> list[str]:
-    """The secrets, of which not even the first half may be shown."""
+    """Return the secrets that an error reveals. Even the first half of a secret counts."""
     text = shown(error)
     return [secret for secret in secrets if secret[: len(secret) // 2] in text]

@@ -1,4 +1,4 @@
-"""A made-up Box on loopback that answers whatever a test wants, for what the practice Box never says."""
+"""A made-up Box on loopback that sends the responses of a test, for responses that the sandbox never sends."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from boxnb import oauth, store
 from boxnb.secret import Secret
 
 Answer = Callable[[str, dict[str, str]], Any]
-"""From a path below the API and its query to the body: bytes, something to be JSON, or a status with it."""
+"""A function from a path below the API and its query to the body (bytes, or a value for JSON), or to a status and a body."""
 
 
 @contextmanager
 def made_up(answer: Answer) -> Iterator[boxnb.Box]:
-    """A Box whose server answers as told; 404 for ``None``."""
+    """Yield a Box whose server sends these answers. ``None`` becomes a 404."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -30,10 +30,10 @@ def made_up(answer: Answer) -> Iterator[boxnb.Box]:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-            found = answer(parts.path.removeprefix("/2.0"), query)
-            if found is None:
-                found = 404, {"type": "error", "status": 404, "code": "not_found", "message": "Not Found"}
-            status, body = found if isinstance(found, tuple) else (200, found)
+            reply = answer(parts.path.removeprefix("/2.0"), query)
+            if reply is None:
+                reply = 404, {"type": "error", "status": 404, "code": "not_found", "message": "Not Found"}
+            status, body = reply if isinstance(reply, tuple) else (200, reply)
             content = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
@@ -42,7 +42,7 @@ def made_up(answer: Answer) -> Iterator[boxnb.Box]:
             self.wfile.write(content)
 
         def log_message(self, *_: Any) -> None:
-            """A test's output has no lines of a server."""
+            """Print nothing: the output of a test has no lines of a server."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

@@ -1,4 +1,4 @@
-"""A mail server with TLS and a password, and a certificate authority of this test's own."""
+"""Mail servers with TLS and a password for tests, and a new certificate authority for each test."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from boxnb.sandbox import mail
 
 
 def certified(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
-    """What a server of 127.0.0.1 needs for TLS, and the bundle that vouches for it."""
+    """Return the TLS context of a server on 127.0.0.1, and the CA bundle with which clients trust it."""
     authority = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1").configure_cert(context)
@@ -31,24 +31,24 @@ def certified(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
 def mailbox(
     tmp_path: Path, kind: str = "starttls", profile: str | None = "acme", **changed: object
 ) -> Iterator[mail.Mailbox]:
-    """A running server; its settings are saved in the profile, where one is named."""
+    """Yield a running server. If a profile is named, it sends its mail there."""
     context, bundle = certified(tmp_path)
     with mail.Mailbox(kind, context if kind != "none" else None) as running:
         if profile is not None:
-            given = {**running.settings(verify=bundle if kind != "none" else True), **changed}
-            runs.save_mail(profile, **given)  # type: ignore[arg-type]
+            settings = {**running.settings(verify=bundle if kind != "none" else True), **changed}
+            runs.save_mail(profile, **settings)  # type: ignore[arg-type]
         yield running
 
 
 class Moody:
-    """How a real server with TLS and a password behaves once somebody is signed in, for aiosmtpd."""
+    """A handler of aiosmtpd that behaves like a real server, or like a faulty one, after the sign-in."""
 
     def __init__(self, mood: str) -> None:
         self.mood = mood
-        self.taken: list[bytes] = []
+        self.accepted: list[bytes] = []
         self.reached, self.go = threading.Event(), threading.Event()
 
-    async def handle_MAIL(  # noqa: N802  aiosmtpd's names
+    async def handle_MAIL(  # noqa: N802  names of aiosmtpd
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
         if self.mood == "refuses the sender":
@@ -78,13 +78,13 @@ class Moody:
             self.mood == "counts at the end" and len(envelope.content) > 1_000_000
         ):
             return "552 5.3.4 too big" if self.mood == "counts at the end" else "554 5.7.1 looks like spam"
-        self.taken.append(envelope.content)
+        self.accepted.append(envelope.content)
         return "250 OK"
 
 
 @contextmanager
 def moody(tmp_path: Path, mood: str, timeout: float = 30.0) -> Iterator[Moody]:
-    """A running server of that mood; profile acme sends its mail there."""
+    """Yield the handler of a running server with this behaviour. Profile acme sends its mail there."""
     context, bundle = certified(tmp_path)
     handler = Moody(mood)
 

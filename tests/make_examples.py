@@ -1,9 +1,9 @@
-"""Makes box-examples.json: one entry of each dataset, from the examples in Box's OpenAPI description.
+"""Write box-examples.json: entries of each dataset, from the examples in Box's OpenAPI description.
 
     python tests/make_examples.py PATH/box-openapi.json
 
-The description is Box's, Apache-2.0 (https://github.com/box/box-openapi); only its example values are taken over,
-without the made-up token of an embed link.
+The description belongs to Box and has the Apache-2.0 licence (https://github.com/box/box-openapi). Only its example values
+are copied, without the made-up token of an embed link.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-PLACE = Path(__file__).with_name("box-examples.json")
+TARGET = Path(__file__).with_name("box-examples.json")
 ENTRIES = {
     "USERS": ["User--Full"],
     "GROUPS": ["Group--Full"],
@@ -28,7 +28,7 @@ ENTRIES = {
 
 
 def example(schemas: dict[str, Any], schema: dict[str, Any], above: tuple[str, ...] = ()) -> Any:
-    """The value a schema's examples make; None where there is none."""
+    """Return the example value of a schema, or None if it has no example."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return None if name in above else example(schemas, schemas[name], (*above, name))
@@ -50,13 +50,14 @@ def example(schemas: dict[str, Any], schema: dict[str, Any], above: tuple[str, .
 
 
 def main() -> None:
+    """Write the file from the description that the command line names."""
     schemas = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))["components"]["schemas"]
-    found = {
+    examples = {
         dataset: [example(schemas, schemas[name], (name,)) for name in names]
         for dataset, names in ENTRIES.items()
     }
-    PLACE.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(f"{PLACE.name}: {PLACE.stat().st_size} bytes")
+    TARGET.write_text(json.dumps(examples, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"{TARGET.name}: {TARGET.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A Jupyter server of a test's own, known by its token, on a port nobody else has."""
+"""A Jupyter server for one test, with its own token on a free port."""
 
 from __future__ import annotations
 
@@ -25,43 +25,43 @@ def serving(
     options: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[str, str]]:
-    """``python -m module`` over a folder; its origin and its token, once it answers to that token."""
+    """Run ``python -m module`` for a folder, and yield its origin and token once it accepts the token."""
     token = secrets.token_hex(16)
     command = [sys.executable, "-m", module, "--no-browser", "--allow-root", "--ip=127.0.0.1"]
     command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
     command += [f"--ServerApp.base_url={base_url}", f"--ServerApp.root_dir={root}", *options]
-    server, origin = _started(command, {**os.environ, **(environment or {})}, log, base_url, token)
+    server, origin = _start(command, {**os.environ, **(environment or {})}, log, base_url, token)
     try:
         yield origin, token
     finally:
-        _ended(server)
+        _stop(server)
 
 
-def _started(
+def _start(
     command: list[str], environment: dict[str, str], log: Path, base_url: str, token: str
 ) -> tuple[subprocess.Popen[bytes], str]:
-    """Another port where somebody else took the free one meanwhile."""
+    """Start the server, on another port if a program took the free one in the meantime."""
     for _ in range(3):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        with log.open("w", encoding="utf-8") as said:
+        with log.open("w", encoding="utf-8") as output:
             server = subprocess.Popen(
-                [*command, f"--port={port}"], env=environment, stdout=said, stderr=subprocess.STDOUT
+                [*command, f"--port={port}"], env=environment, stdout=output, stderr=subprocess.STDOUT
             )
-        origin, end = f"http://127.0.0.1:{port}", time.monotonic() + 60
-        while server.poll() is None and time.monotonic() < end:
+        origin, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 60
+        while server.poll() is None and time.monotonic() < deadline:
             try:
                 if requests.get(f"{origin}{base_url}api/status", params={"token": token}, timeout=5).ok:
                     return server, origin
             except requests.RequestException:
-                time.sleep(0.1)  # it is still starting
-        _ended(server)
+                time.sleep(0.1)  # the server is still starting
+        _stop(server)
     raise AssertionError(log.read_text(encoding="utf-8")[-3000:])
 
 
-def _ended(server: subprocess.Popen[bytes]) -> None:
-    """It shuts its kernels down first, which takes a while where one waits for an answer."""
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """Stop the server. It first shuts down its kernels, which takes a while if one waits for input."""
     server.terminate()
     try:
         server.wait(30)

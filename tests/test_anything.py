@@ -1,4 +1,4 @@
-"""Any endpoint as a frame, and what a pull will cost."""
+"""Any endpoint as a DataFrame, and estimates of what a pull costs."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def box(sandbox: Sandbox) -> boxnb.Box:
     return boxnb.connect("acme")
 
 
-def test_a_listing_by_marker_and_by_offset(box: boxnb.Box) -> None:
-    """Followed to the end, whichever way the answer pages."""
+def test_listing_by_marker_and_by_offset(box: boxnb.Box) -> None:
+    """The listing is followed to its end with both kinds of paging."""
     by_offset = box.frame("/users", limit=50)
     assert len(by_offset) == 120
     by_marker = box.frame(
@@ -35,8 +35,8 @@ def test_a_listing_by_marker_and_by_offset(box: boxnb.Box) -> None:
     assert by_marker.attrs["pages"] == 3
 
 
-def test_a_listing_that_breaks_keeps_what_it_had(box: boxnb.Box, sandbox: Sandbox) -> None:
-    """The rows so far, and the argument that goes on."""
+def test_failed_listing_keeps_its_rows(box: boxnb.Box, sandbox: Sandbox) -> None:
+    """The error has the rows so far, and they are marked incomplete."""
     sandbox.faults.add("/2.0/users", "html", skip=1)
     with pytest.raises(BoxUnavailableError) as caught:
         box.frame("/users", limit=50)
@@ -50,8 +50,8 @@ def test_a_listing_that_breaks_keeps_what_it_had(box: boxnb.Box, sandbox: Sandbo
 
 
 @pytest.mark.parametrize("by", [{}, {"usemarker": "true"}])
-def test_a_listing_that_broke_goes_on(box: boxnb.Box, sandbox: Sandbox, by: dict[str, str]) -> None:
-    """With what `resume` says beside the other arguments, after the first page and after the second."""
+def test_failed_listing_can_be_resumed(box: boxnb.Box, sandbox: Sandbox, by: dict[str, str]) -> None:
+    """`resume` with the other arguments continues the listing after the first page and after the second."""
     whole = box.frame("/users", limit=50, **by)
     for before in (1, 2):
         sandbox.faults.add("/2.0/users", "html", skip=before)
@@ -64,8 +64,8 @@ def test_a_listing_that_broke_goes_on(box: boxnb.Box, sandbox: Sandbox, by: dict
         assert rest.attrs["resume"] is None
 
 
-def test_interrupt_says_how_much_there_is(box: boxnb.Box) -> None:
-    """The rows it names are those of the frame."""
+def test_interrupt_says_how_many_rows_there_are(box: boxnb.Box) -> None:
+    """The number in the message is that of the DataFrame."""
 
     def stop(progress: Progress) -> None:
         if progress.rows >= 100 and not progress.done:
@@ -79,15 +79,15 @@ def test_interrupt_says_how_much_there_is(box: boxnb.Box) -> None:
 
 
 def test_events_are_followed_to_their_end(box: boxnb.Box) -> None:
-    """By their stream position; a page is 500 at most."""
+    """Events are followed by stream position, in pages of 500 at most."""
     found = box.frame("/events", stream_type="admin_logs")
     assert len(found) > 1_000
     assert found["event_id"].is_unique
     assert set(box.events(since="365D")["event_id"]) <= set(found["event_id"])
 
 
-def test_a_listing_longer_than_offsets_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Begun anew by marker; where there is none, the first 10,000 are kept and it says so in a sentence."""
+def test_listing_beyond_the_offset_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The listing starts again with markers. Without markers, the first 10,000 rows are kept and the error says so."""
     with boxnb.sandbox.start(
         private=True, state=tmp_path / "large", world="large", limits="off", users=10_100, folders=5, files=10
     ) as sandbox:
@@ -108,14 +108,14 @@ def test_a_listing_longer_than_offsets_reach(tmp_path: Path, monkeypatch: pytest
 
 
 def test_one_object_is_one_row(box: boxnb.Box) -> None:
-    """As a listing of one."""
+    """An object that is not a list becomes a DataFrame of one row."""
     assert box.frame("/users/me", fields="login,role")["role"].tolist() == ["admin"]
     with pytest.raises(NotFoundError):
         box.frame("/users/1")
 
 
-def test_types_are_inferred_only_where_nothing_can_go_wrong() -> None:
-    """A file named like a date is text; a number among words, a list among objects are JSON text."""
+def test_types_are_inferred_only_if_that_is_safe() -> None:
+    """A name that looks like a date stays text; mixed values and lists become JSON text."""
     rows = [
         {
             "id": 2**60,
@@ -152,8 +152,8 @@ def test_types_are_inferred_only_where_nothing_can_go_wrong() -> None:
     assert list(_frame_of([]).columns) == []
 
 
-def test_fields_may_be_called_anything() -> None:
-    """As those of metadata are; what comes to the same name is kept beside it."""
+def test_fields_may_have_any_name() -> None:
+    """Metadata fields have unusual names, and fields whose flattened names collide are both kept."""
     rows = [
         {
             "$parent": "file_1",
@@ -175,8 +175,8 @@ def test_fields_may_be_called_anything() -> None:
     assert len(made.columns) == 8
 
 
-def test_estimates_say_what_they_know(box: boxnb.Box) -> None:
-    """Exact where Box counts, at least where it does not, about what the last pull took."""
+def test_estimates_say_how_certain_they_are(box: boxnb.Box) -> None:
+    """An estimate is exact if Box counts, "at least" if it does not, and "about" after a pull."""
     users = box.estimate("users")
     assert (users.calls, users.certainty) == (1, "exact")
     before = box.estimate("tree")

@@ -1,4 +1,4 @@
-"""Cells at the edge of what a spreadsheet, a file or a view can hold: nothing runs, nothing is lost, and the way back is tested."""
+"""Cells at the limits of a spreadsheet, a file or a view: nothing runs, nothing is lost, and everything can be read back."""
 
 from __future__ import annotations
 
@@ -48,11 +48,12 @@ SEPARATORS = (",", ";", "\t", "|")
 
 
 def hostile(chance: random.Random, longest: int = 10) -> str:
+    """Return a random text of characters that are special in spreadsheets."""
     return "".join(chance.choices(ALPHABET, k=chance.randint(0, longest)))
 
 
 def read_as(text: str) -> Iterator[str]:
-    """Every cell that a spreadsheet may see: one separator or all of them, with quotes or without."""
+    """Yield every cell that a spreadsheet may see, for one separator or all of them, with quotes or without."""
     for separator in SEPARATORS:
         for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
             for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=quoting):
@@ -61,7 +62,7 @@ def read_as(text: str) -> Iterator[str]:
 
 
 def frames_of(seed: int, count: int) -> Iterator[pd.DataFrame]:
-    """Frames with hostile cells, headings and an index."""
+    """Yield DataFrames with hostile cells, headings and indexes."""
     chance = random.Random(seed)
     for _ in range(count):
         rows = chance.randint(0, 5)
@@ -81,15 +82,15 @@ def frames_of(seed: int, count: int) -> Iterator[pd.DataFrame]:
         yield frame if chance.random() < 0.7 else frame.set_index(frame.columns[0])
 
 
-def test_no_cell_runs_whatever_the_separator_and_all_come_back() -> None:
-    """1,000 random frames: comma, semicolon, tab, bar, all of them, with and without quotes."""
+def test_no_cell_runs_with_any_separator() -> None:
+    """In 1,000 random DataFrames, no cell starts a formula for comma, semicolon, tab or bar, with and without quotes."""
     for frame in frames_of(7, 1_000):
         text = export.csv_text(frame)
         assert [cell for cell in read_as(text) if RUNS.match(cell)] == []
 
 
-def test_what_was_written_comes_back(tmp_path: Path) -> None:
-    """Texts letter by letter, headings, an index, and what was missing; a name NA is a name."""
+def test_written_csv_reads_back_unchanged(tmp_path: Path) -> None:
+    """Texts, headings, an index and missing values come back; a text NA stays text."""
     for frame in frames_of(8, 300):
         whole = frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index()
         again = export.read_csv(export.to_csv(frame, tmp_path / "a.csv"))
@@ -99,8 +100,8 @@ def test_what_was_written_comes_back(tmp_path: Path) -> None:
         )
 
 
-def test_the_guard_can_be_taken_off() -> None:
-    """20,000 texts, also with a ' of their own, which is not the guard's."""
+def test_guard_can_be_removed() -> None:
+    """20,000 texts come back, including those with their own apostrophe."""
     chance = random.Random(9)
     for _ in range(20_000):
         text = hostile(chance)
@@ -122,19 +123,20 @@ def test_the_guard_can_be_taken_off() -> None:
         ("O'Neil, 2026-01-01", "O'Neil, 2026-01-01"),
     ],
 )
-def test_the_guard_stands_where_a_cell_may_begin(text: str, safe: str) -> None:
-    """And nowhere else, so that names stay readable."""
+def test_guard_is_only_where_a_cell_may_begin(text: str, safe: str) -> None:
+    """Names stay readable because no other position gets an apostrophe."""
     assert guarded(text) == safe
 
 
-def test_a_negative_number_begins_no_formula() -> None:
-    """Where ';' parts, it and the text after it are one cell; a text in quotes there is no part of a formula."""
+def test_negative_number_is_not_a_formula() -> None:
+    """With the separator ";", the number and the text after it are one cell, and quoted text is not part of a formula."""
     text = export.csv_text(pd.DataFrame({"n": [-5, 2], "t": ["0+cmd|'/C calc'!A0", "x"]}))
     assert text.splitlines()[1] == "-5,\"0+cmd|'/C calc'!A0\""
     assert pd.read_csv(io.StringIO(text))["n"].tolist() == [-5, 2]
 
 
 def odd_frames() -> dict[str, Any]:
+    """Return unusual DataFrames by their description."""
     beyond = pd.Series(pd.to_datetime(["9999-12-31T23:59:59Z", None], utc=True)).astype("datetime64[us, UTC]")
     objects = [
         pd.Timestamp("2026-01-01", tz="Asia/Tokyo"),
@@ -183,8 +185,8 @@ def odd_frames() -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", odd_frames())
 @pytest.mark.filterwarnings("ignore:Replaced characters")
-def test_any_frame_goes_to_every_file_or_one_sentence_says_why(name: str, tmp_path: Path) -> None:
-    """CSV, Excel and HTML take all of them; Parquet says what it cannot hold; no draft stays behind."""
+def test_any_dataframe_is_exported_or_refused_in_one_sentence(name: str, tmp_path: Path) -> None:
+    """CSV, Excel and HTML accept all; Parquet names what it cannot store; no draft remains."""
     frame = odd_frames()[name]
     rows = len(frame)
     text = export.to_csv(frame, tmp_path / "a.csv").read_text("utf-8-sig")
@@ -217,8 +219,8 @@ def _number(cell: str) -> bool:
 @pytest.mark.parametrize(
     "name", [name for name, frame in odd_frames().items() if isinstance(frame, pd.DataFrame)]
 )
-def test_any_frame_is_shown_searched_and_copied(name: str) -> None:
-    """The view gives every column a name of its own."""
+def test_any_dataframe_can_be_shown_searched_and_copied(name: str) -> None:
+    """The view gives every column its own name."""
     made = Table(odd_frames()[name])
     sent: list[Any] = []
     made.send = lambda content, buffers=None: sent.append(content)
@@ -235,8 +237,8 @@ def test_any_frame_is_shown_searched_and_copied(name: str) -> None:
     assert len(made.rows.order) <= len(made.rows.frame)
 
 
-def test_a_copy_is_whole_and_runs_nothing() -> None:
-    """Headings too, texts beyond what a cell shows, and negative numbers stay numbers."""
+def test_copy_is_complete_and_runs_nothing() -> None:
+    """Headings and long texts are complete, and negative numbers stay numbers."""
     frame = pd.DataFrame({"=a;=b": ["x" * 1_000, "a\t=1"], "n": [-5, 1]})
     made = Table(frame)
     sent: list[Any] = []
@@ -249,8 +251,8 @@ def test_a_copy_is_whole_and_runs_nothing() -> None:
     ]
 
 
-def test_a_file_that_cannot_be_made_is_said_in_the_view(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not in a log that nobody reads; so is what Excel could not hold."""
+def test_failed_export_is_reported_in_the_view(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user sees it in the view, not in a log, as well as any value that Excel cannot store."""
     made = Table(pd.DataFrame({"a": ["\x00", "b"]}))
     sent: list[Any] = []
     made.send = lambda content, buffers=None: sent.append(content)
@@ -261,8 +263,8 @@ def test_a_file_that_cannot_be_made_is_said_in_the_view(monkeypatch: pytest.Monk
     assert sent[-1]["type"] == "failed" and "An Excel sheet holds 1" in sent[-1]["why"]
 
 
-def test_excel_says_what_it_could_not_hold(tmp_path: Path) -> None:
-    """Counted as Excel counts, cut without halving an emoji, and the cell itself shows that it goes on."""
+def test_excel_export_reports_what_was_cut(tmp_path: Path) -> None:
+    """Characters are counted as Excel counts them, no emoji is cut in half, and the cell ends with an ellipsis."""
     frame = pd.DataFrame({"text": ["😀" * 32_767, "x" * 32_767, "y" * 32_768, "a\rb\r\nc"]})
     with pytest.warns(UserWarning, match=r"Cut 2 texts of 'text' to the 32,767 characters"):
         sheet = openpyxl.load_workbook(export.to_excel(frame, tmp_path / "a.xlsx")).active
@@ -271,8 +273,8 @@ def test_excel_says_what_it_could_not_hold(tmp_path: Path) -> None:
     assert (exact, longer, broken) == ("x" * 32_767, "y" * 32_766 + "…", "a\nb\nc")
 
 
-def test_excel_holds_what_it_can_and_the_rest_as_text(tmp_path: Path) -> None:
-    """Nothing becomes another number, another time or an error."""
+def test_values_that_excel_cannot_store_become_text(tmp_path: Path) -> None:
+    """No value becomes another number, another time or an error."""
     frame = pd.DataFrame(
         {
             "name": ["#N/A", "TRUE", "1e5"],
@@ -291,8 +293,8 @@ def test_excel_holds_what_it_can_and_the_rest_as_text(tmp_path: Path) -> None:
     assert sheet["A2"].data_type == "s"
 
 
-def test_sheets_have_names_that_excel_takes(tmp_path: Path) -> None:
-    """Not longer than 31 units, no two alike, none that Excel keeps for itself."""
+def test_sheet_names_are_valid_in_excel(tmp_path: Path) -> None:
+    """They have at most 31 units, are unique, and are not reserved by Excel."""
     names = ["History", "😀" * 20, "😀" * 21, "'a'", "a", "[]", "\ud800", "b\x00\n", "c" * 40, "C" * 40]
     frame = pd.DataFrame({"a": [1]})
     book = openpyxl.load_workbook(export.to_excel(dict.fromkeys(names, frame), tmp_path / "a.xlsx"))
@@ -310,8 +312,8 @@ def test_sheets_have_names_that_excel_takes(tmp_path: Path) -> None:
     ]
 
 
-def test_a_csv_keeps_fractions_of_seconds_and_years_of_any_length(tmp_path: Path) -> None:
-    """To the digit; the year 10000 and the year 1 are read as well as this one."""
+def test_csv_keeps_fractions_of_seconds_and_any_year(tmp_path: Path) -> None:
+    """Every digit is kept; the years 1 and 10000 can be read as well."""
     times = pd.Series(
         np.array(["0001-01-01T00:00:00", "2026-01-01T00:00:00.000001", "NaT"], dtype="datetime64[us]")
     )
@@ -332,8 +334,8 @@ def test_a_csv_keeps_fractions_of_seconds_and_years_of_any_length(tmp_path: Path
     assert Table(late).rows.page(0, 1) == [["a", "10000-01-01 00:00"]]
 
 
-def test_an_index_that_says_something_is_written(tmp_path: Path) -> None:
-    """The groups of a sum; not the numbers of rows that a filter left."""
+def test_meaningful_index_is_written(tmp_path: Path) -> None:
+    """The groups of a sum are written; the row numbers of a filter are not."""
     sums = pd.DataFrame({"owner": ["=a", "b"], "size": [1, 2]}).groupby("owner").sum()
     assert export.csv_text(sums).splitlines() == ["owner,size", "'=a,1", "b,2"]
     assert "<th scope='col'>owner</th>" in export.table_html(sums)
@@ -344,8 +346,8 @@ def test_an_index_that_says_something_is_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("write", [export.to_csv, export.to_excel, export.to_parquet, export.to_html])
-def test_what_cannot_be_written_is_a_sentence_and_leaves_the_old_file(write: Any, tmp_path: Path) -> None:
-    """A folder in its place, a file in the way, a name no disk holds, no table."""
+def test_failed_write_is_one_sentence_and_keeps_the_old_file(write: Any, tmp_path: Path) -> None:
+    """The target may be a folder, be below a file, have an impossible name, or the content may not be a table."""
     frame = pd.DataFrame({"a": [1]})
     file = write(frame, tmp_path / "file")
     before = file.read_bytes()
@@ -360,8 +362,8 @@ def test_what_cannot_be_written_is_a_sentence_and_leaves_the_old_file(write: Any
     assert issubclass(ExportError, BoxNotebookError)
 
 
-def test_a_write_that_breaks_off_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the middle of a workbook, and by Interrupt."""
+def test_interrupted_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interrupt comes in the middle of a workbook."""
     file = export.to_excel(pd.DataFrame({"a": [1]}), tmp_path / "a.xlsx")
     before = file.read_bytes()
 
@@ -379,8 +381,8 @@ def test_a_write_that_breaks_off_leaves_the_old_file(tmp_path: Path, monkeypatch
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_link_and_a_mode_stay_what_they_are(tmp_path: Path) -> None:
-    """The file behind a link is replaced, and is as open as it was."""
+def test_link_and_permissions_are_kept(tmp_path: Path) -> None:
+    """The file behind a link is replaced, and keeps its permissions."""
     behind = tmp_path / "behind.csv"
     behind.write_text("old")
     behind.chmod(0o640)
@@ -392,8 +394,8 @@ def test_a_link_and_a_mode_stay_what_they_are(tmp_path: Path) -> None:
     assert export.to_csv(pd.DataFrame({"a": [1]}), "/dev/null").is_char_device()
 
 
-def test_too_wide_and_no_table_are_sentences(tmp_path: Path) -> None:
-    """Before anything is written."""
+def test_too_wide_or_missing_table_is_refused(tmp_path: Path) -> None:
+    """The error comes before anything is written."""
     with pytest.raises(ExportError, match=r"16,385 columns"):
         export.to_excel(pd.DataFrame([range(16_385)]), tmp_path / "a.xlsx")
     with pytest.raises(ExportError, match="no table"):
@@ -403,16 +405,16 @@ def test_too_wide_and_no_table_are_sentences(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_parquet_names_the_columns_it_cannot_hold(tmp_path: Path) -> None:
-    """So that one knows what to convert."""
+def test_parquet_error_names_the_columns(tmp_path: Path) -> None:
+    """The message says which columns to convert."""
     frame = pd.DataFrame({"fine": [1, 2], "mixed": pd.Series([1, "x"], dtype="object")})
     with pytest.raises(ExportError, match=r"hold the values of 'mixed', .* astype\('str'\)"):
         export.to_parquet(frame, tmp_path / "a.parquet")
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_no_csv_is_a_sentence(tmp_path: Path) -> None:
-    """No file, a folder, rows of different lengths, bytes that are not UTF-8; nothing at all is an empty table."""
+def test_invalid_csv_is_refused_with_one_sentence(tmp_path: Path) -> None:
+    """A missing file, a folder, uneven rows and bytes that are not UTF-8 are refused; an empty file is an empty table."""
     (tmp_path / "uneven.csv").write_text("a,b\r\n1\r\n")
     (tmp_path / "latin.csv").write_bytes(b"a\r\n\xfc\r\n")
     (tmp_path / "empty.csv").write_bytes(b"")
@@ -422,8 +424,8 @@ def test_what_is_no_csv_is_a_sentence(tmp_path: Path) -> None:
     assert export.read_csv(tmp_path / "empty.csv").empty
 
 
-def test_an_attached_page_has_whole_texts_and_all_rows(tmp_path: Path) -> None:
-    """Longer than pandas shows, more than a page of a report shows, and escaped."""
+def test_attached_page_has_complete_texts_and_all_rows(tmp_path: Path) -> None:
+    """Texts and tables that are longer than pandas or an exported page would show are complete and escaped."""
     frame = pd.DataFrame({"name": ["<b>" + "x" * 500, *map(str, range(6_000))]})
     attachments.write(frame, tmp_path / "a.html")
     page = (tmp_path / "a.html").read_text(encoding="utf-8")
@@ -431,8 +433,8 @@ def test_an_attached_page_has_whole_texts_and_all_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("thing", [object(), Path("/nowhere/at/all"), pd.DataFrame({"a": [1]})])
-def test_what_cannot_be_attached_is_a_sentence_and_leaves_nothing(thing: Any, tmp_path: Path) -> None:
-    """A kind without a form, a file that is not there, a table as a picture."""
+def test_refused_attachment_leaves_no_file(thing: Any, tmp_path: Path) -> None:
+    """An unknown object, a missing file and a table as a picture are refused."""
     with pytest.raises(ExportError):
         attachments.write(thing, tmp_path / "a.png")
     assert not list(tmp_path.iterdir())
@@ -454,30 +456,30 @@ NOW = pd.Timestamp("2026-11-24T12:00:00Z")
         ("100000D", "1753-02-08T12:00:00+00:00"),
     ],
 )
-def test_a_range_may_end_at_the_end_of_time(when: Any, asked: str) -> None:
-    """As people write for 'ever'; Box is asked with four digits of a year."""
+def test_range_may_end_in_the_far_future(when: Any, asked: str) -> None:
+    """Users write such dates for "forever", and Box accepts years of four digits."""
     assert event_ranges.text(event_log._time(when, NOW)) == asked
 
 
 @pytest.mark.parametrize(
     "when", ["2016-12-31T23:59:60Z", "9999999D", datetime.timedelta.max, pd.NaT, "10000-01-01"]
 )
-def test_a_moment_that_cannot_be_is_a_sentence(when: Any) -> None:
-    """Not an error of pandas."""
+def test_impossible_time_is_one_sentence(when: Any) -> None:
+    """The error is not one of pandas."""
     with pytest.raises(RangeError, match=r"Cannot read .* as a time"):
         event_log._time(when, NOW)
 
 
 def test_reports_count_days_from_any_year() -> None:
-    """The clock of the reports is in microseconds: in nanoseconds pandas cannot take the year 9999 from it."""
+    """The reports use microseconds, because pandas cannot subtract the year 9999 in nanoseconds."""
     clock = SimpleNamespace(session=SimpleNamespace(auth=SimpleNamespace(now=lambda: 1_795_521_600.25)))
     times = pd.Series(pd.to_datetime(["9999-12-31", "0001-01-01", None], utc=True, format="ISO8601"))
     days = shape.days_since(times.astype("datetime64[us, UTC]"), shape.now(clock))  # type: ignore[arg-type]
     assert days.tolist() == [-2_912_115, 739_943, pd.NA]
 
 
-def test_an_item_without_a_name_is_in_the_tree_and_in_the_map() -> None:
-    """Box sends null, or half an emoji; it stands there as without a name, beside the others."""
+def test_item_without_a_name_is_in_tree_and_treemap() -> None:
+    """If Box sends null or half an emoji as a name, the item is shown without a name."""
     rows = [
         {"type": "folder", "id": "1", "name": None, "modified_at": "0001-01-01T00:00:00Z"},
         {"type": "file", "id": "2", "name": "a \ud83d", "size": None, "parent": {"id": "1"}},
@@ -495,15 +497,15 @@ def test_an_item_without_a_name_is_in_the_tree_and_in_the_map() -> None:
     assert "nan" not in drawn._repr_mimebundle_()["text/html"]
 
 
-def test_a_filter_of_times_without_a_zone_is_read_as_well() -> None:
-    """A person's own frame has them."""
+def test_filter_works_on_times_without_a_time_zone() -> None:
+    """A user's own DataFrame may have such times."""
     made = Table(pd.DataFrame({"time": pd.to_datetime(["2026-01-01", "2026-03-01"])}))
     made.rows.change(filters={"time": "> 2026-02-01"})
     assert made.rows.order.tolist() == [1]
 
 
-def test_a_table_of_transfers_holds_any_name() -> None:
-    """Half an emoji from Box, a byte of a disk that is not UTF-8: shown by their numbers."""
+def test_transfer_table_contains_any_name() -> None:
+    """Half an emoji from Box and a byte of a path that is not UTF-8 are escaped."""
     table = frame_of([Row("/d/caf\udce9.txt", "photo \ud83d.jpg", problem="odd \ud800")])
     assert table.loc[0, ["path", "name", "problem"]].tolist() == [
         "/d/caf\\udce9.txt",
@@ -513,7 +515,7 @@ def test_a_table_of_transfers_holds_any_name() -> None:
     assert repr(table)
 
 
-def test_a_listing_of_anything_takes_any_key() -> None:
-    """A column cannot be called by half an emoji; its values are there all the same."""
+def test_listing_accepts_any_key() -> None:
+    """A column name cannot contain half an emoji, but its values are kept."""
     made = listing._frame_of([{"id": "1", "a\ud83d": "x"}])
     assert made.iloc[0].tolist() == ["1", "x"] and list(made.columns) == ["id", "a\\ud83d"]

@@ -61,7 +61,7 @@ def test_no_answer_and_no_certificate_check(sandbox: Sandbox) -> None:
 
 
 def test_a_missing_ca_bundle(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Doctor and sign_out name the missing file. A 502 is no reason to sign in again."""
+    """Doctor and sign_out name the missing file. A 502 does not mean that a new sign-in is needed."""
     sign_in(sandbox)
     with sandbox.faults("/2.0/users/me", "502", 99):
         assert "Sign in again" not in finding("sign-in")

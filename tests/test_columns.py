@@ -1,4 +1,4 @@
-"""Every dataset, column by column and row by row: against what the server sent, and against the company's own files."""
+"""Every dataset, column by column and row by row, compared with the server's responses and the company's own files."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _folders() -> list[str]:
 
 @pytest.mark.parametrize("name", PULLS)
 def test_each_cell_is_what_the_server_sent(box: boxnb.Box, name: str) -> None:
-    """All rows: every value of every entry is in its column, unchanged, and nothing else is."""
+    """Every value of every entry is in its column, unchanged, and there are no other values."""
     columns, pull = PULLS[name]
     sent: dict[str, dict[str, Any]] = {}
     call = box.session.call
@@ -100,7 +100,7 @@ def test_each_cell_is_what_the_server_sent(box: boxnb.Box, name: str) -> None:
 
 
 def same(frame: pd.DataFrame, file: str, columns: dict[str, str]) -> None:
-    """The columns of a frame are those of a file, for all its rows."""
+    """Check that the columns of a DataFrame equal those of a file, for all rows."""
     expected = table(file).set_index("id")
     found = frame.set_index("id")
     assert set(found.index) == set(expected.index)
@@ -115,8 +115,8 @@ def same(frame: pd.DataFrame, file: str, columns: dict[str, str]) -> None:
             assert ours.astype("str").where(ours.notna(), "").tolist() == said.tolist(), name
 
 
-def test_people_groups_and_pins_are_those_of_the_files(box: boxnb.Box) -> None:
-    """Names, times, sizes, places."""
+def test_users_groups_and_pins_match_the_files(box: boxnb.Box) -> None:
+    """Names, times, sizes and other values are those of the files."""
     both = ("name", "created_at", "modified_at")
     people = ("login", "role", "status", "job_title", "language", "timezone", "phone", "address")
     sizes = ("space_amount", "space_used", "max_upload_size")

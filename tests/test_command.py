@@ -1,4 +1,4 @@
-"""`python -m boxnb run`: a notebook where nobody watches; the exit code, the mail and the chain are right, whatever happens."""
+"""`python -m boxnb run`: an unattended notebook has the right exit code and mail, and keeps the sign-in, whatever happens."""
 
 from __future__ import annotations
 
@@ -33,31 +33,36 @@ ADA = "ada.admin@example.com"
 
 @pytest.fixture(autouse=True)
 def _this_boxnb(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make child processes import boxnb from this repository."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
 @pytest.fixture
 def server(tmp_path: Path, sandbox: Sandbox) -> Iterator[Mailbox]:
-    """Somebody is signed in as acme, and acme has mail settings."""
+    """Yield a mail server that profile acme uses. The profile is signed in."""
     sign_in(sandbox)
     with mailbox(tmp_path) as running:
         yield running
 
 
 def notebook(tmp_path: Path, *cells: str, name: str = "nightly.ipynb") -> Path:
-    """A notebook of code cells, the first of them the profile's."""
-    made = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
-    made.cells = [nbformat.v4.new_code_cell(source) for source in ('PROFILE = "sandbox"', *cells)]
+    """Write a notebook whose first cell sets the profile, and return its path."""
+    content = nbformat.v4.new_notebook(
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    )
+    content.cells = [nbformat.v4.new_code_cell(source) for source in ('PROFILE = "sandbox"', *cells)]
     path = tmp_path / name
-    nbformat.write(made, path)
+    nbformat.write(content, path)
     return path
 
 
 def words(*arguments: object) -> list[str]:
+    """Return the command line of boxnb with these arguments."""
     return [sys.executable, "-m", "boxnb", *map(str, arguments)]
 
 
 def run(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a notebook in a child process."""
     return subprocess.run(
         words("run", *arguments), capture_output=True, text=True, check=False, timeout=200, **options
     )
@@ -66,8 +71,8 @@ def run(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
 USERS = "import boxnb\nbox = boxnb.connect(PROFILE)\nlen(box.users())"
 
 
-def test_the_weekly_report(server: Mailbox, tmp_path: Path) -> None:
-    """Exit code 0, a page, the table, a mail; the profile and the parameter reached the notebook; no secret anywhere."""
+def test_weekly_report(server: Mailbox, tmp_path: Path) -> None:
+    """The run ends with 0, a page, a table and a mail; profile and parameter reached the notebook; no secret did."""
     done = run(WEEKLY, "--profile", "acme", "-p", "since=1D", "--folder", tmp_path / "runs")
     assert done.returncode == 0, done.stderr
     assert server[-1].subject.startswith("SUCCESS 03-weekly-report-acme on ")
@@ -83,8 +88,8 @@ def test_the_weekly_report(server: Mailbox, tmp_path: Path) -> None:
     assert saved.token.access_token.reveal() not in everything and server.password not in everything
 
 
-def test_what_a_notebook_attaches(server: Mailbox, tmp_path: Path) -> None:
-    """Its rows are counted; a page of the notebook's name is not written over; programs in the page stay whole."""
+def test_notebook_attaches_files(server: Mailbox, tmp_path: Path) -> None:
+    """Rows are counted, a page of the notebook's own name is not overwritten, and scripts in the page stay intact."""
     attach = "import pandas as pd\nfrom boxnb import runs\nrows = pd.DataFrame({'a': range(500)})"
     attach += "\nruns.attach(rows, 'all.csv'); runs.attach('mine', 'nightly.html'); None"
     script = "from IPython.display import HTML\nHTML('<script>fetch(1, {credentials:\"include\"})</script>')"
@@ -97,8 +102,8 @@ def test_what_a_notebook_attaches(server: Mailbox, tmp_path: Path) -> None:
     assert 'credentials:"include"' in files["nightly-executed.html"].read_text(encoding="utf-8")
 
 
-def test_a_failing_cell(server: Mailbox, tmp_path: Path) -> None:
-    """Exit code 1; the mail says which cell and why, and the page shows it."""
+def test_failing_cell(server: Mailbox, tmp_path: Path) -> None:
+    """The exit code is 1, the mail says which cell failed and why, and the page shows it."""
     done = run(notebook(tmp_path, USERS, "box.get('/folders/1')", "1"), "--profile", "acme")
     assert done.returncode == 1
     assert server[-1].subject.startswith("ERROR nightly-acme")
@@ -106,50 +111,52 @@ def test_a_failing_cell(server: Mailbox, tmp_path: Path) -> None:
     assert "nightly.html" in server[-1].attachments and "Code cell 3 failed" in done.stderr
 
 
-def test_a_warning_in_a_cell(server: Mailbox, tmp_path: Path) -> None:
-    """Exit code 0, and a mail that says so."""
+def test_warning_in_a_cell(server: Mailbox, tmp_path: Path) -> None:
+    """The exit code is 0, and the mail reports the warning."""
     done = run(
-        notebook(tmp_path, "import warnings\nwarnings.warn('half of it')\nprint('said')"), "--profile", "acme"
+        notebook(tmp_path, "import warnings\nwarnings.warn('half of it')\nprint('printed')"),
+        "--profile",
+        "acme",
     )
     assert done.returncode == 0
     assert (
         server[-1].subject.startswith("WARNING")
         and "half of it" in server[-1].text
-        and "said" in server[-1].text
+        and "printed" in server[-1].text
     )
 
 
-def test_nobody_is_signed_in(server: Mailbox, tmp_path: Path) -> None:
-    """Fails at once, asks nothing, and the mail still goes out."""
+def test_profile_without_a_sign_in(server: Mailbox, tmp_path: Path) -> None:
+    """The run fails at once without asking anything, and the mail is sent."""
     boxnb.sign_out("acme")
     done = run(notebook(tmp_path, USERS), "--profile", "acme")
     assert done.returncode == 1
     assert server[-1].subject.startswith("ERROR") and "Nobody is signed in as 'acme'" in server[-1].text
 
 
-def test_twice_at_the_same_moment(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> None:
-    """With an expired token: one runs, one is refused and says so; the chain is intact."""
+def test_two_runs_at_the_same_time(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> None:
+    """With an expired token, one run succeeds, the other is refused and reports it, and the token pair stays valid."""
     sandbox.clock.advance(7200)
-    go = tmp_path / "go"  # the one that runs waits until the other was refused
+    go = tmp_path / "go"  # the run that starts waits until the other one is refused
     wait = f"import pathlib, time\nwhile not pathlib.Path({str(go)!r}).exists():\n    time.sleep(0.05)"
     path = notebook(tmp_path, USERS, wait)
-    two = [
+    processes = [
         subprocess.Popen(words("run", path, "--profile", "acme"), stderr=subprocess.PIPE, text=True)
         for _ in "ab"
     ]
-    while all(each.poll() is None for each in two):
+    while all(process.poll() is None for process in processes):
         time.sleep(0.05)
     go.touch()
-    said = [each.communicate(timeout=100)[1] for each in two]
-    assert sorted(each.returncode for each in two) == [0, 75], said
+    errors = [process.communicate(timeout=100)[1] for process in processes]
+    assert sorted(process.returncode for process in processes) == [0, 75], errors
     assert sorted(mail.subject.split()[0] for mail in server) == ["ERROR", "SUCCESS"]
-    assert any("is under way (process" in text for text in said)
+    assert any("is already in progress (process" in text for text in errors)
     assert refreshes(sandbox).count(200) == 1
     assert boxnb.connect("acme").get("/users/me")["login"] == ADA
 
 
-def test_a_lost_chain(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> None:
-    """The refresh token is good for nothing any more: the mail says to sign in again."""
+def test_revoked_token(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The refresh token is no longer valid, and the mail says to sign in again."""
     saved = store.load("acme")
     assert saved is not None and saved.token is not None
     boxnb.oauth.revoke(saved.client, saved.token)
@@ -158,16 +165,16 @@ def test_a_lost_chain(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> None
     assert "InvalidGrantError" in server[-1].text and "Sign in again" in server[-1].text
 
 
-def test_an_answer_lost_in_the_middle_of_a_refresh(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> None:
-    """The run succeeds, and so does the next."""
+def test_reply_lost_during_a_refresh(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The run succeeds, and so does the next call."""
     sandbox.clock.advance(7200)
     sandbox.faults.add("/oauth2/token", "lost_token")
     assert run(notebook(tmp_path, USERS), "--profile", "acme").returncode == 0
     assert boxnb.connect("acme").get("/users/me")["login"] == ADA
 
 
-def test_a_server_that_answers_500(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> None:
-    """Exit code 1, a mail with a sentence, the saved pair untouched."""
+def test_server_that_answers_500(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The exit code is 1, the mail has a sentence, and the saved pair is unchanged."""
     with sandbox.faults.during("/2.0/users*", "500"):
         done = run(notebook(tmp_path, USERS), "--profile", "acme")
     assert done.returncode == 1
@@ -176,10 +183,10 @@ def test_a_server_that_answers_500(server: Mailbox, sandbox: Sandbox, tmp_path: 
 
 
 @pytest.mark.parametrize("kind", ["500", "reset_before"])
-def test_a_token_endpoint_that_does_not_work(
+def test_token_endpoint_that_does_not_work(
     server: Mailbox, sandbox: Sandbox, tmp_path: Path, kind: str
 ) -> None:
-    """With an expired token: exit code 1, a mail, and the next run succeeds with the same chain."""
+    """With an expired token, the run fails with a mail, and the next call succeeds with the same token pair."""
     sandbox.clock.advance(7200)
     with sandbox.faults.during("/oauth2/token", kind):
         done = run(notebook(tmp_path, USERS), "--profile", "acme")
@@ -189,7 +196,7 @@ def test_a_token_endpoint_that_does_not_work(
 
 
 def full(room: int) -> Callable[[], None]:
-    """No file of the child and its children may grow beyond so many bytes."""
+    """Return a function that limits the size of each file that the child and its children write."""
 
     def limit() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -199,15 +206,15 @@ def full(room: int) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize(("room", "expired"), [(0, False), (1500, True), (6000, False)])
-def test_a_full_disk(server: Mailbox, sandbox: Sandbox, tmp_path: Path, room: int, expired: bool) -> None:
-    """From the start, and in the middle: exit code 1, and the mail goes out all the same; the chain is intact."""
+def test_full_disk(server: Mailbox, sandbox: Sandbox, tmp_path: Path, room: int, expired: bool) -> None:
+    """The exit code is 1 and the mail is sent, whether the disk is full at the start or later; the pair stays valid."""
     sandbox.clock.advance(7200 * expired)
-    large = "print('x' * 20_000)"  # the executed notebook is larger than what the disk holds
+    large = "print('x' * 20_000)"  # the executed notebook is too large for the disk
     done = run(notebook(tmp_path, USERS, large), "--profile", "acme", preexec_fn=full(room))
     assert done.returncode == 1, done.stderr
     assert server[-1].subject.startswith("ERROR nightly-acme")
-    said = " ".join(server[-1].text.split())
-    assert re.search("[Ff]ree space", said) or "TokenStoreError" in said, said
+    text = " ".join(server[-1].text.split())
+    assert re.search("[Ff]ree space", text) or "TokenStoreError" in text, text
     assert boxnb.connect("acme").get("/users/me")["login"] == ADA
     assert refreshes(sandbox).count(400) == 0
 
@@ -219,10 +226,8 @@ with boxnb.run("script", profile="acme") as run:
 """
 
 
-def test_a_full_disk_and_an_expired_token_in_a_plain_script(
-    server: Mailbox, sandbox: Sandbox, tmp_path: Path
-) -> None:
-    """The refresh token is not spent, for the new one could not be kept."""
+def test_full_disk_and_expired_token_in_a_script(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The refresh token is not spent, because the new one could not be saved."""
     sandbox.clock.advance(7200)
     before = store.path("acme").read_bytes()
     script = SCRIPT.replace("profile=", f"to=[{ADA!r}], profile=")
@@ -235,8 +240,8 @@ def test_a_full_disk_and_an_expired_token_in_a_plain_script(
     assert boxnb.connect("acme").get("/users/me")["login"] == ADA
 
 
-def test_told_to_end(server: Mailbox, tmp_path: Path) -> None:
-    """Kill -TERM: exit code 143, a mail, and no kernel is left behind."""
+def test_sigterm_ends_a_run(server: Mailbox, tmp_path: Path) -> None:
+    """The exit code is 143, a mail is sent, and no kernel remains."""
     mark = tmp_path / "kernel.pid"
     path = notebook(
         tmp_path,
@@ -258,41 +263,41 @@ def test_told_to_end(server: Mailbox, tmp_path: Path) -> None:
     assert not Path(f"/proc/{mark.read_text(encoding='utf-8')}").exists()
 
 
-def test_a_mail_that_cannot_be_sent_has_its_own_exit_code(server: Mailbox, tmp_path: Path) -> None:
-    """The notebook ran: 4, not 1."""
+def test_undelivered_mail_has_its_own_exit_code(server: Mailbox, tmp_path: Path) -> None:
+    """The notebook ran, so the code is 4 and not 1."""
     server.stop()
     done = run(notebook(tmp_path, "1"), "--profile", "acme", "--to", ADA)
     assert done.returncode == 4 and "not delivered" in done.stderr
     assert run(notebook(tmp_path, "1"), "--profile", "acme", "--no-mail").returncode == 0
 
 
-def test_what_notebooks_would_ask_a_person_fails(tmp_path: Path) -> None:
-    """`input()` and `getpass` find nobody."""
+def test_notebook_that_asks_for_input_fails(tmp_path: Path) -> None:
+    """Nobody can answer ``input()`` or ``getpass``."""
     done = run(notebook(tmp_path, "input('your name?')"), "--profile", "acme")
     assert done.returncode == 1 and "StdinNotImplementedError" in done.stderr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words_said"),
+    ("arguments", "message"),
     [
         (["-p", "password=x"], "looks like a secret"),
         (["-p", "box_token=x"], "looks like a secret"),
-        (["-p", "sinse=7D"], "it has: since"),
+        (["-p", "sinse=7D"], "It has: since"),
         (["-p", "since"], "NAME=VALUE"),
         (["-p", "PROFILE=x"], "--profile"),
         (["--to", "a@b\nBcc: c@d"], "is no mail address"),
         (["--profile", "../x"], "name of a profile"),
     ],
 )
-def test_what_makes_no_sense_is_refused_before_anything_runs(arguments: list[str], words_said: str) -> None:
-    """Exit code 2, one sentence, no run in the history."""
+def test_invalid_command_line_is_refused_before_anything_runs(arguments: list[str], message: str) -> None:
+    """The exit code is 2, there is one sentence, and the history has no run."""
     done = run(WEEKLY, *arguments)
-    assert done.returncode == 2 and words_said in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
     assert len(runs.history()) == 0
 
 
-def test_the_value_of_a_secret_is_refused_whatever_its_name(server: Mailbox) -> None:
-    """Somebody pastes the password where a date belongs."""
+def test_value_of_a_secret_is_refused_under_any_name(server: Mailbox) -> None:
+    """A user may paste the password where a date belongs."""
     done = run(WEEKLY, "--profile", "acme", "-p", f"since={server.password}")
     assert (
         done.returncode == 2 and "looks like a secret" in done.stderr and server.password not in done.stderr
@@ -300,8 +305,8 @@ def test_the_value_of_a_secret_is_refused_whatever_its_name(server: Mailbox) -> 
 
 
 @pytest.mark.parametrize("content", [None, "", "{}", "[]", '{"cells": 1}'])
-def test_what_is_no_notebook_is_refused(tmp_path: Path, content: str | None) -> None:
-    """A missing file, an empty one, something else."""
+def test_file_that_is_not_a_notebook_is_refused(tmp_path: Path, content: str | None) -> None:
+    """The file may be missing, empty or something else."""
     path = tmp_path / "x.ipynb"
     if content is not None:
         path.write_text(content)
@@ -309,16 +314,16 @@ def test_what_is_no_notebook_is_refused(tmp_path: Path, content: str | None) -> 
     assert done.returncode == 2 and "cannot be run" in done.stderr
 
 
-def test_the_source_notebook_is_left_alone(server: Mailbox, tmp_path: Path) -> None:
-    """Neither outputs nor tags are written into it."""
+def test_source_notebook_is_not_changed(server: Mailbox, tmp_path: Path) -> None:
+    """Neither outputs nor tags are written to it."""
     path = notebook(tmp_path, "1")
     before = path.read_bytes()
     assert run(path, "--profile", "acme").returncode == 0
     assert path.read_bytes() == before and json.loads(before)
 
 
-def test_the_scheduled_line_does_what_it_says(server: Mailbox, tmp_path: Path) -> None:
-    """What `schedule` prints for cron, run as cron does: by sh, in another folder, with next to no environment."""
+def test_scheduled_line_runs_the_notebook(server: Mailbox, tmp_path: Path) -> None:
+    """The line for cron works as in cron: in sh, in another folder, and with almost no environment."""
     path = notebook(tmp_path, USERS, name="my nightly 100%.ipynb")
     planned = subprocess.run(
         words("schedule", path, "--profile", "acme", "--at", "23:59", "--to", ADA),
@@ -327,17 +332,23 @@ def test_the_scheduled_line_does_what_it_says(server: Mailbox, tmp_path: Path) -
         check=True,
     )
     line = planned.stdout.splitlines()[1].removeprefix("59 23 * * * ").replace(r"\%", "%")
-    kept = {name: os.environ[name] for name in ("HOME", "NO_PROXY") if name in os.environ}
+    environment = {name: os.environ[name] for name in ("HOME", "NO_PROXY") if name in os.environ}
     done = subprocess.run(
-        ["/bin/sh", "-c", line], cwd="/", env=kept, capture_output=True, text=True, check=False, timeout=120
+        ["/bin/sh", "-c", line],
+        cwd="/",
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     assert server[-1].subject.startswith("SUCCESS my nightly 100--acme")
 
 
 @pytest.mark.parametrize("scheduler", ["systemd", "launchd", "windows"])
-def test_every_scheduler_has_its_text(scheduler: str) -> None:
-    """With the notebook's full path in it."""
+def test_every_scheduler_has_a_text(scheduler: str) -> None:
+    """Each text contains the full path of the notebook."""
     done = subprocess.run(
         words("schedule", WEEKLY, "--for", scheduler), capture_output=True, text=True, check=True
     )
@@ -350,12 +361,13 @@ mark = pathlib.Path({mark!r})
 mark.write_text(f"{{os.getpid()}} ")
 other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(120)"])
 mark.write_text(f"{{os.getpid()}} {{other.pid}}")
-print("it was told: bare-secret-of-a-cell")
+print("it prints: bare-secret-of-a-cell")
 time.sleep(120)
 """
 
 
-def lives(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Return whether a process exists and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
@@ -363,17 +375,17 @@ def lives(pid: int) -> bool:
 
 
 def started(mark: Path) -> list[int]:
-    """The kernel of a run, and what its notebook started."""
+    """Return the process IDs of the kernel of a run and of the program that its notebook started."""
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         if mark.exists() and len(mark.read_text(encoding="utf-8").split()) == 2:
             return [int(pid) for pid in mark.read_text(encoding="utf-8").split()]
         time.sleep(0.05)
-    raise AssertionError("the notebook was not begun")
+    raise AssertionError("the notebook did not start")
 
 
-def test_a_killed_run_ends_with_all_it_started(sandbox: Sandbox, tmp_path: Path, home: Path) -> None:
-    """Kernel and programs of the notebook; the next run of that name may begin, and nothing unmasked is left."""
+def test_killed_run_ends_with_all_its_processes(sandbox: Sandbox, tmp_path: Path, home: Path) -> None:
+    """Kernel and child programs end, nothing unredacted remains, and the next run of that name can start."""
     sign_in(sandbox)
     mark = tmp_path / "mark"
     path = notebook(tmp_path, TICKS.format(mark=str(mark)))
@@ -384,15 +396,15 @@ def test_a_killed_run_ends_with_all_it_started(sandbox: Sandbox, tmp_path: Path,
     first.kill()
     first.wait()
     deadline = time.monotonic() + 20
-    while (any(map(lives, pids)) or list((home / "runs").glob("*.work"))) and time.monotonic() < deadline:
+    while (any(map(is_alive, pids)) or list((home / "runs").glob("*.work"))) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not any(map(lives, pids)) and list((home / "runs").glob("*.work")) == []
+    assert not any(map(is_alive, pids)) and list((home / "runs").glob("*.work")) == []
     with boxnb.run("weekly"):
         pass
 
 
-def test_what_two_kills_left_is_removed_by_the_next_run(sandbox: Sandbox, tmp_path: Path, home: Path) -> None:
-    """Of the run and of its child at once: whatever the next run is called; one under way keeps its own."""
+def test_next_run_removes_what_two_kills_left(sandbox: Sandbox, tmp_path: Path, home: Path) -> None:
+    """Any run removes the folder of a run and child that were killed together, but not that of a run in progress."""
     sign_in(sandbox)
     left, other = home / "runs" / "weekly+abcd.work", home / "runs" / "daily+abcd.work"
     for folder in (left, other):
@@ -417,8 +429,8 @@ raise ValueError(box.session.auth.token().access_token.reveal())
 """
 
 
-def test_the_page_is_masked_with_what_only_the_kernel_knew(server: Mailbox, tmp_path: Path) -> None:
-    """Pairs that came and went, another server's password, another profile's pair: in page, log, mail and output."""
+def test_page_is_redacted_with_secrets_of_the_kernel(server: Mailbox, tmp_path: Path) -> None:
+    """Secrets that only the kernel knew are redacted in page, log, mail and output."""
     boxnb.basic.save("devices", "http://127.0.0.1:9", "reader", "password-of-devices")
     saved = store.load("acme")
     assert saved is not None
@@ -436,25 +448,25 @@ def test_the_page_is_masked_with_what_only_the_kernel_knew(server: Mailbox, tmp_
     )
     done = run(notebook(tmp_path, KNOWN_THERE), "--profile", "acme", "--folder", tmp_path / "runs")
     assert done.returncode == 1
-    renewed = store.load("acme")
-    assert renewed is not None and renewed.token is not None and renewed.generation == 2
+    refreshed = store.load("acme")
+    assert refreshed is not None and refreshed.token is not None and refreshed.generation == 2
     files = [file.read_text(errors="replace") for file in (tmp_path / "runs").rglob("*") if file.is_file()]
     everything = server[-1].raw.decode() + server[-1].text + done.stdout + done.stderr + "".join(files)
     everything += "".join(content.decode("utf-8", "replace") for content in server[-1].attachments.values())
     for secret in ("password-of-devices", "refresh-token-of-the-other", "known-to-this-kernel-only"):
         assert secret not in everything
-    assert renewed.token.access_token.reveal() not in everything
+    assert refreshed.token.access_token.reveal() not in everything
     assert len(re.findall(r"refreshed (?:&lt;|<)secret [0-9a-f]{4}", files[0] + "".join(files))) >= 2
     assert "made here" in everything
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"cells": ["x"]}', '{"cells": 5}'])
-def test_what_is_not_a_notebook_is_one_sentence(text: str, tmp_path: Path) -> None:
-    """However odd the file is."""
+def test_unusual_file_is_refused_with_one_sentence(text: str, tmp_path: Path) -> None:
+    """However unusual the file is, the message says that it is not a notebook."""
     file = tmp_path / "odd.ipynb"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(cli.UsageError, match="not a notebook"):
-        cli.check(cli.read(file), {}, file)
+        cli.check_parameters(cli.read(file), {}, file)
 
 
 @pytest.mark.parametrize(
@@ -469,10 +481,10 @@ def test_what_is_not_a_notebook_is_one_sentence(text: str, tmp_path: Path) -> No
     ],
     ids=str,
 )
-def test_a_cell_of_another_form_is_one_sentence(
+def test_malformed_cell_is_refused_with_one_sentence(
     change: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whatever field it is in."""
+    """The error may be in any field of the cell."""
     cell = {"cell_type": "code", "metadata": {}, "source": "1", "outputs": [], **change}
     file = tmp_path / "odd.ipynb"
     file.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
@@ -480,17 +492,17 @@ def test_a_cell_of_another_form_is_one_sentence(
     assert "not a notebook" in capsys.readouterr().err
 
 
-def test_a_notebook_saved_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
-    """As some editors of Windows write it."""
+def test_notebook_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    """Some Windows editors write such a mark."""
     file = tmp_path / "marked.ipynb"
     file.write_text(json.dumps({"cells": []}), encoding="utf-8-sig")
     assert cli.read(file) == {"cells": []}
 
 
-def test_a_file_in_the_place_of_a_folder_is_said(
+def test_file_in_place_of_a_folder_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of ``--folder`` and of BOXNB_HOME, before anything runs; also a home of a user there is not."""
+    """``--folder`` and BOXNB_HOME are checked before anything runs, as is the home of a user who does not exist."""
     file = notebook(tmp_path, "1")
     assert cli.main(["run", str(file), "--no-mail", "--folder", str(file)]) == cli.USAGE
     assert "--folder" in capsys.readouterr().err
@@ -501,8 +513,8 @@ def test_a_file_in_the_place_of_a_folder_is_said(
             assert "BOXNB_HOME" in capsys.readouterr().err
 
 
-def test_a_reader_that_stops_early_gets_no_traceback(tmp_path: Path) -> None:
-    """As ``head`` does."""
+def test_reader_that_stops_early_sees_no_traceback(tmp_path: Path) -> None:
+    """The reader of the output stops early, as ``head`` does."""
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
@@ -531,29 +543,29 @@ print("\\rdone")
 """
 
 
-def test_a_secret_that_is_printed_in_pieces_is_masked(tmp_path: Path) -> None:
-    """Kernels send what is printed every fifth of a second: each line is made whole before it is masked and logged."""
+def test_secret_printed_in_pieces_is_redacted(tmp_path: Path) -> None:
+    """Kernels send output every fifth of a second, so lines are joined before they are redacted and logged."""
     boxnb.basic.save("devices", "http://127.0.0.1:9", "reader", "password-of-devices")
     folder = tmp_path / "runs"
     done = run(notebook(tmp_path, PIECES, name="bü.ipynb"), "--no-mail", "--folder", folder)
     assert done.returncode == 0
     (log,) = folder.glob("*.log")
-    said = [line.split(": ", 1)[1] for line in log.read_text(encoding="utf-8").splitlines()]
-    assert any(line.startswith("it is <secret ") and line.endswith("> indeed") for line in said)
-    assert "done" in said and "between" in said and not any("%" in line for line in said)
+    messages = [line.split(": ", 1)[1] for line in log.read_text(encoding="utf-8").splitlines()]
+    assert any(line.startswith("it is <secret ") and line.endswith("> indeed") for line in messages)
+    assert "done" in messages and "between" in messages and not any("%" in line for line in messages)
     (page,) = folder.rglob("*.html")
     assert re.search("it is <secret [0-9a-f]{4}> indeed", page.read_text(encoding="utf-8"))
 
 
-def test_a_run_named_in_letters_that_the_locale_lacks(tmp_path: Path) -> None:
-    """Its working folder, too, has the name in UTF-8."""
+def test_run_name_with_letters_that_the_locale_lacks(tmp_path: Path) -> None:
+    """The work folder of the run has the name as well."""
     locale = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     done = run(notebook(tmp_path, "1"), "--no-mail", "--name", "Bücher", env={**os.environ, **locale})
     assert done.returncode == 0, done.stderr
 
 
-def test_what_a_notebook_leaves_in_its_folder_hides_nothing(tmp_path: Path) -> None:
-    """A folder, and a count that was cut off: the notebook's own error is told."""
+def test_leftovers_in_the_folder_hide_no_error(tmp_path: Path) -> None:
+    """A folder and a damaged row count do not hide the notebook's own error."""
     odd = (
         "import os, pathlib\n"
         "left = pathlib.Path(os.environ['BOXNB_RUN_FOLDER'])\n"

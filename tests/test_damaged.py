@@ -1,4 +1,4 @@
-"""A damaged profile or an odd answer of a token endpoint breaks nothing but itself, and ends in a sentence."""
+"""A damaged profile or an odd response of a token endpoint affects nothing else, and is reported in one sentence."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TOKEN = Token(Secret("access-0a1b2c3d"), Secret("refresh-0a1b2c3d"), obtained_at
 
 @pytest.fixture
 def content() -> dict[str, Any]:
-    """What a good profile's file holds; it is saved as ``good``."""
+    """Return the content of a valid profile, which is saved as ``good``."""
     account = {"id": "1", "name": "Zoë", "login": "z@example.com", "enterprise": {"id": "9", "name": "Lumen"}}
     store.save(store.Profile("good", CLIENT, TOKEN, generation=3, account=account))
     runs.save_mail("good", host="127.0.0.1", sender="a@example.com", to=["b@example.com"], security="none")
@@ -39,13 +39,14 @@ def content() -> dict[str, Any]:
 
 
 def put(text: str | bytes) -> None:
+    """Write the file of the profile ``bad``."""
     file = store.path("bad")
     file.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
     file.chmod(0o600)
 
 
-def looked_at() -> None:
-    """Everything that looks at all profiles goes on; what looks at the damaged one works or says what is wrong."""
+def use_all_profiles() -> None:
+    """Check that everything that reads all profiles works, and that the damaged one is usable or reported."""
     table = boxnb.status().set_index("profile")
     assert table.loc["good", "fingerprint"] == TOKEN.fingerprint
     assert table._repr_html_() if hasattr(table, "_repr_html_") else True
@@ -85,14 +86,14 @@ ODD: list[Any] = [
 
 
 def fields(content: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The way to every field."""
+    """Yield the path of every field."""
     for name, value in content.items() if isinstance(content, dict) else ():
         yield (*above, name)
         yield from fields(value, (*above, name))
 
 
-def test_any_value_in_any_field_breaks_nothing_but_the_profile(content: dict[str, Any]) -> None:
-    """Each field, each kind of value JSON has, and each field missing."""
+def test_any_value_in_any_field_affects_only_that_profile(content: dict[str, Any]) -> None:
+    """Each field is missing once, and has each kind of JSON value once."""
     tried = 0
     for way in fields(content):
         for value in [*ODD, "gone"]:
@@ -121,7 +122,7 @@ def test_any_value_in_any_field_breaks_nothing_but_the_profile(content: dict[str
             if saved.token is not None:
                 repr(boxnb.connect("bad"))
     assert tried > 500
-    looked_at()
+    use_all_profiles()
 
 
 WHOLE: list[str | bytes] = [
@@ -142,19 +143,21 @@ WHOLE: list[str | bytes] = [
 
 
 @pytest.mark.parametrize("text", WHOLE, ids=range(len(WHOLE)))
-def test_any_content_breaks_nothing_but_the_profile(content: dict[str, Any], text: str | bytes) -> None:
-    """Empty, binary, deep, cut off, half a letter: said by name."""
+def test_any_content_of_the_file_affects_only_that_profile(
+    content: dict[str, Any], text: str | bytes
+) -> None:
+    """An empty, binary, deeply nested or truncated file is reported by name."""
     put(text)
     with pytest.raises(TokenStoreError, match=r"bad\.json is damaged"):
         store.load("bad")
-    looked_at()
+    use_all_profiles()
 
 
 @pytest.mark.parametrize(
     "kind", ["folder", "pipe", "link to nothing", "link to itself", "a name of a device"]
 )
-def test_anything_in_the_place_of_the_file_breaks_nothing_else(content: dict[str, Any], kind: str) -> None:
-    """And nothing is waited for."""
+def test_anything_in_place_of_the_file_affects_only_that_profile(content: dict[str, Any], kind: str) -> None:
+    """Nothing waits for a pipe."""
     file = store.path("bad")
     if kind == "folder":
         file.mkdir()
@@ -164,7 +167,7 @@ def test_anything_in_the_place_of_the_file_breaks_nothing_else(content: dict[str
         file.with_name("con.json").write_text("{}")
     else:
         file.symlink_to(file if "itself" in kind else file.with_name("nothing"))
-    looked_at()
+    use_all_profiles()
     if kind != "a name of a device":
         assert str(file) in boxnb.status().set_index("profile").loc["bad", "problem"]
         assert str(file) in boxnb.status("bad").loc[0, "problem"]
@@ -179,8 +182,10 @@ def test_anything_in_the_place_of_the_file_breaks_nothing_else(content: dict[str
     ),
     st.data(),
 )
-def test_values_that_nobody_thought_of(content: dict[str, Any], value: Any, data: st.DataObject) -> None:
-    """Drawn at random into one field after the other."""
+def test_random_values_affect_only_that_profile(
+    content: dict[str, Any], value: Any, data: st.DataObject
+) -> None:
+    """Random values are written to one field after the other."""
     way = data.draw(st.sampled_from(list(fields(content))))
     changed = json.loads(json.dumps(content))
     place = changed
@@ -195,8 +200,8 @@ def test_values_that_nobody_thought_of(content: dict[str, Any], value: Any, data
         return
 
 
-def test_a_name_with_half_a_letter_does_not_stop_a_save() -> None:
-    """Box gives names as they were cut by others; a fresh pair must not be lost over one."""
+def test_account_name_with_half_a_letter_is_saved() -> None:
+    """Box returns names that other programs have cut, and a new token pair must not be lost because of one."""
     store.save(store.Profile("acme", CLIENT, TOKEN, account={"id": "1", "name": "\ud83d"}))
     saved = store.load("acme")
     assert saved is not None
@@ -204,8 +209,8 @@ def test_a_name_with_half_a_letter_does_not_stop_a_save() -> None:
     assert "<" in boxnb.status()._repr_html_()
 
 
-def test_a_secret_is_text() -> None:
-    """A number among the known secrets would break the masking of every line."""
+def test_secret_must_be_text() -> None:
+    """A number among the known secrets would break the redaction of every line."""
     for odd in (5, None, b"x", ["x"]):
         with pytest.raises(TypeError, match="A secret is text"):
             Secret(odd)  # type: ignore[arg-type]
@@ -220,8 +225,8 @@ def test_a_secret_is_text() -> None:
      b'{"url": "https://x", "username": "u", "password": 5}', b'{"url": "https://x", "username": "u", "password": "p", "verify": 0}'],
     ids=range(8),
 )  # fmt: skip
-def test_a_damaged_server_file_is_one_sentence(text: bytes) -> None:
-    """With the call that writes it again."""
+def test_damaged_server_file_is_one_sentence(text: bytes) -> None:
+    """The message names the call that writes the file again."""
     file = basic.save("devices", "https://127.0.0.1:9", "reader", "hunter2-password")
     file.write_bytes(text)
     with pytest.raises(NotSignedInError, match=r"damaged.*boxnb\.basic\.save"):
@@ -233,7 +238,7 @@ def test_a_damaged_server_file_is_one_sentence(text: bytes) -> None:
 
 
 class Endpoint(ThreadingHTTPServer):
-    """A token endpoint that answers one thing."""
+    """A token endpoint that always sends the same response."""
 
     daemon_threads = True
     body = b""
@@ -257,7 +262,7 @@ class Answering(BaseHTTPRequestHandler):
         self.wfile.write(self.server.body)
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Print nothing."""
 
 
 @pytest.fixture
@@ -272,7 +277,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
 
 
 def refreshed(endpoint: Endpoint, body: bytes) -> Token | None:
-    """The token after a refresh that got this answer; ``None`` where it ended in one of boxnb's errors."""
+    """Return the token after a refresh with this response, or ``None`` if it raised a boxnb error."""
     endpoint.body = body
     server = oauth.Server("odd", *[endpoint.url] * 5)
     before = store.Profile(
@@ -300,8 +305,8 @@ LIFETIMES = [
 
 
 @pytest.mark.parametrize(("text", "seconds"), LIFETIMES, ids=range(len(LIFETIMES)))
-def test_a_lifetime_of_any_kind_is_usable(endpoint: Endpoint, text: str, seconds: float | None) -> None:
-    """What is not a length of time counts as the nominal hour; the new pair is not dropped over it."""
+def test_any_lifetime_is_usable(endpoint: Endpoint, text: str, seconds: float | None) -> None:
+    """A value that is not a duration counts as one hour, so that the new pair is not lost."""
     pair = b'{"access_token": "NEWaccess", "refresh_token": "NEWrefresh", "expires_in": %s}' % text.encode()
     token = refreshed(endpoint, pair)
     if seconds is None:  # no JSON that Python reads
@@ -346,8 +351,10 @@ ANSWERS: list[tuple[bytes, tuple[str, str] | None]] = [
 
 
 @pytest.mark.parametrize(("body", "pair"), ANSWERS, ids=range(len(ANSWERS)))
-def test_an_odd_answer_is_used_or_told(endpoint: Endpoint, body: bytes, pair: tuple[str, str] | None) -> None:
-    """Where it can be used it is; otherwise one of boxnb's errors, and the saved pair stays."""
+def test_odd_response_is_used_or_refused(
+    endpoint: Endpoint, body: bytes, pair: tuple[str, str] | None
+) -> None:
+    """A usable response is used; any other raises a boxnb error, and the saved pair stays."""
     token = refreshed(endpoint, body)
     if pair is None:
         assert token is None
@@ -367,7 +374,7 @@ def test_an_odd_answer_is_used_or_told(endpoint: Endpoint, body: bytes, pair: tu
         "Fri, 20 Nov 2026 08:30:00 -0000",
     ],
 )
-def test_an_odd_date_of_the_server_costs_nothing(endpoint: Endpoint, date: str) -> None:
+def test_odd_date_of_the_server_is_ignored(endpoint: Endpoint, date: str) -> None:
     """The clock of this computer is used instead."""
     endpoint.date = date
     token = refreshed(endpoint, b'{"access_token": "NEWa", "refresh_token": "NEWr", "expires_in": 3600}')
@@ -375,8 +382,8 @@ def test_an_odd_date_of_the_server_costs_nothing(endpoint: Endpoint, date: str) 
     assert token.access_token == Secret("NEWa")
 
 
-def test_a_refusal_of_any_shape_is_one_of_boxnbs_errors(endpoint: Endpoint) -> None:
-    """Deep or odd JSON in an answer of another status."""
+def test_refusal_of_any_shape_is_a_boxnb_error(endpoint: Endpoint) -> None:
+    """The JSON of an error response may be deeply nested or have unusual types."""
     tried: Callable[[bytes], Token | None] = lambda body: refreshed(endpoint, body)  # noqa: E731
     for body in (
         b"[" * 100_000,
@@ -389,17 +396,15 @@ def test_a_refusal_of_any_shape_is_one_of_boxnbs_errors(endpoint: Endpoint) -> N
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{}", "[" * 100_000, '{"format": 1, "keep": 5}'])
 @pytest.mark.filterwarnings("ignore:.*was damaged:UserWarning")
-def test_a_damaged_profile_can_be_deleted(content: dict[str, Any], text: str) -> None:
-    """As its own sentence advises; the others stay."""
+def test_damaged_profile_can_be_deleted(content: dict[str, Any], text: str) -> None:
+    """The error message recommends this, and the other profiles stay."""
     put(text)
     store.delete("bad")
     assert store.names() == ["good"]
 
 
-def test_deleting_a_damaged_profile_reaches_the_place_of_its_secrets(
-    content: dict[str, Any], tmp_path: Path
-) -> None:
-    """A command is asked to forget them, although the rest of the file cannot be read."""
+def test_deleting_a_damaged_profile_deletes_its_secrets(content: dict[str, Any], tmp_path: Path) -> None:
+    """The secret manager is asked to delete them, although the rest of the file cannot be read."""
     program = tmp_path / "keep.sh"
     program.write_text(f'#!/bin/sh\necho "$1 $2" >> "{tmp_path}/asked"\n', encoding="utf-8")
     program.chmod(0o700)
@@ -411,8 +416,8 @@ def test_deleting_a_damaged_profile_reaches_the_place_of_its_secrets(
 @pytest.mark.parametrize(
     "text", [b"[" * 100_000, b"[]", b'{"login": 5, "enterprise": "acme", "name": "\\ud800"}']
 )
-def test_an_odd_answer_to_who_signed_in_is_a_sentence_or_texts(text: bytes) -> None:
-    """The panel shows what it was answered, and a profile holds it."""
+def test_odd_account_response_is_text_or_one_sentence(text: bytes) -> None:
+    """The panel shows the account, and the profile contains it."""
     with answering.raw(answering.http(200, text)) as port:
         client = oauth.Client(
             "a", Secret("s"), "http://127.0.0.1/", oauth.Server("x", *[f"http://127.0.0.1:{port}"] * 5)

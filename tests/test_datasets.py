@@ -1,4 +1,4 @@
-"""Every dataset against the company's own CSV files, all rows: nothing missing, nothing made up, nothing changed."""
+"""Every dataset compared with the company's own CSV files, all rows: nothing missing, nothing added, nothing changed."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def same_dtypes(frame: pd.DataFrame, columns: schema.Columns) -> bool:
     return list(frame.columns[: len(shown)]) == shown
 
 
-def test_memberships_both_ways(box: boxnb.Box) -> None:
-    """By group and by user they are the same, and those of the file."""
+def test_memberships_by_group_and_by_user(box: boxnb.Box) -> None:
+    """Both ways give the same rows, which are those of the file."""
     expected = (
         table("memberships")[["id", "user_id", "group_id", "role"]].sort_values("id").to_numpy().tolist()
     )
@@ -54,7 +54,7 @@ def test_memberships_both_ways(box: boxnb.Box) -> None:
 
 
 def test_every_folder_and_file_of_the_company(free: Sandbox) -> None:
-    """Walked from each top folder as its owner: names, sizes, hashes, owners, links, places."""
+    """Each top folder is walked as its owner: names, sizes, hashes, owners, links and paths are those of the files."""
     sign_in(free)
     box = boxnb.connect("acme")
     folders, files = table("folders"), table("files")
@@ -90,8 +90,8 @@ def test_every_folder_and_file_of_the_company(free: Sandbox) -> None:
     assert same_dtypes(tree, schema.ITEMS)
 
 
-def test_depth_ends_the_walk(box: boxnb.Box) -> None:
-    """One level costs one call; two cost one more for each folder."""
+def test_depth_limits_the_walk(box: boxnb.Box) -> None:
+    """One level costs one call, and two levels cost one more call per folder."""
     top = box.tree(depth=1)
     assert top.attrs["calls"] == 1
     assert list(top["id"]) == list(box.items()["id"])
@@ -100,15 +100,15 @@ def test_depth_ends_the_walk(box: boxnb.Box) -> None:
     assert set(two["depth"]) == {1, 2}
 
 
-def test_an_admin_does_not_see_unshared_content(box: boxnb.Box) -> None:
-    """An admin does not see everybody's content: 404, in a sentence that says so."""
+def test_admin_does_not_see_unshared_content(box: boxnb.Box) -> None:
+    """A 404 becomes a sentence that says that an admin does not see everybody's content."""
     payroll = table("folders").set_index("name").loc["Payroll", "id"]
     with pytest.raises(NotFoundError, match="admin"):
         box.items(payroll)
 
 
 def test_shared_links_come_with_the_walk(box: boxnb.Box) -> None:
-    """Shared links come with the walk, without calls of their own."""
+    """They need no calls of their own."""
     owner = table("users").set_index("login").loc["fang.wang@example.com", "id"]
     tree = box.tree(as_user=owner)
     before = box.session.ledger.calls
@@ -118,8 +118,8 @@ def test_shared_links_come_with_the_walk(box: boxnb.Box) -> None:
     assert links.equals(box.shared_links(as_user=owner))
 
 
-def test_collaborations_are_those_of_the_items(free: Sandbox) -> None:
-    """Each once, under the item it belongs to; with and without what folders above bring along."""
+def test_collaborations_match_the_items(free: Sandbox) -> None:
+    """Each appears once, under its own item, with and without those that folders above pass on."""
     sign_in(free)
     box = boxnb.connect("acme")
     owner = table("users").set_index("login").loc["fang.wang@example.com", "id"]
@@ -134,8 +134,8 @@ def test_collaborations_are_those_of_the_items(free: Sandbox) -> None:
     assert same_dtypes(found, schema.COLLABORATIONS)
 
 
-def test_interrupted_collaborations_resume(free: Sandbox) -> None:
-    """What the beginning and the rest have is the whole; what repeats below comes once, but for pending ones, which name no item."""
+def test_interrupted_collaborations_can_be_resumed(free: Sandbox) -> None:
+    """The first part and the rest are the whole; only pending ones, which name no item, may repeat."""
     sign_in(free)
     box = boxnb.connect("acme")
     owner = table("users").set_index("login").loc["fang.wang@example.com", "id"]
@@ -156,7 +156,7 @@ def test_interrupted_collaborations_resume(free: Sandbox) -> None:
 
 
 def test_event_ranges_and_positions(box: boxnb.Box) -> None:
-    """A range has what lies in it; a position goes on where the last frame ended."""
+    """A range has the events within it, and a position continues where the last DataFrame ended."""
     week = box.events(since="7D")
     day = box.events(since="3D", until="2D")
     assert day["created_at"].between(week["created_at"].min(), week["created_at"].max()).all()
@@ -183,8 +183,8 @@ def test_event_ranges_and_positions(box: boxnb.Box) -> None:
         ("999999999D", None, "as a time"),
     ],
 )
-def test_an_invalid_range_is_refused(box: boxnb.Box, since: str, until: str | None, says: str) -> None:
-    """It is refused before any call, with one line in a notebook, as a ValueError."""
+def test_invalid_range_is_refused(box: boxnb.Box, since: str, until: str | None, says: str) -> None:
+    """It is a ValueError before any call, with one line in a notebook."""
     with pytest.raises(RangeError, match=says) as caught:
         box.events(since=since, until=until)
     assert isinstance(caught.value, ValueError)
@@ -206,13 +206,13 @@ def test_an_invalid_range_is_refused(box: boxnb.Box, since: str, until: str | No
         (datetime.timedelta(hours=1), "2026-11-26T11:00Z"),
     ],
 )
-def test_a_time_is_a_date_or_a_span(when: Any, means: str) -> None:
+def test_time_is_a_date_or_a_span(when: Any, means: str) -> None:
     """Digits alone are a date, never nanoseconds."""
     assert event_log._time(when, pd.Timestamp("2026-11-26T12:00Z")) == pd.Timestamp(means)
 
 
-def test_the_rest(box: boxnb.Box) -> None:
-    """Search, trash, versions, devices, single objects."""
+def test_search_trash_versions_devices_and_single_objects(box: boxnb.Box) -> None:
+    """The remaining datasets return the rows of the files."""
     owner = table("users").set_index("login").loc["fang.wang@example.com", "id"]
     hits = box.search("budget", as_user=owner)
     assert len(hits) > 0
@@ -233,8 +233,8 @@ def test_the_rest(box: boxnb.Box) -> None:
     assert box.me(as_user=owner)["id"].tolist() == [owner]
 
 
-def test_a_failed_pull_keeps_its_rows(free: Sandbox) -> None:
-    """The error carries the frame so far and where to continue; the second half completes it."""
+def test_failed_pull_keeps_its_rows(free: Sandbox) -> None:
+    """The error has the DataFrame so far and the resume argument, which completes it."""
     sign_in(free)
     box = boxnb.connect("acme")
     stream = {"stream": "admin_logs_streaming"}
@@ -253,13 +253,13 @@ def test_a_failed_pull_keeps_its_rows(free: Sandbox) -> None:
 
 
 def of_groups(box: boxnb.Box, ids: list[str]) -> pd.DataFrame:
-    """Memberships as the kit lists them, but one to a page, so that a group has many."""
+    """Pull memberships with pages of one row, so that a group has many pages."""
     path = "/groups/{}/memberships"
     return pull_each(box, "memberships", schema.MEMBERSHIPS, path, ids, by_offset, limit=1)
 
 
-def test_interrupt_between_two_pages_of_a_listing_leaves_no_gap(box: boxnb.Box) -> None:
-    """The group whose first page is there and whose second is not comes again, whole."""
+def test_interrupt_between_two_pages_leaves_no_gap(box: boxnb.Box) -> None:
+    """The group whose second page is missing is fetched again completely."""
     ids = [which for which, rows in box.memberships().groupby("group_id") if len(rows) > 2][:3]
     whole = of_groups(box, ids)
 
@@ -278,8 +278,8 @@ def test_interrupt_between_two_pages_of_a_listing_leaves_no_gap(box: boxnb.Box) 
     assert set(partial["id"]) | set(rest["id"]) == set(whole["id"])
 
 
-def test_what_fails_stops_the_other_listings(free: Sandbox) -> None:
-    """They were followed at the same time, and nobody will see their rows: no page more than is on its way."""
+def test_failure_stops_the_other_listings(free: Sandbox) -> None:
+    """Listings that run at the same time request no further page, because nobody would see their rows."""
     sign_in(free)
     box = boxnb.connect("acme")
     sizes = box.memberships()["group_id"].value_counts()
@@ -304,8 +304,8 @@ def test_interrupt_keeps_the_rows_so_far(box: boxnb.Box) -> None:
         box.users()
 
 
-def test_a_folder_closed_during_the_walk_is_skipped(box: boxnb.Box, sandbox: Sandbox) -> None:
-    """It becomes an entry in ``skipped`` and does not end the walk."""
+def test_folder_closed_during_the_walk_is_skipped(box: boxnb.Box, sandbox: Sandbox) -> None:
+    """It becomes an entry of ``skipped`` and does not end the walk."""
     owner = table("users").set_index("login").loc["fang.wang@example.com", "id"]
     top = box.items(as_user=owner)
     gone = top.loc[top["type"] == "folder", "id"].iloc[0]
@@ -325,7 +325,7 @@ def test_a_folder_closed_during_the_walk_is_skipped(box: boxnb.Box, sandbox: San
 
 
 def test_faults_change_no_row(free: Sandbox) -> None:
-    """429 with and without a header, 503, resets, truncated JSON, in the middle of a walk and of events."""
+    """429 with and without a header, 503, resets and truncated JSON during a walk and a pull of events change nothing."""
     sign_in(free)
     box = boxnb.connect("acme")
     tree, events = box.tree(), box.events(since="60D")
@@ -337,15 +337,15 @@ def test_faults_change_no_row(free: Sandbox) -> None:
     assert again.equals(events)
 
 
-def test_a_truncated_page_is_reported(box: boxnb.Box, sandbox: Sandbox) -> None:
-    """A page truncated at every attempt raises one sentence, with the DataFrame so far."""
+def test_truncated_page_is_reported(box: boxnb.Box, sandbox: Sandbox) -> None:
+    """A page that is truncated in every attempt raises one sentence, with the DataFrame so far."""
     sandbox.faults.add("/2.0/groups", "truncated", times=20)
     with pytest.raises(BoxNotebookError, match=r"try again"):
         box.groups()
 
 
-def test_a_pull_that_spends_much_of_the_licence_says_so(box: boxnb.Box) -> None:
-    """The warning comes once, when the pull passes a twentieth of the month's calls."""
+def test_pull_that_spends_many_calls_warns_once(box: boxnb.Box) -> None:
+    """The warning comes when the pull passes a twentieth of the month's calls."""
     store.configure("acme", monthly_calls=100)
     box.session.auth.reread()
     with pytest.warns(UserWarning, match="more than 5% of the 100 a month") as said:

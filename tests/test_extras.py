@@ -1,4 +1,4 @@
-"""Public names work after ``import boxnb`` alone, and a package that is missing is one sentence with the line that installs it."""
+"""Public names work after ``import boxnb`` alone, and a missing package is reported in one sentence with the install command."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ PROMISED = [
     "frames.children",
     "reports.storage_by",
 ]
-"""What stays importable, whatever moves inside."""
+"""Names that stay importable, wherever their code is moved."""
 
 HIDE = """
     import importlib.abc, sys
@@ -67,7 +67,7 @@ HIDE = """
 
 
 def child(folder: Path, *words: str, hidden: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    """Run Python where some packages cannot be imported, neither by it nor by what it starts."""
+    """Run Python in a process in which some packages cannot be imported, neither there nor in its child processes."""
     site = folder / "site"
     site.mkdir(exist_ok=True)
     (site / "sitecustomize.py").write_text(textwrap.dedent(HIDE).format(hidden=hidden), encoding="utf-8")
@@ -84,8 +84,8 @@ def child(folder: Path, *words: str, hidden: tuple[str, ...] = ()) -> subprocess
     )
 
 
-def said(folder: Path, code: str, *hidden: str) -> str:
-    """The class and the message of what a program raises of ours; empty where it raises nothing."""
+def output_of(folder: Path, code: str, *hidden: str) -> str:
+    """Return the output of a program, or class and message of the boxnb error that it raises."""
     program = (
         "import boxnb, pandas as pd\nfrom boxnb.errors import BoxNotebookError\nframe = pd.DataFrame({'a': ['b']})\n"
         f"try:\n{textwrap.indent(textwrap.dedent(code), '    ')}\n"
@@ -97,12 +97,12 @@ def said(folder: Path, code: str, *hidden: str) -> str:
 
 
 def readme_names() -> list[str]:
-    """Every dotted name the README writes after ``boxnb.``."""
+    """Return every dotted name that follows ``boxnb.`` in the README."""
     return sorted({name.rstrip(".") for name in re.findall(r"\bboxnb\.([A-Za-z_][\w.]*)", README)} - {"git"})
 
 
 def test_every_name_works_after_import_boxnb_alone(tmp_path: Path) -> None:
-    """Each in a process of its own, so that none rests on what another one has loaded."""
+    """Each name is tried in its own process, so that none depends on what another one has loaded."""
     code = """
         import operator, os, sys
         import boxnb
@@ -123,8 +123,8 @@ def test_every_name_works_after_import_boxnb_alone(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
-def test_names_that_load_later_are_offered_by_the_tab_key() -> None:
-    """``dir`` has them before they are loaded."""
+def test_names_that_load_later_are_completed_by_the_tab_key() -> None:
+    """``dir`` lists them before they are loaded."""
     import boxnb
     import boxnb.labs
     import boxnb.sandbox
@@ -138,16 +138,16 @@ def test_names_that_load_later_are_offered_by_the_tab_key() -> None:
 @pytest.mark.parametrize(
     "name", ["boxnb.report", "boxnb.widgets.chart", "boxnb.sandbox.mails", "boxnb.labs.slide"]
 )
-def test_a_name_that_is_none_is_an_attribute_error(name: str) -> None:
-    """So that ``hasattr`` and typing mistakes get the answer they know."""
+def test_unknown_name_is_an_attribute_error(name: str) -> None:
+    """``hasattr`` and typing mistakes get the usual answer."""
     import boxnb
 
     with pytest.raises(AttributeError, match=name.rpartition(".")[2]):
         eval(name, {"boxnb": boxnb})
 
 
-def test_type_checkers_see_what_loads_later() -> None:
-    """Each name that loads later is imported for them, under the name it has."""
+def test_type_checkers_see_names_that_load_later() -> None:
+    """Each name that loads later is imported for type checkers under the same name."""
     for package, names in {
         "": "auth basic errors export frames labs oauth reports runs sandbox sdk store transfer widgets",
         "widgets": "charts views",
@@ -163,23 +163,24 @@ def test_type_checkers_see_what_loads_later() -> None:
         seen = {
             alias.asname or alias.name
             for node in guarded
-            for one in node.body
-            for alias in getattr(one, "names", [])
+            for statement in node.body
+            for alias in getattr(statement, "names", [])
         }
         assert set(names.split()) <= seen, package
 
 
 def extras() -> dict[str, list[str]]:
+    """Return the requirements of each extra."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    found: dict[str, list[str]] = project["optional-dependencies"]
-    return found
+    requirements: dict[str, list[str]] = project["optional-dependencies"]
+    return requirements
 
 
 SDK = "pip install 'boxsdk>=10'"
 EXPLORE, AUTOMATE, KEYRING = (f"pip install 'boxnb[{extra}]'" for extra in ("explore", "automate", "keyring"))
 MISSING = [
     ("boxnb.export.to_excel(frame, 'a.xlsx')", "openpyxl", EXPLORE),
-    ("boxnb.export.to_excel(frame, 'a.xlsx')", "et_xmlfile", EXPLORE),  # what openpyxl itself needs
+    ("boxnb.export.to_excel(frame, 'a.xlsx')", "et_xmlfile", EXPLORE),  # a dependency of openpyxl
     ("boxnb.widgets.charts", "plotly", EXPLORE),
     ("from boxnb.widgets import charts", "plotly", EXPLORE),
     ("boxnb.widgets.views", "plotly", EXPLORE),
@@ -206,41 +207,43 @@ MISSING = [
 
 
 @pytest.mark.parametrize(("code", "hidden", "line"), MISSING)
-def test_a_missing_package_is_one_sentence(tmp_path: Path, code: str, hidden: str, line: str) -> None:
-    """What needs it, the line that installs it, and why it could not be imported; no traceback, no second line."""
-    message = said(tmp_path, code, hidden)
+def test_missing_package_is_one_sentence(tmp_path: Path, code: str, hidden: str, line: str) -> None:
+    """The message says what needs the package, how to install it and why the import failed, in one line without a traceback."""
+    message = output_of(tmp_path, code, hidden)
     assert line in message, message
     assert "needs one more package" in message
     assert len(message.splitlines()) == 1
 
 
-def test_the_error_is_an_import_error_too(tmp_path: Path) -> None:
-    """Who catches ImportError, as one does for what may be missing, catches it; its name is the module's."""
+def test_missing_package_error_is_also_an_import_error(tmp_path: Path) -> None:
+    """Code that catches ImportError for an optional package catches it, and its name is that of the module."""
     code = """
         try:
             boxnb.export.to_excel(frame, "a.xlsx")
         except ImportError as error:
             print(type(error).__name__, error.name)
         """
-    assert said(tmp_path, code, "openpyxl") == "MissingPackageError openpyxl"
+    assert output_of(tmp_path, code, "openpyxl") == "MissingPackageError openpyxl"
     assert not (tmp_path / "a.xlsx").exists()
 
 
 @pytest.mark.parametrize("hidden", ["papermill", "nbconvert", "nbformat"])
-def test_a_notebook_that_cannot_be_run_is_one_sentence(tmp_path: Path, hidden: str) -> None:
-    """``python -m boxnb run`` says it before it executes anything, fails as a run does, and the history has the reason."""
+def test_run_without_its_packages_is_one_sentence(tmp_path: Path, hidden: str) -> None:
+    """``python -m boxnb run`` fails before it executes anything, and the history has the reason."""
     notebook = tmp_path / "report.ipynb"
     notebook.write_text('{"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}', encoding="utf-8")
     done = child(tmp_path, "-m", "boxnb", "run", str(notebook), hidden=(hidden,))
     assert done.returncode == 1
     assert AUTOMATE in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert "Traceback" not in done.stdout + done.stderr
-    history = said(tmp_path, "print(boxnb.runs.history()[['outcome', 'problem']].iloc[0].to_list())", hidden)
+    history = output_of(
+        tmp_path, "print(boxnb.runs.history()[['outcome', 'problem']].iloc[0].to_list())", hidden
+    )
     assert "ERROR" in history and AUTOMATE in history.replace("\\\\", "")
 
 
-def test_a_package_that_is_broken_is_said_before_anything_runs(tmp_path: Path) -> None:
-    """Not only one that is absent: the sentence has the reason, and no cell was executed."""
+def test_broken_package_is_reported_before_anything_runs(tmp_path: Path) -> None:
+    """A package that cannot be imported is reported with the reason, and no cell is executed."""
     notebook = tmp_path / "report.ipynb"
     cell = '{"cell_type": "code", "source": "open(\'ran\', \'w\').close()", "metadata": {}, "outputs": [], "execution_count": null}'
     notebook.write_text(
@@ -256,8 +259,8 @@ def test_a_package_that_is_broken_is_said_before_anything_runs(tmp_path: Path) -
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_schedule_needs_no_extra(tmp_path: Path) -> None:
-    """The texts for schedulers are printed where nothing could be run."""
+def test_schedule_needs_no_extra(tmp_path: Path) -> None:
+    """The text for a scheduler is printed even where no notebook could run."""
     notebook = tmp_path / "report.ipynb"
     notebook.write_text('{"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}', encoding="utf-8")
     done = child(
@@ -266,15 +269,15 @@ def test_a_schedule_needs_no_extra(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_slides_on_the_command_line_are_one_sentence(tmp_path: Path) -> None:
-    """``python -m boxnb.labs.slides`` as well."""
+def test_slides_without_their_packages_are_one_sentence(tmp_path: Path) -> None:
+    """``python -m boxnb.labs.slides`` reports a missing package in one sentence as well."""
     done = child(tmp_path, "-m", "boxnb.labs.slides", "a.ipynb", "a.html", hidden=("nbclient",))
     assert done.returncode == 1
     assert AUTOMATE in done.stderr and len(done.stderr.strip().splitlines()) == 1
 
 
-def test_a_picture_without_its_package_is_one_warning(tmp_path: Path) -> None:
-    """A chart attached as a picture: the sentence says what to install and what goes without."""
+def test_picture_without_its_package_is_one_sentence(tmp_path: Path) -> None:
+    """The message says what to install, and which format works without it."""
     code = """
         from boxnb.runs import attachments
         import pathlib, plotly.graph_objects as go
@@ -283,12 +286,12 @@ def test_a_picture_without_its_package_is_one_warning(tmp_path: Path) -> None:
         except ValueError as error:
             print(error)
         """
-    message = said(tmp_path, code, "kaleido")
+    message = output_of(tmp_path, code, "kaleido")
     assert AUTOMATE in message and ".html" in message
 
 
-def test_the_table_says_why_it_gives_no_excel_file(tmp_path: Path) -> None:
-    """A person who presses Excel reads the sentence; else only the log of the kernel would have it."""
+def test_table_says_why_it_has_no_excel_file(tmp_path: Path) -> None:
+    """A user who presses Excel sees the message, which would otherwise only be in the log of the kernel."""
     code = """
         from boxnb.widgets.table import Table
         table, sent = Table(frame), []
@@ -297,12 +300,12 @@ def test_the_table_says_why_it_gives_no_excel_file(tmp_path: Path) -> None:
         table._send_file("csv")
         print(sent[0]["type"], sent[0]["why"], sent[1]["type"])
         """
-    told = said(tmp_path, code, "openpyxl")
-    assert told.startswith("failed ") and EXPLORE in told and told.endswith(" file")
+    message = output_of(tmp_path, code, "openpyxl")
+    assert message.startswith("failed ") and EXPLORE in message and message.endswith(" file")
 
 
-def test_everything_without_an_extra_works_without_one(tmp_path: Path) -> None:
-    """``from boxnb import *``, each public name but the SDK, sign-in, tables, CSV, HTML, Parquet, a run: on the base packages."""
+def test_base_packages_are_enough_for_the_rest(tmp_path: Path) -> None:
+    """Public names other than the SDK, sign-in, tables, CSV, HTML, Parquet and a run work with the base packages."""
     code = """
         from boxnb import *
         for name in boxnb.__all__:
@@ -312,13 +315,13 @@ def test_everything_without_an_extra_works_without_one(tmp_path: Path) -> None:
         for write in ("csv", "parquet", "html"):
             getattr(boxnb.export, f"to_{write}")(users, f"users.{write}")
         boxnb.reports.duplicate_accounts(box)
-        with boxnb.run("plain", to=["print"]) as this:
-            this.attach(users, "users.csv")
+        with boxnb.run("plain", to=["print"]) as run:
+            run.attach(users, "users.csv")
         boxnb.widgets.sign_in
         import boxnb.widgets.table, boxnb.widgets.tree, boxnb.widgets.progress
         boxnb.sandbox.stop()
         """
-    names = [re.split(r"[\\[<>=~! ]", one)[0] for group in extras().values() for one in group]
+    names = [re.split(r"[\\[<>=~! ]", line)[0] for group in extras().values() for line in group]
     hidden = {name.replace("-", "_") for name in names} - {"boxnb", "requests", "pyyaml", "packaging"}
     done = child(
         tmp_path,
@@ -344,11 +347,11 @@ BASE = {
     ),
     *("requests", "starlette", "traitlets", "urllib3", "uvicorn"),
 }
-"""What is always there: the base packages, and what they bring along."""
+"""The base packages and their dependencies, which are always installed."""
 
 
 def optional_imports(path: Path) -> list[tuple[str, int]]:
-    """Imports of packages that may be missing, which neither `require` nor an ``except ImportError`` looks after."""
+    """Return the imports of optional packages that neither `require` nor an ``except ImportError`` guards."""
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text)
     required = {
@@ -362,11 +365,11 @@ def optional_imports(path: Path) -> list[tuple[str, int]]:
         inner
         for node in ast.walk(tree)
         if isinstance(node, ast.Try)
-        and any("ImportError" in ast.unparse(one.type or node) for one in node.handlers)
-        for step in node.body
-        for inner in ast.walk(step)
+        and any("ImportError" in ast.unparse(handler.type or node) for handler in node.handlers)
+        for statement in node.body
+        for inner in ast.walk(statement)
     }
-    found = []
+    unguarded = []
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             names = [node.module or ""] if not node.level else []
@@ -375,22 +378,23 @@ def optional_imports(path: Path) -> list[tuple[str, int]]:
         else:
             continue
         for name in (
-            {each.split(".")[0] for each in names} - BASE - {"boxnb", ""} - set(sys.stdlib_module_names)
+            {name.split(".")[0] for name in names} - BASE - {"boxnb", ""} - set(sys.stdlib_module_names)
         ):
             if node not in handled and not any(
-                name == what and line < node.lineno for what, line in required
+                name == package and line < node.lineno for package, line in required
             ):
-                found.append((name, node.lineno))
-    return found
+                unguarded.append((name, node.lineno))
+    return unguarded
 
 
-def test_every_import_of_an_optional_package_is_looked_after() -> None:
-    """In the whole package: a new one without its sentence fails here."""
-    later = {"command.py": {"nbformat", "nbconvert"}, "slides.py": {"nbformat", "nbconvert", "pygments"}}
-    later["watched.py"] = {
-        "papermill",
-        "psutil",
-    }  # the command has asked for them before it starts this program
+def test_every_import_of_an_optional_package_is_guarded() -> None:
+    """A new import of an optional package without a guard fails here."""
+    # These packages are checked before the work begins; the command line does so before it starts watched.py.
+    checked_before = {
+        "command.py": {"nbformat", "nbconvert"},
+        "slides.py": {"nbformat", "nbconvert", "pygments"},
+        "watched.py": {"papermill", "psutil"},
+    }
     for path in (ROOT / "boxnb").rglob("*.py"):
-        found = {name for name, _ in optional_imports(path)} - later.get(path.name, set())
-        assert found == set(), path  # those of `later` are asked for where the work begins
+        unguarded = {name for name, _ in optional_imports(path)} - checked_before.get(path.name, set())
+        assert unguarded == set(), path

@@ -1,4 +1,4 @@
-"""Frames keep their schema and never change a value silently."""
+"""DataFrames keep their schema and never change a value silently."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ ENTRY: dict[str, Any] = {
 
 
 def test_dtypes_are_the_same_for_no_rows_and_for_one() -> None:
-    """An empty answer gives the same columns and dtypes as a full one."""
+    """An empty response gives the same columns and dtypes as a full one."""
     empty, one = frame([], schema.USERS), frame([ENTRY], schema.USERS)
     assert list(empty.columns) == list(one.columns)
     assert [str(kind) for kind in empty.dtypes] == [str(kind) for kind in one.dtypes]
 
 
-def test_values_arrive_unharmed() -> None:
-    """Ids stay text, big integers exact, times become UTC, nested names are flattened."""
+def test_values_arrive_unchanged() -> None:
+    """Ids stay text, large integers stay exact, times become UTC, and nested names are flattened."""
     row = frame([ENTRY], schema.USERS).iloc[0]
     assert row["id"] == "9007199254740993"
     assert row["space_used"] == 2**53 + 1
@@ -43,7 +43,7 @@ def test_values_arrive_unharmed() -> None:
     assert pd.isna(row["extra"])
 
 
-def test_an_unknown_field_is_kept() -> None:
+def test_unknown_field_is_kept() -> None:
     """A field that Box adds later goes into ``extra``."""
     table = frame([{**ENTRY, "favourite_tea": "oolong"}], schema.USERS)
     assert json.loads(table["extra"][0]) == {"favourite_tea": "oolong"}
@@ -60,8 +60,8 @@ def test_an_unknown_field_is_kept() -> None:
         ("is_platform_access_only", "no"),
     ],
 )
-def test_a_value_of_the_wrong_type_is_missing_and_kept(field: str, odd: Any) -> None:
-    """The value is neither forced into the column nor lost."""
+def test_value_of_the_wrong_type_goes_into_extra(field: str, odd: Any) -> None:
+    """The value is neither forced into its column nor lost."""
     table = frame([{**ENTRY, field: odd}], schema.USERS)
     assert pd.isna(table[field][0])
     assert json.loads(table["extra"][0])[field] == odd
@@ -76,14 +76,14 @@ ANYTHING = st.recursive(
 
 @given(st.lists(st.dictionaries(st.sampled_from([c.source[0] for c in schema.USERS]), ANYTHING), max_size=5))
 def test_no_entry_crashes_or_changes_the_schema(entries: list[dict[str, Any]]) -> None:
-    """Nulls, missing keys, wrong types, huge numbers, any Unicode."""
+    """Entries may have nulls, missing keys, wrong types, huge numbers and any Unicode."""
     table = frame(entries, schema.USERS)
     assert len(table) == len(entries)
     assert [str(kind) for kind in table.dtypes] == [str(kind) for kind in frame([], schema.USERS).dtypes]
 
 
 def test_lists_become_tables_joined_by_id() -> None:
-    """One row an element, in order; nobody is invented for an empty list, nothing odd is lost."""
+    """There is one row per element, in order; an empty list adds none, and odd elements are kept."""
     codes = [
         {"type": "tracking_code", "name": "department", "value": "Sales"},
         {"name": "cost centre", "value": 7},
@@ -111,8 +111,8 @@ def test_lists_become_tables_joined_by_id() -> None:
     assert len(users.merge(table, on="id")) == 4
 
 
-def test_the_folders_above_are_a_table_too() -> None:
-    """One row per folder above an item, from the top down; top-level items have none."""
+def test_folders_above_an_item_are_a_table() -> None:
+    """There is one row per folder above an item, from the top down; top-level items have none."""
     place = [
         {"type": "folder", "id": "1", "name": "a/b", "parent": {"id": "0"}, "tags": ["x", "y"]},
         {"type": "folder", "id": "2", "name": "c", "parent": {"id": "1"}},
@@ -130,14 +130,14 @@ def test_the_folders_above_are_a_table_too() -> None:
 
 
 @pytest.mark.parametrize("column", ["name", "tracking_codes", "unicorns"])
-def test_a_column_without_lists_is_refused(column: str) -> None:
+def test_column_without_lists_is_refused(column: str) -> None:
     """The message names the columns of lists that the DataFrame has."""
     with pytest.raises(ValueError, match=r"has \['tags'\]"):
         children(frame([], schema.ITEMS), column)
 
 
-def test_rows_from_a_moment_on_are_dropped() -> None:
-    """Those whose time is not before it, of all pages and columns; what has no time stays."""
+def test_rows_from_a_time_on_are_dropped() -> None:
+    """Rows at that time or later are dropped from all pages and columns; rows without a time stay."""
     table = Table((schema.Column("id", "text"), schema.Column("created_at", "time")))
     for day in range(4):
         rows = [
@@ -152,8 +152,8 @@ def test_rows_from_a_moment_on_are_dropped() -> None:
     assert found["id"].iloc[-1] == "none"
 
 
-def test_the_first_and_the_last_value_are_none_that_is_missing() -> None:
-    """In pages as they came and in columns; of rows without a time the neighbours count."""
+def test_first_and_last_value_are_never_missing() -> None:
+    """If the first or last row has no time, the nearest row that has one counts."""
     columns = (schema.Column("id", "text"), schema.Column("created_at", "time"))
     for rows in (2, frames.BATCH):
         table = Table(columns)
@@ -170,7 +170,7 @@ def test_the_first_and_the_last_value_are_none_that_is_missing() -> None:
 
 
 def test_interrupt_at_any_moment_leaves_whole_pages() -> None:
-    """The key may be pressed between any two lines: what the table has then are whole pages, in order."""
+    """The interrupt may come between any two lines: the table has whole pages, in order."""
     columns = (
         schema.Column("id", "text"),
         schema.Column("size", "integer"),
@@ -191,7 +191,7 @@ def test_interrupt_at_any_moment_leaves_whole_pages() -> None:
     place = frames.table.__file__
 
     def run(moment: int) -> Table | None:
-        """The table as it is after an Interrupt at a moment; None where the work ended before."""
+        """Return the table after an interrupt at a moment; None if the work ended before."""
         lines = 0
 
         def trace(frame: FrameType, event: str, _: Any) -> Any:
@@ -255,8 +255,8 @@ def test_interrupt_at_any_moment_leaves_whole_pages() -> None:
     ],
 )
 @pytest.mark.parametrize("among", [True, False])
-def test_a_time_is_what_it_says_or_stands_in_extra(text: str, utc: str | None, among: bool) -> None:
-    """Every frame can be printed, whatever moment Box sends; what is left out is kept to the letter."""
+def test_time_is_exact_or_in_extra(text: str, utc: str | None, among: bool) -> None:
+    """Any time that Box sends can be printed; a time that does not fit the column is kept as text."""
     entries = [{**ENTRY, "created_at": text}, *([ENTRY] if among else [])]
     table = frame(entries, schema.USERS)
     assert repr(table) and table._repr_html_()
@@ -268,8 +268,8 @@ def test_a_time_is_what_it_says_or_stands_in_extra(text: str, utc: str | None, a
         assert pd.isna(table["extra"][0])
 
 
-def test_the_last_time_is_one_that_its_column_holds() -> None:
-    """Of a page, too: the moment a range is followed from is not one that cannot be read."""
+def test_last_time_fits_its_column() -> None:
+    """The time from which a range continues can be read, also within a page."""
     table = Table((schema.Column("created_at", "time"),))
     times = [
         "2016-12-31T23:59:60Z",

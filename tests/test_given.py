@@ -1,4 +1,4 @@
-"""Every report of every frame of the kit: a result, or one sentence that names what is missing."""
+"""Every report with every DataFrame that boxnb returns: a result, or one sentence that names what is missing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ WHOLE = {
 
 
 class Kit:
-    """A practice Box, and a frame of each kind it gives."""
+    """A sandbox, and one DataFrame of each kind that boxnb returns."""
 
     def __init__(self, box: boxnb.Box) -> None:
         self.box = box
@@ -82,7 +82,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kit]:
 
 @pytest.fixture
 def quick(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> Kit:
-    """What a report would fetch itself is there already, so that a pair costs no walk."""
+    """Return the kit with everything that a report would fetch itself, so that no report walks."""
     fetched = {"content": "content", "collaborations": "invitations"}
     for name, frame in fetched.items():
         made = kit.frames[frame]
@@ -101,7 +101,7 @@ def quick(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> Kit:
 
 
 def read_back(frame: pd.DataFrame, file: Path, **types: Any) -> pd.DataFrame:
-    """As somebody reads a CSV file, who gives no types unless told."""
+    """Write a CSV file and read it as a user would, by default without dtypes."""
     frame.to_csv(file, index=False)
     try:
         return pd.read_csv(file, **types)
@@ -110,7 +110,7 @@ def read_back(frame: pd.DataFrame, file: Path, **types: Any) -> pd.DataFrame:
 
 
 def ask(box: boxnb.Box, name: str, argument: str, frame: Any) -> pd.DataFrame | str:
-    """One report of one frame: what it returns, or its sentence."""
+    """Return the result of one report with one DataFrame, or its error message."""
     report: Callable[..., Any] = getattr(reports, name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -139,14 +139,14 @@ CHANGES: dict[str, Callable[[pd.DataFrame, Path], pd.DataFrame]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_every_report_takes_every_frame_or_says_what_is_missing(
+def test_every_report_accepts_every_dataframe_or_names_what_is_missing(
     quick: Kit, change: str, tmp_path: Path
 ) -> None:
     """
-    No KeyError, AttributeError or TypeError, whatever frame of the kit is handed to whichever report.
+    No report raises KeyError, AttributeError or TypeError for any DataFrame.
 
-    As it is, every frame goes to every report. Changed, every third pair is tried, another third for the next change:
-    each report meets each change with seven frames, and each frame with nine reports.
+    Unchanged, every DataFrame is tried with every report. Of the changed ones, every third pair is tried, and another third
+    for the next change: each report is tried with seven DataFrames per change, and each DataFrame with nine reports.
     """
     turn = list(CHANGES).index(change)
     for number, ((name, argument), (kind, frame)) in enumerate(
@@ -163,10 +163,10 @@ def test_every_report_takes_every_frame_or_says_what_is_missing(
             pd.testing.assert_frame_equal(changed, before)
 
 
-# Whose content is walked may be named by ids in any form.
+# people_of is left out, because it accepts ids in any form.
 @pytest.mark.parametrize(("name", "argument"), [each for each in TAKES if each[1] != "people_of"])
-def test_a_report_of_no_frame_at_all_is_one_sentence(quick: Kit, name: str, argument: str) -> None:
-    """A list, a text, a number where a frame belongs."""
+def test_argument_that_is_not_a_dataframe_is_refused(quick: Kit, name: str, argument: str) -> None:
+    """A list, a text, a number, a dict and a Series are refused with one sentence."""
     for odd in (["1"], "17", 17, {"id": ["1"]}, pd.Series(["1"], name="id")):
         said = ask(quick.box, name, argument, odd)
         assert isinstance(said, str)
@@ -192,15 +192,15 @@ def test_a_report_of_no_frame_at_all_is_one_sentence(quick: Kit, name: str, argu
         ("external_collaborators", "invitations"),
     ],
 )
-def test_a_frame_with_what_a_report_needs_is_taken(kit: Kit, name: str, frame: str) -> None:
-    """A walk by `box.tree` serves as the walk over everybody does."""
+def test_dataframe_with_the_required_columns_is_accepted(kit: Kit, name: str, frame: str) -> None:
+    """A walk by `box.tree` works like the walk of everybody."""
     made = ask(kit.box, name, "of", kit.frames[frame])
     assert isinstance(made, pd.DataFrame), made
     assert made.attrs["complete"] is True
 
 
-def test_a_tree_gives_the_report_that_content_gives(kit: Kit) -> None:
-    """Whose the items are is looked up, as the walk over everybody knows it."""
+def test_tree_and_content_give_the_same_report(kit: Kit) -> None:
+    """The enterprise of the owners is looked up, because a tree does not contain it."""
     content, tree = kit.frames["content"], kit.frames["tree"]
     common = sorted(set(content["id"]) & set(tree["id"]))
     assert len(common) > 50
@@ -213,8 +213,8 @@ def test_a_tree_gives_the_report_that_content_gives(kit: Kit) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(reports.__all__) - {"content", "estimate"}))
-def test_a_report_of_a_file_is_that_of_the_frame(quick: Kit, name: str, tmp_path: Path) -> None:
-    """Ids come back as numbers and times as text; the report is the same, but does not know whether it is complete."""
+def test_report_from_a_file_equals_that_of_the_dataframe(quick: Kit, name: str, tmp_path: Path) -> None:
+    """Ids are read as numbers and times as text; only the completeness is unknown."""
     argument = next(argument for report, argument in TAKES if report == name)
     kinds = {"users": "users", "items": "content"}
     for frame in (kinds.get(argument), "content", "invitations", "events", "memberships"):
@@ -238,8 +238,8 @@ def test_a_report_of_a_file_is_that_of_the_frame(quick: Kit, name: str, tmp_path
 
 
 @pytest.mark.parametrize(("name", "argument"), [pair for pair in TAKES if pair[0] != "estimate"])
-def test_a_report_hands_on_what_its_frame_lacks(quick: Kit, name: str, argument: str) -> None:
-    """A frame marked incomplete makes a report marked incomplete, with the same list and one warning."""
+def test_report_of_an_incomplete_dataframe_is_incomplete(quick: Kit, name: str, argument: str) -> None:
+    """The report has the same list of what was skipped, and warns once."""
     lost = [{"id": "17", "status": 403, "why": "access_denied"}]
     for kind in ("users", "content", "invitations", "events", "memberships"):
         frame = quick.frames[kind].copy()
@@ -266,8 +266,8 @@ def test_a_report_hands_on_what_its_frame_lacks(quick: Kit, name: str, argument:
         (lambda box, none: reports.sign_ins(box, of=none), "reports.sign_ins needs the columns created_at"),
     ],
 )
-def test_what_is_missing_is_named(kit: Kit, call: Callable[..., Any], says: str) -> None:
-    """With what returns a frame that has it."""
+def test_missing_columns_are_named(kit: Kit, call: Callable[..., Any], says: str) -> None:
+    """The message also names a function that returns such a DataFrame."""
     with pytest.raises(FrameError, match=says) as caught:
         call(kit.box, pd.DataFrame({"a": [1]}))
     assert "Use a frame from" in str(caught.value)
@@ -275,7 +275,7 @@ def test_what_is_missing_is_named(kit: Kit, call: Callable[..., Any], says: str)
 
 
 def test_ids_that_lost_digits_are_refused(kit: Kit) -> None:
-    """A long id that was read as a float is another id: one sentence instead of wrong rows."""
+    """A long id that was read as a float is a different id, so one sentence replaces wrong rows."""
     events = kit.frames["events"].head(3).copy()
     events["created_by_id"] = [1.152922976252290886e18, None, 7.0]
     with pytest.raises(FrameError, match="created_by_id: its ids were read as numbers and lost digits"):

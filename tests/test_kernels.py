@@ -1,4 +1,4 @@
-"""Two notebooks on one sign-in, as real kernels."""
+"""Two notebooks on one sign-in, in real kernels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROUNDS = 50
 
 
 def value(kernel: BlockingKernelClient, sent: str) -> str:
-    """The text of the expression asked for with ``sent``, or the error."""
+    """Return the text of the expression that was requested with ``sent``, or raise the error."""
     while True:
         reply = kernel.get_shell_msg(timeout=60)
         if reply["parent_header"].get("msg_id") == sent:
@@ -31,8 +31,8 @@ def ask(kernel: BlockingKernelClient, code: str) -> str:
     return kernel.execute(code, user_expressions={"kind": "answer"})
 
 
-def test_two_kernels_fifty_expiries_one_refresh_each(sandbox: Sandbox) -> None:
-    """Both meet the expired token at the same moment: one refreshes, the other adopts; nobody is refused."""
+def test_two_kernels_refresh_once_per_expiry(sandbox: Sandbox) -> None:
+    """Both need a new token at the same moment: one refreshes, the other uses the result, and no call is refused."""
     sign_in(sandbox)
     with ExitStack() as stack:
         kernels = []
@@ -53,8 +53,8 @@ def test_two_kernels_fifty_expiries_one_refresh_each(sandbox: Sandbox) -> None:
     assert saved.generation == ROUNDS
 
 
-def test_a_killed_kernel_takes_its_lesson_along() -> None:
-    """The practice Box of a lesson ends with a real kernel that is really killed, and its folder with it."""
+def test_sandbox_of_a_lesson_ends_with_its_kernel() -> None:
+    """After a kill of the kernel, the sandbox of the lesson stops and its folder is removed."""
     manager, kernel = start_new_kernel(kernel_name="python3")
     try:
         shown = value(

@@ -1,4 +1,4 @@
-"""Reports by mail, through a real server with TLS and a password: every outcome, every refusal, and no secret."""
+"""Run reports by mail, through a real server with TLS and a password: every outcome, every refusal, and no secret."""
 
 from __future__ import annotations
 
@@ -34,20 +34,21 @@ ADA = "ada@example.com"
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Mailbox]:
+    """Yield a mail server to which profile acme sends its mail."""
     with mailbox(tmp_path) as running:
         yield running
 
 
 def mail_of(server: Mailbox) -> str:
-    """All text of the last mail, attachments included, as a reader would see it."""
+    """Return the whole text of the last mail, attachments included, as a reader sees it."""
     last = server[-1]
     files = b"\n".join(last.attachments.values()).decode("utf-8", "replace")
     return "\n".join([last.subject, last.text, last.html, files])
 
 
 @pytest.mark.parametrize("security", ["starttls", "ssl", "none"])
-def test_success_is_mailed_whichever_way_the_connection_is_made(tmp_path: Path, security: str) -> None:
-    """Subject, both parts, and the log attached."""
+def test_success_is_mailed_with_any_security(tmp_path: Path, security: str) -> None:
+    """The mail has a subject, a text part, an HTML part, and the log as an attachment."""
     with mailbox(tmp_path, security) as server:
         with boxnb.run("weekly-links", to=[ADA]) as run:
             run.rows += 3
@@ -58,8 +59,8 @@ def test_success_is_mailed_whichever_way_the_connection_is_made(tmp_path: Path, 
         assert run.undelivered == []
 
 
-def test_a_warning_is_mailed_as_one(server: Mailbox) -> None:
-    """Whether it was issued or logged, by whomever."""
+def test_warnings_are_mailed(server: Mailbox) -> None:
+    """A warning counts whether it was issued or logged, and by any library."""
     with pytest.warns(UserWarning, match="half"), boxnb.run("links", to=[ADA]):
         import logging
         import warnings
@@ -71,8 +72,8 @@ def test_a_warning_is_mailed_as_one(server: Mailbox) -> None:
 
 
 @pytest.mark.parametrize("security", ["starttls", "ssl", "none"])
-def test_whoever_is_connected_when_the_server_ends_is_told(tmp_path: Path, security: str) -> None:
-    """Not left to its own timeout, and no socket to the garbage collector."""
+def test_stopping_the_server_closes_every_connection(tmp_path: Path, security: str) -> None:
+    """A connected client does not wait for its own timeout, and no socket is left to the garbage collector."""
     with mailbox(tmp_path, security) as server, ExitStack() as opened:
         trusted = ssl.create_default_context(
             cafile=mailer.settings_of("acme").verify if security != "none" else None
@@ -90,11 +91,11 @@ def test_whoever_is_connected_when_the_server_ends_is_told(tmp_path: Path, secur
         with pytest.raises((smtplib.SMTPServerDisconnected, OSError)) as caught:
             client.noop()
         assert not isinstance(caught.value, TimeoutError)
-    gc.collect()  # an unclosed transport would be said here
+    gc.collect()  # an unclosed transport would cause a warning here
 
 
-def test_a_failure_is_mailed_and_raised_on(server: Mailbox) -> None:
-    """What ended it, in a sentence; the traceback is in the log."""
+def test_failure_is_mailed_and_raised_again(server: Mailbox) -> None:
+    """The mail says in a sentence what ended the run, and the log has the traceback."""
     with pytest.raises(ZeroDivisionError), boxnb.run("links", to=[ADA]) as run:
         assert 1 / 0
     assert server[-1].subject.startswith("ERROR links")
@@ -102,8 +103,8 @@ def test_a_failure_is_mailed_and_raised_on(server: Mailbox) -> None:
     assert run.problem in server[-1].text and "Traceback" in mail_of(server)
 
 
-def test_a_failure_before_the_sign_in_is_mailed(server: Mailbox) -> None:
-    """The profile has mail settings and nobody is signed in."""
+def test_failure_before_the_sign_in_is_mailed(server: Mailbox) -> None:
+    """A profile without a sign-in can have mail settings."""
     with pytest.raises(NotSignedInError), boxnb.run("links", to=[ADA], profile="acme"):
         boxnb.connect("acme")
     assert server[-1].subject.startswith("ERROR links")
@@ -118,21 +119,21 @@ with boxnb.run("sleeper", to=["ada@example.com"]):
 """
 
 
-def test_a_run_that_is_told_to_end_says_so(server: Mailbox) -> None:
-    """Kill -TERM: a mail, the exit code of a process ended so, and the lock is free again."""
+def test_terminated_run_is_reported(server: Mailbox) -> None:
+    """After SIGTERM there is a mail, the exit code of a terminated process, and a free lock."""
     with subprocess.Popen([sys.executable, "-c", SLEEPER], stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None and child.stdout.readline() == "here\n"
         os.kill(child.pid, signal.SIGTERM)
         assert child.wait(100) == 128 + signal.SIGTERM
     assert server[-1].subject.startswith("ERROR sleeper")
-    assert "ended from outside (SIGTERM)" in server[-1].text
+    assert "stopped from outside (SIGTERM)" in server[-1].text
     assert runs.history()["outcome"].tolist() == ["ERROR"]
     with boxnb.run("sleeper"):
         pass
 
 
-def test_a_wrong_password_never_hides_the_outcome(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The run is a success; the mail is told of as not delivered, on stderr, in the log and in the history."""
+def test_wrong_password_does_not_hide_the_outcome(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The run succeeds, and the failed delivery is reported on stderr, in the log and in the history."""
     with (
         mailbox(tmp_path, password="not-the-one-9") as server,
         boxnb.run("links", to=[ADA, "print"]) as run,
@@ -140,17 +141,17 @@ def test_a_wrong_password_never_hides_the_outcome(tmp_path: Path, capsys: pytest
         pass
     assert len(server) == 0 and run.outcome == "SUCCESS"
     assert "refused the user name or password" in run.undelivered[0]
-    shown = capsys.readouterr()
-    assert "not delivered: ada@example.com" in shown.err and "Not delivered:" in shown.out
+    output = capsys.readouterr()
+    assert "not delivered: ada@example.com" in output.err and "Not delivered:" in output.out
     assert "refused the user name" in runs.history().loc[0, "undelivered"]
     assert run.log_file is not None and "Not delivered" in run.log_file.read_text()
-    assert "not-the-one-9" not in shown.out + shown.err + run.log_file.read_text() + repr(
+    assert "not-the-one-9" not in output.out + output.err + run.log_file.read_text() + repr(
         runs.history().to_dict()
     )
 
 
-def test_a_failure_whose_mail_fails_raises_its_own_error(tmp_path: Path) -> None:
-    """Not the mail's."""
+def test_failed_mail_does_not_replace_the_error_of_the_run(tmp_path: Path) -> None:
+    """The error of the run is raised, not that of the mail."""
     with mailbox(tmp_path) as server:
         server.stop()
         with pytest.raises(ZeroDivisionError), boxnb.run("links", to=[ADA]) as run:
@@ -158,8 +159,8 @@ def test_a_failure_whose_mail_fails_raises_its_own_error(tmp_path: Path) -> None
     assert run.outcome == "ERROR" and "cannot be reached (Connection refused)" in run.undelivered[0]
 
 
-def test_a_server_that_says_nothing_is_given_up() -> None:
-    """The timeout of the settings holds."""
+def test_silent_server_is_given_up_after_the_timeout() -> None:
+    """The timeout of the settings applies."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         runs.save_mail("acme", host="127.0.0.1", port=port, security="none", sender=ADA, timeout=0.3)
@@ -173,37 +174,37 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
     [
         ("refuses the sender", "refused the sender reports@example.com (550 5.7.1 not from here)"),
         ("refuses the recipient", "refused ada@example.com (550 5.1.1 no such mailbox)"),
-        ("refuses the content", "did not take the mail (554 5.7.1 looks like spam)"),
-        ("breaks off", "broke off"),
+        ("refuses the content", "did not accept the mail (554 5.7.1 looks like spam)"),
+        ("breaks off", "broke off the connection"),
     ],
 )
-def test_what_a_server_refuses_is_said_in_its_words(tmp_path: Path, mood: str, words: str) -> None:
-    """Signed in over TLS, and then no; the run's own outcome stands."""
+def test_refusal_quotes_the_reply_of_the_server(tmp_path: Path, mood: str, words: str) -> None:
+    """A refusal after the sign-in leaves the outcome of the run as it is."""
     with moody(tmp_path, mood) as server, boxnb.run("links", to=[ADA]) as run:
         pass
-    assert run.outcome == "SUCCESS" and words in run.undelivered[0] and server.taken == []
+    assert run.outcome == "SUCCESS" and words in run.undelivered[0] and server.accepted == []
 
 
-def test_a_server_that_falls_silent_at_the_end_is_given_up(tmp_path: Path) -> None:
-    """It may have taken the mail, so it is not sent again."""
+def test_mail_is_not_repeated_after_a_silent_end(tmp_path: Path) -> None:
+    """The server may have accepted the mail, so it is not sent again."""
     with moody(tmp_path, "is silent at the end", timeout=3) as server, boxnb.run("links", to=[ADA]) as run:
         pass
     assert "not known whether the mail went out" in run.undelivered[0] and server.reached.is_set()
 
 
 @pytest.mark.parametrize("mood", ["says how much it takes", "counts at the end"])
-def test_a_server_that_takes_little_gets_the_report_without_the_files(tmp_path: Path, mood: str) -> None:
-    """The report is worth more than what is attached to it; it says where that lies."""
+def test_server_with_a_size_limit_gets_the_report_without_files(tmp_path: Path, mood: str) -> None:
+    """The report matters more than its attachments, and says where they are."""
     with moody(tmp_path, mood) as server, boxnb.run("links", to=[ADA]) as run:
         file = run.attach(os.urandom(2_000_000), "large.bin")
-    assert run.undelivered == [] and len(server.taken) == 1
-    mail = Mail(server.taken[0], [ADA])
+    assert run.undelivered == [] and len(server.accepted) == 1
+    mail = Mail(server.accepted[0], [ADA])
     assert list(mail.attachments) == [run.log_file.name if run.log_file else ""]
     assert f"Not attached, too large for a mail (2,000,000 bytes): {file}" in mail.text
 
 
-def test_a_run_told_to_end_while_it_mails_still_mails(tmp_path: Path) -> None:
-    """Kill -TERM at the last moment: the report goes out as it is, once, and then the program ends."""
+def test_signal_during_the_mail_does_not_stop_the_mail(tmp_path: Path) -> None:
+    """After SIGTERM at the last moment, the report is sent once, and then the program ends."""
     with moody(tmp_path, "waits") as server:
         code = f"import boxnb\nwith boxnb.run('late', to=[{ADA!r}]): pass\nprint('ended')"
         with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as child:
@@ -211,53 +212,53 @@ def test_a_run_told_to_end_while_it_mails_still_mails(tmp_path: Path) -> None:
             child.send_signal(signal.SIGTERM)
             server.go.set()
             assert child.communicate(timeout=60)[0] == "" and child.returncode == 128 + signal.SIGTERM
-    assert len(server.taken) == 1 and runs.history()["outcome"].tolist() == ["SUCCESS"]
+    assert len(server.accepted) == 1 and runs.history()["outcome"].tolist() == ["SUCCESS"]
 
 
-def test_a_certificate_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
-    """And nothing is sent, least of all the password."""
+def test_unknown_certificate_is_refused(tmp_path: Path) -> None:
+    """Nothing is sent, least of all the password."""
     with mailbox(tmp_path, verify=True) as server, boxnb.run("links", to=[ADA]) as run:
         pass
     assert len(server) == 0 and "CA bundle" in run.undelivered[0]
 
 
-def test_a_server_without_encryption_gets_no_password(tmp_path: Path) -> None:
-    """STARTTLS that is not offered ends the attempt."""
+def test_server_without_encryption_gets_no_password(tmp_path: Path) -> None:
+    """A server that does not offer STARTTLS receives nothing."""
     with mailbox(tmp_path, "none", security="starttls") as server, boxnb.run("links", to=[ADA]) as run:
         pass
-    assert len(server) == 0 and "offers no encryption" in run.undelivered[0]
+    assert len(server) == 0 and "does not offer encryption" in run.undelivered[0]
 
 
-def test_what_no_mail_can_hold_is_written_otherwise(
+def test_characters_that_mail_cannot_contain_are_escaped(
     server: Mailbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Half a surrogate, of a file's name in Latin-1."""
+    """A file name in Latin-1 contains half of a surrogate pair."""
     with boxnb.run("odd", to=[ADA]) as run:
         run.facts["File"] = os.fsdecode(b"caf\xe9.txt")
     assert run.undelivered == []
     assert "udce9.txt" in server[-1].text
 
 
-def test_letters_beyond_ascii_are_told_in_time(server: Mailbox) -> None:
-    """Python's mail library cannot send such a password; some servers take no such address."""
+def test_letters_beyond_ascii_are_reported_early(server: Mailbox) -> None:
+    """Python's mail library cannot send such a password, and some servers do not accept such an address."""
     with pytest.raises(ValueError, match="ASCII"):
         runs.save_mail("acme", host="127.0.0.1", sender=ADA, username="me", password="sch\u00e4tze")
-    assert mailer.settings_of("acme").username == server.username  # as before
+    assert mailer.settings_of("acme").username == server.username  # unchanged
     server._controller.SMTP_kwargs["enable_SMTPUTF8"] = False
     with boxnb.run("odd", to=["j\u00fcrgen@example.com"]) as run:
         pass
-    assert "letters beyond ASCII" in run.undelivered[0]
+    assert "accepts only ASCII addresses" in run.undelivered[0]
 
 
-def test_nobody_said_how_to_send_mail() -> None:
-    """One sentence says what to save; the run is none the worse."""
+def test_missing_mail_settings_do_not_change_the_outcome() -> None:
+    """One sentence says how to save the settings."""
     with boxnb.run("links", to=[ADA]) as run:
         pass
     assert run.outcome == "SUCCESS" and "boxnb.runs.save_mail" in run.undelivered[0]
 
 
-def test_ten_megabytes_are_attached_and_more_is_named(server: Mailbox, tmp_path: Path) -> None:
-    """A mail of 30 MB would be refused on the way: it says where the file is instead."""
+def test_ten_megabytes_are_attached_and_larger_files_are_named(server: Mailbox, tmp_path: Path) -> None:
+    """A mail of 30 MB would be refused on its way, so the mail says where the file is."""
     big = os.urandom(10_000_000)
     with boxnb.run("big", to=[ADA]) as run:
         run.attach(big, "big.bin")
@@ -269,7 +270,7 @@ def test_ten_megabytes_are_attached_and_more_is_named(server: Mailbox, tmp_path:
     )
 
 
-def test_subjects_and_addresses_of_all_scripts(server: Mailbox) -> None:
+def test_subject_may_have_letters_of_any_script(server: Mailbox) -> None:
     """The subject arrives as it was written."""
     with boxnb.run("Übersicht 週報", to=[ADA]):
         pass
@@ -285,16 +286,16 @@ def test_subjects_and_addresses_of_all_scripts(server: Mailbox) -> None:
 @pytest.mark.parametrize(
     "address", ["ada@example.com\r\nBcc: eve@example.com", "ada@example.com, eve@example.com", "ada", ""]
 )
-def test_an_address_that_would_write_headers_is_refused(address: str) -> None:
-    """At once, before anything ran."""
+def test_address_that_would_inject_headers_is_refused(address: str) -> None:
+    """The address is refused before anything runs."""
     with pytest.raises(ValueError, match="is no mail address"):
         boxnb.run("links", to=[address])
     with pytest.raises(ValueError, match="is no mail address"):
         runs.save_mail("acme", host="localhost", security="none", sender=address)
 
 
-def test_a_name_that_would_write_headers_is_refused() -> None:
-    """The name is in the subject."""
+def test_name_that_would_inject_headers_is_refused() -> None:
+    """The name of the run is part of the subject."""
     with pytest.raises(ValueError, match="A run is named by"):
         boxnb.run("links\r\nBcc: eve@example.com")
     settings = MailSettings("localhost", 25, "none", "", Secret(""), ADA)
@@ -302,8 +303,8 @@ def test_a_name_that_would_write_headers_is_refused() -> None:
         mailer.compose(settings, [ADA], "links\r\nBcc: eve@example.com", "", "")
 
 
-def test_a_password_in_clear_beyond_this_computer_is_refused() -> None:
-    """Neither without encryption nor without a check of the certificate."""
+def test_unprotected_password_never_leaves_this_computer() -> None:
+    """Encryption and the certificate check are required for other computers."""
     for options in ({"security": "none"}, {"verify": False}):
         with pytest.raises(ValueError, match=r"in clear|has to be checked"):
             runs.save_mail("acme", host="mail.example.com", sender=ADA, **options)  # type: ignore[arg-type]
@@ -311,8 +312,8 @@ def test_a_password_in_clear_beyond_this_computer_is_refused() -> None:
         runs.save_mail("acme", host="mail.example.com", sender=ADA, security="tls")
 
 
-def test_the_password_lies_with_the_other_secrets_and_masks_itself(server: Mailbox) -> None:
-    """A file only its owner can read; whoever prints the profile sees a fingerprint."""
+def test_password_is_saved_like_any_other_secret(server: Mailbox) -> None:
+    """Only the owner can read the file, and a printed profile shows a fingerprint."""
     saved = store.load("acme")
     assert saved is not None and saved.mail is not None
     assert saved.mail.password.reveal() == server.password
@@ -321,7 +322,7 @@ def test_the_password_lies_with_the_other_secrets_and_masks_itself(server: Mailb
 
 
 def test_mail_settings_survive_a_sign_in_and_a_refresh(server: Mailbox, sandbox: Sandbox) -> None:
-    """The pair is replaced, the settings stay."""
+    """The token pair is replaced, and the mail settings stay."""
     before = store.load("acme")
     assert before is not None
     client = sign_in(sandbox, "other").client
@@ -332,15 +333,15 @@ def test_mail_settings_survive_a_sign_in_and_a_refresh(server: Mailbox, sandbox:
     assert after is not None and after.generation == 1 and after.mail == before.mail
 
 
-def test_no_secret_in_any_byte_sent_or_logged(
+def test_no_secret_is_mailed_or_logged(
     server: Mailbox, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Printed, logged with arguments, in tracebacks and attachments, plain, quoted or in base64: masked."""
+    """Secrets that are printed, logged, raised or attached are redacted, whether plain, quoted or in base64."""
     saved = sign_in(sandbox, "box")
     assert saved.token is not None and saved.token.refresh_token is not None
     secrets = [
-        each.reveal()
-        for each in (saved.client.client_secret, saved.token.access_token, saved.token.refresh_token)
+        secret.reveal()
+        for secret in (saved.client.client_secret, saved.token.access_token, saved.token.refresh_token)
     ]
     secrets.append(server.password)
     with pytest.raises(RuntimeError), boxnb.run("leaky", to=[ADA, "print"], profile="acme") as run:
@@ -366,22 +367,22 @@ def test_no_secret_in_any_byte_sent_or_logged(
     run.log.info("nothing")
     assert run.log_file is not None
     sent = mail_of(server) + server[-1].raw.decode("utf-8", "replace")
-    shown = capsys.readouterr().out.split("ERROR leaky", 1)[1]
+    printed = capsys.readouterr().out.split("ERROR leaky", 1)[1]
     for secret in [*secrets, "dXNlcjpwYXNzd29yZA==", *(f"unheard-of-key-{number}" for number in range(1, 6))]:
-        for place in (
+        for text in (
             sent,
             run.log_file.read_text(),
-            shown,
+            printed,
             run.problem,
             repr(run),
             str(runs.history().to_dict()),
         ):
-            assert secret not in place
+            assert secret not in text
     assert re.search(r"<secret [0-9a-f]{4}>", sent) and "expires_in" in sent
 
 
-def test_two_profiles_with_different_servers_need_a_word(server: Mailbox) -> None:
-    """Which one is not guessed."""
+def test_two_profiles_with_different_servers_need_a_choice(server: Mailbox) -> None:
+    """The settings are not guessed."""
     runs.save_mail("other", host="localhost", security="none", sender=ADA)
     with pytest.raises(MailError, match="acme, other"):
         mailer.settings_of(None)

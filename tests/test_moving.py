@@ -42,7 +42,7 @@ while len(folders) > 20:
 
 @pytest.fixture
 def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[boxnb.Box, Sandbox]]:
-    """The company with a sandbox that counts no calls."""
+    """Yield a Box and its sandbox, without rate limits."""
     monkeypatch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
     with boxnb.sandbox.start(private=True, state=tmp_path / "state", limits="off") as sandbox:
         sign_in(sandbox)
@@ -50,11 +50,12 @@ def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[boxnb
 
 
 def folder(box: boxnb.Box, name: str, parent: str) -> str:
+    """Create a folder and return its id."""
     return str(box.session.post("/folders", json={"name": name, "parent": {"id": parent}}).json()["id"])
 
 
 def calls(sandbox: Sandbox, method: str, start: str) -> list[dict[str, Any]]:
-    """What the sandbox recorded of a kind and did."""
+    """Return the successful calls of one method to paths that begin like this."""
     return [
         call
         for call in sandbox.record()
@@ -62,8 +63,8 @@ def calls(sandbox: Sandbox, method: str, start: str) -> list[dict[str, Any]]:
     ]
 
 
-def way(frame: pd.DataFrame, item: str) -> set[str]:
-    """An item and all folders above it, as a frame has them."""
+def lineage(frame: pd.DataFrame, item: str) -> set[str]:
+    """Return an item and all folders above it, according to a DataFrame."""
     above = dict(zip(frame["id"], frame["parent_id"], strict=True))
     found = [item]
     while (
@@ -73,8 +74,8 @@ def way(frame: pd.DataFrame, item: str) -> set[str]:
     return set(found)
 
 
-def test_a_walk_while_another_process_moves_deletes_and_adds(box: tuple[boxnb.Box, Sandbox]) -> None:
-    """It ends; no id twice; every move is told; what stayed where it was is there, under its place."""
+def test_walk_during_moves_deletions_and_additions(box: tuple[boxnb.Box, Sandbox]) -> None:
+    """The walk ends, repeats no id, reports every move, and has everything that stayed in its place."""
     here, sandbox = box
     for top in range(20):
         name = folder(here, f"top {top}", "0")
@@ -134,7 +135,7 @@ def test_a_walk_while_another_process_moves_deletes_and_adds(box: tuple[boxnb.Bo
     assert moved & known <= set(tree.attrs["moved"])
     assert deleted & set(tree["id"]) <= told  # still in the frame, and told to be in the trash
     for skipped in tree.attrs["skipped"]:
-        assert way(tree, skipped["id"]) & (told | early), "not there any more, and nothing says so"
+        assert lineage(tree, skipped["id"]) & (told | early), "not there any more, and nothing says so"
 
     after = here.tree()
     place = ["id", "path", "name"]
@@ -142,13 +143,13 @@ def test_a_walk_while_another_process_moves_deletes_and_adds(box: tuple[boxnb.Bo
     assert len(stayed) > 200
     assert len(stayed.merge(tree[place])) == len(stayed)
     for missed in known & set(after["id"]) - set(tree["id"]):
-        assert way(after, missed) & (told | early), "missing, and nothing says so"
+        assert lineage(after, missed) & (told | early), "missing, and nothing says so"
 
 
-def test_interrupt_does_not_wait_for_the_page_ahead(
+def test_interrupt_does_not_wait_for_the_next_page(
     box: tuple[boxnb.Box, Sandbox], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A second page that hangs was asked for already; what the first one had is kept."""
+    """The second page was already requested and hangs; the rows of the first page are kept."""
     here, _ = box
     made = folder(here, "crowded", "0")
     for number in range(1_001):
@@ -165,7 +166,7 @@ def test_interrupt_does_not_wait_for_the_page_ahead(
 
 
 def test_items_deleted_between_two_pages(box: tuple[boxnb.Box, Sandbox]) -> None:
-    """A folder of two pages, of which somebody throws away what was listed already: nothing else is lost or repeated."""
+    """Deleting items of the first page neither loses nor repeats any other item."""
     here, _ = box
     made = folder(here, "crowded", "0")
     for number in range(1_200):
@@ -188,7 +189,7 @@ def test_items_deleted_between_two_pages(box: tuple[boxnb.Box, Sandbox]) -> None
 
 
 def walked(*rows: tuple[str, str, str, str, str, int]) -> pd.DataFrame:
-    """A walk's frame of (type, id, name, parent, path, depth)."""
+    """Return the DataFrame of a walk from rows of type, id, name, parent, path and depth."""
     table = Table(schema.ITEMS, PATH)
     for kind, which, name, parent, path, depth in rows:
         entry = f'{{"type": "{kind}", "id": "{which}", "name": "{name}", "parent": {{"id": "{parent}"}}}}'
@@ -198,8 +199,8 @@ def walked(*rows: tuple[str, str, str, str, str, int]) -> pd.DataFrame:
     return frame
 
 
-def test_a_folder_seen_twice_has_its_last_path_and_so_has_everything_below() -> None:
-    """Its items were listed only once, under the old path."""
+def test_moved_folder_and_its_content_have_the_last_path() -> None:
+    """The items of the folder were listed only once, under the old path."""
     frame = walked(
         ("folder", "1", "a", "0", "", 1),
         ("folder", "2", "b", "0", "", 1),
@@ -231,8 +232,8 @@ def test_folders_in_a_cycle_keep_their_paths() -> None:
     assert found["id"].is_unique
 
 
-def test_somebody_who_joins_between_two_pages_of_users(tmp_path: Path) -> None:
-    """Offsets would shift: the listing is taken again by markers; everybody once, the new one too."""
+def test_user_added_between_two_pages(tmp_path: Path) -> None:
+    """Offsets would shift, so the listing is repeated with markers, and has every user once, including the new one."""
     with boxnb.sandbox.start(
         private=True, state=tmp_path / "large", world="large", limits="off", users=2_500, folders=5, files=10
     ) as sandbox:
@@ -243,7 +244,7 @@ def test_somebody_who_joins_between_two_pages_of_users(tmp_path: Path) -> None:
         joined: list[str] = []
 
         def join(progress: Progress) -> None:
-            """After the first page, before any other is asked for."""
+            """Add a user after the first page, before the next one is requested."""
             if progress.pages == 1 and not progress.done:
                 person = {"name": "New", "login": f"new{len(joined)}@example.com"}
                 joined.append(here.session.post("/users", json=person).json()["id"])

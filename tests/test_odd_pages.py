@@ -1,4 +1,4 @@
-"""Pages as no description promises them: an odd entry or field costs at most itself, and what is missing is said."""
+"""Pages that no description allows: an odd entry or field affects only itself, and what is missing is reported."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ REFUSED = 403, {"type": "error", "status": 403, "code": "access_denied_insuffici
 
 @pytest.fixture(autouse=True)
 def no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kit does not hold back."""
+    """Disable the rate limits of boxnb."""
     for name in list(rate_limit.LIMITS):
         monkeypatch.setitem(rate_limit.LIMITS, name, rate_limit.Limit(1_000_000))
 
 
 def folder(which: Any, name: Any = "folder", parent: Any = "0", **more: Any) -> dict[str, Any]:
+    """Return a folder entry."""
     return {
         "type": "folder",
         "id": which,
@@ -44,7 +45,7 @@ def folder(which: Any, name: Any = "folder", parent: Any = "0", **more: Any) -> 
 
 
 class Company:
-    """One admin, whose top folder holds what a test puts there; below folders 10 and 20 lies one folder each."""
+    """A company with one admin. A test decides what is in the top folder; folders 10 and 20 contain one folder each."""
 
     def __init__(self) -> None:
         self.top: Any = []
@@ -70,30 +71,34 @@ class Company:
 
 @pytest.fixture
 def company() -> Company:
+    """Return a new company."""
     return Company()
 
 
 @pytest.fixture
 def box(company: Company) -> Iterator[boxnb.Box]:
+    """Yield a Box for the company."""
     with made_up(company) as made:
         yield made
 
 
-def told(pull: Callable[[], pd.DataFrame]) -> tuple[pd.DataFrame, list[str]]:
-    """A frame and the warnings it came with."""
-    with warnings.catch_warnings(record=True) as said:
+def with_warnings(pull: Callable[[], pd.DataFrame]) -> tuple[pd.DataFrame, list[str]]:
+    """Return the DataFrame of a pull, and the texts of its warnings."""
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         frame = pull()
-    assert all(one.filename == __file__ for one in said), "a warning stands at another line than the reader's"
-    return frame, [str(one.message) for one in said]
+    assert all(warning.filename == __file__ for warning in warned), (
+        "a warning does not point to the caller's line"
+    )
+    return frame, [str(warning.message) for warning in warned]
 
 
-def honest(frame: pd.DataFrame, said: list[str]) -> bool:
-    """Marked incomplete, listed and said once."""
-    return frame.attrs["complete"] is False and bool(frame.attrs["skipped"]) and len(said) == 1
+def is_reported(frame: pd.DataFrame, warned: list[str]) -> bool:
+    """Return whether a DataFrame is marked incomplete, lists what was skipped, and came with one warning."""
+    return frame.attrs["complete"] is False and bool(frame.attrs["skipped"]) and len(warned) == 1
 
 
-# What stands in a listing, and whether it may be a folder that nobody can open then.
+# An entry of a listing, and whether it may be a folder, which cannot be opened then.
 ODD: dict[str, tuple[Any, bool]] = {
     "no type": ({"id": "99", "name": "x"}, True),
     "a type that is null": ({"type": None, "id": "99", "name": "x"}, True),
@@ -128,24 +133,24 @@ ODD: dict[str, tuple[Any, bool]] = {
 
 @pytest.mark.parametrize("place", [0, 2])
 @pytest.mark.parametrize("what", ODD)
-def test_an_odd_entry_stops_nothing_below_the_others(
+def test_odd_entry_does_not_affect_its_neighbours(
     company: Company, box: boxnb.Box, what: str, place: int
 ) -> None:
-    """Both folders beside it are walked, by both walks; where it may be a folder itself, that is said."""
+    """Both walks read the folders next to it. If the entry may be a folder, it is reported."""
     odd, lost = ODD[what]
     company.top = [folder("10", "Contracts"), folder("20", "Board")]
     company.top.insert(place, odd)
-    tree, said = told(box.tree)
+    tree, warned = with_warnings(box.tree)
     assert {"below 10", "below 20"} <= set(tree["name"].dropna())
     assert len(tree) == 5
-    assert honest(tree, said) if lost else tree.attrs["complete"]
-    content, said = told(lambda: reports.content(box))
+    assert is_reported(tree, warned) if lost else tree.attrs["complete"]
+    content, warned = with_warnings(lambda: reports.content(box))
     assert {"below 10", "below 20"} <= set(content["name"].dropna())
     assert len(content) == 5
-    assert honest(content, said) if lost else content.attrs["complete"]
-    report, said = told(lambda: reports.external_collaborators(box))
+    assert is_reported(content, warned) if lost else content.attrs["complete"]
+    report, warned = with_warnings(lambda: reports.external_collaborators(box))
     assert report["login"].tolist() == ["eve@rival.example"]
-    assert honest(report, said) if lost else report.attrs["complete"]
+    assert is_reported(report, warned) if lost else report.attrs["complete"]
 
 
 ODD_FOLDERS: dict[str, dict[str, Any]] = {
@@ -169,25 +174,25 @@ ODD_FOLDERS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("what", ODD_FOLDERS)
-def test_an_odd_folder_is_walked(company: Company, box: boxnb.Box, what: str) -> None:
-    """What lies below it is there, below its name where that can be read."""
+def test_odd_folder_is_walked(company: Company, box: boxnb.Box, what: str) -> None:
+    """Its content is found, and its path has the folder's name if that can be read."""
     company.top = [ODD_FOLDERS[what], folder("20", "Board")]
     for walk in (box.tree, lambda: reports.content(box)):
-        frame, _ = told(walk)
+        frame, _ = with_warnings(walk)
         assert set(frame["name"].dropna()) >= {"below 10", "below 20"}
         assert frame.attrs["complete"]
         path = frame.set_index("name").loc["below 10", "path"]
         assert path in ("folder", "x", "17", "(no name)", ""), path
 
 
-def test_ids_twice_and_folders_in_a_circle_end(company: Company, box: boxnb.Box) -> None:
-    """The same folder twice on a page, and a folder that holds the one it lies in."""
+def test_walk_with_repeated_ids_and_cycles_ends(company: Company, box: boxnb.Box) -> None:
+    """A page lists the same folder twice, and a folder contains its own parent."""
     company.top = [folder("10"), folder("10"), folder(10), folder("20")]
     company.answers["/folders/101/items"] = {
         "entries": [folder("10", "again", "101"), folder("0", "top", "101")]
     }
     for walk in (box.tree, lambda: reports.content(box)):
-        frame, _ = told(walk)
+        frame, _ = with_warnings(walk)
         assert frame["id"].dropna().is_unique
         assert {"101", "201"} <= set(frame["id"])
 
@@ -208,21 +213,21 @@ BODIES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("what", BODIES)
-def test_an_odd_page_costs_one_folder(company: Company, box: boxnb.Box, what: str) -> None:
-    """The others are walked, and the walk says which one it could not read."""
+def test_odd_page_affects_only_its_folder(company: Company, box: boxnb.Box, what: str) -> None:
+    """The other folders are walked, and the one that could not be read is named."""
     company.top = [folder("10", "Contracts"), folder("20", "Board")]
     body = BODIES[what]
     company.answers["/folders/10/items"] = (200, None) if body is None else body
     for walk in (box.tree, lambda: reports.content(box)):
-        frame, said = told(walk)
+        frame, warned = with_warnings(walk)
         assert set(frame["name"]) == {"Contracts", "Board", "below 20"}
-        assert honest(frame, said)
+        assert is_reported(frame, warned)
         assert [one["id"] for one in frame.attrs["skipped"]] == ["10"]
-        assert "id 10" in said[0]
+        assert "id 10" in warned[0]
 
 
-def test_a_second_page_that_is_refused_keeps_the_first(company: Company, box: boxnb.Box) -> None:
-    """The rows that came are there, what lies below them too."""
+def test_refused_second_page_keeps_the_first(company: Company, box: boxnb.Box) -> None:
+    """The rows of the first page and everything below them are in the result."""
 
     def answer(path: str, query: dict[str, str]) -> Any:
         if path == "/folders/0/items":
@@ -230,36 +235,37 @@ def test_a_second_page_that_is_refused_keeps_the_first(company: Company, box: bo
         return company(path, query)
 
     with made_up(answer) as here:
-        tree, said = told(here.tree)
+        tree, warned = with_warnings(here.tree)
         assert set(tree["name"]) == {"folder", "below 10"}
-        assert honest(tree, said)
+        assert is_reported(tree, warned)
 
 
-def test_bytes_that_are_not_utf8_cost_one_value(company: Company, box: boxnb.Box) -> None:
-    """A name in another encoding, and half a surrogate pair as three bytes."""
+def test_bytes_that_are_not_utf_8_affect_one_value(company: Company, box: boxnb.Box) -> None:
+    """A name may be in another encoding, or contain half a surrogate pair as three bytes."""
     for odd in (b"\xff\xfe", b"\xed\xa0\xbd", b"\xc3("):
         listing = json.dumps(
             {"entries": [folder("10"), {"type": "file", "id": "9", "name": "NAME"}]}
         ).encode()
         company.top = listing.replace(b"NAME", b"a" + odd)
-        tree, said = told(box.tree)
+        tree, warned = with_warnings(box.tree)
         assert set(tree["id"]) == {"10", "101", "9"}
-        assert len(said) == 1
-        assert "1 row has a value of another type" in said[0]
+        assert len(warned) == 1
+        assert "1 row has a value of another type" in warned[0]
         assert tree.attrs["odd"] == 1
 
 
-def test_a_number_of_thousands_of_digits_costs_one_value(company: Company, box: boxnb.Box) -> None:
-    """Python refuses to read one; it stays text."""
+def test_number_with_thousands_of_digits_affects_one_value(company: Company, box: boxnb.Box) -> None:
+    """Python does not convert such a number, so it stays text."""
     listing = json.dumps({"entries": [folder("10"), {"type": "file", "id": "9", "size": 0}]}).encode()
     company.top = listing.replace(b'"size": 0', b'"size": ' + b"9" * 5000)
-    tree, said = told(box.tree)
+    tree, warned = with_warnings(box.tree)
     assert set(tree["id"]) == {"10", "101", "9"}
-    assert len(said) == 1
+    assert len(warned) == 1
 
 
 # Listings by offset: 5 rows in pages of 2.
 def rows_of(path: str) -> Callable[[int], dict[str, Any]]:
+    """Return a function from a number to the row of a listing."""
     kind = {"/users": "user", "/groups": "group"}.get(path, "file")
     return lambda number: {
         "type": kind,
@@ -270,7 +276,7 @@ def rows_of(path: str) -> Callable[[int], dict[str, Any]]:
 
 
 class Offsets:
-    """Pages of 2 by offset, changed as a test wants."""
+    """Answers with pages of two rows by offset, which a test can change."""
 
     def __init__(self, change: Callable[[dict[str, Any]], Any], count: int = 5) -> None:
         self.change, self.count = change, count
@@ -320,6 +326,8 @@ VALUES: dict[str, Any] = {
 
 
 def changed(field: str, value: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return a function that changes one field of a page, or removes it."""
+
     def change(page: dict[str, Any]) -> dict[str, Any]:
         rest = {name: held for name, held in page.items() if name != field}
         return rest if value is ... else {**rest, field: value}
@@ -329,8 +337,8 @@ def changed(field: str, value: Any) -> Callable[[dict[str, Any]], dict[str, Any]
 
 @pytest.mark.parametrize("field", ["total_count", "limit", "offset", "order", "entries order"])
 @pytest.mark.parametrize("name", BY_OFFSET)
-def test_an_odd_field_of_a_page_by_offset_loses_no_row(name: str, field: str) -> None:
-    """Every row, or marked incomplete and said; whatever stands in the field."""
+def test_odd_field_of_an_offset_page_loses_no_row(name: str, field: str) -> None:
+    """For any value of the field, every row is there, or the result is marked incomplete with a warning."""
     change: dict[str, Callable[[dict[str, Any]], Any]] = {}
 
     def answer(path: str, query: dict[str, str]) -> Any:
@@ -341,52 +349,52 @@ def test_an_odd_field_of_a_page_by_offset_loses_no_row(name: str, field: str) ->
             change["now"] = changed(field, value)
             box.session.ledger.remember("users", rows=0, calls=1)
             try:
-                frame, said = told(lambda: BY_OFFSET[name](box))
+                frame, warned = with_warnings(lambda: BY_OFFSET[name](box))
             except BoxNotebookError:
                 continue
             every = sorted(frame["id"]) == ["1", "2", "3", "4", "5"]
-            assert every or honest(frame, said), f"{what}: {frame['id'].tolist()}, {said}"
+            assert every or is_reported(frame, warned), f"{what}: {frame['id'].tolist()}, {warned}"
 
 
 @pytest.mark.parametrize("name", BY_OFFSET)
-def test_a_count_of_the_page_loses_no_row(name: str) -> None:
-    """A server that counts the entries of the page instead of those of the listing; and one that counts nothing at all."""
+def test_wrong_or_missing_count_loses_no_row(name: str) -> None:
+    """One server counts only the entries of the page, and another one counts nothing."""
     for change in (
         lambda page: {**page, "total_count": len(page["entries"])},
         lambda page: {"entries": page["entries"], "limit": 2},
         lambda page: {"entries": page["entries"]},
     ):
         with made_up(Offsets(change)) as box:
-            frame, said = told(lambda: BY_OFFSET[name](box))
+            frame, warned = with_warnings(lambda: BY_OFFSET[name](box))
             assert sorted(frame["id"]) == ["1", "2", "3", "4", "5"]
             assert frame.attrs["complete"]
-            assert not said
+            assert not warned
 
 
-def test_a_listing_that_fits_costs_no_call_more() -> None:
-    """Where the page is not full and the count is right, nothing else is asked."""
+def test_listing_of_one_page_needs_one_call() -> None:
+    """If the page is not full and the count is right, nothing else is requested."""
     with made_up(Offsets(lambda page: {**page, "limit": 1000}, count=2)) as box:
         assert box.groups().attrs["calls"] == 1
         assert box.frame("/groups").attrs["calls"] == 1
 
 
-def test_a_server_that_does_not_know_offsets_is_not_asked_for_ever() -> None:
-    """The same page again and again: told, and each row once."""
+def test_server_that_ignores_offsets_does_not_cause_a_loop() -> None:
+    """The server repeats its page, so each row is kept once, with a warning."""
     page = {"entries": [rows_of("/groups")(n) for n in range(2)], "total_count": 9, "limit": 2}
     for name in ("groups", "frame"):
         with made_up(lambda path, query: page) as box:
-            frame, said = told(lambda name=name: BY_OFFSET[name](box))  # type: ignore[misc]
+            frame, warned = with_warnings(lambda name=name: BY_OFFSET[name](box))  # type: ignore[misc]
             assert frame["id"].tolist() == ["1", "2"]
-            assert honest(frame, said)
+            assert is_reported(frame, warned)
 
 
-def test_fewer_rows_than_box_counts_is_said() -> None:
-    """What this user may not see is counted, and not shown."""
+def test_fewer_rows_than_box_counts_are_reported() -> None:
+    """Box counts what this user may not see, and does not return it."""
     with made_up(Offsets(lambda page: {**page, "total_count": 9})) as box:
-        frame, said = told(box.groups)
+        frame, warned = with_warnings(box.groups)
         assert len(frame) == 5
-        assert honest(frame, said)
-        assert "counts 9 entries but returned 5" in said[0]
+        assert is_reported(frame, warned)
+        assert "counts 9 entries but returned 5" in warned[0]
 
 
 BY_MARKER: dict[str, Callable[[boxnb.Box], pd.DataFrame]] = {
@@ -401,8 +409,8 @@ BY_MARKER: dict[str, Callable[[boxnb.Box], pd.DataFrame]] = {
 
 @pytest.mark.parametrize("when", ["last", "first"])
 @pytest.mark.parametrize("name", BY_MARKER)
-def test_an_odd_marker_loses_no_row(name: str, when: str) -> None:
-    """In place of the last marker it ends the listing; in place of another one the rows that are missing are said."""
+def test_odd_marker_loses_no_row(name: str, when: str) -> None:
+    """In place of the last marker it ends the listing; in place of any other, the missing rows are reported."""
     odd: list[Any] = [..., None, "", 0, "0", False, True, " ", [], {}, ["m"], 1.5, -1, HALF]
 
     def answer(path: str, query: dict[str, str]) -> Any:
@@ -415,14 +423,14 @@ def test_an_odd_marker_loses_no_row(name: str, when: str) -> None:
 
     with made_up(answer) as box:
         for value in odd:
-            frame, said = told(lambda: BY_MARKER[name](box))
+            frame, warned = with_warnings(lambda: BY_MARKER[name](box))
             assert frame["id"].tolist() == ["1", "2", "3", "4", "5"][: 5 if when == "last" else 2]
             ends = value is ... or value in (None, "", 0, "0")  # how Box ends a listing
-            assert honest(frame, said) or (ends and frame.attrs["complete"]), value
+            assert is_reported(frame, warned) or (ends and frame.attrs["complete"]), value
 
 
-def test_markers_in_a_circle_end() -> None:
-    """Two markers that lead to each other would be followed for ever."""
+def test_markers_in_a_cycle_end() -> None:
+    """Two markers that lead to each other do not cause an endless loop."""
     pages = {"": "a", "a": "b", "b": "a"}
 
     def answer(path: str, query: dict[str, str]) -> Any:
@@ -430,15 +438,16 @@ def test_markers_in_a_circle_end() -> None:
         return {"entries": [{"type": "file", "id": here or "0"}], "next_marker": pages[here]}
 
     with made_up(answer) as box:
-        frame, said = told(lambda: box.items("7"))
+        frame, warned = with_warnings(lambda: box.items("7"))
         assert frame["id"].tolist() == ["0", "a", "b"]
-        assert honest(frame, said)
+        assert is_reported(frame, warned)
 
 
 POSITIONS: list[Any] = ["0", 0, None, ..., "", "abc", "12", 12, -1, 1.5, True, [], {}, " ", "8471", HALF]
 
 
 def event(which: str) -> dict[str, Any]:
+    """Return an event entry."""
     return {
         "type": "event",
         "event_id": which,
@@ -460,8 +469,8 @@ STREAMS: dict[str, Callable[[boxnb.Box], pd.DataFrame]] = {
 
 @pytest.mark.parametrize("rows", [True, False])
 @pytest.mark.parametrize("name", STREAMS)
-def test_a_position_is_never_replaced_by_one_that_is_none(name: str, rows: bool) -> None:
-    """What an empty last page says does not count unless it goes on; where events come with it, that is said."""
+def test_position_is_never_replaced_by_an_invalid_one(name: str, rows: bool) -> None:
+    """An invalid position on an empty last page is ignored; on a page with events, it is reported."""
     asked: list[str] = []
 
     def answer(path: str, query: dict[str, str]) -> Any:
@@ -474,41 +483,41 @@ def test_a_position_is_never_replaced_by_one_that_is_none(name: str, rows: bool)
     with made_up(answer) as box:
         for value in POSITIONS:
             asked.clear()
-            frame, said = told(lambda: STREAMS[name](box))
+            frame, warned = with_warnings(lambda: STREAMS[name](box))
             assert frame.attrs["position"] == "8471", value
             assert frame.attrs["resume"] is None
             assert asked[1:] == ["8471"], value
             assert frame["event_id"].tolist() == (["e1", "e2"] if rows else ["e1"])
             if rows and value != "8471":
-                assert honest(frame, said), value
+                assert is_reported(frame, warned), value
             else:
                 assert frame.attrs["complete"]
-                assert not said
+                assert not warned
 
 
-def test_nothing_new_keeps_the_position_that_was_given() -> None:
-    """So that the next pull goes on from there."""
+def test_pull_without_events_keeps_the_position() -> None:
+    """The next pull continues there."""
     with made_up(lambda path, query: changed("next_stream_position", value)({"entries": []})) as box:
         for value in POSITIONS[:-2]:
-            frame, _ = told(lambda: box.events(stream="admin_logs_streaming", position="9999"))
+            frame, _ = with_warnings(lambda: box.events(stream="admin_logs_streaming", position="9999"))
             assert frame.attrs["position"] == "9999", value
 
 
-def test_a_position_further_on_is_taken_from_an_empty_page() -> None:
-    """Time passes also where nothing happens."""
+def test_empty_page_may_advance_the_position() -> None:
+    """Time passes even if nothing happens."""
     with made_up(lambda path, query: {"entries": [], "next_stream_position": "12345"}) as box:
         assert box.events(stream="admin_logs_streaming", position="9999").attrs["position"] == "12345"
 
 
 @pytest.mark.parametrize("odd", ["", "nan", "last week", "8471.0", float("nan"), -1])
-def test_a_position_that_is_none_is_one_sentence(box: boxnb.Box, odd: Any) -> None:
-    """Before any call: a stored position that got lost must not begin at the oldest event."""
+def test_invalid_position_is_refused_before_any_call(box: boxnb.Box, odd: Any) -> None:
+    """A stored position that was lost must not restart at the oldest event."""
     with pytest.raises(RangeError, match="is not a stream position"):
         box.events(position=odd)
     assert box.session.ledger.calls == 0
 
 
-# One rule for what somebody names.
+# The same rule holds for everything that the caller names.
 NAMED: dict[str, Callable[[boxnb.Box, list[str]], pd.DataFrame]] = {
     "collaborations of folders": lambda box, ids: box.collaborations(ids),
     "collaborations of files": lambda box, ids: box.collaborations(ids, kind="file"),
@@ -538,8 +547,8 @@ REFUSALS: dict[str, Any] = {
 
 @pytest.mark.parametrize("why", REFUSALS)
 @pytest.mark.parametrize("name", SINGLE)
-def test_one_thing_that_is_named_and_refused_raises(name: str, why: str) -> None:
-    """The true reason, whatever the dataset."""
+def test_refusal_of_the_only_named_item_raises(name: str, why: str) -> None:
+    """Every dataset raises the true reason."""
     if why == "not a page" and name in ("folder", "file", "user"):
         return  # they are single objects, not pages
     with made_up(lambda path, query: REFUSALS[why]) as box:
@@ -553,8 +562,8 @@ def test_one_thing_that_is_named_and_refused_raises(name: str, why: str) -> None
 
 @pytest.mark.parametrize("why", REFUSALS)
 @pytest.mark.parametrize("name", NAMED)
-def test_several_things_of_which_one_is_refused_are_said(name: str, why: str) -> None:
-    """The others are there; the one is counted, listed and warned about."""
+def test_one_refusal_of_several_items_is_reported(name: str, why: str) -> None:
+    """The other items are there; the refused one is listed with one warning."""
 
     def answer(path: str, query: dict[str, str]) -> Any:
         if "/5/" in path:
@@ -562,14 +571,14 @@ def test_several_things_of_which_one_is_refused_are_said(name: str, why: str) ->
         return {"entries": [{"id": path.split("/")[2] + "00"}], "total_count": 1, "limit": 1000}
 
     with made_up(answer) as box:
-        frame, said = told(lambda: NAMED[name](box, ["4", "5", "6"]))
+        frame, warned = with_warnings(lambda: NAMED[name](box, ["4", "5", "6"]))
         assert frame["id"].tolist() == ["400", "600"]
-        assert honest(frame, said)
+        assert is_reported(frame, warned)
         assert [one["id"] for one in frame.attrs["skipped"]] == ["5"]
 
 
-def test_what_is_found_and_not_named_is_skipped_even_alone() -> None:
-    """Of the groups that were listed one alone may be refused; nobody named it."""
+def test_only_listed_group_is_skipped_if_refused() -> None:
+    """The user did not name the group, so its refusal does not raise, even if it is the only one."""
 
     def answer(path: str, query: dict[str, str]) -> Any:
         if path == "/groups":
@@ -577,35 +586,33 @@ def test_what_is_found_and_not_named_is_skipped_even_alone() -> None:
         return REFUSED
 
     with made_up(answer) as box:
-        frame, said = told(box.memberships)
+        frame, warned = with_warnings(box.memberships)
         assert frame.empty
-        assert honest(frame, said)
+        assert is_reported(frame, warned)
 
 
-def test_what_a_frame_lacks_is_handed_on_to_what_is_asked_of_it(company: Company, box: boxnb.Box) -> None:
-    """A walk that missed a folder makes collaborations and links that are not complete, each with one warning."""
+def test_incomplete_walk_makes_incomplete_results(company: Company, box: boxnb.Box) -> None:
+    """Collaborations and links of a walk that missed a folder are incomplete, with one warning each."""
     company.top = [folder("10"), folder("20")]
     company.answers["/folders/10/items"] = REFUSED
-    tree, _ = told(box.tree)
+    tree, _ = with_warnings(box.tree)
     for pull in (lambda: box.collaborations(tree), lambda: box.shared_links(of=tree), box.shared_links):
-        frame, said = told(pull)
-        assert honest(frame, said), pull
+        frame, warned = with_warnings(pull)
+        assert is_reported(frame, warned), pull
         assert [one["id"] for one in frame.attrs["skipped"]] == ["10"]
 
 
-def test_a_list_of_users_that_is_cut_makes_content_that_is_not_complete(
-    company: Company, box: boxnb.Box
-) -> None:
-    """Who was not listed was not walked."""
+def test_incomplete_list_of_users_makes_incomplete_content(company: Company, box: boxnb.Box) -> None:
+    """The content of users who were not listed is not walked."""
     company.answers["/users"] = {"entries": [ADA], "total_count": 7, "limit": 1000, "offset": 0}
-    content, said = told(lambda: reports.content(box))
+    content, warned = with_warnings(lambda: reports.content(box))
     assert content.attrs["complete"] is False
     assert "counts 7 entries" in content.attrs["skipped"][0]["why"]
-    assert len(said) == 1
+    assert len(warned) == 1
 
 
-def test_a_refusal_to_a_report_is_in_the_report(company: Company, box: boxnb.Box) -> None:
-    """Of the walk and of the invitations; each report that fetches for itself says so."""
+def test_refusal_is_listed_in_every_report(company: Company, box: boxnb.Box) -> None:
+    """Every report that fetches its own walk or invitations lists what was refused."""
     company.top = [folder("10", shared_link={"url": "https://x.example/1", "access": "open"}), folder("20")]
     company.answers["/folders/20/items"] = REFUSED
     company.answers["/groups"] = {"entries": [], "total_count": 0}
@@ -619,19 +626,19 @@ def test_a_refusal_to_a_report_is_in_the_report(company: Company, box: boxnb.Box
         "ownership_of_leavers",
     ]
     for name in [*walks, "hidden_links", "external_collaborators", "shared_widely", "pending_invitations"]:
-        report, said = told(lambda name=name: getattr(reports, name)(box))  # type: ignore[misc]
-        assert honest(report, said), name
+        report, warned = with_warnings(lambda name=name: getattr(reports, name)(box))  # type: ignore[misc]
+        assert is_reported(report, warned), name
         assert [one["id"] for one in report.attrs["skipped"]] == ["20"]
     del company.answers["/folders/20/items"]
     company.answers["/folders/10/collaborations"] = REFUSED
     for name in ("external_collaborators", "shared_widely", "pending_invitations"):
-        report, said = told(lambda name=name: getattr(reports, name)(box))  # type: ignore[misc]
-        assert honest(report, said), name
+        report, warned = with_warnings(lambda name=name: getattr(reports, name)(box))  # type: ignore[misc]
+        assert is_reported(report, warned), name
         assert [one["id"] for one in report.attrs["skipped"]] == ["10"]
 
 
-def test_a_page_that_is_not_json_still_ends_a_walk(company: Company, box: boxnb.Box) -> None:
-    """That is trouble on the way and not an oddity of one folder: the walk can be resumed."""
+def test_page_that_is_not_json_ends_the_walk(company: Company, box: boxnb.Box) -> None:
+    """It is a network problem and not the property of one folder, so the walk can be resumed."""
     company.top = [folder("10"), folder("20")]
     company.answers["/folders/20/items"] = b"<html>Blocked</html>"
     with pytest.raises(BoxUnavailableError, match="not a page of entries") as caught:
@@ -640,8 +647,8 @@ def test_a_page_that_is_not_json_still_ends_a_walk(company: Company, box: boxnb.
     assert [place[0] for place in caught.value.partial.attrs["resume"]["pending"]] == ["20", "101"]
 
 
-def test_nobody_who_may_be_looked_at_is_still_an_error(company: Company, box: boxnb.Box) -> None:
-    """Where not even the first people can be seen, the true reason is raised."""
+def test_walk_without_any_readable_user_raises(company: Company, box: boxnb.Box) -> None:
+    """If not even the first users can be read, the true reason is raised."""
     company.answers["/folders/0/items"] = REFUSED
     with pytest.raises(ForbiddenError):
         reports.content(box)
@@ -656,8 +663,8 @@ ONE: dict[str, Callable[[boxnb.Box], pd.DataFrame]] = {
 
 
 @pytest.mark.parametrize("name", ONE)
-def test_a_single_thing_that_is_not_there_is_no_row(name: str) -> None:
-    """An answer of 200 with something else in it raises, as a refusal of the one thing does."""
+def test_response_that_is_not_one_object_raises(name: str) -> None:
+    """A response with status 200 and other content raises like a refusal."""
     for content in (
         b"",
         b"null",
@@ -689,8 +696,8 @@ def test_device_pins_of_nobodys_enterprise() -> None:
     assert asked == ["/users/me"]
 
 
-def test_a_tree_on_screen_says_what_it_could_not_read() -> None:
-    """A page with an odd marker, or a refusal in the middle: one sentence; what came can be chosen, and is asked for again."""
+def test_tree_widget_reports_what_it_could_not_read() -> None:
+    """After an odd marker or a refusal there is one sentence; fetched rows can be selected, and the rest is requested again."""
     first = {"entries": [folder("10")], "next_marker": "a"}
     for second, why in (({"entries": [folder("11")], "next_marker": "a"}, "same marker"), (REFUSED, "403")):
         with made_up(lambda path, query, second=second: second if "marker" in query else first) as box:
@@ -715,8 +722,8 @@ NUMBERS: dict[str, Callable[[boxnb.Box, Any], pd.DataFrame]] = {
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-def test_counts_and_offsets_as_people_give_them(name: str) -> None:
-    """Text, numpy's numbers and whole floats serve; all else is one sentence that names the argument."""
+def test_counts_and_offsets_accept_common_types(name: str) -> None:
+    """Text, numpy numbers and whole floats are accepted; anything else is one sentence that names the argument."""
     with made_up(lambda path, query: {"entries": [], "total_count": 0}) as box:
         for right in (5, "5", " 5\n", 5.0, np.int64(5), np.float64(5)):
             assert NUMBERS[name](box, right).empty
@@ -725,8 +732,8 @@ def test_counts_and_offsets_as_people_give_them(name: str) -> None:
                 NUMBERS[name](box, wrong)
 
 
-def test_event_types_out_of_a_table() -> None:
-    """A column, an array, a set and one name are the same; what is not a name is one sentence."""
+def test_event_types_accept_common_collections() -> None:
+    """A column, an array, a set and a single name are accepted; a value that is not a name is refused."""
     asked: list[str | None] = []
 
     def answer(path: str, query: dict[str, str]) -> Any:
@@ -743,8 +750,8 @@ def test_event_types_out_of_a_table() -> None:
                 box.events(event_type=wrong)
 
 
-def test_content_of_somebody_who_is_not_there_is_said(company: Company, box: boxnb.Box) -> None:
-    """A named person who is no active user is noted, and the others are walked."""
-    frame, said = told(lambda: reports.content(box, people_of=["1", "99"]))  # type: ignore[arg-type]
-    assert honest(frame, said)
+def test_content_of_an_unknown_user_is_reported(company: Company, box: boxnb.Box) -> None:
+    """A named user who is not active is listed as skipped, and the others are walked."""
+    frame, warned = with_warnings(lambda: reports.content(box, people_of=["1", "99"]))  # type: ignore[arg-type]
+    assert is_reported(frame, warned)
     assert [each["as_user"] for each in frame.attrs["skipped"]] == ["99"]

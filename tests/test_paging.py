@@ -1,4 +1,4 @@
-"""Pages are turned as Box answers, not as one would wish."""
+"""Pages are followed as Box responds, not as its documentation suggests."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Player:
 
 
 @pytest.mark.parametrize("end", [{"next_marker": None}, {"next_marker": ""}, {}])
-def test_markers_end_on_null_empty_or_absent(end: dict[str, Any]) -> None:
-    """Box ends a listing in three ways."""
+def test_null_empty_or_absent_marker_ends_a_listing(end: dict[str, Any]) -> None:
+    """Box ends a listing in these three ways."""
     player = Player({"entries": [{"id": "1"}], "next_marker": "m2"}, {"entries": [{"id": "2"}], **end})
     assert list(by_marker(player.fetch, player.take, "/users")) == ["m2", None]
     assert player.ids == ["1", "2"]
@@ -45,8 +45,8 @@ def test_markers_end_on_null_empty_or_absent(end: dict[str, Any]) -> None:
     assert player.asked[1]["marker"] == "m2"
 
 
-def test_a_page_is_on_its_way_while_the_one_before_it_is_taken() -> None:
-    """With a thread the next call is made before the rows of this page are read; rows and markers stay the same."""
+def test_next_page_is_fetched_while_the_last_one_is_decoded() -> None:
+    """With a thread, the next call starts before the rows are read; rows and markers stay the same."""
     player = Player(
         *[{"entries": [{"id": str(n)}], "next_marker": f"m{n}"} for n in range(3)], {"entries": []}
     )
@@ -70,8 +70,8 @@ def test_a_page_is_on_its_way_while_the_one_before_it_is_taken() -> None:
     assert [params.get("marker") for params in player.asked] == [None, "m0", "m1", "m2"]
 
 
-def test_a_page_ahead_that_fails_leaves_what_was_taken() -> None:
-    """The failure comes when its turn comes, behind the marker that asks for it again."""
+def test_failure_of_the_next_page_keeps_the_earlier_ones() -> None:
+    """The failure is raised in its turn, and the marker can request the page again."""
     player = Player({"entries": [{"id": "1"}], "next_marker": "m"})
     with ThreadPoolExecutor(1) as pool:
         pages = by_marker(player.fetch, player.take, "/users", pool=pool)
@@ -81,14 +81,14 @@ def test_a_page_ahead_that_fails_leaves_what_was_taken() -> None:
     assert player.ids == ["1"]
 
 
-def test_a_marker_that_is_a_number_is_followed() -> None:
-    """Device pins have those."""
+def test_numeric_marker_is_followed() -> None:
+    """Device pins have such markers."""
     player = Player({"entries": [{"id": "1"}], "next_marker": 17}, {"entries": []})
     assert list(by_marker(player.fetch, player.take, "/pins")) == ["17", None]
 
 
-def test_a_marker_is_read_as_json() -> None:
-    """A slash may be written with a backslash, and any character by its number."""
+def test_marker_is_decoded_as_json() -> None:
+    """JSON may escape a slash, and any other character by its number."""
     content = b'{"entries": [], "next_marker": "a\\/b\\u003d", "next_stream_position": 1152922976252290886}'
     page = paging_of(content)
     assert (page.marker, page.stream_position) == ("a/b=", "1152922976252290886")
@@ -97,15 +97,15 @@ def test_a_marker_is_read_as_json() -> None:
     )
 
 
-def test_a_marker_that_repeats_does_not_loop() -> None:
+def test_repeated_marker_does_not_loop() -> None:
     """The same marker twice ends the listing."""
     player = Player(*[{"entries": [{"id": "1"}], "next_marker": "m"}] * 3)
     assert list(by_marker(player.fetch, player.take, "/users")) == ["m", None]
 
 
 @pytest.mark.parametrize("workers", [0, 4])
-def test_offsets_advance_by_the_limit_of_the_answer(workers: int) -> None:
-    """A clamped limit, and fewer entries than the limit, skip nothing; threads or none, in order."""
+def test_offset_advances_by_the_limit_of_the_response(workers: int) -> None:
+    """A smaller limit or a short page skips no entry, with or without threads."""
 
     def fetch(path: str, **params: Any) -> bytes:
         places = range(params["offset"], min(params["offset"] + 2, 9))
@@ -119,8 +119,8 @@ def test_offsets_advance_by_the_limit_of_the_answer(workers: int) -> None:
     assert list(table.frame()["id"]) == ["1", "2", "3", "4", "6", "7", "8"]
 
 
-def test_a_total_that_grows_is_followed() -> None:
-    """Somebody joined meanwhile."""
+def test_growing_total_is_followed() -> None:
+    """A user was added during the listing."""
     page = {"entries": [{"id": "x"}], "limit": 1}
     pages = [{**page, "entries": [{"id": str(n)}], "total_count": min(n + 2, 4)} for n in range(4)]
     player = Player(*pages, {**page, "entries": [], "total_count": 4})
@@ -133,7 +133,7 @@ def test_a_total_that_grows_is_followed() -> None:
     assert player.ids == ["x", "y"]  # whoever joined after a full page was fetched
 
 
-def test_a_listing_beyond_the_ceiling_is_refused() -> None:
+def test_listing_beyond_the_offset_limit_is_refused() -> None:
     """Box returns only the first 10,000 entries by offset."""
     page = {"entries": [], "limit": 5000, "total_count": 20_000}
     player = Player(page, page)
@@ -141,8 +141,8 @@ def test_a_listing_beyond_the_ceiling_is_refused() -> None:
         list(by_offset(player.fetch, player.take, "/groups"))
 
 
-def test_positions_are_text_and_a_short_page_is_not_the_end() -> None:
-    """They exceed 2^53; an empty page ends, and so does a position that stays."""
+def test_positions_are_text_and_short_pages_continue() -> None:
+    """Positions exceed 2^53. An empty page or an unchanged position ends the stream."""
     far = 1152922976252290886
     player = Player(
         {"entries": [{"id": "1"}], "next_stream_position": far},

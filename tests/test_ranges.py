@@ -1,4 +1,4 @@
-"""A long range of events, followed in pieces at once: whole, in order, in few calls, whatever ends it."""
+"""A long range of events is pulled in parallel pieces: complete, in order and in few calls, however it ends."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from boxnb.sandbox import Sandbox
 
 @pytest.fixture
 def box(free: Sandbox) -> boxnb.Box:
+    """Return a Box whose clock does not move."""
     free.clock.freeze()  # or a year would end a little later each time
     sign_in(free)
     return boxnb.connect("acme")
@@ -29,7 +30,7 @@ def box(free: Sandbox) -> boxnb.Box:
 
 @pytest.fixture
 def asked(box: boxnb.Box, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Pages asked for, by the beginning of their piece."""
+    """Return the number of pages requested, by the start of their piece."""
     pages: Counter[str] = Counter()
     fetch = box.session.get_bytes
 
@@ -42,18 +43,19 @@ def asked(box: boxnb.Box, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 def pages(sandbox: Sandbox) -> int:
+    """Return how many pages of events the sandbox has served."""
     return len([call for call in sandbox.record() if call["path"] == "/2.0/events"])
 
 
 def slow(sandbox: Sandbox) -> None:
-    """As a Box that is some way off: only then are many calls at once worth it."""
+    """Add the latency of a distant Box, for which parallel calls are worthwhile."""
     sandbox.faults.add("/2.0/events", "latency", times=10**6, seconds=0.05)
 
 
-def test_a_year_of_events_is_whole(
+def test_year_of_events_is_complete(
     free: Sandbox, box: boxnb.Box, asked: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In pieces at once as in one chain: the same frame. Where most happened, the pieces are shorter."""
+    """Parallel pieces give the same DataFrame as one chain. Busy periods have shorter pieces."""
     with monkeypatch.context() as patch:
         patch.setattr(event_ranges, "THREADS", 1)
         chain = box.events(since="366D")
@@ -73,10 +75,8 @@ def test_a_year_of_events_is_whole(
     assert isinstance(details, dict)
 
 
-def test_a_long_range_goes_on_in_pieces_whatever_its_first_page(
-    free: Sandbox, box: boxnb.Box, asked: Counter[str]
-) -> None:
-    """Box gives short pages in the middle of a stream: one at the beginning does not make a year a single chain."""
+def test_short_first_page_does_not_prevent_pieces(free: Sandbox, box: boxnb.Box, asked: Counter[str]) -> None:
+    """Box returns short pages in the middle of a stream, so a short first page does not mean a short range."""
     begins = pd.date_range(end=pd.Timestamp.now("UTC").normalize() - pd.Timedelta("200D"), periods=60)
 
     def first(begin: pd.Timestamp) -> int:
@@ -94,8 +94,8 @@ def test_a_long_range_goes_on_in_pieces_whatever_its_first_page(
     assert max(asked.values()) < asked.total() / 2
 
 
-def test_a_short_range_is_not_cut(free: Sandbox, box: boxnb.Box, asked: Counter[str]) -> None:
-    """Pieces cost calls: two pages are asked for one after the other, and once more to see the end."""
+def test_short_range_is_not_split(free: Sandbox, box: boxnb.Box, asked: Counter[str]) -> None:
+    """Pieces cost calls, so two pages are fetched one after the other, plus one that finds the end."""
     slow(free)
     year = box.events(since="366D")
     begin = year["created_at"].iloc[-900].floor("s")
@@ -106,8 +106,8 @@ def test_a_short_range_is_not_cut(free: Sandbox, box: boxnb.Box, asked: Counter[
     assert len(asked) == 1
 
 
-def test_a_page_that_fails_leaves_no_gap(free: Sandbox, box: boxnb.Box) -> None:
-    """Whatever piece it is in: the frame so far is the beginning of the whole, and the resume argument gives the rest."""
+def test_failed_page_leaves_no_gap(free: Sandbox, box: boxnb.Box) -> None:
+    """In any piece, the partial result is the start of the whole, and the resume argument fetches the rest."""
     slow(free)
     whole = box.events(since="366D")
     for page in (2, 12, 25, 40):
@@ -127,10 +127,10 @@ def test_a_page_that_fails_leaves_no_gap(free: Sandbox, box: boxnb.Box) -> None:
         assert len(partial) + len(rest) >= len(whole)
 
 
-def test_what_comes_before_a_failed_piece_is_kept_whole(
+def test_pieces_before_a_failed_one_are_kept(
     free: Sandbox, box: boxnb.Box, asked: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The piece of the newest events fails at once: all others end, and what they have is handed over."""
+    """The piece of the newest events fails at once, and the events of all earlier pieces are returned."""
     slow(free)
     whole = box.events(since="366D")
     newest = max(asked)
@@ -152,7 +152,7 @@ def test_what_comes_before_a_failed_piece_is_kept_whole(
 
 
 def test_interrupt_leaves_no_gap(free: Sandbox, box: boxnb.Box) -> None:
-    """In the middle of the pieces: the beginning of the whole is kept, up to the first piece that has not ended."""
+    """The start of the whole is kept, up to the first piece that has not ended."""
     slow(free)
     whole = box.events(since="366D")
 
@@ -169,10 +169,10 @@ def test_interrupt_leaves_no_gap(free: Sandbox, box: boxnb.Box) -> None:
     assert partial["event_id"].tolist() == whole["event_id"].head(len(partial)).tolist()
 
 
-def test_interrupt_does_not_wait_for_a_call_that_hangs(
+def test_interrupt_does_not_wait_for_a_hanging_call(
     free: Sandbox, box: boxnb.Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the first piece had is kept; the thread that waits makes no other call."""
+    """The events of the first piece are kept, and waiting threads make no further call."""
     hanging = Hanging(box, monkeypatch)
     box.on_progress = hanging.interrupt
     slow(free)
@@ -187,8 +187,8 @@ def test_interrupt_does_not_wait_for_a_call_that_hangs(
     assert pages(free) <= begun + len(left)
 
 
-def test_progress_ends_at_the_rows_of_the_frame(free: Sandbox, box: boxnb.Box) -> None:
-    """It never goes back, and what comes twice on the seams is not counted as found, but for a second at each."""
+def test_progress_ends_at_the_number_of_rows(free: Sandbox, box: boxnb.Box) -> None:
+    """It never decreases, and repeated events are not counted, except for one second at each seam."""
     slow(free)
     seen: list[Progress] = []
     box.on_progress = seen.append
@@ -199,10 +199,10 @@ def test_progress_ends_at_the_rows_of_the_frame(free: Sandbox, box: boxnb.Box) -
     assert len(year) <= seen[-1].rows <= len(year) + 100
 
 
-def test_thousands_of_events_in_one_second_come_once(
+def test_thousands_of_events_in_one_second_are_fetched_once(
     free: Sandbox, box: boxnb.Box, asked: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A script made 2,000 folders: no cut so close to it that a thread asks for all of them again."""
+    """A script made 2,000 folders; no cut is so close to that second that the events are fetched again."""
     second = pd.Timestamp(free.clock.now(), unit="s", tz="UTC").floor("s")
     names = [{"name": f"folder {number}", "parent": {"id": "0"}} for number in range(2_000)]
     with ThreadPoolExecutor(4) as pool:
@@ -220,10 +220,10 @@ def test_thousands_of_events_in_one_second_come_once(
     assert around["event_id"].is_unique
 
 
-def test_what_breaks_a_thread_ends_the_pull(
+def test_error_in_a_thread_ends_the_pull(
     free: Sandbox, box: boxnb.Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A defect between two pieces is raised; nobody waits for ever for the piece it would have taken."""
+    """An error between two pieces is raised, and nothing waits forever for the next piece."""
 
     def broken(chain: Any) -> Any:
         raise ZeroDivisionError
@@ -233,10 +233,10 @@ def test_what_breaks_a_thread_ends_the_pull(
         box.events(since="366D")
 
 
-def test_interrupt_while_the_frame_is_put_together_keeps_all_rows(
+def test_interrupt_after_the_last_page_keeps_all_rows(
     box: boxnb.Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The last page is there, and the key is pressed before the frame is."""
+    """The interrupt comes while the DataFrame is created."""
     once = event_log._without_duplicates
     presses = iter([KeyboardInterrupt()])
 
@@ -253,8 +253,8 @@ def test_interrupt_while_the_frame_is_put_together_keeps_all_rows(
     assert len(box.last_partial) == rows
 
 
-def test_events_without_an_id_are_not_taken_for_one_another() -> None:
-    """Box may leave it out; each row is an event all the same."""
+def test_events_without_an_id_are_not_duplicates() -> None:
+    """Box may leave the id out; each row is still an event."""
     rows = [{"event_id": "1"}, {"event_type": "LOGIN"}, {"event_id": "1"}, {"event_type": "LOGIN"}]
     assert event_log._without_duplicates(frame(rows, schema.EVENTS))["event_id"].fillna("none").tolist() == [
         "1",

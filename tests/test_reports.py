@@ -1,4 +1,4 @@
-"""Each report against the company's own CSV files, read by pandas and nothing of ours: all that is there, and nothing else."""
+"""Each report compared with the company's own CSV files, which pandas reads without boxnb: nothing is missing, nothing is added."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ WORLD = Path(__file__).parents[1] / "data" / "sandbox"
 
 
 def table(name: str) -> pd.DataFrame:
+    """Return one of the CSV files, as text."""
     return pd.read_csv(WORLD / f"{name}.csv", dtype=str, keep_default_na=False)
 
 
@@ -34,7 +35,7 @@ COLLABORATIONS = table("collaborations").set_index("id")
 
 
 class Seen(NamedTuple):
-    """What a test needs of one walk."""
+    """The DataFrames of one walk."""
 
     box: boxnb.Box
     content: pd.DataFrame
@@ -45,7 +46,7 @@ class Seen(NamedTuple):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One home for all tests here, which change nothing."""
+    """Yield one home folder for all tests of this module, which change nothing."""
     place = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BOXNB_HOME", str(place))
@@ -56,6 +57,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def seen(home: Path) -> Iterator[Seen]:
+    """Yield one walk of a new sandbox."""
     with boxnb.sandbox.start(private=True, state=home / "state", limits="off") as sandbox:
         # At once: it may be midnight soon.
         day = pd.Timestamp(sandbox.clock.now(), unit="s", tz="UTC").floor("D")
@@ -67,13 +69,13 @@ def seen(home: Path) -> Iterator[Seen]:
 
 
 def when(ages: pd.Series, day: pd.Timestamp) -> pd.Series:
-    """``-412d 09:15:07`` is 412 days before the day, at that hour."""
+    """Return the times for ages: ``-412d 09:15:07`` is 412 days before the day, at that hour."""
     parts = ages.str.extract(r"^([+-]\d+)d (\S+)$")
     return day + pd.to_timedelta(parts[0].astype("float"), unit="D") + pd.to_timedelta(parts[1])
 
 
 def chain(folder: str) -> list[str]:
-    """A folder and all above it."""
+    """Return a folder and all folders above it."""
     found = []
     while folder in FOLDERS.index:
         found.append(folder)
@@ -82,20 +84,21 @@ def chain(folder: str) -> list[str]:
 
 
 def owner_of(kind: str, item: str) -> str:
-    """Deeper items belong to the owner above them."""
+    """Return the owner of an item, who also owns everything below it."""
     above = chain(item if kind == "folder" else FILES.loc[item, "folder_id"])
     owner = FOLDERS.loc[above[-1], "owner"] if above else FILES.loc[item, "owner"]
     return str(owner).lower()
 
 
 def members() -> dict[str, set[str]]:
+    """Return the logins of each group."""
     logins = dict(zip(USERS["id"], USERS["login"].str.lower(), strict=True))
     rows = table("memberships")
     return rows.assign(login=rows["user_id"].map(logins)).groupby("group_id")["login"].agg(set).to_dict()
 
 
-def shared_with_somebody_active(day: pd.Timestamp) -> set[str]:
-    """Items to which an invitation that holds brings somebody who can still sign in."""
+def shared_with_active_users(day: pd.Timestamp) -> set[str]:
+    """Return the items to which a valid invitation gives access to a user who can still sign in."""
     rows = COLLABORATIONS[COLLABORATIONS["status"] == "accepted"]
     ends = when(rows["expires_at"], day)
     rows = rows[ends.isna() | (ends > day + pd.Timedelta("1D"))]
@@ -108,8 +111,8 @@ def shared_with_somebody_active(day: pd.Timestamp) -> set[str]:
 
 @pytest.fixture(scope="module")
 def expected(seen: Seen) -> pd.DataFrame:
-    """Folders and files somebody active can see, from the files alone."""
-    given = shared_with_somebody_active(seen.day)
+    """Return the folders and files that an active user can see, according to the files alone."""
+    given = shared_with_active_users(seen.day)
     rows = []
     for kind, items, parent in (("folder", FOLDERS, "parent_id"), ("file", FILES, "folder_id")):
         for item in items.itertuples():
@@ -123,11 +126,12 @@ def expected(seen: Seen) -> pd.DataFrame:
 
 
 def own(expected: pd.DataFrame) -> pd.DataFrame:
-    """Without what other companies own."""
+    """Return the items without those that other companies own."""
     return expected[expected["owner"].isin(STATUS)]
 
 
 def files(expected: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
+    """Return the files among the expected items."""
     rows = own(expected)
     found = FILES.loc[rows.index[rows["type"] == "file"]].copy()
     found["size"] = found["size"].astype("int64")
@@ -136,8 +140,8 @@ def files(expected: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
     return found
 
 
-def test_content_is_what_somebody_active_can_see(seen: Seen, expected: pd.DataFrame) -> None:
-    """Every folder and file once, under its owner; what leavers kept to themselves is not there."""
+def test_content_is_what_active_users_can_see(seen: Seen, expected: pd.DataFrame) -> None:
+    """Every folder and file appears once, under its owner; unshared content of former users is not there."""
     found = seen.content[seen.content["type"] != "web_link"].set_index("id")
     assert set(found.index) == set(expected.index)
     assert (found["owned_by_login"].str.lower() == expected.loc[found.index, "owner"]).all()
@@ -151,8 +155,8 @@ def test_content_is_what_somebody_active_can_see(seen: Seen, expected: pd.DataFr
     assert seen.content.attrs["calls"] <= 1 + len(ACTIVE) + folders + 5
 
 
-def test_invitations_are_those_of_the_files(seen: Seen, expected: pd.DataFrame) -> None:
-    """Each once, at the item where it was made, with pending ones."""
+def test_invitations_match_the_files(seen: Seen, expected: pd.DataFrame) -> None:
+    """Each appears once, at the item where it was made, including pending ones."""
     rows = COLLABORATIONS[
         COLLABORATIONS["item_id"].isin(expected.index) & (COLLABORATIONS["status"] != "rejected")
     ]
@@ -173,7 +177,7 @@ def test_invitations_are_those_of_the_files(seen: Seen, expected: pd.DataFrame) 
 
 
 def test_external_collaborators(seen: Seen, expected: pd.DataFrame) -> None:
-    """Logins that are nobody's of the enterprise, on content the enterprise owns."""
+    """They are logins outside the enterprise, on content that the enterprise owns."""
     rows = COLLABORATIONS[
         COLLABORATIONS["item_id"].isin(own(expected).index) & (COLLABORATIONS["login"] != "")
     ]
@@ -189,7 +193,7 @@ def test_external_collaborators(seen: Seen, expected: pd.DataFrame) -> None:
 
 
 def test_shared_links(seen: Seen, expected: pd.DataFrame) -> None:
-    """All links; those nobody protects; Payroll first among the folders."""
+    """All links are there, those without protection are marked, and Payroll is the first folder among them."""
     everything = pd.concat([FOLDERS, FILES])
     rows = everything.loc[own(expected).index]
     rows = rows[rows["link"] != ""]
@@ -208,7 +212,7 @@ def test_shared_links(seen: Seen, expected: pd.DataFrame) -> None:
 
 
 def test_hidden_links(seen: Seen, expected: pd.DataFrame) -> None:
-    """Links on what only a leaver could open: the hand-over folder, which no walk can see."""
+    """Only a former user can open their content, such as the hand-over folder, which no walk can see."""
     everything = pd.concat([FOLDERS, FILES])
     rows = everything[(everything["link"] != "") & (everything["trashed_at"] == "")]
     kinds = ["folder" if item in FOLDERS.index else "file" for item in rows.index]
@@ -224,7 +228,7 @@ def test_hidden_links(seen: Seen, expected: pd.DataFrame) -> None:
 
 
 def test_shared_widely(seen: Seen, expected: pd.DataFrame) -> None:
-    """People counted once each: members of groups, and those named."""
+    """Each person counts once, whether as a member of a group or by name."""
     rows = COLLABORATIONS[COLLABORATIONS["item_id"].isin(own(expected).index)]
     ends = when(rows["expires_at"], seen.day)
     rows = rows[(rows["status"] == "accepted") & ~(ends < seen.day)]
@@ -243,7 +247,7 @@ def test_shared_widely(seen: Seen, expected: pd.DataFrame) -> None:
 
 
 def test_pending_invitations(seen: Seen, expected: pd.DataFrame) -> None:
-    """All that wait, and those that wait for more than six months."""
+    """The report has all pending invitations, or those older than six months."""
     rows = COLLABORATIONS[
         (COLLABORATIONS["status"] == "pending") & COLLABORATIONS["item_id"].isin(expected.index)
     ]
@@ -257,7 +261,7 @@ def test_pending_invitations(seen: Seen, expected: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize("by", ["owner", "folder", "extension", "age", "ownership"])
 def test_storage_by(seen: Seen, expected: pd.DataFrame, by: Any) -> None:
-    """Sums and counts to the byte."""
+    """Sums and counts are exact to the byte."""
     rows = files(expected, seen.day)
     found = reports.storage_by(seen.box, by, of=seen.content).set_index("name")
     assert found["bytes"].sum() == rows["size"].sum()
@@ -281,7 +285,7 @@ def test_storage_by(seen: Seen, expected: pd.DataFrame, by: Any) -> None:
 
 
 def test_stale_content(seen: Seen, expected: pd.DataFrame) -> None:
-    """Each stale file in exactly one row; a folder only where all below is stale."""
+    """Each stale file is in exactly one row; a folder has a row only if everything below it is stale."""
     rows = files(expected, seen.day)
     cutoff = seen.day + (pd.Timestamp(seen.box.session.auth.now(), unit="s", tz="UTC") - seen.day)
     stale = rows[rows["changed"] < cutoff - pd.Timedelta("365D")]
@@ -298,7 +302,7 @@ def test_stale_content(seen: Seen, expected: pd.DataFrame) -> None:
 
 
 def test_large_files(seen: Seen, expected: pd.DataFrame) -> None:
-    """The film at a thousand million bytes; more at a hundred million."""
+    """Above 1,000 MB there is only the film, and above 100 MB there is more."""
     rows = files(expected, seen.day)
     found = reports.large_files(seen.box, of=seen.content)
     assert found["name"].tolist() == ["Product film uncut 8K master.mp4"]
@@ -308,7 +312,7 @@ def test_large_files(seen: Seen, expected: pd.DataFrame) -> None:
 
 
 def test_duplicate_files(seen: Seen, expected: pd.DataFrame) -> None:
-    """The files that repeat another's bytes, with the one they repeat; twenty of them the same."""
+    """Files with the same bytes are listed together, and twenty of them are the same."""
     rows = files(expected, seen.day)
     rows = rows[rows["size"] > 0]
     origin = rows["same_as"].where(rows["same_as"] != "", rows.index.to_series())
@@ -322,7 +326,7 @@ def test_duplicate_files(seen: Seen, expected: pd.DataFrame) -> None:
 
 
 def test_ownership_of_leavers(seen: Seen, expected: pd.DataFrame) -> None:
-    """All seven, with what of theirs can be seen and what cannot."""
+    """The report has all seven, with what can be seen of their content and what cannot."""
     found = reports.ownership_of_leavers(seen.box, of=seen.content)
     assert set(found["login"].str.lower()) == LEFT
     assert len(found) == 7
@@ -337,7 +341,7 @@ def test_ownership_of_leavers(seen: Seen, expected: pd.DataFrame) -> None:
 
 
 def test_inactive_users(seen: Seen) -> None:
-    """By all events of a year, counted here one by one."""
+    """The sign-ins of a year are counted here one by one."""
     last: dict[str, pd.Timestamp] = {}
     for event in seen.events.itertuples():
         if event.event_type in ("LOGIN", "ADMIN_LOGIN"):
@@ -362,7 +366,7 @@ def test_inactive_users(seen: Seen) -> None:
 
 
 def test_duplicate_accounts(seen: Seen) -> None:
-    """The three who are called Alex Meyer, and nobody else."""
+    """The report has the three accounts of Alex Meyer and no others."""
     key = USERS["name"].str.lower().str.strip()
     found = reports.duplicate_accounts(seen.box)
     assert set(found["id"]) == set(USERS.loc[key.duplicated(keep=False) & (key != ""), "id"])
@@ -370,7 +374,7 @@ def test_duplicate_accounts(seen: Seen) -> None:
 
 
 def test_group_overlap(seen: Seen) -> None:
-    """Every pair with somebody in both."""
+    """The report has every pair of groups that share a member."""
     rows = table("memberships")
     pairs = rows.merge(rows, on="user_id")
     both = pairs[pairs["group_id_x"] < pairs["group_id_y"]].groupby(["group_id_x", "group_id_y"]).size()
@@ -384,7 +388,7 @@ def test_group_overlap(seen: Seen) -> None:
 
 
 def test_sign_ins_and_attacks(seen: Seen) -> None:
-    """One account guessed, many tried once: those two of the file, and nothing else."""
+    """The report finds the two attacks of the file and no others: one account guessed, and many tried once."""
     incidents = table("incidents").set_index("note")
     found = reports.sign_ins(seen.box, of=seen.events)
     kinds = seen.events["event_type"].isin(["LOGIN", "ADMIN_LOGIN", "FAILED_LOGIN"])
@@ -401,7 +405,7 @@ def test_sign_ins_and_attacks(seen: Seen) -> None:
 
 
 def test_downloads_and_unusual_days(seen: Seen) -> None:
-    """Bursts of the file are found, by the right person, on the right day; ordinary days are not."""
+    """The bursts of the file are found for the right user on the right day; ordinary days are not."""
     incidents = table("incidents")
     bursts = incidents[incidents["count"].astype(int).ge(50) & (incidents["login"] != "*")]
     found = reports.unusual_days(seen.box, since="365D", of=seen.events)
@@ -419,7 +423,7 @@ def test_downloads_and_unusual_days(seen: Seen) -> None:
 
 
 def test_histories(seen: Seen) -> None:
-    """The story of a file and of a person: their events and no others, in the order of time."""
+    """The history of a file or a user has exactly their events, in order of time."""
     payroll = FOLDERS.index[FOLDERS["name"] == "Payroll"][0]
     raw = seen.events
     story = reports.file_history(seen.box, payroll, of=raw)
@@ -451,8 +455,8 @@ NO_WALK = {
 
 
 @pytest.mark.parametrize("name", NO_WALK)
-def test_an_empty_enterprise_gives_the_same_columns(seen: Seen, name: str) -> None:
-    """No rows, one row, all rows: names, order and dtypes stay."""
+def test_columns_do_not_depend_on_the_number_of_rows(seen: Seen, name: str) -> None:
+    """Names, order and dtypes are the same for no rows, one row and all rows."""
     columns, of = NO_WALK[name]
     report = getattr(reports, name)
     everything = getattr(seen, of)
@@ -465,8 +469,8 @@ def test_an_empty_enterprise_gives_the_same_columns(seen: Seen, name: str) -> No
         assert found.index.equals(pd.RangeIndex(len(found)))
 
 
-def test_the_rest_of_the_empty_ones(seen: Seen) -> None:
-    """Reports with other arguments."""
+def test_columns_of_empty_reports_with_other_arguments(seen: Seen) -> None:
+    """Reports with further arguments keep their columns as well."""
     box, none = seen.box, seen.events.iloc[:0]
     assert list(reports.file_history(box, "1", of=none).columns) == list(activity.HISTORY)
     assert list(reports.user_history(box, "nobody", of=none).columns) == list(activity.HISTORY)
@@ -485,15 +489,15 @@ def test_the_rest_of_the_empty_ones(seen: Seen) -> None:
     assert list(reports.collaborations(box, of=one).columns) == list(enterprise.INVITATIONS)
 
 
-def test_dtypes_are_those_of_the_schema(seen: Seen) -> None:
-    """Text is text, times are UTC, bytes are Int64."""
+def test_dtypes_match_the_schema(seen: Seen) -> None:
+    """Text is text, times are UTC, and bytes are Int64."""
     found = reports.shared_links(seen.box, of=seen.content)
     kinds = {column: shape.DTYPES[kind] for column, kind in sharing.LINKS.items()}
     assert {column: str(dtype) for column, dtype in found.dtypes.items()} == kinds
 
 
 def test_estimates(seen: Seen) -> None:
-    """At least as many calls as people before the first walk, about right after it; counted for collaborations."""
+    """Before the first walk the estimate is one call per user at least, and afterwards about right; collaborations are counted."""
     told = reports.estimate(seen.box, "content")
     assert told.certainty == "about"
     assert told.calls == seen.content.attrs["calls"]
@@ -505,8 +509,8 @@ def test_estimates(seen: Seen) -> None:
         reports.estimate(seen.box, "weather")
 
 
-def test_every_report_says_what_it_cannot_know(seen: Seen) -> None:
-    """A docstring with a limit in it, and `box` first."""
+def test_every_report_documents_its_limits(seen: Seen) -> None:
+    """Its docstring states a limit, and its first argument is `box`."""
     for name in reports.__all__:
         report = getattr(reports, name)
         assert next(iter(inspect.signature(report).parameters)) == "box", name
@@ -515,7 +519,7 @@ def test_every_report_says_what_it_cannot_know(seen: Seen) -> None:
 
 
 def interrupted(box: boxnb.Box, pages: int, report: Callable[[], Any]) -> pd.DataFrame:
-    """What is left of a report when the key is pressed after so many pages: one line, and the rows so far."""
+    """Interrupt a report after some pages, check the message, and return the rows so far."""
 
     def stop(progress: Any) -> None:
         if progress.pages == pages and not progress.done:
@@ -534,7 +538,7 @@ def interrupted(box: boxnb.Box, pages: int, report: Callable[[], Any]) -> pd.Dat
 
 
 def test_interrupt_keeps_the_walk(seen: Seen) -> None:
-    """Each item once, with the columns of the whole, so that a report can be made of it."""
+    """Each item appears once, with all columns, so that a report can use them."""
     partial = interrupted(seen.box, 20, lambda: reports.content(seen.box))
     assert 0 < len(partial) < len(seen.content)
     assert partial["id"].is_unique
@@ -546,7 +550,7 @@ def test_interrupt_keeps_the_walk(seen: Seen) -> None:
 
 
 def test_interrupt_keeps_the_invitations(seen: Seen) -> None:
-    """Each once, with the columns of the whole."""
+    """Each appears once, with all columns."""
     partial = interrupted(seen.box, 200, lambda: reports.collaborations(seen.box, of=seen.content))
     assert partial.attrs["dataset"] == "invitations"
     assert partial["id"].is_unique
@@ -554,8 +558,8 @@ def test_interrupt_keeps_the_invitations(seen: Seen) -> None:
     assert partial.columns.tolist() == seen.invitations.columns.tolist()
 
 
-def test_what_some_people_see_is_told_as_in_the_whole(seen: Seen) -> None:
-    """A colleague who was not asked is still one: nothing of theirs is said to be outside."""
+def test_partial_walk_labels_owners_like_a_full_one(seen: Seen) -> None:
+    """A colleague whose content was not walked is not reported as external."""
     some = seen.box.users().head(20)
     found = reports.content(seen.box, people_of=some).set_index("id")
     whole = seen.content.set_index("id")
@@ -563,8 +567,8 @@ def test_what_some_people_see_is_told_as_in_the_whole(seen: Seen) -> None:
     assert (found["ownership"].astype(str) == whole.loc[found.index, "ownership"].astype(str)).all()
 
 
-def test_a_co_admin_finds_what_others_can_open(home: Path) -> None:
-    """Box lets nobody look as another admin; an admin's folder that others were invited to is read as they see it."""
+def test_co_admin_finds_what_others_can_open(home: Path) -> None:
+    """Box does not allow As-User for another admin, so an admin's shared folder is read as an invited user."""
     with boxnb.sandbox.start(private=True, state=home / "deputy", limits="off") as sandbox:
         sign_in(sandbox, "boss")
         boss = boxnb.connect("boss")
@@ -586,8 +590,8 @@ def test_a_co_admin_finds_what_others_can_open(home: Path) -> None:
         assert set(inside) <= set(found["id"])
 
 
-def test_interrupt_at_the_last_moment_is_one_line_too(seen: Seen) -> None:
-    """While the end is being reported: no bare KeyboardInterrupt, and what was fetched is kept."""
+def test_interrupt_at_the_last_moment_is_one_line(seen: Seen) -> None:
+    """While the end is reported, there is no bare KeyboardInterrupt, and the fetched rows are kept."""
     pressed: list[int] = []
 
     def stop(progress: Any) -> None:
@@ -607,8 +611,8 @@ def test_interrupt_at_the_last_moment_is_one_line_too(seen: Seen) -> None:
     assert partial.attrs["complete"] is False
 
 
-def test_who_may_not_look_as_others_is_told(home: Path) -> None:
-    """An ordinary person cannot walk for others: one sentence."""
+def test_user_without_as_user_gets_one_sentence(home: Path) -> None:
+    """An ordinary user cannot walk the content of others."""
     with boxnb.sandbox.start(private=True, state=home / "other") as sandbox:
         admin = sign_in(sandbox, "boss")
         users = boxnb.connect(admin.name).users()

@@ -1,4 +1,4 @@
-"""Reports and views at their edges: who may not, what the app lacks, one person and nothing else, names in every script."""
+"""Reports and views at their limits: missing permissions and scopes, an enterprise of one user, names in every script."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ SCRIPTS = {
 
 
 def ask(box: boxnb.Box, name: str) -> Any:
-    """One report as somebody calls it who has nothing fetched yet."""
+    """Return one report, called by a user who has fetched nothing yet."""
     report: Callable[..., Any] = getattr(reports, name)
     return report(box, *MORE.get(name, ()))
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One home for all tests here, which change nothing."""
+    """Yield one home folder for all tests of this module, which change nothing."""
     place = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BOXNB_HOME", str(place))
@@ -76,7 +76,7 @@ def company(home: Path) -> Iterator[boxnb.sandbox.Sandbox]:
 
 @pytest.fixture(scope="module")
 def alone(home: Path) -> Iterator[boxnb.Box]:
-    """An enterprise on its first day: the admin, no group, no content, no event."""
+    """Yield an enterprise on its first day: the admin, without groups, content or events."""
     world = home / "alone"
     world.mkdir()
     for table in WORLD.glob("*.csv"):
@@ -89,7 +89,7 @@ def alone(home: Path) -> Iterator[boxnb.Box]:
 
 
 def narrow(sandbox: boxnb.sandbox.Sandbox, name: str, scopes: list[str]) -> boxnb.Box:
-    """The admin, through an app with these scopes only."""
+    """Return the admin's Box, through an app with only these scopes."""
     wide = practice_client(sandbox)
     app = sandbox.register_app(name, [wide.redirect_uri], scopes)
     client = Client(app["client_id"], Secret(app["client_secret"]), wide.redirect_uri, wide.server)
@@ -115,8 +115,8 @@ def nobody_else(company: boxnb.sandbox.Sandbox) -> boxnb.Box:
 
 
 @pytest.mark.parametrize("name", reports.__all__)
-def test_an_ordinary_person_is_told(plain: boxnb.Box, name: str) -> None:
-    """One sentence: which call, and that it takes an admin."""
+def test_ordinary_user_gets_one_sentence(plain: boxnb.Box, name: str) -> None:
+    """It names the call, and says that it needs an admin."""
     before = plain.session.ledger.calls
     with pytest.raises(
         ForbiddenError, match="Sign in as a person who may, such as an admin or co-admin"
@@ -127,8 +127,8 @@ def test_an_ordinary_person_is_told(plain: boxnb.Box, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", reports.__all__)
-def test_an_app_without_the_scope_is_told_which(reader: boxnb.Box, name: str) -> None:
-    """The scope in the console's words, and that a new sign-in is needed."""
+def test_missing_scope_is_named(reader: boxnb.Box, name: str) -> None:
+    """The message uses the words of the console, and says that a new sign-in is needed."""
     words = (
         "Manage enterprise properties"
         if name in EVENTS
@@ -141,8 +141,8 @@ def test_an_app_without_the_scope_is_told_which(reader: boxnb.Box, name: str) ->
 
 
 @pytest.mark.parametrize("name", sorted(WALKS | {"hidden_links"}))
-def test_an_app_that_may_not_look_as_others_is_told_soon(nobody_else: boxnb.Box, name: str) -> None:
-    """What to tick, after a few calls and not after one for each person."""
+def test_missing_as_user_setting_is_reported_early(nobody_else: boxnb.Box, name: str) -> None:
+    """The message names the setting after a few calls, and not after one for each user."""
     before = nobody_else.session.ledger.calls
     with pytest.raises(
         ForbiddenError, match=r"in another person's name.*'Make API calls using the as-user header'"
@@ -152,8 +152,8 @@ def test_an_app_that_may_not_look_as_others_is_told_soon(nobody_else: boxnb.Box,
 
 
 @pytest.mark.parametrize("name", FRAMES)
-def test_one_person_and_nothing_else(alone: boxnb.Box, name: str) -> None:
-    """The columns it always has, and rows only where the one person is meant."""
+def test_enterprise_of_one_user(alone: boxnb.Box, name: str) -> None:
+    """The columns are the usual ones, and only rows about that user exist."""
     found = ask(alone, name)
     assert len(found) == (1 if name == "inactive_users" else 0)
     assert len(found.columns) >= 5
@@ -165,7 +165,7 @@ def test_one_person_and_nothing_else(alone: boxnb.Box, name: str) -> None:
 
 
 def test_views_of_an_enterprise_without_content(alone: boxnb.Box, tmp_path: Path) -> None:
-    """Tree, explorer, progress, each chart and each export of nothing."""
+    """Tree, explorer, progress, every chart and every export work without rows."""
     content = reports.content(alone)
     tree = views.folders(alone)
     assert tree.branches.items["0"].empty and tree.selected.empty
@@ -191,8 +191,8 @@ def test_views_of_an_enterprise_without_content(alone: boxnb.Box, tmp_path: Path
     assert export.to_html({"Nothing": content}, tmp_path / "none.html").stat().st_size
 
 
-def test_a_tree_that_is_refused_says_why(company: boxnb.sandbox.Sandbox) -> None:
-    """No reading scope: the tree opens, empty, with the sentence in it."""
+def test_refused_tree_says_why(company: boxnb.sandbox.Sandbox) -> None:
+    """Without the reading scope, the tree opens empty and shows the message."""
     box = narrow(company, "blind", ["manage_managed_users"])
     messages = list(views.folders(box).branches.open("0"))
     assert messages[-1]["type"] == "failed"
@@ -201,7 +201,7 @@ def test_a_tree_that_is_refused_says_why(company: boxnb.sandbox.Sandbox) -> None
 
 @pytest.fixture(scope="module")
 def seen(company: boxnb.sandbox.Sandbox) -> dict[str, pd.DataFrame]:
-    """What the notebooks show, of the company."""
+    """Yield the DataFrames of the notebooks, for the practice company."""
     sign_in(company, "acme")
     box = boxnb.connect("acme")
     content = reports.content(box)
@@ -220,14 +220,14 @@ def seen(company: boxnb.sandbox.Sandbox) -> dict[str, pd.DataFrame]:
     return walked | made | {"group_overlap": reports.group_overlap(box)}
 
 
-def test_the_company_has_names_in_every_script(seen: dict[str, pd.DataFrame]) -> None:
-    """Else the next test would prove little."""
+def test_company_has_names_in_every_script(seen: dict[str, pd.DataFrame]) -> None:
+    """Otherwise the next test would prove little."""
     names = "\n".join([*seen["people"]["name"], *seen["content"]["name"]])
     assert {script for script, letters in SCRIPTS.items() if re.search(letters, names)} == set(SCRIPTS)
 
 
-def test_names_in_every_script_stay_what_they_are(seen: dict[str, pd.DataFrame]) -> None:
-    """In the table, in its search, as plain HTML and in a file: letter by letter, and never as markup."""
+def test_names_in_every_script_are_unchanged(seen: dict[str, pd.DataFrame]) -> None:
+    """Table, search, plain HTML and files show them letter by letter, and never as markup."""
     for name, frame in seen.items():
         texts = [column for column in frame.columns if str(frame[column].dtype) == "str"]
         odd = frame[
@@ -243,8 +243,8 @@ def test_names_in_every_script_stay_what_they_are(seen: dict[str, pd.DataFrame])
             assert str(label) in set(view.selected[texts[0]]), name
 
 
-def test_a_tree_shows_names_in_every_script(seen: dict[str, pd.DataFrame]) -> None:
-    """As they are, folder by folder."""
+def test_tree_shows_names_in_every_script(seen: dict[str, pd.DataFrame]) -> None:
+    """Every folder shows them unchanged."""
     content = seen["content"]
     branches = Branches(from_frame(content))
     shown = [row[2] for message in branches.open("0") for row in message["rows"]]
@@ -253,15 +253,15 @@ def test_a_tree_shows_names_in_every_script(seen: dict[str, pd.DataFrame]) -> No
     assert sorted(shown) == sorted(content["name"].str[:300])
 
 
-def test_what_an_ordinary_person_may_see_is_in_the_views(plain: boxnb.Box) -> None:
-    """The views need no admin: a tree of one's own, and a table of it."""
+def test_views_show_what_an_ordinary_user_can_see(plain: boxnb.Box) -> None:
+    """The views need no admin: a user sees a tree of their own, and a table of it."""
     tree = views.folders(plain)
     assert len(tree.selected) > 3
     assert len(views.table(tree.selected).selected) == len(tree.selected)
 
 
-def test_every_report_is_in_one_of_the_kinds_above() -> None:
-    """A new report has to say what it needs."""
+def test_every_report_is_in_one_of_the_lists_above() -> None:
+    """A new report must state what it needs."""
     assert set(reports.__all__) == WALKS | EVENTS | GROUPS | PEOPLE
     for name in set(reports.__all__) - set(MORE):
         required = [

@@ -1,4 +1,4 @@
-"""One run: one log, one outcome, one report; nothing that goes wrong in reporting hides how it ended."""
+"""A run has one log, one outcome and one report, and no failure of a report hides the outcome."""
 
 from __future__ import annotations
 
@@ -41,28 +41,29 @@ ROOT = Path(__file__).parents[1]
 
 
 def log_of(run: runs.Run) -> str:
+    """Return the text of a run's log."""
     assert run.log_file is not None
     return run.log_file.read_text(encoding="utf-8")
 
 
-def test_the_log_has_what_anybody_said(sandbox: Sandbox) -> None:
-    """Logging of any library, printed lines, warnings, each HTTP call; calls are counted, Box's or not."""
+def test_log_records_messages_prints_warnings_and_calls(sandbox: Sandbox) -> None:
+    """The log has the messages of any library, printed lines, warnings and HTTP calls, and calls to any host count."""
     sign_in(sandbox)
     with pytest.warns(UserWarning, match="old"), boxnb.run("everything") as run:
         boxnb.connect("acme").get("/users/me")
         requests.get(f"{sandbox.url}/somewhere", timeout=10)
-        logging.getLogger("mine").info("said %s", "softly")
-        run.log.info("and by me")
+        logging.getLogger("mine").info("logged %s", "quietly")
+        run.log.info("by the run")
         print("printed", end=" ")
-        print("in two goes")
+        print("in two parts")
         warnings.warn("old", stacklevel=1)
     text = log_of(run)
     for line in (
         "/2.0/users/me",
         "/somewhere",
-        "said softly",
-        "and by me",
-        "printed in two goes",
+        "logged quietly",
+        "by the run",
+        "printed in two parts",
         "UserWarning: old",
     ):
         assert line in text
@@ -70,17 +71,17 @@ def test_the_log_has_what_anybody_said(sandbox: Sandbox) -> None:
     assert run.log_file is not None and run.log_file.stat().st_mode & 0o777 == 0o600
 
 
-def test_what_others_show_stays_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
-    """The run listens; a handler of the program sees no more than before, and the levels are put back."""
-    shown: list[str] = []
+def test_other_handlers_see_what_they_saw_before(capsys: pytest.CaptureFixture[str]) -> None:
+    """A handler of the program sees no more than without the run, and all levels are restored."""
+    messages: list[str] = []
 
-    class Mine(logging.Handler):
+    class Collector(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            shown.append(record.getMessage())
+            messages.append(record.getMessage())
 
     root, loud = logging.getLogger(), logging.getLogger("loud")
-    mine, before = Mine(), (root.level, list(root.handlers), sys.stdout, warnings.showwarning)
-    root.addHandler(mine)
+    collector, before = Collector(), (root.level, list(root.handlers), sys.stdout, warnings.showwarning)
+    root.addHandler(collector)
     loud.setLevel(logging.DEBUG)
     try:
         with boxnb.run("quiet"):
@@ -88,16 +89,18 @@ def test_what_others_show_stays_as_it_was(capsys: pytest.CaptureFixture[str]) ->
             loud.debug("for all")
             print("on the screen")
     finally:
-        root.removeHandler(mine)
+        root.removeHandler(collector)
         loud.setLevel(logging.NOTSET)
-    assert shown == ["for all"]
+    assert messages == ["for all"]
     assert capsys.readouterr().out == "on the screen\n"
     assert before == (root.level, list(root.handlers), sys.stdout, warnings.showwarning)
-    assert not mine.filters
+    assert not collector.filters
 
 
-def test_a_new_log_each_time_and_the_last_ones_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a run's own logs; other files in the folder are nobody's business."""
+def test_each_run_writes_a_new_log_and_the_last_ones_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the run's own old logs are removed; other files in the folder stay."""
     (tmp_path / "mine.log").write_text("keep me")
     (tmp_path / "week-notes.log").write_text("keep me, too")
     for second in range(4):
@@ -110,8 +113,8 @@ def test_a_new_log_each_time_and_the_last_ones_stay(tmp_path: Path, monkeypatch:
     assert len(list((tmp_path / "attached").iterdir())) == 2
 
 
-def test_one_log_written_over_each_time(tmp_path: Path) -> None:
-    """`keep=1`."""
+def test_keep_1_overwrites_the_same_log(tmp_path: Path) -> None:
+    """With ``keep=1``, there is one log, that of the last run."""
     for word in ("first", "second"):
         with boxnb.run("week", folder=tmp_path, keep=1) as run:
             run.log.info(word)
@@ -119,13 +122,15 @@ def test_one_log_written_over_each_time(tmp_path: Path) -> None:
     assert "second" in log_of(run) and "first" not in log_of(run)
 
 
-def test_a_second_run_of_the_name_is_refused_and_says_so(
+def test_second_run_of_a_name_is_refused_and_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It leaves the first alone, its log too."""
+    """The refused run leaves the first run and its log alone."""
     with boxnb.run("week", folder=tmp_path, keep=1) as first:
         first.log.info("mine")
-        with pytest.raises(RunRefusedError, match=r"'week' is under way \(process \d+ on .*, since 20"):
+        with pytest.raises(
+            RunRefusedError, match=r"'week' is already in progress \(process \d+ on .*, since 20"
+        ):
             boxnb.run("week", folder=tmp_path, keep=1, to="print").__enter__()
         with boxnb.run("other"):
             pass
@@ -134,8 +139,8 @@ def test_a_second_run_of_the_name_is_refused_and_says_so(
     assert sorted(runs.history()["outcome"]) == ["ERROR", "SUCCESS", "SUCCESS"]
 
 
-def test_what_is_attached_is_written_by_its_ending(tmp_path: Path) -> None:
-    """Tables, figures, text, bytes, files; rows count by themselves."""
+def test_ending_decides_the_format_of_an_attachment(tmp_path: Path) -> None:
+    """Tables, figures, text, bytes and files are written as their endings say, and the rows of tables are counted."""
     frame = pd.DataFrame({"name": ["Zoë", "=1+1"], "n": [1, 2]})
     source = tmp_path / "source.bin"
     source.write_bytes(b"\0\1")
@@ -146,7 +151,7 @@ def test_what_is_attached_is_written_by_its_ending(tmp_path: Path) -> None:
         text, data = run.attach("hello", "hello.txt"), run.attach(b"\0", "data.bin")
         copy = run.attach(source, "copy.bin")
         for name in ("../out.csv", "", "a/b", "a\\b", ".."):
-            with pytest.raises(ValueError, match="no plain file name"):
+            with pytest.raises(ValueError, match="is not a plain file name"):
                 run.attach("x", name)
         with pytest.raises(ValueError, match="cannot be written as"):
             run.attach(frame, "people.png")
@@ -156,8 +161,8 @@ def test_what_is_attached_is_written_by_its_ending(tmp_path: Path) -> None:
     assert copy.read_bytes() == b"\0\1"
 
 
-def test_a_chart_is_attached_as_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawn by the browser of this computer; where there is none, a sentence says what to do instead."""
+def test_chart_is_attached_as_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The browser of this computer draws the picture; without a browser, one sentence says what to do instead."""
     browser = find.installed()
     assert browser is not None, find.ADVICE
     monkeypatch.setenv("BROWSER_PATH", browser)
@@ -168,14 +173,14 @@ def test_a_chart_is_attached_as_a_picture(monkeypatch: pytest.MonkeyPatch) -> No
     code = "import boxnb, plotly.express as px\nboxnb.runs.attach(px.bar(x=[1], y=[1]), 'chart.png')"
     bare = {**os.environ, "PATH": "/nowhere", "BROWSER_PATH": "/nowhere", "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], env=bare, capture_output=True, text=True, check=False)
-    # Some systems keep a browser where it is found without any path.
-    assert done.returncode == 0 or "this computer has none: attach it as '.html'" in done.stderr
+    # On some systems, a browser is found without any path.
+    assert done.returncode == 0 or "this computer does not have. Attach the chart as '.html'" in done.stderr
 
 
-def test_a_sink_that_fails_is_told_of_and_the_next_gets_its_report(
+def test_failed_sink_is_reported_and_the_next_one_still_served(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A function, a folder that cannot be made: the outcome stands, printing still works."""
+    """A failing function or folder does not change the outcome, and the report is still printed."""
     taken = tmp_path / "taken"
     taken.write_text("")
 
@@ -186,8 +191,8 @@ def test_a_sink_that_fails_is_told_of_and_the_next_gets_its_report(
         pass
     assert run.outcome == "SUCCESS"
     assert "no webhook here" in run.undelivered[0] and "taken" in run.undelivered[1]
-    shown = capsys.readouterr()
-    assert "SUCCESS sinks on" in shown.out and shown.err.count("not delivered") == 2
+    output = capsys.readouterr()
+    assert "SUCCESS sinks on" in output.out and output.err.count("not delivered") == 2
     [page] = (tmp_path / "pages").glob("sinks-*.html")
     assert (
         "SUCCESS</span> sinks" in page.read_text()
@@ -198,8 +203,8 @@ def test_a_sink_that_fails_is_told_of_and_the_next_gets_its_report(
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (KeyboardInterrupt(), "A person stopped it"),
-        (SystemExit(3), "ended itself with exit code 3"),
+        (KeyboardInterrupt(), "Interrupted by the user."),
+        (SystemExit(3), "exited with code 3"),
         (OSError(errno.ENOSPC, "No space left on device"), "The disk is full"),
         (requests.ConnectionError(), "Check the network or the proxy"),
         (MemoryError(), "ran out of memory"),
@@ -208,16 +213,16 @@ def test_a_sink_that_fails_is_told_of_and_the_next_gets_its_report(
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
-def test_whatever_ends_it_is_explained_and_raised_on(error: BaseException, words: str) -> None:
-    """One sentence a reader can act on."""
+def test_any_error_is_explained_and_raised_again(error: BaseException, words: str) -> None:
+    """Every error becomes a sentence that the reader can act on, and is raised again."""
     with pytest.raises(type(error)), boxnb.run("ended") as run:
         raise error
     assert run.outcome == "ERROR" and words in run.problem
     assert runs.history().loc[0, "problem"] == run.problem
 
 
-def test_a_script_that_ends_itself_well_is_a_success() -> None:
-    """`sys.exit()`."""
+def test_sys_exit_without_a_code_is_a_success() -> None:
+    """A script that calls ``sys.exit()`` has succeeded."""
     with pytest.raises(SystemExit), boxnb.run("done") as run:
         sys.exit()
     assert run.outcome == "SUCCESS"
@@ -236,18 +241,18 @@ print(run.outcome)
 
 
 @pytest.mark.parametrize("limit", [0, 4000])
-def test_a_full_disk_loses_the_file_not_the_report(limit: int) -> None:
-    """The log is held in memory, and the report says what could not be written."""
+def test_full_disk_loses_the_file_but_not_the_report(limit: int) -> None:
+    """The log continues in memory, and the report says that the file is not complete."""
     done = subprocess.run(
         [sys.executable, "-c", FULL, str(limit)], capture_output=True, text=True, check=True
     )
     assert done.stdout.endswith("SUCCESS\n")
     assert "line 299 of a long log" in done.stdout
-    assert "the log file: it could not be written whole (File too large)" in done.stderr
+    assert "the log file: it could not be written completely (File too large)" in done.stderr
 
 
-def test_the_history_is_a_frame_even_when_empty() -> None:
-    """The same columns and types with no run, one, and one that was cut off."""
+def test_history_has_the_same_columns_when_empty() -> None:
+    """Columns and dtypes are the same with no run, one run, and one that was cut off."""
     empty = runs.history()
     run_history.note(id="x", name="cut off", started=1.0, process="process 1 on here")
     with run_history.file().open("a") as file:
@@ -263,8 +268,8 @@ def test_the_history_is_a_frame_even_when_empty() -> None:
     assert [trace.name for trace in runs.chart().figure.data] == ["SUCCESS", "UNFINISHED"]
 
 
-def test_the_chart_of_runs_shows_how_each_ended() -> None:
-    """Escaped, with a table beside for pages that cannot draw; attached as a page like any other chart."""
+def test_chart_of_runs_shows_how_each_ended() -> None:
+    """The chart escapes its texts, has a table for pages that cannot draw it, and can be attached as a page."""
     assert "Nothing to show" in runs.chart().fallback
     with pytest.raises(RuntimeError), boxnb.run("broken"):
         raise RuntimeError("<b>it</b> broke")
@@ -278,8 +283,8 @@ def test_the_chart_of_runs_shows_how_each_ended() -> None:
     assert "broken" in page.read_text(encoding="utf-8")
 
 
-def test_runs_in_threads_and_in_one_another() -> None:
-    """A run outside the main thread works, without signals; an inner run of another name, too."""
+def test_runs_work_in_threads_and_inside_each_other() -> None:
+    """A run outside the main thread works without signals, and a run inside another run has its own log."""
 
     def work() -> None:
         with boxnb.run("thread"):
@@ -287,16 +292,16 @@ def test_runs_in_threads_and_in_one_another() -> None:
 
     with boxnb.run("outer") as outer:
         with boxnb.run("inner") as inner:
-            logging.getLogger("x").info("both hear")
+            logging.getLogger("x").info("for both")
         thread = threading.Thread(target=work)
         thread.start()
         thread.join()
-    assert "both hear" in log_of(outer) and "both hear" in log_of(inner)
+    assert "for both" in log_of(outer) and "for both" in log_of(inner)
     assert set(runs.history()["outcome"]) == {"SUCCESS"}
 
 
-def test_a_run_shows_itself_in_a_notebook() -> None:
-    """A small table, escaped."""
+def test_run_has_a_card_in_a_notebook() -> None:
+    """The card is a small table with escaped text."""
     with boxnb.run("shown") as run:
         run.facts["<b>Folders</b>"] = 12
     assert "&lt;b&gt;Folders" in run._repr_html_() and "<b>Folders" not in report.page(run)
@@ -304,16 +309,16 @@ def test_a_run_shows_itself_in_a_notebook() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "..", "x\n", "a" * 81, "ends.", " begins"])
-def test_names_that_make_no_file_are_refused(name: str) -> None:
-    """The name is a file's, too."""
-    with pytest.raises(ValueError, match="A run is named by"):
+def test_names_that_cannot_be_file_names_are_refused(name: str) -> None:
+    """A name that no file could have is refused, and so is ``keep=0``."""
+    with pytest.raises(ValueError, match="cannot be the name of a run"):
         boxnb.run(name)
-    with pytest.raises(ValueError, match="at least the last one"):
+    with pytest.raises(ValueError, match="number of logs to keep, at least 1"):
         boxnb.run("good", keep=0)
 
 
-def test_a_table_that_is_attached_runs_nothing() -> None:
-    """A name is text in a spreadsheet, whatever it begins with."""
+def test_attached_table_contains_no_formula() -> None:
+    """A name in a table stays text in a spreadsheet, whatever its first character."""
     with boxnb.run("tables") as run:
         file = run.attach(pd.DataFrame({"name": ["=HYPERLINK(1)"]}), "a.csv")
         series = run.attach(pd.Series([1], index=pd.Index(["+1"], name="who"), name="count"), "b.csv")
@@ -321,8 +326,8 @@ def test_a_table_that_is_attached_runs_nothing() -> None:
     assert series.read_bytes().decode("utf-8-sig").split() == ["who,count", "'+1,1"]
 
 
-def test_a_folder_that_was_there_stays_as_open_as_it_was(tmp_path: Path) -> None:
-    """A team may share it; one that is made is private."""
+def test_existing_folder_keeps_its_permissions(tmp_path: Path) -> None:
+    """An existing folder may be shared by a team; a new one is private."""
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o2775)
@@ -339,8 +344,8 @@ with boxnb.run("names", to=[pathlib.Path(sys.argv[1])]):
 """
 
 
-def test_a_name_that_is_no_text_hides_nothing(tmp_path: Path) -> None:
-    """A file called in Latin-1: its error comes through, and everything ends as it should."""
+def test_file_name_that_is_not_utf_8_hides_no_error(tmp_path: Path) -> None:
+    """The error about a file with a Latin-1 name is raised and reported like any other."""
     done = subprocess.run(
         [sys.executable, "-c", ODD_NAME, str(tmp_path)], capture_output=True, text=True, check=False
     )
@@ -350,20 +355,20 @@ def test_a_name_that_is_no_text_hides_nothing(tmp_path: Path) -> None:
     assert runs.history("names")["outcome"].tolist() == ["ERROR"]
 
 
-def test_a_page_keeps_its_programs() -> None:
-    """What looks like a secret in a program is the program's own; one that is known is masked there as well."""
+def test_scripts_of_a_page_stay_intact() -> None:
+    """In a script, only known secrets are redacted, because words that look like a secret belong to the program."""
     Secret('p&ss<w"ord1')
     page = (
         '<p>password=YTpi</p><script>fetch(u, {credentials:"include"}); f("p&ss<w\\"ord1")</script>'
         '<script type="application/json">{"password": "YTpi"}</script><b>p&amp;ss&lt;w&quot;ord1</b>'
     )
-    masked = redaction.mask_page(page)
-    assert 'credentials:"include"' in masked
-    assert "YTpi" not in masked and "ord1" not in masked
+    redacted = redaction.mask_page(page)
+    assert 'credentials:"include"' in redacted
+    assert "YTpi" not in redacted and "ord1" not in redacted
 
 
-def test_attach_without_a_run_writes_beside_the_runs() -> None:
-    """A notebook read by hand: the file is there to look at."""
+def test_attach_without_a_run_writes_next_to_the_runs() -> None:
+    """In a notebook that a person runs, the file is written where it can be viewed."""
     file = runs.attach(pd.DataFrame({"a": [1]}), "a.csv")
     assert file == store.home() / "runs" / "attached" / "a.csv" and file.exists()
 
@@ -388,15 +393,15 @@ def test_attach_without_a_run_writes_beside_the_runs() -> None:
         "api_key: YTpi",
     ],
 )
-def test_shapes_of_secrets_are_masked(text: str) -> None:
-    """Also those this process never held."""
-    masked = redaction.mask(text)
-    assert "YTpi" not in masked and "abcdefghijklmnop1234" not in masked and "one two" not in masked
-    assert redaction.MASKED in masked
+def test_text_shaped_like_a_secret_is_redacted(text: str) -> None:
+    """Secrets that this process never had are redacted by their shape."""
+    redacted = redaction.mask(text)
+    assert "YTpi" not in redacted and "abcdefghijklmnop1234" not in redacted and "one two" not in redacted
+    assert redaction.MASKED in redacted
 
 
-def test_plain_sentences_are_left_alone() -> None:
-    """What a person writes about secrets is none."""
+def test_plain_sentences_are_not_redacted() -> None:
+    """A sentence about secrets contains no secret and stays unchanged."""
     for text in (
         "Refresh token 3fa9 replaced 81cc.",
         "The access token of 'acme' goes to its own hosts only.",
@@ -418,19 +423,19 @@ def test_plain_sentences_are_left_alone() -> None:
         ("tokenizer", False),
     ],
 )
-def test_names_of_secrets_are_known(name: str, secret: bool) -> None:
-    """What `-p` refuses."""
+def test_names_of_secrets_are_recognized(name: str, secret: bool) -> None:
+    """The parameters that ``-p`` refuses are recognized by their names."""
     assert redaction.is_secret_name(name) is secret
 
 
-def test_a_bar_costs_what_it_draws() -> None:
-    """Whatever it is drawn with, nothing of it is held but its last state; a line without an end is logged in pieces."""
-    said: list[str] = []
+def test_progress_bar_keeps_only_its_last_state() -> None:
+    """However a bar is drawn, only its last state is in memory; an endless line is logged in pieces."""
+    lines: list[str] = []
     log = logging.getLogger("test.bar")
     log.setLevel(logging.INFO)
     log.propagate = False
     handler = logging.Handler()
-    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
     log.addHandler(handler)
     for before, after in (
         ("\r", ""),
@@ -442,40 +447,40 @@ def test_a_bar_costs_what_it_draws() -> None:
         tee = Tee(io.StringIO(), log)
         for number in range(5_000):
             tee.write(f"{before}{number} of 5000{after}")
-            assert sum(map(len, tee._begun)) < 100
+            assert sum(map(len, tee._unfinished)) < 100
         tee.write("\n")
-        assert said == ["4999 of 5000"]
-        said.clear()
+        assert lines == ["4999 of 5000"]
+        lines.clear()
     tee = Tee(io.StringIO(), log)
     for _ in range(50_000):
         tee.write(".")
-    tee.rest()
-    assert "".join(said) == "." * 50_000 and len(tee._begun) == 0
-    assert max(map(len, said)) <= LONGEST + 1
+    tee.log_rest()
+    assert "".join(lines) == "." * 50_000 and len(tee._unfinished) == 0
+    assert max(map(len, lines)) <= LONGEST + 1
     log.removeHandler(handler)
 
 
 @pytest.mark.parametrize("pieces", [1, 2, 3, 7, 1000])
-def test_a_printed_line_is_logged_the_same_in_any_pieces(pieces: int) -> None:
-    """Line ends, returns and terminal orders may be cut anywhere."""
+def test_printed_line_is_logged_the_same_in_any_pieces(pieces: int) -> None:
+    """The log does not depend on where line ends, returns and terminal sequences are cut."""
     text = "a\nb\rc\nd\r\n\x1b[31mred\x1b[0m\n12\b\b34\n\n  \nlast"
-    said: list[str] = []
+    lines: list[str] = []
     log = logging.getLogger("test.pieces")
     log.setLevel(logging.INFO)
     log.propagate = False
     handler = logging.Handler()
-    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
     log.addHandler(handler)
     tee = Tee(io.StringIO(), log)
-    for place in range(0, len(text), pieces):
-        tee.write(text[place : place + pieces])
-    tee.rest()
+    for start in range(0, len(text), pieces):
+        tee.write(text[start : start + pieces])
+    tee.log_rest()
     log.removeHandler(handler)
-    assert said == ["a", "c", "d", "red", "34", "last"]
+    assert lines == ["a", "c", "d", "red", "34", "last"]
 
 
-def test_a_secret_is_not_cut_in_two_by_a_long_line() -> None:
-    """Pieces end at a blank, so that each is masked."""
+def test_long_line_is_not_cut_inside_a_secret() -> None:
+    """A long line is cut at spaces, so that every secret in it is redacted."""
     secret = Secret("a-secret-that-is-printed-in-a-long-line")
     with boxnb.run("long") as run:
         for _ in range(2000):
@@ -483,8 +488,8 @@ def test_a_secret_is_not_cut_in_two_by_a_long_line() -> None:
     assert "a-secret-that" not in log_of(run) and log_of(run).count(str(secret)) == 2000
 
 
-def test_tidying_leaves_what_is_not_of_this_run(tmp_path: Path) -> None:
-    """Another run's folder, a link of any kind, a folder of somebody's own, and what a killed run left elsewhere."""
+def test_removing_old_logs_touches_nothing_else(tmp_path: Path) -> None:
+    """Folders of other runs, links, folders of the user's own and leftovers of a killed run elsewhere stay."""
     share, victim = tmp_path / "share", tmp_path / "victim"
     (share / "attached").mkdir(parents=True)
     victim.mkdir()
@@ -495,20 +500,20 @@ def test_tidying_leaves_what_is_not_of_this_run(tmp_path: Path) -> None:
     (share / "attached" / f"weekly-{stamp}x").mkdir()
     (share / "attached" / "weekly-20200101-000000-2" / "deeper").mkdir(parents=True)
     with boxnb.run("weekly-monthly", folder=share) as other:
-        kept = other.attach("the year's numbers", "year.txt")
+        other_file = other.attach("the year's numbers", "year.txt")
     for _ in range(2):
         with boxnb.run("weekly", folder=share, keep=1) as run:
-            mine = run.attach("today", "today.txt")
+            own_file = run.attach("today", "today.txt")
     assert (victim / "thesis.txt").read_text() == "years of work"
-    assert kept.exists() and mine.exists() and (share / "attached" / f"weekly-{stamp}x").exists()
+    assert other_file.exists() and own_file.exists() and (share / "attached" / f"weekly-{stamp}x").exists()
     assert (share / f"weekly-{stamp}.log").is_symlink() and (
         share / "attached" / f"weekly-{stamp}"
     ).is_symlink()
     assert (share / "attached" / "weekly-20200101-000000-2" / "deeper").exists()
 
 
-def test_tidying_keeps_the_last_of_this_run(tmp_path: Path) -> None:
-    """Older folders of its own go, with what is in them."""
+def test_removing_old_logs_keeps_the_last_attachments(tmp_path: Path) -> None:
+    """Older folders of the same run are removed with their files."""
     old = tmp_path / "attached" / "weekly-20200101-000000-1"
     old.mkdir(parents=True)
     (old / "old.csv").write_text("1")
@@ -517,25 +522,24 @@ def test_tidying_keeps_the_last_of_this_run(tmp_path: Path) -> None:
     assert not old.exists() and len(list((tmp_path / "attached").iterdir())) == 1
 
 
-def test_nothing_is_written_through_a_link_of_somebody_else(
+def test_nothing_is_written_through_the_link_of_another_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A log, a page or a folder of that name in a folder that others may write: the run goes on and says so."""
+    """In a folder that others may write to, a run does not follow their link, continues, and reports it."""
     victim = tmp_path / "victim"
     victim.write_text("precious")
     (tmp_path / "weekly.log").symlink_to(victim)
-    monkeypatch.setattr(
-        private_files, "is_ours", lambda status: False
-    )  # as root, or as another user, would have made it
+    # As if root or another user had created it.
+    monkeypatch.setattr(private_files, "is_ours", lambda status: False)
     with boxnb.run("weekly", folder=tmp_path, keep=1, to=["print"]) as run:
-        run.log.info("said")
+        run.log.info("a line")
     assert victim.read_text() == "precious" and run.log_file is None
     assert any("the log file" in line for line in run.undelivered)
 
 
-def test_a_name_like_a_logs_own_is_refused() -> None:
-    """Another run would take its log for one of its own."""
-    with pytest.raises(ValueError, match="choose another name"):
+def test_name_like_that_of_a_log_is_refused() -> None:
+    """Another run could mistake the log for its own."""
+    with pytest.raises(ValueError, match="could mistake this log for its own"):
         boxnb.run("daily-20200101-000000-1")
 
 
@@ -558,19 +562,19 @@ ODD_LINES = [
 
 @pytest.mark.parametrize("line", ODD_LINES, ids=range(len(ODD_LINES)))
 @pytest.mark.parametrize("whole", [True, False], ids=["line", "cut"])
-def test_one_odd_line_costs_the_history_nothing_else(line: bytes, whole: bool) -> None:
-    """Runs before it and after it are all there, also where it was cut off in the middle of a letter."""
+def test_damaged_line_hides_no_other_run(line: bytes, whole: bool) -> None:
+    """The runs before and after a damaged line are complete, even if the line ends within a character."""
     with boxnb.run("Bücher"):
         pass
     with run_history.file().open("ab") as file:
         file.write(line + (b"\n" if whole else b""))
     with boxnb.run("Später"):
         pass
-    found = runs.history()
-    assert found["name"][found["name"] != "n"].tolist() == ["Später", "Bücher"]
-    assert found["outcome"][found["name"] != "n"].tolist() == ["SUCCESS", "SUCCESS"]
-    repr(found)
-    found.to_csv()
+    history = runs.history()
+    assert history["name"][history["name"] != "n"].tolist() == ["Später", "Bücher"]
+    assert history["outcome"][history["name"] != "n"].tolist() == ["SUCCESS", "SUCCESS"]
+    repr(history)
+    history.to_csv()
 
 
 ODD_SECRET = "pa\"s's/w+rd&<x>\\é"
@@ -596,7 +600,8 @@ PLAIN_SECRET = "AbCdEfGhIjKlMnOpQrStUvWxYz012345"
         pytest.param(lambda text: repr(repr(text)), id="repr of repr"),
         pytest.param(lambda text: quote(text), id="percent, with slashes"),
         pytest.param(
-            lambda text: re.sub("%..", lambda one: one.group().lower(), quote(text, safe="")), id="percent"
+            lambda text: re.sub("%..", lambda match: match.group().lower(), quote(text, safe="")),
+            id="percent",
         ),
         pytest.param(lambda text: quote(quote(text, safe=""), safe=""), id="percent twice"),
         pytest.param(lambda text: shlex.quote(text), id="shell"),
@@ -614,26 +619,26 @@ PLAIN_SECRET = "AbCdEfGhIjKlMnOpQrStUvWxYz012345"
     ],
 )
 @pytest.mark.parametrize("secret", [ODD_SECRET, PLAIN_SECRET])
-def test_a_known_secret_is_masked_in_every_form(secret: str, form: Callable[[str], str]) -> None:
-    """In the forms that programs print, in a log and on a page."""
+def test_known_secret_is_redacted_in_every_form(secret: str, form: Callable[[str], str]) -> None:
+    """A secret is redacted in every form in which programs print it, in a log and on a page."""
     Secret(secret)
-    for masked in (
+    for redacted in (
         redaction.mask(f"before {form(secret)} after"),
         redaction.mask_page(f"<p>{form(secret)}</p>"),
     ):
-        assert "<secret " in masked and form(secret) not in masked
+        assert "<secret " in redacted and form(secret) not in redacted
 
 
 @pytest.mark.parametrize("quoted", ['{"access_token": "UNKNOWN-1"}', "{'client_secret': 'UNKNOWN-1'}"])
 @pytest.mark.parametrize("escape", [html.escape, lambda text: str(markupsafe.escape(text))])
-def test_shapes_of_secrets_are_masked_on_a_page(quoted: str, escape: Callable[[str], str]) -> None:
-    """Pages write quotation marks as entities."""
-    masked = redaction.mask_page(f"<pre>{escape(quoted)}</pre>")
-    assert "UNKNOWN-1" not in masked and masked.endswith("}</pre>")
+def test_text_shaped_like_a_secret_is_redacted_on_a_page(quoted: str, escape: Callable[[str], str]) -> None:
+    """Quotation marks may be entities on a page."""
+    redacted = redaction.mask_page(f"<pre>{escape(quoted)}</pre>")
+    assert "UNKNOWN-1" not in redacted and redacted.endswith("}</pre>")
 
 
-def test_what_is_printed_into_looks_like_the_screen() -> None:
-    """Programs choose their signs by its encoding, and start others with its descriptor."""
+def test_standard_output_still_looks_like_the_screen() -> None:
+    """Programs choose their characters by its encoding, and start child processes with its descriptor."""
     screen = io.TextIOWrapper(io.FileIO(os.devnull, "w"), encoding="latin-1", errors="replace")
     tee = Tee(screen, logging.getLogger("x"))
     assert (tee.encoding, tee.errors, tee.fileno()) == ("latin-1", "replace", screen.fileno())
@@ -641,26 +646,28 @@ def test_what_is_printed_into_looks_like_the_screen() -> None:
 
 
 class Unprintable:
-    """An object of the program's that cannot be shown."""
+    """An object whose ``repr`` raises an error."""
 
     def __repr__(self) -> str:
-        raise RuntimeError("cannot be shown")
+        raise RuntimeError("cannot be printed")
 
 
 @pytest.mark.parametrize("call", [("%(x)s", {"y": 1}), ("%s", Unprintable()), (Unprintable(),), ("%d", "x")])
-def test_a_log_call_that_cannot_be_formatted_does_not_end_the_run(
+def test_log_call_that_cannot_be_formatted_does_not_end_the_run(
     monkeypatch: pytest.MonkeyPatch, call: tuple[object, ...]
 ) -> None:
-    """As in logging: the record is written as far as it can be, and the work goes on."""
-    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest's raise, those of programs do not
+    """As in logging, the record is written as far as possible, and the work continues."""
+    monkeypatch.setattr(
+        logging.getLogger(), "handlers", []
+    )  # pytest's handlers raise such errors, those of programs do not
     with boxnb.run("nightly") as run:
         logging.getLogger("library").warning(*call)
     assert run.outcome == "WARNING" and len(run.warnings) == 1 and "library" in log_of(run)
 
 
 @pytest.mark.parametrize("column", list(run_history.COLUMNS))
-def test_any_value_in_any_field_of_the_history(column: str) -> None:
-    """A line of another shape is a row with what is usable of it, in the table and in the chart."""
+def test_history_reads_any_value_in_any_field(column: str) -> None:
+    """The row has every usable value of the line, in the table and in the chart."""
     with boxnb.run("nightly"):
         pass
     whole = json.loads(run_history.file().read_bytes().splitlines()[-1])
@@ -687,8 +694,8 @@ def test_any_value_in_any_field_of_the_history(column: str) -> None:
         runs.chart()
 
 
-def test_a_history_that_cannot_be_read_is_one_sentence() -> None:
-    """A folder or a pipe stands there; nothing waits for the pipe."""
+def test_unreadable_history_is_one_sentence() -> None:
+    """A folder or a pipe in place of the file is an error, and nothing waits for the pipe."""
     run_history.file().parent.mkdir(parents=True)
     run_history.file().mkdir()
     with pytest.raises(TokenStoreError, match="could not be read"):
@@ -699,8 +706,8 @@ def test_a_history_that_cannot_be_read_is_one_sentence() -> None:
         runs.history()
 
 
-def test_the_log_of_the_hour_that_comes_twice_is_kept(tmp_path: Path) -> None:
-    """The clock was put back: older logs have later names."""
+def test_log_of_the_repeated_hour_is_kept(tmp_path: Path) -> None:
+    """After the clock was set back, older logs have later names."""
     for number, stamp in enumerate(("29991025-025000-1", "29991025-025500-1")):
         log = tmp_path / f"weekly-{stamp}.log"
         log.write_text("before")
@@ -714,27 +721,27 @@ def test_the_log_of_the_hour_that_comes_twice_is_kept(tmp_path: Path) -> None:
     }
 
 
-def test_a_file_of_somebody_else_is_not_written_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever owns it could read the log."""
+def test_file_of_another_user_is_not_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The owner of the file could read the log."""
     theirs = tmp_path / "weekly.log"
     theirs.write_text("theirs")
     inode = theirs.stat().st_ino
     monkeypatch.setattr(private_files, "is_ours", lambda status: status.st_ino != inode)
     with boxnb.run("weekly", folder=tmp_path, keep=1) as run:
-        run.log.info("said")
+        run.log.info("a line")
     assert theirs.read_text() == "theirs" and run.log_file is None
     assert any("the log file" in line for line in run.undelivered)
 
 
 @pytest.mark.parametrize("name", ["報" * 80, "nul", "COM1", "aux.daily"])
-def test_a_name_that_some_disk_cannot_hold_is_refused(name: str) -> None:
-    """Too many bytes for a file, or a device of Windows: the log would be lost."""
+def test_name_that_some_disks_cannot_hold_is_refused(name: str) -> None:
+    """A name with too many bytes, or that of a Windows device, would lose the log."""
     with pytest.raises(ValueError, match=r"another name|shorter"):
         boxnb.run(name)
 
 
-def test_a_note_that_cannot_be_written_costs_no_lock(home: Path) -> None:
-    """The note only names the holder."""
+def test_lock_works_without_the_note_of_its_holder(home: Path) -> None:
+    """The note only names the holder of the lock."""
     (home / "runs" / "weekly.holder").mkdir(parents=True)
     with boxnb.run("weekly") as run, pytest.raises(RunRefusedError), boxnb.run("weekly"):
         pass
@@ -742,8 +749,8 @@ def test_a_note_that_cannot_be_written_costs_no_lock(home: Path) -> None:
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o777])
-def test_what_is_saved_is_private_and_usable_whatever_the_umask(home: Path, umask: int) -> None:
-    """A umask takes permissions from the user, too."""
+def test_saved_files_are_private_and_usable_with_any_umask(home: Path, umask: int) -> None:
+    """A umask can also take permissions away from the user."""
     before = os.umask(umask)
     try:
         private_files.private_folder(home / "new" / "below")
@@ -751,14 +758,14 @@ def test_what_is_saved_is_private_and_usable_whatever_the_umask(home: Path, umas
     finally:
         os.umask(before)
     modes = [
-        stat.S_IMODE(each.stat().st_mode)
-        for each in (home / "new", home / "new/below", home / "new/below/file")
+        stat.S_IMODE(path.stat().st_mode)
+        for path in (home / "new", home / "new/below", home / "new/below/file")
     ]
     assert modes == [0o700, 0o700, 0o600]
 
 
-def test_a_home_of_nobody_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``~name`` of a user there is not."""
+def test_home_of_an_unknown_user_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``~name`` of a user who does not exist is an error that names BOXNB_HOME."""
     monkeypatch.setenv("BOXNB_HOME", "~nobody-of-this-name/boxnb")
     with pytest.raises(TokenStoreError, match="BOXNB_HOME"):
         boxnb.status()

@@ -1,4 +1,4 @@
-"""Texts for schedulers: each reads as its scheduler would read it, whatever stands in the command."""
+"""The text for each scheduler, read as that scheduler would read it, with any word in the command."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ ODD = ["-c", "import sys; print(sys.argv[1:])", "100% $HOME `id`", 'say "hi"', "
 
 
 def plan(**changes: object) -> schedule.Plan:
+    """Return a plan with odd words in its command; keywords change its fields."""
     facts: dict[str, object] = {
         "notebook": Path("/somewhere/a b/weekly.ipynb"),
         "name": "weekly report-acme",
@@ -32,6 +33,7 @@ def plan(**changes: object) -> schedule.Plan:
 
 @pytest.fixture(autouse=True)
 def _settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set a home folder with a space in its path."""
     monkeypatch.setenv("BOXNB_HOME", "/home/of a/user")
     monkeypatch.delenv("PYTHONPATH", raising=False)
 
@@ -46,8 +48,8 @@ def _settings(monkeypatch: pytest.MonkeyPatch) -> None:
         ("month", "5 6 1 * *"),
     ],
 )
-def test_the_line_for_cron_is_what_the_shell_runs(every: str, fields: str) -> None:
-    """Run for real, as cron does: by sh, with next to no environment."""
+def test_shell_runs_the_line_for_cron(every: str, fields: str) -> None:
+    """The command of the line runs as in cron: by sh, with almost no environment."""
     line = schedule.text(plan(every=every), "cron").splitlines()[1]
     assert line.startswith(fields + " ")
     command = re.sub(r"\\%", "%", line.removeprefix(fields + " "))
@@ -57,8 +59,8 @@ def test_the_line_for_cron_is_what_the_shell_runs(every: str, fields: str) -> No
     assert "BOXNB_HOME='/home/of a/user'" in line
 
 
-def test_systemd_reads_its_units(tmp_path: Path) -> None:
-    """Sections and words; every `%` and `$` doubled, for both mean something there."""
+def test_systemd_units_can_be_parsed(tmp_path: Path) -> None:
+    """Sections and words are as expected, and every `%` and `$`, which are special there, is doubled."""
     text = schedule.text(plan(), "systemd")
     service, timer = re.split(r"# ~/.config/systemd/user/\S+\.timer\n", text)
     for part in (service, timer):
@@ -73,19 +75,19 @@ def test_systemd_reads_its_units(tmp_path: Path) -> None:
     assert schedule.NOT_RUN in text
 
 
-def test_launchd_reads_its_property_list() -> None:
-    """And finds the very words."""
+def test_launchd_property_list_can_be_parsed() -> None:
+    """The property list contains the exact words of the command."""
     text = schedule.text(plan(every="weekday"), "launchd")
-    found = plistlib.loads(text.encode())
-    assert found["ProgramArguments"] == [sys.executable, *ODD]
-    assert found["Label"] == "boxnb.weekly-report-acme" and len(found["StartCalendarInterval"]) == 5
-    assert found["EnvironmentVariables"] == {"BOXNB_HOME": "/home/of a/user"}
+    content = plistlib.loads(text.encode())
+    assert content["ProgramArguments"] == [sys.executable, *ODD]
+    assert content["Label"] == "boxnb.weekly-report-acme" and len(content["StartCalendarInterval"]) == 5
+    assert content["EnvironmentVariables"] == {"BOXNB_HOME": "/home/of a/user"}
     assert schedule.NOT_RUN in text
 
 
 @pytest.mark.parametrize("every", schedule.EVERY)
-def test_windows_reads_its_task(monkeypatch: pytest.MonkeyPatch, every: str) -> None:
-    """Well-formed, with the command line a Windows program splits into the same words."""
+def test_windows_task_can_be_parsed(monkeypatch: pytest.MonkeyPatch, every: str) -> None:
+    """The XML is well-formed, and a Windows program splits its command line into the same words."""
     monkeypatch.delenv("BOXNB_HOME")
     text = schedule.text(plan(every=every), "windows")
     root = ElementTree.fromstring(text)
@@ -96,14 +98,14 @@ def test_windows_reads_its_task(monkeypatch: pytest.MonkeyPatch, every: str) -> 
     assert schedule.NOT_RUN in text
 
 
-def test_any_name_of_a_notebook_makes_a_property_list() -> None:
-    """Two hyphens would end the comment."""
+def test_any_notebook_name_makes_a_valid_property_list() -> None:
+    """Two hyphens in a name would end the XML comment."""
     text = schedule.text(plan(name="Weekly report (final)--acme"), "launchd")
     assert plistlib.loads(text.encode())["Label"] == "boxnb.Weekly-report-final-acme"
 
 
-def test_windows_with_a_home_of_its_own_goes_by_cmd() -> None:
-    """Every word in quotes, for & and | part commands; what quotes do not hold is refused."""
+def test_windows_task_with_a_home_folder_uses_cmd() -> None:
+    """Every word is in quotes because & and | separate commands, and what quotes cannot protect is refused."""
     text = schedule.text(plan(command=["py.exe", "-p", "TEAM=R&D|x^y", "C:\\a b\\"]), "windows")
     space = {"t": "http://schemas.microsoft.com/windows/2004/02/mit/task"}
     line = ElementTree.fromstring(text).findtext(".//t:Arguments", namespaces=space)
@@ -112,8 +114,8 @@ def test_windows_with_a_home_of_its_own_goes_by_cmd() -> None:
         schedule.text(plan(command=["py.exe", "100%"]), "windows")
 
 
-def test_the_environment_holds_from_any_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A folder that was named from here; and systemd keeps a $ there as it is."""
+def test_environment_is_valid_in_any_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Relative folders become absolute, and a $ in a systemd environment is not doubled."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BOXNB_HOME", "a$b")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", "src", "/lib"]))
@@ -125,15 +127,15 @@ def test_the_environment_holds_from_any_folder(monkeypatch: pytest.MonkeyPatch, 
 
 
 @pytest.mark.parametrize("at", ["6", "24:00", "12:60", "noon", "06:30\n"])
-def test_a_time_that_is_none_is_refused(at: str) -> None:
-    """In a sentence."""
+def test_invalid_time_is_refused(at: str) -> None:
+    """A text that is not a time of day is refused with one sentence."""
     with pytest.raises(ValueError, match="time of day"):
         schedule.text(plan(at=at), "cron")
 
 
 @pytest.mark.parametrize("scheduler", schedule.SCHEDULERS)
-def test_a_line_break_is_no_part_of_a_command(scheduler: str) -> None:
-    """It would begin a line of its own in a crontab."""
+def test_line_break_in_a_command_is_refused(scheduler: str) -> None:
+    """A line break would begin another line of the crontab."""
     with pytest.raises(ValueError, match="line break"):
         schedule.text(plan(command=[sys.executable, "x\n* * * * * evil"]), scheduler)
     assert os.environ["BOXNB_HOME"]
@@ -155,7 +157,7 @@ PATHS = [
 
 
 def cron_reads(line: str, *, both: bool) -> str:
-    """The command that cron gives to the shell (crontab(5), do_command.c); with ``both``, of crons that halve backslashes."""
+    """Return the command that cron gives to the shell (crontab(5), do_command.c). With ``both``, backslashes are halved."""
     command, escaped = "", False
     for letter in line.split(" ", 5)[5]:
         if escaped and (letter == "%" or (both and letter == "\\")):
@@ -164,7 +166,7 @@ def cron_reads(line: str, *, both: bool) -> str:
         elif escaped:
             command, escaped = command + letter, False
         elif letter == "%":
-            break  # what follows would be the command's input
+            break  # the rest would be the input of the command
         else:
             command, escaped = command + letter, letter == "\\"
     return command
@@ -172,8 +174,8 @@ def cron_reads(line: str, *, both: bool) -> str:
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("reader", ["cron", "cron that halves backslashes", "a terminal"])
-def test_cron_survives_any_path(monkeypatch: pytest.MonkeyPatch, path: str, reader: str) -> None:
-    """Run by a real sh: the program gets the very words, and the home is the very folder; in a terminal, too."""
+def test_cron_runs_any_path(monkeypatch: pytest.MonkeyPatch, path: str, reader: str) -> None:
+    """A real sh gives the program the exact words and the exact home folder, under cron and in a terminal."""
     monkeypatch.setenv("BOXNB_HOME", path)
     script = "import os, sys; print(ascii([os.environ['BOXNB_HOME'], *sys.argv[1:]]))"
     line = schedule.text(plan(command=[sys.executable, "-c", script, path, "x"]), "cron").splitlines()[1]
@@ -183,15 +185,15 @@ def test_cron_survives_any_path(monkeypatch: pytest.MonkeyPatch, path: str, read
 
 
 def systemd_reads(text: str) -> list[str]:
-    """The words of a setting: quotes, C escapes, specifiers (systemd.syntax(7), systemd.unit(5))."""
+    """Return the words of a setting: quotes, C escapes, specifiers (systemd.syntax(7), systemd.unit(5))."""
     words = re.findall(r'"((?:[^"\\]|\\.)*)"', text)
     assert " ".join(f'"{word}"' for word in words) == text
     return [re.sub(r"\\(.)", r"\1", word).replace("%%", "%") for word in words]
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_systemd_survives_any_path(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
-    """In the command, where a dollar is doubled, and in the environment, where it is not."""
+def test_systemd_reads_any_path(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """A dollar sign is doubled in the command, and not in the environment."""
     monkeypatch.setenv("BOXNB_HOME", path)
     lines = schedule.text(plan(command=["/usr/bin/python3", path, "x"]), "systemd").splitlines()
     [start] = [line.removeprefix("ExecStart=") for line in lines if line.startswith("ExecStart=")]
@@ -201,77 +203,77 @@ def test_systemd_survives_any_path(monkeypatch: pytest.MonkeyPatch, path: str) -
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_launchd_survives_any_path(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
-    """The property list says the very words."""
+def test_launchd_reads_any_path(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """The property list contains the exact words."""
     monkeypatch.setenv("BOXNB_HOME", path)
-    found = plistlib.loads(schedule.text(plan(command=["/usr/bin/python3", path]), "launchd").encode())
-    assert found["ProgramArguments"] == ["/usr/bin/python3", path]
-    assert found["EnvironmentVariables"] == {"BOXNB_HOME": path}
+    content = plistlib.loads(schedule.text(plan(command=["/usr/bin/python3", path]), "launchd").encode())
+    assert content["ProgramArguments"] == ["/usr/bin/python3", path]
+    assert content["EnvironmentVariables"] == {"BOXNB_HOME": path}
 
 
 def program_reads(line: str) -> list[str]:
-    """The words a Windows program makes of its command line (Microsoft, *Parsing C command-line arguments*)."""
-    words, word, quoted, begun, place = [], "", False, False, 0
-    while place < len(line):
-        slashes = re.compile(r"\\*").match(line, place)
+    """Return the words that a Windows program finds in its command line (Microsoft, *Parsing C command-line arguments*)."""
+    words, word, quoted, in_word, position = [], "", False, False, 0
+    while position < len(line):
+        slashes = re.compile(r"\\*").match(line, position)
         assert slashes is not None
-        count, place = len(slashes.group()), slashes.end()
-        letter = line[place : place + 1]
+        count, position = len(slashes.group()), slashes.end()
+        letter = line[position : position + 1]
         if letter == '"':
-            word, begun = word + "\\" * (count // 2), True
+            word, in_word = word + "\\" * (count // 2), True
             if count % 2:
                 word += '"'
-            elif quoted and line[place + 1 : place + 2] == '"':
-                word, place = word + '"', place + 1
+            elif quoted and line[position + 1 : position + 2] == '"':
+                word, position = word + '"', position + 1
             else:
                 quoted = not quoted
-            place += 1
+            position += 1
             continue
-        word, begun = word + "\\" * count, begun or count > 0
+        word, in_word = word + "\\" * count, in_word or count > 0
         if letter in (" ", "\t", "") and not quoted:
-            words += [word] if begun else []
-            word, begun = "", False
+            words += [word] if in_word else []
+            word, in_word = "", False
         else:
-            word, begun = word + letter, True
-        place += 1
-    return words + ([word] if begun else [])
+            word, in_word = word + letter, True
+        position += 1
+    return words + ([word] if in_word else [])
 
 
 def cmd_reads(line: str) -> tuple[dict[str, str], str]:
-    """The variables that ``set`` gets and the command that is run (``cmd /?``, ``set /?``); no variable is put in."""
+    """Return the variables that ``set`` assigns and the command (``cmd /?``, ``set /?``). No variable is expanded."""
     assert "%" not in line
     switches, _, rest = line.partition("/c ")
     assert ("/v:off" in switches) or "!" not in rest
     parts, part, quoted = [], "", False
     for letter in rest:
         quoted ^= letter == '"'
-        assert quoted or letter not in "|<>^()"  # each would mean something
+        assert quoted or letter not in "|<>^()"  # these are special outside quotes
         if letter == "&" and not quoted:
             parts, part = [*parts, part], ""
         else:
             part += letter
-    parts = [each.strip() for each in (*parts, part) if each]
-    found = {}
-    for each in parts[:-1]:
-        setting = re.fullmatch(r'set "([^="]+)=([^"]*)"', each)
+    commands = [text.strip() for text in (*parts, part) if text]
+    variables = {}
+    for command in commands[:-1]:
+        setting = re.fullmatch(r'set "([^="]+)=([^"]*)"', command)
         assert setting is not None
-        found[setting[1]] = setting[2]
-    return found, parts[-1]
+        variables[setting[1]] = setting[2]
+    return variables, commands[-1]
 
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("home", [True, False], ids=["home", "no home"])
-def test_windows_survives_any_path_or_refuses_it(
+def test_windows_reads_any_path_or_it_is_refused(
     monkeypatch: pytest.MonkeyPatch, path: str, home: bool
 ) -> None:
-    """The words and the home arrive as they are; what cmd.exe or the Task Scheduler would change is refused."""
+    """Words and home folder arrive unchanged; what cmd.exe or the Task Scheduler would change is refused."""
     if home:
         monkeypatch.setenv("BOXNB_HOME", path)
     else:
         monkeypatch.delenv("BOXNB_HOME")
     command = ["C:\\py thon.exe", path, "x\\"]
-    changed = ('"' in path or "%" in path) if home else re.search("%[^%]+%", path)
-    if changed:
+    is_refused = ('"' in path or "%" in path) if home else re.search("%[^%]+%", path)
+    if is_refused:
         with pytest.raises(ValueError, match="on Windows"):
             schedule.text(plan(command=command), "windows")
         return
@@ -288,20 +290,20 @@ def test_windows_survives_any_path_or_refuses_it(
 
 @pytest.mark.parametrize("scheduler", schedule.SCHEDULERS)
 @pytest.mark.parametrize("odd", ["a\nb", "a\rb", "a\x00b", "a\ud800b", "a\x1bb"], ids=ascii)
-def test_a_home_that_no_text_can_hold_is_refused(
+def test_home_that_no_text_can_contain_is_refused(
     monkeypatch: pytest.MonkeyPatch, scheduler: str, odd: str
 ) -> None:
-    """In the environment as in a command."""
+    """The environment is checked like the command."""
     monkeypatch.setattr(schedule.Plan, "environment", lambda self: {"BOXNB_HOME": odd})
     with pytest.raises(ValueError, match="cannot be scheduled"):
         schedule.text(plan(), scheduler)
 
 
 @pytest.mark.parametrize("scheduler", schedule.SCHEDULERS)
-def test_spaces_and_emoji_of_any_script_are_part_of_a_path(
+def test_path_may_have_spaces_of_any_script_and_emoji(
     monkeypatch: pytest.MonkeyPatch, scheduler: str
 ) -> None:
-    """An ideographic space, a no-break space and the joint of an emoji are neither line breaks nor control characters."""
+    """An ideographic space, a no-break space and the joiner of an emoji are neither line breaks nor control characters."""
     path = "/家族\u3000報告/a\u00a0b/\N{MAN}\u200d\N{GIRL}.ipynb"
     monkeypatch.delenv("BOXNB_HOME")
     text = schedule.text(plan(command=[sys.executable, path]), scheduler)
@@ -310,17 +312,17 @@ def test_spaces_and_emoji_of_any_script_are_part_of_a_path(
 
 @pytest.mark.parametrize("sign", ["\n", "\r", "\0", "\x1b", "\x85", "\u2028", "\ud800", "\uffff"])
 @pytest.mark.parametrize("scheduler", schedule.SCHEDULERS)
-def test_what_no_line_or_xml_can_hold_is_refused(scheduler: str, sign: str) -> None:
-    """The text would have another line, or would not be read at all."""
+def test_characters_that_no_line_or_xml_can_contain_are_refused(scheduler: str, sign: str) -> None:
+    """Such a character would begin another line, or make the text unreadable."""
     with pytest.raises(ValueError, match="cannot be scheduled"):
         schedule.text(plan(command=[sys.executable, f"/a{sign}b"]), scheduler)
 
 
 @pytest.mark.parametrize("scheduler", ["launchd", "systemd", "windows"])
-def test_names_in_other_letters_do_not_share_one_schedule(
+def test_names_in_other_scripts_get_their_own_schedule(
     monkeypatch: pytest.MonkeyPatch, scheduler: str
 ) -> None:
-    """The second would take the place of the first."""
+    """Otherwise, the second schedule would replace the first."""
     monkeypatch.delenv("BOXNB_HOME")
     texts = [schedule.text(plan(name=name, command=[sys.executable]), scheduler) for name in ("報告", "週報")]
     labels = [set(re.findall(r"boxnb[-.][A-Za-z0-9.-]*[0-9a-f]{8}", text)) for text in texts]

@@ -1,4 +1,4 @@
-"""Every dataset: Box's own examples, and whatever else a page may hold; no crash, no value changed or lost in silence."""
+"""Every dataset with Box's own examples and with any other page: no crash, and no value changed or lost silently."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DTYPES = {"integer": "Int64", "truth": "boolean", "time": "datetime64[us, UTC]",
 
 
 def same(value: Any, cell: Any, kind: str) -> bool:
-    """Whether a cell says what Box sent."""
+    """Return whether a cell has the value that Box sent."""
     if kind == "json":
         return bool(json.loads(cell) == value)
     if kind == "time":
@@ -37,7 +37,7 @@ def same(value: Any, cell: Any, kind: str) -> bool:
 
 
 def check(entry: Any, row: dict[str, Any], columns: schema.Columns) -> None:
-    """Each value of an entry is in its column, or in ``extra`` under its flattened name, or known and said elsewhere."""
+    """Check that each value of an entry is in its column, in ``extra``, or known and reported elsewhere."""
     extra = json.loads(row["extra"]) if isinstance(row["extra"], str) else {}
     by_source = {column.source: column for column in columns}
     within = {source[:length] for source in by_source for length in range(1, len(source))}
@@ -76,8 +76,8 @@ def dtypes(table: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_the_examples_of_box(name: str) -> None:
-    """As Box's OpenAPI description shows them: all known fields in columns, the rest in ``extra``."""
+def test_examples_of_box(name: str) -> None:
+    """All known fields of the examples in Box's OpenAPI description are in columns, the rest in ``extra``."""
     columns, entries = DATASETS[name], EXAMPLES[name]
     for entry, row in zip(entries, rows(entries, columns), strict=True):
         check(entry, row, columns)
@@ -87,16 +87,16 @@ def test_the_examples_of_box(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_only_the_fields_that_are_asked_for_fill_every_column(name: str) -> None:
-    """Every column but ours has a source in Box's description: no name is made up."""
+def test_requested_fields_fill_every_column(name: str) -> None:
+    """Every column except boxnb's own has a source in Box's description."""
     known = {key for entry in EXAMPLES[name] for key in entry}
     unknown = {column.source[0] for column in DATASETS[name]} - known
     assert unknown <= {"ip_address", "recorded_at", "restored_by", "uploader_display_name", "url"}, unknown
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_the_same_columns_for_nothing_one_and_many(name: str) -> None:
-    """No page, a null page, an entry with nothing in it, Box's example, thousands of them."""
+def test_columns_are_the_same_for_any_number_of_rows(name: str) -> None:
+    """No page, a null page, an empty entry, Box's example and thousands of it give the same columns."""
     columns = DATASETS[name]
     shown = [column for column in columns if column.kind != "skip"]
     expected = [(column.name, DTYPES.get(column.kind, "str")) for column in shown] + [("extra", "str")]
@@ -109,8 +109,8 @@ def test_the_same_columns_for_nothing_one_and_many(name: str) -> None:
     assert dtypes(frame(EXAMPLES[name] * 3_000, columns)) == expected
 
 
-def test_two_fields_that_come_to_the_same_name_are_both_kept() -> None:
-    """Flattened, ``created_by_login`` and ``created_by.login`` are one name."""
+def test_fields_with_the_same_flattened_name_are_both_kept() -> None:
+    """``created_by_login`` and ``created_by.login`` have the same flattened name."""
     entry = {"id": "1", "created_by_login": 5, "created_by": {"login": ["x"], "a_b": 1, "a": {"b": 2}}}
     (row,) = rows([entry], schema.ITEMS)
     assert json.loads(row["extra"]) == {
@@ -155,7 +155,7 @@ RIGHT = {
 
 
 def shaped(columns: schema.Columns) -> st.SearchStrategy[dict[str, Any]]:
-    """Entries as the schema says, with gaps, nulls, wrong types and unknown fields among them."""
+    """Return a strategy for entries like the schema, with gaps, nulls, wrong types and unknown fields."""
     tree: dict[str, Any] = {}
     for column in columns:
         node = tree
@@ -177,8 +177,8 @@ def shaped(columns: schema.Columns) -> st.SearchStrategy[dict[str, Any]]:
 @pytest.mark.parametrize("name", DATASETS)
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_any_entry_is_kept_whole(name: str, data: st.DataObject) -> None:
-    """Nulls, gaps, new fields, wrong types, huge numbers, odd times, any Unicode: in its column or in ``extra``."""
+def test_any_entry_is_kept_completely(name: str, data: st.DataObject) -> None:
+    """Nulls, gaps, new fields, wrong types, huge numbers, odd times and any Unicode are in a column or in ``extra``."""
     columns = DATASETS[name]
     entries = data.draw(st.lists(shaped(columns) | ANYTHING, max_size=3))
     table = frame(entries, columns)

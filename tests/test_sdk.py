@@ -1,4 +1,4 @@
-"""Box's own SDK and plain requests, turn by turn on one saved sign-in."""
+"""Box's own SDK and plain requests take turns on one saved sign-in."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from boxnb.sandbox import Sandbox
 EXPIRIES = 100
 
 
-def test_the_sdk_and_a_script_share_one_chain(sandbox: Sandbox) -> None:
-    """A hundred expiries, each met by the one or the other first; nothing is lost."""
+def test_sdk_and_a_script_share_one_sign_in(sandbox: Sandbox) -> None:
+    """Each of a hundred expiries is met by one or the other first, and no token is lost."""
     profile = sign_in(sandbox)
     auth = BoxOAuth(boxnb.sdk.oauth_config("acme"))
     quick = NetworkSession(retry_strategy=BoxRetryStrategy(retry_base_interval=0.001))
@@ -39,8 +39,8 @@ def test_the_sdk_and_a_script_share_one_chain(sandbox: Sandbox) -> None:
     assert EXPIRIES <= saved.generation <= 2 * EXPIRIES
 
 
-def test_the_sdk_lists_users(sandbox: Sandbox) -> None:
-    """The same people."""
+def test_sdk_lists_users(sandbox: Sandbox) -> None:
+    """The SDK returns the same users."""
     sign_in(sandbox)
     storage = boxnb.sdk.token_storage("acme")
     assert storage.get().access_token

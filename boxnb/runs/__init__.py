@@ -1,4 +1,4 @@
-"""Runs of scripts and notebooks that nobody watches: log, outcome, report, mail, schedule. Above `export` and `widgets`; the command line may import it.
+"""Unattended runs of scripts and notebooks: log, outcome, report, mail, schedule. Above `export` and `widgets`; the command line may import it.
 
 ::
 

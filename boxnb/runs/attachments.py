@@ -1,4 +1,4 @@
-"""What a run leaves: tables, pages, pictures and files, written into a folder by the kind their name says."""
+"""Write what a run attaches: tables, figures, text and files. The ending of the name decides the format."""
 
 from __future__ import annotations
 
@@ -13,60 +13,60 @@ from .. import export, redaction
 from ..errors import ExportError
 
 _UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-"""Control characters and line breaks. Spaces of other scripts and the joints of emoji are part of names."""
+"""Control characters and line breaks. The spaces of other scripts and the joiners in emoji may be part of a name."""
 
 
 def check_name(name: str) -> str:
-    """A plain file name.
+    """Return the name if it is a plain file name.
 
     Raises
     ------
     ExportError
-        It leads elsewhere, or holds what no file name holds.
+        The name leads to another folder, or contains a character that a file name cannot have.
     """
     if not name or name in (".", "..") or name != Path(name).name or "\\" in name or _UNUSABLE.search(name):
-        raise ExportError(f"{name!r} is no plain file name: write one such as 'open-links.csv'.")
+        raise ExportError(f"{name!r} is not a plain file name. Use a name such as 'open-links.csv'.")
     return name
 
 
-def write(thing: Any, file: Path) -> None:
-    """Write a DataFrame, a figure, text, bytes or a copy of a file; secrets this process knows are masked in text.
+def write(content: Any, file: Path) -> None:
+    """Write a DataFrame, a figure, text, bytes or a copy of a file. Secrets that this process knows are redacted in text.
 
     Raises
     ------
     ExportError
-        The kind of thing and the ending of the name do not go together, or it cannot be written; nothing is left behind.
+        The content does not fit the ending of the name, or cannot be written. No partial file remains.
     """
     with export.written(file, f"{file.suffix or 'a file'}") as draft:
-        _write(thing, draft, file)
+        _write(content, draft, file)
 
 
-def _write(thing: Any, draft: Path, file: Path) -> None:
+def _write(content: Any, draft: Path, file: Path) -> None:
     ending = file.suffix.lower()
-    if isinstance(thing, Path):
-        shutil.copyfile(thing, draft)
-    elif isinstance(thing, bytes | bytearray):
-        draft.write_bytes(thing)
-    elif isinstance(thing, pd.DataFrame | pd.Series) and ending == ".csv":
-        # As boxnb.export does it: nothing runs as a formula, and Excel learns that it is UTF-8.
-        text = redaction.known_only(export.csv_text(thing))
+    if isinstance(content, Path):
+        shutil.copyfile(content, draft)
+    elif isinstance(content, bytes | bytearray):
+        draft.write_bytes(content)
+    elif isinstance(content, pd.DataFrame | pd.Series) and ending == ".csv":
+        # As boxnb.export writes it: nothing runs as a formula, and the byte order mark tells Excel that it is UTF-8.
+        text = redaction.known_only(export.csv_text(content))
         draft.write_bytes(text.encode("utf-8-sig", "backslashreplace"))
-    elif isinstance(thing, pd.DataFrame | pd.Series) and ending == ".html":
-        _write_text(export.html_text(thing, title=file.stem, most=len(thing)), draft)
-    elif isinstance(thing, str):
-        _write_text(thing, draft)
-    elif hasattr(thing, "savefig") and ending in (".png", ".svg", ".pdf"):
-        thing.savefig(draft, format=ending[1:])
-    elif hasattr(thing, "figure"):  # one of our charts, or what pandas' plot gives
-        _write(thing.figure, draft, file)
-    elif hasattr(thing, "to_image") and ending in (".png", ".svg", ".pdf"):
-        draft.write_bytes(_picture(thing, ending[1:]))
-    elif hasattr(thing, "write_html") and ending == ".html":
-        thing.write_html(draft, include_plotlyjs=True)  # whole: it opens without a network
+    elif isinstance(content, pd.DataFrame | pd.Series) and ending == ".html":
+        _write_text(export.html_text(content, title=file.stem, most=len(content)), draft)
+    elif isinstance(content, str):
+        _write_text(content, draft)
+    elif hasattr(content, "savefig") and ending in (".png", ".svg", ".pdf"):
+        content.savefig(draft, format=ending[1:])
+    elif hasattr(content, "figure"):  # a boxnb chart, or what pandas' plot returns
+        _write(content.figure, draft, file)
+    elif hasattr(content, "to_image") and ending in (".png", ".svg", ".pdf"):
+        draft.write_bytes(_picture(content, ending[1:]))
+    elif hasattr(content, "write_html") and ending == ".html":
+        content.write_html(draft, include_plotlyjs=True)  # with plotly inside, so that it opens offline
     else:
         raise ExportError(
-            f"A {type(thing).__name__} cannot be written as {file.name!r}. Tables go to .csv or .html, figures to .html "
-            "or .png, text and bytes to any name."
+            f"A {type(content).__name__} cannot be written as {file.name!r}. Write tables as .csv or .html, figures as "
+            ".html or .png, and text or bytes under any name."
         )
 
 
@@ -75,24 +75,24 @@ def _write_text(text: str, draft: Path) -> None:
 
 
 def _picture(figure: Any, kind: str) -> bytes:
-    """A figure of plotly as a picture, drawn by a Chrome or Chromium of this computer; nothing is loaded from elsewhere.
+    """Return a plotly figure as a picture, drawn offline by Chrome or Chromium on this computer.
 
     Raises
     ------
     ExportError
-        There is no kaleido, or no browser.
+        The package kaleido or a browser is missing.
     """
     try:
         import kaleido
         from kaleido.errors import ChromeNotFoundError
     except ImportError:
         raise ExportError(
-            "A picture of a chart needs one more package: pip install 'boxnb[automate]', or attach it as '.html'."
+            "A picture of a chart needs one more package: pip install 'boxnb[automate]'. Or attach the chart as '.html'."
         ) from None
     try:
-        # Without MathJax, which would come from the network.
+        # Without MathJax, which would be loaded from the network.
         return bytes(kaleido.calc_fig_sync(figure, opts={"format": kind}, kopts={"mathjax": False}))
     except ChromeNotFoundError:
         raise ExportError(
-            "A picture of a chart is drawn by Chrome or Chromium, and this computer has none: attach it as '.html'."
+            "A picture of a chart needs Chrome or Chromium, which this computer does not have. Attach the chart as '.html'."
         ) from None

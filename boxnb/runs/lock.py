@@ -1,4 +1,4 @@
-"""One run of a name at a time, and a run that is told to end still gets to say so."""
+"""Allow one run of a name at a time, and let a run that is asked to end report its outcome first."""
 
 from __future__ import annotations
 
@@ -21,50 +21,50 @@ SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(si
 
 
 def _lock(name: str) -> filelock.BaseFileLock:
-    return filelock.FileLock(_place(name), timeout=0, thread_local=False, mode=0o600)
+    return filelock.FileLock(_lock_path(name), timeout=0, thread_local=False, mode=0o600)
 
 
-def _place(name: str) -> Path:
+def _lock_path(name: str) -> Path:
     return store.home() / "runs" / encoding.on_disk(f"{name}.lock")
 
 
-def take(name: str, since: str) -> tuple[Callable[[], None], int | None]:
-    """Be the only run of this name, of this user and on this computer.
+def hold_run_lock(name: str, since: str) -> tuple[Callable[[], None], int | None]:
+    """Become the only run of this name for this user on this computer.
 
-    Gives what ends the turn, and the descriptor of the lock for a child process: while the child has it, too, the turn
-    lasts after a kill of this process. ``None`` on Windows, whose locks belong to one process.
+    Return the function that releases the lock, and the lock's file descriptor for a child process. While a child holds
+    the descriptor, the lock survives a kill of this process. The descriptor is ``None`` on Windows, where a lock
+    belongs to one process.
 
     Raises
     ------
     RunRefusedError
-        Another is under way; it is left alone.
+        Another run of this name is in progress. It is left alone.
     OSError, TokenStoreError
-        The lock cannot be made.
+        The lock cannot be created.
     """
-    private_files.private_folder(_place(name).parent)
-    lock, holder = _lock(name), _place(name).with_suffix(".holder")
+    private_files.private_folder(_lock_path(name).parent)
+    lock, note = _lock(name), _lock_path(name).with_suffix(".holder")
     try:
         lock.acquire()
     except filelock.Timeout:
         try:
-            who = holder.read_text(encoding="utf-8", errors="replace")[:200]
+            holder = note.read_text(encoding="utf-8", errors="replace")[:200]
         except OSError:
-            who = "another process"
+            holder = "another process"
         raise RunRefusedError(
-            f"A run named {name!r} is under way ({who}): this one was not begun; wait for it, or end that process."
+            f"A run named {name!r} is already in progress ({holder}), so this run did not start. "
+            "Wait for it to finish, or end that process."
         ) from None
-    with contextlib.suppress(OSError):  # a full disk: the lock counts, and the note only names its holder
-        private_files.write_note(holder, f"{store.this_process()}, since {since}")
-    return (
-        lock.release,
-        None if os.name == "nt" else lock._context.lock_file_fd,
-    )  # filelock offers no other way
+    with contextlib.suppress(OSError):  # on a full disk: only the lock counts, the note just names its holder
+        private_files.write_note(note, f"{store.this_process()}, since {since}")
+    # filelock has no public way to get the descriptor.
+    return lock.release, None if os.name == "nt" else lock._context.lock_file_fd
 
 
-def is_taken(name: str) -> bool:
-    """Whether a run of this name is under way."""
+def is_running(name: str) -> bool:
+    """Return whether a run of this name is in progress."""
     try:
-        private_files.private_folder(_place(name).parent)
+        private_files.private_folder(_lock_path(name).parent)
         with _lock(name):
             return False
     except filelock.Timeout:
@@ -74,18 +74,18 @@ def is_taken(name: str) -> bool:
 
 
 class Stop:
-    """The signal that told this process to end, if one did."""
+    """The signal that asked this process to end, if there was one."""
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
-        self.late: signal.Signals | None = None  # one that came while reports went out
+        self.late: signal.Signals | None = None  # arrived while reports were being sent
         self.ending = False
 
     @contextmanager
-    def heard(self) -> Iterator[None]:
-        """Turn the first signal to end into ``SystemExit``; while reports go out it is only noted.
+    def listening(self) -> Iterator[None]:
+        """Turn the first signal to end into ``SystemExit``. While reports are being sent, only note it.
 
-        Only the main thread may listen to signals; elsewhere this does nothing.
+        Does nothing outside the main thread, the only one that may handle signals.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -98,12 +98,12 @@ class Stop:
                 self.signal = signal.Signals(number)
                 raise SystemExit(128 + number)
 
-        before = {each: signal.getsignal(each) for each in SIGNALS}
+        previous = {number: signal.getsignal(number) for number in SIGNALS}
         try:
-            for each, handler in before.items():
-                if handler is not signal.SIG_IGN:  # under nohup, say
-                    signal.signal(each, stop)
+            for number, handler in previous.items():
+                if handler is not signal.SIG_IGN:  # for example, SIGHUP under nohup
+                    signal.signal(number, stop)
             yield
         finally:
-            for each, handler in before.items():
-                signal.signal(each, handler)
+            for number, handler in previous.items():
+                signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""The files of a run: its log, new each time or one for all, what was attached, and how many of each stay."""
+"""The files of a run: its log, what it attached, and how many of each are kept."""
 
 from __future__ import annotations
 
@@ -17,28 +17,30 @@ from ..store.files import DEVICES
 from . import lock
 
 LONGEST_NAME = 200
-"""Bytes of a run's name: with time and process it is the name of a file, which holds 255."""
+"""Bytes of a run's name. Time and process are added to make a file name, which may have 255 bytes."""
 
 
 def check_run_name(name: str) -> str:
-    """A name as given.
+    """Return the name if it can be part of a file name.
 
     Raises
     ------
     ValueError
-        No file could be called that.
+        No file could have that name.
     """
     if not re.fullmatch(r"\w[\w .()+-]{0,79}", name) or name.endswith((" ", ".")):
-        raise ValueError(f"A run is named by up to 80 letters, digits, blanks, '-', '_', '.': {name!r}")
+        raise ValueError(
+            f"{name!r} cannot be the name of a run. Use up to 80 letters, digits, spaces, '-', '_' and '.'."
+        )
     if len(name.encode("utf-8", "surrogateescape")) > LONGEST_NAME:
-        raise ValueError(f"{name!r} is too long for the name of a file: use a shorter one.")
+        raise ValueError(f"{name!r} is too long for a file name. Use a shorter name.")
     if name.split(".")[0].strip().lower() in DEVICES:
         raise ValueError(
-            f"{name!r} names a device on Windows, where its log could not be kept: use another name."
+            f"{name!r} is the name of a device on Windows, where its log could not be saved. Use another name."
         )
     if re.search(r"-\d{8}-\d{6}-\d+$", name):
         raise ValueError(
-            f"{name!r} ends like the name of a log, so another run would take its log for one of its own: choose another name."
+            f"{name!r} ends like the name of a log, so another run could mistake this log for its own. Use another name."
         )
     return name
 
@@ -49,10 +51,10 @@ class Logs:
     Parameters
     ----------
     name : str
-        Of the run.
+        The name of the run.
     folder : Path
     keep : int
-        How many logs stay; 1 overwrites the one log each time.
+        How many logs are kept. With 1, each run overwrites the same log.
     started : datetime
     """
 
@@ -62,94 +64,95 @@ class Logs:
         self.file: Path | None = None
 
     def open(self) -> TextIO:
-        """Open the log.
+        """Open the log for writing.
 
         Raises
         ------
         OSError
             The folder or the file cannot be written.
         """
-        self.folder.mkdir(
-            parents=True, exist_ok=True, mode=0o700
-        )  # one that is there may be meant for others
-        # The one log belongs to the run that is under way, not to one that will be refused.
-        if self.keep == 1 and not lock.is_taken(self.name):
+        # Only a new folder becomes private: an existing one may be shared on purpose.
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # The single log belongs to the run in progress, not to one that is about to be refused.
+        if self.keep == 1 and not lock.is_running(self.name):
             file, mode = self.folder / f"{self.name}.log", os.O_TRUNC
         else:
-            file, mode = self.folder / f"{self._own}.log", os.O_APPEND
+            file, mode = self.folder / f"{self._stem}.log", os.O_APPEND
         with contextlib.suppress(FileNotFoundError):
-            if not private_files.is_ours(file.lstat()):  # who could read what is written into it
-                raise PermissionError(errno.EPERM, "a file of somebody else is in the way", os.fspath(file))
+            if not private_files.is_ours(file.lstat()):  # its owner could read the log
+                raise PermissionError(errno.EPERM, "the file belongs to another user", os.fspath(file))
         descriptor = private_files.open_ours(file, os.O_WRONLY | os.O_CREAT | mode)
         self.file = file
         return os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace")
 
-    def place(self, name: str) -> Path:
-        """Where something that is attached goes.
+    def attachment_path(self, name: str) -> Path:
+        """Return the path for an attachment, and create its folder.
 
         Raises
         ------
         OSError
-            A link, or somebody else's folder, is in the way.
+            The folder is a symbolic link or belongs to another user.
         """
         attached = self.folder / "attached"
         if attached.is_symlink() and not private_files.is_ours(attached.lstat()):
-            raise PermissionError(errno.EPERM, "a link is in the way", os.fspath(attached))
+            raise PermissionError(errno.EPERM, "it is another user's symbolic link", os.fspath(attached))
         attached.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return private_files.own_folder(attached / self._own) / encoding.on_disk(name)
+        return private_files.own_folder(attached / self._stem) / encoding.on_disk(name)
 
     @property
-    def _own(self) -> str:
+    def _stem(self) -> str:
         return f"{self.name}-{self.stamp}-{os.getpid()}"
 
-    def tidy(self) -> None:
-        """Keep the last logs of this run and what was attached to them.
+    def remove_old(self) -> None:
+        """Remove all but the last logs of this run, and their attachments.
 
-        Nothing else is touched: no other run's, nothing of another user's, nothing behind a link. Somebody else may
-        write in the folder, too.
+        Nothing else is touched, because other users may write to the folder too: neither files of other runs, nor files
+        of other users, nor anything behind a link.
         """
-        named = re.compile(re.escape(self.name) + r"-\d{8}-\d{6}-\d+")
-        logs = self._by_age(
-            file for file in self._mine(self.folder) if file.suffix == ".log" and named.fullmatch(file.stem)
+        pattern = re.compile(re.escape(self.name) + r"-\d{8}-\d{6}-\d+")
+        logs = self._oldest_first(
+            file
+            for file in self._own_entries(self.folder)
+            if file.suffix == ".log" and pattern.fullmatch(file.stem)
         )
         for file in logs[: -self.keep]:
-            with contextlib.suppress(OSError):  # somebody reads it, on Windows: the next run tidies
+            with contextlib.suppress(OSError):  # open in another program on Windows: the next run removes it
                 file.unlink()
         attached = self.folder / "attached"
         if attached.is_symlink():
             return
-        folders = self._by_age(
-            each for each in self._mine(attached, folders=True) if named.fullmatch(each.name)
+        folders = self._oldest_first(
+            folder for folder in self._own_entries(attached, folders=True) if pattern.fullmatch(folder.name)
         )
         for folder in folders[: -self.keep]:
-            for file in self._mine(folder):
+            for file in self._own_entries(folder):
                 with contextlib.suppress(OSError):
                     file.unlink()
-            with contextlib.suppress(OSError):  # something else is in it
+            with contextlib.suppress(OSError):  # something else is in the folder
                 folder.rmdir()
 
-    def _by_age(self, places: Iterable[Path]) -> list[Path]:
-        """The oldest first and this run's own last.
+    def _oldest_first(self, paths: Iterable[Path]) -> list[Path]:
+        """Sort paths by modification time, with this run's own last.
 
-        The names are in local time, by which a run in the hour that comes twice each autumn would be older than the one
-        before it; the time of a file alone is lost with a copy.
+        Names alone do not sort: they are in local time, and one hour of each autumn occurs twice. Modification times
+        alone do not survive a copy.
         """
-        found: list[tuple[bool, int, Path]] = []
-        for place in places:
-            with contextlib.suppress(FileNotFoundError):  # another run of the name has tidied
-                found.append((place.name.removesuffix(".log") == self._own, place.lstat().st_mtime_ns, place))
-        return [place for _, _, place in sorted(found)]
+        keyed: list[tuple[bool, int, Path]] = []
+        for path in paths:
+            with contextlib.suppress(FileNotFoundError):  # another run of this name removed it
+                keyed.append((path.name.removesuffix(".log") == self._stem, path.lstat().st_mtime_ns, path))
+        return [path for _, _, path in sorted(keyed)]
 
-    def _mine(self, folder: Path, *, folders: bool = False) -> list[Path]:
-        """The plain files, or the folders, that this user has in a folder; no links."""
-        found: list[Path] = []
+    def _own_entries(self, folder: Path, *, folders: bool = False) -> list[Path]:
+        """Return the regular files, or the folders, that this user owns in a folder. Links are left out."""
+        paths: list[Path] = []
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
                 try:
                     status = entry.stat(follow_symlinks=False)
-                except FileNotFoundError:  # gone in this moment
+                except FileNotFoundError:  # just removed
                     continue
-                kind = stat.S_ISDIR if folders else stat.S_ISREG
-                if kind(status.st_mode) and private_files.is_ours(status):
-                    found.append(folder / entry.name)
-        return found
+                is_kind = stat.S_ISDIR if folders else stat.S_ISREG
+                if is_kind(status.st_mode) and private_files.is_ours(status):
+                    paths.append(folder / entry.name)
+        return paths

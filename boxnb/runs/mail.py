@@ -1,4 +1,4 @@
-"""One report as one mail, over an encrypted connection, with what went wrong said in a sentence."""
+"""Mail a run report over an encrypted connection. Every failure becomes one :class:`MailError` with a clear message."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from ..store.mail_settings import PORTS, MailSettings, check_address, is_loopbac
 from ..transport.network_trouble import tls_trouble
 
 LARGEST = 20_000_000
-"""Bytes of attachments; many servers refuse mails of more than 25 MB, and base64 adds a third."""
+"""Bytes of attachments in one mail. Many servers refuse mail over 25 MB, and base64 adds a third."""
 
 LEAST = 100_000
-"""Bytes of attachments that stay where the server takes no mail of that size: the log, usually."""
+"""Bytes of attachments in the second try, after the server refused the size: usually enough for the log."""
 
 ATTEMPTS = 3
 WAIT = 1.0
 TOO_LARGE = {523, 552}
-"""Codes of servers that take no mail of that size (RFC 5321 4.2.3, RFC 1870 6)."""
+"""Reply codes for a mail that is too large (RFC 5321 4.2.3, RFC 1870 6)."""
 TEXT = {".csv", ".htm", ".html", ".ipynb", ".json", ".log", ".md", ".svg", ".tsv", ".txt", ".xml"}
 
 
 class MailTooLargeError(MailError):
-    """The server takes no mail of that size."""
+    """The mail is larger than the server accepts."""
 
 
 def save_mail(
@@ -55,35 +55,37 @@ def save_mail(
     timeout: float = 30.0,
 ) -> MailSettings:
     """
-    Keep in a profile how its runs send mail; the password lies where the profile's other secrets lie.
+    Save in a profile how its runs send mail. The password is saved with the profile's other secrets.
 
     Parameters
     ----------
     profile : str
-        Made where there is none: mail needs no sign-in.
+        Created if it does not exist: sending mail does not need a sign-in at Box.
     host, port, security
-        The server; the port follows from ``"starttls"`` (587), ``"ssl"`` (465) or ``"none"`` (25, this computer only).
+        The mail server. The default port depends on the security: ``"starttls"`` (587), ``"ssl"`` (465) or ``"none"``
+        (25, this computer only).
     sender, to
-        Bare addresses.
+        Addresses without display names.
     username, password
-        Where a user name is given without a password, it is asked for and not shown: never write it in a notebook.
+        With a user name but no password, boxnb asks for the password without showing it. Never write a password in a
+        notebook.
     verify : bool or str
-        The path of a CA bundle, for a server with a certificate of the company's own.
+        The path of a CA bundle, for a server whose certificate your company issued.
     timeout : float
         Seconds.
 
     Raises
     ------
     ValueError
-        The settings would send a password in clear, or hold no usable address, or a user name or password that Python
-        cannot send.
+        The settings would send a password without encryption, an address is not valid, or Python cannot send the user
+        name or password.
     """
     if username and password is None:
         password = getpass.getpass(f"Password of {username} at {host}: ")
     if not (username + Secret(password or "").reveal()).isascii():
         raise ValueError(
-            "Python signs in to mail servers with plain letters, digits and signs only (ASCII): set such a password, or an "
-            "app password, at the mail server."
+            "Python can send a mail server only ASCII user names and passwords. Set an ASCII password, or an app password, "
+            "at the mail server."
         )
     settings = MailSettings(
         host=host,
@@ -103,30 +105,33 @@ def save_mail(
 
 
 def settings_of(profile: str | None) -> MailSettings:
-    """How to send mail: by the named profile, or by the only one that says how.
+    """Return the mail settings of the named profile, or of the only profile that has some.
 
     Raises
     ------
     MailError
-        None does, or several do.
+        No profile has mail settings, or several have different ones.
     """
-    how = 'boxnb.runs.save_mail("acme", host=..., sender=...) saves them'
-    found: dict[str, MailSettings] = {}
+    by_profile: dict[str, MailSettings] = {}
     for name in [profile] if profile is not None else store.names():
         try:
             saved = store.load(name)
         except TokenStoreError as error:
             if profile is not None:
-                raise MailError(f"The mail settings of {name!r} cannot be read. {error}") from None
+                raise MailError(f"Cannot read the mail settings of {name!r}. {error}") from None
             continue
         if saved is not None and saved.mail is not None:
-            found[name] = saved.mail
-    if not found:
-        whose = f"Profile {profile!r} has" if profile is not None else "No profile has"
-        raise MailError(f"{whose} no mail settings: {how}.")
-    if len({repr(settings) for settings in found.values()}) > 1:
-        raise MailError(f"Several profiles send mail ({', '.join(found)}): say which, with profile=.")
-    return next(iter(found.values()))
+            by_profile[name] = saved.mail
+    if not by_profile:
+        subject = f"Profile {profile!r} has no" if profile is not None else "No profile has"
+        raise MailError(
+            f'{subject} mail settings. Save them with boxnb.runs.save_mail("acme", host=..., sender=...).'
+        )
+    if len({repr(settings) for settings in by_profile.values()}) > 1:
+        raise MailError(
+            f"Several profiles have mail settings ({', '.join(by_profile)}). Choose one with profile=."
+        )
+    return next(iter(by_profile.values()))
 
 
 def compose(
@@ -138,12 +143,12 @@ def compose(
     files: Sequence[Path] = (),
     largest: int = LARGEST,
 ) -> EmailMessage:
-    """The mail, masked; files beyond ``largest`` bytes in all are named instead of attached.
+    """Return the mail, redacted. Files beyond ``largest`` bytes in total are named instead of attached.
 
     Raises
     ------
     ValueError
-        A line break in the subject or in an address: somebody could write headers of their own.
+        The subject or an address contains a line break, which would allow header injection.
     """
     subject, text, html = map(as_text, (subject, text, html))
     message = EmailMessage()
@@ -152,21 +157,21 @@ def compose(
     message["To"] = ", ".join(check_address(address) for address in recipients)
     message["Date"] = formatdate(localtime=True)
     message["Message-ID"] = make_msgid(domain=settings.sender.rpartition("@")[2])
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answer from an absent person's mailbox
-    attached, left = [], largest
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: mailboxes do not send an out-of-office reply
+    attachments, remaining = [], largest
     for file in files:
         try:
             size = file.stat().st_size
-            if size > left:
+            if size > remaining:
                 text += f"\nNot attached, too large for a mail ({size:,} bytes): {file}\n"
                 continue
-            attached.append((file, _content(file)))
-            left -= size
+            attachments.append((file, _content(file)))
+            remaining -= size
         except OSError as error:
             text += f"\nNot attached, could not be read ({error.strerror}): {file}\n"
     message.set_content(redaction.mask(text))
     message.add_alternative(redaction.mask(html), subtype="html")
-    for file, content in attached:
+    for file, content in attachments:
         kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
         main, _, sub = ("text/plain" if file.suffix == ".log" else kind).partition("/")
         message.add_attachment(content, maintype=main, subtype=sub, filename=as_text(file.name))
@@ -186,12 +191,12 @@ def send(settings: MailSettings, message: EmailMessage) -> None:
     Raises
     ------
     MailError
-        Why not, in a sentence; nothing of the password is in it.
+        The mail was not sent. The message says why, and never contains the password.
     """
     try:
         _send(settings, message)
     except MailError as error:
-        error.__context__ = None  # the server's own words may quote what was sent
+        error.__context__ = None  # the server's reply may quote what was sent
         raise
 
 
@@ -201,63 +206,66 @@ def _send(settings: MailSettings, message: EmailMessage) -> None:
         with _connected(settings) as server:
             refused = server.send_message(message)
     except smtplib.SMTPAuthenticationError as error:
-        said = f"{error.smtp_code} {_said(error.smtp_error)}"
+        reply = f"{error.smtp_code} {_one_line(error.smtp_error)}"
         if error.smtp_code < 500:
             raise MailError(
-                f"The mail server {where} could not check the user name and password just now ({said}): try again later."
+                f"The mail server {where} cannot check the user name and password at the moment ({reply}). Try again later."
             ) from None
         raise MailError(
-            f"The mail server {where} refused the user name or password ({said}): save them again with "
-            "boxnb.runs.save_mail, an app password where the server wants one."
+            f"The mail server {where} refused the user name or password ({reply}). Save them again with "
+            "boxnb.runs.save_mail. Some servers need an app password."
         ) from None
     except smtplib.SMTPRecipientsRefused as error:
         raise MailError(
-            f"The mail server {where} refused {_refusals(error.recipients)}: check the addresses."
+            f"The mail server {where} refused {_refusals(error.recipients)}. Check the addresses."
         ) from None
     except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
         if error.smtp_code in TOO_LARGE:
             raise MailTooLargeError(
-                f"The mail server {where} takes no mail of that size: attach less, or keep it as a file."
+                f"The mail server {where} does not accept mail of that size. Attach less, or save the report as a file."
             ) from None
+        reply = f"{error.smtp_code} {_one_line(error.smtp_error)}"
         if isinstance(error, smtplib.SMTPDataError):
-            said = f"{error.smtp_code} {_said(error.smtp_error)}"
             raise MailError(
-                f"The mail server {where} did not take the mail ({said}): ask who runs it why."
+                f"The mail server {where} did not accept the mail ({reply}). Ask the server's administrator why."
             ) from None
-        said = f"{error.smtp_code} {_said(error.smtp_error)}"
         raise MailError(
-            f"The mail server {where} refused the sender {settings.sender} ({said}): check it."
+            f"The mail server {where} refused the sender {settings.sender} ({reply}). Check the address."
         ) from None
     except smtplib.SMTPNotSupportedError as error:
         if "SMTPUTF8" in str(error):
             raise MailError(
-                f"The mail server {where} takes no addresses with letters beyond ASCII: write them otherwise."
+                f"The mail server {where} accepts only ASCII addresses. Use an address without other letters."
             ) from None
-        lacks = "encryption (STARTTLS)" if "STARTTLS" in str(error) else "sign-in (AUTH)"
+        missing = "encryption (STARTTLS)" if "STARTTLS" in str(error) else "sign-in (AUTH)"
         raise MailError(
-            f"The mail server {where} offers no {lacks} on this port, so nothing was sent: check port and security."
+            f"The mail server {where} does not offer {missing} on this port, so nothing was sent. "
+            "Check the port and the security."
         ) from None
     except smtplib.SMTPResponseException as error:
-        said = f"{error.smtp_code} {_said(error.smtp_error)}"
-        raise MailError(f"The mail server {where} broke off ({said}): try again later.") from None
+        reply = f"{error.smtp_code} {_one_line(error.smtp_error)}"
+        raise MailError(
+            f"The mail server {where} broke off the connection ({reply}). Try again later."
+        ) from None
     except ssl.SSLError as error:
-        raise MailError(_encryption(error, where)) from None
+        raise MailError(_encryption_trouble(error, where)) from None
     except TimeoutError:
         raise MailError(
-            f"The mail server {where} did not answer within {settings.timeout:g} s: check its name and port."
+            f"The mail server {where} did not answer within {settings.timeout:g} s. Check its name and port."
         ) from None
     except smtplib.SMTPException as error:
-        if isinstance(error.__context__, TimeoutError):  # smtplib's way of saying so
+        if isinstance(error.__context__, TimeoutError):  # smtplib raises its own error for a timeout here
             raise MailError(
-                f"The mail server {where} went silent for {settings.timeout:g} s, so it is not known whether the mail "
-                "went out: look there before you send it again."
+                f"The mail server {where} stopped answering for {settings.timeout:g} s, so it is not known whether the "
+                "mail went out. Check there before you send it again."
             ) from None
         if "authentication method" in str(error):
             raise MailError(
-                f"The mail server {where} offers no way to sign in that Python knows, so nothing was sent: ask who runs it."
+                f"The mail server {where} does not offer a sign-in method that Python supports, so nothing was sent. "
+                "Ask the server's administrator."
             ) from None
         raise MailError(
-            f"The mail server {where} broke off ({type(error).__name__}): try again later."
+            f"The mail server {where} broke off the connection ({type(error).__name__}). Try again later."
         ) from None
     except socket.gaierror as error:
         raise MailError(
@@ -267,14 +275,14 @@ def _send(settings: MailSettings, message: EmailMessage) -> None:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise MailError(
-            f"The mail server {where} cannot be reached ({reason}): check its name and port."
+            f"The mail server {where} cannot be reached ({reason}). Check its name and port."
         ) from None
     if refused:
-        raise MailError(f"The mail went out, but {where} refused {_refusals(refused)}: check the addresses.")
+        raise MailError(f"The mail went out, but {where} refused {_refusals(refused)}. Check the addresses.")
 
 
-def _encryption(error: ssl.SSLError, where: str) -> str:
-    """What went wrong with an encrypted connection: of the certificate only where one was seen."""
+def _encryption_trouble(error: ssl.SSLError, where: str) -> str:
+    """Return what went wrong with the encryption. The certificate is mentioned only if the server sent one."""
     if "WRONG_VERSION_NUMBER" in str(error):
         return (
             f"The mail server {where} does not begin with encryption on this port. "
@@ -284,12 +292,12 @@ def _encryption(error: ssl.SSLError, where: str) -> str:
 
 
 def _connected(settings: MailSettings) -> smtplib.SMTP:
-    """A signed-in connection; reaching the server is tried again, for nothing was sent yet."""
+    """Return a connection that is signed in. Connecting is retried, which is safe because nothing was sent yet."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return _signed_in(settings)
         except (ConnectionRefusedError, smtplib.SMTPConnectError, smtplib.SMTPServerDisconnected) as error:
-            if isinstance(error.__context__, TimeoutError):  # smtplib's way of saying so
+            if isinstance(error.__context__, TimeoutError):  # smtplib raises its own error for a timeout here
                 raise error.__context__ from None
             if attempt == ATTEMPTS:
                 raise
@@ -307,16 +315,17 @@ def _signed_in(settings: MailSettings) -> smtplib.SMTP:
         if isinstance(error, ssl.SSLError):
             raise
         raise MailError(
-            f"The certificate file {settings.verify} cannot be read ({error.strerror}), so nothing was sent: "
-            "save its path again with boxnb.runs.save_mail."
+            f"Cannot read the certificate file {settings.verify} ({error.strerror}), so nothing was sent. "
+            "Save its path again with boxnb.runs.save_mail."
         ) from None
     if settings.verify is False and is_loopback(settings.host):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    name = socket.gethostname()
+    host_name = socket.gethostname()
     options: dict[str, Any] = {
         "timeout": settings.timeout,
-        "local_hostname": name if re.fullmatch(r"[A-Za-z0-9._-]+", name) else "localhost",  # RFC 5321 4.1.1.1
+        # RFC 5321 4.1.1.1
+        "local_hostname": host_name if re.fullmatch(r"[A-Za-z0-9._-]+", host_name) else "localhost",
     }
     if settings.security == "ssl":
         server: smtplib.SMTP = smtplib.SMTP_SSL(settings.host, settings.port, context=context, **options)
@@ -327,17 +336,17 @@ def _signed_in(settings: MailSettings) -> smtplib.SMTP:
             server.starttls(context=context)
         if settings.username:
             server.login(settings.username, settings.password.reveal())
-            del server.password  # smtplib keeps it in clear
+            del server.password  # smtplib would keep it in memory unprotected
     except BaseException:
         server.close()
         raise
     return server
 
 
-def _said(answer: bytes | str) -> str:
-    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
+def _one_line(reply: bytes | str) -> str:
+    text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
     return redaction.mask(" ".join(text.split()))[:200]
 
 
 def _refusals(refused: dict[str, tuple[int, bytes]]) -> str:
-    return ", ".join(f"{address} ({code} {_said(said)})" for address, (code, said) in refused.items())
+    return ", ".join(f"{address} ({code} {_one_line(reply)})" for address, (code, reply) in refused.items())

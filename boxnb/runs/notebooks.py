@@ -1,4 +1,4 @@
-"""Notebook files: read with their form checked, and the printed lines of an executed one made whole."""
+"""Read notebook files and check their structure; join the printed lines of an executed notebook."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ from ..local import encoding
 
 
 class UsageError(BoxNotebookError):
-    """What was asked for makes no sense; nothing was run."""
+    """The request is not valid. Nothing was run."""
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A notebook as decoded JSON.
+    """Return a notebook as decoded JSON.
 
     Raises
     ------
     UsageError
-        It is none.
+        The file is not a notebook.
     """
     try:
-        if path.is_fifo():  # it would be waited for without end
+        if path.is_fifo():  # reading a pipe could block forever
             raise ValueError
         # Some Windows editors write a byte order mark.
         notebook = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not a notebook"
-        raise UsageError(f"{encoding.as_text(path)} cannot be run: {why}.") from None
+        reason = error.strerror if isinstance(error, OSError) else "it is not a notebook"
+        raise UsageError(f"{encoding.as_text(path)} cannot be run: {reason}.") from None
     if not _is_notebook(notebook):
         raise UsageError(f"{encoding.as_text(path)} cannot be run: it is not a notebook.")
     return dict(notebook)
 
 
 def _is_notebook(content: Any) -> bool:
-    """Whether it has the form of a notebook, as far as it is read here."""
+    """Return whether the content has the structure of a notebook. Only the parts that boxnb reads are checked."""
 
-    def text(value: Any) -> bool:
+    def is_text(value: Any) -> bool:
         return isinstance(value, str) or (
             isinstance(value, list) and all(isinstance(line, str) for line in value)
         )
 
-    def cell(value: Any) -> bool:
+    def is_cell(value: Any) -> bool:
         metadata = value.get("metadata", {}) if isinstance(value, dict) else None
         return (
             isinstance(metadata, dict)
-            and text(value.get("source", ""))
-            and text(metadata.get("tags", []))
+            and is_text(value.get("source", ""))
+            and is_text(metadata.get("tags", []))
             and isinstance(value.get("outputs", []), list)
         )
 
@@ -56,24 +56,24 @@ def _is_notebook(content: Any) -> bool:
         isinstance(content, dict)
         and isinstance(content.get("cells"), list)
         and isinstance(content.get("metadata", {}), dict)
-        and all(map(cell, content["cells"]))
+        and all(map(is_cell, content["cells"]))
     )
 
 
-def joined(executed: dict[str, Any]) -> dict[str, Any]:
-    """The notebook with each printed line in one piece: kernels send what is printed every fifth of a second.
+def join_lines(executed: dict[str, Any]) -> dict[str, Any]:
+    """Join printed lines that the kernel sent in pieces, as it does every fifth of a second. Return the notebook.
 
-    A line cut in two would be two lines of the log, and half a secret in each would not be known.
+    A line in two pieces would become two lines of the log, and a secret that is cut in half would not be recognized.
     """
     for cell in executed["cells"]:
-        begun: dict[str, dict[str, Any]] = {}
+        latest: dict[str, dict[str, Any]] = {}
         for output in cell.get("outputs", []):
             if output.get("output_type") != "stream":
                 continue
             output["text"] = "".join(output["text"])
-            before = begun.get(output["name"])
-            if before is not None:
-                whole, end, rest = before["text"].rpartition("\n")
-                before["text"], output["text"] = whole + end, rest + output["text"]
-            begun[output["name"]] = output
+            previous = latest.get(output["name"])
+            if previous is not None:
+                complete, newline, rest = previous["text"].rpartition("\n")
+                previous["text"], output["text"] = complete + newline, rest + output["text"]
+            latest[output["name"]] = output
     return executed

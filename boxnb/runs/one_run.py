@@ -1,4 +1,4 @@
-"""One run of a script: one log, one outcome, one report, whichever way it ended.
+"""Run a script with a log, an outcome and a report, however it ends.
 
 ::
 
@@ -6,7 +6,8 @@
         links = boxnb.connect("acme").shared_links()
         run.attach(links, "links.csv")
 
-Any code may stand inside, Box or not: calls are counted and secrets masked for every library that uses :mod:`logging`.
+The block may contain any code, not only calls to Box: boxnb counts the calls and redacts the secrets of every library that
+uses :mod:`logging`.
 """
 
 from __future__ import annotations
@@ -35,15 +36,14 @@ from .recorder import OURS, Recorder, recording
 
 Sink = str | os.PathLike[str] | Callable[["Run"], object]
 FOLDER = "BOXNB_RUN_FOLDER"
-"""Where a notebook that ``python -m boxnb run`` executes puts what it attaches."""
-
+"""The environment variable with the folder for attachments of a notebook that ``python -m boxnb run`` executes."""
 
 ROWS = ".rows"
-"""In that folder: how many rows each table had, for the run counts them."""
+"""A file in that folder with the number of rows of each table, which the run adds up."""
 
 
 class Run:
-    """One run; use it as ``with boxnb.run(...) as run``.
+    """One run, used as ``with boxnb.run(...) as run``.
 
     Attributes
     ----------
@@ -51,26 +51,26 @@ class Run:
     started : datetime
         In UTC.
     seconds : float
-        How long it took.
+        The duration.
     outcome : {"SUCCESS", "WARNING", "ERROR"}
     problem : str
-        What ended it, and what to do; empty unless ``outcome`` is ERROR.
+        What ended the run, and what to do. Empty unless ``outcome`` is ERROR.
     rows : int
-        Add to it what was handled; tables that are attached count by themselves.
+        The rows handled. Attached tables are counted automatically; add any others yourself.
     calls : int
-        HTTP calls of this process, by any library built on urllib3.
+        HTTP calls of this process, made by any library built on urllib3.
     warnings : list of str
-        Warnings issued or logged.
+        Warnings that were issued or logged.
     files : list of Path
-        What was attached.
+        The attached files.
     facts : dict
-        More lines for the report: ``run.facts["Folders"] = 12``.
+        More lines for the run report: ``run.facts["Folders"] = 12``.
     undelivered : list of str
-        Reports that could not be given, and why.
+        Reports that could not be delivered, and why.
     log_file : Path or None
-        None where it could not be written.
+        None if it could not be written.
     log : logging.Logger
-        To say something in the log: ``run.log.info("...")``.
+        Writes to the run log: ``run.log.info("...")``.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Run:
     ) -> None:
         check_run_name(name)
         if keep < 1:
-            raise ValueError(f"keep= is how many logs stay, at least the last one, not {keep}.")
+            raise ValueError(f"keep= is the number of logs to keep, at least 1, not {keep}.")
         self.name, self.host = name, home_folder.host_name()
         self.id = uuid.uuid4().hex
         self.started = datetime.datetime.now(datetime.UTC)
@@ -91,7 +91,7 @@ class Run:
         self.outcome: Literal["SUCCESS", "WARNING", "ERROR"] = "SUCCESS"
         self.problem = ""
         self.rows = self._more_calls = 0
-        self.turn: int | None = None  # the lock of this name, for a child process to share
+        self.lock_descriptor: int | None = None  # of the run lock, for a child process to share
         self.files: list[Path] = []
         self.facts: dict[str, Any] = {}
         self.undelivered: list[str] = []
@@ -106,7 +106,7 @@ class Run:
 
     @property
     def log_file(self) -> Path | None:
-        """Where the log is."""
+        """The path of the log."""
         return self._logs.file
 
     @property
@@ -115,7 +115,7 @@ class Run:
         return self._more_calls + (self._recorder.calls if self._recorder else 0)
 
     def add_calls(self, calls: int) -> None:
-        """Count calls that another process made for this run."""
+        """Add calls that another process made for this run."""
         self._more_calls += calls
 
     @property
@@ -125,29 +125,29 @@ class Run:
 
     @property
     def lines(self) -> list[str]:
-        """The log so far, masked."""
+        """The log so far, redacted."""
         return list(self._recorder.lines) if self._recorder else []
 
     def warn(self, text: str) -> None:
-        """Say that something needs a look; the outcome is then WARNING."""
+        """Log a warning. The outcome is then WARNING."""
         self.log.warning("%s", text)
 
     def attach(self, thing: Any, name: str) -> Path:
         """
-        Write a DataFrame, a figure, text, bytes or a copy of a file beside the log, and attach it to the report.
+        Write a DataFrame, a figure, text, bytes or a copy of a file next to the log, and attach it to the run report.
 
         Parameters
         ----------
         thing : DataFrame, Series, figure, str, bytes or Path
             The rows of a table are added to ``rows``.
         name : str
-            Its ending decides the form: ``.csv``, ``.html``, ``.png``, any other for text and bytes.
+            Its ending decides the format: ``.csv``, ``.html`` or ``.png``, or any ending for text and bytes.
 
         Returns
         -------
         Path
         """
-        file = self._logs.place(attachments.check_name(name))
+        file = self._logs.attachment_path(attachments.check_name(name))
         attachments.write(thing, file)
         if file not in self.files:
             self.files.append(file)
@@ -168,22 +168,23 @@ class Run:
         self._clock = time.monotonic()
         self._recorder = self._stack.enter_context(contextlib.closing(Recorder(self._logs.open)))
         self._stack.enter_context(recording(self._recorder, self.log))
-        self._stack.enter_context(self._stop.heard())
-        self.log.info("Run %s began on %s, process %d", self.name, self.host, os.getpid())
+        self._stack.enter_context(self._stop.listening())
+        self.log.info("Run %s started on %s, process %d", self.name, self.host, os.getpid())
         self._mail: MailSettings | MailError | None = None
         if any(isinstance(sink, str) and "@" in sink for sink in self._to):
             try:
-                self._mail = mail.settings_of(self._profile)  # early: from now on its password is masked
+                # Loaded this early so that the password is redacted from now on.
+                self._mail = mail.settings_of(self._profile)
             except MailError as error:
                 self._mail = error
         try:
             since = f"{self.started.astimezone():%Y-%m-%d %H:%M:%S}"
-            release, self.turn = lock.take(self.name, since)
+            release, self.lock_descriptor = lock.hold_run_lock(self.name, since)
             self._stack.callback(release)
         except RunRefusedError as error:
             self._finish(error)
             raise
-        except (OSError, BoxNotebookError) as error:  # a full disk: the run itself may still do its work
+        except (OSError, BoxNotebookError) as error:  # on a full disk the work itself may still succeed
             self._fail("the lock against a second run", report.explanation(error))
         self._remember(name=self.name, started=self.started.timestamp(), process=store.this_process())
 
@@ -191,20 +192,20 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, SystemExit) and error.code in (None, 0) and self._stop.signal is None:
-            error = None  # a script that ended itself, well
+            error = None  # the script ended itself successfully
         self._finish(error)
         if error is None and self._stop.late is not None:
-            raise SystemExit(128 + self._stop.late)  # told to end while the reports went out
+            raise SystemExit(128 + self._stop.late)  # asked to end while reports were being sent
 
     def _finish(self, error: BaseException | None) -> None:
-        """Say how it ended, to everybody; nothing here may hide what ended it."""
+        """Report how the run ended. No failure in here may hide the error that ended it."""
         try:
-            self._tell(error)
+            self._report(error)
         finally:
             self._stack.close()
-        self._logs.tidy()
+        self._logs.remove_old()
 
-    def _tell(self, error: BaseException | None) -> None:
+    def _report(self, error: BaseException | None) -> None:
         self._stop.ending = True
         self.seconds = time.monotonic() - self._clock
         if error is not None:
@@ -220,7 +221,7 @@ class Run:
             self._deliver(sink)
         if self._recorder is not None and self._recorder.trouble is not None:
             reason = self._recorder.trouble.strerror or type(self._recorder.trouble).__name__
-            self._fail("the log file", f"it could not be written whole ({reason})")
+            self._fail("the log file", f"it could not be written completely ({reason})")
         self._remember(
             name=self.name,
             started=self.started.timestamp(),
@@ -237,16 +238,14 @@ class Run:
 
     def _reason(self, error: BaseException) -> str:
         if self._stop.signal is not None:
-            return (
-                f"It was ended from outside ({self._stop.signal.name}), perhaps at a shutdown: run it again."
-            )
+            return f"The run was stopped from outside ({self._stop.signal.name}), perhaps by a shutdown. Run it again."
         if isinstance(error, SystemExit):
-            return f"The script ended itself with exit code {error.code}."
+            return f"The script exited with code {error.code}."
         return report.explanation(error)
 
     def _deliver(self, sink: Sink) -> None:
-        """Give the report to one sink; a sink that fails is told of, and the others still get theirs."""
-        what = "print" if sink == "print" else str(sink) if isinstance(sink, str) else "a sink"
+        """Deliver the report to one sink. If that fails, note it and continue with the other sinks."""
+        target = "print" if sink == "print" else str(sink) if isinstance(sink, str) else "a sink"
         try:
             if callable(sink):
                 sink(self)
@@ -255,34 +254,33 @@ class Run:
             elif isinstance(sink, str):
                 self._send(sink)
             else:
-                what = str(sink)
-                place = Path(sink)
-                place.mkdir(parents=True, exist_ok=True)
-                page = place / encoding.on_disk(f"{self.name}-{self._logs.stamp}.html")
+                target = str(sink)
+                folder = Path(sink)
+                folder.mkdir(parents=True, exist_ok=True)
+                page = folder / encoding.on_disk(f"{self.name}-{self._logs.stamp}.html")
                 content = redaction.mask(report.page(self))
-                written = private_files.open_ours(
-                    page, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666
-                )  # for others, too
-                with os.fdopen(written, "w", encoding="utf-8", errors="backslashreplace") as stream:
+                # Other users may read the page.
+                descriptor = private_files.open_ours(page, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+                with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as stream:
                     stream.write(content)
-        except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a sink does, the run's outcome stands
-            self._fail(what, report.explanation(error))
+        except (Exception, SystemExit) as error:  # noqa: BLE001  no sink changes the outcome of the run
+            self._fail(target, report.explanation(error))
 
     def _send(self, address: str) -> None:
         if not isinstance(self._mail, MailSettings):
             raise self._mail or MailError("There are no mail settings.")
         files = [*([self.log_file] if self.log_file else []), *self.files]
-        said = report.subject(self), report.text(self), report.page(self)
+        content = report.subject(self), report.text(self), report.page(self)
         try:
-            mail.send(self._mail, mail.compose(self._mail, [address], *said, files))
+            mail.send(self._mail, mail.compose(self._mail, [address], *content, files))
         except mail.MailTooLargeError:
-            # The report is worth more than what is attached to it.
-            message = mail.compose(self._mail, [address], *said, files, largest=mail.LEAST)
+            # The report matters more than its attachments.
+            message = mail.compose(self._mail, [address], *content, files, largest=mail.LEAST)
             mail.send(self._mail, message)
         self.log.info("Mailed the report to %s", address)
 
-    def _fail(self, what: str, why: str) -> None:
-        line = redaction.mask(f"{what}: {why}")
+    def _fail(self, target: str, reason: str) -> None:
+        line = redaction.mask(f"{target}: {reason}")
         self.undelivered.append(line)
         self.log.error("Not delivered: %s", line, extra=OURS)
         print(f"boxnb run {self.name}: not delivered: {line}", file=sys.stderr)  # noqa: T201
@@ -302,7 +300,7 @@ class Run:
 
 
 def _screen() -> TextIO:
-    """Where print goes, without the log: the report quotes the log and is not part of it."""
+    """Return the original standard output. A printed report quotes the log, so it must not be logged itself."""
     screen = sys.stdout
     while hasattr(screen, "screen"):
         screen = screen.screen
@@ -310,12 +308,12 @@ def _screen() -> TextIO:
 
 
 def check_sink(sink: Sink) -> Sink:
-    """A sink as given.
+    """Return the sink if it is valid.
 
     Raises
     ------
     ValueError
-        Neither "print", nor "file", nor an address, a folder or a function.
+        A text is neither "print", "file" nor a mail address.
     """
     if isinstance(sink, str) and sink not in ("print", "file"):
         return check_address(sink)
@@ -331,33 +329,33 @@ def run(
     keep: int = 30,
 ) -> Run:
     """
-    A run of some code, any code: logged, timed, counted, and reported whichever way it ends.
+    Return a run for any code: it is logged, timed, counted, and reported however it ends.
 
     Parameters
     ----------
     name : str
-        Names the log and the subject of mails; two runs of one name at a time are refused.
+        The name in log files and mail subjects. A second run of the same name at the same time is refused.
     to : iterable, optional
-        Who gets the report: ``"print"``, mail addresses, a ``Path`` of a folder for HTML pages, functions of the finished
-        run. The log file is always written; a single text is one of them.
+        Where the run report goes: ``"print"``, mail addresses, a ``Path`` of a folder for HTML pages, or functions that take
+        the finished run. A single text is accepted as well. The log file is always written.
     profile : str, optional
-        The profile whose mail settings are used; the only one that has some unless given.
+        The profile whose mail settings are used. By default, the only profile that has some.
     folder : path, optional
-        Where logs go: by default ``runs/NAME`` in the configuration folder.
+        The folder for logs. By default, ``runs/NAME`` in the configuration folder.
     keep : int, default 30
-        How many logs stay; 1 overwrites the one log each time.
+        How many logs are kept. With 1, each run overwrites the same log.
 
     Returns
     -------
     Run
-        To be used with ``with``. Whatever is raised inside is reported, then raised on.
+        Use it with ``with``. An exception inside the block is reported, then raised again.
 
     Raises
     ------
     RunRefusedError
-        On entering: a run of that name is under way. That, too, is reported.
+        On entering the block: a run of that name is already in progress. The refusal is reported as well.
     ValueError
-        A name or an address that cannot be used.
+        The name or an address is not valid.
     """
     sinks = [to] if isinstance(to, str) else list(to)
     return Run(
@@ -371,7 +369,7 @@ def run(
 
 def attach(thing: Any, name: str) -> Path:
     """
-    Attach something to the report of the run that executes this notebook; by hand, it is only written to disk.
+    Attach something to the report of the run that executes this notebook. Without a run, only write it to disk.
 
     Parameters
     ----------
@@ -381,13 +379,13 @@ def attach(thing: Any, name: str) -> Path:
     Returns
     -------
     Path
-        Under ``python -m boxnb run`` in the folder of that run, else in ``runs/attached`` of the configuration folder.
+        In the folder of the run under ``python -m boxnb run``, otherwise in ``runs/attached`` of the configuration folder.
     """
     folder = Path(os.environ[FOLDER]) if FOLDER in os.environ else store.home() / "runs" / "attached"
     private_files.private_folder(folder)
     file = folder / encoding.on_disk(attachments.check_name(name))
     attachments.write(thing, file)
     if FOLDER in os.environ and hasattr(thing, "columns"):
-        with (folder / ROWS).open("a", encoding="utf-8") as counted:
-            counted.write(f"{len(thing)}\n")
+        with (folder / ROWS).open("a", encoding="utf-8") as row_counts:
+            row_counts.write(f"{len(thing)}\n")
     return file

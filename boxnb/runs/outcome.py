@@ -1,4 +1,4 @@
-"""What a report reads of a run: how it ended, what it did, where its log and files are."""
+"""What a run report shows of a run: how it ended, what it did, and where its log and files are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 
 class Outcome(Protocol):
-    """The attributes of :class:`boxnb.runs.Run` that its report shows."""
+    """The attributes of :class:`boxnb.runs.Run` that its run report shows."""
 
     name: str
     host: str
@@ -23,7 +23,7 @@ class Outcome(Protocol):
 
     @property
     def log_file(self) -> Path | None:
-        """Where the log is; None where it could not be written."""
+        """The path of the log; None if it could not be written."""
 
     @property
     def calls(self) -> int:

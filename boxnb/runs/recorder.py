@@ -1,6 +1,6 @@
-"""Everything said while a run lasts goes to its log: logging of any library, warnings, printed lines, HTTP calls.
+"""Record what happens during a run in its log: messages of any library, warnings, printed lines, HTTP calls.
 
-What other handlers of the program show stays as it was.
+The program's own log handlers show what they would show without the run.
 """
 
 from __future__ import annotations
@@ -21,46 +21,45 @@ from typing import Any, TextIO
 from .. import redaction
 
 HTTP = "urllib3.connectionpool"
-"""Who says each HTTP call, for requests and all that is built on it."""
+"""The logger that reports each HTTP call, for requests and everything else built on urllib3."""
 
 OURS = {"of_report": True}
-"""Marks what a run says of its own end and reports: no warning of the work itself."""
+"""Marks log records about the end of a run and its reports, which are not warnings about the work itself."""
 
-KEPT = 20_000
-"""Lines held in memory for the report; the file has all of them."""
-
+LINES_IN_MEMORY = 20_000
+"""Lines of the log that are available for the run report. The log file has all of them."""
 
 LONGEST = 10_000
-"""Characters held of a line that does not end, such as dots without number; then a piece of it is logged."""
+"""The length at which a piece of an unfinished line is logged, such as an endless row of dots."""
 
-_TO_START = re.compile(r"\x1b\[[01]?G|\x1b\[\d*[EF]|\x1b\[[12]K(?=\x1b\[[01]?G)?")
-"""Orders to a terminal after which a line is drawn again: to column 1, to another line, line erased (ECMA-48)."""
+_REDRAW = re.compile(r"\x1b\[[01]?G|\x1b\[\d*[EF]|\x1b\[[12]K(?=\x1b\[[01]?G)?")
+"""Terminal sequences after which a line is redrawn: go to column 1, go to another line, erase the line (ECMA-48)."""
 
-_ORDERS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\^_=>78]")
-"""All orders to a terminal: colours, the cursor, titles (ECMA-48 5.4; the title is xterm's)."""
+_SEQUENCES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\^_=>78]")
+"""All terminal sequences: colours, cursor movements, titles (ECMA-48 5.4; titles are xterm's)."""
 
 
-class Masking(logging.Formatter):
-    """Masks secrets in the whole of what is written, arguments and traceback included."""
+class RedactingFormatter(logging.Formatter):
+    """Redacts secrets in the whole log entry, including arguments and traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One record as text."""
+        """Return one record as text."""
         return redaction.mask(super().format(record))
 
 
 class Recorder(logging.Handler):
-    """Writes the log of one run, counts warnings and HTTP calls; where the disk refuses, goes on in memory.
+    """Writes the log of one run and counts warnings and HTTP calls. If the disk is full, it continues in memory.
 
     Parameters
     ----------
     open_log : callable
-        Opens the log file; it may fail, and then the log is held in memory.
+        Opens the log file. If it fails, the log exists only in memory.
     """
 
     def __init__(self, open_log: Callable[[], TextIO]) -> None:
         super().__init__(logging.DEBUG)
-        self.setFormatter(Masking("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
-        self.lines: deque[str] = deque(maxlen=KEPT)
+        self.setFormatter(RedactingFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+        self.lines: deque[str] = deque(maxlen=LINES_IN_MEMORY)
         self.warnings: list[str] = []
         self.calls = 0
         self.trouble: OSError | None = None
@@ -74,11 +73,11 @@ class Recorder(logging.Handler):
         """Write one record."""
         if record.name == HTTP and record.levelno == logging.DEBUG:
             if not str(record.msg).startswith('%s://%s:%s "'):
-                return  # new connections and the like
+                return  # such as a new connection
             self.calls += 1
         try:
             text = self.format(record)
-        except Exception as error:  # noqa: BLE001  a log call with wrong arguments never ends the work, as in logging
+        except Exception as error:  # noqa: BLE001  as in logging, a log call with wrong arguments never ends the work
             text = _unformatted(record, error)
         if record.levelno >= logging.WARNING and not hasattr(record, "of_report"):
             self.warnings.append(
@@ -95,10 +94,10 @@ class Recorder(logging.Handler):
         try:
             self._file.write(text)
             self._file.flush()
-        except OSError as error:  # the disk is full: what is written stays, the rest is held in memory
+        except OSError as error:  # the disk is full: the file keeps what it has, and the rest stays in memory
             self.trouble = error
             file, self._file = self._file, None
-            with suppress(OSError):  # it tries to write once more
+            with suppress(OSError):  # closing tries to write once more
                 file.close()
 
     def close(self) -> None:
@@ -114,180 +113,179 @@ class Recorder(logging.Handler):
 
 
 def _unformatted(record: logging.LogRecord, error: Exception) -> str:
-    """A line for a record that cannot be formatted, nor perhaps its message or the error be shown."""
-    shown: list[str] = []
-    for each in (record.msg, error):
+    """Return a line for a record that cannot be formatted, even if neither its message nor the error can be printed."""
+    texts: list[str] = []
+    for part in (record.msg, error):
         try:
-            shown.append(repr(each) if each is record.msg else str(each))
-        except Exception:  # noqa: BLE001  the program's own class
-            shown.append(f"an object of type {type(each).__name__}")
+            texts.append(repr(part) if part is record.msg else str(part))
+        except Exception:  # noqa: BLE001  a class of the program may raise anything
+            texts.append(f"an object of type {type(part).__name__}")
     return redaction.mask(
-        f"{record.levelname} {record.name}: {shown[0]} ({type(error).__name__}: {shown[1]})"
+        f"{record.levelname} {record.name}: {texts[0]} ({type(error).__name__}: {texts[1]})"
     )
 
 
 class Tee(io.TextIOBase):
-    """What is printed, on the screen as ever and, line by line, in the log."""
+    """Standard output that also goes to the log, line by line."""
 
     def __init__(self, screen: TextIO, log: logging.Logger) -> None:
         self.screen, self._log = screen, log
-        self._begun: list[
-            str
-        ] = []  # of a line without an end, in pieces: joining at each write would be quadratic
+        # The unfinished line in pieces: joining them at each write would take quadratic time.
+        self._unfinished: list[str] = []
         self._length = 0
-        self._threads = threading.RLock()
+        self._lock = threading.RLock()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.screen, name)
 
-    # io.TextIOBase has these itself, so that __getattr__ is not asked: programs choose their signs by them.
+    # io.TextIOBase defines these, so __getattr__ is not called. Programs choose which characters to print by them.
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """The screen's."""
+        """The encoding of the screen."""
         return self.screen.encoding
 
     @property
     def errors(self) -> str | None:  # type: ignore[override]
-        """The screen's."""
+        """The error handler of the screen."""
         return self.screen.errors
 
     @property
     def newlines(self) -> Any:  # type: ignore[override]
-        """The screen's."""
+        """The line ends of the screen."""
         return self.screen.newlines
 
     def fileno(self) -> int:
-        """The screen's, for programs that are started; what they print there is not logged."""
+        """Return the screen's descriptor, for child processes. What they print is not logged."""
         return self.screen.fileno()
 
     def writable(self) -> bool:
-        """It takes text."""
+        """Return True: text can be written."""
         return True
 
     def isatty(self) -> bool:
-        """Whether the screen is one."""
+        """Return whether the screen is a terminal."""
         return self.screen.isatty()
 
     def flush(self) -> None:
-        """Hand on what the screen holds back."""
+        """Flush the screen."""
         self.screen.flush()
 
     def write(self, text: str) -> int:
-        """Print, and log each line once it is whole; of a bar drawn over itself the last state."""
+        """Print the text, and log each line once it is complete. Of a progress bar, only the last state is logged."""
         self.screen.write(text)
-        with self._threads:
+        with self._lock:
             first, *lines = text.split("\n")
-            self._keep(first)
+            self._append(first)
             if lines:
-                lines, rest = [self._taken(), *lines[:-1]], lines[-1]
-                self._keep(rest)
+                lines, rest = [self._take_line(), *lines[:-1]], lines[-1]
+                self._append(rest)
             if self._length > LONGEST:
-                lines.append(self._piece())
+                lines.append(self._take_piece())
         for line in lines:
-            self._say(line)
+            self._log_line(line)
         return len(text)
 
-    def _keep(self, text: str) -> None:
-        """Add to the line without an end; what a bar has drawn over is dropped."""
-        self._begun.append(text)
+    def _append(self, text: str) -> None:
+        """Add to the unfinished line. Drop what a progress bar has overwritten."""
+        self._unfinished.append(text)
         self._length += len(text)
         if "\r" in text or "\x1b" in text:
-            left = _drawn("".join(self._begun))
-            self._begun, self._length = [left], len(left)
+            visible = _last_state("".join(self._unfinished))
+            self._unfinished, self._length = [visible], len(visible)
 
-    def _taken(self) -> str:
-        begun, self._begun, self._length = "".join(self._begun), [], 0
-        return begun
+    def _take_line(self) -> str:
+        line, self._unfinished, self._length = "".join(self._unfinished), [], 0
+        return line
 
-    def _piece(self) -> str:
-        """A piece of a line that gets too long; cut at a blank, so that no secret is cut in two."""
-        line = self._taken()
+    def _take_piece(self) -> str:
+        """Take a piece of a line that is too long. It ends at a space, so that no secret is cut in two."""
+        line = self._take_line()
         cut = line.rfind(" ", len(line) - LONGEST // 2) + 1 or len(line)
-        self._keep(line[cut:])
+        self._append(line[cut:])
         return line[:cut]
 
-    def _say(self, line: str) -> None:
-        if text := shown(line):
+    def _log_line(self, line: str) -> None:
+        if text := loggable(line):
             self._log.info("%s", text)
 
-    def rest(self) -> None:
-        """Log the last line, which had no end."""
-        with self._threads:
-            line = self._taken()
-        self._say(line)
+    def log_rest(self) -> None:
+        """Log the last line if it has no line end."""
+        with self._lock:
+            line = self._take_line()
+        self._log_line(line)
 
 
-def _drawn(line: str) -> str:
-    """What is seen of a line that was drawn over itself; line ends at its end move nothing yet."""
-    line = _TO_START.sub("\r", line) if "\x1b" in line else line
+def _last_state(line: str) -> str:
+    """Return the visible part of a line that was drawn over itself. A return at the end has not overwritten anything yet."""
+    line = _REDRAW.sub("\r", line) if "\x1b" in line else line
     end = len(line.rstrip("\r"))
     return line[line.rfind("\r", 0, end) + 1 :]
 
 
-def shown(line: str) -> str:
-    """A printed line as a log keeps it: the last state of a bar, without colours and other orders to a terminal."""
-    text = _drawn(line)
-    text = _ORDERS.sub("", text) if "\x1b" in text else text
+def loggable(line: str) -> str:
+    """Return a printed line for the log: the last state of a progress bar, without colours or other terminal sequences."""
+    text = _last_state(line)
+    text = _SEQUENCES.sub("", text) if "\x1b" in text else text
     if "\b" in text:
-        seen: list[str] = []
-        for letter in text:
-            if letter != "\b":
-                seen.append(letter)
-            elif seen:
-                seen.pop()
-        text = "".join(seen)
+        visible: list[str] = []
+        for character in text:
+            if character != "\b":
+                visible.append(character)
+            elif visible:
+                visible.pop()
+        text = "".join(visible)
     return text.rstrip()
 
 
 @contextmanager
 def recording(recorder: Recorder, log: logging.Logger) -> Iterator[None]:
-    """Have everything said go to the recorder, for the length of a ``with`` block."""
+    """Send log messages, warnings and printed lines to the recorder during a ``with`` block."""
     with ExitStack() as stack:
-        stack.enter_context(_logging(recorder))
-        stack.enter_context(_warnings(log))
+        stack.enter_context(_record_logging(recorder))
+        stack.enter_context(_record_warnings(log))
         tee = Tee(sys.stdout, log)
         stack.enter_context(redirect_stdout(tee))
-        stack.callback(tee.rest)
+        stack.callback(tee.log_rest)
         yield
 
 
 @contextmanager
-def _logging(recorder: Recorder) -> Iterator[None]:
+def _record_logging(recorder: Recorder) -> Iterator[None]:
     root, http = logging.getLogger(), logging.getLogger(HTTP)
-    before = root.level, http.level, http.getEffectiveLevel()
+    root_level, http_level, http_effective = root.level, http.level, http.getEffectiveLevel()
 
-    def as_before(record: logging.LogRecord) -> bool:
-        """Whether other handlers would have seen this record without the run."""
+    def visible_without_run(record: logging.LogRecord) -> bool:
+        """Return whether other handlers would see this record if there were no run."""
         if record.name == HTTP or record.name.startswith(HTTP + "."):
-            return record.levelno >= before[2]
+            return record.levelno >= http_effective
         logger: logging.Logger | None = logging.getLogger(record.name)
         while logger is not None and logger is not root:
             if logger.level:
                 return True
             logger = logger.parent
-        return record.levelno >= before[0]
+        return record.levelno >= root_level
 
     others = [handler for handler in root.handlers if not isinstance(handler, Recorder)]
     for handler in others:
-        handler.addFilter(as_before)
+        handler.addFilter(visible_without_run)
     root.addHandler(recorder)
-    root.setLevel(min(logging.INFO, before[0] or logging.INFO))
+    root.setLevel(min(logging.INFO, root_level or logging.INFO))
     http.setLevel(logging.DEBUG)
     try:
         yield
     finally:
         root.removeHandler(recorder)
-        root.setLevel(before[0])
-        http.setLevel(before[1])
+        root.setLevel(root_level)
+        http.setLevel(http_level)
         for handler in others:
-            handler.removeFilter(as_before)
+            handler.removeFilter(visible_without_run)
 
 
 @contextmanager
-def _warnings(log: logging.Logger) -> Iterator[None]:
+def _record_warnings(log: logging.Logger) -> Iterator[None]:
     show = warnings.showwarning
 
-    def said(
+    def log_and_show(
         message: Warning | str,
         category: type[Warning],
         filename: str,
@@ -298,9 +296,9 @@ def _warnings(log: logging.Logger) -> Iterator[None]:
         log.warning("%s: %s (%s:%d)", category.__name__, message, Path(filename).name, lineno)
         show(message, category, filename, lineno, file, line)
 
-    warnings.showwarning = said
+    warnings.showwarning = log_and_show
     try:
         yield
     finally:
-        if warnings.showwarning is said:
+        if warnings.showwarning is log_and_show:
             warnings.showwarning = show

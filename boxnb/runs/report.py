@@ -1,4 +1,4 @@
-"""What a run was, in words: a page of text for the screen, HTML for a mail, an explanation for whatever ended it."""
+"""The run report as text for the screen and as HTML for a mail, and an explanation of any error that ended the run."""
 
 from __future__ import annotations
 
@@ -14,55 +14,55 @@ from ..oauth.failures import network_trouble
 from .outcome import Outcome
 
 LINES = 200
-"""Last lines of the log shown in a report; the whole log is attached."""
+"""Last lines of the log in a report. The whole log is attached."""
 
-SHOWN = 20
-"""Warnings listed one by one."""
+WARNINGS_SHOWN = 20
+"""Warnings listed in a report."""
 
 _DISK = {
-    errno.ENOSPC: "The disk is full: free space, then run this again.",
-    errno.EDQUOT: "Your share of the disk is used up: free space, then run this again.",
-    errno.EFBIG: "A file grew beyond what is allowed here: free space or raise the limit, then run this again.",
+    errno.ENOSPC: "The disk is full. Free space, then run this again.",
+    errno.EDQUOT: "Your disk quota is used up. Free space, then run this again.",
+    errno.EFBIG: "A file exceeded the size limit of this system. Free space or raise the limit, then run this again.",
 }
 
 
 def explanation(error: BaseException) -> str:
-    """What ended a run, and what to do: one or two sentences, unmasked."""
+    """Return what ended a run and what to do, in one or two sentences that are not redacted yet."""
     if isinstance(error, BoxNotebookError):
         return str(error)
     if isinstance(error, KeyboardInterrupt):
-        return "A person stopped it: run it again when it suits."
+        return "Interrupted by the user."
     if isinstance(error, requests.HTTPError) and error.response is not None:
         status, reason = error.response.status_code, error.response.reason
-        return f"The server answered {status} {reason}: see the log for the call."
+        return f"The server answered {status} {reason}. The call is in the log."
     if isinstance(error, requests.RequestException):
         return network_trouble(error)
     if isinstance(error, OSError) and error.errno in _DISK:
         return _DISK[error.errno]
     if isinstance(error, MemoryError):
-        return "The computer ran out of memory: ask for less at a time."
+        return "The computer ran out of memory. Process less data at a time."
     last = traceback.extract_tb(error.__traceback__)[-1:]
     where = f", in {Path(last[0].filename).name} line {last[0].lineno}" if last else ""
-    said = str(error).strip() or "no message"
-    return f"{type(error).__name__}: {said}{where}; the traceback is in the log."
+    message = str(error).strip() or "no message"
+    return f"{type(error).__name__}: {message}{where}; the traceback is in the log."
 
 
 def subject(run: Outcome) -> str:
-    """One line; the outcome comes first, so that a mailbox can be filtered and skimmed."""
+    """Return the subject of a mail. The outcome comes first, so that a mailbox can be filtered and skimmed."""
     return f"{run.outcome} {run.name} on {run.host}"
 
 
 def facts(run: Outcome) -> list[tuple[str, str]]:
-    """Name and value of what a report says."""
-    zone = run.started.astimezone()
+    """Return the name and value of each fact in a report."""
+    local_time = run.started.astimezone()
     rows = [
         ("Outcome", run.outcome),
-        ("Started", zone.strftime("%Y-%m-%d %H:%M:%S %Z")),
+        ("Started", local_time.strftime("%Y-%m-%d %H:%M:%S %Z")),
         ("Took", _duration(run.seconds)),
         ("Calls", f"{run.calls:,}"),
         ("Rows", f"{run.rows:,}"),
         ("Warnings", f"{len(run.warnings):,}"),
-        ("Log", str(run.log_file) if run.log_file else "could not be written; it follows below"),
+        ("Log", str(run.log_file) if run.log_file else "could not be written; its end is below"),
     ]
     rows += [("Attached", f"{file.name}") for file in run.files]
     return rows + [(name, str(value)) for name, value in run.facts.items()]
@@ -77,21 +77,21 @@ def _duration(seconds: float) -> str:
 
 
 def text(run: Outcome) -> str:
-    """The report as plain text, unmasked."""
+    """Return the report as plain text that is not redacted yet."""
     parts = [subject(run), ""]
     if run.problem:
         parts += [run.problem, ""]
     parts += [f"{name:<9} {value}" for name, value in facts(run)]
     if run.warnings:
-        parts += ["", "Warnings:", *(f"- {line}" for line in run.warnings[:SHOWN])]
-    parts += [f"- and {more} more" for more in [len(run.warnings) - SHOWN] if more > 0]
+        parts += ["", "Warnings:", *(f"- {line}" for line in run.warnings[:WARNINGS_SHOWN])]
+    parts += [f"- and {more} more" for more in [len(run.warnings) - WARNINGS_SHOWN] if more > 0]
     if run.undelivered:
         parts += ["", "Not delivered:", *(f"- {line}" for line in run.undelivered)]
     return "\n".join([*parts, "", "The end of the log:", *run.lines[-LINES:], ""])
 
 
 def card(run: Outcome) -> str:
-    """The facts as a small table for a notebook, unmasked."""
+    """Return the facts as a small table for a notebook. It is not redacted yet."""
     cells = "".join(
         f"<tr><th scope='row' style='text-align:left'>{html.escape(name)}</th>"
         f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
@@ -104,7 +104,7 @@ _COLOURS = {"SUCCESS": "#1a7f5a", "WARNING": "#8a5a00", "ERROR": "#b3261e"}
 
 
 def page(run: Outcome) -> str:
-    """The report as HTML that loads nothing, unmasked; readable in the light and the dark of a mail program."""
+    """Return the report as HTML that loads nothing and is readable in light and dark themes. It is not redacted yet."""
 
     def row(name: str, value: str) -> str:
         style = "text-align:left;vertical-align:top;padding:2px 12px 2px 0"
@@ -123,8 +123,8 @@ def page(run: Outcome) -> str:
         "<body style='font-family:sans-serif;font-size:14px;line-height:1.4;max-width:60em'>"
         f"<h1 style='font-size:18px'><span style='background:{colour};color:#fff;padding:2px 8px;border-radius:4px'>"
         f"{run.outcome}</span> {html.escape(run.name)} <small>on {html.escape(run.host)}</small></h1>{problem}"
-        f"<table style='border-collapse:collapse'>{''.join(row(*each) for each in facts(run)[1:])}</table>"
-        + listing("Warnings", run.warnings[:SHOWN])
+        f"<table style='border-collapse:collapse'>{''.join(row(*fact) for fact in facts(run)[1:])}</table>"
+        + listing("Warnings", run.warnings[:WARNINGS_SHOWN])
         + listing("Not delivered", run.undelivered)
         + "<h2 style='font-size:16px'>The end of the log</h2>"
         f"<pre style='font-size:12px;white-space:pre-wrap;overflow-wrap:anywhere'>{log}</pre></body></html>"

@@ -1,4 +1,4 @@
-"""What became of each run: one line when it begins, one when it ends, in a file all runs of this user share."""
+"""The history of all runs of this user: one line in a shared file when a run starts, and one when it ends."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ COLUMNS = {
     "id": "str",
 }
 LATEST = 253_370_764_800
-"""Seconds since the epoch at the end of the year 9998: a time zone may add a day to what is shown."""
+"""Seconds since the epoch at the end of the year 9998. One year is left because a time zone may add a day."""
 OUTCOMES = ("SUCCESS", "WARNING", "ERROR", "UNFINISHED")
 _MARKS = {
     "SUCCESS": ("#56b4a5", "circle"),
@@ -41,66 +41,66 @@ _MARKS = {
     "ERROR": ("#d9534f", "x"),
     "UNFINISHED": ("#8d8d8d", "circle-open"),
 }
-"""Colours readable on white and on black, and shapes for whoever tells no colours apart."""
+"""Colours that are readable on white and on black, and shapes for readers who cannot tell the colours apart."""
 
 
 def file() -> Path:
-    """Where the history is kept."""
+    """Return the path of the history."""
     return store.home() / "runs" / "history.jsonl"
 
 
 def note(**facts: Any) -> None:
-    """Add one line, whole or not at all: short appends of several processes do not mix.
+    """Append one line, completely or not at all. Short appends of several processes do not mix.
 
     Raises
     ------
     OSError, TokenStoreError
-        It cannot be written.
+        The line cannot be written.
     """
-    place = file()
-    private_files.private_folder(place.parent)
+    path = file()
+    private_files.private_folder(path.parent)
     facts = {name: encoding.as_text(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
     line = json.dumps(facts, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
-    descriptor = private_files.open_ours(place, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+    descriptor = private_files.open_ours(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
     try:
         size = os.fstat(descriptor).st_size
-        if size and not _ends_whole(descriptor, size):
-            line = b"\n" + line  # the last one was cut off by a full disk: it must not take this one along
+        if size and not _ends_with_newline(descriptor, size):
+            line = b"\n" + line  # a full disk cut off the last line: start a new one
         if os.write(descriptor, line) < len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:
         os.close(descriptor)
 
 
-def _ends_whole(descriptor: int, size: int) -> bool:
+def _ends_with_newline(descriptor: int, size: int) -> bool:
     os.lseek(descriptor, size - 1, os.SEEK_SET)
     return os.read(descriptor, 1) == b"\n"
 
 
 def history(name: str | None = None) -> pd.DataFrame:
     """
-    Every run so far, one row a run, the last one first.
+    Return every run so far, one row per run, the latest first.
 
     Parameters
     ----------
     name : str, optional
-        Runs of this name only.
+        Only runs of this name.
 
     Returns
     -------
     pandas.DataFrame
         ``name``, ``started`` (UTC), ``seconds``, ``outcome`` (a category of SUCCESS, WARNING, ERROR, and UNFINISHED for a
-        run that is under way or was cut off), ``calls``, ``rows`` and ``warnings`` (``Int64``), ``problem`` (one sentence),
+        run that is in progress or was cut off), ``calls``, ``rows`` and ``warnings`` (``Int64``), ``problem`` (one sentence),
         ``undelivered`` (reports that could not be sent, and why), ``log_file``, ``process``, ``id``.
 
     Raises
     ------
     TokenStoreError
-        The file of the history cannot be read.
+        The history cannot be read.
     """
-    found: dict[str, dict[str, Any]] = {}
+    by_id: dict[str, dict[str, Any]] = {}
     try:
-        if file().is_fifo():  # it would be waited for without end
+        if file().is_fifo():  # reading a pipe could block forever
             raise OSError(errno.EINVAL, "it is a pipe")
         lines = file().read_bytes().split(b"\n")
     except FileNotFoundError:
@@ -110,8 +110,8 @@ def history(name: str | None = None) -> pd.DataFrame:
     for line in lines:
         facts = _facts(line)
         if facts:
-            found.setdefault(facts["id"], {"outcome": "UNFINISHED"}).update(facts)
-    rows = [row for row in found.values() if name is None or row.get("name") == name]
+            by_id.setdefault(facts["id"], {"outcome": "UNFINISHED"}).update(facts)
+    rows = [row for row in by_id.values() if name is None or row.get("name") == name]
     frame = pd.DataFrame(rows[::-1], columns=list(COLUMNS))
     frame["started"] = pd.to_datetime(frame["started"], unit="s", utc=True).dt.as_unit("us")
     frame["outcome"] = pd.Categorical(frame["outcome"], categories=OUTCOMES)
@@ -121,16 +121,16 @@ def history(name: str | None = None) -> pd.DataFrame:
 
 
 def _facts(line: bytes) -> dict[str, Any]:
-    """What one line says, as far as it can be told; empty where it was cut off or is not one of ours."""
+    """Return the usable values of one line. Empty if the line was cut off or is not from boxnb."""
     try:
-        said = json.loads(line.decode("utf-8", "replace"))
-        if not isinstance(said, dict) or not isinstance(said["id"], str) or not isinstance(said["name"], str):
+        values = json.loads(line.decode("utf-8", "replace"))
+        if not isinstance(values, dict) or not all(isinstance(values[key], str) for key in ("id", "name")):
             return {}
     except (ValueError, KeyError, RecursionError):
         return {}
     return {
         column: encoding.as_text(value) if isinstance(value, str) else value
-        for column, value in said.items()
+        for column, value in values.items()
         if column in COLUMNS and _fits(column, value)
     }
 
@@ -145,23 +145,23 @@ def _fits(column: str, value: Any) -> bool:
         return False
     if kind == "Int64":
         return isinstance(value, int) and abs(value) < 2**63
-    # Neither infinity nor NaN is; a time is one that datetime holds, too.
+    # These comparisons exclude infinity and NaN, and any time that datetime cannot represent.
     return 0 <= value < LATEST if column == "started" else abs(value) < 2**63
 
 
 def chart(name: str | None = None) -> Chart:
     """
-    The history as a chart: when, how long, and how each run ended (extra ``explore``).
+    Return the history as a chart: when each run started, how long it took, and how it ended (extra ``explore``).
 
     Parameters
     ----------
     name : str, optional
-        Runs of this name only.
+        Only runs of this name.
 
     Returns
     -------
     Chart
-        ``.figure`` is plotly's; a page without plotly shows the last twenty runs as a plain table.
+        ``.figure`` is the plotly figure. Where plotly cannot be loaded, the last twenty runs are shown as a plain table.
     """
     require("A chart of runs", "boxnb[explore]", "plotly")
     import plotly.graph_objects as go
@@ -175,7 +175,7 @@ def chart(name: str | None = None) -> Chart:
         rows = frame[frame["outcome"] == outcome]
         if rows.empty:
             continue
-        said = [
+        hover_texts = [
             "<br>".join(
                 escape_label(line) for line in (*textwrap.wrap(problem, 56)[:4], *_counted(calls, count))
             )
@@ -189,25 +189,27 @@ def chart(name: str | None = None) -> Chart:
             name=outcome,
             mode="markers",
             marker={"color": colour, "symbol": symbol, "size": 12},
-            cliponaxis=False,  # a run of no time stands on the axis
-            text=[escape_label(each) for each in rows["name"]],
-            customdata=said,
+            cliponaxis=False,  # a run of 0 s is on the axis
+            text=[escape_label(run) for run in rows["name"]],
+            customdata=hover_texts,
             hovertemplate="<b>%{text}</b><br>%{x|%Y-%m-%d %H:%M} UTC, %{y:.1f} s<br>%{customdata}",
         )
     figure.update_layout(height=360, showlegend=True, legend={"orientation": "h", "y": -0.32})
-    figure.update_xaxes(title={"text": "began (UTC)", "font": {"size": 13}})
-    figure.update_yaxes(title={"text": "seconds it took", "font": {"size": 13}}, rangemode="tozero")
-    names = [
-        each if pd.isna(when) else f"{when:%Y-%m-%d %H:%M} {each}"
-        for when, each in zip(frame["started"], frame["name"], strict=True)
+    figure.update_xaxes(title={"text": "started (UTC)", "font": {"size": 13}})
+    figure.update_yaxes(title={"text": "duration in seconds", "font": {"size": 13}}, rangemode="tozero")
+    labels = [
+        run if pd.isna(started) else f"{started:%Y-%m-%d %H:%M} {run}"
+        for started, run in zip(frame["started"], frame["name"], strict=True)
     ]
     seconds = frame["seconds"].fillna(0.0).tolist()
-    shown = [f"{outcome}, {took:,.1f} s" for outcome, took in zip(frame["outcome"], seconds, strict=True)]
-    return Chart(title, figure, frame, bars_html(title, names, seconds, shown))
+    values = [
+        f"{outcome}, {duration:,.1f} s" for outcome, duration in zip(frame["outcome"], seconds, strict=True)
+    ]
+    return Chart(title, figure, frame, bars_html(title, labels, seconds, values))
 
 
 def _counted(calls: Any, rows: Any) -> list[str]:
-    said = [
-        f"{number:,} {what}" for number, what in ((calls, "calls"), (rows, "rows")) if not pd.isna(number)
+    counts = [
+        f"{number:,} {unit}" for number, unit in ((calls, "calls"), (rows, "rows")) if not pd.isna(number)
     ]
-    return [", ".join(said)] if said else []
+    return [", ".join(counts)] if counts else []

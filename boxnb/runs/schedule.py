@@ -1,6 +1,6 @@
-"""What makes a scheduler run a notebook: ready texts for cron, launchd, systemd and Windows' Task Scheduler.
+"""The text that makes cron, launchd, systemd or the Windows Task Scheduler run a notebook.
 
-The line for cron is tried in this kit's tests by the shell; launchd and Task Scheduler could not be run where it was written.
+The tests run the cron line in a shell. launchd and the Task Scheduler were not available when this was written.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from ..local import encoding
 SCHEDULERS = ("cron", "launchd", "systemd", "windows")
 EVERY = ("hour", "day", "weekday", "week", "month")
 _UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
-"""What no line, and no XML, can hold; spaces of other scripts and the joints of emoji are part of folders' names."""
+"""Characters that neither a line nor XML can contain. A path may contain the spaces of other scripts and emoji joiners."""
 
-NOT_RUN = "not run: written from its documentation, for it could not be tried where this was made"
+NOT_RUN = "not run: written from the documentation, because this scheduler was not available for a test"
 
 
 class Plan(NamedTuple):
-    """What is to run, and when."""
+    """The command to run, and when."""
 
     notebook: Path
     name: str
@@ -36,43 +36,45 @@ class Plan(NamedTuple):
     command: list[str]
 
     def time(self) -> tuple[int, int]:
-        """Hour and minute.
+        """Return hour and minute.
 
         Raises
         ------
         ValueError
-            The time is none.
+            ``at`` is not a time of day.
         """
-        found = re.fullmatch(r"(\d{1,2}):(\d{2})", self.at)
-        hour, minute = (int(found[1]), int(found[2])) if found else (99, 99)
+        match = re.fullmatch(r"(\d{1,2}):(\d{2})", self.at)
+        hour, minute = (int(match[1]), int(match[2])) if match else (99, 99)
         if hour > 23 or minute > 59:
             raise ValueError(f"--at is a time of day such as 06:30, not {self.at!r}.")
         return hour, minute
 
     def environment(self) -> dict[str, str]:
-        """What the command needs to find the same profiles and packages, from any folder."""
+        """Return the variables with which the command finds the same profiles and packages from any folder."""
         home, packages = os.environ.get("BOXNB_HOME", ""), os.environ.get("PYTHONPATH", "")
         folders = {"BOXNB_HOME": [home], "PYTHONPATH": packages.split(os.pathsep)}
-        found = {
-            name: [encoding.decoded(str(Path(each).expanduser().absolute())) for each in value if each]
-            for name, value in folders.items()
+        absolute = {
+            name: [encoding.decoded(str(Path(path).expanduser().absolute())) for path in paths if path]
+            for name, paths in folders.items()
         }
-        return {name: os.pathsep.join(value) for name, value in found.items() if value}
+        return {name: os.pathsep.join(paths) for name, paths in absolute.items() if paths}
 
 
 def text(plan: Plan, scheduler: str) -> str:
-    """The text for one scheduler, with where it goes and how it is tried.
+    """Return the text for one scheduler, with instructions to install and test it.
 
     Raises
     ------
     ValueError
-        The time is none, or something in the command cannot be written in that text.
+        ``at`` is not a time of day, or the text cannot contain a word of the command.
     """
     plan.time()
     plan = plan._replace(command=[encoding.decoded(word) for word in plan.command])
     for word in [*plan.command, *plan.environment().values()]:
         if _UNWRITABLE.search(word):
-            raise ValueError(f"{word!r} cannot be scheduled: it holds a line break or a control character.")
+            raise ValueError(
+                f"{word!r} cannot be scheduled: it contains a line break or a control character."
+            )
     texts: dict[str, Callable[[Plan], str]] = {
         "cron": cron,
         "launchd": launchd,
@@ -83,13 +85,13 @@ def text(plan: Plan, scheduler: str) -> str:
 
 
 def label(name: str) -> str:
-    """A name for the scheduler, of ASCII letters, digits, ``-`` and ``.``; unlike for runs with names in other letters."""
-    plain = re.sub(r"[^A-Za-z0-9.]+", "-", name)  # no --, which would end XML's comment
+    """Return a name of ASCII letters, digits, ``-`` and ``.`` for the scheduler. Names in other scripts remain distinct."""
+    plain = re.sub(r"[^A-Za-z0-9.]+", "-", name)  # -- would end the XML comment
     return plain if name.isascii() else f"{plain.strip('-.') or 'run'}-{zlib.crc32(name.encode()):08x}"
 
 
 def cron(plan: Plan) -> str:
-    """One line of a crontab, whose ``%`` would be a line break."""
+    """Return one line of a crontab, in which a bare ``%`` would be a line break."""
     hour, minute = plan.time()
     fields = {
         "hour": f"{minute} * * * *",
@@ -101,16 +103,17 @@ def cron(plan: Plan) -> str:
     words = [f"{name}={_cron_word(value)}" for name, value in plan.environment().items()]
     command = " ".join([*words, *map(_cron_word, plan.command)])
     return (
-        f"# crontab -e, then add this line. Test it first: copy what follows the five fields into a terminal.\n"
+        f"# Run crontab -e and add this line. Test it first: paste everything after the five time fields into a terminal.\n"
         f"{fields[plan.every]} {command}\n"
     )
 
 
 def _cron_word(word: str) -> str:
-    """One word for the shell of a crontab line, the same in a terminal.
+    """Return one word for the shell of a crontab line, which also works in a terminal.
 
-    cron takes a bare ``%`` for a line break and a backslash before it away; some crons take one of two backslashes. So
-    each ``%`` stands outside quotes with its backslash, and no backslash stands before a ``%`` or another one.
+    cron reads a bare ``%`` as a line break and removes the backslash from an escaped one; some versions also halve double
+    backslashes. So each ``%`` is outside quotes with its own backslash, and no backslash precedes a ``%`` or another
+    backslash.
     """
     quoted = shlex.quote(word)
     if not quoted.startswith("'"):
@@ -119,7 +122,7 @@ def _cron_word(word: str) -> str:
 
 
 def systemd(plan: Plan) -> str:
-    """A service and a timer of the user."""
+    """Return a service and a timer for the user."""
     hour, minute = plan.time()
     when = {
         "hour": f"*-*-* *:{minute:02}:00",
@@ -135,7 +138,7 @@ def systemd(plan: Plan) -> str:
     )
     command = " ".join(map(_systemd_word, plan.command))
     return (
-        f"# {NOT_RUN} (its files are checked by systemd-analyze)\n"
+        f"# {NOT_RUN} (systemd-analyze accepts the files)\n"
         f"# ~/.config/systemd/user/{unit}.service\n"
         f"[Unit]\nDescription=boxnb {plan.name}\n\n"
         f"[Service]\nType=oneshot\n{settings}ExecStart={command}\n\n"
@@ -143,20 +146,20 @@ def systemd(plan: Plan) -> str:
         f"[Unit]\nDescription=When boxnb {plan.name} runs\n\n"
         f"[Timer]\nOnCalendar={when[plan.every]}\nPersistent=true\n\n"
         f"[Install]\nWantedBy=timers.target\n\n"
-        f"# systemctl --user start {unit}.service      tries it\n"
+        f"# systemctl --user start {unit}.service      to test it\n"
         f"# systemctl --user enable --now {unit}.timer\n"
-        f"# loginctl enable-linger                     so that it runs while you are signed out\n"
+        f"# loginctl enable-linger                     to let it run while you are signed out\n"
     )
 
 
 def _systemd_word(word: str, *, dollar: str = "$$") -> str:
-    """One word of a setting; of a command only, a ``$`` has to be doubled (systemd.exec(5), systemd.service(5))."""
+    """Return one word of a setting. In a command, ``$`` must be doubled (systemd.exec(5), systemd.service(5))."""
     quoted = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", dollar)
     return f'"{quoted}"'
 
 
 def launchd(plan: Plan) -> str:
-    """A property list for an agent of the user."""
+    """Return a property list for an agent of the user."""
     hour, minute = plan.time()
     times: dict[str, object] = {
         "hour": {"Minute": minute},
@@ -178,44 +181,44 @@ def launchd(plan: Plan) -> str:
         f"{head}\n<!-- {NOT_RUN}.\n"
         f"     Save as ~/Library/LaunchAgents/{agent}.plist, then:\n"
         f"     launchctl bootstrap gui/$(id -u) ~/Library/LaunchAgents/{agent}.plist\n"
-        f"     launchctl kickstart gui/$(id -u)/{agent}      tries it -->\n{body}"
+        f"     launchctl kickstart gui/$(id -u)/{agent}      to test it -->\n{body}"
     )
 
 
 def _cmd_safe(word: str) -> str:
-    """A text that cmd.exe takes as it is between quotes: there only ``%`` and the quote itself mean something.
+    """Return the text if cmd.exe leaves it unchanged in quotes, where only ``%`` and the quotation mark are special.
 
     Raises
     ------
     ValueError
-        It holds one of them.
+        The text contains one of the two.
     """
     if re.search('[%"]', word):
         raise ValueError(
-            f"{word!r} cannot be scheduled on Windows while BOXNB_HOME or PYTHONPATH is set: cmd.exe would take its % or "
-            "quote for its own. Use a folder without them."
+            f"{word!r} cannot be scheduled on Windows while BOXNB_HOME or PYTHONPATH is set, because cmd.exe would interpret "
+            "its % or quotation mark. Use a name without them."
         )
     return word
 
 
 def _cmd_word(word: str) -> str:
-    """One word for cmd.exe, in quotes."""
+    """Return one word for cmd.exe, in quotes."""
     quoted = subprocess.list2cmdline([_cmd_safe(word)])
     return quoted if quoted.startswith('"') else f'"{quoted}{chr(92) if quoted.endswith(chr(92)) else ""}"'
 
 
 def _check_percent(*texts: str) -> None:
-    """Refuse what the Task Scheduler would take for the name of a variable, as in ``%TEMP%``."""
+    """Raise ValueError for text that the Task Scheduler would read as a variable, such as ``%TEMP%``."""
     for text in texts:
-        if found := re.search("%[^%]+%", text):
+        if match := re.search("%[^%]+%", text):
             raise ValueError(
-                f"{found.group()!r} cannot be scheduled on Windows: the Task Scheduler takes it for a variable. "
-                "Use names with one % at most."
+                f"{match.group()!r} cannot be scheduled on Windows, because the Task Scheduler reads it as a variable. "
+                "Use names with at most one %."
             )
 
 
 def windows(plan: Plan) -> str:
-    """A task as XML, for ``schtasks`` or the Task Scheduler's *Import*."""
+    """Return a task as XML, for ``schtasks`` or the *Import* action of the Task Scheduler."""
     hour, minute = plan.time()
     days = "".join(f"<{day}/>" for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday"))
     by_day = "<ScheduleByDay><DaysInterval>1</DaysInterval></ScheduleByDay>"
@@ -236,7 +239,7 @@ def windows(plan: Plan) -> str:
             "December",
         )
     )
-    often = {
+    recurrence = {
         "hour": by_day,
         "day": by_day,
         "weekday": f"<ScheduleByWeek><WeeksInterval>1</WeeksInterval><DaysOfWeek>{days}</DaysOfWeek></ScheduleByWeek>",
@@ -247,22 +250,22 @@ def windows(plan: Plan) -> str:
     hourly = "<Repetition><Interval>PT1H</Interval></Repetition>" if plan.every == "hour" else ""
     program, *arguments = plan.command
     line = subprocess.list2cmdline(arguments)
-    if plan.environment():  # a task has no environment of its own
-        sets = " && ".join(f'set "{name}={_cmd_safe(value)}"' for name, value in plan.environment().items())
-        line = f"/d /c {sets} && {' '.join(map(_cmd_word, plan.command))}"
-        program, line = (
-            "cmd.exe",
-            f"/v:off {line}" if "!" in line else line,
-        )  # whatever the registry says of "!"
+    if plan.environment():  # a task cannot set variables itself
+        assignments = " && ".join(
+            f'set "{name}={_cmd_safe(value)}"' for name, value in plan.environment().items()
+        )
+        line = f"/d /c {assignments} && {' '.join(map(_cmd_word, plan.command))}"
+        # /v:off, because the registry may switch on the expansion of "!".
+        program, line = "cmd.exe", f"/v:off {line}" if "!" in line else line
     _check_percent(program, line, str(plan.notebook.parent))
     return (
         f'<?xml version="1.0"?>\n<!-- {NOT_RUN}.\n'
         f"     Save as task.xml, then: schtasks /Create /TN boxnb-{label(plan.name)} /XML task.xml\n"
-        f"     schtasks /Run /TN boxnb-{label(plan.name)}      tries it -->\n"
+        f"     schtasks /Run /TN boxnb-{label(plan.name)}      to test it -->\n"
         '<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">\n'
         f"  <RegistrationInfo><Description>boxnb {escape(plan.name)}</Description></RegistrationInfo>\n"
         f"  <Triggers><CalendarTrigger>{hourly}<StartBoundary>2026-01-01T{hour:02}:{minute:02}:00</StartBoundary>"
-        f"{often[plan.every]}</CalendarTrigger></Triggers>\n"
+        f"{recurrence[plan.every]}</CalendarTrigger></Triggers>\n"
         "  <Settings><MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>"
         "<StartWhenAvailable>true</StartWhenAvailable></Settings>\n"
         f"  <Actions><Exec><Command>{escape(program)}</Command><Arguments>{escape(line)}</Arguments>"

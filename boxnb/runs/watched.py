@@ -1,7 +1,7 @@
-"""papermill for a run: it ends when the process of the run is gone, however that ended, and leaves nothing behind.
+"""Execute a notebook with papermill in a child process that ends with the run, however the run ends, and leaves nothing behind.
 
-``python -m boxnb.runs.watched FOLDER ...`` is ``python -m papermill ...``. Standard input is a pipe of which the run holds
-the other end: the operating system closes that when the run is killed, on every system.
+``python -m boxnb.runs.watched FOLDER ...`` is ``python -m papermill ...``. Its standard input is a pipe whose other end
+belongs to the run. Every operating system closes that end when the run is killed.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from .. import secret, store
 from ..local import encoding, private_files
 from . import lock
 
-PATIENCE = 20.0
-"""Seconds a notebook may take to end once it is told to."""
+END_TIMEOUT = 20.0
+"""Seconds that a notebook has to end before it is killed."""
 
 _WORK = ".work"
 
 
 @contextlib.contextmanager
-def scratch(name: str) -> Iterator[Path]:
-    """A private folder for the notebook of a run, which is not masked; folders of runs that were killed are removed.
+def work_folder(name: str) -> Iterator[Path]:
+    """Yield a private folder for an executed notebook, which is not redacted yet. Remove the folders of killed runs first.
 
-    It is below the home, which others cannot look into; where nothing can be written there, with the temporary files.
+    The folder is inside the home folder, which other users cannot read, or a temporary folder if home is not writable.
     """
-    place = store.home() / "runs"
+    parent = store.home() / "runs"
     with contextlib.suppress(OSError):
-        for left in place.glob(f"*{_WORK}"):
-            of = unquote(encoding.decoded(left.name).removesuffix(_WORK).rpartition("+")[0])
-            if of == name or not lock.is_taken(of):
-                shutil.rmtree(left, ignore_errors=True)
+        for leftover in parent.glob(f"*{_WORK}"):
+            owner = unquote(encoding.decoded(leftover.name).removesuffix(_WORK).rpartition("+")[0])
+            if owner == name or not lock.is_running(owner):
+                shutil.rmtree(leftover, ignore_errors=True)
     try:
-        # Its path is written into the notebook, which is UTF-8: where the locale lacks a letter, in ASCII.
-        plain = name if encoding.on_disk(name) == name else quote(name)
-        folder = tempfile.mkdtemp(prefix=f"{plain}+", suffix=_WORK, dir=place)
+        # The notebook, which is UTF-8, contains the path. If the locale lacks a letter, the folder's name is ASCII.
+        prefix = name if encoding.on_disk(name) == name else quote(name)
+        folder = tempfile.mkdtemp(prefix=f"{prefix}+", suffix=_WORK, dir=parent)
     except OSError:
         folder = tempfile.mkdtemp(prefix="boxnb-run-")
     try:
@@ -52,30 +52,33 @@ def scratch(name: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def execute(folder: Path, words: list[str], environment: dict[str, str], turn: int | None) -> tuple[int, str]:
-    """Execute a notebook in a process of its own, and end that if we are told to end.
+def execute(
+    folder: Path, arguments: list[str], environment: dict[str, str], lock_descriptor: int | None
+) -> tuple[int, str]:
+    """Execute a notebook in a child process, and end the child if this process is asked to end.
 
-    Gives the exit code and the last line that papermill wrote, unmasked; the secrets that only its kernel knew are known
-    here afterwards. ``turn`` is the lock of the run, which the process shares.
+    Return the exit code and the last line that papermill wrote, which is not redacted yet. Afterwards this process knows
+    the secrets that only the kernel knew, and can redact them. ``lock_descriptor`` is the lock of the run, which the
+    child shares.
     """
     known, key = folder / "known", secrets.token_hex(32)
     private_files.write_note(known, "")
-    more = {**environment, secret.HANDED: f"{known}:{key}", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    variables = {**environment, secret.HANDED: f"{known}:{key}", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     child = subprocess.Popen(  # noqa: S603  our own interpreter
-        [sys.executable, "-m", __name__, str(folder), *words],
-        stdin=subprocess.PIPE,  # nothing is written; its end tells the process that we are gone
+        [sys.executable, "-m", __name__, str(folder), *arguments],
+        stdin=subprocess.PIPE,  # never written to: its end tells the child that this process is gone
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        env={**os.environ, **more},
-        pass_fds=() if turn is None else (turn,),
+        env={**os.environ, **variables},
+        pass_fds=() if lock_descriptor is None else (lock_descriptor,),
     )
     try:
-        said = b"" if child.stderr is None else child.stderr.read()
+        errors = b"" if child.stderr is None else child.stderr.read()
         child.wait()
     except BaseException:
         child.terminate()
         try:
-            child.wait(timeout=PATIENCE)
+            child.wait(timeout=END_TIMEOUT)
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
@@ -85,14 +88,15 @@ def execute(folder: Path, words: list[str], environment: dict[str, str], turn: i
             if stream is not None:
                 stream.close()
         secret.take_over(known, key)
-    return child.returncode, (said.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"])[-1]
+    lines = errors.decode("utf-8", "replace").strip().splitlines() or ["no error message"]
+    return child.returncode, lines[-1]
 
 
 def _watch(folder: str) -> None:
-    """Wait until the run is gone; then end the kernel and all it started, remove the notebook, end."""
+    """Wait until the run is gone. Then kill the kernel and its children, remove the notebook, and exit."""
     while os.read(0, 1024):
         pass
-    import psutil  # type: ignore[import-untyped]  # ipykernel needs it, too
+    import psutil  # type: ignore[import-untyped]  # ipykernel depends on it too
 
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
@@ -103,12 +107,12 @@ def _watch(folder: str) -> None:
 
 def main() -> None:
     """Execute the notebook as papermill does."""
-    _, folder, *words = sys.argv
+    _, folder, *arguments = sys.argv
     threading.Thread(target=_watch, args=(folder,), name="boxnb-watch", daemon=True).start()
     from papermill.cli import papermill  # type: ignore[import-untyped]
 
     sys.argv[0] = "papermill"
-    papermill(words)
+    papermill(arguments)
 
 
 if __name__ == "__main__":

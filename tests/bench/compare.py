@@ -60,7 +60,7 @@ class Table(NamedTuple):
 
 
 def run_once(name: str, work: str, url: str, token: str) -> dict[str, Any]:
-    """Run one contender in a process of its own and return its figures, or why it failed."""
+    """Run one contender in a separate process and return its figures, or why it failed."""
     done = subprocess.run(
         [sys.executable, str(HERE / "contenders.py"), name, work, url, token, PROFILE],
         capture_output=True,

@@ -1,6 +1,6 @@
-"""Each contender does one work in a process of its own and prints what it took, as JSON.
+"""Run one workload with one contender and print the figures as JSON. :mod:`compare` starts a process for each run.
 
-``python tests/bench/contenders.py CONTENDER WORK URL TOKEN PROFILE``; :mod:`compare` calls it.
+``python tests/bench/contenders.py CONTENDER WORK URL TOKEN PROFILE``
 """
 
 from __future__ import annotations
@@ -27,12 +27,11 @@ ITEM_FIELDS = (
 
 
 def boxnb_(work: str, url: str, token: str, profile: str) -> pd.DataFrame:
+    """Pull with boxnb."""
     import boxnb
     from boxnb.api import rate_limit
 
-    rate_limit.LIMITS["general"] = rate_limit.Limit(
-        10**9
-    )  # nobody here is held back, the sandbox's limits are off
+    rate_limit.LIMITS["general"] = rate_limit.Limit(10**9)  # no contender waits: the sandbox's limits are off
     box = boxnb.connect(profile)
     if work.startswith("users"):
         return box.users()
@@ -42,6 +41,7 @@ def boxnb_(work: str, url: str, token: str, profile: str) -> pd.DataFrame:
 
 
 def _sdk(url: str, token: str) -> Any:
+    """Return a client of Box's SDK for the sandbox."""
     from box_sdk_gen import BaseUrls, BoxClient, BoxDeveloperTokenAuth
 
     client = BoxClient(auth=BoxDeveloperTokenAuth(token=token))
@@ -49,11 +49,12 @@ def _sdk(url: str, token: str) -> Any:
 
 
 def _sdk_frame(entries: list[Any]) -> pd.DataFrame:
-    """What an ordinary user does with the SDK's objects: their raw fields, flattened by pandas."""
+    """Flatten the raw fields of the SDK's objects with pandas, as an ordinary user does."""
     return pd.json_normalize([entry.to_dict() for entry in entries], sep="_")
 
 
-def sdk(work: str, url: str, token: str, profile: str, *, most: bool = False) -> pd.DataFrame:
+def sdk(work: str, url: str, token: str, profile: str, *, largest: bool = False) -> pd.DataFrame:
+    """Pull with Box's SDK, one call after another, with its default page size or the largest one."""
     client = _sdk(url, token)
     entries: list[Any] = []
     if work.startswith("users"):
@@ -61,7 +62,7 @@ def sdk(work: str, url: str, token: str, profile: str, *, most: bool = False) ->
         marker = None
         while True:
             page = client.users.get_users(
-                usemarker=True, marker=marker, fields=fields, limit=1000 if most else None
+                usemarker=True, marker=marker, fields=fields, limit=1000 if largest else None
             )
             entries += page.entries
             marker = page.next_marker
@@ -72,22 +73,22 @@ def sdk(work: str, url: str, token: str, profile: str, *, most: bool = False) ->
 
         position = "0"
         while True:
-            answer = client.events.get_events(
+            page = client.events.get_events(
                 stream_type=GetEventsStreamType.ADMIN_LOGS,
                 stream_position=position,
-                limit=500 if most else None,
+                limit=500 if largest else None,
             )
-            if not answer.entries:
+            if not page.entries:
                 return _sdk_frame(entries)
-            entries += answer.entries
-            position = str(answer.next_stream_position)
+            entries += page.entries
+            position = str(page.next_stream_position)
     fields = ITEM_FIELDS.split(",")
     folders = ["0"]
     while folders:
         folder, marker = folders.pop(0), None
         while True:
             items = client.folders.get_folder_items(
-                folder, usemarker=True, marker=marker, fields=fields, limit=1000 if most else None
+                folder, usemarker=True, marker=marker, fields=fields, limit=1000 if largest else None
             )
             entries += items.entries
             folders += [entry.id for entry in items.entries if entry.type.value == "folder"]
@@ -97,11 +98,13 @@ def sdk(work: str, url: str, token: str, profile: str, *, most: bool = False) ->
     return _sdk_frame(entries)
 
 
-def sdk_most(work: str, url: str, token: str, profile: str) -> pd.DataFrame:
-    return sdk(work, url, token, profile, most=True)
+def sdk_largest(work: str, url: str, token: str, profile: str) -> pd.DataFrame:
+    """Pull with Box's SDK and its largest pages."""
+    return sdk(work, url, token, profile, largest=True)
 
 
 def requests_normalize(work: str, url: str, token: str, profile: str) -> pd.DataFrame:
+    """Pull with requests, one call after another, and flatten with pandas."""
     import requests
 
     session = requests.Session()
@@ -115,7 +118,7 @@ def requests_normalize(work: str, url: str, token: str, profile: str) -> pd.Data
 
 
 def floor(work: str, url: str, token: str, profile: str) -> pd.DataFrame:
-    """The same bytes moved by requests and decoded by orjson; no frame is made."""
+    """Fetch the same bytes with requests and decode them with orjson, without a DataFrame."""
     import orjson
     import requests
 
@@ -133,7 +136,7 @@ def floor(work: str, url: str, token: str, profile: str) -> pd.DataFrame:
 
 
 def _pages(work: str, get: Callable[..., Any]) -> Any:
-    """Every page of a work, one after another, at the largest size Box allows."""
+    """Yield every page of a workload, one after another, at Box's largest page size."""
     if work.startswith("users"):
         marker: Any = None
         while True:
@@ -165,7 +168,7 @@ def _pages(work: str, get: Callable[..., Any]) -> Any:
 
 
 def aiohttp_(work: str, url: str, token: str, profile: str) -> pd.DataFrame:
-    """Sixteen calls in flight where the listing allows: offsets of users, folders of a tree, ranges of time."""
+    """Pull with up to sixteen calls at a time where the listing allows it: user offsets, folders, time ranges."""
     import aiohttp
     import orjson
 
@@ -175,12 +178,12 @@ def aiohttp_(work: str, url: str, token: str, profile: str) -> pd.DataFrame:
         async with aiohttp.ClientSession(headers=headers) as session:
 
             async def get(path: str, **params: Any) -> Any:
-                async with gate, session.get(url + "/2.0" + path, params=params) as answer:
-                    return orjson.loads(await answer.read())
+                async with gate, session.get(url + "/2.0" + path, params=params) as response:
+                    return orjson.loads(await response.read())
 
             if work.startswith("users"):
                 first = await get("/users", offset=0, limit=1000, fields=USER_FIELDS)
-                if first["total_count"] > 10_000:  # beyond, Box gives no offsets: one marker after another
+                if first["total_count"] > 10_000:  # Box limits offsets, so follow the markers
                     entries, marker = [], None
                     while True:
                         more = {"marker": marker} if marker else {}
@@ -199,42 +202,46 @@ def aiohttp_(work: str, url: str, token: str, profile: str) -> pd.DataFrame:
                 edges = [now - 366 * 86400 * (16 - i) / 16 for i in range(17)]
 
                 async def span(begin: float, end: float) -> list[Any]:
-                    found: list[Any] = []
+                    entries: list[Any] = []
                     position = "0"
-                    form = "%Y-%m-%dT%H:%M:%S+00:00"
+                    time_format = "%Y-%m-%dT%H:%M:%S+00:00"
                     while True:
                         page = await get(
                             "/events",
                             stream_type="admin_logs",
                             stream_position=position,
                             limit=500,
-                            created_after=time.strftime(form, time.gmtime(begin)),
-                            created_before=time.strftime(form, time.gmtime(end)),
+                            created_after=time.strftime(time_format, time.gmtime(begin)),
+                            created_before=time.strftime(time_format, time.gmtime(end)),
                         )
                         if not page["entries"]:
-                            return found
-                        found += page["entries"]
+                            return entries
+                        entries += page["entries"]
                         position = page["next_stream_position"]
 
                 spans = await asyncio.gather(*(span(a, b) for a, b in itertools.pairwise(edges)))
-                seen = {entry["event_id"]: entry for found in spans for entry in found}
-                return list(seen.values())
+                by_id = {entry["event_id"]: entry for events in spans for entry in events}
+                return list(by_id.values())
 
-            async def folder(which: str) -> list[Any]:
+            async def folder(folder_id: str) -> list[Any]:
                 entries: list[Any] = []
                 marker = None
                 while True:
                     more = {"marker": marker} if marker else {}
                     page = await get(
-                        f"/folders/{which}/items", usemarker="true", limit=1000, fields=ITEM_FIELDS, **more
+                        f"/folders/{folder_id}/items",
+                        usemarker="true",
+                        limit=1000,
+                        fields=ITEM_FIELDS,
+                        **more,
                     )
                     entries += page["entries"]
                     marker = page.get("next_marker")
                     if not marker:
                         break
-                below = [entry["id"] for entry in entries if entry["type"] == "folder"]
-                for more_entries in await asyncio.gather(*map(folder, below)):
-                    entries += more_entries
+                subfolders = [entry["id"] for entry in entries if entry["type"] == "folder"]
+                for children in await asyncio.gather(*map(folder, subfolders)):
+                    entries += children
                 return entries
 
             return await folder("0")
@@ -245,7 +252,7 @@ def aiohttp_(work: str, url: str, token: str, profile: str) -> pd.DataFrame:
 CONTENDERS: dict[str, Callable[[str, str, str, str], pd.DataFrame]] = {
     "boxnb": boxnb_,
     "sdk": sdk,
-    "sdk, largest pages": sdk_most,
+    "sdk, largest pages": sdk_largest,
     "requests + json_normalize": requests_normalize,
     "aiohttp, 16 in flight": aiohttp_,
     "floor": floor,
@@ -253,12 +260,13 @@ CONTENDERS: dict[str, Callable[[str, str, str, str], pd.DataFrame]] = {
 
 
 def main() -> None:
+    """Run the contender that the command line names, and print its figures."""
     name, work, url, token, profile = sys.argv[1:]
     contender = CONTENDERS[name]
     if name == "boxnb":
         import boxnb
 
-        boxnb.connect(profile).session  # noqa: B018  imports are paid by nobody
+        boxnb.connect(profile).session  # noqa: B018  no contender's imports are measured
     elif name.startswith("sdk"):
         import box_sdk_gen  # noqa: F401
     else:

@@ -1,8 +1,8 @@
-"""Measures the large company: seconds until ready, memory, pages of 1,000 users a second.
+"""Measure the sandbox with the large company: seconds until it is ready, memory, pages of 1,000 users per second.
 
 python tests/bench/large.py
 
-On a busy computer read the figures by processor time: what the sandbox itself spent, whoever else was running.
+On a busy computer, use the figures per second of processor time, which do not depend on other programs.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ CONNECTIONS, CALLS = 4, 500
 
 
 async def pages(url: str, token: str, markers: list[str], encoding: str) -> tuple[float, float]:
-    """Pages a second and mean bytes of a page, over a few connections that ask one after the other."""
+    """Return pages per second and mean bytes per page, over a few connections that make one call after another."""
     parts = urlsplit(url)
     sizes: list[int] = []
 
-    async def ask() -> None:
+    async def fetch() -> None:
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port, limit=1 << 22)
         for number in range(CALLS):
             marker = markers[number % len(markers)]
@@ -43,19 +43,19 @@ async def pages(url: str, token: str, markers: list[str], encoding: str) -> tupl
             await reader.readexactly(sizes[-1])
         writer.close()
 
-    began = time.perf_counter()
-    await asyncio.gather(*[ask() for _ in range(CONNECTIONS)])
-    return len(sizes) / (time.perf_counter() - began), sum(sizes) / len(sizes)
+    started = time.perf_counter()
+    await asyncio.gather(*[fetch() for _ in range(CONNECTIONS)])
+    return len(sizes) / (time.perf_counter() - started), sum(sizes) / len(sizes)
 
 
-def spent(process: psutil.Process) -> float:
-    """Seconds of processor time so far."""
+def processor_time(process: psutil.Process) -> float:
+    """Return the seconds of processor time so far."""
     times = process.cpu_times()
     return float(times.user + times.system)
 
 
 def memory(process: psutil.Process) -> str:
-    """Highest resident memory so far where the system tells it, else that of now."""
+    """Return the peak of resident memory, or the present value if the system does not know the peak."""
     status = Path(f"/proc/{process.pid}/status")
     if not status.exists():
         return f"{process.memory_info().rss / 2**20:.0f} MiB now"
@@ -64,11 +64,12 @@ def memory(process: psutil.Process) -> str:
 
 
 def main() -> None:
-    began = time.perf_counter()
+    """Print the figures of a new sandbox."""
+    started = time.perf_counter()
     with boxnb.sandbox.start(private=True, world="large", limits="off") as sandbox:
         process = psutil.Process(sandbox.pid)
         print(
-            f"ready after {time.perf_counter() - began:.1f} s, {spent(process):.1f} s of processor time "
+            f"ready after {time.perf_counter() - started:.1f} s, {processor_time(process):.1f} s of processor time "
             f"(ceiling 60 s), {os.cpu_count()} cores"
         )
         person = Person(sandbox, sandbox.practice_client())
@@ -81,11 +82,11 @@ def main() -> None:
             ]
             markers += [marker] if marker else []
         for encoding in ("gzip", "identity"):
-            before = spent(process)
+            time_before = processor_time(process)
             rate, size = asyncio.run(pages(sandbox.url, token, markers, encoding))
-            own = CONNECTIONS * CALLS / (spent(process) - before)
+            cpu_rate = CONNECTIONS * CALLS / (processor_time(process) - time_before)
             print(
-                f"{encoding}: {rate:,.0f} pages of 1,000 users a second, {own:,.0f} a second of processor time, "
+                f"{encoding}: {rate:,.0f} pages of 1,000 users a second, {cpu_rate:,.0f} a second of processor time, "
                 f"{size / 1000:,.0f} kB each (floor 2,000)"
             )
         print(f"memory {memory(process)} (ceiling 1024 MiB)")

@@ -1,8 +1,8 @@
-"""The pacer against an enforced limit, in real time: ``python tests/bench/limits.py`` (15 minutes; ``--help`` for parts).
+"""Measure the rate limiter against an enforced limit, in real time: ``python tests/bench/limits.py`` (15 minutes).
 
-A sandbox that answers 429 beyond 1,000 calls a minute, counted in a rolling minute or in a token bucket; 5,500 calls
-of one user, from eight threads; ten calls with the pacer and without; two kernels of one profile. The figures are
-what the *server* recorded: when each call came, how it was answered.
+The sandbox answers 429 beyond 1,000 calls a minute, counted in a rolling minute or in a token bucket. The parts are 5,500
+calls of one user from eight threads, ten calls with and without the rate limiter, and two kernels of one profile (see
+``--help``). The *server* recorded all figures: when each call arrived, and how it was answered.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ with ThreadPoolExecutor(8) as pool:
 """
 
 
-def seen(sandbox: Any) -> list[dict[str, Any]]:
-    """The calls of the API as the server recorded them."""
+def api_calls(sandbox: Any) -> list[dict[str, Any]]:
+    """Return the API calls that the server recorded."""
     return [call for call in sandbox.record() if call["path"].startswith("/2.0/")]
 
 
 def busiest(calls: list[dict[str, Any]]) -> int:
-    """The most calls in any sixty seconds."""
+    """Return the largest number of calls in any sixty seconds."""
     times = sorted(call["time"] for call in calls)
     first, most = 0, 0
     for last, at in enumerate(times):
@@ -54,22 +54,22 @@ def busiest(calls: list[dict[str, Any]]) -> int:
     return most
 
 
-def figures(what: str, calls: list[dict[str, Any]], count: int) -> None:
-    """One line: how long it took beside what 990 a minute comes to, and what was refused."""
+def show(title: str, calls: list[dict[str, Any]], count: int) -> None:
+    """Print the time compared with the minimum at 990 calls a minute, and how many calls were refused."""
     times = [call["time"] for call in calls]
-    took = max(times) - min(times)
-    allowed = (count - 1) // A_MINUTE * 60  # the last of them may go as soon as its minute begins
+    seconds = max(times) - min(times)
+    allowed = (count - 1) // A_MINUTE * 60  # the last calls may be sent when their minute begins
     refused = sum(call["status"] == 429 for call in calls)
-    beyond = f"{took / allowed - 1:+.1%}" if allowed else "-"
+    excess = f"{seconds / allowed - 1:+.1%}" if allowed else "-"
     print(
-        f"{what:<28}{len(calls):>7} calls {took:>7.1f} s, 990 a minute allows {allowed:>4} s: {beyond:>6}; "
+        f"{title:<28}{len(calls):>7} calls {seconds:>7.1f} s, 990 a minute allows {allowed:>4} s: {excess:>6}; "
         f"{refused} answered 429 ({refused / len(calls):.2%}); at most {busiest(calls)} in 60 s",
         flush=True,
     )
 
 
 def many(policy: str, count: int) -> None:
-    """As fast as the pacer allows, from eight threads."""
+    """Make calls from eight threads, as fast as the rate limiter allows."""
     with boxnb.sandbox.start(private=True, limits=policy) as sandbox:
         sign_in(sandbox, "bench")
         box = boxnb.connect("bench")
@@ -79,41 +79,43 @@ def many(policy: str, count: int) -> None:
             return box.session.get("/users/me", params={"fields": "id"}).status_code
 
         with ThreadPoolExecutor(THREADS) as pool:
-            good = list(pool.map(call, range(count))).count(200)
-        figures(f"{policy}, {count} calls", seen(sandbox), count)
-        print(f"{'':<28}{good} answered 200")
+            succeeded = list(pool.map(call, range(count))).count(200)
+        show(f"{policy}, {count} calls", api_calls(sandbox), count)
+        print(f"{'':<28}{succeeded} answered 200")
 
 
 def ten() -> None:
-    """Ten calls, one after another: what the pacer itself costs."""
+    """Measure what the rate limiter itself costs, with ten calls one after another."""
     with boxnb.sandbox.start(private=True, limits="rolling") as sandbox:
         sign_in(sandbox, "bench")
         box = boxnb.connect("bench")
         box.get("/users/me")
-        took: dict[str, list[float]] = {"with the pacer": [], "without": []}
-        paced = type(box.session)._paces
+        times_of: dict[str, list[float]] = {"with the limiter": [], "without": []}
+        real = type(box.session)._paces
         for _ in range(20):
-            for name, times in took.items():
-                type(box.session)._paces = paced if name != "without" else lambda *_: []  # type: ignore[assignment, method-assign, return-value]
+            for name, times in times_of.items():
+                type(box.session)._paces = real if name != "without" else lambda *_: []  # type: ignore[assignment, method-assign, return-value]
                 started = time.perf_counter()
                 for _ in range(10):
                     box.get("/users/me")
                 times.append(time.perf_counter() - started)
-        type(box.session)._paces = paced  # type: ignore[method-assign]
-        for name, times in took.items():
+        type(box.session)._paces = real  # type: ignore[method-assign]
+        for name, times in times_of.items():
             print(
                 f"ten calls {name:<18}{statistics.median(times) * 1000:>7.1f} ms (median of 20, interleaved)"
             )
         file = Path(os.environ["BOXNB_HOME"]) / "probe" / "pace"
-        alone = rate_limit.Pacer(file, rate_limit.Limit(A_MINUTE))
+        pacer = rate_limit.Pacer(file, rate_limit.Limit(A_MINUTE))
         started = time.perf_counter()
-        waited = sum(alone.wait() for _ in range(900))
-        each = (time.perf_counter() - started) / 900 * 1e6
-        print(f"{'one place of 990, alone':<28}{each:>7.0f} us; waited {waited:.1f} s for the first 900")
+        waited = sum(pacer.wait() for _ in range(900))
+        microseconds = (time.perf_counter() - started) / 900 * 1e6
+        print(
+            f"{'one of 990 calls, alone':<28}{microseconds:>7.0f} us; waited {waited:.1f} s for the first 900"
+        )
 
 
 def kernels(policy: str, count: int) -> None:
-    """Two Jupyter kernels of one profile share one allowance."""
+    """Measure two Jupyter kernels of one profile, which share one limit."""
     with boxnb.sandbox.start(private=True, limits=policy) as sandbox:
         sign_in(sandbox, "bench")
         sandbox.record(clear=True)
@@ -121,20 +123,21 @@ def kernels(policy: str, count: int) -> None:
         pairs = [start_new_kernel(kernel_name="python3", env=env) for _ in range(2)]
         try:
             sent = [kernel.execute(PER_KERNEL % count) for _, kernel in pairs]
-            for (_, kernel), which in zip(pairs, sent, strict=True):
-                answer: dict[str, Any] = {"parent_header": {}}
-                while answer["parent_header"].get("msg_id") != which:
-                    answer = kernel.get_shell_msg(timeout=1200)
-                if answer["content"]["status"] != "ok":
-                    raise SystemExit(answer["content"].get("evalue"))
+            for (_, kernel), message_id in zip(pairs, sent, strict=True):
+                reply: dict[str, Any] = {"parent_header": {}}
+                while reply["parent_header"].get("msg_id") != message_id:
+                    reply = kernel.get_shell_msg(timeout=1200)
+                if reply["content"]["status"] != "ok":
+                    raise SystemExit(reply["content"].get("evalue"))
         finally:
             for manager, kernel in pairs:
                 kernel.stop_channels()
                 manager.shutdown_kernel(now=True)
-        figures(f"{policy}, two kernels", seen(sandbox), 2 * count)
+        show(f"{policy}, two kernels", api_calls(sandbox), 2 * count)
 
 
 def main() -> None:
+    """Measure the parts that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=5500)
     parser.add_argument("--policies", default="rolling,bucket")
@@ -149,7 +152,7 @@ def main() -> None:
             if "many" in parts:
                 many(policy, options.calls)
                 for file in (Path(home) / "pace").glob("*"):
-                    file.unlink()  # the next policy begins with a full minute
+                    file.unlink()  # the next policy starts with a full minute
             if "kernels" in parts:
                 kernels(policy, 1500)
                 for file in (Path(home) / "pace").glob("*"):

@@ -1,9 +1,10 @@
-"""Soaks a sandbox: tens of thousands of refreshes and calls, its memory and open files told as it goes.
+"""Soak a sandbox with tens of thousands of refreshes and calls, and report its memory and open files on the way.
 
     python tests/bench/soak.py                                     10,000 refreshes and 100,000 calls, some minutes
-    python tests/bench/soak.py --refreshes 500 --calls 5000        a small one
+    python tests/bench/soak.py --refreshes 500 --calls 5000        a short soak
 
-Memory after the warm-up, the first fifth, may grow by a tenth and open files not at all; the exit code says so.
+After the warm-up, which is the first fifth, memory may grow by a tenth and the number of open files may not grow. The exit
+code says whether they did.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import boxnb.sandbox
 from boxnb.sandbox import Sandbox
 
-HANDS, STEPS, WARM = 3, 20, 4
+THREADS, STEPS, WARM = 3, 20, 4
 REDIRECT = "http://127.0.0.1:8321/callback"
 FORM = "application/x-www-form-urlencoded"
 
 
 @dataclass
 class Sample:
-    """The sandbox at one moment: bytes of memory, open files and connections, bytes of its state on disk."""
+    """The sandbox at one moment: bytes of memory, open files and connections, bytes of state on disk."""
 
     calls: int
     memory: int
@@ -47,7 +48,7 @@ class Sample:
 
 @dataclass
 class Soak:
-    """One sign-in that is refreshed and used until told to stop."""
+    """One sign-in that is refreshed and used many times."""
 
     sandbox: Sandbox
     strict: bool = False
@@ -65,13 +66,13 @@ class Soak:
             "redirect_uri": REDIRECT,
             "state": "soak",
         }
-        back = self.sandbox.approve(f"{self.sandbox.url}/api/oauth2/authorize?{urlencode(query)}")
-        code = parse_qs(urlsplit(back).query)["code"][0]
+        redirect = self.sandbox.approve(f"{self.sandbox.url}/api/oauth2/authorize?{urlencode(query)}")
+        code = parse_qs(urlsplit(redirect).query)["code"][0]
         self.pair = self.token(grant_type="authorization_code", code=code)
-        self.files = self.some("file")
+        self.files = self.item_ids("file")
 
     def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
-        """One request on this thread's connection; every hundredth on a new one."""
+        """Send one request on this thread's connection, which is replaced every hundred requests."""
         self.local.count = getattr(self.local, "count", 0) + 1
         if self.local.count % 100 == 1:
             old = getattr(self.local, "connection", None)
@@ -80,14 +81,14 @@ class Soak:
             parts = urlsplit(self.sandbox.url)
             self.local.connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
         self.local.connection.request(method, path, body or None, headers)
-        answer = self.local.connection.getresponse()
-        content = answer.read()
+        response = self.local.connection.getresponse()
+        content = response.read()
         with self.lock:
-            self.statuses[f"{path.partition('?')[0].split('/')[1]} {answer.status}"] += 1
-        return answer.status, content
+            self.statuses[f"{path.partition('?')[0].split('/')[1]} {response.status}"] += 1
+        return response.status, content
 
     def token(self, **form: str) -> dict[str, Any]:
-        """The answer of the token endpoint."""
+        """Return the response of the token endpoint."""
         keys = {name: self.client[name] for name in ("client_id", "client_secret")}
         status, content = self.send(
             "POST", "/oauth2/token", urlencode({**keys, **form}).encode(), **{"Content-Type": FORM}
@@ -97,18 +98,18 @@ class Soak:
         return pair
 
     def call(self, method: str, path: str, doc: Any = None, **headers: str) -> tuple[int, bytes]:
-        """One call of the API."""
+        """Call the API with the present access token."""
         headers = {"Authorization": f"Bearer {self.pair['access_token']}", **headers}
         body = b"" if doc is None else json.dumps(doc).encode()
         return self.send(method, f"/2.0{path}", body, **headers)
 
-    def some(self, kind: str) -> list[str]:
-        """Ids of a few items that the admin sees."""
-        found = json.loads(self.call("GET", "/search?query=customers&limit=30")[1])
-        return [one["id"] for one in found["entries"] if one["type"] == kind]
+    def item_ids(self, kind: str) -> list[str]:
+        """Return the ids of a few items that the admin can see."""
+        page = json.loads(self.call("GET", "/search?query=customers&limit=30")[1])
+        return [entry["id"] for entry in page["entries"] if entry["type"] == kind]
 
     def refresh(self, number: int) -> None:
-        """A refresh and the first use of the new pair; every tenth asked for twice, as after a lost answer."""
+        """Refresh and use the new pair. Every tenth refresh is repeated, as after a lost reply."""
         old = self.pair["refresh_token"]
         new = self.token(grant_type="refresh_token", refresh_token=old)
         if number % 10 == 0 and not self.strict:
@@ -117,7 +118,7 @@ class Soak:
         assert self.call("GET", "/users/me")[0] == 200
 
     def read(self, number: int) -> None:
-        """One of the calls an admin makes, now and then one that is refused."""
+        """Make one of the calls that an admin makes. Now and then it is one that the server refuses."""
         paths = [
             "/users/me",
             "/users?limit=100",
@@ -137,19 +138,19 @@ class Soak:
             self.call("GET", "/users/me", Authorization="Bearer nonsense")
 
     def write(self, number: int) -> int:
-        """A folder made, renamed, thrown away and forgotten; how many calls that took."""
-        status, made = self.call(
+        """Create a folder, change it, move it to the trash and delete it there. Return the number of calls."""
+        status, folder = self.call(
             "POST", "/folders", {"name": f"Soak {threading.get_ident()} {number}", "parent": {"id": "0"}}
         )
-        assert status == 201, made
-        path = f"/folders/{json.loads(made)['id']}"
+        assert status == 201, folder
+        path = f"/folders/{json.loads(folder)['id']}"
         self.call("PUT", path, {"description": "soaked"})
         self.call("DELETE", path)
         self.call("DELETE", f"{path}/trash")
         return 4
 
     def share(self, start: int, count: int) -> None:
-        """`count` calls, four in forty writes."""
+        """Make `count` calls. In every forty of them, four write."""
         done = 0
         while done < count:
             number = start + done
@@ -160,38 +161,40 @@ class Soak:
                 done += 1
 
     def sample(self) -> Sample:
-        """How the sandbox is now."""
-        disk = sum(place.stat().st_size for place in self.sandbox.state.rglob("*") if place.is_file())
+        """Record and return the present figures of the sandbox."""
+        disk = sum(path.stat().st_size for path in self.sandbox.state.rglob("*") if path.is_file())
         open_now = min(self.open_files() for _ in self.moments())
-        made = sum(self.statuses.values())
-        self.samples.append(Sample(made, self.process.memory_info().rss, open_now, disk))
+        calls = sum(self.statuses.values())
+        self.samples.append(Sample(calls, self.process.memory_info().rss, open_now, disk))
         return self.samples[-1]
 
     def open_files(self) -> int:
-        """Open files and connections now."""
+        """Return the number of open files and connections."""
         if sys.platform == "win32":
             return int(self.process.num_handles())
         return int(self.process.num_fds())
 
     def moments(self) -> Iterator[int]:
-        """A few moments, until the sandbox has seen that our connections are closed."""
+        """Yield a few times, until the sandbox has noticed that our connections are closed."""
         for moment in range(20):
             yield moment
             time.sleep(0.02)
 
-    def run(self, refreshes: int, calls: int, say: bool = False) -> None:
-        """All of it, in steps: first a part of the refreshes, then a part of the calls by several threads."""
+    def run(self, refreshes: int, calls: int, verbose: bool = False) -> None:
+        """Soak in steps: first some of the refreshes, then some of the calls from several threads."""
         for step in range(STEPS):
-            with ThreadPoolExecutor(HANDS) as pool:  # connections close with it: only leaks stay open
+            with ThreadPoolExecutor(
+                THREADS
+            ) as pool:  # its connections close with it, so that only leaks stay open
                 for number in range(step * refreshes // STEPS, (step + 1) * refreshes // STEPS):
                     self.refresh(number)
                 begin, end = step * calls // STEPS, (step + 1) * calls // STEPS
-                each = (end - begin) // HANDS
-                list(pool.map(lambda hand: self.share(begin + hand * each, each), range(HANDS)))  # noqa: B023
-                list(pool.map(lambda _: self.close(), range(HANDS)))
+                share = (end - begin) // THREADS
+                list(pool.map(lambda thread: self.share(begin + thread * share, share), range(THREADS)))  # noqa: B023
+                list(pool.map(lambda _: self.close(), range(THREADS)))
             self.close()
             now = self.sample()
-            if say:
+            if verbose:
                 print(
                     f"{now.calls:>8} calls  {now.memory / 2**20:6.1f} MiB  {now.files} open files  "
                     f"{now.disk / 2**20:6.1f} MiB on disk",
@@ -199,24 +202,25 @@ class Soak:
                 )
 
     def close(self) -> None:
-        """End this thread's connection."""
+        """Close this thread's connection."""
         connection = getattr(self.local, "connection", None)
         if connection is not None:
             connection.close()
         self.local.count = 0
 
     def growth(self) -> float:
-        """Memory of the last steps over that of the first ones after the warm-up."""
-        memory = [one.memory for one in self.samples]
+        """Return the ratio of the memory in the last steps to that in the first steps after the warm-up."""
+        memory = [sample.memory for sample in self.samples]
         return statistics.median(memory[-3:]) / statistics.median(memory[WARM : WARM + 3])
 
     def more_files(self) -> int:
-        """Open files of the last steps beyond those of the first ones after the warm-up."""
-        files = [one.files for one in self.samples]
+        """Return how many more files are open in the last steps than in the first steps after the warm-up."""
+        files = [sample.files for sample in self.samples]
         return max(files[-3:]) - max(files[WARM : WARM + 3])
 
 
 def main() -> int:
+    """Soak a new sandbox and return the exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -225,15 +229,15 @@ def main() -> int:
     parser.add_argument("--rotation", choices=("grace", "strict"), default="grace")
     parser.add_argument("--world", default="small")
     options = parser.parse_args()
-    began = time.perf_counter()
+    started = time.perf_counter()
     with boxnb.sandbox.start(
         private=True, world=options.world, limits="off", rotation=options.rotation
     ) as sandbox:
         soak = Soak(sandbox, options.rotation == "strict")
-        soak.run(options.refreshes, options.calls, say=True)
-        seconds = time.perf_counter() - began
+        soak.run(options.refreshes, options.calls, verbose=True)
+        seconds = time.perf_counter() - started
         print(f"{options.refreshes} refreshes and {options.calls} calls in {seconds:.0f} s")
-        print(f"answers: {dict(sorted(soak.statuses.items()))}")
+        print(f"responses: {dict(sorted(soak.statuses.items()))}")
         print(f"memory after the warm-up: {soak.growth() - 1:+.1%} (at most +10 %)")
         print(f"open files after the warm-up: {soak.more_files():+d} (at most +0)")
         return int(soak.growth() > 1.1 or soak.more_files() > 0)

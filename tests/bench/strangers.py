@@ -1,9 +1,10 @@
-"""Lets Schemathesis, which knows nothing of this project, question a sandbox with Box's own description.
+"""Test a sandbox with Schemathesis, which knows only Box's OpenAPI description and nothing about this project.
 
     python -m venv /tmp/strangers && /tmp/strangers/bin/python -m pip install schemathesis
     python tests/bench/strangers.py --program /tmp/strangers/bin/schemathesis --seconds 120
 
-It has an environment of its own, as it brings many packages. 501, for a method that is not built, is no failure.
+Schemathesis has its own environment because it needs many packages. A 501, for a method that the sandbox does not
+implement, is not a failure.
 """
 
 from __future__ import annotations
@@ -36,67 +37,69 @@ CHECKS = "not_a_server_error,response_schema_conformance,content_type_conformanc
 
 
 def responses(method: str, path: str) -> dict[str, Any]:
-    """The answers of an operation, with the empty ones that are named as deviations."""
-    found: dict[str, Any] = {}
+    """Return the responses of an operation, including the empty ones that are listed as deviations."""
+    by_status: dict[str, Any] = {}
     for variant in spec.find(method, path):
         for status, contents in variant["answers"].items():
-            one = found.setdefault(status, {"description": "", "content": {}})
+            response = by_status.setdefault(status, {"description": "", "content": {}})
             for kind, schema in contents.items():
-                known = one["content"].setdefault(kind, {"schema": {"anyOf": []}})["schema"]["anyOf"]
-                if schema not in known:
-                    known.append(schema)
-    for status, why in EMPTY.items():
-        found[str(status)] = {"description": why}
-    return found
+                schemas = response["content"].setdefault(kind, {"schema": {"anyOf": []}})["schema"]["anyOf"]
+                if schema not in schemas:
+                    schemas.append(schema)
+    for status, reason in EMPTY.items():
+        by_status[str(status)] = {"description": reason}
+    return by_status
 
 
-def parameters(path: str, given: list[dict[str, Any]], ids: dict[str, list[str]]) -> list[dict[str, Any]]:
-    """Parameters, ids of the practice company for those in the path."""
-    out = [copy.deepcopy(one) for one in given if one["in"] != "path" and one["name"] != "as-user"]
+def parameters(path: str, described: list[dict[str, Any]], ids: dict[str, list[str]]) -> list[dict[str, Any]]:
+    """Return the parameters of an operation. Those in the path have ids of the practice company."""
+    result = [copy.deepcopy(item) for item in described if item["in"] != "path" and item["name"] != "as-user"]
     for name in re.findall(r"\{([^}]+)\}", path):
         schema = {"type": "string", "enum": [*ids.get(name, [])[:4], "1", "12x"]}
-        out.append({"name": name, "in": "path", "required": True, "schema": schema})
-    return out
+        result.append({"name": name, "in": "path", "required": True, "schema": schema})
+    return result
 
 
 def with_nulls(value: Any) -> Any:
-    """A null that a part of an `allOf` allows, allowed by the whole (`deviations.NULLS`)."""
+    """Return a schema in which a null that one part of an `allOf` allows is allowed by the whole (`deviations.NULLS`)."""
     if isinstance(value, list):
-        return [with_nulls(one) for one in value]
+        return [with_nulls(item) for item in value]
     if not isinstance(value, dict):
         return value
-    out = {key: with_nulls(one) for key, one in value.items()}
-    alone = [part for part in value.get("allOf", []) if part.get("nullable") and not set(part) - {"nullable"}]
-    if not alone:
-        return out
-    out["allOf"] = [part for part in out["allOf"] if part not in alone]
-    return {"anyOf": [{"nullable": True, "enum": [None]}, out]}
+    result = {key: with_nulls(item) for key, item in value.items()}
+    only_nullable = [
+        part for part in value.get("allOf", []) if part.get("nullable") and not set(part) - {"nullable"}
+    ]
+    if not only_nullable:
+        return result
+    result["allOf"] = [part for part in result["allOf"] if part not in only_nullable]
+    return {"anyOf": [{"nullable": True, "enum": [None]}, result]}
 
 
 def document(on_upload_host: bool) -> str:
-    """The description of one host as an OpenAPI document."""
+    """Return the description of one host as an OpenAPI document."""
     ids, paths = Asker("ids").ids, dict[str, dict[str, Any]]()
-    for name, one in spec.description()["operations"].items():
+    for name, described in spec.description()["operations"].items():
         method, path = name.split(" ")
         path = path.partition("#")[0]
-        there = "upload_sessions" in path or (path.endswith("/content") and method == "post")
-        if path.startswith("/oauth2/") or there != on_upload_host or method in paths.get(path, {}):
+        is_upload = "upload_sessions" in path or (path.endswith("/content") and method == "post")
+        if path.startswith("/oauth2/") or is_upload != on_upload_host or method in paths.get(path, {}):
             continue
-        operation: dict[str, Any] = {"parameters": parameters(path, one["parameters"], ids)}
+        operation: dict[str, Any] = {"parameters": parameters(path, described["parameters"], ids)}
         operation["responses"] = responses(method, path)
-        if one["body"]:
+        if described["body"]:
             operation["requestBody"] = {
-                "content": {kind: {"schema": body} for kind, body in one["body"].items()}
+                "content": {kind: {"schema": body} for kind, body in described["body"].items()}
             }
         paths.setdefault(path, {})[method] = operation
     whole = {"openapi": "3.0.2", "info": {"title": "Box", "version": "2024.0"}, "paths": paths}
     text = json.dumps({**whole, "components": {"schemas": with_nulls(spec.description()["schemas"])}})
-    return text.replace('"oneOf"', '"anyOf"').replace(
-        '"discriminator"', '"x-discriminator"'
-    )  # as `spec.normal`
+    # As `spec.normal` does.
+    return text.replace('"oneOf"', '"anyOf"').replace('"discriminator"', '"x-discriminator"')
 
 
 def main() -> int:
+    """Run Schemathesis against both hosts of a new sandbox, and return its exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -109,9 +112,9 @@ def main() -> int:
         Path(folder, "schemathesis.toml").write_text(SETTINGS, encoding="utf-8")
         codes = []
         for base in ("/2.0", "/api/2.0"):
-            place = Path(folder, "box.json")
-            place.write_text(document(base != "/2.0"), encoding="utf-8")
-            command = [options.program, "run", str(place), "--url", sandbox.url + base, "--checks", CHECKS]
+            file = Path(folder, "box.json")
+            file.write_text(document(base != "/2.0"), encoding="utf-8")
+            command = [options.program, "run", str(file), "--url", sandbox.url + base, "--checks", CHECKS]
             command += ["--header", f"Authorization: Bearer {person.access}", "--phases", "coverage,fuzzing"]
             command += ["--max-time", str(options.seconds), "--continue-on-failure", "--warnings", "off"]
             command += ["--suppress-health-check", "all", "--generation-deterministic"]

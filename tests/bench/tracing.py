@@ -1,4 +1,4 @@
-"""What a trace costs: calls of four threads with it and without it in turn, and how long its picture takes to draw.
+"""Measure the cost of a trace: calls of four threads with and without it in turn, and the time to draw it.
 
 python tests/bench/tracing.py
 """
@@ -18,23 +18,25 @@ RUNS, THREADS, CALLS = 5, 4, 50
 
 
 def fetch(url: str, headers: dict[str, str]) -> None:
+    """Make the calls of one thread."""
     with requests.Session() as http:
         for _ in range(CALLS):
             http.get(url, headers=headers, timeout=60).raise_for_status()
 
 
 def seconds_of_all(url: str, headers: dict[str, str]) -> float:
+    """Return the seconds that all threads take together."""
     threads = [threading.Thread(target=fetch, args=(url, headers)) for _ in range(THREADS)]
-    begun = time.perf_counter()
+    started = time.perf_counter()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return time.perf_counter() - begun
+    return time.perf_counter() - started
 
 
 def measure() -> tuple[float, float, float]:
-    """Seconds without a trace, with one, and of drawing it; a practice Box of its own, which allows so many calls."""
+    """Return the seconds without a trace, with one, and to draw it. Each measurement has a new sandbox with a full rate limit."""
     with Practice() as practice:
         token = practice.sign_in()
         url = f"{practice.client.server.api_url}/users/me"
@@ -45,12 +47,13 @@ def measure() -> tuple[float, float, float]:
         practice.trace.start()
         traced = seconds_of_all(url, headers)
         practice.trace.stop()
-        begun = time.perf_counter()
+        started = time.perf_counter()
         diagram.page(practice.trace.exchanges)
-        return plain, traced, time.perf_counter() - begun
+        return plain, traced, time.perf_counter() - started
 
 
 def main() -> None:
+    """Print the figures."""
     plain, traced, drawn = zip(*(measure() for _ in range(RUNS)), strict=True)
     ratio = statistics.median(traced) / statistics.median(plain)
     print(f"{THREADS * CALLS} calls of {THREADS} threads, medians of {RUNS} (range)")

@@ -1,4 +1,4 @@
-"""Many processes with many threads on one sign-in; as a script: ``python tests/faults/racing.py 200`` rounds."""
+"""Let many processes with many threads use one sign-in. ``python tests/faults/racing.py 200`` runs 200 rounds."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ PROCESSES = 8
 
 
 def racer() -> None:
-    """One process: for each line it is sent, every thread makes one call; answers with what went wrong."""
+    """Make one call per thread for each line on standard input, and print the errors."""
     import boxnb
 
     boxes = [boxnb.connect("acme") for _ in range(THREADS)]
 
     def call(box: boxnb.Box) -> str:
         try:
-            found = box.get("/users/me")["type"]
-        except Exception as error:  # noqa: BLE001  whatever it is, it is what the race is about
+            kind = box.get("/users/me")["type"]
+        except Exception as error:  # noqa: BLE001  any error is a result of the race
             return repr(error)
-        return "" if found == "user" else str(found)
+        return "" if kind == "user" else str(kind)
 
     with ThreadPoolExecutor(THREADS) as pool:
         for _ in sys.stdin:
@@ -32,8 +32,8 @@ def racer() -> None:
 
 
 def race(sandbox: Any, rounds: int) -> list[str]:
-    """Expire the token before each round, let all call at once; everything that went wrong."""
-    wrong: list[str] = []
+    """Expire the token before each round, let all threads call at once, and return the errors."""
+    errors: list[str] = []
     with ExitStack() as stack:
         racers = [
             stack.enter_context(
@@ -48,21 +48,21 @@ def race(sandbox: Any, rounds: int) -> list[str]:
         ]
         for _ in range(rounds):
             sandbox.clock.advance(7200)
-            for each in racers:
-                assert each.stdin is not None
-                each.stdin.write("go\n")
-                each.stdin.flush()
-            for each in racers:
-                assert each.stdout is not None
-                wrong += json.loads(each.stdout.readline())
-        for each in racers:
-            assert each.stdin is not None
-            each.stdin.close()
-    return wrong
+            for process in racers:
+                assert process.stdin is not None
+                process.stdin.write("go\n")
+                process.stdin.flush()
+            for process in racers:
+                assert process.stdout is not None
+                errors += json.loads(process.stdout.readline())
+        for process in racers:
+            assert process.stdin is not None
+            process.stdin.close()
+    return errors
 
 
 def main(rounds: int) -> None:
-    """One full race on a sandbox and a home of its own, with its result printed."""
+    """Run a full race on a new sandbox with a new home folder, and print the result."""
     import os
     import tempfile
     import time
@@ -76,17 +76,17 @@ def main(rounds: int) -> None:
         with boxnb.sandbox.start(private=True, limits="off") as sandbox:
             sign_in(sandbox)
             started = time.perf_counter()
-            wrong = race(sandbox, rounds)
+            errors = race(sandbox, rounds)
             seconds = time.perf_counter() - started
             saved = boxnb.store.load("acme")
             rotations = saved.generation if saved is not None else -1
     print(
-        f"{PROCESSES} processes x {THREADS} threads x {rounds} expiries: {len(wrong)} errors, "
+        f"{PROCESSES} processes x {THREADS} threads x {rounds} expiries: {len(errors)} errors, "
         f"{rotations} rotations, {seconds:.0f} s"
     )
-    for text in sorted(set(wrong)):
+    for text in sorted(set(errors)):
         print(text)
-    sys.exit(bool(wrong) or rotations != rounds)
+    sys.exit(bool(errors) or rotations != rounds)
 
 
 if __name__ == "__main__":

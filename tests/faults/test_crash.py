@@ -1,4 +1,4 @@
-"""Killed at every point of a rotation, and the power cut at every point: the next start goes on by itself."""
+"""A kill or a power cut at any point of a rotation: the next start continues without the user."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from boxnb import store
 from boxnb.sandbox import Sandbox
 from boxnb.store import intent
 
-# Every call of a rotation that reaches the operating system for the file, the lock or the socket.
+# Every system call of a rotation that concerns the file, the lock or the socket.
 CALLS: list[tuple[Any, str]] = [
     (os, "open"),
     (os, "fsync"),
@@ -36,7 +36,7 @@ CALLS: list[tuple[Any, str]] = [
 
 
 def watch(monkeypatch: pytest.MonkeyPatch, before: Callable[..., None], after: Callable[..., None]) -> None:
-    """Have both called around each of :data:`CALLS`, with its name and arguments."""
+    """Call ``before`` and ``after`` around each of :data:`CALLS`, with its name and arguments."""
 
     def wrapped(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
@@ -47,17 +47,17 @@ def watch(monkeypatch: pytest.MonkeyPatch, before: Callable[..., None], after: C
 
         return call
 
-    for home, name in CALLS:
-        monkeypatch.setattr(home, name, wrapped(name, getattr(home, name)))
+    for owner, name in CALLS:
+        monkeypatch.setattr(owner, name, wrapped(name, getattr(owner, name)))
 
 
 def rotate() -> None:
-    """What a notebook does: one call, for which the pair has to be replaced first."""
+    """Make one call, as a notebook does, for which the token pair must be refreshed first."""
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
 
 
 def killed_at(point: int, report: Path) -> tuple[int, bool]:
-    """Rotate in a child that kills itself at one point; its process number, and whether it got that far."""
+    """Rotate in a child that kills itself at one point. Return its process ID, and whether it got that far."""
     child = os.fork()
     if child:
         _, status = os.waitpid(child, 0)
@@ -66,12 +66,12 @@ def killed_at(point: int, report: Path) -> tuple[int, bool]:
         steps = itertools.count()
 
         def step(when: str) -> Callable[..., None]:
-            def passed(name: str, *_: Any) -> None:
+            def kill_at_point(name: str, *_: Any) -> None:
                 if next(steps) == point:
                     report.write_text(f"{when} {name}", encoding="utf-8")
                     os.kill(os.getpid(), signal.SIGKILL)
 
-            return passed
+            return kill_at_point
 
         watch(monkeypatch, step("before"), step("after"))
         try:
@@ -82,8 +82,8 @@ def killed_at(point: int, report: Path) -> tuple[int, bool]:
         os._exit(0)
 
 
-def test_a_kill_at_any_point_costs_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
-    """No sign-in is lost, nobody is asked; killed between journal and save, the journal names who died."""
+def test_kill_at_any_point_loses_no_sign_in(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The next start continues without the user. After a kill between journal and save, the journal names the process."""
     sign_in(sandbox)
     report = tmp_path / "report"
     points: list[str] = []
@@ -99,10 +99,10 @@ def test_a_kill_at_any_point_costs_nothing(sandbox: Sandbox, tmp_path: Path) -> 
             assert pending["pid"] == child
             named += 1
         rotate()
-        left, saved = intent.pending(store.path("acme")), store.load("acme")
-        # Killed between save and the end of the journal: it speaks of a generation that is over.
+        pending, saved = intent.pending(store.path("acme")), store.load("acme")
+        # After a kill between the save and the end of the journal, the journal is about an earlier generation.
         assert saved is not None
-        assert left is None or left["generation"] < saved.generation
+        assert pending is None or pending["generation"] < saved.generation
     reached = {point.split()[1] for point in points}
     assert reached == {name for _, name in CALLS}, points
     assert len(points) > 50
@@ -112,26 +112,26 @@ def test_a_kill_at_any_point_costs_nothing(sandbox: Sandbox, tmp_path: Path) -> 
 
 
 def states(operations: list[tuple[str, Any]], old: bytes) -> Iterator[bytes]:
-    """What the profile's file may hold after a power cut: any subset of what was not flushed is missing."""
+    """Yield what the profile's file may contain after a power cut: any data that was not flushed may be missing."""
     for cut in range(len(operations) + 1):
         done = operations[:cut]
-        flushed = {what for kind, what in done if kind == "fsync"}
-        held, name_is_safe = old, True
-        for kind, what in done:
+        flushed = {target for kind, target in done if kind == "fsync"}
+        content, name_is_safe = old, True
+        for kind, target in done:
             if kind == "replace":
-                held, name_is_safe, data_is_safe = what[1], False, what[0] in flushed
-                yield held if data_is_safe else b""
+                content, name_is_safe, data_is_safe = target[1], False, target[0] in flushed
+                yield content if data_is_safe else b""
             elif kind == "fsync folder":
                 name_is_safe = True
-        yield held
+        yield content
         if not name_is_safe:
             yield old
 
 
-def test_a_power_cut_leaves_the_old_pair_or_the_new(
+def test_power_cut_leaves_the_old_pair_or_the_new_one(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Data is flushed before it is named, the name before the token is used: replayed without what was not."""
+    """Data is flushed before the rename, and the rename before the token is used."""
     sign_in(sandbox)
     file = store.path("acme")
     old = file.read_bytes()
@@ -155,12 +155,12 @@ def test_a_power_cut_leaves_the_old_pair_or_the_new(
     kinds = [kind for kind, _ in operations]
     access_token = json.loads(new)["token"]["access_token"].encode()
     first_use = next(
-        i for i, (kind, what) in enumerate(operations) if kind == "send" and access_token in what
+        i for i, (kind, data) in enumerate(operations) if kind == "send" and access_token in data
     )
     assert "fsync folder" in kinds[kinds.index("replace") : first_use]
 
 
-def test_a_replay_that_skips_the_flush_is_caught() -> None:
-    """The model above can fail: without the flush of the data the file may be empty."""
+def test_model_detects_a_missing_flush() -> None:
+    """In the model above, the file may be empty if its data is not flushed."""
     assert b"" in set(states([("replace", ("draft", b"new"))], b"old"))
     assert b"old" in set(states([("fsync", "draft"), ("replace", ("draft", b"new"))], b"old"))

@@ -1,4 +1,4 @@
-"""The disk misbehaves in the middle of a rotation: a sentence, the old pair kept, and the chain goes on."""
+"""The disk fails during a rotation: there is one sentence, the old pair stays, and the sign-in continues to work."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from boxnb.sandbox import Sandbox
 
 
 def in_child(work: Callable[[], None], *, unprivileged: bool = False) -> str:
-    """Run in a forked child, where root gives up its rights if asked; the sentence it ended with, or nothing."""
+    """Run in a forked child, as another user than root if asked. Return the message of its error, or nothing."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -31,37 +31,38 @@ def in_child(work: Callable[[], None], *, unprivileged: bool = False) -> str:
                 os.setgid(65534)
                 os.setuid(65534)
             work()
-            said = ""
+            message = ""
         except TokenStoreError as error:
-            said = str(error)
+            message = str(error)
         except BaseException as error:  # noqa: BLE001  a forked child must not return into pytest
-            said = f"unexpected {error!r}"
-        os.write(write, said.encode())
+            message = f"unexpected {error!r}"
+        os.write(write, message.encode())
         os._exit(0)
     os.close(write)
     with os.fdopen(read, encoding="utf-8") as pipe:
-        said = pipe.read()
+        message = pipe.read()
     os.waitpid(child, 0)
-    return said
+    return message
 
 
 def rotate() -> None:
+    """Make one call, for which an expired token is refreshed first."""
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
 
 
-def open_to_all(file: Path) -> None:
-    """Give the profile to who a root test becomes, and let it reach the folder."""
+def give_to_nobody(file: Path) -> None:
+    """Let the user that a root test becomes own the profile and reach its folder."""
     if os.getuid() != 0:
         return
-    for each in (file, *file.parent.iterdir(), file.parent, file.parent.parent):
-        os.chown(each, 65534, 65534)
+    for path in (file, *file.parent.iterdir(), file.parent, file.parent.parent):
+        os.chown(path, 65534, 65534)
     for parent in file.parent.parents:
         if parent != Path("/"):
             parent.chmod(stat.S_IMODE(parent.stat().st_mode) | 0o011)
 
 
-def test_the_disk_is_full_in_mid_rotation(sandbox: Sandbox) -> None:
-    """The server rotated, nothing could be saved: once there is room, the same refresh gives the same pair."""
+def test_full_disk_during_a_rotation(sandbox: Sandbox) -> None:
+    """The new pair cannot be saved; once there is space, repeating the refresh returns the same pair."""
     sign_in(sandbox)
     before = store.path("acme").read_bytes()
     sandbox.clock.advance(7200)
@@ -76,61 +77,62 @@ def test_the_disk_is_full_in_mid_rotation(sandbox: Sandbox) -> None:
     rotate()
 
 
-def test_the_folder_is_read_only_in_mid_rotation(sandbox: Sandbox) -> None:
-    """Told before the refresh token is spent: the journal could not be written."""
+def test_read_only_folder_during_a_rotation(sandbox: Sandbox) -> None:
+    """The error comes before the refresh token is spent, because the journal cannot be written."""
     sign_in(sandbox)
     file = store.path("acme")
     sandbox.clock.advance(7200)
     with store.lock("acme"):
         pass
-    open_to_all(file)
+    give_to_nobody(file)
     file.parent.chmod(0o500)
     try:
-        said = in_child(lambda: RotatingAuth("acme").rotate(_access()), unprivileged=True)
+        message = in_child(lambda: RotatingAuth("acme").rotate(_access_token()), unprivileged=True)
     finally:
         file.parent.chmod(0o700)
-    assert "check the owner and mode" in said
+    assert "check the owner and mode" in message
     assert [call["status"] for call in sandbox.record() if call["path"] == "/oauth2/token"] == [200]
     rotate()
 
 
-def _access() -> boxnb.Secret:
+def _access_token() -> boxnb.Secret:
+    """Return the saved access token."""
     saved = store.load("acme")
     assert saved is not None
     assert saved.token is not None
     return saved.token.access_token
 
 
-def test_a_file_that_may_not_be_read(sandbox: Sandbox) -> None:
-    """A sentence, and the file is left as it is."""
+def test_unreadable_file(sandbox: Sandbox) -> None:
+    """The error is one sentence, and the file stays as it is."""
     sign_in(sandbox)
     file = store.path("acme")
-    open_to_all(file)
+    give_to_nobody(file)
     file.chmod(0o000)
-    said = in_child(lambda: boxnb.connect("acme") and None, unprivileged=True)
-    assert "could not be read" in said
+    message = in_child(lambda: boxnb.connect("acme") and None, unprivileged=True)
+    assert "could not be read" in message
     file.chmod(0o600)
     rotate()
 
 
-def test_somebody_elses_file_is_refused(sandbox: Sandbox) -> None:
-    """Where root can make one: it belongs to another user, so it is not ours to use."""
+def test_file_of_another_user_is_refused(sandbox: Sandbox) -> None:
+    """A file that belongs to another user is not used. Only root can create one for this test."""
     sign_in(sandbox)
     file = store.path("acme")
     if os.getuid() == 0:
-        open_to_all(file)
+        give_to_nobody(file)
         os.chown(file, 12345, 12345)
         file.chmod(0o644)
-        said = in_child(lambda: boxnb.connect("acme") and None, unprivileged=True)
-        assert "belongs to another user" in said
+        message = in_child(lambda: boxnb.connect("acme") and None, unprivileged=True)
+        assert "belongs to another user" in message
         os.chown(file, 0, 0)
     file.chmod(0o600)
     rotate()
 
 
 @pytest.mark.parametrize("older", [{}, {"keep": None, "spent": None, "refreshed_by": None}])
-def test_a_file_of_an_earlier_boxnb_is_read(sandbox: Sandbox, older: dict[str, None]) -> None:
-    """Fields that came later may be missing."""
+def test_file_of_an_earlier_version_is_read(sandbox: Sandbox, older: dict[str, None]) -> None:
+    """Fields that later versions added may be missing."""
     sign_in(sandbox)
     content = json.loads(store.path("acme").read_text())
     for name in older:
@@ -140,8 +142,8 @@ def test_a_file_of_an_earlier_boxnb_is_read(sandbox: Sandbox, older: dict[str, N
 
 
 @pytest.mark.parametrize("kind", ["lost_token", "reset_after"])
-def test_strict_rotation_and_a_lost_reply_end_in_one_diagnosis(tmp_path: Path, kind: str) -> None:
-    """Where the server retires the old token at once, a lost reply is the end: said once, with the remedy."""
+def test_lost_reply_under_strict_rotation_is_diagnosed(tmp_path: Path, kind: str) -> None:
+    """If the server retires the old token at once, a lost reply ends the sign-in, and one message says what to do."""
     with boxnb.sandbox.start(private=True, state=tmp_path / "strict", rotation="strict") as strict:
         sign_in(strict)
         strict.clock.advance(7200)
@@ -150,7 +152,7 @@ def test_strict_rotation_and_a_lost_reply_end_in_one_diagnosis(tmp_path: Path, k
         with pytest.raises(
             InvalidGrantError, match=r"reply|answer to a refresh of 'acme' was lost.*Sign in again"
         ):
-            RotatingAuth("acme", sleep=waits.append).rotate(_access())
+            RotatingAuth("acme", sleep=waits.append).rotate(_access_token())
         assert waits == [0.5]
         sign_in(strict)
         rotate()

@@ -1,4 +1,4 @@
-"""Eight processes with four threads each on one sign-in."""
+"""Eight processes with four threads each use one sign-in."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from boxnb.errors import InvalidGrantError
 from boxnb.sandbox import Sandbox
 
 
-def test_one_rotation_for_each_expiry(tmp_path: Path) -> None:
-    """No call fails, no chain is lost, nobody refreshes twice; the full race is a command of its own."""
+def test_one_rotation_per_expiry(tmp_path: Path) -> None:
+    """No call fails, no sign-in is lost, and nobody refreshes twice. The full race is a separate command."""
     with boxnb.sandbox.start(private=True, state=tmp_path / "state", limits="off") as sandbox:
         sign_in(sandbox)
         assert racing.race(sandbox, rounds=15) == []
@@ -24,53 +24,55 @@ def test_one_rotation_for_each_expiry(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def practice(tmp_path: Path) -> Iterator[Sandbox]:
-    """Somebody is signed in as acme."""
+def signed_in_sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    """Yield a sandbox in which profile acme is signed in."""
     with boxnb.sandbox.start(private=True, state=tmp_path / "state") as sandbox:
         sign_in(sandbox)
         yield sandbox
 
 
-def copied() -> None:
-    """What people do: `cp acme.json copy.json`."""
+def copy_profile() -> None:
+    """Copy the profile as users do: `cp acme.json copy.json`."""
     copy = store.path("copy")
     copy.write_bytes(store.path("acme").read_bytes())
     copy.chmod(0o600)
 
 
-def asks(profile: str) -> str:
+def call(profile: str) -> str:
+    """Make one call with a profile and return the type of the object in the response."""
     return str(boxnb.connect(profile).get("/users/me")["type"])
 
 
-def refused(profile: str) -> None:
-    """In one sentence that names what may have happened."""
+def assert_refused(profile: str) -> None:
+    """Check that a call fails with a sentence that says what may have happened."""
     with pytest.raises(InvalidGrantError, match="perhaps a copy of the file was used elsewhere"):
-        asks(profile)
+        call(profile)
 
 
-def test_a_stale_copy_of_the_file_fails_alone(practice: Sandbox) -> None:
-    """A backup of yesterday: it is told so at its first refresh, and the original goes on."""
-    copied()
+def test_stale_copy_of_the_file_fails_alone(signed_in_sandbox: Sandbox) -> None:
+    """A backup of yesterday fails at its first refresh, and the original continues to work."""
+    copy_profile()
     for _ in range(2):
-        practice.clock.advance(7200)
-        assert asks("acme") == "user"
-    before = len(refreshes(practice))
-    refused("copy")
-    assert len(refreshes(practice)) - before <= 2  # asked, looked into the file once more, no loop
-    practice.clock.advance(7200)
-    assert asks("acme") == "user"
+        signed_in_sandbox.clock.advance(7200)
+        assert call("acme") == "user"
+    before = len(refreshes(signed_in_sandbox))
+    assert_refused("copy")
+    # One refresh, and one more after reading the file again, but no loop.
+    assert len(refreshes(signed_in_sandbox)) - before <= 2
+    signed_in_sandbox.clock.advance(7200)
+    assert call("acme") == "user"
 
 
 @pytest.mark.parametrize(("first", "second"), [("acme", "copy"), ("copy", "acme")])
-def test_of_two_files_with_the_same_pair_the_second_is_told(
-    practice: Sandbox, first: str, second: str
+def test_second_of_two_files_with_the_same_pair_is_refused(
+    signed_in_sandbox: Sandbox, first: str, second: str
 ) -> None:
-    """Whoever comes second; the first goes on, and neither asks again and again."""
-    copied()
-    practice.clock.advance(7200)
-    assert asks(first) == "user"
-    refused(second)
-    refused(second)
-    assert len(refreshes(practice)) <= 5
-    practice.clock.advance(7200)
-    assert asks(first) == "user"
+    """The first file to refresh continues to work, and neither repeats its refresh again and again."""
+    copy_profile()
+    signed_in_sandbox.clock.advance(7200)
+    assert call(first) == "user"
+    assert_refused(second)
+    assert_refused(second)
+    assert len(refreshes(signed_in_sandbox)) <= 5
+    signed_in_sandbox.clock.advance(7200)
+    assert call(first) == "user"

@@ -1,4 +1,4 @@
-"""Killed at every point of a rename or a move of the secrets: one profile holds the chain, never two, never none."""
+"""A kill at any point of a rename or a move of secrets: exactly one profile has the token pair."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from boxnb.secret import Secret
 CLIENT = oauth.Client("abc", Secret("the-client-secret-of-tests"), "http://127.0.0.1/callback")
 TOKEN = Token(Secret("access-0a1b2c3d"), Secret("refresh-0a1b2c3d"), obtained_at=1000.0, expires_in=3600.0)
 
-# Every call that changes a file or its name, and each start of the secret manager.
+# Every call that changes a file or its name, or starts the secret manager.
 CALLS = [(os, name) for name in ("open", "fsync", "replace", "rename", "unlink", "posix_spawn", "fork")]
 
 MANAGER = """
@@ -35,7 +35,7 @@ elif file.exists(): print(file.read_text())
 
 @pytest.fixture
 def command(tmp_path: Path) -> str:
-    """A secret manager of a few lines, keeping what it is given in a folder."""
+    """Return the command of a small secret manager that saves secrets in a folder."""
     script, folder = tmp_path / "manager.py", tmp_path / "secrets"
     script.write_text(MANAGER)
     folder.mkdir()
@@ -43,7 +43,7 @@ def command(tmp_path: Path) -> str:
 
 
 def killed_at(point: int, work: Callable[[], object]) -> bool:
-    """Do it in a child that kills itself at one point; whether it got that far."""
+    """Work in a child that kills itself at one point. Return whether it got that far."""
     child = os.fork()
     if child:
         return os.WIFSIGNALED(os.waitpid(child, 0)[1])
@@ -54,7 +54,7 @@ def killed_at(point: int, work: Callable[[], object]) -> bool:
             if next(steps) == point:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        def watched(real: Callable[..., Any]) -> Callable[..., Any]:
+        def with_steps(real: Callable[..., Any]) -> Callable[..., Any]:
             def call(*arguments: Any, **options: Any) -> Any:
                 step()
                 result = real(*arguments, **options)
@@ -63,8 +63,8 @@ def killed_at(point: int, work: Callable[[], object]) -> bool:
 
             return call
 
-        for home, name in CALLS:
-            monkeypatch.setattr(home, name, watched(getattr(home, name)))
+        for owner, name in CALLS:
+            monkeypatch.setattr(owner, name, with_steps(getattr(owner, name)))
         try:
             work()
         except BaseException as error:  # noqa: BLE001  a forked child must not return into pytest
@@ -74,14 +74,14 @@ def killed_at(point: int, work: Callable[[], object]) -> bool:
 
 
 def holders() -> list[str]:
-    """The profiles that hold the chain."""
-    found = [(name, store.load(name)) for name in store.names()]
-    return [name for name, saved in found if saved is not None and saved.token == TOKEN]
+    """Return the profiles that have the token pair."""
+    profiles = [(name, store.load(name)) for name in store.names()]
+    return [name for name, saved in profiles if saved is not None and saved.token == TOKEN]
 
 
 @pytest.mark.parametrize("where", ["file", "command"])
-def test_a_rename_killed_at_any_point_leaves_one_profile(command: str, where: str) -> None:
-    """Under the old name or the new one; and the rename can be done again."""
+def test_rename_killed_at_any_point_leaves_one_profile(command: str, where: str) -> None:
+    """The profile has the old name or the new one, and the rename can be repeated."""
     keep = command if where == "command" else "file"
     store.save(store.Profile("acme", CLIENT, TOKEN, generation=3, keep=keep))
     points = 0
@@ -99,8 +99,8 @@ def test_a_rename_killed_at_any_point_leaves_one_profile(command: str, where: st
     assert (holders(), store.names()) == (["gamma"], ["gamma"])
 
 
-def test_secrets_moved_and_killed_at_any_point_are_not_lost(command: str) -> None:
-    """From the file to a secret manager and back."""
+def test_move_of_secrets_killed_at_any_point_loses_none(command: str) -> None:
+    """Secrets are moved from the file to a secret manager and back."""
     store.save(store.Profile("acme", CLIENT, TOKEN, generation=3))
     for keep in (command, "file"):
         before = store.load("acme")

@@ -46,61 +46,76 @@ class Snapshot:
 
     @cached_property
     def sign_ins(self) -> pd.DataFrame:
+        """Return the sign-ins of the events."""
         return reports.sign_ins(self.box, of=self.events)
 
     @cached_property
     def attacks(self) -> pd.DataFrame:
+        """Return the bursts of failed sign-ins."""
         return reports.sign_in_attacks(self.box, of=self.events)
 
     @cached_property
     def downloads(self) -> pd.DataFrame:
+        """Return the downloads per user and day."""
         return reports.downloads(self.box, of=self.events)
 
     @cached_property
     def unusual(self) -> pd.DataFrame:
+        """Return the unusual days of users."""
         return reports.unusual_days(self.box, of=self.events)
 
     @cached_property
     def inactive(self) -> pd.DataFrame:
+        """Return the inactive users."""
         is_sign_in = self.year["event_type"].isin(["LOGIN", "ADMIN_LOGIN"])
         return reports.inactive_users(self.box, days=90, of=self.year[is_sign_in], users=self.users)
 
     @cached_property
     def stale(self) -> pd.DataFrame:
+        """Return the stale content."""
         return reports.stale_content(self.box, days=365, of=self.content)
 
     @cached_property
     def external(self) -> pd.DataFrame:
+        """Return the external collaborators."""
         return reports.external_collaborators(self.box, of=self.collaborations)
 
     @cached_property
     def links(self) -> pd.DataFrame:
+        """Return the shared links."""
         return reports.shared_links(self.box, of=self.content)
 
     @cached_property
     def shared_widely(self) -> pd.DataFrame:
+        """Return the items that are shared widely."""
         return reports.shared_widely(self.box, of=self.collaborations)
 
     @cached_property
     def copies(self) -> pd.DataFrame:
+        """Return the duplicate files."""
         return reports.duplicate_files(self.box, of=self.content)
 
     @cached_property
     def former_users(self) -> pd.DataFrame:
+        """Return what suspended users own."""
         return reports.ownership_of_leavers(self.box, of=self.content, users=self.users)
 
     @cached_property
     def busiest_file(self) -> pd.DataFrame:
+        """Return the last eight events of the file with the most events."""
         file_id = self.events["source_item_id"].value_counts().index[0]
         return reports.file_history(self.box, file_id, of=self.events).tail(8)
 
     def storage(self, by: Any) -> pd.DataFrame:
+        """Return the storage by folder, extension, owner or age."""
         return reports.storage_by(self.box, by, of=self.content)
 
     def overlap(self) -> pd.DataFrame:
+        """Return the pairs of groups that share members."""
         return reports.group_overlap(self.box, of=self.members)
 
     def staff(self) -> pd.DataFrame:
+        """Return the users merged with the list of HR."""
         hr = pd.read_csv(ROOT / "2-explore/hr.csv")
         return self.users.merge(hr, on="login", how="outer", indicator=True)
 
@@ -300,7 +315,7 @@ QUOTES: dict[str, dict[str, Check]] = {
             s.shared_widely["outsiders"].iloc[0] == 14
             and s.shared_widely["can_change"].iloc[0] == s.shared_widely["people"].iloc[0]
         ),
-        "*All hands* is wide as well": lambda s: s.shared_widely["item_name"].eq("All hands").any(),
+        "*All hands* is shared widely too": lambda s: s.shared_widely["item_name"].eq("All hands").any(),
         "the folders called *2024* and *Q1*": lambda s: {"2024", "Q1"} <= set(s.shared_widely["item_name"]),
         "more than six months, the oldest first": lambda s: (
             len(waiting := reports.pending_invitations(s.box, days=180, of=s.collaborations)) > 5
@@ -358,7 +373,7 @@ QUOTES: dict[str, dict[str, Check]] = {
             .index[0]
             == "DOWNLOAD"
         ),
-        "the last eight things that happened to the file with most events": lambda s: (
+        "the last eight things that happened to the file with the most events": lambda s: (
             len(s.busiest_file) == 8
         ),
         "a file of *Payroll*, which `(anonymous)` fetched five times on one day from one address": lambda s: (
@@ -371,7 +386,7 @@ QUOTES: dict[str, dict[str, Check]] = {
         "three people who left according to HR": lambda s: (
             len(s.staff().query("_merge == 'both' and left_on.notna() and status == 'active'")) == 3
         ),
-        "*Ethan Okafor* is the one of the 75 deletions": lambda s: (
+        "*Ethan Okafor* is the user with the 75 deletions": lambda s: (
             s.unusual.iloc[3][["name", "events"]].tolist() == ["Ethan Okafor", 75]
         ),
         "the five departments with the most": lambda s: s.staff()["department"].nunique() >= 5,
@@ -412,7 +427,7 @@ OTHER: dict[str, tuple[str, ...]] = {
     ),
     "03-sharing": (
         "the second walk is estimated", "one for each folder", "one bar for each domain", "a number above 0",
-        "counts everybody once", "[those events]", "one person can be in it", "has one row for each", "[Activity](04",
+        "counts everybody once", "[those events]", "one person can be counted", "has one row for each", "[Activity](04",
     ),
     "04-activity": (
         "*unknown* the first time", "5,000 people may make 100,000", "begin with one day", "*Failed sign-ins* below", "`127.0.0.*`",

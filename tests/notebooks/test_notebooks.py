@@ -15,9 +15,8 @@ from boxnb.labs import EXERCISES, passed_labs
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("[0-9]*.ipynb"))
-TEACHING = [
-    path for path in NOTEBOOKS if path.parent.name == "3-teach"
-]  # they sign in to sandboxes of their own and save nothing
+# The lessons sign in to their own sandboxes and save nothing.
+TEACHING = [path for path in NOTEBOOKS if path.parent.name == "3-teach"]
 WORKING = [path for path in NOTEBOOKS if path not in TEACHING]
 ONBOARDING = ROOT / "notebooks/1-onboard/01-register-and-sign-in.ipynb"
 OPENING = (
@@ -161,9 +160,8 @@ def test_lessons_run_and_leave_no_trace_of_a_sign_in(path: Path, home: Path) -> 
     written = nbformat.writes(robot.nb)
     assert not re.search(r"\b[A-Za-z0-9]{64}\b", written)  # a refresh token
     public = set(re.findall(r"client_id\W+([a-z0-9]{32})", written))
-    assert (
-        set(re.findall(r"\b(?![0-9a-f]{32}\b)[A-Za-z0-9]{32}\b", written)) <= public
-    )  # an access token or a code
+    # Any other text of this form would be an access token or a code.
+    assert set(re.findall(r"\b(?![0-9a-f]{32}\b)[A-Za-z0-9]{32}\b", written)) <= public
 
 
 @pytest.mark.parametrize("path", WORKING, ids=name_of)
