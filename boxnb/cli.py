@@ -243,7 +243,7 @@ def run(asked: argparse.Namespace, notebook: dict[str, Any], parameters: dict[st
         sys.stderr.write(f"{error}\n")
         return REFUSED
     except BoxNotebookError as error:
-        sys.stderr.write(f"{redaction.mask(str(error))}\n")
+        sys.stderr.write(f"{redaction.redact(str(error))}\n")
         return FAILED
     except SystemExit as stop:
         return int(stop.code or 0) if isinstance(stop.code, int) else FAILED
@@ -296,7 +296,7 @@ def _execute(
         if executed is not None:
             _repeat(this, executed)
         if code != 0:
-            raise NotebookFailedError(_why(executed) or _why_not(redaction.mask(said)))
+            raise NotebookFailedError(_why(executed) or _why_not(redaction.redact(said)))
 
 
 def _take_over(this: runs.Run, left: Path) -> None:
@@ -350,7 +350,7 @@ def _keep_page(this: runs.Run, executed: dict[str, Any], path: Path) -> None:
     node = reads(json.dumps(executed), as_version=4)
     page, _ = exporter(**OFFLINE).from_notebook_node(node, resources={"metadata": {"name": path.stem}})
     taken = any(file.name == f"{path.stem}.html" for file in this.files)  # by what the notebook attached
-    this.attach(redaction.mask_page(page), f"{path.stem}{'-executed' if taken else ''}.html")
+    this.attach(redaction.redact_page(page), f"{path.stem}{'-executed' if taken else ''}.html")
 
 
 def _repeat(this: runs.Run, executed: dict[str, Any]) -> None:

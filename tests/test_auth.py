@@ -407,7 +407,7 @@ def test_a_newer_pair_saved_during_the_refusal_is_taken(
         theirs = real(acme.client, acme.token)
         headers = {"Authorization": f"Bearer {theirs.access_token.reveal()}"}
         assert requests.get(sandbox.server()["api_url"] + "/users/me", headers=headers, timeout=10).ok
-        store.save(acme.renewed(theirs, 0.0))
+        store.save(acme.refreshed(theirs, 0.0))
         return real(client, token, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(oauth, "refresh", elsewhere_first)

@@ -154,12 +154,12 @@ def test_a_refresh_token_that_the_server_keeps_is_not_called_spent() -> None:
     """RFC 6749 6: it may keep the old one; then nothing was spent."""
     token = Token(Secret("a1"), Secret("kept"), obtained_at=1000.0, expires_in=3600.0)
     first = store.Profile("acme", oauth.Client("id", Secret("s3cret"), "http://127.0.0.1/cb"), token)
-    again = first.renewed(dataclasses.replace(token, access_token=Secret("a2")), 0.0)
+    again = first.refreshed(dataclasses.replace(token, access_token=Secret("a2")), 0.0)
     assert (again.spent, again.generation) == ((), 1)
-    replaced = again.renewed(dataclasses.replace(token, refresh_token=Secret("new")), 0.0)
+    replaced = again.refreshed(dataclasses.replace(token, refresh_token=Secret("new")), 0.0)
     assert token.refresh_token is not None
     assert replaced.spent == (token.refresh_token.digest,)
-    back = replaced.renewed(token, 0.0)
+    back = replaced.refreshed(token, 0.0)
     assert token.refresh_token.digest not in back.spent
 
 
@@ -316,7 +316,7 @@ def test_a_session_stops_where_its_profile_became_another(
         obtained_at=kernel.session.auth.now() + 9e3,
         expires_in=3600,
     )
-    store.save(change(loaded().renewed(new, 0.0)))
+    store.save(change(loaded().refreshed(new, 0.0)))
     sandbox.clock.advance(7200)
     kernel.session.auth._skew += 7200
     asked = len(sandbox.record())
@@ -342,7 +342,7 @@ def test_the_same_person_signs_in_again_and_a_session_goes_on(sandbox: Sandbox) 
     state = oauth.new_state()
     code = oauth.parse_redirect(sandbox.approve(oauth.authorization_url(client, state)), state=state)
     token = oauth.exchange_code(client, code)
-    store.save(loaded().renewed(token, loaded().skew))
+    store.save(loaded().refreshed(token, loaded().skew))
     sandbox.clock.advance(7200)
     assert kernel.get("/users/me")["type"] == "user"
 
@@ -397,7 +397,7 @@ def test_the_sdk_does_not_save_over_another_person(sandbox: Sandbox) -> None:
     store.save(dataclasses.replace(first, account={"id": "1", "name": "Ada"}))
     storage = sdk.token_storage("acme")
     new = Token(Secret("bens"), Secret("bens-refresh"), obtained_at=2e9, expires_in=3600.0)
-    store.save(dataclasses.replace(loaded().renewed(new, 0.0), account={"id": "2", "name": "Ben"}))
+    store.save(dataclasses.replace(loaded().refreshed(new, 0.0), account={"id": "2", "name": "Ben"}))
     with pytest.raises(ProfileChangedError):
         storage.store(AccessToken(access_token="adas", refresh_token="adas-refresh", expires_in=3600))
     assert loaded().token == new
@@ -428,7 +428,7 @@ def test_a_dead_pair_in_memory_does_not_hide_the_refusal(strict: Sandbox) -> Non
     assert first.token is not None
     oauth.revoke(first.client, first.token)
     dead = Token(Secret("x1"), Secret("never-given"), obtained_at=first.token.obtained_at, expires_in=3600.0)
-    store.save(first.renewed(dead, first.skew))
+    store.save(first.refreshed(dead, first.skew))
     strict.clock.advance(7200)
     with pytest.raises(InvalidGrantError):
         kernel.get("/users/me")

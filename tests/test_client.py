@@ -205,17 +205,17 @@ def test_the_sandbox_is_discovered(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("metadata", "says"),
     [
-        ({"issuer": "https://another.example.com"}, "does not describe the server"),
-        ([], "without a description"),
-        (b"<html>", "without a description"),
-        (b"[" * 100_000, "without a description"),
-        ({"token_endpoint_auth_methods_supported": ["private_key_jwt"]}, "takes no client secret"),
-        ({"token_endpoint_auth_methods_supported": "client_secret_post"}, "takes no client secret"),
-        ({"token_endpoint": 5}, "lacks an address as token_endpoint"),
-        ({"revocation_endpoint": None}, "lacks an address as revocation_endpoint"),
-        ({"token_endpoint": "https://half\ud800"}, "lacks an address as token_endpoint"),
-        ({"authorization_endpoint": "http://[::1"}, "lacks an address as authorization_endpoint"),
-        ({"authorization_endpoint": "javascript:alert(1)"}, "lacks an address as authorization_endpoint"),
+        ({"issuer": "https://another.example.com"}, "is not that of the issuer"),
+        ([], "without metadata"),
+        (b"<html>", "without metadata"),
+        (b"[" * 100_000, "without metadata"),
+        ({"token_endpoint_auth_methods_supported": ["private_key_jwt"]}, "accepts a client secret neither in the form nor by HTTP Basic"),
+        ({"token_endpoint_auth_methods_supported": "client_secret_post"}, "accepts a client secret neither in the form nor by HTTP Basic"),
+        ({"token_endpoint": 5}, "has no usable token_endpoint"),
+        ({"revocation_endpoint": None}, "has no usable revocation_endpoint"),
+        ({"token_endpoint": "https://half\ud800"}, "has no usable token_endpoint"),
+        ({"authorization_endpoint": "http://[::1"}, "has no usable authorization_endpoint"),
+        ({"authorization_endpoint": "javascript:alert(1)"}, "has no usable authorization_endpoint"),
     ],
 )
 def test_an_odd_description_is_one_sentence(strict: Strict, metadata: Any, says: str) -> None:

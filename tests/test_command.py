@@ -280,7 +280,7 @@ def test_what_notebooks_would_ask_a_person_fails(tmp_path: Path) -> None:
         (["-p", "sinse=7D"], "it has: since"),
         (["-p", "since"], "NAME=VALUE"),
         (["-p", "PROFILE=x"], "--profile"),
-        (["--to", "a@b\nBcc: c@d"], "is no mail address"),
+        (["--to", "a@b\nBcc: c@d"], "is not a mail address"),
         (["--profile", "../x"], "name of a profile"),
     ],
 )

@@ -50,7 +50,7 @@ def looked_at() -> None:
     assert table.loc["good", "fingerprint"] == TOKEN.fingerprint
     assert table._repr_html_() if hasattr(table, "_repr_html_") else True
     assert boxnb.status()._repr_html_()
-    assert redaction.mask("nothing") == "nothing"
+    assert redaction.redact("nothing") == "nothing"
     with boxnb.run("r"):
         pass
     for call in (lambda: store.load("bad"), lambda: repr(boxnb.connect("bad")), lambda: boxnb.status("bad")):
@@ -211,7 +211,7 @@ def test_a_secret_is_text() -> None:
             Secret(odd)  # type: ignore[arg-type]
     half = Secret("half\ud800letter")
     assert half == Secret("half\ud800letter") and len(half.digest) == 64 and repr(half)
-    assert redaction.mask("half a letter") == "half a letter"
+    assert redaction.redact("half a letter") == "half a letter"
 
 
 @pytest.mark.parametrize(

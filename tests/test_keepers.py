@@ -193,7 +193,7 @@ def test_what_sounds_like_a_time_is_left_alone(tmp_path: Path) -> None:
     profile = store.migrate("acme", f"plist:{plist}")
     assert profile.token is not None
     assert profile.token.obtained_at == 1_790_000_000
-    store.save(profile.renewed(Token(Secret("a2"), Secret("r2"), obtained_at=2e9, expires_in=3600.0), 0.0))
+    store.save(profile.refreshed(Token(Secret("a2"), Secret("r2"), obtained_at=2e9, expires_in=3600.0), 0.0))
     now = plistlib.loads(plist.read_bytes())
     assert now == {**content, "Refresh Token": "r2", "Token Time": 2_000_000_000}
     plist.write_bytes(plistlib.dumps({"Timeout": 30, "Refresh Token": "old"}))
@@ -228,7 +228,7 @@ def test_an_older_scripts_plist_is_taken_over(tmp_path: Path, content: dict[str,
     profile = store.migrate("acme", f"plist:{plist}")
     assert profile.token is not None
     assert profile.token.refresh_token == Secret("old-refresh")
-    store.save(profile.renewed(Token(Secret("a2"), Secret("r2"), obtained_at=2e9, expires_in=3600.0), 0.0))
+    store.save(profile.refreshed(Token(Secret("a2"), Secret("r2"), obtained_at=2e9, expires_in=3600.0), 0.0))
     now = plistlib.loads(plist.read_bytes())
     assert content.keys() <= now.keys()
     assert now[next(iter(content))] == "r2"
@@ -267,7 +267,7 @@ def test_an_old_copy_in_the_plist_is_not_taken_for_news(tmp_path: Path, saved: s
     before = plist.read_bytes()
     profile = store.load("acme")
     assert profile is not None
-    newer = profile.renewed(Token(Secret("a2"), Secret("r2"), obtained_at=2000.0, expires_in=3600.0), 0.0)
+    newer = profile.refreshed(Token(Secret("a2"), Secret("r2"), obtained_at=2000.0, expires_in=3600.0), 0.0)
     store.save(newer)
     plist.write_bytes(before)
     assert store.load("acme") == newer

@@ -287,9 +287,9 @@ def test_subjects_and_addresses_of_all_scripts(server: Mailbox) -> None:
 )
 def test_an_address_that_would_write_headers_is_refused(address: str) -> None:
     """At once, before anything ran."""
-    with pytest.raises(ValueError, match="is no mail address"):
+    with pytest.raises(ValueError, match="is not a mail address"):
         boxnb.run("links", to=[address])
-    with pytest.raises(ValueError, match="is no mail address"):
+    with pytest.raises(ValueError, match="is not a mail address"):
         runs.save_mail("acme", host="localhost", security="none", sender=address)
 
 
@@ -305,7 +305,7 @@ def test_a_name_that_would_write_headers_is_refused() -> None:
 def test_a_password_in_clear_beyond_this_computer_is_refused() -> None:
     """Neither without encryption nor without a check of the certificate."""
     for options in ({"security": "none"}, {"verify": False}):
-        with pytest.raises(ValueError, match=r"in clear|has to be checked"):
+        with pytest.raises(ValueError, match=r"unencrypted|must be checked"):
             runs.save_mail("acme", host="mail.example.com", sender=ADA, **options)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="starttls"):
         runs.save_mail("acme", host="mail.example.com", sender=ADA, security="tls")

@@ -46,7 +46,7 @@ def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 def renewed(plist: Path) -> tuple[store.Profile, dict[str, Any]]:
     """Take the list over, then save a new pair; the profile as it was taken over, and the list afterwards."""
     profile = store.migrate("acme", f"plist:{plist}")
-    store.save(profile.renewed(NEW, 0.0))
+    store.save(profile.refreshed(NEW, 0.0))
     return profile, plistlib.loads(plist.read_bytes())
 
 
@@ -246,7 +246,7 @@ def test_a_damaged_list_is_one_sentence_and_left_alone(plist: Path, raw: bytes) 
     with pytest.warns(UserWarning, match="left aside"):
         assert store.load("acme") == moved
     with pytest.warns(UserWarning, match="older script will have to sign in again"):
-        store.save(moved.renewed(Token(Secret("a3"), Secret("r3"), 1.8e9, 3600.0), 0.0))
+        store.save(moved.refreshed(Token(Secret("a3"), Secret("r3"), 1.8e9, 3600.0), 0.0))
     assert plist.read_bytes() == raw
 
 

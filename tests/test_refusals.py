@@ -63,8 +63,8 @@ REDIRECTS = {
     "unauthorized_client": "does not let this app sign users in",
     "access_denied": "Access was denied",
     "unsupported_response_type": "does not offer this kind of sign-in",
-    "invalid_scope": "does not know a scope",
-    "server_error": "an error of its own",
+    "invalid_scope": "does not know a requested scope",
+    "server_error": "had an internal error",
     "temporarily_unavailable": "too busy",
     "login_required": "refused the request (login_required)",
 }
@@ -98,7 +98,7 @@ def test_each_error_of_a_redirect_carries_the_server_s_reason(error: str, checke
 )
 def test_an_app_that_the_enterprise_does_not_allow_leads_to_the_admin(query: str, state: str) -> None:
     """Box sends 107 without a state; waiting a minute would help nobody."""
-    with pytest.raises(SignInError, match=r"Ask a Box admin to allow this app") as caught:
+    with pytest.raises(SignInError, match=r"Ask an admin of your enterprise to allow this app") as caught:
         oauth.parse_redirect(f"{AT}?{query}{state}", state=STATE)
     assert "minute" not in sentence(caught.value)
 
@@ -117,17 +117,17 @@ GRANTS: dict[str, tuple[int, dict[str, str], type[SignInError], str]] = {
     "expired code": (400, {"error": "invalid_grant", "error_description": "The authorization code has expired"}, InvalidGrantError, r"more than 30 seconds old\. Box says: \"The authorization code has expired\"\. Get a new code"),
     "used code": (400, {"error": "invalid_grant", "error_description": "Auth code doesn't exist or is invalid for the client"}, InvalidGrantError, r"used before, has expired, or belongs to another app\. Box says: \"Auth code doesn't exist"),
     "CCG grant": (400, {"error": "invalid_grant", "error_description": "Grant credentials are invalid"}, InvalidGrantError, "Grant credentials are invalid"),
-    "client": (400, {"error": "invalid_client", "error_description": "The client credentials are not valid"}, InvalidClientError, r"client id or the client secret was refused\. Box says: \"The client credentials are not valid\"\. Copy both again"),
+    "client": (400, {"error": "invalid_client", "error_description": "The client credentials are not valid"}, InvalidClientError, r"client ID or the client secret was refused\. Box says: \"The client credentials are not valid\"\. Copy both again"),
     "client, 401": (401, {"error": "invalid_client"}, InvalidClientError, "Copy both again"),
-    "request": (400, {"error": "invalid_request", "error_description": "Invalid grant_type parameter or parameter missing"}, TokenEndpointError, r"request malformed \(400 invalid_request\)\. Box says: \"Invalid grant_type"),
+    "request": (400, {"error": "invalid_request", "error_description": "Invalid grant_type parameter or parameter missing"}, TokenEndpointError, r"request is malformed \(400 invalid_request\)\. Box says: \"Invalid grant_type"),
     "app type": (400, {"error": "unauthorized_client", "error_description": "The grant type is unauthorized for this client_id"}, TokenEndpointError, r"unauthorized_client\)\. Box says: \"The grant type is unauthorized.*app's type is User Authentication"),
-    "not authorized": (400, {"error": "unauthorized_client", "error_description": "This app is not authorized by the enterprise admin"}, TokenEndpointError, "Ask a Box admin to authorize this app"),
+    "not authorized": (400, {"error": "unauthorized_client", "error_description": "This app is not authorized by the enterprise admin"}, TokenEndpointError, "Ask an admin of your enterprise to authorize this app"),
     "grant type": (400, {"error": "unsupported_grant_type"}, TokenEndpointError, "does not offer this kind of sign-in"),
-    "scope": (400, {"error": "invalid_scope", "error_description": 'Unsupported "scope": x'}, TokenEndpointError, r"does not grant a scope.*Unsupported"),
+    "scope": (400, {"error": "invalid_scope", "error_description": 'Unsupported "scope": x'}, TokenEndpointError, r"does not grant a requested scope.*Unsupported"),
     "Box's older shape": (400, {"code": "invalid_client", "message": "old words"}, InvalidClientError, "old words"),
     "unknown": (418, {"error": "teapot", "error_description": "short and stout"}, TokenEndpointError, r"refused the code \(418 teapot\)\. Box says: \"short and stout\""),
-    "server_error": (500, {"error": "server_error", "error_description": "broken"}, TokenEndpointError, r"not available just now \(500 server_error\)\. Box says: \"broken\"\. Try again in a minute"),
-    "temporarily_unavailable": (503, {"error": "temporarily_unavailable"}, TokenEndpointError, r"not available just now \(503"),
+    "server_error": (500, {"error": "server_error", "error_description": "broken"}, TokenEndpointError, r"not available \(500 server_error\)\. Box says: \"broken\"\. Try again in a minute"),
+    "temporarily_unavailable": (503, {"error": "temporarily_unavailable"}, TokenEndpointError, r"not available \(503"),
 }  # fmt: skip
 
 
@@ -142,17 +142,17 @@ def test_each_error_of_a_token_endpoint_has_its_class_and_its_reason(kind: str) 
 
 
 PAGES: dict[str, tuple[bytes, str]] = {
-    "HTML, 200": (http(200, b"<html>Sign in</html>", {"Content-Type": "text/html"}), "answered 200 with text/html instead of a token.*company proxy"),
-    "HTML, 403": (http(403, b"<html>Blocked</html>", {"Content-Type": "text/html"}), "answered 403 with text/html instead of a token"),
-    "nothing, 400": (http(400), "answered 400 with no content type instead of a token"),
-    "a list": (http(400, [1, 2]), "answered 400 with application/json instead of a token"),
-    "deep JSON": (http(400, b"[" * 100_000, {"Content-Type": "application/json"}), "answered 400"),
-    "elsewhere": (http(302, b"", {"Location": "https://elsewhere.example/"}), "sends requests elsewhere"),
-    "conflict": (http(409), "Two refreshes met"),
+    "HTML, 200": (http(200, b"<html>Sign in</html>", {"Content-Type": "text/html"}), "responded with 200 and text/html instead of a token.*company proxy"),
+    "HTML, 403": (http(403, b"<html>Blocked</html>", {"Content-Type": "text/html"}), "responded with 403 and text/html instead of a token"),
+    "nothing, 400": (http(400), "responded with 400 and no content type instead of a token"),
+    "a list": (http(400, [1, 2]), "responded with 400 and application/json instead of a token"),
+    "deep JSON": (http(400, b"[" * 100_000, {"Content-Type": "application/json"}), "responded with 400"),
+    "elsewhere": (http(302, b"", {"Location": "https://elsewhere.example/"}), r"redirects requests \(302\)"),
+    "conflict": (http(409), "Two refreshes reached the token endpoint at the same time"),
     "proxy's password": (http(407), "asks for a user name and a password"),
     "guest network": (http(511, b"<html>", {"Content-Type": "text/html"}), "sign-in of its own"),
     "429, ten minutes": (http(429, b"", {"Retry-After": "600"}), r"limits the rate of requests \(429\)\. Try again after .*\d\d:\d\d"),
-    "503, garbage": (http(503, b"", {"Retry-After": "²"}), r"not available just now \(503\)\. Try again in a minute"),
+    "503, garbage": (http(503, b"", {"Retry-After": "²"}), r"not available \(503\)\. Try again in a minute"),
 }  # fmt: skip
 
 

@@ -357,7 +357,7 @@ def test_a_page_keeps_its_programs() -> None:
         '<p>password=YTpi</p><script>fetch(u, {credentials:"include"}); f("p&ss<w\\"ord1")</script>'
         '<script type="application/json">{"password": "YTpi"}</script><b>p&amp;ss&lt;w&quot;ord1</b>'
     )
-    masked = redaction.mask_page(page)
+    masked = redaction.redact_page(page)
     assert 'credentials:"include"' in masked
     assert "YTpi" not in masked and "ord1" not in masked
 
@@ -390,9 +390,9 @@ def test_attach_without_a_run_writes_beside_the_runs() -> None:
 )
 def test_shapes_of_secrets_are_masked(text: str) -> None:
     """Also those this process never held."""
-    masked = redaction.mask(text)
+    masked = redaction.redact(text)
     assert "YTpi" not in masked and "abcdefghijklmnop1234" not in masked and "one two" not in masked
-    assert redaction.MASKED in masked
+    assert redaction.REDACTED in masked
 
 
 def test_plain_sentences_are_left_alone() -> None:
@@ -404,7 +404,7 @@ def test_plain_sentences_are_left_alone() -> None:
         "refresh_token=<secret 3fa9>",
         "GET /2.0/users?fields=id,name&limit=1000",
     ):
-        assert redaction.mask(text) == text
+        assert redaction.redact(text) == text
 
 
 @pytest.mark.parametrize(
@@ -618,8 +618,8 @@ def test_a_known_secret_is_masked_in_every_form(secret: str, form: Callable[[str
     """In the forms that programs print, in a log and on a page."""
     Secret(secret)
     for masked in (
-        redaction.mask(f"before {form(secret)} after"),
-        redaction.mask_page(f"<p>{form(secret)}</p>"),
+        redaction.redact(f"before {form(secret)} after"),
+        redaction.redact_page(f"<p>{form(secret)}</p>"),
     ):
         assert "<secret " in masked and form(secret) not in masked
 
@@ -628,7 +628,7 @@ def test_a_known_secret_is_masked_in_every_form(secret: str, form: Callable[[str
 @pytest.mark.parametrize("escape", [html.escape, lambda text: str(markupsafe.escape(text))])
 def test_shapes_of_secrets_are_masked_on_a_page(quoted: str, escape: Callable[[str], str]) -> None:
     """Pages write quotation marks as entities."""
-    masked = redaction.mask_page(f"<pre>{escape(quoted)}</pre>")
+    masked = redaction.redact_page(f"<pre>{escape(quoted)}</pre>")
     assert "UNKNOWN-1" not in masked and masked.endswith("}</pre>")
 
 

@@ -210,9 +210,9 @@ def test_what_is_in_use_is_not_forgotten_for_words() -> None:
 def test_masking_takes_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counted in characters looked at, not in seconds: a page of unclosed scripts is searched once."""
     page = "<script " * 20_000
-    assert redaction.mask_page(page) == page
-    assert redaction.mask_page("<script>fetch()</script>token: abcdef<SCRIPT>x</SCRIPT>") == (
-        f"<script>fetch()</script>token: {redaction.MASKED}<SCRIPT>x</SCRIPT>"
+    assert redaction.redact_page(page) == page
+    assert redaction.redact_page("<script>fetch()</script>token: abcdef<SCRIPT>x</SCRIPT>") == (
+        f"<script>fetch()</script>token: {redaction.REDACTED}<SCRIPT>x</SCRIPT>"
     )
 
 
@@ -220,7 +220,7 @@ def test_many_secrets_are_all_masked() -> None:
     """Longest first, in every spelling they travel in."""
     known = [Secret(f"{number:04}-{FORM}") for number in range(500)] + [Secret(f"0001-{FORM}-longer")]
     text = " ".join(secret.reveal() for secret in known)
-    assert redaction.known_only(text) == " ".join(str(secret) for secret in known)
+    assert redaction.redact_known(text) == " ".join(str(secret) for secret in known)
 
 
 def test_an_older_secret_is_still_redacted_in_the_common_forms() -> None:
@@ -231,7 +231,7 @@ def test_an_older_secret_is_still_redacted_in_the_common_forms() -> None:
         Secret(f"{number:04}-{FORM}")
     forms = [odd, quote(odd, safe=""), quote_plus(odd), json.dumps(odd), html.escape(odd), repr(odd)]
     for form in [*forms, base64.b64encode(f"user:{odd}".encode()).decode()]:
-        assert "<secret " in redaction.known_only(form), form
+        assert "<secret " in redaction.redact_known(form), form
 
 
 CHILD = """
@@ -250,26 +250,26 @@ def test_a_secret_that_is_a_common_word_does_not_uncover_a_field(word: str) -> N
         "POST /token?code=unheard-1&access_token=unheard-2 {'Authorization': 'Basic unheard-3'}"
         ' "password": "unheard-4" https://me:unheard-5@example.com/x'
     )
-    assert "unheard" not in redaction.mask(text)
-    assert redaction.mask(f'"password": "{kept.reveal()}"').count(kept.reveal()) <= (word == "password")
+    assert "unheard" not in redaction.redact(text)
+    assert redaction.redact(f'"password": "{kept.reveal()}"').count(kept.reveal()) <= (word == "password")
 
 
 def test_a_secret_with_spaces_is_redacted_whole_in_a_field() -> None:
     """The shape of a field ends at a space; the secret does not."""
     kept = Secret("zebra blue river")
-    assert redaction.mask(f"password={kept.reveal()} and more").endswith("> and more")
+    assert redaction.redact(f"password={kept.reveal()} and more").endswith("> and more")
 
 
 def test_a_child_hands_its_secrets_over_unreadably(tmp_path: Path) -> None:
     """The run knows them afterwards; the file alone shows nothing, and a line that was cut off costs only itself."""
     file, key = tmp_path / "known", "k" * 64
     file.touch(mode=0o600)
-    environment = {**os.environ, secret.HANDED: f"{file}:{key}", "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, secret.REPORT_TO: f"{file}:{key}", "PYTHONPATH": str(Path(__file__).parents[1])}
     subprocess.run([sys.executable, "-c", CHILD], env=environment, check=True, timeout=60)
     content = file.read_bytes()
     assert b"only-the-child" not in content and len(content.splitlines()) == 3
     file.write_bytes(content[:-30])
-    secret.take_over(file, key)
+    secret.learn_reported(file, key)
     assert {f"only-the-child-knows-{number}-ü" for number in range(2)} <= set(secret.known())
 
 

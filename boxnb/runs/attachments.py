@@ -49,7 +49,7 @@ def _write(thing: Any, draft: Path, file: Path) -> None:
         draft.write_bytes(thing)
     elif isinstance(thing, pd.DataFrame | pd.Series) and ending == ".csv":
         # As boxnb.export does it: nothing runs as a formula, and Excel learns that it is UTF-8.
-        text = redaction.known_only(export.csv_text(thing))
+        text = redaction.redact_known(export.csv_text(thing))
         draft.write_bytes(text.encode("utf-8-sig", "backslashreplace"))
     elif isinstance(thing, pd.DataFrame | pd.Series) and ending == ".html":
         _write_text(export.html_text(thing, title=file.stem, most=len(thing)), draft)
@@ -71,7 +71,7 @@ def _write(thing: Any, draft: Path, file: Path) -> None:
 
 
 def _write_text(text: str, draft: Path) -> None:
-    draft.write_text(redaction.known_only(text), encoding="utf-8", errors="backslashreplace")
+    draft.write_text(redaction.redact_known(text), encoding="utf-8", errors="backslashreplace")
 
 
 def _picture(figure: Any, kind: str) -> bytes:

@@ -209,7 +209,7 @@ class Run:
         self.seconds = time.monotonic() - self._clock
         if error is not None:
             self.outcome = "ERROR"
-            self.problem = redaction.mask(self._reason(error))
+            self.problem = redaction.redact(self._reason(error))
             self.log.error("%s", self.problem, extra=OURS)
             if not isinstance(error, BoxNotebookError | KeyboardInterrupt | SystemExit):
                 self.log.error("%s", "".join(traceback.format_exception(error)).rstrip(), extra=OURS)
@@ -251,7 +251,7 @@ class Run:
             if callable(sink):
                 sink(self)
             elif sink == "print":
-                print(encoding.printable(redaction.mask(report.text(self)), _screen()), file=_screen())
+                print(encoding.printable(redaction.redact(report.text(self)), _screen()), file=_screen())
             elif isinstance(sink, str):
                 self._send(sink)
             else:
@@ -259,7 +259,7 @@ class Run:
                 place = Path(sink)
                 place.mkdir(parents=True, exist_ok=True)
                 page = place / encoding.on_disk(f"{self.name}-{self._logs.stamp}.html")
-                content = redaction.mask(report.page(self))
+                content = redaction.redact(report.page(self))
                 written = private_files.open_ours(
                     page, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666
                 )  # for others, too
@@ -282,7 +282,7 @@ class Run:
         self.log.info("Mailed the report to %s", address)
 
     def _fail(self, what: str, why: str) -> None:
-        line = redaction.mask(f"{what}: {why}")
+        line = redaction.redact(f"{what}: {why}")
         self.undelivered.append(line)
         self.log.error("Not delivered: %s", line, extra=OURS)
         print(f"boxnb run {self.name}: not delivered: {line}", file=sys.stderr)  # noqa: T201
@@ -295,10 +295,10 @@ class Run:
 
     def __repr__(self) -> str:
         lines = "\n".join(f"  {name:<9} {value}" for name, value in report.facts(self))
-        return redaction.mask(f"Run {self.name!r}\n{lines}")
+        return redaction.redact(f"Run {self.name!r}\n{lines}")
 
     def _repr_html_(self) -> str:
-        return redaction.mask(report.card(self))
+        return redaction.redact(report.card(self))
 
 
 def _screen() -> TextIO:

@@ -45,7 +45,7 @@ class Masking(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One record as text."""
-        return redaction.mask(super().format(record))
+        return redaction.redact(super().format(record))
 
 
 class Recorder(logging.Handler):
@@ -82,7 +82,7 @@ class Recorder(logging.Handler):
             text = _unformatted(record, error)
         if record.levelno >= logging.WARNING and not hasattr(record, "of_report"):
             self.warnings.append(
-                redaction.mask(record.msg)
+                redaction.redact(record.msg)
                 if not record.args and isinstance(record.msg, str)
                 else text.split(": ", 1)[-1]
             )
@@ -121,7 +121,7 @@ def _unformatted(record: logging.LogRecord, error: Exception) -> str:
             shown.append(repr(each) if each is record.msg else str(each))
         except Exception:  # noqa: BLE001  the program's own class
             shown.append(f"an object of type {type(each).__name__}")
-    return redaction.mask(
+    return redaction.redact(
         f"{record.levelname} {record.name}: {shown[0]} ({type(error).__name__}: {shown[1]})"
     )
 

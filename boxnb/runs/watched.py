@@ -60,7 +60,7 @@ def execute(folder: Path, words: list[str], environment: dict[str, str], turn: i
     """
     known, key = folder / "known", secrets.token_hex(32)
     private_files.write_note(known, "")
-    more = {**environment, secret.HANDED: f"{known}:{key}", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    more = {**environment, secret.REPORT_TO: f"{known}:{key}", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     child = subprocess.Popen(  # noqa: S603  our own interpreter
         [sys.executable, "-m", __name__, str(folder), *words],
         stdin=subprocess.PIPE,  # nothing is written; its end tells the process that we are gone
@@ -84,7 +84,7 @@ def execute(folder: Path, words: list[str], environment: dict[str, str], turn: i
         for stream in (child.stdin, child.stderr):
             if stream is not None:
                 stream.close()
-        secret.take_over(known, key)
+        secret.learn_reported(known, key)
     return child.returncode, (said.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"])[-1]
 
 

@@ -148,7 +148,7 @@ def test_strict_rotation_and_a_lost_reply_end_in_one_diagnosis(tmp_path: Path, k
         strict.faults.add("/oauth2/token", kind)
         waits: list[float] = []
         with pytest.raises(
-            InvalidGrantError, match=r"reply|answer to a refresh of 'acme' was lost.*Sign in again"
+            InvalidGrantError, match=r"reply|response to a refresh of 'acme' was lost.*Sign in again"
         ):
             RotatingAuth("acme", sleep=waits.append).rotate(_access())
         assert waits == [0.5]

@@ -44,7 +44,7 @@ def asks(profile: str) -> str:
 
 def refused(profile: str) -> None:
     """In one sentence that names what may have happened."""
-    with pytest.raises(InvalidGrantError, match="perhaps a copy of the file was used elsewhere"):
+    with pytest.raises(InvalidGrantError, match="perhaps another copy of the profile used it"):
         asks(profile)
 
 
