@@ -1,11 +1,11 @@
-"""A damaged profile or an odd answer of a token endpoint breaks nothing but itself, and ends in a sentence."""
+"""A damaged profile or an odd response of a token endpoint affects nothing else, and is reported in one message."""
 
 from __future__ import annotations
 
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -30,22 +30,23 @@ TOKEN = Token(Secret("access-0a1b2c3d"), Secret("refresh-0a1b2c3d"), obtained_at
 
 @pytest.fixture
 def content() -> dict[str, Any]:
-    """What a good profile's file holds; it is saved as ``good``."""
+    """Return the content of the file of a valid profile, which is saved as `good`."""
     account = {"id": "1", "name": "Zoë", "login": "z@example.com", "enterprise": {"id": "9", "name": "Lumen"}}
     store.save(store.Profile("good", CLIENT, TOKEN, generation=3, account=account))
     runs.save_mail("good", host="127.0.0.1", sender="a@example.com", to=["b@example.com"], security="none")
-    found: dict[str, Any] = json.loads(store.path("good").read_text(encoding="utf-8"))
-    return found
+    saved: dict[str, Any] = json.loads(store.path("good").read_text(encoding="utf-8"))
+    return saved
 
 
-def put(text: str | bytes) -> None:
+def write_bad_profile(text: str | bytes) -> None:
+    """Write the file of the profile `bad`."""
     file = store.path("bad")
     file.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
     file.chmod(0o600)
 
 
-def looked_at() -> None:
-    """Everything that looks at all profiles goes on; what looks at the damaged one works or says what is wrong."""
+def check_all_profiles() -> None:
+    """Check that functions for all profiles still work, and that those for the bad one work or report it."""
     table = boxnb.status().set_index("profile")
     assert table.loc["good", "fingerprint"] == TOKEN.fingerprint
     assert table._repr_html_() if hasattr(table, "_repr_html_") else True
@@ -58,7 +59,7 @@ def looked_at() -> None:
             call()
         except BoxNotebookError as error:
             assert "0a1b2c3d" not in str(error)
-    assert all(isinstance(each, str) for each in secret.known())
+    assert all(isinstance(known, str) for known in secret.known())
 
 
 ODD: list[Any] = [
@@ -84,47 +85,47 @@ ODD: list[Any] = [
 ]
 
 
-def fields(content: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The way to every field."""
+def fields(content: Any, parents: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the path to every field."""
     for name, value in content.items() if isinstance(content, dict) else ():
-        yield (*above, name)
-        yield from fields(value, (*above, name))
+        yield (*parents, name)
+        yield from fields(value, (*parents, name))
 
 
-def test_any_value_in_any_field_breaks_nothing_but_the_profile(content: dict[str, Any]) -> None:
-    """Each field, each kind of value JSON has, and each field missing."""
-    tried = 0
-    for way in fields(content):
-        for value in [*ODD, "gone"]:
+def test_any_value_in_any_field_affects_only_that_profile(content: dict[str, Any]) -> None:
+    """Each field gets each kind of JSON value, or is missing."""
+    attempts = 0
+    for keys in fields(content):
+        for value in [*ODD, "missing"]:
             changed = json.loads(json.dumps(content))
-            place = changed
-            for name in way[:-1]:
-                place = place[name]
-            if value == "gone":
-                del place[way[-1]]
+            parent = changed
+            for name in keys[:-1]:
+                parent = parent[name]
+            if value == "missing":
+                del parent[keys[-1]]
             else:
-                place[way[-1]] = value
-            put(json.dumps(changed))
-            tried += 1
+                parent[keys[-1]] = value
+            write_bad_profile(json.dumps(changed))
+            attempts += 1
             try:
                 saved = store.load("bad")
             except BoxNotebookError as error:
                 assert "0a1b2c3d" not in str(error)
-                if tried % 7 == 0:  # looking at all of them takes a while
+                if attempts % 7 == 0:  # the status of every profile takes a while
                     table = boxnb.status().set_index("profile")
                     assert str(store.path("bad")) in table.loc["bad", "problem"]
                 continue
             assert saved is not None
-            store.save(saved)  # what was read can be written and read again
+            store.save(saved)  # a profile that was read can be saved and read again
             assert store.load("bad") == saved
             assert boxnb.status()._repr_html_()
             if saved.token is not None:
                 repr(boxnb.connect("bad"))
-    assert tried > 500
-    looked_at()
+    assert attempts > 500
+    check_all_profiles()
 
 
-WHOLE: list[str | bytes] = [
+CONTENTS: list[str | bytes] = [
     b"",
     b"\x00" * 100,
     bytes(range(256)),
@@ -141,20 +142,20 @@ WHOLE: list[str | bytes] = [
 ]
 
 
-@pytest.mark.parametrize("text", WHOLE, ids=range(len(WHOLE)))
-def test_any_content_breaks_nothing_but_the_profile(content: dict[str, Any], text: str | bytes) -> None:
-    """Empty, binary, deep, cut off, half a letter: said by name."""
-    put(text)
+@pytest.mark.parametrize("text", CONTENTS, ids=range(len(CONTENTS)))
+def test_any_content_affects_only_that_profile(content: dict[str, Any], text: str | bytes) -> None:
+    """Empty, binary, deeply nested and truncated files and lone surrogates are reported with the file's name."""
+    write_bad_profile(text)
     with pytest.raises(TokenStoreError, match=r"bad\.json is damaged"):
         store.load("bad")
-    looked_at()
+    check_all_profiles()
 
 
 @pytest.mark.parametrize(
     "kind", ["folder", "pipe", "link to nothing", "link to itself", "a name of a device"]
 )
-def test_anything_in_the_place_of_the_file_breaks_nothing_else(content: dict[str, Any], kind: str) -> None:
-    """And nothing is waited for."""
+def test_anything_instead_of_the_file_affects_only_that_profile(content: dict[str, Any], kind: str) -> None:
+    """A folder, pipe, link or device name instead of the file is reported, and nothing blocks."""
     file = store.path("bad")
     if kind == "folder":
         file.mkdir()
@@ -164,7 +165,7 @@ def test_anything_in_the_place_of_the_file_breaks_nothing_else(content: dict[str
         file.with_name("con.json").write_text("{}")
     else:
         file.symlink_to(file if "itself" in kind else file.with_name("nothing"))
-    looked_at()
+    check_all_profiles()
     if kind != "a name of a device":
         assert str(file) in boxnb.status().set_index("profile").loc["bad", "problem"]
         assert str(file) in boxnb.status("bad").loc[0, "problem"]
@@ -179,15 +180,15 @@ def test_anything_in_the_place_of_the_file_breaks_nothing_else(content: dict[str
     ),
     st.data(),
 )
-def test_values_that_nobody_thought_of(content: dict[str, Any], value: Any, data: st.DataObject) -> None:
-    """Drawn at random into one field after the other."""
-    way = data.draw(st.sampled_from(list(fields(content))))
+def test_a_random_value_affects_only_that_profile(content: dict[str, Any], value: Any, data: st.DataObject) -> None:
+    """A random value in a random field affects only that profile."""
+    keys = data.draw(st.sampled_from(list(fields(content))))
     changed = json.loads(json.dumps(content))
-    place = changed
-    for name in way[:-1]:
-        place = place[name]
-    place[way[-1]] = value
-    put(json.dumps(changed))
+    parent = changed
+    for name in keys[:-1]:
+        parent = parent[name]
+    parent[keys[-1]] = value
+    write_bad_profile(json.dumps(changed))
     assert boxnb.status()._repr_html_()
     try:
         store.load("bad")
@@ -195,8 +196,8 @@ def test_values_that_nobody_thought_of(content: dict[str, Any], value: Any, data
         return
 
 
-def test_a_name_with_half_a_letter_does_not_stop_a_save() -> None:
-    """Box gives names as they were cut by others; a fresh pair must not be lost over one."""
+def test_a_name_with_a_lone_surrogate_can_be_saved() -> None:
+    """A lone surrogate in a name from Box must not cost the new pair."""
     store.save(store.Profile("acme", CLIENT, TOKEN, account={"id": "1", "name": "\ud83d"}))
     saved = store.load("acme")
     assert saved is not None
@@ -204,10 +205,10 @@ def test_a_name_with_half_a_letter_does_not_stop_a_save() -> None:
     assert "<" in boxnb.status()._repr_html_()
 
 
-def test_a_secret_is_text() -> None:
-    """A number among the known secrets would break the masking of every line."""
+def test_a_secret_must_be_text() -> None:
+    """A number among the known secrets would break the redaction of every line."""
     for odd in (5, None, b"x", ["x"]):
-        with pytest.raises(TypeError, match="A secret is text"):
+        with pytest.raises(TypeError, match="A secret must be text"):
             Secret(odd)  # type: ignore[arg-type]
     half = Secret("half\ud800letter")
     assert half == Secret("half\ud800letter") and len(half.digest) == 64 and repr(half)
@@ -220,8 +221,8 @@ def test_a_secret_is_text() -> None:
      b'{"url": "https://x", "username": "u", "password": 5}', b'{"url": "https://x", "username": "u", "password": "p", "verify": 0}'],
     ids=range(8),
 )  # fmt: skip
-def test_a_damaged_server_file_is_one_sentence(text: bytes) -> None:
-    """With the call that writes it again."""
+def test_a_damaged_server_file_is_reported(text: bytes) -> None:
+    """The error has the call that saves the server again."""
     file = basic.save("devices", "https://127.0.0.1:9", "reader", "hunter2-password")
     file.write_bytes(text)
     with pytest.raises(NotSignedInError, match=r"damaged.*boxnb\.basic\.save"):
@@ -233,7 +234,7 @@ def test_a_damaged_server_file_is_one_sentence(text: bytes) -> None:
 
 
 class Endpoint(ThreadingHTTPServer):
-    """A token endpoint that answers one thing."""
+    """A token endpoint with one response."""
 
     daemon_threads = True
     body = b""
@@ -257,7 +258,7 @@ class Answering(BaseHTTPRequestHandler):
         self.wfile.write(self.server.body)
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Print nothing."""
 
 
 @pytest.fixture
@@ -271,8 +272,8 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
         thread.join()
 
 
-def refreshed(endpoint: Endpoint, body: bytes) -> Token | None:
-    """The token after a refresh that got this answer; ``None`` where it ended in one of boxnb's errors."""
+def refresh_with_response(endpoint: Endpoint, body: bytes) -> Token | None:
+    """Return the token after a refresh with this response; `None` if it ended in an error of boxnb."""
     endpoint.body = body
     server = oauth.Server("odd", *[endpoint.url] * 5)
     before = store.Profile(
@@ -285,7 +286,7 @@ def refreshed(endpoint: Endpoint, body: bytes) -> Token | None:
         boxnb.auth.RotatingAuth("acme").token()
     except BoxNotebookError as error:
         assert "NEW" not in str(error)
-        assert store.load("acme") == before  # the chain is kept
+        assert store.load("acme") == before  # the saved sign-in is unchanged
     assert boxnb.status()._repr_html_() and repr(boxnb.connect("acme"))
     saved = store.load("acme")
     assert saved is not None
@@ -300,11 +301,11 @@ LIFETIMES = [
 
 
 @pytest.mark.parametrize(("text", "seconds"), LIFETIMES, ids=range(len(LIFETIMES)))
-def test_a_lifetime_of_any_kind_is_usable(endpoint: Endpoint, text: str, seconds: float | None) -> None:
-    """What is not a length of time counts as the nominal hour; the new pair is not dropped over it."""
+def test_any_lifetime_is_usable(endpoint: Endpoint, text: str, seconds: float | None) -> None:
+    """A lifetime that is not a duration counts as the nominal hour, and the new pair is saved."""
     pair = b'{"access_token": "NEWaccess", "refresh_token": "NEWrefresh", "expires_in": %s}' % text.encode()
-    token = refreshed(endpoint, pair)
-    if seconds is None:  # no JSON that Python reads
+    token = refresh_with_response(endpoint, pair)
+    if seconds is None:  # not JSON that Python can read
         assert token is None
         return
     assert token is not None
@@ -315,7 +316,7 @@ def test_a_lifetime_of_any_kind_is_usable(endpoint: Endpoint, text: str, seconds
     )
 
 
-ANSWERS: list[tuple[bytes, tuple[str, str] | None]] = [
+RESPONSES: list[tuple[bytes, tuple[str, str] | None]] = [
     (b"[" * 100_000, None),
     (b'{"access_token":' * 5000, None),
     (b'{"access_token": "NEW\\ud800", "refresh_token": "NEWr"}', None),
@@ -345,10 +346,10 @@ ANSWERS: list[tuple[bytes, tuple[str, str] | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("body", "pair"), ANSWERS, ids=range(len(ANSWERS)))
-def test_an_odd_answer_is_used_or_told(endpoint: Endpoint, body: bytes, pair: tuple[str, str] | None) -> None:
-    """Where it can be used it is; otherwise one of boxnb's errors, and the saved pair stays."""
-    token = refreshed(endpoint, body)
+@pytest.mark.parametrize(("body", "pair"), RESPONSES, ids=range(len(RESPONSES)))
+def test_an_odd_response_is_used_or_refused(endpoint: Endpoint, body: bytes, pair: tuple[str, str] | None) -> None:
+    """A response is used if possible; otherwise boxnb raises an error, and the saved pair stays."""
+    token = refresh_with_response(endpoint, body)
     if pair is None:
         assert token is None
     else:
@@ -367,52 +368,51 @@ def test_an_odd_answer_is_used_or_told(endpoint: Endpoint, body: bytes, pair: tu
         "Fri, 20 Nov 2026 08:30:00 -0000",
     ],
 )
-def test_an_odd_date_of_the_server_costs_nothing(endpoint: Endpoint, date: str) -> None:
-    """The clock of this computer is used instead."""
+def test_an_odd_date_of_the_server_is_ignored(endpoint: Endpoint, date: str) -> None:
+    """If the server's date cannot be read, this computer's clock is used."""
     endpoint.date = date
-    token = refreshed(endpoint, b'{"access_token": "NEWa", "refresh_token": "NEWr", "expires_in": 3600}')
+    token = refresh_with_response(endpoint, b'{"access_token": "NEWa", "refresh_token": "NEWr", "expires_in": 3600}')
     assert token is not None
     assert token.access_token == Secret("NEWa")
 
 
-def test_a_refusal_of_any_shape_is_one_of_boxnbs_errors(endpoint: Endpoint) -> None:
-    """Deep or odd JSON in an answer of another status."""
-    tried: Callable[[bytes], Token | None] = lambda body: refreshed(endpoint, body)  # noqa: E731
+def test_an_odd_error_response_is_an_error_of_boxnb(endpoint: Endpoint) -> None:
+    """Deep or odd JSON in the response is an error of boxnb."""
     for body in (
         b"[" * 100_000,
         b'{"error": {"a": 1}}',
         b'{"error": "\\ud800"}',
         b'{"error": 5, "error_description": []}',
     ):
-        assert tried(body) is None
+        assert refresh_with_response(endpoint, body) is None
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{}", "[" * 100_000, '{"format": 1, "keep": 5}'])
 @pytest.mark.filterwarnings("ignore:.*was damaged:UserWarning")
 def test_a_damaged_profile_can_be_deleted(content: dict[str, Any], text: str) -> None:
-    """As its own sentence advises; the others stay."""
-    put(text)
+    """A damaged profile can be deleted, as its error advises, and the others stay."""
+    write_bad_profile(text)
     store.delete("bad")
     assert store.names() == ["good"]
 
 
-def test_deleting_a_damaged_profile_reaches_the_place_of_its_secrets(
+def test_deleting_a_damaged_profile_deletes_its_secrets(
     content: dict[str, Any], tmp_path: Path
 ) -> None:
-    """A command is asked to forget them, although the rest of the file cannot be read."""
-    program = tmp_path / "keep.sh"
-    program.write_text(f'#!/bin/sh\necho "$1 $2" >> "{tmp_path}/asked"\n', encoding="utf-8")
+    """The command deletes the secrets, although the rest of the file cannot be read."""
+    program = tmp_path / "manager.sh"
+    program.write_text(f'#!/bin/sh\necho "$1 $2" >> "{tmp_path}/calls"\n', encoding="utf-8")
     program.chmod(0o700)
-    put(json.dumps({"format": 1, "keep": f"command:{program}", "client": 5}))
+    write_bad_profile(json.dumps({"format": 1, "keep": f"command:{program}", "client": 5}))
     store.delete("bad")
-    assert (tmp_path / "asked").read_text(encoding="utf-8") == "delete bad\n"
+    assert (tmp_path / "calls").read_text(encoding="utf-8") == "delete bad\n"
 
 
 @pytest.mark.parametrize(
     "text", [b"[" * 100_000, b"[]", b'{"login": 5, "enterprise": "acme", "name": "\\ud800"}']
 )
-def test_an_odd_answer_to_who_signed_in_is_a_sentence_or_texts(text: bytes) -> None:
-    """The panel shows what it was answered, and a profile holds it."""
+def test_an_odd_response_about_the_user_is_refused_or_becomes_text(text: bytes) -> None:
+    """An odd response about the user is refused, or its fields become text."""
     with answering.raw(answering.http(200, text)) as port:
         client = oauth.Client(
             "a", Secret("s"), "http://127.0.0.1/", oauth.Server("x", *[f"http://127.0.0.1:{port}"] * 5)
