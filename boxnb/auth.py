@@ -209,7 +209,7 @@ class RotatingAuth(AuthBase):
     def _refresh(self, profile: store.Profile, token: Token) -> tuple[store.Profile, Token]:
         """Spend the refresh token. If it is refused, try again with a token that another process has saved."""
         pending = intent.pending(store.path(profile.name))
-        first_token, tried = token, set[str]()
+        first, tried = token, set[str]()
         while True:
             tried.add(token.refresh_token.digest if token.refresh_token else "")
             try:
@@ -218,7 +218,7 @@ class RotatingAuth(AuthBase):
                 other = self._untried(tried)
                 if other is None:
                     server = profile.client.server.name
-                    raise refresh_refused(profile.name, server, first_token, pending, error, self.now()) from error
+                    raise refresh_refused(profile.name, server, first, pending, error, self.now()) from error
                 profile, token = other
 
     def _spend(self, profile: store.Profile, token: Token) -> tuple[store.Profile, Token]:
@@ -317,7 +317,7 @@ class RotatingAuth(AuthBase):
 
         def check_response(response: requests.Response, *_: Any, **options: Any) -> requests.Response:
             if not self.allows(response.url):
-                return response  # redirected to another host: neither its clock nor its 401 concern this token
+                return response  # redirected to another host, whose clock and 401 do not matter
             self._skew = oauth.server_time(response, self.now) - self._clock()
             if response.status_code != 401:
                 return response

@@ -48,7 +48,9 @@ def path(name: str) -> Path:
         The name cannot be a file name.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name):
-        raise SettingError(f"{name!r} cannot be the name of a server. Use letters, digits, '-', '_' and '.', and start with a letter or digit.")
+        raise SettingError(
+            f"{name!r} cannot be the name of a server. Use letters, digits, '-', '_' and '.', and start with a letter or digit."
+        )
     return store.home() / "servers" / f"{name}.json"
 
 
@@ -121,7 +123,9 @@ class _AnnouncedRetry(Retry):
         """Wait, and report a long wait."""
         requested = None if response is None else retry_after(response)
         wait = requested or self.get_backoff_time()
-        announce(wait, said(wait, "The server asked to wait" if requested else "No response from the server yet"))
+        announce(
+            wait, said(wait, "The server asked to wait" if requested else "No response from the server yet")
+        )
         super().sleep(response)
 
 
@@ -131,7 +135,9 @@ class _Basic(HTTPBasicAuth):
     def __init__(self, username: str, password: Secret) -> None:
         self.username = username.encode()
         self._secret = password
-        self.pair = _pair(username, password)  # a Secret in the form in which it is sent, so that logs redact it
+        self.pair = _pair(
+            username, password
+        )  # a Secret in the form in which it is sent, so that logs redact it
 
     @property
     def password(self) -> bytes:  # type: ignore[override]
@@ -224,7 +230,9 @@ class BasicSession(Session):
                 status=status,
             )
         if status >= 400:
-            raise ApiError(f"{host} responded with {status} {response.reason} for {path}.{words}", status=status)
+            raise ApiError(
+                f"{host} responded with {status} {response.reason} for {path}.{words}", status=status
+            )
         try:
             return response.json()
         except (ValueError, RecursionError):

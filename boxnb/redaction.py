@@ -143,7 +143,9 @@ def redact_page(page: str) -> str:
 def _split_scripts(page: str) -> Iterator[str]:
     """Yield the page in parts, each script separately. A script without an end tag is not separated."""
     position = 0
-    lower = page.lower() if len(page.lower()) == len(page) else page  # lower() changes the length of a few letters
+    lower = (
+        page.lower() if len(page.lower()) == len(page) else page
+    )  # lower() changes the length of a few letters
     while (start := lower.find("<script", position)) >= 0:
         end = lower.find("</script>", start)
         if end < 0:
@@ -205,7 +207,9 @@ def _alternatives(words: Iterable[str], shared: int) -> str:
     groups: dict[str, list[str]] = {}
     for word in words:
         groups.setdefault(word[0], []).append(word[1:])
-    return "|".join(f"{re.escape(first)}(?:{_alternatives(rest, shared - 1)})" for first, rest in groups.items())
+    return "|".join(
+        f"{re.escape(first)}(?:{_alternatives(rest, shared - 1)})" for first, rest in groups.items()
+    )
 
 
 def _common_forms(secret: str) -> set[str]:

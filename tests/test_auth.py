@@ -321,7 +321,9 @@ def test_a_slow_response_is_given_up_and_the_refresh_repeated(
     assert store.load("acme") != acme
 
 
-def test_a_file_system_without_locks_is_reported(acme: store.Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_system_without_locks_is_reported(
+    acme: store.Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Some network folders have no locks; without one, a sign-in could be lost."""
 
     def no_locks(*_: object) -> None:
@@ -428,7 +430,7 @@ def test_an_unreachable_server_leaves_no_journal(sandbox: Sandbox, acme: store.P
 
 
 def test_retry_after_is_obeyed_at_the_token_endpoint(sandbox: Sandbox, acme: store.Profile) -> None:
-    """boxnb waits for up to half a minute while it holds the lock."""
+    """A wait of up to half a minute is accepted while the lock is held."""
     sandbox.faults.add("/oauth2/token", "429", retry_after=7)
     waits: list[float] = []
     assert acme.token is not None
@@ -443,7 +445,8 @@ def test_a_sign_in_without_a_refresh_token_says_so(sandbox: Sandbox, acme: store
     sandbox.clock.advance(70 * 86400)
     auth = RotatingAuth("acme")
     with pytest.raises(
-        InvalidGrantError, match=r"has no refresh token, and its access token has expired or was refused.*Sign in again"
+        InvalidGrantError,
+        match=r"has no refresh token, and its access token has expired or was refused.*Sign in again",
     ) as caught:
         auth.rotate(rejected=auth.saved_token.access_token)
     assert "perhaps" not in str(caught.value) and "password" not in str(caught.value)

@@ -148,7 +148,9 @@ def test_a_wait_of_a_few_seconds_is_reported(server: ScriptedServer, monkeypatch
     assert all(seconds < 5 for seconds in slept[1:])
 
 
-def test_a_server_that_does_not_respond_is_given_up(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_does_not_respond_is_given_up(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every call has a timeout."""
     monkeypatch.setattr(basic, "TIMEOUT", (5.0, 0.2))
     server.responses = ["silence"] * basic.ATTEMPTS

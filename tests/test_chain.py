@@ -427,7 +427,9 @@ def test_an_invalid_pair_in_memory_does_not_hide_the_refusal(strict: Sandbox) ->
     first = loaded()
     assert first.token is not None
     oauth.revoke(first.client, first.token)
-    invalid = Token(Secret("x1"), Secret("never-given"), obtained_at=first.token.obtained_at, expires_in=3600.0)
+    invalid = Token(
+        Secret("x1"), Secret("never-given"), obtained_at=first.token.obtained_at, expires_in=3600.0
+    )
     store.save(first.refreshed(invalid, first.skew))
     strict.clock.advance(7200)
     with pytest.raises(InvalidGrantError):

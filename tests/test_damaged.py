@@ -180,7 +180,9 @@ def test_anything_instead_of_the_file_affects_only_that_profile(content: dict[st
     ),
     st.data(),
 )
-def test_a_random_value_affects_only_that_profile(content: dict[str, Any], value: Any, data: st.DataObject) -> None:
+def test_a_random_value_affects_only_that_profile(
+    content: dict[str, Any], value: Any, data: st.DataObject
+) -> None:
     """A random value in a random field affects only that profile."""
     keys = data.draw(st.sampled_from(list(fields(content))))
     changed = json.loads(json.dumps(content))
@@ -347,7 +349,9 @@ RESPONSES: list[tuple[bytes, tuple[str, str] | None]] = [
 
 
 @pytest.mark.parametrize(("body", "pair"), RESPONSES, ids=range(len(RESPONSES)))
-def test_an_odd_response_is_used_or_refused(endpoint: Endpoint, body: bytes, pair: tuple[str, str] | None) -> None:
+def test_an_odd_response_is_used_or_refused(
+    endpoint: Endpoint, body: bytes, pair: tuple[str, str] | None
+) -> None:
     """A response is used if possible; otherwise boxnb raises an error, and the saved pair stays."""
     token = refresh_with_response(endpoint, body)
     if pair is None:
@@ -371,7 +375,9 @@ def test_an_odd_response_is_used_or_refused(endpoint: Endpoint, body: bytes, pai
 def test_an_odd_date_of_the_server_is_ignored(endpoint: Endpoint, date: str) -> None:
     """If the server's date cannot be read, this computer's clock is used."""
     endpoint.date = date
-    token = refresh_with_response(endpoint, b'{"access_token": "NEWa", "refresh_token": "NEWr", "expires_in": 3600}')
+    token = refresh_with_response(
+        endpoint, b'{"access_token": "NEWa", "refresh_token": "NEWr", "expires_in": 3600}'
+    )
     assert token is not None
     assert token.access_token == Secret("NEWa")
 
@@ -396,9 +402,7 @@ def test_a_damaged_profile_can_be_deleted(content: dict[str, Any], text: str) ->
     assert store.names() == ["good"]
 
 
-def test_deleting_a_damaged_profile_deletes_its_secrets(
-    content: dict[str, Any], tmp_path: Path
-) -> None:
+def test_deleting_a_damaged_profile_deletes_its_secrets(content: dict[str, Any], tmp_path: Path) -> None:
     """The command deletes the secrets, although the rest of the file cannot be read."""
     program = tmp_path / "manager.sh"
     program.write_text(f'#!/bin/sh\necho "$1 $2" >> "{tmp_path}/calls"\n', encoding="utf-8")

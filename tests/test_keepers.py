@@ -220,7 +220,9 @@ PLISTS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("content", PLISTS, ids=lambda content: next(iter(content)))
 @pytest.mark.parametrize("form", [plistlib.FMT_XML, plistlib.FMT_BINARY])
-def test_the_property_list_of_an_older_script_is_adopted(tmp_path: Path, content: dict[str, Any], form: Any) -> None:
+def test_the_property_list_of_an_older_script_is_adopted(
+    tmp_path: Path, content: dict[str, Any], form: Any
+) -> None:
     """The token is adopted for any spelling of the keys, and keys and other entries stay as they are."""
     plist = tmp_path / "box.plist"
     plist.write_bytes(plistlib.dumps(content, fmt=form))
@@ -283,7 +285,9 @@ def test_two_sign_ins_are_not_merged(tmp_path: Path, saved: store.Profile) -> No
 
 
 @pytest.mark.parametrize("content", [b"", b"<plist", b"not a plist", plistlib.dumps(["a list"])])
-def test_a_damaged_property_list_is_reported_and_not_changed(tmp_path: Path, saved: store.Profile, content: bytes) -> None:
+def test_a_damaged_property_list_is_reported_and_not_changed(
+    tmp_path: Path, saved: store.Profile, content: bytes
+) -> None:
     """The error says that the property list is damaged, and the file is not changed."""
     plist = tmp_path / "box.plist"
     plist.write_bytes(content)
@@ -309,7 +313,9 @@ def test_rename_and_delete(saved: store.Profile, vault: MemoryKeyring) -> None:
     assert store.names() == ["acme"]
 
 
-def test_an_invalid_token_in_the_property_list_does_not_hide_the_valid_one(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_an_invalid_token_in_the_property_list_does_not_hide_the_valid_one(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
     """If the token in the property list is refused, the token pair in the profile's file is used."""
     sign_in(sandbox)
     plist = tmp_path / "box.plist"
@@ -322,8 +328,10 @@ def test_an_invalid_token_in_the_property_list_does_not_hide_the_valid_one(sandb
         assert plistlib.loads(plist.read_bytes())["refresh_token"] != "from another life"
 
 
-def test_a_property_list_that_cannot_be_written_only_affects_the_older_script(sandbox: Sandbox, tmp_path: Path) -> None:
-    """boxnb warns that the older script has to sign in again, and its own sign-in works."""
+def test_a_property_list_that_cannot_be_written_only_affects_the_older_script(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """A warning says that the older script has to sign in again, and the sign-in of boxnb works."""
     sign_in(sandbox)
     folder = tmp_path / "shared"
     folder.mkdir()
@@ -338,7 +346,9 @@ def test_a_property_list_that_cannot_be_written_only_affects_the_older_script(sa
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
 
 
-def test_a_profile_whose_secrets_are_missing_can_be_loaded_and_deleted(saved: store.Profile, vault: MemoryKeyring) -> None:
+def test_a_profile_whose_secrets_are_missing_can_be_loaded_and_deleted(
+    saved: store.Profile, vault: MemoryKeyring
+) -> None:
     """A warning says so, the client ID stays known, and the profile can be deleted."""
     store.migrate("acme", "keyring")
     vault.passwords.clear()

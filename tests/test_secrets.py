@@ -251,7 +251,9 @@ def test_a_secret_that_is_a_common_word_does_not_uncover_a_field(word: str) -> N
         ' "password": "unheard-4" https://me:unheard-5@example.com/x'
     )
     assert "unheard" not in redaction.redact(text)
-    assert redaction.redact(f'"password": "{password.reveal()}"').count(password.reveal()) <= (word == "password")
+    assert redaction.redact(f'"password": "{password.reveal()}"').count(password.reveal()) <= (
+        word == "password"
+    )
 
 
 def test_a_secret_with_spaces_is_redacted_whole_in_a_field() -> None:
@@ -264,7 +266,11 @@ def test_a_child_reports_its_secrets_unreadably(tmp_path: Path) -> None:
     """The run knows the secrets of its child, the file does not show them, and a truncated line loses only itself."""
     file, key = tmp_path / "known", "k" * 64
     file.touch(mode=0o600)
-    environment = {**os.environ, secret.REPORT_TO: f"{file}:{key}", "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {
+        **os.environ,
+        secret.REPORT_TO: f"{file}:{key}",
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+    }
     subprocess.run([sys.executable, "-c", CHILD], env=environment, check=True, timeout=60)
     content = file.read_bytes()
     assert b"only-the-child" not in content and len(content.splitlines()) == 3

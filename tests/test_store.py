@@ -324,7 +324,9 @@ def test_the_home_folder_is_private_for_any_umask(tmp_path: Path, monkeypatch: p
     assert stat.S_IMODE(home.stat().st_mode) == stat.S_IMODE((home / "profiles").stat().st_mode) == 0o700
 
 
-def test_a_home_folder_that_others_can_write_in_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_folder_that_others_can_write_in_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The user's home folder keeps its mode; if others can write in it, one warning says so."""
     monkeypatch.setenv("BOXNB_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))

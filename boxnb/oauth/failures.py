@@ -215,7 +215,8 @@ def token_error(
         )
     if status == 409:
         return TokenEndpointError(
-            "Two refreshes reached the token endpoint at the same time (409). Wait a moment and try again.", error="conflict"
+            "Two refreshes reached the token endpoint at the same time (409). Wait a moment and try again.",
+            error="conflict",
         )
     return not_a_token(response)
 
@@ -236,12 +237,10 @@ def refresh_refused(
     reason = quoted(error.description, display_name(server))
     if token.refresh_token is None and error.at is None:  # no request was sent
         reason = ""
-        text = (
-            f"The saved sign-in of {profile!r} has no refresh token, and its access token has expired or was refused."
-        )
+        text = f"The saved sign-in of {profile!r} has no refresh token, and its access token has expired or was refused."
     elif age > 60 and server in ("Box", "sandbox"):
         reason = ""
-        text = f"The saved sign-in of {profile!r} was not used for {age:.0f} days. A refresh token expires after 60."
+        text = f"The saved sign-in of {profile!r} was not used for {age:.0f} days. A refresh token expires after 60 days."
     elif pending is not None and pending.get("fingerprint") == token.fingerprint:
         text = (
             f"A refresh of {profile!r} was cut off before its response was saved (process {pending.get('pid')} on "

@@ -104,7 +104,9 @@ def parse_redirect(pasted: str, *, state: str, allow_bare_code: bool = False, se
         description = parameters.get("error_description", "")
         raise redirect_error(parameters["error"], description, server.name, checked=checked)
     if "response_type" in parameters or not parameters.keys() & {"code", "error"}:
-        raise RedirectError(explain_missing_code(reading, pasted, box, urlsplit(server.authorize_url).hostname or ""))
+        raise RedirectError(
+            explain_missing_code(reading, pasted, box, urlsplit(server.authorize_url).hostname or "")
+        )
     if not returned_state:
         raise StateMismatchError(
             "The address carries no state: it was cut off, or it does not come from this link. "

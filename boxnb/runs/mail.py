@@ -177,7 +177,9 @@ def _content(file: Path) -> bytes:
     content = file.read_bytes()
     if file.suffix.lower() not in TEXT:
         return content
-    return redaction.redact_known(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+    return redaction.redact_known(content.decode("utf-8", "surrogateescape")).encode(
+        "utf-8", "surrogateescape"
+    )
 
 
 def send(settings: MailSettings, message: EmailMessage) -> None:

@@ -128,7 +128,9 @@ def sign_in_ended(error: BoxNotebookError, server: str) -> str:
 
 def sign_in_refused(server: str) -> str:
     """Return the sentence for a saved sign-in that the API refuses with a 401."""
-    return capitalized(f"{display_name(server)} refuses the saved sign-in, even after a refresh. Sign in again.")
+    return capitalized(
+        f"{display_name(server)} refuses the saved sign-in, even after a refresh. Sign in again."
+    )
 
 
 def sign_in_not_tried(error: BaseException, server: str) -> str:

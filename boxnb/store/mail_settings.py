@@ -95,7 +95,9 @@ def check_address(address: str) -> str:
         It is not one, or contains a line break, with which somebody could add mail headers.
     """
     if not _ADDRESS.fullmatch(address) or not address.isprintable():
-        raise SettingError(f"{address!r} is not a mail address. Write it without a name, such as 'ada@example.com'.")
+        raise SettingError(
+            f"{address!r} is not a mail address. Write it without a name, such as 'ada@example.com'."
+        )
     return address
 
 

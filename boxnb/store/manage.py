@@ -75,7 +75,8 @@ def rename(name: str, new: str) -> None:
         if path(new).exists():
             raise SettingError(f"There is already a profile {new!r}. Delete or rename it first.")
         old_backend, new_backend = (
-            backends.backend_for(profile.keep, profile_name, path(profile_name)) for profile_name in (name, new)
+            backends.backend_for(profile.keep, profile_name, path(profile_name))
+            for profile_name in (name, new)
         )
         if new_backend is not None and not isinstance(new_backend, backends.PlistBackend):
             backends.replace(new_backend, backends.pop_secrets(to_json(profile)), None)
@@ -122,7 +123,8 @@ def migrate(name: str, keep: str) -> Profile:
         if load(name) != moved:
             save(profile)
             raise TokenStoreError(
-                f"The new backend did not return what was saved. The secrets of {name!r} stay in the old one.", file
+                f"The new backend did not return what was saved. The secrets of {name!r} stay in the old one.",
+                file,
             )
         old_backend = backends.backend_for(profile.keep, name, file)
         if old_backend is not None and profile.keep != keep:
@@ -149,7 +151,9 @@ def _with_script_token(moved: Profile, backend: backends.PlistBackend) -> Profil
             f"{backend.path} and profile {moved.name!r} hold two sign-ins. Sign out of one of them first."
         )
     if names := backend.names():
-        problem = f"None of the names in {backend.path} is that of a refresh token ({', '.join(names)[:200]})."
+        problem = (
+            f"None of the names in {backend.path} is that of a refresh token ({', '.join(names)[:200]})."
+        )
         if moved.token is None:
             raise SettingError(f"{problem} Name it 'refresh_token' there, then try again.")
         private_files.say_once(backend.path, f"{problem} boxnb adds it as 'refresh_token'.")

@@ -229,7 +229,9 @@ def _parse_text(text: str) -> ParsedTime | None:
             parsed = datetime.datetime.strptime(text, time_format)  # local time, as the script wrote it
         except ValueError:
             continue
-        return parsed.timestamp(), lambda seconds, time_format=time_format: time.strftime(time_format, time.localtime(seconds))
+        return parsed.timestamp(), lambda seconds, time_format=time_format: time.strftime(
+            time_format, time.localtime(seconds)
+        )
     parsed = parsedate_to_datetime(text)
     zone = parsed.tzinfo or datetime.UTC
     gmt = text.endswith("GMT")
