@@ -49,7 +49,7 @@ LONGEST_WAIT = 30.0
 
 
 class RotatingAuth(AuthBase):
-    """Adds a valid access token of one profile to each request; safe across threads and processes.
+    """The ``auth=`` of requests that sends a valid access token of one profile; safe across threads and processes.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ class RotatingAuth(AuthBase):
                 self._skew = self._profile.skew
 
     def _is_fresh(self, token: Token) -> bool:
-        # Half of a short lifetime: with the full margin, every call would refresh.
+        # With the full margin, every call would refresh a token with a short lifetime.
         return self.now() < token.expires_at - min(MARGIN, token.expires_in / 2)
 
     def rotate(self, rejected: Secret | None = None) -> Token:

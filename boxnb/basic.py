@@ -130,7 +130,7 @@ class _AnnouncedRetry(Retry):
 
 
 class _Basic(HTTPBasicAuth):
-    """Adds HTTP Basic credentials to requests, and never holds or shows the password in clear."""
+    """HTTP Basic credentials for requests, which never hold or show the password in clear."""
 
     def __init__(self, username: str, password: Secret) -> None:
         self.username = username.encode()

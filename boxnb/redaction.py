@@ -143,9 +143,8 @@ def redact_page(page: str) -> str:
 def _split_scripts(page: str) -> Iterator[str]:
     """Yield the page in parts, each script separately. A script without an end tag is not separated."""
     position = 0
-    lower = (
-        page.lower() if len(page.lower()) == len(page) else page
-    )  # lower() changes the length of a few letters
+    # lower() changes the length of a few letters, which would shift the positions.
+    lower = page.lower() if len(page.lower()) == len(page) else page
     while (start := lower.find("<script", position)) >= 0:
         end = lower.find("</script>", start)
         if end < 0:

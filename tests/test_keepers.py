@@ -174,9 +174,9 @@ def test_a_command_that_was_moved_keeps_the_pair(saved: store.Profile, command: 
 
 def test_a_command_is_split_into_words() -> None:
     """On Windows a backslash is part of a path, and quotes hold words with spaces together."""
-    windows = backends.words(r'"C:\Program Files\vault.exe" --quiet C:\a', windows=True)
+    windows = backends.split_command(r'"C:\Program Files\vault.exe" --quiet C:\a', windows=True)
     assert windows == [r"C:\Program Files\vault.exe", "--quiet", r"C:\a"]
-    assert backends.words(r"vault 'a b' c\ d", windows=False) == ["vault", "a b", "c d"]
+    assert backends.split_command(r"vault 'a b' c\ d", windows=False) == ["vault", "a b", "c d"]
 
 
 def test_keys_that_only_sound_like_a_time_are_not_changed(tmp_path: Path) -> None:

@@ -123,22 +123,22 @@ def _token(client: Client, form: Form, http: requests.Session | None, clock: Clo
         error = token_error(response, error_of(response), grant, client.server.name)
         error.at = server_time(response, clock)
         raise error
-    answer = _json(response)
+    fields = _json(response)
     access_token, refresh_token = (
-        _sendable(answer.get(f"{kind}_token"), response) for kind in ("access", "refresh")
+        _sendable(fields.get(f"{kind}_token"), response) for kind in ("access", "refresh")
     )
     # The access token is sent in a header (RFC 6750 2.1), the refresh token in a form, which can hold any text.
     if access_token is None or not access_token.isascii() or not access_token.isprintable():
         raise not_a_token(response)
-    scope = answer.get("scope")
+    scope = fields.get("scope")
     if isinstance(scope, list):
         scope = " ".join(name for name in scope if isinstance(name, str))
-    token_type = answer.get("token_type")
+    token_type = fields.get("token_type")
     return Token(
         access_token=Secret(access_token),
         refresh_token=None if refresh_token is None else Secret(refresh_token),
         obtained_at=server_time(response, clock),
-        expires_in=lifetime(answer.get("expires_in")),
+        expires_in=lifetime(fields.get("expires_in")),
         token_type=token_type if isinstance(token_type, str) and token_type else "bearer",
         scope=scope if isinstance(scope, str) else None,
     )
@@ -198,9 +198,9 @@ def _post(client: Client, url: str, form: Form, http: requests.Session | None) -
 
 def _json(response: requests.Response) -> dict[str, Any]:
     try:
-        answer = json.loads(response.content)  # not response.json(), which uses simplejson if it is installed
+        fields = json.loads(response.content)  # not response.json(), which uses simplejson if it is installed
     except (ValueError, RecursionError):
         raise not_a_token(response) from None
-    if not isinstance(answer, dict):
+    if not isinstance(fields, dict):
         raise not_a_token(response)
-    return answer
+    return fields

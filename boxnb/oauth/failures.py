@@ -128,8 +128,8 @@ def not_a_token(response: requests.Response) -> TokenEndpointError:
         return TokenEndpointError(proxy_wants_password(response.url))
     if status in (301, 302, 303, 307, 308):
         return TokenEndpointError(
-            f"The token endpoint at {host} redirects requests ({status}). boxnb does not follow, because they carry the "
-            "client secret. Check the server's addresses, and whether the network has a sign-in page of its own."
+            f"The token endpoint at {host} redirects requests ({status}). boxnb does not follow the redirect, because a "
+            "request carries the client secret. Check the server's addresses, and whether the network has a sign-in page of its own."
         )
     if status == 511:
         return TokenEndpointError(
@@ -144,13 +144,13 @@ def not_a_token(response: requests.Response) -> TokenEndpointError:
 def error_of(response: requests.Response) -> tuple[str, str]:
     """Return ``error`` and ``error_description``, which Box's older responses name ``code`` and ``message``."""
     try:
-        answer = response.json()
+        fields = response.json()
     except (ValueError, RecursionError):
         return "", ""
-    if not isinstance(answer, dict):
+    if not isinstance(fields, dict):
         return "", ""
-    error = answer.get("error") or answer.get("code") or ""
-    description = answer.get("error_description") or answer.get("message") or ""
+    error = fields.get("error") or fields.get("code") or ""
+    description = fields.get("error_description") or fields.get("message") or ""
     return redact(str(error)), redact(str(description))  # a server may repeat the form that it refused
 
 

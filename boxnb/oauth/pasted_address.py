@@ -113,7 +113,7 @@ def best_reading(pasted: str, state: str) -> Reading:
     for reading in answers:
         if same_state(reading.parameters.get("state", ""), state):
             return reading
-    # Words on the next line were joined to the state. The advice state is there, and nobody can guess it.
+    # Words on the next line were joined to the state. The whole state is there, and nobody can guess it.
     for reading in answers:
         returned_state = reading.parameters.get("state", "")
         code_first = reading.text.find("code=") < reading.text.find("state=")

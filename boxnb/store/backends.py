@@ -65,7 +65,7 @@ def backend_for(keep: str, name: str, file: Path) -> Backend | None:
         except RuntimeError:
             raise SettingError(f"There is no user {rest.split('/')[0]!r} on this computer.") from None
     if kind == "command" and rest:
-        return CommandBackend(words(rest), name, file)
+        return CommandBackend(split_command(rest), name, file)
     raise SettingError(
         f"Secrets can be saved in 'file', 'keyring', 'plist:PATH' or 'command:PROGRAM', not in {keep!r}."
     )
@@ -166,7 +166,7 @@ def _generation(secrets: Secrets) -> int:
     return generation if isinstance(generation, int) else 0
 
 
-def words(command: str, *, windows: bool = os.name == "nt") -> list[str]:
+def split_command(command: str, *, windows: bool = os.name == "nt") -> list[str]:
     """Split a command into words. On Windows a backslash is part of a path, not an escape."""
     parts = shlex.split(command, posix=not windows)
     return [part[1:-1] if windows and part[:1] == part[-1:] == '"' else part for part in parts]

@@ -246,13 +246,13 @@ def _with_plist(profile: Profile) -> Profile:
     if not isinstance(backend, backends.PlistBackend):
         return profile
     try:
-        theirs = backend.token()
+        script_token = backend.token()
     except TokenStoreError as error:  # the profile's own file has a token pair, too
         private_files.say_once(file, f"The property list of the older script is ignored. {error}")
         return profile
-    ours = profile.token.refresh_token if profile.token is not None else None
-    if theirs is None or theirs.refresh_token in (None, ours):
+    own_refresh_token = profile.token.refresh_token if profile.token is not None else None
+    if script_token is None or script_token.refresh_token in (None, own_refresh_token):
         return profile
-    if theirs.refresh_token is not None and theirs.refresh_token.digest in profile.spent:
+    if script_token.refresh_token is not None and script_token.refresh_token.digest in profile.spent:
         return profile  # an old copy of our token: a crash came between the two writes
-    return profile.refreshed(theirs, profile.skew)
+    return profile.refreshed(script_token, profile.skew)

@@ -177,7 +177,7 @@ def _text(value: Any) -> str:
 
 
 def _time_key(part: dict[str, Any]) -> str | None:
-    """Return the key of the time when the token was saved. The value decides: ``Timeout`` and ``updateUrl`` match by name."""
+    """Return the key of the time when the token was saved. The value decides: ``Timeout`` and ``updateUrl`` also match."""
     candidates = [
         key
         for key in part
