@@ -123,9 +123,8 @@ class _AnnouncedRetry(Retry):
         """Wait, and report a long wait."""
         requested = None if response is None else retry_after(response)
         wait = requested or self.get_backoff_time()
-        announce(
-            wait, said(wait, "The server asked to wait" if requested else "No response from the server yet")
-        )
+        reason = "The server asked to wait" if requested else "No response from the server yet"
+        announce(wait, said(wait, reason))
         super().sleep(response)
 
 
@@ -135,9 +134,8 @@ class _Basic(HTTPBasicAuth):
     def __init__(self, username: str, password: Secret) -> None:
         self.username = username.encode()
         self._secret = password
-        self.pair = _pair(
-            username, password
-        )  # a Secret in the form in which it is sent, so that logs redact it
+        # A Secret in the form in which it is sent, so that logs redact it.
+        self.pair = _pair(username, password)
 
     @property
     def password(self) -> bytes:  # type: ignore[override]

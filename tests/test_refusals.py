@@ -48,12 +48,12 @@ def client_at(port: int, name: str = "Box") -> oauth.Client:
     return oauth.Client("cid", Secret(SECRET), AT, server)
 
 
-def sentence(error: BaseException) -> str:
-    """What is said, which has to be fit to be shown."""
-    said = str(error)
-    assert said.isprintable() and SECRET not in said and "  " not in said
-    assert len(said) < 700
-    return said
+def message_of(error: BaseException) -> str:
+    """Return the message of an error, which must be fit to be shown."""
+    message = str(error)
+    assert message.isprintable() and SECRET not in message and "  " not in message
+    assert len(message) < 700
+    return message
 
 
 # The redirect (RFC 6749 4.1.2.1).
@@ -73,15 +73,15 @@ REDIRECTS = {
 @pytest.mark.parametrize("error", REDIRECTS)
 @pytest.mark.parametrize("checked", [True, False], ids=["state", "no state"])
 def test_each_error_of_a_redirect_carries_the_server_s_reason(error: str, checked: bool) -> None:
-    """With a state and without one: never a forged or older request, and always what the server wrote."""
+    """With and without a state, the error has the server's words and does not mention an older request."""
     address = (
         f"{AT}?error={error}&error_description=The+tenant+is+paused{f'&state={STATE}' if checked else ''}"
     )
     with pytest.raises(SignInError) as caught:
         oauth.parse_redirect(address, state=STATE)
-    said = sentence(caught.value)
-    assert REDIRECTS[error] in said and "The tenant is paused" in said
-    assert "state" not in said and "older" not in said
+    message = message_of(caught.value)
+    assert REDIRECTS[error] in message and "The tenant is paused" in message
+    assert "state" not in message and "older" not in message
     assert isinstance(caught.value, AccessDeniedError) == (error == "access_denied")
     assert caught.value.checked is checked
     assert (caught.value.error, caught.value.description) == (error, "The tenant is paused")
@@ -96,19 +96,19 @@ def test_each_error_of_a_redirect_carries_the_server_s_reason(error: str, checke
         "error=server_error&error_description=Disabled+by+Administrator",
     ],
 )
-def test_an_app_that_the_enterprise_does_not_allow_leads_to_the_admin(query: str, state: str) -> None:
-    """Box sends 107 without a state; waiting a minute would help nobody."""
+def test_an_app_that_the_enterprise_does_not_allow_names_the_admin(query: str, state: str) -> None:
+    """Box sends 107 without a state, and the error names the admin instead of a wait."""
     with pytest.raises(SignInError, match=r"Ask an admin of your enterprise to allow this app") as caught:
         oauth.parse_redirect(f"{AT}?{query}{state}", state=STATE)
-    assert "minute" not in sentence(caught.value)
+    assert "minute" not in message_of(caught.value)
 
 
-def test_a_stranger_s_words_hold_no_address() -> None:
-    """Without a state anybody can have written them, so they lead nowhere."""
+def test_a_description_without_a_state_is_shown_without_addresses() -> None:
+    """Without a state anybody can have written the description, so it is shown without addresses."""
     words = "Call+%2B1+555,+mail+help%40evil.example+or+see+https%3A%2F%2Fevil.example%2F%3Fa%3Db"
     with pytest.raises(SignInError) as caught:
         oauth.parse_redirect(f"{AT}?error=server_error&error_description={words}", state=STATE)
-    assert not re.search(r"[/@:?+]{1}\w*evil|https?:|@", sentence(caught.value))
+    assert not re.search(r"[/@:?+]{1}\w*evil|https?:|@", message_of(caught.value))
 
 
 # The token endpoint (RFC 6749 5.2).
@@ -133,11 +133,11 @@ GRANTS: dict[str, tuple[int, dict[str, str], type[SignInError], str]] = {
 
 @pytest.mark.parametrize("kind", GRANTS)
 def test_each_error_of_a_token_endpoint_has_its_class_and_its_reason(kind: str) -> None:
-    """What the server wrote stands in the sentence, and the remedy is one that can help."""
+    """The error has the server's words and a remedy that can help."""
     status, body, error, words = GRANTS[kind]
     with raw(http(status, body)) as port, pytest.raises(error, match=words) as caught:
         oauth.exchange_code(client_at(port), "made-up-code-1")
-    sentence(caught.value)
+    message_of(caught.value)
     assert type(caught.value) is error
 
 
@@ -157,25 +157,25 @@ PAGES: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("kind", PAGES)
-def test_what_is_not_a_token_answer_is_called_what_it_is(kind: str) -> None:
-    """Pages, redirects, empty answers."""
+def test_a_response_that_is_not_a_token_has_its_own_error(kind: str) -> None:
+    """Pages, redirects and empty responses each have their own error."""
     answer, words = PAGES[kind]
     with raw(answer) as port, pytest.raises(TokenEndpointError, match=words) as caught:
         oauth.exchange_code(client_at(port), "made-up-code-1")
-    sentence(caught.value)
+    message_of(caught.value)
 
 
 def test_a_reason_is_one_clean_line_without_secrets() -> None:
-    """Box's words are bounded, of one line, and hold neither what was sent nor what hides in them."""
+    """The server's words are on one line, shortened, and without secrets or invisible characters."""
     words = f"no\r\n\x1b[31m\u202egood \u200b{SECRET} " + "x" * 5000
     answer = http(400, {"error": "invalid_request", "error_description": words})
     with raw(answer) as port, pytest.raises(TokenEndpointError) as caught:
         oauth.exchange_code(client_at(port), "made-up-code-1")
-    assert "no [31mgood <secret" in sentence(caught.value)
+    assert "no [31mgood <secret" in message_of(caught.value)
 
 
-def test_a_server_of_another_name_is_called_by_it() -> None:
-    """In refusals of its token endpoint and of its API; Box's console is not there."""
+def test_the_error_of_another_server_has_its_name() -> None:
+    """The errors of the token endpoint name the server and neither Box nor its console."""
     answer = http(400, {"error": "invalid_client", "error_description": "who?"})
     with raw(answer) as port, pytest.raises(InvalidClientError, match=r"Acme Drive says: \"who") as caught:
         oauth.exchange_code(client_at(port, "Acme Drive"), "made-up-code-1")
@@ -205,7 +205,7 @@ class Api:
     def error(self, path: str = "/folders/17", method: str = "GET", **options: Any) -> ApiError:
         with pytest.raises(ApiError) as caught:
             self.session.call(method, path, **options)
-        sentence(caught.value)
+        message_of(caught.value)
         return caught.value
 
 
@@ -339,7 +339,7 @@ def test_a_page_is_not_box_s_refusal() -> None:
 
 
 def test_a_refused_access_token_is_not_called_refreshed_when_it_was_not() -> None:
-    """Only where a refresh was made does the sentence say so."""
+    """Only where a refresh was made does the message_of say so."""
     with (
         raw(
             http(

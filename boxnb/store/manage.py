@@ -145,16 +145,18 @@ def _empty(backend: backends.Backend | None, file: Path) -> None:
 
 def _with_script_token(moved: Profile, backend: backends.PlistBackend) -> Profile:
     """Return the profile with the token of an older script's property list, if nobody is signed in with the profile."""
-    theirs = backend.token()
-    if theirs is not None and moved.token is not None and theirs.refresh_token != moved.token.refresh_token:
+    script_token = backend.token()
+    if (
+        script_token is not None
+        and moved.token is not None
+        and script_token.refresh_token != moved.token.refresh_token
+    ):
         raise SettingError(
             f"{backend.path} and profile {moved.name!r} hold two sign-ins. Sign out of one of them first."
         )
     if names := backend.names():
-        problem = (
-            f"None of the names in {backend.path} is that of a refresh token ({', '.join(names)[:200]})."
-        )
+        problem = f"No entry of {backend.path} is named like a refresh token ({', '.join(names)[:200]})."
         if moved.token is None:
-            raise SettingError(f"{problem} Name it 'refresh_token' there, then try again.")
+            raise SettingError(f"{problem} Name the token's entry 'refresh_token', then try again.")
         private_files.say_once(backend.path, f"{problem} boxnb adds it as 'refresh_token'.")
-    return moved if moved.token is not None else dataclasses.replace(moved, token=theirs)
+    return moved if moved.token is not None else dataclasses.replace(moved, token=script_token)

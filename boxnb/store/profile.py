@@ -100,15 +100,13 @@ class Profile:
             return "" if later.token is None or later.token == self.token else "was signed in again"
         own_id, later_id = self.account.get("id"), later.account.get("id")
         if None not in (own_id, later_id) and own_id != later_id:
-            return (
-                f"now belongs to {later.account.get('name') or later.account.get('login') or 'another user'}"
-            )
+            owner = later.account.get("name") or later.account.get("login") or "another user"
+            return f"now belongs to {owner}"
         enterprise, later_enterprise = (
             state.account.get("enterprise") for state in (self, later) if state.account is not None
         )
-        if "enterprise" in self.account.keys() & later.account.keys() and _id(enterprise) != _id(
-            later_enterprise
-        ):
+        both_known = "enterprise" in self.account.keys() & later.account.keys()
+        if both_known and _id(enterprise) != _id(later_enterprise):
             return f"now belongs to {_name(later_enterprise)}"
         return ""
 
