@@ -1,4 +1,4 @@
-"""boxnb: sign in to Box over OAuth2, explore the enterprise in pandas, teach how the flow works."""
+"""boxnb: sign in to Box with OAuth 2.0, explore the enterprise in pandas, and teach how the flow works."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ __all__ = [
     "widgets",
 ]
 
-_HOMES = {
+_MODULES = {
     "Box": "box",
     "BoxNotebookError": "errors",
     "Client": "oauth",
@@ -82,17 +82,17 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name when it is first used: ``import boxnb`` stays quick and needs no notebook."""
+    """Import a public name when it is first used, so that ``import boxnb`` is fast and needs no notebook."""
     if name not in __all__ and name != "sdk":
         raise AttributeError(f"module 'boxnb' has no attribute {name!r}")
-    home = _HOMES.get(name)
-    found = (
-        getattr(importlib.import_module(f".{home}", __name__), name)
-        if home
+    module = _MODULES.get(name)
+    value = (
+        getattr(importlib.import_module(f".{module}", __name__), name)
+        if module
         else importlib.import_module(f".{name}", __name__)
     )
-    globals()[name] = found
-    return found
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

@@ -1,7 +1,7 @@
-"""Other servers with a user name and a password, as device managers have: the same habits as for Box.
+"""Other servers with a user name and a password, such as device managers.
 
-The password lies in a private file beside the profiles; calls have timeouts, reads are repeated after 429 and 5xx, and the
-password goes to its own server only::
+The password is saved in a private file next to the profiles and is sent only to its own server. Calls have timeouts, and
+reads are retried after 429 and 5xx::
 
     boxnb.basic.save("devices", "https://mdm.example.com/api", "reader")   # asks for the password
     http = boxnb.basic.connect("devices")
@@ -32,23 +32,25 @@ from .transport.sessions import Session, checked_verify, require_private
 from .transport.waits import announce, retry_after, said, span, until
 
 TIMEOUT = (10.0, 60.0)
-"""Seconds to connect, seconds between two bytes."""
+"""Seconds to connect, and seconds between two bytes."""
 
 ATTEMPTS, BACKOFF = 6, 0.5
 PATIENCE = 180
-"""Seconds of a ``Retry-After`` that are waited; a longer one is an error that says when to come back."""
+"""The longest ``Retry-After`` to wait for, in seconds. A longer one is an error with a time to retry."""
 
 
 def path(name: str) -> Path:
-    """The file of one server.
+    """Return the file of one server.
 
     Raises
     ------
     SettingError
-        The name makes no file name.
+        The name cannot be a file name.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name):
-        raise SettingError(f"A name has letters, digits, '-', '_' and '.', starting with a letter: {name!r}")
+        raise SettingError(
+            f"{name!r} cannot be the name of a server. Use letters, digits, '-', '_' and '.', and start with a letter or digit."
+        )
     return store.home() / "servers" / f"{name}.json"
 
 
@@ -62,22 +64,22 @@ def save(
     verify: bool | str | None = None,
 ) -> Path:
     """
-    Keep how to reach a server, in a file only its owner can read.
+    Save the address and account of a server in a private file. Return the file.
 
     Parameters
     ----------
     name, url, username : str
-        ``url`` is the base of the API.
+        ``url`` is the base address of the API.
     password : str or Secret, optional
-        Asked for and not shown unless given: never write it in a notebook.
+        By default, ``save`` asks for it and does not show it. Never write it in a notebook.
     verify : str, optional
-        The path of a CA bundle, for a server with a certificate of the company's own. Only ``False`` itself switches the
-        check off, for tests.
+        The path of a CA bundle, for a server with a certificate of your company's own. Only ``False`` itself switches
+        the certificate check off, for tests.
 
     Raises
     ------
     SettingError
-        The password would travel in clear beyond this computer, the address is not one, or there is no such CA bundle.
+        The password would leave this computer unencrypted, the address is not valid, or the CA bundle does not exist.
     """
     checked = checked_verify(verify, there=True)
     try:
@@ -86,75 +88,77 @@ def save(
         raise SettingError(str(error)) from None
     except requests.RequestException:
         raise SettingError(
-            f"{url!r} is not an https address, so the password could travel in clear: write it as 'https://HOST/PATH'."
+            f"{url!r} is not an https address, so the password could travel unencrypted. Write it as 'https://HOST/PATH'."
         ) from None
     parts = urlsplit(url)
     if password is None:
         password = getpass.getpass(f"Password of {username} at {parts.hostname}: ")
     file = path(name)
     private_files.private_folder(file.parent)
-    kept = {
+    saved = {
         "url": url.rstrip("/"),
         "username": username,
         "password": Secret(password).reveal(),
         "verify": checked,
     }
-    private_files.write_private(file, json.dumps(kept).encode())
+    private_files.write_private(file, json.dumps(saved).encode())
     return file
 
 
-class _Patient(Retry):
-    """Obeys ``Retry-After`` and says so; where it asks for too long, the answer comes back at once and says when to return."""
+class _AnnouncedRetry(Retry):
+    """A retry that obeys ``Retry-After`` and reports long waits. If the wait is too long, it returns the response at once."""
 
     def get_retry_after(self, response: Any) -> float | None:
-        """Seconds to wait, if the server asks in a way that can be read."""
+        """Return the seconds that the server asks to wait; ``None`` if it does not, or not in a readable way."""
         return retry_after(response)
 
-    def increment(self, *args: Any, **options: Any) -> _Patient:
-        """Give up where the wait would be too long."""
+    def increment(self, *args: Any, **options: Any) -> _AnnouncedRetry:
+        """Give up if the wait would be too long."""
         response = options.get("response")
         if response is not None and (retry_after(response) or 0.0) > PATIENCE:
             raise MaxRetryError(options.get("_pool"), str(options.get("url")), ResponseError("too long"))  # type: ignore[arg-type]
         return super().increment(*args, **options)
 
     def sleep(self, response: Any = None) -> None:
-        """Wait, and say so where it is long."""
-        asked = None if response is None else retry_after(response)
-        wait = asked or self.get_backoff_time()
-        announce(wait, said(wait, "The server asked to wait" if asked else "No answer from the server yet"))
+        """Wait, and report a long wait."""
+        requested = None if response is None else retry_after(response)
+        wait = requested or self.get_backoff_time()
+        reason = "The server asked to wait" if requested else "No response from the server yet"
+        announce(wait, said(wait, reason))
         super().sleep(response)
 
 
 class _Basic(HTTPBasicAuth):
-    """Signs requests without holding the password, or showing it in the request, in clear."""
+    """HTTP Basic credentials for requests, which never hold or show the password in clear."""
 
     def __init__(self, username: str, password: Secret) -> None:
         self.username = username.encode()
         self._secret = password
-        self.pair = _pair(username, password)  # as it travels, so that logs mask it
+        # A Secret in the form in which it is sent, so that logs redact it.
+        self.pair = _pair(username, password)
 
     @property
     def password(self) -> bytes:  # type: ignore[override]
-        """The password as requests' own class has it."""
+        """The password, as an attribute of requests' own class."""
         return self._secret.reveal().encode()
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Sign one request."""
+        """Add the credentials to one request."""
         request.headers["Authorization"] = Header("Basic", self.pair)
         return request
 
 
 @sealed
 def _pair(username: str, password: Secret) -> Secret:
-    """User name and password as RFC 7617 2 joins them, in UTF-8 (2.1)."""
+    """Return user name and password joined as RFC 7617 2 says, in UTF-8 (2.1)."""
     return Secret(base64.b64encode(f"{username}:{password.reveal()}".encode()).decode())
 
 
 class BasicSession(Session):
-    """``requests.Session`` for one server: base address, timeouts, repeated reads, a password that stays with it.
+    """A ``requests.Session`` for one server, with a base address, timeouts, retries, and a password for this server only.
 
-    Proxies are those of the environment, and its ``REQUESTS_CA_BUNDLE`` counts unless a bundle was saved. Reads are
-    repeated after a lost connection, 429 and 5xx; writes only where no connection was made.
+    Proxies are those of the environment, as is ``REQUESTS_CA_BUNDLE`` unless a bundle was saved. Reads are retried after
+    a lost connection, 429 and 5xx; writes only if no connection was made.
     """
 
     def __init__(self, url: str, username: str, password: Secret, verify: bool | str = True) -> None:
@@ -164,7 +168,7 @@ class BasicSession(Session):
         self._password = password
         self.auth = _Basic(username, password)
         self._pair = self.auth.pair
-        retry = _Patient(
+        retry = _AnnouncedRetry(
             ATTEMPTS - 1,
             backoff_factor=BACKOFF,
             status_forcelist=(429, 500, 502, 503, 504),
@@ -175,25 +179,25 @@ class BasicSession(Session):
             self.mount(scheme, requests.adapters.HTTPAdapter(max_retries=retry))
 
     def __reduce__(self) -> NoReturn:
-        """Refuses: what is pickled lies about in clear."""
+        """Refuse to be pickled, because a pickle would hold the password in clear."""
         raise TypeError(
-            "A session is not pickled, for it holds the password: open it anew with boxnb.basic.connect."
+            "A session cannot be pickled, because it holds the password. Open it again with boxnb.basic.connect."
         )
 
     def request(self, method: str | bytes, url: str | bytes, **options: Any) -> requests.Response:  # type: ignore[override]
-        """As ``requests.Session.request``, below the base address and with a timeout.
+        """Send a request as ``requests.Session.request`` does, relative to the base address and with a timeout.
 
         Raises
         ------
         HostNotAllowedError
-            The address is of another server.
+            The address is that of another server.
         """
         address = url if isinstance(url, str) else url.decode()
         if "://" not in address:
             address = f"{self.url}/{address.lstrip('/')}"
         if urlsplit(address)[:2] != urlsplit(self.url)[:2]:
             raise HostNotAllowedError(
-                f"The password for {urlsplit(self.url).hostname} does not go to {urlsplit(address).hostname}."
+                f"The password for {urlsplit(self.url).hostname} is not sent to {urlsplit(address).hostname}."
             )
         require_private(address, "password")
         options.setdefault("timeout", TIMEOUT)
@@ -201,62 +205,64 @@ class BasicSession(Session):
         return super().request(verb, address, **options)
 
     def get_json(self, path: str, **params: Any) -> Any:
-        """``GET`` a path and decode the answer.
+        """``GET`` a path and return the decoded JSON.
 
         Raises
         ------
         ApiError, NetworkError
-            The server refused, or no answer came.
+            The server responded with an error, or did not respond.
         """
         try:
-            answer = self.get(path, params=params)
-        except OSError as error:  # requests' own, and a certificate file that is not there
+            response = self.get(path, params=params)
+        except OSError as error:  # requests' errors, and a missing certificate file
             raise NetworkError(network_trouble(error)) from error
-        host, status = urlsplit(self.url).hostname, answer.status_code
-        words = server_words(answer)
+        host, status = urlsplit(self.url).hostname, response.status_code
+        words = server_words(response)
         if status == 401:
             raise ApiError(
-                f"{host} refused the user name or password: save them again.{words}", status=status
+                f"{host} refused the user name or password. Save them again.{words}", status=status
             )
-        if status == 429 and (wait := retry_after(answer)):
+        if status == 429 and (wait := retry_after(response)):
             raise ApiError(
                 f"{host} limits the rate of calls (429) and asks to wait {span(wait)}. Run this again {until(wait)}.",
                 status=status,
             )
         if status >= 400:
-            raise ApiError(f"{host} answered {status} {answer.reason} for {path}.{words}", status=status)
+            raise ApiError(
+                f"{host} responded with {status} {response.reason} for {path}.{words}", status=status
+            )
         try:
-            return answer.json()
+            return response.json()
         except (ValueError, RecursionError):
-            raise ApiError(f"{host} answered {path} with something else than JSON.", status=status) from None
+            raise ApiError(f"The response of {host} for {path} is not JSON.", status=status) from None
 
 
 @sealed
 def connect(name: str) -> BasicSession:
     """
-    Open a saved server; no call is made.
+    Return a session for a saved server. No request is sent.
 
     Raises
     ------
     NotSignedInError
-        Nothing is saved under that name.
+        No server is saved with that name.
     TokenStoreError
         The file cannot be read.
     """
     file = path(name)
     try:
-        kept = json.loads(private_files.read_private(file))
-        texts = [kept[field] for field in ("url", "username", "password")]
+        saved = json.loads(private_files.read_private(file))
+        texts = [saved[field] for field in ("url", "username", "password")]
         if not all(isinstance(text, str) and is_utf8(text) for text in texts):
-            raise TypeError("a text is missing")
-        return BasicSession(texts[0], texts[1], Secret(texts[2]), checked_verify(kept.get("verify")))
+            raise TypeError("a text field is missing")
+        return BasicSession(texts[0], texts[1], Secret(texts[2]), checked_verify(saved.get("verify")))
     except FileNotFoundError:
         raise NotSignedInError(
-            f"No server is saved as {name!r}: boxnb.basic.save({name!r}, url, username) does it."
+            f"No server is saved as {name!r}. Save it with boxnb.basic.save({name!r}, url, username)."
         ) from None
     except OSError as error:
         raise private_files.explained(error, file, "read") from error
     except (ValueError, KeyError, TypeError, RecursionError):
         raise NotSignedInError(
-            f"{file} is damaged, so no server is known as {name!r}: boxnb.basic.save({name!r}, url, username) writes it again."
+            f"The server {name!r} is not usable, because {file} is damaged. Save it again with boxnb.basic.save({name!r}, url, username)."
         ) from None

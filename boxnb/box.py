@@ -63,7 +63,7 @@ class Box(Connection):
 
 def connect(profile: str, *, clock: Clock = time.time) -> Box:
     """
-    Return the Box of a saved sign-in. Asks nothing and makes no call.
+    Return the Box of a saved sign-in. Ask nothing and make no call.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def connect(profile: str, *, clock: Clock = time.time) -> Box:
         A saved profile. ``"sandbox"`` starts the sandbox if it is not running. If nobody is signed in there yet,
         it also signs in as the sandbox's admin and prints that it did.
     clock : callable, default time.time
-        Seconds since the epoch.
+        Returns seconds since the epoch.
 
     Raises
     ------

@@ -257,7 +257,7 @@ def run(options: argparse.Namespace, notebook: dict[str, Any], parameters: dict[
         sys.stderr.write(f"{error}\n")
         return REFUSED
     except BoxNotebookError as error:
-        sys.stderr.write(f"{redaction.mask(str(error))}\n")
+        sys.stderr.write(f"{redaction.redact(str(error))}\n")
         return FAILED
     except SystemExit as stop:
         return int(stop.code or 0) if isinstance(stop.code, int) else FAILED
@@ -313,7 +313,7 @@ def _execute(
         if executed is not None:
             _log_outputs(this_run, executed)
         if code != 0:
-            raise NotebookFailedError(_cell_error(executed) or _papermill_error(redaction.mask(last_line)))
+            raise NotebookFailedError(_cell_error(executed) or _papermill_error(redaction.redact(last_line)))
 
 
 def _attach_files(this_run: runs.Run, folder: Path) -> None:
@@ -368,7 +368,7 @@ def _attach_page(this_run: runs.Run, executed: dict[str, Any], path: Path) -> No
     page, _ = exporter(**OFFLINE).from_notebook_node(node, resources={"metadata": {"name": path.stem}})
     # The notebook itself may have attached a file of this name.
     is_taken = any(file.name == f"{path.stem}.html" for file in this_run.files)
-    this_run.attach(redaction.mask_page(page), f"{path.stem}{'-executed' if is_taken else ''}.html")
+    this_run.attach(redaction.redact_page(page), f"{path.stem}{'-executed' if is_taken else ''}.html")
 
 
 def _log_outputs(this_run: runs.Run, executed: dict[str, Any]) -> None:

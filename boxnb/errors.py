@@ -3,42 +3,43 @@
 ::
 
     BoxNotebookError
-    |-- SignInError                   the flow did not end with a token       .error .description
-    |   |-- RedirectError             what was pasted is not a usable redirect
+    |-- SignInError                   the flow ended without a token       .error .description
+    |   |-- RedirectError             the pasted text is not a usable redirect
     |   |-- StateMismatchError        the redirect answers another request
-    |   |-- AccessDeniedError         the resource owner said no
-    |   |-- InvalidGrantError         code or refresh token used, expired or revoked
-    |   |-- InvalidClientError        client id or secret refused
-    |   |-- TokenEndpointError        the token endpoint gave no usable answer
+    |   |-- AccessDeniedError         the resource owner denied access
+    |   |-- InvalidGrantError         the code or refresh token is used, expired or revoked
+    |   |-- InvalidClientError        the client ID or secret was refused
+    |   |-- TokenEndpointError        the response of the token endpoint is not usable
     |   |-- SignInCancelled, SignInTimeout
-    |-- NotSignedInError              nothing is saved for this profile
-    |-- ProfileChangedError           the profile became another person, app or enterprise
-    |-- ProfileNameError              a profile cannot be called that (a ValueError, too)
-    |-- SettingError                  a setting or place cannot be used as given (a ValueError, too)
+    |-- NotSignedInError              no sign-in is saved for this profile
+    |-- ProfileChangedError           the profile now belongs to another user, app or enterprise
+    |-- ProfileNameError              the name cannot be that of a profile (also a ValueError)
+    |-- SettingError                  a setting is not usable (also a ValueError)
     |-- TokenStoreError               the profile cannot be read, written or locked    .path
-    |-- NetworkError                  no answer came: no network, a proxy, a certificate
-    |-- Interrupted                   a person stopped a long pull                .partial
-    |-- ListingError                  a listing has no end that can be reached (a ValueError, too)    .partial
-    |-- ArgumentError                 an argument is not usable; the message names it (a ValueError, too)
+    |-- NetworkError                  no response: the network, a proxy or a certificate
+    |-- Interrupted                   the user stopped a long pull                .partial
+    |-- ListingError                  a listing cannot be fetched to its end (also a ValueError)    .partial
+    |-- ArgumentError                 an argument is not usable; the message names it (also a ValueError)
     |   |-- RangeError                not a time, or a range that ends before it begins
-    |   `-- IdError                   not an id
-    |-- FrameError                    a frame that was handed in lacks a column (a ValueError, too)
-    |-- HostNotAllowedError           a request would carry the token to a foreign host
-    |-- MissingPackageError           a package of an extra is not installed (an ImportError, too)
-    |-- SandboxError                  the sandbox could not be started or reached
-    |-- RunRefusedError               a run of the same name is under way
-    |-- MailError                     a mail could not be sent
-    |-- TransferError                 a file could not be sent or fetched as it is
-    `-- ApiError                      Box answered a call with an error  .status .code .request_id .help_url
-        |-- AccessTokenRejectedError  401, even after one refresh
+    |   `-- IdError                   not an ID
+    |-- FrameError                    a DataFrame argument lacks a column (also a ValueError)
+    |-- HostNotAllowedError           a request would send the token to another host
+    |-- MissingPackageError           a package of an extra is not installed (also an ImportError)
+    |-- SandboxError                  the sandbox cannot be started or reached
+    |-- RunRefusedError               a run with the same name is in progress
+    |-- MailError                     a mail cannot be sent
+    |-- TransferError                 a file cannot be uploaded or downloaded
+    |-- ExportError                   a table cannot be written to a file (also a ValueError)
+    `-- ApiError                      Box responded to a call with an error  .status .code .request_id .help_url
+        |-- AccessTokenRejectedError  401, also after a refresh
         |-- ForbiddenError            403: the app's scope or the user's role
         |-- NotFoundError             404
-        |-- RateLimitError            429, longer than the kit waits by itself  .retry_after .until
+        |-- RateLimitError            429, with a longer wait than boxnb waits by itself  .retry_after .until
         `-- BoxUnavailableError       5xx
 
-A message says what happened, the likely cause and the next step, and never holds a token, code or secret.
-Wrong arguments are ``ValueError``. Raw requests (``box.session``, ``boxnb.oauth``) keep requests' own exceptions
-for network trouble; ``box.get`` and the datasets raise :class:`NetworkError`.
+A message says what happened, the likely cause and the next step. It never contains a token, code or secret. Wrong
+arguments are also a ``ValueError``. Plain requests (``box.session``, ``boxnb.oauth``) raise requests' own exceptions for
+network errors; ``box.get`` and the datasets raise :class:`NetworkError`.
 """
 
 from __future__ import annotations
@@ -53,29 +54,29 @@ if TYPE_CHECKING:
 
 
 class BoxNotebookError(Exception):
-    """Root of everything boxnb raises on purpose; shown as one line in a notebook, without a traceback."""
+    """Base class of the errors that boxnb raises on purpose. A notebook shows them as one line, without a traceback."""
 
     partial: pd.DataFrame | None = None
-    """What was fetched before a pull ended early; see :mod:`boxnb.datasets.pull`."""
+    """The rows that were fetched before a pull ended early; see :mod:`boxnb.datasets.pull`."""
 
     def _render_traceback_(self) -> list[str]:
-        # IPython's hook: a reader gets the sentence, "Run All" stops all the same.
+        # IPython's hook: the user sees only the message, and "Run All" still stops.
         return [f"{type(self).__name__}: {self}"]
 
 
 class WaitNotice(UserWarning):
-    """A wait of more than a few seconds begins; the text says why, and when it ends."""
+    """The warning before a wait of more than a few seconds; it says why, and when the wait ends."""
 
 
 class SignInError(BoxNotebookError):
-    """The flow did not end with a token.
+    """The flow ended without a token.
 
     Attributes
     ----------
     error, description : str
-        ``error`` and ``error_description`` of RFC 6749 4.1.2.1 and 5.2, empty where the server gave none.
+        ``error`` and ``error_description`` of RFC 6749 4.1.2.1 and 5.2; empty if the server did not give them.
     checked : bool
-        False for a redirect that did not carry the state of the request, which anybody can have sent.
+        False for a redirect without the state of the request, which anybody can have sent.
     """
 
     checked = True
@@ -84,11 +85,11 @@ class SignInError(BoxNotebookError):
         super().__init__(message)
         self.error = error
         self.description = description
-        self.at: float | None = None  # when the server said so, seconds since the epoch by its clock
+        self.at: float | None = None  # time of the response by the server's clock, seconds since the epoch
 
 
 class RedirectError(SignInError):
-    """What was pasted is not a usable redirect."""
+    """The pasted text is not a usable redirect."""
 
 
 class StateMismatchError(SignInError):
@@ -98,53 +99,53 @@ class StateMismatchError(SignInError):
 
 
 class AccessDeniedError(SignInError):
-    """The resource owner pressed Deny, or the server refused to ask."""
+    """The resource owner denied access, or the server did not let the owner decide."""
 
 
 class InvalidGrantError(SignInError):
-    """The code or the refresh token is used up, expired or revoked (RFC 6749 5.2)."""
+    """The code or the refresh token is already used, expired or revoked (RFC 6749 5.2)."""
 
     lost = False
-    """Whether an answer to the same refresh was lost before."""
+    """Whether a response to the same refresh was lost before."""
 
 
 class InvalidClientError(SignInError):
-    """The client id or the client secret was refused (RFC 6749 5.2)."""
+    """The client ID or the client secret was refused (RFC 6749 5.2)."""
 
 
 class TokenEndpointError(SignInError):
-    """The token endpoint gave no usable answer: an error page, another status, broken JSON."""
+    """The response of the token endpoint is not usable: an error page, another status or invalid JSON."""
 
     retry_after: float | None = None
-    """Seconds it asked to wait, where it did."""
+    """Seconds that the token endpoint asked to wait, if it did."""
 
 
-class SignInCancelled(SignInError):  # noqa: N818  the class name is what a reader sees
-    """The person cancelled, or nobody is there to answer."""
+class SignInCancelled(SignInError):  # noqa: N818  the user sees the class name
+    """The user cancelled the sign-in, or the notebook runs without a user."""
 
 
 class SignInTimeout(SignInError):  # noqa: N818
-    """Nobody finished the sign-in in time."""
+    """The sign-in was not finished in time."""
 
 
 class NotSignedInError(BoxNotebookError):
-    """Nothing is saved for this profile."""
+    """No sign-in is saved for this profile."""
 
 
 class ProfileChangedError(BoxNotebookError):
-    """The profile became another person, app or enterprise while a session of it was open; nothing was asked of Box."""
+    """The profile now belongs to another user, app or enterprise than the open session. No request was sent."""
 
 
 class ProfileNameError(BoxNotebookError, ValueError):
-    """A profile cannot be called that: the name becomes a file's."""
+    """The name cannot be that of a profile, because it is also the name of a file."""
 
 
 class SettingError(BoxNotebookError, ValueError):
-    """A setting, an address or a place cannot be used as it was given; what was saved is unchanged."""
+    """A setting or an address is not usable. The saved settings are unchanged."""
 
 
 class TokenStoreError(BoxNotebookError):
-    """The profile cannot be read, written or locked; whatever was saved is still there."""
+    """The profile cannot be read, written or locked. What was saved is unchanged."""
 
     def __init__(self, message: str, path: Path) -> None:
         super().__init__(message)
@@ -152,43 +153,43 @@ class TokenStoreError(BoxNotebookError):
 
 
 class NetworkError(BoxNotebookError):
-    """No answer came; ``__cause__`` is what requests raised."""
+    """The server did not respond. ``__cause__`` is the exception that requests raised."""
 
 
 class Interrupted(BoxNotebookError):  # noqa: N818  what happened, not an error
-    """A person stopped a long pull; ``partial`` has what was fetched."""
+    """The user stopped a long pull. ``partial`` has the fetched rows."""
 
 
 class ListingError(BoxNotebookError, ValueError):
-    """A listing cannot be taken to its end: too long for offsets, or it changed on the way; ``partial`` has the beginning."""
+    """A listing is too long for offsets, or changed while it was fetched. ``partial`` has the rows fetched so far."""
 
 
 class ArgumentError(BoxNotebookError, ValueError):
-    """An argument is not what belongs there; the sentence names it, and nothing was asked of Box."""
+    """An argument is not usable. The message names it, and no request was sent."""
 
 
 class RangeError(ArgumentError):
-    """A time that cannot be read, or a range of time that ends before it begins; nothing was asked of Box."""
+    """A time cannot be read, or a time range ends before it begins. No request was sent."""
 
 
 class IdError(ArgumentError):
-    """An argument is not the id that belongs there; nothing was asked of Box."""
+    """An argument is not the ID of such an object. No request was sent."""
 
 
 class FrameError(BoxNotebookError, ValueError):
-    """A frame that was handed in lacks what a report or dataset needs; the sentence names it."""
+    """A DataFrame argument lacks a column that a report or dataset needs. The message names it."""
 
 
 class HostNotAllowedError(BoxNotebookError):
-    """A request would have carried the token to a host that is not the profile's."""
+    """A request would have sent the token to a host that is not one of the profile's."""
 
 
 class MissingPackageError(BoxNotebookError, ImportError):
-    """A package of an extra is not installed; the message has the line that installs it."""
+    """A package of an extra is not installed. The message has the command that installs it."""
 
 
-def require(what: str, requirement: str, *modules: str) -> None:
-    """Import the modules, or say in one sentence what ``what`` needs.
+def require(feature: str, requirement: str, *modules: str) -> None:
+    """Import the modules, or raise an error that says which package ``feature`` needs.
 
     Raises
     ------
@@ -199,43 +200,43 @@ def require(what: str, requirement: str, *modules: str) -> None:
             importlib.import_module(module)
         except ImportError as error:
             raise MissingPackageError(
-                f"{what} needs one more package: pip install '{requirement}' ({error}).",
+                f"{feature} needs one more package: pip install '{requirement}' ({error}).",
                 name=error.name,
                 path=error.path,
             ) from None
 
 
 class SandboxError(BoxNotebookError):
-    """The sandbox could not be started or reached."""
+    """The sandbox cannot be started or reached."""
 
 
 class RunRefusedError(BoxNotebookError):
-    """A run of the same name is under way."""
+    """A run with the same name is in progress."""
 
 
 class MailError(BoxNotebookError):
-    """A mail could not be sent; the run it tells of ended as it ended."""
+    """A mail cannot be sent. The outcome of the run is not affected."""
 
 
 class TransferError(BoxNotebookError):
-    """A file could not be sent or fetched as it is: its name, its sum, or what lies there already."""
+    """A file cannot be uploaded or downloaded: because of its name, its SHA-1, or a file that is already there."""
 
 
 class ExportError(BoxNotebookError, ValueError):
-    """A table cannot be written to a file as it is, or not there; a file that was there is unchanged."""
+    """A table cannot be written to this file. An existing file is unchanged."""
 
 
 class ApiError(BoxNotebookError):
-    """Box answered an API call with an error.
+    """Box responded to an API call with an error.
 
     Attributes
     ----------
     status : int
         HTTP status.
     code : str
-        Box's ``code``, or the ``error`` of ``WWW-Authenticate`` where the body is empty.
+        Box's ``code``, or the ``error`` of ``WWW-Authenticate`` if the body is empty.
     request_id : str
-        What Box's support asks for; the body's ``request_id`` or the ``box-request-id`` header.
+        The body's ``request_id`` or the ``box-request-id`` header, for Box's support.
     help_url : str
     """
 
@@ -250,26 +251,26 @@ class ApiError(BoxNotebookError):
 
 
 class AccessTokenRejectedError(ApiError):
-    """401, even after one refresh."""
+    """401, also after a refresh."""
 
 
 class ForbiddenError(ApiError):
-    """403: the app lacks the scope, or the user the right."""
+    """403: the app lacks the scope, or the user lacks the permission."""
 
 
 class NotFoundError(ApiError):
-    """404: it does not exist, or this user may not see it (Box does not tell which)."""
+    """404: the item does not exist, or this user may not see it. Box does not say which."""
 
 
 class RateLimitError(ApiError):
-    """429: Box asks to wait longer than the kit waits by itself, or refused again and again.
+    """429: Box asks for a longer wait than boxnb waits by itself, or every retry was refused.
 
     Attributes
     ----------
     retry_after : float or None
-        Seconds Box asked to wait with its last answer.
+        Seconds that Box asked to wait in its last response.
     until : datetime or None
-        When that wait ends, in the time zone of this computer.
+        When that wait ends, in this computer's time zone.
     """
 
     retry_after: float | None = None
@@ -277,4 +278,4 @@ class RateLimitError(ApiError):
 
 
 class BoxUnavailableError(ApiError):
-    """5xx, or an answer that is not Box's (a company proxy's page)."""
+    """5xx, or a response that does not come from Box, such as the page of a company proxy."""

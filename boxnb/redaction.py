@@ -1,7 +1,7 @@
-"""No secret in what is written for people: logs, mails, reports, executed notebooks.
+"""Remove secrets from text that people read: logs, mails, reports, executed notebooks.
 
-Two nets: every secret this process knows, whatever text it stands in, and the shapes secrets travel in (headers, form
-fields, JSON, addresses) for those it does not know.
+There are two rules. Every secret that this process knows is redacted in any text. For secrets that it does not know, the
+formats that carry secrets are redacted: headers, form fields, JSON, addresses.
 """
 
 from __future__ import annotations
@@ -18,63 +18,63 @@ from urllib.parse import quote, quote_plus
 
 from . import secret
 
-MASKED = "<masked>"
+REDACTED = "<redacted>"
 NAMES = (
     r"(?:access_?token|refresh_?token|id_?token|client_?secret|api_?key|private_?key|secret_?key|passwd|password|passphrase|pwd"
     r"|credentials?|assertion|code_verifier|subject_token|actor_token|authorization|proxy[-_]authorization"
     r"|set[-_]cookie|cookie|x-api-key|secret|token)"
 )
 _MORE_NAMES = r"(?:access_?key|signature|sig|csrf|xsrf|jwt|bearer|otp|passcode|session|session_?id|sid|auth)"
-"""Names that hold secrets in fields and headers, and are too common as words to be looked for in text."""
+"""Names of fields and headers that hold secrets. As words they are too common to search for in text."""
 
 _ABOUT = re.compile(
     r"_(?:type|hint|ur[li]s?|endpoint|supported|ids?|name|expires(?:_in|_at)?|length|count|policy|methods?|required"
     r"|enabled|status|state|kind|scopes?|lifetime|age|version)$"
 )
-"""What is said *about* a secret: ``token_type``, ``authorization_endpoint``, ``private_key_id``."""
+"""Endings of names of facts *about* a secret: ``token_type``, ``authorization_endpoint``, ``private_key_id``."""
 
 _QUOTE = r"(?:[\"']|&(?:quot|apos|#0*3[49]|#[xX]0*2[27]);)"
-"""A quotation mark as it is, or as a page of HTML writes it."""
+"""A quotation mark, also as an HTML entity."""
 
 _SHAPES = (
-    # A header, in whatever spelling a library logs it: Authorization: Basic x, 'Authorization': 'Bearer x', b"..."
+    # A header as libraries log it: Authorization: Basic x, 'Authorization': 'Bearer x', b"..."
     (
         re.compile(
             rf"(?i)(authorization(?:\\?{_QUOTE})?\s*[:=,]\s*b?(?:\\?{_QUOTE})?)(?!<|&lt;)(?:(?!{_QUOTE})[^\r\n\\}}\])])+"
         ),
-        rf"\1{MASKED}",
+        rf"\1{REDACTED}",
     ),
-    (re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]{16,}"), rf"\1{MASKED}"),
-    # A field of a form, of JSON, of a dict, of an address.
+    (re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]{16,}"), rf"\1{REDACTED}"),
+    # A field of a form, JSON, a dict or an address.
     (
         re.compile(
             rf"(?i)({NAMES}(?:\\?{_QUOTE}\s*[:=,]|\s*[:=])\s*b?\\?({_QUOTE}))(?!<|&lt;)(?:(?!\\?\2)[^\r\n])+"
         ),
-        rf"\1{MASKED}",
+        rf"\1{REDACTED}",
     ),
     (
         re.compile(rf"(?i)(\b{NAMES}\s*=\s*|(?:[?&]|&amp;)code=|%26code%3D)(?![<\"'\s])[^\s&\"',;<>)\]}}]+"),
-        rf"\1{MASKED}",
+        rf"\1{REDACTED}",
     ),
-    (re.compile(rf"(?i)(\b{NAMES}:\s*)(?![<\"'\s])[^\s&\"',;<>)\]}}]+"), rf"\1{MASKED}"),
-    # An address with a password, or one that carries its own right (Box guide *Download*).
-    (re.compile(r"(://[^\s/:@]+:)(?!<)[^\s/@]+@"), rf"\1{MASKED}@"),
-    (re.compile(r"(/dl/|boxcloud\.com(?::\d+)?/d/|(?<![^\s\"'])/d/(?=\d))[^\s\"'?<>]+"), rf"\1{MASKED}"),
+    (re.compile(rf"(?i)(\b{NAMES}:\s*)(?![<\"'\s])[^\s&\"',;<>)\]}}]+"), rf"\1{REDACTED}"),
+    # An address with a password, or one that needs no token (Box guide *Download*).
+    (re.compile(r"(://[^\s/:@]+:)(?!<)[^\s/@]+@"), rf"\1{REDACTED}@"),
+    (re.compile(r"(/dl/|boxcloud\.com(?::\d+)?/d/|(?<![^\s\"'])/d/(?=\d))[^\s\"'?<>]+"), rf"\1{REDACTED}"),
 )
 _PROGRAM = re.compile(r"<script\b(?![^>]*json)", re.IGNORECASE)
 _SHORTEST = 4
 _ENCODED = 6
-"""Bytes of a secret that is looked for inside of base64 and as hex digits; shorter ones stand there by chance."""
+"""The fewest bytes of a secret that is searched for in base64 and hex. Shorter ones would match by chance."""
 
 _RECENT = 100
-"""Newest secrets, which are searched for in every form; older ones only in the common forms. A pattern of every form of a
-thousand secrets takes seconds to compile."""
+"""How many of the newest secrets are searched for in every form; older ones only in the common forms. A pattern with every
+form of a thousand secrets takes seconds to compile."""
 
-_nets: dict[int, re.Pattern[str] | None] = {}
+_patterns: dict[int, re.Pattern[str] | None] = {}
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a parameter of that name would hold a secret."""
+    """Return whether a parameter with this name holds a secret."""
     words = _words(name)
     return re.search(rf"(?:^|_){NAMES}s?\d*(?:_|$)", words) is not None or words.endswith(
         ("password", "secret")
@@ -82,7 +82,7 @@ def is_secret_name(name: str) -> bool:
 
 
 def holds_secret(name: str) -> bool:
-    """Whether a header or a field of that name holds a secret itself: ``accessToken`` does, ``token_type`` does not."""
+    """Return whether a header or field with this name holds a secret: ``accessToken`` does, ``token_type`` does not."""
     words = _words(name)
     if is_secret_name(name):
         return _ABOUT.search(words) is None
@@ -92,122 +92,127 @@ def holds_secret(name: str) -> bool:
 
 
 def _words(name: str) -> str:
-    """The words of a name, joined by ``_``, whether it was written ``X-Auth-Token``, ``accessToken`` or ``api.key``."""
-    apart = re.sub(r"([a-z0-9])([A-Z])|([A-Z])(?=[A-Z][a-z])", r"\1\3_\2", name)
-    return re.sub(r"[^a-z0-9]+", "_", apart.lower()).strip("_")
+    """Return the words of a name such as ``X-Auth-Token``, ``accessToken`` or ``api.key``, joined with ``_``."""
+    separated = re.sub(r"([a-z0-9])([A-Z])|([A-Z])(?=[A-Z][a-z])", r"\1\3_\2", name)
+    return re.sub(r"[^a-z0-9]+", "_", separated.lower()).strip("_")
 
 
-def known_only(text: str) -> str:
-    """Mask the secrets this process knows, and leave the rest: for tables, whose text may look like anything."""
-    net = _net()
-    return text if net is None else net.sub(_fingerprinted, text)
+def redact_known(text: str) -> str:
+    """Redact only the secrets that this process knows: for tables, whose text may have any format."""
+    pattern = _known_pattern()
+    return text if pattern is None else pattern.sub(_fingerprint_of, text)
 
 
-def mask(text: str) -> str:
-    """Mask the secrets this process knows, and whatever is shaped like one."""
-    net = _net()
-    if net is not None and (known := [found.span() for found in net.finditer(text)]):
-        text = known_only(_fields_masked(text, known))
-    for shape, instead in _SHAPES:
-        text = shape.sub(instead, text)
+def redact(text: str) -> str:
+    """Redact the secrets that this process knows, and everything in a format that carries secrets."""
+    pattern = _known_pattern()
+    if pattern is not None and (known := [match.span() for match in pattern.finditer(text)]):
+        text = redact_known(_redact_fields(text, known))
+    for shape, replacement in _SHAPES:
+        text = shape.sub(replacement, text)
     return text
 
 
-def _fields_masked(text: str, known: list[tuple[int, int]]) -> str:
+def _redact_fields(text: str, known: list[tuple[int, int]]) -> str:
     """
-    Mask the values of fields that do not contain a known secret; ``known`` holds the spans of the known secrets.
+    Redact the values of fields that do not contain a known secret; ``known`` has the spans of the known secrets.
 
-    This happens before the known secrets are masked. If a user's password is ``token``, masking it first would change
+    This happens before the known secrets are redacted. If a user's password is ``token``, redacting it first would change
     ``access_token=x`` so that it no longer looks like a field.
     """
-    values = {(found.end(1), found.end()) for shape, _ in _SHAPES for found in shape.finditer(text)}
+    values = {(match.end(1), match.end()) for shape, _ in _SHAPES for match in shape.finditer(text)}
     ends = [end for _, end in known]
     parts: list[str] = []
     done = 0
     for start, end in sorted(values):
-        after = bisect_right(ends, start)
-        holds_known = after < len(known) and known[after][0] < end
+        following = bisect_right(ends, start)
+        holds_known = following < len(known) and known[following][0] < end
         if start >= done and not holds_known:
-            parts += [text[done:start], MASKED, "@" if text[end - 1] == "@" else ""]
+            parts += [text[done:start], REDACTED, "@" if text[end - 1] == "@" else ""]
             done = end
     return "".join(parts) + text[done:]
 
 
-def mask_page(page: str) -> str:
-    """As :func:`mask`, for a page of HTML; in a program only known secrets, for what is shaped like one is its own words."""
-    return "".join(known_only(part) if _PROGRAM.match(part) else mask(part) for part in _scripts_apart(page))
+def redact_page(page: str) -> str:
+    """Redact an HTML page. In scripts only known secrets, because program code may look like a field with a secret."""
+    return "".join(
+        redact_known(part) if _PROGRAM.match(part) else redact(part) for part in _split_scripts(page)
+    )
 
 
-def _scripts_apart(page: str) -> Iterator[str]:
-    """The page in pieces, each script by itself; one that has no end is not taken for one."""
-    place = 0
-    lower = page.lower() if len(page.lower()) == len(page) else page  # a few letters change their length
-    while (start := lower.find("<script", place)) >= 0:
+def _split_scripts(page: str) -> Iterator[str]:
+    """Yield the page in parts, each script separately. A script without an end tag is not separated."""
+    position = 0
+    # lower() changes the length of a few letters, which would shift the positions.
+    lower = page.lower() if len(page.lower()) == len(page) else page
+    while (start := lower.find("<script", position)) >= 0:
         end = lower.find("</script>", start)
         if end < 0:
             break
-        yield page[place:start]
-        place = end + len("</script>")
-        yield page[start:place]
-    yield page[place:]
+        yield page[position:start]
+        position = end + len("</script>")
+        yield page[start:position]
+    yield page[position:]
 
 
 def one_line(text: object, longest: int = 200) -> str:
     """
-    A server's own words, fit for a sentence: one line, bounded, masked, without control or invisible characters.
+    Return a server's own words for use in a sentence: on one line, shortened, redacted, without invisible characters.
 
-    Empty for anything that is neither text nor a number.
+    ``""`` for anything that is neither text nor a number.
     """
-    return _bounded(mask(printable(text)), longest) if text else ""
+    return _shorten(redact(printable(text)), longest) if text else ""
 
 
 def printable(text: object, longest: int = 5000) -> str:
-    """As :func:`one_line`, for what is no secret: nothing is masked."""
+    """Return text on one line as :func:`one_line` does, but without redaction."""
     if not isinstance(text, str | int | float) or isinstance(text, bool):
         return ""
-    whole = str(text)[:5000]
-    kinds = {letter: unicodedata.category(letter) for letter in set(whole)}
-    blank = {letter for letter, kind in kinds.items() if kind[0] == "Z" or kind == "Cc"}
-    gone = {letter for letter, kind in kinds.items() if kind[0] == "C"} - blank
-    line = "".join(" " if letter in blank else letter for letter in whole if letter not in gone)
-    return _bounded(line, longest)
+    start = str(text)[:5000]
+    categories = {letter: unicodedata.category(letter) for letter in set(start)}
+    spaces = {letter for letter, category in categories.items() if category[0] == "Z" or category == "Cc"}
+    invisible = {letter for letter, category in categories.items() if category[0] == "C"} - spaces
+    line = "".join(" " if letter in spaces else letter for letter in start if letter not in invisible)
+    return _shorten(line, longest)
 
 
-def _bounded(text: str, longest: int) -> str:
+def _shorten(text: str, longest: int) -> str:
     line = " ".join(text.split())
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
-def _fingerprinted(found: re.Match[str]) -> str:
-    return f"<secret {secret.fingerprint(found.group())}>"
+def _fingerprint_of(match: re.Match[str]) -> str:
+    return f"<secret {secret.fingerprint(match.group())}>"
 
 
-def _net() -> re.Pattern[str] | None:
-    """One pattern for all known secrets, in the spellings they travel in."""
+def _known_pattern() -> re.Pattern[str] | None:
+    """Return one pattern for all known secrets in all their spellings; ``None`` if there are none."""
     known = secret.known()
     key = hash(known)
-    if key not in _nets:
-        _nets.clear()
-        usable = [secret for secret in known if len(secret) >= _SHORTEST]
-        spellings = {form for secret in usable[-_RECENT:] for form in _spellings(secret)}
-        spellings |= {form for secret in usable[:-_RECENT] for form in _common(secret)}
+    if key not in _patterns:
+        _patterns.clear()
+        searched = [secret for secret in known if len(secret) >= _SHORTEST]
+        spellings = {form for secret in searched[-_RECENT:] for form in _all_forms(secret)}
+        spellings |= {form for secret in searched[:-_RECENT] for form in _common_forms(secret)}
         longest_first = sorted(spellings, key=len, reverse=True)
-        _nets[key] = re.compile(_either(longest_first, 3)) if longest_first else None
-    return _nets[key]
+        _patterns[key] = re.compile(_alternatives(longest_first, 3)) if longest_first else None
+    return _patterns[key]
 
 
-def _either(words: Iterable[str], shared: int) -> str:
-    """One of these words, grouped by their first letters: thousands tried one by one would take seconds a page."""
+def _alternatives(words: Iterable[str], shared: int) -> str:
+    """Return a pattern for any of the words, grouped by their first letters. Ungrouped, a page would take seconds."""
     if shared == 0:
         return "|".join(map(re.escape, words))
     groups: dict[str, list[str]] = {}
     for word in words:
         groups.setdefault(word[0], []).append(word[1:])
-    return "|".join(f"{re.escape(first)}(?:{_either(rest, shared - 1)})" for first, rest in groups.items())
+    return "|".join(
+        f"{re.escape(first)}(?:{_alternatives(rest, shared - 1)})" for first, rest in groups.items()
+    )
 
 
-def _common(secret: str) -> set[str]:
-    """A secret in the forms it is most often printed in: quoted, escaped or encoded once."""
+def _common_forms(secret: str) -> set[str]:
+    """Return a secret in its most common forms: quoted, escaped or encoded once."""
     text = {
         secret,
         json.dumps(secret)[1:-1],
@@ -218,24 +223,24 @@ def _common(secret: str) -> set[str]:
     return text | percent | _in_html(secret) | _in_base64(secret.encode("utf-8", "surrogatepass"))
 
 
-def _spellings(secret: str) -> set[str]:
-    """A secret in the forms that programs print: quoted, escaped, encoded, and one form within another."""
+def _all_forms(secret: str) -> set[str]:
+    """Return a secret in every form that programs print: quoted, escaped, encoded, and one form inside another."""
     content = secret.encode("utf-8", "surrogatepass")
     percent = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
     text = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     text |= {repr(secret)[1:-1], repr(content)[2:-1]}
-    text |= {repr("'" + secret)[2:-1], repr("'\"" + secret)[4:-1]}  # as part of a text that holds quotes
-    text |= {each.replace("/", "\\/") for each in text}  # PHP's JSON
+    text |= {repr("'" + secret)[2:-1], repr("'\"" + secret)[4:-1]}  # in a text that contains quotation marks
+    text |= {form.replace("/", "\\/") for form in text}  # PHP's JSON
     for signs in ("[<>&]", "[<>&']"):  # Go's JSON, and Jinja's
-        text |= {re.sub(signs, lambda found: f"\\u{ord(found.group()):04x}", each) for each in text}
-    text |= {form for each in text for form in (json.dumps(each)[1:-1], repr(each)[1:-1])}
+        text |= {re.sub(signs, lambda match: f"\\u{ord(match.group()):04x}", form) for form in text}
+    text |= {escaped for form in text for escaped in (json.dumps(form)[1:-1], repr(form)[1:-1])}
     text |= {
         shlex.quote(secret)[1:-1] if shlex.quote(secret) != secret else secret,
         secret.replace("'", "''"),
     }
-    text |= {re.sub("%..", lambda found: found.group().lower(), each) for each in percent} | percent
-    text |= {quote(each, safe="") for each in percent}
-    text |= {form for each in text for form in _in_html(each)}
+    text |= {re.sub("%..", lambda match: match.group().lower(), form) for form in percent} | percent
+    text |= {quote(form, safe="") for form in percent}
+    text |= {escaped for form in text for escaped in _in_html(form)}
     return (
         text
         | _in_base64(content)
@@ -244,21 +249,21 @@ def _spellings(secret: str) -> set[str]:
 
 
 def _in_html(text: str) -> set[str]:
-    """A text as pages of HTML hold it: of Python, and of markupsafe, which Jinja and nbconvert use."""
+    """Return a text with its HTML escapes: those of Python, and of markupsafe, which Jinja and nbconvert use."""
     escaped = html.escape(text, quote=False)
     return {escaped, html.escape(text), escaped.replace('"', "&#34;").replace("'", "&#39;")}
 
 
 def _in_base64(content: bytes) -> set[str]:
-    """The letters of base64 that stand for a secret wherever it begins: ``user:password`` is encoded as one text."""
-    found = {base64.b64encode(content).decode()}
+    """Return the base64 letters of a secret at any offset, because ``user:password`` is encoded as one text."""
+    forms = {base64.b64encode(content).decode()}
     if len(content) >= _ENCODED:
         for before in range(3):
-            whole = base64.b64encode(bytes(before) + content).decode().rstrip("=")
-            # The letters at both ends hold bits of what stands around.
-            found.add(whole[(0, 2, 3)[before] : len(whole) - ((before + len(content)) % 3 > 0)])
+            encoded = base64.b64encode(bytes(before) + content).decode().rstrip("=")
+            # Leave out the letters at both ends, which also hold bits of the text around the secret.
+            forms.add(encoded[(0, 2, 3)[before] : len(encoded) - ((before + len(content)) % 3 > 0)])
     return (
-        found
-        | {each.replace("+", "-").replace("/", "_") for each in found}
-        | {each.rstrip("=") for each in found}
+        forms
+        | {form.replace("+", "-").replace("/", "_") for form in forms}
+        | {form.rstrip("=") for form in forms}
     )

@@ -1,12 +1,12 @@
-"""Box's own Python SDK on the same saved sign-in (package ``boxsdk``, version 10 or newer).
+"""The saved sign-in for Box's own Python SDK (package ``boxsdk``, version 10 or newer).
 
 ::
 
     from box_sdk_gen import BoxClient, BoxOAuth
     client = BoxClient(auth=BoxOAuth(boxnb.sdk.oauth_config("acme")))
 
-The SDK refreshes by itself after a 401, without a lock. So it is handed a token that was refreshed under the lock
-before it can expire, and what it refreshes all the same is saved for everybody.
+The SDK refreshes by itself after a 401, without a lock. It therefore gets a token that boxnb refreshes under the lock
+before it expires. If the SDK still refreshes, boxnb saves the new token pair.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from .oauth.token import Token, lifetime
 from .secret import Secret
 
 require("boxnb.sdk", "boxsdk>=10", "box_sdk_gen")
-from box_sdk_gen import AccessToken, OAuthConfig, TokenStorage  # noqa: E402  once it is there
+from box_sdk_gen import AccessToken, OAuthConfig, TokenStorage  # noqa: E402  only after require
 from box_sdk_gen.schemas.access_token import AccessTokenTokenTypeField  # noqa: E402
 
 
 class ProfileStorage(TokenStorage):
-    """The SDK's token storage, over a saved profile.
+    """The SDK's token storage for a saved profile.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class ProfileStorage(TokenStorage):
     Raises
     ------
     NotSignedInError
-        Nobody is signed in under that name.
+        Nobody is signed in with that profile.
     """
 
     def __init__(self, profile: str) -> None:
@@ -43,11 +43,11 @@ class ProfileStorage(TokenStorage):
 
     @property
     def client(self) -> Client:
-        """The app of the profile."""
+        """The profile's app."""
         return self._auth.profile.client
 
     def get(self) -> AccessToken:
-        """The pair to use now, refreshed first where it would expire within a minute."""
+        """Return a token pair to use now, refreshed first if it would expire within a minute."""
         self._auth.reread()
         token = self._auth.token()
         return AccessToken(
@@ -58,19 +58,19 @@ class ProfileStorage(TokenStorage):
         )
 
     def store(self, token: AccessToken) -> None:
-        """Save a pair the SDK fetched, before it is first used; an empty one is ignored.
+        """Save a token pair that the SDK fetched, before it is first used. An empty one is ignored.
 
-        Without a refresh token in it, the one that is saved stays: a server may keep it (RFC 6749 6).
+        If it has no refresh token, the saved one stays, because a server may keep it (RFC 6749 6).
 
         Raises
         ------
         TokenStoreError
-            The pair could not be saved; it stays in memory, and the next call tries again.
+            The pair could not be saved. It stays in memory, and the next call tries again.
         ProfileChangedError
-            The profile became another person, app or enterprise.
+            The profile now belongs to another user, app or enterprise.
         """
         access_token, refresh_token = (
-            (each or "").strip() for each in (token.access_token, token.refresh_token)
+            (value or "").strip() for value in (token.access_token, token.refresh_token)
         )
         if not access_token:
             return
@@ -83,21 +83,21 @@ class ProfileStorage(TokenStorage):
         self._auth.adopt(fetched)
 
     def clear(self) -> None:
-        """Nothing: signing out is ``boxnb.sign_out``, which revokes first."""
+        """Do nothing: to sign out, use ``boxnb.sign_out``, which revokes the token first."""
 
 
 def token_storage(profile: str) -> ProfileStorage:
-    """The saved sign-in, as the SDK wants it: ``OAuthConfig(..., token_storage=boxnb.sdk.token_storage("acme"))``."""
+    """Return the token storage of a profile: ``OAuthConfig(..., token_storage=boxnb.sdk.token_storage("acme"))``."""
     return ProfileStorage(profile)
 
 
 def oauth_config(profile: str) -> Any:
-    """The SDK's ``OAuthConfig`` with the profile's app and its saved sign-in.
+    """Return the SDK's ``OAuthConfig`` with the profile's app and saved sign-in.
 
     Raises
     ------
     NotSignedInError
-        Nobody is signed in under that name.
+        Nobody is signed in with that profile.
     """
     storage = ProfileStorage(profile)
     client = storage.client

@@ -1,7 +1,7 @@
-"""Secrets that cannot be printed, and the token pair of one response.
+"""Secrets that cannot be printed.
 
-People see a fingerprint: the first four hex digits of the SHA-256 of the value. Two tokens with different
-fingerprints differ, so rotation is visible while the token is not.
+A secret is shown as its fingerprint: the first four hex digits of the SHA-256 of its value. Two tokens with different
+fingerprints differ, so a refresh is visible although the tokens are not.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 
 
 def is_utf8(text: str) -> bool:
-    """Whether a text can be written and sent: half a surrogate pair cannot."""
+    """Return whether a text can be encoded as UTF-8, which a lone surrogate cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -30,32 +30,32 @@ def is_utf8(text: str) -> bool:
 
 
 def clean(error: BaseException, handled: BaseException | None = None) -> None:
-    """Empty the variables of all finished calls in an error's traceback and in those of the errors behind it.
+    """Delete the variables of all finished calls in the tracebacks of an error and of the errors that caused it.
 
-    The lines stay. Libraries hold the bytes of a request in variables, and ``%xmode Verbose``, rich, pytest and error
-    trackers print them. What was being ``handled`` before belongs to somebody else and stays as it is.
+    The lines of the traceback stay. Libraries hold the bytes of a request in variables, which ``%xmode Verbose``, rich,
+    pytest and error trackers print. The error that was already being ``handled`` is not changed.
     """
     seen: set[int] = set()
     waiting = [error]
     while waiting:
-        one = waiting.pop()
-        if one is handled or id(one) in seen:
+        current = waiting.pop()
+        if current is handled or id(current) in seen:
             continue
-        seen.add(id(one))
-        traceback.clear_frames(one.__traceback__)
-        # Of json and of simplejson, which requests uses where it is installed.
-        if isinstance(getattr(one, "doc", None), str | bytes):
-            vars(one)["doc"] = ""  # the whole text: a profile, or an answer with tokens
-        if isinstance(one, UnicodeDecodeError):
-            one.args, one.object = (*one.args[:1], b"", *one.args[2:]), b""
-        behind = [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
-        behind += one.exceptions if isinstance(one, BaseExceptionGroup) else ()
-        waiting += [each for each in behind if isinstance(each, BaseException)]
+        seen.add(id(current))
+        traceback.clear_frames(current.__traceback__)
+        # The JSONDecodeError of json, and that of simplejson, which requests uses if it is installed.
+        if isinstance(getattr(current, "doc", None), str | bytes):
+            vars(current)["doc"] = ""  # the whole text: a profile, or a response with tokens
+        if isinstance(current, UnicodeDecodeError):
+            current.args, current.object = (*current.args[:1], b"", *current.args[2:]), b""
+        related = [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
+        related += current.exceptions if isinstance(current, BaseExceptionGroup) else ()
+        waiting += [cause for cause in related if isinstance(cause, BaseException)]
 
 
 @contextmanager
 def cleaning() -> Iterator[None]:
-    """Let no error leave this block with variables of the calls in it; interrupts are errors, too."""
+    """Apply :func:`clean` to every error that leaves this block, interrupts included."""
     handled = sys.exception()
     try:
         yield
@@ -69,15 +69,15 @@ R = TypeVar("R")
 
 
 def sealed(function: Callable[P, R]) -> Callable[P, R]:
-    """Let no error leave a function with its variables or arguments: see :func:`clean`."""
+    """Apply :func:`clean` to every error that leaves a function, so that it carries no variables or arguments."""
 
     @functools.wraps(function)
-    def call(*given: P.args, **options: P.kwargs) -> R:
+    def call(*args: P.args, **options: P.kwargs) -> R:
         handled = sys.exception()
         try:
-            return function(*given, **options)
+            return function(*args, **options)
         except BaseException as error:
-            del given, options
+            del args, options
             clean(error, handled)
             raise
 
@@ -85,7 +85,7 @@ def sealed(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def fingerprint(text: str) -> str:
-    """Four hex digits that tell one secret from another without revealing either."""
+    """Return four hex digits that identify a secret without revealing it."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:4]
 
 
@@ -93,28 +93,27 @@ KNOWN = 1000
 _known: dict[str, None] = {}
 
 
-def _remember(value: str) -> None:
-    """Keep what must not be written down, so that :mod:`boxnb.redaction` knows it wherever it turns up."""
+def _record(value: str) -> None:
+    """Record a secret, so that :mod:`boxnb.redaction` recognizes it in any text."""
     if not value:
         return
     if _known.pop(value, value) is value:
-        _hand_over(value)
-    _known[value] = None  # at the end: a secret in use is not forgotten for others that came later
+        _report(value)
+    _known[value] = None  # move it to the end: the secrets that are still in use stay recorded
     while len(_known) > KNOWN:
         _known.pop(next(iter(_known)), None)
 
 
 def known() -> tuple[str, ...]:
-    """The last thousand secrets this process held, oldest first: for masking only."""
+    """Return the last thousand secrets of this process, oldest first. Only for redaction."""
     return tuple(_known)
 
 
 class Secret:
-    """Text that masks itself wherever Python might write it down.
+    """Text that Python never writes in clear.
 
-    ``repr``, ``str``, ``format`` and notebook display give ``<secret 3fa9>``; JSON, pickle, ``copy`` of a
-    dataclass by ``asdict`` raise ``TypeError``. Only :meth:`reveal` gives the text, and only the code that
-    sends it or stores it calls that.
+    ``repr``, ``str``, ``format`` and a notebook show ``<secret 3fa9>``. JSON, pickle and ``dataclasses.asdict`` raise
+    ``TypeError``. Only :meth:`reveal` returns the text, and only the code that sends or saves it calls that.
     """
 
     __slots__ = ("__value",)
@@ -122,24 +121,24 @@ class Secret:
     @sealed
     def __init__(self, value: str | Secret) -> None:
         text = value.reveal() if isinstance(value, Secret) else value
-        if not isinstance(text, str):  # a number would break the masking of every text of this process
-            raise TypeError(f"A secret is text, not a value of type {type(text).__name__}.")
+        if not isinstance(text, str):  # a number would break the redaction of every text in this process
+            raise TypeError(f"A secret must be text, not {type(text).__name__}.")
         self.__value: str = text
-        if is_utf8(text):  # what cannot be written need not be masked
-            _remember(text)
+        if is_utf8(text):  # a text that cannot be written need not be redacted
+            _record(text)
 
     def reveal(self) -> str:
-        """The text itself."""
+        """Return the text itself."""
         return self.__value
 
     @property
     def fingerprint(self) -> str:
-        """Four hex digits, see :func:`fingerprint`; no call has the value in a variable."""
+        """Four hex digits, as from :func:`fingerprint`, but without the value in a variable of a call."""
         return self.digest[:4]
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the value, hex: to know a spent token again without keeping it."""
+        """The SHA-256 of the value in hex: to recognize a spent token without saving it."""
         return hashlib.sha256(self.__value.encode("utf-8", "surrogatepass")).hexdigest()
 
     def __repr__(self) -> str:
@@ -162,7 +161,7 @@ class Secret:
         return hash(("Secret", self.__value))
 
     def __refuse(self) -> NoReturn:
-        raise TypeError("A secret is not copied or serialised; only the profile's store writes it.")
+        raise TypeError("A secret cannot be copied or serialised. Only the store saves it.")
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         self.__refuse()
@@ -171,21 +170,21 @@ class Secret:
         self.__refuse()
 
 
-HANDED = "BOXNB_RUN_SECRETS"
-"""Names, in a notebook that ``python -m boxnb run`` executes, the file and the key for what only its kernel knows."""
+REPORT_TO = "BOXNB_RUN_SECRETS"
+"""The environment variable with the file and key through which a kernel reports its secrets to ``python -m boxnb run``."""
 
 
-def _hand_over(value: str) -> None:
-    """Let the run that started this process know a secret, so that its page, log and mail are masked with it.
+def _report(value: str) -> None:
+    """Report a secret to the run that started this process, so that the run's page, log and mail redact it.
 
-    The line is useless without the key, which only the two processes hold: nothing is left in clear after a kill.
+    The line cannot be read without the key, which only the two processes have: a kill leaves nothing in clear.
     """
-    file, _, key = os.environ.get(HANDED, "").rpartition(":")
+    file, _, key = os.environ.get(REPORT_TO, "").rpartition(":")
     if not file:
         return
     try:
         nonce = secrets.token_hex(16)
-        line = f"{nonce}{_scrambled(value.encode(), key, nonce).hex()}\n"
+        line = f"{nonce}{_xor_key_stream(value.encode(), key, nonce).hex()}\n"
         descriptor = os.open(file, os.O_WRONLY | os.O_APPEND)
         try:
             os.write(descriptor, line.encode())
@@ -193,31 +192,31 @@ def _hand_over(value: str) -> None:
             os.close(descriptor)
     except OSError as error:
         warnings.warn(
-            f"The run cannot learn a secret of this notebook ({error.strerror}): its page may show it.",
+            f"Cannot report a secret of this notebook to the run ({error.strerror}). The run's page may show it.",
             stacklevel=4,
         )
 
 
-def take_over(file: Path, key: str) -> None:
-    """Remember the secrets that the processes of a run handed over."""
+def learn_reported(file: Path, key: str) -> None:
+    """Record the secrets that the processes of a run reported."""
     for line in file.read_text(encoding="ascii", errors="replace").split():
         try:
-            _remember(_scrambled(bytes.fromhex(line[32:]), key, line[:32]).decode())
+            _record(_xor_key_stream(bytes.fromhex(line[32:]), key, line[:32]).decode())
         except ValueError:
-            continue  # a line that was cut off by a full disk
+            continue  # the disk was full, and the line was cut off
 
 
-def _scrambled(content: bytes, key: str, nonce: str) -> bytes:
-    """The content under a key stream that is used once (SHAKE-256 of key and nonce); twice gives it back."""
+def _xor_key_stream(content: bytes, key: str, nonce: str) -> bytes:
+    """Return the content XORed with a key stream (SHAKE-256 of key and nonce, used once). A second call restores it."""
     stream = hashlib.shake_256(f"{key}{nonce}".encode()).digest(len(content))
     return bytes(one ^ other for one, other in zip(content, stream, strict=True))
 
 
 class Header(str):
-    """The value of a header that carries a secret: masked as text, whole only as the bytes that are sent.
+    """A header value with a secret: redacted as text, complete only in the bytes that are sent.
 
-    :mod:`http.client` encodes each value while it sends it. Whatever else looks at the request, a traceback with
-    variables, ``response.request.headers``, a pickle, JSON, sees ``Bearer <secret 3fa9>``.
+    :mod:`http.client` encodes each value while it sends it. Everything else, such as a traceback with variables,
+    ``response.request.headers``, a pickle or JSON, sees ``Bearer <secret 3fa9>``.
     """
 
     __slots__ = ("_scheme", "_secret")
@@ -225,21 +224,21 @@ class Header(str):
     _secret: Secret
 
     def __new__(cls, scheme: str, secret: Secret) -> Header:
-        """A value such as ``Bearer ...``.
+        """Return a value such as ``Bearer ...``.
 
         Raises
         ------
         ValueError
-            The secret holds what no header can carry, such as a line break.
+            The secret has a character that a header cannot carry, such as a line break.
         """
         if not (secret.reveal().isascii() and secret.reveal().strip().isprintable()):
-            raise ValueError("The secret holds characters that cannot be sent in a header.")
+            raise ValueError("The secret has characters that cannot be sent in a header.")
         self = super().__new__(cls, f"{scheme} {secret}")
         self._scheme, self._secret = scheme, secret
         return self
 
     def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
-        """The bytes to send; blanks and line ends around the secret are left out."""
+        """Return the bytes to send, without spaces and line breaks around the secret."""
         return f"{self._scheme} {self._secret.reveal().strip()}".encode(encoding, errors)
 
     def __reduce_ex__(self, protocol: object) -> Any:
@@ -247,5 +246,5 @@ class Header(str):
 
 
 def bearer(token: Secret) -> Header:
-    """The value of ``Authorization`` for an access token (RFC 6750 2.1)."""
+    """Return the value of ``Authorization`` for an access token (RFC 6750 2.1)."""
     return Header("Bearer", token)

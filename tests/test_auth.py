@@ -1,4 +1,4 @@
-"""The rotation: one refresh per expiry, saved before it is used, for threads and processes alike."""
+"""Refreshing the access token: once per expiry, saved before it is used, for threads and processes."""
 
 from __future__ import annotations
 
@@ -39,24 +39,24 @@ from boxnb.store import intent
 
 @pytest.fixture
 def acme(sandbox: Sandbox) -> store.Profile:
-    """The practice admin, signed in and saved as profile ``acme``."""
+    """The practice admin, signed in with the profile `acme`."""
     return sign_in(sandbox)
 
 
-def test_nobody_signed_in_is_one_sentence() -> None:
-    """It names the notebook to open."""
+def test_without_a_sign_in_the_error_names_the_notebook() -> None:
+    """Without a sign-in the error names the notebook to open."""
     with pytest.raises(NotSignedInError, match="01-register-and-sign-in"):
         RotatingAuth("acme")
 
 
-def test_a_fresh_token_is_used_as_it_is(sandbox: Sandbox, acme: store.Profile) -> None:
-    """No refresh for an hour."""
+def test_a_valid_token_is_used_without_a_refresh(sandbox: Sandbox, acme: store.Profile) -> None:
+    """A valid access token is used without a refresh."""
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
     assert refreshes(sandbox) == []
 
 
-def test_an_expired_token_is_refreshed_and_saved_first(sandbox: Sandbox, acme: store.Profile) -> None:
-    """Two hours on, one refresh; what is on disk is what is used; the next script refreshes nothing."""
+def test_an_expired_token_is_refreshed_once_and_saved(sandbox: Sandbox, acme: store.Profile) -> None:
+    """After two hours there is one refresh, and the next process uses the saved pair."""
     sandbox.clock.advance(7200)
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
     saved = store.load("acme")
@@ -68,23 +68,23 @@ def test_an_expired_token_is_refreshed_and_saved_first(sandbox: Sandbox, acme: s
     assert refreshes(sandbox) == [200]
 
 
-def test_sixty_one_days_away_is_one_sentence(sandbox: Sandbox, acme: store.Profile) -> None:
-    """The clock of the server decides; the sentence says how long and what to do."""
+def test_a_sign_in_that_was_not_used_for_61_days_says_so(sandbox: Sandbox, acme: store.Profile) -> None:
+    """After 61 days by the server's clock, the error says how long the sign-in was not used and what to do."""
     sandbox.clock.advance(61 * 86400)
     with pytest.raises(InvalidGrantError, match=r"not used for 61 days.*Sign in again"):
         boxnb.connect("acme").get("/users/me")
 
 
-def test_a_revoked_pair_is_only_called_possible(sandbox: Sandbox, acme: store.Profile) -> None:
-    """Nothing proves why the token was refused, so the sentence says perhaps."""
+def test_the_error_for_a_revoked_pair_names_possible_causes(sandbox: Sandbox, acme: store.Profile) -> None:
+    """The cause of the refusal is not certain, so the error says perhaps."""
     assert acme.token is not None
     assert oauth.revoke(acme.client, acme.token)
     with pytest.raises(InvalidGrantError, match="perhaps"):
         boxnb.connect("acme").get("/users/me")
 
 
-def test_the_answer_of_a_refresh_is_lost(sandbox: Sandbox, acme: store.Profile) -> None:
-    """Power cut after the server rotated, before anything was saved: the old token gives the same pair."""
+def test_a_lost_response_to_a_refresh_costs_nothing(sandbox: Sandbox, acme: store.Profile) -> None:
+    """If the response of a refresh was never saved, the old token returns the same pair again."""
     assert acme.token is not None
     lost = oauth.refresh(acme.client, acme.token)
     sandbox.clock.advance(7200)
@@ -93,7 +93,7 @@ def test_the_answer_of_a_refresh_is_lost(sandbox: Sandbox, acme: store.Profile) 
 
 
 def test_threads_share_one_refresh(sandbox: Sandbox, acme: store.Profile) -> None:
-    """Eight threads meet one expired token."""
+    """Eight threads with one expired token refresh it once."""
     sandbox.clock.advance(7200)
     box = boxnb.connect("acme")
     answers: list[str] = []
@@ -116,8 +116,8 @@ for line in sys.stdin:
 """
 
 
-def test_two_processes_fifty_expiries_one_refresh_each(sandbox: Sandbox, acme: store.Profile) -> None:
-    """No round loses the chain, none refreshes twice."""
+def test_two_processes_refresh_once_for_each_of_fifty_expiries(sandbox: Sandbox, acme: store.Profile) -> None:
+    """In fifty expiries, two processes refresh once each time and never lose the sign-in."""
     racers = [
         subprocess.Popen(
             [sys.executable, "-c", RACER],
@@ -145,25 +145,25 @@ def test_two_processes_fifty_expiries_one_refresh_each(sandbox: Sandbox, acme: s
 
 
 class Recorder(ThreadingHTTPServer):
-    """A foreign server that keeps the headers it was sent."""
+    """A server that records the headers of each request."""
 
     def __init__(self, answer: Callable[[BaseHTTPRequestHandler], None]) -> None:
-        self.seen: list[dict[str, str]] = []
+        self.received: list[dict[str, str]] = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                outer.seen.append(dict(self.headers))
+                outer.received.append(dict(self.headers))
                 answer(self)
 
             def log_message(self, *_: object) -> None:
-                """Quiet: the test looks at what was seen."""
+                """Print nothing."""
 
         super().__init__(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
     def server_close(self) -> None:
-        """Its thread ends first: it would ask a closed socket for ever, and slow down every test after this one."""
+        """End the thread first. With a closed socket it would loop forever and slow down the next tests."""
         self.shutdown()
         super().server_close()
 
@@ -172,36 +172,36 @@ class Recorder(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
 
-def plain(handler: BaseHTTPRequestHandler) -> None:
+def ok_response(handler: BaseHTTPRequestHandler) -> None:
     handler.send_response(200)
     handler.send_header("Content-Length", "2")
     handler.end_headers()
     handler.wfile.write(b"{}")
 
 
-def unauthorized(handler: BaseHTTPRequestHandler) -> None:
+def unauthorized_response(handler: BaseHTTPRequestHandler) -> None:
     handler.send_response(401)
     handler.send_header("Content-Length", "0")
     handler.end_headers()
 
 
-def test_the_token_goes_to_no_other_host(acme: store.Profile) -> None:
-    """Another port is another host; it is refused before anything is sent, unless it was granted."""
+def test_the_token_is_not_sent_to_another_host(acme: store.Profile) -> None:
+    """Another port is another host, and gets no request unless it was granted."""
     box = boxnb.connect("acme")
-    with Recorder(plain) as other:
-        with pytest.raises(HostNotAllowedError, match="own server's hosts only"):
+    with Recorder(ok_response) as other:
+        with pytest.raises(HostNotAllowedError, match="only sent to its own server's hosts"):
             box.session.get(other.url)
-        assert other.seen == []
+        assert other.received == []
         box.session.auth.grant(other.url)
         assert box.session.get(other.url).ok
-        assert other.seen[0]["Authorization"].startswith("Bearer ")
+        assert other.received[0]["Authorization"].startswith("Bearer ")
 
 
-@pytest.mark.parametrize("answer", [plain, unauthorized])
-def test_redirects_are_followed_bare(
+@pytest.mark.parametrize("answer", [ok_response, unauthorized_response])
+def test_redirects_are_followed_without_credentials(
     acme: store.Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: Callable[..., None]
 ) -> None:
-    """Neither the token, nor Box's headers, nor credentials of .netrc reach where a redirect points."""
+    """A redirect is followed without the token, Box's headers or credentials from .netrc."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login someone password hidden\n")
     netrc.chmod(0o600)
@@ -218,32 +218,32 @@ def test_redirects_are_followed_bare(
             box = boxnb.connect("acme")
             box.session.auth.grant(own.url)
             box.session.get(own.url, headers={"As-User": "17", "BoxApi": "shared_link=x"})
-            assert own.seen[0]["As-User"] == "17"
-        assert len(other.seen) == 1
-        assert not other.seen[0].keys() & {"Authorization", "As-User", "BoxApi"}
+            assert own.received[0]["As-User"] == "17"
+        assert len(other.received) == 1
+        assert not other.received[0].keys() & {"Authorization", "As-User", "BoxApi"}
 
 
 def test_a_second_401_is_final(acme: store.Profile) -> None:
-    """One refresh, one repeat, then a sentence."""
-    with Recorder(unauthorized) as own:
+    """After one refresh and one retry, a 401 is an error."""
+    with Recorder(unauthorized_response) as own:
         box = boxnb.connect("acme")
         box.session.auth.grant(own.url)
         with pytest.raises(AccessTokenRejectedError, match="even after a refresh"):
             box.get(own.url)
-        assert len(own.seen) == 2
-        assert own.seen[0]["Authorization"] != own.seen[1]["Authorization"]
+        assert len(own.received) == 2
+        assert own.received[0]["Authorization"] != own.received[1]["Authorization"]
 
 
 def test_a_plain_requests_script_uses_the_same_sign_in(sandbox: Sandbox, acme: store.Profile) -> None:
-    """Three lines, no session of ours."""
+    """A script needs only requests and RotatingAuth."""
     url = sandbox.server()["api_url"] + "/users/me"
     sandbox.clock.advance(7200)
     assert requests.get(url, auth=RotatingAuth("acme"), timeout=10).json()["type"] == "user"
     assert refreshes(sandbox) == [200]
 
 
-def test_sign_out_revokes_then_forgets(sandbox: Sandbox, acme: store.Profile) -> None:
-    """The pair is dead at the server and gone from the disk; the app stays registered."""
+def test_sign_out_revokes_and_deletes_the_pair(sandbox: Sandbox, acme: store.Profile) -> None:
+    """The token pair is revoked and deleted, and the app stays registered."""
     assert "revoked and is deleted" in boxnb.sign_out("acme")
     saved = store.load("acme")
     assert saved is not None
@@ -254,10 +254,10 @@ def test_sign_out_revokes_then_forgets(sandbox: Sandbox, acme: store.Profile) ->
     assert "Nobody is signed in" in boxnb.sign_out("acme")
 
 
-def test_sign_out_with_a_full_disk_says_what_is_left_of_it(
+def test_sign_out_with_a_full_disk_says_what_is_left(
     sandbox: Sandbox, acme: store.Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The token is revoked by then; the file that still holds it is named."""
+    """The token is revoked, and the error names the file that still holds it."""
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -269,15 +269,15 @@ def test_sign_out_with_a_full_disk_says_what_is_left_of_it(
     assert "had already been revoked" in boxnb.sign_out("acme")
 
 
-def test_sign_out_without_a_server_tells_the_truth(sandbox: Sandbox, acme: store.Profile) -> None:
-    """The token may still work, so it is kept and the sentence says so."""
+def test_sign_out_without_a_server_keeps_the_token(sandbox: Sandbox, acme: store.Profile) -> None:
+    """The token may still be valid, so it stays saved and the message says so."""
     sandbox.stop()
     assert "Not signed out" in boxnb.sign_out("acme")
     assert store.load("acme") == acme
 
 
-def test_nothing_secret_stands_in_an_error_or_the_journal(sandbox: Sandbox, acme: store.Profile) -> None:
-    """Searched for both tokens and the client secret."""
+def test_no_secret_is_in_an_error_or_the_journal(sandbox: Sandbox, acme: store.Profile) -> None:
+    """No token and no client secret is in an error, the sandbox's record or the journal."""
     assert acme.token is not None and acme.token.refresh_token is not None
     secrets = [acme.token.access_token, acme.token.refresh_token, acme.client.client_secret]
     oauth.revoke(acme.client, acme.token)
@@ -292,8 +292,8 @@ def test_nothing_secret_stands_in_an_error_or_the_journal(sandbox: Sandbox, acme
     assert not [text for text in texts for secret in secrets if secret.reveal() in text]
 
 
-def test_a_crash_in_mid_refresh_under_strict_rotation_is_named(tmp_path: Path) -> None:
-    """The journal of the process that died names it; the old token is gone at a strict server."""
+def test_a_crash_during_a_refresh_is_named(tmp_path: Path) -> None:
+    """The journal names the process that died, because a strict server no longer accepts the old token."""
     with boxnb.sandbox.start(private=True, state=tmp_path / "strict", rotation="strict") as strict:
         profile = sign_in(strict)
         token = profile.token
@@ -306,10 +306,10 @@ def test_a_crash_in_mid_refresh_under_strict_rotation_is_named(tmp_path: Path) -
         assert store.load("acme") == profile
 
 
-def test_an_answer_that_drips_is_given_up_and_asked_for_again(
+def test_a_slow_response_is_given_up_and_the_refresh_repeated(
     sandbox: Sandbox, acme: store.Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Byte by byte for longer than patience: the same refresh again gives the same pair."""
+    """A response that arrives too slowly is given up, and repeating the refresh returns the same pair."""
     monkeypatch.setattr(endpoint, "PATIENCE", 0.3)
     sandbox.clock.advance(7200)
     sandbox.faults.add("/oauth2/token", "drip", seconds=0.2)
@@ -321,13 +321,15 @@ def test_an_answer_that_drips_is_given_up_and_asked_for_again(
     assert store.load("acme") != acme
 
 
-def test_a_file_system_without_locks_is_told(acme: store.Profile, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some network folders have none; going on without would be a gamble with the chain."""
+def test_a_file_system_without_locks_is_reported(
+    acme: store.Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some network folders have no locks; without one, a sign-in could be lost."""
 
-    def none(*_: object) -> None:
+    def no_locks(*_: object) -> None:
         raise OSError(errno.ENOSYS, "Function not implemented")
 
-    monkeypatch.setattr(fcntl, "flock", none)
+    monkeypatch.setattr(fcntl, "flock", no_locks)
     with pytest.raises(TokenStoreError, match="no locks"), store.lock("acme"):
         pass
 
@@ -335,11 +337,11 @@ def test_a_file_system_without_locks_is_told(acme: store.Profile, monkeypatch: p
 def test_no_secret_is_written_anywhere(
     sandbox: Sandbox, acme: store.Profile, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Every secret there was, searched byte by byte in every file but the profile, in logs and in tracebacks."""
+    """No secret is in any file except the profile, nor in logs or tracebacks."""
     known: list[str] = []
-    told: list[str] = []
+    texts: list[str] = []
 
-    def learn() -> None:
+    def remember_secrets() -> None:
         saved = store.load("acme")
         assert saved is not None
         assert saved.token is not None
@@ -348,7 +350,7 @@ def test_no_secret_is_written_anywhere(
         known.append(saved.token.refresh_token.reveal())
 
     caplog.set_level(logging.DEBUG)
-    learn()
+    remember_secrets()
     for kind in ("", "lost_token", "html", "truncated", "500", "conflict", "429", "reset_before"):
         sandbox.clock.advance(7200)
         if kind:
@@ -360,75 +362,75 @@ def test_no_secret_is_written_anywhere(
                 timeout=10,
             )
         except BoxNotebookError as error:
-            told.append("".join(traceback.format_exception(error)))
+            texts.append("".join(traceback.format_exception(error)))
         sandbox.faults.clear()
         boxnb.connect("acme").users()
-        learn()
-    told += [caplog.text, repr(boxnb.status()), repr(boxnb.connect("acme")), str(boxnb.doctor("acme"))]
-    told += [boxnb.sign_out("acme"), json.dumps(sandbox.record())]
+        remember_secrets()
+    texts += [caplog.text, repr(boxnb.status()), repr(boxnb.connect("acme")), str(boxnb.doctor("acme"))]
+    texts += [boxnb.sign_out("acme"), json.dumps(sandbox.record())]
     assert len(set(known)) > 10
     files = [file for file in store.home().rglob("*") if file.is_file() and file != store.path("acme")]
     assert len(files) >= 3
-    texts = [*told, *(file.read_bytes().decode("latin-1") for file in files)]
-    assert [text[:80] for text in texts for secret in set(known) if secret in text] == []
+    searched = [*texts, *(file.read_bytes().decode("latin-1") for file in files)]
+    assert [text[:80] for text in searched for secret in set(known) if secret in text] == []
 
 
-def test_no_proxy_is_asked_for_this_computer(
+def test_requests_to_this_computer_use_no_proxy(
     sandbox: Sandbox, acme: store.Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A company proxy could not reach the sandbox, and would see its secrets."""
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
-    with Recorder(plain) as proxy:
+    with Recorder(ok_response) as proxy:
         for name in ("HTTP_PROXY", "http_proxy"):
             monkeypatch.setenv(name, proxy.url)
         sandbox.clock.advance(7200)
         assert boxnb.connect("acme").get("/users/me")["type"] == "user"
         assert "revoked" in boxnb.sign_out("acme")
-        assert proxy.seen == []
+        assert proxy.received == []
 
 
-def test_a_clock_that_was_set_right_ends_no_sign_in(sandbox: Sandbox, acme: store.Profile) -> None:
-    """A skew of 90 days was saved, then somebody corrected the clock: only the server may say it is over."""
+def test_a_corrected_clock_does_not_end_the_sign_in(sandbox: Sandbox, acme: store.Profile) -> None:
+    """After the clock was corrected, a saved skew of 90 days does not end the sign-in: only the server decides."""
     store.save(dataclasses.replace(acme, skew=90 * 86400.0))
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
 
 
-def test_a_newer_pair_saved_during_the_refusal_is_taken(
+def test_a_newer_pair_saved_during_a_refusal_is_used(
     sandbox: Sandbox, acme: store.Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An older script rotated while our request was under way: look once more before asking anybody."""
+    """If an older script refreshed at the same time, its saved pair is used after the refusal."""
     sandbox.clock.advance(7200)
     real = oauth.refresh
 
-    def elsewhere_first(client: oauth.Client, token: object, **options: object) -> object:
+    def refresh_elsewhere_first(client: oauth.Client, token: object, **options: object) -> object:
         monkeypatch.setattr(oauth, "refresh", real)
         assert acme.token is not None
-        theirs = real(acme.client, acme.token)
-        headers = {"Authorization": f"Bearer {theirs.access_token.reveal()}"}
+        other_pair = real(acme.client, acme.token)
+        headers = {"Authorization": f"Bearer {other_pair.access_token.reveal()}"}
         assert requests.get(sandbox.server()["api_url"] + "/users/me", headers=headers, timeout=10).ok
-        store.save(acme.renewed(theirs, 0.0))
+        store.save(acme.refreshed(other_pair, 0.0))
         return real(client, token, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(oauth, "refresh", elsewhere_first)
+    monkeypatch.setattr(oauth, "refresh", refresh_elsewhere_first)
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
 
 
-def test_nobody_reached_is_no_crash(sandbox: Sandbox, acme: store.Profile) -> None:
-    """Offline at expiry leaves no journal behind, so a later refusal is not blamed on a crash."""
+def test_an_unreachable_server_leaves_no_journal(sandbox: Sandbox, acme: store.Profile) -> None:
+    """A refresh without a network leaves no journal, so that a later refusal is not blamed on a crash."""
     sandbox.clock.advance(7200)
     auth = RotatingAuth("acme", sleep=lambda _: None)
     state = sandbox.state
     sandbox.stop()
     assert acme.token is not None
-    with pytest.raises(TokenEndpointError, match="untouched"):
+    with pytest.raises(TokenEndpointError, match="saved sign-in is unchanged"):
         auth.rotate(acme.token.access_token)
     assert state
     assert intent.pending(store.path("acme")) is None
 
 
 def test_retry_after_is_obeyed_at_the_token_endpoint(sandbox: Sandbox, acme: store.Profile) -> None:
-    """Within reason: half a minute at most while the lock is held."""
+    """A wait of up to half a minute is accepted while the lock is held."""
     sandbox.faults.add("/oauth2/token", "429", retry_after=7)
     waits: list[float] = []
     assert acme.token is not None
@@ -436,25 +438,26 @@ def test_retry_after_is_obeyed_at_the_token_endpoint(sandbox: Sandbox, acme: sto
     assert waits == [7.0]
 
 
-def test_a_sign_in_without_a_refresh_token_is_told_as_that(sandbox: Sandbox, acme: store.Profile) -> None:
-    """No server refused anything, so nobody is sent to look for copies or a changed password."""
+def test_a_sign_in_without_a_refresh_token_says_so(sandbox: Sandbox, acme: store.Profile) -> None:
+    """The error names the missing refresh token, and neither copies nor a changed password."""
     assert acme.token is not None
     store.save(dataclasses.replace(acme, token=dataclasses.replace(acme.token, refresh_token=None)))
     sandbox.clock.advance(70 * 86400)
     auth = RotatingAuth("acme")
     with pytest.raises(
-        InvalidGrantError, match=r"has no refresh token, so it cannot be renewed.*Sign in again"
+        InvalidGrantError,
+        match=r"has no refresh token, and its access token has expired or was refused.*Sign in again",
     ) as caught:
         auth.rotate(rejected=auth.saved_token.access_token)
     assert "perhaps" not in str(caught.value) and "password" not in str(caught.value)
 
 
 def test_a_refused_refresh_repeats_the_server_s_reason(sandbox: Sandbox, acme: store.Profile) -> None:
-    """What it said stands beside what is possible."""
+    """The error quotes the server's reason after the possible causes."""
     assert acme.token is not None
     oauth.revoke(acme.client, acme.token)
     with pytest.raises(
-        InvalidGrantError, match=r'perhaps.*The practice Box says: "Invalid refresh token"'
+        InvalidGrantError, match=r'perhaps.*The sandbox says: "Invalid refresh token"'
     ) as caught:
         RotatingAuth("acme").rotate(rejected=acme.token.access_token)
     assert caught.value.description
@@ -463,7 +466,7 @@ def test_a_refused_refresh_repeats_the_server_s_reason(sandbox: Sandbox, acme: s
 def test_a_long_retry_after_at_the_token_endpoint_is_an_error_at_once(
     sandbox: Sandbox, acme: store.Profile
 ) -> None:
-    """It says when to come back; the sign-in stays as it was, and nobody waits with the lock held."""
+    """The error says when to try again, the sign-in is unchanged, and nothing waits with the lock held."""
     assert acme.token is not None
     sandbox.faults.add("/oauth2/token", "429", retry_after=600)
     waits: list[float] = []

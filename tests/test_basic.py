@@ -1,4 +1,4 @@
-"""Other servers with a user name and a password: patient, repeated where that is safe, and the password stays with them."""
+"""Other servers with a user name and a password: retried if that is safe, and the password is sent only to them."""
 
 from __future__ import annotations
 
@@ -25,64 +25,64 @@ from boxnb import basic, store
 from boxnb.errors import ApiError, HostNotAllowedError, NetworkError, NotSignedInError, WaitNotice
 from boxnb.sandbox import devices
 
-PASSWORD = "grüne Türen 9"  # beyond ASCII, as people choose them
+PASSWORD = "grüne Türen 9"  # not only ASCII, as users choose them
 PAIR = base64.b64encode(f"reader:{PASSWORD}".encode()).decode()
 
 
-class Moody(ThreadingHTTPServer):
-    """Answers what it is told to, one answer a call, then 200; keeps what was asked."""
+class ScriptedServer(ThreadingHTTPServer):
+    """A server with a list of responses, then 200, which records its requests."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
-        self.moods: list[tuple[int, dict[str, str]] | str] = []
-        self.asked: list[tuple[str, str, str | None]] = []
+        self.responses: list[tuple[int, dict[str, str]] | str] = []
+        self.requests: list[tuple[str, str, str | None]] = []
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}/api"
 
 
 class Handler(BaseHTTPRequestHandler):
-    server: Moody
+    server: ScriptedServer
 
     def do_GET(self) -> None:
-        self.server.asked.append((self.command, self.path, self.headers.get("Authorization")))
+        self.server.requests.append((self.command, self.path, self.headers.get("Authorization")))
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        mood = self.server.moods.pop(0) if self.server.moods else (200, {})
-        if mood == "reset":
+        response = self.server.responses.pop(0) if self.server.responses else (200, {})
+        if response == "reset":
             self.connection.shutdown(socket.SHUT_RDWR)
             return
-        if mood == "silence":
-            self.rfile.read(1)  # until the other side gives up
+        if response == "silence":
+            self.rfile.read(1)  # until the client gives up
             return
-        assert isinstance(mood, tuple)
-        body = b"<html>" if "text" in mood[1] else json.dumps({"path": self.path}).encode()
-        self.send_response(mood[0])
-        for name, value in {"Content-Length": str(len(body)), **mood[1]}.items():
+        assert isinstance(response, tuple)
+        body = b"<html>" if "text" in response[1] else json.dumps({"path": self.path}).encode()
+        self.send_response(response[0])
+        for name, value in {"Content-Length": str(len(body)), **response[1]}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 
-    do_POST = do_GET  # noqa: N815  the name that http.server looks for
+    do_POST = do_GET  # noqa: N815  the name that http.server expects
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Print nothing."""
 
 
 @contextmanager
-def running(moody: Moody) -> Iterator[Moody]:
-    with moody:
-        thread = threading.Thread(target=moody.serve_forever, kwargs={"poll_interval": 0.01})
+def running(scripted: ScriptedServer) -> Iterator[ScriptedServer]:
+    with scripted:
+        thread = threading.Thread(target=scripted.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield moody
-        moody.shutdown()
+        yield scripted
+        scripted.shutdown()
         thread.join()
 
 
 @pytest.fixture
-def server() -> Iterator[Moody]:
-    with running(Moody()) as moody:
-        basic.save("mdm", moody.url, "reader", PASSWORD)
-        yield moody
+def server() -> Iterator[ScriptedServer]:
+    with running(ScriptedServer()) as scripted:
+        basic.save("mdm", scripted.url, "reader", PASSWORD)
+        yield scripted
 
 
 @pytest.fixture(autouse=True)
@@ -90,8 +90,8 @@ def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(basic, "BACKOFF", 0.0)
 
 
-def test_the_pages_of_the_practice_server_become_a_frame() -> None:
-    """Each third call is answered 503, and nobody notices."""
+def test_the_pages_of_the_practice_server_become_a_dataframe() -> None:
+    """All pages arrive, although the server responds to every third call with 503."""
     with devices.Devices() as practice:
         basic.save("devices", practice.url, practice.username, practice.password)
         http = basic.connect("devices")
@@ -100,127 +100,129 @@ def test_the_pages_of_the_practice_server_become_a_frame() -> None:
         assert owned["id"].tolist() == list(range(1, 61)) and 503 in practice.statuses
 
 
-@pytest.mark.parametrize("trouble", [(429, {"Retry-After": "0"}), (503, {}), (500, {}), "reset"])
-def test_reads_are_repeated(server: Moody, trouble: tuple[int, dict[str, str]] | str) -> None:
-    """After 429, 5xx and a lost connection; each time with the password."""
-    server.moods = [trouble, trouble]
+@pytest.mark.parametrize("failure", [(429, {"Retry-After": "0"}), (503, {}), (500, {}), "reset"])
+def test_reads_are_retried(server: ScriptedServer, failure: tuple[int, dict[str, str]] | str) -> None:
+    """A read is retried after 429, 5xx and a lost connection, each time with the password."""
+    server.responses = [failure, failure]
     assert basic.connect("mdm").get_json("/devices", page=2) == {"path": "/api/devices?page=2"}
-    assert server.asked == [("GET", "/api/devices?page=2", f"Basic {PAIR}")] * 3
+    assert server.requests == [("GET", "/api/devices?page=2", f"Basic {PAIR}")] * 3
 
 
-@pytest.mark.parametrize("trouble", [(503, {}), "reset"])
-def test_writes_are_not(server: Moody, trouble: tuple[int, dict[str, str]] | str) -> None:
-    """They may have been done."""
-    server.moods = [trouble]
+@pytest.mark.parametrize("failure", [(503, {}), "reset"])
+def test_writes_are_not_retried(server: ScriptedServer, failure: tuple[int, dict[str, str]] | str) -> None:
+    """A write is not retried, because the server may have done it."""
+    server.responses = [failure]
     http = basic.connect("mdm")
-    if trouble == "reset":
+    if failure == "reset":
         with pytest.raises(requests.ConnectionError):
             http.post("/devices", json={})
     else:
         assert http.post("/devices", json={}).status_code == 503
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
-def test_a_server_that_never_gets_better_is_given_up(server: Moody) -> None:
-    """After six attempts, in a sentence."""
-    server.moods = [(503, {})] * 10
-    with pytest.raises(ApiError, match=r"127.0.0.1 answered 503 Service Unavailable for /devices"):
+def test_a_server_that_keeps_failing_is_given_up(server: ScriptedServer) -> None:
+    """After six attempts there is an error."""
+    server.responses = [(503, {})] * 10
+    with pytest.raises(ApiError, match=r"127.0.0.1 responded with 503 Service Unavailable for /devices"):
         basic.connect("mdm").get_json("/devices")
-    assert len(server.asked) == basic.ATTEMPTS
+    assert len(server.requests) == basic.ATTEMPTS
 
 
-def test_a_wait_of_hours_is_an_error_that_says_when_to_come_back(server: Moody) -> None:
-    """What the server asks for is obeyed up to a limit; beyond it nobody waits, and nothing is asked again."""
-    server.moods = [(429, {"Retry-After": "36000"})]
+def test_a_wait_of_hours_is_an_error_with_a_time_to_retry(server: ScriptedServer) -> None:
+    """A wait beyond the limit is an error at once, with a time to retry."""
+    server.responses = [(429, {"Retry-After": "36000"})]
     with pytest.raises(ApiError, match=r"asks to wait 10 hours\. Run this again after .*\d\d:\d\d"):
         basic.connect("mdm").get_json("/devices")
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
-def test_a_wait_of_a_few_seconds_is_said(server: Moody, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before it begins, with its end; a value that cannot be read is no wait."""
+def test_a_wait_of_a_few_seconds_is_reported(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A warning before the wait has its end, and a value that cannot be read causes no long wait."""
     slept: list[float] = []
     monkeypatch.setattr("urllib3.util.retry.time.sleep", slept.append)
-    server.moods = [(429, {"Retry-After": "8"}), (429, {"Retry-After": "soon"})]
+    server.responses = [(429, {"Retry-After": "8"}), (429, {"Retry-After": "soon"})]
     with pytest.warns(WaitNotice, match=r"asked to wait: waiting 8 seconds, going on after"):
         basic.connect("mdm").get_json("/devices")
     assert slept[0] == 8
-    assert all(each < 5 for each in slept[1:])
+    assert all(seconds < 5 for seconds in slept[1:])
 
 
-def test_a_server_that_says_nothing_is_given_up(server: Moody, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is always a timeout."""
+def test_a_server_that_does_not_respond_is_given_up(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every call has a timeout."""
     monkeypatch.setattr(basic, "TIMEOUT", (5.0, 0.2))
-    server.moods = ["silence"] * basic.ATTEMPTS
+    server.responses = ["silence"] * basic.ATTEMPTS
     with pytest.raises(NetworkError, match=r"no answer from 127.0.0.1 in time|no complete answer"):
         basic.connect("mdm").get_json("/devices")
-    while server.moods:  # a busy computer comes to the last call late
+    while server.responses:  # on a busy computer the last call arrives late
         time.sleep(0.01)
-    server.moods = ["silence"]
+    server.responses = ["silence"]
     with pytest.raises(requests.Timeout):
         basic.connect("mdm").post("/devices", json={})
 
 
-def test_a_wrong_password_and_odd_answers_have_their_sentences(server: Moody) -> None:
-    """401, 404, and a proxy's page."""
+def test_a_wrong_password_and_odd_responses_have_their_own_errors(server: ScriptedServer) -> None:
+    """A 401, a 404 and a proxy's page each have their own error."""
     http = basic.connect("mdm")
-    for mood, words in (
-        ((401, {}), "refused the user name or password: save them again"),
-        ((404, {}), "answered 404 Not Found"),
-        ((200, {"text": "yes"}), "something else than JSON"),
+    for response, words in (
+        ((401, {}), "refused the user name or password. Save them again"),
+        ((404, {}), "responded with 404 Not Found"),
+        ((200, {"text": "yes"}), "for /devices is not JSON"),
     ):
-        server.moods = [mood]
+        server.responses = [response]
         with pytest.raises(ApiError, match=words):
             http.get_json("/devices")
 
 
-def test_the_password_goes_to_its_own_server_only(server: Moody) -> None:
-    """Neither by a full address nor by a redirect."""
+def test_the_password_is_sent_only_to_its_own_server(server: ScriptedServer) -> None:
+    """Neither a full address nor a redirect sends the password to another server."""
     http = basic.connect("mdm")
     for address in (
         "http://localhost:1/api",
         f"https://127.0.0.1:{server.server_port}/api",
         f"http://127.0.0.1:{server.server_port}@evil.example/",
     ):
-        with pytest.raises(HostNotAllowedError, match="does not go to"):
+        with pytest.raises(HostNotAllowedError, match="is not sent to"):
             http.get(address)
-    with running(Moody()) as other:
-        server.moods = [(302, {"Location": f"http://localhost:{other.server_port}/elsewhere"})]
+    with running(ScriptedServer()) as other:
+        server.responses = [(302, {"Location": f"http://localhost:{other.server_port}/elsewhere"})]
         http.get("/moved")
-    assert other.asked == [("GET", "/elsewhere", None)]
+    assert other.requests == [("GET", "/elsewhere", None)]
 
 
-def test_a_certificate_of_the_company_is_saved_with_the_server(tmp_path: Path) -> None:
-    """Without it the password is not sent; the sentence says what to do."""
+def test_a_ca_bundle_is_saved_with_the_server(tmp_path: Path) -> None:
+    """Without the CA bundle the password is not sent, and with it the call works."""
     authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     bundle = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(bundle))
-    moody = Moody()
-    moody.socket = context.wrap_socket(moody.socket, server_side=True)
-    with running(moody):
-        url = moody.url.replace("http:", "https:")
+    scripted = ScriptedServer()
+    scripted.socket = context.wrap_socket(scripted.socket, server_side=True)
+    with running(scripted):
+        url = scripted.url.replace("http:", "https:")
         basic.save("mdm", url, "reader", PASSWORD)
         with pytest.raises(NetworkError, match=r"certificate of 127\.0\.0\.1 is not trusted"):
             basic.connect("mdm").get_json("/devices")
-        assert moody.asked == []
+        assert scripted.requests == []
         basic.save("mdm", url, "reader", PASSWORD, verify=str(bundle))
         assert basic.connect("mdm").get_json("/devices") == {"path": "/api/devices"}
 
 
-def test_netrc_does_not_change_who_asks(
-    server: Moody, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_netrc_does_not_replace_the_password(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The saved password counts."""
+    """The saved password is used, not one in .netrc."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
     basic.connect("mdm").get_json("/devices")
-    assert server.asked[0][2] == f"Basic {PAIR}"
+    assert server.requests[0][2] == f"Basic {PAIR}"
 
 
-def test_the_password_lies_in_a_private_file_and_is_never_shown(server: Moody) -> None:
-    """Neither plain nor in base64, whoever logs it; in a run's log, too."""
+def test_the_password_is_in_a_private_file_and_never_shown(server: ScriptedServer) -> None:
+    """The file is private, and the log of a run shows the password neither plain nor in base64."""
     assert basic.path("mdm").stat().st_mode & 0o777 == 0o600
     assert basic.path("mdm").parent == store.home() / "servers"
     http = basic.connect("mdm")
@@ -235,16 +237,16 @@ def test_the_password_lies_in_a_private_file_and_is_never_shown(server: Moody) -
     assert "asked with <secret" in text and PAIR not in text and PASSWORD not in text
 
 
-def test_a_session_is_not_pickled(server: Moody) -> None:
-    """The password would lie about in clear."""
+def test_a_session_cannot_be_pickled(server: ScriptedServer) -> None:
+    """A pickle would hold the password in clear."""
     with pytest.raises(TypeError, match="password"):
         pickle.dumps(basic.connect("mdm"))
 
 
-def test_in_clear_only_to_this_computer(tmp_path: Path) -> None:
-    """The password would be read on the way."""
+def test_the_password_is_sent_unencrypted_only_to_this_computer(tmp_path: Path) -> None:
+    """An address other than https is refused, because the password could be read in transit."""
     for url in ("http://mdm.example.com/api", "ftp://mdm.example.com", "mdm.example.com"):
-        with pytest.raises(ValueError, match="in clear"):
+        with pytest.raises(ValueError, match=r"travel (in clear|unencrypted)"):
             basic.save("mdm", url, "reader", "x")
     bundle = tmp_path / "ca.pem"
     bundle.write_text("")
@@ -254,8 +256,8 @@ def test_in_clear_only_to_this_computer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}", b"[]", b"\xff"])
-def test_what_is_not_saved_is_said(content: bytes | None) -> None:
-    """No file, or a damaged one."""
+def test_a_server_that_is_not_saved_is_reported(content: bytes | None) -> None:
+    """The error for a missing or damaged file has the call that saves it."""
     if content is not None:
         basic.save("mdm", "https://mdm.example.com", "reader", "x").write_bytes(content)
     with pytest.raises(NotSignedInError, match=r"boxnb\.basic\.save"):

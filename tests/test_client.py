@@ -1,4 +1,4 @@
-"""How a client shows who it is, and what a server tells of itself (RFC 6749 2.3.1, RFC 8414)."""
+"""How a client authenticates, and the metadata of a server (RFC 6749 2.3.1, RFC 8414)."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from boxnb.oauth.token import Token
 from boxnb.sandbox import Sandbox
 from boxnb.secret import Secret
 
-ODD_ID, ODD_SECRET = "app:1/ä b", "p+ss:w%rd/ü ="  # every letter that the encoding is there for
+ODD_ID, ODD_SECRET = "app:1/ä b", "p+ss:w%rd/ü ="  # every kind of character that has to be encoded
 
 
 class Strict(ThreadingHTTPServer):
-    """A token endpoint that takes the client by HTTP Basic only, as RFC 6749 2.3.1 allows it to."""
+    """A token endpoint that accepts the client only by HTTP Basic, as RFC 6749 2.3.1 allows."""
 
     daemon_threads = True
 
@@ -35,13 +35,14 @@ class Strict(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
 
-    def describes(self, **more: Any) -> None:
+    def set_metadata(self, **fields: Any) -> None:
+        """Serve complete metadata, changed by `fields`."""
         self.metadata = {
             "issuer": self.url,
             "authorization_endpoint": f"{self.url}/authorize",
             "token_endpoint": f"{self.url}/token",
             "revocation_endpoint": f"{self.url}/revoke",
-            **more,
+            **fields,
         }
 
 
@@ -49,15 +50,15 @@ class Handler(BaseHTTPRequestHandler):
     server: Strict
 
     def do_GET(self) -> None:
-        known = self.path.startswith("/.well-known/oauth-authorization-server")
-        self.answer(200 if known else 404, self.server.metadata)
+        found = self.path.startswith("/.well-known/oauth-authorization-server")
+        self.answer(200 if found else 404, self.server.metadata)
 
     def do_POST(self) -> None:
         form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
         self.server.forms.append(form)
-        scheme, _, pair = self.headers.get("Authorization", "").partition(" ")
-        one, _, other = base64.b64decode(pair).decode().partition(":")
-        if (scheme, unquote_plus(one), unquote_plus(other)) != (
+        scheme, _, credentials = self.headers.get("Authorization", "").partition(" ")
+        client_id, _, client_secret = base64.b64decode(credentials).decode().partition(":")
+        if (scheme, unquote_plus(client_id), unquote_plus(client_secret)) != (
             "Basic",
             ODD_ID,
             ODD_SECRET,
@@ -67,12 +68,12 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, {})
         else:
             number = len(self.server.forms)
-            pair_of = {
+            pair = {
                 "access_token": f"access-{number}",
                 "refresh_token": f"refresh-{number}",
                 "expires_in": 3600,
             }
-            self.answer(200, pair_of)
+            self.answer(200, pair)
 
     def answer(self, status: int, content: Any) -> None:
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
@@ -82,7 +83,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Print nothing."""
 
 
 @pytest.fixture
@@ -108,8 +109,8 @@ def client_of(strict: Strict, **facts: Any) -> oauth.Client:
     return oauth.Client(ODD_ID, Secret(ODD_SECRET), "http://127.0.0.1/callback", server)
 
 
-def test_a_server_that_takes_http_basic_is_signed_in_to(strict: Strict) -> None:
-    """Exchange, refresh and revocation; neither id nor secret is in a form as well (RFC 6749 2.3)."""
+def test_a_server_with_http_basic_works(strict: Strict) -> None:
+    """Exchange, refresh and revocation work, and no form has the client ID or secret as well (RFC 6749 2.3)."""
     client = client_of(strict, client_auth="client_secret_basic")
     token = oauth.exchange_code(client, "the-code")
     token = oauth.refresh(client, token)
@@ -122,25 +123,25 @@ def test_a_server_that_takes_http_basic_is_signed_in_to(strict: Strict) -> None:
 
 
 def test_the_request_of_http_basic_shows_no_secret(strict: Strict) -> None:
-    """Whoever prints the headers sees a fingerprint; the server gets the pair whole."""
-    seen: list[requests.PreparedRequest] = []
+    """The printed headers show a fingerprint, although the server gets the credentials."""
+    requests_sent: list[requests.PreparedRequest] = []
     http = requests.Session()
-    http.hooks["response"].append(lambda response, **_: seen.append(response.request))
+    http.hooks["response"].append(lambda response, **_: requests_sent.append(response.request))
     oauth.exchange_code(client_of(strict, client_auth="client_secret_basic"), "the-code", http=http)
-    assert str(seen[0].headers["Authorization"]).startswith("Basic <secret ")
-    assert base64.b64encode(ODD_ID[:3].encode()).decode() not in str(seen[0].headers)
+    assert str(requests_sent[0].headers["Authorization"]).startswith("Basic <secret ")
+    assert base64.b64encode(ODD_ID[:3].encode()).decode() not in str(requests_sent[0].headers)
 
 
-def test_the_form_is_what_is_used_unless_the_server_says_otherwise(strict: Strict) -> None:
-    """As Box takes it."""
+def test_the_form_is_the_default(strict: Strict) -> None:
+    """Without `client_auth` the secret is in the form, as Box expects it."""
     with pytest.raises(InvalidClientError):
         oauth.exchange_code(client_of(strict), "the-code")
     assert strict.forms[0]["client_id"] == [ODD_ID]
     assert "Authorization" not in str(strict.forms)
 
 
-def test_a_saved_profile_knows_how_its_server_takes_the_secret(strict: Strict) -> None:
-    """The next process refreshes in the same way; a server as Box is saved as an older boxnb reads it."""
+def test_a_saved_profile_remembers_how_to_authenticate(strict: Strict) -> None:
+    """A saved profile refreshes with the same method, and the default is saved as an older boxnb reads it."""
     old = Token(Secret("a0"), Secret("r0"), obtained_at=1000.0, expires_in=3600.0)
     client = client_of(strict, client_auth="client_secret_basic")
     store.save(store.Profile("acme", client, old))
@@ -152,25 +153,25 @@ def test_a_saved_profile_knows_how_its_server_takes_the_secret(strict: Strict) -
     assert "client_auth" not in store.path("plain").read_text()
 
 
-def test_no_other_way_is_taken() -> None:
-    """A slip of the pen is told at once."""
+def test_an_unknown_method_is_refused() -> None:
+    """A misspelled method is refused at once."""
     with pytest.raises(ValueError, match="client_secret_basic"):
         oauth.Server("x", "a", "b", "c", "d", "e", client_auth="basic")
 
 
 @pytest.mark.parametrize(
-    ("methods", "way"),
+    ("methods", "client_auth"),
     [
         (["client_secret_basic"], "client_secret_basic"),
         (["client_secret_basic", "client_secret_post"], "client_secret_post"),
         (["private_key_jwt", "client_secret_post"], "client_secret_post"),
-        (None, "client_secret_basic"),  # RFC 8414 2: what holds where nothing is said
+        (None, "client_secret_basic"),  # the default of RFC 8414 2
     ],
 )
-def test_the_way_is_discovered_where_the_server_tells(strict: Strict, methods: Any, way: str) -> None:
-    """And its addresses with it; S256 only where it is offered."""
-    said = {} if methods is None else {"token_endpoint_auth_methods_supported": methods}
-    strict.describes(**said, code_challenge_methods_supported=["S256"])
+def test_the_method_is_read_from_the_metadata(strict: Strict, methods: Any, client_auth: str) -> None:
+    """The method, the addresses and S256 are read from the metadata."""
+    supported = {} if methods is None else {"token_endpoint_auth_methods_supported": methods}
+    strict.set_metadata(**supported, code_challenge_methods_supported=["S256"])
     server = oauth.discover(strict.url, api_url=strict.url + "/api")
     assert server == oauth.Server(
         "127.0.0.1",
@@ -180,22 +181,22 @@ def test_the_way_is_discovered_where_the_server_tells(strict: Strict, methods: A
         strict.url + "/api",
         strict.url + "/api",
         pkce=True,
-        client_auth=way,
+        client_auth=client_auth,
     )
     assert (
         boxnb.oauth.exchange_code(
             oauth.Client(ODD_ID, Secret(ODD_SECRET), "http://127.0.0.1/callback", server), "c"
         )
-        if way == "client_secret_basic"
+        if client_auth == "client_secret_basic"
         else True
     )
 
 
 def test_the_sandbox_is_discovered(sandbox: Sandbox) -> None:
-    """As Box describes itself: it takes both, so the form is used."""
+    """The sandbox accepts both methods, as Box does, so the form is used."""
     known = oauth.Server(**sandbox.server())
-    found = oauth.discover(sandbox.url, api_url=known.api_url, upload_url=known.upload_url, name=known.name)
-    assert (found.token_url, found.revoke_url, found.client_auth) == (
+    server = oauth.discover(sandbox.url, api_url=known.api_url, upload_url=known.upload_url, name=known.name)
+    assert (server.token_url, server.revoke_url, server.client_auth) == (
         known.token_url,
         known.revoke_url,
         "client_secret_post",
@@ -205,29 +206,35 @@ def test_the_sandbox_is_discovered(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("metadata", "says"),
     [
-        ({"issuer": "https://another.example.com"}, "does not describe the server"),
-        ([], "without a description"),
-        (b"<html>", "without a description"),
-        (b"[" * 100_000, "without a description"),
-        ({"token_endpoint_auth_methods_supported": ["private_key_jwt"]}, "takes no client secret"),
-        ({"token_endpoint_auth_methods_supported": "client_secret_post"}, "takes no client secret"),
-        ({"token_endpoint": 5}, "lacks an address as token_endpoint"),
-        ({"revocation_endpoint": None}, "lacks an address as revocation_endpoint"),
-        ({"token_endpoint": "https://half\ud800"}, "lacks an address as token_endpoint"),
-        ({"authorization_endpoint": "http://[::1"}, "lacks an address as authorization_endpoint"),
-        ({"authorization_endpoint": "javascript:alert(1)"}, "lacks an address as authorization_endpoint"),
+        ({"issuer": "https://another.example.com"}, "is not that of the issuer"),
+        ([], "without metadata"),
+        (b"<html>", "without metadata"),
+        (b"[" * 100_000, "without metadata"),
+        (
+            {"token_endpoint_auth_methods_supported": ["private_key_jwt"]},
+            "accepts a client secret neither in the form nor by HTTP Basic",
+        ),
+        (
+            {"token_endpoint_auth_methods_supported": "client_secret_post"},
+            "accepts a client secret neither in the form nor by HTTP Basic",
+        ),
+        ({"token_endpoint": 5}, "has no usable token_endpoint"),
+        ({"revocation_endpoint": None}, "has no usable revocation_endpoint"),
+        ({"token_endpoint": "https://half\ud800"}, "has no usable token_endpoint"),
+        ({"authorization_endpoint": "http://[::1"}, "has no usable authorization_endpoint"),
+        ({"authorization_endpoint": "javascript:alert(1)"}, "has no usable authorization_endpoint"),
     ],
 )
-def test_an_odd_description_is_one_sentence(strict: Strict, metadata: Any, says: str) -> None:
-    """Whatever it holds."""
-    strict.describes(**metadata) if isinstance(metadata, dict) else setattr(strict, "metadata", metadata)
+def test_unusable_metadata_is_refused(strict: Strict, metadata: Any, says: str) -> None:
+    """Metadata that is not usable is refused with its own error."""
+    strict.set_metadata(**metadata) if isinstance(metadata, dict) else setattr(strict, "metadata", metadata)
     with pytest.raises(TokenEndpointError, match=says):
         oauth.discover(strict.url, api_url=strict.url)
 
 
-def test_a_description_is_asked_for_over_https_only() -> None:
-    """Whoever is in between would write it."""
-    with pytest.raises(HostNotAllowedError, match="in clear"):
+def test_metadata_is_fetched_only_over_https() -> None:
+    """Over http anybody in between could change the metadata, so nothing is sent."""
+    with pytest.raises(HostNotAllowedError, match=r"travel (in clear|unencrypted)"):
         oauth.discover("http://auth.example.com", api_url="https://api.example.com")
     with pytest.raises(requests.RequestException):
         oauth.discover("auth.example.com", api_url="https://api.example.com")

@@ -1,11 +1,11 @@
-"""A damaged profile or an odd response of a token endpoint affects nothing else, and is reported in one sentence."""
+"""A damaged profile or an odd response of a token endpoint affects nothing else, and is reported in one message."""
 
 from __future__ import annotations
 
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -30,28 +30,28 @@ TOKEN = Token(Secret("access-0a1b2c3d"), Secret("refresh-0a1b2c3d"), obtained_at
 
 @pytest.fixture
 def content() -> dict[str, Any]:
-    """Return the content of a valid profile, which is saved as ``good``."""
+    """Return the content of the file of a valid profile, which is saved as `good`."""
     account = {"id": "1", "name": "Zoë", "login": "z@example.com", "enterprise": {"id": "9", "name": "Lumen"}}
     store.save(store.Profile("good", CLIENT, TOKEN, generation=3, account=account))
     runs.save_mail("good", host="127.0.0.1", sender="a@example.com", to=["b@example.com"], security="none")
-    found: dict[str, Any] = json.loads(store.path("good").read_text(encoding="utf-8"))
-    return found
+    saved: dict[str, Any] = json.loads(store.path("good").read_text(encoding="utf-8"))
+    return saved
 
 
-def put(text: str | bytes) -> None:
-    """Write the file of the profile ``bad``."""
+def write_bad_profile(text: str | bytes) -> None:
+    """Write the file of the profile `bad`."""
     file = store.path("bad")
     file.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
     file.chmod(0o600)
 
 
-def use_all_profiles() -> None:
-    """Check that everything that reads all profiles works, and that the damaged one is usable or reported."""
+def check_all_profiles() -> None:
+    """Check that functions for all profiles still work, and that those for the bad one work or report it."""
     table = boxnb.status().set_index("profile")
     assert table.loc["good", "fingerprint"] == TOKEN.fingerprint
     assert table._repr_html_() if hasattr(table, "_repr_html_") else True
     assert boxnb.status()._repr_html_()
-    assert redaction.mask("nothing") == "nothing"
+    assert redaction.redact("nothing") == "nothing"
     with boxnb.run("r"):
         pass
     for call in (lambda: store.load("bad"), lambda: repr(boxnb.connect("bad")), lambda: boxnb.status("bad")):
@@ -59,7 +59,7 @@ def use_all_profiles() -> None:
             call()
         except BoxNotebookError as error:
             assert "0a1b2c3d" not in str(error)
-    assert all(isinstance(each, str) for each in secret.known())
+    assert all(isinstance(known, str) for known in secret.known())
 
 
 ODD: list[Any] = [
@@ -85,47 +85,47 @@ ODD: list[Any] = [
 ]
 
 
-def fields(content: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield the path of every field."""
+def fields(content: Any, parents: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the path to every field."""
     for name, value in content.items() if isinstance(content, dict) else ():
-        yield (*above, name)
-        yield from fields(value, (*above, name))
+        yield (*parents, name)
+        yield from fields(value, (*parents, name))
 
 
 def test_any_value_in_any_field_affects_only_that_profile(content: dict[str, Any]) -> None:
-    """Each field is missing once, and has each kind of JSON value once."""
-    tried = 0
-    for way in fields(content):
-        for value in [*ODD, "gone"]:
+    """Each field gets each kind of JSON value, or is missing."""
+    attempts = 0
+    for keys in fields(content):
+        for value in [*ODD, "missing"]:
             changed = json.loads(json.dumps(content))
-            place = changed
-            for name in way[:-1]:
-                place = place[name]
-            if value == "gone":
-                del place[way[-1]]
+            parent = changed
+            for name in keys[:-1]:
+                parent = parent[name]
+            if value == "missing":
+                del parent[keys[-1]]
             else:
-                place[way[-1]] = value
-            put(json.dumps(changed))
-            tried += 1
+                parent[keys[-1]] = value
+            write_bad_profile(json.dumps(changed))
+            attempts += 1
             try:
                 saved = store.load("bad")
             except BoxNotebookError as error:
                 assert "0a1b2c3d" not in str(error)
-                if tried % 7 == 0:  # looking at all of them takes a while
+                if attempts % 7 == 0:  # the status of every profile takes a while
                     table = boxnb.status().set_index("profile")
                     assert str(store.path("bad")) in table.loc["bad", "problem"]
                 continue
             assert saved is not None
-            store.save(saved)  # what was read can be written and read again
+            store.save(saved)  # a profile that was read can be saved and read again
             assert store.load("bad") == saved
             assert boxnb.status()._repr_html_()
             if saved.token is not None:
                 repr(boxnb.connect("bad"))
-    assert tried > 500
-    use_all_profiles()
+    assert attempts > 500
+    check_all_profiles()
 
 
-WHOLE: list[str | bytes] = [
+CONTENTS: list[str | bytes] = [
     b"",
     b"\x00" * 100,
     bytes(range(256)),
@@ -142,22 +142,20 @@ WHOLE: list[str | bytes] = [
 ]
 
 
-@pytest.mark.parametrize("text", WHOLE, ids=range(len(WHOLE)))
-def test_any_content_of_the_file_affects_only_that_profile(
-    content: dict[str, Any], text: str | bytes
-) -> None:
-    """An empty, binary, deeply nested or truncated file is reported by name."""
-    put(text)
+@pytest.mark.parametrize("text", CONTENTS, ids=range(len(CONTENTS)))
+def test_any_content_affects_only_that_profile(content: dict[str, Any], text: str | bytes) -> None:
+    """Empty, binary, deeply nested and truncated files and lone surrogates are reported with the file's name."""
+    write_bad_profile(text)
     with pytest.raises(TokenStoreError, match=r"bad\.json is damaged"):
         store.load("bad")
-    use_all_profiles()
+    check_all_profiles()
 
 
 @pytest.mark.parametrize(
     "kind", ["folder", "pipe", "link to nothing", "link to itself", "a name of a device"]
 )
-def test_anything_in_place_of_the_file_affects_only_that_profile(content: dict[str, Any], kind: str) -> None:
-    """Nothing waits for a pipe."""
+def test_anything_instead_of_the_file_affects_only_that_profile(content: dict[str, Any], kind: str) -> None:
+    """A folder, pipe, link or device name instead of the file is reported, and nothing blocks."""
     file = store.path("bad")
     if kind == "folder":
         file.mkdir()
@@ -167,7 +165,7 @@ def test_anything_in_place_of_the_file_affects_only_that_profile(content: dict[s
         file.with_name("con.json").write_text("{}")
     else:
         file.symlink_to(file if "itself" in kind else file.with_name("nothing"))
-    use_all_profiles()
+    check_all_profiles()
     if kind != "a name of a device":
         assert str(file) in boxnb.status().set_index("profile").loc["bad", "problem"]
         assert str(file) in boxnb.status("bad").loc[0, "problem"]
@@ -182,17 +180,17 @@ def test_anything_in_place_of_the_file_affects_only_that_profile(content: dict[s
     ),
     st.data(),
 )
-def test_random_values_affect_only_that_profile(
+def test_a_random_value_affects_only_that_profile(
     content: dict[str, Any], value: Any, data: st.DataObject
 ) -> None:
-    """Random values are written to one field after the other."""
-    way = data.draw(st.sampled_from(list(fields(content))))
+    """A random value in a random field affects only that profile."""
+    keys = data.draw(st.sampled_from(list(fields(content))))
     changed = json.loads(json.dumps(content))
-    place = changed
-    for name in way[:-1]:
-        place = place[name]
-    place[way[-1]] = value
-    put(json.dumps(changed))
+    parent = changed
+    for name in keys[:-1]:
+        parent = parent[name]
+    parent[keys[-1]] = value
+    write_bad_profile(json.dumps(changed))
     assert boxnb.status()._repr_html_()
     try:
         store.load("bad")
@@ -200,8 +198,8 @@ def test_random_values_affect_only_that_profile(
         return
 
 
-def test_account_name_with_half_a_letter_is_saved() -> None:
-    """Box returns names that other programs have cut, and a new token pair must not be lost because of one."""
+def test_a_name_with_a_lone_surrogate_can_be_saved() -> None:
+    """A lone surrogate in a name from Box must not cost the new pair."""
     store.save(store.Profile("acme", CLIENT, TOKEN, account={"id": "1", "name": "\ud83d"}))
     saved = store.load("acme")
     assert saved is not None
@@ -209,14 +207,14 @@ def test_account_name_with_half_a_letter_is_saved() -> None:
     assert "<" in boxnb.status()._repr_html_()
 
 
-def test_secret_must_be_text() -> None:
+def test_a_secret_must_be_text() -> None:
     """A number among the known secrets would break the redaction of every line."""
     for odd in (5, None, b"x", ["x"]):
-        with pytest.raises(TypeError, match="A secret is text"):
+        with pytest.raises(TypeError, match="A secret must be text"):
             Secret(odd)  # type: ignore[arg-type]
     half = Secret("half\ud800letter")
     assert half == Secret("half\ud800letter") and len(half.digest) == 64 and repr(half)
-    assert redaction.mask("half a letter") == "half a letter"
+    assert redaction.redact("half a letter") == "half a letter"
 
 
 @pytest.mark.parametrize(
@@ -225,8 +223,8 @@ def test_secret_must_be_text() -> None:
      b'{"url": "https://x", "username": "u", "password": 5}', b'{"url": "https://x", "username": "u", "password": "p", "verify": 0}'],
     ids=range(8),
 )  # fmt: skip
-def test_damaged_server_file_is_one_sentence(text: bytes) -> None:
-    """The message names the call that writes the file again."""
+def test_a_damaged_server_file_is_reported(text: bytes) -> None:
+    """The error has the call that saves the server again."""
     file = basic.save("devices", "https://127.0.0.1:9", "reader", "hunter2-password")
     file.write_bytes(text)
     with pytest.raises(NotSignedInError, match=r"damaged.*boxnb\.basic\.save"):
@@ -238,7 +236,7 @@ def test_damaged_server_file_is_one_sentence(text: bytes) -> None:
 
 
 class Endpoint(ThreadingHTTPServer):
-    """A token endpoint that always sends the same response."""
+    """A token endpoint with one response."""
 
     daemon_threads = True
     body = b""
@@ -276,8 +274,8 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
         thread.join()
 
 
-def refreshed(endpoint: Endpoint, body: bytes) -> Token | None:
-    """Return the token after a refresh with this response, or ``None`` if it raised a boxnb error."""
+def refresh_with_response(endpoint: Endpoint, body: bytes) -> Token | None:
+    """Return the token after a refresh with this response; `None` if it ended in an error of boxnb."""
     endpoint.body = body
     server = oauth.Server("odd", *[endpoint.url] * 5)
     before = store.Profile(
@@ -290,7 +288,7 @@ def refreshed(endpoint: Endpoint, body: bytes) -> Token | None:
         boxnb.auth.RotatingAuth("acme").token()
     except BoxNotebookError as error:
         assert "NEW" not in str(error)
-        assert store.load("acme") == before  # the chain is kept
+        assert store.load("acme") == before  # the saved sign-in is unchanged
     assert boxnb.status()._repr_html_() and repr(boxnb.connect("acme"))
     saved = store.load("acme")
     assert saved is not None
@@ -306,10 +304,10 @@ LIFETIMES = [
 
 @pytest.mark.parametrize(("text", "seconds"), LIFETIMES, ids=range(len(LIFETIMES)))
 def test_any_lifetime_is_usable(endpoint: Endpoint, text: str, seconds: float | None) -> None:
-    """A value that is not a duration counts as one hour, so that the new pair is not lost."""
+    """A lifetime that is not a duration counts as the nominal hour, and the new pair is saved."""
     pair = b'{"access_token": "NEWaccess", "refresh_token": "NEWrefresh", "expires_in": %s}' % text.encode()
-    token = refreshed(endpoint, pair)
-    if seconds is None:  # no JSON that Python reads
+    token = refresh_with_response(endpoint, pair)
+    if seconds is None:  # not JSON that Python can read
         assert token is None
         return
     assert token is not None
@@ -320,7 +318,7 @@ def test_any_lifetime_is_usable(endpoint: Endpoint, text: str, seconds: float | 
     )
 
 
-ANSWERS: list[tuple[bytes, tuple[str, str] | None]] = [
+RESPONSES: list[tuple[bytes, tuple[str, str] | None]] = [
     (b"[" * 100_000, None),
     (b'{"access_token":' * 5000, None),
     (b'{"access_token": "NEW\\ud800", "refresh_token": "NEWr"}', None),
@@ -350,12 +348,12 @@ ANSWERS: list[tuple[bytes, tuple[str, str] | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("body", "pair"), ANSWERS, ids=range(len(ANSWERS)))
-def test_odd_response_is_used_or_refused(
+@pytest.mark.parametrize(("body", "pair"), RESPONSES, ids=range(len(RESPONSES)))
+def test_an_odd_response_is_used_or_refused(
     endpoint: Endpoint, body: bytes, pair: tuple[str, str] | None
 ) -> None:
-    """A usable response is used; any other raises a boxnb error, and the saved pair stays."""
-    token = refreshed(endpoint, body)
+    """A response is used if possible; otherwise boxnb raises an error, and the saved pair stays."""
+    token = refresh_with_response(endpoint, body)
     if pair is None:
         assert token is None
     else:
@@ -374,50 +372,51 @@ def test_odd_response_is_used_or_refused(
         "Fri, 20 Nov 2026 08:30:00 -0000",
     ],
 )
-def test_odd_date_of_the_server_is_ignored(endpoint: Endpoint, date: str) -> None:
-    """The clock of this computer is used instead."""
+def test_an_odd_date_of_the_server_is_ignored(endpoint: Endpoint, date: str) -> None:
+    """If the server's date cannot be read, this computer's clock is used."""
     endpoint.date = date
-    token = refreshed(endpoint, b'{"access_token": "NEWa", "refresh_token": "NEWr", "expires_in": 3600}')
+    token = refresh_with_response(
+        endpoint, b'{"access_token": "NEWa", "refresh_token": "NEWr", "expires_in": 3600}'
+    )
     assert token is not None
     assert token.access_token == Secret("NEWa")
 
 
-def test_refusal_of_any_shape_is_a_boxnb_error(endpoint: Endpoint) -> None:
-    """The JSON of an error response may be deeply nested or have unusual types."""
-    tried: Callable[[bytes], Token | None] = lambda body: refreshed(endpoint, body)  # noqa: E731
+def test_an_odd_error_response_is_an_error_of_boxnb(endpoint: Endpoint) -> None:
+    """Deep or odd JSON in the response is an error of boxnb."""
     for body in (
         b"[" * 100_000,
         b'{"error": {"a": 1}}',
         b'{"error": "\\ud800"}',
         b'{"error": 5, "error_description": []}',
     ):
-        assert tried(body) is None
+        assert refresh_with_response(endpoint, body) is None
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{}", "[" * 100_000, '{"format": 1, "keep": 5}'])
 @pytest.mark.filterwarnings("ignore:.*was damaged:UserWarning")
-def test_damaged_profile_can_be_deleted(content: dict[str, Any], text: str) -> None:
-    """The error message recommends this, and the other profiles stay."""
-    put(text)
+def test_a_damaged_profile_can_be_deleted(content: dict[str, Any], text: str) -> None:
+    """A damaged profile can be deleted, as its error advises, and the others stay."""
+    write_bad_profile(text)
     store.delete("bad")
     assert store.names() == ["good"]
 
 
 def test_deleting_a_damaged_profile_deletes_its_secrets(content: dict[str, Any], tmp_path: Path) -> None:
-    """The secret manager is asked to delete them, although the rest of the file cannot be read."""
-    program = tmp_path / "keep.sh"
-    program.write_text(f'#!/bin/sh\necho "$1 $2" >> "{tmp_path}/asked"\n', encoding="utf-8")
+    """The command deletes the secrets, although the rest of the file cannot be read."""
+    program = tmp_path / "manager.sh"
+    program.write_text(f'#!/bin/sh\necho "$1 $2" >> "{tmp_path}/calls"\n', encoding="utf-8")
     program.chmod(0o700)
-    put(json.dumps({"format": 1, "keep": f"command:{program}", "client": 5}))
+    write_bad_profile(json.dumps({"format": 1, "keep": f"command:{program}", "client": 5}))
     store.delete("bad")
-    assert (tmp_path / "asked").read_text(encoding="utf-8") == "delete bad\n"
+    assert (tmp_path / "calls").read_text(encoding="utf-8") == "delete bad\n"
 
 
 @pytest.mark.parametrize(
     "text", [b"[" * 100_000, b"[]", b'{"login": 5, "enterprise": "acme", "name": "\\ud800"}']
 )
-def test_odd_account_response_is_text_or_one_sentence(text: bytes) -> None:
-    """The panel shows the account, and the profile contains it."""
+def test_an_odd_response_about_the_user_is_refused_or_becomes_text(text: bytes) -> None:
+    """An odd response about the user is refused, or its fields become text."""
     with answering.raw(answering.http(200, text)) as port:
         client = oauth.Client(
             "a", Secret("s"), "http://127.0.0.1/", oauth.Server("x", *[f"http://127.0.0.1:{port}"] * 5)

@@ -148,16 +148,16 @@ def test_command_line_prints_what_the_terminal_can_show(tmp_path: Path) -> None:
 def test_secret_manager_gets_and_returns_utf_8(tmp_path: Path) -> None:
     """UTF-8 is used under every locale, and other bytes are refused with one sentence that contains no secret."""
     code = r"""
-        from boxnb.store.backends import CommandKeeper
-        program = home.parent / "keeper.py"
+        from boxnb.store.backends import CommandBackend
+        program = home.parent / "backend.py"
         program.write_text("import sys, pathlib\nkept = pathlib.Path(__file__).with_name('kept')\n"
             "data = sys.stdin.buffer.read()\n"
             "kept.write_bytes(data) if sys.argv[1] == 'set' else sys.stdout.buffer.write(kept.read_bytes())\n", encoding="utf-8")
-        keeper = CommandKeeper([sys.executable, str(program)], "acme", home / "acme.json")
-        print(ascii(keeper._run("set", '{"ü": "дом"}')), ascii(keeper._run("get")))
+        backend = CommandBackend([sys.executable, str(program)], "acme", home / "acme.json")
+        print(ascii(backend._run("set", '{"ü": "дом"}')), ascii(backend._run("get")))
         program.with_name("kept").write_bytes(b'{"token": "SECRET\xff"}')
         try:
-            keeper._run("get")
+            backend._run("get")
         except boxnb.errors.TokenStoreError as error:
             assert error.__cause__ is None and "SECRET" not in str(error)
         """

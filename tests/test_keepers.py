@@ -1,4 +1,4 @@
-"""Secrets kept elsewhere: a keyring, a secret manager's command, an older script's property list."""
+"""Backends: secrets in a keyring, in a secret manager's command, or in an older script's property list."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ TOKEN = Token(Secret("access-0a1b2c3d"), Secret("refresh-0a1b2c3d"), obtained_at
 
 
 class MemoryKeyring(KeyringBackend):
-    """A keyring for the length of a test."""
+    """A keyring in memory, for one test."""
 
     priority = 1  # type: ignore[assignment]
 
     def __init__(self) -> None:
         super().__init__()
-        self.kept: dict[tuple[str, str], str] = {}
+        self.passwords: dict[tuple[str, str], str] = {}
 
     def get_password(self, service: str, username: str) -> str | None:
-        return self.kept.get((service, username))
+        return self.passwords.get((service, username))
 
     def set_password(self, service: str, username: str, password: str) -> None:
-        self.kept[service, username] = password
+        self.passwords[service, username] = password
 
     def delete_password(self, service: str, username: str) -> None:
-        del self.kept[service, username]
+        del self.passwords[service, username]
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ elif file.exists(): print(file.read_text())
 
 @pytest.fixture
 def command(tmp_path: Path) -> str:
-    """A secret manager of a few lines, keeping what it is given in a folder."""
+    """Return the `keep` of a small secret manager, which saves secrets in a folder."""
     script, folder = tmp_path / "manager.py", tmp_path / "secrets"
     script.write_text(MANAGER)
     folder.mkdir()
@@ -81,30 +81,30 @@ def saved() -> store.Profile:
     return profile
 
 
-def without_place(profile: store.Profile | None) -> tuple[Any, ...]:
+def sign_in_of(profile: store.Profile | None) -> tuple[Any, ...]:
     assert profile is not None
     return profile.client, profile.token, profile.generation, profile.account
 
 
-def test_a_sign_in_moves_through_every_place_and_back(
+def test_a_sign_in_moves_through_every_backend_and_back(
     saved: store.Profile, vault: MemoryKeyring, command: str, tmp_path: Path
 ) -> None:
-    """File, keyring, command, property list, file: the same pair each time; only one place holds secrets."""
+    """The token pair survives each move between file, keyring, command and property list, and leaves no copy behind."""
     file = store.path("acme")
     for keep in ("keyring", command, f"plist:{tmp_path / 'old.plist'}", "file"):
         store.migrate("acme", keep)
-        assert without_place(store.load("acme")) == without_place(saved)
-        elsewhere = keep == "keyring" or keep.startswith("command")
-        assert ("refresh-0a1b2c3d" in file.read_text()) is not elsewhere
-    assert vault.kept == {}
+        assert sign_in_of(store.load("acme")) == sign_in_of(saved)
+        outside = keep == "keyring" or keep.startswith("command")
+        assert ("refresh-0a1b2c3d" in file.read_text()) is not outside
+    assert vault.passwords == {}
     assert list((tmp_path / "secrets").iterdir()) == []
 
 
 @pytest.mark.parametrize("keep", ["keyring", "command"])
-def test_the_password_of_mail_moves_with_the_other_secrets(
+def test_the_mail_password_moves_with_the_other_secrets(
     saved: store.Profile, vault: MemoryKeyring, command: str, tmp_path: Path, keep: str
 ) -> None:
-    """And a run still mails; whether it was saved before the move or after."""
+    """The mail password moves to the new backend, and a run can still send mail."""
     with mailbox(tmp_path) as server:
         store.migrate("acme", command if keep == "command" else keep)
         assert server.password not in store.path("acme").read_text()
@@ -116,10 +116,10 @@ def test_the_password_of_mail_moves_with_the_other_secrets(
 
 
 @pytest.mark.parametrize("keep", ["keyring", "command"])
-def test_a_rotation_works_wherever_the_pair_is_kept(
+def test_a_refresh_works_with_every_backend(
     sandbox: Sandbox, vault: MemoryKeyring, command: str, keep: str
 ) -> None:
-    """Expiry, refresh, sign out; the client secret stays for the next sign-in."""
+    """A refresh and a sign-out work with each backend, and the client secret stays for the next sign-in."""
     before = sign_in(sandbox)
     store.migrate("acme", command if keep == "command" else keep)
     sandbox.clock.advance(7200)
@@ -133,8 +133,8 @@ def test_a_rotation_works_wherever_the_pair_is_kept(
     assert (signed_out.token, signed_out.client) == (None, before.client)
 
 
-def test_a_keyring_that_is_none_is_refused(saved: store.Profile) -> None:
-    """No silent fallback; what was saved stays."""
+def test_a_missing_keyring_is_refused(saved: store.Profile) -> None:
+    """Without a usable keyring the move fails instead of falling back silently, and the saved sign-in stays."""
     from keyring.backends import fail, null
 
     for backend in (fail.Keyring(), null.Keyring()):
@@ -145,7 +145,7 @@ def test_a_keyring_that_is_none_is_refused(saved: store.Profile) -> None:
 
 
 def test_a_plain_text_keyring_is_refused(saved: store.Profile) -> None:
-    """It would be no better than the private file, and look safer."""
+    """A plain-text keyring is no safer than the private file, but looks safer."""
     plain = type("PlaintextKeyring", (MemoryKeyring,), {"__module__": "keyrings.alt.file"})
     keyring.set_keyring(plain())
     with pytest.raises(TokenStoreError, match="plain text"):
@@ -153,10 +153,10 @@ def test_a_plain_text_keyring_is_refused(saved: store.Profile) -> None:
     assert store.load("acme") == saved
 
 
-def test_a_command_that_fails_is_told(saved: store.Profile, tmp_path: Path) -> None:
-    """By name and exit status, without what it printed."""
+def test_a_command_that_fails_is_reported(saved: store.Profile, tmp_path: Path) -> None:
+    """The error has the name and the exit code of the command, but not its output."""
     for keep, says in (
-        (f"command:{sys.executable} -c exit(3)", "ended with 3"),
+        (f"command:{sys.executable} -c exit(3)", "ended with exit code 3"),
         ("command:no-such-program", "run"),
     ):
         with pytest.raises(TokenStoreError, match=says):
@@ -164,23 +164,23 @@ def test_a_command_that_fails_is_told(saved: store.Profile, tmp_path: Path) -> N
     assert store.load("acme") == saved
 
 
-def test_a_manager_that_moved_keeps_the_pair(saved: store.Profile, command: str, tmp_path: Path) -> None:
-    """The new program has the same place: forgetting what the old one kept must not forget the pair."""
+def test_a_command_that_was_moved_keeps_the_pair(saved: store.Profile, command: str, tmp_path: Path) -> None:
+    """If the new command has the same storage as the old one, emptying the old one does not lose the token pair."""
     store.migrate("acme", command)
     (tmp_path / "moved.py").write_text(MANAGER)
     store.migrate("acme", command.replace("manager.py", "moved.py"))
-    assert without_place(store.load("acme")) == without_place(saved)
+    assert sign_in_of(store.load("acme")) == sign_in_of(saved)
 
 
-def test_the_words_of_a_command() -> None:
-    """A backslash belongs to a path on Windows, and quotes to what has blanks."""
-    windows = backends.words(r'"C:\Program Files\vault.exe" --quiet C:\a', windows=True)
+def test_a_command_is_split_into_words() -> None:
+    """On Windows a backslash is part of a path, and quotes hold words with spaces together."""
+    windows = backends.split_command(r'"C:\Program Files\vault.exe" --quiet C:\a', windows=True)
     assert windows == [r"C:\Program Files\vault.exe", "--quiet", r"C:\a"]
-    assert backends.words(r"vault 'a b' c\ d", windows=False) == ["vault", "a b", "c d"]
+    assert backends.split_command(r"vault 'a b' c\ d", windows=False) == ["vault", "a b", "c d"]
 
 
-def test_what_sounds_like_a_time_is_left_alone(tmp_path: Path) -> None:
-    """A setting of the older script's, an address; without a time, nothing is said of its age."""
+def test_keys_that_only_sound_like_a_time_are_not_changed(tmp_path: Path) -> None:
+    """Keys such as `Timeout` are not changed, and without a time the status does not mention the token's age."""
     plist = tmp_path / "box.plist"
     content = {
         "Timeout": 30,
@@ -193,16 +193,16 @@ def test_what_sounds_like_a_time_is_left_alone(tmp_path: Path) -> None:
     profile = store.migrate("acme", f"plist:{plist}")
     assert profile.token is not None
     assert profile.token.obtained_at == 1_790_000_000
-    store.save(profile.renewed(Token(Secret("a2"), Secret("r2"), obtained_at=2e9, expires_in=3600.0), 0.0))
-    now = plistlib.loads(plist.read_bytes())
-    assert now == {**content, "Refresh Token": "r2", "Token Time": 2_000_000_000}
+    store.save(profile.refreshed(Token(Secret("a2"), Secret("r2"), obtained_at=2e9, expires_in=3600.0), 0.0))
+    written = plistlib.loads(plist.read_bytes())
+    assert written == {**content, "Refresh Token": "r2", "Token Time": 2_000_000_000}
     plist.write_bytes(plistlib.dumps({"Timeout": 30, "Refresh Token": "old"}))
     assert "Not used" not in str(boxnb.status().to_dict("records"))
 
 
 @pytest.mark.parametrize("keep", ["", "nowhere", "plist", "command:", "file:x"])
-def test_no_such_place(saved: store.Profile, keep: str) -> None:
-    """The sentence lists the places there are."""
+def test_an_unknown_backend_is_refused(saved: store.Profile, keep: str) -> None:
+    """The error lists the backends."""
     with pytest.raises(ValueError, match="'keyring'"):
         store.migrate("acme", keep)
 
@@ -220,25 +220,27 @@ PLISTS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("content", PLISTS, ids=lambda content: next(iter(content)))
 @pytest.mark.parametrize("form", [plistlib.FMT_XML, plistlib.FMT_BINARY])
-def test_an_older_scripts_plist_is_taken_over(tmp_path: Path, content: dict[str, Any], form: Any) -> None:
-    """Whatever the spelling of its keys; they keep it, and what else is in there stays."""
+def test_the_property_list_of_an_older_script_is_adopted(
+    tmp_path: Path, content: dict[str, Any], form: Any
+) -> None:
+    """The token is adopted for any spelling of the keys, and keys and other entries stay as they are."""
     plist = tmp_path / "box.plist"
     plist.write_bytes(plistlib.dumps(content, fmt=form))
     store.save(store.Profile("acme", CLIENT))
     profile = store.migrate("acme", f"plist:{plist}")
     assert profile.token is not None
     assert profile.token.refresh_token == Secret("old-refresh")
-    store.save(profile.renewed(Token(Secret("a2"), Secret("r2"), obtained_at=2e9, expires_in=3600.0), 0.0))
-    now = plistlib.loads(plist.read_bytes())
-    assert content.keys() <= now.keys()
-    assert now[next(iter(content))] == "r2"
-    assert now.get("note") == content.get("note")
+    store.save(profile.refreshed(Token(Secret("a2"), Secret("r2"), obtained_at=2e9, expires_in=3600.0), 0.0))
+    written = plistlib.loads(plist.read_bytes())
+    assert content.keys() <= written.keys()
+    assert written[next(iter(content))] == "r2"
+    assert written.get("note") == content.get("note")
     for key in content.keys() & {"time", "tokenTime"}:
-        assert type(now[key]) is type(content[key])
+        assert type(written[key]) is type(content[key])
 
 
-def test_an_old_script_and_the_notebooks_share_one_chain(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Turn by turn, the script without any lock: what either saved, the other uses."""
+def test_an_older_script_and_the_notebooks_share_one_token_pair(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The older script and boxnb take turns, and each uses the token pair that the other saved."""
     profile = sign_in(sandbox)
     plist = tmp_path / "box.plist"
     store.migrate("acme", f"plist:{plist}")
@@ -260,21 +262,21 @@ def test_an_old_script_and_the_notebooks_share_one_chain(sandbox: Sandbox, tmp_p
         assert boxnb.connect("acme").get("/users/me")["type"] == "user"
 
 
-def test_an_old_copy_in_the_plist_is_not_taken_for_news(tmp_path: Path, saved: store.Profile) -> None:
-    """A crash between the two files leaves the spent token in the plist: it is known, and ours counts."""
+def test_a_spent_token_in_the_property_list_is_not_adopted(tmp_path: Path, saved: store.Profile) -> None:
+    """A crash between the two writes leaves a spent token in the property list, and boxnb uses its own newer one."""
     plist = tmp_path / "box.plist"
     store.migrate("acme", f"plist:{plist}")
     before = plist.read_bytes()
     profile = store.load("acme")
     assert profile is not None
-    newer = profile.renewed(Token(Secret("a2"), Secret("r2"), obtained_at=2000.0, expires_in=3600.0), 0.0)
+    newer = profile.refreshed(Token(Secret("a2"), Secret("r2"), obtained_at=2000.0, expires_in=3600.0), 0.0)
     store.save(newer)
     plist.write_bytes(before)
     assert store.load("acme") == newer
 
 
 def test_two_sign_ins_are_not_merged(tmp_path: Path, saved: store.Profile) -> None:
-    """Neither is thrown away without a word."""
+    """A move to a property list with another sign-in is refused, so that neither is lost."""
     plist = tmp_path / "box.plist"
     plist.write_bytes(plistlib.dumps({"refresh_token": "another"}))
     with pytest.raises(ValueError, match="two sign-ins"):
@@ -283,8 +285,10 @@ def test_two_sign_ins_are_not_merged(tmp_path: Path, saved: store.Profile) -> No
 
 
 @pytest.mark.parametrize("content", [b"", b"<plist", b"not a plist", plistlib.dumps(["a list"])])
-def test_a_damaged_plist_is_told_and_left_alone(tmp_path: Path, saved: store.Profile, content: bytes) -> None:
-    """The sentence names the file."""
+def test_a_damaged_property_list_is_reported_and_not_changed(
+    tmp_path: Path, saved: store.Profile, content: bytes
+) -> None:
+    """The error says that the property list is damaged, and the file is not changed."""
     plist = tmp_path / "box.plist"
     plist.write_bytes(content)
     with pytest.raises(TokenStoreError, match="property list"):
@@ -294,10 +298,10 @@ def test_a_damaged_plist_is_told_and_left_alone(tmp_path: Path, saved: store.Pro
 
 
 def test_rename_and_delete(saved: store.Profile, vault: MemoryKeyring) -> None:
-    """The sign-in goes on under another name; a deleted one leaves nothing."""
+    """A renamed profile stays signed in, and a deleted one leaves no secrets."""
     store.migrate("acme", "keyring")
     store.rename("acme", "zenith")
-    assert without_place(store.load("zenith")) == without_place(saved)
+    assert sign_in_of(store.load("zenith")) == sign_in_of(saved)
     assert store.load("acme") is None
     with pytest.raises(ValueError, match="no profile"):
         store.rename("acme", "other")
@@ -305,12 +309,14 @@ def test_rename_and_delete(saved: store.Profile, vault: MemoryKeyring) -> None:
     with pytest.raises(ValueError, match="already"):
         store.rename("acme", "zenith")
     store.delete("zenith")
-    assert vault.kept == {}
+    assert vault.passwords == {}
     assert store.names() == ["acme"]
 
 
-def test_a_dead_copy_in_the_plist_never_hides_the_live_pair(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Restored from long ago, or not writable for a while: the file's own pair is tried after it."""
+def test_an_invalid_token_in_the_property_list_does_not_hide_the_valid_one(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """If the token in the property list is refused, the token pair in the profile's file is used."""
     sign_in(sandbox)
     plist = tmp_path / "box.plist"
     store.migrate("acme", f"plist:{plist}")
@@ -322,8 +328,10 @@ def test_a_dead_copy_in_the_plist_never_hides_the_live_pair(sandbox: Sandbox, tm
         assert plistlib.loads(plist.read_bytes())["refresh_token"] != "from another life"
 
 
-def test_a_plist_that_cannot_be_written_costs_the_older_script_only(sandbox: Sandbox, tmp_path: Path) -> None:
-    """The file has the new pair: said, and no failure."""
+def test_a_property_list_that_cannot_be_written_only_affects_the_older_script(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """A warning says that the older script has to sign in again, and the sign-in of boxnb works."""
     sign_in(sandbox)
     folder = tmp_path / "shared"
     folder.mkdir()
@@ -338,13 +346,15 @@ def test_a_plist_that_cannot_be_written_costs_the_older_script_only(sandbox: San
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
 
 
-def test_secrets_that_are_gone_leave_the_way_to_the_panel(saved: store.Profile, vault: MemoryKeyring) -> None:
-    """Said once; the app stays known by its id, and the profile can be deleted."""
+def test_a_profile_whose_secrets_are_missing_can_be_loaded_and_deleted(
+    saved: store.Profile, vault: MemoryKeyring
+) -> None:
+    """A warning says so, the client ID stays known, and the profile can be deleted."""
     store.migrate("acme", "keyring")
-    vault.kept.clear()
-    with pytest.warns(UserWarning, match="gone from keyring"):
-        left = store.load("acme")
-    assert left is not None
-    assert (left.token, left.client.client_id) == (None, CLIENT.client_id)
+    vault.passwords.clear()
+    with pytest.warns(UserWarning, match="missing from keyring"):
+        profile = store.load("acme")
+    assert profile is not None
+    assert (profile.token, profile.client.client_id) == (None, CLIENT.client_id)
     store.delete("acme")
     assert store.names() == []

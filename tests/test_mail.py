@@ -288,15 +288,15 @@ def test_subject_may_have_letters_of_any_script(server: Mailbox) -> None:
 )
 def test_address_that_would_inject_headers_is_refused(address: str) -> None:
     """The address is refused before anything runs."""
-    with pytest.raises(ValueError, match="is no mail address"):
+    with pytest.raises(ValueError, match="is not a mail address"):
         boxnb.run("links", to=[address])
-    with pytest.raises(ValueError, match="is no mail address"):
+    with pytest.raises(ValueError, match="is not a mail address"):
         runs.save_mail("acme", host="localhost", security="none", sender=address)
 
 
 def test_name_that_would_inject_headers_is_refused() -> None:
     """The name of the run is part of the subject."""
-    with pytest.raises(ValueError, match="A run is named by"):
+    with pytest.raises(ValueError, match="cannot be the name of a run"):
         boxnb.run("links\r\nBcc: eve@example.com")
     settings = MailSettings("localhost", 25, "none", "", Secret(""), ADA)
     with pytest.raises(ValueError):
@@ -306,7 +306,7 @@ def test_name_that_would_inject_headers_is_refused() -> None:
 def test_unprotected_password_never_leaves_this_computer() -> None:
     """Encryption and the certificate check are required for other computers."""
     for options in ({"security": "none"}, {"verify": False}):
-        with pytest.raises(ValueError, match=r"in clear|has to be checked"):
+        with pytest.raises(ValueError, match=r"unencrypted|must be checked"):
             runs.save_mail("acme", host="mail.example.com", sender=ADA, **options)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="starttls"):
         runs.save_mail("acme", host="mail.example.com", sender=ADA, security="tls")

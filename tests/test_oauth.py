@@ -1,4 +1,4 @@
-"""The pure legs of the flow: what a person may paste, and what each mistake is told."""
+"""The pure legs of the flow: what users may paste, and the error for each mistake."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ GOOD = f"http://127.0.0.1:53682/callback?code={CODE}&state={STATE}"
 CLIENT = oauth.Client("abc", Secret("hidden"), "http://127.0.0.1/callback")
 
 
-def test_authorization_url_carries_what_the_rfc_asks() -> None:
-    """response_type, client_id, redirect_uri and state; neither scope nor the secret unless asked."""
+def test_the_authorization_url_has_the_parameters_of_the_rfc() -> None:
+    """The URL has response_type, client_id, redirect_uri and state, and neither a scope nor the secret."""
     url = oauth.authorization_url(CLIENT, STATE)
     assert url.startswith("https://account.box.com/api/oauth2/authorize?")
     assert parse_qs(urlsplit(url).query) == {
@@ -33,8 +33,8 @@ def test_authorization_url_carries_what_the_rfc_asks() -> None:
     }
 
 
-def test_pkce_challenge_is_that_of_rfc_7636_appendix_b() -> None:
-    """The published example of the standard."""
+def test_the_pkce_challenge_is_that_of_rfc_7636_appendix_b() -> None:
+    """The example of the standard gives its published challenge."""
     verifier = Secret("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
     assert oauth.challenge(verifier) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
@@ -57,8 +57,8 @@ def test_pkce_challenge_is_that_of_rfc_7636_appendix_b() -> None:
     ],
     ids=lambda text: str(len(text)),
 )
-def test_parse_redirect_takes_what_people_paste(pasted: str) -> None:
-    """Whole, quoted, wrapped, escaped by a mail program, only the query, or in the fragment."""
+def test_parse_redirect_accepts_what_users_paste(pasted: str) -> None:
+    """The code is read from an address that is whole, quoted, wrapped or escaped, and from a query or fragment."""
     assert oauth.parse_redirect(pasted, state=STATE) == Secret(CODE)
 
 
@@ -72,7 +72,7 @@ def test_parse_redirect_takes_what_people_paste(pasted: str) -> None:
         ("hello there, what now?", RedirectError, "no code"),
         (CODE, RedirectError, "without its state"),
         (f"http://127.0.0.1/callback?code=&state={STATE}", RedirectError, "cut off"),
-        (f"http://127.0.0.1/callback?code={CODE}", StateMismatchError, "no state"),
+        (f"http://127.0.0.1/callback?code={CODE}", StateMismatchError, "carries no state"),
         (f"http://127.0.0.1/callback?code={CODE}&state=other", StateMismatchError, "another request"),
         (f"http://127.0.0.1/callback?error=access_denied&state={STATE}", AccessDeniedError, "denied"),
         ("http://127.0.0.1/callback?error=access_denied&state=other", StateMismatchError, "another"),
@@ -80,28 +80,28 @@ def test_parse_redirect_takes_what_people_paste(pasted: str) -> None:
         (f"http://127.0.0.1/callback?error=<b>odd&state={STATE}", SignInError, "bodd"),
     ],
 )
-def test_each_mistake_has_its_own_sentence(pasted: str, error: type[SignInError], says: str) -> None:
-    """One sentence each, and never the code in it."""
+def test_each_mistake_has_its_own_error(pasted: str, error: type[SignInError], says: str) -> None:
+    """Each mistake has its own error, which never contains the code."""
     with pytest.raises(error, match=says) as caught:
         oauth.parse_redirect(pasted, state=STATE)
     assert CODE not in str(caught.value)
 
 
-def test_a_bare_code_is_taken_only_where_it_was_asked_for() -> None:
-    """The panel's paste field may; nothing else."""
+def test_a_bare_code_is_accepted_only_on_request() -> None:
+    """A code without a state is accepted only with `allow_bare_code`."""
     assert oauth.is_bare_code(f" {CODE}\n")
     assert oauth.parse_redirect(f" {CODE}\n", state=STATE, allow_bare_code=True) == Secret(CODE)
 
 
 @given(st.text(max_size=200))
-def test_any_text_gives_a_code_or_a_sentence(pasted: str) -> None:
-    """Whatever is pasted, the answer is a SignInError, never another exception."""
+def test_any_text_gives_a_code_or_a_sign_in_error(pasted: str) -> None:
+    """Any pasted text gives a code or a SignInError, and no other exception."""
     try:
-        found = oauth.parse_redirect(pasted, state=STATE)
+        code = oauth.parse_redirect(pasted, state=STATE)
     except SignInError as error:
         assert str(error).endswith(".")
     else:
-        assert found
+        assert code
 
 
 URL_SAFE = st.text(
@@ -113,25 +113,25 @@ URL_SAFE = st.text(
 @example("3Dabc", "3Dxyz", 0, "\n")
 @example("abc", "xyz", 36, "\n")
 def test_any_code_and_state_survive_a_paste(code: str, state: str, at: int, wrap: str) -> None:
-    """Whatever they begin or end with, wrapped anywhere: what Box sent is what is read."""
+    """Any code and state are read as Box sent them, also if a line break cuts them."""
     url = f"http://127.0.0.1:53682/callback?code={code}&state={state}"
     assert oauth.parse_redirect(url[:at] + wrap + url[at:], state=state) == Secret(code)
     quoted = url.replace("=", "=3D")
     cut = max(1, at % len(quoted))
-    if "=" not in quoted[cut - 2 : cut + 2]:  # mail programs never cut an escape
+    if "=" not in quoted[cut - 2 : cut + 2]:  # mail programs do not split an escape
         mailed = quoted[:cut] + "=\r\n" + quoted[cut:]
         assert oauth.parse_redirect(mailed, state=state) == Secret(code)
 
 
 @pytest.mark.parametrize("pasted", ["practice", "hello world", "my pass phrase 7", "OpenSesame"])
-def test_a_word_is_not_sent_away_as_a_code(pasted: str) -> None:
-    """It may be a password."""
+def test_a_word_does_not_count_as_a_code(pasted: str) -> None:
+    """A pasted word may be a password, so it is not sent to the server as a code."""
     assert not oauth.is_bare_code(pasted)
 
 
 @pytest.mark.parametrize("verify", [True, "/no/such/file.pem"])
-def test_a_traceback_with_variables_shows_no_form(verify: bool | str) -> None:
-    """Nobody listens, or the certificates are not there: the pair is still good, and logs keep tracebacks."""
+def test_a_traceback_with_variables_shows_no_secret(verify: bool | str) -> None:
+    """The traceback of a failed request, variables included, contains no secret."""
     server = oauth.Server(
         "nobody",
         "https://127.0.0.1:9/a",
@@ -140,12 +140,12 @@ def test_a_traceback_with_variables_shows_no_form(verify: bool | str) -> None:
         "https://127.0.0.1:9/2.0",
         "https://127.0.0.1:9/u",
     )
-    one, other = uuid.uuid4().hex, uuid.uuid4().hex
-    client = oauth.Client("id", Secret(one), "http://127.0.0.1/callback", server)
+    client_secret, refresh_token = uuid.uuid4().hex, uuid.uuid4().hex
+    client = oauth.Client("id", Secret(client_secret), "http://127.0.0.1/callback", server)
     with plain(verify) as http, pytest.raises(OSError, match=r"\S") as caught:
-        oauth.refresh(client, Secret(other), http=http)
+        oauth.refresh(client, Secret(refresh_token), http=http)
     trace = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-    trace.stack[:] = trace.stack[1:]  # the first frame is this one
-    told = "".join(trace.format())
-    assert "_post" in told
-    assert one not in told and other not in told
+    trace.stack[:] = trace.stack[1:]  # without the frame of this test
+    text = "".join(trace.format())
+    assert "_post" in text
+    assert client_secret not in text and refresh_token not in text

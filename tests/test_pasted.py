@@ -1,4 +1,4 @@
-"""An address copied by hand, and what programs on the way add to it or make of it: the code, or the true reason why not."""
+"""Pasted addresses: with everything that programs add to them or change, they give the code or the real reason why not."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BLANKS = "\u00a0\u2003\u2009\u202f\u3000\u2028\t"
 
 PASTED = {
     **{f"{ord(sign):x} at the end": GOOD + sign for sign in INVISIBLE + BLANKS},
-    **{f"{ord(sign):x} at the begin": sign + GOOD for sign in INVISIBLE + BLANKS},
+    **{f"{ord(sign):x} at the beginning": sign + GOOD for sign in INVISIBLE + BLANKS},
     **{f"{ord(sign):x} in the code": GOOD.replace("k3Jd", f"k3{sign}Jd") for sign in INVISIBLE},
     **{f"{ord(sign):x} in the state": GOOD[:-5] + sign + GOOD[-5:] for sign in INVISIBLE},
     "invisible everywhere": "\u200b".join(GOOD),
@@ -90,14 +90,14 @@ PASTED = {
 
 
 @pytest.mark.parametrize("kind", PASTED)
-def test_what_programs_make_of_an_address_is_read(kind: str) -> None:
-    """Whole, with everything that was added taken away."""
+def test_an_altered_address_is_read(kind: str) -> None:
+    """The code is read from each altered form of the address."""
     assert oauth.parse_redirect(PASTED[kind], state=STATE) == Secret(CODE)
 
 
 @pytest.mark.parametrize("around", ["{}\u200b", "\ufeff{}", " {}\n", '"{}"', "<{}>", "{}.", "\u202a{}\u202c"])
-def test_a_code_alone_is_known_whatever_is_around_it(around: str) -> None:
-    """Only the code pasted, into a field that takes it."""
+def test_a_code_alone_is_recognized(around: str) -> None:
+    """A code alone is recognized with invisible characters, quotes or a full stop around it."""
     pasted = around.format(CODE)
     assert oauth.is_bare_code(pasted)
     assert oauth.parse_redirect(pasted, state=STATE, allow_bare_code=True) == Secret(CODE)
@@ -118,15 +118,15 @@ MISTAKES = {
     "Box's home": ("https://acme.app.box.com/", "a page of Box"),
     "another page": ("http://localhost:8888/lab/tree/a.ipynb", "no code in this address"),
     "the callback alone": (AT, "no code in this address: it was cut off"),
-    "our own page": (f"{AT}/granted", "has the code already"),
-    "words": ("hello there, what now?", "no code in what was pasted"),
+    "our own page": (f"{AT}/granted", "already has the code"),
+    "words": ("hello there, what now?", "no code in the pasted text"),
     "a code among words": (f"the code is {CODE} I think", "paste the code alone"),
     "a code alone": (CODE, "without its state"),
     "an empty code": (f"{AT}?code=&state={STATE}", "was cut off"),
     "cut in the state": (GOOD[:-9], "cut off in the middle of its state"),
     "cut in the state, with dots": (GOOD[:-9] + "…", "cut off in the middle of its state"),
     "small letters": (GOOD.lower(), "Capital and small letters"),
-    "a letter changed": (GOOD[:-6] + "~" + GOOD[-5:], "changed on its way by a letter or two"),
+    "a letter changed": (GOOD[:-6] + "~" + GOOD[-5:], "A letter or two of the state were changed"),
     "redirect URI not registered": (
         f"{LINK}&error=redirect_uri_mismatch",
         "The redirect URI is not registered for this app",
@@ -135,18 +135,18 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("kind", MISTAKES)
-def test_each_mistake_is_called_what_it_is(kind: str) -> None:
-    """By its true name: nobody is sent to look for an older tab, and the request goes on waiting."""
+def test_each_mistake_has_its_own_explanation(kind: str) -> None:
+    """The error names the mistake, does not mention an older link, and contains neither code nor state."""
     pasted, words = MISTAKES[kind]
     with pytest.raises(SignInError) as caught:
         oauth.parse_redirect(pasted, state=STATE)
-    said = str(caught.value)
-    assert words in said and "older" not in said and CODE not in said and STATE not in said
+    message = str(caught.value)
+    assert words in message and "older" not in message and CODE not in message and STATE not in message
     assert isinstance(caught.value, RedirectError) or "redirect_uri" in pasted
 
 
-def test_a_state_of_another_request_is_not_explained_away() -> None:
-    """It may be an older link or a changed address; which of them cannot be known, and the code is not taken."""
+def test_the_state_of_another_request_is_refused() -> None:
+    """The error names every possible cause, and the code is not accepted."""
     for other in (oauth.new_state(), "x", "the-state-of-an-older-request"):
         with pytest.raises(StateMismatchError, match=r"another request: an older link, another notebook, or"):
             oauth.parse_redirect(f"{AT}?code={CODE}&state={other}", state=STATE)
@@ -156,8 +156,8 @@ def test_a_state_of_another_request_is_not_explained_away() -> None:
         oauth.parse_redirect(f"{AT}?code={CODE}", state=STATE)
 
 
-def test_the_sentences_name_the_profile_s_server() -> None:
-    """Box is not the only one."""
+def test_the_errors_name_the_profile_s_server() -> None:
+    """The errors name the profile's server and never Box."""
     acme = oauth.Server("Acme Drive", "https://id.acme.example/auth", "", "", "", "")
     for pasted in (
         "",
@@ -178,28 +178,28 @@ NOISE = st.sampled_from([*INVISIBLE])
     LETTERS, st.lists(st.tuples(st.integers(0, 200), NOISE), max_size=12), st.sampled_from(["", " ", "\n"])
 )
 @example("-_-_-_", [(0, "\ufeff")], "\n")
-def test_invisible_letters_anywhere_change_nothing(code: str, noise: list[tuple[int, str]], end: str) -> None:
-    """However many, wherever."""
+def test_invisible_characters_are_ignored(code: str, noise: list[tuple[int, str]], end: str) -> None:
+    """Any number of invisible characters at any position is ignored."""
     address = f"{AT}?code={code}&state={STATE}"
-    for place, sign in noise:
-        at = place % (len(address) + 1)
-        address = address[:at] + sign + address[at:]
+    for offset, sign in noise:
+        position = offset % (len(address) + 1)
+        address = address[:position] + sign + address[position:]
     assert oauth.parse_redirect(address + end, state=STATE) == Secret(code)
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
-def test_no_words_around_an_address_give_another_code(before: str, after: str) -> None:
-    """The code that is read is the one that Box sent; otherwise nothing is read."""
+def test_text_around_an_address_gives_no_other_code(before: str, after: str) -> None:
+    """Text around an address never gives another code: the right one is read, or none."""
     try:
-        found = oauth.parse_redirect(f"{before}\n{GOOD}\n{after}", state=STATE)
+        code = oauth.parse_redirect(f"{before}\n{GOOD}\n{after}", state=STATE)
     except SignInError as error:
         assert str(error).endswith(".")
     else:
-        assert found == Secret(CODE)
+        assert code == Secret(CODE)
 
 
-def test_a_text_of_megabytes_is_looked_at_in_no_time() -> None:
-    """A whole page pasted by mistake; every way to read it is bounded."""
+def test_a_text_of_megabytes_is_refused_quickly() -> None:
+    """A whole page that is pasted by mistake is refused quickly, because the number of readings is limited."""
     words = random.Random(1).choices(
         ["http://a.example/?code=1", "state=", "%3D", "&amp;", "\n", " "], k=300_000
     )

@@ -1,4 +1,4 @@
-"""Property lists of older scripts, in the shapes that real ones have: found, used, and written back in their own form."""
+"""Property lists of older scripts in the formats that they really have: read, used and written back in the same format."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ XML, BINARY = plistlib.FMT_XML, plistlib.FMT_BINARY
 
 @pytest.fixture
 def plist(tmp_path: Path) -> Path:
-    """Where the older script keeps its list; profile ``acme`` knows the app, and nobody is signed in."""
+    """Return the path of the older script's property list. Nobody is signed in with profile `acme`, which knows the app."""
     store.save(store.Profile("acme", CLIENT))
     return tmp_path / "box.plist"
 
@@ -43,10 +43,10 @@ def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
     time.tzset()
 
 
-def renewed(plist: Path) -> tuple[store.Profile, dict[str, Any]]:
-    """Take the list over, then save a new pair; the profile as it was taken over, and the list afterwards."""
+def adopt_and_refresh(plist: Path) -> tuple[store.Profile, dict[str, Any]]:
+    """Adopt the property list and save a new pair. Return the adopted profile and the new content of the list."""
     profile = store.migrate("acme", f"plist:{plist}")
-    store.save(profile.renewed(NEW, 0.0))
+    store.save(profile.refreshed(NEW, 0.0))
     return profile, plistlib.loads(plist.read_bytes())
 
 
@@ -74,14 +74,14 @@ TIMES: list[tuple[Any, Any]] = [
 
 @pytest.mark.parametrize(("before", "after"), TIMES, ids=lambda value: str(value))
 @pytest.mark.parametrize("form", [XML, BINARY], ids=["xml", "binary"])
-def test_a_time_comes_back_in_its_own_form(plist: Path, before: Any, after: Any, form: Any) -> None:
-    """Unit, separators, zone and fraction, whatever the older script wrote; read as the same moment."""
+def test_a_time_keeps_its_own_format(plist: Path, before: Any, after: Any, form: Any) -> None:
+    """A time is written back in the unit, separators, zone and fraction that the older script used."""
     plist.write_bytes(plistlib.dumps({"refreshToken": "R", "time": before}, fmt=form))
-    profile, now = renewed(plist)
+    profile, written = adopt_and_refresh(plist)
     assert profile.token is not None
     assert int(profile.token.obtained_at) == 1_790_000_000
-    assert now == {"refreshToken": "newref", "time": after}
-    assert type(now["time"]) is type(before)
+    assert written == {"refreshToken": "newref", "time": after}
+    assert type(written["time"]) is type(before)
     assert plist.read_bytes().startswith(b"bplist") is (form is BINARY)
 
 
@@ -96,13 +96,13 @@ LOCAL = [
 
 @pytest.mark.parametrize("before", LOCAL)
 def test_a_local_time_stays_local(plist: Path, zone: None, before: str) -> None:
-    """Without a zone it is the time of this computer."""
+    """A time without a zone is the local time of this computer."""
     plist.write_bytes(plistlib.dumps({"refreshToken": "R", "time": before}))
-    _, now = renewed(plist)
-    there = datetime.datetime.fromtimestamp(1_800_000_000)
-    assert len(now["time"]) == len(before)
-    for part in (f"{there:%H:%M}", f"{there:%d}", f"{there:%Y}"):
-        assert part in now["time"]
+    _, written = adopt_and_refresh(plist)
+    local_time = datetime.datetime.fromtimestamp(1_800_000_000)
+    assert len(written["time"]) == len(before)
+    for part in (f"{local_time:%H:%M}", f"{local_time:%d}", f"{local_time:%Y}"):
+        assert part in written["time"]
 
 
 @pytest.mark.parametrize(
@@ -110,41 +110,39 @@ def test_a_local_time_stays_local(plist: Path, zone: None, before: str) -> None:
     ["inf", "nan", "1e999", "yesterday", "2026-02-31T00:00:00Z", "0000-00-00", "", -5, True, "12", 5.5, b"\x00", [], {}, "99:99"],
     ids=repr,
 )  # fmt: skip
-def test_what_is_not_a_time_says_nothing_of_the_age(plist: Path, odd: Any) -> None:
-    """The token is used; what the older script will make of its own value is its own."""
+def test_a_token_without_a_readable_time_is_used(plist: Path, odd: Any) -> None:
+    """The token is used although its age is not known."""
     plist.write_bytes(plistlib.dumps({"refreshToken": "R", "time": odd}))
-    profile, now = renewed(plist)
+    profile, written = adopt_and_refresh(plist)
     assert profile.token is not None
-    assert (profile.token.obtained_at, now["refreshToken"]) == (0.0, "newref")
+    assert (profile.token.obtained_at, written["refreshToken"]) == (0.0, "newref")
     assert boxnb.status()._repr_html_()
 
 
-def test_a_number_that_cannot_be_written_again_is_told(plist: Path) -> None:
-    """It can be read; the list is left alone, and the profile's own file has the pair."""
+def test_a_number_that_cannot_be_written_is_reported(plist: Path) -> None:
+    """The property list is not changed, a warning says so, and the profile's own file has the pair."""
     raw = plistlib.dumps({"refreshToken": "R", "time": 7}).replace(
         b"<integer>7<", f"<integer>{10**30}<".encode()
     )
     plist.write_bytes(raw)
-    with pytest.warns(UserWarning, match="older script will have to sign in again.*left as it is"):
-        renewed(plist)
+    with pytest.warns(UserWarning, match="older script will have to sign in again.*was not changed"):
+        adopt_and_refresh(plist)
     assert plist.read_bytes() == raw
     saved = store.load("acme")
     assert saved is not None
     assert saved.token == NEW
 
 
-def test_taking_a_list_over_does_not_touch_it(plist: Path) -> None:
-    """The token in it is the one that is taken over, so there is nothing to write."""
+def test_adopting_a_list_does_not_change_it(plist: Path) -> None:
+    """Adopting the token of a property list does not change the list."""
     plist.write_bytes(raw := plistlib.dumps({"refreshToken": "R", "expires": 1_790_000_000, "note": "mine"}))
     store.migrate("acme", f"plist:{plist}")
     assert plist.read_bytes() == raw
 
 
 EXPIRIES: list[tuple[dict[str, Any], dict[str, Any]]] = [
-    (
-        {"expirationDate": 1_790_003_600},
-        {"expirationDate": 1_805_184_000},
-    ),  # of the refresh token: it stands alone
+    # Without an access token, the expiry is that of the refresh token.
+    ({"expirationDate": 1_790_003_600}, {"expirationDate": 1_805_184_000}),
     ({"accessToken": "A", "expiresAt": 1_790_003_600}, {"accessToken": "newacc", "expiresAt": 1_800_003_600}),
     ({"time": 1_790_000_000, "expires": 1_790_004_000}, {"time": 1_800_000_000, "expires": 1_800_004_000}),
     (
@@ -156,15 +154,15 @@ EXPIRIES: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("before", "after"), EXPIRIES, ids=range(len(EXPIRIES)))
-def test_an_end_of_validity_is_not_taken_for_a_beginning(
+def test_an_expiry_is_not_read_as_the_time_of_the_token(
     plist: Path, before: dict[str, Any], after: dict[str, Any]
 ) -> None:
-    """It is moved along, so that the older script does not hold the new pair for expired."""
+    """An expiry is not read as the time of the token, and is moved so that the new pair does not look expired."""
     plist.write_bytes(plistlib.dumps({"refreshToken": "R", **before}))
-    profile, now = renewed(plist)
+    profile, written = adopt_and_refresh(plist)
     assert profile.token is not None
     assert profile.token.obtained_at in (0.0, 1_790_000_000.0)
-    assert after.items() <= now.items()
+    assert after.items() <= written.items()
 
 
 @pytest.mark.parametrize(
@@ -179,18 +177,18 @@ def test_an_end_of_validity_is_not_taken_for_a_beginning(
     ],
     ids=repr,
 )
-def test_a_token_is_found_and_replaced_wherever_it_is(plist: Path, content: dict[str, Any]) -> None:
-    """Nested, in a list, under a longer name, as bytes; everything else stays."""
+def test_a_token_is_found_and_replaced_in_any_part(plist: Path, content: dict[str, Any]) -> None:
+    """A token in a nested part, in a list, under a longer name or as bytes is replaced, and the rest stays."""
     plist.write_bytes(plistlib.dumps(content))
-    profile, now = renewed(plist)
+    profile, written = adopt_and_refresh(plist)
     assert profile.token is not None
     assert profile.token.refresh_token == Secret("R")
-    time_added = {key: value for key, value in now.items() if key != "time"}
-    assert repr(time_added) == repr(content).replace("'R'", "'newref'")
+    without_time = {key: value for key, value in written.items() if key != "time"}
+    assert repr(without_time) == repr(content).replace("'R'", "'newref'")
 
 
-def test_a_token_that_is_not_found_is_said(plist: Path) -> None:
-    """By the names there are; nothing moves, and the older script's pair is not left to die in silence."""
+def test_a_missing_refresh_token_is_reported(plist: Path) -> None:
+    """The error lists the names and nothing is moved; with a sign-in of its own, boxnb adds its token with a warning."""
     plist.write_bytes(raw := plistlib.dumps({"rt": "R", "stamp": 5}))
     with pytest.raises(ValueError, match=r"rt, stamp.*'refresh_token'"):
         store.migrate("acme", f"plist:{plist}")
@@ -203,20 +201,20 @@ def test_a_token_that_is_not_found_is_said(plist: Path) -> None:
     assert plistlib.loads(plist.read_bytes())["refresh_token"] == "newref"
 
 
-def test_two_tokens_in_one_list_are_not_guessed_between(plist: Path) -> None:
-    """One sentence, and the list stays."""
+def test_a_list_with_two_tokens_is_refused(plist: Path) -> None:
+    """A property list with two refresh tokens is refused and not changed."""
     plist.write_bytes(raw := plistlib.dumps({"a": {"refresh_token": "R"}, "b": {"refresh_token": "S"}}))
     with pytest.raises(TokenStoreError, match="several refresh tokens"):
         store.migrate("acme", f"plist:{plist}")
     assert plist.read_bytes() == raw
 
 
-def test_what_only_a_binary_list_can_hold_stays(plist: Path) -> None:
-    """A UID, a control character: the list is written in the format it was read in."""
+def test_values_that_only_a_binary_list_can_hold_stay(plist: Path) -> None:
+    """A UID and a control character stay, because the list is written in its own format."""
     content = {"refresh_token": "R", "uid": plistlib.UID(1), "note": "a\x1fb", "data": b"\x00"}
     plist.write_bytes(plistlib.dumps(content, fmt=BINARY))
-    _, now = renewed(plist)
-    assert {key: now[key] for key in content} == {**content, "refresh_token": "newref"}
+    _, written = adopt_and_refresh(plist)
+    assert {key: written[key] for key in content} == {**content, "refresh_token": "newref"}
 
 
 DAMAGED = [
@@ -231,8 +229,8 @@ DAMAGED = [
 
 
 @pytest.mark.parametrize("raw", DAMAGED, ids=range(len(DAMAGED)))
-def test_a_damaged_list_is_one_sentence_and_left_alone(plist: Path, raw: bytes) -> None:
-    """Nothing moves; and where it is damaged later, the profile's own pair goes on."""
+def test_a_damaged_list_is_reported_and_not_changed(plist: Path, raw: bytes) -> None:
+    """A damaged list is refused and not changed, and one that is damaged later does not affect the profile's own pair."""
     plist.write_bytes(raw)
     with pytest.raises(TokenStoreError, match="property list"):
         store.migrate("acme", f"plist:{plist}")
@@ -243,10 +241,10 @@ def test_a_damaged_list_is_one_sentence_and_left_alone(plist: Path, raw: bytes) 
     store.save(store.Profile("acme", CLIENT, NEW))
     moved = store.migrate("acme", f"plist:{plist}")
     plist.write_bytes(raw)
-    with pytest.warns(UserWarning, match="left aside"):
+    with pytest.warns(UserWarning, match="property list of the older script is ignored"):
         assert store.load("acme") == moved
     with pytest.warns(UserWarning, match="older script will have to sign in again"):
-        store.save(moved.renewed(Token(Secret("a3"), Secret("r3"), 1.8e9, 3600.0), 0.0))
+        store.save(moved.refreshed(Token(Secret("a3"), Secret("r3"), 1.8e9, 3600.0), 0.0))
     assert plist.read_bytes() == raw
 
 
@@ -273,8 +271,8 @@ def test_a_damaged_list_is_one_sentence_and_left_alone(plist: Path, raw: bytes) 
     ),
     st.sampled_from([XML, BINARY]),
 )
-def test_any_list_is_used_or_told(plist: Path, content: dict[str, Any], form: Any) -> None:
-    """And what boxnb does not replace stays as it was."""
+def test_any_list_is_used_or_refused(plist: Path, content: dict[str, Any], form: Any) -> None:
+    """Any property list is used or refused with an error of boxnb, and other entries stay."""
     try:
         raw = plistlib.dumps({"refresh_token": "R", **content}, fmt=form)
         plistlib.loads(raw)
@@ -283,20 +281,20 @@ def test_any_list_is_used_or_told(plist: Path, content: dict[str, Any], form: An
     store.save(store.Profile("acme", CLIENT))
     plist.write_bytes(raw)
     try:
-        _, now = renewed(plist)
+        _, written = adopt_and_refresh(plist)
     except (BoxNotebookError, ValueError):
         return
-    assert now["refresh_token"] == "newref"
-    assert repr(now.get("x")) == repr(plistlib.loads(raw).get("x"))
+    assert written["refresh_token"] == "newref"
+    assert repr(written.get("x")) == repr(plistlib.loads(raw).get("x"))
     assert boxnb.status()._repr_html_()
 
 
-def test_a_key_that_is_not_text_is_no_stumbling_block() -> None:
-    """Binary lists may have them."""
-    assert property_list.place_of({5: "x", "refresh_token": "R"}) is not None  # type: ignore[dict-item]
+def test_a_key_that_is_not_text_is_accepted() -> None:
+    """Binary property lists may have keys that are not text."""
+    assert property_list.token_part({5: "x", "refresh_token": "R"}) is not None  # type: ignore[dict-item]
 
 
-def test_a_home_of_nobody_is_told(plist: Path) -> None:
-    """The user named in the path is not of this computer."""
+def test_a_path_with_an_unknown_user_is_reported(plist: Path) -> None:
+    """The error says that the user in the path does not exist."""
     with pytest.raises(ValueError, match="no user '~nobody-at-all'"):
         store.migrate("acme", f"plist:~nobody-at-all{os.sep}box.plist")

@@ -48,12 +48,12 @@ def client_at(port: int, name: str = "Box") -> oauth.Client:
     return oauth.Client("cid", Secret(SECRET), AT, server)
 
 
-def sentence(error: BaseException) -> str:
-    """What is said, which has to be fit to be shown."""
-    said = str(error)
-    assert said.isprintable() and SECRET not in said and "  " not in said
-    assert len(said) < 700
-    return said
+def message_of(error: BaseException) -> str:
+    """Return the message of an error, which must be fit to be shown."""
+    message = str(error)
+    assert message.isprintable() and SECRET not in message and "  " not in message
+    assert len(message) < 700
+    return message
 
 
 # The redirect (RFC 6749 4.1.2.1).
@@ -63,8 +63,8 @@ REDIRECTS = {
     "unauthorized_client": "does not let this app sign users in",
     "access_denied": "Access was denied",
     "unsupported_response_type": "does not offer this kind of sign-in",
-    "invalid_scope": "does not know a scope",
-    "server_error": "an error of its own",
+    "invalid_scope": "does not know a requested scope",
+    "server_error": "had an internal error",
     "temporarily_unavailable": "too busy",
     "login_required": "refused the request (login_required)",
 }
@@ -73,15 +73,15 @@ REDIRECTS = {
 @pytest.mark.parametrize("error", REDIRECTS)
 @pytest.mark.parametrize("checked", [True, False], ids=["state", "no state"])
 def test_each_error_of_a_redirect_carries_the_server_s_reason(error: str, checked: bool) -> None:
-    """With a state and without one: never a forged or older request, and always what the server wrote."""
+    """With and without a state, the error has the server's words and does not mention an older request."""
     address = (
         f"{AT}?error={error}&error_description=The+tenant+is+paused{f'&state={STATE}' if checked else ''}"
     )
     with pytest.raises(SignInError) as caught:
         oauth.parse_redirect(address, state=STATE)
-    said = sentence(caught.value)
-    assert REDIRECTS[error] in said and "The tenant is paused" in said
-    assert "state" not in said and "older" not in said
+    message = message_of(caught.value)
+    assert REDIRECTS[error] in message and "The tenant is paused" in message
+    assert "state" not in message and "older" not in message
     assert isinstance(caught.value, AccessDeniedError) == (error == "access_denied")
     assert caught.value.checked is checked
     assert (caught.value.error, caught.value.description) == (error, "The tenant is paused")
@@ -96,19 +96,19 @@ def test_each_error_of_a_redirect_carries_the_server_s_reason(error: str, checke
         "error=server_error&error_description=Disabled+by+Administrator",
     ],
 )
-def test_an_app_that_the_enterprise_does_not_allow_leads_to_the_admin(query: str, state: str) -> None:
-    """Box sends 107 without a state; waiting a minute would help nobody."""
-    with pytest.raises(SignInError, match=r"Ask a Box admin to allow this app") as caught:
+def test_an_app_that_the_enterprise_does_not_allow_names_the_admin(query: str, state: str) -> None:
+    """Box sends 107 without a state, and the error names the admin instead of a wait."""
+    with pytest.raises(SignInError, match=r"Ask an admin of your enterprise to allow this app") as caught:
         oauth.parse_redirect(f"{AT}?{query}{state}", state=STATE)
-    assert "minute" not in sentence(caught.value)
+    assert "minute" not in message_of(caught.value)
 
 
-def test_a_stranger_s_words_hold_no_address() -> None:
-    """Without a state anybody can have written them, so they lead nowhere."""
+def test_a_description_without_a_state_is_shown_without_addresses() -> None:
+    """Without a state anybody can have written the description, so it is shown without addresses."""
     words = "Call+%2B1+555,+mail+help%40evil.example+or+see+https%3A%2F%2Fevil.example%2F%3Fa%3Db"
     with pytest.raises(SignInError) as caught:
         oauth.parse_redirect(f"{AT}?error=server_error&error_description={words}", state=STATE)
-    assert not re.search(r"[/@:?+]{1}\w*evil|https?:|@", sentence(caught.value))
+    assert not re.search(r"[/@:?+]{1}\w*evil|https?:|@", message_of(caught.value))
 
 
 # The token endpoint (RFC 6749 5.2).
@@ -117,65 +117,65 @@ GRANTS: dict[str, tuple[int, dict[str, str], type[SignInError], str]] = {
     "expired code": (400, {"error": "invalid_grant", "error_description": "The authorization code has expired"}, InvalidGrantError, r"more than 30 seconds old\. Box says: \"The authorization code has expired\"\. Get a new code"),
     "used code": (400, {"error": "invalid_grant", "error_description": "Auth code doesn't exist or is invalid for the client"}, InvalidGrantError, r"used before, has expired, or belongs to another app\. Box says: \"Auth code doesn't exist"),
     "CCG grant": (400, {"error": "invalid_grant", "error_description": "Grant credentials are invalid"}, InvalidGrantError, "Grant credentials are invalid"),
-    "client": (400, {"error": "invalid_client", "error_description": "The client credentials are not valid"}, InvalidClientError, r"client id or the client secret was refused\. Box says: \"The client credentials are not valid\"\. Copy both again"),
+    "client": (400, {"error": "invalid_client", "error_description": "The client credentials are not valid"}, InvalidClientError, r"client ID or the client secret was refused\. Box says: \"The client credentials are not valid\"\. Copy both again"),
     "client, 401": (401, {"error": "invalid_client"}, InvalidClientError, "Copy both again"),
-    "request": (400, {"error": "invalid_request", "error_description": "Invalid grant_type parameter or parameter missing"}, TokenEndpointError, r"request malformed \(400 invalid_request\)\. Box says: \"Invalid grant_type"),
+    "request": (400, {"error": "invalid_request", "error_description": "Invalid grant_type parameter or parameter missing"}, TokenEndpointError, r"request is malformed \(400 invalid_request\)\. Box says: \"Invalid grant_type"),
     "app type": (400, {"error": "unauthorized_client", "error_description": "The grant type is unauthorized for this client_id"}, TokenEndpointError, r"unauthorized_client\)\. Box says: \"The grant type is unauthorized.*app's type is User Authentication"),
-    "not authorized": (400, {"error": "unauthorized_client", "error_description": "This app is not authorized by the enterprise admin"}, TokenEndpointError, "Ask a Box admin to authorize this app"),
+    "not authorized": (400, {"error": "unauthorized_client", "error_description": "This app is not authorized by the enterprise admin"}, TokenEndpointError, "Ask an admin of your enterprise to authorize this app"),
     "grant type": (400, {"error": "unsupported_grant_type"}, TokenEndpointError, "does not offer this kind of sign-in"),
-    "scope": (400, {"error": "invalid_scope", "error_description": 'Unsupported "scope": x'}, TokenEndpointError, r"does not grant a scope.*Unsupported"),
+    "scope": (400, {"error": "invalid_scope", "error_description": 'Unsupported "scope": x'}, TokenEndpointError, r"does not grant a requested scope.*Unsupported"),
     "Box's older shape": (400, {"code": "invalid_client", "message": "old words"}, InvalidClientError, "old words"),
     "unknown": (418, {"error": "teapot", "error_description": "short and stout"}, TokenEndpointError, r"refused the code \(418 teapot\)\. Box says: \"short and stout\""),
-    "server_error": (500, {"error": "server_error", "error_description": "broken"}, TokenEndpointError, r"not available just now \(500 server_error\)\. Box says: \"broken\"\. Try again in a minute"),
-    "temporarily_unavailable": (503, {"error": "temporarily_unavailable"}, TokenEndpointError, r"not available just now \(503"),
+    "server_error": (500, {"error": "server_error", "error_description": "broken"}, TokenEndpointError, r"not available \(500 server_error\)\. Box says: \"broken\"\. Try again in a minute"),
+    "temporarily_unavailable": (503, {"error": "temporarily_unavailable"}, TokenEndpointError, r"not available \(503"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", GRANTS)
 def test_each_error_of_a_token_endpoint_has_its_class_and_its_reason(kind: str) -> None:
-    """What the server wrote stands in the sentence, and the remedy is one that can help."""
+    """The error has the server's words and a remedy that can help."""
     status, body, error, words = GRANTS[kind]
     with raw(http(status, body)) as port, pytest.raises(error, match=words) as caught:
         oauth.exchange_code(client_at(port), "made-up-code-1")
-    sentence(caught.value)
+    message_of(caught.value)
     assert type(caught.value) is error
 
 
 PAGES: dict[str, tuple[bytes, str]] = {
-    "HTML, 200": (http(200, b"<html>Sign in</html>", {"Content-Type": "text/html"}), "answered 200 with text/html instead of a token.*company proxy"),
-    "HTML, 403": (http(403, b"<html>Blocked</html>", {"Content-Type": "text/html"}), "answered 403 with text/html instead of a token"),
-    "nothing, 400": (http(400), "answered 400 with no content type instead of a token"),
-    "a list": (http(400, [1, 2]), "answered 400 with application/json instead of a token"),
-    "deep JSON": (http(400, b"[" * 100_000, {"Content-Type": "application/json"}), "answered 400"),
-    "elsewhere": (http(302, b"", {"Location": "https://elsewhere.example/"}), "sends requests elsewhere"),
-    "conflict": (http(409), "Two refreshes met"),
+    "HTML, 200": (http(200, b"<html>Sign in</html>", {"Content-Type": "text/html"}), "responded with 200 and text/html instead of a token.*company proxy"),
+    "HTML, 403": (http(403, b"<html>Blocked</html>", {"Content-Type": "text/html"}), "responded with 403 and text/html instead of a token"),
+    "nothing, 400": (http(400), "responded with 400 and no content type instead of a token"),
+    "a list": (http(400, [1, 2]), "responded with 400 and application/json instead of a token"),
+    "deep JSON": (http(400, b"[" * 100_000, {"Content-Type": "application/json"}), "responded with 400"),
+    "elsewhere": (http(302, b"", {"Location": "https://elsewhere.example/"}), r"redirects requests \(302\)"),
+    "conflict": (http(409), "Two refreshes reached the token endpoint at the same time"),
     "proxy's password": (http(407), "asks for a user name and a password"),
     "guest network": (http(511, b"<html>", {"Content-Type": "text/html"}), "sign-in of its own"),
     "429, ten minutes": (http(429, b"", {"Retry-After": "600"}), r"limits the rate of requests \(429\)\. Try again after .*\d\d:\d\d"),
-    "503, garbage": (http(503, b"", {"Retry-After": "²"}), r"not available just now \(503\)\. Try again in a minute"),
+    "503, garbage": (http(503, b"", {"Retry-After": "²"}), r"not available \(503\)\. Try again in a minute"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", PAGES)
-def test_what_is_not_a_token_answer_is_called_what_it_is(kind: str) -> None:
-    """Pages, redirects, empty answers."""
+def test_a_response_that_is_not_a_token_has_its_own_error(kind: str) -> None:
+    """Pages, redirects and empty responses each have their own error."""
     answer, words = PAGES[kind]
     with raw(answer) as port, pytest.raises(TokenEndpointError, match=words) as caught:
         oauth.exchange_code(client_at(port), "made-up-code-1")
-    sentence(caught.value)
+    message_of(caught.value)
 
 
 def test_a_reason_is_one_clean_line_without_secrets() -> None:
-    """Box's words are bounded, of one line, and hold neither what was sent nor what hides in them."""
+    """The server's words are on one line, shortened, and without secrets or invisible characters."""
     words = f"no\r\n\x1b[31m\u202egood \u200b{SECRET} " + "x" * 5000
     answer = http(400, {"error": "invalid_request", "error_description": words})
     with raw(answer) as port, pytest.raises(TokenEndpointError) as caught:
         oauth.exchange_code(client_at(port), "made-up-code-1")
-    assert "no [31mgood <secret" in sentence(caught.value)
+    assert "no [31mgood <secret" in message_of(caught.value)
 
 
-def test_a_server_of_another_name_is_called_by_it() -> None:
-    """In refusals of its token endpoint and of its API; Box's console is not there."""
+def test_the_error_of_another_server_has_its_name() -> None:
+    """The errors of the token endpoint name the server and neither Box nor its console."""
     answer = http(400, {"error": "invalid_client", "error_description": "who?"})
     with raw(answer) as port, pytest.raises(InvalidClientError, match=r"Acme Drive says: \"who") as caught:
         oauth.exchange_code(client_at(port, "Acme Drive"), "made-up-code-1")
@@ -205,7 +205,7 @@ class Api:
     def error(self, path: str = "/folders/17", method: str = "GET", **options: Any) -> ApiError:
         with pytest.raises(ApiError) as caught:
             self.session.call(method, path, **options)
-        sentence(caught.value)
+        message_of(caught.value)
         return caught.value
 
 
@@ -339,7 +339,7 @@ def test_a_page_is_not_box_s_refusal() -> None:
 
 
 def test_a_refused_access_token_is_not_called_refreshed_when_it_was_not() -> None:
-    """Only where a refresh was made does the sentence say so."""
+    """Only where a refresh was made does the message_of say so."""
     with (
         raw(
             http(

@@ -362,7 +362,7 @@ def test_scripts_of_a_page_stay_intact() -> None:
         '<p>password=YTpi</p><script>fetch(u, {credentials:"include"}); f("p&ss<w\\"ord1")</script>'
         '<script type="application/json">{"password": "YTpi"}</script><b>p&amp;ss&lt;w&quot;ord1</b>'
     )
-    redacted = redaction.mask_page(page)
+    redacted = redaction.redact_page(page)
     assert 'credentials:"include"' in redacted
     assert "YTpi" not in redacted and "ord1" not in redacted
 
@@ -395,9 +395,9 @@ def test_attach_without_a_run_writes_next_to_the_runs() -> None:
 )
 def test_text_shaped_like_a_secret_is_redacted(text: str) -> None:
     """Secrets that this process never had are redacted by their shape."""
-    redacted = redaction.mask(text)
+    redacted = redaction.redact(text)
     assert "YTpi" not in redacted and "abcdefghijklmnop1234" not in redacted and "one two" not in redacted
-    assert redaction.MASKED in redacted
+    assert redaction.REDACTED in redacted
 
 
 def test_plain_sentences_are_not_redacted() -> None:
@@ -409,7 +409,7 @@ def test_plain_sentences_are_not_redacted() -> None:
         "refresh_token=<secret 3fa9>",
         "GET /2.0/users?fields=id,name&limit=1000",
     ):
-        assert redaction.mask(text) == text
+        assert redaction.redact(text) == text
 
 
 @pytest.mark.parametrize(
@@ -623,8 +623,8 @@ def test_known_secret_is_redacted_in_every_form(secret: str, form: Callable[[str
     """A secret is redacted in every form in which programs print it, in a log and on a page."""
     Secret(secret)
     for redacted in (
-        redaction.mask(f"before {form(secret)} after"),
-        redaction.mask_page(f"<p>{form(secret)}</p>"),
+        redaction.redact(f"before {form(secret)} after"),
+        redaction.redact_page(f"<p>{form(secret)}</p>"),
     ):
         assert "<secret " in redacted and form(secret) not in redacted
 
@@ -633,7 +633,7 @@ def test_known_secret_is_redacted_in_every_form(secret: str, form: Callable[[str
 @pytest.mark.parametrize("escape", [html.escape, lambda text: str(markupsafe.escape(text))])
 def test_text_shaped_like_a_secret_is_redacted_on_a_page(quoted: str, escape: Callable[[str], str]) -> None:
     """Quotation marks may be entities on a page."""
-    redacted = redaction.mask_page(f"<pre>{escape(quoted)}</pre>")
+    redacted = redaction.redact_page(f"<pre>{escape(quoted)}</pre>")
     assert "UNKNOWN-1" not in redacted and redacted.endswith("}</pre>")
 
 

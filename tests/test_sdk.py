@@ -1,4 +1,4 @@
-"""Box's own SDK and plain requests take turns on one saved sign-in."""
+"""Box's own SDK and plain requests take turns with one saved sign-in."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from boxnb.sandbox import Sandbox
 EXPIRIES = 100
 
 
-def test_sdk_and_a_script_share_one_sign_in(sandbox: Sandbox) -> None:
-    """Each of a hundred expiries is met by one or the other first, and no token is lost."""
+def test_the_sdk_and_a_script_share_one_sign_in(sandbox: Sandbox) -> None:
+    """In a hundred expiries, SDK and script take turns being first, and the sign-in is never lost."""
     profile = sign_in(sandbox)
     auth = BoxOAuth(boxnb.sdk.oauth_config("acme"))
-    quick = NetworkSession(retry_strategy=BoxRetryStrategy(retry_base_interval=0.001))
-    client = BoxClient(auth=auth, network_session=quick).with_custom_base_urls(
+    network_session = NetworkSession(retry_strategy=BoxRetryStrategy(retry_base_interval=0.001))
+    client = BoxClient(auth=auth, network_session=network_session).with_custom_base_urls(
         BaseUrls(base_url=sandbox.url, upload_url=sandbox.url + "/api", oauth_2_url=sandbox.url)
     )
     url = profile.client.server.api_url + "/users/me"
@@ -35,12 +35,12 @@ def test_sdk_and_a_script_share_one_sign_in(sandbox: Sandbox) -> None:
         assert [call() for call in ((sdk, script), (script, sdk))[turn % 2]] == ["user"] * 2
     saved = store.load("acme")
     assert saved is not None
-    # The SDK tells nobody the server's time, so on a turned clock its pair looks older than it is.
+    # The SDK does not report the server's time, so with a moved clock its pair looks older than it is.
     assert EXPIRIES <= saved.generation <= 2 * EXPIRIES
 
 
-def test_sdk_lists_users(sandbox: Sandbox) -> None:
-    """The SDK returns the same users."""
+def test_the_token_storage_keeps_the_sign_in(sandbox: Sandbox) -> None:
+    """The token storage returns a token, and `clear` does not delete the sign-in."""
     sign_in(sandbox)
     storage = boxnb.sdk.token_storage("acme")
     assert storage.get().access_token

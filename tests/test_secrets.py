@@ -1,4 +1,4 @@
-"""Whatever prints variables, requests, pickles or the output of another process sees fingerprints."""
+"""Everything that prints variables, requests, pickles or the output of another process shows only fingerprints."""
 
 from __future__ import annotations
 
@@ -41,27 +41,28 @@ from boxnb.transport import sessions
 FORM = "very-secret-form-value"
 
 
-def pair(profile: store.Profile) -> list[str]:
+def secrets_of(profile: store.Profile) -> list[str]:
+    """Return the secrets of a profile."""
     assert profile.token is not None and profile.token.refresh_token is not None
-    found = profile.token.access_token, profile.token.refresh_token, profile.client.client_secret
-    return [each.reveal() for each in found]
+    secrets = profile.token.access_token, profile.token.refresh_token, profile.client.client_secret
+    return [secret.reveal() for secret in secrets]
 
 
 def dead_server() -> str:
-    """An address where nothing listens."""
+    """Return an address where nothing listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
 def test_an_interrupt_at_any_moment_shows_no_secret(sandbox: Sandbox) -> None:
-    """Of a call, and of one that refreshes first: in the variables of no frame, in no error behind it."""
+    """Interrupted at a random line, neither a call nor a refresh shows a secret in a variable or an error."""
     seed = random.Random(7)
     sign_in(sandbox)
-    boxnb.connect("acme").get("/users/me")  # all is imported now
+    boxnb.connect("acme").get("/users/me")  # import everything first
     for number in range(40):
-        name = f"acme-{number}"  # a lock that an interrupt left belongs to this one alone
-        secrets = pair(sign_in(sandbox, name))
+        name = f"acme-{number}"  # an interrupt may leave the lock of this profile held
+        secrets = secrets_of(sign_in(sandbox, name))
         if number % 2:
             sandbox.clock.advance(7200)
         box = boxnb.connect(name)
@@ -71,7 +72,7 @@ def test_an_interrupt_at_any_moment_shows_no_secret(sandbox: Sandbox) -> None:
 
 
 def test_the_errors_of_a_dead_server_show_no_secret(sandbox: Sandbox) -> None:
-    """Neither requests' own of box.session nor ours, with all that led to them; nor those of the token endpoint."""
+    """No secret is in the errors of box.session, of box.get or of the token endpoint."""
     saved = sign_in(sandbox)
     address = dead_server()
     dead = oauth.Server("dead", *[address] * 5)
@@ -87,21 +88,20 @@ def test_the_errors_of_a_dead_server_show_no_secret(sandbox: Sandbox) -> None:
     assert saved.token is not None
     with pytest.raises(requests.ConnectionError) as refreshing:
         oauth.refresh(oauth.Client("id", saved.client.client_secret, "http://x", dead), saved.token)
-    for found in (raw, ours, refreshing):
-        assert leaks.leaked(found.value, pair(saved)) == []
-    assert any(
-        "requests/adapters.py" in str(entry.path) for entry in raw.traceback
-    )  # the lines are all there
+    for caught in (raw, ours, refreshing):
+        assert leaks.leaked(caught.value, secrets_of(saved)) == []
+    # The lines of the traceback are still there.
+    assert any("requests/adapters.py" in str(entry.path) for entry in raw.traceback)
 
 
 def test_a_refused_refresh_shows_no_secret(sandbox: Sandbox) -> None:
-    """A wrong client secret, and a redirect that was pasted with the wrong state."""
+    """No secret is in the error for a wrong client secret or for a wrong state."""
     saved = sign_in(sandbox)
     wrong = oauth.Client(saved.client.client_id, Secret(FORM), saved.client.redirect_uri, saved.client.server)
     assert saved.token is not None
     with pytest.raises(BoxNotebookError) as refused:
         oauth.refresh(wrong, saved.token)
-    assert leaks.leaked(refused.value, [*pair(saved), FORM]) == []
+    assert leaks.leaked(refused.value, [*secrets_of(saved), FORM]) == []
     with pytest.raises(BoxNotebookError) as mismatch:
         oauth.parse_redirect(f"http://127.0.0.1/callback?code={'c' * 30}&state=other", state="mine")
     trace = mismatch.value.__traceback__
@@ -112,8 +112,8 @@ def test_a_refused_refresh_shows_no_secret(sandbox: Sandbox) -> None:
         inner = inner.tb_next
 
 
-def test_a_damaged_profile_shows_nothing_of_itself() -> None:
-    """Neither does the JSON error behind the sentence, which holds the whole text."""
+def test_the_error_of_a_damaged_profile_shows_no_secret() -> None:
+    """The error and the JSON error behind it do not hold the text of the file."""
     file = store.path("acme")
     private_files.private_folder(file.parent)
     private_files.write_private(file, json.dumps({"token": {"access_token": FORM}}).encode()[:-1])
@@ -122,13 +122,13 @@ def test_a_damaged_profile_shows_nothing_of_itself() -> None:
     assert leaks.leaked(damaged.value, [FORM]) == []
 
 
-def test_an_error_that_was_there_before_keeps_its_variables() -> None:
-    """Only what ran inside is emptied: a user's own traceback stays whole."""
+def test_an_earlier_error_keeps_its_variables() -> None:
+    """Only the calls inside a sealed function lose their variables; an error of the user's own code keeps them."""
 
     @sealed
     def inside(word: str) -> None:
-        held = word * 2
-        raise ValueError(len(held))
+        doubled = word * 2
+        raise ValueError(len(doubled))
 
     def outside() -> None:
         mine = "my own variable"
@@ -137,13 +137,13 @@ def test_an_error_that_was_there_before_keeps_its_variables() -> None:
     try:
         outside()
     except KeyError:
-        with pytest.raises(ValueError, match="34") as found:
+        with pytest.raises(ValueError, match="34") as caught:
             inside("a secret for once")
-    inner = found.value.__traceback__
+    inner = caught.value.__traceback__
     while inner is not None and inner.tb_next is not None:
         inner = inner.tb_next
     assert inner is not None and inner.tb_frame.f_code.co_name == "inside" and inner.tb_frame.f_locals == {}
-    before = found.value.__context__
+    before = caught.value.__context__
     assert (
         before is not None and before.__traceback__ is not None and before.__traceback__.tb_next is not None
     )
@@ -152,53 +152,53 @@ def test_an_error_that_was_there_before_keeps_its_variables() -> None:
 
 @pytest.mark.parametrize("plain", [False, True], ids=["box.session", "requests.get"])
 def test_a_response_carries_no_token(sandbox: Sandbox, plain: bool) -> None:
-    """Nor does its request, its history after a refresh, its pickle or its JSON; what was sent was whole."""
+    """No token is in a response, its request, its history, its pickle or its JSON."""
     saved = sign_in(sandbox)
     sandbox.clock.advance(30)
     url = f"{sandbox.url}/2.0/users/me"
-    sandbox.clock.advance(3570 + 61)  # refused, and repeated after a refresh
+    sandbox.clock.advance(3570 + 61)  # rejected, and sent again after a refresh
     get = requests.get if plain else boxnb.connect("acme").session.get
-    answer = get(url, timeout=20, **({"auth": RotatingAuth("acme")} if plain else {}))  # type: ignore[operator]
-    assert answer.status_code == 200
-    renewed = store.load("acme")
-    assert renewed is not None
-    sent = answer.request.headers
-    dumped = pickle.dumps(answer)
+    response = get(url, timeout=20, **({"auth": RotatingAuth("acme")} if plain else {}))  # type: ignore[operator]
+    assert response.status_code == 200
+    refreshed = store.load("acme")
+    assert refreshed is not None
+    sent = response.request.headers
+    dumped = pickle.dumps(response)
     text = f"{sent!r}{dict(sent)}{json.dumps(dict(sent))}{dumped!r}{sent['Authorization']}" + "".join(
         sent.values()
     )
-    for value in [*pair(saved), *pair(renewed)]:
+    for value in [*secrets_of(saved), *secrets_of(refreshed)]:
         assert value not in text
     assert sent["Authorization"].startswith("Bearer <secret ")
     assert pickle.loads(dumped).request.headers["Authorization"] == str(sent["Authorization"])
 
 
 def test_a_basic_password_is_in_no_request(sandbox: Sandbox) -> None:
-    """It travels, base64 of name and password included, and nothing shows it."""
+    """The password is in no request, response or session, neither plain nor in base64."""
     basic.save("devices", sandbox.url, "reader", FORM)
     http = basic.connect("devices")
-    answer = http.get("/nothing")
+    response = http.get("/nothing")
     assert http.auth is not None
-    held = f"{answer.request.headers}{pickle.dumps(answer)!r}{vars(http)}{vars(http.auth)}"
-    assert FORM not in held and http._pair.reveal() not in held
+    text = f"{response.request.headers}{pickle.dumps(response)!r}{vars(http)}{vars(http.auth)}"
+    assert FORM not in text and http._pair.reveal() not in text
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", " ", "\t"])
-def test_a_token_with_a_line_end_is_sent_without(end: str) -> None:
-    """An edited file's, a secret manager's."""
+def test_a_line_break_after_a_token_is_not_sent(end: str) -> None:
+    """The line break of an edited file or a secret manager is not sent."""
     assert bearer(Secret(f"token-of-{FORM}{end}")).encode("latin-1") == f"Bearer token-of-{FORM}".encode()
 
 
 @pytest.mark.parametrize("odd", ["a\nb", "a\x00b", "ü", "a\r\nX-Evil: 1"])
-def test_a_token_no_header_can_carry_is_refused_unseen(sandbox: Sandbox, odd: str) -> None:
-    """In one sentence, before anything is sent."""
+def test_a_token_that_a_header_cannot_carry_is_refused(sandbox: Sandbox, odd: str) -> None:
+    """The error for a token that a header cannot carry does not show it."""
     with pytest.raises(ValueError, match="cannot be sent") as refused:
         Header("Bearer", Secret(FORM + odd))
     assert leaks.leaked(refused.value, [FORM]) == []
 
 
-def test_what_is_in_use_is_not_forgotten_for_words() -> None:
-    """A thousand later ones push out those that nobody used since."""
+def test_a_secret_in_use_stays_known() -> None:
+    """A secret in use stays known, although a thousand others came later."""
     client_secret = Secret("a-client-secret-in-use")
     for number in range(secret.KNOWN * 2):
         Secret(f"word-{number}")
@@ -207,31 +207,31 @@ def test_what_is_in_use_is_not_forgotten_for_words() -> None:
     assert "a-client-secret-in-use" in secret.known() and len(secret.known()) == secret.KNOWN
 
 
-def test_masking_takes_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counted in characters looked at, not in seconds: a page of unclosed scripts is searched once."""
+def test_redaction_takes_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of scripts without an end tag is searched only once."""
     page = "<script " * 20_000
-    assert redaction.mask_page(page) == page
-    assert redaction.mask_page("<script>fetch()</script>token: abcdef<SCRIPT>x</SCRIPT>") == (
-        f"<script>fetch()</script>token: {redaction.MASKED}<SCRIPT>x</SCRIPT>"
+    assert redaction.redact_page(page) == page
+    assert redaction.redact_page("<script>fetch()</script>token: abcdef<SCRIPT>x</SCRIPT>") == (
+        f"<script>fetch()</script>token: {redaction.REDACTED}<SCRIPT>x</SCRIPT>"
     )
 
 
-def test_many_secrets_are_all_masked() -> None:
-    """Longest first, in every spelling they travel in."""
+def test_many_secrets_are_all_redacted() -> None:
+    """Hundreds of secrets are redacted, a longer one before its beginning."""
     known = [Secret(f"{number:04}-{FORM}") for number in range(500)] + [Secret(f"0001-{FORM}-longer")]
     text = " ".join(secret.reveal() for secret in known)
-    assert redaction.known_only(text) == " ".join(str(secret) for secret in known)
+    assert redaction.redact_known(text) == " ".join(str(secret) for secret in known)
 
 
 def test_an_older_secret_is_still_redacted_in_the_common_forms() -> None:
-    """In a long session the client secret is the oldest one."""
+    """In a long session the client secret is the oldest one, and is redacted in the common forms."""
     odd = 'an "older" & <odd> password/of=mine'
     Secret(odd)
     for number in range(300):
         Secret(f"{number:04}-{FORM}")
     forms = [odd, quote(odd, safe=""), quote_plus(odd), json.dumps(odd), html.escape(odd), repr(odd)]
     for form in [*forms, base64.b64encode(f"user:{odd}".encode()).decode()]:
-        assert "<secret " in redaction.known_only(form), form
+        assert "<secret " in redaction.redact_known(form), form
 
 
 CHILD = """
@@ -244,37 +244,43 @@ for number in range(3):
 
 @pytest.mark.parametrize("word", ["code", "token", "acce", "Authorization", "password"])
 def test_a_secret_that_is_a_common_word_does_not_uncover_a_field(word: str) -> None:
-    """If ``token`` is a user's password, ``access_token=`` is still the name of a field."""
-    kept = Secret(word)
+    """If `token` is a user's password, `access_token=` is still the name of a field."""
+    password = Secret(word)
     text = (
         "POST /token?code=unheard-1&access_token=unheard-2 {'Authorization': 'Basic unheard-3'}"
         ' "password": "unheard-4" https://me:unheard-5@example.com/x'
     )
-    assert "unheard" not in redaction.mask(text)
-    assert redaction.mask(f'"password": "{kept.reveal()}"').count(kept.reveal()) <= (word == "password")
+    assert "unheard" not in redaction.redact(text)
+    assert redaction.redact(f'"password": "{password.reveal()}"').count(password.reveal()) <= (
+        word == "password"
+    )
 
 
 def test_a_secret_with_spaces_is_redacted_whole_in_a_field() -> None:
-    """The shape of a field ends at a space; the secret does not."""
-    kept = Secret("zebra blue river")
-    assert redaction.mask(f"password={kept.reveal()} and more").endswith("> and more")
+    """The value of a field ends at a space, but a known secret does not."""
+    password = Secret("zebra blue river")
+    assert redaction.redact(f"password={password.reveal()} and more").endswith("> and more")
 
 
-def test_a_child_hands_its_secrets_over_unreadably(tmp_path: Path) -> None:
-    """The run knows them afterwards; the file alone shows nothing, and a line that was cut off costs only itself."""
+def test_a_child_reports_its_secrets_unreadably(tmp_path: Path) -> None:
+    """The run knows the secrets of its child, the file does not show them, and a truncated line loses only itself."""
     file, key = tmp_path / "known", "k" * 64
     file.touch(mode=0o600)
-    environment = {**os.environ, secret.HANDED: f"{file}:{key}", "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {
+        **os.environ,
+        secret.REPORT_TO: f"{file}:{key}",
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+    }
     subprocess.run([sys.executable, "-c", CHILD], env=environment, check=True, timeout=60)
     content = file.read_bytes()
     assert b"only-the-child" not in content and len(content.splitlines()) == 3
     file.write_bytes(content[:-30])
-    secret.take_over(file, key)
+    secret.learn_reported(file, key)
     assert {f"only-the-child-knows-{number}-ü" for number in range(2)} <= set(secret.known())
 
 
 def test_mail_errors_show_no_password(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Of a server that refuses it and says it back; nor does the connection of one that takes it."""
+    """No password is in the error of a server that repeats it, or in an open connection."""
     sign_in(sandbox)
     with mailbox(tmp_path) as server:
         settings = mail.settings_of("acme")
@@ -288,19 +294,19 @@ def test_mail_errors_show_no_password(sandbox: Sandbox, tmp_path: Path) -> None:
     assert not isinstance(refused.value.__context__, smtplib.SMTPException)
 
 
-def test_a_token_of_json_is_a_token_again(sandbox: Sandbox) -> None:
-    """Sealing changes no value: what goes in comes out."""
+def test_a_token_survives_json(sandbox: Sandbox) -> None:
+    """A token that is written as JSON and read again is the same."""
     saved = sign_in(sandbox)
     assert saved.token is not None and Token.from_json(saved.token.as_json()) == saved.token
     assert practice_client(sandbox) == saved.client
 
 
 @pytest.mark.parametrize("name", ["refresh", "revoke"])
-def test_a_server_that_repeats_the_form_makes_no_error_show_it(name: str) -> None:
-    """Neither the sentence nor the error's attributes nor a variable of a call holds what was sent."""
+def test_the_error_of_a_server_that_repeats_the_form_shows_no_secret(name: str) -> None:
+    """No secret is in the message, attributes or variables of the error."""
     token = Token(Secret("access-5566aabb"), Secret("refresh-5566aabb"), 1000.0, 3600.0)
-    said = {"error": "invalid_request", "error_description": "odd: refresh-5566aabb, client-5566aabb"}
-    with answering.raw(answering.http(400, said)) as port:
+    body = {"error": "invalid_request", "error_description": "odd: refresh-5566aabb, client-5566aabb"}
+    with answering.raw(answering.http(400, body)) as port:
         server = oauth.Server("x", *[f"http://127.0.0.1:{port}"] * 5)
         client = oauth.Client("a", Secret("client-5566aabb"), "http://127.0.0.1/callback", server)
         with pytest.raises(BoxNotebookError, match="odd: <secret") as caught:
@@ -308,10 +314,10 @@ def test_a_server_that_repeats_the_form_makes_no_error_show_it(name: str) -> Non
     assert "5566aabb" not in leaks.shown(caught.value)
 
 
-def test_an_api_that_repeats_the_token_makes_no_attribute_show_it() -> None:
-    """Code and request id are handed on as texts, masked as the sentence is."""
-    said = {"code": "odd access-7788ccdd", "request_id": "access-7788ccdd", "message": "access-7788ccdd"}
-    with answering.raw(answering.http(400, said)) as port:
+def test_the_error_of_an_api_that_repeats_the_token_shows_no_secret() -> None:
+    """Code and request ID of the error are redacted, as its message is."""
+    body = {"code": "odd access-7788ccdd", "request_id": "access-7788ccdd", "message": "access-7788ccdd"}
+    with answering.raw(answering.http(400, body)) as port:
         server = oauth.Server("x", *[f"http://127.0.0.1:{port}"] * 5)
         client = oauth.Client("a", Secret("client-7788ccdd"), "http://127.0.0.1/callback", server)
         token = Token(Secret("access-7788ccdd"), Secret("refresh-7788ccdd"), time.time(), 3600.0)
@@ -337,8 +343,8 @@ PROXIES = [
 
 @pytest.mark.parametrize("proxy", PROXIES, ids=range(len(PROXIES)))
 @pytest.mark.parametrize("address", ["http://example.invalid/", "https://example.invalid/"])
-def test_the_address_of_a_proxy_that_cannot_be_read_is_in_no_error(proxy: str, address: str) -> None:
-    """Neither in its text nor in what lies behind it, which a debugger shows; and it is said that the proxy's is meant."""
+def test_the_password_of_an_invalid_proxy_is_in_no_error(proxy: str, address: str) -> None:
+    """The error names the proxy, and neither it nor its causes show the password."""
     session = sessions.Session()
     session.trust_env = False
     session.proxies = {"http": proxy, "https": proxy}
@@ -350,8 +356,8 @@ def test_the_address_of_a_proxy_that_cannot_be_read_is_in_no_error(proxy: str, a
         error = error.__cause__ or error.__context__
 
 
-def test_a_header_that_cannot_be_sent_is_in_no_error() -> None:
-    """Whoever adds a header of their own sees which kind of thing was wrong, not the value."""
+def test_the_value_of_an_invalid_header_is_in_no_error() -> None:
+    """The error for an invalid header does not show its value."""
     with pytest.raises(requests.exceptions.InvalidHeader) as caught:
         sessions.Session().get(
             "http://127.0.0.1:9/", headers={"Authorization": "Bearer s3cret-\u20ac"}, timeout=2
@@ -375,21 +381,20 @@ REPEATED: dict[str, Callable[[boxnb.Box, Path], object]] = {
 }
 
 
-ANSWERS = [
+RESPONSES = [
     *((401, "json", name) for name in REPEATED),
     *((200, "text", name) for name in REPEATED if name != "call"),
     *((409, "entry", name) for name in REPEATED if name.startswith("upload")),
 ]
 
 
-@pytest.mark.parametrize(("status", "form", "name"), ANSWERS)
-def test_an_answer_that_repeats_the_access_token_is_in_no_variable(
+@pytest.mark.parametrize(("status", "form", "name"), RESPONSES)
+def test_a_response_that_repeats_the_access_token_is_in_no_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, form: str, name: str
 ) -> None:
-    """A debugging server, or a proxy, gives back what it was sent: in a page, in every field."""
-    monkeypatch.setattr(
-        leaks, "TESTS", tmp_path
-    )  # the server of this test knows the token, this test does not
+    """If a debugging server or a proxy returns the token in a page or a field, no variable of the error holds it."""
+    # Only the server of this test knows the token.
+    monkeypatch.setattr(leaks, "TESTS", tmp_path)
     (tmp_path / "sent").mkdir()
     file = tmp_path / "sent" / "a.bin"
     file.write_bytes(b"abc")

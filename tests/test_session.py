@@ -221,7 +221,7 @@ def test_no_network_at_refresh_is_one_sentence(
     sandbox.faults.add("/oauth2/token", "reset_before", times=1000)
     sandbox.clock.advance(7200)
     waits.clear()
-    with pytest.raises(TokenEndpointError, match="untouched"):
+    with pytest.raises(TokenEndpointError, match="saved sign-in is unchanged"):
         session.get_json("/users/me")
     assert len(waits) == 4
     assert store.load("acme") != saved
@@ -231,7 +231,7 @@ def test_an_address_that_carries_its_own_right_is_in_no_message(session: BoxSess
     """Neither of Box's own hosts nor of the sandbox."""
     for address in ("https://dl.boxcloud.com/d/1/b1!Abc/download", "http://127.0.0.1:1/dl/1/2/3/secret"):
         assert endpoint(address) == "/download"
-        assert "Abc" not in redaction.mask(
+        assert "Abc" not in redaction.redact(
             f'{urlsplit(address).hostname}:443 "GET {urlsplit(address).path} HTTP/1.1" 200'
         )
     me = session.get("/users/me")
@@ -281,7 +281,7 @@ def test_a_wait_of_more_than_a_few_seconds_is_said_before_it_begins(
     sandbox.faults.add("/2.0/users/me", "429", retry_after=90)
     with pytest.warns(
         WaitNotice,
-        match=r"The practice Box asked to wait: waiting 90 seconds, going on after .*\d\d:\d\d:\d\d",
+        match=r"The sandbox asked to wait: waiting 90 seconds, going on after .*\d\d:\d\d:\d\d",
     ):
         session.get_json("/users/me")
     assert waits[0] == 90
@@ -293,8 +293,8 @@ def test_a_wait_of_more_than_a_few_seconds_is_said_before_it_begins(
     sandbox.faults.add("/2.0/users/me", "503", times=4)
     session.get_json("/users/me")
     assert [line.partition(",")[0] for line in told] == [
-        "The practice Box answered 503 at attempt 3 of 5: waiting 4 seconds",
-        "The practice Box answered 503 at attempt 4 of 5: waiting 8 seconds",
+        "The sandbox answered 503 at attempt 3 of 5: waiting 4 seconds",
+        "The sandbox answered 503 at attempt 4 of 5: waiting 8 seconds",
     ]
 
 
@@ -306,7 +306,7 @@ def test_a_long_pause_that_another_call_was_told_is_said_by_the_next(
     with pytest.raises(RateLimitError, match="asks to wait 10 minutes"):
         session.get_json("/users/me")
     with pytest.warns(
-        WaitNotice, match=r"At an earlier call the practice Box asked to wait 10 minutes.*after .*\d\d:\d\d"
+        WaitNotice, match=r"At an earlier call the sandbox asked to wait 10 minutes.*after .*\d\d:\d\d"
     ):
         assert session.get_json("/users/me")["type"] == "user"
     assert sum(waits) < 1

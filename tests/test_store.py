@@ -1,4 +1,4 @@
-"""The profile on disk: private, whole, locked; every mishap has its sentence and loses nothing."""
+"""The profile on disk: private, replaced atomically, locked; no failure loses the saved sign-in."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def private_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-def test_what_is_saved_is_what_is_loaded() -> None:
-    """A round trip keeps every field; nothing saved is ``None``, not an error."""
+def test_a_saved_profile_is_loaded_unchanged() -> None:
+    """A loaded profile has every saved field, and a profile that is not saved is `None`."""
     assert store.load("acme") is None
     store.save(profile(generation=3, skew=1.5, verify="/etc/ca.pem"))
     assert store.load("acme") == profile(generation=3, skew=1.5, verify="/etc/ca.pem")
@@ -47,7 +47,7 @@ def test_what_is_saved_is_what_is_loaded() -> None:
 
 
 def test_file_and_folder_are_private() -> None:
-    """0600 in 0700, whatever the umask."""
+    """The modes are 0600 and 0700 for any umask."""
     before = os.umask(0)
     try:
         file = store.save(profile())
@@ -57,8 +57,8 @@ def test_file_and_folder_are_private() -> None:
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
 
-def test_a_file_others_can_read_is_repaired_and_said() -> None:
-    """chmod, one warning, and the profile is used."""
+def test_a_file_that_others_can_read_is_made_private() -> None:
+    """The mode is corrected with one warning, and the profile is loaded."""
     file = store.save(profile())
     file.chmod(0o644)
     with pytest.warns(UserWarning, match="private"):
@@ -67,8 +67,8 @@ def test_a_file_others_can_read_is_repaired_and_said() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'"text"', b"{}", b"\xff\xfe", b'{"format": 1}'])
-def test_a_damaged_file_is_told_and_left_alone(content: bytes) -> None:
-    """The sentence names the file; the content stays for a rescue and is not quoted."""
+def test_a_damaged_file_is_reported_and_not_changed(content: bytes) -> None:
+    """The error names the file and does not quote it, and the file stays for a rescue."""
     file = store.save(profile())
     file.write_bytes(content)
     with pytest.raises(TokenStoreError, match="damaged") as caught:
@@ -77,16 +77,16 @@ def test_a_damaged_file_is_told_and_left_alone(content: bytes) -> None:
     assert file.read_bytes() == content
 
 
-def test_a_newer_format_is_told() -> None:
-    """An older boxnb does not touch what it does not understand."""
+def test_a_newer_format_is_refused() -> None:
+    """An older boxnb refuses a file of a newer format."""
     file = store.save(profile())
     file.write_text(json.dumps({**json.loads(file.read_text()), "format": 99}))
     with pytest.raises(TokenStoreError, match="newer boxnb"):
         store.load("acme")
 
 
-def test_a_folder_in_the_place_of_the_file_is_told() -> None:
-    """Reading and writing both give a sentence."""
+def test_a_folder_at_the_path_of_the_file_is_reported() -> None:
+    """Reading and writing raise an error if the path is a folder."""
     store.path("acme").mkdir(parents=True)
     with pytest.raises(TokenStoreError, match="folder stands where"):
         store.load("acme")
@@ -95,7 +95,7 @@ def test_a_folder_in_the_place_of_the_file_is_told() -> None:
 
 
 def test_a_symlink_stays_a_symlink(tmp_path: Path) -> None:
-    """The file it points to is replaced."""
+    """Saving replaces the file that the link points to."""
     file = store.save(profile())
     real = tmp_path / "elsewhere.json"
     file.rename(real)
@@ -106,7 +106,7 @@ def test_a_symlink_stays_a_symlink(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_keeps_the_previous_profile() -> None:
-    """Here a limit on file size; the write fails, the old file is whole, nothing is left beside it."""
+    """If the file system limits the file size, the save fails, the old file is complete, and no draft stays."""
     file = store.save(profile())
     child = os.fork()
     if child == 0:
@@ -119,18 +119,18 @@ def test_a_full_disk_keeps_the_previous_profile() -> None:
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert store.load("acme") == profile()
-    assert [each.name for each in file.parent.iterdir() if each.name.startswith(".")] == []
+    assert [path.name for path in file.parent.iterdir() if path.name.startswith(".")] == []
 
 
-def test_a_read_only_folder_is_told() -> None:
-    """In an unprivileged child where the tests run as root, for root sees no modes."""
+def test_a_read_only_folder_is_reported() -> None:
+    """The error names the remedy. Root ignores modes, so a child process gives up its rights first."""
     file = store.save(profile())
     file.parent.chmod(0o500)
     child = os.fork()
     if child == 0:
         if os.getuid() == 0:
-            for each in (file, file.parent):
-                os.chown(each, 65534, 65534)
+            for path in (file, file.parent):
+                os.chown(path, 65534, 65534)
             for parent in file.parent.parents:
                 if parent != Path("/"):
                     parent.chmod(stat.S_IMODE(parent.stat().st_mode) | 0o011)
@@ -145,27 +145,27 @@ def test_a_read_only_folder_is_told() -> None:
     assert json.loads(file.read_bytes())["format"] == store.FORMAT
 
 
-def test_a_stray_file_and_a_rename_to_oneself() -> None:
-    """A copy made by hand is no profile; a name is not changed to itself; nothing is left after delete."""
+def test_stray_files_a_rename_to_the_same_name_and_a_delete() -> None:
+    """A copy made by hand is not a profile, a rename needs another name, and delete removes the drafts."""
     file = store.save(profile())
     file.with_name("acme copy.json").write_bytes(file.read_bytes())
     assert store.names() == ["acme"]
-    with pytest.raises(ValueError, match="called that already"):
+    with pytest.raises(ValueError, match="already named 'acme'"):
         store.rename("acme", "Acme")
-    file.with_name(".acme.json.17.0123abcd").write_text("a killed writer's draft")
+    file.with_name(".acme.json.17.0123abcd").write_text("the draft of a killed writer")
     store.delete("acme")
-    assert sorted(each.name for each in file.parent.iterdir()) == ["acme copy.json", "acme.lock"]
+    assert sorted(path.name for path in file.parent.iterdir()) == ["acme copy.json", "acme.lock"]
 
 
 @pytest.mark.parametrize("name", ["con", "NUL.txt", "", "../up", "a/b", ".hidden", "a b", "x" * 65])
-def test_a_name_that_is_no_file_name_is_refused(name: str) -> None:
-    """No profile leaves its folder."""
+def test_a_name_that_cannot_be_a_file_name_is_refused(name: str) -> None:
+    """A profile name cannot lead out of the folder of profiles."""
     with pytest.raises(ValueError, match="name of a profile"):
         store.path(name)
 
 
 def test_the_lock_excludes_threads() -> None:
-    """Two threads never hold it together."""
+    """Two threads never hold the lock at the same time."""
     inside, overlaps = 0, 0
 
     def work() -> None:
@@ -192,8 +192,8 @@ with boxnb.store.lock("acme"):
 """
 
 
-def test_the_lock_names_its_holder_and_dies_with_it() -> None:
-    """Another process holds it: told who; killed without a chance to clean up: free."""
+def test_the_lock_names_its_holder_and_ends_with_it() -> None:
+    """The error names the process that has the lock, and killing that process frees the lock."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as other:
@@ -207,12 +207,12 @@ def test_the_lock_names_its_holder_and_dies_with_it() -> None:
             pass
 
 
-def test_a_killed_writer_leaves_a_whole_file() -> None:
-    """Killed again and again in the middle of saving: every later load is a whole profile."""
+def test_a_killed_writer_leaves_a_complete_file() -> None:
+    """The profile can be loaded after a process was killed while it saved, ten times."""
     store.save(profile())
     for _ in range(10):
         with subprocess.Popen(
-            [sys.executable, "-c", _SAVE_FOR_EVER], stdout=subprocess.PIPE, env=os.environ
+            [sys.executable, "-c", _SAVE_IN_A_LOOP], stdout=subprocess.PIPE, env=os.environ
         ) as writer:
             assert writer.stdout is not None
             writer.stdout.readline()
@@ -220,7 +220,7 @@ def test_a_killed_writer_leaves_a_whole_file() -> None:
         assert store.load("acme") is not None
 
 
-_SAVE_FOR_EVER = """
+_SAVE_IN_A_LOOP = """
 import dataclasses, itertools
 from boxnb import store
 profile = store.load("acme")
@@ -237,28 +237,28 @@ from boxnb import store
 file = store.path("acme")
 subprocess.run(["mount", "--bind", sys.argv[1], str(file)], check=True)
 profile = store.load("acme")
-with warnings.catch_warnings(record=True) as said:
+with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     for generation in (7, 8):
         store.save(store.Profile(**{**vars(profile), "generation": generation}))
-print(store.load("acme").generation, len(said), said[0].message)
+print(store.load("acme").generation, len(caught), caught[0].message)
 done = threading.Event()
 def read():
-    seen = [8]
+    generations = [8]
     while not done.is_set():
-        seen.append(store.load("acme").generation)
-    return len(seen) > 100 and seen == sorted(seen)
+        generations.append(store.load("acme").generation)
+    return len(generations) > 100 and generations == sorted(generations)
 with concurrent.futures.ThreadPoolExecutor(2) as readers:
     reading = [readers.submit(read) for _ in range(2)]
     for generation in range(9, 109):
         store.save(store.Profile(**{**vars(profile), "generation": generation}))
     done.set()
-print([each.result() for each in reading])
+print([reader.result() for reader in reading])
 """
 
 
 def test_a_file_that_is_a_mount_point_is_written_in_place(tmp_path: Path) -> None:
-    """A volume of a container cannot be replaced; it is written in place, and that is said once, and read whole."""
+    """A mounted file cannot be replaced: it is written in place with one warning, and readers never see half of it."""
     file = store.save(profile())
     volume = tmp_path / "volume.json"
     volume.write_bytes(file.read_bytes())
@@ -272,13 +272,13 @@ def test_a_file_that_is_a_mount_point_is_written_in_place(tmp_path: Path) -> Non
     )
     assert child.stdout.startswith("8 1 ")
     assert "mount point" in child.stdout
-    assert "[True, True]" in child.stdout  # whoever reads meanwhile, without a lock, sees whole files only
+    assert "[True, True]" in child.stdout  # readers without a lock saw only complete files
     assert json.loads(volume.read_bytes())["generation"] == 108
     assert store.load("acme") == profile()
 
 
-def test_a_write_in_place_that_was_cut_off_is_taken_up(tmp_path: Path) -> None:
-    """The spare copy is whole and flushed before the file is touched, so it is what counts."""
+def test_a_write_in_place_that_was_cut_off_is_recovered(tmp_path: Path) -> None:
+    """The spare copy, which was flushed before the file was touched, is loaded instead of half a file."""
     file = store.save(profile("new"))
     file.rename(file.with_name(".acme.json.spare"))
     file.write_bytes(b'{"half')
@@ -289,21 +289,21 @@ def test_a_write_in_place_that_was_cut_off_is_taken_up(tmp_path: Path) -> None:
 
 
 def test_drafts_of_a_killed_writer_are_removed() -> None:
-    """They hold a token; one that is minutes old belongs to nobody."""
+    """The next save removes drafts that are minutes old, because they hold a token."""
     file = store.save(profile())
-    old, fresh = (file.with_name(f".acme.json.17.{end}") for end in ("0123abcd", "4567abcd"))
-    for draft in (old, fresh):
+    old, recent = (file.with_name(f".acme.json.17.{end}") for end in ("0123abcd", "4567abcd"))
+    for draft in (old, recent):
         draft.write_text("{}")
     os.utime(old, (0, 0))
     store.save(profile("r2"))
     assert not old.exists()
-    assert fresh.exists()
+    assert recent.exists()
 
 
-def test_the_home_is_private_whatever_the_umask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each folder on the way that is made, the home itself, one that was open before, and every file in it."""
-    place = tmp_path / "new" / "deeper" / "home"
-    monkeypatch.setenv("BOXNB_HOME", str(place))
+def test_the_home_folder_is_private_for_any_umask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All new folders, an existing home that was open, and all files in it become private."""
+    home = tmp_path / "new" / "deeper" / "home"
+    monkeypatch.setenv("BOXNB_HOME", str(home))
     before = os.umask(0)
     try:
         store.save(store.Profile("acme", CLIENT))
@@ -312,20 +312,22 @@ def test_the_home_is_private_whatever_the_umask(tmp_path: Path, monkeypatch: pyt
         with boxnb.run("weekly"):
             pass
         basic.save("devices", "http://127.0.0.1:9", "reader", "a-password")
-        book = ledger.Ledger(place / "ledger" / "acme.json")
+        book = ledger.Ledger(home / "ledger" / "acme.json")
         book.remember("users", rows=1)
     finally:
         os.umask(before)
-    every = [tmp_path / "new", tmp_path / "new" / "deeper", place, *place.rglob("*")]
-    assert [str(each) for each in every if stat.S_IMODE(each.stat().st_mode) & 0o077] == []
-    for open_before in (place, place / "profiles"):
-        open_before.chmod(0o777)
+    paths = [tmp_path / "new", tmp_path / "new" / "deeper", home, *home.rglob("*")]
+    assert [str(path) for path in paths if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+    for folder in (home, home / "profiles"):
+        folder.chmod(0o777)
     store.save(store.Profile("acme", CLIENT))
-    assert stat.S_IMODE(place.stat().st_mode) == stat.S_IMODE((place / "profiles").stat().st_mode) == 0o700
+    assert stat.S_IMODE(home.stat().st_mode) == stat.S_IMODE((home / "profiles").stat().st_mode) == 0o700
 
 
-def test_a_home_that_is_not_ours_alone_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The user's whole folder stays as it is; where others can write in it, that is said once."""
+def test_a_home_folder_that_others_can_write_in_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user's home folder keeps its mode; if others can write in it, one warning says so."""
     monkeypatch.setenv("BOXNB_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
     tmp_path.chmod(0o777)

@@ -1,4 +1,4 @@
-"""Secrets never show, tokens tell their age."""
+"""Secrets are never texts, and tokens know when they expire."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def token() -> Token:
 
 
 def test_no_rendering_shows_the_value(token: Token) -> None:
-    """repr, str, format, f-strings, containers and dataclasses give the fingerprint only."""
+    """repr, str, format, f-strings, containers and dataclasses show only the fingerprint."""
     secret = token.access_token
-    shown = [
+    texts = [
         repr(secret),
         str(secret),
         f"{secret}",
@@ -33,21 +33,21 @@ def test_no_rendering_shows_the_value(token: Token) -> None:
         repr([secret]),
         repr(token),
     ]
-    assert all(VALUE not in text for text in shown)
-    assert all(secret.fingerprint in text for text in shown)
+    assert all(VALUE not in text for text in texts)
+    assert all(secret.fingerprint in text for text in texts)
 
 
 def test_serialising_is_refused(token: Token) -> None:
-    """JSON, pickle, deepcopy and asdict raise: only the store writes a secret."""
-    for refused in (json.dumps, pickle.dumps, copy.deepcopy):
+    """JSON, pickle, deepcopy and asdict raise an error, because only the store saves a secret."""
+    for serialise in (json.dumps, pickle.dumps, copy.deepcopy):
         with pytest.raises(TypeError):
-            refused(token.access_token)
+            serialise(token.access_token)
     with pytest.raises(TypeError):
         dataclasses.asdict(token)
 
 
 def test_a_traceback_with_locals_shows_no_value(token: Token) -> None:
-    """Tools that print local variables print the mask."""
+    """A traceback with local variables shows only the fingerprint."""
     try:
         secret = token.access_token
         raise RuntimeError(f"something about {secret}")
@@ -56,20 +56,20 @@ def test_a_traceback_with_locals_shows_no_value(token: Token) -> None:
     assert VALUE not in text
 
 
-def test_fingerprint_is_stable_and_distinguishes() -> None:
-    """Four hex digits, the same for the same text."""
+def test_a_fingerprint_identifies_a_secret() -> None:
+    """A fingerprint has four hex digits, is the same for the same text, and differs for another."""
     assert fingerprint("a") == fingerprint("a") != fingerprint("b")
     assert len(fingerprint("a")) == 4
 
 
 def test_equality_is_by_value_and_never_with_text() -> None:
-    """A secret equals the same secret, not the text it hides."""
+    """A secret equals the same secret, but not its text."""
     assert Secret("x") == Secret("x")
     assert Secret("x") != "x"
     assert not Secret("")
 
 
 def test_token_lifetimes(token: Token) -> None:
-    """Expiry is in seconds since the epoch: an hour for access, 60 days for refresh."""
+    """An access token expires after an hour and a refresh token after 60 days, in seconds since the epoch."""
     assert token.expires_at == 4600.0
     assert token.refresh_expires_at == 1000.0 + 60 * 86400

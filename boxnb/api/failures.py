@@ -17,8 +17,8 @@ from ..errors import (
     NotFoundError,
     RateLimitError,
 )
-from ..oauth.failures import called, capital
-from ..redaction import mask, one_line
+from ..oauth.failures import capitalized, display_name
+from ..redaction import one_line, redact
 from ..transport.network_trouble import proxy_wants_password
 from ..transport.waits import moment, retry_after, span, until
 
@@ -153,17 +153,17 @@ def api_error(response: requests.Response) -> ApiError:
     """The error that fits an answer of the API, from its body, else from ``WWW-Authenticate``."""
     asked = vars(response).get("asked")
     server = asked.server if asked else (urlsplit(response.url).hostname or "")
-    box, status = called(server), response.status_code
+    box, status = display_name(server), response.status_code
     body = _error_body(response)
     challenge = response.headers.get("WWW-Authenticate", "")
     named = re.search(r'error="([^"]*)"', challenge)
     # Whoever refuses may repeat what was sent, in any field.
-    code = mask(str(body.get("code") or body.get("error") or (named.group(1) if named else "")))
+    code = redact(str(body.get("code") or body.get("error") or (named.group(1) if named else "")))
     facts: dict[str, Any] = {
         "status": status,
         "code": code,
-        "request_id": mask(str(body.get("request_id") or response.headers.get("box-request-id") or "")),
-        "help_url": mask(str(body.get("help_url") or "")),
+        "request_id": redact(str(body.get("request_id") or response.headers.get("box-request-id") or "")),
+        "help_url": redact(str(body.get("help_url") or "")),
     }
     trace = f" (request id {one_line(facts['request_id'], 60)})" if facts["request_id"] else ""
     said = f"{status} {one_line(code, 60)}".strip() + f" for {one_line(endpoint(response.url), 120)}"
@@ -171,7 +171,7 @@ def api_error(response: requests.Response) -> ApiError:
 
     def sentence(what: str, advice: str = "", words: str = reason) -> str:
         text = f"{what}: {said}{trace}. {words} {advice}".replace("{box}", box)
-        return capital(" ".join(text.split()))
+        return capitalized(" ".join(text.split()))
 
     if status == 407:
         return ApiError(f"{proxy_wants_password(response.url)} {said}.", **facts)

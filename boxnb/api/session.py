@@ -16,7 +16,7 @@ import requests
 from .. import store
 from ..auth import RotatingAuth
 from ..errors import NetworkError, WaitNotice
-from ..oauth.failures import called, capital
+from ..oauth.failures import capitalized, display_name
 from ..secret import sealed
 from ..transport.network_trouble import hopeless, network_trouble
 from ..transport.sessions import LOST, Session, files_sent, never_connected, plain, read_within
@@ -181,7 +181,7 @@ class BoxSession(Session):
     @property
     def _box(self) -> str:
         """What sentences call the server."""
-        return called(self.auth.profile.client.server.name)
+        return display_name(self.auth.profile.client.server.name)
 
     def tell_wait(self, seconds: float, line: str, waited: float = 0.0) -> None:
         """Say a wait that begins; once where several threads wait for the same moment."""
@@ -190,7 +190,7 @@ class BoxSession(Session):
             if seconds + waited < NOTICED or abs(end - self._told) < 1.0:
                 return
             self._told = end
-        line = capital(line)
+        line = capitalized(line)
         if self.on_wait is not None:
             self.on_wait(line)
         else:

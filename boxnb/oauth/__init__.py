@@ -1,7 +1,8 @@
-"""The authorization-code flow (RFC 6749): pure functions in `flow`, HTTP in `endpoint`. Above `transport`; `store` and everything above may import it.
+"""The authorization-code flow (RFC 6749): pure functions in `flow`, HTTP in `endpoint`.
 
-:func:`authorization_url` and :func:`parse_redirect` are pure; :func:`exchange_code`, :func:`refresh` and :func:`revoke`
-each make one HTTP call. The lessons show them, the sign-in panel calls them, the tests check them.
+:func:`authorization_url` and :func:`parse_redirect` are pure. :func:`exchange_code`, :func:`refresh` and :func:`revoke`
+each make one HTTP call. The lessons and the sign-in panel use the same functions. Imports `transport` and what is below
+it; `store` and everything above may import it.
 """
 
 from .client import BOX, Client, Server, discover

@@ -1,4 +1,4 @@
-"""What a registered app and its server are, how the app shows who it is, and what a server tells of itself (RFC 8414)."""
+"""A registered app, its authorization server, how the app authenticates, and a server's metadata (RFC 8414)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..secret import Header, Secret, is_utf8, sealed
 from ..transport.sessions import plain, require_private
 
 POST, BASIC = "client_secret_post", "client_secret_basic"
-"""How a client shows its secret: in the form, or by HTTP Basic (RFC 6749 2.3.1); the names are those of RFC 8414."""
+"""How a client sends its secret: in the form, or by HTTP Basic (RFC 6749 2.3.1). The names are those of RFC 8414."""
 
 WELL_KNOWN = "/.well-known/oauth-authorization-server"
 
@@ -27,9 +27,10 @@ class Server:
     ----------
     name, authorize_url, token_url, revoke_url, api_url, upload_url : str
     pkce : bool
-        Whether the server asks for RFC 7636.
+        Whether the server uses PKCE (RFC 7636).
     client_auth : {"client_secret_post", "client_secret_basic"}
-        How it wants the client secret: in the form, as Box, or by HTTP Basic. :func:`discover` reads it from the server.
+        How the server expects the client secret: in the form, as Box does, or by HTTP Basic. :func:`discover` reads it
+        from the server.
     """
 
     name: str
@@ -43,7 +44,7 @@ class Server:
 
     def __post_init__(self) -> None:
         if self.client_auth not in (POST, BASIC):
-            raise SettingError(f"client_auth is {POST!r} or {BASIC!r}, not {self.client_auth!r}.")
+            raise SettingError(f"client_auth must be {POST!r} or {BASIC!r}, not {self.client_auth!r}.")
 
 
 BOX = Server(
@@ -58,7 +59,7 @@ BOX = Server(
 
 @dataclasses.dataclass(frozen=True)
 class Client:
-    """The registered app: what the authorization server knows you by (RFC 6749 2)."""
+    """The app as it is registered with the authorization server (RFC 6749 2)."""
 
     client_id: str
     client_secret: Secret
@@ -69,23 +70,22 @@ class Client:
         object.__setattr__(self, "client_secret", Secret(self.client_secret))
 
     def form_fields(self) -> dict[str, Secret | str]:
-        """Return the fields of a form that show who this client is; none where it is done by HTTP Basic."""
+        """Return the form fields that authenticate this client; ``{}`` if the server expects HTTP Basic."""
         if self.server.client_auth == BASIC:
             return {}
         return {"client_id": self.client_id, "client_secret": self.client_secret}
 
     @sealed
     def sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Show by HTTP Basic who this client is, where the server wants it so; what requests calls for ``auth=``.
+        """Authenticate this client by HTTP Basic, if the server expects that. Requests calls this as ``auth=``.
 
-        Being given, it also keeps requests from adding credentials of ``.netrc``.
+        Passing an ``auth=`` also keeps requests from adding credentials from ``.netrc``.
         """
         if self.server.client_auth == BASIC:
-            # RFC 6749 2.3.1: both are encoded as a form encodes them, before they are joined by a colon.
+            # RFC 6749 2.3.1: encode both as a form does, then join them with a colon.
             pair = f"{quote_plus(self.client_id)}:{quote_plus(self.client_secret.reveal())}"
-            credentials = Secret(
-                base64.b64encode(pair.encode()).decode()
-            )  # as it travels, so that logs mask it
+            # A Secret in the form in which it is sent, so that logs redact it.
+            credentials = Secret(base64.b64encode(pair.encode()).decode())
             request.headers["Authorization"] = Header("Basic", credentials)
         return request
 
@@ -99,33 +99,33 @@ def discover(
     http: requests.Session | None = None,
 ) -> Server:
     """
-    Ask a server for its addresses and how it wants the client secret (RFC 8414).
+    Ask a server for its addresses and how it expects the client secret (RFC 8414).
 
     Parameters
     ----------
     issuer : str
-        The server's own name for itself, an https address; its metadata must name the same.
+        The server's own identifier, an https address. Its metadata must name the same one.
     api_url, upload_url : str
-        Where its API is, which metadata do not say; uploads go to the API's address unless given.
+        The address of its API, which the metadata does not contain. ``upload_url`` defaults to ``api_url``.
     name : str, optional
-        How people call it; the host unless given.
+        The server's name in messages; by default its host.
     http : requests.Session, optional
-        For certificates of your own: ``boxnb.transport.sessions.plain(verify)``.
+        For a CA bundle of your own: ``boxnb.transport.sessions.plain(verify)``.
 
     Returns
     -------
     Server
-        With ``client_auth``: the form where the server takes it, else HTTP Basic. A server that says nothing takes
-        HTTP Basic (RFC 8414 2). ``pkce`` where it offers S256.
+        ``client_auth`` is the form if the server accepts it, otherwise HTTP Basic, which is also the default of
+        RFC 8414 2. ``pkce`` is true if the server offers S256.
 
     Raises
     ------
     HostNotAllowedError
-        The address is neither https nor this computer.
+        The address is neither https nor on this computer.
     TokenEndpointError
-        The answer is not the metadata of this server, or it takes no client secret.
+        The response is not the metadata of this server, or the server does not accept a client secret.
     requests.RequestException
-        No answer came.
+        The server did not respond.
     """
     require_private(issuer, "answer")
     parts = urlsplit(issuer)
@@ -138,54 +138,56 @@ def discover(
     finally:
         if http is None:
             session.close()
-    told = _metadata(response)
-    if told.get("issuer") != issuer:
+    metadata = _metadata(response)
+    if metadata.get("issuer") != issuer:
         raise TokenEndpointError(
-            f"{parts.hostname} does not describe the server {issuer!r}: use the issuer's address exactly as the "
-            "server writes it."
+            f"The metadata of {parts.hostname} is not that of the issuer {issuer!r}. Use the issuer's address exactly as "
+            "the server writes it."
         )
-    methods = told.get("token_endpoint_auth_methods_supported", [BASIC])
-    way = next((way for way in (POST, BASIC) if isinstance(methods, list) and way in methods), None)
-    if way is None:
+    methods = metadata.get("token_endpoint_auth_methods_supported", [BASIC])
+    client_auth = next(
+        (method for method in (POST, BASIC) if isinstance(methods, list) and method in methods), None
+    )
+    if client_auth is None:
         raise TokenEndpointError(
-            f"{parts.hostname} takes no client secret, neither in the form nor by HTTP Basic: boxnb cannot sign in there."
+            f"boxnb cannot sign in at {parts.hostname}, which accepts a client secret neither in the form nor by HTTP Basic."
         )
-    pkce = told.get("code_challenge_methods_supported")
+    pkce = metadata.get("code_challenge_methods_supported")
     return Server(
         name=name or parts.hostname or "",
-        authorize_url=_address(told, "authorization_endpoint"),
-        token_url=_address(told, "token_endpoint"),
-        revoke_url=_address(told, "revocation_endpoint"),
+        authorize_url=_address(metadata, "authorization_endpoint"),
+        token_url=_address(metadata, "token_endpoint"),
+        revoke_url=_address(metadata, "revocation_endpoint"),
         api_url=api_url,
         upload_url=upload_url or api_url,
         pkce=isinstance(pkce, list) and "S256" in pkce,
-        client_auth=way,
+        client_auth=client_auth,
     )
 
 
 def _metadata(response: requests.Response) -> dict[str, Any]:
     host = urlsplit(response.url).hostname
     try:
-        told = response.json() if response.status_code == 200 else None
+        metadata = response.json() if response.status_code == 200 else None
     except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict):
+        metadata = None
+    if not isinstance(metadata, dict):
         raise TokenEndpointError(
-            f"{host} answered {response.status_code} without a description of itself (RFC 8414): "
-            "write down its addresses as boxnb.Server(...) instead."
+            f"{host} responded with {response.status_code} and without metadata (RFC 8414). "
+            "Write its addresses as boxnb.Server(...) instead."
         )
-    return told
+    return metadata
 
 
-def _address(told: dict[str, Any], endpoint: str) -> str:
-    found = told.get(endpoint)
+def _address(metadata: dict[str, Any], endpoint: str) -> str:
+    address = metadata.get(endpoint)
     try:
-        parts = urlsplit(found) if isinstance(found, str) and is_utf8(found) else None
+        parts = urlsplit(address) if isinstance(address, str) and is_utf8(address) else None
         usable = parts is not None and parts.scheme in ("https", "http") and parts.hostname is not None
-    except ValueError:  # a bracket without its other half
+    except ValueError:  # an unmatched bracket
         usable = False
-    if not isinstance(found, str) or not usable:
+    if not isinstance(address, str) or not usable:
         raise TokenEndpointError(
-            f"The server's description of itself lacks an address as {endpoint}: write down its addresses as boxnb.Server(...) instead."
+            f"The server's metadata has no usable {endpoint}. Write its addresses as boxnb.Server(...) instead."
         )
-    return found
+    return address

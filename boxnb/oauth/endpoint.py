@@ -1,6 +1,6 @@
-"""The token endpoint over HTTP: exchange a code, refresh a pair, revoke it (RFC 6749 4.1.3 and 6, RFC 7009).
+"""The token endpoint over HTTP: exchange a code, refresh a token pair, revoke it (RFC 6749 4.1.3 and 6, RFC 7009).
 
-Each function makes one call. Secrets stay masked until the moment of sending.
+Each function makes one call. A secret is revealed only while it is sent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import requests
 from ..errors import InvalidGrantError
 from ..secret import Secret, is_utf8, sealed
 from ..transport.sessions import plain, read_within, require_private
-from .client import BOX as BOX  # the names everybody uses are oauth.BOX, oauth.Client, oauth.Server …
+from .client import BOX as BOX  # other modules use oauth.BOX, oauth.Client, oauth.Server …
 from .client import Client as Client
 from .client import Server as Server
 from .client import discover as discover  # … and oauth.discover
@@ -27,19 +27,19 @@ from .pasted_address import is_bare_code as is_bare_code
 from .token import Token, lifetime, moment
 
 Form = dict[str, Secret | str]
-"""A form body; secrets stay masked in it until the moment of sending, so that no traceback shows them."""
+"""A form body. Its secrets are revealed only while they are sent, so that no traceback shows them."""
 
 
 TIMEOUT = (10.0, 20.0)
-"""Seconds to connect, seconds between two bytes."""
+"""Seconds to connect, and seconds between two bytes."""
 
 
 PATIENCE = 40.0
-"""Seconds for the whole of an answer, however slowly it drips."""
+"""Seconds for a complete response, even if bytes keep arriving slowly."""
 
 
 LARGEST = 1 << 20
-"""Bytes that are read of an answer of the token endpoint; what is longer is not a token."""
+"""Bytes read of a response of the token endpoint. A longer response is not a token."""
 
 
 def exchange_code(
@@ -50,16 +50,16 @@ def exchange_code(
     http: requests.Session | None = None,
     clock: Clock = time.time,
 ) -> Token:
-    """Leg 3: swap the authorization code for a token (RFC 6749 4.1.3). Box's codes live 30 seconds, once.
+    """Leg 3: exchange the authorization code for a token pair (RFC 6749 4.1.3). A Box code works once, for 30 seconds.
 
     Raises
     ------
     InvalidGrantError
-        The code is too old, used, or of another client.
+        The code is too old, already used, or belongs to another client.
     InvalidClientError
-        The client id or secret is wrong.
+        The client ID or secret is wrong.
     TokenEndpointError
-        No usable answer.
+        The response is not usable.
     """
     form: Form = {
         "grant_type": "authorization_code",
@@ -78,7 +78,7 @@ def refresh(
     http: requests.Session | None = None,
     clock: Clock = time.time,
 ) -> Token:
-    """Leg 4: swap the refresh token for a new pair (RFC 6749 6). Save the new pair before its first use.
+    """Leg 4: exchange the refresh token for a new token pair (RFC 6749 6). Save the new pair before you use it.
 
     Raises
     ------
@@ -89,22 +89,22 @@ def refresh(
     """
     refresh_token = token.refresh_token if isinstance(token, Token) else token
     if not refresh_token:
-        raise InvalidGrantError("There is no refresh token to use: sign in again.", error="invalid_grant")
+        raise InvalidGrantError("There is no refresh token. Sign in again.", error="invalid_grant")
     form: Form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-    fresh = _token(client, form, http, clock, "refresh token")
-    if fresh.refresh_token is None:  # RFC 6749 6: a server may keep the old one
-        return dataclasses.replace(fresh, refresh_token=refresh_token)
-    return fresh
+    new_token = _token(client, form, http, clock, "refresh token")
+    if new_token.refresh_token is None:  # RFC 6749 6: the server may keep the old one
+        return dataclasses.replace(new_token, refresh_token=refresh_token)
+    return new_token
 
 
 @sealed
 def revoke(client: Client, token: Token | Secret, *, http: requests.Session | None = None) -> bool:
-    """Leg 5: end the pair (RFC 7009). True when it was alive, False when the server says it was dead already.
+    """Leg 5: revoke the token pair (RFC 7009). Return False if the server says that it was no longer valid.
 
     Raises
     ------
     InvalidClientError, TokenEndpointError
-        The server did not revoke; the token may still work.
+        The server did not revoke it. The token may still work.
     """
     secret = (token.refresh_token or token.access_token) if isinstance(token, Token) else token
     response = _post(client, client.server.revoke_url, {"token": secret}, http)
@@ -117,36 +117,36 @@ def revoke(client: Client, token: Token | Secret, *, http: requests.Session | No
 
 
 @sealed
-def _token(client: Client, form: Form, http: requests.Session | None, clock: Clock, what: str) -> Token:
+def _token(client: Client, form: Form, http: requests.Session | None, clock: Clock, grant: str) -> Token:
     response = _post(client, client.server.token_url, form, http)
     if response.status_code != 200:
-        refused = token_error(response, error_of(response), what, client.server.name)
-        refused.at = server_time(response, clock)
-        raise refused
-    answer = _json(response)
+        error = token_error(response, error_of(response), grant, client.server.name)
+        error.at = server_time(response, clock)
+        raise error
+    fields = _json(response)
     access_token, refresh_token = (
-        _sendable(answer.get(f"{kind}_token"), response) for kind in ("access", "refresh")
+        _sendable(fields.get(f"{kind}_token"), response) for kind in ("access", "refresh")
     )
-    # The access token travels in a header (RFC 6750 2.1), the refresh token in a form, which takes any text.
+    # The access token is sent in a header (RFC 6750 2.1), the refresh token in a form, which can hold any text.
     if access_token is None or not access_token.isascii() or not access_token.isprintable():
         raise not_a_token(response)
-    scope = answer.get("scope")
+    scope = fields.get("scope")
     if isinstance(scope, list):
-        scope = " ".join(each for each in scope if isinstance(each, str))
-    kind = answer.get("token_type")
+        scope = " ".join(name for name in scope if isinstance(name, str))
+    token_type = fields.get("token_type")
     return Token(
         access_token=Secret(access_token),
         refresh_token=None if refresh_token is None else Secret(refresh_token),
         obtained_at=server_time(response, clock),
-        expires_in=lifetime(answer.get("expires_in")),
-        token_type=kind if isinstance(kind, str) and kind else "bearer",
+        expires_in=lifetime(fields.get("expires_in")),
+        token_type=token_type if isinstance(token_type, str) and token_type else "bearer",
         scope=scope if isinstance(scope, str) else None,
     )
 
 
 def _sendable(value: object, response: requests.Response) -> str | None:
-    """A token as text that can be sent and saved; ``None`` where there is none."""
-    if isinstance(value, int) and not isinstance(value, bool):  # some servers count their tokens
+    """Return a token as text that can be sent and saved; ``None`` if the response has none."""
+    if isinstance(value, int) and not isinstance(value, bool):  # some servers use numbers as tokens
         value = str(value)
     if value is None or value == "":
         return None
@@ -157,10 +157,10 @@ def _sendable(value: object, response: requests.Response) -> str | None:
 
 
 def server_time(response: requests.Response, clock: Clock) -> float:
-    """When the server says it answered, seconds since the epoch; this machine's clock where it does not say."""
+    """Return the time of a response by the server's ``Date`` header, seconds since the epoch; otherwise by ``clock``."""
     try:
-        said = parsedate_to_datetime(response.headers["Date"])
-        return moment(said.replace(tzinfo=said.tzinfo or datetime.UTC).timestamp()) or clock()
+        date = parsedate_to_datetime(response.headers["Date"])
+        return moment(date.replace(tzinfo=date.tzinfo or datetime.UTC).timestamp()) or clock()
     except (KeyError, ValueError, TypeError, OverflowError):
         return clock()
 
@@ -171,7 +171,7 @@ def _post(client: Client, url: str, form: Form, http: requests.Session | None) -
     form = {**form, **client.form_fields()}
     session = http or plain()
     try:
-        # Redirects are not followed: they would carry the form to another host.
+        # Do not follow redirects: the form would go to another host.
         response = session.post(
             url,
             data={
@@ -183,14 +183,14 @@ def _post(client: Client, url: str, form: Form, http: requests.Session | None) -
             stream=True,
         )
         read_within(response, PATIENCE, LARGEST)
-        response.request.body = None  # the form, which nobody needs any more
+        response.request.body = None  # the form with the secrets, no longer needed
         return response
-    except OSError as error:  # requests' own, and a certificate file that is not there
+    except OSError as error:  # requests' errors, and a missing certificate file
         if isinstance(getattr(error, "request", None), requests.PreparedRequest):
             error.request.body = None  # type: ignore[attr-defined]
             error.request.headers.pop("Authorization", None)  # type: ignore[attr-defined]
-        error.__cause__ = error.__context__ = None  # they carry the form, too
-        raise error.with_traceback(None)  # noqa: B904  it is the same error
+        error.__cause__ = error.__context__ = None  # they hold the form, too
+        raise error.with_traceback(None)  # noqa: B904  the same error again
     finally:
         if http is None:
             session.close()
@@ -198,9 +198,9 @@ def _post(client: Client, url: str, form: Form, http: requests.Session | None) -
 
 def _json(response: requests.Response) -> dict[str, Any]:
     try:
-        answer = json.loads(response.content)  # response.json() reads otherwise where simplejson is installed
+        fields = json.loads(response.content)  # not response.json(), which uses simplejson if it is installed
     except (ValueError, RecursionError):
         raise not_a_token(response) from None
-    if not isinstance(answer, dict):
+    if not isinstance(fields, dict):
         raise not_a_token(response)
-    return answer
+    return fields

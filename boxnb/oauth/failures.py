@@ -1,4 +1,4 @@
-"""What the refusals of an authorization server mean (RFC 6749 4.1.2.1 and 5.2), each in a sentence."""
+"""Explain the errors of an authorization server to the user (RFC 6749 4.1.2.1 and 5.2)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import requests
 
 from ..errors import AccessDeniedError, InvalidClientError, InvalidGrantError, SignInError, TokenEndpointError
-from ..redaction import mask, one_line, printable
+from ..redaction import one_line, printable, redact
 from ..transport.network_trouble import network_trouble as network_trouble
 from ..transport.network_trouble import proxy_wants_password
 from ..transport.waits import retry_after, until
@@ -17,31 +17,31 @@ from .token import Token
 
 ONBOARDING = "notebooks/1-onboard/01-register-and-sign-in.ipynb"
 
-ADMIN = "Ask a {box} admin to allow this app (Admin Console, Integrations, Platform Apps Manager), then open the link again."
-_ADMIN = re.compile(r"\badmin|\benterprise\b|\bnot authori[sz]ed by\b|\bdisabled\b", re.IGNORECASE)
-_UNSURE = re.compile(r"[^\w .,'()-]")
+ADMIN = "Ask an admin of your enterprise to allow this app (Admin Console, Integrations, Platform Apps Manager), then open the link again."
+_NEEDS_ADMIN = re.compile(r"\badmin|\benterprise\b|\bnot authori[sz]ed by\b|\bdisabled\b", re.IGNORECASE)
+_UNSAFE = re.compile(r"[^\w .,'()-]")
 
-_REDIRECTS = {
+_REDIRECT_ERRORS = {
     "access_denied": (
-        "Access was denied on {box}'s page, so there is no code",
+        "Access was denied on the page of {box}, so there is no code",
         "Open the link again and press Grant, or ask your admin whether this app is allowed.",
     ),
     "invalid_scope": (
-        "{box} does not know a scope that was asked for, or the app does not have it",
+        "{box} does not know a requested scope, or the app does not have it",
         "Leave the scope out and try again.",
     ),
     "unauthorized_client": (
         "{box} does not let this app sign users in",
         "Check that the app's type is User Authentication (OAuth 2.0), and ask your admin whether the app is allowed.",
     ),
-    "invalid_request": ("{box} found the request malformed", "Get a new link and try again."),
+    "invalid_request": ("{box} says that the request is malformed", "Get a new link and try again."),
     "unsupported_response_type": (
         "{box} does not offer this kind of sign-in for the app",
         "Check the app's type.",
     ),
     "server_error": (
-        "{box} answered with an error of its own",
-        "Wait a minute and try again; if it stays, ask your admin whether this app is allowed.",
+        "{box} had an internal error",
+        "Wait a minute and try again. If the error stays, ask your admin whether this app is allowed.",
     ),
     "temporarily_unavailable": ("{box} is too busy to sign you in", "Wait a minute and try again."),
     "redirect_uri_mismatch": (
@@ -49,13 +49,13 @@ _REDIRECTS = {
         "Copy it, character by character, into the app's configuration, then open the link again.",
     ),
     "redirect_uri_missing": (
-        "The app has several redirect URIs, and the request named none",
-        "Open a new link and grant again.",
+        "The app has several redirect URIs, and the request did not name one",
+        "Open a new link and grant access again.",
     ),
 }
 """What each error of a redirect means, and what to do (RFC 6749 4.1.2.1; the last two are Box's own)."""
 
-_GRANTS = {
+_TOKEN_ERRORS = {
     "unauthorized_client": (
         "The token endpoint does not let this app use this kind of sign-in",
         "Check that the app's type is User Authentication (OAuth 2.0), and ask your admin whether it is authorized.",
@@ -65,120 +65,120 @@ _GRANTS = {
         "Check the server's addresses.",
     ),
     "invalid_scope": (
-        "The token endpoint does not grant a scope that was asked for",
+        "The token endpoint does not grant a requested scope",
         "Leave the scope out, then sign in again.",
     ),
     "invalid_request": (
-        "The token endpoint found the request malformed",
+        "The token endpoint says that the request is malformed",
         "Check the type of the app (User Authentication, OAuth 2.0) and its redirect URI.",
     ),
     "invalid_token": ("The token endpoint does not know this token", "Sign in again."),
 }
-"""What each error of a token endpoint means, and what to do (RFC 6749 5.2), but for those with classes of their own."""
+"""What each error of a token endpoint means, and what to do (RFC 6749 5.2). Errors with a class of their own are not here."""
 
 
-def called(server: str) -> str:
-    """What sentences call a server: Box, the practice Box, or the name that its profile gives it."""
-    return "the practice Box" if server == "sandbox" else printable(server, 60) or "the server"
+def display_name(server: str) -> str:
+    """Return the name of a server in a sentence: Box, the sandbox, or the name in its profile."""
+    return "the sandbox" if server == "sandbox" else printable(server, 60) or "the server"
 
 
 def quoted(text: object, box: str, longest: int = 200) -> str:
-    """A server's own words as a sentence of their own, with a blank before it; empty where it said nothing."""
+    """Return a server's own words as a sentence after a space; ``""`` if it gave none."""
     words = one_line(text, longest).rstrip(" .")
-    return f' {capital(box)} says: "{words}".' if words else ""
+    return f' {capitalized(box)} says: "{words}".' if words else ""
 
 
-def capital(sentence: str) -> str:
-    """With a capital, where it begins with "the practice Box"; the names of other servers stay as they are written."""
+def capitalized(sentence: str) -> str:
+    """Return a sentence with a capital "The" at its start. Other names of servers are not changed."""
     return f"The {sentence[4:]}" if sentence.startswith("the ") else sentence
 
 
 def redirect_error(error: str, description: str, server: str = "Box", *, checked: bool = True) -> SignInError:
-    """The error a redirect carries (RFC 6749 4.1.2.1).
+    """Return the error that a redirect carries (RFC 6749 4.1.2.1).
 
-    Without a state (``checked=False``) anybody can have written the description, so it is repeated without anything
-    that could be an address.
+    Without a state (``checked=False``) anybody can have written the description, so every character that an address
+    needs is removed from it.
     """
-    box = called(server)
-    known = re.sub(r"[^a-z_]", "", error)[:40]
-    what, advice = _REDIRECTS.get(
-        error, (f"{{box}} refused the request ({known or 'no reason'})", "Get a new link and try again.")
+    box = display_name(server)
+    error_name = re.sub(r"[^a-z_]", "", error)[:40]
+    problem, advice = _REDIRECT_ERRORS.get(
+        error, (f"{{box}} refused the request ({error_name or 'no reason'})", "Get a new link and try again.")
     )
-    said = description if checked else _UNSURE.sub(" ", one_line(description, 100))
+    words = description if checked else _UNSAFE.sub(" ", one_line(description, 100))
     if server == "Box" and error == "server_error" and description.strip() == "107":
-        # What Box sends where the enterprise does not allow the app (GitHub: box/box-python-sdk 127).
-        what, advice = "Your enterprise does not allow this app", ADMIN
-        said = "server_error 107"
-    elif error not in ("access_denied", "invalid_scope") and _ADMIN.search(one_line(said)):
+        # Box sends this if the enterprise does not allow the app (GitHub: box/box-python-sdk 127).
+        problem, advice = "Your enterprise does not allow this app", ADMIN
+        words = "server_error 107"
+    elif error not in ("access_denied", "invalid_scope") and _NEEDS_ADMIN.search(one_line(words)):
         advice = ADMIN
     if server != "Box":
         advice = advice.replace(" (Admin Console, Integrations, Platform Apps Manager)", "")
-    message = capital(f"{what}.{quoted(said, box)} {advice}".replace("{box}", box))
-    kind = AccessDeniedError if error == "access_denied" else SignInError
-    found = kind(message, error=mask(error), description=mask(description))
-    found.checked = checked
-    return found
+    message = capitalized(f"{problem}.{quoted(words, box)} {advice}".replace("{box}", box))
+    error_class = AccessDeniedError if error == "access_denied" else SignInError
+    exception = error_class(message, error=redact(error), description=redact(description))
+    exception.checked = checked
+    return exception
 
 
 def not_a_token(response: requests.Response) -> TokenEndpointError:
-    """The token endpoint's answer is not one: often a company proxy's page."""
-    kind = one_line(response.headers.get("Content-Type", "no content type").split(";")[0], 60)
+    """Return the error for a response that is not a token, which is often a page of a company proxy."""
+    content_type = one_line(response.headers.get("Content-Type", "no content type").split(";")[0], 60)
     host, status = urlsplit(response.url).hostname, response.status_code
     if status == 407:
         return TokenEndpointError(proxy_wants_password(response.url))
     if status in (301, 302, 303, 307, 308):
         return TokenEndpointError(
-            f"The token endpoint at {host} sends requests elsewhere ({status}), which is not followed, for they carry the "
-            "client secret. Check the server's addresses, or whether a sign-in page of the network is in the way."
+            f"The token endpoint at {host} redirects requests ({status}). boxnb does not follow the redirect, because a "
+            "request carries the client secret. Check the server's addresses, and whether the network has a sign-in page of its own."
         )
     if status == 511:
         return TokenEndpointError(
-            "The network wants a sign-in of its own (511). Open any page in the browser, sign in to the network, then try again."
+            "The network requires a sign-in of its own (511). Open any page in the browser, sign in to the network, then try again."
         )
     return TokenEndpointError(
-        f"The token endpoint at {host} answered {status} with {kind} instead of a token. "
-        "Often a company proxy answers in its place: check the proxy settings, then try again."
+        f"The token endpoint at {host} responded with {status} and {content_type} instead of a token. "
+        "Often a company proxy responds in its place. Check the proxy settings, then try again."
     )
 
 
 def error_of(response: requests.Response) -> tuple[str, str]:
-    """``error`` and ``error_description``; Box's older answers name them ``code`` and ``message``."""
+    """Return ``error`` and ``error_description``, which Box's older responses name ``code`` and ``message``."""
     try:
-        answer = response.json()
+        fields = response.json()
     except (ValueError, RecursionError):
         return "", ""
-    if not isinstance(answer, dict):
+    if not isinstance(fields, dict):
         return "", ""
-    error = answer.get("error") or answer.get("code") or ""
-    description = answer.get("error_description") or answer.get("message") or ""
-    return mask(str(error)), mask(str(description))  # a server may repeat the form that it refuses
+    error = fields.get("error") or fields.get("code") or ""
+    description = fields.get("error_description") or fields.get("message") or ""
+    return redact(str(error)), redact(str(description))  # a server may repeat the form that it refused
 
 
 def server_words(response: requests.Response) -> str:
-    """What a server of another kind says in a refusal, as :func:`quoted`; empty where that is a page."""
+    """Return the description in any server's error response, as :func:`quoted` does; ``""`` if it is not JSON."""
     return quoted(error_of(response)[1], urlsplit(response.url).hostname or "the server")
 
 
 def token_error(
-    response: requests.Response, error: tuple[str, str], what: str, server: str = "Box"
+    response: requests.Response, error: tuple[str, str], grant: str, server: str = "Box"
 ) -> SignInError:
-    """The error of an answer other than 200; ``what`` was refused: a code, a refresh token, a token."""
+    """Return the error for a response other than 200. ``grant`` was refused: a code, a refresh token or a token."""
     name, description = error
-    box, status = called(server), response.status_code
-    said = quoted(description, box)
+    box, status = display_name(server), response.status_code
+    words = quoted(description, box)
     if (status >= 500 and status not in (501, 511)) or status == 429:
-        asked = retry_after(response)
-        why = "limits the rate of requests" if status == 429 else "is not available just now"
-        when = until(asked) if asked else "in a minute"
+        wait = retry_after(response)
+        problem = "limits the rate of requests" if status == 429 else "is not available"
+        when = until(wait) if wait else "in a minute"
         busy = TokenEndpointError(
-            f"The token endpoint {why} ({status} {one_line(name, 40)}".rstrip()
-            + f").{said} Try again {when}."
+            f"The token endpoint {problem} ({status} {one_line(name, 40)}".rstrip()
+            + f").{words} Try again {when}."
         )
-        busy.retry_after = asked
+        busy.retry_after = wait
         return busy
     if name == "invalid_client":
         return InvalidClientError(
-            f"The client id or the client secret was refused.{said} Copy both again from the app's "
+            f"The client ID or the client secret was refused.{words} Copy both again from the app's "
             + (
                 "Configuration tab in the Developer Console."
                 if server in ("Box", "sandbox")
@@ -187,7 +187,7 @@ def token_error(
             error=name,
             description=description,
         )
-    if name == "invalid_grant" and what == "code":
+    if name == "invalid_grant" and grant == "code":
         reason = (
             "The code is more than 30 seconds old"
             if "expired" in description and server in ("Box", "sandbox")
@@ -195,27 +195,28 @@ def token_error(
             if "expired" in description
             else "The code was refused: it was used before, has expired, or belongs to another app"
         )
-        return InvalidGrantError(f"{reason}.{said} Get a new code.", error=name, description=description)
+        return InvalidGrantError(f"{reason}.{words} Get a new code.", error=name, description=description)
     if name == "invalid_grant":
         old = "is more than 60 days old" if server in ("Box", "sandbox") else "is too old"
         return InvalidGrantError(
-            f"The refresh token was refused: it was used, revoked, or {old}.{said} Sign in again.",
+            f"The refresh token was refused: it was used, revoked, or {old}.{words} Sign in again.",
             error=name,
             description=description,
         )
     if name:
-        known = re.sub(r"[^a-z_]", "", name)[:40]
-        why, advice = _GRANTS.get(
-            name, (f"The token endpoint refused the {what}", "Check the app's type and its configuration.")
+        error_name = re.sub(r"[^a-z_]", "", name)[:40]
+        problem, advice = _TOKEN_ERRORS.get(
+            name, (f"The token endpoint refused the {grant}", "Check the app's type and its configuration.")
         )
-        if _ADMIN.search(one_line(description)):
-            advice = f"Ask a {box} admin to authorize this app, then sign in again."
+        if _NEEDS_ADMIN.search(one_line(description)):
+            advice = "Ask an admin of your enterprise to authorize this app, then sign in again."
         return TokenEndpointError(
-            f"{why} ({status} {known}).{said} {advice}", error=name, description=description
+            f"{problem} ({status} {error_name}).{words} {advice}", error=name, description=description
         )
     if status == 409:
         return TokenEndpointError(
-            "Two refreshes met at the token endpoint (409). Wait a moment and try again.", error="conflict"
+            "Two refreshes reached the token endpoint at the same time (409). Wait a moment and try again.",
+            error="conflict",
         )
     return not_a_token(response)
 
@@ -228,37 +229,34 @@ def refresh_refused(
     error: InvalidGrantError,
     now: float,
 ) -> InvalidGrantError:
-    """Why a refresh ended the sign-in: what is proved, or else what is possible, each with what to do.
+    """Return the error for a refused refresh, with its cause if that is certain and otherwise the possible causes.
 
-    ``pending`` is the journal's note of a refresh that was cut off, ``now`` the server's time where it gave none.
+    ``pending`` is the journal's record of a refresh that was cut off. ``now`` is used if the response has no time.
     """
     age = ((error.at or now) - token.obtained_at) / 86400 if token.obtained_at > 0 else 0.0
-    reason = quoted(error.description, called(server))
-    if token.refresh_token is None and error.at is None:  # no server was asked
+    reason = quoted(error.description, display_name(server))
+    if token.refresh_token is None and error.at is None:  # no request was sent
         reason = ""
-        text = (
-            f"The saved sign-in of {profile!r} has no refresh token, so it cannot be renewed now that its access token "
-            "has run out or was refused."
-        )
+        text = f"The saved sign-in of {profile!r} has no refresh token, and its access token has expired or was refused."
     elif age > 60 and server in ("Box", "sandbox"):
         reason = ""
-        text = f"The saved sign-in of {profile!r} was not used for {age:.0f} days; a refresh token lives 60."
+        text = f"The saved sign-in of {profile!r} was not used for {age:.0f} days. A refresh token expires after 60 days."
     elif pending is not None and pending.get("fingerprint") == token.fingerprint:
         text = (
-            f"A refresh of {profile!r} was cut off before its answer was saved (process {pending.get('pid')} on "
-            f"{pending.get('host')}); the server had probably retired the old token by then."
+            f"A refresh of {profile!r} was cut off before its response was saved (process {pending.get('pid')} on "
+            f"{pending.get('host')}). By then, the server had probably invalidated the old token."
         )
     elif error.lost:
-        text = f"The answer to a refresh of {profile!r} was lost, and the server has retired the old token."
+        text = f"The response to a refresh of {profile!r} was lost, and the server has invalidated the old token."
     else:
         text = (
-            f"The refresh token of {profile!r} was refused: perhaps a copy of the file was used elsewhere (then use one "
-            "file only), the access was revoked, the password was changed, or it is too old."
+            f"The refresh token of {profile!r} was refused: perhaps another copy of the profile used it (then use only one "
+            "copy), the access was revoked, the password was changed, or it is too old."
         )
-    told = InvalidGrantError(
+    refused = InvalidGrantError(
         f"{text}{reason} Sign in again: open {ONBOARDING}.",
         error="invalid_grant",
         description=error.description,
     )
-    told.at = error.at
-    return told
+    refused.at = error.at
+    return refused

@@ -17,7 +17,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from boxnb.errors import SignInError
-from boxnb.oauth.failures import called, capital
+from boxnb.oauth.failures import capitalized, display_name
 
 LOOPBACK: Final = ("127.0.0.1", "localhost")
 NEIGHBOURS: Final = 10  # ports to try after a busy one, before taking any free port
@@ -80,8 +80,8 @@ _OWN_ADDRESS: Final = ("granted", "denied", "failed", "unproved", "wrong-state")
 
 def landing_page(kind: str, server: str = "Box") -> bytes:
     """Return one of our own pages as HTML. It never shows anything from the address of the request."""
-    box = called(server)
-    title, text = (part.replace("{Box}", capital(box)).replace("{box}", box) for part in _PAGES[kind])
+    box = display_name(server)
+    title, text = (part.replace("{Box}", capitalized(box)).replace("{box}", box) for part in _PAGES[kind])
     page = (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>boxnb: {html.escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'

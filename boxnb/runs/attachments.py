@@ -49,7 +49,7 @@ def _write(content: Any, draft: Path, file: Path) -> None:
         draft.write_bytes(content)
     elif isinstance(content, pd.DataFrame | pd.Series) and ending == ".csv":
         # As boxnb.export writes it: nothing runs as a formula, and the byte order mark tells Excel that it is UTF-8.
-        text = redaction.known_only(export.csv_text(content))
+        text = redaction.redact_known(export.csv_text(content))
         draft.write_bytes(text.encode("utf-8-sig", "backslashreplace"))
     elif isinstance(content, pd.DataFrame | pd.Series) and ending == ".html":
         _write_text(export.html_text(content, title=file.stem, most=len(content)), draft)
@@ -71,7 +71,7 @@ def _write(content: Any, draft: Path, file: Path) -> None:
 
 
 def _write_text(text: str, draft: Path) -> None:
-    draft.write_text(redaction.known_only(text), encoding="utf-8", errors="backslashreplace")
+    draft.write_text(redaction.redact_known(text), encoding="utf-8", errors="backslashreplace")
 
 
 def _picture(figure: Any, kind: str) -> bytes:

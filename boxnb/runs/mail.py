@@ -152,7 +152,7 @@ def compose(
     """
     subject, text, html = map(as_text, (subject, text, html))
     message = EmailMessage()
-    message["Subject"] = redaction.mask(subject)
+    message["Subject"] = redaction.redact(subject)
     message["From"] = check_address(settings.sender)
     message["To"] = ", ".join(check_address(address) for address in recipients)
     message["Date"] = formatdate(localtime=True)
@@ -169,8 +169,8 @@ def compose(
             remaining -= size
         except OSError as error:
             text += f"\nNot attached, could not be read ({error.strerror}): {file}\n"
-    message.set_content(redaction.mask(text))
-    message.add_alternative(redaction.mask(html), subtype="html")
+    message.set_content(redaction.redact(text))
+    message.add_alternative(redaction.redact(html), subtype="html")
     for file, content in attachments:
         kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
         main, _, sub = ("text/plain" if file.suffix == ".log" else kind).partition("/")
@@ -182,7 +182,9 @@ def _content(file: Path) -> bytes:
     content = file.read_bytes()
     if file.suffix.lower() not in TEXT:
         return content
-    return redaction.known_only(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+    return redaction.redact_known(content.decode("utf-8", "surrogateescape")).encode(
+        "utf-8", "surrogateescape"
+    )
 
 
 def send(settings: MailSettings, message: EmailMessage) -> None:
@@ -345,7 +347,7 @@ def _signed_in(settings: MailSettings) -> smtplib.SMTP:
 
 def _one_line(reply: bytes | str) -> str:
     text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
-    return redaction.mask(" ".join(text.split()))[:200]
+    return redaction.redact(" ".join(text.split()))[:200]
 
 
 def _refusals(refused: dict[str, tuple[int, bytes]]) -> str:

@@ -210,7 +210,7 @@ class Run:
         self.seconds = time.monotonic() - self._clock
         if error is not None:
             self.outcome = "ERROR"
-            self.problem = redaction.mask(self._reason(error))
+            self.problem = redaction.redact(self._reason(error))
             self.log.error("%s", self.problem, extra=OURS)
             if not isinstance(error, BoxNotebookError | KeyboardInterrupt | SystemExit):
                 self.log.error("%s", "".join(traceback.format_exception(error)).rstrip(), extra=OURS)
@@ -250,7 +250,7 @@ class Run:
             if callable(sink):
                 sink(self)
             elif sink == "print":
-                print(encoding.printable(redaction.mask(report.text(self)), _screen()), file=_screen())
+                print(encoding.printable(redaction.redact(report.text(self)), _screen()), file=_screen())
             elif isinstance(sink, str):
                 self._send(sink)
             else:
@@ -258,7 +258,7 @@ class Run:
                 folder = Path(sink)
                 folder.mkdir(parents=True, exist_ok=True)
                 page = folder / encoding.on_disk(f"{self.name}-{self._logs.stamp}.html")
-                content = redaction.mask(report.page(self))
+                content = redaction.redact(report.page(self))
                 # Other users may read the page.
                 descriptor = private_files.open_ours(page, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
                 with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as stream:
@@ -280,7 +280,7 @@ class Run:
         self.log.info("Mailed the report to %s", address)
 
     def _fail(self, target: str, reason: str) -> None:
-        line = redaction.mask(f"{target}: {reason}")
+        line = redaction.redact(f"{target}: {reason}")
         self.undelivered.append(line)
         self.log.error("Not delivered: %s", line, extra=OURS)
         print(f"boxnb run {self.name}: not delivered: {line}", file=sys.stderr)  # noqa: T201
@@ -293,10 +293,10 @@ class Run:
 
     def __repr__(self) -> str:
         lines = "\n".join(f"  {name:<9} {value}" for name, value in report.facts(self))
-        return redaction.mask(f"Run {self.name!r}\n{lines}")
+        return redaction.redact(f"Run {self.name!r}\n{lines}")
 
     def _repr_html_(self) -> str:
-        return redaction.mask(report.card(self))
+        return redaction.redact(report.card(self))
 
 
 def _screen() -> TextIO:

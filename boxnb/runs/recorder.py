@@ -44,7 +44,7 @@ class RedactingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one record as text."""
-        return redaction.mask(super().format(record))
+        return redaction.redact(super().format(record))
 
 
 class Recorder(logging.Handler):
@@ -81,7 +81,7 @@ class Recorder(logging.Handler):
             text = _unformatted(record, error)
         if record.levelno >= logging.WARNING and not hasattr(record, "of_report"):
             self.warnings.append(
-                redaction.mask(record.msg)
+                redaction.redact(record.msg)
                 if not record.args and isinstance(record.msg, str)
                 else text.split(": ", 1)[-1]
             )
@@ -120,7 +120,7 @@ def _unformatted(record: logging.LogRecord, error: Exception) -> str:
             texts.append(repr(part) if part is record.msg else str(part))
         except Exception:  # noqa: BLE001  a class of the program may raise anything
             texts.append(f"an object of type {type(part).__name__}")
-    return redaction.mask(
+    return redaction.redact(
         f"{record.levelname} {record.name}: {texts[0]} ({type(error).__name__}: {texts[1]})"
     )
 

@@ -63,7 +63,7 @@ def execute(
     """
     known, key = folder / "known", secrets.token_hex(32)
     private_files.write_note(known, "")
-    variables = {**environment, secret.HANDED: f"{known}:{key}", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    variables = {**environment, secret.REPORT_TO: f"{known}:{key}", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     child = subprocess.Popen(  # noqa: S603  our own interpreter
         [sys.executable, "-m", __name__, str(folder), *arguments],
         stdin=subprocess.PIPE,  # never written to: its end tells the child that this process is gone
@@ -87,7 +87,7 @@ def execute(
         for stream in (child.stdin, child.stderr):
             if stream is not None:
                 stream.close()
-        secret.take_over(known, key)
+        secret.learn_reported(known, key)
     lines = errors.decode("utf-8", "replace").strip().splitlines() or ["no error message"]
     return child.returncode, lines[-1]
 

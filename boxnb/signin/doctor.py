@@ -32,7 +32,7 @@ from ..errors import (
 )
 from ..local import encoding
 from ..oauth import Client, Clock, receiver
-from ..oauth.failures import called, capital, network_trouble
+from ..oauth.failures import capitalized, display_name, network_trouble
 from ..redaction import one_line
 from ..secret import Secret
 from ..transport.network_trouble import proxy_for
@@ -188,7 +188,9 @@ def _endpoint(saved: store.Profile, http: Session, clock: Clock) -> tuple[OSErro
             check, "look", "The server accepted a made-up code.", "Check the server's addresses."
         )
     except InvalidGrantError:
-        finding = Finding(check, "ok", f"{capital(called(saved.client.server.name))} knows the app.")
+        finding = Finding(
+            check, "ok", f"{capitalized(display_name(saved.client.server.name))} knows the app."
+        )
     except InvalidClientError as error:
         finding = Finding(check, "wrong", "The server refuses them.", str(error))
     except TokenEndpointError as error:

@@ -9,7 +9,7 @@ import requests
 
 from boxnb import store
 from boxnb.errors import BoxNotebookError, SignInCancelled, SignInError, SignInTimeout
-from boxnb.oauth.failures import ONBOARDING, called, capital, network_trouble
+from boxnb.oauth.failures import ONBOARDING, capitalized, display_name, network_trouble
 from boxnb.oauth.token import Token
 from boxnb.secret import Secret
 from boxnb.signin.status import UNCHECKED
@@ -107,7 +107,7 @@ def port_words(redirect_uri: str, listening: str, server: str = "Box") -> str:
         return ""
     return (
         f"Port {registered.port} is busy, so the redirect goes to port {actual.port}. "
-        f"{capital(called(server))} accepts any port on {actual.hostname}; change nothing in the Console."
+        f"{capitalized(display_name(server))} accepts any port on {actual.hostname}; change nothing in the Console."
     )
 
 
@@ -123,12 +123,14 @@ def port_taken(port: int) -> str:
 def sign_in_ended(error: BoxNotebookError, server: str) -> str:
     """Return why a saved sign-in has ended, with the panel's link as the remedy instead of opening this notebook."""
     reason = in_one_sentence(error, server).partition(" Sign in again:")[0]
-    return f"{reason} Open {called(server)} to sign in again."
+    return f"{reason} Open {display_name(server)} to sign in again."
 
 
 def sign_in_refused(server: str) -> str:
     """Return the sentence for a saved sign-in that the API refuses with a 401."""
-    return capital(f"{called(server)} refuses the saved sign-in, even after a refresh. Sign in again.")
+    return capitalized(
+        f"{display_name(server)} refuses the saved sign-in, even after a refresh. Sign in again."
+    )
 
 
 def sign_in_not_tried(error: BaseException, server: str) -> str:
@@ -143,7 +145,7 @@ def account_unknown(reason: str) -> str:
 
 def account_without_login(server: str) -> str:
     """Return the sentence for a response to `GET /users/me` that does not describe a user."""
-    return f"Cannot find out who signed in: the response of {called(server)} names no user. Try again."
+    return f"Cannot find out who signed in: the response of {display_name(server)} names no user. Try again."
 
 
 def saved_but_unknown(error: BaseException, server: str) -> str:
@@ -159,12 +161,12 @@ def not_revoked(error: BaseException, server: str) -> str:
 
 def rejected(server: str) -> str:
     """Return what the panel says after the user answered "no" to "Is this you?"."""
-    return f"Nothing was saved. Sign in to {called(server)} as the right person."
+    return f"Nothing was saved. Sign in to {display_name(server)} as the right person."
 
 
 def waiting_for(server: str) -> str:
     """Return what the panel says once its link was opened."""
-    return f"Waiting for the answer of {called(server)}."
+    return f"Waiting for the answer of {display_name(server)}."
 
 
 def defect(error: BaseException) -> str:
@@ -200,7 +202,7 @@ def in_one_sentence(error: BaseException, server: str = "Box") -> str:
     if isinstance(error, BoxNotebookError):
         return " ".join(str(error).split())
     if isinstance(error, requests.RequestException) or "certificate" in str(error).lower():
-        return network_trouble(error, then=f"open {called(server)} again")  # type: ignore[arg-type]
+        return network_trouble(error, then=f"open {display_name(server)} again")  # type: ignore[arg-type]
     if isinstance(error, OSError):
         return f"Cannot save the sign-in ({error.strerror or type(error).__name__}). Nothing was lost."
     return " ".join(str(error).split())

@@ -6,7 +6,7 @@ import dataclasses
 
 from .. import oauth, store
 from ..errors import HostNotAllowedError, SignInError, TokenStoreError
-from ..oauth.failures import called
+from ..oauth.failures import display_name
 from ..store import intent
 from ..transport.network_trouble import network_trouble
 from ..transport.sessions import plain
@@ -39,7 +39,7 @@ def sign_out(profile: str) -> str:
             return (
                 f"Not signed out: {reason} The token may still work and stays saved in {store.path(profile)}. "
                 "Try again, or remove the app's access in the settings of your account at "
-                f"{called(saved.client.server.name)}."
+                f"{display_name(saved.client.server.name)}."
             )
         try:
             store.save(dataclasses.replace(saved, token=None, account=None, generation=0, refreshed_by=""))

@@ -1,4 +1,7 @@
-"""Profiles on disk: one private JSON file each, locked, replaced atomically. Above `oauth`; `auth` and everything above may import it."""
+"""Profiles on disk: a private JSON file each, locked and replaced atomically.
+
+Imports `oauth` and what is below it; `auth` and everything above may import it.
+"""
 
 from .files import LOCK_TIMEOUT, delete, home, load, lock, names, path, save
 from .manage import configure, migrate, rename

@@ -1,7 +1,7 @@
-"""Where the secrets of a profile are kept: in its file, the system's keyring, an older script's plist, a command.
+"""Backends: where a profile's secrets are saved (its own file, a keyring, an older script's property list, a command).
 
-A keeper reads and writes one JSON-like dict: ``client_secret``, ``token`` (a dict or None) and ``generation``.
-Everything that is no secret stays in the profile's file. Each write replaces the whole or nothing.
+A backend reads and writes one JSON-like dict: ``client_secret``, ``token`` (a dict or None), ``mail`` and ``generation``.
+Everything that is not secret stays in the profile's file. A write replaces all of the dict or nothing.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from ..local import private_files
 from ..oauth.token import Token
 from . import property_list
 
-Kept = dict[str, Any]
+Secrets = dict[str, Any]
 SERVICE = "boxnb"
 COMMAND_SECONDS = 60.0
 
 
-class Keeper(Protocol):
-    """What :mod:`boxnb.store` needs of a place for secrets."""
+class Backend(Protocol):
+    """What :mod:`boxnb.store` calls to save and read secrets."""
 
-    def read(self) -> Kept | None:
-        """What is kept, or ``None``."""
+    def read(self) -> Secrets | None:
+        """Return the saved secrets, or ``None`` if there are none."""
 
-    def write(self, kept: Kept) -> None:
-        """Replace what is kept."""
+    def write(self, secrets: Secrets) -> None:
+        """Replace the saved secrets."""
 
     def delete(self) -> None:
-        """Forget it."""
+        """Delete the saved secrets."""
 
 
-def keeper(keep: str, name: str, file: Path) -> Keeper | None:
-    """The keeper a profile names; ``None`` for ``"file"``, whose secrets are in the profile's own file.
+def backend_for(keep: str, name: str, file: Path) -> Backend | None:
+    """Return the backend that a profile names; ``None`` for ``"file"``: these secrets are in the profile's own file.
 
     Parameters
     ----------
@@ -52,66 +52,67 @@ def keeper(keep: str, name: str, file: Path) -> Keeper | None:
     Raises
     ------
     SettingError
-        No such place.
+        There is no such backend.
     """
     kind, _, rest = keep.partition(":")
     if kind == "file" and not rest:
         return None
     if kind == "keyring" and not rest:
-        return KeyringKeeper(name, file)
+        return KeyringBackend(name, file)
     if kind == "plist" and rest:
         try:
-            return PlistKeeper(Path(rest).expanduser())
+            return PlistBackend(Path(rest).expanduser())
         except RuntimeError:
             raise SettingError(f"There is no user {rest.split('/')[0]!r} on this computer.") from None
     if kind == "command" and rest:
-        return CommandKeeper(words(rest), name, file)
+        return CommandBackend(split_command(rest), name, file)
     raise SettingError(
-        f"Secrets are kept in 'file', 'keyring', 'plist:PATH' or 'command:PROGRAM', not {keep!r}."
+        f"Secrets can be saved in 'file', 'keyring', 'plist:PATH' or 'command:PROGRAM', not in {keep!r}."
     )
 
 
-def draft(file: Path) -> Path:
-    """The private file beside a profile's that holds the secrets which their own place did not take."""
+def draft_path(file: Path) -> Path:
+    """Return the private file next to a profile's file, for secrets that a backend could not save."""
     return file.with_name(f".{file.name}.unsaved")
 
 
-def replace(place: Keeper, kept: Kept, file: Path | None) -> None:
+def replace(backend: Backend, secrets: Secrets, file: Path | None) -> None:
     """Write secrets and read them back.
 
-    A keyring may delete its entry before it writes the new one, and fail in between. So what was not taken is left in
-    a private draft beside ``file``, the profile's, unless that is ``None``; :func:`read` takes it up from there.
+    A keyring may delete its entry before it writes the new one, and fail in between. If saving fails, the secrets are
+    therefore written to a private draft next to ``file``, the profile's file, where :func:`read` finds them. With
+    ``None`` no draft is written.
 
     Raises
     ------
     TokenStoreError
-        The place refused them, or gave back something else.
+        The backend refused the secrets, or did not return them unchanged.
     """
     try:
-        place.write(kept)
-        if place.read() != kept:
+        backend.write(secrets)
+        if backend.read() != secrets:
             raise TokenStoreError(
-                "The place for the secrets gave back something else than was written: check it, then try again.",
-                draft(file) if file is not None else Path(),
+                "The backend did not return the secrets that were written to it. Check it, then try again.",
+                draft_path(file) if file is not None else Path(),
             )
     except BaseException as error:
         if file is None:
             raise
         try:
-            private_files.write_private(draft(file), json.dumps(kept).encode())
-        except TokenStoreError as second:
+            private_files.write_private(draft_path(file), json.dumps(secrets).encode())
+        except TokenStoreError as draft_error:
             raise TokenStoreError(
-                f"{error} They could not be left beside the profile either: {second}", file
+                f"{error} The secrets could not be saved next to the profile either: {draft_error}", file
             ) from None
         if isinstance(error, TokenStoreError):
             raise TokenStoreError(
-                f"{error} Until then the secrets are in the private file {draft(file)}.", file
+                f"{error} Until then the secrets are in the private file {draft_path(file)}.", file
             ) from None
         raise
 
 
-def read(place: Keeper, file: Path) -> Kept | None:
-    """Return the secrets of a profile: those of the draft that a failed write left, where nothing newer is kept.
+def read(backend: Backend, file: Path) -> Secrets | None:
+    """Return the secrets of a profile, from the draft of a failed save unless the backend has newer ones.
 
     Raises
     ------
@@ -119,60 +120,60 @@ def read(place: Keeper, file: Path) -> Kept | None:
         They cannot be read.
     """
     try:
-        text = private_files.read_private(draft(file))
+        text = private_files.read_private(draft_path(file))
     except FileNotFoundError:
-        return place.read()
+        return backend.read()
     except OSError as error:
-        raise private_files.explained(error, draft(file), "read") from error
-    drafted = _decoded(text, file, "The private draft")
+        raise private_files.explained(error, draft_path(file), "read") from error
+    drafted = _decode(text, file, "The private draft")
     try:
-        kept = place.read()
+        saved = backend.read()
     except TokenStoreError:
-        kept = None
-    if kept is not None and _generation(kept) > _generation(drafted):
-        return kept
+        saved = None
+    if saved is not None and _generation(saved) > _generation(drafted):
+        return saved
     private_files.say_once(
-        file, f"The newest secrets of this profile are in {draft(file)} until the place for them takes them."
+        file, f"The newest secrets of this profile are in {draft_path(file)} until the backend saves them."
     )
     return drafted
 
 
-def taken_out(content: dict[str, Any]) -> Kept:
-    """Take the secrets out of what a file would hold."""
+def pop_secrets(content: dict[str, Any]) -> Secrets:
+    """Remove the secrets from the content of a profile's file. Return them with the generation."""
     secrets = {name: content.pop(name) for name in ("token", "mail")}
     secrets["client_secret"] = content["client"].pop("client_secret")
     return {**secrets, "generation": content["generation"]}
 
 
 def with_secrets(name: str, content: dict[str, Any], file: Path) -> dict[str, Any]:
-    """The profile's file, completed by what a keyring or a command keeps."""
+    """Return the content of a profile's file, completed with the secrets from its keyring or command."""
     keep = content.get("keep", "file")
-    place = keeper(keep, name, file)
-    if place is None or isinstance(place, PlistKeeper):
+    backend = backend_for(keep, name, file)
+    if backend is None or isinstance(backend, PlistBackend):
         return content
-    kept = read(place, file)
-    if kept is None:  # registered, as far as anybody knows: the way to the panel and to delete stays open
+    saved = read(backend, file)
+    if saved is None:  # do not raise: the sign-in panel and delete have to work with such a profile
         private_files.say_once(
-            file, f"The secrets of {name!r} are gone from {keep.split(':')[0]}: sign in again."
+            file, f"The secrets of {name!r} are missing from {keep.split(':')[0]}. Sign in again."
         )
-    kept = {"client_secret": "", "token": None, "mail": None, "generation": 0, **(kept or {})}
-    client = {**content["client"], "client_secret": kept["client_secret"]}
-    return {**content, "client": client, **{key: kept[key] for key in ("token", "mail", "generation")}}
+    secrets = {"client_secret": "", "token": None, "mail": None, "generation": 0, **(saved or {})}
+    client = {**content["client"], "client_secret": secrets["client_secret"]}
+    return {**content, "client": client, **{key: secrets[key] for key in ("token", "mail", "generation")}}
 
 
-def _generation(kept: Kept) -> int:
-    found = kept.get("generation")
-    return found if isinstance(found, int) else 0
+def _generation(secrets: Secrets) -> int:
+    generation = secrets.get("generation")
+    return generation if isinstance(generation, int) else 0
 
 
-def words(command: str, *, windows: bool = os.name == "nt") -> list[str]:
-    """A command as its words; on Windows a backslash belongs to a path."""
-    found = shlex.split(command, posix=not windows)
-    return [word[1:-1] if windows and word[:1] == word[-1:] == '"' else word for word in found]
+def split_command(command: str, *, windows: bool = os.name == "nt") -> list[str]:
+    """Split a command into words. On Windows a backslash is part of a path, not an escape."""
+    parts = shlex.split(command, posix=not windows)
+    return [part[1:-1] if windows and part[:1] == part[-1:] == '"' else part for part in parts]
 
 
-class KeyringKeeper:
-    """The operating system's keyring (extra ``keyring``); never a plain-text one, never a silent fallback."""
+class KeyringBackend:
+    """The operating system's keyring (extra ``keyring``). It never falls back silently, and never to plain text."""
 
     def __init__(self, name: str, file: Path) -> None:
         self._name = name
@@ -188,52 +189,52 @@ class KeyringKeeper:
         try:
             backend = keyring.get_keyring()
             backends = [backend, *getattr(backend, "backends", [])]
-        except Exception as error:  # noqa: BLE001  of any library that a backend is made of
+        except Exception as error:  # noqa: BLE001  a keyring's libraries raise errors of their own
             raise TokenStoreError(
-                f"The system's keyring could not be opened ({type(error).__name__}): keep the secrets in 'file' instead.",
+                f"Cannot open the system's keyring ({type(error).__name__}). Save the secrets in 'file' instead.",
                 self._file,
             ) from None
-        homes = [type(each).__module__ for each in backends]
-        if homes[0].startswith(("keyring.backends.fail", "keyring.backends.null")):
+        modules = [type(candidate).__module__ for candidate in backends]
+        if modules[0].startswith(("keyring.backends.fail", "keyring.backends.null")):
             raise TokenStoreError(
-                "This computer has no keyring: keep the secrets in 'file' instead.", self._file
+                "This computer has no keyring. Save the secrets in 'file' instead.", self._file
             )
-        if any(home.startswith("keyrings.alt") for home in homes):
+        if any(module.startswith("keyrings.alt") for module in modules):
             raise TokenStoreError(
-                "The only keyring here writes plain text: keep the secrets in 'file', which is private, instead.",
+                "The only keyring on this computer saves plain text. Save the secrets in 'file' instead, which is private.",
                 self._file,
             )
         return keyring
 
-    def _do(self, what: str, *arguments: str) -> Any:
+    def _call(self, function: str, *arguments: str) -> Any:
         keyring = self._keyring()
         try:
-            return getattr(keyring, what)(SERVICE, self._name, *arguments)
-        except Exception as error:  # noqa: BLE001  D-Bus, pywintypes, and others that are not a KeyringError
+            return getattr(keyring, function)(SERVICE, self._name, *arguments)
+        except Exception as error:  # noqa: BLE001  D-Bus, pywintypes and others do not raise a KeyringError
             reason = f"The keyring refused ({type(error).__name__})"
-        # Raised here, for the frame of the error above holds the secrets in clear.
+        # Raise outside the handler: the traceback of the error above holds the secrets in clear.
         del arguments
         raise TokenStoreError(
-            f"{reason}: unlock it, then try again, or keep the secrets in 'file'.", self._file
+            f"{reason}. Unlock it and try again, or save the secrets in 'file'.", self._file
         )
 
-    def read(self) -> Kept | None:
-        """What is kept, or ``None``."""
-        text = self._do("get_password")
-        return None if text is None else _decoded(text, self._file, "The keyring's entry")
+    def read(self) -> Secrets | None:
+        """Return the saved secrets, or ``None`` if there are none."""
+        text = self._call("get_password")
+        return None if text is None else _decode(text, self._file, "The keyring's entry")
 
-    def write(self, kept: Kept) -> None:
-        """Replace what is kept."""
-        self._do("set_password", json.dumps(kept))
+    def write(self, secrets: Secrets) -> None:
+        """Replace the saved secrets."""
+        self._call("set_password", json.dumps(secrets))
 
     def delete(self) -> None:
-        """Forget it."""
-        if self._do("get_password") is not None:
-            self._do("delete_password")
+        """Delete the saved secrets."""
+        if self._call("get_password") is not None:
+            self._call("delete_password")
 
 
-class CommandKeeper:
-    """A secret manager: ``PROGRAM … get NAME`` prints the JSON, ``… set NAME`` reads it, ``… delete NAME`` forgets it."""
+class CommandBackend:
+    """A secret manager: ``PROGRAM … get NAME`` prints the JSON, ``… set NAME`` reads it, ``… delete NAME`` deletes it."""
 
     def __init__(self, command: list[str], name: str, file: Path) -> None:
         self._command = command
@@ -242,7 +243,7 @@ class CommandKeeper:
 
     def _run(self, verb: str, text: str = "") -> str:
         try:
-            done = subprocess.run(  # noqa: S603  the profile's owner chose the program
+            process = subprocess.run(  # noqa: S603  the owner of the profile chose the program
                 [*self._command, verb, self._name],
                 input=text,
                 capture_output=True,
@@ -253,45 +254,45 @@ class CommandKeeper:
             )
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
             raise TokenStoreError(
-                f"{self._command[0]} could not be run ({type(error).__name__}): check the profile's 'keep'.",
+                f"Cannot run {self._command[0]} ({type(error).__name__}). Check the profile's 'keep'.",
                 self._file,
             ) from None
-        if done.returncode != 0:
+        if process.returncode != 0:
             raise TokenStoreError(
-                f"{self._command[0]} {verb} ended with {done.returncode}: run it by hand to see why.",
+                f"{self._command[0]} {verb} ended with exit code {process.returncode}. Run it by hand to see why.",
                 self._file,
             )
-        return done.stdout
+        return process.stdout
 
-    def read(self) -> Kept | None:
-        """What is kept, or ``None``."""
+    def read(self) -> Secrets | None:
+        """Return the saved secrets, or ``None`` if there are none."""
         text = self._run("get").strip()
-        return _decoded(text, self._file, f"What {self._command[0]} printed") if text else None
+        return _decode(text, self._file, f"The output of {self._command[0]}") if text else None
 
-    def write(self, kept: Kept) -> None:
-        """Replace what is kept."""
-        self._run("set", json.dumps(kept))
+    def write(self, secrets: Secrets) -> None:
+        """Replace the saved secrets."""
+        self._run("set", json.dumps(secrets))
 
     def delete(self) -> None:
-        """Forget it."""
+        """Delete the saved secrets."""
         self._run("delete")
 
 
-def _decoded(text: str | bytes, file: Path, what: str) -> Kept:
+def _decode(text: str | bytes, file: Path, source: str) -> Secrets:
     try:
-        kept = json.loads(text)
+        secrets = json.loads(text)
     except (ValueError, TypeError, RecursionError):
-        kept = None
-    if not isinstance(kept, dict):
-        raise TokenStoreError(f"{what} is not what boxnb wrote: sign in again.", file) from None
-    return kept
+        secrets = None
+    if not isinstance(secrets, dict):
+        raise TokenStoreError(f"{source} is not what boxnb saved. Sign in again.", file) from None
+    return secrets
 
 
-class PlistKeeper:
-    """The property list of an older script: its refresh token and time, under whatever names it gave them.
+class PlistBackend:
+    """The property list of an older script: its refresh token and time, under the script's own names.
 
-    The older script and boxnb share one chain: what either saved, the other uses. The older script takes no lock,
-    so run the two one after the other: at the same moment one of them may lose.
+    The older script and boxnb share one token pair: each uses what the other saved. The older script takes no lock, so
+    do not run both at the same time: one of them may lose its sign-in.
     """
 
     def __init__(self, path: Path) -> None:
@@ -305,50 +306,50 @@ class PlistKeeper:
         except OSError as error:
             raise private_files.explained(error, self.path, "read") from error
         except ValueError as error:
-            raise TokenStoreError(f"{self.path} cannot be used: {error}.", self.path) from None
+            raise TokenStoreError(f"Cannot use {self.path}: {error}.", self.path) from None
 
-    def _place(self, content: dict[str, Any]) -> dict[str, Any] | None:
+    def _token_part(self, content: dict[str, Any]) -> dict[str, Any] | None:
         try:
-            return property_list.place_of(content)
+            return property_list.token_part(content)
         except ValueError as error:
-            raise TokenStoreError(f"{self.path} cannot be used: {error}.", self.path) from None
+            raise TokenStoreError(f"Cannot use {self.path}: {error}.", self.path) from None
 
-    def read(self) -> Kept | None:
-        """What is kept, or ``None``."""
+    def read(self) -> Secrets | None:
+        """Return the saved secrets, or ``None`` if there are none."""
         content, _ = self._load()
-        place = self._place(content)
-        token = None if place is None else property_list.token_in(place)
+        part = self._token_part(content)
+        token = None if part is None else property_list.token_in(part)
         return None if token is None else {"token": token}
 
     def token(self) -> Token | None:
-        """Return the pair that is kept, or ``None``."""
-        kept = self.read()
+        """Return the saved token pair, or ``None``."""
+        secrets = self.read()
         try:
-            return None if kept is None else Token.from_json(kept["token"])
+            return None if secrets is None else Token.from_json(secrets["token"])
         except ValueError:
             raise TokenStoreError(
-                f"The token in {self.path} is not text that can be sent.", self.path
+                f"The token in {self.path} holds characters that cannot be sent.", self.path
             ) from None
 
     def names(self) -> list[str]:
-        """Return the names in a list where none of them means a refresh token; nothing where one does."""
+        """Return the names in the property list, or ``[]`` if one of them is the refresh token."""
         content, _ = self._load()
-        return [] if self._place(content) is not None else [str(name) for name in content]
+        return [] if self._token_part(content) is not None else [str(name) for name in content]
 
-    def write(self, kept: Kept) -> None:
-        """Replace what is kept."""
+    def write(self, secrets: Secrets) -> None:
+        """Replace the saved secrets."""
         content, form = self._load()
-        self._place(content)
+        self._token_part(content)
         try:
-            if not property_list.put(content, kept.get("token") or {}):
+            if not property_list.put(content, secrets.get("token") or {}):
                 return
-            raw = property_list.written(content, form)
+            raw = property_list.dump(content, form)
         except (ValueError, OverflowError, OSError) as error:
-            raise TokenStoreError(f"{self.path} was left as it is: {error}.", self.path) from None
+            raise TokenStoreError(f"{self.path} was not changed: {error}.", self.path) from None
         private_files.write_private(self.path, raw)
 
     def delete(self) -> None:
-        """Forget it."""
+        """Delete the saved secrets."""
         content, _ = self._load()
-        if self._place(content) is not None:
+        if self._token_part(content) is not None:
             self.write({"token": None})

@@ -1,8 +1,8 @@
-"""One profile on disk: one private JSON file, locked, replaced whole, never without a good version.
+"""One profile on disk: a private JSON file, locked, replaced atomically.
 
-The refresh token is single use and is the only thing between an admin and doing it all over again. So:
-the file is written beside, flushed to the disk, then moved over the old one; a reader sees the old or the new
-profile, never half of one. Whoever wants to change it holds :func:`lock` from reading to writing.
+The refresh token works once; an admin who loses it has to sign in again. A new version is therefore written to a
+draft, flushed to disk, then moved over the old file: a reader sees the old or the new profile, never half of one. Code
+that changes a profile holds :func:`lock` from reading to writing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..local import home_folder, private_files
 from ..secret import sealed
 from . import backends, intent
 from .profile import FORMAT, from_json, to_json
-from .profile import Profile as Profile  # the names everybody uses are store.Profile …
+from .profile import Profile as Profile  # other modules use store.Profile …
 from .profile import known_account as known_account
 from .profile import this_process as this_process  # … and store.this_process
 
@@ -35,88 +35,88 @@ DEVICES = {
     "nul",
     *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)),
 }
-"""Names that Windows keeps for devices."""
+"""Names that Windows reserves for devices."""
 
 LOCK_TIMEOUT = 120.0
-"""Seconds to wait for another process before giving up."""
+"""Seconds to wait for another process's lock."""
 
 
 def home() -> Path:
-    """The folder of all profiles: a lesson's own, ``$BOXNB_HOME``, else the user's configuration directory."""
+    """Return the folder of all profiles: a lesson's own, ``$BOXNB_HOME``, or the user's configuration folder."""
     return home_folder.home()
 
 
 def path(name: str) -> Path:
-    """The file of one profile.
+    """Return the file of one profile.
 
     Raises
     ------
     ProfileNameError
-        The name would not make a safe file name.
+        The name would not be a safe file name.
     """
     if not isinstance(name, str):
-        raise ProfileNameError(f"The name of a profile is text, not a value of type {type(name).__name__}.")
+        raise ProfileNameError(f"The name of a profile must be text, not {type(name).__name__}.")
     if not NAME.fullmatch(name) or name.split(".")[0].lower() in DEVICES:
-        better = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-._").lower()[:64] or "acme"
+        suggestion = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-._").lower()[:64] or "acme"
         raise ProfileNameError(
-            f"{name!r} cannot be the name of a profile: letters, digits, '-', '_' and '.' only, no name of a Windows "
-            f"device; try {better + '-box' if better in DEVICES else better!r}."
+            f"{name!r} cannot be the name of a profile. Use letters, digits, '-', '_' and '.', and not the name of a "
+            f"Windows device. Try {suggestion + '-box' if suggestion in DEVICES else suggestion!r}."
         )
     return home() / "profiles" / f"{name}.json"
 
 
 def names() -> list[str]:
-    """The names of all profiles, sorted."""
-    found = (file.stem for file in (home() / "profiles").glob("*.json"))
+    """Return the names of all profiles, sorted."""
+    stems = (file.stem for file in (home() / "profiles").glob("*.json"))
     return sorted(
-        name for name in found if NAME.fullmatch(name) and name.split(".")[0].lower() not in DEVICES
+        name for name in stems if NAME.fullmatch(name) and name.split(".")[0].lower() not in DEVICES
     )
 
 
 @contextlib.contextmanager
 def lock(name: str, *, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
-    """Hold the profile against every other thread and process; the operating system frees it if we die.
+    """Lock a profile against every other thread and process. If this process dies, the operating system unlocks it.
 
     Raises
     ------
     TokenStoreError
-        Another process kept it for ``timeout`` seconds, or the folder cannot be written.
+        Another process held the lock for ``timeout`` seconds, or the folder is not writable.
     """
     file = path(name)
     private_files.private_folder(file.parent)
-    # One lock object per use: the file lock then excludes the threads of this process as well.
-    held = filelock.FileLock(
+    # A new object each time, so that the lock also excludes the other threads of this process.
+    file_lock = filelock.FileLock(
         file.with_suffix(".lock"), timeout=timeout, thread_local=False, fallback_to_soft=False, mode=0o600
     )
     try:
         try:
-            held.acquire(timeout=min(2.0, timeout))
+            file_lock.acquire(timeout=min(2.0, timeout))
         except filelock.Timeout:
             if timeout <= 2:
                 raise
             warnings.warn(f"Waiting for {_holder(file)} to finish with profile {name!r}.", stacklevel=4)
-            held.acquire(timeout=timeout)
+            file_lock.acquire(timeout=timeout)
     except filelock.Timeout:
         raise TokenStoreError(
-            f"Profile {name!r} has been held for {timeout:.0f} s by {_holder(file)}: "
-            "end that process, or wait for it, then try again.",
+            f"Profile {name!r} has been locked for {timeout:.0f} seconds by {_holder(file)}. "
+            "Wait for that process or end it, then try again.",
             file,
         ) from None
     except OSError as error:
         if error.errno not in (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK):
             raise private_files.explained(error, file, "locked") from error
         raise TokenStoreError(
-            f"The file system of {file.parent} has no locks, so two notebooks could lose the sign-in: "
-            "choose a folder on a local disk with BOXNB_HOME.",
+            f"The file system of {file.parent} has no locks, so two notebooks could lose the sign-in. "
+            "Set BOXNB_HOME to a folder on a local disk.",
             file,
         ) from error
     try:
-        # Who holds it is a courtesy to the next; the lock works without it.
+        # The holder's name is only for the messages above; the lock works without it.
         with contextlib.suppress(OSError):
             private_files.write_note(_holder_file(file), this_process())
         yield
     finally:
-        held.release()
+        file_lock.release()
 
 
 def _holder_file(file: Path) -> Path:
@@ -132,12 +132,12 @@ def _holder(file: Path) -> str:
 
 @sealed
 def load(name: str, *, shared: bool = True) -> Profile | None:
-    """Read one profile; ``None`` where there is none. ``shared=False`` leaves an older script's plist aside.
+    """Return one profile, or ``None`` if it does not exist. ``shared=False`` ignores an older script's property list.
 
     Raises
     ------
     TokenStoreError
-        The file is there but damaged, unreadable, somebody else's, or of a newer boxnb.
+        The file is damaged or unreadable, belongs to another user, or was written by a newer boxnb.
     """
     file = path(name)
     try:
@@ -151,9 +151,9 @@ def load(name: str, *, shared: bool = True) -> Profile | None:
         _check_format(content, file)
         profile = from_json(name, backends.with_secrets(name, content, file))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        # "from None": the original's text may quote the file, and so the token.
+        # "from None": the message of the original error may quote the file, and with it the token.
         raise TokenStoreError(
-            f"{file} is damaged ({len(text)} bytes, not a profile): restore it from a backup, "
+            f"{file} is damaged ({len(text)} bytes, not a profile). Restore it from a backup, "
             "or delete it and sign in again.",
             file,
         ) from None
@@ -162,30 +162,30 @@ def load(name: str, *, shared: bool = True) -> Profile | None:
 
 @sealed
 def save(profile: Profile, *, moving: bool = False) -> Path:
-    """Write one profile: a private file beside, flushed, moved over the old one, folder flushed.
+    """Write one profile atomically: write a private draft, flush it, move it over the old file, flush the folder.
 
-    Where a keyring or command refuses the secrets, they are left in a private draft beside the profile, which counts
-    until the next save succeeds. ``moving=True``, where another place holds them still, leaves none.
+    If a keyring or command refuses the secrets, they stay in a private draft next to the profile, which is used until a
+    save succeeds. With ``moving=True`` no draft is written, because another backend still has the secrets.
 
     Raises
     ------
     TokenStoreError
-        It could not be written; the previous file is untouched.
+        It cannot be written. The previous file is unchanged.
     """
     file = path(profile.name)
     private_files.private_folder(file.parent)
     content = to_json(profile)
-    keeper = backends.keeper(profile.keep, profile.name, file)
-    shared = isinstance(keeper, backends.PlistKeeper)
-    if keeper is not None and not shared:
-        backends.replace(keeper, backends.taken_out(content), None if moving else file)
+    backend = backends.backend_for(profile.keep, profile.name, file)
+    shared = isinstance(backend, backends.PlistBackend)
+    if backend is not None and not shared:
+        backends.replace(backend, backends.pop_secrets(content), None if moving else file)
     _write(file, content)
-    backends.draft(file).unlink(missing_ok=True)
-    if keeper is not None and shared:
+    backends.draft_path(file).unlink(missing_ok=True)
+    if backend is not None and shared:
         try:
-            keeper.write(content)
-        except TokenStoreError as error:  # the older script's copy; the file has what counts, and has it
-            private_files.say_once(file, f"The older script will have to sign in again: {error}")
+            backend.write(content)
+        except TokenStoreError as error:  # only the older script's copy is stale: the profile itself is saved
+            private_files.say_once(file, f"The older script will have to sign in again. {error}")
     return file
 
 
@@ -194,23 +194,24 @@ def _write(file: Path, content: dict[str, Any]) -> None:
 
 
 def delete(name: str) -> None:
-    """Forget one profile and its secrets, wherever they are kept. Sign out first, or the token lives on at Box."""
+    """Delete one profile and its secrets in every backend. Sign out first: otherwise the token stays valid at Box."""
     with lock(name):
         _delete(name)
 
 
 def _delete(name: str) -> None:
     file = path(name)
-    keeper = _place(name, file)
-    if keeper is not None:
-        keeper.delete()
+    backend = _backend(name, file)
+    if backend is not None:
+        backend.delete()
     _remove_files(file)
 
 
-def _place(name: str, file: Path) -> backends.Keeper | None:
-    """Return where the secrets of a profile are, although the rest of its file may be damaged."""
+def _backend(name: str, file: Path) -> backends.Backend | None:
+    """Return the backend of a profile, even if the rest of its file is damaged."""
     try:
-        return backends.keeper(json.loads(private_files.read_private(file)).get("keep", "file"), name, file)
+        content = json.loads(private_files.read_private(file))
+        return backends.backend_for(content.get("keep", "file"), name, file)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -218,40 +219,40 @@ def _place(name: str, file: Path) -> backends.Keeper | None:
     except (ValueError, TypeError, AttributeError, RecursionError):
         private_files.say_once(
             file,
-            f"{file} was damaged. Secrets that a keyring or a command kept for {name!r} are still there: delete them by hand.",
+            f"{file} was damaged. If a keyring or a command has secrets of {name!r}, delete them there by hand.",
         )
         return None
 
 
 def _remove_files(file: Path) -> None:
     drafts = file.parent.glob(f".{file.name}.*")  # they hold tokens
-    for each in (file, intent.path(file), _holder_file(file), *drafts):
-        each.unlink(missing_ok=True)
+    for leftover in (file, intent.path(file), _holder_file(file), *drafts):
+        leftover.unlink(missing_ok=True)
 
 
 def _check_format(content: dict[str, Any], file: Path) -> None:
     if not isinstance(content["format"], int):
-        raise TypeError("the format is a number")
+        raise TypeError("the format must be a number")
     if content["format"] > FORMAT:
         raise TokenStoreError(
-            f"{file} was written by a newer boxnb (format {content['format']}): update boxnb.", file
+            f"{file} was written by a newer boxnb (format {content['format']}). Update boxnb.", file
         )
 
 
 def _with_plist(profile: Profile) -> Profile:
-    """Take up what an older script saved in the shared property list since we last looked."""
+    """Return the profile with the token pair that an older script saved in the shared property list, if it is newer."""
     file = path(profile.name)
-    keeper = backends.keeper(profile.keep, profile.name, file)
-    if not isinstance(keeper, backends.PlistKeeper):
+    backend = backends.backend_for(profile.keep, profile.name, file)
+    if not isinstance(backend, backends.PlistBackend):
         return profile
     try:
-        theirs = keeper.token()
-    except TokenStoreError as error:  # the profile's own file has a pair, and is whole
-        private_files.say_once(file, f"What the older script saved is left aside: {error}")
+        script_token = backend.token()
+    except TokenStoreError as error:  # the profile's own file has a token pair, too
+        private_files.say_once(file, f"The property list of the older script is ignored. {error}")
         return profile
-    ours = profile.token.refresh_token if profile.token is not None else None
-    if theirs is None or theirs.refresh_token in (None, ours):
+    own_refresh_token = profile.token.refresh_token if profile.token is not None else None
+    if script_token is None or script_token.refresh_token in (None, own_refresh_token):
         return profile
-    if theirs.refresh_token is not None and theirs.refresh_token.digest in profile.spent:
-        return profile  # an old copy of ours: a crash came between the two files
-    return profile.renewed(theirs, profile.skew)
+    if script_token.refresh_token is not None and script_token.refresh_token.digest in profile.spent:
+        return profile  # an old copy of our token: a crash came between the two writes
+    return profile.refreshed(script_token, profile.skew)

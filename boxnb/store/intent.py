@@ -1,4 +1,4 @@
-"""What a rotation was about to do, written before it is done, so that the next start can say what is proved."""
+"""The journal of a refresh: written before the refresh token is spent, so that the next start can tell if it was cut off."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..local import home_folder, private_files
 
 
 def path(profile_file: Path) -> Path:
-    """The journal beside a profile's file."""
+    """Return the journal next to a profile's file."""
     return profile_file.with_suffix(".intent")
 
 
 def begin(profile_file: Path, *, generation: int, fingerprint: str, now: float) -> None:
-    """Say, flushed to disk, that this process is about to spend the refresh token of this generation."""
+    """Record on disk that this process is about to spend the refresh token of this generation."""
     record = {
         "generation": generation,
         "fingerprint": fingerprint,
@@ -29,7 +29,7 @@ def begin(profile_file: Path, *, generation: int, fingerprint: str, now: float) 
 
 
 def pending(profile_file: Path) -> dict[str, Any] | None:
-    """The rotation that was begun and not finished, or ``None``."""
+    """Return the record of the refresh that began and did not finish, or ``None``."""
     try:
         record = json.loads(path(profile_file).read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -38,6 +38,6 @@ def pending(profile_file: Path) -> dict[str, Any] | None:
 
 
 def end(profile_file: Path) -> None:
-    """The rotation is on disk: nothing is pending."""
-    with contextlib.suppress(OSError):  # the pair counts; a journal that stays speaks of an older one
+    """Delete the journal, once the new token pair is on disk."""
+    with contextlib.suppress(OSError):  # harmless if it stays: its fingerprint is that of an older token
         path(profile_file).unlink(missing_ok=True)

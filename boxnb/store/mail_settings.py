@@ -1,4 +1,4 @@
-"""How a profile sends mail: server, account, sender and recipients, kept with its sign-in and never in a notebook."""
+"""How a profile sends mail: server, account, sender and recipients, saved with its sign-in and never in a notebook."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+")
 
 @dataclasses.dataclass(frozen=True)
 class MailSettings:
-    """What it takes to send a mail.
+    """The settings for sending mail.
 
     Attributes
     ----------
     host, port : str, int
         The mail server.
     security : {"starttls", "ssl", "none"}
-        ``"none"`` is for a server on this computer only, for a password must not travel in clear.
+        ``"none"`` only for a server on this computer, because a password must not travel unencrypted.
     username, password : str, Secret
-        Empty where the server asks for none.
+        Empty if the server does not ask for them.
     sender : str
     to : tuple of str
-        Who gets reports where a run names nobody.
+        The recipients of run reports, unless a run names others.
     verify : bool or str
-        Check of the server's certificate (always, unless on this computer), or the path of a CA bundle.
+        Whether the server's certificate is checked, or the path of a CA bundle; ``False`` only on this computer.
     timeout : float
         Seconds to wait for the server.
     """
@@ -49,27 +49,27 @@ class MailSettings:
 
     def __post_init__(self) -> None:
         if self.security not in SECURITY:
-            raise SettingError(f"Mail goes by 'starttls', 'ssl' or 'none', not {self.security!r}.")
+            raise SettingError(f"security must be 'starttls', 'ssl' or 'none', not {self.security!r}.")
         if self.security == "none" and not is_loopback(self.host):
             raise SettingError(
-                f"Mail to {self.host} would travel in clear, the password too: use security='starttls' or 'ssl'."
+                f"Mail to {self.host} and its password would travel unencrypted. Use security='starttls' or 'ssl'."
             )
         object.__setattr__(self, "verify", checked_verify(self.verify))
         if self.verify is False and not is_loopback(self.host):
             raise SettingError(
-                f"The certificate of {self.host} has to be checked: give verify= the path of its CA bundle."
+                f"The certificate of {self.host} must be checked. Set verify= to the path of its CA bundle."
             )
         for address in (self.sender, *self.to):
             check_address(address)
 
     def as_json(self) -> dict[str, Any]:
-        """What the profile's store writes; the password in clear."""
-        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return plain | {"password": self.password.reveal(), "to": list(self.to)}
+        """Return what the store writes, the password in clear."""
+        settings = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return settings | {"password": self.password.reveal(), "to": list(self.to)}
 
     @classmethod
     def from_json(cls, saved: dict[str, Any]) -> MailSettings:
-        """The settings that :meth:`as_json` wrote.
+        """Return the settings that :meth:`as_json` wrote.
 
         Raises
         ------
@@ -82,25 +82,27 @@ class MailSettings:
             all(isinstance(text, str) and is_utf8(text) for text in texts)
             and all(isinstance(number, int | float) and 0 <= number < 1e6 for number in numbers)
         ):
-            raise TypeError("a setting of mail has another type")
+            raise TypeError("a mail setting has the wrong type")
         return cls(**{**saved, "password": Secret(saved["password"]), "to": tuple(saved["to"])})
 
 
 def check_address(address: str) -> str:
-    """One mail address, bare.
+    """Return the address if it is a bare mail address.
 
     Raises
     ------
     SettingError
-        It is none, or holds a line break, by which somebody could write headers of their own.
+        It is not one, or contains a line break, with which somebody could add mail headers.
     """
     if not _ADDRESS.fullmatch(address) or not address.isprintable():
-        raise SettingError(f"{address!r} is no mail address: write it bare, such as 'ada@example.com'.")
+        raise SettingError(
+            f"{address!r} is not a mail address. Write it without a name, such as 'ada@example.com'."
+        )
     return address
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this computer."""
+    """Return whether a host is this computer."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

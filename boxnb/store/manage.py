@@ -1,4 +1,4 @@
-"""Change a profile as a whole: its settings, its name, the place of its secrets."""
+"""Change a profile as a whole: its settings, its name, the backend of its secrets."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from ..local import private_files
 from ..transport.sessions import checked_verify
 from . import backends, intent
 from .files import _remove_files, load, lock, path, save
-from .profile import Profile as Profile  # the names everybody uses are store.Profile …
+from .profile import Profile as Profile  # other modules use store.Profile …
 from .profile import known_account as known_account
 from .profile import this_process as this_process  # … and store.this_process
 from .profile import to_json
 
 
 def configure(name: str, *, verify: bool | str | None = None, monthly_calls: int | None = None) -> Profile:
-    """Change what a profile says of its network and its licence; the sign-in is left alone.
+    """Change the network and licence settings of a profile. The sign-in does not change.
 
     Parameters
     ----------
     name : str
         A saved profile.
     verify : bool or str, optional
-        The path of your company's CA bundle, or ``True`` for the usual certificates, which an empty text means, too.
-        ``False`` switches the check off, for tests only: :func:`boxnb.doctor` and :func:`boxnb.status` show it in red.
+        The path of your company's CA bundle, or ``True`` (or an empty string) for the usual certificates. ``False``
+        switches the certificate check off, for tests only: :func:`boxnb.doctor` and :func:`boxnb.status` show it in red.
     monthly_calls : int, optional
-        API calls a month the enterprise is licensed for (Business 50,000, Enterprise 100,000): a pull that spends
-        more than a twentieth says so.
+        API calls a month that the enterprise's licence includes (Business 50,000, Enterprise 100,000). A pull that
+        spends more than a twentieth of them warns.
 
     Raises
     ------
     SettingError
-        There is no such profile, or ``verify`` is neither of these or names a file that is not there.
+        The profile does not exist, or ``verify`` is not one of these values or names a file that does not exist.
     """
     checked = None if verify is None else checked_verify(verify, there=True)
     with lock(name):
@@ -50,32 +50,36 @@ def configure(name: str, *, verify: bool | str | None = None, monthly_calls: int
 def _existing(name: str) -> Profile:
     profile = load(name)
     if profile is None:
-        raise SettingError(f"There is no profile {name!r}; boxnb.status() lists those there are.")
+        raise SettingError(f"There is no profile {name!r}. boxnb.status() lists your profiles.")
     return profile
 
 
 def rename(name: str, new: str) -> None:
-    """Give a profile another name; its sign-in goes on.
+    """Give a profile another name. It stays signed in.
 
-    One step of the file system does it, so that a kill at any moment leaves one profile, never two with one chain.
+    The file is renamed in one step, so that a kill at any moment leaves one profile, never two with the same token pair.
 
     Raises
     ------
     SettingError
-        There is no such profile, the new name is taken, or it makes no file name.
+        The profile does not exist, the new name is taken, or it cannot be a file name.
     TokenStoreError
-        The secrets could not be copied to the new name, or the file not be moved; the old name is as it was.
+        The secrets could not be copied to the new name, or the file could not be renamed. The old name still works.
     """
     if name.lower() == new.lower():
-        raise SettingError(f"{name!r} is called that already.")
-    first, second = sorted((name, new))  # always in one order, or two renames could wait for each other
+        raise SettingError(f"The profile is already named {name!r}.")
+    # Always lock in the same order. Otherwise two renames could wait for each other.
+    first, second = sorted((name, new))
     with lock(first), lock(second):
         profile = _existing(name)
         if path(new).exists():
-            raise SettingError(f"There is a profile {new!r} already: delete or rename that one first.")
-        here, there = (backends.keeper(profile.keep, each, path(each)) for each in (name, new))
-        if there is not None and not isinstance(there, backends.PlistKeeper):
-            backends.replace(there, backends.taken_out(to_json(profile)), None)
+            raise SettingError(f"There is already a profile {new!r}. Delete or rename it first.")
+        old_backend, new_backend = (
+            backends.backend_for(profile.keep, profile_name, path(profile_name))
+            for profile_name in (name, new)
+        )
+        if new_backend is not None and not isinstance(new_backend, backends.PlistBackend):
+            backends.replace(new_backend, backends.pop_secrets(to_json(profile)), None)
         try:
             path(name).rename(path(new))
             if intent.path(path(name)).exists():
@@ -83,16 +87,16 @@ def rename(name: str, new: str) -> None:
             private_files.flush_folder(path(new).parent)
         except OSError as error:
             raise private_files.explained(error, path(name), "renamed") from error
-        if not isinstance(here, backends.PlistKeeper):
-            _forget(here, path(name))
+        if not isinstance(old_backend, backends.PlistBackend):
+            _empty(old_backend, path(name))
         _remove_files(path(name))
 
 
 def migrate(name: str, keep: str) -> Profile:
-    """Move the secrets of a profile to another place without losing the chain.
+    """Move the secrets of a profile to another backend without losing the sign-in.
 
-    The new place is written and read back before the old one is emptied. To a property list that holds a token of
-    its own, while nobody is signed in here, that token is taken over: the way in for older scripts.
+    The new backend is written and read back before the old one is emptied. If the new one is the property list of an
+    older script and nobody is signed in with this profile, the profile adopts the script's token.
 
     Parameters
     ----------
@@ -104,52 +108,55 @@ def migrate(name: str, keep: str) -> Profile:
     Raises
     ------
     SettingError
-        There is no such profile or place, or the property list holds another sign-in.
+        The profile or the backend does not exist, or the property list holds another sign-in.
     TokenStoreError
-        The new place refused; the old one is as it was.
+        The new backend refused the secrets. The old one is unchanged.
     """
     with lock(name):
         file = path(name)
         profile = _existing(name)
         moved = dataclasses.replace(profile, keep=keep)
-        there = backends.keeper(keep, name, file)
-        if isinstance(there, backends.PlistKeeper):
-            moved = _taken_over(moved, there)
+        new_backend = backends.backend_for(keep, name, file)
+        if isinstance(new_backend, backends.PlistBackend):
+            moved = _with_script_token(moved, new_backend)
         save(moved, moving=keep != profile.keep)
         if load(name) != moved:
             save(profile)
             raise TokenStoreError(
-                f"The new place gave back something else: {name!r} stays where it was.", file
+                f"The new backend did not return what was saved. The secrets of {name!r} stay in the old one.",
+                file,
             )
-        old = backends.keeper(profile.keep, name, file)
-        if old is not None and profile.keep != keep:
-            _forget(old, file)
-            if there is not None and there.read() is None:  # it was the old place under another name
+        old_backend = backends.backend_for(profile.keep, name, file)
+        if old_backend is not None and profile.keep != keep:
+            _empty(old_backend, file)
+            if new_backend is not None and new_backend.read() is None:  # both names meant the same backend
                 save(moved)
         return moved
 
 
-def _forget(old: backends.Keeper | None, file: Path) -> None:
-    """Empty a place that is not used any more; where it refuses, that is said, for the new one is in use."""
+def _empty(backend: backends.Backend | None, file: Path) -> None:
+    """Empty a backend that is no longer used. If it refuses, only warn: the new one is already in use."""
     try:
-        if old is not None:
-            old.delete()
+        if backend is not None:
+            backend.delete()
     except TokenStoreError as error:
-        private_files.say_once(
-            file, f"The old place still holds the secrets, and could not be emptied: {error}"
-        )
+        private_files.say_once(file, f"Cannot empty the old backend, which still has the secrets. {error}")
 
 
-def _taken_over(moved: Profile, there: backends.PlistKeeper) -> Profile:
-    """The profile as it is kept in an older script's list: with the script's sign-in, where nobody is signed in here."""
-    theirs = there.token()
-    if theirs is not None and moved.token is not None and theirs.refresh_token != moved.token.refresh_token:
+def _with_script_token(moved: Profile, backend: backends.PlistBackend) -> Profile:
+    """Return the profile with the token of an older script's property list, if nobody is signed in with the profile."""
+    script_token = backend.token()
+    if (
+        script_token is not None
+        and moved.token is not None
+        and script_token.refresh_token != moved.token.refresh_token
+    ):
         raise SettingError(
-            f"{there.path} and profile {moved.name!r} hold two sign-ins: sign out of one of them first."
+            f"{backend.path} and profile {moved.name!r} hold two sign-ins. Sign out of one of them first."
         )
-    if names := there.names():
-        told = f"None of the names in {there.path} means a refresh token ({', '.join(names)[:200]})"
+    if names := backend.names():
+        problem = f"No entry of {backend.path} is named like a refresh token ({', '.join(names)[:200]})."
         if moved.token is None:
-            raise SettingError(f"{told}: call it 'refresh_token' there, then try again.")
-        private_files.say_once(there.path, f"{told}: boxnb adds it as 'refresh_token'.")
-    return moved if moved.token is not None else dataclasses.replace(moved, token=theirs)
+            raise SettingError(f"{problem} Name the token's entry 'refresh_token', then try again.")
+        private_files.say_once(backend.path, f"{problem} boxnb adds it as 'refresh_token'.")
+    return moved if moved.token is not None else dataclasses.replace(moved, token=script_token)

@@ -1,4 +1,4 @@
-"""One sign-in as an object: an app, and the token pair of the person who signed in with it."""
+"""A saved sign-in as an object: an app, and the token pair of the user who signed in with it."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from .mail_settings import MailSettings
 
 FORMAT = 1
 SPENT = 50
-"""How many spent refresh tokens are remembered by their hash."""
+"""How many spent refresh tokens a profile remembers by their hash."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Profile:
-    """One sign-in: an app, and the token pair of the person who signed in with it.
+    """A saved sign-in: an app, and the token pair of the user who signed in with it.
 
     Attributes
     ----------
     generation : int
         How often the pair was replaced since the sign-in.
     account : dict or None
-        ``id``, ``name``, ``login``, ``role``, ``enterprise`` of who signed in, as Box answered.
+        ``id``, ``name``, ``login``, ``role`` and ``enterprise`` of the user who signed in, as Box returned them.
     skew : float
-        Seconds the server's clock was ahead of this machine's at the last answer.
+        Seconds by which the server's clock was ahead of this computer's at the last response.
     verify : bool or str
-        Check of TLS certificates, or the path of a CA bundle (``verify=`` of requests).
+        Whether TLS certificates are checked, or the path of a CA bundle (``verify=`` of requests).
     keep : str
-        Where the secrets are: ``"file"``, ``"keyring"``, ``"plist:PATH"``, ``"command:PROGRAM"``; see
+        Where the secrets are saved: ``"file"``, ``"keyring"``, ``"plist:PATH"``, ``"command:PROGRAM"``; see
         :mod:`boxnb.store.backends`.
     refreshed_by : str
-        The process and host that saved this pair.
+        The process and host that saved this token pair.
     monthly_calls : int
-        How many API calls a month the enterprise is licensed for; 0 where it was not said.
+        How many API calls a month the enterprise's licence includes; 0 if it is not known.
     spent : tuple of str
-        SHA-256 of the last refresh tokens that were replaced, to know an old copy when it comes back.
+        SHA-256 of the last refresh tokens that were replaced, to recognize an old copy of them.
     mail : MailSettings or None
         How runs of this profile send mail.
     """
@@ -60,8 +60,8 @@ class Profile:
     monthly_calls: int = 0
     mail: MailSettings | None = None
 
-    def renewed(self, token: Token, skew: float) -> Profile:
-        """The next generation: a new pair, the old refresh token remembered as spent unless the server kept it."""
+    def refreshed(self, token: Token, skew: float) -> Profile:
+        """Return the next generation: a new token pair, and the old refresh token as spent unless it did not change."""
         old, new = (pair.refresh_token if pair is not None else None for pair in (self.token, token))
         spent = (*((old.digest,) if old else ()), *self.spent)
         spent = tuple(digest for digest in spent if new is None or digest != new.digest)[:SPENT]
@@ -75,7 +75,7 @@ class Profile:
         )
 
     def with_pair_of(self, other: Profile) -> Profile:
-        """Return this profile with the newer pair of another state of it, and what belongs to the pair."""
+        """Return this profile with the token pair of a newer state of it, and the fields that belong to the pair."""
         return dataclasses.replace(
             self,
             token=other.token,
@@ -86,30 +86,33 @@ class Profile:
             spent=other.spent,
         )
 
-    def became(self, later: Profile) -> str:
-        """Return what makes a later state of this profile another sign-in, in a few words; empty where nothing does."""
+    def conflict_with(self, later: Profile) -> str:
+        """Return, in a few words, why a later state of this profile is another sign-in; ``""`` if it is not."""
         if self.client.client_id != later.client.client_id:
-            return "belongs to another app now"
-        here, there = (_origin(state.client.server.api_url) for state in (self, later))
-        if here != there:
-            return "belongs to another server now"
+            return "now belongs to another app"
+        own_server, later_server = (_server_host(state.client.server.api_url) for state in (self, later))
+        if own_server != later_server:
+            return "now belongs to another server"
         if self.account is None:
             return ""
         if later.account is None:
-            # Somebody signs in at this moment, and is not known yet; a refresh keeps the account.
-            return "" if later.token is None or later.token == self.token else "was signed in anew"
-        if None not in (one := self.account.get("id"), other := later.account.get("id")) and one != other:
-            return f"belongs to {later.account.get('name') or later.account.get('login') or 'another person'} now"
-        mine, theirs = (
+            # A sign-in is under way and its user is not known yet. A refresh would not drop the account.
+            return "" if later.token is None or later.token == self.token else "was signed in again"
+        own_id, later_id = self.account.get("id"), later.account.get("id")
+        if None not in (own_id, later_id) and own_id != later_id:
+            owner = later.account.get("name") or later.account.get("login") or "another user"
+            return f"now belongs to {owner}"
+        enterprise, later_enterprise = (
             state.account.get("enterprise") for state in (self, later) if state.account is not None
         )
-        if "enterprise" in self.account.keys() & later.account.keys() and _id(mine) != _id(theirs):
-            return f"belongs to {_name(theirs)} now"
+        both_known = "enterprise" in self.account.keys() & later.account.keys()
+        if both_known and _id(enterprise) != _id(later_enterprise):
+            return f"now belongs to {_name(later_enterprise)}"
         return ""
 
 
-def _origin(url: str) -> str:
-    """The host of a server; one for all ports of this computer, where a sandbox starts anew at another one."""
+def _server_host(url: str) -> str:
+    """Return the host of a server; the same for every port of this computer, because a sandbox may change its port."""
     host = urlsplit(url).hostname or ""
     return "this computer" if host in LOOPBACK else host
 
@@ -125,15 +128,15 @@ def _name(enterprise: Any) -> str:
 
 
 def this_process() -> str:
-    """How a process is named to people: number and host."""
+    """Return the name of this process in messages: its number and host."""
     return f"process {os.getpid()} on {home_folder.host_name()}"
 
 
-_PLAIN = ("generation", "account", "skew", "verify", "keep", "refreshed_by", "monthly_calls")
+_COPIED = ("generation", "account", "skew", "verify", "keep", "refreshed_by", "monthly_calls")
 
 
 def to_json(profile: Profile) -> dict[str, Any]:
-    """A profile as its file holds it, secrets in the clear: only the store calls this."""
+    """Return the content of a profile's file, the secrets in clear. Only the store calls this."""
     client, token = profile.client, profile.token
     return {
         "format": FORMAT,
@@ -143,7 +146,7 @@ def to_json(profile: Profile) -> dict[str, Any]:
             "client_secret": client.client_secret.reveal(),
             "redirect_uri": client.redirect_uri,
         },
-        **{name: getattr(profile, name) for name in _PLAIN},
+        **{name: getattr(profile, name) for name in _COPIED},
         "spent": list(profile.spent),
         "saved_at": time.time(),
         "mail": None if profile.mail is None else profile.mail.as_json(),
@@ -152,7 +155,7 @@ def to_json(profile: Profile) -> dict[str, Any]:
 
 
 def _server_fields(server: Server) -> dict[str, Any]:
-    """The fields of a server; one that came later only where it is used, so that an older boxnb reads the others."""
+    """Return the fields of a server. ``client_auth`` only if it is not the default: an older boxnb cannot read it."""
     return {
         field.name: getattr(server, field.name)
         for field in dataclasses.fields(server)
@@ -161,15 +164,15 @@ def _server_fields(server: Server) -> dict[str, Any]:
 
 
 def from_json(name: str, content: dict[str, Any]) -> Profile:
-    """Return a profile from what its file holds; fields that came later may be missing.
+    """Return the profile that a file contains. Fields that an older boxnb did not write may be missing.
 
-    What the sign-in rests on has to be whole. A count, a time or a name that cannot be read falls back to "unknown", so
-    that it does not cost the sign-in.
+    The fields that a sign-in needs must be valid. A count, a time or a name that cannot be read counts as unknown, so
+    that the sign-in is not lost.
 
     Raises
     ------
     ValueError, KeyError, TypeError, AttributeError
-        What the sign-in rests on is missing or has another type.
+        A field that a sign-in needs is missing or has the wrong type.
     """
     saved, client, spent = content.get("token"), content["client"], content.get("spent")
     server: dict[str, Any] = {
@@ -190,7 +193,7 @@ def from_json(name: str, content: dict[str, Any]) -> Profile:
         skew=_seconds(content.get("skew")),
         verify=checked_verify(content.get("verify")),
         keep=_text(content.get("keep", "file")),
-        refreshed_by=_shown(content.get("refreshed_by")) or "",
+        refreshed_by=_label(content.get("refreshed_by")) or "",
         spent=tuple(digest for digest in spent if isinstance(digest, str)) if isinstance(spent, list) else (),
         monthly_calls=_count(content.get("monthly_calls")),
         mail=MailSettings.from_json(content["mail"]) if content.get("mail") else None,
@@ -198,35 +201,35 @@ def from_json(name: str, content: dict[str, Any]) -> Profile:
 
 
 def known_account(answer: object) -> dict[str, Any] | None:
-    """Return who signed in, as Box answered or as it was saved, with texts where texts belong.
+    """Return the user who signed in, from Box's response or a saved file, with every text field a text.
 
     Returns
     -------
     dict or None
-        As the attribute ``account`` of :class:`Profile`; ``None`` for what is not an object.
+        As the attribute ``account`` of :class:`Profile`; ``None`` if ``answer`` is not an object.
     """
     if not isinstance(answer, dict):
         return None
     known: dict[str, Any] = {
-        field: _shown(answer[field]) for field in ("type", "id", "name", "login", "role") if field in answer
+        field: _label(answer[field]) for field in ("type", "id", "name", "login", "role") if field in answer
     }
     if "enterprise" in answer:
         enterprise = answer["enterprise"]
-        whose = enterprise if isinstance(enterprise, dict) else {}
+        fields = enterprise if isinstance(enterprise, dict) else {}
         known["enterprise"] = {
-            field: _shown(whose[field]) for field in ("type", "id", "name") if field in whose
+            field: _label(fields[field]) for field in ("type", "id", "name") if field in fields
         } or None
     return known
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str) or not is_utf8(value):
-        raise TypeError("a text is missing")
+        raise TypeError("a text field is missing")
     return value
 
 
-def _shown(value: object) -> str | None:
-    """A text for people; a number as its digits, half a letter as a question mark, nothing for anything else."""
+def _label(value: object) -> str | None:
+    """Return text that can be shown: a number as digits, a lone surrogate as ``?``, ``None`` for any other type."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     return str(value).encode("utf-8", "replace").decode()

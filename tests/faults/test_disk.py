@@ -150,7 +150,7 @@ def test_lost_reply_under_strict_rotation_is_diagnosed(tmp_path: Path, kind: str
         strict.faults.add("/oauth2/token", kind)
         waits: list[float] = []
         with pytest.raises(
-            InvalidGrantError, match=r"reply|answer to a refresh of 'acme' was lost.*Sign in again"
+            InvalidGrantError, match=r"reply|response to a refresh of 'acme' was lost.*Sign in again"
         ):
             RotatingAuth("acme", sleep=waits.append).rotate(_access_token())
         assert waits == [0.5]

@@ -45,7 +45,7 @@ def call(profile: str) -> str:
 
 def assert_refused(profile: str) -> None:
     """Check that a call fails with a sentence that says what may have happened."""
-    with pytest.raises(InvalidGrantError, match="perhaps a copy of the file was used elsewhere"):
+    with pytest.raises(InvalidGrantError, match="perhaps another copy of the profile used it"):
         call(profile)
 
 

@@ -378,7 +378,7 @@ def test_harmless_words_in_a_response_are_shown_and_not_registered() -> None:
     for number in range(secret.KNOWN + 1):
         fingerprints.redact_json({"token": f"{VALUE}{number}", "state": f"state-{number}"})
     assert secret.known() == before
-    assert redaction.mask("it was not_found, the task is open") == "it was not_found, the task is open"
+    assert redaction.redact("it was not_found, the task is open") == "it was not_found, the task is open"
     assert fingerprints.redact_fields("code=C0DE&state=abc")["code"] == fingerprints.redact("C0DE")
 
 

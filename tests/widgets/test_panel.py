@@ -213,7 +213,7 @@ def test_signs_in_again_after_61_days(sandbox: Any, run: Any) -> None:
 
     notebook = run(once(paste))
     assert views[0]["alert"] == (
-        "The saved sign-in of 'lab' was not used for 61 days; a refresh token lives 60. Open the practice Box to sign in again."
+        "The saved sign-in of 'lab' was not used for 61 days. A refresh token expires after 60 days. Open the sandbox to sign in again."
     )
     assert "after " in texts(notebook, 2)
     after = store.load("lab")

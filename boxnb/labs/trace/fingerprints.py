@@ -11,7 +11,7 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
-from boxnb.redaction import holds_secret, known_only
+from boxnb.redaction import holds_secret, redact_known
 from boxnb.secret import fingerprint
 
 SECRET_IN_REQUESTS = frozenset(("code", "state"))
@@ -40,13 +40,13 @@ def redact(value: str) -> str:
 def redact_fields(text: str) -> dict[str, str]:
     """Return the fields of a query or form, with secrets as fingerprints."""
     fields = parse_qsl(text, keep_blank_values=True)
-    return {known_only(name): _redact_field(name, value) for name, value in fields}
+    return {redact_known(name): _redact_field(name, value) for name, value in fields}
 
 
 def _redact_field(name: str, value: str) -> str:
     if name.lower() in SECRET_IN_REQUESTS | SIGNED_URL_FIELDS or holds_secret(name):
         return redact(value)
-    return known_only(redact_url(value))
+    return redact_known(redact_url(value))
 
 
 def redact_url(url: str) -> str:
@@ -57,11 +57,11 @@ def redact_url(url: str) -> str:
         return redact(url)
     path = SIGNED_PATH.sub(lambda match: match[1] + redact(match[2]), parts.path)
     if not parts.netloc and not parts.query:
-        return known_only(url if path == parts.path else path)
+        return redact_known(url if path == parts.path else path)
     netloc = parts.netloc.rpartition("@")[2]
     query = "&".join(f"{name}={_quoted(value)}" for name, value in redact_fields(parts.query).items())
     fragment = "&".join(f"{name}={_quoted(value)}" for name, value in redact_fields(parts.fragment).items())
-    return known_only(urlunsplit(parts._replace(netloc=netloc, path=path, query=query, fragment=fragment)))
+    return redact_known(urlunsplit(parts._replace(netloc=netloc, path=path, query=query, fragment=fragment)))
 
 
 def _quoted(value: str) -> str:
@@ -81,14 +81,14 @@ def redact_headers(headers: Any) -> dict[str, str]:
             redacted[name] = "&".join(f"{key}={value}" for key, value in redact_fields(text).items())
         else:
             looks_like_url = any(mark in text for mark in "?@#") or "/d" in text
-            redacted[name] = known_only(redact_url(text) if looks_like_url else text)
+            redacted[name] = redact_known(redact_url(text) if looks_like_url else text)
     return redacted
 
 
 def redact_json(value: Any, name: str = "") -> Any:
     """Return a JSON value with secret fields as fingerprints; ``name`` is the field that holds the value."""
     if isinstance(value, dict):
-        return {known_only(str(key)): redact_json(item, str(key)) for key, item in value.items()}
+        return {redact_known(str(key)): redact_json(item, str(key)) for key, item in value.items()}
     if isinstance(value, list):
         return [redact_json(item, name) for item in value]
     if isinstance(value, str):
@@ -96,7 +96,7 @@ def redact_json(value: Any, name: str = "") -> Any:
             holds_secret(name) and not (name.lower() in SECRET_OR_WORD and WORD.fullmatch(value))
         ):
             return redact(value)
-        return known_only(redact_url(value) if "://" in value else value)
+        return redact_known(redact_url(value) if "://" in value else value)
     return value
 
 

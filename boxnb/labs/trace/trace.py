@@ -22,7 +22,7 @@ from requests.adapters import HTTPAdapter
 
 from boxnb.labs.trace import fingerprints, rfc_sections
 from boxnb.labs.trace.exchange import Exchange, in_words
-from boxnb.redaction import known_only
+from boxnb.redaction import redact_known
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -289,7 +289,7 @@ def _answered(
         number,
         sent_at - started,
         status=response.status_code,
-        answer=known_only(answer or response.reason or ""),
+        answer=redact_known(answer or response.reason or ""),
         response_headers=fingerprints.redact_headers(response.headers),
         body=body,
         carried=", ".join(carried),
@@ -318,5 +318,5 @@ def _summarized(response: requests.Response) -> tuple[str, str]:
         return text, summary
     if media_type == "text/html":
         heading = re.sub(r"<[^>]*>", "", response.text.partition("<h1>")[2].partition("</h1>")[0]).strip()
-        return f"(an HTML page: {known_only(heading) or 'no heading'})", "HTML page"
+        return f"(an HTML page: {redact_known(heading) or 'no heading'})", "HTML page"
     return (f"({size} bytes of {media_type or 'unknown type'})" if size else ""), ""
