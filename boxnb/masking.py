@@ -62,6 +62,10 @@ _SHAPES = (
     (re.compile(r"(/dl/|boxcloud\.com(?::\d+)?/d/|(?<![^\s\"'])/d/(?=\d))[^\s\"'?<>]+"), rf"\1{MASKED}"),
 )
 _PROGRAM = re.compile(r"<script\b(?![^>]*json)", re.IGNORECASE)
+_SCRIPT = re.compile(r"<script\b", re.IGNORECASE)
+_LABEL = re.compile(r"<(secret [0-9a-f]{4}|masked)>")
+"""What stands for a secret, as a browser would take it for an element and show nothing."""
+
 _SHORTEST = 4
 _ENCODED = 6
 """Bytes of a secret that is looked for inside of base64 and as hex digits; shorter ones stand there by chance."""
@@ -134,8 +138,13 @@ def _fields_masked(text: str, known: list[tuple[int, int]]) -> str:
 
 
 def mask_page(page: str) -> str:
-    """As :func:`mask`, for a page of HTML; in a program only known secrets, for what is shaped like one is its own words."""
-    return "".join(known_only(part) if _PROGRAM.match(part) else mask(part) for part in _scripts_apart(page))
+    """
+    As :func:`mask`, for a page of HTML, which shows ``<masked>`` as text and not as an element.
+
+    In a program only known secrets are masked: what is shaped like one there is the program's own words.
+    """
+    parts = (known_only(part) if _PROGRAM.match(part) else mask(part) for part in _scripts_apart(page))
+    return "".join(part if _SCRIPT.match(part) else _LABEL.sub(r"&lt;\1&gt;", part) for part in parts)
 
 
 def _scripts_apart(page: str) -> Iterator[str]:

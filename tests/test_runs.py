@@ -359,6 +359,7 @@ def test_a_page_keeps_its_programs() -> None:
     masked = masking.mask_page(page)
     assert 'credentials:"include"' in masked
     assert "YTpi" not in masked and "ord1" not in masked
+    assert "<p>password=&lt;masked&gt;</p>" in masked  # text, not an element that a browser shows nothing of
 
 
 def test_attach_without_a_run_writes_beside_the_runs() -> None:
@@ -614,10 +615,11 @@ PLAIN_SECRET = "AbCdEfGhIjKlMnOpQrStUvWxYz012345"
 )
 @pytest.mark.parametrize("secret", [ODD_SECRET, PLAIN_SECRET])
 def test_a_known_secret_is_masked_in_every_form(secret: str, form: Callable[[str], str]) -> None:
-    """In the forms that programs print, in a log and on a page."""
+    """In the forms that programs print, in a log and on a page, which shows the fingerprint as text."""
     Secret(secret)
-    for masked in (masking.mask(f"before {form(secret)} after"), masking.mask_page(f"<p>{form(secret)}</p>")):
-        assert "<secret " in masked and form(secret) not in masked
+    line, page = masking.mask(f"before {form(secret)} after"), masking.mask_page(f"<p>{form(secret)}</p>")
+    assert "<secret " in line and form(secret) not in line
+    assert "&lt;secret " in page and form(secret) not in page
 
 
 @pytest.mark.parametrize("quoted", ['{"access_token": "UNKNOWN-1"}', "{'client_secret': 'UNKNOWN-1'}"])

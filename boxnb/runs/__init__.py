@@ -262,7 +262,7 @@ class Run:
                 place = Path(sink)
                 place.mkdir(parents=True, exist_ok=True)
                 page = place / disk.on_disk(f"{self.name}-{self._logs.stamp}.html")
-                content = masking.mask(report.page(self))
+                content = masking.mask_page(report.page(self))
                 written = disk.open_ours(
                     page, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666
                 )  # for others, too
@@ -301,7 +301,7 @@ class Run:
         return masking.mask(f"Run {self.name!r}\n{lines}")
 
     def _repr_html_(self) -> str:
-        return masking.mask(report.card(self))
+        return masking.mask_page(report.card(self))
 
 
 def _screen() -> TextIO:

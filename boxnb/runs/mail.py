@@ -165,7 +165,7 @@ def compose(
         except OSError as error:
             text += f"\nNot attached, could not be read ({error.strerror}): {file}\n"
     message.set_content(masking.mask(text))
-    message.add_alternative(masking.mask(html), subtype="html")
+    message.add_alternative(masking.mask_page(html), subtype="html")
     for file, content in attached:
         kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
         main, _, sub = ("text/plain" if file.suffix == ".log" else kind).partition("/")
