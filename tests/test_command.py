@@ -542,7 +542,7 @@ def test_a_secret_that_is_printed_in_pieces_is_masked(tmp_path: Path) -> None:
     assert any(line.startswith("it is <secret ") and line.endswith("> indeed") for line in said)
     assert "done" in said and "between" in said and not any("%" in line for line in said)
     (page,) = folder.rglob("*.html")
-    assert re.search("it is <secret [0-9a-f]{4}> indeed", page.read_text(encoding="utf-8"))
+    assert re.search("it is &lt;secret [0-9a-f]{4}&gt; indeed", page.read_text(encoding="utf-8"))
 
 
 def test_a_run_named_in_letters_that_the_locale_lacks(tmp_path: Path) -> None:
