@@ -62,6 +62,10 @@ _SHAPES = (
     (re.compile(r"(/dl/|boxcloud\.com(?::\d+)?/d/|(?<![^\s\"'])/d/(?=\d))[^\s\"'?<>]+"), rf"\1{REDACTED}"),
 )
 _PROGRAM = re.compile(r"<script\b(?![^>]*json)", re.IGNORECASE)
+_SCRIPT = re.compile(r"<script\b", re.IGNORECASE)
+_LABEL = re.compile(r"<(secret [0-9a-f]{4}|redacted)>")
+"""The text that replaces a secret."""
+
 _SHORTEST = 4
 _ENCODED = 6
 """The fewest bytes of a secret that is searched for in base64 and hex. Shorter ones would match by chance."""
@@ -134,10 +138,13 @@ def _redact_fields(text: str, known: list[tuple[int, int]]) -> str:
 
 
 def redact_page(page: str) -> str:
-    """Redact an HTML page. In scripts only known secrets, because program code may look like a field with a secret."""
-    return "".join(
-        redact_known(part) if _PROGRAM.match(part) else redact(part) for part in _split_scripts(page)
-    )
+    """
+    Redact an HTML page, and show ``<redacted>`` as text: a browser would take it for an element and show nothing.
+
+    In scripts only known secrets are redacted, because program code may look like a field with a secret.
+    """
+    parts = (redact_known(part) if _PROGRAM.match(part) else redact(part) for part in _split_scripts(page))
+    return "".join(part if _SCRIPT.match(part) else _LABEL.sub(r"&lt;\1&gt;", part) for part in parts)
 
 
 def _split_scripts(page: str) -> Iterator[str]:

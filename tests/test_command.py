@@ -554,7 +554,7 @@ def test_secret_printed_in_pieces_is_redacted(tmp_path: Path) -> None:
     assert any(line.startswith("it is <secret ") and line.endswith("> indeed") for line in messages)
     assert "done" in messages and "between" in messages and not any("%" in line for line in messages)
     (page,) = folder.rglob("*.html")
-    assert re.search("it is <secret [0-9a-f]{4}> indeed", page.read_text(encoding="utf-8"))
+    assert re.search("it is &lt;secret [0-9a-f]{4}&gt; indeed", page.read_text(encoding="utf-8"))
 
 
 def test_run_name_with_letters_that_the_locale_lacks(tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ def compose(
         except OSError as error:
             text += f"\nNot attached, could not be read ({error.strerror}): {file}\n"
     message.set_content(redaction.redact(text))
-    message.add_alternative(redaction.redact(html), subtype="html")
+    message.add_alternative(redaction.redact_page(html), subtype="html")
     for file, content in attachments:
         kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
         main, _, sub = ("text/plain" if file.suffix == ".log" else kind).partition("/")

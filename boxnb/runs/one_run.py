@@ -258,7 +258,7 @@ class Run:
                 folder = Path(sink)
                 folder.mkdir(parents=True, exist_ok=True)
                 page = folder / encoding.on_disk(f"{self.name}-{self._logs.stamp}.html")
-                content = redaction.redact(report.page(self))
+                content = redaction.redact_page(report.page(self))
                 # Other users may read the page.
                 descriptor = private_files.open_ours(page, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
                 with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as stream:
@@ -296,7 +296,7 @@ class Run:
         return redaction.redact(f"Run {self.name!r}\n{lines}")
 
     def _repr_html_(self) -> str:
-        return redaction.redact(report.card(self))
+        return redaction.redact_page(report.card(self))
 
 
 def _screen() -> TextIO:
