@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import resource
@@ -190,6 +191,40 @@ with boxnb.store.lock("acme"):
     print("held", flush=True)
     sys.stdin.read()
 """
+
+
+def test_change_saves_what_the_edit_returns() -> None:
+    """A profile that is not saved yet is `None` for the edit, and the result is what is saved afterwards."""
+    assert store.change("acme", lambda saved: profile() if saved is None else None) == profile()
+    skewed = store.change("acme", lambda saved: dataclasses.replace(saved or profile(), skew=2.5))
+    assert skewed == store.load("acme") == profile(skew=2.5)
+
+
+def test_change_does_not_write_an_unchanged_profile() -> None:
+    """Neither `None` nor an equal profile touches the file, and an error in the edit changes nothing."""
+    file = store.save(profile())
+    written = file.stat().st_ino
+    assert store.change("acme", lambda saved: None) == profile()
+    assert store.change("acme", lambda saved: profile()) == profile()
+    with pytest.raises(ZeroDivisionError):
+        store.change("acme", lambda saved: profile(skew=1 / 0))
+    assert file.stat().st_ino == written and store.load("acme") == profile()
+
+
+def test_changes_of_many_threads_are_all_kept() -> None:
+    """Every edit starts from the profile that the previous one saved."""
+    store.save(profile())
+
+    def count() -> None:
+        for _ in range(5):
+            store.change("acme", lambda saved: dataclasses.replace(saved or profile(), skew=saved.skew + 1))  # type: ignore[union-attr]
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.load("acme") == profile(skew=20.0)
 
 
 def test_the_lock_names_its_holder_and_ends_with_it() -> None:

@@ -98,9 +98,8 @@ def save_mail(
         verify=verify,
         timeout=timeout,
     )
-    with store.lock(profile):
-        saved = store.load(profile) or store.Profile(profile, Client("", Secret(""), ""))
-        store.save(dataclasses.replace(saved, mail=settings))
+    without_app = store.Profile(profile, Client("", Secret(""), ""))
+    store.change(profile, lambda saved: dataclasses.replace(saved or without_app, mail=settings))
     return settings
 
 

@@ -78,20 +78,19 @@ def who_is(profile: str, client: Client, token: Token | requests.auth.AuthBase) 
 
 def save_client(profile: str, client: Client) -> store.Profile | None:
     """Save the app before its first use. A token pair of another app stays until a new pair replaces it."""
-    with store.lock(profile):
-        saved = store.load(profile)
+
+    def edit(saved: store.Profile | None) -> store.Profile | None:
         if saved is None:
-            saved = store.Profile(profile, client)
-        elif saved.token is None or saved.client.client_id == client.client_id:
-            if saved.token is not None:  # a saved pair keeps its client secret until a new pair replaces both
-                client = dataclasses.replace(client, client_secret=saved.client.client_secret)
-            if saved.client == client:
-                return saved
-            saved = dataclasses.replace(saved, client=client)
-        else:
-            return saved
-        store.save(saved)
-    return saved
+            return store.Profile(profile, client)
+        if saved.token is None:
+            return dataclasses.replace(saved, client=client)
+        if saved.client.client_id != client.client_id:
+            return None
+        # A saved pair keeps its client secret until a new pair replaces both.
+        same_secret = dataclasses.replace(client, client_secret=saved.client.client_secret)
+        return dataclasses.replace(saved, client=same_secret)
+
+    return store.change(profile, edit)
 
 
 def save_token_pair(
@@ -118,10 +117,13 @@ def save_token_pair(
 
 def save_account(profile: str, token: Token, account: dict[str, Any]) -> None:
     """Save which account signed in, unless another token pair was saved meanwhile."""
-    with store.lock(profile):
-        saved = store.load(profile)
-        if saved is not None and saved.token == token:
-            store.save(dataclasses.replace(saved, account=account))
+
+    def edit(saved: store.Profile | None) -> store.Profile | None:
+        if saved is None or saved.token != token:
+            return None
+        return dataclasses.replace(saved, account=account)
+
+    store.change(profile, edit)
 
 
 def revoke_unwanted(profile: str, client: Client, token: Token) -> str:

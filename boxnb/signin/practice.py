@@ -34,19 +34,25 @@ def ready() -> None:
     from .. import sandbox
 
     client = practice_client()
-    with store.lock(PROFILE):
-        saved = store.load(PROFILE)
-        if saved is not None and saved.token is not None:
-            if saved.client.server != client.server:  # restarted on another port, with the same state
-                store.save(dataclasses.replace(saved, client=client))
-            return
+
+    def with_address(saved: store.Profile | None) -> store.Profile | None:
+        if saved is None or saved.token is None or saved.client.server == client.server:
+            return None
+        return dataclasses.replace(saved, client=client)  # restarted on another port, with the same state
+
+    saved = store.change(PROFILE, with_address)
+    if saved is not None and saved.token is not None:
+        return
     state = oauth.new_state()
     redirect = sandbox.start().approve(oauth.authorization_url(client, state))
     token = oauth.exchange_code(client, oauth.parse_redirect(redirect, state=state))
-    with store.lock(PROFILE):
-        # A loaded profile keeps its mail settings, licence and so on.
-        saved = store.load(PROFILE) or store.Profile(PROFILE, client)
+
+    def with_token(saved: store.Profile | None) -> store.Profile:
+        # A saved profile keeps its mail settings, licence and so on.
+        profile = saved or store.Profile(PROFILE, client)
         skew = token.obtained_at - time.time()
-        store.save(dataclasses.replace(saved, client=client, token=token, skew=skew, account=None))
+        return dataclasses.replace(profile, client=client, token=token, skew=skew, account=None)
+
+    store.change(PROFILE, with_token)
     account = remember_account(PROFILE)
     print(f"Signed in to the sandbox as its practice admin, {account.get('name')}.")  # noqa: T201  for the reader

@@ -3,7 +3,7 @@
 Imports `oauth` and what is below it; `auth` and everything above may import it.
 """
 
-from .files import LOCK_TIMEOUT, delete, home, load, lock, names, path, save
+from .files import LOCK_TIMEOUT, change, delete, home, load, lock, names, path, save
 from .manage import configure, migrate, rename
 from .profile import FORMAT, Profile, known_account, this_process
 
@@ -11,6 +11,7 @@ __all__ = [
     "FORMAT",
     "LOCK_TIMEOUT",
     "Profile",
+    "change",
     "configure",
     "delete",
     "home",

@@ -12,7 +12,7 @@ import errno
 import json
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,7 @@ from ..errors import ProfileNameError, TokenStoreError
 from ..local import home_folder, private_files
 from ..secret import sealed
 from . import backends, intent
-from .profile import FORMAT, from_json, to_json
-from .profile import Profile as Profile  # other modules use store.Profile …
-from .profile import known_account as known_account
-from .profile import this_process as this_process  # … and store.this_process
+from .profile import FORMAT, Profile, from_json, this_process, to_json
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 DEVICES = {
@@ -191,6 +188,36 @@ def save(profile: Profile, *, moving: bool = False) -> Path:
 
 def _write(file: Path, content: dict[str, Any]) -> None:
     private_files.write_private(file, json.dumps(content, indent=1).encode())
+
+
+def change(name: str, edit: Callable[[Profile | None], Profile | None]) -> Profile | None:
+    """Change a profile under its lock, so that no other thread or process changes it in between.
+
+    Parameters
+    ----------
+    name : str
+        The name of the profile.
+    edit : callable
+        Called with the saved profile, or ``None`` if there is none. Returns the profile to save, or ``None`` to save
+        nothing. It runs under the lock, so it may not call :func:`change` or :func:`lock` for this profile.
+
+    Returns
+    -------
+    Profile or None
+        What is saved now.
+
+    Raises
+    ------
+    TokenStoreError
+        The profile could not be locked, read or written.
+    """
+    with lock(name):
+        saved = load(name)
+        edited = edit(saved)
+        if edited is None or edited == saved:
+            return saved
+        save(edited)
+        return edited
 
 
 def delete(name: str) -> None:

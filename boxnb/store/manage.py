@@ -9,11 +9,8 @@ from ..errors import SettingError, TokenStoreError
 from ..local import private_files
 from ..transport.sessions import checked_verify
 from . import backends, intent
-from .files import _remove_files, load, lock, path, save
-from .profile import Profile as Profile  # other modules use store.Profile …
-from .profile import known_account as known_account
-from .profile import this_process as this_process  # … and store.this_process
-from .profile import to_json
+from .files import _remove_files, change, load, lock, path, save
+from .profile import Profile, to_json
 
 
 def configure(name: str, *, verify: bool | str | None = None, monthly_calls: int | None = None) -> Profile:
@@ -36,22 +33,22 @@ def configure(name: str, *, verify: bool | str | None = None, monthly_calls: int
         The profile does not exist, or ``verify`` is not one of these values or names a file that does not exist.
     """
     checked = None if verify is None else checked_verify(verify, there=True)
-    with lock(name):
-        profile = _existing(name)
-        changed = dataclasses.replace(
+
+    def edit(saved: Profile | None) -> Profile:
+        profile = _existing(name, saved)
+        return dataclasses.replace(
             profile,
             verify=profile.verify if checked is None else checked,
             monthly_calls=profile.monthly_calls if monthly_calls is None else monthly_calls,
         )
-        save(changed)
-        return changed
+
+    return _existing(name, change(name, edit))
 
 
-def _existing(name: str) -> Profile:
-    profile = load(name)
-    if profile is None:
+def _existing(name: str, saved: Profile | None) -> Profile:
+    if saved is None:
         raise SettingError(f"There is no profile {name!r}. boxnb.status() lists your profiles.")
-    return profile
+    return saved
 
 
 def rename(name: str, new: str) -> None:
@@ -71,7 +68,7 @@ def rename(name: str, new: str) -> None:
     # Always lock in the same order. Otherwise two renames could wait for each other.
     first, second = sorted((name, new))
     with lock(first), lock(second):
-        profile = _existing(name)
+        profile = _existing(name, load(name))
         if path(new).exists():
             raise SettingError(f"There is already a profile {new!r}. Delete or rename it first.")
         old_backend, new_backend = (
@@ -114,7 +111,7 @@ def migrate(name: str, keep: str) -> Profile:
     """
     with lock(name):
         file = path(name)
-        profile = _existing(name)
+        profile = _existing(name, load(name))
         moved = dataclasses.replace(profile, keep=keep)
         new_backend = backends.backend_for(keep, name, file)
         if isinstance(new_backend, backends.PlistBackend):
