@@ -32,9 +32,14 @@ from .oauth.failures import network_trouble, refresh_refused
 from .oauth.token import Token
 from .secret import Header, Secret, bearer, cleaning
 from .store import intent
-from .transport.sessions import LOOPBACK, LOST, never_connected, plain, require_private
-from .transport.waits import announce
-from .transport.waits import said as waiting
+from .transport.sessions import (
+    CONNECTION_ERRORS,
+    LOOPBACK,
+    never_connected,
+    require_private,
+    unsigned_session,
+)
+from .transport.waits import announce, wait_sentence
 
 MARGIN = 60.0
 """Seconds before expiry at which an access token is refreshed."""
@@ -242,7 +247,7 @@ class RotatingAuth(AuthBase):
         for pause in (*_WAITS, None):
             wait = pause if time.monotonic() - started < PATIENCE else None
             try:
-                with plain(profile.verify) as http:
+                with unsigned_session(profile.verify) as http:
                     return oauth.refresh(profile.client, token, http=http, clock=self._clock)
             except InvalidGrantError as error:
                 intent.end(store.path(profile.name))
@@ -261,7 +266,7 @@ class RotatingAuth(AuthBase):
                 why = "The token endpoint is not available just now"
             except OSError as error:
                 reached = reached or not never_connected(error)
-                if wait is None or not isinstance(error, LOST):
+                if wait is None or not isinstance(error, CONNECTION_ERRORS):
                     if not reached:
                         intent.end(store.path(profile.name))  # no request left this computer
                     # Of our own kind, so that no outer loop repeats what was repeated here.
@@ -269,7 +274,7 @@ class RotatingAuth(AuthBase):
                         f"The access token could not be refreshed; the saved sign-in is untouched. {network_trouble(error)}"
                     ) from error
                 why = "No answer from the token endpoint"
-            announce(wait, waiting(wait, why))
+            announce(wait, wait_sentence(wait, why))
             self._sleep(wait)
         raise AssertionError("the loop above returns or raises")
 

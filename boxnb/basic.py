@@ -29,7 +29,7 @@ from .local import private_files
 from .oauth.failures import network_trouble, server_words
 from .secret import Header, Secret, is_utf8, sealed
 from .transport.sessions import Session, checked_verify, require_private
-from .transport.waits import announce, retry_after, said, span, until
+from .transport.waits import announce, retry_after, span, until, wait_sentence
 
 TIMEOUT = (10.0, 60.0)
 """Seconds to connect, seconds between two bytes."""
@@ -121,7 +121,7 @@ class _Patient(Retry):
         """Wait, and say so where it is long."""
         asked = None if response is None else retry_after(response)
         wait = asked or self.get_backoff_time()
-        announce(wait, said(wait, "The server asked to wait" if asked else "No answer from the server yet"))
+        announce(wait, wait_sentence(wait, "The server asked to wait" if asked else "No answer from the server yet"))
         super().sleep(response)
 
 

@@ -88,7 +88,7 @@ WORDS = [
     ("trash", {"marker": b"a"}, "marker takes text, not a value of type bytes."),
     ("device_pins", {"marker": float("nan")}, "marker takes text, not nan."),
     ("users", {"filter_term": ["a"]}, "filter_term takes text, not a value of type list."),
-    ("groups", {"filter_term": "\ud800"}, "filter_term has a character that is only half of one"),
+    ("groups", {"filter_term": "\ud800"}, "filter_term contains half of a surrogate pair"),
     ("tree", {"pending": [("1", "a")]}, "pending takes what error.partial"),
     ("frame", {"path": ["/users"]}, "path takes text"),
     ("frame", {"path": "/users", "role": {"a": 1}}, "role takes text or a number, not a value of type dict."),

@@ -142,7 +142,7 @@ def test_a_wait_of_a_few_seconds_is_said(server: Moody, monkeypatch: pytest.Monk
     slept: list[float] = []
     monkeypatch.setattr("urllib3.util.retry.time.sleep", slept.append)
     server.moods = [(429, {"Retry-After": "8"}), (429, {"Retry-After": "soon"})]
-    with pytest.warns(WaitNotice, match=r"asked to wait: waiting 8 seconds, going on after"):
+    with pytest.warns(WaitNotice, match=r"asked to wait: waiting 8 seconds, continuing after"):
         basic.connect("mdm").get_json("/devices")
     assert slept[0] == 8
     assert all(each < 5 for each in slept[1:])

@@ -227,7 +227,7 @@ def test_an_odd_description_is_one_sentence(strict: Strict, metadata: Any, says:
 
 def test_a_description_is_asked_for_over_https_only() -> None:
     """Whoever is in between would write it."""
-    with pytest.raises(HostNotAllowedError, match="in clear"):
+    with pytest.raises(HostNotAllowedError, match="would travel unencrypted"):
         oauth.discover("http://auth.example.com", api_url="https://api.example.com")
     with pytest.raises(requests.RequestException):
         oauth.discover("auth.example.com", api_url="https://api.example.com")

@@ -142,7 +142,7 @@ def test_several_ids_come_from_anything_that_has_them() -> None:
         assert sorted(ids.many(given, "ids", "group")) == wanted
     with pytest.raises(IdError, match=r"ids\[1\] is missing"):
         ids.many(read["id"], "ids", "group")
-    with pytest.raises(IdError, match="has a user in it, and only groups belong there"):
+    with pytest.raises(IdError, match="takes only groups, but contains a user"):
         ids.many(pd.DataFrame({"type": ["user"], "id": ["1"]}), "ids", "group")
 
 

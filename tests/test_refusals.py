@@ -273,20 +273,20 @@ REMEDIES = {
     (403, "storage_limit_exceeded"): ("storage of the account is full", "Free space"),
     (403, "access_from_location_blocked"): ("blocks access from this network", "network that it allows"),
     (403, "forbidden_by_policy"): ("security policy", "Ask your admin"),
-    (403, "incorrect_shared_item_password"): ("wants a password", "link's password"),
+    (403, "incorrect_shared_item_password"): ("password for the shared link is missing or wrong", "link's password"),
     (403, "file_size_limit_exceeded"): ("larger than this account may upload", "Split it"),
     (403, "access_denied_item_locked"): ("item is locked", "unlocked"),
     (403, "user_email_confirmation_required"): ("not confirmed the e-mail", "link in Box's mail"),
-    (403, "access_denied_insufficient_permissions"): ("This user may not do that", "permission granted"),
-    (403, "forbidden"): ("is not said", "Ask your admin"),
+    (403, "access_denied_insufficient_permissions"): ("This user is not allowed to do this", "permission granted"),
+    (403, "forbidden"): ("without saying whether the user or the app", "Ask your admin"),
     (400, "terms_of_service_required"): ("terms of service", "accept them"),
     (400, "password_reset_required"): ("set a new password", "Sign in to Box in the browser"),
     (404, "trashed"): ("in the trash", "Restore it"),
-    (404, "not_found"): ("may not see it", "Box answers 404 to an admin, too"),
+    (404, "not_found"): ("may not see it", "Box answers 404 even to an admin"),
     (409, "operation_blocked_temporary"): ("still running", "again in a minute"),
-    (409, "item_name_in_use"): ("has that name already", "another name"),
+    (409, "item_name_in_use"): ("with that name already exists", "another name"),
     (410, "session_expired"): ("upload session has ended", "Start the upload again"),
-    (412, "precondition_failed"): ("changed meanwhile", "Read it again"),
+    (412, "precondition_failed"): ("has changed since it was read", "Read it again"),
     (423, "locked"): ("item is locked", "unlocked"),
 }
 
@@ -300,7 +300,7 @@ def test_a_remedy_fits_its_code(kind: tuple[int, str], as_user: str | None) -> N
         said = str(Api(port).error(headers={"As-User": as_user} if as_user else {}))
     plain = code in ("forbidden", "access_denied_insufficient_permissions") and as_user is not None
     if plain:
-        assert "another person's name" in said and "as-user header" in said
+        assert "on behalf of another user" in said and "as-user header" in said
     else:
         assert all(words in said for words in REMEDIES[kind]) and "as-user header" not in said
 
@@ -353,7 +353,7 @@ def test_a_refused_access_token_is_not_called_refreshed_when_it_was_not() -> Non
         from boxnb.api.failures import api_error
 
         api = Api(port)
-        with boxnb.transport.sessions.plain() as bare:
+        with boxnb.transport.sessions.unsigned_session() as bare:
             raise api_error(bare.get(api.session.url("/users/me")))
     assert "even after" not in str(caught.value) and "It is over." in str(caught.value)
 
@@ -431,7 +431,7 @@ def test_a_long_wait_is_an_error_that_says_when_to_come_back(value: str, words: 
         api = Api(port)
         error = api.error()
     assert isinstance(error, RateLimitError) and api.slept == []
-    assert re.search(rf"Slow down\. It asks to wait {words}.*run this again after .*\d\d:\d\d", str(error))
+    assert re.search(rf"Slow down\. It asks to wait {words}.*Run this again after .*\d\d:\d\d", str(error))
     assert error.retry_after is not None and error.retry_after > 180
     assert error.until is not None and error.until.tzinfo is not None
     assert "times" not in str(error)

@@ -145,7 +145,7 @@ def test_an_app_that_may_not_look_as_others_is_told_soon(nobody_else: boxnb.Box,
     """What to tick, after a few calls and not after one for each person."""
     before = nobody_else.session.ledger.calls
     with pytest.raises(
-        ForbiddenError, match=r"in another person's name.*'Make API calls using the as-user header'"
+        ForbiddenError, match=r"on behalf of another user.*'Make API calls using the as-user header'"
     ):
         ask(nobody_else, name)
     assert nobody_else.session.ledger.calls < before + 40

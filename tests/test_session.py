@@ -164,7 +164,7 @@ def test_missing_and_unbuilt_are_told_apart(session: BoxSession) -> None:
     with pytest.raises(NotFoundError, match="may not see it") as caught:
         session.get_json("/users/1")
     assert caught.value.request_id
-    with pytest.raises(ApiError, match="Not offered there"):
+    with pytest.raises(ApiError, match="does not support this call"):
         session.get_json("/no/such/path")
 
 
@@ -205,7 +205,7 @@ def test_no_mishap_at_the_token_endpoint_loses_the_chain(
 def test_no_network_is_one_sentence(sandbox: Sandbox, session: BoxSession) -> None:
     """Reading: a sentence, with what requests raised behind it; nothing is repeated for ever."""
     sandbox.stop()
-    with pytest.raises(NetworkError, match="practice Box has stopped") as caught:
+    with pytest.raises(NetworkError, match="The sandbox has stopped") as caught:
         session.get_json("/users/me")
     assert isinstance(caught.value.__cause__, requests.ConnectionError)
     assert len(session.calls) == ATTEMPTS
@@ -281,7 +281,7 @@ def test_a_wait_of_more_than_a_few_seconds_is_said_before_it_begins(
     sandbox.faults.add("/2.0/users/me", "429", retry_after=90)
     with pytest.warns(
         WaitNotice,
-        match=r"The practice Box asked to wait: waiting 90 seconds, going on after .*\d\d:\d\d:\d\d",
+        match=r"The practice Box asked to wait: waiting 90 seconds, continuing after .*\d\d:\d\d:\d\d",
     ):
         session.get_json("/users/me")
     assert waits[0] == 90
@@ -317,7 +317,7 @@ def test_many_threads_that_wait_for_the_same_say_it_once(sandbox: Sandbox, sessi
     told: list[str] = []
     session.on_wait = told.append
     session.get_json("/users/me")
-    session._paces(session.url("/users/me"), {})[0].limited(60)
+    session._limits_for(session.url("/users/me"), {})[0].limited(60)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: session.get_json("/users/me"), range(8)))
     assert len(told) == 1 and "waiting 60 seconds" in told[0]
@@ -338,7 +338,7 @@ def test_another_process_says_the_pause_it_finds(sandbox: Sandbox) -> None:
     sign_in(sandbox)
     here = BoxSession(RotatingAuth("acme"))
     here.get_json("/users/me")
-    here._paces(here.url("/users/me"), {})[0].limited(900)
+    here._limits_for(here.url("/users/me"), {})[0].limited(900)
     done = subprocess.run(
         [sys.executable, "-c", OTHER_PROCESS], capture_output=True, text=True, check=True, timeout=60
     )

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boxnb.transport.network_trouble import hopeless, network_trouble
-from boxnb.transport.sessions import Session, never_connected, plain, read_within
+from boxnb.transport.sessions import Session, never_connected, read_within, unsigned_session
 
 OK = http(200, b"hi")
 CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\nhi"
@@ -54,7 +54,7 @@ def context(authority: trustme.CA, *names: str, **when: datetime.datetime) -> ss
 
 def trouble(url: str, verify: bool | str = True, **options: object) -> str:
     """The sentence for what a call ends with."""
-    with plain(verify) as session, pytest.raises(OSError) as caught:
+    with unsigned_session(verify) as session, pytest.raises(OSError) as caught:
         options = {"timeout": (5, 0.5), "stream": True, **options}
         read_within(session.get(url, **options), 5)  # type: ignore[arg-type]
     sentence = network_trouble(caught.value)
@@ -64,20 +64,20 @@ def trouble(url: str, verify: bool | str = True, **options: object) -> str:
 
 
 HANDSHAKES = {
-    "hangs up": (b"", "broke off the encrypted connection"),
+    "hangs up": (b"", "closed the encrypted connection"),
     "plain HTTP": (http(400), "does not speak TLS"),
     "another protocol": (b"SSH-2.0-OpenSSH_9.6\r\n", "does not speak TLS"),
     "alert, handshake": (
         b"\x15\x03\x01\x00\x02\x02\x28",
-        r"refused to talk over TLS \(alert: handshake failure\)",
+        r"refused the TLS connection \(alert: handshake failure\)",
     ),
     "alert, version": (
         b"\x15\x03\x01\x00\x02\x02\x46",
-        r"refused to talk over TLS \(alert: protocol version\)",
+        r"refused the TLS connection \(alert: protocol version\)",
     ),
     "alert, internal": (
         b"\x15\x03\x01\x00\x02\x02\x50",
-        r"refused to talk over TLS \(alert: internal error\)",
+        r"refused the TLS connection \(alert: internal error\)",
     ),
 }
 
@@ -96,7 +96,7 @@ def test_a_reset_in_the_handshake_is_a_broken_connection() -> None:
     """Firewalls do so."""
     with raw(reset) as port:
         said = trouble(f"https://127.0.0.1:{port}")
-    assert "broke before the answer came" in said and "certificate" not in said
+    assert "was lost before the answer arrived" in said and "certificate" not in said
 
 
 def test_a_handshake_without_an_answer_is_a_timeout() -> None:
@@ -130,8 +130,8 @@ def test_a_certificate_signed_by_itself(tmp_path: Path) -> None:
     [
         (("127.0.0.1",), (-20, -10), "has expired. Check this computer's date and time"),
         (("127.0.0.1",), (10, 20), "is not valid yet. Check this computer's date and time"),
-        (("other.example",), (-10, 10), "is made out to another name"),
-        (("127.0.0.2",), (-10, 10), "is made out to another name"),
+        (("other.example",), (-10, 10), "was issued for another name"),
+        (("127.0.0.2",), (-10, 10), "was issued for another name"),
     ],
 )
 def test_a_certificate_that_the_bundle_cannot_help(
@@ -155,7 +155,7 @@ def test_a_certificate_file_without_certificates(
     file.write_bytes({"DER": ssl.PEM_cert_to_DER_cert(pem), "empty": b"", "text": b"hello"}[kind])
     with raw(OK, context(authority, "127.0.0.1")) as port:
         said = trouble(f"https://127.0.0.1:{port}", str(file))
-    assert "holds no certificate in PEM form" in said and "openssl x509 -inform der" in said
+    assert "does not contain a PEM certificate" in said and "openssl x509 -inform der" in said
     assert "not trusted" not in said
 
 
@@ -171,16 +171,16 @@ def test_a_folder_of_certificates_asks_for_a_file(
 
 def test_a_certificate_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the setting that names it."""
-    assert "/no/such.pem is not there. Correct the profile's verify" in trouble(
+    assert "/no/such.pem does not exist. Correct the profile's verify" in trouble(
         "https://127.0.0.1:9", "/no/such.pem"
     )
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such.pem")
-    assert "/no/such.pem is not there. Correct REQUESTS_CA_BUNDLE" in trouble("https://127.0.0.1:9")
+    assert "/no/such.pem does not exist. Correct REQUESTS_CA_BUNDLE" in trouble("https://127.0.0.1:9")
 
 
 CONNECTIONS = {
     "closes": (b"", "closed the connection without an answer"),
-    "reset": (reset, "broke before the answer came"),
+    "reset": (reset, "was lost before the answer arrived"),
     "reset in mid body": (lambda each: (each.sendall(CUT), reset(each)), "no complete answer"),
     "short body": (CUT, "no complete answer"),
     "broken chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhi", "no complete answer"),
@@ -192,7 +192,7 @@ CONNECTIONS = {
         lambda each: (each.sendall(CUT), until_gone(each)),
         "no answer from 127.0.0.1 in time",
     ),
-    "round in a circle": (http(302, b"", {"Location": "/again"}), "circle of redirects"),
+    "redirects in a circle": (http(302, b"", {"Location": "/again"}), "redirects the request in a circle"),
 }
 
 
@@ -203,13 +203,13 @@ def test_a_connection_that_ends_is_told_by_how_it_ended(kind: str) -> None:
     with raw(reply) as port:  # type: ignore[arg-type]
         said = trouble(f"http://127.0.0.1:{port}/path?code=hidden")
     assert words in said and "127.0.0.1" in said
-    assert "hidden" not in said and "certificate" not in said and "proxy of" not in said
+    assert "hidden" not in said and "certificate" not in said and "proxy set in" not in said
 
 
 def test_nobody_listens() -> None:
     """A closed port is not a slow network."""
     said = trouble("https://127.0.0.1:9/")
-    assert "refused the connection, so nothing listens there" in said
+    assert "refused the connection: no server is running there" in said
 
 
 def test_a_name_that_nobody_knows() -> None:
@@ -232,7 +232,7 @@ def test_a_connection_that_is_never_taken() -> None:
     said = trouble(f"http://127.0.0.1:{port}", timeout=(0.3, 0.3))
     for each in [*waiting, listener]:
         each.close()
-    assert "did not take the connection in time" in said
+    assert "did not accept the connection in time" in said
 
 
 @pytest.mark.parametrize(
@@ -297,10 +297,10 @@ def test_a_proxy_is_told_by_its_setting(kind: str, setting: str, monkeypatch: py
 
 TUNNELS = {
     "407": (http(407), "asks for a user name and a password (407)"),
-    "403": (http(403), "did not let the request to api.box.example through (403"),
-    "502": (http(502), "did not let the request to api.box.example through (502"),
-    "closes": (b"", "through the proxy of HTTPS_PROXY"),
-    "silent": (until_gone, "in time through the proxy of HTTPS_PROXY"),
+    "403": (http(403), "did not forward the request to api.box.example (403"),
+    "502": (http(502), "did not forward the request to api.box.example (502"),
+    "closes": (b"", "through the proxy set in HTTPS_PROXY"),
+    "silent": (until_gone, "in time through the proxy set in HTTPS_PROXY"),
 }
 
 
@@ -324,13 +324,13 @@ def test_a_proxy_that_is_asked_over_tls_and_has_none(monkeypatch: pytest.MonkeyP
 def test_another_person_s_file_and_a_full_disk_are_no_network(tmp_path: Path) -> None:
     """What a call needs of this computer is named by its path."""
     full = OSError(28, "No space left on device", str(tmp_path))
-    assert "Free space on the disk" in network_trouble(full) and "who owns" not in network_trouble(full)
+    assert "Free space on the disk" in network_trouble(full) and "owner" not in network_trouble(full)
     with pytest.raises(OSError, match="Is a directory") as caught:
         tmp_path.read_bytes()
     assert f"{tmp_path} cannot be used" in network_trouble(caught.value)
     with filelock.FileLock(tmp_path / "a.lock"), pytest.raises(OSError, match=r"lock") as caught:
         filelock.FileLock(tmp_path / "a.lock", timeout=0).acquire()
-    assert "Another process holds the lock" in network_trouble(caught.value)
+    assert "Another process has held the lock" in network_trouble(caught.value)
 
 
 def test_what_cannot_get_better_is_not_repeated(authority: trustme.CA) -> None:

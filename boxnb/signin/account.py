@@ -10,14 +10,14 @@ import requests
 
 from boxnb import oauth, store
 from boxnb.api.connection import Connection
-from boxnb.api.failures import Asked, api_error, note
+from boxnb.api.failures import CallRecord, api_error, note
 from boxnb.errors import BoxNotebookError, InvalidClientError, InvalidGrantError, NotSignedInError
 from boxnb.oauth import Client
 from boxnb.oauth.token import Token
 from boxnb.secret import bearer
 from boxnb.signin import messages
 from boxnb.store import intent
-from boxnb.transport.sessions import plain, require_private
+from boxnb.transport.sessions import require_private, unsigned_session
 
 FIELDS = "id,name,login,role,enterprise"
 
@@ -33,7 +33,7 @@ class AccountError(BoxNotebookError):
 def profile_session(profile: str) -> requests.Session:
     """Return a session without a sign-in that checks certificates as the profile says."""
     saved = store.load(profile)
-    return plain(True if saved is None else saved.verify)
+    return unsigned_session(True if saved is None else saved.verify)
 
 
 def who_is(profile: str, client: Client, token: Token | requests.auth.AuthBase) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def who_is(profile: str, client: Client, token: Token | requests.auth.AuthBase) 
             allow_redirects=False,
         )
     if response.status_code != 200:
-        note(response, Asked(client.server.name, 1, 0.0))
+        note(response, CallRecord(client.server.name, 1, 0.0))
         raise AccountError(messages.account_unknown(str(api_error(response))), response.status_code)
     try:
         account = response.json()

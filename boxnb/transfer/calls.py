@@ -27,8 +27,8 @@ from ..errors import (
 from ..local import encoding
 from ..oauth.failures import network_trouble
 from ..secret import sealed
-from ..transport.sessions import LOST
-from ..transport.waits import moment, retry_after, said, span, until
+from ..transport.sessions import CONNECTION_ERRORS
+from ..transport.waits import moment, retry_after, span, until, wait_sentence
 
 if TYPE_CHECKING:
     from ..api.connection import Connection
@@ -183,7 +183,7 @@ class Caller:
 
     def sleep(self, seconds: float) -> None:
         """Wait, and say so where it is long, unless a person stops the transfer."""
-        self.box.session.tell_wait(seconds, said(seconds, "The server asked to wait, or gave no answer"))
+        self.box.session.announce_wait(seconds, wait_sentence(seconds, "The server asked to wait, or gave no answer"))
         self._stopped.wait(seconds)
         self.check()
 
@@ -230,7 +230,7 @@ class Caller:
                 answer = self.once(method, url, **options)
                 if answer.status_code < 500 and not again(answer):
                     return answer
-            except LOST as error:
+            except CONNECTION_ERRORS as error:
                 lost = error
             except OSError as error:  # requests' own, and a certificate file that is not there
                 raise NetworkError(network_trouble(error)) from error

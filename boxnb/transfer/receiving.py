@@ -24,7 +24,7 @@ from ..errors import (
     TransferError,
 )
 from ..oauth.failures import network_trouble
-from ..transport.sessions import LOST, plain
+from ..transport.sessions import CONNECTION_ERRORS, unsigned_session
 from . import calls
 from .calls import Caller
 from .progress_bar import Meter
@@ -165,7 +165,7 @@ def _more(caller: Caller, file: Wanted, incoming: _Incoming) -> _Trouble | None:
                 incoming.add(piece)
                 if incoming.done >= file.size:
                     break
-    except LOST as error:
+    except CONNECTION_ERRORS as error:
         trouble = NetworkError(network_trouble(error))
         trouble.__cause__ = error
         return _Trouble(trouble)
@@ -219,7 +219,7 @@ def _opened(caller: Caller, file: Wanted, headers: dict[str, str]) -> Iterator[r
             caller.sleep(wait)
             continue
         # Bare: the address carries its own right, and neither token nor .netrc may go to that host.
-        with plain(caller.box.session.verify) as bare:
+        with unsigned_session(caller.box.session.verify) as bare:
             target = urljoin(answer.url, address)
             with contextlib.closing(
                 bare.get(target, headers=headers, stream=True, timeout=TIMEOUT, auth=lambda request: request)
