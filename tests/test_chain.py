@@ -70,7 +70,7 @@ def test_a_pair_that_could_not_be_saved_is_saved_and_used_by_the_next_call(stric
             try:
                 said.append(str(kernel.get("/users/me")["type"]))
             except TokenStoreError as error:
-                said.append("full" if "nothing saved was lost" in str(error) else str(error))
+                said.append("full" if "Nothing saved was lost" in str(error) else str(error))
         return " ".join(said)
 
     assert in_child(work) == "full full user user"

@@ -88,9 +88,9 @@ def test_a_newer_format_is_told() -> None:
 def test_a_folder_in_the_place_of_the_file_is_told() -> None:
     """Reading and writing both give a sentence."""
     store.path("acme").mkdir(parents=True)
-    with pytest.raises(TokenStoreError, match="folder stands where"):
+    with pytest.raises(TokenStoreError, match="folder has the name of the profile"):
         store.load("acme")
-    with pytest.raises(TokenStoreError, match="nothing saved was lost"):
+    with pytest.raises(TokenStoreError, match="Nothing saved was lost"):
         store.save(profile())
 
 
@@ -115,7 +115,7 @@ def test_a_full_disk_keeps_the_previous_profile() -> None:
         try:
             store.save(profile("r2"))
         except TokenStoreError as error:
-            os._exit(0 if "nothing saved was lost" in str(error) else 2)
+            os._exit(0 if "Nothing saved was lost" in str(error) else 2)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert store.load("acme") == profile()
@@ -138,7 +138,7 @@ def test_a_read_only_folder_is_told() -> None:
         try:
             private_files.write_private(file, b"{}")
         except TokenStoreError as error:
-            os._exit(0 if "check the owner" in str(error) else 2)
+            os._exit(0 if "Check the owner" in str(error) else 2)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     file.parent.chmod(0o700)
@@ -330,7 +330,7 @@ def test_a_home_that_is_not_ours_alone_is_said(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("HOME", str(tmp_path))
     tmp_path.chmod(0o777)
     try:
-        with pytest.warns(UserWarning, match="Others can write in"):
+        with pytest.warns(UserWarning, match="Other users can write in"):
             store.save(store.Profile("acme", CLIENT))
         store.save(store.Profile("acme", CLIENT))
         assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o777

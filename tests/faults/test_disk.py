@@ -71,7 +71,7 @@ def test_the_disk_is_full_in_mid_rotation(sandbox: Sandbox) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))  # the journal fits, the profile does not
         rotate()
 
-    assert "nothing saved was lost" in in_child(full)
+    assert "Nothing saved was lost" in in_child(full)
     assert store.path("acme").read_bytes() == before
     rotate()
 
@@ -89,7 +89,7 @@ def test_the_folder_is_read_only_in_mid_rotation(sandbox: Sandbox) -> None:
         said = in_child(lambda: RotatingAuth("acme").rotate(_access()), unprivileged=True)
     finally:
         file.parent.chmod(0o700)
-    assert "check the owner and mode" in said
+    assert "Check the owner and mode" in said
     assert [call["status"] for call in sandbox.record() if call["path"] == "/oauth2/token"] == [200]
     rotate()
 
