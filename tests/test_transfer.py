@@ -418,7 +418,7 @@ def test_names_stay_inside_the_folder_and_twins_apart(box: boxnb.Box, tmp_path: 
         assert place.read_bytes() == str(ids.index(row["id"])).encode()
     assert frame["path"].str.casefold().is_unique
     told = dict(zip(frame["name"], frame["problem"], strict=True))
-    assert "no computer takes that name" in told["CON"] and "another 'Twin.txt'" in told["twin.TXT"]
+    assert "not every computer allows that name" in told["CON"] and "another 'Twin.txt'" in told["twin.TXT"]
     assert sorted(box.download(table, down)["action"].unique()) == ["same content"]
     assert sorted(each.name for each in tmp_path.iterdir() if each.is_dir()) == ["down", "home", "state"]
 
@@ -430,7 +430,7 @@ def test_a_link_in_the_target_leads_nowhere(box: boxnb.Box, tmp_path: Path) -> N
     (tmp_path / "down").mkdir()
     (tmp_path / "down" / "sub").symlink_to(tmp_path / "out")
     table = pd.DataFrame([{"id": row["id"], "name": "a.txt", "size": 1, "sha1": row["sha1"], "path": "sub"}])
-    with pytest.warns(UserWarning, match="1 of 1 files were not fetched"):
+    with pytest.warns(UserWarning, match="1 of 1 files were not downloaded"):
         frame = box.download(table, tmp_path / "down")
     assert "leads out of" in only(frame)["problem"] and list((tmp_path / "out").iterdir()) == []
 
@@ -502,12 +502,12 @@ def test_what_cannot_go_up_is_told_and_the_rest_goes(box: boxnb.Box, tmp_path: P
     new_folder(box, "source")
     root = box.items("0").set_index("name").loc["source", "id"]
     box.upload(made(tmp_path / "old.txt", "other"), root)
-    with pytest.warns(UserWarning, match="5 of 7 files were not sent"):
+    with pytest.warns(UserWarning, match="5 of 7 files were not uploaded"):
         frame = box.upload_folder(source)
     problems = frame.set_index("name")["problem"].dropna().to_dict()
     assert set(problems) == {"bad\\name.txt", "twin.txt", "old.txt", "inside.txt", "gone.txt"}
     assert "same name as 'Twin.txt'" in problems["twin.txt"] and "new_version=True" in problems["old.txt"]
-    assert "begin or end with a blank" in problems["inside.txt"] and not frame.attrs["complete"]
+    assert "begin or end with a space" in problems["inside.txt"] and not frame.attrs["complete"]
 
 
 def test_many_small_files_each_exactly_once(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -546,9 +546,9 @@ def test_what_beginners_mix_up_is_told(
     """A folder for a file and a file for a folder, a name for an id; ``~`` is the home as in a shell."""
     file = made(tmp_path / "a.txt")
     before = len(sandbox.record())
-    with pytest.raises(IsADirectoryError, match=r"box\.upload_folder sends it"):
+    with pytest.raises(IsADirectoryError, match=r"Use box\.upload_folder to upload it"):
         box.upload(tmp_path)
-    with pytest.raises(NotADirectoryError, match=r"box\.upload sends a file"):
+    with pytest.raises(NotADirectoryError, match=r"Use box\.upload to upload a file"):
         box.upload_folder(file)
     for send, what in ((box.upload, file), (box.upload_folder, tmp_path)):
         with pytest.raises(IdError, match="folder='Marketing' is not the id of a folder"):
@@ -602,7 +602,7 @@ def test_a_folder_nobody_may_read_is_told(
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refusing)
-    with pytest.warns(UserWarning, match="1 of 2 files were not sent"):
+    with pytest.warns(UserWarning, match="1 of 2 files were not uploaded"):
         frame = box.upload_folder(tmp_path / "up")
     assert frame["action"].tolist() == ["uploaded", "refused"]
     assert "cannot be read" in frame["problem"].iloc[1]

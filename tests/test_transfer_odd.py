@@ -143,7 +143,7 @@ def test_the_server_of_the_bytes_is_asked_again(pretended: Both, down: Path, ans
         ((503, {"Retry-After": "1e999"}, b""), "answered 503 .* several times"),
         (
             (206, {"Content-Range": "bytes 5-9/10"}, b"xxxxx"),
-            "never reached its end|wrong SHA-1|fewer bytes",
+            "was never complete|wrong SHA-1|fewer bytes",
         ),
     ],
 )
@@ -152,7 +152,7 @@ def test_a_server_of_bytes_that_keeps_refusing_is_one_row(
 ) -> None:
     """With the true reason: never a new sign-in, which does not help there. The other file comes, and no half one stays."""
     pretender, box = pretended
-    monkeypatch.setattr("boxnb.transfer.calls.waits", lambda: iter([0.0] * 5))
+    monkeypatch.setattr("boxnb.transfer.calls.retry_waits", lambda: iter([0.0] * 5))
     bad, good = pretender.add("bad.bin", b"bytes"), pretender.add("good.bin", b"good")
     pretender.first = lambda *call: answer if call[1] == f"/dl/{bad}" else None
     frame = quietly(lambda: box.download([bad, good], down))
@@ -204,7 +204,7 @@ def test_an_odd_file_of_box_is_one_row(
 ) -> None:
     """By id and from a table alike: refused with a reason where nothing could tell whether it is whole, else fetched."""
     pretender, box = pretended
-    monkeypatch.setattr("boxnb.transfer.calls.waits", lambda: iter([0.0] * 5))
+    monkeypatch.setattr("boxnb.transfer.calls.retry_waits", lambda: iter([0.0] * 5))
     ids = [pretender.add("bad.bin", b"bytes"), pretender.add("good.bin", b"good")]
     pretender.items[ids[0]].update(other)
     for number, what in enumerate((ids, quietly(box.items))):
@@ -357,7 +357,7 @@ def test_a_file_system_that_takes_two_names_for_one_is_noticed(tmp_path: Path) -
     second.hardlink_to(first)  # as such a file system would show it
     places.wrote(first, "1")
     path, said = places.settle(second, "2", "Masse.txt")
-    assert path.name == "Masse [2].txt" and "for one name" in said
+    assert path.name == "Masse [2].txt" and "as the same name" in said
     other = tmp_path / "other.txt"
     other.hardlink_to(first)  # and this is only a second link to the same file
     assert places.settle(other, "3", "other.txt") == (other, "")
@@ -491,7 +491,7 @@ def test_what_lies_in_the_way_is_one_row_each(pretended: Both, down: Path) -> No
     frame = quietly(lambda: box.download(table, down, overwrite=True))
     assert frame["action"].tolist() == ["refused"] * 3 + ["downloaded"]
     assert all(told(frame)[name] for name in ("dir", "below.txt", "pipe"))
-    with pytest.raises(TransferError, match="cannot be a folder"):
+    with pytest.raises(TransferError, match="cannot be used as a folder"):
         box.download("100", down / "file")
 
 
@@ -561,21 +561,21 @@ def test_what_is_no_file_is_one_row_and_the_rest_goes(
         (up / name).symlink_to(target)
     Path(os.fsdecode(os.fsencode(up) + b"/bad\xff.txt")).write_text("bad", encoding="utf-8")
     made(Path(os.fsdecode(os.fsencode(up) + b"/dir\xfe/in.txt")))
-    with pytest.warns(UserWarning, match="10 of 14 files were not sent"):
+    with pytest.warns(UserWarning, match="10 of 14 files were not uploaded"):
         frame = box.upload_folder(up)
     problems = told(frame)
     assert {name for name, text in problems.items() if not text} == {"a.txt", "z.txt", "b.txt", "inside"}
     for name, why in {
         "pipe": "named pipe",
         "socket": "socket",
-        "nothing": "link to nothing",
+        "nothing": "link to a file that does not exist",
         "circle": "cannot be read",
         "loop": "links to folders",
         "folder": "links to folders",
-        "out": "outside of the folder",
+        "out": "outside the folder",
         "device": "device",
-        "bad\\udcff.txt": "not UTF-8",
-        "in.txt": "not UTF-8",
+        "bad\\udcff.txt": "not valid UTF-8",
+        "in.txt": "not valid UTF-8",
     }.items():
         assert why in problems[name], (name, problems)
     assert b"secret" not in pretender.bytes.values() and not frame.attrs["complete"]
@@ -641,7 +641,7 @@ def test_files_that_vanish_or_change_meanwhile_are_one_row(
     problems = told(frame)
     assert {name for name, text in problems.items() if not text} == {"a.txt", "z.txt"}
     assert (
-        "changes while it is read" in problems["growing.txt"]
+        "changes while it is being read" in problems["growing.txt"]
         and "Permission denied" in problems["closed.txt"]
     )
     assert problems["gone.txt"] and problems["dir.txt"]
@@ -733,7 +733,7 @@ def test_two_folders_that_box_takes_for_one_are_filled_once(pretended: Both, tmp
         made(tmp_path / "up" / name, name)
     frame = quietly(lambda: box.upload_folder(tmp_path / "up", new_version=True))
     assert frame["action"].tolist() == ["uploaded", "refused", "uploaded"]
-    assert "for the same file as" in frame["problem"].iloc[1]
+    assert "the same file as" in frame["problem"].iloc[1]
 
 
 def test_a_new_version_does_not_rename_the_file(pretended: Both, tmp_path: Path) -> None:

@@ -87,13 +87,13 @@ ENDPOINTS: dict[str, Any] = {
     "null": {"session_endpoints": None},
     "a list": {"session_endpoints": ["/parts"]},
     "empty": {"session_endpoints": {}},
-    "null each": {"session_endpoints": dict.fromkeys(chunked.ENDS)},
-    "numbers": {"session_endpoints": dict.fromkeys(chunked.ENDS, 5)},
-    "another host": {"session_endpoints": dict.fromkeys(chunked.ENDS, "https://elsewhere.example/parts")},
-    "another port": {"session_endpoints": dict.fromkeys(chunked.ENDS, "http://127.0.0.1:9/parts")},
-    "a longer name": {"session_endpoints": dict.fromkeys(chunked.ENDS, "https://127.0.0.1.evil.example/x")},
-    "with a password": {"session_endpoints": dict.fromkeys(chunked.ENDS, "https://a:b@127.0.0.1/x")},
-    "not an address": {"session_endpoints": dict.fromkeys(chunked.ENDS, "http://[")},
+    "null each": {"session_endpoints": dict.fromkeys(chunked.ENDPOINTS)},
+    "numbers": {"session_endpoints": dict.fromkeys(chunked.ENDPOINTS, 5)},
+    "another host": {"session_endpoints": dict.fromkeys(chunked.ENDPOINTS, "https://elsewhere.example/parts")},
+    "another port": {"session_endpoints": dict.fromkeys(chunked.ENDPOINTS, "http://127.0.0.1:9/parts")},
+    "a longer name": {"session_endpoints": dict.fromkeys(chunked.ENDPOINTS, "https://127.0.0.1.evil.example/x")},
+    "with a password": {"session_endpoints": dict.fromkeys(chunked.ENDPOINTS, "https://a:b@127.0.0.1/x")},
+    "not an address": {"session_endpoints": dict.fromkeys(chunked.ENDPOINTS, "http://[")},
     "the size as text": {"part_size": "1000"},
     "larger than the file": {"part_size": 10**30},
 }
@@ -169,7 +169,7 @@ def test_a_part_size_that_cannot_be_is_said(
 def test_more_parts_than_box_has_are_not_sent(pretended: Both, sessions: Sessions, tmp_path: Path) -> None:
     """A part size of one byte would take a call a byte."""
     file = tmp_path / "many.bin"
-    file.write_bytes(b"x" * (chunked.MOST + 1))
+    file.write_bytes(b"x" * (chunked.MAX_PARTS + 1))
     sessions.begun = {"part_size": 1}
     with pytest.raises(BoxUnavailableError, match="No usable answer"):
         pretended[1].upload(file)
@@ -198,7 +198,7 @@ def test_another_part_than_the_one_sent_is_said(
     assert time.monotonic() - begun < 5
     assert pretended[0].names("0") == {}
     if "sha1" in part:
-        assert "has other bytes than were sent from byte" in str(caught.value)
+        assert "received other content than was sent from byte" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -237,10 +237,10 @@ def test_a_commit_that_never_ends_is_said(
     waits: list[float] = []
     monkeypatch.setattr(chunked.Caller, "sleep", lambda self, seconds: waits.append(seconds))
     sessions.commits = [(202, {"Retry-After": "60"}, b"")]
-    with pytest.raises(BoxUnavailableError, match=r"has not put them together yet \(202\)") as caught:
+    with pytest.raises(BoxUnavailableError, match=r"has not assembled the file yet \(202\)") as caught:
         pretended[1].upload(large)
     assert "proxy" not in str(caught.value)
-    assert sum(waits) <= chunked.IN_ALL
+    assert sum(waits) <= chunked.COMMIT_WAIT
     assert sessions.ended == 0
     sessions.commits = []
     assert pretended[1].upload(large)["action"].tolist() == ["uploaded"]
@@ -364,5 +364,5 @@ def test_bytes_that_the_server_does_not_tell_of_are_not_called_others(
         return (200, {}, {"id": "5", "name": "a.bin"}) if path.endswith("/files/5") else None
 
     pretended[0].first = first
-    with pytest.raises(BoxNotebookError, match="does not say which bytes it has"):
+    with pytest.raises(BoxNotebookError, match="does not report a SHA-1"):
         pretended[1].upload(file)
