@@ -1,4 +1,4 @@
-"""Every argument of every dataset and transfer: what belongs there works, all else is one sentence about that argument."""
+"""Every argument of every dataset and transfer: a valid value works, any other gives one message that names the argument."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ WORDS = [
 
 
 class Answers:
-    """A Box that has nothing, and remembers what it was asked."""
+    """A Box that has no items and records its calls."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, str]]] = []
@@ -129,10 +129,10 @@ def call(box: boxnb.Box, name: str, arguments: dict[str, Any]) -> Any:
     return getattr(box, name)(**arguments)
 
 
-def test_every_argument_takes_what_it_means_or_says_so(
+def test_every_argument_refuses_odd_values(
     box: boxnb.Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Lists, tables, bytes, NaN, half letters: our own error, in words that a reader can use."""
+    """Lists, tables, bytes, NaN and lone surrogates raise an error of boxnb with a readable message."""
     monkeypatch.chdir(tmp_path)
     assert len(ARGUMENTS) > 50
     raw = []
@@ -154,7 +154,7 @@ def test_every_argument_takes_what_it_means_or_says_so(
 def test_a_wrong_argument_is_named_before_any_call(
     box: boxnb.Box, answers: Answers, name: str, arguments: dict[str, Any], sentence: str
 ) -> None:
-    """Also where there is nothing to ask: an empty list hides no wrong word."""
+    """Also if there is nothing to fetch: an empty list does not hide a wrong argument."""
     with pytest.raises(ArgumentError) as caught:
         call(box, name, arguments)
     assert sentence in str(caught.value)
@@ -164,8 +164,8 @@ def test_a_wrong_argument_is_named_before_any_call(
 
 @pytest.mark.parametrize("offset", [["1"], {"a": 1}, b"1", float("nan"), -1, "x", True])
 @pytest.mark.parametrize("name", ["users", "groups", "versions", "search", "frame"])
-def test_an_offset_that_is_not_a_number_is_named(box: boxnb.Box, name: str, offset: Any) -> None:
-    """Whatever the dataset."""
+def test_an_offset_that_is_not_a_number_is_refused(box: boxnb.Box, name: str, offset: Any) -> None:
+    """The message is the same in every dataset."""
     with pytest.raises(ListingError, match="offset takes a whole number"):
         call(box, name, {**BASE.get(name, {}), "offset": offset})
 
@@ -183,31 +183,31 @@ def test_an_offset_that_is_not_a_number_is_named(box: boxnb.Box, name: str, offs
         (True, "true"),
     ],
 )
-def test_parameters_of_a_call_are_sent_as_box_reads_them(
+def test_parameters_are_sent_as_box_expects_them(
     box: boxnb.Box, answers: Answers, given: Any, sent: str
 ) -> None:
-    """Box takes several values with commas; a repeated name would be read once, without a word."""
+    """Box expects several values joined with commas, and would silently use only one of a repeated parameter."""
     box.search("a", file_extensions=given)
     box.get("/users", file_extensions=given)
     box.frame("/users", file_extensions=given)
     assert [query["file_extensions"] for _, query in answers.asked] == [sent] * 3
 
 
-def test_numbers_serve_as_markers(box: boxnb.Box, answers: Answers) -> None:
-    """Out of a table a marker of digits comes as a number."""
+def test_a_marker_can_be_a_number(box: boxnb.Box, answers: Answers) -> None:
+    """In a table a marker of digits becomes a number."""
     box.items(marker=np.int64(5))  # type: ignore[arg-type]
     assert answers.asked[0][1]["marker"] == "5"
 
 
 @pytest.mark.parametrize("odd", [["a"], None, 5, b"a", float("nan"), {"a": 1}])
-def test_the_name_of_a_profile_is_text(odd: Any) -> None:
-    """Said by the name of the argument."""
+def test_the_name_of_a_profile_must_be_text(odd: Any) -> None:
+    """Any other value raises an error about the name."""
     with pytest.raises(ProfileNameError):
         boxnb.connect(odd)
 
 
 def test_an_empty_object_is_not_a_row(box: boxnb.Box, answers: Answers) -> None:
-    """It says nothing, so nothing is complete."""
+    """An empty object is not a result, so the pull is incomplete."""
     answers.of["/odd"] = {}
     with pytest.raises(BoxUnavailableError, match="an empty object"):
         box.frame("/odd")
@@ -228,8 +228,8 @@ ONE: dict[str, Callable[[boxnb.Box, pd.DataFrame], pd.DataFrame]] = {
 
 
 @pytest.mark.parametrize("name", ONE)
-def test_a_frame_of_one_row_names_one_thing(name: str) -> None:
-    """It raises where Box refuses it, as an id does; of two, each is skipped and said."""
+def test_a_frame_with_one_row_means_one_item(name: str) -> None:
+    """A refusal is raised, as for a single id; with two rows, both are skipped with a warning."""
     with made_up(lambda path, query: REFUSED) as box:
         rows = pd.DataFrame({"type": ["folder", "folder"], "id": ["5", "6"]})
         with pytest.raises(ForbiddenError):
@@ -240,8 +240,8 @@ def test_a_frame_of_one_row_names_one_thing(name: str) -> None:
         assert found.attrs["complete"] is False
 
 
-def test_one_folder_of_a_walk_is_not_named_by_anybody() -> None:
-    """A walk with many rows of which one was shared: its refusal is noted."""
+def test_a_refusal_within_a_walk_is_skipped() -> None:
+    """If only one of many rows is shared, its refusal is still a warning."""
     with made_up(lambda path, query: REFUSED) as box:
         rows = pd.DataFrame({"type": ["folder"] * 2, "id": ["5", "6"], "has_collaborations": [True, False]})
         with pytest.warns(UserWarning, match="could not be read"):
@@ -249,7 +249,7 @@ def test_one_folder_of_a_walk_is_not_named_by_anybody() -> None:
     assert len(found.attrs["skipped"]) == 1
 
 
-def test_an_estimate_names_a_dataset_that_is_not_there(box: boxnb.Box) -> None:
-    """One class for all wrong arguments."""
+def test_an_estimate_of_an_unknown_dataset_is_refused(box: boxnb.Box) -> None:
+    """The error class is that of all wrong arguments."""
     with pytest.raises(ArgumentError, match="There is no dataset 'userz'"):
         estimate.estimate(box, "userz")

@@ -1,4 +1,4 @@
-"""What each dataset costs: no call more than Box's page sizes make necessary."""
+"""The cost of each dataset: no more calls than Box's page sizes require."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ SPARE = {
 }
 
 
-def test_every_dataset_at_its_fewest_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Largest pages everywhere; counted by the server."""
+def test_every_dataset_needs_the_fewest_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every dataset uses the largest pages; the server counts the calls."""
     monkeypatch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
     with boxnb.sandbox.start(private=True, state=tmp_path / "state", limits="off") as sandbox:
         sign_in(sandbox)
@@ -34,7 +34,7 @@ def test_every_dataset_at_its_fewest_calls(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_call_is_counted_in_its_own_month(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the month ends before it is saved."""
+    """Even if the month ends before the call is saved."""
     book = Ledger(tmp_path / "acme.json")
     for month in ("2026-11", "2026-11", "2026-12"):
         monkeypatch.setattr(ledger, "_month", lambda month=month: month)

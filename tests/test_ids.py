@@ -1,4 +1,4 @@
-"""What may stand where an id belongs: whatever an ordinary person has at hand, or one sentence about that argument."""
+"""Ids: everything that an ordinary user may pass for one, or one message that names the argument."""
 
 from __future__ import annotations
 
@@ -100,22 +100,22 @@ NOT_IDS = {
 
 
 @pytest.mark.parametrize("given", MEANT.values(), ids=MEANT)
-def test_an_id_may_be_given_in_many_ways(given: Any) -> None:
-    """All of them mean the same folder."""
+def test_an_id_can_be_passed_in_many_ways(given: Any) -> None:
+    """All of these values mean the same folder."""
     assert ids.one(given, "folder_id", "folder") == "123"
 
 
 @pytest.mark.parametrize("given", NOT_IDS.values(), ids=NOT_IDS)
-def test_what_is_not_an_id_is_one_sentence_about_that_argument(given: Any) -> None:
-    """It names the argument and what belongs there, and is a ValueError too; at most three sentences."""
+def test_a_value_that_is_not_an_id_is_refused(given: Any) -> None:
+    """The message names the argument and what it takes in at most three sentences, and the error is a ValueError."""
     with pytest.raises(IdError, match=r"^folder_id") as caught:
         ids.one(given, "folder_id", "folder")
     assert isinstance(caught.value, ValueError) and isinstance(caught.value, BoxNotebookError)
     assert len(re.findall(r"\.(?: |$)", str(caught.value))) <= 3 and "\n" not in str(caught.value)
 
 
-def test_a_mistake_is_named_as_what_it_is() -> None:
-    """An address of something else, a link, a login: each has its own sentence, and the link itself is not repeated."""
+def test_common_mistakes_have_their_own_messages() -> None:
+    """Another kind of address, a shared link and a login are named, and the link itself is not repeated."""
     for given, told in {
         "https://app.box.com/file/123": "is the address of a file",
         "https://app.box.com/s/verysecretlink": "is a shared link",
@@ -128,8 +128,8 @@ def test_a_mistake_is_named_as_what_it_is() -> None:
         ids.as_user("ada@example.com")
 
 
-def test_several_ids_come_from_anything_that_has_them() -> None:
-    """Each once, in their order; one that is wrong is named by its place."""
+def test_several_ids_can_be_passed_in_many_ways() -> None:
+    """Duplicates are dropped, the order stays, and a wrong id is named by its position."""
     read = pd.read_csv(io.StringIO("id,name\n1234567890123,a\n,b\n1234567890124,c\n"))
     wanted = ["1234567890123", "1234567890124"]
     for given in (
@@ -153,7 +153,7 @@ def pretended() -> Iterator[tuple[Pretender, boxnb.Box]]:
 
 
 def one_page(method: str, path: str, query: Any, headers: Any, body: bytes) -> Any:
-    """An object or an empty listing for whatever is asked."""
+    """Answer every call with one object or an empty listing."""
     last = path.split("/")[-1]
     if last.isdigit() or last == "me":
         return 200, {}, {"type": "x", "id": last}
@@ -198,10 +198,10 @@ CALLS = [
 
 
 @pytest.mark.parametrize(("argument", "call"), CALLS)
-def test_every_dataset_and_report_takes_the_same(
+def test_every_dataset_and_report_accepts_the_same_ids(
     pretended: tuple[Pretender, boxnb.Box], argument: str, call: Callable[[boxnb.Box, Any], Any]
 ) -> None:
-    """A number, numpy's, one with a line end: the address asked is that of the text. A gap: one sentence and no call."""
+    """All forms of an id lead to the same address; a missing or wrong one is refused without a call."""
     pretender, box = pretended
     pretender.first = one_page
     asked = []
@@ -218,7 +218,7 @@ def test_every_dataset_and_report_takes_the_same(
 
 
 def _quietly(call: Callable[..., Any], *given: Any, **others: Any) -> None:
-    """Make the calls of a transfer or walk; what becomes of it is not asked here."""
+    """Make the calls of a transfer or walk; its result does not matter here."""
     with warnings.catch_warnings(), contextlib.suppress(ApiError):
         warnings.simplefilter("ignore")
         call(*given, **others)
@@ -250,7 +250,7 @@ ACTING: dict[str, Callable[[boxnb.Box, Any], Any]] = {
 def test_as_user_is_an_id_like_any_other(
     pretended: tuple[Pretender, boxnb.Box], call: Callable[[boxnb.Box, Any], Any]
 ) -> None:
-    """The header has the digits, whatever they came as; what is not an id is told before anything is asked."""
+    """The header contains the digits of every form; a value that is not an id is refused without a call."""
     pretender, box = pretended
     pretender.first = one_page
     for given in (12345, np.int64(12345), 12345.0, "12345\n", " 12345", {"type": "user", "id": "12345"}):
@@ -264,10 +264,10 @@ def test_as_user_is_an_id_like_any_other(
     assert pretender.headers == []
 
 
-def test_a_table_read_back_from_a_file_asks_for_the_same_collaborations(
+def test_a_table_from_a_csv_file_names_the_same_items(
     pretended: tuple[Pretender, boxnb.Box],
 ) -> None:
-    """Numbers, truths as text and gaps among them; a table of ids alone is of the kind that is said."""
+    """Numbers, booleans as text and gaps are read; for ids alone the argument `kind` decides."""
     pretender, box = pretended
     pretender.first = one_page
     text = "type,id,has_collaborations\nfolder,1,True\nfile,2,False\nfile,3,\n"
@@ -284,8 +284,8 @@ def test_a_table_read_back_from_a_file_asks_for_the_same_collaborations(
     ]
 
 
-def test_a_walk_goes_on_from_places_that_were_saved_in_a_file(pretended: tuple[Pretender, boxnb.Box]) -> None:
-    """Their ids came back as numbers."""
+def test_a_walk_resumes_from_pending_folders_of_a_csv_file(pretended: tuple[Pretender, boxnb.Box]) -> None:
+    """In such a file the ids are numbers."""
     pretender, box = pretended
     pretender.first = one_page
     box.tree(pending=[(17, "a", 2)])

@@ -1,4 +1,4 @@
-"""What keeps an answer from coming is told by its true cause: each sentence is made of the real exception."""
+"""Network errors: each message names the true cause, and each is made from a real exception."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def bundle(authority: trustme.CA, tmp_path: Path) -> str:
 
 
 def until_gone(connection: socket.socket) -> None:
-    """Say nothing for as long as the other side waits."""
+    """Send nothing until the other side closes the connection."""
     with contextlib.suppress(OSError):
         while connection.recv(65536):
             continue
@@ -53,7 +53,7 @@ def context(authority: trustme.CA, *names: str, **when: datetime.datetime) -> ss
 
 
 def trouble(url: str, verify: bool | str = True, **options: object) -> str:
-    """The sentence for what a call ends with."""
+    """Return the message for the error that a request ends with."""
     with unsigned_session(verify) as session, pytest.raises(OSError) as caught:
         options = {"timeout": (5, 0.5), "stream": True, **options}
         read_within(session.get(url, **options), 5)  # type: ignore[arg-type]
@@ -83,8 +83,8 @@ HANDSHAKES = {
 
 
 @pytest.mark.parametrize("kind", HANDSHAKES)
-def test_no_certificate_is_blamed_that_was_never_seen(kind: str) -> None:
-    """A handshake that ends before a certificate came."""
+def test_a_failed_handshake_does_not_blame_a_certificate(kind: str) -> None:
+    """The handshake ends before a certificate arrives."""
     reply, words = HANDSHAKES[kind]
     with raw(reply) as port:
         said = trouble(f"https://127.0.0.1:{port}")
@@ -92,30 +92,30 @@ def test_no_certificate_is_blamed_that_was_never_seen(kind: str) -> None:
     assert "not trusted" not in said and "REQUESTS_CA_BUNDLE" not in said
 
 
-def test_a_reset_in_the_handshake_is_a_broken_connection() -> None:
-    """Firewalls do so."""
+def test_a_reset_during_the_handshake_is_a_lost_connection() -> None:
+    """Firewalls reset connections in this way."""
     with raw(reset) as port:
         said = trouble(f"https://127.0.0.1:{port}")
     assert "was lost before the answer arrived" in said and "certificate" not in said
 
 
 def test_a_handshake_without_an_answer_is_a_timeout() -> None:
-    """Whoever listens there says nothing."""
+    """The server accepts the connection and sends nothing."""
     with raw(until_gone) as port:
         said = trouble(f"https://127.0.0.1:{port}", timeout=(0.5, 0.5))
     assert "no answer from 127.0.0.1 in time" in said
 
 
-def test_an_unknown_authority_is_distrust_and_names_the_setting(authority: trustme.CA) -> None:
-    """What a company proxy looks like: here alone the company's certificates help."""
+def test_an_untrusted_certificate_names_the_setting(authority: trustme.CA) -> None:
+    """A company proxy looks like this; the company's CA bundle is the only remedy."""
     with raw(OK, context(authority, "127.0.0.1")) as port:
         said = trouble(f"https://127.0.0.1:{port}")
     assert "not trusted here (unable to get local issuer certificate)" in said
     assert "REQUESTS_CA_BUNDLE" in said and "PEM" in said
 
 
-def test_a_certificate_signed_by_itself(tmp_path: Path) -> None:
-    """OpenSSL's own words are repeated."""
+def test_a_self_signed_certificate(tmp_path: Path) -> None:
+    """The message contains OpenSSL's own words."""
     alone = trustme.CA(organization_name="127.0.0.1")
     made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     pem = tmp_path / "alone.pem"
@@ -134,10 +134,10 @@ def test_a_certificate_signed_by_itself(tmp_path: Path) -> None:
         (("127.0.0.2",), (-10, 10), "was issued for another name"),
     ],
 )
-def test_a_certificate_that_the_bundle_cannot_help(
+def test_a_certificate_with_a_wrong_date_or_name(
     authority: trustme.CA, bundle: str, names: tuple[str, ...], days: tuple[int, int], words: str
 ) -> None:
-    """Its date or its name is wrong: no file of certificates would mend that."""
+    """A CA bundle would not help, so the message does not mention one."""
     begin, end = (datetime.datetime.now(UTC) + datetime.timedelta(days=each) for each in days)
     with raw(OK, context(authority, *names, not_before=begin, not_after=end)) as port:
         said = trouble(f"https://127.0.0.1:{port}", bundle)
@@ -146,10 +146,10 @@ def test_a_certificate_that_the_bundle_cannot_help(
 
 
 @pytest.mark.parametrize("kind", ["DER", "empty", "text"])
-def test_a_certificate_file_without_certificates(
+def test_a_certificate_file_without_a_pem_certificate(
     authority: trustme.CA, bundle: str, tmp_path: Path, kind: str
 ) -> None:
-    """Windows exports DER; an empty file comes of a full disk."""
+    """Windows exports DER, and a full disk leaves an empty file."""
     file = tmp_path / f"{kind}.cer"
     pem = Path(bundle).read_text(encoding="ascii")
     file.write_bytes({"DER": ssl.PEM_cert_to_DER_cert(pem), "empty": b"", "text": b"hello"}[kind])
@@ -159,18 +159,18 @@ def test_a_certificate_file_without_certificates(
     assert "not trusted" not in said
 
 
-def test_a_folder_of_certificates_asks_for_a_file(
+def test_a_folder_of_certificates_is_not_enough(
     authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """OpenSSL finds nothing in a folder whose files have no hashed names; the setting is named with its value."""
+    """OpenSSL ignores files without hashed names; the message contains the setting and its value."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
     with raw(OK, context(authority, "127.0.0.1")) as port:
         said = trouble(f"https://127.0.0.1:{port}")
     assert f"REQUESTS_CA_BUNDLE (now {tmp_path})" in said and "to a PEM file" in said
 
 
-def test_a_certificate_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the setting that names it."""
+def test_a_missing_certificate_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message also contains the setting that names it."""
     assert "/no/such.pem does not exist. Correct the profile's verify" in trouble(
         "https://127.0.0.1:9", "/no/such.pem"
     )
@@ -197,8 +197,8 @@ CONNECTIONS = {
 
 
 @pytest.mark.parametrize("kind", CONNECTIONS)
-def test_a_connection_that_ends_is_told_by_how_it_ended(kind: str) -> None:
-    """The host is named, the address is not: it could hold a code."""
+def test_each_end_of_a_connection_has_its_message(kind: str) -> None:
+    """The message names the host but not the address, which could contain a code."""
     reply, words = CONNECTIONS[kind]
     with raw(reply) as port:  # type: ignore[arg-type]
         said = trouble(f"http://127.0.0.1:{port}/path?code=hidden")
@@ -206,21 +206,21 @@ def test_a_connection_that_ends_is_told_by_how_it_ended(kind: str) -> None:
     assert "hidden" not in said and "certificate" not in said and "proxy set in" not in said
 
 
-def test_nobody_listens() -> None:
-    """A closed port is not a slow network."""
+def test_a_closed_port() -> None:
+    """A closed port is not reported as a slow network."""
     said = trouble("https://127.0.0.1:9/")
     assert "refused the connection: no server is running there" in said
 
 
-def test_a_name_that_nobody_knows() -> None:
-    """DNS is named, and so is the host that was asked for."""
+def test_an_unknown_host_name() -> None:
+    """The message mentions DNS and the host."""
     assert "The name no.such.host.invalid cannot be looked up (DNS)" in trouble(
         "https://no.such.host.invalid/"
     )
 
 
-def test_a_connection_that_is_never_taken() -> None:
-    """A server whose queue is full does not answer the first packet: the wait for a connection ends."""
+def test_a_connection_that_is_never_accepted() -> None:
+    """A server whose queue is full does not answer the first packet, so the connection times out."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(0)
@@ -247,13 +247,13 @@ def test_a_connection_that_is_never_taken() -> None:
         "x",
     ],
 )
-def test_an_address_that_is_not_one(url: str) -> None:
-    """Whatever requests and urllib3 raise for it; nothing raw gets through."""
+def test_a_malformed_address(url: str) -> None:
+    """Every exception of requests and urllib3 becomes a message."""
     assert "cannot be used" in trouble(url)
 
 
 def test_a_header_that_cannot_be_sent() -> None:
-    """A line break, or a letter beyond Latin-1: neither is trouble of the network."""
+    """A line break and a character beyond Latin-1 are not network errors."""
     for value in ("a\nb", "Ł€"):
         said = trouble("http://127.0.0.1:9/", headers={"As-User": value})
         assert "so nothing was sent" in said and "network" not in said
@@ -286,8 +286,8 @@ def setting(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("kind", PROXIES)
-def test_a_proxy_is_told_by_its_setting(kind: str, setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The setting that holds it is named, and never its password."""
+def test_a_proxy_is_named_by_its_setting(kind: str, setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the setting and never contains its password."""
     value, words = PROXIES[kind]
     monkeypatch.setenv(setting, value)
     said = trouble("https://api.box.example/2.0/users/me")
@@ -305,8 +305,8 @@ TUNNELS = {
 
 
 @pytest.mark.parametrize("kind", TUNNELS)
-def test_a_proxy_that_refuses_says_why(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A 407 leads to the password, a 403 to whoever runs the proxy."""
+def test_a_refusal_of_a_proxy_has_its_remedy(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 407 asks for the password, a 403 for the administrator of the proxy."""
     reply, words = TUNNELS[kind]
     with raw(reply) as port:  # type: ignore[arg-type]
         monkeypatch.setenv("HTTPS_PROXY", f"http://jane:hidden@127.0.0.1:{port}")
@@ -314,15 +314,15 @@ def test_a_proxy_that_refuses_says_why(kind: str, monkeypatch: pytest.MonkeyPatc
     assert words in said and "HTTPS_PROXY" in said and "hidden" not in said
 
 
-def test_a_proxy_that_is_asked_over_tls_and_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The usual slip: https:// before the proxy's address."""
+def test_a_proxy_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A common mistake is to write https:// before the proxy's address."""
     with raw(http(407)) as port:
         monkeypatch.setenv("HTTPS_PROXY", f"https://127.0.0.1:{port}")
         assert "speaks plain HTTP. Write its address with http://" in trouble("https://api.box.example/")
 
 
-def test_another_person_s_file_and_a_full_disk_are_no_network(tmp_path: Path) -> None:
-    """What a call needs of this computer is named by its path."""
+def test_errors_of_local_files_are_not_network_errors(tmp_path: Path) -> None:
+    """The message contains the path of the file."""
     full = OSError(28, "No space left on device", str(tmp_path))
     assert "Free space on the disk" in network_trouble(full) and "owner" not in network_trouble(full)
     with pytest.raises(OSError, match="Is a directory") as caught:
@@ -333,8 +333,8 @@ def test_another_person_s_file_and_a_full_disk_are_no_network(tmp_path: Path) ->
     assert "Another process has held the lock" in network_trouble(caught.value)
 
 
-def test_what_cannot_get_better_is_not_repeated(authority: trustme.CA) -> None:
-    """A certificate, a server without TLS, a proxy that wants a password: the same at each attempt; and no request left."""
+def test_hopeless_requests_are_not_retried(authority: trustme.CA) -> None:
+    """A bad certificate or a server without TLS fails in the same way every time, and no request is sent."""
     with raw(OK, context(authority, "127.0.0.1")) as untrusted, raw(http(400)) as clear, raw(b"") as closes:
         found = {}
         for name, port in {"untrusted": untrusted, "clear": clear, "closes": closes}.items():
@@ -345,8 +345,8 @@ def test_what_cannot_get_better_is_not_repeated(authority: trustme.CA) -> None:
 
 
 @given(st.text(st.characters(codec="latin-1", exclude_characters="\0\n\r"), max_size=40))
-def test_any_proxy_setting_ends_in_a_sentence(value: str) -> None:
-    """Whatever somebody writes there; a password in it is never repeated."""
+def test_every_proxy_setting_gives_a_message(value: str) -> None:
+    """The password in the setting is never repeated."""
     before = os.environ.get("HTTPS_PROXY")
     os.environ["HTTPS_PROXY"] = f"http://jane:hidden{value}@127.0.0.1:9"
     try:
