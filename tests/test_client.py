@@ -1,4 +1,4 @@
-"""How a client shows who it is, and what a server tells of itself (RFC 6749 2.3.1, RFC 8414)."""
+"""Client authentication, and the metadata of an authorization server (RFC 6749 2.3.1, RFC 8414)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ODD_ID, ODD_SECRET = "app:1/ä b", "p+ss:w%rd/ü ="  # every letter that the enc
 
 
 class Strict(ThreadingHTTPServer):
-    """A token endpoint that takes the client by HTTP Basic only, as RFC 6749 2.3.1 allows it to."""
+    """A token endpoint that accepts a client only by HTTP Basic, as RFC 6749 2.3.1 allows."""
 
     daemon_threads = True
 
@@ -82,7 +82,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Do not log requests."""
 
 
 @pytest.fixture
@@ -108,8 +108,8 @@ def client_of(strict: Strict, **facts: Any) -> oauth.Client:
     return oauth.Client(ODD_ID, Secret(ODD_SECRET), "http://127.0.0.1/callback", server)
 
 
-def test_a_server_that_takes_http_basic_is_signed_in_to(strict: Strict) -> None:
-    """Exchange, refresh and revocation; neither id nor secret is in a form as well (RFC 6749 2.3)."""
+def test_a_server_that_requires_http_basic(strict: Strict) -> None:
+    """Code exchange, refresh and revocation work, and the form contains neither id nor secret (RFC 6749 2.3)."""
     client = client_of(strict, client_auth="client_secret_basic")
     token = oauth.exchange_code(client, "the-code")
     token = oauth.refresh(client, token)
@@ -122,7 +122,7 @@ def test_a_server_that_takes_http_basic_is_signed_in_to(strict: Strict) -> None:
 
 
 def test_the_request_of_http_basic_shows_no_secret(strict: Strict) -> None:
-    """Whoever prints the headers sees a fingerprint; the server gets the pair whole."""
+    """Printed headers show a fingerprint, while the server receives the id and the secret."""
     seen: list[requests.PreparedRequest] = []
     http = requests.Session()
     http.hooks["response"].append(lambda response, **_: seen.append(response.request))
@@ -131,16 +131,16 @@ def test_the_request_of_http_basic_shows_no_secret(strict: Strict) -> None:
     assert base64.b64encode(ODD_ID[:3].encode()).decode() not in str(seen[0].headers)
 
 
-def test_the_form_is_what_is_used_unless_the_server_says_otherwise(strict: Strict) -> None:
-    """As Box takes it."""
+def test_the_form_is_the_default(strict: Strict) -> None:
+    """Box expects the client secret in the form."""
     with pytest.raises(InvalidClientError):
         oauth.exchange_code(client_of(strict), "the-code")
     assert strict.forms[0]["client_id"] == [ODD_ID]
     assert "Authorization" not in str(strict.forms)
 
 
-def test_a_saved_profile_knows_how_its_server_takes_the_secret(strict: Strict) -> None:
-    """The next process refreshes in the same way; a server as Box is saved as an older boxnb reads it."""
+def test_a_saved_profile_knows_the_authentication_of_its_server(strict: Strict) -> None:
+    """The next process refreshes in the same way; an older boxnb can still read a profile of a server like Box."""
     old = Token(Secret("a0"), Secret("r0"), obtained_at=1000.0, expires_in=3600.0)
     client = client_of(strict, client_auth="client_secret_basic")
     store.save(store.Profile("acme", client, old))
@@ -152,8 +152,8 @@ def test_a_saved_profile_knows_how_its_server_takes_the_secret(strict: Strict) -
     assert "client_auth" not in store.path("plain").read_text()
 
 
-def test_no_other_way_is_taken() -> None:
-    """A slip of the pen is told at once."""
+def test_an_unknown_authentication_is_refused() -> None:
+    """A misspelled method raises an error at once."""
     with pytest.raises(ValueError, match="client_secret_basic"):
         oauth.Server("x", "a", "b", "c", "d", "e", client_auth="basic")
 
@@ -167,8 +167,8 @@ def test_no_other_way_is_taken() -> None:
         (None, "client_secret_basic"),  # RFC 8414 2: what holds where nothing is said
     ],
 )
-def test_the_way_is_discovered_where_the_server_tells(strict: Strict, methods: Any, way: str) -> None:
-    """And its addresses with it; S256 only where it is offered."""
+def test_the_authentication_is_discovered(strict: Strict, methods: Any, way: str) -> None:
+    """The addresses are discovered too, and S256 is used only if it is offered."""
     said = {} if methods is None else {"token_endpoint_auth_methods_supported": methods}
     strict.describes(**said, code_challenge_methods_supported=["S256"])
     server = oauth.discover(strict.url, api_url=strict.url + "/api")
@@ -192,7 +192,7 @@ def test_the_way_is_discovered_where_the_server_tells(strict: Strict, methods: A
 
 
 def test_the_sandbox_is_discovered(sandbox: Sandbox) -> None:
-    """As Box describes itself: it takes both, so the form is used."""
+    """Like Box, it accepts both methods, so the form is used."""
     known = oauth.Server(**sandbox.server())
     found = oauth.discover(sandbox.url, api_url=known.api_url, upload_url=known.upload_url, name=known.name)
     assert (found.token_url, found.revoke_url, found.client_auth) == (
@@ -218,15 +218,15 @@ def test_the_sandbox_is_discovered(sandbox: Sandbox) -> None:
         ({"authorization_endpoint": "javascript:alert(1)"}, "lacks an address as authorization_endpoint"),
     ],
 )
-def test_an_odd_description_is_one_sentence(strict: Strict, metadata: Any, says: str) -> None:
-    """Whatever it holds."""
+def test_invalid_metadata_is_one_message(strict: Strict, metadata: Any, says: str) -> None:
+    """Every invalid value leads to one error with a reason."""
     strict.describes(**metadata) if isinstance(metadata, dict) else setattr(strict, "metadata", metadata)
     with pytest.raises(TokenEndpointError, match=says):
         oauth.discover(strict.url, api_url=strict.url)
 
 
-def test_a_description_is_asked_for_over_https_only() -> None:
-    """Whoever is in between would write it."""
+def test_metadata_is_fetched_over_https_only() -> None:
+    """Otherwise anyone on the network could write it."""
     with pytest.raises(HostNotAllowedError, match="would travel unencrypted"):
         oauth.discover("http://auth.example.com", api_url="https://api.example.com")
     with pytest.raises(requests.RequestException):

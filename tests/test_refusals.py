@@ -1,4 +1,4 @@
-"""What servers say no with: every code of RFC 6749 and of Box, each with its reason, its remedy, and no secret."""
+"""Refusals: each error code of RFC 6749 and of Box has its reason, its remedy, and no secret."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def client_at(port: int, name: str = "Box") -> oauth.Client:
 
 
 def sentence(error: BaseException) -> str:
-    """What is said, which has to be fit to be shown."""
+    """Return the message of an error after checking that it can be shown."""
     said = str(error)
     assert said.isprintable() and SECRET not in said and "  " not in said
     assert len(said) < 700
@@ -72,8 +72,8 @@ REDIRECTS = {
 
 @pytest.mark.parametrize("error", REDIRECTS)
 @pytest.mark.parametrize("checked", [True, False], ids=["state", "no state"])
-def test_each_error_of_a_redirect_carries_the_server_s_reason(error: str, checked: bool) -> None:
-    """With a state and without one: never a forged or older request, and always what the server wrote."""
+def test_each_error_of_a_redirect_has_its_reason(error: str, checked: bool) -> None:
+    """With and without a state, the message contains what the server wrote and never speaks of a forged request."""
     address = (
         f"{AT}?error={error}&error_description=The+tenant+is+paused{f'&state={STATE}' if checked else ''}"
     )
@@ -96,15 +96,15 @@ def test_each_error_of_a_redirect_carries_the_server_s_reason(error: str, checke
         "error=server_error&error_description=Disabled+by+Administrator",
     ],
 )
-def test_an_app_that_the_enterprise_does_not_allow_leads_to_the_admin(query: str, state: str) -> None:
-    """Box sends 107 without a state; waiting a minute would help nobody."""
+def test_an_app_that_is_not_allowed_needs_the_admin(query: str, state: str) -> None:
+    """Box sends 107 without a state, and waiting would not help."""
     with pytest.raises(SignInError, match=r"Ask a Box admin to allow this app") as caught:
         oauth.parse_redirect(f"{AT}?{query}{state}", state=STATE)
     assert "minute" not in sentence(caught.value)
 
 
-def test_a_stranger_s_words_hold_no_address() -> None:
-    """Without a state anybody can have written them, so they lead nowhere."""
+def test_an_unchecked_description_contains_no_address() -> None:
+    """Without a state anyone can have written the description, so it must not lead anywhere."""
     words = "Call+%2B1+555,+mail+help%40evil.example+or+see+https%3A%2F%2Fevil.example%2F%3Fa%3Db"
     with pytest.raises(SignInError) as caught:
         oauth.parse_redirect(f"{AT}?error=server_error&error_description={words}", state=STATE)
@@ -132,8 +132,8 @@ GRANTS: dict[str, tuple[int, dict[str, str], type[SignInError], str]] = {
 
 
 @pytest.mark.parametrize("kind", GRANTS)
-def test_each_error_of_a_token_endpoint_has_its_class_and_its_reason(kind: str) -> None:
-    """What the server wrote stands in the sentence, and the remedy is one that can help."""
+def test_each_error_of_a_token_endpoint_has_its_class(kind: str) -> None:
+    """The message contains what the server wrote, and a remedy that helps."""
     status, body, error, words = GRANTS[kind]
     with raw(http(status, body)) as port, pytest.raises(error, match=words) as caught:
         oauth.exchange_code(client_at(port), "made-up-code-1")
@@ -157,8 +157,8 @@ PAGES: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("kind", PAGES)
-def test_what_is_not_a_token_answer_is_called_what_it_is(kind: str) -> None:
-    """Pages, redirects, empty answers."""
+def test_a_response_that_is_not_a_token_is_described(kind: str) -> None:
+    """Pages, redirects and empty responses have their own messages."""
     answer, words = PAGES[kind]
     with raw(answer) as port, pytest.raises(TokenEndpointError, match=words) as caught:
         oauth.exchange_code(client_at(port), "made-up-code-1")
@@ -166,7 +166,7 @@ def test_what_is_not_a_token_answer_is_called_what_it_is(kind: str) -> None:
 
 
 def test_a_reason_is_one_clean_line_without_secrets() -> None:
-    """Box's words are bounded, of one line, and hold neither what was sent nor what hides in them."""
+    """Box's words are shortened to one line, without what was sent and without invisible characters."""
     words = f"no\r\n\x1b[31m\u202egood \u200b{SECRET} " + "x" * 5000
     answer = http(400, {"error": "invalid_request", "error_description": words})
     with raw(answer) as port, pytest.raises(TokenEndpointError) as caught:
@@ -174,8 +174,8 @@ def test_a_reason_is_one_clean_line_without_secrets() -> None:
     assert "no [31mgood <secret" in sentence(caught.value)
 
 
-def test_a_server_of_another_name_is_called_by_it() -> None:
-    """In refusals of its token endpoint and of its API; Box's console is not there."""
+def test_the_messages_contain_the_name_of_another_server() -> None:
+    """They mention neither Box nor its console."""
     answer = http(400, {"error": "invalid_client", "error_description": "who?"})
     with raw(answer) as port, pytest.raises(InvalidClientError, match=r"Acme Drive says: \"who") as caught:
         oauth.exchange_code(client_at(port, "Acme Drive"), "made-up-code-1")
@@ -186,7 +186,7 @@ def test_a_server_of_another_name_is_called_by_it() -> None:
 
 
 class Api:
-    """A signed-in session whose server answers each call in the same way."""
+    """A signed-in session whose server gives the same response to each call."""
 
     def __init__(self, port: int, name: str = "Box") -> None:
         self.slept: list[float] = []
@@ -250,8 +250,8 @@ KINDS = {403: ForbiddenError, 404: NotFoundError, 500: BoxUnavailableError, 502:
 
 
 @pytest.mark.parametrize(("status", "code"), EACH, ids=[f"{status} {code}" for status, code in EACH])
-def test_every_code_carries_box_s_own_reason(status: int, code: str) -> None:
-    """Its message and what it says of the parameter; the request id for Box's support; the class by status."""
+def test_every_code_has_its_reason(status: int, code: str) -> None:
+    """The message contains Box's own text, the wrong parameter and the request id; the class depends on the status."""
     body = refused(
         status,
         code,
@@ -294,7 +294,7 @@ REMEDIES = {
 @pytest.mark.parametrize("kind", REMEDIES, ids=str)
 @pytest.mark.parametrize("as_user", [None, "42"])
 def test_a_remedy_fits_its_code(kind: tuple[int, str], as_user: str | None) -> None:
-    """A full storage is not mended by another admin, nor by ticking a box in the console."""
+    """Neither another admin nor a setting in the console helps with a full storage."""
     status, code = kind
     with raw(http(status, refused(status, code))) as port:
         said = str(Api(port).error(headers={"As-User": as_user} if as_user else {}))
@@ -306,7 +306,7 @@ def test_a_remedy_fits_its_code(kind: tuple[int, str], as_user: str | None) -> N
 
 
 def test_reasons_of_every_shape_are_read() -> None:
-    """Lists, objects, conflicts, WWW-Authenticate, and shapes nobody has thought of."""
+    """Lists, objects, conflicts, WWW-Authenticate and unexpected shapes are read."""
     shapes: list[tuple[Any, str]] = [
         ({"errors": [{"reason": "invalid_parameter", "name": "offset", "message": "'offset' is too high"}]}, "'offset' is too high"),
         ({"errors": [{"reason": "missing_parameter", "name": "name"}]}, "name: missing_parameter"),
@@ -326,8 +326,8 @@ def test_reasons_of_every_shape_are_read() -> None:
     assert "lacks a scope" in said and "Needs more." in said and "Tick 'Manage users'" in said
 
 
-def test_a_page_is_not_box_s_refusal() -> None:
-    """A firewall's 403 is not a right that is missing, nor its 404 a folder that is gone."""
+def test_a_page_is_not_a_refusal_of_box() -> None:
+    """A 403 of a firewall is not a missing permission, and its 404 is not a missing folder."""
     for status in (200, 401, 403, 404, 502):
         with raw(http(status, b"<html>Blocked</html>", {"Content-Type": "text/html"})) as port:
             api = Api(port)
@@ -338,8 +338,8 @@ def test_a_page_is_not_box_s_refusal() -> None:
             assert "text/html" in str(caught.value) and "proxy" in str(caught.value)
 
 
-def test_a_refused_access_token_is_not_called_refreshed_when_it_was_not() -> None:
-    """Only where a refresh was made does the sentence say so."""
+def test_a_refused_token_is_called_refreshed_only_if_it_was() -> None:
+    """Without a refresh the message does not mention one."""
     with (
         raw(
             http(
@@ -358,8 +358,8 @@ def test_a_refused_access_token_is_not_called_refreshed_when_it_was_not() -> Non
     assert "even after" not in str(caught.value) and "It is over." in str(caught.value)
 
 
-def test_the_server_s_name_stands_in_every_sentence_of_the_api() -> None:
-    """Whatever it refuses."""
+def test_every_message_of_the_api_uses_the_name_of_the_server() -> None:
+    """No message of another server mentions Box."""
     for status, code in [*EACH, (429, "rate_limit_exceeded")]:
         with raw(http(status, refused(status, code))) as port:
             said = str(Api(port, "Acme Drive").error(headers={"As-User": "42"} if status == 403 else {}))
@@ -385,7 +385,7 @@ AFTER: list[tuple[str, float | None]] = [
 
 @pytest.mark.parametrize(("value", "seconds"), AFTER)
 def test_retry_after_in_every_spelling(value: str, seconds: float | None) -> None:
-    """A number of seconds, or nothing at all: never an exception, and no wait without end."""
+    """It is read as a number of seconds or ignored; it never raises an exception or waits without end."""
     response = boxnb.transport.sessions.requests.Response()
     response.headers["Retry-After"] = value.encode().decode("latin-1") if not value.isascii() else value
     assert retry_after(response) == seconds
@@ -393,8 +393,8 @@ def test_retry_after_in_every_spelling(value: str, seconds: float | None) -> Non
 
 
 @given(st.text(max_size=30))
-def test_any_retry_after_can_be_told(value: str) -> None:
-    """Whatever a server writes there."""
+def test_any_retry_after_can_be_shown(value: str) -> None:
+    """Every text that a server may send can be read and shown."""
     response = boxnb.transport.sessions.requests.Response()
     response.headers["Retry-After"] = value
     seconds = retry_after(response)
@@ -402,7 +402,7 @@ def test_any_retry_after_can_be_told(value: str) -> None:
 
 
 def test_retry_after_as_a_date() -> None:
-    """By the server's own clock where it says what time it has; a date that has passed is no wait."""
+    """The server's own clock counts if the response contains it; a date in the past means no wait."""
     response = boxnb.transport.sessions.requests.Response()
     response.headers.update(
         {"Retry-After": "Fri, 01 Jan 2027 00:10:00 GMT", "Date": "Fri, 01 Jan 2027 00:00:00 GMT"}
@@ -424,8 +424,8 @@ def test_retry_after_as_a_date() -> None:
         ("a date", r"\d+ minutes"),
     ],
 )
-def test_a_long_wait_is_an_error_that_says_when_to_come_back(value: str, words: str) -> None:
-    """At once, with the time by the clock on the wall; no word of waits that were not made."""
+def test_a_long_wait_is_an_error_with_a_time(value: str, words: str) -> None:
+    """The error is raised at once and does not mention waits that did not happen."""
     asked = {"Retry-After": date(3000) if value == "a date" else value}
     with raw(http(429, refused(429, "rate_limit_exceeded", "Slow down"), asked)) as port:
         api = Api(port)
@@ -437,8 +437,8 @@ def test_a_long_wait_is_an_error_that_says_when_to_come_back(value: str, words: 
     assert "times" not in str(error)
 
 
-def test_a_limit_that_holds_says_how_often_it_was_tried() -> None:
-    """Five attempts, and what was waited between them."""
+def test_a_lasting_rate_limit_reports_the_attempts() -> None:
+    """The message contains the five attempts and the time waited."""
     with raw(http(429, refused(429, "rate_limit_exceeded"))) as port:
         api = Api(port)
         assert re.search(r"5 times within 15 seconds.*Run this again in a minute", str(api.error()))
@@ -446,7 +446,7 @@ def test_a_limit_that_holds_says_how_often_it_was_tried() -> None:
 
 
 def test_a_refusal_keeps_the_saved_pair() -> None:
-    """Nothing is written because of a limit."""
+    """A rate limit does not change the profile."""
     with raw(http(429, refused(429, "rate_limit_exceeded"), {"Retry-After": "600"})) as port:
         api = Api(port)
         before = store.load("acme")
@@ -456,6 +456,6 @@ def test_a_refusal_keeps_the_saved_pair() -> None:
 
 @given(st.text(max_size=300))
 def test_any_words_become_one_line(words: str) -> None:
-    """Of control letters, marks of direction, line breaks and surrogates nothing is left."""
+    """Control characters, direction marks, line breaks and surrogates are removed."""
     line = one_line(words)
     assert len(line) <= 200 and line.isprintable() and "\n" not in line

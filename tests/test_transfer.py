@@ -1,4 +1,4 @@
-"""Files up and down: each exactly once, checked, resumed after a kill, and nothing outside the chosen folder."""
+"""Upload and download: each file exactly once, verified, resumed after a kill, and nothing outside the chosen folder."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BIG = bytes(range(256)) * 100_000  # 25.6 MB: four parts
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Any:
-    """Without limits: the pacer is tested elsewhere."""
+    """Start a sandbox without rate limits, which have their own tests."""
     with boxnb.sandbox.start(private=True, state=tmp_path / "state", limits="off") as running:
         yield running
 
@@ -67,8 +67,8 @@ def new_folder(box: boxnb.Box, name: str) -> str:
 @pytest.mark.parametrize(
     "data", [b"", b"small", b"x" * 1_500_000, BIG], ids=["empty", "small", "asked first", "in parts"]
 )
-def test_up_and_down_again(box: boxnb.Box, tmp_path: Path, data: bytes) -> None:
-    """The same bytes, whichever way they go; the second time nothing is sent, and other bytes need a word."""
+def test_a_round_trip_keeps_the_content(box: boxnb.Box, tmp_path: Path, data: bytes) -> None:
+    """An unchanged file is not sent again, and changed content needs `new_version=True`."""
     file = made(tmp_path / "Zoë 週報.bin", data)
     first = only(box.upload(file))
     assert (first["action"], first["name"], first["size"], first["sha1"]) == (
@@ -91,7 +91,7 @@ def test_up_and_down_again(box: boxnb.Box, tmp_path: Path, data: bytes) -> None:
 
 
 def test_the_schema_is_always_the_same(box: boxnb.Box, tmp_path: Path) -> None:
-    """Also of nothing."""
+    """Empty results have the same dtypes."""
     (tmp_path / "empty").mkdir()
     empty = box.upload_folder(tmp_path / "empty")
     one = box.upload(made(tmp_path / "a.txt"))
@@ -104,10 +104,10 @@ def test_the_schema_is_always_the_same(box: boxnb.Box, tmp_path: Path) -> None:
     assert len(empty) == len(none) == 0 and empty.attrs["complete"]
 
 
-def test_progress_is_told_and_nothing_is_drawn_where_nobody_watches(
+def test_progress_is_reported_without_drawing_a_bar(
     box: boxnb.Box, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Bytes and files, up to the last of each."""
+    """The last report has all bytes and files; without a terminal no bar is drawn."""
     seen: list[Moved] = []
     box.upload(made(tmp_path / "big.bin", BIG), on_progress=seen.append)
     assert (seen[-1].done, seen[-1].total, seen[-1].files) == (len(BIG), len(BIG), 1)
@@ -123,8 +123,8 @@ box.upload_folder(sys.argv[2])
 """
 
 
-def test_a_bar_is_drawn_where_somebody_watches(box: boxnb.Box, tmp_path: Path) -> None:
-    """On a terminal: over itself, from the first part to the last, with bytes and files, and a line's end."""
+def test_a_bar_is_drawn_on_a_terminal(box: boxnb.Box, tmp_path: Path) -> None:
+    """It is updated from the first part to the last and ends its line."""
     file = made(tmp_path / "big.bin", BIG)
     tree(tmp_path / "source")
     ours, theirs = pty.openpty()
@@ -150,7 +150,7 @@ def test_a_bar_is_drawn_where_somebody_watches(box: boxnb.Box, tmp_path: Path) -
 
 
 class Time:
-    """A clock that only waiting moves, for several threads."""
+    """A clock for several threads that only waiting moves."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
@@ -164,8 +164,8 @@ class Time:
             self.now += seconds
 
 
-def test_uploads_keep_to_what_box_allows_in_a_minute(box: boxnb.Box, tmp_path: Path) -> None:
-    """Box takes 240 a minute: 300 small files take two of them, and no window of a minute holds more."""
+def test_uploads_obey_the_rate_limit(box: boxnb.Box, tmp_path: Path) -> None:
+    """Box allows 240 uploads a minute, so 300 small files take between one and two minutes."""
     time, calls = Time(), []
     session = box.session = BoxSession(RotatingAuth("acme", sleep=time.sleep), sleep=time.sleep, clock=time)
     note = session._note
@@ -186,10 +186,10 @@ def test_uploads_keep_to_what_box_allows_in_a_minute(box: boxnb.Box, tmp_path: P
 
 
 @pytest.mark.parametrize("kind", ["reset_before", "reset_after", "500", "503", "429", "truncated"])
-def test_one_file_whatever_happens_to_the_answers(
+def test_a_failed_response_never_creates_a_second_file(
     box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, kind: str
 ) -> None:
-    """A lost answer is no second file and no second version."""
+    """After a lost response there is one file, without an extra version."""
     file = made(tmp_path / "a.txt", b"one")
     sandbox.faults.add("/api/2.0/files/content", kind, method="POST", retry_after=0)
     first = only(box.upload(file))
@@ -202,24 +202,24 @@ def test_one_file_whatever_happens_to_the_answers(
 
 @pytest.mark.parametrize("kind", ["reset_after", "500", "429", "truncated"])
 @pytest.mark.parametrize("where", ["", "/*", "/*/commit"], ids=["begin", "part", "commit"])
-def test_parts_arrive_whatever_happens_to_the_answers(
+def test_a_chunked_upload_survives_failed_responses(
     box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, kind: str, where: str
 ) -> None:
-    """At the begin, at a part, at the commit."""
+    """The failure happens when the session begins, at a part, or at the commit."""
     sandbox.faults.add(f"/api/2.0/files/upload_sessions{where}", kind, retry_after=0)
     row = only(box.upload(made(tmp_path / "big.bin", BIG)))
     assert (row["action"], row["sha1"]) == ("uploaded", sha(BIG))
 
 
-def test_a_commit_that_takes_its_time_is_waited_for(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
-    """202 with Retry-After."""
+def test_a_slow_commit_is_awaited(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The server answers 202 with Retry-After."""
     sandbox.faults.add("/api/2.0/files/upload_sessions/*/commit", "202", times=2, retry_after=0)
     assert only(box.upload(made(tmp_path / "big.bin", BIG)))["action"] == "uploaded"
 
 
 @pytest.mark.parametrize("data", [b"small", BIG], ids=["in one piece", "in parts"])
-def test_a_file_of_before_1970_arrives_without_its_date(box: boxnb.Box, tmp_path: Path, data: bytes) -> None:
-    """Box refuses such dates, and the sandbox as Box does."""
+def test_a_file_from_before_1970_is_uploaded_without_its_date(box: boxnb.Box, tmp_path: Path, data: bytes) -> None:
+    """Box refuses such dates, and so does the sandbox."""
     file = made(tmp_path / "old.bin", data)
     os.utime(file, (0, -3600))
     row = only(box.upload(file))
@@ -228,10 +228,10 @@ def test_a_file_of_before_1970_arrives_without_its_date(box: boxnb.Box, tmp_path
 
 
 @pytest.mark.parametrize("where", ["", "/*", "/*/commit"], ids=["begin", "part", "commit"])
-def test_a_proxys_page_among_the_parts_is_one_sentence(
+def test_a_proxy_page_during_a_chunked_upload(
     box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, where: str
 ) -> None:
-    """The one of an answer that is not Box's; the same call again sends what is missing, and there is one file."""
+    """The error names the page; the same call then sends the missing parts and creates one file."""
     file = made(tmp_path / "big.bin", BIG)
     sandbox.faults.add(f"/api/2.0/files/upload_sessions{where}", "html")
     with pytest.raises(ApiError, match="No usable answer"):
@@ -240,10 +240,10 @@ def test_a_proxys_page_among_the_parts_is_one_sentence(
     assert box.items("0")["name"].tolist().count("big.bin") == 1
 
 
-def test_a_file_that_changes_while_its_parts_are_sent_is_not_sent_in_halves(
+def test_a_file_that_changes_during_its_upload_is_not_mixed(
     box: boxnb.Box, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Of the same length still: what arrives is what lies there at the end, never the half of each."""
+    """The length stays the same, and the uploaded content is the final one."""
     file = made(tmp_path / "big.bin", BIG)
     changed: list[bool] = []
 
@@ -267,7 +267,7 @@ print(boxnb.connect("acme").download(sys.argv[1], sys.argv[2]).loc[0, "action"])
 
 
 def killed(code: str, *arguments: str, reached: Any) -> None:
-    """Run Python code and kill it once it got that far."""
+    """Run Python code in a process and kill it when a condition is met."""
     with subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE) as child:
         while not reached():
             assert child.poll() is None, child.stdout.read() if child.stdout else ""
@@ -278,8 +278,8 @@ def puts(sandbox: Sandbox) -> list[str]:
     return [call["path"] for call in sandbox.record() if call["method"] == "PUT" and call["status"] == 200]
 
 
-def test_an_upload_killed_three_times_goes_on(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
-    """What had arrived is not sent again: one session, and hardly more parts than the file has."""
+def test_an_upload_resumes_after_three_kills(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
+    """There is one session, and hardly more parts are sent than the file has."""
     data = os.urandom(8_388_608) * 10 + b"end"
     file = made(tmp_path / "big.bin", data)
     with sandbox.faults.during("/api/2.0/files/upload_sessions/*", "latency", seconds=1, method="PUT"):
@@ -293,8 +293,8 @@ def test_an_upload_killed_three_times_goes_on(box: boxnb.Box, sandbox: Sandbox, 
     assert not list(states.glob("*.json"))
 
 
-def test_a_file_that_changed_since_begins_anew(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
-    """Also where its time and size tell nothing."""
+def test_a_changed_file_is_uploaded_from_the_start(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Even if its size and modification time are the same."""
     file = made(tmp_path / "big.bin", BIG)
     with sandbox.faults.during(
         "/api/2.0/files/upload_sessions/*", "latency", seconds=5, skip=2, method="PUT"
@@ -306,8 +306,8 @@ def test_a_file_that_changed_since_begins_anew(box: boxnb.Box, sandbox: Sandbox,
     assert only(box.upload(file))["sha1"] == sha(BIG[::-1])
 
 
-def test_a_session_box_has_forgotten_is_begun_anew(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
-    """After seven days."""
+def test_an_expired_session_is_replaced(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
+    """A session expires after seven days."""
     file = made(tmp_path / "big.bin", BIG)
     with sandbox.faults.during(
         "/api/2.0/files/upload_sessions/*", "latency", seconds=5, skip=1, method="PUT"
@@ -317,8 +317,8 @@ def test_a_session_box_has_forgotten_is_begun_anew(box: boxnb.Box, sandbox: Sand
     assert only(box.upload(file))["action"] == "uploaded"
 
 
-def test_a_download_killed_three_times_goes_on(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
-    """By ranges, from where it stopped; until it is whole nothing lies under its name."""
+def test_a_download_resumes_after_three_kills(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
+    """It continues with range requests, and the file has its name only once it is complete."""
     data = os.urandom(4_000_000) * 10
     row = only(box.upload(made(tmp_path / "big.bin", data)))
     down = tmp_path / "down"
@@ -340,18 +340,18 @@ def test_a_download_killed_three_times_goes_on(box: boxnb.Box, sandbox: Sandbox,
 
 
 @pytest.mark.parametrize("kind", ["truncated", "reset_before", "500", "503"])
-def test_a_download_survives_what_networks_do(
+def test_a_download_survives_network_errors(
     box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, kind: str
 ) -> None:
-    """At the address, and at the bytes."""
+    """The errors happen at the download server, and Box is not ready at first."""
     row = only(box.upload(made(tmp_path / "a.bin", BIG[:3_000_000])))
     sandbox.faults.add("/dl/*", kind, times=2)
     sandbox.faults.add("/2.0/files/*/content", "202", retry_after=0)
     assert only(box.download(str(row["id"]), tmp_path / "down"))["action"] == "downloaded"
 
 
-def test_wrong_bytes_are_never_given_the_name(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
-    """A proxy's page in place of the file: refused, and nothing is left."""
+def test_wrong_content_is_never_saved(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
+    """A proxy's page instead of the file is refused, and nothing stays on the disk."""
     row = only(box.upload(made(tmp_path / "a.bin", b"x" * 500)))
     with (
         sandbox.faults.during("/dl/*", "html"),
@@ -361,8 +361,8 @@ def test_wrong_bytes_are_never_given_the_name(box: boxnb.Box, sandbox: Sandbox, 
     assert [file.name for file in (tmp_path / "down").iterdir()] == []
 
 
-def test_what_lies_there_is_not_overwritten_unless_told(box: boxnb.Box, tmp_path: Path) -> None:
-    """Told, not overwritten; a link is never written through."""
+def test_existing_files_are_replaced_only_with_overwrite(box: boxnb.Box, tmp_path: Path) -> None:
+    """Without it the file is refused; nothing is ever written through a link."""
     row = only(box.upload(made(tmp_path / "a.txt", b"from box")))
     mine = made(tmp_path / "down" / "a.txt", b"mine")
     with pytest.raises(TransferError, match="overwrite=True"):
@@ -393,8 +393,8 @@ EVIL = [
 ]
 
 
-def test_names_stay_inside_the_folder_and_twins_apart(box: boxnb.Box, tmp_path: Path) -> None:
-    """Whatever a table calls them: each file is somewhere below, and each change of name is told."""
+def test_hostile_and_duplicate_names_stay_inside_the_folder(box: boxnb.Box, tmp_path: Path) -> None:
+    """Each file has its own path below the folder, and each change of a name has a note."""
     ids = [
         str(only(box.upload(made(tmp_path / f"{number}.txt", f"{number}")))["id"])
         for number in range(len(EVIL))
@@ -423,8 +423,8 @@ def test_names_stay_inside_the_folder_and_twins_apart(box: boxnb.Box, tmp_path: 
     assert sorted(each.name for each in tmp_path.iterdir() if each.is_dir()) == ["down", "home", "state"]
 
 
-def test_a_link_in_the_target_leads_nowhere(box: boxnb.Box, tmp_path: Path) -> None:
-    """A subfolder that is a link out of the folder is not written into."""
+def test_a_link_in_the_target_folder_is_not_followed(box: boxnb.Box, tmp_path: Path) -> None:
+    """Nothing is written through a subfolder that is a link out of the folder."""
     row = only(box.upload(made(tmp_path / "a.txt", b"a")))
     (tmp_path / "out").mkdir()
     (tmp_path / "down").mkdir()
@@ -436,8 +436,8 @@ def test_a_link_in_the_target_leads_nowhere(box: boxnb.Box, tmp_path: Path) -> N
 
 
 @given(st.text(max_size=300))
-def test_any_text_makes_a_name_that_a_folder_holds(name: str) -> None:
-    """No separator, no device, no dots or blanks at the end, few enough bytes; once safe, always safe."""
+def test_any_text_becomes_a_safe_name(name: str) -> None:
+    """It has no separator, device name or trailing dot, is short enough, and does not change when it is made safe again."""
     found = names.safe(name)
     assert (
         found
@@ -453,15 +453,15 @@ def test_any_text_makes_a_name_that_a_folder_holds(name: str) -> None:
 def test_names_box_refuses_are_explained_before_anything_is_sent(
     box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, name: str
 ) -> None:
-    """A sentence, no call."""
+    """The error is raised without any call."""
     before = len(sandbox.record())
     with pytest.raises(TransferError):
         box.upload(made(tmp_path / "a.txt"), name=name)
     assert len(sandbox.record()) == before
 
 
-def test_names_box_takes_are_not_refused() -> None:
-    """What only Windows minds is Box's business."""
+def test_names_that_box_accepts_are_not_refused() -> None:
+    """Names that only Windows does not allow are accepted."""
     for name in ("a:b?.txt", "CON", "n" * 255, "週報", ".hidden", "a..b"):
         assert names.refused_by_box(name) is None
 
@@ -473,8 +473,8 @@ def tree(folder: Path) -> None:
     made(folder / "top.txt", "top")
 
 
-def test_a_folder_goes_up_and_is_gone_on_with(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
-    """The second time only what changed is sent, and what did not change costs no call."""
+def test_a_folder_upload_can_be_repeated(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The second call sends only changed files, and unchanged files cost no call."""
     source = tmp_path / "source"
     tree(source)
     first = box.upload_folder(source)
@@ -492,8 +492,8 @@ def test_a_folder_goes_up_and_is_gone_on_with(box: boxnb.Box, sandbox: Sandbox, 
     assert len(down) == 12 and (tmp_path / "down" / "two" / "deep" / "4.txt").read_text() == "two 4"
 
 
-def test_what_cannot_go_up_is_told_and_the_rest_goes(box: boxnb.Box, tmp_path: Path) -> None:
-    """Names, twins, what is no file, what lies there with other content."""
+def test_files_that_cannot_be_uploaded_are_refused(box: boxnb.Box, tmp_path: Path) -> None:
+    """Forbidden and duplicate names, broken links and other content have a reason, and all other files are uploaded."""
     source = tmp_path / "source"
     for name in ("good.txt", "bad\\name.txt", "Twin.txt", "twin.txt", "old.txt"):
         made(source / name, name)
@@ -511,7 +511,7 @@ def test_what_cannot_go_up_is_told_and_the_rest_goes(box: boxnb.Box, tmp_path: P
 
 
 def test_many_small_files_each_exactly_once(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
-    """Resets before and after the work, 429 and 503 in between."""
+    """Connections are reset before and after the work, with 429 and 503 in between."""
     source = tmp_path / "many"
     for number in range(150):
         made(source / f"{number:03}.txt", f"{number}")
@@ -526,7 +526,7 @@ def test_many_small_files_each_exactly_once(box: boxnb.Box, sandbox: Sandbox, tm
 
 
 def test_errors_of_one_file_are_raised(box: boxnb.Box, tmp_path: Path) -> None:
-    """No such folder, no such file, no id."""
+    """With several files each error is in a row instead."""
     with pytest.raises(NotFoundError):
         box.upload(made(tmp_path / "a.txt"), "999")
     with pytest.raises(NotFoundError):
@@ -540,10 +540,10 @@ def test_errors_of_one_file_are_raised(box: boxnb.Box, tmp_path: Path) -> None:
     assert sorted(frame["action"]) == ["downloaded", "refused"]
 
 
-def test_what_beginners_mix_up_is_told(
+def test_common_mistakes_of_beginners_have_their_messages(
     box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A folder for a file and a file for a folder, a name for an id; ``~`` is the home as in a shell."""
+    """A folder instead of a file, a file instead of a folder, and a name instead of an id; ``~`` is the home folder."""
     file = made(tmp_path / "a.txt")
     before = len(sandbox.record())
     with pytest.raises(IsADirectoryError, match=r"Use box\.upload_folder to upload it"):
@@ -559,16 +559,16 @@ def test_what_beginners_mix_up_is_told(
     assert only(box.download(str(row["id"]), "~/down"))["path"] == str(tmp_path / "down" / "a.txt")
 
 
-def test_a_folder_in_the_way_is_told(box: boxnb.Box, tmp_path: Path) -> None:
-    """A name is taken by a thing of another kind."""
+def test_a_folder_with_the_name_of_the_file_is_an_error(box: boxnb.Box, tmp_path: Path) -> None:
+    """The size of the file does not matter."""
     new_folder(box, "thing")
     for data in (b"x", b"x" * 2_000_000, BIG):
         with pytest.raises(TransferError, match="A folder named 'thing'"):
             box.upload(made(tmp_path / "thing", data), new_version=True)
 
 
-def test_as_somebody_else(box: boxnb.Box, tmp_path: Path) -> None:
-    """The file lies in that user's root."""
+def test_acting_for_another_user(box: boxnb.Box, tmp_path: Path) -> None:
+    """The file is in that user's root folder."""
     hanako = box.users().set_index("login").loc["hanako.yamada@example.com", "id"]
     for data in (b"x", BIG):
         row = only(box.upload(made(tmp_path / f"h{len(data)}", data), as_user=hanako))
@@ -576,10 +576,10 @@ def test_as_somebody_else(box: boxnb.Box, tmp_path: Path) -> None:
         assert only(box.download(str(row["id"]), tmp_path / "down", as_user=hanako))["action"] == "downloaded"
 
 
-def test_a_download_goes_past_the_proxy(
+def test_a_download_from_this_computer_uses_no_proxy(
     box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To this computer no proxy leads."""
+    """The sandbox is reached although a proxy is set."""
     row = only(box.upload(made(tmp_path / "a.txt")))
     for name in ("HTTP_PROXY", "http_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -588,10 +588,10 @@ def test_a_download_goes_past_the_proxy(
     assert only(box.download(str(row["id"]), tmp_path / "down"))["action"] == "downloaded"
 
 
-def test_a_folder_nobody_may_read_is_told(
+def test_an_unreadable_folder_is_one_row(
     box: boxnb.Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a row of its own; the rest is sent (os.scandir plays the refusal, for root may read everything)."""
+    """The rest is uploaded; os.scandir simulates the refusal, because root may read everything."""
     for name in ("open/a.txt", "secret/b.txt"):
         made(tmp_path / "up" / name)
     scandir = os.scandir
@@ -609,8 +609,8 @@ def test_a_folder_nobody_may_read_is_told(
     assert not frame.attrs["complete"]
 
 
-def test_interrupt_waits_for_pieces_not_for_files(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
-    """What was done is told, also where an earlier file is still on its way."""
+def test_an_interrupt_waits_for_chunks_not_for_files(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The finished files are reported even if an earlier file is still being downloaded."""
     rows = [
         only(box.upload(made(tmp_path / f"{n}.bin", os.urandom(size))))
         for n, size in enumerate((4_000_000, 10))
@@ -634,7 +634,7 @@ def test_interrupt_waits_for_pieces_not_for_files(box: boxnb.Box, sandbox: Sandb
 
 
 def test_the_token_goes_to_no_download_host(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
-    """The address of the bytes carries its own right; `.netrc` is not read either."""
+    """The address of the content needs no token, and credentials of `.netrc` are not sent either."""
     row = only(box.upload(made(tmp_path / "a.txt")))
     box.download(str(row["id"]), tmp_path / "down")
     fetched = [call for call in sandbox.record() if call["path"].startswith("/dl/")]
@@ -642,7 +642,7 @@ def test_the_token_goes_to_no_download_host(box: boxnb.Box, sandbox: Sandbox, tm
 
 
 def test_the_state_of_an_upload_is_private(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
-    """It names files and a session; only its owner may read it, and no token is in it."""
+    """It contains paths and a session but no token, and only its owner can read it."""
     file = made(tmp_path / "big.bin", BIG)
     with sandbox.faults.during(
         "/api/2.0/files/upload_sessions/*", "latency", seconds=5, skip=1, method="PUT"
@@ -658,14 +658,14 @@ BENCH = Path(__file__).parent / "bench" / "transfers.py"
 
 
 def measured(*words: str) -> dict[str, Any]:
-    """What a command of the bench prints."""
+    """Return what a command of the benchmark prints."""
     done = subprocess.run([sys.executable, str(BENCH), *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
 
 
 def test_a_large_file_killed_three_times_each_way_needs_little_memory() -> None:
-    """The command that does it with 1 GB, with 80 MB: the same SHA-1, no part twice but those in flight, under 200 MB."""
+    """The benchmark with 80 MB instead of 1 GB: the same SHA-1, few parts sent twice, and less than 200 MB of memory."""
     found = measured("large", "--megabytes", "80", "--kills", "3")
     assert found["same sha1"] and found["kills"] == 6 and found["files there"] == 1
     assert found["parts"] <= found["parts sent"] <= found["parts"] + 3 * 4
@@ -673,7 +673,7 @@ def test_a_large_file_killed_three_times_each_way_needs_little_memory() -> None:
 
 
 def test_many_small_files_with_kills_and_troubles_each_exactly_once() -> None:
-    """The command that does it with 2,000, with 100: none missing, none twice, none with a second version."""
+    """The benchmark with 100 files instead of 2,000: none is missing or duplicated, and none has a second version."""
     found = measured("many", "--files", "100", "--kills", "2")
     assert found["each exactly once"] and found["right bytes"] and found["second versions"] == 0
     assert (found["kills"], found["troubles"]) == (2, 4) and {"429", "503"} <= set(found["answers"])
