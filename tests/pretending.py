@@ -1,4 +1,4 @@
-"""A small Box on loopback that a test can have answer as it likes: what the sandbox would never do."""
+"""A small server on loopback that behaves like Box, except that a test can replace any response."""
 
 from __future__ import annotations
 
@@ -22,15 +22,7 @@ PAGE: Answer = (200, {"Content-Type": "text/html"}, b"<html><body>Please sign in
 
 
 class Pretender:
-    """Files and folders in memory, and answers that a test puts before them.
-
-    Attributes
-    ----------
-    first : callable
-        Asked with method, path, query, headers, body; its answer counts where it gives one.
-    same : callable
-        Names with the same result are the same name here.
-    """
+    """Files and folders in memory, and responses set by a test, which come first."""
 
     def __init__(self) -> None:
         self.first: Callable[[str, str, dict[str, str], dict[str, str], bytes], Answer | None] = lambda *_: (
@@ -45,7 +37,7 @@ class Pretender:
         self._lock = threading.Lock()
 
     def add(self, name: Any, data: bytes, parent: str = "0", kind: str = "file", **other: Any) -> str:
-        """A file with these bytes; fields that are odd on purpose go into ``other``."""
+        """Add a file with this content and return its id; ``other`` holds deliberately odd fields."""
         number = str(100 + len(self.items))
         self.items[number] = {
             "type": kind,
@@ -60,7 +52,7 @@ class Pretender:
         return number
 
     def names(self, parent: str) -> dict[str, bytes]:
-        """What lies in a folder."""
+        """Return the names and contents of a folder."""
         return {
             item["name"]: self.bytes[one]
             for one, item in self.items.items()
@@ -147,7 +139,7 @@ def _form(headers: dict[str, str], body: bytes) -> tuple[dict[str, Any], bytes]:
 
 @contextmanager
 def pretending() -> Iterator[tuple[Pretender, boxnb.Box]]:
-    """The server, and a Box that is signed in to it."""
+    """Start the server, and yield it with a Box that is signed in to it."""
     pretender = Pretender()
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Names and paths outside the locale's encoding: every file of ours is UTF-8, whatever the computer is called."""
+"""Names and paths outside the locale's encoding: every file of boxnb is UTF-8, whatever the name of the computer."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OPENING = """
 def child(
     folder: Path, host: str, code: str, locale: dict[str, str] = C, arguments: tuple[str, ...] = ()
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a program where the computer has this name, under a home folder with letters beyond ASCII."""
+    """Run a program on a computer with this name, in a home folder with characters beyond ASCII."""
     site = folder / "site"
     site.mkdir(exist_ok=True)
     (site / "sitecustomize.py").write_text(
@@ -65,8 +65,8 @@ def works(done: subprocess.CompletedProcess[bytes]) -> str:
 
 @pytest.mark.parametrize("locale", [C, UTF8], ids=["C", "UTF-8"])
 @pytest.mark.parametrize("host", HOSTS.values(), ids=HOSTS)
-def test_locks_whatever_the_computer_is_called(tmp_path: Path, host: str, locale: dict[str, str]) -> None:
-    """A profile is locked, and who has to wait is told by whom it is held, in letters that can be read."""
+def test_locks_work_with_any_computer_name(tmp_path: Path, host: str, locale: dict[str, str]) -> None:
+    """The message for anyone who has to wait names the owner of the lock in readable text."""
     code = """
         with store.lock("acme"):
             said = store.files._holder(store.path("acme"))
@@ -89,8 +89,8 @@ def test_locks_whatever_the_computer_is_called(tmp_path: Path, host: str, locale
 
 @pytest.mark.parametrize("locale", [C, UTF8], ids=["C", "UTF-8"])
 @pytest.mark.parametrize("host", HOSTS.values(), ids=HOSTS)
-def test_a_day_at_such_a_computer(tmp_path: Path, host: str, locale: dict[str, str]) -> None:
-    """Sign-in, refresh, tables, a report by file, on the screen and by mail, files up and down, the sandbox: all of it works."""
+def test_everything_works_with_any_computer_name(tmp_path: Path, host: str, locale: dict[str, str]) -> None:
+    """Sign-in, refresh, tables, run reports, upload, download and the sandbox work."""
     code = """
         box = boxnb.connect("sandbox")
         boxnb.keep_alive("sandbox")
@@ -127,8 +127,8 @@ def test_a_day_at_such_a_computer(tmp_path: Path, host: str, locale: dict[str, s
     assert [file.name for file in home.rglob("*люди*")] == ["люди.csv"]
 
 
-def test_the_command_line_prints_what_the_terminal_can_hold(tmp_path: Path) -> None:
-    """A schedule for a notebook whose name is Cyrillic: its bytes under the locale C, no traceback anywhere."""
+def test_the_command_line_works_in_any_terminal(tmp_path: Path) -> None:
+    """A schedule for a notebook with a Cyrillic name is printed without a traceback."""
     notebook = tmp_path / "отчёт.ipynb"
     notebook.write_text('{"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}', encoding="utf-8")
     for scheduler in ("cron", "systemd", "launchd", "windows"):
@@ -145,8 +145,8 @@ def test_the_command_line_prints_what_the_terminal_can_hold(tmp_path: Path) -> N
     )  # a path that a text cannot hold is refused, not bent
 
 
-def test_a_program_that_keeps_the_secrets_talks_utf8(tmp_path: Path) -> None:
-    """What a secret manager gets and gives is UTF-8 under every locale, and other bytes are one sentence without a secret."""
+def test_a_secrets_command_uses_utf8(tmp_path: Path) -> None:
+    """In every locale it reads and writes UTF-8; other bytes are an error without a secret."""
     code = r"""
         from boxnb.store.backends import CommandKeeper
         program = home.parent / "keeper.py"
@@ -175,8 +175,8 @@ def test_a_program_that_keeps_the_secrets_talks_utf8(tmp_path: Path) -> None:
         ("", ""),
     ],
 )
-def test_a_path_as_text_can_stand_in_every_table(text: object, shown: str) -> None:
-    """Bytes that are UTF-8 become their letters, others are written out, so that Arrow, mails and JSON can hold them."""
+def test_every_path_can_become_text(text: object, shown: str) -> None:
+    """Bytes that are UTF-8 become characters and others become escapes, so that Arrow, mail and JSON can hold them."""
     assert encoding.as_text(text) == shown
     encoding.as_text(text).encode("utf-8")
 
@@ -193,8 +193,8 @@ TEXT_CALLS = {
 PROCESSES = {"run", "Popen", "check_output", "check_call", "call"}
 
 
-def unsaid(path: Path) -> list[str]:
-    """Calls in a file that open text without saying its encoding."""
+def without_encoding(path: Path) -> list[str]:
+    """Return the calls in a file that open text without an encoding."""
     found = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.Call):
@@ -223,7 +223,7 @@ def unsaid(path: Path) -> list[str]:
 
 
 def opens_a_file(node: ast.Call) -> bool:
-    """Whether a call without a mode is one of ``open`` itself or of a path, and not of something else that opens."""
+    """Return whether a call without a mode opens a file, and not something else."""
     return isinstance(node.func, ast.Name) or ast.unparse(node.func) in (
         "os.fdopen",
         "io.open",
@@ -232,9 +232,9 @@ def opens_a_file(node: ast.Call) -> bool:
     )
 
 
-def test_every_text_file_says_its_encoding() -> None:
-    """In the whole package, also where ruff's rule cannot tell a path from something else; and for what programs print."""
-    assert [line for path in sorted((ROOT / "boxnb").rglob("*.py")) for line in unsaid(path)] == []
+def test_every_text_file_is_opened_with_an_encoding() -> None:
+    """The rule holds for the whole package, also where ruff's rule cannot recognize a path, and for the output of programs."""
+    assert [line for path in sorted((ROOT / "boxnb").rglob("*.py")) for line in without_encoding(path)] == []
 
 
 @pytest.mark.parametrize(
@@ -249,16 +249,16 @@ def test_every_text_file_says_its_encoding() -> None:
         "tempfile.NamedTemporaryFile('w')",
     ],
 )
-def test_the_search_finds_what_says_none(tmp_path: Path, code: str) -> None:
-    """The search above is not blind."""
+def test_the_search_finds_calls_without_an_encoding(tmp_path: Path, code: str) -> None:
+    """The search used above works."""
     (tmp_path / "x.py").write_text(code, encoding="utf-8")
-    assert len(unsaid(tmp_path / "x.py")) == 1
+    assert len(without_encoding(tmp_path / "x.py")) == 1
     (tmp_path / "x.py").write_text(f"{code[:-1]}, encoding='utf-8')", encoding="utf-8")
-    assert unsaid(tmp_path / "x.py") == []
+    assert without_encoding(tmp_path / "x.py") == []
 
 
-def test_ruff_has_the_rule_that_names_the_encoding() -> None:
-    """The rule is on for tests and notebooks, too, though ruff calls it a preview; no other preview rule comes with it."""
+def test_ruff_checks_encodings_too() -> None:
+    """The rule also covers tests and notebooks; it is the only preview rule that is enabled."""
     lint = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ruff"]["lint"]
     assert "PLW1514" in lint["select"]
     assert lint["preview"] and lint["explicit-preview-rules"]

@@ -1,4 +1,4 @@
-"""Odd files, odd answers and odd names on the way up and down: each is one row with its reason, and the others go on."""
+"""Odd files, odd responses and odd names in uploads and downloads: each is one row with its reason, and the others succeed."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def made(path: Path, content: bytes | str = b"content") -> Path:
 
 
 def told(frame: pd.DataFrame) -> dict[str, str]:
-    """The problem of each row, by name."""
+    """Return the problem of each row by name."""
     return dict(zip(frame["name"], frame["problem"].astype("object").fillna(""), strict=True))
 
 
 def quietly(call: Any) -> pd.DataFrame:
-    """What a call gives, without its warning that something was refused."""
+    """Return the result of a call without its warning about refused files."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found: pd.DataFrame = call()
@@ -58,7 +58,7 @@ def quietly(call: Any) -> pd.DataFrame:
 
 
 def lying(folder: Path) -> dict[str, bytes]:
-    """All files below a folder, ours too."""
+    """Return the content of all files below a folder, partial files included."""
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
@@ -69,8 +69,8 @@ def lying(folder: Path) -> dict[str, bytes]:
     "answers", ["redirect", "307", "relative", "bytes", "part of the bytes", "always from the start"]
 )
 @pytest.mark.parametrize("begun", [False, True])
-def test_both_ways_to_the_bytes_serve(pretended: Both, down: Path, answers: str, begun: bool) -> None:
-    """A redirect, or a front that followed it; from the start or gone on with. Nothing of ours stays behind."""
+def test_every_kind_of_download_response_works(pretended: Both, down: Path, answers: str, begun: bool) -> None:
+    """The content comes through a redirect or directly, from the start or resumed, and no partial file stays behind."""
     pretender, box = pretended
     data = os.urandom(3_000_000)
     number = pretender.add("a.bin", data)
@@ -115,8 +115,8 @@ HOST = {
 
 
 @pytest.mark.parametrize("answer", HOST.values(), ids=HOST)
-def test_the_server_of_the_bytes_is_asked_again(pretended: Both, down: Path, answer: Any) -> None:
-    """At a fresh address; whatever it answered once, the file comes."""
+def test_a_download_is_retried_at_a_fresh_address(pretended: Both, down: Path, answer: Any) -> None:
+    """After one odd response the file is still downloaded."""
     pretender, box = pretended
     number = pretender.add("a.bin", b"bytes" * 20)
     left = [answer]
@@ -147,10 +147,10 @@ def test_the_server_of_the_bytes_is_asked_again(pretended: Both, down: Path, ans
         ),
     ],
 )
-def test_a_server_of_bytes_that_keeps_refusing_is_one_row(
+def test_a_download_server_that_keeps_refusing_is_one_row(
     pretended: Both, down: Path, monkeypatch: pytest.MonkeyPatch, answer: Any, reason: str
 ) -> None:
-    """With the true reason: never a new sign-in, which does not help there. The other file comes, and no half one stays."""
+    """The row has the true reason and does not suggest a new sign-in; the other file is downloaded, and no partial file stays."""
     pretender, box = pretended
     monkeypatch.setattr("boxnb.transfer.calls.retry_waits", lambda: iter([0.0] * 5))
     bad, good = pretender.add("bad.bin", b"bytes"), pretender.add("good.bin", b"good")
@@ -163,8 +163,8 @@ def test_a_server_of_bytes_that_keeps_refusing_is_one_row(
 
 
 @pytest.mark.parametrize("place", ["", "nonsense://x/y", "http://", "http://[", "/dl/loop"])
-def test_an_address_that_leads_nowhere_is_one_row(pretended: Both, down: Path, place: str) -> None:
-    """No address, one nobody understands, one that leads in a circle."""
+def test_an_unusable_download_address_is_one_row(pretended: Both, down: Path, place: str) -> None:
+    """The address is missing, malformed or redirects in a circle."""
     pretender, box = pretended
     bad, good = pretender.add("bad.bin", b"bytes"), pretender.add("good.bin", b"good")
 
@@ -202,7 +202,7 @@ FINE = {
 def test_an_odd_file_of_box_is_one_row(
     pretended: Both, down: Path, monkeypatch: pytest.MonkeyPatch, other: dict[str, Any]
 ) -> None:
-    """By id and from a table alike: refused with a reason where nothing could tell whether it is whole, else fetched."""
+    """By id and from a table, a file is refused if nothing can verify it; otherwise it is downloaded."""
     pretender, box = pretended
     monkeypatch.setattr("boxnb.transfer.calls.retry_waits", lambda: iter([0.0] * 5))
     ids = [pretender.add("bad.bin", b"bytes"), pretender.add("good.bin", b"good")]
@@ -218,8 +218,8 @@ def test_an_odd_file_of_box_is_one_row(
         assert len(lying(here)) == (2 if other in FINE.values() else 1)
 
 
-def test_a_name_that_is_none_is_saved_under_something_usable(pretended: Both, down: Path) -> None:
-    """No name, half an emoji, only dots: each change is told."""
+def test_an_unusable_name_is_replaced(pretended: Both, down: Path) -> None:
+    """A missing name, half an emoji and a name of dots are replaced, each with a note."""
     pretender, box = pretended
     for name in (None, "photo \ud83d.jpg", "other \ude00.jpg", "...", "e\u0301.txt", "nan"):
         pretender.add(name, str(name).encode("utf-8", "replace"))
@@ -237,8 +237,8 @@ def test_a_name_that_is_none_is_saved_under_something_usable(pretended: Both, do
         assert frame["problem"].notna().sum() == 5
 
 
-def test_a_table_read_back_from_a_spreadsheet_is_fetched(pretended: Both, down: Path, tmp_path: Path) -> None:
-    """Ids as decimal numbers, names as numbers, gaps in every column, one id that is none: eight rows, one reason."""
+def test_a_table_from_a_spreadsheet_can_be_downloaded(pretended: Both, down: Path, tmp_path: Path) -> None:
+    """Ids and names are numbers, every column has gaps, and only the row without an id is refused."""
     pretender, box = pretended
     ids = [
         pretender.add(name, str(name).encode()) for name in ("2024", "NA", "a.txt", "b.txt", "c.txt", "d.txt")
@@ -260,8 +260,8 @@ def test_a_table_read_back_from_a_spreadsheet_is_fetched(pretended: Both, down: 
     assert ids == frame["id"].dropna().tolist()
 
 
-def test_one_id_may_be_a_number_or_a_page(pretended: Both, down: Path) -> None:
-    """As everywhere; one that is not an id among several is one row."""
+def test_an_id_may_be_a_number_or_an_address(pretended: Both, down: Path) -> None:
+    """Among several ids, a value that is not an id is one row."""
     pretender, box = pretended
     number = pretender.add("a.txt", b"a")
     for which in (
@@ -295,8 +295,8 @@ TWINS = [
 
 @pytest.mark.parametrize("called", TWINS, ids=[name[0][:9].strip() for name in TWINS])
 @pytest.mark.parametrize("backwards", [False, True])
-def test_no_two_files_in_one_place(pretended: Both, down: Path, called: list[str], backwards: bool) -> None:
-    """Whatever they are called and in whatever order they come: as many files as rows, each with its own bytes."""
+def test_no_two_files_have_the_same_path(pretended: Both, down: Path, called: list[str], backwards: bool) -> None:
+    """Whatever their names and order, there are as many files as rows, each with its own content."""
     pretender, box = pretended
     called = called[::-1] if backwards else called
     for name in called:
@@ -320,8 +320,8 @@ def test_no_two_files_in_one_place(pretended: Both, down: Path, called: list[str
     )
 )
 @settings(max_examples=300)
-def test_places_are_all_different(tmp_path_factory: pytest.TempPathFactory, called: list[str]) -> None:
-    """Also of made-up names, folders and parts: no two fold to the same."""
+def test_all_paths_are_different(tmp_path_factory: pytest.TempPathFactory, called: list[str]) -> None:
+    """No two paths of files, folders or partial files fold to the same name."""
     folder = tmp_path_factory.getbasetemp()
     places = names.Places(folder)
     found = []
@@ -338,8 +338,8 @@ def test_places_are_all_different(tmp_path_factory: pytest.TempPathFactory, call
     assert not parents & keys
 
 
-def test_names_that_differ_for_box_keep_their_names(pretended: Both, down: Path) -> None:
-    """``Maße`` is not ``Masse`` where the file system holds both."""
+def test_names_that_differ_in_box_are_kept(pretended: Both, down: Path) -> None:
+    """``Maße`` and ``Masse`` stay different if the file system holds both."""
     pretender, box = pretended
     for name in ("Ma\u00dfe.txt", "Masse.txt", "\u0130.txt", "i.txt", "\u0131.txt", "\ufb01.txt", "fi.txt"):
         pretender.add(name, name.encode())
@@ -349,8 +349,8 @@ def test_names_that_differ_for_box_keep_their_names(pretended: Both, down: Path)
     }
 
 
-def test_a_file_system_that_takes_two_names_for_one_is_noticed(tmp_path: Path) -> None:
-    """It is asked, by what lies at the path: then the second is saved under another name."""
+def test_a_file_system_that_merges_two_names_is_detected(tmp_path: Path) -> None:
+    """The second file is then saved under another name."""
     places = names.Places(tmp_path)
     first, second = tmp_path / "Ma\u00dfe.txt", tmp_path / "Masse.txt"
     made(first, "1")
@@ -363,8 +363,8 @@ def test_a_file_system_that_takes_two_names_for_one_is_noticed(tmp_path: Path) -
     assert places.settle(other, "3", "other.txt") == (other, "")
 
 
-def test_a_part_never_has_the_place_of_a_file(pretended: Both, down: Path) -> None:
-    """A file that is called like the part of another, before it and after it; and one of somebody else's there."""
+def test_a_partial_file_never_has_the_path_of_a_file(pretended: Both, down: Path) -> None:
+    """Neither a file from Box nor a local file with the name of a partial file is lost."""
     pretender, box = pretended
     sums = hashlib.sha1(b"the file").hexdigest()[:12]
     pretender.add(f".101-{sums}.part", b"before")
@@ -381,10 +381,10 @@ def test_a_part_never_has_the_place_of_a_file(pretended: Both, down: Path) -> No
 
 
 @pytest.mark.parametrize("what", ["link", "hard link", "pipe", "folder"])
-def test_what_somebody_put_at_the_place_of_a_part_is_left_alone(
+def test_a_foreign_object_with_the_name_of_a_partial_file_is_left_alone(
     pretended: Both, down: Path, tmp_path: Path, what: str
 ) -> None:
-    """Nothing is written through it, and the file comes all the same."""
+    """Nothing is written through it, and the file is still downloaded."""
     pretender, box = pretended
     number = pretender.add("a.txt", b"new bytes")
     precious = made(tmp_path / "precious.txt", "precious")
@@ -407,7 +407,7 @@ def test_what_somebody_put_at_the_place_of_a_part_is_left_alone(
 def test_a_link_to_a_folder_is_not_written_through(
     pretended: Both, down: Path, tmp_path: Path, inside: bool
 ) -> None:
-    """Not even where it leads to a place inside, for that is another file's."""
+    """Not even if it leads to a path inside, which belongs to another file."""
     pretender, box = pretended
     pretender.add("a.txt", b"a")
     pretender.add("a.txt", b"b")
@@ -421,10 +421,10 @@ def test_a_link_to_a_folder_is_not_written_through(
     assert lying(target) == ({"a.txt": b"a"} if inside else {})
 
 
-def test_a_link_that_comes_meanwhile_is_not_written_through(
+def test_a_link_created_during_a_download_is_not_written_through(
     pretended: Both, down: Path, tmp_path: Path
 ) -> None:
-    """It is looked for again when the file is written, not when all were planned."""
+    """Links are checked again when a file is written."""
     pretender, box = pretended
     first, second = pretender.add("a.txt", b"a"), pretender.add("b.txt", b"b")
     outside = tmp_path / "outside"
@@ -455,7 +455,7 @@ def test_a_link_that_comes_meanwhile_is_not_written_through(
 )
 @pytest.mark.parametrize("column", ["name", "path"])
 def test_no_name_leads_out_of_the_folder(pretended: Both, down: Path, name: str, column: str) -> None:
-    """As a name and as a folder above it."""
+    """Neither the name of a file nor that of a folder above it can do so."""
     pretender, box = pretended
     pretender.add("a.txt", b"a")
     table = box.items().assign(path="")
@@ -471,7 +471,7 @@ def test_no_name_leads_out_of_the_folder(pretended: Both, down: Path, name: str,
 
 
 def test_an_id_that_is_a_path_writes_nothing(pretended: Both, down: Path) -> None:
-    """A table from somebody else: its ids are looked at before they become a path."""
+    """The ids of a table are checked before they become part of a path."""
     _, box = pretended
     sums = hashlib.sha1(b"a").hexdigest()
     table = pd.DataFrame({"id": ["x/../../../evil", "1"], "name": "a", "size": 1, "sha1": ["../../x", sums]})
@@ -479,8 +479,8 @@ def test_an_id_that_is_a_path_writes_nothing(pretended: Both, down: Path) -> Non
     assert "is not the id of a file" in frame["problem"].iloc[0] and lying(down) == {}
 
 
-def test_what_lies_in_the_way_is_one_row_each(pretended: Both, down: Path) -> None:
-    """A folder where a file goes, a file where a folder goes, a pipe."""
+def test_each_obstacle_is_one_row(pretended: Both, down: Path) -> None:
+    """A folder has the name of a file, a file has the name of a folder, or a pipe has the name."""
     pretender, box = pretended
     for name in ("dir", "below.txt", "pipe", "good.txt"):
         pretender.add(name, name.encode())
@@ -495,8 +495,8 @@ def test_what_lies_in_the_way_is_one_row_each(pretended: Both, down: Path) -> No
         box.download("100", down / "file")
 
 
-def test_a_file_that_was_put_there_meanwhile_is_not_overwritten(pretended: Both, down: Path) -> None:
-    """It is looked for when the whole file is there."""
+def test_a_file_created_during_a_download_is_not_overwritten(pretended: Both, down: Path) -> None:
+    """The path is checked again when the content is complete."""
     pretender, box = pretended
     number = pretender.add("a.txt", b"from box")
     pretender.first = lambda *call: (
@@ -510,8 +510,8 @@ def test_a_file_that_was_put_there_meanwhile_is_not_overwritten(pretended: Both,
 # Files that go up
 
 
-def test_dates_that_box_does_not_take_are_left_out(pretended: Both, tmp_path: Path) -> None:
-    """Before 1970 and after 9999: the file is sent without, and its row says so."""
+def test_dates_that_box_refuses_are_left_out(pretended: Both, tmp_path: Path) -> None:
+    """The file is uploaded without a date before 1970 or after 9999, and its row says so."""
     pretender, box = pretended
     whens = {"old": -1, "older": -(2**31), "epoch": 0, "new": 1_700_000_000, "last": 4_000_000_000}
     for name, when in whens.items():
@@ -525,8 +525,8 @@ def test_dates_that_box_does_not_take_are_left_out(pretended: Both, tmp_path: Pa
 
 
 @pytest.mark.parametrize("when", [-(2**62), -70_000_000_000, -1, 253_402_300_800, 2**40, 2**62])
-def test_no_date_of_a_file_is_too_odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: int) -> None:
-    """Whatever a file system gives (played here, for few can hold them all)."""
+def test_every_modification_time_can_be_handled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: int) -> None:
+    """The times are simulated, because few file systems can store them all."""
     file, stat = made(tmp_path / "a"), Path.stat
 
     class Found:
@@ -537,10 +537,10 @@ def test_no_date_of_a_file_is_too_odd(tmp_path: Path, monkeypatch: pytest.Monkey
     assert attributes == {} and note is not None and note.startswith("Sent without its date")
 
 
-def test_what_is_no_file_is_one_row_and_the_rest_goes(
+def test_objects_that_are_not_files_are_refused(
     pretended: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Pipes, sockets, links to nothing, in a circle, to folders, out of the folder; and a name that is not UTF-8."""
+    """Pipes, sockets, broken, circular and foreign links and an invalid name are rows of their own; the rest is uploaded."""
     pretender, box = pretended
     up, outside = tmp_path / "up", made(tmp_path / "outside" / "secret.txt", "secret")
     for name in ("a.txt", "z.txt", "sub/b.txt"):
@@ -581,8 +581,8 @@ def test_what_is_no_file_is_one_row_and_the_rest_goes(
     assert b"secret" not in pretender.bytes.values() and not frame.attrs["complete"]
 
 
-def test_a_folder_may_be_deeper_than_python_calls_itself(tmp_path: Path) -> None:
-    """Twelve hundred folders, each in another: the file at the bottom is found."""
+def test_a_folder_may_be_deeper_than_the_recursion_limit(tmp_path: Path) -> None:
+    """The file below twelve hundred nested folders is found."""
     place = tmp_path / "up"
     place.mkdir()
     for _ in range(1200):
@@ -598,8 +598,8 @@ def test_a_folder_may_be_deeper_than_python_calls_itself(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("what", ["pipe", "/dev/zero"])
-def test_one_thing_that_is_no_file_is_told(pretended: Both, tmp_path: Path, what: str) -> None:
-    """It would be read without end."""
+def test_a_pipe_or_device_is_refused(pretended: Both, tmp_path: Path, what: str) -> None:
+    """Reading it would never end."""
     path = Path(what) if what.startswith("/") else tmp_path / what
     if not path.exists():
         os.mkfifo(path)
@@ -607,10 +607,10 @@ def test_one_thing_that_is_no_file_is_told(pretended: Both, tmp_path: Path, what
         pretended[1].upload(path)
 
 
-def test_files_that_vanish_or_change_meanwhile_are_one_row(
+def test_files_that_vanish_or_change_during_an_upload_are_one_row(
     pretended: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One is gone, one becomes a folder, one cannot be read, one is written to all the time: the others go."""
+    """Missing, replaced, unreadable and growing files are refused, and the others are uploaded."""
     pretender, box = pretended
     up = tmp_path / "up"
     for name in ("a.txt", "gone.txt", "dir.txt", "growing.txt", "closed.txt", "z.txt"):
@@ -654,7 +654,7 @@ def test_files_that_vanish_or_change_meanwhile_are_one_row(
 def test_box_is_asked_whether_two_names_are_the_same(
     pretended: Both, tmp_path: Path, alike: Any, new_version: bool
 ) -> None:
-    """``Maße.txt`` lies there and ``Masse.txt`` comes: nothing is overwritten, skipped or renamed by a guess of ours."""
+    """If ``Maße.txt`` exists and ``Masse.txt`` is uploaded, nothing is overwritten, skipped or renamed on a guess."""
     pretender, box = pretended
     pretender.same = alike
     up, one = tmp_path / "up", alike is str.casefold
@@ -682,10 +682,10 @@ def test_box_is_asked_whether_two_names_are_the_same(
 )
 @pytest.mark.parametrize("new_version", [False, True])
 @pytest.mark.parametrize("size", [10, 1_200_000])
-def test_two_files_that_box_takes_for_one_never_replace_each_other(
+def test_files_with_equivalent_names_never_replace_each_other(
     pretended: Both, tmp_path: Path, alike: Any, new_version: bool, size: int
 ) -> None:
-    """Of the same call: what Box tells apart is sent, of what it does not the first; nobody's bytes are lost in silence."""
+    """Of the files whose names Box considers the same, only the first is uploaded, and no content is lost silently."""
     pretender, box = pretended
     pretender.same = alike
     called = [
@@ -713,8 +713,8 @@ def test_two_files_that_box_takes_for_one_never_replace_each_other(
 
 
 @pytest.mark.parametrize("called", ["A.txt", "\u0101.txt"])
-def test_the_file_of_exactly_that_name_wins(pretended: Both, tmp_path: Path, called: str) -> None:
-    """Another that Box takes for the same does not become its new version, not even where it goes first."""
+def test_the_file_with_the_exact_name_wins(pretended: Both, tmp_path: Path, called: str) -> None:
+    """A file with an equivalent name does not become its new version, even if it is uploaded first."""
     pretender, box = pretended
     folder = pretender.add("up", b"", kind="folder")
     exact = called.lower() if called == "A.txt" else called.upper()
@@ -726,8 +726,8 @@ def test_the_file_of_exactly_that_name_wins(pretended: Both, tmp_path: Path, cal
     assert pretender.names(folder) == {exact: f"mine {exact}".encode()}
 
 
-def test_two_folders_that_box_takes_for_one_are_filled_once(pretended: Both, tmp_path: Path) -> None:
-    """``Docs`` and ``docs``: what both have is sent from the first only, and the other row says why."""
+def test_two_folders_with_equivalent_names_become_one(pretended: Both, tmp_path: Path) -> None:
+    """A file in both folders is uploaded from the first only, and the row of the other says why."""
     _, box = pretended
     for name in ("Docs/a.txt", "docs/a.txt", "docs/b.txt"):
         made(tmp_path / "up" / name, name)
@@ -737,7 +737,7 @@ def test_two_folders_that_box_takes_for_one_are_filled_once(pretended: Both, tmp
 
 
 def test_a_new_version_does_not_rename_the_file(pretended: Both, tmp_path: Path) -> None:
-    """Box would take the other spelling for a new name."""
+    """The name keeps its spelling in Box."""
     pretender, box = pretended
     pretender.add("Report.TXT", b"old")
     [row] = box.upload(made(tmp_path / "report.txt", "new"), new_version=True).to_dict("records")
@@ -749,8 +749,8 @@ def test_a_new_version_does_not_rename_the_file(pretended: Both, tmp_path: Path)
     "answer",
     [PAGE, (200, {}, []), (200, {}, {}), (200, {}, {"entries": 5}), (201, {}, b"{"), (403, *PAGE[1:])],
 )
-def test_an_odd_answer_at_any_call_is_a_sentence(pretended: Both, tmp_path: Path, answer: Any) -> None:
-    """At each call of an upload and of a download, once: one row or one error of ours, and no word of local files."""
+def test_an_odd_response_to_any_call_is_reported(pretended: Both, tmp_path: Path, answer: Any) -> None:
+    """It is one row or one error of boxnb, and neither blames a local file."""
     pretender, box = pretended
     up = tmp_path / "up"
     for name, size in {"a.txt": 3, "b.bin": 1_200_000, "sub/c.txt": 5}.items():
@@ -786,10 +786,10 @@ def test_an_odd_answer_at_any_call_is_a_sentence(pretended: Both, tmp_path: Path
     assert not list(tmp_path.rglob("*.part"))
 
 
-def test_a_fault_of_our_own_is_one_row(
+def test_an_unexpected_error_is_one_row(
     pretended: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever is raised for one file, the table of the others comes back."""
+    """The other files are still uploaded."""
     _, box = pretended
     for name in ("a.txt", "b.txt", "c.txt"):
         made(tmp_path / "up" / name, name)
@@ -807,7 +807,7 @@ def test_a_fault_of_our_own_is_one_row(
 
 
 def test_showing_progress_may_fail(pretended: Both, tmp_path: Path) -> None:
-    """A mistake in a reader's own function costs no file, and is told once."""
+    """An error in the function of a caller costs no file and is one warning."""
     made(tmp_path / "up" / "a.txt")
 
     def show(moved: Any) -> None:
@@ -818,8 +818,8 @@ def test_showing_progress_may_fail(pretended: Both, tmp_path: Path) -> None:
     assert frame["action"].tolist() == ["uploaded"]
 
 
-def test_interrupt_while_ids_are_looked_up_gives_the_table(pretended: Both, down: Path) -> None:
-    """What was fetched until then is in it."""
+def test_an_interrupt_while_ids_are_looked_up_keeps_the_table(pretended: Both, down: Path) -> None:
+    """It contains the files downloaded so far."""
     pretender, box = pretended
     ids = [pretender.add(f"{number}.txt", b"x") for number in range(30)]
     reached = threading.Event()
@@ -838,8 +838,8 @@ def test_interrupt_while_ids_are_looked_up_gives_the_table(pretended: Both, down
     assert set(caught.value.partial["action"]) <= {"downloaded"} and not list(down.glob(".*"))
 
 
-def test_a_listing_that_turns_in_a_circle_ends(pretended: Both, tmp_path: Path) -> None:
-    """A server that gives the same marker for ever."""
+def test_a_listing_with_a_repeated_marker_ends(pretended: Both, tmp_path: Path) -> None:
+    """The server always returns the same marker."""
     pretender, box = pretended
     pretender.add("up", b"", kind="folder")
     page = {"entries": [{"type": "file", "id": 5, "name": None}, {"id": 6}], "next_marker": "again"}
@@ -848,8 +848,8 @@ def test_a_listing_that_turns_in_a_circle_ends(pretended: Both, tmp_path: Path) 
     assert box.upload_folder(tmp_path / "up")["action"].tolist() == ["uploaded"]
 
 
-def test_what_box_asks_to_wait_is_bounded(pretended: Both, tmp_path: Path) -> None:
-    """An hour is not slept in silence: one row says when to come back."""
+def test_a_very_long_wait_is_one_row(pretended: Both, tmp_path: Path) -> None:
+    """The transfer does not wait for an hour; the row says when to try again."""
     pretender, box = pretended
     made(tmp_path / "up" / "a.txt")
     busy = (503, {"Retry-After": "3600"}, b"")
@@ -860,10 +860,10 @@ def test_what_box_asks_to_wait_is_bounded(pretended: Both, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("change", ["without", "in capitals"])
-def test_the_same_bytes_are_known_whatever_box_says_of_them(
+def test_identical_content_is_recognized(
     pretended: Both, tmp_path: Path, change: str
 ) -> None:
-    """A conflict without a SHA-1 is asked about, one in capitals is the same; neither is called other content."""
+    """A SHA-1 that is missing from a conflict is fetched, and one in capitals is the same."""
     pretender, box = pretended
     sha1 = hashlib.sha1(b"content").hexdigest()
     pretender.add("a.txt", b"content")
@@ -883,8 +883,8 @@ def test_the_same_bytes_are_known_whatever_box_says_of_them(
     assert box.upload(made(tmp_path / "a.txt"), "0")["action"].tolist() == ["same content"]
 
 
-def test_an_answer_to_an_upload_is_read_with_care(pretended: Both, tmp_path: Path) -> None:
-    """A SHA-1 in capitals is the right one; a file without an id is no file."""
+def test_the_response_to_an_upload_is_checked(pretended: Both, tmp_path: Path) -> None:
+    """A SHA-1 in capitals is accepted; a file without an id is not."""
     pretender, box = pretended
     entry = {"type": "file", "id": "7", "name": "a.txt", "size": 7}
     sha1 = hashlib.sha1(b"content").hexdigest()
