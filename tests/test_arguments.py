@@ -32,11 +32,11 @@ ODD: dict[str, Any] = {
     "bytes": b"a",
     "not a number": float("nan"),
     "missing": pd.NA,
-    "no time": pd.NaT,
+    "a missing time": pd.NaT,
     "infinity": float("inf"),
     "a fraction": 1.5,
     "below zero": -1,
-    "half a letter": "\ud800",
+    "a lone surrogate": "\ud800",
     "a zero byte": "a\x00b",
     "an object": object(),
     "a table": pd.DataFrame({"x": ["a", "b"]}),
@@ -171,7 +171,7 @@ def test_an_offset_that_is_not_a_number_is_refused(box: boxnb.Box, name: str, of
 
 
 @pytest.mark.parametrize(
-    ("given", "sent"),
+    ("value", "sent"),
     [
         (["pdf", "docx"], "pdf,docx"),
         (("pdf",), "pdf"),
@@ -184,12 +184,12 @@ def test_an_offset_that_is_not_a_number_is_refused(box: boxnb.Box, name: str, of
     ],
 )
 def test_parameters_are_sent_as_box_expects_them(
-    box: boxnb.Box, answers: Answers, given: Any, sent: str
+    box: boxnb.Box, answers: Answers, value: Any, sent: str
 ) -> None:
     """Box expects several values joined with commas, and would silently use only one of a repeated parameter."""
-    box.search("a", file_extensions=given)
-    box.get("/users", file_extensions=given)
-    box.frame("/users", file_extensions=given)
+    box.search("a", file_extensions=value)
+    box.get("/users", file_extensions=value)
+    box.frame("/users", file_extensions=value)
     assert [query["file_extensions"] for _, query in answers.asked] == [sent] * 3
 
 
@@ -235,9 +235,9 @@ def test_a_frame_with_one_row_means_one_item(name: str) -> None:
         with pytest.raises(ForbiddenError):
             ONE[name](box, rows.head(1))
         with pytest.warns(UserWarning, match="2 parts of it could not be read"):
-            found = ONE[name](box, rows)
-        assert [each["id"] for each in found.attrs["skipped"]] == ["5", "6"]
-        assert found.attrs["complete"] is False
+            frame = ONE[name](box, rows)
+        assert [entry["id"] for entry in frame.attrs["skipped"]] == ["5", "6"]
+        assert frame.attrs["complete"] is False
 
 
 def test_a_refusal_within_a_walk_is_skipped() -> None:
@@ -245,8 +245,8 @@ def test_a_refusal_within_a_walk_is_skipped() -> None:
     with made_up(lambda path, query: REFUSED) as box:
         rows = pd.DataFrame({"type": ["folder"] * 2, "id": ["5", "6"], "has_collaborations": [True, False]})
         with pytest.warns(UserWarning, match="could not be read"):
-            found = box.collaborations(rows)
-    assert len(found.attrs["skipped"]) == 1
+            frame = box.collaborations(rows)
+    assert len(frame.attrs["skipped"]) == 1
 
 
 def test_an_estimate_of_an_unknown_dataset_is_refused(box: boxnb.Box) -> None:

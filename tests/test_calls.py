@@ -14,10 +14,10 @@ from boxnb.api.ledger import Ledger
 from boxnb.signin.account import remember_account
 
 SPARE = {
-    "tree": 2,  # what changed meanwhile, in a walk of more than a hundred folders
-    "events, streaming": 3,  # the sandbox gives short pages, as Box does
+    "tree": 2,  # a walk of more than a hundred folders also looks for changes
+    "events, streaming": 3,  # like Box, the sandbox returns short pages
     "events, a day": 1,
-    "events, a year": 16,  # the same, and half a page for each piece
+    "events, a year": 16,  # short pages, and half a page for each range
 }
 
 
@@ -29,8 +29,8 @@ def test_every_dataset_needs_the_fewest_calls(tmp_path: Path, monkeypatch: pytes
         remember_account("acme")
         counts = list(count(boxnb.connect("acme"), sandbox))
     print(table(counts))
-    for each in counts:
-        assert each.fewest <= each.calls <= each.fewest + SPARE.get(each.dataset, 0), each
+    for cost in counts:
+        assert cost.fewest <= cost.calls <= cost.fewest + SPARE.get(cost.dataset, 0), cost
 
 
 def test_a_call_is_counted_in_its_own_month(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ from boxnb.oauth.token import Token
 from boxnb.sandbox import Sandbox
 from boxnb.secret import Secret
 
-ODD_ID, ODD_SECRET = "app:1/ä b", "p+ss:w%rd/ü ="  # every letter that the encoding is there for
+ODD_ID, ODD_SECRET = "app:1/ä b", "p+ss:w%rd/ü ="  # characters that must be encoded
 
 
 class Strict(ThreadingHTTPServer):
@@ -56,8 +56,8 @@ class Handler(BaseHTTPRequestHandler):
         form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
         self.server.forms.append(form)
         scheme, _, pair = self.headers.get("Authorization", "").partition(" ")
-        one, _, other = base64.b64decode(pair).decode().partition(":")
-        if (scheme, unquote_plus(one), unquote_plus(other)) != (
+        client_id, _, client_secret = base64.b64decode(pair).decode().partition(":")
+        if (scheme, unquote_plus(client_id), unquote_plus(client_secret)) != (
             "Basic",
             ODD_ID,
             ODD_SECRET,
@@ -159,18 +159,18 @@ def test_an_unknown_authentication_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("methods", "way"),
+    ("methods", "method"),
     [
         (["client_secret_basic"], "client_secret_basic"),
         (["client_secret_basic", "client_secret_post"], "client_secret_post"),
         (["private_key_jwt", "client_secret_post"], "client_secret_post"),
-        (None, "client_secret_basic"),  # RFC 8414 2: what holds where nothing is said
+        (None, "client_secret_basic"),  # the default of RFC 8414 2
     ],
 )
-def test_the_authentication_is_discovered(strict: Strict, methods: Any, way: str) -> None:
+def test_the_authentication_is_discovered(strict: Strict, methods: Any, method: str) -> None:
     """The addresses are discovered too, and S256 is used only if it is offered."""
-    said = {} if methods is None else {"token_endpoint_auth_methods_supported": methods}
-    strict.describes(**said, code_challenge_methods_supported=["S256"])
+    supported = {} if methods is None else {"token_endpoint_auth_methods_supported": methods}
+    strict.describes(**supported, code_challenge_methods_supported=["S256"])
     server = oauth.discover(strict.url, api_url=strict.url + "/api")
     assert server == oauth.Server(
         "127.0.0.1",
@@ -180,13 +180,13 @@ def test_the_authentication_is_discovered(strict: Strict, methods: Any, way: str
         strict.url + "/api",
         strict.url + "/api",
         pkce=True,
-        client_auth=way,
+        client_auth=method,
     )
     assert (
         boxnb.oauth.exchange_code(
             oauth.Client(ODD_ID, Secret(ODD_SECRET), "http://127.0.0.1/callback", server), "c"
         )
-        if way == "client_secret_basic"
+        if method == "client_secret_basic"
         else True
     )
 

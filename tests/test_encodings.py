@@ -19,7 +19,7 @@ C = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 UTF8 = {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 HOSTS = {
     "Cyrillic": "\u043a\u043e\u043c\u043f\u044c\u044e\u0442\u0435\u0440",
-    "half letters": "PC-\udcff\ud800",
+    "lone surrogates": "PC-\udcff\ud800",
 }
 OPENING = """
     import os, pathlib, socket, sys, warnings
@@ -44,8 +44,10 @@ def child(
     home = folder / "Дом ü"
     path = os.pathsep.join([str(site), str(ROOT)])
     environment = {**os.environ, **locale, "PYTHONPATH": path, "BOXNB_HOME": str(home), "HOME": str(home)}
-    environment["PYTHONWARNDEFAULTENCODING"] = "1"  # a file of ours without an encoding is an error below
-    if not arguments:  # a file: the locale C cannot take such letters in a command
+    environment["PYTHONWARNDEFAULTENCODING"] = (
+        "1"  # opening a file without an encoding is an error, see OPENING
+    )
+    if not arguments:  # in a file, because the locale C does not allow such characters in a command
         (folder / "program.py").write_text(textwrap.dedent(OPENING) + textwrap.dedent(code), encoding="utf-8")
         arguments = ("program.py",)
     return subprocess.run(
@@ -134,15 +136,13 @@ def test_the_command_line_works_in_any_terminal(tmp_path: Path) -> None:
     for scheduler in ("cron", "systemd", "launchd", "windows"):
         words = ("-m", "boxnb", "schedule", str(notebook), "--for", scheduler)
         assert "отчёт" in works(child(tmp_path, "x", "", C, words))
-        code = {**UTF8, "PYTHONIOENCODING": "cp1252"}  # what a pipe of western Windows takes
+        code = {**UTF8, "PYTHONIOENCODING": "cp1252"}  # the encoding of a pipe on western Windows
         assert works(child(tmp_path, "x", "", code, words))
     odd = tmp_path / os.fsdecode(b"a\xff.ipynb")
     odd.write_bytes(notebook.read_bytes())
     refused = child(tmp_path, "x", "", C, ("-m", "boxnb", "schedule", str(odd)))
-    assert (refused.returncode, refused.stdout) == (
-        2,
-        b"",
-    )  # a path that a text cannot hold is refused, not bent
+    # A path that cannot become text is refused rather than changed.
+    assert (refused.returncode, refused.stdout) == (2, b"")
 
 
 def test_a_secrets_command_uses_utf8(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_secrets_command_uses_utf8(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "expected"),
     [
         ("/home/дом/a.txt", "/home/дом/a.txt"),
         ("/home/дом".encode().decode("ascii", "surrogateescape"), "/home/дом"),
@@ -175,9 +175,9 @@ def test_a_secrets_command_uses_utf8(tmp_path: Path) -> None:
         ("", ""),
     ],
 )
-def test_every_path_can_become_text(text: object, shown: str) -> None:
+def test_every_path_can_become_text(text: object, expected: str) -> None:
     """Bytes that are UTF-8 become characters and others become escapes, so that Arrow, mail and JSON can hold them."""
-    assert encoding.as_text(text) == shown
+    assert encoding.as_text(text) == expected
     encoding.as_text(text).encode("utf-8")
 
 
@@ -195,7 +195,7 @@ PROCESSES = {"run", "Popen", "check_output", "check_call", "call"}
 
 def without_encoding(path: Path) -> list[str]:
     """Return the calls in a file that open text without an encoding."""
-    found = []
+    calls = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.Call):
             continue
@@ -205,21 +205,23 @@ def without_encoding(path: Path) -> list[str]:
         if "encoding" in words or None in words:
             continue
         if name in PROCESSES and {"text", "universal_newlines"} & set(words):
-            found.append(f"{path.name}:{node.lineno} {ast.unparse(node)[:80]}")
+            calls.append(f"{path.name}:{node.lineno} {ast.unparse(node)[:80]}")
         if name not in TEXT_CALLS or (
             isinstance(node.func, ast.Attribute) and ast.unparse(node.func) == "os.open"
         ):
             continue
         modes = [
-            each
-            for each in text
-            if isinstance(each, str) and 0 < len(each) <= 3 and set(each) <= set("rwxabt+")
+            text_argument
+            for text_argument in text
+            if isinstance(text_argument, str)
+            and 0 < len(text_argument) <= 3
+            and set(text_argument) <= set("rwxabt+")
         ]
         if name in ("open", "fdopen") and not modes and not opens_a_file(node):
             continue
         if not any("b" in mode for mode in modes):
-            found.append(f"{path.name}:{node.lineno} {ast.unparse(node)[:80]}")
-    return found
+            calls.append(f"{path.name}:{node.lineno} {ast.unparse(node)[:80]}")
+    return calls
 
 
 def opens_a_file(node: ast.Call) -> bool:

@@ -74,9 +74,9 @@ def test_csv_contains_no_formula_and_loses_no_text(frame: pd.DataFrame, tmp_path
         for cell in row:
             assert not export.FORMULA.search(cell), cell
     name = rows[0].index("name")
-    for row, given in zip(rows[1:], frame["name"], strict=True):
-        assert row[name] == export.guarded(given)
-        assert export.unguarded(row[name]) == given
+    for row, original in zip(rows[1:], frame["name"], strict=True):
+        assert row[name] == export.guarded(original)
+        assert export.unguarded(row[name]) == original
     assert rows[1][0] == "9007199254740993"
     assert "'=evil()" in rows[0]
 
@@ -97,9 +97,9 @@ def test_every_name_of_the_company_stays_text(tmp_path: Path) -> None:
 
 def test_excel_holds_text_numbers_and_times(frame: pd.DataFrame, tmp_path: Path) -> None:
     """Text that begins with = stays text, ids keep their digits, and times are times."""
-    with pytest.warns(UserWarning) as said:
+    with pytest.warns(UserWarning) as caught:
         path = export.to_excel({"a/b:c": frame, "A B C": frame.head(2)}, tmp_path / "people.xlsx")
-    assert [str(warning.message) for warning in said] == [
+    assert [str(warning.message) for warning in caught] == [
         "Cut 1 text of 'name' to the 32,767 characters that an Excel cell holds. CSV and Parquet keep them whole.",
         "Replaced characters that Excel cannot hold with '\ufffd' in 1 text of 'name'. CSV and Parquet keep them whole.",
     ]

@@ -30,7 +30,7 @@ MEANT = {
     "numpy's number": np.int64(123),
     "a whole decimal number": 123.0,
     "numpy's decimal number": np.float32(123),
-    "one of decimal": decimal.Decimal("123.0"),
+    "a Decimal": decimal.Decimal("123.0"),
     "numpy's single number": np.array(123),
     "text": "123",
     "numpy's text": np.str_("123"),
@@ -66,15 +66,15 @@ NOT_IDS = {
     "empty": "",
     "blank": " \u200b",
     "a gap as text": "nan",
-    "a truth": True,
-    "numpy's truth": np.bool_(False),
+    "a boolean": True,
+    "numpy's boolean": np.bool_(False),
     "negative": -5,
     "negative text": "-5",
     "not whole": 1.5,
     "larger than any id": 10**5000,
     "longer than any id": "1" * 5000,
     "a gap of decimal": decimal.Decimal("sNaN"),
-    "without end": float("inf"),
+    "infinity": float("inf"),
     "lost digits": 1.2345678901234567e18,
     "lost digits of float32": np.float32(1234567890),
     "a spreadsheet's short form": "1.23457E+12",
@@ -82,7 +82,7 @@ NOT_IDS = {
     "a name with a slash": "R/D",
     "a login": "ada@example.com",
     "two": ["1", "2"],
-    "none of a list": [],
+    "an empty list": [],
     "two in a text": "12 34",
     "a table without ids": pd.DataFrame({"name": ["x"]}),
     "an object without an id": {"name": "x"},
@@ -91,7 +91,7 @@ NOT_IDS = {
     "an older file's page": "https://app.box.com/files/0/f/1/1/f_123",
     "a shared link": "https://app.box.com/s/abcdefghijklmnop",
     "a page without an id": "https://app.box.com/recents",
-    "somebody else's page": "https://box.com.example.org/folder/123",
+    "a foreign page": "https://box.com.example.org/folder/123",
     "a broken address": "https://[",
     "bytes": b"123",
     "a superscript": "1²",
@@ -99,30 +99,30 @@ NOT_IDS = {
 }
 
 
-@pytest.mark.parametrize("given", MEANT.values(), ids=MEANT)
-def test_an_id_can_be_passed_in_many_ways(given: Any) -> None:
+@pytest.mark.parametrize("value", MEANT.values(), ids=MEANT)
+def test_an_id_can_be_passed_in_many_ways(value: Any) -> None:
     """All of these values mean the same folder."""
-    assert ids.one(given, "folder_id", "folder") == "123"
+    assert ids.one(value, "folder_id", "folder") == "123"
 
 
-@pytest.mark.parametrize("given", NOT_IDS.values(), ids=NOT_IDS)
-def test_a_value_that_is_not_an_id_is_refused(given: Any) -> None:
+@pytest.mark.parametrize("value", NOT_IDS.values(), ids=NOT_IDS)
+def test_a_value_that_is_not_an_id_is_refused(value: Any) -> None:
     """The message names the argument and what it takes in at most three sentences, and the error is a ValueError."""
     with pytest.raises(IdError, match=r"^folder_id") as caught:
-        ids.one(given, "folder_id", "folder")
+        ids.one(value, "folder_id", "folder")
     assert isinstance(caught.value, ValueError) and isinstance(caught.value, BoxNotebookError)
     assert len(re.findall(r"\.(?: |$)", str(caught.value))) <= 3 and "\n" not in str(caught.value)
 
 
 def test_common_mistakes_have_their_own_messages() -> None:
     """Another kind of address, a shared link and a login are named, and the link itself is not repeated."""
-    for given, told in {
+    for value, message in {
         "https://app.box.com/file/123": "is the address of a file",
         "https://app.box.com/s/verysecretlink": "is a shared link",
         "1.23457E+12": "lost its last digits",
     }.items():
-        with pytest.raises(IdError, match=told) as caught:
-            ids.one(given, "folder_id", "folder")
+        with pytest.raises(IdError, match=message) as caught:
+            ids.one(value, "folder_id", "folder")
         assert "verysecretlink" not in str(caught.value)
     with pytest.raises(IdError, match=r"as_user is a login.*box\.users\(filter_term='ada@example\.com'\)"):
         ids.as_user("ada@example.com")
@@ -132,14 +132,14 @@ def test_several_ids_can_be_passed_in_many_ways() -> None:
     """Duplicates are dropped, the order stays, and a wrong id is named by its position."""
     read = pd.read_csv(io.StringIO("id,name\n1234567890123,a\n,b\n1234567890124,c\n"))
     wanted = ["1234567890123", "1234567890124"]
-    for given in (
+    for value in (
         read["id"].dropna(),
         read.dropna(),
         set(read["id"].dropna()),
         iter(wanted),
         "1234567890123, 1234567890124\n",
     ):
-        assert sorted(ids.many(given, "ids", "group")) == wanted
+        assert sorted(ids.many(value, "ids", "group")) == wanted
     with pytest.raises(IdError, match=r"ids\[1\] is missing"):
         ids.many(read["id"], "ids", "group")
     with pytest.raises(IdError, match="takes only groups, but contains a user"):
@@ -205,23 +205,23 @@ def test_every_dataset_and_report_accepts_the_same_ids(
     pretender, box = pretended
     pretender.first = one_page
     asked = []
-    for given in ("123", 123, np.int64(123), 123.0, " 123\n"):
+    for value in ("123", 123, np.int64(123), 123.0, " 123\n"):
         pretender.calls.clear()
-        call(box, given)
+        call(box, value)
         asked.append(list(pretender.calls))
     assert all(calls == asked[0] for calls in asked)
     pretender.calls.clear()
-    for given in (float("nan"), True, "", "https://app.box.com/s/abcdef"):
+    for value in (float("nan"), True, "", "https://app.box.com/s/abcdef"):
         with pytest.raises(IdError, match=rf"^{argument}"):
-            call(box, given)
+            call(box, value)
     assert pretender.calls == []
 
 
-def _quietly(call: Callable[..., Any], *given: Any, **others: Any) -> None:
+def _quietly(call: Callable[..., Any], *value: Any, **others: Any) -> None:
     """Make the calls of a transfer or walk; its result does not matter here."""
     with warnings.catch_warnings(), contextlib.suppress(ApiError):
         warnings.simplefilter("ignore")
-        call(*given, **others)
+        call(*value, **others)
 
 
 ACTING: dict[str, Callable[[boxnb.Box, Any], Any]] = {
@@ -253,14 +253,14 @@ def test_as_user_is_an_id_like_any_other(
     """The header contains the digits of every form; a value that is not an id is refused without a call."""
     pretender, box = pretended
     pretender.first = one_page
-    for given in (12345, np.int64(12345), 12345.0, "12345\n", " 12345", {"type": "user", "id": "12345"}):
+    for value in (12345, np.int64(12345), 12345.0, "12345\n", " 12345", {"type": "user", "id": "12345"}):
         pretender.headers.clear()
-        call(box, given)
+        call(box, value)
         assert {headers.get("As-User") for headers in pretender.headers} == {"12345"}
     pretender.headers.clear()
-    for given in (float("nan"), "", False, 0, "Jane \U0001f642", "ada@example.com", "a\r\nb", -1):
+    for value in (float("nan"), "", False, 0, "Jane \U0001f642", "ada@example.com", "a\r\nb", -1):
         with pytest.raises(IdError, match=r"^as_user"):
-            call(box, given)
+            call(box, value)
     assert pretender.headers == []
 
 

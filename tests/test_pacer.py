@@ -188,15 +188,15 @@ def test_an_invalid_line_of_a_ledger_is_ignored(tmp_path: Path, odd: bytes) -> N
                 {**book.get(name, {}), **content} if isinstance(content, dict) else book.get(name, content)
             )
         file.write_text(json.dumps(book))
-        kept = True
-    except (ValueError, RecursionError, AttributeError):  # a file that is no JSON object has nothing to keep
+        is_json = True
+    except (ValueError, RecursionError, AttributeError):  # the file is not a JSON object, so it is replaced
         file.write_bytes(odd)
-        kept = False
+        is_json = False
     again = Ledger(file)
     again.note("GET /users", 200, 5.0, 10, repeat=False)
     calls = again.month().set_index("endpoint")["calls"]
-    assert calls["GET /users"] == (2 if kept else 1)
-    assert again.recall("users") == ({"rows": 120, "calls": 1} if kept else {})
-    assert again.scopes().get("manage") == ("proved" if kept else None)
+    assert calls["GET /users"] == (2 if is_json else 1)
+    assert again.recall("users") == ({"rows": 120, "calls": 1} if is_json else {})
+    assert again.scopes().get("manage") == ("proved" if is_json else None)
     assert again.recall("events") == {} and again.recall("odd") == {}
     json.loads(file.read_text())

@@ -50,13 +50,13 @@ def client_at(port: int, name: str = "Box") -> oauth.Client:
 
 def sentence(error: BaseException) -> str:
     """Return the message of an error after checking that it can be shown."""
-    said = str(error)
-    assert said.isprintable() and SECRET not in said and "  " not in said
-    assert len(said) < 700
-    return said
+    message = str(error)
+    assert message.isprintable() and SECRET not in message and "  " not in message
+    assert len(message) < 700
+    return message
 
 
-# The redirect (RFC 6749 4.1.2.1).
+# Errors of the redirect (RFC 6749 4.1.2.1).
 
 REDIRECTS = {
     "invalid_request": "malformed",
@@ -79,9 +79,9 @@ def test_each_error_of_a_redirect_has_its_reason(error: str, checked: bool) -> N
     )
     with pytest.raises(SignInError) as caught:
         oauth.parse_redirect(address, state=STATE)
-    said = sentence(caught.value)
-    assert REDIRECTS[error] in said and "The tenant is paused" in said
-    assert "state" not in said and "older" not in said
+    message = sentence(caught.value)
+    assert REDIRECTS[error] in message and "The tenant is paused" in message
+    assert "state" not in message and "older" not in message
     assert isinstance(caught.value, AccessDeniedError) == (error == "access_denied")
     assert caught.value.checked is checked
     assert (caught.value.error, caught.value.description) == (error, "The tenant is paused")
@@ -111,7 +111,7 @@ def test_an_unchecked_description_contains_no_address() -> None:
     assert not re.search(r"[/@:?+]{1}\w*evil|https?:|@", sentence(caught.value))
 
 
-# The token endpoint (RFC 6749 5.2).
+# Errors of the token endpoint (RFC 6749 5.2).
 
 GRANTS: dict[str, tuple[int, dict[str, str], type[SignInError], str]] = {
     "expired code": (400, {"error": "invalid_grant", "error_description": "The authorization code has expired"}, InvalidGrantError, r"more than 30 seconds old\. Box says: \"The authorization code has expired\"\. Get a new code"),
@@ -182,7 +182,7 @@ def test_the_messages_contain_the_name_of_another_server() -> None:
     assert "Box" not in str(caught.value) and "Console" not in str(caught.value)
 
 
-# The API.
+# Errors of the API.
 
 
 class Api:
@@ -262,9 +262,9 @@ def test_every_code_has_its_reason(status: int, code: str) -> None:
     )
     with raw(http(status, body)) as port:
         error = Api(port).error()
-    said = str(error)
+    message = str(error)
     for words in (f"{status} {code}", "Weather is bad", "colour: purple is not known (odd_reason)", "abc123"):
-        assert words in said
+        assert words in message
     assert type(error) is KINDS.get(status, ApiError)
     assert (error.status, error.code, error.request_id) == (status, code, "abc123")
 
@@ -273,11 +273,17 @@ REMEDIES = {
     (403, "storage_limit_exceeded"): ("storage of the account is full", "Free space"),
     (403, "access_from_location_blocked"): ("blocks access from this network", "network that it allows"),
     (403, "forbidden_by_policy"): ("security policy", "Ask your admin"),
-    (403, "incorrect_shared_item_password"): ("password for the shared link is missing or wrong", "link's password"),
+    (403, "incorrect_shared_item_password"): (
+        "password for the shared link is missing or wrong",
+        "link's password",
+    ),
     (403, "file_size_limit_exceeded"): ("larger than this account may upload", "Split it"),
     (403, "access_denied_item_locked"): ("item is locked", "unlocked"),
     (403, "user_email_confirmation_required"): ("not confirmed the e-mail", "link in Box's mail"),
-    (403, "access_denied_insufficient_permissions"): ("This user is not allowed to do this", "permission granted"),
+    (403, "access_denied_insufficient_permissions"): (
+        "This user is not allowed to do this",
+        "permission granted",
+    ),
     (403, "forbidden"): ("without saying whether the user or the app", "Ask your admin"),
     (400, "terms_of_service_required"): ("terms of service", "accept them"),
     (400, "password_reset_required"): ("set a new password", "Sign in to Box in the browser"),
@@ -297,12 +303,12 @@ def test_a_remedy_fits_its_code(kind: tuple[int, str], as_user: str | None) -> N
     """Neither another admin nor a setting in the console helps with a full storage."""
     status, code = kind
     with raw(http(status, refused(status, code))) as port:
-        said = str(Api(port).error(headers={"As-User": as_user} if as_user else {}))
+        message = str(Api(port).error(headers={"As-User": as_user} if as_user else {}))
     plain = code in ("forbidden", "access_denied_insufficient_permissions") and as_user is not None
     if plain:
-        assert "on behalf of another user" in said and "as-user header" in said
+        assert "on behalf of another user" in message and "as-user header" in message
     else:
-        assert all(words in said for words in REMEDIES[kind]) and "as-user header" not in said
+        assert all(words in message for words in REMEDIES[kind]) and "as-user header" not in message
 
 
 def test_reasons_of_every_shape_are_read() -> None:
@@ -312,18 +318,18 @@ def test_reasons_of_every_shape_are_read() -> None:
         ({"errors": [{"reason": "missing_parameter", "name": "name"}]}, "name: missing_parameter"),
         ({"errors": {"reason": "r", "message": "an object"}}, "an object"),
         ({"errors": ["just text"]}, "just text"),
-        ({"errors": [{"message": str(each)} for each in range(9)]}, "0; 1; 2; and 6 more"),
+        ({"errors": [{"message": str(shape)} for shape in range(9)]}, "0; 1; 2; and 6 more"),
         ({"conflicts": {"type": "file", "id": "7", "name": "a.txt"}}, "in the way: file 'a.txt' (id 7)"),
         ({"conflicts": [{"type": "folder", "id": "8", "name": "b"}]}, "in the way: folder 'b' (id 8)"),
-        *[(each, "400 odd") for each in ({"errors": [None, 1, [], {"name": {}}]}, [], "x", None, 7, {"conflicts": [1]})],
+        *[(shape, "400 odd") for shape in ({"errors": [None, 1, [], {"name": {}}]}, [], "x", None, 7, {"conflicts": [1]})],
     ]  # fmt: skip
     for context, words in shapes:
         with raw(http(400, refused(400, "odd", "Bad Request", context_info=context))) as port:
             assert words in str(Api(port).error())
     challenge = {"WWW-Authenticate": 'Bearer error="insufficient_scope", error_description="Needs more."'}
     with raw(http(403, b"", challenge)) as port:
-        said = str(Api(port).error("/users"))
-    assert "lacks a scope" in said and "Needs more." in said and "Tick 'Manage users'" in said
+        message = str(Api(port).error("/users"))
+    assert "lacks a scope" in message and "Needs more." in message and "Tick 'Manage users'" in message
 
 
 def test_a_page_is_not_a_refusal_of_box() -> None:
@@ -333,7 +339,7 @@ def test_a_page_is_not_a_refusal_of_box() -> None:
             api = Api(port)
             with pytest.raises(BoxNotebookError) as caught:
                 api.session.get_json("/folders/17")
-        if status != 401:  # which is first tried to be mended with a refresh
+        if status != 401:  # a 401 leads to a refresh first
             assert type(caught.value) is BoxUnavailableError
             assert "text/html" in str(caught.value) and "proxy" in str(caught.value)
 
@@ -362,13 +368,13 @@ def test_every_message_of_the_api_uses_the_name_of_the_server() -> None:
     """No message of another server mentions Box."""
     for status, code in [*EACH, (429, "rate_limit_exceeded")]:
         with raw(http(status, refused(status, code))) as port:
-            said = str(Api(port, "Acme Drive").error(headers={"As-User": "42"} if status == 403 else {}))
-        assert "Box" not in said and "Console" not in said.replace(
+            message = str(Api(port, "Acme Drive").error(headers={"As-User": "42"} if status == 403 else {}))
+        assert "Box" not in message and "Console" not in message.replace(
             "CORS domains in the Developer Console", ""
         )
 
 
-# Waits.
+# Retry-After and rate limits.
 
 
 def date(seconds: float) -> str:

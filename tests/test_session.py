@@ -82,9 +82,7 @@ def test_retry_after_is_obeyed(sandbox: Sandbox, session: BoxSession, waits: lis
     assert statuses(session) == [429, 429, 200]
 
 
-def test_a_very_long_wait_is_an_error(
-    sandbox: Sandbox, session: BoxSession, waits: list[float]
-) -> None:
+def test_a_very_long_wait_is_an_error(sandbox: Sandbox, session: BoxSession, waits: list[float]) -> None:
     """A Retry-After of one hour raises an error at once instead of waiting."""
     sandbox.faults.add("/2.0/users/me", "429", retry_after=3600)
     with pytest.raises(RateLimitError, match=r"rate limit.*asks to wait 60 minutes") as caught:
@@ -133,9 +131,7 @@ def test_a_write_that_never_connected_is_retried(
     assert len(session.calls) == ATTEMPTS
 
 
-def test_a_retry_sends_the_whole_file(
-    sandbox: Sandbox, session: BoxSession, tmp_path: Path
-) -> None:
+def test_a_retry_sends_the_whole_file(sandbox: Sandbox, session: BoxSession, tmp_path: Path) -> None:
     """A retry reads the file from its original position; content that can be read only once is sent only once."""
     path = tmp_path / "a.txt"
     path.write_bytes(b"skip these twenty:  all my data")
@@ -271,7 +267,7 @@ def test_endpoints_of_one_kind_are_counted_together() -> None:
     )
 
 
-# Waits are said, with their end.
+# Announcements of waits.
 
 
 def test_a_long_wait_is_announced_before_it_begins(
@@ -285,14 +281,14 @@ def test_a_long_wait_is_announced_before_it_begins(
     ):
         session.get_json("/users/me")
     assert waits[0] == 90
-    told: list[str] = []
-    session.on_wait = told.append
+    announced: list[str] = []
+    session.on_wait = announced.append
     sandbox.faults.add("/2.0/users/me", "429", retry_after=2)
     session.get_json("/users/me")
-    assert told == []
+    assert announced == []
     sandbox.faults.add("/2.0/users/me", "503", times=4)
     session.get_json("/users/me")
-    assert [line.partition(",")[0] for line in told] == [
+    assert [line.partition(",")[0] for line in announced] == [
         "The practice Box answered 503 at attempt 3 of 5: waiting 4 seconds",
         "The practice Box answered 503 at attempt 4 of 5: waiting 8 seconds",
     ]
@@ -314,13 +310,13 @@ def test_a_long_pause_from_an_earlier_call_is_announced(
 
 def test_threads_announce_a_shared_wait_once(sandbox: Sandbox, session: BoxSession) -> None:
     """Eight waiting threads produce one line."""
-    told: list[str] = []
-    session.on_wait = told.append
+    announced: list[str] = []
+    session.on_wait = announced.append
     session.get_json("/users/me")
     session._limits_for(session.url("/users/me"), {})[0].limited(60)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: session.get_json("/users/me"), range(8)))
-    assert len(told) == 1 and "waiting 60 seconds" in told[0]
+    assert len(announced) == 1 and "waiting 60 seconds" in announced[0]
 
 
 OTHER_PROCESS = """

@@ -47,9 +47,9 @@ def until_gone(connection: socket.socket) -> None:
 
 
 def context(authority: trustme.CA, *names: str, **when: datetime.datetime) -> ssl.SSLContext:
-    made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert(*names, **when).configure_cert(made)
-    return made
+    tls_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(*names, **when).configure_cert(tls_context)
+    return tls_context
 
 
 def trouble(url: str, verify: bool | str = True, **options: object) -> str:
@@ -87,41 +87,41 @@ def test_a_failed_handshake_does_not_blame_a_certificate(kind: str) -> None:
     """The handshake ends before a certificate arrives."""
     reply, words = HANDSHAKES[kind]
     with raw(reply) as port:
-        said = trouble(f"https://127.0.0.1:{port}")
-    assert re.search(words, said)
-    assert "not trusted" not in said and "REQUESTS_CA_BUNDLE" not in said
+        message = trouble(f"https://127.0.0.1:{port}")
+    assert re.search(words, message)
+    assert "not trusted" not in message and "REQUESTS_CA_BUNDLE" not in message
 
 
 def test_a_reset_during_the_handshake_is_a_lost_connection() -> None:
     """Firewalls reset connections in this way."""
     with raw(reset) as port:
-        said = trouble(f"https://127.0.0.1:{port}")
-    assert "was lost before the answer arrived" in said and "certificate" not in said
+        message = trouble(f"https://127.0.0.1:{port}")
+    assert "was lost before the answer arrived" in message and "certificate" not in message
 
 
 def test_a_handshake_without_an_answer_is_a_timeout() -> None:
     """The server accepts the connection and sends nothing."""
     with raw(until_gone) as port:
-        said = trouble(f"https://127.0.0.1:{port}", timeout=(0.5, 0.5))
-    assert "no answer from 127.0.0.1 in time" in said
+        message = trouble(f"https://127.0.0.1:{port}", timeout=(0.5, 0.5))
+    assert "no answer from 127.0.0.1 in time" in message
 
 
 def test_an_untrusted_certificate_names_the_setting(authority: trustme.CA) -> None:
     """A company proxy looks like this; the company's CA bundle is the only remedy."""
     with raw(OK, context(authority, "127.0.0.1")) as port:
-        said = trouble(f"https://127.0.0.1:{port}")
-    assert "not trusted here (unable to get local issuer certificate)" in said
-    assert "REQUESTS_CA_BUNDLE" in said and "PEM" in said
+        message = trouble(f"https://127.0.0.1:{port}")
+    assert "not trusted here (unable to get local issuer certificate)" in message
+    assert "REQUESTS_CA_BUNDLE" in message and "PEM" in message
 
 
 def test_a_self_signed_certificate(tmp_path: Path) -> None:
     """The message contains OpenSSL's own words."""
     alone = trustme.CA(organization_name="127.0.0.1")
-    made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     pem = tmp_path / "alone.pem"
     pem.write_bytes(alone.private_key_pem.bytes() + alone.cert_pem.bytes())
-    made.load_cert_chain(pem)
-    with raw(OK, made) as port:
+    tls_context.load_cert_chain(pem)
+    with raw(OK, tls_context) as port:
         assert "not trusted here (self-signed certificate)" in trouble(f"https://127.0.0.1:{port}")
 
 
@@ -138,11 +138,11 @@ def test_a_certificate_with_a_wrong_date_or_name(
     authority: trustme.CA, bundle: str, names: tuple[str, ...], days: tuple[int, int], words: str
 ) -> None:
     """A CA bundle would not help, so the message does not mention one."""
-    begin, end = (datetime.datetime.now(UTC) + datetime.timedelta(days=each) for each in days)
+    begin, end = (datetime.datetime.now(UTC) + datetime.timedelta(days=day) for day in days)
     with raw(OK, context(authority, *names, not_before=begin, not_after=end)) as port:
-        said = trouble(f"https://127.0.0.1:{port}", bundle)
-    assert words in said
-    assert "not trusted" not in said and "PEM" not in said
+        message = trouble(f"https://127.0.0.1:{port}", bundle)
+    assert words in message
+    assert "not trusted" not in message and "PEM" not in message
 
 
 @pytest.mark.parametrize("kind", ["DER", "empty", "text"])
@@ -154,9 +154,9 @@ def test_a_certificate_file_without_a_pem_certificate(
     pem = Path(bundle).read_text(encoding="ascii")
     file.write_bytes({"DER": ssl.PEM_cert_to_DER_cert(pem), "empty": b"", "text": b"hello"}[kind])
     with raw(OK, context(authority, "127.0.0.1")) as port:
-        said = trouble(f"https://127.0.0.1:{port}", str(file))
-    assert "does not contain a PEM certificate" in said and "openssl x509 -inform der" in said
-    assert "not trusted" not in said
+        message = trouble(f"https://127.0.0.1:{port}", str(file))
+    assert "does not contain a PEM certificate" in message and "openssl x509 -inform der" in message
+    assert "not trusted" not in message
 
 
 def test_a_folder_of_certificates_is_not_enough(
@@ -165,8 +165,8 @@ def test_a_folder_of_certificates_is_not_enough(
     """OpenSSL ignores files without hashed names; the message contains the setting and its value."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
     with raw(OK, context(authority, "127.0.0.1")) as port:
-        said = trouble(f"https://127.0.0.1:{port}")
-    assert f"REQUESTS_CA_BUNDLE (now {tmp_path})" in said and "to a PEM file" in said
+        message = trouble(f"https://127.0.0.1:{port}")
+    assert f"REQUESTS_CA_BUNDLE (now {tmp_path})" in message and "to a PEM file" in message
 
 
 def test_a_missing_certificate_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,15 +201,15 @@ def test_each_end_of_a_connection_has_its_message(kind: str) -> None:
     """The message names the host but not the address, which could contain a code."""
     reply, words = CONNECTIONS[kind]
     with raw(reply) as port:  # type: ignore[arg-type]
-        said = trouble(f"http://127.0.0.1:{port}/path?code=hidden")
-    assert words in said and "127.0.0.1" in said
-    assert "hidden" not in said and "certificate" not in said and "proxy set in" not in said
+        message = trouble(f"http://127.0.0.1:{port}/path?code=hidden")
+    assert words in message and "127.0.0.1" in message
+    assert "hidden" not in message and "certificate" not in message and "proxy set in" not in message
 
 
 def test_a_closed_port() -> None:
     """A closed port is not reported as a slow network."""
-    said = trouble("https://127.0.0.1:9/")
-    assert "refused the connection: no server is running there" in said
+    message = trouble("https://127.0.0.1:9/")
+    assert "refused the connection: no server is running there" in message
 
 
 def test_an_unknown_host_name() -> None:
@@ -226,13 +226,13 @@ def test_a_connection_that_is_never_accepted() -> None:
     listener.listen(0)
     port = listener.getsockname()[1]
     waiting = [socket.socket() for _ in range(4)]
-    for each in waiting:
-        each.setblocking(False)
-        each.connect_ex(("127.0.0.1", port))
-    said = trouble(f"http://127.0.0.1:{port}", timeout=(0.3, 0.3))
-    for each in [*waiting, listener]:
-        each.close()
-    assert "did not accept the connection in time" in said
+    for connection in waiting:
+        connection.setblocking(False)
+        connection.connect_ex(("127.0.0.1", port))
+    message = trouble(f"http://127.0.0.1:{port}", timeout=(0.3, 0.3))
+    for connection in [*waiting, listener]:
+        connection.close()
+    assert "did not accept the connection in time" in message
 
 
 @pytest.mark.parametrize(
@@ -255,8 +255,8 @@ def test_a_malformed_address(url: str) -> None:
 def test_a_header_that_cannot_be_sent() -> None:
     """A line break and a character beyond Latin-1 are not network errors."""
     for value in ("a\nb", "Ł€"):
-        said = trouble("http://127.0.0.1:9/", headers={"As-User": value})
-        assert "so nothing was sent" in said and "network" not in said
+        message = trouble("http://127.0.0.1:9/", headers={"As-User": value})
+        assert "so nothing was sent" in message and "network" not in message
 
 
 PROXIES = {
@@ -290,9 +290,9 @@ def test_a_proxy_is_named_by_its_setting(kind: str, setting: str, monkeypatch: p
     """The message names the setting and never contains its password."""
     value, words = PROXIES[kind]
     monkeypatch.setenv(setting, value)
-    said = trouble("https://api.box.example/2.0/users/me")
-    assert words in said and setting in said
-    assert "hid" not in said and "den" not in said
+    message = trouble("https://api.box.example/2.0/users/me")
+    assert words in message and setting in message
+    assert "hid" not in message and "den" not in message
 
 
 TUNNELS = {
@@ -310,8 +310,8 @@ def test_a_refusal_of_a_proxy_has_its_remedy(kind: str, monkeypatch: pytest.Monk
     reply, words = TUNNELS[kind]
     with raw(reply) as port:  # type: ignore[arg-type]
         monkeypatch.setenv("HTTPS_PROXY", f"http://jane:hidden@127.0.0.1:{port}")
-        said = trouble("https://api.box.example/2.0/users/me", timeout=(0.5, 0.5))
-    assert words in said and "HTTPS_PROXY" in said and "hidden" not in said
+        message = trouble("https://api.box.example/2.0/users/me", timeout=(0.5, 0.5))
+    assert words in message and "HTTPS_PROXY" in message and "hidden" not in message
 
 
 def test_a_proxy_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -336,12 +336,12 @@ def test_errors_of_local_files_are_not_network_errors(tmp_path: Path) -> None:
 def test_hopeless_requests_are_not_retried(authority: trustme.CA) -> None:
     """A bad certificate or a server without TLS fails in the same way every time, and no request is sent."""
     with raw(OK, context(authority, "127.0.0.1")) as untrusted, raw(http(400)) as clear, raw(b"") as closes:
-        found = {}
+        results = {}
         for name, port in {"untrusted": untrusted, "clear": clear, "closes": closes}.items():
             with Session() as session, pytest.raises(requests.ConnectionError) as caught:
                 session.get(f"https://127.0.0.1:{port}", timeout=5)
-            found[name] = (hopeless(caught.value), never_connected(caught.value))
-    assert found == {"untrusted": (True, True), "clear": (True, True), "closes": (False, False)}
+            results[name] = (hopeless(caught.value), never_connected(caught.value))
+    assert results == {"untrusted": (True, True), "clear": (True, True), "closes": (False, False)}
 
 
 @given(st.text(st.characters(codec="latin-1", exclude_characters="\0\n\r"), max_size=40))
@@ -350,9 +350,9 @@ def test_every_proxy_setting_gives_a_message(value: str) -> None:
     before = os.environ.get("HTTPS_PROXY")
     os.environ["HTTPS_PROXY"] = f"http://jane:hidden{value}@127.0.0.1:9"
     try:
-        said = trouble("https://127.0.0.9.invalid/")
+        message = trouble("https://127.0.0.9.invalid/")
     finally:
         os.environ.pop("HTTPS_PROXY")
         if before is not None:
             os.environ["HTTPS_PROXY"] = before
-    assert "hidden" not in said
+    assert "hidden" not in message

@@ -44,7 +44,7 @@ def box(sandbox: Sandbox) -> boxnb.Box:
     return boxnb.connect("acme")
 
 
-def made(path: Path, content: bytes | str = b"content") -> Path:
+def write_file(path: Path, content: bytes | str = b"content") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return path
@@ -69,7 +69,7 @@ def new_folder(box: boxnb.Box, name: str) -> str:
 )
 def test_a_round_trip_keeps_the_content(box: boxnb.Box, tmp_path: Path, data: bytes) -> None:
     """An unchanged file is not sent again, and changed content needs `new_version=True`."""
-    file = made(tmp_path / "Zoë 週報.bin", data)
+    file = write_file(tmp_path / "Zoë 週報.bin", data)
     first = only(box.upload(file))
     assert (first["action"], first["name"], first["size"], first["sha1"]) == (
         "uploaded",
@@ -78,7 +78,7 @@ def test_a_round_trip_keeps_the_content(box: boxnb.Box, tmp_path: Path, data: by
         sha(data),
     )
     assert only(box.upload(file))["action"] == "same content"
-    made(file, data + b"!")
+    write_file(file, data + b"!")
     with pytest.raises(TransferError, match="new_version=True"):
         box.upload(file)
     second = only(box.upload(file, new_version=True))
@@ -86,7 +86,7 @@ def test_a_round_trip_keeps_the_content(box: boxnb.Box, tmp_path: Path, data: by
     assert box.versions(first["id"])["sha1"].tolist() == [sha(data)]
     got = only(box.download(first["id"], tmp_path / "down"))
     assert (got["action"], Path(got["path"]).read_bytes()) == ("downloaded", data + b"!")
-    assert [each.name for each in (tmp_path / "down").iterdir()] == [file.name]
+    assert [path.name for path in (tmp_path / "down").iterdir()] == [file.name]
     assert only(box.download(first["id"], tmp_path / "down"))["action"] == "same content"
 
 
@@ -94,14 +94,14 @@ def test_the_schema_is_always_the_same(box: boxnb.Box, tmp_path: Path) -> None:
     """Empty results have the same dtypes."""
     (tmp_path / "empty").mkdir()
     empty = box.upload_folder(tmp_path / "empty")
-    one = box.upload(made(tmp_path / "a.txt"))
-    none = box.download([], tmp_path / "down")
+    single = box.upload(write_file(tmp_path / "a.txt"))
+    nothing = box.download([], tmp_path / "down")
     assert (
         [str(kind) for kind in empty.dtypes]
-        == [str(kind) for kind in one.dtypes]
-        == [str(kind) for kind in none.dtypes]
+        == [str(kind) for kind in single.dtypes]
+        == [str(kind) for kind in nothing.dtypes]
     )
-    assert len(empty) == len(none) == 0 and empty.attrs["complete"]
+    assert len(empty) == len(nothing) == 0 and empty.attrs["complete"]
 
 
 def test_progress_is_reported_without_drawing_a_bar(
@@ -109,9 +109,9 @@ def test_progress_is_reported_without_drawing_a_bar(
 ) -> None:
     """The last report has all bytes and files; without a terminal no bar is drawn."""
     seen: list[Moved] = []
-    box.upload(made(tmp_path / "big.bin", BIG), on_progress=seen.append)
+    box.upload(write_file(tmp_path / "big.bin", BIG), on_progress=seen.append)
     assert (seen[-1].done, seen[-1].total, seen[-1].files) == (len(BIG), len(BIG), 1)
-    box.upload(made(tmp_path / "a.txt"))
+    box.upload(write_file(tmp_path / "a.txt"))
     assert capsys.readouterr().out == ""
 
 
@@ -125,25 +125,25 @@ box.upload_folder(sys.argv[2])
 
 def test_a_bar_is_drawn_on_a_terminal(box: boxnb.Box, tmp_path: Path) -> None:
     """It is updated from the first part to the last and ends its line."""
-    file = made(tmp_path / "big.bin", BIG)
+    file = write_file(tmp_path / "big.bin", BIG)
     tree(tmp_path / "source")
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-c", WATCHED, str(file), str(tmp_path / "source")], stdout=theirs
     ) as child:
         os.close(theirs)
-        shown = b""
+        output = b""
         while True:
             try:
-                piece = os.read(ours, 65536)
-            except OSError:  # Linux: the other side is gone
+                chunk = os.read(ours, 65536)
+            except OSError:  # on Linux, when the program has ended
                 break
-            if not piece:
+            if not chunk:
                 break
-            shown += piece
+            output += chunk
         os.close(ours)
     assert child.returncode == 0
-    first, second, rest = shown.decode().replace("\r\n", "\n").split("\n")
+    first, second, rest = output.decode().replace("\r\n", "\n").split("\n")
     assert len(first.split("\r")) >= 3 and first.startswith("\r[") and rest == ""
     assert "[##############################] 100%  25.6 of 25.6 MB" in first
     assert "100%" in second and "53 of 53 bytes, 11 of 11 files" in second
@@ -170,14 +170,14 @@ def test_uploads_obey_the_rate_limit(box: boxnb.Box, tmp_path: Path) -> None:
     session = box.session = BoxSession(RotatingAuth("acme", sleep=time.sleep), sleep=time.sleep, clock=time)
     note = session._note
 
-    def noted(verb: str, address: str, *facts: Any) -> None:
+    def count_uploads(verb: str, address: str, *facts: Any) -> None:
         if address.endswith("/files/content"):
             calls.append(time.now)
         note(verb, address, *facts)
 
-    session._note = noted  # type: ignore[method-assign]
+    session._note = count_uploads  # type: ignore[method-assign]
     for number in range(300):
-        made(tmp_path / "many" / f"{number}.txt", f"{number}")
+        write_file(tmp_path / "many" / f"{number}.txt", f"{number}")
     frame = box.upload_folder(tmp_path / "many")
     assert frame["action"].tolist() == ["uploaded"] * 300
     calls.sort()
@@ -190,11 +190,11 @@ def test_a_failed_response_never_creates_a_second_file(
     box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, kind: str
 ) -> None:
     """After a lost response there is one file, without an extra version."""
-    file = made(tmp_path / "a.txt", b"one")
+    file = write_file(tmp_path / "a.txt", b"one")
     sandbox.faults.add("/api/2.0/files/content", kind, method="POST", retry_after=0)
     first = only(box.upload(file))
     assert first["action"] == "uploaded"
-    made(file, b"two")
+    write_file(file, b"two")
     sandbox.faults.add("/api/2.0/files/*/content", kind, method="POST", retry_after=0)
     assert only(box.upload(file, new_version=True))["sha1"] == sha(b"two")
     assert len(box.versions(first["id"])) == 1
@@ -207,20 +207,22 @@ def test_a_chunked_upload_survives_failed_responses(
 ) -> None:
     """The failure happens when the session begins, at a part, or at the commit."""
     sandbox.faults.add(f"/api/2.0/files/upload_sessions{where}", kind, retry_after=0)
-    row = only(box.upload(made(tmp_path / "big.bin", BIG)))
+    row = only(box.upload(write_file(tmp_path / "big.bin", BIG)))
     assert (row["action"], row["sha1"]) == ("uploaded", sha(BIG))
 
 
 def test_a_slow_commit_is_awaited(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
     """The server answers 202 with Retry-After."""
     sandbox.faults.add("/api/2.0/files/upload_sessions/*/commit", "202", times=2, retry_after=0)
-    assert only(box.upload(made(tmp_path / "big.bin", BIG)))["action"] == "uploaded"
+    assert only(box.upload(write_file(tmp_path / "big.bin", BIG)))["action"] == "uploaded"
 
 
 @pytest.mark.parametrize("data", [b"small", BIG], ids=["in one piece", "in parts"])
-def test_a_file_from_before_1970_is_uploaded_without_its_date(box: boxnb.Box, tmp_path: Path, data: bytes) -> None:
+def test_a_file_from_before_1970_is_uploaded_without_its_date(
+    box: boxnb.Box, tmp_path: Path, data: bytes
+) -> None:
     """Box refuses such dates, and so does the sandbox."""
-    file = made(tmp_path / "old.bin", data)
+    file = write_file(tmp_path / "old.bin", data)
     os.utime(file, (0, -3600))
     row = only(box.upload(file))
     assert (row["action"], row["sha1"]) == ("uploaded", sha(data)) and "before 1970" in row["problem"]
@@ -232,7 +234,7 @@ def test_a_proxy_page_during_a_chunked_upload(
     box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, where: str
 ) -> None:
     """The error names the page; the same call then sends the missing parts and creates one file."""
-    file = made(tmp_path / "big.bin", BIG)
+    file = write_file(tmp_path / "big.bin", BIG)
     sandbox.faults.add(f"/api/2.0/files/upload_sessions{where}", "html")
     with pytest.raises(ApiError, match="No usable answer"):
         box.upload(file)
@@ -244,7 +246,7 @@ def test_a_file_that_changes_during_its_upload_is_not_mixed(
     box: boxnb.Box, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """The length stays the same, and the uploaded content is the final one."""
-    file = made(tmp_path / "big.bin", BIG)
+    file = write_file(tmp_path / "big.bin", BIG)
     changed: list[bool] = []
 
     def change(moved: Moved) -> None:
@@ -281,34 +283,34 @@ def puts(sandbox: Sandbox) -> list[str]:
 def test_an_upload_resumes_after_three_kills(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
     """There is one session, and hardly more parts are sent than the file has."""
     data = os.urandom(8_388_608) * 10 + b"end"
-    file = made(tmp_path / "big.bin", data)
+    file = write_file(tmp_path / "big.bin", data)
     with sandbox.faults.during("/api/2.0/files/upload_sessions/*", "latency", seconds=1, method="PUT"):
         for times in (1, 2, 3):
             killed(UPLOAD, str(file), reached=lambda least=2 * times: len(puts(sandbox)) >= least)
     row = only(box.upload(file))
     assert (row["action"], row["sha1"]) == ("uploaded", sha(data))
     assert len(set(puts(sandbox))) == 1
-    assert len(puts(sandbox)) <= 11 + 3 * 5  # at most those in flight at a kill twice
+    assert len(puts(sandbox)) <= 11 + 3 * 5  # only parts in flight at a kill are sent twice
     states = boxnb.store.home() / "transfers"
     assert not list(states.glob("*.json"))
 
 
 def test_a_changed_file_is_uploaded_from_the_start(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
     """Even if its size and modification time are the same."""
-    file = made(tmp_path / "big.bin", BIG)
+    file = write_file(tmp_path / "big.bin", BIG)
     with sandbox.faults.during(
         "/api/2.0/files/upload_sessions/*", "latency", seconds=5, skip=2, method="PUT"
     ):
         killed(UPLOAD, str(file), reached=lambda: len(puts(sandbox)) >= 2)
     stamp = file.stat()
-    made(file, BIG[::-1])
+    write_file(file, BIG[::-1])
     os.utime(file, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
     assert only(box.upload(file))["sha1"] == sha(BIG[::-1])
 
 
 def test_an_expired_session_is_replaced(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
     """A session expires after seven days."""
-    file = made(tmp_path / "big.bin", BIG)
+    file = write_file(tmp_path / "big.bin", BIG)
     with sandbox.faults.during(
         "/api/2.0/files/upload_sessions/*", "latency", seconds=5, skip=1, method="PUT"
     ):
@@ -320,7 +322,7 @@ def test_an_expired_session_is_replaced(box: boxnb.Box, sandbox: Sandbox, tmp_pa
 def test_a_download_resumes_after_three_kills(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
     """It continues with range requests, and the file has its name only once it is complete."""
     data = os.urandom(4_000_000) * 10
-    row = only(box.upload(made(tmp_path / "big.bin", data)))
+    row = only(box.upload(write_file(tmp_path / "big.bin", data)))
     down = tmp_path / "down"
 
     def part() -> int:
@@ -344,7 +346,7 @@ def test_a_download_survives_network_errors(
     box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, kind: str
 ) -> None:
     """The errors happen at the download server, and Box is not ready at first."""
-    row = only(box.upload(made(tmp_path / "a.bin", BIG[:3_000_000])))
+    row = only(box.upload(write_file(tmp_path / "a.bin", BIG[:3_000_000])))
     sandbox.faults.add("/dl/*", kind, times=2)
     sandbox.faults.add("/2.0/files/*/content", "202", retry_after=0)
     assert only(box.download(str(row["id"]), tmp_path / "down"))["action"] == "downloaded"
@@ -352,7 +354,7 @@ def test_a_download_survives_network_errors(
 
 def test_wrong_content_is_never_saved(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
     """A proxy's page instead of the file is refused, and nothing stays on the disk."""
-    row = only(box.upload(made(tmp_path / "a.bin", b"x" * 500)))
+    row = only(box.upload(write_file(tmp_path / "a.bin", b"x" * 500)))
     with (
         sandbox.faults.during("/dl/*", "html"),
         pytest.raises((TransferError, ApiError)),
@@ -363,14 +365,14 @@ def test_wrong_content_is_never_saved(box: boxnb.Box, sandbox: Sandbox, tmp_path
 
 def test_existing_files_are_replaced_only_with_overwrite(box: boxnb.Box, tmp_path: Path) -> None:
     """Without it the file is refused; nothing is ever written through a link."""
-    row = only(box.upload(made(tmp_path / "a.txt", b"from box")))
-    mine = made(tmp_path / "down" / "a.txt", b"mine")
+    row = only(box.upload(write_file(tmp_path / "a.txt", b"from box")))
+    mine = write_file(tmp_path / "down" / "a.txt", b"mine")
     with pytest.raises(TransferError, match="overwrite=True"):
         box.download(str(row["id"]), tmp_path / "down")
     assert mine.read_bytes() == b"mine"
     box.download(str(row["id"]), tmp_path / "down", overwrite=True)
     assert mine.read_bytes() == b"from box"
-    elsewhere = made(tmp_path / "elsewhere.txt", b"precious")
+    elsewhere = write_file(tmp_path / "elsewhere.txt", b"precious")
     mine.unlink()
     mine.symlink_to(elsewhere)
     with pytest.raises(TransferError, match="a folder or a link"):
@@ -396,7 +398,7 @@ EVIL = [
 def test_hostile_and_duplicate_names_stay_inside_the_folder(box: boxnb.Box, tmp_path: Path) -> None:
     """Each file has its own path below the folder, and each change of a name has a note."""
     ids = [
-        str(only(box.upload(made(tmp_path / f"{number}.txt", f"{number}")))["id"])
+        str(only(box.upload(write_file(tmp_path / f"{number}.txt", f"{number}")))["id"])
         for number in range(len(EVIL))
     ]
     table = pd.DataFrame(
@@ -413,19 +415,19 @@ def test_hostile_and_duplicate_names_stay_inside_the_folder(box: boxnb.Box, tmp_
     frame = box.download(table, down)
     assert frame["action"].tolist() == ["downloaded"] * len(EVIL)
     for row in frame.to_dict("records"):
-        place = Path(row["path"])
-        assert place.resolve().is_relative_to(down.resolve()) and ".." not in place.parts
-        assert place.read_bytes() == str(ids.index(row["id"])).encode()
+        path = Path(row["path"])
+        assert path.resolve().is_relative_to(down.resolve()) and ".." not in path.parts
+        assert path.read_bytes() == str(ids.index(row["id"])).encode()
     assert frame["path"].str.casefold().is_unique
-    told = dict(zip(frame["name"], frame["problem"], strict=True))
-    assert "not every computer allows that name" in told["CON"] and "another 'Twin.txt'" in told["twin.TXT"]
+    notes = dict(zip(frame["name"], frame["problem"], strict=True))
+    assert "not every computer allows that name" in notes["CON"] and "another 'Twin.txt'" in notes["twin.TXT"]
     assert sorted(box.download(table, down)["action"].unique()) == ["same content"]
-    assert sorted(each.name for each in tmp_path.iterdir() if each.is_dir()) == ["down", "home", "state"]
+    assert sorted(entry.name for entry in tmp_path.iterdir() if entry.is_dir()) == ["down", "home", "state"]
 
 
 def test_a_link_in_the_target_folder_is_not_followed(box: boxnb.Box, tmp_path: Path) -> None:
     """Nothing is written through a subfolder that is a link out of the folder."""
-    row = only(box.upload(made(tmp_path / "a.txt", b"a")))
+    row = only(box.upload(write_file(tmp_path / "a.txt", b"a")))
     (tmp_path / "out").mkdir()
     (tmp_path / "down").mkdir()
     (tmp_path / "down" / "sub").symlink_to(tmp_path / "out")
@@ -438,15 +440,15 @@ def test_a_link_in_the_target_folder_is_not_followed(box: boxnb.Box, tmp_path: P
 @given(st.text(max_size=300))
 def test_any_text_becomes_a_safe_name(name: str) -> None:
     """It has no separator, device name or trailing dot, is short enough, and does not change when it is made safe again."""
-    found = names.safe(name)
+    safe_name = names.safe(name)
     assert (
-        found
-        and found not in (".", "..")
-        and not set(found) & set('/\\:*?"<>|\0')
-        and found == found.rstrip(" .")
+        safe_name
+        and safe_name not in (".", "..")
+        and not set(safe_name) & set('/\\:*?"<>|\0')
+        and safe_name == safe_name.rstrip(" .")
     )
-    assert len(found.encode()) <= 240 and names.safe(found) == found
-    assert found.split(".")[0].strip().lower() not in ("con", "nul", "aux", "prn", "com1", "lpt9")
+    assert len(safe_name.encode()) <= 240 and names.safe(safe_name) == safe_name
+    assert safe_name.split(".")[0].strip().lower() not in ("con", "nul", "aux", "prn", "com1", "lpt9")
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", " a", "a ", "a\nb", "n" * 256])
@@ -456,7 +458,7 @@ def test_names_box_refuses_are_explained_before_anything_is_sent(
     """The error is raised without any call."""
     before = len(sandbox.record())
     with pytest.raises(TransferError):
-        box.upload(made(tmp_path / "a.txt"), name=name)
+        box.upload(write_file(tmp_path / "a.txt"), name=name)
     assert len(sandbox.record()) == before
 
 
@@ -468,9 +470,9 @@ def test_names_that_box_accepts_are_not_refused() -> None:
 
 def tree(folder: Path) -> None:
     for number in range(5):
-        made(folder / "one" / f"{number}.txt", f"one {number}")
-        made(folder / "two" / "deep" / f"{number}.txt", f"two {number}")
-    made(folder / "top.txt", "top")
+        write_file(folder / "one" / f"{number}.txt", f"one {number}")
+        write_file(folder / "two" / "deep" / f"{number}.txt", f"two {number}")
+    write_file(folder / "top.txt", "top")
 
 
 def test_a_folder_upload_can_be_repeated(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -479,8 +481,8 @@ def test_a_folder_upload_can_be_repeated(box: boxnb.Box, sandbox: Sandbox, tmp_p
     tree(source)
     first = box.upload_folder(source)
     assert first["action"].tolist() == ["uploaded"] * 11 and first.attrs["complete"]
-    made(source / "one" / "0.txt", "changed")
-    made(source / "new.txt", "new")
+    write_file(source / "one" / "0.txt", "changed")
+    write_file(source / "new.txt", "new")
     before = len(sandbox.record())
     second = box.upload_folder(source, new_version=True)
     assert Counter(second["action"]) == Counter({"same content": 10, "new version": 1, "uploaded": 1})
@@ -496,12 +498,12 @@ def test_files_that_cannot_be_uploaded_are_refused(box: boxnb.Box, tmp_path: Pat
     """Forbidden and duplicate names, broken links and other content have a reason, and all other files are uploaded."""
     source = tmp_path / "source"
     for name in ("good.txt", "bad\\name.txt", "Twin.txt", "twin.txt", "old.txt"):
-        made(source / name, name)
-    made(source / "odd " / "inside.txt")
+        write_file(source / name, name)
+    write_file(source / "odd " / "inside.txt")
     (source / "gone.txt").symlink_to(tmp_path / "nowhere")
     new_folder(box, "source")
     root = box.items("0").set_index("name").loc["source", "id"]
-    box.upload(made(tmp_path / "old.txt", "other"), root)
+    box.upload(write_file(tmp_path / "old.txt", "other"), root)
     with pytest.warns(UserWarning, match="5 of 7 files were not uploaded"):
         frame = box.upload_folder(source)
     problems = frame.set_index("name")["problem"].dropna().to_dict()
@@ -514,7 +516,7 @@ def test_many_small_files_each_exactly_once(box: boxnb.Box, sandbox: Sandbox, tm
     """Connections are reset before and after the work, with 429 and 503 in between."""
     source = tmp_path / "many"
     for number in range(150):
-        made(source / f"{number:03}.txt", f"{number}")
+        write_file(source / f"{number:03}.txt", f"{number}")
     for skip, kind in enumerate(("reset_after", "429", "reset_before", "503") * 3):
         sandbox.faults.add("/api/2.0/files/content", kind, skip=3 * skip, retry_after=0)
     frame = box.upload_folder(source)
@@ -528,7 +530,7 @@ def test_many_small_files_each_exactly_once(box: boxnb.Box, sandbox: Sandbox, tm
 def test_errors_of_one_file_are_raised(box: boxnb.Box, tmp_path: Path) -> None:
     """With several files each error is in a row instead."""
     with pytest.raises(NotFoundError):
-        box.upload(made(tmp_path / "a.txt"), "999")
+        box.upload(write_file(tmp_path / "a.txt"), "999")
     with pytest.raises(NotFoundError):
         box.download("999", tmp_path / "down")
     with pytest.raises(IdError, match=r"what='\.\./x' is not the id of a file"):
@@ -544,7 +546,7 @@ def test_common_mistakes_of_beginners_have_their_messages(
     box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A folder instead of a file, a file instead of a folder, and a name instead of an id; ``~`` is the home folder."""
-    file = made(tmp_path / "a.txt")
+    file = write_file(tmp_path / "a.txt")
     before = len(sandbox.record())
     with pytest.raises(IsADirectoryError, match=r"Use box\.upload_folder to upload it"):
         box.upload(tmp_path)
@@ -564,14 +566,14 @@ def test_a_folder_with_the_name_of_the_file_is_an_error(box: boxnb.Box, tmp_path
     new_folder(box, "thing")
     for data in (b"x", b"x" * 2_000_000, BIG):
         with pytest.raises(TransferError, match="A folder named 'thing'"):
-            box.upload(made(tmp_path / "thing", data), new_version=True)
+            box.upload(write_file(tmp_path / "thing", data), new_version=True)
 
 
 def test_acting_for_another_user(box: boxnb.Box, tmp_path: Path) -> None:
     """The file is in that user's root folder."""
     hanako = box.users().set_index("login").loc["hanako.yamada@example.com", "id"]
     for data in (b"x", BIG):
-        row = only(box.upload(made(tmp_path / f"h{len(data)}", data), as_user=hanako))
+        row = only(box.upload(write_file(tmp_path / f"h{len(data)}", data), as_user=hanako))
         assert box.items("0", as_user=hanako)["id"].tolist().count(row["id"]) == 1
         assert only(box.download(str(row["id"]), tmp_path / "down", as_user=hanako))["action"] == "downloaded"
 
@@ -580,7 +582,7 @@ def test_a_download_from_this_computer_uses_no_proxy(
     box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sandbox is reached although a proxy is set."""
-    row = only(box.upload(made(tmp_path / "a.txt")))
+    row = only(box.upload(write_file(tmp_path / "a.txt")))
     for name in ("HTTP_PROXY", "http_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     for name in ("NO_PROXY", "no_proxy"):
@@ -593,7 +595,7 @@ def test_an_unreadable_folder_is_one_row(
 ) -> None:
     """The rest is uploaded; os.scandir simulates the refusal, because root may read everything."""
     for name in ("open/a.txt", "secret/b.txt"):
-        made(tmp_path / "up" / name)
+        write_file(tmp_path / "up" / name)
     scandir = os.scandir
 
     def refusing(path: Any) -> Any:
@@ -609,10 +611,12 @@ def test_an_unreadable_folder_is_one_row(
     assert not frame.attrs["complete"]
 
 
-def test_an_interrupt_waits_for_chunks_not_for_files(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_an_interrupt_waits_for_chunks_not_for_files(
+    box: boxnb.Box, sandbox: Sandbox, tmp_path: Path
+) -> None:
     """The finished files are reported even if an earlier file is still being downloaded."""
     rows = [
-        only(box.upload(made(tmp_path / f"{n}.bin", os.urandom(size))))
+        only(box.upload(write_file(tmp_path / f"{n}.bin", os.urandom(size))))
         for n, size in enumerate((4_000_000, 10))
     ]
     ids = [str(row["id"]) for row in rows]
@@ -635,7 +639,7 @@ def test_an_interrupt_waits_for_chunks_not_for_files(box: boxnb.Box, sandbox: Sa
 
 def test_the_token_goes_to_no_download_host(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
     """The address of the content needs no token, and credentials of `.netrc` are not sent either."""
-    row = only(box.upload(made(tmp_path / "a.txt")))
+    row = only(box.upload(write_file(tmp_path / "a.txt")))
     box.download(str(row["id"]), tmp_path / "down")
     fetched = [call for call in sandbox.record() if call["path"].startswith("/dl/")]
     assert fetched and all(call["token"] == "" and call["as_user"] is None for call in fetched)
@@ -643,7 +647,7 @@ def test_the_token_goes_to_no_download_host(box: boxnb.Box, sandbox: Sandbox, tm
 
 def test_the_state_of_an_upload_is_private(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
     """It contains paths and a session but no token, and only its owner can read it."""
-    file = made(tmp_path / "big.bin", BIG)
+    file = write_file(tmp_path / "big.bin", BIG)
     with sandbox.faults.during(
         "/api/2.0/files/upload_sessions/*", "latency", seconds=5, skip=1, method="PUT"
     ):
@@ -666,14 +670,14 @@ def measured(*words: str) -> dict[str, Any]:
 
 def test_a_large_file_killed_three_times_each_way_needs_little_memory() -> None:
     """The benchmark with 80 MB instead of 1 GB: the same SHA-1, few parts sent twice, and less than 200 MB of memory."""
-    found = measured("large", "--megabytes", "80", "--kills", "3")
-    assert found["same sha1"] and found["kills"] == 6 and found["files there"] == 1
-    assert found["parts"] <= found["parts sent"] <= found["parts"] + 3 * 4
-    assert found["peak MB"] < 200
+    results = measured("large", "--megabytes", "80", "--kills", "3")
+    assert results["same sha1"] and results["kills"] == 6 and results["files there"] == 1
+    assert results["parts"] <= results["parts sent"] <= results["parts"] + 3 * 4
+    assert results["peak MB"] < 200
 
 
 def test_many_small_files_with_kills_and_troubles_each_exactly_once() -> None:
     """The benchmark with 100 files instead of 2,000: none is missing or duplicated, and none has a second version."""
-    found = measured("many", "--files", "100", "--kills", "2")
-    assert found["each exactly once"] and found["right bytes"] and found["second versions"] == 0
-    assert (found["kills"], found["troubles"]) == (2, 4) and {"429", "503"} <= set(found["answers"])
+    results = measured("many", "--files", "100", "--kills", "2")
+    assert results["each exactly once"] and results["right bytes"] and results["second versions"] == 0
+    assert (results["kills"], results["troubles"]) == (2, 4) and {"429", "503"} <= set(results["answers"])

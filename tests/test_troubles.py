@@ -44,7 +44,7 @@ WORKS: dict[str, tuple[str, Callable[[boxnb.Box], pd.DataFrame]]] = {
 
 
 WHOLE: dict[str, pd.DataFrame] = {}
-"""What each pull gives when all is well; the same for every test here."""
+"""The result of each pull without a failure, shared by all tests in this module."""
 
 
 class Time:
@@ -65,7 +65,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """Start a sandbox that all tests in this module share; they only read."""
     state = tmp_path_factory.mktemp("troubles")
     with boxnb.sandbox.start(private=True, state=state, limits="off") as sandbox:
-        sandbox.clock.freeze()  # or the streams would have more each time
+        sandbox.clock.freeze()  # otherwise the streams would grow from test to test
         yield sandbox
     WHOLE.clear()
 
@@ -77,7 +77,7 @@ def box(company: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[boxnb.Box
     box = boxnb.connect("acme")
     time = Time()
     box.session = BoxSession(RotatingAuth("acme", sleep=time.sleep), sleep=time.sleep, clock=time)
-    box.session.deadline = 1.0  # a drip takes 1.5 seconds
+    box.session.deadline = 1.0  # a slow response ("drip") takes 1.5 seconds
     yield box
     company.faults.clear()
 
@@ -100,22 +100,22 @@ def test_a_short_failure(box: boxnb.Box, company: Sandbox, trouble: str, work: s
     whole = well(work, box)
     add(company, path, trouble, times=1, skip=0 if work == "users" else 2)
     if trouble != "html":
-        found = pull(box)
-        pd.testing.assert_frame_equal(found, whole)
-        assert found.attrs["complete"]
+        frame = pull(box)
+        pd.testing.assert_frame_equal(frame, whole)
+        assert frame.attrs["complete"]
         return
     with pytest.raises(BoxNotebookError, match="proxy") as caught:
         pull(box)
     check(caught.value, box, whole)
 
 
-@pytest.mark.parametrize("work", [work for work in WORKS if work != "users"])  # one page: no frame so far
+@pytest.mark.parametrize("work", [work for work in WORKS if work != "users"])  # users have only one page
 @pytest.mark.parametrize("trouble", sorted(TROUBLES.keys() - HARMLESS))
 def test_a_lasting_failure(box: boxnb.Box, company: Sandbox, trouble: str, work: str) -> None:
     """The error has a message and the rows so far, and a second pull fetches the rest."""
     path, pull = WORKS[work]
     whole = well(work, box)
-    box.session.deadline = 0.1  # it drips for 1.5 seconds, five times
+    box.session.deadline = 0.1  # a slow response takes 1.5 seconds, five times
     add(company, path, trouble, times=1_000_000, skip=3)
     with pytest.raises(BoxNotebookError) as caught:
         pull(box)
@@ -126,7 +126,7 @@ def test_a_lasting_failure(box: boxnb.Box, company: Sandbox, trouble: str, work:
     box.session.deadline = 10.0
     more = partial.attrs["resume"]
     if more is None:
-        assert len(partial) == 0, "rows, and nothing says how to go on"
+        assert len(partial) == 0, "there are rows but no way to resume"
         return
     arguments = {"tree": {}, "events": {"stream": "admin_logs_streaming"}}.get(work, {})
     if work == "a month of events":
@@ -187,10 +187,10 @@ def test_an_interrupted_walk_can_be_resumed(box: boxnb.Box) -> None:
     assert partial is not None
     rest = box.tree(**partial.attrs["resume"])
     both = pd.concat([partial, rest]).drop_duplicates("id")
-    place = ["id", "path", "depth"]
+    columns = ["id", "path", "depth"]
     assert (
-        both[place].sort_values("id").to_numpy().tolist()
-        == whole[place].sort_values("id").to_numpy().tolist()
+        both[columns].sort_values("id").to_numpy().tolist()
+        == whole[columns].sort_values("id").to_numpy().tolist()
     )
 
 

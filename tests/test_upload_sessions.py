@@ -44,9 +44,9 @@ class Sessions:
         if method == "PUT":
             first = int(headers["Content-Range"].split()[1].split("-")[0])
             self.stored[first] = body
-            told = {"part_id": f"P{first}", "offset": first, "size": len(body)}
-            told["sha1"] = hashlib.sha1(body).hexdigest()
-            return 200, {}, self.part if callable(self.part) else {"part": told | self.part}
+            part = {"part_id": f"P{first}", "offset": first, "size": len(body)}
+            part["sha1"] = hashlib.sha1(body).hexdigest()
+            return 200, {}, self.part if callable(self.part) else {"part": part | self.part}
         if method == "DELETE":
             self.ended += 1
             return 204, {}, b""
@@ -55,7 +55,7 @@ class Sessions:
         if below.endswith("/commit"):
             if self.commits:
                 return self.commits[0] if len(self.commits) == 1 else self.commits.pop(0)
-            whole = b"".join(self.stored[place] for place in sorted(self.stored))
+            whole = b"".join(self.stored[offset] for offset in sorted(self.stored))
             number = self.pretender.add("large.bin", whole)
             return 201, {}, {"entries": [self.pretender.items[number]]}
         return 200, {}, {"id": "S1", "part_size": 1000}
@@ -70,9 +70,9 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> Iterator[Both]:
 
 @pytest.fixture
 def sessions(pretended: Both) -> Sessions:
-    made = Sessions(pretended[0])
-    pretended[0].first = made
-    return made
+    upload_sessions = Sessions(pretended[0])
+    pretended[0].first = upload_sessions
+    return upload_sessions
 
 
 @pytest.fixture
@@ -87,11 +87,15 @@ ENDPOINTS: dict[str, Any] = {
     "null": {"session_endpoints": None},
     "a list": {"session_endpoints": ["/parts"]},
     "empty": {"session_endpoints": {}},
-    "null each": {"session_endpoints": dict.fromkeys(chunked.ENDPOINTS)},
+    "all null": {"session_endpoints": dict.fromkeys(chunked.ENDPOINTS)},
     "numbers": {"session_endpoints": dict.fromkeys(chunked.ENDPOINTS, 5)},
-    "another host": {"session_endpoints": dict.fromkeys(chunked.ENDPOINTS, "https://elsewhere.example/parts")},
+    "another host": {
+        "session_endpoints": dict.fromkeys(chunked.ENDPOINTS, "https://elsewhere.example/parts")
+    },
     "another port": {"session_endpoints": dict.fromkeys(chunked.ENDPOINTS, "http://127.0.0.1:9/parts")},
-    "a longer name": {"session_endpoints": dict.fromkeys(chunked.ENDPOINTS, "https://127.0.0.1.evil.example/x")},
+    "a longer name": {
+        "session_endpoints": dict.fromkeys(chunked.ENDPOINTS, "https://127.0.0.1.evil.example/x")
+    },
     "with a password": {"session_endpoints": dict.fromkeys(chunked.ENDPOINTS, "https://a:b@127.0.0.1/x")},
     "not an address": {"session_endpoints": dict.fromkeys(chunked.ENDPOINTS, "http://[")},
     "the size as text": {"part_size": "1000"},
@@ -109,7 +113,7 @@ def test_addresses_of_a_session_belong_to_the_server(
     assert row["action"] == "uploaded"
     assert pretended[0].names("0") == {"large.bin": DATA}
     own = {("http", "127.0.0.1", int(pretended[0].url.rpartition(":")[2]))}
-    assert {each[:3] for each in pretended[1].session.auth._origins()} == own
+    assert {origin[:3] for origin in pretended[1].session.auth._origins()} == own
 
 
 @pytest.mark.parametrize(
@@ -131,9 +135,7 @@ def test_addresses_of_a_session_belong_to_the_server(
         ("https://api.box.com/2.0", "https://upload.app.box.com:8443/x", False),
     ],
 )
-def test_which_addresses_belong_to_the_server(
-    pretended: Both, server: str, address: str, own: bool
-) -> None:
+def test_which_addresses_belong_to_the_server(pretended: Both, server: str, address: str, own: bool) -> None:
     """They are the profile's hosts, hosts below them, and all of Box's domain for Box; any other host is a stranger's."""
     import dataclasses
 
@@ -177,8 +179,8 @@ def test_too_many_parts_are_refused(pretended: Both, sessions: Sessions, tmp_pat
 
 
 ODD_PARTS: dict[str, Any] = {
-    "another place": {"offset": 5},
-    "no place": {"offset": None},
+    "another offset": {"offset": 5},
+    "no offset": {"offset": None},
     "another size": {"size": 7},
     "infinite": {"offset": 1e999},
     "another digest": {"sha1": "0" * 40},
@@ -250,7 +252,7 @@ DAMAGED: dict[str, Any] = {
     "a list": [],
     "a number": 5,
     "deep": "[" * 100_000,
-    "half a letter": b"\xff\xfe",
+    "not UTF-8": b"\xff\xfe",
     "a zero byte": b"\x00",
     "part_size": {"part_size": "x"},
     "addresses": {"upload_part": 5},
@@ -329,8 +331,13 @@ def test_a_conflict_shows_only_known_fields(
     """The message has no empty quotes or brackets."""
     file = tmp_path / "a.bin"
     file.write_bytes(b"abc")
-    found = [conflict[0]] if several else conflict[0]
-    body = {"type": "error", "status": 409, "code": "item_name_in_use", "context_info": {"conflicts": found}}
+    conflicts = [conflict[0]] if several else conflict[0]
+    body = {
+        "type": "error",
+        "status": 409,
+        "code": "item_name_in_use",
+        "context_info": {"conflicts": conflicts},
+    }
     pretended[0].first = lambda *_: (409, {}, body)
     with pytest.raises(ApiError) as caught:
         pretended[1].upload(file)
@@ -351,9 +358,7 @@ def test_a_conflict_of_an_unknown_kind_is_compared_as_a_file(
     assert pretended[1].upload(file)["action"].tolist() == ["same content"]
 
 
-def test_an_upload_without_a_sha1_is_not_verified(
-    pretended: Both, tmp_path: Path
-) -> None:
+def test_an_upload_without_a_sha1_is_not_verified(pretended: Both, tmp_path: Path) -> None:
     """The message says so instead of claiming that the content differs."""
     file = tmp_path / "a.bin"
     file.write_bytes(b"abc")

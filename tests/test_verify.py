@@ -120,7 +120,9 @@ def test_an_empty_setting_means_the_usual_certificates(untrusted: Impostor, veri
         basic.connect("devices").get_json("/x")
     assert untrusted.got == []
     row = boxnb.doctor("acme").set_index("check").loc["connection to the server"]
-    assert row["result"] == "wrong" and "default CA bundle" in row["finding"]  # they do not know this server
+    assert (
+        row["result"] == "wrong" and "default CA bundle" in row["finding"]
+    )  # which does not contain this server's authority
 
 
 @pytest.mark.parametrize("verify", [*WRONG, *NOWHERE], ids=repr)
@@ -194,11 +196,11 @@ def test_a_switched_off_check_is_shown_in_red(untrusted: Impostor) -> None:
 
 def test_mail_settings_check_certificates_too() -> None:
     """The same rule holds for mail servers."""
-    given = {"host": "127.0.0.1", "port": 25, "security": "none", "username": "", "password": Secret("")}
-    settings = mail_settings.MailSettings(**given, sender="a@example.com", verify="")  # type: ignore[arg-type]
+    fields = {"host": "127.0.0.1", "port": 25, "security": "none", "username": "", "password": Secret("")}
+    settings = mail_settings.MailSettings(**fields, sender="a@example.com", verify="")  # type: ignore[arg-type]
     assert settings.verify is True
     with pytest.raises(ValueError, match="Only False itself"):
-        mail_settings.MailSettings(**given, sender="a@example.com", verify=0)  # type: ignore[arg-type]
+        mail_settings.MailSettings(**fields, sender="a@example.com", verify=0)  # type: ignore[arg-type]
 
 
 def test_no_secret_leaves_this_computer_over_plain_http(elsewhere: Impostor) -> None:
