@@ -104,8 +104,8 @@ def save_token_pair(
 ) -> bool:
     """Save a new token pair and end any pending refresh of an older one.
 
-    Return whether it was saved: the flow may be cancelled while this waits for the lock, and then ``wanted``
-    returns False.
+    Return whether it was saved. If the flow is cancelled while this function waits for the lock, ``wanted`` returns
+    False.
     """
     with store.lock(profile):
         if not wanted():
@@ -117,7 +117,7 @@ def save_token_pair(
 
 
 def save_account(profile: str, token: Token, account: dict[str, Any]) -> None:
-    """Save which account signed in, unless another token pair was saved meanwhile."""
+    """Save which account signed in, unless another token pair was saved in the meantime."""
     with store.lock(profile):
         saved = store.load(profile)
         if saved is not None and saved.token == token:
@@ -127,7 +127,7 @@ def save_account(profile: str, token: Token, account: dict[str, Any]) -> None:
 def revoke_unwanted(profile: str, client: Client, token: Token) -> str:
     """Revoke a token pair that is not going to be saved. Return a sentence if that fails, else an empty string.
 
-    A pair that cannot be revoked is on no disk and expires unused.
+    A pair that cannot be revoked was never saved, and expires unused.
     """
     try:
         with profile_session(profile) as http:
