@@ -32,13 +32,7 @@ from .oauth.failures import network_trouble, refresh_refused
 from .oauth.token import Token
 from .secret import Header, Secret, bearer, cleaning
 from .store import intent
-from .transport.sessions import (
-    CONNECTION_ERRORS,
-    LOOPBACK,
-    never_connected,
-    require_private,
-    unsigned_session,
-)
+from .transport.sessions import LOOPBACK, NETWORK_ERRORS, never_connected, require_private, unsigned_session
 from .transport.waits import announce, wait_sentence
 
 MARGIN = 60.0
@@ -266,7 +260,7 @@ class RotatingAuth(AuthBase):
                 why = "The token endpoint is not available just now"
             except OSError as error:
                 reached = reached or not never_connected(error)
-                if wait is None or not isinstance(error, CONNECTION_ERRORS):
+                if wait is None or not isinstance(error, NETWORK_ERRORS):
                     if not reached:
                         intent.end(store.path(profile.name))  # no request left this computer
                     # Of our own kind, so that no outer loop repeats what was repeated here.

@@ -121,7 +121,10 @@ class _Patient(Retry):
         """Wait, and say so where it is long."""
         asked = None if response is None else retry_after(response)
         wait = asked or self.get_backoff_time()
-        announce(wait, wait_sentence(wait, "The server asked to wait" if asked else "No answer from the server yet"))
+        announce(
+            wait,
+            wait_sentence(wait, "The server asked to wait" if asked else "No answer from the server yet"),
+        )
         super().sleep(response)
 
 

@@ -192,7 +192,7 @@ CONNECTIONS = {
         lambda each: (each.sendall(CUT), until_gone(each)),
         "no answer from 127.0.0.1 in time",
     ),
-    "redirects in a circle": (http(302, b"", {"Location": "/again"}), "redirects the request in a circle"),
+    "redirects in a loop": (http(302, b"", {"Location": "/again"}), "redirects the request in a loop"),
 }
 
 

@@ -120,9 +120,8 @@ def test_an_empty_setting_means_the_usual_certificates(untrusted: Impostor, veri
         basic.connect("devices").get_json("/x")
     assert untrusted.got == []
     row = boxnb.doctor("acme").set_index("check").loc["connection to the server"]
-    assert (
-        row["result"] == "wrong" and "default CA bundle" in row["finding"]
-    )  # which does not contain this server's authority
+    # The default CA bundle does not contain this server's authority.
+    assert row["result"] == "wrong" and "default CA bundle" in row["finding"]
 
 
 @pytest.mark.parametrize("verify", [*WRONG, *NOWHERE], ids=repr)

@@ -20,7 +20,7 @@ from ..oauth.failures import called, capital
 from ..secret import sealed
 from ..transport.network_trouble import hopeless, network_trouble
 from ..transport.sessions import (
-    CONNECTION_ERRORS,
+    NETWORK_ERRORS,
     Session,
     files_sent,
     never_connected,
@@ -130,7 +130,7 @@ class BoxSession(Session):
                 )
                 if not options.get("stream"):
                     read_within(response, self.deadline)
-            except CONNECTION_ERRORS as error:
+            except NETWORK_ERRORS as error:
                 self._note(verb, address, 0, started, 0, attempt)
                 if attempt == attempts or hopeless(error) or not (verb in READS or never_connected(error)):
                     raise

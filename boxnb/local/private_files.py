@@ -20,7 +20,7 @@ if sys.platform == "darwin":
     import fcntl
 
 READS = 50
-"""Attempts to read a file that other processes keep changing; each write takes an fsync, so few are needed."""
+"""Attempts to read a file that other processes keep changing; writes include an fsync, so a few attempts are enough."""
 
 ABANDONED = 600.0
 """Age in seconds after which a draft must belong to a process that ended before it replaced the file."""

@@ -27,7 +27,7 @@ from ..errors import (
 from ..local import encoding
 from ..oauth.failures import network_trouble
 from ..secret import sealed
-from ..transport.sessions import CONNECTION_ERRORS
+from ..transport.sessions import NETWORK_ERRORS
 from ..transport.waits import moment, retry_after, span, until, wait_sentence
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ class Caller:
                 answer = self.call_once(method, url, **options)
                 if answer.status_code < 500 and not worth_retrying(answer):
                     return answer
-            except CONNECTION_ERRORS as error:
+            except NETWORK_ERRORS as error:
                 connection_error = error
             except OSError as error:  # errors of requests, and a CA bundle that does not exist
                 raise NetworkError(network_trouble(error)) from error

@@ -64,7 +64,7 @@ class UploadSession:
         """Return the session that a response describes, for a file of ``size`` bytes.
 
         The token is sent to its addresses, so they are taken from the response only if they belong to the server itself.
-        An address that is missing or foreign is replaced by the documented one on the profile's own host.
+        An address that is missing or belongs to another server is replaced by the documented one on the profile's host.
         """
         with calls.reading(answer):
             body = answer.json()
@@ -247,9 +247,8 @@ def _send(
     whole = hashlib.sha1(usedforsecurity=False)
     jobs: list[Future[dict[str, Any]]] = []
     parts: dict[int, dict[str, Any]] = {}
-    in_memory = max(
-        2, min(WORKERS + 1, IN_MEMORY // session.part_size)
-    )  # those in flight, and the one being read
+    # The parts in flight, and the one being read.
+    in_memory = max(2, min(WORKERS + 1, IN_MEMORY // session.part_size))
     slots = threading.Semaphore(in_memory)
 
     def put(offset: int, data: bytes, digest: bytes) -> dict[str, Any]:

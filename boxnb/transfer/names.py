@@ -92,7 +92,7 @@ def loosely(name: str) -> str:
 
 
 class Places:
-    """The paths of downloaded files: all below one folder, each a different one, whatever the files are called.
+    """Paths for downloaded files: unique and always below one folder, whatever the files are called.
 
     It can be used from several threads.
 

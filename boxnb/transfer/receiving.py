@@ -24,7 +24,7 @@ from ..errors import (
     TransferError,
 )
 from ..oauth.failures import network_trouble
-from ..transport.sessions import CONNECTION_ERRORS, unsigned_session
+from ..transport.sessions import NETWORK_ERRORS, unsigned_session
 from . import calls
 from .calls import Caller
 from .progress_bar import Meter
@@ -165,7 +165,7 @@ def _download_more(caller: Caller, file: Wanted, incoming: _Incoming) -> _Troubl
                 incoming.add(chunk)
                 if incoming.done >= file.size:
                     break
-    except CONNECTION_ERRORS as error:
+    except NETWORK_ERRORS as error:
         trouble = NetworkError(network_trouble(error))
         trouble.__cause__ = error
         return _Trouble(trouble)

@@ -85,7 +85,7 @@ def network_trouble(error: OSError, then: str = "try again") -> str:
             f"Check the arguments, such as as_user, then {then}."
         )
     if isinstance(error, requests.TooManyRedirects):
-        return f"{host} redirects the request in a circle. Check the address, and whether this network has a sign-in page of its own, then {then}."
+        return f"{host} redirects the request in a loop. Check the address, and whether this network has a sign-in page of its own, then {then}."
     if isinstance(error, requests.exceptions.JSONDecodeError):
         return f"The answer of {host} is not JSON. Often a company proxy answers in its place: check the proxy settings, then {then}."
     if isinstance(error, requests.exceptions.ProxyError):
@@ -178,7 +178,7 @@ def tls_trouble(
         )
     if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "HTTPS_PROXY_REQUEST"):
         return (
-            f"{host} does not speak TLS on that port{through}: its answer is not encrypted, such as plain HTTP. "
+            f"{host} does not speak TLS on that port{through}: it answered without encryption, for instance in plain HTTP. "
             f"Check the address, its port, and whether a proxy or guest network answers in its place, then {then}."
         )
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or "EOF" in reason:

@@ -18,7 +18,7 @@ from .network_trouble import hopeless
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
-CONNECTION_ERRORS = (
+NETWORK_ERRORS = (
     requests.ConnectionError,
     requests.Timeout,
     requests.exceptions.ChunkedEncodingError,
@@ -87,7 +87,7 @@ class Session(requests.Session):
     """``requests.Session`` with five corrections.
 
     - Calls to this computer never use a proxy: a proxy could not reach the sandbox, and would see its secrets.
-    - The ``verify`` of the session takes precedence over ``REQUESTS_CA_BUNDLE``; in requests it is the other way round.
+    - The ``verify`` of the session takes precedence over ``REQUESTS_CA_BUNDLE``; in requests the variable wins.
     - An empty ``verify`` does not switch the certificate check off.
     - A proxy address or a header that cannot be used raises an exception of requests, not of the libraries below it.
     - The traceback of an error or an interrupt does not show the variables of the libraries below requests, because one
@@ -200,7 +200,7 @@ def read_within(response: requests.Response, seconds: float, most: int | None = 
     Raises
     ------
     requests.RequestException
-        One of :data:`CONNECTION_ERRORS`: the body was truncated, or incomplete after ``seconds``. The connection is closed.
+        One of :data:`NETWORK_ERRORS`: the body was truncated, or incomplete after ``seconds``. The connection is closed.
     """
     if isinstance(response._content, bytes):  # already read by a refresh after a 401
         return

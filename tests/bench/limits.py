@@ -91,15 +91,15 @@ def ten() -> None:
         box = boxnb.connect("bench")
         box.get("/users/me")
         took: dict[str, list[float]] = {"with the pacer": [], "without": []}
-        paced = type(box.session)._paces
+        paced = type(box.session)._limits_for
         for _ in range(20):
             for name, times in took.items():
-                type(box.session)._paces = paced if name != "without" else lambda *_: []  # type: ignore[assignment, method-assign, return-value]
+                type(box.session)._limits_for = paced if name != "without" else lambda *_: []  # type: ignore[assignment, method-assign, return-value]
                 started = time.perf_counter()
                 for _ in range(10):
                     box.get("/users/me")
                 times.append(time.perf_counter() - started)
-        type(box.session)._paces = paced  # type: ignore[method-assign]
+        type(box.session)._limits_for = paced  # type: ignore[method-assign]
         for name, times in took.items():
             print(
                 f"ten calls {name:<18}{statistics.median(times) * 1000:>7.1f} ms (median of 20, interleaved)"
