@@ -54,8 +54,8 @@ class Pretender:
     def names(self, parent: str) -> dict[str, bytes]:
         """Return the names and contents of a folder."""
         return {
-            item["name"]: self.bytes[one]
-            for one, item in self.items.items()
+            item["name"]: self.bytes[item_id]
+            for item_id, item in self.items.items()
             if item["parent"]["id"] == parent
         }
 
@@ -65,9 +65,9 @@ class Pretender:
         with self._lock:
             self.calls.append((method, path))
             self.headers.append(headers)
-        given = self.first(method, path, query, headers, body)
-        if given is not None:
-            return given
+        response = self.first(method, path, query, headers, body)
+        if response is not None:
+            return response
         with self._lock:
             return self._usual(method, path, headers, body)
 
@@ -76,8 +76,8 @@ class Pretender:
         if parts[0] == "dl":
             return self._bytes(parts[1], headers)
         if method == "OPTIONS":
-            asked = json.loads(body)
-            return self._taken(asked["parent"]["id"], asked["name"]) or (200, {}, {})
+            request = json.loads(body)
+            return self._taken(request["parent"]["id"], request["name"]) or (200, {}, {})
         if method == "POST" and path.endswith("/files/content"):
             attributes, data = _form(headers, body)
             parent = attributes["parent"]["id"]
@@ -91,15 +91,15 @@ class Pretender:
             self.bytes[parts[-2]] = data
             return self._made(parts[-2], attributes)
         if method == "POST" and path.endswith("/folders"):
-            asked = json.loads(body)
-            taken = self._taken(asked["parent"]["id"], asked["name"])
-            if taken is not None:
-                taken[2]["context_info"]["conflicts"] = [taken[2]["context_info"]["conflicts"]]
-                return taken
-            return 201, {}, self.items[self.add(asked["name"], b"", asked["parent"]["id"], "folder")]
+            request = json.loads(body)
+            conflict = self._taken(request["parent"]["id"], request["name"])
+            if conflict is not None:
+                conflict[2]["context_info"]["conflicts"] = [conflict[2]["context_info"]["conflicts"]]
+                return conflict
+            return 201, {}, self.items[self.add(request["name"], b"", request["parent"]["id"], "folder")]
         if path.endswith("/items"):
-            found = [item for item in self.items.values() if item["parent"]["id"] == parts[-2]]
-            return 200, {}, {"entries": found, "limit": 1000, "next_marker": None}
+            items = [item for item in self.items.values() if item["parent"]["id"] == parts[-2]]
+            return 200, {}, {"entries": items, "limit": 1000, "next_marker": None}
         if path.endswith("/content") and parts[-2] in self.items:
             return 302, {"Location": f"{self.url}/dl/{parts[-2]}"}, b""
         if parts[-1] in self.items:
@@ -127,8 +127,8 @@ class Pretender:
         begin, _, end = headers.get("Range", f"bytes=0-{len(data)}").removeprefix("bytes=").partition("-")
         if int(begin) >= len(data):
             return 416, {}, b""
-        piece = data[int(begin) : int(end) + 1]
-        return 206, {"Content-Range": f"bytes {begin}-{int(begin) + len(piece) - 1}/{len(data)}"}, piece
+        content = data[int(begin) : int(end) + 1]
+        return 206, {"Content-Range": f"bytes {begin}-{int(begin) + len(content) - 1}/{len(data)}"}, content
 
 
 def _form(headers: dict[str, str], body: bytes) -> tuple[dict[str, Any], bytes]:

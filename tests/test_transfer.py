@@ -50,11 +50,11 @@ def write_file(path: Path, content: bytes | str = b"content") -> Path:
     return path
 
 
-def sha(data: bytes) -> str:
+def sha1_of(data: bytes) -> str:
     return hashlib.sha1(data).hexdigest()
 
 
-def only(frame: pd.DataFrame) -> dict[str, Any]:
+def only_row(frame: pd.DataFrame) -> dict[str, Any]:
     [row] = frame.to_dict("records")
     return {str(name): value for name, value in row.items()}
 
@@ -70,24 +70,24 @@ def new_folder(box: boxnb.Box, name: str) -> str:
 def test_a_round_trip_keeps_the_content(box: boxnb.Box, tmp_path: Path, data: bytes) -> None:
     """An unchanged file is not sent again, and changed content needs `new_version=True`."""
     file = write_file(tmp_path / "Zoë 週報.bin", data)
-    first = only(box.upload(file))
+    first = only_row(box.upload(file))
     assert (first["action"], first["name"], first["size"], first["sha1"]) == (
         "uploaded",
         file.name,
         len(data),
-        sha(data),
+        sha1_of(data),
     )
-    assert only(box.upload(file))["action"] == "same content"
+    assert only_row(box.upload(file))["action"] == "same content"
     write_file(file, data + b"!")
     with pytest.raises(TransferError, match="new_version=True"):
         box.upload(file)
-    second = only(box.upload(file, new_version=True))
+    second = only_row(box.upload(file, new_version=True))
     assert (second["action"], second["id"]) == ("new version", first["id"])
-    assert box.versions(first["id"])["sha1"].tolist() == [sha(data)]
-    got = only(box.download(first["id"], tmp_path / "down"))
+    assert box.versions(first["id"])["sha1"].tolist() == [sha1_of(data)]
+    got = only_row(box.download(first["id"], tmp_path / "down"))
     assert (got["action"], Path(got["path"]).read_bytes()) == ("downloaded", data + b"!")
     assert [path.name for path in (tmp_path / "down").iterdir()] == [file.name]
-    assert only(box.download(first["id"], tmp_path / "down"))["action"] == "same content"
+    assert only_row(box.download(first["id"], tmp_path / "down"))["action"] == "same content"
 
 
 def test_the_schema_is_always_the_same(box: boxnb.Box, tmp_path: Path) -> None:
@@ -192,11 +192,11 @@ def test_a_failed_response_never_creates_a_second_file(
     """After a lost response there is one file, without an extra version."""
     file = write_file(tmp_path / "a.txt", b"one")
     sandbox.faults.add("/api/2.0/files/content", kind, method="POST", retry_after=0)
-    first = only(box.upload(file))
+    first = only_row(box.upload(file))
     assert first["action"] == "uploaded"
     write_file(file, b"two")
     sandbox.faults.add("/api/2.0/files/*/content", kind, method="POST", retry_after=0)
-    assert only(box.upload(file, new_version=True))["sha1"] == sha(b"two")
+    assert only_row(box.upload(file, new_version=True))["sha1"] == sha1_of(b"two")
     assert len(box.versions(first["id"])) == 1
 
 
@@ -207,14 +207,14 @@ def test_a_chunked_upload_survives_failed_responses(
 ) -> None:
     """The failure happens when the session begins, at a part, or at the commit."""
     sandbox.faults.add(f"/api/2.0/files/upload_sessions{where}", kind, retry_after=0)
-    row = only(box.upload(write_file(tmp_path / "big.bin", BIG)))
-    assert (row["action"], row["sha1"]) == ("uploaded", sha(BIG))
+    row = only_row(box.upload(write_file(tmp_path / "big.bin", BIG)))
+    assert (row["action"], row["sha1"]) == ("uploaded", sha1_of(BIG))
 
 
 def test_a_slow_commit_is_awaited(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
     """The server answers 202 with Retry-After."""
     sandbox.faults.add("/api/2.0/files/upload_sessions/*/commit", "202", times=2, retry_after=0)
-    assert only(box.upload(write_file(tmp_path / "big.bin", BIG)))["action"] == "uploaded"
+    assert only_row(box.upload(write_file(tmp_path / "big.bin", BIG)))["action"] == "uploaded"
 
 
 @pytest.mark.parametrize("data", [b"small", BIG], ids=["in one piece", "in parts"])
@@ -224,9 +224,9 @@ def test_a_file_from_before_1970_is_uploaded_without_its_date(
     """Box refuses such dates, and so does the sandbox."""
     file = write_file(tmp_path / "old.bin", data)
     os.utime(file, (0, -3600))
-    row = only(box.upload(file))
-    assert (row["action"], row["sha1"]) == ("uploaded", sha(data)) and "before 1970" in row["problem"]
-    assert only(box.upload(file))["action"] == "same content"
+    row = only_row(box.upload(file))
+    assert (row["action"], row["sha1"]) == ("uploaded", sha1_of(data)) and "before 1970" in row["problem"]
+    assert only_row(box.upload(file))["action"] == "same content"
 
 
 @pytest.mark.parametrize("where", ["", "/*", "/*/commit"], ids=["begin", "part", "commit"])
@@ -238,7 +238,7 @@ def test_a_proxy_page_during_a_chunked_upload(
     sandbox.faults.add(f"/api/2.0/files/upload_sessions{where}", "html")
     with pytest.raises(ApiError, match="No usable answer"):
         box.upload(file)
-    assert only(box.upload(file))["sha1"] == sha(BIG)
+    assert only_row(box.upload(file))["sha1"] == sha1_of(BIG)
     assert box.items("0")["name"].tolist().count("big.bin") == 1
 
 
@@ -254,8 +254,8 @@ def test_a_file_that_changes_during_its_upload_is_not_mixed(
             changed.append(True)
             file.write_bytes(BIG[::-1])
 
-    row = only(box.upload(file, on_progress=change))
-    assert changed and row["sha1"] == sha(BIG[::-1])
+    row = only_row(box.upload(file, on_progress=change))
+    assert changed and row["sha1"] == sha1_of(BIG[::-1])
 
 
 UPLOAD = """
@@ -268,7 +268,7 @@ print(boxnb.connect("acme").download(sys.argv[1], sys.argv[2]).loc[0, "action"])
 """
 
 
-def killed(code: str, *arguments: str, reached: Any) -> None:
+def run_and_kill(code: str, *arguments: str, reached: Any) -> None:
     """Run Python code in a process and kill it when a condition is met."""
     with subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE) as child:
         while not reached():
@@ -276,7 +276,7 @@ def killed(code: str, *arguments: str, reached: Any) -> None:
         os.kill(child.pid, signal.SIGKILL)
 
 
-def puts(sandbox: Sandbox) -> list[str]:
+def sent_parts(sandbox: Sandbox) -> list[str]:
     return [call["path"] for call in sandbox.record() if call["method"] == "PUT" and call["status"] == 200]
 
 
@@ -286,11 +286,11 @@ def test_an_upload_resumes_after_three_kills(box: boxnb.Box, sandbox: Sandbox, t
     file = write_file(tmp_path / "big.bin", data)
     with sandbox.faults.during("/api/2.0/files/upload_sessions/*", "latency", seconds=1, method="PUT"):
         for times in (1, 2, 3):
-            killed(UPLOAD, str(file), reached=lambda least=2 * times: len(puts(sandbox)) >= least)
-    row = only(box.upload(file))
-    assert (row["action"], row["sha1"]) == ("uploaded", sha(data))
-    assert len(set(puts(sandbox))) == 1
-    assert len(puts(sandbox)) <= 11 + 3 * 5  # only parts in flight at a kill are sent twice
+            run_and_kill(UPLOAD, str(file), reached=lambda least=2 * times: len(sent_parts(sandbox)) >= least)
+    row = only_row(box.upload(file))
+    assert (row["action"], row["sha1"]) == ("uploaded", sha1_of(data))
+    assert len(set(sent_parts(sandbox))) == 1
+    assert len(sent_parts(sandbox)) <= 11 + 3 * 5  # only parts in flight at a kill are sent twice
     states = boxnb.store.home() / "transfers"
     assert not list(states.glob("*.json"))
 
@@ -301,11 +301,11 @@ def test_a_changed_file_is_uploaded_from_the_start(box: boxnb.Box, sandbox: Sand
     with sandbox.faults.during(
         "/api/2.0/files/upload_sessions/*", "latency", seconds=5, skip=2, method="PUT"
     ):
-        killed(UPLOAD, str(file), reached=lambda: len(puts(sandbox)) >= 2)
+        run_and_kill(UPLOAD, str(file), reached=lambda: len(sent_parts(sandbox)) >= 2)
     stamp = file.stat()
     write_file(file, BIG[::-1])
     os.utime(file, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
-    assert only(box.upload(file))["sha1"] == sha(BIG[::-1])
+    assert only_row(box.upload(file))["sha1"] == sha1_of(BIG[::-1])
 
 
 def test_an_expired_session_is_replaced(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -314,15 +314,15 @@ def test_an_expired_session_is_replaced(box: boxnb.Box, sandbox: Sandbox, tmp_pa
     with sandbox.faults.during(
         "/api/2.0/files/upload_sessions/*", "latency", seconds=5, skip=1, method="PUT"
     ):
-        killed(UPLOAD, str(file), reached=lambda: len(puts(sandbox)) >= 1)
+        run_and_kill(UPLOAD, str(file), reached=lambda: len(sent_parts(sandbox)) >= 1)
     sandbox.clock.advance(8 * 86400)
-    assert only(box.upload(file))["action"] == "uploaded"
+    assert only_row(box.upload(file))["action"] == "uploaded"
 
 
 def test_a_download_resumes_after_three_kills(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
     """It continues with range requests, and the file has its name only once it is complete."""
     data = os.urandom(4_000_000) * 10
-    row = only(box.upload(write_file(tmp_path / "big.bin", data)))
+    row = only_row(box.upload(write_file(tmp_path / "big.bin", data)))
     down = tmp_path / "down"
 
     def part() -> int:
@@ -330,13 +330,13 @@ def test_a_download_resumes_after_three_kills(box: boxnb.Box, sandbox: Sandbox, 
 
     with sandbox.faults.during("/dl/*", "drip", seconds=0.3):
         for times in (1, 2, 3):
-            killed(
+            run_and_kill(
                 DOWNLOAD, str(row["id"]), str(down), reached=lambda least=times * 4_000_000: part() >= least
             )
             assert not (down / "big.bin").exists()
     before = part()
     assert before >= 12_000_000
-    assert only(box.download(str(row["id"]), down))["action"] == "downloaded"
+    assert only_row(box.download(str(row["id"]), down))["action"] == "downloaded"
     assert (down / "big.bin").read_bytes() == data
     assert [file.name for file in down.iterdir()] == ["big.bin"]
 
@@ -346,15 +346,15 @@ def test_a_download_survives_network_errors(
     box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, kind: str
 ) -> None:
     """The errors happen at the download server, and Box is not ready at first."""
-    row = only(box.upload(write_file(tmp_path / "a.bin", BIG[:3_000_000])))
+    row = only_row(box.upload(write_file(tmp_path / "a.bin", BIG[:3_000_000])))
     sandbox.faults.add("/dl/*", kind, times=2)
     sandbox.faults.add("/2.0/files/*/content", "202", retry_after=0)
-    assert only(box.download(str(row["id"]), tmp_path / "down"))["action"] == "downloaded"
+    assert only_row(box.download(str(row["id"]), tmp_path / "down"))["action"] == "downloaded"
 
 
 def test_wrong_content_is_never_saved(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
     """A proxy's page instead of the file is refused, and nothing stays on the disk."""
-    row = only(box.upload(write_file(tmp_path / "a.bin", b"x" * 500)))
+    row = only_row(box.upload(write_file(tmp_path / "a.bin", b"x" * 500)))
     with (
         sandbox.faults.during("/dl/*", "html"),
         pytest.raises((TransferError, ApiError)),
@@ -365,7 +365,7 @@ def test_wrong_content_is_never_saved(box: boxnb.Box, sandbox: Sandbox, tmp_path
 
 def test_existing_files_are_replaced_only_with_overwrite(box: boxnb.Box, tmp_path: Path) -> None:
     """Without it the file is refused; nothing is ever written through a link."""
-    row = only(box.upload(write_file(tmp_path / "a.txt", b"from box")))
+    row = only_row(box.upload(write_file(tmp_path / "a.txt", b"from box")))
     mine = write_file(tmp_path / "down" / "a.txt", b"mine")
     with pytest.raises(TransferError, match="overwrite=True"):
         box.download(str(row["id"]), tmp_path / "down")
@@ -398,7 +398,7 @@ EVIL = [
 def test_hostile_and_duplicate_names_stay_inside_the_folder(box: boxnb.Box, tmp_path: Path) -> None:
     """Each file has its own path below the folder, and each change of a name has a note."""
     ids = [
-        str(only(box.upload(write_file(tmp_path / f"{number}.txt", f"{number}")))["id"])
+        str(only_row(box.upload(write_file(tmp_path / f"{number}.txt", f"{number}")))["id"])
         for number in range(len(EVIL))
     ]
     table = pd.DataFrame(
@@ -407,7 +407,7 @@ def test_hostile_and_duplicate_names_stay_inside_the_folder(box: boxnb.Box, tmp_
             "id": ids,
             "name": EVIL,
             "size": [len(str(number)) for number in range(len(EVIL))],
-            "sha1": [sha(str(number).encode()) for number in range(len(EVIL))],
+            "sha1": [sha1_of(str(number).encode()) for number in range(len(EVIL))],
             "path": ["../out", "a/../../b", "", "NUL/x", "A", "a", "", "", "", "", ""],
         }
     )
@@ -427,14 +427,14 @@ def test_hostile_and_duplicate_names_stay_inside_the_folder(box: boxnb.Box, tmp_
 
 def test_a_link_in_the_target_folder_is_not_followed(box: boxnb.Box, tmp_path: Path) -> None:
     """Nothing is written through a subfolder that is a link out of the folder."""
-    row = only(box.upload(write_file(tmp_path / "a.txt", b"a")))
+    row = only_row(box.upload(write_file(tmp_path / "a.txt", b"a")))
     (tmp_path / "out").mkdir()
     (tmp_path / "down").mkdir()
     (tmp_path / "down" / "sub").symlink_to(tmp_path / "out")
     table = pd.DataFrame([{"id": row["id"], "name": "a.txt", "size": 1, "sha1": row["sha1"], "path": "sub"}])
     with pytest.warns(UserWarning, match="1 of 1 files were not downloaded"):
         frame = box.download(table, tmp_path / "down")
-    assert "leads out of" in only(frame)["problem"] and list((tmp_path / "out").iterdir()) == []
+    assert "leads out of" in only_row(frame)["problem"] and list((tmp_path / "out").iterdir()) == []
 
 
 @given(st.text(max_size=300))
@@ -524,7 +524,9 @@ def test_many_small_files_each_exactly_once(box: boxnb.Box, sandbox: Sandbox, tm
     root = box.items("0").set_index("name").loc["many", "id"]
     there = box.items(root)
     assert sorted(there["name"]) == [f"{number:03}.txt" for number in range(150)]
-    assert there["sha1"].tolist() == [sha(name[:3].lstrip("0").encode() or b"0") for name in there["name"]]
+    assert there["sha1"].tolist() == [
+        sha1_of(name[:3].lstrip("0").encode() or b"0") for name in there["name"]
+    ]
 
 
 def test_errors_of_one_file_are_raised(box: boxnb.Box, tmp_path: Path) -> None:
@@ -538,7 +540,7 @@ def test_errors_of_one_file_are_raised(box: boxnb.Box, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         box.upload(tmp_path / "none.txt")
     with pytest.warns(UserWarning, match="1 of 2"):
-        frame = box.download(["999", str(only(box.upload(tmp_path / "a.txt"))["id"])], tmp_path / "down")
+        frame = box.download(["999", str(only_row(box.upload(tmp_path / "a.txt"))["id"])], tmp_path / "down")
     assert sorted(frame["action"]) == ["downloaded", "refused"]
 
 
@@ -557,8 +559,8 @@ def test_common_mistakes_of_beginners_have_their_messages(
             send(what, "Marketing")
     assert len(sandbox.record()) == before
     monkeypatch.setenv("HOME", str(tmp_path))
-    row = only(box.upload("~/a.txt"))
-    assert only(box.download(str(row["id"]), "~/down"))["path"] == str(tmp_path / "down" / "a.txt")
+    row = only_row(box.upload("~/a.txt"))
+    assert only_row(box.download(str(row["id"]), "~/down"))["path"] == str(tmp_path / "down" / "a.txt")
 
 
 def test_a_folder_with_the_name_of_the_file_is_an_error(box: boxnb.Box, tmp_path: Path) -> None:
@@ -573,21 +575,24 @@ def test_acting_for_another_user(box: boxnb.Box, tmp_path: Path) -> None:
     """The file is in that user's root folder."""
     hanako = box.users().set_index("login").loc["hanako.yamada@example.com", "id"]
     for data in (b"x", BIG):
-        row = only(box.upload(write_file(tmp_path / f"h{len(data)}", data), as_user=hanako))
+        row = only_row(box.upload(write_file(tmp_path / f"h{len(data)}", data), as_user=hanako))
         assert box.items("0", as_user=hanako)["id"].tolist().count(row["id"]) == 1
-        assert only(box.download(str(row["id"]), tmp_path / "down", as_user=hanako))["action"] == "downloaded"
+        assert (
+            only_row(box.download(str(row["id"]), tmp_path / "down", as_user=hanako))["action"]
+            == "downloaded"
+        )
 
 
 def test_a_download_from_this_computer_uses_no_proxy(
     box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sandbox is reached although a proxy is set."""
-    row = only(box.upload(write_file(tmp_path / "a.txt")))
+    row = only_row(box.upload(write_file(tmp_path / "a.txt")))
     for name in ("HTTP_PROXY", "http_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
-    assert only(box.download(str(row["id"]), tmp_path / "down"))["action"] == "downloaded"
+    assert only_row(box.download(str(row["id"]), tmp_path / "down"))["action"] == "downloaded"
 
 
 def test_an_unreadable_folder_is_one_row(
@@ -616,7 +621,7 @@ def test_an_interrupt_waits_for_chunks_not_for_files(
 ) -> None:
     """The finished files are reported even if an earlier file is still being downloaded."""
     rows = [
-        only(box.upload(write_file(tmp_path / f"{n}.bin", os.urandom(size))))
+        only_row(box.upload(write_file(tmp_path / f"{n}.bin", os.urandom(size))))
         for n, size in enumerate((4_000_000, 10))
     ]
     ids = [str(row["id"]) for row in rows]
@@ -639,7 +644,7 @@ def test_an_interrupt_waits_for_chunks_not_for_files(
 
 def test_the_token_goes_to_no_download_host(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
     """The address of the content needs no token, and credentials of `.netrc` are not sent either."""
-    row = only(box.upload(write_file(tmp_path / "a.txt")))
+    row = only_row(box.upload(write_file(tmp_path / "a.txt")))
     box.download(str(row["id"]), tmp_path / "down")
     fetched = [call for call in sandbox.record() if call["path"].startswith("/dl/")]
     assert fetched and all(call["token"] == "" and call["as_user"] is None for call in fetched)
@@ -651,7 +656,7 @@ def test_the_state_of_an_upload_is_private(box: boxnb.Box, sandbox: Sandbox, tmp
     with sandbox.faults.during(
         "/api/2.0/files/upload_sessions/*", "latency", seconds=5, skip=1, method="PUT"
     ):
-        killed(UPLOAD, str(file), reached=lambda: len(puts(sandbox)) >= 1)
+        run_and_kill(UPLOAD, str(file), reached=lambda: len(sent_parts(sandbox)) >= 1)
     [state] = (boxnb.store.home() / "transfers").glob("*.json")
     assert state.stat().st_mode & 0o777 == 0o600
     assert json.loads(state.read_text())["path"] == str(file)

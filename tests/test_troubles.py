@@ -82,13 +82,13 @@ def box(company: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[boxnb.Box
     company.faults.clear()
 
 
-def well(work: str, box: boxnb.Box) -> pd.DataFrame:
+def complete_frame(work: str, box: boxnb.Box) -> pd.DataFrame:
     if work not in WHOLE:
         WHOLE[work] = WORKS[work][1](box)
     return WHOLE[work]
 
 
-def add(company: Sandbox, path: str, trouble: str, times: int, skip: int) -> None:
+def add_fault(company: Sandbox, path: str, trouble: str, times: int, skip: int) -> None:
     company.faults.add(path, trouble.split()[0], times=times, skip=skip, **TROUBLES[trouble])
 
 
@@ -97,8 +97,8 @@ def add(company: Sandbox, path: str, trouble: str, times: int, skip: int) -> Non
 def test_a_short_failure(box: boxnb.Box, company: Sandbox, trouble: str, work: str) -> None:
     """After one failed call the DataFrame is the same, row for row; the page of a proxy is an error."""
     path, pull = WORKS[work]
-    whole = well(work, box)
-    add(company, path, trouble, times=1, skip=0 if work == "users" else 2)
+    whole = complete_frame(work, box)
+    add_fault(company, path, trouble, times=1, skip=0 if work == "users" else 2)
     if trouble != "html":
         frame = pull(box)
         pd.testing.assert_frame_equal(frame, whole)
@@ -114,9 +114,9 @@ def test_a_short_failure(box: boxnb.Box, company: Sandbox, trouble: str, work: s
 def test_a_lasting_failure(box: boxnb.Box, company: Sandbox, trouble: str, work: str) -> None:
     """The error has a message and the rows so far, and a second pull fetches the rest."""
     path, pull = WORKS[work]
-    whole = well(work, box)
+    whole = complete_frame(work, box)
     box.session.deadline = 0.1  # a slow response takes 1.5 seconds, five times
-    add(company, path, trouble, times=1_000_000, skip=3)
+    add_fault(company, path, trouble, times=1_000_000, skip=3)
     with pytest.raises(BoxNotebookError) as caught:
         pull(box)
     assert len(str(caught.value)) > 40

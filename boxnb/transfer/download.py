@@ -146,7 +146,7 @@ def download(
 
 
 class _Request(NamedTuple):
-    """One file to download: the value that should be its id, where that value is from, and its row in a table."""
+    """One file to download: the value that should be its id, the name of that value in messages, and its row in a table."""
 
     value: Any
     argument: str

@@ -141,8 +141,8 @@ def upload_folder(
     -------
     pandas.DataFrame
         One row per file, as for :func:`upload`. Files that could not be sent and folders that could not be read have the
-        ``action`` ``"refused"`` and a ``problem``; a warning counts them, and ``attrs["complete"]`` is False. So have links to
-        folders and links to files outside the folder, which are not followed. Folders without any file are not created.
+        ``action`` ``"refused"`` and a ``problem``; a warning counts them, and ``attrs["complete"]`` is False. The same applies
+        to links to folders and to files outside the folder, which are not followed. Folders without files are not created.
 
     Raises
     ------
