@@ -67,7 +67,7 @@ def _write_flushed(file: Path, content: bytes) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
         if os.name != "nt" and stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o600 != 0o600:
-            os.fchmod(descriptor, 0o600)  # an umask can remove the owner's permissions as well
+            os.fchmod(descriptor, 0o600)  # a umask can remove the owner's permissions as well
         stream.write(content)
         _flush(stream)
 
@@ -183,7 +183,7 @@ def private_folder(folder: Path) -> None:
         for path in reversed(missing):
             path.mkdir(exist_ok=True, mode=0o700)  # one by one: parents=True gives only the last one the mode
             if os.name != "nt" and stat.S_IMODE(path.stat().st_mode) & 0o700 != 0o700:
-                path.chmod(0o700)  # an umask can remove the owner's permissions as well
+                path.chmod(0o700)  # a umask can remove the owner's permissions as well
         for path in own_folders:
             _make_private(path)
     except OSError as error:
