@@ -1,6 +1,6 @@
 """Stay just under Box's rate limits, across all threads and kernels of a profile.
 
-Box counts calls per user and minute (1000; uploads 240; search 60, and 6 per second) and answers 429 beyond that. The
+Box counts calls per user per minute (1000; uploads 240; search 60, and 6 per second) and answers 429 beyond that. The
 pacer saves the times of the last calls in a small file that all processes of the profile share: a short job runs at
 full speed, a long one at the limit. One 429 pauses all of them. A minute of evenly spaced calls follows, because a 429
 means that another program uses the same user's allowance.
