@@ -32,9 +32,8 @@ from .oauth.failures import network_trouble, refresh_refused
 from .oauth.token import Token
 from .secret import Header, Secret, bearer, cleaning
 from .store import intent
-from .transport.sessions import LOOPBACK, LOST, never_connected, plain, require_private
-from .transport.waits import announce
-from .transport.waits import said as waiting
+from .transport.sessions import LOOPBACK, NETWORK_ERRORS, never_connected, require_private, unsigned_session
+from .transport.waits import announce, wait_sentence
 
 MARGIN = 60.0
 """Seconds before expiry at which an access token is refreshed."""
@@ -241,7 +240,7 @@ class RotatingAuth(AuthBase):
         for pause in (*_WAITS, None):
             wait = pause if time.monotonic() - started < PATIENCE else None
             try:
-                with plain(profile.verify) as http:
+                with unsigned_session(profile.verify) as http:
                     return oauth.refresh(profile.client, token, http=http, clock=self._clock)
             except InvalidGrantError as error:
                 intent.end(store.path(profile.name))
@@ -260,7 +259,7 @@ class RotatingAuth(AuthBase):
                 reason = "The token endpoint is not available"
             except OSError as error:
                 reached = reached or not never_connected(error)
-                if wait is None or not isinstance(error, LOST):
+                if wait is None or not isinstance(error, NETWORK_ERRORS):
                     if not reached:
                         intent.end(store.path(profile.name))  # no request left this computer
                     # An error of our own, so that no caller repeats these retries.
@@ -268,7 +267,7 @@ class RotatingAuth(AuthBase):
                         f"Cannot refresh the access token. The saved sign-in is unchanged. {network_trouble(error)}"
                     ) from error
                 reason = "No response from the token endpoint"
-            announce(wait, waiting(wait, reason))
+            announce(wait, wait_sentence(wait, reason))
             self._sleep(wait)
         raise AssertionError("the loop above returns or raises")
 

@@ -29,7 +29,7 @@ from .local import private_files
 from .oauth.failures import network_trouble, server_words
 from .secret import Header, Secret, is_utf8, sealed
 from .transport.sessions import Session, checked_verify, require_private
-from .transport.waits import announce, retry_after, said, span, until
+from .transport.waits import announce, retry_after, span, until, wait_sentence
 
 TIMEOUT = (10.0, 60.0)
 """Seconds to connect, and seconds between two bytes."""
@@ -124,7 +124,7 @@ class _AnnouncedRetry(Retry):
         requested = None if response is None else retry_after(response)
         wait = requested or self.get_backoff_time()
         reason = "The server asked to wait" if requested else "No response from the server yet"
-        announce(wait, said(wait, reason))
+        announce(wait, wait_sentence(wait, reason))
         super().sleep(response)
 
 

@@ -1,4 +1,4 @@
-"""A small Box on loopback whose responses a test can replace, for responses that the sandbox never sends."""
+"""A small server on loopback that behaves like Box, except that a test can replace any response."""
 
 from __future__ import annotations
 
@@ -22,15 +22,7 @@ PAGE: Answer = (200, {"Content-Type": "text/html"}, b"<html><body>Please sign in
 
 
 class Pretender:
-    """Files and folders in memory, and the responses with which a test overrides them.
-
-    Attributes
-    ----------
-    first : callable
-        Gets method, path, query, headers and body. If it returns a response, that one is sent.
-    same : callable
-        Two names with the same result are the same name on this server.
-    """
+    """Files and folders in memory, and responses set by a test, which come first."""
 
     def __init__(self) -> None:
         self.first: Callable[[str, str, dict[str, str], dict[str, str], bytes], Answer | None] = lambda *_: (
@@ -45,7 +37,7 @@ class Pretender:
         self._lock = threading.Lock()
 
     def add(self, name: Any, data: bytes, parent: str = "0", kind: str = "file", **other: Any) -> str:
-        """Add a file with these bytes and return its id. ``other`` has fields that are odd on purpose."""
+        """Add a file with this content and return its id; ``other`` holds deliberately odd fields."""
         number = str(100 + len(self.items))
         self.items[number] = {
             "type": kind,
@@ -60,23 +52,22 @@ class Pretender:
         return number
 
     def names(self, parent: str) -> dict[str, bytes]:
-        """Return names and contents of the items in a folder."""
+        """Return the names and contents of a folder."""
         return {
-            item["name"]: self.bytes[number]
-            for number, item in self.items.items()
+            item["name"]: self.bytes[item_id]
+            for item_id, item in self.items.items()
             if item["parent"]["id"] == parent
         }
 
     def answer(
         self, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytes
     ) -> Answer:
-        """Return the response of the test, or else the usual one."""
         with self._lock:
             self.calls.append((method, path))
             self.headers.append(headers)
-        override = self.first(method, path, query, headers, body)
-        if override is not None:
-            return override
+        response = self.first(method, path, query, headers, body)
+        if response is not None:
+            return response
         with self._lock:
             return self._usual(method, path, headers, body)
 
@@ -85,12 +76,12 @@ class Pretender:
         if parts[0] == "dl":
             return self._bytes(parts[1], headers)
         if method == "OPTIONS":
-            details = json.loads(body)
-            return self._conflict(details["parent"]["id"], details["name"]) or (200, {}, {})
+            request = json.loads(body)
+            return self._taken(request["parent"]["id"], request["name"]) or (200, {}, {})
         if method == "POST" and path.endswith("/files/content"):
             attributes, data = _form(headers, body)
             parent = attributes["parent"]["id"]
-            return self._conflict(parent, attributes["name"]) or self._created(
+            return self._taken(parent, attributes["name"]) or self._made(
                 self.add(attributes["name"], data, parent), attributes
             )
         if method == "POST" and path.endswith("/content"):
@@ -98,24 +89,24 @@ class Pretender:
             item = self.items[parts[-2]]
             item.update(name=attributes["name"], size=len(data), sha1=hashlib.sha1(data).hexdigest())
             self.bytes[parts[-2]] = data
-            return self._created(parts[-2], attributes)
+            return self._made(parts[-2], attributes)
         if method == "POST" and path.endswith("/folders"):
-            details = json.loads(body)
-            conflict = self._conflict(details["parent"]["id"], details["name"])
+            request = json.loads(body)
+            conflict = self._taken(request["parent"]["id"], request["name"])
             if conflict is not None:
                 conflict[2]["context_info"]["conflicts"] = [conflict[2]["context_info"]["conflicts"]]
                 return conflict
-            return 201, {}, self.items[self.add(details["name"], b"", details["parent"]["id"], "folder")]
+            return 201, {}, self.items[self.add(request["name"], b"", request["parent"]["id"], "folder")]
         if path.endswith("/items"):
-            entries = [item for item in self.items.values() if item["parent"]["id"] == parts[-2]]
-            return 200, {}, {"entries": entries, "limit": 1000, "next_marker": None}
+            items = [item for item in self.items.values() if item["parent"]["id"] == parts[-2]]
+            return 200, {}, {"entries": items, "limit": 1000, "next_marker": None}
         if path.endswith("/content") and parts[-2] in self.items:
             return 302, {"Location": f"{self.url}/dl/{parts[-2]}"}, b""
         if parts[-1] in self.items:
             return 200, {}, self.items[parts[-1]]
         return 404, {}, {"type": "error", "status": 404, "code": "not_found", "message": "Not Found"}
 
-    def _conflict(self, parent: str, name: str) -> Answer | None:
+    def _taken(self, parent: str, name: str) -> Answer | None:
         for item in self.items.values():
             if item["parent"]["id"] == parent and self.same(item["name"]) == self.same(name):
                 error = {
@@ -127,7 +118,7 @@ class Pretender:
                 return 409, {}, error
         return None
 
-    def _created(self, number: str, attributes: dict[str, Any]) -> Answer:
+    def _made(self, number: str, attributes: dict[str, Any]) -> Answer:
         self.items[number]["content_modified_at"] = attributes.get("content_modified_at")
         return 201, {}, {"entries": [self.items[number]]}
 
@@ -136,8 +127,8 @@ class Pretender:
         begin, _, end = headers.get("Range", f"bytes=0-{len(data)}").removeprefix("bytes=").partition("-")
         if int(begin) >= len(data):
             return 416, {}, b""
-        piece = data[int(begin) : int(end) + 1]
-        return 206, {"Content-Range": f"bytes {begin}-{int(begin) + len(piece) - 1}/{len(data)}"}, piece
+        content = data[int(begin) : int(end) + 1]
+        return 206, {"Content-Range": f"bytes {begin}-{int(begin) + len(content) - 1}/{len(data)}"}, content
 
 
 def _form(headers: dict[str, str], body: bytes) -> tuple[dict[str, Any], bytes]:
@@ -148,14 +139,14 @@ def _form(headers: dict[str, str], body: bytes) -> tuple[dict[str, Any], bytes]:
 
 @contextmanager
 def pretending() -> Iterator[tuple[Pretender, boxnb.Box]]:
-    """Yield the server, and a Box that is signed in to it."""
+    """Start the server, and yield it with a Box that is signed in to it."""
     pretender = Pretender()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True  # otherwise the body waits 40 ms for an ACK of the headers
 
-        def _respond(self) -> None:
+        def _any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             parts = urlsplit(self.path)
             query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
@@ -173,7 +164,7 @@ def pretending() -> Iterator[tuple[Pretender, boxnb.Box]]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = do_PUT = do_DELETE = do_OPTIONS = _respond  # noqa: N815
+        do_GET = do_POST = do_PUT = do_DELETE = do_OPTIONS = _any  # noqa: N815
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -183,10 +174,10 @@ def pretending() -> Iterator[tuple[Pretender, boxnb.Box]]:
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     pretender.url = url = f"http://127.0.0.1:{server.server_port}"
-    addresses = oauth.Server(
+    at = oauth.Server(
         "Box", f"{url}/authorize", f"{url}/token", f"{url}/revoke", f"{url}/2.0", f"{url}/api/2.0"
     )
-    client = oauth.Client("id", Secret("app-secret"), "http://127.0.0.1/callback", addresses)
+    client = oauth.Client("id", Secret("app-secret"), "http://127.0.0.1/callback", at)
     store.save(store.Profile("pretended", client, Token(Secret("at"), Secret("rt"), time.time(), 3600)))
     try:
         yield pretender, boxnb.connect("pretended")

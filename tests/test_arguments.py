@@ -1,4 +1,4 @@
-"""Every argument of every dataset and transfer: a valid value works, and any other raises one sentence about that argument."""
+"""Every argument of every dataset and transfer: a valid value works, any other gives one message that names the argument."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ ODD: dict[str, Any] = {
     "bytes": b"a",
     "not a number": float("nan"),
     "missing": pd.NA,
-    "no time": pd.NaT,
+    "a missing time": pd.NaT,
     "infinity": float("inf"),
     "a fraction": 1.5,
     "below zero": -1,
-    "half a letter": "\ud800",
+    "a lone surrogate": "\ud800",
     "a zero byte": "a\x00b",
     "an object": object(),
     "a table": pd.DataFrame({"x": ["a", "b"]}),
@@ -88,7 +88,7 @@ WORDS = [
     ("trash", {"marker": b"a"}, "marker takes text, not a value of type bytes."),
     ("device_pins", {"marker": float("nan")}, "marker takes text, not nan."),
     ("users", {"filter_term": ["a"]}, "filter_term takes text, not a value of type list."),
-    ("groups", {"filter_term": "\ud800"}, "filter_term has a character that is only half of one"),
+    ("groups", {"filter_term": "\ud800"}, "filter_term contains half of a surrogate pair"),
     ("tree", {"pending": [("1", "a")]}, "pending takes what error.partial"),
     ("frame", {"path": ["/users"]}, "path takes text"),
     ("frame", {"path": "/users", "role": {"a": 1}}, "role takes text or a number, not a value of type dict."),
@@ -103,7 +103,7 @@ WORDS = [
 
 
 class Answers:
-    """Answers for a Box without content; the requests are recorded."""
+    """A Box that has no items and records its calls."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, str]]] = []
@@ -129,10 +129,10 @@ def call(box: boxnb.Box, name: str, arguments: dict[str, Any]) -> Any:
     return getattr(box, name)(**arguments)
 
 
-def test_every_argument_accepts_a_value_or_explains_why_not(
+def test_every_argument_refuses_odd_values(
     box: boxnb.Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Lists, tables, bytes, NaN and half letters raise boxnb's own errors, with readable messages."""
+    """Lists, tables, bytes, NaN and lone surrogates raise an error of boxnb with a readable message."""
     monkeypatch.chdir(tmp_path)
     assert len(ARGUMENTS) > 50
     raw = []
@@ -151,10 +151,10 @@ def test_every_argument_accepts_a_value_or_explains_why_not(
 
 
 @pytest.mark.parametrize(("name", "arguments", "sentence"), WORDS)
-def test_invalid_argument_is_named_before_any_call(
+def test_a_wrong_argument_is_named_before_any_call(
     box: boxnb.Box, answers: Answers, name: str, arguments: dict[str, Any], sentence: str
 ) -> None:
-    """An empty list does not hide an invalid value of another argument."""
+    """Also if there is nothing to fetch: an empty list does not hide a wrong argument."""
     with pytest.raises(ArgumentError) as caught:
         call(box, name, arguments)
     assert sentence in str(caught.value)
@@ -164,14 +164,14 @@ def test_invalid_argument_is_named_before_any_call(
 
 @pytest.mark.parametrize("offset", [["1"], {"a": 1}, b"1", float("nan"), -1, "x", True])
 @pytest.mark.parametrize("name", ["users", "groups", "versions", "search", "frame"])
-def test_offset_that_is_not_a_number_is_named(box: boxnb.Box, name: str, offset: Any) -> None:
-    """Every dataset with offsets refuses it."""
+def test_an_offset_that_is_not_a_number_is_refused(box: boxnb.Box, name: str, offset: Any) -> None:
+    """The message is the same in every dataset."""
     with pytest.raises(ListingError, match="offset takes a whole number"):
         call(box, name, {**BASE.get(name, {}), "offset": offset})
 
 
 @pytest.mark.parametrize(
-    ("given", "sent"),
+    ("value", "sent"),
     [
         (["pdf", "docx"], "pdf,docx"),
         (("pdf",), "pdf"),
@@ -183,31 +183,31 @@ def test_offset_that_is_not_a_number_is_named(box: boxnb.Box, name: str, offset:
         (True, "true"),
     ],
 )
-def test_parameters_are_sent_as_box_reads_them(
-    box: boxnb.Box, answers: Answers, given: Any, sent: str
+def test_parameters_are_sent_as_box_expects_them(
+    box: boxnb.Box, answers: Answers, value: Any, sent: str
 ) -> None:
-    """Box separates values with commas, and would silently read a repeated name once."""
-    box.search("a", file_extensions=given)
-    box.get("/users", file_extensions=given)
-    box.frame("/users", file_extensions=given)
+    """Box expects several values joined with commas, and would silently use only one of a repeated parameter."""
+    box.search("a", file_extensions=value)
+    box.get("/users", file_extensions=value)
+    box.frame("/users", file_extensions=value)
     assert [query["file_extensions"] for _, query in answers.asked] == [sent] * 3
 
 
-def test_numbers_are_accepted_as_markers(box: boxnb.Box, answers: Answers) -> None:
-    """A marker of digits is a number when it comes from a table."""
+def test_a_marker_can_be_a_number(box: boxnb.Box, answers: Answers) -> None:
+    """In a table a marker of digits becomes a number."""
     box.items(marker=np.int64(5))  # type: ignore[arg-type]
     assert answers.asked[0][1]["marker"] == "5"
 
 
 @pytest.mark.parametrize("odd", [["a"], None, 5, b"a", float("nan"), {"a": 1}])
-def test_profile_name_must_be_text(odd: Any) -> None:
-    """Any other type raises a ProfileNameError."""
+def test_the_name_of_a_profile_must_be_text(odd: Any) -> None:
+    """Any other value raises an error about the name."""
     with pytest.raises(ProfileNameError):
         boxnb.connect(odd)
 
 
-def test_empty_object_is_not_a_row(box: boxnb.Box, answers: Answers) -> None:
-    """An empty object has no data, so the result is not complete."""
+def test_an_empty_object_is_not_a_row(box: boxnb.Box, answers: Answers) -> None:
+    """An empty object is not a result, so the pull is incomplete."""
     answers.of["/odd"] = {}
     with pytest.raises(BoxUnavailableError, match="an empty object"):
         box.frame("/odd")
@@ -228,28 +228,28 @@ ONE: dict[str, Callable[[boxnb.Box, pd.DataFrame], pd.DataFrame]] = {
 
 
 @pytest.mark.parametrize("name", ONE)
-def test_dataframe_of_one_row_names_one_item(name: str) -> None:
-    """A refusal of the only item raises, as for an id; of two items, each is skipped and reported."""
+def test_a_frame_with_one_row_means_one_item(name: str) -> None:
+    """A refusal is raised, as for a single id; with two rows, both are skipped with a warning."""
     with made_up(lambda path, query: REFUSED) as box:
         rows = pd.DataFrame({"type": ["folder", "folder"], "id": ["5", "6"]})
         with pytest.raises(ForbiddenError):
             ONE[name](box, rows.head(1))
         with pytest.warns(UserWarning, match="2 parts of it could not be read"):
-            found = ONE[name](box, rows)
-        assert [each["id"] for each in found.attrs["skipped"]] == ["5", "6"]
-        assert found.attrs["complete"] is False
+            frame = ONE[name](box, rows)
+        assert [entry["id"] for entry in frame.attrs["skipped"]] == ["5", "6"]
+        assert frame.attrs["complete"] is False
 
 
-def test_only_shared_folder_of_a_walk_is_skipped() -> None:
-    """The walk has several rows, of which one is shared, so its refusal is noted and not raised."""
+def test_a_refusal_within_a_walk_is_skipped() -> None:
+    """If only one of many rows is shared, its refusal is still a warning."""
     with made_up(lambda path, query: REFUSED) as box:
         rows = pd.DataFrame({"type": ["folder"] * 2, "id": ["5", "6"], "has_collaborations": [True, False]})
         with pytest.warns(UserWarning, match="could not be read"):
-            found = box.collaborations(rows)
-    assert len(found.attrs["skipped"]) == 1
+            frame = box.collaborations(rows)
+    assert len(frame.attrs["skipped"]) == 1
 
 
-def test_estimate_of_an_unknown_dataset_is_refused(box: boxnb.Box) -> None:
-    """It raises the same class as every other invalid argument."""
+def test_an_estimate_of_an_unknown_dataset_is_refused(box: boxnb.Box) -> None:
+    """The error class is that of all wrong arguments."""
     with pytest.raises(ArgumentError, match="There is no dataset 'userz'"):
         estimate.estimate(box, "userz")

@@ -1,4 +1,4 @@
-"""What each dataset costs: no call more than Box's page sizes make necessary."""
+"""The cost of each dataset: no more calls than Box's page sizes require."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from boxnb.api.ledger import Ledger
 from boxnb.signin.account import remember_account
 
 SPARE = {
-    "tree": 2,  # what changed meanwhile, in a walk of more than a hundred folders
-    "events, streaming": 3,  # the sandbox gives short pages, as Box does
+    "tree": 2,  # a walk of more than a hundred folders also looks for changes
+    "events, streaming": 3,  # like Box, the sandbox returns short pages
     "events, a day": 1,
-    "events, a year": 16,  # the same, and half a page for each piece
+    "events, a year": 16,  # short pages, and half a page for each range
 }
 
 
-def test_every_dataset_at_its_fewest_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Largest pages everywhere; counted by the server."""
+def test_every_dataset_needs_the_fewest_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every dataset uses the largest pages; the server counts the calls."""
     monkeypatch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
     with boxnb.sandbox.start(private=True, state=tmp_path / "state", limits="off") as sandbox:
         sign_in(sandbox)
         remember_account("acme")
         counts = list(count(boxnb.connect("acme"), sandbox))
     print(table(counts))
-    for each in counts:
-        assert each.fewest <= each.calls <= each.fewest + SPARE.get(each.dataset, 0), each
+    for cost in counts:
+        assert cost.fewest <= cost.calls <= cost.fewest + SPARE.get(cost.dataset, 0), cost
 
 
 def test_a_call_is_counted_in_its_own_month(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the month ends before it is saved."""
+    """Even if the month ends before the call is saved."""
     book = Ledger(tmp_path / "acme.json")
     for month in ("2026-11", "2026-11", "2026-12"):
         monkeypatch.setattr(ledger, "_month", lambda month=month: month)

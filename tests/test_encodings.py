@@ -1,4 +1,4 @@
-"""Names and paths that the locale cannot encode: boxnb's files are UTF-8, whatever the name of the computer."""
+"""Names and paths outside the locale's encoding: every file of boxnb is UTF-8, whatever the name of the computer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ C = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 UTF8 = {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 HOSTS = {
     "Cyrillic": "\u043a\u043e\u043c\u043f\u044c\u044e\u0442\u0435\u0440",
-    "half letters": "PC-\udcff\ud800",
+    "lone surrogates": "PC-\udcff\ud800",
 }
 OPENING = """
     import os, pathlib, socket, sys, warnings
@@ -35,7 +35,7 @@ OPENING = """
 def child(
     folder: Path, host: str, code: str, locale: dict[str, str] = C, arguments: tuple[str, ...] = ()
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a program on a computer of this name, in a home folder with letters beyond ASCII."""
+    """Run a program on a computer with this name, in a home folder with characters beyond ASCII."""
     site = folder / "site"
     site.mkdir(exist_ok=True)
     (site / "sitecustomize.py").write_text(
@@ -44,8 +44,10 @@ def child(
     home = folder / "Дом ü"
     path = os.pathsep.join([str(site), str(ROOT)])
     environment = {**os.environ, **locale, "PYTHONPATH": path, "BOXNB_HOME": str(home), "HOME": str(home)}
-    environment["PYTHONWARNDEFAULTENCODING"] = "1"  # a file of ours without an encoding is an error below
-    if not arguments:  # a file: the locale C cannot take such letters in a command
+    environment["PYTHONWARNDEFAULTENCODING"] = (
+        "1"  # opening a file without an encoding is an error, see OPENING
+    )
+    if not arguments:  # in a file, because the locale C does not allow such characters in a command
         (folder / "program.py").write_text(textwrap.dedent(OPENING) + textwrap.dedent(code), encoding="utf-8")
         arguments = ("program.py",)
     return subprocess.run(
@@ -66,7 +68,7 @@ def works(done: subprocess.CompletedProcess[bytes]) -> str:
 @pytest.mark.parametrize("locale", [C, UTF8], ids=["C", "UTF-8"])
 @pytest.mark.parametrize("host", HOSTS.values(), ids=HOSTS)
 def test_locks_work_with_any_computer_name(tmp_path: Path, host: str, locale: dict[str, str]) -> None:
-    """The message to a waiting process names the holder of the lock in readable letters."""
+    """The message for anyone who has to wait names the owner of the lock in readable text."""
     code = """
         with store.lock("acme"):
             said = store.files._holder(store.path("acme"))
@@ -89,8 +91,8 @@ def test_locks_work_with_any_computer_name(tmp_path: Path, host: str, locale: di
 
 @pytest.mark.parametrize("locale", [C, UTF8], ids=["C", "UTF-8"])
 @pytest.mark.parametrize("host", HOSTS.values(), ids=HOSTS)
-def test_everything_works_on_such_a_computer(tmp_path: Path, host: str, locale: dict[str, str]) -> None:
-    """Sign-in, refresh, tables, reports, mail, transfers and the sandbox work."""
+def test_everything_works_with_any_computer_name(tmp_path: Path, host: str, locale: dict[str, str]) -> None:
+    """Sign-in, refresh, tables, run reports, upload, download and the sandbox work."""
     code = """
         box = boxnb.connect("sandbox")
         boxnb.keep_alive("sandbox")
@@ -127,37 +129,35 @@ def test_everything_works_on_such_a_computer(tmp_path: Path, host: str, locale: 
     assert [file.name for file in home.rglob("*люди*")] == ["люди.csv"]
 
 
-def test_command_line_prints_what_the_terminal_can_show(tmp_path: Path) -> None:
-    """A schedule for a notebook with a Cyrillic name is printed under the locale C, without a traceback."""
+def test_the_command_line_works_in_any_terminal(tmp_path: Path) -> None:
+    """A schedule for a notebook with a Cyrillic name is printed without a traceback."""
     notebook = tmp_path / "отчёт.ipynb"
     notebook.write_text('{"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}', encoding="utf-8")
     for scheduler in ("cron", "systemd", "launchd", "windows"):
         words = ("-m", "boxnb", "schedule", str(notebook), "--for", scheduler)
         assert "отчёт" in works(child(tmp_path, "x", "", C, words))
-        code = {**UTF8, "PYTHONIOENCODING": "cp1252"}  # what a pipe of western Windows takes
+        code = {**UTF8, "PYTHONIOENCODING": "cp1252"}  # the encoding of a pipe on western Windows
         assert works(child(tmp_path, "x", "", code, words))
     odd = tmp_path / os.fsdecode(b"a\xff.ipynb")
     odd.write_bytes(notebook.read_bytes())
     refused = child(tmp_path, "x", "", C, ("-m", "boxnb", "schedule", str(odd)))
-    assert (refused.returncode, refused.stdout) == (
-        2,
-        b"",
-    )  # a path that a text cannot hold is refused, not bent
+    # A path that cannot become text is refused rather than changed.
+    assert (refused.returncode, refused.stdout) == (2, b"")
 
 
-def test_secret_manager_gets_and_returns_utf_8(tmp_path: Path) -> None:
-    """UTF-8 is used under every locale, and other bytes are refused with one sentence that contains no secret."""
+def test_a_secrets_command_uses_utf8(tmp_path: Path) -> None:
+    """In every locale it reads and writes UTF-8; other bytes are an error without a secret."""
     code = r"""
-        from boxnb.store.backends import CommandBackend
-        program = home.parent / "backend.py"
+        from boxnb.store.backends import CommandKeeper
+        program = home.parent / "keeper.py"
         program.write_text("import sys, pathlib\nkept = pathlib.Path(__file__).with_name('kept')\n"
             "data = sys.stdin.buffer.read()\n"
             "kept.write_bytes(data) if sys.argv[1] == 'set' else sys.stdout.buffer.write(kept.read_bytes())\n", encoding="utf-8")
-        backend = CommandBackend([sys.executable, str(program)], "acme", home / "acme.json")
-        print(ascii(backend._run("set", '{"ü": "дом"}')), ascii(backend._run("get")))
+        keeper = CommandKeeper([sys.executable, str(program)], "acme", home / "acme.json")
+        print(ascii(keeper._run("set", '{"ü": "дом"}')), ascii(keeper._run("get")))
         program.with_name("kept").write_bytes(b'{"token": "SECRET\xff"}')
         try:
-            backend._run("get")
+            keeper._run("get")
         except boxnb.errors.TokenStoreError as error:
             assert error.__cause__ is None and "SECRET" not in str(error)
         """
@@ -165,7 +165,7 @@ def test_secret_manager_gets_and_returns_utf_8(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "expected"),
     [
         ("/home/дом/a.txt", "/home/дом/a.txt"),
         ("/home/дом".encode().decode("ascii", "surrogateescape"), "/home/дом"),
@@ -175,9 +175,9 @@ def test_secret_manager_gets_and_returns_utf_8(tmp_path: Path) -> None:
         ("", ""),
     ],
 )
-def test_path_as_text_fits_in_every_table(text: object, shown: str) -> None:
-    """Bytes that are not UTF-8 are escaped, so that Arrow, mails and JSON can contain them."""
-    assert encoding.as_text(text) == shown
+def test_every_path_can_become_text(text: object, expected: str) -> None:
+    """Bytes that are UTF-8 become characters and others become escapes, so that Arrow, mail and JSON can hold them."""
+    assert encoding.as_text(text) == expected
     encoding.as_text(text).encode("utf-8")
 
 
@@ -195,7 +195,7 @@ PROCESSES = {"run", "Popen", "check_output", "check_call", "call"}
 
 def without_encoding(path: Path) -> list[str]:
     """Return the calls in a file that open text without an encoding."""
-    found = []
+    calls = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.Call):
             continue
@@ -205,25 +205,27 @@ def without_encoding(path: Path) -> list[str]:
         if "encoding" in words or None in words:
             continue
         if name in PROCESSES and {"text", "universal_newlines"} & set(words):
-            found.append(f"{path.name}:{node.lineno} {ast.unparse(node)[:80]}")
+            calls.append(f"{path.name}:{node.lineno} {ast.unparse(node)[:80]}")
         if name not in TEXT_CALLS or (
             isinstance(node.func, ast.Attribute) and ast.unparse(node.func) == "os.open"
         ):
             continue
         modes = [
-            each
-            for each in text
-            if isinstance(each, str) and 0 < len(each) <= 3 and set(each) <= set("rwxabt+")
+            text_argument
+            for text_argument in text
+            if isinstance(text_argument, str)
+            and 0 < len(text_argument) <= 3
+            and set(text_argument) <= set("rwxabt+")
         ]
         if name in ("open", "fdopen") and not modes and not opens_a_file(node):
             continue
         if not any("b" in mode for mode in modes):
-            found.append(f"{path.name}:{node.lineno} {ast.unparse(node)[:80]}")
-    return found
+            calls.append(f"{path.name}:{node.lineno} {ast.unparse(node)[:80]}")
+    return calls
 
 
 def opens_a_file(node: ast.Call) -> bool:
-    """Return whether a call without a mode belongs to ``open`` or to a path, and not to something else that opens."""
+    """Return whether a call without a mode opens a file, and not something else."""
     return isinstance(node.func, ast.Name) or ast.unparse(node.func) in (
         "os.fdopen",
         "io.open",
@@ -233,7 +235,7 @@ def opens_a_file(node: ast.Call) -> bool:
 
 
 def test_every_text_file_is_opened_with_an_encoding() -> None:
-    """The whole package is searched, also where ruff's rule cannot recognize a path, and child processes as well."""
+    """The rule holds for the whole package, also where ruff's rule cannot recognize a path, and for the output of programs."""
     assert [line for path in sorted((ROOT / "boxnb").rglob("*.py")) for line in without_encoding(path)] == []
 
 
@@ -249,16 +251,16 @@ def test_every_text_file_is_opened_with_an_encoding() -> None:
         "tempfile.NamedTemporaryFile('w')",
     ],
 )
-def test_search_finds_a_missing_encoding(tmp_path: Path, code: str) -> None:
-    """The search above can fail."""
+def test_the_search_finds_calls_without_an_encoding(tmp_path: Path, code: str) -> None:
+    """The search used above works."""
     (tmp_path / "x.py").write_text(code, encoding="utf-8")
     assert len(without_encoding(tmp_path / "x.py")) == 1
     (tmp_path / "x.py").write_text(f"{code[:-1]}, encoding='utf-8')", encoding="utf-8")
     assert without_encoding(tmp_path / "x.py") == []
 
 
-def test_ruff_rule_for_encodings_is_enabled() -> None:
-    """The rule also covers tests and notebooks. It is a preview rule, and no other preview rule is enabled with it."""
+def test_ruff_checks_encodings_too() -> None:
+    """The rule also covers tests and notebooks; it is the only preview rule that is enabled."""
     lint = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ruff"]["lint"]
     assert "PLW1514" in lint["select"]
     assert lint["preview"] and lint["explicit-preview-rules"]

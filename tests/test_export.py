@@ -1,4 +1,4 @@
-"""Exported tables read back; the hostile names of the folder *Odd names* stay text everywhere."""
+"""Exported tables: they can be read back, and hostile names, such as those in the folder *Odd names*, stay text."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def frame() -> pd.DataFrame:
 
 
 def company_names() -> list[str]:
-    """Return every name of the company: users, groups, folders and files."""
+    """Return every name in the practice company: of users, groups, folders and files."""
     tables = ("users", "groups", "folders", "files", "externals")
     read = [pd.read_csv(WORLD / f"{name}.csv", dtype=str, keep_default_na=False)["name"] for name in tables]
     return [str(name) for name in pd.concat(read)]
 
 
-def test_csv_contains_no_formula_and_loses_nothing(frame: pd.DataFrame, tmp_path: Path) -> None:
-    """No cell, headings included, begins like a formula; without the guard, the text is the same."""
+def test_csv_contains_no_formula_and_loses_no_text(frame: pd.DataFrame, tmp_path: Path) -> None:
+    """No cell begins like a formula, not even in the header; without the guard the text is unchanged."""
     path = export.to_csv(frame, tmp_path / "deep" / "people.csv")
     text = path.read_bytes().decode("utf-8-sig")
     rows = list(csv.reader(io.StringIO(text, newline="")))
@@ -74,15 +74,15 @@ def test_csv_contains_no_formula_and_loses_nothing(frame: pd.DataFrame, tmp_path
         for cell in row:
             assert not export.FORMULA.search(cell), cell
     name = rows[0].index("name")
-    for row, given in zip(rows[1:], frame["name"], strict=True):
-        assert row[name] == export.guarded(given)
-        assert export.unguarded(row[name]) == given
+    for row, original in zip(rows[1:], frame["name"], strict=True):
+        assert row[name] == export.guarded(original)
+        assert export.unguarded(row[name]) == original
     assert rows[1][0] == "9007199254740993"
     assert "'=evil()" in rows[0]
 
 
 def test_every_name_of_the_company_stays_text(tmp_path: Path) -> None:
-    """No name begins like a formula in CSV; in Excel, none is a formula and all are unchanged."""
+    """In CSV no name begins like a formula; in Excel every name is an unchanged text."""
     names = company_names()
     frame = pd.DataFrame({"name": pd.Series(names, dtype="str")})
     text = export.to_csv(frame, tmp_path / "n.csv").read_bytes().decode("utf-8-sig")
@@ -95,11 +95,11 @@ def test_every_name_of_the_company_stays_text(tmp_path: Path) -> None:
     assert [cell.value for cell in read] == names
 
 
-def test_excel_has_text_numbers_and_times(frame: pd.DataFrame, tmp_path: Path) -> None:
+def test_excel_holds_text_numbers_and_times(frame: pd.DataFrame, tmp_path: Path) -> None:
     """Text that begins with = stays text, ids keep their digits, and times are times."""
-    with pytest.warns(UserWarning) as said:
+    with pytest.warns(UserWarning) as caught:
         path = export.to_excel({"a/b:c": frame, "A B C": frame.head(2)}, tmp_path / "people.xlsx")
-    assert [str(warning.message) for warning in said] == [
+    assert [str(warning.message) for warning in caught] == [
         "Cut 1 text of 'name' to the 32,767 characters that an Excel cell holds. CSV and Parquet keep them whole.",
         "Replaced characters that Excel cannot hold with '\ufffd' in 1 text of 'name'. CSV and Parquet keep them whole.",
     ]
@@ -120,23 +120,23 @@ def test_excel_has_text_numbers_and_times(frame: pd.DataFrame, tmp_path: Path) -
     assert rows[-1][4].value is None
 
 
-def test_table_too_large_for_excel_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """One sentence is raised before the file is written."""
+def test_excel_refuses_too_many_rows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The error is raised before the file is written."""
     monkeypatch.setattr(export, "SHEET_ROWS", 3)
     with pytest.raises(ValueError, match="CSV or Parquet"):
         export.to_excel(pd.DataFrame({"a": range(4)}), tmp_path / "x.xlsx")
     assert not (tmp_path / "x.xlsx").exists()
 
 
-def test_parquet_reads_back_unchanged(frame: pd.DataFrame, tmp_path: Path) -> None:
-    """Dtypes and values are the same."""
+def test_parquet_keeps_everything(frame: pd.DataFrame, tmp_path: Path) -> None:
+    """Dtypes and values are the same after reading."""
     again = pd.read_parquet(export.to_parquet(frame, tmp_path / "p.parquet"))
     assert again.dtypes.astype(str).tolist() == frame.dtypes.astype(str).tolist()
     assert again.astype(object).equals(frame.astype(object))
 
 
-def test_html_page_runs_no_name(frame: pd.DataFrame, tmp_path: Path) -> None:
-    """Markup in names, headings and the title is text, and the page may load nothing."""
+def test_html_escapes_every_name(frame: pd.DataFrame, tmp_path: Path) -> None:
+    """Markup in names, headings and the title is text, and the page cannot load anything."""
     bad = "<script>alert(1)</script>"
     things = {bad: frame, "chart": charts.counts(frame["name"], bad)}
     page = export.to_html(things, tmp_path / "r.html", title=bad).read_text(encoding="utf-8")
@@ -151,15 +151,15 @@ def test_html_page_runs_no_name(frame: pd.DataFrame, tmp_path: Path) -> None:
     assert "cdn.plot.ly" not in plotly.split("Plotly.newPlot")[-1]
 
 
-def test_long_table_says_what_is_missing(tmp_path: Path) -> None:
-    """An HTML page has 5,000 rows and a line that says so."""
+def test_a_long_html_table_is_cut(tmp_path: Path) -> None:
+    """The page has 5,000 rows and a line that says so."""
     page = export.to_html(pd.DataFrame({"a": range(6_000)}), tmp_path / "l.html").read_text(encoding="utf-8")
     assert page.count("<tr>") == export.HTML_ROWS + 1
     assert "first 5,000 of 6,000" in page
 
 
-def test_times_of_other_time_zones_are_written_in_utc(tmp_path: Path) -> None:
-    """Files that say UTC contain UTC."""
+def test_times_of_other_zones_are_written_in_utc(tmp_path: Path) -> None:
+    """All formats convert them to UTC."""
     berlin = pd.to_datetime(pd.Series(["2026-11-01T23:30:00Z"])).dt.tz_convert("Europe/Berlin").to_frame("at")
     assert "2026-11-01T23:30:00+0000" in export.to_csv(berlin, tmp_path / "a.csv").read_text("utf-8-sig")
     assert "2026-11-01 23:30 UTC" in export.to_html(berlin, tmp_path / "a.html").read_text("utf-8")
@@ -168,8 +168,8 @@ def test_times_of_other_time_zones_are_written_in_utc(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rows", [0, 1])
-def test_table_with_no_rows_or_one_row(frame: pd.DataFrame, tmp_path: Path, rows: int) -> None:
-    """It is still a table with its columns."""
+def test_tables_with_no_row_and_one_row(frame: pd.DataFrame, tmp_path: Path, rows: int) -> None:
+    """The result is still a table with its columns."""
     some = frame.head(rows)
     assert len(pd.read_csv(export.to_csv(some, tmp_path / "a.csv"))) == rows
     assert len(pd.read_excel(export.to_excel(some, tmp_path / "a.xlsx"))) == rows

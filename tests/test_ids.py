@@ -1,4 +1,4 @@
-"""What may stand where an id belongs: whatever an ordinary person has at hand, or one sentence about that argument."""
+"""Ids: everything that an ordinary user may pass for one, or one message that names the argument."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MEANT = {
     "numpy's number": np.int64(123),
     "a whole decimal number": 123.0,
     "numpy's decimal number": np.float32(123),
-    "one of decimal": decimal.Decimal("123.0"),
+    "a Decimal": decimal.Decimal("123.0"),
     "numpy's single number": np.array(123),
     "text": "123",
     "numpy's text": np.str_("123"),
@@ -66,15 +66,15 @@ NOT_IDS = {
     "empty": "",
     "blank": " \u200b",
     "a gap as text": "nan",
-    "a truth": True,
-    "numpy's truth": np.bool_(False),
+    "a boolean": True,
+    "numpy's boolean": np.bool_(False),
     "negative": -5,
     "negative text": "-5",
     "not whole": 1.5,
     "larger than any id": 10**5000,
     "longer than any id": "1" * 5000,
     "a gap of decimal": decimal.Decimal("sNaN"),
-    "without end": float("inf"),
+    "infinity": float("inf"),
     "lost digits": 1.2345678901234567e18,
     "lost digits of float32": np.float32(1234567890),
     "a spreadsheet's short form": "1.23457E+12",
@@ -82,7 +82,7 @@ NOT_IDS = {
     "a name with a slash": "R/D",
     "a login": "ada@example.com",
     "two": ["1", "2"],
-    "none of a list": [],
+    "an empty list": [],
     "two in a text": "12 34",
     "a table without ids": pd.DataFrame({"name": ["x"]}),
     "an object without an id": {"name": "x"},
@@ -91,7 +91,7 @@ NOT_IDS = {
     "an older file's page": "https://app.box.com/files/0/f/1/1/f_123",
     "a shared link": "https://app.box.com/s/abcdefghijklmnop",
     "a page without an id": "https://app.box.com/recents",
-    "somebody else's page": "https://box.com.example.org/folder/123",
+    "a foreign page": "https://box.com.example.org/folder/123",
     "a broken address": "https://[",
     "bytes": b"123",
     "a superscript": "1²",
@@ -99,50 +99,50 @@ NOT_IDS = {
 }
 
 
-@pytest.mark.parametrize("given", MEANT.values(), ids=MEANT)
-def test_an_id_may_be_given_in_many_ways(given: Any) -> None:
-    """All of them mean the same folder."""
-    assert ids.one(given, "folder_id", "folder") == "123"
+@pytest.mark.parametrize("value", MEANT.values(), ids=MEANT)
+def test_an_id_can_be_passed_in_many_ways(value: Any) -> None:
+    """All of these values mean the same folder."""
+    assert ids.one(value, "folder_id", "folder") == "123"
 
 
-@pytest.mark.parametrize("given", NOT_IDS.values(), ids=NOT_IDS)
-def test_what_is_not_an_id_is_one_sentence_about_that_argument(given: Any) -> None:
-    """It names the argument and what belongs there, and is a ValueError too; at most three sentences."""
+@pytest.mark.parametrize("value", NOT_IDS.values(), ids=NOT_IDS)
+def test_a_value_that_is_not_an_id_is_refused(value: Any) -> None:
+    """The message names the argument and what it takes in at most three sentences, and the error is a ValueError."""
     with pytest.raises(IdError, match=r"^folder_id") as caught:
-        ids.one(given, "folder_id", "folder")
+        ids.one(value, "folder_id", "folder")
     assert isinstance(caught.value, ValueError) and isinstance(caught.value, BoxNotebookError)
     assert len(re.findall(r"\.(?: |$)", str(caught.value))) <= 3 and "\n" not in str(caught.value)
 
 
-def test_a_mistake_is_named_as_what_it_is() -> None:
-    """An address of something else, a link, a login: each has its own sentence, and the link itself is not repeated."""
-    for given, told in {
+def test_common_mistakes_have_their_own_messages() -> None:
+    """Another kind of address, a shared link and a login are named, and the link itself is not repeated."""
+    for value, message in {
         "https://app.box.com/file/123": "is the address of a file",
         "https://app.box.com/s/verysecretlink": "is a shared link",
         "1.23457E+12": "lost its last digits",
     }.items():
-        with pytest.raises(IdError, match=told) as caught:
-            ids.one(given, "folder_id", "folder")
+        with pytest.raises(IdError, match=message) as caught:
+            ids.one(value, "folder_id", "folder")
         assert "verysecretlink" not in str(caught.value)
     with pytest.raises(IdError, match=r"as_user is a login.*box\.users\(filter_term='ada@example\.com'\)"):
         ids.as_user("ada@example.com")
 
 
-def test_several_ids_come_from_anything_that_has_them() -> None:
-    """Each once, in their order; one that is wrong is named by its place."""
+def test_several_ids_can_be_passed_in_many_ways() -> None:
+    """Duplicates are dropped, the order stays, and a wrong id is named by its position."""
     read = pd.read_csv(io.StringIO("id,name\n1234567890123,a\n,b\n1234567890124,c\n"))
     wanted = ["1234567890123", "1234567890124"]
-    for given in (
+    for value in (
         read["id"].dropna(),
         read.dropna(),
         set(read["id"].dropna()),
         iter(wanted),
         "1234567890123, 1234567890124\n",
     ):
-        assert sorted(ids.many(given, "ids", "group")) == wanted
+        assert sorted(ids.many(value, "ids", "group")) == wanted
     with pytest.raises(IdError, match=r"ids\[1\] is missing"):
         ids.many(read["id"], "ids", "group")
-    with pytest.raises(IdError, match="has a user in it, and only groups belong there"):
+    with pytest.raises(IdError, match="takes only groups, but contains a user"):
         ids.many(pd.DataFrame({"type": ["user"], "id": ["1"]}), "ids", "group")
 
 
@@ -153,7 +153,7 @@ def pretended() -> Iterator[tuple[Pretender, boxnb.Box]]:
 
 
 def one_page(method: str, path: str, query: Any, headers: Any, body: bytes) -> Any:
-    """An object or an empty listing for whatever is asked."""
+    """Answer every call with one object or an empty listing."""
     last = path.split("/")[-1]
     if last.isdigit() or last == "me":
         return 200, {}, {"type": "x", "id": last}
@@ -198,30 +198,30 @@ CALLS = [
 
 
 @pytest.mark.parametrize(("argument", "call"), CALLS)
-def test_every_dataset_and_report_takes_the_same(
+def test_every_dataset_and_report_accepts_the_same_ids(
     pretended: tuple[Pretender, boxnb.Box], argument: str, call: Callable[[boxnb.Box, Any], Any]
 ) -> None:
-    """A number, numpy's, one with a line end: the address asked is that of the text. A gap: one sentence and no call."""
+    """All forms of an id lead to the same address; a missing or wrong one is refused without a call."""
     pretender, box = pretended
     pretender.first = one_page
     asked = []
-    for given in ("123", 123, np.int64(123), 123.0, " 123\n"):
+    for value in ("123", 123, np.int64(123), 123.0, " 123\n"):
         pretender.calls.clear()
-        call(box, given)
+        call(box, value)
         asked.append(list(pretender.calls))
     assert all(calls == asked[0] for calls in asked)
     pretender.calls.clear()
-    for given in (float("nan"), True, "", "https://app.box.com/s/abcdef"):
+    for value in (float("nan"), True, "", "https://app.box.com/s/abcdef"):
         with pytest.raises(IdError, match=rf"^{argument}"):
-            call(box, given)
+            call(box, value)
     assert pretender.calls == []
 
 
-def _quietly(call: Callable[..., Any], *given: Any, **others: Any) -> None:
-    """Make the calls of a transfer or walk; what becomes of it is not asked here."""
+def _quietly(call: Callable[..., Any], *value: Any, **others: Any) -> None:
+    """Make the calls of a transfer or walk; its result does not matter here."""
     with warnings.catch_warnings(), contextlib.suppress(ApiError):
         warnings.simplefilter("ignore")
-        call(*given, **others)
+        call(*value, **others)
 
 
 ACTING: dict[str, Callable[[boxnb.Box, Any], Any]] = {
@@ -250,24 +250,24 @@ ACTING: dict[str, Callable[[boxnb.Box, Any], Any]] = {
 def test_as_user_is_an_id_like_any_other(
     pretended: tuple[Pretender, boxnb.Box], call: Callable[[boxnb.Box, Any], Any]
 ) -> None:
-    """The header has the digits, whatever they came as; what is not an id is told before anything is asked."""
+    """The header contains the digits of every form; a value that is not an id is refused without a call."""
     pretender, box = pretended
     pretender.first = one_page
-    for given in (12345, np.int64(12345), 12345.0, "12345\n", " 12345", {"type": "user", "id": "12345"}):
+    for value in (12345, np.int64(12345), 12345.0, "12345\n", " 12345", {"type": "user", "id": "12345"}):
         pretender.headers.clear()
-        call(box, given)
+        call(box, value)
         assert {headers.get("As-User") for headers in pretender.headers} == {"12345"}
     pretender.headers.clear()
-    for given in (float("nan"), "", False, 0, "Jane \U0001f642", "ada@example.com", "a\r\nb", -1):
+    for value in (float("nan"), "", False, 0, "Jane \U0001f642", "ada@example.com", "a\r\nb", -1):
         with pytest.raises(IdError, match=r"^as_user"):
-            call(box, given)
+            call(box, value)
     assert pretender.headers == []
 
 
-def test_a_table_read_back_from_a_file_asks_for_the_same_collaborations(
+def test_a_table_from_a_csv_file_names_the_same_items(
     pretended: tuple[Pretender, boxnb.Box],
 ) -> None:
-    """Numbers, truths as text and gaps among them; a table of ids alone is of the kind that is said."""
+    """Numbers, booleans as text and gaps are read; for ids alone the argument `kind` decides."""
     pretender, box = pretended
     pretender.first = one_page
     text = "type,id,has_collaborations\nfolder,1,True\nfile,2,False\nfile,3,\n"
@@ -284,8 +284,8 @@ def test_a_table_read_back_from_a_file_asks_for_the_same_collaborations(
     ]
 
 
-def test_a_walk_goes_on_from_places_that_were_saved_in_a_file(pretended: tuple[Pretender, boxnb.Box]) -> None:
-    """Their ids came back as numbers."""
+def test_a_walk_resumes_from_pending_folders_of_a_csv_file(pretended: tuple[Pretender, boxnb.Box]) -> None:
+    """In such a file the ids are numbers."""
     pretender, box = pretended
     pretender.first = one_page
     box.tree(pending=[(17, "a", 2)])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from boxnb import oauth
 from boxnb.errors import AccessDeniedError, RedirectError, SignInError, StateMismatchError
 from boxnb.secret import Secret
-from boxnb.transport.sessions import plain
+from boxnb.transport.sessions import unsigned_session
 
 STATE = "the-state-of-this-request"
 CODE = "k3Jd8sLq02bVnMxZ"
@@ -142,7 +142,7 @@ def test_a_traceback_with_variables_shows_no_secret(verify: bool | str) -> None:
     )
     client_secret, refresh_token = uuid.uuid4().hex, uuid.uuid4().hex
     client = oauth.Client("id", Secret(client_secret), "http://127.0.0.1/callback", server)
-    with plain(verify) as http, pytest.raises(OSError, match=r"\S") as caught:
+    with unsigned_session(verify) as http, pytest.raises(OSError, match=r"\S") as caught:
         oauth.refresh(client, Secret(refresh_token), http=http)
     trace = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     trace.stack[:] = trace.stack[1:]  # without the frame of this test

@@ -1,4 +1,4 @@
-"""Just under the limit: short jobs at full speed, long ones at the limit, together with other kernels."""
+"""The rate limiter: short jobs run at full speed, long ones just under the limit, together with other processes."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def pacer(folder: Path, time: Time, limit: Limit = LIMITS["general"]) -> Pacer:
     return Pacer(folder / "pace" / "me", limit, clock=time, sleep=time.sleep)
 
 
-def test_ten_calls_wait_for_nothing(tmp_path: Path) -> None:
-    """A short job does not notice."""
+def test_ten_calls_do_not_wait(tmp_path: Path) -> None:
+    """A short job runs at full speed."""
     time = Time()
     assert [pacer(tmp_path, time).wait() for _ in range(10)] == [0.0] * 10
 
 
-def test_no_window_of_a_minute_holds_more_than_the_limit(tmp_path: Path) -> None:
-    """5,500 calls as fast as allowed: within 2 % of what 990 a minute comes to."""
+def test_no_minute_has_more_calls_than_the_limit(tmp_path: Path) -> None:
+    """5,500 calls take at most 2 % longer than 990 calls a minute would."""
     time = Time()
     pace = pacer(tmp_path, time)
     calls = []
@@ -53,16 +53,16 @@ def test_no_window_of_a_minute_holds_more_than_the_limit(tmp_path: Path) -> None
     assert calls[-1] - calls[0] <= whole_minutes * 60 * 1.02 + 1
 
 
-def test_search_has_a_limit_a_second_too(tmp_path: Path) -> None:
-    """Six at once, then a second's wait."""
+def test_search_also_has_a_limit_per_second(tmp_path: Path) -> None:
+    """The seventh call waits for one second."""
     time = Time()
     pace = pacer(tmp_path, time, LIMITS["search"])
     assert [pace.wait() for _ in range(6)] == [0.0] * 6
     assert pace.wait() == pytest.approx(1.0)
 
 
-def test_a_429_pauses_everybody_then_all_go_steadily(tmp_path: Path) -> None:
-    """The other kernel waits as well, though it was not the one that was told."""
+def test_a_429_pauses_all_processes(tmp_path: Path) -> None:
+    """The other process waits too; then both space their calls evenly for a minute."""
     time = Time()
     ours, theirs = pacer(tmp_path, time), pacer(tmp_path, time)
     ours.wait()
@@ -80,8 +80,8 @@ def test_a_429_pauses_everybody_then_all_go_steadily(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("kind", "a_second"), [("general", 16.4), ("upload", 3.9), ("search", 0.98)])
-def test_steadily_is_as_fast_as_the_kind_of_call_may_go(tmp_path: Path, kind: str, a_second: float) -> None:
-    """After a 429 uploads go on as uploads may, not as fast as all calls together."""
+def test_even_spacing_depends_on_the_kind_of_call(tmp_path: Path, kind: str, a_second: float) -> None:
+    """After a 429, uploads are spaced by the limit of uploads, not by that of all calls."""
     time = Time()
     pace = pacer(tmp_path, time, LIMITS[kind])
     pace.limited(0.0)
@@ -93,16 +93,16 @@ def test_steadily_is_as_fast_as_the_kind_of_call_may_go(tmp_path: Path, kind: st
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 200])
-def test_a_damaged_file_starts_anew(tmp_path: Path, content: bytes) -> None:
-    """It holds nothing that would be missed."""
+def test_a_damaged_file_is_replaced(tmp_path: Path, content: bytes) -> None:
+    """The next call does not wait."""
     time = Time()
     pace = pacer(tmp_path, time)
     (tmp_path / "pace" / "me").write_bytes(content)
     assert pace.wait() == 0.0
 
 
-def test_times_from_before_a_restart_of_the_computer_are_dropped(tmp_path: Path) -> None:
-    """The clock began again at nought; nobody waits for what lies ahead of it."""
+def test_times_saved_before_a_restart_are_ignored(tmp_path: Path) -> None:
+    """The clock starts at zero again, so the saved times are in the future."""
     pacer(tmp_path, Time(1e6)).limited(30.0)
     assert pacer(tmp_path, Time(5.0)).wait() == 0.0
 
@@ -118,7 +118,7 @@ for _ in range(60):
 
 
 def test_processes_share_one_allowance(tmp_path: Path) -> None:
-    """Four at once, sixty calls between them, none lost or counted twice."""
+    """Four processes make sixty calls in total; none is lost or counted twice."""
     file = tmp_path / "pace" / "shared"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     sharers = [
@@ -129,7 +129,7 @@ def test_processes_share_one_allowance(tmp_path: Path) -> None:
 
 
 def test_the_ledger_adds_up_over_sessions(tmp_path: Path) -> None:
-    """Each session has its own count, the month has both; a damaged book starts anew."""
+    """Each session counts its own calls, the month counts those of both, and a damaged ledger is replaced."""
     file = tmp_path / "ledger" / "acme.json"
     for size in (10, 20):
         ledger = Ledger(file)
@@ -149,7 +149,7 @@ def test_the_ledger_adds_up_over_sessions(tmp_path: Path) -> None:
 
 
 def test_a_ledger_that_cannot_be_saved_stops_nothing(tmp_path: Path) -> None:
-    """One warning; the counts go on."""
+    """There is one warning, and counting continues."""
     (tmp_path / "ledger").write_text("a file where the folder should be")
     ledger = Ledger(tmp_path / "ledger" / "acme.json")
     ledger.note("GET /2.0/users", 200, 1.0, 1, repeat=False)
@@ -171,8 +171,8 @@ ODD_BOOKS: list[bytes] = [
 
 
 @pytest.mark.parametrize("odd", ODD_BOOKS, ids=range(len(ODD_BOOKS)))
-def test_an_odd_line_of_a_ledger_costs_nothing_else(tmp_path: Path, odd: bytes) -> None:
-    """It is counted on, shown and saved again; the lines beside it stay."""
+def test_an_invalid_line_of_a_ledger_is_ignored(tmp_path: Path, odd: bytes) -> None:
+    """The other lines are counted and saved."""
     file = tmp_path / "acme.json"
     ledger = Ledger(file)
     ledger.note("GET /users", 200, 5.0, 10, repeat=False)
@@ -188,15 +188,15 @@ def test_an_odd_line_of_a_ledger_costs_nothing_else(tmp_path: Path, odd: bytes) 
                 {**book.get(name, {}), **content} if isinstance(content, dict) else book.get(name, content)
             )
         file.write_text(json.dumps(book))
-        kept = True
-    except (ValueError, RecursionError, AttributeError):  # a file that is no JSON object has nothing to keep
+        is_json = True
+    except (ValueError, RecursionError, AttributeError):  # the file is not a JSON object, so it is replaced
         file.write_bytes(odd)
-        kept = False
+        is_json = False
     again = Ledger(file)
     again.note("GET /users", 200, 5.0, 10, repeat=False)
     calls = again.month().set_index("endpoint")["calls"]
-    assert calls["GET /users"] == (2 if kept else 1)
-    assert again.recall("users") == ({"rows": 120, "calls": 1} if kept else {})
-    assert again.scopes().get("manage") == ("proved" if kept else None)
+    assert calls["GET /users"] == (2 if is_json else 1)
+    assert again.recall("users") == ({"rows": 120, "calls": 1} if is_json else {})
+    assert again.scopes().get("manage") == ("proved" if is_json else None)
     assert again.recall("events") == {} and again.recall("odd") == {}
     json.loads(file.read_text())

@@ -1,4 +1,4 @@
-"""What servers say no with: every code of RFC 6749 and of Box, each with its reason, its remedy, and no secret."""
+"""Refusals: each error code of RFC 6749 and of Box has its reason, its remedy, and no secret."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def message_of(error: BaseException) -> str:
     return message
 
 
-# The redirect (RFC 6749 4.1.2.1).
+# Errors of the redirect (RFC 6749 4.1.2.1).
 
 REDIRECTS = {
     "invalid_request": "malformed",
@@ -111,7 +111,7 @@ def test_a_description_without_a_state_is_shown_without_addresses() -> None:
     assert not re.search(r"[/@:?+]{1}\w*evil|https?:|@", message_of(caught.value))
 
 
-# The token endpoint (RFC 6749 5.2).
+# Errors of the token endpoint (RFC 6749 5.2).
 
 GRANTS: dict[str, tuple[int, dict[str, str], type[SignInError], str]] = {
     "expired code": (400, {"error": "invalid_grant", "error_description": "The authorization code has expired"}, InvalidGrantError, r"more than 30 seconds old\. Box says: \"The authorization code has expired\"\. Get a new code"),
@@ -182,11 +182,11 @@ def test_the_error_of_another_server_has_its_name() -> None:
     assert "Box" not in str(caught.value) and "Console" not in str(caught.value)
 
 
-# The API.
+# Errors of the API.
 
 
 class Api:
-    """A signed-in session whose server answers each call in the same way."""
+    """A signed-in session whose server gives the same response to each call."""
 
     def __init__(self, port: int, name: str = "Box") -> None:
         self.slept: list[float] = []
@@ -250,8 +250,8 @@ KINDS = {403: ForbiddenError, 404: NotFoundError, 500: BoxUnavailableError, 502:
 
 
 @pytest.mark.parametrize(("status", "code"), EACH, ids=[f"{status} {code}" for status, code in EACH])
-def test_every_code_carries_box_s_own_reason(status: int, code: str) -> None:
-    """Its message and what it says of the parameter; the request id for Box's support; the class by status."""
+def test_every_code_has_its_reason(status: int, code: str) -> None:
+    """The message contains Box's own text, the wrong parameter and the request id; the class depends on the status."""
     body = refused(
         status,
         code,
@@ -262,9 +262,9 @@ def test_every_code_carries_box_s_own_reason(status: int, code: str) -> None:
     )
     with raw(http(status, body)) as port:
         error = Api(port).error()
-    said = str(error)
+    message = str(error)
     for words in (f"{status} {code}", "Weather is bad", "colour: purple is not known (odd_reason)", "abc123"):
-        assert words in said
+        assert words in message
     assert type(error) is KINDS.get(status, ApiError)
     assert (error.status, error.code, error.request_id) == (status, code, "abc123")
 
@@ -273,20 +273,26 @@ REMEDIES = {
     (403, "storage_limit_exceeded"): ("storage of the account is full", "Free space"),
     (403, "access_from_location_blocked"): ("blocks access from this network", "network that it allows"),
     (403, "forbidden_by_policy"): ("security policy", "Ask your admin"),
-    (403, "incorrect_shared_item_password"): ("wants a password", "link's password"),
+    (403, "incorrect_shared_item_password"): (
+        "password for the shared link is missing or wrong",
+        "link's password",
+    ),
     (403, "file_size_limit_exceeded"): ("larger than this account may upload", "Split it"),
     (403, "access_denied_item_locked"): ("item is locked", "unlocked"),
     (403, "user_email_confirmation_required"): ("not confirmed the e-mail", "link in Box's mail"),
-    (403, "access_denied_insufficient_permissions"): ("This user may not do that", "permission granted"),
-    (403, "forbidden"): ("is not said", "Ask your admin"),
+    (403, "access_denied_insufficient_permissions"): (
+        "This user is not allowed to do this",
+        "permission granted",
+    ),
+    (403, "forbidden"): ("without saying whether the user or the app", "Ask your admin"),
     (400, "terms_of_service_required"): ("terms of service", "accept them"),
     (400, "password_reset_required"): ("set a new password", "Sign in to Box in the browser"),
     (404, "trashed"): ("in the trash", "Restore it"),
-    (404, "not_found"): ("may not see it", "Box answers 404 to an admin, too"),
+    (404, "not_found"): ("may not see it", "Box answers 404 even to an admin"),
     (409, "operation_blocked_temporary"): ("still running", "again in a minute"),
-    (409, "item_name_in_use"): ("has that name already", "another name"),
+    (409, "item_name_in_use"): ("with that name already exists", "another name"),
     (410, "session_expired"): ("upload session has ended", "Start the upload again"),
-    (412, "precondition_failed"): ("changed meanwhile", "Read it again"),
+    (412, "precondition_failed"): ("has changed since it was read", "Read it again"),
     (423, "locked"): ("item is locked", "unlocked"),
 }
 
@@ -294,46 +300,46 @@ REMEDIES = {
 @pytest.mark.parametrize("kind", REMEDIES, ids=str)
 @pytest.mark.parametrize("as_user", [None, "42"])
 def test_a_remedy_fits_its_code(kind: tuple[int, str], as_user: str | None) -> None:
-    """A full storage is not mended by another admin, nor by ticking a box in the console."""
+    """Neither another admin nor a setting in the console helps with a full storage."""
     status, code = kind
     with raw(http(status, refused(status, code))) as port:
-        said = str(Api(port).error(headers={"As-User": as_user} if as_user else {}))
+        message = str(Api(port).error(headers={"As-User": as_user} if as_user else {}))
     plain = code in ("forbidden", "access_denied_insufficient_permissions") and as_user is not None
     if plain:
-        assert "another person's name" in said and "as-user header" in said
+        assert "on behalf of another user" in message and "as-user header" in message
     else:
-        assert all(words in said for words in REMEDIES[kind]) and "as-user header" not in said
+        assert all(words in message for words in REMEDIES[kind]) and "as-user header" not in message
 
 
 def test_reasons_of_every_shape_are_read() -> None:
-    """Lists, objects, conflicts, WWW-Authenticate, and shapes nobody has thought of."""
+    """Lists, objects, conflicts, WWW-Authenticate and unexpected shapes are read."""
     shapes: list[tuple[Any, str]] = [
         ({"errors": [{"reason": "invalid_parameter", "name": "offset", "message": "'offset' is too high"}]}, "'offset' is too high"),
         ({"errors": [{"reason": "missing_parameter", "name": "name"}]}, "name: missing_parameter"),
         ({"errors": {"reason": "r", "message": "an object"}}, "an object"),
         ({"errors": ["just text"]}, "just text"),
-        ({"errors": [{"message": str(each)} for each in range(9)]}, "0; 1; 2; and 6 more"),
+        ({"errors": [{"message": str(shape)} for shape in range(9)]}, "0; 1; 2; and 6 more"),
         ({"conflicts": {"type": "file", "id": "7", "name": "a.txt"}}, "in the way: file 'a.txt' (id 7)"),
         ({"conflicts": [{"type": "folder", "id": "8", "name": "b"}]}, "in the way: folder 'b' (id 8)"),
-        *[(each, "400 odd") for each in ({"errors": [None, 1, [], {"name": {}}]}, [], "x", None, 7, {"conflicts": [1]})],
+        *[(shape, "400 odd") for shape in ({"errors": [None, 1, [], {"name": {}}]}, [], "x", None, 7, {"conflicts": [1]})],
     ]  # fmt: skip
     for context, words in shapes:
         with raw(http(400, refused(400, "odd", "Bad Request", context_info=context))) as port:
             assert words in str(Api(port).error())
     challenge = {"WWW-Authenticate": 'Bearer error="insufficient_scope", error_description="Needs more."'}
     with raw(http(403, b"", challenge)) as port:
-        said = str(Api(port).error("/users"))
-    assert "lacks a scope" in said and "Needs more." in said and "Tick 'Manage users'" in said
+        message = str(Api(port).error("/users"))
+    assert "lacks a scope" in message and "Needs more." in message and "Tick 'Manage users'" in message
 
 
-def test_a_page_is_not_box_s_refusal() -> None:
-    """A firewall's 403 is not a right that is missing, nor its 404 a folder that is gone."""
+def test_a_page_is_not_a_refusal_of_box() -> None:
+    """A 403 of a firewall is not a missing permission, and its 404 is not a missing folder."""
     for status in (200, 401, 403, 404, 502):
         with raw(http(status, b"<html>Blocked</html>", {"Content-Type": "text/html"})) as port:
             api = Api(port)
             with pytest.raises(BoxNotebookError) as caught:
                 api.session.get_json("/folders/17")
-        if status != 401:  # which is first tried to be mended with a refresh
+        if status != 401:  # a 401 leads to a refresh first
             assert type(caught.value) is BoxUnavailableError
             assert "text/html" in str(caught.value) and "proxy" in str(caught.value)
 
@@ -353,22 +359,22 @@ def test_a_refused_access_token_is_not_called_refreshed_when_it_was_not() -> Non
         from boxnb.api.failures import api_error
 
         api = Api(port)
-        with boxnb.transport.sessions.plain() as bare:
+        with boxnb.transport.sessions.unsigned_session() as bare:
             raise api_error(bare.get(api.session.url("/users/me")))
     assert "even after" not in str(caught.value) and "It is over." in str(caught.value)
 
 
-def test_the_server_s_name_stands_in_every_sentence_of_the_api() -> None:
-    """Whatever it refuses."""
+def test_every_message_of_the_api_uses_the_name_of_the_server() -> None:
+    """No message of another server mentions Box."""
     for status, code in [*EACH, (429, "rate_limit_exceeded")]:
         with raw(http(status, refused(status, code))) as port:
-            said = str(Api(port, "Acme Drive").error(headers={"As-User": "42"} if status == 403 else {}))
-        assert "Box" not in said and "Console" not in said.replace(
+            message = str(Api(port, "Acme Drive").error(headers={"As-User": "42"} if status == 403 else {}))
+        assert "Box" not in message and "Console" not in message.replace(
             "CORS domains in the Developer Console", ""
         )
 
 
-# Waits.
+# Retry-After and rate limits.
 
 
 def date(seconds: float) -> str:
@@ -385,7 +391,7 @@ AFTER: list[tuple[str, float | None]] = [
 
 @pytest.mark.parametrize(("value", "seconds"), AFTER)
 def test_retry_after_in_every_spelling(value: str, seconds: float | None) -> None:
-    """A number of seconds, or nothing at all: never an exception, and no wait without end."""
+    """It is read as a number of seconds or ignored; it never raises an exception or waits without end."""
     response = boxnb.transport.sessions.requests.Response()
     response.headers["Retry-After"] = value.encode().decode("latin-1") if not value.isascii() else value
     assert retry_after(response) == seconds
@@ -393,8 +399,8 @@ def test_retry_after_in_every_spelling(value: str, seconds: float | None) -> Non
 
 
 @given(st.text(max_size=30))
-def test_any_retry_after_can_be_told(value: str) -> None:
-    """Whatever a server writes there."""
+def test_any_retry_after_can_be_shown(value: str) -> None:
+    """Every text that a server may send can be read and shown."""
     response = boxnb.transport.sessions.requests.Response()
     response.headers["Retry-After"] = value
     seconds = retry_after(response)
@@ -402,7 +408,7 @@ def test_any_retry_after_can_be_told(value: str) -> None:
 
 
 def test_retry_after_as_a_date() -> None:
-    """By the server's own clock where it says what time it has; a date that has passed is no wait."""
+    """The server's own clock counts if the response contains it; a date in the past means no wait."""
     response = boxnb.transport.sessions.requests.Response()
     response.headers.update(
         {"Retry-After": "Fri, 01 Jan 2027 00:10:00 GMT", "Date": "Fri, 01 Jan 2027 00:00:00 GMT"}
@@ -424,21 +430,21 @@ def test_retry_after_as_a_date() -> None:
         ("a date", r"\d+ minutes"),
     ],
 )
-def test_a_long_wait_is_an_error_that_says_when_to_come_back(value: str, words: str) -> None:
-    """At once, with the time by the clock on the wall; no word of waits that were not made."""
+def test_a_long_wait_is_an_error_with_a_time(value: str, words: str) -> None:
+    """The error is raised at once and does not mention waits that did not happen."""
     asked = {"Retry-After": date(3000) if value == "a date" else value}
     with raw(http(429, refused(429, "rate_limit_exceeded", "Slow down"), asked)) as port:
         api = Api(port)
         error = api.error()
     assert isinstance(error, RateLimitError) and api.slept == []
-    assert re.search(rf"Slow down\. It asks to wait {words}.*run this again after .*\d\d:\d\d", str(error))
+    assert re.search(rf"Slow down\. It asks to wait {words}.*Run this again after .*\d\d:\d\d", str(error))
     assert error.retry_after is not None and error.retry_after > 180
     assert error.until is not None and error.until.tzinfo is not None
     assert "times" not in str(error)
 
 
-def test_a_limit_that_holds_says_how_often_it_was_tried() -> None:
-    """Five attempts, and what was waited between them."""
+def test_a_lasting_rate_limit_reports_the_attempts() -> None:
+    """The message contains the five attempts and the time waited."""
     with raw(http(429, refused(429, "rate_limit_exceeded"))) as port:
         api = Api(port)
         assert re.search(r"5 times within 15 seconds.*Run this again in a minute", str(api.error()))
@@ -446,7 +452,7 @@ def test_a_limit_that_holds_says_how_often_it_was_tried() -> None:
 
 
 def test_a_refusal_keeps_the_saved_pair() -> None:
-    """Nothing is written because of a limit."""
+    """A rate limit does not change the profile."""
     with raw(http(429, refused(429, "rate_limit_exceeded"), {"Retry-After": "600"})) as port:
         api = Api(port)
         before = store.load("acme")
@@ -456,6 +462,6 @@ def test_a_refusal_keeps_the_saved_pair() -> None:
 
 @given(st.text(max_size=300))
 def test_any_words_become_one_line(words: str) -> None:
-    """Of control letters, marks of direction, line breaks and surrogates nothing is left."""
+    """Control characters, direction marks, line breaks and surrogates are removed."""
     line = one_line(words)
     assert len(line) <= 200 and line.isprintable() and "\n" not in line

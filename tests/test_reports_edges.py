@@ -145,7 +145,7 @@ def test_missing_as_user_setting_is_reported_early(nobody_else: boxnb.Box, name:
     """The message names the setting after a few calls, and not after one for each user."""
     before = nobody_else.session.ledger.calls
     with pytest.raises(
-        ForbiddenError, match=r"in another person's name.*'Make API calls using the as-user header'"
+        ForbiddenError, match=r"on behalf of another user.*'Make API calls using the as-user header'"
     ):
         ask(nobody_else, name)
     assert nobody_else.session.ledger.calls < before + 40

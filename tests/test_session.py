@@ -1,4 +1,4 @@
-"""One call: bounded repeats, a ledger that sees each, and errors that help."""
+"""The session: bounded retries, a ledger of every request, and errors that say what to do."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from boxnb.sandbox import Sandbox
 
 
 class Time:
-    """A clock that only waiting moves; what was waited for is kept."""
+    """A clock that only waiting moves; it records the waits."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
@@ -53,7 +53,7 @@ def time() -> Time:
 
 @pytest.fixture
 def waits(time: Time) -> list[float]:
-    """The seconds the session asked to wait; none is really waited."""
+    """Return the seconds that the session waited; the test itself does not wait."""
     return time.waits
 
 
@@ -67,14 +67,14 @@ def statuses(session: BoxSession) -> list[int]:
     return [call["status"] for call in session.calls]
 
 
-def test_a_path_is_taken_below_the_api(session: BoxSession) -> None:
-    """With or without its first slash; a full address stays."""
+def test_a_path_is_relative_to_the_api(session: BoxSession) -> None:
+    """A path works with or without its first slash, and a full address is used unchanged."""
     for path in ("/users/me", "users/me", session.url("/users/me")):
         assert session.get(path).json()["type"] == "user"
 
 
 def test_retry_after_is_obeyed(sandbox: Sandbox, session: BoxSession, waits: list[float]) -> None:
-    """429 with a header waits what it says, without one backs off; the ledger has each call."""
+    """After a 429 the session waits as long as the header says, or backs off without one; the ledger counts each call."""
     sandbox.faults.add("/2.0/users/me", "429", retry_after=7)
     sandbox.faults.add("/2.0/users/me", "429")
     assert session.get_json("/users/me")["type"] == "user"
@@ -82,10 +82,8 @@ def test_retry_after_is_obeyed(sandbox: Sandbox, session: BoxSession, waits: lis
     assert statuses(session) == [429, 429, 200]
 
 
-def test_a_wait_beyond_patience_is_not_waited(
-    sandbox: Sandbox, session: BoxSession, waits: list[float]
-) -> None:
-    """An hour of Retry-After is an error that says so at once."""
+def test_a_very_long_wait_is_an_error(sandbox: Sandbox, session: BoxSession, waits: list[float]) -> None:
+    """A Retry-After of one hour raises an error at once instead of waiting."""
     sandbox.faults.add("/2.0/users/me", "429", retry_after=3600)
     with pytest.raises(RateLimitError, match=r"rate limit.*asks to wait 60 minutes") as caught:
         session.get_json("/users/me")
@@ -94,15 +92,15 @@ def test_a_wait_beyond_patience_is_not_waited(
 
 
 @pytest.mark.parametrize("kind", ["500", "502", "503", "reset_before", "reset_after"])
-def test_a_read_is_repeated(sandbox: Sandbox, session: BoxSession, kind: str) -> None:
-    """Twice broken, then answered."""
+def test_a_read_is_retried(sandbox: Sandbox, session: BoxSession, kind: str) -> None:
+    """A read that fails twice succeeds at the third attempt."""
     sandbox.faults.add("/2.0/users/me", kind, times=2)
     assert session.get_json("/users/me")["type"] == "user"
     assert len(session.calls) == 3
 
 
-def test_repeats_are_bounded(sandbox: Sandbox, session: BoxSession, waits: list[float]) -> None:
-    """After five attempts the error comes, with Box's request id."""
+def test_retries_are_bounded(sandbox: Sandbox, session: BoxSession, waits: list[float]) -> None:
+    """The fifth failed attempt raises the error."""
     sandbox.faults.add("/2.0/users/me", "503", times=100)
     with pytest.raises(BoxUnavailableError, match="No usable answer: 503") as caught:
         session.get_json("/users/me")
@@ -111,8 +109,8 @@ def test_repeats_are_bounded(sandbox: Sandbox, session: BoxSession, waits: list[
     assert caught.value.status == 503
 
 
-def test_a_write_is_not_repeated_after_a_lost_answer(sandbox: Sandbox, session: BoxSession) -> None:
-    """It may have been done; 429 alone surely was not."""
+def test_a_write_is_not_retried_after_a_lost_response(sandbox: Sandbox, session: BoxSession) -> None:
+    """Box may have done the write; only after a 429 it certainly has not."""
     sandbox.faults.add("/2.0/users*", "reset_after", method="POST")
     with pytest.raises(requests.ConnectionError):
         session.post("/users", json={"name": "Nobody", "login": "nobody@example.com"})
@@ -123,20 +121,18 @@ def test_a_write_is_not_repeated_after_a_lost_answer(sandbox: Sandbox, session: 
     assert session.post("/users", json={}).status_code != 429
 
 
-def test_a_write_that_never_connected_is_repeated(
+def test_a_write_that_never_connected_is_retried(
     sandbox: Sandbox, session: BoxSession, waits: list[float]
 ) -> None:
-    """Nothing listens: each attempt surely did nothing."""
+    """Without a connection no attempt can have changed anything."""
     sandbox.stop()
     with pytest.raises(requests.ConnectionError):
         session.post("/users", json={})
     assert len(session.calls) == ATTEMPTS
 
 
-def test_a_file_that_is_sent_again_is_sent_whole(
-    sandbox: Sandbox, session: BoxSession, tmp_path: Path
-) -> None:
-    """From where it stood, not from where the first attempt left it; what can be read once is sent once."""
+def test_a_retry_sends_the_whole_file(sandbox: Sandbox, session: BoxSession, tmp_path: Path) -> None:
+    """A retry reads the file from its original position; content that can be read only once is sent only once."""
     path = tmp_path / "a.txt"
     path.write_bytes(b"skip these twenty:  all my data")
     address = session.auth.profile.client.server.upload_url + "/files/content"
@@ -152,24 +148,24 @@ def test_a_file_that_is_sent_again_is_sent_whole(
     assert session.post("/users", data=iter([b"{}"])).status_code == 429
 
 
-def test_a_proxy_page_is_called_one(sandbox: Sandbox, session: BoxSession) -> None:
-    """HTML with status 200 is no answer of Box."""
+def test_a_proxy_page_is_recognized(sandbox: Sandbox, session: BoxSession) -> None:
+    """HTML with status 200 is not a response of Box."""
     sandbox.faults.add("/2.0/users/me", "html")
     with pytest.raises(BoxUnavailableError, match=r"text/html.*company proxy"):
         session.get_json("/users/me")
 
 
-def test_missing_and_unbuilt_are_told_apart(session: BoxSession) -> None:
-    """404 for what is not there, 501 for what the sandbox has not."""
+def test_a_missing_item_and_an_unsupported_call_differ(session: BoxSession) -> None:
+    """A missing item gives 404, and a call that the sandbox does not support gives 501."""
     with pytest.raises(NotFoundError, match="may not see it") as caught:
         session.get_json("/users/1")
     assert caught.value.request_id
-    with pytest.raises(ApiError, match="Not offered there"):
+    with pytest.raises(ApiError, match="does not support this call"):
         session.get_json("/no/such/path")
 
 
-def test_a_missing_scope_says_which_two_steps(sandbox: Sandbox) -> None:
-    """Tick the scope, then sign in again."""
+def test_a_missing_scope_names_both_steps(sandbox: Sandbox) -> None:
+    """The message says to tick the scope and to sign in again."""
     app = sandbox.register_app("narrow", ["http://127.0.0.1/callback"], scopes=["root_readonly"])
     client = oauth.Client(
         app["client_id"], app["client_secret"], "http://127.0.0.1/callback", oauth.Server(**sandbox.server())
@@ -191,10 +187,10 @@ LOST: list[Callable[[Sandbox], object]] = [
 
 
 @pytest.mark.parametrize("lose", LOST, ids=["lost", "reset", "truncated", "409", "429", "500x3", "html"])
-def test_no_mishap_at_the_token_endpoint_loses_the_chain(
+def test_no_failure_of_a_refresh_loses_the_sign_in(
     sandbox: Sandbox, session: BoxSession, lose: Callable[[Sandbox], object]
 ) -> None:
-    """Box answers the same refresh token with the same pair until the new one is used, so it is asked again."""
+    """Box answers the same refresh token with the same pair until the new one is used, so boxnb can repeat the refresh."""
     sandbox.clock.advance(7200)
     lose(sandbox)
     assert session.get_json("/users/me")["type"] == "user"
@@ -202,33 +198,33 @@ def test_no_mishap_at_the_token_endpoint_loses_the_chain(
     assert session.get_json("/users/me")["type"] == "user"
 
 
-def test_no_network_is_one_sentence(sandbox: Sandbox, session: BoxSession) -> None:
-    """Reading: a sentence, with what requests raised behind it; nothing is repeated for ever."""
+def test_a_stopped_sandbox_is_reported(sandbox: Sandbox, session: BoxSession) -> None:
+    """The message says what to do, the original exception is its cause, and the retries end."""
     sandbox.stop()
-    with pytest.raises(NetworkError, match="practice Box has stopped") as caught:
+    with pytest.raises(NetworkError, match="The sandbox has stopped") as caught:
         session.get_json("/users/me")
     assert isinstance(caught.value.__cause__, requests.ConnectionError)
     assert len(session.calls) == ATTEMPTS
 
 
-def test_no_network_at_refresh_is_one_sentence(
+def test_a_failed_refresh_keeps_the_saved_sign_in(
     sandbox: Sandbox, session: BoxSession, waits: list[float]
 ) -> None:
-    """The refresh is repeated a few times, the call around it is not, and the saved sign-in stays."""
+    """The refresh is retried a few times, the call around it is not, and the saved sign-in stays."""
     saved = store.load("acme")
     sandbox.clock.advance(7200)
     session.get("/users/1")
     sandbox.faults.add("/oauth2/token", "reset_before", times=1000)
     sandbox.clock.advance(7200)
     waits.clear()
-    with pytest.raises(TokenEndpointError, match="saved sign-in is unchanged"):
+    with pytest.raises(TokenEndpointError, match="untouched"):
         session.get_json("/users/me")
     assert len(waits) == 4
     assert store.load("acme") != saved
 
 
-def test_an_address_that_carries_its_own_right_is_in_no_message(session: BoxSession) -> None:
-    """Neither of Box's own hosts nor of the sandbox."""
+def test_no_message_contains_the_address_of_a_download(session: BoxSession) -> None:
+    """Neither an address of Box nor one of the sandbox appears."""
     for address in ("https://dl.boxcloud.com/d/1/b1!Abc/download", "http://127.0.0.1:1/dl/1/2/3/secret"):
         assert endpoint(address) == "/download"
         assert "Abc" not in redaction.redact(
@@ -239,8 +235,8 @@ def test_an_address_that_carries_its_own_right_is_in_no_message(session: BoxSess
     assert "Abc" not in str(api_error(me))
 
 
-def test_a_file_of_this_computer_is_no_certificate(session: BoxSession) -> None:
-    """What cannot be used is named."""
+def test_an_unusable_local_file_is_named(session: BoxSession) -> None:
+    """The message contains the path that cannot be used."""
     session.get("/users/me")
     folder = store.home() / "pace"
     for file in folder.iterdir():
@@ -252,7 +248,7 @@ def test_a_file_of_this_computer_is_no_certificate(session: BoxSession) -> None:
 
 
 def test_memberships_of_a_user_need_another_scope(sandbox: Sandbox) -> None:
-    """What is proved by another call stays proved."""
+    """A call proves or refutes only its own scope."""
     client = practice_client(sandbox)
     sandbox.change_app(client.client_id, scopes=["root_readonly", "manage_managed_users"])
     sign_in(sandbox)
@@ -264,63 +260,63 @@ def test_memberships_of_a_user_need_another_scope(sandbox: Sandbox) -> None:
 
 
 def test_endpoints_of_one_kind_are_counted_together() -> None:
-    """Ids are blanked."""
+    """Ids in an address become `:id`."""
     assert endpoint("https://api.box.com/2.0/users/123/memberships?limit=1") == "/2.0/users/:id/memberships"
     assert endpoint("https://upload.box.com/api/2.0/files/upload_sessions/65230CDB8866EF36/commit") == (
         "/api/2.0/files/upload_sessions/:id/commit"
     )
 
 
-# Waits are said, with their end.
+# Announcements of waits.
 
 
-def test_a_wait_of_more_than_a_few_seconds_is_said_before_it_begins(
+def test_a_long_wait_is_announced_before_it_begins(
     sandbox: Sandbox, session: BoxSession, waits: list[float]
 ) -> None:
-    """As a warning in a terminal and a notebook, or to whoever asked to hear it; shorter ones are not worth a line."""
+    """It is a warning, or a line for `on_wait`; shorter waits are not announced."""
     sandbox.faults.add("/2.0/users/me", "429", retry_after=90)
     with pytest.warns(
         WaitNotice,
-        match=r"The sandbox asked to wait: waiting 90 seconds, going on after .*\d\d:\d\d:\d\d",
+        match=r"The practice Box asked to wait: waiting 90 seconds, continuing after .*\d\d:\d\d:\d\d",
     ):
         session.get_json("/users/me")
     assert waits[0] == 90
-    told: list[str] = []
-    session.on_wait = told.append
+    announced: list[str] = []
+    session.on_wait = announced.append
     sandbox.faults.add("/2.0/users/me", "429", retry_after=2)
     session.get_json("/users/me")
-    assert told == []
+    assert announced == []
     sandbox.faults.add("/2.0/users/me", "503", times=4)
     session.get_json("/users/me")
-    assert [line.partition(",")[0] for line in told] == [
-        "The sandbox answered 503 at attempt 3 of 5: waiting 4 seconds",
-        "The sandbox answered 503 at attempt 4 of 5: waiting 8 seconds",
+    assert [line.partition(",")[0] for line in announced] == [
+        "The practice Box answered 503 at attempt 3 of 5: waiting 4 seconds",
+        "The practice Box answered 503 at attempt 4 of 5: waiting 8 seconds",
     ]
 
 
-def test_a_long_pause_that_another_call_was_told_is_said_by_the_next(
+def test_a_long_pause_from_an_earlier_call_is_announced(
     sandbox: Sandbox, session: BoxSession, waits: list[float]
 ) -> None:
-    """Ten minutes are not slept off in silence: the next call says it, asks, and the server decides."""
+    """The next call announces the pause and is sent anyway, because the server decides."""
     sandbox.faults.add("/2.0/users/me", "429", retry_after=600)
     with pytest.raises(RateLimitError, match="asks to wait 10 minutes"):
         session.get_json("/users/me")
     with pytest.warns(
-        WaitNotice, match=r"At an earlier call the sandbox asked to wait 10 minutes.*after .*\d\d:\d\d"
+        WaitNotice, match=r"At an earlier call the practice Box asked to wait 10 minutes.*after .*\d\d:\d\d"
     ):
         assert session.get_json("/users/me")["type"] == "user"
     assert sum(waits) < 1
 
 
-def test_many_threads_that_wait_for_the_same_say_it_once(sandbox: Sandbox, session: BoxSession) -> None:
-    """One line for one wait."""
-    told: list[str] = []
-    session.on_wait = told.append
+def test_threads_announce_a_shared_wait_once(sandbox: Sandbox, session: BoxSession) -> None:
+    """Eight waiting threads produce one line."""
+    announced: list[str] = []
+    session.on_wait = announced.append
     session.get_json("/users/me")
-    session._paces(session.url("/users/me"), {})[0].limited(60)
+    session._limits_for(session.url("/users/me"), {})[0].limited(60)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: session.get_json("/users/me"), range(8)))
-    assert len(told) == 1 and "waiting 60 seconds" in told[0]
+    assert len(announced) == 1 and "waiting 60 seconds" in announced[0]
 
 
 OTHER_PROCESS = """
@@ -333,12 +329,12 @@ print(session.get_json("/users/me")["type"])
 """
 
 
-def test_another_process_says_the_pause_it_finds(sandbox: Sandbox) -> None:
-    """The pause lies in a file which all kernels of the profile share."""
+def test_another_process_announces_the_pause(sandbox: Sandbox) -> None:
+    """All processes of a profile share the pause in a file."""
     sign_in(sandbox)
     here = BoxSession(RotatingAuth("acme"))
     here.get_json("/users/me")
-    here._paces(here.url("/users/me"), {})[0].limited(900)
+    here._limits_for(here.url("/users/me"), {})[0].limited(900)
     done = subprocess.run(
         [sys.executable, "-c", OTHER_PROCESS], capture_output=True, text=True, check=True, timeout=60
     )

@@ -1,4 +1,4 @@
-"""What keeps an answer from coming is told by its true cause: each sentence is made of the real exception."""
+"""Network errors: each message names the true cause, and each is made from a real exception."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boxnb.transport.network_trouble import hopeless, network_trouble
-from boxnb.transport.sessions import Session, never_connected, plain, read_within
+from boxnb.transport.sessions import Session, never_connected, read_within, unsigned_session
 
 OK = http(200, b"hi")
 CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\nhi"
@@ -40,21 +40,21 @@ def bundle(authority: trustme.CA, tmp_path: Path) -> str:
 
 
 def until_gone(connection: socket.socket) -> None:
-    """Say nothing for as long as the other side waits."""
+    """Send nothing until the other side closes the connection."""
     with contextlib.suppress(OSError):
         while connection.recv(65536):
             continue
 
 
 def context(authority: trustme.CA, *names: str, **when: datetime.datetime) -> ssl.SSLContext:
-    made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert(*names, **when).configure_cert(made)
-    return made
+    tls_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert(*names, **when).configure_cert(tls_context)
+    return tls_context
 
 
 def trouble(url: str, verify: bool | str = True, **options: object) -> str:
-    """The sentence for what a call ends with."""
-    with plain(verify) as session, pytest.raises(OSError) as caught:
+    """Return the message for the error that a request ends with."""
+    with unsigned_session(verify) as session, pytest.raises(OSError) as caught:
         options = {"timeout": (5, 0.5), "stream": True, **options}
         read_within(session.get(url, **options), 5)  # type: ignore[arg-type]
     sentence = network_trouble(caught.value)
@@ -64,64 +64,64 @@ def trouble(url: str, verify: bool | str = True, **options: object) -> str:
 
 
 HANDSHAKES = {
-    "hangs up": (b"", "broke off the encrypted connection"),
+    "hangs up": (b"", "closed the encrypted connection"),
     "plain HTTP": (http(400), "does not speak TLS"),
     "another protocol": (b"SSH-2.0-OpenSSH_9.6\r\n", "does not speak TLS"),
     "alert, handshake": (
         b"\x15\x03\x01\x00\x02\x02\x28",
-        r"refused to talk over TLS \(alert: handshake failure\)",
+        r"refused the TLS connection \(alert: handshake failure\)",
     ),
     "alert, version": (
         b"\x15\x03\x01\x00\x02\x02\x46",
-        r"refused to talk over TLS \(alert: protocol version\)",
+        r"refused the TLS connection \(alert: protocol version\)",
     ),
     "alert, internal": (
         b"\x15\x03\x01\x00\x02\x02\x50",
-        r"refused to talk over TLS \(alert: internal error\)",
+        r"refused the TLS connection \(alert: internal error\)",
     ),
 }
 
 
 @pytest.mark.parametrize("kind", HANDSHAKES)
-def test_no_certificate_is_blamed_that_was_never_seen(kind: str) -> None:
-    """A handshake that ends before a certificate came."""
+def test_a_failed_handshake_does_not_blame_a_certificate(kind: str) -> None:
+    """The handshake ends before a certificate arrives."""
     reply, words = HANDSHAKES[kind]
     with raw(reply) as port:
-        said = trouble(f"https://127.0.0.1:{port}")
-    assert re.search(words, said)
-    assert "not trusted" not in said and "REQUESTS_CA_BUNDLE" not in said
+        message = trouble(f"https://127.0.0.1:{port}")
+    assert re.search(words, message)
+    assert "not trusted" not in message and "REQUESTS_CA_BUNDLE" not in message
 
 
-def test_a_reset_in_the_handshake_is_a_broken_connection() -> None:
-    """Firewalls do so."""
+def test_a_reset_during_the_handshake_is_a_lost_connection() -> None:
+    """Firewalls reset connections in this way."""
     with raw(reset) as port:
-        said = trouble(f"https://127.0.0.1:{port}")
-    assert "broke before the answer came" in said and "certificate" not in said
+        message = trouble(f"https://127.0.0.1:{port}")
+    assert "was lost before the answer arrived" in message and "certificate" not in message
 
 
 def test_a_handshake_without_an_answer_is_a_timeout() -> None:
-    """Whoever listens there says nothing."""
+    """The server accepts the connection and sends nothing."""
     with raw(until_gone) as port:
-        said = trouble(f"https://127.0.0.1:{port}", timeout=(0.5, 0.5))
-    assert "no answer from 127.0.0.1 in time" in said
+        message = trouble(f"https://127.0.0.1:{port}", timeout=(0.5, 0.5))
+    assert "no answer from 127.0.0.1 in time" in message
 
 
-def test_an_unknown_authority_is_distrust_and_names_the_setting(authority: trustme.CA) -> None:
-    """What a company proxy looks like: here alone the company's certificates help."""
+def test_an_untrusted_certificate_names_the_setting(authority: trustme.CA) -> None:
+    """A company proxy looks like this; the company's CA bundle is the only remedy."""
     with raw(OK, context(authority, "127.0.0.1")) as port:
-        said = trouble(f"https://127.0.0.1:{port}")
-    assert "not trusted here (unable to get local issuer certificate)" in said
-    assert "REQUESTS_CA_BUNDLE" in said and "PEM" in said
+        message = trouble(f"https://127.0.0.1:{port}")
+    assert "not trusted here (unable to get local issuer certificate)" in message
+    assert "REQUESTS_CA_BUNDLE" in message and "PEM" in message
 
 
-def test_a_certificate_signed_by_itself(tmp_path: Path) -> None:
-    """OpenSSL's own words are repeated."""
+def test_a_self_signed_certificate(tmp_path: Path) -> None:
+    """The message contains OpenSSL's own words."""
     alone = trustme.CA(organization_name="127.0.0.1")
-    made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     pem = tmp_path / "alone.pem"
     pem.write_bytes(alone.private_key_pem.bytes() + alone.cert_pem.bytes())
-    made.load_cert_chain(pem)
-    with raw(OK, made) as port:
+    tls_context.load_cert_chain(pem)
+    with raw(OK, tls_context) as port:
         assert "not trusted here (self-signed certificate)" in trouble(f"https://127.0.0.1:{port}")
 
 
@@ -130,57 +130,57 @@ def test_a_certificate_signed_by_itself(tmp_path: Path) -> None:
     [
         (("127.0.0.1",), (-20, -10), "has expired. Check this computer's date and time"),
         (("127.0.0.1",), (10, 20), "is not valid yet. Check this computer's date and time"),
-        (("other.example",), (-10, 10), "is made out to another name"),
-        (("127.0.0.2",), (-10, 10), "is made out to another name"),
+        (("other.example",), (-10, 10), "was issued for another name"),
+        (("127.0.0.2",), (-10, 10), "was issued for another name"),
     ],
 )
-def test_a_certificate_that_the_bundle_cannot_help(
+def test_a_certificate_with_a_wrong_date_or_name(
     authority: trustme.CA, bundle: str, names: tuple[str, ...], days: tuple[int, int], words: str
 ) -> None:
-    """Its date or its name is wrong: no file of certificates would mend that."""
-    begin, end = (datetime.datetime.now(UTC) + datetime.timedelta(days=each) for each in days)
+    """A CA bundle would not help, so the message does not mention one."""
+    begin, end = (datetime.datetime.now(UTC) + datetime.timedelta(days=day) for day in days)
     with raw(OK, context(authority, *names, not_before=begin, not_after=end)) as port:
-        said = trouble(f"https://127.0.0.1:{port}", bundle)
-    assert words in said
-    assert "not trusted" not in said and "PEM" not in said
+        message = trouble(f"https://127.0.0.1:{port}", bundle)
+    assert words in message
+    assert "not trusted" not in message and "PEM" not in message
 
 
 @pytest.mark.parametrize("kind", ["DER", "empty", "text"])
-def test_a_certificate_file_without_certificates(
+def test_a_certificate_file_without_a_pem_certificate(
     authority: trustme.CA, bundle: str, tmp_path: Path, kind: str
 ) -> None:
-    """Windows exports DER; an empty file comes of a full disk."""
+    """Windows exports DER, and a full disk leaves an empty file."""
     file = tmp_path / f"{kind}.cer"
     pem = Path(bundle).read_text(encoding="ascii")
     file.write_bytes({"DER": ssl.PEM_cert_to_DER_cert(pem), "empty": b"", "text": b"hello"}[kind])
     with raw(OK, context(authority, "127.0.0.1")) as port:
-        said = trouble(f"https://127.0.0.1:{port}", str(file))
-    assert "holds no certificate in PEM form" in said and "openssl x509 -inform der" in said
-    assert "not trusted" not in said
+        message = trouble(f"https://127.0.0.1:{port}", str(file))
+    assert "does not contain a PEM certificate" in message and "openssl x509 -inform der" in message
+    assert "not trusted" not in message
 
 
-def test_a_folder_of_certificates_asks_for_a_file(
+def test_a_folder_of_certificates_is_not_enough(
     authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """OpenSSL finds nothing in a folder whose files have no hashed names; the setting is named with its value."""
+    """OpenSSL ignores files without hashed names; the message contains the setting and its value."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
     with raw(OK, context(authority, "127.0.0.1")) as port:
-        said = trouble(f"https://127.0.0.1:{port}")
-    assert f"REQUESTS_CA_BUNDLE (now {tmp_path})" in said and "to a PEM file" in said
+        message = trouble(f"https://127.0.0.1:{port}")
+    assert f"REQUESTS_CA_BUNDLE (now {tmp_path})" in message and "to a PEM file" in message
 
 
-def test_a_certificate_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the setting that names it."""
-    assert "/no/such.pem is not there. Correct the profile's verify" in trouble(
+def test_a_missing_certificate_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message also contains the setting that names it."""
+    assert "/no/such.pem does not exist. Correct the profile's verify" in trouble(
         "https://127.0.0.1:9", "/no/such.pem"
     )
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such.pem")
-    assert "/no/such.pem is not there. Correct REQUESTS_CA_BUNDLE" in trouble("https://127.0.0.1:9")
+    assert "/no/such.pem does not exist. Correct REQUESTS_CA_BUNDLE" in trouble("https://127.0.0.1:9")
 
 
 CONNECTIONS = {
     "closes": (b"", "closed the connection without an answer"),
-    "reset": (reset, "broke before the answer came"),
+    "reset": (reset, "was lost before the answer arrived"),
     "reset in mid body": (lambda each: (each.sendall(CUT), reset(each)), "no complete answer"),
     "short body": (CUT, "no complete answer"),
     "broken chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhi", "no complete answer"),
@@ -192,47 +192,47 @@ CONNECTIONS = {
         lambda each: (each.sendall(CUT), until_gone(each)),
         "no answer from 127.0.0.1 in time",
     ),
-    "round in a circle": (http(302, b"", {"Location": "/again"}), "circle of redirects"),
+    "redirects in a loop": (http(302, b"", {"Location": "/again"}), "redirects the request in a loop"),
 }
 
 
 @pytest.mark.parametrize("kind", CONNECTIONS)
-def test_a_connection_that_ends_is_told_by_how_it_ended(kind: str) -> None:
-    """The host is named, the address is not: it could hold a code."""
+def test_each_end_of_a_connection_has_its_message(kind: str) -> None:
+    """The message names the host but not the address, which could contain a code."""
     reply, words = CONNECTIONS[kind]
     with raw(reply) as port:  # type: ignore[arg-type]
-        said = trouble(f"http://127.0.0.1:{port}/path?code=hidden")
-    assert words in said and "127.0.0.1" in said
-    assert "hidden" not in said and "certificate" not in said and "proxy of" not in said
+        message = trouble(f"http://127.0.0.1:{port}/path?code=hidden")
+    assert words in message and "127.0.0.1" in message
+    assert "hidden" not in message and "certificate" not in message and "proxy set in" not in message
 
 
-def test_nobody_listens() -> None:
-    """A closed port is not a slow network."""
-    said = trouble("https://127.0.0.1:9/")
-    assert "refused the connection, so nothing listens there" in said
+def test_a_closed_port() -> None:
+    """A closed port is not reported as a slow network."""
+    message = trouble("https://127.0.0.1:9/")
+    assert "refused the connection: no server is running there" in message
 
 
-def test_a_name_that_nobody_knows() -> None:
-    """DNS is named, and so is the host that was asked for."""
+def test_an_unknown_host_name() -> None:
+    """The message mentions DNS and the host."""
     assert "The name no.such.host.invalid cannot be looked up (DNS)" in trouble(
         "https://no.such.host.invalid/"
     )
 
 
-def test_a_connection_that_is_never_taken() -> None:
-    """A server whose queue is full does not answer the first packet: the wait for a connection ends."""
+def test_a_connection_that_is_never_accepted() -> None:
+    """A server whose queue is full does not answer the first packet, so the connection times out."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(0)
     port = listener.getsockname()[1]
     waiting = [socket.socket() for _ in range(4)]
-    for each in waiting:
-        each.setblocking(False)
-        each.connect_ex(("127.0.0.1", port))
-    said = trouble(f"http://127.0.0.1:{port}", timeout=(0.3, 0.3))
-    for each in [*waiting, listener]:
-        each.close()
-    assert "did not take the connection in time" in said
+    for connection in waiting:
+        connection.setblocking(False)
+        connection.connect_ex(("127.0.0.1", port))
+    message = trouble(f"http://127.0.0.1:{port}", timeout=(0.3, 0.3))
+    for connection in [*waiting, listener]:
+        connection.close()
+    assert "did not accept the connection in time" in message
 
 
 @pytest.mark.parametrize(
@@ -247,16 +247,16 @@ def test_a_connection_that_is_never_taken() -> None:
         "x",
     ],
 )
-def test_an_address_that_is_not_one(url: str) -> None:
-    """Whatever requests and urllib3 raise for it; nothing raw gets through."""
+def test_a_malformed_address(url: str) -> None:
+    """Every exception of requests and urllib3 becomes a message."""
     assert "cannot be used" in trouble(url)
 
 
 def test_a_header_that_cannot_be_sent() -> None:
-    """A line break, or a letter beyond Latin-1: neither is trouble of the network."""
+    """A line break and a character beyond Latin-1 are not network errors."""
     for value in ("a\nb", "Ł€"):
-        said = trouble("http://127.0.0.1:9/", headers={"As-User": value})
-        assert "so nothing was sent" in said and "network" not in said
+        message = trouble("http://127.0.0.1:9/", headers={"As-User": value})
+        assert "so nothing was sent" in message and "network" not in message
 
 
 PROXIES = {
@@ -286,73 +286,73 @@ def setting(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("kind", PROXIES)
-def test_a_proxy_is_told_by_its_setting(kind: str, setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The setting that holds it is named, and never its password."""
+def test_a_proxy_is_named_by_its_setting(kind: str, setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the setting and never contains its password."""
     value, words = PROXIES[kind]
     monkeypatch.setenv(setting, value)
-    said = trouble("https://api.box.example/2.0/users/me")
-    assert words in said and setting in said
-    assert "hid" not in said and "den" not in said
+    message = trouble("https://api.box.example/2.0/users/me")
+    assert words in message and setting in message
+    assert "hid" not in message and "den" not in message
 
 
 TUNNELS = {
     "407": (http(407), "asks for a user name and a password (407)"),
-    "403": (http(403), "did not let the request to api.box.example through (403"),
-    "502": (http(502), "did not let the request to api.box.example through (502"),
-    "closes": (b"", "through the proxy of HTTPS_PROXY"),
-    "silent": (until_gone, "in time through the proxy of HTTPS_PROXY"),
+    "403": (http(403), "did not forward the request to api.box.example (403"),
+    "502": (http(502), "did not forward the request to api.box.example (502"),
+    "closes": (b"", "through the proxy set in HTTPS_PROXY"),
+    "silent": (until_gone, "in time through the proxy set in HTTPS_PROXY"),
 }
 
 
 @pytest.mark.parametrize("kind", TUNNELS)
-def test_a_proxy_that_refuses_says_why(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A 407 leads to the password, a 403 to whoever runs the proxy."""
+def test_a_refusal_of_a_proxy_has_its_remedy(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 407 asks for the password, a 403 for the administrator of the proxy."""
     reply, words = TUNNELS[kind]
     with raw(reply) as port:  # type: ignore[arg-type]
         monkeypatch.setenv("HTTPS_PROXY", f"http://jane:hidden@127.0.0.1:{port}")
-        said = trouble("https://api.box.example/2.0/users/me", timeout=(0.5, 0.5))
-    assert words in said and "HTTPS_PROXY" in said and "hidden" not in said
+        message = trouble("https://api.box.example/2.0/users/me", timeout=(0.5, 0.5))
+    assert words in message and "HTTPS_PROXY" in message and "hidden" not in message
 
 
-def test_a_proxy_that_is_asked_over_tls_and_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The usual slip: https:// before the proxy's address."""
+def test_a_proxy_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A common mistake is to write https:// before the proxy's address."""
     with raw(http(407)) as port:
         monkeypatch.setenv("HTTPS_PROXY", f"https://127.0.0.1:{port}")
         assert "speaks plain HTTP. Write its address with http://" in trouble("https://api.box.example/")
 
 
-def test_another_person_s_file_and_a_full_disk_are_no_network(tmp_path: Path) -> None:
-    """What a call needs of this computer is named by its path."""
+def test_errors_of_local_files_are_not_network_errors(tmp_path: Path) -> None:
+    """The message contains the path of the file."""
     full = OSError(28, "No space left on device", str(tmp_path))
-    assert "Free space on the disk" in network_trouble(full) and "who owns" not in network_trouble(full)
+    assert "Free space on the disk" in network_trouble(full) and "owner" not in network_trouble(full)
     with pytest.raises(OSError, match="Is a directory") as caught:
         tmp_path.read_bytes()
     assert f"{tmp_path} cannot be used" in network_trouble(caught.value)
     with filelock.FileLock(tmp_path / "a.lock"), pytest.raises(OSError, match=r"lock") as caught:
         filelock.FileLock(tmp_path / "a.lock", timeout=0).acquire()
-    assert "Another process holds the lock" in network_trouble(caught.value)
+    assert "Another process has held the lock" in network_trouble(caught.value)
 
 
-def test_what_cannot_get_better_is_not_repeated(authority: trustme.CA) -> None:
-    """A certificate, a server without TLS, a proxy that wants a password: the same at each attempt; and no request left."""
+def test_hopeless_requests_are_not_retried(authority: trustme.CA) -> None:
+    """A bad certificate or a server without TLS fails in the same way every time, and no request is sent."""
     with raw(OK, context(authority, "127.0.0.1")) as untrusted, raw(http(400)) as clear, raw(b"") as closes:
-        found = {}
+        results = {}
         for name, port in {"untrusted": untrusted, "clear": clear, "closes": closes}.items():
             with Session() as session, pytest.raises(requests.ConnectionError) as caught:
                 session.get(f"https://127.0.0.1:{port}", timeout=5)
-            found[name] = (hopeless(caught.value), never_connected(caught.value))
-    assert found == {"untrusted": (True, True), "clear": (True, True), "closes": (False, False)}
+            results[name] = (hopeless(caught.value), never_connected(caught.value))
+    assert results == {"untrusted": (True, True), "clear": (True, True), "closes": (False, False)}
 
 
 @given(st.text(st.characters(codec="latin-1", exclude_characters="\0\n\r"), max_size=40))
-def test_any_proxy_setting_ends_in_a_sentence(value: str) -> None:
-    """Whatever somebody writes there; a password in it is never repeated."""
+def test_every_proxy_setting_gives_a_message(value: str) -> None:
+    """The password in the setting is never repeated."""
     before = os.environ.get("HTTPS_PROXY")
     os.environ["HTTPS_PROXY"] = f"http://jane:hidden{value}@127.0.0.1:9"
     try:
-        said = trouble("https://127.0.0.9.invalid/")
+        message = trouble("https://127.0.0.9.invalid/")
     finally:
         os.environ.pop("HTTPS_PROXY")
         if before is not None:
             os.environ["HTTPS_PROXY"] = before
-    assert "hidden" not in said
+    assert "hidden" not in message

@@ -89,9 +89,9 @@ def test_a_newer_format_is_refused() -> None:
 def test_a_folder_at_the_path_of_the_file_is_reported() -> None:
     """Reading and writing raise an error if the path is a folder."""
     store.path("acme").mkdir(parents=True)
-    with pytest.raises(TokenStoreError, match="folder stands where"):
+    with pytest.raises(TokenStoreError, match="folder has the name of the profile"):
         store.load("acme")
-    with pytest.raises(TokenStoreError, match="nothing saved was lost"):
+    with pytest.raises(TokenStoreError, match="Nothing saved was lost"):
         store.save(profile())
 
 
@@ -116,7 +116,7 @@ def test_a_full_disk_keeps_the_previous_profile() -> None:
         try:
             store.save(profile("r2"))
         except TokenStoreError as error:
-            os._exit(0 if "nothing saved was lost" in str(error) else 2)
+            os._exit(0 if "Nothing saved was lost" in str(error) else 2)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert store.load("acme") == profile()
@@ -139,7 +139,7 @@ def test_a_read_only_folder_is_reported() -> None:
         try:
             private_files.write_private(file, b"{}")
         except TokenStoreError as error:
-            os._exit(0 if "check the owner" in str(error) else 2)
+            os._exit(0 if "Check the owner" in str(error) else 2)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     file.parent.chmod(0o700)
@@ -367,7 +367,7 @@ def test_a_home_folder_that_others_can_write_in_is_reported(
     monkeypatch.setenv("HOME", str(tmp_path))
     tmp_path.chmod(0o777)
     try:
-        with pytest.warns(UserWarning, match="Others can write in"):
+        with pytest.warns(UserWarning, match="Other users can write in"):
             store.save(store.Profile("acme", CLIENT))
         store.save(store.Profile("acme", CLIENT))
         assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o777

@@ -1,4 +1,4 @@
-"""Odd files, odd answers and odd names on the way up and down: each is one row with its reason, and the others go on."""
+"""Odd files, odd responses and odd names in uploads and downloads: each is one row with its reason, and the others succeed."""
 
 from __future__ import annotations
 
@@ -38,43 +38,45 @@ def down(tmp_path: Path) -> Path:
     return tmp_path / "down"
 
 
-def made(path: Path, content: bytes | str = b"content") -> Path:
+def write_file(path: Path, content: bytes | str = b"content") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return path
 
 
-def told(frame: pd.DataFrame) -> dict[str, str]:
-    """The problem of each row, by name."""
+def problems_of(frame: pd.DataFrame) -> dict[str, str]:
+    """Return the problem of each row by name."""
     return dict(zip(frame["name"], frame["problem"].astype("object").fillna(""), strict=True))
 
 
 def quietly(call: Any) -> pd.DataFrame:
-    """What a call gives, without its warning that something was refused."""
+    """Return the result of a call without its warning about refused files."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found: pd.DataFrame = call()
-    return found
+        frame: pd.DataFrame = call()
+    return frame
 
 
-def lying(folder: Path) -> dict[str, bytes]:
-    """All files below a folder, ours too."""
+def contents_of(folder: Path) -> dict[str, bytes]:
+    """Return the content of all files below a folder, partial files included."""
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
-# The bytes of a download
+# The content of a download
 
 
 @pytest.mark.parametrize(
     "answers", ["redirect", "307", "relative", "bytes", "part of the bytes", "always from the start"]
 )
-@pytest.mark.parametrize("begun", [False, True])
-def test_both_ways_to_the_bytes_serve(pretended: Both, down: Path, answers: str, begun: bool) -> None:
-    """A redirect, or a front that followed it; from the start or gone on with. Nothing of ours stays behind."""
+@pytest.mark.parametrize("is_resumed", [False, True])
+def test_every_kind_of_download_response_works(
+    pretended: Both, down: Path, answers: str, is_resumed: bool
+) -> None:
+    """The content comes through a redirect or directly, from the start or resumed, and no partial file stays behind."""
     pretender, box = pretended
     data = os.urandom(3_000_000)
     number = pretender.add("a.bin", data)
-    cut = len(data) // 2
+    half = len(data) // 2
 
     def first(method: str, path: str, query: Any, headers: dict[str, str], body: bytes) -> Any:
         if path.endswith("/content"):
@@ -88,21 +90,21 @@ def test_both_ways_to_the_bytes_serve(pretended: Both, down: Path, answers: str,
             }[answers]
         return (200, {}, data) if path.startswith("/dl/") and answers == "always from the start" else None
 
-    if begun:
+    if is_resumed:
         sum_ = hashlib.sha1(data).hexdigest()
         part = down / f".{number}-{sum_[:12]}.part"
         pretender.first = lambda *_: (503, {"Retry-After": "0"}, b"") if _[1].startswith("/dl/") else None
         with pytest.raises(BoxNotebookError):
             box.download(number, down)
-        made(part, data[:cut])
+        write_file(part, data[:half])
     pretender.first = first
     assert box.download(number, down)["action"].tolist() == ["downloaded"]
-    assert lying(down) == {"a.bin": data}
+    assert contents_of(down) == {"a.bin": data}
 
 
 HOST = {
-    "401, the address ran out": (401, {}, b""),
-    "403, the address ran out": (403, {}, b""),
+    "401, the address expired": (401, {}, b""),
+    "403, the address expired": (403, {}, b""),
     "404": (404, {}, b""),
     "410": (410, {}, b""),
     "408": (408, {}, b""),
@@ -115,14 +117,14 @@ HOST = {
 
 
 @pytest.mark.parametrize("answer", HOST.values(), ids=HOST)
-def test_the_server_of_the_bytes_is_asked_again(pretended: Both, down: Path, answer: Any) -> None:
-    """At a fresh address; whatever it answered once, the file comes."""
+def test_a_download_is_retried_at_a_fresh_address(pretended: Both, down: Path, answer: Any) -> None:
+    """After one odd response the file is still downloaded."""
     pretender, box = pretended
     number = pretender.add("a.bin", b"bytes" * 20)
     left = [answer]
     pretender.first = lambda *call: left.pop() if call[1].startswith("/dl/") and left else None
     assert box.download(number, down)["action"].tolist() == ["downloaded"]
-    assert lying(down) == {"a.bin": b"bytes" * 20}
+    assert contents_of(down) == {"a.bin": b"bytes" * 20}
     if answer[0] != 200:
         assert [path for _, path in pretender.calls].count(f"/2.0/files/{number}/content") == 2
 
@@ -143,48 +145,48 @@ def test_the_server_of_the_bytes_is_asked_again(pretended: Both, down: Path, ans
         ((503, {"Retry-After": "1e999"}, b""), "answered 503 .* several times"),
         (
             (206, {"Content-Range": "bytes 5-9/10"}, b"xxxxx"),
-            "never reached its end|wrong SHA-1|fewer bytes",
+            "was never complete|wrong SHA-1|fewer bytes",
         ),
     ],
 )
-def test_a_server_of_bytes_that_keeps_refusing_is_one_row(
+def test_a_download_server_that_keeps_refusing_is_one_row(
     pretended: Both, down: Path, monkeypatch: pytest.MonkeyPatch, answer: Any, reason: str
 ) -> None:
-    """With the true reason: never a new sign-in, which does not help there. The other file comes, and no half one stays."""
+    """The row has the true reason and does not suggest a new sign-in; the other file is downloaded, and no partial file stays."""
     pretender, box = pretended
-    monkeypatch.setattr("boxnb.transfer.calls.waits", lambda: iter([0.0] * 5))
+    monkeypatch.setattr("boxnb.transfer.calls.retry_waits", lambda: iter([0.0] * 5))
     bad, good = pretender.add("bad.bin", b"bytes"), pretender.add("good.bin", b"good")
     pretender.first = lambda *call: answer if call[1] == f"/dl/{bad}" else None
     frame = quietly(lambda: box.download([bad, good], down))
     assert frame["action"].tolist() == ["refused", "downloaded"]
-    assert pd.Series([told(frame)["bad.bin"]]).str.contains(reason).all(), told(frame)
-    assert "ign in" not in told(frame)["bad.bin"]
-    assert lying(down) == {"good.bin": b"good"}
+    assert pd.Series([problems_of(frame)["bad.bin"]]).str.contains(reason).all(), problems_of(frame)
+    assert "ign in" not in problems_of(frame)["bad.bin"]
+    assert contents_of(down) == {"good.bin": b"good"}
 
 
-@pytest.mark.parametrize("place", ["", "nonsense://x/y", "http://", "http://[", "/dl/loop"])
-def test_an_address_that_leads_nowhere_is_one_row(pretended: Both, down: Path, place: str) -> None:
-    """No address, one nobody understands, one that leads in a circle."""
+@pytest.mark.parametrize("address", ["", "nonsense://x/y", "http://", "http://[", "/dl/loop"])
+def test_an_unusable_download_address_is_one_row(pretended: Both, down: Path, address: str) -> None:
+    """The address is missing, malformed or redirects in a circle."""
     pretender, box = pretended
     bad, good = pretender.add("bad.bin", b"bytes"), pretender.add("good.bin", b"good")
 
     def first(method: str, path: str, *_: Any) -> Any:
         if path.endswith(f"{bad}/content"):
-            return 302, ({"Location": place} if place else {}), b""
+            return 302, ({"Location": address} if address else {}), b""
         return (302, {"Location": "/dl/loop"}, b"") if path == "/dl/loop" else None
 
     pretender.first = first
     frame = quietly(lambda: box.download([bad, good], down))
-    assert frame["action"].tolist() == ["refused", "downloaded"] and told(frame)["bad.bin"]
-    assert "permissions" not in told(frame)["bad.bin"] and lying(down) == {"good.bin": b"good"}
+    assert frame["action"].tolist() == ["refused", "downloaded"] and problems_of(frame)["bad.bin"]
+    assert "permissions" not in problems_of(frame)["bad.bin"] and contents_of(down) == {"good.bin": b"good"}
 
 
 ODD = {
     "no size": {"size": None},
     "size as a word": {"size": "large"},
     "a size below zero": {"size": -1},
-    "a size beyond all disks": {"size": 1e30},
-    "a truth as size": {"size": True},
+    "an impossibly large size": {"size": 1e30},
+    "a boolean as size": {"size": True},
     "no SHA-1": {"sha1": None},
     "a SHA-1 that is a path": {"sha1": "../../../../../tmp/evil"},
     "a wrong SHA-1": {"sha1": "0" * 40},
@@ -202,31 +204,31 @@ FINE = {
 def test_an_odd_file_of_box_is_one_row(
     pretended: Both, down: Path, monkeypatch: pytest.MonkeyPatch, other: dict[str, Any]
 ) -> None:
-    """By id and from a table alike: refused with a reason where nothing could tell whether it is whole, else fetched."""
+    """By id and from a table, a file is refused if nothing can verify it; otherwise it is downloaded."""
     pretender, box = pretended
-    monkeypatch.setattr("boxnb.transfer.calls.waits", lambda: iter([0.0] * 5))
+    monkeypatch.setattr("boxnb.transfer.calls.retry_waits", lambda: iter([0.0] * 5))
     ids = [pretender.add("bad.bin", b"bytes"), pretender.add("good.bin", b"good")]
     pretender.items[ids[0]].update(other)
     for number, what in enumerate((ids, quietly(box.items))):
-        here = down / str(number)
-        frame = quietly(lambda what=what, here=here: box.download(what, here))
+        target = down / str(number)
+        frame = quietly(lambda what=what, target=target: box.download(what, target))
         assert frame["action"].tolist() == [
             "downloaded" if other in FINE.values() else "refused",
             "downloaded",
         ]
         assert bool(frame["problem"].iloc[0]) and frame["problem"].notna().iloc[0] == (other in ODD.values())
-        assert len(lying(here)) == (2 if other in FINE.values() else 1)
+        assert len(contents_of(target)) == (2 if other in FINE.values() else 1)
 
 
-def test_a_name_that_is_none_is_saved_under_something_usable(pretended: Both, down: Path) -> None:
-    """No name, half an emoji, only dots: each change is told."""
+def test_an_unusable_name_is_replaced(pretended: Both, down: Path) -> None:
+    """A missing name, half an emoji and a name of dots are replaced, each with a note."""
     pretender, box = pretended
     for name in (None, "photo \ud83d.jpg", "other \ude00.jpg", "...", "e\u0301.txt", "nan"):
         pretender.add(name, str(name).encode("utf-8", "replace"))
     for number, what in enumerate((quietly(box.items), list(pretender.items))):
         frame = box.download(what, down / str(number))
         assert frame["action"].tolist() == ["downloaded"] * 6 and frame.attrs["complete"]
-        assert set(lying(down / str(number))) == {
+        assert set(contents_of(down / str(number))) == {
             "100",
             "photo _.jpg",
             "other _.jpg",
@@ -237,8 +239,8 @@ def test_a_name_that_is_none_is_saved_under_something_usable(pretended: Both, do
         assert frame["problem"].notna().sum() == 5
 
 
-def test_a_table_read_back_from_a_spreadsheet_is_fetched(pretended: Both, down: Path, tmp_path: Path) -> None:
-    """Ids as decimal numbers, names as numbers, gaps in every column, one id that is none: eight rows, one reason."""
+def test_a_table_from_a_spreadsheet_can_be_downloaded(pretended: Both, down: Path, tmp_path: Path) -> None:
+    """Ids and names are numbers, every column has gaps, and only the row without an id is refused."""
     pretender, box = pretended
     ids = [
         pretender.add(name, str(name).encode()) for name in ("2024", "NA", "a.txt", "b.txt", "c.txt", "d.txt")
@@ -254,24 +256,24 @@ def test_a_table_read_back_from_a_spreadsheet_is_fetched(pretended: Both, down: 
     frame = quietly(lambda: box.download(read, down))
     assert sorted(frame["action"]) == ["downloaded"] * 6 + ["refused"]
     assert "is missing" in frame.loc[frame["action"] == "refused", "problem"].iloc[0]
-    assert lying(down) == {
+    assert contents_of(down) == {
         "x/2024": b"2024", "NA": b"NA", "x/a.txt": b"a.txt", "b.txt": b"b.txt", "y/c.txt": b"c.txt", "d.txt": b"d.txt"
     }  # fmt: skip
     assert ids == frame["id"].dropna().tolist()
 
 
-def test_one_id_may_be_a_number_or_a_page(pretended: Both, down: Path) -> None:
-    """As everywhere; one that is not an id among several is one row."""
+def test_an_id_may_be_a_number_or_an_address(pretended: Both, down: Path) -> None:
+    """Among several ids, a value that is not an id is one row."""
     pretender, box = pretended
     number = pretender.add("a.txt", b"a")
-    for which in (
+    for value in (
         int(number),
         float(number),
         f" {number}\n",
         f"https://app.box.com/file/{number}",
         {"id": number},
     ):
-        frame = box.download(which, down)
+        frame = box.download(value, down)
         assert frame["id"].tolist() == [number]
     frame = quietly(lambda: box.download([number, int(number), float("nan"), "Contracts", "../../x"], down))
     assert frame["action"].tolist() == ["same content", "refused", "refused", "refused"]
@@ -279,7 +281,7 @@ def test_one_id_may_be_a_number_or_a_page(pretended: Both, down: Path) -> None:
         box.download("https://app.box.com/folder/1", down)
 
 
-# Places of this computer
+# Paths on this computer
 
 TWINS = [
     ["x [3].txt", "x [2].txt", "x.txt", "x.txt", "x [3] [2].txt", "x [4].txt"],
@@ -293,23 +295,25 @@ TWINS = [
 ]
 
 
-@pytest.mark.parametrize("called", TWINS, ids=[name[0][:9].strip() for name in TWINS])
+@pytest.mark.parametrize("file_names", TWINS, ids=[name[0][:9].strip() for name in TWINS])
 @pytest.mark.parametrize("backwards", [False, True])
-def test_no_two_files_in_one_place(pretended: Both, down: Path, called: list[str], backwards: bool) -> None:
-    """Whatever they are called and in whatever order they come: as many files as rows, each with its own bytes."""
+def test_no_two_files_have_the_same_path(
+    pretended: Both, down: Path, file_names: list[str], backwards: bool
+) -> None:
+    """Whatever their names and order, there are as many files as rows, each with its own content."""
     pretender, box = pretended
-    called = called[::-1] if backwards else called
-    for name in called:
+    file_names = file_names[::-1] if backwards else file_names
+    for name in file_names:
         pretender.add(name, os.urandom(20))
     frame = box.download(list(pretender.items), down)
-    assert frame["action"].tolist() == ["downloaded"] * len(called)
+    assert frame["action"].tolist() == ["downloaded"] * len(file_names)
     for row in frame.to_dict("records"):
         assert Path(row["path"]).read_bytes() == pretender.bytes[row["id"]]
         assert Path(row["path"]).name == row["name"] or row["problem"]
-    assert len(lying(down)) == len(called)
-    assert len({names.folded(name) for name in lying(down)}) == len(called)
+    assert len(contents_of(down)) == len(file_names)
+    assert len({names.folded(name) for name in contents_of(down)}) == len(file_names)
     again = box.download(list(pretender.items), down)
-    assert again["action"].tolist() == ["same content"] * len(called)
+    assert again["action"].tolist() == ["same content"] * len(file_names)
 
 
 @given(
@@ -320,51 +324,51 @@ def test_no_two_files_in_one_place(pretended: Both, down: Path, called: list[str
     )
 )
 @settings(max_examples=300)
-def test_places_are_all_different(tmp_path_factory: pytest.TempPathFactory, called: list[str]) -> None:
-    """Also of made-up names, folders and parts: no two fold to the same."""
+def test_all_paths_are_different(tmp_path_factory: pytest.TempPathFactory, file_names: list[str]) -> None:
+    """No two paths of files, folders or partial files fold to the same name."""
     folder = tmp_path_factory.getbasetemp()
     places = names.Places(folder)
-    found = []
-    for number, name in enumerate(called):
+    paths = []
+    for number, name in enumerate(file_names):
         path, _ = places.place(
-            str(number), name, called[number - 1].replace("/", "") if number % 3 == 0 else ""
+            str(number), name, file_names[number - 1].replace("/", "") if number % 3 == 0 else ""
         )
-        found += [path, next(iter(places.side(str(number), path, f"{number}-abc")))]
-    keys = {(str(path.parent), names.folded(path.name)) for path in found}
-    assert len(keys) == len(found) and all(path.is_relative_to(folder) for path in found)
+        paths += [path, next(iter(places.side(str(number), path, f"{number}-abc")))]
+    keys = {(str(path.parent), names.folded(path.name)) for path in paths}
+    assert len(keys) == len(paths) and all(path.is_relative_to(folder) for path in paths)
     parents = {
-        (str(path.parent.parent), names.folded(path.parent.name)) for path in found if path.parent != folder
+        (str(path.parent.parent), names.folded(path.parent.name)) for path in paths if path.parent != folder
     }
     assert not parents & keys
 
 
-def test_names_that_differ_for_box_keep_their_names(pretended: Both, down: Path) -> None:
-    """``Maße`` is not ``Masse`` where the file system holds both."""
+def test_names_that_differ_in_box_are_kept(pretended: Both, down: Path) -> None:
+    """``Maße`` and ``Masse`` stay different if the file system holds both."""
     pretender, box = pretended
     for name in ("Ma\u00dfe.txt", "Masse.txt", "\u0130.txt", "i.txt", "\u0131.txt", "\ufb01.txt", "fi.txt"):
         pretender.add(name, name.encode())
     frame = box.download(box.items(), down)
-    assert frame["problem"].isna().all() and lying(down) == {
+    assert frame["problem"].isna().all() and contents_of(down) == {
         name.decode(): name for name in pretender.bytes.values()
     }
 
 
-def test_a_file_system_that_takes_two_names_for_one_is_noticed(tmp_path: Path) -> None:
-    """It is asked, by what lies at the path: then the second is saved under another name."""
+def test_a_file_system_that_merges_two_names_is_detected(tmp_path: Path) -> None:
+    """The second file is then saved under another name."""
     places = names.Places(tmp_path)
     first, second = tmp_path / "Ma\u00dfe.txt", tmp_path / "Masse.txt"
-    made(first, "1")
-    second.hardlink_to(first)  # as such a file system would show it
+    write_file(first, "1")
+    second.hardlink_to(first)  # simulates such a file system
     places.wrote(first, "1")
-    path, said = places.settle(second, "2", "Masse.txt")
-    assert path.name == "Masse [2].txt" and "for one name" in said
+    path, note = places.settle(second, "2", "Masse.txt")
+    assert path.name == "Masse [2].txt" and "as the same name" in note
     other = tmp_path / "other.txt"
-    other.hardlink_to(first)  # and this is only a second link to the same file
+    other.hardlink_to(first)  # an ordinary second link to the same file
     assert places.settle(other, "3", "other.txt") == (other, "")
 
 
-def test_a_part_never_has_the_place_of_a_file(pretended: Both, down: Path) -> None:
-    """A file that is called like the part of another, before it and after it; and one of somebody else's there."""
+def test_a_partial_file_never_has_the_path_of_a_file(pretended: Both, down: Path) -> None:
+    """Neither a file from Box nor a local file with the name of a partial file is lost."""
     pretender, box = pretended
     sums = hashlib.sha1(b"the file").hexdigest()[:12]
     pretender.add(f".101-{sums}.part", b"before")
@@ -372,32 +376,32 @@ def test_a_part_never_has_the_place_of_a_file(pretended: Both, down: Path) -> No
     pretender.add(f".101-{sums}.part", b"after")
     frame = box.download(list(pretender.items), down)
     assert frame["action"].tolist() == ["downloaded"] * 3
-    assert sorted(lying(down).values()) == [b"after", b"before", b"the file"]
+    assert sorted(contents_of(down).values()) == [b"after", b"before", b"the file"]
     box.download("101", down / "other")
     (down / "other" / "file.txt").unlink()
-    mine = made(down / "third" / f".101-{sums}.part", "mine, and longer than the file is")
+    mine = write_file(down / "third" / f".101-{sums}.part", "mine, and longer than the file is")
     assert box.download("101", down / "third")["action"].tolist() == ["downloaded"]
     assert mine.read_text() == "mine, and longer than the file is"
 
 
-@pytest.mark.parametrize("what", ["link", "hard link", "pipe", "folder"])
-def test_what_somebody_put_at_the_place_of_a_part_is_left_alone(
-    pretended: Both, down: Path, tmp_path: Path, what: str
+@pytest.mark.parametrize("kind", ["link", "hard link", "pipe", "folder"])
+def test_a_foreign_object_with_the_name_of_a_partial_file_is_left_alone(
+    pretended: Both, down: Path, tmp_path: Path, kind: str
 ) -> None:
-    """Nothing is written through it, and the file comes all the same."""
+    """Nothing is written through it, and the file is still downloaded."""
     pretender, box = pretended
     number = pretender.add("a.txt", b"new bytes")
-    precious = made(tmp_path / "precious.txt", "precious")
+    precious = write_file(tmp_path / "precious.txt", "precious")
     part = down / f".{number}-{hashlib.sha1(b'new bytes').hexdigest()[:12]}.part"
     down.mkdir()
     box.download(number, down)
-    (down / "a.txt").unlink()  # so that our lock for this part is there already
+    (down / "a.txt").unlink()  # the lock of the partial file exists already
     {
         "link": lambda: part.symlink_to(precious),
         "hard link": lambda: part.hardlink_to(precious),
         "pipe": lambda: os.mkfifo(part),
         "folder": part.mkdir,
-    }[what]()
+    }[kind]()
     frame = quietly(lambda: box.download([number], down))
     assert frame["action"].tolist() == ["downloaded"] and (down / "a.txt").read_bytes() == b"new bytes"
     assert precious.read_text() == "precious" and os.path.lexists(part)
@@ -407,7 +411,7 @@ def test_what_somebody_put_at_the_place_of_a_part_is_left_alone(
 def test_a_link_to_a_folder_is_not_written_through(
     pretended: Both, down: Path, tmp_path: Path, inside: bool
 ) -> None:
-    """Not even where it leads to a place inside, for that is another file's."""
+    """Not even if it leads to a path inside, which belongs to another file."""
     pretender, box = pretended
     pretender.add("a.txt", b"a")
     pretender.add("a.txt", b"b")
@@ -418,36 +422,36 @@ def test_a_link_to_a_folder_is_not_written_through(
     (down / "link").symlink_to(target)
     frame = quietly(lambda: box.download(table, down))
     assert frame["action"].tolist() == ["downloaded", "refused"] and "link" in frame["problem"].iloc[1]
-    assert lying(target) == ({"a.txt": b"a"} if inside else {})
+    assert contents_of(target) == ({"a.txt": b"a"} if inside else {})
 
 
-def test_a_link_that_comes_meanwhile_is_not_written_through(
+def test_a_link_created_during_a_download_is_not_written_through(
     pretended: Both, down: Path, tmp_path: Path
 ) -> None:
-    """It is looked for again when the file is written, not when all were planned."""
+    """Links are checked again when a file is written."""
     pretender, box = pretended
     first, second = pretender.add("a.txt", b"a"), pretender.add("b.txt", b"b")
     outside = tmp_path / "outside"
     outside.mkdir()
 
-    lies = threading.Event()
+    link_exists = threading.Event()
 
-    def planted(method: str, path: str, *_: Any) -> Any:
-        if path == f"/2.0/files/{second}" and not lies.is_set():
-            if (down / "sub").exists():  # the first file's folder is made already
+    def create_link(method: str, path: str, *_: Any) -> Any:
+        if path == f"/2.0/files/{second}" and not link_exists.is_set():
+            if (down / "sub").exists():  # the folder of the first file was created before
                 (down / "sub").rename(down / "was sub")
             (down / "sub").symlink_to(outside)
-            lies.set()
+            link_exists.set()
         if path == f"/dl/{first}":
-            assert lies.wait(30)
+            assert link_exists.wait(30)
         return None
 
-    pretender.first = planted
+    pretender.first = create_link
     table = pd.DataFrame({"id": [first, second], "name": ["a.txt", None], "size": [1, None], "path": "sub"})
     table["sha1"] = [hashlib.sha1(b"a").hexdigest(), None]
     down.mkdir()
     quietly(lambda: box.download(table, down))
-    assert lying(outside) == {}
+    assert contents_of(outside) == {}
 
 
 @pytest.mark.parametrize(
@@ -455,99 +459,101 @@ def test_a_link_that_comes_meanwhile_is_not_written_through(
 )
 @pytest.mark.parametrize("column", ["name", "path"])
 def test_no_name_leads_out_of_the_folder(pretended: Both, down: Path, name: str, column: str) -> None:
-    """As a name and as a folder above it."""
+    """Neither the name of a file nor that of a folder above it can do so."""
     pretender, box = pretended
     pretender.add("a.txt", b"a")
     table = box.items().assign(path="")
     table[column] = pd.Series([name], dtype="str")
     [row] = box.download(table, down).to_dict("records")
-    place = Path(row["path"])
+    path = Path(row["path"])
     assert (
-        place.read_bytes() == b"a"
-        and place.resolve().is_relative_to(down.resolve())
-        and ".." not in place.parts
+        path.read_bytes() == b"a" and path.resolve().is_relative_to(down.resolve()) and ".." not in path.parts
     )
     assert [file.name for file in down.parent.iterdir() if file.name not in ("home", "down")] == []
 
 
 def test_an_id_that_is_a_path_writes_nothing(pretended: Both, down: Path) -> None:
-    """A table from somebody else: its ids are looked at before they become a path."""
+    """The ids of a table are checked before they become part of a path."""
     _, box = pretended
     sums = hashlib.sha1(b"a").hexdigest()
     table = pd.DataFrame({"id": ["x/../../../evil", "1"], "name": "a", "size": 1, "sha1": ["../../x", sums]})
     frame = quietly(lambda: box.download(table.iloc[:1], down))
-    assert "is not the id of a file" in frame["problem"].iloc[0] and lying(down) == {}
+    assert "is not the id of a file" in frame["problem"].iloc[0] and contents_of(down) == {}
 
 
-def test_what_lies_in_the_way_is_one_row_each(pretended: Both, down: Path) -> None:
-    """A folder where a file goes, a file where a folder goes, a pipe."""
+def test_each_obstacle_is_one_row(pretended: Both, down: Path) -> None:
+    """A folder has the name of a file, a file has the name of a folder, or a pipe has the name."""
     pretender, box = pretended
     for name in ("dir", "below.txt", "pipe", "good.txt"):
         pretender.add(name, name.encode())
     (down / "dir").mkdir(parents=True)
-    made(down / "file")
+    write_file(down / "file")
     os.mkfifo(down / "pipe")
     table = box.items().assign(path=["", "file", "", ""])
     frame = quietly(lambda: box.download(table, down, overwrite=True))
     assert frame["action"].tolist() == ["refused"] * 3 + ["downloaded"]
-    assert all(told(frame)[name] for name in ("dir", "below.txt", "pipe"))
-    with pytest.raises(TransferError, match="cannot be a folder"):
+    assert all(problems_of(frame)[name] for name in ("dir", "below.txt", "pipe"))
+    with pytest.raises(TransferError, match="cannot be used as a folder"):
         box.download("100", down / "file")
 
 
-def test_a_file_that_was_put_there_meanwhile_is_not_overwritten(pretended: Both, down: Path) -> None:
-    """It is looked for when the whole file is there."""
+def test_a_file_created_during_a_download_is_not_overwritten(pretended: Both, down: Path) -> None:
+    """The path is checked again when the content is complete."""
     pretender, box = pretended
     number = pretender.add("a.txt", b"from box")
     pretender.first = lambda *call: (
-        made(down / "a.txt", "mine") and None if call[1].startswith("/dl/") else None
+        write_file(down / "a.txt", "mine") and None if call[1].startswith("/dl/") else None
     )
     with pytest.raises(TransferError, match="overwrite=True"):
         box.download(number, down)
-    assert lying(down) == {"a.txt": b"mine"}
+    assert contents_of(down) == {"a.txt": b"mine"}
 
 
-# Files that go up
+# Uploads
 
 
-def test_dates_that_box_does_not_take_are_left_out(pretended: Both, tmp_path: Path) -> None:
-    """Before 1970 and after 9999: the file is sent without, and its row says so."""
+def test_dates_that_box_refuses_are_left_out(pretended: Both, tmp_path: Path) -> None:
+    """The file is uploaded without a date before 1970 or after 9999, and its row says so."""
     pretender, box = pretended
-    whens = {"old": -1, "older": -(2**31), "epoch": 0, "new": 1_700_000_000, "last": 4_000_000_000}
-    for name, when in whens.items():
-        os.utime(made(tmp_path / "up" / name, name), (0, when))
+    times = {"old": -1, "older": -(2**31), "epoch": 0, "new": 1_700_000_000, "last": 4_000_000_000}
+    for name, time_stamp in times.items():
+        os.utime(write_file(tmp_path / "up" / name, name), (0, time_stamp))
     frame = box.upload_folder(tmp_path / "up")
     assert frame["action"].tolist() == ["uploaded"] * 5 and frame.attrs["complete"]
-    assert {name for name, text in told(frame).items() if "before 1970" in text} == {"old", "older"}
+    assert {name for name, text in problems_of(frame).items() if "before 1970" in text} == {"old", "older"}
     dates = {item["name"]: item.get("content_modified_at") for item in pretender.items.values()}
     assert dates["old"] is dates["older"] is None
     assert (dates["epoch"], dates["last"]) == ("1970-01-01T00:00:00Z", "2096-10-02T07:06:40Z")
 
 
 @pytest.mark.parametrize("when", [-(2**62), -70_000_000_000, -1, 253_402_300_800, 2**40, 2**62])
-def test_no_date_of_a_file_is_too_odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: int) -> None:
-    """Whatever a file system gives (played here, for few can hold them all)."""
-    file, stat = made(tmp_path / "a"), Path.stat
+def test_every_modification_time_can_be_handled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: int
+) -> None:
+    """The times are simulated, because few file systems can store them all."""
+    file, stat = write_file(tmp_path / "a"), Path.stat
 
-    class Found:
+    class Status:
         st_mtime_ns = when * 1_000_000_000
 
-    monkeypatch.setattr(Path, "stat", lambda path, **given: Found() if path == file else stat(path, **given))
+    monkeypatch.setattr(
+        Path, "stat", lambda path, **options: Status() if path == file else stat(path, **options)
+    )
     attributes, note = sources.modified(file)
     assert attributes == {} and note is not None and note.startswith("Sent without its date")
 
 
-def test_what_is_no_file_is_one_row_and_the_rest_goes(
+def test_objects_that_are_not_files_are_refused(
     pretended: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Pipes, sockets, links to nothing, in a circle, to folders, out of the folder; and a name that is not UTF-8."""
+    """Pipes, sockets, broken, circular and foreign links and an invalid name are rows of their own; the rest is uploaded."""
     pretender, box = pretended
-    up, outside = tmp_path / "up", made(tmp_path / "outside" / "secret.txt", "secret")
+    up, outside = tmp_path / "up", write_file(tmp_path / "outside" / "secret.txt", "secret")
     for name in ("a.txt", "z.txt", "sub/b.txt"):
-        made(up / name, name)
+        write_file(up / name, name)
     os.mkfifo(up / "pipe")
     with socket.socket(socket.AF_UNIX) as listening:
-        monkeypatch.chdir(up)  # the path of a socket is short
+        monkeypatch.chdir(up)  # because the path of a socket must be short
         listening.bind("socket")
     for name, target in {
         "inside": up / "a.txt",
@@ -560,61 +566,61 @@ def test_what_is_no_file_is_one_row_and_the_rest_goes(
     }.items():
         (up / name).symlink_to(target)
     Path(os.fsdecode(os.fsencode(up) + b"/bad\xff.txt")).write_text("bad", encoding="utf-8")
-    made(Path(os.fsdecode(os.fsencode(up) + b"/dir\xfe/in.txt")))
-    with pytest.warns(UserWarning, match="10 of 14 files were not sent"):
+    write_file(Path(os.fsdecode(os.fsencode(up) + b"/dir\xfe/in.txt")))
+    with pytest.warns(UserWarning, match="10 of 14 files were not uploaded"):
         frame = box.upload_folder(up)
-    problems = told(frame)
+    problems = problems_of(frame)
     assert {name for name, text in problems.items() if not text} == {"a.txt", "z.txt", "b.txt", "inside"}
     for name, why in {
         "pipe": "named pipe",
         "socket": "socket",
-        "nothing": "link to nothing",
+        "nothing": "link to a file that does not exist",
         "circle": "cannot be read",
         "loop": "links to folders",
         "folder": "links to folders",
-        "out": "outside of the folder",
+        "out": "outside the folder",
         "device": "device",
-        "bad\\udcff.txt": "not UTF-8",
-        "in.txt": "not UTF-8",
+        "bad\\udcff.txt": "not valid UTF-8",
+        "in.txt": "not valid UTF-8",
     }.items():
         assert why in problems[name], (name, problems)
     assert b"secret" not in pretender.bytes.values() and not frame.attrs["complete"]
 
 
-def test_a_folder_may_be_deeper_than_python_calls_itself(tmp_path: Path) -> None:
-    """Twelve hundred folders, each in another: the file at the bottom is found."""
-    place = tmp_path / "up"
-    place.mkdir()
+def test_a_folder_may_be_deeper_than_the_recursion_limit(tmp_path: Path) -> None:
+    """The file below twelve hundred nested folders is found."""
+    folder = tmp_path / "up"
+    folder.mkdir()
     for _ in range(1200):
-        place /= "d"
-        place.mkdir()
-    made(place / "a.txt")
-    found = list(sources.below(tmp_path / "up"))
-    (place / "a.txt").unlink()
-    while place != tmp_path:  # pytest cannot remove what is deeper than Python calls itself
-        place.rmdir()
-        place = place.parent
-    assert [(file.path.name, file.size, file.problem) for file in found] == [("a.txt", 7, None)]
+        folder /= "d"
+        folder.mkdir()
+    write_file(folder / "a.txt")
+    files = list(sources.below(tmp_path / "up"))
+    (folder / "a.txt").unlink()
+    while folder != tmp_path:  # pytest cannot remove folders deeper than the recursion limit
+        folder.rmdir()
+        folder = folder.parent
+    assert [(file.path.name, file.size, file.problem) for file in files] == [("a.txt", 7, None)]
 
 
-@pytest.mark.parametrize("what", ["pipe", "/dev/zero"])
-def test_one_thing_that_is_no_file_is_told(pretended: Both, tmp_path: Path, what: str) -> None:
-    """It would be read without end."""
-    path = Path(what) if what.startswith("/") else tmp_path / what
+@pytest.mark.parametrize("name", ["pipe", "/dev/zero"])
+def test_a_pipe_or_device_is_refused(pretended: Both, tmp_path: Path, name: str) -> None:
+    """Reading it would never end."""
+    path = Path(name) if name.startswith("/") else tmp_path / name
     if not path.exists():
         os.mkfifo(path)
     with pytest.raises(TransferError, match="only files are sent"):
         pretended[1].upload(path)
 
 
-def test_files_that_vanish_or_change_meanwhile_are_one_row(
+def test_files_that_vanish_or_change_during_an_upload_are_one_row(
     pretended: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One is gone, one becomes a folder, one cannot be read, one is written to all the time: the others go."""
+    """Missing, replaced, unreadable and growing files are refused, and the others are uploaded."""
     pretender, box = pretended
     up = tmp_path / "up"
     for name in ("a.txt", "gone.txt", "dir.txt", "growing.txt", "closed.txt", "z.txt"):
-        made(up / name, name)
+        write_file(up / name, name)
     read = Path.read_bytes
 
     def reading(path: Path) -> bytes:
@@ -626,7 +632,7 @@ def test_files_that_vanish_or_change_meanwhile_are_one_row(
             raise PermissionError(13, "Permission denied", str(path))
         return data
 
-    def emptied(method: str, path: str, *_: Any) -> Any:
+    def remove_files(method: str, path: str, *_: Any) -> Any:
         if path.endswith("/folders") and (up / "gone.txt").exists():
             for name in ("gone.txt", "dir.txt"):
                 (up / name).unlink()
@@ -636,39 +642,37 @@ def test_files_that_vanish_or_change_meanwhile_are_one_row(
     monkeypatch.setattr(Path, "read_bytes", reading)
     listed = list(sources.below(up))
     monkeypatch.setattr(sources, "below", lambda _: iter(listed))
-    pretender.first = emptied
+    pretender.first = remove_files
     frame = quietly(lambda: box.upload_folder(up))
-    problems = told(frame)
+    problems = problems_of(frame)
     assert {name for name, text in problems.items() if not text} == {"a.txt", "z.txt"}
     assert (
-        "changes while it is read" in problems["growing.txt"]
+        "changes while it is being read" in problems["growing.txt"]
         and "Permission denied" in problems["closed.txt"]
     )
     assert problems["gone.txt"] and problems["dir.txt"]
 
 
-@pytest.mark.parametrize(
-    "alike", [str.lower, str.casefold], ids=["Box tells them apart", "Box takes them for one"]
-)
+@pytest.mark.parametrize("alike", [str.lower, str.casefold], ids=["different for Box", "the same for Box"])
 @pytest.mark.parametrize("new_version", [False, True])
 def test_box_is_asked_whether_two_names_are_the_same(
     pretended: Both, tmp_path: Path, alike: Any, new_version: bool
 ) -> None:
-    """``Maße.txt`` lies there and ``Masse.txt`` comes: nothing is overwritten, skipped or renamed by a guess of ours."""
+    """If ``Maße.txt`` exists and ``Masse.txt`` is uploaded, nothing is overwritten, skipped or renamed on a guess."""
     pretender, box = pretended
     pretender.same = alike
-    up, one = tmp_path / "up", alike is str.casefold
-    made(up / "Masse.txt", "other")
+    up, same_name = tmp_path / "up", alike is str.casefold
+    write_file(up / "Masse.txt", "other")
     folder = pretender.add("up", b"", kind="folder")
     pretender.add("Ma\u00dfe.txt", b"there", folder)
     frame = quietly(lambda: box.upload_folder(up, new_version=new_version))
-    if not one:
+    if not same_name:
         assert frame["action"].tolist() == ["uploaded"]
         assert pretender.names(folder) == {"Ma\u00dfe.txt": b"there", "Masse.txt": b"other"}
     elif new_version:
         assert (
             frame["action"].tolist() == ["new version"]
-            and "Its name on the server is 'Maße.txt'" in told(frame)["Masse.txt"]
+            and "Its name on the server is 'Maße.txt'" in problems_of(frame)["Masse.txt"]
         )
         assert pretender.names(folder) == {"Ma\u00dfe.txt": b"other"}
     else:
@@ -682,13 +686,13 @@ def test_box_is_asked_whether_two_names_are_the_same(
 )
 @pytest.mark.parametrize("new_version", [False, True])
 @pytest.mark.parametrize("size", [10, 1_200_000])
-def test_two_files_that_box_takes_for_one_never_replace_each_other(
+def test_files_with_equivalent_names_never_replace_each_other(
     pretended: Both, tmp_path: Path, alike: Any, new_version: bool, size: int
 ) -> None:
-    """Of the same call: what Box tells apart is sent, of what it does not the first; nobody's bytes are lost in silence."""
+    """Of the files whose names Box considers the same, only the first is uploaded, and no content is lost silently."""
     pretender, box = pretended
     pretender.same = alike
-    called = [
+    file_names = [
         "Ma\u00dfe.txt",
         "Masse.txt",
         "masse.TXT",
@@ -700,47 +704,47 @@ def test_two_files_that_box_takes_for_one_never_replace_each_other(
         "\ufb01",
         "fi",
     ]
-    for name in called:
-        made(tmp_path / "up" / name, os.urandom(size))
+    for name in file_names:
+        write_file(tmp_path / "up" / name, os.urandom(size))
     frame = quietly(lambda: box.upload_folder(tmp_path / "up", new_version=new_version))
     sent = frame[frame["action"] == "uploaded"]
-    assert len(sent) == len({alike(name) for name in called})
+    assert len(sent) == len({alike(name) for name in file_names})
     assert set(frame["action"]) <= {"uploaded", "refused"}
-    [folder] = [one for one, item in pretender.items.items() if item["type"] == "folder"]
-    here = {name: (tmp_path / "up" / name).read_bytes() for name in called}
+    [folder] = [item_id for item_id, item in pretender.items.items() if item["type"] == "folder"]
+    here = {name: (tmp_path / "up" / name).read_bytes() for name in file_names}
     assert pretender.names(folder) == {name: here[name] for name in sent["name"]}
     assert frame.loc[frame["action"] == "refused", "problem"].str.contains("same name as").all()
 
 
 @pytest.mark.parametrize("called", ["A.txt", "\u0101.txt"])
-def test_the_file_of_exactly_that_name_wins(pretended: Both, tmp_path: Path, called: str) -> None:
-    """Another that Box takes for the same does not become its new version, not even where it goes first."""
+def test_the_file_with_the_exact_name_wins(pretended: Both, tmp_path: Path, called: str) -> None:
+    """A file with an equivalent name does not become its new version, even if it is uploaded first."""
     pretender, box = pretended
     folder = pretender.add("up", b"", kind="folder")
     exact = called.lower() if called == "A.txt" else called.upper()
     pretender.add(exact, b"old", folder)
     for name in (called, exact):
-        made(tmp_path / "up" / name, f"mine {name}")
+        write_file(tmp_path / "up" / name, f"mine {name}")
     frame = quietly(lambda: box.upload_folder(tmp_path / "up", new_version=True))
     assert dict(zip(frame["name"], frame["action"], strict=True)) == {called: "refused", exact: "new version"}
     assert pretender.names(folder) == {exact: f"mine {exact}".encode()}
 
 
-def test_two_folders_that_box_takes_for_one_are_filled_once(pretended: Both, tmp_path: Path) -> None:
-    """``Docs`` and ``docs``: what both have is sent from the first only, and the other row says why."""
+def test_two_folders_with_equivalent_names_become_one(pretended: Both, tmp_path: Path) -> None:
+    """A file in both folders is uploaded from the first only, and the row of the other says why."""
     _, box = pretended
     for name in ("Docs/a.txt", "docs/a.txt", "docs/b.txt"):
-        made(tmp_path / "up" / name, name)
+        write_file(tmp_path / "up" / name, name)
     frame = quietly(lambda: box.upload_folder(tmp_path / "up", new_version=True))
     assert frame["action"].tolist() == ["uploaded", "refused", "uploaded"]
-    assert "for the same file as" in frame["problem"].iloc[1]
+    assert "the same file as" in frame["problem"].iloc[1]
 
 
 def test_a_new_version_does_not_rename_the_file(pretended: Both, tmp_path: Path) -> None:
-    """Box would take the other spelling for a new name."""
+    """The name keeps its spelling in Box."""
     pretender, box = pretended
     pretender.add("Report.TXT", b"old")
-    [row] = box.upload(made(tmp_path / "report.txt", "new"), new_version=True).to_dict("records")
+    [row] = box.upload(write_file(tmp_path / "report.txt", "new"), new_version=True).to_dict("records")
     assert row["action"] == "new version" and row["problem"] == "Its name on the server is 'Report.TXT'."
     assert pretender.names("0") == {"Report.TXT": b"new"}
 
@@ -749,14 +753,14 @@ def test_a_new_version_does_not_rename_the_file(pretended: Both, tmp_path: Path)
     "answer",
     [PAGE, (200, {}, []), (200, {}, {}), (200, {}, {"entries": 5}), (201, {}, b"{"), (403, *PAGE[1:])],
 )
-def test_an_odd_answer_at_any_call_is_a_sentence(pretended: Both, tmp_path: Path, answer: Any) -> None:
-    """At each call of an upload and of a download, once: one row or one error of ours, and no word of local files."""
+def test_an_odd_response_to_any_call_is_reported(pretended: Both, tmp_path: Path, answer: Any) -> None:
+    """It is one row or one error of boxnb, and neither blames a local file."""
     pretender, box = pretended
     up = tmp_path / "up"
     for name, size in {"a.txt": 3, "b.bin": 1_200_000, "sub/c.txt": 5}.items():
-        made(up / name, b"x" * size)
+        write_file(up / name, b"x" * size)
     box.upload_folder(up)
-    ids = [one for one, item in pretender.items.items() if item["type"] == "file"]
+    ids = [item_id for item_id, item in pretender.items.items() if item["type"] == "file"]
     (up / "a.txt").write_text("changed")
     works = {
         "up": lambda number: box.upload_folder(up, name=f"again {number}"),
@@ -786,13 +790,13 @@ def test_an_odd_answer_at_any_call_is_a_sentence(pretended: Both, tmp_path: Path
     assert not list(tmp_path.rglob("*.part"))
 
 
-def test_a_fault_of_our_own_is_one_row(
+def test_an_unexpected_error_is_one_row(
     pretended: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever is raised for one file, the table of the others comes back."""
+    """The other files are still uploaded."""
     _, box = pretended
     for name in ("a.txt", "b.txt", "c.txt"):
-        made(tmp_path / "up" / name, name)
+        write_file(tmp_path / "up" / name, name)
     whole = sources.read_whole
 
     def reading(path: Path) -> bytes:
@@ -803,12 +807,12 @@ def test_a_fault_of_our_own_is_one_row(
     monkeypatch.setattr(sources, "read_whole", reading)
     frame = quietly(lambda: box.upload_folder(tmp_path / "up"))
     assert frame["action"].tolist() == ["uploaded", "refused", "uploaded"]
-    assert "RuntimeError" in told(frame)["b.txt"] and "secret" not in told(frame)["b.txt"]
+    assert "RuntimeError" in problems_of(frame)["b.txt"] and "secret" not in problems_of(frame)["b.txt"]
 
 
 def test_showing_progress_may_fail(pretended: Both, tmp_path: Path) -> None:
-    """A mistake in a reader's own function costs no file, and is told once."""
-    made(tmp_path / "up" / "a.txt")
+    """An error in the function of a caller costs no file and is one warning."""
+    write_file(tmp_path / "up" / "a.txt")
 
     def show(moved: Any) -> None:
         raise ZeroDivisionError("oh")
@@ -818,8 +822,8 @@ def test_showing_progress_may_fail(pretended: Both, tmp_path: Path) -> None:
     assert frame["action"].tolist() == ["uploaded"]
 
 
-def test_interrupt_while_ids_are_looked_up_gives_the_table(pretended: Both, down: Path) -> None:
-    """What was fetched until then is in it."""
+def test_an_interrupt_while_ids_are_looked_up_keeps_the_table(pretended: Both, down: Path) -> None:
+    """It contains the files downloaded so far."""
     pretender, box = pretended
     ids = [pretender.add(f"{number}.txt", b"x") for number in range(30)]
     reached = threading.Event()
@@ -838,32 +842,30 @@ def test_interrupt_while_ids_are_looked_up_gives_the_table(pretended: Both, down
     assert set(caught.value.partial["action"]) <= {"downloaded"} and not list(down.glob(".*"))
 
 
-def test_a_listing_that_turns_in_a_circle_ends(pretended: Both, tmp_path: Path) -> None:
-    """A server that gives the same marker for ever."""
+def test_a_listing_with_a_repeated_marker_ends(pretended: Both, tmp_path: Path) -> None:
+    """The server always returns the same marker."""
     pretender, box = pretended
     pretender.add("up", b"", kind="folder")
     page = {"entries": [{"type": "file", "id": 5, "name": None}, {"id": 6}], "next_marker": "again"}
     pretender.first = lambda *call: (200, {}, page) if call[1].endswith("/items") else None
-    made(tmp_path / "up" / "a.txt")
+    write_file(tmp_path / "up" / "a.txt")
     assert box.upload_folder(tmp_path / "up")["action"].tolist() == ["uploaded"]
 
 
-def test_what_box_asks_to_wait_is_bounded(pretended: Both, tmp_path: Path) -> None:
-    """An hour is not slept in silence: one row says when to come back."""
+def test_a_very_long_wait_is_one_row(pretended: Both, tmp_path: Path) -> None:
+    """The transfer does not wait for an hour; the row says when to try again."""
     pretender, box = pretended
-    made(tmp_path / "up" / "a.txt")
+    write_file(tmp_path / "up" / "a.txt")
     busy = (503, {"Retry-After": "3600"}, b"")
     pretender.first = lambda *call: busy if call[1].endswith("/files/content") else None
     frame = quietly(lambda: box.upload_folder(tmp_path / "up"))
     words = r"asks to wait 60 minutes \(3600 seconds\)\. Make the same call again after [0-9]"
-    assert re.search(words, told(frame)["a.txt"])
+    assert re.search(words, problems_of(frame)["a.txt"])
 
 
 @pytest.mark.parametrize("change", ["without", "in capitals"])
-def test_the_same_bytes_are_known_whatever_box_says_of_them(
-    pretended: Both, tmp_path: Path, change: str
-) -> None:
-    """A conflict without a SHA-1 is asked about, one in capitals is the same; neither is called other content."""
+def test_identical_content_is_recognized(pretended: Both, tmp_path: Path, change: str) -> None:
+    """A SHA-1 that is missing from a conflict is fetched, and one in capitals is the same."""
     pretender, box = pretended
     sha1 = hashlib.sha1(b"content").hexdigest()
     pretender.add("a.txt", b"content")
@@ -880,11 +882,11 @@ def test_the_same_bytes_are_known_whatever_box_says_of_them(
     pretender.first = lambda method, path, *_: (
         (409, {}, body) if method in ("POST", "OPTIONS") and path.endswith(posts) else None
     )
-    assert box.upload(made(tmp_path / "a.txt"), "0")["action"].tolist() == ["same content"]
+    assert box.upload(write_file(tmp_path / "a.txt"), "0")["action"].tolist() == ["same content"]
 
 
-def test_an_answer_to_an_upload_is_read_with_care(pretended: Both, tmp_path: Path) -> None:
-    """A SHA-1 in capitals is the right one; a file without an id is no file."""
+def test_the_response_to_an_upload_is_checked(pretended: Both, tmp_path: Path) -> None:
+    """A SHA-1 in capitals is accepted; a file without an id is not."""
     pretender, box = pretended
     entry = {"type": "file", "id": "7", "name": "a.txt", "size": 7}
     sha1 = hashlib.sha1(b"content").hexdigest()
@@ -892,7 +894,7 @@ def test_an_answer_to_an_upload_is_read_with_care(pretended: Both, tmp_path: Pat
         answer = (201, {}, {"entries": [entry | more]})
         pretender.first = lambda method, path, *_, answer=answer: answer if method == "POST" else None
         if right:
-            assert box.upload(made(tmp_path / "a.txt"), "0")["id"].tolist() == ["7"]
+            assert box.upload(write_file(tmp_path / "a.txt"), "0")["id"].tolist() == ["7"]
         else:
             with pytest.raises(BoxUnavailableError):
-                box.upload(made(tmp_path / "a.txt"), "0")
+                box.upload(write_file(tmp_path / "a.txt"), "0")

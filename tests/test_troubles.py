@@ -1,4 +1,4 @@
-"""What networks, proxies and busy servers do in the middle of a pull: the same frame, or a sentence and the frame so far."""
+"""Network errors, proxies and busy servers during a pull: the same DataFrame, or an error with the rows so far."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ WORKS: dict[str, tuple[str, Callable[[boxnb.Box], pd.DataFrame]]] = {
 
 
 WHOLE: dict[str, pd.DataFrame] = {}
-"""What each pull gives when all is well; the same for every test here."""
+"""The result of each pull without a failure, shared by all tests in this module."""
 
 
 class Time:
-    """A clock that only waiting moves: nobody waits for real."""
+    """A clock that only waiting moves, so that no test waits."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -62,10 +62,10 @@ class Time:
 
 @pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """A sandbox that the tests here share; they only read."""
+    """Start a sandbox that all tests in this module share; they only read."""
     state = tmp_path_factory.mktemp("troubles")
     with boxnb.sandbox.start(private=True, state=state, limits="off") as sandbox:
-        sandbox.clock.freeze()  # or the streams would have more each time
+        sandbox.clock.freeze()  # otherwise the streams would grow from test to test
         yield sandbox
     WHOLE.clear()
 
@@ -77,46 +77,46 @@ def box(company: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[boxnb.Box
     box = boxnb.connect("acme")
     time = Time()
     box.session = BoxSession(RotatingAuth("acme", sleep=time.sleep), sleep=time.sleep, clock=time)
-    box.session.deadline = 1.0  # a drip takes 1.5 seconds
+    box.session.deadline = 1.0  # a slow response ("drip") takes 1.5 seconds
     yield box
     company.faults.clear()
 
 
-def well(work: str, box: boxnb.Box) -> pd.DataFrame:
+def complete_frame(work: str, box: boxnb.Box) -> pd.DataFrame:
     if work not in WHOLE:
         WHOLE[work] = WORKS[work][1](box)
     return WHOLE[work]
 
 
-def add(company: Sandbox, path: str, trouble: str, times: int, skip: int) -> None:
+def add_fault(company: Sandbox, path: str, trouble: str, times: int, skip: int) -> None:
     company.faults.add(path, trouble.split()[0], times=times, skip=skip, **TROUBLES[trouble])
 
 
 @pytest.mark.parametrize("work", WORKS)
 @pytest.mark.parametrize("trouble", TROUBLES)
-def test_a_trouble_that_passes(box: boxnb.Box, company: Sandbox, trouble: str, work: str) -> None:
-    """Once on one connection, the others are well: the same frame row for row; a page that is no page is told."""
+def test_a_short_failure(box: boxnb.Box, company: Sandbox, trouble: str, work: str) -> None:
+    """After one failed call the DataFrame is the same, row for row; the page of a proxy is an error."""
     path, pull = WORKS[work]
-    whole = well(work, box)
-    add(company, path, trouble, times=1, skip=0 if work == "users" else 2)
+    whole = complete_frame(work, box)
+    add_fault(company, path, trouble, times=1, skip=0 if work == "users" else 2)
     if trouble != "html":
-        found = pull(box)
-        pd.testing.assert_frame_equal(found, whole)
-        assert found.attrs["complete"]
+        frame = pull(box)
+        pd.testing.assert_frame_equal(frame, whole)
+        assert frame.attrs["complete"]
         return
     with pytest.raises(BoxNotebookError, match="proxy") as caught:
         pull(box)
     check(caught.value, box, whole)
 
 
-@pytest.mark.parametrize("work", [work for work in WORKS if work != "users"])  # one page: no frame so far
+@pytest.mark.parametrize("work", [work for work in WORKS if work != "users"])  # users have only one page
 @pytest.mark.parametrize("trouble", sorted(TROUBLES.keys() - HARMLESS))
-def test_a_trouble_that_stays(box: boxnb.Box, company: Sandbox, trouble: str, work: str) -> None:
-    """From some page on, for good: a sentence, and the frame so far, which the rest completes."""
+def test_a_lasting_failure(box: boxnb.Box, company: Sandbox, trouble: str, work: str) -> None:
+    """The error has a message and the rows so far, and a second pull fetches the rest."""
     path, pull = WORKS[work]
-    whole = well(work, box)
-    box.session.deadline = 0.1  # it drips for 1.5 seconds, five times
-    add(company, path, trouble, times=1_000_000, skip=3)
+    whole = complete_frame(work, box)
+    box.session.deadline = 0.1  # a slow response takes 1.5 seconds, five times
+    add_fault(company, path, trouble, times=1_000_000, skip=3)
     with pytest.raises(BoxNotebookError) as caught:
         pull(box)
     assert len(str(caught.value)) > 40
@@ -126,7 +126,7 @@ def test_a_trouble_that_stays(box: boxnb.Box, company: Sandbox, trouble: str, wo
     box.session.deadline = 10.0
     more = partial.attrs["resume"]
     if more is None:
-        assert len(partial) == 0, "rows, and nothing says how to go on"
+        assert len(partial) == 0, "there are rows but no way to resume"
         return
     arguments = {"tree": {}, "events": {"stream": "admin_logs_streaming"}}.get(work, {})
     if work == "a month of events":
@@ -139,7 +139,7 @@ def test_a_trouble_that_stays(box: boxnb.Box, company: Sandbox, trouble: str, wo
 
 
 def check(error: BoxNotebookError, box: boxnb.Box, whole: pd.DataFrame) -> pd.DataFrame:
-    """The frame so far: the same columns, no row that is not of the whole, marked incomplete."""
+    """Check the partial DataFrame: the same columns, only rows of the complete pull, and marked as incomplete."""
     partial = error.partial
     assert partial is not None
     assert partial is box.last_partial
@@ -153,8 +153,8 @@ def check(error: BoxNotebookError, box: boxnb.Box, whole: pd.DataFrame) -> pd.Da
     return partial
 
 
-def test_where_a_pull_goes_on_is_an_argument_of_it(box: boxnb.Box) -> None:
-    """Whatever ``resume`` names, the dataset takes."""
+def test_a_pull_accepts_its_resume_arguments(box: boxnb.Box) -> None:
+    """Every name in ``resume`` is a parameter of the dataset."""
     names = {
         "users": {"marker", "offset"},
         "groups": {"offset"},
@@ -171,8 +171,8 @@ def test_where_a_pull_goes_on_is_an_argument_of_it(box: boxnb.Box) -> None:
         assert taken <= set(inspect.signature(getattr(box, dataset)).parameters), dataset
 
 
-def test_a_walk_that_was_stopped_goes_on(box: boxnb.Box) -> None:
-    """Interrupted half-way; what is pending, walked later, completes it."""
+def test_an_interrupted_walk_can_be_resumed(box: boxnb.Box) -> None:
+    """A walk of the pending folders fetches the rest."""
     whole = box.tree()
 
     def stop(progress: Progress) -> None:
@@ -187,15 +187,15 @@ def test_a_walk_that_was_stopped_goes_on(box: boxnb.Box) -> None:
     assert partial is not None
     rest = box.tree(**partial.attrs["resume"])
     both = pd.concat([partial, rest]).drop_duplicates("id")
-    place = ["id", "path", "depth"]
+    columns = ["id", "path", "depth"]
     assert (
-        both[place].sort_values("id").to_numpy().tolist()
-        == whole[place].sort_values("id").to_numpy().tolist()
+        both[columns].sort_values("id").to_numpy().tolist()
+        == whole[columns].sort_values("id").to_numpy().tolist()
     )
 
 
-def test_events_that_were_stopped_keep_a_range_without_gaps(box: boxnb.Box) -> None:
-    """Pieces are under way at once: what is kept is whole up to some moment, and goes on from there."""
+def test_interrupted_events_are_complete_up_to_a_moment(box: boxnb.Box) -> None:
+    """Several ranges are pulled at once; the rows have no gap, and a second pull continues from their end."""
     year = {"since": "2026-01-01", "until": "2026-10-01"}
     whole = box.events(**year)
     seen: list[int] = []
@@ -223,8 +223,8 @@ def test_events_that_were_stopped_keep_a_range_without_gaps(box: boxnb.Box) -> N
     assert seen == sorted(seen)
 
 
-def test_collaborations_that_broke_go_on(box: boxnb.Box, company: Sandbox) -> None:
-    """Folders and files mixed: those not asked yet."""
+def test_failed_collaborations_can_be_resumed(box: boxnb.Box, company: Sandbox) -> None:
+    """Folders and files are mixed; the second pull fetches those not fetched yet."""
     tree = box.tree()
     tree = tree[tree["has_collaborations"].fillna(False)].groupby("type", observed=True).head(10)
     whole = box.collaborations(tree)

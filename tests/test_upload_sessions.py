@@ -1,4 +1,4 @@
-"""Uploads in parts whose server answers oddly, and conflicts that are none: soon one true sentence, and no token elsewhere."""
+"""Chunked uploads with odd responses, and conflicts that are not conflicts: one true message soon, and the token goes nowhere else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Both = tuple[Pretender, boxnb.Box]
 
 
 class Sessions:
-    """Upload sessions in parts of 1000 bytes; what a test sets here is answered in place of the right thing."""
+    """Upload sessions with parts of 1000 bytes; a test can replace each response."""
 
     def __init__(self, pretender: Pretender) -> None:
         self.pretender = pretender
@@ -44,9 +44,9 @@ class Sessions:
         if method == "PUT":
             first = int(headers["Content-Range"].split()[1].split("-")[0])
             self.stored[first] = body
-            told = {"part_id": f"P{first}", "offset": first, "size": len(body)}
-            told["sha1"] = hashlib.sha1(body).hexdigest()
-            return 200, {}, self.part if callable(self.part) else {"part": told | self.part}
+            part = {"part_id": f"P{first}", "offset": first, "size": len(body)}
+            part["sha1"] = hashlib.sha1(body).hexdigest()
+            return 200, {}, self.part if callable(self.part) else {"part": part | self.part}
         if method == "DELETE":
             self.ended += 1
             return 204, {}, b""
@@ -55,7 +55,7 @@ class Sessions:
         if below.endswith("/commit"):
             if self.commits:
                 return self.commits[0] if len(self.commits) == 1 else self.commits.pop(0)
-            whole = b"".join(self.stored[place] for place in sorted(self.stored))
+            whole = b"".join(self.stored[offset] for offset in sorted(self.stored))
             number = self.pretender.add("large.bin", whole)
             return 201, {}, {"entries": [self.pretender.items[number]]}
         return 200, {}, {"id": "S1", "part_size": 1000}
@@ -70,9 +70,9 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> Iterator[Both]:
 
 @pytest.fixture
 def sessions(pretended: Both) -> Sessions:
-    made = Sessions(pretended[0])
-    pretended[0].first = made
-    return made
+    upload_sessions = Sessions(pretended[0])
+    pretended[0].first = upload_sessions
+    return upload_sessions
 
 
 @pytest.fixture
@@ -87,29 +87,33 @@ ENDPOINTS: dict[str, Any] = {
     "null": {"session_endpoints": None},
     "a list": {"session_endpoints": ["/parts"]},
     "empty": {"session_endpoints": {}},
-    "null each": {"session_endpoints": dict.fromkeys(chunked.ENDS)},
-    "numbers": {"session_endpoints": dict.fromkeys(chunked.ENDS, 5)},
-    "another host": {"session_endpoints": dict.fromkeys(chunked.ENDS, "https://elsewhere.example/parts")},
-    "another port": {"session_endpoints": dict.fromkeys(chunked.ENDS, "http://127.0.0.1:9/parts")},
-    "a longer name": {"session_endpoints": dict.fromkeys(chunked.ENDS, "https://127.0.0.1.evil.example/x")},
-    "with a password": {"session_endpoints": dict.fromkeys(chunked.ENDS, "https://a:b@127.0.0.1/x")},
-    "not an address": {"session_endpoints": dict.fromkeys(chunked.ENDS, "http://[")},
+    "all null": {"session_endpoints": dict.fromkeys(chunked.ENDPOINTS)},
+    "numbers": {"session_endpoints": dict.fromkeys(chunked.ENDPOINTS, 5)},
+    "another host": {
+        "session_endpoints": dict.fromkeys(chunked.ENDPOINTS, "https://elsewhere.example/parts")
+    },
+    "another port": {"session_endpoints": dict.fromkeys(chunked.ENDPOINTS, "http://127.0.0.1:9/parts")},
+    "a longer name": {
+        "session_endpoints": dict.fromkeys(chunked.ENDPOINTS, "https://127.0.0.1.evil.example/x")
+    },
+    "with a password": {"session_endpoints": dict.fromkeys(chunked.ENDPOINTS, "https://a:b@127.0.0.1/x")},
+    "not an address": {"session_endpoints": dict.fromkeys(chunked.ENDPOINTS, "http://[")},
     "the size as text": {"part_size": "1000"},
     "larger than the file": {"part_size": 10**30},
 }
 
 
 @pytest.mark.parametrize("begun", ENDPOINTS.values(), ids=ENDPOINTS)
-def test_addresses_of_a_session_are_the_servers_own(
+def test_addresses_of_a_session_belong_to_the_server(
     pretended: Both, sessions: Sessions, large: Path, begun: Any
 ) -> None:
-    """Where they are missing or lead elsewhere the documented ones serve, and the token goes nowhere else."""
+    """A missing or foreign address is replaced by the documented one, and the token goes nowhere else."""
     sessions.begun = begun
     row = pretended[1].upload(large).iloc[0]
     assert row["action"] == "uploaded"
     assert pretended[0].names("0") == {"large.bin": DATA}
     own = {("http", "127.0.0.1", int(pretended[0].url.rpartition(":")[2]))}
-    assert {each[:3] for each in pretended[1].session.auth._origins()} == own
+    assert {origin[:3] for origin in pretended[1].session.auth._origins()} == own
 
 
 @pytest.mark.parametrize(
@@ -131,10 +135,8 @@ def test_addresses_of_a_session_are_the_servers_own(
         ("https://api.box.com/2.0", "https://upload.app.box.com:8443/x", False),
     ],
 )
-def test_which_addresses_are_of_the_same_server(
-    pretended: Both, server: str, address: str, own: bool
-) -> None:
-    """The hosts of the profile, hosts below them, and at Box any host of its domain; all others would be strangers' hosts."""
+def test_which_addresses_belong_to_the_server(pretended: Both, server: str, address: str, own: bool) -> None:
+    """They are the profile's hosts, hosts below them, and all of Box's domain for Box; any other host is a stranger's."""
     import dataclasses
 
     profile = pretended[1].profile
@@ -156,20 +158,20 @@ SIZES = {
 
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
-def test_a_part_size_that_cannot_be_is_said(
+def test_an_impossible_part_size_is_refused(
     pretended: Both, sessions: Sessions, large: Path, size: Any
 ) -> None:
-    """Before any part is sent."""
+    """The error is raised before any part is sent."""
     sessions.begun = {"part_size": size}
     with pytest.raises(BoxUnavailableError, match="No usable answer: 201"):
         pretended[1].upload(large)
     assert not sessions.stored
 
 
-def test_more_parts_than_box_has_are_not_sent(pretended: Both, sessions: Sessions, tmp_path: Path) -> None:
-    """A part size of one byte would take a call a byte."""
+def test_too_many_parts_are_refused(pretended: Both, sessions: Sessions, tmp_path: Path) -> None:
+    """With a part size of one byte, each byte would cost a call."""
     file = tmp_path / "many.bin"
-    file.write_bytes(b"x" * (chunked.MOST + 1))
+    file.write_bytes(b"x" * (chunked.MAX_PARTS + 1))
     sessions.begun = {"part_size": 1}
     with pytest.raises(BoxUnavailableError, match="No usable answer"):
         pretended[1].upload(file)
@@ -177,8 +179,8 @@ def test_more_parts_than_box_has_are_not_sent(pretended: Both, sessions: Session
 
 
 ODD_PARTS: dict[str, Any] = {
-    "another place": {"offset": 5},
-    "no place": {"offset": None},
+    "another offset": {"offset": 5},
+    "no offset": {"offset": None},
     "another size": {"size": 7},
     "infinite": {"offset": 1e999},
     "another digest": {"sha1": "0" * 40},
@@ -187,10 +189,10 @@ ODD_PARTS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("part", ODD_PARTS.values(), ids=ODD_PARTS)
-def test_another_part_than_the_one_sent_is_said(
+def test_a_response_about_another_part_is_an_error(
     pretended: Both, sessions: Sessions, large: Path, part: Any
 ) -> None:
-    """Soon, and nothing is put together of it."""
+    """It is raised soon, and no file is created."""
     sessions.part = part
     begun = time.monotonic()
     with pytest.raises((BoxUnavailableError, TransferError)) as caught:
@@ -198,7 +200,7 @@ def test_another_part_than_the_one_sent_is_said(
     assert time.monotonic() - begun < 5
     assert pretended[0].names("0") == {}
     if "sha1" in part:
-        assert "has other bytes than were sent from byte" in str(caught.value)
+        assert "received other content than was sent from byte" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -218,8 +220,8 @@ def test_another_part_than_the_one_sent_is_said(
         b'{"part',
     ],
 )
-def test_an_answer_without_a_part_is_said(pretended: Both, large: Path, answer: Any) -> None:
-    """Whatever stands there."""
+def test_a_response_without_a_part_is_an_error(pretended: Both, large: Path, answer: Any) -> None:
+    """The content of the response does not matter."""
     sessions = Sessions(pretended[0])
 
     def first(method: str, *rest: Any) -> Answer | None:
@@ -230,17 +232,17 @@ def test_an_answer_without_a_part_is_said(pretended: Both, large: Path, answer: 
         pretended[1].upload(large)
 
 
-def test_a_commit_that_never_ends_is_said(
+def test_a_commit_that_never_ends_is_an_error(
     pretended: Both, sessions: Sessions, large: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With what helps: the next call goes on with the parts that are there."""
+    """The message says what to do, and the next call reuses the parts."""
     waits: list[float] = []
     monkeypatch.setattr(chunked.Caller, "sleep", lambda self, seconds: waits.append(seconds))
     sessions.commits = [(202, {"Retry-After": "60"}, b"")]
-    with pytest.raises(BoxUnavailableError, match=r"has not put them together yet \(202\)") as caught:
+    with pytest.raises(BoxUnavailableError, match=r"has not assembled the file yet \(202\)") as caught:
         pretended[1].upload(large)
     assert "proxy" not in str(caught.value)
-    assert sum(waits) <= chunked.IN_ALL
+    assert sum(waits) <= chunked.COMMIT_WAIT
     assert sessions.ended == 0
     sessions.commits = []
     assert pretended[1].upload(large)["action"].tolist() == ["uploaded"]
@@ -250,7 +252,7 @@ DAMAGED: dict[str, Any] = {
     "a list": [],
     "a number": 5,
     "deep": "[" * 100_000,
-    "half a letter": b"\xff\xfe",
+    "not UTF-8": b"\xff\xfe",
     "a zero byte": b"\x00",
     "part_size": {"part_size": "x"},
     "addresses": {"upload_part": 5},
@@ -260,10 +262,10 @@ DAMAGED: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGED.values(), ids=DAMAGED)
-def test_a_damaged_note_of_an_upload_begins_anew(
+def test_a_damaged_upload_state_is_ignored(
     pretended: Both, sessions: Sessions, large: Path, damage: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And sends the token to no address that somebody wrote into it."""
+    """The upload starts again, and the token goes to no address from the file."""
     monkeypatch.setattr(chunked.Caller, "sleep", lambda self, seconds: None)
     sessions.commits = [(202, {}, b"")]
     with pytest.raises(BoxUnavailableError):
@@ -284,10 +286,10 @@ def test_a_damaged_note_of_an_upload_begins_anew(
 
 @pytest.mark.parametrize("size", [10, 1_500_000], ids=["at once", "asked first"])
 @pytest.mark.parametrize("body", [PAGE[2], b"[" * 100_000, b'"conflict"', b"[]", b"null"])
-def test_a_conflict_answered_by_a_page_is_told_soon(
+def test_a_conflict_with_a_page_is_not_retried(
     pretended: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, body: bytes
 ) -> None:
-    """A proxy's page is the same however often it is asked for."""
+    """A retry would get the same page of the proxy."""
     monkeypatch.setattr(upload, "IN_PARTS", 20_000_000)
     file = tmp_path / "a.bin"
     file.write_bytes(b"x" * size)
@@ -299,8 +301,8 @@ def test_a_conflict_answered_by_a_page_is_told_soon(
     assert len(pretended[0].calls) == 1
 
 
-def test_a_conflict_answered_by_a_page_is_told_for_folders_and_sessions(pretended: Both, large: Path) -> None:
-    """The same rule for each call that makes something."""
+def test_a_conflict_with_a_page_for_folders_and_sessions(pretended: Both, large: Path) -> None:
+    """All calls that create something follow the same rule."""
     pretended[0].first = lambda *_: (409, *HTML)
     with pytest.raises(BoxUnavailableError, match="409"):
         pretended[1].upload(large)
@@ -323,14 +325,19 @@ CONFLICTS: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize("conflict", CONFLICTS.values(), ids=CONFLICTS)
 @pytest.mark.parametrize("several", [False, True])
-def test_a_conflict_shows_only_what_it_says(
+def test_a_conflict_shows_only_known_fields(
     pretended: Both, tmp_path: Path, conflict: tuple[Any, str], several: bool
 ) -> None:
-    """No empty quotes and brackets in a sentence."""
+    """The message has no empty quotes or brackets."""
     file = tmp_path / "a.bin"
     file.write_bytes(b"abc")
-    found = [conflict[0]] if several else conflict[0]
-    body = {"type": "error", "status": 409, "code": "item_name_in_use", "context_info": {"conflicts": found}}
+    conflicts = [conflict[0]] if several else conflict[0]
+    body = {
+        "type": "error",
+        "status": 409,
+        "code": "item_name_in_use",
+        "context_info": {"conflicts": conflicts},
+    }
     pretended[0].first = lambda *_: (409, {}, body)
     with pytest.raises(ApiError) as caught:
         pretended[1].upload(file)
@@ -343,7 +350,7 @@ def test_a_conflict_shows_only_what_it_says(
 def test_a_conflict_of_an_unknown_kind_is_compared_as_a_file(
     pretended: Both, tmp_path: Path, kind: Any
 ) -> None:
-    """Box leaves fields of small objects out."""
+    """Box may leave out fields of small objects."""
     pretended[0].add("a.bin", b"abc")
     pretended[0].items["100"]["type"] = kind
     file = tmp_path / "a.bin"
@@ -351,10 +358,8 @@ def test_a_conflict_of_an_unknown_kind_is_compared_as_a_file(
     assert pretended[1].upload(file)["action"].tolist() == ["same content"]
 
 
-def test_bytes_that_the_server_does_not_tell_of_are_not_called_others(
-    pretended: Both, tmp_path: Path
-) -> None:
-    """It says that they could not be checked."""
+def test_an_upload_without_a_sha1_is_not_verified(pretended: Both, tmp_path: Path) -> None:
+    """The message says so instead of claiming that the content differs."""
     file = tmp_path / "a.bin"
     file.write_bytes(b"abc")
 
@@ -364,5 +369,5 @@ def test_bytes_that_the_server_does_not_tell_of_are_not_called_others(
         return (200, {}, {"id": "5", "name": "a.bin"}) if path.endswith("/files/5") else None
 
     pretended[0].first = first
-    with pytest.raises(BoxNotebookError, match="does not say which bytes it has"):
+    with pytest.raises(BoxNotebookError, match="does not report a SHA-1"):
         pretended[1].upload(file)

@@ -1,4 +1,4 @@
-"""Only an explicit ``False`` switches the check of certificates off, and no secret goes over plain HTTP beyond this computer."""
+"""Only an explicit ``False`` switches the certificate check off, and no secret leaves this computer over plain HTTP."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ANSWER = b'{"access_token": "new-access-token", "refresh_token": "new-refresh-to
 
 
 class Impostor(ThreadingHTTPServer):
-    """Answers like a token endpoint and an API, and keeps what it was sent."""
+    """A server that answers like a token endpoint and an API, and records what it receives."""
 
     daemon_threads = True
 
@@ -63,7 +63,7 @@ class Handler(BaseHTTPRequestHandler):
     do_POST = do_GET  # noqa: N815  the name that http.server looks for
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Do not log requests."""
 
     def handle(self) -> None:
         try:
@@ -83,7 +83,7 @@ def serving(impostor: Impostor) -> Iterator[Impostor]:
 
 @pytest.fixture
 def untrusted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Impostor]:
-    """An https server whose certificate nobody here trusts."""
+    """An https server with an untrusted certificate."""
     monkeypatch.setattr(auth, "_WAITS", ())
     monkeypatch.setattr(basic, "ATTEMPTS", 1)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -93,7 +93,7 @@ def untrusted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Impostor]:
 
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[Impostor]:
-    """A plain http server that is not what boxnb takes for this computer."""
+    """A plain http server that boxnb does not consider to be this computer."""
     monkeypatch.setattr(auth, "_WAITS", ())
     yield from serving(Impostor(host="127.0.0.2"))
 
@@ -110,7 +110,7 @@ NOWHERE = ["false", "0", "no", "/no/such/file.pem", "False", Path("/no/such/fold
 
 @pytest.mark.parametrize("verify", EMPTY)
 def test_an_empty_setting_means_the_usual_certificates(untrusted: Impostor, verify: str | None) -> None:
-    """As ``os.environ.get("CA", "")`` gives it: nothing is sent to a server that nobody trusts."""
+    """An unset variable, as from ``os.environ.get("CA", "")``, never lets anything be sent to an untrusted server."""
     saved(untrusted.server(), verify=verify)
     store.configure("acme", verify=verify)
     basic.save("devices", untrusted.url, "reader", "hunter2-password", verify=verify)
@@ -120,18 +120,19 @@ def test_an_empty_setting_means_the_usual_certificates(untrusted: Impostor, veri
         basic.connect("devices").get_json("/x")
     assert untrusted.got == []
     row = boxnb.doctor("acme").set_index("check").loc["connection to the server"]
-    assert row["result"] == "wrong" and "default CA bundle" in row["finding"]  # they do not know this server
+    # The default CA bundle does not contain this server's authority.
+    assert row["result"] == "wrong" and "default CA bundle" in row["finding"]
 
 
 @pytest.mark.parametrize("verify", [*WRONG, *NOWHERE], ids=repr)
-def test_what_is_neither_true_nor_false_nor_a_file_is_refused(untrusted: Impostor, verify: Any) -> None:
-    """One sentence where it is set; the profile stays as it was."""
+def test_an_invalid_verify_is_refused(untrusted: Impostor, verify: Any) -> None:
+    """The error is raised when it is set, and the profile does not change."""
     saved(untrusted.server())
     for attempt in (
         lambda: store.configure("acme", verify=verify),
         lambda: basic.save("devices", untrusted.url, "reader", "hunter2-password", verify=verify),
     ):
-        with pytest.raises(ValueError, match=r"verify is True, False or|no file or folder with certificates"):
+        with pytest.raises(ValueError, match=r"verify takes True, False or|CA bundle '.*' does not exist"):
             attempt()
     profile = store.load("acme")
     assert profile is not None
@@ -139,8 +140,8 @@ def test_what_is_neither_true_nor_false_nor_a_file_is_refused(untrusted: Imposto
 
 
 @pytest.mark.parametrize("verify", [*EMPTY, *WRONG[:-1], *NOWHERE, False], ids=repr)
-def test_no_value_of_a_session_but_false_switches_the_check_off(untrusted: Impostor, verify: Any) -> None:
-    """However it came there: as the session's own, for one request, or in a prepared request."""
+def test_only_false_switches_off_the_check_of_a_session(untrusted: Impostor, verify: Any) -> None:
+    """The rule holds for the session, for one request and for a prepared request."""
     with sessions.Session() as http:
         http.verify = verify
         calls = [
@@ -160,8 +161,8 @@ def test_no_value_of_a_session_but_false_switches_the_check_off(untrusted: Impos
 
 
 @pytest.mark.parametrize("verify", ["", 0, None, [], "false", "/no/such/file", False], ids=repr)
-def test_a_value_in_the_file_switches_nothing_off_but_false(untrusted: Impostor, verify: Any) -> None:
-    """Written by hand or by another program."""
+def test_only_false_in_a_profile_switches_off_the_check(untrusted: Impostor, verify: Any) -> None:
+    """The profile may have been written by hand or by another program."""
     saved(untrusted.server())
     file = store.path("acme")
     file.write_text(file.read_text().replace('"verify": true', f'"verify": {json.dumps(verify)}'))
@@ -174,8 +175,8 @@ def test_a_value_in_the_file_switches_nothing_off_but_false(untrusted: Impostor,
         assert untrusted.got == []
 
 
-def test_the_check_switched_off_is_shown_in_red(untrusted: Impostor) -> None:
-    """In doctor, status and the panel, each with how to switch it on."""
+def test_a_switched_off_check_is_shown_in_red(untrusted: Impostor) -> None:
+    """Doctor, status and the panel show it with the way to switch it on."""
     saved(untrusted.server())
     store.configure("acme", verify=False)
     findings = boxnb.doctor("acme")
@@ -192,17 +193,17 @@ def test_the_check_switched_off_is_shown_in_red(untrusted: Impostor) -> None:
     assert "Certificates" not in str(boxnb.status().to_dict("records"))
 
 
-def test_settings_of_mail_check_certificates_too() -> None:
-    """The same rule."""
-    given = {"host": "127.0.0.1", "port": 25, "security": "none", "username": "", "password": Secret("")}
-    settings = mail_settings.MailSettings(**given, sender="a@example.com", verify="")  # type: ignore[arg-type]
+def test_mail_settings_check_certificates_too() -> None:
+    """The same rule holds for mail servers."""
+    fields = {"host": "127.0.0.1", "port": 25, "security": "none", "username": "", "password": Secret("")}
+    settings = mail_settings.MailSettings(**fields, sender="a@example.com", verify="")  # type: ignore[arg-type]
     assert settings.verify is True
-    with pytest.raises(ValueError, match="only False itself"):
-        mail_settings.MailSettings(**given, sender="a@example.com", verify=0)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="Only False itself"):
+        mail_settings.MailSettings(**fields, sender="a@example.com", verify=0)  # type: ignore[arg-type]
 
 
-def test_no_secret_goes_over_plain_http_beyond_this_computer(elsewhere: Impostor) -> None:
-    """Token endpoint, revocation, API, the question who signed in, and user name with password: none is sent."""
+def test_no_secret_leaves_this_computer_over_plain_http(elsewhere: Impostor) -> None:
+    """None of the calls that would carry a secret is sent."""
     saved(elsewhere.server())
     profile = store.load("acme")
     assert profile is not None
@@ -216,11 +217,11 @@ def test_no_secret_goes_over_plain_http_beyond_this_computer(elsewhere: Impostor
         lambda: basic.BasicSession(elsewhere.url, "reader", Secret("hunter2")).get("/x"),
     ]
     for call in calls:
-        with pytest.raises(HostNotAllowedError, match=r"would travel in clear to 127\.0\.0\.2"):
+        with pytest.raises(HostNotAllowedError, match=r"would travel unencrypted to 127\.0\.0\.2"):
             call()
     with pytest.raises(ValueError, match="in clear"):
         basic.save("devices", elsewhere.url, "reader", "hunter2-password")
-    assert "Not signed out: The client secret would travel in clear" in boxnb.sign_out("acme")
+    assert "Not signed out: The client secret would travel unencrypted" in boxnb.sign_out("acme")
     assert "They were not sent." in set(boxnb.doctor("acme")["finding"])
     assert elsewhere.got == []
 
@@ -237,8 +238,8 @@ def test_no_secret_goes_over_plain_http_beyond_this_computer(elsewhere: Impostor
         "ftp://127.0.0.1/t",
     ],
 )
-def test_an_odd_address_is_read_as_it_would_be_sent(url: str) -> None:
-    """What stands before a backslash or an @ does not make another host of it."""
+def test_an_odd_address_is_parsed_as_requests_parses_it(url: str) -> None:
+    """Text before a backslash or an @ does not change the host."""
     with pytest.raises((HostNotAllowedError, requests.RequestException)):
         sessions.require_private(url, "client secret")
 
@@ -246,13 +247,13 @@ def test_an_odd_address_is_read_as_it_would_be_sent(url: str) -> None:
 @pytest.mark.parametrize(
     "url", ["https://box.example.com/t", "http://localhost:1/", "http://[::1]:8/", "http://127.0.0.1/"]
 )
-def test_https_and_this_computer_are_private(url: str) -> None:
-    """Nothing is refused there."""
+def test_https_and_this_computer_are_allowed(url: str) -> None:
+    """No exception is raised."""
     sessions.require_private(url, "client secret")
 
 
 def test_a_refused_address_leaves_no_journal(elsewhere: Impostor) -> None:
-    """Nothing was sent, so nothing is pending."""
+    """Nothing was sent, so no refresh is pending."""
     saved(elsewhere.server())
     with pytest.raises(HostNotAllowedError):
         auth.RotatingAuth("acme").token()

@@ -1,1 +1,1 @@
-"""Calling Box: one signed-in connection, its session, limits, ledger and the errors of its answers. Above `auth`; the datasets and everything above may import it."""
+"""Calling Box: a signed-in connection, its session, rate limits, ledger and errors. Above `auth`; the datasets and everything above may import it."""

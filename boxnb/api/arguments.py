@@ -1,4 +1,4 @@
-"""Arguments as people give them: text, choices, truths and paths, checked before anything is sent."""
+"""Check the arguments of calls before anything is sent: text, choices, booleans and paths."""
 
 from __future__ import annotations
 
@@ -17,125 +17,131 @@ TRUTHS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0
 
 
 _LETTERS = 60
-"""Characters of a wrong argument that a sentence repeats."""
+"""Characters of a wrong argument that a message repeats."""
 
 
-def text(given: Any, argument: str) -> str:
-    """The text that an argument means; a whole number is taken for its digits.
+def text(value: Any, argument: str) -> str:
+    """Return an argument as text; an integer becomes its digits.
 
     Raises
     ------
     ArgumentError
-        It is something else, or cannot be sent as UTF-8.
+        It is neither text nor an integer, or it cannot be encoded as UTF-8.
     """
-    if isinstance(given, numbers.Integral) and not isinstance(given, bool | np.bool):
-        return str(int(given))
-    if not isinstance(given, str):
-        raise ArgumentError(f"{argument} takes text, not {shown(given)}.")
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool | np.bool):
+        return str(int(value))
+    if not isinstance(value, str):
+        raise ArgumentError(f"{argument} takes text, not {described(value)}.")
     try:
-        given.encode()
+        value.encode()
     except UnicodeEncodeError:
         raise ArgumentError(
-            f"{argument} has a character that is only half of one, so it cannot be sent as UTF-8. Write it again."
+            f"{argument} contains half of a surrogate pair, which cannot be sent as UTF-8. Type the text again."
         ) from None
-    return str(given)
+    return str(value)
 
 
-def text_or_none(given: Any, argument: str) -> str | None:
-    """As :func:`text`; ``None`` where nothing was given."""
-    return None if given is None else text(given, argument)
+def text_or_none(value: Any, argument: str) -> str | None:
+    """Return ``None`` for ``None``, else the same as :func:`text`."""
+    return None if value is None else text(value, argument)
 
 
-def choice(given: Any, argument: str, choices: Iterable[str]) -> str:
-    """One of a few words.
+def choice(value: Any, argument: str, choices: Iterable[str]) -> str:
+    """Return an argument that must be one of ``choices``.
 
     Raises
     ------
     ArgumentError
-        It is another word, or not a word.
+        It is not one of them.
     """
     known = tuple(choices)
-    if not isinstance(given, str) or given not in known:
+    if not isinstance(value, str) or value not in known:
         *most, last = map(repr, known)
-        raise ArgumentError(f"{argument} takes {', '.join(most)} or {last}, not {shown(given)}.")
-    return str(given)
+        raise ArgumentError(f"{argument} takes {', '.join(most)} or {last}, not {described(value)}.")
+    return str(value)
 
 
-def truth(given: Any, argument: str) -> bool:
-    """True or False and nothing like them: the word "no" is true for Python.
+def truth(value: Any, argument: str) -> bool:
+    """Return a boolean argument. Truthy values are refused: Python takes even the text "no" as true.
 
     Raises
     ------
     ArgumentError
-        It is neither.
+        It is neither True nor False.
     """
-    if isinstance(given, bool | np.bool):
-        return bool(given)
-    raise ArgumentError(f"{argument} takes True or False, not {shown(given)}.")
+    if isinstance(value, bool | np.bool):
+        return bool(value)
+    raise ArgumentError(f"{argument} takes True or False, not {described(value)}.")
 
 
-def local_path(given: Any, argument: str) -> Path:
-    """A path of this computer, with ``~`` for the home folder.
+def local_path(value: Any, argument: str) -> Path:
+    """Return a path on this computer, with ``~`` replaced by the home folder.
 
     Raises
     ------
     ArgumentError
         It is not a path.
     """
-    path = os.fspath(given) if isinstance(given, str | os.PathLike) else given
+    path = os.fspath(value) if isinstance(value, str | os.PathLike) else value
     if not isinstance(path, str):
-        raise ArgumentError(f"{argument} takes the path of a file or folder, not {shown(given)}.")
+        raise ArgumentError(f"{argument} takes the path of a file or folder, not {described(value)}.")
     if not path or "\0" in path:
-        raise ArgumentError(f"{argument}={shown(path)} is not the path of a file or folder.")
+        raise ArgumentError(f"{argument}={described(path)} is not the path of a file or folder.")
     try:
         os.fsencode(path)
         return Path(path).expanduser()
     except UnicodeEncodeError:
-        raise ArgumentError(f"{argument} has a letter that this computer cannot write in a path.") from None
+        raise ArgumentError(
+            f"{argument} contains a character that paths on this computer cannot hold."
+        ) from None
     except RuntimeError:
-        raise ArgumentError(f"{argument}={shown(path)} is in the home folder of an unknown user.") from None
+        raise ArgumentError(
+            f"{argument}={described(path)} is in the home folder of an unknown user."
+        ) from None
 
 
-def function(given: Callable[..., Any] | None, argument: str) -> None:
-    """Refuse what cannot be called, before it would be.
+def function(value: Callable[..., Any] | None, argument: str) -> None:
+    """Refuse an argument that is neither a function nor ``None``, before any work is done.
 
     Raises
     ------
     ArgumentError
-        It is neither a function nor ``None``.
+        It cannot be called.
     """
-    if given is not None and not callable(given):
-        raise ArgumentError(f"{argument} takes a function, not {shown(given)}.")
+    if value is not None and not callable(value):
+        raise ArgumentError(f"{argument} takes a function, not {described(value)}.")
 
 
 def query(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of a call as Box reads them: lists with commas, truths in small letters; ``None`` is left out.
+    """Return the query parameters of a call as Box expects them.
+
+    Lists are joined with commas, booleans are lower case, and ``None`` is left out.
 
     Raises
     ------
     ArgumentError
-        One of them is neither text, nor a number, nor several of these.
+        A parameter is neither text, nor a number, nor a list of these.
     """
     return {name: _parameter(value, name) for name, value in params.items() if value is not None}
 
 
-def _parameter(given: Any, name: str) -> str:
-    several = isinstance(given, list | tuple | set | frozenset | pd.Series | pd.Index | np.ndarray)
-    if several and getattr(given, "ndim", 1) == 1:
-        return ",".join(_parameter(each, f"each of {name}") for each in given)
-    if isinstance(given, bool | np.bool):
-        return str(given).lower()
-    if isinstance(given, float | np.floating) and np.isfinite(given):
-        return str(int(given)) if float(given).is_integer() else str(float(given))
-    if isinstance(given, str | numbers.Integral):
-        return text(given, name)
-    raise ArgumentError(f"{name} takes text or a number, not {shown(given)}.")
+def _parameter(value: Any, name: str) -> str:
+    is_list = isinstance(value, list | tuple | set | frozenset | pd.Series | pd.Index | np.ndarray)
+    if is_list and getattr(value, "ndim", 1) == 1:
+        return ",".join(_parameter(element, f"each of {name}") for element in value)
+    if isinstance(value, bool | np.bool):
+        return str(value).lower()
+    if isinstance(value, float | np.floating) and np.isfinite(value):
+        return str(int(value)) if float(value).is_integer() else str(float(value))
+    if isinstance(value, str | numbers.Integral):
+        return text(value, name)
+    raise ArgumentError(f"{name} takes text or a number, not {described(value)}.")
 
 
-def shown(given: Any) -> str:
-    """A wrong argument in a sentence: short values as they are, others by their kind."""
-    if isinstance(given, str):
-        return repr(given if len(given) <= _LETTERS else f"{given[:_LETTERS]}...")
-    if given is None or isinstance(given, bool | float) or (isinstance(given, int) and abs(given) < 10**20):
-        return repr(given)
-    return f"a value of type {type(given).__name__}"
+def described(value: Any) -> str:
+    """Return a wrong argument for a message: a short value as it is, any other by its type."""
+    if isinstance(value, str):
+        return repr(value if len(value) <= _LETTERS else f"{value[:_LETTERS]}...")
+    if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 10**20):
+        return repr(value)
+    return f"a value of type {type(value).__name__}"

@@ -1,4 +1,4 @@
-"""A signed-in connection to Box: everything the datasets, transfers and reports need of ``Box``."""
+"""A signed-in connection to Box: the part of ``Box`` that datasets, transfers and reports use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .session import BoxSession
 
 
 class Progress(NamedTuple):
-    """How far a pull has come; ``seconds`` since it began."""
+    """The progress of a pull; ``seconds`` is the time since it began."""
 
     dataset: str
     rows: int
@@ -26,7 +26,7 @@ class Progress(NamedTuple):
 
 
 class Connection:
-    """A saved sign-in in use. :class:`boxnb.Box` adds the datasets.
+    """A connection with a saved sign-in. :class:`boxnb.Box` adds the datasets.
 
     Attributes
     ----------
@@ -45,13 +45,15 @@ class Connection:
 
     @property
     def profile(self) -> store.Profile:
-        """The saved sign-in in use; its secrets mask themselves."""
+        """The saved sign-in in use; its secrets are never printed."""
         return self.session.auth.profile
 
     @property
     def calls(self) -> pd.DataFrame:
-        """The calls of this session, one row per endpoint: ``calls``, ``ms`` waited, ``bytes``, ``repeats``, ``limited``
-        (429 responses). ``session.ledger.month()`` has the calls of the profile in this month.
+        """The calls of this session, one row per endpoint.
+
+        Columns: ``calls``, ``ms`` (milliseconds spent waiting), ``bytes``, ``repeats`` (retries) and ``limited`` (429
+        responses). ``session.ledger.month()`` has the calls of the profile in this month.
         """
         return self.session.ledger.frame()
 
@@ -61,6 +63,6 @@ class Connection:
         Raises
         ------
         ApiError
-            Box refused; one of its children by status.
+            Box refused the call. Its subclass depends on the status.
         """
         return self.session.get_json(path, **params)

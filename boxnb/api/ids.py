@@ -1,4 +1,4 @@
-"""What may stand where an id belongs: numbers, text out of a CSV, the address of a Box page, rows and columns of a table."""
+"""Read ids from what callers pass: numbers, text from a CSV file, addresses of Box pages, rows and columns of a table."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ADDRESSES = (
     (re.compile(r"/groups?/(\d+)(?:/|$)"), "group"),
     (re.compile(r"/enterprises?/(\d+)(?:/|$)"), "enterprise"),
 )
-"""Paths of Box's pages and of its API, and what the id in them is of; the first that fits counts."""
+"""Paths of Box's pages and of its API, and the kind of object their id belongs to; the first match counts."""
 
 _SHARED = re.compile(r"/(?:s|v|shared/static)/")
 
@@ -41,61 +41,61 @@ _FIND = {
 }
 _MISSING = {"", "nan", "none", "null", "nat", "<na>", "n/a"}
 _UNSEEN = {"Cf", "Cc", "Mn"}
-"""Zero-width and control characters, which come along when somebody copies."""
+"""Categories of zero-width and control characters, which are often copied along with an id."""
 
 _QUOTES = "'\"`\u2018\u2019\u201c\u201d"
 _DIGITS = 30
-"""More than any id has."""
+"""Upper bound for the length of an id; no real id is that long."""
 
 _LETTERS = 60
-"""Characters of a wrong argument that a sentence repeats."""
+"""Characters of a wrong argument that a message repeats."""
 
 
-def one(given: Any, argument: str, kind: Kind) -> str:
-    """The id that an argument means, as Box writes it: digits.
+def one(value: Any, argument: str, kind: Kind) -> str:
+    """Return the id that an argument means, as Box writes it: digits.
 
     Parameters
     ----------
-    given : Any
-        A number that is whole, text, the address of a Box page, a row or small object with an ``id``, or a list, column or
+    value : Any
+        A whole number, text, the address of a Box page, a row or a small object with an ``id``, or a list, column or
         table with exactly one of these.
     argument : str
-        What the argument is called, for the sentence.
+        Name of the argument, for the message.
     kind : {"folder", "file", "user", "group", "enterprise", "item"}
-        What the id is of; ``"item"`` is a file or a folder.
+        What the id belongs to; ``"item"`` is a file or a folder.
 
     Raises
     ------
     IdError
         It is not an id.
     """
-    if isinstance(given, pd.DataFrame) or _is_many(given):
-        found = many(given, argument, kind)
-        if len(found) != 1:
-            raise IdError(f"{argument} takes one id, and got {len(found)}. Make one call for each.")
-        return found[0]
-    if _is_row(given):
-        named = given.get("type")
-        if isinstance(named, str) and not _fits(named, kind):
-            raise IdError(f"{argument} is a {_word(named)}, and {_an(kind)} belongs there. {_FIND[kind]}")
-        return one(given["id"], argument, kind)
-    if isinstance(given, str):
-        return _of_text(given, argument, kind)
-    number = _whole(given, argument, kind)
+    if isinstance(value, pd.DataFrame) or _is_many(value):
+        found_ids = many(value, argument, kind)
+        if len(found_ids) != 1:
+            raise IdError(f"{argument} takes one id but got {len(found_ids)}. Make one call for each.")
+        return found_ids[0]
+    if _is_row(value):
+        row_type = value.get("type")
+        if isinstance(row_type, str) and not _fits(row_type, kind):
+            raise IdError(f"{argument} takes {_id_of(kind)}, not a {_word(row_type)}. {_FIND[kind]}")
+        return one(value["id"], argument, kind)
+    if isinstance(value, str):
+        return _from_text(value, argument, kind)
+    number = _from_number(value, argument, kind)
     if number is not None:
         return number
-    held = getattr(given, "id", None)  # an object of Box's SDK, a row of itertuples
-    if isinstance(held, str | int) and not isinstance(held, bool):
-        return one(held, argument, kind)
-    raise IdError(f"{argument} is of type {type(given).__name__}, which is not {_an(kind)}. {_FIND[kind]}")
+    attribute = getattr(value, "id", None)  # an object of Box's SDK, a row of itertuples
+    if isinstance(attribute, str | int) and not isinstance(attribute, bool):
+        return one(attribute, argument, kind)
+    raise IdError(f"{argument} is of type {type(value).__name__}, which is not {_id_of(kind)}. {_FIND[kind]}")
 
 
-def many(given: Any, argument: str, kind: Kind) -> list[str]:
-    """The ids that an argument means, each once, in their order.
+def many(value: Any, argument: str, kind: Kind) -> list[str]:
+    """Return the ids that an argument means, in order and without duplicates.
 
     Parameters
     ----------
-    given : Any
+    value : Any
         What :func:`one` takes, several of these, or a table with a column ``id``.
     argument, kind : str
         As for :func:`one`.
@@ -103,190 +103,190 @@ def many(given: Any, argument: str, kind: Kind) -> list[str]:
     Raises
     ------
     IdError
-        One of them is not an id; none is left out in silence.
+        One of them is not an id; none is skipped silently.
     """
-    found = list(each(given, argument, kind))
-    if len(found) == 1:
-        return [one(found[0], argument, kind)]
-    return list(dict.fromkeys(one(which, f"{argument}[{place}]", kind) for place, which in enumerate(found)))
+    values = list(entries(value, argument, kind))
+    if len(values) == 1:
+        return [one(values[0], argument, kind)]
+    return list(dict.fromkeys(one(entry, f"{argument}[{index}]", kind) for index, entry in enumerate(values)))
 
 
-def each(given: Any, argument: str, kind: Kind) -> Iterable[Any]:
-    """What was given, one by one and not read yet, so that one wrong id can be told apart from the others."""
-    if isinstance(given, pd.DataFrame):
-        if list(given.columns).count("id") != 1:
+def entries(value: Any, argument: str, kind: Kind) -> Iterable[Any]:
+    """Return the single values of an argument before they are read as ids, so that a message can name the wrong one."""
+    if isinstance(value, pd.DataFrame):
+        if list(value.columns).count("id") != 1:
             raise IdError(f"{argument} is a table without a column 'id'. {_FIND[kind]}")
-        if "type" in given:
-            for named in given["type"].dropna().unique():
-                if not _fits(str(named), kind):
+        if "type" in value:
+            for row_type in value["type"].dropna().unique():
+                if not _fits(str(row_type), kind):
                     raise IdError(
-                        f"{argument} has a {_word(str(named))} in it, and only {_word(kind)}s belong there. {_FIND[kind]}"
+                        f"{argument} takes only {_word(kind)}s, but contains a {_word(str(row_type))}. {_FIND[kind]}"
                     )
-        return list(given["id"])
-    if _is_many(given):
-        return list(given)
-    if isinstance(given, str) and re.fullmatch(r"\s*\d+(?:[\s,;]+\d+)+[\s,;]*", given):
-        return re.findall(r"\d+", given)
-    return [given]
+        return list(value["id"])
+    if _is_many(value):
+        return list(value)
+    if isinstance(value, str) and re.fullmatch(r"\s*\d+(?:[\s,;]+\d+)+[\s,;]*", value):
+        return re.findall(r"\d+", value)
+    return [value]
 
 
-def as_user(given: Any) -> str | None:
-    """The id of the user to act for; ``None`` for nobody else.
+def as_user(value: Any) -> str | None:
+    """Return the id of the user to act for; ``None`` means the user who signed in.
 
     Raises
     ------
     IdError
         It is not the id of a user.
     """
-    if given is None:
+    if value is None:
         return None
-    found = one(given, "as_user", "user")
-    if not found.strip("0"):
+    user_id = one(value, "as_user", "user")
+    if not user_id.strip("0"):
         raise IdError("as_user=0 is not the id of a user. Leave as_user out to act as yourself.")
-    return found
+    return user_id
 
 
-def login_or_id(given: Any, argument: str) -> str:
-    """The id of a user, or the text that was given where it may be a login.
+def login_or_id(value: Any, argument: str) -> str:
+    """Return the id of a user, or the text itself if it may be a login.
 
     Raises
     ------
     IdError
         It is neither.
     """
-    text = given.strip() if isinstance(given, str) else ""
+    text = value.strip() if isinstance(value, str) else ""
     if text.lower() in _MISSING or re.search(r"[/\d]", text[-1]) or "://" in text:
-        return one(given, argument, "user")
+        return one(value, argument, "user")
     return text
 
 
-def listed(given: Any, argument: str, kind: Kind) -> str:
-    """Ids as one text with commas, as Box's search filters take them."""
-    if isinstance(given, str) and "," in given:
-        given = [part for part in given.split(",") if part.strip()]
-    return ",".join(many(given, argument, kind))
+def listed(value: Any, argument: str, kind: Kind) -> str:
+    """Return ids joined with commas, as Box's search filters take them."""
+    if isinstance(value, str) and "," in value:
+        value = [part for part in value.split(",") if part.strip()]
+    return ",".join(many(value, argument, kind))
 
 
-def is_one(given: Any) -> bool:
-    """Whether an argument means one thing, and not a list or a table of them."""
-    return not isinstance(given, pd.DataFrame) and not _is_many(given)
+def is_one(value: Any) -> bool:
+    """Return whether an argument is a single value, not a list or a table."""
+    return not isinstance(value, pd.DataFrame) and not _is_many(value)
 
 
-def _is_row(given: Any) -> bool:
-    if isinstance(given, Mapping):
-        return "id" in given
-    return isinstance(given, pd.Series) and "id" in given.index
+def _is_row(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return "id" in value
+    return isinstance(value, pd.Series) and "id" in value.index
 
 
-def _is_many(given: Any) -> bool:
-    if isinstance(given, str | bytes | Mapping) or _is_row(given) or not isinstance(given, Iterable):
+def _is_many(value: Any) -> bool:
+    if isinstance(value, str | bytes | Mapping) or _is_row(value) or not isinstance(value, Iterable):
         return False
-    if getattr(given, "ndim", 1) == 0:  # numpy's way to hold a single number
+    if getattr(value, "ndim", 1) == 0:  # a numpy array that holds a single number
         return False
-    return not hasattr(given, "_fields") or not hasattr(given, "id")  # a row of itertuples
+    return not hasattr(value, "_fields") or not hasattr(value, "id")  # a row of itertuples
 
 
-def _whole(given: Any, argument: str, kind: Kind) -> str | None:
-    """A number as an id; ``None`` where it is not a number."""
-    if given is None or given is pd.NA or given is pd.NaT:
+def _from_number(value: Any, argument: str, kind: Kind) -> str | None:
+    """Return a number as an id; ``None`` if it is not a number."""
+    if value is None or value is pd.NA or value is pd.NaT:
         raise IdError(_missing(argument, kind))
-    digits = 53
-    if isinstance(given, np.generic | np.ndarray):
-        if given.dtype.kind == "f":
-            digits = int(np.finfo(given.dtype).nmant) + 1  # float32 holds 7 digits of 13
-        given = given.item()
-    if isinstance(given, bool):
-        raise IdError(f"{argument}={given} is not {_an(kind)}. {_FIND[kind]}")
-    if isinstance(given, str):
-        return _of_text(given, argument, kind)
-    if isinstance(given, float) or (hasattr(given, "is_nan") and hasattr(given, "is_finite")):
-        if math.isnan(given) if isinstance(given, float) else given.is_nan():
+    exact_bits = 53
+    if isinstance(value, np.generic | np.ndarray):
+        if value.dtype.kind == "f":
+            exact_bits = int(np.finfo(value.dtype).nmant) + 1  # float32 holds only 7 of the 13 digits
+        value = value.item()
+    if isinstance(value, bool):
+        raise IdError(f"{argument}={value} is not {_id_of(kind)}. {_FIND[kind]}")
+    if isinstance(value, str):
+        return _from_text(value, argument, kind)
+    if isinstance(value, float) or (hasattr(value, "is_nan") and hasattr(value, "is_finite")):
+        if math.isnan(value) if isinstance(value, float) else value.is_nan():
             raise IdError(_missing(argument, kind))
-        if math.isfinite(given) and given == int(given):
-            if abs(given) >= 2**digits and isinstance(given, float):
+        if math.isfinite(value) and value == int(value):
+            if abs(value) >= 2**exact_bits and isinstance(value, float):
                 raise IdError(
-                    f"{argument}={given!r} has lost its last digits as a decimal number. "
+                    f"{argument}={value!r} lost its last digits when it became a decimal number. "
                     "Read the file again with the column as text: pandas.read_csv(..., dtype={'id': 'str'})."
                 )
-            given = int(given)
-    if not isinstance(given, numbers.Number):
+            value = int(value)
+    if not isinstance(value, numbers.Number):
         return None
-    if not isinstance(given, numbers.Integral) or not 0 <= int(given) < 10**_DIGITS:
-        raise IdError(f"{argument}={_short_number(given)} is not {_an(kind)}. {_FIND[kind]}")
-    return str(int(given))
+    if not isinstance(value, numbers.Integral) or not 0 <= int(value) < 10**_DIGITS:
+        raise IdError(f"{argument}={_short_number(value)} is not {_id_of(kind)}. {_FIND[kind]}")
+    return str(int(value))
 
 
-def _of_text(given: str, argument: str, kind: Kind) -> str:
-    visible = (letter for letter in given if letter.isspace() or unicodedata.category(letter) not in _UNSEEN)
+def _from_text(value: str, argument: str, kind: Kind) -> str:
+    visible = (letter for letter in value if letter.isspace() or unicodedata.category(letter) not in _UNSEEN)
     text = "".join(visible).strip().strip(_QUOTES).strip()
     if text.lower() in _MISSING:
         raise IdError(_missing(argument, kind))
-    plain = re.sub(r"\.0+$", "", text)  # a column with gaps that was made text
-    if plain.isdecimal() and len(plain) <= _DIGITS:
-        return "".join(str(unicodedata.decimal(digit)) for digit in plain)
+    digits = re.sub(r"\.0+$", "", text)  # from a column of numbers with gaps, converted to text
+    if digits.isdecimal() and len(digits) <= _DIGITS:
+        return "".join(str(unicodedata.decimal(digit)) for digit in digits)
     if re.fullmatch(r"[\d.,]+[eE]\+?\d+", text):
         raise IdError(
-            f"{argument}={_short(text)} has lost its last digits in a spreadsheet. "
+            f"{argument}={_short(text)} lost its last digits in a spreadsheet. "
             "Format the column as text there, and copy the ids again."
         )
     if "/" in text:
-        return _of_address(text, argument, kind)
+        return _from_address(text, argument, kind)
     if kind == "user" and "@" in text:
         raise IdError(
-            f"{argument} is a login, and the id of a user belongs there. "
-            f"Find it with box.users(filter_term={_short(text)})['id']."
+            f"{argument} is a login, not the id of a user. "
+            f"Find the id with box.users(filter_term={_short(text)})['id']."
         )
-    raise IdError(f"{argument}={_short(text)} is not {_an(kind)}. {_FIND[kind]}")
+    raise IdError(f"{argument}={_short(text)} is not {_id_of(kind)}. {_FIND[kind]}")
 
 
-def _of_address(text: str, argument: str, kind: Kind) -> str:
+def _from_address(text: str, argument: str, kind: Kind) -> str:
     try:
         parts = urlsplit(text if "://" in text else f"https://{text}")
         host, path = (parts.hostname or "").rstrip("."), parts.path
     except ValueError:
         host, path = "", ""
-    bare = "://" not in text and "." not in host  # such as folders/123, below the address of the API
-    if bare:
+    is_api_path = "://" not in text and "." not in host  # such as folders/123, below the address of the API
+    if is_api_path:
         path = f"/{text.strip('/')}"
-    if bare or host == "box.com" or host.endswith(".box.com") or host in LOOPBACK:
-        if _SHARED.search(path) and not bare:
+    if is_api_path or host == "box.com" or host.endswith(".box.com") or host in LOOPBACK:
+        if _SHARED.search(path) and not is_api_path:
             raise IdError(
-                f"{argument} is a shared link, and a link has no id in it. "
+                f"{argument} is a shared link, which does not contain an id. "
                 "Find it in box.shared_links(), which lists the id and the address of each link."
             )
-        for form, named in _ADDRESSES:
-            found = form.search(path)
-            if found is not None and not _fits(named, kind):
+        for pattern, address_kind in _ADDRESSES:
+            match = pattern.search(path)
+            if match is not None and not _fits(address_kind, kind):
                 raise IdError(
-                    f"{argument} is the address of a {named}, and {_an(kind)} belongs there. {_FIND[kind]}"
+                    f"{argument} is the address of a {address_kind}, not {_id_of(kind)}. {_FIND[kind]}"
                 )
-            if found is not None:
-                return found.group(1)
-    if not bare and host:
-        raise IdError(f"{argument} is an address, and there is no id of a {_word(kind)} in it. {_FIND[kind]}")
-    raise IdError(f"{argument}={_short(text)} is not {_an(kind)}. {_FIND[kind]}")
+            if match is not None:
+                return match.group(1)
+    if not is_api_path and host:
+        raise IdError(f"{argument} is an address that does not contain {_id_of(kind)}. {_FIND[kind]}")
+    raise IdError(f"{argument}={_short(text)} is not {_id_of(kind)}. {_FIND[kind]}")
 
 
-def _fits(named: str, kind: Kind) -> bool:
-    return named == kind or (kind == "item" and named in ("file", "folder"))
+def _fits(type_name: str, kind: Kind) -> bool:
+    return type_name == kind or (kind == "item" and type_name in ("file", "folder"))
 
 
 def _word(kind: str) -> str:
     return "file or folder" if kind == "item" else kind.replace("_", " ")
 
 
-def _an(kind: Kind) -> str:
+def _id_of(kind: Kind) -> str:
     return f"the id of {'an' if kind == 'enterprise' else 'a'} {_word(kind)}"
 
 
 def _missing(argument: str, kind: Kind) -> str:
-    return f"{argument} is missing: {_an(kind)} belongs there. {_FIND[kind]}"
+    return f"{argument} is missing; it takes {_id_of(kind)}. {_FIND[kind]}"
 
 
-def _short_number(given: Any) -> str:
+def _short_number(value: Any) -> str:
     return (
-        f"{given}"
-        if not isinstance(given, numbers.Integral) or abs(int(given)) < 10**_DIGITS
+        f"{value}"
+        if not isinstance(value, numbers.Integral) or abs(int(value)) < 10**_DIGITS
         else "a number of that size"
     )
 

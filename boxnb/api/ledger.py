@@ -1,7 +1,7 @@
-"""What was spent: calls by endpoint, saved per profile and month, because Box licenses calls by the month.
+"""The ledger: calls spent per endpoint, saved by profile and month, because Box licenses calls by the month.
 
-The ledger counts this kit's calls only: other programs of the same enterprise spend from the same allowance, and
-Box offers no way to ask for the total.
+It counts only the calls of boxnb. Other programs of the same enterprise use the same allowance, and Box offers no way
+to ask for the total.
 """
 
 from __future__ import annotations
@@ -31,53 +31,54 @@ COLUMNS = {
 }
 _COUNTS = ("calls", "ms", "bytes", "repeats", "limited")
 FLUSH_EVERY = 200
-"""Calls after which the month's file is brought up to date; also at the end of a pull and of the process."""
+"""Number of calls after which the file is updated. It is also updated at the end of a pull and of the process."""
 
 
 class Ledger:
-    """The calls of one session, and the month's total of its profile.
+    """Counts the calls of one session, and the monthly total of its profile.
 
     Parameters
     ----------
     file : Path
-        The profile's ledger, a JSON file shared by all its processes.
+        The profile's ledger, a JSON file that all its processes share.
     """
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._lock = threading.Lock()
         self._session: dict[str, dict[str, float]] = {}
-        self._unsaved: dict[
-            str, dict[str, dict[str, float]]
-        ] = {}  # by month: it may end before they are saved
+        # By month, because the month may end before the calls are saved.
+        self._unsaved: dict[str, dict[str, dict[str, float]]] = {}
         self._pending = 0
         self._scopes: dict[str, str] = {}
         self.calls = 0
-        self.owner = os.getpid()  # a forked child does not write its parent's calls again
+        self.owner = os.getpid()  # a forked child must not save its parent's calls a second time
         atexit.register(_flush_if_alive, weakref.ref(self))
 
     def note(self, endpoint: str, status: int, milliseconds: float, size: int, *, repeat: bool) -> None:
-        """One request that was sent, whatever became of it."""
+        """Count one request that was sent, with or without a response (status 0)."""
         counts = (1, milliseconds, size, int(repeat), int(status == 429))
         with self._lock:
             self.calls += 1
             self._pending += 1
-            for book in (self._session, self._unsaved.setdefault(_month(), {})):
-                line = book.setdefault(endpoint, dict.fromkeys(_COUNTS, 0.0))
+            for totals in (self._session, self._unsaved.setdefault(_month(), {})):
+                line = totals.setdefault(endpoint, dict.fromkeys(_COUNTS, 0.0))
                 for name, count in zip(_COUNTS, counts, strict=True):
                     line[name] += count
-            due = self._pending >= FLUSH_EVERY
-        if due:
+            is_due = self._pending >= FLUSH_EVERY
+        if is_due:
             self.flush()
 
     def frame(self) -> pd.DataFrame:
-        """The calls of this session, one row an endpoint; ``ms`` is the time waited for answers, in milliseconds."""
+        """Return the calls of this session, one row per endpoint; ``ms`` is the time spent waiting for responses, in
+        milliseconds.
+        """
         with self._lock:
             rows = [{"endpoint": endpoint, **line} for endpoint, line in sorted(self._session.items())]
         return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
     def month(self) -> pd.DataFrame:
-        """The month's calls of the profile in all its processes, as :meth:`frame`."""
+        """Return the profile's calls of this month in all its processes, in the form of :meth:`frame`."""
         self.flush()
         rows = [
             {"endpoint": endpoint, **line}
@@ -86,91 +87,91 @@ class Ledger:
         return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
     def flush(self) -> None:
-        """Bring the month's file up to date. A ledger that cannot be written never stops the work it counts."""
+        """Save the calls counted since the last flush. A failure is a warning: it must not stop the work that is counted."""
         with self._lock:
-            fresh, self._unsaved, self._pending = self._unsaved, {}, 0
-        if fresh:
-            self._change(lambda book: _add_months(book, fresh))
+            unsaved, self._unsaved, self._pending = self._unsaved, {}, 0
+        if unsaved:
+            self._change(lambda ledger: _add_months(ledger, unsaved))
 
     def remember(self, dataset: str, **facts: int) -> None:
-        """Keep what a pull turned out to cost, for the next estimate."""
-        self._change(lambda book: book.setdefault("last", {}).update({dataset: facts}))
+        """Save what a pull cost, for the next estimate."""
+        self._change(lambda ledger: ledger.setdefault("last", {}).update({dataset: facts}))
 
     def recall(self, dataset: str) -> dict[str, int]:
-        """What the last complete pull of a dataset cost: ``rows`` and ``calls``; empty where there was none."""
+        """Return the ``rows`` and ``calls`` of the last complete pull of a dataset; empty if there was none."""
         return dict(self._load()["last"].get(dataset, {}))
 
     def scope(self, name: str, state: str) -> None:
-        """What a call has shown of a scope: ``proved`` or ``refused``; saved when it is news."""
+        """Record what a call has shown about a scope, ``proved`` or ``refused``; saved only when it changes."""
         if self._scopes.get(name) != state:
             self._scopes[name] = state
-            self._change(lambda book: book.setdefault("scopes", {}).update({name: state}))
+            self._change(lambda ledger: ledger.setdefault("scopes", {}).update({name: state}))
 
     def scopes(self) -> dict[str, str]:
-        """What calls of this profile have shown of each scope so far."""
+        """Return what calls of this profile have shown about each scope so far."""
         return dict(self._load()["scopes"])
 
     def _load(self) -> dict[str, Any]:
-        """The file as :func:`_usable` leaves it; empty where it is not there or is not JSON."""
+        """Return the saved ledger as :func:`_valid_part` leaves it; empty if the file is missing or is not JSON."""
         try:
-            return _usable(json.loads(self._file.read_bytes().decode("utf-8", "replace")))
+            return _valid_part(json.loads(self._file.read_bytes().decode("utf-8", "replace")))
         except (FileNotFoundError, ValueError, RecursionError):
-            return _usable({})
+            return _valid_part({})
 
-    def _change(self, change: Any) -> None:
+    def _change(self, edit: Any) -> None:
         try:
             private_files.private_folder(self._file.parent)
             with filelock.FileLock(
                 self._file.with_suffix(".lock"), timeout=10, thread_local=False, mode=0o600
             ):
-                book = self._load()
-                change(book)
-                private_files.write_private(self._file, json.dumps(book).encode())
+                ledger = self._load()
+                edit(ledger)
+                private_files.write_private(self._file, json.dumps(ledger).encode())
         except (OSError, TokenStoreError, filelock.Timeout) as error:
             private_files.say_once(
                 self._file, f"The ledger of calls could not be saved ({type(error).__name__})."
             )
 
 
-def _add(total: dict[str, Any], fresh: dict[str, dict[str, float]]) -> None:
-    for endpoint, line in fresh.items():
-        held = total.setdefault(endpoint, dict.fromkeys(_COUNTS, 0.0))
+def _add(totals: dict[str, Any], calls: dict[str, dict[str, float]]) -> None:
+    for endpoint, line in calls.items():
+        total = totals.setdefault(endpoint, dict.fromkeys(_COUNTS, 0.0))
         for name, count in line.items():
-            held[name] = held.get(name, 0.0) + count
+            total[name] = total.get(name, 0.0) + count
 
 
-def _add_months(book: dict[str, Any], fresh: dict[str, dict[str, dict[str, float]]]) -> None:
-    for month, calls in fresh.items():
-        _add(book.setdefault(month, {}), calls)
+def _add_months(ledger: dict[str, Any], unsaved: dict[str, dict[str, dict[str, float]]]) -> None:
+    for month, calls in unsaved.items():
+        _add(ledger.setdefault(month, {}), calls)
 
 
-def _usable(book: Any) -> dict[str, Any]:
-    """What can be counted of a ledger: a line of another shape is left out, and the others stay."""
-    found: dict[str, Any] = {"last": {}, "scopes": {}}
-    for name, content in book.items() if isinstance(book, dict) else ():
+def _valid_part(ledger: Any) -> dict[str, Any]:
+    """Return the lines of a saved ledger that can be counted, without those of another shape."""
+    valid: dict[str, Any] = {"last": {}, "scopes": {}}
+    for name, content in ledger.items() if isinstance(ledger, dict) else ():
         if not isinstance(content, dict) or not _is_text(name):
             continue
         if name == "scopes":
-            found[name] = {
+            valid[name] = {
                 scope: state for scope, state in content.items() if _is_text(scope) and _is_text(state)
             }
             continue
         lines = {endpoint: _numbers(line) for endpoint, line in content.items() if _is_text(endpoint)}
         if name == "last":
-            found[name] = {
-                data: {each: int(count) for each, count in line.items()} for data, line in lines.items()
+            valid[name] = {
+                dataset: {fact: int(count) for fact, count in line.items()} for dataset, line in lines.items()
             }
         else:
-            found[name] = {
-                endpoint: {each: line.get(each, 0.0) for each in _COUNTS}
+            valid[name] = {
+                endpoint: {column: line.get(column, 0.0) for column in _COUNTS}
                 for endpoint, line in lines.items()
                 if line
             }
-    return found
+    return valid
 
 
 def _numbers(line: Any) -> dict[str, float]:
-    """The counts of one line; whole numbers, but for milliseconds, or a frame cannot hold them."""
+    """Return the counts of one line. All but milliseconds become whole numbers, because their columns are integers."""
     return {
         name: count if name == "ms" else float(int(count))
         for name, count in (line.items() if isinstance(line, dict) else ())
@@ -182,7 +183,7 @@ def _numbers(line: Any) -> dict[str, float]:
 
 
 def _is_text(value: Any) -> bool:
-    """Whether it is text that can be saved again: half a surrogate pair cannot."""
+    """Return whether a value is text that can be saved again; half a surrogate pair cannot."""
     return isinstance(value, str) and (value.isascii() or value.isprintable())
 
 

@@ -1,9 +1,9 @@
-"""Just under Box's rate limits, for all threads and all kernels of a profile together.
+"""Stay just under Box's rate limits, across all threads and kernels of a profile.
 
-Box counts calls per user and minute (1000; uploads 240; search 60, and 6 a second) and answers 429 beyond. The
-pacer keeps the times of the last calls in a small file which every process of the profile shares: a short job runs
-at full speed, a long one at the limit. One 429 pauses all, and a minute of steady pace follows it, because then
-somebody else uses the same user's allowance.
+Box counts calls per user per minute (1000; uploads 240; search 60, and 6 per second) and answers 429 beyond that. The
+pacer saves the times of the last calls in a small file that all processes of the profile share: a short job runs at
+full speed, a long one at the limit. One 429 pauses all of them. A minute of evenly spaced calls follows, because a 429
+means that another program uses the same user's allowance.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from typing import NamedTuple
 import filelock
 
 from ..local import private_files
-from ..transport.waits import announce, said, span, until
+from ..transport.waits import announce, span, until, wait_sentence
 
 
 class Limit(NamedTuple):
     """At most ``calls`` in ``seconds``, and at most ``burst`` in one second.
 
-    A quarter of a second over the minute: a call that was slow to arrive and one a minute later that was quick must
-    not fall into the same minute of Box's.
+    The window is a quarter of a second longer than a minute: Box must not count a call that arrived slowly and one that
+    arrived quickly a minute later in the same minute.
     """
 
     calls: int
@@ -40,32 +40,32 @@ LIMITS = {
     "upload": Limit(236),
     "search": Limit(59, burst=6),
 }
-"""One per cent under what Box allows (Box guide *Rate limits*), for clocks that do not quite agree."""
+"""One percent below what Box allows (Box guide *Rate limits*), because the clocks differ slightly."""
 
 LONGEST_PAUSE = 86400.0
-"""Seconds of a pause that are believed; a longer one is from before this computer was started again."""
+"""Longest plausible pause in seconds; a longer one was saved before this computer restarted."""
 
-_HEAD = struct.Struct("<ddI")  # paused until, steady until, calls held
+_HEAD = struct.Struct("<ddI")  # paused until, steady until, number of call times that follow
 
 
 class Pacer:
-    """Waits before each call until the limit allows it.
+    """Delays each call until the rate limit allows it.
 
     Parameters
     ----------
     file : Path
-        Shared by all processes of one user; its folder is made.
+        Shared by all processes of one user. Its folder is created.
     limit : Limit
     clock : callable, default time.monotonic
         Seconds on a clock that all processes of this computer share.
     sleep : callable, default time.sleep
-    tell : callable, default boxnb.transport.waits.announce
-        Called with the seconds and one line before each wait.
+    on_wait : callable, default boxnb.transport.waits.announce
+        Called with the seconds and one line of text before each wait.
     box : str
-        What that line calls the server.
+        Name of the server in that line.
     patience : float
-        Seconds of a pause that are waited. A longer one is said, and the call goes out all the same: whether it may is the
-        server's to say, and its answer names the time.
+        Longest pause, in seconds, to wait. For a longer one the line is shown and the call is sent: the server decides, and
+        its answer says until when to wait.
     """
 
     def __init__(
@@ -75,11 +75,11 @@ class Pacer:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
-        tell: Callable[[float, str], None] = announce,
+        on_wait: Callable[[float, str], None] = announce,
         box: str = "Box",
         patience: float = 180.0,
     ) -> None:
-        self._tell = tell
+        self._on_wait = on_wait
         self._box = box
         self._patience = patience
         self._file = file
@@ -91,39 +91,41 @@ class Pacer:
         self._lock = filelock.FileLock(file.with_suffix(".lock"), timeout=30, thread_local=False, mode=0o600)
 
     def wait(self) -> float:
-        """Wait for a place, take it; seconds waited."""
+        """Wait until one more call is allowed, count it, and return the seconds waited."""
         waited = 0.0
         while True:
             with self._threads, self._lock:
-                pause, asked = self._take()
+                pause, requested = self._try_to_count()
             if pause <= 0:
-                if asked > 0:
-                    self._tell(
-                        asked,
-                        f"At an earlier call {self._box} asked to wait {span(asked)} more: "
-                        f"it may refuse this one too and answer again {until(asked)}.",
+                if requested > 0:
+                    self._on_wait(
+                        requested,
+                        f"At an earlier call {self._box} asked to wait {span(requested)} more. "
+                        f"It may refuse this call as well, and accept calls again {until(requested)}.",
                     )
                 return waited
-            why = f"{self._box} asked to wait" if asked > 0 else f"{self._box}'s rate limit is reached"
-            self._tell(pause, said(pause, why))
+            why = f"{self._box} asked to wait" if requested > 0 else f"{self._box}'s rate limit is reached"
+            self._on_wait(pause, wait_sentence(pause, why))
             waited += pause
             self._sleep(pause)
 
     def limited(self, retry_after: float | None) -> None:
-        """Box answered 429: everybody waits what it asks, a second where it does not say, then goes steadily."""
+        """Pause all calls after a 429, for as long as Box asks or for one second, then space them evenly."""
         with self._threads, self._lock:
             paused, steady, calls = self._read()
             now = self._clock()
             paused = max(paused, now + (1.0 if retry_after is None else retry_after))
             self._write(paused, max(steady, paused + self._limit.seconds), calls)
 
-    def _take(self) -> tuple[float, float]:
-        """Take a place now and give 0, or the seconds until it is worth asking again; and how long the server asked to wait."""
+    def _try_to_count(self) -> tuple[float, float]:
+        """Count a call if one is allowed now. Return the seconds until the next attempt (0 if counted), and the seconds of
+        waiting that the server asked for.
+        """
         paused, steady, calls = self._read()
         now = self._clock()
-        asked = max(0.0, paused - now)
-        if 0 < asked <= self._patience:
-            return asked, asked
+        requested = max(0.0, paused - now)
+        if 0 < requested <= self._patience:
+            return requested, requested
         calls = calls[bisect_right(calls, now - self._limit.seconds) : bisect_right(calls, now)]
         pause = 0.0
         if len(calls) >= self._limit.calls:
@@ -135,18 +137,18 @@ class Pacer:
         if pause > 0:
             return pause, 0.0
         self._write(paused, steady, [*calls, now])
-        return 0.0, asked
+        return 0.0, requested
 
     def _read(self) -> tuple[float, float, list[float]]:
         try:
             content = self._file.read_bytes()
-            paused, steady, held = _HEAD.unpack_from(content)
-            calls = list(struct.unpack_from(f"<{held}d", content, _HEAD.size))
+            paused, steady, count = _HEAD.unpack_from(content)
+            calls = list(struct.unpack_from(f"<{count}d", content, _HEAD.size))
         except (FileNotFoundError, struct.error):
             return 0.0, 0.0, []
         now = self._clock()
         if paused > now + LONGEST_PAUSE or any(call > now for call in calls[-1:]):
-            return 0.0, 0.0, []  # from before this computer was started again
+            return 0.0, 0.0, []  # saved before this computer restarted
         return paused, steady, calls
 
     def _write(self, paused: float, steady: float, calls: list[float]) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Executor, Future
 from typing import Any
 
-from ..api.arguments import shown
+from ..api.arguments import described
 from ..errors import ListingError
 from ..frames.pages import Page, loose, marker_of, whole_number
 
@@ -102,7 +102,7 @@ def number_of(value: Any, argument: str) -> int:
             value = operator.index(value)
     number = whole_number(value)
     if number is None:
-        raise ListingError(f"{argument} takes a whole number of 0 or more, not {shown(value)}.")
+        raise ListingError(f"{argument} takes a whole number of 0 or more, not {described(value)}.")
     return number
 
 

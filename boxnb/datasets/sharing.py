@@ -107,7 +107,7 @@ def collaborations(
 def _paths(of: str | list[str] | pd.DataFrame, kind: Literal["folder", "file", "group"]) -> list[str]:
     """Return what to request, folders before files: ``folders/17``, ``files/4``."""
     if not isinstance(of, pd.DataFrame):
-        return list(dict.fromkeys(_path(item, kind) for item in ids.each(of, "of", kind)))
+        return list(dict.fromkeys(_path(item, kind) for item in ids.entries(of, "of", kind)))
     if "id" in of and ("type" not in of or kind == "group"):
         return [f"{kind}s/{item}" for item in ids.many(of, "of", kind)]
     flag = "has_collaborations"

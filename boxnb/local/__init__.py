@@ -1,1 +1,1 @@
-"""Where and how boxnb keeps files on this computer: the home folder, private files, text in any locale. Imports errors only; everything may import it."""
+"""Files on this computer: the home folder, private files, and names in any locale. Imports only `errors`; everything may import it."""

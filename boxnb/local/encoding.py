@@ -1,4 +1,4 @@
-"""Names and paths as text that every file, table and terminal can hold, whatever the locale."""
+"""Convert names and paths to text that every file, table and terminal can hold, in any locale."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TextIO
 
 
 def on_disk(name: str) -> str:
-    """The name of a file as this process can write it: UTF-8 on the disk where the locale lacks its letters."""
+    """Return a file name that this process can write: if the locale cannot encode it, its bytes on the disk are UTF-8."""
     try:
         os.fsencode(name)
     except UnicodeEncodeError:
@@ -16,28 +16,28 @@ def on_disk(name: str) -> str:
 
 
 def decoded(name: str) -> str:
-    """A name from this computer with the letters that its bytes are in UTF-8; bytes that are none stay half letters.
+    """Return a file name decoded as UTF-8; bytes that are not UTF-8 remain lone surrogates.
 
-    Under the locale C Python reads every byte beyond ASCII as half a letter (PEP 383).
+    In the locale C, Python decodes every byte beyond ASCII as a lone surrogate (PEP 383).
     """
     try:
         return name.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # half a letter that is no byte of a path
+    except UnicodeEncodeError:  # a lone surrogate that does not stand for a byte
         return name
 
 
 def as_text(path: object) -> str:
-    """A path or a name as text that every table, mail and file can hold: what is no letter in UTF-8 is written out."""
+    """Return a path or name as text that every table, mail and file can hold; bytes that are not UTF-8 become escapes."""
     return decoded(str(path)).encode("utf-8", "backslashreplace").decode()
 
 
 def printable(text: str, stream: TextIO) -> str:
-    """The text as a stream can write it: a terminal of the locale C, or of a Windows code page, lacks most letters."""
+    """Return text that a stream can write: terminals in the locale C or a Windows code page lack most characters."""
     encoding = stream.encoding or "utf-8"
     try:
         text.encode(encoding, stream.errors or "strict")
     except UnicodeEncodeError:
-        if stream.errors == "surrogateescape":  # the locale C: every byte passes, and terminals speak UTF-8
+        if stream.errors == "surrogateescape":  # the locale C passes every byte, and terminals expect UTF-8
             return as_text(text).encode().decode(encoding, "surrogateescape")
         return as_text(text).encode(encoding, "backslashreplace").decode(encoding)
     return text

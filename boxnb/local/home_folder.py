@@ -1,4 +1,4 @@
-"""The home folder of all profiles, a lesson's stand-in for it, and the name of this computer."""
+"""The home folder of all profiles, the folder that replaces it in a lesson, and the name of this computer."""
 
 from __future__ import annotations
 
@@ -17,71 +17,71 @@ from ..errors import TokenStoreError
 
 
 class Elsewhere:
-    """A folder that stands in for the home of all profiles, for a lesson: its thread or task and the threads they start.
+    """The folder that replaces the home of all profiles during a lesson, in its thread or task and the threads it starts.
 
-    Python's context variables are not inherited by threads (before 3.14), and a lesson's worker would refresh the real
-    profile. So a thread that did not run when the lesson's block began belongs to the lesson, for as long as it lives.
+    Before Python 3.14 threads do not inherit context variables, so a worker thread of a lesson would refresh the real
+    profile. Therefore every thread that was not running when the lesson's block began belongs to the lesson until it ends.
     """
 
     def __init__(self) -> None:
-        self._here: ContextVar[str | None] = ContextVar("elsewhere", default=None)
-        self._open: dict[int, tuple[str, weakref.WeakSet[threading.Thread]]] = {}
-        self._threads: weakref.WeakKeyDictionary[threading.Thread, str] = weakref.WeakKeyDictionary()
+        self._folder: ContextVar[str | None] = ContextVar("elsewhere", default=None)
+        self._blocks: dict[int, tuple[str, weakref.WeakSet[threading.Thread]]] = {}
+        self._folder_of_thread: weakref.WeakKeyDictionary[threading.Thread, str] = weakref.WeakKeyDictionary()
 
     def get(self) -> str | None:
-        """The folder that stands in here; ``None`` where the real home counts."""
-        given = self._here.get()
-        return self._inherited(threading.current_thread()) if given is None else given or None
+        """Return the folder that replaces the home here; ``None`` if the real home applies."""
+        folder = self._folder.get()
+        return self._inherited(threading.current_thread()) if folder is None else folder or None
 
     def set(self, folder: str) -> Token[str | None]:
-        """Begin a lesson's block; :meth:`reset` ends it."""
-        begun = self._here.set(folder)
-        self._open[id(begun)] = folder, weakref.WeakSet(threading.enumerate())
-        return begun
+        """Begin a lesson's block. Pass the returned token to :meth:`reset` to end it."""
+        token = self._folder.set(folder)
+        self._blocks[id(token)] = folder, weakref.WeakSet(threading.enumerate())
+        return token
 
-    def reset(self, begun: Token[str | None]) -> None:
+    def reset(self, token: Token[str | None]) -> None:
         """End a lesson's block; threads that were started in it still belong to it."""
         for thread in threading.enumerate():
             self._inherited(thread)
-        del self._open[id(begun)]
-        self._here.reset(begun)
+        del self._blocks[id(token)]
+        self._folder.reset(token)
 
     @contextlib.contextmanager
     def at(self, folder: str | None) -> Iterator[None]:
-        """Act for what was made where :meth:`get` gave this folder, whoever calls it now."""
-        begun = self._here.set(folder or "")
+        """Use a folder that :meth:`get` returned earlier, in any thread; ``None`` is the real home."""
+        token = self._folder.set(folder or "")
         try:
             yield
         finally:
-            self._here.reset(begun)
+            self._folder.reset(token)
 
     def _inherited(self, thread: threading.Thread) -> str | None:
-        for folder, before in reversed(list(self._open.values())):
-            if thread not in self._threads and thread not in before:
-                self._threads[thread] = folder
-        return self._threads.get(thread)
+        for folder, threads_before in reversed(list(self._blocks.values())):
+            if thread not in self._folder_of_thread and thread not in threads_before:
+                self._folder_of_thread[thread] = folder
+        return self._folder_of_thread.get(thread)
 
 
 elsewhere = Elsewhere()
 
 
 def home() -> Path:
-    """The folder of all profiles: a lesson's own, ``$BOXNB_HOME``, else the user's configuration directory."""
-    given = elsewhere.get() or os.environ.get("BOXNB_HOME")
-    if not given:
+    """Return the folder of all profiles: a lesson's own, ``$BOXNB_HOME``, or the user's configuration directory."""
+    folder = elsewhere.get() or os.environ.get("BOXNB_HOME")
+    if not folder:
         return platformdirs.user_config_path("boxnb", appauthor=False)
     try:
-        return Path(given).expanduser()
+        return Path(folder).expanduser()
     except RuntimeError:
         raise TokenStoreError(
-            f"BOXNB_HOME is {given!r}, and this computer has no such user. Write the whole path of a folder.",
-            Path(given),
+            f"BOXNB_HOME is {folder!r}, but this computer has no such user. Write the full path of a folder.",
+            Path(folder),
         ) from None
 
 
 def host_name() -> str:
-    """The name of this computer, as text that every file and mail can hold.
+    """Return the name of this computer as text that every file and mail can hold.
 
-    A name in another encoding than the locale's comes with half letters, which UTF-8 has not: they are written out.
+    A name in another encoding than the locale's contains lone surrogates, which UTF-8 cannot encode; they become escapes.
     """
     return socket.gethostname().encode("utf-8", "backslashreplace").decode()

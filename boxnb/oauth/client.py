@@ -11,7 +11,7 @@ import requests
 
 from ..errors import SettingError, TokenEndpointError
 from ..secret import Header, Secret, is_utf8, sealed
-from ..transport.sessions import plain, require_private
+from ..transport.sessions import require_private, unsigned_session
 
 POST, BASIC = "client_secret_post", "client_secret_basic"
 """How a client sends its secret: in the form, or by HTTP Basic (RFC 6749 2.3.1). The names are those of RFC 8414."""
@@ -110,7 +110,7 @@ def discover(
     name : str, optional
         The server's name in messages; by default its host.
     http : requests.Session, optional
-        For a CA bundle of your own: ``boxnb.transport.sessions.plain(verify)``.
+        For a CA bundle of your own: ``boxnb.transport.sessions.unsigned_session(verify)``.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def discover(
     require_private(issuer, "answer")
     parts = urlsplit(issuer)
     address = f"{parts.scheme}://{parts.netloc}{WELL_KNOWN}{parts.path.rstrip('/')}"
-    session = http or plain()
+    session = http or unsigned_session()
     try:
         response = session.get(
             address, timeout=(10.0, 20.0), allow_redirects=False, auth=lambda request: request

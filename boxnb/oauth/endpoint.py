@@ -16,7 +16,7 @@ import requests
 
 from ..errors import InvalidGrantError
 from ..secret import Secret, is_utf8, sealed
-from ..transport.sessions import plain, read_within, require_private
+from ..transport.sessions import read_within, require_private, unsigned_session
 from .client import BOX as BOX  # other modules use oauth.BOX, oauth.Client, oauth.Server …
 from .client import Client as Client
 from .client import Server as Server
@@ -169,7 +169,7 @@ def server_time(response: requests.Response, clock: Clock) -> float:
 def _post(client: Client, url: str, form: Form, http: requests.Session | None) -> requests.Response:
     require_private(url, "client secret")
     form = {**form, **client.form_fields()}
-    session = http or plain()
+    session = http or unsigned_session()
     try:
         # Do not follow redirects: the form would go to another host.
         response = session.post(

@@ -10,14 +10,14 @@ import requests
 
 from boxnb import oauth, store
 from boxnb.api.connection import Connection
-from boxnb.api.failures import Asked, api_error, note
+from boxnb.api.failures import CallRecord, api_error, note
 from boxnb.errors import BoxNotebookError, InvalidClientError, InvalidGrantError, NotSignedInError
 from boxnb.oauth import Client
 from boxnb.oauth.token import Token
 from boxnb.secret import bearer
 from boxnb.signin import messages
 from boxnb.store import intent
-from boxnb.transport.sessions import plain, require_private
+from boxnb.transport.sessions import require_private, unsigned_session
 
 FIELDS = "id,name,login,role,enterprise"
 
@@ -33,7 +33,7 @@ class AccountError(BoxNotebookError):
 def profile_session(profile: str) -> requests.Session:
     """Return a session without a sign-in that checks certificates as the profile says."""
     saved = store.load(profile)
-    return plain(True if saved is None else saved.verify)
+    return unsigned_session(True if saved is None else saved.verify)
 
 
 def who_is(profile: str, client: Client, token: Token | requests.auth.AuthBase) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def who_is(profile: str, client: Client, token: Token | requests.auth.AuthBase) 
             allow_redirects=False,
         )
     if response.status_code != 200:
-        note(response, Asked(client.server.name, 1, 0.0))
+        note(response, CallRecord(client.server.name, 1, 0.0))
         raise AccountError(messages.account_unknown(str(api_error(response))), response.status_code)
     try:
         account = response.json()
@@ -103,8 +103,8 @@ def save_token_pair(
 ) -> bool:
     """Save a new token pair and end any pending refresh of an older one.
 
-    Return whether it was saved: the flow may be cancelled while this waits for the lock, and then ``wanted``
-    returns False.
+    Return whether it was saved. If the flow is cancelled while this function waits for the lock, ``wanted`` returns
+    False.
     """
     with store.lock(profile):
         if not wanted():
@@ -116,7 +116,7 @@ def save_token_pair(
 
 
 def save_account(profile: str, token: Token, account: dict[str, Any]) -> None:
-    """Save which account signed in, unless another token pair was saved meanwhile."""
+    """Save which account signed in, unless another token pair was saved in the meantime."""
 
     def edit(saved: store.Profile | None) -> store.Profile | None:
         if saved is None or saved.token != token:
@@ -129,7 +129,7 @@ def save_account(profile: str, token: Token, account: dict[str, Any]) -> None:
 def revoke_unwanted(profile: str, client: Client, token: Token) -> str:
     """Revoke a token pair that is not going to be saved. Return a sentence if that fails, else an empty string.
 
-    A pair that cannot be revoked is on no disk and expires unused.
+    A pair that cannot be revoked was never saved, and expires unused.
     """
     try:
         with profile_session(profile) as http:

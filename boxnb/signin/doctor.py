@@ -36,7 +36,7 @@ from ..oauth.failures import capitalized, display_name, network_trouble
 from ..redaction import one_line
 from ..secret import Secret
 from ..transport.network_trouble import proxy_for
-from ..transport.sessions import Session, plain
+from ..transport.sessions import Session, unsigned_session
 from .status import UNCHECKED
 
 CLOCK_TOLERANCE = 600.0
@@ -119,7 +119,7 @@ def _findings(profile: str, clock: Clock) -> Iterator[Finding]:
     yield Finding(
         "profile", "ok", f"Saved in {store.path(profile)}, secrets in {saved.keep.partition(':')[0]}."
     )
-    with plain(saved.verify) as http:
+    with unsigned_session(saved.verify) as http:
         failure, endpoint_findings = _endpoint(saved, http, clock)
         yield _connection(saved, http, failure)
     yield from endpoint_findings
@@ -150,7 +150,7 @@ def _connection(saved: store.Profile, http: Session, failure: OSError | None) ->
     """Return how the token endpoint was reached. The certificates and the proxy are only known to work if it was."""
     url = saved.client.server.token_url
     proxy = proxy_for(url)
-    parts = [f"through the proxy of {proxy}" if proxy else "no proxy"]
+    parts = [f"through the proxy set in {proxy}" if proxy else "no proxy"]
     if not url.startswith("https:"):
         parts.append("plain http, so no certificate")
     elif isinstance(saved.verify, str):

@@ -81,7 +81,7 @@ class SignInFlow:
         self._pending: tuple[Client, Token] | None = None
         self._account: dict[str, Any] = {}
         self._token: Token | None = None
-        self._skew = 0.0  # seconds the server's clock is ahead
+        self._skew = 0.0  # seconds by which the server's clock is ahead
 
     def start(self) -> SignInFlow:
         """Finish at once if the saved sign-in still works. If not, open the first request or ask for the app."""
@@ -149,7 +149,7 @@ class SignInFlow:
         self.on_change()
 
     def opened(self) -> None:
-        """Note that the user followed the link to Box, and reopen the receiver if it has closed meanwhile."""
+        """Note that the user followed the link to Box, and reopen the receiver if it has closed in the meantime."""
         with self._lock:
             if self._receiver and self._request and not listens_at(self._receiver):
                 self._listen(self._request.redirect_uri)
@@ -297,7 +297,7 @@ class SignInFlow:
             self.on_change()
             self._in_thread(self._exchange, client, code, state, bare)
         elif isinstance(failure, errors.RedirectError) or (caught and not failure.checked):
-            # Does not answer this request. Any page can call the receiver, and the right code may still arrive.
+            # It does not answer this request. Any page can call the receiver, and the right code may still arrive.
             self._show_alert(self._sentence(failure))
         else:
             self.new_request(alert=self._sentence(failure))
@@ -308,16 +308,16 @@ class SignInFlow:
                 client, code, code_verifier=self._verifier, http=http, clock=self._clock
             )
         with self._lock:
-            if self._state != state:  # cancelled meanwhile
+            if self._state != state:  # cancelled in the meantime
                 self._in_thread(revoke_unwanted, self.profile, client, token)
                 return
             self._caught_at = None
         if bare:
-            self._ask_whether_right(client, token, state)
+            self._ask_for_confirmation(client, token, state)
         else:
             self._save(client, token, state)
 
-    def _ask_whether_right(self, client: Client, token: Token, state: str) -> None:
+    def _ask_for_confirmation(self, client: Client, token: Token, state: str) -> None:
         """Show whose account a bare code belongs to, before anything is saved."""
         try:
             account = who_is(self.profile, client, token)
@@ -330,17 +330,17 @@ class SignInFlow:
                 self._account, self._pending = account, (client, token)
                 self.busy, self.step = False, "confirm"
                 self.note = messages.BARE_CODE
-        if not current:  # cancelled meanwhile
+        if not current:  # cancelled in the meantime
             revoke_unwanted(self.profile, client, token)
         self.on_change()
 
     def _reject(self, client: Client, token: Token) -> None:
         failure = revoke_unwanted(self.profile, client, token)
-        if self.step == "confirm":  # not cancelled meanwhile
+        if self.step == "confirm":  # not cancelled in the meantime
             self.new_request(alert=failure, note=messages.rejected(client.server.name))
 
     def _save(self, client: Client, token: Token, state: str, account: dict[str, Any] | None = None) -> None:
-        """Save the token pair with the registered redirect URI, unless the flow was cancelled meanwhile."""
+        """Save the token pair with the registered redirect URI, unless the flow was cancelled in the meantime."""
         self._skew = token.obtained_at - self._clock()
         done, registered = False, self._client or client
         try:
@@ -385,7 +385,7 @@ class SignInFlow:
                     self._show_alert(self._sentence(error))
                 else:
                     self.new_request(alert=self._sentence(error))
-            except Exception as error:  # noqa: BLE001 - reported, or `panel.done()` would wait for ever
+            except Exception as error:  # noqa: BLE001 - otherwise `panel.done()` would wait forever
                 self.failure, self.busy = error, False
                 self._show_alert(messages.defect(error))
 

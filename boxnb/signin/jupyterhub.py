@@ -17,7 +17,7 @@ from boxnb.errors import BoxNotebookError
 from boxnb.oauth.receiver import LOOPBACK, Receiver, can_listen, port_in_use
 from boxnb.signin import messages
 
-PORTS: Final = range(8930, 9930)  # each user of a hub gets one, as their notebooks may share a computer
+PORTS: Final = range(8930, 9930)  # each user of a hub gets one, because their notebooks may share a computer
 
 
 def _proxy_path() -> str:

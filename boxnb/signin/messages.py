@@ -149,9 +149,9 @@ def account_without_login(server: str) -> str:
 
 
 def saved_but_unknown(error: BaseException, server: str) -> str:
-    """Return the sentence for a sign-in that was saved although its account could not be asked for."""
+    """Return the sentence for a sign-in that was saved although its account is unknown."""
     reason = in_one_sentence(error, server)
-    return f"Signed in and saved, but boxnb could not find out as whom. {reason}"
+    return f"Signed in and saved, but boxnb could not find out which account it is. {reason}"
 
 
 def not_revoked(error: BaseException, server: str) -> str:
@@ -192,7 +192,7 @@ def nobody_signed_in(seconds: float) -> SignInTimeout:
 def kernel_too_old(version: str) -> SignInError:
     """Return the error for an ipykernel that cannot receive widget messages while a cell awaits."""
     return SignInError(
-        f"This kernel is ipykernel {version}, which cannot hear the panel while a cell waits. "
+        f"This kernel is ipykernel {version}, which receives nothing from the panel while a cell waits. "
         "Finish in the panel first, then run this cell, or install ipykernel 7.4 or newer."
     )
 

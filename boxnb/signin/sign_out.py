@@ -9,7 +9,7 @@ from ..errors import HostNotAllowedError, SignInError, TokenStoreError
 from ..oauth.failures import display_name
 from ..store import intent
 from ..transport.network_trouble import network_trouble
-from ..transport.sessions import plain
+from ..transport.sessions import unsigned_session
 
 
 def sign_out(profile: str) -> str:
@@ -31,7 +31,7 @@ def sign_out(profile: str) -> str:
         if saved is None or saved.token is None:
             return f"Nobody is signed in as {profile!r}."
         try:
-            with plain(saved.verify) as http:
+            with unsigned_session(saved.verify) as http:
                 alive = oauth.revoke(saved.client, saved.token, http=http)
         except (OSError, SignInError, HostNotAllowedError) as error:
             # An OSError comes from requests, or from a missing CA bundle.

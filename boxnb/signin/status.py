@@ -80,9 +80,9 @@ def status(profile: str | None = None, *, clock: Clock = time.time) -> Status:
     Status
         A DataFrame with the columns of :data:`STATUS_COLUMNS`, shown as a card. ``access_minutes_left`` and
         ``refresh_days_left`` are ``Int64``, 0 once expired and missing if nobody is signed in. ``mode`` is the file's
-        permission bits in octal. ``refreshed_by`` is the process that saved the token pair. ``scopes`` says of each
-        scope an admin needs whether a call of boxnb has proved it, was refused, or has not tried it.
-        ``problem`` is one sentence if you have to do something.
+        permission bits in octal. ``refreshed_by`` is the process that saved the token pair. ``scopes`` says for each
+        scope that an admin needs whether a call of boxnb has proved it, was refused, or has not tried it.
+        ``problem`` says what you have to do, if anything.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Files up and down: whole, checked, resumable, and never twice."""
+"""Upload and download: verified by SHA-1, resumable, identical files skipped. Above `api`; `box` and everything above may import it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls that carry files: repeated until they are known to be done, never done twice."""
+"""Calls of uploads and downloads: retried until their outcome is known, and never done twice."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from ..errors import (
 from ..local import encoding
 from ..oauth.failures import network_trouble
 from ..secret import sealed
-from ..transport.sessions import LOST
-from ..transport.waits import moment, retry_after, said, span, until
+from ..transport.sessions import NETWORK_ERRORS
+from ..transport.waits import moment, retry_after, span, until, wait_sentence
 
 if TYPE_CHECKING:
     from ..api.connection import Connection
@@ -36,9 +36,11 @@ if TYPE_CHECKING:
 Job = TypeVar("Job")
 
 ATTEMPTS = 6
-PIECE = 1 << 20
+CHUNK = 1 << 20
+"""Bytes read or written at once."""
+
 LONGEST = 180.0
-"""Seconds that one answer may ask to wait; a file that should wait longer is told of instead."""
+"""Longest wait in seconds that a response may ask for; beyond it the file is refused with the time to try again."""
 
 FIELDS = "id,type,name,size,sha1,etag"
 
@@ -51,13 +53,13 @@ COLUMNS = {
     "sha1": "str",
     "path": "str",
 }
-"""What a reader looks for comes first; the long ones stand at the end."""
+"""The most important columns come first, the long ones last."""
 
 ACTIONS = ("uploaded", "new version", "same content", "downloaded", "refused")
 
 
 class Moved(NamedTuple):
-    """How far a transfer has come: bytes, and files."""
+    """The progress of a transfer, in bytes and files."""
 
     name: str
     done: int
@@ -67,7 +69,7 @@ class Moved(NamedTuple):
 
 
 class Row(NamedTuple):
-    """What became of one file; see :data:`COLUMNS`."""
+    """The outcome for one file; see :data:`COLUMNS`."""
 
     path: str
     name: str
@@ -79,16 +81,16 @@ class Row(NamedTuple):
 
 
 def frame_of(rows: list[Row]) -> pd.DataFrame:
-    """One row a file; ``attrs["complete"]`` says whether none was refused."""
-    held = [[encoding.as_text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
-    frame = pd.DataFrame(held, columns=list(Row._fields))[list(COLUMNS)].astype(COLUMNS)
+    """Return one row per file; ``attrs["complete"]`` is False if a file was refused."""
+    cells = [[encoding.as_text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    frame = pd.DataFrame(cells, columns=list(Row._fields))[list(COLUMNS)].astype(COLUMNS)
     frame["action"] = pd.Categorical([row.action for row in rows], categories=ACTIONS)
     frame.attrs["complete"] = all(row.action != "refused" for row in rows)
     return frame
 
 
 @sealed
-def each(
+def run_jobs(
     caller: Caller,
     work: Callable[[Job], Row],
     jobs: Iterable[Job],
@@ -96,18 +98,19 @@ def each(
     of: int,
     failed: Callable[[Job, str], Row] | None,
 ) -> pd.DataFrame:
-    """What became of each job, several at once, in their order.
+    """Run jobs in several threads and return their rows in order.
 
-    ``failed`` makes the row of a job that could not be done, from the reason; without it the error is raised.
-    Interrupt waits for a piece or a part of what is under way, not for whole files; a second one not even for these.
+    ``failed`` returns the row of a job that failed, given the reason; without it the error is raised.
+    An interrupt waits until each thread has finished its current chunk or part, but not its file; a second interrupt
+    does not wait at all.
 
     Raises
     ------
     Interrupted
-        Stopped by a person; ``partial`` has the files that were done.
+        Interrupted by the user; ``partial`` has the files that were finished.
     """
 
-    def done(job: Job) -> Row:
+    def run(job: Job) -> Row:
         try:
             return work(job)
         except CancelledError:
@@ -120,51 +123,53 @@ def each(
             raise
 
     pool = ThreadPoolExecutor(workers, thread_name_prefix="boxnb")
-    begun: list[Future[Row]] = []
-    waits = True
+    submitted: list[Future[Row]] = []
+    wait_for_threads = True
     try:
-        begun.extend(pool.submit(done, job) for job in jobs)
-        return frame_of([job.result() for job in begun])
+        submitted.extend(pool.submit(run, job) for job in jobs)
+        return frame_of([job.result() for job in submitted])
     except BaseException as error:
         caller.stop()
         try:
             pool.shutdown(wait=True, cancel_futures=True)
         except KeyboardInterrupt:
-            waits = False
-        ready = [job for job in begun if job.done() and not job.cancelled() and job.exception() is None]
-        caller.box.last_partial = frame_of([job.result() for job in ready])
+            wait_for_threads = False
+        finished = [job for job in submitted if job.done() and not (job.cancelled() or job.exception())]
+        caller.box.last_partial = frame_of([job.result() for job in finished])
         if isinstance(error, BoxNotebookError):
             error.partial = caller.box.last_partial
         if not isinstance(error, KeyboardInterrupt):
             raise
-        stopped = Interrupted(f"Stopped after {len(ready)} of {of} files: make the same call again to go on.")
-        stopped.partial = caller.box.last_partial
-        raise stopped from None
+        interrupted = Interrupted(
+            f"Stopped after {len(finished)} of {of} files. Make the same call again to continue."
+        )
+        interrupted.partial = caller.box.last_partial
+        raise interrupted from None
     finally:
-        pool.shutdown(wait=waits, cancel_futures=True)
+        pool.shutdown(wait=wait_for_threads, cancel_futures=True)
         caller.box.session.ledger.flush()
 
 
 def reason(error: Exception) -> str:
-    """Why a file could not be sent or fetched, in a sentence."""
+    """Return why a file could not be uploaded or downloaded."""
     if isinstance(error, BoxNotebookError):
         return str(error)
     if isinstance(error, requests.RequestException):
         return network_trouble(error)
     if isinstance(error, OSError):
-        where = error.filename if isinstance(error.filename, str) else "A file"
-        return f"{where} cannot be used ({error.strerror or type(error).__name__}): check its permissions and the free space."
+        path = error.filename if isinstance(error.filename, str) else "A file"
+        return f"{path} cannot be used ({error.strerror or type(error).__name__}). Check its permissions and the free disk space."
     return f"An unexpected error in boxnb ({type(error).__name__}): this file was skipped. Please report it."
 
 
-def waits() -> Iterator[float]:
-    """Seconds between attempts."""
+def retry_waits() -> Iterator[float]:
+    """Yield the seconds to wait between attempts."""
     for attempt in range(ATTEMPTS - 1):
         yield min(8.0, 0.5 * 2**attempt)
 
 
 class Caller:
-    """Calls of one Box, as one user."""
+    """Sends the calls of one transfer, as one user, until the user stops it."""
 
     def __init__(self, box: Connection, as_user: str | None) -> None:
         self.box = box
@@ -173,27 +178,29 @@ class Caller:
         self.upload_url = box.profile.client.server.upload_url.rstrip("/")
 
     def check(self) -> None:
-        """Go no further where a person has stopped the transfer."""
+        """Raise ``CancelledError`` if the user has stopped the transfer."""
         if self._stopped.is_set():
             raise CancelledError("The transfer was stopped.")
 
     def stop(self) -> None:
-        """Have all threads go no further."""
+        """Make all threads stop at their next :meth:`check`."""
         self._stopped.set()
 
     def sleep(self, seconds: float) -> None:
-        """Wait, and say so where it is long, unless a person stops the transfer."""
-        self.box.session.tell_wait(seconds, said(seconds, "The server asked to wait, or gave no answer"))
+        """Wait until the time is over or the user stops the transfer, and announce a long wait."""
+        self.box.session.announce_wait(
+            seconds, wait_sentence(seconds, "The server asked to wait, or gave no answer")
+        )
         self._stopped.wait(seconds)
         self.check()
 
-    def once(self, method: str, url: str, **options: Any) -> requests.Response:
-        """One call, whatever it answers.
+    def call_once(self, method: str, url: str, **options: Any) -> requests.Response:
+        """Send a call and return its response, with any status.
 
         Raises
         ------
         CancelledError
-            A person stopped the transfer: in threads it has left behind.
+            The user stopped the transfer; this ends the threads that were still working.
         """
         self.check()
         headers = dict(options.pop("headers", None) or {})
@@ -201,61 +208,61 @@ class Caller:
             headers["As-User"] = self.as_user
         return self.box.session.request(method, url, headers=headers, **options)
 
-    def done(
+    def call(
         self,
         method: str,
         url: str,
         *,
-        arrived: Callable[[], requests.Response | None] = lambda: None,
-        again: Callable[[requests.Response], bool] = lambda _: False,
+        already_done: Callable[[], requests.Response | None] = lambda: None,
+        worth_retrying: Callable[[requests.Response], bool] = lambda _: False,
         **options: Any,
     ) -> requests.Response:
-        """A call repeated after a lost answer or a 5xx.
+        """Send a call, retry it after a lost response or a 5xx, and return its response.
 
         Parameters
         ----------
-        arrived : callable
-            Asked before a repeat: the answer to use instead, where the lost call had been done.
-        again : callable
-            Whether an answer below 500 is worth another attempt.
+        already_done : callable
+            Called before each retry. It returns the response to use instead if Box did the call whose response was lost.
+        worth_retrying : callable
+            Whether to retry after a given response below 500.
 
         Raises
         ------
         NetworkError, BoxUnavailableError
-            It never went through.
+            All attempts failed.
         """
-        for wait in [*waits(), None]:
-            lost: requests.RequestException | None = None
+        for wait in [*retry_waits(), None]:
+            connection_error: requests.RequestException | None = None
             try:
-                answer = self.once(method, url, **options)
-                if answer.status_code < 500 and not again(answer):
+                answer = self.call_once(method, url, **options)
+                if answer.status_code < 500 and not worth_retrying(answer):
                     return answer
-            except LOST as error:
-                lost = error
-            except OSError as error:  # requests' own, and a certificate file that is not there
+            except NETWORK_ERRORS as error:
+                connection_error = error
+            except OSError as error:  # errors of requests, and a CA bundle that does not exist
                 raise NetworkError(network_trouble(error)) from error
             if wait is None:
-                if lost is not None:
-                    raise NetworkError(network_trouble(lost)) from lost
+                if connection_error is not None:
+                    raise NetworkError(network_trouble(connection_error)) from connection_error
                 if answer.status_code < 500:
                     return answer
                 raise api_error(answer)
-            if lost is None:
-                wait = asked_to_wait(answer) or wait
+            if connection_error is None:
+                wait = requested_wait(answer) or wait
                 answer.close()
             self.sleep(wait)
-            found = arrived()
-            if found is not None:
-                return found
+            earlier_answer = already_done()
+            if earlier_answer is not None:
+                return earlier_answer
         raise AssertionError("the last attempt returns or raises")
 
     def file(self, file_id: str) -> requests.Response:
-        """What Box knows of a file."""
-        return self.done("GET", f"/files/{file_id}", params={"fields": FIELDS})
+        """Fetch the metadata of a file."""
+        return self.call("GET", f"/files/{file_id}", params={"fields": FIELDS})
 
 
-def asked_to_wait(answer: requests.Response) -> float | None:
-    """Seconds an answer asks to wait, or ``None``.
+def requested_wait(answer: requests.Response) -> float | None:
+    """Return the seconds that a response asks to wait, or ``None``.
 
     Raises
     ------
@@ -276,102 +283,102 @@ def asked_to_wait(answer: requests.Response) -> float | None:
     raise error
 
 
-ODD = (ValueError, RecursionError, AttributeError, OverflowError)
-"""What reading an answer raises that is not JSON, too deep, of another type than it should be, or a number beyond all."""
+DECODE_ERRORS = (ValueError, RecursionError, AttributeError, OverflowError)
+"""Raised while a response is read that is not JSON, is nested too deeply, or has a wrong type or an infinite number."""
 
 
 @contextmanager
-def usable(answer: requests.Response) -> Iterator[None]:
-    """Around what reads an answer.
+def reading(answer: requests.Response) -> Iterator[None]:
+    """Turn any error while a response is read into one that names the response.
 
     Raises
     ------
     BoxUnavailableError
-        It is not what Box sends: often a company proxy's page.
+        The response is not from Box; often it is the page of a company proxy.
     """
     try:
         yield
-    except (*ODD, KeyError, IndexError, TypeError):
+    except (*DECODE_ERRORS, KeyError, IndexError, TypeError):
         raise api_error(answer) from None
 
 
-def entry(answer: requests.Response) -> dict[str, Any]:
-    """The file of a successful upload.
+def uploaded_file(answer: requests.Response) -> dict[str, Any]:
+    """Return the file of a successful upload.
 
     Raises
     ------
     ApiError
-        It was none.
+        The upload was not successful.
     """
     if answer.status_code not in (200, 201):
         raise api_error(answer)
-    with usable(answer):
-        found = answer.json()
-        first: dict[str, Any] = found["entries"][0] if "entries" in found else found
-        made: dict[str, Any] = {name: first.get(name) for name in ("name", "sha1", "size")}
-        if first["id"] is None:
+    with reading(answer):
+        body = answer.json()
+        file: dict[str, Any] = body["entries"][0] if "entries" in body else body
+        fields: dict[str, Any] = {name: file.get(name) for name in ("name", "sha1", "size")}
+        if file["id"] is None:
             raise KeyError("id")
-        return made | {"id": str(first["id"])}
+        return fields | {"id": str(file["id"])}
 
 
 def field(answer: requests.Response, name: str) -> Any:
-    """One field of the object an answer is; ``None`` where it is not there, or the answer is not an object."""
+    """Return one field of a response; ``None`` if it is missing or the response is not an object."""
     try:
         return answer.json().get(name)
-    except ODD:
+    except DECODE_ERRORS:
         return None
 
 
-def same_bytes(caller: Caller, made: dict[str, Any], sha1: str, path: Path) -> None:
-    """Whether Box has the bytes that were sent; an answer that does not say so is asked for again.
+def verify_upload(caller: Caller, file: dict[str, Any], sha1: str, path: Path) -> None:
+    """Compare the SHA-1 of an uploaded file with that of the local file; fetch it if the response did not contain it.
 
     Raises
     ------
     TransferError
-        It has others.
+        They differ, or the server does not report a SHA-1.
     """
-    if made.get("sha1") is None:
-        made = entry(caller.file(made["id"]))
-    if made["sha1"] is None:
+    if file.get("sha1") is None:
+        file = uploaded_file(caller.file(file["id"]))
+    if file["sha1"] is None:
         raise TransferError(
-            f"The server does not say which bytes it has of {path}, so they could not be checked. Make the same call again."
+            f"The server does not report a SHA-1 for {path}, so the upload could not be verified. Make the same call again."
         )
-    if str(made["sha1"]).strip().lower() != sha1:
+    if str(file["sha1"]).strip().lower() != sha1:
         raise TransferError(
-            f"The server has other bytes than {path}: its SHA-1 is {made['sha1']}; send it again."
+            f"The content on the server differs from {path}: its SHA-1 is {file['sha1']}. Send the file again."
         )
 
 
-def with_sum(caller: Caller, there: dict[str, Any]) -> dict[str, Any]:
-    """What lies there, with its SHA-1 in small letters; asked for where the answer came without."""
-    found = there.get("sha1")
-    if found is None and there.get("type", "file") == "file":
-        answer = caller.file(there["id"])
-        found = field(answer, "sha1") if answer.status_code == 200 else None
-    return there | {"sha1": found.strip().lower() if isinstance(found, str) else None}
+def with_sha1(caller: Caller, item: dict[str, Any]) -> dict[str, Any]:
+    """Return an existing item with its SHA-1 in lower case, fetched if it is missing."""
+    sha1 = item.get("sha1")
+    if sha1 is None and item.get("type", "file") == "file":
+        answer = caller.file(item["id"])
+        sha1 = field(answer, "sha1") if answer.status_code == 200 else None
+    return item | {"sha1": sha1.strip().lower() if isinstance(sha1, str) else None}
 
 
 def conflict(answer: requests.Response) -> dict[str, Any] | None:
-    """What has the name already, of a 409; Box gives one object for files and a list for folders."""
+    """Return the item that already has the name, from a 409. Box sends one object for files and a list for folders."""
     if answer.status_code != 409:
         return None
     try:
-        found = answer.json()["context_info"]["conflicts"]
-        first = found[0] if isinstance(found, list) else found
-        which, kind = first["id"], first.get("type")
-    except (*ODD, KeyError, IndexError, TypeError):
+        conflicts = answer.json()["context_info"]["conflicts"]
+        item = conflicts[0] if isinstance(conflicts, list) else conflicts
+        item_id, kind = item["id"], item.get("type")
+    except (*DECODE_ERRORS, KeyError, IndexError, TypeError):
         return None
-    if not isinstance(which, str | int) or not re.fullmatch(r"\s*[0-9]{1,30}\s*", str(which)):
+    if not isinstance(item_id, str | int) or not re.fullmatch(r"\s*[0-9]{1,30}\s*", str(item_id)):
         return None
-    named = {"type": kind} if isinstance(kind, str) and kind else {}
-    rest = {name: value for name, value in first.items() if name != "type"}
-    return {**rest, **named, "id": str(which).strip()}
+    item_type = {"type": kind} if isinstance(kind, str) and kind else {}
+    rest = {name: value for name, value in item.items() if name != "type"}
+    return {**rest, **item_type, "id": str(item_id).strip()}
 
 
-def reserved(answer: requests.Response) -> bool:
-    """Whether the name is only taken for a moment: by an upload whose answer was lost (409 without a conflict).
+def name_is_reserved(answer: requests.Response) -> bool:
+    """Return whether a name is taken only briefly, by an upload whose response was lost (409 without a conflict).
 
-    Not where a page was answered, of a proxy say: asked again it would be the same.
+    False if the body is a page, for instance of a proxy: a retry would get the same page.
     """
     if answer.status_code != 409 or conflict(answer) is not None:
         return False
@@ -380,12 +387,13 @@ def reserved(answer: requests.Response) -> bool:
     return field(answer, "code") in ("name_temporarily_reserved", "conflict", "operation_blocked_temporary")
 
 
-def taken(name: str, there: Mapping[str, Any]) -> TransferError:
-    """Something else has the name."""
-    if there.get("type", "file") != "file":
+def name_taken(name: str, item: Mapping[str, Any]) -> TransferError:
+    """Return the exception for a name that another item already has."""
+    if item.get("type", "file") != "file":
         return TransferError(
-            f"A {there['type']} named {name!r} (id {there['id']}) lies there: give the file another name."
+            f"A {item['type']} named {name!r} (id {item['id']}) already exists there. Give the file another name."
         )
     return TransferError(
-        f"A file {name!r} with other content (id {there['id']}) lies there: new_version=True makes this one its new version."
+        f"A file named {name!r} with other content (id {item['id']}) already exists there. "
+        "Use new_version=True to upload this one as its new version."
     )

@@ -1,4 +1,4 @@
-"""Files of 20 MB and more go up in parts, several at once; killed in between, the next call sends what is missing."""
+"""Chunked uploads: files of 20 MB and more, several parts at once. After a kill, the next call sends only the missing parts."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ WORKERS = 4
 """Parts in flight; Box suggests three to five (guide *Chunked uploads*)."""
 
 IN_MEMORY = 48_000_000
-"""Bytes of parts held at once: Box chooses how large a part is, and fewer of large ones travel together."""
+"""Bytes of parts held in memory at once. Box chooses the size of a part; the larger it is, the fewer are sent together."""
 
-PATIENCE = 60
-"""Times a commit is asked again while Box puts the parts together."""
+COMMIT_ATTEMPTS = 60
+"""Times a commit is sent while Box assembles the parts."""
 
 
-IN_ALL = 300.0
-"""Seconds a commit is waited for at most."""
+COMMIT_WAIT = 300.0
+"""Seconds to wait for a commit at most."""
 
-MOST = 10_000
-"""Parts of a session at most (Box reference *Upload part of file*)."""
+MAX_PARTS = 10_000
+"""Maximum number of parts in a session (Box reference *Upload part of file*)."""
 
-ENDS = {"upload_part": "", "list_parts": "/parts", "commit": "/commit", "abort": "", "status": ""}
-"""The addresses of a session, and where they lie below its own (Box guide *Chunked uploads*)."""
+ENDPOINTS = {"upload_part": "", "list_parts": "/parts", "commit": "/commit", "abort": "", "status": ""}
+"""The addresses of a session, and their paths below its own address (Box guide *Chunked uploads*)."""
 
 
 @dataclasses.dataclass
-class Session:
-    """An upload session of Box, as far as it is needed to go on with it."""
+class UploadSession:
+    """An upload session of Box, with the fields that are needed to resume it."""
 
     id: str
     part_size: int
@@ -57,59 +57,59 @@ class Session:
     commit: str
     abort: str
     status: str
-    fresh: bool = dataclasses.field(default=False, compare=False)  # begun just now: it has no part
+    fresh: bool = dataclasses.field(default=False, compare=False)  # just created, so it has no parts
 
     @classmethod
-    def of(cls, caller: Caller, answer: requests.Response, size: int) -> Session:
-        """The session an answer tells of, for a file of ``size`` bytes.
+    def of(cls, caller: Caller, answer: requests.Response, size: int) -> UploadSession:
+        """Return the session that a response describes, for a file of ``size`` bytes.
 
-        Its addresses are those the server names, as long as they are the server's own: the token goes along. Where one is
-        missing, or leads elsewhere, the documented address of it on the profile's own host serves.
+        The token is sent to its addresses, so they are taken from the response only if they belong to the server itself.
+        An address that is missing or belongs to another server is replaced by the documented one on the profile's host.
         """
-        with calls.usable(answer):
-            found = answer.json()
-            which, part_size = found["id"], int(found["part_size"])
-            if not isinstance(which, str | int) or not re.fullmatch(r"[\w.~-]+", str(which)):
+        with calls.reading(answer):
+            body = answer.json()
+            session_id, part_size = body["id"], int(body["part_size"])
+            if not isinstance(session_id, str | int) or not re.fullmatch(r"[\w.~-]+", str(session_id)):
                 raise ValueError("id")
-            if part_size < 1 or size > part_size * MOST:
+            if part_size < 1 or size > part_size * MAX_PARTS:
                 raise ValueError("part_size")
-            named = found.get("session_endpoints")
-            own = f"{caller.upload_url}/files/upload_sessions/{which}"
-            ends: dict[str, str] = {}
-            for name, below in ENDS.items():
-                end = named.get(name) if isinstance(named, dict) else None
-                ends[name] = str(end) if is_own(caller, end) else f"{own}{below}"
-            return cls(str(which), min(part_size, max(1, size)), **ends, fresh=True)
+            addresses = body.get("session_endpoints")
+            base = f"{caller.upload_url}/files/upload_sessions/{session_id}"
+            endpoints: dict[str, str] = {}
+            for name, suffix in ENDPOINTS.items():
+                address = addresses.get(name) if isinstance(addresses, dict) else None
+                endpoints[name] = str(address) if is_own(caller, address) else f"{base}{suffix}"
+            return cls(str(session_id), min(part_size, max(1, size)), **endpoints, fresh=True)
         raise AssertionError("either it returns or raises")
 
     @classmethod
-    def saved(cls, caller: Caller, facts: dict[str, Any]) -> Session:
-        """The session that an earlier process noted.
+    def saved(cls, caller: Caller, fields: dict[str, Any]) -> UploadSession:
+        """Return the session that an earlier process saved.
 
         Raises
         ------
         ValueError, TypeError
-            The note is damaged, or is of another server.
+            The saved fields are damaged or belong to another server.
         """
-        session = cls(**facts)
+        session = cls(**fields)
         if type(session.part_size) is not int or session.part_size < 1:
             raise ValueError("part_size")
-        if not all(is_own(caller, getattr(session, name)) for name in ENDS):
+        if not all(is_own(caller, getattr(session, name)) for name in ENDPOINTS):
             raise ValueError("session_endpoints")
         return session
 
 
 class _Changed(Exception):  # noqa: N818  never leaves this module
-    """What is at Box is not of this file."""
+    """The uploaded parts do not belong to the file as it is now."""
 
 
 class _Missing(Exception):  # noqa: N818  never leaves this module
-    """Box has lost a part it had taken."""
+    """Box has lost a part that it had accepted."""
 
 
 def upload(caller: Caller, path: Path, goal: Goal, meter: Meter) -> Row:
-    """Send one large file in parts; see :func:`boxnb.transfer.upload`."""
-    with _state(caller, path, goal) as state:
+    """Upload one large file in parts; see :func:`boxnb.transfer.upload`."""
+    with _locked_state(caller, path, goal) as state:
         for _ in range(sources.ATTEMPTS):
             before = sources.stamp(path)
             session, version_of = _begin(caller, path, goal, before, state)
@@ -117,76 +117,88 @@ def upload(caller: Caller, path: Path, goal: Goal, meter: Meter) -> Row:
                 sha1 = str(version_of["sha1"])
                 meter.add(goal.name, before[0])
                 return goal.row(path, version_of, before[0], sha1, "same content")
-            dated, note = sources.modified(path)
+            attributes, note = sources.modified(path)
             try:
-                answer, sha1 = _send(caller, session, path, before, dated, meter)
+                answer, sha1 = _send(caller, session, path, before, attributes, meter)
             except _Missing:
                 continue
             except _Changed:
-                caller.done("DELETE", session.abort)
+                caller.call("DELETE", session.abort)
                 state.unlink(missing_ok=True)
                 continue
-            there = None if answer is None else calls.conflict(answer)
-            if there is not None:
+            existing = None if answer is None else calls.conflict(answer)
+            if existing is not None:
                 state.unlink(missing_ok=True)
-                caller.done("DELETE", session.abort)
-                raise calls.taken(goal.name, there)
-            made = calls.entry(answer) if answer is not None else _made(caller, goal, version_of)
+                caller.call("DELETE", session.abort)
+                raise calls.name_taken(goal.name, existing)
+            file = (
+                calls.uploaded_file(answer)
+                if answer is not None
+                else _committed_file(caller, goal, version_of)
+            )
             state.unlink(missing_ok=True)
-            calls.same_bytes(caller, made, sha1, path)
+            calls.verify_upload(caller, file, sha1, path)
             action = "new version" if version_of else "uploaded"
-            return goal.row(path, version_of | made, before[0], sha1, action, note)
-    raise TransferError(f"{path} changes while it is read: close what writes to it, then try again.")
+            return goal.row(path, version_of | file, before[0], sha1, action, note)
+    raise sources.changes_while_read(path)
 
 
 @contextlib.contextmanager
-def _state(caller: Caller, path: Path, goal: Goal) -> Iterator[Path]:
-    """The small file that remembers an upload between two processes; one process at a time holds it."""
-    whose = [caller.box.profile.name, caller.as_user, goal.folder, goal.name, str(path.resolve())]
-    key = hashlib.sha256(json.dumps(whose).encode()).hexdigest()[:24]
+def _locked_state(caller: Caller, path: Path, goal: Goal) -> Iterator[Path]:
+    """Yield the file that saves the state of an upload between processes, locked for this process."""
+    identity = [caller.box.profile.name, caller.as_user, goal.folder, goal.name, str(path.resolve())]
+    key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:24]
     file = store.home() / "transfers" / f"{key}.json"
     private_files.private_folder(file.parent)
     try:
         with filelock.FileLock(file.with_suffix(".lock"), timeout=0, thread_local=False):
             yield file
     except filelock.Timeout:
-        raise TransferError(f"Another process is sending {path} to the same place: wait for it.") from None
+        raise TransferError(
+            f"Another process is sending {path} to the same folder. Wait until it has finished."
+        ) from None
 
 
 def _begin(
     caller: Caller, path: Path, goal: Goal, stamp: list[int], state: Path
-) -> tuple[Session | None, dict[str, Any]]:
-    """The session to go on with, or a new one, and the file it makes a version of; no session for the same content."""
-    # No file, or half of one: there is nothing to go on with.
+) -> tuple[UploadSession | None, dict[str, Any]]:
+    """Return the saved session or a new one, and the file that gets a new version.
+
+    If Box already has the same content, return no session and that file.
+    """
     version_of: dict[str, Any] = {}
+    # A state that is missing or damaged means that there is nothing to resume.
     with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
         saved = json.loads(private_files.read_private(state))
         if saved["stamp"] == stamp:
-            session = Session.saved(caller, saved["session"])
+            session = UploadSession.saved(caller, saved["session"])
             version_of = {**saved["version_of"]}
             _grant(caller, session)
-            if caller.done("GET", session.status).status_code == 200:
+            if caller.call("GET", session.status).status_code == 200:
                 return session, version_of
     size = stamp[0]
     body: dict[str, Any] = {"folder_id": goal.folder, "file_size": size, "file_name": goal.name}
-    answer = caller.done(
-        "POST", f"{caller.upload_url}/files/upload_sessions", json=body, again=calls.reserved
+    answer = caller.call(
+        "POST",
+        f"{caller.upload_url}/files/upload_sessions",
+        json=body,
+        worth_retrying=calls.name_is_reserved,
     )
     version_of = {}
-    there = calls.conflict(answer)
-    if there is not None:
-        goal.check(there)
-        there = calls.with_sum(caller, there)
-        if there["sha1"] == sources.sha1_of(path):
-            return None, there
+    existing = calls.conflict(answer)
+    if existing is not None:
+        goal.check(existing)
+        existing = calls.with_sha1(caller, existing)
+        if existing["sha1"] == sources.sha1_of(path):
+            return None, existing
         if not goal.new_version:
-            raise calls.taken(goal.name, there)
-        version_of = {"id": there["id"], "name": there.get("name") or goal.name}
-        url = f"{caller.upload_url}/files/{there['id']}/upload_sessions"
-        answer = caller.done("POST", url, json={"file_size": size, "file_name": version_of["name"]})
+            raise calls.name_taken(goal.name, existing)
+        version_of = {"id": existing["id"], "name": existing.get("name") or goal.name}
+        url = f"{caller.upload_url}/files/{existing['id']}/upload_sessions"
+        answer = caller.call("POST", url, json={"file_size": size, "file_name": version_of["name"]})
     if answer.status_code != 201:
         raise api_error(answer)
-    session = Session.of(caller, answer, size)
+    session = UploadSession.of(caller, answer, size)
     _grant(caller, session)
     facts = {
         "stamp": stamp,
@@ -198,40 +210,46 @@ def _begin(
     return session, version_of
 
 
-def _grant(caller: Caller, session: Session) -> None:
-    """Let the token go to the hosts of a session, which are the server's own."""
-    for name in ENDS:
+def _grant(caller: Caller, session: UploadSession) -> None:
+    """Allow the token to be sent to the hosts of a session; they belong to the server itself."""
+    for name in ENDPOINTS:
         caller.box.session.auth.grant(getattr(session, name))
 
 
-def _listed(caller: Caller, session: Session) -> dict[int, dict[str, Any]]:
-    """The parts Box has, by place."""
-    found: dict[int, dict[str, Any]] = {}
+def _uploaded_parts(caller: Caller, session: UploadSession) -> dict[int, dict[str, Any]]:
+    """Return the parts that Box has, by offset."""
+    parts: dict[int, dict[str, Any]] = {}
     while True:
-        answer = caller.done("GET", session.list_parts, params={"offset": len(found), "limit": 1000})
+        answer = caller.call("GET", session.list_parts, params={"offset": len(parts), "limit": 1000})
         if answer.status_code != 200:
             raise api_error(answer)
-        before = len(found)
-        with calls.usable(answer):
+        before = len(parts)
+        with calls.reading(answer):
             page = answer.json()
-            found |= {int(part["offset"]): {**part, "sha1": part["sha1"]} for part in page["entries"] or []}
+            parts |= {int(part["offset"]): {**part, "sha1": part["sha1"]} for part in page["entries"] or []}
             total = page.get("total_count")
-            end = len(found) == before or (total is not None and len(found) >= int(total))
-        if end:
-            return found
+            is_last = len(parts) == before or (total is not None and len(parts) >= int(total))
+        if is_last:
+            return parts
 
 
 def _send(
-    caller: Caller, session: Session, path: Path, stamp: list[int], dated: dict[str, str], meter: Meter
+    caller: Caller,
+    session: UploadSession,
+    path: Path,
+    stamp: list[int],
+    attributes: dict[str, str],
+    meter: Meter,
 ) -> tuple[requests.Response | None, str]:
-    """Send the parts that are missing, then have Box put all together; its answer and the SHA-1 of the whole."""
-    have = {} if session.fresh else _listed(caller, session)
+    """Send the missing parts and commit the session. Return the response to the commit and the SHA-1 of the file."""
+    uploaded = {} if session.fresh else _uploaded_parts(caller, session)
     size = stamp[0]
     whole = hashlib.sha1(usedforsecurity=False)
-    sent: list[Future[dict[str, Any]]] = []
+    jobs: list[Future[dict[str, Any]]] = []
     parts: dict[int, dict[str, Any]] = {}
-    held = max(2, min(WORKERS + 1, IN_MEMORY // session.part_size))  # in flight, and the one being read
-    room = threading.Semaphore(held)
+    # The parts in flight, and the one being read.
+    in_memory = max(2, min(WORKERS + 1, IN_MEMORY // session.part_size))
+    slots = threading.Semaphore(in_memory)
 
     def put(offset: int, data: bytes, digest: bytes) -> dict[str, Any]:
         try:
@@ -239,52 +257,51 @@ def _send(
             meter.add(path.name, len(data))
             return part
         finally:
-            room.release()
+            slots.release()
 
-    pool = ThreadPoolExecutor(held - 1, thread_name_prefix="boxnb")
+    pool = ThreadPoolExecutor(in_memory - 1, thread_name_prefix="boxnb")
     try:
         with path.open("rb") as file:
             for offset in range(0, size, session.part_size):
-                room.acquire()
-                if any(each.done() and each.exception() for each in sent):
+                slots.acquire()
+                if any(job.done() and job.exception() for job in jobs):
                     break
                 data = file.read(session.part_size)
                 if len(data) != min(session.part_size, size - offset):
                     raise _Changed
                 whole.update(data)
                 digest = hashlib.sha1(data, usedforsecurity=False)
-                there = have.get(offset)
-                if there is not None:
-                    if there["sha1"] != digest.hexdigest():
+                part = uploaded.get(offset)
+                if part is not None:
+                    if part["sha1"] != digest.hexdigest():
                         raise _Changed
-                    parts[offset] = there
+                    parts[offset] = part
                     meter.add(path.name, len(data))
-                    room.release()
+                    slots.release()
                     continue
-                job = pool.submit(put, offset, data, digest.digest())
-                sent.append(job)
-                del data  # or it stays while the next part waits for room
-        wait(sent, return_when=FIRST_EXCEPTION)
-        for job in sent:
+                jobs.append(pool.submit(put, offset, data, digest.digest()))
+                del data  # otherwise it stays in memory while the next part waits for a slot
+        wait(jobs, return_when=FIRST_EXCEPTION)
+        for job in jobs:
             part = job.result()
             parts[int(part["offset"])] = part
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     if sources.stamp(path) != stamp:
-        raise _Changed  # what was sent is half of the one and half of the other
+        raise _Changed  # the parts sent are a mixture of the old and the new content
     ordered = [parts[offset] for offset in sorted(parts)]
-    return _committed(caller, session, ordered, whole, dated), whole.hexdigest()
+    return _commit(caller, session, ordered, whole, attributes), whole.hexdigest()
 
 
-def _made(caller: Caller, goal: Goal, version_of: dict[str, Any]) -> dict[str, Any]:
-    """The file that a commit made whose answer was lost."""
+def _committed_file(caller: Caller, goal: Goal, version_of: dict[str, Any]) -> dict[str, Any]:
+    """Return the file that was created by a commit whose response was lost."""
     if version_of:
-        return calls.entry(caller.file(version_of["id"]))
-    asked = {"name": goal.name, "parent": {"id": goal.folder}}
-    there = calls.conflict(caller.done("OPTIONS", "/files/content", json=asked))
-    if there is None:
-        raise TransferError(f"{goal.name!r} was sent, and is not there: send it again.")
-    return calls.entry(caller.file(there["id"]))
+        return calls.uploaded_file(caller.file(version_of["id"]))
+    body = {"name": goal.name, "parent": {"id": goal.folder}}
+    existing = calls.conflict(caller.call("OPTIONS", "/files/content", json=body))
+    if existing is None:
+        raise TransferError(f"{goal.name!r} was sent, but the server does not have it. Send it again.")
+    return calls.uploaded_file(caller.file(existing["id"]))
 
 
 def _digest(raw: bytes) -> str:
@@ -292,68 +309,76 @@ def _digest(raw: bytes) -> str:
 
 
 def _put(
-    caller: Caller, session: Session, offset: int, data: bytes, digest: bytes, size: int
+    caller: Caller, session: UploadSession, offset: int, data: bytes, digest: bytes, size: int
 ) -> dict[str, Any]:
-    """Send one part; a part may be sent twice, for Box keeps one."""
+    """Send one part. Retries are safe, because Box stores a part only once."""
     headers = {
         "Content-Type": "application/octet-stream",
         "Content-Range": f"bytes {offset}-{offset + len(data) - 1}/{size}",
         "Digest": _digest(digest),
     }
-    answer = caller.done(
-        "PUT", session.upload_part, data=data, headers=headers, again=lambda seen: seen.status_code == 412
+    answer = caller.call(
+        "PUT",
+        session.upload_part,
+        data=data,
+        headers=headers,
+        worth_retrying=lambda response: response.status_code == 412,
     )
     if answer.status_code == 409:
         raise _Changed
     if answer.status_code not in (200, 201):
         raise api_error(answer)
-    with calls.usable(answer):
-        found = answer.json()
-        part: dict[str, Any] = found.get("part") or found
+    with calls.reading(answer):
+        body = answer.json()
+        part: dict[str, Any] = body.get("part") or body
         if int(part["offset"]) != offset or int(part.get("size") or len(data)) != len(data):
             raise ValueError("another part")
-        told = part.get("sha1")
-        if told is not None and str(told).strip().lower() != digest.hex():
+        sha1 = part.get("sha1")
+        if sha1 is not None and str(sha1).strip().lower() != digest.hex():
             raise TransferError(
-                f"The server has other bytes than were sent from byte {offset:,} on. Make the same call again."
+                f"The server received other content than was sent from byte {offset:,} on. Make the same call again."
             )
         return part | {"offset": offset}
     raise AssertionError("either it returns or raises")
 
 
-def _committed(
-    caller: Caller, session: Session, parts: list[dict[str, Any]], whole: Any, dated: dict[str, str]
+def _commit(
+    caller: Caller,
+    session: UploadSession,
+    parts: list[dict[str, Any]],
+    whole: Any,
+    attributes: dict[str, str],
 ) -> requests.Response | None:
-    """Have Box make the file, and wait while it does; None where it was made and the answer lost."""
-    body = {"parts": parts, "attributes": dated}
+    """Commit the session, and wait while Box assembles the file. ``None`` if it did so but its response was lost."""
+    body = {"parts": parts, "attributes": attributes}
     headers = {"Digest": _digest(whole.digest())}
-    lost = False
+    is_retry = False
 
-    def arrived() -> None:
-        nonlocal lost
-        lost = True
+    def note_retry() -> None:
+        nonlocal is_retry
+        is_retry = True
 
     waited = 0.0
-    for _ in range(PATIENCE):
-        answer = caller.done("POST", session.commit, json=body, headers=headers, arrived=arrived)
+    for _ in range(COMMIT_ATTEMPTS):
+        answer = caller.call("POST", session.commit, json=body, headers=headers, already_done=note_retry)
         if answer.status_code == 202:
-            seconds = calls.asked_to_wait(answer) or 1.0
+            seconds = calls.requested_wait(answer) or 1.0
             waited += seconds
-            if waited > IN_ALL:
+            if waited > COMMIT_WAIT:
                 break
             caller.sleep(seconds)
         elif answer.status_code == 400 and calls.field(answer, "code") == "parts_mismatch":
-            if len(_listed(caller, session)) < len(parts):
+            if len(_uploaded_parts(caller, session)) < len(parts):
                 raise _Missing
-            caller.sleep(1.0)  # the last part is not counted yet
-        elif answer.status_code in (404, 410) and lost:
-            return None  # the session is used up: the commit whose answer was lost had been done
+            caller.sleep(1.0)  # Box has not counted the last part yet
+        elif answer.status_code in (404, 410) and is_retry:
+            return None  # the session is over, so the commit whose response was lost succeeded
         else:
             return answer
     if answer.status_code != 202:
         return answer
     raise BoxUnavailableError(
-        "All parts were sent, but the server has not put them together yet (202). "
-        "Make the same call again in a few minutes: no part is sent twice.",
+        "All parts were sent, but the server has not assembled the file yet (202). "
+        "Make the same call again in a few minutes; no part is sent twice.",
         status=202,
     )

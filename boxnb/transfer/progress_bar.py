@@ -1,4 +1,4 @@
-"""A bar of text that draws over itself: for a terminal and a notebook alike, silent where nobody watches."""
+"""A text progress bar for terminals and notebooks; it prints nothing anywhere else."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ..local.encoding import as_text
 from .calls import Moved
 
 EVERY = 0.2
-"""Seconds between two drawings."""
+"""Seconds between two updates."""
 
 UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1, "bytes"))
 
 
 class Meter:
-    """Adds up what several threads move, and tells whoever shows it, now and then.
+    """Adds up the progress of several threads, and reports it from time to time.
 
     Parameters
     ----------
     show : callable or None
-        Called with a :class:`Moved`; the bar of this module unless given.
+        Called with a :class:`Moved`. If it is None, the bar of this module is drawn.
     total, of : int
-        Bytes and files in all.
+        Total number of bytes and of files.
     """
 
     def __init__(self, show: Callable[[Moved], None] | None, total: int, of: int) -> None:
@@ -33,31 +33,31 @@ class Meter:
         self._lock = threading.Lock()
         self._total, self._of = total, of
         self._done = self._files = 0
-        self._told = 0.0
+        self._last_report = 0.0
         self._failed = False
 
     def expect(self, size: int) -> None:
-        """So many bytes more in all: of a file whose size was not known before."""
+        """Add to the total the size of a file that was not known before."""
         with self._lock:
             self._total += size
 
     def add(self, name: str, size: int, files: int = 0) -> None:
-        """So many bytes more, so many files whole."""
+        """Count bytes that were moved, and files that are finished."""
         with self._lock:
             self._done += size
             self._files += files
-            last = self._files >= self._of
+            is_last = self._files >= self._of
             now = time.monotonic()
-            if last or now - self._told >= EVERY:
-                self._told = now
-                self._tell(Moved(as_text(name), self._done, self._total, self._files, self._of))
+            if is_last or now - self._last_report >= EVERY:
+                self._last_report = now
+                self._report(Moved(as_text(name), self._done, self._total, self._files, self._of))
 
-    def _tell(self, moved: Moved) -> None:
+    def _report(self, moved: Moved) -> None:
         if self._failed:
             return
         try:
             self._show(moved)
-        except Exception as error:  # noqa: BLE001  the files matter more than showing them
+        except Exception as error:  # noqa: BLE001  the transfer matters more than its display
             self._failed = True
             warnings.warn(
                 f"Showing progress failed ({type(error).__name__}: {error}). The transfer continues without it.",
@@ -66,15 +66,15 @@ class Meter:
 
 
 def draw(moved: Moved) -> None:
-    """Draw the bar, where somebody watches: a terminal, or a notebook that shows what it prints."""
+    """Draw the bar if the output is a terminal or a notebook."""
     if not (sys.stdout.isatty() or type(sys.stdout).__module__.startswith("ipykernel")):
         return
     share = 1.0 if not moved.total else min(1.0, moved.done / moved.total)
     full = round(share * 30)
-    divisor, unit = next(each for each in UNITS if max(moved.total, 1) >= each[0])
+    divisor, unit = next((size, name) for size, name in UNITS if max(moved.total, 1) >= size)
     digits = 0 if unit == "bytes" else 1
-    counted = f"{moved.done / divisor:,.{digits}f} of {moved.total / divisor:,.{digits}f} {unit}"
+    amount = f"{moved.done / divisor:,.{digits}f} of {moved.total / divisor:,.{digits}f} {unit}"
     files = f", {moved.files} of {moved.of} files" if moved.of > 1 else ""
     end = "\n" if moved.files >= moved.of else ""
-    sys.stdout.write(f"\r[{'#' * full}{'.' * (30 - full)}] {share:4.0%}  {counted}{files}  {end}")
+    sys.stdout.write(f"\r[{'#' * full}{'.' * (30 - full)}] {share:4.0%}  {amount}{files}  {end}")
     sys.stdout.flush()

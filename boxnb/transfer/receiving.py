@@ -1,4 +1,4 @@
-"""The bytes of one file: from wherever Box sends a client for them, cut off and gone on with, and checked as a whole."""
+"""Download the content of one file: from the address that Box redirects to, resumed after an interruption, and verified."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from ..errors import (
     TransferError,
 )
 from ..oauth.failures import network_trouble
-from ..transport.sessions import LOST, plain
+from ..transport.sessions import NETWORK_ERRORS, unsigned_session
 from . import calls
 from .calls import Caller
 from .progress_bar import Meter
 
-PATIENCE = 60
-"""Times a file is asked for that Box has not ready yet."""
+NOT_READY_ATTEMPTS = 60
+"""Times a file is requested that Box has not prepared yet."""
 
 
 REFUSALS = 3
-"""Times a file is tried again where the server of the bytes refuses its address, or begins from the start."""
+"""Times a file is tried again if the download server refuses its address or sends it from the start."""
 
 
 class Wanted(NamedTuple):
-    """A file of Box, as far as it is needed to fetch it."""
+    """A file of Box, with the fields that are needed to download it."""
 
     id: str
     name: str | None
@@ -48,7 +48,7 @@ class Wanted(NamedTuple):
 
 
 class _Trouble(NamedTuple):
-    """Why the bytes ended early, and whether it is worth going on."""
+    """Why the content is incomplete, and how to continue."""
 
     error: BoxNotebookError
     wait: float | None = None
@@ -56,39 +56,39 @@ class _Trouble(NamedTuple):
 
 
 class _Incoming:
-    """The bytes of a file so far, and their sum."""
+    """The content of a file so far, and its SHA-1."""
 
     def __init__(self, out: IO[bytes], file: Wanted, meter: Meter) -> None:
         self._out, self._file, self._meter = out, file, meter
         self.restarts = 0
         self.done = 0
         self._digest = hashlib.sha1(usedforsecurity=False)
-        while piece := out.read(calls.PIECE):
-            self._note(piece)
+        while chunk := out.read(calls.CHUNK):
+            self._count(chunk)
 
-    def _note(self, piece: bytes) -> None:
-        self._digest.update(piece)
-        self.done += len(piece)
-        self._meter.add(self._file.name or "", len(piece))
+    def _count(self, chunk: bytes) -> None:
+        self._digest.update(chunk)
+        self.done += len(chunk)
+        self._meter.add(self._file.name or "", len(chunk))
 
-    def add(self, piece: bytes) -> None:
-        """Write a piece; what is more than the file has is dropped."""
-        piece = piece[: self._file.size - self.done]
-        self._out.write(piece)
-        self._note(piece)
+    def add(self, chunk: bytes) -> None:
+        """Write a chunk, without any bytes beyond the file's size."""
+        chunk = chunk[: self._file.size - self.done]
+        self._out.write(chunk)
+        self._count(chunk)
 
     def restart(self) -> None:
-        """Drop all of it: what lies there is not the beginning of this file, or the server gives it from the start.
+        """Discard all content: it is not the beginning of this file, or the server sends the file from the start.
 
         Raises
         ------
         TransferError
-            Too often.
+            The download restarted too often.
         """
         self.restarts += 1
         if self.restarts > REFUSALS:
             raise TransferError(
-                f"The download of {self._file.name!r} began again {REFUSALS} times and never reached its end. Try again later."
+                f"The download of {self._file.name!r} restarted {REFUSALS} times and was never complete. Try again later."
             )
         self._meter.add(self._file.name or "", -self.done)
         self._out.seek(0)
@@ -96,48 +96,48 @@ class _Incoming:
         self.done = 0
         self._digest = hashlib.sha1(usedforsecurity=False)
 
-    def right(self) -> bool:
-        """Whether it is what Box has."""
+    def is_complete(self) -> bool:
+        """Return whether the size and the SHA-1 are those that Box reports."""
         return self.done == self._file.size and self._digest.hexdigest() == self._file.sha1
 
 
-def whole(caller: Caller, file: Wanted, part: Path, meter: Meter) -> None:
-    """Fetch what is missing of a file into its part, and check all of it."""
+def complete(caller: Caller, file: Wanted, part: Path, meter: Meter) -> None:
+    """Download what is missing from a partial file, and verify its whole content."""
     flags = os.O_RDWR | os.O_CREAT
     for name in ("O_NOFOLLOW", "O_BINARY", "O_NONBLOCK"):
         flags |= getattr(os, name, 0)
     with os.fdopen(os.open(part, flags, 0o666), "r+b") as out:
-        found = os.fstat(out.fileno())
-        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-            raise TransferError(f"{part} is not a file of boxnb: move it away.")
+        status = os.fstat(out.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+            raise TransferError(f"{part} is not a file that boxnb created. Move it away.")
         incoming = _Incoming(out, file, meter)
         if incoming.done > file.size:
             incoming.restart()
-        for last in (False, True):
-            _rest(caller, file, incoming)
-            if incoming.right():
+        for is_last_attempt in (False, True):
+            _download_rest(caller, file, incoming)
+            if incoming.is_complete():
                 break
-            if last:
+            if is_last_attempt:
                 raise TransferError(
-                    f"{file.name!r} came twice with a wrong SHA-1: a proxy may change it, or it was changed just now."
+                    f"{file.name!r} arrived twice with a wrong SHA-1. A proxy may change it, or it has just been changed. Try again later."
                 )
             incoming.restart()
         out.flush()
         os.fsync(out.fileno())
 
 
-def _rest(caller: Caller, file: Wanted, incoming: _Incoming) -> None:
-    waits, refusals = calls.waits(), 0
+def _download_rest(caller: Caller, file: Wanted, incoming: _Incoming) -> None:
+    waits, refusals = calls.retry_waits(), 0
     while incoming.done < file.size:
         before = incoming.done
-        trouble = _more(caller, file, incoming)
+        trouble = _download_more(caller, file, incoming)
         if incoming.done > before:
-            waits = calls.waits()  # it goes on
+            waits = calls.retry_waits()  # there was progress, so count the attempts from the start
             if trouble is None:
                 continue
         if trouble is None:
-            told = f"{file.name!r} has fewer bytes than the server says ({incoming.done} of {file.size}). It may have changed: list it again."
-            trouble = _Trouble(TransferError(told))
+            message = f"{file.name!r} has fewer bytes than the server reports ({incoming.done} of {file.size}). It may have changed. List it again."
+            trouble = _Trouble(TransferError(message))
         refusals += trouble.stale
         wait = next(waits, None)
         if wait is None or refusals > REFUSALS:
@@ -145,8 +145,8 @@ def _rest(caller: Caller, file: Wanted, incoming: _Incoming) -> None:
         caller.sleep(wait if trouble.wait is None else trouble.wait)
 
 
-def _more(caller: Caller, file: Wanted, incoming: _Incoming) -> _Trouble | None:
-    """Read on from where the file ends; what broke it off, if something did."""
+def _download_more(caller: Caller, file: Wanted, incoming: _Incoming) -> _Trouble | None:
+    """Download from where the partial file ends. Return why the download ended early, or ``None``."""
     headers = {"Accept-Encoding": "identity", "Range": f"bytes={incoming.done}-{file.size - 1}"}
     try:
         with _opened(caller, file, headers) as answer:
@@ -156,36 +156,36 @@ def _more(caller: Caller, file: Wanted, incoming: _Incoming) -> _Trouble | None:
                 return None
             if status not in (200, 206):
                 return _refusal(file, answer)
-            if not _goes_on(answer, incoming.done):
+            if not _begins_at(answer, incoming.done):
                 incoming.restart()
-                if not _goes_on(answer, 0):
+                if not _begins_at(answer, 0):
                     return None
-            for piece in answer.iter_content(calls.PIECE):
+            for chunk in answer.iter_content(calls.CHUNK):
                 caller.check()
-                incoming.add(piece)
+                incoming.add(chunk)
                 if incoming.done >= file.size:
                     break
-    except LOST as error:
+    except NETWORK_ERRORS as error:
         trouble = NetworkError(network_trouble(error))
         trouble.__cause__ = error
         return _Trouble(trouble)
     except requests.RequestException as error:
         raise TransferError(
-            f"The server gave an address for {file.name!r} that cannot be used ({type(error).__name__}). Try again later."
+            f"The server sent an address for {file.name!r} that cannot be used ({type(error).__name__}). Try again later."
         ) from error
     return None
 
 
-def _goes_on(answer: requests.Response, done: int) -> bool:
-    """Whether the bytes of an answer begin where ours end."""
+def _begins_at(answer: requests.Response, position: int) -> bool:
+    """Return whether the content of a response begins at a position of the file."""
     if answer.status_code == 200:
-        return done == 0
-    found = re.match(r"\s*bytes\s+(\d+)-", answer.headers.get("Content-Range", ""))
-    return found is None or int(found.group(1)) == done
+        return position == 0
+    match = re.match(r"\s*bytes\s+(\d+)-", answer.headers.get("Content-Range", ""))
+    return match is None or int(match.group(1)) == position
 
 
 def _refusal(file: Wanted, answer: requests.Response) -> _Trouble:
-    """What the server of the bytes means; it is not Box's API, and knows no sign-in."""
+    """Return what a refusal of the download server means. It is not Box's API and does not use the sign-in."""
     status = answer.status_code
     if status in (408, 425, 429) or status >= 500:
         kind = RateLimitError if status == 429 else BoxUnavailableError
@@ -193,7 +193,7 @@ def _refusal(file: Wanted, answer: requests.Response) -> _Trouble:
             f"The download server answered {status} for {file.name!r} several times. Try again in a few minutes.",
             status=status,
         )
-        return _Trouble(error, calls.asked_to_wait(answer))
+        return _Trouble(error, calls.requested_wait(answer))
     error = TransferError(
         f"The download server answered {status} for {file.name!r}, even at fresh addresses. Try again later."
     )
@@ -202,28 +202,30 @@ def _refusal(file: Wanted, answer: requests.Response) -> _Trouble:
 
 @contextlib.contextmanager
 def _opened(caller: Caller, file: Wanted, headers: dict[str, str]) -> Iterator[requests.Response]:
-    """The answer with the bytes: at the address that Box redirects to, or at once where a front follows redirects itself."""
-    for _ in range(PATIENCE):
+    """Yield the response with the content, from the address that Box redirects to, or from a gateway that follows it itself."""
+    for _ in range(NOT_READY_ATTEMPTS):
         path = f"/files/{file.id}/content"
-        answer = caller.done("GET", path, allow_redirects=False, stream=True, headers=headers)
+        answer = caller.call("GET", path, allow_redirects=False, stream=True, headers=headers)
         with contextlib.closing(answer):
             if answer.status_code in (200, 206):
                 yield answer
                 return
             address = answer.headers.get("Location")
             if answer.status_code == 202:
-                wait = calls.asked_to_wait(answer) or 1.0
+                wait = calls.requested_wait(answer) or 1.0
             elif not answer.is_redirect or not address:
                 raise api_error(answer)
         if address is None:
             caller.sleep(wait)
             continue
-        # Bare: the address carries its own right, and neither token nor .netrc may go to that host.
-        with plain(caller.box.session.verify) as bare:
+        # The address alone grants access. Neither the token nor credentials of .netrc may go to that host.
+        with unsigned_session(caller.box.session.verify) as session:
             target = urljoin(answer.url, address)
             with contextlib.closing(
-                bare.get(target, headers=headers, stream=True, timeout=TIMEOUT, auth=lambda request: request)
-            ) as found:
-                yield found
+                session.get(
+                    target, headers=headers, stream=True, timeout=TIMEOUT, auth=lambda request: request
+                )
+            ) as content:
+                yield content
                 return
-    raise ApiError(f"The server has not made {file.name!r} ready yet: try again later.", status=202)
+    raise ApiError(f"The server has not prepared {file.name!r} yet. Try again later.", status=202)

@@ -1,4 +1,4 @@
-"""What lies on this computer: which files of a folder can be sent, read whole, and when each was changed."""
+"""Local files for an upload: which files of a folder can be sent, their content, and when each was changed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ..errors import TransferError
 
 ATTEMPTS = 3
-"""Times a file is read that changes while it is read."""
+"""Attempts to read a file that changes while it is being read."""
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _KINDS = (
@@ -25,127 +25,142 @@ _KINDS = (
 )
 
 
-class Found(NamedTuple):
-    """One file below a folder, or one that cannot be sent and why."""
+class LocalFile(NamedTuple):
+    """One file below a folder; ``problem`` says why it cannot be sent."""
 
     path: Path
     size: int = 0
     problem: str | None = None
 
 
-def below(source: Path) -> Iterator[Found]:
-    """All files below a folder, folder by folder, in the order of their names; and what cannot be read or followed."""
+def below(source: Path) -> Iterator[LocalFile]:
+    """Yield all files below a folder, sorted by name in each folder, including those that cannot be read or followed."""
     root = source.resolve()
-    ahead = [source]
-    while ahead:
-        place = ahead.pop()
+    folders = [source]
+    while folders:
+        folder = folders.pop()
         try:
-            with os.scandir(place) as entries:
-                found = sorted((entry.name, _is_folder(entry)) for entry in entries)
+            with os.scandir(folder) as entries:
+                children = sorted((entry.name, _is_folder(entry)) for entry in entries)
         except OSError as error:
-            yield Found(place, problem=unreadable(error, "The folder"))
+            yield LocalFile(folder, problem=unreadable(error, "The folder"))
             continue
-        for name, folder in found:
-            path = place / name
-            if not folder:
-                yield _looked_at(path, root)
+        for name, is_folder in children:
+            path = folder / name
+            if not is_folder:
+                yield _local_file(path, root)
             elif is_link(path):
-                yield Found(path, problem="It is a link to a folder, and links to folders are not followed.")
-        ahead += [place / name for name, folder in reversed(found) if folder and not is_link(place / name)]
+                yield LocalFile(
+                    path, problem="It is a link to a folder, and links to folders are not followed."
+                )
+        folders += [
+            folder / name
+            for name, is_folder in reversed(children)
+            if is_folder and not is_link(folder / name)
+        ]
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError:
-        return False  # it cannot be looked at, which is told where it is
+        return False  # _local_file reports why
 
 
-def _looked_at(path: Path, root: Path) -> Found:
+def _local_file(path: Path, root: Path) -> LocalFile:
     try:
-        found = path.stat()
-        if stat.S_ISREG(found.st_mode) and path.is_symlink() and not path.resolve().is_relative_to(root):
-            problem = "It is a link to a file outside of the folder, and such links are not followed. Send that file itself."
-            return Found(path, problem=problem)
+        status = path.stat()
+        if stat.S_ISREG(status.st_mode) and path.is_symlink() and not path.resolve().is_relative_to(root):
+            problem = "It is a link to a file outside the folder, and such links are not followed. Send that file itself."
+            return LocalFile(path, problem=problem)
     except FileNotFoundError:
-        told = "It is a link to nothing." if path.is_symlink() else "It no longer exists."
-        return Found(path, problem=told)
-    except (OSError, RuntimeError) as error:  # links in a circle are either, by the version of Python
-        return Found(path, problem=unreadable(error, "It"))
-    return Found(path, found.st_size, not_a_file(found))
+        problem = (
+            "It is a link to a file that does not exist." if path.is_symlink() else "It no longer exists."
+        )
+        return LocalFile(path, problem=problem)
+    except (
+        OSError,
+        RuntimeError,
+    ) as error:  # circular links raise one or the other, depending on Python's version
+        return LocalFile(path, problem=unreadable(error, "It"))
+    return LocalFile(path, status.st_size, not_a_file(status))
 
 
-def not_a_file(found: os.stat_result) -> str | None:
-    """Why something is not a file, in a sentence; ``None`` for a file."""
-    if stat.S_ISREG(found.st_mode):
+def not_a_file(status: os.stat_result) -> str | None:
+    """Return why something is not a regular file, as a sentence; ``None`` for a file."""
+    if stat.S_ISREG(status.st_mode):
         return None
-    kind = next((name for is_kind, name in _KINDS if is_kind(found.st_mode)), "something else")
+    kind = next((name for is_kind, name in _KINDS if is_kind(status.st_mode)), "something else")
     return f"It is {kind}, and only files are sent."
 
 
 def unreadable(error: Exception, what: str) -> str:
-    """Why a file of this computer cannot be read."""
+    """Return why a file or folder on this computer cannot be read, as two sentences."""
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-    return f"{what} cannot be read ({reason}): check its permissions."
+    return f"{what} cannot be read ({reason}). Check its permissions."
 
 
 def is_link(path: Path) -> bool:
-    """Whether a path itself is a link; Windows has a second kind."""
+    """Return whether a path itself is a link, or a junction on Windows."""
     try:
         return path.is_symlink() or getattr(os.path, "isjunction", lambda _: False)(path)
     except OSError:
-        return False  # whatever is done with it next says why
+        return False  # the next operation on the path reports why
 
 
 def is_own(path: Path) -> bool:
-    """Whether a path is a file and nothing else leads to the same bytes."""
-    found = path.lstat()
-    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+    """Return whether a path is a regular file without other hard links."""
+    status = path.lstat()
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1
 
 
 def stamp(path: Path) -> list[int]:
-    """Size and time of change, by which a change is noticed."""
-    found = path.stat()
-    return [found.st_size, found.st_mtime_ns]
+    """Return size and modification time, which show whether a file has changed."""
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]
 
 
 def read_whole(path: Path) -> bytes:
-    """The bytes of a file as they were at one moment.
+    """Return the content of a file as it was at one moment.
 
     Raises
     ------
     TransferError
-        It changes whenever it is read.
+        It changed during every attempt to read it.
     """
     for _ in range(ATTEMPTS):
         before = stamp(path)
         data = path.read_bytes()
         if stamp(path) == before:
             return data
-    raise TransferError(f"{path} changes while it is read: close what writes to it, then try again.")
+    raise changes_while_read(path)
+
+
+def changes_while_read(path: Path) -> TransferError:
+    """Return the exception for a file that another program keeps writing to."""
+    return TransferError(
+        f"{path} changes while it is being read. Close the program that writes to it, then try again."
+    )
 
 
 def sha1_of(path: Path) -> str:
-    """The SHA-1 of a file, hex."""
+    """Return the SHA-1 of a file in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.sha1(usedforsecurity=False)).hexdigest()
 
 
 def modified(path: Path) -> tuple[dict[str, str], str | None]:
-    """When a file was last changed, as an attribute for Box; where Box takes no such time, none and a sentence.
+    """Return when a file was last changed, as an attribute for Box; for a time that Box refuses, nothing and a note.
 
     Notes
     -----
-    Box takes ``content_modified_at`` from 1970 on, and its form ends with the year 9999.
+    Box accepts ``content_modified_at`` from 1970 on, and its format ends with the year 9999.
     """
     seconds = path.stat().st_mtime_ns // 1_000_000_000
     if seconds < 0:
-        return {}, "Sent without its date: it lies before 1970, and the server does not take such dates."
+        return {}, "Sent without its date, because the server does not accept dates before 1970."
     try:
-        then = _EPOCH + datetime.timedelta(seconds=seconds)
+        date = _EPOCH + datetime.timedelta(seconds=seconds)
     except OverflowError:
-        return (
-            {},
-            "Sent without its date: it lies after the year 9999, and the server does not take such dates.",
-        )
-    return {"content_modified_at": then.strftime("%Y-%m-%dT%H:%M:%SZ")}, None
+        return {}, "Sent without its date, because the server does not accept dates after the year 9999."
+    return {"content_modified_at": date.strftime("%Y-%m-%dT%H:%M:%SZ")}, None

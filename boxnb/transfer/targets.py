@@ -1,4 +1,4 @@
-"""Where files go in Box: folders found or made, and whether what lies there may give way."""
+"""Targets of an upload in Box: find or create folders, and decide whether an existing file may get a new version."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ BOX_DOMAIN = "box.com"
 
 
 class Goal(NamedTuple):
-    """The place of one file.
+    """Where one file goes in Box.
 
     Attributes
     ----------
     folder, name : str
     new_version : bool
-        A file of that name with other content gets a new version.
+        Whether an existing file of that name with other content gets a new version.
     known : set of str, optional
-        Ids that lay there when the folder was listed; given where several files are sent.
+        Ids of the files in the folder when it was listed, if several files are sent.
     made : mapping of str to Path, optional
-        Ids that the same call has sent, and from which file.
+        Ids of the files that the same call has created, with their local files.
     siblings : set of str, optional
-        Names of the files that lie in the same folder of this computer.
+        Names of the other files in the same local folder.
     """
 
     folder: str
@@ -42,29 +42,35 @@ class Goal(NamedTuple):
     made: Mapping[str, Path] = {}
     siblings: Set[str] = frozenset()
 
-    def check(self, there: Mapping[str, Any]) -> None:
-        """Go on where what Box says has the name may be compared, or made a version of.
+    def check(self, existing: Mapping[str, Any]) -> None:
+        """Raise an exception if the existing item with this name must not be replaced by a new version.
 
         Raises
         ------
         TransferError
-            It is a folder, or another file of the same call, whose content would be replaced.
+            It is a folder, or another file of the same call, whose content would be lost.
         """
-        if there.get("type", "file") != "file":
-            raise calls.taken(self.name, there)
-        other = self.made[there["id"]].name if there["id"] in self.made else self._named(there)
-        if other is not None and (there["id"] in self.made or other in self.siblings):
+        if existing.get("type", "file") != "file":
+            raise calls.name_taken(self.name, existing)
+        is_from_this_call = existing["id"] in self.made
+        other = self.made[existing["id"]].name if is_from_this_call else self._other_spelling(existing)
+        if other is not None and (is_from_this_call or other in self.siblings):
             raise TransferError(
-                f"The server takes it for the same name as {other!r}, another file of this folder: give it another name."
+                f"The server considers it the same name as {other!r}, another file in this folder. Give it another name."
             )
-        if self.known is not None and there["id"] not in self.known and self._named(there) is not None:
+        if (
+            self.known is not None
+            and existing["id"] not in self.known
+            and self._other_spelling(existing) is not None
+        ):
             raise TransferError(
-                f"The server takes it for the same name as {there['name']!r}, which was added there a moment ago: give it another name."
+                f"The server considers it the same name as {existing['name']!r}, which was added there a moment ago. "
+                "Give it another name."
             )
 
-    def _named(self, there: Mapping[str, Any]) -> str | None:
-        """How Box writes the name, where it writes it in another way."""
-        name = there.get("name")
+    def _other_spelling(self, existing: Mapping[str, Any]) -> str | None:
+        """Return the name of an existing item if Box spells it differently, else ``None``."""
+        name = existing.get("name")
         if not isinstance(name, str) or unicodedata.normalize("NFC", name) == unicodedata.normalize(
             "NFC", self.name
         ):
@@ -72,32 +78,38 @@ class Goal(NamedTuple):
         return name
 
     def row(
-        self, file: Path, there: Mapping[str, Any], size: int, sha1: str, action: str, note: str | None = None
+        self,
+        path: Path,
+        file: Mapping[str, Any],
+        size: int,
+        sha1: str,
+        action: str,
+        note: str | None = None,
     ) -> Row:
-        """What became of the file, and under which name it lies in Box."""
-        other = self._named(there)
-        named = None if other is None else f"Its name on the server is {other!r}."
-        said = " ".join(filter(None, [named, note])) or None
-        return Row(str(file), self.name, there["id"], size, sha1, action, said)
+        """Return the row of a local file and its file in Box; ``problem`` names the file in Box if its name differs."""
+        other = self._other_spelling(file)
+        name_note = None if other is None else f"Its name on the server is {other!r}."
+        problem = " ".join(filter(None, [name_note, note])) or None
+        return Row(str(path), self.name, file["id"], size, sha1, action, problem)
 
 
 def is_own(caller: Caller, url: object) -> bool:
     """Return whether an address from a response belongs to the profile's own server, so that the token may go there.
 
-    These are the hosts of the profile and, over https, hosts below them. Box alone has upload hosts elsewhere in its domain
-    (Box guide *Allowing domain access*). For any other server that would reach hosts of strangers, as under ``co.uk``.
+    These are the hosts of the profile and, over https, hosts below them. Only Box has upload hosts elsewhere in its domain
+    (Box guide *Allowing domain access*); for any other server, such as one under ``co.uk``, that rule would include strangers.
     """
     server = caller.box.profile.client.server
     try:
         parts = urlsplit(url) if isinstance(url, str) else None
         if parts is None or parts.username is not None or parts.password is not None:
             return False
-        host, place = parts.hostname or "", (parts.scheme, parts.hostname, parts.port)
+        host, origin = parts.hostname or "", (parts.scheme, parts.hostname, parts.port)
     except ValueError:
         return False
     for own in (server.upload_url, server.api_url):
         known = urlsplit(own)
-        if place == (known.scheme, known.hostname, known.port):
+        if origin == (known.scheme, known.hostname, known.port):
             return True
         name = known.hostname or ""
         domain = BOX_DOMAIN if name.endswith(f".{BOX_DOMAIN}") else name
@@ -107,76 +119,81 @@ def is_own(caller: Caller, url: object) -> bool:
 
 
 class Folder:
-    """A folder of Box, what lies in it, and what this call has put there."""
+    """A folder of Box, the files in it, and the files that this call has sent to it."""
 
     def __init__(self, folder_id: str, files: dict[str, dict[str, Any]]) -> None:
         self.id = folder_id
         self.files = files
-        self.loose = {names.loosely(name) for name in files}
+        self.loose_names = {names.loosely(name) for name in files}
         self.ids = {str(item.get("id")) for item in files.values()}
         self.sent: dict[str, Path] = {}  # by name
         self.made: dict[str, Path] = {}  # by id
 
 
 def ensure(
-    caller: Caller, place: Path, made: dict[Path, Folder | str], there: dict[str, Folder]
+    caller: Caller, path: Path, targets: dict[Path, Folder | str], folders: dict[str, Folder]
 ) -> Folder | str:
-    """The folder of Box for one of ours, or why there is none."""
+    """Return the folder in Box for a local folder, created if necessary, or the reason why there is none."""
     missing = []
-    while place not in made:
-        missing.append(place)
-        place = place.parent
-    found = made[place]
-    for place in reversed(missing):
-        if not isinstance(found, str):
+    while path not in targets:
+        missing.append(path)
+        path = path.parent
+    target = targets[path]
+    for path in reversed(missing):
+        if not isinstance(target, str):
             try:
-                name = encoding.decoded(place.name)
-                found = names.refused_by_box(name) or folder_of(caller, found.id, name, there)
+                name = encoding.decoded(path.name)
+                target = names.refused_by_box(name) or folder_of(caller, target.id, name, folders)
             except BoxNotebookError as error:
-                found = str(error)
-        made[place] = found
-    return found
+                target = str(error)
+        targets[path] = target
+    return target
 
 
 @sealed
 def folder_of(caller: Caller, parent: str, name: str, known: dict[str, Folder]) -> Folder:
-    """A folder of that name, made or found, and the files it has; the same one where Box takes two names for one."""
+    """Return the folder with a name, created or existing, and its files.
+
+    For two names that Box considers the same, it returns the same folder.
+    """
     body = {"name": name, "parent": {"id": parent}}
-    answer = caller.done("POST", "/folders", json=body, params={"fields": "id"}, again=calls.reserved)
+    answer = caller.call(
+        "POST", "/folders", json=body, params={"fields": "id"}, worth_retrying=calls.name_is_reserved
+    )
     if answer.status_code == 201:
-        with calls.usable(answer):
-            made = str(answer.json()["id"])
-        return known.setdefault(made, Folder(made, {}))
-    there = calls.conflict(answer)
-    if there is None:
+        with calls.reading(answer):
+            folder_id = str(answer.json()["id"])
+        return known.setdefault(folder_id, Folder(folder_id, {}))
+    existing = calls.conflict(answer)
+    if existing is None:
         raise api_error(answer)
-    if there.get("type", "folder") != "folder":
+    if existing.get("type", "folder") != "folder":
         raise TransferError(
-            f"A {there['type']} {name!r} (id {there['id']}) lies where the folder should be: rename one of them."
+            f"A {existing['type']} named {name!r} (id {existing['id']}) is in the folder's place. Rename one of them."
         )
-    if there["id"] not in known:
-        known[there["id"]] = Folder(there["id"], files_in(caller, there["id"]))
-    return known[there["id"]]
+    if existing["id"] not in known:
+        known[existing["id"]] = Folder(existing["id"], files_in(caller, existing["id"]))
+    return known[existing["id"]]
 
 
 def files_in(caller: Caller, folder_id: str) -> dict[str, dict[str, Any]]:
-    """The files of a folder, by name."""
-    found: dict[str, dict[str, Any]] = {}
+    """Return the files of a folder by name."""
+    files: dict[str, dict[str, Any]] = {}
     marker: str | None = None
-    turned: set[str] = set()
+    seen_markers: set[str] = set()
     while True:
-        asked = {"usemarker": "true", "limit": 1000, "fields": "type,id,name,sha1,size"}
-        answer = caller.done(
-            "GET", f"/folders/{folder_id}/items", params=asked | ({"marker": marker} if marker else {})
+        query = {"usemarker": "true", "limit": 1000, "fields": "type,id,name,sha1,size"}
+        answer = caller.call(
+            "GET", f"/folders/{folder_id}/items", params=query | ({"marker": marker} if marker else {})
         )
         if answer.status_code != 200:
             raise api_error(answer)
-        with calls.usable(answer):
+        with calls.reading(answer):
             page = answer.json()
             for item in page["entries"] or []:
                 if item.get("type") == "file" and isinstance(item.get("name"), str):
-                    found[item["name"]] = item | {"id": str(item["id"])}
+                    files[item["name"]] = item | {"id": str(item["id"])}
             marker = str(page.get("next_marker") or "")
-        if not marker or marker in turned:
-            return found
-        turned.add(marker)
+        if not marker or marker in seen_markers:
+            return files
+        seen_markers.add(marker)

@@ -1,4 +1,4 @@
-"""Files and folders go up: small files in one piece, several at once; large ones in parts."""
+"""Upload files and folders: small files in one request each, several at once, and large files in parts."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
     from ..api.connection import Connection
 
 IN_PARTS = 20_000_000
-"""Bytes from which Box takes a file in parts (guide *Chunked uploads*)."""
+"""Size in bytes from which Box accepts chunked uploads (guide *Chunked uploads*)."""
 
 ASK_FIRST = 1_000_000
-"""Bytes from which it is worth a call to ask whether the file would be taken."""
+"""Size in bytes from which a preflight check is worth a call: it asks whether Box would accept the file."""
 
 WORKERS = 8
-"""Small files in flight; Box's 240 a minute are reached with less."""
+"""Small files in flight; fewer already reach Box's limit of 240 uploads a minute."""
 
-_heavy = threading.Semaphore(2)  # files of several MB in memory at once
+_large_files = threading.Semaphore(2)  # limits the files of several MB that are in memory at once
 
 
 def upload(
@@ -52,10 +52,10 @@ def upload(
     on_progress: Callable[[Moved], None] | None = None,
 ) -> pd.DataFrame:
     """
-    Send one file into a folder of Box.
+    Upload one file into a folder in Box.
 
-    Below 20 MB in one call; above in parts, four at once. An upload in parts that was cut off, by a kill even, goes on
-    where it stopped when the same call is made again within seven days.
+    A file below 20 MB is sent in one call, a larger one in parts, four at once. If a chunked upload is interrupted, even
+    by a kill, the same call resumes it within seven days.
 
     Parameters
     ----------
@@ -63,31 +63,32 @@ def upload(
     path : path
         The file.
     folder : str, default "0"
-        Id of the folder, or the address of its page in Box; ``"0"`` is the root of whoever signed in.
+        Id of the folder, or the address of its page in Box; ``"0"`` is the root folder of the user who signed in.
     name : str, optional
-        Its name in Box; that of the file unless given.
+        Name in Box. The default is the name of the file.
     new_version : bool, default False
-        A file of that name with other content gets a new version; else that is an error.
+        Whether an existing file of that name with other content gets a new version; otherwise it is an error.
     as_user : str, optional
         Id of the user to act for.
     on_progress : callable, optional
-        Called with :class:`boxnb.transfer.Moved` now and then; draws a bar unless given.
+        Called with :class:`boxnb.transfer.Moved` from time to time. By default a bar is drawn.
 
     Returns
     -------
     pandas.DataFrame
-        One row: ``name``, ``action`` (``"uploaded"``, ``"new version"``, or ``"same content"`` where Box has the same bytes
-        under that name), ``problem`` (what was left out of a file that was sent, as a date before 1970), ``size`` (bytes), ``id``,
-        ``sha1``, ``path``.
+        One row: ``name``, ``action`` (``"uploaded"``, ``"new version"``, or ``"same content"`` if Box already has the same
+        content under that name), ``problem`` (what was left out of an uploaded file, such as a date before 1970), ``size``
+        (bytes), ``id``, ``sha1``, ``path``.
 
     Raises
     ------
     IdError
         ``folder`` or ``as_user`` is not an id.
     TransferError
-        Box refuses the name, the file cannot be read, something else lies there, or the file changed while it was read.
+        Box does not allow the name, the file cannot be read, another item has the name, or the file changed while it was
+        read.
     ApiError, NetworkError
-        Box refused, or no answer came.
+        Box refused the upload, or there was no response.
 
     Notes
     -----
@@ -95,19 +96,19 @@ def upload(
     """
     file, new_version = _arguments(path, new_version, on_progress)
     if file.is_dir():
-        raise IsADirectoryError(f"{file} is a folder: box.upload_folder sends it.")
+        raise IsADirectoryError(f"{file} is a folder. Use box.upload_folder to upload it.")
     caller, folder = Caller(box, as_user), ids.one(folder, "folder", "folder")
-    what = _checked(name if name is not None else encoding.decoded(file.name))
-    found = file.stat()
-    problem = sources.not_a_file(found)
+    box_name = _allowed_name(name if name is not None else encoding.decoded(file.name))
+    status = file.stat()
+    problem = sources.not_a_file(status)
     if problem is not None:
         raise TransferError(f"{file}: {problem}")
-    meter = Meter(on_progress, found.st_size, 1)
+    meter = Meter(on_progress, status.st_size, 1)
     try:
-        row = _one(caller, file, Goal(folder, what, new_version), None, meter)
+        row = _upload_file(caller, file, Goal(folder, box_name, new_version), None, meter)
     except OSError as error:
         raise TransferError(calls.reason(error)) from error
-    meter.add(what, 0, 1)
+    meter.add(box_name, 0, 1)
     return calls.frame_of([row])
 
 
@@ -122,9 +123,10 @@ def upload_folder(
     on_progress: Callable[[Moved], None] | None = None,
 ) -> pd.DataFrame:
     """
-    Send a folder with all below it; made again, only what is new or changed is sent.
+    Upload a folder with everything below it. If the call is repeated, only new and changed files are sent.
 
-    Costs a call a file that is sent, a call a folder that is made, and a call for every 1000 items of folders that are there.
+    It costs one call for each file that is sent and each folder that is created, and one for every 1000 items of existing
+    folders.
 
     Parameters
     ----------
@@ -133,64 +135,66 @@ def upload_folder(
     path : path
         The folder.
     name : str, optional
-        Its name in Box; that of the folder unless given. A folder of that name is gone on with.
+        Name in Box. The default is the name of the folder. An existing folder of that name is used.
 
     Returns
     -------
     pandas.DataFrame
-        One row a file, as for :func:`upload`. What could not be sent, folders that cannot be read too, has the ``action``
-        ``"refused"`` and a ``problem``; a warning counts it, and ``attrs["complete"]`` is then False. Links to folders, and links
-        to files outside of the folder, are not followed and told of in the same way. Folders without any file are not made.
+        One row per file, as for :func:`upload`. Files that could not be sent and folders that could not be read have the
+        ``action`` ``"refused"`` and a ``problem``; a warning counts them, and ``attrs["complete"]`` is False. The same applies
+        to links to folders and to files outside the folder, which are not followed. Folders without files are not created.
 
     Raises
     ------
     IdError, TransferError, ApiError, NetworkError
-        The folder itself cannot be made.
+        The folder itself cannot be created.
     Interrupted
-        Stopped by a person; ``partial`` has what was done.
+        Interrupted by the user; ``partial`` has the files that were finished.
     """
     source, new_version = _arguments(path, new_version, on_progress)
     if not source.is_dir():
-        raise NotADirectoryError(f"{source} is no folder: box.upload sends a file.")
+        raise NotADirectoryError(f"{source} is not a folder. Use box.upload to upload a file.")
     caller, folder = Caller(box, as_user), ids.one(folder, "folder", "folder")
-    what = _checked(name if name is not None else encoding.decoded(source.resolve().name))
-    there: dict[str, Folder] = {}
-    target = folder_of(caller, folder, what, there)
+    box_name = _allowed_name(name if name is not None else encoding.decoded(source.resolve().name))
+    folders: dict[str, Folder] = {}
+    target = folder_of(caller, folder, box_name, folders)
     files = list(sources.below(source))
     meter = Meter(on_progress, sum(file.size for file in files), len(files))
 
     def failed(job: _Job, problem: str) -> Row:
         return Row(str(job.file), encoding.decoded(job.file.name), problem=problem)
 
-    def send(job: _Job) -> Row:
+    def run(job: _Job) -> Row:
         try:
             problem = job.problem or names.refused_by_box(encoding.decoded(job.file.name))
-            if problem is not None or job.place is None:
+            if problem is not None or job.target is None:
                 return failed(job, problem or "There is no folder for it.")
             for _ in iter(lambda: job.after is None or job.after.wait(0.5), True):
                 caller.check()
-            return _send(caller, job, job.place, new_version, meter)
+            return _upload_job(caller, job, job.target, new_version, meter)
         finally:
             if job.done is not None:
                 job.done.set()
             meter.add(encoding.decoded(job.file.name), 0, 1)
 
-    jobs = _jobs(caller, source, target, files, there)
-    frame = calls.each(caller, send, jobs, WORKERS, len(files), failed)
+    jobs = _jobs(caller, source, target, files, folders)
+    frame = calls.run_jobs(caller, run, jobs, WORKERS, len(files), failed)
     refused = int((frame["action"] == "refused").sum())
     if refused:
-        warnings.warn(f"{refused} of {len(frame)} files were not sent: 'problem' says why.", stacklevel=2)
+        warnings.warn(
+            f"{refused} of {len(frame)} files were not uploaded: the column 'problem' says why.", stacklevel=2
+        )
     return frame
 
 
 def _arguments(path: Any, new_version: Any, on_progress: Any) -> tuple[Path, bool]:
-    """What was given for the file or folder and for what lies there, once it is of the right kinds."""
+    """Check the arguments that files and folders share, and return the path and ``new_version``."""
     arguments.function(on_progress, "on_progress")
     return arguments.local_path(path, "path"), arguments.truth(new_version, "new_version")
 
 
-def _checked(name: str) -> str:
-    """The name, once it is one that Box takes."""
+def _allowed_name(name: str) -> str:
+    """Return a name that Box allows; raise an exception for any other."""
     reason = names.refused_by_box(name)
     if reason is not None:
         raise TransferError(reason)
@@ -198,143 +202,150 @@ def _checked(name: str) -> str:
 
 
 class _Job(NamedTuple):
+    """One file of a folder and its folder in Box, or the problem that prevents its upload."""
+
     file: Path
-    place: Folder | None = None
+    target: Folder | None = None
     problem: str | None = None
-    after: threading.Event | None = None  # set once the file of nearly the same name is done
+    after: threading.Event | None = None  # set when the previous file with a similar name is done
     done: threading.Event | None = None
     siblings: Set[str] = frozenset()
 
 
 def _jobs(
-    caller: Caller, source: Path, target: Folder, files: list[sources.Found], there: dict[str, Folder]
+    caller: Caller, source: Path, target: Folder, files: list[sources.LocalFile], folders: dict[str, Folder]
 ) -> Iterator[_Job]:
-    """Each file with the folder it goes to; folders are made on the way, each once.
+    """Yield each file with its folder in Box; each folder is created before its first file.
 
-    Of names that are nearly the same, whatever their case and accents, one goes after the other: whether they are the same
-    only Box knows.
+    Files whose names differ only in case or accents are uploaded one after the other, because only Box knows whether it
+    considers the names the same.
     """
-    made: dict[Path, Folder | str] = {source: target}
-    near = Counter((file.path.parent, names.loosely(encoding.decoded(file.path.name))) for file in files)
+    targets: dict[Path, Folder | str] = {source: target}
+    similar = Counter((file.path.parent, names.loosely(encoding.decoded(file.path.name))) for file in files)
     last: dict[tuple[Path, str], threading.Event] = {}
     siblings: dict[Path, set[str]] = {}
-    for found in files:
-        siblings.setdefault(found.path.parent, set()).add(encoding.decoded(found.path.name))
+    for local_file in files:
+        siblings.setdefault(local_file.path.parent, set()).add(encoding.decoded(local_file.path.name))
     for file, _, problem in files:
         if problem is not None:
             yield _Job(file, problem=problem)
             continue
-        place = ensure(caller, file.parent, made, there)
-        if isinstance(place, str):
-            yield _Job(file, problem=place)
+        folder = ensure(caller, file.parent, targets, folders)
+        if isinstance(folder, str):
+            yield _Job(file, problem=folder)
             continue
-        first = place.sent.setdefault(encoding.decoded(file.name), file)
+        first = folder.sent.setdefault(encoding.decoded(file.name), file)
         if first != file:
             yield _Job(
                 file,
-                problem=f"The server takes it for the same file as {str(first)!r}: give it another name.",
+                problem=f"The server considers it the same file as {str(first)!r}. Give it another name.",
             )
             continue
         key = (file.parent, names.loosely(encoding.decoded(file.name)))
-        if near[key] == 1:
-            yield _Job(file, place, siblings=siblings[file.parent])
+        if similar[key] == 1:
+            yield _Job(file, folder, siblings=siblings[file.parent])
             continue
         after, last[key] = last.get(key), threading.Event()
-        yield _Job(file, place, after=after, done=last[key], siblings=siblings[file.parent])
+        yield _Job(file, folder, after=after, done=last[key], siblings=siblings[file.parent])
 
 
-def _send(caller: Caller, job: _Job, place: Folder, new_version: bool, meter: Meter) -> Row:
-    """Send one file of a folder. What lies there is known by its exact name; of a name that is nearly the same, Box is asked."""
+def _upload_job(caller: Caller, job: _Job, folder: Folder, new_version: bool, meter: Meter) -> Row:
+    """Upload one file of a folder. The listing shows whether its exact name exists; for a similar name, ask Box."""
     name = encoding.decoded(job.file.name)
-    goal = Goal(place.id, name, new_version, place.ids, place.made, job.siblings)
-    there = place.files.get(name)
-    if there is None and (names.loosely(name) in place.loose or job.after is not None):
-        there = _ask_first(caller, goal, job.file.stat().st_size)
-    row = _one(caller, job.file, goal, there, meter)
+    goal = Goal(folder.id, name, new_version, folder.ids, folder.made, job.siblings)
+    existing = folder.files.get(name)
+    if existing is None and (names.loosely(name) in folder.loose_names or job.after is not None):
+        existing = _preflight(caller, goal, job.file.stat().st_size)
+    row = _upload_file(caller, job.file, goal, existing, meter)
     if row.id is not None:
-        place.made[row.id] = job.file
+        folder.made[row.id] = job.file
     return row
 
 
 @sealed
-def _one(caller: Caller, file: Path, goal: Goal, there: dict[str, Any] | None, meter: Meter) -> Row:
-    """Send one file, unless what lies there is the same."""
+def _upload_file(
+    caller: Caller, file: Path, goal: Goal, existing: dict[str, Any] | None, meter: Meter
+) -> Row:
+    """Upload one file unless the existing file has the same content."""
     size = file.stat().st_size
-    if there is not None:
-        goal.check(there)
-        if there.get("size") is None or str(there["size"]) == str(size):  # a conflict has no size
-            there = calls.with_sum(caller, there)
-            if there["sha1"] == sources.sha1_of(file):
+    if existing is not None:
+        goal.check(existing)
+        if existing.get("size") is None or str(existing["size"]) == str(size):  # a conflict has no size
+            existing = calls.with_sha1(caller, existing)
+            if existing["sha1"] == sources.sha1_of(file):
                 meter.add(goal.name, size)
-                return goal.row(file, there, size, there["sha1"], "same content")
+                return goal.row(file, existing, size, existing["sha1"], "same content")
         if not goal.new_version:
-            raise calls.taken(goal.name, there)
+            raise calls.name_taken(goal.name, existing)
     if size >= IN_PARTS:
         return chunked.upload(caller, file, goal, meter)
     if size < ASK_FIRST:
-        return _in_one_piece(caller, file, goal, there, meter)
-    with _heavy:
-        if there is None:
-            there = _ask_first(caller, goal, size)
-        return _in_one_piece(caller, file, goal, there, meter)
+        return _upload_whole(caller, file, goal, existing, meter)
+    with _large_files:
+        if existing is None:
+            existing = _preflight(caller, goal, size)
+        return _upload_whole(caller, file, goal, existing, meter)
 
 
-def _ask_first(caller: Caller, goal: Goal, size: int) -> dict[str, Any] | None:
-    """What has the name already; an error where the file would not be taken."""
-    answer = caller.done(
+def _preflight(caller: Caller, goal: Goal, size: int) -> dict[str, Any] | None:
+    """Ask Box whether it would accept a file. Return the item that already has the name, if any."""
+    answer = caller.call(
         "OPTIONS",
         "/files/content",
         json={"name": goal.name, "parent": {"id": goal.folder}, "size": size},
-        again=calls.reserved,
+        worth_retrying=calls.name_is_reserved,
     )
     if answer.status_code == 200:
         return None
-    there = calls.conflict(answer)
-    if there is None:
+    existing = calls.conflict(answer)
+    if existing is None:
         raise api_error(answer)
-    return there
+    return existing
 
 
-def _in_one_piece(caller: Caller, file: Path, goal: Goal, there: dict[str, Any] | None, meter: Meter) -> Row:
-    dated, note = sources.modified(file)
-    data = sources.read_whole(file)
+def _upload_whole(
+    caller: Caller, path: Path, goal: Goal, existing: dict[str, Any] | None, meter: Meter
+) -> Row:
+    """Upload a file in one request."""
+    dates, note = sources.modified(path)
+    data = sources.read_whole(path)
     sha1 = hashlib.sha1(data, usedforsecurity=False).hexdigest()
-    attributes: dict[str, Any] = {"name": goal.name, **dated}
+    attributes: dict[str, Any] = {"name": goal.name, **dates}
     action = "uploaded"
-    lost = False
+    is_retry = False
 
-    def arrived() -> requests.Response | None:
-        nonlocal lost
-        lost = True
-        if there is None:
-            return None  # asked again, the name is taken, by the same bytes
-        now = caller.file(there["id"])
-        return now if now.status_code == 200 and calls.field(now, "sha1") == sha1 else None
+    def already_done() -> requests.Response | None:
+        nonlocal is_retry
+        is_retry = True
+        if existing is None:
+            return None  # if the lost call succeeded, the retry gets a conflict with the same content
+        current = caller.file(existing["id"])
+        return current if current.status_code == 200 and calls.field(current, "sha1") == sha1 else None
 
     answer: requests.Response | None = None
-    if there is None:
-        place = {"parent": {"id": goal.folder}}
-        answer = _post(caller, "/files/content", attributes | place, data, sha1, arrived)
-        there = calls.conflict(answer)
-    if there is not None:
-        goal.check(there)
-        there = calls.with_sum(caller, there)
-        if there["sha1"] == sha1:
+    if existing is None:
+        parent = {"parent": {"id": goal.folder}}
+        answer = _post(caller, "/files/content", attributes | parent, data, sha1, already_done)
+        existing = calls.conflict(answer)
+    if existing is not None:
+        goal.check(existing)
+        existing = calls.with_sha1(caller, existing)
+        if existing["sha1"] == sha1:
             meter.add(goal.name, len(data))
-            return goal.row(
-                file, there, len(data), sha1, "uploaded" if lost else "same content", note if lost else None
-            )
+            if is_retry:
+                return goal.row(path, existing, len(data), sha1, "uploaded", note)
+            return goal.row(path, existing, len(data), sha1, "same content")
         if not goal.new_version:
-            raise calls.taken(goal.name, there)
+            raise calls.name_taken(goal.name, existing)
         action = "new version"
-        # Box would rename the file to another spelling of its name.
-        attributes["name"] = there.get("name") or goal.name
-        answer = _post(caller, f"/files/{there['id']}/content", attributes, data, sha1, arrived)
+        # Keep Box's spelling of the name, or Box would rename the file.
+        attributes["name"] = existing.get("name") or goal.name
+        answer = _post(caller, f"/files/{existing['id']}/content", attributes, data, sha1, already_done)
     assert answer is not None  # noqa: S101  one of the two branches made the call
-    made = calls.entry(answer)
-    calls.same_bytes(caller, made, sha1, file)
+    file = calls.uploaded_file(answer)
+    calls.verify_upload(caller, file, sha1, path)
     meter.add(goal.name, len(data))
-    return goal.row(file, (there or {}) | made, len(data), sha1, action, note)
+    return goal.row(path, (existing or {}) | file, len(data), sha1, action, note)
 
 
 def _post(
@@ -343,17 +354,17 @@ def _post(
     attributes: dict[str, Any],
     data: bytes,
     sha1: str,
-    arrived: Callable[[], requests.Response | None],
+    already_done: Callable[[], requests.Response | None],
 ) -> requests.Response:
-    # Box wants the attributes before the bytes.
+    # Box requires the attributes before the content.
     file = ("file", data, "application/octet-stream")
     form: dict[str, str | tuple[str, bytes, str]] = {"attributes": json.dumps(attributes), "file": file}
     body, kind = urllib3.filepost.encode_multipart_formdata(form)
-    return caller.done(
+    return caller.call(
         "POST",
         f"{caller.upload_url}{path}",
         data=body,
         headers={"Content-Type": kind, "Content-MD5": sha1},
-        arrived=arrived,
-        again=calls.reserved,
+        already_done=already_done,
+        worth_retrying=calls.name_is_reserved,
     )

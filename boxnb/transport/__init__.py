@@ -1,1 +1,1 @@
-"""HTTP without a sign-in: sessions, waits, and network trouble as one sentence. Above `secret` and `redaction`; everything that calls a server may import it."""
+"""HTTP without a sign-in: sessions, waits, and messages for network errors. Above `secret` and `redaction`; everything that calls a server may import it."""

@@ -1,4 +1,4 @@
-"""Plain sessions that go the right way: past a company proxy to this computer, with the profile's own certificates."""
+"""Sessions without a sign-in that reach this computer without a proxy and obey the profile's own CA bundle."""
 
 from __future__ import annotations
 
@@ -18,34 +18,35 @@ from .network_trouble import hopeless
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
-LOST = (
+NETWORK_ERRORS = (
     requests.ConnectionError,
     requests.Timeout,
     requests.exceptions.ChunkedEncodingError,
     requests.exceptions.ContentDecodingError,
 )
-"""What requests raises when an answer was lost on its way, whole or in part."""
+"""What requests raises when all or part of a response was lost."""
 
 
-PIECE = 65536
+CHUNK = 65536
+"""Bytes read at once."""
 
 
 def checked_verify(verify: object, *, there: bool = False) -> bool | str:
     """Return how certificates are checked: ``True``, ``False`` or the path of a CA bundle.
 
-    Only ``False`` itself switches the check off. ``None`` and an empty text, as an unset variable gives, mean the usual
-    certificates: requests takes every empty value for "off".
+    Only ``False`` itself switches the check off. ``None`` and an empty text, which is what an unset variable gives, mean
+    the usual certificates; requests would take every empty value for "off".
 
     Parameters
     ----------
     verify : bool, str, PathLike or None
     there : bool, default False
-        Whether a path must lead to a file or folder now.
+        Whether a path must exist now.
 
     Raises
     ------
     SettingError
-        It is something else, or the path leads nowhere.
+        It is something else, or the path does not exist.
     """
     if isinstance(verify, bool):
         return verify
@@ -53,25 +54,23 @@ def checked_verify(verify: object, *, there: bool = False) -> bool | str:
         return True
     if not isinstance(verify, str | os.PathLike) or not isinstance(path := os.fspath(verify), str):
         raise SettingError(
-            f"verify is True, False or the path of a file with certificates, not {verify!r}: "
-            "only False itself switches the check of certificates off."
+            f"verify takes True, False or the path of a CA bundle, not {verify!r}. "
+            "Only False itself switches the certificate check off."
         )
     if there and not Path(path).exists():
-        raise SettingError(
-            f"There is no file or folder with certificates at {path!r}: check the path that verify names."
-        )
+        raise SettingError(f"The CA bundle {path!r} does not exist. Correct the path in verify.")
     return path
 
 
 def require_private(url: str, what: str) -> None:
-    """Refuse an address where ``what`` would travel in clear: neither https nor this computer.
+    """Refuse an address to which ``what`` would travel unencrypted: neither https nor this computer.
 
-    The address is read as requests reads it, so that one with odd characters leads to no other host than was looked at.
+    The address is parsed as requests parses it, so that odd characters cannot lead to another host than the one checked.
 
     Raises
     ------
     HostNotAllowedError
-        The address is neither.
+        It is neither https nor this computer.
     requests.RequestException
         It is not an address at all.
     """
@@ -80,37 +79,38 @@ def require_private(url: str, what: str) -> None:
     if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK):
         return
     raise HostNotAllowedError(
-        f"The {what} would travel in clear to {parts.hostname}: use its https address. Nothing was sent."
+        f"The {what} would travel unencrypted to {parts.hostname}, so nothing was sent. Use its https address."
     )
 
 
 class Session(requests.Session):
-    """``requests.Session`` with five repairs.
+    """``requests.Session`` with five corrections.
 
-    Calls to this computer never go through a proxy: it could not reach the sandbox, and would see its secrets. The
-    ``verify`` of the session counts, where requests lets ``REQUESTS_CA_BUNDLE`` win over it. An empty ``verify``
-    does not switch the check of certificates off. And what requests raises as another kind of error (the proxy's
-    address, a header) is an exception of requests. The traceback of an error or an interrupt shows no variables of the
-    libraries below: one holds the bytes of the request.
+    - Calls to this computer never use a proxy: a proxy could not reach the sandbox, and would see its secrets.
+    - The ``verify`` of the session takes precedence over ``REQUESTS_CA_BUNDLE``; in requests the variable wins.
+    - An empty ``verify`` does not switch the certificate check off.
+    - A proxy address or a header that cannot be used raises an exception of requests, not of the libraries below it.
+    - The traceback of an error or an interrupt does not show the variables of the libraries below requests, because one
+      of them contains the bytes of the request.
     """
 
     @sealed
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        """Send a prepared request; every request and every redirect comes through here."""
+        """Send a prepared request. Every request and every redirect passes through this method."""
         options["verify"] = checked_verify(options.get("verify", self.verify))
         try:
             return super().send(request, **options)
         except (urllib3.exceptions.LocationValueError, ValueError, TypeError) as error:
             proxy = requests.utils.select_proxy(request.url or "", options.get("proxies"))
-            known = isinstance(error, TypeError | requests.RequestException | BoxNotebookError)
-            if known and not (proxy and _is_unusable(proxy)):
+            is_known = isinstance(error, TypeError | requests.RequestException | BoxNotebookError)
+            if is_known and not (proxy and _is_unusable(proxy)):
                 raise
             trouble = _unsendable(request, proxy, error)
-        # Out here, so that it does not carry the error, whose text and attributes hold a password or a header.
+        # Raised outside the except block, because the original error contains a password or a header.
         raise trouble
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
-        """What the environment adds to one request."""
+        """Return the settings of one request, with those from the environment."""
         settings = super().merge_environment_settings(url, proxies, stream, verify, cert)
         if urlsplit(str(url)).hostname in LOOPBACK:
             settings["proxies"] = {}
@@ -122,9 +122,12 @@ class Session(requests.Session):
 def _unsendable(
     request: requests.PreparedRequest, proxy: str | None, error: Exception
 ) -> requests.RequestException:
-    """Why a request could not be sent as it is: a header, the address of the proxy, or its own; none of them is repeated."""
-    sent = "".join(str(value) for value in request.headers.values())
-    if "header" in str(error).lower() or not _is_latin(sent):
+    """Return the exception for a request that cannot be sent because of a header, the proxy's address or its own address.
+
+    Its text does not repeat any of them.
+    """
+    headers = "".join(str(value) for value in request.headers.values())
+    if "header" in str(error).lower() or not _is_latin(headers):
         return requests.exceptions.InvalidHeader("A header cannot be sent as it is.", request=request)
     if proxy and _is_unusable(proxy):
         return requests.exceptions.InvalidProxyURL("The proxy's address cannot be read.", request=request)
@@ -132,7 +135,7 @@ def _unsendable(
 
 
 def _is_unusable(proxy: str) -> bool:
-    """Whether the address of a proxy cannot be read, or its name and password cannot be sent."""
+    """Return whether a proxy's address cannot be read, or its user name and password cannot be sent."""
     try:
         host = urllib3.util.parse_url(requests.utils.prepend_scheme_if_needed(proxy, "http")).host
         return not (host and host.encode("idna")) or not all(
@@ -150,17 +153,17 @@ def _is_latin(text: str) -> bool:
     return True
 
 
-def plain(verify: bool | str | None = True) -> Session:
-    """A session without any sign-in, for the token endpoint and for addresses that carry their own right."""
+def unsigned_session(verify: bool | str | None = True) -> Session:
+    """Return a session without a sign-in, for the token endpoint and for addresses that need no token, such as downloads."""
     session = Session()
     session.verify = checked_verify(verify)
     return session
 
 
 def never_connected(error: Exception) -> bool:
-    """Whether the request surely never reached the server."""
+    """Return whether the request certainly did not reach the server."""
     if isinstance(error, requests.ConnectTimeout | requests.exceptions.ProxyError):
-        return True  # a proxy that refuses has passed nothing on
+        return True  # a proxy that refuses a request has not forwarded it
     if isinstance(error, requests.exceptions.SSLError) and hopeless(error):
         return True
     cause = error.args[0] if error.args else None
@@ -168,53 +171,52 @@ def never_connected(error: Exception) -> bool:
 
 
 def files_sent(options: Mapping[str, Any]) -> list[tuple[Any, int]] | None:
-    """The open files a request sends and where each stands, to seek there before it is sent again.
+    """Return the open files that a request sends, with their positions, so that a retry can seek back to them.
 
-    ``None`` where something can be read only once: sent again, it would be empty.
+    ``None`` if a part can be read only once: a retry would send it empty.
     """
     parts = options.get("files") or {}
     parts = list(parts.values()) if isinstance(parts, Mapping) else [part for _, part in parts]
     bodies = [options.get("data"), *(part[1] if isinstance(part, tuple | list) else part for part in parts)]
-    found = []
+    files = []
     for body in bodies:
         if hasattr(body, "read"):
             try:
-                body.seek(place := body.tell())
+                body.seek(position := body.tell())
             except (OSError, AttributeError):
                 return None
-            found.append((body, place))
+            files.append((body, position))
         elif isinstance(body, Iterator):
             return None
-    return found
+    return files
 
 
 def read_within(response: requests.Response, seconds: float, most: int | None = None) -> None:
-    """Read the body of an answer asked for with ``stream=True``, all of it in time.
+    """Read the whole body of a response that was requested with ``stream=True``, within ``seconds``.
 
-    ``most`` ends it after so many bytes, where a longer answer is not wanted: the rest is left, and the connection closed.
-    requests' own timeout bounds the wait between two bytes only: an answer that drips would be waited for without end.
+    With ``most``, reading ends once more than that many bytes arrived; the rest is not read, and the connection is closed.
+    The timeout of requests limits only the wait between two bytes, so a server that sends slowly could block forever.
 
     Raises
     ------
     requests.RequestException
-        Of :data:`LOST`: cut off, or not whole after ``seconds``; the connection is closed.
+        One of :data:`NETWORK_ERRORS`: the body was truncated, or incomplete after ``seconds``. The connection is closed.
     """
-    if isinstance(response._content, bytes):  # a refresh after 401 has read it
+    if isinstance(response._content, bytes):  # already read by a refresh after a 401
         return
     deadline = time.monotonic() + seconds
-    pieces: list[bytes] = []
+    chunks: list[bytes] = []
     size = 0
     try:
-        while piece := response.raw.read1(
-            PIECE, decode_content=True
-        ):  # what is there, without waiting for more
-            pieces.append(piece)
-            size += len(piece)
+        # read1 returns what has arrived, without waiting for more.
+        while chunk := response.raw.read1(CHUNK, decode_content=True):
+            chunks.append(chunk)
+            size += len(chunk)
             if most is not None and size > most:
                 response.close()
                 break
             if time.monotonic() > deadline:
-                raise requests.ReadTimeout("The answer came too slowly.", request=response.request)
+                raise requests.ReadTimeout("The response arrived too slowly.", request=response.request)
     except urllib3.exceptions.ProtocolError as error:
         response.close()
         raise requests.exceptions.ChunkedEncodingError(error, request=response.request) from error
@@ -227,4 +229,5 @@ def read_within(response: requests.Response, seconds: float, most: int | None = 
     except requests.ReadTimeout:
         response.close()
         raise
-    vars(response).update(_content=b"".join(pieces), _content_consumed=True)  # requests has no other way in
+    # requests offers no public way to set the body.
+    vars(response).update(_content=b"".join(chunks), _content_consumed=True)

@@ -1,4 +1,4 @@
-"""How long a server asks to wait, in words and by the clock on the wall; and saying so before a wait begins."""
+"""How long a server asks to wait, as text and as a time of day, and how a wait is announced before it begins."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ from typing import Any
 from ..errors import WaitNotice
 
 NOTICED = 5.0
-"""Seconds of waiting from which on it is said."""
+"""Waits of this many seconds or more are announced."""
 
 
 def retry_after(response: Any) -> float | None:
-    """Seconds the server asks to wait (RFC 9110 10.2.3: a number or a date); ``None`` where it does not say, or not so that
-    it can be read.
+    """Return the seconds that the server asks to wait (``Retry-After``, RFC 9110 10.2.3: a number or a date).
+
+    ``None`` if the header is missing or cannot be read.
     """
     value = response.headers.get("Retry-After", "").strip()
     if re.fullmatch(r"[0-9]{1,12}(\.[0-9]*)?", value, re.ASCII):
         return float(value)
-    then, now = _date(value), _date(response.headers.get("Date", ""))
-    if then is None:
+    end, now = _date(value), _date(response.headers.get("Date", ""))
+    if end is None:
         return None
-    return max(0.0, (then - (now or datetime.datetime.now(datetime.UTC))).total_seconds())
+    return max(0.0, (end - (now or datetime.datetime.now(datetime.UTC))).total_seconds())
 
 
 def _date(value: str) -> datetime.datetime | None:
     try:
-        found = parsedate_to_datetime(value)
+        date = parsedate_to_datetime(value)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
+    return date if date.tzinfo else date.replace(tzinfo=datetime.UTC)
 
 
 def moment(seconds: float) -> datetime.datetime | None:
-    """When a wait that begins now ends, in the time of this computer; ``None`` beyond what a date can hold."""
+    """Return the local time at which a wait that begins now ends; ``None`` if it is beyond what a datetime can hold."""
     try:
         return datetime.datetime.fromtimestamp(time.time() + seconds).astimezone()
     except (OverflowError, ValueError, OSError):
@@ -46,7 +47,7 @@ def moment(seconds: float) -> datetime.datetime | None:
 
 
 def span(seconds: float) -> str:
-    """A time to wait in words: ``45 seconds``, ``10 minutes (600 seconds)``, ``3 days``."""
+    """Return a time to wait as text: ``45 seconds``, ``10 minutes (600 seconds)``, ``3 days``."""
     if seconds < 120:
         return f"{math.ceil(seconds)} second{'s' * (math.ceil(seconds) != 1)}"
     if seconds < 2 * 3600:
@@ -57,7 +58,7 @@ def span(seconds: float) -> str:
 
 
 def until(seconds: float) -> str:
-    """When to come back: ``after 14:32:10``, with the date where it is another day."""
+    """Return when a wait ends as text: ``after 14:32:10``, with the date if it is not today."""
     end = moment(seconds)
     if end is None:
         return f"in {span(seconds)}"
@@ -65,12 +66,12 @@ def until(seconds: float) -> str:
     return f"after {end:%H:%M:%S}" if same_day else f"after {end:%Y-%m-%d %H:%M:%S}"
 
 
-def said(seconds: float, why: str) -> str:
-    """The line that is shown before a wait."""
-    return f"{why}: waiting {span(seconds)}, going on {until(seconds)}. Interrupt stops it."
+def wait_sentence(seconds: float, why: str) -> str:
+    """Return the line that is shown before a wait."""
+    return f"{why}: waiting {span(seconds)}, continuing {until(seconds)}. Interrupt to stop waiting."
 
 
 def announce(seconds: float, line: str) -> None:
-    """Warn of a wait that begins, with a :class:`boxnb.errors.WaitNotice`, where it is long enough to look like a hang."""
+    """Warn about a wait that is long enough to look like a hang, with a :class:`boxnb.errors.WaitNotice`."""
     if seconds >= NOTICED:
         warnings.warn(line, WaitNotice, stacklevel=2)

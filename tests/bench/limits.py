@@ -91,15 +91,15 @@ def ten() -> None:
         box = boxnb.connect("bench")
         box.get("/users/me")
         times_of: dict[str, list[float]] = {"with the limiter": [], "without": []}
-        real = type(box.session)._paces
+        real = type(box.session)._limits_for
         for _ in range(20):
             for name, times in times_of.items():
-                type(box.session)._paces = real if name != "without" else lambda *_: []  # type: ignore[assignment, method-assign, return-value]
+                type(box.session)._limits_for = real if name != "without" else lambda *_: []  # type: ignore[assignment, method-assign, return-value]
                 started = time.perf_counter()
                 for _ in range(10):
                     box.get("/users/me")
                 times.append(time.perf_counter() - started)
-        type(box.session)._paces = real  # type: ignore[method-assign]
+        type(box.session)._limits_for = real  # type: ignore[method-assign]
         for name, times in times_of.items():
             print(
                 f"ten calls {name:<18}{statistics.median(times) * 1000:>7.1f} ms (median of 20, interleaved)"

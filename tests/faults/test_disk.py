@@ -72,7 +72,7 @@ def test_full_disk_during_a_rotation(sandbox: Sandbox) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))  # the journal fits, the profile does not
         rotate()
 
-    assert "nothing saved was lost" in in_child(full)
+    assert "Nothing saved was lost" in in_child(full)
     assert store.path("acme").read_bytes() == before
     rotate()
 
@@ -90,7 +90,7 @@ def test_read_only_folder_during_a_rotation(sandbox: Sandbox) -> None:
         message = in_child(lambda: RotatingAuth("acme").rotate(_access_token()), unprivileged=True)
     finally:
         file.parent.chmod(0o700)
-    assert "check the owner and mode" in message
+    assert "Check the owner and mode" in message
     assert [call["status"] for call in sandbox.record() if call["path"] == "/oauth2/token"] == [200]
     rotate()
 
