@@ -29,7 +29,7 @@ lab: $(VENV)/.installed-lab  ## open JupyterLab on the start notebook (ARGS= goe
 	$(BIN)/jupyter lab $(START) $(ARGS)
 
 test: $(VENV)/.installed-test  ## run every test (ARGS= goes to pytest)
-	$(BIN)/python tests/browser/find.py
+	$(BIN)/python tests/support/find.py
 	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=8 --dist=worksteal $(ARGS)
 
 check: $(VENV)/.installed-dev  ## check format, lint, words and types
@@ -43,7 +43,7 @@ words: $(VENV)/.installed-dev  ## find phrases to avoid, listed in tests/words.t
 	$(BIN)/codespell $(PROSE)
 
 notebooks: $(VENV)/.installed-test  ## execute every notebook against the sandbox, into build/notebooks/*.html
-	$(BIN)/python tests/notebooks/to_html.py build/notebooks
+	$(BIN)/python tests/support/to_html.py build/notebooks
 
 bench: $(VENV)/.installed-bench  ## compare the speed with other libraries, for minutes (ARGS= such as "--runs 3 --works users")
 	$(BIN)/python tests/bench/compare.py $(ARGS)
@@ -55,7 +55,7 @@ bench-transfers: $(VENV)/.installed-bench  ## measure uploads and downloads (ARG
 	$(BIN)/python tests/bench/transfers.py $(ARGS)
 
 bench-views: $(VENV)/.installed-test  ## measure tables, trees and treemaps of a large enterprise in a browser (ARGS= such as "--runs 5")
-	$(BIN)/python tests/browser/find.py
+	$(BIN)/python tests/support/find.py
 	$(BIN)/python tests/bench/views.py $(ARGS)
 
 clean:  ## remove what make has built; your sign-ins stay

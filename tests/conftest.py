@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, settings
 import boxnb
 from boxnb import secret
 from boxnb.api import rate_limit
+from boxnb.oauth import Client, Server
 
 # A busy machine is slow to generate examples, which says nothing about the code under test.
 settings.register_profile("boxnb", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -122,6 +123,12 @@ def sandbox(tmp_path: Path) -> Iterator[Any]:
     """Yield a sandbox of this test's own, with its own process, port, state and clock."""
     with boxnb.sandbox.start(private=True, state=tmp_path / "state") as running:
         yield running
+
+
+@pytest.fixture
+def client(sandbox: Any) -> Client:
+    """The practice app of this test's sandbox."""
+    return Client(**sandbox.practice_client(), server=Server(**sandbox.server()))
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(HERE.parent / "support"))
 
 from contenders import CONTENDERS  # noqa: E402
 from signing import sign_in  # noqa: E402

@@ -20,7 +20,7 @@ from typing import Any
 from jupyter_client.manager import start_new_kernel
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(HERE.parent / "support"))
 
 from signing import sign_in  # noqa: E402
 

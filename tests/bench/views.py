@@ -22,7 +22,7 @@ import psutil
 import requests
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent / "browser"), str(HERE.parent)]
+sys.path[:0] = [str(HERE.parent / "browser"), str(HERE.parent / "support")]
 
 from person import Person  # noqa: E402
 from running import Lab, browser, fresh_window, jupyterlab, written_notebook  # noqa: E402

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.browser
 
-TO_HTML = Path(__file__).parents[1] / "notebooks" / "to_html.py"
+TO_HTML = Path(__file__).parents[1] / "support" / "to_html.py"
 
 
 def test_the_pages_need_no_network_and_show_their_tables(tmp_path: Path, chromium: Browser) -> None:

@@ -1,6 +1,6 @@
 """Write box-examples.json: entries of each dataset, from the examples in Box's OpenAPI description.
 
-    python tests/make_examples.py PATH/box-openapi.json
+    python tests/support/make_examples.py PATH/box-openapi.json
 
 The description belongs to Box and has the Apache-2.0 licence (https://github.com/box/box-openapi). Only its example values
 are copied, without the made-up token of an embed link.

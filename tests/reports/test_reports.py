@@ -17,7 +17,7 @@ from boxnb.api import rate_limit
 from boxnb.errors import ForbiddenError, Interrupted
 from boxnb.reports import activity, enterprise, people, shape, sharing, storage
 
-WORLD = Path(__file__).parents[1] / "data" / "sandbox"
+WORLD = Path(__file__).parents[2] / "data" / "sandbox"
 
 
 def table(name: str) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Let many processes with many threads use one sign-in. ``python tests/faults/racing.py 200`` runs 200 rounds."""
+"""Let many processes with many threads use one sign-in. ``python tests/support/racing.py 200`` runs 200 rounds."""
 
 from __future__ import annotations
 

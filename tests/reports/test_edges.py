@@ -21,7 +21,7 @@ from boxnb.secret import Secret
 from boxnb.widgets import charts, views
 from boxnb.widgets.tree_state import Branches, from_frame
 
-WORLD = Path(__file__).parents[1] / "data" / "sandbox"
+WORLD = Path(__file__).parents[2] / "data" / "sandbox"
 MORE = {"estimate": ("content",), "file_history": ("1",), "user_history": ("ada.admin@example.com",)}
 EVENTS = {
     "downloads",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from calls import count, table
+from calls import count_calls, table
 from signing import sign_in
 
 import boxnb.sandbox
@@ -27,7 +27,7 @@ def test_every_dataset_needs_the_fewest_calls(tmp_path: Path, monkeypatch: pytes
     with boxnb.sandbox.start(private=True, state=tmp_path / "state", limits="off") as sandbox:
         sign_in(sandbox)
         remember_account("acme")
-        counts = list(count(boxnb.connect("acme"), sandbox))
+        counts = list(count_calls(boxnb.connect("acme"), sandbox))
     print(table(counts))
     for cost in counts:
         assert cost.fewest <= cost.calls <= cost.fewest + SPARE.get(cost.dataset, 0), cost

@@ -10,14 +10,14 @@ from typing import Any
 import pandas as pd
 import pytest
 from company import age
+from lossless import check
 from signing import sign_in
-from test_schema import check
 
 import boxnb.sandbox
 from boxnb.api import rate_limit
 from boxnb.frames import schema
 
-WORLD = Path(__file__).parents[1] / "data" / "sandbox"
+WORLD = Path(__file__).parents[2] / "data" / "sandbox"
 OWNER = "fang.wang@example.com"
 
 

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from boxnb.errors import SignInError
-from boxnb.oauth.receiver import Receiver, _answers, can_listen, held
+from boxnb.oauth.receiver import Receiver, _answers, can_listen, port_in_use
 
 STATE = "the-state-of-this-request"
 
@@ -313,8 +313,8 @@ def test_a_port_that_is_held_and_not_yet_listened_at_is_seen(family: int, host: 
     with socket.socket(family) as other:
         other.bind((host, 0))
         port = other.getsockname()[1]
-        assert held(port)
-    assert not held(port)
+        assert port_in_use(port)
+    assert not port_in_use(port)
 
 
 def test_a_port_is_free_for_the_next_sign_in_at_once(caught: Caught) -> None:

@@ -21,7 +21,7 @@ from boxnb.errors import BoxNotebookError, BoxUnavailableError, Interrupted, Not
 from boxnb.frames import schema
 from boxnb.sandbox import Sandbox
 
-WORLD = Path(__file__).parents[1] / "data" / "sandbox"
+WORLD = Path(__file__).parents[2] / "data" / "sandbox"
 
 
 def table(name: str) -> pd.DataFrame:

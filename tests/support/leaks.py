@@ -11,7 +11,7 @@ from typing import Any
 
 import requests
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 STDLIB = re.compile(r"importlib|/(?:threading|queue)\.py$")
 """Modules in which an interrupt could leave one of Python's own locks locked forever."""
 

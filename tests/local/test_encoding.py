@@ -14,7 +14,7 @@ import pytest
 
 from boxnb.local import encoding
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 C = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 UTF8 = {"LC_ALL": "C.UTF-8", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 HOSTS = {

@@ -37,7 +37,7 @@ from boxnb.runs.recorder import LONGEST, Tee
 from boxnb.sandbox import Sandbox
 from boxnb.secret import Secret
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def log_of(run: runs.Run) -> str:

@@ -1,4 +1,4 @@
-"""A sign-in flow on a sandbox of its own, for the tests of the flow and its panel."""
+"""A sign-in flow on a sandbox of its own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from boxnb.oauth import Client, Server
+from boxnb.oauth import Client
 from boxnb.signin.flow import SignInFlow
 
 
@@ -30,12 +30,6 @@ class Watched:
                 self.flow.snapshot()
             )
         return self.flow.snapshot()
-
-
-@pytest.fixture
-def client(sandbox: Any) -> Client:
-    """The practice app of this test's sandbox."""
-    return Client(**sandbox.practice_client(), server=Server(**sandbox.server()))
 
 
 @pytest.fixture

@@ -663,7 +663,7 @@ def test_the_state_of_an_upload_is_private(box: boxnb.Box, sandbox: Sandbox, tmp
     assert "token" not in state.read_text()
 
 
-BENCH = Path(__file__).parent / "bench" / "transfers.py"
+BENCH = Path(__file__).parents[1] / "bench" / "transfers.py"
 
 
 def measured(*words: str) -> dict[str, Any]:
