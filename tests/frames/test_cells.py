@@ -408,7 +408,7 @@ def test_too_wide_or_missing_table_is_refused(tmp_path: Path) -> None:
 def test_parquet_error_names_the_columns(tmp_path: Path) -> None:
     """The message says which columns to convert."""
     frame = pd.DataFrame({"fine": [1, 2], "mixed": pd.Series([1, "x"], dtype="object")})
-    with pytest.raises(ExportError, match=r"hold the values of 'mixed', .* astype\('str'\)"):
+    with pytest.raises(ExportError, match=r"hold the values of 'mixed'\. .* astype\('str'\)"):
         export.to_parquet(frame, tmp_path / "a.parquet")
     assert not list(tmp_path.iterdir())
 
