@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from signing import sign_in
 
 import boxnb
+from boxnb import pacer
 from boxnb.auth import RotatingAuth
 from boxnb.errors import ApiError, IdError, Interrupted, NotFoundError, TransferError
 from boxnb.sandbox import Sandbox
@@ -510,8 +511,11 @@ def test_what_cannot_go_up_is_told_and_the_rest_goes(box: boxnb.Box, tmp_path: P
     assert "begin or end with a blank" in problems["inside.txt"] and not frame.attrs["complete"]
 
 
-def test_many_small_files_each_exactly_once(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_many_small_files_each_exactly_once(
+    box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Resets before and after the work, 429 and 503 in between."""
+    monkeypatch.setitem(pacer.LIMITS, "upload", pacer.Limit(1_000_000))
     source = tmp_path / "many"
     for number in range(150):
         made(source / f"{number:03}.txt", f"{number}")
@@ -613,7 +617,7 @@ def test_interrupt_waits_for_pieces_not_for_files(box: boxnb.Box, sandbox: Sandb
     """What was done is told, also where an earlier file is still on its way."""
     rows = [
         only(box.upload(made(tmp_path / f"{n}.bin", os.urandom(size))))
-        for n, size in enumerate((4_000_000, 10))
+        for n, size in enumerate((10_000_000, 10))
     ]
     ids = [str(row["id"]) for row in rows]
     main = threading.main_thread().ident
@@ -625,7 +629,7 @@ def test_interrupt_waits_for_pieces_not_for_files(box: boxnb.Box, sandbox: Sandb
             pressed.append(moved.done)
             signal.pthread_kill(main, signal.SIGINT)
 
-    sandbox.faults.add(f"/dl/{ids[0]}/*", "drip", seconds=2)
+    sandbox.faults.add(f"/dl/{ids[0]}/*", "drip", seconds=4)  # 20 s for the whole file
     with pytest.raises(Interrupted, match="after 1 of 2"):
         box.download(ids, tmp_path / "down", on_progress=stop)
     assert box.last_partial is not None
