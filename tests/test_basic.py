@@ -142,7 +142,7 @@ def test_a_wait_of_a_few_seconds_is_reported(server: ScriptedServer, monkeypatch
     slept: list[float] = []
     monkeypatch.setattr("urllib3.util.retry.time.sleep", slept.append)
     server.responses = [(429, {"Retry-After": "8"}), (429, {"Retry-After": "soon"})]
-    with pytest.warns(WaitNotice, match=r"asked to wait: waiting 8 seconds, going on after"):
+    with pytest.warns(WaitNotice, match=r"asked to wait: waiting 8 seconds, continuing after"):
         basic.connect("mdm").get_json("/devices")
     assert slept[0] == 8
     assert all(seconds < 5 for seconds in slept[1:])

@@ -212,7 +212,7 @@ def test_redaction_takes_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
     page = "<script " * 20_000
     assert redaction.redact_page(page) == page
     assert redaction.redact_page("<script>fetch()</script>token: abcdef<SCRIPT>x</SCRIPT>") == (
-        f"<script>fetch()</script>token: {redaction.REDACTED}<SCRIPT>x</SCRIPT>"
+        "<script>fetch()</script>token: &lt;redacted&gt;<SCRIPT>x</SCRIPT>"
     )
 
 

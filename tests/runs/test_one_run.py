@@ -209,7 +209,7 @@ def test_failed_sink_is_reported_and_the_next_one_still_served(
         (requests.ConnectionError(), "Check the network or the proxy"),
         (MemoryError(), "ran out of memory"),
         (boxnb.BoxNotebookError("Do this, then that."), "Do this, then that."),
-        (KeyError("links"), "KeyError: 'links', in test_runs.py line"),
+        (KeyError("links"), "KeyError: 'links', in test_one_run.py line"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )

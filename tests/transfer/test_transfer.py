@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from signing import sign_in
 
 import boxnb
+from boxnb.api import rate_limit
 from boxnb.api.session import BoxSession
 from boxnb.auth import RotatingAuth
 from boxnb.errors import ApiError, IdError, Interrupted, NotFoundError, TransferError
@@ -512,8 +513,11 @@ def test_files_that_cannot_be_uploaded_are_refused(box: boxnb.Box, tmp_path: Pat
     assert "begin or end with a space" in problems["inside.txt"] and not frame.attrs["complete"]
 
 
-def test_many_small_files_each_exactly_once(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_many_small_files_each_exactly_once(
+    box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Connections are reset before and after the work, with 429 and 503 in between."""
+    monkeypatch.setitem(rate_limit.LIMITS, "upload", rate_limit.Limit(1_000_000))
     source = tmp_path / "many"
     for number in range(150):
         write_file(source / f"{number:03}.txt", f"{number}")
@@ -622,7 +626,7 @@ def test_an_interrupt_waits_for_chunks_not_for_files(
     """The finished files are reported even if an earlier file is still being downloaded."""
     rows = [
         only_row(box.upload(write_file(tmp_path / f"{n}.bin", os.urandom(size))))
-        for n, size in enumerate((4_000_000, 10))
+        for n, size in enumerate((10_000_000, 10))
     ]
     ids = [str(row["id"]) for row in rows]
     main = threading.main_thread().ident
@@ -634,7 +638,7 @@ def test_an_interrupt_waits_for_chunks_not_for_files(
             pressed.append(moved.done)
             signal.pthread_kill(main, signal.SIGINT)
 
-    sandbox.faults.add(f"/dl/{ids[0]}/*", "drip", seconds=2)
+    sandbox.faults.add(f"/dl/{ids[0]}/*", "drip", seconds=4)  # 20 s for the whole file
     with pytest.raises(Interrupted, match="after 1 of 2"):
         box.download(ids, tmp_path / "down", on_progress=stop)
     assert box.last_partial is not None
