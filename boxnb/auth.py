@@ -237,7 +237,9 @@ class RotatingAuth(AuthBase):
     def _fetch(self, profile: store.Profile, token: Token) -> Token:
         """Refresh, and retry with the same token after a lost response: Box then returns the same pair."""
         started, reached = time.monotonic(), False
-        for pause in (*_WAITS, None):
+        pauses = iter(_WAITS)
+        while True:
+            pause = next(pauses, None)  # None after the last attempt
             wait = pause if time.monotonic() - started < PATIENCE else None
             try:
                 with unsigned_session(profile.verify) as http:
@@ -269,7 +271,6 @@ class RotatingAuth(AuthBase):
                 reason = "No response from the token endpoint"
             announce(wait, wait_sentence(wait, reason))
             self._sleep(wait)
-        raise AssertionError("the loop above returns or raises")
 
     def _untried(self, tried: set[str]) -> tuple[store.Profile, Token] | None:
         """Return a token pair that was not tried: the saved one, our own behind an older script's, or the one in memory."""

@@ -294,7 +294,9 @@ def _encryption_trouble(error: ssl.SSLError, where: str) -> str:
 
 def _connected(settings: MailSettings) -> smtplib.SMTP:
     """Return a connection that is signed in. Connecting is retried, which is safe because nothing was sent yet."""
-    for attempt in range(1, ATTEMPTS + 1):
+    attempt = 0
+    while True:
+        attempt += 1
         try:
             return _signed_in(settings)
         except (ConnectionRefusedError, smtplib.SMTPConnectError, smtplib.SMTPServerDisconnected) as error:
@@ -303,7 +305,6 @@ def _connected(settings: MailSettings) -> smtplib.SMTP:
             if attempt == ATTEMPTS:
                 raise
             time.sleep(WAIT * attempt)
-    raise AssertionError("the loop above returns or raises")
 
 
 @sealed

@@ -231,7 +231,9 @@ class Caller:
         NetworkError, BoxUnavailableError
             All attempts failed.
         """
-        for wait in [*retry_waits(), None]:
+        waits = retry_waits()
+        while True:
+            wait = next(waits, None)  # None after the last attempt
             connection_error: requests.RequestException | None = None
             try:
                 answer = self.call_once(method, url, **options)
@@ -254,7 +256,6 @@ class Caller:
             earlier_answer = already_done()
             if earlier_answer is not None:
                 return earlier_answer
-        raise AssertionError("the last attempt returns or raises")
 
     def file(self, file_id: str) -> requests.Response:
         """Fetch the metadata of a file."""

@@ -79,8 +79,7 @@ class UploadSession:
             for name, suffix in ENDPOINTS.items():
                 address = addresses.get(name) if isinstance(addresses, dict) else None
                 endpoints[name] = str(address) if is_own(caller, address) else f"{base}{suffix}"
-            return cls(str(session_id), min(part_size, max(1, size)), **endpoints, fresh=True)
-        raise AssertionError("either it returns or raises")
+        return cls(str(session_id), min(part_size, max(1, size)), **endpoints, fresh=True)
 
     @classmethod
     def saved(cls, caller: Caller, fields: dict[str, Any]) -> UploadSession:
@@ -338,8 +337,7 @@ def _put(
             raise TransferError(
                 f"The server received other content than was sent from byte {offset:,} on. Make the same call again."
             )
-        return part | {"offset": offset}
-    raise AssertionError("either it returns or raises")
+    return part | {"offset": offset}
 
 
 def _commit(
