@@ -9,6 +9,7 @@ from pathlib import Path
 
 import requests
 
+from ..cards import card_html
 from ..errors import BoxNotebookError
 from ..oauth.failures import network_trouble
 from .outcome import Outcome
@@ -92,12 +93,7 @@ def text(run: Outcome) -> str:
 
 def card(run: Outcome) -> str:
     """Return the facts as a small table for a notebook. It is not redacted yet."""
-    cells = "".join(
-        f"<tr><th scope='row' style='text-align:left'>{html.escape(name)}</th>"
-        f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
-        for name, value in facts(run)
-    )
-    return f"<table><caption style='text-align:left'><b>Run: {html.escape(run.name)}</b></caption>{cells}</table>"
+    return card_html(facts(run), caption=f"Run: {run.name}")
 
 
 _COLOURS = {"SUCCESS": "#1a7f5a", "WARNING": "#8a5a00", "ERROR": "#b3261e"}

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, overload
 from weakref import WeakSet
 
+from ..cards import card_html
 from .client import fail
 
 USER = "reports@sandbox.example"
@@ -86,15 +87,10 @@ class Mail:
         return "\n".join([*(f"{name}: {value}" for name, value in self._rows()), "", self.text])
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th scope='row' style='text-align:left'>{name}</th>"
-            f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
-            for name, value in self._rows()
-        )
         # A sandboxed frame: nothing in a mail may act on the notebook.
         page = html.escape(self.html or f"<pre>{html.escape(self.text)}</pre>", quote=True)
         return (
-            f"<table>{rows}</table><iframe sandbox srcdoc=\"{page}\" title='The mail' "
+            f"{card_html(self._rows())}<iframe sandbox srcdoc=\"{page}\" title='The mail' "
             "style='width:100%;height:360px;border:1px solid #8888;background:Canvas'></iframe>"
         )
 
@@ -170,16 +166,11 @@ class Mailbox(Sequence[Mail]):
         return "\n".join([f"Mailbox at {self.host}:{self.port}, {len(self)} mails", *lines])
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{number}</td><td style='text-align:left'>{html.escape(mail.subject)}</td>"
-            f"<td style='text-align:left'>{html.escape(', '.join(mail.recipients))}</td></tr>"
-            for number, mail in enumerate(self._mails)
-        )
-        head = (
-            "<tr><th>no.</th><th style='text-align:left'>subject</th><th style='text-align:left'>to</th></tr>"
-        )
+        rows = [
+            (str(number), mail.subject, ", ".join(mail.recipients)) for number, mail in enumerate(self._mails)
+        ]
         title = f"Mailbox at {self.host}:{self.port}, {len(self)} mails"
-        return f"<table><caption style='text-align:left'>{title}</caption>{head}{rows}</table>"
+        return card_html(rows, caption=title, columns=("no.", "subject", "to"))
 
     def stop(self) -> None:
         """End the server; the mails stay readable."""
