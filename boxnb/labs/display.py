@@ -12,6 +12,7 @@ import anywidget
 import traitlets
 
 from boxnb.widgets import javascript
+from boxnb.widgets.text import with_fallback
 
 _HERE = Path(__file__).parent
 
@@ -75,11 +76,7 @@ class Live(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """Return the widget with its plain fallback: the current HTML, for pages without a kernel, and text."""
-        bundle = super()._repr_mimebundle_(**options)
-        if bundle is None:
-            return None
-        data, metadata = bundle
-        return {**data, "text/plain": self._as_text(), "text/html": with_style(self.html)}, metadata
+        return with_fallback(super()._repr_mimebundle_(**options), with_style(self.html), self._as_text())
 
 
 def live(
