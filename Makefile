@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 START := notebooks/00-start-here.ipynb
 # Files and folders in which `make check` looks for the phrases of tests/words.txt.
-PROSE := README.md CONTRIBUTING.md CHANGELOG.md data/README.md environment.yml notebooks/00-start-here.ipynb notebooks/1-onboard notebooks/2-explore notebooks/4-automate tests/notebooks tests/test_project.py
+PROSE := README.md CONTRIBUTING.md CHANGELOG.md data/README.md environment.yml boxnb tests notebooks/00-start-here.ipynb notebooks/1-onboard notebooks/2-explore notebooks/4-automate
 
 .DEFAULT_GOAL := help
 .PHONY: help lab test check words notebooks bench bench-report bench-transfers bench-views clean
@@ -51,7 +51,7 @@ bench: $(VENV)/.installed-bench  ## compare the speed with other libraries, for 
 bench-report: $(VENV)/.installed-bench  ## the same, and write the tables to tests/bench/RESULTS.md (ARGS= as for bench)
 	$(BIN)/python tests/bench/compare.py --report $(ARGS)
 
-bench-transfers: $(VENV)/.installed-bench  ## measure uploads and downloads (ARGS= such as "large --megabytes 1000", "many", "beside")
+bench-transfers: $(VENV)/.installed-bench  ## measure uploads and downloads (ARGS= such as "large --megabytes 1000", "many", "compare")
 	$(BIN)/python tests/bench/transfers.py $(ARGS)
 
 bench-views: $(VENV)/.installed-test  ## measure tables, trees and treemaps of a large enterprise in a browser (ARGS= such as "--runs 5")

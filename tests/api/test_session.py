@@ -277,7 +277,7 @@ def test_a_long_wait_is_announced_before_it_begins(
     sandbox.faults.add("/2.0/users/me", "429", retry_after=90)
     with pytest.warns(
         WaitNotice,
-        match=r"The practice Box asked to wait: waiting 90 seconds, continuing after .*\d\d:\d\d:\d\d",
+        match=r"The sandbox asked to wait: waiting 90 seconds, continuing after .*\d\d:\d\d:\d\d",
     ):
         session.get_json("/users/me")
     assert waits[0] == 90
@@ -289,8 +289,8 @@ def test_a_long_wait_is_announced_before_it_begins(
     sandbox.faults.add("/2.0/users/me", "503", times=4)
     session.get_json("/users/me")
     assert [line.partition(",")[0] for line in announced] == [
-        "The practice Box answered 503 at attempt 3 of 5: waiting 4 seconds",
-        "The practice Box answered 503 at attempt 4 of 5: waiting 8 seconds",
+        "The sandbox answered 503 at attempt 3 of 5: waiting 4 seconds",
+        "The sandbox answered 503 at attempt 4 of 5: waiting 8 seconds",
     ]
 
 
@@ -302,7 +302,7 @@ def test_a_long_pause_from_an_earlier_call_is_announced(
     with pytest.raises(RateLimitError, match="asks to wait 10 minutes"):
         session.get_json("/users/me")
     with pytest.warns(
-        WaitNotice, match=r"At an earlier call the practice Box asked to wait 10 minutes.*after .*\d\d:\d\d"
+        WaitNotice, match=r"At an earlier call the sandbox asked to wait 10 minutes.*after .*\d\d:\d\d"
     ):
         assert session.get_json("/users/me")["type"] == "user"
     assert sum(waits) < 1

@@ -2,7 +2,7 @@
 
 ``large``   uploads one file in parts and downloads it. The process is killed three times each way and resumes.
 ``many``    uploads a folder of small files with 429s, resets and kills. Does each file arrive exactly once?
-``beside``  compares boxnb with Box's own SDK, interleaved, with a latency on each call. Quote ratios, not seconds.
+``compare`` compares boxnb with Box's own SDK, interleaved, with a latency on each call. Quote ratios, not seconds.
 
 Each transfer is a separate process, whose peak memory is read from ``/proc`` (Linux). Unless ``--limits`` is set, the rate
 limits of the sandbox and of boxnb are off.
@@ -277,7 +277,7 @@ def many(files: int, kills: int, limits: str) -> dict[str, Any]:
         }
 
 
-def beside(megabytes: int, files: int, latency: int, runs: int) -> None:
+def compare(megabytes: int, files: int, latency: int, runs: int) -> None:
     """Run boxnb and the SDK in turns, and print the figures."""
     with signed_in_sandbox("off") as (sandbox, folder):
         file, small = folder / "large.bin", folder / "small"
@@ -329,7 +329,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("work", choices=("large", "many", "beside"))
+    parser.add_argument("work", choices=("large", "many", "compare"))
     parser.add_argument("--megabytes", type=int, default=200)
     parser.add_argument("--files", type=int, default=200)
     parser.add_argument("--kills", type=int, default=3)
@@ -339,8 +339,8 @@ def main() -> None:
         "--limits", choices=("off", "rolling"), default="off", help="the rate limits of sandbox and boxnb"
     )
     options = parser.parse_args()
-    if options.work == "beside":
-        beside(options.megabytes, options.files, options.latency, options.runs)
+    if options.work == "compare":
+        compare(options.megabytes, options.files, options.latency, options.runs)
     elif options.work == "large":
         print(json.dumps(large(options.megabytes, options.kills, options.limits)))
     else:

@@ -117,7 +117,7 @@ ODD: dict[str, tuple[Any, bool]] = {
     ),
     "a size that is a text": ({"type": "file", "id": "99", "name": "x", "size": "1 MB"}, False),
     "a size beyond all numbers": ({"type": "file", "id": "99", "name": "x", "size": 10**30}, False),
-    "a time that is none": ({"type": "file", "id": "99", "name": "x", "created_at": "yesterday"}, False),
+    "an invalid time": ({"type": "file", "id": "99", "name": "x", "created_at": "yesterday"}, False),
     "null": (None, True),
     "a number": (17, True),
     "a text": ("folder", True),

@@ -183,8 +183,8 @@ OPERATIONS: dict[str, dict[str, Any]] = {
 }
 """Operations that clients of Box call and the description does not have."""
 NULLS = (
-    "`nullable` in a part of an `allOf` that contains nothing else applies to the whole: `shared_link` is null if there "
-    "is none (box-facts 4.5), although a strict reading of the description forbids it"
+    "`nullable` in a part of an `allOf` that contains nothing else applies to the whole: `shared_link` is null for an "
+    "item without one (box-facts 4.5), although a strict reading of the description forbids it"
 )
 EMPTY = {
     202: "not ready: an empty body and Retry-After (box-facts 2.3, 4.10, 4.11)",

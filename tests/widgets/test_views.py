@@ -361,10 +361,10 @@ def test_a_treemap_keeps_its_sums() -> None:
 def test_titles_are_wrapped_and_failures_are_red() -> None:
     """The heatmap's square root keeps ordinary hours visible next to an attack."""
     chart = charts.counts(
-        pd.Series(["a"]), "A title that is much longer than a notebook beside another is wide"
+        pd.Series(["a"]), "A title that is much longer than the width of a notebook next to another"
     )
     assert "<br>" in chart.figure.layout.title.text
-    assert repr(chart).startswith("A title that is much longer than a notebook")
+    assert repr(chart).startswith("A title that is much longer than the width")
     day = pd.Timestamp("2026-01-05 03:00", tz="UTC")
     events = pd.DataFrame({"event_type": ["LOGIN", "LOGIN", "FAILED_LOGIN"], "created_at": day})
     colours = {bar.name: bar.marker.color for bar in charts.events_per_day(events).figure.data}
