@@ -1,7 +1,7 @@
 """The ledger: calls spent per endpoint, saved by profile and month, because Box licenses calls by the month.
 
 It counts only the calls of boxnb. Other programs of the same enterprise use the same allowance, and Box offers no way
-to ask for the total.
+to ask for the total. The allowance is ``Profile.monthly_calls``; `datasets.pull` warns when one pull takes much of it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""One function per dataset, from users to admin events; each pulls pages and returns a DataFrame.
+"""One function per dataset, from users to admin events.
 
-May import `api` and `frames`; `box`, `reports` and `widgets` may import it.
+Imports `frames` and earlier; `transfer` and later may import it.
+
+`people`, `content`, `sharing` and `event_log` have the functions that `Box` offers, `listing` any other endpoint.
+Each pulls pages (`pull`, `pull_by_id`, `paging`) and returns a DataFrame. `estimate` says what a pull will cost.
 """

@@ -1,6 +1,7 @@
-"""From JSON to one tidy DataFrame: schemas, decoding, tables and cells.
+"""From JSON to one tidy DataFrame. Imports `api` and earlier; `datasets` and later may import it.
 
-May import `errors`; `datasets` and all folders above may import it.
+`schema` has the columns of every dataset; `decode` and `pages` read JSON; `table` builds the DataFrame; `cells`
+writes its values as text for files and views.
 """
 
 from .table import BATCH, Table, children, frame

@@ -1,1 +1,4 @@
-"""Files on this computer: the home folder, private files, and names in any locale. Imports only `errors`; everything may import it."""
+"""Files on this computer. Imports `errors` only; `transport` and later may import it.
+
+`home_folder` is where boxnb's files are, `private_files` writes them, `encoding` makes text of names in any locale.
+"""

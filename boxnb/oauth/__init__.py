@@ -1,8 +1,8 @@
 """The authorization-code flow (RFC 6749): pure functions in `flow`, HTTP in `endpoint`.
 
 :func:`authorization_url` and :func:`parse_redirect` are pure. :func:`exchange_code`, :func:`refresh` and :func:`revoke`
-each make one HTTP call. The lessons and the sign-in panel use the same functions. Imports `transport` and what is below
-it; `store` and everything above may import it.
+each make one HTTP call. The lessons and the sign-in panel use the same functions. Imports `transport` and
+earlier; `store` and later may import it.
 """
 
 from .client import BOX, Client, Server, discover

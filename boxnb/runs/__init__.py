@@ -1,4 +1,6 @@
-"""Unattended runs of scripts and notebooks: log, outcome, report, mail, schedule. Above `export` and `widgets`; the command line may import it.
+"""Unattended runs of scripts and notebooks: log, outcome, report, mail, schedule.
+
+Imports `widgets` and earlier; `cli` and `labs` may import it.
 
 ::
 

@@ -1,6 +1,6 @@
 """The sandbox: start it, stop it, turn its clock, switch faults on, read its record.
 
-This package imports only `errors`; the server in `server` runs in a process of its own.
+This package imports only `errors` and `cards`; the server in `server` runs in a process of its own.
 
 Everything here is a thin client that talks to the sandbox over HTTP. `start()` finds the shared sandbox or starts it.
 `start(private=True)` starts your own, so that turning its clock or switching faults on disturbs nobody else::

@@ -1,4 +1,9 @@
-"""Upload and download: verified by SHA-1, resumable, identical files skipped. Above `api`; `box` and everything above may import it."""
+"""Upload and download, verified by SHA-1. Imports `datasets` and earlier; `export` and later may import it.
+
+`upload` and `download` are what `Box` offers. `chunked` sends a file in parts and resumes; `receiving` writes one to
+the disk; `sources` and `targets` find the files on this computer and in Box; `names` makes names that any computer
+allows; `calls` has the HTTP calls and the rows of the result.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,5 @@
-"""HTTP without a sign-in: sessions, waits, and messages for network errors. Above `secret` and `redaction`; everything that calls a server may import it."""
+"""HTTP without a sign-in. Imports `secret`, `redaction` and earlier; `oauth` and later may import it.
+
+`sessions` sends requests and checks where secrets may go; `waits` reads how long a server asks to wait;
+`network_trouble` says what went wrong.
+"""

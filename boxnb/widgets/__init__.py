@@ -1,4 +1,7 @@
-"""What the user sees in a notebook: the sign-in panel, tables, trees, charts. Above `box` and `reports`; `runs` and `labs` may import it."""
+"""What a user sees in a notebook: the sign-in panel, tables, trees, charts.
+
+Imports `sdk` and earlier; `runs` and `labs` may import it.
+"""
 
 from __future__ import annotations
 

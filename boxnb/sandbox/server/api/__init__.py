@@ -1,1 +1,1 @@
-"""The endpoints of Box's API, one module per resource. Above `company` and `context`; `app` may import it."""
+"""The endpoints of Box's API, one module per resource. Imports `company`, `context` and `signin`; `app` may import it."""

@@ -1,1 +1,4 @@
-"""The authorization page, the token endpoint and the app console. Above `company` and `context`; `app` and `api` may import it."""
+"""The authorization page, the token endpoint and the app console.
+
+Imports `company` and `context`; `app` and `api` may import it.
+"""
