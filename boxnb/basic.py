@@ -81,7 +81,7 @@ def save(
     SettingError
         The password would leave this computer unencrypted, the address is not valid, or the CA bundle does not exist.
     """
-    checked = checked_verify(verify, there=True)
+    checked = checked_verify(verify, must_exist=True)
     try:
         require_private(url, "password")
     except HostNotAllowedError as error:

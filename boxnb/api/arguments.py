@@ -1,4 +1,4 @@
-"""Check the arguments of calls before anything is sent: text, choices, booleans and paths."""
+"""Check the arguments of calls before anything is sent: strings, choices, booleans and paths."""
 
 from __future__ import annotations
 
@@ -15,18 +15,17 @@ from ..errors import ArgumentError
 
 TRUTHS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 
-
-_LETTERS = 60
-"""Characters of a wrong argument that a message repeats."""
+_MAX_REPEATED = 60
+"""Maximum number of characters of an invalid argument that a message repeats."""
 
 
 def text(value: Any, argument: str) -> str:
-    """Return an argument as text; an integer becomes its digits.
+    """Return an argument as a string; an integer becomes its digits.
 
     Raises
     ------
     ArgumentError
-        It is neither text nor an integer, or it cannot be encoded as UTF-8.
+        The argument is neither a string nor an integer, or it cannot be encoded as UTF-8.
     """
     if isinstance(value, numbers.Integral) and not isinstance(value, bool | np.bool):
         return str(int(value))
@@ -36,7 +35,7 @@ def text(value: Any, argument: str) -> str:
         value.encode()
     except UnicodeEncodeError:
         raise ArgumentError(
-            f"{argument} contains half of a surrogate pair, which cannot be sent as UTF-8. Type the text again."
+            f"{argument} contains a lone surrogate, which cannot be sent as UTF-8. Type the text again."
         ) from None
     return str(value)
 
@@ -52,22 +51,22 @@ def choice(value: Any, argument: str, choices: Iterable[str]) -> str:
     Raises
     ------
     ArgumentError
-        It is not one of them.
+        The argument is not one of the choices.
     """
-    known = tuple(choices)
-    if not isinstance(value, str) or value not in known:
-        *most, last = map(repr, known)
-        raise ArgumentError(f"{argument} takes {', '.join(most)} or {last}, not {described(value)}.")
+    options = tuple(choices)
+    if not isinstance(value, str) or value not in options:
+        *others, last = map(repr, options)
+        raise ArgumentError(f"{argument} takes {', '.join(others)} or {last}, not {described(value)}.")
     return str(value)
 
 
 def truth(value: Any, argument: str) -> bool:
-    """Return a boolean argument. Truthy values are refused: Python takes even the text "no" as true.
+    """Return a boolean argument. Truthy values are refused: Python treats even the string "no" as true.
 
     Raises
     ------
     ArgumentError
-        It is neither True nor False.
+        The argument is neither True nor False.
     """
     if isinstance(value, bool | np.bool):
         return bool(value)
@@ -80,7 +79,7 @@ def local_path(value: Any, argument: str) -> Path:
     Raises
     ------
     ArgumentError
-        It is not a path.
+        The argument is not a path.
     """
     path = os.fspath(value) if isinstance(value, str | os.PathLike) else value
     if not isinstance(path, str):
@@ -92,7 +91,7 @@ def local_path(value: Any, argument: str) -> Path:
         return Path(path).expanduser()
     except UnicodeEncodeError:
         raise ArgumentError(
-            f"{argument} contains a character that paths on this computer cannot hold."
+            f"{argument} contains a character that paths on this computer cannot contain."
         ) from None
     except RuntimeError:
         raise ArgumentError(
@@ -106,7 +105,7 @@ def function(value: Callable[..., Any] | None, argument: str) -> None:
     Raises
     ------
     ArgumentError
-        It cannot be called.
+        The argument cannot be called.
     """
     if value is not None and not callable(value):
         raise ArgumentError(f"{argument} takes a function, not {described(value)}.")
@@ -120,7 +119,7 @@ def query(params: Mapping[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ArgumentError
-        A parameter is neither text, nor a number, nor a list of these.
+        A parameter is not a string, a number or a list of these.
     """
     return {name: _parameter(value, name) for name, value in params.items() if value is not None}
 
@@ -139,9 +138,9 @@ def _parameter(value: Any, name: str) -> str:
 
 
 def described(value: Any) -> str:
-    """Return a wrong argument for a message: a short value as it is, any other by its type."""
+    """Describe an invalid argument in a message: by its value if that is short, otherwise by its type."""
     if isinstance(value, str):
-        return repr(value if len(value) <= _LETTERS else f"{value[:_LETTERS]}...")
+        return repr(value if len(value) <= _MAX_REPEATED else f"{value[:_MAX_REPEATED]}...")
     if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 10**20):
         return repr(value)
     return f"a value of type {type(value).__name__}"

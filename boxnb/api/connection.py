@@ -63,6 +63,6 @@ class Connection:
         Raises
         ------
         ApiError
-            Box refused the call. Its subclass depends on the status.
+            Box refused the call; the subclass depends on the status.
         """
         return self.session.get_json(path, **params)

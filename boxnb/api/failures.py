@@ -33,7 +33,7 @@ SCOPES = (
     ("/files", "root_readonly"),
     ("/search", "root_readonly"),
 )
-"""The scope that a successful call of each address proves (Box guide *Scopes*); the first match counts."""
+"""The scope that a successful call to each URL proves (Box guide *Scopes*); the first match wins."""
 
 CONSOLE = {
     "manage_managed_users": "'Manage users'",
@@ -43,7 +43,7 @@ CONSOLE = {
 }
 """What the Developer Console calls these scopes (same guide)."""
 
-READS = {"GET", "HEAD", "OPTIONS"}
+READ_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 _ADMIN = "Ask your admin."
 _MEANINGS = {
@@ -84,11 +84,11 @@ _MEANINGS = {
     ),
     "access_denied_insufficient_permissions": (
         "This user is not allowed to do this",
-        "Sign in as a user who is, such as an admin or co-admin, or have the permission granted.",
+        "Sign in as someone who is allowed, such as an admin or co-admin, or have the permission granted.",
     ),
     "trashed": ("The item is in the trash", "Restore it first."),
     "not_trashed": ("The item is not in the trash", ""),
-    "preview_cannot_be_generated": ("{box} cannot make a preview of this file", ""),
+    "preview_cannot_be_generated": ("{box} cannot create a preview of this file", ""),
     "item_name_in_use": ("An item with that name already exists in the folder", "Choose another name."),
     "name_temporarily_reserved": (
         "Another upload is using that name at the moment",
@@ -101,9 +101,9 @@ _MEANINGS = {
     "user_login_already_used": ("Another user already has that login", "Choose another login."),
     "session_expired": ("The upload session has ended", "Start the upload again."),
     "invalid_upload_session_id": ("The upload session no longer exists", "Start the upload again."),
-    "upload_failed": ("The upload failed at {box}", "Start it again."),
+    "upload_failed": ("{box} could not complete the upload", "Start the upload again."),
 }
-"""Codes whose meaning and remedy are known (Box guide *Common errors*)."""
+"""Error codes with a known meaning and remedy (Box guide *Common errors*)."""
 
 _STATUSES = {
     400: ("{box} refused the call", ""),
@@ -118,7 +118,7 @@ _STATUSES = {
     416: ("The part is outside the announced range", "Start the upload again."),
     423: ("The item is locked", "Have it unlocked, then run this again."),
 }
-"""What a status means if the code does not say more."""
+"""The meaning and remedy of a status, for error codes that are not in ``_MEANINGS``."""
 
 
 class CallRecord(NamedTuple):
@@ -129,25 +129,25 @@ class CallRecord(NamedTuple):
     waited: float
 
 
-def note(response: requests.Response, record: CallRecord) -> None:
-    """Attach to a response what :func:`api_error` says about the call."""
-    vars(response)["call_record"] = record  # requests offers no attribute for it
+def attach_record(response: requests.Response, record: CallRecord) -> None:
+    """Attach a record to a response; :func:`api_error` mentions it in its message."""
+    vars(response)["call_record"] = record  # requests has no attribute for it
 
 
-def endpoint(address: str) -> str:
-    """Return the path of an address with its ids replaced, so that similar calls can be counted together.
+def endpoint(url: str) -> str:
+    """Return the path of a URL with its ids replaced, so that similar calls are counted together.
 
-    The address of a download becomes ``/download``: anyone who has the full address can fetch the file.
+    A download URL becomes ``/download``, because anyone who has the full URL can fetch the file.
     """
-    path = urlsplit(address).path
+    path = urlsplit(url).path
     if path.startswith(("/d/", "/dl/")):
         return "/download"
     return re.sub(r"/\d+(?=/|$)|(?<=/upload_sessions)/[^/]+", "/:id", path)
 
 
-def scope_of(address: str) -> str | None:
-    """Return the scope that a call of an address needs; ``None`` if it is not known."""
-    path, _, query = address.partition("?")
+def scope_of(url: str) -> str | None:
+    """Return the scope that a call to a URL needs; ``None`` if it is not known."""
+    path, _, query = url.partition("?")
     requested = endpoint(path) + (f"?{query}" if query else "")
     return next((scope for start, scope in SCOPES if f"/2.0{start}" in requested), None)
 
@@ -160,7 +160,7 @@ def api_error(response: requests.Response) -> ApiError:
     body = _error_body(response)
     challenge = response.headers.get("WWW-Authenticate", "")
     challenge_error = re.search(r'error="([^"]*)"', challenge)
-    # A server may repeat what was sent to it in any field of its error, so each is redacted.
+    # A server may repeat a secret that was sent to it in any field of its error, so each is redacted.
     code = redact(
         str(body.get("code") or body.get("error") or (challenge_error.group(1) if challenge_error else ""))
     )
@@ -185,13 +185,13 @@ def api_error(response: requests.Response) -> ApiError:
     if status == 501:
         return ApiError(sentence("{box} does not support this call"), **facts)
     if status < 400 or (not body and (status >= 500 or _has_content(response))):
-        kind = one_line(response.headers.get("Content-Type", "no content type").split(";")[0], 60)
-        call = f"{call}, {kind}"
+        content_type = one_line(response.headers.get("Content-Type", "no content type").split(";")[0], 60)
+        call = f"{call}, {content_type}"
         attempts = _attempts(record) if status >= 500 else ""
         return BoxUnavailableError(
             sentence(
-                "No usable answer",
-                f"{attempts}Try again in a minute; if that does not help, check the address, and whether a company proxy answers in {{box}}'s place.",
+                "No usable response",
+                f"{attempts}Try again in a minute; if that does not help, check the address, and whether a company proxy replied instead of {{box}}.",
             ),
             **facts,
         )
@@ -199,7 +199,7 @@ def api_error(response: requests.Response) -> ApiError:
         remedy = "look at status.box.com." if server == "Box" else "ask the operator of {box}."
         return BoxUnavailableError(
             sentence(
-                "No usable answer",
+                "No usable response",
                 f"{_attempts(record)}Try again in a minute; if that does not help, {remedy}",
             ),
             **facts,
@@ -211,7 +211,7 @@ def api_error(response: requests.Response) -> ApiError:
         )
     what, advice = _MEANINGS.get(code) or _STATUSES.get(status, _STATUSES[400])
     if status == 404 and code not in _MEANINGS:
-        hint = " Box answers 404 even to an admin for content that is not shared with the admin."
+        hint = " Box returns 404 even to an admin for content that is not shared with the admin."
         return NotFoundError(
             sentence(
                 "It does not exist or this user may not see it", hint if server in ("Box", "sandbox") else ""
@@ -244,7 +244,7 @@ _SPECIFIC = set(_MEANINGS) - {"access_denied_insufficient_permissions"}
 def _rate_limit_error(
     response: requests.Response, record: CallRecord | None, sentence: Any, facts: dict[str, Any]
 ) -> RateLimitError:
-    """Return the error for a 429: how long to wait, and how often the call was tried."""
+    """Return the error for a 429: how long to wait, and how many times the call was tried."""
     wait = retry_after(response)
     attempts = (
         f", {record.attempts} times within {span(record.waited)}" if record and record.attempts > 1 else ""
@@ -268,7 +268,7 @@ def _has_content(response: requests.Response) -> bool:
 
 
 def _reason(body: dict[str, Any], challenge: str, code: str, status: int) -> str:
-    """Return Box's own reason in one line: which parameter is wrong and why, or else its message (Box guide *Handling errors*)."""
+    """Return Box's own reason in one line: its message, and the invalid parameters with the reasons (Box guide *Handling errors*)."""
     context = body.get("context_info")
     context = context if isinstance(context, dict) else {}
     errors = context.get("errors") or body.get("errors") or []
@@ -298,18 +298,18 @@ def _detail(error: object, code: str) -> str:
 
 
 def _conflict(conflicts: object) -> str:
-    """Return which item is in the way. Box sends one object for files and a list for folders."""
+    """Return the conflicting item. Box sends one object for files and a list for folders."""
     first = conflicts[0] if isinstance(conflicts, list) and conflicts else conflicts
     if not isinstance(first, dict):
         return ""
-    kind, name, item_id = (
-        one_line(value, longest) if isinstance(value := first.get(key), str | int) else ""
-        for key, longest in (("type", 20), ("name", 80), ("id", 40))
+    item_type, name, item_id = (
+        one_line(value, max_length) if isinstance(value := first.get(key), str | int) else ""
+        for key, max_length in (("type", 20), ("name", 80), ("id", 40))
     )
     if not name and not item_id:
         return ""
-    words = [kind or "something", repr(name) if name else "", f"(id {item_id})" if item_id else ""]
-    return f"in the way: {' '.join(filter(None, words))}"
+    words = [item_type or "an item", repr(name) if name else "", f"(id {item_id})" if item_id else ""]
+    return f"conflicts with {' '.join(filter(None, words))}"
 
 
 def _only_letters(words: str) -> str:
@@ -326,9 +326,9 @@ def _phrase(status: int) -> str:
 def _console_name(response: requests.Response) -> str:
     """Return the checkbox in the Developer Console for a call that was refused because the app lacks a scope."""
     scope = scope_of(response.url.partition("?")[0] + "?stream_type=admin")
-    if scope == "root_readonly" and response.request.method not in READS:
+    if scope == "root_readonly" and response.request.method not in READ_METHODS:
         return "'Read and write all files and folders'"
-    return CONSOLE.get(scope or "", "what it needs")
+    return CONSOLE.get(scope or "", "the scope that this call needs")
 
 
 def _content(response: requests.Response) -> bytes:

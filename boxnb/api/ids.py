@@ -1,4 +1,4 @@
-"""Read ids from what callers pass: numbers, text from a CSV file, addresses of Box pages, rows and columns of a table."""
+"""Read ids from what callers pass: numbers, text from a CSV file, URLs of Box pages, rows and columns of a table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..transport.sessions import LOOPBACK
 
 Kind = Literal["folder", "file", "user", "group", "enterprise", "item"]
 
-_ADDRESSES = (
+_URL_PATHS = (
     (re.compile(r"/f_(\d+)(?:/|$)"), "file"),  # the older form, /files/0/f/123/1/f_456
     (re.compile(r"/files/\d+/f/(\d+)(?:/|$)"), "folder"),
     (re.compile(r"/folders?/(\d+)(?:/|$)"), "folder"),
@@ -27,7 +27,7 @@ _ADDRESSES = (
     (re.compile(r"/groups?/(\d+)(?:/|$)"), "group"),
     (re.compile(r"/enterprises?/(\d+)(?:/|$)"), "enterprise"),
 )
-"""Paths of Box's pages and of its API, and the kind of object their id belongs to; the first match counts."""
+"""URL paths of Box's pages and API, and the type of object that the id belongs to; the first match wins."""
 
 _SHARED = re.compile(r"/(?:s|v|shared/static)/")
 
@@ -40,24 +40,24 @@ _FIND = {
     "enterprise": "Ids are digits, such as 'enterprise_id' of box.me().",
 }
 _MISSING = {"", "nan", "none", "null", "nat", "<na>", "n/a"}
-_UNSEEN = {"Cf", "Cc", "Mn"}
+_INVISIBLE = {"Cf", "Cc", "Mn"}
 """Categories of zero-width and control characters, which are often copied along with an id."""
 
 _QUOTES = "'\"`\u2018\u2019\u201c\u201d"
-_DIGITS = 30
+_MAX_DIGITS = 30
 """Upper bound for the length of an id; no real id is that long."""
 
-_LETTERS = 60
-"""Characters of a wrong argument that a message repeats."""
+_MAX_REPEATED = 60
+"""Maximum number of characters of an invalid argument that a message repeats."""
 
 
 def one(value: Any, argument: str, kind: Kind) -> str:
-    """Return the id that an argument means, as Box writes it: digits.
+    """Return the id that an argument stands for, as a string of digits.
 
     Parameters
     ----------
     value : Any
-        A whole number, text, the address of a Box page, a row or a small object with an ``id``, or a list, column or
+        A whole number, a string, the URL of a Box page, a row or a small object with an ``id``, or a list, column or
         table with exactly one of these.
     argument : str
         Name of the argument, for the message.
@@ -67,13 +67,13 @@ def one(value: Any, argument: str, kind: Kind) -> str:
     Raises
     ------
     IdError
-        It is not an id.
+        The argument is not an id.
     """
     if isinstance(value, pd.DataFrame) or _is_many(value):
-        found_ids = many(value, argument, kind)
-        if len(found_ids) != 1:
-            raise IdError(f"{argument} takes one id but got {len(found_ids)}. Make one call for each.")
-        return found_ids[0]
+        single_ids = many(value, argument, kind)
+        if len(single_ids) != 1:
+            raise IdError(f"{argument} takes one id but got {len(single_ids)}. Make one call for each.")
+        return single_ids[0]
     if _is_row(value):
         row_type = value.get("type")
         if isinstance(row_type, str) and not _fits(row_type, kind):
@@ -91,7 +91,7 @@ def one(value: Any, argument: str, kind: Kind) -> str:
 
 
 def many(value: Any, argument: str, kind: Kind) -> list[str]:
-    """Return the ids that an argument means, in order and without duplicates.
+    """Return the ids that an argument stands for, in order and without duplicates.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def many(value: Any, argument: str, kind: Kind) -> list[str]:
     Raises
     ------
     IdError
-        One of them is not an id; none is skipped silently.
+        One of the values is not an id; none is skipped silently.
     """
     values = list(entries(value, argument, kind))
     if len(values) == 1:
@@ -112,7 +112,7 @@ def many(value: Any, argument: str, kind: Kind) -> list[str]:
 
 
 def entries(value: Any, argument: str, kind: Kind) -> Iterable[Any]:
-    """Return the single values of an argument before they are read as ids, so that a message can name the wrong one."""
+    """Return the separate values of an argument, not yet read as ids, so that a message can name an invalid one."""
     if isinstance(value, pd.DataFrame):
         if list(value.columns).count("id") != 1:
             raise IdError(f"{argument} is a table without a column 'id'. {_FIND[kind]}")
@@ -136,7 +136,7 @@ def as_user(value: Any) -> str | None:
     Raises
     ------
     IdError
-        It is not the id of a user.
+        The argument is not the id of a user.
     """
     if value is None:
         return None
@@ -147,12 +147,12 @@ def as_user(value: Any) -> str | None:
 
 
 def login_or_id(value: Any, argument: str) -> str:
-    """Return the id of a user, or the text itself if it may be a login.
+    """Return the id of a user, or the string itself if it may be a login.
 
     Raises
     ------
     IdError
-        It is neither.
+        The argument is neither.
     """
     text = value.strip() if isinstance(value, str) else ""
     if text.lower() in _MISSING or re.search(r"[/\d]", text[-1]) or "://" in text:
@@ -160,7 +160,7 @@ def login_or_id(value: Any, argument: str) -> str:
     return text
 
 
-def listed(value: Any, argument: str, kind: Kind) -> str:
+def comma_separated(value: Any, argument: str, kind: Kind) -> str:
     """Return ids joined with commas, as Box's search filters take them."""
     if isinstance(value, str) and "," in value:
         value = [part for part in value.split(",") if part.strip()]
@@ -181,13 +181,13 @@ def _is_row(value: Any) -> bool:
 def _is_many(value: Any) -> bool:
     if isinstance(value, str | bytes | Mapping) or _is_row(value) or not isinstance(value, Iterable):
         return False
-    if getattr(value, "ndim", 1) == 0:  # a numpy array that holds a single number
+    if getattr(value, "ndim", 1) == 0:  # a numpy array of a single number
         return False
     return not hasattr(value, "_fields") or not hasattr(value, "id")  # a row of itertuples
 
 
 def _from_number(value: Any, argument: str, kind: Kind) -> str | None:
-    """Return a number as an id; ``None`` if it is not a number."""
+    """Return a number as an id; ``None`` if the value is not a number."""
     if value is None or value is pd.NA or value is pd.NaT:
         raise IdError(_missing(argument, kind))
     exact_bits = 53
@@ -211,18 +211,18 @@ def _from_number(value: Any, argument: str, kind: Kind) -> str | None:
             value = int(value)
     if not isinstance(value, numbers.Number):
         return None
-    if not isinstance(value, numbers.Integral) or not 0 <= int(value) < 10**_DIGITS:
+    if not isinstance(value, numbers.Integral) or not 0 <= int(value) < 10**_MAX_DIGITS:
         raise IdError(f"{argument}={_short_number(value)} is not {_id_of(kind)}. {_FIND[kind]}")
     return str(int(value))
 
 
 def _from_text(value: str, argument: str, kind: Kind) -> str:
-    visible = (letter for letter in value if letter.isspace() or unicodedata.category(letter) not in _UNSEEN)
+    visible = (letter for letter in value if letter.isspace() or unicodedata.category(letter) not in _INVISIBLE)
     text = "".join(visible).strip().strip(_QUOTES).strip()
     if text.lower() in _MISSING:
         raise IdError(_missing(argument, kind))
     digits = re.sub(r"\.0+$", "", text)  # from a column of numbers with gaps, converted to text
-    if digits.isdecimal() and len(digits) <= _DIGITS:
+    if digits.isdecimal() and len(digits) <= _MAX_DIGITS:
         return "".join(str(unicodedata.decimal(digit)) for digit in digits)
     if re.fullmatch(r"[\d.,]+[eE]\+?\d+", text):
         raise IdError(
@@ -230,7 +230,7 @@ def _from_text(value: str, argument: str, kind: Kind) -> str:
             "Format the column as text there, and copy the ids again."
         )
     if "/" in text:
-        return _from_address(text, argument, kind)
+        return _from_url(text, argument, kind)
     if kind == "user" and "@" in text:
         raise IdError(
             f"{argument} is a login, not the id of a user. "
@@ -239,13 +239,13 @@ def _from_text(value: str, argument: str, kind: Kind) -> str:
     raise IdError(f"{argument}={_short(text)} is not {_id_of(kind)}. {_FIND[kind]}")
 
 
-def _from_address(text: str, argument: str, kind: Kind) -> str:
+def _from_url(text: str, argument: str, kind: Kind) -> str:
     try:
         parts = urlsplit(text if "://" in text else f"https://{text}")
         host, path = (parts.hostname or "").rstrip("."), parts.path
     except ValueError:
         host, path = "", ""
-    is_api_path = "://" not in text and "." not in host  # such as folders/123, below the address of the API
+    is_api_path = "://" not in text and "." not in host  # such as folders/123, relative to the URL of the API
     if is_api_path:
         path = f"/{text.strip('/')}"
     if is_api_path or host == "box.com" or host.endswith(".box.com") or host in LOOPBACK:
@@ -254,11 +254,11 @@ def _from_address(text: str, argument: str, kind: Kind) -> str:
                 f"{argument} is a shared link, which does not contain an id. "
                 "Find it in box.shared_links(), which lists the id and the address of each link."
             )
-        for pattern, address_kind in _ADDRESSES:
+        for pattern, url_kind in _URL_PATHS:
             match = pattern.search(path)
-            if match is not None and not _fits(address_kind, kind):
+            if match is not None and not _fits(url_kind, kind):
                 raise IdError(
-                    f"{argument} is the address of a {address_kind}, not {_id_of(kind)}. {_FIND[kind]}"
+                    f"{argument} is the address of a {url_kind}, not {_id_of(kind)}. {_FIND[kind]}"
                 )
             if match is not None:
                 return match.group(1)
@@ -286,10 +286,10 @@ def _missing(argument: str, kind: Kind) -> str:
 def _short_number(value: Any) -> str:
     return (
         f"{value}"
-        if not isinstance(value, numbers.Integral) or abs(int(value)) < 10**_DIGITS
+        if not isinstance(value, numbers.Integral) or abs(int(value)) < 10**_MAX_DIGITS
         else "a number of that size"
     )
 
 
 def _short(text: str) -> str:
-    return repr(text if len(text) <= _LETTERS else f"{text[:_LETTERS]}...")
+    return repr(text if len(text) <= _MAX_REPEATED else f"{text[:_MAX_REPEATED]}...")

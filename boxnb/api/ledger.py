@@ -1,7 +1,7 @@
 """The ledger: calls spent per endpoint, saved by profile and month, because Box licenses calls by the month.
 
 It counts only the calls of boxnb. Other programs of the same enterprise use the same allowance, and Box offers no way
-to ask for the total. The allowance is ``Profile.monthly_calls``; `datasets.pull` warns when one pull takes much of it.
+to ask for the total. The allowance is ``Profile.monthly_calls``; `datasets.pull` warns when one pull uses much of it.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class Ledger:
         return dict(self._load()["scopes"])
 
     def _load(self) -> dict[str, Any]:
-        """Return the saved ledger as :func:`_valid_part` leaves it; empty if the file is missing or is not JSON."""
+        """Return the valid part of the saved ledger; empty if the file is missing or is not JSON."""
         try:
             return _valid_part(json.loads(self._file.read_bytes().decode("utf-8", "replace")))
         except (FileNotFoundError, ValueError, RecursionError):
@@ -146,7 +146,7 @@ def _add_months(ledger: dict[str, Any], unsaved: dict[str, dict[str, dict[str, f
 
 
 def _valid_part(ledger: Any) -> dict[str, Any]:
-    """Return the lines of a saved ledger that can be counted, without those of another shape."""
+    """Return the well-formed lines of a saved ledger, and drop all others."""
     valid: dict[str, Any] = {"last": {}, "scopes": {}}
     for name, content in ledger.items() if isinstance(ledger, dict) else ():
         if not isinstance(content, dict) or not _is_text(name):
@@ -183,7 +183,7 @@ def _numbers(line: Any) -> dict[str, float]:
 
 
 def _is_text(value: Any) -> bool:
-    """Return whether a value is text that can be saved again; half a surrogate pair cannot."""
+    """Return whether a value is a string that can be saved again; a lone surrogate cannot."""
     return isinstance(value, str) and (value.isascii() or value.isprintable())
 
 

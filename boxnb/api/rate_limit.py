@@ -2,8 +2,8 @@
 
 Box counts calls per user per minute (1000; uploads 240; search 60, and 6 per second) and answers 429 beyond that. The
 pacer saves the times of the last calls in a small file that all processes of the profile share: a short job runs at
-full speed, a long one at the limit. One 429 pauses all of them. A minute of evenly spaced calls follows, because a 429
-means that another program uses the same user's allowance.
+full speed, a long one at the limit. A 429 pauses all these processes. For a minute after the pause, calls are spaced
+evenly, because a 429 means that another program uses the same user's allowance.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from ..transport.waits import announce, span, until, wait_sentence
 class Limit(NamedTuple):
     """At most ``calls`` in ``seconds``, and at most ``burst`` in one second.
 
-    The window is a quarter of a second longer than a minute: Box must not count a call that arrived slowly and one that
-    arrived quickly a minute later in the same minute.
+    The window is a quarter of a second longer than a minute, because calls do not all take equally long to reach Box.
+    Otherwise a delayed call and a fast one sent a minute later could arrive within the same minute.
     """
 
     calls: int
@@ -65,7 +65,7 @@ class Pacer:
         Name of the server in that line.
     patience : float
         Longest pause, in seconds, to wait. For a longer one the line is shown and the call is sent: the server decides, and
-        its answer says until when to wait.
+        its response says how long to wait.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Pacer:
                 if requested > 0:
                     self._on_wait(
                         requested,
-                        f"At an earlier call {self._box} asked to wait {span(requested)} more. "
+                        f"After an earlier call, {self._box} asked to wait {span(requested)} more. "
                         f"It may refuse this call as well, and accept calls again {until(requested)}.",
                     )
                 return waited
@@ -109,7 +109,7 @@ class Pacer:
             waited += pause
             self._sleep(pause)
 
-    def limited(self, retry_after: float | None) -> None:
+    def pause_all(self, retry_after: float | None) -> None:
         """Pause all calls after a 429, for as long as Box asks or for one second, then space them evenly."""
         with self._threads, self._lock:
             paused, steady, calls = self._read()

@@ -27,11 +27,9 @@ from ..transport.sessions import (
     read_within,
     unsigned_session,
 )
-from ..transport.waits import NOTICED, wait_sentence
-from ..transport.waits import retry_after as retry_after
+from ..transport.waits import NOTICED, retry_after, wait_sentence
 from . import arguments, ids
-from .failures import READS, CallRecord, endpoint, note, scope_of
-from .failures import api_error as api_error
+from .failures import READ_METHODS, CallRecord, api_error, attach_record, endpoint, scope_of
 from .ledger import Ledger
 from .rate_limit import LIMITS, Pacer
 
@@ -39,14 +37,14 @@ TIMEOUT = (10.0, 60.0)
 """Seconds to connect, and seconds between two bytes."""
 
 DEADLINE = 120.0
-"""Seconds for one whole response, even if bytes keep arriving; enough for a page of 5 MB at 42 kB/s."""
+"""Maximum seconds for one whole response, even if bytes keep arriving; enough for a page of 5 MB at 42 kB/s."""
 
 POOL = 20
-"""Connections kept open, so that threads do not wait for one another."""
+"""Number of connections kept open, so that threads do not wait for one another."""
 
 ATTEMPTS = 5
 PATIENCE = 180.0
-"""Seconds to wait at most, over all attempts of one call, before its last response is returned."""
+"""Maximum seconds to wait, over all attempts of one call, before its last response is returned."""
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 
@@ -54,7 +52,7 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 class BoxSession(Session):
     """``requests.Session`` for one profile, for raw requests to Box.
 
-    A path such as ``"/users/me"`` is relative to the profile's API address. Reads are retried after a lost connection,
+    A path such as ``"/users/me"`` is relative to the profile's API URL. Reads are retried after a lost connection,
     429 and 5xx. Writes are retried only after 429 or if no connection was made, because Box may have done a write whose
     response was lost. A request whose content can be read only once is never retried. ``Retry-After`` is obeyed.
     Redirects are followed without the token and without any of Box's headers.
@@ -66,7 +64,7 @@ class BoxSession(Session):
     ledger : Ledger
         All requests, counted by endpoint.
     deadline : float
-        Seconds for one whole response, except streams. After that it counts as lost.
+        Maximum seconds for one whole response, except streams. After that, the response counts as lost.
     on_wait : callable or None
         Called with one line of text before a wait of more than a few seconds. If it is None, the line is a warning of class
         :class:`boxnb.errors.WaitNotice`.
@@ -97,25 +95,25 @@ class BoxSession(Session):
         self._monotonic = clock
 
     def url(self, path: str) -> str:
-        """Return the full address of a path of the API; a full address is returned unchanged."""
+        """Return the full URL of a path of the API; a full URL is returned unchanged."""
         if "://" in path:
             return path
         return self.auth.profile.client.server.api_url.rstrip("/") + "/" + path.lstrip("/")
 
     def request(self, method: str | bytes, url: str | bytes, **options: Any) -> requests.Response:  # type: ignore[override]
-        """Send a request as ``requests.Session.request`` does, with the base address, timeouts and retries of this class."""
+        """Send a request as ``requests.Session.request`` does, with the base URL, timeouts and retries of this class."""
         verb = (method if isinstance(method, str) else method.decode()).upper()
-        address = self.url(url if isinstance(url, str) else url.decode())
+        full_url = self.url(url if isinstance(url, str) else url.decode())
         options.setdefault("timeout", TIMEOUT)
         follow = options.pop("allow_redirects", True)
-        response = self._request_with_retries(verb, address, options)
+        response = self._request_with_retries(verb, full_url, options)
         if follow and response.status_code in _REDIRECTS and "Location" in response.headers:
             return self._follow_redirect(response, options)
         return response
 
-    def _request_with_retries(self, verb: str, address: str, options: dict[str, Any]) -> requests.Response:
+    def _request_with_retries(self, verb: str, url: str, options: dict[str, Any]) -> requests.Response:
         waited = 0.0
-        limits = self._limits_for(address, options)
+        limits = self._limits_for(url, options)
         files = files_sent(options)
         attempts = 1 if files is None else ATTEMPTS
         attempt = 0
@@ -128,57 +126,57 @@ class BoxSession(Session):
             started = self._monotonic()
             try:
                 response = super().request(
-                    verb, address, allow_redirects=False, **{**options, "stream": True}
+                    verb, url, allow_redirects=False, **{**options, "stream": True}
                 )
                 if not options.get("stream"):
                     read_within(response, self.deadline)
             except NETWORK_ERRORS as error:
-                self._note(verb, address, 0, started, 0, attempt)
-                if attempt == attempts or hopeless(error) or not (verb in READS or never_connected(error)):
+                self._note(verb, url, 0, started, 0, attempt)
+                if attempt == attempts or hopeless(error) or not (verb in READ_METHODS or never_connected(error)):
                     raise
                 wait = _backoff(attempt)
-                why = f"No answer from {self._box} at attempt {attempt} of {attempts}"
+                why = f"No response from {self._box} at attempt {attempt} of {attempts}"
                 self.announce_wait(wait, wait_sentence(wait, why), waited)
                 self._sleep(wait)
             else:
-                note(response, CallRecord(self.auth.profile.client.server.name, attempt, waited))
+                attach_record(response, CallRecord(self.auth.profile.client.server.name, attempt, waited))
                 for earlier in response.history:  # the 401 after which RotatingAuth refreshed the token
-                    self._note(verb, address, earlier.status_code, started, len(earlier.content), attempt)
+                    self._note(verb, url, earlier.status_code, started, len(earlier.content), attempt)
                 size = 0 if options.get("stream") else len(response.content)
-                self._note(verb, address, response.status_code, started, size, attempt)
+                self._note(verb, url, response.status_code, started, size, attempt)
                 self._note_scope(response)
                 requested = retry_after(response)
                 wait = _backoff(attempt) if requested is None else requested
                 is_last = attempt == attempts or waited + wait > PATIENCE
                 if response.status_code == 429:
-                    limits[-1].limited(wait)  # pauses the calls of all threads and processes
+                    limits[-1].pause_all(wait)  # pauses the calls of all threads and processes
                 if is_last or not _worth_retrying(verb, response.status_code):
                     return response
                 response.close()
                 if response.status_code != 429:
-                    why = f"{self._box} answered {response.status_code} at attempt {attempt} of {attempts}"
+                    why = f"{self._box} returned {response.status_code} at attempt {attempt} of {attempts}"
                     self.announce_wait(wait, wait_sentence(wait, why), waited)
                     self._sleep(wait)
             waited += wait
 
-    def _limits_for(self, address: str, options: dict[str, Any]) -> list[Pacer]:
-        """Return the rate limits a call counts against: its user's first, then the narrower one of its kind, if any."""
+    def _limits_for(self, url: str, options: dict[str, Any]) -> list[Pacer]:
+        """Return the rate limits that a call counts against: its user's general one, then that of searches or uploads, if any."""
         headers = {**self.headers, **(options.get("headers") or {})}
         user = str(headers.get("As-User") or "me")
-        kinds = ["general"]
-        if urlsplit(address).path.endswith("/search"):
-            kinds.append("search")
-        elif address.startswith(self.auth.profile.client.server.upload_url) and "/files/" in address:
-            kinds.append("upload")
-        return [self._pacer(user, kind) for kind in kinds]
+        limits = ["general"]
+        if urlsplit(url).path.endswith("/search"):
+            limits.append("search")
+        elif url.startswith(self.auth.profile.client.server.upload_url) and "/files/" in url:
+            limits.append("upload")
+        return [self._pacer(user, limit) for limit in limits]
 
-    def _pacer(self, user: str, kind: str) -> Pacer:
-        name = f"{self.auth.profile_name}.{re.sub(r'[^A-Za-z0-9]', '_', user)}.{kind}"
+    def _pacer(self, user: str, limit: str) -> Pacer:
+        name = f"{self.auth.profile_name}.{re.sub(r'[^A-Za-z0-9]', '_', user)}.{limit}"
         if name not in self._pacers:
             file = self._home / "pace" / name
             self._pacers[name] = Pacer(
                 file,
-                LIMITS[kind],
+                LIMITS[limit],
                 clock=self._monotonic,
                 sleep=self._sleep,
                 on_wait=self.announce_wait,
@@ -206,22 +204,23 @@ class BoxSession(Session):
             warnings.warn(line, WaitNotice, stacklevel=3)
 
     def _follow_redirect(self, response: requests.Response, options: dict[str, Any]) -> requests.Response:
-        """Fetch the target of a redirect without credentials: its address alone grants access (Box guide *Download*)."""
+        """Fetch the target of a redirect without credentials: its URL alone grants access (Box guide *Download*)."""
         target = urljoin(response.url, response.headers["Location"])
         with unsigned_session(self.verify) as session:
             started = self._monotonic()
             timeout, stream = options["timeout"], options.get("stream", False)
-            answer = session.get(target, timeout=timeout, stream=stream, auth=_no_credentials)
-        answer.history.insert(0, response)
-        # Anyone who has the address can fetch the content, so the ledger does not contain it.
-        self._note("GET", "/download", answer.status_code, started, 0 if stream else len(answer.content))
-        return answer
+            final_response = session.get(target, timeout=timeout, stream=stream, auth=_no_credentials)
+        final_response.history.insert(0, response)
+        # Anyone who has the URL can fetch the content, so the ledger does not contain it.
+        size = 0 if stream else len(final_response.content)
+        self._note("GET", "/download", final_response.status_code, started, size)
+        return final_response
 
     def _note(
-        self, verb: str, address: str, status: int, started: float, size: int, attempt: int = 1
+        self, verb: str, url: str, status: int, started: float, size: int, attempt: int = 1
     ) -> None:
         milliseconds = round((self._monotonic() - started) * 1000, 1)
-        name = f"{verb} {endpoint(address)}"
+        name = f"{verb} {endpoint(url)}"
         self.calls.append({"endpoint": name, "status": status, "ms": milliseconds, "bytes": size})
         self.ledger.note(name, status, milliseconds, size, repeat=attempt > 1)
 
@@ -250,7 +249,7 @@ class BoxSession(Session):
         """
         try:
             response = self.request(method, path, **options)
-        except OSError as error:  # errors of requests, and a CA bundle that does not exist
+        except OSError as error:  # from requests, or because the CA bundle does not exist
             if self.auth.profile.client.server.name == "sandbox" and never_connected(error):
                 raise NetworkError(
                     "The sandbox has stopped. Run the cell with boxnb.connect again to start it."
@@ -275,7 +274,7 @@ class BoxSession(Session):
         Raises
         ------
         BoxUnavailableError
-            The response is not JSON; usually it is the page of a company proxy.
+            The response is not JSON; usually it is a page of a company proxy.
         """
         response = self._get(path, params)
         try:
@@ -289,7 +288,7 @@ def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedReque
 
 
 def _worth_retrying(verb: str, status: int) -> bool:
-    return status == 429 or (verb in READS and status in (500, 502, 503, 504))
+    return status == 429 or (verb in READ_METHODS and status in (500, 502, 503, 504))
 
 
 def _backoff(attempt: int) -> float:

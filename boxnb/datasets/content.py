@@ -306,7 +306,7 @@ def search(
     """
     for name in SEARCHED.keys() & filters:
         if filters[name] is not None:
-            filters[name] = ids.listed(filters[name], name, SEARCHED[name])
+            filters[name] = ids.comma_separated(filters[name], name, SEARCHED[name])
     for name in ("limit", "offset"):
         if filters.get(name) is not None:
             filters[name] = number_of(filters[name], name)

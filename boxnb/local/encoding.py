@@ -1,4 +1,4 @@
-"""Convert names and paths to text that every file, table and terminal can hold, in any locale."""
+"""Convert names and paths to text that every file, table and terminal can represent, in any locale."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def decoded(name: str) -> str:
 
 
 def as_text(path: object) -> str:
-    """Return a path or name as text that every table, mail and file can hold; bytes that are not UTF-8 become escapes."""
+    """Return a path or name as text that every table, mail and file can contain; bytes that are not UTF-8 become escapes."""
     return decoded(str(path)).encode("utf-8", "backslashreplace").decode()
 
 

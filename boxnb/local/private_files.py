@@ -19,15 +19,15 @@ from .home_folder import home
 if sys.platform == "darwin":
     import fcntl
 
-READS = 50
-"""Attempts to read a file that other processes keep changing; writes include an fsync, so a few attempts are enough."""
+READ_ATTEMPTS = 50
+"""Maximum attempts to read a file that other processes keep changing; a few suffice, because each write includes an fsync."""
 
 ABANDONED = 600.0
 """Age in seconds after which a draft must belong to a process that ended before it replaced the file."""
 
 
 def write_private(file: Path, content: bytes) -> None:
-    """Replace a whole file, created with mode 0600, so that a crash or power cut at any moment loses nothing.
+    """Replace a whole file with mode 0600; a crash or power cut at any moment does not lose any data.
 
     A file that is itself a mount point (a container volume) cannot be replaced. It is overwritten in place, after the
     content was flushed to a spare copy in the same folder, where :func:`read_private` finds it after a crash.
@@ -77,12 +77,12 @@ def _flush(stream: BinaryIO) -> None:
     stream.flush()
     os.fsync(stream.fileno())
     if sys.platform == "darwin":
-        with contextlib.suppress(OSError):  # network volumes lack this command, so fsync has to do
+        with contextlib.suppress(OSError):  # network volumes lack this command, so fsync must suffice
             fcntl.fcntl(stream.fileno(), fcntl.F_FULLFSYNC)
 
 
 def _clean_up(target: Path) -> None:
-    """Finish the work of a process that was killed: use its spare copy, and delete its old drafts, which hold tokens."""
+    """Finish the work of a process that was killed: restore its spare copy, and delete its old drafts, which contain tokens."""
     if _spare(target).exists():
         try:
             _spare(target).replace(target)
@@ -120,7 +120,7 @@ def read_private(file: Path) -> bytes:
     """
     target = Path(os.path.realpath(file))
     check_private(file)
-    for _ in range(READS):
+    for _ in range(READ_ATTEMPTS):
         with contextlib.suppress(FileNotFoundError):
             return _spare(target).read_bytes()
         before = target.stat()
@@ -141,15 +141,15 @@ def _same(before: os.stat_result, after: os.stat_result) -> bool:
 _warned: set[tuple[Path, str]] = set()
 
 
-def say_once(file: Path, text: str) -> None:
+def say_once(file: Path, message: str) -> None:
     """Warn about a file, once per process."""
-    if (file, text) not in _warned:
-        _warned.add((file, text))
-        warnings.warn(text, stacklevel=4)
+    if (file, message) not in _warned:
+        _warned.add((file, message))
+        warnings.warn(message, stacklevel=4)
 
 
 def flush_folder(folder: Path) -> None:
-    """Flush the names in a folder, so that they survive a power cut."""
+    """Flush the entries of a folder, so that they survive a power cut."""
     if os.name == "nt":
         return  # Windows has no fsync for folders; NTFS journals the rename
     try:
@@ -170,7 +170,7 @@ def private_folder(folder: Path) -> None:
     Raises
     ------
     TokenStoreError
-        It cannot be created, or it is a link that another user owns.
+        The folder cannot be created, or it is a link that another user owns.
     """
     top = home()
     own_folders = (
@@ -207,12 +207,12 @@ def _make_private(folder: Path) -> None:
 
 
 def own_folder(folder: Path) -> Path:
-    """Create a private folder inside one that other users may write in, and return it; refuse links and folders of others.
+    """Create a private folder inside one that other users may write in, and return it; refuse links and other users' folders.
 
     Raises
     ------
     OSError
-        The name is taken by a link or by another user's folder.
+        A link or another user's folder already has the name.
     """
     folder.mkdir(exist_ok=True, mode=0o700)
     status = folder.lstat()
@@ -228,7 +228,7 @@ def is_ours(status: os.stat_result) -> bool:
 
 
 def write_note(file: Path, text: str) -> None:
-    """Write a short private text directly, without a draft or a flush, because losing it does no harm."""
+    """Write a short private file directly, without a draft or a flush, because losing it does no harm."""
     with os.fdopen(open_ours(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "w", encoding="utf-8") as stream:
         stream.write(text)
 
@@ -239,19 +239,19 @@ def open_ours(file: Path, flags: int, mode: int = 0o600) -> int:
     Raises
     ------
     OSError
-        It cannot be opened, or it is another user's link, which could make boxnb overwrite any file.
+        The file cannot be opened, or it is another user's link, which could make boxnb overwrite any file.
     """
     with contextlib.suppress(FileNotFoundError):
         status = file.lstat()
         if stat.S_ISLNK(status.st_mode) and not is_ours(status):
-            raise PermissionError(errno.EPERM, "a link of another user is in the way", os.fspath(file))
+            raise PermissionError(errno.EPERM, "a link that belongs to another user has this name", os.fspath(file))
         if stat.S_ISLNK(status.st_mode):
             return os.open(file, flags, mode)
     return os.open(file, flags | getattr(os, "O_NOFOLLOW", 0), mode)
 
 
 def check_private(file: Path) -> None:
-    """Make a file private that others can read, with a warning; refuse a file of another user."""
+    """Make a file private if others can read it, with a warning; refuse another user's file."""
     if os.name == "nt":
         return  # the user's own folder protects it
     status = file.stat()
@@ -275,7 +275,7 @@ def check_private(file: Path) -> None:
 
 
 def explained(error: OSError, file: Path, what: str) -> TokenStoreError:
-    """Return the exception that says what the operating system refused, why, and what to do."""
+    """Return an exception that explains what the operating system refused, why, and what to do."""
     reason = error.strerror or type(error).__name__
     remedy = {
         "PermissionError": "Check the owner and mode of the folder, or choose another with BOXNB_HOME",

@@ -10,7 +10,7 @@ import requests
 
 from boxnb import oauth, store
 from boxnb.api.connection import Connection
-from boxnb.api.failures import CallRecord, api_error, note
+from boxnb.api.failures import CallRecord, api_error, attach_record
 from boxnb.errors import BoxNotebookError, InvalidClientError, InvalidGrantError, NotSignedInError
 from boxnb.oauth import Client
 from boxnb.oauth.token import Token
@@ -65,7 +65,7 @@ def who_is(profile: str, client: Client, token: Token | requests.auth.AuthBase) 
             allow_redirects=False,
         )
     if response.status_code != 200:
-        note(response, CallRecord(client.server.name, 1, 0.0))
+        attach_record(response, CallRecord(client.server.name, 1, 0.0))
         raise AccountError(messages.account_unknown(str(api_error(response))), response.status_code)
     try:
         account = response.json()

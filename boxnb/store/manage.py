@@ -32,7 +32,7 @@ def configure(name: str, *, verify: bool | str | None = None, monthly_calls: int
     SettingError
         The profile does not exist, or ``verify`` is not one of these values or names a file that does not exist.
     """
-    checked = None if verify is None else checked_verify(verify, there=True)
+    checked = None if verify is None else checked_verify(verify, must_exist=True)
 
     def edit(saved: Profile | None) -> Profile:
         profile = _existing(name, saved)

@@ -33,7 +33,7 @@ _CERTIFICATE = {
     ),
     62: (
         "was issued for another name",
-        "Something else answers in its place, such as a proxy or a guest network: check the address and the network",
+        "A proxy or a guest network may have replied instead of {host}: check the address and the network",
     ),
 }
 _CERTIFICATE[64] = _CERTIFICATE[62]
@@ -47,29 +47,29 @@ def network_trouble(error: OSError, then: str = "try again") -> str:
     """
     Return what prevented a complete response and what to do, in at most three sentences.
 
-    The text never contains the address of a request or of a proxy, which could hold a code or a password.
+    The message never contains the URL of a request or of a proxy, which could contain a code or a password.
 
     Parameters
     ----------
     error : OSError
-        What requests raised, or the error of a file that a call needs.
+        The exception that requests raised, or the error of a file that a call needs.
     then : str
-        The last step for the user, which ends a sentence.
+        The last step for the user; it ends a sentence.
     """
     if not isinstance(error, requests.RequestException):
-        return _file_trouble(error, then)
+        return _file_error(error, then)
     causes = _causes(error)
-    url = _address(error, causes)
+    url = _url_of(error, causes)
     host, proxy = urlsplit(url).hostname or "the server", proxy_for(url)
     through = f" through the proxy set in {proxy}" if proxy else ""
-    texts = " ".join(map(str, causes))
-    if "SOCKS" in texts and not isinstance(error, requests.ConnectionError):
+    details = " ".join(map(str, causes))
+    if "SOCKS" in details and not isinstance(error, requests.ConnectionError):
         setting = proxy or _any_proxy()
         spelling = f"write the proxy in {setting} as socks5h://host:port, "
-        if "Missing dependencies" in texts:
+        if "Missing dependencies" in details:
             spelling = spelling if os.environ.get(setting, "").lower().startswith("socks://") else ""
             return (
-                f"{setting} names a SOCKS proxy, but the package for SOCKS is not installed. "
+                f"{setting} refers to a SOCKS proxy, but the package for SOCKS is not installed. "
                 f"Run {SOCKS}, {spelling}restart the kernel, then {then}."
             )
         return f"The SOCKS proxy address in {setting} cannot be read. {_capital(spelling)}then {then}."
@@ -87,17 +87,17 @@ def network_trouble(error: OSError, then: str = "try again") -> str:
     if isinstance(error, requests.TooManyRedirects):
         return f"{host} redirects the request in a loop. Check the address, and whether this network has a sign-in page of its own, then {then}."
     if isinstance(error, requests.exceptions.JSONDecodeError):
-        return f"The answer of {host} is not JSON. Often a company proxy answers in its place: check the proxy settings, then {then}."
+        return f"The response from {host} is not JSON. A company proxy may have replied instead of {host}: check the proxy settings, then {then}."
     if isinstance(error, requests.exceptions.ProxyError):
-        return _proxy_trouble(host, proxy or "the computer's settings", causes, texts, then)
+        return _proxy_error(host, proxy or "the computer's settings", causes, details, then)
     tls = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
     if tls is not None and not isinstance(error, requests.Timeout):
         return tls_trouble(tls, host, through, then)
     if isinstance(error, requests.ConnectTimeout):
         return f"{host} did not accept the connection in time{through}. The server is down, or a firewall blocks it: check the network or VPN, then {then}."
     if isinstance(error, requests.Timeout) or any(isinstance(cause, TimeoutError) for cause in causes):
-        return f"There was no answer from {host} in time{through}. The server is slow, or the connection hangs: check the network, then {then}."
-    return _connection_trouble(error, host, through, causes, then)
+        return f"{host} did not respond in time{through}. The server is slow, or the connection hangs: check the network, then {then}."
+    return _connection_error(error, host, through, causes, then)
 
 
 def _capital(sentence: str) -> str:
@@ -119,11 +119,11 @@ def hopeless(error: requests.RequestException) -> bool:
     return False
 
 
-def _connection_trouble(
+def _connection_error(
     error: OSError, host: str, through: str, causes: list[BaseException], then: str
 ) -> str:
-    def has_cause(*kinds: type[BaseException]) -> bool:
-        return any(isinstance(cause, kinds) for cause in causes)
+    def has_cause(*classes: type[BaseException]) -> bool:
+        return any(isinstance(cause, classes) for cause in causes)
 
     if has_cause(socket.gaierror, urllib3.exceptions.NameResolutionError):
         return f"The name {host} cannot be looked up (DNS). Check its spelling, the network or the VPN, then {then}."
@@ -132,17 +132,17 @@ def _connection_trouble(
     if any(getattr(cause, "errno", None) in _OFFLINE for cause in causes):
         return f"{host} cannot be reached from this computer{through}. Check the network or VPN, then {then}."
     if has_cause(requests.exceptions.ContentDecodingError):
-        return f"The answer of {host} was damaged in transit: it could not be decompressed. {_capital(then)}; if this keeps happening, ask whether a proxy changes responses."
+        return f"The response from {host} was damaged in transit: it could not be decompressed. {_capital(then)}; if this keeps happening, ask whether a proxy changes responses."
     if has_cause(requests.exceptions.ChunkedEncodingError):
-        return f"There was no complete answer from {host}: it was truncated or damaged in transit{through}. Check the network or the proxy, then {then}."
+        return f"The response from {host} is incomplete: it was truncated or damaged in transit{through}. Check the network or the proxy, then {then}."
     if has_cause(http.client.RemoteDisconnected):
-        return f"{host} closed the connection without an answer{through}. {_capital(then)}; if this keeps happening, a firewall or proxy may be blocking it."
+        return f"{host} closed the connection without a response{through}. {_capital(then)}; if this keeps happening, a firewall or proxy may be blocking it."
     if has_cause(ConnectionResetError, ConnectionAbortedError, BrokenPipeError):
-        return f"The connection to {host} was lost before the answer arrived{through}. Check the network or the proxy, then {then}."
+        return f"The connection to {host} was lost before the response arrived{through}. Check the network or the proxy, then {then}."
     if has_cause(http.client.HTTPException):
-        return f"The answer of {host} is not HTTP{through}. Check the address and its port, then {then}."
+        return f"The response from {host} is not HTTP{through}. Check the address and its port, then {then}."
     name = type(error).__name__
-    return f"There was no complete answer from {host}{through}, for an unknown reason ({name}). Check the network or the proxy, then {then}."
+    return f"There was no complete response from {host}{through}, for an unknown reason ({name}). Check the network or the proxy, then {then}."
 
 
 def tls_trouble(
@@ -150,14 +150,14 @@ def tls_trouble(
 ) -> str:
     """Return the message for a failed TLS connection; it mentions a certificate only if one was received.
 
-    ``setting`` names the setting that selects the trusted certificates; the default is :func:`certificates`.
+    ``setting`` is the name of the setting that selects the trusted certificates; the default is :func:`certificates`.
     """
     setting = setting or certificates()
     reason = str(error.reason or "").upper()
     if isinstance(error, ssl.SSLCertVerificationError):
-        what, advice = _CERTIFICATE.get(error.verify_code, ("", ""))
-        if what:
-            return f"The certificate of {host} {what}{through}. {advice}, then {then}.".replace(
+        defect, advice = _CERTIFICATE.get(error.verify_code, ("", ""))
+        if defect:
+            return f"The certificate of {host} {defect}{through}. {advice}, then {then}.".replace(
                 "{host}", host
             )
         why = one_line(error.verify_message, 80)
@@ -178,20 +178,20 @@ def tls_trouble(
         )
     if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "HTTPS_PROXY_REQUEST"):
         return (
-            f"{host} does not speak TLS on that port{through}: it answered without encryption, for instance in plain HTTP. "
-            f"Check the address, its port, and whether a proxy or guest network answers in its place, then {then}."
+            f"{host} does not speak TLS on that port{through}: it responded without encryption, for instance in plain HTTP. "
+            f"Check the address, its port, and whether a proxy or guest network replied instead of {host}, then {then}."
         )
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or "EOF" in reason:
         return (
-            f"{host} closed the encrypted connection{through} without an answer or a reason. "
+            f"{host} closed the encrypted connection{through} without a response or a reason. "
             f"{_capital(then)}; if this keeps happening, ask your network's administrators whether a firewall or proxy blocks it."
         )
     words = one_line(reason.lower().replace("_", " "), 80) or type(error).__name__
     return f"The encrypted connection to {host} failed{through} ({words}). Check the network or the proxy, then {then}."
 
 
-def _proxy_trouble(host: str, setting: str, causes: list[BaseException], texts: str, then: str) -> str:
-    tunnel = re.search(r"Tunnel connection failed: (\d{3}) ?([\w -]{0,60})", texts)
+def _proxy_error(host: str, setting: str, causes: list[BaseException], details: str, then: str) -> str:
+    tunnel = re.search(r"Tunnel connection failed: (\d{3}) ?([\w -]{0,60})", details)
     if tunnel and tunnel[1] == "407":
         return proxy_wants_password("", then, setting)
     if tunnel:
@@ -199,18 +199,18 @@ def _proxy_trouble(host: str, setting: str, causes: list[BaseException], texts: 
             f"The proxy set in {setting} did not forward the request to {host} ({tunnel[1]} {one_line(tunnel[2])}".rstrip()
             + f"). Ask its administrator to allow {host}, then {then}."
         )
-    if "only use HTTP and not HTTPS" in texts:
+    if "only use HTTP and not HTTPS" in details:
         return f"The proxy set in {setting} speaks plain HTTP. Write its address with http:// in front, then {then}."
     tls = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
     if tls is not None:
         return tls_trouble(tls, f"the proxy set in {setting}", "", then)
-    why = "does not answer as a proxy"
+    why = "does not respond as a proxy"
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         why = "has a name that cannot be looked up (DNS)"
     elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         why = "refuses connections"
     elif any(isinstance(cause, TimeoutError) for cause in causes):
-        why = "does not answer in time"
+        why = "does not respond in time"
     return (
         f"The proxy set in {setting} {why}. Check its address and port there, and the network, then {then}."
     )
@@ -226,13 +226,13 @@ def proxy_wants_password(url: str, then: str = "try again", setting: str = "") -
 
 
 def proxy_for(url: str) -> str:
-    """Return the name of the setting that sends an address through a proxy; empty if there is none.
+    """Return the name of the setting that sends a URL through a proxy; empty if there is none.
 
     Its value is never returned, because it may contain a password.
     """
     try:
         proxy = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
-    except ValueError:  # an incomplete address
+    except ValueError:  # an incomplete URL
         return ""
     if not proxy or urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1"):
         return ""
@@ -244,7 +244,7 @@ def proxy_for(url: str) -> str:
 
 
 def _any_proxy() -> str:
-    """Return a setting that names a proxy, for errors that do not contain the address of the request."""
+    """Return the name of any proxy setting, for errors that do not contain the URL of the request."""
     variables = (
         variable for name in ("https_proxy", "all_proxy", "http_proxy") for variable in (name, name.upper())
     )
@@ -263,15 +263,15 @@ def certificates() -> str:
     return f"the profile's verify or {name} (now {one_line(os.environ[name])})"
 
 
-def _file_trouble(error: OSError, then: str) -> str:
+def _file_error(error: OSError, then: str) -> str:
     """Return the message for an error of a file on this computer."""
     if isinstance(error, filelock.Timeout):
         return f"Another process has held the lock {error.lock_file} for too long. Wait for it or end it, then {then}."
-    missing = re.search(r"invalid path: (.+)", str(error))
-    if missing:
+    missing_file = re.search(r"invalid path: (.+)", str(error))
+    if missing_file:
         name = _ca_bundle_variable()
-        setting = name if os.environ.get(name, "") == missing[1] else "the profile's verify"
-        return f"The certificate file {one_line(missing[1])} does not exist. Correct {setting}, which names it, then {then}."
+        setting = name if os.environ.get(name, "") == missing_file[1] else "the profile's verify"
+        return f"The certificate file {one_line(missing_file[1])} does not exist. Correct {setting}, which refers to it, then {then}."
     if isinstance(error, ssl.SSLError):
         return tls_trouble(error, "the server", "", then)
     reason = error.strerror or type(error).__name__
@@ -285,17 +285,17 @@ def _file_trouble(error: OSError, then: str) -> str:
 def _causes(error: BaseException) -> list[BaseException]:
     """Return an error and its causes, outermost first, as requests and urllib3 wrap them."""
     causes: list[BaseException] = []
-    waiting: list[object] = [error]
-    while waiting and len(causes) < 20:
-        cause = waiting.pop(0)
+    queue: list[object] = [error]
+    while queue and len(causes) < 20:
+        cause = queue.pop(0)
         if isinstance(cause, BaseException) and not any(cause is other for other in causes):
             causes.append(cause)
-            waiting += [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]
+            queue += [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]
     return causes
 
 
-def _address(error: requests.RequestException, causes: list[BaseException]) -> str:
-    """Return the address of the request if the error contains it; callers show only its host."""
+def _url_of(error: requests.RequestException, causes: list[BaseException]) -> str:
+    """Return the URL of the request if the error contains it; callers show only its host."""
     if url := getattr(error.request, "url", None) or getattr(error.response, "url", None):
         return str(url)
     pool = next((cause.pool for cause in causes if isinstance(cause, urllib3.exceptions.PoolError)), None)

@@ -26,27 +26,26 @@ NETWORK_ERRORS = (
 )
 """What requests raises when all or part of a response was lost."""
 
-
 CHUNK = 65536
-"""Bytes read at once."""
+"""Number of bytes read at a time."""
 
 
-def checked_verify(verify: object, *, there: bool = False) -> bool | str:
+def checked_verify(verify: object, *, must_exist: bool = False) -> bool | str:
     """Return how certificates are checked: ``True``, ``False`` or the path of a CA bundle.
 
-    Only ``False`` itself switches the check off. ``None`` and an empty text, which is what an unset variable gives, mean
-    the usual certificates; requests would take every empty value for "off".
+    Only ``False`` itself switches the check off. ``None`` and an empty string, which come from unset variables, mean the
+    usual certificates; requests treats every empty value as "off".
 
     Parameters
     ----------
     verify : bool, str, PathLike or None
-    there : bool, default False
+    must_exist : bool, default False
         Whether a path must exist now.
 
     Raises
     ------
     SettingError
-        It is something else, or the path does not exist.
+        ``verify`` is none of these, or the path does not exist.
     """
     if isinstance(verify, bool):
         return verify
@@ -57,22 +56,22 @@ def checked_verify(verify: object, *, there: bool = False) -> bool | str:
             f"verify takes True, False or the path of a CA bundle, not {verify!r}. "
             "Only False itself switches the certificate check off."
         )
-    if there and not Path(path).exists():
+    if must_exist and not Path(path).exists():
         raise SettingError(f"The CA bundle {path!r} does not exist. Correct the path in verify.")
     return path
 
 
 def require_private(url: str, what: str) -> None:
-    """Refuse an address to which ``what`` would travel unencrypted: neither https nor this computer.
+    """Refuse a URL to which ``what`` would travel unencrypted.
 
-    The address is parsed as requests parses it, so that odd characters cannot lead to another host than the one checked.
+    The URL is parsed as requests parses it, so that odd characters cannot lead to a host other than the one checked.
 
     Raises
     ------
     HostNotAllowedError
-        It is neither https nor this computer.
+        The URL is neither https nor on this computer.
     requests.RequestException
-        It is not an address at all.
+        The URL is malformed.
     """
     prepared = requests.Request("GET", url).prepare().url or ""
     parts = urlsplit(prepared)
@@ -89,9 +88,9 @@ class Session(requests.Session):
     - Calls to this computer never use a proxy: a proxy could not reach the sandbox, and would see its secrets.
     - The ``verify`` of the session takes precedence over ``REQUESTS_CA_BUNDLE``; in requests the variable wins.
     - An empty ``verify`` does not switch the certificate check off.
-    - A proxy address or a header that cannot be used raises an exception of requests, not of the libraries below it.
-    - The traceback of an error or an interrupt does not show the variables of the libraries below requests, because one
-      of them contains the bytes of the request.
+    - An unusable proxy address or header raises an exception of requests, not of the libraries that requests uses.
+    - The traceback of an error or an interrupt does not show the variables of the libraries that requests uses, because
+      one of them contains the bytes of the request.
     """
 
     @sealed
@@ -105,9 +104,9 @@ class Session(requests.Session):
             is_known = isinstance(error, TypeError | requests.RequestException | BoxNotebookError)
             if is_known and not (proxy and _is_unusable(proxy)):
                 raise
-            trouble = _unsendable(request, proxy, error)
+            request_error = _unsendable(request, proxy, error)
         # Raised outside the except block, because the original error contains a password or a header.
-        raise trouble
+        raise request_error
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
         """Return the settings of one request, with those from the environment."""
@@ -122,13 +121,13 @@ class Session(requests.Session):
 def _unsendable(
     request: requests.PreparedRequest, proxy: str | None, error: Exception
 ) -> requests.RequestException:
-    """Return the exception for a request that cannot be sent because of a header, the proxy's address or its own address.
+    """Return the exception for a request that cannot be sent because of a header, the proxy's address or its own URL.
 
-    Its text does not repeat any of them.
+    The message does not repeat any of them.
     """
     headers = "".join(str(value) for value in request.headers.values())
     if "header" in str(error).lower() or not _is_latin(headers):
-        return requests.exceptions.InvalidHeader("A header cannot be sent as it is.", request=request)
+        return requests.exceptions.InvalidHeader("A header cannot be sent.", request=request)
     if proxy and _is_unusable(proxy):
         return requests.exceptions.InvalidProxyURL("The proxy's address cannot be read.", request=request)
     return requests.exceptions.InvalidURL("The address cannot be used.", request=request)
@@ -154,7 +153,7 @@ def _is_latin(text: str) -> bool:
 
 
 def unsigned_session(verify: bool | str | None = True) -> Session:
-    """Return a session without a sign-in, for the token endpoint and for addresses that need no token, such as downloads."""
+    """Return a session without a sign-in, for the token endpoint and for URLs that need no token, such as downloads."""
     session = Session()
     session.verify = checked_verify(verify)
     return session
@@ -191,10 +190,10 @@ def files_sent(options: Mapping[str, Any]) -> list[tuple[Any, int]] | None:
     return files
 
 
-def read_within(response: requests.Response, seconds: float, most: int | None = None) -> None:
+def read_within(response: requests.Response, seconds: float, max_bytes: int | None = None) -> None:
     """Read the whole body of a response that was requested with ``stream=True``, within ``seconds``.
 
-    With ``most``, reading ends once more than that many bytes arrived; the rest is not read, and the connection is closed.
+    Once more than ``max_bytes`` have arrived, the rest is not read and the connection is closed.
     The timeout of requests limits only the wait between two bytes, so a server that sends slowly could block forever.
 
     Raises
@@ -202,7 +201,7 @@ def read_within(response: requests.Response, seconds: float, most: int | None = 
     requests.RequestException
         One of :data:`NETWORK_ERRORS`: the body was truncated, or incomplete after ``seconds``. The connection is closed.
     """
-    if isinstance(response._content, bytes):  # already read by a refresh after a 401
+    if isinstance(response._content, bytes):  # already read when a 401 led to a refresh
         return
     deadline = time.monotonic() + seconds
     chunks: list[bytes] = []
@@ -212,7 +211,7 @@ def read_within(response: requests.Response, seconds: float, most: int | None = 
         while chunk := response.raw.read1(CHUNK, decode_content=True):
             chunks.append(chunk)
             size += len(chunk)
-            if most is not None and size > most:
+            if max_bytes is not None and size > max_bytes:
                 response.close()
                 break
             if time.monotonic() > deadline:
