@@ -217,7 +217,9 @@ def _from_number(value: Any, argument: str, kind: Kind) -> str | None:
 
 
 def _from_text(value: str, argument: str, kind: Kind) -> str:
-    visible = (letter for letter in value if letter.isspace() or unicodedata.category(letter) not in _INVISIBLE)
+    visible = (
+        letter for letter in value if letter.isspace() or unicodedata.category(letter) not in _INVISIBLE
+    )
     text = "".join(visible).strip().strip(_QUOTES).strip()
     if text.lower() in _MISSING:
         raise IdError(_missing(argument, kind))
@@ -257,9 +259,7 @@ def _from_url(text: str, argument: str, kind: Kind) -> str:
         for pattern, url_kind in _URL_PATHS:
             match = pattern.search(path)
             if match is not None and not _fits(url_kind, kind):
-                raise IdError(
-                    f"{argument} is the address of a {url_kind}, not {_id_of(kind)}. {_FIND[kind]}"
-                )
+                raise IdError(f"{argument} is the address of a {url_kind}, not {_id_of(kind)}. {_FIND[kind]}")
             if match is not None:
                 return match.group(1)
     if not is_api_path and host:

@@ -1,6 +1,6 @@
 """Stay just under Box's rate limits, across all threads and kernels of a profile.
 
-Box counts calls per user per minute (1000; uploads 240; search 60, and 6 per second) and answers 429 beyond that. The
+Box counts calls per user per minute (1000; uploads 240; search 60, and 6 per second) and returns 429 beyond that. The
 pacer saves the times of the last calls in a small file that all processes of the profile share: a short job runs at
 full speed, a long one at the limit. A 429 pauses all these processes. For a minute after the pause, calls are spaced
 evenly, because a 429 means that another program uses the same user's allowance.

@@ -125,14 +125,16 @@ class BoxSession(Session):
                 file.seek(position)
             started = self._monotonic()
             try:
-                response = super().request(
-                    verb, url, allow_redirects=False, **{**options, "stream": True}
-                )
+                response = super().request(verb, url, allow_redirects=False, **{**options, "stream": True})
                 if not options.get("stream"):
                     read_within(response, self.deadline)
             except NETWORK_ERRORS as error:
                 self._note(verb, url, 0, started, 0, attempt)
-                if attempt == attempts or hopeless(error) or not (verb in READ_METHODS or never_connected(error)):
+                if (
+                    attempt == attempts
+                    or hopeless(error)
+                    or not (verb in READ_METHODS or never_connected(error))
+                ):
                     raise
                 wait = _backoff(attempt)
                 why = f"No response from {self._box} at attempt {attempt} of {attempts}"
@@ -216,9 +218,7 @@ class BoxSession(Session):
         self._note("GET", "/download", final_response.status_code, started, size)
         return final_response
 
-    def _note(
-        self, verb: str, url: str, status: int, started: float, size: int, attempt: int = 1
-    ) -> None:
+    def _note(self, verb: str, url: str, status: int, started: float, size: int, attempt: int = 1) -> None:
         milliseconds = round((self._monotonic() - started) * 1000, 1)
         name = f"{verb} {endpoint(url)}"
         self.calls.append({"endpoint": name, "status": status, "ms": milliseconds, "bytes": size})

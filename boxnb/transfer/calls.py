@@ -4,162 +4,33 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import pandas as pd
 import requests
 
 from ..api import ids
-from ..api.session import api_error
-from ..errors import (
-    BoxNotebookError,
-    BoxUnavailableError,
-    Interrupted,
-    NetworkError,
-    RateLimitError,
-    TransferError,
-)
-from ..local import encoding
+from ..api.failures import api_error
+from ..errors import BoxUnavailableError, NetworkError, RateLimitError, TransferError
 from ..oauth.failures import network_trouble
-from ..secret import sealed
 from ..transport.sessions import NETWORK_ERRORS
 from ..transport.waits import moment, retry_after, span, until, wait_sentence
 
 if TYPE_CHECKING:
     from ..api.connection import Connection
 
-Job = TypeVar("Job")
-
 ATTEMPTS = 6
 CHUNK = 1 << 20
-"""Bytes read or written at once."""
+"""Number of bytes read or written at a time."""
 
-LONGEST = 180.0
-"""Longest wait in seconds that a response may ask for; beyond it the file is refused with the time to try again."""
+MAX_WAIT = 180.0
+"""Maximum seconds that a response may ask to wait; for a longer wait, the row of the file says when to try again."""
 
 FIELDS = "id,type,name,size,sha1,etag"
-
-COLUMNS = {
-    "name": "str",
-    "action": "category",
-    "problem": "str",
-    "size": "Int64",
-    "id": "str",
-    "sha1": "str",
-    "path": "str",
-}
-"""The most important columns come first, the long ones last."""
-
-ACTIONS = ("uploaded", "new version", "same content", "downloaded", "refused")
-
-
-class Moved(NamedTuple):
-    """The progress of a transfer, in bytes and files."""
-
-    name: str
-    done: int
-    total: int
-    files: int
-    of: int
-
-
-class Row(NamedTuple):
-    """The outcome for one file; see :data:`COLUMNS`."""
-
-    path: str
-    name: str
-    id: str | None = None
-    size: int | None = None
-    sha1: str | None = None
-    action: str = "refused"
-    problem: str | None = None
-
-
-def frame_of(rows: list[Row]) -> pd.DataFrame:
-    """Return one row per file; ``attrs["complete"]`` is False if a file was refused."""
-    cells = [[encoding.as_text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
-    frame = pd.DataFrame(cells, columns=list(Row._fields))[list(COLUMNS)].astype(COLUMNS)
-    frame["action"] = pd.Categorical([row.action for row in rows], categories=ACTIONS)
-    frame.attrs["complete"] = all(row.action != "refused" for row in rows)
-    return frame
-
-
-@sealed
-def run_jobs(
-    caller: Caller,
-    work: Callable[[Job], Row],
-    jobs: Iterable[Job],
-    workers: int,
-    of: int,
-    failed: Callable[[Job, str], Row] | None,
-) -> pd.DataFrame:
-    """Run jobs in several threads and return their rows in order.
-
-    ``failed`` returns the row of a job that failed, given the reason; without it the error is raised.
-    An interrupt waits until each thread has finished its current chunk or part, but not its file; a second interrupt
-    does not wait at all.
-
-    Raises
-    ------
-    Interrupted
-        Interrupted by the user; ``partial`` has the files that were finished.
-    """
-
-    def run(job: Job) -> Row:
-        try:
-            return work(job)
-        except CancelledError:
-            raise
-        except Exception as error:
-            if failed is not None:
-                return failed(job, reason(error))
-            if isinstance(error, OSError):
-                raise TransferError(reason(error)) from error
-            raise
-
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="boxnb")
-    submitted: list[Future[Row]] = []
-    wait_for_threads = True
-    try:
-        submitted.extend(pool.submit(run, job) for job in jobs)
-        return frame_of([job.result() for job in submitted])
-    except BaseException as error:
-        caller.stop()
-        try:
-            pool.shutdown(wait=True, cancel_futures=True)
-        except KeyboardInterrupt:
-            wait_for_threads = False
-        finished = [job for job in submitted if job.done() and not (job.cancelled() or job.exception())]
-        caller.box.last_partial = frame_of([job.result() for job in finished])
-        if isinstance(error, BoxNotebookError):
-            error.partial = caller.box.last_partial
-        if not isinstance(error, KeyboardInterrupt):
-            raise
-        interrupted = Interrupted(
-            f"Stopped after {len(finished)} of {of} files. Make the same call again to continue."
-        )
-        interrupted.partial = caller.box.last_partial
-        raise interrupted from None
-    finally:
-        pool.shutdown(wait=wait_for_threads, cancel_futures=True)
-        caller.box.session.ledger.flush()
-
-
-def reason(error: Exception) -> str:
-    """Return why a file could not be uploaded or downloaded."""
-    if isinstance(error, BoxNotebookError):
-        return str(error)
-    if isinstance(error, requests.RequestException):
-        return network_trouble(error)
-    if isinstance(error, OSError):
-        path = error.filename if isinstance(error.filename, str) else "A file"
-        return f"{path} cannot be used ({error.strerror or type(error).__name__}). Check its permissions and the free disk space."
-    return f"An unexpected error in boxnb ({type(error).__name__}): this file was skipped. Please report it."
 
 
 def retry_waits() -> Iterator[float]:
@@ -189,7 +60,7 @@ class Caller:
     def sleep(self, seconds: float) -> None:
         """Wait until the time is over or the user stops the transfer, and announce a long wait."""
         self.box.session.announce_wait(
-            seconds, wait_sentence(seconds, "The server asked to wait, or gave no answer")
+            seconds, wait_sentence(seconds, "The server asked to wait or did not respond")
         )
         self._stopped.wait(seconds)
         self.check()
@@ -222,7 +93,7 @@ class Caller:
         Parameters
         ----------
         already_done : callable
-            Called before each retry. It returns the response to use instead if Box did the call whose response was lost.
+            Called before each retry. It returns the response to use instead if the call whose response was lost succeeded.
         worth_retrying : callable
             Whether to retry after a given response below 500.
 
@@ -236,48 +107,48 @@ class Caller:
             wait = next(waits, None)  # None after the last attempt
             connection_error: requests.RequestException | None = None
             try:
-                answer = self.call_once(method, url, **options)
-                if answer.status_code < 500 and not worth_retrying(answer):
-                    return answer
+                response = self.call_once(method, url, **options)
+                if response.status_code < 500 and not worth_retrying(response):
+                    return response
             except NETWORK_ERRORS as error:
                 connection_error = error
-            except OSError as error:  # errors of requests, and a CA bundle that does not exist
+            except OSError as error:  # from requests, or because the CA bundle does not exist
                 raise NetworkError(network_trouble(error)) from error
             if wait is None:
                 if connection_error is not None:
                     raise NetworkError(network_trouble(connection_error)) from connection_error
-                if answer.status_code < 500:
-                    return answer
-                raise api_error(answer)
+                if response.status_code < 500:
+                    return response
+                raise api_error(response)
             if connection_error is None:
-                wait = requested_wait(answer) or wait
-                answer.close()
+                wait = requested_wait(response) or wait
+                response.close()
             self.sleep(wait)
-            earlier_answer = already_done()
-            if earlier_answer is not None:
-                return earlier_answer
+            earlier_response = already_done()
+            if earlier_response is not None:
+                return earlier_response
 
     def file(self, file_id: str) -> requests.Response:
         """Fetch the metadata of a file."""
         return self.call("GET", f"/files/{file_id}", params={"fields": FIELDS})
 
 
-def requested_wait(answer: requests.Response) -> float | None:
+def requested_wait(response: requests.Response) -> float | None:
     """Return the seconds that a response asks to wait, or ``None``.
 
     Raises
     ------
     RateLimitError, BoxUnavailableError
-        It asks for more than :data:`LONGEST`.
+        The response asks for more than :data:`MAX_WAIT`.
     """
-    seconds = retry_after(answer)
-    if seconds is None or seconds <= LONGEST:
+    seconds = retry_after(response)
+    if seconds is None or seconds <= MAX_WAIT:
         return seconds
-    kind = RateLimitError if answer.status_code == 429 else BoxUnavailableError
-    host = urlsplit(answer.url).hostname
-    error = kind(
-        f"{host} answered {answer.status_code} and asks to wait {span(seconds)}. Make the same call again {until(seconds)}.",
-        status=answer.status_code,
+    error_class = RateLimitError if response.status_code == 429 else BoxUnavailableError
+    host = urlsplit(response.url).hostname
+    error = error_class(
+        f"{host} returned {response.status_code} and asks to wait {span(seconds)}. Make the same call again {until(seconds)}.",
+        status=response.status_code,
     )
     if isinstance(error, RateLimitError):
         error.retry_after, error.until = seconds, moment(seconds)
@@ -285,25 +156,25 @@ def requested_wait(answer: requests.Response) -> float | None:
 
 
 DECODE_ERRORS = (ValueError, RecursionError, AttributeError, OverflowError)
-"""Raised while a response is read that is not JSON, is nested too deeply, or has a wrong type or an infinite number."""
+"""Errors from reading a response that is not JSON, is nested too deeply, or has a wrong type or an infinite number."""
 
 
 @contextmanager
-def reading(answer: requests.Response) -> Iterator[None]:
-    """Turn any error while a response is read into one that names the response.
+def reading(response: requests.Response) -> Iterator[None]:
+    """Turn any error from reading a response into an error that describes the response.
 
     Raises
     ------
     BoxUnavailableError
-        The response is not from Box; often it is the page of a company proxy.
+        The response is not from Box; often it is a page of a company proxy.
     """
     try:
         yield
     except (*DECODE_ERRORS, KeyError, IndexError, TypeError):
-        raise api_error(answer) from None
+        raise api_error(response) from None
 
 
-def uploaded_file(answer: requests.Response) -> dict[str, Any]:
+def uploaded_file(response: requests.Response) -> dict[str, Any]:
     """Return the file of a successful upload.
 
     Raises
@@ -311,10 +182,10 @@ def uploaded_file(answer: requests.Response) -> dict[str, Any]:
     ApiError
         The upload was not successful.
     """
-    if answer.status_code not in (200, 201):
-        raise api_error(answer)
-    with reading(answer):
-        body = answer.json()
+    if response.status_code not in (200, 201):
+        raise api_error(response)
+    with reading(response):
+        body = response.json()
         file: dict[str, Any] = body["entries"][0] if "entries" in body else body
         fields: dict[str, Any] = {name: file.get(name) for name in ("name", "sha1", "size")}
         if file["id"] is None:
@@ -322,10 +193,10 @@ def uploaded_file(answer: requests.Response) -> dict[str, Any]:
         return fields | {"id": str(file["id"])}
 
 
-def field(answer: requests.Response, name: str) -> Any:
+def field(response: requests.Response, name: str) -> Any:
     """Return one field of a response; ``None`` if it is missing or the response is not an object."""
     try:
-        return answer.json().get(name)
+        return response.json().get(name)
     except DECODE_ERRORS:
         return None
 
@@ -336,7 +207,7 @@ def verify_upload(caller: Caller, file: dict[str, Any], sha1: str, path: Path) -
     Raises
     ------
     TransferError
-        They differ, or the server does not report a SHA-1.
+        The two differ, or the server does not report a SHA-1.
     """
     if file.get("sha1") is None:
         file = uploaded_file(caller.file(file["id"]))
@@ -354,38 +225,38 @@ def with_sha1(caller: Caller, item: dict[str, Any]) -> dict[str, Any]:
     """Return an existing item with its SHA-1 in lower case, fetched if it is missing."""
     sha1 = item.get("sha1")
     if sha1 is None and item.get("type", "file") == "file":
-        answer = caller.file(item["id"])
-        sha1 = field(answer, "sha1") if answer.status_code == 200 else None
+        response = caller.file(item["id"])
+        sha1 = field(response, "sha1") if response.status_code == 200 else None
     return item | {"sha1": sha1.strip().lower() if isinstance(sha1, str) else None}
 
 
-def conflict(answer: requests.Response) -> dict[str, Any] | None:
+def conflict(response: requests.Response) -> dict[str, Any] | None:
     """Return the item that already has the name, from a 409. Box sends one object for files and a list for folders."""
-    if answer.status_code != 409:
+    if response.status_code != 409:
         return None
     try:
-        conflicts = answer.json()["context_info"]["conflicts"]
+        conflicts = response.json()["context_info"]["conflicts"]
         item = conflicts[0] if isinstance(conflicts, list) else conflicts
-        item_id, kind = item["id"], item.get("type")
+        item_id, type_name = item["id"], item.get("type")
     except (*DECODE_ERRORS, KeyError, IndexError, TypeError):
         return None
     if not isinstance(item_id, str | int) or not re.fullmatch(r"\s*[0-9]{1,30}\s*", str(item_id)):
         return None
-    item_type = {"type": kind} if isinstance(kind, str) and kind else {}
+    item_type = {"type": type_name} if isinstance(type_name, str) and type_name else {}
     rest = {name: value for name, value in item.items() if name != "type"}
     return {**rest, **item_type, "id": str(item_id).strip()}
 
 
-def name_is_reserved(answer: requests.Response) -> bool:
+def name_is_reserved(response: requests.Response) -> bool:
     """Return whether a name is taken only briefly, by an upload whose response was lost (409 without a conflict).
 
-    False if the body is a page, for instance of a proxy: a retry would get the same page.
+    ``False`` if the body is a page, for instance of a proxy: a retry would get the same page.
     """
-    if answer.status_code != 409 or conflict(answer) is not None:
+    if response.status_code != 409 or conflict(response) is not None:
         return False
-    if not answer.content.strip():
+    if not response.content.strip():
         return True
-    return field(answer, "code") in ("name_temporarily_reserved", "conflict", "operation_blocked_temporary")
+    return field(response, "code") in ("name_temporarily_reserved", "conflict", "operation_blocked_temporary")
 
 
 def name_taken(name: str, item: Mapping[str, Any]) -> TransferError:

@@ -1,4 +1,4 @@
-"""Chunked uploads: files of 20 MB and more, several parts at once. After a kill, the next call sends only the missing parts."""
+"""Chunked uploads: files of 20 MB and more, several parts in parallel. After a kill, the next call sends only missing parts."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ import filelock
 import requests
 
 from .. import store
-from ..api.session import api_error
+from ..api.failures import api_error
 from ..errors import BoxUnavailableError, TransferError
 from ..local import private_files
 from . import calls, sources
-from .calls import Caller, Row
+from .calls import Caller
 from .progress_bar import Meter
+from .results import Row
 from .targets import Goal, is_own
 
 WORKERS = 4
-"""Parts in flight; Box suggests three to five (guide *Chunked uploads*)."""
+"""How many parts to send in parallel; Box suggests three to five (guide *Chunked uploads*)."""
 
 IN_MEMORY = 48_000_000
-"""Bytes of parts held in memory at once. Box chooses the size of a part; the larger it is, the fewer are sent together."""
+"""Maximum bytes of parts in memory. Box chooses the size of a part; the larger it is, the fewer are sent in parallel."""
 
 COMMIT_ATTEMPTS = 60
-"""Times a commit is sent while Box assembles the parts."""
-
+"""How many times to send a commit while Box assembles the parts."""
 
 COMMIT_WAIT = 300.0
-"""Seconds to wait for a commit at most."""
+"""Maximum seconds to wait for a commit."""
 
 MAX_PARTS = 10_000
 """Maximum number of parts in a session (Box reference *Upload part of file*)."""
 
 ENDPOINTS = {"upload_part": "", "list_parts": "/parts", "commit": "/commit", "abort": "", "status": ""}
-"""The addresses of a session, and their paths below its own address (Box guide *Chunked uploads*)."""
+"""The URLs of a session, and their paths relative to its own URL (Box guide *Chunked uploads*)."""
 
 
 @dataclasses.dataclass
@@ -60,29 +60,29 @@ class UploadSession:
     fresh: bool = dataclasses.field(default=False, compare=False)  # just created, so it has no parts
 
     @classmethod
-    def of(cls, caller: Caller, answer: requests.Response, size: int) -> UploadSession:
+    def from_response(cls, caller: Caller, response: requests.Response, size: int) -> UploadSession:
         """Return the session that a response describes, for a file of ``size`` bytes.
 
-        The token is sent to its addresses, so they are taken from the response only if they belong to the server itself.
-        An address that is missing or belongs to another server is replaced by the documented one on the profile's host.
+        The token is sent to the session's URLs, so they are taken from the response only if they belong to the server itself.
+        A URL that is missing or belongs to another server is replaced by the documented one on the profile's host.
         """
-        with calls.reading(answer):
-            body = answer.json()
+        with calls.reading(response):
+            body = response.json()
             session_id, part_size = body["id"], int(body["part_size"])
             if not isinstance(session_id, str | int) or not re.fullmatch(r"[\w.~-]+", str(session_id)):
                 raise ValueError("id")
             if part_size < 1 or size > part_size * MAX_PARTS:
                 raise ValueError("part_size")
-            addresses = body.get("session_endpoints")
+            urls = body.get("session_endpoints")
             base = f"{caller.upload_url}/files/upload_sessions/{session_id}"
             endpoints: dict[str, str] = {}
             for name, suffix in ENDPOINTS.items():
-                address = addresses.get(name) if isinstance(addresses, dict) else None
-                endpoints[name] = str(address) if is_own(caller, address) else f"{base}{suffix}"
+                url = urls.get(name) if isinstance(urls, dict) else None
+                endpoints[name] = str(url) if is_own(caller, url) else f"{base}{suffix}"
         return cls(str(session_id), min(part_size, max(1, size)), **endpoints, fresh=True)
 
     @classmethod
-    def saved(cls, caller: Caller, fields: dict[str, Any]) -> UploadSession:
+    def from_saved(cls, caller: Caller, fields: dict[str, Any]) -> UploadSession:
         """Return the session that an earlier process saved.
 
         Raises
@@ -116,23 +116,23 @@ def upload(caller: Caller, path: Path, goal: Goal, meter: Meter) -> Row:
                 sha1 = str(version_of["sha1"])
                 meter.add(goal.name, before[0])
                 return goal.row(path, version_of, before[0], sha1, "same content")
-            attributes, note = sources.modified(path)
+            attributes, note = sources.date_attribute(path)
             try:
-                answer, sha1 = _send(caller, session, path, before, attributes, meter)
+                response, sha1 = _send(caller, session, path, before, attributes, meter)
             except _Missing:
                 continue
             except _Changed:
                 caller.call("DELETE", session.abort)
                 state.unlink(missing_ok=True)
                 continue
-            existing = None if answer is None else calls.conflict(answer)
+            existing = None if response is None else calls.conflict(response)
             if existing is not None:
                 state.unlink(missing_ok=True)
                 caller.call("DELETE", session.abort)
                 raise calls.name_taken(goal.name, existing)
             file = (
-                calls.uploaded_file(answer)
-                if answer is not None
+                calls.uploaded_file(response)
+                if response is not None
                 else _committed_file(caller, goal, version_of)
             )
             state.unlink(missing_ok=True)
@@ -144,7 +144,7 @@ def upload(caller: Caller, path: Path, goal: Goal, meter: Meter) -> Row:
 
 @contextlib.contextmanager
 def _locked_state(caller: Caller, path: Path, goal: Goal) -> Iterator[Path]:
-    """Yield the file that saves the state of an upload between processes, locked for this process."""
+    """Yield the file in which an upload saves its state for later processes, locked for this process."""
     identity = [caller.box.profile.name, caller.as_user, goal.folder, goal.name, str(path.resolve())]
     key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:24]
     file = store.home() / "transfers" / f"{key}.json"
@@ -166,25 +166,25 @@ def _begin(
     If Box already has the same content, return no session and that file.
     """
     version_of: dict[str, Any] = {}
-    # A state that is missing or damaged means that there is nothing to resume.
+    # Without a readable state there is nothing to resume.
     with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
         saved = json.loads(private_files.read_private(state))
         if saved["stamp"] == stamp:
-            session = UploadSession.saved(caller, saved["session"])
+            session = UploadSession.from_saved(caller, saved["session"])
             version_of = {**saved["version_of"]}
             _grant(caller, session)
             if caller.call("GET", session.status).status_code == 200:
                 return session, version_of
     size = stamp[0]
     body: dict[str, Any] = {"folder_id": goal.folder, "file_size": size, "file_name": goal.name}
-    answer = caller.call(
+    response = caller.call(
         "POST",
         f"{caller.upload_url}/files/upload_sessions",
         json=body,
         worth_retrying=calls.name_is_reserved,
     )
     version_of = {}
-    existing = calls.conflict(answer)
+    existing = calls.conflict(response)
     if existing is not None:
         goal.check(existing)
         existing = calls.with_sha1(caller, existing)
@@ -194,10 +194,10 @@ def _begin(
             raise calls.name_taken(goal.name, existing)
         version_of = {"id": existing["id"], "name": existing.get("name") or goal.name}
         url = f"{caller.upload_url}/files/{existing['id']}/upload_sessions"
-        answer = caller.call("POST", url, json={"file_size": size, "file_name": version_of["name"]})
-    if answer.status_code != 201:
-        raise api_error(answer)
-    session = UploadSession.of(caller, answer, size)
+        response = caller.call("POST", url, json={"file_size": size, "file_name": version_of["name"]})
+    if response.status_code != 201:
+        raise api_error(response)
+    session = UploadSession.from_response(caller, response, size)
     _grant(caller, session)
     facts = {
         "stamp": stamp,
@@ -210,21 +210,21 @@ def _begin(
 
 
 def _grant(caller: Caller, session: UploadSession) -> None:
-    """Allow the token to be sent to the hosts of a session; they belong to the server itself."""
+    """Allow the token to be sent to the hosts of a session, all of which belong to the server itself."""
     for name in ENDPOINTS:
         caller.box.session.auth.grant(getattr(session, name))
 
 
 def _uploaded_parts(caller: Caller, session: UploadSession) -> dict[int, dict[str, Any]]:
-    """Return the parts that Box has, by offset."""
+    """Return the parts that Box has already, by offset."""
     parts: dict[int, dict[str, Any]] = {}
     while True:
-        answer = caller.call("GET", session.list_parts, params={"offset": len(parts), "limit": 1000})
-        if answer.status_code != 200:
-            raise api_error(answer)
+        response = caller.call("GET", session.list_parts, params={"offset": len(parts), "limit": 1000})
+        if response.status_code != 200:
+            raise api_error(response)
         before = len(parts)
-        with calls.reading(answer):
-            page = answer.json()
+        with calls.reading(response):
+            page = response.json()
             parts |= {int(part["offset"]): {**part, "sha1": part["sha1"]} for part in page["entries"] or []}
             total = page.get("total_count")
             is_last = len(parts) == before or (total is not None and len(parts) >= int(total))
@@ -243,10 +243,10 @@ def _send(
     """Send the missing parts and commit the session. Return the response to the commit and the SHA-1 of the file."""
     uploaded = {} if session.fresh else _uploaded_parts(caller, session)
     size = stamp[0]
-    whole = hashlib.sha1(usedforsecurity=False)
+    file_digest = hashlib.sha1(usedforsecurity=False)
     jobs: list[Future[dict[str, Any]]] = []
     parts: dict[int, dict[str, Any]] = {}
-    # The parts in flight, and the one being read.
+    # The parts being sent, and the one being read.
     in_memory = max(2, min(WORKERS + 1, IN_MEMORY // session.part_size))
     slots = threading.Semaphore(in_memory)
 
@@ -268,7 +268,7 @@ def _send(
                 data = file.read(session.part_size)
                 if len(data) != min(session.part_size, size - offset):
                     raise _Changed
-                whole.update(data)
+                file_digest.update(data)
                 digest = hashlib.sha1(data, usedforsecurity=False)
                 part = uploaded.get(offset)
                 if part is not None:
@@ -287,9 +287,9 @@ def _send(
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
     if sources.stamp(path) != stamp:
-        raise _Changed  # the parts sent are a mixture of the old and the new content
+        raise _Changed  # the parts that were sent mix old and new content
     ordered = [parts[offset] for offset in sorted(parts)]
-    return _commit(caller, session, ordered, whole, attributes), whole.hexdigest()
+    return _commit(caller, session, ordered, file_digest, attributes), file_digest.hexdigest()
 
 
 def _committed_file(caller: Caller, goal: Goal, version_of: dict[str, Any]) -> dict[str, Any]:
@@ -316,19 +316,19 @@ def _put(
         "Content-Range": f"bytes {offset}-{offset + len(data) - 1}/{size}",
         "Digest": _digest(digest),
     }
-    answer = caller.call(
+    response = caller.call(
         "PUT",
         session.upload_part,
         data=data,
         headers=headers,
         worth_retrying=lambda response: response.status_code == 412,
     )
-    if answer.status_code == 409:
+    if response.status_code == 409:
         raise _Changed
-    if answer.status_code not in (200, 201):
-        raise api_error(answer)
-    with calls.reading(answer):
-        body = answer.json()
+    if response.status_code not in (200, 201):
+        raise api_error(response)
+    with calls.reading(response):
+        body = response.json()
         part: dict[str, Any] = body.get("part") or body
         if int(part["offset"]) != offset or int(part.get("size") or len(data)) != len(data):
             raise ValueError("another part")
@@ -344,12 +344,12 @@ def _commit(
     caller: Caller,
     session: UploadSession,
     parts: list[dict[str, Any]],
-    whole: Any,
+    file_digest: Any,
     attributes: dict[str, str],
 ) -> requests.Response | None:
-    """Commit the session, and wait while Box assembles the file. ``None`` if it did so but its response was lost."""
+    """Commit the session, and wait while Box assembles the file. Return ``None`` if Box did so but its response was lost."""
     body = {"parts": parts, "attributes": attributes}
-    headers = {"Digest": _digest(whole.digest())}
+    headers = {"Digest": _digest(file_digest.digest())}
     is_retry = False
 
     def note_retry() -> None:
@@ -358,23 +358,23 @@ def _commit(
 
     waited = 0.0
     for _ in range(COMMIT_ATTEMPTS):
-        answer = caller.call("POST", session.commit, json=body, headers=headers, already_done=note_retry)
-        if answer.status_code == 202:
-            seconds = calls.requested_wait(answer) or 1.0
+        response = caller.call("POST", session.commit, json=body, headers=headers, already_done=note_retry)
+        if response.status_code == 202:
+            seconds = calls.requested_wait(response) or 1.0
             waited += seconds
             if waited > COMMIT_WAIT:
                 break
             caller.sleep(seconds)
-        elif answer.status_code == 400 and calls.field(answer, "code") == "parts_mismatch":
+        elif response.status_code == 400 and calls.field(response, "code") == "parts_mismatch":
             if len(_uploaded_parts(caller, session)) < len(parts):
                 raise _Missing
             caller.sleep(1.0)  # Box has not counted the last part yet
-        elif answer.status_code in (404, 410) and is_retry:
+        elif response.status_code in (404, 410) and is_retry:
             return None  # the session is over, so the commit whose response was lost succeeded
         else:
-            return answer
-    if answer.status_code != 202:
-        return answer
+            return response
+    if response.status_code != 202:
+        return response
     raise BoxUnavailableError(
         "All parts were sent, but the server has not assembled the file yet (202). "
         "Make the same call again in a few minutes; no part is sent twice.",

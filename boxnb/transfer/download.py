@@ -1,4 +1,4 @@
-"""Download files into a folder: each complete and verified by its SHA-1, or not at all, and none outside the folder."""
+"""Download files into a folder: each file is complete and verified by its SHA-1 or not saved at all, never outside the folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pandas as pd
 from .. import store
 from ..api import ids
 from ..api.arguments import function, local_path, truth
-from ..api.session import api_error
+from ..api.failures import api_error
 from ..errors import (
     BoxNotebookError,
     BoxUnavailableError,
@@ -29,10 +29,11 @@ from ..errors import (
 )
 from ..local import encoding, private_files
 from . import calls, sources
-from .calls import Caller, Moved, Row
+from .calls import Caller
 from .names import Places
-from .progress_bar import Meter
-from .receiving import Wanted, complete
+from .progress_bar import Meter, Moved
+from .receiving import RemoteFile, complete
+from .results import Row, reason, run_jobs
 
 if TYPE_CHECKING:
     from ..api.connection import Connection
@@ -43,7 +44,7 @@ WORKERS = 4
 class _Plan(NamedTuple):
     """One file with its path and a note about its name, or the row of a file that cannot be downloaded."""
 
-    file: Wanted | Row
+    file: RemoteFile | Row
     path: Path
     note: str = ""
 
@@ -67,7 +68,7 @@ def download(
     ----------
     box : Box
     what : str, iterable of str, or DataFrame
-        The id of a file or the address of its page in Box, several of these, or a table such as ``box.items()``,
+        The id of a file or the URL of its page in Box, several of these, or a table such as ``box.items()``,
         ``box.tree()`` or ``box.search()``. The files of a table go into the folders of its column ``path``, if it has one.
         Ids may be numbers.
     folder : path, default "."
@@ -113,7 +114,7 @@ def download(
     def plans() -> Iterator[_Plan]:
         for request in requested:
             plan = _plan(caller, request, places, raises=is_single)
-            if isinstance(plan.file, Wanted):
+            if isinstance(plan.file, RemoteFile):
                 meter.expect(plan.file.size)
             yield plan
 
@@ -133,9 +134,7 @@ def download(
         file = plan.file
         return Row(str(plan.path), file.name or "", file.id, file.size, file.sha1, problem=problem)
 
-    frame = calls.run_jobs(
-        caller, download_one, plans(), WORKERS, len(requested), None if is_single else failed
-    )
+    frame = run_jobs(caller, download_one, plans(), WORKERS, len(requested), None if is_single else failed)
     refused = int((frame["action"] == "refused").sum())
     if refused:
         warnings.warn(
@@ -154,14 +153,14 @@ class _Request(NamedTuple):
 
 
 def _requests(what: Any) -> list[_Request]:
-    """Return the files to download, each once."""
+    """Return the files to download, without duplicates."""
     if not isinstance(what, pd.DataFrame):
         if ids.is_one(what):
             return [_Request(what, "what")]
-        listed: dict[str, _Request] = {}
+        unique: dict[str, _Request] = {}
         for index, value in enumerate(what):
-            listed.setdefault(_key(value, index), _Request(value, f"what[{index}]"))
-        return list(listed.values())
+            unique.setdefault(_key(value, index), _Request(value, f"what[{index}]"))
+        return list(unique.values())
     if list(what.columns).count("id") != 1:
         raise IdError(
             "The table has no column 'id'. Use a table from box.items(), box.tree() or box.search()."
@@ -172,12 +171,12 @@ def _requests(what: Any) -> list[_Request]:
     for index, cells in enumerate(table[needed].itertuples(index=False)):
         row = dict(zip(needed, cells, strict=True))
         by_key.setdefault(_key(row["id"], index), _Request(row["id"], f"'id' in row {index}", row))
-    # Sorted, so that of two files with the same name the same one always keeps it.
+    # Sorted, so that when two files have the same name, the same one keeps it in every download.
     return [by_key[key] for key in sorted(by_key)]
 
 
 def _key(value: Any, index: int) -> str:
-    """Return what identifies a file; a value that is not an id is different from every other."""
+    """Return a key for duplicates: the id, or a key of its own for a value that is not an id."""
     try:
         return ids.one(value, "what", "file")
     except IdError:
@@ -200,23 +199,23 @@ def _plan(caller: Caller, request: _Request, places: Places, *, raises: bool) ->
         shown_id = file_id or (
             encoding.as_text(str(value)) if value is not None and ids.is_one(value) else None
         )
-        return _Plan(Row("", name, shown_id, problem=calls.reason(error)), places.folder)
+        return _Plan(Row("", name, shown_id, problem=reason(error)), places.folder)
 
 
-def _from_row(file_id: str, row: dict[str, Any] | None, folders: str) -> Wanted | None:
+def _from_row(file_id: str, row: dict[str, Any] | None, folders: str) -> RemoteFile | None:
     """Return a file from its row in a table; ``None`` if the row is incomplete or was changed by a spreadsheet."""
     if row is None or not isinstance(row.get("name"), str):
         return None
     size, sha1 = _size(row.get("size")), _sha1(row.get("sha1"))
-    return None if size is None or sha1 is None else Wanted(file_id, row["name"], size, sha1, folders)
+    return None if size is None or sha1 is None else RemoteFile(file_id, row["name"], size, sha1, folders)
 
 
-def _from_box(caller: Caller, file_id: str, folders: str) -> Wanted:
-    answer = caller.file(file_id)
-    if answer.status_code != 200:
-        raise api_error(answer)
-    with calls.reading(answer):
-        body = answer.json()
+def _from_box(caller: Caller, file_id: str, folders: str) -> RemoteFile:
+    response = caller.file(file_id)
+    if response.status_code != 200:
+        raise api_error(response)
+    with calls.reading(response):
+        body = response.json()
         name, size, sha1 = body.get("name"), _size(body.get("size")), _sha1(body.get("sha1"))
         if "id" not in body:
             raise KeyError("id")
@@ -225,11 +224,11 @@ def _from_box(caller: Caller, file_id: str, folders: str) -> Wanted:
             raise TransferError(
                 f"The server reports no {field} for the file {file_id}, so the download could not be verified."
             )
-    return Wanted(file_id, None if name is None else str(name), size or 0, sha1 or "", folders)
+    return RemoteFile(file_id, None if name is None else str(name), size or 0, sha1 or "", folders)
 
 
 def _size(value: Any) -> int | None:
-    """Return a size in bytes from a number or text; ``None`` if it is not one."""
+    """Return a size in bytes from a number or a string; ``None`` if the value is not a size."""
     try:
         number = int(value) if isinstance(value, str) else float(value)
     except (TypeError, ValueError, OverflowError):
@@ -244,7 +243,7 @@ def _sha1(value: Any) -> str | None:
 
 
 def _download(
-    caller: Caller, places: Places, file: Wanted, path: Path, overwrite: bool, meter: Meter
+    caller: Caller, places: Places, file: RemoteFile, path: Path, overwrite: bool, meter: Meter
 ) -> tuple[str, Path, str]:
     """Download one file. Return the action, its path, and a note if that is not the planned path."""
     path, note = places.settle(path, file.id, file.name)
@@ -253,7 +252,7 @@ def _download(
         if path.stat().st_size == file.size and sources.sha1_of(path) == file.sha1:
             with places.lock:
                 if places.settle(path, file.id, file.name)[0] == path:
-                    places.wrote(path, file.id)
+                    places.record_written(path, file.id)
                     meter.add(file.name or "", file.size)
                     return "same content", path, note
         elif not overwrite:
@@ -269,7 +268,7 @@ def _download(
             if os.path.lexists(path) and (not overwrite or not path.is_file() or path.is_symlink()):
                 raise _already_exists(path)
             part.replace(path)
-            places.wrote(path, file.id)
+            places.record_written(path, file.id)
     private_files.flush_folder(path.parent)
     return "downloaded", path, later_note or note
 
@@ -279,13 +278,13 @@ def _already_exists(path: Path) -> TransferError:
 
 
 @contextlib.contextmanager
-def _partial_file(places: Places, file: Wanted, path: Path) -> Iterator[Path]:
-    """Yield the path of a partial file in the same folder. It stays for the next call only if the download ended early."""
-    for part in places.side(file.id, path, f"{file.id}-{file.sha1[:12]}"):
+def _partial_file(places: Places, file: RemoteFile, path: Path) -> Iterator[Path]:
+    """Yield the path of a partial file in the same folder. It is left for the next call only if the download can be resumed."""
+    for part in places.partial_paths(file.id, path, f"{file.id}-{file.sha1[:12]}"):
         key = hashlib.sha256(os.fsencode(part.resolve())).hexdigest()[:24]
         lock = store.home() / "transfers" / f"{key}.lock"
         if not os.path.lexists(part) or (lock.exists() and sources.is_own(part)):
-            break  # nothing is there, or an earlier call left its partial file
+            break  # the path is free, or an earlier call left its partial file there
     private_files.private_folder(lock.parent)
     try:
         with filelock.FileLock(lock, timeout=0, thread_local=False):

@@ -14,7 +14,7 @@ from ..errors import TransferError
 from ..local import encoding
 from .sources import is_link
 
-LONGEST = 255
+MAX_LENGTH = 255
 _DEVICES = {"con", "prn", "aux", "nul", "conin$", "conout$"} | {
     f"{name}{digit}" for name in ("com", "lpt") for digit in "0123456789¹²³"
 }
@@ -34,8 +34,8 @@ def refused_by_box(name: str) -> str | None:
         return "The name is empty. Choose a name."
     if name in (".", ".."):
         return f"{name!r} refers to a folder itself. Choose another name."
-    if len(name) > LONGEST:
-        return f"The name has {len(name)} characters, but at most {LONGEST} are allowed. Shorten it."
+    if len(name) > MAX_LENGTH:
+        return f"The name has {len(name)} characters, but at most {MAX_LENGTH} are allowed. Shorten it."
     if "/" in name or "\\" in name:
         return f"A name cannot contain '/' or '\\'. Rename {name!r}."
     if name != name.strip():
@@ -49,19 +49,19 @@ def refused_by_box(name: str) -> str | None:
 
 def safe(name: str) -> str:
     """Return a name that any computer can store, as close as possible to the name in Box."""
-    text = unicodedata.normalize("NFC", name).encode("utf-8", "replace").decode()
-    text = _FORBIDDEN.sub("_", text).lstrip().rstrip(" .") or "_"
-    if text.split(".")[0].strip().lower() in _DEVICES:
-        text = f"_{text}"
-    if text in (".", ".."):
-        text = "_"
-    return shortened(text)
+    safe_name = unicodedata.normalize("NFC", name).encode("utf-8", "replace").decode()
+    safe_name = _FORBIDDEN.sub("_", safe_name).lstrip().rstrip(" .") or "_"
+    if safe_name.split(".")[0].strip().lower() in _DEVICES:
+        safe_name = f"_{safe_name}"
+    if safe_name in (".", ".."):
+        safe_name = "_"
+    return shortened(safe_name)
 
 
 def shortened(name: str, extra: str = "") -> str:
     """Return a name of at most 240 bytes, with ``extra`` before its extension.
 
-    File systems allow 255 bytes; the rest is for the name of the partial file.
+    File systems allow 255 bytes; the partial file needs the rest for its longer name.
     """
     stem, dot, extension = name.rpartition(".")
     if not stem or len(extension) > 20:
@@ -72,7 +72,7 @@ def shortened(name: str, extra: str = "") -> str:
 
 
 def folded(name: str) -> str:
-    """Return a name as Windows and macOS compare names: without regard to case or to how accents are encoded.
+    """Return a name in the form in which Windows and macOS compare names: ignoring case and the encoding of accents.
 
     A letter never becomes two, so ``Maße`` and ``Masse`` remain different names here. If a file system considers even
     those the same, :meth:`Places.settle` detects it.
@@ -87,14 +87,14 @@ def folded(name: str) -> str:
 
 
 def loosely(name: str) -> str:
-    """Return a name as the least strict system compares names; names that differ here differ on every system."""
+    """Return a name in the form in which the least strict system compares names: if two forms differ, so do the names everywhere."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
 class Places:
     """Paths for downloaded files: unique and always below one folder, whatever the files are called.
 
-    It can be used from several threads.
+    Several threads can use it in parallel.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class Places:
         self._written: dict[tuple[int, int], tuple[str, Path]] = {}
 
     def place(self, file_id: str, name: str | None, folders: str = "") -> tuple[Path, str]:
-        """Return the path of a file, and a sentence if its name had to change, else an empty text.
+        """Return the path of a file, and a sentence if its name had to change, else an empty string.
 
         Raises
         ------
@@ -121,23 +121,25 @@ class Places:
             for part in filter(None, folders.split("/")):
                 folder = self._subfolder(folder, part)
             self.check(folder)
-            wanted = safe(file_id if name is None else name)
-            path, twin = self._free(folder, wanted, f"file {file_id}", name or "", f" [{file_id}]")
-        if twin is not None:
+            safe_name = safe(file_id if name is None else name)
+            path, other_name = self._unused_path(
+                folder, safe_name, f"file {file_id}", name or "", f" [{file_id}]"
+            )
+        if other_name is not None:
             return (
                 path,
-                f"{name!r} is saved as {path.name!r}, because another {twin!r} goes to the same folder.",
+                f"{name!r} is saved as {path.name!r}, because another {other_name!r} goes to the same folder.",
             )
         if name is None:
             return path, f"It has no name on the server and is saved as {path.name!r}."
-        if wanted == name:
+        if safe_name == name:
             return path, ""
-        if wanted == unicodedata.normalize("NFC", name):
-            return path, f"{name!r} is saved as {wanted!r}: the same name, with composed characters (NFC)."
-        return path, f"{name!r} is saved as {wanted!r}, because not every computer allows that name."
+        if safe_name == unicodedata.normalize("NFC", name):
+            return path, f"{name!r} is saved as {safe_name!r}: the same name, with composed characters (NFC)."
+        return path, f"{name!r} is saved as {safe_name!r}, because not every computer allows that name."
 
     def check(self, folder: Path) -> None:
-        """Raise an exception if a folder or a folder above it is a link, which could lead anywhere.
+        """Raise an exception if a folder or one of its parent folders is a link, which could lead anywhere.
 
         Raises
         ------
@@ -154,8 +156,8 @@ class Places:
                 )
             raise TransferError(f"{path} is a link, and boxnb does not write through links. Move it away.")
 
-    def side(self, file_id: str, target: Path, name: str) -> Iterator[Path]:
-        """Yield paths for a partial file in the folder of its target, none of which a file from Box has."""
+    def partial_paths(self, file_id: str, target: Path, name: str) -> Iterator[Path]:
+        """Yield paths for a partial file in the folder of its target; no file from Box has any of them."""
         for number in count(1):
             path = target.parent / (f".{name}.part" if number == 1 else f".{name}-{number}.part")
             key = (path.parent, folded(path.name))
@@ -165,36 +167,39 @@ class Places:
                 yield path
 
     def settle(self, path: Path, file_id: str, name: str | None) -> tuple[Path, str]:
-        """Return the path, or another one and a sentence if the file system treats it as that of a file just written."""
+        """Return the path, or another one and a sentence if the file system treats it as the path of a file written before."""
         with self.lock:
-            owner, twin = self._written.get(_inode(path), (file_id, path))
-            if owner == file_id or twin == path or loosely(twin.name) != loosely(path.name):
+            owner, written_path = self._written.get(_inode(path), (file_id, path))
+            is_same = owner == file_id or written_path == path
+            if is_same or loosely(written_path.name) != loosely(path.name):
                 return path, ""
-            other, _ = self._free(
+            other, _ = self._unused_path(
                 path.parent, shortened(path.name, f" [{file_id}]"), f"file {file_id}", name or "", ""
             )
             return other, (
-                f"{name!r} is saved as {other.name!r}, because this computer treats {path.name!r} and {twin.name!r} as the same name."
+                f"{name!r} is saved as {other.name!r}, because this computer treats {path.name!r} and {written_path.name!r} as the same name."
             )
 
-    def wrote(self, path: Path, file_id: str) -> None:
-        """Note that a file was written to a path."""
+    def record_written(self, path: Path, file_id: str) -> None:
+        """Record that a file was written to a path."""
         self._written[_inode(path)] = (file_id, path)
 
     def _subfolder(self, folder: Path, name: str) -> Path:
-        return self._free(folder, safe(name), f"folder {name}", name, "")[0]
+        return self._unused_path(folder, safe(name), f"folder {name}", name, "")[0]
 
-    def _free(self, folder: Path, wanted: str, owner: str, name: str, mark: str) -> tuple[Path, str | None]:
-        """Return a path that no other file has, and the name in Box of the file that has the wanted one, if any."""
-        twin: str | None = None
+    def _unused_path(
+        self, folder: Path, preferred: str, owner: str, name: str, mark: str
+    ) -> tuple[Path, str | None]:
+        """Return a path that no other file has, and the name in Box of the file that has the preferred one, if any."""
+        other_name: str | None = None
         for number in count(1):
             extra = "" if number == 1 else mark if number == 2 and mark else f"{mark} [{number - bool(mark)}]"
-            candidate = shortened(wanted, extra) if extra else wanted
+            candidate = shortened(preferred, extra) if extra else preferred
             holder, name_in_box = self._taken.setdefault((folder, folded(candidate)), (owner, name))
             if holder == owner:
                 break
-            twin = name_in_box if twin is None else twin
-        return folder / encoding.on_disk(candidate), twin
+            other_name = name_in_box if other_name is None else other_name
+        return folder / encoding.on_disk(candidate), other_name
 
 
 def _inode(path: Path) -> tuple[int, int]:

@@ -7,9 +7,9 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from typing import NamedTuple
 
 from ..local.encoding import as_text
-from .calls import Moved
 
 EVERY = 0.2
 """Seconds between two updates."""
@@ -17,8 +17,18 @@ EVERY = 0.2
 UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1, "bytes"))
 
 
+class Moved(NamedTuple):
+    """The progress of a transfer, in bytes and files."""
+
+    name: str
+    done: int
+    total: int
+    files: int
+    of: int
+
+
 class Meter:
-    """Adds up the progress of several threads, and reports it from time to time.
+    """Adds up the progress of several threads and reports it from time to time.
 
     Parameters
     ----------
@@ -37,12 +47,12 @@ class Meter:
         self._failed = False
 
     def expect(self, size: int) -> None:
-        """Add to the total the size of a file that was not known before."""
+        """Add to the total the size of a file that was not included before."""
         with self._lock:
             self._total += size
 
     def add(self, name: str, size: int, files: int = 0) -> None:
-        """Count bytes that were moved, and files that are finished."""
+        """Count bytes that were transferred, and files that are finished."""
         with self._lock:
             self._done += size
             self._files += files

@@ -1,4 +1,4 @@
-"""Download the content of one file: from the address that Box redirects to, resumed after an interruption, and verified."""
+"""Download the content of one file from the URL that Box redirects to, resume it after an interruption, and verify it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from urllib.parse import urljoin
 
 import requests
 
-from ..api.session import TIMEOUT, api_error
+from ..api.failures import api_error
+from ..api.session import TIMEOUT
 from ..errors import (
     ApiError,
     BoxNotebookError,
@@ -30,14 +31,13 @@ from .calls import Caller
 from .progress_bar import Meter
 
 NOT_READY_ATTEMPTS = 60
-"""Times a file is requested that Box has not prepared yet."""
-
+"""How many times to request a file that Box has not prepared yet."""
 
 REFUSALS = 3
-"""Times a file is tried again if the download server refuses its address or sends it from the start."""
+"""How many times to retry a file if the server refuses its download URL or sends it from the start."""
 
 
-class Wanted(NamedTuple):
+class RemoteFile(NamedTuple):
     """A file of Box, with the fields that are needed to download it."""
 
     id: str
@@ -47,8 +47,8 @@ class Wanted(NamedTuple):
     folders: str = ""
 
 
-class _Trouble(NamedTuple):
-    """Why the content is incomplete, and how to continue."""
+class _Failure(NamedTuple):
+    """Why the content is incomplete, how long to wait, and whether the download URL was refused (``stale``)."""
 
     error: BoxNotebookError
     wait: float | None = None
@@ -56,9 +56,9 @@ class _Trouble(NamedTuple):
 
 
 class _Incoming:
-    """The content of a file so far, and its SHA-1."""
+    """The content received so far, and its SHA-1."""
 
-    def __init__(self, out: IO[bytes], file: Wanted, meter: Meter) -> None:
+    def __init__(self, out: IO[bytes], file: RemoteFile, meter: Meter) -> None:
         self._out, self._file, self._meter = out, file, meter
         self.restarts = 0
         self.done = 0
@@ -78,12 +78,12 @@ class _Incoming:
         self._count(chunk)
 
     def restart(self) -> None:
-        """Discard all content: it is not the beginning of this file, or the server sends the file from the start.
+        """Discard all content, because it is wrong or because the server sends the file from the start.
 
         Raises
         ------
         TransferError
-            The download restarted too often.
+            The download restarted too many times.
         """
         self.restarts += 1
         if self.restarts > REFUSALS:
@@ -101,7 +101,7 @@ class _Incoming:
         return self.done == self._file.size and self._digest.hexdigest() == self._file.sha1
 
 
-def complete(caller: Caller, file: Wanted, part: Path, meter: Meter) -> None:
+def complete(caller: Caller, file: RemoteFile, part: Path, meter: Meter) -> None:
     """Download what is missing from a partial file, and verify its whole content."""
     flags = os.O_RDWR | os.O_CREAT
     for name in ("O_NOFOLLOW", "O_BINARY", "O_NONBLOCK"):
@@ -126,101 +126,101 @@ def complete(caller: Caller, file: Wanted, part: Path, meter: Meter) -> None:
         os.fsync(out.fileno())
 
 
-def _download_rest(caller: Caller, file: Wanted, incoming: _Incoming) -> None:
+def _download_rest(caller: Caller, file: RemoteFile, incoming: _Incoming) -> None:
     waits, refusals = calls.retry_waits(), 0
     while incoming.done < file.size:
         before = incoming.done
-        trouble = _download_more(caller, file, incoming)
+        failure = _download_more(caller, file, incoming)
         if incoming.done > before:
             waits = calls.retry_waits()  # there was progress, so count the attempts from the start
-            if trouble is None:
+            if failure is None:
                 continue
-        if trouble is None:
+        if failure is None:
             message = f"{file.name!r} has fewer bytes than the server reports ({incoming.done} of {file.size}). It may have changed. List it again."
-            trouble = _Trouble(TransferError(message))
-        refusals += trouble.stale
+            failure = _Failure(TransferError(message))
+        refusals += failure.stale
         wait = next(waits, None)
         if wait is None or refusals > REFUSALS:
-            raise trouble.error
-        caller.sleep(wait if trouble.wait is None else trouble.wait)
+            raise failure.error
+        caller.sleep(wait if failure.wait is None else failure.wait)
 
 
-def _download_more(caller: Caller, file: Wanted, incoming: _Incoming) -> _Trouble | None:
+def _download_more(caller: Caller, file: RemoteFile, incoming: _Incoming) -> _Failure | None:
     """Download from where the partial file ends. Return why the download ended early, or ``None``."""
     headers = {"Accept-Encoding": "identity", "Range": f"bytes={incoming.done}-{file.size - 1}"}
     try:
-        with _opened(caller, file, headers) as answer:
-            status = answer.status_code
+        with _open_content(caller, file, headers) as response:
+            status = response.status_code
             if status == 416 and incoming.done:
                 incoming.restart()
                 return None
             if status not in (200, 206):
-                return _refusal(file, answer)
-            if not _begins_at(answer, incoming.done):
+                return _refusal(file, response)
+            if not _begins_at(response, incoming.done):
                 incoming.restart()
-                if not _begins_at(answer, 0):
+                if not _begins_at(response, 0):
                     return None
-            for chunk in answer.iter_content(calls.CHUNK):
+            for chunk in response.iter_content(calls.CHUNK):
                 caller.check()
                 incoming.add(chunk)
                 if incoming.done >= file.size:
                     break
     except NETWORK_ERRORS as error:
-        trouble = NetworkError(network_trouble(error))
-        trouble.__cause__ = error
-        return _Trouble(trouble)
+        network_error = NetworkError(network_trouble(error))
+        network_error.__cause__ = error
+        return _Failure(network_error)
     except requests.RequestException as error:
         raise TransferError(
-            f"The server sent an address for {file.name!r} that cannot be used ({type(error).__name__}). Try again later."
+            f"The server sent an unusable download URL for {file.name!r} ({type(error).__name__}). Try again later."
         ) from error
     return None
 
 
-def _begins_at(answer: requests.Response, position: int) -> bool:
+def _begins_at(response: requests.Response, position: int) -> bool:
     """Return whether the content of a response begins at a position of the file."""
-    if answer.status_code == 200:
+    if response.status_code == 200:
         return position == 0
-    match = re.match(r"\s*bytes\s+(\d+)-", answer.headers.get("Content-Range", ""))
+    match = re.match(r"\s*bytes\s+(\d+)-", response.headers.get("Content-Range", ""))
     return match is None or int(match.group(1)) == position
 
 
-def _refusal(file: Wanted, answer: requests.Response) -> _Trouble:
-    """Return what a refusal of the download server means. It is not Box's API and does not use the sign-in."""
-    status = answer.status_code
+def _refusal(file: RemoteFile, response: requests.Response) -> _Failure:
+    """Return what a refusal of the download server means. That server is not Box's API and does not check the sign-in."""
+    status = response.status_code
     if status in (408, 425, 429) or status >= 500:
-        kind = RateLimitError if status == 429 else BoxUnavailableError
-        error: BoxNotebookError = kind(
-            f"The download server answered {status} for {file.name!r} several times. Try again in a few minutes.",
+        error_class = RateLimitError if status == 429 else BoxUnavailableError
+        error: BoxNotebookError = error_class(
+            f"The download server returned {status} for {file.name!r} several times. Try again in a few minutes.",
             status=status,
         )
-        return _Trouble(error, calls.requested_wait(answer))
+        return _Failure(error, calls.requested_wait(response))
     error = TransferError(
-        f"The download server answered {status} for {file.name!r}, even at fresh addresses. Try again later."
+        f"The download server returned {status} for {file.name!r}, even with new download URLs. Try again later."
     )
-    return _Trouble(error, stale=True)
+    return _Failure(error, stale=True)
 
 
 @contextlib.contextmanager
-def _opened(caller: Caller, file: Wanted, headers: dict[str, str]) -> Iterator[requests.Response]:
-    """Yield the response with the content, from the address that Box redirects to, or from a gateway that follows it itself."""
+def _open_content(caller: Caller, file: RemoteFile, headers: dict[str, str]) -> Iterator[requests.Response]:
+    """Yield the response with the content, from the URL that Box redirects to or from a gateway that follows the redirect."""
     for _ in range(NOT_READY_ATTEMPTS):
         path = f"/files/{file.id}/content"
-        answer = caller.call("GET", path, allow_redirects=False, stream=True, headers=headers)
-        with contextlib.closing(answer):
-            if answer.status_code in (200, 206):
-                yield answer
+        response = caller.call("GET", path, allow_redirects=False, stream=True, headers=headers)
+        with contextlib.closing(response):
+            if response.status_code in (200, 206):
+                yield response
                 return
-            address = answer.headers.get("Location")
-            if answer.status_code == 202:
-                wait = calls.requested_wait(answer) or 1.0
-            elif not answer.is_redirect or not address:
-                raise api_error(answer)
-        if address is None:
+            location = response.headers.get("Location")
+            if response.status_code == 202:
+                wait = calls.requested_wait(response) or 1.0
+            elif not response.is_redirect or not location:
+                raise api_error(response)
+        if location is None:
             caller.sleep(wait)
             continue
-        # The address alone grants access. Neither the token nor credentials of .netrc may go to that host.
+        # The URL alone grants access. Neither the token nor credentials from .netrc may be sent to that host.
         with unsigned_session(caller.box.session.verify) as session:
-            target = urljoin(answer.url, address)
+            target = urljoin(response.url, location)
             with contextlib.closing(
                 session.get(
                     target, headers=headers, stream=True, timeout=TIMEOUT, auth=lambda request: request

@@ -13,10 +13,10 @@ from typing import NamedTuple
 from ..errors import TransferError
 
 ATTEMPTS = 3
-"""Attempts to read a file that changes while it is being read."""
+"""How many times to read a file that changes while it is being read."""
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-_KINDS = (
+_FILE_TYPES = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe"),
     (stat.S_ISSOCK, "a socket"),
@@ -78,24 +78,22 @@ def _local_file(path: Path, root: Path) -> LocalFile:
             "It is a link to a file that does not exist." if path.is_symlink() else "It no longer exists."
         )
         return LocalFile(path, problem=problem)
-    except (
-        OSError,
-        RuntimeError,
-    ) as error:  # circular links raise one or the other, depending on Python's version
+    # Circular links raise one or the other, depending on the version of Python.
+    except (OSError, RuntimeError) as error:
         return LocalFile(path, problem=unreadable(error, "It"))
     return LocalFile(path, status.st_size, not_a_file(status))
 
 
 def not_a_file(status: os.stat_result) -> str | None:
-    """Return why something is not a regular file, as a sentence; ``None`` for a file."""
+    """Return a sentence that says what a path is if it is not a regular file; ``None`` for a file."""
     if stat.S_ISREG(status.st_mode):
         return None
-    kind = next((name for is_kind, name in _KINDS if is_kind(status.st_mode)), "something else")
-    return f"It is {kind}, and only files are sent."
+    file_type = next((name for is_type, name in _FILE_TYPES if is_type(status.st_mode)), "something else")
+    return f"It is {file_type}, and only files are sent."
 
 
 def unreadable(error: Exception, what: str) -> str:
-    """Return why a file or folder on this computer cannot be read, as two sentences."""
+    """Return two sentences that say why a file or folder on this computer cannot be read, and what to do."""
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
     return f"{what} cannot be read ({reason}). Check its permissions."
 
@@ -115,18 +113,18 @@ def is_own(path: Path) -> bool:
 
 
 def stamp(path: Path) -> list[int]:
-    """Return size and modification time, which show whether a file has changed."""
+    """Return the size and modification time of a file, which show whether it has changed."""
     status = path.stat()
     return [status.st_size, status.st_mtime_ns]
 
 
 def read_whole(path: Path) -> bytes:
-    """Return the content of a file as it was at one moment.
+    """Return the content of a file that did not change while it was read.
 
     Raises
     ------
     TransferError
-        It changed during every attempt to read it.
+        The file changed during every attempt to read it.
     """
     for _ in range(ATTEMPTS):
         before = stamp(path)
@@ -149,8 +147,8 @@ def sha1_of(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.sha1(usedforsecurity=False)).hexdigest()
 
 
-def modified(path: Path) -> tuple[dict[str, str], str | None]:
-    """Return when a file was last changed, as an attribute for Box; for a time that Box refuses, nothing and a note.
+def date_attribute(path: Path) -> tuple[dict[str, str], str | None]:
+    """Return the modification time of a file as an attribute for Box, or no attribute and a note if Box refuses the time.
 
     Notes
     -----

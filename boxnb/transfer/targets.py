@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from ..api.session import api_error
+from ..api.failures import api_error
 from ..errors import BoxNotebookError, TransferError
 from ..local import encoding
 from ..secret import sealed
 from . import calls, names
-from .calls import Caller, Row
+from .calls import Caller
+from .results import Row
 
 BOX_DOMAIN = "box.com"
-"""Every host below it is Box's own."""
+"""Every host in this domain belongs to Box."""
 
 
 class Goal(NamedTuple):
@@ -27,10 +28,10 @@ class Goal(NamedTuple):
     folder, name : str
     new_version : bool
         Whether an existing file of that name with other content gets a new version.
-    known : set of str, optional
+    listed_ids : set of str, optional
         Ids of the files in the folder when it was listed, if several files are sent.
-    made : mapping of str to Path, optional
-        Ids of the files that the same call has created, with their local files.
+    created : mapping of str to Path, optional
+        Ids of the files that the same call has created, and their local files.
     siblings : set of str, optional
         Names of the other files in the same local folder.
     """
@@ -38,8 +39,8 @@ class Goal(NamedTuple):
     folder: str
     name: str
     new_version: bool
-    known: Set[str] | None = None
-    made: Mapping[str, Path] = {}
+    listed_ids: Set[str] | None = None
+    created: Mapping[str, Path] = {}
     siblings: Set[str] = frozenset()
 
     def check(self, existing: Mapping[str, Any]) -> None:
@@ -48,19 +49,19 @@ class Goal(NamedTuple):
         Raises
         ------
         TransferError
-            It is a folder, or another file of the same call, whose content would be lost.
+            The item is a folder, or another file of the same call, whose content would be lost.
         """
         if existing.get("type", "file") != "file":
             raise calls.name_taken(self.name, existing)
-        is_from_this_call = existing["id"] in self.made
-        other = self.made[existing["id"]].name if is_from_this_call else self._other_spelling(existing)
+        is_from_this_call = existing["id"] in self.created
+        other = self.created[existing["id"]].name if is_from_this_call else self._other_spelling(existing)
         if other is not None and (is_from_this_call or other in self.siblings):
             raise TransferError(
                 f"The server considers it the same name as {other!r}, another file in this folder. Give it another name."
             )
         if (
-            self.known is not None
-            and existing["id"] not in self.known
+            self.listed_ids is not None
+            and existing["id"] not in self.listed_ids
             and self._other_spelling(existing) is not None
         ):
             raise TransferError(
@@ -94,10 +95,10 @@ class Goal(NamedTuple):
 
 
 def is_own(caller: Caller, url: object) -> bool:
-    """Return whether an address from a response belongs to the profile's own server, so that the token may go there.
+    """Return whether a URL from a response belongs to the profile's own server, so that the token may be sent to it.
 
     These are the hosts of the profile and, over https, hosts below them. Only Box has upload hosts elsewhere in its domain
-    (Box guide *Allowing domain access*); for any other server, such as one under ``co.uk``, that rule would include strangers.
+    (Box guide *Allowing domain access*); for any other server, such as one under ``co.uk``, that rule would include hosts of strangers.
     """
     server = caller.box.profile.client.server
     try:
@@ -107,11 +108,11 @@ def is_own(caller: Caller, url: object) -> bool:
         host, origin = parts.hostname or "", (parts.scheme, parts.hostname, parts.port)
     except ValueError:
         return False
-    for own in (server.upload_url, server.api_url):
-        known = urlsplit(own)
-        if origin == (known.scheme, known.hostname, known.port):
+    for server_url in (server.upload_url, server.api_url):
+        server_parts = urlsplit(server_url)
+        if origin == (server_parts.scheme, server_parts.hostname, server_parts.port):
             return True
-        name = known.hostname or ""
+        name = server_parts.hostname or ""
         domain = BOX_DOMAIN if name.endswith(f".{BOX_DOMAIN}") else name
         if parts.scheme == "https" and parts.port in (None, 443) and f".{host}".endswith(f".{domain}"):
             return True
@@ -127,13 +128,13 @@ class Folder:
         self.loose_names = {names.loosely(name) for name in files}
         self.ids = {str(item.get("id")) for item in files.values()}
         self.sent: dict[str, Path] = {}  # by name
-        self.made: dict[str, Path] = {}  # by id
+        self.created: dict[str, Path] = {}  # by id
 
 
 def ensure(
     caller: Caller, path: Path, targets: dict[Path, Folder | str], folders: dict[str, Folder]
 ) -> Folder | str:
-    """Return the folder in Box for a local folder, created if necessary, or the reason why there is none."""
+    """Return the folder in Box for a local folder, created if necessary, or the reason why it cannot be created."""
     missing = []
     while path not in targets:
         missing.append(path)
@@ -151,49 +152,49 @@ def ensure(
 
 
 @sealed
-def folder_of(caller: Caller, parent: str, name: str, known: dict[str, Folder]) -> Folder:
-    """Return the folder with a name, created or existing, and its files.
+def folder_of(caller: Caller, parent: str, name: str, folders: dict[str, Folder]) -> Folder:
+    """Return the folder with a name, which is created if it does not exist, and its files.
 
     For two names that Box considers the same, it returns the same folder.
     """
     body = {"name": name, "parent": {"id": parent}}
-    answer = caller.call(
+    response = caller.call(
         "POST", "/folders", json=body, params={"fields": "id"}, worth_retrying=calls.name_is_reserved
     )
-    if answer.status_code == 201:
-        with calls.reading(answer):
-            folder_id = str(answer.json()["id"])
-        return known.setdefault(folder_id, Folder(folder_id, {}))
-    existing = calls.conflict(answer)
+    if response.status_code == 201:
+        with calls.reading(response):
+            folder_id = str(response.json()["id"])
+        return folders.setdefault(folder_id, Folder(folder_id, {}))
+    existing = calls.conflict(response)
     if existing is None:
-        raise api_error(answer)
+        raise api_error(response)
     if existing.get("type", "folder") != "folder":
         raise TransferError(
-            f"A {existing['type']} named {name!r} (id {existing['id']}) is in the folder's place. Rename one of them."
+            f"A {existing['type']} named {name!r} (id {existing['id']}) exists where the folder should be. Rename one of them."
         )
-    if existing["id"] not in known:
-        known[existing["id"]] = Folder(existing["id"], files_in(caller, existing["id"]))
-    return known[existing["id"]]
+    if existing["id"] not in folders:
+        folders[existing["id"]] = Folder(existing["id"], files_in(caller, existing["id"]))
+    return folders[existing["id"]]
 
 
 def files_in(caller: Caller, folder_id: str) -> dict[str, dict[str, Any]]:
     """Return the files of a folder by name."""
     files: dict[str, dict[str, Any]] = {}
     marker: str | None = None
-    seen_markers: set[str] = set()
+    used_markers: set[str] = set()
     while True:
         query = {"usemarker": "true", "limit": 1000, "fields": "type,id,name,sha1,size"}
-        answer = caller.call(
+        response = caller.call(
             "GET", f"/folders/{folder_id}/items", params=query | ({"marker": marker} if marker else {})
         )
-        if answer.status_code != 200:
-            raise api_error(answer)
-        with calls.reading(answer):
-            page = answer.json()
+        if response.status_code != 200:
+            raise api_error(response)
+        with calls.reading(response):
+            page = response.json()
             for item in page["entries"] or []:
                 if item.get("type") == "file" and isinstance(item.get("name"), str):
                     files[item["name"]] = item | {"id": str(item["id"])}
             marker = str(page.get("next_marker") or "")
-        if not marker or marker in seen_markers:
+        if not marker or marker in used_markers:
             return files
-        seen_markers.add(marker)
+        used_markers.add(marker)

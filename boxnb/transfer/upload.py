@@ -1,4 +1,4 @@
-"""Upload files and folders: small files in one request each, several at once, and large files in parts."""
+"""Upload files and folders: small files in one request each, several in parallel, and large files in parts."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ import requests
 import urllib3
 
 from ..api import arguments, ids
-from ..api.session import api_error
+from ..api.failures import api_error
 from ..errors import TransferError
 from ..local import encoding
 from ..secret import sealed
 from . import calls, chunked, names, sources
-from .calls import Caller, Moved, Row
-from .progress_bar import Meter
+from .calls import Caller
+from .progress_bar import Meter, Moved
+from .results import Row, frame_of, reason, run_jobs
 from .targets import Folder, Goal, ensure, folder_of
 
 if TYPE_CHECKING:
@@ -36,9 +37,9 @@ ASK_FIRST = 1_000_000
 """Size in bytes from which a preflight check is worth a call: it asks whether Box would accept the file."""
 
 WORKERS = 8
-"""Small files in flight; fewer already reach Box's limit of 240 uploads a minute."""
+"""How many small files to upload in parallel. Even fewer would reach Box's limit of 240 uploads a minute."""
 
-_large_files = threading.Semaphore(2)  # limits the files of several MB that are in memory at once
+_large_files = threading.Semaphore(2)  # limits how many files of several MB are in memory
 
 
 def upload(
@@ -54,7 +55,7 @@ def upload(
     """
     Upload one file into a folder in Box.
 
-    A file below 20 MB is sent in one call, a larger one in parts, four at once. If a chunked upload is interrupted, even
+    A file below 20 MB is sent in one call, a larger one in parts, four in parallel. If a chunked upload is interrupted, even
     by a kill, the same call resumes it within seven days.
 
     Parameters
@@ -63,7 +64,7 @@ def upload(
     path : path
         The file.
     folder : str, default "0"
-        Id of the folder, or the address of its page in Box; ``"0"`` is the root folder of the user who signed in.
+        Id of the folder, or the URL of its page in Box; ``"0"`` is the root folder of the user who signed in.
     name : str, optional
         Name in Box. The default is the name of the file.
     new_version : bool, default False
@@ -107,9 +108,9 @@ def upload(
     try:
         row = _upload_file(caller, file, Goal(folder, box_name, new_version), None, meter)
     except OSError as error:
-        raise TransferError(calls.reason(error)) from error
+        raise TransferError(reason(error)) from error
     meter.add(box_name, 0, 1)
-    return calls.frame_of([row])
+    return frame_of([row])
 
 
 def upload_folder(
@@ -168,7 +169,7 @@ def upload_folder(
         try:
             problem = job.problem or names.refused_by_box(encoding.decoded(job.file.name))
             if problem is not None or job.target is None:
-                return failed(job, problem or "There is no folder for it.")
+                return failed(job, problem or "There is no folder for this file.")
             for _ in iter(lambda: job.after is None or job.after.wait(0.5), True):
                 caller.check()
             return _upload_job(caller, job, job.target, new_version, meter)
@@ -178,7 +179,7 @@ def upload_folder(
             meter.add(encoding.decoded(job.file.name), 0, 1)
 
     jobs = _jobs(caller, source, target, files, folders)
-    frame = calls.run_jobs(caller, run, jobs, WORKERS, len(files), failed)
+    frame = run_jobs(caller, run, jobs, WORKERS, len(files), failed)
     refused = int((frame["action"] == "refused").sum())
     if refused:
         warnings.warn(
@@ -194,10 +195,10 @@ def _arguments(path: Any, new_version: Any, on_progress: Any) -> tuple[Path, boo
 
 
 def _allowed_name(name: str) -> str:
-    """Return a name that Box allows; raise an exception for any other."""
-    reason = names.refused_by_box(name)
-    if reason is not None:
-        raise TransferError(reason)
+    """Return the name if Box allows it; raise an exception otherwise."""
+    problem = names.refused_by_box(name)
+    if problem is not None:
+        raise TransferError(problem)
     return name
 
 
@@ -250,15 +251,15 @@ def _jobs(
 
 
 def _upload_job(caller: Caller, job: _Job, folder: Folder, new_version: bool, meter: Meter) -> Row:
-    """Upload one file of a folder. The listing shows whether its exact name exists; for a similar name, ask Box."""
+    """Upload one file of a folder. The listing shows whether its exact name exists; only Box can decide about a similar name."""
     name = encoding.decoded(job.file.name)
-    goal = Goal(folder.id, name, new_version, folder.ids, folder.made, job.siblings)
+    goal = Goal(folder.id, name, new_version, folder.ids, folder.created, job.siblings)
     existing = folder.files.get(name)
     if existing is None and (names.loosely(name) in folder.loose_names or job.after is not None):
         existing = _preflight(caller, goal, job.file.stat().st_size)
     row = _upload_file(caller, job.file, goal, existing, meter)
     if row.id is not None:
-        folder.made[row.id] = job.file
+        folder.created[row.id] = job.file
     return row
 
 
@@ -289,17 +290,17 @@ def _upload_file(
 
 def _preflight(caller: Caller, goal: Goal, size: int) -> dict[str, Any] | None:
     """Ask Box whether it would accept a file. Return the item that already has the name, if any."""
-    answer = caller.call(
+    response = caller.call(
         "OPTIONS",
         "/files/content",
         json={"name": goal.name, "parent": {"id": goal.folder}, "size": size},
         worth_retrying=calls.name_is_reserved,
     )
-    if answer.status_code == 200:
+    if response.status_code == 200:
         return None
-    existing = calls.conflict(answer)
+    existing = calls.conflict(response)
     if existing is None:
-        raise api_error(answer)
+        raise api_error(response)
     return existing
 
 
@@ -307,7 +308,7 @@ def _upload_whole(
     caller: Caller, path: Path, goal: Goal, existing: dict[str, Any] | None, meter: Meter
 ) -> Row:
     """Upload a file in one request."""
-    dates, note = sources.modified(path)
+    dates, note = sources.date_attribute(path)
     data = sources.read_whole(path)
     sha1 = hashlib.sha1(data, usedforsecurity=False).hexdigest()
     attributes: dict[str, Any] = {"name": goal.name, **dates}
@@ -322,11 +323,11 @@ def _upload_whole(
         current = caller.file(existing["id"])
         return current if current.status_code == 200 and calls.field(current, "sha1") == sha1 else None
 
-    answer: requests.Response | None = None
+    response: requests.Response | None = None
     if existing is None:
         parent = {"parent": {"id": goal.folder}}
-        answer = _post(caller, "/files/content", attributes | parent, data, sha1, already_done)
-        existing = calls.conflict(answer)
+        response = _post(caller, "/files/content", attributes | parent, data, sha1, already_done)
+        existing = calls.conflict(response)
     if existing is not None:
         goal.check(existing)
         existing = calls.with_sha1(caller, existing)
@@ -340,9 +341,9 @@ def _upload_whole(
         action = "new version"
         # Keep Box's spelling of the name, or Box would rename the file.
         attributes["name"] = existing.get("name") or goal.name
-        answer = _post(caller, f"/files/{existing['id']}/content", attributes, data, sha1, already_done)
-    assert answer is not None  # noqa: S101  one of the two branches made the call
-    file = calls.uploaded_file(answer)
+        response = _post(caller, f"/files/{existing['id']}/content", attributes, data, sha1, already_done)
+    assert response is not None  # noqa: S101  one of the two branches made the call
+    file = calls.uploaded_file(response)
     calls.verify_upload(caller, file, sha1, path)
     meter.add(goal.name, len(data))
     return goal.row(path, (existing or {}) | file, len(data), sha1, action, note)
@@ -359,12 +360,12 @@ def _post(
     # Box requires the attributes before the content.
     file = ("file", data, "application/octet-stream")
     form: dict[str, str | tuple[str, bytes, str]] = {"attributes": json.dumps(attributes), "file": file}
-    body, kind = urllib3.filepost.encode_multipart_formdata(form)
+    body, content_type = urllib3.filepost.encode_multipart_formdata(form)
     return caller.call(
         "POST",
         f"{caller.upload_url}{path}",
         data=body,
-        headers={"Content-Type": kind, "Content-MD5": sha1},
+        headers={"Content-Type": content_type, "Content-MD5": sha1},
         already_done=already_done,
         worth_retrying=calls.name_is_reserved,
     )

@@ -119,9 +119,7 @@ def hopeless(error: requests.RequestException) -> bool:
     return False
 
 
-def _connection_error(
-    error: OSError, host: str, through: str, causes: list[BaseException], then: str
-) -> str:
+def _connection_error(error: OSError, host: str, through: str, causes: list[BaseException], then: str) -> str:
     def has_cause(*classes: type[BaseException]) -> bool:
         return any(isinstance(cause, classes) for cause in causes)
 

@@ -25,7 +25,7 @@ from boxnb.frames import schema
 from boxnb.frames.cells import guarded, unguarded
 from boxnb.reports import shape
 from boxnb.runs import attachments
-from boxnb.transfer.calls import Row, frame_of
+from boxnb.transfer.results import Row, frame_of
 from boxnb.widgets import charts
 from boxnb.widgets.table import Table
 from boxnb.widgets.tree_state import Branches
