@@ -154,7 +154,7 @@ def test_a_server_that_does_not_respond_is_given_up(
     """Every call has a timeout."""
     monkeypatch.setattr(basic, "TIMEOUT", (5.0, 0.2))
     server.responses = ["silence"] * basic.ATTEMPTS
-    with pytest.raises(NetworkError, match=r"no answer from 127.0.0.1 in time|no complete answer"):
+    with pytest.raises(NetworkError, match=r"did not respond in time|is incomplete|no complete response"):
         basic.connect("mdm").get_json("/devices")
     while server.responses:  # on a busy computer the last call arrives late
         time.sleep(0.01)

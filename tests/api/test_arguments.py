@@ -1,4 +1,4 @@
-"""Every argument of every dataset and transfer: a valid value works, any other gives one message that names the argument."""
+"""Every argument of every dataset and transfer: a valid value works, any other raises an error whose message contains the name of the argument."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ METHODS = {
 ARGUMENTS = [
     (name, argument)
     for name, method in METHODS.items()
-    for argument, known in inspect.signature(method).parameters.items()
-    if argument not in ("box", "self") and known.kind is not inspect.Parameter.VAR_KEYWORD
+    for argument, parameter in inspect.signature(method).parameters.items()
+    if argument not in ("box", "self") and parameter.kind is not inspect.Parameter.VAR_KEYWORD
 ]
 WORDS = [
     ("memberships", {"by": "users", "ids": []}, "by takes 'group' or 'user', not 'users'."),
@@ -88,7 +88,7 @@ WORDS = [
     ("trash", {"marker": b"a"}, "marker takes text, not a value of type bytes."),
     ("device_pins", {"marker": float("nan")}, "marker takes text, not nan."),
     ("users", {"filter_term": ["a"]}, "filter_term takes text, not a value of type list."),
-    ("groups", {"filter_term": "\ud800"}, "filter_term contains half of a surrogate pair"),
+    ("groups", {"filter_term": "\ud800"}, "filter_term contains a lone surrogate"),
     ("tree", {"pending": [("1", "a")]}, "pending takes what error.partial"),
     ("frame", {"path": ["/users"]}, "path takes text"),
     ("frame", {"path": "/users", "role": {"a": 1}}, "role takes text or a number, not a value of type dict."),
@@ -102,27 +102,27 @@ WORDS = [
 ]
 
 
-class Answers:
-    """A Box that has no items and records its calls."""
+class EmptyBox:
+    """A Box without items that records its calls."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, dict[str, str]]] = []
-        self.of: dict[str, Any] = {}
+        self.calls: list[tuple[str, dict[str, str]]] = []
+        self.responses: dict[str, Any] = {}
 
     def __call__(self, path: str, query: dict[str, str]) -> Any:
-        self.asked.append((path, query))
-        return self.of.get(path, {"id": "1", "entries": [], "total_count": 0})
+        self.calls.append((path, query))
+        return self.responses.get(path, {"id": "1", "entries": [], "total_count": 0})
 
 
 @pytest.fixture
-def answers() -> Answers:
-    return Answers()
+def server() -> EmptyBox:
+    return EmptyBox()
 
 
 @pytest.fixture
-def box(answers: Answers) -> Iterator[boxnb.Box]:
-    with made_up(answers) as made:
-        yield made
+def box(server: EmptyBox) -> Iterator[boxnb.Box]:
+    with made_up(server) as box:
+        yield box
 
 
 def call(box: boxnb.Box, name: str, arguments: dict[str, Any]) -> Any:
@@ -135,31 +135,31 @@ def test_every_argument_refuses_odd_values(
     """Lists, tables, bytes, NaN and lone surrogates raise an error of boxnb with a readable message."""
     monkeypatch.chdir(tmp_path)
     assert len(ARGUMENTS) > 50
-    raw = []
+    failures = []
     for name, argument in ARGUMENTS:
-        for kind, value in ODD.items():
+        for description, value in ODD.items():
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     call(box, name, {**BASE.get(name, {}), argument: value})
             except (BoxNotebookError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
                 if len(str(error)) > 700:
-                    raw.append((name, argument, kind, f"{len(str(error))} letters"))
-            except Exception as error:  # noqa: BLE001  any other is a fault
-                raw.append((name, argument, kind, repr(error)[:120]))
-    assert not raw
+                    failures.append((name, argument, description, f"{len(str(error))} characters"))
+            except Exception as error:  # noqa: BLE001  any other error is a defect
+                failures.append((name, argument, description, repr(error)[:120]))
+    assert not failures
 
 
 @pytest.mark.parametrize(("name", "arguments", "sentence"), WORDS)
-def test_a_wrong_argument_is_named_before_any_call(
-    box: boxnb.Box, answers: Answers, name: str, arguments: dict[str, Any], sentence: str
+def test_an_invalid_argument_is_reported_before_any_call(
+    box: boxnb.Box, server: EmptyBox, name: str, arguments: dict[str, Any], sentence: str
 ) -> None:
-    """Also if there is nothing to fetch: an empty list does not hide a wrong argument."""
+    """The error is raised even if there is nothing to fetch: an empty list does not hide an invalid argument."""
     with pytest.raises(ArgumentError) as caught:
         call(box, name, arguments)
     assert sentence in str(caught.value)
     assert isinstance(caught.value, ValueError)
-    assert not answers.asked
+    assert not server.calls
 
 
 @pytest.mark.parametrize("offset", [["1"], {"a": 1}, b"1", float("nan"), -1, "x", True])
@@ -184,31 +184,31 @@ def test_an_offset_that_is_not_a_number_is_refused(box: boxnb.Box, name: str, of
     ],
 )
 def test_parameters_are_sent_as_box_expects_them(
-    box: boxnb.Box, answers: Answers, value: Any, sent: str
+    box: boxnb.Box, server: EmptyBox, value: Any, sent: str
 ) -> None:
     """Box expects several values joined with commas, and would silently use only one of a repeated parameter."""
     box.search("a", file_extensions=value)
     box.get("/users", file_extensions=value)
     box.frame("/users", file_extensions=value)
-    assert [query["file_extensions"] for _, query in answers.asked] == [sent] * 3
+    assert [query["file_extensions"] for _, query in server.calls] == [sent] * 3
 
 
-def test_a_marker_can_be_a_number(box: boxnb.Box, answers: Answers) -> None:
-    """In a table a marker of digits becomes a number."""
+def test_a_marker_can_be_a_number(box: boxnb.Box, server: EmptyBox) -> None:
+    """In a table, a marker that consists of digits becomes a number."""
     box.items(marker=np.int64(5))  # type: ignore[arg-type]
-    assert answers.asked[0][1]["marker"] == "5"
+    assert server.calls[0][1]["marker"] == "5"
 
 
 @pytest.mark.parametrize("odd", [["a"], None, 5, b"a", float("nan"), {"a": 1}])
-def test_the_name_of_a_profile_must_be_text(odd: Any) -> None:
+def test_the_name_of_a_profile_must_be_a_string(odd: Any) -> None:
     """Any other value raises an error about the name."""
     with pytest.raises(ProfileNameError):
         boxnb.connect(odd)
 
 
-def test_an_empty_object_is_not_a_row(box: boxnb.Box, answers: Answers) -> None:
-    """An empty object is not a result, so the pull is incomplete."""
-    answers.of["/odd"] = {}
+def test_an_empty_object_is_not_a_result(box: boxnb.Box, server: EmptyBox) -> None:
+    """An empty object makes the pull incomplete."""
+    server.responses["/odd"] = {}
     with pytest.raises(BoxUnavailableError, match="an empty object"):
         box.frame("/odd")
     assert box.last_partial is not None
@@ -217,7 +217,7 @@ def test_an_empty_object_is_not_a_row(box: boxnb.Box, answers: Answers) -> None:
 
 
 REFUSED = 403, {"type": "error", "status": 403, "code": "access_denied_insufficient_permissions"}
-ONE: dict[str, Callable[[boxnb.Box, pd.DataFrame], pd.DataFrame]] = {
+CALLS: dict[str, Callable[[boxnb.Box, pd.DataFrame], pd.DataFrame]] = {
     "collaborations of a frame": lambda box, of: box.collaborations(of),
     "collaborations of ids": lambda box, of: box.collaborations(of[["id"]]),
     "collaborations of a column": lambda box, of: box.collaborations(of["id"]),  # type: ignore[arg-type]
@@ -227,21 +227,21 @@ ONE: dict[str, Callable[[boxnb.Box, pd.DataFrame], pd.DataFrame]] = {
 }
 
 
-@pytest.mark.parametrize("name", ONE)
-def test_a_frame_with_one_row_means_one_item(name: str) -> None:
-    """A refusal is raised, as for a single id; with two rows, both are skipped with a warning."""
+@pytest.mark.parametrize("name", CALLS)
+def test_a_table_with_one_row_stands_for_one_item(name: str) -> None:
+    """A refusal is raised as for a single id; with two rows, both refused items are skipped with a warning."""
     with made_up(lambda path, query: REFUSED) as box:
         rows = pd.DataFrame({"type": ["folder", "folder"], "id": ["5", "6"]})
         with pytest.raises(ForbiddenError):
-            ONE[name](box, rows.head(1))
+            CALLS[name](box, rows.head(1))
         with pytest.warns(UserWarning, match="2 parts of it could not be read"):
-            frame = ONE[name](box, rows)
+            frame = CALLS[name](box, rows)
         assert [entry["id"] for entry in frame.attrs["skipped"]] == ["5", "6"]
         assert frame.attrs["complete"] is False
 
 
 def test_a_refusal_within_a_walk_is_skipped() -> None:
-    """If only one of many rows is shared, its refusal is still a warning."""
+    """Even if only one of several rows is shared, its refusal is a warning."""
     with made_up(lambda path, query: REFUSED) as box:
         rows = pd.DataFrame({"type": ["folder"] * 2, "id": ["5", "6"], "has_collaborations": [True, False]})
         with pytest.warns(UserWarning, match="could not be read"):
@@ -250,6 +250,6 @@ def test_a_refusal_within_a_walk_is_skipped() -> None:
 
 
 def test_an_estimate_of_an_unknown_dataset_is_refused(box: boxnb.Box) -> None:
-    """The error class is that of all wrong arguments."""
+    """The error has the same class as for every invalid argument."""
     with pytest.raises(ArgumentError, match="There is no dataset 'userz'"):
         estimate.estimate(box, "userz")

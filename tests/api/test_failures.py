@@ -1,4 +1,4 @@
-"""Refusals: each error code of RFC 6749 and of Box has its reason, its remedy, and no secret."""
+"""Error responses: each error code of RFC 6749 and of Box is reported with a reason and a remedy, and without secrets."""
 
 from __future__ import annotations
 
@@ -37,26 +37,31 @@ from boxnb.transport.waits import retry_after, span, until
 
 STATE = "Qd3xR7_kLw-29fZbTn0aVeYu8sPmHcJg"
 SECRET = "c1ient-secret-that-nobody-may-see"
-AT = "http://127.0.0.1:8917/callback"
+CALLBACK = "http://127.0.0.1:8917/callback"
 
 
 def client_at(port: int, name: str = "Box") -> oauth.Client:
-    at = f"http://127.0.0.1:{port}"
+    base = f"http://127.0.0.1:{port}"
     server = oauth.Server(
-        name, f"{at}/auth", f"{at}/oauth2/token", f"{at}/oauth2/revoke", f"{at}/2.0", f"{at}/api/2.0"
+        name,
+        f"{base}/auth",
+        f"{base}/oauth2/token",
+        f"{base}/oauth2/revoke",
+        f"{base}/2.0",
+        f"{base}/api/2.0",
     )
-    return oauth.Client("cid", Secret(SECRET), AT, server)
+    return oauth.Client("cid", Secret(SECRET), CALLBACK, server)
 
 
 def message_of(error: BaseException) -> str:
-    """Return the message of an error, which must be fit to be shown."""
+    """Return the message of an error, after checking that it can be shown to the user."""
     message = str(error)
     assert message.isprintable() and SECRET not in message and "  " not in message
     assert len(message) < 700
     return message
 
 
-# Errors of the redirect (RFC 6749 4.1.2.1).
+# Errors in the redirect (RFC 6749 4.1.2.1).
 
 REDIRECTS = {
     "invalid_request": "malformed",
@@ -71,19 +76,17 @@ REDIRECTS = {
 
 
 @pytest.mark.parametrize("error", REDIRECTS)
-@pytest.mark.parametrize("checked", [True, False], ids=["state", "no state"])
-def test_each_error_of_a_redirect_carries_the_server_s_reason(error: str, checked: bool) -> None:
-    """With and without a state, the error has the server's words and does not mention an older request."""
-    address = (
-        f"{AT}?error={error}&error_description=The+tenant+is+paused{f'&state={STATE}' if checked else ''}"
-    )
+@pytest.mark.parametrize("has_state", [True, False], ids=["state", "no state"])
+def test_each_redirect_error_contains_the_reason_of_the_server(error: str, has_state: bool) -> None:
+    """With and without a state, the message contains the server's words and does not mention an older request."""
+    address = f"{CALLBACK}?error={error}&error_description=The+tenant+is+paused{f'&state={STATE}' if has_state else ''}"
     with pytest.raises(SignInError) as caught:
         oauth.parse_redirect(address, state=STATE)
     message = message_of(caught.value)
     assert REDIRECTS[error] in message and "The tenant is paused" in message
     assert "state" not in message and "older" not in message
     assert isinstance(caught.value, AccessDeniedError) == (error == "access_denied")
-    assert caught.value.checked is checked
+    assert caught.value.checked is has_state
     assert (caught.value.error, caught.value.description) == (error, "The tenant is paused")
 
 
@@ -96,22 +99,24 @@ def test_each_error_of_a_redirect_carries_the_server_s_reason(error: str, checke
         "error=server_error&error_description=Disabled+by+Administrator",
     ],
 )
-def test_an_app_that_the_enterprise_does_not_allow_names_the_admin(query: str, state: str) -> None:
-    """Box sends 107 without a state, and the error names the admin instead of a wait."""
+def test_the_error_for_an_app_that_the_enterprise_does_not_allow_refers_to_the_admin(
+    query: str, state: str
+) -> None:
+    """Box sends 107 without a state, and the message refers to the admin instead of suggesting a wait."""
     with pytest.raises(SignInError, match=r"Ask an admin of your enterprise to allow this app") as caught:
-        oauth.parse_redirect(f"{AT}?{query}{state}", state=STATE)
+        oauth.parse_redirect(f"{CALLBACK}?{query}{state}", state=STATE)
     assert "minute" not in message_of(caught.value)
 
 
 def test_a_description_without_a_state_is_shown_without_addresses() -> None:
-    """Without a state anybody can have written the description, so it is shown without addresses."""
+    """Without a state anyone can have written the description, so it is shown without URLs and mail addresses."""
     words = "Call+%2B1+555,+mail+help%40evil.example+or+see+https%3A%2F%2Fevil.example%2F%3Fa%3Db"
     with pytest.raises(SignInError) as caught:
-        oauth.parse_redirect(f"{AT}?error=server_error&error_description={words}", state=STATE)
+        oauth.parse_redirect(f"{CALLBACK}?error=server_error&error_description={words}", state=STATE)
     assert not re.search(r"[/@:?+]{1}\w*evil|https?:|@", message_of(caught.value))
 
 
-# Errors of the token endpoint (RFC 6749 5.2).
+# Errors from the token endpoint (RFC 6749 5.2).
 
 GRANTS: dict[str, tuple[int, dict[str, str], type[SignInError], str]] = {
     "expired code": (400, {"error": "invalid_grant", "error_description": "The authorization code has expired"}, InvalidGrantError, r"more than 30 seconds old\. Box says: \"The authorization code has expired\"\. Get a new code"),
@@ -131,10 +136,10 @@ GRANTS: dict[str, tuple[int, dict[str, str], type[SignInError], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", GRANTS)
-def test_each_error_of_a_token_endpoint_has_its_class_and_its_reason(kind: str) -> None:
-    """The error has the server's words and a remedy that can help."""
-    status, body, error, words = GRANTS[kind]
+@pytest.mark.parametrize("case", GRANTS)
+def test_each_token_endpoint_error_has_its_own_class_and_reason(case: str) -> None:
+    """The message contains the server's words and a suitable remedy."""
+    status, body, error, words = GRANTS[case]
     with raw(http(status, body)) as port, pytest.raises(error, match=words) as caught:
         oauth.exchange_code(client_at(port), "made-up-code-1")
     message_of(caught.value)
@@ -156,40 +161,40 @@ PAGES: dict[str, tuple[bytes, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", PAGES)
-def test_a_response_that_is_not_a_token_has_its_own_error(kind: str) -> None:
+@pytest.mark.parametrize("case", PAGES)
+def test_a_response_that_is_not_a_token_has_its_own_error(case: str) -> None:
     """Pages, redirects and empty responses each have their own error."""
-    answer, words = PAGES[kind]
-    with raw(answer) as port, pytest.raises(TokenEndpointError, match=words) as caught:
+    response, words = PAGES[case]
+    with raw(response) as port, pytest.raises(TokenEndpointError, match=words) as caught:
         oauth.exchange_code(client_at(port), "made-up-code-1")
     message_of(caught.value)
 
 
-def test_a_reason_is_one_clean_line_without_secrets() -> None:
-    """The server's words are on one line, shortened, and without secrets or invisible characters."""
+def test_a_reason_is_reported_in_one_line_without_secrets() -> None:
+    """The server's words are shortened to one line without secrets and invisible characters."""
     words = f"no\r\n\x1b[31m\u202egood \u200b{SECRET} " + "x" * 5000
-    answer = http(400, {"error": "invalid_request", "error_description": words})
-    with raw(answer) as port, pytest.raises(TokenEndpointError) as caught:
+    response = http(400, {"error": "invalid_request", "error_description": words})
+    with raw(response) as port, pytest.raises(TokenEndpointError) as caught:
         oauth.exchange_code(client_at(port), "made-up-code-1")
     assert "no [31mgood <secret" in message_of(caught.value)
 
 
-def test_the_error_of_another_server_has_its_name() -> None:
-    """The errors of the token endpoint name the server and neither Box nor its console."""
-    answer = http(400, {"error": "invalid_client", "error_description": "who?"})
-    with raw(answer) as port, pytest.raises(InvalidClientError, match=r"Acme Drive says: \"who") as caught:
+def test_an_error_from_another_server_contains_its_name() -> None:
+    """The errors of its token endpoint mention the server, not Box or the Developer Console."""
+    response = http(400, {"error": "invalid_client", "error_description": "who?"})
+    with raw(response) as port, pytest.raises(InvalidClientError, match=r"Acme Drive says: \"who") as caught:
         oauth.exchange_code(client_at(port, "Acme Drive"), "made-up-code-1")
     assert "Box" not in str(caught.value) and "Console" not in str(caught.value)
 
 
-# Errors of the API.
+# Errors from the API.
 
 
 class Api:
-    """A signed-in session whose server gives the same response to each call."""
+    """A signed-in session whose server sends the same response to each call."""
 
     def __init__(self, port: int, name: str = "Box") -> None:
-        self.slept: list[float] = []
+        self.waits: list[float] = []
         store.save(
             store.Profile(
                 "acme", client_at(port, name), Token(Secret("at-1"), Secret("rt-1"), time.time(), 3600)
@@ -199,7 +204,7 @@ class Api:
         self.session = BoxSession(RotatingAuth("acme"), sleep=self.sleep, clock=lambda: self.now)
 
     def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
+        self.waits.append(seconds)
         self.now += seconds
 
     def error(self, path: str = "/folders/17", method: str = "GET", **options: Any) -> ApiError:
@@ -209,7 +214,7 @@ class Api:
         return caught.value
 
 
-def refused(status: int, code: str, message: str = "", **more: Any) -> dict[str, Any]:
+def error_body(status: int, code: str, message: str = "", **more: Any) -> dict[str, Any]:
     return {
         "type": "error",
         "status": status,
@@ -243,16 +248,18 @@ CODES = {
     502: "bad_gateway",
     503: "unavailable",
 }
-EACH = [(status, code) for status, codes in CODES.items() for code in codes.split()]
+ALL_CODES = [(status, code) for status, codes in CODES.items() for code in codes.split()]
 """Every code of Box's guide *Common errors*."""
 
-KINDS = {403: ForbiddenError, 404: NotFoundError, 500: BoxUnavailableError, 502: BoxUnavailableError, 503: BoxUnavailableError}  # fmt: skip
+ERROR_CLASSES = {403: ForbiddenError, 404: NotFoundError, 500: BoxUnavailableError, 502: BoxUnavailableError, 503: BoxUnavailableError}  # fmt: skip
 
 
-@pytest.mark.parametrize(("status", "code"), EACH, ids=[f"{status} {code}" for status, code in EACH])
-def test_every_code_has_its_reason(status: int, code: str) -> None:
-    """The message contains Box's own text, the wrong parameter and the request id; the class depends on the status."""
-    body = refused(
+@pytest.mark.parametrize(
+    ("status", "code"), ALL_CODES, ids=[f"{status} {code}" for status, code in ALL_CODES]
+)
+def test_every_code_is_reported_with_its_reason(status: int, code: str) -> None:
+    """The message contains Box's own text, the invalid parameter and the request id; the class depends on the status."""
+    body = error_body(
         status,
         code,
         "Weather is bad",
@@ -265,7 +272,7 @@ def test_every_code_has_its_reason(status: int, code: str) -> None:
     message = str(error)
     for words in (f"{status} {code}", "Weather is bad", "colour: purple is not known (odd_reason)", "abc123"):
         assert words in message
-    assert type(error) is KINDS.get(status, ApiError)
+    assert type(error) is ERROR_CLASSES.get(status, ApiError)
     assert (error.status, error.code, error.request_id) == (status, code, "abc123")
 
 
@@ -288,7 +295,7 @@ REMEDIES = {
     (400, "terms_of_service_required"): ("terms of service", "accept them"),
     (400, "password_reset_required"): ("set a new password", "Sign in to Box in the browser"),
     (404, "trashed"): ("in the trash", "Restore it"),
-    (404, "not_found"): ("may not see it", "Box answers 404 even to an admin"),
+    (404, "not_found"): ("may not see it", "Box returns 404 even to an admin"),
     (409, "operation_blocked_temporary"): ("still running", "again in a minute"),
     (409, "item_name_in_use"): ("with that name already exists", "another name"),
     (410, "session_expired"): ("upload session has ended", "Start the upload again"),
@@ -297,21 +304,21 @@ REMEDIES = {
 }
 
 
-@pytest.mark.parametrize("kind", REMEDIES, ids=str)
+@pytest.mark.parametrize("case", REMEDIES, ids=str)
 @pytest.mark.parametrize("as_user", [None, "42"])
-def test_a_remedy_fits_its_code(kind: tuple[int, str], as_user: str | None) -> None:
-    """Neither another admin nor a setting in the console helps with a full storage."""
-    status, code = kind
-    with raw(http(status, refused(status, code))) as port:
+def test_the_remedy_fits_the_code(case: tuple[int, str], as_user: str | None) -> None:
+    """For example, neither another admin nor a setting in the console helps with a full storage."""
+    status, code = case
+    with raw(http(status, error_body(status, code))) as port:
         message = str(Api(port).error(headers={"As-User": as_user} if as_user else {}))
-    plain = code in ("forbidden", "access_denied_insufficient_permissions") and as_user is not None
-    if plain:
+    lacks_permission = code in ("forbidden", "access_denied_insufficient_permissions") and as_user is not None
+    if lacks_permission:
         assert "on behalf of another user" in message and "as-user header" in message
     else:
-        assert all(words in message for words in REMEDIES[kind]) and "as-user header" not in message
+        assert all(words in message for words in REMEDIES[case]) and "as-user header" not in message
 
 
-def test_reasons_of_every_shape_are_read() -> None:
+def test_reasons_in_every_form_are_read() -> None:
     """Lists, objects, conflicts, WWW-Authenticate and unexpected shapes are read."""
     shapes: list[tuple[Any, str]] = [
         ({"errors": [{"reason": "invalid_parameter", "name": "offset", "message": "'offset' is too high"}]}, "'offset' is too high"),
@@ -319,12 +326,12 @@ def test_reasons_of_every_shape_are_read() -> None:
         ({"errors": {"reason": "r", "message": "an object"}}, "an object"),
         ({"errors": ["just text"]}, "just text"),
         ({"errors": [{"message": str(shape)} for shape in range(9)]}, "0; 1; 2; and 6 more"),
-        ({"conflicts": {"type": "file", "id": "7", "name": "a.txt"}}, "in the way: file 'a.txt' (id 7)"),
-        ({"conflicts": [{"type": "folder", "id": "8", "name": "b"}]}, "in the way: folder 'b' (id 8)"),
+        ({"conflicts": {"type": "file", "id": "7", "name": "a.txt"}}, "conflicts with file 'a.txt' (id 7)"),
+        ({"conflicts": [{"type": "folder", "id": "8", "name": "b"}]}, "conflicts with folder 'b' (id 8)"),
         *[(shape, "400 odd") for shape in ({"errors": [None, 1, [], {"name": {}}]}, [], "x", None, 7, {"conflicts": [1]})],
     ]  # fmt: skip
     for context, words in shapes:
-        with raw(http(400, refused(400, "odd", "Bad Request", context_info=context))) as port:
+        with raw(http(400, error_body(400, "odd", "Bad Request", context_info=context))) as port:
             assert words in str(Api(port).error())
     challenge = {"WWW-Authenticate": 'Bearer error="insufficient_scope", error_description="Needs more."'}
     with raw(http(403, b"", challenge)) as port:
@@ -332,8 +339,8 @@ def test_reasons_of_every_shape_are_read() -> None:
     assert "lacks a scope" in message and "Needs more." in message and "Tick 'Manage users'" in message
 
 
-def test_a_page_is_not_a_refusal_of_box() -> None:
-    """A 403 of a firewall is not a missing permission, and its 404 is not a missing folder."""
+def test_a_page_is_not_reported_as_a_refusal_by_box() -> None:
+    """A 403 from a firewall is not a missing permission, and its 404 is not a missing folder."""
     for status in (200, 401, 403, 404, 502):
         with raw(http(status, b"<html>Blocked</html>", {"Content-Type": "text/html"})) as port:
             api = Api(port)
@@ -344,8 +351,8 @@ def test_a_page_is_not_a_refusal_of_box() -> None:
             assert "text/html" in str(caught.value) and "proxy" in str(caught.value)
 
 
-def test_a_refused_access_token_is_not_called_refreshed_when_it_was_not() -> None:
-    """Only where a refresh was made does the message_of say so."""
+def test_a_refresh_that_did_not_happen_is_not_reported() -> None:
+    """The message for a refused access token mentions a refresh only if there was one."""
     with (
         raw(
             http(
@@ -359,15 +366,15 @@ def test_a_refused_access_token_is_not_called_refreshed_when_it_was_not() -> Non
         from boxnb.api.failures import api_error
 
         api = Api(port)
-        with boxnb.transport.sessions.unsigned_session() as bare:
-            raise api_error(bare.get(api.session.url("/users/me")))
+        with boxnb.transport.sessions.unsigned_session() as unsigned:
+            raise api_error(unsigned.get(api.session.url("/users/me")))
     assert "even after" not in str(caught.value) and "It is over." in str(caught.value)
 
 
-def test_every_message_of_the_api_uses_the_name_of_the_server() -> None:
-    """No message of another server mentions Box."""
-    for status, code in [*EACH, (429, "rate_limit_exceeded")]:
-        with raw(http(status, refused(status, code))) as port:
+def test_every_error_from_the_api_contains_the_name_of_the_server() -> None:
+    """The errors from a server other than Box do not mention Box."""
+    for status, code in [*ALL_CODES, (429, "rate_limit_exceeded")]:
+        with raw(http(status, error_body(status, code))) as port:
             message = str(Api(port, "Acme Drive").error(headers={"As-User": "42"} if status == 403 else {}))
         assert "Box" not in message and "Console" not in message.replace(
             "CORS domains in the Developer Console", ""
@@ -382,16 +389,16 @@ def date(seconds: float) -> str:
     return then.strftime("%a, %d %b %Y %H:%M:%S GMT")
 
 
-AFTER: list[tuple[str, float | None]] = [
+RETRY_AFTER: list[tuple[str, float | None]] = [
     ("7", 7), ("0", 0), (" 30 ", 30), ("1.5", 1.5), ("600", 600), ("99999999999", 99999999999.0),
     ("-5", None), ("nan", None), ("inf", None), ("1e9", None), ("1_0", None), ("²", None), ("٣", None), ("soon", None), ("", None),
     ("9" * 400, None), ("Mon, 99 Foo 2026 00:00:00 GMT", None), ("Fri, 31 Dec 99999 23:59:59 GMT", None),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("value", "seconds"), AFTER)
+@pytest.mark.parametrize(("value", "seconds"), RETRY_AFTER)
 def test_retry_after_in_every_spelling(value: str, seconds: float | None) -> None:
-    """It is read as a number of seconds or ignored; it never raises an exception or waits without end."""
+    """The header is read as a number of seconds or ignored; it never causes an exception or an endless wait."""
     response = boxnb.transport.sessions.requests.Response()
     response.headers["Retry-After"] = value.encode().decode("latin-1") if not value.isascii() else value
     assert retry_after(response) == seconds
@@ -400,7 +407,7 @@ def test_retry_after_in_every_spelling(value: str, seconds: float | None) -> Non
 
 @given(st.text(max_size=30))
 def test_any_retry_after_can_be_shown(value: str) -> None:
-    """Every text that a server may send can be read and shown."""
+    """Every value that a server may send can be read and shown."""
     response = boxnb.transport.sessions.requests.Response()
     response.headers["Retry-After"] = value
     seconds = retry_after(response)
@@ -408,7 +415,7 @@ def test_any_retry_after_can_be_shown(value: str) -> None:
 
 
 def test_retry_after_as_a_date() -> None:
-    """The server's own clock counts if the response contains it; a date in the past means no wait."""
+    """The wait is measured on the server's clock if the response contains its time; a date in the past means no wait."""
     response = boxnb.transport.sessions.requests.Response()
     response.headers.update(
         {"Retry-After": "Fri, 01 Jan 2027 00:10:00 GMT", "Date": "Fri, 01 Jan 2027 00:00:00 GMT"}
@@ -431,29 +438,29 @@ def test_retry_after_as_a_date() -> None:
     ],
 )
 def test_a_long_wait_is_an_error_with_a_time(value: str, words: str) -> None:
-    """The error is raised at once and does not mention waits that did not happen."""
-    asked = {"Retry-After": date(3000) if value == "a date" else value}
-    with raw(http(429, refused(429, "rate_limit_exceeded", "Slow down"), asked)) as port:
+    """The error is raised immediately and does not mention waits that did not happen."""
+    headers = {"Retry-After": date(3000) if value == "a date" else value}
+    with raw(http(429, error_body(429, "rate_limit_exceeded", "Slow down"), headers)) as port:
         api = Api(port)
         error = api.error()
-    assert isinstance(error, RateLimitError) and api.slept == []
+    assert isinstance(error, RateLimitError) and api.waits == []
     assert re.search(rf"Slow down\. It asks to wait {words}.*Run this again after .*\d\d:\d\d", str(error))
     assert error.retry_after is not None and error.retry_after > 180
     assert error.until is not None and error.until.tzinfo is not None
     assert "times" not in str(error)
 
 
-def test_a_lasting_rate_limit_reports_the_attempts() -> None:
+def test_a_persistent_rate_limit_is_reported_with_the_attempts() -> None:
     """The message contains the five attempts and the time waited."""
-    with raw(http(429, refused(429, "rate_limit_exceeded"))) as port:
+    with raw(http(429, error_body(429, "rate_limit_exceeded"))) as port:
         api = Api(port)
         assert re.search(r"5 times within 15 seconds.*Run this again in a minute", str(api.error()))
-    assert sum(api.slept) > 10
+    assert sum(api.waits) > 10
 
 
-def test_a_refusal_keeps_the_saved_pair() -> None:
-    """A rate limit does not change the profile."""
-    with raw(http(429, refused(429, "rate_limit_exceeded"), {"Retry-After": "600"})) as port:
+def test_a_rate_limit_does_not_change_the_profile() -> None:
+    """The saved token pair stays the same after a 429."""
+    with raw(http(429, error_body(429, "rate_limit_exceeded"), {"Retry-After": "600"})) as port:
         api = Api(port)
         before = store.load("acme")
         api.error()
@@ -461,7 +468,7 @@ def test_a_refusal_keeps_the_saved_pair() -> None:
 
 
 @given(st.text(max_size=300))
-def test_any_words_become_one_line(words: str) -> None:
+def test_any_text_becomes_one_line(words: str) -> None:
     """Control characters, direction marks, line breaks and surrogates are removed."""
     line = one_line(words)
     assert len(line) <= 200 and line.isprintable() and "\n" not in line

@@ -1,4 +1,4 @@
-"""Ids: everything that an ordinary user may pass for one, or one message that names the argument."""
+"""Ids: everything that a user may plausibly pass as an id works, and anything else is an error about the argument."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from boxnb.widgets import views
 
 Row = collections.namedtuple("Row", "id name")
 
-MEANT = {
+VALID = {
     "a number": 123,
     "numpy's number": np.int64(123),
     "a whole decimal number": 123.0,
@@ -33,12 +33,12 @@ MEANT = {
     "a Decimal": decimal.Decimal("123.0"),
     "numpy's single number": np.array(123),
     "text": "123",
-    "numpy's text": np.str_("123"),
-    "blanks and line ends": " 123\r\n",
+    "numpy's string": np.str_("123"),
+    "spaces and line ends": " 123\r\n",
     "a no-break space": "\u00a0123\u2003",
     "a byte order mark": "\ufeff123",
     "a zero-width space within": "1\u200b23",
-    "marks of direction": "\u202a123\u202c",
+    "direction marks": "\u202a123\u202c",
     "full-width digits": "１２３",
     "quotes": '"123"',
     "a spreadsheet's quote": "'123",
@@ -54,17 +54,17 @@ MEANT = {
     "a page of an enterprise": "https://acme.app.box.com/folder/123?sortColumn=name#x",
     "a page without https": "acme.ent.box.com/folder/123/",
     "an older page": "https://app.box.com/files/0/f/123/Contracts",
-    "an address of the API": "https://api.box.com/2.0/folders/123/items",
+    "a URL of the API": "https://api.box.com/2.0/folders/123/items",
     "a path": "/folders/123",
 }
 
-NOT_IDS = {
-    "nothing": None,
+INVALID = {
+    "None": None,
     "a gap": float("nan"),
     "a gap of pandas": pd.NA,
     "a gap of a time": pd.NaT,
     "empty": "",
-    "blank": " \u200b",
+    "only white space": " \u200b",
     "a gap as text": "nan",
     "a boolean": True,
     "numpy's boolean": np.bool_(False),
@@ -83,7 +83,7 @@ NOT_IDS = {
     "a login": "ada@example.com",
     "two": ["1", "2"],
     "an empty list": [],
-    "two in a text": "12 34",
+    "two in a string": "12 34",
     "a table without ids": pd.DataFrame({"name": ["x"]}),
     "an object without an id": {"name": "x"},
     "a file": {"type": "file", "id": "1"},
@@ -92,22 +92,22 @@ NOT_IDS = {
     "a shared link": "https://app.box.com/s/abcdefghijklmnop",
     "a page without an id": "https://app.box.com/recents",
     "a foreign page": "https://box.com.example.org/folder/123",
-    "a broken address": "https://[",
+    "a malformed URL": "https://[",
     "bytes": b"123",
     "a superscript": "1²",
     "a module": ids,
 }
 
 
-@pytest.mark.parametrize("value", MEANT.values(), ids=MEANT)
+@pytest.mark.parametrize("value", VALID.values(), ids=VALID)
 def test_an_id_can_be_passed_in_many_ways(value: Any) -> None:
-    """All of these values mean the same folder."""
+    """All of these values refer to the same folder."""
     assert ids.one(value, "folder_id", "folder") == "123"
 
 
-@pytest.mark.parametrize("value", NOT_IDS.values(), ids=NOT_IDS)
+@pytest.mark.parametrize("value", INVALID.values(), ids=INVALID)
 def test_a_value_that_is_not_an_id_is_refused(value: Any) -> None:
-    """The message names the argument and what it takes in at most three sentences, and the error is a ValueError."""
+    """The error is a ValueError that says in at most three sentences what the argument takes."""
     with pytest.raises(IdError, match=r"^folder_id") as caught:
         ids.one(value, "folder_id", "folder")
     assert isinstance(caught.value, ValueError) and isinstance(caught.value, BoxNotebookError)
@@ -115,7 +115,7 @@ def test_a_value_that_is_not_an_id_is_refused(value: Any) -> None:
 
 
 def test_common_mistakes_have_their_own_messages() -> None:
-    """Another kind of address, a shared link and a login are named, and the link itself is not repeated."""
+    """The URL of another page, a shared link and a login are recognized, and the link itself is not repeated."""
     for value, message in {
         "https://app.box.com/file/123": "is the address of a file",
         "https://app.box.com/s/verysecretlink": "is a shared link",
@@ -129,38 +129,38 @@ def test_common_mistakes_have_their_own_messages() -> None:
 
 
 def test_several_ids_can_be_passed_in_many_ways() -> None:
-    """Duplicates are dropped, the order stays, and a wrong id is named by its position."""
-    read = pd.read_csv(io.StringIO("id,name\n1234567890123,a\n,b\n1234567890124,c\n"))
-    wanted = ["1234567890123", "1234567890124"]
+    """Duplicates are dropped, the order stays, and the message for an invalid id contains its position."""
+    table = pd.read_csv(io.StringIO("id,name\n1234567890123,a\n,b\n1234567890124,c\n"))
+    expected = ["1234567890123", "1234567890124"]
     for value in (
-        read["id"].dropna(),
-        read.dropna(),
-        set(read["id"].dropna()),
-        iter(wanted),
+        table["id"].dropna(),
+        table.dropna(),
+        set(table["id"].dropna()),
+        iter(expected),
         "1234567890123, 1234567890124\n",
     ):
-        assert sorted(ids.many(value, "ids", "group")) == wanted
+        assert sorted(ids.many(value, "ids", "group")) == expected
     with pytest.raises(IdError, match=r"ids\[1\] is missing"):
-        ids.many(read["id"], "ids", "group")
+        ids.many(table["id"], "ids", "group")
     with pytest.raises(IdError, match="takes only groups, but contains a user"):
         ids.many(pd.DataFrame({"type": ["user"], "id": ["1"]}), "ids", "group")
 
 
 @pytest.fixture
 def pretended() -> Iterator[tuple[Pretender, boxnb.Box]]:
-    with pretending() as both:
-        yield both
+    with pretending() as pair:
+        yield pair
 
 
 def one_page(method: str, path: str, query: Any, headers: Any, body: bytes) -> Any:
-    """Answer every call with one object or an empty listing."""
+    """Return one object or an empty listing for every call."""
     last = path.split("/")[-1]
     if last.isdigit() or last == "me":
         return 200, {}, {"type": "x", "id": last}
     return 200, {}, {"entries": [], "total_count": 0, "limit": 1000, "offset": 0, "next_stream_position": "1"}
 
 
-ONE = {
+CALLS_BY_ARGUMENT = {
     "folder_id": {
         "items": lambda box, which: box.items(which),
         "tree": lambda box, which: box.tree(which),
@@ -192,7 +192,7 @@ ONE = {
 }
 CALLS = [
     pytest.param(argument, call, id=f"{name}({argument}=)")
-    for argument, calls in ONE.items()
+    for argument, calls in CALLS_BY_ARGUMENT.items()
     for name, call in calls.items()
 ]
 
@@ -201,15 +201,15 @@ CALLS = [
 def test_every_dataset_and_report_accepts_the_same_ids(
     pretended: tuple[Pretender, boxnb.Box], argument: str, call: Callable[[boxnb.Box, Any], Any]
 ) -> None:
-    """All forms of an id lead to the same address; a missing or wrong one is refused without a call."""
+    """All forms of an id lead to the same URL; a missing or invalid one is refused without a call."""
     pretender, box = pretended
     pretender.first = one_page
-    asked = []
+    calls_by_value = []
     for value in ("123", 123, np.int64(123), 123.0, " 123\n"):
         pretender.calls.clear()
         call(box, value)
-        asked.append(list(pretender.calls))
-    assert all(calls == asked[0] for calls in asked)
+        calls_by_value.append(list(pretender.calls))
+    assert all(calls == calls_by_value[0] for calls in calls_by_value)
     pretender.calls.clear()
     for value in (float("nan"), True, "", "https://app.box.com/s/abcdef"):
         with pytest.raises(IdError, match=rf"^{argument}"):
@@ -218,13 +218,13 @@ def test_every_dataset_and_report_accepts_the_same_ids(
 
 
 def _quietly(call: Callable[..., Any], *value: Any, **others: Any) -> None:
-    """Make the calls of a transfer or walk; its result does not matter here."""
+    """Make the calls of a transfer or walk without its warnings and errors, which do not matter here."""
     with warnings.catch_warnings(), contextlib.suppress(ApiError):
         warnings.simplefilter("ignore")
         call(*value, **others)
 
 
-ACTING: dict[str, Callable[[boxnb.Box, Any], Any]] = {
+AS_USER: dict[str, Callable[[boxnb.Box, Any], Any]] = {
     "get": lambda box, who: box.get("/users/me", as_user=who),
     "frame": lambda box, who: box.frame("/webhooks", as_user=who),
     "me": lambda box, who: box.me(as_user=who),
@@ -246,11 +246,11 @@ ACTING: dict[str, Callable[[boxnb.Box, Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("call", ACTING.values(), ids=ACTING)
+@pytest.mark.parametrize("call", AS_USER.values(), ids=AS_USER)
 def test_as_user_is_an_id_like_any_other(
     pretended: tuple[Pretender, boxnb.Box], call: Callable[[boxnb.Box, Any], Any]
 ) -> None:
-    """The header contains the digits of every form; a value that is not an id is refused without a call."""
+    """For every form of the id, the header contains its digits; a value that is not an id is refused without a call."""
     pretender, box = pretended
     pretender.first = one_page
     for value in (12345, np.int64(12345), 12345.0, "12345\n", " 12345", {"type": "user", "id": "12345"}):
@@ -264,16 +264,16 @@ def test_as_user_is_an_id_like_any_other(
     assert pretender.headers == []
 
 
-def test_a_table_from_a_csv_file_names_the_same_items(
+def test_a_table_from_a_csv_file_refers_to_the_same_items(
     pretended: tuple[Pretender, boxnb.Box],
 ) -> None:
-    """Numbers, booleans as text and gaps are read; for ids alone the argument `kind` decides."""
+    """Numbers, booleans as strings and gaps are read; for a table with only ids, the argument `kind` decides."""
     pretender, box = pretended
     pretender.first = one_page
-    text = "type,id,has_collaborations\nfolder,1,True\nfile,2,False\nfile,3,\n"
-    box.collaborations(pd.read_csv(io.StringIO(text)))
-    asked = sorted(path for _, path in pretender.calls)
-    assert asked == ["/2.0/files/3/collaborations", "/2.0/folders/1/collaborations"]
+    csv = "type,id,has_collaborations\nfolder,1,True\nfile,2,False\nfile,3,\n"
+    box.collaborations(pd.read_csv(io.StringIO(csv)))
+    paths = sorted(path for _, path in pretender.calls)
+    assert paths == ["/2.0/files/3/collaborations", "/2.0/folders/1/collaborations"]
     pretender.calls.clear()
     box.collaborations(pd.DataFrame({"id": [4]}), kind="file")
     box.collaborations(["files/5", "folders/6"])
@@ -285,7 +285,7 @@ def test_a_table_from_a_csv_file_names_the_same_items(
 
 
 def test_a_walk_resumes_from_pending_folders_of_a_csv_file(pretended: tuple[Pretender, boxnb.Box]) -> None:
-    """In such a file the ids are numbers."""
+    """In a CSV file the ids are numbers."""
     pretender, box = pretended
     pretender.first = one_page
     box.tree(pending=[(17, "a", 2)])

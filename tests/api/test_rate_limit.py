@@ -15,7 +15,7 @@ from boxnb.api.rate_limit import LIMITS, Limit, Pacer
 
 
 class Time:
-    """A clock that only waiting moves."""
+    """A clock that advances only when something waits."""
 
     def __init__(self, now: float = 1000.0) -> None:
         self.now = now
@@ -38,7 +38,7 @@ def test_ten_calls_do_not_wait(tmp_path: Path) -> None:
     assert [pacer(tmp_path, time).wait() for _ in range(10)] == [0.0] * 10
 
 
-def test_no_minute_has_more_calls_than_the_limit(tmp_path: Path) -> None:
+def test_no_minute_contains_more_calls_than_the_limit(tmp_path: Path) -> None:
     """5,500 calls take at most 2 % longer than 990 calls a minute would."""
     time = Time()
     pace = pacer(tmp_path, time)
@@ -47,8 +47,8 @@ def test_no_minute_has_more_calls_than_the_limit(tmp_path: Path) -> None:
         pace.wait()
         calls.append(time.now)
         time.now += 0.001  # the call itself
-    for first, after in zip(calls, calls[990:], strict=False):
-        assert after - first >= 60.0
+    for earlier, later in zip(calls, calls[990:], strict=False):
+        assert later - earlier >= 60.0
     whole_minutes = (5500 - 1) // 990
     assert calls[-1] - calls[0] <= whole_minutes * 60 * 1.02 + 1
 
@@ -62,11 +62,11 @@ def test_search_also_has_a_limit_per_second(tmp_path: Path) -> None:
 
 
 def test_a_429_pauses_all_processes(tmp_path: Path) -> None:
-    """The other process waits too; then both space their calls evenly for a minute."""
+    """The other process waits too; after that, both space their calls evenly for a minute."""
     time = Time()
     ours, theirs = pacer(tmp_path, time), pacer(tmp_path, time)
     ours.wait()
-    ours.limited(7.0)
+    ours.pause_all(7.0)
     assert theirs.wait() == pytest.approx(7.0)
     started = time.now
     for _ in range(33):
@@ -79,17 +79,19 @@ def test_a_429_pauses_all_processes(tmp_path: Path) -> None:
     assert time.now == started
 
 
-@pytest.mark.parametrize(("kind", "a_second"), [("general", 16.4), ("upload", 3.9), ("search", 0.98)])
-def test_even_spacing_depends_on_the_kind_of_call(tmp_path: Path, kind: str, a_second: float) -> None:
-    """After a 429, uploads are spaced by the limit of uploads, not by that of all calls."""
+@pytest.mark.parametrize(
+    ("limit", "calls_per_second"), [("general", 16.4), ("upload", 3.9), ("search", 0.98)]
+)
+def test_even_spacing_depends_on_the_limit(tmp_path: Path, limit: str, calls_per_second: float) -> None:
+    """After a 429, uploads are spaced according to the limit of uploads, not to that of all calls."""
     time = Time()
-    pace = pacer(tmp_path, time, LIMITS[kind])
-    pace.limited(0.0)
+    pace = pacer(tmp_path, time, LIMITS[limit])
+    pace.pause_all(0.0)
     pace.wait()
     started = time.now
     for _ in range(20):
         pace.wait()
-    assert 20 / (time.now - started) == pytest.approx(a_second, rel=0.01)
+    assert 20 / (time.now - started) == pytest.approx(calls_per_second, rel=0.01)
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 200])
@@ -103,7 +105,7 @@ def test_a_damaged_file_is_replaced(tmp_path: Path, content: bytes) -> None:
 
 def test_times_saved_before_a_restart_are_ignored(tmp_path: Path) -> None:
     """The clock starts at zero again, so the saved times are in the future."""
-    pacer(tmp_path, Time(1e6)).limited(30.0)
+    pacer(tmp_path, Time(1e6)).pause_all(30.0)
     assert pacer(tmp_path, Time(5.0)).wait() == 0.0
 
 
@@ -118,7 +120,7 @@ for _ in range(60):
 
 
 def test_processes_share_one_allowance(tmp_path: Path) -> None:
-    """Four processes make sixty calls in total; none is lost or counted twice."""
+    """Four processes make sixty calls in total, each of which is counted once."""
     file = tmp_path / "pace" / "shared"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     sharers = [
@@ -148,8 +150,8 @@ def test_the_ledger_adds_up_over_sessions(tmp_path: Path) -> None:
     assert list(ledger.frame()["endpoint"]) == ["GET /2.0/users"]
 
 
-def test_a_ledger_that_cannot_be_saved_stops_nothing(tmp_path: Path) -> None:
-    """There is one warning, and counting continues."""
+def test_a_ledger_that_cannot_be_saved_does_not_stop_the_work(tmp_path: Path) -> None:
+    """The failure is one warning, and counting continues."""
     (tmp_path / "ledger").write_text("a file where the folder should be")
     ledger = Ledger(tmp_path / "ledger" / "acme.json")
     ledger.note("GET /2.0/users", 200, 1.0, 1, repeat=False)
@@ -158,7 +160,7 @@ def test_a_ledger_that_cannot_be_saved_stops_nothing(tmp_path: Path) -> None:
     assert ledger.calls == 1
 
 
-ODD_BOOKS: list[bytes] = [
+ODD_LEDGERS: list[bytes] = [
     b"[" * 100_000,
     b"\x00\x00",
     b"\xff\xfe{}",
@@ -170,7 +172,7 @@ ODD_BOOKS: list[bytes] = [
 ]
 
 
-@pytest.mark.parametrize("odd", ODD_BOOKS, ids=range(len(ODD_BOOKS)))
+@pytest.mark.parametrize("odd", ODD_LEDGERS, ids=range(len(ODD_LEDGERS)))
 def test_an_invalid_line_of_a_ledger_is_ignored(tmp_path: Path, odd: bytes) -> None:
     """The other lines are counted and saved."""
     file = tmp_path / "acme.json"
@@ -182,21 +184,21 @@ def test_an_invalid_line_of_a_ledger_is_ignored(tmp_path: Path, odd: bytes) -> N
     [month] = [name for name in json.loads(file.read_text()) if name not in ("last", "scopes")]
     try:
         broken = json.loads(odd.decode().replace("MONTH", month))
-        book = json.loads(file.read_text())
+        saved = json.loads(file.read_text())
         for name, content in broken.items():
-            book[name] = (
-                {**book.get(name, {}), **content} if isinstance(content, dict) else book.get(name, content)
+            saved[name] = (
+                {**saved.get(name, {}), **content} if isinstance(content, dict) else saved.get(name, content)
             )
-        file.write_text(json.dumps(book))
+        file.write_text(json.dumps(saved))
         is_json = True
     except (ValueError, RecursionError, AttributeError):  # the file is not a JSON object, so it is replaced
         file.write_bytes(odd)
         is_json = False
-    again = Ledger(file)
-    again.note("GET /users", 200, 5.0, 10, repeat=False)
-    calls = again.month().set_index("endpoint")["calls"]
+    new_ledger = Ledger(file)
+    new_ledger.note("GET /users", 200, 5.0, 10, repeat=False)
+    calls = new_ledger.month().set_index("endpoint")["calls"]
     assert calls["GET /users"] == (2 if is_json else 1)
-    assert again.recall("users") == ({"rows": 120, "calls": 1} if is_json else {})
-    assert again.scopes().get("manage") == ("proved" if is_json else None)
-    assert again.recall("events") == {} and again.recall("odd") == {}
+    assert new_ledger.recall("users") == ({"rows": 120, "calls": 1} if is_json else {})
+    assert new_ledger.scopes().get("manage") == ("proved" if is_json else None)
+    assert new_ledger.recall("events") == {} and new_ledger.recall("odd") == {}
     json.loads(file.read_text())

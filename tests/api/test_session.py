@@ -16,7 +16,8 @@ import requests
 from signing import practice_client, sign_in
 
 from boxnb import oauth, redaction, store
-from boxnb.api.session import ATTEMPTS, BoxSession, api_error, endpoint
+from boxnb.api.failures import api_error, endpoint
+from boxnb.api.session import ATTEMPTS, BoxSession
 from boxnb.auth import RotatingAuth
 from boxnb.errors import (
     ApiError,
@@ -32,7 +33,7 @@ from boxnb.sandbox import Sandbox
 
 
 class Time:
-    """A clock that only waiting moves; it records the waits."""
+    """A clock that advances only when something waits, and records the waits."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
@@ -68,7 +69,7 @@ def statuses(session: BoxSession) -> list[int]:
 
 
 def test_a_path_is_relative_to_the_api(session: BoxSession) -> None:
-    """A path works with or without its first slash, and a full address is used unchanged."""
+    """A path works with or without its first slash, and a full URL is used unchanged."""
     for path in ("/users/me", "users/me", session.url("/users/me")):
         assert session.get(path).json()["type"] == "user"
 
@@ -83,7 +84,7 @@ def test_retry_after_is_obeyed(sandbox: Sandbox, session: BoxSession, waits: lis
 
 
 def test_a_very_long_wait_is_an_error(sandbox: Sandbox, session: BoxSession, waits: list[float]) -> None:
-    """A Retry-After of one hour raises an error at once instead of waiting."""
+    """A Retry-After of one hour raises an error immediately, instead of a wait."""
     sandbox.faults.add("/2.0/users/me", "429", retry_after=3600)
     with pytest.raises(RateLimitError, match=r"rate limit.*asks to wait 60 minutes") as caught:
         session.get_json("/users/me")
@@ -91,10 +92,10 @@ def test_a_very_long_wait_is_an_error(sandbox: Sandbox, session: BoxSession, wai
     assert waits == []
 
 
-@pytest.mark.parametrize("kind", ["500", "502", "503", "reset_before", "reset_after"])
-def test_a_read_is_retried(sandbox: Sandbox, session: BoxSession, kind: str) -> None:
+@pytest.mark.parametrize("fault", ["500", "502", "503", "reset_before", "reset_after"])
+def test_a_read_is_retried(sandbox: Sandbox, session: BoxSession, fault: str) -> None:
     """A read that fails twice succeeds at the third attempt."""
-    sandbox.faults.add("/2.0/users/me", kind, times=2)
+    sandbox.faults.add("/2.0/users/me", fault, times=2)
     assert session.get_json("/users/me")["type"] == "user"
     assert len(session.calls) == 3
 
@@ -102,7 +103,7 @@ def test_a_read_is_retried(sandbox: Sandbox, session: BoxSession, kind: str) -> 
 def test_retries_are_bounded(sandbox: Sandbox, session: BoxSession, waits: list[float]) -> None:
     """The fifth failed attempt raises the error."""
     sandbox.faults.add("/2.0/users/me", "503", times=100)
-    with pytest.raises(BoxUnavailableError, match="No usable answer: 503") as caught:
+    with pytest.raises(BoxUnavailableError, match="No usable response: 503") as caught:
         session.get_json("/users/me")
     assert len(session.calls) == ATTEMPTS
     assert len(waits) == ATTEMPTS - 1
@@ -110,7 +111,7 @@ def test_retries_are_bounded(sandbox: Sandbox, session: BoxSession, waits: list[
 
 
 def test_a_write_is_not_retried_after_a_lost_response(sandbox: Sandbox, session: BoxSession) -> None:
-    """Box may have done the write; only after a 429 it certainly has not."""
+    """Box may have done the write, unless it returned 429."""
     sandbox.faults.add("/2.0/users*", "reset_after", method="POST")
     with pytest.raises(requests.ConnectionError):
         session.post("/users", json={"name": "Nobody", "login": "nobody@example.com"})
@@ -135,27 +136,27 @@ def test_a_retry_sends_the_whole_file(sandbox: Sandbox, session: BoxSession, tmp
     """A retry reads the file from its original position; content that can be read only once is sent only once."""
     path = tmp_path / "a.txt"
     path.write_bytes(b"skip these twenty:  all my data")
-    address = session.auth.profile.client.server.upload_url + "/files/content"
-    wanted = {"attributes": json.dumps({"name": "again.txt", "parent": {"id": "0"}})}
+    url = session.auth.profile.client.server.upload_url + "/files/content"
+    form = {"attributes": json.dumps({"name": "again.txt", "parent": {"id": "0"}})}
     sandbox.faults.add("/api/2.0/files/content", "429", method="POST", retry_after=1)
     with path.open("rb") as file:
         file.seek(20)
-        answer = session.post(address, data=wanted, files={"file": ("again.txt", file)})
-    assert answer.status_code == 201
-    assert session.get(f"/files/{answer.json()['entries'][0]['id']}/content").content == b"all my data"
+        response = session.post(url, data=form, files={"file": ("again.txt", file)})
+    assert response.status_code == 201
+    assert session.get(f"/files/{response.json()['entries'][0]['id']}/content").content == b"all my data"
     assert statuses(session)[:2] == [429, 201]
     sandbox.faults.add("/2.0/users*", "429", method="POST", retry_after=1)
     assert session.post("/users", data=iter([b"{}"])).status_code == 429
 
 
 def test_a_proxy_page_is_recognized(sandbox: Sandbox, session: BoxSession) -> None:
-    """HTML with status 200 is not a response of Box."""
+    """HTML with status 200 is not a response from Box."""
     sandbox.faults.add("/2.0/users/me", "html")
     with pytest.raises(BoxUnavailableError, match=r"text/html.*company proxy"):
         session.get_json("/users/me")
 
 
-def test_a_missing_item_and_an_unsupported_call_differ(session: BoxSession) -> None:
+def test_a_missing_item_and_an_unsupported_call_have_different_errors(session: BoxSession) -> None:
     """A missing item gives 404, and a call that the sandbox does not support gives 501."""
     with pytest.raises(NotFoundError, match="may not see it") as caught:
         session.get_json("/users/1")
@@ -164,7 +165,7 @@ def test_a_missing_item_and_an_unsupported_call_differ(session: BoxSession) -> N
         session.get_json("/no/such/path")
 
 
-def test_a_missing_scope_names_both_steps(sandbox: Sandbox) -> None:
+def test_a_missing_scope_is_reported_with_both_steps(sandbox: Sandbox) -> None:
     """The message says to tick the scope and to sign in again."""
     app = sandbox.register_app("narrow", ["http://127.0.0.1/callback"], scopes=["root_readonly"])
     client = oauth.Client(
@@ -175,7 +176,7 @@ def test_a_missing_scope_names_both_steps(sandbox: Sandbox) -> None:
         BoxSession(RotatingAuth("acme")).get_json("/users")
 
 
-LOST: list[Callable[[Sandbox], object]] = [
+FAILURES: list[Callable[[Sandbox], object]] = [
     lambda sandbox: sandbox.faults.add("/oauth2/token", "lost_token"),
     lambda sandbox: sandbox.faults.add("/oauth2/token", "reset_before"),
     lambda sandbox: sandbox.faults.add("/oauth2/token", "truncated"),
@@ -186,13 +187,15 @@ LOST: list[Callable[[Sandbox], object]] = [
 ]
 
 
-@pytest.mark.parametrize("lose", LOST, ids=["lost", "reset", "truncated", "409", "429", "500x3", "html"])
-def test_no_failure_of_a_refresh_loses_the_sign_in(
-    sandbox: Sandbox, session: BoxSession, lose: Callable[[Sandbox], object]
+@pytest.mark.parametrize(
+    "add_fault", FAILURES, ids=["lost", "reset", "truncated", "409", "429", "500x3", "html"]
+)
+def test_a_failed_refresh_does_not_lose_the_sign_in(
+    sandbox: Sandbox, session: BoxSession, add_fault: Callable[[Sandbox], object]
 ) -> None:
-    """Box answers the same refresh token with the same pair until the new one is used, so boxnb can repeat the refresh."""
+    """Until the new pair is used, Box returns the same pair for the same refresh token, so boxnb can repeat the refresh."""
     sandbox.clock.advance(7200)
-    lose(sandbox)
+    add_fault(sandbox)
     assert session.get_json("/users/me")["type"] == "user"
     sandbox.clock.advance(7200)
     assert session.get_json("/users/me")["type"] == "user"
@@ -207,10 +210,10 @@ def test_a_stopped_sandbox_is_reported(sandbox: Sandbox, session: BoxSession) ->
     assert len(session.calls) == ATTEMPTS
 
 
-def test_a_failed_refresh_keeps_the_saved_sign_in(
+def test_a_refresh_that_keeps_failing_does_not_lose_the_sign_in(
     sandbox: Sandbox, session: BoxSession, waits: list[float]
 ) -> None:
-    """The refresh is retried a few times, the call around it is not, and the saved sign-in stays."""
+    """The refresh is retried a few times, the call that needed it is not, and the saved sign-in stays."""
     saved = store.load("acme")
     sandbox.clock.advance(7200)
     session.get("/users/1")
@@ -223,12 +226,12 @@ def test_a_failed_refresh_keeps_the_saved_sign_in(
     assert store.load("acme") != saved
 
 
-def test_no_message_contains_the_address_of_a_download(session: BoxSession) -> None:
-    """Neither an address of Box nor one of the sandbox appears."""
-    for address in ("https://dl.boxcloud.com/d/1/b1!Abc/download", "http://127.0.0.1:1/dl/1/2/3/secret"):
-        assert endpoint(address) == "/download"
+def test_no_message_contains_a_download_url(session: BoxSession) -> None:
+    """The rule holds for URLs of Box and of the sandbox."""
+    for url in ("https://dl.boxcloud.com/d/1/b1!Abc/download", "http://127.0.0.1:1/dl/1/2/3/secret"):
+        assert endpoint(url) == "/download"
         assert "Abc" not in redaction.redact(
-            f'{urlsplit(address).hostname}:443 "GET {urlsplit(address).path} HTTP/1.1" 200'
+            f'{urlsplit(url).hostname}:443 "GET {urlsplit(url).path} HTTP/1.1" 200'
         )
     me = session.get("/users/me")
     me.url, me.status_code = "https://dl.boxcloud.com/d/1/b1!Abc/download", 404
@@ -253,14 +256,14 @@ def test_memberships_of_a_user_need_another_scope(sandbox: Sandbox) -> None:
     sandbox.change_app(client.client_id, scopes=["root_readonly", "manage_managed_users"])
     sign_in(sandbox)
     session = BoxSession(RotatingAuth("acme"))
-    who = session.get_json("/users", limit=1)["entries"][0]["id"]
+    user_id = session.get_json("/users", limit=1)["entries"][0]["id"]
     with pytest.raises(ForbiddenError, match="Manage groups"):
-        session.get_json(f"/users/{who}/memberships")
+        session.get_json(f"/users/{user_id}/memberships")
     assert session.ledger.scopes() == {"manage_managed_users": "proved", "manage_groups": "refused"}
 
 
-def test_endpoints_of_one_kind_are_counted_together() -> None:
-    """Ids in an address become `:id`."""
+def test_similar_calls_are_counted_together() -> None:
+    """Ids in a URL become `:id`."""
     assert endpoint("https://api.box.com/2.0/users/123/memberships?limit=1") == "/2.0/users/:id/memberships"
     assert endpoint("https://upload.box.com/api/2.0/files/upload_sessions/65230CDB8866EF36/commit") == (
         "/api/2.0/files/upload_sessions/:id/commit"
@@ -273,7 +276,7 @@ def test_endpoints_of_one_kind_are_counted_together() -> None:
 def test_a_long_wait_is_announced_before_it_begins(
     sandbox: Sandbox, session: BoxSession, waits: list[float]
 ) -> None:
-    """It is a warning, or a line for `on_wait`; shorter waits are not announced."""
+    """The announcement is a warning, or a line for `on_wait`; shorter waits are not announced."""
     sandbox.faults.add("/2.0/users/me", "429", retry_after=90)
     with pytest.warns(
         WaitNotice,
@@ -289,12 +292,12 @@ def test_a_long_wait_is_announced_before_it_begins(
     sandbox.faults.add("/2.0/users/me", "503", times=4)
     session.get_json("/users/me")
     assert [line.partition(",")[0] for line in announced] == [
-        "The sandbox answered 503 at attempt 3 of 5: waiting 4 seconds",
-        "The sandbox answered 503 at attempt 4 of 5: waiting 8 seconds",
+        "The sandbox returned 503 at attempt 3 of 5: waiting 4 seconds",
+        "The sandbox returned 503 at attempt 4 of 5: waiting 8 seconds",
     ]
 
 
-def test_a_long_pause_from_an_earlier_call_is_announced(
+def test_a_pause_that_an_earlier_call_caused_is_announced(
     sandbox: Sandbox, session: BoxSession, waits: list[float]
 ) -> None:
     """The next call announces the pause and is sent anyway, because the server decides."""
@@ -302,7 +305,7 @@ def test_a_long_pause_from_an_earlier_call_is_announced(
     with pytest.raises(RateLimitError, match="asks to wait 10 minutes"):
         session.get_json("/users/me")
     with pytest.warns(
-        WaitNotice, match=r"At an earlier call the sandbox asked to wait 10 minutes.*after .*\d\d:\d\d"
+        WaitNotice, match=r"After an earlier call, the sandbox asked to wait 10 minutes.*after .*\d\d:\d\d"
     ):
         assert session.get_json("/users/me")["type"] == "user"
     assert sum(waits) < 1
@@ -313,7 +316,7 @@ def test_threads_announce_a_shared_wait_once(sandbox: Sandbox, session: BoxSessi
     announced: list[str] = []
     session.on_wait = announced.append
     session.get_json("/users/me")
-    session._limits_for(session.url("/users/me"), {})[0].limited(60)
+    session._limits_for(session.url("/users/me"), {})[0].pause_all(60)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: session.get_json("/users/me"), range(8)))
     assert len(announced) == 1 and "waiting 60 seconds" in announced[0]
@@ -332,9 +335,9 @@ print(session.get_json("/users/me")["type"])
 def test_another_process_announces_the_pause(sandbox: Sandbox) -> None:
     """All processes of a profile share the pause in a file."""
     sign_in(sandbox)
-    here = BoxSession(RotatingAuth("acme"))
-    here.get_json("/users/me")
-    here._limits_for(here.url("/users/me"), {})[0].limited(900)
+    session = BoxSession(RotatingAuth("acme"))
+    session.get_json("/users/me")
+    session._limits_for(session.url("/users/me"), {})[0].pause_all(900)
     done = subprocess.run(
         [sys.executable, "-c", OTHER_PROCESS], capture_output=True, text=True, check=True, timeout=60
     )
