@@ -44,10 +44,10 @@ def child(
     home = folder / "Дом ü"
     path = os.pathsep.join([str(site), str(ROOT)])
     environment = {**os.environ, **locale, "PYTHONPATH": path, "BOXNB_HOME": str(home), "HOME": str(home)}
-    environment["PYTHONWARNDEFAULTENCODING"] = (
-        "1"  # opening a file without an encoding is an error, see OPENING
-    )
-    if not arguments:  # in a file, because the locale C does not allow such characters in a command
+    # Opening a file without an encoding is an error, see OPENING.
+    environment["PYTHONWARNDEFAULTENCODING"] = "1"
+    # The code is in a file, because the locale C does not allow such characters in a command.
+    if not arguments:
         (folder / "program.py").write_text(textwrap.dedent(OPENING) + textwrap.dedent(code), encoding="utf-8")
         arguments = ("program.py",)
     return subprocess.run(
@@ -60,32 +60,33 @@ def child(
     )
 
 
-def works(done: subprocess.CompletedProcess[bytes]) -> str:
-    assert done.returncode == 0, done.stderr.decode("utf-8", "replace")[-2000:]
-    return done.stdout.decode("utf-8", "replace")
+def output_of(process: subprocess.CompletedProcess[bytes]) -> str:
+    """Return what a process printed, after checking that it succeeded."""
+    assert process.returncode == 0, process.stderr.decode("utf-8", "replace")[-2000:]
+    return process.stdout.decode("utf-8", "replace")
 
 
 @pytest.mark.parametrize("locale", [C, UTF8], ids=["C", "UTF-8"])
 @pytest.mark.parametrize("host", HOSTS.values(), ids=HOSTS)
 def test_locks_work_with_any_computer_name(tmp_path: Path, host: str, locale: dict[str, str]) -> None:
-    """The message for anyone who has to wait names the owner of the lock in readable text."""
+    """The message for anyone who has to wait contains the owner of the lock in a readable form."""
     code = """
         with store.lock("acme"):
-            said = store.files._holder(store.path("acme"))
-            assert said == f"process {os.getpid()} on {host}", ascii(said)
+            owner = store.files._holder(store.path("acme"))
+            assert owner == f"process {os.getpid()} on {host}", ascii(owner)
             try:
                 with store.lock("acme", timeout=0.1):
-                    raise SystemExit("two held it")
+                    raise SystemExit("the lock was acquired twice")
             except boxnb.errors.TokenStoreError as error:
                 assert host in str(error), ascii(error)
         with boxnb.run("daily"):
             try:
                 with boxnb.run("daily"):
-                    raise SystemExit("two ran")
+                    raise SystemExit("the run was started twice")
             except boxnb.errors.RunRefusedError as error:
                 assert host in str(error), ascii(error)
         """
-    works(child(tmp_path, host, code, locale))
+    output_of(child(tmp_path, host, code, locale))
     assert (tmp_path / "Дом ü" / "profiles" / "acme.holder").read_bytes().decode("utf-8")
 
 
@@ -112,16 +113,16 @@ def test_everything_works_with_any_computer_name(tmp_path: Path, host: str, loca
         down = box.download(files, home / "down")
         assert set(down["action"]) == {"downloaded"} and "Дом ü" in down["path"].iloc[0]
         assert set(box.download(files, home / "down")["action"]) == {"same content"}
-        place = home / encoding.on_disk("Маße")
-        place.mkdir()
-        (place / encoding.on_disk("файл.txt")).write_text("x", encoding="utf-8")
-        assert box.upload_folder(place, "0")[["name", "action"]].values.tolist() == [["файл.txt", "uploaded"]]
+        folder = home / encoding.on_disk("Маße")
+        folder.mkdir()
+        (folder / encoding.on_disk("файл.txt")).write_text("x", encoding="utf-8")
+        assert box.upload_folder(folder, "0")[["name", "action"]].values.tolist() == [["файл.txt", "uploaded"]]
         assert "Маße" in set(box.items("0")["name"])
         from boxnb.sandbox import devices
         devices.Devices().stop()
         boxnb.sandbox.stop()
         """
-    works(child(tmp_path, host, code, locale))
+    output_of(child(tmp_path, host, code, locale))
     home = tmp_path / "Дом ü"
     assert next((home / "reports").glob("отчёт-*.html"))
     logs = list((home / "runs" / "отчёт").glob("отчёт-*.log"))
@@ -135,18 +136,18 @@ def test_the_command_line_works_in_any_terminal(tmp_path: Path) -> None:
     notebook.write_text('{"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}', encoding="utf-8")
     for scheduler in ("cron", "systemd", "launchd", "windows"):
         words = ("-m", "boxnb", "schedule", str(notebook), "--for", scheduler)
-        assert "отчёт" in works(child(tmp_path, "x", "", C, words))
+        assert "отчёт" in output_of(child(tmp_path, "x", "", C, words))
         code = {**UTF8, "PYTHONIOENCODING": "cp1252"}  # the encoding of a pipe on western Windows
-        assert works(child(tmp_path, "x", "", code, words))
+        assert output_of(child(tmp_path, "x", "", code, words))
     odd = tmp_path / os.fsdecode(b"a\xff.ipynb")
     odd.write_bytes(notebook.read_bytes())
     refused = child(tmp_path, "x", "", C, ("-m", "boxnb", "schedule", str(odd)))
-    # A path that cannot become text is refused rather than changed.
+    # A path that cannot be converted to text is refused, not changed.
     assert (refused.returncode, refused.stdout) == (2, b"")
 
 
 def test_a_secrets_command_uses_utf8(tmp_path: Path) -> None:
-    """In every locale it reads and writes UTF-8; other bytes are an error without a secret."""
+    """In every locale the command reads and writes UTF-8; other bytes are an error whose message does not contain the secret."""
     code = r"""
         from boxnb.store.backends import CommandKeeper
         program = home.parent / "keeper.py"
@@ -161,7 +162,7 @@ def test_a_secrets_command_uses_utf8(tmp_path: Path) -> None:
         except boxnb.errors.TokenStoreError as error:
             assert error.__cause__ is None and "SECRET" not in str(error)
         """
-    assert ascii('{"ü": "дом"}') in works(child(tmp_path, "x", code))
+    assert ascii('{"ü": "дом"}') in output_of(child(tmp_path, "x", code))
 
 
 @pytest.mark.parametrize(
@@ -175,8 +176,8 @@ def test_a_secrets_command_uses_utf8(tmp_path: Path) -> None:
         ("", ""),
     ],
 )
-def test_every_path_can_become_text(text: object, expected: str) -> None:
-    """Bytes that are UTF-8 become characters and others become escapes, so that Arrow, mail and JSON can hold them."""
+def test_every_path_can_be_converted_to_text(text: object, expected: str) -> None:
+    """Bytes that are UTF-8 become characters and others become escapes, so that Arrow, mail and JSON can contain them."""
     assert encoding.as_text(text) == expected
     encoding.as_text(text).encode("utf-8")
 
@@ -200,22 +201,22 @@ def without_encoding(path: Path) -> list[str]:
         if not isinstance(node, ast.Call):
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        words = {word.arg: word.value for word in node.keywords}
-        text = [value.value for value in [*node.args, *words.values()] if isinstance(value, ast.Constant)]
-        if "encoding" in words or None in words:
+        keywords = {keyword.arg: keyword.value for keyword in node.keywords}
+        constants = [
+            value.value for value in [*node.args, *keywords.values()] if isinstance(value, ast.Constant)
+        ]
+        if "encoding" in keywords or None in keywords:
             continue
-        if name in PROCESSES and {"text", "universal_newlines"} & set(words):
+        if name in PROCESSES and {"text", "universal_newlines"} & set(keywords):
             calls.append(f"{path.name}:{node.lineno} {ast.unparse(node)[:80]}")
         if name not in TEXT_CALLS or (
             isinstance(node.func, ast.Attribute) and ast.unparse(node.func) == "os.open"
         ):
             continue
         modes = [
-            text_argument
-            for text_argument in text
-            if isinstance(text_argument, str)
-            and 0 < len(text_argument) <= 3
-            and set(text_argument) <= set("rwxabt+")
+            constant
+            for constant in constants
+            if isinstance(constant, str) and 0 < len(constant) <= 3 and set(constant) <= set("rwxabt+")
         ]
         if name in ("open", "fdopen") and not modes and not opens_a_file(node):
             continue
@@ -225,7 +226,7 @@ def without_encoding(path: Path) -> list[str]:
 
 
 def opens_a_file(node: ast.Call) -> bool:
-    """Return whether a call without a mode opens a file, and not something else."""
+    """Return whether a call without a mode opens a file, not something else."""
     return isinstance(node.func, ast.Name) or ast.unparse(node.func) in (
         "os.fdopen",
         "io.open",
@@ -235,7 +236,7 @@ def opens_a_file(node: ast.Call) -> bool:
 
 
 def test_every_text_file_is_opened_with_an_encoding() -> None:
-    """The rule holds for the whole package, also where ruff's rule cannot recognize a path, and for the output of programs."""
+    """The rule holds for the whole package, even where ruff does not recognize a path, and for the output of programs."""
     assert [line for path in sorted((ROOT / "boxnb").rglob("*.py")) for line in without_encoding(path)] == []
 
 
@@ -252,7 +253,7 @@ def test_every_text_file_is_opened_with_an_encoding() -> None:
     ],
 )
 def test_the_search_finds_calls_without_an_encoding(tmp_path: Path, code: str) -> None:
-    """The search used above works."""
+    """The search of the previous test recognizes each of these calls."""
     (tmp_path / "x.py").write_text(code, encoding="utf-8")
     assert len(without_encoding(tmp_path / "x.py")) == 1
     (tmp_path / "x.py").write_text(f"{code[:-1]}, encoding='utf-8')", encoding="utf-8")
@@ -260,7 +261,7 @@ def test_the_search_finds_calls_without_an_encoding(tmp_path: Path, code: str) -
 
 
 def test_ruff_checks_encodings_too() -> None:
-    """The rule also covers tests and notebooks; it is the only preview rule that is enabled."""
+    """Ruff's rule also covers tests and notebooks; it is the only preview rule that is enabled."""
     lint = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ruff"]["lint"]
     assert "PLW1514" in lint["select"]
     assert lint["preview"] and lint["explicit-preview-rules"]

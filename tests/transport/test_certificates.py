@@ -27,16 +27,16 @@ from boxnb.transport import sessions
 pytestmark = pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
 
 TOKEN = Token(Secret("access-0a1b2c3d"), Secret("refresh-0a1b2c3d"), obtained_at=1000.0, expires_in=3600.0)
-ANSWER = b'{"access_token": "new-access-token", "refresh_token": "new-refresh-token", "expires_in": 3600, "id": "1"}'
+RESPONSE = b'{"access_token": "new-access-token", "refresh_token": "new-refresh-token", "expires_in": 3600, "id": "1"}'
 
 
 class Impostor(ThreadingHTTPServer):
-    """A server that answers like a token endpoint and an API, and records what it receives."""
+    """A server that responds like a token endpoint and an API, and records what it receives."""
 
     daemon_threads = True
 
     def __init__(self, context: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
-        self.got: list[bytes] = []
+        self.received: list[bytes] = []
         super().__init__((host, 0), Handler)
         self.url = f"{'http' if context is None else 'https'}://{host}:{self.server_port}"
         if context is not None:
@@ -52,13 +52,13 @@ class Handler(BaseHTTPRequestHandler):
     server: Impostor
 
     def do_GET(self) -> None:
-        self.server.got.append(self.headers.get("Authorization", "").encode())
-        self.server.got.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        self.server.received.append(self.headers.get("Authorization", "").encode())
+        self.server.received.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(ANSWER)))
+        self.send_header("Content-Length", str(len(RESPONSE)))
         self.end_headers()
-        self.wfile.write(ANSWER)
+        self.wfile.write(RESPONSE)
 
     do_POST = do_GET  # noqa: N815  the name that http.server looks for
 
@@ -68,11 +68,11 @@ class Handler(BaseHTTPRequestHandler):
     def handle(self) -> None:
         try:
             super().handle()
-        except OSError:  # the other side does not trust the certificate
+        except OSError:  # the client does not trust the certificate
             return
 
 
-def serving(impostor: Impostor) -> Iterator[Impostor]:
+def serve(impostor: Impostor) -> Iterator[Impostor]:
     with impostor:
         thread = threading.Thread(target=impostor.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -88,46 +88,46 @@ def untrusted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Impostor]:
     monkeypatch.setattr(basic, "ATTEMPTS", 1)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
-    yield from serving(Impostor(context))
+    yield from serve(Impostor(context))
 
 
 @pytest.fixture
-def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[Impostor]:
+def remote(monkeypatch: pytest.MonkeyPatch) -> Iterator[Impostor]:
     """A plain http server that boxnb does not consider to be this computer."""
     monkeypatch.setattr(auth, "_WAITS", ())
-    yield from serving(Impostor(host="127.0.0.2"))
+    yield from serve(Impostor(host="127.0.0.2"))
 
 
-def saved(server: oauth.Server, **facts: Any) -> None:
+def save_profile(server: oauth.Server, **facts: Any) -> None:
     client = oauth.Client("abc", Secret("the-client-secret"), "http://127.0.0.1/callback", server)
     store.save(store.Profile("acme", client, TOKEN, **facts))
 
 
 EMPTY = ["", "  ", None]
-WRONG = [0, 1, 0.0, b"", [], {}, (), np.False_, b"/etc/ca.pem", Ellipsis]
-NOWHERE = ["false", "0", "no", "/no/such/file.pem", "False", Path("/no/such/folder")]
+INVALID = [0, 1, 0.0, b"", [], {}, (), np.False_, b"/etc/ca.pem", Ellipsis]
+MISSING = ["false", "0", "no", "/no/such/file.pem", "False", Path("/no/such/folder")]
 
 
 @pytest.mark.parametrize("verify", EMPTY)
 def test_an_empty_setting_means_the_usual_certificates(untrusted: Impostor, verify: str | None) -> None:
-    """An unset variable, as from ``os.environ.get("CA", "")``, never lets anything be sent to an untrusted server."""
-    saved(untrusted.server(), verify=verify)
+    """With the value of an unset variable, as from ``os.environ.get("CA", "")``, nothing is sent to an untrusted server."""
+    save_profile(untrusted.server(), verify=verify)
     store.configure("acme", verify=verify)
     basic.save("devices", untrusted.url, "reader", "hunter2-password", verify=verify)
     with pytest.raises(BoxNotebookError, match="certificate"):
         boxnb.connect("acme").get("/users/me")
     with pytest.raises(BoxNotebookError, match="certificate"):
         basic.connect("devices").get_json("/x")
-    assert untrusted.got == []
+    assert untrusted.received == []
     row = boxnb.doctor("acme").set_index("check").loc["connection to the server"]
     # The default CA bundle does not contain this server's authority.
     assert row["result"] == "wrong" and "default CA bundle" in row["finding"]
 
 
-@pytest.mark.parametrize("verify", [*WRONG, *NOWHERE], ids=repr)
+@pytest.mark.parametrize("verify", [*INVALID, *MISSING], ids=repr)
 def test_an_invalid_verify_is_refused(untrusted: Impostor, verify: Any) -> None:
-    """The error is raised when it is set, and the profile does not change."""
-    saved(untrusted.server())
+    """The error is raised when ``verify`` is set, and the profile does not change."""
+    save_profile(untrusted.server())
     for attempt in (
         lambda: store.configure("acme", verify=verify),
         lambda: basic.save("devices", untrusted.url, "reader", "hunter2-password", verify=verify),
@@ -139,7 +139,7 @@ def test_an_invalid_verify_is_refused(untrusted: Impostor, verify: Any) -> None:
     assert profile.verify is True
 
 
-@pytest.mark.parametrize("verify", [*EMPTY, *WRONG[:-1], *NOWHERE, False], ids=repr)
+@pytest.mark.parametrize("verify", [*EMPTY, *INVALID[:-1], *MISSING, False], ids=repr)
 def test_only_false_switches_off_the_check_of_a_session(untrusted: Impostor, verify: Any) -> None:
     """The rule holds for the session, for one request and for a prepared request."""
     with sessions.Session() as http:
@@ -151,33 +151,33 @@ def test_only_false_switches_off_the_check_of_a_session(untrusted: Impostor, ver
         with sessions.Session() as other:
             calls.append(lambda: other.get(untrusted.url, timeout=5, verify=verify))
             for call in calls:
-                untrusted.got.clear()
+                untrusted.received.clear()
                 if verify is False:
                     assert call().ok
                 else:
                     with pytest.raises((OSError, ValueError)):
                         call()
-                assert bool(untrusted.got) is (verify is False)
+                assert bool(untrusted.received) is (verify is False)
 
 
 @pytest.mark.parametrize("verify", ["", 0, None, [], "false", "/no/such/file", False], ids=repr)
 def test_only_false_in_a_profile_switches_off_the_check(untrusted: Impostor, verify: Any) -> None:
-    """The profile may have been written by hand or by another program."""
-    saved(untrusted.server())
+    """The value may have been written by hand or by another program."""
+    save_profile(untrusted.server())
     file = store.path("acme")
     file.write_text(file.read_text().replace('"verify": true', f'"verify": {json.dumps(verify)}'))
     if verify is False:
         assert boxnb.connect("acme").get("/users/me")["id"] == "1"
-        assert any(b"the-client-secret" in body for body in untrusted.got)
+        assert any(b"the-client-secret" in body for body in untrusted.received)
     else:
         with pytest.raises(BoxNotebookError):
             boxnb.connect("acme").get("/users/me")
-        assert untrusted.got == []
+        assert untrusted.received == []
 
 
-def test_a_switched_off_check_is_shown_in_red(untrusted: Impostor) -> None:
-    """Doctor, status and the panel show it with the way to switch it on."""
-    saved(untrusted.server())
+def test_a_disabled_check_is_shown_in_red(untrusted: Impostor) -> None:
+    """Doctor, status and the panel report it and say how to enable it."""
+    save_profile(untrusted.server())
     store.configure("acme", verify=False)
     findings = boxnb.doctor("acme")
     row = findings.set_index("check").loc["connection to the server"]
@@ -202,9 +202,9 @@ def test_mail_settings_check_certificates_too() -> None:
         mail_settings.MailSettings(**fields, sender="a@example.com", verify=0)  # type: ignore[arg-type]
 
 
-def test_no_secret_leaves_this_computer_over_plain_http(elsewhere: Impostor) -> None:
-    """None of the calls that would carry a secret is sent."""
-    saved(elsewhere.server())
+def test_no_secret_leaves_this_computer_over_plain_http(remote: Impostor) -> None:
+    """Every call that would contain a secret is refused before it is sent."""
+    save_profile(remote.server())
     profile = store.load("acme")
     assert profile is not None
     calls = [
@@ -213,17 +213,17 @@ def test_no_secret_leaves_this_computer_over_plain_http(elsewhere: Impostor) -> 
         lambda: oauth.revoke(profile.client, TOKEN),
         lambda: auth.RotatingAuth("acme").token(),
         lambda: account.who_is("acme", profile.client, TOKEN),
-        lambda: requests.get(elsewhere.url + "/2.0/x", auth=auth.RotatingAuth("acme"), timeout=5),
-        lambda: basic.BasicSession(elsewhere.url, "reader", Secret("hunter2")).get("/x"),
+        lambda: requests.get(remote.url + "/2.0/x", auth=auth.RotatingAuth("acme"), timeout=5),
+        lambda: basic.BasicSession(remote.url, "reader", Secret("hunter2")).get("/x"),
     ]
     for call in calls:
         with pytest.raises(HostNotAllowedError, match=r"would travel unencrypted to 127\.0\.0\.2"):
             call()
     with pytest.raises(ValueError, match="travel unencrypted"):
-        basic.save("devices", elsewhere.url, "reader", "hunter2-password")
+        basic.save("devices", remote.url, "reader", "hunter2-password")
     assert "Not signed out: The client secret would travel unencrypted" in boxnb.sign_out("acme")
     assert "They were not sent." in set(boxnb.doctor("acme")["finding"])
-    assert elsewhere.got == []
+    assert remote.received == []
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_no_secret_leaves_this_computer_over_plain_http(elsewhere: Impostor) -> 
         "ftp://127.0.0.1/t",
     ],
 )
-def test_an_odd_address_is_parsed_as_requests_parses_it(url: str) -> None:
+def test_an_odd_url_is_parsed_as_requests_parses_it(url: str) -> None:
     """Text before a backslash or an @ does not change the host."""
     with pytest.raises((HostNotAllowedError, requests.RequestException)):
         sessions.require_private(url, "client secret")
@@ -248,13 +248,13 @@ def test_an_odd_address_is_parsed_as_requests_parses_it(url: str) -> None:
     "url", ["https://box.example.com/t", "http://localhost:1/", "http://[::1]:8/", "http://127.0.0.1/"]
 )
 def test_https_and_this_computer_are_allowed(url: str) -> None:
-    """No exception is raised."""
+    """They do not raise an exception."""
     sessions.require_private(url, "client secret")
 
 
-def test_a_refused_address_leaves_no_journal(elsewhere: Impostor) -> None:
-    """Nothing was sent, so no refresh is pending."""
-    saved(elsewhere.server())
+def test_a_refused_url_does_not_leave_a_pending_refresh(remote: Impostor) -> None:
+    """Nothing was sent, so the file that records a pending refresh does not exist."""
+    save_profile(remote.server())
     with pytest.raises(HostNotAllowedError):
         auth.RotatingAuth("acme").token()
     assert not store.path("acme").with_suffix(".intent").exists()

@@ -1,4 +1,4 @@
-"""Network errors: each message names the true cause, and each is made from a real exception."""
+"""Network errors: each message states the true cause, and each comes from a real exception."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from boxnb.transport.network_trouble import hopeless, network_trouble
 from boxnb.transport.sessions import Session, never_connected, read_within, unsigned_session
 
 OK = http(200, b"hi")
-CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\nhi"
+TRUNCATED = b"HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\nhi"
 UTC = datetime.UTC
 
 
@@ -39,8 +39,8 @@ def bundle(authority: trustme.CA, tmp_path: Path) -> str:
     return str(file)
 
 
-def until_gone(connection: socket.socket) -> None:
-    """Send nothing until the other side closes the connection."""
+def wait_for_close(connection: socket.socket) -> None:
+    """Send nothing until the client closes the connection."""
     with contextlib.suppress(OSError):
         while connection.recv(65536):
             continue
@@ -52,15 +52,15 @@ def context(authority: trustme.CA, *names: str, **when: datetime.datetime) -> ss
     return tls_context
 
 
-def trouble(url: str, verify: bool | str = True, **options: object) -> str:
+def message_for(url: str, verify: bool | str = True, **options: object) -> str:
     """Return the message for the error that a request ends with."""
     with unsigned_session(verify) as session, pytest.raises(OSError) as caught:
         options = {"timeout": (5, 0.5), "stream": True, **options}
         read_within(session.get(url, **options), 5)  # type: ignore[arg-type]
-    sentence = network_trouble(caught.value)
-    assert "\n" not in sentence and sentence.endswith(".")
-    assert len(re.findall(r"[.:;] [A-Z]", sentence)) <= 2, "three short sentences at most"
-    return sentence
+    message = network_trouble(caught.value)
+    assert "\n" not in message and message.endswith(".")
+    assert len(re.findall(r"[.:;] [A-Z]", message)) <= 2, "three short sentences at most"
+    return message
 
 
 HANDSHAKES = {
@@ -82,12 +82,12 @@ HANDSHAKES = {
 }
 
 
-@pytest.mark.parametrize("kind", HANDSHAKES)
-def test_a_failed_handshake_does_not_blame_a_certificate(kind: str) -> None:
+@pytest.mark.parametrize("case", HANDSHAKES)
+def test_a_failed_handshake_does_not_blame_a_certificate(case: str) -> None:
     """The handshake ends before a certificate arrives."""
-    reply, words = HANDSHAKES[kind]
+    reply, words = HANDSHAKES[case]
     with raw(reply) as port:
-        message = trouble(f"https://127.0.0.1:{port}")
+        message = message_for(f"https://127.0.0.1:{port}")
     assert re.search(words, message)
     assert "not trusted" not in message and "REQUESTS_CA_BUNDLE" not in message
 
@@ -95,34 +95,34 @@ def test_a_failed_handshake_does_not_blame_a_certificate(kind: str) -> None:
 def test_a_reset_during_the_handshake_is_a_lost_connection() -> None:
     """Firewalls reset connections in this way."""
     with raw(reset) as port:
-        message = trouble(f"https://127.0.0.1:{port}")
-    assert "was lost before the answer arrived" in message and "certificate" not in message
+        message = message_for(f"https://127.0.0.1:{port}")
+    assert "was lost before the response arrived" in message and "certificate" not in message
 
 
-def test_a_handshake_without_an_answer_is_a_timeout() -> None:
+def test_a_handshake_without_a_response_is_a_timeout() -> None:
     """The server accepts the connection and sends nothing."""
-    with raw(until_gone) as port:
-        message = trouble(f"https://127.0.0.1:{port}", timeout=(0.5, 0.5))
-    assert "no answer from 127.0.0.1 in time" in message
+    with raw(wait_for_close) as port:
+        message = message_for(f"https://127.0.0.1:{port}", timeout=(0.5, 0.5))
+    assert "127.0.0.1 did not respond in time" in message
 
 
-def test_an_untrusted_certificate_names_the_setting(authority: trustme.CA) -> None:
-    """A company proxy looks like this; the company's CA bundle is the only remedy."""
+def test_an_untrusted_certificate_is_reported_with_the_setting(authority: trustme.CA) -> None:
+    """A company proxy causes this error; the company's CA bundle is the only remedy."""
     with raw(OK, context(authority, "127.0.0.1")) as port:
-        message = trouble(f"https://127.0.0.1:{port}")
+        message = message_for(f"https://127.0.0.1:{port}")
     assert "not trusted here (unable to get local issuer certificate)" in message
     assert "REQUESTS_CA_BUNDLE" in message and "PEM" in message
 
 
 def test_a_self_signed_certificate(tmp_path: Path) -> None:
-    """The message contains OpenSSL's own words."""
+    """The message contains OpenSSL's own reason."""
     alone = trustme.CA(organization_name="127.0.0.1")
     tls_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     pem = tmp_path / "alone.pem"
     pem.write_bytes(alone.private_key_pem.bytes() + alone.cert_pem.bytes())
     tls_context.load_cert_chain(pem)
     with raw(OK, tls_context) as port:
-        assert "not trusted here (self-signed certificate)" in trouble(f"https://127.0.0.1:{port}")
+        assert "not trusted here (self-signed certificate)" in message_for(f"https://127.0.0.1:{port}")
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_certificate_with_a_wrong_date_or_name(
     """A CA bundle would not help, so the message does not mention one."""
     begin, end = (datetime.datetime.now(UTC) + datetime.timedelta(days=day) for day in days)
     with raw(OK, context(authority, *names, not_before=begin, not_after=end)) as port:
-        message = trouble(f"https://127.0.0.1:{port}", bundle)
+        message = message_for(f"https://127.0.0.1:{port}", bundle)
     assert words in message
     assert "not trusted" not in message and "PEM" not in message
 
@@ -154,7 +154,7 @@ def test_a_certificate_file_without_a_pem_certificate(
     pem = Path(bundle).read_text(encoding="ascii")
     file.write_bytes({"DER": ssl.PEM_cert_to_DER_cert(pem), "empty": b"", "text": b"hello"}[kind])
     with raw(OK, context(authority, "127.0.0.1")) as port:
-        message = trouble(f"https://127.0.0.1:{port}", str(file))
+        message = message_for(f"https://127.0.0.1:{port}", str(file))
     assert "does not contain a PEM certificate" in message and "openssl x509 -inform der" in message
     assert "not trusted" not in message
 
@@ -162,75 +162,78 @@ def test_a_certificate_file_without_a_pem_certificate(
 def test_a_folder_of_certificates_is_not_enough(
     authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """OpenSSL ignores files without hashed names; the message contains the setting and its value."""
+    """OpenSSL ignores files without hashed names in a folder; the message contains the setting and its value."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
     with raw(OK, context(authority, "127.0.0.1")) as port:
-        message = trouble(f"https://127.0.0.1:{port}")
+        message = message_for(f"https://127.0.0.1:{port}")
     assert f"REQUESTS_CA_BUNDLE (now {tmp_path})" in message and "to a PEM file" in message
 
 
-def test_a_missing_certificate_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message also contains the setting that names it."""
-    assert "/no/such.pem does not exist. Correct the profile's verify" in trouble(
+def test_a_missing_certificate_file_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message contains the path of the file and the setting that refers to it."""
+    assert "/no/such.pem does not exist. Correct the profile's verify" in message_for(
         "https://127.0.0.1:9", "/no/such.pem"
     )
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such.pem")
-    assert "/no/such.pem does not exist. Correct REQUESTS_CA_BUNDLE" in trouble("https://127.0.0.1:9")
+    assert "/no/such.pem does not exist. Correct REQUESTS_CA_BUNDLE" in message_for("https://127.0.0.1:9")
 
 
 CONNECTIONS = {
-    "closes": (b"", "closed the connection without an answer"),
-    "reset": (reset, "was lost before the answer arrived"),
-    "reset in mid body": (lambda each: (each.sendall(CUT), reset(each)), "no complete answer"),
-    "short body": (CUT, "no complete answer"),
-    "broken chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhi", "no complete answer"),
+    "closes": (b"", "closed the connection without a response"),
+    "reset": (reset, "was lost before the response arrived"),
+    "reset within the body": (
+        lambda connection: (connection.sendall(TRUNCATED), reset(connection)),
+        "is incomplete",
+    ),
+    "short body": (TRUNCATED, "is incomplete"),
+    "broken chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhi", "is incomplete"),
     "broken gzip": (http(200, b"hello", {"Content-Encoding": "gzip"}), "could not be decompressed"),
     "another protocol": (b"SSH-2.0-OpenSSH_9.6\r\n", "is not HTTP"),
     "a flood of headers": (b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n", "is not HTTP"),
-    "silent": (until_gone, "no answer from 127.0.0.1 in time"),
-    "silent in mid body": (
-        lambda each: (each.sendall(CUT), until_gone(each)),
-        "no answer from 127.0.0.1 in time",
+    "silent": (wait_for_close, "127.0.0.1 did not respond in time"),
+    "silent within the body": (
+        lambda connection: (connection.sendall(TRUNCATED), wait_for_close(connection)),
+        "127.0.0.1 did not respond in time",
     ),
     "redirects in a loop": (http(302, b"", {"Location": "/again"}), "redirects the request in a loop"),
 }
 
 
-@pytest.mark.parametrize("kind", CONNECTIONS)
-def test_each_end_of_a_connection_has_its_message(kind: str) -> None:
-    """The message names the host but not the address, which could contain a code."""
-    reply, words = CONNECTIONS[kind]
+@pytest.mark.parametrize("case", CONNECTIONS)
+def test_each_way_a_connection_can_end_has_its_own_message(case: str) -> None:
+    """The message contains the host but not the URL, which could contain a code."""
+    reply, words = CONNECTIONS[case]
     with raw(reply) as port:  # type: ignore[arg-type]
-        message = trouble(f"http://127.0.0.1:{port}/path?code=hidden")
+        message = message_for(f"http://127.0.0.1:{port}/path?code=hidden")
     assert words in message and "127.0.0.1" in message
     assert "hidden" not in message and "certificate" not in message and "proxy set in" not in message
 
 
 def test_a_closed_port() -> None:
     """A closed port is not reported as a slow network."""
-    message = trouble("https://127.0.0.1:9/")
+    message = message_for("https://127.0.0.1:9/")
     assert "refused the connection: no server is running there" in message
 
 
 def test_an_unknown_host_name() -> None:
     """The message mentions DNS and the host."""
-    assert "The name no.such.host.invalid cannot be looked up (DNS)" in trouble(
+    assert "The name no.such.host.invalid cannot be looked up (DNS)" in message_for(
         "https://no.such.host.invalid/"
     )
 
 
 def test_a_connection_that_is_never_accepted() -> None:
-    """A server whose queue is full does not answer the first packet, so the connection times out."""
+    """A server whose queue is full does not reply to the first packet, so the connection times out."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(0)
     port = listener.getsockname()[1]
-    waiting = [socket.socket() for _ in range(4)]
-    for connection in waiting:
+    pending = [socket.socket() for _ in range(4)]
+    for connection in pending:
         connection.setblocking(False)
         connection.connect_ex(("127.0.0.1", port))
-    message = trouble(f"http://127.0.0.1:{port}", timeout=(0.3, 0.3))
-    for connection in [*waiting, listener]:
+    message = message_for(f"http://127.0.0.1:{port}", timeout=(0.3, 0.3))
+    for connection in [*pending, listener]:
         connection.close()
     assert "did not accept the connection in time" in message
 
@@ -247,30 +250,30 @@ def test_a_connection_that_is_never_accepted() -> None:
         "x",
     ],
 )
-def test_a_malformed_address(url: str) -> None:
+def test_a_malformed_url(url: str) -> None:
     """Every exception of requests and urllib3 becomes a message."""
-    assert "cannot be used" in trouble(url)
+    assert "cannot be used" in message_for(url)
 
 
 def test_a_header_that_cannot_be_sent() -> None:
     """A line break and a character beyond Latin-1 are not network errors."""
     for value in ("a\nb", "Ł€"):
-        message = trouble("http://127.0.0.1:9/", headers={"As-User": value})
+        message = message_for("http://127.0.0.1:9/", headers={"As-User": value})
         assert "so nothing was sent" in message and "network" not in message
 
 
 PROXIES = {
-    "nobody listens": ("http://127.0.0.1:9", "refuses connections"),
+    "no server": ("http://127.0.0.1:9", "refuses connections"),
     "unknown name": ("http://proxy.invalid:8080", "has a name that cannot be looked up"),
     "slash in password": ("http://jane:hid/den@127.0.0.1:9", "cannot be read"),
     "hash in password": ("http://jane:hid#den@127.0.0.1:9", "cannot be read"),
     "question in password": ("http://jane:hid?den@127.0.0.1:9", "cannot be read"),
     "at in password": ("http://jane:hid@den@127.0.0.1:9", "refuses connections"),
     "percent in password": ("http://jane:hid%den@127.0.0.1:9", "cannot be read"),
-    "no port there is": ("http://127.0.0.1:99999", "cannot be read"),
+    "impossible port": ("http://127.0.0.1:99999", "cannot be read"),
     "word for a port": ("http://127.0.0.1:port", "cannot be read"),
-    "half a bracket": ("http://[::1", "cannot be read"),
-    "blank": ("http://127.0.0.1 :9", "cannot be read"),
+    "unclosed bracket": ("http://[::1", "cannot be read"),
+    "space": ("http://127.0.0.1 :9", "cannot be read"),
     "no host": ("http://", "cannot be read"),
     "ftp": ("ftp://127.0.0.1:9", "cannot be read"),
     "long label": (f"http://{'a' * 80}:9", "cannot be read"),
@@ -285,12 +288,14 @@ def setting(request: pytest.FixtureRequest) -> Iterator[str]:
     return request.param
 
 
-@pytest.mark.parametrize("kind", PROXIES)
-def test_a_proxy_is_named_by_its_setting(kind: str, setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message names the setting and never contains its password."""
-    value, words = PROXIES[kind]
+@pytest.mark.parametrize("case", PROXIES)
+def test_a_proxy_error_is_reported_with_the_setting(
+    case: str, setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message contains the name of the setting, never its password."""
+    value, words = PROXIES[case]
     monkeypatch.setenv(setting, value)
-    message = trouble("https://api.box.example/2.0/users/me")
+    message = message_for("https://api.box.example/2.0/users/me")
     assert words in message and setting in message
     assert "hid" not in message and "den" not in message
 
@@ -300,17 +305,17 @@ TUNNELS = {
     "403": (http(403), "did not forward the request to api.box.example (403"),
     "502": (http(502), "did not forward the request to api.box.example (502"),
     "closes": (b"", "through the proxy set in HTTPS_PROXY"),
-    "silent": (until_gone, "in time through the proxy set in HTTPS_PROXY"),
+    "silent": (wait_for_close, "in time through the proxy set in HTTPS_PROXY"),
 }
 
 
-@pytest.mark.parametrize("kind", TUNNELS)
-def test_a_refusal_of_a_proxy_has_its_remedy(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A 407 asks for the password, a 403 for the administrator of the proxy."""
-    reply, words = TUNNELS[kind]
+@pytest.mark.parametrize("case", TUNNELS)
+def test_each_refusal_by_a_proxy_has_its_remedy(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a 407 the message asks for the password, after a 403 for the administrator of the proxy."""
+    reply, words = TUNNELS[case]
     with raw(reply) as port:  # type: ignore[arg-type]
         monkeypatch.setenv("HTTPS_PROXY", f"http://jane:hidden@127.0.0.1:{port}")
-        message = trouble("https://api.box.example/2.0/users/me", timeout=(0.5, 0.5))
+        message = message_for("https://api.box.example/2.0/users/me", timeout=(0.5, 0.5))
     assert words in message and "HTTPS_PROXY" in message and "hidden" not in message
 
 
@@ -318,7 +323,7 @@ def test_a_proxy_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     """A common mistake is to write https:// before the proxy's address."""
     with raw(http(407)) as port:
         monkeypatch.setenv("HTTPS_PROXY", f"https://127.0.0.1:{port}")
-        assert "speaks plain HTTP. Write its address with http://" in trouble("https://api.box.example/")
+        assert "speaks plain HTTP. Write its address with http://" in message_for("https://api.box.example/")
 
 
 def test_errors_of_local_files_are_not_network_errors(tmp_path: Path) -> None:
@@ -345,12 +350,12 @@ def test_hopeless_requests_are_not_retried(authority: trustme.CA) -> None:
 
 
 @given(st.text(st.characters(codec="latin-1", exclude_characters="\0\n\r"), max_size=40))
-def test_every_proxy_setting_gives_a_message(value: str) -> None:
-    """The password in the setting is never repeated."""
+def test_no_proxy_setting_causes_a_message_with_its_password(value: str) -> None:
+    """Every invalid setting becomes a message."""
     before = os.environ.get("HTTPS_PROXY")
     os.environ["HTTPS_PROXY"] = f"http://jane:hidden{value}@127.0.0.1:9"
     try:
-        message = trouble("https://127.0.0.9.invalid/")
+        message = message_for("https://127.0.0.9.invalid/")
     finally:
         os.environ.pop("HTTPS_PROXY")
         if before is not None:
