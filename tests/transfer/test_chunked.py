@@ -1,4 +1,4 @@
-"""Chunked uploads with odd responses, and conflicts that are not conflicts: one true message soon, and the token goes nowhere else."""
+"""Chunked uploads with odd responses and false conflicts: each fails soon with a true message, and the token stays with Box."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Sessions:
 
     def __init__(self, pretender: Pretender) -> None:
         self.pretender = pretender
-        self.begun: Any = {}
-        self.part: Any = {}
+        self.session_fields: Any = {}
+        self.part_fields: Any = {}
         self.commits: list[Answer] = []
         self.stored: dict[int, bytes] = {}
         self.ended = 0
@@ -40,13 +40,17 @@ class Sessions:
             return None
         below = path.removeprefix("/api/2.0/files/upload_sessions")
         if method == "POST" and not below:
-            return 201, {}, {"id": "S1", "type": "upload_session", "part_size": 1000} | self.begun
+            return 201, {}, {"id": "S1", "type": "upload_session", "part_size": 1000} | self.session_fields
         if method == "PUT":
             first = int(headers["Content-Range"].split()[1].split("-")[0])
             self.stored[first] = body
             part = {"part_id": f"P{first}", "offset": first, "size": len(body)}
             part["sha1"] = hashlib.sha1(body).hexdigest()
-            return 200, {}, self.part if callable(self.part) else {"part": part | self.part}
+            return (
+                200,
+                {},
+                self.part_fields if callable(self.part_fields) else {"part": part | self.part_fields},
+            )
         if method == "DELETE":
             self.ended += 1
             return 204, {}, b""
@@ -55,8 +59,8 @@ class Sessions:
         if below.endswith("/commit"):
             if self.commits:
                 return self.commits[0] if len(self.commits) == 1 else self.commits.pop(0)
-            whole = b"".join(self.stored[offset] for offset in sorted(self.stored))
-            number = self.pretender.add("large.bin", whole)
+            content = b"".join(self.stored[offset] for offset in sorted(self.stored))
+            number = self.pretender.add("large.bin", content)
             return 201, {}, {"entries": [self.pretender.items[number]]}
         return 200, {}, {"id": "S1", "part_size": 1000}
 
@@ -64,8 +68,8 @@ class Sessions:
 @pytest.fixture
 def pretended(monkeypatch: pytest.MonkeyPatch) -> Iterator[Both]:
     monkeypatch.setattr(upload, "IN_PARTS", 2000)
-    with pretending() as both:
-        yield both
+    with pretending() as pair:
+        yield pair
 
 
 @pytest.fixture
@@ -97,27 +101,27 @@ ENDPOINTS: dict[str, Any] = {
         "session_endpoints": dict.fromkeys(chunked.ENDPOINTS, "https://127.0.0.1.evil.example/x")
     },
     "with a password": {"session_endpoints": dict.fromkeys(chunked.ENDPOINTS, "https://a:b@127.0.0.1/x")},
-    "not an address": {"session_endpoints": dict.fromkeys(chunked.ENDPOINTS, "http://[")},
-    "the size as text": {"part_size": "1000"},
+    "not a URL": {"session_endpoints": dict.fromkeys(chunked.ENDPOINTS, "http://[")},
+    "the size as a string": {"part_size": "1000"},
     "larger than the file": {"part_size": 10**30},
 }
 
 
-@pytest.mark.parametrize("begun", ENDPOINTS.values(), ids=ENDPOINTS)
-def test_addresses_of_a_session_belong_to_the_server(
-    pretended: Both, sessions: Sessions, large: Path, begun: Any
+@pytest.mark.parametrize("fields", ENDPOINTS.values(), ids=ENDPOINTS)
+def test_the_urls_of_a_session_belong_to_the_server(
+    pretended: Both, sessions: Sessions, large: Path, fields: Any
 ) -> None:
-    """A missing or foreign address is replaced by the documented one, and the token goes nowhere else."""
-    sessions.begun = begun
+    """A missing or foreign URL is replaced by the documented one, and the token is sent only to the server."""
+    sessions.session_fields = fields
     row = pretended[1].upload(large).iloc[0]
     assert row["action"] == "uploaded"
     assert pretended[0].names("0") == {"large.bin": DATA}
-    own = {("http", "127.0.0.1", int(pretended[0].url.rpartition(":")[2]))}
-    assert {origin[:3] for origin in pretended[1].session.auth._origins()} == own
+    own_origin = {("http", "127.0.0.1", int(pretended[0].url.rpartition(":")[2]))}
+    assert {origin[:3] for origin in pretended[1].session.auth._origins()} == own_origin
 
 
 @pytest.mark.parametrize(
-    ("server", "address", "own"),
+    ("server", "url", "is_own"),
     [
         ("https://upload.box.com/api/2.0", "https://upload.box.com/api/2.0/files/upload_sessions/1", True),
         ("https://upload.box.com/api/2.0", "https://fra.upload.app.box.com/x", True),
@@ -135,15 +139,15 @@ def test_addresses_of_a_session_belong_to_the_server(
         ("https://api.box.com/2.0", "https://upload.app.box.com:8443/x", False),
     ],
 )
-def test_which_addresses_belong_to_the_server(pretended: Both, server: str, address: str, own: bool) -> None:
-    """They are the profile's hosts, hosts below them, and all of Box's domain for Box; any other host is a stranger's."""
+def test_which_urls_belong_to_the_server(pretended: Both, server: str, url: str, is_own: bool) -> None:
+    """The profile's hosts, hosts below them and, for Box, all hosts in its domain belong to the server; no others do."""
     import dataclasses
 
     profile = pretended[1].profile
-    there = dataclasses.replace(profile.client.server, upload_url=server, api_url=server)
-    store.save(dataclasses.replace(profile, client=dataclasses.replace(profile.client, server=there)))
+    other_server = dataclasses.replace(profile.client.server, upload_url=server, api_url=server)
+    store.save(dataclasses.replace(profile, client=dataclasses.replace(profile.client, server=other_server)))
     caller = chunked.Caller(boxnb.connect("pretended"), None)
-    assert targets.is_own(caller, address) is own
+    assert targets.is_own(caller, url) is is_own
 
 
 SIZES = {
@@ -162,8 +166,8 @@ def test_an_impossible_part_size_is_refused(
     pretended: Both, sessions: Sessions, large: Path, size: Any
 ) -> None:
     """The error is raised before any part is sent."""
-    sessions.begun = {"part_size": size}
-    with pytest.raises(BoxUnavailableError, match="No usable answer: 201"):
+    sessions.session_fields = {"part_size": size}
+    with pytest.raises(BoxUnavailableError, match="No usable response: 201"):
         pretended[1].upload(large)
     assert not sessions.stored
 
@@ -172,8 +176,8 @@ def test_too_many_parts_are_refused(pretended: Both, sessions: Sessions, tmp_pat
     """With a part size of one byte, each byte would cost a call."""
     file = tmp_path / "many.bin"
     file.write_bytes(b"x" * (chunked.MAX_PARTS + 1))
-    sessions.begun = {"part_size": 1}
-    with pytest.raises(BoxUnavailableError, match="No usable answer"):
+    sessions.session_fields = {"part_size": 1}
+    with pytest.raises(BoxUnavailableError, match="No usable response"):
         pretended[1].upload(file)
     assert not sessions.stored
 
@@ -192,19 +196,19 @@ ODD_PARTS: dict[str, Any] = {
 def test_a_response_about_another_part_is_an_error(
     pretended: Both, sessions: Sessions, large: Path, part: Any
 ) -> None:
-    """It is raised soon, and no file is created."""
-    sessions.part = part
-    begun = time.monotonic()
+    """The error is raised soon, and no file is created."""
+    sessions.part_fields = part
+    started = time.monotonic()
     with pytest.raises((BoxUnavailableError, TransferError)) as caught:
         pretended[1].upload(large)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - started < 5
     assert pretended[0].names("0") == {}
     if "sha1" in part:
         assert "received other content than was sent from byte" in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         {},
         [],
@@ -220,22 +224,22 @@ def test_a_response_about_another_part_is_an_error(
         b'{"part',
     ],
 )
-def test_a_response_without_a_part_is_an_error(pretended: Both, large: Path, answer: Any) -> None:
-    """The content of the response does not matter."""
+def test_a_response_without_a_part_is_an_error(pretended: Both, large: Path, response: Any) -> None:
+    """All of these responses cause the same error."""
     sessions = Sessions(pretended[0])
 
     def first(method: str, *rest: Any) -> Answer | None:
-        return (200, {}, answer) if method == "PUT" else sessions(method, *rest)
+        return (200, {}, response) if method == "PUT" else sessions(method, *rest)
 
     pretended[0].first = first
-    with pytest.raises(BoxUnavailableError, match="No usable answer: 200"):
+    with pytest.raises(BoxUnavailableError, match="No usable response: 200"):
         pretended[1].upload(large)
 
 
 def test_a_commit_that_never_ends_is_an_error(
     pretended: Both, sessions: Sessions, large: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The message says what to do, and the next call reuses the parts."""
+    """The message says what to do, and the next call reuses the uploaded parts."""
     waits: list[float] = []
     monkeypatch.setattr(chunked.Caller, "sleep", lambda self, seconds: waits.append(seconds))
     sessions.commits = [(202, {"Retry-After": "60"}, b"")]
@@ -255,8 +259,8 @@ DAMAGED: dict[str, Any] = {
     "not UTF-8": b"\xff\xfe",
     "a zero byte": b"\x00",
     "part_size": {"part_size": "x"},
-    "addresses": {"upload_part": 5},
-    "elsewhere": {"upload_part": "https://elsewhere.example/x"},
+    "URLs": {"upload_part": 5},
+    "another host": {"upload_part": "https://elsewhere.example/x"},
     "version_of": None,
 }
 
@@ -265,26 +269,26 @@ DAMAGED: dict[str, Any] = {
 def test_a_damaged_upload_state_is_ignored(
     pretended: Both, sessions: Sessions, large: Path, damage: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The upload starts again, and the token goes to no address from the file."""
+    """The upload starts again, and the token is not sent to a URL from the file."""
     monkeypatch.setattr(chunked.Caller, "sleep", lambda self, seconds: None)
     sessions.commits = [(202, {}, b"")]
     with pytest.raises(BoxUnavailableError):
         pretended[1].upload(large)
-    (note,) = (store.home() / "transfers").glob("*.json")
+    (state,) = (store.home() / "transfers").glob("*.json")
     if isinstance(damage, dict):
-        saved = json.loads(note.read_bytes())
+        saved = json.loads(state.read_bytes())
         saved["session"] |= damage
-        note.write_text(json.dumps(saved))
+        state.write_text(json.dumps(saved))
     elif damage is None:
-        note.write_text(json.dumps(json.loads(note.read_bytes()) | {"version_of": 5}))
+        state.write_text(json.dumps(json.loads(state.read_bytes()) | {"version_of": 5}))
     else:
-        note.write_bytes(damage if isinstance(damage, bytes) else str(damage).encode())
+        state.write_bytes(damage if isinstance(damage, bytes) else str(damage).encode())
     sessions.commits = []
     assert pretended[1].upload(large)["action"].tolist() == ["uploaded"]
     assert "elsewhere.example" not in str(pretended[1].session.auth._origins())
 
 
-@pytest.mark.parametrize("size", [10, 1_500_000], ids=["at once", "asked first"])
+@pytest.mark.parametrize("size", [10, 1_500_000], ids=["directly", "preflight"])
 @pytest.mark.parametrize("body", [PAGE[2], b"[" * 100_000, b'"conflict"', b"[]", b"null"])
 def test_a_conflict_with_a_page_is_not_retried(
     pretended: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, body: bytes
@@ -294,15 +298,15 @@ def test_a_conflict_with_a_page_is_not_retried(
     file = tmp_path / "a.bin"
     file.write_bytes(b"x" * size)
     pretended[0].first = lambda *_: (409, HTML[0], body)
-    begun = time.monotonic()
-    with pytest.raises(BoxUnavailableError, match=r"No usable answer: 409 for .*, text/html"):
+    started = time.monotonic()
+    with pytest.raises(BoxUnavailableError, match=r"No usable response: 409 for .*, text/html"):
         pretended[1].upload(file)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - started < 5
     assert len(pretended[0].calls) == 1
 
 
-def test_a_conflict_with_a_page_for_folders_and_sessions(pretended: Both, large: Path) -> None:
-    """All calls that create something follow the same rule."""
+def test_a_conflict_with_a_page_is_not_retried_for_folders_and_sessions(pretended: Both, large: Path) -> None:
+    """The rule holds for all calls that create something."""
     pretended[0].first = lambda *_: (409, *HTML)
     with pytest.raises(BoxUnavailableError, match="409"):
         pretended[1].upload(large)
@@ -312,26 +316,26 @@ def test_a_conflict_with_a_page_for_folders_and_sessions(pretended: Both, large:
 
 
 CONFLICTS: dict[str, tuple[Any, str]] = {
-    "nothing": ({}, "name already"),
-    "a kind": ({"type": "file"}, "name already"),
+    "an empty object": ({}, "name already"),
+    "a type": ({"type": "file"}, "name already"),
     "nulls": ({"type": None, "id": None, "name": None}, "name already"),
-    "no id": ({"type": "file", "name": "a.bin"}, "in the way: file 'a.bin'."),
-    "an empty id": ({"type": "file", "name": "a.bin", "id": ""}, "in the way: file 'a.bin'."),
-    "an id that is a list": ({"type": "file", "name": "a.bin", "id": [1]}, "in the way: file 'a.bin'."),
-    "an id that is true": ({"type": "file", "id": True, "name": "a.bin"}, "in the way: file 'a.bin'"),
+    "no id": ({"type": "file", "name": "a.bin"}, "conflicts with file 'a.bin'."),
+    "an empty id": ({"type": "file", "name": "a.bin", "id": ""}, "conflicts with file 'a.bin'."),
+    "an id that is a list": ({"type": "file", "name": "a.bin", "id": [1]}, "conflicts with file 'a.bin'."),
+    "an id that is true": ({"type": "file", "id": True, "name": "a.bin"}, "conflicts with file 'a.bin'"),
     "a name that is a list": ({"type": ["file"], "id": {}, "name": [1]}, "name already"),
 }
 
 
 @pytest.mark.parametrize("conflict", CONFLICTS.values(), ids=CONFLICTS)
-@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("is_list", [False, True])
 def test_a_conflict_shows_only_known_fields(
-    pretended: Both, tmp_path: Path, conflict: tuple[Any, str], several: bool
+    pretended: Both, tmp_path: Path, conflict: tuple[Any, str], is_list: bool
 ) -> None:
     """The message has no empty quotes or brackets."""
     file = tmp_path / "a.bin"
     file.write_bytes(b"abc")
-    conflicts = [conflict[0]] if several else conflict[0]
+    conflicts = [conflict[0]] if is_list else conflict[0]
     body = {
         "type": "error",
         "status": 409,
@@ -346,20 +350,20 @@ def test_a_conflict_shows_only_known_fields(
     assert "(id )" not in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", [None, 5, [], "", {}])
-def test_a_conflict_of_an_unknown_kind_is_compared_as_a_file(
-    pretended: Both, tmp_path: Path, kind: Any
+@pytest.mark.parametrize("item_type", [None, 5, [], "", {}])
+def test_a_conflict_of_an_unknown_type_is_compared_as_a_file(
+    pretended: Both, tmp_path: Path, item_type: Any
 ) -> None:
     """Box may leave out fields of small objects."""
     pretended[0].add("a.bin", b"abc")
-    pretended[0].items["100"]["type"] = kind
+    pretended[0].items["100"]["type"] = item_type
     file = tmp_path / "a.bin"
     file.write_bytes(b"abc")
     assert pretended[1].upload(file)["action"].tolist() == ["same content"]
 
 
 def test_an_upload_without_a_sha1_is_not_verified(pretended: Both, tmp_path: Path) -> None:
-    """The message says so instead of claiming that the content differs."""
+    """The message reports the missing SHA-1 instead of claiming that the content differs."""
     file = tmp_path / "a.bin"
     file.write_bytes(b"abc")
 

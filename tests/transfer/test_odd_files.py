@@ -1,4 +1,4 @@
-"""Odd files, odd responses and odd names in uploads and downloads: each is one row with its reason, and the others succeed."""
+"""Odd files, responses and names in uploads and downloads: each is reported in one row with a reason, and the others succeed."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ Both = tuple[Pretender, boxnb.Box]
 
 @pytest.fixture
 def pretended() -> Iterator[Both]:
-    with pretending() as both:
-        yield both
+    with pretending() as pair:
+        yield pair
 
 
 @pytest.fixture
@@ -66,13 +66,13 @@ def contents_of(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(
-    "answers", ["redirect", "307", "relative", "bytes", "part of the bytes", "always from the start"]
+    "response", ["redirect", "307", "relative", "bytes", "part of the bytes", "always from the start"]
 )
 @pytest.mark.parametrize("is_resumed", [False, True])
-def test_every_kind_of_download_response_works(
-    pretended: Both, down: Path, answers: str, is_resumed: bool
+def test_every_form_of_download_response_works(
+    pretended: Both, down: Path, response: str, is_resumed: bool
 ) -> None:
-    """The content comes through a redirect or directly, from the start or resumed, and no partial file stays behind."""
+    """The content comes through a redirect or directly, from the start or resumed, and the partial file is deleted."""
     pretender, box = pretended
     data = os.urandom(3_000_000)
     number = pretender.add("a.bin", data)
@@ -87,12 +87,12 @@ def test_every_kind_of_download_response_works(
                 "bytes": (200, {}, data),
                 "part of the bytes": pretender._bytes(number, headers),
                 "always from the start": None,
-            }[answers]
-        return (200, {}, data) if path.startswith("/dl/") and answers == "always from the start" else None
+            }[response]
+        return (200, {}, data) if path.startswith("/dl/") and response == "always from the start" else None
 
     if is_resumed:
-        sum_ = hashlib.sha1(data).hexdigest()
-        part = down / f".{number}-{sum_[:12]}.part"
+        sha1 = hashlib.sha1(data).hexdigest()
+        part = down / f".{number}-{sha1[:12]}.part"
         pretender.first = lambda *_: (503, {"Retry-After": "0"}, b"") if _[1].startswith("/dl/") else None
         with pytest.raises(BoxNotebookError):
             box.download(number, down)
@@ -102,9 +102,9 @@ def test_every_kind_of_download_response_works(
     assert contents_of(down) == {"a.bin": data}
 
 
-HOST = {
-    "401, the address expired": (401, {}, b""),
-    "403, the address expired": (403, {}, b""),
+RESPONSES = {
+    "401, the URL has expired": (401, {}, b""),
+    "403, the URL has expired": (403, {}, b""),
     "404": (404, {}, b""),
     "410": (410, {}, b""),
     "408": (408, {}, b""),
@@ -116,47 +116,47 @@ HOST = {
 }
 
 
-@pytest.mark.parametrize("answer", HOST.values(), ids=HOST)
-def test_a_download_is_retried_at_a_fresh_address(pretended: Both, down: Path, answer: Any) -> None:
+@pytest.mark.parametrize("response", RESPONSES.values(), ids=RESPONSES)
+def test_a_download_is_retried_with_a_new_url(pretended: Both, down: Path, response: Any) -> None:
     """After one odd response the file is still downloaded."""
     pretender, box = pretended
     number = pretender.add("a.bin", b"bytes" * 20)
-    left = [answer]
-    pretender.first = lambda *call: left.pop() if call[1].startswith("/dl/") and left else None
+    responses = [response]
+    pretender.first = lambda *call: responses.pop() if call[1].startswith("/dl/") and responses else None
     assert box.download(number, down)["action"].tolist() == ["downloaded"]
     assert contents_of(down) == {"a.bin": b"bytes" * 20}
-    if answer[0] != 200:
+    if response[0] != 200:
         assert [path for _, path in pretender.calls].count(f"/2.0/files/{number}/content") == 2
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason"),
+    ("response", "reason"),
     [
-        ((401, {}, b""), "answered 401 .* even at fresh addresses"),
-        ((403, {}, b""), "answered 403 .* even at fresh addresses"),
-        ((416, {}, b""), "answered 416"),
-        ((418, {}, b""), "answered 418"),
-        ((429, {"Retry-After": "0"}, b""), "answered 429 .* several times"),
+        ((401, {}, b""), "returned 401 .* even with new download URLs"),
+        ((403, {}, b""), "returned 403 .* even with new download URLs"),
+        ((416, {}, b""), "returned 416"),
+        ((418, {}, b""), "returned 418"),
+        ((429, {"Retry-After": "0"}, b""), "returned 429 .* several times"),
         ((429, {"Retry-After": "7200"}, b""), r"asks to wait 2 hours\. Make the same call again after [0-9]"),
         (
             (503, {"Retry-After": "99999999999"}, b""),
             r"asks to wait 99999 days\. Make the same call again (?:in|after) [0-9]",
         ),
-        ((503, {"Retry-After": "1e999"}, b""), "answered 503 .* several times"),
+        ((503, {"Retry-After": "1e999"}, b""), "returned 503 .* several times"),
         (
             (206, {"Content-Range": "bytes 5-9/10"}, b"xxxxx"),
             "was never complete|wrong SHA-1|fewer bytes",
         ),
     ],
 )
-def test_a_download_server_that_keeps_refusing_is_one_row(
-    pretended: Both, down: Path, monkeypatch: pytest.MonkeyPatch, answer: Any, reason: str
+def test_a_download_server_that_keeps_refusing_is_reported_in_one_row(
+    pretended: Both, down: Path, monkeypatch: pytest.MonkeyPatch, response: Any, reason: str
 ) -> None:
-    """The row has the true reason and does not suggest a new sign-in; the other file is downloaded, and no partial file stays."""
+    """The row contains the true reason and does not suggest a new sign-in; the other file is downloaded."""
     pretender, box = pretended
     monkeypatch.setattr("boxnb.transfer.calls.retry_waits", lambda: iter([0.0] * 5))
     bad, good = pretender.add("bad.bin", b"bytes"), pretender.add("good.bin", b"good")
-    pretender.first = lambda *call: answer if call[1] == f"/dl/{bad}" else None
+    pretender.first = lambda *call: response if call[1] == f"/dl/{bad}" else None
     frame = quietly(lambda: box.download([bad, good], down))
     assert frame["action"].tolist() == ["refused", "downloaded"]
     assert pd.Series([problems_of(frame)["bad.bin"]]).str.contains(reason).all(), problems_of(frame)
@@ -164,15 +164,15 @@ def test_a_download_server_that_keeps_refusing_is_one_row(
     assert contents_of(down) == {"good.bin": b"good"}
 
 
-@pytest.mark.parametrize("address", ["", "nonsense://x/y", "http://", "http://[", "/dl/loop"])
-def test_an_unusable_download_address_is_one_row(pretended: Both, down: Path, address: str) -> None:
-    """The address is missing, malformed or redirects in a circle."""
+@pytest.mark.parametrize("url", ["", "nonsense://x/y", "http://", "http://[", "/dl/loop"])
+def test_an_unusable_download_url_is_reported_in_one_row(pretended: Both, down: Path, url: str) -> None:
+    """The URL is missing, malformed or redirects in a loop."""
     pretender, box = pretended
     bad, good = pretender.add("bad.bin", b"bytes"), pretender.add("good.bin", b"good")
 
     def first(method: str, path: str, *_: Any) -> Any:
         if path.endswith(f"{bad}/content"):
-            return 302, ({"Location": address} if address else {}), b""
+            return 302, ({"Location": url} if url else {}), b""
         return (302, {"Location": "/dl/loop"}, b"") if path == "/dl/loop" else None
 
     pretender.first = first
@@ -183,7 +183,7 @@ def test_an_unusable_download_address_is_one_row(pretended: Both, down: Path, ad
 
 ODD = {
     "no size": {"size": None},
-    "size as a word": {"size": "large"},
+    "a size that is a word": {"size": "large"},
     "a size below zero": {"size": -1},
     "an impossibly large size": {"size": 1e30},
     "a boolean as size": {"size": True},
@@ -194,34 +194,34 @@ ODD = {
     "too large a size": {"size": 9},
 }
 FINE = {
-    "size as text": {"size": "5"},
-    "size with a point": {"size": 5.0},
+    "size as a string": {"size": "5"},
+    "size as a float": {"size": 5.0},
     "a number as a name": {"name": 2024},
 }
 
 
-@pytest.mark.parametrize("other", [*ODD.values(), *FINE.values()], ids=[*ODD, *FINE])
-def test_an_odd_file_of_box_is_one_row(
-    pretended: Both, down: Path, monkeypatch: pytest.MonkeyPatch, other: dict[str, Any]
+@pytest.mark.parametrize("fields", [*ODD.values(), *FINE.values()], ids=[*ODD, *FINE])
+def test_an_odd_file_in_box_is_reported_in_one_row(
+    pretended: Both, down: Path, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any]
 ) -> None:
-    """By id and from a table, a file is refused if nothing can verify it; otherwise it is downloaded."""
+    """By id and from a table, a file that cannot be verified is refused; any other is downloaded."""
     pretender, box = pretended
     monkeypatch.setattr("boxnb.transfer.calls.retry_waits", lambda: iter([0.0] * 5))
     ids = [pretender.add("bad.bin", b"bytes"), pretender.add("good.bin", b"good")]
-    pretender.items[ids[0]].update(other)
+    pretender.items[ids[0]].update(fields)
     for number, what in enumerate((ids, quietly(box.items))):
         target = down / str(number)
         frame = quietly(lambda what=what, target=target: box.download(what, target))
         assert frame["action"].tolist() == [
-            "downloaded" if other in FINE.values() else "refused",
+            "downloaded" if fields in FINE.values() else "refused",
             "downloaded",
         ]
-        assert bool(frame["problem"].iloc[0]) and frame["problem"].notna().iloc[0] == (other in ODD.values())
-        assert len(contents_of(target)) == (2 if other in FINE.values() else 1)
+        assert bool(frame["problem"].iloc[0]) and frame["problem"].notna().iloc[0] == (fields in ODD.values())
+        assert len(contents_of(target)) == (2 if fields in FINE.values() else 1)
 
 
 def test_an_unusable_name_is_replaced(pretended: Both, down: Path) -> None:
-    """A missing name, half an emoji and a name of dots are replaced, each with a note."""
+    """A missing name, a lone surrogate and a name that consists of dots are replaced, each with a note."""
     pretender, box = pretended
     for name in (None, "photo \ud83d.jpg", "other \ude00.jpg", "...", "e\u0301.txt", "nan"):
         pretender.add(name, str(name).encode("utf-8", "replace"))
@@ -249,11 +249,11 @@ def test_a_table_from_a_spreadsheet_can_be_downloaded(pretended: Both, down: Pat
     table["path"] = pd.Series(["x", None, "x", "", "y", None], dtype="str")
     file = tmp_path / "t.csv"
     table.to_csv(file, index=False)
-    read = pd.read_csv(file)
-    read = pd.concat(
-        [read, pd.DataFrame({"type": ["file"], "id": [None], "name": ["lost"]})], ignore_index=True
+    spreadsheet = pd.read_csv(file)
+    spreadsheet = pd.concat(
+        [spreadsheet, pd.DataFrame({"type": ["file"], "id": [None], "name": ["lost"]})], ignore_index=True
     )
-    frame = quietly(lambda: box.download(read, down))
+    frame = quietly(lambda: box.download(spreadsheet, down))
     assert sorted(frame["action"]) == ["downloaded"] * 6 + ["refused"]
     assert "is missing" in frame.loc[frame["action"] == "refused", "problem"].iloc[0]
     assert contents_of(down) == {
@@ -262,8 +262,8 @@ def test_a_table_from_a_spreadsheet_can_be_downloaded(pretended: Both, down: Pat
     assert ids == frame["id"].dropna().tolist()
 
 
-def test_an_id_may_be_a_number_or_an_address(pretended: Both, down: Path) -> None:
-    """Among several ids, a value that is not an id is one row."""
+def test_an_id_may_be_a_number_or_a_url(pretended: Both, down: Path) -> None:
+    """Among several ids, a value that is not an id is refused in its own row."""
     pretender, box = pretended
     number = pretender.add("a.txt", b"a")
     for value in (
@@ -283,7 +283,7 @@ def test_an_id_may_be_a_number_or_an_address(pretended: Both, down: Path) -> Non
 
 # Paths on this computer
 
-TWINS = [
+SIMILAR_NAMES = [
     ["x [3].txt", "x [2].txt", "x.txt", "x.txt", "x [3] [2].txt", "x [4].txt"],
     ["X.txt", "x.txt", "x.TXT", "x [101].txt", "x [102].txt"],
     ["e\u0301.txt", "\u00e9.txt", "\u00c9.txt", "E\u0301.TXT"],
@@ -295,14 +295,14 @@ TWINS = [
 ]
 
 
-@pytest.mark.parametrize("file_names", TWINS, ids=[name[0][:9].strip() for name in TWINS])
-@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("file_names", SIMILAR_NAMES, ids=[name[0][:9].strip() for name in SIMILAR_NAMES])
+@pytest.mark.parametrize("is_reversed", [False, True])
 def test_no_two_files_have_the_same_path(
-    pretended: Both, down: Path, file_names: list[str], backwards: bool
+    pretended: Both, down: Path, file_names: list[str], is_reversed: bool
 ) -> None:
-    """Whatever their names and order, there are as many files as rows, each with its own content."""
+    """For any names in any order, there are as many files as rows, each with its own content."""
     pretender, box = pretended
-    file_names = file_names[::-1] if backwards else file_names
+    file_names = file_names[::-1] if is_reversed else file_names
     for name in file_names:
         pretender.add(name, os.urandom(20))
     frame = box.download(list(pretender.items), down)
@@ -312,8 +312,8 @@ def test_no_two_files_have_the_same_path(
         assert Path(row["path"]).name == row["name"] or row["problem"]
     assert len(contents_of(down)) == len(file_names)
     assert len({names.folded(name) for name in contents_of(down)}) == len(file_names)
-    again = box.download(list(pretender.items), down)
-    assert again["action"].tolist() == ["same content"] * len(file_names)
+    second = box.download(list(pretender.items), down)
+    assert second["action"].tolist() == ["same content"] * len(file_names)
 
 
 @given(
@@ -333,7 +333,7 @@ def test_all_paths_are_different(tmp_path_factory: pytest.TempPathFactory, file_
         path, _ = places.place(
             str(number), name, file_names[number - 1].replace("/", "") if number % 3 == 0 else ""
         )
-        paths += [path, next(iter(places.side(str(number), path, f"{number}-abc")))]
+        paths += [path, next(iter(places.partial_paths(str(number), path, f"{number}-abc")))]
     keys = {(str(path.parent), names.folded(path.name)) for path in paths}
     assert len(keys) == len(paths) and all(path.is_relative_to(folder) for path in paths)
     parents = {
@@ -342,8 +342,8 @@ def test_all_paths_are_different(tmp_path_factory: pytest.TempPathFactory, file_
     assert not parents & keys
 
 
-def test_names_that_differ_in_box_are_kept(pretended: Both, down: Path) -> None:
-    """``Maße`` and ``Masse`` stay different if the file system holds both."""
+def test_names_that_differ_in_box_are_not_changed(pretended: Both, down: Path) -> None:
+    """``Maße`` and ``Masse`` stay different if the file system can store both."""
     pretender, box = pretended
     for name in ("Ma\u00dfe.txt", "Masse.txt", "\u0130.txt", "i.txt", "\u0131.txt", "\ufb01.txt", "fi.txt"):
         pretender.add(name, name.encode())
@@ -354,12 +354,12 @@ def test_names_that_differ_in_box_are_kept(pretended: Both, down: Path) -> None:
 
 
 def test_a_file_system_that_merges_two_names_is_detected(tmp_path: Path) -> None:
-    """The second file is then saved under another name."""
+    """On such a file system, the second file is saved under another name."""
     places = names.Places(tmp_path)
     first, second = tmp_path / "Ma\u00dfe.txt", tmp_path / "Masse.txt"
     write_file(first, "1")
     second.hardlink_to(first)  # simulates such a file system
-    places.wrote(first, "1")
+    places.record_written(first, "1")
     path, note = places.settle(second, "2", "Masse.txt")
     assert path.name == "Masse [2].txt" and "as the same name" in note
     other = tmp_path / "other.txt"
@@ -370,25 +370,25 @@ def test_a_file_system_that_merges_two_names_is_detected(tmp_path: Path) -> None
 def test_a_partial_file_never_has_the_path_of_a_file(pretended: Both, down: Path) -> None:
     """Neither a file from Box nor a local file with the name of a partial file is lost."""
     pretender, box = pretended
-    sums = hashlib.sha1(b"the file").hexdigest()[:12]
-    pretender.add(f".101-{sums}.part", b"before")
+    sha1 = hashlib.sha1(b"the file").hexdigest()[:12]
+    pretender.add(f".101-{sha1}.part", b"before")
     pretender.add("file.txt", b"the file")
-    pretender.add(f".101-{sums}.part", b"after")
+    pretender.add(f".101-{sha1}.part", b"after")
     frame = box.download(list(pretender.items), down)
     assert frame["action"].tolist() == ["downloaded"] * 3
     assert sorted(contents_of(down).values()) == [b"after", b"before", b"the file"]
     box.download("101", down / "other")
     (down / "other" / "file.txt").unlink()
-    mine = write_file(down / "third" / f".101-{sums}.part", "mine, and longer than the file is")
+    own_file = write_file(down / "third" / f".101-{sha1}.part", "mine, and longer than the file is")
     assert box.download("101", down / "third")["action"].tolist() == ["downloaded"]
-    assert mine.read_text() == "mine, and longer than the file is"
+    assert own_file.read_text() == "mine, and longer than the file is"
 
 
 @pytest.mark.parametrize("kind", ["link", "hard link", "pipe", "folder"])
-def test_a_foreign_object_with_the_name_of_a_partial_file_is_left_alone(
+def test_an_object_with_the_name_of_a_partial_file_is_not_touched(
     pretended: Both, down: Path, tmp_path: Path, kind: str
 ) -> None:
-    """Nothing is written through it, and the file is still downloaded."""
+    """The object does not change, and the file is downloaded with another partial file."""
     pretender, box = pretended
     number = pretender.add("a.txt", b"new bytes")
     precious = write_file(tmp_path / "precious.txt", "precious")
@@ -411,7 +411,7 @@ def test_a_foreign_object_with_the_name_of_a_partial_file_is_left_alone(
 def test_a_link_to_a_folder_is_not_written_through(
     pretended: Both, down: Path, tmp_path: Path, inside: bool
 ) -> None:
-    """Not even if it leads to a path inside, which belongs to another file."""
+    """The link may lead out of the folder, or to a path inside that belongs to another file."""
     pretender, box = pretended
     pretender.add("a.txt", b"a")
     pretender.add("a.txt", b"b")
@@ -428,7 +428,7 @@ def test_a_link_to_a_folder_is_not_written_through(
 def test_a_link_created_during_a_download_is_not_written_through(
     pretended: Both, down: Path, tmp_path: Path
 ) -> None:
-    """Links are checked again when a file is written."""
+    """Before a file is written, its folders are checked for links again."""
     pretender, box = pretended
     first, second = pretender.add("a.txt", b"a"), pretender.add("b.txt", b"b")
     outside = tmp_path / "outside"
@@ -438,7 +438,7 @@ def test_a_link_created_during_a_download_is_not_written_through(
 
     def create_link(method: str, path: str, *_: Any) -> Any:
         if path == f"/2.0/files/{second}" and not link_exists.is_set():
-            if (down / "sub").exists():  # the folder of the first file was created before
+            if (down / "sub").exists():  # the folder of the first file already exists
                 (down / "sub").rename(down / "was sub")
             (down / "sub").symlink_to(outside)
             link_exists.set()
@@ -459,7 +459,7 @@ def test_a_link_created_during_a_download_is_not_written_through(
 )
 @pytest.mark.parametrize("column", ["name", "path"])
 def test_no_name_leads_out_of_the_folder(pretended: Both, down: Path, name: str, column: str) -> None:
-    """Neither the name of a file nor that of a folder above it can do so."""
+    """The rule holds for the name of a file and for the names of its parent folders."""
     pretender, box = pretended
     pretender.add("a.txt", b"a")
     table = box.items().assign(path="")
@@ -472,17 +472,17 @@ def test_no_name_leads_out_of_the_folder(pretended: Both, down: Path, name: str,
     assert [file.name for file in down.parent.iterdir() if file.name not in ("home", "down")] == []
 
 
-def test_an_id_that_is_a_path_writes_nothing(pretended: Both, down: Path) -> None:
+def test_an_id_that_is_a_path_is_refused(pretended: Both, down: Path) -> None:
     """The ids of a table are checked before they become part of a path."""
     _, box = pretended
-    sums = hashlib.sha1(b"a").hexdigest()
-    table = pd.DataFrame({"id": ["x/../../../evil", "1"], "name": "a", "size": 1, "sha1": ["../../x", sums]})
+    sha1 = hashlib.sha1(b"a").hexdigest()
+    table = pd.DataFrame({"id": ["x/../../../evil", "1"], "name": "a", "size": 1, "sha1": ["../../x", sha1]})
     frame = quietly(lambda: box.download(table.iloc[:1], down))
     assert "is not the id of a file" in frame["problem"].iloc[0] and contents_of(down) == {}
 
 
-def test_each_obstacle_is_one_row(pretended: Both, down: Path) -> None:
-    """A folder has the name of a file, a file has the name of a folder, or a pipe has the name."""
+def test_each_path_that_is_taken_is_reported_in_one_row(pretended: Both, down: Path) -> None:
+    """A folder or a pipe has the name of a file, or a file has the name of a folder."""
     pretender, box = pretended
     for name in ("dir", "below.txt", "pipe", "good.txt"):
         pretender.add(name, name.encode())
@@ -513,21 +513,24 @@ def test_a_file_created_during_a_download_is_not_overwritten(pretended: Both, do
 
 
 def test_dates_that_box_refuses_are_left_out(pretended: Both, tmp_path: Path) -> None:
-    """The file is uploaded without a date before 1970 or after 9999, and its row says so."""
+    """A file with a date before 1970 or after 9999 is uploaded without it, and its row mentions the date."""
     pretender, box = pretended
     times = {"old": -1, "older": -(2**31), "epoch": 0, "new": 1_700_000_000, "last": 4_000_000_000}
-    for name, time_stamp in times.items():
-        os.utime(write_file(tmp_path / "up" / name, name), (0, time_stamp))
+    for name, timestamp in times.items():
+        os.utime(write_file(tmp_path / "up" / name, name), (0, timestamp))
     frame = box.upload_folder(tmp_path / "up")
     assert frame["action"].tolist() == ["uploaded"] * 5 and frame.attrs["complete"]
-    assert {name for name, text in problems_of(frame).items() if "before 1970" in text} == {"old", "older"}
+    assert {name for name, problem in problems_of(frame).items() if "before 1970" in problem} == {
+        "old",
+        "older",
+    }
     dates = {item["name"]: item.get("content_modified_at") for item in pretender.items.values()}
     assert dates["old"] is dates["older"] is None
     assert (dates["epoch"], dates["last"]) == ("1970-01-01T00:00:00Z", "2096-10-02T07:06:40Z")
 
 
 @pytest.mark.parametrize("when", [-(2**62), -70_000_000_000, -1, 253_402_300_800, 2**40, 2**62])
-def test_every_modification_time_can_be_handled(
+def test_a_modification_time_that_box_refuses_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: int
 ) -> None:
     """The times are simulated, because few file systems can store them all."""
@@ -539,22 +542,22 @@ def test_every_modification_time_can_be_handled(
     monkeypatch.setattr(
         Path, "stat", lambda path, **options: Status() if path == file else stat(path, **options)
     )
-    attributes, note = sources.modified(file)
+    attributes, note = sources.date_attribute(file)
     assert attributes == {} and note is not None and note.startswith("Sent without its date")
 
 
 def test_objects_that_are_not_files_are_refused(
     pretended: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Pipes, sockets, broken, circular and foreign links and an invalid name are rows of their own; the rest is uploaded."""
+    """Pipes, sockets, links that are broken, circular or lead outside, and invalid names are refused; the rest is uploaded."""
     pretender, box = pretended
     up, outside = tmp_path / "up", write_file(tmp_path / "outside" / "secret.txt", "secret")
     for name in ("a.txt", "z.txt", "sub/b.txt"):
         write_file(up / name, name)
     os.mkfifo(up / "pipe")
-    with socket.socket(socket.AF_UNIX) as listening:
+    with socket.socket(socket.AF_UNIX) as listener:
         monkeypatch.chdir(up)  # because the path of a socket must be short
-        listening.bind("socket")
+        listener.bind("socket")
     for name, target in {
         "inside": up / "a.txt",
         "nothing": up / "none",
@@ -570,8 +573,13 @@ def test_objects_that_are_not_files_are_refused(
     with pytest.warns(UserWarning, match="10 of 14 files were not uploaded"):
         frame = box.upload_folder(up)
     problems = problems_of(frame)
-    assert {name for name, text in problems.items() if not text} == {"a.txt", "z.txt", "b.txt", "inside"}
-    for name, why in {
+    assert {name for name, problem in problems.items() if not problem} == {
+        "a.txt",
+        "z.txt",
+        "b.txt",
+        "inside",
+    }
+    for name, reason in {
         "pipe": "named pipe",
         "socket": "socket",
         "nothing": "link to a file that does not exist",
@@ -583,7 +591,7 @@ def test_objects_that_are_not_files_are_refused(
         "bad\\udcff.txt": "not valid UTF-8",
         "in.txt": "not valid UTF-8",
     }.items():
-        assert why in problems[name], (name, problems)
+        assert reason in problems[name], (name, problems)
     assert b"secret" not in pretender.bytes.values() and not frame.attrs["complete"]
 
 
@@ -605,7 +613,7 @@ def test_a_folder_may_be_deeper_than_the_recursion_limit(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", ["pipe", "/dev/zero"])
 def test_a_pipe_or_device_is_refused(pretended: Both, tmp_path: Path, name: str) -> None:
-    """Reading it would never end."""
+    """Reading a pipe or device might never end."""
     path = Path(name) if name.startswith("/") else tmp_path / name
     if not path.exists():
         os.mkfifo(path)
@@ -613,18 +621,18 @@ def test_a_pipe_or_device_is_refused(pretended: Both, tmp_path: Path, name: str)
         pretended[1].upload(path)
 
 
-def test_files_that_vanish_or_change_during_an_upload_are_one_row(
+def test_files_that_vanish_or_change_during_an_upload_are_refused(
     pretended: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Missing, replaced, unreadable and growing files are refused, and the others are uploaded."""
+    """Missing, replaced, unreadable and growing files have a reason, and the others are uploaded."""
     pretender, box = pretended
     up = tmp_path / "up"
     for name in ("a.txt", "gone.txt", "dir.txt", "growing.txt", "closed.txt", "z.txt"):
         write_file(up / name, name)
-    read = Path.read_bytes
+    read_bytes = Path.read_bytes
 
-    def reading(path: Path) -> bytes:
-        data = read(path)
+    def read_with_faults(path: Path) -> bytes:
+        data = read_bytes(path)
         if path.name == "growing.txt":
             with path.open("ab") as file:
                 file.write(b"more")
@@ -639,13 +647,13 @@ def test_files_that_vanish_or_change_during_an_upload_are_one_row(
             (up / "dir.txt").mkdir()
         return None
 
-    monkeypatch.setattr(Path, "read_bytes", reading)
-    listed = list(sources.below(up))
-    monkeypatch.setattr(sources, "below", lambda _: iter(listed))
+    monkeypatch.setattr(Path, "read_bytes", read_with_faults)
+    files = list(sources.below(up))
+    monkeypatch.setattr(sources, "below", lambda _: iter(files))
     pretender.first = remove_files
     frame = quietly(lambda: box.upload_folder(up))
     problems = problems_of(frame)
-    assert {name for name, text in problems.items() if not text} == {"a.txt", "z.txt"}
+    assert {name for name, problem in problems.items() if not problem} == {"a.txt", "z.txt"}
     assert (
         "changes while it is being read" in problems["growing.txt"]
         and "Permission denied" in problems["closed.txt"]
@@ -653,15 +661,17 @@ def test_files_that_vanish_or_change_during_an_upload_are_one_row(
     assert problems["gone.txt"] and problems["dir.txt"]
 
 
-@pytest.mark.parametrize("alike", [str.lower, str.casefold], ids=["different for Box", "the same for Box"])
+@pytest.mark.parametrize(
+    "normalize", [str.lower, str.casefold], ids=["different for Box", "the same for Box"]
+)
 @pytest.mark.parametrize("new_version", [False, True])
-def test_box_is_asked_whether_two_names_are_the_same(
-    pretended: Both, tmp_path: Path, alike: Any, new_version: bool
+def test_box_decides_whether_two_names_are_the_same(
+    pretended: Both, tmp_path: Path, normalize: Any, new_version: bool
 ) -> None:
-    """If ``Maße.txt`` exists and ``Masse.txt`` is uploaded, nothing is overwritten, skipped or renamed on a guess."""
+    """If ``Maße.txt`` exists and ``Masse.txt`` is uploaded, boxnb does not guess whether to replace, skip or rename it."""
     pretender, box = pretended
-    pretender.same = alike
-    up, same_name = tmp_path / "up", alike is str.casefold
+    pretender.same = normalize
+    up, same_name = tmp_path / "up", normalize is str.casefold
     write_file(up / "Masse.txt", "other")
     folder = pretender.add("up", b"", kind="folder")
     pretender.add("Ma\u00dfe.txt", b"there", folder)
@@ -682,16 +692,16 @@ def test_box_is_asked_whether_two_names_are_the_same(
 
 
 @pytest.mark.parametrize(
-    "alike", [str.lower, str.casefold, lambda name: unicodedata.normalize("NFKC", name).casefold()]
+    "normalize", [str.lower, str.casefold, lambda name: unicodedata.normalize("NFKC", name).casefold()]
 )
 @pytest.mark.parametrize("new_version", [False, True])
 @pytest.mark.parametrize("size", [10, 1_200_000])
 def test_files_with_equivalent_names_never_replace_each_other(
-    pretended: Both, tmp_path: Path, alike: Any, new_version: bool, size: int
+    pretended: Both, tmp_path: Path, normalize: Any, new_version: bool, size: int
 ) -> None:
     """Of the files whose names Box considers the same, only the first is uploaded, and no content is lost silently."""
     pretender, box = pretended
-    pretender.same = alike
+    pretender.same = normalize
     file_names = [
         "Ma\u00dfe.txt",
         "Masse.txt",
@@ -708,30 +718,35 @@ def test_files_with_equivalent_names_never_replace_each_other(
         write_file(tmp_path / "up" / name, os.urandom(size))
     frame = quietly(lambda: box.upload_folder(tmp_path / "up", new_version=new_version))
     sent = frame[frame["action"] == "uploaded"]
-    assert len(sent) == len({alike(name) for name in file_names})
+    assert len(sent) == len({normalize(name) for name in file_names})
     assert set(frame["action"]) <= {"uploaded", "refused"}
     [folder] = [item_id for item_id, item in pretender.items.items() if item["type"] == "folder"]
-    here = {name: (tmp_path / "up" / name).read_bytes() for name in file_names}
-    assert pretender.names(folder) == {name: here[name] for name in sent["name"]}
+    contents = {name: (tmp_path / "up" / name).read_bytes() for name in file_names}
+    assert pretender.names(folder) == {name: contents[name] for name in sent["name"]}
     assert frame.loc[frame["action"] == "refused", "problem"].str.contains("same name as").all()
 
 
-@pytest.mark.parametrize("called", ["A.txt", "\u0101.txt"])
-def test_the_file_with_the_exact_name_wins(pretended: Both, tmp_path: Path, called: str) -> None:
-    """A file with an equivalent name does not become its new version, even if it is uploaded first."""
+@pytest.mark.parametrize("similar", ["A.txt", "\u0101.txt"])
+def test_only_the_file_with_the_exact_name_becomes_a_new_version(
+    pretended: Both, tmp_path: Path, similar: str
+) -> None:
+    """A file with an equivalent name is refused, even if it is uploaded first."""
     pretender, box = pretended
     folder = pretender.add("up", b"", kind="folder")
-    exact = called.lower() if called == "A.txt" else called.upper()
+    exact = similar.lower() if similar == "A.txt" else similar.upper()
     pretender.add(exact, b"old", folder)
-    for name in (called, exact):
+    for name in (similar, exact):
         write_file(tmp_path / "up" / name, f"mine {name}")
     frame = quietly(lambda: box.upload_folder(tmp_path / "up", new_version=True))
-    assert dict(zip(frame["name"], frame["action"], strict=True)) == {called: "refused", exact: "new version"}
+    assert dict(zip(frame["name"], frame["action"], strict=True)) == {
+        similar: "refused",
+        exact: "new version",
+    }
     assert pretender.names(folder) == {exact: f"mine {exact}".encode()}
 
 
 def test_two_folders_with_equivalent_names_become_one(pretended: Both, tmp_path: Path) -> None:
-    """A file in both folders is uploaded from the first only, and the row of the other says why."""
+    """A file in both folders is uploaded only from the first folder, and the row of the other has a reason."""
     _, box = pretended
     for name in ("Docs/a.txt", "docs/a.txt", "docs/b.txt"):
         write_file(tmp_path / "up" / name, name)
@@ -741,7 +756,7 @@ def test_two_folders_with_equivalent_names_become_one(pretended: Both, tmp_path:
 
 
 def test_a_new_version_does_not_rename_the_file(pretended: Both, tmp_path: Path) -> None:
-    """The name keeps its spelling in Box."""
+    """The file keeps its spelling in Box."""
     pretender, box = pretended
     pretender.add("Report.TXT", b"old")
     [row] = box.upload(write_file(tmp_path / "report.txt", "new"), new_version=True).to_dict("records")
@@ -750,11 +765,11 @@ def test_a_new_version_does_not_rename_the_file(pretended: Both, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [PAGE, (200, {}, []), (200, {}, {}), (200, {}, {"entries": 5}), (201, {}, b"{"), (403, *PAGE[1:])],
 )
-def test_an_odd_response_to_any_call_is_reported(pretended: Both, tmp_path: Path, answer: Any) -> None:
-    """It is one row or one error of boxnb, and neither blames a local file."""
+def test_an_odd_response_to_any_call_is_reported(pretended: Both, tmp_path: Path, response: Any) -> None:
+    """The result is one row or one error of boxnb, and neither blames a local file."""
     pretender, box = pretended
     up = tmp_path / "up"
     for name, size in {"a.txt": 3, "b.bin": 1_200_000, "sub/c.txt": 5}.items():
@@ -762,56 +777,58 @@ def test_an_odd_response_to_any_call_is_reported(pretended: Both, tmp_path: Path
     box.upload_folder(up)
     ids = [item_id for item_id, item in pretender.items.items() if item["type"] == "file"]
     (up / "a.txt").write_text("changed")
-    works = {
+    transfers = {
         "up": lambda number: box.upload_folder(up, name=f"again {number}"),
         "more": lambda _: box.upload_folder(up, new_version=True),
         "down": lambda number: box.download(ids, tmp_path / f"down {number}"),
         "one": lambda number: box.download(ids[0], tmp_path / f"one {number}"),
         "alone": lambda number: box.upload(up / "b.bin", name=f"alone {number}"),
     }
-    for work in works.values():
+    for transfer in transfers.values():
         for number in range(12):
-            left = [number]
+            calls_before = [number]
 
-            def nth(*_: Any, left: list[int] = left) -> Any:
-                left[0] -= 1
-                return answer if left[0] == -1 else None
+            def nth(*_: Any, calls_before: list[int] = calls_before) -> Any:
+                calls_before[0] -= 1
+                return response if calls_before[0] == -1 else None
 
             pretender.first = nth
             try:
-                frame = quietly(lambda work=work, number=number: work(f"{number} {time.time_ns()}"))
+                frame = quietly(
+                    lambda transfer=transfer, number=number: transfer(f"{number} {time.time_ns()}")
+                )
             except BoxNotebookError as error:
                 assert "permissions" not in str(error) and "unexpected error" not in str(error)
             else:
                 problems = " ".join(frame["problem"].dropna())
                 assert "permissions" not in problems and "unexpected error" not in problems
-            if left[0] >= 0:
+            if calls_before[0] >= 0:
                 break
     assert not list(tmp_path.rglob("*.part"))
 
 
-def test_an_unexpected_error_is_one_row(
+def test_an_unexpected_error_is_reported_in_one_row(
     pretended: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other files are still uploaded."""
     _, box = pretended
     for name in ("a.txt", "b.txt", "c.txt"):
         write_file(tmp_path / "up" / name, name)
-    whole = sources.read_whole
+    read_whole = sources.read_whole
 
-    def reading(path: Path) -> bytes:
+    def read_with_fault(path: Path) -> bytes:
         if path.name == "b.txt":
             raise RuntimeError("secret words")
-        return whole(path)
+        return read_whole(path)
 
-    monkeypatch.setattr(sources, "read_whole", reading)
+    monkeypatch.setattr(sources, "read_whole", read_with_fault)
     frame = quietly(lambda: box.upload_folder(tmp_path / "up"))
     assert frame["action"].tolist() == ["uploaded", "refused", "uploaded"]
     assert "RuntimeError" in problems_of(frame)["b.txt"] and "secret" not in problems_of(frame)["b.txt"]
 
 
-def test_showing_progress_may_fail(pretended: Both, tmp_path: Path) -> None:
-    """An error in the function of a caller costs no file and is one warning."""
+def test_an_error_while_showing_progress_does_not_stop_the_transfer(pretended: Both, tmp_path: Path) -> None:
+    """An error in the caller's function becomes one warning."""
     write_file(tmp_path / "up" / "a.txt")
 
     def show(moved: Any) -> None:
@@ -822,18 +839,18 @@ def test_showing_progress_may_fail(pretended: Both, tmp_path: Path) -> None:
     assert frame["action"].tolist() == ["uploaded"]
 
 
-def test_an_interrupt_while_ids_are_looked_up_keeps_the_table(pretended: Both, down: Path) -> None:
-    """It contains the files downloaded so far."""
+def test_an_interrupt_while_ids_are_looked_up_does_not_lose_the_table(pretended: Both, down: Path) -> None:
+    """The table contains the files downloaded so far."""
     pretender, box = pretended
     ids = [pretender.add(f"{number}.txt", b"x") for number in range(30)]
-    reached = threading.Event()
-    asked = box.session.request
+    was_interrupted = threading.Event()
+    send = box.session.request
 
     def request(method: Any, url: Any, **options: Any) -> Any:
-        if str(url).endswith(f"/files/{ids[20]}") and not reached.is_set():
-            reached.set()
+        if str(url).endswith(f"/files/{ids[20]}") and not was_interrupted.is_set():
+            was_interrupted.set()
             raise KeyboardInterrupt
-        return asked(method, url, **options)
+        return send(method, url, **options)
 
     box.session.request = request  # type: ignore[method-assign]
     with pytest.raises(Interrupted, match="of 30 files") as caught:
@@ -843,7 +860,7 @@ def test_an_interrupt_while_ids_are_looked_up_keeps_the_table(pretended: Both, d
 
 
 def test_a_listing_with_a_repeated_marker_ends(pretended: Both, tmp_path: Path) -> None:
-    """The server always returns the same marker."""
+    """A server that always returns the same marker does not cause an endless loop."""
     pretender, box = pretended
     pretender.add("up", b"", kind="folder")
     page = {"entries": [{"type": "file", "id": 5, "name": None}, {"id": 6}], "next_marker": "again"}
@@ -852,7 +869,7 @@ def test_a_listing_with_a_repeated_marker_ends(pretended: Both, tmp_path: Path) 
     assert box.upload_folder(tmp_path / "up")["action"].tolist() == ["uploaded"]
 
 
-def test_a_very_long_wait_is_one_row(pretended: Both, tmp_path: Path) -> None:
+def test_a_very_long_wait_is_reported_in_one_row(pretended: Both, tmp_path: Path) -> None:
     """The transfer does not wait for an hour; the row says when to try again."""
     pretender, box = pretended
     write_file(tmp_path / "up" / "a.txt")
@@ -865,7 +882,7 @@ def test_a_very_long_wait_is_one_row(pretended: Both, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("change", ["without", "in capitals"])
 def test_identical_content_is_recognized(pretended: Both, tmp_path: Path, change: str) -> None:
-    """A SHA-1 that is missing from a conflict is fetched, and one in capitals is the same."""
+    """A SHA-1 that is missing from a conflict is fetched, and a SHA-1 in capitals is recognized."""
     pretender, box = pretended
     sha1 = hashlib.sha1(b"content").hexdigest()
     pretender.add("a.txt", b"content")
@@ -890,10 +907,10 @@ def test_the_response_to_an_upload_is_checked(pretended: Both, tmp_path: Path) -
     pretender, box = pretended
     entry = {"type": "file", "id": "7", "name": "a.txt", "size": 7}
     sha1 = hashlib.sha1(b"content").hexdigest()
-    for more, right in (({"sha1": sha1.upper()}, True), ({"sha1": sha1, "id": None}, False)):
-        answer = (201, {}, {"entries": [entry | more]})
-        pretender.first = lambda method, path, *_, answer=answer: answer if method == "POST" else None
-        if right:
+    for fields, is_accepted in (({"sha1": sha1.upper()}, True), ({"sha1": sha1, "id": None}, False)):
+        response = (201, {}, {"entries": [entry | fields]})
+        pretender.first = lambda method, path, *_, response=response: response if method == "POST" else None
+        if is_accepted:
             assert box.upload(write_file(tmp_path / "a.txt"), "0")["id"].tolist() == ["7"]
         else:
             with pytest.raises(BoxUnavailableError):

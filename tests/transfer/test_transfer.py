@@ -1,4 +1,4 @@
-"""Upload and download: each file exactly once, verified, resumed after a kill, and nothing outside the chosen folder."""
+"""Upload and download: each file exactly once, verified, resumed after a kill, and never outside the chosen folder."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ BIG = bytes(range(256)) * 100_000  # 25.6 MB: four parts
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Any:
-    """Start a sandbox without rate limits, which have their own tests."""
-    with boxnb.sandbox.start(private=True, state=tmp_path / "state", limits="off") as running:
-        yield running
+    """Start a sandbox without rate limits; they have their own tests."""
+    with boxnb.sandbox.start(private=True, state=tmp_path / "state", limits="off") as private_sandbox:
+        yield private_sandbox
 
 
 @pytest.fixture
@@ -61,14 +61,14 @@ def only_row(frame: pd.DataFrame) -> dict[str, Any]:
 
 
 def new_folder(box: boxnb.Box, name: str) -> str:
-    answer = box.session.call("POST", "/folders", json={"name": name, "parent": {"id": "0"}})
-    return str(answer.json()["id"])
+    response = box.session.call("POST", "/folders", json={"name": name, "parent": {"id": "0"}})
+    return str(response.json()["id"])
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"small", b"x" * 1_500_000, BIG], ids=["empty", "small", "asked first", "in parts"]
+    "data", [b"", b"small", b"x" * 1_500_000, BIG], ids=["empty", "small", "preflight", "in parts"]
 )
-def test_a_round_trip_keeps_the_content(box: boxnb.Box, tmp_path: Path, data: bytes) -> None:
+def test_a_round_trip_does_not_change_the_content(box: boxnb.Box, tmp_path: Path, data: bytes) -> None:
     """An unchanged file is not sent again, and changed content needs `new_version=True`."""
     file = write_file(tmp_path / "Zoë 週報.bin", data)
     first = only_row(box.upload(file))
@@ -85,8 +85,8 @@ def test_a_round_trip_keeps_the_content(box: boxnb.Box, tmp_path: Path, data: by
     second = only_row(box.upload(file, new_version=True))
     assert (second["action"], second["id"]) == ("new version", first["id"])
     assert box.versions(first["id"])["sha1"].tolist() == [sha1_of(data)]
-    got = only_row(box.download(first["id"], tmp_path / "down"))
-    assert (got["action"], Path(got["path"]).read_bytes()) == ("downloaded", data + b"!")
+    downloaded = only_row(box.download(first["id"], tmp_path / "down"))
+    assert (downloaded["action"], Path(downloaded["path"]).read_bytes()) == ("downloaded", data + b"!")
     assert [path.name for path in (tmp_path / "down").iterdir()] == [file.name]
     assert only_row(box.download(first["id"], tmp_path / "down"))["action"] == "same content"
 
@@ -96,27 +96,27 @@ def test_the_schema_is_always_the_same(box: boxnb.Box, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     empty = box.upload_folder(tmp_path / "empty")
     single = box.upload(write_file(tmp_path / "a.txt"))
-    nothing = box.download([], tmp_path / "down")
+    no_download = box.download([], tmp_path / "down")
     assert (
-        [str(kind) for kind in empty.dtypes]
-        == [str(kind) for kind in single.dtypes]
-        == [str(kind) for kind in nothing.dtypes]
+        [str(dtype) for dtype in empty.dtypes]
+        == [str(dtype) for dtype in single.dtypes]
+        == [str(dtype) for dtype in no_download.dtypes]
     )
-    assert len(empty) == len(nothing) == 0 and empty.attrs["complete"]
+    assert len(empty) == len(no_download) == 0 and empty.attrs["complete"]
 
 
 def test_progress_is_reported_without_drawing_a_bar(
     box: boxnb.Box, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The last report has all bytes and files; without a terminal no bar is drawn."""
-    seen: list[Moved] = []
-    box.upload(write_file(tmp_path / "big.bin", BIG), on_progress=seen.append)
-    assert (seen[-1].done, seen[-1].total, seen[-1].files) == (len(BIG), len(BIG), 1)
+    reports: list[Moved] = []
+    box.upload(write_file(tmp_path / "big.bin", BIG), on_progress=reports.append)
+    assert (reports[-1].done, reports[-1].total, reports[-1].files) == (len(BIG), len(BIG), 1)
     box.upload(write_file(tmp_path / "a.txt"))
     assert capsys.readouterr().out == ""
 
 
-WATCHED = """
+ON_A_TERMINAL = """
 import sys, boxnb
 box = boxnb.connect("acme")
 box.upload(sys.argv[1])
@@ -125,24 +125,24 @@ box.upload_folder(sys.argv[2])
 
 
 def test_a_bar_is_drawn_on_a_terminal(box: boxnb.Box, tmp_path: Path) -> None:
-    """It is updated from the first part to the last and ends its line."""
+    """The bar is updated from the first part to the last and ends with a line break."""
     file = write_file(tmp_path / "big.bin", BIG)
     tree(tmp_path / "source")
-    ours, theirs = pty.openpty()
+    our_end, terminal = pty.openpty()
     with subprocess.Popen(
-        [sys.executable, "-c", WATCHED, str(file), str(tmp_path / "source")], stdout=theirs
+        [sys.executable, "-c", ON_A_TERMINAL, str(file), str(tmp_path / "source")], stdout=terminal
     ) as child:
-        os.close(theirs)
+        os.close(terminal)
         output = b""
         while True:
             try:
-                chunk = os.read(ours, 65536)
+                chunk = os.read(our_end, 65536)
             except OSError:  # on Linux, when the program has ended
                 break
             if not chunk:
                 break
             output += chunk
-        os.close(ours)
+        os.close(our_end)
     assert child.returncode == 0
     first, second, rest = output.decode().replace("\r\n", "\n").split("\n")
     assert len(first.split("\r")) >= 3 and first.startswith("\r[") and rest == ""
@@ -151,7 +151,7 @@ def test_a_bar_is_drawn_on_a_terminal(box: boxnb.Box, tmp_path: Path) -> None:
 
 
 class Time:
-    """A clock for several threads that only waiting moves."""
+    """A clock for several threads that advances only when one of them waits."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
@@ -169,12 +169,12 @@ def test_uploads_obey_the_rate_limit(box: boxnb.Box, tmp_path: Path) -> None:
     """Box allows 240 uploads a minute, so 300 small files take between one and two minutes."""
     time, calls = Time(), []
     session = box.session = BoxSession(RotatingAuth("acme", sleep=time.sleep), sleep=time.sleep, clock=time)
-    note = session._note
+    count_call = session._note
 
-    def count_uploads(verb: str, address: str, *facts: Any) -> None:
-        if address.endswith("/files/content"):
+    def count_uploads(verb: str, url: str, *facts: Any) -> None:
+        if url.endswith("/files/content"):
             calls.append(time.now)
-        note(verb, address, *facts)
+        count_call(verb, url, *facts)
 
     session._note = count_uploads  # type: ignore[method-assign]
     for number in range(300):
@@ -182,47 +182,47 @@ def test_uploads_obey_the_rate_limit(box: boxnb.Box, tmp_path: Path) -> None:
     frame = box.upload_folder(tmp_path / "many")
     assert frame["action"].tolist() == ["uploaded"] * 300
     calls.sort()
-    assert all(later - first >= 60 for first, later in zip(calls, calls[240:], strict=False))
+    assert all(later - earlier >= 60 for earlier, later in zip(calls, calls[240:], strict=False))
     assert 60 <= calls[-1] - calls[0] < 120
 
 
-@pytest.mark.parametrize("kind", ["reset_before", "reset_after", "500", "503", "429", "truncated"])
+@pytest.mark.parametrize("fault", ["reset_before", "reset_after", "500", "503", "429", "truncated"])
 def test_a_failed_response_never_creates_a_second_file(
-    box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, kind: str
+    box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, fault: str
 ) -> None:
-    """After a lost response there is one file, without an extra version."""
+    """After a failed response there is one file without an extra version."""
     file = write_file(tmp_path / "a.txt", b"one")
-    sandbox.faults.add("/api/2.0/files/content", kind, method="POST", retry_after=0)
+    sandbox.faults.add("/api/2.0/files/content", fault, method="POST", retry_after=0)
     first = only_row(box.upload(file))
     assert first["action"] == "uploaded"
     write_file(file, b"two")
-    sandbox.faults.add("/api/2.0/files/*/content", kind, method="POST", retry_after=0)
+    sandbox.faults.add("/api/2.0/files/*/content", fault, method="POST", retry_after=0)
     assert only_row(box.upload(file, new_version=True))["sha1"] == sha1_of(b"two")
     assert len(box.versions(first["id"])) == 1
 
 
-@pytest.mark.parametrize("kind", ["reset_after", "500", "429", "truncated"])
-@pytest.mark.parametrize("where", ["", "/*", "/*/commit"], ids=["begin", "part", "commit"])
+@pytest.mark.parametrize("fault", ["reset_after", "500", "429", "truncated"])
+@pytest.mark.parametrize("path", ["", "/*", "/*/commit"], ids=["begin", "part", "commit"])
 def test_a_chunked_upload_survives_failed_responses(
-    box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, kind: str, where: str
+    box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, fault: str, path: str
 ) -> None:
     """The failure happens when the session begins, at a part, or at the commit."""
-    sandbox.faults.add(f"/api/2.0/files/upload_sessions{where}", kind, retry_after=0)
+    sandbox.faults.add(f"/api/2.0/files/upload_sessions{path}", fault, retry_after=0)
     row = only_row(box.upload(write_file(tmp_path / "big.bin", BIG)))
     assert (row["action"], row["sha1"]) == ("uploaded", sha1_of(BIG))
 
 
 def test_a_slow_commit_is_awaited(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
-    """The server answers 202 with Retry-After."""
+    """The server returns 202 with Retry-After."""
     sandbox.faults.add("/api/2.0/files/upload_sessions/*/commit", "202", times=2, retry_after=0)
     assert only_row(box.upload(write_file(tmp_path / "big.bin", BIG)))["action"] == "uploaded"
 
 
-@pytest.mark.parametrize("data", [b"small", BIG], ids=["in one piece", "in parts"])
+@pytest.mark.parametrize("data", [b"small", BIG], ids=["in one request", "in parts"])
 def test_a_file_from_before_1970_is_uploaded_without_its_date(
     box: boxnb.Box, tmp_path: Path, data: bytes
 ) -> None:
-    """Box refuses such dates, and so does the sandbox."""
+    """Box and the sandbox refuse dates before 1970."""
     file = write_file(tmp_path / "old.bin", data)
     os.utime(file, (0, -3600))
     row = only_row(box.upload(file))
@@ -230,14 +230,14 @@ def test_a_file_from_before_1970_is_uploaded_without_its_date(
     assert only_row(box.upload(file))["action"] == "same content"
 
 
-@pytest.mark.parametrize("where", ["", "/*", "/*/commit"], ids=["begin", "part", "commit"])
-def test_a_proxy_page_during_a_chunked_upload(
-    box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, where: str
+@pytest.mark.parametrize("path", ["", "/*", "/*/commit"], ids=["begin", "part", "commit"])
+def test_a_proxy_page_during_a_chunked_upload_is_reported(
+    box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, path: str
 ) -> None:
-    """The error names the page; the same call then sends the missing parts and creates one file."""
+    """After the error, the same call sends the missing parts and creates one file."""
     file = write_file(tmp_path / "big.bin", BIG)
-    sandbox.faults.add(f"/api/2.0/files/upload_sessions{where}", "html")
-    with pytest.raises(ApiError, match="No usable answer"):
+    sandbox.faults.add(f"/api/2.0/files/upload_sessions{path}", "html")
+    with pytest.raises(ApiError, match="No usable response"):
         box.upload(file)
     assert only_row(box.upload(file))["sha1"] == sha1_of(BIG)
     assert box.items("0")["name"].tolist().count("big.bin") == 1
@@ -246,7 +246,7 @@ def test_a_proxy_page_during_a_chunked_upload(
 def test_a_file_that_changes_during_its_upload_is_not_mixed(
     box: boxnb.Box, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """The length stays the same, and the uploaded content is the final one."""
+    """Even if the length stays the same, the final content is uploaded."""
     file = write_file(tmp_path / "big.bin", BIG)
     changed: list[bool] = []
 
@@ -269,10 +269,10 @@ print(boxnb.connect("acme").download(sys.argv[1], sys.argv[2]).loc[0, "action"])
 """
 
 
-def run_and_kill(code: str, *arguments: str, reached: Any) -> None:
+def run_and_kill(code: str, *arguments: str, when: Any) -> None:
     """Run Python code in a process and kill it when a condition is met."""
     with subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE) as child:
-        while not reached():
+        while not when():
             assert child.poll() is None, child.stdout.read() if child.stdout else ""
         os.kill(child.pid, signal.SIGKILL)
 
@@ -282,27 +282,27 @@ def sent_parts(sandbox: Sandbox) -> list[str]:
 
 
 def test_an_upload_resumes_after_three_kills(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
-    """There is one session, and hardly more parts are sent than the file has."""
+    """All processes use the same session, and only the parts in flight at a kill are sent twice."""
     data = os.urandom(8_388_608) * 10 + b"end"
     file = write_file(tmp_path / "big.bin", data)
     with sandbox.faults.during("/api/2.0/files/upload_sessions/*", "latency", seconds=1, method="PUT"):
-        for times in (1, 2, 3):
-            run_and_kill(UPLOAD, str(file), reached=lambda least=2 * times: len(sent_parts(sandbox)) >= least)
+        for kills in (1, 2, 3):
+            run_and_kill(UPLOAD, str(file), when=lambda least=2 * kills: len(sent_parts(sandbox)) >= least)
     row = only_row(box.upload(file))
     assert (row["action"], row["sha1"]) == ("uploaded", sha1_of(data))
     assert len(set(sent_parts(sandbox))) == 1
-    assert len(sent_parts(sandbox)) <= 11 + 3 * 5  # only parts in flight at a kill are sent twice
+    assert len(sent_parts(sandbox)) <= 11 + 3 * 5
     states = boxnb.store.home() / "transfers"
     assert not list(states.glob("*.json"))
 
 
 def test_a_changed_file_is_uploaded_from_the_start(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
-    """Even if its size and modification time are the same."""
+    """The changed content is noticed even if size and modification time are the same."""
     file = write_file(tmp_path / "big.bin", BIG)
     with sandbox.faults.during(
         "/api/2.0/files/upload_sessions/*", "latency", seconds=5, skip=2, method="PUT"
     ):
-        run_and_kill(UPLOAD, str(file), reached=lambda: len(sent_parts(sandbox)) >= 2)
+        run_and_kill(UPLOAD, str(file), when=lambda: len(sent_parts(sandbox)) >= 2)
     stamp = file.stat()
     write_file(file, BIG[::-1])
     os.utime(file, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
@@ -310,51 +310,50 @@ def test_a_changed_file_is_uploaded_from_the_start(box: boxnb.Box, sandbox: Sand
 
 
 def test_an_expired_session_is_replaced(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
-    """A session expires after seven days."""
+    """Box ends an upload session after seven days."""
     file = write_file(tmp_path / "big.bin", BIG)
     with sandbox.faults.during(
         "/api/2.0/files/upload_sessions/*", "latency", seconds=5, skip=1, method="PUT"
     ):
-        run_and_kill(UPLOAD, str(file), reached=lambda: len(sent_parts(sandbox)) >= 1)
+        run_and_kill(UPLOAD, str(file), when=lambda: len(sent_parts(sandbox)) >= 1)
     sandbox.clock.advance(8 * 86400)
     assert only_row(box.upload(file))["action"] == "uploaded"
 
 
 def test_a_download_resumes_after_three_kills(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
-    """It continues with range requests, and the file has its name only once it is complete."""
+    """The download continues with range requests, and the file gets its name only once it is complete."""
     data = os.urandom(4_000_000) * 10
     row = only_row(box.upload(write_file(tmp_path / "big.bin", data)))
     down = tmp_path / "down"
 
-    def part() -> int:
+    def received() -> int:
         return sum(file.stat().st_size for file in down.glob(".*.part"))
 
     with sandbox.faults.during("/dl/*", "drip", seconds=0.3):
-        for times in (1, 2, 3):
+        for kills in (1, 2, 3):
             run_and_kill(
-                DOWNLOAD, str(row["id"]), str(down), reached=lambda least=times * 4_000_000: part() >= least
+                DOWNLOAD, str(row["id"]), str(down), when=lambda least=kills * 4_000_000: received() >= least
             )
             assert not (down / "big.bin").exists()
-    before = part()
-    assert before >= 12_000_000
+    assert received() >= 12_000_000
     assert only_row(box.download(str(row["id"]), down))["action"] == "downloaded"
     assert (down / "big.bin").read_bytes() == data
     assert [file.name for file in down.iterdir()] == ["big.bin"]
 
 
-@pytest.mark.parametrize("kind", ["truncated", "reset_before", "500", "503"])
+@pytest.mark.parametrize("fault", ["truncated", "reset_before", "500", "503"])
 def test_a_download_survives_network_errors(
-    box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, kind: str
+    box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, fault: str
 ) -> None:
-    """The errors happen at the download server, and Box is not ready at first."""
+    """The download server fails twice, and Box has not prepared the file at first."""
     row = only_row(box.upload(write_file(tmp_path / "a.bin", BIG[:3_000_000])))
-    sandbox.faults.add("/dl/*", kind, times=2)
+    sandbox.faults.add("/dl/*", fault, times=2)
     sandbox.faults.add("/2.0/files/*/content", "202", retry_after=0)
     assert only_row(box.download(str(row["id"]), tmp_path / "down"))["action"] == "downloaded"
 
 
 def test_wrong_content_is_never_saved(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
-    """A proxy's page instead of the file is refused, and nothing stays on the disk."""
+    """A proxy's page instead of the file is refused, and the partial file is deleted."""
     row = only_row(box.upload(write_file(tmp_path / "a.bin", b"x" * 500)))
     with (
         sandbox.faults.during("/dl/*", "html"),
@@ -365,7 +364,7 @@ def test_wrong_content_is_never_saved(box: boxnb.Box, sandbox: Sandbox, tmp_path
 
 
 def test_existing_files_are_replaced_only_with_overwrite(box: boxnb.Box, tmp_path: Path) -> None:
-    """Without it the file is refused; nothing is ever written through a link."""
+    """Without `overwrite` the file is refused; a link is never written through."""
     row = only_row(box.upload(write_file(tmp_path / "a.txt", b"from box")))
     mine = write_file(tmp_path / "down" / "a.txt", b"mine")
     with pytest.raises(TransferError, match="overwrite=True"):
@@ -381,7 +380,7 @@ def test_existing_files_are_replaced_only_with_overwrite(box: boxnb.Box, tmp_pat
     assert elsewhere.read_bytes() == b"precious"
 
 
-EVIL = [
+HOSTILE_NAMES = [
     "../../evil.txt",
     "..",
     "/etc/evil",
@@ -397,24 +396,24 @@ EVIL = [
 
 
 def test_hostile_and_duplicate_names_stay_inside_the_folder(box: boxnb.Box, tmp_path: Path) -> None:
-    """Each file has its own path below the folder, and each change of a name has a note."""
+    """Each file has its own path below the folder, and each changed name is mentioned in a note."""
     ids = [
         str(only_row(box.upload(write_file(tmp_path / f"{number}.txt", f"{number}")))["id"])
-        for number in range(len(EVIL))
+        for number in range(len(HOSTILE_NAMES))
     ]
     table = pd.DataFrame(
         {
             "type": "file",
             "id": ids,
-            "name": EVIL,
-            "size": [len(str(number)) for number in range(len(EVIL))],
-            "sha1": [sha1_of(str(number).encode()) for number in range(len(EVIL))],
+            "name": HOSTILE_NAMES,
+            "size": [len(str(number)) for number in range(len(HOSTILE_NAMES))],
+            "sha1": [sha1_of(str(number).encode()) for number in range(len(HOSTILE_NAMES))],
             "path": ["../out", "a/../../b", "", "NUL/x", "A", "a", "", "", "", "", ""],
         }
     )
     down = tmp_path / "down"
     frame = box.download(table, down)
-    assert frame["action"].tolist() == ["downloaded"] * len(EVIL)
+    assert frame["action"].tolist() == ["downloaded"] * len(HOSTILE_NAMES)
     for row in frame.to_dict("records"):
         path = Path(row["path"])
         assert path.resolve().is_relative_to(down.resolve()) and ".." not in path.parts
@@ -440,7 +439,7 @@ def test_a_link_in_the_target_folder_is_not_followed(box: boxnb.Box, tmp_path: P
 
 @given(st.text(max_size=300))
 def test_any_text_becomes_a_safe_name(name: str) -> None:
-    """It has no separator, device name or trailing dot, is short enough, and does not change when it is made safe again."""
+    """A safe name has no separator, device name or trailing dot, is short enough, and does not change when made safe again."""
     safe_name = names.safe(name)
     assert (
         safe_name
@@ -453,10 +452,10 @@ def test_any_text_becomes_a_safe_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\\b", " a", "a ", "a\nb", "n" * 256])
-def test_names_box_refuses_are_explained_before_anything_is_sent(
+def test_names_that_box_refuses_are_reported_before_any_call(
     box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, name: str
 ) -> None:
-    """The error is raised without any call."""
+    """The error is raised without a request to Box."""
     before = len(sandbox.record())
     with pytest.raises(TransferError):
         box.upload(write_file(tmp_path / "a.txt"), name=name)
@@ -464,7 +463,7 @@ def test_names_box_refuses_are_explained_before_anything_is_sent(
 
 
 def test_names_that_box_accepts_are_not_refused() -> None:
-    """Names that only Windows does not allow are accepted."""
+    """Names that only Windows forbids can be uploaded."""
     for name in ("a:b?.txt", "CON", "n" * 255, "週報", ".hidden", "a..b"):
         assert names.refused_by_box(name) is None
 
@@ -489,14 +488,14 @@ def test_a_folder_upload_can_be_repeated(box: boxnb.Box, sandbox: Sandbox, tmp_p
     assert Counter(second["action"]) == Counter({"same content": 10, "new version": 1, "uploaded": 1})
     posts = [call for call in sandbox.record()[before:] if call["path"].startswith("/api/2.0/files/")]
     assert len(posts) == 2
-    there = box.items("0")
-    [root] = there.loc[there["name"] == "source", "id"]
+    items = box.items("0")
+    [root] = items.loc[items["name"] == "source", "id"]
     down = box.download(box.tree(str(root)), tmp_path / "down")
     assert len(down) == 12 and (tmp_path / "down" / "two" / "deep" / "4.txt").read_text() == "two 4"
 
 
 def test_files_that_cannot_be_uploaded_are_refused(box: boxnb.Box, tmp_path: Path) -> None:
-    """Forbidden and duplicate names, broken links and other content have a reason, and all other files are uploaded."""
+    """Forbidden and duplicate names, broken links and existing files are reported with a reason; all other files are uploaded."""
     source = tmp_path / "source"
     for name in ("good.txt", "bad\\name.txt", "Twin.txt", "twin.txt", "old.txt"):
         write_file(source / name, name)
@@ -513,28 +512,28 @@ def test_files_that_cannot_be_uploaded_are_refused(box: boxnb.Box, tmp_path: Pat
     assert "begin or end with a space" in problems["inside.txt"] and not frame.attrs["complete"]
 
 
-def test_many_small_files_each_exactly_once(
+def test_many_small_files_are_uploaded_exactly_once(
     box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Connections are reset before and after the work, with 429 and 503 in between."""
+    """The server returns 429 and 503, and resets connections before and after it has saved a file."""
     monkeypatch.setitem(rate_limit.LIMITS, "upload", rate_limit.Limit(1_000_000))
     source = tmp_path / "many"
     for number in range(150):
         write_file(source / f"{number:03}.txt", f"{number}")
-    for skip, kind in enumerate(("reset_after", "429", "reset_before", "503") * 3):
-        sandbox.faults.add("/api/2.0/files/content", kind, skip=3 * skip, retry_after=0)
+    for skip, fault in enumerate(("reset_after", "429", "reset_before", "503") * 3):
+        sandbox.faults.add("/api/2.0/files/content", fault, skip=3 * skip, retry_after=0)
     frame = box.upload_folder(source)
     assert frame["action"].tolist() == ["uploaded"] * 150
     root = box.items("0").set_index("name").loc["many", "id"]
-    there = box.items(root)
-    assert sorted(there["name"]) == [f"{number:03}.txt" for number in range(150)]
-    assert there["sha1"].tolist() == [
-        sha1_of(name[:3].lstrip("0").encode() or b"0") for name in there["name"]
+    items = box.items(root)
+    assert sorted(items["name"]) == [f"{number:03}.txt" for number in range(150)]
+    assert items["sha1"].tolist() == [
+        sha1_of(name[:3].lstrip("0").encode() or b"0") for name in items["name"]
     ]
 
 
-def test_errors_of_one_file_are_raised(box: boxnb.Box, tmp_path: Path) -> None:
-    """With several files each error is in a row instead."""
+def test_the_error_of_a_single_file_is_raised(box: boxnb.Box, tmp_path: Path) -> None:
+    """With several files, each error is in a row instead."""
     with pytest.raises(NotFoundError):
         box.upload(write_file(tmp_path / "a.txt"), "999")
     with pytest.raises(NotFoundError):
@@ -548,10 +547,10 @@ def test_errors_of_one_file_are_raised(box: boxnb.Box, tmp_path: Path) -> None:
     assert sorted(frame["action"]) == ["downloaded", "refused"]
 
 
-def test_common_mistakes_of_beginners_have_their_messages(
+def test_common_mistakes_of_beginners_have_their_own_messages(
     box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A folder instead of a file, a file instead of a folder, and a name instead of an id; ``~`` is the home folder."""
+    """Beginners pass a folder instead of a file, a file instead of a folder, or a name instead of an id; ``~`` is understood."""
     file = write_file(tmp_path / "a.txt")
     before = len(sandbox.record())
     with pytest.raises(IsADirectoryError, match=r"Use box\.upload_folder to upload it"):
@@ -575,19 +574,19 @@ def test_a_folder_with_the_name_of_the_file_is_an_error(box: boxnb.Box, tmp_path
             box.upload(write_file(tmp_path / "thing", data), new_version=True)
 
 
-def test_acting_for_another_user(box: boxnb.Box, tmp_path: Path) -> None:
-    """The file is in that user's root folder."""
-    hanako = box.users().set_index("login").loc["hanako.yamada@example.com", "id"]
+def test_files_are_transferred_as_another_user(box: boxnb.Box, tmp_path: Path) -> None:
+    """An uploaded file is in that user's root folder, and can be downloaded from there."""
+    user_id = box.users().set_index("login").loc["hanako.yamada@example.com", "id"]
     for data in (b"x", BIG):
-        row = only_row(box.upload(write_file(tmp_path / f"h{len(data)}", data), as_user=hanako))
-        assert box.items("0", as_user=hanako)["id"].tolist().count(row["id"]) == 1
+        row = only_row(box.upload(write_file(tmp_path / f"h{len(data)}", data), as_user=user_id))
+        assert box.items("0", as_user=user_id)["id"].tolist().count(row["id"]) == 1
         assert (
-            only_row(box.download(str(row["id"]), tmp_path / "down", as_user=hanako))["action"]
+            only_row(box.download(str(row["id"]), tmp_path / "down", as_user=user_id))["action"]
             == "downloaded"
         )
 
 
-def test_a_download_from_this_computer_uses_no_proxy(
+def test_a_download_from_this_computer_does_not_use_a_proxy(
     box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sandbox is reached although a proxy is set."""
@@ -599,20 +598,20 @@ def test_a_download_from_this_computer_uses_no_proxy(
     assert only_row(box.download(str(row["id"]), tmp_path / "down"))["action"] == "downloaded"
 
 
-def test_an_unreadable_folder_is_one_row(
+def test_an_unreadable_folder_is_reported_in_one_row(
     box: boxnb.Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rest is uploaded; os.scandir simulates the refusal, because root may read everything."""
+    """The rest is uploaded; a patched os.scandir simulates the refusal, because root may read everything."""
     for name in ("open/a.txt", "secret/b.txt"):
         write_file(tmp_path / "up" / name)
     scandir = os.scandir
 
-    def refusing(path: Any) -> Any:
+    def scandir_without_permission(path: Any) -> Any:
         if str(path).endswith("secret"):
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
         return scandir(path)
 
-    monkeypatch.setattr(os, "scandir", refusing)
+    monkeypatch.setattr(os, "scandir", scandir_without_permission)
     with pytest.warns(UserWarning, match="1 of 2 files were not uploaded"):
         frame = box.upload_folder(tmp_path / "up")
     assert frame["action"].tolist() == ["uploaded", "refused"]
@@ -631,11 +630,11 @@ def test_an_interrupt_waits_for_chunks_not_for_files(
     ids = [str(row["id"]) for row in rows]
     main = threading.main_thread().ident
     assert main is not None
-    pressed: list[int] = []
+    interrupts: list[int] = []
 
     def stop(moved: Any) -> None:
-        if moved.files == 1 and not pressed:
-            pressed.append(moved.done)
+        if moved.files == 1 and not interrupts:
+            interrupts.append(moved.done)
             signal.pthread_kill(main, signal.SIGINT)
 
     sandbox.faults.add(f"/dl/{ids[0]}/*", "drip", seconds=4)  # 20 s for the whole file
@@ -646,8 +645,8 @@ def test_an_interrupt_waits_for_chunks_not_for_files(
     assert not (tmp_path / "down" / "0.bin").exists()
 
 
-def test_the_token_goes_to_no_download_host(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
-    """The address of the content needs no token, and credentials of `.netrc` are not sent either."""
+def test_the_token_is_not_sent_to_a_download_host(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The download URL needs no token, and credentials from `.netrc` are not sent either."""
     row = only_row(box.upload(write_file(tmp_path / "a.txt")))
     box.download(str(row["id"]), tmp_path / "down")
     fetched = [call for call in sandbox.record() if call["path"].startswith("/dl/")]
@@ -655,12 +654,12 @@ def test_the_token_goes_to_no_download_host(box: boxnb.Box, sandbox: Sandbox, tm
 
 
 def test_the_state_of_an_upload_is_private(box: boxnb.Box, sandbox: Sandbox, tmp_path: Path) -> None:
-    """It contains paths and a session but no token, and only its owner can read it."""
+    """The file contains paths and a session but no token, and only its owner can read it."""
     file = write_file(tmp_path / "big.bin", BIG)
     with sandbox.faults.during(
         "/api/2.0/files/upload_sessions/*", "latency", seconds=5, skip=1, method="PUT"
     ):
-        run_and_kill(UPLOAD, str(file), reached=lambda: len(sent_parts(sandbox)) >= 1)
+        run_and_kill(UPLOAD, str(file), when=lambda: len(sent_parts(sandbox)) >= 1)
     [state] = (boxnb.store.home() / "transfers").glob("*.json")
     assert state.stat().st_mode & 0o777 == 0o600
     assert json.loads(state.read_text())["path"] == str(file)
@@ -670,23 +669,25 @@ def test_the_state_of_an_upload_is_private(box: boxnb.Box, sandbox: Sandbox, tmp
 BENCH = Path(__file__).parents[1] / "bench" / "transfers.py"
 
 
-def measured(*words: str) -> dict[str, Any]:
-    """Return what a command of the benchmark prints."""
-    done = subprocess.run([sys.executable, str(BENCH), *words], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return dict(json.loads(done.stdout))
+def run_benchmark(*arguments: str) -> dict[str, Any]:
+    """Return the results that a command of the benchmark prints."""
+    process = subprocess.run(
+        [sys.executable, str(BENCH), *arguments], capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 0, process.stderr
+    return dict(json.loads(process.stdout))
 
 
-def test_a_large_file_killed_three_times_each_way_needs_little_memory() -> None:
-    """The benchmark with 80 MB instead of 1 GB: the same SHA-1, few parts sent twice, and less than 200 MB of memory."""
-    results = measured("large", "--megabytes", "80", "--kills", "3")
+def test_a_large_file_survives_three_kills_each_way_in_little_memory() -> None:
+    """The benchmark runs with 80 MB instead of 1 GB: same SHA-1, few parts sent twice, less than 200 MB of memory."""
+    results = run_benchmark("large", "--megabytes", "80", "--kills", "3")
     assert results["same sha1"] and results["kills"] == 6 and results["files there"] == 1
     assert results["parts"] <= results["parts sent"] <= results["parts"] + 3 * 4
     assert results["peak MB"] < 200
 
 
-def test_many_small_files_with_kills_and_troubles_each_exactly_once() -> None:
-    """The benchmark with 100 files instead of 2,000: none is missing or duplicated, and none has a second version."""
-    results = measured("many", "--files", "100", "--kills", "2")
+def test_many_small_files_survive_kills_and_network_errors() -> None:
+    """The benchmark runs with 100 files instead of 2,000: none is missing, duplicated or has a second version."""
+    results = run_benchmark("many", "--files", "100", "--kills", "2")
     assert results["each exactly once"] and results["right bytes"] and results["second versions"] == 0
     assert (results["kills"], results["troubles"]) == (2, 4) and {"429", "503"} <= set(results["answers"])
