@@ -170,7 +170,7 @@ QUOTES: dict[str, dict[str, Check]] = {
         "one admin, two co-admins, and many users, most of them `active`": (
             lambda s: s.users["role"].value_counts()[["admin", "coadmin"]].tolist() == [1, 2]
         ),
-        "five names, the largest first": lambda s: len(s.users) > 5,
+        "five names, largest first": lambda s: len(s.users) > 5,
     },
     "02-come-back-tomorrow": {"`(120, 25)` in the sandbox": lambda s: s.users.shape == (120, 25)},
     "01-people": {
@@ -396,10 +396,10 @@ QUOTES: dict[str, dict[str, Check]] = {
     },
     "02-run-log-and-mail": {"120 rows in the sandbox": lambda s: len(s.users) == 120},
     "03-weekly-report": {
-        "the ten most frequent kinds of events": lambda s: (
+        "the ten most frequent event types": lambda s: (
             s.year[s.year["created_at"] >= s.now - pd.Timedelta("7D")]["event_type"].nunique() >= 10
         ),
-        "one row per user, the busiest first": lambda s: len(s.users) == 120,
+        "one row per user, busiest first": lambda s: len(s.users) == 120,
     },
 }
 
@@ -439,7 +439,7 @@ OTHER: dict[str, tuple[str, ...]] = {
         "'2026-11-24'", "two sheets", "a long one", "Act on that list", "one page that you can mail", "most calls for", "one call per page",
     ),
     "01-upload-files": ("contains five files", "then five rows", "four times", "five rows with", "the same", "one call listed"),
-    "02-run-log-and-mail": ("0 mails", "four characters", "the last one first"),
+    "02-run-log-and-mail": ("0 mails", "four characters", "most recent first"),
     "03-weekly-report": ("python -m boxnb",),
     "04-other-scripts-other-apis": ("five devices", "15 rows in the sandbox", "the 15 devices", "the one file", "run the two", "one row with the name",
         "the new one there", "a small one for practice",
