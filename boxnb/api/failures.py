@@ -268,7 +268,7 @@ def _has_content(response: requests.Response) -> bool:
 
 
 def _reason(body: dict[str, Any], challenge: str, code: str, status: int) -> str:
-    """Return Box's own reason in one line: its message, and the invalid parameters with the reasons (Box guide *Handling errors*)."""
+    """Return Box's own reason in one line: its message, and why each parameter is invalid (Box guide *Handling errors*)."""
     context = body.get("context_info")
     context = context if isinstance(context, dict) else {}
     errors = context.get("errors") or body.get("errors") or []
@@ -280,7 +280,7 @@ def _reason(body: dict[str, Any], challenge: str, code: str, status: int) -> str
     message = one_line(
         body.get("message") or body.get("error_description") or (description.group(1) if description else "")
     ).rstrip(" .")
-    if details and _only_letters(message) in (_only_letters(_phrase(status)), _only_letters(code)):
+    if details and _only_letters(message) in (_only_letters(_status_phrase(status)), _only_letters(code)):
         message = ""
     parts = [part for part in (message, *details, _conflict(context.get("conflicts"))) if part]
     return one_line("; ".join(parts), 400) + "." if parts else ""
@@ -316,7 +316,7 @@ def _only_letters(words: str) -> str:
     return re.sub(r"[^a-z]", "", words.lower())
 
 
-def _phrase(status: int) -> str:
+def _status_phrase(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
     except ValueError:

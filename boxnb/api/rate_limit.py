@@ -118,8 +118,8 @@ class Pacer:
             self._write(paused, max(steady, paused + self._limit.seconds), calls)
 
     def _try_to_count(self) -> tuple[float, float]:
-        """Count a call if one is allowed now. Return the seconds until the next attempt (0 if counted), and the seconds of
-        waiting that the server asked for.
+        """Count a call if one is allowed now. Return the seconds until the next attempt (0 if counted), and the seconds that
+        the server asked to wait.
         """
         paused, steady, calls = self._read()
         now = self._clock()

@@ -162,7 +162,7 @@ class BoxSession(Session):
             waited += wait
 
     def _limits_for(self, url: str, options: dict[str, Any]) -> list[Pacer]:
-        """Return the rate limits that a call counts against: its user's general one, then that of searches or uploads, if any."""
+        """Return the rate limits that apply to a call: the user's general one, then that of searches or uploads, if any."""
         headers = {**self.headers, **(options.get("headers") or {})}
         user = str(headers.get("As-User") or "me")
         limits = ["general"]

@@ -1,4 +1,4 @@
-"""Calls of uploads and downloads: retried until their outcome is known, and never done twice."""
+"""The calls of uploads and downloads: retried until their outcome is known, and never performed twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Download files into a folder: each file is complete and verified by its SHA-1 or not saved at all, never outside the folder."""
+"""Download files into a folder: each is complete and verified by its SHA-1, or not saved; none is saved outside the folder."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def folded(name: str) -> str:
 
 
 def loosely(name: str) -> str:
-    """Return a name in the form in which the least strict system compares names: if two forms differ, so do the names everywhere."""
+    """Return a name in its loosest form. Two names whose loosest forms differ are different on every system."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 

@@ -61,19 +61,19 @@ class _Incoming:
     def __init__(self, out: IO[bytes], file: RemoteFile, meter: Meter) -> None:
         self._out, self._file, self._meter = out, file, meter
         self.restarts = 0
-        self.done = 0
+        self.received = 0
         self._digest = hashlib.sha1(usedforsecurity=False)
         while chunk := out.read(calls.CHUNK):
             self._count(chunk)
 
     def _count(self, chunk: bytes) -> None:
         self._digest.update(chunk)
-        self.done += len(chunk)
+        self.received += len(chunk)
         self._meter.add(self._file.name or "", len(chunk))
 
     def add(self, chunk: bytes) -> None:
         """Write a chunk, without any bytes beyond the file's size."""
-        chunk = chunk[: self._file.size - self.done]
+        chunk = chunk[: self._file.size - self.received]
         self._out.write(chunk)
         self._count(chunk)
 
@@ -90,15 +90,15 @@ class _Incoming:
             raise TransferError(
                 f"The download of {self._file.name!r} restarted {REFUSALS} times and was never complete. Try again later."
             )
-        self._meter.add(self._file.name or "", -self.done)
+        self._meter.add(self._file.name or "", -self.received)
         self._out.seek(0)
         self._out.truncate()
-        self.done = 0
+        self.received = 0
         self._digest = hashlib.sha1(usedforsecurity=False)
 
     def is_complete(self) -> bool:
         """Return whether the size and the SHA-1 are those that Box reports."""
-        return self.done == self._file.size and self._digest.hexdigest() == self._file.sha1
+        return self.received == self._file.size and self._digest.hexdigest() == self._file.sha1
 
 
 def complete(caller: Caller, file: RemoteFile, part: Path, meter: Meter) -> None:
@@ -111,7 +111,7 @@ def complete(caller: Caller, file: RemoteFile, part: Path, meter: Meter) -> None
         if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
             raise TransferError(f"{part} is not a file that boxnb created. Move it away.")
         incoming = _Incoming(out, file, meter)
-        if incoming.done > file.size:
+        if incoming.received > file.size:
             incoming.restart()
         for is_last_attempt in (False, True):
             _download_rest(caller, file, incoming)
@@ -128,15 +128,15 @@ def complete(caller: Caller, file: RemoteFile, part: Path, meter: Meter) -> None
 
 def _download_rest(caller: Caller, file: RemoteFile, incoming: _Incoming) -> None:
     waits, refusals = calls.retry_waits(), 0
-    while incoming.done < file.size:
-        before = incoming.done
+    while incoming.received < file.size:
+        before = incoming.received
         failure = _download_more(caller, file, incoming)
-        if incoming.done > before:
+        if incoming.received > before:
             waits = calls.retry_waits()  # there was progress, so count the attempts from the start
             if failure is None:
                 continue
         if failure is None:
-            message = f"{file.name!r} has fewer bytes than the server reports ({incoming.done} of {file.size}). It may have changed. List it again."
+            message = f"{file.name!r} has fewer bytes than the server reports ({incoming.received} of {file.size}). It may have changed. List it again."
             failure = _Failure(TransferError(message))
         refusals += failure.stale
         wait = next(waits, None)
@@ -147,23 +147,23 @@ def _download_rest(caller: Caller, file: RemoteFile, incoming: _Incoming) -> Non
 
 def _download_more(caller: Caller, file: RemoteFile, incoming: _Incoming) -> _Failure | None:
     """Download from where the partial file ends. Return why the download ended early, or ``None``."""
-    headers = {"Accept-Encoding": "identity", "Range": f"bytes={incoming.done}-{file.size - 1}"}
+    headers = {"Accept-Encoding": "identity", "Range": f"bytes={incoming.received}-{file.size - 1}"}
     try:
         with _open_content(caller, file, headers) as response:
             status = response.status_code
-            if status == 416 and incoming.done:
+            if status == 416 and incoming.received:
                 incoming.restart()
                 return None
             if status not in (200, 206):
                 return _refusal(file, response)
-            if not _begins_at(response, incoming.done):
+            if not _begins_at(response, incoming.received):
                 incoming.restart()
                 if not _begins_at(response, 0):
                     return None
             for chunk in response.iter_content(calls.CHUNK):
                 caller.check()
                 incoming.add(chunk)
-                if incoming.done >= file.size:
+                if incoming.received >= file.size:
                     break
     except NETWORK_ERRORS as error:
         network_error = NetworkError(network_trouble(error))

@@ -1,4 +1,4 @@
-"""Local files for an upload: which files of a folder can be sent, their content, and when each was changed."""
+"""Local files for an upload: which files of a folder can be sent, their content, and when each was last changed."""
 
 from __future__ import annotations
 

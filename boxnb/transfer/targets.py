@@ -98,7 +98,8 @@ def is_own(caller: Caller, url: object) -> bool:
     """Return whether a URL from a response belongs to the profile's own server, so that the token may be sent to it.
 
     These are the hosts of the profile and, over https, hosts below them. Only Box has upload hosts elsewhere in its domain
-    (Box guide *Allowing domain access*); for any other server, such as one under ``co.uk``, that rule would include hosts of strangers.
+    (Box guide *Allowing domain access*). For any other server, such as one under ``co.uk``, that rule would include hosts
+    that belong to strangers.
     """
     server = caller.box.profile.client.server
     try:

@@ -251,7 +251,7 @@ def _jobs(
 
 
 def _upload_job(caller: Caller, job: _Job, folder: Folder, new_version: bool, meter: Meter) -> Row:
-    """Upload one file of a folder. The listing shows whether its exact name exists; only Box can decide about a similar name."""
+    """Upload one file of a folder. The listing shows whether its exact name exists; Box must decide about a similar name."""
     name = encoding.decoded(job.file.name)
     goal = Goal(folder.id, name, new_version, folder.ids, folder.created, job.siblings)
     existing = folder.files.get(name)

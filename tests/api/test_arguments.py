@@ -1,4 +1,4 @@
-"""Every argument of every dataset and transfer: a valid value works, any other raises an error whose message contains the name of the argument."""
+"""Every argument of every dataset and transfer: a valid value works, and any other raises an error about the argument."""
 
 from __future__ import annotations
 

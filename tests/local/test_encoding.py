@@ -147,7 +147,7 @@ def test_the_command_line_works_in_any_terminal(tmp_path: Path) -> None:
 
 
 def test_a_secrets_command_uses_utf8(tmp_path: Path) -> None:
-    """In every locale the command reads and writes UTF-8; other bytes are an error whose message does not contain the secret."""
+    """In every locale the command reads and writes UTF-8; other bytes are an error that does not contain the secret."""
     code = r"""
         from boxnb.store.backends import CommandKeeper
         program = home.parent / "keeper.py"

@@ -1,4 +1,4 @@
-"""Odd files, responses and names in uploads and downloads: each is reported in one row with a reason, and the others succeed."""
+"""Odd files, responses and names in uploads and downloads: each is reported in one row, and the others succeed."""
 
 from __future__ import annotations
 

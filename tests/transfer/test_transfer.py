@@ -495,7 +495,7 @@ def test_a_folder_upload_can_be_repeated(box: boxnb.Box, sandbox: Sandbox, tmp_p
 
 
 def test_files_that_cannot_be_uploaded_are_refused(box: boxnb.Box, tmp_path: Path) -> None:
-    """Forbidden and duplicate names, broken links and existing files are reported with a reason; all other files are uploaded."""
+    """Forbidden and duplicate names, broken links and existing files have a reason, and all other files are uploaded."""
     source = tmp_path / "source"
     for name in ("good.txt", "bad\\name.txt", "Twin.txt", "twin.txt", "old.txt"):
         write_file(source / name, name)
@@ -550,7 +550,7 @@ def test_the_error_of_a_single_file_is_raised(box: boxnb.Box, tmp_path: Path) ->
 def test_common_mistakes_of_beginners_have_their_own_messages(
     box: boxnb.Box, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Beginners pass a folder instead of a file, a file instead of a folder, or a name instead of an id; ``~`` is understood."""
+    """Beginners pass a folder instead of a file, a file instead of a folder, or a name instead of an id; ``~`` works."""
     file = write_file(tmp_path / "a.txt")
     before = len(sandbox.record())
     with pytest.raises(IsADirectoryError, match=r"Use box\.upload_folder to upload it"):
