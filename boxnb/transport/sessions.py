@@ -45,7 +45,7 @@ def checked_verify(verify: object, *, must_exist: bool = False) -> bool | str:
     Raises
     ------
     SettingError
-        ``verify`` is none of these, or the path does not exist.
+        ``verify`` has another type, or the path does not exist.
     """
     if isinstance(verify, bool):
         return verify

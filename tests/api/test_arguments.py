@@ -241,7 +241,7 @@ def test_a_table_with_one_row_stands_for_one_item(name: str) -> None:
 
 
 def test_a_refusal_within_a_walk_is_skipped() -> None:
-    """Even if only one of several rows is shared, its refusal is a warning."""
+    """The refusal is a warning, even if only one of several rows is shared."""
     with made_up(lambda path, query: REFUSED) as box:
         rows = pd.DataFrame({"type": ["folder"] * 2, "id": ["5", "6"], "has_collaborations": [True, False]})
         with pytest.warns(UserWarning, match="could not be read"):

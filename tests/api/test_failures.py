@@ -397,7 +397,7 @@ RETRY_AFTER: list[tuple[str, float | None]] = [
 
 
 @pytest.mark.parametrize(("value", "seconds"), RETRY_AFTER)
-def test_retry_after_in_every_spelling(value: str, seconds: float | None) -> None:
+def test_every_form_of_retry_after_can_be_read(value: str, seconds: float | None) -> None:
     """The header is read as a number of seconds or ignored; it never causes an exception or an endless wait."""
     response = boxnb.transport.sessions.requests.Response()
     response.headers["Retry-After"] = value.encode().decode("latin-1") if not value.isascii() else value
@@ -414,7 +414,7 @@ def test_any_retry_after_can_be_shown(value: str) -> None:
     assert seconds is None or (seconds >= 0 and until(seconds) and span(seconds))
 
 
-def test_retry_after_as_a_date() -> None:
+def test_retry_after_can_be_a_date() -> None:
     """The wait is measured on the server's clock if the response contains its time; a date in the past means no wait."""
     response = boxnb.transport.sessions.requests.Response()
     response.headers.update(
@@ -437,7 +437,7 @@ def test_retry_after_as_a_date() -> None:
         ("a date", r"\d+ minutes"),
     ],
 )
-def test_a_long_wait_is_an_error_with_a_time(value: str, words: str) -> None:
+def test_a_long_wait_is_an_error_that_says_when_to_try_again(value: str, words: str) -> None:
     """The error is raised immediately and does not mention waits that did not happen."""
     headers = {"Retry-After": date(3000) if value == "a date" else value}
     with raw(http(429, error_body(429, "rate_limit_exceeded", "Slow down"), headers)) as port:

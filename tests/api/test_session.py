@@ -238,8 +238,8 @@ def test_no_message_contains_a_download_url(session: BoxSession) -> None:
     assert "Abc" not in str(api_error(me))
 
 
-def test_an_unusable_local_file_is_named(session: BoxSession) -> None:
-    """The message contains the path that cannot be used."""
+def test_an_unusable_local_file_is_reported_with_its_path(session: BoxSession) -> None:
+    """The error is a NetworkError with the path in its message."""
     session.get("/users/me")
     folder = store.home() / "pace"
     for file in folder.iterdir():
@@ -338,8 +338,8 @@ def test_another_process_announces_the_pause(sandbox: Sandbox) -> None:
     session = BoxSession(RotatingAuth("acme"))
     session.get_json("/users/me")
     session._limits_for(session.url("/users/me"), {})[0].pause_all(900)
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", OTHER_PROCESS], capture_output=True, text=True, check=True, timeout=60
     )
-    assert "asked to wait 15 minutes" in done.stderr and "WaitNotice" in done.stderr
-    assert done.stdout.splitlines()[-1] == "user" and "slept 9" not in done.stdout
+    assert "asked to wait 15 minutes" in process.stderr and "WaitNotice" in process.stderr
+    assert process.stdout.splitlines()[-1] == "user" and "slept 9" not in process.stdout

@@ -368,7 +368,7 @@ def test_a_file_system_that_merges_two_names_is_detected(tmp_path: Path) -> None
 
 
 def test_a_partial_file_never_has_the_path_of_a_file(pretended: Both, down: Path) -> None:
-    """Neither a file from Box nor a local file with the name of a partial file is lost."""
+    """A file from Box or a local file with the name of a partial file is not lost."""
     pretender, box = pretended
     sha1 = hashlib.sha1(b"the file").hexdigest()[:12]
     pretender.add(f".101-{sha1}.part", b"before")
@@ -384,9 +384,9 @@ def test_a_partial_file_never_has_the_path_of_a_file(pretended: Both, down: Path
     assert own_file.read_text() == "mine, and longer than the file is"
 
 
-@pytest.mark.parametrize("kind", ["link", "hard link", "pipe", "folder"])
+@pytest.mark.parametrize("obstacle", ["link", "hard link", "pipe", "folder"])
 def test_an_object_with_the_name_of_a_partial_file_is_not_touched(
-    pretended: Both, down: Path, tmp_path: Path, kind: str
+    pretended: Both, down: Path, tmp_path: Path, obstacle: str
 ) -> None:
     """The object does not change, and the file is downloaded with another partial file."""
     pretender, box = pretended
@@ -401,7 +401,7 @@ def test_an_object_with_the_name_of_a_partial_file_is_not_touched(
         "hard link": lambda: part.hardlink_to(precious),
         "pipe": lambda: os.mkfifo(part),
         "folder": part.mkdir,
-    }[kind]()
+    }[obstacle]()
     frame = quietly(lambda: box.download([number], down))
     assert frame["action"].tolist() == ["downloaded"] and (down / "a.txt").read_bytes() == b"new bytes"
     assert precious.read_text() == "precious" and os.path.lexists(part)

@@ -246,7 +246,7 @@ def test_a_proxy_page_during_a_chunked_upload_is_reported(
 def test_a_file_that_changes_during_its_upload_is_not_mixed(
     box: boxnb.Box, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Even if the length stays the same, the final content is uploaded."""
+    """The final content is uploaded, even if the length stays the same."""
     file = write_file(tmp_path / "big.bin", BIG)
     changed: list[bool] = []
 

@@ -248,7 +248,7 @@ def test_an_odd_url_is_parsed_as_requests_parses_it(url: str) -> None:
     "url", ["https://box.example.com/t", "http://localhost:1/", "http://[::1]:8/", "http://127.0.0.1/"]
 )
 def test_https_and_this_computer_are_allowed(url: str) -> None:
-    """They do not raise an exception."""
+    """A secret may be sent to these URLs."""
     sessions.require_private(url, "client secret")
 
 

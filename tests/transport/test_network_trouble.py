@@ -114,7 +114,7 @@ def test_an_untrusted_certificate_is_reported_with_the_setting(authority: trustm
     assert "REQUESTS_CA_BUNDLE" in message and "PEM" in message
 
 
-def test_a_self_signed_certificate(tmp_path: Path) -> None:
+def test_a_self_signed_certificate_is_reported_as_untrusted(tmp_path: Path) -> None:
     """The message contains OpenSSL's own reason."""
     alone = trustme.CA(organization_name="127.0.0.1")
     tls_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -134,7 +134,7 @@ def test_a_self_signed_certificate(tmp_path: Path) -> None:
         (("127.0.0.2",), (-10, 10), "was issued for another name"),
     ],
 )
-def test_a_certificate_with_a_wrong_date_or_name(
+def test_a_wrong_date_or_name_in_a_certificate_is_reported(
     authority: trustme.CA, bundle: str, names: tuple[str, ...], days: tuple[int, int], words: str
 ) -> None:
     """A CA bundle would not help, so the message does not mention one."""
@@ -145,14 +145,14 @@ def test_a_certificate_with_a_wrong_date_or_name(
     assert "not trusted" not in message and "PEM" not in message
 
 
-@pytest.mark.parametrize("kind", ["DER", "empty", "text"])
-def test_a_certificate_file_without_a_pem_certificate(
-    authority: trustme.CA, bundle: str, tmp_path: Path, kind: str
+@pytest.mark.parametrize("content", ["DER", "empty", "text"])
+def test_a_certificate_file_in_another_format_is_reported(
+    authority: trustme.CA, bundle: str, tmp_path: Path, content: str
 ) -> None:
     """Windows exports DER, and a full disk leaves an empty file."""
-    file = tmp_path / f"{kind}.cer"
+    file = tmp_path / f"{content}.cer"
     pem = Path(bundle).read_text(encoding="ascii")
-    file.write_bytes({"DER": ssl.PEM_cert_to_DER_cert(pem), "empty": b"", "text": b"hello"}[kind])
+    file.write_bytes({"DER": ssl.PEM_cert_to_DER_cert(pem), "empty": b"", "text": b"hello"}[content])
     with raw(OK, context(authority, "127.0.0.1")) as port:
         message = message_for(f"https://127.0.0.1:{port}", str(file))
     assert "does not contain a PEM certificate" in message and "openssl x509 -inform der" in message
@@ -209,20 +209,20 @@ def test_each_way_a_connection_can_end_has_its_own_message(case: str) -> None:
     assert "hidden" not in message and "certificate" not in message and "proxy set in" not in message
 
 
-def test_a_closed_port() -> None:
+def test_a_closed_port_is_reported() -> None:
     """A closed port is not reported as a slow network."""
     message = message_for("https://127.0.0.1:9/")
     assert "refused the connection: no server is running there" in message
 
 
-def test_an_unknown_host_name() -> None:
+def test_an_unknown_host_name_is_reported() -> None:
     """The message mentions DNS and the host."""
     assert "The name no.such.host.invalid cannot be looked up (DNS)" in message_for(
         "https://no.such.host.invalid/"
     )
 
 
-def test_a_connection_that_is_never_accepted() -> None:
+def test_a_connection_that_is_never_accepted_is_reported() -> None:
     """A server whose queue is full does not reply to the first packet, so the connection times out."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
@@ -250,12 +250,12 @@ def test_a_connection_that_is_never_accepted() -> None:
         "x",
     ],
 )
-def test_a_malformed_url(url: str) -> None:
+def test_a_malformed_url_is_reported(url: str) -> None:
     """Every exception of requests and urllib3 becomes a message."""
     assert "cannot be used" in message_for(url)
 
 
-def test_a_header_that_cannot_be_sent() -> None:
+def test_a_header_that_cannot_be_sent_is_reported() -> None:
     """A line break and a character beyond Latin-1 are not network errors."""
     for value in ("a\nb", "Ł€"):
         message = message_for("http://127.0.0.1:9/", headers={"As-User": value})
@@ -319,7 +319,7 @@ def test_each_refusal_by_a_proxy_has_its_remedy(case: str, monkeypatch: pytest.M
     assert words in message and "HTTPS_PROXY" in message and "hidden" not in message
 
 
-def test_a_proxy_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_without_tls_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """A common mistake is to write https:// before the proxy's address."""
     with raw(http(407)) as port:
         monkeypatch.setenv("HTTPS_PROXY", f"https://127.0.0.1:{port}")
