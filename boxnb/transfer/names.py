@@ -144,7 +144,7 @@ class Places:
         Raises
         ------
         TransferError
-            One of them is a link.
+            One of these folders is a link.
         """
         below = folder.relative_to(self.folder)
         for path in [self.folder / part for part in [below, *below.parents] if part.parts]:

@@ -38,7 +38,7 @@ REFUSALS = 3
 
 
 class RemoteFile(NamedTuple):
-    """A file of Box, with the fields that are needed to download it."""
+    """A file in Box, with the fields that are needed to download it."""
 
     id: str
     name: str | None
@@ -119,7 +119,7 @@ def complete(caller: Caller, file: RemoteFile, part: Path, meter: Meter) -> None
                 break
             if is_last_attempt:
                 raise TransferError(
-                    f"{file.name!r} arrived twice with a wrong SHA-1. A proxy may change it, or it has just been changed. Try again later."
+                    f"{file.name!r} was downloaded twice with a wrong SHA-1. A proxy may have altered it, or the file has just changed. Try again later."
                 )
             incoming.restart()
         out.flush()
@@ -136,7 +136,7 @@ def _download_rest(caller: Caller, file: RemoteFile, incoming: _Incoming) -> Non
             if failure is None:
                 continue
         if failure is None:
-            message = f"{file.name!r} has fewer bytes than the server reports ({incoming.received} of {file.size}). It may have changed. List it again."
+            message = f"{file.name!r} has fewer bytes than the server reports ({incoming.received} of {file.size}). It may have changed. List the files again."
             failure = _Failure(TransferError(message))
         refusals += failure.stale
         wait = next(waits, None)

@@ -57,7 +57,7 @@ class Goal(NamedTuple):
         other = self.created[existing["id"]].name if is_from_this_call else self._other_spelling(existing)
         if other is not None and (is_from_this_call or other in self.siblings):
             raise TransferError(
-                f"The server considers it the same name as {other!r}, another file in this folder. Give it another name."
+                f"The server considers this the same name as {other!r}, another file in this folder. Give it another name."
             )
         if (
             self.listed_ids is not None
@@ -65,7 +65,7 @@ class Goal(NamedTuple):
             and self._other_spelling(existing) is not None
         ):
             raise TransferError(
-                f"The server considers it the same name as {existing['name']!r}, which was added there a moment ago. "
+                f"The server considers this the same name as {existing['name']!r}, which was added there a moment ago. "
                 "Give it another name."
             )
 
@@ -87,7 +87,7 @@ class Goal(NamedTuple):
         action: str,
         note: str | None = None,
     ) -> Row:
-        """Return the row of a local file and its file in Box; ``problem`` names the file in Box if its name differs."""
+        """Return the row of a local file and its file in Box; ``problem`` contains the name in Box if it differs."""
         other = self._other_spelling(file)
         name_note = None if other is None else f"Its name on the server is {other!r}."
         problem = " ".join(filter(None, [name_note, note])) or None

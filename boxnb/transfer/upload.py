@@ -239,7 +239,7 @@ def _jobs(
         if first != file:
             yield _Job(
                 file,
-                problem=f"The server considers it the same file as {str(first)!r}. Give it another name.",
+                problem=f"The server considers this the same file as {str(first)!r}. Give it another name.",
             )
             continue
         key = (file.parent, names.loosely(encoding.decoded(file.name)))
