@@ -91,7 +91,7 @@ def local_path(value: Any, argument: str) -> Path:
         return Path(path).expanduser()
     except UnicodeEncodeError:
         raise ArgumentError(
-            f"{argument} contains a character that paths on this computer cannot contain."
+            f"{argument} contains a character that is not allowed in paths on this computer."
         ) from None
     except RuntimeError:
         raise ArgumentError(

@@ -19,7 +19,7 @@ from boxnb.transfer import chunked, targets, upload
 
 DATA = bytes(range(250)) * 12
 HTML = {"Content-Type": "text/html"}, PAGE[2]
-Both = tuple[Pretender, boxnb.Box]
+Pretended = tuple[Pretender, boxnb.Box]
 
 
 class Sessions:
@@ -66,14 +66,14 @@ class Sessions:
 
 
 @pytest.fixture
-def pretended(monkeypatch: pytest.MonkeyPatch) -> Iterator[Both]:
+def pretended(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pretended]:
     monkeypatch.setattr(upload, "IN_PARTS", 2000)
     with pretending() as pair:
         yield pair
 
 
 @pytest.fixture
-def sessions(pretended: Both) -> Sessions:
+def sessions(pretended: Pretended) -> Sessions:
     upload_sessions = Sessions(pretended[0])
     pretended[0].first = upload_sessions
     return upload_sessions
@@ -109,7 +109,7 @@ ENDPOINTS: dict[str, Any] = {
 
 @pytest.mark.parametrize("fields", ENDPOINTS.values(), ids=ENDPOINTS)
 def test_the_urls_of_a_session_belong_to_the_server(
-    pretended: Both, sessions: Sessions, large: Path, fields: Any
+    pretended: Pretended, sessions: Sessions, large: Path, fields: Any
 ) -> None:
     """A missing or foreign URL is replaced by the documented one, and the token is sent only to the server."""
     sessions.session_fields = fields
@@ -139,7 +139,7 @@ def test_the_urls_of_a_session_belong_to_the_server(
         ("https://api.box.com/2.0", "https://upload.app.box.com:8443/x", False),
     ],
 )
-def test_which_urls_belong_to_the_server(pretended: Both, server: str, url: str, is_own: bool) -> None:
+def test_which_urls_belong_to_the_server(pretended: Pretended, server: str, url: str, is_own: bool) -> None:
     """The profile's hosts, hosts below them and, for Box, all hosts in its domain belong to the server; no others do."""
     import dataclasses
 
@@ -163,7 +163,7 @@ SIZES = {
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 def test_an_impossible_part_size_is_refused(
-    pretended: Both, sessions: Sessions, large: Path, size: Any
+    pretended: Pretended, sessions: Sessions, large: Path, size: Any
 ) -> None:
     """The error is raised before any part is sent."""
     sessions.session_fields = {"part_size": size}
@@ -172,7 +172,7 @@ def test_an_impossible_part_size_is_refused(
     assert not sessions.stored
 
 
-def test_too_many_parts_are_refused(pretended: Both, sessions: Sessions, tmp_path: Path) -> None:
+def test_too_many_parts_are_refused(pretended: Pretended, sessions: Sessions, tmp_path: Path) -> None:
     """With a part size of one byte, each byte would cost a call."""
     file = tmp_path / "many.bin"
     file.write_bytes(b"x" * (chunked.MAX_PARTS + 1))
@@ -194,7 +194,7 @@ ODD_PARTS: dict[str, Any] = {
 
 @pytest.mark.parametrize("part", ODD_PARTS.values(), ids=ODD_PARTS)
 def test_a_response_about_another_part_is_an_error(
-    pretended: Both, sessions: Sessions, large: Path, part: Any
+    pretended: Pretended, sessions: Sessions, large: Path, part: Any
 ) -> None:
     """The error is raised soon, and no file is created."""
     sessions.part_fields = part
@@ -224,7 +224,7 @@ def test_a_response_about_another_part_is_an_error(
         b'{"part',
     ],
 )
-def test_a_response_without_a_part_is_an_error(pretended: Both, large: Path, response: Any) -> None:
+def test_a_response_without_a_part_is_an_error(pretended: Pretended, large: Path, response: Any) -> None:
     """All of these responses cause the same error."""
     sessions = Sessions(pretended[0])
 
@@ -237,7 +237,7 @@ def test_a_response_without_a_part_is_an_error(pretended: Both, large: Path, res
 
 
 def test_a_commit_that_never_ends_is_an_error(
-    pretended: Both, sessions: Sessions, large: Path, monkeypatch: pytest.MonkeyPatch
+    pretended: Pretended, sessions: Sessions, large: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message says what to do, and the next call reuses the uploaded parts."""
     waits: list[float] = []
@@ -267,7 +267,7 @@ DAMAGED: dict[str, Any] = {
 
 @pytest.mark.parametrize("damage", DAMAGED.values(), ids=DAMAGED)
 def test_a_damaged_upload_state_is_ignored(
-    pretended: Both, sessions: Sessions, large: Path, damage: Any, monkeypatch: pytest.MonkeyPatch
+    pretended: Pretended, sessions: Sessions, large: Path, damage: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The upload starts again, and the token is not sent to a URL from the file."""
     monkeypatch.setattr(chunked.Caller, "sleep", lambda self, seconds: None)
@@ -291,7 +291,7 @@ def test_a_damaged_upload_state_is_ignored(
 @pytest.mark.parametrize("size", [10, 1_500_000], ids=["directly", "preflight"])
 @pytest.mark.parametrize("body", [PAGE[2], b"[" * 100_000, b'"conflict"', b"[]", b"null"])
 def test_a_conflict_with_a_page_is_not_retried(
-    pretended: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, body: bytes
+    pretended: Pretended, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, body: bytes
 ) -> None:
     """A retry would get the same page of the proxy."""
     monkeypatch.setattr(upload, "IN_PARTS", 20_000_000)
@@ -305,7 +305,9 @@ def test_a_conflict_with_a_page_is_not_retried(
     assert len(pretended[0].calls) == 1
 
 
-def test_a_conflict_with_a_page_is_not_retried_for_folders_and_sessions(pretended: Both, large: Path) -> None:
+def test_a_conflict_with_a_page_is_not_retried_for_folders_and_sessions(
+    pretended: Pretended, large: Path
+) -> None:
     """The rule holds for all calls that create something."""
     pretended[0].first = lambda *_: (409, *HTML)
     with pytest.raises(BoxUnavailableError, match="409"):
@@ -330,7 +332,7 @@ CONFLICTS: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize("conflict", CONFLICTS.values(), ids=CONFLICTS)
 @pytest.mark.parametrize("is_list", [False, True])
 def test_a_conflict_shows_only_known_fields(
-    pretended: Both, tmp_path: Path, conflict: tuple[Any, str], is_list: bool
+    pretended: Pretended, tmp_path: Path, conflict: tuple[Any, str], is_list: bool
 ) -> None:
     """The message has no empty quotes or brackets."""
     file = tmp_path / "a.bin"
@@ -352,7 +354,7 @@ def test_a_conflict_shows_only_known_fields(
 
 @pytest.mark.parametrize("item_type", [None, 5, [], "", {}])
 def test_a_conflict_of_an_unknown_type_is_compared_as_a_file(
-    pretended: Both, tmp_path: Path, item_type: Any
+    pretended: Pretended, tmp_path: Path, item_type: Any
 ) -> None:
     """Box may leave out fields of small objects."""
     pretended[0].add("a.bin", b"abc")
@@ -362,7 +364,7 @@ def test_a_conflict_of_an_unknown_type_is_compared_as_a_file(
     assert pretended[1].upload(file)["action"].tolist() == ["same content"]
 
 
-def test_an_upload_without_a_sha1_is_not_verified(pretended: Both, tmp_path: Path) -> None:
+def test_an_upload_without_a_sha1_is_not_verified(pretended: Pretended, tmp_path: Path) -> None:
     """The message reports the missing SHA-1 instead of claiming that the content differs."""
     file = tmp_path / "a.bin"
     file.write_bytes(b"abc")

@@ -24,11 +24,11 @@ import boxnb
 from boxnb.errors import BoxNotebookError, BoxUnavailableError, Interrupted, TransferError
 from boxnb.transfer import names, sources
 
-Both = tuple[Pretender, boxnb.Box]
+Pretended = tuple[Pretender, boxnb.Box]
 
 
 @pytest.fixture
-def pretended() -> Iterator[Both]:
+def pretended() -> Iterator[Pretended]:
     with pretending() as pair:
         yield pair
 
@@ -70,7 +70,7 @@ def contents_of(folder: Path) -> dict[str, bytes]:
 )
 @pytest.mark.parametrize("is_resumed", [False, True])
 def test_every_form_of_download_response_works(
-    pretended: Both, down: Path, response: str, is_resumed: bool
+    pretended: Pretended, down: Path, response: str, is_resumed: bool
 ) -> None:
     """The content comes through a redirect or directly, from the start or resumed, and the partial file is deleted."""
     pretender, box = pretended
@@ -117,7 +117,7 @@ RESPONSES = {
 
 
 @pytest.mark.parametrize("response", RESPONSES.values(), ids=RESPONSES)
-def test_a_download_is_retried_with_a_new_url(pretended: Both, down: Path, response: Any) -> None:
+def test_a_download_is_retried_with_a_new_url(pretended: Pretended, down: Path, response: Any) -> None:
     """After one odd response the file is still downloaded."""
     pretender, box = pretended
     number = pretender.add("a.bin", b"bytes" * 20)
@@ -150,7 +150,7 @@ def test_a_download_is_retried_with_a_new_url(pretended: Both, down: Path, respo
     ],
 )
 def test_a_download_server_that_keeps_refusing_is_reported_in_one_row(
-    pretended: Both, down: Path, monkeypatch: pytest.MonkeyPatch, response: Any, reason: str
+    pretended: Pretended, down: Path, monkeypatch: pytest.MonkeyPatch, response: Any, reason: str
 ) -> None:
     """The row contains the true reason and does not suggest a new sign-in; the other file is downloaded."""
     pretender, box = pretended
@@ -165,7 +165,7 @@ def test_a_download_server_that_keeps_refusing_is_reported_in_one_row(
 
 
 @pytest.mark.parametrize("url", ["", "nonsense://x/y", "http://", "http://[", "/dl/loop"])
-def test_an_unusable_download_url_is_reported_in_one_row(pretended: Both, down: Path, url: str) -> None:
+def test_an_unusable_download_url_is_reported_in_one_row(pretended: Pretended, down: Path, url: str) -> None:
     """The URL is missing, malformed or redirects in a loop."""
     pretender, box = pretended
     bad, good = pretender.add("bad.bin", b"bytes"), pretender.add("good.bin", b"good")
@@ -202,7 +202,7 @@ FINE = {
 
 @pytest.mark.parametrize("fields", [*ODD.values(), *FINE.values()], ids=[*ODD, *FINE])
 def test_an_odd_file_in_box_is_reported_in_one_row(
-    pretended: Both, down: Path, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any]
+    pretended: Pretended, down: Path, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any]
 ) -> None:
     """By id and from a table, a file that cannot be verified is refused; any other is downloaded."""
     pretender, box = pretended
@@ -220,7 +220,7 @@ def test_an_odd_file_in_box_is_reported_in_one_row(
         assert len(contents_of(target)) == (2 if fields in FINE.values() else 1)
 
 
-def test_an_unusable_name_is_replaced(pretended: Both, down: Path) -> None:
+def test_an_unusable_name_is_replaced(pretended: Pretended, down: Path) -> None:
     """A missing name, a lone surrogate and a name that consists of dots are replaced, each with a note."""
     pretender, box = pretended
     for name in (None, "photo \ud83d.jpg", "other \ude00.jpg", "...", "e\u0301.txt", "nan"):
@@ -239,7 +239,9 @@ def test_an_unusable_name_is_replaced(pretended: Both, down: Path) -> None:
         assert frame["problem"].notna().sum() == 5
 
 
-def test_a_table_from_a_spreadsheet_can_be_downloaded(pretended: Both, down: Path, tmp_path: Path) -> None:
+def test_a_table_from_a_spreadsheet_can_be_downloaded(
+    pretended: Pretended, down: Path, tmp_path: Path
+) -> None:
     """Ids and names are numbers, every column has gaps, and only the row without an id is refused."""
     pretender, box = pretended
     ids = [
@@ -262,7 +264,7 @@ def test_a_table_from_a_spreadsheet_can_be_downloaded(pretended: Both, down: Pat
     assert ids == frame["id"].dropna().tolist()
 
 
-def test_an_id_may_be_a_number_or_a_url(pretended: Both, down: Path) -> None:
+def test_an_id_may_be_a_number_or_a_url(pretended: Pretended, down: Path) -> None:
     """Among several ids, a value that is not an id is refused in its own row."""
     pretender, box = pretended
     number = pretender.add("a.txt", b"a")
@@ -298,7 +300,7 @@ SIMILAR_NAMES = [
 @pytest.mark.parametrize("file_names", SIMILAR_NAMES, ids=[name[0][:9].strip() for name in SIMILAR_NAMES])
 @pytest.mark.parametrize("is_reversed", [False, True])
 def test_no_two_files_have_the_same_path(
-    pretended: Both, down: Path, file_names: list[str], is_reversed: bool
+    pretended: Pretended, down: Path, file_names: list[str], is_reversed: bool
 ) -> None:
     """For any names in any order, there are as many files as rows, each with its own content."""
     pretender, box = pretended
@@ -342,7 +344,7 @@ def test_all_paths_are_different(tmp_path_factory: pytest.TempPathFactory, file_
     assert not parents & keys
 
 
-def test_names_that_differ_in_box_are_not_changed(pretended: Both, down: Path) -> None:
+def test_names_that_differ_in_box_are_not_changed(pretended: Pretended, down: Path) -> None:
     """``Maße`` and ``Masse`` stay different if the file system can store both."""
     pretender, box = pretended
     for name in ("Ma\u00dfe.txt", "Masse.txt", "\u0130.txt", "i.txt", "\u0131.txt", "\ufb01.txt", "fi.txt"):
@@ -367,7 +369,7 @@ def test_a_file_system_that_merges_two_names_is_detected(tmp_path: Path) -> None
     assert places.settle(other, "3", "other.txt") == (other, "")
 
 
-def test_a_partial_file_never_has_the_path_of_a_file(pretended: Both, down: Path) -> None:
+def test_a_partial_file_never_has_the_path_of_a_file(pretended: Pretended, down: Path) -> None:
     """A file from Box or a local file with the name of a partial file is not lost."""
     pretender, box = pretended
     sha1 = hashlib.sha1(b"the file").hexdigest()[:12]
@@ -386,7 +388,7 @@ def test_a_partial_file_never_has_the_path_of_a_file(pretended: Both, down: Path
 
 @pytest.mark.parametrize("obstacle", ["link", "hard link", "pipe", "folder"])
 def test_an_object_with_the_name_of_a_partial_file_is_not_touched(
-    pretended: Both, down: Path, tmp_path: Path, obstacle: str
+    pretended: Pretended, down: Path, tmp_path: Path, obstacle: str
 ) -> None:
     """The object does not change, and the file is downloaded with another partial file."""
     pretender, box = pretended
@@ -409,7 +411,7 @@ def test_an_object_with_the_name_of_a_partial_file_is_not_touched(
 
 @pytest.mark.parametrize("inside", [False, True])
 def test_a_link_to_a_folder_is_not_written_through(
-    pretended: Both, down: Path, tmp_path: Path, inside: bool
+    pretended: Pretended, down: Path, tmp_path: Path, inside: bool
 ) -> None:
     """The link may lead out of the folder, or to a path inside that belongs to another file."""
     pretender, box = pretended
@@ -426,7 +428,7 @@ def test_a_link_to_a_folder_is_not_written_through(
 
 
 def test_a_link_created_during_a_download_is_not_written_through(
-    pretended: Both, down: Path, tmp_path: Path
+    pretended: Pretended, down: Path, tmp_path: Path
 ) -> None:
     """Before a file is written, its folders are checked for links again."""
     pretender, box = pretended
@@ -458,7 +460,7 @@ def test_a_link_created_during_a_download_is_not_written_through(
     "name", ["../evil.txt", "/etc/evil", "C:\\evil", "C:evil", "..\\evil", "a/../../evil", "\\\\host\\evil"]
 )
 @pytest.mark.parametrize("column", ["name", "path"])
-def test_no_name_leads_out_of_the_folder(pretended: Both, down: Path, name: str, column: str) -> None:
+def test_no_name_leads_out_of_the_folder(pretended: Pretended, down: Path, name: str, column: str) -> None:
     """The rule holds for the name of a file and for the names of its parent folders."""
     pretender, box = pretended
     pretender.add("a.txt", b"a")
@@ -472,7 +474,7 @@ def test_no_name_leads_out_of_the_folder(pretended: Both, down: Path, name: str,
     assert [file.name for file in down.parent.iterdir() if file.name not in ("home", "down")] == []
 
 
-def test_an_id_that_is_a_path_is_refused(pretended: Both, down: Path) -> None:
+def test_an_id_that_is_a_path_is_refused(pretended: Pretended, down: Path) -> None:
     """The ids of a table are checked before they become part of a path."""
     _, box = pretended
     sha1 = hashlib.sha1(b"a").hexdigest()
@@ -481,7 +483,7 @@ def test_an_id_that_is_a_path_is_refused(pretended: Both, down: Path) -> None:
     assert "is not the id of a file" in frame["problem"].iloc[0] and contents_of(down) == {}
 
 
-def test_each_path_that_is_taken_is_reported_in_one_row(pretended: Both, down: Path) -> None:
+def test_each_path_that_is_taken_is_reported_in_one_row(pretended: Pretended, down: Path) -> None:
     """A folder or a pipe has the name of a file, or a file has the name of a folder."""
     pretender, box = pretended
     for name in ("dir", "below.txt", "pipe", "good.txt"):
@@ -497,7 +499,7 @@ def test_each_path_that_is_taken_is_reported_in_one_row(pretended: Both, down: P
         box.download("100", down / "file")
 
 
-def test_a_file_created_during_a_download_is_not_overwritten(pretended: Both, down: Path) -> None:
+def test_a_file_created_during_a_download_is_not_overwritten(pretended: Pretended, down: Path) -> None:
     """The path is checked again when the content is complete."""
     pretender, box = pretended
     number = pretender.add("a.txt", b"from box")
@@ -512,7 +514,7 @@ def test_a_file_created_during_a_download_is_not_overwritten(pretended: Both, do
 # Uploads
 
 
-def test_dates_that_box_refuses_are_left_out(pretended: Both, tmp_path: Path) -> None:
+def test_dates_that_box_refuses_are_left_out(pretended: Pretended, tmp_path: Path) -> None:
     """A file with a date before 1970 or after 9999 is uploaded without it, and its row mentions the date."""
     pretender, box = pretended
     times = {"old": -1, "older": -(2**31), "epoch": 0, "new": 1_700_000_000, "last": 4_000_000_000}
@@ -547,7 +549,7 @@ def test_a_modification_time_that_box_refuses_is_left_out(
 
 
 def test_objects_that_are_not_files_are_refused(
-    pretended: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pretended: Pretended, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pipes, sockets, links that are broken, circular or lead outside, and invalid names are refused; the rest is uploaded."""
     pretender, box = pretended
@@ -612,7 +614,7 @@ def test_a_folder_may_be_deeper_than_the_recursion_limit(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["pipe", "/dev/zero"])
-def test_a_pipe_or_device_is_refused(pretended: Both, tmp_path: Path, name: str) -> None:
+def test_a_pipe_or_device_is_refused(pretended: Pretended, tmp_path: Path, name: str) -> None:
     """Reading a pipe or device might never end."""
     path = Path(name) if name.startswith("/") else tmp_path / name
     if not path.exists():
@@ -622,7 +624,7 @@ def test_a_pipe_or_device_is_refused(pretended: Both, tmp_path: Path, name: str)
 
 
 def test_files_that_vanish_or_change_during_an_upload_are_refused(
-    pretended: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pretended: Pretended, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Missing, replaced, unreadable and growing files have a reason, and the others are uploaded."""
     pretender, box = pretended
@@ -666,7 +668,7 @@ def test_files_that_vanish_or_change_during_an_upload_are_refused(
 )
 @pytest.mark.parametrize("new_version", [False, True])
 def test_box_decides_whether_two_names_are_the_same(
-    pretended: Both, tmp_path: Path, normalize: Any, new_version: bool
+    pretended: Pretended, tmp_path: Path, normalize: Any, new_version: bool
 ) -> None:
     """If ``Maße.txt`` exists and ``Masse.txt`` is uploaded, boxnb does not guess whether to replace, skip or rename it."""
     pretender, box = pretended
@@ -697,7 +699,7 @@ def test_box_decides_whether_two_names_are_the_same(
 @pytest.mark.parametrize("new_version", [False, True])
 @pytest.mark.parametrize("size", [10, 1_200_000])
 def test_files_with_equivalent_names_never_replace_each_other(
-    pretended: Both, tmp_path: Path, normalize: Any, new_version: bool, size: int
+    pretended: Pretended, tmp_path: Path, normalize: Any, new_version: bool, size: int
 ) -> None:
     """Of the files whose names Box considers the same, only the first is uploaded, and no content is lost silently."""
     pretender, box = pretended
@@ -728,7 +730,7 @@ def test_files_with_equivalent_names_never_replace_each_other(
 
 @pytest.mark.parametrize("similar", ["A.txt", "\u0101.txt"])
 def test_only_the_file_with_the_exact_name_becomes_a_new_version(
-    pretended: Both, tmp_path: Path, similar: str
+    pretended: Pretended, tmp_path: Path, similar: str
 ) -> None:
     """A file with an equivalent name is refused, even if it is uploaded first."""
     pretender, box = pretended
@@ -745,7 +747,7 @@ def test_only_the_file_with_the_exact_name_becomes_a_new_version(
     assert pretender.names(folder) == {exact: f"mine {exact}".encode()}
 
 
-def test_two_folders_with_equivalent_names_become_one(pretended: Both, tmp_path: Path) -> None:
+def test_two_folders_with_equivalent_names_become_one(pretended: Pretended, tmp_path: Path) -> None:
     """A file in both folders is uploaded only from the first folder, and the row of the other has a reason."""
     _, box = pretended
     for name in ("Docs/a.txt", "docs/a.txt", "docs/b.txt"):
@@ -755,7 +757,7 @@ def test_two_folders_with_equivalent_names_become_one(pretended: Both, tmp_path:
     assert "the same file as" in frame["problem"].iloc[1]
 
 
-def test_a_new_version_does_not_rename_the_file(pretended: Both, tmp_path: Path) -> None:
+def test_a_new_version_does_not_rename_the_file(pretended: Pretended, tmp_path: Path) -> None:
     """The file keeps its spelling in Box."""
     pretender, box = pretended
     pretender.add("Report.TXT", b"old")
@@ -768,7 +770,7 @@ def test_a_new_version_does_not_rename_the_file(pretended: Both, tmp_path: Path)
     "response",
     [PAGE, (200, {}, []), (200, {}, {}), (200, {}, {"entries": 5}), (201, {}, b"{"), (403, *PAGE[1:])],
 )
-def test_an_odd_response_to_any_call_is_reported(pretended: Both, tmp_path: Path, response: Any) -> None:
+def test_an_odd_response_to_any_call_is_reported(pretended: Pretended, tmp_path: Path, response: Any) -> None:
     """The result is one row or one error of boxnb, and neither blames a local file."""
     pretender, box = pretended
     up = tmp_path / "up"
@@ -808,7 +810,7 @@ def test_an_odd_response_to_any_call_is_reported(pretended: Both, tmp_path: Path
 
 
 def test_an_unexpected_error_is_reported_in_one_row(
-    pretended: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pretended: Pretended, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other files are still uploaded."""
     _, box = pretended
@@ -827,7 +829,9 @@ def test_an_unexpected_error_is_reported_in_one_row(
     assert "RuntimeError" in problems_of(frame)["b.txt"] and "secret" not in problems_of(frame)["b.txt"]
 
 
-def test_an_error_while_showing_progress_does_not_stop_the_transfer(pretended: Both, tmp_path: Path) -> None:
+def test_an_error_while_showing_progress_does_not_stop_the_transfer(
+    pretended: Pretended, tmp_path: Path
+) -> None:
     """An error in the caller's function becomes one warning."""
     write_file(tmp_path / "up" / "a.txt")
 
@@ -839,7 +843,9 @@ def test_an_error_while_showing_progress_does_not_stop_the_transfer(pretended: B
     assert frame["action"].tolist() == ["uploaded"]
 
 
-def test_an_interrupt_while_ids_are_looked_up_does_not_lose_the_table(pretended: Both, down: Path) -> None:
+def test_an_interrupt_while_ids_are_looked_up_does_not_lose_the_table(
+    pretended: Pretended, down: Path
+) -> None:
     """The table contains the files downloaded so far."""
     pretender, box = pretended
     ids = [pretender.add(f"{number}.txt", b"x") for number in range(30)]
@@ -859,7 +865,7 @@ def test_an_interrupt_while_ids_are_looked_up_does_not_lose_the_table(pretended:
     assert set(caught.value.partial["action"]) <= {"downloaded"} and not list(down.glob(".*"))
 
 
-def test_a_listing_with_a_repeated_marker_ends(pretended: Both, tmp_path: Path) -> None:
+def test_a_listing_with_a_repeated_marker_ends(pretended: Pretended, tmp_path: Path) -> None:
     """A server that always returns the same marker does not cause an endless loop."""
     pretender, box = pretended
     pretender.add("up", b"", kind="folder")
@@ -869,7 +875,7 @@ def test_a_listing_with_a_repeated_marker_ends(pretended: Both, tmp_path: Path) 
     assert box.upload_folder(tmp_path / "up")["action"].tolist() == ["uploaded"]
 
 
-def test_a_very_long_wait_is_reported_in_one_row(pretended: Both, tmp_path: Path) -> None:
+def test_a_very_long_wait_is_reported_in_one_row(pretended: Pretended, tmp_path: Path) -> None:
     """The transfer does not wait for an hour; the row says when to try again."""
     pretender, box = pretended
     write_file(tmp_path / "up" / "a.txt")
@@ -881,7 +887,7 @@ def test_a_very_long_wait_is_reported_in_one_row(pretended: Both, tmp_path: Path
 
 
 @pytest.mark.parametrize("change", ["without", "in capitals"])
-def test_identical_content_is_recognized(pretended: Both, tmp_path: Path, change: str) -> None:
+def test_identical_content_is_recognized(pretended: Pretended, tmp_path: Path, change: str) -> None:
     """A SHA-1 that is missing from a conflict is fetched, and a SHA-1 in capitals is recognized."""
     pretender, box = pretended
     sha1 = hashlib.sha1(b"content").hexdigest()
@@ -902,7 +908,7 @@ def test_identical_content_is_recognized(pretended: Both, tmp_path: Path, change
     assert box.upload(write_file(tmp_path / "a.txt"), "0")["action"].tolist() == ["same content"]
 
 
-def test_the_response_to_an_upload_is_checked(pretended: Both, tmp_path: Path) -> None:
+def test_the_response_to_an_upload_is_checked(pretended: Pretended, tmp_path: Path) -> None:
     """A SHA-1 in capitals is accepted; a file without an id is not."""
     pretender, box = pretended
     entry = {"type": "file", "id": "7", "name": "a.txt", "size": 7}
