@@ -226,7 +226,7 @@ def _kind(name: str, values: list[Any]) -> Kind:
     if name == "id" or name.endswith("_id") or not present:
         return "text" if all(isinstance(value, (str, int)) for value in present) else "json"
     if all(isinstance(value, bool) for value in present):
-        return "truth"
+        return "boolean"
     if all(type(value) is int and -(2**63) <= value < 2**63 for value in present):
         return "integer"
     if all(isinstance(value, str) for value in present):

@@ -50,9 +50,9 @@ INVITATIONS = {
     "who_name": "text",
     "login": "text",
     "domain": "text",
-    "is_external": "truth",
+    "is_external": "boolean",
     "expires_at": "time",
-    "is_expired": "truth",
+    "is_expired": "boolean",
     "invited_by": "text",
     "created_at": "time",
 }

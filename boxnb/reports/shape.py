@@ -18,7 +18,7 @@ DTYPES = {
     "text": "str",
     "time": "datetime64[us, UTC]",
     "integer": "Int64",
-    "truth": "boolean",
+    "boolean": "boolean",
     "category": "category",
     "number": "float64",
 }

@@ -27,7 +27,7 @@ EXTERNAL = {
     "invited_by": "text",
     "created_at": "time",
     "expires_at": "time",
-    "is_expired": "truth",
+    "is_expired": "boolean",
     "item_id": "text",
     "id": "text",
 }
@@ -39,10 +39,10 @@ LINKS = {
     "ownership": "category",
     "access": "category",
     "protection": "category",
-    "is_password_enabled": "truth",
+    "is_password_enabled": "boolean",
     "expires_at": "time",
-    "is_expired": "truth",
-    "can_download": "truth",
+    "is_expired": "boolean",
+    "can_download": "boolean",
     "download_count": "integer",
     "preview_count": "integer",
     "size": "integer",
@@ -63,7 +63,7 @@ WIDELY = {
 }
 PENDING = {
     "login": "text",
-    "is_external": "truth",
+    "is_external": "boolean",
     "item_type": "category",
     "item_name": "text",
     "path": "text",

@@ -204,7 +204,7 @@ def test_any_dataframe_is_exported_or_refused_in_one_sentence(name: str, tmp_pat
     try:
         assert len(pd.read_parquet(export.to_parquet(frame, tmp_path / "a.parquet"))) == rows
     except ExportError as error:
-        assert "Parquet" in str(error) or "Give a DataFrame" in str(error)
+        assert "Parquet" in str(error) or "Pass a DataFrame" in str(error)
     assert not list(tmp_path.glob(".*"))
 
 
@@ -266,7 +266,7 @@ def test_failed_export_is_reported_in_the_view(monkeypatch: pytest.MonkeyPatch) 
 def test_excel_export_reports_what_was_cut(tmp_path: Path) -> None:
     """Characters are counted as Excel counts them, no emoji is cut in half, and the cell ends with an ellipsis."""
     frame = pd.DataFrame({"text": ["😀" * 32_767, "x" * 32_767, "y" * 32_768, "a\rb\r\nc"]})
-    with pytest.warns(UserWarning, match=r"Cut 2 texts of 'text' to the 32,767 characters"):
+    with pytest.warns(UserWarning, match=r"Cut 2 values of 'text' to the 32,767 characters"):
         sheet = openpyxl.load_workbook(export.to_excel(frame, tmp_path / "a.xlsx")).active
     emojis, exact, longer, broken = [cell.value for (cell,) in sheet.iter_rows(min_row=2)]
     assert emojis == "😀" * 16_383 + "…"

@@ -19,7 +19,7 @@ EXAMPLES = json.loads(
     (Path(__file__).parents[1] / "support" / "box-examples.json").read_text(encoding="utf-8")
 )
 DATASETS = {name: getattr(schema, name) for name in EXAMPLES}
-DTYPES = {"integer": "Int64", "truth": "boolean", "time": "datetime64[us, UTC]", "category": "category"}
+DTYPES = {"integer": "Int64", "boolean": "boolean", "time": "datetime64[us, UTC]", "category": "category"}
 
 
 def rows(entries: list[Any], columns: schema.Columns) -> list[dict[str, Any]]:
@@ -103,7 +103,7 @@ RIGHT = {
     "category": st.sampled_from(["active", "admin", "größer"]),
     "time": TIMES,
     "integer": st.integers(-(2**63), 2**63 - 1),
-    "truth": st.booleans(),
+    "boolean": st.booleans(),
     "json": ANYTHING,
     "skip": ANYTHING,
 }

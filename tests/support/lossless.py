@@ -22,7 +22,7 @@ def same(value: Any, cell: Any, kind: str) -> bool:
         return bool(cell == (time.tz_localize("UTC") if time.tzinfo is None else time))
     if kind in ("text", "category"):
         return bool(cell == (value if isinstance(value, str) else str(value)))
-    return bool(cell == value) and isinstance(value, bool) == (kind == "truth")
+    return bool(cell == value) and isinstance(value, bool) == (kind == "boolean")
 
 
 def check(entry: Any, row: dict[str, Any], columns: schema.Columns) -> None:
