@@ -199,9 +199,8 @@ def to_excel(frames: pd.DataFrame | pd.Series | Mapping[str, pd.DataFrame], path
     -------
     Path
         The path of the file. Text stays text, even if it begins with ``=``. Numbers of more than 15 digits, times before
-        1900-03-01 or after 9999, and infinity become text, because Excel cannot hold them otherwise. Times are in UTC, but do
-        not say so, because Excel has no time zones. Line breaks are line feeds.
-        ``pandas.read_excel(path, keep_default_na=False)`` returns the original text.
+        1900-03-01 or after 9999, and infinity become text, because Excel cannot hold them otherwise. Times are in UTC,
+        without saying so, because Excel has no time zones. ``pandas.read_excel(path, keep_default_na=False)`` returns the original text.
 
     Warns
     -----
@@ -213,8 +212,7 @@ def to_excel(frames: pd.DataFrame | pd.Series | Mapping[str, pd.DataFrame], path
     MissingPackageError
         The extra ``explore`` is not installed.
     ExportError
-        A DataFrame has more rows or columns than a sheet can hold, or the file cannot be written; an existing file is
-        unchanged.
+        A DataFrame does not fit into a sheet, or the file cannot be written; an existing file is unchanged.
     """
     require("An Excel workbook", "boxnb[explore]", "openpyxl")
     import openpyxl
@@ -284,8 +282,8 @@ def to_parquet(frame: pd.DataFrame, path: StrPath) -> Path:
     Raises
     ------
     ExportError
-        Parquet cannot hold the DataFrame, for instance because two columns have the same name, or one column has both numbers
-        and text.
+        Parquet cannot hold the DataFrame, for instance because two columns have the same name, or one column has
+        numbers and text.
     """
     if not isinstance(frame, pd.DataFrame):
         raise ExportError(f"Cannot export a {type(frame).__name__}. Pass a DataFrame.")

@@ -80,7 +80,7 @@ def test_short_first_page_does_not_prevent_pieces(free: Sandbox, box: boxnb.Box,
     begins = pd.date_range(end=pd.Timestamp.now("UTC").normalize() - pd.Timedelta("200D"), periods=60)
 
     def first(begin: pd.Timestamp) -> int:
-        query = {"stream_type": "admin_logs", "created_after": event_ranges.text(begin), "limit": 500}
+        query = {"stream_type": "admin_logs", "created_after": event_ranges.rfc3339(begin), "limit": 500}
         return len(box.get("/events", **query)["entries"])
 
     short = next(begin for begin in begins if first(begin) < 500)
@@ -137,11 +137,11 @@ def test_pieces_before_a_failed_one_are_kept(
     fetch = box.session.get_bytes
 
     def broken(path: str, **params: Any) -> bytes:
-        if params["created_after"] > event_ranges.text(whole["created_at"].iloc[len(whole) // 2]):
+        if params["created_after"] > event_ranges.rfc3339(whole["created_at"].iloc[len(whole) // 2]):
             raise BoxUnavailableError("The response is not a page of entries. Try again.", status=200)
         return fetch(path, **params)
 
-    assert newest > event_ranges.text(whole["created_at"].iloc[len(whole) // 2])
+    assert newest > event_ranges.rfc3339(whole["created_at"].iloc[len(whole) // 2])
     monkeypatch.setattr(box.session, "get_bytes", broken)
     with pytest.raises(BoxUnavailableError) as caught:
         box.events(since="366D")
@@ -228,7 +228,7 @@ def test_error_in_a_thread_ends_the_pull(
     def broken(chain: Any) -> Any:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(event_ranges._Pieces, "_next", broken)
+    monkeypatch.setattr(event_ranges._Subranges, "_next", broken)
     with pytest.raises(ZeroDivisionError):
         box.events(since="366D")
 

@@ -458,7 +458,7 @@ NOW = pd.Timestamp("2026-11-24T12:00:00Z")
 )
 def test_range_may_end_in_the_far_future(when: Any, asked: str) -> None:
     """Users write such dates for "forever", and Box accepts years of four digits."""
-    assert event_ranges.text(event_log._time(when, NOW)) == asked
+    assert event_ranges.rfc3339(event_log._time(when, NOW)) == asked
 
 
 @pytest.mark.parametrize(
