@@ -69,9 +69,7 @@ def frames_of(seed: int, count: int) -> Iterator[pd.DataFrame]:
         columns = {
             hostile(rng, 6): pd.Series(
                 [
-                    rng.choice(
-                        [None, hostile(rng), hostile(rng), rng.choice(["NA", "nan", "007"])]
-                    )
+                    rng.choice([None, hostile(rng), hostile(rng), rng.choice(["NA", "nan", "007"])])
                     for _ in range(rows)
                 ],
                 dtype="str",
