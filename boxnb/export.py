@@ -115,10 +115,10 @@ def to_csv(frame: pd.DataFrame | pd.Series, path: StrPath) -> Path:
     Returns
     -------
     Path
-        The path of the file. A ``'`` precedes everything that a spreadsheet would run as a formula, at the beginning of a value
-        and after each ``,`` ``;`` ``|``, tab and line break in it; :func:`read_csv` removes it again. Times are ISO 8601 in UTC. A
-        missing value is empty, an empty string is ``""``. A lone surrogate, which UTF-8 cannot encode, is written as its
-        number (``ud83d`` after a backslash).
+        The path of the file. A ``'`` precedes everything that a spreadsheet would run as a formula, at the beginning of a
+        value and after each ``,`` ``;`` ``|``, tab and line break in it; :func:`read_csv` removes it again. Times are ISO
+        8601 in UTC. A missing value is empty, an empty string is ``""``. A lone surrogate, which UTF-8 cannot encode, is
+        written as its number (``ud83d`` after a backslash).
 
     Raises
     ------
@@ -199,8 +199,8 @@ def to_excel(frames: pd.DataFrame | pd.Series | Mapping[str, pd.DataFrame], path
     -------
     Path
         The path of the file. Text stays text, even if it begins with ``=``. Numbers of more than 15 digits, times before
-        1900-03-01 or after 9999, and infinity become text, because Excel cannot hold them otherwise. Times are in UTC,
-        without saying so, because Excel has no time zones. ``pandas.read_excel(path, keep_default_na=False)`` returns the original text.
+        1900-03-01 or after 9999, and infinity become text, because Excel cannot hold them otherwise. Times are in UTC, but
+        unmarked, because Excel has no time zones. ``pandas.read_excel(path, keep_default_na=False)`` reads the same text.
 
     Warns
     -----

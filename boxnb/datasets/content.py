@@ -128,8 +128,8 @@ def tree(
     pandas.DataFrame
         Columns as in :data:`boxnb.frames.schema.ITEMS`, then ``path`` (text, the ancestor folders, top first, joined
         by ``/``) and ``depth`` (``Int64``, 1 for the folder's own items). Each id appears once. ``attrs["skipped"]`` lists what
-        could not be read, such as folders that Box refused, (``id``, ``path``, ``status``, ``why``);
-        ``attrs["complete"]`` is then False, with a warning. ``attrs["moved"]`` lists the ids of items that moved during the
+        could not be read, such as refused folders (``id``, ``path``, ``status``, ``why``); ``attrs["complete"]`` is then
+        False, with a warning. ``attrs["moved"]`` lists the ids of items that moved during the
         walk, also with a warning. ``attrs["changed"]`` lists all events of the items during the walk (``event``, ``at``,
         ``type``, ``id``, ``name``, ``parent_id``). ``attrs["watched"]`` is True if those events were read, False for a short
         walk, or else the reason why they were not.
@@ -151,7 +151,7 @@ def tree(
     def work(pull: _TreePull) -> None:
         watch = Watch(pull)
         start = [_Folder(folder_id, "", 1)] if pending is None else pending_folders
-        seen = {folder.id for folder in start}
+        seen_ids = {folder.id for folder in start}
 
         def list_items(folder: _Folder) -> Listing:
             path = f"/folders/{quote(folder.id, safe='')}/items"
@@ -160,7 +160,7 @@ def tree(
         with pull.pool(16) as pool:
             pull.ahead = ahead = deque((folder, pool.submit(list_items, folder)) for folder in start)
             while ahead:
-                if len(seen) > LONG:
+                if len(seen_ids) > LONG:
                     watch.begin()
                 folder, future = ahead[0]
                 listing = future.result()
@@ -173,9 +173,9 @@ def tree(
                     for entry in unusable:
                         pull.record_missing(entry.pop("why"), **entry, path=folder.path)
                     for subfolder in subfolders:
-                        if subfolder.id in seen:
+                        if subfolder.id in seen_ids:
                             continue
-                        seen.add(subfolder.id)
+                        seen_ids.add(subfolder.id)
                         path = f"{folder.path}/{subfolder.name}".lstrip("/")
                         child = _Folder(subfolder.id, path, folder.depth + 1)
                         ahead.append((child, pool.submit(list_items, child)))

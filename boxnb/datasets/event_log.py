@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..api.connection import Connection
 
 FIRST, LAST = pd.Timestamp("0001-01-01T00:00:00Z"), pd.Timestamp("9999-12-31T23:59:59Z")
-"""The earliest and the latest time with a four-digit year. All events are in between."""
+"""The earliest and the latest time with a four-digit year. All events lie within this range."""
 
 When = str | pd.Timestamp | datetime.datetime | pd.Timedelta | datetime.timedelta
 
@@ -63,8 +63,8 @@ def events(
     Returns
     -------
     pandas.DataFrame
-        Columns as in :data:`boxnb.frames.schema.EVENTS` (:data:`boxnb.frames.schema.USER_EVENTS` for ``all``): ``created_at`` in UTC,
-        ``source_*`` the object of the event, ``additional_details`` JSON text. Each ``event_id`` appears once. A
+        Columns as in :data:`boxnb.frames.schema.EVENTS` (:data:`boxnb.frames.schema.USER_EVENTS` for ``all``): ``created_at``
+        in UTC, ``source_*`` the object of the event, ``additional_details`` JSON text. Each ``event_id`` appears once. A
         ``created_by_id`` of ``"2"`` means anonymous. ``attrs["position"]`` is where the stream ended. If the pull of a range
         ended early, ``attrs["resume"]`` has the ``since`` to resume with; the other arguments stay the same.
 

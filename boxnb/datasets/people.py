@@ -251,7 +251,7 @@ def memberships(
 
 
 def members(box: Connection, groups: list[str]) -> pd.DataFrame:
-    """Return the memberships of groups. A group that Box refuses is recorded in ``attrs["skipped"]``, even if it is the only one."""
+    """Return the memberships of groups. Even the refusal of a single group is recorded in ``attrs["skipped"]``."""
     path = "/groups/{}/memberships"
     return pull_each(box, "memberships", schema.MEMBERSHIPS, path, groups, by_offset, by="group", named=False)
 

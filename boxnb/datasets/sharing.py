@@ -63,10 +63,10 @@ def collaborations(
     Returns
     -------
     pandas.DataFrame
-        Columns as in :data:`boxnb.frames.schema.COLLABORATIONS`: ``status`` ``accepted`` or ``pending``; ``item_*`` missing while
-        pending; ``accessible_by_type`` ``user`` or ``group``; ``expires_at`` in UTC. Each id appears once in a DataFrame; a
-        resumed pull may repeat pending ones. ``attrs["skipped"]`` lists what Box refused; ``attrs["complete"]`` is then False,
-        with a warning.
+        Columns as in :data:`boxnb.frames.schema.COLLABORATIONS`: ``status`` ``accepted`` or ``pending``; ``item_*`` missing
+        while pending; ``accessible_by_type`` ``user`` or ``group``; ``expires_at`` in UTC. Each id appears once in a
+        DataFrame; a resumed pull may repeat pending ones. ``attrs["skipped"]`` lists what Box refused; ``attrs["complete"]``
+        is then False, with a warning.
 
     Raises
     ------

@@ -262,8 +262,8 @@ def unusual_days(
     Find days on which a user did far more of something than usual, such as downloads, deletions or shares.
 
     This is a rule of thumb, not a verdict: at least ``at_least`` events of one type on one day (UTC), and at least ``times``
-    the median of that user's own days with such events. Users who do a lot every day are not listed, and the last day of a project can
-    look like a theft. Failed sign-ins count for the account that was attacked.
+    the median of that user's own days with such events. Users who do a lot every day are not listed, and the last day of a
+    project can look like a theft. Failed sign-ins count for the account that was attacked.
 
     Parameters
     ----------

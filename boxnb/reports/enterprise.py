@@ -83,9 +83,9 @@ def content(box: Connection, *, people_of: pd.DataFrame | None = None) -> pd.Dat
     -------
     pandas.DataFrame
         Columns as in :data:`boxnb.frames.schema.ITEMS`, then ``seen_as`` (text, id of the user it was listed as), ``path``
-        (the ancestor folders, joined by ``/``), ``depth`` (``Int64``, 1 at the top) and ``ownership`` (``active``; ``left``: the
-        owner is a suspended user; ``outside``: the owner is not a user of the enterprise). Each id appears once, even if the
-        walk ended early. ``attrs["skipped"]`` lists what could not be read (``id``, ``as_user``, ``status``, ``why``);
+        (the ancestor folders, joined by ``/``), ``depth`` (``Int64``, 1 at the top) and ``ownership`` (``active``; ``left``:
+        the owner is a suspended user; ``outside``: the owner is not a user of the enterprise). Each id appears once, even if
+        the walk ended early. ``attrs["skipped"]`` lists what could not be read (``id``, ``as_user``, ``status``, ``why``);
         ``attrs["complete"]`` is then False, with a warning.
 
     Raises
@@ -254,9 +254,9 @@ def collaborations(
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`INVITATIONS`: ``who`` is ``user`` or ``group``; ``is_external`` is true for anyone who is not a user of the
-        enterprise; ``is_expired`` is true if the invitation has expired. ``attrs["skipped"]`` lists what could not be read, and
-        what ``of`` lacks.
+        Columns of :data:`INVITATIONS`: ``who`` is ``user`` or ``group``; ``is_external`` is true for anyone who is not a user
+        of the enterprise; ``is_expired`` is true if the invitation has expired. ``attrs["skipped"]`` lists what could not be
+        read, and what ``of`` lacks.
 
     Notes
     -----

@@ -124,7 +124,8 @@ def external_collaborators(box: Connection, *, of: pd.DataFrame | None = None) -
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`EXTERNAL`; ``status`` is ``accepted`` or ``pending``, ``is_expired`` is true if the invitation has expired.
+        Columns of :data:`EXTERNAL`; ``status`` is ``accepted`` or ``pending``, ``is_expired`` is true if the invitation has
+        expired.
     """
     inputs = Inputs("external_collaborators")
     rows = _invitations(inputs, box, of, f"{INVITED} domain who_name expires_at is_expired ownership")
@@ -256,8 +257,8 @@ def shared_widely(
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`WIDELY`: the number of ``people``, the ``outsiders`` among them with their ``domains``, and how many may edit
-        and delete (``can_change``).
+        Columns of :data:`WIDELY`: the number of ``people``, the ``outsiders`` among them with their ``domains``, and how many
+        may edit and delete (``can_change``).
     """
     inputs = Inputs("shared_widely")
     rows = _invitations(inputs, box, of, OPENED)

@@ -156,8 +156,8 @@ def stale_content(box: Connection, *, days: int = 365, of: pd.DataFrame | None =
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`STALE`: the number of ``files`` and ``bytes`` in the row, their ``last_change``, and the ``days`` since
-        then; largest first.
+        Columns of :data:`STALE`: the number of ``files`` and ``bytes`` in the row, their ``last_change``, and the ``days``
+        since then; largest first.
     """
     inputs = Inputs("stale_content")
     rows = _owned(inputs, box, of, f"{ITEM} parent_id {CHANGED}")
@@ -201,8 +201,8 @@ def large_files(
     """
     List files of at least ``at_least`` bytes, largest first.
 
-    ``size`` is that of the current version. Older versions of a large file often take more space than the file itself; listing
-    them takes one call per file (``box.versions``).
+    ``size`` is only that of the current version. Older versions of a large file often take more space than the file itself;
+    listing them takes one call per file (``box.versions``).
 
     Parameters
     ----------
@@ -242,8 +242,8 @@ def duplicate_files(box: Connection, *, of: pd.DataFrame | None = None) -> pd.Da
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`DUPLICATES`, one row per file, copies of the same content together, oldest first. Each of their rows has
-        the number of ``copies``, and the ``wasted`` bytes of all copies but one.
+        Columns of :data:`DUPLICATES`, one row per file, copies of the same content together, oldest first. Each of their rows
+        has the number of ``copies``, and the ``wasted`` bytes of all copies but one.
     """
     inputs = Inputs("duplicate_files")
     rows = _owned(inputs, box, of, f"{ITEM} sha1 created_at")
