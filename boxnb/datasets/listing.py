@@ -60,7 +60,7 @@ def frame(box: Connection, path: str, *, as_user: str | None = None, **params: A
     ApiError
         Box refused the request.
     ListingError
-        There are more than 10,000 rows, and Box offers no markers here.
+        There are more than 10,000 rows, and Box does not offer markers for this listing.
     """
     path = text(path, "path")
     counts = {

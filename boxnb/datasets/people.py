@@ -158,7 +158,7 @@ def groups(box: Connection, *, filter_term: str | None = None, offset: int = 0) 
     """
     List the enterprise's groups, one row each.
 
-    Calls ``GET /groups`` once for every 1000 groups, by offset, because Box has no markers here.
+    Calls ``GET /groups`` once for every 1000 groups, by offset, because Box does not offer markers for groups.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Fetch one dataset page by page. However the pull ends, the pages fetched so far are available."""
+"""Fetch one dataset page by page. However the pull ends, the pages fetched so far can be used."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..api.connection import Connection
 
 WORKERS = 8
-"""The most calls in flight. At 80 ms a call, two already reach Box's rate limit; more help only short pulls."""
+"""The most calls in flight. At 80 ms a call, two already reach Box's rate limit; more only help short pulls."""
 
 SHARE = 0.05
 """Share of the month's licensed calls above which a pull warns."""
@@ -90,7 +90,7 @@ class Pull:
         Raises
         ------
         CancelledError
-            The pull was interrupted. Only threads that are still running then raise this.
+            The pull was interrupted. Only threads that are still running raise this.
         """
         if self._stopped:
             raise CancelledError("The pull was interrupted.")
@@ -122,8 +122,8 @@ class Pull:
     def record_problem(self, listing: Listing, *, alone: bool = False, **where: Any) -> bool:
         """Record in ``attrs["skipped"]`` a listing that could not be read completely, and ``where`` it is.
 
-        The rule is the same for all datasets: if the caller requested ``alone`` this one object, its error is raised; if
-        the caller requested several, the others are still fetched.
+        The rule is the same for all datasets: if this is the only object that the caller requested (``alone``), its error
+        is raised; otherwise the others are still fetched.
 
         Returns
         -------

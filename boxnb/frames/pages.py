@@ -12,7 +12,7 @@ from ..errors import BoxUnavailableError
 
 
 class Page(msgspec.Struct):
-    """The fields of a page besides its entries. They may be missing or have any type; the rows are read all the same."""
+    """The fields of a page besides its entries. They may be missing or have any type without affecting the rows."""
 
     raw_limit: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="limit")
     raw_offset: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="offset")

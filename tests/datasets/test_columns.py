@@ -28,6 +28,7 @@ def table(name: str) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[boxnb.sandbox.Sandbox]:
+    """Yield a sandbox for all tests of this module."""
     state = tmp_path_factory.mktemp("columns")
     with boxnb.sandbox.start(private=True, state=state, limits="off") as sandbox:
         yield sandbox
@@ -35,6 +36,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[boxnb.sandbox.
 
 @pytest.fixture
 def box(company: boxnb.sandbox.Sandbox, monkeypatch: pytest.MonkeyPatch) -> boxnb.Box:
+    """Return the admin's Box, without rate limits."""
     monkeypatch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
     sign_in(company)
     return boxnb.connect("acme")

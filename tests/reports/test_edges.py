@@ -100,17 +100,20 @@ def box_with_scopes(sandbox: boxnb.sandbox.Sandbox, name: str, scopes: list[str]
 
 @pytest.fixture(scope="module")
 def ordinary_user(company: boxnb.sandbox.Sandbox) -> boxnb.Box:
+    """Return the Box of a user who is not an admin."""
     sign_in(company, "plain", login="greta.haas@example.com")
     return boxnb.connect("plain")
 
 
 @pytest.fixture(scope="module")
 def reader(company: boxnb.sandbox.Sandbox) -> boxnb.Box:
+    """Return the admin's Box with an app that may only read files."""
     return box_with_scopes(company, "reader", ["root_readonly"])
 
 
 @pytest.fixture(scope="module")
 def without_as_user(company: boxnb.sandbox.Sandbox) -> boxnb.Box:
+    """Return the admin's Box with an app that may not use As-User."""
     scopes = ["root_readonly", "manage_managed_users", "manage_groups", "manage_enterprise_properties"]
     return box_with_scopes(company, "nobody_else", scopes)
 

@@ -131,7 +131,7 @@ CHANGES: dict[str, Callable[[pd.DataFrame, Path], pd.DataFrame]] = {
     "unchanged": lambda frame, _: frame,
     "no rows": lambda frame, _: frame.iloc[:0],
     "one row": lambda frame, _: frame.iloc[:1],
-    "from a file": lambda frame, place: read_back(frame, place / "frame.csv"),
+    "from a file": lambda frame, folder: read_back(frame, folder / "frame.csv"),
     "every second column": lambda frame, _: frame.iloc[:, ::2],
     "an index of ids": lambda frame, _: frame.set_index(frame.columns[0]) if len(frame.columns) else frame,
     "rows twice": lambda frame, _: pd.concat([frame, frame]),
