@@ -194,17 +194,17 @@ class _Subranges:
             try:
                 following = next(pages)
             except StopIteration as end:
-                if end.value is not None and not subrange.reached():
+                if end.value is not None and not subrange.is_at_split():
                     self._pull.record_missing(end.value, **subrange.span.query())
                 return
             with self._changed:
-                reached = subrange.reached()
-                subrange.exhausted = subrange.exhausted or following is None or reached
+                at_split = subrange.is_at_split()
+                subrange.exhausted = subrange.exhausted or following is None or at_split
                 self._changed.notify()
-            if reached:
+            if at_split:
                 subrange.trim()
             subrange.rows = subrange.table.rows
-            if self._stopped or reached or (subrange.exhausted and following is not None):
+            if self._stopped or at_split or (subrange.exhausted and following is not None):
                 return
 
     def _next(self) -> _Subrange | None:
@@ -298,6 +298,6 @@ class _Subrange:
         with self._table_lock:
             self.table.drop_from("created_at", self._until)
 
-    def reached(self) -> bool:
+    def is_at_split(self) -> bool:
         """Return whether the subrange was split and has reached the split."""
         return self._until < self.span.end and self._last >= self._until

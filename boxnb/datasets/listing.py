@@ -129,7 +129,7 @@ def _pages_after(pull: _FramePull, path: str, first: bytes, query: dict[str, Any
     The first page has been fetched already.
     """
     paging = ("marker", "usemarker", "offset", "stream_position")
-    rest = {name: value for name, value in query.items() if name not in paging}
+    other_params = {name: value for name, value in query.items() if name not in paging}
     page, fetched = paging_of(first), [first]
     add_page = pull.add_page
 
@@ -139,9 +139,9 @@ def _pages_after(pull: _FramePull, path: str, first: bytes, query: dict[str, Any
     if page.raw_position or page.raw_chunk:
         position = str(query.get("stream_position") or "0")
         pull.attrs["position"] = position
-        return by_position(fetch, add_page, path, position=position, **rest), "stream_position"
+        return by_position(fetch, add_page, path, position=position, **other_params), "stream_position"
     offset = number_of(query.get("offset") or 0, "offset")
-    by_offsets = by_offset(fetch, add_page, path, offset=offset, **rest)
+    by_offsets = by_offset(fetch, add_page, path, offset=offset, **other_params)
     if not (page.raw_marker or "marker" in query or "usemarker" in query):
         if page.raw_total or page.raw_offset:
             return by_offsets, "offset"
@@ -149,7 +149,7 @@ def _pages_after(pull: _FramePull, path: str, first: bytes, query: dict[str, Any
             return _beyond_full_page(by_offsets), "offset"
     elif page.marker is None and page.total_count is not None and "usemarker" not in query:
         return by_offsets, "offset"  # Box offers both here, and markers were not requested
-    return by_marker(fetch, add_page, path, marker=query.get("marker"), **rest), "marker"
+    return by_marker(fetch, add_page, path, marker=query.get("marker"), **other_params), "marker"
 
 
 def _beyond_full_page(pages: Turning) -> Turning:

@@ -108,10 +108,10 @@ class Pull:
             contents.append(content)
             return page
 
-        turning = pages(self.fetch, collect, path, **params)
+        page_steps = pages(self.fetch, collect, path, **params)
         try:
             while True:
-                next(turning)
+                next(page_steps)
         except StopIteration as end:
             return Listing(contents, None, end.value)
         except ApiError as error:

@@ -76,11 +76,11 @@ class Reader:
                 continue
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 pass
-            row, rest, fits = _decode_loosely(entry, self._columns)
+            row, leftover, fits = _decode_loosely(entry, self._columns)
             rows.append(row)
-            extra.append(json.dumps(rest) if rest else None)
+            extra.append(json.dumps(leftover) if leftover else None)
             page.odd += () if fits else (len(rows) - 1,)
-            page.unread += "entry" in rest and all(value is None for value in row)
+            page.unread += "entry" in leftover and all(value is None for value in row)
         page.rows = len(rows)
         if not rows:
             return page, self._flat([]), extra
@@ -176,10 +176,10 @@ def _decode_loosely(content: bytes, columns: Sequence[Column]) -> tuple[list[Any
         return no_values, {"entry": content.decode(errors="backslashreplace")}, False
     if not isinstance(entry, dict):
         return no_values, {"entry": entry}, False
-    rest: dict[str, Any] = {}
+    leftover: dict[str, Any] = {}
     tree, all_fit = _tree(columns), True
     for name, unknown in _unknown_values(entry, tree):
-        _add(rest, name, unknown)
+        _add(leftover, name, unknown)
         all_fit = all_fit and not (name in tree and tree[name].fields is not None)
     row = []
     for column in visible:
@@ -187,16 +187,16 @@ def _decode_loosely(content: bytes, columns: Sequence[Column]) -> tuple[list[Any
         value, fits = value_of(received, column.kind)
         row.append(value)
         if not fits:
-            _add(rest, column.name, received)
+            _add(leftover, column.name, received)
             all_fit = False
-    return row, rest, all_fit
+    return row, leftover, all_fit
 
 
-def _add(rest: dict[str, Any], name: str, value: Any) -> None:
+def _add(leftover: dict[str, Any], name: str, value: Any) -> None:
     """Add a value under its flattened name; append ``_`` if another field has flattened to the same name."""
-    while name in rest:
+    while name in leftover:
         name += "_"
-    rest[name] = value
+    leftover[name] = value
 
 
 def _unknown_values(

@@ -126,14 +126,14 @@ def loose(content: bytes) -> tuple[Page, list[bytes]]:
         raise NotAPageError(NOT_A_PAGE, status=200) from None
     except ValueError:
         raise BoxUnavailableError(NOT_A_PAGE, status=200) from None
-    listed = decoded.get("entries", 0) if isinstance(decoded, dict) else 0
-    if listed is not None and not isinstance(listed, list):
+    raw_entries = decoded.get("entries", 0) if isinstance(decoded, dict) else 0
+    if raw_entries is not None and not isinstance(raw_entries, list):
         raise NotAPageError(NOT_A_PAGE, status=200)
-    page = Page(null=listed is None)
+    page = Page(null=raw_entries is None)
     for name, field in _NAMES.items():
         if name in decoded:
             setattr(page, field, msgspec.Raw(json.dumps(decoded[name]).encode()))
-    return page, [json.dumps(entry).encode() for entry in listed or []]
+    return page, [json.dumps(entry).encode() for entry in raw_entries or []]
 
 
 _NAMES = {

@@ -23,9 +23,9 @@ class _DigitsLostError(Exception):
     """A long id was converted to a float and lost digits."""
 
 
-def kinds(*groups: tuple[Column, ...], **more: str) -> dict[str, str]:
+def kinds(*groups: tuple[Column, ...], **added: str) -> dict[str, str]:
     """Return a mapping from the names of a dataset's columns to their kinds."""
-    return {column.name: column.kind for group in groups for column in group if column.kind != "skip"} | more
+    return {column.name: column.kind for group in groups for column in group if column.kind != "skip"} | added
 
 
 def with_columns(

@@ -128,7 +128,7 @@ def content(box: Connection, *, people_of: pd.DataFrame | None = None) -> pd.Dat
 def _walk(pull: Pull, viewers: list[str]) -> None:
     """Walk the top levels, then the folders below as their owners, then the others as the first user who saw them."""
     fields = schema.fields(schema.ITEMS)
-    seen_ids, later = set[str](), dict[str, str]()
+    seen_ids, shared_folders = set[str](), dict[str, str]()
     refusals = 0
     with pull.pool(16) as pool:
         ahead: deque[tuple[_Visit, Future[Listing]]] = deque()
@@ -165,13 +165,13 @@ def _walk(pull: Pull, viewers: list[str]) -> None:
                         if visit.folder != "0" or folder.owner == visit.viewer:
                             visit_folder(folder.id, visit.viewer)
                         else:
-                            later.setdefault(folder.id, visit.viewer)
+                            shared_folders.setdefault(folder.id, visit.viewer)
 
         for viewer in viewers[:REFUSALS]:
             visit_folder("0", viewer)
         waiting = deque(viewers[REFUSALS:])
         finish_visits()
-        for folder_id, viewer in later.items():
+        for folder_id, viewer in shared_folders.items():
             if folder_id not in seen_ids:
                 visit_folder(folder_id, viewer)
                 finish_visits()

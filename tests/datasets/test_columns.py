@@ -79,14 +79,14 @@ def _folders() -> list[str]:
 def test_each_cell_is_what_the_server_sent(box: boxnb.Box, name: str) -> None:
     """Every value of every entry is unchanged in its column, and there are no other values."""
     columns, pull = PULLS[name]
-    sent: dict[str, dict[str, Any]] = {}
+    entries: dict[str, dict[str, Any]] = {}
     call = box.session.call
 
     def recording_call(*arguments: Any, **options: Any) -> Any:
         response = call(*arguments, **options)
         body = response.json()
         for entry in body.get("entries", [body]):
-            sent[str(entry.get("event_id") or entry["id"])] = entry
+            entries[str(entry.get("event_id") or entry["id"])] = entry
         return response
 
     box.session.call = recording_call  # type: ignore[method-assign]
@@ -94,11 +94,11 @@ def test_each_cell_is_what_the_server_sent(box: boxnb.Box, name: str) -> None:
     key = "event_id" if "event_id" in frame else "id"
     assert len(frame) > 0
     assert frame[key].is_unique
-    assert set(frame[key]) <= set(sent)
+    assert set(frame[key]) <= set(entries)
     if name not in ("memberships", "device_pins"):  # these first fetch the groups, or the enterprise
-        assert set(frame[key]) == set(sent)
+        assert set(frame[key]) == set(entries)
     for row in frame.to_dict("records"):
-        check(sent[row[key]], dict(row), columns)
+        check(entries[row[key]], dict(row), columns)
     assert frame["extra"].isna().all(), json.loads(frame["extra"].dropna().iloc[0])
 
 

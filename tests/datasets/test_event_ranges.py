@@ -124,9 +124,9 @@ def test_failed_page_does_not_leave_a_gap(free: Sandbox, box: boxnb.Box) -> None
         assert partial["event_id"].tolist() == full["event_id"].head(len(partial)).tolist()
         assert partial.attrs["complete"] is False
         assert "position" not in partial.attrs
-        rest = box.events(**partial.attrs["resume"])
-        assert rest["event_id"].tolist() == full["event_id"].tail(len(rest)).tolist()
-        assert len(partial) + len(rest) >= len(full)
+        remaining = box.events(**partial.attrs["resume"])
+        assert remaining["event_id"].tolist() == full["event_id"].tail(len(remaining)).tolist()
+        assert len(partial) + len(remaining) >= len(full)
 
 
 def test_subranges_before_a_failed_one_are_returned(

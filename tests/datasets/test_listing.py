@@ -60,9 +60,9 @@ def test_failed_listing_can_be_resumed(box: boxnb.Box, sandbox: Sandbox, by: dic
             box.frame("/users", limit=50, **by)
         partial = caught.value.partial
         assert partial is not None
-        rest = box.frame("/users", limit=50, **{**by, **partial.attrs["resume"]})
-        assert [*partial["id"], *rest["id"]] == full["id"].tolist()
-        assert rest.attrs["resume"] is None
+        remaining = box.frame("/users", limit=50, **{**by, **partial.attrs["resume"]})
+        assert [*partial["id"], *remaining["id"]] == full["id"].tolist()
+        assert remaining.attrs["resume"] is None
 
 
 def test_interrupt_says_how_many_rows_there_are(box: boxnb.Box) -> None:

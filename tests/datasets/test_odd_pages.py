@@ -411,9 +411,9 @@ BY_MARKER: dict[str, Callable[[boxnb.Box], pd.DataFrame]] = {
 }
 
 
-@pytest.mark.parametrize("which", ["last", "first"])
+@pytest.mark.parametrize("marker_position", ["last", "first"])
 @pytest.mark.parametrize("name", BY_MARKER)
-def test_odd_marker_does_not_lose_rows(name: str, which: str) -> None:
+def test_odd_marker_does_not_lose_rows(name: str, marker_position: str) -> None:
     """Instead of the last marker, an odd one ends the listing. Instead of another, the missing rows are reported."""
     markers: list[Any] = [..., None, "", 0, "0", False, True, " ", [], {}, ["m"], 1.5, -1, LONE_SURROGATE]
 
@@ -421,14 +421,14 @@ def test_odd_marker_does_not_lose_rows(name: str, which: str) -> None:
         start = int(query.get("marker") or 0)
         rows = [{"type": "file", "id": str(n + 1)} for n in range(start, min(start + 2, 5))]
         page = {"entries": rows, "limit": 2, "next_marker": str(start + 2)}
-        if start == (4 if which == "last" else 0):
+        if start == (4 if marker_position == "last" else 0):
             page = changed("next_marker", value)(page)
         return page
 
     with made_up(respond) as box:
         for value in markers:
             frame, messages = with_warnings(lambda: BY_MARKER[name](box))
-            assert frame["id"].tolist() == ["1", "2", "3", "4", "5"][: 5 if which == "last" else 2]
+            assert frame["id"].tolist() == ["1", "2", "3", "4", "5"][: 5 if marker_position == "last" else 2]
             is_end = value is ... or value in (None, "", 0, "0")  # the values with which Box ends a listing
             assert is_reported(frame, messages) or (is_end and frame.attrs["complete"]), value
 

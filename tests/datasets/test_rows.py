@@ -151,8 +151,8 @@ def test_interrupted_collaborations_can_be_resumed(free: Sandbox) -> None:
         box.collaborations(folders, as_user=owner)
     partial = caught.value.partial
     assert partial is not None
-    rest = box.collaborations(**partial.attrs["resume"], as_user=owner)
-    combined = pd.concat([partial, rest])
+    remaining = box.collaborations(**partial.attrs["resume"], as_user=owner)
+    combined = pd.concat([partial, remaining])
     assert set(combined["id"]) == set(full["id"])
     assert set(combined.loc[combined["id"].duplicated(), "status"]) <= {"pending"}
     assert 0 < len(partial) < len(full)
@@ -220,8 +220,8 @@ def test_search_trash_versions_devices_and_single_objects(box: boxnb.Box) -> Non
     hits = box.search("budget", as_user=owner)
     assert len(hits) > 0
     assert hits["name"].str.contains("budget", case=False).any()
-    rest = box.search("budget", limit=3, offset=3, as_user=owner)
-    assert rest["id"].tolist() == hits["id"].tolist()[3:]
+    remaining = box.search("budget", limit=3, offset=3, as_user=owner)
+    assert remaining["id"].tolist() == hits["id"].tolist()[3:]
     pins = box.device_pins()
     assert sorted(pins["id"]) == sorted(table("device_pins")["id"])
     trashed = box.trash(as_user=owner)
@@ -251,8 +251,8 @@ def test_failed_pull_keeps_its_rows(free: Sandbox) -> None:
     assert partial.attrs["complete"] is False
     assert 0 < len(partial) < len(full)
     assert partial["event_id"].is_unique  # Box repeats events in this stream
-    rest = box.events(**stream, **partial.attrs["resume"])
-    assert set(partial["event_id"]) | set(rest["event_id"]) >= set(full["event_id"])
+    remaining = box.events(**stream, **partial.attrs["resume"])
+    assert set(partial["event_id"]) | set(remaining["event_id"]) >= set(full["event_id"])
 
 
 def of_groups(box: boxnb.Box, ids: list[str]) -> pd.DataFrame:
@@ -277,8 +277,8 @@ def test_interrupt_between_two_pages_does_not_leave_a_gap(box: boxnb.Box) -> Non
     partial = box.last_partial
     assert partial is not None
     assert len(partial) == 1
-    rest = of_groups(box, partial.attrs["resume"]["ids"])
-    assert set(partial["id"]) | set(rest["id"]) == set(full["id"])
+    remaining = of_groups(box, partial.attrs["resume"]["ids"])
+    assert set(partial["id"]) | set(remaining["id"]) == set(full["id"])
 
 
 def test_failure_stops_the_other_listings(free: Sandbox) -> None:

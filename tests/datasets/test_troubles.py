@@ -133,9 +133,9 @@ def test_a_lasting_failure(box: boxnb.Box, company: Sandbox, failure: str, name:
     if name == "a month of events":
         arguments = {"until": "2026-10-01"}
     method = "events" if "events" in name else name
-    rest = getattr(box, method)(**arguments, **resume)
+    remaining = getattr(box, method)(**arguments, **resume)
     key = "event_id" if method == "events" else "id"
-    combined = pd.concat([partial, rest]).drop_duplicates(key)
+    combined = pd.concat([partial, remaining]).drop_duplicates(key)
     assert set(combined[key]) == set(full[key])
 
 
@@ -186,8 +186,8 @@ def test_an_interrupted_walk_can_be_resumed(box: boxnb.Box) -> None:
     box.on_progress = None
     partial = caught.value.partial
     assert partial is not None
-    rest = box.tree(**partial.attrs["resume"])
-    combined = pd.concat([partial, rest]).drop_duplicates("id")
+    remaining = box.tree(**partial.attrs["resume"])
+    combined = pd.concat([partial, remaining]).drop_duplicates("id")
     columns = ["id", "path", "depth"]
     assert (
         combined[columns].sort_values("id").to_numpy().tolist()
@@ -219,8 +219,8 @@ def test_interrupted_events_are_complete_up_to_a_moment(box: boxnb.Box) -> None:
     event_ids = partial.drop_duplicates("event_id")["event_id"].tolist()
     assert 500 < len(event_ids) < len(full)
     assert event_ids == full["event_id"].head(len(event_ids)).tolist()
-    rest = box.events(until=year["until"], **partial.attrs["resume"])
-    assert set(event_ids) | set(rest["event_id"]) == set(full["event_id"])
+    remaining = box.events(until=year["until"], **partial.attrs["resume"])
+    assert set(event_ids) | set(remaining["event_id"]) == set(full["event_id"])
     assert row_counts == sorted(row_counts)
 
 
@@ -235,5 +235,5 @@ def test_failed_collaborations_can_be_resumed(box: boxnb.Box, company: Sandbox) 
     company.faults.clear()
     partial = caught.value.partial
     assert partial is not None
-    rest = box.collaborations(**partial.attrs["resume"])
-    assert set(full["id"]) <= set(partial["id"]) | set(rest["id"])
+    remaining = box.collaborations(**partial.attrs["resume"])
+    assert set(full["id"]) <= set(partial["id"]) | set(remaining["id"])

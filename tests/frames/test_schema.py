@@ -125,9 +125,11 @@ def shaped(columns: schema.Columns) -> st.SearchStrategy[dict[str, Any]]:
     def strategy(node: dict[str, Any] | Column) -> st.SearchStrategy[Any]:
         if isinstance(node, Column):
             return VALID[node.kind] | st.none() | ANYTHING
-        known = st.fixed_dictionaries({}, optional={key: strategy(child) for key, child in node.items()})
-        unknown = st.dictionaries(STRINGS.filter(lambda key: key not in node), ANYTHING, max_size=1)
-        objects = st.builds(lambda fields, others: {**others, **fields}, known, unknown)
+        known_fields = st.fixed_dictionaries(
+            {}, optional={key: strategy(child) for key, child in node.items()}
+        )
+        unknown_fields = st.dictionaries(STRINGS.filter(lambda key: key not in node), ANYTHING, max_size=1)
+        objects = st.builds(lambda fields, others: {**others, **fields}, known_fields, unknown_fields)
         return objects if node is tree else objects | st.none() | ANYTHING
 
     return strategy(tree)

@@ -125,14 +125,14 @@ def expected(walk: Walk) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["type", "id", "owner", "path"]).set_index("id")
 
 
-def own(expected: pd.DataFrame) -> pd.DataFrame:
+def company_owned(expected: pd.DataFrame) -> pd.DataFrame:
     """Return the items that the company owns."""
     return expected[expected["owner"].isin(STATUS)]
 
 
 def files(expected: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
     """Return the files that the company owns, with size, owner, path and time of change."""
-    rows = own(expected)
+    rows = company_owned(expected)
     files_ = FILES.loc[rows.index[rows["type"] == "file"]].copy()
     files_["size"] = files_["size"].astype("int64")
     files_["owner"], files_["path"] = rows.loc[files_.index, "owner"], rows.loc[files_.index, "path"]
@@ -179,7 +179,7 @@ def test_invitations_match_the_files(walk: Walk, expected: pd.DataFrame) -> None
 def test_external_collaborators(walk: Walk, expected: pd.DataFrame) -> None:
     """External collaborators are logins outside the enterprise, invited to content that the enterprise owns."""
     rows = COLLABORATIONS[
-        COLLABORATIONS["item_id"].isin(own(expected).index) & (COLLABORATIONS["login"] != "")
+        COLLABORATIONS["item_id"].isin(company_owned(expected).index) & (COLLABORATIONS["login"] != "")
     ]
     external = rows[~rows["login"].str.lower().isin(STATUS) & (rows["status"] != "rejected")]
     report = reports.external_collaborators(walk.box, of=walk.invitations)
@@ -195,7 +195,7 @@ def test_external_collaborators(walk: Walk, expected: pd.DataFrame) -> None:
 def test_shared_links(walk: Walk, expected: pd.DataFrame) -> None:
     """The report has all links, and their protection; Payroll is the only unprotected folder."""
     all_items = pd.concat([FOLDERS, FILES])
-    rows = all_items.loc[own(expected).index]
+    rows = all_items.loc[company_owned(expected).index]
     rows = rows[rows["link"] != ""]
     report = reports.shared_links(walk.box, of=walk.content).set_index("id")
     assert set(report.index) == set(rows.index)
@@ -231,7 +231,7 @@ def test_hidden_links(walk: Walk, expected: pd.DataFrame) -> None:
 
 def test_shared_widely(walk: Walk, expected: pd.DataFrame) -> None:
     """Each person counts once, whether invited through a group or alone."""
-    rows = COLLABORATIONS[COLLABORATIONS["item_id"].isin(own(expected).index)]
+    rows = COLLABORATIONS[COLLABORATIONS["item_id"].isin(company_owned(expected).index)]
     expiry = when(rows["expires_at"], walk.day)
     rows = rows[(rows["status"] == "accepted") & ~(expiry < walk.day)]
     groups, people_by_item = members(), {}
@@ -255,9 +255,9 @@ def test_pending_invitations(walk: Walk, expected: pd.DataFrame) -> None:
     ]
     report = reports.pending_invitations(walk.box, of=walk.invitations)
     assert set(report["id"]) == set(rows.index)
-    sent = when(rows["created_at"], walk.day)
+    sent_at = when(rows["created_at"], walk.day)
     old = reports.pending_invitations(walk.box, days=180, of=walk.invitations)
-    assert set(old["id"]) == set(sent.index[sent <= walk.day - pd.Timedelta("180D")])
+    assert set(old["id"]) == set(sent_at.index[sent_at <= walk.day - pd.Timedelta("180D")])
     assert old["days_pending"].is_monotonic_decreasing
 
 
