@@ -1,7 +1,7 @@
-"""Export a table as CSV, Excel, Parquet or an HTML page. Text in a cell never runs as a formula or as markup.
+"""Export a DataFrame as CSV, Excel, Parquet or an HTML page. Text in a cell never runs as a formula or as markup.
 
 A spreadsheet runs text that begins with ``=``, ``+``, ``-`` or ``@`` as a formula, and a browser reads ``<`` as markup. Anyone
-who may name a file in your Box can write such a name (OWASP, *CSV Injection*). Each function returns the path it wrote, and
+who may name a file in your Box can choose such a name (OWASP, *CSV Injection*). Each function returns the path it wrote, and
 replaces an existing file only once the new one is complete.
 """
 
@@ -37,12 +37,12 @@ SHEET_COLUMNS = 16_384
 HTML_ROWS = 5_000
 
 _QUOTED = re.compile(r'[",;|\t-\r\x1c-\x1f\x85\u2028\u2029]|^[\s\ufeff]')
-"""Texts that some CSV reader would split or trim, so they are quoted."""
+"""Matches text that some CSV readers would split or trim, so that it needs quotes."""
 
 
 @contextlib.contextmanager
-def written(path: StrPath, kind: str) -> Iterator[Path]:
-    """Yield a draft in the same folder that replaces the file once complete; report any failure in one sentence."""
+def replacing(path: StrPath, label: str) -> Iterator[Path]:
+    """Yield the path of a draft that replaces the file at the end of the block; report any failure in one sentence."""
     draft: Path | None = None
     try:
         target = Path(os.path.realpath(path))
@@ -65,19 +65,21 @@ def written(path: StrPath, kind: str) -> Iterator[Path]:
         raise ExportError(f"Cannot write {path} ({reason}). {remedy} another path.") from error
     except Exception as error:
         reason = (str(error).strip().splitlines() or ["no message"])[0][:200]
-        raise ExportError(f"Cannot write this table as {kind} ({type(error).__name__}: {reason}).") from error
+        raise ExportError(
+            f"Cannot write this table as {label} ({type(error).__name__}: {reason})."
+        ) from error
     finally:
         if draft is not None:
             draft.unlink(missing_ok=True)
 
 
 def csv_text(frame: pd.DataFrame | pd.Series) -> str:
-    """Return the CSV of :func:`to_csv` as text."""
+    """Return the CSV of :func:`to_csv` as a string."""
     columns = columns_of(frame)
     values_by_column = [plain(values, time_texts) for _, values in columns]
-    # If ';' is the separator, a negative number at the beginning of a line and the text after it form one cell, and
-    # '-5,0+...' is a formula. Quoting the text prevents that.
-    quote = bool(values_by_column) and any(
+    # A spreadsheet that splits at ';' reads a negative number at the beginning of a line and the text after it as one
+    # cell, so '-5,0+...' is a formula. Quotes around the text prevent that.
+    quote_all = bool(values_by_column) and any(
         not isinstance(value, str) and value is not None and value < 0 for value in values_by_column[0]
     )
     single_column = len(values_by_column) == 1  # CSV readers skip empty lines
@@ -90,7 +92,7 @@ def csv_text(frame: pd.DataFrame | pd.Series) -> str:
         text = guarded(value)
         return (
             '"' + text.replace('"', '""') + '"'
-            if quote or not text or text[-1].isspace() or _QUOTED.search(text)
+            if quote_all or not text or text[-1].isspace() or _QUOTED.search(text)
             else text
         )
 
@@ -101,33 +103,33 @@ def csv_text(frame: pd.DataFrame | pd.Series) -> str:
 
 def to_csv(frame: pd.DataFrame | pd.Series, path: StrPath) -> Path:
     """
-    Write a CSV file that a spreadsheet opens as UTF-8 and does not run any formula from.
+    Write a CSV file that a spreadsheet opens as UTF-8 and whose values never run as formulas.
 
     Parameters
     ----------
     frame : DataFrame or Series
-        An index that has a name or is not of integers comes first.
+        An index that is named, or is not of integers, becomes the first columns.
     path : str or path
         Missing folders are created. An existing file is replaced once the new one is complete.
 
     Returns
     -------
     Path
-        The file written. A ``'`` is put before everything that a spreadsheet would run as a formula, at the beginning of a text
-        and after each ``,`` ``;`` ``|``, tab and line break in it; :func:`read_csv` removes it again. Times are ISO 8601 in UTC. A
-        missing value is empty, an empty text is ``""``. Half a surrogate pair, which UTF-8 cannot encode, is written as its
-        number (``ud83d`` after a backslash).
+        The path of the file. A ``'`` precedes everything that a spreadsheet would run as a formula, at the beginning of a
+        value and after each ``,`` ``;`` ``|``, tab and line break in it; :func:`read_csv` removes it again. Times are ISO
+        8601 in UTC. A missing value is empty, an empty string is ``""``. A lone surrogate, which UTF-8 cannot encode, is
+        written as its number (``ud83d`` after a backslash).
 
     Raises
     ------
     ExportError
-        The file cannot be written; nothing was changed.
+        The file cannot be written; an existing file is unchanged.
 
     Notes
     -----
-    Spreadsheets set to split at blanks, ``:`` or letters are not covered. Use :func:`to_excel` for those.
+    This does not protect spreadsheets that are set to split at spaces, ``:`` or letters. Use :func:`to_excel` for those.
     """
-    with written(path, "CSV") as draft:
+    with replacing(path, "CSV") as draft:
         # Excel recognizes UTF-8 by the byte order mark.
         draft.write_bytes(csv_text(frame).encode("utf-8-sig", "backslashreplace"))
     return Path(path)
@@ -135,7 +137,7 @@ def to_csv(frame: pd.DataFrame | pd.Series, path: StrPath) -> Path:
 
 def read_csv(path: StrPath) -> pd.DataFrame:
     """
-    Read a file written by :func:`to_csv`, with every text as it was.
+    Read a file written by :func:`to_csv`, with the original text in every cell.
 
     Parameters
     ----------
@@ -144,9 +146,9 @@ def read_csv(path: StrPath) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        All columns are ``str``: an id keeps its zeros, and a name ``NA``, ``null`` or ``1e5`` stays that name. Only missing values
-        are missing, except in a table of one column, where they become empty texts. To convert numbers and times: ``frame.astype({"size": "Int64"})``,
-        ``pandas.to_datetime(frame["created_at"], format="ISO8601")``.
+        All columns are ``str``: an id keeps its leading zeros, and a name ``NA``, ``null`` or ``1e5`` stays unchanged. Missing
+        values are missing again, except in a table of one column, where they become empty strings. To convert numbers and
+        times: ``frame.astype({"size": "Int64"})``, ``pandas.to_datetime(frame["created_at"], format="ISO8601")``.
 
     Raises
     ------
@@ -173,11 +175,11 @@ def read_csv(path: StrPath) -> pd.DataFrame:
     except (OSError, ValueError, csv.Error) as error:  # Arrow's errors are ValueErrors
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise ExportError(f"Cannot read {path} as CSV ({reason}).") from error
-    texts = [
+    series = [
         pd.Series([None if text is None else unguarded(text) for text in column.to_pylist()[1:]], dtype="str")
         for column in table.columns
     ]
-    frame = pd.concat(texts, axis=1)
+    frame = pd.concat(series, axis=1)
     frame.columns = pd.Index([unguarded(name) for name in headings])
     return frame
 
@@ -189,30 +191,28 @@ def to_excel(frames: pd.DataFrame | pd.Series | Mapping[str, pd.DataFrame], path
     Parameters
     ----------
     frames : DataFrame, Series or dict of DataFrame
-        The keys of a dict name the sheets. An index that has a name or is not of integers comes first.
+        The keys of a dict name the sheets. An index that is named, or is not of integers, becomes the first columns.
     path : str or path
         As for :func:`to_csv`.
 
     Returns
     -------
     Path
-        The file written. Text stays text, even if it begins with ``=``. Numbers of more than 15 digits, times before 1900-03-01
-        or after 9999, and infinity become text, because Excel cannot hold them otherwise. Times are in UTC without a mark,
-        because Excel has no time zones. Line breaks are line feeds. ``pandas.read_excel(path, keep_default_na=False)`` reads the texts as they were.
+        The path of the file. Text stays text, even if it begins with ``=``. Numbers of more than 15 digits, times before
+        1900-03-01 or after 9999, and infinity become text, because Excel cannot hold them otherwise. Times are in UTC, but
+        unmarked, because Excel has no time zones. ``pandas.read_excel(path, keep_default_na=False)`` reads the same text.
 
     Warns
     -----
     UserWarning
-        A text was cut to Excel's limit of 32,767 characters, or a control character that Excel cannot hold became ``\ufffd``.
+        A value was cut to Excel's limit of 32,767 characters, or a character that Excel cannot hold became ``\ufffd``.
 
     Raises
     ------
-    ValueError
-        A DataFrame has more rows than a sheet.
     MissingPackageError
         The extra ``explore`` is not installed.
     ExportError
-        A DataFrame has more rows or columns than a sheet, or the file cannot be written; nothing was changed.
+        A DataFrame does not fit into a sheet, or the file cannot be written; an existing file is unchanged.
     """
     require("An Excel workbook", "boxnb[explore]", "openpyxl")
     import openpyxl
@@ -221,11 +221,11 @@ def to_excel(frames: pd.DataFrame | pd.Series | Mapping[str, pd.DataFrame], path
 
     sheets = frames if isinstance(frames, Mapping) else {"Sheet1": frames}
     if not sheets:
-        raise ExportError("There is no table to write. Give at least one DataFrame.")
-    fit = ExcelCells()
-    with written(path, "an Excel file") as draft:
+        raise ExportError("There is no table to write. Pass at least one DataFrame.")
+    excel_cells = ExcelCells()
+    with replacing(path, "an Excel file") as draft:
         book = openpyxl.Workbook(write_only=True)
-        taken = {"history"}  # Excel reserves that name
+        used_names = {"history"}  # Excel reserves this name
         try:
             for name, frame in sheets.items():
                 columns = columns_of(frame)
@@ -234,39 +234,39 @@ def to_excel(frames: pd.DataFrame | pd.Series | Mapping[str, pd.DataFrame], path
                         f"{name!r} has {len(frame):,} rows and {len(columns):,} columns. An Excel sheet holds {SHEET_ROWS:,} "
                         f"and {SHEET_COLUMNS:,}. Write CSV or Parquet, or fewer rows."
                     )
-                cells = [fit.column(values, heading) for heading, values in columns]
-                sheet = book.create_sheet(sheet_name(name, taken))
+                cells = [excel_cells.column(values, heading) for heading, values in columns]
+                sheet = book.create_sheet(sheet_name(name, used_names))
                 sheet.freeze_panes = "A2"
 
                 def text(value: str, *, bold: bool = False, sheet: Any = sheet) -> Any:
                     if not (bold or FORMULA.search(value) or value.startswith("#")):
                         return value
                     cell = WriteOnlyCell(sheet, value)
-                    # By itself openpyxl turns text that begins with = into a formula and #N/A into an error,
+                    # Otherwise openpyxl turns text that begins with = into a formula, and #N/A into an error.
                     cell.data_type = "s"
-                    # and so does Excel when the user edits the cell.
+                    # Otherwise Excel does the same when the user edits the cell.
                     cell.quotePrefix = True
                     if bold:
                         cell.font = Font(bold=True)
                     return cell
 
-                sheet.append([text(fit.text(heading, heading), bold=True) for heading, _ in columns])
+                sheet.append([text(excel_cells.text(heading, heading), bold=True) for heading, _ in columns])
                 for row in zip(*cells, strict=True):
                     sheet.append([text(value) if isinstance(value, str) else value for value in row])
             book.save(draft)
         except BaseException:
-            for sheet in book.worksheets:  # otherwise openpyxl prints a complaint about each
+            for sheet in book.worksheets:  # otherwise openpyxl prints an error for each
                 with contextlib.suppress(Exception):
                     sheet.close()
             raise
-    for sentence in fit.troubles():
-        warnings.warn(sentence, stacklevel=2)
+    for warning in excel_cells.warnings():
+        warnings.warn(warning, stacklevel=2)
     return Path(path)
 
 
 def to_parquet(frame: pd.DataFrame, path: StrPath) -> Path:
     """
-    Write a Parquet file, which keeps every dtype. Text is not guarded, because nothing runs it.
+    Write a Parquet file, which keeps every dtype. Text is not guarded, because no program runs it as a formula.
 
     Parameters
     ----------
@@ -277,23 +277,24 @@ def to_parquet(frame: pd.DataFrame, path: StrPath) -> Path:
     Returns
     -------
     Path
-        The file written. ``pandas.read_parquet`` returns the same DataFrame.
+        The path of the file. ``pandas.read_parquet`` returns the same DataFrame.
 
     Raises
     ------
     ExportError
-        Parquet cannot hold it, for instance because of two columns with the same name, or numbers and text in one column.
+        Parquet cannot hold the DataFrame, for instance because two columns have the same name, or one column has
+        numbers and text.
     """
     if not isinstance(frame, pd.DataFrame):
-        raise ExportError(f"Cannot export a {type(frame).__name__}. Give a DataFrame.")
-    with written(path, "Parquet") as draft:
-        unfit = [
+        raise ExportError(f"Cannot export a {type(frame).__name__}. Pass a DataFrame.")
+    with replacing(path, "Parquet") as draft:
+        unsupported = [
             name for number, name in enumerate(frame.columns) if not _fits_parquet(frame.iloc[:, [number]])
         ]
-        if unfit:
+        if unsupported:
             raise ExportError(
-                f"Parquet cannot hold the values of {', '.join(map(repr, unfit[:5]))}. Often a column has several types. "
-                "Convert it, such as with astype('str'), or write CSV."
+                f"Parquet cannot hold the values of {', '.join(map(repr, unsupported[:5]))}. Usually a column has values of several types. "
+                "Convert it, for example with astype('str'), or write CSV."
             )
         frame.to_parquet(draft)
     return Path(path)
@@ -309,7 +310,7 @@ def _fits_parquet(column: pd.DataFrame) -> bool:
 
 def to_html(things: Any, path: StrPath, *, title: str = "Report") -> Path:
     """
-    Write an HTML page with tables and charts that opens in any browser, offline too.
+    Write an HTML page with tables and charts that opens in any browser, even offline.
 
     Parameters
     ----------
@@ -322,31 +323,31 @@ def to_html(things: Any, path: StrPath, *, title: str = "Report") -> Path:
     Returns
     -------
     Path
-        The file written. All names are escaped, and the page cannot load anything. A long table is cut to its first 5,000 rows,
-        with a line that says so.
+        The path of the file. All names are escaped, and the page cannot load anything. A longer table is cut to its
+        first 5,000 rows, with a line that gives the total.
 
     Raises
     ------
     ExportError
-        Something is neither a table nor a chart, or the file cannot be written.
+        A value is neither a table nor a chart, or the file cannot be written.
     """
-    with written(path, "HTML") as draft:
+    with replacing(path, "HTML") as draft:
         draft.write_text(html_text(things, title=title), encoding="utf-8", errors="backslashreplace")
     return Path(path)
 
 
-def html_text(things: Any, *, title: str = "Report", most: int = HTML_ROWS) -> str:
-    """Return the page of :func:`to_html` as text, with at most ``most`` rows of each table."""
+def html_text(things: Any, *, title: str = "Report", max_rows: int = HTML_ROWS) -> str:
+    """Return the page of :func:`to_html` as a string, with at most ``max_rows`` rows of each table."""
     parts = []
     has_charts = False
     for name, thing in (things if isinstance(things, Mapping) else {"": things}).items():
         heading = f"<h2>{html.escape(str(name))}</h2>" if name else ""
         if isinstance(thing, (pd.DataFrame, pd.Series)):
-            parts.append(heading + table_html(thing, most))
+            parts.append(heading + table_html(thing, max_rows))
             continue
         figure = getattr(thing, "figure", thing)
         if not hasattr(figure, "to_html"):
-            raise ExportError(f"Cannot show a {type(thing).__name__} on a page. Give a DataFrame or a chart.")
+            raise ExportError(f"Cannot show a {type(thing).__name__} on a page. Pass a DataFrame or a chart.")
         chart_html = figure.to_html(
             full_html=False, include_plotlyjs=not has_charts, config={"displaylogo": False}
         )
@@ -358,13 +359,13 @@ def html_text(things: Any, *, title: str = "Report", most: int = HTML_ROWS) -> s
     return PAGE.format(title=html.escape(title), policy=policy, parts="\n".join(parts))
 
 
-def table_html(frame: pd.DataFrame | pd.Series, most: int = HTML_ROWS, *, of: int | None = None) -> str:
-    """Return the first ``most`` rows as an HTML table; ``of`` is the total if ``frame`` is only a part."""
+def table_html(frame: pd.DataFrame | pd.Series, max_rows: int = HTML_ROWS, *, of: int | None = None) -> str:
+    """Return the first ``max_rows`` rows as an HTML table; ``of`` is the total number if ``frame`` has only some of them."""
     total = len(frame) if of is None else of
-    count = min(len(frame), most)
-    columns = columns_of(frame.head(most) if isinstance(frame, (pd.DataFrame, pd.Series)) else frame)
+    count = min(len(frame), max_rows)
+    columns = columns_of(frame.head(max_rows) if isinstance(frame, (pd.DataFrame, pd.Series)) else frame)
     headings = "".join(f"<th scope='col'>{html.escape(name)}</th>" for name, _ in columns)
-    texts = [plain(values, _minutes) for _, values in columns]
+    values_by_column = [plain(values, _minutes) for _, values in columns]
     numeric = [pd.api.types.is_numeric_dtype(values.dtype) for _, values in columns]
     rows = "\n".join(
         "<tr>"
@@ -373,14 +374,14 @@ def table_html(frame: pd.DataFrame | pd.Series, most: int = HTML_ROWS, *, of: in
             for text, is_number in zip(row, numeric, strict=True)
         )
         + "</tr>"
-        for row in zip(*texts, strict=True)
+        for row in zip(*values_by_column, strict=True)
     )
     caption = f"{total:,} rows" if count == total else f"The first {count:,} of {total:,} rows."
     return f"<table><thead><tr>{headings}</tr></thead><tbody>{rows}</tbody></table><p>{caption}</p>"
 
 
 def _minutes(times: pd.Series) -> list[str | None]:
-    return [text and text.replace("T", " ", 1) for text in time_texts(times, "m", mark=" UTC")]
+    return [text and text.replace("T", " ", 1) for text in time_texts(times, "m", suffix=" UTC")]
 
 
 PAGE = """<!doctype html>

@@ -1,4 +1,4 @@
-"""Exported tables: they can be read back, and hostile names, such as those in the folder *Odd names*, stay text."""
+"""Exported tables can be read back, and hostile names, such as those in the folder *Odd names*, stay text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from boxnb import export
 from boxnb.widgets import charts
 
-WORLD = Path(__file__).parents[1] / "data" / "sandbox"
+COMPANY = Path(__file__).parents[1] / "data" / "sandbox"
 HOSTILE = [
     '=HYPERLINK("http://example.com","x")',
     "=cmd|' /C calc'!A0",
@@ -42,6 +42,7 @@ PLAIN = ["plain", "2026-01-01", "a=b", "x-y", "O'Neil", ""]
 
 @pytest.fixture
 def frame() -> pd.DataFrame:
+    """Return a DataFrame with hostile names and a column of each dtype."""
     names = [*HOSTILE, *PLAIN]
     count = len(names)
     return pd.DataFrame(
@@ -60,12 +61,14 @@ def frame() -> pd.DataFrame:
 def company_names() -> list[str]:
     """Return every name in the practice company: of users, groups, folders and files."""
     tables = ("users", "groups", "folders", "files", "externals")
-    read = [pd.read_csv(WORLD / f"{name}.csv", dtype=str, keep_default_na=False)["name"] for name in tables]
-    return [str(name) for name in pd.concat(read)]
+    names = [
+        pd.read_csv(COMPANY / f"{name}.csv", dtype=str, keep_default_na=False)["name"] for name in tables
+    ]
+    return [str(name) for name in pd.concat(names)]
 
 
-def test_csv_contains_no_formula_and_loses_no_text(frame: pd.DataFrame, tmp_path: Path) -> None:
-    """No cell begins like a formula, not even in the header; without the guard the text is unchanged."""
+def test_csv_does_not_contain_formulas_or_lose_text(frame: pd.DataFrame, tmp_path: Path) -> None:
+    """Cells and headings never begin like a formula, and are unchanged once the guard is removed."""
     path = export.to_csv(frame, tmp_path / "deep" / "people.csv")
     text = path.read_bytes().decode("utf-8-sig")
     rows = list(csv.reader(io.StringIO(text, newline="")))
@@ -82,7 +85,7 @@ def test_csv_contains_no_formula_and_loses_no_text(frame: pd.DataFrame, tmp_path
 
 
 def test_every_name_of_the_company_stays_text(tmp_path: Path) -> None:
-    """In CSV no name begins like a formula; in Excel every name is an unchanged text."""
+    """In CSV, names never begin like a formula. In Excel, every name is unchanged text."""
     names = company_names()
     frame = pd.DataFrame({"name": pd.Series(names, dtype="str")})
     text = export.to_csv(frame, tmp_path / "n.csv").read_bytes().decode("utf-8-sig")
@@ -90,18 +93,18 @@ def test_every_name_of_the_company_stays_text(tmp_path: Path) -> None:
     assert len(cells) == len(names)
     assert not [cell for cell in cells if export.FORMULA.search(cell)]
     book = openpyxl.load_workbook(export.to_excel(frame, tmp_path / "n.xlsx"))
-    read = [cell for (cell,) in book.active.iter_rows(min_row=2)]
-    assert {cell.data_type for cell in read} == {"s"}
-    assert [cell.value for cell in read] == names
+    name_cells = [cell for (cell,) in book.active.iter_rows(min_row=2)]
+    assert {cell.data_type for cell in name_cells} == {"s"}
+    assert [cell.value for cell in name_cells] == names
 
 
 def test_excel_holds_text_numbers_and_times(frame: pd.DataFrame, tmp_path: Path) -> None:
     """Text that begins with = stays text, ids keep their digits, and times are times."""
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning) as caught_warnings:
         path = export.to_excel({"a/b:c": frame, "A B C": frame.head(2)}, tmp_path / "people.xlsx")
-    assert [str(warning.message) for warning in caught] == [
-        "Cut 1 text of 'name' to the 32,767 characters that an Excel cell holds. CSV and Parquet keep them whole.",
-        "Replaced characters that Excel cannot hold with '\ufffd' in 1 text of 'name'. CSV and Parquet keep them whole.",
+    assert [str(warning.message) for warning in caught_warnings] == [
+        "Cut 1 value of 'name' to the 32,767 characters that an Excel cell holds. CSV and Parquet keep the original values.",
+        "Replaced characters that Excel cannot hold with '\ufffd' in 1 value of 'name'. CSV and Parquet keep the original values.",
     ]
     with zipfile.ZipFile(path) as package:
         for name in package.namelist():
@@ -130,16 +133,16 @@ def test_excel_refuses_too_many_rows(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 def test_parquet_keeps_everything(frame: pd.DataFrame, tmp_path: Path) -> None:
     """Dtypes and values are the same after reading."""
-    again = pd.read_parquet(export.to_parquet(frame, tmp_path / "p.parquet"))
-    assert again.dtypes.astype(str).tolist() == frame.dtypes.astype(str).tolist()
-    assert again.astype(object).equals(frame.astype(object))
+    result = pd.read_parquet(export.to_parquet(frame, tmp_path / "p.parquet"))
+    assert result.dtypes.astype(str).tolist() == frame.dtypes.astype(str).tolist()
+    assert result.astype(object).equals(frame.astype(object))
 
 
 def test_html_escapes_every_name(frame: pd.DataFrame, tmp_path: Path) -> None:
     """Markup in names, headings and the title is text, and the page cannot load anything."""
-    bad = "<script>alert(1)</script>"
-    things = {bad: frame, "chart": charts.counts(frame["name"], bad)}
-    page = export.to_html(things, tmp_path / "r.html", title=bad).read_text(encoding="utf-8")
+    markup = "<script>alert(1)</script>"
+    content = {markup: frame, "chart": charts.counts(frame["name"], markup)}
+    page = export.to_html(content, tmp_path / "r.html", title=markup).read_text(encoding="utf-8")
     assert "<script>alert(1)" not in page
     assert "<img src=x" not in page
     assert "default-src 'none'" in page
@@ -152,14 +155,14 @@ def test_html_escapes_every_name(frame: pd.DataFrame, tmp_path: Path) -> None:
 
 
 def test_a_long_html_table_is_cut(tmp_path: Path) -> None:
-    """The page has 5,000 rows and a line that says so."""
+    """The page has 5,000 rows, and a line with the number of all rows."""
     page = export.to_html(pd.DataFrame({"a": range(6_000)}), tmp_path / "l.html").read_text(encoding="utf-8")
     assert page.count("<tr>") == export.HTML_ROWS + 1
     assert "first 5,000 of 6,000" in page
 
 
 def test_times_of_other_zones_are_written_in_utc(tmp_path: Path) -> None:
-    """All formats convert them to UTC."""
+    """CSV, HTML and Excel have the time in UTC."""
     berlin = pd.to_datetime(pd.Series(["2026-11-01T23:30:00Z"])).dt.tz_convert("Europe/Berlin").to_frame("at")
     assert "2026-11-01T23:30:00+0000" in export.to_csv(berlin, tmp_path / "a.csv").read_text("utf-8-sig")
     assert "2026-11-01 23:30 UTC" in export.to_html(berlin, tmp_path / "a.html").read_text("utf-8")
@@ -168,10 +171,10 @@ def test_times_of_other_zones_are_written_in_utc(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rows", [0, 1])
-def test_tables_with_no_row_and_one_row(frame: pd.DataFrame, tmp_path: Path, rows: int) -> None:
+def test_tables_without_rows_and_with_one_row(frame: pd.DataFrame, tmp_path: Path, rows: int) -> None:
     """The result is still a table with its columns."""
-    some = frame.head(rows)
-    assert len(pd.read_csv(export.to_csv(some, tmp_path / "a.csv"))) == rows
-    assert len(pd.read_excel(export.to_excel(some, tmp_path / "a.xlsx"))) == rows
-    assert len(pd.read_parquet(export.to_parquet(some, tmp_path / "a.parquet"))) == rows
-    assert "<table>" in export.to_html(some, tmp_path / "a.html").read_text(encoding="utf-8")
+    part = frame.head(rows)
+    assert len(pd.read_csv(export.to_csv(part, tmp_path / "a.csv"))) == rows
+    assert len(pd.read_excel(export.to_excel(part, tmp_path / "a.xlsx"))) == rows
+    assert len(pd.read_parquet(export.to_parquet(part, tmp_path / "a.parquet"))) == rows
+    assert "<table>" in export.to_html(part, tmp_path / "a.html").read_text(encoding="utf-8")

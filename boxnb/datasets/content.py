@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..api.connection import Connection
 
 PATH = (Column("path", "text"), Column("depth", "integer"))
-"""Where an item of a tree is: the names of the folders above it, joined by ``/``, and its level below the start."""
+"""The location of an item: the names of its ancestor folders, joined by ``/``, and its level below the start."""
 
 SEARCHED: dict[str, ids.Kind] = {
     "ancestor_folder_ids": "folder",
@@ -39,7 +39,7 @@ def items(
     box: Connection, folder_id: str = "0", *, as_user: str | None = None, marker: str | None = None
 ) -> pd.DataFrame:
     """
-    List what is in one folder: folders, files and web links, one row each.
+    List the folders, files and web links in one folder, one row each.
 
     Calls ``GET /folders/:id/items`` once for every 1000 items.
 
@@ -47,7 +47,7 @@ def items(
     ----------
     box : Box
     folder_id : str
-        Its id, as text or number, or the address of its page in Box; ``"0"`` is the root folder of the user who signed in.
+        Its id, as text or a number, or the URL of its page in Box; ``"0"`` is the root folder of the user who signed in.
     as_user : str, optional
         List it as this user; needs an admin, and an app that may use the As-User header.
     marker : str, optional
@@ -57,7 +57,7 @@ def items(
     -------
     pandas.DataFrame
         Columns as in :data:`boxnb.frames.schema.ITEMS`: ``type`` is ``folder``, ``file`` or ``web_link``; ``size`` is
-        ``Int64`` bytes; the size of a folder includes everything below it.
+        ``Int64`` bytes and, for a folder, includes everything below it.
 
     Raises
     ------
@@ -87,7 +87,7 @@ class _Folder(NamedTuple):
 
 
 class _TreePull(Pull):
-    """A walk; it resumes with the folders that are not finished."""
+    """A walk; it resumes with the folders that are not listed yet."""
 
     ahead: deque[tuple[_Folder, Future[Listing]]] | None = None
 
@@ -107,9 +107,9 @@ def tree(
     Walk a folder and everything below it, one row per item.
 
     Calls ``GET /folders/:id/items`` once for every folder, and once more for every further 1000 items in it. The number of
-    folders is not known in advance, see :func:`boxnb.datasets.estimate.estimate`. Several folders are listed at once; the rows
-    come level by level, in Box's order. A walk that has found more than 100 folders spends two more calls to learn from the
-    user's own events what moves from then on.
+    folders is not known in advance; see :func:`boxnb.datasets.estimate.estimate`. Several folders are listed in parallel; the
+    rows are in order of depth, then in Box's order. A walk of more than 100 folders makes two more calls, to detect from
+    the user's own events which items move from then on.
 
     Parameters
     ----------
@@ -126,18 +126,18 @@ def tree(
     Returns
     -------
     pandas.DataFrame
-        Columns as in :data:`boxnb.frames.schema.ITEMS`, then ``path`` (text, the folders above, from the root, joined by
-        ``/``) and ``depth`` (``Int64``, 1 for the folder's own items). Each id appears once. ``attrs["skipped"]`` lists what
-        could not be read: folders that Box refused and odd entries (``id``, ``path``, ``status``, ``why``);
-        ``attrs["complete"]`` is then False, and a warning says so. ``attrs["moved"]`` lists the ids of items that moved during
-        the walk, also with a warning. ``attrs["changed"]`` lists what else happened to items of the walk (``event``, ``at``,
-        ``type``, ``id``, ``name``, ``parent_id``). ``attrs["watched"]`` says whether those events could be read: True, False for
-        a short walk, or the reason why not.
+        Columns as in :data:`boxnb.frames.schema.ITEMS`, then ``path`` (text, the ancestor folders, top first, joined
+        by ``/``) and ``depth`` (``Int64``, 1 for the folder's own items). Each id appears once. ``attrs["skipped"]`` lists what
+        could not be read, such as refused folders (``id``, ``path``, ``status``, ``why``); ``attrs["complete"]`` is then
+        False, with a warning. ``attrs["moved"]`` lists the ids of items that moved during the
+        walk, also with a warning. ``attrs["changed"]`` lists all events of the items during the walk (``event``, ``at``,
+        ``type``, ``id``, ``name``, ``parent_id``). ``attrs["watched"]`` is True if those events were read, False for a short
+        walk, or else the reason why they were not.
 
     Raises
     ------
     NotFoundError, ForbiddenError
-        The first folder cannot be opened.
+        The first folder cannot be listed.
 
     Notes
     -----
@@ -146,12 +146,12 @@ def tree(
     fields = schema.fields(schema.ITEMS)
     folder_id = ids.one(folder_id, "folder_id", "folder")
     depth = None if depth is None else number_of(depth, "depth")
-    remaining = _pending(pending)
+    pending_folders = _pending(pending)
 
     def work(pull: _TreePull) -> None:
         watch = Watch(pull)
-        start = [_Folder(folder_id, "", 1)] if pending is None else remaining
-        seen = {folder.id for folder in start}
+        start = [_Folder(folder_id, "", 1)] if pending is None else pending_folders
+        seen_ids = {folder.id for folder in start}
 
         def list_items(folder: _Folder) -> Listing:
             path = f"/folders/{quote(folder.id, safe='')}/items"
@@ -160,25 +160,25 @@ def tree(
         with pull.pool(16) as pool:
             pull.ahead = ahead = deque((folder, pool.submit(list_items, folder)) for folder in start)
             while ahead:
-                if len(seen) > LONG:
+                if len(seen_ids) > LONG:
                     watch.begin()
                 folder, future = ahead[0]
                 listing = future.result()
-                pull.skip(listing, alone=folder.id == folder_id, id=folder.id, path=folder.path)
+                pull.record_problem(listing, alone=folder.id == folder_id, id=folder.id, path=folder.path)
                 for content in listing.pages:
                     pull.take(content, folder.path, folder.depth)
                     if depth is not None and folder.depth >= depth:
                         continue
                     subfolders, unusable = folders_of(content)
                     for entry in unusable:
-                        pull.miss(entry.pop("why"), **entry, path=folder.path)
+                        pull.record_missing(entry.pop("why"), **entry, path=folder.path)
                     for subfolder in subfolders:
-                        if subfolder.id in seen:
+                        if subfolder.id in seen_ids:
                             continue
-                        seen.add(subfolder.id)
+                        seen_ids.add(subfolder.id)
                         path = f"{folder.path}/{subfolder.name}".lstrip("/")
-                        below = _Folder(subfolder.id, path, folder.depth + 1)
-                        ahead.append((below, pool.submit(list_items, below)))
+                        child = _Folder(subfolder.id, path, folder.depth + 1)
+                        ahead.append((child, pool.submit(list_items, child)))
                 ahead.popleft()
         watch.end()
 
@@ -190,13 +190,13 @@ def tree(
         work,
         computed=PATH,
         as_user=as_user,
-        kind=_TreePull,
+        pull_class=_TreePull,
     )
     return with_final_paths(frame, folder_id)
 
 
 def _pending(folders: Any) -> list[_Folder]:
-    """Return the folders that an earlier walk left, from the ``pending`` of its ``attrs["resume"]``."""
+    """Return the folders that an earlier walk did not list, from the ``pending`` of its ``attrs["resume"]``."""
     if folders is None:
         return []
     if not isinstance(folders, list | tuple) or not all(
@@ -277,7 +277,7 @@ def search(
     Search with Box's own search, one row per item.
 
     Calls ``GET /search`` once for every 200 rows, at most 6 times a second and 60 times a minute, up to 10,000 rows. The
-    index is about ten minutes behind, and only items that the caller may see are found.
+    index is about ten minutes behind, and contains only items that the caller may see.
 
     Parameters
     ----------
@@ -310,23 +310,23 @@ def search(
     for name in ("limit", "offset"):
         if filters.get(name) is not None:
             filters[name] = number_of(filters[name], name)
-    sent: dict[str, Any] = {"query": arguments.text(query, "query"), **arguments.query(filters)}
+    query_params: dict[str, Any] = {"query": arguments.text(query, "query"), **arguments.query(filters)}
     if type is not None:
-        sent["type"] = arguments.choice(type, "type", ("file", "folder", "web_link"))
+        query_params["type"] = arguments.choice(type, "type", ("file", "folder", "web_link"))
 
     def work(pull: Pull) -> None:
-        params: dict[str, Any] = {"limit": 200, "fields": schema.fields(schema.ITEMS), **sent}
+        params: dict[str, Any] = {"limit": 200, "fields": schema.fields(schema.ITEMS), **query_params}
         pull.follow(by_offset(pull.fetch, pull.take, "/search", **params), "offset")
 
-    return run_pull(box, "search", schema.ITEMS, without_fields(sent), work, as_user=as_user)
+    return run_pull(box, "search", schema.ITEMS, without_fields(query_params), work, as_user=as_user)
 
 
 def trash(box: Connection, *, as_user: str | None = None, marker: str | None = None) -> pd.DataFrame:
     """
     List the trash of one user, one row per item.
 
-    Calls ``GET /folders/trash/items`` once for every 1000 items, for one user. The whole enterprise takes at least one call
-    per user.
+    Calls ``GET /folders/trash/items`` once for every 1000 items, for one user. For the whole enterprise, make at least
+    one call per user.
 
     Returns
     -------

@@ -1,11 +1,11 @@
-"""Estimate the calls of a pull in advance: exact, at least, about, or unknown."""
+"""Estimate how many calls a pull will take: exact, at least, about, or unknown."""
 
 from __future__ import annotations
 
 import html
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from ..api import ids as given_ids
+from ..api import ids as api_ids
 from ..api.arguments import choice, text
 from ..api.rate_limit import LIMITS
 from ..errors import ArgumentError
@@ -29,7 +29,7 @@ class Estimate(NamedTuple):
     why : str
         One sentence on how it was estimated.
     spent : int
-        Calls that the estimate itself took.
+        The calls made for the estimate.
     """
 
     dataset: str
@@ -40,7 +40,7 @@ class Estimate(NamedTuple):
 
     @property
     def minutes(self) -> float | None:
-        """The minutes that Box's rate limit alone makes it take; the network adds to that."""
+        """The minutes that the pull takes at Box's rate limit; a slow network adds to that."""
         limit = LIMITS["search" if self.dataset == "search" else "general"]
         return None if self.calls is None else self.calls / limit.calls
 
@@ -61,10 +61,10 @@ class Estimate(NamedTuple):
 
 def estimate(box: Connection, dataset: str, **arguments: Any) -> Estimate:
     """
-    Estimate the calls of ``box.<dataset>(**arguments)``.
+    Estimate how many calls ``box.<dataset>(**arguments)`` will take.
 
-    Users, groups and the items of a folder are counted with one small call. The folders of a walk and events cannot be
-    counted: for these the estimate is the last pull of this profile, or a minimum from the first folder's own items.
+    Users, groups and the items of a folder are counted with one small call. Events and the folders of a walk cannot be
+    counted: the estimate is then the cost of the profile's last pull, or for a walk a minimum from its first folder.
 
     Parameters
     ----------
@@ -89,25 +89,25 @@ def estimate(box: Connection, dataset: str, **arguments: Any) -> Estimate:
             f"There is no dataset {dataset!r}. Use the name of a method of box, such as 'users' or 'tree'."
         )
     last = box.session.ledger.recall(dataset)
-    folder = given_ids.one(arguments.get("folder_id", "0"), "folder_id", "folder")
+    folder = api_ids.one(arguments.get("folder_id", "0"), "folder_id", "folder")
     if dataset in ("me", "user", "folder", "file"):
         return Estimate(dataset, 1, "exact", "One object takes one call.")
     if dataset in ("users", "groups"):
-        return _counted(box, dataset, f"/{dataset}", arguments)
+        return _estimate_from_count(box, dataset, f"/{dataset}", arguments)
     if dataset == "items":
-        return _counted(box, dataset, f"/folders/{folder}/items", arguments)
+        return _estimate_from_count(box, dataset, f"/folders/{folder}/items", arguments)
     if dataset == "memberships":
         by = choice(arguments.get("by", "group"), "by", ("group", "user"))
         ids = arguments.get("ids")
         if ids is not None:
-            ids = given_ids.many(ids, "ids", "user" if by == "user" else "group")
+            ids = api_ids.many(ids, "ids", "user" if by == "user" else "group")
             return Estimate(
                 dataset,
                 len(ids),
                 "at least",
-                f"One call for each {by}, more for those with over 1000 memberships.",
+                f"One call for each {by}, and more for any with over 1000 memberships.",
             )
-        counted = _counted(box, dataset, f"/{by}s", {})
+        counted = _estimate_from_count(box, dataset, f"/{by}s", {})
         calls = _total(box, f"/{by}s") + (counted.calls or 0)
         return Estimate(
             dataset, calls, "at least", f"One call for each {by}, and the calls for listing them.", 2
@@ -117,14 +117,12 @@ def estimate(box: Connection, dataset: str, **arguments: Any) -> Estimate:
             return Estimate(
                 dataset, last["calls"], "about", f"The last walk of this profile took {last['calls']} calls."
             )
-        response = box.get(f"/folders/{folder}/items", limit=1000, fields="type", **_as(arguments))
+        response = box.get(f"/folders/{folder}/items", limit=1000, fields="type", **_as_user(arguments))
         entries = response.get("entries") if isinstance(response, dict) else None
         folders = sum(
             at(entry, ("type",)) == "folder" for entry in (entries if isinstance(entries, list) else [])
         )
-        why = (
-            f"There are {folders} folders directly inside; how many are below those is not known in advance."
-        )
+        why = f"There are {folders} folders directly inside; how many are below them is not known in advance."
         return Estimate(dataset, folders + 1, "at least", why, 1)
     if last:
         return Estimate(
@@ -141,8 +139,8 @@ def estimate(box: Connection, dataset: str, **arguments: Any) -> Estimate:
     )
 
 
-def _as(arguments: dict[str, Any]) -> dict[str, Any]:
-    as_user = given_ids.as_user(arguments.get("as_user"))
+def _as_user(arguments: dict[str, Any]) -> dict[str, Any]:
+    as_user = api_ids.as_user(arguments.get("as_user"))
     return {} if as_user is None else {"as_user": as_user}
 
 
@@ -150,9 +148,9 @@ def _total(box: Connection, path: str, **params: Any) -> int:
     return whole_number(at(box.get(path, limit=1, **params), ("total_count",))) or 0
 
 
-def _counted(box: Connection, dataset: str, path: str, arguments: dict[str, Any]) -> Estimate:
+def _estimate_from_count(box: Connection, dataset: str, path: str, arguments: dict[str, Any]) -> Estimate:
     params = {name: value for name, value in arguments.items() if name in ("user_type", "filter_term")}
-    rows = _total(box, path, **params, **_as(arguments))
+    rows = _total(box, path, **params, **_as_user(arguments))
     calls = max(1, -(-rows // PER_PAGE.get(dataset, 1000)))
     certainty: Literal["exact", "at least"] = "exact" if rows <= 10_000 or dataset != "users" else "at least"
     return Estimate(

@@ -16,14 +16,14 @@ from ..errors import RangeError
 from ..frames import schema
 from ..frames.pages import Page
 from .event_ranges import EventsPull, Span, by_ranges
-from .paging import by_position, further
+from .paging import by_position, later_position
 from .pull import run_pull
 
 if TYPE_CHECKING:
     from ..api.connection import Connection
 
 FIRST, LAST = pd.Timestamp("0001-01-01T00:00:00Z"), pd.Timestamp("9999-12-31T23:59:59Z")
-"""The earliest and the latest time with a four-digit year; no event lies outside."""
+"""The earliest and the latest time with a four-digit year. All events lie within this range."""
 
 When = str | pd.Timestamp | datetime.datetime | pd.Timedelta | datetime.timedelta
 
@@ -41,9 +41,9 @@ def events(
     """
     Pull the events of the enterprise, one row each.
 
-    Calls ``GET /events`` once for every 500 events, and once more to find the end. A long range is cut into pieces that
-    are fetched at once. Box keeps a year of ``admin_logs``, which may be hours late, and two weeks of
-    ``admin_logs_streaming``, which is immediate but unordered and repeats events; ``all`` is the user's own stream.
+    Calls ``GET /events`` once for every 500 events, and once more to find the end. A long time range is split into
+    subranges that are fetched in parallel. Box keeps ``admin_logs`` for a year; they may be hours late. It keeps
+    ``admin_logs_streaming`` for two weeks; they are immediate, but unordered and repeated. ``all`` is the user's own stream.
 
     Parameters
     ----------
@@ -51,22 +51,22 @@ def events(
         An admin, or a co-admin who may run reports; an app with *Manage enterprise properties*.
     since, until : str, Timestamp or Timedelta
         A time (UTC unless it has an offset), or a span back from now such as ``"7D"`` or ``"12h"``. Only ``admin_logs`` can
-        be filtered by time, in whole seconds; the other streams return everything they hold.
+        be filtered by time, in whole seconds; the other streams return all their events.
     event_type : str or list of str, optional
         Such as ``["LOGIN", "DOWNLOAD"]``; all types by default.
     stream : {"admin_logs", "admin_logs_streaming", "all"}
     position : str, optional
-        Resume from here and ignore ``since`` and ``until``: ``attrs["position"]`` of an earlier DataFrame of the same
-        stream.
+        Resume from here, and ignore ``since`` and ``until``. Use ``attrs["position"]`` of an earlier DataFrame of the
+        same stream.
     as_user : str, optional
 
     Returns
     -------
     pandas.DataFrame
-        Columns as in :data:`boxnb.frames.schema.EVENTS` (:data:`boxnb.frames.schema.USER_EVENTS` for ``all``): ``created_at`` in UTC,
-        ``ip_address``, ``source_*`` the object of the event, ``additional_details`` JSON text. Each ``event_id`` appears once. ``created_by_id``
-        ``"2"`` means anonymous. ``attrs["position"]`` is where the stream ended. If a range ended early, ``attrs["resume"]``
-        has the ``since`` to resume with; the other arguments stay the same.
+        Columns as in :data:`boxnb.frames.schema.EVENTS` (:data:`boxnb.frames.schema.USER_EVENTS` for ``all``): ``created_at``
+        in UTC, ``source_*`` the object of the event, ``additional_details`` JSON text. Each ``event_id`` appears once. A
+        ``created_by_id`` of ``"2"`` means anonymous. ``attrs["position"]`` is where the stream ended. If the pull of a range
+        ended early, ``attrs["resume"]`` has the ``since`` to resume with; the other arguments stay the same.
 
     Raises
     ------
@@ -81,25 +81,25 @@ def events(
     """
     if position is not None and not re.fullmatch(r"[0-9]+|now", str(position)):
         raise RangeError(
-            f"{position!r} is not a stream position (Box's stream_position). Use attrs['position'] of an earlier frame, or leave it out and give since."
+            f"{position!r} is not a stream position (Box's stream_position). Use attrs['position'] of an earlier frame, or leave it out and pass since."
         )
     choice(stream, "stream (Box's stream_type)", ("admin_logs", "admin_logs_streaming", "all"))
     types = _types(event_type)
     query: dict[str, Any] = {"stream_type": stream}
     if types:
         query["event_type"] = ",".join(types)
-    ranged = stream == "admin_logs" and position is None
-    recorded = {**query, "position": str(position or "0")}
-    if ranged:
+    is_range = stream == "admin_logs" and position is None
+    recorded_query = {**query, "position": str(position or "0")}
+    if is_range:
         now = pd.Timestamp(box.session.auth.now(), unit="s", tz="UTC")
         span = Span(_time(since, now), now if until is None else _time(until, now))
         if span.begin >= span.end:
             raise RangeError(f"The range ends before it begins: {span.begin} to {span.end}.")
-        recorded = {**query, "since": str(span.begin), "until": str(span.end)}
+        recorded_query = {**query, "since": str(span.begin), "until": str(span.end)}
     columns = schema.USER_EVENTS if stream == "all" else schema.EVENTS
 
     def work(pull: EventsPull) -> None:
-        if ranged:
+        if is_range:
             by_ranges(pull, query, span)
         else:
             _follow(pull, query, str(position or "0"))
@@ -108,11 +108,11 @@ def events(
         box,
         "events",
         columns,
-        recorded,
+        recorded_query,
         work,
         as_user=as_user,
         tidy=_without_duplicates,
-        kind=EventsPull,
+        pull_class=EventsPull,
     )
 
 
@@ -126,9 +126,9 @@ def _types(event_type: Any) -> list[str]:
         names = list(event_type)
     if isinstance(event_type, Mapping | pd.DataFrame):
         names = [event_type]
-    if wrong := [name for name in names if not isinstance(name, str)]:
+    if invalid := [name for name in names if not isinstance(name, str)]:
         raise RangeError(
-            f"event_type takes names of event types, such as 'LOGIN', not {type(wrong[0]).__name__}. "
+            f"event_type takes names of event types, such as 'LOGIN', not {type(invalid[0]).__name__}. "
             "Leave it out for all types."
         )
     return [name.strip() for name in names if name.strip()]
@@ -137,7 +137,7 @@ def _types(event_type: Any) -> list[str]:
 def _without_duplicates(frame: pd.DataFrame) -> pd.DataFrame:
     """Drop duplicate event ids.
 
-    Column by column, so that a year of events is never held twice. Rows without an id stay.
+    Column by column, so that a year of events is never in memory twice. Rows without an id stay.
     """
     repeated = (frame["event_id"].duplicated() & frame["event_id"].notna()).to_numpy()
     if repeated.any():
@@ -153,7 +153,7 @@ def _follow(pull: EventsPull, query: dict[str, Any], position: str) -> None:
 
     def take(content: bytes) -> Page:
         page = pull.take(content)
-        pull.attrs["position"] = further(pull.attrs["position"], page.stream_position)
+        pull.attrs["position"] = later_position(pull.attrs["position"], page.stream_position)
         return page
 
     pull.follow(by_position(pull.fetch, take, "/events", position=position, **query), "position")
@@ -162,11 +162,11 @@ def _follow(pull: EventsPull, query: dict[str, Any], position: str) -> None:
 def _time(when: When, now: pd.Timestamp) -> pd.Timestamp:
     """Return a time in UTC, from a time or a span back from now."""
     time: Any = pd.NaT
-    with contextlib.suppress(ValueError, OverflowError):  # raised below
+    with contextlib.suppress(ValueError, OverflowError):  # reported below
         if isinstance(when, datetime.timedelta):
             time = now - when
         elif isinstance(when, str):
-            time = _parsed(when, now)
+            time = _parse(when, now)
         elif isinstance(when, (datetime.date, np.datetime64)):
             time = _utc(pd.Timestamp(when))
     if not isinstance(time, pd.Timestamp):
@@ -176,11 +176,10 @@ def _time(when: When, now: pd.Timestamp) -> pd.Timestamp:
     return min(max(time, FIRST), LAST).as_unit("us")
 
 
-def _parsed(text: str, now: pd.Timestamp) -> Any:
-    """Parse a time with pandas.
+def _parse(text: str, now: pd.Timestamp) -> Any:
+    """Parse a span or a time with pandas; return ``None`` if it has neither letters, a colon nor a four-digit year.
 
-    Only if it has letters, a colon or a four-digit year: pandas takes bare digits for nanoseconds, and completes a partial
-    date from today's.
+    pandas would take bare digits for nanoseconds, and complete a partial date from today's.
     """
     if re.search(r"[A-Za-z:]", text):
         with contextlib.suppress(ValueError):

@@ -1,4 +1,4 @@
-"""Any other listing of Box as a DataFrame. Types are inferred only where that is certain to be right."""
+"""Pull any other listing of Box as a DataFrame. Dtypes are inferred only where that is certain to be right."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..frames import Table
 from ..frames.pages import Page, loads, loose, marker_of, paging_of
 from ..frames.schema import Column, Kind
 from ..local.encoding import as_text
-from .paging import CEILING, TWICE, Turning, by_marker, by_offset, by_position, further, number_of
+from .paging import CEILING, TWICE, Turning, by_marker, by_offset, by_position, later_position, number_of
 from .pull import Pull, is_refusal, run_pull
 
 if TYPE_CHECKING:
@@ -31,46 +31,48 @@ _Keys = tuple[str, ...]
 
 def frame(box: Connection, path: str, *, as_user: str | None = None, **params: Any) -> pd.DataFrame:
     """
-    Pull any listing, one row per entry: ``box.frame("/webhooks")``, ``box.frame("/folders/0/items", fields="name,size")``.
+    Pull any listing, one row per entry, as in ``box.frame("/webhooks")``.
 
-    The first response decides how pages are turned: by marker, by stream position or by offset; otherwise there is only one
-    page. For more than the 10,000 rows that Box returns by offset, the pull starts again by marker if Box offers markers.
+    The first response decides how the other pages are requested: by marker, by stream position or by offset, or not at
+    all. Box returns at most 10,000 rows by offset; for more, the pull starts again by marker if Box offers markers.
 
     Parameters
     ----------
     box : Box
     path : str
-        Path below the API's base URL, of a listing (an object with ``entries``) or of a single object, which becomes one row.
+        Path below the API's base URL: of a listing, which is an object with ``entries``, or of a single object, which becomes
+        one row.
     as_user : str, optional
     **params
-        Box's own parameters. To resume a pull that ended early, add those of ``error.partial.attrs["resume"]``.
+        Box's own parameters, such as ``fields="name,size"``. To resume a pull that ended early, add those of
+        ``error.partial.attrs["resume"]``.
 
     Returns
     -------
     pandas.DataFrame
         One column per field, nested objects flattened with ``_`` (``owned_by_login``), in the order in which they first
-        appear. If a name is taken, as ``extra`` is, a ``_`` is appended. A column of only whole numbers is ``Int64``, of only
-        True and False ``boolean``, of only full times with an offset ``datetime64[us, UTC]``; ids and everything else are
-        text, lists JSON text.
+        appear. If a name is already used, as ``extra`` is, ``_`` is appended. A column is ``Int64`` if all its values are whole
+        numbers, ``boolean`` if all are booleans, and ``datetime64[us, UTC]`` if all are complete times with an offset. Lists
+        become JSON text; ids and everything else become text.
 
     Raises
     ------
     ApiError
         Box refused the request.
     ListingError
-        There are more than 10,000 rows, and Box offers no markers here.
+        There are more than 10,000 rows, and Box does not offer markers for this listing.
     """
     path = text(path, "path")
     counts = {
         name: number_of(params[name], name) for name in ("limit", "offset") if params.get(name) is not None
     }
-    sent: dict[str, Any] = {"limit": 1000, **query(params), **counts}
-    if "marker" in sent:
-        sent["usemarker"] = "true"
+    query_params: dict[str, Any] = {"limit": 1000, **query(params), **counts}
+    if "marker" in query_params:
+        query_params["usemarker"] = "true"
 
     def work(pull: _FramePull) -> None:
         pull.attrs["dataset"] = "frame"
-        first = pull.fetch(path, **sent)
+        first = pull.fetch(path, **query_params)
         if not (response := _object_of(first)):
             raise BoxUnavailableError(
                 "The response is an empty object, so it is neither a listing nor an item. Check the path. "
@@ -82,13 +84,13 @@ def frame(box: Connection, path: str, *, as_user: str | None = None, **params: A
             pull.pages += 1
             return
         total = paging_of(first).total_count
-        if total is not None and total > CEILING and not sent.get("offset") and not marker_of(first):
-            with_marker = pull.fetch(path, **{**sent, "usemarker": "true"})
+        if total is not None and total > CEILING and not query_params.get("offset") and not marker_of(first):
+            with_marker = pull.fetch(path, **{**query_params, "usemarker": "true"})
             first = with_marker if marker_of(with_marker) is not None else first
-        pull.follow(*_turning(pull, path, first, sent))
+        pull.follow(*_pages_after(pull, path, first, query_params))
 
-    recorded = {"path": path, **params}
-    return run_pull(box, f"frame {path}", (), recorded, work, as_user=as_user, kind=_FramePull)
+    recorded_query = {"path": path, **params}
+    return run_pull(box, f"frame {path}", (), recorded_query, work, as_user=as_user, pull_class=_FramePull)
 
 
 class _FramePull(Pull):
@@ -101,33 +103,33 @@ class _FramePull(Pull):
     def rows_in_flight(self) -> int:
         return len(self.entries)
 
-    def tidied(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def tidy(self, frame: pd.DataFrame) -> pd.DataFrame:
         frame = _frame_of(self.entries)
         self.odd = int(frame[EXTRA].notna().sum()) if EXTRA in frame else 0
         return frame
 
     def add_page(self, content: bytes) -> Page:
-        """Decode the entries of one page, and return what the page says about itself."""
+        """Decode and collect the entries of one page, and return its paging fields."""
         page, raw_entries = loose(content)
         page.rows = len(raw_entries)
         entries = [_entry(raw) for raw in raw_entries]
         if unread := sum(not isinstance(entry, dict) for entry in entries):
-            self.miss(f"{unread} entries that are not objects, see the column entry")
+            self.record_missing(f"{unread} entries that are not objects, see the column entry")
         if position := page.stream_position:
-            self.attrs["position"] = further(self.attrs.get("position", "0"), position)
+            self.attrs["position"] = later_position(self.attrs.get("position", "0"), position)
         self.entries += entries
         self.pages += 1
         self.report()
         return page
 
 
-def _turning(pull: _FramePull, path: str, first: bytes, query: dict[str, Any]) -> tuple[Turning, str]:
-    """Return the generator that turns the pages, and the name of the argument that resumes it.
+def _pages_after(pull: _FramePull, path: str, first: bytes, query: dict[str, Any]) -> tuple[Turning, str]:
+    """Return the generator of the pages, and the name of the argument that resumes it.
 
     The first page has been fetched already.
     """
     paging = ("marker", "usemarker", "offset", "stream_position")
-    rest = {name: value for name, value in query.items() if name not in paging}
+    other_params = {name: value for name, value in query.items() if name not in paging}
     page, fetched = paging_of(first), [first]
     add_page = pull.add_page
 
@@ -137,9 +139,9 @@ def _turning(pull: _FramePull, path: str, first: bytes, query: dict[str, Any]) -
     if page.raw_position or page.raw_chunk:
         position = str(query.get("stream_position") or "0")
         pull.attrs["position"] = position
-        return by_position(fetch, add_page, path, position=position, **rest), "stream_position"
+        return by_position(fetch, add_page, path, position=position, **other_params), "stream_position"
     offset = number_of(query.get("offset") or 0, "offset")
-    by_offsets = by_offset(fetch, add_page, path, offset=offset, **rest)
+    by_offsets = by_offset(fetch, add_page, path, offset=offset, **other_params)
     if not (page.raw_marker or "marker" in query or "usemarker" in query):
         if page.raw_total or page.raw_offset:
             return by_offsets, "offset"
@@ -147,13 +149,13 @@ def _turning(pull: _FramePull, path: str, first: bytes, query: dict[str, Any]) -
             return _beyond_full_page(by_offsets), "offset"
     elif page.marker is None and page.total_count is not None and "usemarker" not in query:
         return by_offsets, "offset"  # Box offers both here, and markers were not requested
-    return by_marker(fetch, add_page, path, marker=query.get("marker"), **rest), "marker"
+    return by_marker(fetch, add_page, path, marker=query.get("marker"), **other_params), "marker"
 
 
 def _beyond_full_page(pages: Turning) -> Turning:
-    """Turn pages after a full first page without any paging fields: there may be more pages, or no paging at all.
+    """Turn pages after a full first page without paging fields: there may be more pages, or no paging at all.
 
-    A second page that is refused, or equals the first, is therefore the end.
+    So a second page that is refused, or that equals the first, is the end.
     """
     following = next(pages)
     yield following
@@ -167,7 +169,7 @@ def _beyond_full_page(pages: Turning) -> Turning:
 
 
 def _entry(raw: bytes) -> Any:
-    """Return one decoded entry; as text if Python cannot decode it."""
+    """Return one decoded entry, or its text if Python cannot decode it."""
     try:
         return loads(raw)
     except (ValueError, RecursionError):
@@ -196,10 +198,10 @@ def _frame_of(entries: list[Any]) -> pd.DataFrame:
         while name == EXTRA or name in names.values():
             name += "_"
         names[keys] = name
-    # The table is given short field names, because Box's own can be anything, `$parent` for instance.
+    # The schema uses short field names, because Box's own can be anything, such as `$parent`.
     fields = {keys: f"c{number}" for number, keys in enumerate(names)}
     columns = [
-        Column(name, _kind(keys[-1], [row.get(keys) for row in rows]), (fields[keys],))
+        Column(name, _infer_kind(keys[-1], [row.get(keys) for row in rows]), (fields[keys],))
         for keys, name in names.items()
     ]
     table = Table(columns)
@@ -218,15 +220,15 @@ def _flat(entry: dict[str, Any], outer: _Keys = ()) -> Iterator[tuple[_Keys, Any
             yield (*outer, key), value
 
 
-def _kind(name: str, values: list[Any]) -> Kind:
-    """Return the kind of a column from its name and values; ids are never numbers."""
+def _infer_kind(name: str, values: list[Any]) -> Kind:
+    """Infer the kind of a column from its name and values; ids are never numbers."""
     present = [value for value in values if value is not None]
     if any(isinstance(value, (list, dict)) for value in present):
         return "json"
     if name == "id" or name.endswith("_id") or not present:
         return "text" if all(isinstance(value, (str, int)) for value in present) else "json"
     if all(isinstance(value, bool) for value in present):
-        return "truth"
+        return "boolean"
     if all(type(value) is int and -(2**63) <= value < 2**63 for value in present):
         return "integer"
     if all(isinstance(value, str) for value in present):

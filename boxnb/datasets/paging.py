@@ -1,9 +1,9 @@
-"""Turn the pages of a listing in Box's three ways: by marker, by offset, by stream position.
+"""Turn the pages of a listing in each of Box's three ways: by marker, by offset, by stream position.
 
-``fetch(path, **params)`` returns the bytes of one page. ``take(content)`` adds them to a table and returns what the page
-says about itself. Each function is a generator. It yields, after every page, the argument that resumes from there, and
-returns a sentence if the listing may have more rows than it gave: Box's API description calls every field of a page
-optional, and not all servers fill them in.
+``fetch(path, **params)`` returns the bytes of one page. ``take(content)`` adds them to a table and returns the paging
+fields. Each function is a generator that yields, after every page, the argument to resume from there. It returns a
+sentence if the listing may have more rows than were received: Box's API description makes every field of a page optional,
+and not all servers send them.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ Fetch = Callable[..., bytes]
 Take = Callable[[bytes], Page]
 
 CEILING = 10_000
-"""Rows that Box returns by offset. Beyond these only markers work (Box guide *Offset-based paging*)."""
+"""The most rows that Box returns by offset. Beyond these, only markers work (Box guide *Offset-based paging*)."""
 
 HANDOVER = 0.0002
-"""Seconds to let a thread send the call just submitted. Otherwise it waits for the GIL until this page is decoded."""
+"""Seconds to let a thread send the call just submitted. Otherwise it would wait for the GIL until this page is decoded."""
 
 NULL = "The server gave a page whose entries are null"
 
 TWICE = "The server gave the same page twice"
 
 EMPTY = 100
-"""Empty pages in a row, each with a marker to the next, after which a listing counts as ended."""
+"""Consecutive empty pages with a next marker after which a listing counts as ended."""
 
 Turning = Generator[Any, None, str | None]
 
@@ -48,27 +48,27 @@ def by_marker(
     pool: Executor | None = None,
     **params: Any,
 ) -> Turning:
-    """Follow ``next_marker`` to its end: null, empty or absent (Box guide *Marker-based paging*).
+    """Follow ``next_marker`` until it is null, empty or missing (Box guide *Marker-based paging*).
 
-    With a pool, each page is requested while the one before it is decoded.
+    With a pool, each page is requested while the previous one is decoded.
 
     Yields
     ------
     str or None
-        After each page, the marker that resumes from there; ``None`` after the last.
+        After each page, the marker to resume from; ``None`` after the last.
     """
 
     def query(marker: str | None) -> dict[str, Any]:
-        resumed = {} if marker is None else {"marker": marker}
-        return {"usemarker": "true", "limit": limit, **params, **resumed}
+        marker_param = {} if marker is None else {"marker": marker}
+        return {"usemarker": "true", "limit": limit, **params, **marker_param}
 
     ahead: Future[bytes] | None = None
-    seen, empty_pages = {marker}, 0
+    markers, empty_pages = {marker}, 0
     try:
         while True:
             content = fetch(path, **query(marker)) if ahead is None else ahead.result()
             ahead = None
-            if pool is not None and (following := marker_of(content)) not in {None, *seen}:
+            if pool is not None and (following := marker_of(content)) not in {None, *markers}:
                 ahead = pool.submit(fetch, path, **query(following))
                 time.sleep(HANDOVER)
             page = take(content)
@@ -76,26 +76,26 @@ def by_marker(
             empty_pages = 0 if page.rows else empty_pages + 1
             if page.is_marker_odd:
                 doubt = "The server gave a marker that cannot be followed"
-            elif marker is not None and marker in seen:
+            elif marker is not None and marker in markers:
                 doubt = "The server gave the same marker twice"  # following it would never end
             elif empty_pages == EMPTY:
                 doubt = f"The server gave {EMPTY} empty pages in a row"
             yield None if doubt else marker
             if doubt or marker is None:
                 return doubt
-            seen.add(marker)
+            markers.add(marker)
     finally:
         if ahead is not None:
             ahead.cancel()
 
 
 def number_of(value: Any, argument: str) -> int:
-    """Return an argument that is a count or an offset as an ``int``; NumPy integers and digits as text are accepted.
+    """Return a count or an offset as an ``int``; accept NumPy integers and strings of digits.
 
     Raises
     ------
     ListingError
-        It is not a whole number, or it is below 0.
+        The value is not a whole number, or is below 0.
     """
     if not isinstance(value, bool):
         with contextlib.suppress(TypeError):
@@ -123,14 +123,14 @@ def by_offset(
 ) -> Turning:
     """Turn pages by ``offset``, in parallel if there is a pool (Box guide *Offset-based paging*).
 
-    The step is the limit that the *response* names, because Box clamps it. ``total_count`` is one past the last offset, not
-    the number of rows this user may see, and is read again from each page. If it is missing or cannot be right, an empty
-    page is the end. If a full page would be the last, one more is fetched: a server may count the page only.
+    The step is the limit in the *response*, because Box clamps the requested one. ``total_count`` is one past the last
+    offset, not the number of rows that this user may see, and is read again from each page. If it is missing or cannot be
+    right, an empty page is the end. After a full last page one more is fetched, because some servers count only the page.
 
     Yields
     ------
     int or None
-        After each page, the offset that resumes from there; ``None`` after the last.
+        After each page, the offset to resume from; ``None`` after the last.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def by_offset(
                 ended = ended or page.rows < (page.limit or limit)
             if doubt or ended:
                 yield None
-                return doubt or _missing(total, start + rows)
+                return doubt or _doubt_of_count(total, start + rows)
             if offset >= ceiling:
                 count = "more entries" if total is None else f"{total:,} entries"
                 raise ListingError(
@@ -181,11 +181,11 @@ def by_offset(
             future.cancel()
 
 
-def _missing(total: int | None, reached: int) -> str | None:
-    """Return the sentence for a listing that returned fewer rows than Box counts."""
-    if total is None or reached >= total:
+def _doubt_of_count(total: int | None, received: int) -> str | None:
+    """Return the sentence for a listing with fewer rows than Box counts, or else ``None``."""
+    if total is None or received >= total:
         return None
-    return f"The server counts {total:,} entries but returned {reached:,}; this user may not see the others"
+    return f"The server counts {total:,} entries but returned {received:,}; this user may not see the others"
 
 
 def by_position(
@@ -193,16 +193,16 @@ def by_position(
 ) -> Turning:
     """Follow ``next_stream_position`` until a page is empty or the position stays the same (Box guide *Events*).
 
-    A short page is not the end. Positions are text: they exceed 2^53.
+    A short page is not the end. Positions are strings, because they exceed 2^53.
 
     Yields
     ------
     str or None
-        After each page, the position that resumes from there; ``None`` at the end.
+        After each page, the position to resume from; ``None`` after the last.
     """
     while True:
         page = take(fetch(path, stream_position=position, limit=limit, **params))
-        following, doubt = further(position, page.stream_position), _doubt_of(page)
+        following, doubt = later_position(position, page.stream_position), _doubt_of(page)
         if not page.rows or following == position:
             yield None
             if page.rows and page.stream_position != position:
@@ -212,8 +212,8 @@ def by_position(
         position = following
 
 
-def further(position: str, following: str | None) -> str:
-    """Return the later of two stream positions. One that is earlier, missing or unreadable never replaces another."""
+def later_position(position: str, following: str | None) -> str:
+    """Return ``following`` as the new stream position, or ``position`` if ``following`` is earlier or missing."""
     if following is None or (position.isdecimal() and int(following) < int(position)):
         return position
     return following

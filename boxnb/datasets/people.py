@@ -33,25 +33,25 @@ def users(
     """
     List the enterprise's users, one row each.
 
-    Calls ``GET /users`` once for every 1000 users. Up to 10,000 users the pages are fetched at once, by offset; beyond
-    that one after another, by marker. The last pull of the profile decides which, or else the first page.
+    Calls ``GET /users`` once for every 1000 users. The pages of up to 10,000 users are fetched in parallel, by
+    offset; those of more users one after another, by marker. The profile's last pull decides which, or else the first page.
 
     Parameters
     ----------
     box : Box
         From :func:`boxnb.connect`; needs an admin or co-admin, and an app with the scope *Manage users*.
     user_type : {"managed", "external", "all"}
-        Which users to list. Box finds external users only by their exact login.
+        Which users to list. Box returns an external user only for the exact login.
     filter_term : str, optional
         Only users whose name or login starts with this.
     marker, offset : optional
-        Resume from here: ``error.partial.attrs["resume"]`` of a pull that ended early has one of the two.
+        Resume from here, with the argument in ``error.partial.attrs["resume"]`` of a pull that ended early.
 
     Returns
     -------
     pandas.DataFrame
         Index 0..n-1, in Box's order; the same columns and dtypes if no user matches. Columns as in
-        :data:`boxnb.frames.schema.USERS`: ``id`` text (digits, but not a number), ``space_used`` and
+        :data:`boxnb.frames.schema.USERS`: ``id`` text, although it has only digits, ``space_used`` and
         ``space_amount`` ``Int64`` bytes, ``created_at`` and ``modified_at`` ``datetime64[us, UTC]``,
         ``role`` and ``status`` categories, ``tracking_codes`` JSON text, which
         :func:`boxnb.frames.children` turns into a table. ``attrs``: ``dataset``, ``profile``, ``query``, ``pages``, ``calls``,
@@ -60,7 +60,7 @@ def users(
     Raises
     ------
     NotSignedInError, InvalidGrantError
-        Nobody is signed in, or the sign-in is no longer valid.
+        No one is signed in, or the sign-in is no longer valid.
     ForbiddenError
         The app lacks the scope, or the user is not an admin.
     ListingError
@@ -89,21 +89,20 @@ def users(
 
 
 def _by_offset(pull: Pull, query: dict[str, Any], offset: int) -> bool:
-    """Fetch all pages at once and return True, or return False with an empty table if offsets do not reach the end.
+    """Fetch all pages in parallel and return True; return False with an empty table if offsets do not reach the end.
 
-    A user who joins or leaves between two pages shifts the offsets. Markers do not shift, but only work from the
-    beginning.
+    A user who joins or leaves during the pull shifts the offsets. Markers do not shift, but only work from the beginning.
     """
     first = pull.fetch("/users", offset=offset, limit=1000, **query)
     total = paging_of(first).total_count
     if total is not None and total > CEILING:
-        return _from_the_beginning(offset)
-    steady = True
+        return _fall_back_to_markers(offset)
+    is_unchanged = True
 
     def take(content: bytes) -> Page:
-        nonlocal steady
+        nonlocal is_unchanged
         page = pull.take(content)
-        steady = steady and page.total_count == total
+        is_unchanged = is_unchanged and page.total_count == total
         return page
 
     with pull.pool() as pool:
@@ -112,10 +111,10 @@ def _by_offset(pull: Pull, query: dict[str, Any], offset: int) -> bool:
             return first if params["offset"] == offset else pull.fetch(path, **params)
 
         pull.follow(by_offset(fetch, take, "/users", offset=offset, pool=pool, **query), "offset")
-    return steady or _from_the_beginning(offset, pull)
+    return is_unchanged or _fall_back_to_markers(offset, pull)
 
 
-def _from_the_beginning(offset: int, pull: Pull | None = None) -> Literal[False]:
+def _fall_back_to_markers(offset: int, pull: Pull | None = None) -> Literal[False]:
     """Fall back to markers. Not possible when the caller passed an offset: earlier rows would be fetched twice."""
     if offset:
         raise ListingError(
@@ -146,7 +145,7 @@ def user(box: Connection, user_id: str) -> pd.DataFrame:
 
 def me(box: Connection, *, as_user: str | None = None) -> pd.DataFrame:
     """
-    Return the user who signed in, or the one given as ``as_user``, as one row with the columns of :func:`users`.
+    Return the user who signed in, or ``as_user``, as one row with the columns of :func:`users`.
 
     Notes
     -----
@@ -159,7 +158,7 @@ def groups(box: Connection, *, filter_term: str | None = None, offset: int = 0) 
     """
     List the enterprise's groups, one row each.
 
-    Calls ``GET /groups`` once for every 1000 groups, by offset, because Box has no markers here.
+    Calls ``GET /groups`` once for every 1000 groups, by offset, because Box does not offer markers for groups.
 
     Parameters
     ----------
@@ -203,38 +202,38 @@ def memberships(
     """
     List the memberships of groups or of users, one row each.
 
-    Calls ``GET /groups/:id/memberships`` (or ``/users/:id/memberships``) at least once for each group (or user). Choose
-    whichever there are fewer of.
+    Calls ``GET /groups/:id/memberships`` (or ``/users/:id/memberships``) at least once for each group (or user), so
+    choose whichever you have fewer of.
 
     Parameters
     ----------
     box : Box
         From :func:`boxnb.connect`; needs an app with the scope *Manage groups*.
     by : {"group", "user"}
-        Whether to go through groups or through users.
+        Whether to request the memberships of groups or of users.
     ids : list of str, optional
-        Only these groups (or users). All of them by default; listing them costs calls, too.
+        Only these groups (or users). By default all of them; listing them takes calls, too.
 
     Returns
     -------
     pandas.DataFrame
         Columns as in :data:`boxnb.frames.schema.MEMBERSHIPS`; ``role`` is the role in the group. ``attrs["skipped"]``
-        lists groups (or users) that Box refused, with the status; ``attrs["complete"]`` is then False, and a warning says so.
+        lists groups (or users) that Box refused, with the status; ``attrs["complete"]`` is then False, with a warning.
 
     Raises
     ------
     ForbiddenError, NotFoundError
-        ``ids`` names one group (or user), and Box refuses it.
+        ``ids`` has only one group (or user), and Box refuses it.
 
     Notes
     -----
     Source: https://developer.box.com/reference/get-groups-id-memberships/
     """
-    listed = None
+    all_rows = None
     arguments.choice(by, "by", ("group", "user"))
     if ids is None:
-        listed = groups(box) if by == "group" else users(box)
-        ids = listed["id"].dropna().tolist()
+        all_rows = groups(box) if by == "group" else users(box)
+        ids = all_rows["id"].dropna().tolist()
     else:
         ids = many_ids(ids, "ids", by)
     path = f"/{by}s/{{}}/memberships"
@@ -246,13 +245,13 @@ def memberships(
         ids,
         by_offset,
         by=by,
-        named=listed is None,
-        source=listed,
+        named=all_rows is None,
+        source=all_rows,
     )
 
 
 def members(box: Connection, groups: list[str]) -> pd.DataFrame:
-    """Return the memberships of groups. A group that Box refuses is recorded in ``attrs["skipped"]``, even the only one."""
+    """Return the memberships of groups. Even the refusal of a single group is recorded in ``attrs["skipped"]``."""
     path = "/groups/{}/memberships"
     return pull_each(box, "memberships", schema.MEMBERSHIPS, path, groups, by_offset, by="group", named=False)
 
@@ -286,12 +285,12 @@ def device_pins(
     marker = arguments.text_or_none(marker, "marker")
     if enterprise_id is None:
         saved = ((box.profile.account or {}).get("enterprise") or {}).get("id")
-        own = saved or me(box)["enterprise_id"].dropna().tolist()
-        if not own:
+        own_id = saved or me(box)["enterprise_id"].dropna().tolist()
+        if not own_id:
             raise ListingError(
                 "The user who signed in does not belong to an enterprise, so boxnb cannot tell whose device pins to list. Pass enterprise_id."
             )
-        enterprise_id = one_id(own, "enterprise_id", "enterprise")
+        enterprise_id = one_id(own_id, "enterprise_id", "enterprise")
     else:
         enterprise_id = one_id(enterprise_id, "enterprise_id", "enterprise")
     path = f"/enterprises/{enterprise_id}/device_pinners"

@@ -1,4 +1,4 @@
-"""Fetch one dataset page by page. However the pull ends, the pages fetched so far are never lost."""
+"""Fetch one dataset page by page. However the pull ends, the pages fetched so far can be used."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from ..api.connection import Connection
 
 WORKERS = 8
-"""Calls in flight. At 80 ms a call, two already reach Box's rate limit, so more only help short pulls."""
+"""The most calls in flight. At 80 ms a call, two already reach Box's rate limit; more only help short pulls."""
 
 SHARE = 0.05
 """Share of the month's licensed calls above which a pull warns."""
 
 
 class Listing(NamedTuple):
-    """The pages of one listing as received, and why it ended early: the error of a refusal, or a doubt about the end."""
+    """The pages of one listing as received, and why it may be incomplete: a refusal, or a doubt about the end."""
 
     pages: list[bytes]
     error: ApiError | None
@@ -44,10 +44,10 @@ Tidy = Callable[[pd.DataFrame], pd.DataFrame]
 
 
 class Pull:
-    """The table being filled, and where the pull can be resumed.
+    """The table that a pull fills, and where the pull can be resumed.
 
-    A dataset that resumes in its own way, or holds rows outside the table, overrides :meth:`continuation`,
-    :meth:`rows_in_flight` or :meth:`tidied`.
+    A dataset that resumes in a different way, or has rows outside the table, overrides :meth:`continuation`,
+    :meth:`rows_in_flight` or :meth:`tidy`.
     """
 
     def __init__(
@@ -80,8 +80,8 @@ class Pull:
         """Return the number of rows fetched but not in the table yet."""
         return 0
 
-    def tidied(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the DataFrame as the user gets it, complete or partial."""
+    def tidy(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the final form of the DataFrame, complete or partial."""
         return frame if self._tidy is None else self._tidy(frame)
 
     def fetch(self, path: str, **params: Any) -> bytes:
@@ -90,7 +90,7 @@ class Pull:
         Raises
         ------
         CancelledError
-            The pull was interrupted. Raised only in threads that are still running then.
+            The pull was interrupted. Only threads that are still running raise this.
         """
         if self._stopped:
             raise CancelledError("The pull was interrupted.")
@@ -99,7 +99,7 @@ class Pull:
     def listing(self, pages: Callable[..., Turning], path: str, **params: Any) -> Listing:
         """Fetch all pages of one listing without adding them to the table; thread-safe.
 
-        A refusal (:func:`is_refusal`) is returned together with the pages before it. Any other error is raised.
+        A refusal (:func:`is_refusal`) is returned with the pages before it. Any other error is raised.
         """
         contents: list[bytes] = []
 
@@ -108,10 +108,10 @@ class Pull:
             contents.append(content)
             return page
 
-        turning = pages(self.fetch, collect, path, **params)
+        page_steps = pages(self.fetch, collect, path, **params)
         try:
             while True:
-                next(turning)
+                next(page_steps)
         except StopIteration as end:
             return Listing(contents, None, end.value)
         except ApiError as error:
@@ -119,43 +119,43 @@ class Pull:
                 raise
             return Listing(contents, error, None)
 
-    def skip(self, listing: Listing, *, alone: bool = False, **where: Any) -> bool:
-        """Record in ``attrs["skipped"]`` a listing that could not be read in full, and ``where`` it is.
+    def record_problem(self, listing: Listing, *, alone: bool = False, **where: Any) -> bool:
+        """Record in ``attrs["skipped"]`` a listing that could not be read completely, and ``where`` it is.
 
-        One rule holds for all datasets: if the caller asked for this one object ``alone``, its error is raised; if for
-        several, the others are still fetched.
+        The rule is the same for all datasets: if this is the only object that the caller requested (``alone``), its error
+        is raised; otherwise the others are still fetched.
 
         Returns
         -------
         bool
-            Whether there was anything to record.
+            Whether the listing has a problem.
         """
         if listing.error is not None:
             if alone and not listing.pages:
                 raise listing.error
             status = {"status": listing.error.status}
-            self.miss(listing.error.code or type(listing.error).__name__, **where, **status)
+            self.record_missing(listing.error.code or type(listing.error).__name__, **where, **status)
         elif listing.doubt is not None:
-            self.miss(listing.doubt, **where)
+            self.record_missing(listing.doubt, **where)
         return listing.error is not None or listing.doubt is not None
 
-    def miss(self, why: str, **where: Any) -> None:
-        """Record in ``attrs["skipped"]`` what the DataFrame lacks. It is then incomplete, and a warning says so."""
+    def record_missing(self, why: str, **where: Any) -> None:
+        """Record in ``attrs["skipped"]`` what the DataFrame lacks. It is then incomplete, and the pull ends with a warning."""
         self.attrs["skipped"].append({**where, "why": why})
 
     def inherit(self, frame: pd.DataFrame, source: str = "") -> None:
-        """Take over what a DataFrame lacks that this one is made from.
+        """Add what ``frame`` lacks to ``attrs["skipped"]``, because this DataFrame is made from it.
 
-        ``source`` names the function that returned it, if the caller passed it in.
+        ``source`` is the function that returned ``frame``, if the caller passed it in.
         """
-        self._sources_complete = whole_of(self._sources_complete, frame)
+        self._sources_complete = both_complete(self._sources_complete, frame)
         self.attrs["skipped"][:0] = frame.attrs.get("skipped") or []
         self._inherited = len(self.attrs["skipped"])
         if source and frame.attrs.get("complete") is False:
             self._incomplete_source = source
 
-    def say(self) -> None:
-        """Warn once about everything this DataFrame lacks, if anything."""
+    def warn_if_incomplete(self) -> None:
+        """Warn once about everything that this DataFrame lacks, or else about values in ``extra``."""
         skipped = self.attrs["skipped"][self._inherited :]
         dataset = self.attrs["dataset"]
         reasons = []
@@ -173,55 +173,55 @@ class Pull:
             warn(f"{dataset}: {rows} of an unexpected type. See the column extra.")
 
     def take(self, content: bytes, *computed: Any) -> Page:
-        """Add one page to the table and return what it says about itself."""
+        """Add one page to the table and return its paging fields."""
         page = self.table.add(content, *computed)
         self.pages += 1
-        self._warn()
+        self._warn_about_calls()
         self.report()
         return page
 
     def join(self, table: Table, pages: int) -> None:
-        """Add the rows that a thread has collected in a table of its own."""
+        """Add the rows that a thread has collected in a separate table."""
         self.table.join(table)
         self.pages += pages
-        self._warn()
+        self._warn_about_calls()
         self.report()
 
     def restart(self) -> None:
         """Drop all rows, because the listing changed during the pull."""
         self.table = self.table.emptied()
 
-    def _warn(self) -> None:
-        """Warn once when this pull spends more than a twentieth of the month's licensed calls."""
+    def _warn_about_calls(self) -> None:
+        """Warn once when this pull has spent more than a twentieth of the month's licensed calls."""
         licence = self._box.profile.monthly_calls
         spent = self._box.session.ledger.calls - self._before
         if licence and spent > licence * SHARE and not self._warned:
             self._warned = True
             warnings.warn(
                 f"This pull has spent {spent} calls, more than {SHARE:.0%} of the {licence} a month that your licence "
-                "allows. To stop it and keep what was fetched, click Interrupt.",
+                "allows. To stop it and keep the rows fetched so far, click Interrupt.",
                 stacklevel=2,
             )
 
     def follow(self, pages: Turning, name: str) -> None:
-        """Turn pages to the end. Save the argument that would resume after each; record any doubt about the end."""
+        """Turn all pages. After each, save the argument that would resume the pull; record any doubt about the end."""
         while True:
             try:
                 following = next(pages)
             except StopIteration as end:
                 if end.value is not None:
-                    self.miss(end.value)
+                    self.record_missing(end.value)
                 return
             self.attrs["resume"] = None if following is None else {name: following}
 
     def markers(self, path: str, marker: str | None, **params: Any) -> None:
-        """Add a listing by marker to the table. Each page is requested while the one before it is decoded."""
+        """Add a listing by marker to the table. Each page is requested while the previous one is decoded."""
         with self.pool(1) as pool:
             pages = by_marker(self.fetch, self.take, path, marker=marker, pool=pool, **params)
             self.follow(pages, "marker")
 
     def report(self, *, done: bool = False) -> None:
-        """Report progress, if anything shows it; rows in flight count."""
+        """Report progress, with rows in flight included, if there is a progress function."""
         if self._box.on_progress is not None:
             calls = self._box.session.ledger.calls - self._before
             dataset, rows = self.attrs["dataset"], self.table.rows + self.rows_in_flight()
@@ -229,11 +229,11 @@ class Pull:
             self._box.on_progress(Progress(dataset, rows, self.pages, calls, done, seconds))
 
     def frame(self, *, complete: bool) -> pd.DataFrame:
-        """Return the DataFrame so far, with its cost in ``attrs``."""
+        """Return the rows so far as a DataFrame, with the cost of the pull in ``attrs``."""
         if unread := self.table.unread - self._unread:
             self._unread += unread
-            self.miss(f"{unread} entries that are not objects, see the column extra")
-        frame = self.tidied(self.table.frame())
+            self.record_missing(f"{unread} entries that are not objects, see the column extra")
+        frame = self.tidy(self.table.frame())
         frame.attrs.update({**self.attrs, "skipped": list(self.attrs["skipped"])})
         frame.attrs |= {
             "resume": None if complete else self.continuation(),
@@ -248,9 +248,9 @@ class Pull:
 
     @contextmanager
     def pool(self, workers: int = WORKERS) -> Iterator[ThreadPoolExecutor]:
-        """Start threads that share the session. If the pull ends early, calls not started yet are dropped.
+        """Start threads that share the session. If the pull ends early, calls not sent yet are dropped.
 
-        Interrupt does not wait for hanging calls: they end by themselves, and their threads start no others.
+        Interrupt does not wait for calls that hang: they end by themselves, and their threads do not start others.
         """
         pool = ThreadPoolExecutor(workers, thread_name_prefix="boxnb")
         wait_for_threads = True
@@ -275,19 +275,19 @@ def run_pull(
     computed: tuple[Column, ...] = (),
     as_user: str | None = None,
     tidy: Tidy | None = None,
-    kind: Callable[..., Pull] = Pull,
+    pull_class: Callable[..., Pull] = Pull,
 ) -> pd.DataFrame:
     """Run ``work`` on a new pull and return its DataFrame.
 
     Parameters
     ----------
     work : function
-        Fetches the pages; takes the pull.
+        Takes the pull, and fetches the pages.
     computed : tuple of Column
         Columns that boxnb adds to each page, see :class:`boxnb.frames.Table`.
     tidy : function, optional
         Applied to every DataFrame of the pull, complete or partial.
-    kind : class, optional
+    pull_class : class, optional
         The class of the pull, :class:`Pull` or a subclass.
 
     Raises
@@ -301,10 +301,10 @@ def run_pull(
     attrs["skipped"] = []
     if as_user is not None:
         attrs["query"] = {**query, "as_user": as_user}
-    pull = kind(box, Table(columns, computed), attrs, as_user, tidy)
+    pull = pull_class(box, Table(columns, computed), attrs, as_user, tidy)
     try:
         work(pull)
-        # Inside the try block: Interrupt may come while the columns are assembled or the last progress line is drawn.
+        # In the try block, because Interrupt may come while columns are assembled or the last progress line is drawn.
         frame = pull.frame(complete=True)
         pull.report(done=True)
     except (BoxNotebookError, ValueError) as error:
@@ -315,35 +315,38 @@ def run_pull(
         raise
     except KeyboardInterrupt:
         box.last_partial = pull.frame(complete=False)
-        stopped = Interrupted(
+        interrupted = Interrupted(
             f"Stopped after {len(box.last_partial)} rows. They are in box.last_partial, marked as incomplete."
         )
-        stopped.partial = box.last_partial
+        interrupted.partial = box.last_partial
         pull.report(done=True)
-        raise stopped from None
+        raise interrupted from None
     finally:
         box.session.ledger.flush()
     box.session.ledger.remember(dataset, rows=len(frame), calls=frame.attrs["calls"])
-    pull.say()
+    pull.warn_if_incomplete()
     return frame
 
 
 def is_refusal(error: ApiError) -> bool:
-    """Return whether Box refused this one object, so that others may still work: not an outage and not a rate limit."""
+    """Return whether Box refused only this one object, unlike an outage or a rate limit, which affects all."""
     if isinstance(error, NotAPageError):
         return True
-    concerns_all = isinstance(error, BoxUnavailableError) or error.status in (401, 408, 429)
-    return 400 <= error.status < 500 and not concerns_all
+    affects_all = isinstance(error, BoxUnavailableError) or error.status in (401, 408, 429)
+    return 400 <= error.status < 500 and not affects_all
 
 
-def whole_of(whole: bool | None, frame: pd.DataFrame) -> bool | None:
-    """Return whether a result made from this DataFrame, too, is complete; ``None`` if the DataFrame does not say."""
-    complete = frame.attrs.get("complete")
-    return False if whole is False or complete is False else (whole and complete)
+def both_complete(complete: bool | None, frame: pd.DataFrame) -> bool | None:
+    """Return whether a result is complete if it is made from ``frame`` and from sources that are ``complete``.
+
+    ``None`` if one of them does not say.
+    """
+    frame_complete = frame.attrs.get("complete")
+    return False if complete is False or frame_complete is False else (complete and frame_complete)
 
 
 def _described(entry: dict[str, Any]) -> str:
-    """Return one entry of ``skipped`` in words: why, and where."""
+    """Return an entry of ``skipped`` in words: why it was skipped, and where it is."""
     where = {
         name: value for name, value in entry.items() if value is not None and name not in ("status", "why")
     }
@@ -352,7 +355,7 @@ def _described(entry: dict[str, Any]) -> str:
 
 
 def warn(sentence: str) -> None:
-    """Warn at the line of the user's own code that called boxnb, so that each such line is warned about once."""
+    """Warn with the line of the user's code that called boxnb, so that Python warns once for each such line."""
     level, caller = 1, sys._getframe()
     while caller.f_back is not None and caller.f_globals.get("__name__", "").partition(".")[0] == "boxnb":
         level, caller = level + 1, caller.f_back

@@ -16,7 +16,7 @@ from .pull import Listing, Pull, Tidy, run_pull
 if TYPE_CHECKING:
     from ..api.connection import Connection
 
-NOT_ONE = (
+NOT_AN_OBJECT = (
     "The response is not a single object with an id, as this request should return. "
     "Often a company proxy replied instead. Check the proxy settings, then try again."
 )
@@ -25,7 +25,7 @@ NOT_ONE = (
 def pull_one(
     box: Connection, dataset: str, path: str, columns: tuple[Column, ...], *, as_user: str | None = None
 ) -> pd.DataFrame:
-    """Fetch a single object as a DataFrame of one row. A refusal, or a body that is not a single object, raises."""
+    """Fetch a single object as a DataFrame of one row. Raise if Box refuses it, or if the body is not a single object."""
     requested = fields(columns)
 
     def work(pull: Pull) -> None:
@@ -35,14 +35,14 @@ def pull_one(
         except (ValueError, RecursionError):
             entry = None
         if not isinstance(entry, dict) or entry.get("id") in (None, ""):
-            raise BoxUnavailableError(NOT_ONE, status=200)
+            raise BoxUnavailableError(NOT_AN_OBJECT, status=200)
         pull.take(b'{"entries":[' + content + b"]}")
 
     return run_pull(box, dataset, columns, {"path": path}, work, as_user=as_user)
 
 
 class _ListingsPull(Pull):
-    """A pull of one listing for each id; it resumes with the ids that are not finished."""
+    """A pull of one listing for each id. It resumes with the ids that are not finished."""
 
     argument = "ids"
     pending: Sequence[str] | None = None
@@ -67,11 +67,11 @@ def pull_each(
     source: pd.DataFrame | None = None,
     **params: Any,
 ) -> pd.DataFrame:
-    """Fetch one listing for each id, several at once, in the order of the ids.
+    """Fetch one listing for each id, several in parallel; the rows are in the order of the ids.
 
-    A refusal is recorded in ``attrs["skipped"]`` (``id``, ``status``, ``why``) and does not end the pull, unless it
-    concerns the only id and the caller ``named`` it. ``argument`` is the one that takes the remaining ids when the pull
-    is resumed. ``tidy`` is applied to every DataFrame. ``source`` is the DataFrame that the ids come from.
+    A refusal is recorded in ``attrs["skipped"]`` (``id``, ``status``, ``why``) and does not end the pull, unless there
+    is only one id and the caller ``named`` it. ``argument`` is the name of the argument that takes the remaining ids when
+    the pull is resumed. ``tidy`` is applied to every DataFrame. ``source`` is the DataFrame that the ids come from.
     """
 
     def work(pull: _ListingsPull) -> None:
@@ -86,15 +86,15 @@ def pull_each(
         pull.pending = ids
         with pull.pool() as pool:
             for number, (item, listing) in enumerate(zip(ids, pool.map(listing_of, ids), strict=True), 1):
-                pull.skip(listing, alone=named and len(ids) == 1, id=item.rpartition("/")[2])
+                pull.record_problem(listing, alone=named and len(ids) == 1, id=item.rpartition("/")[2])
                 for content in listing.pages:
                     pull.take(content)
                 pull.pending = ids[number:]
 
     query = {"by": by} if by else {}
-    return run_pull(box, dataset, columns, query, work, as_user=as_user, tidy=tidy, kind=_ListingsPull)
+    return run_pull(box, dataset, columns, query, work, as_user=as_user, tidy=tidy, pull_class=_ListingsPull)
 
 
 def without_fields(query: dict[str, Any]) -> dict[str, Any]:
-    """Return a query as ``attrs`` shows it: without the list of fields, which follows from the schema."""
+    """Return a query for ``attrs``, without the list of fields, which follows from the schema."""
     return {name: value for name, value in query.items() if name != "fields"}

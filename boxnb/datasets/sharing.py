@@ -1,4 +1,4 @@
-"""Collaborations and shared links: who else can see an item."""
+"""Collaborations and shared links."""
 
 from __future__ import annotations
 
@@ -42,36 +42,36 @@ def collaborations(
     as_user: str | None = None,
 ) -> pd.DataFrame:
     """
-    List the collaborations of folders or files, or those of a group; one row each.
+    List the collaborations of folders or files, or those of a group, one row each.
 
-    Calls ``GET /folders/:id/collaborations`` once for each item. From a DataFrame of items (from ``box.tree``), only items
-    that have collaborations by Box's own flag are requested, so a walk first saves most of the calls. The owner is never
-    in the list; see ``owned_by`` of the item.
+    Calls ``GET /folders/:id/collaborations`` once for each item. Of a DataFrame from ``box.tree``, only the items that Box
+    flags as having collaborations are requested, so walking first saves most of the calls. The owner is never in the
+    list; see ``owned_by`` of the item.
 
     Parameters
     ----------
     box : Box
     of : str, list of str, or DataFrame
-        One id, several, or a DataFrame with the column ``id`` and optionally ``type`` and ``has_collaborations``; also
-        ``error.partial.attrs["resume"]["of"]`` of a pull that ended early.
+        One or more ids, or a DataFrame with the column ``id`` and optionally ``type`` and ``has_collaborations``. To resume a
+        pull that ended early, pass its ``error.partial.attrs["resume"]["of"]``.
     kind : {"folder", "file", "group"}
-        What the ids are. A DataFrame with the column ``type`` says so itself.
+        What the ids belong to. In a DataFrame, the column ``type`` decides, if there is one.
     inherited : bool
-        Keep collaborations inherited from a folder above; they repeat for every folder below it.
+        Keep collaborations that are inherited from an ancestor folder; they are repeated for every folder below it.
     as_user : str, optional
 
     Returns
     -------
     pandas.DataFrame
-        Columns as in :data:`boxnb.frames.schema.COLLABORATIONS`: ``status`` ``accepted`` or ``pending``; ``item_*`` missing while
-        pending; ``accessible_by_type`` ``user`` or ``group``; ``expires_at`` in UTC. Each id appears once in a DataFrame; a
-        resumed pull may repeat pending ones. ``attrs["skipped"]`` lists what Box refused; ``attrs["complete"]`` is then False,
-        and a warning says so.
+        Columns as in :data:`boxnb.frames.schema.COLLABORATIONS`: ``status`` ``accepted`` or ``pending``; ``item_*`` missing
+        while pending; ``accessible_by_type`` ``user`` or ``group``; ``expires_at`` in UTC. Each id appears once in a
+        DataFrame; a resumed pull may repeat pending ones. ``attrs["skipped"]`` lists what Box refused; ``attrs["complete"]``
+        is then False, with a warning.
 
     Raises
     ------
     ForbiddenError, NotFoundError
-        ``of`` names a single item or group, and Box refuses it.
+        ``of`` has only one item or group, and Box refuses it.
 
     Notes
     -----
@@ -105,7 +105,7 @@ def collaborations(
 
 
 def _paths(of: str | list[str] | pd.DataFrame, kind: Literal["folder", "file", "group"]) -> list[str]:
-    """Return what to request, folders before files: ``folders/17``, ``files/4``."""
+    """Return the paths to request, such as ``folders/17`` and ``files/4``, folders first."""
     if not isinstance(of, pd.DataFrame):
         return list(dict.fromkeys(_path(item, kind) for item in ids.entries(of, "of", kind)))
     if "id" in of and ("type" not in of or kind == "group"):
@@ -121,7 +121,7 @@ def _paths(of: str | list[str] | pd.DataFrame, kind: Literal["folder", "file", "
 
 
 def _path(item: Any, kind: Literal["folder", "file", "group"]) -> str:
-    """Return an id with its kind in front; the remaining ids of an earlier pull have it already."""
+    """Return the path of an id, such as ``folders/17``; the remaining ids of an earlier pull are already paths."""
     if isinstance(item, str) and re.fullmatch(r"(folder|file|group)s/\d+", item.strip()):
         return item.strip()
     return f"{kind}s/{ids.one(item, 'of', kind)}"
@@ -133,8 +133,8 @@ def shared_links(
     """
     List every shared link below a folder, one row each.
 
-    Box cannot list shared links: they come with the items of a walk, without calls of their own. A link does not say who
-    created it; the admin events do (``SHARE``).
+    Box cannot list shared links, but returns them with the items of a walk, without further calls. The admin events
+    (``SHARE``) say who created a link; the link itself does not.
 
     Parameters
     ----------
@@ -142,19 +142,19 @@ def shared_links(
     folder_id : str
         Where to start the walk.
     of : DataFrame, optional
-        A DataFrame from ``box.tree``. No call is then made.
+        A DataFrame from ``box.tree``; no walk is then needed.
     as_user : str, optional
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`LINK_COLUMNS`. Rely on ``shared_link_effective_access``, which takes the enterprise's rules into
+        Columns of :data:`LINK_COLUMNS`. Use ``shared_link_effective_access``, which takes the enterprise's rules into
         account. ``shared_link_unshared_at`` is the expiry in UTC, missing if the link does not expire.
     """
-    walked = content.tree(box, folder_id, as_user=as_user) if of is None else of
-    rows = with_columns(walked, "box.shared_links", " ".join(LINK_COLUMNS), ITEMS, "box.tree")
+    items = content.tree(box, folder_id, as_user=as_user) if of is None else of
+    rows = with_columns(items, "box.shared_links", " ".join(LINK_COLUMNS), ITEMS, "box.tree")
     links = rows[rows["shared_link_url"].notna()].reset_index(drop=True)
-    links.attrs.update({**walked.attrs, "dataset": "shared_links"})
+    links.attrs.update({**items.attrs, "dataset": "shared_links"})
     if of is not None and of.attrs.get("complete") is False:
         warn("shared_links is not complete, because the walk it was made from is not. See attrs['skipped'].")
     return links

@@ -1,4 +1,4 @@
-"""Detect changes during a tree walk. Each item appears once, under the last path its folder was seen at."""
+"""Detect changes during a tree walk. Each item appears once, at the last path where its folder was listed."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from .pull import Pull
 
 LONG = 100
-"""Folders above which a walk takes long enough for items to move. A shorter walk spends no calls on watching."""
+"""The number of folders above which a walk is long enough to watch for changes, which takes calls."""
 
 
 class Watch:
-    """Watches the user's own event stream for changes during a walk, at the cost of two calls, or more after many changes.
+    """Watches the user's own event stream for changes during a walk. It takes two calls, or more after many changes.
 
-    The stream shows at once every change that this user may see (Box guide *User events*). If it cannot be read, the
-    walk continues, and ``attrs["watched"]`` says why.
+    The stream immediately has every change that this user may see (Box guide *User events*). If it cannot be read, the
+    walk continues, and ``attrs["watched"]`` gives the reason.
     """
 
     def __init__(self, pull: Pull) -> None:
@@ -55,16 +55,16 @@ class Watch:
             page = paging_of(content)
             for entry in loads(content)["entries"] if page.rows else ():
                 event_id = value_of(at(entry, ("event_id",)), "text")[0]
-                if isinstance(entry, dict):  # by id, because the stream repeats events
+                if isinstance(entry, dict):  # keyed by id, because the stream repeats events
                     changes.setdefault(event_id or f"without an id {len(changes)}", _change(entry))
             return page
 
         try:
-            turning = by_position(
+            pages = by_position(
                 self._pull.fetch, take, "/events", position=self._position, stream_type="changes"
             )
             while True:
-                next(turning)
+                next(pages)
         except StopIteration as end:
             watched = end.value or True
         except BoxNotebookError as error:
@@ -91,20 +91,22 @@ def _change(entry: dict[str, Any]) -> dict[str, Any]:
 def with_final_paths(frame: pd.DataFrame, folder_id: str) -> pd.DataFrame:
     """Return a walk's DataFrame with each item once, at its last path, and the ids of moved items in ``attrs["moved"]``.
 
-    ``attrs["changed"]`` is reduced to the changes that concern this walk.
+    ``attrs["changed"]`` keeps only the changes to items and folders of this walk.
     """
     attrs = frame.attrs
     key = frame["type"].astype("str") + " " + frame["id"]
     repeated = key.duplicated(keep="last") & key.notna()  # rows without an id are not duplicates
-    seen_twice = set(frame.loc[repeated, "id"])
+    repeated_ids = set(frame.loc[repeated, "id"])
     if repeated.any():
         frame = frame[~repeated].reset_index(drop=True)
         _update_paths(frame)
     changed = attrs["changed"]
     if changed:
-        walked = {folder_id, *frame["id"]}
-        changed = [change for change in changed if change["id"] in walked or change["parent_id"] in walked]
-    moved = seen_twice | {change["id"] for change in changed if change["event"] == "ITEM_MOVE"}
+        walk_ids = {folder_id, *frame["id"]}
+        changed = [
+            change for change in changed if change["id"] in walk_ids or change["parent_id"] in walk_ids
+        ]
+    moved = repeated_ids | {change["id"] for change in changed if change["event"] == "ITEM_MOVE"}
     frame.attrs.update({**attrs, "changed": changed, "moved": sorted(moved)})
     if moved:
         warn(
@@ -115,7 +117,7 @@ def with_final_paths(frame: pd.DataFrame, folder_id: str) -> pd.DataFrame:
 
 
 def _update_paths(frame: pd.DataFrame) -> None:
-    """Compute ``path`` and ``depth`` again, from where the folders were seen last."""
+    """Compute ``path`` and ``depth`` again from the last listing of each folder."""
     folders = frame[(frame["type"] == "folder") & frame["id"].notna()]
     names = dict(zip(folders["id"], folders["name"].fillna(NAMELESS), strict=True))
     parents = {
@@ -126,8 +128,8 @@ def _update_paths(frame: pd.DataFrame) -> None:
     below_top = frame["depth"] > 1
     for parent in frame.loc[below_top, "parent_id"].unique():
         chain = ancestors(parent, parents)
-        if chain and parents[chain[-1]] is None:  # otherwise the folders are no longer connected to the top
+        if chain and parents[chain[-1]] is None:  # otherwise the chain does not reach the top
             paths[parent] = [names[folder] for folder in reversed(chain)]
-    known = below_top & frame["parent_id"].isin(list(paths))
-    frame.loc[known, "path"] = frame.loc[known, "parent_id"].map(lambda parent: "/".join(paths[parent]))
-    frame.loc[known, "depth"] = frame.loc[known, "parent_id"].map(lambda parent: len(paths[parent]) + 1)
+    has_path = below_top & frame["parent_id"].isin(list(paths))
+    frame.loc[has_path, "path"] = frame.loc[has_path, "parent_id"].map(lambda parent: "/".join(paths[parent]))
+    frame.loc[has_path, "depth"] = frame.loc[has_path, "parent_id"].map(lambda parent: len(paths[parent]) + 1)

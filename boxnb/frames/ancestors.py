@@ -1,4 +1,4 @@
-"""The folders above an item, from ids and parent ids alone."""
+"""The ancestor folders of an item, from ids and parent ids alone."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import Any
 
 
 def ancestors(folder_id: Any, parents: Mapping[Any, Any]) -> list[Any]:
-    """Return a folder and the folders above it, from the bottom up, as far as ``parents`` knows them.
+    """Return a folder and its ancestor folders, bottom first, as far as ``parents`` contains them.
 
     Parameters
     ----------
     folder_id : str
-        The folder to start from; it comes first if it is in ``parents``.
+        The folder to start from; the list is empty if ``parents`` does not contain it.
     parents : mapping
-        Folder id to the id of its parent. A cycle ends the list, because folders may move during a walk.
+        Maps the id of a folder to that of its parent folder. A cycle, possible because folders may move during a walk,
+        ends the list.
     """
     chain: dict[Any, None] = {}
     while folder_id in parents and folder_id not in chain:

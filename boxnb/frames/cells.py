@@ -1,4 +1,4 @@
-"""The values of cells in files and views: text that no spreadsheet runs as a formula, times of any year, numbers."""
+"""Convert values to cells of files and views: text that does not run as a formula, times of any year, numbers."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ import pandas as pd
 from ..errors import ExportError
 
 EXCEL_CHARACTERS = 32_767
-"""UTF-16 units that an Excel cell holds."""
+"""The most UTF-16 code units that an Excel cell can hold."""
 
 EXCEL_DIGITS = 15
-"""Digits of a number that Excel stores."""
+"""The most digits of a number that Excel stores."""
 
 _SIGNS = "=+\\-@＝＋－＠﹦﹢﹣﹫"
 _BREAKS = "\t\n\x0b\x0c\r\x1c-\x1e\x85\u2028\u2029"
-"""White space that can also separate cells: the tab and every line break."""
-_UNSEEN = "\\s\x00-\x20\x7f-\xa0\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
-_PARTS = ",;|"
+"""The white space that can also separate cells: the tab and all line breaks."""
+_INVISIBLE = "\\s\x00-\x20\x7f-\xa0\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+_SEPARATORS = ",;|"
 
-FORMULA = re.compile(f"^[{_UNSEEN}]*[{_SIGNS}]|^[\t\r\n]")
-"""Text that a spreadsheet may run as a formula, also after blanks and with the full-width signs of some locales."""
+FORMULA = re.compile(f"^[{_INVISIBLE}]*[{_SIGNS}]|^[\t\r\n]")
+"""Matches text that a spreadsheet may run as a formula, even after white space or with a full-width sign."""
 
-_ANY = f"[{_UNSEEN}{_PARTS}'\"]"
-_TOUCHED = re.compile(
-    f"^{_ANY}*+[{_SIGNS}]|^'*[\t\r\n]"
-    f"|(?<!{_ANY})(?:(?![{_BREAKS}])[{_UNSEEN}'\"])*+[{_PARTS}{_BREAKS}]{_ANY}*+[{_SIGNS}]"
+_FILLER = f"[{_INVISIBLE}{_SEPARATORS}'\"]"
+_NEEDS_GUARD = re.compile(
+    f"^{_FILLER}*+[{_SIGNS}]|^'*[\t\r\n]"
+    f"|(?<!{_FILLER})(?:(?![{_BREAKS}])[{_INVISIBLE}'\"])*+[{_SEPARATORS}{_BREAKS}]{_FILLER}*+[{_SIGNS}]"
 )
-"""Texts with something to guard. Linear time: a match starts where blanks and separators start, never inside them."""
+"""Matches text that needs a guard. Takes linear time, because no match starts inside a run of spaces and separators."""
 
-_RUN = re.compile(f"^[{_SIGNS}]|({_ANY}++)([{_SIGNS}]?)")
-_LAST = re.compile(f"(?s:.*)[{_PARTS}{_BREAKS}]")
+_RUN = re.compile(f"^[{_SIGNS}]|({_FILLER}++)([{_SIGNS}]?)")
+_LAST_SEPARATOR = re.compile(f"(?s:.*)[{_SEPARATORS}{_BREAKS}]")
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
@@ -46,28 +46,28 @@ def guarded(text: str) -> str:
     """
     Return the text with a ``'`` before everything that a spreadsheet would run as a formula.
 
-    Not only at the beginning: a spreadsheet that splits at ``;``, tabs, ``|`` or line breaks starts a cell after each of
-    them, even in the middle of a quoted text. :func:`unguarded` reverses this.
+    The beginning of the text is not the only place: a spreadsheet that splits at ``;``, tabs, ``|`` or line breaks starts
+    a cell after each of them, even inside quotes. :func:`unguarded` reverses this.
     """
-    return _RUN.sub(_guard, text) if _TOUCHED.search(text) else text
+    return _RUN.sub(_guard, text) if _NEEDS_GUARD.search(text) else text
 
 
 def unguarded(text: str) -> str:
-    """Return the text that :func:`guarded` was applied to. A text without its ``'`` is unchanged."""
-    return _RUN.sub(_unguard, text) if _TOUCHED.search(text) else text
+    """Return the text that :func:`guarded` was applied to; text without the guard's ``'`` is returned unchanged."""
+    return _RUN.sub(_unguard, text) if _NEEDS_GUARD.search(text) else text
 
 
 def _cell_starts(run: re.Match[str]) -> list[int]:
-    """Return where a ``'`` belongs in a run of blanks, quotes and separators: after the last separator before a sign.
+    """Return where a ``'`` belongs in a run of spaces, quotes and separators: after the last separator before a sign.
 
-    Quotes count as blanks, because the separator decides whether they belong to the text or to the file. The ``'`` of the
-    guard counts as one, too, so that the positions are the same before and after. A tab or line break at the beginning is
-    dangerous by itself (OWASP).
+    Quotes count as spaces, because the separator decides whether they belong to the text or to the file. So does the
+    guard's own ``'``, which gives the same positions in guarded and unguarded text. A tab or line break at the beginning
+    is dangerous by itself (OWASP).
     """
-    blanks, sign = run[1] or "", run[2] if run[1] else run[0]
+    spaces, sign = run[1] or "", run[2] if run[1] else run[0]
     first = run.start() == 0
-    starts = {0} if first and blanks.lstrip("'")[:1] in ("\t", "\r", "\n") else set()
-    separator = _LAST.match(blanks)
+    starts = {0} if first and spaces.lstrip("'")[:1] in ("\t", "\r", "\n") else set()
+    separator = _LAST_SEPARATOR.match(spaces)
     if sign and (separator or first):
         starts.add(separator.end() if separator else 0)
     return sorted(starts)
@@ -86,16 +86,18 @@ def _unguard(run: re.Match[str]) -> str:
 
 
 def columns_of(table: Any) -> list[tuple[str, pd.Series]]:
-    """Return the heading and the values of each column. A named or non-integer index comes first."""
+    """Return the heading and the values of each column. A named or non-integer index becomes the first
+    columns.
+    """
     if not isinstance(table, (pd.DataFrame, pd.Series)):
-        raise ExportError(f"Cannot export a {type(table).__name__}. Give a DataFrame.")
+        raise ExportError(f"Cannot export a {type(table).__name__}. Pass a DataFrame.")
     frame = table.to_frame() if isinstance(table, pd.Series) else table
     index = frame.index
-    named = any(name is not None for name in index.names)
+    has_name = any(name is not None for name in index.names)
     columns = []
     if (
         isinstance(table, pd.Series)
-        or named
+        or has_name
         or not (index.empty or pd.api.types.is_integer_dtype(index.dtype))
     ):
         for number, name in enumerate(index.names):
@@ -113,34 +115,34 @@ def _heading(name: Any) -> str:
 
 def plain(values: pd.Series, times: Callable[[pd.Series], list[Any]]) -> list[Any]:
     """
-    Return the values of a column as ``None``, numbers, True and False, and text; times as ``times`` converts them.
+    Return the values of a column as ``None``, numbers, booleans and text, with its times converted by ``times``.
 
     Parameters
     ----------
     values : Series
-        Of any dtype. A value that is neither a number nor a time becomes its ``str``.
+        Of any dtype. A value of another type becomes its ``str``.
     times : function
-        Converts a Series of ``datetime64`` to a list of the same length.
+        Converts a Series of ``datetime64`` into a list of the same length.
     """
     if isinstance(values.dtype, np.dtype) and values.dtype.kind == "M":
         return times(values)
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         return times(values)
     return [
-        None if missing else _plain(value, times)
+        None if missing else _plain_value(value, times)
         for value, missing in zip(values.array, values.isna(), strict=True)
     ]
 
 
-def _plain(value: Any, times: Callable[[pd.Series], list[Any]]) -> Any:
+def _plain_value(value: Any, times: Callable[[pd.Series], list[Any]]) -> Any:
     if isinstance(value, str):
         return value
     if isinstance(value, (datetime.datetime, np.datetime64)):
         return times(pd.Series([pd.Timestamp(value)]))[0]
-    if isinstance(value, np.timedelta64):  # an integer to NumPy
+    if isinstance(value, np.timedelta64):  # NumPy treats it as an integer
         return str(pd.Timedelta(value))
     if isinstance(value, np.floating):
-        return float(str(value))  # a float32 of 0.1 is 0.1 and not 0.10000000149
+        return float(str(value))  # so that the float32 0.1 does not become 0.10000000149
     if isinstance(value, (np.integer, np.bool_)):
         return value.item()
     if isinstance(value, (bool, int, float, decimal.Decimal)):
@@ -154,19 +156,19 @@ def naive(times: pd.Series) -> np.ndarray[Any, Any]:
     return (times.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else times).to_numpy()
 
 
-def time_texts(times: pd.Series, unit: Any = None, mark: str = "+0000") -> list[str | None]:
+def time_texts(times: pd.Series, unit: Any = None, suffix: str = "+0000") -> list[str | None]:
     """
-    Return a column of times of any year as ISO 8601 text; ``None`` for missing times.
+    Return a column of times of any year as ISO 8601 strings; ``None`` for missing times.
 
     Parameters
     ----------
     times : Series
-        Of ``datetime64``; shown in UTC if it has a zone. Python's own ``strftime`` ends with the year 9999 and writes the
-        year 1 with one digit.
+        Of ``datetime64``; converted to UTC if it has a zone. Python's own ``strftime`` stops at the year 9999 and writes
+        the year 1 with one digit.
     unit : str, optional
-        ``"m"`` for minutes, ``"s"``, ``"ms"``, ...; by default the coarsest that shows every time exactly, at least seconds.
-    mark : str
-        Appended to each time of a column with a zone.
+        ``"m"`` for minutes, ``"s"``, ``"ms"``, ...; by default the coarsest, from seconds on, that is exact for every time.
+    suffix : str
+        Appended to each time if the column has a zone.
     """
     raw = naive(times)
     missing = np.isnat(raw)
@@ -176,21 +178,23 @@ def time_texts(times: pd.Series, unit: Any = None, mark: str = "+0000") -> list[
         unit = next(
             (name for name in units if (present.astype(f"datetime64[{name}]") == present).all()), units[-1]
         )
-    texts = np.datetime_as_string(raw.astype(f"datetime64[{unit}]"))
-    mark = mark if isinstance(times.dtype, pd.DatetimeTZDtype) else ""
-    return [None if is_missing else f"{text}{mark}" for text, is_missing in zip(texts, missing, strict=True)]
+    formatted = np.datetime_as_string(raw.astype(f"datetime64[{unit}]"))
+    suffix = suffix if isinstance(times.dtype, pd.DatetimeTZDtype) else ""
+    return [
+        None if is_missing else f"{text}{suffix}" for text, is_missing in zip(formatted, missing, strict=True)
+    ]
 
 
 class ExcelCells:
-    """Converts values to what Excel can hold, and counts the texts it had to change, for a warning."""
+    """Converts values to what Excel can hold, and counts the strings it had to change, for a warning."""
 
     def __init__(self) -> None:
         self._cut: dict[str, int] = {}
         self._replaced: dict[str, int] = {}
 
     def column(self, values: pd.Series, name: str) -> list[Any]:
-        """Return the cells of one column: ``None``, numbers, True and False, times without a zone, and text."""
-        return [self._value(value, name) for value in plain(values, _moments)]
+        """Return the cells of one column: ``None``, numbers, booleans, times without a zone, and text."""
+        return [self._value(value, name) for value in plain(values, _excel_times)]
 
     def _value(self, value: Any, column: str) -> Any:
         if isinstance(value, str):
@@ -204,7 +208,7 @@ class ExcelCells:
         return value if fits else str(value)
 
     def text(self, text: str, column: str) -> str:
-        """Return a text that fits into a cell; a cut never leaves half an emoji."""
+        """Return the text as it fits into a cell; an emoji is never cut in half."""
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         fit = _ILLEGAL.sub("\ufffd", text)
         if fit != text:
@@ -214,26 +218,26 @@ class ExcelCells:
         self._cut[column] = self._cut.get(column, 0) + 1
         return _beginning(fit, EXCEL_CHARACTERS - 1) + "…"
 
-    def troubles(self) -> list[str]:
-        """Return one sentence about texts that were cut, and one about replaced characters."""
+    def warnings(self) -> list[str]:
+        """Return a warning about strings that were cut and one about replaced characters, if there are any."""
         cut = f"Cut {{}} to the {EXCEL_CHARACTERS:,} characters that an Excel cell holds"
         replaced = "Replaced characters that Excel cannot hold with '\ufffd' in {}"
         return [
-            f"{sentence.format(_counted(counts))}. CSV and Parquet keep them whole."
+            f"{sentence.format(_count_in_words(counts))}. CSV and Parquet keep the original values."
             for sentence, counts in ((cut, self._cut), (replaced, self._replaced))
             if counts
         ]
 
 
-def _counted(counts: dict[str, int]) -> str:
-    """Return a count in words: ``3 texts of 'name', 'path'``."""
-    texts = sum(counts.values())
+def _count_in_words(counts: dict[str, int]) -> str:
+    """Return a count in words: ``3 values of 'name', 'path'``."""
+    total = sum(counts.values())
     columns = ", ".join(repr(column[:40]) for column in list(counts)[:5])
-    return f"{texts:,} text{'s' if texts != 1 else ''} of {columns}"
+    return f"{total:,} value{'s' if total != 1 else ''} of {columns}"
 
 
-def _moments(times: pd.Series) -> list[Any]:
-    """Return times as Excel holds them, to the millisecond and without a zone; as text outside its range."""
+def _excel_times(times: pd.Series) -> list[Any]:
+    """Return times as Excel stores them, to the millisecond and without a zone; outside its range, as text."""
     cells: list[Any] = list(time_texts(times))
     raw = naive(times)
     fits = (raw >= np.datetime64("1900-03-01")) & (raw < np.datetime64("10000-01-01"))
@@ -243,21 +247,21 @@ def _moments(times: pd.Series) -> list[Any]:
 
 
 def _units(text: str) -> int:
-    """Return the number of characters as Excel counts them: an emoji is two."""
+    """Return the number of characters as Excel counts them: an emoji counts as two."""
     return len(text.encode("utf-16-le")) // 2
 
 
-def _beginning(text: str, most: int) -> str:
-    return text.encode("utf-16-le")[: 2 * most].decode("utf-16-le", "ignore")
+def _beginning(text: str, length: int) -> str:
+    return text.encode("utf-16-le")[: 2 * length].decode("utf-16-le", "ignore")
 
 
-def sheet_name(name: Any, taken: set[str]) -> str:
-    """Return a valid sheet name that is not in ``taken`` yet, and add it there."""
+def sheet_name(name: Any, used_names: set[str]) -> str:
+    """Return a valid sheet name that is not in ``used_names`` yet, and add it there."""
     allowed = re.sub(r"[\[\]:*?/\\\x7f\t\r\n]", " ", _ILLEGAL.sub(" ", str(name)))
-    wanted = _beginning(allowed.strip("' "), 31).strip("' ") or "Sheet"
-    number, unique = 1, wanted
-    while unique.casefold() in taken:
+    candidate = _beginning(allowed.strip("' "), 31).strip("' ") or "Sheet"
+    number, unique = 1, candidate
+    while unique.casefold() in used_names:
         number += 1
-        unique = f"{_beginning(wanted, 30 - len(str(number)))} {number}"
-    taken.add(unique.casefold())
+        unique = f"{_beginning(candidate, 30 - len(str(number)))} {number}"
+    used_names.add(unique.casefold())
     return unique

@@ -1,4 +1,4 @@
-"""Decode pages of JSON into typed values, one list per column. No value is lost if an entry does not fit its schema."""
+"""Decode pages of JSON into typed values, one list per column. Values that do not fit the schema are not lost."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .pages import Page, at, loads, loose, value_of
 from .pages import paging_of as paging_of
 from .schema import Column
 
-_PYTHON: dict[str, Any] = {"integer": int | None, "truth": bool | None, "json": msgspec.Raw}
+_PYTHON: dict[str, Any] = {"integer": int | None, "boolean": bool | None, "json": msgspec.Raw}
 _IGNORED = ("type", "sequence_id", "etag")
-"""Fields of nested mini objects that are dropped, because no report needs them."""
+"""Fields of nested mini objects that are dropped, because reports do not need them."""
 
 
 class _Node(NamedTuple):
-    """A field of an entry: a value with its column, a skipped value, or an object with ``fields`` of its own."""
+    """A field of an entry: a value with a column, a skipped value, or an object with ``fields`` of its own."""
 
     column: int | None = None
     type: Any = None
@@ -47,7 +47,7 @@ class Reader:
         self._flat = _flattener(tree, columns)
 
     def read(self, content: bytes) -> tuple[Page, list[list[Any]], list[str | None]]:
-        """Decode one page into what it says about itself, one list of values per column, and the rest as JSON text.
+        """Decode one page. Return its paging fields, one list of values per column, and the rest of each row as JSON text.
 
         Raises
         ------
@@ -65,7 +65,7 @@ class Reader:
         return page, self._flat(entries), [None] * page.rows
 
     def _read_loosely(self, content: bytes) -> tuple[Page, list[list[Any]], list[str | None]]:
-        """Decode a page with at least one odd entry: each entry on its own, the odd ones value by value."""
+        """Decode each entry of a page separately, and value by value if it does not fit the schema."""
         rows: list[list[Any]] = []
         extra: list[str | None] = []
         page, entries = loose(content)
@@ -76,11 +76,11 @@ class Reader:
                 continue
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 pass
-            row, rest, fits = _decode_loosely(entry, self._columns)
+            row, leftover, fits = _decode_loosely(entry, self._columns)
             rows.append(row)
-            extra.append(json.dumps(rest) if rest else None)
+            extra.append(json.dumps(leftover) if leftover else None)
             page.odd += () if fits else (len(rows) - 1,)
-            page.unread += "entry" in rest and all(value is None for value in row)
+            page.unread += "entry" in leftover and all(value is None for value in row)
         page.rows = len(rows)
         if not rows:
             return page, self._flat([]), extra
@@ -94,7 +94,7 @@ def reader(columns: tuple[Column, ...]) -> Reader:
 
 
 def _tree(columns: Sequence[Column]) -> dict[str, _Node]:
-    """Return the columns as a tree of the fields that lead to them."""
+    """Return the columns as a tree, with the fields that contain them as inner nodes."""
     tree: dict[str, _Node] = {}
     number = 0
     for column in columns:
@@ -112,7 +112,7 @@ def _tree(columns: Sequence[Column]) -> dict[str, _Node]:
 
 
 def _record(name: str, tree: dict[str, _Node], *, top: bool = False) -> type[msgspec.Struct]:
-    """Return a strict record type. An entry with a field it does not know goes to the slow path."""
+    """Return a strict record type: decoding an entry with an unknown field raises, and the slow path takes over."""
     fields: list[tuple[str, Any, Any]] = []
     for key, node in tree.items():
         if node.fields is not None:
@@ -125,35 +125,35 @@ def _record(name: str, tree: dict[str, _Node], *, top: bool = False) -> type[msg
 
 
 def _flattener(tree: dict[str, _Node], columns: Sequence[Column]) -> Any:
-    """Return a function from records to one list of values per column."""
-    shown = [column for column in columns if column.kind != "skip"]
-    raw = {number for number, column in enumerate(shown) if column.kind == "json"}
+    """Return a function that turns records into one list of values per column."""
+    visible = [column for column in columns if column.kind != "skip"]
+    raw = {number for number, column in enumerate(visible) if column.kind == "json"}
 
     def flatten(records: Sequence[Any], fields: dict[str, _Node], out: list[list[Any]]) -> None:
-        # One field of all records at a time: a tuple per record would keep the garbage collector busy.
+        # Take one field of all records at a time: a tuple per record would keep the garbage collector busy.
         for key, node in fields.items():
             if node.is_skipped:
                 continue
             values = list(map(attrgetter(key), records))
             if node.fields is not None:
-                empty = empties[id(node)]
+                empty = empty_records[id(node)]
                 flatten([empty if value is None else value for value in values], node.fields, out)
                 continue
             if node.column is not None:
                 out[node.column] = [_json(value) for value in values] if node.column in raw else values
 
-    empties: dict[int, Any] = {}
+    empty_records: dict[int, Any] = {}
 
     def prepare(fields: dict[str, _Node]) -> None:
         for key, node in fields.items():
             if node.fields is not None:
-                empties[id(node)] = _record(key, node.fields)()
+                empty_records[id(node)] = _record(key, node.fields)()
                 prepare(node.fields)
 
     prepare(tree)
 
     def flat(records: Sequence[Any]) -> list[list[Any]]:
-        out: list[list[Any]] = [[] for _ in shown]
+        out: list[list[Any]] = [[] for _ in visible]
         if records:
             flatten(records, tree, out)
         return out
@@ -167,42 +167,42 @@ def _json(raw: msgspec.Raw) -> str | None:
 
 
 def _decode_loosely(content: bytes, columns: Sequence[Column]) -> tuple[list[Any], dict[str, Any], bool]:
-    """Decode one odd entry into its values, the rest that no column holds, and whether every value fits its column."""
-    shown = [column for column in columns if column.kind != "skip"]
-    blank: list[Any] = [None] * len(shown)
+    """Decode one odd entry. Return its values, what no column can hold, and whether every value fits its column."""
+    visible = [column for column in columns if column.kind != "skip"]
+    no_values: list[Any] = [None] * len(visible)
     try:
         entry = loads(content)
     except (ValueError, RecursionError):
-        return blank, {"entry": content.decode(errors="backslashreplace")}, False
+        return no_values, {"entry": content.decode(errors="backslashreplace")}, False
     if not isinstance(entry, dict):
-        return blank, {"entry": entry}, False
-    rest: dict[str, Any] = {}
+        return no_values, {"entry": entry}, False
+    leftover: dict[str, Any] = {}
     tree, all_fit = _tree(columns), True
     for name, unknown in _unknown_values(entry, tree):
-        _add(rest, name, unknown)
+        _add(leftover, name, unknown)
         all_fit = all_fit and not (name in tree and tree[name].fields is not None)
     row = []
-    for column in shown:
+    for column in visible:
         received = at(entry, column.source)
         value, fits = value_of(received, column.kind)
         row.append(value)
         if not fits:
-            _add(rest, column.name, received)
+            _add(leftover, column.name, received)
             all_fit = False
-    return row, rest, all_fit
+    return row, leftover, all_fit
 
 
-def _add(rest: dict[str, Any], name: str, value: Any) -> None:
-    """Add a value under its flattened name, with a ``_`` appended if two fields flatten to the same name."""
-    while name in rest:
+def _add(leftover: dict[str, Any], name: str, value: Any) -> None:
+    """Add a value under its flattened name; append ``_`` if another field has flattened to the same name."""
+    while name in leftover:
         name += "_"
-    rest[name] = value
+    leftover[name] = value
 
 
 def _unknown_values(
     entry: dict[str, Any], tree: dict[str, _Node], prefix: str = ""
 ) -> Iterator[tuple[str, Any]]:
-    """Yield the values of an entry that no column is for, by flattened name."""
+    """Yield each value of an entry that does not have a column, with its flattened name."""
     for key, value in entry.items():
         node = tree.get(key)
         if node is not None and node.fields is not None:

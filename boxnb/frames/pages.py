@@ -1,4 +1,4 @@
-"""Read pages of a listing tolerantly: an odd entry or field never costs another one."""
+"""Read pages of a listing tolerantly: an odd entry or field does not affect the others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..errors import BoxUnavailableError
 
 
 class Page(msgspec.Struct):
-    """What a page says besides its entries. A missing field, or one of another type, never costs a row."""
+    """The fields of a page besides its entries. They may be missing or have any type without affecting the rows."""
 
     raw_limit: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="limit")
     raw_offset: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="offset")
@@ -22,7 +22,7 @@ class Page(msgspec.Struct):
     raw_position: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="next_stream_position")
     rows: int = 0
     odd: tuple[int, ...] = ()
-    """The rows with a value that its column cannot hold; ``unread`` of them are not even objects."""
+    """The rows with a value that its column cannot hold; ``unread`` counts the entries that are not objects."""
     unread: int = 0
     null: bool = False
     """Whether ``entries`` is null."""
@@ -34,7 +34,7 @@ class Page(msgspec.Struct):
 
     @property
     def total_count(self) -> int | None:
-        """The number of entries that Box counts; ``None`` if it does not say."""
+        """The number of entries in the listing according to Box; ``None`` if it is missing."""
         return whole_number(_value(self.raw_total))
 
     @property
@@ -48,7 +48,7 @@ class Page(msgspec.Struct):
 
     @property
     def is_marker_odd(self) -> bool:
-        """Whether the marker field holds something that cannot be a marker."""
+        """Whether the marker field has a value that cannot be a marker."""
         return self.marker is None and _value(self.raw_marker) not in (None, "", 0, "0")
 
     @property
@@ -59,12 +59,12 @@ class Page(msgspec.Struct):
 
     @property
     def is_null(self) -> bool:
-        """Whether ``entries`` is null although no count of the page is 0."""
+        """Whether ``entries`` is null although the page does not give 0 as its total or chunk size."""
         return self.null and 0 not in (self.total_count, whole_number(_value(self.raw_chunk)))
 
 
 def whole_number(value: Any) -> int | None:
-    """Return a whole number of 0 or more, from a number or text; ``None`` for anything else."""
+    """Return a whole number of 0 or more from a number or string; ``None`` for anything else."""
     if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,100}\s*", value):
         return int(value)
     if isinstance(value, float) and value.is_integer():
@@ -81,9 +81,9 @@ def _value(raw: msgspec.Raw) -> Any:
 
 
 def loads(content: bytes) -> Any:
-    """Decode JSON with Python's own reader, and accept what it would reject.
+    """Decode JSON with Python's own decoder, but accept bytes that are not UTF-8 and numbers of any length.
 
-    Bytes that are not UTF-8 become half surrogates, which no column accepts. Numbers of thousands of digits stay text.
+    Such bytes become lone surrogates, which no column accepts. Numbers of thousands of digits become strings.
 
     Raises
     ------
@@ -110,7 +110,7 @@ class NotAPageError(BoxUnavailableError):
 
 
 def loose(content: bytes) -> tuple[Page, list[bytes]]:
-    """Return a page and its entries undecoded. Content that msgspec rejects is read with Python's own reader."""
+    """Return a page and its entries, undecoded. Content that msgspec rejects is decoded with :func:`loads`."""
     try:
         raw = _RAW_PAGE.decode(content)
         if raw.entries is not msgspec.UNSET:
@@ -126,14 +126,14 @@ def loose(content: bytes) -> tuple[Page, list[bytes]]:
         raise NotAPageError(NOT_A_PAGE, status=200) from None
     except ValueError:
         raise BoxUnavailableError(NOT_A_PAGE, status=200) from None
-    listed = decoded.get("entries", 0) if isinstance(decoded, dict) else 0
-    if listed is not None and not isinstance(listed, list):
+    raw_entries = decoded.get("entries", 0) if isinstance(decoded, dict) else 0
+    if raw_entries is not None and not isinstance(raw_entries, list):
         raise NotAPageError(NOT_A_PAGE, status=200)
-    page = Page(null=listed is None)
+    page = Page(null=raw_entries is None)
     for name, field in _NAMES.items():
         if name in decoded:
             setattr(page, field, msgspec.Raw(json.dumps(decoded[name]).encode()))
-    return page, [json.dumps(entry).encode() for entry in listed or []]
+    return page, [json.dumps(entry).encode() for entry in raw_entries or []]
 
 
 _NAMES = {
@@ -150,7 +150,7 @@ _PAGE = msgspec.json.Decoder(Page)
 
 
 def marker_of(content: bytes) -> str | None:
-    """Return the marker of a page before its rows are decoded.
+    """Return the marker of a page without decoding its rows.
 
     ``None`` if the body is not a page; decoding it raises later.
     """
@@ -161,7 +161,7 @@ def marker_of(content: bytes) -> str | None:
 
 
 class Folder(NamedTuple):
-    """The fields of a folder in a listing that a walk needs."""
+    """The fields of a listed folder that a walk needs."""
 
     id: str
     name: str
@@ -187,9 +187,9 @@ _MINIS = msgspec.json.Decoder(_Minis)
 
 
 def folders_of(content: bytes) -> tuple[list[Folder], list[dict[str, Any]]]:
-    """Return the folders on a page, and the entries that may be folders but cannot be opened: ``id``, ``name``, ``why``.
+    """Return the folders on a page, and the entries that may be folders but cannot be listed: ``id``, ``name``, ``why``.
 
-    An odd entry does not affect the others: it is decoded on its own, field by field.
+    An odd entry does not affect the others: it is decoded separately, field by field.
     """
     try:
         entries = _MINIS.decode(content).entries or []
@@ -204,25 +204,25 @@ def folders_of(content: bytes) -> tuple[list[Folder], list[dict[str, Any]]]:
             entry = loads(raw)
         except (ValueError, RecursionError):
             entry = None
-        kind, item, name, owner = (
+        item_type, item_id, name, owner = (
             value_of(at(entry, source), "text")[0] for source in (("type",), ("id",), ("name",), _OWNED_BY)
         )
-        item = item and item.strip()
-        if kind == "folder" and item:
-            folders.append(Folder(item, name or NAMELESS, owner or ""))
-        elif kind in (None, "", "folder"):
-            why = "a folder without an id" if kind else "an entry without a type, perhaps a folder"
-            unusable.append({"id": item or None, "name": name, "why": why})
+        item_id = item_id and item_id.strip()
+        if item_type == "folder" and item_id:
+            folders.append(Folder(item_id, name or NAMELESS, owner or ""))
+        elif item_type in (None, "", "folder"):
+            why = "a folder without an id" if item_type else "an entry without a type, perhaps a folder"
+            unusable.append({"id": item_id or None, "name": name, "why": why})
     return folders, unusable
 
 
 _OWNED_BY = ("owned_by", "id")
 NAMELESS = "(no name)"
-"""Stands for a name that cannot be read: in the ``path`` of the items below a folder, in trees and charts."""
+"""Replaces a folder name that cannot be read, in the ``path`` of the items below it, in trees and in charts."""
 
 
 def paging_of(content: bytes) -> Page:
-    """Return what a page says about itself, with the number of its rows, without decoding its entries.
+    """Return the paging fields of a page and the number of its rows, without decoding its entries.
 
     Raises
     ------
@@ -235,14 +235,14 @@ def paging_of(content: bytes) -> Page:
 
 
 def at(entry: Any, source: tuple[str, ...]) -> Any:
-    """Return the value that a sequence of keys leads to; ``None`` if a key is missing."""
+    """Return the value at a sequence of keys; ``None`` if a key is missing."""
     for key in source:
         entry = entry.get(key) if isinstance(entry, dict) else None
     return entry
 
 
 def value_of(value: Any, kind: str) -> tuple[Any, bool]:
-    """Return a value as its column holds it, and whether it fits; no value is changed silently."""
+    """Return a value as its column stores it, and whether it fits. A value that does not fit becomes ``None``."""
     if value is None:
         return None, True
     if kind == "json":
@@ -250,9 +250,9 @@ def value_of(value: Any, kind: str) -> tuple[Any, bool]:
     if kind in ("text", "category", "time"):
         if isinstance(value, str):
             return (value, True) if is_text(value) else (None, False)
-        whole = type(value) is int and kind != "time"  # ids are text, whatever Box sends
-        return (str(value), True) if whole else (None, False)
-    if kind == "truth":
+        is_id = type(value) is int and kind != "time"  # ids are text, even if Box sends a number
+        return (str(value), True) if is_id else (None, False)
+    if kind == "boolean":
         return (value, True) if isinstance(value, bool) else (None, False)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -261,7 +261,7 @@ def value_of(value: Any, kind: str) -> tuple[Any, bool]:
 
 
 def is_text(text: str) -> bool:
-    """Return whether a text can be encoded as UTF-8; half a surrogate pair cannot."""
+    """Return whether a string can be encoded as UTF-8; a lone surrogate cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,8 +1,8 @@
 """The columns of each dataset in order, from Box's OpenAPI description.
 
-``text`` is pandas' ``str``; ``time`` is ``datetime64[us, UTC]``; ``integer`` is ``Int64`` (sizes in bytes);
-``truth`` is ``boolean``; ``category`` is for text that repeats; ``json`` holds a nested value as JSON text; ``skip``
-is a known field that is left out because another column says the same. A name such as ``owned_by_login`` comes from
+``text`` is pandas' ``str``; ``time`` is ``datetime64[us, UTC]``; ``integer`` is ``Int64`` (sizes are in bytes);
+``boolean`` is pandas' ``boolean``; ``category`` is for text that repeats; ``json`` is a nested value as JSON text;
+``skip`` is a field left out because another column has the same value. A name such as ``owned_by_login`` comes from
 ``{"owned_by": {"login": ...}}``. Any other field that Box sends goes into the column ``extra``.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-Kind = Literal["text", "time", "integer", "truth", "category", "json", "skip"]
+Kind = Literal["text", "time", "integer", "boolean", "category", "json", "skip"]
 
 
 class Column(NamedTuple):
@@ -58,10 +58,10 @@ USERS: Columns = (
     Column("notification_email", "text", ("notification_email", "email")),
     Column("notification_email_is_confirmed", "skip", ("notification_email", "is_confirmed")),
     *_within("enterprise", id="text", name="text"),
-    Column("is_external_collab_restricted", "truth"),
-    Column("is_exempt_from_device_limits", "truth"),
-    Column("is_exempt_from_login_verification", "truth"),
-    Column("is_platform_access_only", "truth"),
+    Column("is_external_collab_restricted", "boolean"),
+    Column("is_exempt_from_device_limits", "boolean"),
+    Column("is_exempt_from_login_verification", "boolean"),
+    Column("is_platform_access_only", "boolean"),
     Column("tracking_codes", "json"),
 )
 
@@ -95,16 +95,16 @@ SHARED_LINK: Columns = (
         effective_access="category",
         effective_permission="category",
         unshared_at="time",
-        is_password_enabled="truth",
+        is_password_enabled="boolean",
         download_count="integer",
         preview_count="integer",
         vanity_url="text",
         vanity_name="skip",
         download_url="skip",
     ),
-    Column("shared_link_can_download", "truth", ("shared_link", "permissions", "can_download")),
+    Column("shared_link_can_download", "boolean", ("shared_link", "permissions", "can_download")),
     Column("shared_link_can_preview", "skip", ("shared_link", "permissions", "can_preview")),
-    Column("shared_link_can_edit", "truth", ("shared_link", "permissions", "can_edit")),
+    Column("shared_link_can_edit", "boolean", ("shared_link", "permissions", "can_edit")),
 )
 
 ITEMS: Columns = (
@@ -129,8 +129,8 @@ ITEMS: Columns = (
     Column("sha1", "text"),
     Column("etag", "text"),
     Column("version_number", "text"),
-    Column("has_collaborations", "truth"),
-    Column("is_externally_owned", "truth"),
+    Column("has_collaborations", "boolean"),
+    Column("is_externally_owned", "boolean"),
     *SHARED_LINK,
     Column("url", "text"),
     Column("tags", "json"),
@@ -166,12 +166,12 @@ COLLABORATIONS: Columns = (
         id="text",
         name="text",
         login="text",
-        is_active="truth",
+        is_active="boolean",
         group_type="skip",
     ),
     Column("invite_email", "text"),
     Column("expires_at", "time"),
-    Column("is_access_only", "truth"),
+    Column("is_access_only", "boolean"),
     Column("acknowledged_at", "time"),
     *_within("created_by", id="text", name="text", login="text", is_active="skip"),
     Column("created_at", "time"),
@@ -238,10 +238,10 @@ CHILDREN: dict[str, Columns] = {
     "tags": (Column("value", "text"),),
     "path": (Column("folder_id", "text"), Column("folder_name", "text")),
 }
-"""The columns of the child tables that :func:`boxnb.frames.children` makes of lists, after ``id`` and ``position``."""
+"""The columns that :func:`boxnb.frames.children` returns for each column of lists, after ``id`` and ``position``."""
 
 
 def fields(columns: Columns) -> str:
-    """Return the ``fields=`` that requests only these columns; Box always sends ``type`` and ``id``."""
+    """Return the value of Box's parameter ``fields`` for these columns, without ``type``, which Box always sends."""
     names = dict.fromkeys(column.source[0] for column in columns if column.kind != "skip")
     return ",".join(name for name in names if name != "type")

@@ -1,8 +1,8 @@
-"""Build one tidy DataFrame from pages of JSON: the same columns and dtypes for no rows, one row or a million rows.
+"""Build one tidy DataFrame from pages of JSON, with the same columns and dtypes for any number of rows.
 
-Each page is decoded straight into typed records, and these into Arrow columns, so that a long pull holds columns
-instead of JSON. An entry that does not fit its schema (another type, a field that Box has added) takes a slow path that
-loses no value: whatever its column cannot hold goes into ``extra``.
+Each page is decoded into typed records and then into Arrow columns, so that a long pull holds columns instead of JSON.
+An entry that does not fit its schema (another type, a field that Box has added) takes a slow path, which puts every
+value that its column cannot hold into ``extra``.
 """
 
 from __future__ import annotations
@@ -23,46 +23,46 @@ from .pages import Page, value_of
 from .schema import CHILDREN, Column
 
 BATCH = 1000
-"""Rows held as Python objects before they become Arrow columns: one page, so that it is still in the CPU cache."""
+"""Rows to buffer as Python objects before converting them to Arrow: one page, which is still in the CPU cache."""
 
-_FIRST, _END = -62_135_596_800_000_000, 253_402_300_800_000_000
-"""Start of the years 1 and 10000 in microseconds, UTC: the range of times that Python and pandas can show."""
+_YEAR_1, _YEAR_10000 = -62_135_596_800_000_000, 253_402_300_800_000_000
+"""The start of the years 1 and 10000 in microseconds, UTC: the range of times that Python and pandas can show."""
 
 _FULL = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)? ?(?:Z|UTC|[+-]\d\d(?::?\d\d)?)?)?",
     re.ASCII | re.IGNORECASE,
 )
 
-_ARROW = {"integer": pa.int64(), "truth": pa.bool_()}
+_ARROW = {"integer": pa.int64(), "boolean": pa.bool_()}
 
 
 class _Content(NamedTuple):
-    """The content of a table; replaced as a whole, so that after Interrupt all columns are still of equal length."""
+    """The content of a table, replaced as a whole, so that all columns still have the same length after Interrupt."""
 
     batches: list[list[pa.Array]]
-    pages: list[list[list[Any]]]  # not Arrow columns yet
+    pages: list[list[list[Any]]]  # not converted to Arrow yet
     rows: int
     unread: int = 0
-    odd: int = 0  # rows of the batches
-    marks: frozenset[int] = frozenset()  # odd rows of the pages
+    odd: int = 0  # the number of odd rows in the batches
+    odd_in_pages: frozenset[int] = frozenset()  # the odd rows of the pages, by position
 
 
 class Table:
-    """Collects pages; :meth:`frame` returns them as a DataFrame.
+    """Collects pages, and returns them as a DataFrame.
 
     Parameters
     ----------
     columns : sequence of Column
         From :mod:`boxnb.frames.schema`.
     computed : sequence of Column
-        Columns that boxnb adds after these, with the same value for all rows of a page.
+        Columns that boxnb adds after these, with one value for all rows of a page.
     """
 
     def __init__(self, columns: Sequence[Column], computed: Sequence[Column] = ()) -> None:
         self._arguments = (columns, computed)
         self._reader = reader(tuple(columns))
-        shown = [column for column in columns if column.kind != "skip"]
-        self._columns = (*shown, *computed, Column("extra", "text"))
+        visible = [column for column in columns if column.kind != "skip"]
+        self._columns = (*visible, *computed, Column("extra", "text"))
         self._content = _Content([], [], 0)
 
     @property
@@ -72,7 +72,7 @@ class Table:
 
     @property
     def odd(self) -> int:
-        """The number of rows with a value that its column cannot hold and that is in ``extra`` instead."""
+        """The number of rows with a value that its column cannot hold, so that it is in ``extra``."""
         self._flush()
         return self._content.odd
 
@@ -94,9 +94,9 @@ class Table:
         before = self._content
         pages = [*before.pages, [*values, *added, extra]]
         buffered = sum(len(columns[-1]) for columns in before.pages)
-        marks = before.marks | {buffered + row for row in page.odd}
+        odd_in_pages = before.odd_in_pages | {buffered + row for row in page.odd}
         rows, unread = before.rows + page.rows, before.unread + page.unread
-        self._content = before._replace(pages=pages, rows=rows, unread=unread, marks=marks)
+        self._content = before._replace(pages=pages, rows=rows, unread=unread, odd_in_pages=odd_in_pages)
         if sum(len(columns[-1]) for columns in pages) >= BATCH:
             self._flush()
         return page
@@ -109,34 +109,35 @@ class Table:
         """Move the rows of another table with the same columns into this one."""
         self._flush()
         other._flush()
-        own, more = self._content, other._content
+        own, others = self._content, other._content
         other._content = _Content([], [], 0)
         self._content = _Content(
-            own.batches + more.batches,
+            own.batches + others.batches,
             [],
-            own.rows + more.rows,
-            own.unread + more.unread,
-            own.odd + more.odd,
+            own.rows + others.rows,
+            own.unread + others.unread,
+            own.odd + others.odd,
         )
 
     def drop_from(self, name: str, end: pd.Timestamp) -> None:
-        """Drop the rows whose time is not before ``end``; rows without a time stay."""
+        """Drop the rows with a time at or after ``end``, and keep rows without a time."""
         self._flush()
         number = self._number(name)
         batches = []
         for batch in self._content.batches:
             times = batch[number]
-            keep = pc.fill_null(pc.less(times, pa.scalar(end, times.type)), fill_value=True)
-            batches.append(batch if keep.true_count == len(keep) else [array.filter(keep) for array in batch])
+            is_before = pc.fill_null(pc.less(times, pa.scalar(end, times.type)), fill_value=True)
+            all_before = is_before.true_count == len(is_before)
+            batches.append(batch if all_before else [array.filter(is_before) for array in batch])
         rows = sum(len(batch[number]) for batch in batches)
         self._content = self._content._replace(batches=batches, pages=[], rows=rows)
 
     def first(self, name: str) -> Any:
-        """Return the first value of one column that is not missing, as in the DataFrame; ``None`` if all are missing."""
+        """Return the first value of a column that is not missing, with its type in the DataFrame; ``None`` if there is none."""
         return self._end(name, 0)
 
     def last(self, name: str) -> Any:
-        """Return the last value of one column that is not missing, as :meth:`first` does."""
+        """Return the last value of a column that is not missing, like :meth:`first`."""
         return self._end(name, -1)
 
     def _end(self, name: str, position: int) -> Any:
@@ -146,7 +147,7 @@ class Table:
             page[number] for page in self._content.pages
         ]
         for values in parts if position == 0 else reversed(parts):
-            if isinstance(values, list):  # a page: the first value that its column can hold is enough
+            if isinstance(values, list):  # a page: convert only the first value that the column can hold
                 ordered = values if position == 0 else reversed(values)
                 values = _array(
                     [next((value for value in ordered if value is not None and _fits(value, kind)), None)],
@@ -163,18 +164,18 @@ class Table:
     def _flush(self) -> None:
         before = self._content
         if before.batches and not before.pages:
-            return  # nothing is buffered, and the first batch has set the types
+            return  # nothing is buffered, and a first batch has set the types
         pages = before.pages or [[[] for _ in self._columns]]
         values = [list(chain.from_iterable(parts)) for parts in zip(*pages, strict=True)]
-        extra, batch, marks = values[-1], [], set(before.marks)
+        extra, batch, odd_rows = values[-1], [], set(before.odd_in_pages)
         for column, column_values in zip(self._columns, values, strict=True):
             array, odd = _array(column_values, column.kind)
             batch.append(array)
-            marks.update(odd)
+            odd_rows.update(odd)
             for row, value in odd.items():
                 extra[row] = json.dumps({**json.loads(extra[row] or "{}"), column.name: value})
         self._content = _Content(
-            [*before.batches, batch], [], before.rows, before.unread, before.odd + len(marks)
+            [*before.batches, batch], [], before.rows, before.unread, before.odd + len(odd_rows)
         )
 
     def frame(self) -> pd.DataFrame:
@@ -184,9 +185,9 @@ class Table:
         Returns
         -------
         pandas.DataFrame
-            Shape (rows, len(columns) + 1), index 0..n-1, in Box's order. The last column, ``extra``, is JSON text with
-            the fields that the schema does not know or knows with another type; missing if there are none. It also has the
-            values that no column can hold: text with half a surrogate pair, a leap second, a time outside the years 1 to 9999.
+            Index 0..n-1, in Box's order. The last column, ``extra``, is JSON text with the fields that are not in the
+            schema or have another type than in the schema; missing if there are none. It also has the values that no
+            column can hold: text with a lone surrogate, a leap second, a time outside the years 1 to 9999.
         """
         self._flush()
         series = {
@@ -197,7 +198,7 @@ class Table:
 
 
 def frame(entries: Iterable[dict[str, Any]], columns: Sequence[Column]) -> pd.DataFrame:
-    """Return a DataFrame of entries that are already decoded, as :meth:`Table.frame` does."""
+    """Return a DataFrame of entries that are already decoded, like :meth:`Table.frame`."""
     table = Table(columns)
     table.add(json.dumps({"entries": list(entries)}).encode())
     return table.frame()
@@ -205,11 +206,11 @@ def frame(entries: Iterable[dict[str, Any]], columns: Sequence[Column]) -> pd.Da
 
 def children(parents: pd.DataFrame, column: str, *, key: str = "id") -> pd.DataFrame:
     """
-    Return a column of lists as a table of its own, one row per element, joined by id. No call is made.
+    Return a column of lists as a separate DataFrame, one row per element, without making a call.
 
     ``children(box.users(), "tracking_codes")`` has the tracking codes, ``children(box.tree(), "tags")`` the tags, and
-    ``children(box.tree(), "path")`` the folders above each item, from the top. ``accessible_by`` of a collaboration is
-    always one user or group, so it has columns of its own already.
+    ``children(box.tree(), "path")`` the ancestor folders of each item, top first. ``accessible_by`` of a collaboration is
+    always a single user or group, so it already has its own columns.
 
     Parameters
     ----------
@@ -217,13 +218,13 @@ def children(parents: pd.DataFrame, column: str, *, key: str = "id") -> pd.DataF
         From a dataset that has the column.
     column : {"tracking_codes", "tags", "path"}
     key : str
-        The column of ``parents`` that identifies a row.
+        The column of ``parents`` that identifies a row, and that joins the result to ``parents``.
 
     Returns
     -------
     pandas.DataFrame
         ``key`` (text), ``position`` (``Int64``, 0 for the first element), the columns of
-        :data:`boxnb.frames.schema.CHILDREN`, all text, and ``extra``; the same when empty. Rows are in the order of
+        :data:`boxnb.frames.schema.CHILDREN`, all text, and ``extra``; also when empty. Rows are in the order of
         ``parents``; a parent with an empty or missing list has no rows.
 
     Raises
@@ -232,8 +233,8 @@ def children(parents: pd.DataFrame, column: str, *, key: str = "id") -> pd.DataF
         The column is not a known column of lists, or this DataFrame lacks it.
     """
     if column not in CHILDREN or column not in parents:
-        known = [name for name in CHILDREN if name in parents]
-        raise ValueError(f"{column!r} is not a column of lists in this frame. It has {known or 'none'}.")
+        available = [name for name in CHILDREN if name in parents]
+        raise ValueError(f"{column!r} is not a column of lists in this frame. It has {available or 'none'}.")
     lists = _ancestors(parents) if column == "path" else [_elements(text) for text in parents[column]]
     keys = [item for item, elements in zip(parents[key], lists, strict=True) for _ in elements]
     positions = [position for elements in lists for position in range(len(elements))]
@@ -250,7 +251,7 @@ def children(parents: pd.DataFrame, column: str, *, key: str = "id") -> pd.DataF
 
 
 def _elements(text: Any) -> list[Any]:
-    """Return the list that a cell holds as JSON text; any other value becomes a list of one element."""
+    """Return the list in a cell of JSON text; a value that is not a list becomes a list of one element."""
     if not isinstance(text, str):
         return []
     value = json.loads(text)
@@ -258,22 +259,22 @@ def _elements(text: Any) -> list[Any]:
 
 
 def _ancestors(tree: pd.DataFrame) -> list[list[dict[str, str]]]:
-    """Return the folders above each item of a walk, from the top, as far as the walk contains them."""
+    """Return the ancestor folders of each item of a walk, top first, as far as the walk contains them."""
     folders = tree[tree["type"] == "folder"]
     names = dict(zip(folders["id"], folders["name"], strict=True))
     parents = dict(zip(folders["id"], folders["parent_id"], strict=True))
     paths: dict[Any, list[dict[str, str]]] = {}
-    above = []
+    ancestors_by_row = []
     for parent in tree["parent_id"]:
         if parent not in paths:
             chain = reversed(ancestors(parent, parents))
             paths[parent] = [{"folder_id": folder, "folder_name": names[folder]} for folder in chain]
-        above.append(paths[parent])
-    return above
+        ancestors_by_row.append(paths[parent])
+    return ancestors_by_row
 
 
 def _array(values: list[Any], kind: str) -> tuple[pa.Array, dict[int, Any]]:
-    """Return an Arrow column, and the values it cannot hold by row."""
+    """Return an Arrow column, and the values that it cannot hold by row number."""
     try:
         array = pa.array(values, _ARROW.get(kind, pa.large_string()))
         return (_times(array) if kind == "time" else array), {}
@@ -287,10 +288,10 @@ def _array(values: list[Any], kind: str) -> tuple[pa.Array, dict[int, Any]]:
 
 
 def _times(array: pa.Array) -> pa.Array:
-    """Parse times with Arrow. It accepts times that Python and pandas cannot show; those go to the slow path."""
+    """Parse times with Arrow. Raise for times that Python and pandas cannot show, which take the slow path."""
     times = array.cast(pa.timestamp("us", "UTC"))
     ends = pc.min_max(times.cast(pa.int64()))
-    if ends["min"].is_valid and not (ends["min"].as_py() >= _FIRST and ends["max"].as_py() < _END):
+    if ends["min"].is_valid and not (ends["min"].as_py() >= _YEAR_1 and ends["max"].as_py() < _YEAR_10000):
         raise pa.ArrowInvalid("a time outside the years 1 to 9999")
     return times
 
@@ -302,9 +303,9 @@ def _fits(value: Any, kind: str) -> bool:
 
 
 def _time(text: str) -> pd.Timestamp | None:
-    """Return a time with its offset, in UTC.
+    """Parse a time and convert it to UTC.
 
-    ``None`` if it is not a full date (pandas would guess the rest: ``2026-01-01-08:00`` becomes eight o'clock), is outside
+    ``None`` if it is not a complete date (pandas would guess, and read ``2026-01-01-08:00`` as eight o'clock), is outside
     the years 1 to 9999 in UTC, or is more precise than microseconds.
     """
     if not _FULL.fullmatch(text):
@@ -316,14 +317,15 @@ def _time(text: str) -> pd.Timestamp | None:
     if pd.isna(time) or time.nanosecond:
         return None
     time = (time.tz_localize("UTC") if time.tzinfo is None else time.tz_convert("UTC")).as_unit("us")
-    return time if _FIRST <= int(time.asm8.astype("int64")) < _END else None  # .value is in nanoseconds
+    microseconds = int(time.asm8.astype("int64"))  # not .value, which is in nanoseconds
+    return time if _YEAR_1 <= microseconds < _YEAR_10000 else None
 
 
 def _series(values: pa.ChunkedArray, kind: str) -> pd.Series:
-    # __from_arrow__ lets pandas use Arrow memory without a copy; its type stubs lack it.
+    # __from_arrow__ lets pandas use Arrow memory without a copy. The type stubs of pandas lack it.
     dtypes: Any = {
         "integer": pd.Int64Dtype(),
-        "truth": pd.BooleanDtype(),
+        "boolean": pd.BooleanDtype(),
         "text": pd.StringDtype(na_value=float("nan")),
     }
     if kind == "time":

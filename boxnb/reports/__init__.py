@@ -1,8 +1,8 @@
-"""Answers to the questions of Box admins, each one function that returns a DataFrame with a fixed schema.
+"""Answers to the questions of Box admins. Each is a function that returns a DataFrame with a fixed schema.
 
 Every function takes ``box`` first. Reports on content take ``of=``, a DataFrame from :func:`content` or
 :func:`collaborations`, so that one walk serves all of them. Reports on events take ``of=``, a DataFrame from
-``box.events``. Without it they pull what they need. Each docstring says what the report cannot know.
+``box.events``. Without ``of=`` they pull what they need. Each docstring says what the report cannot know.
 """
 
 from __future__ import annotations

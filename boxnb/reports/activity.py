@@ -19,7 +19,7 @@ SIGN_INS = {
     "created_at": "time",
     "login": "text",
     "name": "text",
-    "succeeded": "truth",
+    "succeeded": "boolean",
     "event_type": "category",
     "ip_address": "text",
     "network": "text",
@@ -48,7 +48,7 @@ DAYS = {
     "folders": "integer",
     "usual": "number",
     "times_usual": "number",
-    "is_unusual": "truth",
+    "is_unusual": "boolean",
     "first_at": "time",
     "last_at": "time",
     "ip_addresses": "text",
@@ -88,7 +88,7 @@ def _events(
 
 
 def _who(events: pd.DataFrame) -> pd.Series:
-    """Return the login, or :data:`NOBODY` for anyone who was not signed in."""
+    """Return the login of each event, or :data:`NOBODY` for anyone who was not signed in."""
     login: pd.Series = events["created_by_login"].where(events["created_by_id"] != ANONYMOUS, NOBODY)
     return login
 
@@ -98,8 +98,8 @@ def sign_ins(box: Connection, *, since: When = "30D", of: pd.DataFrame | None = 
     List sign-ins and failed sign-ins, one row each, in order of time.
 
     Events have an IP address, but no country or device. ``network`` is its first three numbers (the first four groups for
-    IPv6), which often is one office. Times are UTC, not the user's local time. A session that stays open does not create
-    new events. With single sign-on, a wrong password fails at your identity provider, where Box never sees it.
+    IPv6), which often stand for one office. Times are UTC, not the user's local time. A session that stays open does not create
+    new events. With single sign-on, a wrong password fails with your identity provider, and Box never sees it.
 
     Parameters
     ----------
@@ -131,18 +131,19 @@ def sign_in_attacks(
     box: Connection, *, since: When = "90D", at_least: int = 20, of: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """
-    Find bursts of failed sign-ins from one IP address, against one account or many; one row per burst.
+    Find bursts of failed sign-ins from one IP address, against one account or many, one row per burst.
 
-    A burst is ``at_least`` failures from one IP address with at most an hour between two. Slower or distributed attacks are
-    not found, and a whole office behind one address can look like an attack. ``signed_in_after`` names the attacked accounts
-    that signed in from that address between the start of the burst and a day after its end. Call these users at once.
+    A burst is ``at_least`` failures from one IP address, each at most an hour after the previous one. Slower or distributed
+    attacks are not found, and a whole office behind one address can look like an attack. ``signed_in_after`` lists the
+    attacked accounts that signed in from that address between the start of the burst and a day after its end. Call these
+    users immediately.
 
     Parameters
     ----------
     box : Box
     since : str, Timestamp or Timedelta
     at_least : int
-        The number of failures that make a burst.
+        The minimum number of failures of a burst.
     of : DataFrame, optional
         From ``box.events`` with sign-ins and failed sign-ins; pulled by default.
 
@@ -153,7 +154,7 @@ def sign_in_attacks(
     """
     inputs = Inputs("sign_in_attacks")
     rows = sign_ins(box, since=since, of=of)
-    inputs.hand_on(rows)
+    inputs.record_source(rows)
     failed = rows[~rows["succeeded"].astype(bool)].sort_values(["ip_address", "created_at"])
     gap = failed.groupby("ip_address")["created_at"].diff() > pd.Timedelta("1h")
     bursts = []
@@ -162,7 +163,7 @@ def sign_in_attacks(
             continue
         start, end = burst["created_at"].min(), burst["created_at"].max()
         logins = burst["login"].value_counts().index
-        after = rows[
+        signed_in = rows[
             rows["succeeded"].astype(bool)
             & (rows["ip_address"] == address)
             & rows["created_at"].between(start, end + pd.Timedelta("1D"))
@@ -177,7 +178,7 @@ def sign_in_attacks(
                 "tries": len(burst),
                 "accounts": len(logins),
                 "logins": ", ".join(logins[:5]) + (" ..." if len(logins) > 5 else ""),
-                "signed_in_after": ", ".join(sorted(set(after["login"]))),
+                "signed_in_after": ", ".join(sorted(set(signed_in["login"]))),
             }
         )
     frame = pd.DataFrame(bursts, columns=list(ATTACKS)).sort_values("tries", ascending=False)
@@ -185,7 +186,7 @@ def sign_in_attacks(
 
 
 def _by_day(rows: pd.DataFrame, at_least: int, times: float) -> pd.DataFrame:
-    """Return one row per user, kind of event and day, compared with that user's own usual day."""
+    """Return one row per user, event type and day, compared with that user's usual day."""
     rows = rows.assign(
         login=_who(rows), day=rows["created_at"].dt.floor("D"), kind=rows["event_type"].astype("str")
     )
@@ -222,26 +223,26 @@ def downloads(
     of: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
-    Count downloads, one row per user and day (UTC), the most first.
+    Count downloads, one row per user and day (UTC), busiest first.
 
     ``usual`` is the median of that user's own days with downloads. ``is_unusual`` marks days with at least ``at_least``
-    downloads and at least ``times`` the usual number. Everyone who followed an open link without a sign-in is anonymous and
-    counted together in one row a day, because Box knows only their addresses. Previews also show content but are another
-    event. Box Drive or Box Sync counts as one download for each file it fetches.
+    downloads that are also at least ``times`` the usual number. Downloads through open links without a sign-in share one
+    anonymous row per day, because Box records only IP addresses. Previews also show content, but are different events. Box
+    Drive and Box Sync cause one download for each file that they fetch.
 
     Parameters
     ----------
     box : Box
     since : str, Timestamp or Timedelta
     at_least, times : int, float
-        Minimum downloads of an unusual day, in total and as a multiple of ``usual``.
+        The minimum downloads of an unusual day, in total and as a multiple of ``usual``.
     of : DataFrame, optional
         From ``box.events`` with ``DOWNLOAD``; pulled by default.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`DAYS`; each of the ``items`` and ``folders`` is counted once.
+        Columns of :data:`DAYS`; ``items`` and ``folders`` are the numbers of different ones.
     """
     inputs = Inputs("downloads")
     days = _by_day(_events(inputs, box, since, ["DOWNLOAD"], of, DAILY), at_least, times)
@@ -258,11 +259,11 @@ def unusual_days(
     of: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
-    Find days on which a user did far more of something than usual: downloads, deletions, shares, any kind of event.
+    Find days on which a user did far more of something than usual, such as downloads, deletions or shares.
 
-    A rule of thumb, not a verdict: at least ``at_least`` events of one kind on one day (UTC), and at least ``times`` the median
-    of that user's own days with such events. Users who do a lot every day are not listed, and the last day of a project can
-    look like a theft. Failed sign-ins count for the account that was attacked.
+    This is a rule of thumb, not a verdict: at least ``at_least`` events of one type on one day (UTC), and at least ``times``
+    the median of that user's own days with such events. Users who do a lot every day are not listed, and the last day of a
+    project can look like a theft. Failed sign-ins count for the account that was attacked.
 
     Parameters
     ----------
@@ -270,12 +271,12 @@ def unusual_days(
     since : str, Timestamp or Timedelta
     at_least, times : int, float
     of : DataFrame, optional
-        From ``box.events`` of all kinds; pulled by default, at two calls per thousand events.
+        From ``box.events`` of all types; pulled by default, at two calls per thousand events.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`DAYS`, only unusual days, the most events first.
+        Columns of :data:`DAYS`, only unusual days, busiest first.
     """
     inputs = Inputs("unusual_days")
     days = _by_day(_events(inputs, box, since, None, of, DAILY), at_least, times)
@@ -308,8 +309,8 @@ def file_history(
     List the events of one file or folder, in order of time.
 
     Box cannot filter events by file, so this pulls the whole time range, at two calls per thousand events, and selects those
-    that name the item. Pass ``of`` to look up several. Events reach back a year and may arrive hours late. An event of the
-    folder above (a move, a new collaborator) names that folder and not the file, so look up its id as well.
+    of the item. Pass ``of`` to look up several items. Events reach back a year and may arrive hours late. A change to the
+    parent folder (a move, a new collaborator) is an event of that folder, not of the file, so look up its id as well.
 
     Parameters
     ----------
@@ -323,7 +324,7 @@ def file_history(
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`HISTORY`; ``details`` is Box's own JSON text.
+        Columns of :data:`HISTORY`; ``details`` is JSON text from Box.
     """
     file_id = ids.one(file_id, "file_id", "item")
     inputs = Inputs("file_history")
@@ -340,8 +341,8 @@ def user_history(
     List what one user did, and what was done to the account, in order of time.
 
     Box cannot filter events by user, so this pulls the whole time range, at two calls per thousand events. Pass ``of`` to look
-    up several users. Some events of an app that acts for a user have the app's own account, and events through an open link
-    are anonymous (``"2"``).
+    up several users. Some events of an app that acts for a user belong to the app's own account, and events through an open
+    link are anonymous (``"2"``).
 
     Parameters
     ----------

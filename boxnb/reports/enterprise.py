@@ -1,7 +1,7 @@
-"""The two walks that reports share: all content of the enterprise, and everyone invited to it.
+"""The two walks that reports share: all content of the enterprise, and all invitations to it.
 
-Box cannot list either for a whole enterprise: an admin sees only what is shared with the admin. So each user's content is
-read once, as that user (the ``As-User`` header); the reports take the result as ``of=``.
+Box cannot list either for a whole enterprise, because an admin sees only what is shared with the admin. So each user's
+content is read once, as that user (with the ``As-User`` header); the reports take the result as ``of=``.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from boxnb.api.connection import Connection
 
 REFUSALS = 20
-"""Refused users in a row after which a walk gives up. More than one, because a co-admin may not act as other admins."""
+"""Consecutive refused users after which a walk ends. More than one, because a co-admin may not act as other admins."""
 
 SEEN_AS = (Column("seen_as", "text"),)
-ASKED = tuple(Column(f"asked_{name}", "text") for name in ("type", "id"))
+REQUESTED = tuple(Column(f"asked_{name}", "text") for name in ("type", "id"))
 INVITATIONS = {
     "id": "text",
     "status": "category",
@@ -50,9 +50,9 @@ INVITATIONS = {
     "who_name": "text",
     "login": "text",
     "domain": "text",
-    "is_external": "truth",
+    "is_external": "boolean",
     "expires_at": "time",
-    "is_expired": "truth",
+    "is_expired": "boolean",
     "invited_by": "text",
     "created_at": "time",
 }
@@ -69,142 +69,142 @@ def content(box: Connection, *, people_of: pd.DataFrame | None = None) -> pd.Dat
 
     Lists the top level of every active user as that user, one call each, then walks the folders that the user owns, one
     call per folder. Folders of users who left, or of other companies, are walked if an active user was invited to them.
-    Nobody can read the private content of users who left, so it is missing (their ``space_used`` in ``box.users()`` counts
-    it). The trash is not included either.
+    No one can read the private content of users who left, so it is missing (their ``space_used`` in ``box.users()``
+    includes it). The trash is not included either.
 
     Parameters
     ----------
     box : Box
-        Needs an admin, and an app with *Make API calls using the as-user header*; ``As-User`` needs both.
+        Needs an admin, and an app with *Make API calls using the as-user header*.
     people_of : DataFrame, optional
         Some rows of ``box.users()``. Only what these users can see is walked.
 
     Returns
     -------
     pandas.DataFrame
-        Columns as in :data:`boxnb.frames.schema.ITEMS`, then ``seen_as`` (text, id of the user it was listed as), ``path`` (the
-        folders above, joined by ``/``), ``depth`` (``Int64``, 1 at the top) and ``ownership`` (``active``, ``left``: the owner is a suspended
-        user, ``outside``: the owner is not a user of the enterprise). Each id appears once, even if the walk ended
-        early. ``attrs["skipped"]`` lists what could not be read (``id``, ``as_user``, ``status``, ``why``); ``attrs["complete"]`` is
-        then False, and a warning says so.
+        Columns as in :data:`boxnb.frames.schema.ITEMS`, then ``seen_as`` (text, id of the user it was listed as), ``path``
+        (the ancestor folders, joined by ``/``), ``depth`` (``Int64``, 1 at the top) and ``ownership`` (``active``; ``left``:
+        the owner is a suspended user; ``outside``: the owner is not a user of the enterprise). Each id appears once, even if
+        the walk ended early. ``attrs["skipped"]`` lists what could not be read (``id``, ``as_user``, ``status``, ``why``);
+        ``attrs["complete"]`` is then False, with a warning.
 
     Raises
     ------
     ForbiddenError
-        None of the first twenty users could be read: the app or the admin may not use ``As-User``.
+        Box refused all of the first twenty users: the app or the admin may not use ``As-User``.
 
     Notes
     -----
     Source: https://developer.box.com/guides/authentication/jwt/as-user/
     """
-    wanted = None if people_of is None else ids.many(people_of, "people_of", "user")
-    everybody = people.users(box)
-    active = everybody.loc[everybody["status"] != "inactive", "id"].dropna()
-    able = active.tolist() if wanted is None else active[active.isin(wanted)].tolist()
+    requested = None if people_of is None else ids.many(people_of, "people_of", "user")
+    all_users = people.users(box)
+    active = all_users.loc[all_users["status"] != "inactive", "id"].dropna()
+    viewers = active.tolist() if requested is None else active[active.isin(requested)].tolist()
 
     def work(pull: Pull) -> None:
-        pull.inherit(everybody)
+        pull.inherit(all_users)
         if isinstance(people_of, pd.DataFrame):
             pull.inherit(people_of, "box.users")
-        # Rows of box.users() may include suspended users. An id given explicitly must be an active user's.
-        known = active if wanted is None or not isinstance(people_of, pd.DataFrame) else everybody["id"]
-        for which in sorted({*(wanted or ())} - {*known}):
-            pull.miss("no active user of this enterprise has this id", as_user=which)
-        _walk(pull, able)
+        # Rows of box.users() may include suspended users. An id in a list must be that of an active user.
+        valid_ids = all_users["id"] if isinstance(people_of, pd.DataFrame) else active
+        for user_id in sorted({*(requested or ())} - {*valid_ids}):
+            pull.record_missing("no active user of this enterprise has this id", as_user=user_id)
+        _walk(pull, viewers)
 
-    # A separate name in the ledger, because only a whole walk predicts the cost of the next one.
+    # A partial walk has a separate name in the ledger, because only a full walk predicts the cost of the next one.
     name = "content" if people_of is None else "content of some"
     return run_pull(
         box,
         name,
         schema.ITEMS,
-        {"users": len(able)},
+        {"users": len(viewers)},
         work,
         computed=SEEN_AS,
-        tidy=lambda frame: _placed(frame, set(active), set(everybody["id"])),
+        tidy=lambda frame: _with_paths(frame, set(active), set(all_users["id"])),
     )
 
 
 def _walk(pull: Pull, viewers: list[str]) -> None:
-    """Walk the top levels, then the folders below as their owners, then the rest as the first user who saw it."""
+    """Walk the top levels, then the folders below as their owners, then the others as the first user who saw them."""
     fields = schema.fields(schema.ITEMS)
-    seen, later = set[str](), dict[str, str]()
-    refused = 0
+    seen_ids, shared_folders = set[str](), dict[str, str]()
+    refusals = 0
     with pull.pool(16) as pool:
         ahead: deque[tuple[_Visit, Future[Listing]]] = deque()
 
-        def go(folder: str, viewer: str) -> None:
+        def visit_folder(folder: str, viewer: str) -> None:
             visit = _Visit(folder, viewer)
-            seen.add(folder)
+            seen_ids.add(folder)
             path = f"/folders/{quote(folder, safe='')}/items"
             listing = pool.submit(pull.listing, by_marker, path, as_user=viewer, fields=fields)
             ahead.append((visit, listing))
 
-        def finish() -> None:
-            nonlocal refused
+        def finish_visits() -> None:
+            nonlocal refusals
             while ahead:
                 visit, future = ahead.popleft()
                 listing = future.result()
-                refused += listing.error is not None
-                # All of the first users were refused, so trying the others would only cost calls.
+                refusals += listing.error is not None
+                # If Box refused all of the first users, the calls for the others would be wasted.
                 hopeless = (
-                    listing.error is not None and refused == min(len(viewers), REFUSALS) and not pull.pages
+                    listing.error is not None and refusals == min(len(viewers), REFUSALS) and not pull.pages
                 )
-                pull.skip(listing, alone=hopeless, id=visit.folder, as_user=visit.viewer)
-                # One user could be read, so trying the others is worth the calls.
+                pull.record_problem(listing, alone=hopeless, id=visit.folder, as_user=visit.viewer)
+                # Box returned the content of one user, so the others are worth the calls.
                 while waiting and listing.pages:
-                    go("0", waiting.popleft())
+                    visit_folder("0", waiting.popleft())
                 for page in listing.pages:
                     pull.take(page, visit.viewer)
                     folders, unusable = folders_of(page)
                     for entry in unusable:
-                        pull.miss(entry.pop("why"), **entry, as_user=visit.viewer)
+                        pull.record_missing(entry.pop("why"), **entry, as_user=visit.viewer)
                     for folder in folders:
-                        if folder.id in seen:
+                        if folder.id in seen_ids:
                             continue
                         if visit.folder != "0" or folder.owner == visit.viewer:
-                            go(folder.id, visit.viewer)
+                            visit_folder(folder.id, visit.viewer)
                         else:
-                            later.setdefault(folder.id, visit.viewer)
+                            shared_folders.setdefault(folder.id, visit.viewer)
 
         for viewer in viewers[:REFUSALS]:
-            go("0", viewer)
+            visit_folder("0", viewer)
         waiting = deque(viewers[REFUSALS:])
-        finish()
-        for folder_id, viewer in later.items():
-            if folder_id not in seen:
-                go(folder_id, viewer)
-                finish()
+        finish_visits()
+        for folder_id, viewer in shared_folders.items():
+            if folder_id not in seen_ids:
+                visit_folder(folder_id, viewer)
+                finish_visits()
 
 
-def _placed(frame: pd.DataFrame, able: set[str], managed: set[str]) -> pd.DataFrame:
+def _with_paths(frame: pd.DataFrame, active: set[str], managed: set[str]) -> pd.DataFrame:
     """Return each item once, as its owner sees it if possible, with its path, depth and ownership."""
-    known = set(frame.loc[frame["type"] == "folder", "id"].dropna())
+    folder_ids = set(frame.loc[frame["type"] == "folder", "id"].dropna())
     by_owner = frame["seen_as"] == frame["owned_by_id"]
-    rank = np.where(by_owner, 0, np.where(frame["parent_id"].isin(known), 1, 2))
+    rank = np.where(by_owner, 0, np.where(frame["parent_id"].isin(folder_ids), 1, 2))
     key = frame["type"].astype("str") + frame["id"]
     order = np.argsort(rank, kind="stable")
-    ordered = key.iloc[order]
-    first = ~ordered.duplicated() | ordered.isna()  # rows without an id are not duplicates
+    ordered_keys = key.iloc[order]
+    first = ~ordered_keys.duplicated() | ordered_keys.isna()  # rows without an id are not duplicates
     once = frame.iloc[np.sort(order[first.to_numpy()])].reset_index(drop=True)
     folders = once[(once["type"] == "folder") & once["id"].notna()]
     parents = dict(zip(folders["id"], folders["parent_id"], strict=True))
     names = dict(zip(folders["id"], folders["name"].fillna(NAMELESS), strict=True))
-    places: dict[str, tuple[str, int]] = {}
+    paths: dict[str, tuple[str, int]] = {}
     for folder_id in names:
         chain = ancestors(folder_id, parents)
         path = "/".join(names[folder] for folder in reversed(chain)).lstrip("/")
-        places[folder_id] = path, len(chain) + 1
-    of_items = [places.get(parent, ("", 1)) for parent in once["parent_id"].astype("object")]
-    once["path"] = pd.Series([path for path, _ in of_items], dtype="str")
-    once["depth"] = pd.Series([depth for _, depth in of_items], dtype="Int64")
-    once["ownership"] = _whose(once["owned_by_id"], able, managed)
+        paths[folder_id] = path, len(chain) + 1
+    parent_paths = [paths.get(parent, ("", 1)) for parent in once["parent_id"].astype("object")]
+    once["path"] = pd.Series([path for path, _ in parent_paths], dtype="str")
+    once["depth"] = pd.Series([depth for _, depth in parent_paths], dtype="Int64")
+    once["ownership"] = _ownership_of(once["owned_by_id"], active, managed)
     return once.sort_values(["depth", "path", "name", "id"], ignore_index=True)
 
 
-def _whose(owner: pd.Series, able: set[str], managed: set[str]) -> Any:
-    whose = np.where(owner.isin(able), "active", np.where(owner.isin(managed), "left", "outside"))
-    return pd.Categorical(whose, categories=["active", "left", "outside"])
+def _ownership_of(owner: pd.Series, active: set[str], managed: set[str]) -> Any:
+    ownership = np.where(owner.isin(active), "active", np.where(owner.isin(managed), "left", "outside"))
+    return pd.Categorical(ownership, categories=["active", "left", "outside"])
 
 
 def items(
@@ -212,34 +212,33 @@ def items(
 ) -> pd.DataFrame:
     """Return the columns of content that a report needs, from the caller's DataFrame or else from a walk.
 
-    For a DataFrame from ``box.tree``, ``ownership`` is looked up, which lists the users, and ``seen_as`` is the user of that
-    walk.
+    For a DataFrame from ``box.tree``, listing the users gives ``ownership``, and ``seen_as`` is the user of that walk.
     """
     needed = {*names.split(), *optional.split()}
     if isinstance(of, pd.DataFrame):
         if "ownership" in needed - {*of.columns} and "owned_by_id" in of:
             owner = with_columns(of, f"reports.{inputs.report}", "owned_by_id", CONTENT, "reports.content")
-            of = of.assign(ownership=_ownership(inputs, box, owner["owned_by_id"]))
+            of = of.assign(ownership=_fetch_ownership(inputs, box, owner["owned_by_id"]))
         if "seen_as" in needed - {*of.columns}:
             of = of.assign(seen_as=(of.attrs.get("query") or {}).get("as_user"))
     return inputs.take(of, lambda: content(box), names, CONTENT, "reports.content", optional)
 
 
-def _ownership(inputs: Inputs, box: Connection, owner: pd.Series) -> Any:
+def _fetch_ownership(inputs: Inputs, box: Connection, owner: pd.Series) -> Any:
     users = people.users(box)
-    inputs.hand_on(users)
-    return _whose(owner, set(users.loc[users["status"] != "inactive", "id"]), set(users["id"]))
+    inputs.record_source(users)
+    return _ownership_of(owner, set(users.loc[users["status"] != "inactive", "id"]), set(users["id"]))
 
 
 def collaborations(
     box: Connection, *, of: pd.DataFrame | None = None, flagged: bool = False, files: bool = False
 ) -> pd.DataFrame:
     """
-    List everyone who was invited to the enterprise's content: one row per invitation, at the folder where it was made.
+    List everyone who was invited to the enterprise's content, one row per invitation, at the folder where it was made.
 
-    Takes one call per folder. It lists users and groups, but not the members of a group, and not the owner. Single files can
-    be shared, too: ``files=True`` includes every flagged file at one more call each, and Box flags all files below a shared
-    folder. Without it, invitations to single files are missing. Folders that only users who left could open cannot be read.
+    Takes one call per folder. Lists users and groups, but neither the members of a group nor the owner. Single files can
+    be shared, too: ``files=True`` also reads every flagged file, at one call each, and Box flags all files below a shared
+    folder. Without it, invitations to single files are missing. Folders that only users who left can open cannot be read.
 
     Parameters
     ----------
@@ -247,17 +246,17 @@ def collaborations(
     of : DataFrame, optional
         From :func:`content` or ``box.tree``, or some of its rows. By default the content is walked first.
     flagged : bool
-        Read only folders that have collaborators by Box's own flag. This takes fewer calls, but the flag ignores pending
+        Read only folders that Box flags as having collaborators. This takes fewer calls, but the flag ignores pending
         invitations.
     files : bool
-        Also read single files that are flagged.
+        Also read flagged single files.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`INVITATIONS`: ``who`` is ``user`` or ``group``; ``is_external`` is true for anyone who is not a user of the
-        enterprise; ``is_expired`` is true if the invitation has expired. ``attrs["skipped"]`` lists what could not be read, and
-        what the content it is made from lacks.
+        Columns of :data:`INVITATIONS`: ``who`` is ``user`` or ``group``; ``is_external`` is true for anyone who is not a user
+        of the enterprise; ``is_expired`` is true if the invitation has expired. ``attrs["skipped"]`` lists what could not be
+        read, and what ``of`` lacks.
 
     Notes
     -----
@@ -265,66 +264,67 @@ def collaborations(
     """
     inputs = Inputs("collaborations")
     optional = "has_collaborations name path depth owned_by_login ownership seen_as"
-    walked = items(inputs, box, of, "type id", optional)
+    content_rows = items(inputs, box, of, "type id", optional)
     users = people.users(box)
-    asked = _asked(walked, flagged=flagged, files=files)
+    selected = _selected_items(content_rows, flagged=flagged, files=files)
     fields = schema.fields(schema.COLLABORATIONS)
 
     def work(pull: Pull) -> None:
         pull.inherit(inputs.frames[-1], "reports.content" if of is not None else "")
-        for listed in (*inputs.frames[:-1], users):
-            pull.inherit(listed)
+        for source in (*inputs.frames[:-1], users):
+            pull.inherit(source)
 
         def listing_of(row: tuple[str, str, str]) -> Listing:
             path = f"/{row[0]}s/{quote(row[1], safe='')}/collaborations"
             return pull.listing(by_marker, path, as_user=row[2], fields=fields)
 
-        seen_as = asked["seen_as"].astype("object").where(asked["seen_as"].notna(), None)
-        rows = list(zip(asked["type"].astype("str"), asked["id"], seen_as, strict=True))
+        seen_as = selected["seen_as"].astype("object").where(selected["seen_as"].notna(), None)
+        rows = list(zip(selected["type"].astype("str"), selected["id"], seen_as, strict=True))
         with pull.pool(16) as pool:
             for row, listing in zip(rows, pool.map(listing_of, rows), strict=True):
-                pull.skip(listing, id=row[1], as_user=row[2])
+                pull.record_problem(listing, id=row[1], as_user=row[2])
                 for page in listing.pages:
                     pull.take(page, row[0], row[1])
 
-    query = {"items": len(asked), "files": files}
+    query = {"items": len(selected), "files": files}
     return run_pull(
         box,
         "invitations",
         schema.COLLABORATIONS,
         query,
         work,
-        computed=ASKED,
-        tidy=lambda rows: _invitations(box, rows, walked, users),
+        computed=REQUESTED,
+        tidy=lambda rows: _invitations(box, rows, content_rows, users),
     )
 
 
-def _asked(items: pd.DataFrame, *, flagged: bool, files: bool) -> pd.DataFrame:
-    has = items["has_collaborations"].fillna(True).astype(bool)
-    wanted = items["id"].notna() & (items["type"] == "folder") & (has | (not flagged))
+def _selected_items(items: pd.DataFrame, *, flagged: bool, files: bool) -> pd.DataFrame:
+    has_flag = items["has_collaborations"].fillna(True).astype(bool)
+    selected = items["id"].notna() & (items["type"] == "folder") & (has_flag | (not flagged))
     if files:
-        wanted |= items["id"].notna() & (items["type"] == "file") & has
-    return items[wanted].sort_values("depth", kind="stable")
+        selected |= items["id"].notna() & (items["type"] == "file") & has_flag
+    return items[selected].sort_values("depth", kind="stable")
 
 
 def _invitations(
-    box: Connection, found: pd.DataFrame, items: pd.DataFrame, users: pd.DataFrame
+    box: Connection, collaborations: pd.DataFrame, items: pd.DataFrame, users: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return each invitation once. Folders are read from the top down, so the first row is where it was made."""
-    rows = found[~found["id"].duplicated() | found["id"].isna()].reset_index(drop=True)
+    """Return each invitation once. Folders are read top first, so the first row of each is where it was made."""
+    ids_ = collaborations["id"]
+    rows = collaborations[~ids_.duplicated() | ids_.isna()].reset_index(drop=True)
     rows["item_id"] = rows["item_id"].fillna(rows["asked_id"])
     rows["item_type"] = rows["item_type"].astype("str").fillna(rows["asked_type"])
-    about = items[items["id"].notna()].drop_duplicates("id").set_index("id")
-    place = about.reindex(rows["item_id"]).reset_index(drop=True)
-    rows["item_name"] = rows["item_name"].fillna(place["name"])
-    rows["path"], rows["owner_login"] = place["path"], place["owned_by_login"]
-    rows["ownership"] = place["ownership"].astype("str")
+    items_by_id = items[items["id"].notna()].drop_duplicates("id").set_index("id")
+    item_rows = items_by_id.reindex(rows["item_id"]).reset_index(drop=True)
+    rows["item_name"] = rows["item_name"].fillna(item_rows["name"])
+    rows["path"], rows["owner_login"] = item_rows["path"], item_rows["owned_by_login"]
+    rows["ownership"] = item_rows["ownership"].astype("str")
     rows["who"] = rows["accessible_by_type"].astype("str").fillna("user")
     rows["who_id"], rows["who_name"] = rows["accessible_by_id"], rows["accessible_by_name"]
     rows["login"] = rows["accessible_by_login"].fillna(rows["invite_email"])
     rows["domain"] = domain(rows["login"])
-    known = rows["who_id"].isin(users["id"]) | rows["login"].str.lower().isin(users["login"].str.lower())
-    rows["is_external"] = (rows["who"] == "user") & ~known
+    is_user = rows["who_id"].isin(users["id"]) | rows["login"].str.lower().isin(users["login"].str.lower())
+    rows["is_external"] = (rows["who"] == "user") & ~is_user
     rows["is_expired"] = rows["expires_at"] < now(box)
     rows["invited_by"] = rows["created_by_login"]
     return shaped(rows.sort_values(["path", "item_name", "login"]), INVITATIONS, Inputs("invitations"))
@@ -332,7 +332,7 @@ def _invitations(
 
 def estimate(box: Connection, name: str, *, of: pd.DataFrame | None = None) -> Estimate:
     """
-    Estimate the calls of :func:`content` or :func:`collaborations`.
+    Estimate how many calls :func:`content` or :func:`collaborations` will take.
 
     Parameters
     ----------
@@ -363,11 +363,11 @@ def estimate(box: Connection, name: str, *, of: pd.DataFrame | None = None) -> E
         return Estimate(
             name, None, "unknown", "One call for each folder. Walk the content first, then pass it as of."
         )
-    walked = with_columns(
+    content_rows = with_columns(
         of, "reports.estimate", "type id", CONTENT, "reports.content", "has_collaborations depth"
     )
-    folders = len(_asked(walked, flagged=False, files=False))
-    flagged = len(_asked(walked, flagged=True, files=False))
-    files = len(_asked(walked, flagged=False, files=True))
+    folders = len(_selected_items(content_rows, flagged=False, files=False))
+    flagged = len(_selected_items(content_rows, flagged=True, files=False))
+    files = len(_selected_items(content_rows, flagged=False, files=True))
     why = f"One for each folder, and one for the users; {flagged + 1} with flagged=True, {files + 1} with files=True."
     return Estimate(name, folders + 1, "at least", why)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from boxnb.datasets import event_log, people
 
-from .shape import EVENTS, MEMBERSHIPS, USERS, Inputs, days_since, looked_up, now, shaped
+from .shape import EVENTS, MEMBERSHIPS, USERS, Inputs, days_since, look_up, now, shaped
 
 if TYPE_CHECKING:
     from boxnb.api.connection import Connection
@@ -58,7 +58,7 @@ def inactive_users(
     List active accounts that did not sign in during the last ``days`` days, longest inactive first.
 
     Box has no last-login field, so this looks for sign-ins in the admin events, which go back a year at most. A missing
-    ``last_sign_in`` means *not in that time*, not *never*. Anyone who works through Box Drive or a phone stays signed in for
+    ``last_sign_in`` means *not within a year*, not *never*. Anyone who works through Box Drive or a phone stays signed in for
     months and can be listed here despite being active; pass a DataFrame of all event types as ``of`` to count every event as
     activity. Suspended accounts, and accounts younger than ``days``, are not listed.
 
@@ -66,7 +66,7 @@ def inactive_users(
     ----------
     box : Box
     days : int
-        How long counts as inactive; up to 365.
+        After how many days without a sign-in an account counts as inactive; up to 365.
     of : DataFrame, optional
         From ``box.events``; every event of a user counts as activity. It must reach back at least ``days``. By default the
         sign-ins of a year are pulled.
@@ -76,7 +76,7 @@ def inactive_users(
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`INACTIVE`; ``space_used`` in bytes, ``days_quiet`` since the last activity, or missing.
+        Columns of :data:`INACTIVE`; ``space_used`` in bytes, ``days_quiet`` since the last activity, missing if there is none.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def inactive_users(
             f"Box keeps events for 365 days, so boxnb cannot look back {days} days. Use 365 or less."
         )
     inputs = Inputs("inactive_users")
-    everybody = inputs.take(users, lambda: people.users(box), f"{ACCOUNT} role", USERS, "box.users")
+    all_users = inputs.take(users, lambda: people.users(box), f"{ACCOUNT} role", USERS, "box.users")
     events = inputs.take(
         of,
         lambda: event_log.events(box, since="365D", event_type=SIGN_INS),
@@ -101,8 +101,8 @@ def inactive_users(
     if of is not None:
         events = events[events["event_type"] != "FAILED_LOGIN"]
     last = events.groupby("created_by_id")["created_at"].max()
-    rows = everybody[(everybody["status"] != "inactive") & (everybody["created_at"] < cutoff)].copy()
-    rows["last_sign_in"] = looked_up(rows["id"], last)
+    rows = all_users[(all_users["status"] != "inactive") & (all_users["created_at"] < cutoff)].copy()
+    rows["last_sign_in"] = look_up(rows["id"], last)
     rows["days_quiet"] = days_since(rows["last_sign_in"], when)
     inactive = rows[rows["last_sign_in"].isna() | (rows["last_sign_in"] < cutoff)]
     ordered = inactive.sort_values(["last_sign_in", "login"], na_position="first")
@@ -110,14 +110,14 @@ def inactive_users(
 
 
 def _normalized(name: str) -> str:
-    """Return a name in lower case, without accents and extra spaces."""
+    """Return a name in lower case, without accents or extra spaces."""
     letters = re.sub(r"[\u0300-\u036f]", "", unicodedata.normalize("NFKD", name))
     return " ".join(letters.casefold().split())
 
 
 def duplicate_accounts(box: Connection, *, users: pd.DataFrame | None = None) -> pd.DataFrame:
     """
-    List accounts with the same name, next to each other.
+    List accounts with the same name, one after another.
 
     Case, spaces and accents do not matter. Two people can have the same name, so check this list before you act on it. A
     second account under another name is not found.
@@ -134,20 +134,20 @@ def duplicate_accounts(box: Connection, *, users: pd.DataFrame | None = None) ->
         Columns of :data:`DUPLICATE_ACCOUNTS`, one row per account.
     """
     inputs = Inputs("duplicate_accounts")
-    everybody = inputs.take(users, lambda: people.users(box), ACCOUNT, USERS, "box.users")
-    key = everybody["name"].fillna("").map(_normalized).astype("str")
-    duplicates = everybody[key.duplicated(keep=False) & (key != "")]
+    all_users = inputs.take(users, lambda: people.users(box), ACCOUNT, USERS, "box.users")
+    key = all_users["name"].fillna("").map(_normalized).astype("str")
+    duplicates = all_users[key.duplicated(keep=False) & (key != "")]
     ordered = duplicates.iloc[key[duplicates.index].argsort(kind="stable")]
     return shaped(ordered, DUPLICATE_ACCOUNTS, inputs)
 
 
 def group_overlap(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
-    List pairs of groups that share members, the most similar first.
+    List pairs of groups that share members, most similar first.
 
-    All memberships at Box are direct: groups do not nest. Groups without members are not in any pair. Suspended users count
-    as members, because Box counts them. Whether two groups open the same folders is another question
-    (``box.collaborations(ids, kind="group")``).
+    All memberships in Box are direct, because groups cannot be nested. Groups without members are not in any pair. Suspended
+    users count as members, as in Box. To find out whether two groups can open the same folders, use
+    ``box.collaborations(ids, kind="group")``.
 
     Parameters
     ----------
@@ -158,8 +158,9 @@ def group_overlap(box: Connection, *, of: pd.DataFrame | None = None) -> pd.Data
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`OVERLAP`, one row per pair with at least one member in ``both``: ``group`` is the smaller one, ``share`` is
-        ``both`` divided by the members of either (0 to 1), ``relation`` is ``same people``, ``inside`` (all of ``group`` are in ``other``) or ``overlap``.
+        Columns of :data:`OVERLAP`, one row per pair with common members: ``group`` is the smaller group, ``both`` the number
+        of common members, ``share`` the proportion of the combined members who are in both (0 to 1), and ``relation`` is
+        ``same people``, ``inside`` (all of ``group`` are in ``other``) or ``overlap``.
     """
     inputs = Inputs("group_overlap")
     rows = inputs.take(
@@ -170,19 +171,19 @@ def group_overlap(box: Connection, *, of: pd.DataFrame | None = None) -> pd.Data
     pairs = []
     for pair in itertools.combinations(members, 2):
         small, large = sorted(pair, key=lambda group: (len(members[group]), names[group]))
-        both = len(members[small] & members[large])
-        if both:
-            inside = both == len(members[small])
-            same = inside and both == len(members[large])
+        common = len(members[small] & members[large])
+        if common:
+            is_inside = common == len(members[small])
+            is_same = is_inside and common == len(members[large])
             pairs.append(
                 {
                     "group": names[small],
                     "members": len(members[small]),
                     "other": names[large],
                     "other_members": len(members[large]),
-                    "both": both,
-                    "share": both / len(members[small] | members[large]),
-                    "relation": "same people" if same else "inside" if inside else "overlap",
+                    "both": common,
+                    "share": common / len(members[small] | members[large]),
+                    "relation": "same people" if is_same else "inside" if is_inside else "overlap",
                     "group_id": small,
                     "other_id": large,
                 }

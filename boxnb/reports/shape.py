@@ -1,4 +1,4 @@
-"""What all reports share: their inputs, and the same columns and dtypes for no rows or a million rows."""
+"""The inputs of reports, and their columns and dtypes, which do not depend on the number of rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from boxnb.datasets.pull import warn, whole_of
+from boxnb.datasets.pull import both_complete, warn
 from boxnb.frames import schema
 from boxnb.frames.requirements import kinds, with_columns
 
@@ -18,7 +18,7 @@ DTYPES = {
     "text": "str",
     "time": "datetime64[us, UTC]",
     "integer": "Int64",
-    "truth": "boolean",
+    "boolean": "boolean",
     "category": "category",
     "number": "float64",
 }
@@ -26,7 +26,7 @@ USERS = kinds(schema.USERS)
 EVENTS = kinds(schema.EVENTS)
 MEMBERSHIPS = kinds(schema.MEMBERSHIPS)
 CONTENT = kinds(schema.ITEMS, seen_as="text", path="text", depth="integer", ownership="category")
-"""The names and kinds of the columns of content."""
+"""The kinds of the columns of each DataFrame that reports are made from."""
 
 ANONYMOUS = "2"
 """The user id in events of anyone who was not signed in."""
@@ -36,17 +36,17 @@ NOBODY = "(anonymous)"
 
 
 class Inputs:
-    """The DataFrames one report is made from; the report inherits what they lack.
+    """The DataFrames that a report is made from; what they lack, the report lacks, too.
 
     Parameters
     ----------
     report : str
-        Its name, for ``attrs["dataset"]`` and for messages.
+        Its name, for ``attrs["dataset"]`` and messages.
     """
 
     def __init__(self, report: str) -> None:
         self.report = report
-        self.whole: bool | None = True
+        self.complete: bool | None = True
         self.skipped: list[dict[str, Any]] = []
         self.frames: list[pd.DataFrame] = []
         self._incomplete: list[str] = []
@@ -56,32 +56,32 @@ class Inputs:
         frame: pd.DataFrame | None,
         fetch: Callable[[], pd.DataFrame],
         names: str,
-        known: Mapping[str, str],
+        column_kinds: Mapping[str, str],
         source: str,
         optional: str = "",
     ) -> pd.DataFrame:
-        """Return the columns ``names`` of the caller's DataFrame, or else of the one that ``fetch`` returns.
+        """Return the columns ``names`` of the caller's DataFrame, or of the one that ``fetch`` returns if that is ``None``.
 
         Raises
         ------
         FrameError
-            The DataFrame lacks one of them, or one cannot be converted.
+            The DataFrame lacks a column, or a column cannot be converted.
         """
-        whole = fetch() if frame is None else frame
-        columns = with_columns(whole, f"reports.{self.report}", names, known, source, optional)
-        self.hand_on(whole, source if frame is not None else "")
+        all_columns = fetch() if frame is None else frame
+        columns = with_columns(all_columns, f"reports.{self.report}", names, column_kinds, source, optional)
+        self.record_source(all_columns, source if frame is not None else "")
         return columns
 
-    def hand_on(self, frame: pd.DataFrame, source: str = "") -> None:
-        """Record what a DataFrame lacks; ``source`` is the function that returned it, if the caller passed it in."""
+    def record_source(self, frame: pd.DataFrame, source: str = "") -> None:
+        """Record a DataFrame and what it lacks; ``source`` is the function that returned it, if the caller passed it in."""
         self.frames.append(frame)
-        self.whole = whole_of(self.whole, frame)
+        self.complete = both_complete(self.complete, frame)
         self.skipped += [entry for entry in frame.attrs.get("skipped") or [] if entry not in self.skipped]
         if source and frame.attrs.get("complete") is False:
             self._incomplete.append(source)
 
-    def say(self) -> None:
-        """Warn once if the caller's DataFrames are not complete; a pull made here has already warned by itself."""
+    def warn_if_incomplete(self) -> None:
+        """Warn once if the caller's DataFrames are not complete; pulls for the report have already warned."""
         if self._incomplete:
             warn(
                 f"reports.{self.report} is not complete, because it was made from a frame that is not: "
@@ -93,8 +93,8 @@ def shaped(frame: pd.DataFrame, columns: dict[str, str], inputs: Inputs, **attrs
     """
     Return a DataFrame with only these columns, in this order, with these dtypes and a new index.
 
-    Its ``attrs`` have ``dataset``, ``complete`` (``None`` if a DataFrame of the caller does not say), ``skipped`` (what could
-    not be read) and the ``attrs`` passed in.
+    Its ``attrs`` are ``dataset``, ``complete`` (``None`` if a DataFrame of the caller does not have it), ``skipped`` (what
+    could not be read) and the ``attrs`` passed in.
 
     Parameters
     ----------
@@ -103,18 +103,18 @@ def shaped(frame: pd.DataFrame, columns: dict[str, str], inputs: Inputs, **attrs
     columns : dict
         Column names to keys of :data:`DTYPES`.
     inputs : Inputs
-        The DataFrames it is made from.
+        The DataFrames that it is made from.
     **attrs
-        More facts for ``attrs``.
+        Added to its ``attrs``.
     """
     series: Any = {
         column: _cast(frame[column] if column in frame else pd.Series([], dtype="object"), kind)
         for column, kind in columns.items()
     }
     result: pd.DataFrame = pd.DataFrame(series).reset_index(drop=True)
-    facts = {"dataset": inputs.report, "complete": inputs.whole, "skipped": list(inputs.skipped)}
+    facts = {"dataset": inputs.report, "complete": inputs.complete, "skipped": list(inputs.skipped)}
     result.attrs.update({**facts, **attrs})
-    inputs.say()
+    inputs.warn_if_incomplete()
     return result
 
 
@@ -122,15 +122,15 @@ def _cast(values: Any, kind: str) -> Any:
     if kind == "time":
         return pd.to_datetime(values, utc=True).astype(DTYPES["time"])
     if kind == "category":
-        # Only the categories that occur: a filtered DataFrame still has those of the rows removed.
+        # Keep only categories that occur: a filtered DataFrame still has those of the removed rows.
         return values.astype("str").astype("category")
     return values.astype(DTYPES[kind])
 
 
 def now(box: Connection) -> pd.Timestamp:
-    """Return the time by the server's clock, in UTC."""
+    """Return the time of the server's clock, in UTC."""
     time = pd.Timestamp(box.session.auth.now(), unit="s", tz="UTC").floor("s")
-    # In nanoseconds pandas only reaches from 1677 to 2262, and arithmetic with other times would fail.
+    # Not in nanoseconds, because those only reach from 1677 to 2262, and arithmetic with other times would fail.
     return time.as_unit("us")
 
 
@@ -140,13 +140,13 @@ def days_since(times: pd.Series, when: pd.Timestamp) -> pd.Series:
     return days
 
 
-def looked_up(keys: pd.Series, values: pd.Series) -> pd.Series:
-    """Return the value of each key, missing if it has none. Unlike ``map``, it keeps the dtype if there are no keys."""
+def look_up(keys: pd.Series, values: pd.Series) -> pd.Series:
+    """Return the value of each key, or missing. Unlike ``map``, this keeps the dtype if there are no keys."""
     aligned: pd.Series = values.reindex(keys).set_axis(keys.index)
     return aligned
 
 
 def domain(logins: pd.Series) -> pd.Series:
-    """Return the part of each login after the ``@`` in lower case; missing if there is none."""
+    """Return the part of each login after the ``@``, in lower case; missing if there is none."""
     domains: Any = logins.astype("str").str.lower().str.extract(r"@([^@\s]+)$", expand=False)
     return pd.Series(domains.astype("str"))

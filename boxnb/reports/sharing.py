@@ -27,7 +27,7 @@ EXTERNAL = {
     "invited_by": "text",
     "created_at": "time",
     "expires_at": "time",
-    "is_expired": "truth",
+    "is_expired": "boolean",
     "item_id": "text",
     "id": "text",
 }
@@ -39,10 +39,10 @@ LINKS = {
     "ownership": "category",
     "access": "category",
     "protection": "category",
-    "is_password_enabled": "truth",
+    "is_password_enabled": "boolean",
     "expires_at": "time",
-    "is_expired": "truth",
-    "can_download": "truth",
+    "is_expired": "boolean",
+    "can_download": "boolean",
     "download_count": "integer",
     "preview_count": "integer",
     "size": "integer",
@@ -63,7 +63,7 @@ WIDELY = {
 }
 PENDING = {
     "login": "text",
-    "is_external": "truth",
+    "is_external": "boolean",
     "item_type": "category",
     "item_name": "text",
     "path": "text",
@@ -87,7 +87,7 @@ HIDDEN = {
     "item_id": "text",
 }
 CHANGING = ["co-owner", "editor"]
-"""Roles that may edit and delete items."""
+"""The roles that may edit and delete items."""
 
 INVITED = """id status role login item_type item_id item_name path owner_login invited_by created_at
     is_external"""
@@ -112,36 +112,38 @@ def external_collaborators(box: Connection, *, of: pd.DataFrame | None = None) -
 
     Anyone who is not a user of your enterprise is external. Content that other companies own and share with yours is not
     listed. Invitations to single files are listed only if ``of`` was made with ``files=True``. Members of groups are not
-    examined, and content that only users who left could open is not visible. Box does not know a person's company, so the
-    domain of the login stands for it.
+    examined, and content that only users who left can open is not visible. Box does not know which company a person works
+    for, so the domain of the login stands for it.
 
     Parameters
     ----------
     box : Box
     of : DataFrame, optional
-        From :func:`boxnb.reports.collaborations`; pulled by default, at its full cost in calls.
+        From :func:`boxnb.reports.collaborations`; pulled by default, which takes one call per folder.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`EXTERNAL`; ``status`` is ``accepted`` or ``pending``, ``is_expired`` is true if the invitation has expired.
+        Columns of :data:`EXTERNAL`; ``status`` is ``accepted`` or ``pending``, ``is_expired`` is true if the invitation has
+        expired.
     """
     inputs = Inputs("external_collaborators")
     rows = _invitations(inputs, box, of, f"{INVITED} domain who_name expires_at is_expired ownership")
-    outside = rows[
+    external = rows[
         rows["is_external"].fillna(True).astype(bool) & (rows["ownership"].astype("str") != "outside")
     ]
-    ordered = outside.sort_values(["domain", "login", "path", "item_name"])
+    ordered = external.sort_values(["domain", "login", "path", "item_name"])
     return shaped(ordered, EXTERNAL, inputs)
 
 
 def shared_links(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
-    List every shared link on the enterprise's content, the least protected first.
+    List every shared link on the enterprise's content, least protected first.
 
-    Box cannot list shared links: they come with the walk, without calls of their own. ``access`` is the effective access,
-    after the enterprise's own rules. A folder's link opens everything below it. Box does not say who created a link (the
-    ``SHARE`` events of the last year do), nor who followed it. An expired link no longer opens anything.
+    Box cannot list shared links, but returns them with the items of the walk, without further calls. ``access`` is the
+    effective access, which takes the enterprise's rules into account. A folder's link opens everything below it. Box says
+    neither who created a link (the ``SHARE`` events of the last year do) nor who followed it. An expired link no longer
+    opens anything.
 
     Parameters
     ----------
@@ -152,8 +154,8 @@ def shared_links(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataF
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`LINKS`; ``protection`` is ``none`` (open to anyone, without expiry or password), ``password``, ``expiry``, ``password and expiry``,
-        ``sign-in`` (the link is not open to everyone) or ``expired``.
+        Columns of :data:`LINKS`; ``protection`` is ``none`` (open to anyone, without expiry or password), ``password``,
+        ``expiry``, ``password and expiry``, ``sign-in`` (not open to everyone) or ``expired``.
     """
     inputs = Inputs("shared_links")
     items = enterprise.items(inputs, box, of, LINKED)
@@ -184,12 +186,12 @@ def hidden_links(
     box: Connection, *, of: pd.DataFrame | None = None, items: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """
-    List shared links on content that no active user can open, the newest first. They are found in the events of a year.
+    List shared links on content that no active user can open, newest first, from the events of a year.
 
     The private folders of users who left cannot be walked, but shared links in them still work. The ``SHARE`` events show
     that a link was created. They do not show whether it is open to everyone, has a password or was removed by hand, so follow
-    the link, or move the content to an active user and look again. Links older than a year are not found. Links whose
-    end is in the events (``SHARE_EXPIRATION``, ``UNSHARE``) are left out.
+    the link, or move the content to an active user and run the report again. Links older than a year are not found. Links
+    that ended according to the events (``SHARE_EXPIRATION``, ``UNSHARE``) are left out.
 
     Parameters
     ----------
@@ -209,16 +211,18 @@ def hidden_links(
     events = inputs.take(
         of, lambda: event_log.events(box, since="365D", event_type=types), FOLLOWED, EVENTS, "box.events"
     )
-    seen = enterprise.items(inputs, box, items, "id")
-    everybody = people.users(box)
-    inputs.hand_on(everybody)
-    gone = everybody.loc[everybody["status"] == "inactive", "id"]
-    about = events[events["source_owned_by_id"].isin(gone) & ~events["source_item_id"].isin(seen["id"])]
+    visible = enterprise.items(inputs, box, items, "id")
+    users = people.users(box)
+    inputs.record_source(users)
+    left_ids = users.loc[users["status"] == "inactive", "id"]
+    about = events[
+        events["source_owned_by_id"].isin(left_ids) & ~events["source_item_id"].isin(visible["id"])
+    ]
     link_events = about[about["event_type"].isin(["SHARE", "SHARE_EXPIRATION", "UNSHARE"])]
     last = link_events.sort_values("created_at", kind="stable").drop_duplicates("source_item_id", keep="last")
     rows = last[last["event_type"] == "SHARE"].copy()
     anonymous = about[(about["event_type"] == "DOWNLOAD") & (about["created_by_id"] == ANONYMOUS)]
-    # Downloads through a folder's link are events of the files in it.
+    # A download through a folder's link is an event of the file, so the link may be that of the parent folder.
     linked_item = anonymous["source_item_id"].where(
         anonymous["source_item_id"].isin(rows["source_item_id"]), anonymous["source_parent_id"]
     )
@@ -237,11 +241,10 @@ def shared_widely(
     box: Connection, *, people_at_least: int = 50, of: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """
-    List folders and files that many people can open, the most widely shared first.
+    List folders and files that many people can open, most widely shared first.
 
-    Counts everyone invited to the item itself: invited users and the members of invited groups, each once. Access through a
-    folder above or a link is not counted, nor are later members of a group, nor expired and pending invitations. Whether it is
-    too many is for you to judge.
+    Counts invited users and the members of invited groups, each person once. Does not count access through an ancestor folder
+    or a link, people who joined a group later, or expired and pending invitations. Only you can judge how many are too many.
 
     Parameters
     ----------
@@ -249,36 +252,36 @@ def shared_widely(
     people_at_least : int
         List items that at least this many people can open.
     of : DataFrame, optional
-        From :func:`boxnb.reports.collaborations`; pulled by default. Each group in it costs one call.
+        From :func:`boxnb.reports.collaborations`; pulled by default. The members of each invited group take one call.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`WIDELY`: the number of ``people``, the ``outsiders`` among them with their ``domains``, and how many may edit
-        and delete (``can_change``).
+        Columns of :data:`WIDELY`: the number of ``people``, the ``outsiders`` among them with their ``domains``, and how many
+        may edit and delete (``can_change``).
     """
     inputs = Inputs("shared_widely")
     rows = _invitations(inputs, box, of, OPENED)
     open_ = rows[(rows["status"] == "accepted") & ~rows["is_expired"].fillna(False).astype(bool)]
     open_ = open_[open_["ownership"].astype("str") != "outside"]
     groups = open_.loc[open_["who"] == "group", "who_id"].unique().tolist()
-    # All groups in one pull, so that one group that cannot be read does not end the report.
+    # Pull all groups together, so that a group that cannot be read does not end the report.
     members = people.members(box, groups) if groups else None
-    inside: dict[str, set[str]] = {}
+    members_by_group: dict[str, set[str]] = {}
     if members is not None:
-        inputs.hand_on(members)
-        inside = {str(group): set(users) for group, users in members.groupby("group_id")["user_id"]}
+        inputs.record_source(members)
+        members_by_group = {str(group): set(users) for group, users in members.groupby("group_id")["user_id"]}
     items = []
     for (item_type, item_id), invitations in open_.groupby(["item_type", "item_id"], observed=True):
-        reach = [
-            inside.get(who_id, set()) if who == "group" else {who_id}
+        people_by_row = [
+            members_by_group.get(who_id, set()) if who == "group" else {who_id}
             for who, who_id in zip(invitations["who"], invitations["who_id"], strict=True)
         ]
         changing = [
-            people for people, role in zip(reach, invitations["role"], strict=True) if role in CHANGING
+            ids for ids, role in zip(people_by_row, invitations["role"], strict=True) if role in CHANGING
         ]
-        everybody = set().union(*reach)
-        if len(everybody) < people_at_least:
+        invited = set().union(*people_by_row)
+        if len(invited) < people_at_least:
             continue
         outside = invitations[invitations["is_external"].fillna(True).astype(bool)]
         first = invitations.iloc[0]
@@ -288,7 +291,7 @@ def shared_widely(
                 "item_name": first["item_name"],
                 "path": first["path"],
                 "owner_login": first["owner_login"],
-                "people": len(everybody),
+                "people": len(invited),
                 "groups": ", ".join(invitations.loc[invitations["who"] == "group", "who_name"].astype("str")),
                 "outsiders": len(outside),
                 "domains": ", ".join(sorted(set(outside["domain"].dropna()))),
@@ -303,11 +306,11 @@ def shared_widely(
 
 def pending_invitations(box: Connection, *, days: int = 0, of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
-    List invitations that nobody has accepted yet, the oldest first.
+    List invitations that no one has accepted yet, oldest first.
 
-    They come with the collaborations of each item; Box cannot list them for a whole enterprise. Declined invitations
-    disappear, and Box does not say whether the mail arrived. A pending invitation does not give access, but anyone who later
-    holds that mail address can still accept it.
+    Box returns them with the collaborations of each item, and cannot list them for a whole enterprise. Declined invitations
+    disappear, and Box does not say whether the mail arrived. A pending invitation does not give access, but anyone who takes
+    over that mail address can still accept it.
 
     Parameters
     ----------

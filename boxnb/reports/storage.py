@@ -11,7 +11,7 @@ from boxnb.datasets import people
 from boxnb.frames.ancestors import ancestors
 
 from . import enterprise
-from .shape import USERS, Inputs, days_since, looked_up, now, shaped
+from .shape import USERS, Inputs, days_since, look_up, now, shaped
 
 if TYPE_CHECKING:
     from boxnb.api.connection import Connection
@@ -77,23 +77,23 @@ AGE_DAYS = [-np.inf, 30, 90, 365, 730, 1825, np.inf]
 
 
 def _owned(inputs: Inputs, box: Connection, of: pd.DataFrame | None, names: str) -> pd.DataFrame:
-    """Return only content that the enterprise owns, because it cannot clean up what other companies own."""
+    """Return only content that the enterprise owns. It cannot clean up what other companies own."""
     items = enterprise.items(inputs, box, of, f"type size ownership {names}")
     return items[items["ownership"].astype("str") != "outside"]
 
 
-def _changed(rows: pd.DataFrame) -> pd.Series:
-    changed: pd.Series = rows["content_modified_at"].fillna(rows["modified_at"])
-    return changed
+def _change_times(rows: pd.DataFrame) -> pd.Series:
+    times: pd.Series = rows["content_modified_at"].fillna(rows["modified_at"])
+    return times
 
 
 def storage_by(box: Connection, by: By = "owner", *, of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
-    Sum up storage by owner, top folder, file type, age or ownership; the largest first.
+    Sum up storage by owner, top folder, file extension, age or ownership, largest first.
 
     Counts the current version of each file once. Older versions and the trash also take space but are not counted, so the
-    figures are smaller than ``space_used`` in ``box.users()``. The private content of users who left is not counted either. Age is
-    the time since the content last changed; only the events of the last year show whether anyone has viewed it since.
+    figures are smaller than ``space_used`` in ``box.users()``. The private content of users who left is not counted either.
+    Age is the time since the content last changed. Only the events, which go back a year, show whether anyone has viewed it.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def storage_by(box: Connection, by: By = "owner", *, of: pd.DataFrame | None = N
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`STORAGE`: ``bytes``, ``share`` of the total (0 to 1), ``largest`` file in bytes.
+        Columns of :data:`STORAGE`: ``bytes``, ``share`` of the total (0 to 1), size of the ``largest`` file in bytes.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def storage_by(box: Connection, by: By = "owner", *, of: pd.DataFrame | None = N
     elif by == "extension":
         names = files["extension"].astype("str").str.lower().fillna("").replace("", "(none)")
     elif by == "age":
-        age = (now(box) - _changed(files)).dt.total_seconds() / 86400
+        age = (now(box) - _change_times(files)).dt.total_seconds() / 86400
         names = pd.cut(age, AGE_DAYS, labels=AGES, right=False).astype("str")
     else:
         names = files["ownership"].astype("str")
@@ -139,24 +139,25 @@ def storage_by(box: Connection, by: By = "owner", *, of: pd.DataFrame | None = N
 
 def stale_content(box: Connection, *, days: int = 365, of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
-    List content that nobody has changed for ``days`` days: whole folders if everything below is stale, otherwise single files.
+    List content that no one has changed for ``days`` days: folders in which everything is stale, and otherwise single files.
 
-    Each stale file counts in only one row: that of the topmost folder in which everything is stale, or its own. Folders
-    without files are not listed. Only a change of the content counts. Box does not record when a file was last viewed (the
-    ``PREVIEW`` and ``DOWNLOAD`` events of the last year do), so check before you archive.
+    Each stale file counts in only one row: that of the topmost folder in which everything is stale, or else its own. Folders
+    without files are not listed. Only changes to the content count. A file does not have a time of its last view (use the
+    ``PREVIEW`` and ``DOWNLOAD`` events of the last year), so check before you archive.
 
     Parameters
     ----------
     box : Box
     days : int
-        How long unchanged counts as stale.
+        After how many days without a change content counts as stale.
     of : DataFrame, optional
         From :func:`boxnb.reports.content`; walked by default.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`STALE`: ``files`` and ``bytes`` below, ``last_change`` the newest of these files, ``days`` since then; largest first.
+        Columns of :data:`STALE`: the number of ``files`` and ``bytes`` in the row, their ``last_change``, and the ``days``
+        since then; largest first.
     """
     inputs = Inputs("stale_content")
     rows = _owned(inputs, box, of, f"{ITEM} parent_id {CHANGED}")
@@ -166,23 +167,31 @@ def stale_content(box: Connection, *, days: int = 365, of: pd.DataFrame | None =
     newest: dict[str, pd.Timestamp] = {}
     count: dict[str, int] = {}
     size: dict[str, int] = {}
-    for parent, changed, length in zip(files["parent_id"], _changed(files), files["size"], strict=True):
+    for parent, changed, length in zip(files["parent_id"], _change_times(files), files["size"], strict=True):
         for folder in ancestors(parent, parents):
             newest[folder] = max(newest.get(folder, changed), changed)
             count[folder] = count.get(folder, 0) + 1
             size[folder] = size.get(folder, 0) + int(0 if pd.isna(length) else length)
     cutoff = when - pd.Timedelta(days=days)
-    stale = {folder for folder, changed in newest.items() if changed < cutoff}
-    whole = folders[folders["id"].isin(stale) & ~folders["parent_id"].isin(stale)].copy()
-    single = files[(_changed(files) < cutoff) & ~files["parent_id"].isin(stale)].copy()
-    whole["files"], whole["bytes"] = whole["id"].map(count), whole["id"].map(size)
-    whole["last_change"] = pd.to_datetime(whole["id"].map(newest), utc=True)
-    single["files"], single["bytes"], single["last_change"] = 1, single["size"], _changed(single)
-    both = pd.concat([whole, single], ignore_index=True)
-    # Two empty parts have no dtype of their own.
-    both["last_change"] = pd.to_datetime(both["last_change"], utc=True)
-    both["owner_login"], both["days"] = both["owned_by_login"], days_since(both["last_change"], when)
-    ordered = both.sort_values(["bytes", "path", "name"], ascending=[False, True, True])
+    stale_ids = {folder for folder, changed in newest.items() if changed < cutoff}
+    stale_folders = folders[folders["id"].isin(stale_ids) & ~folders["parent_id"].isin(stale_ids)].copy()
+    stale_files = files[(_change_times(files) < cutoff) & ~files["parent_id"].isin(stale_ids)].copy()
+    stale_folders["files"], stale_folders["bytes"] = (
+        stale_folders["id"].map(count),
+        stale_folders["id"].map(size),
+    )
+    stale_folders["last_change"] = pd.to_datetime(stale_folders["id"].map(newest), utc=True)
+    stale_files["files"], stale_files["bytes"], stale_files["last_change"] = (
+        1,
+        stale_files["size"],
+        _change_times(stale_files),
+    )
+    stale_rows = pd.concat([stale_folders, stale_files], ignore_index=True)
+    # Without rows, the concatenated column does not have the dtype of a time.
+    stale_rows["last_change"] = pd.to_datetime(stale_rows["last_change"], utc=True)
+    stale_rows["owner_login"] = stale_rows["owned_by_login"]
+    stale_rows["days"] = days_since(stale_rows["last_change"], when)
+    ordered = stale_rows.sort_values(["bytes", "path", "name"], ascending=[False, True, True])
     return shaped(ordered, STALE, inputs, days_asked=days)
 
 
@@ -190,16 +199,16 @@ def large_files(
     box: Connection, *, at_least: int = 1_000_000_000, of: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """
-    List files of at least ``at_least`` bytes, the largest first.
+    List files of at least ``at_least`` bytes, largest first.
 
-    ``size`` is that of the current version. Older versions of a large file often take more space than the file itself, and it
-    takes one call per file to list them (``box.versions``).
+    ``size`` is only that of the current version. Older versions of a large file often take more space than the file itself;
+    listing them takes one call per file (``box.versions``).
 
     Parameters
     ----------
     box : Box
     at_least : int
-        Bytes; 1,000,000,000 (1 GB) by default.
+        The minimum size in bytes; 1,000,000,000 (1 GB) by default.
     of : DataFrame, optional
         From :func:`boxnb.reports.content`, or some of its rows; walked by default.
 
@@ -211,16 +220,16 @@ def large_files(
     inputs = Inputs("large_files")
     rows = _owned(inputs, box, of, f"{ITEM} {CHANGED}")
     files = rows[(rows["type"] == "file") & (rows["size"] >= at_least)].copy()
-    files["owner_login"], files["changed_at"] = files["owned_by_login"], _changed(files)
+    files["owner_login"], files["changed_at"] = files["owned_by_login"], _change_times(files)
     files["days"] = days_since(files["changed_at"], now(box))
     return shaped(files.sort_values("size", ascending=False), FILES, inputs, at_least=at_least)
 
 
 def duplicate_files(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
-    List files with identical content, those that waste the most space first.
+    List files with identical content, most wasted space first.
 
-    Compares the SHA-1 that Box has for each file, so names do not matter, and a single changed character makes a different
+    Compares the SHA-1 that Box has for each file, so names do not matter, and changing a single character makes a different
     file. Only files that the walk saw are compared. Box may store identical content once, but it counts every copy against the
     quota. Empty files are not listed.
 
@@ -233,8 +242,8 @@ def duplicate_files(box: Connection, *, of: pd.DataFrame | None = None) -> pd.Da
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`DUPLICATES`, one row per file, copies of the same content together, the oldest first: the number of
-        ``copies``, and the ``wasted`` bytes of all but one, on each of their rows.
+        Columns of :data:`DUPLICATES`, one row per file, copies of the same content together, oldest first. Each of their rows
+        has the number of ``copies``, and the ``wasted`` bytes of all copies but one.
     """
     inputs = Inputs("duplicate_files")
     rows = _owned(inputs, box, of, f"{ITEM} sha1 created_at")
@@ -251,11 +260,11 @@ def ownership_of_leavers(
     box: Connection, *, of: pd.DataFrame | None = None, users: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """
-    List suspended users who still own content, one row per user, the most space first.
+    List suspended users who still own content, one row per user, most space first.
 
-    Nobody can sign in as them any more, so only what they shared with an active user is visible (``folders``, ``files``,
+    No one can sign in as them any more, so only what they shared with an active user is visible (``folders``, ``files``,
     ``bytes``). ``hidden_bytes`` is the rest of the space that Box says they use, including versions and trash. Deleted accounts
-    are not in Box's list of users, so they are not here. Before deleting an account, an admin can move everything with
+    are not in Box's list of users, so they are not listed here. Before deleting an account, an admin can move everything with
     *Transfer content*.
 
     Parameters
@@ -274,22 +283,24 @@ def ownership_of_leavers(
     inputs = Inputs("ownership_of_leavers")
     names = f"type size owned_by_id {CHANGED} shared_link_effective_access shared_link_unshared_at"
     items = enterprise.items(inputs, box, of, names)
-    everybody = inputs.take(
+    all_users = inputs.take(
         users, lambda: people.users(box), "id login name status space_used", USERS, "box.users"
     )
-    left = everybody[everybody["status"] == "inactive"].copy()
-    theirs = items[items["owned_by_id"].isin(left["id"])].copy()
-    is_file = theirs["type"] == "file"
-    left["folders"] = looked_up(left["id"], theirs[theirs["type"] == "folder"].groupby("owned_by_id").size())
-    left["files"] = looked_up(left["id"], theirs[is_file].groupby("owned_by_id").size())
-    left["bytes"] = looked_up(left["id"], theirs[is_file].groupby("owned_by_id")["size"].sum())
-    left["last_change"] = looked_up(
-        left["id"], _changed(theirs[is_file]).groupby(theirs["owned_by_id"]).max()
+    leavers = all_users[all_users["status"] == "inactive"].copy()
+    owned = items[items["owned_by_id"].isin(leavers["id"])].copy()
+    is_file = owned["type"] == "file"
+    leavers["folders"] = look_up(
+        leavers["id"], owned[owned["type"] == "folder"].groupby("owned_by_id").size()
     )
-    ends = theirs["shared_link_unshared_at"]
-    open_ = (theirs["shared_link_effective_access"] == "open") & (ends.isna() | (ends > now(box)))
-    left["open_links"] = looked_up(left["id"], theirs[open_].groupby("owned_by_id").size())
+    leavers["files"] = look_up(leavers["id"], owned[is_file].groupby("owned_by_id").size())
+    leavers["bytes"] = look_up(leavers["id"], owned[is_file].groupby("owned_by_id")["size"].sum())
+    leavers["last_change"] = look_up(
+        leavers["id"], _change_times(owned[is_file]).groupby(owned["owned_by_id"]).max()
+    )
+    expiry = owned["shared_link_unshared_at"]
+    open_ = (owned["shared_link_effective_access"] == "open") & (expiry.isna() | (expiry > now(box)))
+    leavers["open_links"] = look_up(leavers["id"], owned[open_].groupby("owned_by_id").size())
     for name in ("folders", "files", "bytes", "open_links"):
-        left[name] = left[name].fillna(0).astype("Int64")
-    left["hidden_bytes"] = (left["space_used"] - left["bytes"]).clip(lower=0)
-    return shaped(left.sort_values("space_used", ascending=False), LEAVERS, inputs)
+        leavers[name] = leavers[name].fillna(0).astype("Int64")
+    leavers["hidden_bytes"] = (leavers["space_used"] - leavers["bytes"]).clip(lower=0)
+    return shaped(leavers.sort_values("space_used", ascending=False), LEAVERS, inputs)

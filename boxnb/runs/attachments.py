@@ -37,7 +37,7 @@ def write(content: Any, file: Path) -> None:
     ExportError
         The content does not fit the ending of the name, or cannot be written. No partial file remains.
     """
-    with export.written(file, f"{file.suffix or 'a file'}") as draft:
+    with export.replacing(file, f"{file.suffix or 'a file'}") as draft:
         _write(content, draft, file)
 
 
@@ -52,7 +52,7 @@ def _write(content: Any, draft: Path, file: Path) -> None:
         text = redaction.redact_known(export.csv_text(content))
         draft.write_bytes(text.encode("utf-8-sig", "backslashreplace"))
     elif isinstance(content, pd.DataFrame | pd.Series) and ending == ".html":
-        _write_text(export.html_text(content, title=file.stem, most=len(content)), draft)
+        _write_text(export.html_text(content, title=file.stem, max_rows=len(content)), draft)
     elif isinstance(content, str):
         _write_text(content, draft)
     elif hasattr(content, "savefig") and ending in (".png", ".svg", ".pdf"):

@@ -130,7 +130,7 @@ def _rows(frame: pd.DataFrame) -> list[list[str]]:
     if frame.empty:
         return []
     sizes = ["" if pd.isna(size) else bytes_text(float(size)) for size in frame["size"].astype("object")]
-    dates = [time or "" for time in time_texts(frame["modified_at"], "D", mark="")]
+    dates = [time or "" for time in time_texts(frame["modified_at"], "D", suffix="")]
     kinds, names = frame["type"].astype("str"), frame["name"].astype("str").fillna(NAMELESS).str[:300]
     rows = [list(row) for row in zip(kinds, frame["id"].astype("str"), names, sizes, dates, strict=True)]
     return sorted(rows, key=lambda row: (ORDER.get(row[0], 3), row[2].casefold()))

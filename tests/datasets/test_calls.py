@@ -17,7 +17,7 @@ SPARE = {
     "tree": 2,  # a walk of more than a hundred folders also looks for changes
     "events, streaming": 3,  # like Box, the sandbox returns short pages
     "events, a day": 1,
-    "events, a year": 16,  # short pages, and half a page for each range
+    "events, a year": 16,  # short pages, and half a page for each subrange
 }
 
 
@@ -34,7 +34,7 @@ def test_every_dataset_needs_the_fewest_calls(tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_call_is_counted_in_its_own_month(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even if the month ends before the call is saved."""
+    """A call counts in the month in which it was made, even if that month ends before the call is saved."""
     book = Ledger(tmp_path / "acme.json")
     for month in ("2026-11", "2026-11", "2026-12"):
         monkeypatch.setattr(ledger, "_month", lambda month=month: month)

@@ -1,4 +1,4 @@
-"""Every dataset, column by column and row by row, compared with the server's responses and the company's own files."""
+"""Every cell of every dataset, compared with the server's responses and the company's files."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ import boxnb.sandbox
 from boxnb.api import rate_limit
 from boxnb.frames import schema
 
-WORLD = Path(__file__).parents[2] / "data" / "sandbox"
+COMPANY = Path(__file__).parents[2] / "data" / "sandbox"
 OWNER = "fang.wang@example.com"
 
 
 def table(name: str) -> pd.DataFrame:
-    return pd.read_csv(WORLD / f"{name}.csv", dtype=str, keep_default_na=False)
+    """Return one of the company's files, as text."""
+    return pd.read_csv(COMPANY / f"{name}.csv", dtype=str, keep_default_na=False)
 
 
 @pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[boxnb.sandbox.Sandbox]:
+    """Yield a sandbox for all tests of this module."""
     state = tmp_path_factory.mktemp("columns")
     with boxnb.sandbox.start(private=True, state=state, limits="off") as sandbox:
         yield sandbox
@@ -34,6 +36,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[boxnb.sandbox.
 
 @pytest.fixture
 def box(company: boxnb.sandbox.Sandbox, monkeypatch: pytest.MonkeyPatch) -> boxnb.Box:
+    """Return the admin's Box, without rate limits."""
     monkeypatch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
     sign_in(company)
     return boxnb.connect("acme")
@@ -63,8 +66,8 @@ PULLS: dict[str, tuple[schema.Columns, Any]] = {
 
 def _most_versions() -> str:
     files = table("files")
-    mine = files[files["trashed_at"].eq("") & files["created_by"].eq(OWNER)]
-    return str(mine.loc[mine["versions"].astype(int).idxmax(), "id"])
+    owned = files[files["trashed_at"].eq("") & files["created_by"].eq(OWNER)]
+    return str(owned.loc[owned["versions"].astype(int).idxmax(), "id"])
 
 
 def _folders() -> list[str]:
@@ -74,55 +77,63 @@ def _folders() -> list[str]:
 
 @pytest.mark.parametrize("name", PULLS)
 def test_each_cell_is_what_the_server_sent(box: boxnb.Box, name: str) -> None:
-    """Every value of every entry is in its column, unchanged, and there are no other values."""
+    """Every value of every entry is unchanged in its column, and there are no other values."""
     columns, pull = PULLS[name]
-    sent: dict[str, dict[str, Any]] = {}
+    entries: dict[str, dict[str, Any]] = {}
     call = box.session.call
 
-    def heard(*words: Any, **options: Any) -> Any:
-        answer = call(*words, **options)
-        found = answer.json()
-        for entry in found.get("entries", [found]):
-            sent[str(entry.get("event_id") or entry["id"])] = entry
-        return answer
+    def recording_call(*arguments: Any, **options: Any) -> Any:
+        response = call(*arguments, **options)
+        body = response.json()
+        for entry in body.get("entries", [body]):
+            entries[str(entry.get("event_id") or entry["id"])] = entry
+        return response
 
-    box.session.call = heard  # type: ignore[method-assign]
+    box.session.call = recording_call  # type: ignore[method-assign]
     frame = pull(box)
     key = "event_id" if "event_id" in frame else "id"
     assert len(frame) > 0
     assert frame[key].is_unique
-    assert set(frame[key]) <= set(sent)
-    if name not in ("memberships", "device_pins"):  # those ask for groups, or for the enterprise, first
-        assert set(frame[key]) == set(sent)
+    assert set(frame[key]) <= set(entries)
+    if name not in ("memberships", "device_pins"):  # these first fetch the groups, or the enterprise
+        assert set(frame[key]) == set(entries)
     for row in frame.to_dict("records"):
-        check(sent[row[key]], dict(row), columns)
+        check(entries[row[key]], dict(row), columns)
     assert frame["extra"].isna().all(), json.loads(frame["extra"].dropna().iloc[0])
 
 
-def same(frame: pd.DataFrame, file: str, columns: dict[str, str]) -> None:
-    """Check that the columns of a DataFrame equal those of a file, for all rows."""
+def check_columns(frame: pd.DataFrame, file: str, columns: dict[str, str]) -> None:
+    """Check that the columns of a DataFrame equal those of a file in all rows."""
     expected = table(file).set_index("id")
-    found = frame.set_index("id")
-    assert set(found.index) == set(expected.index)
-    for name, theirs in columns.items():
-        ours, said = found[name], expected.loc[found.index, theirs]
-        if str(ours.dtype).startswith("datetime"):
-            days = ours - said.map(age)
-            assert days.nunique() == 1 and (days == days.dt.floor("D")).all(), (
-                name
-            )  # the day of the first start
+    rows = frame.set_index("id")
+    assert set(rows.index) == set(expected.index)
+    for name, file_column in columns.items():
+        values, expected_values = rows[name], expected.loc[rows.index, file_column]
+        if str(values.dtype).startswith("datetime"):
+            days = values - expected_values.map(age)
+            # Every time differs from its age by the day on which the company was created.
+            assert days.nunique() == 1 and (days == days.dt.floor("D")).all(), name
         else:
-            assert ours.astype("str").where(ours.notna(), "").tolist() == said.tolist(), name
+            assert values.astype("str").where(values.notna(), "").tolist() == expected_values.tolist(), name
 
 
 def test_users_groups_and_pins_match_the_files(box: boxnb.Box) -> None:
-    """Names, times, sizes and other values are those of the files."""
-    both = ("name", "created_at", "modified_at")
-    people = ("login", "role", "status", "job_title", "language", "timezone", "phone", "address")
+    """All rows have the values of the files."""
+    common = ("name", "created_at", "modified_at")
+    user_columns = ("login", "role", "status", "job_title", "language", "timezone", "phone", "address")
     sizes = ("space_amount", "space_used", "max_upload_size")
-    same(box.users(), "users", {name: name for name in (*both, *people, *sizes)})
-    told = ("description", "provenance", "external_sync_identifier", "invitability_level")
-    same(box.groups(), "groups", {name: name for name in (*both, *told, "member_viewability_level")})
-    joined = {"user_id": "user_id", "group_id": "group_id", "role": "role", "created_at": "created_at"}
-    same(box.memberships(), "memberships", {**joined, "modified_at": "modified_at"})
-    same(box.device_pins(), "device_pins", {"owned_by_login": "login", "product_name": "product_name"})
+    check_columns(box.users(), "users", {name: name for name in (*common, *user_columns, *sizes)})
+    group_columns = ("description", "provenance", "external_sync_identifier", "invitability_level")
+    check_columns(
+        box.groups(), "groups", {name: name for name in (*common, *group_columns, "member_viewability_level")}
+    )
+    membership_columns = {
+        "user_id": "user_id",
+        "group_id": "group_id",
+        "role": "role",
+        "created_at": "created_at",
+    }
+    check_columns(box.memberships(), "memberships", {**membership_columns, "modified_at": "modified_at"})
+    check_columns(
+        box.device_pins(), "device_pins", {"owned_by_login": "login", "product_name": "product_name"}
+    )

@@ -1,4 +1,4 @@
-"""Any endpoint as a DataFrame, and estimates of what a pull costs."""
+"""Any endpoint as a DataFrame, and estimates of the cost of a pull."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from boxnb.sandbox import Sandbox
 
 @pytest.fixture
 def box(sandbox: Sandbox) -> boxnb.Box:
+    """Return the admin's Box."""
     sign_in(sandbox)
     return boxnb.connect("acme")
 
 
 def test_listing_by_marker_and_by_offset(box: boxnb.Box) -> None:
-    """The listing is followed to its end with both kinds of paging."""
+    """The listing is followed to its end by marker and by offset."""
     by_offset = box.frame("/users", limit=50)
     assert len(by_offset) == 120
     by_marker = box.frame(
@@ -36,7 +37,7 @@ def test_listing_by_marker_and_by_offset(box: boxnb.Box) -> None:
 
 
 def test_failed_listing_keeps_its_rows(box: boxnb.Box, sandbox: Sandbox) -> None:
-    """The error has the rows so far, and they are marked incomplete."""
+    """The error has the rows so far, marked incomplete."""
     sandbox.faults.add("/2.0/users", "html", skip=1)
     with pytest.raises(BoxUnavailableError) as caught:
         box.frame("/users", limit=50)
@@ -44,28 +45,28 @@ def test_failed_listing_keeps_its_rows(box: boxnb.Box, sandbox: Sandbox) -> None
     assert partial is not None
     assert partial is box.last_partial
     assert (len(partial), partial.attrs["complete"], partial.attrs["pages"]) == (50, False, 1)
-    whole = box.frame("/users", limit=50)
-    assert {"dataset", "query", "profile", "fetched_at", "pages", "calls", "complete"} <= set(whole.attrs)
-    assert whole.attrs["calls"] == 3
+    full = box.frame("/users", limit=50)
+    assert {"dataset", "query", "profile", "fetched_at", "pages", "calls", "complete"} <= set(full.attrs)
+    assert full.attrs["calls"] == 3
 
 
 @pytest.mark.parametrize("by", [{}, {"usemarker": "true"}])
 def test_failed_listing_can_be_resumed(box: boxnb.Box, sandbox: Sandbox, by: dict[str, str]) -> None:
-    """`resume` with the other arguments continues the listing after the first page and after the second."""
-    whole = box.frame("/users", limit=50, **by)
+    """With the other arguments and ``resume``, the listing continues after the first or second page."""
+    full = box.frame("/users", limit=50, **by)
     for before in (1, 2):
         sandbox.faults.add("/2.0/users", "html", skip=before)
         with pytest.raises(BoxUnavailableError) as caught:
             box.frame("/users", limit=50, **by)
         partial = caught.value.partial
         assert partial is not None
-        rest = box.frame("/users", limit=50, **{**by, **partial.attrs["resume"]})
-        assert [*partial["id"], *rest["id"]] == whole["id"].tolist()
-        assert rest.attrs["resume"] is None
+        remaining = box.frame("/users", limit=50, **{**by, **partial.attrs["resume"]})
+        assert [*partial["id"], *remaining["id"]] == full["id"].tolist()
+        assert remaining.attrs["resume"] is None
 
 
 def test_interrupt_says_how_many_rows_there_are(box: boxnb.Box) -> None:
-    """The number in the message is that of the DataFrame."""
+    """The message has the number of rows of the DataFrame."""
 
     def stop(progress: Progress) -> None:
         if progress.rows >= 100 and not progress.done:
@@ -79,25 +80,26 @@ def test_interrupt_says_how_many_rows_there_are(box: boxnb.Box) -> None:
 
 
 def test_events_are_followed_to_their_end(box: boxnb.Box) -> None:
-    """Events are followed by stream position, in pages of 500 at most."""
-    found = box.frame("/events", stream_type="admin_logs")
-    assert len(found) > 1_000
-    assert found["event_id"].is_unique
-    assert set(box.events(since="365D")["event_id"]) <= set(found["event_id"])
+    """Events are followed by stream position until a page is empty."""
+    events = box.frame("/events", stream_type="admin_logs")
+    assert len(events) > 1_000
+    assert events["event_id"].is_unique
+    assert set(box.events(since="365D")["event_id"]) <= set(events["event_id"])
 
 
 def test_listing_beyond_the_offset_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The listing starts again with markers. Without markers, the first 10,000 rows are kept and the error says so."""
+    """The listing starts again with markers. Without markers, the first 10,000 rows are kept, and the error says so."""
     with boxnb.sandbox.start(
         private=True, state=tmp_path / "large", world="large", limits="off", users=10_100, folders=5, files=10
     ) as sandbox:
         sign_in(sandbox)
         box = boxnb.connect("acme")
-        found = box.frame("/users", fields="login")
-        assert (len(found), found["id"].is_unique, found.attrs["complete"]) == (10_100, True, True)
-        assert found.attrs["calls"] == 1 + 11
+        users = box.frame("/users", fields="login")
+        assert (len(users), users["id"].is_unique, users.attrs["complete"]) == (10_100, True, True)
+        assert users.attrs["calls"] == 1 + 11
         fetch = box.session.get_bytes
-        monkeypatch.setattr(  # as of a listing that has no markers
+        # Behave like a listing without markers.
+        monkeypatch.setattr(
             box.session, "get_bytes", lambda path, usemarker="", **params: fetch(path, **params)
         )
         with pytest.raises(ListingError, match="returns only the first 10,000") as caught:
@@ -107,15 +109,15 @@ def test_listing_beyond_the_offset_limit(tmp_path: Path, monkeypatch: pytest.Mon
         assert len(box.last_partial) == 10_000
 
 
-def test_one_object_is_one_row(box: boxnb.Box) -> None:
-    """An object that is not a list becomes a DataFrame of one row."""
+def test_single_object_becomes_one_row(box: boxnb.Box) -> None:
+    """A response that is a single object instead of a listing becomes a DataFrame of one row."""
     assert box.frame("/users/me", fields="login,role")["role"].tolist() == ["admin"]
     with pytest.raises(NotFoundError):
         box.frame("/users/1")
 
 
 def test_types_are_inferred_only_if_that_is_safe() -> None:
-    """A name that looks like a date stays text; mixed values and lists become JSON text."""
+    """A name that looks like a date stays text. Mixed values and lists become JSON text."""
     rows = [
         {
             "id": 2**60,
@@ -137,23 +139,23 @@ def test_types_are_inferred_only_if_that_is_safe() -> None:
             "owner": {"login": "a"},
         },
     ]
-    made = _frame_of(rows)
-    assert made["id"].tolist() == [str(2**60), "7"]
-    assert made["name"].tolist() == ["2024-01-01", "12"]
-    assert made["odd"].tolist() == ["1", '"x"']
-    assert made["l"].iloc[0] == "[1]"
-    assert made["owner_login"].iloc[1] == "a"
-    assert [str(made[name].dtype) for name in ("size", "ok", "at")] == [
+    result = _frame_of(rows)
+    assert result["id"].tolist() == [str(2**60), "7"]
+    assert result["name"].tolist() == ["2024-01-01", "12"]
+    assert result["odd"].tolist() == ["1", '"x"']
+    assert result["l"].iloc[0] == "[1]"
+    assert result["owner_login"].iloc[1] == "a"
+    assert [str(result[name].dtype) for name in ("size", "ok", "at")] == [
         "Int64",
         "boolean",
         "datetime64[us, UTC]",
     ]
-    assert made["at"].iloc[0] == pd.Timestamp("2026-01-01", tz="UTC")
+    assert result["at"].iloc[0] == pd.Timestamp("2026-01-01", tz="UTC")
     assert list(_frame_of([]).columns) == []
 
 
 def test_fields_may_have_any_name() -> None:
-    """Metadata fields have unusual names, and fields whose flattened names collide are both kept."""
+    """Metadata fields may have unusual names, and fields whose flattened names collide are both kept."""
     rows = [
         {
             "$parent": "file_1",
@@ -165,27 +167,27 @@ def test_fields_may_have_any_name() -> None:
         },
         {"$parent": "file_2", "owned_by": {"id": "2"}, "class": None, "": "empty"},
     ]
-    made = _frame_of(rows)
-    assert made["$parent"].tolist() == ["file_1", "file_2"]
-    assert made["a-b"].tolist() == [1, pd.NA]
-    assert made["extra_"][0] == "mine"
-    assert made["owned_by_id"].tolist() == ["1", "2"]
-    assert made["owned_by_id_"][0] == "9"
-    assert made[""][1] == "empty"
-    assert len(made.columns) == 8
+    result = _frame_of(rows)
+    assert result["$parent"].tolist() == ["file_1", "file_2"]
+    assert result["a-b"].tolist() == [1, pd.NA]
+    assert result["extra_"][0] == "mine"
+    assert result["owned_by_id"].tolist() == ["1", "2"]
+    assert result["owned_by_id_"][0] == "9"
+    assert result[""][1] == "empty"
+    assert len(result.columns) == 8
 
 
 def test_estimates_say_how_certain_they_are(box: boxnb.Box) -> None:
-    """An estimate is exact if Box counts, "at least" if it does not, and "about" after a pull."""
+    """An estimate is "exact" if Box counts, "at least" if it does not, and "about" after a pull."""
     users = box.estimate("users")
     assert (users.calls, users.certainty) == (1, "exact")
     before = box.estimate("tree")
     assert before.certainty == "at least"
-    walked = box.tree()
+    tree = box.tree()
     after = box.estimate("tree")
-    assert (after.calls, after.certainty) == (walked.attrs["calls"], "about")
+    assert (after.calls, after.certainty) == (tree.attrs["calls"], "about")
     assert before.calls is not None
-    assert before.calls <= walked.attrs["calls"]
+    assert before.calls <= tree.attrs["calls"]
     assert box.estimate("events").certainty == "unknown"
     box.events(since="7D")
     assert box.estimate("events").certainty == "about"

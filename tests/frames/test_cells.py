@@ -1,4 +1,4 @@
-"""Cells at the limits of a spreadsheet, a file or a view: nothing runs, nothing is lost, and everything can be read back."""
+"""Cells at the limits of a spreadsheet, a file or a view: text never runs, and every value can be read back."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ ALPHABET = [
 SEPARATORS = (",", ";", "\t", "|")
 
 
-def hostile(chance: random.Random, longest: int = 10) -> str:
-    """Return a random text of characters that are special in spreadsheets."""
-    return "".join(chance.choices(ALPHABET, k=chance.randint(0, longest)))
+def hostile(rng: random.Random, max_length: int = 10) -> str:
+    """Return a random string of characters that are special in spreadsheets."""
+    return "".join(rng.choices(ALPHABET, k=rng.randint(0, max_length)))
 
 
 def read_as(text: str) -> Iterator[str]:
-    """Yield every cell that a spreadsheet may see, for one separator or all of them, with quotes or without."""
+    """Yield every cell that a spreadsheet may see, for one or all separators, with or without quotes."""
     for separator in SEPARATORS:
         for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_NONE):
             for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=quoting):
@@ -63,26 +63,24 @@ def read_as(text: str) -> Iterator[str]:
 
 def frames_of(seed: int, count: int) -> Iterator[pd.DataFrame]:
     """Yield DataFrames with hostile cells, headings and indexes."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     for _ in range(count):
-        rows = chance.randint(0, 5)
+        rows = rng.randint(0, 5)
         columns = {
-            hostile(chance, 6): pd.Series(
+            hostile(rng, 6): pd.Series(
                 [
-                    chance.choice(
-                        [None, hostile(chance), hostile(chance), chance.choice(["NA", "nan", "007"])]
-                    )
+                    rng.choice([None, hostile(rng), hostile(rng), rng.choice(["NA", "nan", "007"])])
                     for _ in range(rows)
                 ],
                 dtype="str",
             )
-            for _ in range(chance.randint(2, 4))
+            for _ in range(rng.randint(2, 4))
         }
         frame = pd.DataFrame(columns)
-        yield frame if chance.random() < 0.7 else frame.set_index(frame.columns[0])
+        yield frame if rng.random() < 0.7 else frame.set_index(frame.columns[0])
 
 
-def test_no_cell_runs_with_any_separator() -> None:
+def test_cells_never_run_with_any_separator() -> None:
     """In 1,000 random DataFrames, no cell starts a formula for comma, semicolon, tab or bar, with and without quotes."""
     for frame in frames_of(7, 1_000):
         text = export.csv_text(frame)
@@ -90,21 +88,21 @@ def test_no_cell_runs_with_any_separator() -> None:
 
 
 def test_written_csv_reads_back_unchanged(tmp_path: Path) -> None:
-    """Texts, headings, an index and missing values come back; a text NA stays text."""
+    """Text, headings, an index and missing values are the same after reading, and the text NA stays text."""
     for frame in frames_of(8, 300):
-        whole = frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index()
-        again = export.read_csv(export.to_csv(frame, tmp_path / "a.csv"))
-        assert list(again.columns) == list(whole.columns)
-        assert again.astype("object").where(again.notna(), None).to_numpy().tolist() == (
-            whole.astype("object").where(whole.notna(), None).to_numpy().tolist()
+        expected = frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index()
+        result = export.read_csv(export.to_csv(frame, tmp_path / "a.csv"))
+        assert list(result.columns) == list(expected.columns)
+        assert result.astype("object").where(result.notna(), None).to_numpy().tolist() == (
+            expected.astype("object").where(expected.notna(), None).to_numpy().tolist()
         )
 
 
 def test_guard_can_be_removed() -> None:
-    """20,000 texts come back, including those with their own apostrophe."""
-    chance = random.Random(9)
+    """20,000 strings are the same after guarding and unguarding, including those with their own apostrophe."""
+    rng = random.Random(9)
     for _ in range(20_000):
-        text = hostile(chance)
+        text = hostile(rng)
         assert unguarded(guarded(text)) == text
         assert not export.FORMULA.search(guarded(text))
 
@@ -124,12 +122,12 @@ def test_guard_can_be_removed() -> None:
     ],
 )
 def test_guard_is_only_where_a_cell_may_begin(text: str, safe: str) -> None:
-    """Names stay readable because no other position gets an apostrophe."""
+    """Names stay readable, because an apostrophe is added only there."""
     assert guarded(text) == safe
 
 
 def test_negative_number_is_not_a_formula() -> None:
-    """With the separator ";", the number and the text after it are one cell, and quoted text is not part of a formula."""
+    """With the separator ";" the number and the text after it are one cell, so the text is in quotes."""
     text = export.csv_text(pd.DataFrame({"n": [-5, 2], "t": ["0+cmd|'/C calc'!A0", "x"]}))
     assert text.splitlines()[1] == "-5,\"0+cmd|'/C calc'!A0\""
     assert pd.read_csv(io.StringIO(text))["n"].tolist() == [-5, 2]
@@ -137,7 +135,9 @@ def test_negative_number_is_not_a_formula() -> None:
 
 def odd_frames() -> dict[str, Any]:
     """Return unusual DataFrames by their description."""
-    beyond = pd.Series(pd.to_datetime(["9999-12-31T23:59:59Z", None], utc=True)).astype("datetime64[us, UTC]")
+    late_times = pd.Series(pd.to_datetime(["9999-12-31T23:59:59Z", None], utc=True)).astype(
+        "datetime64[us, UTC]"
+    )
     objects = [
         pd.Timestamp("2026-01-01", tz="Asia/Tokyo"),
         "never",
@@ -150,7 +150,7 @@ def odd_frames() -> dict[str, Any]:
         pd.NaT,
     ]
     return {
-        "two columns of one name": pd.DataFrame([[1, "=x"]], columns=["a", "a"]),
+        "two columns with the same name": pd.DataFrame([[1, "=x"]], columns=["a", "a"]),
         "headings that are numbers or missing": pd.DataFrame([[1, "=x", 3]], columns=["a", 5, None]),
         "headings of two levels": pd.DataFrame(
             [[1, 2]], columns=pd.MultiIndex.from_tuples([("=a", "b"), ("c", "")])
@@ -173,11 +173,11 @@ def odd_frames() -> dict[str, Any]:
         ),
         "times": pd.DataFrame(
             {
-                "a": beyond + pd.Timedelta("8h"),
+                "a": late_times + pd.Timedelta("8h"),
                 "b": pd.to_datetime(["0001-01-01", "1850-01-01"], format="ISO8601"),
             }
         ),
-        "times among texts": pd.DataFrame({"n": range(9), "t": pd.Series(objects, dtype="object")}),
+        "times mixed with text": pd.DataFrame({"n": range(9), "t": pd.Series(objects, dtype="object")}),
         "half an emoji": pd.DataFrame({"h": pd.Series(["\ud83d=x", "b"], dtype="object")}),
         "a series": pd.Series([1, 2], index=["=a", "b"]),
     }
@@ -186,7 +186,7 @@ def odd_frames() -> dict[str, Any]:
 @pytest.mark.parametrize("name", odd_frames())
 @pytest.mark.filterwarnings("ignore:Replaced characters")
 def test_any_dataframe_is_exported_or_refused_in_one_sentence(name: str, tmp_path: Path) -> None:
-    """CSV, Excel and HTML accept all; Parquet names what it cannot store; no draft remains."""
+    """CSV, Excel and HTML accept all. For Parquet, the message names what it cannot store. Drafts are deleted."""
     frame = odd_frames()[name]
     rows = len(frame)
     text = export.to_csv(frame, tmp_path / "a.csv").read_text("utf-8-sig")
@@ -204,7 +204,7 @@ def test_any_dataframe_is_exported_or_refused_in_one_sentence(name: str, tmp_pat
     try:
         assert len(pd.read_parquet(export.to_parquet(frame, tmp_path / "a.parquet"))) == rows
     except ExportError as error:
-        assert "Parquet" in str(error) or "Give a DataFrame" in str(error)
+        assert "Parquet" in str(error) or "Pass a DataFrame" in str(error)
     assert not list(tmp_path.glob(".*"))
 
 
@@ -220,31 +220,31 @@ def _number(cell: str) -> bool:
     "name", [name for name, frame in odd_frames().items() if isinstance(frame, pd.DataFrame)]
 )
 def test_any_dataframe_can_be_shown_searched_and_copied(name: str) -> None:
-    """The view gives every column its own name."""
-    made = Table(odd_frames()[name])
-    sent: list[Any] = []
-    made.send = lambda content, buffers=None: sent.append(content)
-    made._send_rows(0, 10)
-    made._send_file("text")
-    assert len(sent[0]["rows"]) == len(made.rows.frame)
+    """The view handles columns with the same name, and with any values."""
+    table = Table(odd_frames()[name])
+    messages: list[Any] = []
+    table.send = lambda content, buffers=None: messages.append(content)
+    table._send_rows(0, 10)
+    table._send_file("text")
+    assert len(messages[0]["rows"]) == len(table.rows.frame)
     assert not [
         cell
-        for line in sent[1]["text"].split("\n")
+        for line in messages[1]["text"].split("\n")
         for cell in line.split("\t")
         if RUNS.match(cell) and not _number(cell)
     ]
-    made.rows.change(search="x", filters=dict.fromkeys(made.rows.kinds, "1"))
-    assert len(made.rows.order) <= len(made.rows.frame)
+    table.rows.change(search="x", filters=dict.fromkeys(table.rows.kinds, "1"))
+    assert len(table.rows.order) <= len(table.rows.frame)
 
 
-def test_copy_is_complete_and_runs_nothing() -> None:
-    """Headings and long texts are complete, and negative numbers stay numbers."""
+def test_copied_text_is_complete_and_never_runs() -> None:
+    """Headings and long values are complete, and negative numbers stay numbers."""
     frame = pd.DataFrame({"=a;=b": ["x" * 1_000, "a\t=1"], "n": [-5, 1]})
-    made = Table(frame)
-    sent: list[Any] = []
-    made.send = lambda content, buffers=None: sent.append(content)
-    made._send_file("text")
-    assert [line.split("\t") for line in sent[0]["text"].split("\n")] == [
+    table = Table(frame)
+    messages: list[Any] = []
+    table.send = lambda content, buffers=None: messages.append(content)
+    table._send_file("text")
+    assert [line.split("\t") for line in messages[0]["text"].split("\n")] == [
         ["'=a;'=b", "n"],
         ["x" * 1_000, "-5"],
         ["a =1", "1"],
@@ -252,21 +252,21 @@ def test_copy_is_complete_and_runs_nothing() -> None:
 
 
 def test_failed_export_is_reported_in_the_view(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The user sees it in the view, not in a log, as well as any value that Excel cannot store."""
-    made = Table(pd.DataFrame({"a": ["\x00", "b"]}))
-    sent: list[Any] = []
-    made.send = lambda content, buffers=None: sent.append(content)
-    made._send_file("xlsx")
-    assert "Replaced characters" in sent[-1]["said"]
+    """The view shows the error, and a warning about values that Excel cannot store."""
+    table = Table(pd.DataFrame({"a": ["\x00", "b"]}))
+    messages: list[Any] = []
+    table.send = lambda content, buffers=None: messages.append(content)
+    table._send_file("xlsx")
+    assert "Replaced characters" in messages[-1]["said"]
     monkeypatch.setattr(export, "SHEET_ROWS", 1)
-    made._send_file("xlsx")
-    assert sent[-1]["type"] == "failed" and "An Excel sheet holds 1" in sent[-1]["why"]
+    table._send_file("xlsx")
+    assert messages[-1]["type"] == "failed" and "An Excel sheet holds 1" in messages[-1]["why"]
 
 
 def test_excel_export_reports_what_was_cut(tmp_path: Path) -> None:
-    """Characters are counted as Excel counts them, no emoji is cut in half, and the cell ends with an ellipsis."""
+    """Characters are counted as in Excel, an emoji is never cut in half, and the cell ends with an ellipsis."""
     frame = pd.DataFrame({"text": ["😀" * 32_767, "x" * 32_767, "y" * 32_768, "a\rb\r\nc"]})
-    with pytest.warns(UserWarning, match=r"Cut 2 texts of 'text' to the 32,767 characters"):
+    with pytest.warns(UserWarning, match=r"Cut 2 values of 'text' to the 32,767 characters"):
         sheet = openpyxl.load_workbook(export.to_excel(frame, tmp_path / "a.xlsx")).active
     emojis, exact, longer, broken = [cell.value for (cell,) in sheet.iter_rows(min_row=2)]
     assert emojis == "😀" * 16_383 + "…"
@@ -274,7 +274,7 @@ def test_excel_export_reports_what_was_cut(tmp_path: Path) -> None:
 
 
 def test_values_that_excel_cannot_store_become_text(tmp_path: Path) -> None:
-    """No value becomes another number, another time or an error."""
+    """A value never becomes another number, another time or an error."""
     frame = pd.DataFrame(
         {
             "name": ["#N/A", "TRUE", "1e5"],
@@ -294,7 +294,7 @@ def test_values_that_excel_cannot_store_become_text(tmp_path: Path) -> None:
 
 
 def test_sheet_names_are_valid_in_excel(tmp_path: Path) -> None:
-    """They have at most 31 units, are unique, and are not reserved by Excel."""
+    """Sheet names have at most 31 UTF-16 units, are unique, and are not reserved by Excel."""
     names = ["History", "😀" * 20, "😀" * 21, "'a'", "a", "[]", "\ud800", "b\x00\n", "c" * 40, "C" * 40]
     frame = pd.DataFrame({"a": [1]})
     book = openpyxl.load_workbook(export.to_excel(dict.fromkeys(names, frame), tmp_path / "a.xlsx"))
@@ -313,7 +313,7 @@ def test_sheet_names_are_valid_in_excel(tmp_path: Path) -> None:
 
 
 def test_csv_keeps_fractions_of_seconds_and_any_year(tmp_path: Path) -> None:
-    """Every digit is kept; the years 1 and 10000 can be read as well."""
+    """Every digit is written, and the years 1 and 10000 can be read, too."""
     times = pd.Series(
         np.array(["0001-01-01T00:00:00", "2026-01-01T00:00:00.000001", "NaT"], dtype="datetime64[us]")
     )
@@ -322,39 +322,39 @@ def test_csv_keeps_fractions_of_seconds_and_any_year(tmp_path: Path) -> None:
         "a,0001-01-01T00:00:00.000000+0000",
         "b,2026-01-01T00:00:00.000001+0000",
     ]
-    again = export.read_csv(export.to_csv(frame, tmp_path / "a.csv"))
+    result = export.read_csv(export.to_csv(frame, tmp_path / "a.csv"))
     assert (
-        pd.to_datetime(again["time"], utc=True, format="ISO8601")
+        pd.to_datetime(result["time"], utc=True, format="ISO8601")
         .astype("datetime64[us, UTC]")
         .equals(frame["time"])
     )
-    late = frame.iloc[:1].assign(time=pd.Series(np.array(["10000-01-01"], dtype="datetime64[s]")))
-    assert "10000-01-01T00:00:00" in export.csv_text(late)
-    assert "10000-01-01 00:00" in export.table_html(late)
-    assert Table(late).rows.page(0, 1) == [["a", "10000-01-01 00:00"]]
+    year_10000 = frame.iloc[:1].assign(time=pd.Series(np.array(["10000-01-01"], dtype="datetime64[s]")))
+    assert "10000-01-01T00:00:00" in export.csv_text(year_10000)
+    assert "10000-01-01 00:00" in export.table_html(year_10000)
+    assert Table(year_10000).rows.page(0, 1) == [["a", "10000-01-01 00:00"]]
 
 
 def test_meaningful_index_is_written(tmp_path: Path) -> None:
-    """The groups of a sum are written; the row numbers of a filter are not."""
+    """The groups of a sum are written, but not the row numbers of a filtered DataFrame."""
     sums = pd.DataFrame({"owner": ["=a", "b"], "size": [1, 2]}).groupby("owner").sum()
     assert export.csv_text(sums).splitlines() == ["owner,size", "'=a,1", "b,2"]
     assert "<th scope='col'>owner</th>" in export.table_html(sums)
     sheet = openpyxl.load_workbook(export.to_excel(sums, tmp_path / "a.xlsx")).active
     assert sheet["A2"].value == "=a"
-    left = pd.DataFrame({"n": range(9)}).iloc[[3, 5]]
-    assert export.csv_text(left).splitlines() == ["n", "3", "5"]
+    filtered = pd.DataFrame({"n": range(9)}).iloc[[3, 5]]
+    assert export.csv_text(filtered).splitlines() == ["n", "3", "5"]
 
 
 @pytest.mark.parametrize("write", [export.to_csv, export.to_excel, export.to_parquet, export.to_html])
-def test_failed_write_is_one_sentence_and_keeps_the_old_file(write: Any, tmp_path: Path) -> None:
-    """The target may be a folder, be below a file, have an impossible name, or the content may not be a table."""
+def test_failed_write_is_reported_in_one_sentence_and_keeps_the_old_file(write: Any, tmp_path: Path) -> None:
+    """The target may be a folder, be below a file or have an impossible name, or the content may not be a table."""
     frame = pd.DataFrame({"a": [1]})
     file = write(frame, tmp_path / "file")
     before = file.read_bytes()
     (tmp_path / "folder").mkdir()
-    for place in ("folder", "file/below", "n" * 300, "a\0b"):
+    for name in ("folder", "file/below", "n" * 300, "a\0b"):
         with pytest.raises(ExportError, match=r"^(Cannot write|.* is a folder)"):
-            write(frame, tmp_path / place)
+            write(frame, tmp_path / name)
     with pytest.raises(ExportError):
         write([frame], file)
     assert file.read_bytes() == before
@@ -363,7 +363,7 @@ def test_failed_write_is_one_sentence_and_keeps_the_old_file(write: Any, tmp_pat
 
 
 def test_interrupted_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The interrupt comes in the middle of a workbook."""
+    """The interrupt comes while a workbook is written."""
     file = export.to_excel(pd.DataFrame({"a": [1]}), tmp_path / "a.xlsx")
     before = file.read_bytes()
 
@@ -382,20 +382,20 @@ def test_interrupted_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytes
 
 
 def test_link_and_permissions_are_kept(tmp_path: Path) -> None:
-    """The file behind a link is replaced, and keeps its permissions."""
-    behind = tmp_path / "behind.csv"
-    behind.write_text("old")
-    behind.chmod(0o640)
+    """The target of a link is replaced, and keeps its permissions."""
+    target = tmp_path / "behind.csv"
+    target.write_text("old")
+    target.chmod(0o640)
     link = tmp_path / "link.csv"
-    link.symlink_to(behind)
+    link.symlink_to(target)
     assert export.to_csv(pd.DataFrame({"a": [1]}), link) == link
-    assert link.is_symlink() and behind.read_text("utf-8-sig").startswith("a")
-    assert behind.stat().st_mode & 0o777 == 0o640
+    assert link.is_symlink() and target.read_text("utf-8-sig").startswith("a")
+    assert target.stat().st_mode & 0o777 == 0o640
     assert export.to_csv(pd.DataFrame({"a": [1]}), "/dev/null").is_char_device()
 
 
 def test_too_wide_or_missing_table_is_refused(tmp_path: Path) -> None:
-    """The error comes before anything is written."""
+    """The error is raised before anything is written."""
     with pytest.raises(ExportError, match=r"16,385 columns"):
         export.to_excel(pd.DataFrame([range(16_385)]), tmp_path / "a.xlsx")
     with pytest.raises(ExportError, match="no table"):
@@ -406,15 +406,15 @@ def test_too_wide_or_missing_table_is_refused(tmp_path: Path) -> None:
 
 
 def test_parquet_error_names_the_columns(tmp_path: Path) -> None:
-    """The message says which columns to convert."""
+    """The message names the columns to convert."""
     frame = pd.DataFrame({"fine": [1, 2], "mixed": pd.Series([1, "x"], dtype="object")})
     with pytest.raises(ExportError, match=r"hold the values of 'mixed'\. .* astype\('str'\)"):
         export.to_parquet(frame, tmp_path / "a.parquet")
     assert not list(tmp_path.iterdir())
 
 
-def test_invalid_csv_is_refused_with_one_sentence(tmp_path: Path) -> None:
-    """A missing file, a folder, uneven rows and bytes that are not UTF-8 are refused; an empty file is an empty table."""
+def test_invalid_csv_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    """A missing file, a folder, uneven rows and invalid UTF-8 are refused. An empty file is an empty DataFrame."""
     (tmp_path / "uneven.csv").write_text("a,b\r\n1\r\n")
     (tmp_path / "latin.csv").write_bytes(b"a\r\n\xfc\r\n")
     (tmp_path / "empty.csv").write_bytes(b"")
@@ -424,8 +424,8 @@ def test_invalid_csv_is_refused_with_one_sentence(tmp_path: Path) -> None:
     assert export.read_csv(tmp_path / "empty.csv").empty
 
 
-def test_attached_page_has_complete_texts_and_all_rows(tmp_path: Path) -> None:
-    """Texts and tables that are longer than pandas or an exported page would show are complete and escaped."""
+def test_attached_page_has_complete_values_and_all_rows(tmp_path: Path) -> None:
+    """Values and tables longer than pandas or an exported page would show are complete and escaped."""
     frame = pd.DataFrame({"name": ["<b>" + "x" * 500, *map(str, range(6_000))]})
     attachments.write(frame, tmp_path / "a.html")
     page = (tmp_path / "a.html").read_text(encoding="utf-8")
@@ -433,8 +433,8 @@ def test_attached_page_has_complete_texts_and_all_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("thing", [object(), Path("/nowhere/at/all"), pd.DataFrame({"a": [1]})])
-def test_refused_attachment_leaves_no_file(thing: Any, tmp_path: Path) -> None:
-    """An unknown object, a missing file and a table as a picture are refused."""
+def test_refused_attachment_does_not_leave_a_file(thing: Any, tmp_path: Path) -> None:
+    """An unknown object, a missing file, and a table as an image are refused."""
     with pytest.raises(ExportError):
         attachments.write(thing, tmp_path / "a.png")
     assert not list(tmp_path.iterdir())
@@ -444,7 +444,7 @@ NOW = pd.Timestamp("2026-11-24T12:00:00Z")
 
 
 @pytest.mark.parametrize(
-    ("when", "asked"),
+    ("when", "expected"),
     [
         ("9999-12-31T23:59:59-08:00", "9999-12-31T23:59:59+00:00"),
         ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59+00:00"),
@@ -456,16 +456,16 @@ NOW = pd.Timestamp("2026-11-24T12:00:00Z")
         ("100000D", "1753-02-08T12:00:00+00:00"),
     ],
 )
-def test_range_may_end_in_the_far_future(when: Any, asked: str) -> None:
-    """Users write such dates for "forever", and Box accepts years of four digits."""
-    assert event_ranges.text(event_log._time(when, NOW)) == asked
+def test_range_may_end_in_the_far_future(when: Any, expected: str) -> None:
+    """Users write such dates to mean "forever", and Box accepts only years of four digits."""
+    assert event_ranges.rfc3339(event_log._time(when, NOW)) == expected
 
 
 @pytest.mark.parametrize(
     "when", ["2016-12-31T23:59:60Z", "9999999D", datetime.timedelta.max, pd.NaT, "10000-01-01"]
 )
-def test_impossible_time_is_one_sentence(when: Any) -> None:
-    """The error is not one of pandas."""
+def test_impossible_time_is_reported_in_one_sentence(when: Any) -> None:
+    """The error is one of boxnb, not of pandas."""
     with pytest.raises(RangeError, match=r"Cannot read .* as a time"):
         event_log._time(when, NOW)
 
@@ -479,7 +479,7 @@ def test_reports_count_days_from_any_year() -> None:
 
 
 def test_item_without_a_name_is_in_tree_and_treemap() -> None:
-    """If Box sends null or half an emoji as a name, the item is shown without a name."""
+    """If Box sends null or half an emoji as a name, the item is shown as nameless."""
     rows = [
         {"type": "folder", "id": "1", "name": None, "modified_at": "0001-01-01T00:00:00Z"},
         {"type": "file", "id": "2", "name": "a \ud83d", "size": None, "parent": {"id": "1"}},
@@ -492,20 +492,20 @@ def test_item_without_a_name_is_in_tree_and_treemap() -> None:
         ["file", "2", "(no name)", ""],
         ["file", "3", "b", ""],
     ]
-    drawn = charts.treemap(items)
-    assert "(no name)" in drawn._repr_mimebundle_()["text/html"]
-    assert "nan" not in drawn._repr_mimebundle_()["text/html"]
+    chart = charts.treemap(items)
+    assert "(no name)" in chart._repr_mimebundle_()["text/html"]
+    assert "nan" not in chart._repr_mimebundle_()["text/html"]
 
 
 def test_filter_works_on_times_without_a_time_zone() -> None:
-    """A user's own DataFrame may have such times."""
-    made = Table(pd.DataFrame({"time": pd.to_datetime(["2026-01-01", "2026-03-01"])}))
-    made.rows.change(filters={"time": "> 2026-02-01"})
-    assert made.rows.order.tolist() == [1]
+    """Times without a time zone may be in a user's own DataFrame."""
+    table = Table(pd.DataFrame({"time": pd.to_datetime(["2026-01-01", "2026-03-01"])}))
+    table.rows.change(filters={"time": "> 2026-02-01"})
+    assert table.rows.order.tolist() == [1]
 
 
-def test_transfer_table_contains_any_name() -> None:
-    """Half an emoji from Box and a byte of a path that is not UTF-8 are escaped."""
+def test_transfer_table_can_contain_any_name() -> None:
+    """Half an emoji from Box, and a byte in a path that is not UTF-8, are escaped."""
     table = frame_of([Row("/d/caf\udce9.txt", "photo \ud83d.jpg", problem="odd \ud800")])
     assert table.loc[0, ["path", "name", "problem"]].tolist() == [
         "/d/caf\\udce9.txt",
@@ -516,6 +516,6 @@ def test_transfer_table_contains_any_name() -> None:
 
 
 def test_listing_accepts_any_key() -> None:
-    """A column name cannot contain half an emoji, but its values are kept."""
-    made = listing._frame_of([{"id": "1", "a\ud83d": "x"}])
-    assert made.iloc[0].tolist() == ["1", "x"] and list(made.columns) == ["id", "a\\ud83d"]
+    """Half an emoji in a key is escaped in the name of the column, and the values are kept."""
+    frame = listing._frame_of([{"id": "1", "a\ud83d": "x"}])
+    assert frame.iloc[0].tolist() == ["1", "x"] and list(frame.columns) == ["id", "a\\ud83d"]

@@ -28,9 +28,9 @@ ENTRY: dict[str, Any] = {
 
 def test_dtypes_are_the_same_for_no_rows_and_for_one() -> None:
     """An empty response gives the same columns and dtypes as a full one."""
-    empty, one = frame([], schema.USERS), frame([ENTRY], schema.USERS)
-    assert list(empty.columns) == list(one.columns)
-    assert [str(kind) for kind in empty.dtypes] == [str(kind) for kind in one.dtypes]
+    empty, full = frame([], schema.USERS), frame([ENTRY], schema.USERS)
+    assert list(empty.columns) == list(full.columns)
+    assert [str(kind) for kind in empty.dtypes] == [str(kind) for kind in full.dtypes]
 
 
 def test_values_arrive_unchanged() -> None:
@@ -50,7 +50,7 @@ def test_unknown_field_is_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "odd"),
+    ("field", "value"),
     [
         ("space_used", "12 MB"),
         ("space_used", 1.23e31),
@@ -60,11 +60,11 @@ def test_unknown_field_is_kept() -> None:
         ("is_platform_access_only", "no"),
     ],
 )
-def test_value_of_the_wrong_type_goes_into_extra(field: str, odd: Any) -> None:
-    """The value is neither forced into its column nor lost."""
-    table = frame([{**ENTRY, field: odd}], schema.USERS)
+def test_value_of_the_wrong_type_goes_into_extra(field: str, value: Any) -> None:
+    """The value is neither converted for its column nor lost."""
+    table = frame([{**ENTRY, field: value}], schema.USERS)
     assert pd.isna(table[field][0])
-    assert json.loads(table["extra"][0])[field] == odd
+    assert json.loads(table["extra"][0])[field] == value
 
 
 ANYTHING = st.recursive(
@@ -75,7 +75,7 @@ ANYTHING = st.recursive(
 
 
 @given(st.lists(st.dictionaries(st.sampled_from([c.source[0] for c in schema.USERS]), ANYTHING), max_size=5))
-def test_no_entry_crashes_or_changes_the_schema(entries: list[dict[str, Any]]) -> None:
+def test_any_entry_gives_the_same_schema(entries: list[dict[str, Any]]) -> None:
     """Entries may have nulls, missing keys, wrong types, huge numbers and any Unicode."""
     table = frame(entries, schema.USERS)
     assert len(table) == len(entries)
@@ -83,7 +83,7 @@ def test_no_entry_crashes_or_changes_the_schema(entries: list[dict[str, Any]]) -
 
 
 def test_lists_become_tables_joined_by_id() -> None:
-    """There is one row per element, in order; an empty list adds none, and odd elements are kept."""
+    """There is one row per element, in order. An empty list has no rows, and odd elements are kept."""
     codes = [
         {"type": "tracking_code", "name": "department", "value": "Sales"},
         {"name": "cost centre", "value": 7},
@@ -106,22 +106,22 @@ def test_lists_become_tables_joined_by_id() -> None:
         ["4", 1, "", ""],
     ]
     assert json.loads(table["extra"][3]) == {"colour": "red"}
-    none = children(frame([], schema.USERS), "tracking_codes")
-    assert none.dtypes.equals(table.dtypes)
+    empty = children(frame([], schema.USERS), "tracking_codes")
+    assert empty.dtypes.equals(table.dtypes)
     assert len(users.merge(table, on="id")) == 4
 
 
-def test_folders_above_an_item_are_a_table() -> None:
-    """There is one row per folder above an item, from the top down; top-level items have none."""
-    place = [
+def test_ancestor_folders_become_a_table() -> None:
+    """There is one row per ancestor folder of an item, top first. Top-level items have no rows."""
+    entries = [
         {"type": "folder", "id": "1", "name": "a/b", "parent": {"id": "0"}, "tags": ["x", "y"]},
         {"type": "folder", "id": "2", "name": "c", "parent": {"id": "1"}},
         {"type": "file", "id": "3", "name": "d", "parent": {"id": "2"}},
     ]
-    tree = frame(place, schema.ITEMS)
+    tree = frame(entries, schema.ITEMS)
     tree["path"] = ["", "a/b", "a/b/c"]
-    above = children(tree, "path")
-    assert above[["id", "position", "folder_id", "folder_name"]].to_numpy().tolist() == [
+    table = children(tree, "path")
+    assert table[["id", "position", "folder_id", "folder_name"]].to_numpy().tolist() == [
         ["2", 0, "1", "a/b"],
         ["3", 0, "1", "a/b"],
         ["3", 1, "2", "c"],
@@ -137,7 +137,7 @@ def test_column_without_lists_is_refused(column: str) -> None:
 
 
 def test_rows_from_a_time_on_are_dropped() -> None:
-    """Rows at that time or later are dropped from all pages and columns; rows without a time stay."""
+    """Rows at that time or later are dropped from all pages and columns, and rows without a time stay."""
     table = Table((schema.Column("id", "text"), schema.Column("created_at", "time")))
     for day in range(4):
         rows = [
@@ -146,31 +146,31 @@ def test_rows_from_a_time_on_are_dropped() -> None:
         table.add(json.dumps({"entries": rows * 300}).encode())
     table.add(json.dumps({"entries": [{"id": "none", "created_at": None}]}).encode())
     table.drop_from("created_at", pd.Timestamp("2026-11-03T12:00:00Z"))
-    found = table.frame()
-    assert table.rows == len(found) == 4 * 300 + 300 + 1
-    assert found["created_at"].max() == pd.Timestamp("2026-11-03T00:00:00Z")
-    assert found["id"].iloc[-1] == "none"
+    result = table.frame()
+    assert table.rows == len(result) == 4 * 300 + 300 + 1
+    assert result["created_at"].max() == pd.Timestamp("2026-11-03T00:00:00Z")
+    assert result["id"].iloc[-1] == "none"
 
 
 def test_first_and_last_value_are_never_missing() -> None:
-    """If the first or last row has no time, the nearest row that has one counts."""
+    """If the first or last row has no time, that of the nearest row with a time is returned."""
     columns = (schema.Column("id", "text"), schema.Column("created_at", "time"))
     for rows in (2, frames.BATCH):
         table = Table(columns)
         assert table.first("created_at") is None
-        times = [
+        entries = [
             {},
             *({"created_at": f"2026-11-0{day}T00:00:00Z"} for day in (2, 3)),
             *({} for _ in range(rows)),
         ]
-        table.add(json.dumps({"entries": times}).encode())
+        table.add(json.dumps({"entries": entries}).encode())
         assert table.first("created_at") == pd.Timestamp("2026-11-02", tz="UTC")
         assert table.last("created_at") == pd.Timestamp("2026-11-03", tz="UTC")
         assert table.last("id") is None
 
 
-def test_interrupt_at_any_moment_leaves_whole_pages() -> None:
-    """The interrupt may come between any two lines: the table has whole pages, in order."""
+def test_interrupt_at_any_moment_keeps_complete_pages() -> None:
+    """After an interrupt between any two lines, the table has complete pages, in order."""
     columns = (
         schema.Column("id", "text"),
         schema.Column("size", "integer"),
@@ -188,24 +188,24 @@ def test_interrupt_at_any_moment_leaves_whole_pages() -> None:
         for page in range(3)
     ]
     ids = [f"{page}-{row}" for page in range(3) for row in range(400)]
-    place = frames.table.__file__
+    module = frames.table.__file__
 
-    def run(moment: int) -> Table | None:
-        """Return the table after an interrupt at a moment; None if the work ended before."""
+    def run(interrupt_line: int) -> Table | None:
+        """Return the table after an interrupt at this line of the module, or ``None`` if the work ended before."""
         lines = 0
 
         def trace(frame: FrameType, event: str, _: Any) -> Any:
             nonlocal lines
-            if frame.f_code.co_filename != place:
+            if frame.f_code.co_filename != module:
                 return None
             lines += event == "line"
-            if lines == moment:
+            if lines == interrupt_line:
                 sys.settrace(None)
                 raise KeyboardInterrupt
             return trace
 
         table, other = Table(columns), Table(columns)
-        before = sys.gettrace()
+        previous_trace = sys.gettrace()
         sys.settrace(trace)
         try:
             table.add(pages[0])
@@ -216,18 +216,18 @@ def test_interrupt_at_any_moment_leaves_whole_pages() -> None:
         except KeyboardInterrupt:
             return table
         finally:
-            sys.settrace(before)
+            sys.settrace(previous_trace)
         return None
 
-    moments = 0
-    while (table := run(moments + 1)) is not None:
-        moments += 1
-        found = table.frame()
-        assert len(found) == table.rows
-        assert found["id"].tolist() == ids[: len(found)]
-        assert found["created_at"].notna().all()
-        assert len(found) % 400 == 0
-    assert moments > 50
+    lines_run = 0
+    while (table := run(lines_run + 1)) is not None:
+        lines_run += 1
+        result = table.frame()
+        assert len(result) == table.rows
+        assert result["id"].tolist() == ids[: len(result)]
+        assert result["created_at"].notna().all()
+        assert len(result) % 400 == 0
+    assert lines_run > 50
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_interrupt_at_any_moment_leaves_whole_pages() -> None:
         ("2026-01-01T10:00", "2026-01-01T10:00:00"),
         ("2026-01-01 10:00:00 +0530", "2026-01-01T04:30:00"),
         ("2026-01-01t10:00:00.5z", "2026-01-01T10:00:00.500000"),
-        ("9999-12-31T23:59:59-08:00", None),  # the year 10000 in UTC, which pandas holds and cannot show
+        ("9999-12-31T23:59:59-08:00", None),  # the year 10000 in UTC, which pandas can hold but not show
         ("0001-01-01T00:00:00+00:01", None),
         ("0000-01-01T00:00:00Z", None),
         ("2016-12-31T23:59:60Z", None),
@@ -254,10 +254,10 @@ def test_interrupt_at_any_moment_leaves_whole_pages() -> None:
         ("2026-01-01T10:00:00 PST", None),
     ],
 )
-@pytest.mark.parametrize("among", [True, False])
-def test_time_is_exact_or_in_extra(text: str, utc: str | None, among: bool) -> None:
-    """Any time that Box sends can be printed; a time that does not fit the column is kept as text."""
-    entries = [{**ENTRY, "created_at": text}, *([ENTRY] if among else [])]
+@pytest.mark.parametrize("with_others", [True, False])
+def test_time_is_exact_or_in_extra(text: str, utc: str | None, with_others: bool) -> None:
+    """Any time that Box sends can be printed, and a time that does not fit the column is text in ``extra``."""
+    entries = [{**ENTRY, "created_at": text}, *([ENTRY] if with_others else [])]
     table = frame(entries, schema.USERS)
     assert repr(table) and table._repr_html_()
     if utc is None:
@@ -268,8 +268,8 @@ def test_time_is_exact_or_in_extra(text: str, utc: str | None, among: bool) -> N
         assert pd.isna(table["extra"][0])
 
 
-def test_last_time_fits_its_column() -> None:
-    """The time from which a range continues can be read, also within a page."""
+def test_first_and_last_time_fit_their_column() -> None:
+    """Times that the column cannot hold are ignored, because a range of events resumes from the last time."""
     table = Table((schema.Column("created_at", "time"),))
     times = [
         "2016-12-31T23:59:60Z",

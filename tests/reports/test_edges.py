@@ -21,8 +21,8 @@ from boxnb.secret import Secret
 from boxnb.widgets import charts, views
 from boxnb.widgets.tree_state import Branches, from_frame
 
-WORLD = Path(__file__).parents[2] / "data" / "sandbox"
-MORE = {"estimate": ("content",), "file_history": ("1",), "user_history": ("ada.admin@example.com",)}
+COMPANY = Path(__file__).parents[2] / "data" / "sandbox"
+ARGUMENTS = {"estimate": ("content",), "file_history": ("1",), "user_history": ("ada.admin@example.com",)}
 EVENTS = {
     "downloads",
     "file_history",
@@ -51,116 +51,120 @@ SCRIPTS = {
 }
 
 
-def ask(box: boxnb.Box, name: str) -> Any:
-    """Return one report, called by a user who has fetched nothing yet."""
+def call_report(box: boxnb.Box, name: str) -> Any:
+    """Return one report, without DataFrames fetched before."""
     report: Callable[..., Any] = getattr(reports, name)
-    return report(box, *MORE.get(name, ()))
+    return report(box, *ARGUMENTS.get(name, ()))
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield one home folder for all tests of this module, which change nothing."""
-    place = tmp_path_factory.mktemp("home")
+    """Yield one home folder for all tests of this module, which only read."""
+    folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BOXNB_HOME", str(place))
+        patch.setenv("BOXNB_HOME", str(folder))
         patch.setenv("NO_PROXY", "127.0.0.1,localhost")
         patch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
-        yield place
+        yield folder
 
 
 @pytest.fixture(scope="module")
 def company(home: Path) -> Iterator[boxnb.sandbox.Sandbox]:
+    """Yield a sandbox for all tests of this module."""
     with boxnb.sandbox.start(private=True, state=home / "company", limits="off") as sandbox:
         yield sandbox
 
 
 @pytest.fixture(scope="module")
 def alone(home: Path) -> Iterator[boxnb.Box]:
-    """Yield an enterprise on its first day: the admin, without groups, content or events."""
-    world = home / "alone"
-    world.mkdir()
-    for table in WORLD.glob("*.csv"):
+    """Yield the Box of an enterprise that has only its admin, and no groups, content or events."""
+    files = home / "alone"
+    files.mkdir()
+    for table in COMPANY.glob("*.csv"):
         lines = table.read_text(encoding="utf-8").splitlines()
-        kept = lines[:2] if table.name == "users.csv" else lines[:1]
-        (world / table.name).write_text("\n".join(kept) + "\n", encoding="utf-8")
-    with boxnb.sandbox.start(private=True, state=home / "one", world=str(world), events=0) as sandbox:
+        rows = lines[:2] if table.name == "users.csv" else lines[:1]
+        (files / table.name).write_text("\n".join(rows) + "\n", encoding="utf-8")
+    with boxnb.sandbox.start(private=True, state=home / "one", world=str(files), events=0) as sandbox:
         sign_in(sandbox, "alone")
         yield boxnb.connect("alone")
 
 
-def narrow(sandbox: boxnb.sandbox.Sandbox, name: str, scopes: list[str]) -> boxnb.Box:
-    """Return the admin's Box, through an app with only these scopes."""
-    wide = practice_client(sandbox)
-    app = sandbox.register_app(name, [wide.redirect_uri], scopes)
-    client = Client(app["client_id"], Secret(app["client_secret"]), wide.redirect_uri, wide.server)
+def box_with_scopes(sandbox: boxnb.sandbox.Sandbox, name: str, scopes: list[str]) -> boxnb.Box:
+    """Return the admin's Box with an app that has only these scopes."""
+    practice = practice_client(sandbox)
+    app = sandbox.register_app(name, [practice.redirect_uri], scopes)
+    client = Client(app["client_id"], Secret(app["client_secret"]), practice.redirect_uri, practice.server)
     sign_in(sandbox, name, client=client)
     return boxnb.connect(name)
 
 
 @pytest.fixture(scope="module")
-def plain(company: boxnb.sandbox.Sandbox) -> boxnb.Box:
+def ordinary_user(company: boxnb.sandbox.Sandbox) -> boxnb.Box:
+    """Return the Box of a user who is not an admin."""
     sign_in(company, "plain", login="greta.haas@example.com")
     return boxnb.connect("plain")
 
 
 @pytest.fixture(scope="module")
 def reader(company: boxnb.sandbox.Sandbox) -> boxnb.Box:
-    return narrow(company, "reader", ["root_readonly"])
+    """Return the admin's Box with an app that may only read files."""
+    return box_with_scopes(company, "reader", ["root_readonly"])
 
 
 @pytest.fixture(scope="module")
-def nobody_else(company: boxnb.sandbox.Sandbox) -> boxnb.Box:
-    every = ["root_readonly", "manage_managed_users", "manage_groups", "manage_enterprise_properties"]
-    return narrow(company, "nobody_else", every)
+def without_as_user(company: boxnb.sandbox.Sandbox) -> boxnb.Box:
+    """Return the admin's Box with an app that may not use As-User."""
+    scopes = ["root_readonly", "manage_managed_users", "manage_groups", "manage_enterprise_properties"]
+    return box_with_scopes(company, "nobody_else", scopes)
 
 
 @pytest.mark.parametrize("name", reports.__all__)
-def test_ordinary_user_gets_one_sentence(plain: boxnb.Box, name: str) -> None:
-    """It names the call, and says that it needs an admin."""
-    before = plain.session.ledger.calls
+def test_ordinary_user_gets_a_message_of_one_line(ordinary_user: boxnb.Box, name: str) -> None:
+    """The message says that the call needs an admin, after two calls at most."""
+    calls_before = ordinary_user.session.ledger.calls
     with pytest.raises(
-        ForbiddenError, match="Sign in as a person who may, such as an admin or co-admin"
-    ) as told:
-        ask(plain, name)
-    assert "\n" not in str(told.value)
-    assert plain.session.ledger.calls <= before + 2
+        ForbiddenError, match="Sign in as a user who is, such as an admin or co-admin"
+    ) as caught:
+        call_report(ordinary_user, name)
+    assert "\n" not in str(caught.value)
+    assert ordinary_user.session.ledger.calls <= calls_before + 2
 
 
 @pytest.mark.parametrize("name", reports.__all__)
 def test_missing_scope_is_named(reader: boxnb.Box, name: str) -> None:
-    """The message uses the words of the console, and says that a new sign-in is needed."""
-    words = (
+    """The message names the scope as the Developer Console does, and says that a new sign-in is needed."""
+    scope = (
         "Manage enterprise properties"
         if name in EVENTS
         else "Manage groups"
         if name in GROUPS
         else "Manage users"
     )
-    with pytest.raises(ForbiddenError, match=f"lacks a scope.*Tick '{words}'.*sign in again"):
-        ask(reader, name)
+    with pytest.raises(ForbiddenError, match=f"lacks a scope.*Tick '{scope}'.*sign in again"):
+        call_report(reader, name)
 
 
 @pytest.mark.parametrize("name", sorted(WALKS | {"hidden_links"}))
-def test_missing_as_user_setting_is_reported_early(nobody_else: boxnb.Box, name: str) -> None:
-    """The message names the setting after a few calls, and not after one for each user."""
-    before = nobody_else.session.ledger.calls
+def test_missing_as_user_setting_is_reported_early(without_as_user: boxnb.Box, name: str) -> None:
+    """The message names the setting after a few calls, not after one for each user."""
+    calls_before = without_as_user.session.ledger.calls
     with pytest.raises(
         ForbiddenError, match=r"on behalf of another user.*'Make API calls using the as-user header'"
     ):
-        ask(nobody_else, name)
-    assert nobody_else.session.ledger.calls < before + 40
+        call_report(without_as_user, name)
+    assert without_as_user.session.ledger.calls < calls_before + 40
 
 
 @pytest.mark.parametrize("name", FRAMES)
 def test_enterprise_of_one_user(alone: boxnb.Box, name: str) -> None:
-    """The columns are the usual ones, and only rows about that user exist."""
-    found = ask(alone, name)
-    assert len(found) == (1 if name == "inactive_users" else 0)
-    assert len(found.columns) >= 5
-    assert "object" not in set(found.dtypes.astype(str))
-    view = views.table(found, box=alone)
+    """Reports have their usual columns, and only rows about that user."""
+    report = call_report(alone, name)
+    assert len(report) == (1 if name == "inactive_users" else 0)
+    assert len(report.columns) >= 5
+    assert "object" not in set(report.dtypes.astype(str))
+    view = views.table(report, box=alone)
     view._send_rows(0, 100)
-    assert view.selected.equals(found)
+    assert view.selected.equals(report)
     assert "<table" in view._repr_mimebundle_()[0]["text/html"]
 
 
@@ -169,12 +173,12 @@ def test_views_of_an_enterprise_without_content(alone: boxnb.Box, tmp_path: Path
     content = reports.content(alone)
     tree = views.folders(alone)
     assert tree.branches.items["0"].empty and tree.selected.empty
-    look = views.explore(content, box=alone)
-    assert look.selected.empty and look.code
-    moving = views.progress(alone)
+    explorer = views.explore(content, box=alone)
+    assert explorer.selected.empty and explorer.code
+    progress = views.progress(alone)
     alone.users()
-    assert "users: 1 row," in moving.value
-    drawn = [
+    assert "users: 1 row," in progress.value
+    all_charts = [
         charts.treemap(content),
         charts.storage(reports.storage_by(alone, "folder", of=content)),
         charts.ages(reports.storage_by(alone, "age", of=content)),
@@ -183,90 +187,96 @@ def test_views_of_an_enterprise_without_content(alone: boxnb.Box, tmp_path: Path
         charts.events_per_day(alone.events(since="365D")),
         charts.sign_in_heatmap(reports.sign_ins(alone)),
     ]
-    for chart in drawn:
+    for chart in all_charts:
         assert chart._repr_mimebundle_()["text/plain"]
         assert chart._repr_mimebundle_()["text/html"].startswith("<table")
-    for kind, write in {"csv": export.to_csv, "xlsx": export.to_excel, "parquet": export.to_parquet}.items():
-        assert write(content, tmp_path / f"none.{kind}").stat().st_size
+    for extension, write in {
+        "csv": export.to_csv,
+        "xlsx": export.to_excel,
+        "parquet": export.to_parquet,
+    }.items():
+        assert write(content, tmp_path / f"none.{extension}").stat().st_size
     assert export.to_html({"Nothing": content}, tmp_path / "none.html").stat().st_size
 
 
 def test_refused_tree_says_why(company: boxnb.sandbox.Sandbox) -> None:
-    """Without the reading scope, the tree opens empty and shows the message."""
-    box = narrow(company, "blind", ["manage_managed_users"])
+    """Without the scope to read files, the tree is empty and shows the message."""
+    box = box_with_scopes(company, "blind", ["manage_managed_users"])
     messages = list(views.folders(box).branches.open("0"))
     assert messages[-1]["type"] == "failed"
     assert "Tick 'Read all files and folders'" in messages[-1]["why"]
 
 
 @pytest.fixture(scope="module")
-def seen(company: boxnb.sandbox.Sandbox) -> dict[str, pd.DataFrame]:
+def practice_frames(company: boxnb.sandbox.Sandbox) -> dict[str, pd.DataFrame]:
     """Yield the DataFrames of the notebooks, for the practice company."""
     sign_in(company, "acme")
     box = boxnb.connect("acme")
     content = reports.content(box)
     invited = reports.collaborations(box, of=content)
     events = box.events(since="365D")
-    walked = {"people": box.users(), "content": content, "invited": invited, "events": events}
-    given = {
+    pulls = {"people": box.users(), "content": content, "invited": invited, "events": events}
+    inputs = {
         "storage_by": content,
         "shared_links": content,
         "stale_content": content,
         "duplicate_files": content,
     }
-    given |= {"external_collaborators": invited, "shared_widely": invited, "pending_invitations": invited}
-    given |= {"downloads": events, "sign_ins": events}
-    made = {name: getattr(reports, name)(box, of=frame) for name, frame in given.items()}
-    return walked | made | {"group_overlap": reports.group_overlap(box)}
+    inputs |= {"external_collaborators": invited, "shared_widely": invited, "pending_invitations": invited}
+    inputs |= {"downloads": events, "sign_ins": events}
+    results = {name: getattr(reports, name)(box, of=frame) for name, frame in inputs.items()}
+    return pulls | results | {"group_overlap": reports.group_overlap(box)}
 
 
-def test_company_has_names_in_every_script(seen: dict[str, pd.DataFrame]) -> None:
-    """Otherwise the next test would prove little."""
-    names = "\n".join([*seen["people"]["name"], *seen["content"]["name"]])
+def test_company_has_names_in_every_script(practice_frames: dict[str, pd.DataFrame]) -> None:
+    """The names of the company cover all scripts, so the next tests do."""
+    names = "\n".join([*practice_frames["people"]["name"], *practice_frames["content"]["name"]])
     assert {script for script, letters in SCRIPTS.items() if re.search(letters, names)} == set(SCRIPTS)
 
 
-def test_names_in_every_script_are_unchanged(seen: dict[str, pd.DataFrame]) -> None:
-    """Table, search, plain HTML and files show them letter by letter, and never as markup."""
-    for name, frame in seen.items():
-        texts = [column for column in frame.columns if str(frame[column].dtype) == "str"]
-        odd = frame[
-            frame[texts].apply(lambda cells: cells.str.contains("[^ -~]|<", na=False)).any(axis=1)
+def test_names_in_every_script_are_unchanged(practice_frames: dict[str, pd.DataFrame]) -> None:
+    """The table, its search and the exported HTML contain each name unchanged, and never as markup."""
+    for name, frame in practice_frames.items():
+        text_columns = [column for column in frame.columns if str(frame[column].dtype) == "str"]
+        unusual = frame[
+            frame[text_columns].apply(lambda cells: cells.str.contains("[^ -~]|<", na=False)).any(axis=1)
         ].head(40)
-        view = views.table(odd, columns=texts)
-        for row, cells in zip(odd[texts].itertuples(index=False), view.rows.page(0, 100), strict=True):
+        view = views.table(unusual, columns=text_columns)
+        for row, cells in zip(
+            unusual[text_columns].itertuples(index=False), view.rows.page(0, 100), strict=True
+        ):
             assert cells == ["" if pd.isna(value) else str(value)[:300] for value in row], name
-        page = export.table_html(odd[texts], 100)
-        assert not re.search(r"<(?!/?(table|thead|tbody|tr|th|td|p|div|style|caption|bdi)\b)", page), name
-        for label in odd[texts[0]].dropna().head(5):
+        html = export.table_html(unusual[text_columns], 100)
+        assert not re.search(r"<(?!/?(table|thead|tbody|tr|th|td|p|div|style|caption|bdi)\b)", html), name
+        for label in unusual[text_columns[0]].dropna().head(5):
             view.rows.change(search=str(label))
-            assert str(label) in set(view.selected[texts[0]]), name
+            assert str(label) in set(view.selected[text_columns[0]]), name
 
 
-def test_tree_shows_names_in_every_script(seen: dict[str, pd.DataFrame]) -> None:
-    """Every folder shows them unchanged."""
-    content = seen["content"]
+def test_tree_shows_names_in_every_script(practice_frames: dict[str, pd.DataFrame]) -> None:
+    """The rows of all folders have the names of the content."""
+    content = practice_frames["content"]
     branches = Branches(from_frame(content))
-    shown = [row[2] for message in branches.open("0") for row in message["rows"]]
+    names = [row[2] for message in branches.open("0") for row in message["rows"]]
     for folder in content.loc[content["type"] == "folder", "id"]:
-        shown += [row[2] for message in branches.open(folder) for row in message.get("rows", [])]
-    assert sorted(shown) == sorted(content["name"].str[:300])
+        names += [row[2] for message in branches.open(folder) for row in message.get("rows", [])]
+    assert sorted(names) == sorted(content["name"].str[:300])
 
 
-def test_views_show_what_an_ordinary_user_can_see(plain: boxnb.Box) -> None:
-    """The views need no admin: a user sees a tree of their own, and a table of it."""
-    tree = views.folders(plain)
+def test_views_show_what_an_ordinary_user_can_see(ordinary_user: boxnb.Box) -> None:
+    """A user without an admin role sees a tree and a table of their own content."""
+    tree = views.folders(ordinary_user)
     assert len(tree.selected) > 3
     assert len(views.table(tree.selected).selected) == len(tree.selected)
 
 
 def test_every_report_is_in_one_of_the_lists_above() -> None:
-    """A new report must state what it needs."""
+    """The list that contains a report says what it needs."""
     assert set(reports.__all__) == WALKS | EVENTS | GROUPS | PEOPLE
-    for name in set(reports.__all__) - set(MORE):
+    for name in set(reports.__all__) - set(ARGUMENTS):
         required = [
-            one
-            for one in inspect.signature(getattr(reports, name)).parameters.values()
-            if one.default is one.empty
+            parameter
+            for parameter in inspect.signature(getattr(reports, name)).parameters.values()
+            if parameter.default is parameter.empty
         ]
         assert len(required) == 1, name

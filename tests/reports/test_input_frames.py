@@ -19,24 +19,21 @@ from boxnb import reports
 from boxnb.api import rate_limit
 from boxnb.errors import BoxNotebookError, FrameError
 
-MORE = {"file_history": ("1",), "user_history": ("ada.admin@example.com",), "estimate": ("collaborations",)}
-TAKES = [
+ARGUMENTS = {
+    "file_history": ("1",),
+    "user_history": ("ada.admin@example.com",),
+    "estimate": ("collaborations",),
+}
+FRAME_ARGUMENTS = [
     (name, argument)
     for name in reports.__all__
     for argument in inspect.signature(getattr(reports, name)).parameters
     if argument in ("of", "users", "items", "people_of")
 ]
-WHOLE = {
-    "content": "content",
-    "collaborations": "invitations",
-    "events": "events",
-    "users": "users",
-    "memberships": "memberships",
-}
 
 
-class Kit:
-    """A sandbox, and one DataFrame of each kind that boxnb returns."""
+class Inputs:
+    """A Box, and one DataFrame of each type that boxnb returns."""
 
     def __init__(self, box: boxnb.Box) -> None:
         self.box = box
@@ -69,7 +66,8 @@ class Kit:
 
 
 @pytest.fixture(scope="module")
-def kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kit]:
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inputs]:
+    """Yield the DataFrames of a sandbox for all tests of this module."""
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BOXNB_HOME", str(home))
@@ -77,57 +75,63 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kit]:
         patch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
         with boxnb.sandbox.start(private=True, state=home / "state", limits="off") as sandbox:
             sign_in(sandbox)
-            yield Kit(boxnb.connect("acme"))
+            yield Inputs(boxnb.connect("acme"))
 
 
 @pytest.fixture
-def quick(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> Kit:
-    """Return the kit with everything that a report would fetch itself, so that no report walks."""
-    fetched = {"content": "content", "collaborations": "invitations"}
-    for name, frame in fetched.items():
-        made = kit.frames[frame]
-        real = getattr(reports.enterprise, name)
+def quick_inputs(inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> Inputs:
+    """Return the inputs, and replace all that a report would fetch, so that reports do not walk."""
+    sources = {"content": "content", "collaborations": "invitations"}
+    for name, frame in sources.items():
+        frame_to_return = inputs.frames[frame]
+        function = getattr(reports.enterprise, name)
 
-        def pulled(box: boxnb.Box, *, _real: Any = real, _made: pd.DataFrame = made, **given: Any) -> Any:
-            return _real(box, **given) if given else _made
+        def without_walk(
+            box: boxnb.Box,
+            *,
+            _function: Any = function,
+            _frame: pd.DataFrame = frame_to_return,
+            **arguments: Any,
+        ) -> Any:
+            return _function(box, **arguments) if arguments else _frame
 
-        monkeypatch.setattr(reports.enterprise, name, pulled)
+        monkeypatch.setattr(reports.enterprise, name, without_walk)
     for name in ("users", "memberships", "events"):
         module = reports.sharing.event_log if name == "events" else reports.sharing.people
-        frame = kit.frames[name]
+        frame = inputs.frames[name]
         monkeypatch.setattr(module, name, lambda box, *, _frame=frame, **_: _frame)
     monkeypatch.setattr(reports.enterprise, "_walk", lambda pull, viewers: None)
-    return kit
+    return inputs
 
 
-def read_back(frame: pd.DataFrame, file: Path, **types: Any) -> pd.DataFrame:
-    """Write a CSV file and read it as a user would, by default without dtypes."""
+def read_back(frame: pd.DataFrame, file: Path, **options: Any) -> pd.DataFrame:
+    """Write a CSV file and read it with pandas, by default without dtypes."""
     frame.to_csv(file, index=False)
     try:
-        return pd.read_csv(file, **types)
+        return pd.read_csv(file, **options)
     except pd.errors.EmptyDataError:
         return pd.DataFrame()
 
 
-def ask(box: boxnb.Box, name: str, argument: str, frame: Any) -> pd.DataFrame | str:
-    """Return the result of one report with one DataFrame, or its error message."""
+def call_report(box: boxnb.Box, name: str, argument: str, frame: Any) -> pd.DataFrame | str:
+    """Return the result of one report for one DataFrame, or its error message."""
     report: Callable[..., Any] = getattr(reports, name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return report(box, *MORE.get(name, ()), **{argument: frame})  # type: ignore[no-any-return]
+            return report(box, *ARGUMENTS.get(name, ()), **{argument: frame})  # type: ignore[no-any-return]
         except BoxNotebookError as error:
-            said = str(error)
-            assert said.count("\n") == 0
-            assert len(said.split()) > 6
-            return said
+            message = str(error)
+            assert message.count("\n") == 0
+            assert len(message.split()) > 6
+            return message
 
 
 CHANGES: dict[str, Callable[[pd.DataFrame, Path], pd.DataFrame]] = {
-    "as it is": lambda frame, _: frame,
+    "unchanged": lambda frame, _: frame,
     "no rows": lambda frame, _: frame.iloc[:0],
     "one row": lambda frame, _: frame.iloc[:1],
-    "from a file": lambda frame, place: read_back(frame, place / "frame.csv"),
+    "from a file": lambda frame, folder: read_back(frame, folder / "frame.csv"),
     "every second column": lambda frame, _: frame.iloc[:, ::2],
     "an index of ids": lambda frame, _: frame.set_index(frame.columns[0]) if len(frame.columns) else frame,
     "rows twice": lambda frame, _: pd.concat([frame, frame]),
@@ -140,37 +144,37 @@ CHANGES: dict[str, Callable[[pd.DataFrame, Path], pd.DataFrame]] = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_every_report_accepts_every_dataframe_or_names_what_is_missing(
-    quick: Kit, change: str, tmp_path: Path
+    quick_inputs: Inputs, change: str, tmp_path: Path
 ) -> None:
     """
-    No report raises KeyError, AttributeError or TypeError for any DataFrame.
+    Reports do not raise KeyError, AttributeError or TypeError for any DataFrame.
 
-    Unchanged, every DataFrame is tried with every report. Of the changed ones, every third pair is tried, and another third
-    for the next change: each report is tried with seven DataFrames per change, and each DataFrame with nine reports.
+    Each report is tested with each unchanged DataFrame. Of the pairs with changed DataFrames, a third is tested, and a
+    different third for the next change: each report with seven DataFrames per change, and each DataFrame with nine reports.
     """
-    turn = list(CHANGES).index(change)
-    for number, ((name, argument), (kind, frame)) in enumerate(
-        itertools.product(TAKES, quick.frames.items())
+    change_number = list(CHANGES).index(change)
+    for number, ((name, argument), (dataset, frame)) in enumerate(
+        itertools.product(FRAME_ARGUMENTS, quick_inputs.frames.items())
     ):
-        report, other = divmod(number, len(quick.frames))
-        if turn == 0 or (report + other + turn) % 3 == 0:
+        pair_number, frame_number = divmod(number, len(quick_inputs.frames))
+        if change_number == 0 or (pair_number + frame_number + change_number) % 3 == 0:
             changed = CHANGES[change](frame.head(25), tmp_path)
-            before = changed.copy()
+            copy = changed.copy()
             try:
-                ask(quick.box, name, argument, changed)
+                call_report(quick_inputs.box, name, argument, changed)
             except Exception as error:
-                raise AssertionError(f"{name}({argument}={kind}, {change})") from error
-            pd.testing.assert_frame_equal(changed, before)
+                raise AssertionError(f"{name}({argument}={dataset}, {change})") from error
+            pd.testing.assert_frame_equal(changed, copy)
 
 
 # people_of is left out, because it accepts ids in any form.
-@pytest.mark.parametrize(("name", "argument"), [each for each in TAKES if each[1] != "people_of"])
-def test_argument_that_is_not_a_dataframe_is_refused(quick: Kit, name: str, argument: str) -> None:
-    """A list, a text, a number, a dict and a Series are refused with one sentence."""
-    for odd in (["1"], "17", 17, {"id": ["1"]}, pd.Series(["1"], name="id")):
-        said = ask(quick.box, name, argument, odd)
-        assert isinstance(said, str)
-        assert "DataFrame" in said
+@pytest.mark.parametrize(("name", "argument"), [pair for pair in FRAME_ARGUMENTS if pair[1] != "people_of"])
+def test_argument_that_is_not_a_dataframe_is_refused(quick_inputs: Inputs, name: str, argument: str) -> None:
+    """A list, a string, a number, a dict and a Series are refused with a message that asks for a DataFrame."""
+    for value in (["1"], "17", 17, {"id": ["1"]}, pd.Series(["1"], name="id")):
+        message = call_report(quick_inputs.box, name, argument, value)
+        assert isinstance(message, str)
+        assert "DataFrame" in message
 
 
 @pytest.mark.parametrize(
@@ -192,91 +196,99 @@ def test_argument_that_is_not_a_dataframe_is_refused(quick: Kit, name: str, argu
         ("external_collaborators", "invitations"),
     ],
 )
-def test_dataframe_with_the_required_columns_is_accepted(kit: Kit, name: str, frame: str) -> None:
-    """A walk by `box.tree` works like the walk of everybody."""
-    made = ask(kit.box, name, "of", kit.frames[frame])
-    assert isinstance(made, pd.DataFrame), made
-    assert made.attrs["complete"] is True
+def test_dataframe_with_the_required_columns_is_accepted(inputs: Inputs, name: str, frame: str) -> None:
+    """A walk by ``box.tree`` is accepted like that of all users."""
+    report = call_report(inputs.box, name, "of", inputs.frames[frame])
+    assert isinstance(report, pd.DataFrame), report
+    assert report.attrs["complete"] is True
 
 
-def test_tree_and_content_give_the_same_report(kit: Kit) -> None:
-    """The enterprise of the owners is looked up, because a tree does not contain it."""
-    content, tree = kit.frames["content"], kit.frames["tree"]
-    common = sorted(set(content["id"]) & set(tree["id"]))
-    assert len(common) > 50
-    shared = [frame[frame["id"].isin(common)] for frame in (content, tree)]
-    one, other = (
-        reports.shared_links(kit.box, of=rows).sort_values("id").reset_index(drop=True) for rows in shared
+def test_tree_and_content_give_the_same_report(inputs: Inputs) -> None:
+    """The ownership is looked up for a tree, which does not contain it."""
+    content, tree = inputs.frames["content"], inputs.frames["tree"]
+    common_ids = sorted(set(content["id"]) & set(tree["id"]))
+    assert len(common_ids) > 50
+    common_rows = [frame[frame["id"].isin(common_ids)] for frame in (content, tree)]
+    from_content, from_tree = (
+        reports.shared_links(inputs.box, of=rows).sort_values("id").reset_index(drop=True)
+        for rows in common_rows
     )
-    assert len(one) > 0
-    pd.testing.assert_frame_equal(one.drop(columns="path"), other.drop(columns="path"))
+    assert len(from_content) > 0
+    pd.testing.assert_frame_equal(from_content.drop(columns="path"), from_tree.drop(columns="path"))
 
 
 @pytest.mark.parametrize("name", sorted(set(reports.__all__) - {"content", "estimate"}))
-def test_report_from_a_file_equals_that_of_the_dataframe(quick: Kit, name: str, tmp_path: Path) -> None:
-    """Ids are read as numbers and times as text; only the completeness is unknown."""
-    argument = next(argument for report, argument in TAKES if report == name)
+def test_report_from_a_file_equals_that_of_the_dataframe(
+    quick_inputs: Inputs, name: str, tmp_path: Path
+) -> None:
+    """With ids read as numbers and times as text, the report is the same, but does not say whether it is complete."""
+    argument = next(argument for report, argument in FRAME_ARGUMENTS if report == name)
     kinds = {"users": "users", "items": "content"}
     for frame in (kinds.get(argument), "content", "invitations", "events", "memberships"):
         if frame is None:
             continue
-        whole = ask(quick.box, name, argument, quick.frames[frame])
-        if isinstance(whole, str):
+        expected = call_report(quick_inputs.box, name, argument, quick_inputs.frames[frame])
+        if isinstance(expected, str):
             continue
-        for types in ({"dtype": str}, {}):
-            back = ask(
-                quick.box, name, argument, read_back(quick.frames[frame], tmp_path / "frame.csv", **types)
+        for options in ({"dtype": str}, {}):
+            from_file = call_report(
+                quick_inputs.box,
+                name,
+                argument,
+                read_back(quick_inputs.frames[frame], tmp_path / "frame.csv", **options),
             )
-            if isinstance(back, str):  # the practice company has ids that no float holds
-                assert not types
-                assert "lost digits. Read the file with dtype=str" in back
+            if isinstance(from_file, str):  # the practice company has ids that a float cannot hold
+                assert not options
+                assert "lost digits. Read the file with dtype=str" in from_file
                 continue
-            pd.testing.assert_frame_equal(back, whole)
-            assert back.attrs["complete"] is None
+            pd.testing.assert_frame_equal(from_file, expected)
+            assert from_file.attrs["complete"] is None
         return
-    raise AssertionError("no frame serves")
+    raise AssertionError("none of the DataFrames is suitable")
 
 
-@pytest.mark.parametrize(("name", "argument"), [pair for pair in TAKES if pair[0] != "estimate"])
-def test_report_of_an_incomplete_dataframe_is_incomplete(quick: Kit, name: str, argument: str) -> None:
-    """The report has the same list of what was skipped, and warns once."""
-    lost = [{"id": "17", "status": 403, "why": "access_denied"}]
-    for kind in ("users", "content", "invitations", "events", "memberships"):
-        frame = quick.frames[kind].copy()
-        if isinstance(ask(quick.box, name, argument, frame), str):
+@pytest.mark.parametrize(("name", "argument"), [pair for pair in FRAME_ARGUMENTS if pair[0] != "estimate"])
+def test_report_of_an_incomplete_dataframe_is_incomplete(
+    quick_inputs: Inputs, name: str, argument: str
+) -> None:
+    """The report has the DataFrame's list of what was skipped, and warns once."""
+    skipped = [{"id": "17", "status": 403, "why": "access_denied"}]
+    for dataset in ("users", "content", "invitations", "events", "memberships"):
+        frame = quick_inputs.frames[dataset].copy()
+        if isinstance(call_report(quick_inputs.box, name, argument, frame), str):
             continue
-        frame.attrs |= {"complete": False, "skipped": lost}
-        with warnings.catch_warnings(record=True) as said:
+        frame.attrs |= {"complete": False, "skipped": skipped}
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            made = getattr(reports, name)(quick.box, *MORE.get(name, ()), **{argument: frame})
-        assert made.attrs["complete"] is False
-        assert made.attrs["skipped"] == lost
-        assert len(said) == 1
-        assert "is not complete" in str(said[0].message)
-        assert said[0].filename == __file__
+            report = getattr(reports, name)(quick_inputs.box, *ARGUMENTS.get(name, ()), **{argument: frame})
+        assert report.attrs["complete"] is False
+        assert report.attrs["skipped"] == skipped
+        assert len(caught) == 1
+        assert "is not complete" in str(caught[0].message)
+        assert caught[0].filename == __file__
         return
-    raise AssertionError("no frame serves")
+    raise AssertionError("none of the DataFrames is suitable")
 
 
 @pytest.mark.parametrize(
-    ("call", "says"),
+    ("call", "message"),
     [
         (lambda box, none: box.collaborations(none), "box.collaborations needs the columns type, id"),
         (lambda box, none: box.shared_links(of=none), "box.shared_links needs the columns type, id"),
         (lambda box, none: reports.sign_ins(box, of=none), "reports.sign_ins needs the columns created_at"),
     ],
 )
-def test_missing_columns_are_named(kit: Kit, call: Callable[..., Any], says: str) -> None:
-    """The message also names a function that returns such a DataFrame."""
-    with pytest.raises(FrameError, match=says) as caught:
-        call(kit.box, pd.DataFrame({"a": [1]}))
+def test_missing_columns_are_named(inputs: Inputs, call: Callable[..., Any], message: str) -> None:
+    """The message names the columns, and a function that returns a suitable DataFrame."""
+    with pytest.raises(FrameError, match=message) as caught:
+        call(inputs.box, pd.DataFrame({"a": [1]}))
     assert "Use a frame from" in str(caught.value)
     assert isinstance(caught.value, ValueError)
 
 
-def test_ids_that_lost_digits_are_refused(kit: Kit) -> None:
-    """A long id that was read as a float is a different id, so one sentence replaces wrong rows."""
-    events = kit.frames["events"].head(3).copy()
+def test_ids_that_lost_digits_are_refused(inputs: Inputs) -> None:
+    """A long id that was read as a float is a different id, so the report is refused instead of wrong."""
+    events = inputs.frames["events"].head(3).copy()
     events["created_by_id"] = [1.152922976252290886e18, None, 7.0]
     with pytest.raises(FrameError, match="created_by_id: its ids were read as numbers and lost digits"):
-        reports.sign_ins(kit.box, of=events)
+        reports.sign_ins(inputs.box, of=events)

@@ -185,23 +185,23 @@ QUOTES: dict[str, dict[str, Check]] = {
             )
             == ([1, 2], 7)
         ),
-        "`cannot_delete_edit` is one person": (
+        "The one person with `cannot_delete_edit`": (
             lambda s: (s.users["status"] == "cannot_delete_edit").sum() == 1
         ),
         "some 400 to 900 gigabytes": (
             lambda s: s.users["space_used"].nlargest(10).between(395e9, 920e9).all()
         ),
-        "The quota of most of the ten, 1073741824000": (
+        "Most of the ten have a quota of 1073741824000 bytes": (
             lambda s: (s.users.nlargest(10, "space_used")["space_amount"] == 1073741824000).sum() > 5
         ),
         "999999999999999 stands for *no limit*": (
             lambda s: (s.users["space_amount"] == 999999999999999).any()
         ),
-        "two people in the sandbox, or no row where nobody is above 80 per cent": (
+        "two people in the sandbox, or no rows if no one is above 80 per cent": (
             lambda s: (used_share(s) > 0.8).sum() == 2
         ),
         "26 calls": lambda s: s.members.attrs["calls"] + 1 == 26,
-        "25 groups, and one call to list them": lambda s: s.members.attrs["calls"] == 25,
+        "one for each of the 25 groups, and one to list them": lambda s: s.members.attrs["calls"] == 25,
         "`All staff` and its 120 members on top": lambda s: (
             (
                 s.members["group_name"].value_counts().index[0],
@@ -210,7 +210,7 @@ QUOTES: dict[str, dict[str, Check]] = {
             == ("All staff", 120)
         ),
         "eight pairs of groups": lambda s: len(s.overlap()) >= 8,
-        "no pair has more than 0.23 in common": lambda s: 0.2 < s.overlap()["share"].max() <= 0.23,
+        "no share is above 0.23": lambda s: 0.2 < s.overlap()["share"].max() <= 0.23,
         "seven accounts that are active and have not signed in for more than 90 days": lambda s: (
             (
                 len(s.inactive),
@@ -240,10 +240,8 @@ QUOTES: dict[str, dict[str, Check]] = {
         "one file is far larger than all others": (
             lambda s: (s.content["size"].where(s.content["type"] == "file").nlargest(2).iloc[0]) > 10e9
         ),
-        "one bar per folder, the largest first": lambda s: (
-            s.storage("folder")["bytes"].is_monotonic_decreasing
-        ),
-        "everybody's *Personal*": lambda s: s.content["name"].eq("Personal").sum() > 1,
+        "one bar per folder, largest first": lambda s: s.storage("folder")["bytes"].is_monotonic_decreasing,
+        "everyone's *Personal*": lambda s: s.content["name"].eq("Personal").sum() > 1,
         "`mp4` first": lambda s: s.storage("extension")["name"].iloc[0] == "mp4",
         "three people own more than four fifths of the bytes": (
             lambda s: s.storage("owner")["share"].head(3).sum() > 0.8
@@ -256,7 +254,7 @@ QUOTES: dict[str, dict[str, Check]] = {
             == ["Product film uncut 8K master.mp4", 640]
         ),
         "six bars, from under 30 days to over 5 years": lambda s: len(s.storage("age")) == 6,
-        "the bar of 1 to 2 years is the longest": (
+        "that of 1 to 2 years is the longest": (
             lambda s: s.storage("age").nlargest(1, "bytes")["name"].astype(str).tolist() == ["1 to 2 years"]
         ),
         "*Archive* and *Old laptop* among them": lambda s: (
@@ -278,7 +276,7 @@ QUOTES: dict[str, dict[str, Check]] = {
         "some 900 calls": lambda s: 850 < s.content.attrs["calls"] < 950,
     },
     "03-sharing": {
-        "or *about* 900 where the content": lambda s: 850 < s.content.attrs["calls"] < 950,
+        "or *about* 900 if the content": lambda s: 850 < s.content.attrs["calls"] < 950,
         "some 780 calls": lambda s: 770 < s.collaborations.attrs["calls"] < 800,
         "some 240 invitations that were `accepted`": (
             lambda s: 230 < s.collaborations["status"].value_counts()["accepted"] < 250
@@ -311,13 +309,13 @@ QUOTES: dict[str, dict[str, Check]] = {
         "*Customer database export* first": lambda s: (
             s.shared_widely["item_name"].iloc[0] == "Customer database export"
         ),
-        "14 people from outside, and all of them may change it": lambda s: (
+        "14 people from outside were invited, and all of them may change it": lambda s: (
             s.shared_widely["outsiders"].iloc[0] == 14
             and s.shared_widely["can_change"].iloc[0] == s.shared_widely["people"].iloc[0]
         ),
         "*All hands* is shared widely too": lambda s: s.shared_widely["item_name"].eq("All hands").any(),
         "the folders called *2024* and *Q1*": lambda s: {"2024", "Q1"} <= set(s.shared_widely["item_name"]),
-        "more than six months, the oldest first": lambda s: (
+        "more than six months, oldest first": lambda s: (
             len(waiting := reports.pending_invitations(s.box, days=180, of=s.collaborations)) > 5
             and waiting["days_pending"].is_monotonic_decreasing
         ),
@@ -344,7 +342,7 @@ QUOTES: dict[str, dict[str, Check]] = {
         "where all but one entry failed": lambda s: (
             s.sign_ins[s.sign_ins["network"] == "203.0.113.*"]["succeeded"].sum() == 1
         ),
-        "250 tries in two bursts": lambda s: (len(s.attacks), s.attacks["tries"].sum()) == (2, 250),
+        "250 attempts in two bursts": lambda s: (len(s.attacks), s.attacks["tries"].sum()) == (2, 250),
         "two bursts in the sandbox": lambda s: len(s.attacks) == 2,
         "One tried a single account 160 times": lambda s: (
             s.attacks.iloc[0][["tries", "accounts"]].tolist() == [160, 1]
@@ -367,7 +365,7 @@ QUOTES: dict[str, dict[str, Check]] = {
             == ["DOWNLOAD 412", "DOWNLOAD 230", "FAILED_LOGIN 160", "DELETE 75"]
             and (s.unusual["last_at"] - s.unusual["first_at"]).iloc[3] <= pd.Timedelta("6min")
         ),
-        "the five most frequent kinds of events": lambda s: (
+        "the five most frequent event types": lambda s: (
             reports.user_history(s.box, s.unusual["login"].iloc[0], of=s.events)["event_type"]
             .value_counts()
             .index[0]
@@ -389,7 +387,7 @@ QUOTES: dict[str, dict[str, Check]] = {
         "*Ethan Okafor* is the user with the 75 deletions": lambda s: (
             s.unusual.iloc[3][["name", "events"]].tolist() == ["Ethan Okafor", 75]
         ),
-        "the five departments with the most": lambda s: s.staff()["department"].nunique() >= 5,
+        "the five departments that use the most space": lambda s: s.staff()["department"].nunique() >= 5,
         "2,316,826,868,435 are 2.3 terabytes": (
             lambda s: s.staff().groupby("department")["space_used"].sum().max() == 2_316_826_868_435
         ),
@@ -415,7 +413,7 @@ OTHER: dict[str, tuple[str, ...]] = {
     ),
     "01-people": (
         "Box returns 1000 users per call", "For 5,000 people it says five", "> 100 GB", "the first number is smaller",
-        "1,000,000,000 bytes", "1,074 of them", "85 per cent", "Above 1 a user", "from 0 to 1", "0.9 and more", "*unknown* the first time",
+        "1,000,000,000 bytes", "85 per cent", "Above 1 a user", "from 0 to 1", "0.9 and more", "*unknown* the first time",
         "*not within a year*", "one person or three", "between fifty and sixty calls", "`ms` is the time", "0 on a good day",
         "a few things wrong in it", "`members[\"role\"]` shows",
     ),
@@ -427,12 +425,12 @@ OTHER: dict[str, tuple[str, ...]] = {
     ),
     "03-sharing": (
         "the second walk is estimated", "one for each folder", "one bar for each domain", "a number above 0",
-        "counts everybody once", "[those events]", "one person can be counted", "has one row for each", "[Activity](04",
+        "counts everyone once", "[those events]", "one person can be counted", "has one row for each", "[Activity](04",
     ),
     "04-activity": (
         "*unknown* the first time", "5,000 people may make 100,000", "begin with one day", "*Failed sign-ins* below", "`127.0.0.*`",
         "A field is a weekday", "two with offices and homes", "one row for each", "The second is `(anonymous)`", "a few dozen calls",
-        "came from the one pull", "One row per user", "`items` is the number",
+        "came from one pull", "one row per user", "`items` is the number",
     ),
     "05-ask-anything": (
         "three estimates", "of the other two", "no SHA-1", "*All Files*", "five of the people with the most devices", "The sandbox's company has such a file",
