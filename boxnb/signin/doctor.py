@@ -97,14 +97,14 @@ def doctor(profile: str, *, clock: Clock = time.time) -> Findings:
     Returns
     -------
     Findings
-        A DataFrame with the text columns ``check``, ``result`` (``ok``, ``look``, ``wrong``), ``finding``, ``remedy``.
+        A DataFrame with the string columns ``check``, ``result`` (``ok``, ``look``, ``wrong``), ``finding``, ``remedy``.
     """
     rows = [[encoding.as_text(cell) for cell in finding] for finding in _findings(profile, clock)]
     return Findings(rows, columns=list(Finding._fields), dtype="str")
 
 
 def _findings(profile: str, clock: Clock) -> Iterator[Finding]:
-    yield _folder()
+    yield _check_folder()
     try:
         saved = store.load(profile)
     except BoxNotebookError as error:
@@ -120,18 +120,18 @@ def _findings(profile: str, clock: Clock) -> Iterator[Finding]:
         "profile", "ok", f"Saved in {store.path(profile)}, secrets in {saved.keep.partition(':')[0]}."
     )
     with unsigned_session(saved.verify) as http:
-        failure, endpoint_findings = _endpoint(saved, http, clock)
-        yield _connection(saved, http, failure)
+        failure, endpoint_findings = _check_endpoint(saved, http, clock)
+        yield _check_connection(saved, http, failure)
     yield from endpoint_findings
-    yield _redirect(saved.client)
+    yield _check_redirect(saved.client)
     if saved.token is None:
         finding = "The app is registered, but nobody is signed in."
         yield Finding("sign-in", "look", finding, "Sign in with the panel.")
     else:
-        yield from _signed_in(profile, clock)
+        yield from _check_sign_in(profile, clock)
 
 
-def _folder() -> Finding:
+def _check_folder() -> Finding:
     folder = store.home()
     if not folder.exists():
         finding = f"{folder} does not exist yet. The first sign-in creates it, readable only by you."
@@ -146,7 +146,7 @@ def _folder() -> Finding:
     return Finding("folder", "ok", f"Only you can read {folder}.")
 
 
-def _connection(saved: store.Profile, http: Session, failure: OSError | None) -> Finding:
+def _check_connection(saved: store.Profile, http: Session, failure: OSError | None) -> Finding:
     """Return how the token endpoint was reached. The certificates and the proxy are only known to work if it was."""
     url = saved.client.server.token_url
     proxy = proxy_for(url)
@@ -165,12 +165,14 @@ def _connection(saved: store.Profile, http: Session, failure: OSError | None) ->
         return Finding(check, "wrong", finding, f"Run {remedy}")
     route = "; ".join(parts)
     if failure is not None:
-        return Finding(check, "wrong", f"No answer: {route}.", network_trouble(failure))
+        return Finding(check, "wrong", f"No response: {route}.", network_trouble(failure))
     return Finding(check, "ok", f"{route[:1].upper()}{route[1:]}.")
 
 
-def _endpoint(saved: store.Profile, http: Session, clock: Clock) -> tuple[OSError | None, list[Finding]]:
-    """Send a made-up code to the token endpoint. Return why no answer came, if none did, and the findings.
+def _check_endpoint(
+    saved: store.Profile, http: Session, clock: Clock
+) -> tuple[OSError | None, list[Finding]]:
+    """Send a made-up code to the token endpoint. Return the connection error, if there was one, and the findings.
 
     ``invalid_grant`` means that the server knows the app, ``invalid_client`` that it does not (RFC 6749 5.2).
     """
@@ -194,19 +196,19 @@ def _endpoint(saved: store.Profile, http: Session, clock: Clock) -> tuple[OSErro
     except InvalidClientError as error:
         finding = Finding(check, "wrong", "The server refuses them.", str(error))
     except TokenEndpointError as error:
-        answer = one_line(error.error, 40) or "nothing usable"
+        error_code = one_line(error.error, 40) or "nothing usable"
         result = "wrong" if error.error else "look"
-        finding = Finding(check, result, f"Unknown: the server answered {answer}.", str(error))
+        finding = Finding(check, result, f"Unknown: the server responded with {error_code}.", str(error))
     except HostNotAllowedError as error:
         finding = Finding(check, "wrong", "They were not sent.", str(error))
     except OSError as error:  # from requests, or because the CA bundle is missing
         failure = error
-        text = "Not tried: the token endpoint gave no answer."
-        finding = Finding(check, "look", text, network_trouble(error))
-    return failure, [finding, *_clock_finding(offsets)]
+        not_tried = "Not tried: the token endpoint did not respond."
+        finding = Finding(check, "look", not_tried, network_trouble(error))
+    return failure, [finding, *_check_clock(offsets)]
 
 
-def _clock_finding(offsets: list[float]) -> list[Finding]:
+def _check_clock(offsets: list[float]) -> list[Finding]:
     if not offsets:
         return []
     offset = offsets[0]
@@ -217,7 +219,7 @@ def _clock_finding(offsets: list[float]) -> list[Finding]:
     return [Finding("clock", "look", finding, "Set the clock. Until then, boxnb uses the server's time.")]
 
 
-def _redirect(client: Client) -> Finding:
+def _check_redirect(client: Client) -> Finding:
     check, remedy = "redirect URI", "Paste the address into the panel."
     needed = f"The app must list exactly {client.redirect_uri}"
     if not receiver.can_listen(client.redirect_uri):
@@ -225,18 +227,18 @@ def _redirect(client: Client) -> Finding:
     listener = receiver.Receiver(oauth.new_state(), client.redirect_uri, lambda _: None)
     try:
         with listener:
-            address = listener.redirect_uri
+            url = listener.redirect_uri
     except BoxNotebookError as error:
         return Finding(check, "look", f"{needed}. {error}", remedy)
-    return Finding(check, "ok", f"{needed}. The panel can listen at {address}.")
+    return Finding(check, "ok", f"{needed}. The panel can listen at {url}.")
 
 
-def _signed_in(profile: str, clock: Clock) -> Iterator[Finding]:
+def _check_sign_in(profile: str, clock: Clock) -> Iterator[Finding]:
     try:
         session = BoxSession(RotatingAuth(profile, clock=clock))
         me = session.get_json("/users/me", fields="id,name,login,role")
         if not isinstance(me, dict) or "login" not in me:
-            yield Finding("sign-in", "look", "The response to /users/me names no user.", "Try again.")
+            yield Finding("sign-in", "look", "The response to /users/me does not name a user.", "Try again.")
             return
     except (NotSignedInError, InvalidGrantError, AccessTokenRejectedError) as error:
         yield Finding("sign-in", "wrong", str(error), "Sign in again with the panel.")
@@ -254,15 +256,15 @@ def _signed_in(profile: str, clock: Clock) -> Iterator[Finding]:
         )
     for check, path, query, opens in PROBES:
         yield _finding_or_failure(check, partial(_probe, session, check, path, query, opens))
-    yield _finding_or_failure("As-User", partial(_as_user, session, str(me.get("id"))))
+    yield _finding_or_failure("As-User", partial(_check_as_user, session, str(me.get("id"))))
 
 
 def _finding_or_failure(check: str, probe: Callable[[], Finding]) -> Finding:
-    """Return the finding of a probe, or that it got no answer. One failed probe must not hide the other findings."""
+    """Run a probe and return its finding. A failure also becomes a finding, so that it does not hide the others."""
     try:
         return probe()
     except OSError as error:
-        return Finding(check, "wrong", "The API gave no answer.", network_trouble(error))
+        return Finding(check, "wrong", "The API did not respond.", network_trouble(error))
     except BoxNotebookError as error:
         return Finding(check, "look", "The call could not be made.", str(error))
 
@@ -275,7 +277,7 @@ def _probe(session: BoxSession, check: str, path: str, query: dict[str, object],
     if error.status == 501:
         return Finding(check, "look", f"The sandbox does not offer {opens} yet.")
     if isinstance(error, BoxUnavailableError | RateLimitError):
-        return Finding(check, "look", f"Unknown: no usable answer ({error.status}).", str(error))
+        return Finding(check, "look", f"Unknown: no usable response ({error.status}).", str(error))
     return Finding(check, "wrong", f"Refused ({error.status} {error.code}): no {opens}.", str(error))
 
 
@@ -289,7 +291,7 @@ def _entries(response: requests.Response) -> list[Any] | None:
     return entries if isinstance(entries, list) else None
 
 
-def _as_user(session: BoxSession, own_id: str) -> Finding:
+def _check_as_user(session: BoxSession, own_id: str) -> Finding:
     page = session.request("GET", "/users", params={"limit": 2, "fields": "id"})
     entries = _entries(page) if page.ok else None
     if entries is None:
@@ -304,6 +306,6 @@ def _as_user(session: BoxSession, own_id: str) -> Finding:
         return Finding("As-User", "ok", "Reports can look at other people's content.")
     error = api_error(response)
     if not isinstance(error, ForbiddenError):
-        return Finding("As-User", "look", f"Unknown: no usable answer ({error.status}).", str(error))
+        return Finding("As-User", "look", f"Unknown: no usable response ({error.status}).", str(error))
     finding = f"Refused ({error.status} {error.code}): reports see only your own content."
     return Finding("As-User", "wrong", finding, str(error))

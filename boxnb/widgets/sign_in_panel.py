@@ -63,7 +63,7 @@ class SignIn(anywidget.AnyWidget):
         self._last_message: float | None = None  # when a front end last sent a message, in monotonic seconds
         self._publishing = threading.RLock()
         self._advice = ""  # what to do besides signing in
-        self._unchecked = messages.unchecked_words(flow.profile)
+        self._unchecked = messages.unchecked_warning(flow.profile)
         super().__init__(view=self._view_state())
         self.on_msg(self._on_message)
         flow.on_change = self._publish
@@ -77,9 +77,9 @@ class SignIn(anywidget.AnyWidget):
 
     def _view_state(self) -> dict[str, object]:
         view = self.flow.snapshot()
-        proxied = bool(jupyterhub.near_end(view["redirect_uri"]))
-        port_taken = jupyterhub.taken_words(view["redirect_uri"], view["listening"])
-        port_moved = messages.port_words(view["redirect_uri"], view["listening"], view["server"])
+        proxied = bool(jupyterhub.local_url(view["redirect_uri"]))
+        port_taken = jupyterhub.port_taken_warning(view["redirect_uri"], view["listening"])
+        port_moved = messages.port_note(view["redirect_uri"], view["listening"], view["server"])
         return view | {
             "advice": self._advice,
             "unchecked": self._unchecked,
@@ -100,7 +100,7 @@ class SignIn(anywidget.AnyWidget):
             case "ready":
                 self._pages.add(text.get("page", ""))
                 self._left_at = None
-                if redirect_uri := jupyterhub.offered(text.get("origin", "")):
+                if redirect_uri := jupyterhub.proxied_redirect_uri(text.get("origin", "")):
                     flow.offer(redirect_uri)
                 self._publish()
             case "leaving":
@@ -176,7 +176,7 @@ class SignIn(anywidget.AnyWidget):
 
         self.flow.on_change = changed
         deadline = time.monotonic() + self._seconds
-        has_user = _somebody_can_answer()
+        has_user = _front_end_has_user()
         try:
             await asyncio.sleep(0)
             while not (finished.done() or self.flow.finished):
@@ -250,7 +250,7 @@ def _kernel() -> Any:
     return getattr(get_ipython(), "kernel", None)
 
 
-def _somebody_can_answer() -> bool:
+def _front_end_has_user() -> bool:
     """Return whether the front end has a user. JupyterLab allows input; nbclient and similar tools do not."""
     return bool(getattr(_kernel(), "_allow_stdin", False))
 

@@ -34,20 +34,20 @@ def prefix(monkeypatch: pytest.MonkeyPatch) -> str:
 def test_no_offer_outside_a_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without JUPYTERHUB_SERVICE_PREFIX there is no redirect URI to offer."""
     monkeypatch.delenv("JUPYTERHUB_SERVICE_PREFIX", raising=False)
-    assert jupyterhub.offered(ORIGIN) == ""
-    assert jupyterhub.near_end(f"{ORIGIN}/user/ada/proxy/8930/callback") == ""
+    assert jupyterhub.proxied_redirect_uri(ORIGIN) == ""
+    assert jupyterhub.local_url(f"{ORIGIN}/user/ada/proxy/8930/callback") == ""
 
 
 def test_offers_the_address_of_the_proxy_on_a_hub(prefix: str) -> None:
     """The offered redirect URI leads through the user's proxy to a fixed local port."""
-    uri = jupyterhub.offered(ORIGIN)
+    uri = jupyterhub.proxied_redirect_uri(ORIGIN)
     parts = urlsplit(uri)
     assert (parts.scheme, parts.netloc) == ("https", "hub.example.com")
     assert parts.path.startswith(f"{prefix}proxy/")
     port = int(parts.path.split("/")[-2])
     assert port in jupyterhub.PORTS
-    assert jupyterhub.near_end(uri) == f"http://127.0.0.1:{port}/callback"
-    assert jupyterhub.offered(ORIGIN) == uri  # must not change, because it is registered once
+    assert jupyterhub.local_url(uri) == f"http://127.0.0.1:{port}/callback"
+    assert jupyterhub.proxied_redirect_uri(ORIGIN) == uri  # must not change, because it is registered once
 
 
 def test_users_on_one_computer_get_different_ports(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,44 +55,44 @@ def test_users_on_one_computer_get_different_ports(monkeypatch: pytest.MonkeyPat
     ports = set()
     for name in ("ada", "bo", "chi"):
         monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", f"/user/{name}/")
-        ports.add(jupyterhub.near_end(jupyterhub.offered(ORIGIN)))
+        ports.add(jupyterhub.local_url(jupyterhub.proxied_redirect_uri(ORIGIN)))
     assert len(ports) == 3
 
 
 @pytest.mark.parametrize("origin", ["http://hub.example.com", "", "null", "ftp://hub.example.com"])
 def test_does_not_offer_an_origin_that_box_refuses(prefix: str, origin: str) -> None:
     """Box accepts plain http on loopback only."""
-    assert jupyterhub.offered(origin) == ""
+    assert jupyterhub.proxied_redirect_uri(origin) == ""
 
 
 def test_no_offer_without_jupyter_server_proxy(prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing forwards the redirect if the proxy is not installed."""
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    assert jupyterhub.offered(ORIGIN) == ""
+    assert jupyterhub.proxied_redirect_uri(ORIGIN) == ""
 
 
 @pytest.mark.parametrize("end", ["callback", "x/callback", "99999/callback", "-1/callback", "0/callback"])
 def test_other_addresses_of_the_hub_have_no_near_end(prefix: str, end: str) -> None:
     """Addresses outside this user's proxy, or without a valid port, do not lead to this computer."""
-    assert jupyterhub.near_end(f"{ORIGIN}{prefix}proxy/{end}") == ""
-    assert jupyterhub.near_end(f"{ORIGIN}/user/somebody-else/proxy/8930/callback") == ""
+    assert jupyterhub.local_url(f"{ORIGIN}{prefix}proxy/{end}") == ""
+    assert jupyterhub.local_url(f"{ORIGIN}/user/somebody-else/proxy/8930/callback") == ""
 
 
 def test_an_offer_does_not_replace_typed_text(prefix: str, client: Client, watch: Any) -> None:
     """A redirect URI that the user typed stays, and the default changes."""
     flow = watch(server=client.server).flow
     flow.draft["redirect_uri"] = "https://example.com/mine"
-    flow.offer(jupyterhub.offered(ORIGIN))
+    flow.offer(jupyterhub.proxied_redirect_uri(ORIGIN))
     assert flow.snapshot()["redirect_uri"] == "https://example.com/mine"
     assert flow.snapshot()["default_redirect"].startswith(ORIGIN)
 
 
 def test_a_busy_port_leaves_the_paste_field(prefix: str, sandbox: Any, client: Client, watch: Any) -> None:
     """If the proxy's port is busy, nothing listens, and pasting works."""
-    uri = jupyterhub.offered(ORIGIN)
+    uri = jupyterhub.proxied_redirect_uri(ORIGIN)
     app = sandbox.register_app("On a hub", [uri])
     with socket.socket() as busy:
-        busy.bind(("127.0.0.1", urlsplit(jupyterhub.near_end(uri)).port or 0))
+        busy.bind(("127.0.0.1", urlsplit(jupyterhub.local_url(uri)).port or 0))
         busy.listen()
         watched = watch(server=client.server)
         watched.flow.register(app["client_id"], app["client_secret"], uri)
@@ -113,7 +113,7 @@ def test_a_real_jupyter_server_proxy_forwards_the_redirect(
 ) -> None:
     """The redirect goes to the public server; the receiver behind it accepts it and shows its page."""
     origin, token = server
-    uri = jupyterhub.offered(origin)
+    uri = jupyterhub.proxied_redirect_uri(origin)
     app = sandbox.register_app("On a hub", [uri])
     watched = watch(server=client.server)
     watched.flow.register(app["client_id"], app["client_secret"], uri)

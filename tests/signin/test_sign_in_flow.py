@@ -365,7 +365,7 @@ def test_cancel_without_a_saved_sign_in(watched: Any) -> None:
     [
         ("ada@example.com", "a-secret-of-an-app", "That is not a Client ID"),
         ("My notebook", "a-secret-of-an-app", "That is not a Client ID"),
-        ("the-same-twice", " the-same-twice ", "are the same text"),
+        ("the-same-twice", " the-same-twice ", "are identical"),
         ("an-app", "", "Both fields are needed"),
         ("", "a-secret-of-an-app", "Both fields are needed"),
     ],

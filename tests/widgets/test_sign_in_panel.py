@@ -17,7 +17,7 @@ from robot import Watching
 
 from boxnb import store
 from boxnb.oauth import Client
-from boxnb.signin.messages import port_words
+from boxnb.signin.messages import port_note
 from boxnb.widgets import sign_in_panel as panel_module
 
 SHOW = "import boxnb\npanel = boxnb.sign_in('lab')\npanel"
@@ -236,7 +236,7 @@ def test_the_time_limit_ends_in_one_line(run: Any) -> None:
     """The gate fails with a one-line SignInTimeout."""
     show = "import boxnb\npanel = boxnb.sign_in('lab', seconds=0.5)\npanel"
     kernel = "get_ipython().kernel._allow_stdin = True"
-    person = "import boxnb.widgets.sign_in_panel as p\np._somebody_can_answer = lambda: True"
+    person = "import boxnb.widgets.sign_in_panel as p\np._front_end_has_user = lambda: True"
     notebook = run(None, (kernel, person, show, GATE))
     (output,) = notebook.cells[3].outputs
     assert (output.ename, len(output.traceback)) == ("SignInTimeout", 1)
@@ -309,6 +309,6 @@ def test_a_replaced_panel_fails_without_a_sign_in(run: Any) -> None:
 )
 def test_port_words_name_a_changed_port(registered: str, listening: str, port: str) -> None:
     """There is a sentence only if the registered URI names a port and the receiver got another."""
-    sentence = port_words(registered, listening)
+    sentence = port_note(registered, listening)
     assert port in sentence
     assert bool(sentence) == bool(port)
