@@ -44,7 +44,7 @@ class Live(anywidget.AnyWidget):
     programs that cannot look at the screen.
     """
 
-    _esm = javascript.joined(_HERE / "live_view.js")
+    _esm = javascript.join_modules(_HERE / "live_view.js")
     _css = _HERE / "live.css"
     html = traitlets.Unicode().tag(sync=True)
     seen = traitlets.Dict().tag(sync=True)

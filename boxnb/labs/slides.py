@@ -68,7 +68,7 @@ def page(content: Any) -> str:
     title = content.cells[0].source.partition("\n")[0].lstrip("# ") if content.cells else "Slides"
     light, dark = (HtmlFormatter(style=name).get_style_defs(".highlight") for name in ("default", "monokai"))
     style = (HERE / "slides.css").read_text(encoding="utf-8")
-    script = javascript.joined(HERE / "slides_view.js")
+    script = javascript.join_modules(HERE / "slides_view.js")
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{light}\n@media (prefers-color-scheme: dark) {{ {dark} }}\n'

@@ -9,12 +9,12 @@ The front end and the kernel talk through one widget. The kernel sends the trait
     {"type": "client_secret", "value": ...}            the field has already been cleared
     {"type": "register", "client_id": ..., "client_secret": ..., "redirect_uri": ...}
     {"type": "opened"}                                 the user followed the link to Box
-    {"type": "paste", "value": ...}                    exchanged at once
+    {"type": "paste", "value": ...}                    exchanged immediately
     {"type": "confirm", "yes": true}                   after a bare code
     {"type": "change_app"} {"type": "again"} {"type": "cancel"}
 
-The kernel answers every message with `{"type": "here"}`, so a panel without an answer knows that its kernel is gone.
-It sends `{"type": "vanished", "text": ...}` to a page that no longer shows a panel, to say why the gate gave up.
+The kernel replies to every message with `{"type": "here"}`, so a panel that gets no reply knows that its kernel is gone.
+It sends `{"type": "vanished", "text": ...}` to a page that no longer shows a panel, to say why `done()` stopped waiting.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ _HERE: Final = Path(__file__).parent
 
 
 class SignIn(anywidget.AnyWidget):
-    """The panel that signs in one profile. `await panel.done()` is the gate for the cells after it."""
+    """The panel that signs in one profile. `await panel.done()` holds the following cells back until then."""
 
-    _esm = javascript.joined(_HERE / "sign_in_panel_view.js")
+    _esm = javascript.join_modules(_HERE / "sign_in_panel_view.js")
     _css = (_HERE / "sign_in_panel.css").read_text(encoding="utf-8")
     view = traitlets.Dict().tag(sync=True)
 
@@ -89,36 +89,38 @@ class SignIn(anywidget.AnyWidget):
         }
 
     def _on_message(self, _widget: object, content: object, _buffers: object) -> None:
-        """Pass a message on to the flow. Runs in the main thread or, with subshells, in another one."""
+        """Pass a message on to the flow. Runs in the main thread or, with subshells, in a different one."""
         if not isinstance(content, dict):
             return
         self._last_message = time.monotonic()
         self.send({"type": "here"})
         flow = self.flow
-        text = {key: value for key, value in content.items() if isinstance(value, str)}
-        match text.get("type"):
+        fields = {key: value for key, value in content.items() if isinstance(value, str)}
+        match fields.get("type"):
             case "ready":
-                self._pages.add(text.get("page", ""))
+                self._pages.add(fields.get("page", ""))
                 self._left_at = None
-                if redirect_uri := jupyterhub.proxied_redirect_uri(text.get("origin", "")):
+                if redirect_uri := jupyterhub.proxied_redirect_uri(fields.get("origin", "")):
                     flow.offer(redirect_uri)
                 self._publish()
             case "leaving":
-                self._pages.discard(text.get("page", ""))
+                self._pages.discard(fields.get("page", ""))
                 self._left_at = None if self._pages else self._last_message
                 self._removed = content.get("removed") is True
             case "draft":
-                flow.draft |= {key: text[key] for key in ("client_id", "redirect_uri") if key in text}
+                flow.draft |= {key: fields[key] for key in ("client_id", "redirect_uri") if key in fields}
             case "client_secret":
-                flow.draft_secret(text.get("value", ""))
+                flow.draft_secret(fields.get("value", ""))
             case "register":
                 flow.register(
-                    text.get("client_id", ""), text.get("client_secret", ""), text.get("redirect_uri", "")
+                    fields.get("client_id", ""),
+                    fields.get("client_secret", ""),
+                    fields.get("redirect_uri", ""),
                 )
             case "opened":
                 flow.opened()
             case "paste":
-                flow.paste(text.get("value", ""))
+                flow.paste(fields.get("value", ""))
             case "confirm":
                 flow.confirm(content.get("yes") is True)
             case "change_app":
@@ -134,8 +136,8 @@ class SignIn(anywidget.AnyWidget):
         Returns
         -------
         Box
-            The same as `boxnb.connect(profile)`. Returns at once if a saved sign-in works, even if the panel was
-            cancelled before, by the user or because a newer panel replaced it.
+            The same as `boxnb.connect(profile)`. Returns immediately if a saved sign-in works, even if the panel
+            was cancelled before, by the user or because a newer panel replaced it.
 
         Raises
         ------
@@ -200,7 +202,7 @@ class SignIn(anywidget.AnyWidget):
 
     def _give_up(self, seconds: float) -> None:
         """End the wait if no page has shown the panel for `seconds`, because it would only block the kernel."""
-        if not self._removed:  # a reloaded page asks for its widgets, but gets no answer until this cell ends
+        if not self._removed:  # a reloaded page asks for its widgets, but gets no reply until this cell ends
             self._advice = messages.RELOADED
             raise SignInCancelled(messages.RELOADED_WHILE_WAITING)
         if seconds > REDRAW_SECONDS:  # the cell's own output may be cleared too, so the page shows a notice
@@ -208,7 +210,7 @@ class SignIn(anywidget.AnyWidget):
             raise SignInCancelled(messages.RUN_AGAIN)
 
 
-# One panel per profile. A second panel takes over what was typed into the first.
+# One panel per profile. A new panel takes over what was typed into the previous one.
 _latest: dict[str, SignIn] = {}
 
 
@@ -236,10 +238,10 @@ def sign_in(profile: str = "box", *, server: Server = BOX, seconds: float = 900)
         flow = SignInFlow(profile, client=client, practice=True, seconds=seconds)
     else:
         flow = SignInFlow(profile, server=server, seconds=seconds)
-    older = _latest.pop(profile, None)
-    if older is not None:
-        flow.draft = dict(older.flow.draft)
-        older.flow.cancel()
+    previous_panel = _latest.pop(profile, None)
+    if previous_panel is not None:
+        flow.draft = dict(previous_panel.flow.draft)
+        previous_panel.flow.cancel()
     _latest[profile] = panel = SignIn(flow.start(), seconds=seconds)
     return panel
 

@@ -1,4 +1,4 @@
-// Every text of the sign-in panel. Only the texts in `steps` and those that say so contain markup.
+// Every message of the sign-in panel. Only the messages in `steps` and those marked so below contain markup.
 export const PANEL = {
   label: "Sign in to Box",
   title: (profile) => `Sign in: ${profile}`,
@@ -15,7 +15,7 @@ export const PANEL = {
     registered: (clientId, fingerprint) => (
       `Client ID ${clientId}, client secret with fingerprint ${fingerprint}.`),
     registeredInSandbox: "Already registered for you: this is the sandbox on your own computer, "
-      + "so you do not need an account. Open the lines below to see the steps at the real Box.",
+      + "so you do not need an account. Open the lines below to see the steps in the real Box.",
     useAnotherApp: "Use another app",
     summary: "What to click in Box's Developer Console",
     steps: {
@@ -35,7 +35,7 @@ export const PANEL = {
     copied: "copied",
     selected: "selected: press Ctrl+C",
     // Markup.
-    hub: "This is the address of your JupyterHub, which passes the answer on to this notebook. "
+    hub: "This is the address of your JupyterHub, which passes the code on to this notebook. "
       + "<i>Not run on a real hub</i> yet. If it fails, paste the address as step 3 says.",
     // Name of the scope in Box, and what it is for. Markup.
     scopes: [
@@ -62,7 +62,7 @@ export const PANEL = {
     heading: "Open Box",
     link: (server) => `Open ${server}`,
     now: (server) => (
-      `opens a new tab, where you sign in at ${server} and press Grant. Your password stays there.`),
+      `opens a new tab, where you sign in to ${server} and press Grant. Your password stays there.`),
     later: "in a new tab, to sign in and press Grant.",
     waitingTab: "Waiting for the notebook…",
   },

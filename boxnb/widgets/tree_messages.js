@@ -1,4 +1,4 @@
-// Every text of the folder tree that does not come from the kernel.
+// Every message of the folder tree that does not come from the kernel.
 export const TREE = {
   label: "Folders. Arrow keys move and open, space selects.",
   search: "Search what is open",

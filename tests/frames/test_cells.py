@@ -257,7 +257,7 @@ def test_failed_export_is_reported_in_the_view(monkeypatch: pytest.MonkeyPatch) 
     sent: list[Any] = []
     made.send = lambda content, buffers=None: sent.append(content)
     made._send_file("xlsx")
-    assert "Replaced characters" in sent[-1]["said"]
+    assert "Replaced characters" in sent[-1]["remark"]
     monkeypatch.setattr(export, "SHEET_ROWS", 1)
     made._send_file("xlsx")
     assert sent[-1]["type"] == "failed" and "An Excel sheet holds 1" in sent[-1]["why"]

@@ -66,9 +66,9 @@ test("text typed since the kernel's last value is not overwritten", () => {
 });
 
 test("a pasted address is complete with a code and a state, in either order", () => {
-  assert.equal(panel.isFullAddress("http://127.0.0.1/callback?code=a&state=b"), true);
-  assert.equal(panel.isFullAddress("http://127.0.0.1/callback?state=b&code=a"), true);
-  assert.equal(panel.isFullAddress("http://127.0.0.1/callback?code=a"), false);
+  assert.equal(panel.isFullUrl("http://127.0.0.1/callback?code=a&state=b"), true);
+  assert.equal(panel.isFullUrl("http://127.0.0.1/callback?state=b&code=a"), true);
+  assert.equal(panel.isFullUrl("http://127.0.0.1/callback?code=a"), false);
 });
 
 test("the first empty field gets the focus, and a saved secret is not asked for again", () => {
@@ -119,10 +119,10 @@ test("saved facts that are unknown have no line", () => {
 });
 
 test("Open Box has an address only in its step and while nothing is under way", () => {
-  assert.equal(panel.openAddress(VIEW), VIEW.authorize_url);
-  assert.equal(panel.openAddress({ ...VIEW, busy: true }), null);
-  assert.equal(panel.openAddress({ ...VIEW, step: "catch" }), null);
-  assert.equal(panel.openAddress({ ...VIEW, authorize_url: "" }), null);
+  assert.equal(panel.openUrl(VIEW), VIEW.authorize_url);
+  assert.equal(panel.openUrl({ ...VIEW, busy: true }), null);
+  assert.equal(panel.openUrl({ ...VIEW, step: "catch" }), null);
+  assert.equal(panel.openUrl({ ...VIEW, authorize_url: "" }), null);
 });
 
 test("the panel says how the code comes back", () => {
