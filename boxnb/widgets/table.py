@@ -1,7 +1,9 @@
 """An interactive table: a thin view over :class:`boxnb.widgets.table_state.Rows`.
 
 The rows stay in the kernel. The browser holds only those it shows and asks for others while the user scrolls, so
-100,000 rows cost it no more than 100. Cells are set as text, never as markup. Custom messages from the front end to the kernel::
+100,000 rows cost it no more than 100. Cells are set as text, never as markup.
+
+Custom messages from the front end to the kernel::
 
     {"type": "rows", "start": 0, "count": 100, "version": 3}    reply: the same message with "rows"
     {"type": "search", "text": ...}  {"type": "filter", "column": ..., "text": ...}  {"type": "sort", "column": ...}

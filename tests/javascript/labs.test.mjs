@@ -14,10 +14,10 @@ test("the axis is logarithmic, begins at one second and ends at its last decade"
 });
 
 test("an address names a slide, and a wrong one the nearest", () => {
-  assert.equal(slides.slideInAddress("#3", 5), 2);
-  assert.equal(slides.slideInAddress("", 5), 0);
-  assert.equal(slides.slideInAddress("#x", 5), 0);
-  assert.equal(slides.slideInAddress("#99", 5), 4);
+  assert.equal(slides.slideInFragment("#3", 5), 2);
+  assert.equal(slides.slideInFragment("", 5), 0);
+  assert.equal(slides.slideInFragment("#x", 5), 0);
+  assert.equal(slides.slideInFragment("#99", 5), 4);
 });
 
 test("keys turn the slides and stop at both ends", () => {

@@ -84,7 +84,7 @@ def test_every_failure_of_the_flow_has_a_lab() -> None:
 def test_a_run_shows_its_failure_and_repairs_it(runs: dict[str, Run], name: str) -> None:
     """The record proves the failure, the trace has its requests, and the outcomes name the repair."""
     lab = runs[name].lab
-    assert lab.trouble == ""
+    assert lab.problem == ""
     assert lab.found and lab.stage == "explain"
     assert lab.exchanges
     if name not in ("code-used-twice", "consent-denied", "refresh-token-twice"):
@@ -129,7 +129,7 @@ def test_the_labs_about_the_grace_do_not_pass_without_it(name: str) -> None:
     lab.predict(0)
     lab.run()
     assert stage(lab) == "run" and lab.found == ""
-    assert "does not show this failure" in lab.trouble
+    assert "does not show this failure" in lab.problem
 
 
 def test_a_lab_asks_before_it_runs_and_checks_before_it_passes() -> None:
@@ -162,11 +162,11 @@ def test_a_learners_own_program_must_show_the_failure() -> None:
         practice.attempt("Sign in", practice.sign_in)
 
     lab.run(sign_in_only)
-    assert stage(lab) == "run" and "does not show this failure" in lab.trouble
+    assert stage(lab) == "run" and "does not show this failure" in lab.problem
     lab.explain(1)
     assert stage(lab) == "run" and passed_labs.load() == {}
     lab.run()
-    assert stage(lab) == "explain" and lab.trouble == ""
+    assert stage(lab) == "explain" and lab.problem == ""
 
 
 def test_a_run_that_raises_says_so_on_the_card() -> None:
@@ -175,7 +175,7 @@ def test_a_run_that_raises_says_so_on_the_card() -> None:
     lab.predict(1)
     lab.run(lambda practice: practice.said.append(str(1 / len(practice.said))))
     assert stage(lab) == "run" and not lab.busy
-    assert "ZeroDivisionError" in lab.trouble
+    assert "ZeroDivisionError" in lab.problem
 
 
 def test_a_lessons_home_applies_to_its_own_threads_only(home: Path) -> None:
@@ -269,10 +269,10 @@ def test_clicks_in_the_widget_move_the_lab() -> None:
     view = lab._view
     for kind, value in (("predict", 1), ("run", 0), ("explain", 2), ("explain", 0)):
         view._on_message(view, {"type": kind, "value": value}, [])
-    assert view.seen["stage"] == "passed"
+    assert view.description["stage"] == "passed"
     assert "Passed." in view.html and "onclick" not in view.html
     view._on_message(view, {"type": "reset", "value": 0}, [])
-    assert view.seen["stage"] == "predict"
+    assert view.description["stage"] == "predict"
     view._on_message(view, "nonsense", [])
     view._on_message(view, {"type": "predict", "value": 99}, [])
     assert stage(lab) == "predict"

@@ -387,4 +387,4 @@ def test_a_response_that_cannot_be_decoded_does_not_raise(practice: Practice) ->
     fingerprints.redact_json({"token": "half \ud800 of it"})
     response = requests.Response()
     response.headers["Content-Type"], response._content = "application/json", b"[" * 100_000
-    assert "cannot be decoded" in trace._summarized(response)[0]
+    assert "cannot be decoded" in trace._summarize(response)[0]

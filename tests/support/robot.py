@@ -70,7 +70,7 @@ class Robot(Watching):
             return
         state = content["data"].get("state", {})
         if "lab" in state.get("seen", {}):
-            self.labs[content["comm_id"]] = state["seen"]
+            self.labs[content["comm_id"]] = state["description"]
         view = state.get("view")
         if isinstance(view, dict) and "step" in view:  # the panel, not another widget
             if kind == "comm_open":
