@@ -134,6 +134,6 @@ class Lab:
     def _repr_mimebundle_(self, **options: Any) -> Any:
         if self._view is None:
             self._view = live(
-                self, lambda: lab_page.page(self), on_message=self._on_click, describe=self.describe
+                self, lambda: lab_page.page(self), on_message=self._on_click, describe=self.displayed
             )
         return self._view._repr_mimebundle_(**options)

@@ -15,7 +15,7 @@ from person import Person
 from playwright.sync_api import BrowserContext, expect
 from running import Lab, written_notebook
 from signing import sign_in
-from test_explore import printed, run_all, scroll_to
+from test_explore import output_of, run_all, scroll_to
 
 import boxnb.sandbox
 
@@ -45,7 +45,7 @@ COMPANY = Path(__file__).parents[2] / "data" / "sandbox"
 
 
 def test_a_hundred_thousand_rows(window: BrowserContext, lab: Lab) -> None:
-    """Sort, search, filter and scroll to the end. The page holds only the rows in view."""
+    """The user sorts, searches, filters and scrolls to the end. The page contains only the rows in view."""
     person = Person(window, lab, written_notebook(lab, "large.ipynb", [TABLE]))
     run_all(person)
     table = person[".bxt"].first
@@ -95,7 +95,7 @@ def large_folder(home: Path) -> Iterator[str]:
 
 
 def test_a_folder_of_twenty_thousand_files(window: BrowserContext, lab: Lab, large_folder: str) -> None:
-    """Twenty pages arrive one after another over HTTP. All rows are kept, and few are on the page."""
+    """Twenty pages arrive one after another over HTTP. All rows are in the kernel, and few are on the page."""
     person = Person(window, lab, written_notebook(lab, "large.ipynb", [TREE]))
     run_all(person)
     tree = person[".bxf"].first
@@ -108,8 +108,8 @@ def test_a_folder_of_twenty_thousand_files(window: BrowserContext, lab: Lab, lar
     tree.locator(".bxf-body").evaluate("body => { body.scrollTop = body.scrollHeight }")
     tree.get_by_label("Search what is open").fill("frame 19999")
     expect(tree.locator(".bxf-bar span")).to_contain_text("1 found")
-    assert printed(person.page, "print(len(tree.branches.items['160999999999']))").strip() == "20000"
-    assert printed(person.page, "print(box.session.ledger.calls)").strip() == "21"
+    assert output_of(person.page, "print(len(tree.branches.items['160999999999']))").strip() == "20000"
+    assert output_of(person.page, "print(box.session.ledger.calls)").strip() == "21"
 
 
 def test_a_treemap_of_two_hundred_thousand_files(window: BrowserContext, lab: Lab) -> None:
@@ -121,4 +121,4 @@ def test_a_treemap_of_two_hundred_thousand_files(window: BrowserContext, lab: La
     assert 100 < slices.count() <= 2000
     slices.nth(1).locator(".surface").click(position={"x": 4, "y": 6})  # go down; the bar to go back appears
     expect(person[".js-plotly-plot .pathbar"]).not_to_have_count(0)
-    assert printed(person.page, "print(len(chart.data) <= charts.TILES)").strip() == "True"
+    assert output_of(person.page, "print(len(chart.data) <= charts.TILES)").strip() == "True"

@@ -22,13 +22,13 @@ SIDEWAYS = """() => { const panel = document.querySelector('.bx-panel');
     return [panel.scrollWidth - panel.clientWidth, panel.getBoundingClientRect().right - innerWidth] }"""
 
 
-def tab_to(page: Page, selector: str, key: str = "Tab", most: int = 40) -> int:
+def tab_to(page: Page, selector: str, key: str = "Tab", max_presses: int = 40) -> int:
     """Press Tab until an element has the focus. Return the number of presses."""
-    for presses in range(most + 1):
+    for presses in range(max_presses + 1):
         if page.evaluate(FOCUSED, selector):
             return presses
         page.keyboard.press(key)
-    raise AssertionError(f"{most} presses of {key} do not lead to {selector}")
+    raise AssertionError(f"{max_presses} presses of {key} do not lead to {selector}")
 
 
 def assert_ring(page: Page) -> None:

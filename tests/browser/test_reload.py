@@ -53,7 +53,7 @@ def assert_form_is_kept(person: Person) -> None:
 
 @pytest.mark.parametrize("gate", [False, True], ids=["form", "gate"])
 def test_the_form_survives_a_reload(window: BrowserContext, company_lab: Lab, gate: bool) -> None:
-    """JupyterLab saves the notebook now and then. With its outputs, the panel comes back by itself."""
+    """JupyterLab saves the notebook from time to time. With its outputs saved, the panel returns by itself."""
     person = Person(window, company_lab)
     run_to_form(person, gate=gate)
     person.save()
@@ -126,7 +126,7 @@ def test_closing_one_of_two_pages(window: BrowserContext, lab: Lab) -> None:
 
 
 def test_a_panel_without_its_kernel_says_which_cells_to_run(window: BrowserContext, lab: Lab) -> None:
-    """After a kernel restart the saved panel is only a picture, and says so."""
+    """After a kernel restart, the saved panel no longer works and names the cells to run."""
     person = Person(window, lab)
     person.show_panel()
     person.save()
@@ -140,7 +140,7 @@ def test_a_panel_without_its_kernel_says_which_cells_to_run(window: BrowserConte
 
 @pytest.mark.parametrize("command", ["run-all-cells", "run-cell"], ids=["Run All", "the panel's cell"])
 def test_running_the_panel_again_while_the_gate_waits(window: BrowserContext, lab: Lab, command: str) -> None:
-    """JupyterLab clears the panel's output at once, so the gate must free the kernel and say why."""
+    """JupyterLab clears the panel's output immediately, so the gate must free the kernel and say why."""
     person = Person(window, lab)
     person.command("notebook:run-all-cells")
     person[".bx-open[href]"].wait_for()

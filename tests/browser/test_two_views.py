@@ -1,4 +1,4 @@
-"""One widget shown twice, and a busy kernel: each view gets its own answers, and no click is lost."""
+"""One widget shown twice, and a busy kernel: each view gets its own replies, and clicks are not lost."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from person import Person
 from playwright.sync_api import BrowserContext, expect
 from running import Lab, written_notebook
-from test_explore import printed, run_all, scroll_to
+from test_explore import output_of, run_all, scroll_to
 
 pytestmark = pytest.mark.browser
 
@@ -45,7 +45,7 @@ def test_rows_chosen_while_the_kernel_is_busy(window: BrowserContext, lab: Lab) 
         table.locator(".bxt-rows .bxt-row").filter(has_text=name).click(modifiers=["ControlOrMeta"])
     expect(table.locator(".bxt-chosen")).to_have_count(3)
     (lab.notebooks / "go").touch()
-    assert printed(person.page, "print(table.selected['name'].tolist())").strip() == "['a', 'c', 'e']"
+    assert output_of(person.page, "print(table.selected['name'].tolist())").strip() == "['a', 'c', 'e']"
     expect(table.locator(".bxt-chosen")).to_have_count(3)
 
 

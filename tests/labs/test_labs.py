@@ -1,4 +1,4 @@
-"""Labs are passed only by what the sandbox recorded."""
+"""A lab is passed only if the sandbox's record shows the failure."""
 
 from __future__ import annotations
 
@@ -95,10 +95,10 @@ def test_a_run_shows_its_failure_and_repairs_it(runs: dict[str, Run], name: str)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_record_without_the_failure_proves_nothing(
+def test_a_record_without_the_failure_is_not_accepted(
     runs: dict[str, Run], flawless_record: list[dict[str, Any]], name: str
 ) -> None:
-    """Neither an empty record, nor a flawless one, nor the records of all other labs."""
+    """An empty record, a flawless one and the records of all other labs are not evidence."""
     evidence = labs.EXERCISES[name].evidence
     assert evidence([]) == ""
     assert evidence(flawless_record) == ""
@@ -108,23 +108,21 @@ def test_a_record_without_the_failure_proves_nothing(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_server_that_refuses_nothing_proves_nothing(runs: dict[str, Run], name: str) -> None:
-    """The record of the same run, with each refusal and fault replaced by 200, is no longer proof."""
+def test_a_record_without_refusals_is_not_accepted(runs: dict[str, Run], name: str) -> None:
+    """The record of the same run, with each refusal and fault replaced by 200, is not evidence."""
     without_failures = [
         {**call, "status": 200 if (call["status"] or 500) >= 400 else call["status"], "fault": None}
         for call in runs[name].record
     ]
-    if name in (
-        "consent-denied",
-        "forged-state",
-    ):  # no request is refused there: remove the decisions instead
+    # In two labs, the server does not refuse a request: remove the decisions instead.
+    if name in ("consent-denied", "forged-state"):
         without_failures = [call for call in runs[name].record if "decision" not in (call.get("form") or {})]
     assert labs.EXERCISES[name].evidence(without_failures) == ""
 
 
 @pytest.mark.parametrize("name", ["power-cut", "refresh-token-twice"])
 def test_the_labs_about_the_grace_do_not_pass_without_it(name: str) -> None:
-    """On a real server that ends the old refresh token at once, there is nothing to explain."""
+    """On a real server that ends the old refresh token immediately, there is nothing to explain."""
     lab = Lab(dataclasses.replace(labs.EXERCISES[name], rotation="strict"))
     lab.predict(0)
     lab.run()
@@ -169,7 +167,7 @@ def test_a_learners_own_program_must_show_the_failure() -> None:
     assert stage(lab) == "explain" and lab.problem == ""
 
 
-def test_a_run_that_raises_says_so_on_the_card() -> None:
+def test_an_error_in_a_run_is_reported_on_the_card() -> None:
     """An error in a learner's own program becomes a sentence, and the lab does not hang."""
     lab = labs.lab("code-too-late")
     lab.predict(1)
@@ -208,7 +206,7 @@ def test_a_lessons_home_applies_to_its_own_threads_only(home: Path) -> None:
 
 
 def test_a_lab_can_be_reset_and_repeated() -> None:
-    """Also after a pass; a passed lab stays passed."""
+    """A lab can be reset even after it was passed, and it stays passed."""
     lab = labs.lab("consent-denied")
     for _ in range(2):
         lab.predict(2)
@@ -220,8 +218,8 @@ def test_a_lab_can_be_reset_and_repeated() -> None:
     assert set(passed_labs.load()) == {"consent-denied"}
 
 
-def test_labs_touch_neither_the_shared_sandbox_nor_a_profile(home: Path) -> None:
-    """Even the lab that saves token pairs and races two processes uses a folder of its own, and removes it."""
+def test_labs_do_not_touch_the_shared_sandbox_or_a_profile(home: Path) -> None:
+    """Even the lab that saves token pairs and races two processes uses its own folder, and removes it."""
     lab = labs.lab("two-notebooks-racing")
     lab.predict(1)
     folders: list[str] = []
@@ -278,7 +276,7 @@ def test_clicks_in_the_widget_move_the_lab() -> None:
     assert stage(lab) == "predict"
 
 
-def test_progress_is_shown_and_a_certificate_escapes_its_text(tmp_path: Path) -> None:
+def test_progress_is_shown_and_a_certificate_escapes_names(tmp_path: Path) -> None:
     """Progress is one line, a table and a page; a damaged progress file counts as empty."""
     assert "0 of" in repr(labs.progress())
     with pytest.raises(ValueError, match="No lab has been passed yet"):

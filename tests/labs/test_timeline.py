@@ -38,9 +38,9 @@ def test_a_code_expires_and_a_pair_is_replaced_at_the_first_use(practice: Practi
         ("refresh token", "alive"),
     ]
     practice.turn(minutes=61)
-    fresh = oauth.refresh(practice.client, token)
+    new_pair = oauth.refresh(practice.client, token)
     assert states(practice)[2:4] == [("access token", "too old"), ("refresh token", "alive")]
-    practice.me(fresh)
+    practice.me(new_pair)
     assert [state for _, state in states(practice)[2:]] == ["replaced", "replaced", "alive", "alive"]
     practice.turn(days=61)
     assert [state for _, state in states(practice)[4:]] == ["too old", "too old"]
@@ -113,8 +113,8 @@ def test_the_saved_pair_is_shown_as_fingerprints(practice: Practice) -> None:
     assert 59 < second["access_minutes_left"] <= 60
 
 
-def test_an_empty_timeline_says_so(practice: Practice) -> None:
-    """Before the first sign-in there is nothing to draw."""
+def test_an_empty_timeline_has_a_sentence(practice: Practice) -> None:
+    """Before the first sign-in, the timeline says that no code has been issued."""
     assert repr(practice.timeline) == "No code has been issued yet."
     assert "No code" in page([], 0.0)
 
