@@ -40,9 +40,9 @@ def page(lab: LabState) -> str:
     """Return the lab as HTML; ``data-send`` on a button names the message that a click sends."""
     exercise = lab.exercise
     current = [name for name, _ in STEPS].index(lab.stage)
-    done = len(STEPS) if lab.stage == "passed" else current
+    past_count = len(STEPS) if lab.stage == "passed" else current
     steps = "".join(
-        f"<li{CURRENT_STEP if number == current else ''}{PAST_STEP if number < done else ''}>{label}</li>"
+        f"<li{CURRENT_STEP if number == current else ''}{PAST_STEP if number < past_count else ''}>{label}</li>"
         for number, (_, label) in enumerate(STEPS)
     )
     parts = [

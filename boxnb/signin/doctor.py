@@ -244,7 +244,7 @@ def _check_sign_in(profile: str, clock: Clock) -> Iterator[Finding]:
         yield Finding("sign-in", "wrong", str(error), "Sign in again with the panel.")
         return
     except BoxNotebookError as error:
-        yield Finding("sign-in", "look", "The sign-in could not be tried.", str(error))
+        yield Finding("sign-in", "look", "The sign-in could not be checked.", str(error))
         return
     role = str(me.get("role") or "user")
     yield Finding("sign-in", "ok", f"{me.get('name')} <{me.get('login')}>.")
@@ -254,8 +254,8 @@ def _check_sign_in(profile: str, clock: Clock) -> Iterator[Finding]:
         yield Finding(
             "role", "look", f"{role}: sees only their own content.", "Sign in as an admin or co-admin."
         )
-    for check, path, query, opens in PROBES:
-        yield _finding_or_failure(check, partial(_probe, session, check, path, query, opens))
+    for check, path, query, subject in PROBES:
+        yield _finding_or_failure(check, partial(_probe, session, check, path, query, subject))
     yield _finding_or_failure("As-User", partial(_check_as_user, session, str(me.get("id"))))
 
 
@@ -266,19 +266,21 @@ def _finding_or_failure(check: str, probe: Callable[[], Finding]) -> Finding:
     except OSError as error:
         return Finding(check, "wrong", "The API did not respond.", network_trouble(error))
     except BoxNotebookError as error:
-        return Finding(check, "look", "The call could not be made.", str(error))
+        return Finding(check, "look", "The call failed.", str(error))
 
 
-def _probe(session: BoxSession, check: str, path: str, query: dict[str, object], opens: str) -> Finding:
+def _probe(session: BoxSession, check: str, path: str, query: dict[str, object], subject: str) -> Finding:
     response = session.request("GET", path, params=query)
     if response.ok and _entries(response) is not None:
-        return Finding(check, "ok", f"Opens {opens}.")
+        return Finding(check, "ok", f"Gives access to {subject}.")
     error = api_error(response)
     if error.status == 501:
-        return Finding(check, "look", f"The sandbox does not offer {opens} yet.")
+        return Finding(check, "look", f"The sandbox does not offer {subject} yet.")
     if isinstance(error, BoxUnavailableError | RateLimitError):
         return Finding(check, "look", f"Unknown: no usable response ({error.status}).", str(error))
-    return Finding(check, "wrong", f"Refused ({error.status} {error.code}): no {opens}.", str(error))
+    return Finding(
+        check, "wrong", f"Refused ({error.status} {error.code}): no access to {subject}.", str(error)
+    )
 
 
 def _entries(response: requests.Response) -> list[Any] | None:
@@ -300,10 +302,10 @@ def _check_as_user(session: BoxSession, own_id: str) -> Finding:
         )
     others = [str(user["id"]) for user in entries if isinstance(user, dict) and str(user.get("id")) != own_id]
     if not others:
-        return Finding("As-User", "look", "Not tried: the enterprise has no other user to act for.")
+        return Finding("As-User", "look", "Not tried: the enterprise has no other user to act as.")
     response = session.request("GET", "/users/me", headers={"As-User": others[0]}, params={"fields": "id"})
     if response.ok and others[0] in response.text:
-        return Finding("As-User", "ok", "Reports can look at other people's content.")
+        return Finding("As-User", "ok", "Reports can include other users' content.")
     error = api_error(response)
     if not isinstance(error, ForbiddenError):
         return Finding("As-User", "look", f"Unknown: no usable response ({error.status}).", str(error))

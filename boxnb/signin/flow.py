@@ -157,11 +157,11 @@ class SignInFlow:
         self.on_change()
 
     def paste(self, text: str) -> None:
-        """Handle a pasted redirect address with its state, or a bare code, which the user has to confirm."""
+        """Handle a pasted redirect URL with its state, or a bare code, which the user has to confirm."""
         self._handle_redirect(text, bare=oauth.is_bare_code(text))
 
     def receive(self, url: str) -> None:
-        """Handle the redirect address that the receiver caught."""
+        """Handle the redirect URL that the receiver caught."""
         self._handle_redirect(url, bare=False, caught=True)
 
     def confirm(self, yes: bool) -> None:

@@ -109,7 +109,7 @@ def port_note(redirect_uri: str, listening: str, server: str = "Box") -> str:
         return ""
     return (
         f"Port {registered.port} is busy, so the redirect goes to port {actual.port}. "
-        f"{capitalized(display_name(server))} accepts any port on {actual.hostname}; change nothing in the Console."
+        f"{capitalized(display_name(server))} accepts any port on {actual.hostname}, so the Console needs no change."
     )
 
 
@@ -136,8 +136,8 @@ def sign_in_refused(server: str) -> str:
 
 
 def sign_in_not_tried(error: BaseException, server: str) -> str:
-    """Return the sentence for a saved sign-in that could not be tried, for example without a network."""
-    return f"A sign-in is saved, but it cannot be tried at the moment. {in_one_sentence(error, server)}"
+    """Return the sentence for a saved sign-in that could not be checked, for example without a network."""
+    return f"A sign-in is saved, but it cannot be checked at the moment. {in_one_sentence(error, server)}"
 
 
 def account_unknown(reason: str) -> str:

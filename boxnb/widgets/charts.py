@@ -180,7 +180,7 @@ def counts(values: pd.Series, title: str) -> Chart:
 
 def domains(external: pd.DataFrame) -> Chart:
     """Draw how many collaborations each external domain has, from ``reports.external_collaborators``."""
-    return counts(external["domain"], "Invitations to other companies, by domain")
+    return counts(external["domain"], "External collaborations, by domain")
 
 
 def ages(frame: pd.DataFrame) -> Chart:
@@ -228,7 +228,9 @@ def events_per_day(events: pd.DataFrame, title: str = "Events per day (UTC)") ->
     return Chart(title, figure, data, table)
 
 
-def sign_in_heatmap(sign_ins: pd.DataFrame, title: str = "Sign-ins, failed ones too, by hour (UTC)") -> Chart:
+def sign_in_heatmap(
+    sign_ins: pd.DataFrame, title: str = "Sign-ins, including failed ones, by hour (UTC)"
+) -> Chart:
     """Draw the number of sign-ins in each hour of the week, from ``reports.sign_ins``."""
     grid = (
         sign_ins.groupby([sign_ins["weekday"].astype("str"), "hour"]).size().unstack(fill_value=0)

@@ -1,7 +1,7 @@
 """The sign-in panel: a thin view over `SignInFlow`.
 
 The front end and the kernel talk through one widget. The kernel sends the trait `view`, which is
-`SignInFlow.snapshot()` and holds no secret. The front end sends custom messages, which no notebook saves::
+`SignInFlow.snapshot()` and does not contain secrets. The front end sends custom messages, which no notebook saves::
 
     {"type": "ready", "page": ..., "origin": ...}      a page shows the panel
     {"type": "leaving", "page": ..., "removed": ...}   that page is reloaded or closed, or only the view is removed
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from boxnb.box import Box
 
 POLL_SECONDS: Final = 0.25  # an endless await cannot be interrupted, but a poll can
-HEADLESS_SECONDS: Final = 30.0  # how long to wait for a front end that sent a message if no user can type
+HEADLESS_SECONDS: Final = 30.0  # how long to wait after a front end's last message if there is no user
 REDRAW_SECONDS: Final = 2.0  # a view that is only moved on the page is shown again by then
 KERNEL: Final = (7, 4)  # the first ipykernel that receives widget messages while a cell awaits
 
@@ -48,7 +48,7 @@ _HERE: Final = Path(__file__).parent
 
 
 class SignIn(anywidget.AnyWidget):
-    """The panel that signs in one profile. `await panel.done()` holds the following cells back until then."""
+    """The panel that signs in one profile. `await panel.done()` makes the following cells wait for the sign-in."""
 
     _esm = javascript.join_modules(_HERE / "sign_in_panel_view.js")
     _css = (_HERE / "sign_in_panel.css").read_text(encoding="utf-8")

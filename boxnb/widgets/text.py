@@ -16,7 +16,7 @@ ALL_FILES: Final = "All Files"
 
 _EXAMPLES: Final = {
     "number": "a number such as 5",
-    "bytes": "bytes such as 1 GB",
+    "bytes": "a size such as 1 GB",
     "time": "a date such as 2026-01-01",
 }
 

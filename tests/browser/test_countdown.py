@@ -83,7 +83,7 @@ def test_the_countdown_runs_while_the_kernel_is_busy(person: Person) -> None:
         """() => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel
             .requestExecute({ code: "import time; time.sleep(20)" }) }"""
     )
-    first = int(person[".bx-count-number"].inner_text())
+    seconds = int(person[".bx-count-number"].inner_text())
     person.page.clock.run_for(5_000)
-    assert int(person[".bx-count-number"].inner_text()) <= first - 4
+    assert int(person[".bx-count-number"].inner_text()) <= seconds - 4
     person.command("notebook:interrupt-kernel")

@@ -101,11 +101,11 @@ def test_people_notebook(window: BrowserContext, lab: Lab, theme: str, width: in
     expect(table.locator("[role=row] .bxt-cell").first).to_have_text("Tomas Rossi")
     table.get_by_label("Filter space_used").fill("banana")
     expect(table.locator(".bxt-count")).to_have_text("0 of 120 rows")
-    note, header = table.get_by_text("No row passes"), table.locator(".bxt-head")
+    note, header = table.get_by_text("No rows match"), table.locator(".bxt-head")
     assert gap(header, note) < 20  # near the headings, not at the foot of an empty table
     assert header.locator("button").evaluate_all(FITS)
     table.get_by_label("Filter space_used").fill("> lots")
-    expect(table.get_by_text("after > write bytes such as 1 GB")).to_be_visible()
+    expect(table.get_by_text("after > write a size such as 1 GB")).to_be_visible()
     table.get_by_label("Filter space_used").fill("> 300 GB")
     expect(table.locator(".bxt-count")).to_have_text(re.compile(r"^[1-9]\d* of 120 rows$"))
     name = theme.split()[-1]
@@ -164,7 +164,7 @@ def test_content_notebook(window: BrowserContext, lab: Lab, theme: str, width: i
     assert 1 <= spent <= 3
     explorer_tree, table = person[".bxf"].nth(1), person[".bxt"].first
     scroll_to(person, ".bxf", 1)
-    explorer_tree.get_by_label("Search what is open").fill("marketing")
+    explorer_tree.get_by_label("Search open folders").fill("marketing")
     explorer_tree.locator(".bxf-name").first.click()
     expect(table.locator(".bxt-count")).to_contain_text(" of 6,654 rows")
     inside = int(output_of(person.page, "print(len(explorer.selected))"))

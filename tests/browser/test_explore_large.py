@@ -106,7 +106,7 @@ def test_a_folder_of_twenty_thousand_files(window: BrowserContext, lab: Lab, lar
     expect(tree.get_by_text("fetching …")).to_have_count(0, timeout=120_000)
     assert tree.locator(".bxf-row").count() < 60
     tree.locator(".bxf-body").evaluate("body => { body.scrollTop = body.scrollHeight }")
-    tree.get_by_label("Search what is open").fill("frame 19999")
+    tree.get_by_label("Search open folders").fill("frame 19999")
     expect(tree.locator(".bxf-bar span")).to_contain_text("1 found")
     assert output_of(person.page, "print(len(tree.branches.items['160999999999']))").strip() == "20000"
     assert output_of(person.page, "print(box.session.ledger.calls)").strip() == "21"

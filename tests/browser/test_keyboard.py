@@ -97,12 +97,12 @@ def test_onboarding_without_a_mouse(person: Person) -> None:
 def test_confirming_a_pasted_code_with_the_keyboard(person: Person, answer: str) -> None:
     """After a bare code, Tab reaches Yes and No, and the focused button has a ring."""
     go_to_panel(person)
-    address = person.address_after_grant(follow_link(person), sign_in_and_grant)
+    redirect = person.address_after_grant(follow_link(person), sign_in_and_grant)
     person.page.bring_to_front()
     tab_to(person.page, ".bx-paste")
     assert_ring(person.page)
     person.screenshot("keyboard-600-3-paste")
-    person.page.keyboard.insert_text(parse_qs(urlsplit(address).query)["code"][0])
+    person.page.keyboard.insert_text(parse_qs(urlsplit(redirect).query)["code"][0])
     person.page.keyboard.press("Enter")
     expect(person[".bx-yes"]).to_be_focused()
     assert_ring(person.page)

@@ -102,20 +102,20 @@ def test_a_pasted_address_works_and_secrets_are_not_written_to_files(person: Per
     """If nothing listens at the redirect URI, the URL can be pasted, and Jupyter does not write secrets to files."""
     person.show_panel()
     tab = person.open_box()
-    address = person.address_after_grant(tab)
-    person[".bx-paste"].fill(address)
+    redirect = person.address_after_grant(tab)
+    person[".bx-paste"].fill(redirect)
     finish(person)
     assert "widgets" in json.loads(person.save())["metadata"]
-    code = parse_qs(urlsplit(address).query)["code"]
+    code = parse_qs(urlsplit(redirect).query)["code"]
     assert_no_secret_is_written(lab, [*secrets_of("sandbox"), *code])
 
 
 def test_a_wrong_state_is_refused_and_the_next_attempt_succeeds(person: Person) -> None:
     """A code for another request is never exchanged."""
     person.show_panel()
-    address = person.address_after_grant(person.open_box())
-    state = parse_qs(urlsplit(address).query)["state"][0]
-    person[".bx-paste"].fill(address.replace(state, "x" * len(state)))
+    redirect = person.address_after_grant(person.open_box())
+    state = parse_qs(urlsplit(redirect).query)["state"][0]
+    person[".bx-paste"].fill(redirect.replace(state, "x" * len(state)))
     expect(person[".bx-alert"]).to_contain_text("state")
     assert not signed_in()
     person.sign_in(person.open_box())
@@ -125,9 +125,9 @@ def test_a_wrong_state_is_refused_and_the_next_attempt_succeeds(person: Person) 
 def test_a_new_code_works_after_an_expired_one(person: Person) -> None:
     """The server refuses a code older than 30 seconds. The panel shows an alert and opens a new request."""
     person.show_panel()
-    address = person.address_after_grant(person.open_box())
+    redirect = person.address_after_grant(person.open_box())
     boxnb.sandbox.clock.advance(31)
-    person[".bx-paste"].fill(address)
+    person[".bx-paste"].fill(redirect)
     expect(person[".bx-alert"]).to_be_visible()
     person.screenshot("expired")
     assert not signed_in()

@@ -110,11 +110,11 @@ def test_every_lab_is_passed_by_clicks(window: BrowserContext, lab: Lab, home: P
             person.click(lab_card.get_by_role("button", name=choice.words, exact=True))
             lab_card.get_by_text(choice.reply).wait_for()
 
-        wrong = exercise.predictions[exercise.right_prediction - 1]
-        person.click(lab_card.get_by_role("button", name=wrong.words, exact=True))
+        wrong_choice = exercise.predictions[exercise.right_prediction - 1]
+        person.click(lab_card.get_by_role("button", name=wrong_choice.words, exact=True))
         person.click(lab_card.get_by_role("button", name="Run it"))
         lab_card.get_by_text("Not as you predicted.").wait_for(timeout=90_000)
-        assert lab_card.get_by_text(wrong.reply).count() == 1
+        assert lab_card.get_by_text(wrong_choice.reply).count() == 1
         choose(exercise.explanations[exercise.right_explanation - 1])
         assert lab_card.get_by_text("Passed.").count() == 0
         choose(exercise.explanations[exercise.right_explanation])

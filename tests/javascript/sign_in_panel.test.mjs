@@ -33,7 +33,7 @@ test("the alert is next to what the user pressed last", () => {
   assert.equal(panel.alertPlace("stopped", false), ".bx-alert-top");
 });
 
-test("the focus moves only when the step changes, and not on the first paint", () => {
+test("the focus moves only when the step changes, except on the first paint", () => {
   assert.equal(panel.focusAfter("open", "confirm"), ".bx-yes");
   assert.equal(panel.focusAfter(null, "open"), null);
   assert.equal(panel.focusAfter("open", "open"), null);

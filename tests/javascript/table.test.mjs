@@ -18,7 +18,7 @@ test("a column is as wide as its name or kind requires, and never cuts its headi
   assert.deepEqual(table.columnWidths(long), [300]);
 });
 
-test("the headings are drawn again when the columns change, and not when the sort changes", () => {
+test("the headings are drawn again when the columns change, but not when the sort changes", () => {
   const before = table.headSignature(VIEW);
   assert.equal(table.headSignature({ ...VIEW, sort: "name" }), before);
   assert.notEqual(table.headSignature({ ...VIEW, visible: ["name"] }), before);

@@ -58,7 +58,7 @@ def test_a_code_needs_its_verifier_and_works_once(server: Elsewhere) -> None:
 
 
 def test_the_second_server_refuses_what_the_standard_forbids(server: Elsewhere) -> None:
-    """It refuses an unknown app, a foreign redirect URI, no PKCE, no scope, and a wrong secret, token or password."""
+    """An unknown app, a foreign redirect URI, missing PKCE or scope, and wrong credentials are refused."""
     for change in ({"client_id": "other"}, {"redirect_uri": "http://127.0.0.1/else"}):
         client = dataclasses.replace(server.client, **change)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="page"):

@@ -178,28 +178,28 @@ def test_an_error_in_a_run_is_reported_on_the_card() -> None:
 
 def test_a_lessons_home_applies_to_its_own_threads_only(home: Path) -> None:
     """A thread started before the lesson keeps the real home; one started by the lesson keeps the lesson's."""
-    entered, left = threading.Event(), threading.Event()
+    lesson_started, lesson_ended = threading.Event(), threading.Event()
     homes_of_earlier_thread: list[Path] = []
     homes_of_lesson_thread: list[Path] = []
 
     def started_earlier() -> None:
-        entered.wait(20)
+        lesson_started.wait(20)
         homes_of_earlier_thread.append(store.home())
 
     def started_by_lesson() -> None:
         homes_of_lesson_thread.append(store.home())
-        left.wait(20)
+        lesson_ended.wait(20)
         homes_of_lesson_thread.append(store.home())
 
     earlier_thread = threading.Thread(target=started_earlier)
     lesson_thread = threading.Thread(target=started_by_lesson)
     earlier_thread.start()
     with Practice() as practice, practice.inside():
-        entered.set()
+        lesson_started.set()
         lesson_thread.start()
         earlier_thread.join()
         assert store.home() == Path(practice.home)
-    left.set()
+    lesson_ended.set()
     lesson_thread.join()
     assert homes_of_earlier_thread == [home] and store.home() == home
     assert homes_of_lesson_thread == [Path(practice.home)] * 2

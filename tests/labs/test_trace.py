@@ -74,7 +74,7 @@ def test_the_trace_records_both_halves_of_the_flow_without_secrets(practice: Pra
 
 
 def test_a_token_has_the_same_fingerprint_and_colour_everywhere(practice: Practice) -> None:
-    """It is the same in the response that issued the token, the call that used it, and the sandbox's record."""
+    """The response that issued a token, the call that used it and the sandbox's record show the same fingerprint."""
     token = practice.sign_in()
     practice.me(token)
     fingerprint = token.access_token.fingerprint
@@ -111,8 +111,8 @@ def test_a_missing_response_is_recorded_and_still_raised(practice: Practice) -> 
     practice.sandbox.faults.add("/2.0/users/me", "reset_before")
     with pytest.raises(requests.ConnectionError):
         practice.me(token)
-    last = practice.trace.requests[-1]
-    assert last.status is None and last.error == "ConnectionError"
+    exchange = practice.trace.requests[-1]
+    assert exchange.status is None and exchange.error == "ConnectionError"
     assert "no response" in practice.trace.as_text()
 
 
@@ -342,7 +342,7 @@ VALUE = "Zx9AbCdEfGhIjKlMnOpQrStUvWxYz012"
     ],
 )
 def test_a_field_with_a_secret_name_is_redacted(name: str) -> None:
-    """It is redacted in a form, a query, a header and a JSON response, and not registered as a known secret."""
+    """Forms, queries, headers and JSON responses are redacted, without registering the value as a known secret."""
     assert fingerprints.redact_fields(f"{name}={VALUE}") == {name: fingerprints.redact(VALUE)}
     assert VALUE not in fingerprints.redact_url(f"https://a.example/x?{name}={VALUE}&y=1#{name}={VALUE}")
     assert fingerprints.redact_headers({name: VALUE}) == {name: fingerprints.redact(VALUE)}
@@ -353,15 +353,15 @@ def test_a_field_with_a_secret_name_is_redacted(name: str) -> None:
 @pytest.mark.parametrize("name", ["x", "state_of_mind", "token_type", "note", "code"])
 def test_a_known_secret_is_redacted_in_any_field(name: str) -> None:
     """A known secret is redacted in values, in names, and inside a longer string."""
-    known = Secret("a-secret-that-this-kernel-knows")
-    text = f"it is {known.reveal()}!"
+    secret_value = Secret("a-secret-that-this-kernel-knows").reveal()
+    text = f"it is {secret_value}!"
     for redacted in (
-        fingerprints.redact_fields(f"{name}={text}&{known.reveal()}=1"),
+        fingerprints.redact_fields(f"{name}={text}&{secret_value}=1"),
         fingerprints.redact_headers({"X-Note": text}),
-        fingerprints.redact_json({name: text, known.reveal(): [text]}),
-        fingerprints.redact_url(f"https://a.example/{known.reveal()}/x?{name}={known.reveal()}"),
+        fingerprints.redact_json({name: text, secret_value: [text]}),
+        fingerprints.redact_url(f"https://a.example/{secret_value}/x?{name}={secret_value}"),
     ):
-        assert known.reveal() not in str(redacted)
+        assert secret_value not in str(redacted)
 
 
 def test_harmless_words_in_a_response_are_shown_and_not_registered() -> None:

@@ -332,11 +332,11 @@ def test_after_61_days_the_form_comes_back(sandbox: Any, watched: Any) -> None:
 def test_a_saved_sign_in_refreshes_after_two_hours(sandbox: Any, watched: Any) -> None:
     """A new flow refreshes an expired access token and finishes."""
     watched.flow.paste(approve(sandbox, watched))
-    first = watched.until(is_signed_in)["saved"]["fingerprint"]
+    first_fingerprint = watched.until(is_signed_in)["saved"]["fingerprint"]
     sandbox.clock.advance(2 * 3600)
     new_flow = SignInFlow("lab").start()
     assert new_flow.finished
-    assert new_flow.snapshot()["saved"]["fingerprint"] != first
+    assert new_flow.snapshot()["saved"]["fingerprint"] != first_fingerprint
 
 
 def test_a_cancelled_flow_can_start_again(sandbox: Any, watched: Any) -> None:

@@ -123,12 +123,12 @@ def test_confirming_a_bare_code_opens_the_gate(sandbox: Any, run: Any) -> None:
         url = sandbox.approve(view["authorize_url"])
         return [{"type": "paste", "value": url.split("code=")[1].split("&")[0]}]
 
-    first = once(paste)
+    paste_once = once(paste)
 
     def reply(view: dict[str, Any]) -> list[dict[str, Any]]:
         if view["step"] == "confirm" and not view["busy"]:
             return [{"type": "confirm", "yes": True}]
-        return first(view)
+        return paste_once(view)
 
     notebook = run(reply)
     assert "after " in outputs_of(notebook, 2), outputs_of(notebook, 1)
@@ -247,8 +247,8 @@ def test_the_time_limit_ends_the_gate(run: Any) -> None:
 
 def test_an_older_kernel_fails_instead_of_hanging(run: Any) -> None:
     """The error names the version of ipykernel."""
-    old = "import importlib.metadata\nimportlib.metadata.version = lambda name: '7.3.0'"
-    notebook = run(None, (SHOW, old, GATE))
+    pretend_version = "import importlib.metadata\nimportlib.metadata.version = lambda name: '7.3.0'"
+    notebook = run(None, (SHOW, pretend_version, GATE))
     (output,) = notebook.cells[2].outputs
     assert output.ename == "SignInError"
     assert "ipykernel 7.3.0" in output.traceback[0]
@@ -272,16 +272,16 @@ def test_the_gate_waits_for_a_panel_that_is_redrawn(sandbox: Any, run: Any) -> N
     """A view that is removed and shown again does not end the gate."""
 
     def move(view: dict[str, Any]) -> list[dict[str, Any]]:
-        again = [{"type": "leaving", "page": "", "removed": True}, {"type": "ready", "page": "2"}]
-        return [*again, {"type": "paste", "value": sandbox.approve(view["authorize_url"])}]
+        moved = [{"type": "leaving", "page": "", "removed": True}, {"type": "ready", "page": "2"}]
+        return [*moved, {"type": "paste", "value": sandbox.approve(view["authorize_url"])}]
 
     assert "after " in outputs_of(run(once(move)), 2)
 
 
 def test_a_replaced_panel_accepts_a_saved_sign_in(sandbox: Any, run: Any) -> None:
     """After a reload, a newer panel cancels the older one. The older gate opens once the user has signed in."""
-    older = "import boxnb\nolder = boxnb.sign_in('lab')"
-    cells = (older, SHOW, GATE, "box = await older.done()", AFTER)
+    older_panel = "import boxnb\nolder = boxnb.sign_in('lab')"
+    cells = (older_panel, SHOW, GATE, "box = await older.done()", AFTER)
     links: list[str] = []
 
     def reply(view: dict[str, Any]) -> list[dict[str, Any]]:
@@ -295,8 +295,8 @@ def test_a_replaced_panel_accepts_a_saved_sign_in(sandbox: Any, run: Any) -> Non
 
 def test_a_replaced_panel_fails_without_a_sign_in(run: Any) -> None:
     """The older gate raises SignInCancelled."""
-    older = "import boxnb\nolder = boxnb.sign_in('lab')"
-    notebook = run(None, (older, SHOW, "box = await older.done()"))
+    older_panel = "import boxnb\nolder = boxnb.sign_in('lab')"
+    notebook = run(None, (older_panel, SHOW, "box = await older.done()"))
     assert "SignInCancelled" in outputs_of(notebook, 2)
 
 

@@ -138,15 +138,15 @@ def test_a_hundred_thousand_rows_are_sorted_and_filtered() -> None:
 @pytest.mark.parametrize(
     ("filters", "misread"),
     [
-        ({"size": "> lots"}, "Cannot read the filter of size: after > write bytes such as 1 GB."),
-        ({"size": "<= 1.2.3 GB"}, "Cannot read the filter of size: after <= write bytes such as 1 GB."),
+        ({"size": "> lots"}, "Cannot read the filter of size: after > write a size such as 1 GB."),
+        ({"size": "<= 1.2.3 GB"}, "Cannot read the filter of size: after <= write a size such as 1 GB."),
         ({"at": "= soon"}, "Cannot read the filter of at: after = write a date such as 2026-01-01."),
         ({"count": "> 1,000"}, ""),
         ({"size": "nothing like it", "name": "> x"}, ""),  # searches for text that no row has
     ],
 )
 def test_an_unreadable_filter_is_reported(frame: pd.DataFrame, filters: dict[str, str], misread: str) -> None:
-    """No row passes an unreadable filter, and a sentence says how to write it."""
+    """An unreadable filter matches nothing, and a sentence says how to write it."""
     view = table(frame)
     for column, text in filters.items():
         view._on_message(None, {"type": "filter", "column": column, "text": text}, [])

@@ -74,9 +74,9 @@ def _deny_consent(practice: Practice) -> None:
 
 def _denied_consent_evidence(record: Record) -> str:
     for call in evidence.decisions(record, "deny"):
-        rest = evidence.after(record, call)
-        grants = evidence.decisions(rest)
-        until_grant = evidence.between(record, call, grants[0]) if grants else rest
+        later_calls = evidence.after(record, call)
+        grants = evidence.decisions(later_calls)
+        until_grant = evidence.between(record, call, grants[0]) if grants else later_calls
         if not evidence.code_exchanges(until_grant):
             return "Deny was pressed, the browser was sent back, and no code was exchanged."
     return ""

@@ -64,8 +64,9 @@ def after(record: Record, call: Call) -> Record:
 
 def between(record: Record, first: Call, last: Call) -> Record:
     """Return the calls after one call and before another."""
-    rest = after(record, first)
-    return rest[: next((index for index, other in enumerate(rest) if other is last), len(rest))]
+    later_calls = after(record, first)
+    end = next((index for index, call in enumerate(later_calls) if call is last), len(later_calls))
+    return later_calls[:end]
 
 
 def repeated_token_requests(record: Record, grant: str, field: str) -> Iterator[list[Call]]:

@@ -70,9 +70,9 @@ def _logged_token_evidence(record: Record) -> str:
         revocations = [
             other for other in record if other["path"] == "/oauth2/revoke" and evidence.succeeded(other)
         ]
-        last = same_token[-1]
-        refused = last["status"] == 401 and revocations and last in evidence.after(record, revocations[-1])
-        if owner_calls and refused:
+        last_call = same_token[-1]
+        was_revoked = revocations and last_call in evidence.after(record, revocations[-1])
+        if owner_calls and was_revoked and last_call["status"] == 401:
             return "two programs used one access token (200); after the revocation it was refused (401)."
     return ""
 

@@ -43,14 +43,18 @@ def _expired_token_evidence(record: Record) -> str:
 def _refresh_twice(practice: Practice) -> None:
     token = practice.sign_in()
     practice.me(token)
-    first = practice.attempt("First refresh", lambda: oauth.refresh(practice.client, token))
-    second = practice.attempt(
+    first_pair = practice.attempt("First refresh", lambda: oauth.refresh(practice.client, token))
+    second_pair = practice.attempt(
         "Again, with the old refresh token", lambda: oauth.refresh(practice.client, token)
     )
-    same_pair = first is not None and second is not None and first.access_token == second.access_token
+    same_pair = (
+        first_pair is not None
+        and second_pair is not None
+        and first_pair.access_token == second_pair.access_token
+    )
     practice.said.append(f"The same pair both times: {same_pair}")
-    if first is not None:
-        practice.attempt("First use of the new access token", lambda: practice.me(first))
+    if first_pair is not None:
+        practice.attempt("First use of the new access token", lambda: practice.me(first_pair))
     practice.attempt("Once more, with the old refresh token", lambda: oauth.refresh(practice.client, token))
 
 
