@@ -40,14 +40,14 @@ class Changing(Protocol):
 class Live(anywidget.AnyWidget):
     """A widget that shows HTML from the kernel and updates it on every change; clicks come back as messages.
 
-    ``html`` contains fingerprints, never a secret. ``description`` is what is shown as data, for tests and other
+    ``html`` contains fingerprints, never a secret. ``snapshot`` is what is shown, as data, for tests and other
     programs that cannot look at the screen.
     """
 
     _esm = javascript.join_modules(_HERE / "live_view.js")
     _css = _HERE / "live.css"
     html = traitlets.Unicode().tag(sync=True)
-    description = traitlets.Dict().tag(sync=True)
+    snapshot = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,
@@ -58,14 +58,14 @@ class Live(anywidget.AnyWidget):
         as_text: Callable[[], str] = str,
     ) -> None:
         self._draw, self._handler, self._describe, self._as_text = draw, on_message, describe or dict, as_text
-        super().__init__(html=draw(), description=self._describe())
+        super().__init__(html=draw(), snapshot=self._describe())
         self.on_msg(self._on_message)
 
     def paint(self) -> None:
         """Draw the HTML again."""
         with self.hold_sync():
             self.html = self._draw()
-            self.description = self._describe()
+            self.snapshot = self._describe()
 
     def _on_message(self, _widget: object, content: object, _buffers: object) -> None:
         if self._handler is None or not isinstance(content, dict):

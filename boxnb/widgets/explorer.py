@@ -175,7 +175,7 @@ class Explorer(ipywidgets.VBox):
         self.chart.update_xaxes(fixedrange=True, showticklabels=False, showgrid=False, zeroline=False)
         self._labels: list[str] = []
         self.tree.on_choice = self._on_folder_choice
-        self._by.observe(self._on_by_change, "value")
+        self._by.observe(self._on_grouping_change, "value")
         self._show_everything.on_click(self._on_show_everything)
         self.chart.data[0].on_click(self._on_bar_click)
         super().__init__(
@@ -233,7 +233,7 @@ class Explorer(ipywidgets.VBox):
         self.choice.bar = ("", "")
         self._draw()
 
-    def _on_by_change(self, _change: object) -> None:
+    def _on_grouping_change(self, _change: object) -> None:
         self.choice.bar = ("", "")
         self._draw()
 

@@ -24,7 +24,9 @@ def base_url(monkeypatch: pytest.MonkeyPatch) -> str:
     return prefix
 
 
-def test_signs_in_through_the_proxy_of_a_hub(window: BrowserContext, lab: Lab, base_url: str) -> None:
+def test_the_user_signs_in_through_the_proxy_of_a_hub(
+    window: BrowserContext, lab: Lab, base_url: str
+) -> None:
     """Step 1 shows the proxy's URL, and the browser never needs a port of the notebook's computer."""
     local_requests: list[str] = []
 

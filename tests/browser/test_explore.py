@@ -87,7 +87,9 @@ def screenshots(person: Person, selector: str, name: str, number: int = 0) -> No
 
 
 @pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1400), ("JupyterLab Dark", 800)])
-def test_people_notebook(window: BrowserContext, lab: Lab, theme: str, width: int) -> None:
+def test_the_people_notebook_works_in_a_browser(
+    window: BrowserContext, lab: Lab, theme: str, width: int
+) -> None:
     """The table is sorted, filtered and searched, and its rows come back as a DataFrame, CSV and Excel."""
     person = Person(window, lab, "2-explore/01-people.ipynb")
     person.page.set_viewport_size({"width": width, "height": 1000})
@@ -139,7 +141,9 @@ def test_people_notebook(window: BrowserContext, lab: Lab, theme: str, width: in
 
 
 @pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1400), ("JupyterLab Dark", 800)])
-def test_content_notebook(window: BrowserContext, lab: Lab, theme: str, width: int) -> None:
+def test_the_content_notebook_works_in_a_browser(
+    window: BrowserContext, lab: Lab, theme: str, width: int
+) -> None:
     """The tree opens level by level with mouse and keyboard. A folder and a bar filter the table."""
     person = Person(window, lab, "2-explore/02-content.ipynb")
     person.page.set_viewport_size({"width": width, "height": 1000})
@@ -213,7 +217,9 @@ def download(person: Person, button: str) -> bytes:
 
 
 @pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1400), ("JupyterLab Dark", 800)])
-def test_sharing_notebook(window: BrowserContext, lab: Lab, theme: str, width: int) -> None:
+def test_the_sharing_notebook_works_in_a_browser(
+    window: BrowserContext, lab: Lab, theme: str, width: int
+) -> None:
     """The table of external users is filtered to expired collaborations, sorted, and downloaded as CSV."""
     person = Person(window, lab, "2-explore/03-sharing.ipynb")
     person.page.set_viewport_size({"width": width, "height": 1000})
@@ -232,7 +238,9 @@ def test_sharing_notebook(window: BrowserContext, lab: Lab, theme: str, width: i
 
 
 @pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1400), ("JupyterLab Dark", 800)])
-def test_activity_notebook(window: BrowserContext, lab: Lab, theme: str, width: int) -> None:
+def test_the_activity_notebook_works_in_a_browser(
+    window: BrowserContext, lab: Lab, theme: str, width: int
+) -> None:
     """12,000 events are filtered to one user's deletions and downloaded as Excel."""
     person = Person(window, lab, "2-explore/04-activity.ipynb")
     person.page.set_viewport_size({"width": width, "height": 1000})
@@ -261,7 +269,7 @@ def test_activity_notebook(window: BrowserContext, lab: Lab, theme: str, width: 
     assert {row[headings.index("created_by_login")] for row in rows} == {"ethan.okafor@example.com"}
 
 
-def test_ask_anything_notebook(window: BrowserContext, lab: Lab) -> None:
+def test_the_ask_anything_notebook_works_in_a_browser(window: BrowserContext, lab: Lab) -> None:
     """The notebook runs and writes four files that can be read back."""
     person = Person(window, lab, "2-explore/05-ask-anything.ipynb")
     run_all(person)

@@ -94,7 +94,9 @@ def large_folder(home: Path) -> Iterator[str]:
         yield "Frames"
 
 
-def test_a_folder_of_twenty_thousand_files(window: BrowserContext, lab: Lab, large_folder: str) -> None:
+def test_a_folder_of_twenty_thousand_files_is_loaded_page_by_page(
+    window: BrowserContext, lab: Lab, large_folder: str
+) -> None:
     """Twenty pages arrive one after another over HTTP. All rows are in the kernel, and few are on the page."""
     person = Person(window, lab, written_notebook(lab, "large.ipynb", [TREE]))
     run_all(person)
@@ -112,7 +114,7 @@ def test_a_folder_of_twenty_thousand_files(window: BrowserContext, lab: Lab, lar
     assert output_of(person.page, "print(box.session.ledger.calls)").strip() == "21"
 
 
-def test_a_treemap_of_two_hundred_thousand_files(window: BrowserContext, lab: Lab) -> None:
+def test_a_treemap_of_two_hundred_thousand_files_draws_few_tiles(window: BrowserContext, lab: Lab) -> None:
     """There are at most 2,000 tiles, and a click goes down into a folder."""
     person = Person(window, lab, written_notebook(lab, "large.ipynb", [MAP]))
     person.run_through("treemap")

@@ -75,7 +75,7 @@ def sign_in_and_grant(tab: Page) -> None:
     tab.keyboard.press("Enter")
 
 
-def test_onboarding_without_a_mouse(person: Person) -> None:
+def test_onboarding_works_without_a_mouse(person: Person) -> None:
     """Shift+Enter, Tab, Enter and typing lead from the first cell to the users."""
     go_to_panel(person)
     person.screenshot("keyboard-600-1-open")
@@ -94,7 +94,7 @@ def test_onboarding_without_a_mouse(person: Person) -> None:
 
 
 @pytest.mark.parametrize("answer", ["yes", "no"])
-def test_confirming_a_pasted_code_with_the_keyboard(person: Person, answer: str) -> None:
+def test_a_pasted_code_can_be_confirmed_with_the_keyboard(person: Person, answer: str) -> None:
     """After a bare code, Tab reaches Yes and No, and the focused button has a ring."""
     go_to_panel(person)
     redirect = person.address_after_grant(follow_link(person), sign_in_and_grant)

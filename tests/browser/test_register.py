@@ -76,7 +76,7 @@ def fill_in(person: Person, app: dict[str, str], secret: str | None = None) -> N
     person.click(person[".bx-register"])
 
 
-def test_from_the_form_to_the_users(person: Person, lab: Lab) -> None:
+def test_the_form_leads_to_the_users(person: Person, lab: Lab) -> None:
     """Registering the displayed redirect URI and typing the ID and secret leads to the users."""
     redirect_uri = show_form(person)
     app = register_in_the_console(person, redirect_uri)
@@ -118,7 +118,7 @@ def button_offset(person: Person) -> float:
     return button["y"] - form["y"]
 
 
-def test_an_app_with_another_redirect_uri(person: Person) -> None:
+def test_an_app_keeps_its_own_redirect_uri(person: Person) -> None:
     """An app that was registered before keeps its own redirect URI."""
     show_form(person)
     app = registered_app(ELSEWHERE)

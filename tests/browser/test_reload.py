@@ -80,7 +80,7 @@ def test_the_form_survives_a_reload_without_saved_outputs(
     assert_form_is_kept(person)
 
 
-def test_a_reload_at_the_gate(window: BrowserContext, lab: Lab) -> None:
+def test_the_panel_survives_a_reload_at_the_gate(window: BrowserContext, lab: Lab) -> None:
     """The restored panel signs in; then the gate and the cells below it run."""
     person = Person(window, lab)
     person.command("notebook:run-all-cells")
@@ -110,7 +110,7 @@ def test_interrupt_restores_the_panel_after_a_crash(window: BrowserContext, lab:
     expect(second[".bx-open[href]"]).to_be_visible()
 
 
-def test_closing_one_of_two_pages(window: BrowserContext, lab: Lab) -> None:
+def test_closing_one_of_two_pages_does_not_end_the_gate(window: BrowserContext, lab: Lab) -> None:
     """The gate keeps waiting while another tab still shows the panel."""
     person = Person(window, lab)
     person.run_through("sign_in(PROFILE)")
@@ -139,7 +139,7 @@ def test_a_panel_without_its_kernel_says_which_cells_to_run(window: BrowserConte
 
 
 @pytest.mark.parametrize("command", ["run-all-cells", "run-cell"], ids=["Run All", "the panel's cell"])
-def test_running_the_panel_again_while_the_gate_waits(window: BrowserContext, lab: Lab, command: str) -> None:
+def test_running_the_panel_again_ends_a_waiting_gate(window: BrowserContext, lab: Lab, command: str) -> None:
     """JupyterLab clears the panel's output immediately, so the gate must free the kernel and say why."""
     person = Person(window, lab)
     person.command("notebook:run-all-cells")

@@ -70,7 +70,7 @@ def sign_in(page: Page, password: str) -> None:
     page.keyboard.press("Enter")
 
 
-def test_sign_in_and_consent_with_the_keyboard(page: Page, sandbox: Any) -> None:
+def test_the_keyboard_leads_through_sign_in_and_consent(page: Page, sandbox: Any) -> None:
     """A wrong password is reported; the right one leads to the consent page and back to the app."""
     long = "Reports " + "x" * 70
     client = sandbox.register_app(long, ["http://127.0.0.1/callback"])
@@ -95,7 +95,7 @@ def test_sign_in_and_consent_with_the_keyboard(page: Page, sandbox: Any) -> None
     assert query["state"] == ["kept"]
 
 
-def test_the_console_with_the_keyboard(page: Page, sandbox: Any) -> None:
+def test_the_console_works_with_the_keyboard(page: Page, sandbox: Any) -> None:
     """The console checks the form and shows the client secret once."""
     page.goto(sandbox.url)
     assert_readable(page)

@@ -48,7 +48,7 @@ def tone(theme: str) -> str:
     return theme.split()[-1].lower()
 
 
-def test_a_lab_with_wrong_answers_first(window: BrowserContext, lab: Lab, theme: str, home: Path) -> None:
+def test_a_lab_replies_to_wrong_answers(window: BrowserContext, lab: Lab, theme: str, home: Path) -> None:
     """Wrong answers get a reply, and right ones pass. Progress is saved and shown in the start notebook."""
     person = Person(window, lab, TEACH.format("03-break-it"))
     person.run_through("code-too-late")
@@ -164,7 +164,7 @@ def test_the_trace_grows_and_a_click_opens_an_exchange(window: BrowserContext, l
     assert "notebook to authorization server" in (svg.locator("> desc").text_content() or "")
 
 
-def test_the_line_called_now_moves_with_the_clock(window: BrowserContext, lab: Lab, theme: str) -> None:
+def test_the_now_line_moves_with_the_clock(window: BrowserContext, lab: Lab, theme: str) -> None:
     """The line moves with the sandbox's clock, whether it is advanced or just runs."""
     person = Person(window, lab, TEACH.format("02-tokens-over-time"))
     person.run_through("practice.timeline")
@@ -180,7 +180,7 @@ def test_the_line_called_now_moves_with_the_clock(window: BrowserContext, lab: L
     assert None not in person.executed()
 
 
-def test_a_trace_of_two_hundred_exchanges(window: BrowserContext, lab: Lab) -> None:
+def test_a_click_opens_one_of_two_hundred_exchanges(window: BrowserContext, lab: Lab) -> None:
     """A click opens its exchange. The test prints how long that takes (`pytest -rA`)."""
     text = (lab.notebooks / TEACH.format("01-the-flow-by-hand")).read_text(encoding="utf-8")
     book = json.loads(text)

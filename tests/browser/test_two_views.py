@@ -22,7 +22,7 @@ table = views.table(pd.DataFrame({"name": list("abcdef")}))
 table"""
 
 
-def test_a_tree_that_is_shown_twice(window: BrowserContext, lab: Lab) -> None:
+def test_a_tree_can_be_shown_twice(window: BrowserContext, lab: Lab) -> None:
     """A folder that is opened in either view shows its content there."""
     person = Person(window, lab, written_notebook(lab, "twice.ipynb", [TREE, "tree"]))
     run_all(person)
@@ -33,7 +33,7 @@ def test_a_tree_that_is_shown_twice(window: BrowserContext, lab: Lab) -> None:
         expect(tree.locator(".bxf-row").filter(has_text="budget.xlsx")).to_be_visible()
 
 
-def test_rows_chosen_while_the_kernel_is_busy(window: BrowserContext, lab: Lab) -> None:
+def test_rows_chosen_while_the_kernel_is_busy_stay_chosen(window: BrowserContext, lab: Lab) -> None:
     """Three rows clicked with Ctrl stay chosen, before and after the kernel has received the messages."""
     person = Person(window, lab, written_notebook(lab, "busy.ipynb", [TABLE]))
     run_all(person)

@@ -81,7 +81,7 @@ def test_every_failure_of_the_flow_has_a_lab() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_run_shows_its_failure_and_repairs_it(runs: dict[str, Run], name: str) -> None:
+def test_a_run_causes_its_failure_and_repairs_it(runs: dict[str, Run], name: str) -> None:
     """The record proves the failure, the trace has its requests, and the outcomes name the repair."""
     lab = runs[name].lab
     assert lab.problem == ""
@@ -130,7 +130,7 @@ def test_the_labs_about_the_grace_do_not_pass_without_it(name: str) -> None:
     assert "does not show this failure" in lab.problem
 
 
-def test_a_lab_asks_before_it_runs_and_checks_before_it_passes() -> None:
+def test_a_lab_needs_a_prediction_before_a_run_and_a_run_before_an_explanation() -> None:
     """A run needs a prediction and an explanation needs a run; a wrong explanation can be changed."""
     lab = labs.lab("code-used-twice")
     lab.run()
@@ -260,17 +260,17 @@ def test_an_unknown_lab_name_lists_all_names() -> None:
         labs.lab("nonsense")
 
 
-def test_clicks_in_the_widget_move_the_lab() -> None:
+def test_clicks_in_the_widget_change_the_stage_of_the_lab() -> None:
     """Messages from the front end change the stage; the HTML has no event handlers, and malformed messages are ignored."""
     lab = labs.lab("wrong-redirect-uri")
     lab._repr_mimebundle_()
     view = lab._view
     for kind, value in (("predict", 1), ("run", 0), ("explain", 2), ("explain", 0)):
         view._on_message(view, {"type": kind, "value": value}, [])
-    assert view.description["stage"] == "passed"
+    assert view.snapshot["stage"] == "passed"
     assert "Passed." in view.html and "onclick" not in view.html
     view._on_message(view, {"type": "reset", "value": 0}, [])
-    assert view.description["stage"] == "predict"
+    assert view.snapshot["stage"] == "predict"
     view._on_message(view, "nonsense", [])
     view._on_message(view, {"type": "predict", "value": 99}, [])
     assert stage(lab) == "predict"

@@ -113,7 +113,7 @@ def test_the_saved_pair_is_shown_as_fingerprints(practice: Practice) -> None:
     assert 59 < second["access_minutes_left"] <= 60
 
 
-def test_an_empty_timeline_has_a_sentence(practice: Practice) -> None:
+def test_an_empty_timeline_is_described_in_a_sentence(practice: Practice) -> None:
     """Before the first sign-in, the timeline says that no code has been issued."""
     assert repr(practice.timeline) == "No code has been issued yet."
     assert "No code" in page([], 0.0)

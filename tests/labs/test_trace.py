@@ -116,7 +116,7 @@ def test_a_missing_response_is_recorded_and_still_raised(practice: Practice) -> 
     assert "no response" in practice.trace.as_text()
 
 
-def test_a_streamed_download_is_left_unread(practice: Practice) -> None:
+def test_a_streamed_download_is_not_read(practice: Practice) -> None:
     """The trace does not read the body before the caller does."""
     response = requests.get(practice.sandbox.url, stream=True, timeout=10)
     assert practice.trace.requests[-1].body == "(streamed, not recorded)"
@@ -198,7 +198,7 @@ def test_redaction_finds_secrets_wherever_requests_puts_them() -> None:
     }
 
 
-def test_signed_urls_and_passwords_of_links_are_fingerprints(practice: Practice) -> None:
+def test_signed_urls_and_passwords_of_links_are_redacted(practice: Practice) -> None:
     """A download's URL is redacted in request and response, and so is the password of a shared link."""
     token = practice.sign_in()
     headers = {"Authorization": f"Bearer {token.access_token.reveal()}"}
@@ -225,7 +225,7 @@ def test_signed_urls_and_passwords_of_links_are_fingerprints(practice: Practice)
     assert len(signature) > 20 and signature not in displayed
 
 
-def test_two_hundred_exchanges_of_four_threads_are_drawn(practice: Practice) -> None:
+def test_two_hundred_exchanges_from_four_threads_are_drawn(practice: Practice) -> None:
     """With the widget on screen, none is missing and all are in order (for the cost, see tests/bench/tracing.py)."""
     token = practice.sign_in()
     headers = {"Authorization": f"Bearer {token.access_token.reveal()}"}
@@ -265,7 +265,7 @@ def test_the_diagram_works_with_a_screen_reader(practice: Practice) -> None:
     assert "<table" in diagram.page(practice.trace.exchanges)
 
 
-def test_the_last_request_of_a_burst_is_drawn_as_well(practice: Practice) -> None:
+def test_the_last_request_of_a_burst_is_drawn_too(practice: Practice) -> None:
     """Many requests cause few drawings, and the last drawing is complete without any further event."""
     practice.trace._repr_mimebundle_()
     view = practice.trace._view
@@ -285,7 +285,7 @@ def test_the_last_request_of_a_burst_is_drawn_as_well(practice: Practice) -> Non
     assert len(drawings) < 25
 
 
-def test_an_empty_trace_has_a_sentence() -> None:
+def test_an_empty_trace_is_described_in_a_sentence() -> None:
     """The text, the snapshot and the table of a new trace work without an exchange."""
     assert repr(Trace()) == "No request has been sent yet."
     assert "No request has been sent yet" in Trace().picture._repr_html_()

@@ -26,7 +26,7 @@ def finding(check: str, **options: object) -> str:
     return f"{table.loc[check, 'finding']} {table.loc[check, 'remedy']}"
 
 
-def test_the_doctor_reports_no_problem_if_all_is_well(sandbox: Sandbox) -> None:
+def test_the_doctor_does_not_report_a_problem_if_all_is_well(sandbox: Sandbox) -> None:
     """Every check is ok for the sandbox's admin, apart from what the sandbox does not offer."""
     sign_in(sandbox)
     assert "wrong" not in results().values()

@@ -317,7 +317,7 @@ def test_a_saved_sign_in_needs_no_input(sandbox: Any, watched: Any, client: Clie
     assert new_flow.snapshot()["listening"] == ""
 
 
-def test_after_61_days_the_form_comes_back(sandbox: Any, watched: Any) -> None:
+def test_a_new_request_opens_after_61_days(sandbox: Any, watched: Any) -> None:
     """For an expired refresh token, the flow shows one sentence and opens a request."""
     watched.flow.paste(approve(sandbox, watched))
     watched.until(is_signed_in)
@@ -360,7 +360,7 @@ def test_cancelling_reports_that_the_saved_sign_in_still_works(sandbox: Any, wat
     assert boxnb.connect("lab").get("/users/me")["name"] == name
 
 
-def test_cancelling_without_a_saved_sign_in(watched: Any) -> None:
+def test_cancelling_without_a_saved_sign_in_shows_a_short_note(watched: Any) -> None:
     """The note says only that the flow was cancelled."""
     watched.flow.cancel()
     assert watched.flow.snapshot()["note"] == "Cancelled."
@@ -376,7 +376,7 @@ def test_cancelling_without_a_saved_sign_in(watched: Any) -> None:
         ("", "a-secret-of-an-app", "Both fields are needed"),
     ],
 )
-def test_an_impossible_app_is_reported_before_the_request(
+def test_an_obvious_mistake_in_the_form_is_reported(
     watch: Any, client: Client, client_id: str, client_secret: str, sentence: str
 ) -> None:
     """For an obvious mistake in the form, the alert does not include the secret, and nothing is saved."""

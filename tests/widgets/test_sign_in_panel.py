@@ -226,7 +226,7 @@ def test_the_user_signs_in_again_after_61_days(sandbox: Any, run: Any) -> None:
     assert after.token.fingerprint != before.token.fingerprint
 
 
-def test_without_a_user_after_61_days(sandbox: Any, run: Any) -> None:
+def test_without_a_user_the_gate_fails_after_61_days(sandbox: Any, run: Any) -> None:
     """The gate fails with a one-line error."""
     run(once(lambda view: [{"type": "paste", "value": sandbox.approve(view["authorize_url"])}]))
     sandbox.clock.advance(61 * 86400)

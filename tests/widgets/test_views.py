@@ -68,7 +68,7 @@ def execute(code: str, **names: pd.DataFrame) -> pd.DataFrame:
         ({"mask": np.array([True, False, False, False, True])}, ["b", "=1+1"]),
     ],
 )
-def test_sort_search_and_filter(
+def test_rows_are_sorted_searched_and_filtered(
     frame: pd.DataFrame, changes: dict[str, Any], names: list[str | None]
 ) -> None:
     """The view shows the expected rows in order, and its code returns the same rows."""
@@ -111,7 +111,7 @@ def test_cells_are_readable(frame: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_tables_with_no_row_or_one_row_can_be_filtered(frame: pd.DataFrame, count: int) -> None:
+def test_tables_with_at_most_one_row_can_be_filtered(frame: pd.DataFrame, count: int) -> None:
     """Sorting and filtering work with no row and with one."""
     rows = Rows(frame.head(count), "frame")
     rows.change(sort="name", search="", filters={"size": "> 1"})
@@ -202,7 +202,7 @@ def items() -> pd.DataFrame:
     return walk
 
 
-def test_a_tree_of_a_walk() -> None:
+def test_a_tree_shows_the_folders_of_a_walk() -> None:
     """Folders come first, and the chosen items are returned as rows."""
     branches = Branches(from_frame(items()))
     messages = list(branches.open("0"))
@@ -237,7 +237,7 @@ def test_a_tree_of_a_box_fetches_each_folder_once(sandbox: boxnb.sandbox.Sandbox
     assert "All Files" in tree.label
 
 
-def test_choices_of_the_explorer() -> None:
+def test_the_explorer_filters_by_folder_and_bar() -> None:
     """A folder selects everything below it, a bar its files. The code returns the same rows."""
     content = items()
     choice = Choice(content, "content")
@@ -341,7 +341,7 @@ def test_charts_escape_names() -> None:
         assert empty._repr_mimebundle_()["text/plain"]
 
 
-def test_a_treemap_keeps_its_sums() -> None:
+def test_a_treemap_preserves_the_size_of_each_folder() -> None:
     """There are at most as many tiles as requested, and each folder is as large as its content."""
     rows = [
         ("folder", f"d{number}", f"d{number}", f"d{number // 2}" if number else None, None)
@@ -375,7 +375,7 @@ def test_titles_are_wrapped_and_failures_are_red() -> None:
     assert drawn.customdata[0][3] == 100
 
 
-def test_labels_of_bars_and_areas() -> None:
+def test_labels_of_bars_and_areas_are_readable() -> None:
     """Labels are horizontal, count *1 file* and *1,234 files*, and are hidden if an area is too small."""
     sizes = pd.DataFrame({"name": ["a", "b"], "bytes": [2_000, 5], "files": [1234, 1]})
     bars = charts.storage(sizes).figure.data[0]

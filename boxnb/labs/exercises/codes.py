@@ -227,7 +227,7 @@ CODE_LABS = (
         explanations=(
             Choice(
                 "The address in question is the very thing that cannot be trusted",
-                "So a person sees a page. Repair: register the URI in the console, letter by letter; on loopback only the port is free.",
+                "So a person sees a page. Repair: register the URI in the console, letter by letter; on loopback, only the port may differ.",
             ),
             Choice("Error pages are friendlier", "They are, but a program cannot read them."),
             Choice("127.0.0.1 cannot receive errors", "It can: a denial arrives there."),
