@@ -32,7 +32,7 @@ def load() -> dict[str, float]:
 
 
 def mark_passed(name: str) -> None:
-    """Save when a lab was first passed. Later calls change nothing."""
+    """Save when a lab was passed, unless an earlier pass is saved."""
     private_files.private_folder(file().parent)
     with filelock.FileLock(file().with_suffix(".lock"), timeout=10, mode=0o600):
         passed_at = load()

@@ -1,4 +1,4 @@
-"""Which account a token belongs to, and saving a new sign-in in its profile."""
+"""Find out which account a token belongs to, and save a new sign-in in its profile."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class AccountError(BoxNotebookError):
 
 
 def profile_session(profile: str) -> requests.Session:
-    """Return a session without a sign-in that checks certificates as the profile says."""
+    """Return an unauthenticated session that checks certificates as the profile says."""
     saved = store.load(profile)
     return unsigned_session(True if saved is None else saved.verify)
 

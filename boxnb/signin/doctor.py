@@ -82,10 +82,10 @@ class Findings(pd.DataFrame):
 
 def doctor(profile: str, *, clock: Clock = time.time) -> Findings:
     """
-    Check everything a sign-in depends on. Works before a sign-in, and after it with a few calls.
+    Check everything a sign-in depends on, before or after it.
 
     Before a sign-in, one request with a made-up code goes to the token endpoint. Its error shows whether the server
-    knows the app. After a sign-in, a handful of calls ask for one row each, to see what the token may do.
+    knows the app. After a sign-in, a few calls fetch one row each, to see what the token may do.
 
     Parameters
     ----------

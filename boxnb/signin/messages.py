@@ -87,7 +87,7 @@ def is_redirect_uri(redirect_uri: str) -> bool:
 
 
 def cancelled_note(profile: str) -> str:
-    """Return what the panel says once the user has cancelled. An earlier saved sign-in still works. Makes no call."""
+    """Return what the panel says once the user has cancelled, and whose saved sign-in still works, without a call."""
     try:
         saved = store.load(profile)
     except BoxNotebookError:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS: Final = 0.25  # an endless await cannot be interrupted, but a poll can
 HEADLESS_SECONDS: Final = 30.0  # how long to wait after a front end's last message if there is no user
-REDRAW_SECONDS: Final = 2.0  # a view that is only moved on the page is shown again by then
+REDRAW_SECONDS: Final = 2.0  # within this time, a view that is only moved on the page is shown again
 KERNEL: Final = (7, 4)  # the first ipykernel that receives widget messages while a cell awaits
 
 _HERE: Final = Path(__file__).parent

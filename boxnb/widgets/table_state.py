@@ -105,7 +105,7 @@ class Rows:
         self._order: np.ndarray[Any, Any] | None = None
 
     def change(self, **changes: Any) -> None:
-        """Set fields, and forget the chosen rows. :attr:`order` is computed again when it is next needed."""
+        """Set fields and clear the chosen rows. :attr:`order` is computed again when it is next needed."""
         for name, value in changes.items():
             setattr(self, name, value)
         self.chosen = set()

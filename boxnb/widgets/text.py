@@ -1,4 +1,4 @@
-"""What tables, trees and charts say: sizes and counts as people read them, sentences, and the plain fallback."""
+"""The text of tables, trees and charts: readable sizes and counts, sentences, and the plain fallback."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ MANY = 20_000
 COMPANY = Path(__file__).parents[2] / "data" / "sandbox"
 
 
-def test_a_hundred_thousand_rows(window: BrowserContext, lab: Lab) -> None:
+def test_a_hundred_thousand_rows_can_be_sorted_and_scrolled(window: BrowserContext, lab: Lab) -> None:
     """The user sorts, searches, filters and scrolls to the end. The page contains only the rows in view."""
     person = Person(window, lab, written_notebook(lab, "large.ipynb", [TABLE]))
     run_all(person)

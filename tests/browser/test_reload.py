@@ -97,7 +97,7 @@ def test_the_panel_survives_a_reload_at_the_gate(window: BrowserContext, lab: La
 
 
 def test_interrupt_restores_the_panel_after_a_crash(window: BrowserContext, lab: Lab) -> None:
-    """A crashed page sends no message, so the gate keeps waiting. Interrupt ends it, and a new page shows the panel."""
+    """A crashed page does not send a message, so the gate keeps waiting. After Interrupt, a new page shows the panel."""
     person = Person(window, lab)
     person.command("notebook:run-all-cells")
     person[".bx-open[href]"].wait_for()

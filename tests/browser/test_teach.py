@@ -165,7 +165,7 @@ def test_the_trace_grows_and_a_click_opens_an_exchange(window: BrowserContext, l
 
 
 def test_the_now_line_moves_with_the_clock(window: BrowserContext, lab: Lab, theme: str) -> None:
-    """The line moves with the sandbox's clock, whether it is advanced or just runs."""
+    """The line moves with the sandbox's clock, whether the clock is advanced or just runs."""
     person = Person(window, lab, TEACH.format("02-tokens-over-time"))
     person.run_through("practice.timeline")
     line = person["g[data-now]"]

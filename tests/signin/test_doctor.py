@@ -52,7 +52,7 @@ def test_the_app_is_checked_before_a_sign_in(sandbox: Sandbox) -> None:
 
 
 def test_a_stopped_server_and_a_disabled_certificate_check_are_reported(sandbox: Sandbox) -> None:
-    """Each has its finding, and the app counts as not tried."""
+    """Each is a finding of its own, and the app counts as not tried."""
     store.save(store.Profile("acme", practice_client(sandbox), verify=False))
     assert results()["connection to the server"] == "wrong"
     sandbox.stop()

@@ -1,4 +1,4 @@
-"""A trace as a sequence diagram and a table: HTML and SVG built from escaped text, without anything to load."""
+"""A trace as a sequence diagram and a table: HTML and SVG built from escaped text, without external resources."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ class Trace:
             if not self.watchers or self._redraw_timer is not None:
                 return
             due = self._last_drawn + REDRAW_INTERVAL - time.monotonic()
-            if due > 0:  # draw later, so that the last exchange of a burst appears as well
+            if due > 0:  # draw later, so that the last exchange of a burst appears too
                 self._redraw_timer = threading.Timer(due, self._draw)
                 self._redraw_timer.daemon = True
                 self._redraw_timer.start()
@@ -224,7 +224,7 @@ def _with_recording(original: Callable[..., requests.Response]) -> Callable[...,
 
 
 def _is_small(response: requests.Response) -> bool:
-    """Return whether the body is empty or JSON of at most 64 kB, such as a token; a download stays unread."""
+    """Return whether the body is empty or JSON of at most 64 kB, such as a token; a download is not read."""
     size = response.headers.get("Content-Length", "")
     is_json = "json" in response.headers.get("Content-Type", "")
     return size == "0" or (is_json and size.isdigit() and int(size) <= 65536)
