@@ -125,7 +125,7 @@ THEFT_LABS = (
             Choice("Delete the line", "Copies of logs are everywhere."),
             Choice(
                 "Revoke the pair, then sign in again",
-                "Revoking ends the access token and the refresh token immediately. To prevent it, never print a token; Secret prints a fingerprint instead.",
+                "Revoking ends the access token and the refresh token immediately. To prevent such a leak, never print a token; Secret prints a fingerprint instead.",
             ),
             Choice("Change the state", "The state is long gone; it played its part at the sign-in."),
         ),
