@@ -17,7 +17,7 @@ def table() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``title``, ``notebook`` (text), ``passed`` (bool), ``passed_at`` (UTC); indexed by ``lab``.
+        ``title``, ``notebook`` (str), ``passed`` (bool), ``passed_at`` (UTC); indexed by ``lab``.
     """
     passed_at = passed_labs.load()
     rows = [
@@ -39,11 +39,11 @@ def progress() -> Still:
     """Return one line for the start notebook: how many labs are passed, and where to find the next one."""
     passed_at = passed_labs.load()
     remaining = [exercise for exercise in EXERCISES.values() if exercise.name not in passed_at]
-    done = len(EXERCISES) - len(remaining)
-    text = f"Labs passed: {done} of {len(EXERCISES)}."
+    passed = len(EXERCISES) - len(remaining)
+    text = f"Labs passed: {passed} of {len(EXERCISES)}."
     if remaining:
         text += f" Next: {remaining[0].title}, in 3-teach/{remaining[0].notebook}.ipynb."
-    share = done / len(EXERCISES)
+    share = passed / len(EXERCISES)
     inner = (
         f'<div class="bl-page"><p>{escaped(text)}</p><svg viewBox="0 0 400 12" width="400" role="img" '
         f'aria-label="{escaped(text)}"><rect width="400" height="12" rx="6" fill="var(--bl-line)"/>'
@@ -68,12 +68,12 @@ table {{ border-collapse: collapse; width: 100%; }} th, td {{ text-align: left; 
 
 
 def certificate(learner: str, path: str | Path = "certificate.html") -> Path:
-    """Write one HTML page for a trainer: which labs the learner passed, and when.
+    """Write an HTML page for a trainer that says which labs the learner passed, and when.
 
     Parameters
     ----------
     learner : str
-        The name to print; any text is allowed.
+        The name to print; any string is allowed.
     path : path
         The HTML file to write.
 

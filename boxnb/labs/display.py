@@ -1,4 +1,4 @@
-"""How a lesson's objects are displayed: one small widget for those that change, static HTML for those that do not."""
+"""How a lesson's objects are displayed: one small widget for those that change, static HTML for the others."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ class Changing(Protocol):
 class Live(anywidget.AnyWidget):
     """A widget that shows HTML from the kernel and updates it on every change; clicks come back as messages.
 
-    ``html`` contains fingerprints, never a secret. ``seen`` describes what is shown as data, for tests and other
+    ``html`` contains fingerprints, never a secret. ``snapshot`` is what is shown, as data, for tests and other
     programs that cannot look at the screen.
     """
 
-    _esm = javascript.joined(_HERE / "live_view.js")
+    _esm = javascript.join_modules(_HERE / "live_view.js")
     _css = _HERE / "live.css"
     html = traitlets.Unicode().tag(sync=True)
-    seen = traitlets.Dict().tag(sync=True)
+    snapshot = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,
@@ -58,21 +58,21 @@ class Live(anywidget.AnyWidget):
         as_text: Callable[[], str] = str,
     ) -> None:
         self._draw, self._handler, self._describe, self._as_text = draw, on_message, describe or dict, as_text
-        super().__init__(html=draw(), seen=self._describe())
+        super().__init__(html=draw(), snapshot=self._describe())
         self.on_msg(self._on_message)
 
     def paint(self) -> None:
         """Draw the HTML again."""
         with self.hold_sync():
             self.html = self._draw()
-            self.seen = self._describe()
+            self.snapshot = self._describe()
 
     def _on_message(self, _widget: object, content: object, _buffers: object) -> None:
         if self._handler is None or not isinstance(content, dict):
             return
-        kind, value = content.get("type"), content.get("value")
-        if isinstance(kind, str) and isinstance(value, int):
-            self._handler(kind, value)
+        action, value = content.get("type"), content.get("value")
+        if isinstance(action, str) and isinstance(value, int):
+            self._handler(action, value)
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """Return the widget with its plain fallback: the current HTML, for pages without a kernel, and text."""
@@ -86,14 +86,14 @@ def live(
     on_message: Callable[[str, int], None] | None = None,
     describe: Callable[[], dict[str, Any]] | None = None,
 ) -> Live:
-    """Return a widget that is drawn again whenever ``subject`` changes; its text form is the ``repr``."""
+    """Return a widget that is drawn again whenever ``subject`` changes; its plain-text form is the ``repr``."""
     view = Live(draw, on_message=on_message, describe=describe, as_text=lambda: repr(subject))
     subject.watchers.append(view.paint)
     return view
 
 
 class Still:
-    """A snapshot: HTML that no longer changes, and the same as text."""
+    """A snapshot: HTML that no longer changes, and its plain-text form."""
 
     def __init__(self, inner: str, text: str) -> None:
         self.inner, self.text = inner, text

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from boxnb.labs.practice import Practice
+
+Stage = Literal["predict", "run", "explain", "passed"]
+"""The next step of a lab, or ``"passed"``."""
 
 Record = list[dict[str, Any]]
 """What :meth:`boxnb.sandbox.Sandbox.record` returns: each request the sandbox received, oldest first."""

@@ -89,7 +89,7 @@ class Elsewhere:
     # ---- what the server decides ----
 
     def authorize(self, query: dict[str, str]) -> tuple[int, str]:
-        """Return a status, and the redirect URL or the text of an error page."""
+        """Return a status, and the redirect URL or the message of an error page."""
         if query.get("client_id") != self.client.client_id:
             return 400, "This app is not registered here."
         if query.get("redirect_uri") != self.client.redirect_uri:
@@ -127,7 +127,7 @@ class Elsewhere:
         return 200, content
 
     def read(self, path: str, authorization: str) -> tuple[int, dict[str, Any]]:
-        """Answer an API call: ``/api/me`` takes a bearer token, ``/basic/me`` a user name and password."""
+        """Respond to an API call: ``/api/me`` takes a bearer token, ``/basic/me`` a user name and password."""
         scheme, _, credentials = authorization.partition(" ")
         if path == "/api/me" and scheme == "Bearer" and credentials in self.access:
             return 200, {"login": "kim@elsewhere.example", "signed_in_with": "a bearer token"}
@@ -156,8 +156,11 @@ def _handler(elsewhere: Elsewhere) -> type[BaseHTTPRequestHandler]:
             url = urlsplit(self.path)
             if url.path == "/authorize":
                 query = {name: values[-1] for name, values in parse_qs(url.query).items()}
-                status, text = elsewhere.authorize(query)
-                self._send(status, "" if status == 302 else text, text if status == 302 else "")
+                status, url_or_message = elsewhere.authorize(query)
+                if status == 302:
+                    self._send(status, "", url_or_message)
+                else:
+                    self._send(status, url_or_message)
             else:
                 self._send(*elsewhere.read(url.path, self.headers.get("Authorization", "")))
 

@@ -32,7 +32,7 @@ def load() -> dict[str, float]:
 
 
 def mark_passed(name: str) -> None:
-    """Save that a lab was passed. The first time counts."""
+    """Save when a lab was passed, unless an earlier pass is saved."""
     private_files.private_folder(file().parent)
     with filelock.FileLock(file().with_suffix(".lock"), timeout=10, mode=0o600):
         passed_at = load()

@@ -53,7 +53,7 @@ STOPPED = (
 
 
 def require_sandbox(profile: str) -> None:
-    """Refuse every profile except ``"sandbox"``, because lessons could harm it.
+    """Refuse every profile except ``"sandbox"``, because a lesson could break a real sign-in.
 
     Raises
     ------
@@ -90,7 +90,7 @@ class Practice:
         Must be ``"sandbox"``, because lessons break things.
     rotation : str
         ``"grace"``: the old refresh token works until the new access token is first used, as Box's staff
-        describe it. ``"strict"``: a refresh ends it at once.
+        describe it. ``"strict"``: a refresh ends it immediately.
 
     Attributes
     ----------
@@ -112,7 +112,7 @@ class Practice:
 
         self.profile = profile
         self.sandbox: Sandbox = sandbox.start(private=True, rotation=rotation, idle=sandbox.SHARED_IDLE)
-        addresses: dict[str, Any] = self.sandbox.server()
+        server_fields: dict[str, Any] = self.sandbox.server()
         # Inside the sandbox's folder, so that it is removed with the sandbox even after a kill.
         self.home = tempfile.mkdtemp(prefix="lesson-", dir=self.sandbox.state)
         app = self.sandbox.practice_client()
@@ -120,7 +120,7 @@ class Practice:
             app["client_id"],
             Secret(app["client_secret"]),
             app["redirect_uri"],
-            Server(**addresses),
+            Server(**server_fields),
         )
         self.trace = Trace(self.sandbox.url)
         self.said: list[str] = []
@@ -177,9 +177,9 @@ class Practice:
     # ---- what the program does ----
 
     def me(self, token: Token | Secret, *, path: str = "/users/me", agent: str = "") -> requests.Response:
-        """Call the API once with this access token; nothing refreshes it."""
-        access = token.access_token if isinstance(token, Token) else token
-        headers: dict[str, str] = {"Authorization": bearer(access)} | ({"User-Agent": agent} if agent else {})
+        """Call the API once with this access token, which is not refreshed."""
+        access_token = token.access_token if isinstance(token, Token) else token
+        headers = {"Authorization": bearer(access_token)} | ({"User-Agent": agent} if agent else {})
         with explain_stopped_sandbox():
             return requests.get(f"{self.client.server.api_url}{path}", headers=headers, timeout=20)
 
@@ -229,7 +229,7 @@ class Practice:
     def inside(self) -> Iterator[None]:
         """Use the lesson's own folder as boxnb's home within this block.
 
-        This holds for the current thread and for threads started within the block.
+        This applies to the current thread and to threads started within the block.
         """
         previous = home_folder.elsewhere.set(self.home)
         try:
@@ -265,13 +265,13 @@ class Practice:
         return profile
 
     def on_disk(self) -> pd.DataFrame:
-        """Return what may be shown of the saved profile as one row, with tokens as fingerprints.
+        """Return the saved profile as one row, with fingerprints in place of tokens.
 
         Returns
         -------
         DataFrame
             ``generation`` (int), ``access_token``, ``refresh_token`` (fingerprints), ``access_minutes_left``,
-            ``refresh_days_left`` (float, by the sandbox's clock), ``mode`` (octal text).
+            ``refresh_days_left`` (float, by the sandbox's clock), ``mode`` (octal digits).
         """
         import pandas as pd
 

@@ -53,7 +53,7 @@ def export(notebook: str | Path, target: str | Path, *, run: bool = True) -> Pat
 
 
 def page(content: Any) -> str:
-    """Return a notebook and its outputs as one HTML page of slides."""
+    """Return a notebook and its outputs as an HTML page of slides."""
     from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 
     slides: list[list[Any]] = []
@@ -68,7 +68,7 @@ def page(content: Any) -> str:
     title = content.cells[0].source.partition("\n")[0].lstrip("# ") if content.cells else "Slides"
     light, dark = (HtmlFormatter(style=name).get_style_defs(".highlight") for name in ("default", "monokai"))
     style = (HERE / "slides.css").read_text(encoding="utf-8")
-    script = javascript.joined(HERE / "slides_view.js")
+    script = javascript.join_modules(HERE / "slides_view.js")
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{light}\n@media (prefers-color-scheme: dark) {{ {dark} }}\n'
@@ -79,10 +79,10 @@ def page(content: Any) -> str:
 def _slide(cells: list[Any], number: int, total: int) -> str:
     visible = [cell for cell in cells if _slide_type(cell) != "notes"]
     notes = [cell for cell in cells if _slide_type(cell) == "notes"]
-    aside = f'<aside hidden aria-label="Notes">{_rendered(notes)}</aside>' if notes else ""
+    aside = f'<aside hidden aria-label="Notes">{_render(notes)}</aside>' if notes else ""
     return (
         f'<section aria-label="Slide {number} of {total}"{"" if number == 1 else " hidden"}>'
-        f'{_rendered(visible)}{aside}<p class="slide-number">{number} / {total}</p></section>'
+        f'{_render(visible)}{aside}<p class="slide-number">{number} / {total}</p></section>'
     )
 
 
@@ -90,7 +90,7 @@ def _slide_type(cell: Any) -> str:
     return str(cell.metadata.get("slideshow", {}).get("slide_type", ""))
 
 
-def _rendered(cells: list[Any]) -> str:
+def _render(cells: list[Any]) -> str:
     import nbformat
     from nbconvert import HTMLExporter
 
@@ -102,7 +102,7 @@ def _rendered(cells: list[Any]) -> str:
 
 
 def without_widgets(cell: Any) -> Any:
-    """Replace each widget in a cell by its plain fallback, because a widget needs a kernel."""
+    """Replace each widget in a cell with its plain fallback, because a widget needs a kernel."""
     for output in cell.get("outputs", []):
         data = output.get("data", {})
         if WIDGET in data and STATIC in data:

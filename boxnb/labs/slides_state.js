@@ -1,4 +1,6 @@
-// Keys that an element with the focus may need itself.
+// Pure functions that decide which slide to show.
+
+// Keys that a focused element may need itself.
 const ELEMENT_KEYS = [" ", "Enter", "ArrowDown", "ArrowUp"];
 
 export function isForElement(key) {
@@ -9,12 +11,12 @@ export function withinSlides(index, slideCount) {
   return Math.max(0, Math.min(slideCount - 1, index));
 }
 
-// Returns the index of the slide that an address such as "#3" names; the first slide if it does not name one.
-export function slideInAddress(hash, slideCount) {
+// Returns the index of the slide that a URL fragment such as "#3" names, or 0 if it does not name one.
+export function slideInFragment(hash, slideCount) {
   return withinSlides(Number(hash.slice(1)) - 1 || 0, slideCount);
 }
 
-// Returns the index of the slide that a key leads to, or null if the key does not change the slide.
+// Returns the index of the slide that a key moves to, or null if the key does not change the slide.
 export function slideAfterKey(key, current, slideCount) {
   const targets = {
     ArrowRight: current + 1, PageDown: current + 1, " ": current + 1,

@@ -1,8 +1,8 @@
 // Arrow keys, Page Up, Page Down, Home and End change the slide; N shows the presenter's notes.
-import { isForElement, slideAfterKey, slideInAddress } from "./slides_state.js";
+import { isForElement, slideAfterKey, slideInFragment } from "./slides_state.js";
 
 const slides = [...document.querySelectorAll("section")];
-let current = slideInAddress(location.hash, slides.length);
+let current = slideInFragment(location.hash, slides.length);
 let notes = false;
 
 function showSlide(number) {

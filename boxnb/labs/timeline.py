@@ -19,12 +19,10 @@ from boxnb.labs.trace import diagram, fingerprints, rfc_sections
 from boxnb.labs.trace.exchange import Exchange
 from boxnb.labs.trace.trace import Trace
 from boxnb.oauth.token import REFRESH_TOKEN_LIFETIME
+from boxnb.signin.flow import CODE_SECONDS
 
 if TYPE_CHECKING:
     import pandas as pd
-
-CODE_LIFETIME = 30.0
-"""Seconds a Box authorization code is valid (Box guide *Token expiration*)."""
 
 TICKS = ((1, "1 s"), (30, "30 s"), (600, "10 min"), (3600, "1 hour"), (86400, "1 day"), (5184000, "60 days"))
 DECADES = math.log10(2 * REFRESH_TOKEN_LIFETIME)
@@ -65,7 +63,7 @@ class Timeline:
     clock : callable
         Returns the server's time, in seconds since the epoch.
     strict : bool
-        Whether the old pair ends at the refresh, and not at the first use of the new pair.
+        Whether the old pair ends at the refresh, not at the first use of the new pair.
     """
 
     def __init__(self, trace: Trace, clock: Callable[[], float], *, strict: bool = False) -> None:
@@ -144,7 +142,7 @@ def read_lives(exchanges: list[Exchange], *, strict: bool = False) -> list[Life]
     for exchange in exchanges:
         when = _date(exchange)
         if exchange.carried.startswith("code "):
-            lives.append(Life("code", _fingerprint(exchange.carried), when, when + CODE_LIFETIME))
+            lives.append(Life("code", _fingerprint(exchange.carried), when, when + CODE_SECONDS))
         to_server = exchange.receiver == rfc_sections.AUTHORIZATION_SERVER
         if to_server and exchange.status == 200 and exchange.form.get("grant_type"):
             pair = _issued_pair(exchange, when, len(lives))
@@ -208,7 +206,7 @@ def _fingerprint(text: str) -> str:
 
 
 def _date(exchange: Exchange) -> float:
-    """Return the server's time of the response."""
+    """Return when the server sent the response, by the server's clock."""
     for name, value in exchange.response_headers.items():
         if name.lower() == "date":
             return parsedate_to_datetime(value).timestamp()
@@ -218,12 +216,12 @@ def _date(exchange: Exchange) -> float:
 def in_words(life: Life, now: float) -> str:
     """Return one lifetime as a sentence."""
     return (
-        f"{life.kind} {life.fingerprint}: valid for {_about(life.ends - life.begins)}, "
-        f"issued {_about(now - life.begins)} ago, {life.state(now)}."
+        f"{life.kind} {life.fingerprint}: valid for {_approximate(life.ends - life.begins)}, "
+        f"issued {_approximate(now - life.begins)} ago, {life.state(now)}."
     )
 
 
-def _about(seconds: float) -> str:
+def _approximate(seconds: float) -> str:
     for unit, name in ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes")):
         if seconds >= 2 * unit:
             return f"{round(seconds / unit)} {name}"
@@ -231,7 +229,7 @@ def _about(seconds: float) -> str:
 
 
 def page(lives: list[Life], now: float) -> str:
-    """Return the drawing as HTML, with the same as a list of sentences below it."""
+    """Return the drawing as HTML, followed by a list of sentences that describe it."""
     if not lives:
         return '<div class="bl-page"><p class="bl-soft">No code has been issued yet.</p></div>'
     zero, height = lives[0].begins, TOP + ROW * len(lives) + 26
@@ -254,7 +252,7 @@ def page(lives: list[Life], now: float) -> str:
         f'<div class="bl-page"><svg class="bl-drawing" viewBox="0 0 {WIDTH} {height}" role="img" '
         f'xmlns="http://www.w3.org/2000/svg"><title>Lifetimes since the first code was issued, on a logarithmic axis'
         f"</title><desc>{escaped(description)}</desc>{ticks}{bars}{now_line}</svg>"
-        f'<details data-key="lifetimes"><summary data-key="lifetimes-summary">The same as text</summary>'
+        f'<details data-key="lifetimes"><summary data-key="lifetimes-summary">The same information as text</summary>'
         f"<ul>{items}</ul></details></div>"
     )
 

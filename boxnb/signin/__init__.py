@@ -2,7 +2,7 @@
 
 Imports `reports` and earlier; `box` and later may import it.
 
-`flow` is the sign-in without a page, `account` saves what it ends with, `messages` has every sentence; `status` and
-`doctor` say how the saved sign-ins are; `sign_out` revokes one; `practice` signs in to the sandbox; `jupyterhub`
+`flow` is the sign-in without a page, `account` saves its result, `messages` contains every sentence; `status` and
+`doctor` report on the saved sign-ins; `sign_out` revokes one; `practice` signs in to the sandbox; `jupyterhub`
 finds the redirect URI on a hub.
 """

@@ -1,4 +1,4 @@
-"""Which account a token belongs to, and saving a new sign-in in its profile."""
+"""Find out which account a token belongs to, and save a new sign-in in its profile."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class AccountError(BoxNotebookError):
 
 
 def profile_session(profile: str) -> requests.Session:
-    """Return a session without a sign-in that checks certificates as the profile says."""
+    """Return an unauthenticated session that checks certificates as the profile says."""
     saved = store.load(profile)
     return unsigned_session(True if saved is None else saved.verify)
 
@@ -77,7 +77,7 @@ def who_is(profile: str, client: Client, token: Token | requests.auth.AuthBase) 
 
 
 def save_client(profile: str, client: Client) -> store.Profile | None:
-    """Save the app before its first use. A token pair of another app stays until a new pair replaces it."""
+    """Save the app before its first use. A saved pair from another app stays until a new pair replaces it."""
 
     def edit(saved: store.Profile | None) -> store.Profile | None:
         if saved is None:
@@ -99,15 +99,15 @@ def save_token_pair(
     token: Token,
     skew: float,
     account: dict[str, Any] | None,
-    wanted: Callable[[], bool] = lambda: True,
+    is_current: Callable[[], bool] = lambda: True,
 ) -> bool:
     """Save a new token pair and end any pending refresh of an older one.
 
-    Return whether it was saved. If the flow is cancelled while this function waits for the lock, ``wanted`` returns
-    False.
+    Return whether the new pair was saved. If the flow is cancelled while this function waits for the lock,
+    ``is_current`` returns False and the pair is not saved.
     """
     with store.lock(profile):
-        if not wanted():
+        if not is_current():
             return False
         saved = store.load(profile) or store.Profile(profile, client)
         store.save(dataclasses.replace(saved.refreshed(token, skew), client=client, account=account))
@@ -140,9 +140,9 @@ def revoke_unwanted(profile: str, client: Client, token: Token) -> str:
 
 
 def try_saved_sign_in(profile: str, saved: store.Profile) -> tuple[bool, str, dict[str, Any]]:
-    """Use a saved sign-in once. Return whether to keep it, a sentence for the panel, and the account.
+    """Make one call with a saved sign-in. Return whether to keep it, a sentence for the panel, and the account.
 
-    Only a clear refusal from Box ends a sign-in. Without a network it may still be good, so it is left alone.
+    Only a clear refusal from Box ends a sign-in. Without a network, the sign-in may still be valid, so it stays.
     """
     from boxnb.auth import RotatingAuth
 
@@ -159,7 +159,7 @@ def try_saved_sign_in(profile: str, saved: store.Profile) -> tuple[bool, str, di
 
 
 def sign_in_works(profile: str) -> bool:
-    """Return whether a sign-in is saved and works now. Uses the network."""
+    """Return whether a sign-in is saved and works now, which takes a call."""
     try:
         saved = store.load(profile)
     except BoxNotebookError:

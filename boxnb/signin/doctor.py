@@ -82,10 +82,10 @@ class Findings(pd.DataFrame):
 
 def doctor(profile: str, *, clock: Clock = time.time) -> Findings:
     """
-    Check everything a sign-in depends on. Works before a sign-in, and after it with a few calls.
+    Check everything a sign-in depends on, before or after it.
 
     Before a sign-in, one request with a made-up code goes to the token endpoint. Its error shows whether the server
-    knows the app. After a sign-in, a handful of calls ask for one row each, to see what the token may do.
+    knows the app. After a sign-in, a few calls fetch one row each, to see what the token may do.
 
     Parameters
     ----------
@@ -97,14 +97,14 @@ def doctor(profile: str, *, clock: Clock = time.time) -> Findings:
     Returns
     -------
     Findings
-        A DataFrame with the text columns ``check``, ``result`` (``ok``, ``look``, ``wrong``), ``finding``, ``remedy``.
+        A DataFrame with the string columns ``check``, ``result`` (``ok``, ``look``, ``wrong``), ``finding``, ``remedy``.
     """
     rows = [[encoding.as_text(cell) for cell in finding] for finding in _findings(profile, clock)]
     return Findings(rows, columns=list(Finding._fields), dtype="str")
 
 
 def _findings(profile: str, clock: Clock) -> Iterator[Finding]:
-    yield _folder()
+    yield _check_folder()
     try:
         saved = store.load(profile)
     except BoxNotebookError as error:
@@ -120,18 +120,18 @@ def _findings(profile: str, clock: Clock) -> Iterator[Finding]:
         "profile", "ok", f"Saved in {store.path(profile)}, secrets in {saved.keep.partition(':')[0]}."
     )
     with unsigned_session(saved.verify) as http:
-        failure, endpoint_findings = _endpoint(saved, http, clock)
-        yield _connection(saved, http, failure)
+        failure, endpoint_findings = _check_endpoint(saved, http, clock)
+        yield _check_connection(saved, http, failure)
     yield from endpoint_findings
-    yield _redirect(saved.client)
+    yield _check_redirect(saved.client)
     if saved.token is None:
         finding = "The app is registered, but nobody is signed in."
         yield Finding("sign-in", "look", finding, "Sign in with the panel.")
     else:
-        yield from _signed_in(profile, clock)
+        yield from _check_sign_in(profile, clock)
 
 
-def _folder() -> Finding:
+def _check_folder() -> Finding:
     folder = store.home()
     if not folder.exists():
         finding = f"{folder} does not exist yet. The first sign-in creates it, readable only by you."
@@ -146,7 +146,7 @@ def _folder() -> Finding:
     return Finding("folder", "ok", f"Only you can read {folder}.")
 
 
-def _connection(saved: store.Profile, http: Session, failure: OSError | None) -> Finding:
+def _check_connection(saved: store.Profile, http: Session, failure: OSError | None) -> Finding:
     """Return how the token endpoint was reached. The certificates and the proxy are only known to work if it was."""
     url = saved.client.server.token_url
     proxy = proxy_for(url)
@@ -165,12 +165,14 @@ def _connection(saved: store.Profile, http: Session, failure: OSError | None) ->
         return Finding(check, "wrong", finding, f"Run {remedy}")
     route = "; ".join(parts)
     if failure is not None:
-        return Finding(check, "wrong", f"No answer: {route}.", network_trouble(failure))
+        return Finding(check, "wrong", f"No response: {route}.", network_trouble(failure))
     return Finding(check, "ok", f"{route[:1].upper()}{route[1:]}.")
 
 
-def _endpoint(saved: store.Profile, http: Session, clock: Clock) -> tuple[OSError | None, list[Finding]]:
-    """Send a made-up code to the token endpoint. Return why no answer came, if none did, and the findings.
+def _check_endpoint(
+    saved: store.Profile, http: Session, clock: Clock
+) -> tuple[OSError | None, list[Finding]]:
+    """Send a made-up code to the token endpoint. Return the connection error, if there was one, and the findings.
 
     ``invalid_grant`` means that the server knows the app, ``invalid_client`` that it does not (RFC 6749 5.2).
     """
@@ -194,19 +196,19 @@ def _endpoint(saved: store.Profile, http: Session, clock: Clock) -> tuple[OSErro
     except InvalidClientError as error:
         finding = Finding(check, "wrong", "The server refuses them.", str(error))
     except TokenEndpointError as error:
-        answer = one_line(error.error, 40) or "nothing usable"
+        error_code = one_line(error.error, 40) or "nothing usable"
         result = "wrong" if error.error else "look"
-        finding = Finding(check, result, f"Unknown: the server answered {answer}.", str(error))
+        finding = Finding(check, result, f"Unknown: the server responded with {error_code}.", str(error))
     except HostNotAllowedError as error:
         finding = Finding(check, "wrong", "They were not sent.", str(error))
     except OSError as error:  # from requests, or because the CA bundle is missing
         failure = error
-        text = "Not tried: the token endpoint gave no answer."
-        finding = Finding(check, "look", text, network_trouble(error))
-    return failure, [finding, *_clock_finding(offsets)]
+        not_tried = "Not tried: the token endpoint did not respond."
+        finding = Finding(check, "look", not_tried, network_trouble(error))
+    return failure, [finding, *_check_clock(offsets)]
 
 
-def _clock_finding(offsets: list[float]) -> list[Finding]:
+def _check_clock(offsets: list[float]) -> list[Finding]:
     if not offsets:
         return []
     offset = offsets[0]
@@ -217,7 +219,7 @@ def _clock_finding(offsets: list[float]) -> list[Finding]:
     return [Finding("clock", "look", finding, "Set the clock. Until then, boxnb uses the server's time.")]
 
 
-def _redirect(client: Client) -> Finding:
+def _check_redirect(client: Client) -> Finding:
     check, remedy = "redirect URI", "Paste the address into the panel."
     needed = f"The app must list exactly {client.redirect_uri}"
     if not receiver.can_listen(client.redirect_uri):
@@ -225,24 +227,24 @@ def _redirect(client: Client) -> Finding:
     listener = receiver.Receiver(oauth.new_state(), client.redirect_uri, lambda _: None)
     try:
         with listener:
-            address = listener.redirect_uri
+            url = listener.redirect_uri
     except BoxNotebookError as error:
         return Finding(check, "look", f"{needed}. {error}", remedy)
-    return Finding(check, "ok", f"{needed}. The panel can listen at {address}.")
+    return Finding(check, "ok", f"{needed}. The panel can listen at {url}.")
 
 
-def _signed_in(profile: str, clock: Clock) -> Iterator[Finding]:
+def _check_sign_in(profile: str, clock: Clock) -> Iterator[Finding]:
     try:
         session = BoxSession(RotatingAuth(profile, clock=clock))
         me = session.get_json("/users/me", fields="id,name,login,role")
         if not isinstance(me, dict) or "login" not in me:
-            yield Finding("sign-in", "look", "The response to /users/me names no user.", "Try again.")
+            yield Finding("sign-in", "look", "The response to /users/me does not name a user.", "Try again.")
             return
     except (NotSignedInError, InvalidGrantError, AccessTokenRejectedError) as error:
         yield Finding("sign-in", "wrong", str(error), "Sign in again with the panel.")
         return
     except BoxNotebookError as error:
-        yield Finding("sign-in", "look", "The sign-in could not be tried.", str(error))
+        yield Finding("sign-in", "look", "The sign-in could not be checked.", str(error))
         return
     role = str(me.get("role") or "user")
     yield Finding("sign-in", "ok", f"{me.get('name')} <{me.get('login')}>.")
@@ -252,31 +254,33 @@ def _signed_in(profile: str, clock: Clock) -> Iterator[Finding]:
         yield Finding(
             "role", "look", f"{role}: sees only their own content.", "Sign in as an admin or co-admin."
         )
-    for check, path, query, opens in PROBES:
-        yield _finding_or_failure(check, partial(_probe, session, check, path, query, opens))
-    yield _finding_or_failure("As-User", partial(_as_user, session, str(me.get("id"))))
+    for check, path, query, subject in PROBES:
+        yield _finding_or_failure(check, partial(_probe, session, check, path, query, subject))
+    yield _finding_or_failure("As-User", partial(_check_as_user, session, str(me.get("id"))))
 
 
 def _finding_or_failure(check: str, probe: Callable[[], Finding]) -> Finding:
-    """Return the finding of a probe, or that it got no answer. One failed probe must not hide the other findings."""
+    """Run a probe and return its finding. A failure also becomes a finding, so that it does not hide the others."""
     try:
         return probe()
     except OSError as error:
-        return Finding(check, "wrong", "The API gave no answer.", network_trouble(error))
+        return Finding(check, "wrong", "The API did not respond.", network_trouble(error))
     except BoxNotebookError as error:
-        return Finding(check, "look", "The call could not be made.", str(error))
+        return Finding(check, "look", "The call failed.", str(error))
 
 
-def _probe(session: BoxSession, check: str, path: str, query: dict[str, object], opens: str) -> Finding:
+def _probe(session: BoxSession, check: str, path: str, query: dict[str, object], subject: str) -> Finding:
     response = session.request("GET", path, params=query)
     if response.ok and _entries(response) is not None:
-        return Finding(check, "ok", f"Opens {opens}.")
+        return Finding(check, "ok", f"Gives access to {subject}.")
     error = api_error(response)
     if error.status == 501:
-        return Finding(check, "look", f"The sandbox does not offer {opens} yet.")
+        return Finding(check, "look", f"The sandbox does not offer {subject} yet.")
     if isinstance(error, BoxUnavailableError | RateLimitError):
-        return Finding(check, "look", f"Unknown: no usable answer ({error.status}).", str(error))
-    return Finding(check, "wrong", f"Refused ({error.status} {error.code}): no {opens}.", str(error))
+        return Finding(check, "look", f"Unknown: no usable response ({error.status}).", str(error))
+    return Finding(
+        check, "wrong", f"Refused ({error.status} {error.code}): no access to {subject}.", str(error)
+    )
 
 
 def _entries(response: requests.Response) -> list[Any] | None:
@@ -289,7 +293,7 @@ def _entries(response: requests.Response) -> list[Any] | None:
     return entries if isinstance(entries, list) else None
 
 
-def _as_user(session: BoxSession, own_id: str) -> Finding:
+def _check_as_user(session: BoxSession, own_id: str) -> Finding:
     page = session.request("GET", "/users", params={"limit": 2, "fields": "id"})
     entries = _entries(page) if page.ok else None
     if entries is None:
@@ -298,12 +302,12 @@ def _as_user(session: BoxSession, own_id: str) -> Finding:
         )
     others = [str(user["id"]) for user in entries if isinstance(user, dict) and str(user.get("id")) != own_id]
     if not others:
-        return Finding("As-User", "look", "Not tried: the enterprise has no other user to act for.")
+        return Finding("As-User", "look", "Not tried: the enterprise has no other user to act as.")
     response = session.request("GET", "/users/me", headers={"As-User": others[0]}, params={"fields": "id"})
     if response.ok and others[0] in response.text:
-        return Finding("As-User", "ok", "Reports can look at other people's content.")
+        return Finding("As-User", "ok", "Reports can include other users' content.")
     error = api_error(response)
     if not isinstance(error, ForbiddenError):
-        return Finding("As-User", "look", f"Unknown: no usable answer ({error.status}).", str(error))
+        return Finding("As-User", "look", f"Unknown: no usable response ({error.status}).", str(error))
     finding = f"Refused ({error.status} {error.code}): reports see only your own content."
     return Finding("As-User", "wrong", finding, str(error))

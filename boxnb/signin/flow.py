@@ -1,7 +1,7 @@
 """The sign-in as a plain state object that makes every decision of the panel, without widgets or an event loop.
 
-Each event (a paste, a redirect that the receiver caught, a yes or no) is a method that returns at once; network calls
-run in a thread. `snapshot` returns what a view may show, which includes no secret.
+Each event (a paste, a redirect that the receiver caught, a confirmation) is a method that returns immediately; network
+calls run in a thread. `snapshot` returns what a view may show, which does not include secrets.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from boxnb.signin.account import (
     try_saved_sign_in,
     who_is,
 )
-from boxnb.signin.jupyterhub import listens_at, wait_at
+from boxnb.signin.jupyterhub import listening_url, wait_at
 
-CODE_SECONDS: Final = 30.0  # Box guide "Expiration of tokens": an authorization code lives 30 seconds
+CODE_SECONDS: Final = 30.0  # Box guide "Expiration of tokens": an authorization code is valid for 30 seconds
 DEFAULT_REDIRECT: Final = "http://127.0.0.1:8917/callback"
 
 Step = Literal["register", "open", "confirm", "done", "stopped"]
@@ -41,7 +41,7 @@ class SignInFlow:
     """The sign-in of one person to one profile.
 
     ``client`` is the registered app, if it is already known; ``server`` is where an app typed into the panel is
-    registered. ``practice`` marks the sandbox, where step 1 only describes what to do at the real Box. ``seconds`` is how
+    registered. ``practice`` marks the sandbox, where step 1 only describes what to do in the real Box. ``seconds`` is how
     long the receiver of a request listens. ``on_change`` is called after every change, from any thread.
     """
 
@@ -84,7 +84,7 @@ class SignInFlow:
         self._skew = 0.0  # seconds by which the server's clock is ahead
 
     def start(self) -> SignInFlow:
-        """Finish at once if the saved sign-in still works. If not, open the first request or ask for the app."""
+        """Finish immediately if the saved sign-in still works. If not, open the first request or ask for the app."""
         saved = store.load(self.profile)
         client = self._preset_client or (saved.client if saved is not None else None)
         if client is not None:
@@ -107,7 +107,7 @@ class SignInFlow:
         self.default_redirect = redirect_uri
 
     def draft_secret(self, value: str) -> None:
-        """Remember a typed client secret, so that the field can be cleared at once."""
+        """Remember a typed client secret, so that the field can be cleared immediately."""
         if value.strip():
             self._secret = Secret(value.strip())
             self.on_change()
@@ -151,26 +151,26 @@ class SignInFlow:
     def opened(self) -> None:
         """Note that the user followed the link to Box, and reopen the receiver if it has closed in the meantime."""
         with self._lock:
-            if self._receiver and self._request and not listens_at(self._receiver):
+            if self._receiver and self._request and not listening_url(self._receiver):
                 self._listen(self._request.redirect_uri)
             self.alert, self.note = "", messages.waiting_for(self._server.name)
         self.on_change()
 
     def paste(self, text: str) -> None:
-        """Handle a pasted redirect address with its state, or a bare code, which the user has to confirm."""
+        """Handle a pasted redirect URL with its state, or a bare code, which the user has to confirm."""
         self._handle_redirect(text, bare=oauth.is_bare_code(text))
 
     def receive(self, url: str) -> None:
-        """Handle the redirect address that the receiver caught."""
+        """Handle the redirect URL that the receiver caught."""
         self._handle_redirect(url, bare=False, caught=True)
 
     def confirm(self, yes: bool) -> None:
-        """Handle the answer to "Is this you?" after a bare code. After a no, nothing is saved and the pair is revoked."""
+        """Handle the answer to "Is this you?" after a bare code. If the user declines, save nothing and revoke the pair."""
         with self._lock:
             if self.step != "confirm" or self._pending is None or self.busy:
                 return
             client, token = self._pending
-            self._pending, state = None, self._state  # from here on a cancel has nothing to revoke
+            self._pending, state = None, self._state  # from here on, cancelling has nothing to revoke
             self.busy, self.alert = True, ""
         self.on_change()
         work = (self._save, client, token, state, self._account) if yes else (self._reject, client, token)
@@ -182,7 +182,7 @@ class SignInFlow:
             if self.step == "done":
                 return
             self.step, self._state, self.alert = "stopped", "", ""
-            self.note = messages.cancelled_words(self.profile)
+            self.note = messages.cancelled_note(self.profile)
             self.failure = SignInCancelled(messages.CANCELLED)
             pending, self._pending = self._pending, None
         self.close()
@@ -212,14 +212,12 @@ class SignInFlow:
         return self.step == "done" or self.failure is not None
 
     def snapshot(self) -> dict[str, Any]:
-        """Return what a view may show: plain JSON values without any secret."""
+        """Return what a view may show: JSON values without any secret. ``left`` is seconds until the code expires."""
         with self._lock:
             client = self._client if self.step != "register" else None
             secret = client.client_secret if client is not None else self._secret
-            app = (
-                (client.client_id, client.redirect_uri) if client is not None else tuple(self.draft.values())
-            )
-            done = self.step == "done"
+            app = (client.client_id, client.redirect_uri) if client else tuple(self.draft.values())
+            is_done = self.step == "done"
             return {
                 **{name: getattr(self, name) for name in ("step", "busy", "profile", "alert", "note")},
                 **dict(zip(self.draft, app, strict=True)),
@@ -227,17 +225,17 @@ class SignInFlow:
                 "server": self._server.name,
                 "secret": secret.fingerprint if secret else "",
                 "default_redirect": self.default_redirect,
-                "listening": listens_at(self._receiver),
+                "listening": listening_url(self._receiver),
                 "authorize_url": self._link(),
                 "left": self._code_seconds_left(),
                 "who": messages.account_fields(self._account) if self.step in ("confirm", "done") else {},
                 "saved": messages.saved_pair(self.profile, self._token, self._clock() + self._skew)
-                if done
+                if is_done
                 else {},
             }
 
     def _still_works(self, saved: store.Profile) -> bool:
-        """Use the saved sign-in once. Only a clear refusal from Box brings the form back."""
+        """Return whether the saved sign-in works, and finish if so. Only a clear refusal from Box brings the form back."""
         works, sentence, self._account = try_saved_sign_in(self.profile, saved)
         if not works:
             self.alert = sentence
@@ -297,7 +295,7 @@ class SignInFlow:
             self.on_change()
             self._in_thread(self._exchange, client, code, state, bare)
         elif isinstance(failure, errors.RedirectError) or (caught and not failure.checked):
-            # It does not answer this request. Any page can call the receiver, and the right code may still arrive.
+            # The redirect does not belong to this request: any page can call the receiver. The right one may follow.
             self._show_alert(self._sentence(failure))
         else:
             self.new_request(alert=self._sentence(failure))
@@ -342,15 +340,15 @@ class SignInFlow:
     def _save(self, client: Client, token: Token, state: str, account: dict[str, Any] | None = None) -> None:
         """Save the token pair with the registered redirect URI, unless the flow was cancelled in the meantime."""
         self._skew = token.obtained_at - self._clock()
-        done, registered = False, self._client or client
+        saved, registered = False, self._client or client
         try:
-            done = save_token_pair(
+            saved = save_token_pair(
                 self.profile, registered, token, self._skew, account, lambda: self._state == state
             )
         finally:
-            if not done and not is_saved(self.profile, token):  # a save can fail after the pair is on disk
+            if not saved and not is_saved(self.profile, token):  # saving can fail after the pair is on disk
                 revoke_unwanted(self.profile, client, token)
-        if done:
+        if saved:
             self._finish(client, token, account or {})
 
     def _finish(self, client: Client, token: Token, account: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """The redirect on a JupyterHub: jupyter-server-proxy forwards it to the receiver on the notebook's computer.
 
 *Not run on a real JupyterHub*: tried with jupyter-server-proxy 4.6 in front of the receiver. A hub's own access log may
-record the address with the code, which is used up at once and worthless without the client secret.
+record the URL with the code, which is exchanged immediately and is worthless without the client secret.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def _proxy_path() -> str:
     return f"/{prefix.strip('/')}/proxy/" if prefix.strip("/") else ""
 
 
-def offered(origin: str) -> str:
+def proxied_redirect_uri(origin: str) -> str:
     """Return the redirect URI to register on a hub that the browser sees at `origin`, or an empty string.
 
     Box accepts plain http on loopback only, and a redirect gets through only if jupyter-server-proxy is installed.
@@ -39,11 +39,11 @@ def offered(origin: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{proxy_path}{port}/callback"
 
 
-def near_end(redirect_uri: str) -> str:
-    """Return the local address that this hub's proxy forwards a redirect URI to, or an empty string for any other URI."""
+def local_url(redirect_uri: str) -> str:
+    """Return the local URL that this hub's proxy forwards a redirect URI to, or an empty string for any other URI."""
     try:
         parts, proxy_path = urlsplit(redirect_uri), _proxy_path()
-    except ValueError:  # an incomplete address, while the user is typing
+    except ValueError:  # an incomplete URL, while the user is typing
         return ""
     port, _, path = parts.path.removeprefix(proxy_path).partition("/")
     proxied = bool(proxy_path) and parts.path.startswith(proxy_path)
@@ -56,11 +56,11 @@ def wait_at(
     redirect_uri: str, state: str, on_redirect: Callable[[str], None], seconds: float, server: str = "Box"
 ) -> Receiver | None:
     """Return a listening receiver, or None if nothing can listen at `redirect_uri` and the user has to paste."""
-    local = near_end(redirect_uri)
+    local = local_url(redirect_uri)
     if not local and not can_listen(redirect_uri):
         return None
     try:
-        if local:  # the proxy's address names the port, so the receiver cannot use another
+        if local:  # the proxy's URL contains the port, so the receiver cannot use another
             receiver = Receiver(
                 state,
                 local,
@@ -77,17 +77,17 @@ def wait_at(
         return None
 
 
-def taken_words(redirect_uri: str, listening: str) -> str:
-    """Return why the link is not offered if another process has the port of this hub's address, else an empty string.
+def port_taken_warning(redirect_uri: str, listening: str) -> str:
+    """Return a warning if another process has the port that this hub forwards to, else an empty string.
 
     That process would receive the code and the state, and could show the browser any page.
     """
-    local = near_end(redirect_uri)
+    local = local_url(redirect_uri)
     if not local or listening or not port_in_use(port := urlsplit(local).port or 0):
         return ""
     return messages.port_taken(port)
 
 
-def listens_at(receiver: Receiver | None) -> str:
-    """Return the address a receiver listens at, or an empty string if it has closed."""
+def listening_url(receiver: Receiver | None) -> str:
+    """Return the URL a receiver listens at, or an empty string if it has closed."""
     return receiver.redirect_uri if receiver is not None and receiver.listening else ""

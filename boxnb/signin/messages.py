@@ -17,7 +17,9 @@ from boxnb.signin.status import UNCHECKED
 ALREADY_SIGNED_IN: Final = "Already signed in. There is nothing to do here."
 SIGNED_IN: Final = "Signed in."
 EXCHANGING: Final = "The code has arrived. Exchanging it for a token."
-BARE_CODE: Final = "A code alone carries no state, so nothing proves that it answers your request."
+BARE_CODE: Final = (
+    "A code alone does not include the state, so nothing proves that it belongs to your request."
+)
 CANCELLED: Final = "Sign-in was cancelled. Run the panel's cell and this one again."
 INTERRUPTED: Final = "Interrupted. Run this cell again to keep waiting for the sign-in."
 PANEL_GONE: Final = "The sign-in panel is no longer on this page. Run this cell and the next one again."
@@ -41,7 +43,7 @@ def account_fields(account: dict[str, Any]) -> dict[str, str]:
 
 
 def saved_pair(profile: str, token: Token | None, now: float) -> dict[str, Any]:
-    """Return what the panel shows of a saved token pair: its fingerprint, the seconds each token has left, its file."""
+    """Return what the panel shows of a saved token pair: fingerprint, file, and seconds until each token expires."""
     if token is None:
         return {}
     return {
@@ -52,7 +54,7 @@ def saved_pair(profile: str, token: Token | None, now: float) -> dict[str, Any]:
     }
 
 
-def unchecked_words(profile: str) -> str:
+def unchecked_warning(profile: str) -> str:
     """Return a warning if the profile switches the certificate check off, else an empty string."""
     try:
         saved = store.load(profile)
@@ -67,16 +69,16 @@ def app_problem(client_id: str, redirect_uri: str, client_secret: Secret) -> str
     if not client_id or not client_secret:
         return f"Both fields are needed. Copy the Client ID and the Client Secret {tab}."
     if client_id == client_secret.reveal():
-        return f"The Client ID and the Client Secret are the same text. Copy each of them {tab}."
+        return f"The Client ID and the Client Secret are identical. Copy each of them {tab}."
     if "@" in client_id or any(character.isspace() for character in client_id):
         return f"That is not a Client ID. A Client ID is one word of letters and digits; copy it {tab}."
-    if not is_address(redirect_uri):
+    if not is_redirect_uri(redirect_uri):
         return f"{redirect_uri[:80]} is not a web address. Copy the redirect URI {tab}."
     return ""
 
 
-def is_address(redirect_uri: str) -> bool:
-    """Return whether the text can be a redirect URI: http or https, a host, a valid port."""
+def is_redirect_uri(redirect_uri: str) -> bool:
+    """Return whether the string can be a redirect URI: http or https, a host, a valid port."""
     try:
         parts = urlsplit(redirect_uri)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
@@ -84,8 +86,8 @@ def is_address(redirect_uri: str) -> bool:
         return False
 
 
-def cancelled_words(profile: str) -> str:
-    """Return what the panel says after a cancel. A sign-in that was saved before still works; makes no call."""
+def cancelled_note(profile: str) -> str:
+    """Return what the panel says once the user has cancelled, and whose saved sign-in still works, without a call."""
     try:
         saved = store.load(profile)
     except BoxNotebookError:
@@ -96,18 +98,18 @@ def cancelled_words(profile: str) -> str:
     return f"Cancelled. You are still signed in as {account.get('name') or account.get('login') or profile}."
 
 
-def port_words(redirect_uri: str, listening: str, server: str = "Box") -> str:
-    """Return why the redirect goes to another port than the registered one, or an empty string if it does not."""
+def port_note(redirect_uri: str, listening: str, server: str = "Box") -> str:
+    """Return why the redirect uses a port other than the registered one, or an empty string if it does not."""
     try:
         registered, actual = urlsplit(redirect_uri), urlsplit(listening)
         same_port = registered.port == actual.port or not (registered.port and actual.port)
         if same_port or registered.hostname != actual.hostname:
             return ""
-    except ValueError:  # an incomplete address, while the user is typing
+    except ValueError:  # an incomplete URL, while the user is typing
         return ""
     return (
         f"Port {registered.port} is busy, so the redirect goes to port {actual.port}. "
-        f"{capitalized(display_name(server))} accepts any port on {actual.hostname}; change nothing in the Console."
+        f"{capitalized(display_name(server))} accepts any port on {actual.hostname}, so the Console needs no change."
     )
 
 
@@ -115,7 +117,7 @@ def port_taken(port: int) -> str:
     """Return the warning that another process has the port a JupyterHub forwards the redirect to."""
     return (
         f"Another process, perhaps another user's, has port {port} on the notebook's computer and would receive "
-        "Box's answer, so the link is not offered. Register a redirect URI with another port, or try again when "
+        "the code, so the link is not offered. Register a redirect URI with another port, or try again when "
         "this port is free."
     )
 
@@ -134,8 +136,8 @@ def sign_in_refused(server: str) -> str:
 
 
 def sign_in_not_tried(error: BaseException, server: str) -> str:
-    """Return the sentence for a saved sign-in that could not be tried, for example without a network."""
-    return f"A sign-in is saved, but it cannot be tried at the moment. {in_one_sentence(error, server)}"
+    """Return the sentence for a saved sign-in that could not be checked, for example without a network."""
+    return f"A sign-in is saved, but it cannot be checked at the moment. {in_one_sentence(error, server)}"
 
 
 def account_unknown(reason: str) -> str:
@@ -145,7 +147,7 @@ def account_unknown(reason: str) -> str:
 
 def account_without_login(server: str) -> str:
     """Return the sentence for a response to `GET /users/me` that does not describe a user."""
-    return f"Cannot find out who signed in: the response of {display_name(server)} names no user. Try again."
+    return f"Cannot find out who signed in: the response from {display_name(server)} does not name a user. Try again."
 
 
 def saved_but_unknown(error: BaseException, server: str) -> str:
@@ -166,7 +168,7 @@ def rejected(server: str) -> str:
 
 def waiting_for(server: str) -> str:
     """Return what the panel says once its link was opened."""
-    return f"Waiting for the answer of {display_name(server)}."
+    return f"Waiting for the response from {display_name(server)}."
 
 
 def defect(error: BaseException) -> str:
@@ -192,13 +194,13 @@ def nobody_signed_in(seconds: float) -> SignInTimeout:
 def kernel_too_old(version: str) -> SignInError:
     """Return the error for an ipykernel that cannot receive widget messages while a cell awaits."""
     return SignInError(
-        f"This kernel is ipykernel {version}, which receives nothing from the panel while a cell waits. "
+        f"This kernel is ipykernel {version}, which does not receive messages from the panel while a cell waits. "
         "Finish in the panel first, then run this cell, or install ipykernel 7.4 or newer."
     )
 
 
 def in_one_sentence(error: BaseException, server: str = "Box") -> str:
-    """Return what the user can do about `error`. Never holds the address of a request, which could hold a code."""
+    """Return `error` as sentences for the user. Never includes the URL of a request, which could contain a code."""
     if isinstance(error, BoxNotebookError):
         return " ".join(str(error).split())
     if isinstance(error, requests.RequestException) or "certificate" in str(error).lower():

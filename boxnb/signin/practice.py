@@ -15,9 +15,9 @@ PROFILE = "sandbox"
 
 
 def server_of(running: Any) -> Server:
-    """Return the addresses of a running sandbox."""
-    addresses: dict[str, Any] = running.server()
-    return Server(**addresses)
+    """Return the name and URLs of a running sandbox."""
+    fields: dict[str, Any] = running.server()
+    return Server(**fields)
 
 
 def practice_client() -> Client:
@@ -30,17 +30,17 @@ def practice_client() -> Client:
 
 
 def ready() -> None:
-    """Make sure that the shared sandbox runs, that the profile knows its address, and that a user is signed in."""
+    """Make sure that the shared sandbox runs, that the profile has its URLs, and that a user is signed in."""
     from .. import sandbox
 
     client = practice_client()
 
-    def with_address(saved: store.Profile | None) -> store.Profile | None:
+    def with_server(saved: store.Profile | None) -> store.Profile | None:
         if saved is None or saved.token is None or saved.client.server == client.server:
             return None
         return dataclasses.replace(saved, client=client)  # restarted on another port, with the same state
 
-    saved = store.change(PROFILE, with_address)
+    saved = store.change(PROFILE, with_server)
     if saved is not None and saved.token is not None:
         return
     state = oauth.new_state()

@@ -38,7 +38,7 @@ def sign_out(profile: str) -> str:
             reason = network_trouble(error) if isinstance(error, OSError) else str(error)
             return (
                 f"Not signed out: {reason} The token may still work and stays saved in {store.path(profile)}. "
-                "Try again, or remove the app's access in the settings of your account at "
+                "Try again, or remove the app's access in your account settings in "
                 f"{display_name(saved.client.server.name)}."
             )
         try:

@@ -56,10 +56,10 @@ class Status(pd.DataFrame):
         if not len(self):
             return "<p>Nothing is saved yet. Open the onboarding notebook.</p>"
         facts = self.set_index("profile").T.dropna(how="all")
-        texts = facts.astype("object").where(facts.notna(), "").astype("str")
+        strings = facts.astype("object").where(facts.notna(), "").astype("str")
         rows = [
             [str(label).replace("_", " "), *(Alert(cell) if label == "problem" else cell for cell in cells)]
-            for label, cells in zip(texts.index, texts.to_numpy().tolist(), strict=True)
+            for label, cells in zip(strings.index, strings.to_numpy().tolist(), strict=True)
         ]
         return card_html(rows, columns=["profile", *map(str, facts.columns)])
 
@@ -81,7 +81,7 @@ def status(profile: str | None = None, *, clock: Clock = time.time) -> Status:
         A DataFrame with the columns of :data:`STATUS_COLUMNS`, shown as a card. ``access_minutes_left`` and
         ``refresh_days_left`` are ``Int64``, 0 once expired and missing if nobody is signed in. ``mode`` is the file's
         permission bits in octal. ``refreshed_by`` is the process that saved the token pair. ``scopes`` says for each
-        scope that an admin needs whether a call of boxnb has proved it, was refused, or has not tried it.
+        scope that an admin needs whether a call by boxnb has proved it, was refused, or has not been made.
         ``problem`` says what you have to do, if anything.
 
     Raises

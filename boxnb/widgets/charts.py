@@ -32,14 +32,14 @@ require("A chart", "boxnb[explore]", "plotly")
 import plotly.graph_objects as go  # noqa: E402  after the check above
 
 INK = "#7d7d7d"
-"""For texts. Readable on white and on black, because a figure does not know whether its notebook is light or dark."""
+"""For text. Readable on white and on black, because a figure does not know whether its notebook is light or dark."""
 
 BLUE = "#3574dd"
 """For bars. White numbers are readable on it."""
 
 RED = "#d9534f"
-KINDS = ["#4c8bf5", "#8fb8f8", "#56b4a5", "#b7a3e3", "#e0a458", "#c9879b"]
-"""For the kinds in a stack. Readable on white and on black; none is red, because red marks failures."""
+TYPE_COLOURS = ["#4c8bf5", "#8fb8f8", "#56b4a5", "#b7a3e3", "#e0a458", "#c9879b"]
+"""For the event types in a stack. Visible on white and on black; none is red, because red marks failures."""
 
 DEPTHS = [[0.0, "#3a72b5"], [0.65, "#2d66ab"], [1.0, "#08306b"]]
 """For the areas of a treemap. White names are readable on the palest."""
@@ -47,17 +47,17 @@ DEPTHS = [[0.0, "#3a72b5"], [0.65, "#2d66ab"], [1.0, "#08306b"]]
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 SCALE = [[0.0, "rgba(76,139,245,0.06)"], [1.0, "rgba(76,139,245,1)"]]
 TILES = 1000
-"""The most tiles that a treemap draws, so that a browser needs only seconds. Smaller items share a tile of their folder."""
+"""The maximum number of tiles in a treemap, so that a browser needs only seconds. Smaller items share one tile per folder."""
 
 LABEL = 28
-"""The most characters of a name next to its bar, which then fits in half a screen. Hovering shows the whole name."""
+"""The maximum length of a name next to its bar, which then fits in half a screen. Hovering shows the whole name."""
 
 WRAP = 44
-"""The most characters in a line of a title. A notebook may be half as wide as the screen."""
+"""The maximum length of a line of a title. A notebook may be half as wide as the screen."""
 
 
 def escape_label(text: object) -> str:
-    """Return a name that plotly shows unchanged although it reads tags in labels. Long names are cut."""
+    """Return a name escaped for plotly, which reads tags in labels. Long names are shortened."""
     return html.escape(cut(text, 60), quote=False)
 
 
@@ -118,10 +118,10 @@ class Chart:
 
 def bars_html(title: str, names: Sequence[object], values: Sequence[float], labels: Sequence[str]) -> str:
     """Return the first twenty bars as an HTML table."""
-    most = max([float(value) for value in values], default=0.0) or 1.0
+    largest = max([float(value) for value in values], default=0.0) or 1.0
     rows = "".join(
         f"<tr><th scope='row' style='text-align:left;font-weight:normal'>{html.escape(str(name))}</th>"
-        f"<td style='width:20em;text-align:left'><div style='background:{BLUE};height:.8em;width:{value / most:.1%}'></div></td>"
+        f"<td style='width:20em;text-align:left'><div style='background:{BLUE};height:.8em;width:{value / largest:.1%}'></div></td>"
         f"<td style='text-align:right'>{html.escape(label)}</td></tr>"
         for name, value, label in list(zip(names, values, labels, strict=True))[:20]
     )
@@ -138,9 +138,9 @@ def _bar_chart(title: str, data: pd.DataFrame, value: str, labels: list[str]) ->
     rows = data.iloc[:30]
     names = [escape_label(name) for name in rows["name"]]
     short_names = [escape_label(cut(name, LABEL)) for name in rows["name"]]
-    # plotly draws neither a bar of less than a pixel nor its label.
-    least = float(rows[value].max() or 0) * 0.006 if len(rows) else 0.0
-    lengths = [max(float(number), least) if number else 0.0 for number in rows[value]]
+    # plotly does not draw a bar of less than a pixel, nor its label.
+    min_length = float(rows[value].max() or 0) * 0.006 if len(rows) else 0.0
+    lengths = [max(float(number), min_length) if number else 0.0 for number in rows[value]]
     # plotly draws bars from the bottom up, but the largest belongs on top. Bars are placed by number, because two
     # names may look the same once cut.
     figure = go.Figure(
@@ -166,51 +166,51 @@ def _bar_chart(title: str, data: pd.DataFrame, value: str, labels: list[str]) ->
 
 
 def storage(frame: pd.DataFrame, title: str = "Storage") -> Chart:
-    """Draw bars of a DataFrame from ``reports.storage_by``, the largest thirty."""
+    """Draw the thirty largest rows of a DataFrame from ``reports.storage_by`` as bars."""
     labels = [files_text(size, files) for size, files in zip(frame["bytes"], frame["files"], strict=True)]
     return _bar_chart(title, frame, "bytes", labels)
 
 
 def counts(values: pd.Series, title: str) -> Chart:
-    """Draw bars of how often each value occurs, the most frequent thirty."""
+    """Draw how many times each of the thirty most frequent values occurs."""
     frequencies = values.dropna().astype("str").value_counts()
     data = pd.DataFrame({"name": frequencies.index, "count": frequencies.to_numpy()})
     return _bar_chart(title, data, "count", [f"{count:,}" for count in data["count"]])
 
 
 def domains(external: pd.DataFrame) -> Chart:
-    """Draw bars of the collaborations of external users by domain, from ``reports.external_collaborators``."""
-    return counts(external["domain"], "Invitations to other companies, by domain")
+    """Draw how many collaborations each external domain has, from ``reports.external_collaborators``."""
+    return counts(external["domain"], "External collaborations, by domain")
 
 
 def ages(frame: pd.DataFrame) -> Chart:
-    """Draw bars of files by the age of their content, youngest first, from ``reports.storage_by(box, "age")``."""
+    """Draw storage by the age of the files' content, newest first, from ``reports.storage_by(box, "age")``."""
     data = frame.set_index("name").reindex(AGES).rename_axis("name").reset_index()
     data[["files", "bytes"]] = data[["files", "bytes"]].fillna(0)
     return storage(data, "Files by age of their content")
 
 
 def events_per_day(events: pd.DataFrame, title: str = "Events per day (UTC)") -> Chart:
-    """Draw one bar per day, with the six most frequent event types in colours and the others together."""
+    """Draw one bar per day, with a colour for each of the six most frequent event types and grey for the others."""
     types = events["event_type"].astype("str")
     top = types.value_counts().index[:6]
     kind = types.where(types.isin(top), "other")
     day = events["created_at"].dt.floor("D").rename("day")
     data = events.groupby([day, kind.rename("kind")]).size().rename("events").reset_index()
-    colours = dict(zip([name for name in top if "FAIL" not in name], KINDS, strict=False))
+    colours = dict(zip([name for name in top if "FAIL" not in name], TYPE_COLOURS, strict=False))
     colours |= {name: RED for name in top if "FAIL" in name} | {"other": "rgba(125,125,125,0.5)"}
-    parts = dict(iter(data.groupby("kind")))
+    rows_of = dict(iter(data.groupby("kind")))
     figure = go.Figure(
         [
             go.Bar(
-                x=parts[name]["day"],
-                y=parts[name]["events"],
+                x=rows_of[name]["day"],
+                y=rows_of[name]["events"],
                 name=escape_label(name),
                 marker={"color": colours[name], "line": {"width": 0}},
                 hovertemplate="%{x|%a %d %b %Y}: %{y}",
             )
             for name in [*top, "other"]
-            if name in parts
+            if name in rows_of
         ]
     )
     # The legend is anchored to the foot of the chart. Anchored to the plot, it would cover the bars in a growing window.
@@ -228,23 +228,25 @@ def events_per_day(events: pd.DataFrame, title: str = "Events per day (UTC)") ->
     return Chart(title, figure, data, table)
 
 
-def sign_in_heatmap(sign_ins: pd.DataFrame, title: str = "Sign-ins, failed ones too, by hour (UTC)") -> Chart:
-    """Draw how many sign-ins there were in each hour of the week, from ``reports.sign_ins``."""
+def sign_in_heatmap(
+    sign_ins: pd.DataFrame, title: str = "Sign-ins, including failed ones, by hour (UTC)"
+) -> Chart:
+    """Draw the number of sign-ins in each hour of the week, from ``reports.sign_ins``."""
     grid = (
         sign_ins.groupby([sign_ins["weekday"].astype("str"), "hour"]).size().unstack(fill_value=0)
         if len(sign_ins)
         else pd.DataFrame()
     )
     grid = grid.reindex(index=WEEKDAYS, columns=range(24), fill_value=0).astype("int64")
-    most = int(grid.to_numpy().max()) or 1
-    ticks = sorted({0, *(round(most * share) for share in (0.06, 0.25, 0.5, 1))})
+    maximum = int(grid.to_numpy().max()) or 1
+    ticks = sorted({0, *(round(maximum * share) for share in (0.06, 0.25, 0.5, 1))})
     # On a linear scale, one attack with hundreds of sign-ins would make all ordinary hours look empty.
     figure = go.Figure(
         go.Heatmap(
             z=np.sqrt(grid.to_numpy()),
             customdata=grid.to_numpy(),
             zmin=0,
-            zmax=most**0.5,
+            zmax=maximum**0.5,
             colorbar={
                 "tickvals": [count**0.5 for count in ticks],
                 "ticktext": [f"{count:,}" for count in ticks],
@@ -265,7 +267,7 @@ def sign_in_heatmap(sign_ins: pd.DataFrame, title: str = "Sign-ins, failed ones 
     cells = "".join(
         f"<tr><th scope='row' style='text-align:left'>{day}</th>"
         + "".join(
-            f"<td style='background:rgba(76,139,245,{(count / most) ** 0.5:.2f})'>{count}</td>"
+            f"<td style='background:rgba(76,139,245,{(count / maximum) ** 0.5:.2f})'>{count}</td>"
             for count in counts_of_day
         )
         + "</tr>"
@@ -284,7 +286,7 @@ def treemap_data(items: pd.DataFrame, tiles: int = TILES, top: str = ALL_CONTENT
     items : DataFrame
         From ``reports.content`` or ``box.tree``.
     tiles : int
-        The most tiles. The smallest items of a folder share one tile, *(smaller)*.
+        The maximum number of tiles. The smallest items of a folder share one tile, *(smaller)*.
     top : str
         The name of the outermost area.
 
@@ -344,7 +346,7 @@ def _depths(parents: dict[str, str]) -> dict[str, int]:
 
 
 def _largest(data: pd.DataFrame, tiles: int) -> pd.DataFrame:
-    """Keep the largest tiles, and add one tile *(smaller)* to each folder that lost some. No folder is smaller than its content."""
+    """Keep the largest tiles, and add a tile *(smaller)* to each folder that lost some, so that its total is unchanged."""
     ordered = data.sort_values(["bytes", "kind"], ascending=[False, False], kind="stable")
     root = ordered["id"] == ""
     # Each folder may need one more tile for its smaller items, so folders and files get only half of the tiles.
@@ -370,7 +372,7 @@ def _largest(data: pd.DataFrame, tiles: int) -> pd.DataFrame:
 def treemap(
     items: pd.DataFrame, title: str = "Storage: click a folder to go down", tiles: int = TILES
 ) -> Chart:
-    """Draw each folder and file as an area, at most ``tiles``. Click a folder to go down, the bar on top to go back."""
+    """Draw folders and files as at most ``tiles`` areas. Click a folder to go down, or the bar on top to go back."""
     data = treemap_data(items, tiles)
     figure = go.Figure(
         go.Treemap(
@@ -390,7 +392,7 @@ def treemap(
             hovertemplate="%{label}<br>%{text}<extra></extra>",
         )
     )
-    # A text that does not fit its area is hidden, not shrunk until it is unreadable. Hovering shows it.
+    # A label that does not fit its area is hidden, not shrunk until it is unreadable. Hovering shows it.
     figure.update_layout(height=520, uniformtext={"minsize": 10, "mode": "hide"})
     folders = data[(data["kind"] == "folder") & (data["id"] != "")].nlargest(20, "bytes")
     labels = [bytes_text(size) for size in folders["bytes"]]

@@ -1,11 +1,13 @@
-// A countdown that runs in the browser, so that it ticks while the kernel is busy.
+// A countdown of a code's lifetime. It runs in the browser, so that it ticks while the kernel is busy.
 // It uses performance.now(), which does not depend on the computer's clock.
+import { CODE_SECONDS } from "./sign_in_panel_state.js";
+
 const TICK = 200; // milliseconds
 const SPOKEN = [30, 10]; // the seconds that a screen reader announces
 
-// Returns start(seconds, text) and stop(); `el` must be an empty element.
+// Returns start(seconds, label) and stop(); `el` must be an empty element.
 export function countdown(el, { secondsLeft, onZero }) {
-  let end = null, text = "", timer = null, previous = null;
+  let end = null, label = "", timer = null, previous = null;
   el.className = "bx-countdown";
   el.hidden = true;
   el.innerHTML = `<span class="bx-count-number" aria-hidden="true"></span><span class="bx-count-words"></span>
@@ -16,23 +18,23 @@ export function countdown(el, { secondsLeft, onZero }) {
     el.hidden = true;
   };
   const paint = () => {
-    const left = Math.max(0, (end - performance.now()) / 1000);
-    const seconds = Math.ceil(left);
-    el.style.setProperty("--bx-left", left / 30);
+    const remaining = Math.max(0, (end - performance.now()) / 1000);
+    const seconds = Math.ceil(remaining);
+    el.style.setProperty("--bx-left", remaining / CODE_SECONDS);
     el.querySelector(".bx-count-number").textContent = String(seconds);
-    el.querySelector(".bx-count-words").textContent = text;
+    el.querySelector(".bx-count-words").textContent = label;
     if (seconds !== previous && SPOKEN.includes(seconds)) {
       el.querySelector(".bx-count-spoken").textContent = secondsLeft(seconds);
     }
     previous = seconds;
-    if (left <= 0) {
+    if (remaining <= 0) {
       stop();
       onZero();
     }
   };
-  const start = (seconds, words) => {
+  const start = (seconds, newLabel) => {
     end = performance.now() + seconds * 1000;
-    text = words;
+    label = newLabel;
     previous = null;
     el.hidden = false;
     clearInterval(timer);

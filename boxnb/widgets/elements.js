@@ -1,4 +1,4 @@
-// Creates an element. The text is set as text, so that a name from Box never becomes markup.
+// Creates an element. `text` becomes its textContent, so that a name from Box is never read as markup.
 export function element(tag, className, text) {
   const node = document.createElement(tag);
   if (className) node.className = className;

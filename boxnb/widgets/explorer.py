@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 COLUMNS = ["name", "type", "size", "owned_by_login", "content_modified_at", "path"]
 BARS = 20
-"""The most bars that the chart shows."""
+"""The maximum number of bars in the chart."""
 
 MIN_SLOTS = 12
-"""The chart always leaves room for this many bars, so that a few bars are not drawn thicker than many."""
+"""The chart always has room for this many bars, so that a few bars are not drawn thicker than many."""
 
 BY = {"kind of file": "extension", "owner": "owned_by_login", "age": "age", "ownership": "ownership"}
 
 
 class Choice:
-    """The choice in tree and chart, with the rows and the code that follow from it. Can be tested without a widget."""
+    """What is chosen in tree and chart, and the rows and the code that follow. Can be tested without a widget."""
 
     def __init__(self, items: pd.DataFrame, name: str) -> None:
         self.items = items.reset_index(drop=True)
@@ -66,11 +66,11 @@ class Choice:
     def mask(self, *, with_bar: bool = True) -> pd.Series:
         """Return which rows are in the chosen folder and bar."""
         passing = pd.Series(True, index=self.items.index)
-        kind, item_id = self.folder
-        if kind == "folder":
+        item_type, item_id = self.folder
+        if item_type == "folder":
             passing &= self._below(item_id)
-        elif kind:
-            passing &= (self.items["type"].astype("str") == kind) & (self.items["id"] == item_id)
+        elif item_type:
+            passing &= (self.items["type"].astype("str") == item_type) & (self.items["id"] == item_id)
         column, label = self.bar
         if with_bar and column:
             passing &= self._file & (self.labels[column] == label)
@@ -86,9 +86,9 @@ class Choice:
     @property
     def summary(self) -> str:
         """The choice in words."""
-        kind, item_id = self.folder
+        item_type, item_id = self.folder
         names = self.items.loc[
-            (self.items["type"].astype("str") == kind) & (self.items["id"] == item_id), "name"
+            (self.items["type"].astype("str") == item_type) & (self.items["id"] == item_id), "name"
         ]
         folder = f"in {names.iloc[0]}" if len(names) else "in everything"
         return ", ".join(filter(None, [folder, self.bar[1]]))
@@ -97,8 +97,8 @@ class Choice:
     def code(self) -> str:
         """The pandas code that returns the chosen rows."""
         lines = [f"rows = {self.name}"]
-        kind, item_id = self.folder
-        if kind == "folder":
+        item_type, item_id = self.folder
+        if item_type == "folder":
             row = self.items[(self.items["type"] == "folder") & (self.items["id"] == item_id)].iloc[0]
             path = f"{row['path']}/{row['name']}".lstrip("/")
             login = row["owned_by_login"]  # two users may have a folder of the same name
@@ -108,8 +108,8 @@ class Choice:
                 else f"(rows['owned_by_login'] == {login!r})"
             )
             lines.append(f"rows = rows[(rows['path'] + '/').str.startswith({path + '/'!r}) & {owner}]")
-        elif kind:
-            lines.append(f"rows = rows[(rows['type'] == {kind!r}) & (rows['id'] == {item_id!r})]")
+        elif item_type:
+            lines.append(f"rows = rows[(rows['type'] == {item_type!r}) & (rows['id'] == {item_id!r})]")
         column, label = self.bar
         if column == "age":
             low, high = AGE_DAYS[AGES.index(label)], AGE_DAYS[AGES.index(label) + 1]
@@ -122,8 +122,8 @@ class Choice:
                 )
             )
         elif column == "extension":
-            text = "rows['extension'].astype('str').str.lower().fillna('(none)')"
-            lines.append(f"rows = rows[(rows['type'] == 'file') & ({text} == {label!r})]")
+            extension = "rows['extension'].astype('str').str.lower().fillna('(none)')"
+            lines.append(f"rows = rows[(rows['type'] == 'file') & ({extension} == {label!r})]")
         elif column:
             lines.append(
                 f"rows = rows[(rows['type'] == 'file') & (rows[{column!r}].astype('str') == {label!r})]"
@@ -174,10 +174,10 @@ class Explorer(ipywidgets.VBox):
         )
         self.chart.update_xaxes(fixedrange=True, showticklabels=False, showgrid=False, zeroline=False)
         self._labels: list[str] = []
-        self.tree.on_choice = self._folder_chosen
-        self._by.observe(self._by_changed, "value")
-        self._show_everything.on_click(self._clear)
-        self.chart.data[0].on_click(self._bar_chosen)
+        self.tree.on_choice = self._on_folder_choice
+        self._by.observe(self._on_grouping_change, "value")
+        self._show_everything.on_click(self._on_show_everything)
+        self.chart.data[0].on_click(self._on_bar_click)
         super().__init__(
             [
                 ipywidgets.HBox(
@@ -227,24 +227,24 @@ class Explorer(ipywidgets.VBox):
         bars = bars_html(title, list(sums["label"]), list(sums["bytes"]), labels)
         return bars + self.table.fallback()
 
-    def _folder_chosen(self) -> None:
+    def _on_folder_choice(self) -> None:
         chosen = self.tree.branches.chosen
         self.choice.folder = chosen[0] if chosen else ("", "")
         self.choice.bar = ("", "")
         self._draw()
 
-    def _by_changed(self, _change: object) -> None:
+    def _on_grouping_change(self, _change: object) -> None:
         self.choice.bar = ("", "")
         self._draw()
 
-    def _bar_chosen(self, _trace: object, points: Any, _state: object) -> None:
+    def _on_bar_click(self, _trace: object, points: Any, _state: object) -> None:
         if points.point_inds:
             label = self._labels[points.point_inds[0]]
             bar = (BY[str(self._by.value)], label)
             self.choice.bar = ("", "") if self.choice.bar == bar else bar
             self._draw()
 
-    def _clear(self, _button: object) -> None:
+    def _on_show_everything(self, _button: object) -> None:
         self.choice.folder = self.choice.bar = ("", "")
         self.tree.branches.chosen = []
         self.tree.send({"type": "chosen", "keys": []})

@@ -1,4 +1,4 @@
-"""The JavaScript of widgets: small modules, joined into the one text that a browser loads."""
+"""The JavaScript of widgets: small modules, joined into the single module that a browser loads."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ _IMPORT: Final = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.MULTI
 _EXPORT: Final = re.compile(r"^export (?=(?:async )?function |class |const )", re.MULTILINE)
 
 
-def joined(entry: Path) -> str:
-    """Return the module `entry` as one text, after every module that it imports.
+def join_modules(entry: Path) -> str:
+    """Return the source of the module `entry`, preceded by that of every module that it imports.
 
-    anywidget loads one text per widget, and a bundler would have to come from npm. The files therefore stay
-    ordinary modules, which node and the linter read as they are; here the imports are replaced by the text of
-    the imported file. The joined text has one scope: no two of its files may define the same name.
+    anywidget loads one module per widget, and a bundler would have to come from npm. The files therefore stay
+    ordinary modules, which node and the linter read unchanged; this function replaces each import with the source of
+    the imported file. The result has a single scope, so no two of its files may define the same name.
     """
-    texts: dict[Path, str] = {}
+    sources: dict[Path, str] = {}
 
     def add(path: Path) -> None:
-        if path in texts:
+        if path in sources:
             return
-        text = path.read_text(encoding="utf-8")
-        texts[path] = ""  # ends a circle of imports
-        for name in _IMPORT.findall(text):
+        source = path.read_text(encoding="utf-8")
+        sources[path] = ""  # ends circular imports
+        for name in _IMPORT.findall(source):
             add(path.parent / name)
-        del texts[path]  # a module comes after those it imports
-        texts[path] = _EXPORT.sub("", _IMPORT.sub("", text))
+        del sources[path]  # a module comes after those it imports
+        sources[path] = _EXPORT.sub("", _IMPORT.sub("", source))
 
     add(entry)
-    return "\n".join(texts.values())
+    return "\n".join(sources.values())

@@ -1,4 +1,4 @@
-"""A progress line for long pulls, which moves while the cell runs and ends with one sentence."""
+"""A progress line for long pulls, which is updated while the cell runs and ends with one sentence."""
 
 from __future__ import annotations
 
@@ -49,16 +49,19 @@ class Meter:
         if repeats:
             spent += f", {repeats} repeated"
         if progress.done:
-            self._dataset, self._earlier_repeats = "", self._repeats()  # the next report is of another pull
+            self._dataset, self._earlier_repeats = (
+                "",
+                self._repeats(),
+            )  # the next report belongs to another pull
             return 1.0, f"{spent}, {seconds:.1f} s"
         if seconds < EVERY:
             return None, f"{spent}, just started"  # the first call is too early for a rate
         spent += f", {rate:.0f} calls a second"
         if not self._expected_calls or progress.calls >= self._expected_calls:
             return None, f"{spent}, time left unknown"
-        left = (self._expected_calls - progress.calls) / rate if rate else 0.0
-        about = f"about {left:.0f} s left" if left < 90 else f"about {left / 60:.0f} minutes left"
-        return progress.calls / self._expected_calls, f"{spent}, {about}"
+        remaining = (self._expected_calls - progress.calls) / rate if rate else 0.0
+        estimate = f"{remaining:.0f} s" if remaining < 90 else f"{remaining / 60:.0f} minutes"
+        return progress.calls / self._expected_calls, f"{spent}, about {estimate} left"
 
 
 class ProgressView(ipywidgets.HTML):
@@ -84,23 +87,23 @@ class ProgressView(ipywidgets.HTML):
         return with_fallback(super()._repr_mimebundle_(**options), fallback, repr(self))
 
     def show(self, progress: Progress) -> None:
-        """Show a progress report. Most are skipped, to limit the updates, but never the last one of a pull."""
+        """Show a progress report. Most are skipped to limit the updates, but never the last one of a pull."""
         now = time.monotonic()
         if not progress.done and progress.pages > 1 and now - self._last_update < EVERY:
             return
         self._last_update = now
-        fraction, text = self._meter.describe(progress)
-        self._draw(fraction, text)
+        fraction, sentence = self._meter.describe(progress)
+        self._draw(fraction, sentence)
 
-    def wait(self, line: str) -> None:
-        """Show a line about a wait. May be called from another thread than :meth:`show`."""
-        self._last_update = 0.0  # show the next report at once
-        self._draw(None, line)
+    def wait(self, sentence: str) -> None:
+        """Show a sentence about a wait. May be called from a different thread than :meth:`show`."""
+        self._last_update = 0.0  # show the next report immediately
+        self._draw(None, sentence)
 
-    def _draw(self, fraction: float | None, text: str) -> None:
+    def _draw(self, fraction: float | None, sentence: str) -> None:
         value = "" if fraction is None else f' value="{fraction:.3f}"'
         bar = f'<progress max="1"{value} aria-label="Progress" style="width:12em;vertical-align:middle"></progress>'
-        self.value = f'<span role="status">{bar} {html.escape(text)}</span>'
+        self.value = f'<span role="status">{bar} {html.escape(sentence)}</span>'
 
 
 def progress(box: Box) -> ProgressView:

@@ -1,7 +1,7 @@
 """The sign-in panel: a thin view over `SignInFlow`.
 
 The front end and the kernel talk through one widget. The kernel sends the trait `view`, which is
-`SignInFlow.snapshot()` and holds no secret. The front end sends custom messages, which no notebook saves::
+`SignInFlow.snapshot()` and does not contain secrets. The front end sends custom messages, which no notebook saves::
 
     {"type": "ready", "page": ..., "origin": ...}      a page shows the panel
     {"type": "leaving", "page": ..., "removed": ...}   that page is reloaded or closed, or only the view is removed
@@ -9,12 +9,12 @@ The front end and the kernel talk through one widget. The kernel sends the trait
     {"type": "client_secret", "value": ...}            the field has already been cleared
     {"type": "register", "client_id": ..., "client_secret": ..., "redirect_uri": ...}
     {"type": "opened"}                                 the user followed the link to Box
-    {"type": "paste", "value": ...}                    exchanged at once
+    {"type": "paste", "value": ...}                    exchanged immediately
     {"type": "confirm", "yes": true}                   after a bare code
     {"type": "change_app"} {"type": "again"} {"type": "cancel"}
 
-The kernel answers every message with `{"type": "here"}`, so a panel without an answer knows that its kernel is gone.
-It sends `{"type": "vanished", "text": ...}` to a page that no longer shows a panel, to say why the gate gave up.
+The kernel replies to every message with `{"type": "here"}`, so a panel that gets no reply knows that its kernel is gone.
+It sends `{"type": "vanished", "text": ...}` to a page that no longer shows a panel, to say why `done()` stopped waiting.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ if TYPE_CHECKING:
     from boxnb.box import Box
 
 POLL_SECONDS: Final = 0.25  # an endless await cannot be interrupted, but a poll can
-HEADLESS_SECONDS: Final = 30.0  # how long to wait for a front end that sent a message if no user can type
-REDRAW_SECONDS: Final = 2.0  # a view that is only moved on the page is shown again by then
+HEADLESS_SECONDS: Final = 30.0  # how long to wait after a front end's last message if there is no user
+REDRAW_SECONDS: Final = 2.0  # within this time, a view that is only moved on the page is shown again
 KERNEL: Final = (7, 4)  # the first ipykernel that receives widget messages while a cell awaits
 
 _HERE: Final = Path(__file__).parent
 
 
 class SignIn(anywidget.AnyWidget):
-    """The panel that signs in one profile. `await panel.done()` is the gate for the cells after it."""
+    """The panel that signs in one profile. `await panel.done()` makes the following cells wait for the sign-in."""
 
-    _esm = javascript.joined(_HERE / "sign_in_panel_view.js")
+    _esm = javascript.join_modules(_HERE / "sign_in_panel_view.js")
     _css = (_HERE / "sign_in_panel.css").read_text(encoding="utf-8")
     view = traitlets.Dict().tag(sync=True)
 
@@ -63,7 +63,7 @@ class SignIn(anywidget.AnyWidget):
         self._last_message: float | None = None  # when a front end last sent a message, in monotonic seconds
         self._publishing = threading.RLock()
         self._advice = ""  # what to do besides signing in
-        self._unchecked = messages.unchecked_words(flow.profile)
+        self._unchecked = messages.unchecked_warning(flow.profile)
         super().__init__(view=self._view_state())
         self.on_msg(self._on_message)
         flow.on_change = self._publish
@@ -77,9 +77,9 @@ class SignIn(anywidget.AnyWidget):
 
     def _view_state(self) -> dict[str, object]:
         view = self.flow.snapshot()
-        proxied = bool(jupyterhub.near_end(view["redirect_uri"]))
-        port_taken = jupyterhub.taken_words(view["redirect_uri"], view["listening"])
-        port_moved = messages.port_words(view["redirect_uri"], view["listening"], view["server"])
+        proxied = bool(jupyterhub.local_url(view["redirect_uri"]))
+        port_taken = jupyterhub.port_taken_warning(view["redirect_uri"], view["listening"])
+        port_moved = messages.port_note(view["redirect_uri"], view["listening"], view["server"])
         return view | {
             "advice": self._advice,
             "unchecked": self._unchecked,
@@ -89,36 +89,38 @@ class SignIn(anywidget.AnyWidget):
         }
 
     def _on_message(self, _widget: object, content: object, _buffers: object) -> None:
-        """Pass a message on to the flow. Runs in the main thread or, with subshells, in another one."""
+        """Pass a message on to the flow. Runs in the main thread or, with subshells, in a different one."""
         if not isinstance(content, dict):
             return
         self._last_message = time.monotonic()
         self.send({"type": "here"})
         flow = self.flow
-        text = {key: value for key, value in content.items() if isinstance(value, str)}
-        match text.get("type"):
+        fields = {key: value for key, value in content.items() if isinstance(value, str)}
+        match fields.get("type"):
             case "ready":
-                self._pages.add(text.get("page", ""))
+                self._pages.add(fields.get("page", ""))
                 self._left_at = None
-                if redirect_uri := jupyterhub.offered(text.get("origin", "")):
+                if redirect_uri := jupyterhub.proxied_redirect_uri(fields.get("origin", "")):
                     flow.offer(redirect_uri)
                 self._publish()
             case "leaving":
-                self._pages.discard(text.get("page", ""))
+                self._pages.discard(fields.get("page", ""))
                 self._left_at = None if self._pages else self._last_message
                 self._removed = content.get("removed") is True
             case "draft":
-                flow.draft |= {key: text[key] for key in ("client_id", "redirect_uri") if key in text}
+                flow.draft |= {key: fields[key] for key in ("client_id", "redirect_uri") if key in fields}
             case "client_secret":
-                flow.draft_secret(text.get("value", ""))
+                flow.draft_secret(fields.get("value", ""))
             case "register":
                 flow.register(
-                    text.get("client_id", ""), text.get("client_secret", ""), text.get("redirect_uri", "")
+                    fields.get("client_id", ""),
+                    fields.get("client_secret", ""),
+                    fields.get("redirect_uri", ""),
                 )
             case "opened":
                 flow.opened()
             case "paste":
-                flow.paste(text.get("value", ""))
+                flow.paste(fields.get("value", ""))
             case "confirm":
                 flow.confirm(content.get("yes") is True)
             case "change_app":
@@ -134,8 +136,8 @@ class SignIn(anywidget.AnyWidget):
         Returns
         -------
         Box
-            The same as `boxnb.connect(profile)`. Returns at once if a saved sign-in works, even if the panel was
-            cancelled before, by the user or because a newer panel replaced it.
+            The same as `boxnb.connect(profile)`. Returns immediately if a saved sign-in works, even if the panel
+            was cancelled before, by the user or because a newer panel replaced it.
 
         Raises
         ------
@@ -176,7 +178,7 @@ class SignIn(anywidget.AnyWidget):
 
         self.flow.on_change = changed
         deadline = time.monotonic() + self._seconds
-        has_user = _somebody_can_answer()
+        has_user = _front_end_has_user()
         try:
             await asyncio.sleep(0)
             while not (finished.done() or self.flow.finished):
@@ -200,7 +202,7 @@ class SignIn(anywidget.AnyWidget):
 
     def _give_up(self, seconds: float) -> None:
         """End the wait if no page has shown the panel for `seconds`, because it would only block the kernel."""
-        if not self._removed:  # a reloaded page asks for its widgets, but gets no answer until this cell ends
+        if not self._removed:  # a reloaded page asks for its widgets, but gets no reply until this cell ends
             self._advice = messages.RELOADED
             raise SignInCancelled(messages.RELOADED_WHILE_WAITING)
         if seconds > REDRAW_SECONDS:  # the cell's own output may be cleared too, so the page shows a notice
@@ -208,7 +210,7 @@ class SignIn(anywidget.AnyWidget):
             raise SignInCancelled(messages.RUN_AGAIN)
 
 
-# One panel per profile. A second panel takes over what was typed into the first.
+# One panel per profile. A new panel takes over what was typed into the previous one.
 _latest: dict[str, SignIn] = {}
 
 
@@ -236,10 +238,10 @@ def sign_in(profile: str = "box", *, server: Server = BOX, seconds: float = 900)
         flow = SignInFlow(profile, client=client, practice=True, seconds=seconds)
     else:
         flow = SignInFlow(profile, server=server, seconds=seconds)
-    older = _latest.pop(profile, None)
-    if older is not None:
-        flow.draft = dict(older.flow.draft)
-        older.flow.cancel()
+    previous_panel = _latest.pop(profile, None)
+    if previous_panel is not None:
+        flow.draft = dict(previous_panel.flow.draft)
+        previous_panel.flow.cancel()
     _latest[profile] = panel = SignIn(flow.start(), seconds=seconds)
     return panel
 
@@ -250,7 +252,7 @@ def _kernel() -> Any:
     return getattr(get_ipython(), "kernel", None)
 
 
-def _somebody_can_answer() -> bool:
+def _front_end_has_user() -> bool:
     """Return whether the front end has a user. JupyterLab allows input; nbclient and similar tools do not."""
     return bool(getattr(_kernel(), "_allow_stdin", False))
 

@@ -1,14 +1,14 @@
-// The panel's messages to the kernel, and whether the kernel still answers them.
-const ANSWER = 3000; // milliseconds within which the kernel answers every message
-const FIRST_ANSWER = 4000; // milliseconds; a saved panel can be on screen without a kernel
+// Sends the panel's messages to the kernel, and notices when the kernel does not reply.
+const REPLY_TIMEOUT = 3000; // milliseconds; the kernel replies to every message
+const FIRST_REPLY_TIMEOUT = 4000; // milliseconds; a saved panel can be on screen without a kernel
 
 export class KernelLink {
-  // Calls `onUnanswered` when a message got no answer in time, `onSilent` when the kernel has never answered.
-  constructor(model, { onUnanswered, onSilent }) {
+  // Calls `onNoReply` when no reply to a message came in time, `onSilent` when the kernel has never replied.
+  constructor(model, { onNoReply, onSilent }) {
     this.model = model;
-    this.onUnanswered = onUnanswered;
-    this.answerTimer = null;
-    this.silenceTimer = setTimeout(onSilent, FIRST_ANSWER);
+    this.onNoReply = onNoReply;
+    this.replyTimer = null;
+    this.silenceTimer = setTimeout(onSilent, FIRST_REPLY_TIMEOUT);
   }
 
   isBusy() {
@@ -16,32 +16,32 @@ export class KernelLink {
   }
 
   send(type, content = {}) {
-    this.answerTimer ??= setTimeout(() => this.lost(), ANSWER);
+    this.replyTimer ??= setTimeout(() => this.reportNoReply(), REPLY_TIMEOUT);
     try {
       this.model.send({ type, ...content });
     } catch { // the connection to the kernel is closed
-      this.lost();
+      this.reportNoReply();
     }
   }
 
-  lost() {
-    this.answered();
-    this.onUnanswered();
+  reportNoReply() {
+    this.stopWaiting();
+    this.onNoReply();
   }
 
-  answered() {
-    clearTimeout(this.answerTimer);
-    this.answerTimer = null;
+  stopWaiting() {
+    clearTimeout(this.replyTimer);
+    this.replyTimer = null;
   }
 
-  // Every message is answered with "here", so the kernel is not silent any more.
-  heardHere() {
+  // The kernel replies to every message with "here", so it is no longer silent.
+  noteReply() {
     clearTimeout(this.silenceTimer);
-    this.answered();
+    this.stopWaiting();
   }
 
   close() {
     clearTimeout(this.silenceTimer);
-    this.answered();
+    this.stopWaiting();
   }
 }

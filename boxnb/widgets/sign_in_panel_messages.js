@@ -1,4 +1,4 @@
-// Every text of the sign-in panel. Only the texts in `steps` and those that say so contain markup.
+// Every message of the sign-in panel. Only the messages in `steps` and those marked so below contain markup.
 export const PANEL = {
   label: "Sign in to Box",
   title: (profile) => `Sign in: ${profile}`,
@@ -7,7 +7,7 @@ export const PANEL = {
   close: "Close",
   sandbox: "the sandbox",
   kernelRestarted: "The kernel was restarted. Run the cells from the top.",
-  kernelSilent: "The kernel has not answered this panel. "
+  kernelSilent: "The kernel has not responded to this panel. "
     + "Unless the kernel is busy, run this cell and the next one again.",
 
   register: {
@@ -15,7 +15,7 @@ export const PANEL = {
     registered: (clientId, fingerprint) => (
       `Client ID ${clientId}, client secret with fingerprint ${fingerprint}.`),
     registeredInSandbox: "Already registered for you: this is the sandbox on your own computer, "
-      + "so you do not need an account. Open the lines below to see the steps at the real Box.",
+      + "so you do not need an account. Open the lines below to see the steps in the real Box.",
     useAnotherApp: "Use another app",
     summary: "What to click in Box's Developer Console",
     steps: {
@@ -35,7 +35,7 @@ export const PANEL = {
     copied: "copied",
     selected: "selected: press Ctrl+C",
     // Markup.
-    hub: "This is the address of your JupyterHub, which passes the answer on to this notebook. "
+    hub: "This is the address of your JupyterHub, which passes the code on to this notebook. "
       + "<i>Not run on a real hub</i> yet. If it fails, paste the address as step 3 says.",
     // Name of the scope in Box, and what it is for. Markup.
     scopes: [
@@ -62,7 +62,7 @@ export const PANEL = {
     heading: "Open Box",
     link: (server) => `Open ${server}`,
     now: (server) => (
-      `opens a new tab, where you sign in at ${server} and press Grant. Your password stays there.`),
+      `opens a new tab, where you sign in to ${server} and press Grant. Your password stays there.`),
     later: "in a new tab, to sign in and press Grant.",
     waitingTab: "Waiting for the notebook…",
   },
@@ -73,19 +73,19 @@ export const PANEL = {
       + "(not run on a real hub yet). A code is valid for 30 seconds after you press Grant.",
     listening: "After you press Grant, the code comes back by itself if your browser and this notebook "
       + "are on the same computer. A code is valid for 30 seconds after you press Grant.",
-    byHand: "After you press Grant, your browser opens a page whose address holds the code. "
+    byHand: "After you press Grant, your browser opens a page whose address contains the code. "
       + "The code is valid for 30 seconds after you press Grant.",
     expired: "A code granted more than 30 seconds ago has expired.",
     newCode: "Get a new code",
     orPaste: "Or paste",
     paste: "Paste",
-    pasteRest: "the whole address here; it is used at once",
+    pasteRest: "the whole address here; it is used immediately",
     pasteExample: "http://127.0.0.1…/callback?code=…&state=…",
     leftSinceArrival: "s left for this code, counted from its arrival",
     leftAtMost: "s at most: a code is valid for 30 s after you press Grant",
     secondsLeft: (seconds) => `${seconds} seconds left`,
     pageBroken: "Does the page after Grant look broken?",
-    pageBrokenHelp: "The address of that page holds the code; nothing else on it matters. "
+    pageBrokenHelp: "The address of that page contains the code; nothing else on it matters. "
       + "Copy the whole address within 30 seconds and paste it above. "
       + "If it is too late, press Back in that tab and grant again, or use Open Box. "
       + "If you see your Box files instead, the app has its default redirect URI: "

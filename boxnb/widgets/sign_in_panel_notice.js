@@ -8,7 +8,7 @@ const NOTICE_STYLE = "position:fixed; z-index:10000; right:24px; bottom:40px; ma
   + "box-shadow:0 2px 12px rgb(0 0 0 / 30%);";
 
 // Shows one line over the page, for when the page shows neither the panel nor the cell that waited for it.
-// An empty text removes it.
+// An empty string removes it.
 export function showNotice(text) {
   document.querySelectorAll(".bx-notice").forEach((notice) => notice.remove());
   if (!text) return;

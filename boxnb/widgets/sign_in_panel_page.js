@@ -85,7 +85,7 @@ function doneStep(words) {
     <button type="button" class="bx-switch bx-quiet">${words.again}</button></p></div></li>`;
 }
 
-// Returns the panel's HTML, made of our own texts only. Values from the kernel are set as text later.
+// Returns the panel's HTML, which contains only our own messages. Values from the kernel follow as text.
 export function panelPage() {
   return `
 <div class="bx-head"><strong class="bx-title"></strong><span class="bx-status" role="status"></span>

@@ -1,5 +1,6 @@
-// What the sign-in panel shows, as data. `view` is the kernel's snapshot of the sign-in, without secrets;
-// `state` is what happened on this page. Pure functions without the DOM.
+// The state of the sign-in panel in the browser; the state in the kernel is boxnb/signin/flow.py.
+// `view` is the kernel's snapshot of the sign-in, without secrets; its `left` is the seconds until the code
+// expires. `state` is what happened on this page. Pure functions without the DOM.
 import { PANEL } from "./sign_in_panel_messages.js";
 
 export const STEPS = ["register", "open", "catch", "done"];
@@ -7,22 +8,22 @@ export const CODE_SECONDS = 30; // Box: an authorization code is valid for 30 se
 
 const ADMIN_ROLES = ["admin", "coadmin"];
 const FOCUS_AT = { open: ".bx-open", confirm: ".bx-yes", done: ".bx-done" };
-const FULL_ADDRESS = /[?&#]code=[^&]+.*state=|state=[^&]+.*code=/;
+const FULL_URL = /[?&#]code=[^&]+.*state=|state=[^&]+.*code=/;
 
 export function newState() {
   return {
-    unanswered: false, // the kernel did not answer a message in time
-    silent: false, // the kernel has never answered this panel
+    unanswered: false, // the kernel did not reply to a message in time
+    silent: false, // the kernel has never replied to this panel
     kernelBusy: false,
     signedInHere: false, // the panel has shown a step before "done"
     atBox: false, // the user followed the link to Box
     codeExpired: false,
-    pasted: false, // the user pasted the last answer from Box
+    pasted: false, // the user pasted the last redirect URL or code
     shownStep: null,
   };
 }
 
-// Returns the state after a view arrived: a closed step or an alert ends the wait for a code.
+// Returns the state after a new view. A closed step or an alert ends the wait for a code.
 export function received(state, view) {
   const waiting = !waitEnds(view);
   return {
@@ -47,7 +48,7 @@ export function stepMarks(step, atBox) {
   return STEPS.map((_, index) => ({ now: index === now, past: index < now || step === "done" }));
 }
 
-// Returns where the alert belongs: next to the control that the user pressed last.
+// Returns the place of the alert: next to the control that the user pressed last.
 export function alertPlace(step, pasted) {
   const places = {
     register: ".bx-alert-register",
@@ -68,13 +69,13 @@ export function emptyField(clientId, clientSecret, savedFingerprint) {
   return clientSecret || savedFingerprint ? null : ".bx-client-secret";
 }
 
-// Returns the field's new text. What the user typed since the kernel's last value is never overwritten.
+// Returns the field's new value. What the user has typed since the kernel's last value is never overwritten.
 export function merged(typed, previousValue, value) {
   return previousValue !== value && typed === (previousValue ?? "") ? value : typed;
 }
 
-export function isFullAddress(text) {
-  return FULL_ADDRESS.test(text);
+export function isFullUrl(text) {
+  return FULL_URL.test(text);
 }
 
 export function isKernelLost(state) {
@@ -135,7 +136,7 @@ function registerTexts(view) {
   };
 }
 
-// Returns the text of each element whose text depends on the view.
+// Returns the text of each element that depends on the view, by selector.
 export function texts(view, state) {
   const server = view.practice ? PANEL.sandbox : view.server;
   return {
@@ -155,7 +156,7 @@ export function texts(view, state) {
   };
 }
 
-// Returns whether each element that comes and goes is visible.
+// Returns which of the elements that come and go are visible, by selector.
 export function visibility(view, state) {
   const { step } = view;
   const open = step === "open", registering = step === "register", done = step === "done";
@@ -177,8 +178,8 @@ export function visibility(view, state) {
   };
 }
 
-// Returns the address behind "Open Box", or null while it must not be followed.
-export function openAddress(view) {
+// Returns the URL of the "Open Box" link, or null while the link must not be followed.
+export function openUrl(view) {
   return view.step === "open" && !view.busy && view.authorize_url ? view.authorize_url : null;
 }
 

@@ -1,4 +1,4 @@
-// The sign-in panel: shows `view`, which holds no secret, and sends what the user does as custom messages.
+// The sign-in panel: shows `view`, which has no secrets, and sends what the user does as custom messages.
 import { countdown } from "./countdown.js";
 import { element } from "./elements.js";
 import { KernelLink } from "./sign_in_panel_kernel.js";
@@ -6,8 +6,8 @@ import { PANEL } from "./sign_in_panel_messages.js";
 import { showNotice } from "./sign_in_panel_notice.js";
 import { panelPage } from "./sign_in_panel_page.js";
 import {
-  CODE_SECONDS, alertPlace, emptyField, focusAfter, isFullAddress, isKernelLost, isPracticeNext,
-  merged, newState, openAddress, received, savedRows, stepMarks, texts, visibility, waitEnds,
+  CODE_SECONDS, alertPlace, emptyField, focusAfter, isFullUrl, isKernelLost, isPracticeNext,
+  merged, newState, openUrl, received, savedRows, stepMarks, texts, visibility, waitEnds,
 } from "./sign_in_panel_state.js";
 
 const DRAFT_PAUSE = 300; // milliseconds after the last key
@@ -28,14 +28,14 @@ class SignInPanel {
     this.model = model;
     this.page = `${PAGE_LOAD}/${++panelCount}`;
     this.state = newState();
-    this.fields = {}; // the kernel's last value of each field
-    this.pendingTab = null; // the tab that waits for the address of a new request
+    this.fields = {}; // each field's last value from the kernel
+    this.pendingTab = null; // the tab that waits for the URL of a new request
     this.lastAlert = "";
     this.painted = false; // the first paint does not scroll
     this.draftTimer = null;
     this.root = this.createRoot(el);
     this.kernel = new KernelLink(model, {
-      onUnanswered: () => this.change({ unanswered: true }),
+      onNoReply: () => this.change({ unanswered: true }),
       onSilent: () => this.change({ silent: true }),
     });
     this.count = countdown(this.find(".bx-count"), {
@@ -79,13 +79,13 @@ class SignInPanel {
 
   heard(message) {
     if (message.type !== "here") return;
-    this.kernel.heardHere();
+    this.kernel.noteReply();
     this.change({ unanswered: false, silent: false });
   }
 
-  // The kernel now has Box's answer, so the age of the code is known best at this moment.
+  // The kernel has just received the redirect, so the code's age is known most precisely now.
   viewChanged() {
-    this.kernel.answered();
+    this.kernel.stopWaiting();
     this.state = { ...this.state, unanswered: false };
     const view = this.view;
     if (this.pendingTab && view.authorize_url && view.authorize_url !== this.pendingTab.before) {
@@ -95,12 +95,12 @@ class SignInPanel {
     this.paint();
   }
 
-  // Where a blocker did not open the tab, "Open Box" is ready instead.
-  openPendingTab(address) {
+  // If a pop-up blocker prevented the tab, the focus moves to "Open Box".
+  openPendingTab(url) {
     const { tab } = this.pendingTab;
     this.pendingTab = null;
     if (tab && !tab.closed) {
-      tab.location.replace(address);
+      tab.location.replace(url);
       this.followed();
     } else {
       this.state = { ...this.state, codeExpired: false };
@@ -159,9 +159,9 @@ class SignInPanel {
   }
 
   paintControls(view) {
-    const link = this.find(".bx-open"), address = openAddress(view);
-    if (address) {
-      link.href = address;
+    const link = this.find(".bx-open"), url = openUrl(view);
+    if (url) {
+      link.href = url;
       link.removeAttribute("aria-disabled");
     } else {
       link.removeAttribute("href");
@@ -240,7 +240,7 @@ class SignInPanel {
     this.paint();
   }
 
-  // A browser opens a tab only during a click; its address follows with the kernel's next request.
+  // A browser opens a tab only during a click; its URL follows with the kernel's next request.
   requestNewCode() {
     const tab = window.open("", "_blank");
     this.pendingTab = { tab, before: this.view.authorize_url };
@@ -259,7 +259,7 @@ class SignInPanel {
     });
     this.on(".bx-paste", "drop", () => setTimeout(submit));
     this.on(".bx-paste", "input", (event) => {
-      if (isFullAddress(event.target.value)) submit();
+      if (isFullUrl(event.target.value)) submit();
     });
     this.on(".bx-paste", "keydown", (event) => {
       if (event.key === "Enter") submit();
@@ -323,7 +323,7 @@ class SignInPanel {
 
   // The page around the panel
 
-  // The page does not know when the user pressed Grant. Counted from the return, 30 s is the most it can be.
+  // The page does not know when the user pressed Grant. When the user returns, at most CODE_SECONDS are left.
   returned() {
     const view = this.view;
     if (document.visibilityState !== "visible" || !this.state.atBox) return;
@@ -337,7 +337,7 @@ class SignInPanel {
     else this.returned();
   }
 
-  // A reloaded page gets nothing from a cell that is running. Tell the waiting cell, so that it ends.
+  // A reloaded page receives nothing while a cell is running. Tell the kernel, so that the waiting cell ends.
   leaving() {
     if (this.draftTimer !== null) {
       clearTimeout(this.draftTimer);
@@ -346,7 +346,7 @@ class SignInPanel {
     this.send("leaving", { page: this.page });
   }
 
-  // Shift+Enter moves on to the next cell and can leave half of the panel above the screen.
+  // Shift+Enter moves on to the next cell and can leave the top half of the panel off screen.
   scrollIntoSight() {
     const box = this.root.getBoundingClientRect();
     const screen = this.root.closest(".jp-WindowedPanel-outer")?.getBoundingClientRect();
@@ -354,7 +354,7 @@ class SignInPanel {
     if (cut && this.view.step !== "done") this.root.scrollIntoView({ block: "start" });
   }
 
-  // Connects the panel, says that it is ready, and returns the function that ends it.
+  // Connects the panel, reports that it is ready, and returns a function that disconnects it.
   start() {
     const events = new AbortController(), { signal } = events;
     const heard = (message) => this.heard(message), changed = () => this.viewChanged();
@@ -375,7 +375,7 @@ class SignInPanel {
     };
   }
 
-  // The panel's cell runs again: a cell that waits for this panel must not wait forever.
+  // Called when the panel's cell runs again. A cell that waits for this panel must not wait forever.
   end() {
     this.count.stop();
     clearTimeout(this.draftTimer);

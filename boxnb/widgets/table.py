@@ -1,12 +1,14 @@
 """An interactive table: a thin view over :class:`boxnb.widgets.table_state.Rows`.
 
-The rows stay in the kernel. The browser holds the few it shows and asks for others while the user scrolls, so 100,000
-rows cost it no more than 100. Cells are set as text, never as markup. Custom messages from the front end to the kernel::
+The rows stay in the kernel. The browser holds only those it shows and asks for others while the user scrolls, so
+100,000 rows cost it no more than 100. Cells are set as text, never as markup.
 
-    {"type": "rows", "start": 0, "count": 100, "version": 3}    answered by the same message with "rows"
+Custom messages from the front end to the kernel::
+
+    {"type": "rows", "start": 0, "count": 100, "version": 3}    reply: the same message with "rows"
     {"type": "search", "text": ...}  {"type": "filter", "column": ..., "text": ...}  {"type": "sort", "column": ...}
     {"type": "show", "column": ..., "yes": true}  {"type": "choose", "rows": [0, 1]}
-    {"type": "file", "kind": "csv"}                  answered by "file" with the bytes, "copy", or "failed" with "why"
+    {"type": "file", "kind": "csv"}                  reply: "file" with the bytes, "copy", or "failed" with "why"
 """
 
 from __future__ import annotations
@@ -60,7 +62,7 @@ class Table(anywidget.AnyWidget):
         The columns to show at first, in this order. The others are in the column chooser.
     """
 
-    _esm = javascript.joined(_HERE / "table_view.js")
+    _esm = javascript.join_modules(_HERE / "table_view.js")
     _css = (_HERE / "table.css").read_text(encoding="utf-8")
     shown = traitlets.Dict().tag(sync=True)
 
@@ -152,7 +154,7 @@ class Table(anywidget.AnyWidget):
         )
 
     def _links(self, start: int, count: int) -> list[str]:
-        """Return the address of each item's page at Box. Empty if the DataFrame has no columns that name the item."""
+        """Return the URL of each item's page in Box, or an empty list if no columns identify the item."""
         names = next(
             (
                 pair
@@ -163,20 +165,22 @@ class Table(anywidget.AnyWidget):
         )
         if not self._web or names is None:
             return []
-        part = self.rows.frame.iloc[self.rows.order[start : start + count]]
+        items = self.rows.frame.iloc[self.rows.order[start : start + count]]
         return [
-            f"{self._web}/{kind}/{item}" if kind in ("file", "folder") and str(item).isdigit() else ""
-            for kind, item in zip(part[names[0]].astype("str"), part[names[1]], strict=True)
+            f"{self._web}/{item_type}/{item_id}"
+            if item_type in ("file", "folder") and str(item_id).isdigit()
+            else ""
+            for item_type, item_id in zip(items[names[0]].astype("str"), items[names[1]], strict=True)
         ]
 
     def _send_file(self, kind: str) -> None:
         """Send the visible columns of :attr:`selected` as a file to download, or as text to copy."""
-        part = self.selected[self.rows.visible]
+        rows = self.selected[self.rows.visible]
         if kind == "text":
-            first = part.head(COPY_ROWS)
-            columns = (self._clipboard_cells(first[name], name) for name in first.columns)
+            copied = rows.head(COPY_ROWS)
+            columns = (self._clipboard_cells(copied[name], name) for name in copied.columns)
             lines = map("\t".join, zip(*columns, strict=True))
-            self.send({"type": "copy", "text": "\n".join(lines), "rows": len(first), "of": len(part)})
+            self.send({"type": "copy", "text": "\n".join(lines), "rows": len(copied), "of": len(rows)})
             return
         if kind not in TYPES:
             return
@@ -184,16 +188,16 @@ class Table(anywidget.AnyWidget):
             warnings.simplefilter("always")
             path = Path(folder) / f"{self.rows.name}.{kind}"
             try:
-                (export.to_csv if kind == "csv" else export.to_excel)(part, path)
+                (export.to_csv if kind == "csv" else export.to_excel)(rows, path)
             except BoxNotebookError as error:
                 self.send({"type": "failed", "why": str(error)})
                 return
             data = path.read_bytes()
         file = {"type": "file", "name": f"{self.rows.name}.{kind}", "mime": TYPES[kind]}
-        self.send({**file, "said": " ".join(str(warning.message) for warning in caught)}, [data])
+        self.send({**file, "remark": " ".join(str(warning.message) for warning in caught)}, [data])
 
     def _clipboard_cells(self, values: pd.Series, name: str) -> list[str]:
-        """Return heading and cells of a column as uncut texts of one line each that no spreadsheet runs as a formula."""
+        """Return a column's heading and full cells, one line each, which a spreadsheet does not run as formulas."""
         kind = self.rows.kinds[name]
         cells = texts(values, kind, None)
         if kind not in ("number", "bytes"):  # a guard would turn negative numbers into text
@@ -206,13 +210,13 @@ class Table(anywidget.AnyWidget):
     def fallback(self) -> str:
         """Return the first rows as plain HTML, with units for bytes."""
         rows = self.rows.shown[self.rows.visible]
-        first = rows.head(FALLBACK_ROWS)
+        preview = rows.head(FALLBACK_ROWS)
         readable = {
-            name: pd.Series(texts(first[name], "bytes"), index=first.index, dtype="str")
-            for name in first.columns
+            name: pd.Series(texts(preview[name], "bytes"), index=preview.index, dtype="str")
+            for name in preview.columns
             if self.rows.kinds[name] == "bytes"
         }
-        return export.table_html(first.assign(**readable), of=len(rows))
+        return export.table_html(preview.assign(**readable), of=len(rows))
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         return with_fallback(super()._repr_mimebundle_(**options), self.fallback(), repr(self))

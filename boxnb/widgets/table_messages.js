@@ -1,4 +1,4 @@
-// Every text of the table that does not come from the kernel.
+// Every message of the table that does not come from the kernel.
 export const TABLE = {
   label: "Rows. Arrow keys move, space selects.",
   search: "Search all text",
@@ -13,7 +13,7 @@ export const TABLE = {
   codeTitle: "Copy the pandas code that returns these rows",
   codeCopied: "Code copied",
   copyFailed: "The browser did not allow copying.",
-  noRows: "No row passes the search and the filters.",
+  noRows: "No rows match the search and the filters.",
   loading: "…",
   sortBy: (column) => `Sort by ${column}`,
   ascending: (column) => `▲ ${column}`,

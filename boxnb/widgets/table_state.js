@@ -1,5 +1,5 @@
-// What the table shows, as data. `view` is the kernel's description of the rows.
-// Pure functions without the DOM.
+// The state of one table view in the browser; table_state.py is the state of its rows in the kernel.
+// `view` is the kernel's description of the rows. Pure functions without the DOM.
 import { TABLE } from "./table_messages.js";
 
 export const ROW_HEIGHT = 26; // pixels, as in table.css
@@ -31,7 +31,7 @@ export function columnWidths(view) {
   });
 }
 
-// Returns a text that changes exactly when the headings have to be drawn again.
+// Returns a string that changes exactly when the headings have to be drawn again.
 export function headSignature(view) {
   return JSON.stringify([view.columns, view.visible]);
 }

@@ -1,6 +1,6 @@
-"""The state of a table view: how one DataFrame is sorted, filtered and searched, and which rows are chosen.
+"""The state of a table's rows in the kernel; `table_state.js` is the state of one view in the browser.
 
-Can be tested without a widget.
+It says how one DataFrame is sorted, filtered and searched, and which rows are chosen. Can be tested without a widget.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _COMPARABLE = ("number", "bytes", "time")
 """Kinds of columns that a filter such as ``> 5`` compares."""
 
 CELL = 300
-"""The most characters of a cell that are sent to the browser."""
+"""The maximum number of characters of a cell that are sent to the browser."""
 
 
 def _labels(frame: pd.DataFrame) -> list[str]:
-    """Return the column names as distinct texts, so that a view can ask for one column by its name."""
+    """Return the column names as distinct strings, so that a view can ask for a column by its name."""
     labels: list[str] = []
     for name in frame.columns:
         label = as_text(" / ".join(map(str, name)) if isinstance(name, tuple) else str(name))
@@ -48,8 +48,8 @@ def kind_of(name: str, values: pd.Series) -> str:
     return "time" if pd.api.types.is_datetime64_any_dtype(values.dtype) else "text"
 
 
-def texts(values: pd.Series, kind: str, most: int | None = CELL) -> list[str]:
-    """Return the cells as a reader sees them, texts cut to ``most`` characters. A missing value is an empty string."""
+def texts(values: pd.Series, kind: str, max_length: int | None = CELL) -> list[str]:
+    """Return the cells as a reader sees them, cut to ``max_length`` characters. A missing value is an empty string."""
     if kind == "time":
         local = values.dt.tz_localize(None) if isinstance(values.dtype, pd.DatetimeTZDtype) else values
         minutes = plain(local, lambda times: time_texts(times, "m"))
@@ -59,7 +59,7 @@ def texts(values: pd.Series, kind: str, most: int | None = CELL) -> list[str]:
         "number": _number,
         "truth": lambda value: "yes" if value else "no",
     }
-    as_read = formats.get(kind, lambda value: as_text(str(value)[:most]))
+    as_read = formats.get(kind, lambda value: as_text(str(value)[:max_length]))
     cells = zip(values.astype("object"), values.isna(), strict=True)
     return ["" if missing else as_read(value) for value, missing in cells]
 
@@ -105,7 +105,7 @@ class Rows:
         self._order: np.ndarray[Any, Any] | None = None
 
     def change(self, **changes: Any) -> None:
-        """Set fields, and forget the chosen rows. :attr:`order` is computed again when it is next needed."""
+        """Set fields and clear the chosen rows. :attr:`order` is computed again when it is next needed."""
         for name, value in changes.items():
             setattr(self, name, value)
         self.chosen = set()
@@ -167,8 +167,8 @@ class Rows:
     def _passes(self, name: str, text: str) -> np.ndarray[Any, Any]:
         """Return which rows a filter lets through.
 
-        A filter is part of the text. For numbers, bytes and times it may also compare: ``> 5``, ``>1GB``,
-        ``<= 2026-01-01``.
+        A filter is a part of the displayed text. For numbers, bytes and times it may also be a comparison: ``> 5``,
+        ``>1GB``, ``<= 2026-01-01``.
         """
         values = self.frame[name]
         comparison = _COMPARE.match(text)
@@ -184,9 +184,9 @@ class Rows:
         return hits.fillna(False).to_numpy(dtype=bool)
 
     def page(self, start: int, count: int) -> list[list[str]]:
-        """Return the shown rows ``start`` to ``start + count`` as texts of the visible columns."""
-        part = self.frame.iloc[self.order[start : start + count]]
-        columns = [texts(part[name], self.kinds[name]) for name in self.visible]
+        """Return the visible cells of the shown rows ``start`` to ``start + count``, as strings."""
+        rows = self.frame.iloc[self.order[start : start + count]]
+        columns = [texts(rows[name], self.kinds[name]) for name in self.visible]
         return [list(row) for row in zip(*columns, strict=True)]
 
     @property
@@ -240,7 +240,7 @@ class Rows:
         return "\n".join([*lines, "rows"])
 
     def _searches_shown_text(self, name: str, text: str) -> bool:
-        """Return whether a filter searches a column that is not text by what the reader sees in it."""
+        """Return whether a filter searches the displayed text of a column that does not hold text."""
         kind = self.kinds.get(name, "text")
         return bool(text) and kind != "text" and not (kind in _COMPARABLE and _COMPARE.match(text))
 
@@ -258,7 +258,7 @@ class Rows:
 
 
 def _limit(text: str, kind: str) -> Any:
-    """Return a number, bytes with a unit, or a time. None if the text is not one."""
+    """Return the value of a number, a size with a unit, or a time. None if the text is not one."""
     try:
         if kind == "time":
             time = pd.Timestamp(text.strip())

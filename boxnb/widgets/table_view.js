@@ -9,7 +9,7 @@ import {
 const TYPING_PAUSE = 180; // milliseconds after the last key
 const NOTE = 2000; // milliseconds that a short note is shown
 const LONG_NOTE = 15000; // milliseconds that a sentence is shown
-const FILE_LIFE = 10000; // milliseconds until the address of a downloaded file is released
+const FILE_LIFE = 10000; // milliseconds until the object URL of a download is released
 
 function button(text, title, act) {
   const node = element("button", "", text);
@@ -210,13 +210,13 @@ class Table {
     return row;
   }
 
-  cell(text, kind, address) {
+  cell(text, kind, url) {
     const cell = element("div", "bxt-cell");
     cell.setAttribute("role", "gridcell");
     if (isRightAligned(kind)) cell.classList.add("n");
-    if (address) {
+    if (url) {
       const link = element("a", "", text);
-      link.href = address; // built in the kernel from Box's address, a type and digits
+      link.href = url; // built in the kernel from Box's URL, a type and digits
       link.target = "_blank";
       link.rel = "noopener noreferrer";
       cell.append(link);
@@ -229,13 +229,13 @@ class Table {
 
   // What the user does
 
-  // Each field has a pause of its own, so that quick edits in two fields are both sent.
+  // Each field has its own pause, so that quick edits in two fields are both sent.
   afterTyping(field, act) {
     clearTimeout(this.timers.get(field));
     this.timers.set(field, setTimeout(act, TYPING_PAUSE));
   }
 
-  // Clicks that the kernel has not answered yet count as well.
+  // The new selection builds on clicks that the kernel has not confirmed yet.
   select(row, { range = false, more = false } = {}) {
     this.pending = selectRow(this.selection, row, { anchor: this.anchor, range, more });
     this.active = row;
@@ -275,7 +275,7 @@ class Table {
 
   // Messages from the kernel
 
-  answered() {
+  viewChanged() {
     this.pending = null;
     this.draw();
   }
@@ -295,13 +295,13 @@ class Table {
     }
   }
 
-  download({ name, mime, said: remark }, content) {
-    const address = URL.createObjectURL(new Blob([content], { type: mime }));
+  download({ name, mime, remark }, content) {
+    const url = URL.createObjectURL(new Blob([content], { type: mime }));
     const link = element("a");
-    link.href = address;
+    link.href = url;
     link.download = name;
     link.click();
-    setTimeout(() => URL.revokeObjectURL(address), FILE_LIFE);
+    setTimeout(() => URL.revokeObjectURL(url), FILE_LIFE);
     this.showNote(TABLE.downloaded(name, remark), remark ? LONG_NOTE : NOTE);
   }
 
@@ -321,18 +321,18 @@ class Table {
     }, { signal });
   }
 
-  // Connects and draws the table, and returns the function that ends it.
+  // Connects and draws the table, and returns a function that disconnects it.
   start() {
     const events = new AbortController(), resized = new ResizeObserver(() => this.drawRows());
-    const answered = () => this.answered(), heard = (message, buffers) => this.heard(message, buffers);
+    const changed = () => this.viewChanged(), heard = (message, buffers) => this.heard(message, buffers);
     this.connect(events.signal);
-    this.model.on("change:shown", answered);
+    this.model.on("change:shown", changed);
     this.model.on("msg:custom", heard);
     resized.observe(this.body);
     this.search.value = this.view.search;
     this.draw();
     return () => {
-      this.model.off("change:shown", answered);
+      this.model.off("change:shown", changed);
       this.model.off("msg:custom", heard);
       events.abort();
       resized.disconnect();

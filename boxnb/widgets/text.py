@@ -1,4 +1,4 @@
-"""What tables, trees and charts say: sizes and counts as people read them, sentences, and the plain fallback."""
+"""The text of tables, trees and charts: readable sizes and counts, sentences, and the plain fallback."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ALL_FILES: Final = "All Files"
 
 _EXAMPLES: Final = {
     "number": "a number such as 5",
-    "bytes": "bytes such as 1 GB",
+    "bytes": "a size such as 1 GB",
     "time": "a date such as 2026-01-01",
 }
 
@@ -39,14 +39,14 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' if number != 1 else ''}"
 
 
-def cut(text: object, most: int) -> str:
-    """Return the text, cut to at most ``most`` characters."""
-    whole = str(text)
-    return whole if len(whole) <= most else whole[: most - 1] + "…"
+def cut(text: object, max_length: int) -> str:
+    """Return the text, cut to at most ``max_length`` characters."""
+    string = str(text)
+    return string if len(string) <= max_length else string[: max_length - 1] + "…"
 
 
 def unreadable_filter(column: str, sign: str, kind: str) -> str:
-    """Return the sentence for a comparison whose value is not of the column's kind, such as ``> lots``."""
+    """Return the sentence for a filter whose value cannot be compared with its column, such as ``> lots``."""
     return f"Cannot read the filter of {column}: after {sign} write {_EXAMPLES[kind]}."
 
 

@@ -2,10 +2,10 @@
 
 Custom messages from the front end to the kernel::
 
-    {"type": "open", "id": ..., "view": ...}                       answered by one or more "children", or "failed"
-    {"type": "choose", "kind": ..., "id": ..., "more": false}      answered by "chosen"
+    {"type": "open", "id": ..., "view": ...}                       replies: one or more "children", or "failed"
+    {"type": "choose", "kind": ..., "id": ..., "more": false}      reply: "chosen"
 
-The answers to "open" repeat ``view``, because every view of the widget receives them.
+The replies to "open" repeat ``view``, because every view of the widget receives them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _HERE = Path(__file__).parent
 class Folders(anywidget.AnyWidget):
     """The widget of a folder tree. ``.selected`` is a DataFrame of the chosen items."""
 
-    _esm = javascript.joined(_HERE / "tree_view.js")
+    _esm = javascript.join_modules(_HERE / "tree_view.js")
     _css = (_HERE / "tree.css").read_text(encoding="utf-8")
     root = traitlets.Unicode("0").tag(sync=True)
     label = traitlets.Unicode("").tag(sync=True)
@@ -73,11 +73,11 @@ class Folders(anywidget.AnyWidget):
         """Return the first loaded or chosen items as plain HTML."""
         items = self.branches.selected
         columns = [name for name in ("type", "name", "size", "modified_at") if name in items]
-        first = items[columns].head(FALLBACK_ROWS)
-        if "size" in first:
-            sizes = pd.Series(texts(first["size"], "bytes"), index=first.index, dtype="str")
-            first = first.assign(size=sizes)
-        return export.table_html(first, of=len(items))
+        preview = items[columns].head(FALLBACK_ROWS)
+        if "size" in preview:
+            sizes = pd.Series(texts(preview["size"], "bytes"), index=preview.index, dtype="str")
+            preview = preview.assign(size=sizes)
+        return export.table_html(preview, of=len(items))
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         return with_fallback(super()._repr_mimebundle_(**options), self.fallback(), repr(self))

@@ -1,7 +1,7 @@
-// Every text of the folder tree that does not come from the kernel.
+// Every message of the folder tree that does not come from the kernel.
 export const TREE = {
   label: "Folders. Arrow keys move and open, space selects.",
-  search: "Search what is open",
+  search: "Search open folders",
   loading: "fetching …",
   empty: "empty",
   found: (items) => `${items.toLocaleString("en")} found`,

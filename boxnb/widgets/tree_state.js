@@ -1,4 +1,5 @@
-// The folders of a tree and the lines that it shows, as data. Pure functions without the DOM.
+// The state of one folder-tree view in the browser; tree_state.py is the state in the kernel.
+// It holds the folders and the lines to show. Pure functions without the DOM.
 import { TREE } from "./tree_messages.js";
 
 export const LINE_HEIGHT = 24; // pixels, as in tree.css
@@ -46,7 +47,7 @@ function noteFor(folder, depth) {
   return null;
 }
 
-// Returns the lines to show. With a search: the items whose name contains it, and the folders above them.
+// Returns the lines to show. A search shows the items whose name contains it, and their ancestor folders.
 export function treeLines(tree, search) {
   const words = search.trim().toLowerCase(), lines = [];
   const addFolder = (id, depth) => {
@@ -67,7 +68,7 @@ export function treeLines(tree, search) {
   return lines;
 }
 
-// Returns how many items are shown or found. Folders on the way to a match do not count.
+// Returns how many items are shown or found, in words. The ancestor folders of a match do not count.
 export function countText(lines, search) {
   const items = lines.filter((line) => line.match).length;
   return search.trim() ? TREE.found(items) : TREE.shown(items);

@@ -1,4 +1,7 @@
-"""The state of a folder tree. Each folder is fetched when it is opened. Can be tested without a widget."""
+"""The state of a folder tree in the kernel; `tree_state.js` is the state of one view in the browser.
+
+Each folder is fetched when it is opened. Can be tested without a widget.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from boxnb.widgets.text import bytes_text, incomplete_folder
 if TYPE_CHECKING:
     from boxnb.box import Box
 
-ORDER = {"folder": 0, "file": 1, "web_link": 2}
+TYPE_ORDER = {"folder": 0, "file": 1, "web_link": 2}
 Pages = Callable[[str], Iterator[pd.DataFrame]]
 
 
@@ -32,12 +35,12 @@ def from_box(box: Box, as_user: str | None = None) -> Pages:
         def fetch(path: str, **params: Any) -> bytes:
             return box.session.get_bytes(path, as_user=as_user, **params)
 
-        def take(content: bytes) -> Page:
+        def decode_page(content: bytes) -> Page:
             contents.append(content)
             return Table(schema.ITEMS).add(content)
 
         path = f"/folders/{ids.one(folder_id, 'folder_id', 'folder')}/items"
-        listing = by_marker(fetch, take, path, fields=schema.fields(schema.ITEMS))
+        listing = by_marker(fetch, decode_page, path, fields=schema.fields(schema.ITEMS))
         while True:
             try:
                 next(listing)
@@ -53,7 +56,7 @@ def from_box(box: Box, as_user: str | None = None) -> Pages:
 
 
 def from_frame(items: pd.DataFrame) -> Pages:
-    """Return a function that looks a folder's items up in the result of a walk, without a call."""
+    """Return a function that looks up a folder's items in the result of a walk, without a call to Box."""
     folders = set(items.loc[items["type"] == "folder", "id"])
     parents = items["parent_id"].where(items["parent_id"].isin(folders), "0").astype("str")
     positions = items.groupby(parents).indices
@@ -126,11 +129,11 @@ class Branches:
 
 
 def _rows(frame: pd.DataFrame) -> list[list[str]]:
-    """Return kind, id, name, size and date of each item, folders first, then by name."""
+    """Return the type, id, name, size and date of each item, folders first, then by name."""
     if frame.empty:
         return []
     sizes = ["" if pd.isna(size) else bytes_text(float(size)) for size in frame["size"].astype("object")]
     dates = [time or "" for time in time_texts(frame["modified_at"], "D", suffix="")]
-    kinds, names = frame["type"].astype("str"), frame["name"].astype("str").fillna(NAMELESS).str[:300]
-    rows = [list(row) for row in zip(kinds, frame["id"].astype("str"), names, sizes, dates, strict=True)]
-    return sorted(rows, key=lambda row: (ORDER.get(row[0], 3), row[2].casefold()))
+    types, names = frame["type"].astype("str"), frame["name"].astype("str").fillna(NAMELESS).str[:300]
+    rows = [list(row) for row in zip(types, frame["id"].astype("str"), names, sizes, dates, strict=True)]
+    return sorted(rows, key=lambda row: (TYPE_ORDER.get(row[0], 3), row[2].casefold()))

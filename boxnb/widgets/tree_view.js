@@ -29,7 +29,8 @@ class FolderTree {
   constructor(model, el) {
     this.model = model;
     this.tree = newTree(model.get("root"));
-    this.viewId = Math.random().toString(36).slice(2); // all views of a widget hear the answer to one of them
+    // Every view of a widget receives the replies to all of them.
+    this.viewId = Math.random().toString(36).slice(2);
     this.lines = [];
     this.active = 0;
     this.selected = new Set();
@@ -180,7 +181,7 @@ class FolderTree {
     this.updateSoon();
   }
 
-  // Connects the tree, requests the root, and returns the function that ends it.
+  // Connects the tree, requests the root, and returns a function that disconnects it.
   start() {
     const heard = (message) => this.heard(message), resized = new ResizeObserver(() => this.draw());
     // Keys pressed here must not run JupyterLab's one-letter commands.

@@ -27,7 +27,7 @@ sys.path[:0] = [str(HERE.parent / "browser"), str(HERE.parent / "support")]
 from person import Person  # noqa: E402
 from running import Lab, browser, fresh_window, jupyterlab, written_notebook  # noqa: E402
 from signing import sign_in  # noqa: E402
-from test_explore import printed  # noqa: E402
+from test_explore import output_of  # noqa: E402
 
 import boxnb.sandbox  # noqa: E402
 from boxnb.sandbox import Sandbox  # noqa: E402
@@ -184,7 +184,7 @@ def treemap(bench: Bench, cell: int) -> None:
     bench.page.evaluate(
         "document.querySelector('.js-plotly-plot').on('plotly_animated', () => { window.benchDown = true })"
     )
-    largest, name = printed(bench.page, LARGEST).strip().split(maxsplit=1)
+    largest, name = output_of(bench.page, LARGEST).strip().split(maxsplit=1)
     header = slices.filter(has_text=name).first.locator(".surface")
     down = (
         f"window.benchDown && document.querySelector('.js-plotly-plot')._fullData[0].level === 'i{largest}'"
@@ -211,7 +211,7 @@ def tree(bench: Bench, cell: int) -> None:
     frames = bench.page.evaluate(SCROLL, ".bxf-body")
     bench.note("tree: scrolling, a frame", statistics.median(frames) / 1000)
     bench.note("tree: scrolling, the longest frame", max(frames) / 1000)
-    search = view.get_by_label("Search what is open")
+    search = view.get_by_label("Search open folders")
     bench.time("tree: search", lambda: search.fill("frame 19999"), f"{status} === '1 found'", "input")
     bench.time("tree: search cleared", lambda: search.fill(""), f"{status}.startsWith('21,0')", "input")
     bench.note("tree: rows in the page", view.locator(".bxf-row").count())
@@ -277,7 +277,7 @@ def explore(lab: Lab, results: dict[str, list[float]], number: int) -> None:
         bench.finish(0)
         bench.time("walk: box.tree()", lambda: bench.run(1), f"({DONE})(1)")
         bench.no_errors()
-        kernel, rows = map(int, printed(bench.page, "import os\nprint(os.getpid(), len(files))").split())
+        kernel, rows = map(int, output_of(bench.page, "import os\nprint(os.getpid(), len(files))").split())
         bench.note("walk: rows walked", rows)
         bench.memory("walk", kernel)
         table(bench, 2, rows)
@@ -285,19 +285,19 @@ def explore(lab: Lab, results: dict[str, list[float]], number: int) -> None:
         bench.page.evaluate(CLEAR, 2)
         treemap(bench, 3)
         bench.memory("treemap", kernel)
-        bench.note("treemap: tiles in all", int(printed(bench.page, "print(len(chart.data))")))
-        bench.note("treemap: the kernel's part, again", float(printed(bench.page, KERNEL_PART)))
+        bench.note("treemap: tiles in all", int(output_of(bench.page, "print(len(chart.data))")))
+        bench.note("treemap: the kernel's part, again", float(output_of(bench.page, KERNEL_PART)))
 
 
 def open_folder(lab: Lab, results: dict[str, list[float]], number: int) -> None:
     """Measure the tree."""
     with notebook_window(lab, results, f"open-{number}", [OPENING, TREE]) as bench:
         bench.finish(0)
-        kernel = int(printed(bench.page, "import os\nprint(os.getpid())"))
+        kernel = int(output_of(bench.page, "import os\nprint(os.getpid())"))
         bench.memory("tree, before", kernel)
         tree(bench, 1)
         bench.memory("tree", kernel)
-        bench.note("tree: calls", int(printed(bench.page, "print(box.session.ledger.calls)")))
+        bench.note("tree: calls", int(output_of(bench.page, "print(box.session.ledger.calls)")))
 
 
 NOT_SECONDS = ("MB", "rows in the page", "calls", "tiles in all", "tiles on screen", "rows walked")

@@ -18,7 +18,7 @@ def theme() -> str:
 
 @pytest.fixture
 def base_url() -> str:
-    """The path of the server. On a hub it holds the user's name."""
+    """The path of the server. On a hub, it contains the user's name."""
     return "/"
 
 

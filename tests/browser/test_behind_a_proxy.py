@@ -18,14 +18,16 @@ expect.set_options(timeout=30_000)
 
 @pytest.fixture
 def base_url(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The path a hub gives each user's server. The receiver's port follows from it."""
+    """The path a hub gives each user's server, which determines the receiver's port."""
     prefix = f"/user/ada-{secrets.token_hex(4)}/"
     monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", prefix)
     return prefix
 
 
-def test_signs_in_through_the_proxy_of_a_hub(window: BrowserContext, lab: Lab, base_url: str) -> None:
-    """Step 1 shows the proxy's address, and the browser never needs a port of the notebook's computer."""
+def test_the_user_signs_in_through_the_proxy_of_a_hub(
+    window: BrowserContext, lab: Lab, base_url: str
+) -> None:
+    """Step 1 shows the proxy's URL, and the browser never needs a port of the notebook's computer."""
     local_requests: list[str] = []
 
     def unreachable(route: Route) -> None:

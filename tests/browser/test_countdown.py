@@ -30,7 +30,7 @@ def state_of(person: Person) -> str:
     return parse_qs(urlsplit(link).query)["state"][0]
 
 
-def return_without_an_answer(person: Person) -> None:
+def return_without_granting(person: Person) -> None:
     """Open Box, close its tab and return to the notebook, which starts the countdown."""
     person.open_box().close()
     person.page.bring_to_front()
@@ -41,11 +41,11 @@ def return_without_an_answer(person: Person) -> None:
 def test_at_zero_the_panel_offers_a_new_code(person: Person) -> None:
     """After 30 seconds a button replaces the countdown and opens Box with a new state."""
     person.show_panel()
-    return_without_an_answer(person)
+    return_without_granting(person)
     expect(person[".bx-expired"]).to_be_hidden()
     person.page.clock.run_for(10_000)
-    left = int(person[".bx-count-number"].inner_text())
-    assert 10 < left <= 20
+    seconds = int(person[".bx-count-number"].inner_text())
+    assert 10 < seconds <= 20
     person.screenshot("countdown")
     person.page.clock.run_for(21_000)
     expect(person[".bx-count-number"]).to_be_hidden()
@@ -59,31 +59,31 @@ def test_at_zero_the_panel_offers_a_new_code(person: Person) -> None:
     assert saved is not None and saved.token is not None
 
 
-def test_the_new_request_refuses_the_old_answer(person: Person) -> None:
-    """The new request has another state, so the redirect of the old one is refused."""
+def test_a_new_request_refuses_the_redirect_of_the_old_one(person: Person) -> None:
+    """The new request has a different state, so the old redirect is refused."""
     person.show_panel()
     before = state_of(person)
-    old = boxnb.sandbox.approve(person[".bx-open"].get_attribute("href") or "")
-    return_without_an_answer(person)
+    old_redirect = boxnb.sandbox.approve(person[".bx-open"].get_attribute("href") or "")
+    return_without_granting(person)
     person.page.clock.run_for(31_000)
     with person.window.expect_page() as opened:
         person.click(person[".bx-fresh"])
     expect(opened.value.locator("#password")).to_be_visible()
     assert state_of(person) != before
     expect(person[".bx-expired"]).to_be_hidden()
-    person[".bx-paste"].fill(old)
+    person[".bx-paste"].fill(old_redirect)
     expect(person[".bx-alert"]).to_contain_text("another request")
 
 
 def test_the_countdown_runs_while_the_kernel_is_busy(person: Person) -> None:
     """The browser counts, so a blocking cell does not stop the countdown."""
     person.show_panel()
-    return_without_an_answer(person)
+    return_without_granting(person)
     person.page.evaluate(
         """() => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel
             .requestExecute({ code: "import time; time.sleep(20)" }) }"""
     )
-    first = int(person[".bx-count-number"].inner_text())
+    seconds = int(person[".bx-count-number"].inner_text())
     person.page.clock.run_for(5_000)
-    assert int(person[".bx-count-number"].inner_text()) <= first - 4
+    assert int(person[".bx-count-number"].inner_text()) <= seconds - 4
     person.command("notebook:interrupt-kernel")

@@ -41,7 +41,7 @@ def run_all(person: Person) -> None:
     ).count()
 
 
-def printed(page: Page, source: str) -> str:
+def output_of(page: Page, source: str) -> str:
     """Return what a new cell with this source prints."""
     outputs = page.evaluate(RUN_NEW_CELL, source)
     return "".join("".join(output.get("text", "")) for output in outputs)
@@ -67,7 +67,7 @@ IS_IN_VIEW = """([element, room]) => { element.scrollIntoView({ block: 'center' 
 
 
 def scroll_to(person: Person, selector: str, number: int = 0) -> None:
-    """Scroll to an element, and wait until the notebook has drawn everything on the way and stops moving."""
+    """Scroll to an element, and wait until the notebook has drawn everything above it and stops moving."""
     element = person[selector].nth(number)
     element.wait_for(state="attached")
     person.page.wait_for_function(IS_IN_VIEW, arg=[element.element_handle(), 60])
@@ -87,7 +87,9 @@ def screenshots(person: Person, selector: str, name: str, number: int = 0) -> No
 
 
 @pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1400), ("JupyterLab Dark", 800)])
-def test_people(window: BrowserContext, lab: Lab, theme: str, width: int) -> None:
+def test_the_people_notebook_works_in_a_browser(
+    window: BrowserContext, lab: Lab, theme: str, width: int
+) -> None:
     """The table is sorted, filtered and searched, and its rows come back as a DataFrame, CSV and Excel."""
     person = Person(window, lab, "2-explore/01-people.ipynb")
     person.page.set_viewport_size({"width": width, "height": 1000})
@@ -101,11 +103,11 @@ def test_people(window: BrowserContext, lab: Lab, theme: str, width: int) -> Non
     expect(table.locator("[role=row] .bxt-cell").first).to_have_text("Tomas Rossi")
     table.get_by_label("Filter space_used").fill("banana")
     expect(table.locator(".bxt-count")).to_have_text("0 of 120 rows")
-    note, header = table.get_by_text("No row passes"), table.locator(".bxt-head")
+    note, header = table.get_by_text("No rows match"), table.locator(".bxt-head")
     assert gap(header, note) < 20  # near the headings, not at the foot of an empty table
     assert header.locator("button").evaluate_all(FITS)
     table.get_by_label("Filter space_used").fill("> lots")
-    expect(table.get_by_text("after > write bytes such as 1 GB")).to_be_visible()
+    expect(table.get_by_text("after > write a size such as 1 GB")).to_be_visible()
     table.get_by_label("Filter space_used").fill("> 300 GB")
     expect(table.locator(".bxt-count")).to_have_text(re.compile(r"^[1-9]\d* of 120 rows$"))
     name = theme.split()[-1]
@@ -114,7 +116,7 @@ def test_people(window: BrowserContext, lab: Lab, theme: str, width: int) -> Non
     scroll_to(person, ".bxt")
     assert (
         int(
-            printed(
+            output_of(
                 person.page,
                 "print((view.selected['space_used'] > 300_000_000_000).all() * len(view.selected))",
             )
@@ -139,7 +141,9 @@ def test_people(window: BrowserContext, lab: Lab, theme: str, width: int) -> Non
 
 
 @pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1400), ("JupyterLab Dark", 800)])
-def test_content(window: BrowserContext, lab: Lab, theme: str, width: int) -> None:
+def test_the_content_notebook_works_in_a_browser(
+    window: BrowserContext, lab: Lab, theme: str, width: int
+) -> None:
     """The tree opens level by level with mouse and keyboard. A folder and a bar filter the table."""
     person = Person(window, lab, "2-explore/02-content.ipynb")
     person.page.set_viewport_size({"width": width, "height": 1000})
@@ -148,7 +152,7 @@ def test_content(window: BrowserContext, lab: Lab, theme: str, width: int) -> No
     tree = person[".bxf"].first
     scroll_to(person, ".bxf")
     tree.locator(".bxf-body").focus()
-    calls = int(printed(person.page, "print(box.session.ledger.calls)"))
+    calls = int(output_of(person.page, "print(box.session.ledger.calls)"))
     scroll_to(person, ".bxf")
     tree.locator(".bxf-body").focus()
     for _ in range(3):
@@ -160,16 +164,16 @@ def test_content(window: BrowserContext, lab: Lab, theme: str, width: int) -> No
     )
     screenshots(person, ".bxf", f"content-tree-{name}")
     assert deepest >= 3
-    spent = int(printed(person.page, "print(box.session.ledger.calls)")) - calls
+    spent = int(output_of(person.page, "print(box.session.ledger.calls)")) - calls
     assert 1 <= spent <= 3
     explorer_tree, table = person[".bxf"].nth(1), person[".bxt"].first
     scroll_to(person, ".bxf", 1)
-    explorer_tree.get_by_label("Search what is open").fill("marketing")
+    explorer_tree.get_by_label("Search open folders").fill("marketing")
     explorer_tree.locator(".bxf-name").first.click()
     expect(table.locator(".bxt-count")).to_contain_text(" of 6,654 rows")
-    inside = int(printed(person.page, "print(len(explorer.selected))"))
+    inside = int(output_of(person.page, "print(len(explorer.selected))"))
     assert (
-        printed(person.page, "print(explorer.selected['path'].str.startswith('Marketing').all())").strip()
+        output_of(person.page, "print(explorer.selected['path'].str.startswith('Marketing').all())").strip()
         == "True"
     )
     screenshots(person, ".bxf", f"content-folder-{name}", 1)
@@ -180,9 +184,10 @@ def test_content(window: BrowserContext, lab: Lab, theme: str, width: int) -> No
     for number in range(person[".js-plotly-plot"].count()):
         screenshots(person, ".js-plotly-plot", f"content-chart{number}-{name}", number)
     assert (
-        printed(person.page, "print(set(explorer.selected['extension'].astype('str')))").strip() == "{'mp4'}"
+        output_of(person.page, "print(set(explorer.selected['extension'].astype('str')))").strip()
+        == "{'mp4'}"
     )
-    same_rows = printed(
+    same_rows = output_of(
         person.page,
         "names = {'content': content, 'pd': __import__('pandas')}; exec(explorer.code.rsplit('\\n', 1)[0], names); print(names['rows']['id'].tolist() == explorer.selected['id'].tolist())",
     )
@@ -204,15 +209,17 @@ def check_charts(person: Person, name: str) -> None:
     expect(person[".bxt-rows .bxt-row:not(.bxt-wait)"].first).to_be_visible()
 
 
-def downloaded(person: Person, kind: str) -> bytes:
+def download(person: Person, button: str) -> bytes:
     """Click a download button of the first table, and return the file's bytes."""
     with person.page.expect_download() as file:
-        person[".bxt"].first.get_by_role("button", name=kind).click()
+        person[".bxt"].first.get_by_role("button", name=button).click()
     return Path(file.value.path()).read_bytes()
 
 
 @pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1400), ("JupyterLab Dark", 800)])
-def test_sharing(window: BrowserContext, lab: Lab, theme: str, width: int) -> None:
+def test_the_sharing_notebook_works_in_a_browser(
+    window: BrowserContext, lab: Lab, theme: str, width: int
+) -> None:
     """The table of external users is filtered to expired collaborations, sorted, and downloaded as CSV."""
     person = Person(window, lab, "2-explore/03-sharing.ipynb")
     person.page.set_viewport_size({"width": width, "height": 1000})
@@ -223,15 +230,17 @@ def test_sharing(window: BrowserContext, lab: Lab, theme: str, width: int) -> No
     expect(table.locator(".bxt-count")).to_contain_text(" of 80 rows")
     table.get_by_role("button", name="login", exact=True).click()
     expect(table.locator("[aria-sort=ascending]")).to_have_text("▲ login")
-    rows = pd.read_csv(io.BytesIO(downloaded(person, "CSV")), encoding="utf-8-sig")
+    rows = pd.read_csv(io.BytesIO(download(person, "CSV")), encoding="utf-8-sig")
     assert rows["is_expired"].all() and len(rows) > 5
     assert rows["login"].str.lower().is_monotonic_increasing
     logins = "print((external.query('is_expired')['login'].str.lower().sort_values().tolist(), len(links)))"
-    assert str(sorted(rows["login"].str.lower())) in printed(person.page, logins)
+    assert str(sorted(rows["login"].str.lower())) in output_of(person.page, logins)
 
 
 @pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1400), ("JupyterLab Dark", 800)])
-def test_activity(window: BrowserContext, lab: Lab, theme: str, width: int) -> None:
+def test_the_activity_notebook_works_in_a_browser(
+    window: BrowserContext, lab: Lab, theme: str, width: int
+) -> None:
     """12,000 events are filtered to one user's deletions and downloaded as Excel."""
     person = Person(window, lab, "2-explore/04-activity.ipynb")
     person.page.set_viewport_size({"width": width, "height": 1000})
@@ -252,7 +261,7 @@ def test_activity(window: BrowserContext, lab: Lab, theme: str, width: int) -> N
     expect(table.locator(".bxt-rows .bxt-row:not(.bxt-wait)").first).to_contain_text("ethan.okafor")
     table.get_by_role("button", name="created_at").click()
     expect(table.locator("[aria-sort=ascending]")).to_have_text("▲ created_at")
-    sheet = openpyxl.load_workbook(io.BytesIO(downloaded(person, "Excel"))).active
+    sheet = openpyxl.load_workbook(io.BytesIO(download(person, "Excel"))).active
     rows = list(sheet.iter_rows(min_row=2, values_only=True))
     headings = [cell.value for cell in sheet[1]]
     assert len(rows) >= 75
@@ -260,7 +269,7 @@ def test_activity(window: BrowserContext, lab: Lab, theme: str, width: int) -> N
     assert {row[headings.index("created_by_login")] for row in rows} == {"ethan.okafor@example.com"}
 
 
-def test_ask_anything(window: BrowserContext, lab: Lab) -> None:
+def test_the_ask_anything_notebook_works_in_a_browser(window: BrowserContext, lab: Lab) -> None:
     """The notebook runs and writes four files that can be read back."""
     person = Person(window, lab, "2-explore/05-ask-anything.ipynb")
     run_all(person)
@@ -283,7 +292,7 @@ def test_ask_anything(window: BrowserContext, lab: Lab) -> None:
 
 
 def test_interrupt_keeps_the_fetched_rows(window: BrowserContext, lab: Lab) -> None:
-    """Interrupting a walk shows one line, keeps the rows and marks them incomplete. The progress line moved before."""
+    """Until then, the progress line moves. Interrupting a walk shows one line and keeps the rows, marked incomplete."""
     person = Person(window, lab, "2-explore/02-content.ipynb")
     person.run_through("views.progress(box)")
     moving = person[".widget-html"].filter(has=person.page.locator("progress")).first
@@ -298,6 +307,6 @@ def test_interrupt_keeps_the_fetched_rows(window: BrowserContext, lab: Lab) -> N
         expect(message.first).to_contain_text("box.last_partial")
     assert person.page.get_by_text("Traceback").count() == 0
     assert (
-        printed(person.page, "print(len(box.last_partial) > 0, box.last_partial.attrs['complete'])").strip()
+        output_of(person.page, "print(len(box.last_partial) > 0, box.last_partial.attrs['complete'])").strip()
         == "True False"
     )

@@ -15,7 +15,7 @@ from person import Person
 from playwright.sync_api import BrowserContext, expect
 from running import Lab, written_notebook
 from signing import sign_in
-from test_explore import printed, run_all, scroll_to
+from test_explore import output_of, run_all, scroll_to
 
 import boxnb.sandbox
 
@@ -44,8 +44,8 @@ MANY = 20_000
 COMPANY = Path(__file__).parents[2] / "data" / "sandbox"
 
 
-def test_a_hundred_thousand_rows(window: BrowserContext, lab: Lab) -> None:
-    """Sort, search, filter and scroll to the end. The page holds only the rows in view."""
+def test_a_hundred_thousand_rows_can_be_sorted_and_scrolled(window: BrowserContext, lab: Lab) -> None:
+    """The user sorts, searches, filters and scrolls to the end. The page contains only the rows in view."""
     person = Person(window, lab, written_notebook(lab, "large.ipynb", [TABLE]))
     run_all(person)
     table = person[".bxt"].first
@@ -94,8 +94,10 @@ def large_folder(home: Path) -> Iterator[str]:
         yield "Frames"
 
 
-def test_a_folder_of_twenty_thousand_files(window: BrowserContext, lab: Lab, large_folder: str) -> None:
-    """Twenty pages arrive one after another over HTTP. All rows are kept, and few are on the page."""
+def test_a_folder_of_twenty_thousand_files_is_loaded_page_by_page(
+    window: BrowserContext, lab: Lab, large_folder: str
+) -> None:
+    """Twenty pages arrive one after another over HTTP. All rows are in the kernel, and few are on the page."""
     person = Person(window, lab, written_notebook(lab, "large.ipynb", [TREE]))
     run_all(person)
     tree = person[".bxf"].first
@@ -106,13 +108,13 @@ def test_a_folder_of_twenty_thousand_files(window: BrowserContext, lab: Lab, lar
     expect(tree.get_by_text("fetching …")).to_have_count(0, timeout=120_000)
     assert tree.locator(".bxf-row").count() < 60
     tree.locator(".bxf-body").evaluate("body => { body.scrollTop = body.scrollHeight }")
-    tree.get_by_label("Search what is open").fill("frame 19999")
+    tree.get_by_label("Search open folders").fill("frame 19999")
     expect(tree.locator(".bxf-bar span")).to_contain_text("1 found")
-    assert printed(person.page, "print(len(tree.branches.items['160999999999']))").strip() == "20000"
-    assert printed(person.page, "print(box.session.ledger.calls)").strip() == "21"
+    assert output_of(person.page, "print(len(tree.branches.items['160999999999']))").strip() == "20000"
+    assert output_of(person.page, "print(box.session.ledger.calls)").strip() == "21"
 
 
-def test_a_treemap_of_two_hundred_thousand_files(window: BrowserContext, lab: Lab) -> None:
+def test_a_treemap_of_two_hundred_thousand_files_draws_few_tiles(window: BrowserContext, lab: Lab) -> None:
     """There are at most 2,000 tiles, and a click goes down into a folder."""
     person = Person(window, lab, written_notebook(lab, "large.ipynb", [MAP]))
     person.run_through("treemap")
@@ -121,4 +123,4 @@ def test_a_treemap_of_two_hundred_thousand_files(window: BrowserContext, lab: La
     assert 100 < slices.count() <= 2000
     slices.nth(1).locator(".surface").click(position={"x": 4, "y": 6})  # go down; the bar to go back appears
     expect(person[".js-plotly-plot .pathbar"]).not_to_have_count(0)
-    assert printed(person.page, "print(len(chart.data) <= charts.TILES)").strip() == "True"
+    assert output_of(person.page, "print(len(chart.data) <= charts.TILES)").strip() == "True"

@@ -22,13 +22,13 @@ SIDEWAYS = """() => { const panel = document.querySelector('.bx-panel');
     return [panel.scrollWidth - panel.clientWidth, panel.getBoundingClientRect().right - innerWidth] }"""
 
 
-def tab_to(page: Page, selector: str, key: str = "Tab", most: int = 40) -> int:
+def tab_to(page: Page, selector: str, key: str = "Tab", max_presses: int = 40) -> int:
     """Press Tab until an element has the focus. Return the number of presses."""
-    for presses in range(most + 1):
+    for presses in range(max_presses + 1):
         if page.evaluate(FOCUSED, selector):
             return presses
         page.keyboard.press(key)
-    raise AssertionError(f"{most} presses of {key} do not lead to {selector}")
+    raise AssertionError(f"{max_presses} presses of {key} do not lead to {selector}")
 
 
 def assert_ring(page: Page) -> None:
@@ -75,7 +75,7 @@ def sign_in_and_grant(tab: Page) -> None:
     tab.keyboard.press("Enter")
 
 
-def test_onboarding_without_a_mouse(person: Person) -> None:
+def test_onboarding_works_without_a_mouse(person: Person) -> None:
     """Shift+Enter, Tab, Enter and typing lead from the first cell to the users."""
     go_to_panel(person)
     person.screenshot("keyboard-600-1-open")
@@ -94,15 +94,15 @@ def test_onboarding_without_a_mouse(person: Person) -> None:
 
 
 @pytest.mark.parametrize("answer", ["yes", "no"])
-def test_confirming_a_pasted_code_with_the_keyboard(person: Person, answer: str) -> None:
+def test_a_pasted_code_can_be_confirmed_with_the_keyboard(person: Person, answer: str) -> None:
     """After a bare code, Tab reaches Yes and No, and the focused button has a ring."""
     go_to_panel(person)
-    address = person.address_after_grant(follow_link(person), sign_in_and_grant)
+    redirect = person.address_after_grant(follow_link(person), sign_in_and_grant)
     person.page.bring_to_front()
     tab_to(person.page, ".bx-paste")
     assert_ring(person.page)
     person.screenshot("keyboard-600-3-paste")
-    person.page.keyboard.insert_text(parse_qs(urlsplit(address).query)["code"][0])
+    person.page.keyboard.insert_text(parse_qs(urlsplit(redirect).query)["code"][0])
     person.page.keyboard.press("Enter")
     expect(person[".bx-yes"]).to_be_focused()
     assert_ring(person.page)

@@ -18,12 +18,12 @@ from boxnb import store
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=30_000)
 
-INTERRUPT = """async () => { const begun = performance.now();
+INTERRUPT = """async () => { const startedAt = performance.now();
     await window.jupyterapp.commands.execute('notebook:interrupt-kernel');
     for (;;) {
         const errors = window.jupyterapp.shell.currentWidget.content.widgets.filter(cell => cell.model.type === 'code')
             .flatMap(cell => cell.model.outputs.toJSON()).filter(output => output.output_type === 'error');
-        if (errors.length) return [performance.now() - begun, errors[0].traceback];
+        if (errors.length) return [performance.now() - startedAt, errors[0].traceback];
         await new Promise(resolve => setTimeout(resolve, 20));
     } }"""
 
@@ -86,7 +86,7 @@ def test_five_clicks_lead_to_the_users(person: Person, theme: str) -> None:
 
 
 def test_grant_works_after_a_denial(person: Person) -> None:
-    """Deny saves nothing, and the panel is ready for another try."""
+    """After Deny, nothing is saved and the panel is ready for another attempt."""
     person.show_panel()
     tab = person.open_box()
     person.sign_in(tab, "Deny")
@@ -98,24 +98,24 @@ def test_grant_works_after_a_denial(person: Person) -> None:
     finish(person)
 
 
-def test_a_pasted_address_works_and_leaves_no_secret_in_any_file(person: Person, lab: Lab) -> None:
-    """If nothing listens at the redirect URI, pasting its address works, and no file of Jupyter holds a secret."""
+def test_a_pasted_address_works_and_secrets_are_not_written_to_files(person: Person, lab: Lab) -> None:
+    """If nothing listens at the redirect URI, the URL can be pasted, and Jupyter does not write secrets to files."""
     person.show_panel()
     tab = person.open_box()
-    address = person.address_after_grant(tab)
-    person[".bx-paste"].fill(address)
+    redirect = person.address_after_grant(tab)
+    person[".bx-paste"].fill(redirect)
     finish(person)
     assert "widgets" in json.loads(person.save())["metadata"]
-    code = parse_qs(urlsplit(address).query)["code"]
+    code = parse_qs(urlsplit(redirect).query)["code"]
     assert_no_secret_is_written(lab, [*secrets_of("sandbox"), *code])
 
 
-def test_a_wrong_state_is_refused_and_the_next_try_works(person: Person) -> None:
-    """The answer to another request is never exchanged."""
+def test_a_wrong_state_is_refused_and_the_next_attempt_succeeds(person: Person) -> None:
+    """A code for another request is never exchanged."""
     person.show_panel()
-    address = person.address_after_grant(person.open_box())
-    state = parse_qs(urlsplit(address).query)["state"][0]
-    person[".bx-paste"].fill(address.replace(state, "x" * len(state)))
+    redirect = person.address_after_grant(person.open_box())
+    state = parse_qs(urlsplit(redirect).query)["state"][0]
+    person[".bx-paste"].fill(redirect.replace(state, "x" * len(state)))
     expect(person[".bx-alert"]).to_contain_text("state")
     assert not signed_in()
     person.sign_in(person.open_box())
@@ -123,11 +123,11 @@ def test_a_wrong_state_is_refused_and_the_next_try_works(person: Person) -> None
 
 
 def test_a_new_code_works_after_an_expired_one(person: Person) -> None:
-    """The server refuses a code older than 30 seconds. The panel says so and offers another."""
+    """The server refuses a code older than 30 seconds. The panel shows an alert and opens a new request."""
     person.show_panel()
-    address = person.address_after_grant(person.open_box())
+    redirect = person.address_after_grant(person.open_box())
     boxnb.sandbox.clock.advance(31)
-    person[".bx-paste"].fill(address)
+    person[".bx-paste"].fill(redirect)
     expect(person[".bx-alert"]).to_be_visible()
     person.screenshot("expired")
     assert not signed_in()
@@ -147,12 +147,12 @@ def test_run_all_waits_at_the_gate(person: Person) -> None:
     )
 
 
-def test_interrupt_ends_the_gate_at_once(person: Person) -> None:
+def test_interrupt_ends_the_gate_immediately(person: Person) -> None:
     """The error is one line, no later cell runs, and the gate can be run again."""
     person.command("notebook:run-all-cells")
     person[".bx-open[href]"].wait_for()
     milliseconds, lines = person.page.evaluate(INTERRUPT)
-    print(f"the gate let go {milliseconds:.0f} ms after Interrupt")
+    print(f"the gate ended {milliseconds:.0f} ms after Interrupt")
     assert len(lines) == 1
     assert "Interrupted" in lines[0]
     assert "\n" not in lines[0]
@@ -184,7 +184,7 @@ def test_the_panel_starts_again_after_cancel(person: Person, gate: bool) -> None
 
 
 def test_the_panel_signs_in_again_after_61_days(window: BrowserContext, lab: Lab) -> None:
-    """An unused sign-in expires at Box. The panel says so, and two clicks sign in again."""
+    """An unused sign-in expires in Box. The panel reports it, and two clicks sign in again."""
     boxnb.connect("sandbox")
     boxnb.sandbox.clock.advance(61 * 86400)
     person = Person(window, lab)

@@ -43,7 +43,7 @@ def person(window: BrowserContext, lab: Lab) -> Person:
 
 
 def show_form(person: Person) -> str:
-    """Run the cells up to the form. Return the redirect URI that it says to register."""
+    """Run the cells up to the form. Return the redirect URI that the form asks the user to register."""
     person.run_through("sign_in(PROFILE")
     person[".bx-form"].wait_for()
     return person[".bx-redirect"].inner_text()
@@ -64,7 +64,7 @@ def register_in_the_console(person: Person, redirect_uri: str) -> dict[str, str]
 
 
 def registered_app(redirect_uri: str) -> dict[str, Any]:
-    """Register an app at the sandbox without its pages."""
+    """Register an app in the sandbox without using its pages."""
     return boxnb.sandbox.start().register_app("My notebook", [redirect_uri])
 
 
@@ -76,8 +76,8 @@ def fill_in(person: Person, app: dict[str, str], secret: str | None = None) -> N
     person.click(person[".bx-register"])
 
 
-def test_from_the_form_to_the_users(person: Person, lab: Lab) -> None:
-    """Registering the shown redirect URI and typing id and secret leads to the users."""
+def test_the_form_leads_to_the_users(person: Person, lab: Lab) -> None:
+    """Registering the displayed redirect URI and typing the ID and secret leads to the users."""
     redirect_uri = show_form(person)
     app = register_in_the_console(person, redirect_uri)
     person.screenshot("register-1-form")
@@ -98,7 +98,7 @@ def test_from_the_form_to_the_users(person: Person, lab: Lab) -> None:
 
 
 def test_a_mistyped_secret_can_be_typed_again(person: Person) -> None:
-    """Box finds out only when the code is exchanged. The form comes back with the client ID in it."""
+    """Box checks the secret only when the code is exchanged. The form then returns with the client ID in it."""
     app = registered_app(show_form(person))
     fill_in(person, app, "mistyped-secret")
     person.sign_in(person.open_box())
@@ -118,7 +118,7 @@ def button_offset(person: Person) -> float:
     return button["y"] - form["y"]
 
 
-def test_an_app_with_another_redirect_uri(person: Person) -> None:
+def test_an_app_keeps_its_own_redirect_uri(person: Person) -> None:
     """An app that was registered before keeps its own redirect URI."""
     show_form(person)
     app = registered_app(ELSEWHERE)

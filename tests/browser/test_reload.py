@@ -53,7 +53,7 @@ def assert_form_is_kept(person: Person) -> None:
 
 @pytest.mark.parametrize("gate", [False, True], ids=["form", "gate"])
 def test_the_form_survives_a_reload(window: BrowserContext, company_lab: Lab, gate: bool) -> None:
-    """JupyterLab saves the notebook now and then. With its outputs, the panel comes back by itself."""
+    """JupyterLab saves the notebook from time to time. With its outputs saved, the panel returns by itself."""
     person = Person(window, company_lab)
     run_to_form(person, gate=gate)
     person.save()
@@ -80,7 +80,7 @@ def test_the_form_survives_a_reload_without_saved_outputs(
     assert_form_is_kept(person)
 
 
-def test_a_reload_at_the_gate(window: BrowserContext, lab: Lab) -> None:
+def test_the_panel_survives_a_reload_at_the_gate(window: BrowserContext, lab: Lab) -> None:
     """The restored panel signs in; then the gate and the cells below it run."""
     person = Person(window, lab)
     person.command("notebook:run-all-cells")
@@ -97,7 +97,7 @@ def test_a_reload_at_the_gate(window: BrowserContext, lab: Lab) -> None:
 
 
 def test_interrupt_restores_the_panel_after_a_crash(window: BrowserContext, lab: Lab) -> None:
-    """A crashed page sends no message, so the gate keeps waiting. Interrupt ends it, and a new page shows the panel."""
+    """A crashed page does not send a message, so the gate keeps waiting. After Interrupt, a new page shows the panel."""
     person = Person(window, lab)
     person.command("notebook:run-all-cells")
     person[".bx-open[href]"].wait_for()
@@ -110,7 +110,7 @@ def test_interrupt_restores_the_panel_after_a_crash(window: BrowserContext, lab:
     expect(second[".bx-open[href]"]).to_be_visible()
 
 
-def test_closing_one_of_two_pages(window: BrowserContext, lab: Lab) -> None:
+def test_closing_one_of_two_pages_does_not_end_the_gate(window: BrowserContext, lab: Lab) -> None:
     """The gate keeps waiting while another tab still shows the panel."""
     person = Person(window, lab)
     person.run_through("sign_in(PROFILE)")
@@ -126,7 +126,7 @@ def test_closing_one_of_two_pages(window: BrowserContext, lab: Lab) -> None:
 
 
 def test_a_panel_without_its_kernel_says_which_cells_to_run(window: BrowserContext, lab: Lab) -> None:
-    """After a kernel restart the saved panel is only a picture, and says so."""
+    """After a kernel restart, the saved panel no longer works and names the cells to run."""
     person = Person(window, lab)
     person.show_panel()
     person.save()
@@ -139,8 +139,8 @@ def test_a_panel_without_its_kernel_says_which_cells_to_run(window: BrowserConte
 
 
 @pytest.mark.parametrize("command", ["run-all-cells", "run-cell"], ids=["Run All", "the panel's cell"])
-def test_running_the_panel_again_while_the_gate_waits(window: BrowserContext, lab: Lab, command: str) -> None:
-    """JupyterLab clears the panel's output at once, so the gate must free the kernel and say why."""
+def test_running_the_panel_again_ends_a_waiting_gate(window: BrowserContext, lab: Lab, command: str) -> None:
+    """JupyterLab clears the panel's output immediately, so the gate must free the kernel and say why."""
     person = Person(window, lab)
     person.command("notebook:run-all-cells")
     person[".bx-open[href]"].wait_for()

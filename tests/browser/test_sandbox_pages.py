@@ -13,26 +13,27 @@ from test_keyboard import assert_ring, tab_to
 
 pytestmark = pytest.mark.browser
 
-# Every text of the page with the contrast to what is behind it, WCAG 2.2, 1.4.3.
+# Each text node of the page and its contrast with the background (WCAG 2.2, 1.4.3).
 CONTRASTS = """() => {
   const channel = value => { value /= 255; return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4 };
-  const light = colour => { const [r, g, b] = colour.match(/[\\d.]+/g).map(Number);
+  const luminance = colour => { const [r, g, b] = colour.match(/[\\d.]+/g).map(Number);
     return 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b) };
   const behind = element => { for (let at = element; at; at = at.parentElement) {
     const colour = getComputedStyle(at).backgroundColor;
     if (!/rgba\\(.*, 0\\)/.test(colour)) return colour; } return 'rgb(255, 255, 255)' };
-  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = [];
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), contrasts = [];
   while (walk.nextNode()) { const text = walk.currentNode.data.trim(), element = walk.currentNode.parentElement;
     if (!text) continue;
-    const one = light(getComputedStyle(element).color), two = light(behind(element));
-    found.push([text, (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05)]); }
-  return found }"""
+    const textLight = luminance(getComputedStyle(element).color), backLight = luminance(behind(element));
+    const [lower, higher] = [textLight, backLight].sort((a, b) => a - b);
+    contrasts.push([text, (higher + 0.05) / (lower + 0.05)]); }
+  return contrasts }"""
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @pytest.fixture(params=["light", "dark"])
 def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A narrow window. The test itself answers at the address that the app is redirected to."""
+    """A narrow window. The test itself responds at the app's redirect URI."""
     context = chromium.new_context(viewport={"width": 360, "height": 740}, color_scheme=request.param)
     context.set_default_timeout(30_000)
 
@@ -45,7 +46,7 @@ def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
 
 
 def assert_readable(page: Page) -> None:
-    """Check that every text has enough contrast and that nothing overflows sideways."""
+    """Check that all text has enough contrast and that nothing overflows sideways."""
     assert page.evaluate(SIDEWAYS) <= 0
     contrasts = page.evaluate(CONTRASTS)
     assert contrasts
@@ -69,7 +70,7 @@ def sign_in(page: Page, password: str) -> None:
     page.keyboard.press("Enter")
 
 
-def test_sign_in_and_consent(page: Page, sandbox: Any) -> None:
+def test_the_keyboard_leads_through_sign_in_and_consent(page: Page, sandbox: Any) -> None:
     """A wrong password is reported; the right one leads to the consent page and back to the app."""
     long = "Reports " + "x" * 70
     client = sandbox.register_app(long, ["http://127.0.0.1/callback"])
@@ -94,7 +95,7 @@ def test_sign_in_and_consent(page: Page, sandbox: Any) -> None:
     assert query["state"] == ["kept"]
 
 
-def test_the_console(page: Page, sandbox: Any) -> None:
+def test_the_console_works_with_the_keyboard(page: Page, sandbox: Any) -> None:
     """The console checks the form and shows the client secret once."""
     page.goto(sandbox.url)
     assert_readable(page)
@@ -129,8 +130,8 @@ def test_the_console(page: Page, sandbox: Any) -> None:
     assert secret not in page.content()
 
 
-def test_the_error_pages(page: Page, sandbox: Any) -> None:
-    """Each error page says what is wrong and is readable."""
+def test_the_error_pages_are_readable(page: Page, sandbox: Any) -> None:
+    """Each error page says what is wrong, with enough contrast."""
     client = sandbox.practice_client()
     for url, heading in [
         (

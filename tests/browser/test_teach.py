@@ -20,7 +20,8 @@ pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[2]
 TEACH = "3-teach/{}.ipynb"
 CUT = """() => [...document.querySelectorAll('section:not([hidden]) :is(pre, div, p)')]
-    .filter(each => each.clientWidth && each.scrollWidth > each.clientWidth + 1).map(each => each.textContent.slice(0, 60))"""
+    .filter(element => element.clientWidth && element.scrollWidth > element.clientWidth + 1)
+    .map(element => element.textContent.slice(0, 60))"""
 ALL_RAN = """() => window.jupyterapp.shell.currentWidget.content.widgets.filter(cell => cell.model.type === 'code')
     .every(cell => cell.model.executionCount !== null && (cell.model.executionState ?? 'idle') === 'idle')"""
 
@@ -47,8 +48,8 @@ def tone(theme: str) -> str:
     return theme.split()[-1].lower()
 
 
-def test_a_lab_with_wrong_answers_first(window: BrowserContext, lab: Lab, theme: str, home: Path) -> None:
-    """Wrong answers get a reply, right ones pass. Progress is saved and on the start page, and the lab starts over."""
+def test_a_lab_replies_to_wrong_answers(window: BrowserContext, lab: Lab, theme: str, home: Path) -> None:
+    """Wrong answers get a reply, and right ones pass. Progress is saved and shown in the start notebook."""
     person = Person(window, lab, TEACH.format("03-break-it"))
     person.run_through("code-too-late")
     lab_card = card(person, "code-too-late")
@@ -109,11 +110,11 @@ def test_every_lab_is_passed_by_clicks(window: BrowserContext, lab: Lab, home: P
             person.click(lab_card.get_by_role("button", name=choice.words, exact=True))
             lab_card.get_by_text(choice.reply).wait_for()
 
-        wrong = exercise.predictions[exercise.right_prediction - 1]
-        person.click(lab_card.get_by_role("button", name=wrong.words, exact=True))
+        wrong_choice = exercise.predictions[exercise.right_prediction - 1]
+        person.click(lab_card.get_by_role("button", name=wrong_choice.words, exact=True))
         person.click(lab_card.get_by_role("button", name="Run it"))
         lab_card.get_by_text("Not as you predicted.").wait_for(timeout=90_000)
-        assert lab_card.get_by_text(wrong.reply).count() == 1
+        assert lab_card.get_by_text(wrong_choice.reply).count() == 1
         choose(exercise.explanations[exercise.right_explanation - 1])
         assert lab_card.get_by_text("Passed.").count() == 0
         choose(exercise.explanations[exercise.right_explanation])
@@ -133,7 +134,7 @@ def test_a_lab_works_with_the_keyboard(window: BrowserContext, lab: Lab) -> None
     assert run.evaluate("button => button === document.activeElement")
     person.page.keyboard.press("Enter")
     lab_card.get_by_text("As you predicted.").wait_for()
-    lab_card.get_by_role("button", name="Say so, and offer a new link").focus()
+    lab_card.get_by_role("button", name="Report it, and offer a new link").focus()
     person.page.keyboard.press("Enter")
     lab_card.get_by_text("Passed.").wait_for()
     assert person.executed().count(None) > 5  # Enter went to the lab, not to the notebook
@@ -150,7 +151,7 @@ def test_the_trace_grows_and_a_click_opens_an_exchange(window: BrowserContext, l
     person.run_through("oauth.revoke(client, fresh)")
     assert before == 4
     drawn = (
-        "sent => [...document.querySelectorAll('g[data-exchange] title')].pop().textContent.includes(sent)"
+        "label => [...document.querySelectorAll('g[data-exchange] title')].pop().textContent.includes(label)"
     )
     person.page.wait_for_function(drawn, arg="revoke")
     person.click(person['g[data-exchange="5"]'])
@@ -163,8 +164,8 @@ def test_the_trace_grows_and_a_click_opens_an_exchange(window: BrowserContext, l
     assert "notebook to authorization server" in (svg.locator("> desc").text_content() or "")
 
 
-def test_the_line_called_now_moves_with_the_clock(window: BrowserContext, lab: Lab, theme: str) -> None:
-    """The line moves with the sandbox's clock, whether it is advanced or just runs."""
+def test_the_now_line_moves_with_the_clock(window: BrowserContext, lab: Lab, theme: str) -> None:
+    """The line moves with the sandbox's clock, whether the clock is advanced or just runs."""
     person = Person(window, lab, TEACH.format("02-tokens-over-time"))
     person.run_through("practice.timeline")
     line = person["g[data-now]"]
@@ -179,8 +180,8 @@ def test_the_line_called_now_moves_with_the_clock(window: BrowserContext, lab: L
     assert None not in person.executed()
 
 
-def test_a_trace_of_two_hundred_exchanges(window: BrowserContext, lab: Lab) -> None:
-    """A click opens its exchange. The time that took goes to the log (`pytest -rA`)."""
+def test_a_click_opens_one_of_two_hundred_exchanges(window: BrowserContext, lab: Lab) -> None:
+    """A click opens its exchange. The test prints how long that takes (`pytest -rA`)."""
     text = (lab.notebooks / TEACH.format("01-the-flow-by-hand")).read_text(encoding="utf-8")
     book = json.loads(text)
     cells = [cell for cell in book["cells"] if cell["cell_type"] == "code"]
@@ -191,10 +192,10 @@ def test_a_trace_of_two_hundred_exchanges(window: BrowserContext, lab: Lab) -> N
     person.run_through("practice.trace")
     person.page.wait_for_function("document.querySelectorAll('g[data-exchange]').length >= 205")
     milliseconds = person.page.evaluate(
-        """() => { const arrow = document.querySelector('g[data-exchange="150"]'), begun = performance.now();
+        """() => { const arrow = document.querySelector('g[data-exchange="150"]'), startedAt = performance.now();
         arrow.dispatchEvent(new MouseEvent('click', { bubbles: true }));
         document.querySelector('details[data-exchange="150"]').getBoundingClientRect();
-        return performance.now() - begun }"""
+        return performance.now() - startedAt }"""
     )
     print(f"an exchange of 200 opened in {milliseconds:.0f} ms")
     assert person['details[data-exchange="150"]'].get_attribute("open") is not None
@@ -212,7 +213,7 @@ def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_slides_need_no_network_and_fit_the_screen(slides: Path, chromium: Browser, scheme: str) -> None:
-    """At 1280 by 720, each slide fits, keys turn the slides and N shows the notes, without any request."""
+    """At 1280 by 720, each slide fits, keys change the slide and N shows the notes, without any request."""
     page = chromium.new_page(viewport={"width": 1280, "height": 720}, color_scheme=scheme)  # type: ignore[arg-type]
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))

@@ -1,4 +1,4 @@
-"""One widget shown twice, and a busy kernel: each view gets its own answers, and no click is lost."""
+"""One widget shown twice, and a busy kernel: each view gets its own replies, and clicks are not lost."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from person import Person
 from playwright.sync_api import BrowserContext, expect
 from running import Lab, written_notebook
-from test_explore import printed, run_all, scroll_to
+from test_explore import output_of, run_all, scroll_to
 
 pytestmark = pytest.mark.browser
 
@@ -22,7 +22,7 @@ table = views.table(pd.DataFrame({"name": list("abcdef")}))
 table"""
 
 
-def test_a_tree_that_is_shown_twice(window: BrowserContext, lab: Lab) -> None:
+def test_a_tree_can_be_shown_twice(window: BrowserContext, lab: Lab) -> None:
     """A folder that is opened in either view shows its content there."""
     person = Person(window, lab, written_notebook(lab, "twice.ipynb", [TREE, "tree"]))
     run_all(person)
@@ -33,7 +33,7 @@ def test_a_tree_that_is_shown_twice(window: BrowserContext, lab: Lab) -> None:
         expect(tree.locator(".bxf-row").filter(has_text="budget.xlsx")).to_be_visible()
 
 
-def test_rows_chosen_while_the_kernel_is_busy(window: BrowserContext, lab: Lab) -> None:
+def test_rows_chosen_while_the_kernel_is_busy_stay_chosen(window: BrowserContext, lab: Lab) -> None:
     """Three rows clicked with Ctrl stay chosen, before and after the kernel has received the messages."""
     person = Person(window, lab, written_notebook(lab, "busy.ipynb", [TABLE]))
     run_all(person)
@@ -45,7 +45,7 @@ def test_rows_chosen_while_the_kernel_is_busy(window: BrowserContext, lab: Lab) 
         table.locator(".bxt-rows .bxt-row").filter(has_text=name).click(modifiers=["ControlOrMeta"])
     expect(table.locator(".bxt-chosen")).to_have_count(3)
     (lab.notebooks / "go").touch()
-    assert printed(person.page, "print(table.selected['name'].tolist())").strip() == "['a', 'c', 'e']"
+    assert output_of(person.page, "print(table.selected['name'].tolist())").strip() == "['a', 'c', 'e']"
     expect(table.locator(".bxt-chosen")).to_have_count(3)
 
 

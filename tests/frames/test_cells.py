@@ -257,7 +257,7 @@ def test_failed_export_is_reported_in_the_view(monkeypatch: pytest.MonkeyPatch) 
     messages: list[Any] = []
     table.send = lambda content, buffers=None: messages.append(content)
     table._send_file("xlsx")
-    assert "Replaced characters" in messages[-1]["said"]
+    assert "Replaced characters" in messages[-1]["remark"]
     monkeypatch.setattr(export, "SHEET_ROWS", 1)
     table._send_file("xlsx")
     assert messages[-1]["type"] == "failed" and "An Excel sheet holds 1" in messages[-1]["why"]

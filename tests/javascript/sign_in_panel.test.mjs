@@ -33,7 +33,7 @@ test("the alert is next to what the user pressed last", () => {
   assert.equal(panel.alertPlace("stopped", false), ".bx-alert-top");
 });
 
-test("the focus moves only when the step changes, and not on the first paint", () => {
+test("the focus moves only when the step changes, except on the first paint", () => {
   assert.equal(panel.focusAfter("open", "confirm"), ".bx-yes");
   assert.equal(panel.focusAfter(null, "open"), null);
   assert.equal(panel.focusAfter("open", "open"), null);
@@ -65,10 +65,10 @@ test("text typed since the kernel's last value is not overwritten", () => {
   assert.equal(panel.merged("", "same", "same"), "");
 });
 
-test("a pasted address is complete with a code and a state, in either order", () => {
-  assert.equal(panel.isFullAddress("http://127.0.0.1/callback?code=a&state=b"), true);
-  assert.equal(panel.isFullAddress("http://127.0.0.1/callback?state=b&code=a"), true);
-  assert.equal(panel.isFullAddress("http://127.0.0.1/callback?code=a"), false);
+test("a pasted URL is complete with a code and a state, in either order", () => {
+  assert.equal(panel.isFullUrl("http://127.0.0.1/callback?code=a&state=b"), true);
+  assert.equal(panel.isFullUrl("http://127.0.0.1/callback?state=b&code=a"), true);
+  assert.equal(panel.isFullUrl("http://127.0.0.1/callback?code=a"), false);
 });
 
 test("the first empty field gets the focus, and a saved secret is not asked for again", () => {
@@ -77,7 +77,7 @@ test("the first empty field gets the focus, and a saved secret is not asked for 
   assert.equal(panel.emptyField("id", "", "f00d"), null);
 });
 
-test("a kernel that stopped answering is lost, unless it is busy or never answered", () => {
+test("a kernel that stops replying is lost, unless it is busy or has never replied", () => {
   const lost = { ...panel.newState(), unanswered: true };
   const advice = (state) => panel.texts(VIEW, state)[".bx-advice"];
   assert.equal(panel.isKernelLost(lost), true);
@@ -110,7 +110,7 @@ test("an expiry is in minutes, hours or days", () => {
   assert.match(panel.expiryText(60 * 86400, now), /^until .*2027.* \(60 days\)$/);
 });
 
-test("saved facts that are unknown have no line", () => {
+test("unknown values of a saved sign-in have no line", () => {
   const saved = { fingerprint: "f00d", access_seconds: 3600, refresh_seconds: 86400, path: "acme.json" };
   const names = (who) => panel.savedRows({ ...VIEW, who, saved }).map(([name]) => name);
   const all = ["Signed in", "Enterprise", "Token", "Access token", "Refresh token", "File"];
@@ -118,11 +118,11 @@ test("saved facts that are unknown have no line", () => {
   assert.deepEqual(names({}), all.filter((name) => name !== "Enterprise"));
 });
 
-test("Open Box has an address only in its step and while nothing is under way", () => {
-  assert.equal(panel.openAddress(VIEW), VIEW.authorize_url);
-  assert.equal(panel.openAddress({ ...VIEW, busy: true }), null);
-  assert.equal(panel.openAddress({ ...VIEW, step: "catch" }), null);
-  assert.equal(panel.openAddress({ ...VIEW, authorize_url: "" }), null);
+test("Open Box has a URL only in its step and while the panel is not busy", () => {
+  assert.equal(panel.openUrl(VIEW), VIEW.authorize_url);
+  assert.equal(panel.openUrl({ ...VIEW, busy: true }), null);
+  assert.equal(panel.openUrl({ ...VIEW, step: "catch" }), null);
+  assert.equal(panel.openUrl({ ...VIEW, authorize_url: "" }), null);
 });
 
 test("the panel says how the code comes back", () => {

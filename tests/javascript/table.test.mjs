@@ -12,13 +12,13 @@ const VIEW = {
   sort: "size", ascending: false, chosen: [], shown: 1200, total: 1200,
 };
 
-test("a column is as wide as its name or kind asks, and never cuts its heading", () => {
+test("a column is as wide as its name or kind requires, and never cuts its heading", () => {
   assert.deepEqual(table.columnWidths(VIEW), [230, 125, 138]);
   const long = { columns: [{ name: "x".repeat(90), kind: "truth" }], visible: ["x".repeat(90)] };
   assert.deepEqual(table.columnWidths(long), [300]);
 });
 
-test("the headings are drawn again when the columns change, and not when the sort changes", () => {
+test("the headings are drawn again when the columns change, but not when the sort changes", () => {
   const before = table.headSignature(VIEW);
   assert.equal(table.headSignature({ ...VIEW, sort: "name" }), before);
   assert.notEqual(table.headSignature({ ...VIEW, visible: ["name"] }), before);

@@ -41,13 +41,13 @@ test("rows of a failed folder stay, and the folder can be requested again", () =
   assert.equal(tree.needsRequest(folders, "0"), true);
 });
 
-test("rows for a folder that was not requested are dropped", () => {
+test("rows of a folder that was not requested are ignored", () => {
   const folders = loaded();
   tree.addRows(folders, "99", ROWS, true);
   assert.equal(folders.folders.has("99"), false);
 });
 
-test("a search keeps the folders above a match, and counts only matches", () => {
+test("a search keeps the ancestor folders of a match, and counts only matches", () => {
   const folders = loaded();
   folders.open.add("1");
   tree.markRequested(folders, "1");

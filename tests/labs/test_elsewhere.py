@@ -1,4 +1,4 @@
-"""The second server follows the standard, with other choices than Box."""
+"""The second server follows the standard but makes other choices than Box."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def code_and_verifier(server: Elsewhere) -> tuple[Secret, Secret]:
 
 
 def test_the_functions_for_box_work_with_the_second_server(server: Elsewhere) -> None:
-    """The link, the exchange, a refresh that keeps the refresh token, and calls with a bearer token and with Basic."""
+    """The exchange, a refresh that keeps the refresh token, and calls with a bearer token and with Basic all work."""
     code, verifier = code_and_verifier(server)
     token = oauth.exchange_code(server.client, code, code_verifier=verifier)
     refreshed = oauth.refresh(server.client, token)
@@ -58,7 +58,7 @@ def test_a_code_needs_its_verifier_and_works_once(server: Elsewhere) -> None:
 
 
 def test_the_second_server_refuses_what_the_standard_forbids(server: Elsewhere) -> None:
-    """An unknown app, a foreign redirect URI, no PKCE, no scope, a wrong secret, token or password."""
+    """An unknown app, a foreign redirect URI, missing PKCE or scope, and wrong credentials are refused."""
     for change in ({"client_id": "other"}, {"redirect_uri": "http://127.0.0.1/else"}):
         client = dataclasses.replace(server.client, **change)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="page"):

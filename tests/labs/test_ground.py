@@ -1,4 +1,4 @@
-"""A lesson whose sandbox has stopped says so in one line, and which cells to run again."""
+"""A lesson whose sandbox has stopped reports it in one line and names the cells to run again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from boxnb.labs.practice import STOPPED, Practice
 
 
 def test_a_stopped_sandbox_is_named_as_the_cause() -> None:
-    """After idle hours or a kill, the message does not blame the network, and no traceback of requests appears."""
+    """After idle hours or a kill, the message does not blame the network, and requests does not show a traceback."""
     with Practice() as practice:
         token = practice.sign_in()
         practice.sandbox.stop()

@@ -1,4 +1,4 @@
-"""Labs are passed only by what the sandbox recorded."""
+"""A lab is passed only if the sandbox's record shows the failure."""
 
 from __future__ import annotations
 
@@ -81,10 +81,10 @@ def test_every_failure_of_the_flow_has_a_lab() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_run_shows_its_failure_and_repairs_it(runs: dict[str, Run], name: str) -> None:
+def test_a_run_causes_its_failure_and_repairs_it(runs: dict[str, Run], name: str) -> None:
     """The record proves the failure, the trace has its requests, and the outcomes name the repair."""
     lab = runs[name].lab
-    assert lab.trouble == ""
+    assert lab.problem == ""
     assert lab.found and lab.stage == "explain"
     assert lab.exchanges
     if name not in ("code-used-twice", "consent-denied", "refresh-token-twice"):
@@ -95,10 +95,10 @@ def test_a_run_shows_its_failure_and_repairs_it(runs: dict[str, Run], name: str)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_record_without_the_failure_proves_nothing(
+def test_a_record_without_the_failure_is_not_accepted(
     runs: dict[str, Run], flawless_record: list[dict[str, Any]], name: str
 ) -> None:
-    """Neither an empty record, nor a flawless one, nor the records of all other labs."""
+    """An empty record, a flawless one and the records of all other labs are not evidence."""
     evidence = labs.EXERCISES[name].evidence
     assert evidence([]) == ""
     assert evidence(flawless_record) == ""
@@ -108,31 +108,29 @@ def test_a_record_without_the_failure_proves_nothing(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_server_that_refuses_nothing_proves_nothing(runs: dict[str, Run], name: str) -> None:
-    """The record of the same run, with each refusal and fault replaced by 200, is no longer proof."""
+def test_a_record_without_refusals_is_not_accepted(runs: dict[str, Run], name: str) -> None:
+    """The record of the same run, with each refusal and fault replaced by 200, is not evidence."""
     without_failures = [
         {**call, "status": 200 if (call["status"] or 500) >= 400 else call["status"], "fault": None}
         for call in runs[name].record
     ]
-    if name in (
-        "consent-denied",
-        "forged-state",
-    ):  # no request is refused there: remove the decisions instead
+    # In two labs, the server does not refuse a request: remove the decisions instead.
+    if name in ("consent-denied", "forged-state"):
         without_failures = [call for call in runs[name].record if "decision" not in (call.get("form") or {})]
     assert labs.EXERCISES[name].evidence(without_failures) == ""
 
 
 @pytest.mark.parametrize("name", ["power-cut", "refresh-token-twice"])
 def test_the_labs_about_the_grace_do_not_pass_without_it(name: str) -> None:
-    """On a real server that ends the old refresh token at once, there is nothing to explain."""
+    """On a real server that ends the old refresh token immediately, there is nothing to explain."""
     lab = Lab(dataclasses.replace(labs.EXERCISES[name], rotation="strict"))
     lab.predict(0)
     lab.run()
     assert stage(lab) == "run" and lab.found == ""
-    assert "does not show this failure" in lab.trouble
+    assert "does not show this failure" in lab.problem
 
 
-def test_a_lab_asks_before_it_runs_and_checks_before_it_passes() -> None:
+def test_a_lab_needs_a_prediction_before_a_run_and_a_run_before_an_explanation() -> None:
     """A run needs a prediction and an explanation needs a run; a wrong explanation can be changed."""
     lab = labs.lab("code-used-twice")
     lab.run()
@@ -162,53 +160,53 @@ def test_a_learners_own_program_must_show_the_failure() -> None:
         practice.attempt("Sign in", practice.sign_in)
 
     lab.run(sign_in_only)
-    assert stage(lab) == "run" and "does not show this failure" in lab.trouble
+    assert stage(lab) == "run" and "does not show this failure" in lab.problem
     lab.explain(1)
     assert stage(lab) == "run" and passed_labs.load() == {}
     lab.run()
-    assert stage(lab) == "explain" and lab.trouble == ""
+    assert stage(lab) == "explain" and lab.problem == ""
 
 
-def test_a_run_that_raises_says_so_on_the_card() -> None:
+def test_an_error_in_a_run_is_reported_on_the_card() -> None:
     """An error in a learner's own program becomes a sentence, and the lab does not hang."""
     lab = labs.lab("code-too-late")
     lab.predict(1)
     lab.run(lambda practice: practice.said.append(str(1 / len(practice.said))))
     assert stage(lab) == "run" and not lab.busy
-    assert "ZeroDivisionError" in lab.trouble
+    assert "ZeroDivisionError" in lab.problem
 
 
 def test_a_lessons_home_applies_to_its_own_threads_only(home: Path) -> None:
     """A thread started before the lesson keeps the real home; one started by the lesson keeps the lesson's."""
-    entered, left = threading.Event(), threading.Event()
+    lesson_started, lesson_ended = threading.Event(), threading.Event()
     homes_of_earlier_thread: list[Path] = []
     homes_of_lesson_thread: list[Path] = []
 
     def started_earlier() -> None:
-        entered.wait(20)
+        lesson_started.wait(20)
         homes_of_earlier_thread.append(store.home())
 
     def started_by_lesson() -> None:
         homes_of_lesson_thread.append(store.home())
-        left.wait(20)
+        lesson_ended.wait(20)
         homes_of_lesson_thread.append(store.home())
 
     earlier_thread = threading.Thread(target=started_earlier)
     lesson_thread = threading.Thread(target=started_by_lesson)
     earlier_thread.start()
     with Practice() as practice, practice.inside():
-        entered.set()
+        lesson_started.set()
         lesson_thread.start()
         earlier_thread.join()
         assert store.home() == Path(practice.home)
-    left.set()
+    lesson_ended.set()
     lesson_thread.join()
     assert homes_of_earlier_thread == [home] and store.home() == home
     assert homes_of_lesson_thread == [Path(practice.home)] * 2
 
 
 def test_a_lab_can_be_reset_and_repeated() -> None:
-    """Also after a pass; a passed lab stays passed."""
+    """A lab can be reset even after it was passed, and it stays passed."""
     lab = labs.lab("consent-denied")
     for _ in range(2):
         lab.predict(2)
@@ -220,8 +218,8 @@ def test_a_lab_can_be_reset_and_repeated() -> None:
     assert set(passed_labs.load()) == {"consent-denied"}
 
 
-def test_labs_touch_neither_the_shared_sandbox_nor_a_profile(home: Path) -> None:
-    """Even the lab that saves token pairs and races two processes uses a folder of its own, and removes it."""
+def test_labs_do_not_touch_the_shared_sandbox_or_a_profile(home: Path) -> None:
+    """Even the lab that saves token pairs and races two processes uses its own folder, and removes it."""
     lab = labs.lab("two-notebooks-racing")
     lab.predict(1)
     folders: list[str] = []
@@ -262,23 +260,23 @@ def test_an_unknown_lab_name_lists_all_names() -> None:
         labs.lab("nonsense")
 
 
-def test_clicks_in_the_widget_move_the_lab() -> None:
+def test_clicks_in_the_widget_change_the_stage_of_the_lab() -> None:
     """Messages from the front end change the stage; the HTML has no event handlers, and malformed messages are ignored."""
     lab = labs.lab("wrong-redirect-uri")
     lab._repr_mimebundle_()
     view = lab._view
     for kind, value in (("predict", 1), ("run", 0), ("explain", 2), ("explain", 0)):
         view._on_message(view, {"type": kind, "value": value}, [])
-    assert view.seen["stage"] == "passed"
+    assert view.snapshot["stage"] == "passed"
     assert "Passed." in view.html and "onclick" not in view.html
     view._on_message(view, {"type": "reset", "value": 0}, [])
-    assert view.seen["stage"] == "predict"
+    assert view.snapshot["stage"] == "predict"
     view._on_message(view, "nonsense", [])
     view._on_message(view, {"type": "predict", "value": 99}, [])
     assert stage(lab) == "predict"
 
 
-def test_progress_is_shown_and_a_certificate_escapes_its_text(tmp_path: Path) -> None:
+def test_progress_is_shown_and_a_certificate_escapes_names(tmp_path: Path) -> None:
     """Progress is one line, a table and a page; a damaged progress file counts as empty."""
     assert "0 of" in repr(labs.progress())
     with pytest.raises(ValueError, match="No lab has been passed yet"):

@@ -39,19 +39,19 @@ ANSWERS = {
 
 
 def prose(name: str) -> str:
-    """Return the text of a notebook without its code."""
+    """Return the Markdown of a notebook."""
     notebook = nbformat.read(TEACH / f"{name}.ipynb", as_version=4)
     return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
 
 
 def test_there_are_ten_questions() -> None:
-    """They are numbered, and each ends with a question mark."""
+    """The questions are numbered, and each ends with a question mark."""
     numbers = re.findall(r"^(\d+)\. .+\?$", prose("05-teach-it"), re.MULTILINE)
     assert [int(number) for number in numbers] == list(ANSWERS)
 
 
 @pytest.mark.parametrize("number", ANSWERS)
-def test_the_notebooks_answer_it_outside_the_labs(number: int) -> None:
+def test_the_notebooks_answer_each_question_outside_the_labs(number: int) -> None:
     """Readers who skip the labs still find the answer."""
     for name, sentence in ANSWERS[number]:
         assert sentence in prose(name), sentence

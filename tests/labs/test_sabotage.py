@@ -1,4 +1,4 @@
-"""Sabotage: no lab passes in a real sandbox where its failure cannot happen."""
+"""Sabotage: a lab does not pass in a real sandbox where its failure cannot happen."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def lock_both_races(practice: Practice, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(race, "race", lambda home, _how: original(home, "with boxnb's lock"))
 
 
-def inject_no_fault(practice: Practice, patch: pytest.MonkeyPatch) -> None:
+def disable_faults(practice: Practice, patch: pytest.MonkeyPatch) -> None:
     """No power cut and no proxy: every response arrives, and comes from the server."""
     patch.setattr(type(practice.sandbox.faults), "add", lambda *_arguments, **_options: {})
 
@@ -96,12 +96,12 @@ SABOTAGES: dict[str, Sabotage] = {
     "expired-access-token": stop_clock,
     "refresh-token-twice": change_sandbox_only,
     "two-notebooks-racing": lock_both_races,
-    "power-cut": inject_no_fault,
+    "power-cut": disable_faults,
     "away-61-days": stop_clock,
     "scope-missing": grant_all_scopes,
     "app-not-enabled": keep_app_enabled,
     "rate-limit": change_sandbox_only,
-    "proxy-html": inject_no_fault,
+    "proxy-html": disable_faults,
     "stolen-refresh-token": fail_thiefs_refresh,
     "token-in-a-log": fail_revocation,
 }
@@ -112,13 +112,15 @@ SANDBOX_OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def test_every_lab_has_a_sabotage() -> None:
-    """A new lab has to name conditions under which it must not pass."""
+    """A new lab has to come with conditions under which it must not pass."""
     assert set(SABOTAGES) == set(labs.EXERCISES)
 
 
 @pytest.mark.parametrize("name", SABOTAGES)
-def test_no_lab_passes_where_its_failure_cannot_happen(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the right answers and the lab's own program, the lab stays unpassed and says why."""
+def test_a_lab_does_not_pass_where_its_failure_cannot_happen(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even with the right answers and its own program, the lab is not passed, and it says why."""
     import boxnb.sandbox
 
     start = boxnb.sandbox.start
@@ -128,7 +130,7 @@ def test_no_lab_passes_where_its_failure_cannot_happen(name: str, monkeypatch: p
     lab.predict(lab.exercise.right_prediction)
     record: list[dict[str, Any]] = []
 
-    def sabotaged(practice: Practice) -> None:
+    def act_with_sabotage(practice: Practice) -> None:
         with monkeypatch.context() as patch:
             SABOTAGES[name](practice, patch)
             try:
@@ -136,10 +138,10 @@ def test_no_lab_passes_where_its_failure_cannot_happen(name: str, monkeypatch: p
             finally:
                 record.extend(practice.sandbox.record())
 
-    lab.run(sabotaged)
+    lab.run(act_with_sabotage)
     lab.explain(lab.exercise.right_explanation)
     assert lab.found == "" and lab.stage == "run"
-    assert "does not show this failure" in lab.trouble
+    assert "does not show this failure" in lab.problem
     assert len(record) >= 4  # the lab did run
     assert lab.exercise.evidence(record) == ""
     assert passed_labs.load() == {}

@@ -38,9 +38,9 @@ def test_a_code_expires_and_a_pair_is_replaced_at_the_first_use(practice: Practi
         ("refresh token", "alive"),
     ]
     practice.turn(minutes=61)
-    fresh = oauth.refresh(practice.client, token)
+    new_pair = oauth.refresh(practice.client, token)
     assert states(practice)[2:4] == [("access token", "too old"), ("refresh token", "alive")]
-    practice.me(fresh)
+    practice.me(new_pair)
     assert [state for _, state in states(practice)[2:]] == ["replaced", "replaced", "alive", "alive"]
     practice.turn(days=61)
     assert [state for _, state in states(practice)[4:]] == ["too old", "too old"]
@@ -58,9 +58,9 @@ def test_a_revoked_pair_is_shown_as_revoked(practice: Practice) -> None:
 def test_revoking_ends_only_the_tokens_of_its_sign_in(practice: Practice) -> None:
     """The tokens of another sign-in stay alive, even one from the same second."""
     practice.sandbox.clock.freeze()
-    revoked, other = practice.sign_in(), practice.sign_in()
-    oauth.revoke(practice.client, revoked)
-    assert practice.me(other).status_code == 200
+    revoked_pair, other_pair = practice.sign_in(), practice.sign_in()
+    oauth.revoke(practice.client, revoked_pair)
+    assert practice.me(other_pair).status_code == 200
     assert [state for _, state in states(practice)] == [
         "used",
         "revoked",
@@ -69,7 +69,7 @@ def test_revoking_ends_only_the_tokens_of_its_sign_in(practice: Practice) -> Non
         "alive",
         "alive",
     ]
-    practice.me(oauth.refresh(practice.client, other))
+    practice.me(oauth.refresh(practice.client, other_pair))
     expected = ["used", "revoked", "revoked", "used", "replaced", "replaced", "alive", "alive"]
     assert [state for _, state in states(practice)] == expected
 
@@ -92,8 +92,8 @@ def test_now_follows_the_clock_and_stops_with_the_sandbox(practice: Practice) ->
     assert practice.timeline._view.html != before
     assert "3 days ago" in practice.timeline._view.html
     practice.stop()
-    last = practice.timeline.now()
-    assert last > 0 and practice.timeline.now() == last
+    last_time = practice.timeline.now()
+    assert last_time > 0 and practice.timeline.now() == last_time
     assert "<title>" in practice.timeline.picture._repr_html_()
 
 
@@ -113,8 +113,8 @@ def test_the_saved_pair_is_shown_as_fingerprints(practice: Practice) -> None:
     assert 59 < second["access_minutes_left"] <= 60
 
 
-def test_an_empty_timeline_says_so(practice: Practice) -> None:
-    """Before the first sign-in there is nothing to draw."""
+def test_an_empty_timeline_is_described_in_a_sentence(practice: Practice) -> None:
+    """Before the first sign-in, the timeline says that no code has been issued."""
     assert repr(practice.timeline) == "No code has been issued yet."
     assert "No code" in page([], 0.0)
 

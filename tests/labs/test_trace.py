@@ -1,4 +1,4 @@
-"""The trace records every request without a secret, and restores requests afterwards."""
+"""The trace records every request without its secrets, and restores requests afterwards."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ def secrets(practice: Practice, *tokens: Token) -> list[str]:
     return values
 
 
-def test_it_records_both_halves_of_the_flow_and_no_secret(practice: Practice) -> None:
-    """No secret is in the data, the text, the drawing, the table, or the state of the widgets."""
+def test_the_trace_records_both_halves_of_the_flow_without_secrets(practice: Practice) -> None:
+    """The data, the text, the drawing, the table and the state of the widgets do not contain secrets."""
     state = oauth.new_state()
-    address = practice.grant(state)
-    code = oauth.parse_redirect(address, state=state)
+    redirect = practice.grant(state)
+    code = oauth.parse_redirect(redirect, state=state)
     token = oauth.exchange_code(practice.client, code)
     practice.turn(minutes=61)
-    fresh = oauth.refresh(practice.client, token)
-    practice.me(fresh)
-    oauth.revoke(practice.client, fresh)
+    new_pair = oauth.refresh(practice.client, token)
+    practice.me(new_pair)
+    oauth.revoke(practice.client, new_pair)
     practice.trace._repr_mimebundle_()
     practice.timeline._repr_mimebundle_()
     outputs = [
@@ -60,9 +60,9 @@ def test_it_records_both_halves_of_the_flow_and_no_secret(practice: Practice) ->
         practice.trace.table().to_json(),
         repr(practice.timeline),
     ]
-    for value in [*secrets(practice, token, fresh), code.reveal(), state]:
-        for text in outputs:
-            assert value not in text, text[:80]
+    for value in [*secrets(practice, token, new_pair), code.reveal(), state]:
+        for output in outputs:
+            assert value not in output, output[:80]
     lanes = [(exchange.sender, exchange.receiver) for exchange in practice.trace.requests]
     assert lanes[0] == ("browser", "authorization server")
     assert lanes[-4:] == [
@@ -74,7 +74,7 @@ def test_it_records_both_halves_of_the_flow_and_no_secret(practice: Practice) ->
 
 
 def test_a_token_has_the_same_fingerprint_and_colour_everywhere(practice: Practice) -> None:
-    """In the response that issued it, in the call that used it, and in the sandbox's record."""
+    """The response that issued a token, the call that used it and the sandbox's record show the same fingerprint."""
     token = practice.sign_in()
     practice.me(token)
     fingerprint = token.access_token.fingerprint
@@ -87,7 +87,7 @@ def test_a_token_has_the_same_fingerprint_and_colour_everywhere(practice: Practi
 
 
 def test_requests_is_restored_after_the_last_trace(practice: Practice) -> None:
-    """Even if two traces overlap, and after an error inside the block."""
+    """The method is restored even if two traces overlap, and after an error inside the block."""
     practice.trace.stop()
     original = HTTPAdapter.send
     first, second = Trace(practice.sandbox.url), Trace(practice.sandbox.url)
@@ -106,17 +106,17 @@ def test_requests_is_restored_after_the_last_trace(practice: Practice) -> None:
 
 
 def test_a_missing_response_is_recorded_and_still_raised(practice: Practice) -> None:
-    """After a connection reset, the exchange says so and the caller gets the error of requests."""
+    """After a connection reset, the exchange contains the error, and the caller gets the error of requests."""
     token = practice.sign_in()
     practice.sandbox.faults.add("/2.0/users/me", "reset_before")
     with pytest.raises(requests.ConnectionError):
         practice.me(token)
-    last = practice.trace.requests[-1]
-    assert last.status is None and last.error == "ConnectionError"
+    exchange = practice.trace.requests[-1]
+    assert exchange.status is None and exchange.error == "ConnectionError"
     assert "no response" in practice.trace.as_text()
 
 
-def test_a_streamed_download_is_left_unread(practice: Practice) -> None:
+def test_a_streamed_download_is_not_read(practice: Practice) -> None:
     """The trace does not read the body before the caller does."""
     response = requests.get(practice.sandbox.url, stream=True, timeout=10)
     assert practice.trace.requests[-1].body == "(streamed, not recorded)"
@@ -179,7 +179,7 @@ def test_markup_from_a_server_is_escaped() -> None:
 
 
 def test_redaction_finds_secrets_wherever_requests_puts_them() -> None:
-    """In queries, fragments, user names in URLs, headers and nested JSON."""
+    """Secrets are redacted in queries, fragments, user names in URLs, headers and nested JSON."""
     assert fingerprints.redact_url("https://u:pw@host/a?code=abc&x=1#access_token=tok") == (
         f"https://host/a?code={Secret('abc')}&x=1#access_token={Secret('tok')}"
     )
@@ -198,8 +198,8 @@ def test_redaction_finds_secrets_wherever_requests_puts_them() -> None:
     }
 
 
-def test_signed_urls_and_passwords_of_links_are_fingerprints(practice: Practice) -> None:
-    """The URL of a download, in request and response, and the password of a shared link."""
+def test_signed_urls_and_passwords_of_links_are_redacted(practice: Practice) -> None:
+    """A download's URL is redacted in request and response, and so is the password of a shared link."""
     token = practice.sign_in()
     headers = {"Authorization": f"Bearer {token.access_token.reveal()}"}
     api = practice.client.server.api_url
@@ -225,7 +225,7 @@ def test_signed_urls_and_passwords_of_links_are_fingerprints(practice: Practice)
     assert len(signature) > 20 and signature not in displayed
 
 
-def test_two_hundred_exchanges_of_four_threads_are_drawn(practice: Practice) -> None:
+def test_two_hundred_exchanges_from_four_threads_are_drawn(practice: Practice) -> None:
     """With the widget on screen, none is missing and all are in order (for the cost, see tests/bench/tracing.py)."""
     token = practice.sign_in()
     headers = {"Authorization": f"Bearer {token.access_token.reveal()}"}
@@ -253,7 +253,7 @@ def test_two_hundred_exchanges_of_four_threads_are_drawn(practice: Practice) -> 
 
 
 def test_the_diagram_works_with_a_screen_reader(practice: Practice) -> None:
-    """It is well-formed and has a title, a description of every line, and a table."""
+    """The diagram is well-formed and has a title, a description of every line, and a table."""
     practice.sign_in()
     practice.turn(seconds=31)
     tree = ElementTree.fromstring(diagram.diagram(practice.trace.exchanges))
@@ -265,7 +265,7 @@ def test_the_diagram_works_with_a_screen_reader(practice: Practice) -> None:
     assert "<table" in diagram.page(practice.trace.exchanges)
 
 
-def test_the_last_request_of_a_burst_is_drawn_as_well(practice: Practice) -> None:
+def test_the_last_request_of_a_burst_is_drawn_too(practice: Practice) -> None:
     """Many requests cause few drawings, and the last drawing is complete without any further event."""
     practice.trace._repr_mimebundle_()
     view = practice.trace._view
@@ -285,7 +285,7 @@ def test_the_last_request_of_a_burst_is_drawn_as_well(practice: Practice) -> Non
     assert len(drawings) < 25
 
 
-def test_an_empty_trace_says_so() -> None:
+def test_an_empty_trace_is_described_in_a_sentence() -> None:
     """The text, the snapshot and the table of a new trace work without an exchange."""
     assert repr(Trace()) == "No request has been sent yet."
     assert "No request has been sent yet" in Trace().picture._repr_html_()
@@ -341,8 +341,8 @@ VALUE = "Zx9AbCdEfGhIjKlMnOpQrStUvWxYz012"
         "otp",
     ],
 )
-def test_a_field_with_a_secret_name_is_a_fingerprint(name: str) -> None:
-    """In a form, a query, a header and a JSON response; the value is not registered as a known secret."""
+def test_a_field_with_a_secret_name_is_redacted(name: str) -> None:
+    """Forms, queries, headers and JSON responses are redacted, without registering the value as a known secret."""
     assert fingerprints.redact_fields(f"{name}={VALUE}") == {name: fingerprints.redact(VALUE)}
     assert VALUE not in fingerprints.redact_url(f"https://a.example/x?{name}={VALUE}&y=1#{name}={VALUE}")
     assert fingerprints.redact_headers({name: VALUE}) == {name: fingerprints.redact(VALUE)}
@@ -351,17 +351,17 @@ def test_a_field_with_a_secret_name_is_a_fingerprint(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["x", "state_of_mind", "token_type", "note", "code"])
-def test_a_known_secret_is_a_fingerprint_in_any_field(name: str) -> None:
-    """In values, in names, and inside a text."""
-    known = Secret("a-secret-that-this-kernel-knows")
-    text = f"it is {known.reveal()}!"
+def test_a_known_secret_is_redacted_in_any_field(name: str) -> None:
+    """A known secret is redacted in values, in names, and inside a longer string."""
+    secret_value = Secret("a-secret-that-this-kernel-knows").reveal()
+    text = f"it is {secret_value}!"
     for redacted in (
-        fingerprints.redact_fields(f"{name}={text}&{known.reveal()}=1"),
+        fingerprints.redact_fields(f"{name}={text}&{secret_value}=1"),
         fingerprints.redact_headers({"X-Note": text}),
-        fingerprints.redact_json({name: text, known.reveal(): [text]}),
-        fingerprints.redact_url(f"https://a.example/{known.reveal()}/x?{name}={known.reveal()}"),
+        fingerprints.redact_json({name: text, secret_value: [text]}),
+        fingerprints.redact_url(f"https://a.example/{secret_value}/x?{name}={secret_value}"),
     ):
-        assert known.reveal() not in str(redacted)
+        assert secret_value not in str(redacted)
 
 
 def test_harmless_words_in_a_response_are_shown_and_not_registered() -> None:
@@ -383,8 +383,8 @@ def test_harmless_words_in_a_response_are_shown_and_not_registered() -> None:
 
 
 def test_a_response_that_cannot_be_decoded_does_not_raise(practice: Practice) -> None:
-    """JSON that is nested too deeply is summarized, and half a surrogate pair is redacted."""
+    """JSON that is nested too deeply is summarized, and a lone surrogate is redacted."""
     fingerprints.redact_json({"token": "half \ud800 of it"})
     response = requests.Response()
     response.headers["Content-Type"], response._content = "application/json", b"[" * 100_000
-    assert "cannot be decoded" in trace._summarized(response)[0]
+    assert "cannot be decoded" in trace._summarize(response)[0]

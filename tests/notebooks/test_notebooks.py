@@ -156,9 +156,9 @@ def test_runs_twice_from_top_to_bottom_and_contains_no_secret(path: Path) -> Non
 def test_lessons_run_and_leave_no_trace_of_a_sign_in(path: Path, home: Path) -> None:
     """The robot passes every lab, and leaves no profile, no shared sandbox and no token in the notebook."""
     robot = run(path)
-    assert {seen["stage"] for seen in robot.labs.values()} <= {"passed"}
+    assert {lab_snapshot["stage"] for lab_snapshot in robot.labs.values()} <= {"passed"}
     labs = {name for name, exercise in EXERCISES.items() if exercise.notebook == path.stem}
-    assert {seen["lab"] for seen in robot.labs.values()} == labs == set(passed_labs.load())
+    assert {lab_snapshot["lab"] for lab_snapshot in robot.labs.values()} == labs == set(passed_labs.load())
     assert not (home / "sandbox.json").exists() and store.names() == []
     written = nbformat.writes(robot.nb)
     assert not re.search(r"\b[A-Za-z0-9]{64}\b", written)  # a refresh token

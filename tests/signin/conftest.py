@@ -1,4 +1,4 @@
-"""A sign-in flow on a sandbox of its own."""
+"""A sign-in flow with its own sandbox."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from boxnb.oauth import Client
 from boxnb.signin.flow import SignInFlow
 
 
-class Watched:
-    """A flow, with a way to wait for a state of it without sleeping."""
+class WatchedFlow:
+    """A flow whose states a test can await without sleeping."""
 
     def __init__(self, **options: Any) -> None:
         self._changed = threading.Condition()
@@ -23,31 +23,31 @@ class Watched:
         with self._changed:
             self._changed.notify_all()
 
-    def until(self, test: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
-        """Wait until the snapshot passes a test, and return it."""
+    def until(self, condition: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+        """Wait until the snapshot meets a condition, and return it."""
         with self._changed:
-            assert self._changed.wait_for(lambda: test(self.flow.snapshot()), timeout=20), (
+            assert self._changed.wait_for(lambda: condition(self.flow.snapshot()), timeout=20), (
                 self.flow.snapshot()
             )
         return self.flow.snapshot()
 
 
 @pytest.fixture
-def watch() -> Iterator[Callable[..., Watched]]:
+def watch() -> Iterator[Callable[..., WatchedFlow]]:
     """Return a function that starts flows. They stop listening when the test ends."""
-    started: list[Watched] = []
+    started: list[WatchedFlow] = []
 
-    def make(**options: Any) -> Watched:
-        started.append(Watched(**options))
+    def start(**options: Any) -> WatchedFlow:
+        started.append(WatchedFlow(**options))
         started[-1].flow.start()
         return started[-1]
 
-    yield make
+    yield start
     for watched in started:
         watched.flow.close()
 
 
 @pytest.fixture
-def watched(watch: Callable[..., Watched], client: Client) -> Watched:
+def watched(watch: Callable[..., WatchedFlow], client: Client) -> WatchedFlow:
     """A started flow that knows the practice app."""
     return watch(client=client)

@@ -1,4 +1,4 @@
-"""The doctor finds each problem, says what to do, and finds nothing if all is well."""
+"""The doctor reports each problem with a remedy, and nothing if all is well."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def finding(check: str, **options: object) -> str:
     return f"{table.loc[check, 'finding']} {table.loc[check, 'remedy']}"
 
 
-def test_finds_nothing_wrong(sandbox: Sandbox) -> None:
+def test_the_doctor_does_not_report_a_problem_if_all_is_well(sandbox: Sandbox) -> None:
     """Every check is ok for the sandbox's admin, apart from what the sandbox does not offer."""
     sign_in(sandbox)
     assert "wrong" not in results().values()
@@ -34,13 +34,13 @@ def test_finds_nothing_wrong(sandbox: Sandbox) -> None:
     assert "bx" not in boxnb.doctor("acme")._repr_html_()
 
 
-def test_nothing_saved(sandbox: Sandbox) -> None:
+def test_a_missing_profile_is_reported(sandbox: Sandbox) -> None:
     """The remedy names the onboarding notebook."""
     assert results()["profile"] == "wrong"
     assert "01-register-and-sign-in" in finding("profile")
 
 
-def test_checks_the_app_before_a_sign_in(sandbox: Sandbox) -> None:
+def test_the_app_is_checked_before_a_sign_in(sandbox: Sandbox) -> None:
     """A made-up code distinguishes a known app from a wrong client secret."""
     client = practice_client(sandbox)
     store.save(store.Profile("acme", client))
@@ -51,8 +51,8 @@ def test_checks_the_app_before_a_sign_in(sandbox: Sandbox) -> None:
     assert "Copy both again" in finding("client id and secret")
 
 
-def test_no_answer_and_no_certificate_check(sandbox: Sandbox) -> None:
-    """A stopped server and a switched-off certificate check are reported."""
+def test_a_stopped_server_and_a_disabled_certificate_check_are_reported(sandbox: Sandbox) -> None:
+    """Each is a finding of its own, and the app counts as not tried."""
     store.save(store.Profile("acme", practice_client(sandbox), verify=False))
     assert results()["connection to the server"] == "wrong"
     sandbox.stop()
@@ -60,7 +60,7 @@ def test_no_answer_and_no_certificate_check(sandbox: Sandbox) -> None:
     assert results()["client id and secret"] == "look"  # the server could not be asked
 
 
-def test_a_missing_ca_bundle(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_missing_ca_bundle_is_reported(sandbox: Sandbox, tmp_path: Path) -> None:
     """Doctor and sign_out name the missing file. A 502 does not mean that a new sign-in is needed."""
     sign_in(sandbox)
     with sandbox.faults("/2.0/users/me", "502", 99):
@@ -76,8 +76,8 @@ def test_a_missing_ca_bundle(sandbox: Sandbox, tmp_path: Path) -> None:
     assert "certificate file" in boxnb.sign_out("acme")
 
 
-def test_one_failed_call_hides_no_other_finding(sandbox: Sandbox) -> None:
-    """The connection breaks at the groups, and the later checks still run."""
+def test_one_failed_call_does_not_hide_other_findings(sandbox: Sandbox) -> None:
+    """The connection breaks during the call for groups, and the later checks still run."""
     sign_in(sandbox)
     with sandbox.faults("/2.0/groups", "reset_before", 99):
         checks = results()
@@ -95,14 +95,14 @@ def test_a_wrong_clock_is_reported(sandbox: Sandbox) -> None:
     assert "20 minutes behind" in finding("clock")
 
 
-def test_a_redirect_uri_elsewhere(sandbox: Sandbox) -> None:
-    """The receiver cannot listen there, so the remedy is to paste the address."""
+def test_a_redirect_uri_on_another_host_is_reported(sandbox: Sandbox) -> None:
+    """The receiver cannot listen on another host, so the remedy is to paste the address."""
     client = dataclasses.replace(practice_client(sandbox), redirect_uri="https://example.com/cb")
     store.save(store.Profile("acme", client))
     assert "Paste the address" in finding("redirect URI")
 
 
-def test_a_managed_user_and_a_missing_scope(sandbox: Sandbox) -> None:
+def test_a_managed_user_and_a_missing_scope_are_reported(sandbox: Sandbox) -> None:
     """Each finding says what is not available."""
     login = next(
         user["login"] for user in _users(sandbox) if user["role"] == "user" and user["status"] == "active"
@@ -119,14 +119,14 @@ def test_a_managed_user_and_a_missing_scope(sandbox: Sandbox) -> None:
 
 
 def _users(sandbox: Sandbox) -> list[dict[str, str]]:
-    """Return login, role and status of all users, read as the admin."""
+    """Return the login, role and status of all users, fetched as the admin."""
     sign_in(sandbox, "admin")
     table = boxnb.connect("admin").users()
     return table[["login", "role", "status"]].astype(str).to_dict("records")
 
 
 @pytest.mark.parametrize("check", ["sign-in"])
-def test_a_lost_sign_in(sandbox: Sandbox, check: str) -> None:
+def test_a_revoked_sign_in_is_reported(sandbox: Sandbox, check: str) -> None:
     """The finding is the message of the failed refresh."""
     profile = sign_in(sandbox)
     assert profile.token is not None

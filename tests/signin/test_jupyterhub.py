@@ -1,4 +1,4 @@
-"""The redirect through a JupyterHub's proxy: its addresses, and a real jupyter-server-proxy in front of the receiver."""
+"""The redirect through a JupyterHub's proxy: its URLs, and a real jupyter-server-proxy in front of the receiver."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ ORIGIN = "https://hub.example.com"
 
 @pytest.fixture
 def prefix(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A user path of this test's own, which gives it a port of its own."""
+    """The test's own user path, which gives it its own port."""
     name = f"/user/ada-{secrets.token_hex(4)}/"
     monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", name)
     return name
 
 
-def test_no_offer_outside_a_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_redirect_uri_is_not_offered_outside_a_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without JUPYTERHUB_SERVICE_PREFIX there is no redirect URI to offer."""
     monkeypatch.delenv("JUPYTERHUB_SERVICE_PREFIX", raising=False)
-    assert jupyterhub.offered(ORIGIN) == ""
-    assert jupyterhub.near_end(f"{ORIGIN}/user/ada/proxy/8930/callback") == ""
+    assert jupyterhub.proxied_redirect_uri(ORIGIN) == ""
+    assert jupyterhub.local_url(f"{ORIGIN}/user/ada/proxy/8930/callback") == ""
 
 
-def test_offers_the_address_of_the_proxy_on_a_hub(prefix: str) -> None:
+def test_the_url_of_the_proxy_is_offered_on_a_hub(prefix: str) -> None:
     """The offered redirect URI leads through the user's proxy to a fixed local port."""
-    uri = jupyterhub.offered(ORIGIN)
+    uri = jupyterhub.proxied_redirect_uri(ORIGIN)
     parts = urlsplit(uri)
     assert (parts.scheme, parts.netloc) == ("https", "hub.example.com")
     assert parts.path.startswith(f"{prefix}proxy/")
     port = int(parts.path.split("/")[-2])
     assert port in jupyterhub.PORTS
-    assert jupyterhub.near_end(uri) == f"http://127.0.0.1:{port}/callback"
-    assert jupyterhub.offered(ORIGIN) == uri  # must not change, because it is registered once
+    assert jupyterhub.local_url(uri) == f"http://127.0.0.1:{port}/callback"
+    assert jupyterhub.proxied_redirect_uri(ORIGIN) == uri  # must not change, because it is registered once
 
 
 def test_users_on_one_computer_get_different_ports(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,44 +55,46 @@ def test_users_on_one_computer_get_different_ports(monkeypatch: pytest.MonkeyPat
     ports = set()
     for name in ("ada", "bo", "chi"):
         monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", f"/user/{name}/")
-        ports.add(jupyterhub.near_end(jupyterhub.offered(ORIGIN)))
+        ports.add(jupyterhub.local_url(jupyterhub.proxied_redirect_uri(ORIGIN)))
     assert len(ports) == 3
 
 
 @pytest.mark.parametrize("origin", ["http://hub.example.com", "", "null", "ftp://hub.example.com"])
-def test_does_not_offer_an_origin_that_box_refuses(prefix: str, origin: str) -> None:
+def test_an_origin_that_box_refuses_is_not_offered(prefix: str, origin: str) -> None:
     """Box accepts plain http on loopback only."""
-    assert jupyterhub.offered(origin) == ""
+    assert jupyterhub.proxied_redirect_uri(origin) == ""
 
 
-def test_no_offer_without_jupyter_server_proxy(prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_redirect_uri_is_not_offered_without_jupyter_server_proxy(
+    prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing forwards the redirect if the proxy is not installed."""
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    assert jupyterhub.offered(ORIGIN) == ""
+    assert jupyterhub.proxied_redirect_uri(ORIGIN) == ""
 
 
 @pytest.mark.parametrize("end", ["callback", "x/callback", "99999/callback", "-1/callback", "0/callback"])
-def test_other_addresses_of_the_hub_have_no_near_end(prefix: str, end: str) -> None:
-    """Addresses outside this user's proxy, or without a valid port, do not lead to this computer."""
-    assert jupyterhub.near_end(f"{ORIGIN}{prefix}proxy/{end}") == ""
-    assert jupyterhub.near_end(f"{ORIGIN}/user/somebody-else/proxy/8930/callback") == ""
+def test_other_urls_of_the_hub_have_no_local_url(prefix: str, end: str) -> None:
+    """URLs outside this user's proxy, or without a valid port, do not lead to this computer."""
+    assert jupyterhub.local_url(f"{ORIGIN}{prefix}proxy/{end}") == ""
+    assert jupyterhub.local_url(f"{ORIGIN}/user/someone-else/proxy/8930/callback") == ""
 
 
 def test_an_offer_does_not_replace_typed_text(prefix: str, client: Client, watch: Any) -> None:
     """A redirect URI that the user typed stays, and the default changes."""
     flow = watch(server=client.server).flow
     flow.draft["redirect_uri"] = "https://example.com/mine"
-    flow.offer(jupyterhub.offered(ORIGIN))
+    flow.offer(jupyterhub.proxied_redirect_uri(ORIGIN))
     assert flow.snapshot()["redirect_uri"] == "https://example.com/mine"
     assert flow.snapshot()["default_redirect"].startswith(ORIGIN)
 
 
-def test_a_busy_port_leaves_the_paste_field(prefix: str, sandbox: Any, client: Client, watch: Any) -> None:
-    """If the proxy's port is busy, nothing listens, and pasting works."""
-    uri = jupyterhub.offered(ORIGIN)
+def test_pasting_works_if_the_port_is_busy(prefix: str, sandbox: Any, client: Client, watch: Any) -> None:
+    """Nothing listens at the busy port of the proxy, and the pasted URL signs in."""
+    uri = jupyterhub.proxied_redirect_uri(ORIGIN)
     app = sandbox.register_app("On a hub", [uri])
     with socket.socket() as busy:
-        busy.bind(("127.0.0.1", urlsplit(jupyterhub.near_end(uri)).port or 0))
+        busy.bind(("127.0.0.1", urlsplit(jupyterhub.local_url(uri)).port or 0))
         busy.listen()
         watched = watch(server=client.server)
         watched.flow.register(app["client_id"], app["client_secret"], uri)
@@ -113,19 +115,19 @@ def test_a_real_jupyter_server_proxy_forwards_the_redirect(
 ) -> None:
     """The redirect goes to the public server; the receiver behind it accepts it and shows its page."""
     origin, token = server
-    uri = jupyterhub.offered(origin)
+    uri = jupyterhub.proxied_redirect_uri(origin)
     app = sandbox.register_app("On a hub", [uri])
     watched = watch(server=client.server)
     watched.flow.register(app["client_id"], app["client_secret"], uri)
     view = watched.flow.snapshot()
     assert view["listening"] == uri
     with requests.Session() as browser:
-        answer = sandbox.approve(view["authorize_url"])
-        assert answer.startswith(f"{uri}?")
-        without_cookie = requests.get(answer, timeout=10)
+        redirect = sandbox.approve(view["authorize_url"])
+        assert redirect.startswith(f"{uri}?")
+        without_cookie = requests.get(redirect, timeout=10)
         assert "login" in without_cookie.url
         browser.get(f"{origin}{prefix}tree?token={token}", timeout=10)
-        page = browser.get(answer, timeout=10)
+        page = browser.get(redirect, timeout=10)
     assert page.status_code == 200
     assert page.url == f"{uri}/granted"
     assert "Permission received" in page.text
@@ -134,13 +136,13 @@ def test_a_real_jupyter_server_proxy_forwards_the_redirect(
     saved = store.load("lab")
     assert saved is not None
     assert saved.client.redirect_uri == uri
-    code = answer.split("code=")[1].split("&")[0]
+    code = redirect.split("code=")[1].split("&")[0]
     assert code not in (tmp_path / "server.log").read_text()
 
 
 @pytest.mark.parametrize("listens", [True, False])
-def test_no_link_while_another_process_has_the_port(prefix: str, listens: bool) -> None:
-    """The proxy would forward code and state to that process. The link is back once the port is free."""
+def test_the_link_is_hidden_while_another_process_has_the_port(prefix: str, listens: bool) -> None:
+    """The proxy would forward code and state to that process. The link returns once the port is free."""
     with socket.socket() as thief:
         thief.bind(("127.0.0.1", 0))
         if listens:

@@ -19,29 +19,29 @@ from boxnb.signin.flow import DEFAULT_REDIRECT, SignInFlow
 
 
 def code_of(url: str) -> str:
-    """Return the authorization code in a redirect address."""
+    """Return the authorization code in a redirect URL."""
     return parse_qs(urlsplit(url).query)["code"][0]
 
 
 def approve(sandbox: Any, watched: Any, **decision: Any) -> str:
-    """Grant or deny the open request as the user would. Return the redirect address."""
+    """Grant or deny the open request as the user would. Return the redirect URL."""
     return str(sandbox.approve(watched.flow.snapshot()["authorize_url"], **decision))
 
 
-def signed_in(view: dict[str, Any]) -> bool:
+def is_signed_in(view: dict[str, Any]) -> bool:
     """Return whether a view shows a finished sign-in."""
     return view["step"] == "done"
 
 
-def alerted(view: dict[str, Any]) -> bool:
+def has_alert(view: dict[str, Any]) -> bool:
     """Return whether a view shows an alert and waits for the user."""
     return bool(view["alert"]) and not view["busy"]
 
 
 def test_a_pasted_address_signs_in_and_saves(sandbox: Any, watched: Any) -> None:
-    """Pasting the redirect address signs in, saves the token pair and shows account and file."""
+    """Pasting the redirect URL signs in, saves the token pair and shows the account and the file."""
     watched.flow.paste(approve(sandbox, watched))
-    view = watched.until(signed_in)
+    view = watched.until(is_signed_in)
     saved = store.load("lab")
     assert saved is not None
     assert saved.token is not None
@@ -59,27 +59,29 @@ def test_the_receiver_signs_in_without_a_paste(sandbox: Any, watched: Any) -> No
     """A redirect that the receiver catches signs in."""
     page = requests.get(approve(sandbox, watched), timeout=10)
     assert page.url.endswith("/granted")
-    watched.until(signed_in)
+    watched.until(is_signed_in)
 
 
-def test_saves_the_registered_redirect_uri_without_the_port_in_use(sandbox: Any, watched: Any) -> None:
+def test_the_registered_redirect_uri_is_saved_without_the_port_in_use(sandbox: Any, watched: Any) -> None:
     """The profile holds the registered redirect URI, not the port the receiver happened to get."""
     assert watched.flow.snapshot()["listening"] != "http://127.0.0.1/callback"
     watched.flow.paste(approve(sandbox, watched))
-    watched.until(signed_in)
+    watched.until(is_signed_in)
     saved = store.load("lab")
     assert saved is not None
     assert saved.client.redirect_uri == "http://127.0.0.1/callback"
 
 
-def test_saves_the_app_before_the_sign_in(client: Client, watched: Any) -> None:
+def test_the_app_is_saved_before_the_sign_in(client: Client, watched: Any) -> None:
     """The profile holds the app as soon as the flow has started."""
     saved = store.load("lab")
     assert saved is not None
     assert (saved.client, saved.token) == (client, None)
 
 
-def test_saves_the_pair_before_using_it(sandbox: Any, watched: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pair_is_saved_before_it_is_used(
+    sandbox: Any, watched: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The token pair is saved before the first call with it."""
     was_saved: list[bool] = []
 
@@ -90,71 +92,71 @@ def test_saves_the_pair_before_using_it(sandbox: Any, watched: Any, monkeypatch:
 
     monkeypatch.setattr("boxnb.signin.flow.who_is", ask)
     watched.flow.paste(approve(sandbox, watched))
-    watched.until(signed_in)
+    watched.until(is_signed_in)
     assert was_saved == [True]
 
 
 def test_deny_shows_a_sentence_and_opens_a_new_request(sandbox: Any, watched: Any) -> None:
-    """After a pasted denial there is an alert and a new link, and the next try works."""
+    """After a pasted denial, there is an alert and a new link, and the next attempt succeeds."""
     before = watched.flow.snapshot()["authorize_url"]
     watched.flow.paste(approve(sandbox, watched, deny=True))
-    view = watched.until(alerted)
+    view = watched.until(has_alert)
     assert "denied" in view["alert"]
     assert view["authorize_url"] != before
     watched.flow.paste(approve(sandbox, watched))
-    watched.until(signed_in)
+    watched.until(is_signed_in)
 
 
 def test_the_receiver_reports_a_denial(sandbox: Any, watched: Any) -> None:
     """A denial that the receiver catches shows the same alert."""
     page = requests.get(approve(sandbox, watched, deny=True), timeout=10)
     assert page.url.endswith("/denied")
-    assert "denied" in watched.until(alerted)["alert"]
+    assert "denied" in watched.until(has_alert)["alert"]
     requests.get(approve(sandbox, watched), timeout=10)
-    watched.until(signed_in)
+    watched.until(is_signed_in)
 
 
-def test_an_expired_code(sandbox: Any, watched: Any) -> None:
-    """A code older than 30 seconds shows an alert, and the next try works."""
+def test_an_expired_code_shows_an_alert(sandbox: Any, watched: Any) -> None:
+    """The code is older than 30 seconds. The next attempt succeeds."""
     url = approve(sandbox, watched)
     sandbox.clock.advance(31)
     watched.flow.paste(url)
-    assert "30 seconds" in watched.until(alerted)["alert"]
+    assert "30 seconds" in watched.until(has_alert)["alert"]
     watched.flow.paste(approve(sandbox, watched))
-    watched.until(signed_in)
+    watched.until(is_signed_in)
 
 
-def test_refuses_a_wrong_state(sandbox: Any, watched: Any) -> None:
-    """An answer to an older request is refused, whether pasted or caught, and saves nothing."""
-    old = approve(sandbox, watched)
+def test_a_wrong_state_is_refused(sandbox: Any, watched: Any) -> None:
+    """The redirect of an older request is refused, whether pasted or caught, and nothing is saved."""
+    old_redirect = approve(sandbox, watched)
     watched.flow.new_request()
-    watched.flow.paste(old)
-    assert "another request" in watched.until(alerted)["alert"]
-    assert requests.get(old, timeout=10).url.endswith("/wrong-state")
-    assert "another request" in watched.until(alerted)["alert"]
+    watched.flow.paste(old_redirect)
+    assert "another request" in watched.until(has_alert)["alert"]
+    assert requests.get(old_redirect, timeout=10).url.endswith("/wrong-state")
+    assert "another request" in watched.until(has_alert)["alert"]
     saved = store.load("lab")
     assert saved is not None
     assert saved.token is None
     requests.get(approve(sandbox, watched), timeout=10)
-    watched.until(signed_in)
+    watched.until(is_signed_in)
 
 
 @pytest.mark.parametrize(
     "text", ["", "  ", "hello there, what now?", "https://app.box.com/folder/0", "{link}"]
 )
 def test_text_that_is_not_a_redirect_does_not_end_the_request(sandbox: Any, watched: Any, text: str) -> None:
-    """After an unusable paste the link stays the same, and the right address still works."""
+    """After an unusable paste, the link stays the same, and the right URL still works."""
     link = watched.flow.snapshot()["authorize_url"]
-    answer = approve(sandbox, watched)
+    redirect = approve(sandbox, watched)
     watched.flow.paste(text.format(link=link))
-    view = watched.until(alerted)
+    view = watched.until(has_alert)
     assert view["authorize_url"] == link
-    watched.flow.paste(answer)
-    watched.until(signed_in)
+    watched.flow.paste(redirect)
+    watched.until(is_signed_in)
 
 
-def test_a_bare_code_is_saved_only_after_a_yes(sandbox: Any, watched: Any) -> None:
-    """A code without its state shows the account first and is saved once the user confirms."""
+def test_a_bare_code_is_saved_only_after_the_user_confirms(sandbox: Any, watched: Any) -> None:
+    """The panel shows the account of a code without its state before it saves the pair."""
     watched.flow.paste(code_of(approve(sandbox, watched)))
     view = watched.until(lambda view: view["step"] == "confirm")
     assert view["who"]["login"]
@@ -164,15 +166,15 @@ def test_a_bare_code_is_saved_only_after_a_yes(sandbox: Any, watched: Any) -> No
     assert saved is not None
     assert saved.token is None
     watched.flow.confirm(True)
-    watched.until(signed_in)
+    watched.until(is_signed_in)
     saved = store.load("lab")
     assert saved is not None
     assert saved.account is not None
     assert saved.account["login"] == view["who"]["login"]
 
 
-def test_a_no_saves_nothing_and_revokes_the_pair(sandbox: Any, watched: Any) -> None:
-    """After a no the token pair is revoked and nothing is saved."""
+def test_a_declined_pair_is_revoked_and_not_saved(sandbox: Any, watched: Any) -> None:
+    """If the user declines, the token pair is revoked and the file stays without one."""
     watched.flow.paste(code_of(approve(sandbox, watched)))
     watched.until(lambda view: view["step"] == "confirm")
     watched.flow.confirm(False)
@@ -187,7 +189,7 @@ def test_a_no_saves_nothing_and_revokes_the_pair(sandbox: Any, watched: Any) -> 
 def ask_again_for_a_bare_code(sandbox: Any, watched: Any) -> bytes:
     """Sign in, then paste a bare code. Return the file as saved before the confirmation."""
     watched.flow.paste(approve(sandbox, watched))
-    watched.until(signed_in)
+    watched.until(is_signed_in)
     before = store.path("lab").read_bytes()
     watched.flow.again()
     watched.flow.paste(code_of(approve(sandbox, watched)))
@@ -195,16 +197,18 @@ def ask_again_for_a_bare_code(sandbox: Any, watched: Any) -> bytes:
     return before
 
 
-def test_a_bare_code_does_not_replace_a_saved_token_without_a_yes(sandbox: Any, watched: Any) -> None:
-    """After a no the file is unchanged."""
+def test_a_bare_code_does_not_replace_a_saved_token_unless_the_user_confirms(
+    sandbox: Any, watched: Any
+) -> None:
+    """If the user declines, the file is unchanged."""
     before = ask_again_for_a_bare_code(sandbox, watched)
     watched.flow.confirm(False)
     watched.until(lambda view: view["step"] == "open" and not view["busy"])
     assert store.path("lab").read_bytes() == before
 
 
-def test_a_cancel_after_the_yes_keeps_the_old_sign_in(sandbox: Any, watched: Any) -> None:
-    """While another kernel holds the profile's lock, a cancel revokes the new pair and saves it nowhere."""
+def test_cancelling_after_the_confirmation_keeps_the_old_sign_in(sandbox: Any, watched: Any) -> None:
+    """If the user cancels while another kernel holds the profile's lock, the new pair is revoked and not saved."""
     before = ask_again_for_a_bare_code(sandbox, watched)
     with store.lock("lab"):
         watched.flow.confirm(True)
@@ -219,19 +223,19 @@ def test_a_cancel_after_the_yes_keeps_the_old_sign_in(sandbox: Any, watched: Any
 
 def test_opening_box_reopens_a_closed_receiver(sandbox: Any, watched: Any) -> None:
     """The view shows that nothing listens, until the user follows the link."""
-    address = watched.flow.snapshot()["listening"]
+    url = watched.flow.snapshot()["listening"]
     watched.flow._receiver.close()
     assert watched.flow.snapshot()["listening"] == ""
     watched.flow.opened()
-    assert watched.flow.snapshot()["listening"] == address
+    assert watched.flow.snapshot()["listening"] == url
     requests.get(approve(sandbox, watched), timeout=20)
-    watched.until(signed_in)
+    watched.until(is_signed_in)
 
 
 def test_the_receiver_never_accepts_a_bare_code(sandbox: Any, watched: Any) -> None:
-    """A code without its state that reaches the receiver shows an alert."""
+    """If a code without its state reaches the receiver, the panel shows an alert."""
     watched.flow.receive(code_of(approve(sandbox, watched)))
-    assert "without its state" in watched.until(alerted)["alert"]
+    assert "without its state" in watched.until(has_alert)["alert"]
 
 
 def test_a_wrong_secret_keeps_the_saved_sign_in(sandbox: Any, client: Client, watch: Any) -> None:
@@ -240,11 +244,11 @@ def test_a_wrong_secret_keeps_the_saved_sign_in(sandbox: Any, client: Client, wa
     assert watched.flow.snapshot()["step"] == "register"
     watched.flow.register(client.client_id, "not-the-secret", client.redirect_uri)
     watched.flow.paste(approve(sandbox, watched))
-    assert "secret was refused" in watched.until(alerted)["alert"]
+    assert "secret was refused" in watched.until(has_alert)["alert"]
     watched.flow.change_app()
     watched.flow.register(client.client_id, client.client_secret.reveal(), client.redirect_uri)
     watched.flow.paste(approve(sandbox, watched))
-    watched.until(signed_in)
+    watched.until(is_signed_in)
     before = store.load("lab")
     watched.flow.change_app()
     watched.flow.register("another-app", "its-secret", client.redirect_uri)
@@ -260,8 +264,8 @@ def test_registering_needs_id_and_secret(client: Client, watch: Any) -> None:
     assert watched.flow.snapshot()["redirect_uri"] == DEFAULT_REDIRECT
 
 
-def test_an_unreachable_server(sandbox: Any, watched: Any) -> None:
-    """The alert says so and does not hold the code."""
+def test_an_unreachable_server_is_reported(sandbox: Any, watched: Any) -> None:
+    """The alert says that the server refused the connection and does not include the code."""
     url = approve(sandbox, watched)
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -271,90 +275,92 @@ def test_an_unreachable_server(sandbox: Any, watched: Any) -> None:
     server = oauth.Server(**{**vars(request.server), "token_url": nowhere})
     watched.flow._request = Client(request.client_id, request.client_secret, request.redirect_uri, server)
     watched.flow.paste(url)
-    view = watched.until(alerted)
+    view = watched.until(has_alert)
     assert "refused the connection" in view["alert"]
     assert code_of(url) not in json.dumps(view["alert"])
 
 
-def test_keeps_the_sign_in_if_the_account_is_unknown(sandbox: Any, watched: Any) -> None:
+def test_the_sign_in_is_kept_if_the_account_is_unknown(sandbox: Any, watched: Any) -> None:
     """A failed GET /users/me is reported, and the token pair stays saved."""
     url = approve(sandbox, watched)
     sandbox.faults.add("/2.0/users/me", "500")
     watched.flow.paste(url)
-    view = watched.until(signed_in)
+    view = watched.until(is_signed_in)
     assert "500" in view["note"]
     saved = store.load("lab")
     assert saved is not None
     assert saved.token is not None
 
 
-def test_a_full_disk_loses_nothing(sandbox: Any, watched: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A failed save shows an alert and leaves the file as it was, and the next try works."""
+def test_a_full_disk_does_not_damage_the_profile(
+    sandbox: Any, watched: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failed save shows an alert and leaves the file unchanged, and the next attempt succeeds."""
     before = store.path("lab").read_bytes()
     url = approve(sandbox, watched)
     with monkeypatch.context() as patch:
         patch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
         watched.flow.paste(url)
-        assert "No space left" in watched.until(alerted)["alert"]
+        assert "No space left" in watched.until(has_alert)["alert"]
     assert store.path("lab").read_bytes() == before
     watched.flow.paste(approve(sandbox, watched))
-    watched.until(signed_in)
+    watched.until(is_signed_in)
 
 
-def test_a_saved_sign_in_asks_nothing(sandbox: Any, watched: Any, client: Client) -> None:
-    """A new flow finishes at once and does not listen."""
+def test_a_saved_sign_in_needs_no_input(sandbox: Any, watched: Any, client: Client) -> None:
+    """A new flow finishes immediately and does not listen."""
     watched.flow.paste(approve(sandbox, watched))
-    watched.until(signed_in)
-    again = SignInFlow("lab").start()
-    assert again.finished
-    assert again.snapshot()["who"]["login"]
-    assert again.snapshot()["listening"] == ""
+    watched.until(is_signed_in)
+    new_flow = SignInFlow("lab").start()
+    assert new_flow.finished
+    assert new_flow.snapshot()["who"]["login"]
+    assert new_flow.snapshot()["listening"] == ""
 
 
-def test_after_61_days_the_form_comes_back(sandbox: Any, watched: Any) -> None:
-    """An expired refresh token shows one sentence and opens a request."""
+def test_a_new_request_opens_after_61_days(sandbox: Any, watched: Any) -> None:
+    """For an expired refresh token, the flow shows one sentence and opens a request."""
     watched.flow.paste(approve(sandbox, watched))
-    watched.until(signed_in)
+    watched.until(is_signed_in)
     sandbox.clock.advance(61 * 86400)
-    again = SignInFlow("lab").start()
-    view = again.snapshot()
+    new_flow = SignInFlow("lab").start()
+    view = new_flow.snapshot()
     assert view["step"] == "open"
     assert "60" in view["alert"]
-    again.close()
+    new_flow.close()
 
 
 def test_a_saved_sign_in_refreshes_after_two_hours(sandbox: Any, watched: Any) -> None:
     """A new flow refreshes an expired access token and finishes."""
     watched.flow.paste(approve(sandbox, watched))
-    first = watched.until(signed_in)["saved"]["fingerprint"]
+    first_fingerprint = watched.until(is_signed_in)["saved"]["fingerprint"]
     sandbox.clock.advance(2 * 3600)
-    again = SignInFlow("lab").start()
-    assert again.finished
-    assert again.snapshot()["saved"]["fingerprint"] != first
+    new_flow = SignInFlow("lab").start()
+    assert new_flow.finished
+    assert new_flow.snapshot()["saved"]["fingerprint"] != first_fingerprint
 
 
-def test_the_panel_starts_again_after_a_cancel(sandbox: Any, watched: Any) -> None:
-    """A cancel ends the flow with an error, and the flow can start again."""
+def test_a_cancelled_flow_can_start_again(sandbox: Any, watched: Any) -> None:
+    """Cancelling ends the flow with an error. The next attempt succeeds."""
     watched.flow.cancel()
     assert watched.flow.finished
     assert isinstance(watched.flow.failure, SignInCancelled)
     watched.flow.again()
     assert not watched.flow.finished
     watched.flow.paste(approve(sandbox, watched))
-    watched.until(signed_in)
+    watched.until(is_signed_in)
 
 
-def test_cancel_says_that_the_saved_sign_in_still_works(sandbox: Any, watched: Any) -> None:
-    """After a cancel the note names the user who is still signed in."""
+def test_cancelling_reports_that_the_saved_sign_in_still_works(sandbox: Any, watched: Any) -> None:
+    """The note names the user who is still signed in."""
     watched.flow.paste(approve(sandbox, watched))
-    name = watched.until(signed_in)["who"]["name"]
+    name = watched.until(is_signed_in)["who"]["name"]
     watched.flow.again()
     watched.flow.cancel()
     assert watched.flow.snapshot()["note"] == f"Cancelled. You are still signed in as {name}."
     assert boxnb.connect("lab").get("/users/me")["name"] == name
 
 
-def test_cancel_without_a_saved_sign_in(watched: Any) -> None:
+def test_cancelling_without_a_saved_sign_in_shows_a_short_note(watched: Any) -> None:
     """The note says only that the flow was cancelled."""
     watched.flow.cancel()
     assert watched.flow.snapshot()["note"] == "Cancelled."
@@ -365,15 +371,15 @@ def test_cancel_without_a_saved_sign_in(watched: Any) -> None:
     [
         ("ada@example.com", "a-secret-of-an-app", "That is not a Client ID"),
         ("My notebook", "a-secret-of-an-app", "That is not a Client ID"),
-        ("the-same-twice", " the-same-twice ", "are the same text"),
+        ("the-same-twice", " the-same-twice ", "are identical"),
         ("an-app", "", "Both fields are needed"),
         ("", "a-secret-of-an-app", "Both fields are needed"),
     ],
 )
-def test_an_impossible_app_is_reported_before_the_request(
+def test_an_obvious_mistake_in_the_form_is_reported(
     watch: Any, client: Client, client_id: str, client_secret: str, sentence: str
 ) -> None:
-    """An obvious mistake in the form shows an alert without the secret, and saves nothing."""
+    """For an obvious mistake in the form, the alert does not include the secret, and nothing is saved."""
     watched = watch(server=client.server)
     watched.flow.register(client_id, client_secret)
     view = watched.flow.snapshot()
@@ -383,30 +389,30 @@ def test_an_impossible_app_is_reported_before_the_request(
 
 
 def test_a_refused_secret_brings_the_form_back(sandbox: Any, watch: Any, client: Client) -> None:
-    """The form still holds the client ID, and typing the right secret works."""
+    """The form still contains the client ID, and typing the right secret works."""
     app = sandbox.register_app("Mine", [DEFAULT_REDIRECT])
     watched = watch(server=client.server)
     watched.flow.register(app["client_id"], "mistyped-secret")
     watched.flow.paste(approve(sandbox, watched))
-    view = watched.until(alerted)
+    view = watched.until(has_alert)
     assert (view["step"], view["client_id"], view["secret"]) == ("register", app["client_id"], "")
     assert "secret was refused" in view["alert"]
     watched.flow.register(app["client_id"], app["client_secret"])
     watched.flow.paste(approve(sandbox, watched))
-    watched.until(signed_in)
+    watched.until(is_signed_in)
 
 
-def test_a_redirect_uri_where_boxnb_cannot_listen(sandbox: Any, client: Client, watch: Any) -> None:
-    """Such an app still works by pasting the address."""
+def test_pasting_works_where_boxnb_cannot_listen(sandbox: Any, client: Client, watch: Any) -> None:
+    """An app whose redirect URI is on another host works once the URL is pasted."""
     app = sandbox.register_app("Elsewhere", ["https://example.com/back"])
     watched = watch(server=client.server)
     watched.flow.register(app["client_id"], app["client_secret"], "https://example.com/back")
     assert watched.flow.snapshot()["listening"] == ""
     watched.flow.paste(approve(sandbox, watched))
-    watched.until(signed_in)
+    watched.until(is_signed_in)
 
 
-def test_no_snapshot_holds_a_secret(sandbox: Any, client: Client, watch: Any) -> None:
+def test_snapshots_do_not_contain_secrets(sandbox: Any, client: Client, watch: Any) -> None:
     """Neither the client secret, the code nor a token appears in any snapshot or repr."""
     views: list[str] = []
     watched = watch(server=client.server)
@@ -417,7 +423,7 @@ def test_no_snapshot_holds_a_secret(sandbox: Any, client: Client, watch: Any) ->
     flow.register(client.client_id, "", client.redirect_uri)
     url = approve(sandbox, watched)
     flow.paste(url)
-    watched.until(signed_in)
+    watched.until(is_signed_in)
     saved = store.load("lab")
     assert saved is not None
     assert saved.token is not None

@@ -41,7 +41,7 @@ def test_status_warns_after_fifty_days(sandbox: Sandbox, days: int, problem: str
 
 
 def test_keep_alive_starts_another_sixty_days(sandbox: Sandbox) -> None:
-    """Run once a month for two years, it refreshes once each time."""
+    """Run once a month for two years, keep_alive refreshes once each time."""
     sign_in(sandbox)
     for _ in range(24):
         sandbox.clock.advance(30 * 86400)
@@ -50,14 +50,14 @@ def test_keep_alive_starts_another_sixty_days(sandbox: Sandbox) -> None:
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
 
 
-def test_keep_alive_without_a_sign_in() -> None:
-    """It raises the same error as every other call."""
+def test_keep_alive_without_a_sign_in_raises() -> None:
+    """The error is the same as for every other call."""
     with pytest.raises(NotSignedInError, match="Nobody is signed in"):
         boxnb.keep_alive("acme")
 
 
 def test_scopes_show_what_calls_have_proved(sandbox: Sandbox) -> None:
-    """A scope is not tried, proved or refused, as Box does not list a token's scopes."""
+    """Each scope is not tried, proved or refused, because Box does not list a token's scopes."""
     app = sandbox.register_app(
         "half", ["http://127.0.0.1/callback"], scopes=["root_readonly", "manage_managed_users"]
     )
@@ -79,7 +79,7 @@ def test_scopes_show_what_calls_have_proved(sandbox: Sandbox) -> None:
 
 
 def test_the_card_escapes_names(sandbox: Sandbox) -> None:
-    """Markup in a name is text. Without a profile the card is a sentence."""
+    """Markup in a name is escaped. Without a profile, the card is a sentence."""
     assert "Nothing is saved yet" in boxnb.status()._repr_html_()
     profile = sign_in(sandbox)
     store.save(dataclasses.replace(profile, account={"name": "<b>Ada</b>", "login": "a@example.com"}))

@@ -424,6 +424,6 @@ def test_an_odd_response_about_the_user_is_refused_or_becomes_text(text: bytes) 
         try:
             fields = messages.account_fields(account.who_is("acme", client, TOKEN))
         except account.AccountError as error:
-            assert "names no user" in str(error)
+            assert "does not name a user" in str(error)
         else:
             assert (fields["login"], fields["enterprise"], fields["name"]) == ("5", "", "?")

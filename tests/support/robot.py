@@ -69,8 +69,8 @@ class Robot(Watching):
         if kind not in ("comm_open", "comm_msg") or self.way == "nobody":
             return
         state = content["data"].get("state", {})
-        if "lab" in state.get("seen", {}):
-            self.labs[content["comm_id"]] = state["seen"]
+        if "lab" in state.get("snapshot", {}):
+            self.labs[content["comm_id"]] = state["snapshot"]
         view = state.get("view")
         if isinstance(view, dict) and "step" in view:  # the panel, not another widget
             if kind == "comm_open":
@@ -99,8 +99,8 @@ class Robot(Watching):
             self._send(comm, type=stage, value=value)
             while self.labs[comm]["stage"] == stage or self.labs[comm]["busy"]:
                 content = (await self.kc.iopub_channel.get_msg(timeout=90))["content"]
-                if content.get("comm_id") == comm and "seen" in content["data"].get("state", {}):
-                    self.labs[comm] = content["data"]["state"]["seen"]
+                if content.get("comm_id") == comm and "snapshot" in content["data"].get("state", {}):
+                    self.labs[comm] = content["data"]["state"]["snapshot"]
 
     def _send(self, comm: str, **message: Any) -> None:
         """Send a message to a widget."""

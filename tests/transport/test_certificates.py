@@ -187,9 +187,9 @@ def test_a_disabled_check_is_shown_in_red(untrusted: Impostor) -> None:
     assert "Certificates are not checked" in status.loc[0, "problem"]
     red = "<td style='text-align:left;white-space:normal;color:#c62828'>"
     assert f"{red}Certificates are not checked" in status._repr_html_()
-    assert "Certificates are not checked" in messages.unchecked_words("acme")
+    assert "Certificates are not checked" in messages.unchecked_warning("acme")
     store.configure("acme", verify=True)
-    assert messages.unchecked_words("acme") == ""
+    assert messages.unchecked_warning("acme") == ""
     assert "Certificates" not in str(boxnb.status().to_dict("records"))
 
 

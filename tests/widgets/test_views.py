@@ -26,7 +26,7 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 
 @pytest.fixture
 def frame() -> pd.DataFrame:
-    """Five rows of every kind of column, with markup and a formula among the names."""
+    """Five rows with a column of every kind, and with markup and a formula among the names."""
     return pd.DataFrame(
         {
             "name": pd.Series(["b", "A", HOSTILE, None, "=1+1"], dtype="str"),
@@ -68,7 +68,7 @@ def execute(code: str, **names: pd.DataFrame) -> pd.DataFrame:
         ({"mask": np.array([True, False, False, False, True])}, ["b", "=1+1"]),
     ],
 )
-def test_sort_search_and_filter(
+def test_rows_are_sorted_searched_and_filtered(
     frame: pd.DataFrame, changes: dict[str, Any], names: list[str | None]
 ) -> None:
     """The view shows the expected rows in order, and its code returns the same rows."""
@@ -81,8 +81,8 @@ def test_sort_search_and_filter(
         assert result.index.tolist() == rows.shown.index.tolist()
 
 
-def test_choosing_rows(frame: pd.DataFrame) -> None:
-    """Rows are chosen by their position in the view. A new filter forgets them."""
+def test_rows_are_chosen_by_their_position(frame: pd.DataFrame) -> None:
+    """Positions are those in the view. A new filter clears the choice."""
     rows = Rows(frame, "frame")
     rows.change(sort="count")
     rows.choose([0, 2, 99, -1])
@@ -93,7 +93,7 @@ def test_choosing_rows(frame: pd.DataFrame) -> None:
     assert rows.chosen == set()
 
 
-def test_cells_are_readable_texts(frame: pd.DataFrame) -> None:
+def test_cells_are_readable(frame: pd.DataFrame) -> None:
     """Bytes have units, times end at the minute, missing values are empty, and markup stays text."""
     page = Rows(frame).page(0, 3)
     assert page[0] == ["b", "5 B", "3", "2026-01-02 00:00", "yes", "x"]
@@ -111,14 +111,14 @@ def test_cells_are_readable_texts(frame: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_an_empty_table_and_one_row(frame: pd.DataFrame, count: int) -> None:
-    """Sorting and filtering work without any rows."""
+def test_tables_with_at_most_one_row_can_be_filtered(frame: pd.DataFrame, count: int) -> None:
+    """Sorting and filtering work with no row and with one."""
     rows = Rows(frame.head(count), "frame")
     rows.change(sort="name", search="", filters={"size": "> 1"})
     assert len(rows.page(0, 10)) == len(rows.shown) <= count
 
 
-def test_a_hundred_thousand_rows() -> None:
+def test_a_hundred_thousand_rows_are_sorted_and_filtered() -> None:
     """Sort, search and filter return the right rows. tests/bench/views.py measures the time they take."""
     many = 100_000
     big = pd.DataFrame(
@@ -138,15 +138,15 @@ def test_a_hundred_thousand_rows() -> None:
 @pytest.mark.parametrize(
     ("filters", "misread"),
     [
-        ({"size": "> lots"}, "Cannot read the filter of size: after > write bytes such as 1 GB."),
-        ({"size": "<= 1.2.3 GB"}, "Cannot read the filter of size: after <= write bytes such as 1 GB."),
+        ({"size": "> lots"}, "Cannot read the filter of size: after > write a size such as 1 GB."),
+        ({"size": "<= 1.2.3 GB"}, "Cannot read the filter of size: after <= write a size such as 1 GB."),
         ({"at": "= soon"}, "Cannot read the filter of at: after = write a date such as 2026-01-01."),
         ({"count": "> 1,000"}, ""),
         ({"size": "nothing like it", "name": "> x"}, ""),  # searches for text that no row has
     ],
 )
 def test_an_unreadable_filter_is_reported(frame: pd.DataFrame, filters: dict[str, str], misread: str) -> None:
-    """No row passes such a filter, and a sentence says how to write it."""
+    """An unreadable filter matches nothing, and a sentence says how to write it."""
     view = table(frame)
     for column, text in filters.items():
         view._on_message(None, {"type": "filter", "column": column, "text": text}, [])
@@ -154,8 +154,8 @@ def test_an_unreadable_filter_is_reported(frame: pd.DataFrame, filters: dict[str
     assert view.shown["shown"] == 0 or "count" in filters
 
 
-def test_the_widget_answers_messages(frame: pd.DataFrame) -> None:
-    """The handler answers every kind of message and ignores what it does not know. The fallback is escaped."""
+def test_the_table_replies_to_messages(frame: pd.DataFrame) -> None:
+    """The table replies to every type of message and ignores unknown ones. The fallback is escaped."""
     view = table(frame)
     sent: list[Any] = []
     view.send = lambda content, buffers=None: sent.append((content, buffers))
@@ -168,9 +168,9 @@ def test_the_widget_answers_messages(frame: pd.DataFrame) -> None:
     assert "at" not in view.shown["visible"]
     view._on_message(None, {"type": "choose", "rows": [0]}, [])
     assert view.selected["count"].tolist() == [1]
-    for kind in ("csv", "xlsx"):
-        view._on_message(None, {"type": "file", "kind": kind}, [])
-        assert sent[-1][0]["name"] == f"frame.{kind}"
+    for extension in ("csv", "xlsx"):
+        view._on_message(None, {"type": "file", "kind": extension}, [])
+        assert sent[-1][0]["name"] == f"frame.{extension}"
         assert len(sent[-1][1][0]) > 20
     view._on_message(None, {"type": "choose", "rows": []}, [])
     view._on_message(None, {"type": "file", "kind": "text"}, [])
@@ -202,14 +202,14 @@ def items() -> pd.DataFrame:
     return walk
 
 
-def test_a_tree_from_a_frame() -> None:
-    """Folders come first, and the chosen items are rows."""
+def test_a_tree_shows_the_folders_of_a_walk() -> None:
+    """Folders come first, and the chosen items are returned as rows."""
     branches = Branches(from_frame(items()))
-    first = list(branches.open("0"))
-    assert [row[2] for row in first[0]["rows"]] == ["Top", "c"]
-    assert [message["done"] for message in first] == [False, True]
-    first, *_ = branches.open("1")
-    assert [row[1] for row in first["rows"]] == ["2", "4"]
+    messages = list(branches.open("0"))
+    assert [row[2] for row in messages[0]["rows"]] == ["Top", "c"]
+    assert [message["done"] for message in messages] == [False, True]
+    message, *_ = branches.open("1")
+    assert [row[1] for row in message["rows"]] == ["2", "4"]
     assert list(branches.open("404"))[-1]["done"]
     branches.choose("folder", "2")
     assert branches.selected["name"].tolist() == [HOSTILE]
@@ -220,8 +220,8 @@ def test_a_tree_from_a_frame() -> None:
     assert len(branches.selected) == len(pd.concat(branches.items.values()))
 
 
-def test_a_tree_from_a_box(sandbox: boxnb.sandbox.Sandbox) -> None:
-    """Each folder costs one call, the first time it is opened. A forbidden folder says why."""
+def test_a_tree_of_a_box_fetches_each_folder_once(sandbox: boxnb.sandbox.Sandbox) -> None:
+    """Each folder takes one call, when it is first opened. A folder that cannot be listed says why."""
     sign_in(sandbox)
     box = boxnb.connect("acme")
     tree = folders(box)
@@ -231,13 +231,13 @@ def test_a_tree_from_a_box(sandbox: boxnb.sandbox.Sandbox) -> None:
     for _ in range(2):
         list(tree.branches.open(folder))
     assert box.session.ledger.calls == 2
-    failed = list(Branches(from_box(box)).open("404404"))
-    assert failed[-1]["type"] == "failed"
-    assert "404" in failed[-1]["why"]
+    last_message = list(Branches(from_box(box)).open("404404"))[-1]
+    assert last_message["type"] == "failed"
+    assert "404" in last_message["why"]
     assert "All Files" in tree.label
 
 
-def test_choices_of_the_explorer() -> None:
+def test_the_explorer_filters_by_folder_and_bar() -> None:
     """A folder selects everything below it, a bar its files. The code returns the same rows."""
     content = items()
     choice = Choice(content, "content")
@@ -293,20 +293,20 @@ def test_the_code_searches_the_text_that_is_shown(text: str) -> None:
 
 
 def test_progress_describes_a_pull() -> None:
-    """There is a remaining time only if the last pull tells how many calls to expect."""
+    """The remaining time is shown only if the last pull says how many calls to expect."""
     repeats = [3]
     meter = Meter({"users": 20}.get, lambda: repeats[0])  # type: ignore[arg-type]
     meter.describe(Progress("users", 10, 1, 1, False, 0.1))
-    part, text = meter.describe(Progress("users", 100, 10, 10, False, 1.0))
-    assert part == 0.5
-    assert text == "users: 100 rows, 10 calls, 10 calls a second, about 1 s left"
+    fraction, sentence = meter.describe(Progress("users", 100, 10, 10, False, 1.0))
+    assert fraction == 0.5
+    assert sentence == "users: 100 rows, 10 calls, 10 calls a second, about 1 s left"
     repeats[0] += 1
-    done = meter.describe(Progress("users", 200, 20, 21, True, 2.0))
-    assert done == (1.0, "users: 200 rows, 21 calls, 1 repeated, 2.0 s")
+    finished = meter.describe(Progress("users", 200, 20, 21, True, 2.0))
+    assert finished == (1.0, "users: 200 rows, 21 calls, 1 repeated, 2.0 s")
     single_page = meter.describe(Progress("users", 120, 1, 1, True, 1.6))
     assert single_page == (1.0, "users: 120 rows, 1 call, 1.6 s")
-    other = Meter(lambda dataset: 0, lambda: 0)
-    assert other.describe(Progress("events", 5, 1, 1, False)) == (
+    without_estimate = Meter(lambda dataset: 0, lambda: 0)
+    assert without_estimate.describe(Progress("events", 5, 1, 1, False)) == (
         None,
         "events: 5 rows, 1 call, just started",
     )
@@ -325,7 +325,7 @@ def test_progress_follows_a_pull(sandbox: boxnb.sandbox.Sandbox) -> None:
 
 
 def test_charts_escape_names() -> None:
-    """Neither the figure nor the fallback holds markup from a name. An empty DataFrame gives an empty chart."""
+    """The figure and the fallback do not contain markup from a name. An empty DataFrame gives an empty chart."""
     frame = pd.DataFrame({"name": [HOSTILE, "b"], "files": [1, 2], "bytes": [5, 3], "share": [0.6, 0.4]})
     drawn = [charts.storage(frame), charts.counts(frame["name"], HOSTILE), charts.treemap(items())]
     for chart in drawn:
@@ -341,8 +341,8 @@ def test_charts_escape_names() -> None:
         assert empty._repr_mimebundle_()["text/plain"]
 
 
-def test_a_treemap_keeps_its_sums() -> None:
-    """There are no more tiles than asked for, and each folder is as large as its content."""
+def test_a_treemap_preserves_the_size_of_each_folder() -> None:
+    """There are at most as many tiles as requested, and each folder is as large as its content."""
     rows = [
         ("folder", f"d{number}", f"d{number}", f"d{number // 2}" if number else None, None)
         for number in range(300)
@@ -359,7 +359,7 @@ def test_a_treemap_keeps_its_sums() -> None:
 
 
 def test_titles_are_wrapped_and_failures_are_red() -> None:
-    """The heatmap's square root keeps ordinary hours visible next to an attack."""
+    """The square-root scale of the heatmap keeps ordinary hours visible next to an attack."""
     chart = charts.counts(
         pd.Series(["a"]), "A title that is much longer than the width of a notebook next to another"
     )
@@ -375,7 +375,7 @@ def test_titles_are_wrapped_and_failures_are_red() -> None:
     assert drawn.customdata[0][3] == 100
 
 
-def test_labels_of_bars_and_areas() -> None:
+def test_labels_of_bars_and_areas_are_readable() -> None:
     """Labels are horizontal, count *1 file* and *1,234 files*, and are hidden if an area is too small."""
     sizes = pd.DataFrame({"name": ["a", "b"], "bytes": [2_000, 5], "files": [1234, 1]})
     bars = charts.storage(sizes).figure.data[0]
@@ -395,18 +395,18 @@ def test_labels_of_bars_and_areas() -> None:
 
 
 def test_columns_keep_the_requested_order(frame: pd.DataFrame) -> None:
-    """Columns are shown in the order of the argument. One that is shown later comes last."""
+    """Columns are shown in the order of the argument. A column that is added later comes last."""
     names = list(frame.columns)
-    asked = [names[-1], names[0]]
-    view = table(frame, columns=asked)
-    assert view.shown["visible"] == asked
+    requested = [names[-1], names[0]]
+    view = table(frame, columns=requested)
+    assert view.shown["visible"] == requested
     view._on_message(view, {"type": "show", "column": names[1], "yes": True}, [])
-    assert view.shown["visible"] == [*asked, names[1]]
+    assert view.shown["visible"] == [*requested, names[1]]
     assert view.rows.page(0, 1)[0][1] == "b"
 
 
 def test_views_have_a_plain_fallback() -> None:
-    """Table, tree and explorer as HTML with units for bytes, the number of rows, and escaped names."""
+    """Table, tree and explorer have an HTML form with units for bytes, the number of rows, and escaped names."""
     content = items()
     all_views = {
         "table": views.table(content),

@@ -1,4 +1,4 @@
-"""Labs about the surroundings of the flow: scopes, the company's admin, its proxy, and Box's rate limits."""
+"""Labs about what surrounds the flow: scopes, the company's admin and proxy, and Box's rate limits."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def _call_without_scope(practice: Practice) -> None:
 
 
 def _missing_scope_evidence(record: Record) -> str:
-    served = [call for call in evidence.api_calls(record) if evidence.succeeded(call)]
+    accepted = [call for call in evidence.api_calls(record) if evidence.succeeded(call)]
     for call in evidence.api_calls(record):
-        same_token = [other for other in served if other["token"] == call["token"]]
+        same_token = [other for other in accepted if other["token"] == call["token"]]
         same_user = [
-            other for other in served if other["path"] == call["path"] and other["user"] == call["user"]
+            other for other in accepted if other["path"] == call["path"] and other["user"] == call["user"]
         ]
         if call["status"] == 403 and same_token and same_user and same_user[0]["token"] != call["token"]:
             return (
@@ -111,11 +111,11 @@ API_LABS = (
         name="scope-missing",
         title="A scope that is missing",
         story="The app was registered to read files. You are an admin, and ask it for the list of users.",
-        question="What does the API answer?",
+        question="How does the API respond?",
         predictions=(
             Choice(
                 "The list: I am an admin",
-                "A token can do only what the person AND the app are both allowed to do.",
+                "A token can do only what both the person AND the app are allowed to do.",
             ),
             Choice("403, insufficient_scope", "The person may; the app may not."),
             Choice("401", "The token is fine: /users/me works."),
@@ -142,24 +142,24 @@ API_LABS = (
         question="Where does the sign-in stop?",
         predictions=(
             Choice(
-                "At the link: an error page, before anybody signs in",
+                "At the link: an error page, before anyone signs in",
                 "The server knows the app by its client ID, which is in the link.",
             ),
             Choice("At the exchange of the code", "There is no code yet."),
-            Choice("At the first call of the API", "It does not get that far."),
+            Choice("At the first call to the API", "It does not get that far."),
         ),
         right_prediction=0,
         act=_use_disabled_app,
         evidence=_disabled_app_evidence,
         why="Who can repair this, and how?",
         explanations=(
-            Choice("I, with a new client secret", "The secret was never asked for."),
+            Choice("I can, with a new client secret", "The secret was never asked for."),
             Choice(
-                "I, with another redirect URI",
+                "I can, with another redirect URI",
                 "The address is right: with the app enabled, the same link works.",
             ),
             Choice(
-                "An admin of the company, in the Admin Console, by the client ID",
+                "A company admin can, in the Admin Console, with the client ID",
                 "Integrations, Platform Apps Manager. Send the client ID, never the secret.",
             ),
         ),
@@ -170,18 +170,18 @@ API_LABS = (
         name="rate-limit",
         title="Too many calls",
         story="A loop searches for seven words within one second. Box allows a user six searches a second.",
-        question="What is the seventh answer?",
+        question="What is the seventh response?",
         predictions=(
-            Choice("It is late, but it comes", "Box does not queue: it refuses."),
+            Choice("The usual result, only later", "Box does not queue: it refuses."),
             Choice("429, with Retry-After", "And the header says how long to wait."),
             Choice("503", "503 is for a server in trouble; here you are too fast."),
         ),
         right_prediction=1,
         act=_exceed_rate_limit,
         evidence=_rate_limit_evidence,
-        why="What should a program do at 429?",
+        why="What should a program do after a 429?",
         explanations=(
-            Choice("Repeat at once, in parallel", "That adds to the overload."),
+            Choice("Repeat the call immediately", "That adds to the overload."),
             Choice("Refresh the token", "The token is fine; the limit is counted per user."),
             Choice(
                 "Wait as long as Retry-After says, then continue",
@@ -194,7 +194,7 @@ API_LABS = (
     Exercise(
         name="proxy-html",
         title="200 OK, but it is not Box",
-        story="Between you and Box is the company's web gateway. Its own sign-in has expired, so it answers instead.",
+        story="Between you and Box is the company's web gateway. Its own sign-in has expired, so it responds instead.",
         question="What does the program see?",
         predictions=(
             Choice("A connection error", "The connection is fine: it ends at the gateway."),
@@ -212,11 +212,11 @@ API_LABS = (
             Choice("Yes: the refresh token was used", "It never reached Box."),
             Choice(
                 "No: the request never reached Box; sign in to the gateway and repeat",
-                "boxnb says that a page came instead of a token, and leaves the saved pair alone.",
+                "boxnb reports that a page came instead of a token, and leaves the saved pair alone.",
             ),
             Choice("Yes: a page in place of a token revokes it", "Only Box revokes."),
         ),
         right_explanation=1,
-        rule="RFC 6749 5.1: an answer is JSON",
+        rule="RFC 6749 5.1: a response is JSON",
     ),
 )

@@ -19,7 +19,7 @@ def _exchange_late(practice: Practice) -> None:
     code = oauth.parse_redirect(practice.grant(state), state=state)
     practice.turn(seconds=31)
     practice.attempt("Exchange after 31 seconds", lambda: oauth.exchange_code(practice.client, code))
-    practice.attempt("Repair: a new code, exchanged at once", practice.sign_in)
+    practice.attempt("Repair: a new code, exchanged immediately", practice.sign_in)
 
 
 def _late_code_evidence(record: Record) -> str:
@@ -43,7 +43,7 @@ def _exchange_twice(practice: Practice) -> None:
 
 
 def _reused_code_evidence(record: Record) -> str:
-    for calls in evidence.repeated(record, "authorization_code", "code"):
+    for calls in evidence.repeated_token_requests(record, "authorization_code", "code"):
         first, second = calls[0], calls[1]
         if evidence.succeeded(first) and second["status"] == 400 and second["time"] - first["time"] <= 30:
             return "the same code got 200, then 400."
@@ -74,9 +74,9 @@ def _deny_consent(practice: Practice) -> None:
 
 def _denied_consent_evidence(record: Record) -> str:
     for call in evidence.decisions(record, "deny"):
-        rest = evidence.after(record, call)
-        grants = evidence.decisions(rest)
-        until_grant = evidence.between(record, call, grants[0]) if grants else rest
+        later_calls = evidence.after(record, call)
+        grants = evidence.decisions(later_calls)
+        until_grant = evidence.between(record, call, grants[0]) if grants else later_calls
         if not evidence.code_exchanges(until_grant):
             return "Deny was pressed, the browser was sent back, and no code was exchanged."
     return ""
@@ -86,14 +86,14 @@ def _follow_forged_redirect(practice: Practice) -> None:
     own_state = oauth.new_state()
     forged = practice.grant("of-the-attacker", login=MALLORY)  # a redirect for the attacker's account
     code = forged.partition("code=")[2].partition("&")[0]
-    foreign = practice.attempt("Without a check", lambda: oauth.exchange_code(practice.client, code))
-    if foreign is not None:
-        practice.attempt("Whose account is this now?", lambda: practice.me(foreign))
+    attackers_token = practice.attempt("Without a check", lambda: oauth.exchange_code(practice.client, code))
+    if attackers_token is not None:
+        practice.attempt("Whose account is this now?", lambda: practice.me(attackers_token))
     forged = practice.grant("of-the-attacker", login=MALLORY)
     practice.attempt("With the check", lambda: oauth.parse_redirect(forged, state=own_state))
-    own = practice.attempt("Repair: my own request, my own state", practice.sign_in)
-    if own is not None:
-        practice.attempt("And now?", lambda: practice.me(own))
+    own_token = practice.attempt("Repair: my own request, my own state", practice.sign_in)
+    if own_token is not None:
+        practice.attempt("And now?", lambda: practice.me(own_token))
 
 
 def _forged_redirect_evidence(record: Record) -> str:
@@ -107,8 +107,10 @@ def _forged_redirect_evidence(record: Record) -> str:
 
 
 def _redirect_elsewhere(practice: Practice) -> None:
-    foreign = dataclasses.replace(practice.client, redirect_uri="https://collector.example/callback")
-    practice.attempt("A link that sends the code elsewhere", lambda: practice.grant("s", client=foreign))
+    attackers_client = dataclasses.replace(practice.client, redirect_uri="https://collector.example/callback")
+    practice.attempt(
+        "A link that sends the code elsewhere", lambda: practice.grant("s", client=attackers_client)
+    )
     practice.attempt("The registered address", practice.sign_in)
 
 
@@ -131,7 +133,7 @@ def _steal_code(practice: Practice) -> None:
 
 
 def _stolen_code_evidence(record: Record) -> str:
-    for calls in evidence.repeated(record, "authorization_code", "code"):
+    for calls in evidence.repeated_token_requests(record, "authorization_code", "code"):
         secrets = {evidence.form_field(call, "client_secret") for call in calls}
         if calls[0]["status"] == 400 and evidence.succeeded(calls[-1]) and len(secrets) > 1:
             return "the same code was refused with a wrong client secret (400) and accepted with the right one (200)."
@@ -143,14 +145,14 @@ CODE_LABS = (
         name="code-too-late",
         title="A code, 31 seconds later",
         story="You pressed Grant, the phone rang, and the address with the code was pasted half a minute later.",
-        question="What does the token endpoint answer?",
+        question="How does the token endpoint respond?",
         predictions=(
             Choice(
-                "A token: the person agreed, and that holds",
+                "A token: the person agreed, and that still counts",
                 "The person agreed, but after 30 seconds the code no longer proves it.",
             ),
-            Choice("400 invalid_grant: the code has expired", "At Box a code lives 30 seconds."),
-            Choice("The sign-in page again", "The token endpoint is for programs; it shows no pages."),
+            Choice("400 invalid_grant: the code has expired", "In Box, a code is valid for 30 seconds."),
+            Choice("The sign-in page again", "The token endpoint is for programs; it does not show pages."),
         ),
         right_prediction=1,
         act=_exchange_late,
@@ -160,7 +162,7 @@ CODE_LABS = (
             Choice("To save the server memory", "Memory is not the point: think of where a code travels."),
             Choice(
                 "It travels through the browser's address bar, where others may see it",
-                "History, logs and shoulders all see an address. Exchange it at once. If it is too late, ask for a new one: that costs one press of Grant.",
+                "History, logs and anyone behind you can see an address. Exchange the code immediately. If it is too late, ask for a new one: that costs one press of Grant.",
             ),
             Choice(
                 "Because access tokens live an hour", "The two lifetimes have nothing to do with each other."
@@ -173,7 +175,7 @@ CODE_LABS = (
         name="code-used-twice",
         title="The same code, twice",
         story="The cell that exchanges the code was run, and then run again, within the 30 seconds.",
-        question="What is the second answer?",
+        question="What is the second response?",
         predictions=(
             Choice("The same token again", "A code works once, even before it expires."),
             Choice("A second, different token", "Then whoever saw the address could have one as well."),
@@ -185,7 +187,7 @@ CODE_LABS = (
         why="Why may a code be used only once?",
         explanations=(
             Choice(
-                "A second use means that somebody else may have it",
+                "A second use means that someone else may have it",
                 "A server may even revoke the tokens from the first use (RFC 6749 4.1.2). Do not run the exchange twice: get a new code.",
             ),
             Choice(
@@ -201,13 +203,13 @@ CODE_LABS = (
     ),
     Exercise(
         name="wrong-redirect-uri",
-        title="A redirect URI with one word wrong",
+        title="A redirect URI with one wrong word",
         story="The app is registered with http://127.0.0.1/callback; the link asks for http://127.0.0.1/other.",
         question="What does the browser show?",
         predictions=(
             Choice(
                 "The sign-in page; the mistake shows after Grant",
-                "The server looks at the address before it asks anybody.",
+                "The server looks at the address before it asks anyone.",
             ),
             Choice(
                 "An error page at the authorization server; the browser is not sent back",
@@ -215,7 +217,7 @@ CODE_LABS = (
             ),
             Choice(
                 "It is sent to /other with error=invalid_request",
-                "Then anybody could make the server send browsers anywhere.",
+                "Then anyone could make the server send browsers anywhere.",
             ),
         ),
         right_prediction=1,
@@ -225,7 +227,7 @@ CODE_LABS = (
         explanations=(
             Choice(
                 "The address in question is the very thing that cannot be trusted",
-                "So a person sees a page. Repair: register the URI in the console, letter by letter; on loopback only the port is free.",
+                "So a person sees a page. Repair: register the URI in the console, letter by letter; on loopback, only the port may differ.",
             ),
             Choice("Error pages are friendlier", "They are, but a program cannot read them."),
             Choice("127.0.0.1 cannot receive errors", "It can: a denial arrives there."),
@@ -241,12 +243,12 @@ CODE_LABS = (
         predictions=(
             Choice(
                 "Nothing: the browser stays at the server",
-                "The browser comes back, and the notebook learns of it.",
+                "The browser comes back, and the notebook finds out.",
             ),
-            Choice("A code that gives a token without rights", "There is no code at all."),
+            Choice("A code that gives a token without permissions", "There is no code at all."),
             Choice(
                 "A redirect with error=access_denied and the state",
-                "A no is an answer, and it is sent back as one.",
+                "A refusal is an answer too, and it is sent back as one.",
             ),
         ),
         right_prediction=2,
@@ -256,12 +258,12 @@ CODE_LABS = (
         explanations=(
             Choice("Ask again until the person agrees", "That is how programs get removed."),
             Choice(
-                "Say so, and offer a new link",
-                "The state is checked here as well: a forged denial is not a denial. Nothing was exchanged, nothing needs undoing.",
+                "Report it, and offer a new link",
+                "The state is checked here as well: a forged denial is not a denial. Nothing was exchanged, so nothing needs to be undone.",
             ),
             Choice(
                 "Use the last token it had",
-                "The no is about the new request; but hiding it from the person is wrong.",
+                "The refusal concerns only the new request, but hiding it from the person is wrong.",
             ),
         ),
         right_explanation=1,
@@ -288,14 +290,14 @@ CODE_LABS = (
         evidence=_forged_redirect_evidence,
         why="Why does checking state prevent this?",
         explanations=(
-            Choice("State is encrypted with the client secret", "It is not: it is random text."),
+            Choice("State is encrypted with the client secret", "It is not: it is a random value."),
             Choice(
                 "The server refuses a wrong state",
-                "The server only hands it back; the check is the notebook's.",
+                "The server only returns it; the notebook has to check it.",
             ),
             Choice(
-                "Only the redirect of my own request brings back the text that I made up for it",
-                "An attacker cannot guess it. Compare before the exchange, in constant time, and drop what does not fit: parse_redirect does.",
+                "Only the redirect of my own request brings back the random value that I made up for it",
+                "An attacker cannot guess it. Compare before the exchange, in constant time, and drop what does not match: parse_redirect does this.",
             ),
         ),
         right_explanation=2,
@@ -305,11 +307,11 @@ CODE_LABS = (
     Exercise(
         name="stolen-code",
         title="A stolen code",
-        story="Somebody read the address over your shoulder and is faster than you: they send the code to the token endpoint first.",
+        story="Someone reads the address over your shoulder and is faster than you: they send the code to the token endpoint first.",
         question="They do not have the client secret. What do they get?",
         predictions=(
             Choice(
-                "A token: the code is valid", "The code alone opens nothing for an app that has a secret."
+                "A token: the code is valid", "For an app that has a secret, the code alone is not enough."
             ),
             Choice(
                 "400 invalid_client, and the code still works for you",
@@ -339,7 +341,7 @@ CODE_LABS = (
     Exercise(
         name="open-redirect",
         title="A link that sends the code elsewhere",
-        story="A mail holds a genuine link to Box with your app's client ID, but its redirect URI leads to the attacker's own server.",
+        story="A mail contains a genuine link to Box with your app's client ID, but its redirect URI leads to the attacker's own server.",
         question="You open it, while signed in. What happens?",
         predictions=(
             Choice(
@@ -361,7 +363,7 @@ CODE_LABS = (
         explanations=(
             Choice(
                 "Register few redirect URIs, each in full, and none that forwards on request",
-                "A registered page that forwards anywhere (an open redirect) would hand the code on.",
+                "A registered page that forwards anywhere (an open redirect) would pass the code on.",
             ),
             Choice("Use a long client ID", "The client ID is public: it is in every link."),
             Choice("Sign out of Box after work", "Good manners, but no protection while you work."),

@@ -1,4 +1,4 @@
-"""Read a sandbox's record: what a lab accepts as proof."""
+"""Readers of the sandbox's record: they find the calls that an exercise accepts as evidence."""
 
 from __future__ import annotations
 
@@ -53,22 +53,23 @@ def decisions(record: Record, decision: str = "grant") -> list[Call]:
 
 
 def succeeded(call: Call) -> bool:
-    """Return whether the sandbox answered with 2xx, without an injected fault."""
+    """Return whether the sandbox responded with 2xx, without an injected fault."""
     return call["status"] is not None and 200 <= call["status"] < 300 and not call["fault"]
 
 
 def after(record: Record, call: Call) -> Record:
-    """Return the calls after a call."""
+    """Return the calls after the given one."""
     return record[next(index for index, other in enumerate(record) if other is call) + 1 :]
 
 
 def between(record: Record, first: Call, last: Call) -> Record:
     """Return the calls after one call and before another."""
-    rest = after(record, first)
-    return rest[: next((index for index, other in enumerate(rest) if other is last), len(rest))]
+    later_calls = after(record, first)
+    end = next((index for index, call in enumerate(later_calls) if call is last), len(later_calls))
+    return later_calls[:end]
 
 
-def repeated(record: Record, grant: str, field: str) -> Iterator[list[Call]]:
+def repeated_token_requests(record: Record, grant: str, field: str) -> Iterator[list[Call]]:
     """Yield each group of two or more token requests that sent the same code or refresh token."""
     groups: dict[str, list[Call]] = {}
     for call in record:

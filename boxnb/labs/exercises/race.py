@@ -1,4 +1,4 @@
-"""Two programs that share one saved sign-in, each in a process of its own.
+"""Two programs that share one saved sign-in, each in its own process.
 
 Each reads the saved token pair, reports that it is ready, waits for a signal, refreshes, and uses the new access token.
 """
@@ -20,8 +20,8 @@ def race(home: str, how: str) -> list[str]:
     Parameters
     ----------
     how : str
-        ``"plain"``: each program refreshes the pair that it read at its start. Any other text: each program goes
-        through ``RotatingAuth``.
+        ``"plain"``: each program refreshes the pair that it read at its start. Any other value: each program
+        uses ``RotatingAuth``.
     """
     environment = os.environ | {"BOXNB_HOME": home, "PYTHONIOENCODING": "utf-8:backslashreplace"}
     package = str(Path(__file__).resolve().parents[3])
@@ -45,9 +45,9 @@ def race(home: str, how: str) -> list[str]:
     ]
 
 
-def report(text: str) -> None:
+def report(line: str) -> None:
     """Write one line to the process that started this one."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 

@@ -23,19 +23,21 @@ def _steal_refresh_token(practice: Practice) -> None:
     token = practice.sign_in()
     practice.me(token)
     with session_of(THIEF) as http:
-        stolen = practice.attempt(
+        stolen_pair = practice.attempt(
             "The thief refreshes first", lambda: oauth.refresh(practice.client, token, http=http)
         )
-    if stolen is not None:
-        practice.attempt("The thief reads", lambda: practice.me(stolen, agent=THIEF))
+    if stolen_pair is not None:
+        practice.attempt("The thief reads", lambda: practice.me(stolen_pair, agent=THIEF))
     practice.attempt("The notebook refreshes", lambda: oauth.refresh(practice.client, token))
-    if stolen is not None:
-        practice.attempt("Repair: the stolen pair is revoked", lambda: oauth.revoke(practice.client, stolen))
-        practice.attempt("The thief reads again", lambda: practice.me(stolen, agent=THIEF))
+    if stolen_pair is not None:
+        practice.attempt(
+            "Repair: the stolen pair is revoked", lambda: oauth.revoke(practice.client, stolen_pair)
+        )
+        practice.attempt("The thief reads again", lambda: practice.me(stolen_pair, agent=THIEF))
 
 
 def _stolen_refresh_token_evidence(record: Record) -> str:
-    for calls in evidence.repeated(record, "refresh_token", "refresh_token"):
+    for calls in evidence.repeated_token_requests(record, "refresh_token", "refresh_token"):
         thefts = [call for call in calls if call["user_agent"] == THIEF and evidence.succeeded(call)]
         refusals = [call for call in calls if call["user_agent"] != THIEF and call["status"] == 400]
         if thefts and refusals and refusals[0] in evidence.after(record, thefts[0]):
@@ -68,9 +70,9 @@ def _logged_token_evidence(record: Record) -> str:
         revocations = [
             other for other in record if other["path"] == "/oauth2/revoke" and evidence.succeeded(other)
         ]
-        last = same_token[-1]
-        refused = last["status"] == 401 and revocations and last in evidence.after(record, revocations[-1])
-        if owner_calls and refused:
+        last_call = same_token[-1]
+        was_revoked = revocations and last_call in evidence.after(record, revocations[-1])
+        if owner_calls and was_revoked and last_call["status"] == 401:
             return "two programs used one access token (200); after the revocation it was refused (401)."
     return ""
 
@@ -84,14 +86,14 @@ THEFT_LABS = (
         predictions=(
             Choice("Nothing: both go on refreshing", "Without rotation, that would happen."),
             Choice("My next refresh is refused", "There is one chain; the thief took the next link of it."),
-            Choice("Box sends a mail at once", "Do not count on it."),
+            Choice("Box sends a mail immediately", "Do not count on it."),
         ),
         right_prediction=1,
         act=_steal_refresh_token,
         evidence=_stolen_refresh_token_evidence,
-        why="What follows when a refresh is refused for no reason you know?",
+        why="What should you do when a refresh is refused for no reason that you know?",
         explanations=(
-            Choice("Try again later", "A dead refresh token stays dead, and somebody may be reading."),
+            Choice("Try again later", "A dead refresh token stays dead, and someone may be reading."),
             Choice(
                 "Treat it as theft: have the app's access removed, reset the client secret, sign in again",
                 "A new sign-in alone does not end the thief's pair: remove the app in the Box account settings, or let the admin do it.",
@@ -123,7 +125,7 @@ THEFT_LABS = (
             Choice("Delete the line", "Copies of logs are everywhere."),
             Choice(
                 "Revoke the pair, then sign in again",
-                "Revoking ends the access token and the refresh token at once. Before that: never print a token; Secret prints a fingerprint instead.",
+                "Revoking ends the access token and the refresh token immediately. To prevent such a leak, never print a token; Secret prints a fingerprint instead.",
             ),
             Choice("Change the state", "The state is long gone; it played its part at the sign-in."),
         ),

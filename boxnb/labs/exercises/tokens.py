@@ -21,21 +21,21 @@ def _use_expired_token(practice: Practice) -> None:
     practice.attempt("A new access token", lambda: practice.me(token))
     practice.turn(minutes=61)
     practice.attempt("The same one, 61 minutes later", lambda: practice.me(token))
-    fresh = oauth.refresh(practice.client, token)
-    practice.attempt("Repair: refreshed", lambda: practice.me(fresh))
+    new_pair = oauth.refresh(practice.client, token)
+    practice.attempt("Repair: refreshed", lambda: practice.me(new_pair))
 
 
 def _expired_token_evidence(record: Record) -> str:
     for call in evidence.api_calls(record):
-        earlier = [
+        earlier_successes = [
             other
             for other in evidence.api_calls(record)
             if other["token"] == call["token"]
             and evidence.succeeded(other)
             and other["time"] < call["time"] - 3000
         ]
-        if call["status"] == 401 and earlier:
-            minutes = (call["time"] - earlier[0]["time"]) / 60
+        if call["status"] == 401 and earlier_successes:
+            minutes = (call["time"] - earlier_successes[0]["time"]) / 60
             return f"one access token got 200, and {minutes:.0f} minutes later 401."
     return ""
 
@@ -43,19 +43,23 @@ def _expired_token_evidence(record: Record) -> str:
 def _refresh_twice(practice: Practice) -> None:
     token = practice.sign_in()
     practice.me(token)
-    fresh = practice.attempt("First refresh", lambda: oauth.refresh(practice.client, token))
-    again = practice.attempt(
+    first_pair = practice.attempt("First refresh", lambda: oauth.refresh(practice.client, token))
+    second_pair = practice.attempt(
         "Again, with the old refresh token", lambda: oauth.refresh(practice.client, token)
     )
-    same_pair = fresh is not None and again is not None and fresh.access_token == again.access_token
+    same_pair = (
+        first_pair is not None
+        and second_pair is not None
+        and first_pair.access_token == second_pair.access_token
+    )
     practice.said.append(f"The same pair both times: {same_pair}")
-    if fresh is not None:
-        practice.attempt("First use of the new access token", lambda: practice.me(fresh))
+    if first_pair is not None:
+        practice.attempt("First use of the new access token", lambda: practice.me(first_pair))
     practice.attempt("Once more, with the old refresh token", lambda: oauth.refresh(practice.client, token))
 
 
 def _repeated_refresh_evidence(record: Record) -> str:
-    for calls in evidence.repeated(record, "refresh_token", "refresh_token"):
+    for calls in evidence.repeated_token_requests(record, "refresh_token", "refresh_token"):
         if len(calls) < 3 or len({call["user_agent"] for call in calls}) > 1:
             continue
         first, second, third = calls[:3]
@@ -85,7 +89,7 @@ def _race_two_notebooks(practice: Practice) -> None:
 
 
 def _race_evidence(record: Record) -> str:
-    for calls in evidence.repeated(record, "refresh_token", "refresh_token"):
+    for calls in evidence.repeated_token_requests(record, "refresh_token", "refresh_token"):
         agents = {str(call["user_agent"]) for call in calls}
         winners = [call for call in calls if evidence.succeeded(call)]
         losers = [call for call in calls if call["status"] == 400]
@@ -101,13 +105,15 @@ def _lose_refresh_response(practice: Practice) -> None:
     token = practice.sign_in()
     practice.sandbox.faults.add("", "lost_token")
     practice.attempt("Refresh, and the power goes", lambda: oauth.refresh(practice.client, token))
-    again = practice.attempt("Repair: the same refresh again", lambda: oauth.refresh(practice.client, token))
-    if again is not None:
-        practice.attempt("The pair works", lambda: practice.me(again))
+    new_pair = practice.attempt(
+        "Repair: the same refresh again", lambda: oauth.refresh(practice.client, token)
+    )
+    if new_pair is not None:
+        practice.attempt("The pair works", lambda: practice.me(new_pair))
 
 
 def _lost_response_evidence(record: Record) -> str:
-    for calls in evidence.repeated(record, "refresh_token", "refresh_token"):
+    for calls in evidence.repeated_token_requests(record, "refresh_token", "refresh_token"):
         lost = [call for call in calls if call["fault"] in ("lost_token", "reset_after")]
         if (
             lost
@@ -148,7 +154,7 @@ TOKEN_LABS = (
         name="expired-access-token",
         title="An access token, 61 minutes later",
         story="A notebook stayed open over lunch. Its access token was issued 61 minutes ago.",
-        question="What does the API answer?",
+        question="How does the API respond?",
         predictions=(
             Choice("200: the person is still signed in", "The API looks at the token alone."),
             Choice("403 Forbidden", "403 is for what you may not do; this is about who you are."),
@@ -160,8 +166,8 @@ TOKEN_LABS = (
         why="Why not make access tokens that live for a year?",
         explanations=(
             Choice(
-                "They go along with every request, so a lost one must become useless soon",
-                "The refresh token travels rarely, and to one place only. RotatingAuth refreshes a minute before the end.",
+                "They travel with every request, so a lost one must become useless soon",
+                "The refresh token travels rarely, and to one place only. RotatingAuth refreshes a minute before the access token expires.",
             ),
             Choice("Longer ones would be slower to check", "A token's age does not slow the check."),
             Choice("HTTP allows sixty minutes at most", "HTTP has no such limit; Box chose an hour."),
@@ -173,26 +179,26 @@ TOKEN_LABS = (
         name="refresh-token-twice",
         title="The same refresh token, before and after",
         story="A refresh is sent twice with the same refresh token. Then the new access token is used once, and the old refresh token is sent a third time.",
-        question="What are the three answers?",
+        question="What are the three responses?",
         predictions=(
             Choice(
                 "200, 400, 400: it works once",
-                "Nearly: until the new access token is used, Box keeps the old refresh token good.",
+                "Nearly: until the new access token is used, Box still accepts the old refresh token.",
             ),
             Choice(
                 "200, 200 with the same pair, 400",
-                "Until the first use of the new access token a repeat gives the same pair; after it the old one is dead.",
+                "Until the new access token is first used, a repeat returns the same pair; after that, the old refresh token is dead.",
             ),
             Choice("200, 200, 200: three different pairs", "Then a stolen refresh token would work forever."),
         ),
         right_prediction=1,
         act=_refresh_twice,
         evidence=_repeated_refresh_evidence,
-        why="Why does the refresh token change at each use?",
+        why="Why does the refresh token change with each use?",
         explanations=(
             Choice(
                 "So that a copy betrays itself: of two holders, one is refused",
-                "And the grace until the first use means that a lost answer loses nothing. Save the new pair before you use it.",
+                "And thanks to the grace until the first use, a lost response costs nothing. Save the new pair before you use it.",
             ),
             Choice("Because it contains the time of day", "It is random text."),
             Choice("To make the client sign in every hour", "It spares the person exactly that."),
@@ -234,7 +240,7 @@ TOKEN_LABS = (
     Exercise(
         name="power-cut",
         title="The power goes in the middle of a refresh",
-        story="The server has issued a new pair. Its answer never arrives: the power went, or the network did.",
+        story="The server has issued a new pair. Its response never arrives: the power went, or the network did.",
         question="The old refresh token is all you have. What does it get you?",
         predictions=(
             Choice(
@@ -243,10 +249,10 @@ TOKEN_LABS = (
             ),
             Choice(
                 "A third pair, different from the lost one",
-                "The lost one is still unused, so it is given again.",
+                "The lost one is still unused, so it is returned again.",
             ),
             Choice(
-                "The pair whose answer was lost",
+                "The pair whose response was lost",
                 "Nobody used the new access token, so the old refresh token gives the same pair again.",
             ),
         ),
@@ -257,11 +263,11 @@ TOKEN_LABS = (
         explanations=(
             Choice(
                 "Use the new access token before it saves the pair",
-                "Then a cut in between loses both: the old pair is dead, and the new one was never saved.",
+                "Then a power cut between the two steps loses both: the old pair is dead, and the new one was never saved.",
             ),
             Choice(
-                "Save the new pair before its first use, and repeat a refresh whose answer was lost",
-                "A cut before the save: ask again. A cut after it: read the file. boxnb also notes each refresh before it sends it.",
+                "Save the new pair before its first use, and repeat a refresh whose response was lost",
+                "If the power goes before the save, ask again. If it goes afterwards, read the file. boxnb also notes each refresh before it sends it.",
             ),
             Choice(
                 "Keep every refresh token it ever had",
@@ -277,7 +283,7 @@ TOKEN_LABS = (
         story="A sign-in was saved in spring. Nobody opened the notebook for 61 days.",
         question="What does the first refresh get?",
         predictions=(
-            Choice("A new pair: refresh tokens do not age", "At Box an unused one lives 60 days."),
+            Choice("A new pair: refresh tokens do not age", "In Box, an unused one lives 60 days."),
             Choice(
                 "400 invalid_grant: sign in again", "Sixty days without a use, and the refresh token is dead."
             ),
@@ -294,11 +300,11 @@ TOKEN_LABS = (
             ),
             Choice(
                 "A call with the access token each hour",
-                "Calls do not lengthen the refresh token's life; refreshes do.",
+                "Calls do not extend the refresh token's life; refreshes do.",
             ),
             Choice(
                 "A larger number in expires_in",
-                "That number is the server's to set, and speaks of the access token.",
+                "The server sets that number, and it applies to the access token.",
             ),
         ),
         right_explanation=0,

@@ -1,4 +1,4 @@
-"""A trace as a sequence diagram and a table: HTML and SVG built from escaped text, loading nothing."""
+"""A trace as a sequence diagram and a table: HTML and SVG built from escaped text, without external resources."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _FINGERPRINT = re.compile(r"(<secret [0-9a-f]{4}>)")
 
 
 def page(exchanges: Sequence[Exchange]) -> str:
-    """Return the diagram and a table; each row opens to the request, the response, its rule, and the code to repeat it."""
+    """Return the diagram and a table. Each row opens to show the request, the response, its rule and code to repeat it."""
     if not exchanges:
         return diagram_only(exchanges)
     rows = "".join(_row(exchange) for exchange in exchanges)
     return (
-        f'<div class="bl-page">{_scrolled(exchanges)}'
+        f'<div class="bl-page">{_scroll_pane(exchanges)}'
         '<table class="bl-exchanges" aria-label="The same exchanges as a table"><thead><tr><th scope="col">#</th><th scope="col">sender and receiver</th>'
         '<th scope="col">request</th><th scope="col">response</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
@@ -35,10 +35,10 @@ def diagram_only(exchanges: Sequence[Exchange]) -> str:
     """Return the diagram without its table."""
     if not exchanges:
         return '<div class="bl-page"><p class="bl-soft">No request has been sent yet.</p></div>'
-    return f'<div class="bl-page">{_scrolled(exchanges)}</div>'
+    return f'<div class="bl-page">{_scroll_pane(exchanges)}</div>'
 
 
-def _scrolled(exchanges: Sequence[Exchange]) -> str:
+def _scroll_pane(exchanges: Sequence[Exchange]) -> str:
     return (
         '<div class="bl-scroll" tabindex="0" role="region" aria-label="Sequence diagram">'
         f"{diagram(exchanges)}</div>"
@@ -46,7 +46,7 @@ def _scrolled(exchanges: Sequence[Exchange]) -> str:
 
 
 def diagram(exchanges: Sequence[Exchange]) -> str:
-    """Return the diagram as SVG; its ``<desc>`` says the same in sentences."""
+    """Return the diagram as SVG; its ``<desc>`` describes it in sentences."""
     y, parts = TOP, []
     for exchange in exchanges:
         if exchange.note:
@@ -103,32 +103,32 @@ def _arrows(exchange: Exchange, y: float, height: float) -> str:
 
 def _text(text: str, x: float, y: float, room: float, css_class: str, *, anchor: str = "middle") -> str:
     """Return text with each fingerprint as a coloured tag, cut to fit into ``room``."""
-    pieces: list[str] = []
+    segments: list[str] = []
     letters = 0
-    for piece in _FINGERPRINT.split(text):
-        length = 5 if piece.startswith("<secret ") else len(piece)
+    for segment in _FINGERPRINT.split(text):
+        length = 5 if segment.startswith("<secret ") else len(segment)
         if (letters + length) * _LETTER > room:
-            if not piece.startswith("<secret "):
-                cut = max(0, int(room / _LETTER) - letters - 1)
-                pieces.append(piece[:cut] + "…")
-                letters += cut + 1
+            if not segment.startswith("<secret "):
+                max_length = max(0, int(room / _LETTER) - letters - 1)
+                segments.append(segment[:max_length] + "…")
+                letters += max_length + 1
             break
-        pieces.append(piece)
+        segments.append(segment)
         letters += length
     left = x - letters * _LETTER / 2 if anchor == "middle" else x
     elements = [
         f'<rect class="bl-plate" x="{left - 2:.1f}" y="{y - 12}" width="{letters * _LETTER + 4:.1f}" height="16"/>'
     ]
-    for piece in pieces:
-        chip = fingerprints.CHIP.fullmatch(piece)
+    for segment in segments:
+        chip = fingerprints.CHIP.fullmatch(segment)
         if chip:
             elements.append(tag(chip[1], left, y))
             left += 5 * _LETTER
-        elif piece:
-            width = len(piece) * _LETTER
+        elif segment:
+            width = len(segment) * _LETTER
             elements.append(
                 f'<text class="{css_class}" x="{left:.1f}" y="{y}" textLength="{width:.1f}" '
-                f'lengthAdjust="spacingAndGlyphs" xml:space="preserve">{escaped(piece)}</text>'
+                f'lengthAdjust="spacingAndGlyphs" xml:space="preserve">{escaped(segment)}</text>'
             )
             left += width
     return "".join(elements)
@@ -155,18 +155,19 @@ def _row(exchange: Exchange) -> str:
 
 
 def _details(exchange: Exchange) -> str:
-    sent = [
+    request_lines = [
         f"{exchange.method} {exchange.url}",
         *(f"{name}: {value}" for name, value in exchange.request_headers.items()),
     ]
-    sent += ["", *(f"{name}={value}" for name, value in exchange.form.items())] if exchange.form else []
-    received = [f"HTTP {exchange.status}" if exchange.status else exchange.outcome]
-    received += [f"{name}: {value}" for name, value in exchange.response_headers.items()]
-    received += ["", exchange.body] if exchange.body else []
+    if exchange.form:
+        request_lines += ["", *(f"{name}={value}" for name, value in exchange.form.items())]
+    response_lines = [f"HTTP {exchange.status}" if exchange.status else exchange.outcome]
+    response_lines += [f"{name}: {value}" for name, value in exchange.response_headers.items()]
+    response_lines += ["", exchange.body] if exchange.body else []
     return (
         f"<p>Rule: {escaped(exchange.section)}. It took {exchange.milliseconds:.0f} ms.</p>"
-        f"<p>Request</p><pre>{fingerprints.chips(chr(10).join(sent))}</pre>"
-        f"<p>Response</p><pre>{fingerprints.chips(chr(10).join(received))}</pre>"
+        f"<p>Request</p><pre>{fingerprints.chips(chr(10).join(request_lines))}</pre>"
+        f"<p>Response</p><pre>{fingerprints.chips(chr(10).join(response_lines))}</pre>"
         f"<p>With curl</p><pre>{escaped(as_curl(exchange))}</pre><p>With requests</p><pre>{escaped(as_requests(exchange))}</pre>"
     )
 

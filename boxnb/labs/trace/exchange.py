@@ -18,7 +18,7 @@ class Exchange:
     status : int or None
         None if no response came; then ``error`` says why.
     answer : str
-        The few words of the response that matter.
+        The most important part of the response, in a few words.
     carried : str
         What a redirect makes the browser carry to the notebook, such as the code and the state.
     milliseconds : float
@@ -48,7 +48,7 @@ class Exchange:
 
     @property
     def outcome(self) -> str:
-        """The status and the words that matter, or why no response came."""
+        """The status and :attr:`answer`, or why no response came."""
         return f"{self.status} {self.answer}".strip() if self.status else f"no response: {self.error}"
 
 

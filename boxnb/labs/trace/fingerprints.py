@@ -1,4 +1,4 @@
-"""Replace secrets by fingerprints in everything a lesson shows of a request.
+"""Replace secrets with fingerprints in everything a lesson shows about a request.
 
 The same secret has the same fingerprint and the same colour in the trace, the timeline and the labs, so that a
 learner can *see* that one token has replaced another.
@@ -25,7 +25,7 @@ CHIP = re.compile(r"<secret ([0-9a-f]{4})>")
 SIGNED_PATH = re.compile(r"^(/dl?/)(.+)$")
 """A path that grants access by itself, on Box's download hosts and in the sandbox (Box guide *Download*)."""
 MAX_BODY = 1500
-"""Characters recorded of a body."""
+"""The maximum number of characters recorded from a body."""
 
 
 def redact(value: str) -> str:

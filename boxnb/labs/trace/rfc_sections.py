@@ -26,8 +26,8 @@ DECISIONS = {"grant": "press Grant", "deny": "press Deny"}
 
 def leg_of(method: str, path: str, form: dict[str, str], scheme: str = "") -> Leg:
     """Return the leg of a request, judged by its method, path, form and ``Authorization`` scheme."""
-    last = path.rstrip("/").rpartition("/")[2]
-    if last in ("authorize", "auth"):
+    endpoint = path.rstrip("/").rpartition("/")[2]
+    if endpoint in ("authorize", "auth"):
         if method == "GET":
             label, section = "open the link", "RFC 6749 4.1.1, Authorization Request"
         elif "password" in form:
@@ -36,9 +36,9 @@ def leg_of(method: str, path: str, form: dict[str, str], scheme: str = "") -> Le
             label = DECISIONS.get(form.get("decision", ""), "submit the page")
             section = "RFC 6749 4.1.2, Authorization Response"
         return Leg(BROWSER, AUTHORIZATION_SERVER, label, section)
-    if last == "revoke":
+    if endpoint == "revoke":
         return Leg(NOTEBOOK, AUTHORIZATION_SERVER, "revoke", "RFC 7009 2.1, Revocation Request")
-    if last in ("token", "access_token"):
+    if endpoint in ("token", "access_token"):
         label, section = GRANTS.get(form.get("grant_type", ""), ("token request", "RFC 6749 3.2"))
         secret = form.get("code") or form.get("refresh_token") or ""
         return Leg(NOTEBOOK, AUTHORIZATION_SERVER, f"{label} {secret}".strip(), section)

@@ -1,7 +1,7 @@
 """Record every HTTP exchange of this process: as data, as text and as a diagram.
 
 requests sends everything through one method, ``HTTPAdapter.send``, including redirects, retries and the requests
-that an ``auth=`` object repeats. That method is wrapped while at least one trace records, and restored afterwards.
+that an ``auth=`` object repeats. That method is wrapped while at least one trace is recording, and restored afterwards.
 Exchanges are redacted as they are recorded: an :class:`Exchange` never holds a secret.
 """
 
@@ -77,10 +77,10 @@ class Trace:
             _recording.append(self)
             if _original is None:
                 _original = HTTPAdapter.send
-                HTTPAdapter.send = _recorded(_original)  # type: ignore[method-assign]
+                HTTPAdapter.send = _with_recording(_original)  # type: ignore[method-assign]
 
     def stop(self) -> None:
-        """Stop recording; requests is restored when no other trace records."""
+        """Stop recording; requests is restored when no other trace is recording."""
         global _original
         with _lock:
             if self in _recording:
@@ -111,7 +111,7 @@ class Trace:
             if not self.watchers or self._redraw_timer is not None:
                 return
             due = self._last_drawn + REDRAW_INTERVAL - time.monotonic()
-            if due > 0:  # draw later, so that the last exchange of a burst appears as well
+            if due > 0:  # draw later, so that the last exchange of a burst appears too
                 self._redraw_timer = threading.Timer(due, self._draw)
                 self._redraw_timer.daemon = True
                 self._redraw_timer.start()
@@ -200,31 +200,31 @@ class Trace:
         return self._view._repr_mimebundle_(**options)
 
 
-def _recorded(original: Callable[..., requests.Response]) -> Callable[..., requests.Response]:
+def _with_recording(original: Callable[..., requests.Response]) -> Callable[..., requests.Response]:
     @functools.wraps(original)
     def send(
         self: HTTPAdapter, request: requests.PreparedRequest, *arguments: Any, **options: Any
     ) -> requests.Response:
-        wanted = [trace for trace in list(_recording) if trace.wants(request.url or "")]
+        traces = [trace for trace in list(_recording) if trace.wants(request.url or "")]
         sent_at = time.monotonic()
         try:
             response = original(self, request, *arguments, **options)
             readable = not options.get("stream") or _is_small(response)
-            if wanted and readable:
+            if traces and readable:
                 response.content  # noqa: B018  requests caches it, so the caller can still read it
         except requests.RequestException as error:
-            for trace in wanted:
-                trace._add(functools.partial(_unanswered, request, error, sent_at))
+            for trace in traces:
+                trace._add(functools.partial(_failed_exchange, request, error, sent_at))
             raise
-        for trace in wanted:
-            trace._add(functools.partial(_answered, request, response, readable, sent_at))
+        for trace in traces:
+            trace._add(functools.partial(_completed_exchange, request, response, readable, sent_at))
         return response
 
     return send
 
 
 def _is_small(response: requests.Response) -> bool:
-    """Return whether the body is empty or JSON of at most 64 kB, such as a token; a download stays unread."""
+    """Return whether the body is empty or JSON of at most 64 kB, such as a token; a download is not read."""
     size = response.headers.get("Content-Length", "")
     is_json = "json" in response.headers.get("Content-Type", "")
     return size == "0" or (is_json and size.isdigit() and int(size) <= 65536)
@@ -256,7 +256,7 @@ def _request_fields(request: requests.PreparedRequest, sent_at: float) -> dict[s
     }
 
 
-def _unanswered(
+def _failed_exchange(
     request: requests.PreparedRequest, error: Exception, sent_at: float, number: int, started: float
 ) -> Exchange:
     return Exchange(
@@ -264,7 +264,7 @@ def _unanswered(
     )
 
 
-def _answered(
+def _completed_exchange(
     request: requests.PreparedRequest,
     response: requests.Response,
     readable: bool,
@@ -273,23 +273,23 @@ def _answered(
     started: float,
 ) -> Exchange:
     fields = _request_fields(request, sent_at)
-    body, answer = _summarized(response) if readable else ("(streamed, not recorded)", "")
+    body, summary = _summarize(response) if readable else ("(streamed, not recorded)", "")
     location = urlsplit(fingerprints.redact_url(response.headers.get("Location", "")))
     parameters = dict(parse_qsl(location.query)) if location.netloc else {}
     carried = [f"{name} {parameters[name]}" for name in ("code", "error", "state") if name in parameters]
     if response.is_redirect:
-        answer = f"to {location.path or '/'}" if location.netloc else "to the same page"
+        summary = f"to {location.path or '/'}" if location.netloc else "to the same page"
     fields["section"] = rfc_sections.section_for_response(
         fields["section"], fields["form"], response.status_code, parameters
     )
     challenge = response.headers.get("WWW-Authenticate", "")
     if 'error="' in challenge:
-        answer = challenge.partition('error="')[2].partition('"')[0]
+        summary = challenge.partition('error="')[2].partition('"')[0]
     return Exchange(
         number,
         sent_at - started,
         status=response.status_code,
-        answer=redact_known(answer or response.reason or ""),
+        answer=redact_known(summary or response.reason or ""),
         response_headers=fingerprints.redact_headers(response.headers),
         body=body,
         carried=", ".join(carried),
@@ -297,8 +297,8 @@ def _answered(
     )
 
 
-def _summarized(response: requests.Response) -> tuple[str, str]:
-    """Return the redacted body, shortened, and the few words of it that matter."""
+def _summarize(response: requests.Response) -> tuple[str, str]:
+    """Return the redacted and shortened body, and a summary of a few words."""
     media_type = response.headers.get("Content-Type", "").partition(";")[0]
     size = len(response.content)
     if media_type.endswith("json"):
