@@ -264,7 +264,7 @@ def test_stop_can_be_repeated_and_removes_a_temporary_state() -> None:
         assert (sandbox.state / "sandbox.json").stat().st_mode & 0o777 == 0o600
     assert not sandbox.state.exists()
     sandbox.stop()
-    with pytest.raises(SandboxError, match="did not answer"):
+    with pytest.raises(SandboxError, match="did not respond"):
         sandbox.clock.now()
 
 
@@ -336,7 +336,7 @@ def test_how_calls_are_counted() -> None:
     bucket = Limits("bucket", 2)
     assert [bucket.wait("a", t) for t in (0, 0, 0, 30)] == [0, 0, 30, 0]
     assert Limits("off", 0).wait("a") == 0
-    with pytest.raises(ValueError, match="limits are one of"):
+    with pytest.raises(ValueError, match="limits must be one of"):
         Limits("lunar")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from bench.soak import Soak
 
-from boxnb.sandbox.server.company.state import KEPT
+from boxnb.sandbox.server.company.state import NOT_PRUNED
 
 from .conftest import Starter
 
@@ -29,7 +29,7 @@ def test_all_but_the_newest_dead_pairs_are_deleted(begin: Starter) -> None:
     """The state keeps only the newest dead pairs."""
     with begin(limits="off") as sandbox:
         soak = Soak(sandbox)
-        for number in range(1, KEPT + 600):
+        for number in range(1, NOT_PRUNED + 600):
             soak.refresh(number)
         path = sandbox.state / "sandbox.sqlite"
     with sqlite3.connect(path) as db:
@@ -37,4 +37,4 @@ def test_all_but_the_newest_dead_pairs_are_deleted(begin: Starter) -> None:
     db.close()
     counts = dict(rows)
     assert counts[""] == 1
-    assert KEPT <= counts["rotated"] < KEPT + 600
+    assert NOT_PRUNED <= counts["rotated"] < NOT_PRUNED + 600

@@ -7,11 +7,11 @@ from starlette.responses import Response
 from ..company.permissions import Collab
 from ..company.tree import Item
 from ..errors import client_error, forbidden, invalid, not_found
-from .call import Call, Handler, answer, page_by_marker, page_by_offset
+from .call import Call, Handler, page_by_marker, page_by_offset, respond
 
 
 def visible_on(call: Call, item: Item) -> list[Collab]:
-    """Return the collaborations of an item, then those inherited from the folders above; oldest first."""
+    """Return the collaborations of an item, then those inherited from its ancestor folders; oldest first."""
     access, view = call.context.world.access, call.view()
     collabs: list[Collab] = []
     for ancestor in item.up():
@@ -28,9 +28,9 @@ async def of_item(call: Call, kind: str) -> Response:
         text = "Collaborations are not available on the root folder"
         raise client_error(400, "collaborations_not_available_on_root_folder", text)
     item = call.item(kind, item_id)
-    frame, part = page_by_marker(call, visible_on(call, item))
+    paging, part = page_by_marker(call, visible_on(call, item))
     view = call.view()
-    return answer({**frame, "entries": [view.collab(collab, call.fields) for collab in part]})
+    return respond({**paging, "entries": [view.collab(collab, call.fields) for collab in part]})
 
 
 async def of_folder(call: Call) -> Response:
@@ -57,7 +57,7 @@ def visible_collab(call: Call, collab_id: str) -> Collab:
 async def collaboration(call: Call) -> Response:
     """`GET /collaborations/:id`."""
     call.reads()
-    return answer(call.view().collab(visible_collab(call, call.request.path_params["id"]), call.fields))
+    return respond(call.view().collab(visible_collab(call, call.request.path_params["id"]), call.fields))
 
 
 async def pending(call: Call) -> Response:
@@ -73,9 +73,9 @@ async def pending(call: Call) -> Response:
     pending_collabs = sorted(
         (collab for collab in mine if collab.status == "pending"), key=lambda collab: int(collab.id)
     )
-    frame, part = page_by_offset(call, pending_collabs)
+    paging, part = page_by_offset(call, pending_collabs)
     view = call.view()
-    return answer({**frame, "entries": [view.collab(collab, call.fields) for collab in part]})
+    return respond({**paging, "entries": [view.collab(collab, call.fields) for collab in part]})
 
 
 async def of_group(call: Call) -> Response:
@@ -87,9 +87,9 @@ async def of_group(call: Call) -> Response:
     if not call.is_admin and group_id not in call.context.world.groups_of.get(call.user["id"], ()):
         raise forbidden()
     collabs = sorted(call.context.world.access.of_group(group_id), key=lambda collab: int(collab.id))
-    frame, part = page_by_offset(call, collabs)
+    paging, part = page_by_offset(call, collabs)
     view = call.view()
-    return answer({**frame, "entries": [view.collab(collab, call.fields) for collab in part]})
+    return respond({**paging, "entries": [view.collab(collab, call.fields) for collab in part]})
 
 
 PATHS: dict[str, dict[str, Handler]] = {
