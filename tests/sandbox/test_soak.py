@@ -14,9 +14,9 @@ from .conftest import Starter
 
 
 @pytest.mark.parametrize("rotation", ["grace", "strict"])
-def test_memory_and_open_files_do_not_grow(begin: Starter, rotation: str) -> None:
+def test_memory_and_open_files_do_not_grow(start_sandbox: Starter, rotation: str) -> None:
     """Memory and open files stay flat during refreshes and calls."""
-    with begin(limits="off", rotation=rotation) as sandbox:
+    with start_sandbox(limits="off", rotation=rotation) as sandbox:
         soak = Soak(sandbox, rotation == "strict")
         soak.run(refreshes=200, calls=1500)
         print([(sample.memory, sample.files) for sample in soak.samples])
@@ -25,9 +25,9 @@ def test_memory_and_open_files_do_not_grow(begin: Starter, rotation: str) -> Non
         assert not [status for status in soak.statuses if status.endswith(" 500")]
 
 
-def test_all_but_the_newest_dead_pairs_are_deleted(begin: Starter) -> None:
+def test_all_but_the_newest_dead_pairs_are_deleted(start_sandbox: Starter) -> None:
     """The state keeps only the newest dead pairs."""
-    with begin(limits="off") as sandbox:
+    with start_sandbox(limits="off") as sandbox:
         soak = Soak(sandbox)
         for number in range(1, NOT_PRUNED + 600):
             soak.refresh(number)
