@@ -96,7 +96,7 @@ def document(on_upload_host: bool) -> str:
     content = json.dumps(
         {**full_document, "components": {"schemas": with_nulls(spec.description()["schemas"])}}
     )
-    # As `spec.normal` does.
+    # `spec.to_json_schema` does the same.
     return content.replace('"oneOf"', '"anyOf"').replace('"discriminator"', '"x-discriminator"')
 
 

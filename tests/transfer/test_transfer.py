@@ -688,5 +688,5 @@ def test_a_large_file_killed_three_times_each_way_needs_little_memory() -> None:
 def test_many_small_files_with_kills_and_troubles_each_exactly_once() -> None:
     """The benchmark with 100 files instead of 2,000: none is missing or duplicated, and none has a second version."""
     results = measured("many", "--files", "100", "--kills", "2")
-    assert results["each exactly once"] and results["right bytes"] and results["second versions"] == 0
-    assert (results["kills"], results["troubles"]) == (2, 4) and {"429", "503"} <= set(results["answers"])
+    assert results["each exactly once"] and results["correct content"] and results["second versions"] == 0
+    assert (results["kills"], results["faults"]) == (2, 4) and {"429", "503"} <= set(results["statuses"])
