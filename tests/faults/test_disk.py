@@ -78,7 +78,7 @@ def test_a_full_disk_does_not_lose_the_sign_in(sandbox: Sandbox) -> None:
 
 
 def test_a_read_only_folder_is_reported_before_the_refresh(sandbox: Sandbox) -> None:
-    """The error is raised before the refresh token is used, because the journal cannot be written."""
+    """In a read-only folder the error is raised before the refresh token is used, as the journal cannot be written."""
     sign_in(sandbox)
     file = store.path("acme")
     sandbox.clock.advance(7200)
@@ -104,7 +104,7 @@ def _access_token() -> boxnb.Secret:
 
 
 def test_an_unreadable_file_is_reported_in_one_sentence(sandbox: Sandbox) -> None:
-    """The file is not changed, and works again once it can be read."""
+    """An unreadable file is not changed, and works again once it can be read."""
     sign_in(sandbox)
     file = store.path("acme")
     give_to_nobody(file)

@@ -143,7 +143,7 @@ def machine(tmp_path: Path, request: pytest.FixtureRequest) -> type[Chain]:
     return type("ChainHere", (Chain,), {"home": tmp_path})
 
 
-def test_no_order_of_events_loses_a_valid_sign_in(
+def test_a_valid_sign_in_is_not_lost_in_any_order_of_events(
     machine: type[Chain], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Calls, expiries, kills, faults, copies, revocations, long absences and sign-ins may happen in any order."""

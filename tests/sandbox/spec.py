@@ -58,19 +58,23 @@ def to_json_schema(schema: Any) -> Any:
         return [to_json_schema(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    out = {
+    converted = {
         key: to_json_schema(part)
         for key, part in schema.items()
         if key not in ("nullable", "discriminator", "oneOf")
     }
     if "oneOf" in schema:
-        out["anyOf"] = to_json_schema(schema["oneOf"])
-    if isinstance(out.get("$ref"), str):
-        out = {"$ref": out["$ref"].replace("#/components/schemas/", "#/schemas/")}
+        converted["anyOf"] = to_json_schema(schema["oneOf"])
+    if isinstance(converted.get("$ref"), str):
+        converted = {"$ref": converted["$ref"].replace("#/components/schemas/", "#/schemas/")}
     null = schema.get("nullable") is True or any(  # see deviations.NULLS
         part.get("nullable") is True and not set(part) - {"nullable"} for part in schema.get("allOf", [])
     )
-    return {"anyOf": [{"type": "null"}, out]} if (null and set(out) - {"anyOf"}) or null else out
+    return (
+        {"anyOf": [{"type": "null"}, converted]}
+        if (null and set(converted) - {"anyOf"}) or null
+        else converted
+    )
 
 
 @functools.cache

@@ -174,7 +174,7 @@ def test_memberships_are_listed_by_group_and_by_user(ada: Person, token: str) ->
 
 
 def test_a_missing_or_wrong_token_gets_401(ada: Person) -> None:
-    """The header of the 401 says whether the token is missing or invalid."""
+    """The header of a 401 says whether the token is missing or invalid."""
     for header, error in [
         ({}, "invalid_request"),
         ({"Authorization": "Bearer "}, "invalid_request"),
@@ -212,8 +212,8 @@ def test_as_user_is_for_admins(ada: Person, token: str) -> None:
     assert status(coadmin, "hanako.yamada") == 200
     assert status(coadmin, "ada.admin") == 403
     assert status(coadmin, "carmen.ibanez") == 403
-    plain = ada.sign_in("hanako.yamada@example.com")["access_token"]
-    assert status(plain, "ken.sato") == 403
+    user_token = ada.sign_in("hanako.yamada@example.com")["access_token"]
+    assert status(user_token, "ken.sato") == 403
     narrow = ada.sign_in(scope="manage_managed_users")["access_token"]
     assert status(narrow, "hanako.yamada") == 403
 
@@ -250,7 +250,7 @@ def test_writes_that_are_not_implemented_get_501(ada: Person, token: str) -> Non
 
 
 def test_the_call_after_a_thousand_in_a_minute_gets_429(ada: Person, token: str) -> None:
-    """The 429 says when to retry; other users are not affected."""
+    """The 429 after a thousand calls says when to retry; other users are not affected."""
     responses = [ada.get("/users/me", token) for _ in range(1001)]
     assert {response.status_code for response in responses[:1000]} == {200}
     body = error_of(responses[-1], 429, "rate_limit_exceeded")

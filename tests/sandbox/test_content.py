@@ -167,7 +167,7 @@ def test_a_folder_has_its_path_owner_and_size(reader: Person) -> None:
     assert with_fields["permissions"]["can_upload"] is True
 
 
-def test_hidden_items_are_404_even_for_admins(reader: Person) -> None:
+def test_hidden_items_get_404_even_for_admins(reader: Person) -> None:
     """Without permission an item gets 404, even for an admin."""
     payroll = by_name("Payroll")
     body = error_of(reader.call("GET", f"/folders/{payroll['id']}"), 404, "not_found")
@@ -252,7 +252,7 @@ def test_an_invitee_without_an_account_has_only_an_email_address(reader: Person)
     assert doc["status"] == "pending"
 
 
-def test_pending_invitations_of_the_caller(reader: Person) -> None:
+def test_only_the_callers_pending_invitations_are_listed(reader: Person) -> None:
     """Only pending invitations can be listed, and only the caller's own."""
     page = reader.doc("/collaborations?status=pending")
     assert page["total_count"] == 2
@@ -264,7 +264,7 @@ def test_pending_invitations_of_the_caller(reader: Person) -> None:
     error_of(reader.call("GET", "/folders/0/collaborations"), 400, code)
 
 
-def test_collaborations_of_a_group(reader: Person) -> None:
+def test_the_collaborations_of_a_group_are_listed(reader: Person) -> None:
     """A group's collaborations are those in the CSV file."""
     staff = next(row["id"] for row in rows("groups") if row["name"] == "All staff")
     page = reader.doc(f"/groups/{staff}/collaborations?limit=1000")

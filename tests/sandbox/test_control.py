@@ -82,7 +82,7 @@ def test_the_record_has_every_request_without_secrets(ada: Person) -> None:
     assert ada.sandbox.record() == []
 
 
-def test_faults_that_change_a_response(ada: Person) -> None:
+def test_faults_can_change_a_response(ada: Person) -> None:
     """Each of these faults changes the next response and no other."""
     ada.http.hooks["response"].clear()  # these responses are invalid on purpose
     token = ada.sign_in()["access_token"]
@@ -143,7 +143,7 @@ def test_a_client_that_disconnects_while_sending_is_recorded(ada: Person) -> Non
 
 
 @pytest.mark.parametrize("kind", ["reset_before", "reset_after", "truncated"])
-def test_faults_that_break_the_connection(ada: Person, kind: str) -> None:
+def test_faults_can_break_the_connection(ada: Person, kind: str) -> None:
     """A fault that breaks the connection is recorded, and the next call succeeds."""
     token = ada.sign_in()["access_token"]
     ada.sandbox.faults.add("/2.0/users", kind)
@@ -195,7 +195,7 @@ def test_racing_refreshes_of_a_strict_server_have_one_winner(strict: Person) -> 
     assert strict.get("/users/me", winner["access_token"]).status_code == 200
 
 
-def test_faults_by_call_number_method_and_block(ada: Person) -> None:
+def test_faults_can_be_limited_to_some_calls(ada: Person) -> None:
     """A fault can skip calls, apply to one method, or last for a `with` block."""
     token = ada.sign_in()["access_token"]
     ada.sandbox.faults.add("/2.0/users", "500", times=2, skip=1)

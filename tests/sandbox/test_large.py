@@ -47,7 +47,7 @@ def test_the_same_seed_gives_the_same_company() -> None:
 
 
 def test_markers_and_offsets_return_the_same_users(large: Person) -> None:
-    """Both ways of paging return every user once in the same order."""
+    """Markers and offsets return every user once, in the same order."""
     ids: list[str] = []
     marker: str | None = ""
     while marker is not None:

@@ -442,7 +442,7 @@ def test_the_scheme_ignores_case(reader: Person, scheme: str) -> None:
     )
 
 
-def test_fields_can_be_repeated_parameters(reader: Person) -> None:
+def test_the_fields_parameter_can_be_repeated(reader: Person) -> None:
     """If each field has its own parameter, as rclone sends them, every entry has a type and an id."""
     page = reader.doc("/folders/0/items?fields=type&fields=id&limit=3")
     assert all({"type", "id"} <= set(entry) for entry in page["entries"])

@@ -180,7 +180,7 @@ def test_a_membership_gives_access_to_folders(writer: Person) -> None:
 
 
 def test_an_invited_managed_user_has_access_immediately(writer: Person) -> None:
-    """The user has the role of the collaboration until it ends."""
+    """An invited managed user has the role of the collaboration until it ends."""
     home = folder(writer, "Shared home")
     other = person(HANAKO)
     assert writer.call("GET", f"/folders/{home['id']}", **other).status_code == 404
@@ -317,7 +317,7 @@ def test_groups_and_files_can_be_shared_until_a_date(writer: Person) -> None:
 
 
 def test_the_ownership_of_a_folder_can_be_transferred(writer: Person) -> None:
-    """The new owner also owns the content, and the previous owner becomes an editor."""
+    """The new owner of a folder also owns its content, and the previous owner becomes an editor."""
     home = folder(writer, "Heirloom")
     subfolder = folder(writer, "Low", home["id"])
     collab = invite(writer, home, {"type": "user", "id": id_of(HANAKO)}).json()

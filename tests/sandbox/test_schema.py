@@ -216,16 +216,16 @@ class CallMaker:
 
     def query(self, parameters: list[dict[str, Any]]) -> dict[str, Any]:
         """Make up a query."""
-        out = {}
+        query = {}
         for parameter in parameters:
             if parameter["in"] == "query" and (parameter.get("required") or self.maybe(0.35)):
                 nonsense = self.maybe(0.3)
-                out[parameter["name"]] = (
+                query[parameter["name"]] = (
                     self.random.choice(WORDS + NAMES) if nonsense else self.value(parameter["schema"])
                 )
         return {
             key: ",".join(map(str, parameter)) if isinstance(parameter, list) else parameter
-            for key, parameter in out.items()
+            for key, parameter in query.items()
         }
 
     def headers(self, parameters: list[dict[str, Any]]) -> dict[str, str]:

@@ -121,7 +121,7 @@ def test_page_size_and_scope_are_limited(reader: Person) -> None:
     error_of(reader.call("GET", "/search?mdfilters=[]"), 501, "not_implemented")
 
 
-def test_six_searches_a_second_then_sixty_a_minute(ada: Person) -> None:
+def test_searches_are_limited_per_second_and_per_minute(ada: Person) -> None:
     """A user may search 6 times per second and 60 times per minute."""
     responses: list[Any] = [ada.call("GET", "/search?query=box") for _ in range(7)]
     codes = [response.status_code for response in responses]

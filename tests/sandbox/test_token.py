@@ -66,7 +66,7 @@ def test_a_code_works_once(ada: Person) -> None:
 
 
 def test_a_code_of_another_app_is_refused_like_an_unknown_code(ada: Person) -> None:
-    """Both get the same error."""
+    """A code of another app and an unknown code get the same error."""
     other = Person(ada.sandbox, ada.sandbox.register_app("Other", ["http://127.0.0.1/callback"]))
     assert is_error(other.exchange(ada.code()), "invalid_grant", UNKNOWN_CODE)
     assert is_error(ada.exchange("garbage"), "invalid_grant", UNKNOWN_CODE)

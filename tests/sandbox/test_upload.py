@@ -124,7 +124,7 @@ def test_a_wrong_checksum_is_refused(writer: Person) -> None:
 
 
 def test_a_new_version_replaces_the_content(writer: Person) -> None:
-    """Earlier versions can still be downloaded."""
+    """A new version is downloaded from then on, and earlier versions can still be downloaded."""
     file = upload(writer, "v.txt", b"one").json()["entries"][0]
     path = f"/files/{file['id']}/content"
     stale = send(writer, path, {"name": "v.txt"}, b"two", **{"If-Match": "7"})
@@ -185,7 +185,7 @@ def test_a_download_url_works_without_a_token_and_expires(writer: Person) -> Non
 
 
 def test_a_range_beyond_the_end_gets_416(writer: Person) -> None:
-    """The 416 contains the size of the file."""
+    """The 416 for a range beyond the end contains the size of the file."""
     file = upload(writer, "r.txt", b"hello").json()["entries"][0]
     url = writer.call("GET", f"/files/{file['id']}/content").headers["location"]
     response = requests.get(url, headers={"Range": "bytes=9-"}, timeout=10)
@@ -412,7 +412,7 @@ def test_a_session_lasts_seven_days_and_survives_a_restart(start_sandbox: Any) -
 
 
 def test_the_fault_202_delays_a_download(writer: Person) -> None:
-    """A download is not ready for one call, then it succeeds."""
+    """With the fault 202, a download is not ready for one call, then it succeeds."""
     file = upload(writer, "slow.txt", b"s").json()["entries"][0]
     writer.sandbox.faults.add("/2.0/files/*/content", "202", retry_after=3)
     response = writer.call("GET", f"/files/{file['id']}/content")
@@ -434,6 +434,6 @@ def test_an_upload_uses_space(writer: Person) -> None:
 
 
 def test_the_upload_after_240_in_a_minute_gets_429(ada: Person) -> None:
-    """All uploads before it succeed."""
+    """In one minute, 240 uploads succeed and the next one gets 429."""
     codes = [upload(ada, f"{number}", b"x").status_code for number in range(241)]
     assert codes == [201] * 240 + [429]

@@ -99,12 +99,12 @@ def test_a_name_in_use_gets_409_with_a_list(writer: Person) -> None:
         (None, "bad_request"),
     ],
 )
-def test_names_that_box_refuses(reader: Person, name: str | None, code: str) -> None:
+def test_names_that_box_refuses_get_400(reader: Person, name: str | None, code: str) -> None:
     """Each name that Box does not allow gets 400 with its code."""
     error_of(reader.call("POST", "/folders", {"name": name, "parent": {"id": "0"}}), 400, code)
 
 
-def test_names_that_box_accepts(writer: Person) -> None:
+def test_names_that_box_accepts_are_saved_unchanged(writer: Person) -> None:
     """Unusual names that Box allows are saved unchanged."""
     for name in ("CON", "...", "=1+1", "trailing dot.", "x" * 255, "مجلد", "<script>", "👩🏽\u200d🚀"):
         assert folder(writer, name)["name"] == name

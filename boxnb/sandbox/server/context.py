@@ -126,10 +126,10 @@ async def form_of(request: Request) -> dict[str, str]:
 
     Raises 400 if there are more fields than any form has.
     """
-    text = (await request.body()).decode("utf-8", "replace")
+    content = (await request.body()).decode("utf-8", "replace")
     fields: dict[str, str] = {}
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
+        pairs = parse_qsl(content, keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
     except ValueError:
         raise refusal(request.url.path, 400, f"A form has at most {MAX_FORM_FIELDS} fields") from None
     for name, value in pairs:

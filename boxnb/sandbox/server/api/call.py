@@ -237,12 +237,12 @@ def as_user(call: Call, user_id: str) -> Doc:
 
 def integer(call: Call, name: str, default: int, minimum: int) -> int:
     """Return an integer parameter. Raises 400 if it is below `minimum` or not a number."""
-    text = call.query.get(name, "")
-    if text == "":
+    parameter = call.query.get(name, "")
+    if parameter == "":
         return default
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else -1
+    number = int(parameter) if parameter.isascii() and parameter.isdigit() and len(parameter) < 16 else -1
     if number < minimum:
-        raise invalid(f"invalid_{name}", name, f"Invalid value '{text}' for parameter '{name}'")
+        raise invalid(f"invalid_{name}", name, f"Invalid value '{parameter}' for parameter '{name}'")
     return number
 
 
@@ -253,8 +253,8 @@ def page_by_offset(
     limit = min(integer(call, "limit", default, 1), maximum)
     offset = integer(call, "offset", 0, 0)
     if offset > MAX_OFFSET:
-        text = f"Invalid value '{offset}'. 'offset' must not exceed the maximum offset of {MAX_OFFSET}"
-        raise invalid("invalid_offset", "offset", text)
+        message = f"Invalid value '{offset}'. 'offset' must not exceed the maximum offset of {MAX_OFFSET}"
+        raise invalid("invalid_offset", "offset", message)
     return offset_paging(offset, limit, len(docs)), docs[offset : offset + limit]
 
 
@@ -272,8 +272,8 @@ def marker_paging(start: int, limit: int, docs: Sequence[Entry]) -> Doc:
     end = start + limit
     if end >= len(docs):
         return {"limit": limit, "next_marker": None}
-    text = f"after:{end}:{id_of_row(docs[end - 1])}"
-    return {"limit": limit, "next_marker": base64.urlsafe_b64encode(text.encode()).decode()}
+    position = f"after:{end}:{id_of_row(docs[end - 1])}"
+    return {"limit": limit, "next_marker": base64.urlsafe_b64encode(position.encode()).decode()}
 
 
 def id_of_row(row: Any) -> str:
@@ -303,11 +303,11 @@ def check_version(request: Request) -> None:
     """Raise 400 for a ``box-version`` that these endpoints do not have (box-facts 2.2)."""
     versions = request.headers.getlist("box-version")
     if versions and versions != [API_VERSION]:
-        text = "more than one version" if len(versions) > 1 else f"version '{versions[0]}'"
+        versions_sent = "more than one version" if len(versions) > 1 else f"version '{versions[0]}'"
         raise client_error(
             400,
             "invalid_api_version",
-            f"The 'box-version' header has {text}; this endpoint has only '{API_VERSION}'",
+            f"The 'box-version' header has {versions_sent}; this endpoint has only '{API_VERSION}'",
         )
 
 

@@ -25,8 +25,8 @@ async def of_item(call: Call, kind: str) -> Response:
     call.reads()
     item_id = call.request.path_params["id"]
     if kind == "folder" and item_id == "0":
-        text = "Collaborations are not available on the root folder"
-        raise client_error(400, "collaborations_not_available_on_root_folder", text)
+        message = "Collaborations are not available on the root folder"
+        raise client_error(400, "collaborations_not_available_on_root_folder", message)
     item = call.item(kind, item_id)
     paging, part = page_by_marker(call, visible_on(call, item))
     view = call.view()

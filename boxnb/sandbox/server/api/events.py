@@ -33,26 +33,26 @@ MAX_EVENTS = 500
 
 def query_time(call: Call, name: str) -> float | None:
     """Return a time from the query. Raises 400 if it is not one."""
-    text = call.query.get(name, "")
-    if not text:
+    value = call.query.get(name, "")
+    if not value:
         return None
     try:
-        return times.parse(text.replace(" ", "+"))  # an unescaped plus sign
+        return times.parse(value.replace(" ", "+"))  # an unescaped plus sign
     except ValueError:
-        raise invalid("invalid_parameter", name, f"Invalid value '{text}' for parameter '{name}'") from None
+        raise invalid("invalid_parameter", name, f"Invalid value '{value}' for parameter '{name}'") from None
 
 
 def position(call: Call) -> int | None:
     """Return `stream_position`: None for the oldest event, -1 for `now`."""
-    text = call.query.get("stream_position", "")
-    if text in ("", "0", "null"):
+    value = call.query.get("stream_position", "")
+    if value in ("", "0", "null"):
         return None
-    if text == "now":
+    if value == "now":
         return -1
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
-        message = f"Invalid value '{text}' for parameter 'stream_position'"
+    if not (value.isascii() and value.isdigit() and len(value) < 20):
+        message = f"Invalid value '{value}' for parameter 'stream_position'"
         raise invalid("invalid_parameter", "stream_position", message)
-    return int(text)
+    return int(value)
 
 
 def event_page(call: Call, events: list[Doc], next_position: int) -> Response:

@@ -19,7 +19,7 @@ class Part:
 
 def parameters(text: str) -> dict[str, str]:
     """Return the parameters of a header value."""
-    return {name.lower(): quoted or plain for name, quoted, plain in PARAMETER.findall(text)}
+    return {name.lower(): quoted or unquoted for name, quoted, unquoted in PARAMETER.findall(text)}
 
 
 def parse(content_type: str, body: bytes) -> list[Part]:

@@ -34,50 +34,50 @@ def invalid_value(name: str, value: Any) -> Exception:
 
 def settings(call: Call, body: Doc) -> Doc:
     """Check and return the user settings that a body changes."""
-    out: Doc = {}
+    changes: Doc = {}
     for name, length in LENGTHS.items():
         if name in body:
-            out[name] = text(body, name)
-            if len(out[name]) > length or (name == "name" and not out[name].strip()):
-                raise invalid_value(name, out[name])
+            changes[name] = text(body, name)
+            if len(changes[name]) > length or (name == "name" and not changes[name].strip()):
+                raise invalid_value(name, changes[name])
     for name in BOOLEANS:
         if name in body:
             if not isinstance(body[name], bool):
                 raise invalid_value(name, body[name])
-            out[name] = body[name]
+            changes[name] = body[name]
     if "space_amount" in body:
         amount = body["space_amount"]
         if not isinstance(amount, int) or isinstance(amount, bool) or amount < -1:
             raise invalid_value("space_amount", amount)
-        out["space_amount"] = UNLIMITED if amount == -1 else amount
+        changes["space_amount"] = UNLIMITED if amount == -1 else amount
     if "status" in body:
         if body["status"] not in STATUSES:
             raise invalid_value("status", body["status"])
-        out["status"] = body["status"]
+        changes["status"] = body["status"]
     if "role" in body:
         if body["role"] not in ("coadmin", "user"):
             raise invalid_value("role", body["role"])
         if call.user["role"] != "admin":
             raise forbidden()
-        out["role"] = body["role"]
+        changes["role"] = body["role"]
     if "tracking_codes" in body:
         codes = body["tracking_codes"]
         if not isinstance(codes, list) or not all(isinstance(code, dict) for code in codes):
             raise invalid_value("tracking_codes", codes)
-        out["tracking_codes"] = [
+        changes["tracking_codes"] = [
             {"type": "tracking_code", "name": str(code.get("name", "")), "value": str(code.get("value", ""))}
             for code in codes
         ]
     if "external_app_user_id" in body:
-        out["external_app_user_id"] = text(body, "external_app_user_id")
+        changes["external_app_user_id"] = text(body, "external_app_user_id")
     if "notification_email" in body:
         email = body["notification_email"]
         if email is not None and not (isinstance(email, dict) and LOGIN.fullmatch(str(email.get("email")))):
             raise invalid_value("notification_email", email)
-        out["notification_email"] = (
+        changes["notification_email"] = (
             None if email is None else {"email": email["email"], "is_confirmed": False}
         )
-    return out
+    return changes
 
 
 def check_login(call: Call, login: str, except_id: str = "") -> str:
@@ -220,21 +220,21 @@ async def transfer(call: Call) -> Response:
 
 def group_settings(call: Call, body: Doc, except_id: str = "") -> Doc:
     """Check and return the group settings that a body changes. Raises 409 `conflict` if another group has the name."""
-    out: Doc = {name: text(body, name) for name in GROUP_STRINGS if name in body}
+    changes: Doc = {name: text(body, name) for name in GROUP_STRINGS if name in body}
     for name in ("invitability_level", "member_viewability_level"):
         if name in body:
             if body[name] not in LEVELS:
                 raise invalid_value(name, body[name])
-            out[name] = body[name]
-    if "name" in out:
-        if not out["name"].strip() or len(out["name"]) > 255:
-            raise invalid_value("name", out["name"])
+            changes[name] = body[name]
+    if "name" in changes:
+        if not changes["name"].strip() or len(changes["name"]) > 255:
+            raise invalid_value("name", changes["name"])
         groups = call.context.world.groups.values()
-        if any(group["name"] == out["name"] and group["id"] != except_id for group in groups):
-            message = f"A group with the name '{out['name']}' already exists"
+        if any(group["name"] == changes["name"] and group["id"] != except_id for group in groups):
+            message = f"A group with the name '{changes['name']}' already exists"
             errors = [{"reason": "invalid_parameter", "name": "name", "message": message}]
             raise client_error(409, "conflict", "Conflict", errors=errors)
-    return out
+    return changes
 
 
 async def create_group(call: Call) -> Response:
@@ -352,8 +352,8 @@ def refuse_permissions(body: Doc) -> None:
     if not isinstance(flags, dict) or not all(isinstance(value, bool) for value in flags.values()):
         raise invalid_value("configurable_permissions", flags)
     if flags:
-        text = "The boxnb sandbox cannot set 'configurable_permissions' of a membership"
-        raise client_error(501, "not_implemented", text)
+        message = "The boxnb sandbox cannot set 'configurable_permissions' of a membership"
+        raise client_error(501, "not_implemented", message)
 
 
 def the_membership(call: Call) -> Doc:

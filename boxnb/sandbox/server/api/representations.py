@@ -62,13 +62,13 @@ class View:
     def item(self, item: Item, fields: str | None) -> Doc:
         """Return one item: the standard fields, or the mini fields and `fields`."""
         kind = item.kind
-        out = mini_item(item)
+        doc = mini_item(item)
         names = STANDARD[kind] if fields is None else [name.strip() for name in fields.split(",")]
         for name in names:
             make = FIELDS[kind].get(name)
-            if make is not None and name not in out:
-                out[name] = make(self, item)
-        return out
+            if make is not None and name not in doc:
+                doc[name] = make(self, item)
+        return doc
 
     def collab(self, collab: Collab, fields: str | None = None) -> Doc:
         """Return one collaboration. Some fields are empty while it is pending (box-facts 4.6)."""
@@ -167,22 +167,22 @@ def safe_extension(text: str) -> str:
 
 def mini_item(item: Item) -> Doc:
     """Return the mini form of an item, as Box nests it in other objects."""
-    out: Doc = {"type": item.kind, "id": item.id}
+    doc: Doc = {"type": item.kind, "id": item.id}
     if item.kind == "file":
-        out["file_version"] = {"type": "file_version", "id": item.version, "sha1": item.sha1}
+        doc["file_version"] = {"type": "file_version", "id": item.version, "sha1": item.sha1}
     if item.kind == "web_link":
-        out["url"] = item.url
-    out.update(sequence_id=str(item.etag), etag=str(item.etag))
+        doc["url"] = item.url
+    doc.update(sequence_id=str(item.etag), etag=str(item.etag))
     if item.kind == "file":
-        out["sha1"] = item.sha1
-    out["name"] = item.name
-    return out
+        doc["sha1"] = item.sha1
+    doc["name"] = item.name
+    return doc
 
 
 def permissions(view: View, item: Item) -> Doc:
     """Return the booleans of `permissions`."""
     rights = view.rights(item)
-    out = {
+    doc = {
         "can_delete": "delete" in rights,
         "can_download": "download" in rights,
         "can_invite_collaborator": "invite" in rights,
@@ -193,9 +193,9 @@ def permissions(view: View, item: Item) -> Doc:
     }
     if item.kind == "file":
         preview = "preview" in rights
-        out.update(can_annotate=preview, can_comment=preview, can_preview=preview)
-        out.update(can_view_annotations_all=preview, can_view_annotations_self=preview)
-    return out
+        doc.update(can_annotate=preview, can_comment=preview, can_preview=preview)
+        doc.update(can_view_annotations_all=preview, can_view_annotations_self=preview)
+    return doc
 
 
 def parent(view: View, item: Item) -> Doc:
@@ -224,7 +224,7 @@ def lock(view: View, item: Item) -> Doc | None:
     file_lock = item.extra.get("lock")
     if not file_lock or (file_lock["expires"] is not None and view.now >= file_lock["expires"]):
         return None
-    out: Doc = {
+    doc: Doc = {
         "type": "lock",
         "id": file_lock["id"],
         "created_by": view.world.person(file_lock["by"]),
@@ -233,8 +233,8 @@ def lock(view: View, item: Item) -> Doc | None:
         "app_type": None,
     }
     if file_lock["expires"] is not None:
-        out["expired_at"] = iso(file_lock["expires"])
-    return out
+        doc["expired_at"] = iso(file_lock["expires"])
+    return doc
 
 
 Maker = Callable[[View, Item], Any]

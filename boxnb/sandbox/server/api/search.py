@@ -50,13 +50,13 @@ def parse_query(query: str) -> Test:
     """Return the test for a query: words and "phrases" joined by AND (the default), OR, NOT."""
     alternatives: list[list[Test]] = [[]]
     negated = False
-    for quoted, plain in PART.findall(query):
-        if plain == "OR":
+    for quoted, unquoted in PART.findall(query):
+        if unquoted == "OR":
             alternatives.append([])
-        elif plain == "NOT":
+        elif unquoted == "NOT":
             negated = True
-        elif plain != "AND":
-            test = word(plain) if plain else phrase(quoted)
+        elif unquoted != "AND":
+            test = word(unquoted) if unquoted else phrase(quoted)
             alternatives[-1].append(negate(test) if negated else test)
             negated = False
     alternatives = [tests for tests in alternatives if tests]

@@ -44,15 +44,15 @@ def add_used_space(call: Call, owner: str, size: int) -> None:
 
 def content_times(call: Call, attributes: Doc) -> Doc:
     """Return `content_created_at` and `content_modified_at` as `extra` saves them."""
-    out: Doc = {}
+    moments: Doc = {}
     for name in ("content_created", "content_modified"):
         value = attributes.get(f"{name}_at")
         if value is not None:
             try:
-                out[name] = times.parse(str(value))
+                moments[name] = times.parse(str(value))
             except ValueError:
                 raise invalid("invalid_parameter", f"{name}_at", f"Invalid value '{value}'") from None
-    return out
+    return moments
 
 
 def new_file(call: Call, attributes: Doc, owner: str, parent: Item | None, sha1: str, size: int) -> Item:

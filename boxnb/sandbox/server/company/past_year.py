@@ -76,11 +76,11 @@ class Columns:
     def in_order(self) -> Columns:
         """Return the same events ordered by time."""
         order = sorted(range(len(self)), key=self.created.__getitem__)
-        out = Columns(people=self.people, subjects=self.subjects, addresses=self.addresses)
+        ordered = Columns(people=self.people, subjects=self.subjects, addresses=self.addresses)
         for name in ("created", "types", "actors", "about", "places"):
             column = getattr(self, name)
-            setattr(out, name, array(column.typecode, map(column.__getitem__, order)))
-        return out
+            setattr(ordered, name, array(column.typecode, map(column.__getitem__, order)))
+        return ordered
 
 
 class Numbers:
@@ -109,7 +109,7 @@ class Maker:
         self.begin, self.end = world.day - SPAN * DAY, world.day
         self.days_later = days_to_move(world.day)
         self.bursts: set[tuple[str, str, int]] = set()
-        self.out = Columns()
+        self.columns = Columns()
         self.people, self.subjects, self.addresses = Numbers(), Numbers(), Numbers()
         self.users_by_folder: dict[str, list[str]] = {}
 
@@ -120,20 +120,20 @@ class Maker:
         for row in incidents:
             self.add_incident(row)
         self.add_everyday_events()
-        self.out.people = [str(value) for value in self.people.values]
-        self.out.subjects = [value for value in self.subjects.values if isinstance(value, tuple)]
-        self.out.addresses = [str(value) for value in self.addresses.values]
-        return self.out.in_order()
+        self.columns.people = [str(value) for value in self.people.values]
+        self.columns.subjects = [value for value in self.subjects.values if isinstance(value, tuple)]
+        self.columns.addresses = [str(value) for value in self.addresses.values]
+        return self.columns.in_order()
 
     def add(self, kind: str, when: float, actor: str, subject: Subject, address: str = "") -> None:
         """Add an event if it is within the year and the count is not reached yet."""
-        if not self.begin <= when < self.end or len(self.out) >= self.count:
+        if not self.begin <= when < self.end or len(self.columns) >= self.count:
             return
-        self.out.created.append(float(int(when)))
-        self.out.types.append(NUMBER[kind])
-        self.out.actors.append(self.people.of(actor))
-        self.out.about.append(self.subjects.of(subject))
-        self.out.places.append(self.addresses.of(address or self.address(actor)))
+        self.columns.created.append(float(int(when)))
+        self.columns.types.append(NUMBER[kind])
+        self.columns.actors.append(self.people.of(actor))
+        self.columns.about.append(self.subjects.of(subject))
+        self.columns.places.append(self.addresses.of(address or self.address(actor)))
 
     def address(self, actor: str) -> str:
         """Return the usual address of a user: the office, else home (addresses reserved for documentation)."""
@@ -243,7 +243,7 @@ class Maker:
         admins = [user["id"] for user in users if user["role"] != "user"]
         kinds = pick_many(pick, [name for name, _ in EVERYDAY], [weight for _, weight in EVERYDAY])
         rare = pick_many(pick, [name for name, _ in RARE], [weight for _, weight in RARE])
-        while len(self.out) < self.count:
+        while len(self.columns) < self.count:
             kind = kinds()
             kind = rare() if kind == "OTHER" else kind
             if kind in ON_ITEMS and files:
@@ -326,11 +326,11 @@ def is_open(item: Item, now: float) -> bool:
 
 def offset_hours(user: Doc | None) -> float:
     """Return how many hours a user's clock is ahead of UTC, read from the dates in their row."""
-    text = "" if user is None else str(user["created_at"])[19:]
-    if len(text) < 6 or text[0] not in "+-":
+    offset = "" if user is None else str(user["created_at"])[19:]
+    if len(offset) < 6 or offset[0] not in "+-":
         return 0.0
-    hours = int(text[1:3]) + int(text[4:6]) / 60
-    return hours if text[0] == "+" else -hours
+    hours = int(offset[1:3]) + int(offset[4:6]) / 60
+    return hours if offset[0] == "+" else -hours
 
 
 @functools.lru_cache(4096)  # the same few users and files are hashed repeatedly

@@ -97,10 +97,10 @@ class Item:
 
     def doc(self) -> Doc:
         """Return everything to save, as JSON values."""
-        out: Doc = {name: getattr(self, name) for name in self.__slots__ if name not in _DERIVED}
-        out["parent"] = self.parent.id if self.parent else ROOT
-        out["link"] = asdict(self.link) if self.link else None
-        return out
+        document: Doc = {name: getattr(self, name) for name in self.__slots__ if name not in _DERIVED}
+        document["parent"] = self.parent.id if self.parent else ROOT
+        document["link"] = asdict(self.link) if self.link else None
+        return document
 
     def up(self) -> Iterator[Item]:
         """Yield the item and its ancestor folders, from the bottom up."""
@@ -132,11 +132,11 @@ class Item:
         """Return the versions before the current one, newest first. Without uploads they are derived from the row."""
         if self.history is not None:
             return list(reversed(self.history))
-        out: list[Doc] = []
+        versions: list[Doc] = []
         for number in range(self.versions - 1, 0, -1):
             share = number / self.versions
             key = f"{self.key}.{number}"
-            out.append(
+            versions.append(
                 {
                     "id": str(int(self.id) * 100 + number),
                     "name": self.name,
@@ -147,7 +147,7 @@ class Item:
                     "created": self.created + (self.modified - self.created) * (number - 1) / self.versions,
                 }
             )
-        return out
+        return versions
 
 
 _DERIVED = {"children", "kind", "parent", "total", "link"}

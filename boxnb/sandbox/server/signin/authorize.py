@@ -237,24 +237,24 @@ async def authorize(request: Request) -> Response:
     auth_request = AuthorizationRequest(context, params)
     if auth_request.problem is not None:
         return auth_request.problem
-    row, new = session(context, request)
+    row, is_new = session(context, request)
     if request.method == "POST":
-        return await decide(context, request, auth_request, row, new)
+        return await decide(context, request, auth_request, row, is_new)
     user = signed_in_user(context, row)
     next_page = (
         consent_page(context, request, auth_request, row, user)
         if user is not None
         else sign_in_page(context, request, auth_request, row["csrf"])
     )
-    return with_cookie(context, next_page, row["sid"]) if new else next_page
+    return with_cookie(context, next_page, row["sid"]) if is_new else next_page
 
 
 async def decide(
-    context: Context, request: Request, auth_request: AuthorizationRequest, row: sqlite3.Row, new: bool
+    context: Context, request: Request, auth_request: AuthorizationRequest, row: sqlite3.Row, is_new: bool
 ) -> Response:
     """Sign in, grant, deny, or switch to another user."""
     form = await form_of(request)
-    if new or not same(form.get("csrf", ""), row["csrf"]):
+    if is_new or not same(form.get("csrf", ""), row["csrf"]):
         response = problem(
             "csrf",
             "This form is out of date",
@@ -313,11 +313,11 @@ def sign_in(
     if user is None or not same(form.get("password", ""), PASSWORD):
         if user is not None:
             context.note(request, "FAILED_LOGIN", user["id"], context.world.person(user["id"]))
-        text = "The email address or the password is wrong. Try again."
-        return sign_in_page(context, request, auth_request, row["csrf"], error=text, login=login)
+        message = "The email address or the password is wrong. Try again."
+        return sign_in_page(context, request, auth_request, row["csrf"], error=message, login=login)
     if user["status"] == "inactive":
-        text = "This account is inactive. Ask your admin."
-        return sign_in_page(context, request, auth_request, row["csrf"], error=text, login=login)
+        message = "This account is inactive. Ask your admin."
+        return sign_in_page(context, request, auth_request, row["csrf"], error=message, login=login)
     with context.state:  # a new session id at sign-in makes a planted id useless (session fixation)
         sid, csrf = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
         context.state.run("DELETE FROM sessions WHERE sid=?", (row["sid"],))

@@ -19,19 +19,19 @@ from .token_endpoint import same
 async def console(request: Request) -> Response:
     """Show the form (`GET`) or register an app (`POST`)."""
     context = context_of(request)
-    row, new = session(context, request)
+    row, is_new = session(context, request)
     message, status = Html(""), 200
     name, uris, selected_scopes = "My practice app", ["http://127.0.0.1/callback"], ADMIN_SCOPES
     if request.method == "POST":
-        text = (await request.body()).decode("utf-8", "replace")
+        content = (await request.body()).decode("utf-8", "replace")
         try:
-            form = parse_qs(text, keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
+            form = parse_qs(content, keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
         except ValueError:
             raise HTTPException(400) from None
         name = form.get("name", [""])[0]
         uris = form.get("redirect_uris", [""])[0].split()
         selected_scopes = form.get("scope", [])
-        if new or not same(form.get("csrf", [""])[0], row["csrf"]):
+        if is_new or not same(form.get("csrf", [""])[0], row["csrf"]):
             message, status = alert("This form is out of date. Try again."), 403
         else:
             try:
@@ -60,7 +60,7 @@ async def console(request: Request) -> Response:
         scopes=checkboxes,
     )
     response: Response = page("Practice app console", body, status=status, wide=True)
-    return with_cookie(context, response, row["sid"]) if new else response
+    return with_cookie(context, response, row["sid"]) if is_new else response
 
 
 def redirect_hint(request: Request) -> Html:
