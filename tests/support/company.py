@@ -40,7 +40,7 @@ class Company:
         try:
             world = World("small", State.in_memory(), born)
             maker = past_year.Maker(world, EVENTS, SEED)
-            return cls(born, world, maker.make(world.rows("incidents")), maker.later)
+            return cls(born, world, maker.make(world.rows("incidents")), maker.days_later)
         finally:
             gc.enable()
 
