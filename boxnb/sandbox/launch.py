@@ -63,8 +63,8 @@ def start(
     port
         Port on 127.0.0.1. 0 takes the previous port if it is free, else any free one.
     state
-        Folder of the state. Without one, a private sandbox gets a temporary folder and ends with this process, even if
-        the process is killed. Ending removes the folder, as `.stop()` does.
+        Folder of the state. Without one, a private sandbox gets a temporary folder and stops with this process, even
+        if the process is killed. Its folder is then removed, as by `.stop()`.
     world
         ``"small"``, ``"large"`` (50,000 users, 5,000 folders, 200,000 files and 1,000,000 events, generated from a
         seed; takes half a minute to start), or a folder with CSV files like those of ``"small"``.
@@ -139,7 +139,7 @@ def _launch(
     """Start the process in its own session and wait until it responds.
 
     A ``tied`` sandbox reads from a pipe whose other end this process holds. The operating system closes the pipe when this
-    process ends, even if it is killed; the sandbox then ends too and removes its folder.
+    process ends, even if it is killed; the sandbox then stops too and removes its folder.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder, announcement = folder.resolve(), announcement.resolve()

@@ -124,7 +124,7 @@ def refusal(path: str, status: int, message: str) -> ApiError:
 async def form_of(request: Request) -> dict[str, str]:
     """Return the fields of an `application/x-www-form-urlencoded` body (the first of each name, RFC 6749 3.2).
 
-    Raises 400 if there are more fields than any form has.
+    Raises 400 if there are more than `MAX_FORM_FIELDS`.
     """
     content = (await request.body()).decode("utf-8", "replace")
     fields: dict[str, str] = {}

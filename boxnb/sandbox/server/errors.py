@@ -45,13 +45,13 @@ def client_error(
 
 
 def invalid(code: str, name: str, message: str) -> ApiError:
-    """Build a 400 about one parameter."""
+    """Build a 400 for one parameter."""
     problem = {"reason": "invalid_parameter", "name": name, "message": message}
     return client_error(400, code, "Bad Request", errors=[problem])
 
 
 def not_found(kind: str, item: str, code: str = "not_found") -> ApiError:
-    """Build a 404 about one item."""
+    """Build a 404 for one item."""
     explanation = f"Invalid value '{item}'. '{kind}' with value '{item}' not found"
     problem = {"reason": "invalid_parameter", "name": kind, "message": explanation}
     return client_error(404, code, "Not Found", errors=[problem])

@@ -1,4 +1,4 @@
-"""One call of the API: the user, the permissions, the page of results (box-facts 1.12, 2, 3)."""
+"""One call to the API: the user, the permissions, the page of results (box-facts 1.12, 2, 3)."""
 
 from __future__ import annotations
 
@@ -110,11 +110,11 @@ class Call:
         """Return a folder as `item` does, or None for folder 0, the user's own top level."""
         return None if folder_id == ROOT else self.item("folder", folder_id, right)
 
-    def reads(self) -> None:
+    def need_read(self) -> None:
         """Raise 403 without a scope that can read content."""
         self.need("root_readonly", "root_readwrite", "enterprise_content")
 
-    def writes(self) -> None:
+    def need_write(self) -> None:
         """Raise 403 without the scope that can write content, and for a Global Content Manager (box-facts 1.10)."""
         self.need("root_readwrite")
         if self.everything:
@@ -136,7 +136,7 @@ class Call:
 
 
 def missing(kind: str, item_id: str, code: str = "not_found") -> ApiError:
-    """Build the 404 about an item, in Box's words (``d_`` for folders)."""
+    """Build the 404 for an item, in Box's words (``d_`` for folders)."""
     letter = {"folder": "d", "file": "f", "web_link": "w"}[kind]
     return not_found("folder" if kind == "folder" else "item", f"{letter}_{item_id}", code)
 
@@ -224,7 +224,7 @@ def authenticate(request: Request) -> Call:
 
 
 def as_user(call: Call, user_id: str) -> Doc:
-    """Return the user named in ``As-User``. Only admins may use it, and co-admins not for other admins (box-facts 2.2)."""
+    """Return the user with the id in ``As-User``. Only for admins; co-admins cannot act as other admins (box-facts 2.2)."""
     target = call.context.world.users.get(user_id)
     if not call.is_admin or "admin_on_behalf_of" not in call.scopes:
         raise forbidden()

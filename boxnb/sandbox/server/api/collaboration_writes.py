@@ -1,4 +1,4 @@
-"""Writing collaborations: invite, accept, change, transfer ownership, end (box-facts 4.6)."""
+"""Writing collaborations: invite, accept, change, transfer ownership, delete (box-facts 4.6)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def record_event(call: Call, kind: str, collab: Collab) -> None:
 
 
 def invitee(call: Call, body: Doc) -> tuple[str, str, str, bool]:
-    """Return whom `accessible_by` means: user id, group id, email address without an account, and whether an id was sent."""
+    """Return the invitee: user id, group id, an email address without an account, and whether `accessible_by` has an id."""
     world, accessible_by = call.context.world, sub_object(body, "accessible_by")
     kind = accessible_by.get("type")
     if kind == "group":
@@ -70,8 +70,8 @@ def role_of(body: Doc, more_roles: tuple[str, ...] = ()) -> str:
 
 
 async def create(call: Call) -> Response:
-    """`POST /collaborations`: managed users and groups get access immediately, others must accept."""
-    call.writes()
+    """`POST /collaborations`: managed users and groups get access immediately, external users must accept."""
+    call.need_write()
     body = await call.body()
     item = shared_item(call, body)
     user, group, email, by_id = invitee(call, body)
@@ -128,7 +128,7 @@ def manages(call: Call, collab: Collab) -> bool:
 
 async def update(call: Call) -> Response:
     """`PUT /collaborations/:id`: 204 if it makes the collaborator the owner."""
-    call.writes()
+    call.need_write()
     body = await call.body()
     collab = visible_collab(call, call.request.path_params["id"])
     if "status" in body:
@@ -195,7 +195,7 @@ def transfer_ownership(call: Call, collab: Collab) -> None:
 
 async def delete(call: Call) -> Response:
     """`DELETE /collaborations/:id`: for the collaborator and for users who can manage the collaboration."""
-    call.writes()
+    call.need_write()
     collab = visible_collab(call, call.request.path_params["id"])
     if collab.user != call.user["id"] and not manages(call, collab):
         raise forbidden()

@@ -22,7 +22,7 @@ def visible_on(call: Call, item: Item) -> list[Collab]:
 
 async def of_item(call: Call, kind: str) -> Response:
     """Return a marker page of the collaborations of one item."""
-    call.reads()
+    call.need_read()
     item_id = call.request.path_params["id"]
     if kind == "folder" and item_id == "0":
         message = "Collaborations are not available on the root folder"
@@ -56,13 +56,13 @@ def visible_collab(call: Call, collab_id: str) -> Collab:
 
 async def collaboration(call: Call) -> Response:
     """`GET /collaborations/:id`."""
-    call.reads()
+    call.need_read()
     return respond(call.view().collab(visible_collab(call, call.request.path_params["id"]), call.fields))
 
 
 async def pending(call: Call) -> Response:
     """`GET /collaborations?status=pending`: the caller's own pending invitations, not the company's."""
-    call.reads()
+    call.need_read()
     status = call.query.get("status", "")
     if status != "pending":
         code = "invalid_parameter" if status else "missing_parameter"

@@ -36,7 +36,7 @@ def signature(context: Context, signed_path: str) -> str:
 
 
 def other_host(base: str) -> str:
-    """Return the URL with another name of this computer, because Box serves content from a host that must not get the token."""
+    """Return the URL with this computer's other name: Box, too, serves content from a host that must not get the token."""
     scheme, _, rest = base.partition("://")
     for name, other_name in (("127.0.0.1", "localhost"), ("localhost", "127.0.0.1")):
         if rest == name or rest.startswith((f"{name}:", f"{name}/")):
@@ -46,7 +46,7 @@ def other_host(base: str) -> str:
 
 async def download(call: Call) -> Response:
     """`GET /files/:id/content`: 302 to the bytes."""
-    call.reads()
+    call.need_read()
     item = call.item("file", call.request.path_params["id"], "download")
     file_lock = item.extra.get("lock")
     if file_lock and file_lock["is_download_prevented"] and file_lock["by"] != call.user["id"]:

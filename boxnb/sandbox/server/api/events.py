@@ -80,7 +80,7 @@ async def events(call: Call) -> Response:
     if stream.startswith("admin_logs"):
         call.need_admin("manage_enterprise_properties")
         return enterprise_events(call, stream, limit)
-    call.reads()
+    call.need_read()
     return user_events(call, stream, limit)
 
 

@@ -10,7 +10,7 @@ from .call import Call, Handler, missing, open_link, respond, unchanged
 
 async def file(call: Call) -> Response:
     """`GET /files/:id`."""
-    call.reads()
+    call.need_read()
     item = call.item("file", call.request.path_params["id"])
     if unchanged(call, item):
         return Response(status_code=304, headers={"ETag": f'"{item.etag}"'})
@@ -19,7 +19,7 @@ async def file(call: Call) -> Response:
 
 async def shared_item(call: Call) -> Response:
     """`GET /shared_items`: the item behind the link in ``BoxApi``."""
-    call.reads()
+    call.need_read()
     header = call.request.headers.get("boxapi")
     if not header:
         raise invalid("missing_parameter", "boxapi", "The header 'BoxApi' is missing")

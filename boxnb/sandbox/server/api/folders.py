@@ -103,7 +103,7 @@ def root(view: View, fields: str | None, collection: Doc | None) -> Doc:
 
 async def folder(call: Call) -> Response:
     """`GET /folders/:id`, with the first items."""
-    call.reads()
+    call.need_read()
     fields = call.fields
     item = call.folder(call.request.path_params["id"])
     if item is not None and unchanged(call, item):
@@ -121,14 +121,14 @@ async def folder(call: Call) -> Response:
 
 async def folder_items(call: Call) -> Response:
     """`GET /folders/:id/items`."""
-    call.reads()
+    call.need_read()
     item = call.folder(call.request.path_params["id"])
     return respond(page(call, children(call, item), call.fields))
 
 
 async def trash(call: Call) -> Response:
     """`GET /folders/trash/items`: what this user deleted or owns. Unsorted when paged by marker."""
-    call.reads()
+    call.need_read()
     if call.query.get("usemarker", "").lower() == "true" and call.query.get("sort"):
         raise invalid("invalid_parameter", "sort", "'sort' cannot be used together with 'usemarker'")
     sort, direction = sorting(call, ("name", "date", "size"))
@@ -143,7 +143,7 @@ async def trash(call: Call) -> Response:
 
 async def web_link(call: Call) -> Response:
     """`GET /web_links/:id`."""
-    call.reads()
+    call.need_read()
     link = call.item("web_link", call.request.path_params["id"])
     if unchanged(call, link):
         return Response(status_code=304, headers={"ETag": f'"{link.etag}"'})

@@ -65,7 +65,7 @@ def new_item_fields(call: Call, name: str) -> Doc:
 
 async def create_folder(call: Call) -> Response:
     """`POST /folders`."""
-    call.writes()
+    call.need_write()
     body = await call.body()
     name = check_name(body.get("name"))
     refuse_not_implemented(body)
@@ -79,7 +79,7 @@ async def create_folder(call: Call) -> Response:
 
 async def create_web_link(call: Call) -> Response:
     """`POST /web_links`."""
-    call.writes()
+    call.need_write()
     body = await call.body()
     url = check_url(body.get("url"))
     name = check_name(body.get("name") or url.partition("://")[2].replace("/", "_")[:255].strip(" "))
@@ -107,7 +107,7 @@ def refuse_not_implemented(body: Doc) -> None:
 
 async def update(call: Call) -> Response:
     """`PUT /folders/:id`, `/files/:id`, `/web_links/:id`: name, description, parent, shared link, tags, lock."""
-    call.writes()
+    call.need_write()
     body = await call.body()
     kind, item_id = kind_of(call), call.request.path_params["id"]
     if kind == "folder" and item_id == ROOT:
@@ -184,7 +184,7 @@ def changes(call: Call, item: Item, body: Doc) -> list[str]:
 
 async def copy(call: Call) -> Response:
     """`POST /folders/:id/copy` and `/files/:id/copy`: copies content and description, not links or collaborations."""
-    call.writes()
+    call.need_write()
     body = await call.body()
     kind, item_id = kind_of(call), call.request.path_params["id"]
     if kind == "folder" and item_id == ROOT:
@@ -220,7 +220,7 @@ def duplicate(call: Call, item: Item, name: str, owner: str, parent: Item | None
 
 async def delete(call: Call) -> Response:
     """`DELETE`: move to the trash for 30 days."""
-    call.writes()
+    call.need_write()
     kind, item_id = kind_of(call), call.request.path_params["id"]
     if kind == "folder" and item_id == ROOT:
         raise forbidden()
@@ -242,7 +242,7 @@ async def delete(call: Call) -> Response:
 
 async def restore(call: Call) -> Response:
     """`POST /folders/:id` and the like: restore from the trash, to the old folder or `parent`, optionally renamed."""
-    call.writes()
+    call.need_write()
     body = await call.body() if await call.request.body() else {}
     item = trashed_item(call, kind_of(call), call.request.path_params["id"])
     if "delete" not in call.view().rights(item):
@@ -270,34 +270,34 @@ async def restore(call: Call) -> Response:
 
 async def read_trashed(call: Call) -> Response:
     """`GET /folders/:id/trash` and the like."""
-    call.reads()
+    call.need_read()
     item = trashed_item(call, kind_of(call), call.request.path_params["id"])
     return respond(call.view().item(item, call.fields), etag=item.etag)
 
 
 async def purge(call: Call) -> Response:
     """`DELETE /folders/:id/trash` and the like: delete permanently, with the collaborations."""
-    call.writes()
+    call.need_write()
     item = trashed_item(call, kind_of(call), call.request.path_params["id"])
     if "delete" not in call.view().rights(item):
         raise forbidden()
     tree = call.context.world.tree
     with call.context.state:
         # Items that were trashed separately stay in the trash: rclone's cleanup purges each entry of the list.
-        for descendant in list(trashed_before(item)):
+        for descendant in list(trashed_separately(item)):
             descendant.extra = {**descendant.extra, "orphan": True}
             tree.move(descendant, descendant.owner, None)
         forget(call, item)
     return Response(status_code=204)
 
 
-def trashed_before(item: Item) -> Iterator[Item]:
+def trashed_separately(item: Item) -> Iterator[Item]:
     """Yield the topmost items in this one that were trashed separately."""
     for child in (item.children or {}).values():
         if child.trashed is not None:
             yield child
         else:
-            yield from trashed_before(child)
+            yield from trashed_separately(child)
 
 
 def forget(call: Call, item: Item) -> None:

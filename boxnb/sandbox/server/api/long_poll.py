@@ -19,7 +19,7 @@ WAIT_SECONDS = 610
 
 async def servers(call: Call) -> Response:
     """`OPTIONS /events`: the URL to wait at."""
-    call.reads()
+    call.need_read()
     channel = random_text(32).lower()
     call.context.channels[channel] = len(call.context.log.live)
     while len(call.context.channels) > 1000:

@@ -61,7 +61,7 @@ def prerender(context: Context) -> None:
 
 
 async def me(call: Call) -> Response:
-    """`GET /users/me`; with ``As-User``, the user named there."""
+    """`GET /users/me`; with ``As-User``, that user."""
     return JSONResponse(shape(call.user, call.query.get("fields")))
 
 

@@ -28,7 +28,7 @@ GROUP_STRINGS = ("name", "provenance", "external_sync_identifier", "description"
 
 
 def invalid_value(name: str, value: Any) -> Exception:
-    """Build a 400 about one value."""
+    """Build a 400 for one value."""
     return invalid("invalid_parameter", name, f"Invalid value '{value}' for '{name}'")
 
 

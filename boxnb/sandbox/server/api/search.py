@@ -31,7 +31,7 @@ def phrase(text: str) -> Test:
 
 
 def word(text: str) -> Test:
-    """Return a test for strings with words that start with these words."""
+    """Return a test for strings in which some word starts with each of these words."""
     starts = WORD.findall(text.casefold())
 
     def test(searched: str) -> bool:
@@ -175,7 +175,7 @@ def candidates(call: Call) -> list[Item]:
 
 async def search(call: Call) -> Response:
     """`GET /search`."""
-    call.reads()
+    call.need_read()
     call.context.limits.check_search(call.user["id"])
     query = call.query.get("query", "")
     if call.query.get("mdfilters"):

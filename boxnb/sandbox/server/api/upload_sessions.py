@@ -38,7 +38,7 @@ RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
 def session_error(code: str, message: str) -> Exception:
-    """Build a 400 about a session."""
+    """Build a 400 for a session."""
     return client_error(400, code, message)
 
 
@@ -58,7 +58,7 @@ def size_of(body: Doc) -> int:
 
 async def create(call: Call) -> Response:
     """`POST /files/upload_sessions`."""
-    call.writes()
+    call.need_write()
     call.context.limits.check_upload(call.user["id"])
     body = await call.body()
     size = size_of(body)
@@ -78,7 +78,7 @@ async def create(call: Call) -> Response:
 
 async def create_version(call: Call) -> Response:
     """`POST /files/:id/upload_sessions`."""
-    call.writes()
+    call.need_write()
     call.context.limits.check_upload(call.user["id"])
     body = await call.body()
     item = writable_file(call)
@@ -132,7 +132,7 @@ def session_doc(call: Call, session: Doc) -> Doc:
 
 def session_of(call: Call) -> Doc:
     """Return the session of the path. Raises 404 if unknown, 403 for another user's, 410 if it has expired."""
-    call.writes()
+    call.need_write()
     key = call.request.path_params["session"]
     session = call.context.state.get_change("session", key)
     if session is None:

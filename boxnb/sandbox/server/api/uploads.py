@@ -137,7 +137,7 @@ def save_bytes(call: Call, chunks: Iterable[bytes], digest: str | None = None) -
 
 async def upload(call: Call) -> Response:
     """`POST /files/content` on the upload host."""
-    call.writes()
+    call.need_write()
     call.context.limits.check_upload(call.user["id"])
     attributes, file = await parts_of(call)
     attributes["name"] = check_name(attributes.get("name"))
@@ -151,7 +151,7 @@ async def upload(call: Call) -> Response:
 
 async def upload_version(call: Call) -> Response:
     """`POST /files/:id/content` on the upload host."""
-    call.writes()
+    call.need_write()
     call.context.limits.check_upload(call.user["id"])
     attributes, file = await parts_of(call)
     item = writable_file(call)  # check after reading: another version may have arrived meanwhile
@@ -175,7 +175,7 @@ def writable_file(call: Call) -> Item:
 
 async def preflight(call: Call) -> Response:
     """`OPTIONS /files/content` on the API host: says whether an upload would be accepted."""
-    call.writes()
+    call.need_write()
     body = await call.body()
     name = check_name(body.get("name"))
     owner, parent = target(call, id_of(body, "parent")) if "parent" in body else (call.user["id"], None)
@@ -186,7 +186,7 @@ async def preflight(call: Call) -> Response:
 
 async def preflight_version(call: Call) -> Response:
     """`OPTIONS /files/:id/content`: says whether a new version would be accepted (boxsdk 1 to 4, preflight_check of a file)."""
-    call.writes()
+    call.need_write()
     body = await call.body()
     item = writable_file(call)
     if body.get("name"):

@@ -54,7 +54,7 @@ def current_version(call: Call, item: Item) -> Doc:
 
 async def versions(call: Call) -> Response:
     """`GET /files/:id/versions`: the earlier versions, newest first, without the current one."""
-    call.reads()
+    call.need_read()
     item = call.item("file", call.request.path_params["id"])
     paging, part = page_by_offset(call, earlier_version_docs(call, item))
     return respond({**paging, "entries": [with_fields(call, doc) for doc in part]})
@@ -62,7 +62,7 @@ async def versions(call: Call) -> Response:
 
 async def version(call: Call) -> Response:
     """`GET /files/:id/versions/:id`, including the current version."""
-    call.reads()
+    call.need_read()
     item = call.item("file", call.request.path_params["id"])
     version_id = call.request.path_params["version"]
     for doc in [current_version(call, item), *earlier_version_docs(call, item)]:
@@ -88,7 +88,7 @@ def earlier_version(call: Call, item: Item, version_id: str) -> Doc:
 
 async def promote(call: Call) -> Response:
     """`POST /files/:id/versions/current`: copy an earlier version to a new one."""
-    call.writes()
+    call.need_write()
     body = await call.body()
     item = call.item("file", call.request.path_params["id"])
     old = earlier_version(call, item, text(body, "id"))
@@ -101,7 +101,7 @@ async def promote(call: Call) -> Response:
 
 async def trash_version(call: Call) -> Response:
     """`DELETE /files/:id/versions/:id`: move to the trash."""
-    call.writes()
+    call.need_write()
     item = call.item("file", call.request.path_params["id"])
     check_match(call, item)
     old = earlier_version(call, item, call.request.path_params["version"])
@@ -113,7 +113,7 @@ async def trash_version(call: Call) -> Response:
 
 async def restore_version(call: Call) -> Response:
     """`PUT /files/:id/versions/:id` with `trashed_at` null: restore from the trash."""
-    call.writes()
+    call.need_write()
     body = await call.body()
     item = call.item("file", call.request.path_params["id"])
     old = earlier_version(call, item, call.request.path_params["version"])

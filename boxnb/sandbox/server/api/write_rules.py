@@ -20,7 +20,7 @@ STRONG = re.compile(r"[A-Z]|[^a-z]")
 
 
 def bad_request(message: str, name: str = "") -> ApiError:
-    """Build a 400 `bad_request` about the body."""
+    """Build a 400 `bad_request` for the body."""
     errors = [{"reason": "invalid_parameter", "name": name, "message": message}] if name else None
     return client_error(400, "bad_request", message if not name else "Bad Request", errors=errors)
 
@@ -54,7 +54,7 @@ def id_of(body: Doc, name: str) -> str:
 
 
 def moment(call: Call, body: Doc, name: str, future: bool = False) -> float | None:
-    """Return a time from the body, or None if it is null or missing. Raises 400 if it is invalid or must be future."""
+    """Return a time from the body, or None if it is null or missing. Raises 400 if it is invalid or not in the `future`."""
     value = body.get(name)
     if value is None:
         return None
@@ -123,7 +123,7 @@ def check_lock(call: Call, item: Item) -> None:
 
 
 def set_lock(call: Call, item: Item, lock: Any) -> None:
-    """Lock a file, or unlock it for null. Without `expires_at` the lock does not expire."""
+    """Lock a file, or unlock it if `lock` is None. Without `expires_at` the lock does not expire."""
     check_lock(call, item)
     if lock is None:
         item.extra.pop("lock", None)
@@ -140,7 +140,7 @@ def set_lock(call: Call, item: Item, lock: Any) -> None:
 
 
 def set_link(call: Call, item: Item, settings: Any) -> str:
-    """Create, change or, for null, remove the shared link. Return the name of the event."""
+    """Create or change the shared link, or remove it if `settings` is None. Return the name of the event."""
     if "share" not in call.view().rights(item):
         raise forbidden()
     old = item.link

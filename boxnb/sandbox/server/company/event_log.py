@@ -75,7 +75,7 @@ class Event:
 
 
 class Log:
-    """All events: new ones are written to the state."""
+    """All events. New ones are saved in the state."""
 
     def __init__(self, world: World, state: State, make_history: Callable[[], Columns]) -> None:
         self.world, self._state, self._make_history = world, state, make_history
@@ -214,7 +214,7 @@ def merge(
 
 
 MAX_ADMIN_DELAY = 1800
-"""The most seconds until `admin_logs` shows an event."""
+"""The longest delay, in seconds, until `admin_logs` shows an event."""
 
 
 def admin_delay(event: Event) -> float:

@@ -4,10 +4,10 @@ First come the events that follow from the rows: uploads, edits, links, invitati
 bursts of `incidents.csv`, then everyday sign-ins, previews and downloads, by users who can see the file and in their
 working hours. The year ends at midnight UTC before the sandbox first started.
 
-All random draws assume a year that ends on a Monday night, whatever the day of the first start, so the same users do the
-same things equally often on every day. Only then are everyday events moved by up to three days, so that weekends are
-quiet on the real calendar. The figures quoted in the notebooks must not depend on that move: on the days
-around a burst, its users have no other events of its type, and every busy user signs in within the last month.
+All random draws assume a year that ends on a Monday night, whatever the day of the first start, so that each user
+has the same events on any such day. Everyday events are moved afterwards, by up to three days, so that weekends are
+quiet on the real calendar. The figures quoted in the notebooks must not depend on that move: on the days around a burst,
+its users have no other events of its type, and every busy user signs in within the last month.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Item:
     """A folder, file or web link. `parent` is None on the top level of its owner (folder 0 of that user).
 
     `key` generates the bytes of a file that was never uploaded (see `file_bytes`). It is empty for uploaded files, whose
-    bytes are saved by SHA-1. `total` is the size of a folder's subtree once counted, -1 before.
+    bytes are saved by SHA-1. `total` is the size of a folder's subtree, or -1 until it is counted.
     """
 
     __slots__ = (
