@@ -103,7 +103,7 @@ class Context:
 
     def practice_app(self) -> dict[str, Any]:
         """Return the app that is registered from the start."""
-        return self.state.just_app(self.state.meta("practice.client_id") or "")
+        return self.state.required_app(self.state.meta("practice.client_id") or "")
 
 
 def context_of(request: Request) -> Context:

@@ -193,7 +193,7 @@ def authenticate(request: Request) -> Call:
         scheme, value = "bearer", query_token  # the only endpoint where Box accepts a token in the URL
     if scheme.lower() != "bearer" or not value.strip():
         raise challenge(401, "invalid_request", "The access token was not found.")
-    pair = context.state.one("SELECT * FROM pairs WHERE access=?", (value.strip(),))
+    pair = context.state.first_row("SELECT * FROM pairs WHERE access=?", (value.strip(),))
     user = context.world.users.get(pair["user_id"]) if pair is not None else None
     app = context.state.app(pair["client_id"]) if pair is not None else None
     is_valid = (

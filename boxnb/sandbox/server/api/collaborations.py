@@ -48,8 +48,8 @@ def visible_collab(call: Call, collab_id: str) -> Collab:
     collab = call.context.world.access.collabs.get(collab_id)
     if collab is not None:
         item = call.context.world.tree.of(collab.item_type).get(collab.item_id)
-        mine = call.user["id"] in (collab.user, collab.created_by)
-        if mine or (item is not None and call.view().sees(item)):
+        is_own = call.user["id"] in (collab.user, collab.created_by)
+        if is_own or (item is not None and call.view().sees(item)):
             return collab
     raise not_found("collaboration", collab_id)
 
@@ -69,9 +69,9 @@ async def pending(call: Call) -> Response:
         raise invalid(
             code, "status", f"Invalid value '{status}'. The only status that can be listed is 'pending'"
         )
-    mine = call.context.world.access.of_user(call.user["id"])
+    own_collabs = call.context.world.access.of_user(call.user["id"])
     pending_collabs = sorted(
-        (collab for collab in mine if collab.status == "pending"), key=lambda collab: int(collab.id)
+        (collab for collab in own_collabs if collab.status == "pending"), key=lambda collab: int(collab.id)
     )
     paging, part = page_by_offset(call, pending_collabs)
     view = call.view()

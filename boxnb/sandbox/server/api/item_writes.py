@@ -15,11 +15,11 @@ from .call import Call, Handler, check_match, respond
 from .write_rules import (
     bad_request,
     check_lock,
+    check_may_leave,
     check_name,
     check_name_is_free,
     id_of,
     mark_changed,
-    may_leave,
     moment,
     set_link,
     set_lock,
@@ -144,7 +144,7 @@ def changes(call: Call, item: Item, body: Doc) -> list[str]:
     moves = "parent" in body and id_of(body, "parent") != (parent.id if parent else ROOT)
     if moves:
         owner, parent = target(call, id_of(body, "parent"))
-        may_leave(call, item)
+        check_may_leave(call, item)
         if owner != item.owner and "own" not in call.view().rights(item):
             raise forbidden()
         if parent is not None and item in parent.up():
@@ -226,7 +226,7 @@ async def delete(call: Call) -> Response:
         raise forbidden()
     item = call.item(kind, item_id)
     check_match(call, item)
-    may_leave(call, item)
+    check_may_leave(call, item)
     if kind == "file":
         check_lock(call, item)
     has_children = any(child.trashed is None for child in (item.children or {}).values())

@@ -136,7 +136,7 @@ async def create_user(call: Call) -> Response:
     return respond(shape(user, call.fields), 201)
 
 
-def the_user(call: Call) -> Doc:
+def changeable_user(call: Call) -> Doc:
     """Return the user in the path if the caller may change it. Co-admins may not change other admins."""
     user_id = call.request.path_params["id"]
     user = call.context.world.users.get(user_id)
@@ -151,7 +151,7 @@ async def update_user(call: Call) -> Response:
     """`PUT /users/:id`."""
     call.need_admin("manage_managed_users")
     body = await call.body()
-    user = the_user(call)
+    user = changeable_user(call)
     for name in ("enterprise", "is_password_reset_required"):
         if name in body:
             raise client_error(501, "not_implemented", f"The boxnb sandbox cannot set '{name}' of a user")
@@ -176,7 +176,7 @@ def top_level_items(call: Call, user_id: str) -> list[Item]:
 async def delete_user(call: Call) -> Response:
     """`DELETE /users/:id`: with `force`, also the user's content (the error code is a guess)."""
     call.need_admin("manage_managed_users")
-    user = the_user(call)
+    user = changeable_user(call)
     if user["role"] == "admin" or user["id"] == call.user["id"]:
         raise forbidden()
     content = top_level_items(call, user["id"])
@@ -198,7 +198,7 @@ async def transfer(call: Call) -> Response:
     call.need_admin("root_readwrite")
     call.need("manage_managed_users")
     body = await call.body()
-    user, world = the_user(call), call.context.world
+    user, world = changeable_user(call), call.context.world
     new_owner = world.users.get(id_of(body, "owned_by"))
     if new_owner is None:
         raise not_found("user", "owned_by")
@@ -273,7 +273,7 @@ def record_group_event(call: Call, kind: str, group: Doc, user_id: str = "") -> 
     call.context.note(call.request, kind, call.user["id"], source)
 
 
-def the_group(call: Call, group_id: str) -> Doc:
+def find_group(call: Call, group_id: str) -> Doc:
     """Return a group. Raises 404 if it does not exist."""
     group = call.context.world.groups.get(group_id)
     if group is None:
@@ -285,7 +285,7 @@ async def update_group(call: Call) -> Response:
     """`PUT /groups/:id`."""
     call.need_admin("manage_groups")
     body = await call.body()
-    group = the_group(call, call.request.path_params["id"])
+    group = find_group(call, call.request.path_params["id"])
     changes = group_settings(call, body, group["id"])
     with call.context.state:
         group.update(changes, modified_at=iso(call.context.clock.now()))
@@ -297,7 +297,7 @@ async def update_group(call: Call) -> Response:
 async def delete_group(call: Call) -> Response:
     """`DELETE /groups/:id`, with its memberships and collaborations."""
     call.need_admin("manage_groups")
-    group = the_group(call, call.request.path_params["id"])
+    group = find_group(call, call.request.path_params["id"])
     access = call.context.world.access
     with call.context.state:
         for collab in access.of_group(group["id"]):
@@ -320,7 +320,7 @@ async def add_member(call: Call) -> Response:
     call.need_admin("manage_groups")
     body = await call.body()
     refuse_permissions(body)
-    group, user_id, world = the_group(call, id_of(body, "group")), id_of(body, "user"), call.context.world
+    group, user_id, world = find_group(call, id_of(body, "group")), id_of(body, "user"), call.context.world
     if user_id not in world.users:
         raise not_found("user", user_id)
     role = group_role(body)
@@ -356,7 +356,7 @@ def refuse_permissions(body: Doc) -> None:
         raise client_error(501, "not_implemented", message)
 
 
-def the_membership(call: Call) -> Doc:
+def find_membership(call: Call) -> Doc:
     """Return a membership. Raises 404 if it does not exist."""
     membership_id = call.request.path_params["id"]
     membership = call.context.world.memberships.get(membership_id)
@@ -370,7 +370,7 @@ async def update_member(call: Call) -> Response:
     call.need_admin("manage_groups")
     body = await call.body()
     refuse_permissions(body)
-    membership = the_membership(call)
+    membership = find_membership(call)
     role = group_role(body, membership["role"])
     with call.context.state:
         membership.update(role=role, modified_at=iso(call.context.clock.now()))
@@ -381,7 +381,7 @@ async def update_member(call: Call) -> Response:
 async def remove_member(call: Call) -> Response:
     """`DELETE /group_memberships/:id`."""
     call.need_admin("manage_groups")
-    entry = the_membership(call)
+    entry = find_membership(call)
     with call.context.state:
         group = call.context.world.groups[entry["group_id"]]
         record_group_event(call, "GROUP_REMOVE_USER", group, entry["user_id"])

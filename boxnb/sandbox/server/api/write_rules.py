@@ -194,7 +194,7 @@ def set_tags(item: Item, tags: Any) -> None:
     item.tags = tuple(dict.fromkeys(tags))
 
 
-def may_leave(call: Call, item: Item) -> None:
+def check_may_leave(call: Call, item: Item) -> None:
     """Raise 403 if the caller may not take an item out of its folder."""
     rights = call.view().rights(item.parent) if item.parent is not None else call.view().rights(item)
     if ("delete" if item.parent is not None else "own") not in rights:

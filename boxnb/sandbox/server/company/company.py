@@ -68,7 +68,7 @@ class World(People):
 
     def untouched(self) -> World:
         """Return the company as its rows describe it, without later changes. The year of events is generated from it."""
-        if self._state.one("SELECT 1 FROM changes LIMIT 1") is None:
+        if self._state.first_row("SELECT 1 FROM changes LIMIT 1") is None:
             return self
         return World(self.name, State.in_memory(), self.day, self.size)
 

@@ -104,7 +104,7 @@ class Log:
         if event.number < LIVE:
             return None
         document: Doc = json.loads(
-            self._state.just("SELECT doc FROM events WHERE seq=?", (event.number - LIVE,))["doc"]
+            self._state.required_row("SELECT doc FROM events WHERE seq=?", (event.number - LIVE,))["doc"]
         )
         return document
 

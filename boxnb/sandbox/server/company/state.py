@@ -64,14 +64,14 @@ class State:
         state.db.executescript(SCHEMA)
         return state
 
-    def one(self, sql: str, args: Iterable[Any] = ()) -> sqlite3.Row | None:
+    def first_row(self, sql: str, args: Iterable[Any] = ()) -> sqlite3.Row | None:
         """Return the first row of a query, or None."""
         row: sqlite3.Row | None = self.db.execute(sql, tuple(args)).fetchone()
         return row
 
-    def just(self, sql: str, args: Iterable[Any] = ()) -> sqlite3.Row:
+    def required_row(self, sql: str, args: Iterable[Any] = ()) -> sqlite3.Row:
         """Return the first row of a query that must have one."""
-        row = self.one(sql, args)
+        row = self.first_row(sql, args)
         if row is None:
             raise LookupError(sql)
         return row
@@ -93,7 +93,7 @@ class State:
 
     def meta(self, key: str) -> str | None:
         """Return a small value by its name."""
-        row = self.one("SELECT value FROM meta WHERE key=?", (key,))
+        row = self.first_row("SELECT value FROM meta WHERE key=?", (key,))
         return None if row is None else str(row["value"])
 
     def set_meta(self, key: str, value: str) -> None:
@@ -118,7 +118,7 @@ class State:
 
     def get_change(self, kind: str, key: str) -> dict[str, Any] | None:
         """Return one changed object, or None if it is unchanged or deleted."""
-        row = self.one("SELECT doc FROM changes WHERE kind=? AND id=?", (kind, key))
+        row = self.first_row("SELECT doc FROM changes WHERE kind=? AND id=?", (kind, key))
         return None if row is None or row["doc"] is None else json.loads(row["doc"])
 
     def next_id(self) -> str:
@@ -134,9 +134,9 @@ class State:
             "INSERT INTO apps VALUES (?, ?, ?, ?, ?, 1)",
             (client_id, secret, name, json.dumps(redirect_uris), json.dumps(scopes)),
         )
-        return self.just_app(client_id)
+        return self.required_app(client_id)
 
-    def just_app(self, client_id: str) -> dict[str, Any]:
+    def required_app(self, client_id: str) -> dict[str, Any]:
         """Return an app that must exist."""
         app = self.app(client_id)
         if app is None:
@@ -162,7 +162,7 @@ class State:
 
     def app(self, client_id: str) -> dict[str, Any] | None:
         """Return an app, or None."""
-        row = self.one("SELECT * FROM apps WHERE client_id=?", (client_id,))
+        row = self.first_row("SELECT * FROM apps WHERE client_id=?", (client_id,))
         if row is None:
             return None
         return {

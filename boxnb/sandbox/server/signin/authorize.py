@@ -135,14 +135,14 @@ class AuthorizationRequest:
 def session(context: Context, request: Request) -> tuple[sqlite3.Row, bool]:
     """Return the browser session (cookie) and whether it is new."""
     sid = request.cookies.get(f"boxnb_sandbox_{context.instance}", "")
-    row = context.state.one("SELECT * FROM sessions WHERE sid=?", (sid,)) if sid else None
+    row = context.state.first_row("SELECT * FROM sessions WHERE sid=?", (sid,)) if sid else None
     if row is not None:
         return row, False
     sid = secrets.token_urlsafe(24)
     context.state.run(
         "INSERT INTO sessions VALUES (?, ?, NULL, ?)", (sid, secrets.token_urlsafe(24), context.clock.now())
     )
-    return context.state.just("SELECT * FROM sessions WHERE sid=?", (sid,)), True
+    return context.state.required_row("SELECT * FROM sessions WHERE sid=?", (sid,)), True
 
 
 def with_cookie(context: Context, response: Response, sid: str) -> Response:

@@ -88,7 +88,7 @@ def mint(
         "INSERT INTO pairs (access, refresh, client_id, user_id, scopes, created, parent) VALUES (?,?,?,?,?,?,?)",
         (random_text(32), random_text(64), client_id, user_id, scopes, context.clock.now(), parent),
     )
-    return context.state.just("SELECT * FROM pairs WHERE id=?", (row_id,))
+    return context.state.required_row("SELECT * FROM pairs WHERE id=?", (row_id,))
 
 
 def prune_regularly(context: Context, row_id: int) -> None:
@@ -111,7 +111,7 @@ def exchange(context: Context, request: Request, app: dict[str, Any], form: dict
     if not code:
         raise OAuthError("invalid_request", 'Missing parameter: "code" is required')
     with context.state:
-        row = context.state.one("SELECT * FROM codes WHERE code=?", (code,))
+        row = context.state.first_row("SELECT * FROM codes WHERE code=?", (code,))
         if row is None or row["client_id"] != app["client_id"] or row["used"]:
             raise OAuthError("invalid_grant", "Auth code doesn't exist or is invalid for the client")
         if context.clock.now() - row["created"] > CODE_SECONDS:
@@ -138,7 +138,7 @@ def refresh(context: Context, app: dict[str, Any], form: dict[str, str]) -> Resp
         raise OAuthError("invalid_request", 'Missing parameter: "refresh_token" is required')
     now = context.clock.now()
     with context.state:
-        row = context.state.one("SELECT * FROM pairs WHERE refresh=?", (refresh_token,))
+        row = context.state.first_row("SELECT * FROM pairs WHERE refresh=?", (refresh_token,))
         if row is None or row["client_id"] != app["client_id"] or row["dead"] in ("revoked", "replaced"):
             raise OAuthError("invalid_grant", "Invalid refresh token")
         user = context.world.users.get(row["user_id"])
@@ -146,7 +146,7 @@ def refresh(context: Context, app: dict[str, Any], form: dict[str, str]) -> Resp
             raise OAuthError("invalid_grant", "Refresh token has expired")
         if user is None or user["status"] == "inactive":
             raise OAuthError("invalid_grant", "Invalid refresh token")  # a guess
-        child = context.state.one(
+        child = context.state.first_row(
             "SELECT * FROM pairs WHERE parent=? AND dead='' ORDER BY id DESC", (row["id"],)
         )
         if child is not None and now - child["created"] < ACCESS_SECONDS:
@@ -166,7 +166,7 @@ def first_use(context: Context, pair: sqlite3.Row) -> None:
         context.state.run("UPDATE pairs SET used=1 WHERE id=?", (pair["id"],))
         parent = pair["parent"]
         while parent is not None:
-            row = context.state.one("SELECT id, parent FROM pairs WHERE id=?", (parent,))
+            row = context.state.first_row("SELECT id, parent FROM pairs WHERE id=?", (parent,))
             if row is None:
                 break
             context.state.run("UPDATE pairs SET dead='rotated' WHERE id=? AND dead=''", (row["id"],))
@@ -200,7 +200,7 @@ async def revoke(request: Request) -> Response:
         app = client_app(context, request, form)
         sent_token = form.get("token", "")
         with context.state:
-            row = context.state.one(
+            row = context.state.first_row(
                 "SELECT * FROM pairs WHERE access=? OR refresh=?", (sent_token, sent_token)
             )
             is_valid = row is not None and not row["dead"] and row["client_id"] == app["client_id"]
