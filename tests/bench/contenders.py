@@ -203,7 +203,7 @@ def aiohttp_(work: str, url: str, token: str, profile: str) -> pd.DataFrame:
                 now = time.time()
                 edges = [now - 366 * 86400 * (16 - i) / 16 for i in range(17)]
 
-                async def fetch_range(begin: float, end: float) -> list[Any]:
+                async def fetch_range(start: float, end: float) -> list[Any]:
                     entries: list[Any] = []
                     position = "0"
                     time_format = "%Y-%m-%dT%H:%M:%S+00:00"
@@ -213,7 +213,7 @@ def aiohttp_(work: str, url: str, token: str, profile: str) -> pd.DataFrame:
                             stream_type="admin_logs",
                             stream_position=position,
                             limit=500,
-                            created_after=time.strftime(time_format, time.gmtime(begin)),
+                            created_after=time.strftime(time_format, time.gmtime(start)),
                             created_before=time.strftime(time_format, time.gmtime(end)),
                         )
                         if not page["entries"]:

@@ -187,9 +187,9 @@ class Soak:
             with ThreadPoolExecutor(THREADS) as pool:
                 for number in range(step * refreshes // STEPS, (step + 1) * refreshes // STEPS):
                     self.refresh(number)
-                begin, end = step * calls // STEPS, (step + 1) * calls // STEPS
-                share = (end - begin) // THREADS
-                list(pool.map(lambda thread: self.share(begin + thread * share, share), range(THREADS)))  # noqa: B023
+                start, end = step * calls // STEPS, (step + 1) * calls // STEPS
+                share = (end - start) // THREADS
+                list(pool.map(lambda thread: self.share(start + thread * share, share), range(THREADS)))  # noqa: B023
                 list(pool.map(lambda _: self.close(), range(THREADS)))
             self.close()
             current = self.sample()

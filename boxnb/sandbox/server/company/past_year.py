@@ -106,7 +106,7 @@ class Maker:
         self.world, self.count = world, count
         self.random = random.Random(f"events {seed}")  # noqa: S311  made-up events, not a secret
         self.seed = seed
-        self.begin, self.end = world.day - SPAN * DAY, world.day
+        self.start, self.end = world.day - SPAN * DAY, world.day
         self.days_later = days_to_move(world.day)
         self.bursts: set[tuple[str, str, int]] = set()
         self.columns = Columns()
@@ -127,7 +127,7 @@ class Maker:
 
     def add(self, kind: str, when: float, actor: str, subject: Subject, address: str = "") -> None:
         """Add an event if it is within the year and the count is not reached yet."""
-        if not self.begin <= when < self.end or len(self.columns) >= self.count:
+        if not self.start <= when < self.end or len(self.columns) >= self.count:
             return
         self.columns.created.append(float(int(when)))
         self.columns.types.append(NUMBER[kind])
@@ -144,7 +144,7 @@ class Maker:
     def add_events_of_items(self) -> None:
         """Add the events that follow from the rows of items and collaborations."""
         for item in self.world.tree.everything():
-            if item.modified < self.begin and item.trashed is None and item.link is None:
+            if item.modified < self.start and item.trashed is None and item.link is None:
                 continue
             subject = (item.kind, item.id)
             if item.kind == "file":
@@ -152,7 +152,7 @@ class Maker:
                 if item.modified > item.created:
                     self.add("EDIT", item.modified, item.modified_by, subject)
             if item.link is not None:
-                since = max(item.created, self.begin)
+                since = max(item.created, self.start)
                 shared = since + (self.end - since) * 0.9 * self.random.random()
                 self.add("SHARE", shared, item.modified_by if item.modified < shared else item.owner, subject)
                 if item.link.expires is not None:
@@ -186,8 +186,8 @@ class Maker:
 
     def add_incident(self, row: Row) -> None:
         """Add a burst of `incidents.csv`. Raises `ValueError` for an unknown event type."""
-        begin, seconds = times.read(row["when"], self.world.day), float(row["minutes"]) * 60
-        last_day = self.age(begin + seconds) - MAX_DAYS_MOVED - 1
+        start, seconds = times.read(row["when"], self.world.day), float(row["minutes"]) * 60
+        last_day = self.age(start + seconds) - MAX_DAYS_MOVED - 1
         if row["event_type"] not in NUMBER:
             raise ValueError(f"incidents.csv: unknown event_type {row['event_type']!r}")
         files: list[Item] = []
@@ -196,7 +196,7 @@ class Maker:
             files = [item for item in folder.below() if item.kind == "file"] or [folder]
         user_ids = [user["id"] for user in self.world.users.values()]
         for number in range(int(row["count"])):
-            when = begin + seconds * (number + self.random.random()) / int(row["count"])
+            when = start + seconds * (number + self.random.random()) / int(row["count"])
             if row["login"] == "*":
                 actor = user_ids[(number * 7) % len(user_ids)]
             else:
@@ -204,7 +204,7 @@ class Maker:
             file = files[number % len(files)] if files else None
             subject = (file.kind, file.id) if file else ("user", actor)
             self.add(row["event_type"], when, actor, subject, row["ip_address"])
-            for day in range(last_day, self.age(begin) + MAX_DAYS_MOVED + 2):
+            for day in range(last_day, self.age(start) + MAX_DAYS_MOVED + 2):
                 # Include the days at the other end of the year: `moved` may bring an event from there to here.
                 self.bursts.update((row["event_type"], actor, day + away) for away in (0, SPAN - 1))
 
@@ -253,11 +253,11 @@ class Maker:
                 if kind in ("DOWNLOAD", "PREVIEW") and open_files and pick.random() < 0.03:
                     item, actor = pick.choice(open_files), NOBODY["id"]
                 subject = (item.kind, item.id)
-                since = max(item.created, self.begin)
+                since = max(item.created, self.start)
             else:
                 kind = "LOGIN" if kind in ON_ITEMS else kind
                 actor = pick.choice(admins) if kind == "ADMIN_LOGIN" else logins()["id"]
-                subject, since = ("user", actor), self.begin
+                subject, since = ("user", actor), self.start
             until = self.end
             user = self.world.users.get(actor)
             if user is not None and (is_quiet(user) or user["status"] == "inactive"):

@@ -75,8 +75,8 @@ def summer(year: int) -> tuple[float, float]:
 def iso(seconds: float) -> str:
     """Return the time as Box formats it, in the company's zone (London: winter +00:00, summer +01:00)."""
     year = 1970 + int(seconds // 31_556_952)
-    begin, end = summer(year)
-    zone = SUMMER if begin <= seconds < end else WINTER
+    start, end = summer(year)
+    zone = SUMMER if start <= seconds < end else WINTER
     return datetime.fromtimestamp(int(seconds), zone).isoformat()
 
 

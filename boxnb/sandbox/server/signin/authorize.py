@@ -12,7 +12,7 @@ import secrets
 import sqlite3
 from html import escape
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -21,7 +21,7 @@ from ..company.company import ENTERPRISE
 from ..company.state import random_text
 from ..context import PASSWORD, SCOPES, Context, context_of, form_of
 from ..pages import Html, fill, page, problem
-from .token_endpoint import CODE_SECONDS, same
+from .token_endpoint import CODE_SECONDS, equal_in_constant_time
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 MAX_LOGIN_LENGTH = 80
@@ -40,21 +40,16 @@ def redirect_matches(registered: str, requested: str) -> bool:
         return False
     if registered_parts.hostname not in LOOPBACK or "@" in requested_parts.netloc or "\\" in requested:
         return False
-    registered_host = (
-        registered_parts.netloc.rpartition(":")[0]
-        if registered_parts.port is not None
-        else registered_parts.netloc
-    )
-    requested_host = (
-        requested_parts.netloc.rpartition(":")[0]
-        if requested_parts.port is not None
-        else requested_parts.netloc
-    )
     return (
-        registered_host == requested_host
+        without_port(registered_parts) == without_port(requested_parts)
         and requested == urlunsplit(requested_parts)
         and registered_parts._replace(netloc="") == requested_parts._replace(netloc="")
     )
+
+
+def without_port(parts: SplitResult) -> str:
+    """Return the network location of a URI without its port."""
+    return parts.netloc.rpartition(":")[0] if parts.port is not None else parts.netloc
 
 
 def with_query(uri: str, **params: str) -> str:
@@ -254,7 +249,7 @@ async def decide(
 ) -> Response:
     """Sign in, grant, deny, or switch to another user."""
     form = await form_of(request)
-    if is_new or not same(form.get("csrf", ""), row["csrf"]):
+    if is_new or not equal_in_constant_time(form.get("csrf", ""), row["csrf"]):
         response = problem(
             "csrf",
             "This form is out of date",
@@ -310,7 +305,7 @@ def sign_in(
     """Check login and password. If they are right, continue with a new session id."""
     login = re.sub(r"\s+", " ", form.get("login", "")).strip()
     user = context.world.by_login(login)
-    if user is None or not same(form.get("password", ""), PASSWORD):
+    if user is None or not equal_in_constant_time(form.get("password", ""), PASSWORD):
         if user is not None:
             context.note(request, "FAILED_LOGIN", user["id"], context.world.person(user["id"]))
         message = "The email address or the password is wrong. Try again."

@@ -13,7 +13,7 @@ from ..context import ADMIN_SCOPES, MAX_FORM_FIELDS, SCOPES, context_of
 from ..control import check_app
 from ..pages import Html, details, fill, page
 from .authorize import session, with_cookie
-from .token_endpoint import same
+from .token_endpoint import equal_in_constant_time
 
 
 async def console(request: Request) -> Response:
@@ -31,7 +31,7 @@ async def console(request: Request) -> Response:
         name = form.get("name", [""])[0]
         uris = form.get("redirect_uris", [""])[0].split()
         selected_scopes = form.get("scope", [])
-        if is_new or not same(form.get("csrf", [""])[0], row["csrf"]):
+        if is_new or not equal_in_constant_time(form.get("csrf", [""])[0], row["csrf"]):
             message, status = alert("This form is out of date. Try again."), 403
         else:
             try:

@@ -44,7 +44,7 @@ class OAuthError(Exception):
         self.response = JSONResponse({"error": error, "error_description": description}, 400, NO_STORE)
 
 
-def same(left: str, right: str) -> bool:
+def equal_in_constant_time(left: str, right: str) -> bool:
     """Return whether two strings are equal, compared in constant time."""
     return hmac.compare_digest(left.encode(), right.encode())
 
@@ -60,7 +60,7 @@ def client_app(context: Context, request: Request, form: dict[str, str]) -> dict
             raise OAuthError("invalid_client", "The client credentials are invalid") from None
         client_id, secret = unquote_plus(client_id), unquote_plus(secret)
     app = context.state.app(client_id)
-    if app is None or not same(app["client_secret"], secret):
+    if app is None or not equal_in_constant_time(app["client_secret"], secret):
         raise OAuthError("invalid_client", "The client credentials are invalid")
     return app
 
@@ -102,7 +102,7 @@ def pkce_ok(challenge: str, verifier: str) -> bool:
     if not 43 <= len(verifier) <= 128 or not verifier.isascii():
         return False
     digest = hashlib.sha256(verifier.encode("ascii")).digest()
-    return same(base64.urlsafe_b64encode(digest).rstrip(b"=").decode(), challenge)
+    return equal_in_constant_time(base64.urlsafe_b64encode(digest).rstrip(b"=").decode(), challenge)
 
 
 def exchange(context: Context, request: Request, app: dict[str, Any], form: dict[str, str]) -> Response:
