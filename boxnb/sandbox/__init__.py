@@ -1,9 +1,9 @@
-"""The sandbox: start it, stop it, turn its clock, switch faults on, read its record.
+"""The sandbox: start it, stop it, set its clock, switch faults on, read its record.
 
-This package imports only `errors` and `cards`; the server in `server` runs in a process of its own.
+This package imports only `errors` and `cards`; the server in `server` runs in its own process.
 
 Everything here is a thin client that talks to the sandbox over HTTP. `start()` finds the shared sandbox or starts it.
-`start(private=True)` starts your own, so that turning its clock or switching faults on disturbs nobody else::
+`start(private=True)` starts your own, so that setting its clock or switching faults on does not affect anyone else::
 
     with boxnb.sandbox.start(private=True) as sandbox:
         sandbox.clock.advance(3600)

@@ -13,7 +13,7 @@ LIMITS = ("off", "fixed", "rolling", "bucket")
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
+    """Return the command-line parser."""
     options = argparse.ArgumentParser(
         prog="python -m boxnb.sandbox",
         description="The sandbox of boxnb: a local server that behaves like Box.",

@@ -1,4 +1,4 @@
-"""One running sandbox as its user sees it, over plain HTTP: its pages and its control surface."""
+"""A running sandbox as its user sees it, over HTTP: its pages and its control surface."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ import requests
 PRACTICE_PASSWORD = "practice"  # shown on the sandbox's sign-in page
 
 
-def fail(text: str) -> NoReturn:
-    """Raise `SandboxError` with this text."""
+def fail(message: str) -> NoReturn:
+    """Raise `SandboxError` with this message."""
     from boxnb.errors import SandboxError
 
-    raise SandboxError(text)
+    raise SandboxError(message)
 
 
 class Clock:
@@ -39,7 +39,7 @@ class Clock:
         return self._do("now")
 
     def advance(self, seconds: float) -> float:
-        """Turn the clock forward by `seconds` and return the new time."""
+        """Move the clock forward by `seconds` and return the new time."""
         return self._do("advance", seconds=seconds)
 
     def freeze(self) -> float:
@@ -60,7 +60,7 @@ class Faults:
     def add(self, path: str, kind: str, times: int = 1, **settings: Any) -> dict[str, Any]:
         """Switch a fault on for the next `times` calls whose path matches `path` (a shell pattern such as ``/2.0/users*``).
 
-        Kinds: latency, 429, 500, 502, 503, reset_before, reset_after, truncated, html, content_type, drip, conflict,
+        Kinds: latency, 202, 429, 500, 502, 503, reset_before, reset_after, truncated, html, content_type, drip, conflict,
         lost_token. Settings: `skip` (let this many calls pass first), `seconds`, `retry_after`, `method`.
         """
         fault: dict[str, Any] = self._sandbox()._control(
@@ -72,7 +72,7 @@ class Faults:
     def during(
         self, path: str, kind: str, times: int = 1_000_000, **settings: Any
     ) -> Iterator[dict[str, Any]]:
-        """Switch a fault on for the length of a `with` block."""
+        """Switch a fault on for the duration of a `with` block."""
         fault = self.add(path, kind, times, **settings)
         try:
             yield fault
@@ -92,7 +92,7 @@ class Faults:
 
 
 class _Fields(HTMLParser):
-    """The hidden fields and the action of a page's form."""
+    """The hidden fields and the action of the form on a page."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class _Fields(HTMLParser):
 
 
 class Sandbox:
-    """A running sandbox at `.url`. Stop your own with `with` or `.stop()`."""
+    """A running sandbox at `.url`. `.stop()` stops it, and so does the end of a `with` block."""
 
     def __init__(self, url: str, key: str, pid: int, state: Path) -> None:
         self.url, self.pid, self.state = url, pid, state
@@ -128,7 +128,7 @@ class Sandbox:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
 
@@ -138,13 +138,13 @@ class Sandbox:
                 f"{self.url}/_sandbox/{command}", json=body, headers={"X-Sandbox-Key": self._key}, timeout=10
             )
         except requests.RequestException as error:
-            fail(f"The sandbox at {self.url} did not answer ({type(error).__name__}). Start it again.")
+            fail(f"The sandbox at {self.url} did not respond ({type(error).__name__}). Start it again.")
         if response.status_code != 200:
             fail(f"The sandbox refused {command!r}: {response.text[:300]}")
         return response.json()
 
     def alive(self, instance: str | None = None) -> bool:
-        """Return whether this sandbox answers to our key."""
+        """Return whether this sandbox responds to the key."""
         try:
             response = self._http.post(
                 f"{self.url}/_sandbox/ping", json={}, headers={"X-Sandbox-Key": self._key}, timeout=3
@@ -154,7 +154,7 @@ class Sandbox:
             return False
 
     def server(self) -> dict[str, str]:
-        """Return its addresses, as arguments for `Server(**sandbox.server())`."""
+        """Return its URLs, as arguments for `Server(**sandbox.server())`."""
         return {
             "name": "sandbox",
             "authorize_url": f"{self.url}/api/oauth2/authorize",
@@ -189,7 +189,7 @@ class Sandbox:
     def approve(
         self, url: str, login: str | None = None, password: str | None = None, *, deny: bool = False
     ) -> str:
-        """Play the human: open the authorization URL, sign in, grant (or deny). Return the redirect URL without following it.
+        """Act as the user: open the authorization URL, sign in, grant (or deny). Return the redirect URL without following it.
 
         `login` defaults to the practice admin. Raises `SandboxError` if a page is not the expected one.
         """
@@ -225,13 +225,13 @@ class Sandbox:
         return entries
 
     def stop(self) -> None:
-        """End the process and remove a temporary state folder. Do nothing if the process has already ended."""
+        """Stop the process and remove a temporary state folder. Do nothing if the process has already exited."""
         try:
             self._http.post(
                 f"{self.url}/_sandbox/stop", json={}, headers={"X-Sandbox-Key": self._key}, timeout=10
             )
         except requests.RequestException:
-            self._key = ""  # it has already ended
+            self._key = ""  # it has already exited
         self._http.close()
         deadline = time.monotonic() + 10
         if self._process is not None:

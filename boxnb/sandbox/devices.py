@@ -48,7 +48,7 @@ class Devices:
         count = itertools.count(1)
 
         class Handler(BaseHTTPRequestHandler):
-            """Answer ``GET /api/devices?page=0&size=25``."""
+            """Serve ``GET /api/devices?page=0&size=25``."""
 
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True  # otherwise the body waits 40 ms for an ACK of the headers
@@ -58,11 +58,11 @@ class Devices:
                 expected = "Basic " + base64.b64encode(pair).decode()
                 url = urlsplit(self.path)
                 if not hmac.compare_digest(self.headers.get("Authorization", ""), expected):
-                    self.answer(
+                    self.respond(
                         401, {"error": "unauthorized"}, **{"WWW-Authenticate": 'Basic realm="devices"'}
                     )
                 elif next(count) % 3 == 0:
-                    self.answer(503, {"error": "busy"}, **{"Retry-After": "0"})
+                    self.respond(503, {"error": "busy"}, **{"Retry-After": "0"})
                 elif url.path == "/api/devices":
                     query = parse_qs(url.query)
                     page, size = (
@@ -70,13 +70,13 @@ class Devices:
                         for name, default in (("page", "0"), ("size", "25"))
                     )
                     entries = devices()
-                    self.answer(
+                    self.respond(
                         200, {"totalCount": len(entries), "results": entries[page * size : (page + 1) * size]}
                     )
                 else:
-                    self.answer(404, {"error": "not found"})
+                    self.respond(404, {"error": "not found"})
 
-            def answer(self, status: int, body: Any, **headers: str) -> None:
+            def respond(self, status: int, body: Any, **headers: str) -> None:
                 """Send a JSON response."""
                 server.statuses.append(status)
                 content = json.dumps(body).encode()
@@ -88,7 +88,7 @@ class Devices:
                 self.wfile.write(content)
 
             def log_message(self, *_: Any) -> None:
-                """Log nothing: the server runs in the notebook's process."""
+                """Do not log: the server runs in the notebook's process."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -96,7 +96,7 @@ class Devices:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/api"
 
     def stop(self) -> None:
-        """End the server."""
+        """Stop the server."""
         self._server.shutdown()
         self._server.server_close()
 

@@ -1,7 +1,7 @@
 """Find or start a sandbox, and the shared sandbox's functions: stop, approve, record, clock, faults.
 
-The sandbox runs in a process of its own; everything here talks to it over HTTP. `start()` finds the shared sandbox or
-starts it. `start(private=True)` starts your own, so that turning its clock or switching faults on disturbs nobody else::
+The sandbox runs in its own process; everything here talks to it over HTTP. `start()` finds the shared sandbox or starts
+it. `start(private=True)` starts your own, so that setting its clock or switching faults on does not affect anyone else::
 
     with boxnb.sandbox.start(private=True) as sandbox:
         sandbox.clock.advance(3600)
@@ -25,7 +25,7 @@ from .client import Clock, Faults, Sandbox, fail
 SHARED_IDLE = 8 * 3600.0
 PRIVATE_IDLE = 1800.0
 START_SECONDS, LARGE_SECONDS = 30.0, 180.0
-_seen: dict[str, Sandbox] = {}
+_found: dict[str, Sandbox] = {}
 _children: list[subprocess.Popen[bytes]] = []
 
 
@@ -63,23 +63,23 @@ def start(
     port
         Port on 127.0.0.1. 0 takes the previous port if it is free, else any free one.
     state
-        Folder of the state. Without one, a private sandbox gets a temporary folder and ends with this process, even if
-        the process is killed. Ending removes the folder, as `.stop()` does.
+        Folder of the state. Without one, a private sandbox gets a temporary folder and stops with this process, even
+        if the process is killed. Its folder is then removed, as by `.stop()`.
     world
         ``"small"``, ``"large"`` (50,000 users, 5,000 folders, 200,000 files and 1,000,000 events, generated from a
         seed; takes half a minute to start), or a folder with CSV files like those of ``"small"``.
     rotation
-        ``"grace"``: the old pair works until the new access token is first used; ``"strict"``: it stops working at once.
+        ``"grace"``: the old pair works until the new access token is first used; ``"strict"``: it stops working immediately.
     idle
         Stop after this many seconds without a request (default 8 h, private 30 min; 0: never).
     limits
-        How the 1000 calls a minute and user are counted: ``"rolling"``, ``"fixed"``, ``"bucket"`` or ``"off"``.
+        How the 1000 calls per minute and user are counted: ``"rolling"``, ``"fixed"``, ``"bucket"`` or ``"off"``.
     prefix
         Path prefix of a proxy in front of the sandbox.
     allow_host
         Additional host names to serve, for a proxy in front.
     users, folders, files
-        Sizes of ``"large"`` other than the default ones.
+        Sizes of ``"large"``, to replace the defaults.
     events
         Number of events in the past year (``"small"``: 30,000).
     seed
@@ -119,13 +119,13 @@ def start(
 
 
 def find() -> Sandbox | None:
-    """Return the shared sandbox if it is running, else None. Starts nothing."""
+    """Return the shared sandbox if it is running, else None. Never start one."""
     announcement = home() / "sandbox.json"
     try:
         info = json.loads(announcement.read_text(encoding="utf-8"))
-        sandbox = _seen.get(info["key"])
+        sandbox = _found.get(info["key"])
         if sandbox is None:
-            sandbox = _seen[info["key"]] = Sandbox(
+            sandbox = _found[info["key"]] = Sandbox(
                 info["url"], info["key"], int(info["pid"]), Path(info["state"])
             )
     except (OSError, ValueError, KeyError, TypeError):
@@ -136,10 +136,10 @@ def find() -> Sandbox | None:
 def _launch(
     folder: Path, announcement: Path, idle: float, options: dict[str, Any], *, tied: bool = False
 ) -> Sandbox:
-    """Start the process in its own session and wait until it answers.
+    """Start the process in its own session and wait until it responds.
 
     A ``tied`` sandbox reads from a pipe whose other end this process holds. The operating system closes the pipe when this
-    process ends, even if it is killed; the sandbox then ends too and removes its folder.
+    process ends, even if it is killed; the sandbox then stops too and removes its folder.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder, announcement = folder.resolve(), announcement.resolve()
@@ -192,7 +192,7 @@ def _launch(
     last_lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
     if process.poll() is None:
         process.terminate()
-        fail(f"The sandbox did not answer within {seconds:.0f} s. See {log}.")
+        fail(f"The sandbox did not respond within {seconds:.0f} s. See {log}.")
     return fail(
         "The sandbox did not start: "
         + (" / ".join(last_lines) or f"exit code {process.returncode}")
@@ -222,7 +222,7 @@ def stop() -> bool:
 
 
 def approve(url: str, login: str | None = None, password: str | None = None, *, deny: bool = False) -> str:
-    """Play the human at the shared sandbox; see `Sandbox.approve`."""
+    """Act as the user who signs in to the shared sandbox; see `Sandbox.approve`."""
     return start().approve(url, login, password, deny=deny)
 
 

@@ -31,7 +31,7 @@ INBOX = "ada.admin@example.com"
 
 
 class Mail:
-    """One mail as it arrived.
+    """A mail as it arrived.
 
     Attributes
     ----------
@@ -50,19 +50,19 @@ class Mail:
         """The subject, decoded."""
         return str(self.message["Subject"])
 
-    def _part(self, kind: str) -> str:
-        part = self.message.get_body(preferencelist=(kind,))
+    def _body(self, subtype: str) -> str:
+        part = self.message.get_body(preferencelist=(subtype,))
         return "" if part is None else str(part.get_content())
 
     @property
     def text(self) -> str:
         """The plain-text body."""
-        return self._part("plain")
+        return self._body("plain")
 
     @property
     def html(self) -> str:
         """The HTML body."""
-        return self._part("html")
+        return self._body("html")
 
     @property
     def attachments(self) -> dict[str, bytes]:
@@ -87,7 +87,7 @@ class Mail:
         return "\n".join([*(f"{name}: {value}" for name, value in self._rows()), "", self.text])
 
     def _repr_html_(self) -> str:
-        # A sandboxed frame: nothing in a mail may act on the notebook.
+        # The iframe is sandboxed, so that nothing in a mail can change the notebook.
         page = html.escape(self.html or f"<pre>{html.escape(self.text)}</pre>", quote=True)
         return (
             f"{card_html(self._rows())}<iframe sandbox srcdoc=\"{page}\" title='The mail' "
@@ -131,7 +131,7 @@ class Mailbox(Sequence[Mail]):
             options |= {"tls_context": certificate, "require_starttls": True}
         if security == "ssl":
             options["ssl_context"] = certificate
-        # aiosmtpd's own log would only distract the reader.
+        # aiosmtpd's log would only distract the reader.
         logging.getLogger("mail").setLevel(logging.CRITICAL)
         # aiosmtpd warns on every connection that without TLS the password is sent in clear text. It stays on this computer.
         warnings.filterwarnings("ignore", message="Requiring AUTH while not requiring TLS")
@@ -173,7 +173,7 @@ class Mailbox(Sequence[Mail]):
         return card_html(rows, caption=title, columns=("no.", "subject", "to"))
 
     def stop(self) -> None:
-        """End the server; the mails stay readable."""
+        """Stop the server. Its mails stay readable."""
         if self._controller.server is not None:
             self._controller.stop()
 
@@ -185,16 +185,16 @@ class Mailbox(Sequence[Mail]):
 
 
 def serve(handler: Any, **options: Any) -> Any:
-    """Start a controller of aiosmtpd on this computer that closes open connections when it stops.
+    """Start an aiosmtpd controller on this computer that closes open connections when it stops.
 
-    aiosmtpd's own controller leaves them open: the client waits for its timeout, and the socket for the garbage collector.
+    aiosmtpd's own controller leaves them open: the client waits for its timeout, and the socket for garbage collection.
     """
     try:
         from aiosmtpd.controller import Controller
     except ImportError as error:
         fail(f"The practice mail server needs one more package: pip install 'boxnb[automate]' ({error}).")
 
-    class Closing(Controller):
+    class ClosingController(Controller):
         def __init__(self) -> None:
             # The name in the greeting. This computer's name may contain characters that SMTP does not allow.
             options.setdefault("server_hostname", "localhost")
@@ -212,15 +212,15 @@ def serve(handler: Any, **options: Any) -> Any:
                     server.transport.abort()
             super().cancel_tasks(stop_loop)
 
-    controller = Closing()
+    controller = ClosingController()
     controller.start()
     return controller
 
 
 def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 _running: list[Mailbox] = []

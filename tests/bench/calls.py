@@ -101,7 +101,7 @@ def count_calls(box: boxnb.Box, sandbox: Any) -> Iterator[Count]:
 
 
 def table(counts: list[Count]) -> str:
-    """Return the counts as a table of text."""
+    """Return the counts as a plain-text table."""
     lines = [f"{'':<26}{'rows':>7}{'calls':>7}{'fewest':>8}{'calls / 1,000 rows':>20}"]
     for count in counts:
         rate = f"{count.calls / count.rows * 1000:.2f}" if count.rows else "-"

@@ -36,7 +36,7 @@ TOO_LONG = {
     ("floor", "tree", 80),
     ("sdk", "events", 80),
 }
-WORLDS: dict[str, dict[str, int]] = {
+SIZES: dict[str, dict[str, int]] = {
     # With three users, the admin sees more than half of everything: 5,008 folders and 200,995 files.
     "tree": {"users": 3, "folders": 8_130, "files": 326_000, "events": 100},
     "users-10k": {"users": 10_000},
@@ -61,19 +61,19 @@ class Table(NamedTuple):
 
 def run_once(name: str, work: str, url: str, token: str) -> dict[str, Any]:
     """Run one contender in a separate process and return its figures, or why it failed."""
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, str(HERE / "contenders.py"), name, work, url, token, PROFILE],
         capture_output=True,
         text=True,
         check=False,
     )
-    if done.returncode:
-        return {"failed": (done.stderr.strip().splitlines() or ["no message"])[-1][:200]}
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    if process.returncode:
+        return {"failed": (process.stderr.strip().splitlines() or ["no message"])[-1][:200]}
+    return dict(json.loads(process.stdout.splitlines()[-1]))
 
 
 def ceiling(url: str, token: str) -> float:
-    """Return how many pages of 1,000 users a second the sandbox serves to one plain connection."""
+    """Return how many pages of 1,000 users per second the sandbox serves to one connection."""
     import http.client
     from urllib.parse import urlsplit
 
@@ -89,7 +89,7 @@ def ceiling(url: str, token: str) -> float:
 
 
 def main() -> None:
-    """Measure what the arguments ask for, print each table, and write the report if asked."""
+    """Measure what the arguments request, print each table, and write the report with ``--report``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--latencies", default="0,80", help="milliseconds")
@@ -102,14 +102,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         os.environ["BOXNB_HOME"] = home
         for work in options.works.split(","):
-            world = WORLDS.get(work, {})
-            with boxnb.sandbox.start(private=True, world="large", limits="off", **world) as sandbox:
+            sizes = SIZES.get(work, {})
+            with boxnb.sandbox.start(private=True, world="large", limits="off", **sizes) as sandbox:
                 profile = sign_in(sandbox, PROFILE)
-                sandbox.clock.freeze()  # otherwise each contender would see a year of events that ends later
+                sandbox.clock.freeze()  # otherwise the year of events would end later for each contender
                 assert profile.token is not None
                 token = profile.token.access_token.reveal()
                 pages = ceiling(sandbox.url, token)
-                print(f"\n{work}: the sandbox serves {pages:.0f} pages of 1,000 users a second")
+                print(f"\n{work}: the sandbox serves {pages:.0f} pages of 1,000 users per second")
                 for latency in map(int, options.latencies.split(",")):
                     table = summarise(
                         work, latency, compare(sandbox, work, latency, names, options.runs, token)
@@ -118,7 +118,7 @@ def main() -> None:
                     tables.append(table)
     if options.report:
         RESULTS.write_text(with_report(RESULTS.read_text(encoding="utf-8"), options.runs, tables), "utf-8")
-        print(f"\nWritten: {RESULTS}")
+        print(f"\nWrote {RESULTS}")
 
 
 def compare(sandbox: Any, work: str, latency: int, names: list[str], runs: int, token: str) -> Runs:
@@ -142,8 +142,8 @@ def summarise(work: str, latency: int, results: Runs) -> Table:
     counts = " or ".join(f"{number:,}" for number in sorted({run["rows"] for run in succeeded}))
     ids = {run["ids"] for run in succeeded if run.get("ids") is not None}
     title = f"{work} at {latency} ms: {counts} rows, {'the same ids' if len(ids) == 1 else 'IDS DIFFER'}"
-    ours = [run for run in results.get("boxnb", []) if "failed" not in run]
-    base = {key: statistics.median(run[key] for run in ours) for key in ("wall", "cpu") if ours}
+    boxnb_runs = [run for run in results.get("boxnb", []) if "failed" not in run]
+    base = {key: statistics.median(run[key] for run in boxnb_runs) for key in ("wall", "cpu") if boxnb_runs}
     rows, failures = {}, {}
     for name, runs in results.items():
         if any("failed" in run for run in runs):
@@ -179,7 +179,7 @@ def show(table: Table) -> None:
 
 
 def machine() -> list[str]:
-    """Return what the figures depend on: cores, system and versions; no date and no name of a computer."""
+    """Return what the figures depend on: cores, system and versions; without a date or the name of the computer."""
     versions = []
     for package in PACKAGES:
         try:
@@ -192,15 +192,15 @@ def machine() -> list[str]:
     ]
 
 
-def with_report(text: str, runs: int, tables: list[Table]) -> str:
-    """Return the text of ``RESULTS.md`` with its generated part replaced; the part measured by hand stays."""
+def with_report(report: str, runs: int, tables: list[Table]) -> str:
+    """Return ``RESULTS.md`` with its generated part replaced; the part measured by hand stays."""
     lines = [BEGIN, "", *machine(), f"- medians of {runs} runs; `x` is the ratio to boxnb", ""]
     for table in tables:
         lines += [f"### {table.title}", "", "| | " + " | ".join(COLUMNS) + " |", "|---" * 10 + "|"]
         lines += [f"| {name} | " + " | ".join(cells) + " |" for name, cells in table.rows.items()]
         lines += [f"| {name} | failed |" + " |" * 8 for name in table.failures]
         lines.append("")
-    before, _, rest = text.partition(BEGIN)
+    before, _, rest = report.partition(BEGIN)
     return before + "\n".join([*lines, END]) + rest.partition(END)[2]
 
 

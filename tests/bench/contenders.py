@@ -1,4 +1,4 @@
-"""Run one workload with one contender and print the figures as JSON. :mod:`compare` starts a process for each run.
+"""Run one workload with one contender and print the figures as JSON. :mod:`compare` starts one process per run.
 
 ``python tests/bench/contenders.py CONTENDER WORK URL TOKEN PROFILE``
 """
@@ -31,7 +31,9 @@ def boxnb_(work: str, url: str, token: str, profile: str) -> pd.DataFrame:
     import boxnb
     from boxnb.api import rate_limit
 
-    rate_limit.LIMITS["general"] = rate_limit.Limit(10**9)  # no contender waits: the sandbox's limits are off
+    rate_limit.LIMITS["general"] = rate_limit.Limit(
+        10**9
+    )  # no contender waits, because the sandbox's limits are off
     box = boxnb.connect(profile)
     if work.startswith("users"):
         return box.users()
@@ -173,12 +175,12 @@ def aiohttp_(work: str, url: str, token: str, profile: str) -> pd.DataFrame:
     import orjson
 
     async def run() -> list[Any]:
-        gate = asyncio.Semaphore(16)
+        limit = asyncio.Semaphore(16)
         headers = {"Authorization": f"Bearer {token}"}
         async with aiohttp.ClientSession(headers=headers) as session:
 
             async def get(path: str, **params: Any) -> Any:
-                async with gate, session.get(url + "/2.0" + path, params=params) as response:
+                async with limit, session.get(url + "/2.0" + path, params=params) as response:
                     return orjson.loads(await response.read())
 
             if work.startswith("users"):
@@ -201,7 +203,7 @@ def aiohttp_(work: str, url: str, token: str, profile: str) -> pd.DataFrame:
                 now = time.time()
                 edges = [now - 366 * 86400 * (16 - i) / 16 for i in range(17)]
 
-                async def span(begin: float, end: float) -> list[Any]:
+                async def fetch_range(start: float, end: float) -> list[Any]:
                     entries: list[Any] = []
                     position = "0"
                     time_format = "%Y-%m-%dT%H:%M:%S+00:00"
@@ -211,7 +213,7 @@ def aiohttp_(work: str, url: str, token: str, profile: str) -> pd.DataFrame:
                             stream_type="admin_logs",
                             stream_position=position,
                             limit=500,
-                            created_after=time.strftime(time_format, time.gmtime(begin)),
+                            created_after=time.strftime(time_format, time.gmtime(start)),
                             created_before=time.strftime(time_format, time.gmtime(end)),
                         )
                         if not page["entries"]:
@@ -219,8 +221,8 @@ def aiohttp_(work: str, url: str, token: str, profile: str) -> pd.DataFrame:
                         entries += page["entries"]
                         position = page["next_stream_position"]
 
-                spans = await asyncio.gather(*(span(a, b) for a, b in itertools.pairwise(edges)))
-                by_id = {entry["event_id"]: entry for events in spans for entry in events}
+                ranges = await asyncio.gather(*(fetch_range(a, b) for a, b in itertools.pairwise(edges)))
+                by_id = {entry["event_id"]: entry for events in ranges for entry in events}
                 return list(by_id.values())
 
             async def folder(folder_id: str) -> list[Any]:
@@ -260,13 +262,13 @@ CONTENDERS: dict[str, Callable[[str, str, str, str], pd.DataFrame]] = {
 
 
 def main() -> None:
-    """Run the contender that the command line names, and print its figures."""
+    """Run the contender from the command line, and print its figures."""
     name, work, url, token, profile = sys.argv[1:]
     contender = CONTENDERS[name]
     if name == "boxnb":
         import boxnb
 
-        boxnb.connect(profile).session  # noqa: B018  no contender's imports are measured
+        boxnb.connect(profile).session  # noqa: B018  imports are not measured for any contender
     elif name.startswith("sdk"):
         import box_sdk_gen  # noqa: F401
     else:

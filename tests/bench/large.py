@@ -55,7 +55,7 @@ def processor_time(process: psutil.Process) -> float:
 
 
 def memory(process: psutil.Process) -> str:
-    """Return the peak of resident memory, or the present value if the system does not know the peak."""
+    """Return the peak of resident memory, or the current value if the system does not record the peak."""
     status = Path(f"/proc/{process.pid}/status")
     if not status.exists():
         return f"{process.memory_info().rss / 2**20:.0f} MiB now"
@@ -86,7 +86,7 @@ def main() -> None:
             rate, size = asyncio.run(pages(sandbox.url, token, markers, encoding))
             cpu_rate = CONNECTIONS * CALLS / (processor_time(process) - time_before)
             print(
-                f"{encoding}: {rate:,.0f} pages of 1,000 users a second, {cpu_rate:,.0f} a second of processor time, "
+                f"{encoding}: {rate:,.0f} pages of 1,000 users per second, {cpu_rate:,.0f} per second of processor time, "
                 f"{size / 1000:,.0f} kB each (floor 2,000)"
             )
         print(f"memory {memory(process)} (ceiling 1024 MiB)")

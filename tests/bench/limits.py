@@ -1,8 +1,8 @@
 """Measure the rate limiter against an enforced limit, in real time: ``python tests/bench/limits.py`` (15 minutes).
 
-The sandbox answers 429 beyond 1,000 calls a minute, counted in a rolling minute or in a token bucket. The parts are 5,500
+The sandbox returns 429 beyond 1,000 calls per minute, counted in a rolling minute or in a token bucket. The parts are 5,500
 calls of one user from eight threads, ten calls with and without the rate limiter, and two kernels of one profile (see
-``--help``). The *server* recorded all figures: when each call arrived, and how it was answered.
+``--help``). The *server* records all figures: when each call arrived, and the status of its response.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from signing import sign_in  # noqa: E402
 import boxnb.sandbox  # noqa: E402
 from boxnb.api import rate_limit  # noqa: E402
 
-A_MINUTE = 990
+PER_MINUTE = 990
 THREADS = 8
 PER_KERNEL = """
 import boxnb
@@ -46,24 +46,24 @@ def api_calls(sandbox: Any) -> list[dict[str, Any]]:
 def busiest(calls: list[dict[str, Any]]) -> int:
     """Return the largest number of calls in any sixty seconds."""
     times = sorted(call["time"] for call in calls)
-    first, most = 0, 0
-    for last, at in enumerate(times):
-        while times[first] <= at - 60:
+    first, largest = 0, 0
+    for last, moment in enumerate(times):
+        while times[first] <= moment - 60:
             first += 1
-        most = max(most, last - first + 1)
-    return most
+        largest = max(largest, last - first + 1)
+    return largest
 
 
 def show(title: str, calls: list[dict[str, Any]], count: int) -> None:
-    """Print the time compared with the minimum at 990 calls a minute, and how many calls were refused."""
+    """Print the time compared with the minimum at 990 calls per minute, and how many calls were refused."""
     times = [call["time"] for call in calls]
     seconds = max(times) - min(times)
-    allowed = (count - 1) // A_MINUTE * 60  # the last calls may be sent when their minute begins
+    allowed = (count - 1) // PER_MINUTE * 60  # the last calls may be sent when their minute starts
     refused = sum(call["status"] == 429 for call in calls)
     excess = f"{seconds / allowed - 1:+.1%}" if allowed else "-"
     print(
-        f"{title:<28}{len(calls):>7} calls {seconds:>7.1f} s, 990 a minute allows {allowed:>4} s: {excess:>6}; "
-        f"{refused} answered 429 ({refused / len(calls):.2%}); at most {busiest(calls)} in 60 s",
+        f"{title:<28}{len(calls):>7} calls {seconds:>7.1f} s, 990 per minute allow {allowed:>4} s: {excess:>6}; "
+        f"{refused} got 429 ({refused / len(calls):.2%}); at most {busiest(calls)} in 60 s",
         flush=True,
     )
 
@@ -81,7 +81,7 @@ def many(policy: str, count: int) -> None:
         with ThreadPoolExecutor(THREADS) as pool:
             succeeded = list(pool.map(call, range(count))).count(200)
         show(f"{policy}, {count} calls", api_calls(sandbox), count)
-        print(f"{'':<28}{succeeded} answered 200")
+        print(f"{'':<28}{succeeded} got 200")
 
 
 def ten() -> None:
@@ -105,7 +105,7 @@ def ten() -> None:
                 f"ten calls {name:<18}{statistics.median(times) * 1000:>7.1f} ms (median of 20, interleaved)"
             )
         file = Path(os.environ["BOXNB_HOME"]) / "probe" / "pace"
-        pacer = rate_limit.Pacer(file, rate_limit.Limit(A_MINUTE))
+        pacer = rate_limit.Pacer(file, rate_limit.Limit(PER_MINUTE))
         started = time.perf_counter()
         waited = sum(pacer.wait() for _ in range(900))
         microseconds = (time.perf_counter() - started) / 900 * 1e6
@@ -115,7 +115,7 @@ def ten() -> None:
 
 
 def kernels(policy: str, count: int) -> None:
-    """Measure two Jupyter kernels of one profile, which share one limit."""
+    """Measure two Jupyter kernels that use one profile and share its limit."""
     with boxnb.sandbox.start(private=True, limits=policy) as sandbox:
         sign_in(sandbox, "bench")
         sandbox.record(clear=True)
@@ -137,7 +137,7 @@ def kernels(policy: str, count: int) -> None:
 
 
 def main() -> None:
-    """Measure the parts that the command line names."""
+    """Measure the parts from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=5500)
     parser.add_argument("--policies", default="rolling,bucket")
@@ -152,7 +152,7 @@ def main() -> None:
             if "many" in parts:
                 many(policy, options.calls)
                 for file in (Path(home) / "pace").glob("*"):
-                    file.unlink()  # the next policy starts with a full minute
+                    file.unlink()  # the next policy starts with an unused limit
             if "kernels" in parts:
                 kernels(policy, 1500)
                 for file in (Path(home) / "pace").glob("*"):

@@ -1,4 +1,4 @@
-"""Soak a sandbox with tens of thousands of refreshes and calls, and report its memory and open files on the way.
+"""Soak a sandbox with tens of thousands of refreshes and calls, and report its memory and open files after each step.
 
     python tests/bench/soak.py                                     10,000 refreshes and 100,000 calls, some minutes
     python tests/bench/soak.py --refreshes 500 --calls 5000        a short soak
@@ -98,7 +98,7 @@ class Soak:
         return pair
 
     def call(self, method: str, path: str, doc: Any = None, **headers: str) -> tuple[int, bytes]:
-        """Call the API with the present access token."""
+        """Call the API with the current access token."""
         headers = {"Authorization": f"Bearer {self.pair['access_token']}", **headers}
         body = b"" if doc is None else json.dumps(doc).encode()
         return self.send(method, f"/2.0{path}", body, **headers)
@@ -118,7 +118,7 @@ class Soak:
         assert self.call("GET", "/users/me")[0] == 200
 
     def read(self, number: int) -> None:
-        """Make one of the calls that an admin makes. Now and then it is one that the server refuses."""
+        """Make one of the calls that an admin makes. The server refuses some of them."""
         paths = [
             "/users/me",
             "/users?limit=100",
@@ -150,22 +150,22 @@ class Soak:
         return 4
 
     def share(self, start: int, count: int) -> None:
-        """Make `count` calls. In every forty of them, four write."""
-        done = 0
-        while done < count:
-            number = start + done
-            if number % 40 == 0 and count - done >= 4:
-                done += self.write(number)
+        """Make `count` calls. Four of every forty write."""
+        calls_made = 0
+        while calls_made < count:
+            number = start + calls_made
+            if number % 40 == 0 and count - calls_made >= 4:
+                calls_made += self.write(number)
             else:
                 self.read(number)
-                done += 1
+                calls_made += 1
 
     def sample(self) -> Sample:
-        """Record and return the present figures of the sandbox."""
+        """Record and return the current figures of the sandbox."""
         disk = sum(path.stat().st_size for path in self.sandbox.state.rglob("*") if path.is_file())
-        open_now = min(self.open_files() for _ in self.moments())
+        open_files = min(self.open_files() for _ in self.moments())
         calls = sum(self.statuses.values())
-        self.samples.append(Sample(calls, self.process.memory_info().rss, open_now, disk))
+        self.samples.append(Sample(calls, self.process.memory_info().rss, open_files, disk))
         return self.samples[-1]
 
     def open_files(self) -> int:
@@ -183,21 +183,20 @@ class Soak:
     def run(self, refreshes: int, calls: int, verbose: bool = False) -> None:
         """Soak in steps: first some of the refreshes, then some of the calls from several threads."""
         for step in range(STEPS):
-            with ThreadPoolExecutor(
-                THREADS
-            ) as pool:  # its connections close with it, so that only leaks stay open
+            # The connections of the pool close with it, so that only leaks stay open.
+            with ThreadPoolExecutor(THREADS) as pool:
                 for number in range(step * refreshes // STEPS, (step + 1) * refreshes // STEPS):
                     self.refresh(number)
-                begin, end = step * calls // STEPS, (step + 1) * calls // STEPS
-                share = (end - begin) // THREADS
-                list(pool.map(lambda thread: self.share(begin + thread * share, share), range(THREADS)))  # noqa: B023
+                start, end = step * calls // STEPS, (step + 1) * calls // STEPS
+                share = (end - start) // THREADS
+                list(pool.map(lambda thread: self.share(start + thread * share, share), range(THREADS)))  # noqa: B023
                 list(pool.map(lambda _: self.close(), range(THREADS)))
             self.close()
-            now = self.sample()
+            current = self.sample()
             if verbose:
                 print(
-                    f"{now.calls:>8} calls  {now.memory / 2**20:6.1f} MiB  {now.files} open files  "
-                    f"{now.disk / 2**20:6.1f} MiB on disk",
+                    f"{current.calls:>8} calls  {current.memory / 2**20:6.1f} MiB  {current.files} open files  "
+                    f"{current.disk / 2**20:6.1f} MiB on disk",
                     flush=True,
                 )
 

@@ -25,7 +25,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "support")]
 from sandbox import spec  # noqa: E402
 from sandbox.conftest import Person  # noqa: E402
 from sandbox.deviations import EMPTY  # noqa: E402
-from sandbox.test_schema import Asker  # noqa: E402
+from sandbox.test_schema import CallMaker  # noqa: E402
 
 import boxnb.sandbox  # noqa: E402
 
@@ -39,7 +39,7 @@ CHECKS = "not_a_server_error,response_schema_conformance,content_type_conformanc
 def responses(method: str, path: str) -> dict[str, Any]:
     """Return the responses of an operation, including the empty ones that are listed as deviations."""
     by_status: dict[str, Any] = {}
-    for variant in spec.find(method, path):
+    for variant in spec.variants_of(method, path):
         for status, contents in variant["answers"].items():
             response = by_status.setdefault(status, {"description": "", "content": {}})
             for kind, schema in contents.items():
@@ -78,7 +78,7 @@ def with_nulls(value: Any) -> Any:
 
 def document(on_upload_host: bool) -> str:
     """Return the description of one host as an OpenAPI document."""
-    ids, paths = Asker("ids").ids, dict[str, dict[str, Any]]()
+    ids, paths = CallMaker("ids").ids, dict[str, dict[str, Any]]()
     for name, described in spec.description()["operations"].items():
         method, path = name.split(" ")
         path = path.partition("#")[0]
@@ -92,10 +92,12 @@ def document(on_upload_host: bool) -> str:
                 "content": {kind: {"schema": body} for kind, body in described["body"].items()}
             }
         paths.setdefault(path, {})[method] = operation
-    whole = {"openapi": "3.0.2", "info": {"title": "Box", "version": "2024.0"}, "paths": paths}
-    text = json.dumps({**whole, "components": {"schemas": with_nulls(spec.description()["schemas"])}})
-    # As `spec.normal` does.
-    return text.replace('"oneOf"', '"anyOf"').replace('"discriminator"', '"x-discriminator"')
+    full_document = {"openapi": "3.0.2", "info": {"title": "Box", "version": "2024.0"}, "paths": paths}
+    content = json.dumps(
+        {**full_document, "components": {"schemas": with_nulls(spec.description()["schemas"])}}
+    )
+    # `spec.to_json_schema` does the same.
+    return content.replace('"oneOf"', '"anyOf"').replace('"discriminator"', '"x-discriminator"')
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Measure the cost of a trace: calls of four threads with and without it in turn, and the time to draw it.
+"""Measure the cost of a trace: calls from four threads, with and without it in turn, and the time to draw it.
 
 python tests/bench/tracing.py
 """
@@ -42,22 +42,22 @@ def measure() -> tuple[float, float, float]:
         url = f"{practice.client.server.api_url}/users/me"
         headers = {"Authorization": f"Bearer {token.access_token.reveal()}"}
         practice.trace.stop()
-        plain = seconds_of_all(url, headers)
+        untraced = seconds_of_all(url, headers)
         practice.trace.clear()
         practice.trace.start()
         traced = seconds_of_all(url, headers)
         practice.trace.stop()
         started = time.perf_counter()
         diagram.page(practice.trace.exchanges)
-        return plain, traced, time.perf_counter() - started
+        return untraced, traced, time.perf_counter() - started
 
 
 def main() -> None:
     """Print the figures."""
-    plain, traced, drawn = zip(*(measure() for _ in range(RUNS)), strict=True)
-    ratio = statistics.median(traced) / statistics.median(plain)
-    print(f"{THREADS * CALLS} calls of {THREADS} threads, medians of {RUNS} (range)")
-    for name, seconds in (("without a trace", plain), ("with a trace", traced), ("drawing them", drawn)):
+    untraced, traced, drawing = zip(*(measure() for _ in range(RUNS)), strict=True)
+    ratio = statistics.median(traced) / statistics.median(untraced)
+    print(f"{THREADS * CALLS} calls from {THREADS} threads, medians of {RUNS} (range)")
+    for name, seconds in (("without a trace", untraced), ("with a trace", traced), ("drawing them", drawing)):
         print(f"  {name:<16}{statistics.median(seconds):6.3f} s ({min(seconds):.3f}-{max(seconds):.3f})")
     print(f"  the trace: {ratio:.2f}x")
 

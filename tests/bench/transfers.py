@@ -1,7 +1,7 @@
 """Measure uploads and downloads: ``make bench-transfers`` (``ARGS="large --megabytes 1000"``).
 
 ``large``   uploads one file in parts and downloads it. The process is killed three times each way and resumes.
-``many``    uploads a folder of small files with 429s, resets and kills. Does each file arrive exactly once?
+``many``    uploads a folder of small files with 429s, resets and kills, and checks that each file arrives exactly once.
 ``compare`` compares boxnb with Box's own SDK, interleaved, with a latency on each call. Quote ratios, not seconds.
 
 Each transfer is a separate process, whose peak memory is read from ``/proc`` (Linux). Unless ``--limits`` is set, the rate
@@ -74,7 +74,7 @@ def sdk_large(sdk: Any, file: Path, folder: str, name: str) -> str:
 
 
 def sdk_threads(sdk: Any, files: list[Path], folder: str) -> list[str]:
-    """Upload small files from eight threads, as many as boxnb uses, as a careful user of the SDK would."""
+    """Upload small files from eight threads, as boxnb does and a careful user of the SDK would."""
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(8) as pool:
@@ -125,7 +125,7 @@ def transfer(work: str, path: str, target: str, name: str, limits: str) -> None:
     )
 
 
-# In the process that measures.
+# In the measuring process.
 
 
 def peak(process: int) -> float:
@@ -139,16 +139,16 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, str(Path(__file__).resolve()), "child", *map(str, arguments)]
 
 
-def completed(*arguments: object) -> dict[str, Any]:
-    """Do one transfer to its end, and return its figures."""
-    done = subprocess.run(command(*arguments), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{arguments[0]} failed: {done.stderr.strip().splitlines()[-1]}")
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+def run_to_end(*arguments: object) -> dict[str, Any]:
+    """Do one complete transfer, and return its figures."""
+    process = subprocess.run(command(*arguments), capture_output=True, text=True, check=False)
+    if process.returncode:
+        raise SystemExit(f"{arguments[0]} failed: {process.stderr.strip().splitlines()[-1]}")
+    return dict(json.loads(process.stdout.splitlines()[-1]))
 
 
-def killed(*arguments: object, reached: Callable[[], bool]) -> float:
-    """Start a transfer, kill it once it got that far, and return its peak memory."""
+def run_and_kill(*arguments: object, reached: Callable[[], bool]) -> float:
+    """Start a transfer, kill it once `reached` returns true, and return its peak memory."""
     with subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         while not reached():
             if child.poll() is not None:
@@ -169,36 +169,40 @@ def signed_in_sandbox(limits: str) -> Iterator[tuple[Sandbox, Path]]:
             yield sandbox, Path(folder)
 
 
-def noise(file: Path, size: int) -> str:
-    """Write random bytes and return their SHA-1."""
+def write_random_file(file: Path, size: int) -> str:
+    """Write a file of random bytes and return their SHA-1."""
     digest = hashlib.sha1(usedforsecurity=False)
-    with file.open("wb") as out:
+    with file.open("wb") as stream:
         for start in range(0, size, MB):
-            piece = os.urandom(min(MB, size - start))
-            digest.update(piece)
-            out.write(piece)
+            chunk = os.urandom(min(MB, size - start))
+            digest.update(chunk)
+            stream.write(chunk)
     return digest.hexdigest()
 
 
-def puts(sandbox: Sandbox) -> int:
+def parts_received(sandbox: Sandbox) -> int:
     """Return how many parts the sandbox has received."""
     return sum(call["method"] == "PUT" and call["status"] == 200 for call in sandbox.record())
 
 
 def large(megabytes: int, kills: int, limits: str) -> dict[str, Any]:
-    """Upload and download one file with kills on the way, and return the figures."""
+    """Upload and download one file, interrupted by kills, and return the figures."""
     with signed_in_sandbox(limits) as (sandbox, folder):
         file, down = folder / "large.bin", folder / "down"
         size = megabytes * MB
-        sha1 = noise(file, size)
+        sha1 = write_random_file(file, size)
         parts = -(-size // (8 << 20))
         up = ("upload", file, "0", file.name, limits)
         memory: list[float] = []
         with sandbox.faults.during(PARTS, "latency", seconds=0.2, method="PUT"):
             for number in range(1, kills + 1):
-                due = number * parts // (kills + 1)
-                memory.append(killed(*up, reached=lambda due=due: puts(sandbox) >= due))
-        uploaded = completed(*up)
+                threshold = number * parts // (kills + 1)
+                memory.append(
+                    run_and_kill(
+                        *up, reached=lambda threshold=threshold: parts_received(sandbox) >= threshold
+                    )
+                )
+        uploaded = run_to_end(*up)
         entry = boxnb.connect(PROFILE).items("0").set_index("name").loc[file.name]
 
         def received() -> int:
@@ -208,13 +212,13 @@ def large(megabytes: int, kills: int, limits: str) -> dict[str, Any]:
         slow = 1.0 if megabytes <= 200 else 0.0  # otherwise a small file would arrive before the kill
         with sandbox.faults.during("/dl/*", "drip", seconds=slow) if slow else contextlib.nullcontext():
             for number in range(1, kills + 1):
-                due = number * size // (kills + 2)
-                memory.append(killed(*get, reached=lambda due=due: received() >= due))
-        downloaded = completed(*get)
+                threshold = number * size // (kills + 2)
+                memory.append(run_and_kill(*get, reached=lambda threshold=threshold: received() >= threshold))
+        downloaded = run_to_end(*get)
         digest = hashlib.sha1(usedforsecurity=False)
-        with (down / file.name).open("rb") as whole:
-            while piece := whole.read(MB):
-                digest.update(piece)
+        with (down / file.name).open("rb") as stream:
+            while chunk := stream.read(MB):
+                digest.update(chunk)
         return {
             "bytes": size,
             "kills": 2 * kills,
@@ -224,7 +228,7 @@ def large(megabytes: int, kills: int, limits: str) -> dict[str, Any]:
             == 1,
             "files there": len(list(down.iterdir())),
             "parts": parts,
-            "parts sent": puts(sandbox),
+            "parts sent": parts_received(sandbox),
             "peak MB": round(max(*memory, uploaded["peak"], downloaded["peak"])),
             "last leg up s": round(uploaded["wall"], 1),
             "last leg down s": round(downloaded["wall"], 1),
@@ -240,9 +244,9 @@ def many(files: int, kills: int, limits: str) -> dict[str, Any]:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(f"This is file {number}.")
         kinds = ("reset_after", "429", "reset_before", "503")
-        troubles = max(4, files // 50)
-        for number in range(troubles):
-            kind, skip = kinds[number % 4], number * files // troubles
+        fault_count = max(4, files // 50)
+        for number in range(fault_count):
+            kind, skip = kinds[number % 4], number * files // fault_count
             sandbox.faults.add(CONTENT, kind, skip=skip, retry_after=1, method="POST")
         started = time.perf_counter()
         up = ("folder", source, "0", source.name, limits)
@@ -252,9 +256,9 @@ def many(files: int, kills: int, limits: str) -> dict[str, Any]:
 
         memory = []
         for number in range(1, kills + 1):
-            due = number * files // (kills + 1)
-            memory.append(killed(*up, reached=lambda due=due: uploads() >= due))
-        uploaded = completed(*up)
+            threshold = number * files // (kills + 1)
+            memory.append(run_and_kill(*up, reached=lambda threshold=threshold: uploads() >= threshold))
+        uploaded = run_to_end(*up)
         seconds = time.perf_counter() - started
         statuses = Counter(
             call["status"] for call in sandbox.record() if call["path"] == CONTENT and call["status"]
@@ -267,11 +271,11 @@ def many(files: int, kills: int, limits: str) -> dict[str, Any]:
         return {
             "files": files,
             "kills": kills,
-            "troubles": troubles - len(sandbox.faults.list()),
+            "faults": fault_count - len(sandbox.faults.list()),
             "each exactly once": arrived["name"].tolist() == [f"{number:05}.txt" for number in range(files)],
-            "right bytes": arrived["sha1"].tolist() == expected,
+            "correct content": arrived["sha1"].tolist() == expected,
             "second versions": int((arrived["etag"].astype(str) != "0").sum()) if "etag" in arrived else None,
-            "answers": dict(sorted(statuses.items())),
+            "statuses": dict(sorted(statuses.items())),
             "peak MB": round(max([*memory, uploaded["peak"]])),
             "seconds": round(seconds, 1),
         }
@@ -281,10 +285,10 @@ def compare(megabytes: int, files: int, latency: int, runs: int) -> None:
     """Run boxnb and the SDK in turns, and print the figures."""
     with signed_in_sandbox("off") as (sandbox, folder):
         file, small = folder / "large.bin", folder / "small"
-        noise(file, megabytes * MB)
+        write_random_file(file, megabytes * MB)
         small.mkdir()
         for number in range(files):
-            noise(small / f"{number:04}.bin", 10_000)
+            write_random_file(small / f"{number:04}.bin", 10_000)
         if latency:
             sandbox.faults.add("*/2.0/*", "latency", times=10**9, seconds=latency / 1000)
         works = {
@@ -300,10 +304,10 @@ def compare(megabytes: int, files: int, latency: int, runs: int) -> None:
             for number in range(runs):
                 for name, transfer_work in names.items():
                     results[name].append(
-                        completed(transfer_work, path, "0", f"{transfer_work} {number}", "off")
+                        run_to_end(transfer_work, path, "0", f"{transfer_work} {number}", "off")
                     )
             sums = {run["sums"] for measured in results.values() for run in measured}
-            print(f"\n{work}: {'the same bytes at Box' if len(sums) == 1 else 'THE BYTES DIFFER'}")
+            print(f"\n{work}: {'the same bytes in Box' if len(sums) == 1 else 'THE BYTES DIFFER'}")
             print(
                 f"{'':<18}{'wall s':>8}{'(range)':>16}{'cpu s':>8}{'peak MB':>9}{'x boxnb':>9}{'(range)':>16}"
             )

@@ -1,7 +1,7 @@
 """Measure the views of a large enterprise in a real JupyterLab and browser: ``make bench-views`` (``ARGS="--runs 5"``).
 
 The large company has 50,000 users, 5,000 folders and 200,000 files. The owners have invited the admin, so that one walk sees
-all files. For the tree, there is another folder with 20,000 files. Each run has a new kernel and a new browser window. Times
+all files. The tree is measured with another folder of 20,000 files. Each run has a new kernel and a new browser window. Times
 are measured in the page, from the click or the start of the cell until the browser has painted the result.
 """
 
@@ -88,7 +88,7 @@ class Bench:
         self.session.send("Performance.enable")
 
     def time(self, name: str, act: Callable[[], Any], holds: str, event: str = "") -> None:
-        """Act, and note the time until `holds` is true in the page, from now or from `event` if one is named."""
+        """Act, and note the time until `holds` is true in the page, from now or from `event` if one is given."""
         self.page.evaluate(STOPWATCH.format(event=repr(event), holds=holds))
         act()
         self.page.wait_for_function("window.bench.to", timeout=WAIT)
@@ -103,7 +103,7 @@ class Bench:
         self.run(number)
         self.page.wait_for_function(DONE, arg=number, timeout=WAIT)
 
-    def no_errors(self) -> None:
+    def assert_no_errors(self) -> None:
         """Fail if a cell has failed."""
         errors = self.person[
             ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr'], .jp-mod-error"
@@ -235,7 +235,7 @@ class Company:
         return response.json()
 
     def invite(self) -> None:
-        """Let each owner of a top-level folder invite the admin. Inactive owners become active for it."""
+        """Let each owner of a top-level folder invite the admin. Inactive owners become active first."""
         rows = Rows(Size(events=0))
         users = {user["login"]: user for user in rows("users")}
         for folder in rows("folders"):
@@ -276,7 +276,7 @@ def explore(lab: Lab, results: dict[str, list[float]], number: int) -> None:
     with notebook_window(lab, results, f"explore-{number}", [OPENING, WALK, TABLE, MAP]) as bench:
         bench.finish(0)
         bench.time("walk: box.tree()", lambda: bench.run(1), f"({DONE})(1)")
-        bench.no_errors()
+        bench.assert_no_errors()
         kernel, rows = map(int, output_of(bench.page, "import os\nprint(os.getpid(), len(files))").split())
         bench.note("walk: rows walked", rows)
         bench.memory("walk", kernel)
@@ -315,13 +315,13 @@ def print_results(results: dict[str, list[float]]) -> None:
         print(f"{name:<38}{median:>9}{f'({low}-{high})':>18}{goal:>6}")
 
 
-def loaded() -> str:
-    """Return how busy this computer was in the last minute."""
+def load() -> str:
+    """Return the number of cores and the load of the last minute."""
     return f"{os.cpu_count()} cores, load {psutil.getloadavg()[0]:.1f}"
 
 
 def main() -> None:
-    """Measure the views that the command line names."""
+    """Measure the views from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--views", default="explore,tree")
@@ -337,14 +337,14 @@ def main() -> None:
             company.invite()
             if "explore" in options.views:
                 for number in range(options.runs):
-                    print(loaded(), flush=True)
+                    print(load(), flush=True)
                     explore(lab, results, number)
             if "tree" in options.views:
                 company.fill()
                 for number in range(options.runs):
-                    print(loaded(), flush=True)
+                    print(load(), flush=True)
                     open_folder(lab, results, number)
-            print(loaded())
+            print(load())
     print_results(results)
 
 

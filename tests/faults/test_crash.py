@@ -38,7 +38,7 @@ CALLS: list[tuple[Any, str]] = [
 def watch(monkeypatch: pytest.MonkeyPatch, before: Callable[..., None], after: Callable[..., None]) -> None:
     """Call ``before`` and ``after`` around each of :data:`CALLS`, with its name and arguments."""
 
-    def wrapped(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+    def wrap(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
             before(name, *arguments)
             result = real(*arguments, **options)
@@ -48,16 +48,16 @@ def watch(monkeypatch: pytest.MonkeyPatch, before: Callable[..., None], after: C
         return call
 
     for owner, name in CALLS:
-        monkeypatch.setattr(owner, name, wrapped(name, getattr(owner, name)))
+        monkeypatch.setattr(owner, name, wrap(name, getattr(owner, name)))
 
 
 def rotate() -> None:
-    """Make one call, as a notebook does, for which the token pair must be refreshed first."""
+    """Make one call, as a notebook does, that first has to refresh the token pair."""
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
 
 
-def killed_at(point: int, report: Path) -> tuple[int, bool]:
-    """Rotate in a child that kills itself at one point. Return its process ID, and whether it got that far."""
+def rotate_and_kill(point: int, report: Path) -> tuple[int, bool]:
+    """Rotate in a child that kills itself at one point. Return its process ID, and whether it reached the point."""
     child = os.fork()
     if child:
         _, status = os.waitpid(child, 0)
@@ -82,31 +82,31 @@ def killed_at(point: int, report: Path) -> tuple[int, bool]:
         os._exit(0)
 
 
-def test_kill_at_any_point_loses_no_sign_in(sandbox: Sandbox, tmp_path: Path) -> None:
-    """The next start continues without the user. After a kill between journal and save, the journal names the process."""
+def test_a_kill_at_any_point_does_not_lose_the_sign_in(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The next start continues without the user. After a kill between journal and save, the journal has the process ID."""
     sign_in(sandbox)
     report = tmp_path / "report"
     points: list[str] = []
-    named = 0
+    journals = 0
     for point in itertools.count():
         sandbox.clock.advance(7200)
-        child, killed = killed_at(point, report)
+        child, killed = rotate_and_kill(point, report)
         if not killed:
             break
         points.append(report.read_text())
         pending = intent.pending(store.path("acme"))
         if pending is not None:
             assert pending["pid"] == child
-            named += 1
+            journals += 1
         rotate()
         pending, saved = intent.pending(store.path("acme")), store.load("acme")
-        # After a kill between the save and the end of the journal, the journal is about an earlier generation.
+        # After a kill between the save and the removal of the journal, the journal is of an earlier generation.
         assert saved is not None
         assert pending is None or pending["generation"] < saved.generation
     reached = {point.split()[1] for point in points}
     assert reached == {name for _, name in CALLS}, points
     assert len(points) > 50
-    assert named > 20
+    assert journals > 20
     sandbox.clock.advance(7200)
     rotate()
 
@@ -114,10 +114,10 @@ def test_kill_at_any_point_loses_no_sign_in(sandbox: Sandbox, tmp_path: Path) ->
 def states(operations: list[tuple[str, Any]], old: bytes) -> Iterator[bytes]:
     """Yield what the profile's file may contain after a power cut: any data that was not flushed may be missing."""
     for cut in range(len(operations) + 1):
-        done = operations[:cut]
-        flushed = {target for kind, target in done if kind == "fsync"}
+        performed = operations[:cut]
+        flushed = {target for kind, target in performed if kind == "fsync"}
         content, name_is_safe = old, True
-        for kind, target in done:
+        for kind, target in performed:
             if kind == "replace":
                 content, name_is_safe, data_is_safe = target[1], False, target[0] in flushed
                 yield content if data_is_safe else b""
@@ -128,7 +128,7 @@ def states(operations: list[tuple[str, Any]], old: bytes) -> Iterator[bytes]:
             yield old
 
 
-def test_power_cut_leaves_the_old_pair_or_the_new_one(
+def test_after_a_power_cut_the_old_or_the_new_pair_is_saved(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Data is flushed before the rename, and the rename before the token is used."""
@@ -160,7 +160,7 @@ def test_power_cut_leaves_the_old_pair_or_the_new_one(
     assert "fsync folder" in kinds[kinds.index("replace") : first_use]
 
 
-def test_model_detects_a_missing_flush() -> None:
-    """In the model above, the file may be empty if its data is not flushed."""
+def test_the_model_detects_a_missing_flush() -> None:
+    """According to the model, the file may be empty if its data is not flushed."""
     assert b"" in set(states([("replace", ("draft", b"new"))], b"old"))
     assert b"old" in set(states([("fsync", "draft"), ("replace", ("draft", b"new"))], b"old"))

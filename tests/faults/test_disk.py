@@ -1,4 +1,4 @@
-"""The disk fails during a rotation: there is one sentence, the old pair stays, and the sign-in continues to work."""
+"""The disk fails during a rotation: one sentence reports it, the old pair stays, and the sign-in continues to work."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from boxnb.sandbox import Sandbox
 
 
 def in_child(work: Callable[[], None], *, unprivileged: bool = False) -> str:
-    """Run in a forked child, as another user than root if asked. Return the message of its error, or nothing."""
+    """Run in a forked child, with `unprivileged` not as root. Return the message of its error, or an empty string."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -46,12 +46,12 @@ def in_child(work: Callable[[], None], *, unprivileged: bool = False) -> str:
 
 
 def rotate() -> None:
-    """Make one call, for which an expired token is refreshed first."""
+    """Make one call, which refreshes an expired token first."""
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
 
 
 def give_to_nobody(file: Path) -> None:
-    """Let the user that a root test becomes own the profile and reach its folder."""
+    """If the test runs as root, give the profile to the unprivileged user, who must also be able to reach its folder."""
     if os.getuid() != 0:
         return
     for path in (file, *file.parent.iterdir(), file.parent, file.parent.parent):
@@ -61,7 +61,7 @@ def give_to_nobody(file: Path) -> None:
             parent.chmod(stat.S_IMODE(parent.stat().st_mode) | 0o011)
 
 
-def test_full_disk_during_a_rotation(sandbox: Sandbox) -> None:
+def test_a_full_disk_does_not_lose_the_sign_in(sandbox: Sandbox) -> None:
     """The new pair cannot be saved; once there is space, repeating the refresh returns the same pair."""
     sign_in(sandbox)
     before = store.path("acme").read_bytes()
@@ -77,8 +77,8 @@ def test_full_disk_during_a_rotation(sandbox: Sandbox) -> None:
     rotate()
 
 
-def test_read_only_folder_during_a_rotation(sandbox: Sandbox) -> None:
-    """The error comes before the refresh token is spent, because the journal cannot be written."""
+def test_a_read_only_folder_is_reported_before_the_refresh(sandbox: Sandbox) -> None:
+    """In a read-only folder the error is raised before the refresh token is used, as the journal cannot be written."""
     sign_in(sandbox)
     file = store.path("acme")
     sandbox.clock.advance(7200)
@@ -103,8 +103,8 @@ def _access_token() -> boxnb.Secret:
     return saved.token.access_token
 
 
-def test_unreadable_file(sandbox: Sandbox) -> None:
-    """The error is one sentence, and the file stays as it is."""
+def test_an_unreadable_file_is_reported_in_one_sentence(sandbox: Sandbox) -> None:
+    """An unreadable file is not changed, and works again once it can be read."""
     sign_in(sandbox)
     file = store.path("acme")
     give_to_nobody(file)
@@ -115,7 +115,7 @@ def test_unreadable_file(sandbox: Sandbox) -> None:
     rotate()
 
 
-def test_file_of_another_user_is_refused(sandbox: Sandbox) -> None:
+def test_a_file_of_another_user_is_refused(sandbox: Sandbox) -> None:
     """A file that belongs to another user is not used. Only root can create one for this test."""
     sign_in(sandbox)
     file = store.path("acme")
@@ -130,20 +130,20 @@ def test_file_of_another_user_is_refused(sandbox: Sandbox) -> None:
     rotate()
 
 
-@pytest.mark.parametrize("older", [{}, {"keep": None, "spent": None, "refreshed_by": None}])
-def test_file_of_an_earlier_version_is_read(sandbox: Sandbox, older: dict[str, None]) -> None:
+@pytest.mark.parametrize("missing_fields", [{}, {"keep": None, "spent": None, "refreshed_by": None}])
+def test_a_file_of_an_earlier_version_is_read(sandbox: Sandbox, missing_fields: dict[str, None]) -> None:
     """Fields that later versions added may be missing."""
     sign_in(sandbox)
     content = json.loads(store.path("acme").read_text())
-    for name in older:
+    for name in missing_fields:
         del content[name]
     store.path("acme").write_text(json.dumps(content))
     rotate()
 
 
 @pytest.mark.parametrize("kind", ["lost_token", "reset_after"])
-def test_lost_reply_under_strict_rotation_is_diagnosed(tmp_path: Path, kind: str) -> None:
-    """If the server retires the old token at once, a lost reply ends the sign-in, and one message says what to do."""
+def test_a_lost_reply_under_strict_rotation_is_reported(tmp_path: Path, kind: str) -> None:
+    """If the server invalidates the old token immediately, a lost reply ends the sign-in, and one message says what to do."""
     with boxnb.sandbox.start(private=True, state=tmp_path / "strict", rotation="strict") as strict:
         sign_in(strict)
         strict.clock.advance(7200)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from signing import sign_in
-from test_crash import killed_at
+from test_crash import rotate_and_kill
 
 import boxnb.sandbox
 from boxnb import oauth, store
@@ -47,7 +47,7 @@ class Chain(RuleBasedStateMachine):
         return str(requests.get(url, auth=auth, timeout=20).json()["type"])
 
     def expect(self, auth: RotatingAuth) -> None:
-        """Check that a call works if the sign-in is alive, and that it names the remedy if not."""
+        """Check that a call succeeds if the sign-in is valid, and otherwise that the error says what to do."""
         if self.alive:
             assert self.call(auth) == "user"
             return
@@ -74,7 +74,7 @@ class Chain(RuleBasedStateMachine):
     def a_notebook_is_killed_during_a_refresh(self, point: int) -> None:
         """Kill a process at one point of a refresh, then call from another."""
         self.sandbox.clock.advance(2 * HOURS)
-        killed_at(point, self.folder / "report")
+        rotate_and_kill(point, self.folder / "report")
         self.expect(RotatingAuth(self.name))
 
     @precondition(lambda self: self.alive)
@@ -115,7 +115,7 @@ class Chain(RuleBasedStateMachine):
     @precondition(lambda self: self.alive)
     @rule()
     def an_admin_revokes(self) -> None:
-        """Revoke the token pair at the server."""
+        """Revoke the token pair on the server."""
         saved = store.load(self.name)
         assert saved is not None
         assert saved.token is not None
@@ -139,11 +139,11 @@ class Chain(RuleBasedStateMachine):
 
 @pytest.fixture(params=["grace"])
 def machine(tmp_path: Path, request: pytest.FixtureRequest) -> type[Chain]:
-    """Return the state machine with a home folder of this test."""
+    """Return the state machine, with its home in the folder of this test."""
     return type("ChainHere", (Chain,), {"home": tmp_path})
 
 
-def test_no_order_of_events_loses_a_valid_chain(
+def test_a_valid_sign_in_is_not_lost_in_any_order_of_events(
     machine: type[Chain], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Calls, expiries, kills, faults, copies, revocations, long absences and sign-ins may happen in any order."""
@@ -156,6 +156,6 @@ def test_no_order_of_events_loses_a_valid_chain(
             deadline=None,
             suppress_health_check=list(HealthCheck),
             database=None,
-            derandomize=True,  # the same orders in each session
+            derandomize=True,  # so that every test run tries the same orders
         )
         machine.TestCase("runTest").runTest()

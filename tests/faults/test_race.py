@@ -15,8 +15,8 @@ from boxnb.errors import InvalidGrantError
 from boxnb.sandbox import Sandbox
 
 
-def test_one_rotation_per_expiry(tmp_path: Path) -> None:
-    """No call fails, no sign-in is lost, and nobody refreshes twice. The full race is a separate command."""
+def test_each_expiry_causes_one_rotation(tmp_path: Path) -> None:
+    """No call fails, no sign-in is lost, and no process refreshes twice. The full race is a separate command."""
     with boxnb.sandbox.start(private=True, state=tmp_path / "state", limits="off") as sandbox:
         sign_in(sandbox)
         assert racing.race(sandbox, rounds=15) == []
@@ -44,30 +44,30 @@ def call(profile: str) -> str:
 
 
 def assert_refused(profile: str) -> None:
-    """Check that a call fails with a sentence that says what may have happened."""
+    """Check that a call fails, and that the message says what may have happened."""
     with pytest.raises(InvalidGrantError, match="perhaps another copy of the profile used it"):
         call(profile)
 
 
-def test_stale_copy_of_the_file_fails_alone(signed_in_sandbox: Sandbox) -> None:
-    """A backup of yesterday fails at its first refresh, and the original continues to work."""
+def test_a_stale_copy_does_not_break_the_original(signed_in_sandbox: Sandbox) -> None:
+    """An outdated backup fails at its first refresh, and the original continues to work."""
     copy_profile()
     for _ in range(2):
         signed_in_sandbox.clock.advance(7200)
         assert call("acme") == "user"
     before = len(refreshes(signed_in_sandbox))
     assert_refused("copy")
-    # One refresh, and one more after reading the file again, but no loop.
+    # One refresh, and one more after the file was read again, but no loop.
     assert len(refreshes(signed_in_sandbox)) - before <= 2
     signed_in_sandbox.clock.advance(7200)
     assert call("acme") == "user"
 
 
 @pytest.mark.parametrize(("first", "second"), [("acme", "copy"), ("copy", "acme")])
-def test_second_of_two_files_with_the_same_pair_is_refused(
+def test_the_second_of_two_files_with_the_same_pair_fails(
     signed_in_sandbox: Sandbox, first: str, second: str
 ) -> None:
-    """The first file to refresh continues to work, and neither repeats its refresh again and again."""
+    """The first file to refresh continues to work, and neither refreshes in a loop."""
     copy_profile()
     signed_in_sandbox.clock.advance(7200)
     assert call(first) == "user"

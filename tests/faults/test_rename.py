@@ -20,7 +20,7 @@ from boxnb.secret import Secret
 CLIENT = oauth.Client("abc", Secret("the-client-secret-of-tests"), "http://127.0.0.1/callback")
 TOKEN = Token(Secret("access-0a1b2c3d"), Secret("refresh-0a1b2c3d"), obtained_at=1000.0, expires_in=3600.0)
 
-# Every call that changes a file or its name, or starts the secret manager.
+# Every call that changes or renames a file, or starts the secret manager.
 CALLS = [(os, name) for name in ("open", "fsync", "replace", "rename", "unlink", "posix_spawn", "fork")]
 
 MANAGER = """
@@ -42,8 +42,8 @@ def command(tmp_path: Path) -> str:
     return f"command:{sys.executable} {script} {folder}"
 
 
-def killed_at(point: int, work: Callable[[], object]) -> bool:
-    """Work in a child that kills itself at one point. Return whether it got that far."""
+def run_and_kill(point: int, work: Callable[[], object]) -> bool:
+    """Run `work` in a child that kills itself at one point. Return whether it reached the point."""
     child = os.fork()
     if child:
         return os.WIFSIGNALED(os.waitpid(child, 0)[1])
@@ -80,12 +80,12 @@ def holders() -> list[str]:
 
 
 @pytest.mark.parametrize("where", ["file", "command"])
-def test_rename_killed_at_any_point_leaves_one_profile(command: str, where: str) -> None:
+def test_one_profile_has_the_pair_after_a_killed_rename(command: str, where: str) -> None:
     """The profile has the old name or the new one, and the rename can be repeated."""
     keep = command if where == "command" else "file"
     store.save(store.Profile("acme", CLIENT, TOKEN, generation=3, keep=keep))
     points = 0
-    while killed_at(
+    while run_and_kill(
         points, lambda: store.rename(*(("acme", "beta") if holders() == ["acme"] else ("beta", "acme")))
     ):
         points += 1
@@ -99,15 +99,15 @@ def test_rename_killed_at_any_point_leaves_one_profile(command: str, where: str)
     assert (holders(), store.names()) == (["gamma"], ["gamma"])
 
 
-def test_move_of_secrets_killed_at_any_point_loses_none(command: str) -> None:
-    """Secrets are moved from the file to a secret manager and back."""
+def test_a_killed_move_does_not_lose_secrets(command: str) -> None:
+    """A move from the file to a secret manager, or back, can be killed at any point."""
     store.save(store.Profile("acme", CLIENT, TOKEN, generation=3))
     for keep in (command, "file"):
         before = store.load("acme")
         assert before is not None
         for point in itertools.count():
             store.save(before)
-            if not killed_at(point, lambda keep=keep: store.migrate("acme", keep)):  # type: ignore[misc]
+            if not run_and_kill(point, lambda keep=keep: store.migrate("acme", keep)):  # type: ignore[misc]
                 break
             assert holders() == ["acme"]
         assert holders() == ["acme"]

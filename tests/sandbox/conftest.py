@@ -1,4 +1,4 @@
-"""Fixtures of the sandbox's tests: private sandboxes and the people who use them."""
+"""Fixtures of the sandbox's tests: private sandboxes and the users who sign in to them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Person:
     access: str = ""
 
     def __post_init__(self) -> None:
-        self.http.hooks["response"].append(spec.check)  # compares every answer with Box's description
+        self.http.hooks["response"].append(spec.check)  # validates every response against Box's description
 
     def url(self, **more: str) -> str:
         """Return an authorization URL."""
@@ -41,8 +41,8 @@ class Person:
 
     def code(self, login: str | None = None, **more: str) -> str:
         """Sign in and return the authorization code."""
-        back = self.sandbox.approve(self.url(**more), login)
-        return parse_qs(urlsplit(back).query)["code"][0]
+        redirect = self.sandbox.approve(self.url(**more), login)
+        return parse_qs(urlsplit(redirect).query)["code"][0]
 
     def token(self, **form: str) -> requests.Response:
         """Send a form to the token endpoint."""
@@ -66,9 +66,9 @@ class Person:
 
     def sign_in(self, login: str | None = None, **more: str) -> dict[str, Any]:
         """Sign in and return the token pair."""
-        answer = self.exchange(self.code(login, **more))
-        assert answer.status_code == 200, answer.text
-        pair: dict[str, Any] = answer.json()
+        response = self.exchange(self.code(login, **more))
+        assert response.status_code == 200, response.text
+        pair: dict[str, Any] = response.json()
         return pair
 
     def get(self, path: str, token: str, **headers: str) -> requests.Response:
@@ -77,7 +77,7 @@ class Person:
         return self.http.get(f"{self.sandbox.url}/2.0{path}", headers=headers, timeout=10)
 
     def call(self, method: str, path: str, json: Any = None, **headers: str) -> requests.Response:
-        """Make a call with a token of the practice admin, who signs in once. A path with a host is used as it is."""
+        """Make a call with a token of the practice admin, who signs in once. A path that is a whole URL is not changed."""
         if not self.access:
             self.access = self.sign_in()["access_token"]
         url = path if path.startswith("http") else f"{self.sandbox.url}/2.0{path}"
@@ -86,9 +86,9 @@ class Person:
 
     def doc(self, path: str, **headers: str) -> dict[str, Any]:
         """Return the JSON of a successful GET."""
-        answer = self.call("GET", path, **headers)
-        assert answer.status_code == 200, answer.text
-        document: dict[str, Any] = answer.json()
+        response = self.call("GET", path, **headers)
+        assert response.status_code == 200, response.text
+        document: dict[str, Any] = response.json()
         return document
 
 
@@ -96,8 +96,8 @@ Starter = Callable[..., Sandbox]
 
 
 @pytest.fixture
-def begin(tmp_path: Path) -> Iterator[Starter]:
-    """Start private sandboxes, each with its own state, and stop them all in the end."""
+def start_sandbox(tmp_path: Path) -> Iterator[Starter]:
+    """Start private sandboxes, each with its own state, and stop them after the test."""
     running: list[Sandbox] = []
 
     def run(name: str = "state", **options: Any) -> Sandbox:
@@ -110,18 +110,18 @@ def begin(tmp_path: Path) -> Iterator[Starter]:
 
 
 @pytest.fixture
-def ada(begin: Starter) -> Iterator[Person]:
-    """The practice app and the practice admin at their own sandbox."""
-    sandbox = begin()
+def ada(start_sandbox: Starter) -> Iterator[Person]:
+    """The practice app and the practice admin, with their own sandbox."""
+    sandbox = start_sandbox()
     person = Person(sandbox, sandbox.practice_client())
     yield person
     person.http.close()
 
 
 @pytest.fixture
-def strict(begin: Starter) -> Iterator[Person]:
-    """Like `ada`, at a sandbox with strict rotation."""
-    sandbox = begin("strict", rotation="strict")
+def strict(start_sandbox: Starter) -> Iterator[Person]:
+    """Like `ada`, with strict rotation."""
+    sandbox = start_sandbox("strict", rotation="strict")
     person = Person(sandbox, sandbox.practice_client())
     yield person
     person.http.close()
@@ -129,7 +129,7 @@ def strict(begin: Starter) -> Iterator[Person]:
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    """The practice admin at a sandbox without limits, shared by the tests of a module, which only read."""
+    """The practice admin with a sandbox without limits, shared by the tests of a module, which only read."""
     state = tmp_path_factory.mktemp("reader")
     with boxnb.sandbox.start(private=True, state=state, limits="off") as sandbox:
         person = Person(sandbox, sandbox.practice_client())
@@ -138,9 +138,9 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
 
 
 @pytest.fixture
-def writer(begin: Starter) -> Iterator[Person]:
-    """The practice admin at this test's own sandbox, without limits."""
-    sandbox = begin("writer", limits="off")
+def writer(start_sandbox: Starter) -> Iterator[Person]:
+    """The practice admin with this test's own sandbox, without limits."""
+    sandbox = start_sandbox("writer", limits="off")
     person = Person(sandbox, sandbox.practice_client())
     yield person
     person.http.close()

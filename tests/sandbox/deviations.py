@@ -12,15 +12,15 @@ Schemas = dict[str, Any]
 
 
 def _parts(schema: dict[str, Any]) -> list[dict[str, Any]]:
-    return [schema, *(part for one in schema.get("allOf", []) for part in _parts(one))]
+    return [schema, *(part for child in schema.get("allOf", []) for part in _parts(child))]
 
 
 def properties(schemas: Schemas, name: str) -> dict[str, Any]:
     """Return the properties that a schema declares itself, to change them in place."""
     for part in _parts(schemas[name]):
         if "properties" in part:
-            own: dict[str, Any] = part["properties"]
-            return own
+            own_properties: dict[str, Any] = part["properties"]
+            return own_properties
     raise KeyError(name)
 
 
@@ -38,7 +38,7 @@ def more_error_codes(schemas: Schemas) -> None:
 
 
 def more_event_types(schemas: Schemas) -> None:
-    """The list of event types is incomplete, and user streams have names of their own (box-facts 4.7)."""
+    """The list of event types is incomplete, and user streams have their own names (box-facts 4.7)."""
     for part in _parts(properties(schemas, "Event")["event_type"]):
         part.pop("enum", None)
 
@@ -58,8 +58,8 @@ def sessions_of_events_may_be_null(schemas: Schemas) -> None:
     properties(schemas, "Event")["session_id"]["nullable"] = True
 
 
-def logins_may_be_blank(schemas: Schemas) -> None:
-    """Pending invitations have a blank login (box-facts 4.6), as do the anonymous user and the creator of folder 0."""
+def logins_may_be_empty(schemas: Schemas) -> None:
+    """Pending invitations have an empty login (box-facts 4.6), as do the anonymous user and the creator of folder 0."""
     for name in ("User--Mini", "User--Collaborations"):
         for part in _parts(schemas[name]):
             part.get("properties", {}).get("login", {}).pop("format", None)
@@ -72,13 +72,13 @@ def items_may_have_no_tags(schemas: Schemas) -> None:
             part.pop("minItems", None)
 
 
-def nobody_is_invited_by_address(schemas: Schemas) -> None:
+def invitees_without_an_account(schemas: Schemas) -> None:
     """`accessible_by` is null for an invitee without an account (box-facts 4.6, changelog of 2018-12-12)."""
     collaboration = properties(schemas, "Collaboration")
     collaboration["accessible_by"] = {**collaboration["accessible_by"], "nullable": True}
 
 
-def outsiders_are_mostly_null(schemas: Schemas) -> None:
+def external_users_are_mostly_null(schemas: Schemas) -> None:
     """Fields of external users that Box does not disclose are null (box-facts 4.1)."""
     for schema in ("User", "User--Full"):
         for field in properties(schemas, schema).values():
@@ -91,7 +91,7 @@ def conflicts_are_a_list_or_an_object(schemas: Schemas) -> None:
 
 
 def requirements_may_be_unknown(schemas: Schemas) -> None:
-    """What an invited user has not answered yet is null."""
+    """Requirements are null as long as the invited user has not accepted or rejected."""
     status = properties(schemas, "Collaboration")["acceptance_requirements_status"]
     for group in status["properties"].values():
         for part in _parts(group):
@@ -100,19 +100,19 @@ def requirements_may_be_unknown(schemas: Schemas) -> None:
 
 
 def upload_tokens_may_be_null(schemas: Schemas) -> None:
-    """A preflight answers `upload_token` null if the address is enough."""
+    """The `upload_token` of a preflight is null if the URL is enough."""
     properties(schemas, "UploadUrl")["upload_token"]["nullable"] = True
 
 
-def pages_say_what_they_are(schemas: Schemas) -> None:
+def offset_pages_have_an_order(schemas: Schemas) -> None:
     """Offset pages have `order`, even where the description omits it (box-facts 3.1)."""
     for name in ("CollaborationsOffsetPaginated",):
         parts = [part for part in _parts(schemas[name]) if "properties" in part]
         parts[0]["properties"]["order"] = {"type": "array"}
 
 
-def sessions_name_their_plan(schemas: Schemas) -> None:
-    """An upload session has the address that lists missing parts (Box's SDKs since 2026; changelog of the description, 616)."""
+def sessions_have_a_plan_url(schemas: Schemas) -> None:
+    """An upload session has a URL that lists missing parts (Box's SDKs since 2026; changelog of the description, 616)."""
     for part in _parts(properties(schemas, "UploadSession")["session_endpoints"]):
         part.get("properties", {}).update(plan={"type": "string"})
 
@@ -124,23 +124,23 @@ SCHEMAS: list[Callable[[Schemas], None]] = [
     event_address,
     source_may_be_null,
     sessions_of_events_may_be_null,
-    logins_may_be_blank,
+    logins_may_be_empty,
     items_may_have_no_tags,
-    nobody_is_invited_by_address,
-    outsiders_are_mostly_null,
+    invitees_without_an_account,
+    external_users_are_mostly_null,
     conflicts_are_a_list_or_an_object,
     requirements_may_be_unknown,
     upload_tokens_may_be_null,
-    pages_say_what_they_are,
-    sessions_name_their_plan,
+    offset_pages_have_an_order,
+    sessions_have_a_plan_url,
 ]
 _PART = {"offset": {"type": "integer"}, "size": {"type": "integer"}, "sha512": {"type": "string"}}
 _REFUSED = {"application/json": {"$ref": "#/components/schemas/ClientError"}}
 
 
 def _list_of(**properties: Any) -> Any:
-    one = {"type": "object", "properties": properties, "required": list(properties)}
-    return {"type": "array", "items": one}
+    entry = {"type": "object", "properties": properties, "required": list(properties)}
+    return {"type": "array", "items": entry}
 
 
 OPERATIONS: dict[str, dict[str, Any]] = {
@@ -181,7 +181,7 @@ OPERATIONS: dict[str, dict[str, Any]] = {
         },
     },
 }
-"""Operations that clients of Box call and the description does not have."""
+"""Operations that clients of Box call, but that the description does not have."""
 NULLS = (
     "`nullable` in a part of an `allOf` that contains nothing else applies to the whole: `shared_link` is null for an "
     "item without one (box-facts 4.5), although a strict reading of the description forbids it"

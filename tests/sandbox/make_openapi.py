@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-PLACE = HERE / "openapi.json.gz"
-WHOLE = HERE.parents[2] / "shared" / "box-openapi.json"
+SUBSET_FILE = HERE / "openapi.json.gz"
+FULL_DESCRIPTION = HERE.parents[2] / "shared" / "box-openapi.json"
 PROSE = {"description", "example", "examples", "title", "externalDocs", "tags", "summary", "deprecated"}
 METHODS = {"get", "post", "put", "delete", "options"}
 
 
-def built() -> set[tuple[str, str]]:
-    """Return method and path of every operation of the sandbox, with ``{}`` for ids."""
+def implemented_operations() -> set[tuple[str, str]]:
+    """Return the method and path of every operation of the sandbox, with ``{}`` for ids."""
     from boxnb.sandbox.server.api.routes import TABLES, UPLOAD_TABLES
 
     operations = {("post", "/oauth2/token"), ("post", "/oauth2/revoke")}
@@ -60,7 +60,7 @@ def references(value: Any) -> set[str]:
 
 
 def operation(source: dict[str, Any]) -> dict[str, Any]:
-    """Return parameters, body and answers of one operation."""
+    """Return the parameters, body and responses of one operation."""
     body = source.get("requestBody", {}).get("content", {})
     return {
         "parameters": [
@@ -78,29 +78,29 @@ def operation(source: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def subset(whole: dict[str, Any]) -> dict[str, Any]:
+def subset(full_description: dict[str, Any]) -> dict[str, Any]:
     """Return the operations of the sandbox and every schema they refer to."""
-    built_operations, operations = built(), {}
-    for path, methods in whole["paths"].items():
+    implemented, operations = implemented_operations(), {}
+    for path, methods in full_description["paths"].items():
         for method in METHODS & set(methods):
-            if (method, shape(path)) in built_operations:
+            if (method, shape(path)) in implemented:
                 operations[f"{method} {path}"] = operation(methods[method])
     schemas: dict[str, Any] = {}
-    open_names = references(operations)
-    while open_names:
-        name = open_names.pop()
+    pending = references(operations)
+    while pending:
+        name = pending.pop()
         if name not in schemas:
-            schemas[name] = stripped(whole["components"]["schemas"][name])
-            open_names |= references(schemas[name])
+            schemas[name] = stripped(full_description["components"]["schemas"][name])
+            pending |= references(schemas[name])
     return {"operations": dict(sorted(operations.items())), "schemas": dict(sorted(schemas.items()))}
 
 
 def main() -> None:
-    """Write the subset of the description named on the command line."""
-    whole = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    text = json.dumps(subset(whole), sort_keys=True, separators=(",", ":")).encode()
-    PLACE.write_bytes(gzip.compress(text, 9, mtime=0))
-    print(f"{PLACE.name}: {len(text)} bytes, {PLACE.stat().st_size} compressed")
+    """Write the subset of the description whose path is on the command line."""
+    full_description = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    content = json.dumps(subset(full_description), sort_keys=True, separators=(",", ":")).encode()
+    SUBSET_FILE.write_bytes(gzip.compress(content, 9, mtime=0))
+    print(f"{SUBSET_FILE.name}: {len(content)} bytes, {SUBSET_FILE.stat().st_size} compressed")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Check every answer that the sandboxes gave in a test run against Box's OpenAPI description.
+"""Validate every response that the sandboxes sent in a test run against Box's OpenAPI description.
 
-The sandboxes record them (`boxnb.sandbox.server.answer_log`). `tests/conftest.py` turns that on and calls `check` after
-the last test.
+The sandboxes record the responses (`boxnb.sandbox.server.answer_log`). `tests/conftest.py` switches that on and calls
+`check` after the last test.
 """
 
 from __future__ import annotations
@@ -19,26 +19,27 @@ from typing import Any
 
 from . import spec
 
-BROKEN = {"502", "html", "truncated", "content_type"}  # faults whose answers are wrong on purpose
-MOST_SHOWN = 20
+# Faults whose responses are invalid on purpose.
+INVALID_ON_PURPOSE = {"502", "html", "truncated", "content_type"}
+MAX_SHOWN = 20
 
 
 @dataclass
 class Result:
     """The result of a check."""
 
-    answers: int = 0
+    responses: int = 0
     faults: int = 0
-    broken: int = 0
+    invalid_on_purpose: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
     operations: set[str] = field(default_factory=set)
     problems: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Result) -> None:
         """Add the result of another process."""
-        self.answers += other.answers
+        self.responses += other.responses
         self.faults += other.faults
-        self.broken += other.broken
+        self.invalid_on_purpose += other.invalid_on_purpose
         self.statuses += other.statuses
         self.operations |= other.operations
         self.problems += other.problems
@@ -47,15 +48,15 @@ class Result:
         """Yield the lines for the terminal."""
         counts = ", ".join(f"{status}: {count}" for status, count in sorted(self.statuses.items()))
         yield (
-            f"{self.answers} answers of {len(self.operations)} operations compared with Box's OpenAPI description "
-            f"({counts}; {self.faults} under a fault); {self.broken} broken on purpose were skipped"
+            f"{self.responses} responses of {len(self.operations)} operations validated against Box's OpenAPI description "
+            f"({counts}; {self.faults} under a fault); {self.invalid_on_purpose} invalid on purpose were skipped"
         )
-        for text, count in self.problems.most_common(MOST_SHOWN):
-            yield f"{count} times: {text}"
+        for problem, count in self.problems.most_common(MAX_SHOWN):
+            yield f"{count} times: {problem}"
 
 
 def lines_of(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the answers that one process wrote, without a last line that a kill cut off."""
+    """Yield the responses that one process wrote, without a last line that a kill cut off."""
     with path.open("rb") as file:
         for line in file:
             if line.endswith(b"\n"):
@@ -63,15 +64,15 @@ def lines_of(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def content_of(folder: Path, line: dict[str, Any]) -> bytes:
-    """Return the body of an answer."""
+    """Return the body of a response."""
     if "file" in line:
         return (folder / line["file"]).read_bytes()
-    text: str = line["body"]
-    return text.encode()
+    body: str = line["body"]
+    return body.encode()
 
 
 def check(folder: Path) -> Result:
-    """Check all answers written to a folder, with one process per context."""
+    """Check all responses written to a folder, in several processes."""
     paths = sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_size)
     workers = min(os.cpu_count() or 1, 8)
     shares = [paths[number::workers] for number in range(workers)]
@@ -86,34 +87,36 @@ def check(folder: Path) -> Result:
 
 
 def check_files(folder: Path, paths: list[Path]) -> Result:
-    """Check what some processes wrote. Identical answers to the same request are checked once."""
+    """Check what some processes wrote. Identical responses to the same request are checked once."""
     result = Result()
-    known: dict[bytes, list[str]] = {}
+    problems_by_key: dict[bytes, list[str]] = {}
     for path in paths:
         for line in lines_of(path):
-            if line["fault"] in BROKEN:
-                result.broken += 1
+            if line["fault"] in INVALID_ON_PURPOSE:
+                result.invalid_on_purpose += 1
                 continue
-            result.answers += 1
+            result.responses += 1
             result.faults += line["fault"] is not None
             result.statuses[line["status"]] += 1
-            shape = spec.name_of(line["method"], spec.inner(line["path"]) or line["path"])
+            shape = spec.name_of(line["method"], spec.box_path(line["path"]) or line["path"])
             if line["status"] < 400:
                 result.operations.add(shape)
-            text = json.dumps([shape, line["status"], line["type"], line.get("file"), line.get("body")])
-            key = hashlib.sha256(text.encode()).digest()
-            if key not in known:
-                known[key] = list(problems(folder, line))
-            for problem in known[key]:
+            exchange = json.dumps([shape, line["status"], line["type"], line.get("file"), line.get("body")])
+            key = hashlib.sha256(exchange.encode()).digest()
+            if key not in problems_by_key:
+                problems_by_key[key] = list(problems(folder, line))
+            for problem in problems_by_key[key]:
                 result.problems[f"{shape} {line['status']}: {problem}"] += 1
     return result
 
 
 def problems(folder: Path, line: dict[str, Any]) -> list[str]:
-    """Return what is wrong with one answer."""
-    inside = spec.inner(line["path"])
-    if inside is None:
+    """Return what is wrong with one response."""
+    path = spec.box_path(line["path"])
+    if path is None:
         return []
     if line["status"] == 500 and line["fault"] != "500":
         return ["the sandbox broke"]
-    return spec.wrong(line["method"].lower(), inside, line["status"], line["type"], content_of(folder, line))
+    return spec.violations_of(
+        line["method"].lower(), path, line["status"], line["type"], content_of(folder, line)
+    )

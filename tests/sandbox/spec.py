@@ -1,4 +1,4 @@
-"""Check an answer of the sandbox against Box's OpenAPI description, and for keys that it does not have."""
+"""Validate a response of the sandbox against Box's OpenAPI description, including keys that it does not have."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import fastjsonschema
 import requests
 
 from .deviations import EMPTY, OPERATIONS, SCHEMAS
-from .make_openapi import PLACE
+from .make_openapi import SUBSET_FILE
 
 Schema = dict[str, Any]
 DATA = Path(__file__).resolve().parents[2] / "data" / "sandbox"
@@ -27,7 +27,7 @@ SEEN: set[tuple[str, int]] = set()
 @functools.cache
 def description() -> dict[str, Any]:
     """Return the subset saved next to this file, with the deviations applied to its schemas."""
-    with gzip.open(PLACE) as file:
+    with gzip.open(SUBSET_FILE) as file:
         document: dict[str, Any] = json.load(file)
     for change in SCHEMAS:
         change(document["schemas"])
@@ -49,48 +49,57 @@ def operations() -> list[tuple[str, re.Pattern[str], list[dict[str, Any]]]]:
     ]
 
 
-def normal(schema: Any) -> Any:
+def to_json_schema(schema: Any) -> Any:
     """Convert OpenAPI 3.0 to JSON Schema: `nullable`, and `oneOf` as `anyOf`.
 
-    Some schemas, such as the free-form source of an event, match whatever another one matches, so `oneOf` would always fail.
+    Some schemas, such as the free-form source of an event, match everything that another one matches, so `oneOf` always fails.
     """
     if isinstance(schema, list):
-        return [normal(part) for part in schema]
+        return [to_json_schema(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    out = {
-        key: normal(part) for key, part in schema.items() if key not in ("nullable", "discriminator", "oneOf")
+    converted = {
+        key: to_json_schema(part)
+        for key, part in schema.items()
+        if key not in ("nullable", "discriminator", "oneOf")
     }
     if "oneOf" in schema:
-        out["anyOf"] = normal(schema["oneOf"])
-    if isinstance(out.get("$ref"), str):
-        out = {"$ref": out["$ref"].replace("#/components/schemas/", "#/schemas/")}
+        converted["anyOf"] = to_json_schema(schema["oneOf"])
+    if isinstance(converted.get("$ref"), str):
+        converted = {"$ref": converted["$ref"].replace("#/components/schemas/", "#/schemas/")}
     null = schema.get("nullable") is True or any(  # see deviations.NULLS
         part.get("nullable") is True and not set(part) - {"nullable"} for part in schema.get("allOf", [])
     )
-    return {"anyOf": [{"type": "null"}, out]} if (null and set(out) - {"anyOf"}) or null else out
+    return (
+        {"anyOf": [{"type": "null"}, converted]}
+        if (null and set(converted) - {"anyOf"}) or null
+        else converted
+    )
 
 
 @functools.cache
 def schemas() -> dict[str, Any]:
     """Return all schemas as JSON Schema."""
-    return {name: normal(one) for name, one in description()["schemas"].items()}
+    return {name: to_json_schema(schema) for name, schema in description()["schemas"].items()}
 
 
 @functools.cache
-def compiled(text: str) -> Callable[[Any], Any]:
-    """Return a checker for one schema, given as JSON."""
-    schema = {"$schema": "http://json-schema.org/draft-07/schema#", "allOf": [normal(json.loads(text))]}
+def validator(text: str) -> Callable[[Any], Any]:
+    """Return a function that validates against one schema, given as JSON."""
+    schema = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "allOf": [to_json_schema(json.loads(text))],
+    }
     check: Callable[[Any], Any] = fastjsonschema.compile({**schema, "schemas": schemas()}, use_default=False)
     return check
 
 
-def unknown(schema: Schema, value: Any, path: str = "") -> Iterator[str]:
+def unknown_keys(schema: Schema, value: Any, path: str = "") -> Iterator[str]:
     """Yield the keys of `value` that the description does not have."""
     if isinstance(value, list):
         items = next((part["items"] for part in parts(schema, value) if "items" in part), None)
         for number, entry in enumerate(value):
-            yield from unknown(items, entry, f"{path}[{number}]") if items is not None else ()
+            yield from unknown_keys(items, entry, f"{path}[{number}]") if items is not None else ()
     if not isinstance(value, dict):
         return
     known: dict[str, list[Schema]] = {}
@@ -106,11 +115,11 @@ def unknown(schema: Schema, value: Any, path: str = "") -> Iterator[str]:
         if name not in known:
             yield f"{path}.{name}"
         else:
-            yield from unknown({"allOf": known[name]}, entry, f"{path}.{name}")
+            yield from unknown_keys({"allOf": known[name]}, entry, f"{path}.{name}")
 
 
 def parts(schema: Schema, value: Any) -> Iterator[Schema]:
-    """Yield the schemas that apply to a value: itself, `allOf`, references, the matching one of several."""
+    """Yield the schemas that apply to a value: the schema itself, `allOf`, references, and the matching one of several."""
     if "$ref" in schema:
         yield from parts(description()["schemas"][schema["$ref"].rpartition("/")[2]], value)
         return
@@ -127,9 +136,9 @@ def parts(schema: Schema, value: Any) -> Iterator[Schema]:
 
 
 def fits(schema: Schema, value: Any) -> bool:
-    """Return whether this one of several schemas is the one that is meant."""
+    """Return whether a value matches this schema and has no keys that it does not have."""
     try:
-        compiled(json.dumps(schema))(value)
+        validator(json.dumps(schema))(value)
     except fastjsonschema.JsonSchemaValueException:
         return False
     if not isinstance(value, dict):
@@ -138,8 +147,8 @@ def fits(schema: Schema, value: Any) -> bool:
     return not known or set(value) <= known
 
 
-def find(method: str, path: str) -> list[dict[str, Any]]:
-    """Return the variants of the operation behind a method and a path."""
+def variants_of(method: str, path: str) -> list[dict[str, Any]]:
+    """Return the variants of the operation with a method and a path."""
     for operation_method, pattern, variants in operations():
         if operation_method == method.lower() and pattern.fullmatch(path):
             return variants
@@ -154,59 +163,61 @@ def name_of(method: str, path: str) -> str:
     return f"{method} {path}"
 
 
-def wanted(variants: list[dict[str, Any]], status: int) -> list[Schema] | None:
-    """Return the schemas of the answers with a status, or None if the description has no body for it."""
+def schemas_for(variants: list[dict[str, Any]], status: int) -> list[Schema] | None:
+    """Return the schemas of the responses with a status, or None if the description has no body for it."""
     matches: list[Schema] = []
     for variant in variants:
         content = variant["answers"].get(str(status), variant["answers"].get("default", {}))
-        for kind, schema in content.items():
-            if kind == "application/json" and schema not in matches:
+        for media_type, schema in content.items():
+            if media_type == "application/json" and schema not in matches:
                 matches.append(schema)
     return matches or None
 
 
-def inner(path: str) -> str | None:
-    """Return a path as the description writes it, or None if it is not one of Box's."""
+def box_path(path: str) -> str | None:
+    """Return a path in the form of the description, or None if it is not one of Box's."""
     if path.startswith(("/oauth2/", "/api/oauth2/token", "/api/oauth2/revoke")):  # older clients use /api
         return path.removeprefix("/api")
-    base = next((one for one in ("/api/2.0", "/2.0") if path.startswith(one + "/")), None)
+    base = next((prefix for prefix in ("/api/2.0", "/2.0") if path.startswith(prefix + "/")), None)
     return None if base is None else path.removeprefix(base).removesuffix("/")
 
 
-def problems(answer: requests.Response) -> list[str]:
-    """Return what is wrong with an answer of the Box API; nothing for other paths and for faults."""
-    inside = inner(urlsplit(answer.url).path)
-    method = (answer.request.method or "").lower()
-    if inside is None or not find(method, inside) or answer.status_code >= 500:
+def problems(response: requests.Response) -> list[str]:
+    """Return what is wrong with a response of the Box API; nothing for other paths and for faults."""
+    path = box_path(urlsplit(response.url).path)
+    method = (response.request.method or "").lower()
+    if path is None or not variants_of(method, path) or response.status_code >= 500:
         return []
-    return wrong(method, inside, answer.status_code, answer.headers.get("content-type", ""), answer.content)
+    return violations_of(
+        method, path, response.status_code, response.headers.get("content-type", ""), response.content
+    )
 
 
-def wrong(method: str, inside: str, status: int, kind: str, content: bytes) -> list[str]:
-    """Return what is wrong with an answer. A path that the description does not have may only refuse."""
-    variants = find(method, inside)
+def violations_of(method: str, path: str, status: int, media_type: str, content: bytes) -> list[str]:
+    """Return what is wrong with a response. A path that the description does not have may only return errors."""
+    variants = variants_of(method, path)
     if not variants:
         if status < 400:
-            return [f"{status} but the description does not have {method} {inside}"]
+            return [f"{status} but the description does not have {method} {path}"]
         variants = [
             {"answers": {"default": {"application/json": {"$ref": "#/components/schemas/ClientError"}}}}
         ]
-    SEEN.add((f"{method} {inside}", status))
+    SEEN.add((f"{method} {path}", status))
     if not content:
-        empty = status in EMPTY or wanted(variants, status) is None
+        empty = status in EMPTY or schemas_for(variants, status) is None
         return [] if empty else [f"{status} without a body"]
-    choices = wanted(variants, status)
+    choices = schemas_for(variants, status)
     if choices is None:
         return [f"{status} with a body that the description does not have"]
-    if kind.partition(";")[0] != "application/json":
-        return [f"{status} labelled {kind!r}"]
+    if media_type.partition(";")[0] != "application/json":
+        return [f"{status} labelled {media_type!r}"]
     schema = choices[0] if len(choices) == 1 else {"anyOf": choices}
     doc = json.loads(content)
     try:
-        compiled(json.dumps(schema))(copy.deepcopy(doc))
+        validator(json.dumps(schema))(copy.deepcopy(doc))
     except fastjsonschema.JsonSchemaValueException as error:
         return [str(error)]
-    return [*(f"unknown key {one}" for one in unknown(schema, doc)), *nulls(inside, doc)]
+    return [*(f"unknown key {key}" for key in unknown_keys(schema, doc)), *nulls(path, doc)]
 
 
 @functools.cache
@@ -216,9 +227,9 @@ def outsiders() -> set[str]:
         return {row["id"] for row in csv.DictReader(lines)}
 
 
-def nulls(inside: str, doc: Any) -> Iterator[str]:
+def nulls(path: str, doc: Any) -> Iterator[str]:
     """Yield the nulls that only external users may have."""
-    if not inside.startswith("/users") or not isinstance(doc, dict):
+    if not path.startswith("/users") or not isinstance(doc, dict):
         return
     for user in doc.get("entries", [doc]):
         if user.get("type") == "user" and user["id"] not in outsiders():
@@ -226,9 +237,9 @@ def nulls(inside: str, doc: Any) -> Iterator[str]:
             yield from (f"{name} is null for a managed user" for name in names)
 
 
-def check(answer: requests.Response, *args: Any, **options: Any) -> None:
-    """Fail the test if an answer breaks the description (a hook for sessions)."""
-    violations = problems(answer)
+def check(response: requests.Response, *args: Any, **options: Any) -> None:
+    """Fail the test if a response violates the description (a hook for sessions)."""
+    violations = problems(response)
     assert not violations, (
-        f"{answer.request.method} {answer.url} {answer.status_code}: {violations[:3]}\n{answer.text[:600]}"
+        f"{response.request.method} {response.url} {response.status_code}: {violations[:3]}\n{response.text[:600]}"
     )

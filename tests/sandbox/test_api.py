@@ -1,4 +1,4 @@
-"""The API an admin reads: users, groups, memberships; errors, permissions, limits (box-facts 1.12, 2, 3, 4.1, 4.2)."""
+"""The API that an admin reads: users, groups, memberships; errors, permissions, limits (box-facts 1.12, 2, 3, 4.1, 4.2)."""
 
 from __future__ import annotations
 
@@ -34,16 +34,21 @@ def rows(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
-def error_of(answer: requests.Response, status: int, code: str) -> dict[str, Any]:
-    """Check an error answer and return its body."""
-    body: dict[str, Any] = answer.json()
-    assert (answer.status_code, body["type"], body["status"], body["code"]) == (status, "error", status, code)
-    assert body["request_id"] != answer.headers["box-request-id"]
+def error_of(response: requests.Response, status: int, code: str) -> dict[str, Any]:
+    """Check an error response and return its body."""
+    body: dict[str, Any] = response.json()
+    assert (response.status_code, body["type"], body["status"], body["code"]) == (
+        status,
+        "error",
+        status,
+        code,
+    )
+    assert body["request_id"] != response.headers["box-request-id"]
     return body
 
 
-def test_users_by_offset(ada: Person, token: str) -> None:
-    """Paging by offset returns every user once, sorted by id."""
+def test_paging_by_offset_returns_every_user_once(ada: Person, token: str) -> None:
+    """Pages by offset are sorted by id and have a total."""
     ids: list[str] = []
     while True:
         page = ada.get(f"/users?limit=50&offset={len(ids)}", token).json()
@@ -56,8 +61,8 @@ def test_users_by_offset(ada: Person, token: str) -> None:
     assert ids == sorted(ids, key=int)
 
 
-def test_users_by_marker(ada: Person, token: str) -> None:
-    """Paging by marker returns every user once, without a total."""
+def test_paging_by_marker_returns_every_user_once(ada: Person, token: str) -> None:
+    """Pages by marker have neither a total nor an offset."""
     ids: list[str] = []
     marker = ""
     while marker is not None:
@@ -69,7 +74,7 @@ def test_users_by_marker(ada: Person, token: str) -> None:
     assert len(set(ids)) == len(ids) == 120
 
 
-def test_a_large_limit_is_clamped_and_the_default_is_100(ada: Person, token: str) -> None:
+def test_a_large_limit_is_lowered_and_the_default_is_100(ada: Person, token: str) -> None:
     """The default limit is 100, and a limit above 1000 is lowered silently."""
     assert ada.get("/users?limit=5000", token).json()["limit"] == 1000
     page = ada.get("/users", token).json()
@@ -91,7 +96,7 @@ def test_a_large_limit_is_clamped_and_the_default_is_100(ada: Person, token: str
         ("user_type=martian", "invalid_parameter"),
     ],
 )
-def test_bad_parameters(ada: Person, token: str, query: str, code: str) -> None:
+def test_invalid_parameters_are_refused(ada: Person, token: str, query: str, code: str) -> None:
     """Each invalid parameter gets 400 with its code."""
     body = error_of(ada.get(f"/users?{query}", token), 400, code)
     assert body["context_info"]["errors"][0]["reason"] == "invalid_parameter"
@@ -116,29 +121,30 @@ def test_filter_term_is_a_prefix_of_name_or_login(ada: Person, token: str) -> No
 def test_the_company_matches_its_csv_files(ada: Person, token: str) -> None:
     """The served users match users.csv, which contains names, ids and zones that are hard to handle."""
     served = {user["id"]: user for user in ada.get("/users?limit=1000", token).json()["entries"]}
-    files = {row["id"]: row for row in rows("users.csv")}
-    assert set(served) == set(files)
-    for user_id, row in files.items():
+    rows_by_id = {row["id"]: row for row in rows("users.csv")}
+    assert set(served) == set(rows_by_id)
+    for user_id, row in rows_by_id.items():
         for name in ("name", "login", "status", "timezone"):
             assert served[user_id][name] == row[name]
         assert served[user_id]["created_at"][19:] == row["created_at"][-6:]
         assert served[user_id]["space_used"] == int(row["space_used"])
     times = [
-        (pd.Timestamp(served[user_id]["created_at"]), row["created_at"]) for user_id, row in files.items()
+        (pd.Timestamp(served[user_id]["created_at"]), row["created_at"])
+        for user_id, row in rows_by_id.items()
     ]
-    # All ages count from the same day, that of the first start.
+    # All ages count from the same day, the day of the first start.
     days = {moment.tz_convert("UTC") - age(text) for moment, text in times}
     assert len(days) == 1 and days == {day.floor("D") for day in days}
-    names = [row["name"] for row in files.values()]
+    names = [row["name"] for row in rows_by_id.values()]
     assert any("<b>" in name for name in names)
     assert any(name.startswith("=") for name in names)
     assert any("\u0590" <= char <= "\u06ff" for name in names for char in name)
-    assert sum(int(user_id) != int(float(user_id)) for user_id in files) >= 10
-    roles = sorted(row["role"] for row in files.values() if row["role"] != "user")
+    assert sum(int(user_id) != int(float(user_id)) for user_id in rows_by_id) >= 10
+    roles = sorted(row["role"] for row in rows_by_id.values() if row["role"] != "user")
     assert roles == ["admin", "coadmin", "coadmin"]
 
 
-def test_a_known_and_an_unknown_user(ada: Person, token: str) -> None:
+def test_a_user_is_found_by_id(ada: Person, token: str) -> None:
     """A user is found by id; an unknown id gets 404."""
     row = rows("users.csv")[7]
     assert ada.get(f"/users/{row['id']}", token).json()["name"] == row["name"]
@@ -147,8 +153,8 @@ def test_a_known_and_an_unknown_user(ada: Person, token: str) -> None:
     assert body["context_info"]["errors"][0]["name"] == "user"
 
 
-def test_memberships_by_group_and_by_user(ada: Person, token: str) -> None:
-    """The memberships of all groups match the file, and a user's own list has the same entries."""
+def test_memberships_are_listed_by_group_and_by_user(ada: Person, token: str) -> None:
+    """The memberships of all groups match the CSV file, and a user's own list has the same entries."""
     page = ada.get("/groups?limit=1000", token).json()
     assert page["total_count"] == len(page["entries"]) == len(rows("groups.csv")) == 25
     assert set(page["entries"][0]) == {"id", "type", "name", "group_type", "created_at", "modified_at"}
@@ -159,25 +165,25 @@ def test_memberships_by_group_and_by_user(ada: Person, token: str) -> None:
         assert all(entry["group"]["id"] == group["id"] for entry in memberships["entries"])
     assert total == len(rows("memberships.csv"))
     entry = ada.get(f"/groups/{page['entries'][0]['id']}/memberships?limit=1", token).json()["entries"][0]
-    mine = ada.get(f"/users/{entry['user']['id']}/memberships", token).json()["entries"]
-    assert entry in mine
+    own_memberships = ada.get(f"/users/{entry['user']['id']}/memberships", token).json()["entries"]
+    assert entry in own_memberships
     assert ada.get(f"/group_memberships/{entry['id']}", token).json() == entry
     error_of(ada.get("/groups/1", token), 404, "not_found")
     error_of(ada.get("/groups/1/memberships", token), 404, "not_found")
     assert ada.get("/groups?filter_term=project", token).json()["total_count"] == 3
 
 
-def test_no_token_and_a_wrong_token(ada: Person) -> None:
-    """A missing or wrong token gets 401 with the right error in the header."""
+def test_a_missing_or_wrong_token_gets_401(ada: Person) -> None:
+    """The header of a 401 says whether the token is missing or invalid."""
     for header, error in [
         ({}, "invalid_request"),
         ({"Authorization": "Bearer "}, "invalid_request"),
         ({"Authorization": "Basic eDp5"}, "invalid_request"),
         ({"Authorization": "Bearer nonsense"}, "invalid_token"),
     ]:
-        answer = requests.get(f"{ada.sandbox.url}/2.0/users/me", headers=header, timeout=10)
-        assert (answer.status_code, answer.content) == (401, b"")
-        assert f'Bearer realm="Service", error="{error}"' in answer.headers["www-authenticate"]
+        response = requests.get(f"{ada.sandbox.url}/2.0/users/me", headers=header, timeout=10)
+        assert (response.status_code, response.content) == (401, b"")
+        assert f'Bearer realm="Service", error="{error}"' in response.headers["www-authenticate"]
 
 
 def test_an_ordinary_user_cannot_list_users(ada: Person) -> None:
@@ -191,70 +197,72 @@ def test_an_ordinary_user_cannot_list_users(ada: Person) -> None:
     assert ada.get(f"/users/{me['id']}/memberships", token).status_code == 200
 
 
-def test_as_user(ada: Person, token: str) -> None:
-    """`As-User` is for admins with its scope, and co-admins cannot use it for other admins."""
+def test_as_user_is_for_admins(ada: Person, token: str) -> None:
+    """`As-User` is for admins with its scope; co-admins cannot use it to act as other admins."""
     ids = {row["login"].partition("@")[0]: row["id"] for row in rows("users.csv")}
 
     def status(access: str, name: str) -> int:
         return ada.get("/users/me", access, **{"As-User": ids.get(name, "1")}).status_code
 
-    answer = ada.get("/users/me", token, **{"As-User": ids["hanako.yamada"]})
-    assert answer.json()["name"] == "山田 花子"
-    error_of(ada.get("/users", token, **{"As-User": ids["hanako.yamada"]}), 403, answer_code())
+    response = ada.get("/users/me", token, **{"As-User": ids["hanako.yamada"]})
+    assert response.json()["name"] == "山田 花子"
+    error_of(ada.get("/users", token, **{"As-User": ids["hanako.yamada"]}), 403, denied_code())
     assert status(token, "nobody at all") == 403
     coadmin = ada.sign_in("bo.nakamura@example.com")["access_token"]
     assert status(coadmin, "hanako.yamada") == 200
     assert status(coadmin, "ada.admin") == 403
     assert status(coadmin, "carmen.ibanez") == 403
-    plain = ada.sign_in("hanako.yamada@example.com")["access_token"]
-    assert status(plain, "ken.sato") == 403
+    user_token = ada.sign_in("hanako.yamada@example.com")["access_token"]
+    assert status(user_token, "ken.sato") == 403
     narrow = ada.sign_in(scope="manage_managed_users")["access_token"]
     assert status(narrow, "hanako.yamada") == 403
 
 
-def answer_code() -> str:
+def denied_code() -> str:
     """Return the code of a missing permission."""
     return "access_denied_insufficient_permissions"
 
 
-def test_versions_of_the_api(ada: Person, token: str) -> None:
+def test_other_versions_of_the_api_are_refused(ada: Person, token: str) -> None:
     """Only the API version that the sandbox has is accepted."""
     assert ada.get("/users/me", token, **{"box-version": "2024.0"}).status_code == 200
     for version in ("2025.0", "", "latest", "2024.0, 2025.0"):
-        answer = ada.get("/users/me", token, **{"box-version": version})
-        assert "2024.0" in error_of(answer, 400, "invalid_api_version")["message"]
+        response = ada.get("/users/me", token, **{"box-version": version})
+        assert "2024.0" in error_of(response, 400, "invalid_api_version")["message"]
 
 
 @pytest.mark.parametrize(
     "path", ["/webhooks", "/files/1/comments", "/retention_policies?limit=1", "/nonsense"]
 )
-def test_unbuilt_paths_answer_501(ada: Person, token: str, path: str) -> None:
-    """A path that is not built gets 501 and is named in the message."""
+def test_paths_that_are_not_implemented_get_501(ada: Person, token: str, path: str) -> None:
+    """A path that is not implemented gets 501 with the path in the message."""
     body = error_of(ada.get(path, token), 501, "not_implemented")
     assert path.partition("?")[0] in body["message"]
 
 
-def test_unbuilt_writes_answer_501(ada: Person, token: str) -> None:
-    """Writing to a path that is not built gets 501 too."""
+def test_writes_that_are_not_implemented_get_501(ada: Person, token: str) -> None:
+    """Writing to a path that is not implemented gets 501 too."""
     headers = {"Authorization": f"Bearer {token}"}
-    answer = requests.post(f"{ada.sandbox.url}/2.0/webhooks", json={"name": "x"}, headers=headers, timeout=10)
-    error_of(answer, 501, "not_implemented")
+    response = requests.post(
+        f"{ada.sandbox.url}/2.0/webhooks", json={"name": "x"}, headers=headers, timeout=10
+    )
+    error_of(response, 501, "not_implemented")
 
 
-def test_a_thousand_calls_a_minute(ada: Person, token: str) -> None:
-    """The call after the thousandth in a minute gets 429; other users are not affected."""
-    answers = [ada.get("/users/me", token) for _ in range(1001)]
-    assert {answer.status_code for answer in answers[:1000]} == {200}
-    body = error_of(answers[-1], 429, "rate_limit_exceeded")
+def test_the_call_after_a_thousand_in_a_minute_gets_429(ada: Person, token: str) -> None:
+    """The 429 after a thousand calls says when to retry; other users are not affected."""
+    responses = [ada.get("/users/me", token) for _ in range(1001)]
+    assert {response.status_code for response in responses[:1000]} == {200}
+    body = error_of(responses[-1], 429, "rate_limit_exceeded")
     assert "Request rate limit exceeded" in body["message"]
-    assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+    assert 1 <= int(responses[-1].headers["retry-after"]) <= 60
     other = ada.sign_in("bo.nakamura@example.com")["access_token"]
     assert ada.get("/users/me", other).status_code == 200
 
 
-def test_limits_can_be_off(begin: Starter) -> None:
+def test_limits_can_be_off(start_sandbox: Starter) -> None:
     """With limits off, no call gets 429."""
-    sandbox = begin(limits="off")
+    sandbox = start_sandbox(limits="off")
     ada = Person(sandbox, sandbox.practice_client())
     token = ada.sign_in()["access_token"]
     assert {ada.get("/users/me", token).status_code for _ in range(1010)} == {200}

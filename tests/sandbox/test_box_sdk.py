@@ -1,4 +1,4 @@
-"""Box's own Python SDK with the sandbox; only its base addresses are changed."""
+"""Box's own Python SDK with the sandbox; only its base URLs are changed."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def box(writer: Person, auth: BoxOAuth) -> Iterator[BoxClient]:
     session.network_client.requests_session.close()
 
 
-def test_signing_in_and_refreshing(box: BoxClient, auth: BoxOAuth, writer: Person) -> None:
-    """The SDK signs in, and refreshes an expired token by itself."""
+def test_the_sdk_signs_in_and_refreshes(box: BoxClient, auth: BoxOAuth, writer: Person) -> None:
+    """The SDK signs in with a code, and refreshes an expired token."""
     first = auth.token_storage.get()
     me = box.users.get_user_me(fields=["role", "enterprise"])
     assert (me.login, me.role.value) == ("ada.admin@example.com", "admin")
@@ -65,7 +65,7 @@ def test_signing_in_and_refreshing(box: BoxClient, auth: BoxOAuth, writer: Perso
     assert first.access_token != second.access_token
 
 
-def test_users_and_groups(box: BoxClient) -> None:
+def test_the_sdk_reads_users_and_groups(box: BoxClient) -> None:
     """The SDK reads users, groups and memberships and creates a user."""
     page = box.users.get_users(usemarker=True, limit=1000)
     assert {user.login for user in page.entries} == {row["login"] for row in rows("users")}
@@ -78,7 +78,7 @@ def test_users_and_groups(box: BoxClient) -> None:
     box.users.delete_user_by_id(user.id)
 
 
-def test_items_and_search(box: BoxClient) -> None:
+def test_the_sdk_reads_items_and_searches(box: BoxClient) -> None:
     """The SDK reads items and collaborations and searches."""
     wide = by_name("Customer database export")
     items = box.folders.get_folder_items(wide["id"], fields=["size", "owned_by"], usemarker=True, limit=1000)
@@ -93,7 +93,7 @@ def test_items_and_search(box: BoxClient) -> None:
     assert len(collabs.entries) == 15
 
 
-def test_events(box: BoxClient) -> None:
+def test_the_sdk_reads_events(box: BoxClient) -> None:
     """The SDK pages through events and finds the long poll."""
     position, count = "0", 0
     for _ in range(3):
@@ -106,7 +106,7 @@ def test_events(box: BoxClient) -> None:
     assert servers.entries[0].type == "realtime_server"
 
 
-def test_small_upload_and_download(box: BoxClient) -> None:
+def test_the_sdk_uploads_and_downloads_a_small_file(box: BoxClient) -> None:
     """The SDK uploads and downloads a small file and reports a conflict."""
     data = b"hello\r\n" * 1000
     home = box.folders.create_folder("By SDK", CreateFolderParent(id="0"))
@@ -118,13 +118,13 @@ def test_small_upload_and_download(box: BoxClient) -> None:
     assert file.sha_1 == hashlib.sha1(data).hexdigest()
     with box.downloads.download_file(file.id) as stream:
         assert stream.read() == data
-    with pytest.raises(BoxAPIError) as caught:
+    with pytest.raises(BoxAPIError) as conflict:
         box.uploads.upload_file(attributes, io.BytesIO(data))
-    assert caught.value.response_info.status_code == 409
-    assert caught.value.response_info.code == "item_name_in_use"
+    assert conflict.value.response_info.status_code == 409
+    assert conflict.value.response_info.code == "item_name_in_use"
 
 
-def test_chunked_upload(box: BoxClient) -> None:
+def test_the_sdk_uploads_a_file_in_parts(box: BoxClient) -> None:
     """The SDK uploads a large file in parts and downloads it."""
     file = box.chunked_uploads.upload_big_file(io.BytesIO(BIG), "big.bin", len(BIG), "0")
     assert (file.size, file.sha_1) == (len(BIG), hashlib.sha1(BIG).hexdigest())
@@ -132,7 +132,7 @@ def test_chunked_upload(box: BoxClient) -> None:
         assert stream.read() == BIG
 
 
-def test_a_new_version_by_chunked_upload(box: BoxClient) -> None:
+def test_the_sdk_uploads_only_changed_parts_of_a_version(box: BoxClient) -> None:
     """The SDK requests a plan before each part and does not send again what the file already has."""
     file = box.chunked_uploads.upload_big_file(io.BytesIO(BIG), "big.bin", len(BIG), "0")
     changed = BIG[:-1] + b"!"
@@ -143,7 +143,7 @@ def test_a_new_version_by_chunked_upload(box: BoxClient) -> None:
         assert stream.read() == changed
 
 
-def test_members_with_empty_permissions(box: BoxClient) -> None:
+def test_the_sdk_adds_a_member_with_empty_permissions(box: BoxClient) -> None:
     """The SDK sends `configurable_permissions` as given, even empty or null."""
     group = box.groups.create_group("Night shift")
     user = next(
@@ -160,7 +160,7 @@ def test_members_with_empty_permissions(box: BoxClient) -> None:
     assert (updated.id, updated.role.value) == (membership.id, "member")
 
 
-def test_inviting_a_user(box: BoxClient) -> None:
+def test_the_sdk_invites_a_user(box: BoxClient) -> None:
     """The SDK invites a user, who can then read the folder."""
     home = box.folders.create_folder("Shared by SDK", CreateFolderParent(id="0"))
     collab = box.user_collaborations.create_collaboration(
@@ -175,13 +175,13 @@ def test_inviting_a_user(box: BoxClient) -> None:
     assert box.with_as_user_header(hanako).folders.get_folder_by_id(home.id).name == "Shared by SDK"
 
 
-def test_typed_errors(box: BoxClient) -> None:
-    """The SDK raises its typed errors for the sandbox's error answers."""
+def test_the_sdk_raises_its_typed_errors(box: BoxClient) -> None:
+    """The SDK raises its typed errors for the sandbox's error responses."""
     with pytest.raises(BoxAPIError) as raised:
         box.folders.get_folder_by_id("1")
     info = raised.value.response_info
     assert (info.status_code, info.code) == (404, "not_found")
     assert info.request_id
-    with pytest.raises(BoxAPIError) as unbuilt:
+    with pytest.raises(BoxAPIError) as not_implemented:
         box.webhooks.get_webhooks()
-    assert unbuilt.value.response_info.status_code == 501
+    assert not_implemented.value.response_info.status_code == 501

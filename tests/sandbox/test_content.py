@@ -59,7 +59,7 @@ def all_by_marker(reader: Person, path: str, limit: int, **headers: str) -> list
     return entries
 
 
-def test_folder_zero_is_each_users_own(reader: Person) -> None:
+def test_folder_zero_belongs_to_each_user(reader: Person) -> None:
     """Folder 0 shows each user their own items and those shared with them."""
     own_root = reader.doc("/folders/0")
     assert (own_root["name"], own_root["etag"], own_root["parent"], own_root["created_at"]) == (
@@ -77,8 +77,8 @@ def test_folder_zero_is_each_users_own(reader: Person) -> None:
     assert other_root["item_collection"]["total_count"] == len(other_root["item_collection"]["entries"])
 
 
-def test_walking_as_every_user_finds_the_whole_company(reader: Person) -> None:
-    """Walking folder 0 of every active user finds everything not owned by an inactive one, as in the files."""
+def test_walks_as_every_user_find_all_content(reader: Person) -> None:
+    """Walks from folder 0 of every active user find all content of the CSV files, except that of inactive users."""
     folders: set[str] = set()
     files: dict[str, dict[str, Any]] = {}
 
@@ -107,7 +107,7 @@ def test_walking_as_every_user_finds_the_whole_company(reader: Person) -> None:
             assert (files[row["id"]]["size"], files[row["id"]]["sha1"]) == (int(row["size"]), row["sha1"])
 
 
-def test_items_are_folders_first_and_sorted(reader: Person) -> None:
+def test_items_are_sorted_with_folders_first(reader: Person) -> None:
     """Folders come first, then files, then web links; paging and sorting keep that order."""
     path = f"/folders/{by_name('Odd names ☃')['id']}/items"
     items = all_by_offset(reader, path, 1000)
@@ -126,7 +126,7 @@ def test_items_are_folders_first_and_sorted(reader: Person) -> None:
 
 
 def test_hostile_names_are_served_unchanged(reader: Person) -> None:
-    """Names that are hard to handle are served exactly as in the files."""
+    """Names that are hard to handle are served exactly as in the CSV files."""
     odd = by_name("Odd names ☃")["id"]
     names = {item["name"] for item in all_by_offset(reader, f"/folders/{odd}/items", 1000)}
     expected = {row["name"] for row in rows("files") if row["folder_id"] == odd and not row["trashed_at"]}
@@ -136,8 +136,8 @@ def test_hostile_names_are_served_unchanged(reader: Person) -> None:
     assert max(len(row["name"]) for row in rows("files")) == 255
 
 
-def test_a_folder_and_its_path(reader: Person) -> None:
-    """A folder shows its path, owner and size, and the requested fields."""
+def test_a_folder_has_its_path_owner_and_size(reader: Person) -> None:
+    """A folder has its path, owner and size, and the requested fields."""
     row = next(row for row in rows("folders") if row["parent_id"] == by_name("Payroll")["id"])
     doc = reader.doc(f"/folders/{row['id']}", **FINANCE)
     assert [entry["name"] for entry in doc["path_collection"]["entries"]] == [
@@ -167,7 +167,7 @@ def test_a_folder_and_its_path(reader: Person) -> None:
     assert with_fields["permissions"]["can_upload"] is True
 
 
-def test_hidden_items_are_404_even_for_admins(reader: Person) -> None:
+def test_hidden_items_get_404_even_for_admins(reader: Person) -> None:
     """Without permission an item gets 404, even for an admin."""
     payroll = by_name("Payroll")
     body = error_of(reader.call("GET", f"/folders/{payroll['id']}"), 404, "not_found")
@@ -180,12 +180,12 @@ def test_hidden_items_are_404_even_for_admins(reader: Person) -> None:
 
 
 @pytest.mark.parametrize("path", ["/folders/abc", "/files/abc", "/folders/0x1/items", "/files/12a/versions"])
-def test_a_malformed_id_is_405(reader: Person, path: str) -> None:
-    """Text that is not an id gets 405, as at Box."""
+def test_a_malformed_id_gets_405(reader: Person, path: str) -> None:
+    """A value that is not an id gets 405, as in Box."""
     error_of(reader.call("GET", path), 405, "method_not_allowed")
 
 
-def test_unchanged_is_304(reader: Person) -> None:
+def test_an_unchanged_item_gets_304(reader: Person) -> None:
     """A matching `If-None-Match` gets 304 with an empty body."""
     file = next(row for row in rows("files") if row["folder_id"] == by_name("Customer database export")["id"])
     for path in (f"/files/{file['id']}", f"/folders/{file['folder_id']}"):
@@ -212,7 +212,7 @@ def of_many_versions() -> tuple[dict[str, str], dict[str, str]]:
 
 
 def test_file_versions_do_not_include_the_current_one(reader: Person) -> None:
-    """The list of versions has all but the current one, newest first."""
+    """The list of versions has all versions but the current one, newest first."""
     row, headers = of_many_versions()
     page = reader.doc(f"/files/{row['id']}/versions", **headers)
     assert page["total_count"] == int(row["versions"]) - 1
@@ -230,19 +230,21 @@ def test_collaborations_are_inherited_and_include_groups(reader: Person) -> None
     collabs = all_by_marker(reader, f"/folders/{sales}/collaborations", 1)
     kinds = Counter((collab["accessible_by"] or {"type": None})["type"] for collab in collabs)
     assert kinds["group"] >= 1
-    below = next(row["id"] for row in rows("folders") if row["parent_id"] == sales and not row["trashed_at"])
+    subfolder = next(
+        row["id"] for row in rows("folders") if row["parent_id"] == sales and not row["trashed_at"]
+    )
     ids = {collab["id"] for collab in collabs}
-    inherited = reader.doc(f"/folders/{below}/collaborations?limit=1000")["entries"]
+    inherited = reader.doc(f"/folders/{subfolder}/collaborations?limit=1000")["entries"]
     assert ids <= {collab["id"] for collab in inherited}
     assert {collab["item"]["id"] for collab in inherited if collab["id"] in ids and collab["item"]} == {sales}
     owner = by_name("Sales")["owner"]
     assert owner not in {(collab["accessible_by"] or {}).get("login") for collab in collabs}
     assert reader.doc(f"/collaborations/{collabs[0]['id']}") == collabs[0]
-    slim = reader.doc(f"/collaborations/{collabs[0]['id']}?fields=role")
-    assert set(slim) == {"id", "type", "role"}
+    role_only = reader.doc(f"/collaborations/{collabs[0]['id']}?fields=role")
+    assert set(role_only) == {"id", "type", "role"}
 
 
-def test_an_invitation_without_an_account_has_only_the_address(reader: Person) -> None:
+def test_an_invitee_without_an_account_has_only_an_email_address(reader: Person) -> None:
     """An invitee without an account appears only as `invite_email`."""
     row = next(collab for collab in rows("collaborations") if collab["login"].startswith("invited."))
     doc = reader.doc(f"/collaborations/{row['id']}", **person(row["created_by"]))
@@ -250,7 +252,7 @@ def test_an_invitation_without_an_account_has_only_the_address(reader: Person) -
     assert doc["status"] == "pending"
 
 
-def test_pending_invitations_of_the_caller(reader: Person) -> None:
+def test_only_the_callers_pending_invitations_are_listed(reader: Person) -> None:
     """Only pending invitations can be listed, and only the caller's own."""
     page = reader.doc("/collaborations?status=pending")
     assert page["total_count"] == 2
@@ -262,8 +264,8 @@ def test_pending_invitations_of_the_caller(reader: Person) -> None:
     error_of(reader.call("GET", "/folders/0/collaborations"), 400, code)
 
 
-def test_collaborations_of_a_group(reader: Person) -> None:
-    """A group's collaborations are those of the file."""
+def test_the_collaborations_of_a_group_are_listed(reader: Person) -> None:
+    """A group's collaborations are those in the CSV file."""
     staff = next(row["id"] for row in rows("groups") if row["name"] == "All staff")
     page = reader.doc(f"/groups/{staff}/collaborations?limit=1000")
     expected = [row for row in rows("collaborations") if row["group_id"] == staff]
@@ -273,15 +275,15 @@ def test_collaborations_of_a_group(reader: Person) -> None:
 
 
 def test_an_expired_collaboration_is_still_listed(reader: Person) -> None:
-    """An expired collaboration is still in the list of its item."""
+    """An expired collaboration is still listed for its item."""
     expired = [row for row in rows("collaborations") if row["expires_at"].startswith("-")]
     assert expired
     page = reader.doc(f"/folders/{expired[0]['item_id']}/collaborations", **person(expired[0]["created_by"]))
     assert expired[0]["id"] in {collab["id"] for collab in page["entries"]}
 
 
-def test_shared_links_of_every_kind(reader: Person) -> None:
-    """A shared link opens its item and everything below, for other users too."""
+def test_a_shared_link_opens_its_item(reader: Person) -> None:
+    """A shared link opens its item and its content, for other users too."""
     owner = person(by_name("Finance")["owner"])
     payroll = by_name("Payroll")
     link = reader.doc(f"/folders/{payroll['id']}?fields=shared_link", **owner)["shared_link"]
@@ -316,27 +318,27 @@ def test_a_link_respects_its_password_and_expiry(reader: Person) -> None:
         return person(top["owner"])
 
     active = {row["login"] for row in rows("users") if row["status"] == "active"}
-    usable = []
+    usable_rows = []
     for row in rows("files"):
         if row["link"] and not row["trashed_at"] and row["folder_id"] in tops:
-            here = tops[row["folder_id"]]
-            while here["parent_id"] != "0":
-                here = tops[here["parent_id"]]
-            if here["owner"] in active:
-                usable.append(row)
-    locked = next(row for row in usable if row["link_password"] and row["link"] == "open")
+            top = tops[row["folder_id"]]
+            while top["parent_id"] != "0":
+                top = tops[top["parent_id"]]
+            if top["owner"] in active:
+                usable_rows.append(row)
+    locked = next(row for row in usable_rows if row["link_password"] and row["link"] == "open")
     url = reader.doc(f"/files/{locked['id']}", **owner_of(locked))["shared_link"]["url"]
-    wrong = reader.call("GET", "/shared_items", BoxApi=f"shared_link={url}")
-    error_of(wrong, 403, "incorrect_shared_item_password")
+    without_password = reader.call("GET", "/shared_items", BoxApi=f"shared_link={url}")
+    error_of(without_password, 403, "incorrect_shared_item_password")
     with_password = {"BoxApi": f"shared_link={url}&shared_link_password={locked['link_password']}"}
     assert reader.doc("/shared_items", **with_password)["id"] == locked["id"]
-    expired = next(row for row in usable if row["link_expires"].startswith("-"))
+    expired = next(row for row in usable_rows if row["link_expires"].startswith("-"))
     link = reader.doc(f"/files/{expired['id']}", **owner_of(expired))["shared_link"]
     assert link["effective_permission"] == "no_access"
     error_of(reader.call("GET", "/shared_items", BoxApi=f"shared_link={link['url']}"), 404, "not_found")
 
 
-def test_the_trash(reader: Person) -> None:
+def test_the_trash_lists_deleted_items(reader: Person) -> None:
     """The trash lists what the user deleted, and trashed items cannot be read."""
     file = next(row for row in rows("files") if row["trashed_at"] and row["folder_id"] != "0")
     tops = {row["id"]: row for row in rows("folders")}
@@ -358,8 +360,8 @@ def test_the_trash(reader: Person) -> None:
     error_of(reader.call("GET", f"/files/{file['id']}", **headers), 404, "trashed")
 
 
-def test_web_links(reader: Person) -> None:
-    """A web link can be read with its address."""
+def test_a_web_link_can_be_read(reader: Person) -> None:
+    """A web link can be read with its URL."""
     row = rows("weblinks")[0]
     tops = {folder["id"]: folder for folder in rows("folders")}
     top = tops[row["folder_id"]]
@@ -369,7 +371,7 @@ def test_web_links(reader: Person) -> None:
     assert (doc["url"], doc["name"], doc["type"]) == (row["url"], row["name"], "web_link")
 
 
-def test_external_users(reader: Person) -> None:
+def test_external_users_are_found_by_login(reader: Person) -> None:
     """External users are found by exact login, and undisclosed fields are null."""
     row = next(external for external in rows("externals") if external["company_id"])
     doc = reader.doc(f"/users/{row['id']}?fields=enterprise,role")
@@ -391,6 +393,6 @@ def test_sorting_and_paging_are_validated(reader: Person) -> None:
 def test_reading_needs_the_scope(reader: Person) -> None:
     """Without a scope that reads content, a folder gets an empty 403."""
     narrow = reader.sign_in(scope="manage_managed_users")["access_token"]
-    answer = reader.get("/folders/0", narrow)
-    assert (answer.status_code, answer.content) == (403, b"")
-    assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
+    response = reader.get("/folders/0", narrow)
+    assert (response.status_code, response.content) == (403, b"")
+    assert 'error="insufficient_scope"' in response.headers["www-authenticate"]

@@ -31,7 +31,7 @@ def walk(reader: Person, query: str, limit: int = 500, **headers: str) -> list[d
 
 
 def stamp(days: float) -> str:
-    """Return the time that many days ago, escaped for an address."""
+    """Return the time that many days ago, escaped for a URL."""
     return quote((datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="seconds"))
 
 
@@ -41,7 +41,7 @@ def year(reader: Person) -> list[dict[str, Any]]:
     return walk(reader, "stream_type=admin_logs")
 
 
-def test_a_year_in_order_without_duplicates(year: list[dict[str, Any]]) -> None:
+def test_a_year_of_events_is_in_order_without_duplicates(year: list[dict[str, Any]]) -> None:
     """The stream has a year of events in order, each once."""
     assert 29_000 < len(year) <= 30_100
     times = [datetime.fromisoformat(event["created_at"]) for event in year]
@@ -67,14 +67,14 @@ def test_the_incidents_stand_out(year: list[dict[str, Any]]) -> None:
         for event in year
         if event["event_type"] == "DOWNLOAD" and event["created_by"]["id"] != "2"
     )
-    (login, _), most = nights.most_common(1)[0]
+    (login, _), count = nights.most_common(1)[0]
     assert login == "samuel.haas@example.com"
-    assert most > 5 * nights.most_common(3)[-1][1]
+    assert count > 5 * nights.most_common(3)[-1][1]
     assert sum(event.get("created_by", {}).get("id") == "2" for event in year) > 200
 
 
-def test_positions_are_text_too_large_for_a_float(reader: Person) -> None:
-    """A stream position is text, because a float would round it."""
+def test_positions_are_strings_too_large_for_a_float(reader: Person) -> None:
+    """A stream position is a string, because a float would round it."""
     page = reader.doc("/events?stream_type=admin_logs&limit=1")
     position = page["next_stream_position"]
     assert isinstance(position, str)
@@ -94,27 +94,27 @@ def test_a_short_page_is_not_the_end(reader: Person) -> None:
     assert reader.doc(f"/events?stream_type=admin_logs&stream_position={position}")["entries"]
 
 
-def test_time_ranges_and_event_types(reader: Person, year: list[dict[str, Any]]) -> None:
-    """A range of times and types returns the same events as the whole stream."""
+def test_events_can_be_selected_by_time_and_type(reader: Person, year: list[dict[str, Any]]) -> None:
+    """A range of times and types returns the same events as the entire stream."""
     after, before = stamp(30), stamp(20)
     kinds = "LOGIN,FAILED_LOGIN"
     query = f"stream_type=admin_logs&created_after={after}&created_before={before}&event_type={kinds}"
     events = walk(reader, query)
-    begin, end = datetime.now(UTC) - timedelta(days=30), datetime.now(UTC) - timedelta(days=20)
+    oldest, newest = datetime.now(UTC) - timedelta(days=30), datetime.now(UTC) - timedelta(days=20)
     expected = [
         event["event_id"]
         for event in year
         if event["event_type"] in kinds.split(",")
-        and begin <= datetime.fromisoformat(event["created_at"]) <= end
+        and oldest <= datetime.fromisoformat(event["created_at"]) <= newest
     ]
     assert abs(len(events) - len(expected)) <= 2
     assert {event["event_id"] for event in events} - set(expected) == set() or len(events) == len(expected)
     assert {event["event_type"] for event in events} == {"LOGIN", "FAILED_LOGIN"}
-    nothing = walk(reader, "stream_type=admin_logs&event_type=NO_SUCH_TYPE")
-    assert nothing == []
+    no_events = walk(reader, "stream_type=admin_logs&event_type=NO_SUCH_TYPE")
+    assert no_events == []
 
 
-def test_default_and_largest_page(reader: Person) -> None:
+def test_a_page_has_100_events_and_at_most_500(reader: Person) -> None:
     """The default page has 100 events, the largest 500."""
     recent = f"&created_after={stamp(3)}"
     sizes = [
@@ -125,7 +125,7 @@ def test_default_and_largest_page(reader: Person) -> None:
     assert sizes[1] <= 500
 
 
-def test_streaming_is_unordered_with_duplicates_and_14_days(
+def test_streaming_is_unordered_with_duplicates_for_14_days(
     reader: Person, year: list[dict[str, Any]]
 ) -> None:
     """`admin_logs_streaming` is unordered, has duplicates and keeps 14 days."""
@@ -137,8 +137,8 @@ def test_streaming_is_unordered_with_duplicates_and_14_days(
     assert min(times) > datetime.now(UTC) - timedelta(days=15)
     counts = Counter(event["event_id"] for event in events)
     assert 0.01 < sum(count > 1 for count in counts.values()) / len(counts) < 0.1
-    border = datetime.now(UTC) - timedelta(days=13, hours=23)
-    expected = {event["event_id"] for event in year if datetime.fromisoformat(event["created_at"]) > border}
+    earliest = datetime.now(UTC) - timedelta(days=13, hours=23)
+    expected = {event["event_id"] for event in year if datetime.fromisoformat(event["created_at"]) > earliest}
     assert expected <= set(counts)
 
 
@@ -150,7 +150,7 @@ def test_now_is_an_empty_page_with_the_latest_position(reader: Person) -> None:
         assert int(page["next_stream_position"]) > 2**53
 
 
-def test_a_users_own_stream(reader: Person) -> None:
+def test_the_stream_of_a_user_has_visible_items(reader: Person) -> None:
     """A user's stream has events of visible items and ignores `event_type` and times."""
     headers = person("fang.wang@example.com")
     events = walk(reader, "event_type=LOGIN&created_before=2001-01-01T00:00:00Z", limit=100, **headers)
@@ -183,7 +183,7 @@ def test_a_users_own_stream(reader: Person) -> None:
         ("limit=0", "invalid_limit"),
     ],
 )
-def test_bad_parameters(reader: Person, query: str, code: str) -> None:
+def test_invalid_parameters_are_refused(reader: Person, query: str, code: str) -> None:
     """Each invalid parameter gets 400 with its code."""
     error_of(reader.call("GET", f"/events?{query}"), 400, code)
 
@@ -191,12 +191,12 @@ def test_bad_parameters(reader: Person, query: str, code: str) -> None:
 def test_the_enterprise_stream_needs_an_admin_and_the_scope(reader: Person) -> None:
     """The enterprise stream is only for admins with the right scope."""
     code = "access_denied_insufficient_permissions"
-    plain = reader.sign_in("hanako.yamada@example.com")["access_token"]
-    error_of(reader.get("/events?stream_type=admin_logs", plain), 403, code)
-    assert reader.get("/events", plain).status_code == 200
+    user_token = reader.sign_in("hanako.yamada@example.com")["access_token"]
+    error_of(reader.get("/events?stream_type=admin_logs", user_token), 403, code)
+    assert reader.get("/events", user_token).status_code == 200
     narrow = reader.sign_in(scope="root_readwrite")["access_token"]
-    answer = reader.get("/events?stream_type=admin_logs_streaming", narrow)
-    assert (answer.status_code, answer.content) == (403, b"")
+    response = reader.get("/events?stream_type=admin_logs_streaming", narrow)
+    assert (response.status_code, response.content) == (403, b"")
 
 
 def test_a_new_event_appears_in_streaming_before_admin_logs(writer: Person) -> None:
@@ -225,7 +225,7 @@ def test_a_new_event_appears_in_streaming_before_admin_logs(writer: Person) -> N
 
 
 def test_events_use_current_names(ada: Person) -> None:
-    """After a file or user is renamed, earlier answers are not repeated from memory."""
+    """After a file or user is renamed, events show the new name, not a cached one."""
     query = "/events?stream_type=admin_logs&event_type=DOWNLOAD&limit=500"
     event = next(entry for entry in ada.doc(query)["entries"] if entry.get("created_by", {}).get("id") != "2")
     file, user_id, owner = (
@@ -242,14 +242,14 @@ def test_events_use_current_names(ada: Person) -> None:
         return same_event["source"]["item_name"], same_event["created_by"]["name"]
 
     before = now()
-    answer = ada.call("PUT", f"/files/{file}", {"name": "other.txt"}, **{"As-User": owner})
-    assert answer.status_code == 200
+    response = ada.call("PUT", f"/files/{file}", {"name": "other.txt"}, **{"As-User": owner})
+    assert response.status_code == 200
     assert now() == ("other.txt", before[1])
     assert ada.call("PUT", f"/users/{user_id}", {"name": "Other Name"}).status_code == 200
     assert now() == ("other.txt", "Other Name")
 
 
-def test_events_are_the_same_after_a_restart(begin: Any) -> None:
+def test_events_are_the_same_after_a_restart(start_sandbox: Any) -> None:
     """After a restart, new events and the history are the same."""
 
     def logins(user: Person) -> list[str]:
@@ -257,7 +257,7 @@ def test_events_are_the_same_after_a_restart(begin: Any) -> None:
         page = user.doc(f"/events?stream_type=admin_logs&event_type=FAILED_LOGIN&created_after={stamp(0.1)}")
         return [event["event_id"] for event in page["entries"]]
 
-    first = Person(begin("same"), {})
+    first = Person(start_sandbox("same"), {})
     first.client = first.sandbox.practice_client()
     with pytest.raises(Exception, match=r".*"):
         first.sandbox.approve(first.url(), "bo.nakamura@example.com", "wrong")
@@ -273,27 +273,27 @@ def test_events_are_the_same_after_a_restart(begin: Any) -> None:
     assert len(before) == 1
     oldest = first.doc("/events?stream_type=admin_logs&limit=500")
     first.sandbox.stop()
-    second = Person(begin("same"), first.client)
+    second = Person(start_sandbox("same"), first.client)
     second.access = first.access
     assert logins(second) == before
     after_restart = second.doc("/events?stream_type=admin_logs&limit=500")
     assert after_restart["entries"][5:100] == oldest["entries"][5:100]
 
 
-def test_the_long_poll_answers_after_an_event(writer: Person) -> None:
-    """The long poll answers once an event is recorded."""
+def test_the_long_poll_responds_after_an_event(writer: Person) -> None:
+    """The long poll responds once an event is recorded."""
     entry = writer.call("OPTIONS", "/events").json()["entries"][0]
     assert (entry["type"], entry["retry_timeout"], entry["ttl"]) == ("realtime_server", 610, "10")
-    answers: list[dict[str, Any]] = []
+    responses: list[dict[str, Any]] = []
 
     def wait() -> None:
         """Wait for the long poll."""
-        answers.append(requests.get(entry["url"], timeout=30).json())
+        responses.append(requests.get(entry["url"], timeout=30).json())
 
     thread = threading.Thread(target=wait)
     thread.start()
     writer.sign_in("bo.nakamura@example.com")
     thread.join(20)
-    assert answers[0]["message"] == "new_change"
-    wrong = entry["url"].replace("channel=", "channel=x")
-    assert requests.get(wrong, timeout=5).status_code == 404
+    assert responses[0]["message"] == "new_change"
+    wrong_url = entry["url"].replace("channel=", "channel=x")
+    assert requests.get(wrong_url, timeout=5).status_code == 404

@@ -1,4 +1,4 @@
-"""The practice company is the same on any day, at any hour and in any time zone of its first start."""
+"""The practice company is the same on whatever day, at whatever hour and in whatever time zone it first starts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from company import Company
 REFERENCE = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)  # a Tuesday
 EDGES = [
     datetime(2028, 2, 29, 12, tzinfo=UTC),
-    datetime(2027, 3, 28, 0, 59, 59, tzinfo=UTC),  # summer time begins in London
+    datetime(2027, 3, 28, 0, 59, 59, tzinfo=UTC),  # summer time starts in London
     datetime(2027, 3, 28, 1, tzinfo=UTC),
-    datetime(2027, 10, 31, 0, 30, tzinfo=UTC),  # and ends
+    datetime(2027, 10, 31, 0, 30, tzinfo=UTC),  # summer time ends in London
     datetime(2027, 10, 31, 1, 30, tzinfo=UTC),
     datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC),
     datetime(2027, 1, 1, tzinfo=UTC),
@@ -25,7 +25,7 @@ BATCHES = 8
 
 
 def moments() -> Iterator[datetime]:
-    """Yield 400 consecutive days, each at another hour, and the edges of calendars."""
+    """Yield 400 consecutive days, each at another hour, and the edge cases of the calendar."""
     for number in range(400):
         yield REFERENCE + timedelta(days=number, minutes=61 * number % 1440)
     yield from EDGES
@@ -39,7 +39,7 @@ def references() -> dict[int, Company]:
 
 
 def test_the_weekday_changes_only_the_times(references: dict[int, Company]) -> None:
-    """Each weekday moves events differently, but users, content and actions stay the same and weekends stay quiet."""
+    """Each weekday moves events differently, but users, content and actions are the same, and weekends are quiet."""
     assert sorted(references) == [-3, -2, -1, 0, 1, 2, 3]
     assert len({company.people_and_content() for company in references.values()}) == 1
     assert len({company.who_did_what() for company in references.values()}) == 1
@@ -50,7 +50,7 @@ def test_the_weekday_changes_only_the_times(references: dict[int, Company]) -> N
 
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_a_first_start_on_any_day_gives_the_same_company(references: dict[int, Company], batch: int) -> None:
-    """Counted from the day of the first start, every row and event equals that of the same weekday in one week."""
+    """Relative to the day of the first start, all rows and events are those of a start on the same weekday."""
     for first_start in list(moments())[batch::BATCHES]:
         company = Company.at(first_start.timestamp())
         expected = references[company.moved]
@@ -59,9 +59,9 @@ def test_a_first_start_on_any_day_gives_the_same_company(references: dict[int, C
 
 
 def test_nothing_expires_on_the_first_day(references: dict[int, Company]) -> None:
-    """A figure in a notebook must not change between the first and the last hour of the first day."""
+    """No link or collaboration expires on the first day, so that figures in notebooks do not change during it."""
     world = references[0].world
-    ends = [item.link.expires for item in world.tree.everything() if item.link and item.link.expires]
-    ends += [collab.expires for collab in world.access.collabs.values() if collab.expires]
-    assert len(ends) > 50
-    assert not [end for end in ends if world.day <= end < world.day + 86_400]
+    endpoints = [item.link.expires for item in world.tree.everything() if item.link and item.link.expires]
+    endpoints += [collab.expires for collab in world.access.collabs.values() if collab.expires]
+    assert len(endpoints) > 50
+    assert not [end for end in endpoints if world.day <= end < world.day + 86_400]

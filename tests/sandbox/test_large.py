@@ -23,7 +23,7 @@ FILES = ["users", "groups", "memberships", "externals", "folders", "files", "col
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    """The practice admin at a large company, shared by the tests of this module."""
+    """The practice admin of a large company, shared by the tests of this module."""
     state = tmp_path_factory.mktemp("large")
     with boxnb.sandbox.start(private=True, state=state, limits="off", world="large", **SIZES) as sandbox:
         person = Person(sandbox, sandbox.practice_client())
@@ -34,8 +34,8 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
 def digest(size: Size) -> str:
     """Return a digest of all rows of a company."""
     rows = Rows(size)
-    text = json.dumps([[name, list(rows(name))] for name in FILES])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    content = json.dumps([[name, list(rows(name))] for name in FILES])
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def test_the_same_seed_gives_the_same_company() -> None:
@@ -46,8 +46,8 @@ def test_the_same_seed_gives_the_same_company() -> None:
     assert digest(Size(users=300, folders=40, files=500, events=100, seed="2")) != digest(size)
 
 
-def test_all_users_by_marker_and_by_offset(large: Person) -> None:
-    """Both ways of paging return every user once in the same order."""
+def test_markers_and_offsets_return_the_same_users(large: Person) -> None:
+    """Markers and offsets return every user once, in the same order."""
     ids: list[str] = []
     marker: str | None = ""
     while marker is not None:
@@ -65,19 +65,19 @@ def test_all_users_by_marker_and_by_offset(large: Person) -> None:
     assert any(float(user_id) != int(user_id) or int(float(user_id)) != int(user_id) for user_id in ids)
 
 
-def test_a_prerendered_page_equals_the_answer(large: Person) -> None:
+def test_a_prerendered_page_equals_the_response(large: Person) -> None:
     """The compressed and the uncompressed page have the same content as the single user."""
-    plain = large.call("GET", "/users?limit=1000", **{"Accept-Encoding": "identity"})
-    small = large.call("GET", "/users?limit=1000", **{"Accept-Encoding": "gzip"})
-    assert "content-encoding" not in plain.headers
-    assert small.headers["content-encoding"] == "gzip"
-    assert plain.content == small.content
-    first = plain.json()["entries"][0]
+    uncompressed = large.call("GET", "/users?limit=1000", **{"Accept-Encoding": "identity"})
+    compressed = large.call("GET", "/users?limit=1000", **{"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in uncompressed.headers
+    assert compressed.headers["content-encoding"] == "gzip"
+    assert uncompressed.content == compressed.content
+    first = uncompressed.json()["entries"][0]
     assert large.doc(f"/users/{first['id']}") == first
 
 
-def test_a_change_is_seen_at_once(large: Person) -> None:
-    """A changed, added or deleted user appears on the next page."""
+def test_a_change_appears_on_the_next_page(large: Person) -> None:
+    """Changed, added and deleted users are on the next page that is fetched."""
     page = large.doc("/users?limit=1000&fields=phone")
     user = page["entries"][7]
     large.call("PUT", f"/users/{user['id']}", {"phone": "changed"})
@@ -103,8 +103,8 @@ def test_a_large_company_has_folders_and_device_pins(large: Person) -> None:
     assert len(page["entries"]) == 1000
 
 
-def test_the_year_is_full_and_in_order(large: Person) -> None:
-    """The year has as many events as requested, each once."""
+def test_the_year_has_the_requested_number_of_events(large: Person) -> None:
+    """Each event of the year appears once."""
     year = walk(large, "stream_type=admin_logs")
     assert SIZES["events"] * 0.97 < len(year) <= SIZES["events"] + 10
     assert len({event["event_id"] for event in year}) == len(year)
@@ -113,21 +113,21 @@ def test_the_year_is_full_and_in_order(large: Person) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "message"),
     [
         ({"world": "small", "users": 500}, "work only with --world large"),
         ({"world": "large", "users": 1}, "3 to 2,000,000 users"),
         ({"world": "nowhere"}, "unknown world"),
     ],
 )
-def test_impossible_companies_are_refused(tmp_path: Path, options: dict[str, Any], words: str) -> None:
+def test_an_impossible_company_is_refused(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     """An impossible size or an unknown world is refused with the reason."""
-    with pytest.raises(SandboxError, match=words):
+    with pytest.raises(SandboxError, match=message):
         boxnb.sandbox.start(private=True, state=tmp_path / "state", **options)
 
 
-def test_small_can_have_another_year(begin: Any) -> None:
+def test_the_small_company_can_have_another_year(start_sandbox: Any) -> None:
     """The small company can have another seed and number of events."""
-    sandbox = begin("few", events=3_000, seed="2", limits="off")
+    sandbox = start_sandbox("few", events=3_000, seed="2", limits="off")
     few = Person(sandbox, sandbox.practice_client())
     assert 2_900 < len(walk(few, "stream_type=admin_logs")) <= 3_005

@@ -24,19 +24,22 @@ STALE = {"type": "file", "id": "1"}
 
 
 def read_only(ada: Person) -> Person:
-    """Return the same user after signing in through a link that requests only reading."""
+    """Sign in again through a link that requests read access only, and return the same user."""
     ada.access = ada.sign_in(scope=READ_ONLY)["access_token"]
     return ada
 
 
-def lacks_scope(answer: requests.Response) -> bool:
+def lacks_scope(response: requests.Response) -> bool:
     """Return whether the token lacked the scope (box-facts 1.12): an empty 403 with the reason in its header."""
-    challenge = answer.headers.get("WWW-Authenticate", "")
-    return (answer.status_code, answer.content) == (403, b"") and 'error="insufficient_scope"' in challenge
+    challenge = response.headers.get("WWW-Authenticate", "")
+    return (response.status_code, response.content) == (
+        403,
+        b"",
+    ) and 'error="insufficient_scope"' in challenge
 
 
-def test_a_link_can_request_less_than_the_app_may(ada: Person) -> None:
-    """`scope=` narrows: a link of an app with read and write access can request only reading."""
+def test_a_link_can_request_fewer_scopes_than_the_app_has(ada: Person) -> None:
+    """With `scope=`, a link of an app with read and write access can request read access only."""
     page = ada.http.get(ada.url(scope=READ_ONLY), timeout=10)
     assert page.status_code == 200
     pair = ada.sign_in(scope=READ_ONLY)
@@ -49,8 +52,8 @@ def test_a_link_can_request_less_than_the_app_may(ada: Person) -> None:
     assert ada.call("POST", "/folders", body).status_code == 201
 
 
-def test_a_refresh_keeps_the_narrowed_scope(ada: Person) -> None:
-    """A pair refreshed from a narrowed one stays narrow (box-facts 1.10), even if the refresh requests more."""
+def test_a_refresh_does_not_widen_a_narrowed_scope(ada: Person) -> None:
+    """A pair that is refreshed from a narrowed one stays narrowed (box-facts 1.10), even if the refresh requests more."""
     narrow = ada.sign_in(scope=READ_ONLY)
     more = {
         "grant_type": "refresh_token",
@@ -63,7 +66,7 @@ def test_a_refresh_keeps_the_narrowed_scope(ada: Person) -> None:
 
 
 def test_the_consent_page_lists_only_the_narrowed_scope(ada: Person) -> None:
-    """The page lists reading but not writing, and each scope once."""
+    """The consent page lists read access but not write access, and each scope once."""
     ada.sandbox.approve(ada.url())
     page = ada.http.get(ada.url(scope=READ_ONLY), timeout=10)
     csrf = re.search(r'name="csrf" value="([^"]+)"', page.text)
@@ -84,8 +87,8 @@ def test_a_scope_the_app_does_not_have_is_refused(ada: Person, scope: str) -> No
     assert "invalid_scope" in page.text
 
 
-def test_a_read_only_app_cannot_request_writing(ada: Person) -> None:
-    """The narrower scope does not contain the wider one."""
+def test_a_read_only_app_cannot_request_write_access(ada: Person) -> None:
+    """An app with read access cannot request the wider scope."""
     app = ada.sandbox.register_app("Reader", ["http://127.0.0.1/callback"], scopes=[READ_ONLY])
     reader = Person(ada.sandbox, app)
     assert "invalid_scope" in reader.http.get(reader.url(scope="root_readwrite"), timeout=10).text
@@ -93,7 +96,7 @@ def test_a_read_only_app_cannot_request_writing(ada: Person) -> None:
 
 
 def writes() -> list[tuple[str, str]]:
-    """Return method and path of every operation that can change something, from the sandbox's tables."""
+    """Return the method and path of every operation that can change something, from the sandbox's tables."""
     from boxnb.sandbox.server.api.routes import TABLES, UPLOAD_TABLES
 
     operations = []
@@ -101,7 +104,7 @@ def writes() -> list[tuple[str, str]]:
         for table in tables:
             for path, handlers in table.items():
                 operations += [(method, base + path) for method in handlers if method != "GET"]
-    # Only asks for the address of the long poll.
+    # This one only returns the URL of the long poll.
     return sorted(set(operations) - {("OPTIONS", "/2.0/events")})
 
 
@@ -122,9 +125,9 @@ def test_a_read_only_sign_in_cannot_change_anything(ada: Person) -> None:
     for method, path in writes():
         kind = path.removeprefix("/api").split("/")[2]
         url = ada.sandbox.url + path.replace("{id}", ids.get(kind, "1")).replace("{version}", "1")
-        answer = ada.call(method, url.replace("{session}", "A" * 32), {"name": "x", "parent": {"id": "0"}})
-        if not lacks_scope(answer):
-            allowed.append((method, path, answer.status_code, answer.text))
+        response = ada.call(method, url.replace("{session}", "A" * 32), {"name": "x", "parent": {"id": "0"}})
+        if not lacks_scope(response):
+            allowed.append((method, path, response.status_code, response.text))
     assert allowed == []
 
 
@@ -138,8 +141,8 @@ def test_the_older_sdk_reads_the_latest_position(ada: Person) -> None:
         assert following["chunk_size"] == len(following["entries"])
 
 
-def test_a_zero_limit_is_refused_elsewhere(ada: Person) -> None:
-    """Box answers `invalid_limit` (box-facts 3.1), except when the latest position is requested."""
+def test_a_zero_limit_is_refused_unless_the_position_is_now(ada: Person) -> None:
+    """A zero limit gets `invalid_limit` (box-facts 3.1), except when the latest position is requested."""
     for path in (
         "/events?limit=0",
         "/events?limit=0&stream_position=0",
@@ -150,8 +153,8 @@ def test_a_zero_limit_is_refused_elsewhere(ada: Person) -> None:
     error_of(ada.call("GET", "/events?limit=-1&stream_position=now"), 400, "invalid_limit")
 
 
-def test_empty_permissions_of_a_member_change_nothing(writer: Person) -> None:
-    """An empty `configurable_permissions` changes nothing; other values are refused."""
+def test_empty_permissions_do_not_change_a_membership(writer: Person) -> None:
+    """An empty `configurable_permissions` does not change a membership; other values are refused."""
     group = writer.call("POST", "/groups", {"name": "Night shift"}).json()
     user_ids = [row["id"] for row in rows("users")[2:5]]
     for user_id, permissions, status in zip(user_ids, ({}, None, []), (201, 201, 400), strict=True):
@@ -169,13 +172,13 @@ def test_empty_permissions_of_a_member_change_nothing(writer: Person) -> None:
     assert promoted.json()["role"] == "admin"
     unchanged = writer.call("PUT", f"/group_memberships/{member}", {"configurable_permissions": {}})
     assert unchanged.json()["role"] == "admin"  # a body without a role does not change it
-    finer = {"configurable_permissions": {"can_run_reports": True}}
-    error_of(writer.call("PUT", f"/group_memberships/{member}", finer), 501, "not_implemented")
-    wrong = {"configurable_permissions": {"can_run_reports": "yes"}}
-    error_of(writer.call("PUT", f"/group_memberships/{member}", wrong), 400, "invalid_parameter")
+    with_permission = {"configurable_permissions": {"can_run_reports": True}}
+    error_of(writer.call("PUT", f"/group_memberships/{member}", with_permission), 501, "not_implemented")
+    with_string = {"configurable_permissions": {"can_run_reports": "yes"}}
+    error_of(writer.call("PUT", f"/group_memberships/{member}", with_string), 400, "invalid_parameter")
 
 
-def test_a_preflight_with_a_trailing_slash(writer: Person) -> None:
+def test_a_preflight_may_have_a_trailing_slash(writer: Person) -> None:
     """Rclone calls `OPTIONS /files/content/`, and sends only a name (backend/box/box.go)."""
     body = {"name": "new.bin", "parent": {"id": "0"}}
     for path in ("/files/content", "/files/content/"):
@@ -190,18 +193,18 @@ def test_a_preflight_with_a_trailing_slash(writer: Person) -> None:
     "path",
     ["/users/me/", "/folders/0/", "/folders/0/items/?limit=2", "/users/?limit=1", "/folders/trash/items/"],
 )
-def test_other_paths_with_a_trailing_slash(reader: Person, path: str) -> None:
-    """The answer is the same with and without the slash, in every table."""
+def test_other_paths_may_have_a_trailing_slash(reader: Person, path: str) -> None:
+    """The response is the same with and without the slash, in every table."""
     assert reader.doc(path) == reader.doc(path.replace("/?", "?").removesuffix("/"))
 
 
-def test_a_path_without_its_id_is_not_built(reader: Person) -> None:
-    """Two slashes make another path, and a folder without an id does not exist."""
+def test_a_path_without_its_id_is_not_implemented(reader: Person) -> None:
+    """A path with two slashes and a folder without an id are not implemented."""
     for path in ("/folders//", "/folders/", "/nothing/"):
         assert reader.call("GET", path).status_code == 501
 
 
-def test_the_preflight_of_a_new_version(writer: Person) -> None:
+def test_a_new_version_has_a_preflight(writer: Person) -> None:
     """Boxsdk 1 to 4 also make a preflight before a new version: `OPTIONS /files/:id/content`."""
     first = upload(writer, "one.txt", b"1").json()["entries"][0]
     upload(writer, "two.txt", b"2")
@@ -215,8 +218,8 @@ def test_the_preflight_of_a_new_version(writer: Person) -> None:
     error_of(writer.call("OPTIONS", "/files/1/content", {"size": 1}), 404, "not_found")
 
 
-def test_the_older_paths_of_the_token_endpoints(ada: Person) -> None:
-    """`/api/oauth2/token` and `/api/oauth2/revoke`, next to the authorization page, as at app.box.com (box-facts 1.1)."""
+def test_the_older_paths_of_the_token_endpoints_work(ada: Person) -> None:
+    """`/api/oauth2/token` and `/api/oauth2/revoke` work, as at app.box.com (box-facts 1.1)."""
     base, keys = f"{ada.sandbox.url}/api/oauth2", {}
     keys.update({key: ada.client[key] for key in ("client_id", "client_secret")})
     code = {**keys, "grant_type": "authorization_code", "code": ada.code()}
@@ -230,7 +233,7 @@ def test_the_older_paths_of_the_token_endpoints(ada: Person) -> None:
 
 
 def test_faults_of_the_token_endpoint_apply_to_its_older_path(ada: Person) -> None:
-    """A fault applies to an operation, however its path is written."""
+    """A fault applies to an operation whichever of its paths a client calls."""
     ada.sandbox.faults.add("/oauth2/token", "503")
     keys = {key: ada.client[key] for key in ("client_id", "client_secret")}
     form = {**keys, "grant_type": "authorization_code", "code": ada.code()}
@@ -238,7 +241,7 @@ def test_faults_of_the_token_endpoint_apply_to_its_older_path(ada: Person) -> No
 
 
 def test_the_time_of_a_file_can_be_set(writer: Person) -> None:
-    """Rclone's SetModTime: `PUT /files/:id` with only `content_modified_at` changes nothing else."""
+    """`PUT /files/:id` with only `content_modified_at`, as rclone's SetModTime sends it, does not change anything else."""
     file = upload(writer, "dated.txt", b"1").json()["entries"][0]
     path = f"/files/{file['id']}"
     when = "2019-03-04T05:06:07+01:00"
@@ -249,15 +252,15 @@ def test_the_time_of_a_file_can_be_set(writer: Person) -> None:
     assert writer.doc(path)["content_created_at"] == file["content_created_at"]
     renamed = writer.call("PUT", path, {"name": "renamed.txt", "content_modified_at": None}).json()
     assert (renamed["name"], renamed["content_modified_at"]) == ("renamed.txt", "2019-03-04T04:06:07+00:00")
-    for odd in ("yesterday", "1969-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00", 7, {"x": 1}):
-        refusal = writer.call("PUT", path, {"name": "not.txt", "content_modified_at": odd})
+    for invalid in ("yesterday", "1969-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00", 7, {"x": 1}):
+        refusal = writer.call("PUT", path, {"name": "not.txt", "content_modified_at": invalid})
         error_of(refusal, 400, "invalid_parameter")
     assert writer.doc(path)["name"] == "renamed.txt"  # a refused change has no effect
     assert fetch(writer, f"{path}/content") == b"1"
 
 
-def test_a_time_that_cannot_be_written_is_refused(writer: Person) -> None:
-    """One file dated in the year 10000 would break every listing of its folder."""
+def test_a_time_beyond_the_year_9999_is_refused(writer: Person) -> None:
+    """A time in the year 10000 is refused, because it would break every listing of the folder."""
     parts = [
         (
             "attributes",
@@ -266,8 +269,8 @@ def test_a_time_that_cannot_be_written_is_refused(writer: Person) -> None:
         ("file", ("late", b"x")),
     ]
     url, headers = f"{writer.sandbox.url}/api/2.0/files/content", {"Authorization": f"Bearer {token(writer)}"}
-    answer = writer.http.post(url, files=parts, headers=headers, timeout=10)  # type: ignore[arg-type]
-    error_of(answer, 400, "invalid_parameter")
+    response = writer.http.post(url, files=parts, headers=headers, timeout=10)  # type: ignore[arg-type]
+    error_of(response, 400, "invalid_parameter")
     assert writer.call("GET", "/folders/0/items?fields=content_modified_at").status_code == 200
 
 
@@ -285,37 +288,42 @@ def ids_in_trash(writer: Person) -> set[str]:
     return {item["id"] for item in writer.doc("/folders/trash/items?limit=1000")["entries"]}
 
 
-def test_purging_a_folder_leaves_items_trashed_before(writer: Person) -> None:
-    """Items trashed separately stay in the trash; the rest of the folder is deleted for good."""
+def test_purging_a_folder_does_not_purge_items_trashed_before(writer: Person) -> None:
+    """Items trashed separately stay in the trash; the rest of the folder is deleted permanently."""
     top = folder(writer, "Top")
     middle = folder(writer, "Middle", top["id"])
-    early = folder(writer, "Early", middle["id"])
-    deep = upload(writer, "deep.txt", b"deep", early["id"]).json()["entries"][0]
-    deeper = upload(writer, "deeper.txt", b"deeper", early["id"]).json()["entries"][0]
-    late = upload(writer, "late.txt", b"late", middle["id"]).json()["entries"][0]
-    writer.call("DELETE", f"/files/{deeper['id']}")
-    writer.call("DELETE", f"/folders/{early['id']}?recursive=true")
+    trashed_folder = folder(writer, "Early", middle["id"])
+    inner_file = upload(writer, "deep.txt", b"deep", trashed_folder["id"]).json()["entries"][0]
+    trashed_file = upload(writer, "deeper.txt", b"deeper", trashed_folder["id"]).json()["entries"][0]
+    other_file = upload(writer, "late.txt", b"late", middle["id"]).json()["entries"][0]
+    writer.call("DELETE", f"/files/{trashed_file['id']}")
+    writer.call("DELETE", f"/folders/{trashed_folder['id']}?recursive=true")
     writer.call("DELETE", f"/folders/{top['id']}?recursive=true")
     before = ids_in_trash(writer)
-    assert before >= {top["id"], early["id"], deeper["id"]}
+    assert before >= {top["id"], trashed_folder["id"], trashed_file["id"]}
     assert writer.call("DELETE", f"/folders/{top['id']}/trash").status_code == 204
     assert ids_in_trash(writer) == before - {top["id"]}
-    for path in (f"/folders/{middle['id']}", f"/files/{late['id']}", f"/folders/{top['id']}/trash"):
+    for path in (f"/folders/{middle['id']}", f"/files/{other_file['id']}", f"/folders/{top['id']}/trash"):
         error_of(writer.call("GET", path), 404, "not_found")
-    error_of(writer.call("GET", f"/files/{deep['id']}"), 404, "trashed")
-    error_of(writer.call("POST", f"/folders/{early['id']}"), 403, "forbidden")  # its folder no longer exists
-    restored = writer.call("POST", f"/folders/{early['id']}", {"parent": {"id": "0"}})
+    error_of(writer.call("GET", f"/files/{inner_file['id']}"), 404, "trashed")
+    error_of(
+        writer.call("POST", f"/folders/{trashed_folder['id']}"), 403, "forbidden"
+    )  # its folder no longer exists
+    restored = writer.call("POST", f"/folders/{trashed_folder['id']}", {"parent": {"id": "0"}})
     assert (restored.status_code, restored.json()["parent"]["id"]) == (201, "0")
-    assert fetch(writer, f"/files/{deep['id']}/content") == b"deep"
-    # Its folder is back, so it does not need another.
-    second_restored = writer.call("POST", f"/files/{deeper['id']}")
-    assert (second_restored.status_code, second_restored.json()["parent"]["id"]) == (201, early["id"])
-    writer.call("DELETE", f"/folders/{early['id']}?recursive=true")
-    assert writer.call("POST", f"/folders/{early['id']}").status_code == 201  # no longer an orphan
+    assert fetch(writer, f"/files/{inner_file['id']}/content") == b"deep"
+    # Its folder is restored, so it does not need another one.
+    second_restored = writer.call("POST", f"/files/{trashed_file['id']}")
+    assert (second_restored.status_code, second_restored.json()["parent"]["id"]) == (
+        201,
+        trashed_folder["id"],
+    )
+    writer.call("DELETE", f"/folders/{trashed_folder['id']}?recursive=true")
+    assert writer.call("POST", f"/folders/{trashed_folder['id']}").status_code == 201  # no longer an orphan
 
 
-def test_the_whole_trash_can_be_emptied_entry_by_entry(writer: Person) -> None:
-    """Rclone's cleanup purges each entry of the list in its order; none may disappear before its turn."""
+def test_the_trash_can_be_emptied_entry_by_entry(writer: Person) -> None:
+    """Every entry of the trash can be purged in the order of the list, as rclone's cleanup does."""
     top = folder(writer, "Outer")
     inner = upload(writer, "inner.txt", b"1", top["id"]).json()["entries"][0]
     writer.call("DELETE", f"/files/{inner['id']}")
@@ -326,9 +334,9 @@ def test_the_whole_trash_can_be_emptied_entry_by_entry(writer: Person) -> None:
     assert ids_in_trash(writer) == set()
 
 
-def test_orphans_in_the_trash_survive_a_restart(begin: Any) -> None:
-    """The state remembers an item whose folder was purged."""
-    first = begin("orphans", limits="off")
+def test_orphans_in_the_trash_survive_a_restart(start_sandbox: Any) -> None:
+    """After a restart, an item whose folder was purged is still in the trash."""
+    first = start_sandbox("orphans", limits="off")
     writer = Person(first, first.practice_client())
     top = folder(writer, "Top")
     file = upload(writer, "kept.txt", b"kept", top["id"]).json()["entries"][0]
@@ -336,7 +344,7 @@ def test_orphans_in_the_trash_survive_a_restart(begin: Any) -> None:
     writer.call("DELETE", f"/folders/{top['id']}?recursive=true")
     writer.call("DELETE", f"/folders/{top['id']}/trash")
     first.stop()
-    second = begin("orphans", limits="off")
+    second = start_sandbox("orphans", limits="off")
     writer.sandbox, writer.access = second, ""
     assert file["id"] in ids_in_trash(writer)
     error_of(writer.call("POST", f"/files/{file['id']}"), 403, "forbidden")
@@ -345,26 +353,26 @@ def test_orphans_in_the_trash_survive_a_restart(begin: Any) -> None:
 
 
 def part_of(data: bytes, first: int, size: int) -> dict[str, Any]:
-    """Return a part as it is sent to a plan."""
-    piece = data[first : first + size]
-    return {"offset": first, "size": len(piece), "sha512": hashlib.sha512(piece).hexdigest()}
+    """Return a part as a client sends it to request a plan."""
+    chunk = data[first : first + size]
+    return {"offset": first, "size": len(chunk), "sha512": hashlib.sha512(chunk).hexdigest()}
 
 
 def plan_of(writer: Person, session: dict[str, Any], data: bytes) -> dict[str, Any]:
     """Return the plan of a session."""
     size = session["part_size"]
     parts = [part_of(data, first, size) for first in range(0, len(data), size)]
-    answer = writer.call("POST", session["session_endpoints"]["plan"], {"parts": parts})
-    assert answer.status_code == 200, answer.text
-    plan: dict[str, Any] = answer.json()
+    response = writer.call("POST", session["session_endpoints"]["plan"], {"parts": parts})
+    assert response.status_code == 200, response.text
+    plan: dict[str, Any] = response.json()
     return plan
 
 
 def new_session(writer: Person, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Begin an upload session."""
-    answer = writer.call("POST", f"{writer.sandbox.url}/api/2.0{path}", body)
-    assert answer.status_code == 201, answer.text
-    session: dict[str, Any] = answer.json()
+    """Start an upload session."""
+    response = writer.call("POST", f"{writer.sandbox.url}/api/2.0{path}", body)
+    assert response.status_code == 201, response.text
+    session: dict[str, Any] = response.json()
     return session
 
 
@@ -377,20 +385,20 @@ def test_a_plan_lists_the_parts_already_sent(writer: Person) -> None:
     first_plan = plan_of(writer, session, BIG)
     assert (first_plan["upload_session_id"], first_plan["hits"]) == (session["id"], [])
     assert len(first_plan["misses"]) == session["total_parts"]
-    piece = BIG[: session["part_size"]]
-    digest = base64.b64encode(hashlib.sha1(piece).digest()).decode()
-    headers = {"Digest": f"sha={digest}", "Content-Range": f"bytes 0-{len(piece) - 1}/{len(BIG)}"}
+    chunk = BIG[: session["part_size"]]
+    digest = base64.b64encode(hashlib.sha1(chunk).digest()).decode()
+    headers = {"Digest": f"sha={digest}", "Content-Range": f"bytes 0-{len(chunk) - 1}/{len(BIG)}"}
     headers |= {"Authorization": f"Bearer {token(writer)}"}
     sent = writer.http.put(
-        session["session_endpoints"]["upload_part"], data=piece, headers=headers, timeout=30
+        session["session_endpoints"]["upload_part"], data=chunk, headers=headers, timeout=30
     )
     part = sent.json()["part"]
     second_plan = plan_of(writer, session, BIG)
-    assert second_plan["hits"] == [{**part_of(BIG, 0, len(piece)), "part_id": part["part_id"]}]
+    assert second_plan["hits"] == [{**part_of(BIG, 0, len(chunk)), "part_id": part["part_id"]}]
     assert plan_of(writer, session, bytes(len(BIG)))["hits"] == []
     url = session["session_endpoints"]["plan"]
-    for odd in ({}, {"parts": "x"}, {"parts": [1]}, {"parts": [{"offset": 0}]}, {"parts": [{**STALE}]}):
-        error_of(writer.call("POST", url, odd), 400, "bad_request")
+    for invalid in ({}, {"parts": "x"}, {"parts": [1]}, {"parts": [{"offset": 0}]}, {"parts": [{**STALE}]}):
+        error_of(writer.call("POST", url, invalid), 400, "bad_request")
     outside = {
         "parts": [{"offset": -8, "size": 1, "sha512": "x"}, {"offset": 10**12, "size": 1, "sha512": "x"}]
     }
@@ -414,11 +422,11 @@ def test_a_new_version_sends_only_what_changed(writer: Person) -> None:
         "Content-Range": content_range,
         "Authorization": f"Bearer {token(writer)}",
     }
-    ends = session["session_endpoints"]
-    sent = writer.http.put(ends["upload_part"], data=last, headers=headers, timeout=30).json()["part"]
+    endpoints = session["session_endpoints"]
+    sent = writer.http.put(endpoints["upload_part"], data=last, headers=headers, timeout=30).json()["part"]
     parts = [{name: part[name] for name in ("part_id", "offset", "size")} for part in [*plan["hits"], sent]]
-    whole = base64.b64encode(hashlib.sha1(changed).digest()).decode()
-    committed = writer.call("POST", ends["commit"], {"parts": parts}, Digest=f"sha={whole}")
+    file_digest = base64.b64encode(hashlib.sha1(changed).digest()).decode()
+    committed = writer.call("POST", endpoints["commit"], {"parts": parts}, Digest=f"sha={file_digest}")
     assert committed.status_code == 201, committed.text
     assert committed.json()["entries"][0]["sha1"] == hashlib.sha1(changed).hexdigest()
     assert fetch(writer, f"/files/{file['id']}/content") == changed
@@ -434,19 +442,19 @@ def test_the_scheme_ignores_case(reader: Person, scheme: str) -> None:
     )
 
 
-def test_repeated_fields_parameters(reader: Person) -> None:
-    """Rclone sends each field in its own parameter; every answer has type and id."""
+def test_the_fields_parameter_can_be_repeated(reader: Person) -> None:
+    """If each field has its own parameter, as rclone sends them, every entry has a type and an id."""
     page = reader.doc("/folders/0/items?fields=type&fields=id&limit=3")
     assert all({"type", "id"} <= set(entry) for entry in page["entries"])
 
 
-def test_a_secret_in_the_address_is_not_accepted(ada: Person) -> None:
-    """The client's credentials are never read from the query, where logs would keep them (RFC 6749 2.3.1)."""
+def test_a_client_secret_in_the_url_is_not_accepted(ada: Person) -> None:
+    """The client's credentials are not read from the query, which logs would record (RFC 6749 2.3.1)."""
     keys = {key: ada.client[key] for key in ("client_id", "client_secret")}
     query = {**keys, "grant_type": "authorization_code", "code": ada.code()}
     url = f"{ada.sandbox.url}/oauth2/token"
-    answer = ada.http.post(url, params=query, headers=FORM, timeout=10)
-    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    response = ada.http.post(url, params=query, headers=FORM, timeout=10)
+    assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
 
 
 @pytest.mark.parametrize(
@@ -463,20 +471,20 @@ def test_a_secret_in_the_address_is_not_accepted(ada: Person) -> None:
 def test_a_part_can_be_checked_by_sha_512(
     writer: Person, digest: Callable[[bytes], str], status: int
 ) -> None:
-    """SHA-512 works as Box's SDK 10.18 describes it; other algorithms and wrong sums are refused."""
+    """A part can be checked by SHA-512, as in Box's SDK 10.18; other algorithms and wrong digests are refused."""
     session = new_session(
         writer, "/files/upload_sessions", {"folder_id": "0", "file_size": len(BIG), "file_name": "b"}
     )
-    piece = BIG[: session["part_size"]]
-    headers = {"Digest": digest(piece), "Content-Range": f"bytes 0-{len(piece) - 1}/{len(BIG)}"}
+    chunk = BIG[: session["part_size"]]
+    headers = {"Digest": digest(chunk), "Content-Range": f"bytes 0-{len(chunk) - 1}/{len(BIG)}"}
     headers |= {"Authorization": f"Bearer {token(writer)}"}
     sent = writer.http.put(
-        session["session_endpoints"]["upload_part"], data=piece, headers=headers, timeout=30
+        session["session_endpoints"]["upload_part"], data=chunk, headers=headers, timeout=30
     )
     assert sent.status_code == status, sent.text
     if status == 200:
-        assert sent.json()["part"]["sha1"] == hashlib.sha1(piece).hexdigest()
-        commit = {"Digest": digest(BIG)}  # the whole file can be checked only by SHA-1
+        assert sent.json()["part"]["sha1"] == hashlib.sha1(chunk).hexdigest()
+        commit = {"Digest": digest(BIG)}  # a file can be checked only by SHA-1
         error_of(
             writer.call("POST", session["session_endpoints"]["commit"], {"parts": []}, **commit),
             400,

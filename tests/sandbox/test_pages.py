@@ -1,4 +1,4 @@
-"""The pages a human sees: sign-in, consent, error pages, the app console (box-facts 1.1 to 1.4)."""
+"""The pages that a user sees: sign-in, consent, error pages, the app console (box-facts 1.1 to 1.4)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from .conftest import Person, Starter
 def open_page(ada: Person, url: str) -> tuple[requests.Session, requests.Response, _Fields]:
     """Open a page in a new browser."""
     browser = requests.Session()
-    answer = browser.get(url, timeout=10, allow_redirects=False)
-    return browser, answer, _Fields(answer.text)
+    response = browser.get(url, timeout=10, allow_redirects=False)
+    return browser, response, _Fields(response.text)
 
 
 def post(
@@ -30,11 +30,11 @@ def post(
     return browser.post(target, data={**form.hidden, **fields}, timeout=10, allow_redirects=False)
 
 
-def signed_in(ada: Person, url: str) -> tuple[requests.Session, requests.Response, _Fields]:
+def open_signed_in(ada: Person, url: str) -> tuple[requests.Session, requests.Response, _Fields]:
     """Open a page in a new browser in which the admin is signed in."""
     browser, page, form = open_page(ada, url)
-    answer = post(browser, page, form, login="ada.admin@example.com", password="practice")
-    assert answer.status_code == 303, answer.text
+    response = post(browser, page, form, login="ada.admin@example.com", password="practice")
+    assert response.status_code == 303, response.text
     page = browser.get(url, timeout=10)
     return browser, page, _Fields(page.text)
 
@@ -58,13 +58,13 @@ def test_deny_sends_access_denied_back(ada: Person) -> None:
     }
 
 
-def test_no_state_is_sent_back_if_none_was_sent(ada: Person) -> None:
+def test_a_state_is_sent_back_only_if_one_was_sent(ada: Person) -> None:
     """Without a state in the request, the redirect has none either."""
     assert "state" not in parse_qs(urlsplit(ada.sandbox.approve(ada.url(state=""))).query)
 
 
 def test_a_single_registered_redirect_uri_can_be_omitted(ada: Person) -> None:
-    """If the app has one redirect URI, the link does not have to name it."""
+    """If the app has one redirect URI, the link may omit it."""
     redirect = ada.sandbox.approve(ada.url(redirect_uri=""))
     assert redirect.startswith("http://127.0.0.1/callback?code=")
 
@@ -87,8 +87,8 @@ def test_a_single_registered_redirect_uri_can_be_omitted(ada: Person) -> None:
         "http://127.0.0.1:8321/callback#x",
     ],
 )
-def test_any_other_redirect_shows_a_page_and_goes_nowhere(ada: Person, redirect: str) -> None:
-    """A redirect URI that is not registered shows an error page and never a redirect."""
+def test_any_other_redirect_uri_shows_an_error_page(ada: Person, redirect: str) -> None:
+    """A redirect URI that is not registered shows an error page and does not redirect."""
     _, page, _ = open_page(ada, ada.url(redirect_uri=redirect))
     assert page.status_code == 400
     assert page.headers["content-type"].startswith("text/html")
@@ -96,8 +96,8 @@ def test_any_other_redirect_shows_a_page_and_goes_nowhere(ada: Person, redirect:
     assert "redirect_uri_mismatch" in page.text
 
 
-def test_an_exact_https_redirect_keeps_its_port(ada: Person) -> None:
-    """An https redirect URI must match exactly, including its port."""
+def test_an_https_redirect_uri_must_match_exactly(ada: Person) -> None:
+    """The port of an https redirect URI must match too."""
     app = Person(ada.sandbox, ada.sandbox.register_app("Web", ["https://apps.example:8443/back?a=1"]))
     redirect = ada.sandbox.approve(app.url(redirect_uri="https://apps.example:8443/back?a=1"))
     assert redirect.startswith("https://apps.example:8443/back?a=1&code=")
@@ -106,14 +106,14 @@ def test_an_exact_https_redirect_keeps_its_port(ada: Person) -> None:
 
 
 def test_an_omitted_redirect_uri_is_an_error_if_several_are_registered(ada: Person) -> None:
-    """If the app has several redirect URIs and the link names none, the grant shows an error page."""
+    """If the app has several redirect URIs and the link omits it, the grant shows an error page."""
     app = ada.sandbox.register_app("Two", ["http://127.0.0.1/a", "http://127.0.0.1/b"])
     person = Person(ada.sandbox, app)
     with pytest.raises(SandboxError, match="problem with this app"):
         ada.sandbox.approve(person.url(redirect_uri=""))
-    browser, page, form = signed_in(ada, person.url(redirect_uri=""))
-    answer = post(browser, page, form, decision="grant")
-    assert (answer.status_code, "redirect_uri_missing" in answer.text) == (400, True)
+    browser, page, form = open_signed_in(ada, person.url(redirect_uri=""))
+    response = post(browser, page, form, decision="grant")
+    assert (response.status_code, "redirect_uri_missing" in response.text) == (400, True)
 
 
 @pytest.mark.parametrize(
@@ -125,15 +125,15 @@ def test_an_omitted_redirect_uri_is_an_error_if_several_are_registered(ada: Pers
         ({"code_challenge": "x", "code_challenge_method": "plain"}, "invalid_request"),
     ],
 )
-def test_errors_before_consent_are_pages(ada: Person, change: dict[str, str], error: str) -> None:
-    """Errors in the request are pages, never redirects."""
+def test_errors_before_consent_show_a_page(ada: Person, change: dict[str, str], error: str) -> None:
+    """An error in the request shows a page and does not redirect."""
     _, page, _ = open_page(ada, ada.url(**change))
     assert (page.status_code, error in page.text) == (400, True)
     assert "location" not in page.headers
 
 
-def test_an_app_the_administrator_disabled(ada: Person) -> None:
-    """A disabled app cannot sign anybody in, and its tokens stop working."""
+def test_a_disabled_app_does_not_work(ada: Person) -> None:
+    """A disabled app cannot sign anyone in, and its tokens stop working."""
     pair = ada.sign_in()
     ada.sandbox.change_app(ada.client["client_id"], enabled=False)
     _, page, _ = open_page(ada, ada.url())
@@ -142,62 +142,62 @@ def test_an_app_the_administrator_disabled(ada: Person) -> None:
 
 
 def test_the_consent_page_lists_the_narrowed_scopes(ada: Person) -> None:
-    """A narrowed scope is shown on the consent page, and the token can do only that."""
-    _, page, _ = signed_in(ada, ada.url(scope="manage_groups"))
+    """The consent page lists only the narrowed scopes, and the token has only those."""
+    _, page, _ = open_signed_in(ada, ada.url(scope="manage_groups"))
     assert re.findall(r"<li>.*?<code>(.*?)</code></li>", page.text) == ["manage_groups"]
     pair = ada.sign_in(scope="manage_groups")
     assert ada.get("/groups", pair["access_token"]).status_code == 200
     assert ada.get("/users", pair["access_token"]).status_code == 403
 
 
-def test_wrong_password_unknown_and_inactive_users(ada: Person) -> None:
+def test_a_failed_sign_in_shows_an_alert(ada: Person) -> None:
     """Wrong passwords, unknown logins and inactive accounts get an alert on the page."""
     browser, page, form = open_page(ada, ada.url())
-    answer = post(browser, page, form, login="ada.admin@example.com", password="wrong")
-    assert (answer.status_code, 'role="alert"' in answer.text) == (400, True)
-    answer = post(browser, page, form, login='"><script>x', password="practice")
-    assert "<script" not in answer.text
+    response = post(browser, page, form, login="ada.admin@example.com", password="wrong")
+    assert (response.status_code, 'role="alert"' in response.text) == (400, True)
+    response = post(browser, page, form, login='"><script>x', password="practice")
+    assert "<script" not in response.text
     ada.sandbox.change_user("bo.nakamura@example.com", status="inactive")
-    answer = post(browser, page, form, login="bo.nakamura@example.com", password="practice")
-    assert "inactive" in answer.text
+    response = post(browser, page, form, login="bo.nakamura@example.com", password="practice")
+    assert "inactive" in response.text
 
 
-def test_everything_is_escaped(ada: Person) -> None:
-    """Names of apps and users and values from the address are escaped."""
-    nasty = "<img src=x onerror=alert(1)>"
-    app = ada.sandbox.register_app(nasty, ["http://127.0.0.1/callback"])
+def test_names_and_values_are_escaped(ada: Person) -> None:
+    """Names of apps and users, and values from the URL, are escaped."""
+    markup = "<img src=x onerror=alert(1)>"
+    app = ada.sandbox.register_app(markup, ["http://127.0.0.1/callback"])
     person = Person(ada.sandbox, app)
-    for _, page, _ in (open_page(ada, person.url()), open_page(ada, ada.url(redirect_uri=nasty))):
+    for _, page, _ in (open_page(ada, person.url()), open_page(ada, ada.url(redirect_uri=markup))):
         assert "<img" not in page.text
         assert "&lt;img" in page.text
     ada.sandbox.change_user("ada.admin@example.com", name="<b>Ada</b>")
-    _, page, _ = signed_in(ada, ada.url())
+    _, page, _ = open_signed_in(ada, ada.url())
     assert "&lt;b&gt;Ada" in page.text
     assert "<b>Ada" not in page.text
 
 
-def test_forms_without_the_right_csrf_token_do_nothing(ada: Person) -> None:
-    """A form without the right CSRF token changes nothing."""
-    browser, page, form = signed_in(ada, ada.url())
+def test_forms_without_the_right_csrf_token_are_refused(ada: Person) -> None:
+    """A form without the right CSRF token gets 403 and does not redirect."""
+    browser, page, form = open_signed_in(ada, ada.url())
     for csrf in ("", "x" * 32):
-        answer = post(browser, page, form, decision="grant", csrf=csrf)
-        assert (answer.status_code, "location" in answer.headers) == (403, False)
-    stranger = requests.Session()
-    answer = post(stranger, page, form, decision="grant")
-    assert (answer.status_code, "location" in answer.headers) == (403, False)
+        response = post(browser, page, form, decision="grant", csrf=csrf)
+        assert (response.status_code, "location" in response.headers) == (403, False)
+    other_browser = requests.Session()
+    response = post(other_browser, page, form, decision="grant")
+    assert (response.status_code, "location" in response.headers) == (403, False)
     assert post(browser, page, form, decision="grant").status_code == 302
 
 
-def test_consent_without_sign_in_asks_to_sign_in(ada: Person) -> None:
-    """Consent without a signed-in user shows the sign-in page."""
+def test_consent_without_a_user_shows_the_sign_in_page(ada: Person) -> None:
+    """If no user is signed in, a grant leads to the sign-in page."""
     browser, page, form = open_page(ada, ada.url())
-    answer = post(browser, page, form, step="consent", decision="grant")
-    assert (answer.status_code, "location" in answer.headers) == (200, False)
-    assert 'name="password"' in answer.text
+    response = post(browser, page, form, step="consent", decision="grant")
+    assert (response.status_code, "location" in response.headers) == (200, False)
+    assert 'name="password"' in response.text
 
 
 def test_the_session_id_changes_at_sign_in(ada: Person) -> None:
-    """Signing in replaces the session id, so a planted one is worthless."""
+    """Signing in replaces the session id, so that a planted id is useless."""
     browser, page, form = open_page(ada, ada.url())
     before = dict(browser.cookies)
     post(browser, page, form, login="ada.admin@example.com", password="practice")
@@ -208,15 +208,15 @@ def test_the_session_id_changes_at_sign_in(ada: Person) -> None:
 
 def test_another_user_can_sign_in(ada: Person) -> None:
     """The consent page offers to sign in as another user."""
-    browser, page, form = signed_in(ada, ada.url())
-    answer = post(browser, page, form, decision="switch")
-    assert 'name="password"' in answer.text
+    browser, page, form = open_signed_in(ada, ada.url())
+    response = post(browser, page, form, decision="switch")
+    assert 'name="password"' in response.text
     assert 'name="password"' in browser.get(ada.url(), timeout=10).text
 
 
-def test_the_pages_identify_themselves_and_load_nothing_else(ada: Person) -> None:
-    """Every page says that it is not Box, is never cached or framed, and links to no other resource."""
-    for _, page, _ in (open_page(ada, ada.url()), signed_in(ada, ada.url())):
+def test_the_pages_say_that_they_are_not_box(ada: Person) -> None:
+    """The pages say that they are not Box, must not be cached or framed, and do not load other resources."""
+    for _, page, _ in (open_page(ada, ada.url()), open_signed_in(ada, ada.url())):
         assert "boxnb sandbox." in page.text
         assert "not Box" in page.text
         assert page.headers["cache-control"] == "no-store"
@@ -232,25 +232,28 @@ def test_the_app_console_registers_an_app(ada: Person) -> None:
     browser, page, form = open_page(ada, url)
     fields = {"name": "Mine <b>", "redirect_uris": "http://localhost/back", "scope": "manage_groups"}
     assert post(browser, page, form, **{**fields, "csrf": "no"}).status_code == 403
-    bad = post(browser, page, form, **{**fields, "redirect_uris": "http://apps.example/back"})
-    assert (bad.status_code, "must be https" in bad.text) == (400, True)
-    answer = post(browser, page, form, **fields)
-    keys = dict(re.findall(r"<dt>(Client ID|Client secret)</dt><dd><code>(\w{32})</code>", answer.text))
-    assert "<b>" not in answer.text
+    refused = post(browser, page, form, **{**fields, "redirect_uris": "http://apps.example/back"})
+    assert (refused.status_code, "must be https" in refused.text) == (400, True)
+    response = post(browser, page, form, **fields)
+    keys = dict(re.findall(r"<dt>(Client ID|Client secret)</dt><dd><code>(\w{32})</code>", response.text))
+    assert "<b>" not in response.text
     client = {"client_id": keys["Client ID"], "client_secret": keys["Client secret"]}
     person = Person(ada.sandbox, client, "http://localhost:9000/back")
     assert ada.get("/groups", person.sign_in()["access_token"]).status_code == 200
 
 
-def test_the_console_suggests_a_redirect_uri(begin: Starter) -> None:
-    """The console suggests loopback on this computer and the proxy's address on a hub."""
-    here, hub = begin("here"), begin("hub", prefix="/user/ada/proxy/8123", allow_host=["hub.example.com"])
+def test_the_console_suggests_a_redirect_uri(start_sandbox: Starter) -> None:
+    """The console suggests loopback on this computer and the proxy's URL on a hub."""
+    here, hub = (
+        start_sandbox("here"),
+        start_sandbox("hub", prefix="/user/ada/proxy/8123", allow_host=["hub.example.com"]),
+    )
     assert "<code>http://127.0.0.1/callback</code>" in requests.get(f"{here.url}/console", timeout=10).text
     console_page = requests.get(f"{hub.url}/console", headers={"Host": "hub.example.com"}, timeout=10).text
     assert "<code>https://hub.example.com/user/ada/proxy/<em>port</em>/callback</code>" in console_page
 
 
-def test_unknown_paths_are_pages_for_browsers(ada: Person) -> None:
+def test_unknown_paths_show_a_page_in_browsers(ada: Person) -> None:
     """Browsers get a page for an unknown path, programs get JSON."""
     browser = requests.get(f"{ada.sandbox.url}/3.0/users", headers={"Accept": "text/html"}, timeout=10)
     assert (browser.status_code, "There is no page at this address" in browser.text) == (404, True)
@@ -259,7 +262,7 @@ def test_unknown_paths_are_pages_for_browsers(ada: Person) -> None:
 
 
 def test_only_names_of_this_computer_are_served(ada: Person) -> None:
-    """Any other host name is refused, so that a web page cannot reach the sandbox under its own name."""
+    """Other host names are refused, so that a web page cannot reach the sandbox by its own host name."""
     port = urlsplit(ada.sandbox.url).port
     for host, status in [
         (f"127.0.0.1:{port}", 200),
@@ -269,10 +272,10 @@ def test_only_names_of_this_computer_are_served(ada: Person) -> None:
         ("127.0.0.1.evil.example", 421),
         ("", 421),
     ]:
-        answer = requests.get(f"{ada.sandbox.url}/", headers={"Host": host}, timeout=10)
-        assert answer.status_code == status, host
-    answer = requests.post(f"{ada.sandbox.url}/oauth2/token", headers={"Host": "evil.example"}, timeout=10)
-    assert answer.status_code == 421
+        response = requests.get(f"{ada.sandbox.url}/", headers={"Host": host}, timeout=10)
+        assert response.status_code == status, host
+    response = requests.post(f"{ada.sandbox.url}/oauth2/token", headers={"Host": "evil.example"}, timeout=10)
+    assert response.status_code == 421
 
 
 def test_approve_refuses_another_server(ada: Person) -> None:

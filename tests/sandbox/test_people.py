@@ -22,10 +22,15 @@ def id_of(login: str) -> str:
 
 
 def invite(
-    writer: Person, item: dict[str, Any], who: dict[str, str], role: str = "editor", **more: Any
+    writer: Person, item: dict[str, Any], collaborator: dict[str, str], role: str = "editor", **more: Any
 ) -> Any:
     """Invite a collaborator to an item."""
-    body = {"item": {"type": item["type"], "id": item["id"]}, "accessible_by": who, "role": role, **more}
+    body = {
+        "item": {"type": item["type"], "id": item["id"]},
+        "accessible_by": collaborator,
+        "role": role,
+        **more,
+    }
     return writer.call("POST", "/collaborations", body)
 
 
@@ -34,8 +39,8 @@ def soon(days: int) -> str:
     return (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="seconds")
 
 
-def test_the_life_of_a_user(writer: Person) -> None:
-    """A user can be created, changed, emptied and deleted; what they created keeps their name."""
+def test_a_user_can_be_created_changed_and_deleted(writer: Person) -> None:
+    """A user's content can be transferred before the user is deleted; items that they created still show their name."""
     body = {"name": "Nova Lind", "login": "nova.lind@example.com", "job_title": "Tester", "space_amount": -1}
     created = writer.call("POST", "/users", body)
     assert created.status_code == 201, created.text
@@ -59,27 +64,27 @@ def test_the_life_of_a_user(writer: Person) -> None:
     headers = {"As-User": user["id"]}
     folder(writer, "Hers", **headers)
     error_of(writer.call("DELETE", path), 400, "bad_request")
-    answer = writer.call("PUT", f"{path}/folders/0", {"owned_by": {"id": id_of("ada.admin@example.com")}})
-    assert answer.json()["name"] == "Nova L.'s Files and Folders"
-    items = writer.doc(f"/folders/{answer.json()['id']}/items?fields=owned_by,created_by")["entries"]
+    response = writer.call("PUT", f"{path}/folders/0", {"owned_by": {"id": id_of("ada.admin@example.com")}})
+    assert response.json()["name"] == "Nova L.'s Files and Folders"
+    items = writer.doc(f"/folders/{response.json()['id']}/items?fields=owned_by,created_by")["entries"]
     assert [item["owned_by"]["login"] for item in items] == ["ada.admin@example.com"]
     assert writer.call("DELETE", path).status_code == 204
     error_of(writer.call("GET", path), 404, "not_found")
-    again = writer.doc(f"/folders/{answer.json()['id']}/items?fields=created_by")["entries"]
-    assert [item["created_by"]["name"] for item in again] == ["Nova L."]
+    items_after = writer.doc(f"/folders/{response.json()['id']}/items?fields=created_by")["entries"]
+    assert [item["created_by"]["name"] for item in items_after] == ["Nova L."]
 
 
-def test_a_user_is_found_by_an_external_id(writer: Person) -> None:
+def test_a_user_is_found_by_external_id(writer: Person) -> None:
     """Users can be listed by `external_app_user_id`."""
     path = f"/users/{id_of(HANAKO)}"
     assert writer.call("PUT", path, {"external_app_user_id": "hr-7"}).status_code == 200
-    found = writer.doc("/users?external_app_user_id=hr-7&limit=1000")
-    assert [user["login"] for user in found["entries"]] == [HANAKO]
+    page = writer.doc("/users?external_app_user_id=hr-7&limit=1000")
+    assert [user["login"] for user in page["entries"]] == [HANAKO]
     assert writer.doc("/users?external_app_user_id=hr-8")["total_count"] == 0
 
 
-def test_force_deletes_the_content_too(writer: Person) -> None:
-    """With `force`, a user is deleted together with their content."""
+def test_force_deletes_a_user_with_their_content(writer: Person) -> None:
+    """With `force`, the user's content is deleted too."""
     login = "chloe.walsh@example.com"
     owned_folder = next(row for row in rows("folders") if row["owner"] == login)
     assert writer.call("DELETE", f"/users/{id_of(login)}?force=true").status_code == 204
@@ -107,7 +112,7 @@ def test_invalid_users_are_refused(reader: Person, body: dict[str, Any], code: s
     error_of(reader.call("POST", "/users", body), 400, code)
 
 
-def test_who_may_change_whom(writer: Person) -> None:
+def test_coadmins_cannot_change_admins_or_roles(writer: Person) -> None:
     """A co-admin cannot change admins or roles, and users cannot create users."""
     ada, bo, carmen = (id_of(f"{name}@example.com") for name in ("ada.admin", "bo.nakamura", "carmen.ibanez"))
     coadmin = {"As-User": bo}
@@ -123,7 +128,7 @@ def test_who_may_change_whom(writer: Person) -> None:
     error_of(writer.call("PUT", f"/users/{bo}", {"enterprise": None}), 501, "not_implemented")
 
 
-def test_an_inactive_user_is_locked_out_at_once(writer: Person) -> None:
+def test_an_inactive_user_is_locked_out_immediately(writer: Person) -> None:
     """The token of a user stops working as soon as the account becomes inactive."""
     token = writer.sign_in(HANAKO)["access_token"]
     assert writer.get("/users/me", token).status_code == 200
@@ -131,7 +136,7 @@ def test_an_inactive_user_is_locked_out_at_once(writer: Person) -> None:
     assert writer.get("/users/me", token).status_code == 401
 
 
-def test_groups_and_members(writer: Person) -> None:
+def test_groups_and_memberships_can_be_changed(writer: Person) -> None:
     """Groups and memberships can be created, changed and deleted, and names are unique."""
     created = writer.call("POST", "/groups", {"name": "New group", "invitability_level": "admins_only"})
     assert created.status_code == 201
@@ -149,8 +154,8 @@ def test_groups_and_members(writer: Person) -> None:
     first = writer.call("POST", "/group_memberships", member)
     assert (first.status_code, first.json()["role"]) == (201, "member")
     error_of(writer.call("POST", "/group_memberships", member), 409, "conflict")
-    finer = {**member, "configurable_permissions": {"can_run_reports": True}}
-    error_of(writer.call("POST", "/group_memberships", finer), 501, "not_implemented")
+    with_permission = {**member, "configurable_permissions": {"can_run_reports": True}}
+    error_of(writer.call("POST", "/group_memberships", with_permission), 501, "not_implemented")
     membership_path = f"/group_memberships/{first.json()['id']}"
     assert writer.call("PUT", membership_path, {"role": "admin"}).json()["role"] == "admin"
     assert writer.doc(f"{path}/memberships")["total_count"] == 1
@@ -161,8 +166,8 @@ def test_groups_and_members(writer: Person) -> None:
     error_of(writer.call("POST", "/group_memberships", member), 404, "not_found")
 
 
-def test_membership_opens_and_closes_folders(writer: Person) -> None:
-    """Joining a group opens its folders, leaving it closes them."""
+def test_a_membership_gives_access_to_folders(writer: Person) -> None:
+    """A user can open a group's folders while they are a member."""
     finance = next(row["id"] for row in rows("groups") if row["name"] == "Finance")
     payroll = f"/folders/{by_name('Payroll')['id']}"
     other = person(HANAKO)
@@ -174,8 +179,8 @@ def test_membership_opens_and_closes_folders(writer: Person) -> None:
     assert writer.call("GET", payroll, **other).status_code == 404
 
 
-def test_inviting_managed_users(writer: Person) -> None:
-    """A managed user has access at once, with the role of the collaboration, until it ends."""
+def test_an_invited_managed_user_has_access_immediately(writer: Person) -> None:
+    """An invited managed user has the role of the collaboration until it ends."""
     home = folder(writer, "Shared home")
     other = person(HANAKO)
     assert writer.call("GET", f"/folders/{home['id']}", **other).status_code == 404
@@ -185,8 +190,8 @@ def test_inviting_managed_users(writer: Person) -> None:
     assert (collab["status"], collab["role"], collab["item"]["id"]) == ("accepted", "viewer", home["id"])
     assert collab["accessible_by"]["login"] == HANAKO
     assert writer.call("GET", f"/folders/{home['id']}", **other).status_code == 200
-    answer = writer.call("POST", "/folders", {"name": "x", "parent": {"id": home["id"]}}, **other)
-    error_of(answer, 403, denied())
+    response = writer.call("POST", "/folders", {"name": "x", "parent": {"id": home["id"]}}, **other)
+    error_of(response, 403, denied())
     error_of(invite(writer, home, {"type": "user", "id": id_of(HANAKO)}), 400, "user_already_collaborator")
     error_of(
         invite(writer, home, {"type": "user", "id": collab["created_by"]["id"]}),
@@ -264,8 +269,8 @@ def test_an_invitation_of_an_external_user_stays_pending(writer: Person) -> None
     error_of(invite(writer, home, {"type": "user", "login": rows("externals")[2]["login"]}), 403, denied())
 
 
-def test_accepting_and_rejecting(writer: Person) -> None:
-    """A pending invitation can be accepted, which opens the item, or rejected."""
+def test_an_invitation_can_be_accepted_or_rejected(writer: Person) -> None:
+    """After an invitation is accepted, the invitee can open the item."""
     pending_entries = writer.doc("/collaborations?status=pending")["entries"]
     first, second = (f"/collaborations/{entry['id']}" for entry in pending_entries)
     error_of(writer.call("PUT", first, {"status": "maybe"}), 400, "invalid_status")
@@ -276,7 +281,7 @@ def test_accepting_and_rejecting(writer: Person) -> None:
     assert writer.doc("/collaborations?status=pending")["total_count"] == 0
 
 
-def test_groups_files_and_expiry(writer: Person) -> None:
+def test_groups_and_files_can_be_shared_until_a_date(writer: Person) -> None:
     """Groups and single files can be shared, and a collaboration ends when it expires."""
     home = folder(writer, "Group home")
     board = next(row["id"] for row in rows("groups") if row["name"] == "Board")
@@ -311,14 +316,14 @@ def test_groups_files_and_expiry(writer: Person) -> None:
     assert writer.call("GET", f"/files/{file['id']}", **other).status_code == 404
 
 
-def test_handing_over_a_folder(writer: Person) -> None:
-    """Handing over a folder swaps owner and editor, including everything below."""
+def test_the_ownership_of_a_folder_can_be_transferred(writer: Person) -> None:
+    """The new owner of a folder also owns its content, and the previous owner becomes an editor."""
     home = folder(writer, "Heirloom")
-    low = folder(writer, "Low", home["id"])
+    subfolder = folder(writer, "Low", home["id"])
     collab = invite(writer, home, {"type": "user", "id": id_of(HANAKO)}).json()
-    answer = writer.call("PUT", f"/collaborations/{collab['id']}", {"role": "owner"})
-    assert (answer.status_code, answer.content) == (204, b"")
-    new_state = writer.doc(f"/folders/{low['id']}?fields=owned_by,permissions")
+    response = writer.call("PUT", f"/collaborations/{collab['id']}", {"role": "owner"})
+    assert (response.status_code, response.content) == (204, b"")
+    new_state = writer.doc(f"/folders/{subfolder['id']}?fields=owned_by,permissions")
     assert new_state["owned_by"]["login"] == HANAKO
     assert new_state["permissions"]["can_upload"] is True
     entries = writer.doc(f"/folders/{home['id']}/collaborations")["entries"]
@@ -336,16 +341,20 @@ def test_invalid_invitations_are_refused(reader: Person) -> None:
     error_of(invite(reader, sales, {"type": "user", "id": id_of(HANAKO)}), 403, denied())
     hidden = {"type": "folder", "id": by_name("Payroll")["id"]}
     error_of(invite(reader, hidden, {"type": "user", "id": id_of(HANAKO)}), 404, "not_found")
-    wide = {"type": "folder", "id": by_name("Customer database export")["id"]}
-    error_of(invite(reader, wide, {"type": "user", "id": "1"}), 404, "not_found")
-    error_of(invite(reader, wide, {"type": "robot", "id": "1"}), 400, "invalid_parameter")
-    error_of(invite(reader, wide, {"type": "user", "id": id_of(HANAKO)}, "owner"), 400, "invalid_parameter")
+    export_folder = {"type": "folder", "id": by_name("Customer database export")["id"]}
+    error_of(invite(reader, export_folder, {"type": "user", "id": "1"}), 404, "not_found")
+    error_of(invite(reader, export_folder, {"type": "robot", "id": "1"}), 400, "invalid_parameter")
+    error_of(
+        invite(reader, export_folder, {"type": "user", "id": id_of(HANAKO)}, "owner"),
+        400,
+        "invalid_parameter",
+    )
     error_of(reader.call("POST", "/collaborations", {"role": "editor"}), 400, "bad_request")
 
 
-def test_people_outlive_a_restart(begin: Any) -> None:
+def test_people_are_the_same_after_a_restart(start_sandbox: Any) -> None:
     """Users, groups, memberships and collaborations are the same after a restart."""
-    first = Person(begin("same"), {})
+    first = Person(start_sandbox("same"), {})
     first.client = first.sandbox.practice_client()
     user = first.call("POST", "/users", {"name": "Stays", "login": "stays@example.com"}).json()
     group = first.call("POST", "/groups", {"name": "Stays too"}).json()
@@ -354,7 +363,7 @@ def test_people_outlive_a_restart(begin: Any) -> None:
     collab = invite(first, home, {"type": "group", "id": group["id"]}).json()
     first.call("DELETE", f"/users/{id_of('ethan.okafor@example.com')}?force=true")
     first.sandbox.stop()
-    second = Person(begin("same"), first.client, access=first.access)
+    second = Person(start_sandbox("same"), first.client, access=first.access)
     assert second.doc(f"/users/{user['id']}") == user
     assert second.doc(f"/users/{user['id']}/memberships")["total_count"] == 1
     assert second.doc(f"/collaborations/{collab['id']}") == collab

@@ -1,4 +1,4 @@
-"""The sandbox's pages behind a real jupyter-server-proxy, as on a hub: another path and host, relative links."""
+"""The sandbox's pages behind jupyter-server-proxy, as on a hub: another path, another host, relative links."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from boxnb.sandbox.client import _Fields
 from .conftest import Person, Starter
 
 PREFIX = "/user/ada/"
-BACK = "https://hub.example.com/user/ada/proxy/8930/callback"
+REDIRECT = "https://hub.example.com/user/ada/proxy/8930/callback"
 
 
 class Hub(NamedTuple):
@@ -44,13 +44,13 @@ def submit(browser: requests.Session, page: requests.Response, **fields: str) ->
     return browser.post(target, data={**form.hidden, **fields}, timeout=20, allow_redirects=False)
 
 
-def test_signing_in_through_the_hub(begin: Starter, hub: Hub) -> None:
-    """A user can sign in through the hub's proxy and gets a working authorization code."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    sandbox = begin(port=port, prefix=f"{PREFIX}proxy/{port}", allow_host=["hub.example.com"])
-    app = sandbox.register_app("On a hub", [BACK])
+def test_a_user_can_sign_in_through_the_hub(start_sandbox: Starter, hub: Hub) -> None:
+    """Signing in through the hub's proxy returns a working authorization code."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    sandbox = start_sandbox(port=port, prefix=f"{PREFIX}proxy/{port}", allow_host=["hub.example.com"])
+    app = sandbox.register_app("On a hub", [REDIRECT])
     base = f"{hub.origin}{PREFIX}proxy/{port}"
     host = {"Host": "hub.example.com"}
     with requests.Session() as browser:
@@ -62,14 +62,19 @@ def test_signing_in_through_the_hub(begin: Starter, hub: Hub) -> None:
         assert "The sandbox is running" in home.text
         console = browser.get(urljoin(home.url, "console"), timeout=20)
         assert f"https://hub.example.com{PREFIX}proxy/<em>port</em>/callback" in console.text
-        query = {"response_type": "code", "client_id": app["client_id"], "redirect_uri": BACK, "state": "s"}
+        query = {
+            "response_type": "code",
+            "client_id": app["client_id"],
+            "redirect_uri": REDIRECT,
+            "state": "s",
+        }
         page = browser.get(f"{base}/api/oauth2/authorize?{urlencode(query)}", timeout=20)
-        sign_in_answer = submit(browser, page, login="ada.admin@example.com", password="practice")
-        assert sign_in_answer.status_code == 303
-        consent = browser.get(urljoin(sign_in_answer.url, sign_in_answer.headers["location"]), timeout=20)
+        sign_in_response = submit(browser, page, login="ada.admin@example.com", password="practice")
+        assert sign_in_response.status_code == 303
+        consent = browser.get(urljoin(sign_in_response.url, sign_in_response.headers["location"]), timeout=20)
         assert "On a hub" in consent.text
         redirect = submit(browser, consent, decision="grant")
-        assert redirect.headers["location"].startswith(f"{BACK}?code=")
+        assert redirect.headers["location"].startswith(f"{REDIRECT}?code=")
     code = parse_qs(urlsplit(redirect.headers["location"]).query)["code"][0]
     person = Person(sandbox, app)
     assert person.exchange(code).status_code == 200

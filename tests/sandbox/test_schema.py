@@ -1,4 +1,4 @@
-"""The sandbox against Box's own OpenAPI description: every operation that is built, with valid and invalid calls."""
+"""The sandbox against Box's own OpenAPI description: every implemented operation, with valid and invalid calls."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import requests
 
 from . import deviations, recorded, spec
 from .conftest import Person, Starter
-from .make_openapi import PLACE, WHOLE, built, shape, subset
+from .make_openapi import FULL_DESCRIPTION, SUBSET_FILE, implemented_operations, shape, subset
 from .test_content import by_name, rows
 
 ROUNDS = 24
@@ -36,15 +36,15 @@ WORDS = [
 
 def test_the_saved_subset_matches_the_description() -> None:
     """The saved subset has exactly the sandbox's operations and no prose."""
-    with gzip.open(PLACE) as file:
+    with gzip.open(SUBSET_FILE) as file:
         saved = json.load(file)
     paths = {(name.split(" ")[0], shape(name.split(" ")[1])) for name in saved["operations"]}
     added = {(name.split(" ")[0], shape(name.split(" ")[1])) for name in deviations.OPERATIONS}
-    assert paths == built() - added
-    assert added < built()
+    assert paths == implemented_operations() - added
+    assert added < implemented_operations()
     assert '"description":"' not in json.dumps(saved, separators=(",", ":"))
-    if WHOLE.is_file():  # it is saved next to the project, not in it
-        assert saved == subset(json.loads(WHOLE.read_text(encoding="utf-8")))
+    if FULL_DESCRIPTION.is_file():  # the full description is saved next to the project, not in it
+        assert saved == subset(json.loads(FULL_DESCRIPTION.read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize(
@@ -65,28 +65,30 @@ def test_the_saved_subset_matches_the_description() -> None:
         ("/users/me", {"id": "1", "type": "user", "status": None}, "null for a managed user"),
     ],
 )
-def test_the_checker_finds_each_mistake(path: str, doc: dict[str, Any], problem: str) -> None:
-    """Each kind of wrong answer is reported with its problem."""
-    answer = requests.Response()
-    answer.status_code, answer._content = 200, json.dumps(doc).encode()
-    answer.headers["Content-Type"] = "application/json"
-    answer.request = requests.Request("GET", f"http://127.0.0.1/2.0{path}").prepare()
-    answer.url = answer.request.url or ""
-    assert problem in " ".join(spec.problems(answer))
+def test_each_kind_of_violation_is_reported(path: str, doc: dict[str, Any], problem: str) -> None:
+    """Each kind of invalid response is reported with its problem."""
+    response = requests.Response()
+    response.status_code, response._content = 200, json.dumps(doc).encode()
+    response.headers["Content-Type"] = "application/json"
+    response.request = requests.Request("GET", f"http://127.0.0.1/2.0{path}").prepare()
+    response.url = response.request.url or ""
+    assert problem in " ".join(spec.problems(response))
 
 
-def record_answers(folder: Path, *answers: dict[str, Any], end: str = "\n") -> Path:
-    """Write answers as a sandbox records them."""
+def record_responses(folder: Path, *responses: dict[str, Any], end: str = "\n") -> Path:
+    """Write responses as a sandbox records them."""
     folder.mkdir(exist_ok=True)
-    blank = {"method": "GET", "status": 200, "type": "application/json", "fault": None, "body": ""}
-    (folder / "1-a.jsonl").write_text("\n".join(json.dumps({**blank, **answer}) for answer in answers) + end)
+    defaults = {"method": "GET", "status": 200, "type": "application/json", "fault": None, "body": ""}
+    (folder / "1-a.jsonl").write_text(
+        "\n".join(json.dumps({**defaults, **response}) for response in responses) + end
+    )
     return folder
 
 
-def test_the_check_of_a_run_finds_each_mistake(tmp_path: Path) -> None:
-    """A recorded wrong answer is reported, answers broken on purpose and a cut-off last line are not."""
+def test_each_recorded_violation_is_reported(tmp_path: Path) -> None:
+    """A recorded invalid response is reported; responses invalid on purpose and a cut-off last line are not."""
     good = {"path": "/2.0/users/me", "body": '{"id": "1", "type": "user"}'}
-    for answer, problem in [
+    for response, problem in [
         ({**good, "body": '{"id": "1"}'}, "must contain"),
         ({**good, "type": "text/html"}, "labelled"),
         ({**good, "status": 500}, "broke"),
@@ -94,49 +96,49 @@ def test_the_check_of_a_run_finds_each_mistake(tmp_path: Path) -> None:
         ({**good, "path": "/2.0/unicorns"}, "does not have get /unicorns"),
         ({**good, "path": "/2.0/users/1", "file": "long.body"}, "name must be"),
     ]:
-        folder = record_answers(tmp_path, good, answer)
+        folder = record_responses(tmp_path, good, response)
         (folder / "long.body").write_text('{"id": "1", "type": "user", "name": 7}')
         result = recorded.check(folder)
-        assert result.answers == 2
+        assert result.responses == 2
         assert problem in " ".join(result.lines())
     faulty = {**good, "fault": "html", "type": "text/html", "body": "<html>"}
-    broken = record_answers(
+    invalid_on_purpose = record_responses(
         tmp_path, good, faulty, {**good, "status": 500, "fault": "500", "body": "{}"}, end=""
     )
-    assert list(recorded.check(broken).problems) == []
-    assert recorded.check(broken).answers == 1  # a kill cut off the last line
+    assert list(recorded.check(invalid_on_purpose).problems) == []
+    assert recorded.check(invalid_on_purpose).responses == 1  # a kill cut off the last line
 
 
-def test_a_sandbox_records_its_answers(
-    begin: Starter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_sandbox_records_its_responses(
+    start_sandbox: Starter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The sandbox records its answers without tokens, and long bodies once."""
-    monkeypatch.setenv("BOXNB_SANDBOX_EXCHANGES", str(tmp_path / "answers"))
-    sandbox = begin()
+    """The sandbox records its responses without tokens, and long bodies once."""
+    monkeypatch.setenv("BOXNB_SANDBOX_EXCHANGES", str(tmp_path / "responses"))
+    sandbox = start_sandbox()
     ada = Person(sandbox, sandbox.practice_client())
-    ada.http.hooks["response"].clear()  # one answer is wrong on purpose
+    ada.http.hooks["response"].clear()  # one response is invalid on purpose
     token = ada.sign_in()["access_token"]
     ada.get("/users?limit=1000", token)
     ada.get("/nothing", token)
     sandbox.faults.add("/2.0/users/me", "html")
     ada.get("/users/me", token)
-    result = recorded.check(tmp_path / "answers")
-    assert (result.answers, result.broken, list(result.problems)) == (3, 1, [])
+    result = recorded.check(tmp_path / "responses")
+    assert (result.responses, result.invalid_on_purpose, list(result.problems)) == (3, 1, [])
     assert result.operations == {"POST /oauth2/token", "GET /users"}
-    recorded_bytes = b"".join(path.read_bytes() for path in (tmp_path / "answers").iterdir())
+    recorded_bytes = b"".join(path.read_bytes() for path in (tmp_path / "responses").iterdir())
     assert token.encode() not in recorded_bytes
-    assert len(list((tmp_path / "answers").glob("*.body"))) == 1  # the long page
+    assert len(list((tmp_path / "responses").glob("*.body"))) == 1  # the long page
 
 
 def test_every_deviation_has_a_reason() -> None:
-    """Every deviation names its source."""
+    """The docstring of every deviation contains its source."""
     for change in deviations.SCHEMAS:
         assert re.search(r"box-facts|guess|changelog|null", change.__doc__ or ""), change.__name__
     assert len({change.__name__ for change in deviations.SCHEMAS}) == len(deviations.SCHEMAS)
 
 
-class Asker:
-    """Makes up calls of an operation, mostly valid and partly nonsense, and the same ones every time."""
+class CallMaker:
+    """Makes up calls to an operation, mostly valid and partly nonsense, and the same ones every time."""
 
     def __init__(self, seed: str) -> None:
         self.random = random.Random(seed)
@@ -183,24 +185,24 @@ class Asker:
             return parts[0] if parts else None
         if "enum" in schema:
             return pick.choice(schema["enum"])
-        kind = schema.get("type")
-        if kind == "object" or "properties" in schema:
-            needed = schema.get("required", [])
-            chosen = {
+        json_type = schema.get("type")
+        if json_type == "object" or "properties" in schema:
+            required = schema.get("required", [])
+            properties = {
                 key: part
                 for key, part in schema.get("properties", {}).items()
-                if key in needed or self.maybe(0.4)
+                if key in required or self.maybe(0.4)
             }
             return (
-                {key: self.property_value(key, part, depth + 1) for key, part in chosen.items()}
+                {key: self.property_value(key, part, depth + 1) for key, part in properties.items()}
                 if depth < 6
                 else {}
             )
-        if kind == "array":
+        if json_type == "array":
             return [self.value(schema.get("items", {}), depth + 1) for _ in range(pick.randrange(3))]
-        if kind == "integer":
+        if json_type == "integer":
             return pick.choice([0, 1, 100, -1, 2**63, 30_000_000])
-        if kind == "boolean":
+        if json_type == "boolean":
             return self.maybe(0.5)
         if schema.get("format") == "date-time":
             return pick.choice(["2030-01-01T00:00:00Z", "2001-01-01", "soon", "1960-01-01T00:00:00Z"])
@@ -214,16 +216,16 @@ class Asker:
 
     def query(self, parameters: list[dict[str, Any]]) -> dict[str, Any]:
         """Make up a query."""
-        out = {}
+        query = {}
         for parameter in parameters:
             if parameter["in"] == "query" and (parameter.get("required") or self.maybe(0.35)):
                 nonsense = self.maybe(0.3)
-                out[parameter["name"]] = (
+                query[parameter["name"]] = (
                     self.random.choice(WORDS + NAMES) if nonsense else self.value(parameter["schema"])
                 )
         return {
             key: ",".join(map(str, parameter)) if isinstance(parameter, list) else parameter
-            for key, parameter in out.items()
+            for key, parameter in query.items()
         }
 
     def headers(self, parameters: list[dict[str, Any]]) -> dict[str, str]:
@@ -233,51 +235,53 @@ class Asker:
         return {name: self.random.choice(words) for name in header_names if self.maybe(0.5)}
 
 
-def ask(person: Person, asker: Asker, method: str, path: str, operation: dict[str, Any]) -> requests.Response:
-    """Make one made-up call of an operation, on the host where it belongs."""
+def make_call(
+    person: Person, call_maker: CallMaker, method: str, path: str, operation: dict[str, Any]
+) -> requests.Response:
+    """Make one made-up call to an operation, on the host that serves it."""
     on_upload_host = "upload_sessions" in path or (path.endswith("/content") and method == "post")
-    url = f"{person.sandbox.url}{'/api' if on_upload_host else ''}/2.0{asker.path(path)}"
+    url = f"{person.sandbox.url}{'/api' if on_upload_host else ''}/2.0{call_maker.path(path)}"
     body: Any = None
     if operation["body"]:
-        body = asker.value(next(iter(operation["body"].values())))
-    headers = {"Authorization": f"Bearer {person.access}", **asker.headers(operation["parameters"])}
-    query = asker.query(operation["parameters"])
-    if asker.maybe(0.05):
+        body = call_maker.value(next(iter(operation["body"].values())))
+    headers = {"Authorization": f"Bearer {person.access}", **call_maker.headers(operation["parameters"])}
+    query = call_maker.query(operation["parameters"])
+    if call_maker.maybe(0.05):
         return person.http.request(method, url, params=query, data=b"{not json", headers=headers, timeout=20)
     return person.http.request(
         method, url, params=query, json=body, headers=headers, timeout=20, allow_redirects=False
     )
 
 
-def test_made_up_calls_get_valid_answers(writer: Person) -> None:
-    """Made-up calls of every operation get answers that match the description, and never 500."""
+def test_made_up_calls_get_valid_responses(writer: Person) -> None:
+    """Made-up calls to every operation get responses that match the description, and never 500."""
     writer.doc("/users/me")
-    asker = Asker("questions 1")
+    call_maker = CallMaker("questions 1")
     link = {"url": "https://example.com/", "name": "Link", "parent": {"id": "0"}}
-    asker.ids["web_link_id"] = [writer.call("POST", "/web_links", link).json()["id"]]
+    call_maker.ids["web_link_id"] = [writer.call("POST", "/web_links", link).json()["id"]]
     sessions = f"{writer.sandbox.url}/api/2.0/files/upload_sessions"
     session = writer.call("POST", sessions, {"folder_id": "0", "file_size": 30_000_000, "file_name": "big"})
-    asker.ids["upload_session_id"] = [session.json()["id"]]
-    failed: list[str] = []
+    call_maker.ids["upload_session_id"] = [session.json()["id"]]
+    failures: list[str] = []
     codes: dict[int, int] = {}
     operations = [
         operation for operation in spec.description()["operations"].items() if "/oauth2/" not in operation[0]
     ]
-    harmless = [operation for operation in operations if not operation[0].startswith("delete")]
+    non_deletes = [operation for operation in operations if not operation[0].startswith("delete")]
     deletes = [operation for operation in operations if operation[0].startswith("delete")]
-    for name, operation in [*harmless * ROUNDS, *deletes * 3, *harmless * 2]:
+    for name, operation in [*non_deletes * ROUNDS, *deletes * 3, *non_deletes * 2]:
         method, path = name.split(" ")
-        answer = ask(writer, asker, method, path.partition("#")[0], operation)
-        codes[answer.status_code] = codes.get(answer.status_code, 0) + 1
-        if answer.status_code in (500, 401):
-            failed.append(f"{answer.status_code} {name} {answer.request.url} {answer.request.body!r}")
-    assert failed == []
+        response = make_call(writer, call_maker, method, path.partition("#")[0], operation)
+        codes[response.status_code] = codes.get(response.status_code, 0) + 1
+        if response.status_code in (500, 401):
+            failures.append(f"{response.status_code} {name} {response.request.url} {response.request.body!r}")
+    assert failures == []
     assert min(codes.get(code, 0) for code in (200, 201, 204, 400, 404, 409, 412)) >= 3, codes
     assert codes[200] > 300, codes
 
 
-def test_made_up_forms_get_valid_answers(ada: Person) -> None:
-    """The token and revoke endpoints, with fields that are right, wrong, repeated, missing or strange bytes."""
+def test_made_up_forms_get_valid_responses(ada: Person) -> None:
+    """The token and revoke endpoints return valid responses to valid, invalid, repeated, missing and undecodable fields."""
     pick = random.Random("forms 1")
     pair = ada.sign_in()
     keys = {key: ada.client[key] for key in ("client_id", "client_secret")}
@@ -299,12 +303,14 @@ def test_made_up_forms_get_valid_answers(ada: Person) -> None:
             {"Authorization": pick.choice(["Basic %%%", "Basic YTpi", "Bearer x"])} if number % 9 == 0 else {}
         )
         url = f"{ada.sandbox.url}/oauth2/{'token' if number % 3 else 'revoke'}"
-        # The session's hook compares each answer with the description.
-        answer = ada.http.post(url, data=form, headers=headers, timeout=20)
-        codes[answer.status_code] = codes.get(answer.status_code, 0) + 1
-        if answer.content:
-            assert (answer.status_code == 200) == ("access_token" in answer.json())
-            assert pair["refresh_token"] not in answer.text or answer.status_code == 200
+        # The session's hook validates each response against the description.
+        response = ada.http.post(url, data=form, headers=headers, timeout=20)
+        codes[response.status_code] = codes.get(response.status_code, 0) + 1
+        if response.content:
+            assert (response.status_code == 200) == ("access_token" in response.json())
+            assert pair["refresh_token"] not in response.text or response.status_code == 200
     assert set(codes) == {200, 400}
-    odd = ada.http.post(f"{ada.sandbox.url}/oauth2/token", json={"grant_type": "refresh_token"}, timeout=20)
-    assert odd.json()["error"] == "invalid_request"
+    json_response = ada.http.post(
+        f"{ada.sandbox.url}/oauth2/token", json={"grant_type": "refresh_token"}, timeout=20
+    )
+    assert json_response.json()["error"] == "invalid_request"

@@ -15,18 +15,21 @@ from .test_content import FINANCE, by_name, person, rows
 
 
 def names(reader: Person, query: str, **headers: str) -> list[str]:
-    """Return the names of the items a search finds."""
+    """Return the names of the items that a search finds."""
     return [item["name"] for item in reader.doc(f"/search?{query}&limit=200", **headers)["entries"]]
 
 
-def test_words_phrases_and_operators(reader: Person) -> None:
+def test_a_search_understands_words_phrases_and_operators(reader: Person) -> None:
     """A search understands word starts, phrases, OR and NOT."""
     assert set(names(reader, "query=customers")) >= {"customers_01.csv", "customers_06.csv"}
     assert names(reader, "query=CUSTOM%20expo") == ["Customer database export"]
     assert names(reader, "query=%22database%20export%22") == ["Customer database export"]
     assert names(reader, "query=%22export%20database%22") == []
-    both = names(reader, "query=customers_01%20OR%20customers_02")
-    assert {name for name in both if not name.startswith("Copy")} == {"customers_01.csv", "customers_02.csv"}
+    either = names(reader, "query=customers_01%20OR%20customers_02")
+    assert {name for name in either if not name.startswith("Copy")} == {
+        "customers_01.csv",
+        "customers_02.csv",
+    }
     without_first = names(reader, "query=customers%20NOT%20customers_01.csv&file_extensions=csv")
     assert "customers_01.csv" not in without_first
     assert "customers_02.csv" in without_first
@@ -38,7 +41,7 @@ def test_only_visible_items_are_found(reader: Person) -> None:
     assert "Payroll" in names(reader, "query=payroll", **FINANCE)
 
 
-def test_filters(reader: Person) -> None:
+def test_filters_narrow_a_search(reader: Person) -> None:
     """Filters by folder, type, size, time and owner narrow a search."""
     wide = by_name("Customer database export")
     in_folder = f"ancestor_folder_ids={wide['id']}"
@@ -63,7 +66,7 @@ def test_filters(reader: Person) -> None:
 
 
 def now() -> str:
-    """Return the present time."""
+    """Return the current time."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -81,11 +84,11 @@ def test_the_trash_can_be_searched(reader: Person) -> None:
     assert names(reader, by_unknown_user, **headers) == []
 
 
-def test_the_trash_can_be_searched_by_who_deleted(writer: Person) -> None:
-    """`deleted_user_ids` finds only what these users deleted."""
+def test_the_trash_can_be_searched_by_the_user_who_deleted(writer: Person) -> None:
+    """`deleted_user_ids` finds only items that these users deleted."""
     created = writer.call("POST", "/folders", {"name": "Thrown away", "parent": {"id": "0"}}).json()
     assert writer.call("DELETE", f"/folders/{created['id']}").status_code == 204
-    writer.sandbox.clock.advance(700)  # the index lags behind
+    writer.sandbox.clock.advance(700)  # until the index is up to date
     me = writer.doc("/users/me")["id"]
     query = "query=Thrown&trash_content=trashed_only&deleted_user_ids="
     assert names(writer, query + me) == ["Thrown away"]
@@ -105,7 +108,7 @@ def test_the_trash_can_be_searched_by_who_deleted(writer: Person) -> None:
         ("query=x&content_types=smell", "invalid_parameter"),
     ],
 )
-def test_bad_parameters(reader: Person, query: str, code: str) -> None:
+def test_invalid_parameters_are_refused(reader: Person, query: str, code: str) -> None:
     """Each invalid parameter gets 400 with its code."""
     error_of(reader.call("GET", f"/search?{query}"), 400, code)
 
@@ -118,28 +121,28 @@ def test_page_size_and_scope_are_limited(reader: Person) -> None:
     error_of(reader.call("GET", "/search?mdfilters=[]"), 501, "not_implemented")
 
 
-def test_six_searches_a_second_then_sixty_a_minute(ada: Person) -> None:
-    """A user may search 6 times a second and 60 times a minute."""
-    answers: list[Any] = [ada.call("GET", "/search?query=box") for _ in range(7)]
-    codes = [answer.status_code for answer in answers]
+def test_searches_are_limited_per_second_and_per_minute(ada: Person) -> None:
+    """A user may search 6 times per second and 60 times per minute."""
+    responses: list[Any] = [ada.call("GET", "/search?query=box") for _ in range(7)]
+    codes = [response.status_code for response in responses]
     assert codes[:6] == [200] * 6 or codes[-1] == 200
     deadline = time.monotonic() + 40
     succeeded = sum(code == 200 for code in codes)
     while time.monotonic() < deadline:
-        answer = ada.call("GET", "/search?query=box")
-        if answer.status_code == 200:
+        response = ada.call("GET", "/search?query=box")
+        if response.status_code == 200:
             succeeded += 1
             continue
-        error_of(answer, 429, "rate_limit_exceeded")
-        if int(answer.headers["retry-after"]) > 2:
+        error_of(response, 429, "rate_limit_exceeded")
+        if int(response.headers["retry-after"]) > 2:
             break
         time.sleep(0.1)
     assert succeeded == 60
 
 
-def test_a_global_content_manager_searches_everything(begin: Any) -> None:
+def test_a_global_content_manager_searches_everything(start_sandbox: Any) -> None:
     """A Global Content Manager finds and reads everything in the company."""
-    sandbox = begin("gcm", limits="off")
+    sandbox = start_sandbox("gcm", limits="off")
     scopes = ["root_readonly", "enterprise_content", "manage_managed_users"]
     client = sandbox.register_app("gcm", ["http://127.0.0.1:8321/callback"], scopes=scopes)
     gcm = Person(sandbox, client)

@@ -1,4 +1,4 @@
-"""The token endpoint: every row of box-facts 1.5 to 1.9 over real HTTP."""
+"""The token endpoint over HTTP: every row of box-facts 1.5 to 1.9."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ DAY = 24 * HOUR
 UNKNOWN_CODE = "Auth code doesn't exist or is invalid for the client"
 
 
-def is_error(answer: requests.Response, error: str, description: str) -> bool:
+def is_error(response: requests.Response, error: str, description: str) -> bool:
     """Check an error of the token endpoint."""
-    assert answer.status_code == 400, answer.text
-    assert answer.headers["content-type"] == "application/json"
-    assert answer.json() == {"error": error, "error_description": description}
+    assert response.status_code == 400, response.text
+    assert response.headers["content-type"] == "application/json"
+    assert response.json() == {"error": error, "error_description": description}
     return True
 
 
-def invalid_token(answer: requests.Response) -> bool:
+def invalid_token(response: requests.Response) -> bool:
     """Check that a call was refused because of its token."""
-    assert answer.status_code == 401
-    assert answer.content == b""
-    assert answer.headers["www-authenticate"] == (
+    assert response.status_code == 401
+    assert response.content == b""
+    assert response.headers["www-authenticate"] == (
         'Bearer realm="Service", error="invalid_token", error_description="The access token provided is invalid."'
     )
-    assert answer.headers["box-request-id"]
+    assert response.headers["box-request-id"]
     return True
 
 
-def test_the_answer_of_an_exchange(ada: Person) -> None:
-    """An exchange returns a token pair in Box's form, never cached."""
-    answer = ada.exchange(ada.code())
-    pair = answer.json()
-    assert answer.status_code == 200
-    assert answer.headers["cache-control"] == "no-store"
+def test_an_exchange_returns_a_token_pair(ada: Person) -> None:
+    """The token pair has Box's format, and the response must not be cached."""
+    response = ada.exchange(ada.code())
+    pair = response.json()
+    assert response.status_code == 200
+    assert response.headers["cache-control"] == "no-store"
     assert set(pair) == {"access_token", "expires_in", "restricted_to", "refresh_token", "token_type"}
     assert re.fullmatch(r"[A-Za-z0-9]{32}", pair["access_token"])
     assert re.fullmatch(r"[A-Za-z0-9]{64}", pair["refresh_token"])
     assert (pair["expires_in"], pair["restricted_to"], pair["token_type"]) == (HOUR, [], "bearer")
 
 
-def test_a_code_lives_thirty_seconds(ada: Person) -> None:
-    """An authorization code expires after 30 seconds."""
+def test_a_code_expires_after_thirty_seconds(ada: Person) -> None:
+    """An authorization code is valid for 30 seconds, on the sandbox clock."""
     ada.sandbox.clock.freeze()
     code = ada.code()
     ada.sandbox.clock.advance(30)
@@ -65,8 +65,8 @@ def test_a_code_works_once(ada: Person) -> None:
     assert is_error(ada.exchange(code), "invalid_grant", UNKNOWN_CODE)
 
 
-def test_a_code_of_another_app_and_an_unknown_code(ada: Person) -> None:
-    """A code of another app and an unknown code are refused alike."""
+def test_a_code_of_another_app_is_refused_like_an_unknown_code(ada: Person) -> None:
+    """A code of another app and an unknown code get the same error."""
     other = Person(ada.sandbox, ada.sandbox.register_app("Other", ["http://127.0.0.1/callback"]))
     assert is_error(other.exchange(ada.code()), "invalid_grant", UNKNOWN_CODE)
     assert is_error(ada.exchange("garbage"), "invalid_grant", UNKNOWN_CODE)
@@ -92,7 +92,9 @@ def test_a_code_of_another_app_and_an_unknown_code(ada: Person) -> None:
         ({"code": ""}, "invalid_request", 'Missing parameter: "code" is required'),
     ],
 )
-def test_refused_requests(ada: Person, form: dict[str, str], error: str, description: str) -> None:
+def test_invalid_requests_are_refused(
+    ada: Person, form: dict[str, str], error: str, description: str
+) -> None:
     """Each invalid request gets the error that Box gives it."""
     fields = {"grant_type": "authorization_code", "code": ada.code(), **form}
     assert is_error(ada.token(**fields), error, description)
@@ -105,19 +107,19 @@ def test_a_refused_exchange_does_not_use_up_the_code(ada: Person) -> None:
     assert ada.exchange(code).status_code == 200
 
 
-def test_basic_authentication_of_the_app(ada: Person) -> None:
+def test_an_app_can_use_basic_authentication(ada: Person) -> None:
     """The app can authenticate with HTTP Basic instead of the body."""
-    answer = requests.post(
+    response = requests.post(
         f"{ada.sandbox.url}/oauth2/token",
         data={"grant_type": "authorization_code", "code": ada.code()},
         auth=(ada.client["client_id"], ada.client["client_secret"]),
         timeout=10,
     )
-    assert answer.status_code == 200
+    assert response.status_code == 200
 
 
 def test_the_metadata_matches_the_server(ada: Person) -> None:
-    """The server's metadata names its real endpoints and methods."""
+    """The server's metadata contains its real endpoints and methods."""
     url = ada.sandbox.url
     metadata = requests.get(f"{url}/.well-known/oauth-authorization-server", timeout=10).json()
     server = ada.sandbox.server()
@@ -138,13 +140,13 @@ def test_a_redirect_uri_in_the_exchange_is_not_compared(ada: Person) -> None:
         assert ada.exchange(ada.code(), redirect_uri=redirect).status_code == 200
 
 
-def test_the_token_endpoint_takes_only_post(ada: Person) -> None:
-    """A GET of the token endpoint gets 405."""
+def test_the_token_endpoint_accepts_only_post(ada: Person) -> None:
+    """A GET request to the token endpoint gets 405."""
     assert requests.get(f"{ada.sandbox.url}/oauth2/token", timeout=10).status_code == 405
 
 
-def test_an_access_token_lives_an_hour(ada: Person) -> None:
-    """An access token expires after an hour."""
+def test_an_access_token_expires_after_an_hour(ada: Person) -> None:
+    """An access token is valid for an hour, on the sandbox clock."""
     ada.sandbox.clock.freeze()
     pair = ada.sign_in()
     ada.sandbox.clock.advance(HOUR)
@@ -153,30 +155,30 @@ def test_an_access_token_lives_an_hour(ada: Person) -> None:
     assert invalid_token(ada.get("/users/me", pair["access_token"]))
 
 
-def test_a_refresh_token_lives_sixty_days(ada: Person) -> None:
-    """A refresh token expires after 60 days."""
+def test_a_refresh_token_expires_after_sixty_days(ada: Person) -> None:
+    """A refresh token is valid for 60 days, on the sandbox clock."""
     ada.sandbox.clock.freeze()
     pair = ada.sign_in()
     ada.sandbox.clock.advance(60 * DAY)
     refreshed = ada.refresh(pair["refresh_token"])
     assert refreshed.status_code == 200
     ada.sandbox.clock.advance(60 * DAY + 1)
-    late = ada.refresh(refreshed.json()["refresh_token"])
-    assert is_error(late, "invalid_grant", "Refresh token has expired")
+    expired = ada.refresh(refreshed.json()["refresh_token"])
+    assert is_error(expired, "invalid_grant", "Refresh token has expired")
 
 
 def test_the_date_header_follows_the_clock(ada: Person) -> None:
     """The `Date` header shows the time of the sandbox clock, once."""
     ada.sandbox.clock.freeze()
     ada.sandbox.clock.advance(1_893_456_000 - ada.sandbox.clock.now())
-    answer = ada.get("/users/me", "none")
-    assert answer.headers["date"] == "Tue, 01 Jan 2030 00:00:00 GMT"
-    assert len(answer.raw.headers.getlist("date")) == 1
+    response = ada.get("/users/me", "none")
+    assert response.headers["date"] == "Tue, 01 Jan 2030 00:00:00 GMT"
+    assert len(response.raw.headers.getlist("date")) == 1
     ada.sandbox.clock.reset()
 
 
-def test_grace_a_repeat_returns_the_same_pair_until_the_new_access_token_is_used(ada: Person) -> None:
-    """A repeated refresh returns the same pair; the first use of the new access token ends the old pair."""
+def test_grace_repeats_return_the_same_pair_until_it_is_used(ada: Person) -> None:
+    """A repeated refresh returns the same pair; the first use of the new access token invalidates the old pair."""
     old = ada.sign_in()
     assert ada.get("/users/me", old["access_token"]).status_code == 200
     new = ada.refresh(old["refresh_token"]).json()
@@ -190,8 +192,8 @@ def test_grace_a_repeat_returns_the_same_pair_until_the_new_access_token_is_used
     assert ada.refresh(new["refresh_token"]).status_code == 200
 
 
-def test_grace_the_first_call_ends_a_whole_chain(ada: Person) -> None:
-    """After several refreshes without a call, the first call ends all earlier pairs."""
+def test_grace_the_first_call_invalidates_all_earlier_pairs(ada: Person) -> None:
+    """After several refreshes without a call, the first call invalidates all earlier pairs."""
     chain = [ada.sign_in()]
     for _ in range(4):
         chain.append(ada.refresh(chain[-1]["refresh_token"]).json())
@@ -201,8 +203,8 @@ def test_grace_the_first_call_ends_a_whole_chain(ada: Person) -> None:
         assert ada.refresh(pair["refresh_token"]).status_code == 400
 
 
-def test_grace_a_long_lost_answer_can_be_requested_again(ada: Person) -> None:
-    """Two hours after a lost answer, a repeated refresh returns a new pair."""
+def test_grace_a_refresh_can_be_repeated_hours_later(ada: Person) -> None:
+    """Two hours after a lost response, a repeated refresh returns a new pair."""
     old = ada.sign_in()
     lost = ada.refresh(old["refresh_token"]).json()
     ada.sandbox.clock.advance(2 * HOUR)
@@ -213,8 +215,8 @@ def test_grace_a_long_lost_answer_can_be_requested_again(ada: Person) -> None:
     assert ada.refresh(lost["refresh_token"]).status_code == 400
 
 
-def test_strict_the_old_pair_dies_at_once(strict: Person) -> None:
-    """With strict rotation a refresh ends the old pair at once."""
+def test_strict_a_refresh_invalidates_the_old_pair(strict: Person) -> None:
+    """With strict rotation, the old pair stops working immediately."""
     old = strict.sign_in()
     new = strict.refresh(old["refresh_token"]).json()
     assert is_error(strict.refresh(old["refresh_token"]), "invalid_grant", "Invalid refresh token")
@@ -222,8 +224,8 @@ def test_strict_the_old_pair_dies_at_once(strict: Person) -> None:
     assert strict.get("/users/me", new["access_token"]).status_code == 200
 
 
-def test_an_invalid_refresh_token_or_one_of_another_app(ada: Person) -> None:
-    """A refresh token works only for its app, and garbage is refused."""
+def test_a_refresh_token_works_only_for_its_app(ada: Person) -> None:
+    """A refresh token of another app is refused like garbage."""
     other = Person(ada.sandbox, ada.sandbox.register_app("Other", ["http://127.0.0.1/callback"]))
     pair = ada.sign_in()
     assert is_error(other.refresh(pair["refresh_token"]), "invalid_grant", "Invalid refresh token")
@@ -233,28 +235,28 @@ def test_an_invalid_refresh_token_or_one_of_another_app(ada: Person) -> None:
 
 
 @pytest.mark.parametrize("which", ["access_token", "refresh_token"])
-def test_revoking_either_token_ends_the_pair(ada: Person, which: str) -> None:
-    """Revoking the access token or the refresh token ends both."""
+def test_revoking_either_token_revokes_the_pair(ada: Person, which: str) -> None:
+    """Revoking the access token or the refresh token revokes both."""
     pair = ada.sign_in()
-    answer = ada.revoke(pair[which])
-    assert (answer.status_code, answer.content) == (200, b"")
+    response = ada.revoke(pair[which])
+    assert (response.status_code, response.content) == (200, b"")
     assert invalid_token(ada.get("/users/me", pair["access_token"]))
     assert is_error(ada.refresh(pair["refresh_token"]), "invalid_grant", "Invalid refresh token")
     repeat = ada.revoke(pair[which])
     assert (repeat.status_code, repeat.json()["error"]) == (400, "invalid_token")
 
 
-def test_revoking_needs_the_secret_and_spares_other_pairs(ada: Person) -> None:
-    """Revoking needs the client secret and leaves the user's other pairs alone."""
+def test_revoking_needs_the_secret_and_affects_one_pair(ada: Person) -> None:
+    """Revoking needs the client secret and does not affect the user's other pairs."""
     first, second = ada.sign_in(), ada.sign_in()
-    wrong = ada.revoke(first["access_token"], client_secret="wrong")
-    assert is_error(wrong, "invalid_client", "The client credentials are invalid")
+    wrong_secret = ada.revoke(first["access_token"], client_secret="wrong")
+    assert is_error(wrong_secret, "invalid_client", "The client credentials are invalid")
     assert ada.revoke(first["access_token"]).status_code == 200
     assert ada.get("/users/me", second["access_token"]).status_code == 200
 
 
-def test_revoking_after_a_refresh_ends_the_parent_too(ada: Person) -> None:
-    """Revoking a refreshed pair also ends the pair it came from."""
+def test_revoking_after_a_refresh_revokes_the_old_pair_too(ada: Person) -> None:
+    """Revoking a refreshed pair also revokes the pair that it came from."""
     old = ada.sign_in()
     new = ada.refresh(old["refresh_token"]).json()
     assert ada.revoke(new["refresh_token"]).status_code == 200
@@ -263,7 +265,7 @@ def test_revoking_after_a_refresh_ends_the_parent_too(ada: Person) -> None:
 
 
 def test_pkce_is_checked_if_it_was_requested(ada: Person) -> None:
-    """With a code challenge, only the right verifier exchanges the code."""
+    """With a code challenge, the code can be exchanged only with its verifier."""
     verifier = "v" * 43
     digest = hashlib.sha256(verifier.encode()).digest()
     challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
@@ -288,14 +290,14 @@ def test_tokens_keep_their_scopes(ada: Person) -> None:
     assert ada.get("/users", before["access_token"]).status_code == 200
     refreshed = ada.refresh(before["refresh_token"]).json()
     assert ada.get("/users", refreshed["access_token"]).status_code == 200
-    answer = ada.get("/users", ada.sign_in()["access_token"])
-    assert (answer.status_code, answer.content) == (403, b"")
-    assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
+    response = ada.get("/users", ada.sign_in()["access_token"])
+    assert (response.status_code, response.content) == (403, b"")
+    assert 'error="insufficient_scope"' in response.headers["www-authenticate"]
 
 
-def test_state_survives_a_kill(begin: Starter) -> None:
-    """After a kill, the sandbox has the same address, app and tokens."""
-    sandbox = begin()
+def test_the_state_survives_a_kill(start_sandbox: Starter) -> None:
+    """After a kill, the sandbox has the same URL, app and tokens."""
+    sandbox = start_sandbox()
     ada = Person(sandbox, sandbox.practice_client())
     pair = ada.sign_in()
     new = ada.refresh(pair["refresh_token"]).json()
@@ -304,7 +306,7 @@ def test_state_survives_a_kill(begin: Starter) -> None:
     assert process is not None
     process.kill()
     process.wait(10)
-    restarted = begin()
+    restarted = start_sandbox()
     assert restarted.url == sandbox.url  # the same port, so a saved sign-in finds it
     assert restarted.practice_client() == ada.client
     ada.sandbox = restarted

@@ -17,9 +17,9 @@ from .test_content import FINANCE, by_name, person, rows
 
 def folder(writer: Person, name: str, parent: str = "0", **headers: str) -> dict[str, Any]:
     """Create a folder."""
-    answer = writer.call("POST", "/folders", {"name": name, "parent": {"id": parent}}, **headers)
-    assert answer.status_code == 201, answer.text
-    created: dict[str, Any] = answer.json()
+    response = writer.call("POST", "/folders", {"name": name, "parent": {"id": parent}}, **headers)
+    assert response.status_code == 201, response.text
+    created: dict[str, Any] = response.json()
     return created
 
 
@@ -36,8 +36,8 @@ def names(writer: Person, folder_id: str = "0", **headers: str) -> list[str]:
     ]
 
 
-def test_the_life_of_a_folder(writer: Person) -> None:
-    """A folder can be created, trashed, restored and purged, together with its content."""
+def test_a_folder_can_be_created_trashed_restored_and_purged(writer: Person) -> None:
+    """The content of a folder is trashed, restored and purged with it."""
     created = folder(writer, "Reports")
     assert (created["etag"], created["item_status"], created["owned_by"]["login"]) == (
         "0",
@@ -66,17 +66,17 @@ def test_the_life_of_a_folder(writer: Person) -> None:
     error_of(writer.call("GET", f"/folders/{child['id']}"), 404, "not_found")
 
 
-def test_a_taken_name_is_409_with_a_list(writer: Person) -> None:
-    """A taken name gets 409 ignoring case, with a list of conflicts for folders."""
+def test_a_name_in_use_gets_409_with_a_list(writer: Person) -> None:
+    """A name in use gets 409, whatever its case, with a list of conflicts for folders."""
     created = folder(writer, "Straße")
     for name in ("Straße", "STRASSE", "strasse"):
-        answer = writer.call("POST", "/folders", {"name": name, "parent": {"id": "0"}})
-        conflicts = error_of(answer, 409, "item_name_in_use")["context_info"]["conflicts"]
+        response = writer.call("POST", "/folders", {"name": name, "parent": {"id": "0"}})
+        conflicts = error_of(response, 409, "item_name_in_use")["context_info"]["conflicts"]
         assert [entry["id"] for entry in conflicts] == [created["id"]]
         assert set(conflicts[0]) == {"type", "id", "sequence_id", "etag", "name"}
     other = folder(writer, "Other")
-    answer = writer.call("PUT", f"/folders/{other['id']}", {"name": "STRASSE"})
-    error_of(answer, 409, "item_name_in_use")
+    response = writer.call("PUT", f"/folders/{other['id']}", {"name": "STRASSE"})
+    error_of(response, 409, "item_name_in_use")
     assert writer.call("PUT", f"/folders/{created['id']}", {"name": "STRASSE"}).json()["name"] == "STRASSE"
     file = a_file()
     target = writer.call("PUT", f"/files/{file['id']}", {"name": "CUSTOMERS_02.CSV"})
@@ -99,12 +99,12 @@ def test_a_taken_name_is_409_with_a_list(writer: Person) -> None:
         (None, "bad_request"),
     ],
 )
-def test_names_that_box_refuses(reader: Person, name: str | None, code: str) -> None:
+def test_names_that_box_refuses_get_400(reader: Person, name: str | None, code: str) -> None:
     """Each name that Box does not allow gets 400 with its code."""
     error_of(reader.call("POST", "/folders", {"name": name, "parent": {"id": "0"}}), 400, code)
 
 
-def test_names_that_box_accepts(writer: Person) -> None:
+def test_names_that_box_accepts_are_saved_unchanged(writer: Person) -> None:
     """Unusual names that Box allows are saved unchanged."""
     for name in ("CON", "...", "=1+1", "trailing dot.", "x" * 255, "مجلد", "<script>", "👩🏽\u200d🚀"):
         assert folder(writer, name)["name"] == name
@@ -119,8 +119,8 @@ def test_invalid_bodies_are_refused(reader: Person) -> None:
     error_of(reader.call("POST", "/folders", {"name": "x", "parent": {"id": "1"}}), 404, "not_found")
     error_of(reader.call("PUT", f"/folders/{by_name('Sales')['id']}", {"name": "x"}), 403, denied())
     error_of(reader.call("PUT", "/folders/0", {"name": "x"}), 403, denied())
-    answer = reader.call("POST", "/folders", {"name": "x", "parent": {"id": by_name("Sales")["id"]}})
-    error_of(answer, 403, denied())
+    response = reader.call("POST", "/folders", {"name": "x", "parent": {"id": by_name("Sales")["id"]}})
+    error_of(response, 403, denied())
 
 
 def denied() -> str:
@@ -128,8 +128,8 @@ def denied() -> str:
     return "access_denied_insufficient_permissions"
 
 
-def test_if_match_guards_writes(writer: Person) -> None:
-    """A write with an outdated etag gets 412 and changes nothing."""
+def test_a_write_with_an_outdated_etag_is_refused(writer: Person) -> None:
+    """A write with an outdated etag gets 412 and does not change the folder."""
     created = folder(writer, "Guarded")
     path = f"/folders/{created['id']}"
     changed = writer.call("PUT", path, {"description": "one"}, **{"If-Match": created["etag"]})
@@ -140,22 +140,22 @@ def test_if_match_guards_writes(writer: Person) -> None:
     assert writer.call("DELETE", path, **{"If-Match": "1"}).status_code == 204
 
 
-def test_moving_folders(writer: Person) -> None:
+def test_a_folder_can_be_moved(writer: Person) -> None:
     """A folder can be moved, but not into itself."""
     top, other = folder(writer, "Top"), folder(writer, "Other")
-    low = folder(writer, "Low", top["id"])
-    moved = writer.call("PUT", f"/folders/{low['id']}", {"parent": {"id": other["id"]}}).json()
+    subfolder = folder(writer, "Low", top["id"])
+    moved = writer.call("PUT", f"/folders/{subfolder['id']}", {"parent": {"id": other["id"]}}).json()
     assert moved["parent"]["id"] == other["id"]
     assert names(writer, top["id"]) == []
     assert names(writer, other["id"]) == ["Low"]
-    answer = writer.call("PUT", f"/folders/{other['id']}", {"parent": {"id": low["id"]}})
-    error_of(answer, 400, "cyclical_folder_structure")
-    error_of(writer.call("PUT", f"/folders/{low['id']}", {"parent": {"id": "99"}}), 404, "not_found")
-    moved_back = writer.call("PUT", f"/folders/{low['id']}", {"parent": {"id": "0"}}).json()
+    response = writer.call("PUT", f"/folders/{other['id']}", {"parent": {"id": subfolder["id"]}})
+    error_of(response, 400, "cyclical_folder_structure")
+    error_of(writer.call("PUT", f"/folders/{subfolder['id']}", {"parent": {"id": "99"}}), 404, "not_found")
+    moved_back = writer.call("PUT", f"/folders/{subfolder['id']}", {"parent": {"id": "0"}}).json()
     assert moved_back["path_collection"]["total_count"] == 1
 
 
-def test_a_copy_has_the_bytes_but_not_the_link(writer: Person) -> None:
+def test_a_copy_has_the_content_but_not_the_link(writer: Person) -> None:
     """A copy has the same content, a new id and no shared link."""
     source = writer.doc(f"/files/{a_file()['id']}")
     home = folder(writer, "Copies")
@@ -167,26 +167,30 @@ def test_a_copy_has_the_bytes_but_not_the_link(writer: Person) -> None:
     second = writer.call("POST", f"/files/{source['id']}/copy", {"parent": {"id": home["id"]}})
     error_of(second, 409, "item_name_in_use")
     wide = by_name("Customer database export")["id"]
-    tree = writer.call("POST", f"/folders/{wide}/copy", {"parent": {"id": home["id"]}, "name": "All"}).json()
-    assert len(names(writer, tree["id"])) == len(names(writer, wide)) >= 6
-    assert tree["owned_by"]["login"] == "ada.admin@example.com"
-    answer = writer.call("POST", f"/folders/{home['id']}/copy", {"parent": {"id": tree["id"]}, "name": "x"})
-    error_of(answer, 400, "cyclical_folder_structure")
+    copied_folder = writer.call(
+        "POST", f"/folders/{wide}/copy", {"parent": {"id": home["id"]}, "name": "All"}
+    ).json()
+    assert len(names(writer, copied_folder["id"])) == len(names(writer, wide)) >= 6
+    assert copied_folder["owned_by"]["login"] == "ada.admin@example.com"
+    response = writer.call(
+        "POST", f"/folders/{home['id']}/copy", {"parent": {"id": copied_folder["id"]}, "name": "x"}
+    )
+    error_of(response, 400, "cyclical_folder_structure")
 
 
 def test_folder_sizes_are_updated(writer: Person) -> None:
-    """The size of a folder includes what is below and changes with it."""
+    """The size of a folder includes its subfolders and changes with them."""
     home = folder(writer, "Sizes")
-    low = folder(writer, "Low", home["id"])
+    subfolder = folder(writer, "Low", home["id"])
     file = a_file()
-    copied = writer.call("POST", f"/files/{file['id']}/copy", {"parent": {"id": low["id"]}}).json()
+    copied = writer.call("POST", f"/files/{file['id']}/copy", {"parent": {"id": subfolder["id"]}}).json()
     assert writer.doc(f"/folders/{home['id']}")["size"] == int(file["size"])
     writer.call("DELETE", f"/files/{copied['id']}")
     assert writer.doc(f"/folders/{home['id']}")["size"] == 0
 
 
-def test_shared_links_by_put(writer: Person) -> None:
-    """A shared link can be created, changed, removed, and expires."""
+def test_a_shared_link_can_be_created_changed_and_removed(writer: Person) -> None:
+    """A shared link keeps its URL when it is changed, and expires; a new link has a new URL."""
     path = f"/folders/{folder(writer, 'Shared')['id']}?fields=shared_link"
     link = writer.call("PUT", path, {"shared_link": {"access": "open"}}).json()["shared_link"]
     assert (link["access"], link["effective_access"], link["is_password_enabled"]) == ("open", "open", False)
@@ -197,7 +201,7 @@ def test_shared_links_by_put(writer: Person) -> None:
     assert changed["is_password_enabled"] is True
     assert changed["permissions"]["can_download"] is False
     assert datetime.fromisoformat(changed["unshared_at"]) == datetime.fromisoformat(soon)
-    for bad in (
+    for invalid_body in (
         {"password": "short"},
         {"password": "allsmall"},
         {"access": "world"},
@@ -205,7 +209,7 @@ def test_shared_links_by_put(writer: Person) -> None:
         {"vanity_name": "short"},
         {"access": "collaborators"},
     ):
-        error_of(writer.call("PUT", path, {"shared_link": bad}), 400, "invalid_parameter")
+        error_of(writer.call("PUT", path, {"shared_link": invalid_body}), 400, "invalid_parameter")
     assert writer.doc(path)["shared_link"] == changed
     with_link = {"BoxApi": f"shared_link={link['url']}&shared_link_password=secret1!"}
     assert writer.doc("/shared_items", **FINANCE, **with_link)["name"] == "Shared"
@@ -218,15 +222,15 @@ def test_shared_links_by_put(writer: Person) -> None:
 
 
 def test_a_refused_change_has_no_effect(writer: Person) -> None:
-    """If one part of a change is invalid, nothing is changed."""
+    """If one part of a change is invalid, the file is not changed."""
     file = writer.doc(f"/files/{a_file()['id']}")
     body = {"name": "new.csv", "description": "new", "tags": ["a"], "shared_link": {"access": "world"}}
     error_of(writer.call("PUT", f"/files/{file['id']}", body), 400, "invalid_parameter")
     assert writer.doc(f"/files/{file['id']}") == file
 
 
-def test_a_lock_keeps_other_users_out(writer: Person) -> None:
-    """A locked file cannot be changed or deleted by other users."""
+def test_a_locked_file_cannot_be_changed_by_others(writer: Person) -> None:
+    """Other users can neither change nor delete a locked file."""
     path = f"/files/{a_file()['id']}"
     locked = writer.call("PUT", f"{path}?fields=lock", {"lock": {"access": "lock"}}).json()["lock"]
     assert locked["created_by"]["login"] == "ada.admin@example.com"
@@ -238,8 +242,8 @@ def test_a_lock_keeps_other_users_out(writer: Person) -> None:
     assert writer.call("PUT", path, {"name": "x.csv"}, **other).status_code == 200
 
 
-def test_tags_and_flags(writer: Person) -> None:
-    """Tags and the flags of a folder can be set, unbuilt settings get 501."""
+def test_tags_and_flags_can_be_set(writer: Person) -> None:
+    """Tags and flags of a folder can be set; settings that are not implemented get 501."""
     created = folder(writer, "Tagged")
     path = f"/folders/{created['id']}?fields=tags,can_non_owners_invite,is_collaboration_restricted_to_enterprise"
     body = {
@@ -254,7 +258,7 @@ def test_tags_and_flags(writer: Person) -> None:
     error_of(writer.call("PUT", path, {"folder_upload_email": {"access": "open"}}), 501, "not_implemented")
 
 
-def test_web_links(writer: Person) -> None:
+def test_a_web_link_can_be_created_changed_and_deleted(writer: Person) -> None:
     """A web link can be created, changed, deleted and restored."""
     body = {"url": "https://example.com/a?b=<c>", "name": "Link", "parent": {"id": "0"}}
     created = writer.call("POST", "/web_links", body).json()
@@ -262,49 +266,49 @@ def test_web_links(writer: Person) -> None:
     assert names(writer)[-1] == "Link"
     changed = writer.call("PUT", f"/web_links/{created['id']}", {"url": "https://example.org/"}).json()
     assert changed["url"] == "https://example.org/"
-    bad = {"url": "javascript:alert(1)", "parent": {"id": "0"}}
-    error_of(writer.call("POST", "/web_links", bad), 400, "invalid_parameter")
+    invalid_body = {"url": "javascript:alert(1)", "parent": {"id": "0"}}
+    error_of(writer.call("POST", "/web_links", invalid_body), 400, "invalid_parameter")
     assert writer.call("DELETE", f"/web_links/{created['id']}").status_code == 204
     assert writer.call("POST", f"/web_links/{created['id']}").status_code == 201
 
 
-def test_a_read_only_app_cannot_write(begin: Any) -> None:
-    """An app with only a reading scope can read but not write."""
-    sandbox = begin("narrow", limits="off")
+def test_a_read_only_app_cannot_write(start_sandbox: Any) -> None:
+    """An app with only the read scope can read but not write."""
+    sandbox = start_sandbox("narrow", limits="off")
     client = sandbox.register_app("narrow", ["http://127.0.0.1:8321/callback"], scopes=["root_readonly"])
     narrow = Person(sandbox, client)
-    answer = narrow.call("POST", "/folders", {"name": "x", "parent": {"id": "0"}})
-    assert (answer.status_code, answer.content) == (403, b"")
+    response = narrow.call("POST", "/folders", {"name": "x", "parent": {"id": "0"}})
+    assert (response.status_code, response.content) == (403, b"")
     assert narrow.doc("/folders/0")["name"] == "All Files"
 
 
-def test_changes_are_the_same_after_a_restart(begin: Any) -> None:
+def test_changes_are_the_same_after_a_restart(start_sandbox: Any) -> None:
     """Created, changed and deleted items are the same after a restart."""
-    first = Person(begin("same"), {})
+    first = Person(start_sandbox("same"), {})
     first.client = first.sandbox.practice_client()
     created = folder(first, "Kept")
-    low = folder(first, "Low", created["id"])
+    subfolder = folder(first, "Low", created["id"])
     first.call("PUT", f"/folders/{created['id']}", {"shared_link": {"access": "company"}})
     trashed_file = a_file()
     first.call("DELETE", f"/files/{trashed_file['id']}")
     before = first.doc(f"/folders/{created['id']}")
     first.sandbox.stop()
-    second = Person(begin("same"), first.client, access=first.access)
+    second = Person(start_sandbox("same"), first.client, access=first.access)
     assert second.doc(f"/folders/{created['id']}") == before
-    assert second.doc(f"/folders/{low['id']}")["parent"]["id"] == created["id"]
+    assert second.doc(f"/folders/{subfolder['id']}")["parent"]["id"] == created["id"]
     error_of(second.call("GET", f"/files/{trashed_file['id']}"), 404, "trashed")
-    assert folder(second, "Next")["id"] not in (created["id"], low["id"])
+    assert folder(second, "Next")["id"] not in (created["id"], subfolder["id"])
 
 
 def test_changes_are_in_the_event_log(writer: Person) -> None:
-    """Every change appears in the user's stream at once and in admin_logs later."""
-    begin = writer.doc("/events?stream_position=now")["next_stream_position"]
+    """Every change appears in the user's stream immediately and in admin_logs later."""
+    position = writer.doc("/events?stream_position=now")["next_stream_position"]
     created = folder(writer, "Logged")
     writer.call(
         "PUT", f"/folders/{created['id']}", {"name": "Logged again", "shared_link": {"access": "open"}}
     )
     writer.call("DELETE", f"/folders/{created['id']}")
-    page = writer.doc(f"/events?stream_position={begin}")
+    page = writer.doc(f"/events?stream_position={position}")
     own_events = [event["event_type"] for event in page["entries"] if event["source"]["id"] == created["id"]]
     assert own_events == ["ITEM_CREATE", "ITEM_SHARED_CREATE", "ITEM_RENAME", "ITEM_TRASH"]
     writer.sandbox.clock.advance(3000)
@@ -315,20 +319,20 @@ def test_changes_are_in_the_event_log(writer: Person) -> None:
 
 
 @pytest.mark.parametrize("after", [0.02, 0.07, 0.15])
-def test_a_kill_during_copying_leaves_no_partial_copy(begin: Any, after: float) -> None:
+def test_a_kill_does_not_leave_a_partial_copy(start_sandbox: Any, after: float) -> None:
     """After a kill, every copy is complete and every confirmed copy exists."""
-    first = Person(begin("same", limits="off"), {})
+    first = Person(start_sandbox("same", limits="off"), {})
     first.client = first.sandbox.practice_client()
     wide = by_name("Customer database export")["id"]
-    whole = len(names(first, wide))
-    answered: list[str] = []
+    item_count = len(names(first, wide))
+    confirmed: list[str] = []
     process = first.sandbox._process
     assert process is not None
 
     def copy() -> None:
         while True:
-            body = {"parent": {"id": "0"}, "name": f"Copy {len(answered)}"}
-            answered.append(first.call("POST", f"/folders/{wide}/copy", body).json()["id"])
+            body = {"parent": {"id": "0"}, "name": f"Copy {len(confirmed)}"}
+            confirmed.append(first.call("POST", f"/folders/{wide}/copy", body).json()["id"])
 
     with ThreadPoolExecutor(1) as pool:
         work = pool.submit(copy)
@@ -337,12 +341,12 @@ def test_a_kill_during_copying_leaves_no_partial_copy(begin: Any, after: float) 
         with pytest.raises(requests.RequestException):
             work.result(30)
     process.wait(10)
-    second = Person(begin("same", limits="off"), first.client, access=first.access)
+    second = Person(start_sandbox("same", limits="off"), first.client, access=first.access)
     copies = [
         entry
         for entry in second.doc("/folders/0/items?limit=1000")["entries"]
         if entry["name"].startswith("Copy ")
     ]
-    assert set(answered) <= {entry["id"] for entry in copies}
-    assert len(copies) <= len(answered) + 1
-    assert [len(names(second, entry["id"])) for entry in copies] == [whole] * len(copies)
+    assert set(confirmed) <= {entry["id"] for entry in copies}
+    assert len(copies) <= len(confirmed) + 1
+    assert [len(names(second, entry["id"])) for entry in copies] == [item_count] * len(copies)

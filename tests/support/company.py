@@ -38,9 +38,9 @@ class Company:
         """Return the company that starts at this moment."""
         gc.disable()  # creating a company makes no garbage, and collection would take a third of the time
         try:
-            world = World("small", State.blank(), born)
+            world = World("small", State.in_memory(), born)
             maker = past_year.Maker(world, EVENTS, SEED)
-            return cls(born, world, maker.make(world.rows("incidents")), maker.later)
+            return cls(born, world, maker.make(world.rows("incidents")), maker.days_later)
         finally:
             gc.enable()
 
@@ -51,7 +51,7 @@ class Company:
 
     def events(self) -> pd.DataFrame:
         """Return the DataFrame of ``box.events(since="365D")``."""
-        log = Log(self.world, State.blank(), lambda: self.year)
+        log = Log(self.world, State.in_memory(), lambda: self.year)
         docs = (tenant_doc(self.world, log.at(number), None) for number in range(len(self.year)))
         return frames.frame(docs, schema.EVENTS)
 

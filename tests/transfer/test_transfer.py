@@ -689,5 +689,5 @@ def test_a_large_file_survives_three_kills_each_way_in_little_memory() -> None:
 def test_many_small_files_survive_kills_and_network_errors() -> None:
     """The benchmark runs with 100 files instead of 2,000: none is missing, duplicated or has a second version."""
     results = run_benchmark("many", "--files", "100", "--kills", "2")
-    assert results["each exactly once"] and results["right bytes"] and results["second versions"] == 0
-    assert (results["kills"], results["troubles"]) == (2, 4) and {"429", "503"} <= set(results["answers"])
+    assert results["each exactly once"] and results["correct content"] and results["second versions"] == 0
+    assert (results["kills"], results["faults"]) == (2, 4) and {"429", "503"} <= set(results["statuses"])

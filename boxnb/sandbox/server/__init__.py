@@ -1,1 +1,1 @@
-"""The sandbox's server: a process of its own that imports nothing else from boxnb."""
+"""The sandbox's server: a separate process that does not import anything else from boxnb."""

@@ -1,7 +1,7 @@
-"""For tests: write down every answer of the Box API, to compare it with Box's own description later.
+"""For tests: log every response of the Box API, to validate it against Box's API description later.
 
-Off unless the environment variable ``BOXNB_SANDBOX_EXCHANGES`` names a folder. Each process writes one file with one
-line of JSON per answer. A long body is saved once, in a file named by its SHA-256. Tokens are redacted.
+Off unless the environment variable ``BOXNB_SANDBOX_EXCHANGES`` is the path of a folder. Each process writes one file with
+one line of JSON per response. A long body is saved once, in a file named by its SHA-256. Tokens are redacted.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Any
 
 VARIABLE = "BOXNB_SANDBOX_EXCHANGES"
 SURFACE = ("/2.0/", "/api/2.0/", "/oauth2/")
-LONG = 20_000
+LONG_BODY = 20_000
 TOKEN = re.compile(rb'("(?:access|refresh)_token":")[^"]*')
 
 Message = MutableMapping[str, Any]
 
 
 class Exchanges:
-    """The file that the answers are written to."""
+    """The file that the responses are written to."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -40,7 +40,7 @@ class Exchanges:
         return cls(Path(folder)) if folder else None
 
     def write(self, method: str, path: str, fault: str | None, messages: list[Message]) -> None:
-        """Write an answer of the Box API, given as the ASGI messages that were sent. Ignore other paths."""
+        """Write a response of the Box API, given as the ASGI messages that were sent. Ignore other paths."""
         if not path.startswith(SURFACE) or not messages:
             return
         headers = {name.decode("latin-1").lower(): value for name, value in messages[0].get("headers", [])}
@@ -54,14 +54,14 @@ class Exchanges:
             "type": headers.get("content-type", b"").decode("latin-1"),
             "fault": fault,
         }
-        if len(body) > LONG:
-            line["file"] = self._long(body)
+        if len(body) > LONG_BODY:
+            line["file"] = self._save_body(body)
         else:
             line["body"] = TOKEN.sub(rb"\1masked", body).decode("utf-8", "replace")
-        # One call, so that a kill leaves no half line.
+        # A single call, so that a killed process does not leave half a line.
         os.write(self._lines, json.dumps(line).encode() + b"\n")
 
-    def _long(self, body: bytes) -> str:
+    def _save_body(self, body: bytes) -> str:
         """Save a long body and return the name of its file."""
         name = f"{hashlib.sha256(body).hexdigest()}.body"
         path = self.folder / name

@@ -1,4 +1,4 @@
-"""The application: Box's paths, the sandbox's own pages, the control surface."""
+"""The application: the paths of Box, the sandbox's own pages, the control surface."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from . import control
 from .api import downloads, long_poll
-from .api.routes import ROUTES, api_fault
+from .api.routes import ROUTES, api_error_response
 from .company.company import ENTERPRISE
 from .context import Context
 from .errors import ApiError, client_error
@@ -20,29 +20,29 @@ from .signin import authorize, console, token_endpoint
 
 
 async def home(request: Request) -> Response:
-    """Say what this server is."""
+    """Return a page that says what this server is."""
     return page("boxnb sandbox", fill("home", company=ENTERPRISE["name"]))
 
 
 async def http_error(request: Request, error: Exception) -> Response:
-    """Answer 404 and 405 for paths outside the API's tables, in Box's words (box-facts 2.5)."""
+    """Return 404 or 405 for paths outside the API tables, in Box's format (box-facts 2.5)."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 404 and "text/html" in request.headers.get("accept", ""):
         return page("Nothing here", fill("nothing"), status=404)
-    code, text = {404: ("not_found", "Not Found"), 405: ("method_not_allowed", "Method Not Allowed")}.get(
+    code, message = {404: ("not_found", "Not Found"), 405: ("method_not_allowed", "Method Not Allowed")}.get(
         status, ("bad_request", "Bad Request")
     )
-    return client_error(status, code, text).response
+    return client_error(status, code, message).response
 
 
-async def client_gone(request: Request, error: Exception) -> Response:
-    """Answer a client that disconnected while sending the body. Nobody reads this answer."""
-    request.scope["boxnb.gone"] = True
+async def client_disconnected(request: Request, error: Exception) -> Response:
+    """Return a response for a client that disconnected while it sent the body. No one reads it."""
+    request.scope["boxnb.disconnected"] = True
     return Response(status_code=408)
 
 
 def build(context: Context) -> App:
-    """Return the whole sandbox as an ASGI application."""
+    """Return the sandbox as an ASGI application."""
     routes = [
         Route("/", home),
         Route("/console", console.console, methods=["GET", "POST"]),
@@ -55,7 +55,11 @@ def build(context: Context) -> App:
         *downloads.ROUTES,
         *ROUTES,
     ]
-    handlers = {ApiError: api_fault, HTTPException: http_error, ClientDisconnect: client_gone}
+    handlers = {
+        ApiError: api_error_response,
+        HTTPException: http_error,
+        ClientDisconnect: client_disconnected,
+    }
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.state.context = context
     return Front(app, context)

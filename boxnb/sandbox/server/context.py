@@ -25,8 +25,8 @@ from .faults import Faults
 from .rate_limits import Limits
 
 EVENTS = 30_000
-FIELDS = 100
-"""Most fields a form may have; the sandbox's own forms have ten at most."""
+MAX_FORM_FIELDS = 100
+"""The largest number of fields that a form may have; the sandbox's own forms have at most ten."""
 PASSWORD = "practice"  # shown on the sign-in page; valid only in the practice company
 SCOPES = {
     "root_readonly": "Read all files and folders this user can see",
@@ -83,7 +83,7 @@ class Context:
             self.state.set_meta("practice.client_id", app["client_id"])
 
     def _past_year(self) -> Columns:
-        """Generate the events before the first start; they are the same at any time."""
+        """Generate the events of the year before the first start. They are the same whenever this is called."""
         maker = Maker(self.world.untouched(), self.events, self.seed)
         return maker.make(self.world.rows("incidents"))
 
@@ -103,7 +103,7 @@ class Context:
 
     def practice_app(self) -> dict[str, Any]:
         """Return the app that is registered from the start."""
-        return self.state.just_app(self.state.meta("practice.client_id") or "")
+        return self.state.required_app(self.state.meta("practice.client_id") or "")
 
 
 def context_of(request: Request) -> Context:
@@ -112,26 +112,26 @@ def context_of(request: Request) -> Context:
     return context
 
 
-def refusal(path: str, status: int, text: str) -> ApiError:
-    """Return the error for a body refused unread, in the shape of its path's errors. It closes the connection."""
+def refusal(path: str, status: int, message: str) -> ApiError:
+    """Return the error for a body that is refused unread, in the error format of its path. It closes the connection."""
     headers = {"Connection": "close"}
     if path.startswith("/oauth2/"):
-        words = {"error": "invalid_request", "error_description": text}
-        return ApiError(JSONResponse(words, status, headers))
-    return client_error(status, "bad_request", text, headers=headers)
+        body = {"error": "invalid_request", "error_description": message}
+        return ApiError(JSONResponse(body, status, headers))
+    return client_error(status, "bad_request", message, headers=headers)
 
 
 async def form_of(request: Request) -> dict[str, str]:
     """Return the fields of an `application/x-www-form-urlencoded` body (the first of each name, RFC 6749 3.2).
 
-    Raises 400 if there are more fields than any form has.
+    Raises 400 if there are more than `MAX_FORM_FIELDS`.
     """
-    text = (await request.body()).decode("utf-8", "replace")
+    content = (await request.body()).decode("utf-8", "replace")
     fields: dict[str, str] = {}
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS)
+        pairs = parse_qsl(content, keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
     except ValueError:
-        raise refusal(request.url.path, 400, f"A form has at most {FIELDS} fields") from None
+        raise refusal(request.url.path, 400, f"A form has at most {MAX_FORM_FIELDS} fields") from None
     for name, value in pairs:
         fields.setdefault(name, value)
     return fields
@@ -140,8 +140,8 @@ async def form_of(request: Request) -> dict[str, str]:
 def parse_json(text: bytes) -> Any:
     """Parse JSON that can be saved and returned in a listing.
 
-    Raises `ValueError` if it is not JSON, or contains half a surrogate pair, NaN, an infinity or an integer beyond 64
-    bits. Any of these would break every later answer that contains it.
+    Raises `ValueError` if it is not JSON, or contains a lone surrogate, NaN, an infinity or an integer beyond 64 bits.
+    Any of these would break every later response that contains it.
     """
     try:
         value = json.loads(text, parse_constant=_refuse)

@@ -1,6 +1,6 @@
-"""The control surface `/_sandbox/...`: for the human at this computer, never for web pages.
+"""The control surface `/_sandbox/...`: for the user of this computer, never for web pages.
 
-Every call needs the key of this start in ``X-Sandbox-Key``. A foreign ``Origin`` is refused.
+Every call needs the key of this process in ``X-Sandbox-Key``. Calls with a foreign ``Origin`` are refused.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from .context import ADMIN_SCOPES, SCOPES, Context, context_of, parse_json
 Command = Callable[[Context, dict[str, Any]], Any]
 
 
-def refuse(status: int, text: str) -> Response:
+def refuse(status: int, message: str) -> Response:
     """Return an error of the control surface."""
-    return JSONResponse({"error": text}, status)
+    return JSONResponse({"error": message}, status)
 
 
 def command_endpoint(command: Command) -> Callable[[Request], Awaitable[Response]]:
-    """Wrap a command: check key and origin, read the JSON body, answer JSON. A `ValueError` of the command is a 400."""
+    """Wrap a command: check the key and the origin, parse the JSON body, return JSON. A `ValueError` becomes a 400."""
 
     async def run(request: Request) -> Response:
         context = context_of(request)
         key = request.headers.get("x-sandbox-key", "")
         origin = request.headers.get("origin")
         if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-            return refuse(403, "the control surface does not answer other web pages")
+            return refuse(403, "the control surface does not accept requests from other web pages")
         if not hmac.compare_digest(key.encode(), context.key.encode()):
             return refuse(403, "the key of the sandbox is missing or wrong")
-        text = await request.body()
+        content = await request.body()
         try:
-            body = parse_json(text) if text else {}
+            body = parse_json(content) if content else {}
             if not isinstance(body, dict):
                 raise ValueError("the body must be a JSON object")
             return JSONResponse(command(context, body))
@@ -60,7 +60,7 @@ def ping(context: Context, body: dict[str, Any]) -> Any:
 
 
 def clock(context: Context, body: dict[str, Any]) -> Any:
-    """Read or turn the clock: `{"do": "now" | "advance" | "freeze" | "reset", "seconds"}`."""
+    """Read or set the clock: `{"do": "now" | "advance" | "freeze" | "reset", "seconds"}`."""
     do = body.get("do", "now")
     if do == "advance":
         now = context.clock.advance(float(body["seconds"]))
@@ -88,15 +88,15 @@ def practice(context: Context, body: dict[str, Any]) -> Any:
 def register(context: Context, body: dict[str, Any]) -> Any:
     """Register a new app: `{"name", "redirect_uris", "scopes"}`."""
     uris = [str(uri) for uri in body.get("redirect_uris") or []]
-    return context.state.add_app(*checked_app(str(body.get("name") or ""), uris, body.get("scopes")))
+    return context.state.add_app(*check_app(str(body.get("name") or ""), uris, body.get("scopes")))
 
 
-def checked_app(name: str, uris: list[str], scopes: list[str] | None) -> tuple[str, list[str], list[str]]:
-    """Check an app by the console's rules (box-facts 1.4). Raises `ValueError` with a sentence."""
+def check_app(name: str, uris: list[str], scopes: list[str] | None) -> tuple[str, list[str], list[str]]:
+    """Check an app by the console's rules (box-facts 1.4). Return its name, URIs and scopes. Raises `ValueError`."""
     if not name.strip() or not name.isprintable():
         raise ValueError("the name of an app is empty or contains control characters")
     if not uris or len(set(uris)) != len(uris):
-        raise ValueError("an app needs at least one redirect URI, and each only once")
+        raise ValueError("an app needs at least one redirect URI, and no URI may be listed twice")
     for uri in uris:
         parts = urlsplit(uri)
         loopback = parts.hostname in ("localhost", "127.0.0.1", "::1")
@@ -114,7 +114,7 @@ def change_app(context: Context, body: dict[str, Any]) -> Any:
     app = context.state.app(str(body["client_id"]))
     if app is None:
         raise ValueError("no app has this client ID")
-    name, uris, scopes = checked_app(
+    name, uris, scopes = check_app(
         app["name"], body.get("redirect_uris") or app["redirect_uris"], body.get("scopes") or app["scopes"]
     )
     context.state.run(
@@ -164,7 +164,7 @@ def record(context: Context, body: dict[str, Any]) -> Any:
 
 
 def stop(context: Context, body: dict[str, Any]) -> Any:
-    """End the process."""
+    """Stop the process."""
     context.stopping = True
     return {"stopping": True}
 

@@ -1,4 +1,4 @@
-"""Error answers of the API (box-facts 1.12 and 2.4)."""
+"""Error responses of the API (box-facts 1.12 and 2.4)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REALM = 'Bearer realm="Service"'
 
 
 class ApiError(Exception):
-    """Raised by a handler; `.response` is the answer."""
+    """Raised by a handler; `.response` is what the client receives."""
 
     def __init__(self, response: Response) -> None:
         super().__init__(str(response.status_code))
@@ -28,7 +28,7 @@ def client_error(
     headers: dict[str, str] | None = None,
     conflicts: Any = None,
 ) -> ApiError:
-    """Build a `ClientError` body. Its request id differs from the header's, as at Box."""
+    """Build a `ClientError` body. Its request id differs from the header's, as in Box."""
     body: dict[str, Any] = {
         "type": "error",
         "status": status,
@@ -45,15 +45,15 @@ def client_error(
 
 
 def invalid(code: str, name: str, message: str) -> ApiError:
-    """Build a 400 about one parameter."""
+    """Build a 400 for one parameter."""
     problem = {"reason": "invalid_parameter", "name": name, "message": message}
     return client_error(400, code, "Bad Request", errors=[problem])
 
 
 def not_found(kind: str, item: str, code: str = "not_found") -> ApiError:
-    """Build a 404 about one item."""
-    text = f"Invalid value '{item}'. '{kind}' with value '{item}' not found"
-    problem = {"reason": "invalid_parameter", "name": kind, "message": text}
+    """Build a 404 for one item."""
+    explanation = f"Invalid value '{item}'. '{kind}' with value '{item}' not found"
+    problem = {"reason": "invalid_parameter", "name": kind, "message": explanation}
     return client_error(404, code, "Not Found", errors=[problem])
 
 
@@ -70,5 +70,5 @@ def forbidden(message: str = "Access denied - insufficient permission") -> ApiEr
 
 def too_many(seconds: int) -> ApiError:
     """Build a 429 with ``Retry-After`` (box-facts 2.6)."""
-    text = "Request rate limit exceeded, please try again later"
-    return client_error(429, "rate_limit_exceeded", text, headers={"Retry-After": str(seconds)})
+    message = "Request rate limit exceeded, please try again later"
+    return client_error(429, "rate_limit_exceeded", message, headers={"Retry-After": str(seconds)})

@@ -8,20 +8,20 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 KINDS = {
-    "latency": "answer after `seconds`",
-    "202": "202 with an empty body: not ready, ask again after `retry_after` seconds (default 1)",
+    "latency": "respond after `seconds`",
+    "202": "202 with an empty body: not ready, repeat the call after `retry_after` seconds (default 1)",
     "429": "429, with `retry_after` seconds in the header if set",
     "500": "500 without doing the work",
     "502": "502 without doing the work",
     "503": "503 without doing the work, with `retry_after` seconds in the header if set",
     "reset_before": "reset the connection before doing the work",
-    "reset_after": "do the work, then reset the connection: the answer is lost",
-    "truncated": "cut the answer off in the middle",
-    "html": "a proxy's HTML page with status 200 instead of the answer",
-    "content_type": "the right answer, labelled text/plain",
-    "drip": "the answer in small pieces, `seconds` apart",
+    "reset_after": "do the work, then reset the connection: the response is lost",
+    "truncated": "cut the response off in the middle",
+    "html": "a proxy's HTML page with status 200 instead of the response",
+    "content_type": "the right response with the content type text/plain",
+    "drip": "the response in small chunks, `seconds` apart",
     "conflict": "409 with an empty body, as Box sends when two refreshes race",
-    "lost_token": "the token endpoint rotates the pair; its answer is lost",
+    "lost_token": "the token endpoint rotates the pair; its response is lost",
 }
 
 

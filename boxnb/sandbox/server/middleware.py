@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from .answer_log import Exchanges
-from .context import FIELDS, Context, refusal
+from .context import MAX_FORM_FIELDS, Context, refusal
 from .errors import ApiError, client_error
 from .faults import Fault
 
@@ -40,10 +40,10 @@ SECRET_NAMES = {
     "state",
     "channel",
 }
-BODY, CONTENT = 1_000_000, 512_000_000
-"""Most bytes that the sandbox holds in memory: of a form or JSON, and of a file's content."""
-SHOWN = 1000
-"""Most characters of a value that the record keeps."""
+MAX_BODY, MAX_CONTENT = 1_000_000, 512_000_000
+"""The largest bodies, in bytes, that the sandbox reads into memory: a form or JSON, and the content of a file."""
+MAX_RECORDED = 1000
+"""The record cuts a value off after this many characters."""
 TRANSPORTS: dict[tuple[str, int], asyncio.Transport] = {}
 REFUSALS = {
     "429": ("rate_limit_exceeded", "Request rate limit exceeded, please try again later"),
@@ -56,42 +56,43 @@ PROXY_PAGE = (
 
 
 def fingerprint(value: str) -> str:
-    """Return a secret as its fingerprint."""
+    """Return the fingerprint of a secret."""
     return f"<secret {hashlib.sha256(value.encode()).hexdigest()[:4]}>" if value else ""
 
 
 def redacted_fields(text: str) -> dict[str, str]:
     """Return the fields of a query or form, with fingerprints instead of secrets."""
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS)
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
     except ValueError:
-        return {"": f"(more than {FIELDS} fields)"}
+        return {"": f"(more than {MAX_FORM_FIELDS} fields)"}
     return {
-        name[:SHOWN]: fingerprint(value) if name in SECRET_NAMES else value[:SHOWN] for name, value in pairs
+        name[:MAX_RECORDED]: fingerprint(value) if name in SECRET_NAMES else value[:MAX_RECORDED]
+        for name, value in pairs
     }
 
 
 def limit_body(path: str, headers: dict[str, str], receive: Receive) -> Receive:
-    """Return a `receive` with a maximum: a longer body is refused before it is read, or while its pieces arrive.
+    """Return a `receive` that limits the body. A longer one is refused before it is read, or while its chunks arrive.
 
     Only users with a token may send file content, and only to the upload host, which checks the token before it reads.
     Raises 413.
     """
-    largest = CONTENT if path.startswith("/api/2.0/") else BODY
+    limit = MAX_CONTENT if path.startswith("/api/2.0/") else MAX_BODY
     size = 0
 
-    async def counted() -> Message:
+    async def receive_limited() -> Message:
         nonlocal size
         message = await receive()
         size += len(message.get("body", b""))
-        if size > largest:
+        if size > limit:
             raise too_long(path)
         return message
 
-    announced = headers.get("content-length", "0")
-    if not announced.isdecimal() or int(announced[:20]) > largest:
+    declared = headers.get("content-length", "0")
+    if not declared.isdecimal() or int(declared[:20]) > limit:
         raise too_long(path)
-    return counted
+    return receive_limited
 
 
 def too_long(path: str) -> ApiError:
@@ -108,10 +109,10 @@ def without_signature(path: str) -> str:
 
 
 def canonical_path(path: str) -> str:
-    """Return the path as Box's description writes it, whichever form a client sends.
+    """Return the path in the form of Box's API description, whichever form a client sends.
 
-    The token endpoints used to be next to the authorization page (box-facts 1.1), and rclone calls ``/files/content/``. That
-    Box accepts a slash at the end of every path is a guess.
+    The token endpoints used to be next to the authorization page (box-facts 1.1), and rclone calls ``/files/content/``. It
+    is a guess that Box accepts a slash at the end of every path.
     """
     if path in ("/api/oauth2/token", "/api/oauth2/revoke"):
         return path.removeprefix("/api")
@@ -120,7 +121,7 @@ def canonical_path(path: str) -> str:
 
 
 def reset(client: tuple[str, int] | None) -> None:
-    """Break the TCP connection with a reset."""
+    """Reset the TCP connection."""
     transport = TRANSPORTS.get(client) if client else None
     if transport is None:
         return
@@ -158,14 +159,14 @@ class Front:
         entry: dict[str, Any] = {
             "time": context.clock.now(),
             "method": scope["method"],
-            "path": without_signature(path)[:SHOWN],
+            "path": without_signature(path)[:MAX_RECORDED],
             "query": redacted_fields(scope["query_string"].decode("latin-1")),
             "status": None,
             "ms": 0.0,
             "bytes": 0,
             "token": fingerprint(headers.get("authorization", "").partition(" ")[2]),
-            "as_user": headers.get("as-user", "")[:SHOWN] or None,
-            "user_agent": headers.get("user-agent", "")[:SHOWN] or None,
+            "as_user": headers.get("as-user", "")[:MAX_RECORDED] or None,
+            "user_agent": headers.get("user-agent", "")[:MAX_RECORDED] or None,
             "fault": None,
         }
         if body is not None:
@@ -189,22 +190,22 @@ class Front:
         control = path.startswith("/_sandbox/")
         try:
             if not self.host_ok(headers.get("host", "")):
-                refused = PlainTextResponse("boxnb sandbox: this host name is not served here\n", 421)
-                await refused(scope, receive, send_on)
-                sent.clear()  # not an answer of Box
+                response = PlainTextResponse("boxnb sandbox: this host name is not served here\n", 421)
+                await response(scope, receive, send_on)
+                sent.clear()  # not a response of Box
                 return
             fault = None if control else context.faults.take(scope["method"], path)
             if fault is None:
                 await self.app(scope, receive, send_on)
             else:
                 entry["fault"] = fault.kind
-                await self.answer_with_fault(fault, scope, receive, send_on)
+                await self.respond_with_fault(fault, scope, receive, send_on)
         finally:
             entry["ms"] = round((time.perf_counter() - started) * 1000, 2)
             entry["user"] = scope.get("boxnb.user")
             if not control:
                 context.record.append(entry)
-            if self.exchanges is not None and not scope.get("boxnb.gone"):
+            if self.exchanges is not None and not scope.get("boxnb.disconnected"):
                 self.exchanges.write(entry["method"], path, entry["fault"], sent)
 
     def strip_prefix(self, scope: MutableMapping[str, Any]) -> str:
@@ -231,27 +232,27 @@ class Front:
             parts.append(message.get("body", b""))
             if not message.get("more_body"):
                 break
-        whole = b"".join(parts)
+        body = b"".join(parts)
         replayed = False
 
-        async def again() -> Message:
+        async def replay() -> Message:
             nonlocal replayed
             if not replayed:
                 replayed = True
-                return {"type": "http.request", "body": whole, "more_body": False}
+                return {"type": "http.request", "body": body, "more_body": False}
             return await receive()
 
-        return whole.decode("utf-8", "replace"), again
+        return body.decode("utf-8", "replace"), replay
 
     def host_ok(self, host: str) -> bool:
-        """Accept only names of this computer or allowed ones, so that a web page cannot reach it under its own name."""
+        """Return whether the host is this computer or allowed, so that no web page reaches the sandbox by its own host name."""
         name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
         return name.lower() in self.context.hosts
 
-    async def answer_with_fault(
+    async def respond_with_fault(
         self, fault: Fault, scope: MutableMapping[str, Any], receive: Receive, send: Send
     ) -> None:
-        """Answer as the fault requires."""
+        """Respond as the fault requires."""
         client = scope.get("client")
         kind = fault.kind
         replacement = self.replacement(fault, scope["path"])
@@ -270,7 +271,7 @@ class Front:
             await self.send_mangled(fault, start, body, send)
 
     async def send_mangled(self, fault: Fault, start: Message, body: bytes, send: Send) -> None:
-        """Send the real answer, but cut off, mislabelled or slow."""
+        """Send the real response, but cut off, with the wrong content type, or slowly."""
         if fault.kind == "content_type":
             other_headers = [
                 (name, value) for name, value in start["headers"] if name.lower() != b"content-type"
@@ -295,15 +296,15 @@ class Front:
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
     def replacement(self, fault: Fault, path: str) -> Response | None:
-        """Return the answer that replaces the work, or None if the fault needs the work."""
+        """Return the response to send instead of doing the work, or None if the work is done despite the fault."""
         headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
         if fault.kind == "202":
             return Response(status_code=202, headers={"Retry-After": "1", **headers})
         if fault.kind in REFUSALS:
-            code, text = REFUSALS[fault.kind]
-            if path.startswith("/oauth2/"):  # the format of its errors in Box's description
-                return JSONResponse({"error": code, "error_description": text}, int(fault.kind), headers)
-            return client_error(int(fault.kind), code, text, headers=headers).response
+            code, message = REFUSALS[fault.kind]
+            if path.startswith("/oauth2/"):  # their error format in Box's API description
+                return JSONResponse({"error": code, "error_description": message}, int(fault.kind), headers)
+            return client_error(int(fault.kind), code, message, headers=headers).response
         if fault.kind == "502":
             return HTMLResponse("<html><body><h1>502 Bad Gateway</h1></body></html>", 502)
         if fault.kind == "conflict":
@@ -313,12 +314,12 @@ class Front:
         return None
 
     async def collect(self, scope: MutableMapping[str, Any], receive: Receive) -> tuple[Message, bytes]:
-        """Do the work and return the answer without sending it."""
+        """Do the work and return the response without sending it."""
         messages: list[Message] = []
 
-        async def keep(message: Message) -> None:
+        async def capture(message: Message) -> None:
             messages.append(message)
 
-        await self.app(scope, receive, keep)
+        await self.app(scope, receive, capture)
         body = b"".join(message.get("body", b"") for message in messages[1:])
         return messages[0], body

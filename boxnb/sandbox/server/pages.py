@@ -1,4 +1,4 @@
-"""The HTML of the sandbox's own pages. Every value is escaped unless it is an `Html` made here."""
+"""The HTML of the sandbox's own pages. Every value is escaped unless it is already `Html`."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ HEADERS = {
 
 
 class Html(str):
-    """Text that is already markup."""
+    """A string that is already HTML."""
 
 
 def fill(name: str, /, **values: str) -> Html:
     """Return the template `name` from the folder `pages`, filled with escaped `values`."""
-    text = Template((FOLDER / f"{name}.html").read_text(encoding="utf-8"))
-    return Html(text.substitute({k: v if isinstance(v, Html) else escape(v) for k, v in values.items()}))
+    template = Template((FOLDER / f"{name}.html").read_text(encoding="utf-8"))
+    return Html(template.substitute({k: v if isinstance(v, Html) else escape(v) for k, v in values.items()}))
 
 
 def page(title: str, body: Html, *, status: int = 200, wide: bool = False) -> HTMLResponse:
-    """Return a whole page of the sandbox. It is never cached and never framed."""
+    """Return a page of the sandbox. Browsers must not cache it or show it in a frame."""
     html = fill("page", title=title, body=body, width="wide" if wide else "")
     return HTMLResponse(html, status_code=status, headers=HEADERS)
 
@@ -37,16 +37,16 @@ def page(title: str, body: Html, *, status: int = 200, wide: bool = False) -> HT
 def details(pairs: dict[str, str]) -> Html:
     """Return `<dt>`/`<dd>` lines, with one `<code>` for each line of a value."""
 
-    def pieces(value: str) -> str:
+    def code_lines(value: str) -> str:
         return "<br>".join(f"<code>{escape(line)}</code>" for line in (value or "(empty)").split("\n"))
 
     return Html(
-        "\n".join(f"<dt>{escape(name)}</dt><dd>{pieces(value)}</dd>" for name, value in pairs.items())
+        "\n".join(f"<dt>{escape(name)}</dt><dd>{code_lines(value)}</dd>" for name, value in pairs.items())
     )
 
 
 def problem(code: str, heading: str, text: str, fields: dict[str, str]) -> HTMLResponse:
-    """Return the page a human sees if the authorization request itself is wrong (box-facts 1.2: never a redirect)."""
+    """Return the page that a user sees if the authorization request is invalid (box-facts 1.2: never a redirect)."""
     lines = details({"error": code, **fields})
     body = fill("error", heading=heading, text=text, details=lines)
     return page(heading, body, status=400)

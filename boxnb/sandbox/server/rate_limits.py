@@ -14,11 +14,11 @@ KINDS = ("off", "fixed", "rolling", "bucket")
 
 
 class Limits:
-    """1000 calls a minute and user, counted in a rolling minute, a fixed minute or a token bucket."""
+    """1000 calls per minute and user, counted in a rolling minute, a fixed minute or a token bucket."""
 
     def __init__(self, kind: str = "rolling", per_minute: int = PER_MINUTE) -> None:
         if kind not in KINDS:
-            raise ValueError(f"limits are one of {', '.join(KINDS)}, not {kind!r}")
+            raise ValueError(f"limits must be one of {', '.join(KINDS)}, not {kind!r}")
         self.kind, self.per_minute = kind, per_minute
         self._calls: defaultdict[str, deque[float]] = defaultdict(deque)
         self._fixed: dict[str, tuple[int, int]] = {}
@@ -26,7 +26,7 @@ class Limits:
         self._windows: defaultdict[tuple[str, float], deque[float]] = defaultdict(deque)
 
     def wait(self, user_id: str, now: float | None = None) -> int:
-        """Count one call of this user. Return 0 if it is allowed, else the seconds for ``Retry-After``."""
+        """Count one call by this user. Return 0 if it is allowed, else the seconds for ``Retry-After``."""
         now = time.monotonic() if now is None else now
         if self.kind == "off":
             return 0
@@ -52,11 +52,11 @@ class Limits:
         return 0
 
     def check_search(self, user_id: str) -> None:
-        """Count a search: 6 a second and 60 a minute per user, 12 a second for the company. Raises 429."""
+        """Count a search: 6 per second and 60 per minute for a user, 12 per second for the company. Raises 429."""
         self._check((f"search {user_id}", 1.0, 6), (f"search {user_id}", 60.0, 60), ("search", 1.0, 12))
 
     def check_upload(self, user_id: str) -> None:
-        """Count an upload: 240 a minute per user. Raises 429."""
+        """Count an upload: 240 per minute for a user. Raises 429."""
         self._check((f"upload {user_id}", 60.0, UPLOADS_PER_MINUTE))
 
     def _check(self, *windows: tuple[str, float, int]) -> None:

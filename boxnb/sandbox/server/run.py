@@ -29,29 +29,29 @@ from .context import EVENTS, Context
 from .middleware import TRANSPORTS
 from .rate_limits import Limits
 
-GONE = threading.Event()
-"""Set when the process that this sandbox is tied to has ended."""
+PARENT_EXITED = threading.Event()
+"""Set when the process that this sandbox is tied to has exited."""
 
 
-def wait_for_end() -> None:
-    """Wait until no process holds the other end of standard input."""
+def wait_for_parent_exit() -> None:
+    """Wait until the other end of standard input is closed, then set `PARENT_EXITED`."""
     while os.read(0, 1024):
         pass
-    GONE.set()
+    PARENT_EXITED.set()
 
 
 class Protocol(H11Protocol):
-    """uvicorn's own protocol, extended to remember its connection so that a fault can break it."""
+    """uvicorn's HTTP protocol. It registers its connection, so that a fault can reset it."""
 
     def connection_made(self, transport: Any) -> None:
-        """Remember the connection."""
+        """Register the connection."""
         peer = transport.get_extra_info("peername")
         self._boxnb_peer = (peer[0], peer[1])
         TRANSPORTS[self._boxnb_peer] = transport
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
+        """Remove the connection from the registered ones."""
         TRANSPORTS.pop(self._boxnb_peer, None)
         super().connection_lost(exc)
 
@@ -63,10 +63,10 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def bind(port: int, wished: int) -> socket.socket:
-    """Return a listening socket on 127.0.0.1 at `port`. For 0, use the previous port if it is free, else any."""
-    for number in [port] if port else [wished, 0] if wished else [0]:
-        # Without IPPROTO_TCP asyncio does not turn Nagle off, and each answer waits 40 ms for an ACK.
+def bind(port: int, previous: int) -> socket.socket:
+    """Return a socket bound to `port` on 127.0.0.1. For 0, use the previous port if it is free, else any free port."""
+    for number in [port] if port else [previous, 0] if previous else [0]:
+        # Without IPPROTO_TCP, asyncio does not disable Nagle's algorithm, and each response waits 40 ms for an ACK.
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         if os.name != "nt":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -82,7 +82,7 @@ def bind(port: int, wished: int) -> socket.socket:
 
 
 def announce(path: Path, info: dict[str, Any]) -> None:
-    """Write the address of the sandbox to `path` (mode 0600, replaced in one step)."""
+    """Write the URL and the key of the sandbox to `path` (mode 0600, replaced atomically)."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temp = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -92,12 +92,12 @@ def announce(path: Path, info: dict[str, Any]) -> None:
 
 
 def withdraw(path: Path, key: str) -> None:
-    """Remove the announcement if it is ours."""
+    """Remove the announcement if this process wrote it."""
     try:
-        ours = json.loads(path.read_text(encoding="utf-8")).get("key") == key
+        is_ours = json.loads(path.read_text(encoding="utf-8")).get("key") == key
     except (OSError, ValueError):
         return
-    if ours:
+    if is_ours:
         path.unlink(missing_ok=True)
 
 
@@ -121,8 +121,12 @@ async def serve(context: Context, sock: socket.socket, idle: float, announcement
     async def watch() -> None:
         while not server.should_exit:
             await asyncio.sleep(0.1)
-            if context.stopping or GONE.is_set() or (idle and time.monotonic() - context.activity > idle):
-                # Before the port closes: anyone who finds it closed must not find the announcement.
+            if (
+                context.stopping
+                or PARENT_EXITED.is_set()
+                or (idle and time.monotonic() - context.activity > idle)
+            ):
+                # Remove the announcement before the port closes, so that no client reads the URL of a stopped sandbox.
                 withdraw(announcement, context.key)
                 server.should_exit = True
 
@@ -132,9 +136,9 @@ async def serve(context: Context, sock: socket.socket, idle: float, announcement
 
 
 def size_of(options: Any) -> Size | None:
-    """Return the size of a `large` company and set `options.events`. Raises `ValueError` for sizes of any other company."""
-    named = {name: getattr(options, name) for name in ("users", "folders", "files", "events")}
-    sizes = {name: int(count) for name, count in named.items() if count is not None}
+    """Return the size of a `large` company and set `options.events`. Raises `ValueError` if another company gets a size."""
+    options_by_name = {name: getattr(options, name) for name in ("users", "folders", "files", "events")}
+    sizes = {name: int(count) for name, count in options_by_name.items() if count is not None}
     if options.world == "large":
         size = Size(**sizes, seed=options.seed)
         options.events = size.events
@@ -154,7 +158,7 @@ def main(options: Any) -> int:
     key = os.environ.pop("BOXNB_SANDBOX_KEY", "") or secrets.token_urlsafe(32)
     prefix = options.prefix.rstrip("/")
     if options.tied:
-        threading.Thread(target=wait_for_end, name="boxnb-tied", daemon=True).start()
+        threading.Thread(target=wait_for_parent_exit, name="boxnb-tied", daemon=True).start()
     try:
         state = State(folder)
         clock = Clock(state)
@@ -171,7 +175,8 @@ def main(options: Any) -> int:
             seed=options.seed,
         )
         if options.world != "small":
-            len(context.log.history)  # rows of others may make no sense, and a million events take a while
+            # Generate the events now: rows of another company may be invalid, and a million events take a while.
+            len(context.log.history)
         if options.world == "large":
             people.prerender(context)
         gc.enable()
@@ -204,6 +209,6 @@ def main(options: Any) -> int:
     finally:
         withdraw(announcement, key)
         state.close()
-        if GONE.is_set():  # no other process knows this folder
+        if PARENT_EXITED.is_set():  # no other process knows this folder
             shutil.rmtree(folder, ignore_errors=True)
     return 0

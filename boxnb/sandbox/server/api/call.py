@@ -1,4 +1,4 @@
-"""One call of the API: the user, the permissions, the page of results (box-facts 1.12, 2, 3)."""
+"""One call to the API: the user, the permissions, the page of results (box-facts 1.12, 2, 3)."""
 
 from __future__ import annotations
 
@@ -110,11 +110,11 @@ class Call:
         """Return a folder as `item` does, or None for folder 0, the user's own top level."""
         return None if folder_id == ROOT else self.item("folder", folder_id, right)
 
-    def reads(self) -> None:
+    def need_read(self) -> None:
         """Raise 403 without a scope that can read content."""
         self.need("root_readonly", "root_readwrite", "enterprise_content")
 
-    def writes(self) -> None:
+    def need_write(self) -> None:
         """Raise 403 without the scope that can write content, and for a Global Content Manager (box-facts 1.10)."""
         self.need("root_readwrite")
         if self.everything:
@@ -136,13 +136,13 @@ class Call:
 
 
 def missing(kind: str, item_id: str, code: str = "not_found") -> ApiError:
-    """Build the 404 about an item, in Box's words (``d_`` for folders)."""
+    """Build the 404 for an item, in Box's words (``d_`` for folders)."""
     letter = {"folder": "d", "file": "f", "web_link": "w"}[kind]
     return not_found("folder" if kind == "folder" else "item", f"{letter}_{item_id}", code)
 
 
 def open_link(call: Call, header: str) -> Item | None:
-    """Return the item behind the shared link of a ``BoxApi`` header, or None if no unexpired link has this address.
+    """Return the item behind the shared link of a ``BoxApi`` header, or None if no unexpired link has this URL.
 
     Raises 403 `incorrect_shared_item_password`.
     """
@@ -169,7 +169,7 @@ def unchanged(call: Call, item: Item) -> bool:
 
 
 def check_match(call: Call, item: Item) -> None:
-    """Raise 412 if ``If-Match`` names another etag (box-facts 2.2)."""
+    """Raise 412 if ``If-Match`` contains another etag (box-facts 2.2)."""
     etag = call.request.headers.get("if-match")
     if etag is not None and etag.strip().strip('"') != str(item.etag):
         raise client_error(
@@ -179,7 +179,7 @@ def check_match(call: Call, item: Item) -> None:
         )
 
 
-def answer(doc: Any, status: int = 200, etag: int | None = None) -> Response:
+def respond(doc: Any, status: int = 200, etag: int | None = None) -> Response:
     """Return a JSON response, with the item's etag if there is one."""
     return JSONResponse(doc, status, None if etag is None else {"ETag": f'"{etag}"'})
 
@@ -190,13 +190,13 @@ def authenticate(request: Request) -> Call:
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     query_token = request.query_params.get("access_token", "")
     if query_token and not value and request.method == "GET" and request.url.path.endswith("/content"):
-        scheme, value = "bearer", query_token  # the only endpoint where Box accepts a token in the address
+        scheme, value = "bearer", query_token  # the only endpoint where Box accepts a token in the URL
     if scheme.lower() != "bearer" or not value.strip():
         raise challenge(401, "invalid_request", "The access token was not found.")
-    pair = context.state.one("SELECT * FROM pairs WHERE access=?", (value.strip(),))
+    pair = context.state.first_row("SELECT * FROM pairs WHERE access=?", (value.strip(),))
     user = context.world.users.get(pair["user_id"]) if pair is not None else None
     app = context.state.app(pair["client_id"]) if pair is not None else None
-    alive = (
+    is_valid = (
         pair is not None
         and not pair["dead"]
         and context.clock.now() - pair["created"] <= token_endpoint.ACCESS_SECONDS
@@ -205,7 +205,7 @@ def authenticate(request: Request) -> Call:
         pair is None
         or user is None
         or app is None
-        or not alive
+        or not is_valid
         or user["status"] == "inactive"
         or not app["enabled"]
     ):
@@ -213,9 +213,9 @@ def authenticate(request: Request) -> Call:
     if not pair["used"]:
         token_endpoint.first_use(context, pair)
     call = Call(context, request, user, token_endpoint.scopes_of(pair))
-    named_user = request.headers.get("as-user")
-    if named_user is not None:
-        call.user = as_user(call, named_user.strip())
+    as_user_id = request.headers.get("as-user")
+    if as_user_id is not None:
+        call.user = as_user(call, as_user_id.strip())
     request.scope["boxnb.user"] = call.user["login"]
     seconds = context.limits.wait(call.user["id"])
     if seconds:
@@ -224,7 +224,7 @@ def authenticate(request: Request) -> Call:
 
 
 def as_user(call: Call, user_id: str) -> Doc:
-    """Return the user named in ``As-User``. Only admins may use it, and co-admins not for other admins (box-facts 2.2)."""
+    """Return the user with the id in ``As-User``. Only for admins; co-admins cannot act as other admins (box-facts 2.2)."""
     target = call.context.world.users.get(user_id)
     if not call.is_admin or "admin_on_behalf_of" not in call.scopes:
         raise forbidden()
@@ -235,14 +235,14 @@ def as_user(call: Call, user_id: str) -> Doc:
     return target
 
 
-def integer(call: Call, name: str, default: int, low: int) -> int:
-    """Return an integer parameter. Raises 400 if it is below `low` or not a number."""
-    text = call.query.get(name, "")
-    if text == "":
+def integer(call: Call, name: str, default: int, minimum: int) -> int:
+    """Return an integer parameter. Raises 400 if it is below `minimum` or not a number."""
+    parameter = call.query.get(name, "")
+    if parameter == "":
         return default
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else -1
-    if number < low:
-        raise invalid(f"invalid_{name}", name, f"Invalid value '{text}' for parameter '{name}'")
+    number = int(parameter) if parameter.isascii() and parameter.isdigit() and len(parameter) < 16 else -1
+    if number < minimum:
+        raise invalid(f"invalid_{name}", name, f"Invalid value '{parameter}' for parameter '{name}'")
     return number
 
 
@@ -253,27 +253,27 @@ def page_by_offset(
     limit = min(integer(call, "limit", default, 1), maximum)
     offset = integer(call, "offset", 0, 0)
     if offset > MAX_OFFSET:
-        text = f"Invalid value '{offset}'. 'offset' must not exceed the maximum offset of {MAX_OFFSET}"
-        raise invalid("invalid_offset", "offset", text)
-    return offset_frame(offset, limit, len(docs)), docs[offset : offset + limit]
+        message = f"Invalid value '{offset}'. 'offset' must not exceed the maximum offset of {MAX_OFFSET}"
+        raise invalid("invalid_offset", "offset", message)
+    return offset_paging(offset, limit, len(docs)), docs[offset : offset + limit]
 
 
-def offset_frame(offset: int, limit: int, total: int) -> Doc:
+def offset_paging(offset: int, limit: int, total: int) -> Doc:
     """Return the fields of an offset page other than its entries."""
     order = [{"by": "id", "direction": "ASC"}]
     return {"total_count": total, "limit": limit, "offset": offset, "order": order}
 
 
-def marker_frame(start: int, limit: int, docs: Sequence[Entry]) -> Doc:
+def marker_paging(start: int, limit: int, docs: Sequence[Entry]) -> Doc:
     """Return the fields of a marker page other than its entries. `next_marker` is null at the end.
 
-    The marker names the last row, so rows added or removed before it do not shift the next page.
+    The marker contains the id of the last row, so rows added or removed before it do not shift the next page.
     """
     end = start + limit
     if end >= len(docs):
         return {"limit": limit, "next_marker": None}
-    text = f"after:{end}:{id_of_row(docs[end - 1])}"
-    return {"limit": limit, "next_marker": base64.urlsafe_b64encode(text.encode()).decode()}
+    position = f"after:{end}:{id_of_row(docs[end - 1])}"
+    return {"limit": limit, "next_marker": base64.urlsafe_b64encode(position.encode()).decode()}
 
 
 def id_of_row(row: Any) -> str:
@@ -296,18 +296,18 @@ def page_by_marker(call: Call, docs: Sequence[Entry]) -> tuple[Doc, Sequence[Ent
         start = int(after)
         if not 0 < start <= len(docs) or id_of_row(docs[start - 1]) != last:
             start = next((number for number, row in enumerate(docs, 1) if id_of_row(row) == last), start)
-    return marker_frame(start, limit, docs), docs[start : start + limit]
+    return marker_paging(start, limit, docs), docs[start : start + limit]
 
 
 def check_version(request: Request) -> None:
-    """Raise 400 for a ``box-version`` that the endpoints built here do not have (box-facts 2.2)."""
+    """Raise 400 for a ``box-version`` that these endpoints do not have (box-facts 2.2)."""
     versions = request.headers.getlist("box-version")
     if versions and versions != [API_VERSION]:
-        text = "more than one version" if len(versions) > 1 else f"version '{versions[0]}'"
+        versions_sent = "more than one version" if len(versions) > 1 else f"version '{versions[0]}'"
         raise client_error(
             400,
             "invalid_api_version",
-            f"The 'box-version' header has {text}; this endpoint has only '{API_VERSION}'",
+            f"The 'box-version' header has {versions_sent}; this endpoint has only '{API_VERSION}'",
         )
 
 

@@ -1,4 +1,4 @@
-"""Writing collaborations: invite, accept, change, hand over, end (box-facts 4.6)."""
+"""Writing collaborations: invite, accept, change, transfer ownership, delete (box-facts 4.6)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from ..company.people import Doc
 from ..company.permissions import INVITABLE, Collab
 from ..company.tree import ROOT, Item
 from ..errors import client_error, forbidden, invalid, not_found
-from .call import Call, Handler, answer
+from .call import Call, Handler, respond
 from .collaborations import visible_collab
-from .write_rules import id_of, moment, sub, text
+from .write_rules import id_of, moment, sub_object, text
 
 
 def record_event(call: Call, kind: str, collab: Collab) -> None:
@@ -23,8 +23,8 @@ def record_event(call: Call, kind: str, collab: Collab) -> None:
 
 
 def invitee(call: Call, body: Doc) -> tuple[str, str, str, bool]:
-    """Return whom `accessible_by` names: user id, group id, an address without an account, and whether an id was sent."""
-    world, accessible_by = call.context.world, sub(body, "accessible_by")
+    """Return the invitee: user id, group id, an email address without an account, and whether `accessible_by` has an id."""
+    world, accessible_by = call.context.world, sub_object(body, "accessible_by")
     kind = accessible_by.get("type")
     if kind == "group":
         group = id_of(body, "accessible_by")
@@ -47,7 +47,7 @@ def invitee(call: Call, body: Doc) -> tuple[str, str, str, bool]:
 
 def shared_item(call: Call, body: Doc) -> Item:
     """Return the item to share, if the caller may invite collaborators to it."""
-    kind = sub(body, "item").get("type")
+    kind = sub_object(body, "item").get("type")
     if kind not in ("file", "folder"):
         raise invalid("invalid_parameter", "item", f"Invalid value '{kind}' for 'type'")
     if kind == "folder" and id_of(body, "item") == ROOT:
@@ -55,23 +55,23 @@ def shared_item(call: Call, body: Doc) -> Item:
         raise client_error(400, "collaborations_not_available_on_root_folder", message)
     item = call.item(kind, id_of(body, "item"))
     rights = call.view().rights(item)
-    open_to_others = item.kind == "file" or item.extra.get("can_non_owners_invite", True)
-    if "invite" not in rights or not (open_to_others or item.owner == call.user["id"]):
+    others_may_invite = item.kind == "file" or item.extra.get("can_non_owners_invite", True)
+    if "invite" not in rights or not (others_may_invite or item.owner == call.user["id"]):
         raise forbidden()
     return item
 
 
-def role_of(body: Doc, also: tuple[str, ...] = ()) -> str:
+def role_of(body: Doc, more_roles: tuple[str, ...] = ()) -> str:
     """Return `role`. Raises 400 if it cannot be granted."""
     role = body.get("role")
-    if role not in (*INVITABLE, *also):
+    if role not in (*INVITABLE, *more_roles):
         raise invalid("invalid_parameter", "role", f"Invalid value '{role}' for 'role'")
     return str(role)
 
 
 async def create(call: Call) -> Response:
-    """`POST /collaborations`: managed users and groups get access at once, others must accept."""
-    call.writes()
+    """`POST /collaborations`: managed users and groups get access immediately, external users must accept."""
+    call.need_write()
     body = await call.body()
     item = shared_item(call, body)
     user, group, email, by_id = invitee(call, body)
@@ -117,7 +117,7 @@ async def create(call: Call) -> Response:
         record_event(call, "COLLABORATION_INVITE", collab)
         if accepted:
             record_event(call, "COLLABORATION_ACCEPT", collab)
-    return answer(call.view().collab(collab, call.fields), 201)
+    return respond(call.view().collab(collab, call.fields), 201)
 
 
 def manages(call: Call, collab: Collab) -> bool:
@@ -128,7 +128,7 @@ def manages(call: Call, collab: Collab) -> bool:
 
 async def update(call: Call) -> Response:
     """`PUT /collaborations/:id`: 204 if it makes the collaborator the owner."""
-    call.writes()
+    call.need_write()
     body = await call.body()
     collab = visible_collab(call, call.request.path_params["id"])
     if "status" in body:
@@ -137,7 +137,7 @@ async def update(call: Call) -> Response:
         raise forbidden()
     role = role_of(body, ("owner",)) if "role" in body else collab.role
     if role == "owner":
-        hand_over(call, collab)
+        transfer_ownership(call, collab)
         return Response(status_code=204)
     expires = moment(call, body, "expires_at", future=True) if "expires_at" in body else collab.expires
     with call.context.state:
@@ -151,11 +151,11 @@ async def update(call: Call) -> Response:
         if changed:
             record_event(call, "COLLABORATION_ROLE_CHANGE", collab)
     call._view = None
-    return answer(call.view().collab(collab, call.fields))
+    return respond(call.view().collab(collab, call.fields))
 
 
 def decide(call: Call, collab: Collab, status: object) -> None:
-    """Let the invited user accept or reject. Raises 400 `invalid_status` for other words or if nothing is pending."""
+    """Let the invited user accept or reject. Raises 400 `invalid_status` for other values or if nothing is pending."""
     if collab.user != call.user["id"]:
         raise forbidden()
     if collab.status != "pending" or status not in ("accepted", "rejected"):
@@ -170,7 +170,7 @@ def decide(call: Call, collab: Collab, status: object) -> None:
             record_event(call, "COLLABORATION_ACCEPT", collab)
 
 
-def hand_over(call: Call, collab: Collab) -> None:
+def transfer_ownership(call: Call, collab: Collab) -> None:
     """Make the collaborator the owner of a top-level folder, and the owner an editor."""
     world = call.context.world
     item = world.tree.of(collab.item_type).get(collab.item_id)
@@ -195,7 +195,7 @@ def hand_over(call: Call, collab: Collab) -> None:
 
 async def delete(call: Call) -> Response:
     """`DELETE /collaborations/:id`: for the collaborator and for users who can manage the collaboration."""
-    call.writes()
+    call.need_write()
     collab = visible_collab(call, call.request.path_params["id"])
     if collab.user != call.user["id"] and not manages(call, collab):
         raise forbidden()

@@ -7,11 +7,11 @@ from starlette.responses import Response
 from ..company.permissions import Collab
 from ..company.tree import Item
 from ..errors import client_error, forbidden, invalid, not_found
-from .call import Call, Handler, answer, page_by_marker, page_by_offset
+from .call import Call, Handler, page_by_marker, page_by_offset, respond
 
 
 def visible_on(call: Call, item: Item) -> list[Collab]:
-    """Return the collaborations of an item, then those inherited from the folders above; oldest first."""
+    """Return the collaborations of an item, then those inherited from its ancestor folders; oldest first."""
     access, view = call.context.world.access, call.view()
     collabs: list[Collab] = []
     for ancestor in item.up():
@@ -22,15 +22,15 @@ def visible_on(call: Call, item: Item) -> list[Collab]:
 
 async def of_item(call: Call, kind: str) -> Response:
     """Return a marker page of the collaborations of one item."""
-    call.reads()
+    call.need_read()
     item_id = call.request.path_params["id"]
     if kind == "folder" and item_id == "0":
-        text = "Collaborations are not available on the root folder"
-        raise client_error(400, "collaborations_not_available_on_root_folder", text)
+        message = "Collaborations are not available on the root folder"
+        raise client_error(400, "collaborations_not_available_on_root_folder", message)
     item = call.item(kind, item_id)
-    frame, part = page_by_marker(call, visible_on(call, item))
+    paging, part = page_by_marker(call, visible_on(call, item))
     view = call.view()
-    return answer({**frame, "entries": [view.collab(collab, call.fields) for collab in part]})
+    return respond({**paging, "entries": [view.collab(collab, call.fields) for collab in part]})
 
 
 async def of_folder(call: Call) -> Response:
@@ -48,34 +48,34 @@ def visible_collab(call: Call, collab_id: str) -> Collab:
     collab = call.context.world.access.collabs.get(collab_id)
     if collab is not None:
         item = call.context.world.tree.of(collab.item_type).get(collab.item_id)
-        mine = call.user["id"] in (collab.user, collab.created_by)
-        if mine or (item is not None and call.view().sees(item)):
+        is_own = call.user["id"] in (collab.user, collab.created_by)
+        if is_own or (item is not None and call.view().sees(item)):
             return collab
     raise not_found("collaboration", collab_id)
 
 
 async def collaboration(call: Call) -> Response:
     """`GET /collaborations/:id`."""
-    call.reads()
-    return answer(call.view().collab(visible_collab(call, call.request.path_params["id"]), call.fields))
+    call.need_read()
+    return respond(call.view().collab(visible_collab(call, call.request.path_params["id"]), call.fields))
 
 
 async def pending(call: Call) -> Response:
     """`GET /collaborations?status=pending`: the caller's own pending invitations, not the company's."""
-    call.reads()
+    call.need_read()
     status = call.query.get("status", "")
     if status != "pending":
         code = "invalid_parameter" if status else "missing_parameter"
         raise invalid(
             code, "status", f"Invalid value '{status}'. The only status that can be listed is 'pending'"
         )
-    mine = call.context.world.access.of_user(call.user["id"])
+    own_collabs = call.context.world.access.of_user(call.user["id"])
     pending_collabs = sorted(
-        (collab for collab in mine if collab.status == "pending"), key=lambda collab: int(collab.id)
+        (collab for collab in own_collabs if collab.status == "pending"), key=lambda collab: int(collab.id)
     )
-    frame, part = page_by_offset(call, pending_collabs)
+    paging, part = page_by_offset(call, pending_collabs)
     view = call.view()
-    return answer({**frame, "entries": [view.collab(collab, call.fields) for collab in part]})
+    return respond({**paging, "entries": [view.collab(collab, call.fields) for collab in part]})
 
 
 async def of_group(call: Call) -> Response:
@@ -87,9 +87,9 @@ async def of_group(call: Call) -> Response:
     if not call.is_admin and group_id not in call.context.world.groups_of.get(call.user["id"], ()):
         raise forbidden()
     collabs = sorted(call.context.world.access.of_group(group_id), key=lambda collab: int(collab.id))
-    frame, part = page_by_offset(call, collabs)
+    paging, part = page_by_offset(call, collabs)
     view = call.view()
-    return answer({**frame, "entries": [view.collab(collab, call.fields) for collab in part]})
+    return respond({**paging, "entries": [view.collab(collab, call.fields) for collab in part]})
 
 
 PATHS: dict[str, dict[str, Handler]] = {

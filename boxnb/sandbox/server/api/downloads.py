@@ -1,4 +1,4 @@
-"""Downloads (box-facts 4.11): a redirect to an address without a token, valid for 15 minutes."""
+"""Downloads (box-facts 4.11): a redirect to a URL that needs no token and is valid for 15 minutes."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ BYTES = re.compile(r"bytes=(\d*)-(\d*)")
 TYPES = {"pdf": "application/pdf", "png": "image/png", "txt": "text/plain", "csv": "text/csv"}
 
 
-def signature(context: Context, text: str) -> str:
-    """Return the signature that makes an address hard to guess. Its secret is saved in the state."""
+def signature(context: Context, signed_path: str) -> str:
+    """Return the signature that makes a download URL hard to guess. Its secret is saved in the state."""
     secret = context.state.meta("download.secret")
     if secret is None:
         secret = random_text(40)
         context.state.set_meta("download.secret", secret)
-    return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(secret.encode(), signed_path.encode(), hashlib.sha256).hexdigest()
 
 
 def other_host(base: str) -> str:
-    """Use another name of this computer, as Box serves bytes from another host: clients must not send the token there."""
+    """Return the URL with this computer's other name: Box, too, serves content from a host that must not get the token."""
     scheme, _, rest = base.partition("://")
     for name, other_name in (("127.0.0.1", "localhost"), ("localhost", "127.0.0.1")):
         if rest == name or rest.startswith((f"{name}:", f"{name}/")):
@@ -46,24 +46,25 @@ def other_host(base: str) -> str:
 
 async def download(call: Call) -> Response:
     """`GET /files/:id/content`: 302 to the bytes."""
-    call.reads()
+    call.need_read()
     item = call.item("file", call.request.path_params["id"], "download")
     file_lock = item.extra.get("lock")
     if file_lock and file_lock["is_download_prevented"] and file_lock["by"] != call.user["id"]:
         raise client_error(403, "access_denied_item_locked", "Access denied - item locked")
     version = call.query.get("version") or item.version
-    if find(item, version) is None:
+    if find_content(item, version) is None:
         raise missing("file", version)
     expires = int(call.context.clock.now()) + SECONDS
-    text = f"{item.id}/{version}/{expires}"
+    signed_path = f"{item.id}/{version}/{expires}"
     base = other_host(base_of(call))
     record_event(call, "DOWNLOAD", item, {"size": item.size, "version_id": version})
     return Response(
-        status_code=302, headers={"Location": f"{base}/dl/{text}/{signature(call.context, text)}"}
+        status_code=302,
+        headers={"Location": f"{base}/dl/{signed_path}/{signature(call.context, signed_path)}"},
     )
 
 
-def find(item: Item, version: str) -> tuple[str, str, int] | None:
+def find_content(item: Item, version: str) -> tuple[str, str, int] | None:
     """Return the key (empty for uploaded bytes), SHA-1 and size of a version."""
     if version == item.version:
         return item.key, item.sha1, item.size
@@ -73,7 +74,7 @@ def find(item: Item, version: str) -> tuple[str, str, int] | None:
     return None
 
 
-def span(header: str, size: int) -> tuple[int, int] | None:
+def byte_range(header: str, size: int) -> tuple[int, int] | None:
     """Return the bytes that a ``Range`` header requests (RFC 9110 14.2), or None for all of them. Raises 416."""
     match = BYTES.fullmatch(header.strip())
     if match is None or match.groups() == ("", ""):
@@ -91,20 +92,20 @@ def span(header: str, size: int) -> tuple[int, int] | None:
 async def serve(request: Request) -> Response:
     """Serve the bytes."""
     context, path = context_of(request), request.path_params
-    text = f"{path['file']}/{path['version']}/{path['expires']}"
-    if not hmac.compare_digest(signature(context, text).encode(), path["signature"].encode()):
+    signed_path = f"{path['file']}/{path['version']}/{path['expires']}"
+    if not hmac.compare_digest(signature(context, signed_path).encode(), path["signature"].encode()):
         return Response(status_code=404)
     if context.clock.now() > int(path["expires"]):
         return Response(status_code=403)
     item = context.world.tree.files.get(path["file"])
-    content = None if item is None else find(item, path["version"])
+    content = None if item is None else find_content(item, path["version"])
     if item is None or content is None:
         return Response(status_code=404)
     key, sha1, size = content
-    part = span(request.headers.get("range", ""), size)
-    start, end = part or (0, size)
-    pieces: Iterator[bytes] = (
-        file_bytes.pieces(key, end, start) if key else context.blobs.read(sha1, start, end)
+    requested_range = byte_range(request.headers.get("range", ""), size)
+    start, end = requested_range or (0, size)
+    chunks: Iterator[bytes] = (
+        file_bytes.chunks(key, end, start) if key else context.blobs.read(sha1, start, end)
     )
     extension = item.name.rpartition(".")[2].lower()
     headers = {
@@ -113,10 +114,10 @@ async def serve(request: Request) -> Response:
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(item.name, safe='')}",
         "X-Content-Type-Options": "nosniff",
     }
-    if part is not None:
+    if requested_range is not None:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-    kind = TYPES.get(extension, "application/octet-stream")
-    return StreamingResponse(pieces, 206 if part else 200, headers, media_type=kind)
+    media_type = TYPES.get(extension, "application/octet-stream")
+    return StreamingResponse(chunks, 206 if requested_range else 200, headers, media_type=media_type)
 
 
 PATHS: dict[str, dict[str, Handler]] = {"/files/{id}/content": {"GET": download}}

@@ -5,21 +5,21 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from ..errors import invalid, not_found
-from .call import Call, Handler, answer, missing, open_link, unchanged
+from .call import Call, Handler, missing, open_link, respond, unchanged
 
 
 async def file(call: Call) -> Response:
     """`GET /files/:id`."""
-    call.reads()
+    call.need_read()
     item = call.item("file", call.request.path_params["id"])
     if unchanged(call, item):
         return Response(status_code=304, headers={"ETag": f'"{item.etag}"'})
-    return answer(call.view().item(item, call.fields), etag=item.etag)
+    return respond(call.view().item(item, call.fields), etag=item.etag)
 
 
 async def shared_item(call: Call) -> Response:
     """`GET /shared_items`: the item behind the link in ``BoxApi``."""
-    call.reads()
+    call.need_read()
     header = call.request.headers.get("boxapi")
     if not header:
         raise invalid("missing_parameter", "boxapi", "The header 'BoxApi' is missing")
@@ -30,7 +30,7 @@ async def shared_item(call: Call) -> Response:
         raise missing(item.kind, item.id)
     if unchanged(call, item):
         return Response(status_code=304, headers={"ETag": f'"{item.etag}"'})
-    return answer(call.view().item(item, call.fields), etag=item.etag)
+    return respond(call.view().item(item, call.fields), etag=item.etag)
 
 
 PATHS: dict[str, dict[str, Handler]] = {

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from ..company.people import Doc
 from ..company.tree import Item
 from ..errors import invalid
-from .call import Call, Handler, answer, page_by_marker, page_by_offset, unchanged
+from .call import Call, Handler, page_by_marker, page_by_offset, respond, unchanged
 from .representations import ROOT_MINI, View
 
 KIND_ORDER = {"folder": 0, "file": 1, "web_link": 2}
@@ -20,7 +20,7 @@ SORTS: dict[str, Callable[[Item], Any]] = {
     "date": lambda item: item.modified,
     "size": lambda item: item.bytes_below(),
 }
-BLANK: Doc = {"type": "user", "id": "", "name": "", "login": ""}
+EMPTY_USER: Doc = {"type": "user", "id": "", "name": "", "login": ""}
 
 
 def ordered(call: Call, items: list[Item], sort: str, direction: str) -> list[Item]:
@@ -56,18 +56,18 @@ def children(call: Call, folder: Item | None) -> list[Item]:
 def page(call: Call, items: list[Item], fields: str | None) -> Doc:
     """Return a page of items. Without `fields` they are mini objects."""
     if call.query.get("usemarker", "").lower() == "true":
-        frame, part = page_by_marker(call, items)
+        paging, part = page_by_marker(call, items)
     else:
-        frame, part = page_by_offset(call, items)
+        paging, part = page_by_offset(call, items)
         direction = (call.query.get("direction") or "ASC").upper()
         sort = call.query.get("sort") or "name"
-        frame["order"] = [{"by": "type", "direction": "ASC"}, {"by": sort, "direction": direction}]
+        paging["order"] = [{"by": "type", "direction": "ASC"}, {"by": sort, "direction": direction}]
     view = call.view()
-    return {**frame, "entries": [view.item(item, fields or "name") for item in part]}
+    return {**paging, "entries": [view.item(item, fields or "name") for item in part]}
 
 
 def root(view: View, fields: str | None, collection: Doc | None) -> Doc:
-    """Return folder 0. No user created it, so most of it is null."""
+    """Return folder 0. No user created it, so most of its fields are null."""
     owner = view.world.person(view.user)
     doc: Doc = {
         **ROOT_MINI,
@@ -76,7 +76,7 @@ def root(view: View, fields: str | None, collection: Doc | None) -> Doc:
         "description": "",
         "size": sum(item.bytes_below() for item in view.world.tree.siblings(view.user, None).values()),
         "path_collection": {"total_count": 0, "entries": []},
-        "created_by": dict(BLANK),
+        "created_by": dict(EMPTY_USER),
         "modified_by": owner,
         "owned_by": owner,
         "item_status": "active",
@@ -102,8 +102,8 @@ def root(view: View, fields: str | None, collection: Doc | None) -> Doc:
 
 
 async def folder(call: Call) -> Response:
-    """`GET /folders/:id`, with its first items."""
-    call.reads()
+    """`GET /folders/:id`, with the first items."""
+    call.need_read()
     fields = call.fields
     item = call.folder(call.request.path_params["id"])
     if item is not None and unchanged(call, item):
@@ -112,23 +112,23 @@ async def folder(call: Call) -> Response:
     if fields is None or "item_collection" in [name.strip() for name in fields.split(",")]:
         collection = page(call, children(call, item), None)
     if item is None:
-        return answer(root(call.view(), fields, collection))
+        return respond(root(call.view(), fields, collection))
     doc = call.view().item(item, fields)
     if collection is not None:
         doc["item_collection"] = collection
-    return answer(doc, etag=item.etag)
+    return respond(doc, etag=item.etag)
 
 
 async def folder_items(call: Call) -> Response:
     """`GET /folders/:id/items`."""
-    call.reads()
+    call.need_read()
     item = call.folder(call.request.path_params["id"])
-    return answer(page(call, children(call, item), call.fields))
+    return respond(page(call, children(call, item), call.fields))
 
 
 async def trash(call: Call) -> Response:
     """`GET /folders/trash/items`: what this user deleted or owns. Unsorted when paged by marker."""
-    call.reads()
+    call.need_read()
     if call.query.get("usemarker", "").lower() == "true" and call.query.get("sort"):
         raise invalid("invalid_parameter", "sort", "'sort' cannot be used together with 'usemarker'")
     sort, direction = sorting(call, ("name", "date", "size"))
@@ -138,16 +138,16 @@ async def trash(call: Call) -> Response:
         for item in call.context.world.tree.everything()
         if item.trashed is not None and "delete" in view.rights(item)
     ]
-    return answer(page(call, ordered(call, items, sort, direction), call.fields))
+    return respond(page(call, ordered(call, items, sort, direction), call.fields))
 
 
 async def web_link(call: Call) -> Response:
     """`GET /web_links/:id`."""
-    call.reads()
+    call.need_read()
     link = call.item("web_link", call.request.path_params["id"])
     if unchanged(call, link):
         return Response(status_code=304, headers={"ETag": f'"{link.etag}"'})
-    return answer(call.view().item(link, call.fields), etag=link.etag)
+    return respond(call.view().item(link, call.fields), etag=link.etag)
 
 
 PATHS: dict[str, dict[str, Handler]] = {

@@ -11,15 +11,15 @@ from ..company.event_log import item_source
 from ..company.people import Doc
 from ..company.tree import ROOT, Item, descend
 from ..errors import ApiError, client_error, forbidden, invalid
-from .call import Call, Handler, answer, check_match
+from .call import Call, Handler, check_match, respond
 from .write_rules import (
     bad_request,
     check_lock,
+    check_may_leave,
     check_name,
-    free_name,
+    check_name_is_free,
     id_of,
     mark_changed,
-    may_leave,
     moment,
     set_link,
     set_lock,
@@ -29,7 +29,7 @@ from .write_rules import (
     trashed_item,
 )
 
-UNBUILT = {"folder_upload_email", "collections", "disposition_at", "permissions"}
+NOT_IMPLEMENTED = {"folder_upload_email", "collections", "disposition_at", "permissions"}
 CHANGED = ("name", "description", "tags", "link", "url", "restricted")
 FLAGS = ("can_non_owners_invite", "can_non_owners_view_collaborators")
 
@@ -40,11 +40,11 @@ def kind_of(call: Call) -> str:
     return {"folders": "folder", "files": "file", "web_links": "web_link"}[first]
 
 
-def item_answer(call: Call, item: Item, status: int = 200) -> Response:
-    """Return the item as the answer to a write."""
+def item_response(call: Call, item: Item, status: int = 200) -> Response:
+    """Return the item as the response to a write."""
     call._view = None
     doc = call.view().item(item, call.fields)
-    return answer(doc, status, item.etag)
+    return respond(doc, status, item.etag)
 
 
 def record_event(call: Call, kind: str, item: Item, details: Doc | None = None) -> None:
@@ -65,49 +65,49 @@ def new_item_fields(call: Call, name: str) -> Doc:
 
 async def create_folder(call: Call) -> Response:
     """`POST /folders`."""
-    call.writes()
+    call.need_write()
     body = await call.body()
     name = check_name(body.get("name"))
-    refuse_unbuilt(body)
+    refuse_not_implemented(body)
     owner, parent = target(call, id_of(body, "parent"))
-    free_name(call, owner, parent, name, "folder")
+    check_name_is_free(call, owner, parent, name, "folder")
     with call.context.state:
         created = call.context.world.tree.add("folder", new_item_fields(call, name), owner, parent)
         record_event(call, "ITEM_CREATE", created)
-    return item_answer(call, created, 201)
+    return item_response(call, created, 201)
 
 
 async def create_web_link(call: Call) -> Response:
     """`POST /web_links`."""
-    call.writes()
+    call.need_write()
     body = await call.body()
     url = check_url(body.get("url"))
     name = check_name(body.get("name") or url.partition("://")[2].replace("/", "_")[:255].strip(" "))
     owner, parent = target(call, id_of(body, "parent"))
-    free_name(call, owner, parent, name, "web_link")
+    check_name_is_free(call, owner, parent, name, "web_link")
     with call.context.state:
         doc = {**new_item_fields(call, name), "url": url, "description": str(body.get("description") or "")}
         created = call.context.world.tree.add("web_link", doc, owner, parent)
         record_event(call, "ITEM_CREATE", created)
-    return item_answer(call, created)
+    return item_response(call, created)
 
 
 def check_url(url: Any) -> str:
-    """Return a web address. Raises 400 for anything else."""
+    """Return `url`. Raises 400 if it is not a web URL."""
     if not isinstance(url, str) or not url.lower().startswith(("http://", "https://")) or len(url) < 10:
         raise invalid("invalid_parameter", "url", "'url' must begin with http:// or https://")
     return url
 
 
-def refuse_unbuilt(body: Doc) -> None:
-    """Raise 501 for settings the sandbox does not have."""
-    for name in sorted(UNBUILT & set(body)):
+def refuse_not_implemented(body: Doc) -> None:
+    """Raise 501 for settings that the sandbox does not have."""
+    for name in sorted(NOT_IMPLEMENTED & set(body)):
         raise client_error(501, "not_implemented", f"The boxnb sandbox cannot set '{name}'")
 
 
 async def update(call: Call) -> Response:
     """`PUT /folders/:id`, `/files/:id`, `/web_links/:id`: name, description, parent, shared link, tags, lock."""
-    call.writes()
+    call.need_write()
     body = await call.body()
     kind, item_id = kind_of(call), call.request.path_params["id"]
     if kind == "folder" and item_id == ROOT:
@@ -117,7 +117,7 @@ async def update(call: Call) -> Response:
         return await restore(call)
     item = call.item(kind, item_id)
     check_match(call, item)
-    refuse_unbuilt(body)
+    refuse_not_implemented(body)
     rights = call.view().rights(item)
     if set(body) - {"shared_link", "fields"} and "edit" not in rights:
         raise forbidden()
@@ -130,11 +130,11 @@ async def update(call: Call) -> Response:
             mark_changed(call, item)
             for event in events:
                 record_event(call, event, item)
-    except ApiError:  # undo a change that was refused halfway
+    except ApiError:  # undo a partly applied change
         for attribute, value in old_values.items():
             setattr(item, attribute, value)
         raise
-    return item_answer(call, item)
+    return item_response(call, item)
 
 
 def changes(call: Call, item: Item, body: Doc) -> list[str]:
@@ -144,13 +144,13 @@ def changes(call: Call, item: Item, body: Doc) -> list[str]:
     moves = "parent" in body and id_of(body, "parent") != (parent.id if parent else ROOT)
     if moves:
         owner, parent = target(call, id_of(body, "parent"))
-        may_leave(call, item)
+        check_may_leave(call, item)
         if owner != item.owner and "own" not in call.view().rights(item):
             raise forbidden()
         if parent is not None and item in parent.up():
             raise client_error(400, "cyclical_folder_structure", "Cyclical folder structure")
     if moves or name.casefold() != item.name.casefold():
-        free_name(call, owner, parent, name, item.kind, item)
+        check_name_is_free(call, owner, parent, name, item.kind, item)
     events: list[str] = []
     if "lock" in body and item.kind == "file":
         events.append("UNLOCK" if body["lock"] is None else "LOCK")
@@ -159,7 +159,8 @@ def changes(call: Call, item: Item, body: Doc) -> list[str]:
         set_tags(item, body["tags"])
     if "description" in body:
         item.description = text(body, "description")[:255]
-    if item.kind == "file":  # rclone sets a file's time this way, although Box's description does not have it
+    # rclone sets a file's time this way, although Box's API description does not have it.
+    if item.kind == "file":
         modified = moment(call, body, "content_modified_at")
         item.extra |= {} if modified is None else {"content_modified": modified}
     if "url" in body and item.kind == "web_link":
@@ -183,7 +184,7 @@ def changes(call: Call, item: Item, body: Doc) -> list[str]:
 
 async def copy(call: Call) -> Response:
     """`POST /folders/:id/copy` and `/files/:id/copy`: copies content and description, not links or collaborations."""
-    call.writes()
+    call.need_write()
     body = await call.body()
     kind, item_id = kind_of(call), call.request.path_params["id"]
     if kind == "folder" and item_id == ROOT:
@@ -191,17 +192,17 @@ async def copy(call: Call) -> Response:
     item = call.item(kind, item_id, "download")
     name = check_name(body.get("name") or item.name)
     owner, parent = target(call, id_of(body, "parent"))
-    free_name(call, owner, parent, name, kind)
+    check_name_is_free(call, owner, parent, name, kind)
     if parent is not None and item in parent.up():
         raise client_error(400, "cyclical_folder_structure", "Cyclical folder structure")
     with call.context.state:
-        duplicated = duplicate(call, item, name, owner, parent)
-        record_event(call, "COPY", duplicated)
-    return item_answer(call, duplicated, 201)
+        new_item = duplicate(call, item, name, owner, parent)
+        record_event(call, "COPY", new_item)
+    return item_response(call, new_item, 201)
 
 
 def duplicate(call: Call, item: Item, name: str, owner: str, parent: Item | None) -> Item:
-    """Copy an item and everything below it."""
+    """Copy an item with its content."""
     doc = new_item_fields(call, name)
     doc.update(description=item.description, tags=list(item.tags), url=item.url)
     if item.kind == "file":
@@ -211,25 +212,25 @@ def duplicate(call: Call, item: Item, name: str, owner: str, parent: Item | None
         }
         doc.update(size=item.size, sha1=item.sha1, key=item.key, extra=times)
     children = [child for child in (item.children or {}).values() if child.trashed is None]
-    duplicated = call.context.world.tree.add(item.kind, doc, owner, parent)
+    new_item = call.context.world.tree.add(item.kind, doc, owner, parent)
     for child in children:
-        duplicate(call, child, child.name, owner, duplicated)
-    return duplicated
+        duplicate(call, child, child.name, owner, new_item)
+    return new_item
 
 
 async def delete(call: Call) -> Response:
     """`DELETE`: move to the trash for 30 days."""
-    call.writes()
+    call.need_write()
     kind, item_id = kind_of(call), call.request.path_params["id"]
     if kind == "folder" and item_id == ROOT:
         raise forbidden()
     item = call.item(kind, item_id)
     check_match(call, item)
-    may_leave(call, item)
+    check_may_leave(call, item)
     if kind == "file":
         check_lock(call, item)
-    full = any(child.trashed is None for child in (item.children or {}).values())
-    if full and call.query.get("recursive", "").lower() != "true":
+    has_children = any(child.trashed is None for child in (item.children or {}).values())
+    if has_children and call.query.get("recursive", "").lower() != "true":
         raise client_error(400, "folder_not_empty", "Cannot delete - folder not empty")
     with call.context.state:
         record_event(call, "DELETE", item)
@@ -241,7 +242,7 @@ async def delete(call: Call) -> Response:
 
 async def restore(call: Call) -> Response:
     """`POST /folders/:id` and the like: restore from the trash, to the old folder or `parent`, optionally renamed."""
-    call.writes()
+    call.need_write()
     body = await call.body() if await call.request.body() else {}
     item = trashed_item(call, kind_of(call), call.request.path_params["id"])
     if "delete" not in call.view().rights(item):
@@ -256,7 +257,7 @@ async def restore(call: Call) -> Response:
     if parent is not None and item in parent.up():
         raise client_error(400, "cyclical_folder_structure", "Cyclical folder structure")
     name = check_name(body.get("name") or item.name)
-    free_name(call, owner, parent, name, item.kind, item)
+    check_name_is_free(call, owner, parent, name, item.kind, item)
     with call.context.state:
         item.trashed, item.name = None, name
         item.extra = {key: value for key, value in item.extra.items() if key not in ("trashed_by", "orphan")}
@@ -264,43 +265,43 @@ async def restore(call: Call) -> Response:
             call.context.world.tree.move(item, owner, parent)
         mark_changed(call, item)
         record_event(call, "UNDELETE", item)
-    return item_answer(call, item, 201)
+    return item_response(call, item, 201)
 
 
 async def read_trashed(call: Call) -> Response:
     """`GET /folders/:id/trash` and the like."""
-    call.reads()
+    call.need_read()
     item = trashed_item(call, kind_of(call), call.request.path_params["id"])
-    return answer(call.view().item(item, call.fields), etag=item.etag)
+    return respond(call.view().item(item, call.fields), etag=item.etag)
 
 
 async def purge(call: Call) -> Response:
-    """`DELETE /folders/:id/trash` and the like: delete for good, with its collaborations."""
-    call.writes()
+    """`DELETE /folders/:id/trash` and the like: delete permanently, with the collaborations."""
+    call.need_write()
     item = trashed_item(call, kind_of(call), call.request.path_params["id"])
     if "delete" not in call.view().rights(item):
         raise forbidden()
     tree = call.context.world.tree
     with call.context.state:
-        # Items trashed separately stay in the trash: rclone's cleanup purges each entry of the list.
-        for descendant in list(trashed_before(item)):
+        # Items that were trashed separately stay in the trash: rclone's cleanup purges each entry of the list.
+        for descendant in list(trashed_separately(item)):
             descendant.extra = {**descendant.extra, "orphan": True}
             tree.move(descendant, descendant.owner, None)
         forget(call, item)
     return Response(status_code=204)
 
 
-def trashed_before(item: Item) -> Iterator[Item]:
-    """Yield the highest items below that were trashed separately."""
+def trashed_separately(item: Item) -> Iterator[Item]:
+    """Yield the topmost items in this one that were trashed separately."""
     for child in (item.children or {}).values():
         if child.trashed is not None:
             yield child
         else:
-            yield from trashed_before(child)
+            yield from trashed_separately(child)
 
 
 def forget(call: Call, item: Item) -> None:
-    """Remove an item, everything below it and all their collaborations."""
+    """Remove an item, its content and all their collaborations."""
     access = call.context.world.access
     for descendant in descend(item):
         for collab in access.on(descendant):

@@ -1,4 +1,4 @@
-"""The long poll of user events: `OPTIONS /events` names an address that answers after the next event (box-facts 4.7)."""
+"""The long poll of user events: `OPTIONS /events` returns a URL that responds after the next event (box-facts 4.7)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from starlette.routing import Route
 from ..company.state import random_text
 from ..context import context_of
 from ..errors import client_error
-from .call import Call, Handler, answer
+from .call import Call, Handler, respond
 
 WAIT_SECONDS = 610
 
 
 async def servers(call: Call) -> Response:
-    """`OPTIONS /events`: the address to wait at."""
-    call.reads()
+    """`OPTIONS /events`: the URL to wait at."""
+    call.need_read()
     channel = random_text(32).lower()
     call.context.channels[channel] = len(call.context.log.live)
     while len(call.context.channels) > 1000:
@@ -32,11 +32,11 @@ async def servers(call: Call) -> Response:
         "max_retries": "10",
         "retry_timeout": WAIT_SECONDS,
     }
-    return answer({"chunk_size": 1, "entries": [entry]})
+    return respond({"chunk_size": 1, "entries": [entry]})
 
 
 async def subscribe(request: Request) -> Response:
-    """Answer `new_change` once an event was recorded after the address was issued, `reconnect` after 610 s."""
+    """Return `new_change` once an event is recorded after the URL was issued, or `reconnect` after 610 s."""
     context = context_of(request)
     event_count = context.channels.get(request.query_params.get("channel", ""))
     if event_count is None:

@@ -19,23 +19,23 @@ class Part:
 
 def parameters(text: str) -> dict[str, str]:
     """Return the parameters of a header value."""
-    return {name.lower(): quoted or plain for name, quoted, plain in PARAMETER.findall(text)}
+    return {name.lower(): quoted or unquoted for name, quoted, unquoted in PARAMETER.findall(text)}
 
 
 def parse(content_type: str, body: bytes) -> list[Part]:
     """Return the parts in order. Raises `ValueError` if the body is not valid multipart/form-data."""
-    kind, _, rest = content_type.partition(";")
+    media_type, _, rest = content_type.partition(";")
     boundary = parameters(rest).get("boundary", "")
-    if kind.strip().lower() != "multipart/form-data" or not boundary:
+    if media_type.strip().lower() != "multipart/form-data" or not boundary:
         raise ValueError("the body must be multipart/form-data with a boundary")
-    mark = b"--" + boundary.encode("latin-1")
+    delimiter = b"--" + boundary.encode("latin-1")
     parts: list[Part] = []
-    chunks = (b"\r\n" + body).split(b"\r\n" + mark)
+    chunks = (b"\r\n" + body).split(b"\r\n" + delimiter)
     if len(chunks) < 3 or not chunks[-1].startswith(b"--"):
         raise ValueError("the body does not end with its boundary")
     for chunk in chunks[1:-1]:
-        head, empty, data = chunk.partition(b"\r\n\r\n")
-        if not empty:
+        head, separator, data = chunk.partition(b"\r\n\r\n")
+        if not separator:
             raise ValueError("a part has no headers")
         headers = dict(
             line.split(":", 1) for line in head.decode("utf-8", "replace").split("\r\n") if ":" in line

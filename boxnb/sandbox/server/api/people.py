@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import JSONResponse, Response
 
 from ..company.people import shape
-from ..company.rendered import answer_of
+from ..company.rendered import page_response
 from ..context import Context
 from ..errors import forbidden, invalid, not_found
 from .call import (
@@ -13,16 +13,16 @@ from .call import (
     MAX_OFFSET,
     Call,
     Handler,
-    marker_frame,
-    offset_frame,
+    marker_paging,
+    offset_paging,
     page_by_marker,
     page_by_offset,
 )
 
 
-def starts_with(term: str, *texts: str) -> bool:
-    """Return whether one of the texts starts with the term, ignoring case: the rule of `filter_term`."""
-    return any(text.casefold().startswith(term.casefold()) for text in texts)
+def starts_with(term: str, *values: str) -> bool:
+    """Return whether one of the values starts with the term, ignoring case: the rule of `filter_term`."""
+    return any(value.casefold().startswith(term.casefold()) for value in values)
 
 
 async def users(call: Call) -> Response:
@@ -31,7 +31,7 @@ async def users(call: Call) -> Response:
     kind = call.query.get("user_type", "managed")
     if kind not in ("all", "managed", "external"):
         raise invalid("invalid_parameter", "user_type", f"Invalid value '{kind}' for parameter 'user_type'")
-    candidates = [] if kind == "external" else call.context.rendered_pages.everybody()
+    candidates = [] if kind == "external" else call.context.rendered_pages.all_users()
     term = call.query.get("filter_term", "")
     by_marker = call.query.get("usemarker", "").lower() == "true"
     page_of = page_by_marker if by_marker else page_by_offset
@@ -39,29 +39,29 @@ async def users(call: Call) -> Response:
     if app_user_id is not None:
         candidates = [user for user in candidates if user.get("external_app_user_id") == app_user_id]
     elif not term and kind != "external":
-        frame, part = page_of(call, candidates)
-        page = call.context.rendered_pages.page(frame, list(part), call.fields)
-        return answer_of(page, call.request.headers.get("accept-encoding", ""))
+        paging, part = page_of(call, candidates)
+        page = call.context.rendered_pages.page(paging, list(part), call.fields)
+        return page_response(page, call.request.headers.get("accept-encoding", ""))
     matches = [user for user in candidates if starts_with(term, user["name"], user["login"])]
     external = call.context.world.outsiders.get(call.context.world.logins.get(term.casefold(), ""))
     if kind != "managed" and external is not None:  # external users are found by their exact login only
         matches.append(external)
-    frame, part = page_of(call, matches)
-    return JSONResponse({**frame, "entries": [shape(user, call.fields) for user in part]})
+    paging, part = page_of(call, matches)
+    return JSONResponse({**paging, "entries": [shape(user, call.fields) for user in part]})
 
 
 def prerender(context: Context) -> None:
     """Render every page of 1000 users in advance, by marker and by offset."""
-    users_in_order = context.rendered_pages.everybody()
+    users_in_order = context.rendered_pages.all_users()
     for start in range(0, len(users_in_order), MAX_LIMIT):
         part = users_in_order[start : start + MAX_LIMIT]
-        context.rendered_pages.page(marker_frame(start, MAX_LIMIT, users_in_order), part, None)
+        context.rendered_pages.page(marker_paging(start, MAX_LIMIT, users_in_order), part, None)
         if start <= MAX_OFFSET:
-            context.rendered_pages.page(offset_frame(start, MAX_LIMIT, len(users_in_order)), part, None)
+            context.rendered_pages.page(offset_paging(start, MAX_LIMIT, len(users_in_order)), part, None)
 
 
 async def me(call: Call) -> Response:
-    """`GET /users/me`; with ``As-User``, the user named there."""
+    """`GET /users/me`; with ``As-User``, that user."""
     return JSONResponse(shape(call.user, call.query.get("fields")))
 
 
@@ -83,8 +83,8 @@ async def groups(call: Call) -> Response:
     matches = [
         group for group in call.context.world.groups.values() if not term or starts_with(term, group["name"])
     ]
-    frame, part = page_by_offset(call, matches)
-    return JSONResponse({**frame, "entries": [shape(group, call.query.get("fields")) for group in part]})
+    paging, part = page_by_offset(call, matches)
+    return JSONResponse({**paging, "entries": [shape(group, call.query.get("fields")) for group in part]})
 
 
 async def group(call: Call) -> Response:
@@ -104,8 +104,8 @@ async def group_memberships(call: Call) -> Response:
     if group_id not in call.context.world.groups:
         raise not_found("group", group_id)
     memberships = call.context.world.of_group(group_id)
-    frame, part = page_by_offset(call, memberships)
-    return JSONResponse({**frame, "entries": [call.context.world.membership(entry) for entry in part]})
+    paging, part = page_by_offset(call, memberships)
+    return JSONResponse({**paging, "entries": [call.context.world.membership(entry) for entry in part]})
 
 
 async def user_memberships(call: Call) -> Response:
@@ -117,8 +117,8 @@ async def user_memberships(call: Call) -> Response:
     if user_id not in call.context.world.users:
         raise not_found("user", user_id)
     memberships = call.context.world.of_user(user_id)
-    frame, part = page_by_offset(call, memberships)
-    return JSONResponse({**frame, "entries": [call.context.world.membership(entry) for entry in part]})
+    paging, part = page_by_offset(call, memberships)
+    return JSONResponse({**paging, "entries": [call.context.world.membership(entry) for entry in part]})
 
 
 async def membership(call: Call) -> Response:

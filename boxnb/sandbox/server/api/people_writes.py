@@ -11,7 +11,7 @@ from ..company.people import ENTERPRISE, Doc, mini, shape
 from ..company.times import iso
 from ..company.tree import Item
 from ..errors import client_error, forbidden, invalid, not_found
-from .call import ADMINS, Call, Handler, answer
+from .call import ADMINS, Call, Handler, respond
 from .item_writes import forget, new_item_fields
 from .write_rules import id_of, text
 
@@ -24,67 +24,67 @@ BOOLEANS = [
     *("can_see_managed_users", "is_sync_enabled", "is_external_collab_restricted"),
     *("is_exempt_from_device_limits", "is_exempt_from_login_verification", "is_platform_access_only"),
 ]
-GROUP_TEXTS = ("name", "provenance", "external_sync_identifier", "description")
+GROUP_STRINGS = ("name", "provenance", "external_sync_identifier", "description")
 
 
-def wrong(name: str, value: Any) -> Exception:
-    """Build a 400 about one value."""
+def invalid_value(name: str, value: Any) -> Exception:
+    """Build a 400 for one value."""
     return invalid("invalid_parameter", name, f"Invalid value '{value}' for '{name}'")
 
 
 def settings(call: Call, body: Doc) -> Doc:
     """Check and return the user settings that a body changes."""
-    out: Doc = {}
+    changes: Doc = {}
     for name, length in LENGTHS.items():
         if name in body:
-            out[name] = text(body, name)
-            if len(out[name]) > length or (name == "name" and not out[name].strip()):
-                raise wrong(name, out[name])
+            changes[name] = text(body, name)
+            if len(changes[name]) > length or (name == "name" and not changes[name].strip()):
+                raise invalid_value(name, changes[name])
     for name in BOOLEANS:
         if name in body:
             if not isinstance(body[name], bool):
-                raise wrong(name, body[name])
-            out[name] = body[name]
+                raise invalid_value(name, body[name])
+            changes[name] = body[name]
     if "space_amount" in body:
         amount = body["space_amount"]
         if not isinstance(amount, int) or isinstance(amount, bool) or amount < -1:
-            raise wrong("space_amount", amount)
-        out["space_amount"] = UNLIMITED if amount == -1 else amount
+            raise invalid_value("space_amount", amount)
+        changes["space_amount"] = UNLIMITED if amount == -1 else amount
     if "status" in body:
         if body["status"] not in STATUSES:
-            raise wrong("status", body["status"])
-        out["status"] = body["status"]
+            raise invalid_value("status", body["status"])
+        changes["status"] = body["status"]
     if "role" in body:
         if body["role"] not in ("coadmin", "user"):
-            raise wrong("role", body["role"])
+            raise invalid_value("role", body["role"])
         if call.user["role"] != "admin":
             raise forbidden()
-        out["role"] = body["role"]
+        changes["role"] = body["role"]
     if "tracking_codes" in body:
         codes = body["tracking_codes"]
         if not isinstance(codes, list) or not all(isinstance(code, dict) for code in codes):
-            raise wrong("tracking_codes", codes)
-        out["tracking_codes"] = [
+            raise invalid_value("tracking_codes", codes)
+        changes["tracking_codes"] = [
             {"type": "tracking_code", "name": str(code.get("name", "")), "value": str(code.get("value", ""))}
             for code in codes
         ]
     if "external_app_user_id" in body:
-        out["external_app_user_id"] = text(body, "external_app_user_id")
+        changes["external_app_user_id"] = text(body, "external_app_user_id")
     if "notification_email" in body:
         email = body["notification_email"]
         if email is not None and not (isinstance(email, dict) and LOGIN.fullmatch(str(email.get("email")))):
-            raise wrong("notification_email", email)
-        out["notification_email"] = (
+            raise invalid_value("notification_email", email)
+        changes["notification_email"] = (
             None if email is None else {"email": email["email"], "is_confirmed": False}
         )
-    return out
+    return changes
 
 
-def free_login(call: Call, login: str, but: str = "") -> str:
+def check_login(call: Call, login: str, except_id: str = "") -> str:
     """Return the login if it is free. Raises 409 `user_login_already_used` if another user has it."""
     if not LOGIN.fullmatch(login):
-        raise wrong("login", login)
-    if call.context.world.logins.get(login.casefold(), but) != but:
+        raise invalid_value("login", login)
+    if call.context.world.logins.get(login.casefold(), except_id) != except_id:
         raise client_error(409, "user_login_already_used", "User with the specified login already exists")
     return login
 
@@ -98,7 +98,7 @@ async def create_user(call: Call) -> Response:
     key = call.context.state.next_id()
     app_user = changes.get("is_platform_access_only", False)
     login = (
-        f"AppUser_{key}@boxdevedition.example" if app_user else free_login(call, text(body, "login").strip())
+        f"AppUser_{key}@boxdevedition.example" if app_user else check_login(call, text(body, "login").strip())
     )
     now = iso(call.context.clock.now())
     user: Doc = {
@@ -133,10 +133,10 @@ async def create_user(call: Call) -> Response:
     with call.context.state:
         call.context.world.save_user(user)
         call.context.note(call.request, "NEW_USER", call.user["id"], mini(user))
-    return answer(shape(user, call.fields), 201)
+    return respond(shape(user, call.fields), 201)
 
 
-def the_user(call: Call) -> Doc:
+def changeable_user(call: Call) -> Doc:
     """Return the user in the path if the caller may change it. Co-admins may not change other admins."""
     user_id = call.request.path_params["id"]
     user = call.context.world.users.get(user_id)
@@ -151,7 +151,7 @@ async def update_user(call: Call) -> Response:
     """`PUT /users/:id`."""
     call.need_admin("manage_managed_users")
     body = await call.body()
-    user = the_user(call)
+    user = changeable_user(call)
     for name in ("enterprise", "is_password_reset_required"):
         if name in body:
             raise client_error(501, "not_implemented", f"The boxnb sandbox cannot set '{name}' of a user")
@@ -159,27 +159,27 @@ async def update_user(call: Call) -> Response:
     if user["role"] == "admin" and (changes.get("status", "active") != "active" or "role" in changes):
         raise forbidden()
     if "login" in body:
-        changes["login"] = free_login(call, text(body, "login").strip(), user["id"])
+        changes["login"] = check_login(call, text(body, "login").strip(), user["id"])
     changes["modified_at"] = iso(call.context.clock.now())
     kind = "CHANGE_ADMIN_ROLE" if changes.get("role", user["role"]) != user["role"] else "EDIT_USER"
     with call.context.state:
         call.context.world.change_user(user["id"], changes)
         call.context.note(call.request, kind, call.user["id"], mini(user))
-    return answer(shape(user, call.fields))
+    return respond(shape(user, call.fields))
 
 
-def owned(call: Call, user_id: str) -> list[Item]:
+def top_level_items(call: Call, user_id: str) -> list[Item]:
     """Return everything on a user's own top level, trashed or not."""
     return list(call.context.world.tree.siblings(user_id, None).values())
 
 
 async def delete_user(call: Call) -> Response:
-    """`DELETE /users/:id`: with `force` the user's content is deleted too (the code of the refusal is a guess)."""
+    """`DELETE /users/:id`: with `force`, also the user's content (the error code is a guess)."""
     call.need_admin("manage_managed_users")
-    user = the_user(call)
+    user = changeable_user(call)
     if user["role"] == "admin" or user["id"] == call.user["id"]:
         raise forbidden()
-    content = owned(call, user["id"])
+    content = top_level_items(call, user["id"])
     if content and call.query.get("force", "").lower() != "true":
         raise client_error(400, "bad_request", "The user still owns content; move it, or use 'force'")
     access = call.context.world.access
@@ -198,43 +198,43 @@ async def transfer(call: Call) -> Response:
     call.need_admin("root_readwrite")
     call.need("manage_managed_users")
     body = await call.body()
-    user, world = the_user(call), call.context.world
+    user, world = changeable_user(call), call.context.world
     new_owner = world.users.get(id_of(body, "owned_by"))
     if new_owner is None:
         raise not_found("user", "owned_by")
     if new_owner["id"] == user["id"]:
-        raise wrong("owned_by", new_owner["id"])
+        raise invalid_value("owned_by", new_owner["id"])
     name = f"{user['name']}'s Files and Folders".replace("/", "_").replace("\\", "_")[:250].strip()
     number, unused_name = 1, name
     while world.tree.find_by_name(new_owner["id"], None, unused_name) is not None:
         number += 1
         unused_name = f"{name} ({number})"
     with call.context.state:
-        content = owned(call, user["id"])
+        content = top_level_items(call, user["id"])
         new_folder = world.tree.add("folder", new_item_fields(call, unused_name), new_owner["id"], None)
         for item in content:
             world.tree.move(item, new_owner["id"], new_folder)
     call._view = None
-    return answer(call.view().item(new_folder, call.fields))
+    return respond(call.view().item(new_folder, call.fields))
 
 
-def group_settings(call: Call, body: Doc, but: str = "") -> Doc:
+def group_settings(call: Call, body: Doc, except_id: str = "") -> Doc:
     """Check and return the group settings that a body changes. Raises 409 `conflict` if another group has the name."""
-    out: Doc = {name: text(body, name) for name in GROUP_TEXTS if name in body}
+    changes: Doc = {name: text(body, name) for name in GROUP_STRINGS if name in body}
     for name in ("invitability_level", "member_viewability_level"):
         if name in body:
             if body[name] not in LEVELS:
-                raise wrong(name, body[name])
-            out[name] = body[name]
-    if "name" in out:
-        if not out["name"].strip() or len(out["name"]) > 255:
-            raise wrong("name", out["name"])
-        taken = {group["name"] for group in call.context.world.groups.values() if group["id"] != but}
-        if out["name"] in taken:
-            message = f"A group with the name '{out['name']}' already exists"
+                raise invalid_value(name, body[name])
+            changes[name] = body[name]
+    if "name" in changes:
+        if not changes["name"].strip() or len(changes["name"]) > 255:
+            raise invalid_value("name", changes["name"])
+        groups = call.context.world.groups.values()
+        if any(group["name"] == changes["name"] and group["id"] != except_id for group in groups):
+            message = f"A group with the name '{changes['name']}' already exists"
             errors = [{"reason": "invalid_parameter", "name": "name", "message": message}]
             raise client_error(409, "conflict", "Conflict", errors=errors)
-    return out
+    return changes
 
 
 async def create_group(call: Call) -> Response:
@@ -262,7 +262,7 @@ async def create_group(call: Call) -> Response:
     with call.context.state:
         call.context.world.save_group(group)
         record_group_event(call, "GROUP_CREATION", group)
-    return answer(shape(group, call.fields), 201)
+    return respond(shape(group, call.fields), 201)
 
 
 def record_group_event(call: Call, kind: str, group: Doc, user_id: str = "") -> None:
@@ -273,7 +273,7 @@ def record_group_event(call: Call, kind: str, group: Doc, user_id: str = "") -> 
     call.context.note(call.request, kind, call.user["id"], source)
 
 
-def the_group(call: Call, group_id: str) -> Doc:
+def find_group(call: Call, group_id: str) -> Doc:
     """Return a group. Raises 404 if it does not exist."""
     group = call.context.world.groups.get(group_id)
     if group is None:
@@ -285,19 +285,19 @@ async def update_group(call: Call) -> Response:
     """`PUT /groups/:id`."""
     call.need_admin("manage_groups")
     body = await call.body()
-    group = the_group(call, call.request.path_params["id"])
+    group = find_group(call, call.request.path_params["id"])
     changes = group_settings(call, body, group["id"])
     with call.context.state:
         group.update(changes, modified_at=iso(call.context.clock.now()))
         call.context.world.save_group(group)
         record_group_event(call, "GROUP_EDITED", group)
-    return answer(shape(group, call.fields))
+    return respond(shape(group, call.fields))
 
 
 async def delete_group(call: Call) -> Response:
     """`DELETE /groups/:id`, with its memberships and collaborations."""
     call.need_admin("manage_groups")
-    group = the_group(call, call.request.path_params["id"])
+    group = find_group(call, call.request.path_params["id"])
     access = call.context.world.access
     with call.context.state:
         for collab in access.of_group(group["id"]):
@@ -307,11 +307,11 @@ async def delete_group(call: Call) -> Response:
     return Response(status_code=204)
 
 
-def group_role(body: Doc, present: str = "member") -> str:
-    """Return `role` in a group, or `present` if the body does not set it."""
-    role = body.get("role", present)
+def group_role(body: Doc, current: str = "member") -> str:
+    """Return `role` in a group, or `current` if the body does not set it."""
+    role = body.get("role", current)
     if role not in ("member", "admin"):
-        raise wrong("role", role)
+        raise invalid_value("role", role)
     return str(role)
 
 
@@ -320,7 +320,7 @@ async def add_member(call: Call) -> Response:
     call.need_admin("manage_groups")
     body = await call.body()
     refuse_permissions(body)
-    group, user_id, world = the_group(call, id_of(body, "group")), id_of(body, "user"), call.context.world
+    group, user_id, world = find_group(call, id_of(body, "group")), id_of(body, "user"), call.context.world
     if user_id not in world.users:
         raise not_found("user", user_id)
     role = group_role(body)
@@ -339,24 +339,24 @@ async def add_member(call: Call) -> Response:
     with call.context.state:
         world.save_membership(membership)
         record_group_event(call, "GROUP_ADD_USER", group, user_id)
-    return answer(world.membership(membership), 201)
+    return respond(world.membership(membership), 201)
 
 
 def refuse_permissions(body: Doc) -> None:
-    """Raise 501 for the finer permissions of group admins. An empty object is fine, because permissions that are not
-    named stay enabled (Box's OpenAPI description of `POST /group_memberships`).
+    """Raise 501 for the finer permissions of group admins. An empty object is fine, because permissions that it
+    does not contain stay enabled (Box's OpenAPI description of `POST /group_memberships`).
     """
     flags = body.get("configurable_permissions")
     if flags is None:
         return
     if not isinstance(flags, dict) or not all(isinstance(value, bool) for value in flags.values()):
-        raise wrong("configurable_permissions", flags)
+        raise invalid_value("configurable_permissions", flags)
     if flags:
-        text = "The boxnb sandbox cannot set 'configurable_permissions' of a membership"
-        raise client_error(501, "not_implemented", text)
+        message = "The boxnb sandbox cannot set 'configurable_permissions' of a membership"
+        raise client_error(501, "not_implemented", message)
 
 
-def the_membership(call: Call) -> Doc:
+def find_membership(call: Call) -> Doc:
     """Return a membership. Raises 404 if it does not exist."""
     membership_id = call.request.path_params["id"]
     membership = call.context.world.memberships.get(membership_id)
@@ -370,18 +370,18 @@ async def update_member(call: Call) -> Response:
     call.need_admin("manage_groups")
     body = await call.body()
     refuse_permissions(body)
-    membership = the_membership(call)
+    membership = find_membership(call)
     role = group_role(body, membership["role"])
     with call.context.state:
         membership.update(role=role, modified_at=iso(call.context.clock.now()))
         call.context.world.save_membership(membership)
-    return answer(call.context.world.membership(membership))
+    return respond(call.context.world.membership(membership))
 
 
 async def remove_member(call: Call) -> Response:
     """`DELETE /group_memberships/:id`."""
     call.need_admin("manage_groups")
-    entry = the_membership(call)
+    entry = find_membership(call)
     with call.context.state:
         group = call.context.world.groups[entry["group_id"]]
         record_group_event(call, "GROUP_REMOVE_USER", group, entry["user_id"])

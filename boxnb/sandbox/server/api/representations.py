@@ -1,4 +1,4 @@
-"""Items and collaborations as Box answers them: mini, standard, or the requested `fields` (box-facts 3.3, 4.3 to 4.6)."""
+"""Items and collaborations as Box returns them: mini, standard, or the requested `fields` (box-facts 3.3, 4.3 to 4.6)."""
 
 from __future__ import annotations
 
@@ -55,23 +55,23 @@ class View:
         return bool(self.rights(item))
 
     def path(self, item: Item) -> list[Doc]:
-        """Return the folders above that the user can see, from the top down, folder 0 first."""
+        """Return the ancestor folders that the user can see, from the top down, folder 0 first."""
         ancestors = [mini_item(folder) for folder in list(item.up())[1:] if self.sees(folder)]
         return [dict(ROOT_MINI), *reversed(ancestors)]
 
     def item(self, item: Item, fields: str | None) -> Doc:
         """Return one item: the standard fields, or the mini fields and `fields`."""
         kind = item.kind
-        out = mini_item(item)
+        doc = mini_item(item)
         names = STANDARD[kind] if fields is None else [name.strip() for name in fields.split(",")]
         for name in names:
             make = FIELDS[kind].get(name)
-            if make is not None and name not in out:
-                out[name] = make(self, item)
-        return out
+            if make is not None and name not in doc:
+                doc[name] = make(self, item)
+        return doc
 
     def collab(self, collab: Collab, fields: str | None = None) -> Doc:
-        """Return one collaboration. Some fields are blank while it is pending (box-facts 4.6)."""
+        """Return one collaboration. Some fields are empty while it is pending (box-facts 4.6)."""
         is_pending = collab.status == "pending"
         item = self.world.tree.of(collab.item_type).get(collab.item_id)
         collaborator: Doc | None
@@ -133,54 +133,56 @@ class View:
         permission = "can_download" if link.download else "can_preview"
         return {
             "url": f"{LINK_HOST}/s/{token}",
-            "download_url": f"{LINK_HOST}/shared/static/{token}.{quoted(extension)}" if is_file else None,
+            "download_url": f"{LINK_HOST}/shared/static/{token}.{safe_extension(extension)}"
+            if is_file
+            else None,
             "vanity_url": f"{LINK_HOST}/v/{path}" if link.vanity else None,
             "vanity_name": link.vanity or None,
             "effective_access": link.access,
             "effective_permission": permission if link.alive(self.now) else "no_access",
             "is_password_enabled": bool(link.password),
             "unshared_at": iso_or_none(link.expires),
-            "download_count": figure(token, 90) if is_file else 0,
-            "preview_count": figure(token + "p", 300) if is_file else 0,
+            "download_count": made_up_count(token, 90) if is_file else 0,
+            "preview_count": made_up_count(token + "p", 300) if is_file else 0,
             "access": link.access,
             "permissions": {"can_preview": True, "can_download": link.download, "can_edit": False},
         }
 
 
 def link_token(item: Item, link: Link) -> str:
-    """Return the last part of a shared link's address."""
+    """Return the last part of a shared link's URL."""
     seed = f"{item.kind} {item.id} {item.extra.get('link', 0)}"
     return hashlib.sha256(seed.encode()).hexdigest()[:32]
 
 
-def figure(seed: str, ceiling: int) -> int:
+def made_up_count(seed: str, ceiling: int) -> int:
     """Return a made-up count that is always the same for this seed."""
     return int(hashlib.sha256(seed.encode()).hexdigest()[:8], 16) % ceiling
 
 
-def quoted(text: str) -> str:
-    """Return a file extension reduced to characters that are safe in an address."""
+def safe_extension(text: str) -> str:
+    """Return a file extension reduced to characters that are safe in a URL."""
     return "".join(char for char in text if char.isascii() and char.isalnum())[:16] or "bin"
 
 
 def mini_item(item: Item) -> Doc:
     """Return the mini form of an item, as Box nests it in other objects."""
-    out: Doc = {"type": item.kind, "id": item.id}
+    doc: Doc = {"type": item.kind, "id": item.id}
     if item.kind == "file":
-        out["file_version"] = {"type": "file_version", "id": item.version, "sha1": item.sha1}
+        doc["file_version"] = {"type": "file_version", "id": item.version, "sha1": item.sha1}
     if item.kind == "web_link":
-        out["url"] = item.url
-    out.update(sequence_id=str(item.etag), etag=str(item.etag))
+        doc["url"] = item.url
+    doc.update(sequence_id=str(item.etag), etag=str(item.etag))
     if item.kind == "file":
-        out["sha1"] = item.sha1
-    out["name"] = item.name
-    return out
+        doc["sha1"] = item.sha1
+    doc["name"] = item.name
+    return doc
 
 
 def permissions(view: View, item: Item) -> Doc:
     """Return the booleans of `permissions`."""
     rights = view.rights(item)
-    out = {
+    doc = {
         "can_delete": "delete" in rights,
         "can_download": "download" in rights,
         "can_invite_collaborator": "invite" in rights,
@@ -191,9 +193,9 @@ def permissions(view: View, item: Item) -> Doc:
     }
     if item.kind == "file":
         preview = "preview" in rights
-        out.update(can_annotate=preview, can_comment=preview, can_preview=preview)
-        out.update(can_view_annotations_all=preview, can_view_annotations_self=preview)
-    return out
+        doc.update(can_annotate=preview, can_comment=preview, can_preview=preview)
+        doc.update(can_view_annotations_all=preview, can_view_annotations_self=preview)
+    return doc
 
 
 def parent(view: View, item: Item) -> Doc:
@@ -213,26 +215,26 @@ def path_collection(view: View, item: Item) -> Doc:
 
 
 def purged_at(view: View, item: Item) -> str | None:
-    """Return when the trash will delete the item for good."""
+    """Return when the trash will delete the item permanently."""
     return None if item.trashed is None else iso(item.trashed + TRASH_DAYS * 86_400)
 
 
 def lock(view: View, item: Item) -> Doc | None:
-    """Return the lock of a file. Answers call its expiry `expired_at`, not `expires_at`."""
-    saved = item.extra.get("lock")
-    if not saved or (saved["expires"] is not None and view.now >= saved["expires"]):
+    """Return the lock of a file. Responses call its expiry `expired_at`, not `expires_at`."""
+    file_lock = item.extra.get("lock")
+    if not file_lock or (file_lock["expires"] is not None and view.now >= file_lock["expires"]):
         return None
-    out: Doc = {
+    doc: Doc = {
         "type": "lock",
-        "id": saved["id"],
-        "created_by": view.world.person(saved["by"]),
-        "created_at": iso(saved["created"]),
-        "is_download_prevented": saved["is_download_prevented"],
+        "id": file_lock["id"],
+        "created_by": view.world.person(file_lock["by"]),
+        "created_at": iso(file_lock["created"]),
+        "is_download_prevented": file_lock["is_download_prevented"],
         "app_type": None,
     }
-    if saved["expires"] is not None:
-        out["expired_at"] = iso(saved["expires"])
-    return out
+    if file_lock["expires"] is not None:
+        doc["expired_at"] = iso(file_lock["expires"])
+    return doc
 
 
 Maker = Callable[[View, Item], Any]
@@ -250,18 +252,18 @@ COMMON: dict[str, Maker] = {
     "parent": parent,
     "item_status": lambda view, item: "trashed" if item.is_trashed() else "active",
 }
-BOTH: dict[str, Maker] = {
+FILE_AND_FOLDER: dict[str, Maker] = {
     **COMMON,
     "size": lambda view, item: item.bytes_below(),
     "content_created_at": lambda view, item: iso(item.extra.get("content_created", item.created)),
     "content_modified_at": lambda view, item: iso(item.extra.get("content_modified", item.modified)),
     "permissions": permissions,
     "tags": lambda view, item: list(item.tags),
-    "has_collaborations": lambda view, item: view.world.access.collaborated(item, view.now),
+    "has_collaborations": lambda view, item: view.world.access.has_collaborators(item, view.now),
     "is_externally_owned": lambda view, item: item.owner in view.world.outsiders,
     "watermark_info": lambda view, item: {"is_watermarked": False},
     "is_accessible_via_shared_link": lambda view, item: any(
-        above.link is not None and above.link.alive(view.now) for above in item.up()
+        ancestor.link is not None and ancestor.link.alive(view.now) for ancestor in item.up()
     ),
     "allowed_invitee_roles": lambda view, item: INVITABLE if "invite" in view.rights(item) else [],
     "classification": lambda view, item: None,
@@ -269,7 +271,7 @@ BOTH: dict[str, Maker] = {
 }
 FIELDS: dict[str, dict[str, Maker]] = {
     "folder": {
-        **BOTH,
+        **FILE_AND_FOLDER,
         "folder_upload_email": lambda view, item: None,
         "sync_state": lambda view, item: "not_synced",
         "can_non_owners_invite": lambda view, item: item.extra.get("can_non_owners_invite", True),
@@ -282,7 +284,7 @@ FIELDS: dict[str, dict[str, Maker]] = {
         ),
     },
     "file": {
-        **BOTH,
+        **FILE_AND_FOLDER,
         "version_number": lambda view, item: str(item.versions),
         "comment_count": lambda view, item: 0,
         "lock": lock,

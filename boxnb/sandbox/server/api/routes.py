@@ -1,8 +1,8 @@
-"""Every path of the API that is built, and 501 for all others.
+"""Every API path that the sandbox implements, and 501 for all others.
 
-Built is what an admin's tool needs: users (not avatars and aliases), groups, memberships, folders,
+The sandbox implements what an admin's tool needs: users (not avatars and aliases), groups, memberships, folders,
 files and their versions, web links, trash, uploads and downloads, collaborations, shared links, search (not by
-metadata), events, device pins. Not built, so 501: comments, tasks, metadata, classifications, collections, favorites,
+metadata), events, device pins. These get 501: comments, tasks, metadata, classifications, collections, favorites,
 recent items, webhooks, retention, legal holds, file requests, sign requests, storage policies, terms of service,
 watermarks, representations and thumbnails, zip downloads, folder locks, session termination, and everything else.
 """
@@ -33,13 +33,13 @@ from . import (
 from .call import Handler, endpoint
 
 
-async def unbuilt(request: Request) -> Response:
-    """Answer 501, naming the path, instead of inventing a success."""
+async def not_implemented(request: Request) -> Response:
+    """Raise 501 with the method and the path, instead of pretending success."""
     path = request.url.path
     raise client_error(501, "not_implemented", f"The boxnb sandbox does not have {request.method} {path}")
 
 
-async def api_fault(request: Request, error: Exception) -> Response:
+async def api_error_response(request: Request, error: Exception) -> Response:
     """Return the response of a raised `ApiError`."""
     return error.response if isinstance(error, ApiError) else Response(status_code=500)
 
@@ -88,13 +88,15 @@ def routes() -> list[BaseRoute]:
         for method, handler in handlers.items():
             resource_routes.append(Route(path, endpoint(handler), methods=[method]))
         resource_routes.append(
-            Route(path, unbuilt, methods=[method for method in METHODS if method not in handlers])
+            Route(path, not_implemented, methods=[method for method in METHODS if method not in handlers])
         )
-    out: list[BaseRoute] = [
+    resources: list[BaseRoute] = [
         Resource(start, resource_routes) for start, resource_routes in routes_by_start.items()
     ]
-    out += [Route(path, unbuilt, methods=METHODS) for path in ("/2.0/{rest:path}", "/api/2.0/{rest:path}")]
-    return out
+    resources += [
+        Route(path, not_implemented, methods=METHODS) for path in ("/2.0/{rest:path}", "/api/2.0/{rest:path}")
+    ]
+    return resources
 
 
 ROUTES = routes()

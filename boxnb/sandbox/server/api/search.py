@@ -1,6 +1,6 @@
 """`/search` and the device pins (box-facts 4.8, 4.9).
 
-The index lags ten minutes behind, as users have observed at Box. A search word matches the start of any word in a name,
+The index lags ten minutes behind, as users have observed in Box. A search word matches the start of any word in a name,
 description or tag. File contents and comments are not searched, because the sandbox has none.
 """
 
@@ -15,7 +15,7 @@ from ..company import times
 from ..company.people import Doc
 from ..company.tree import Item
 from ..errors import client_error, forbidden, invalid, not_found
-from .call import Call, Handler, answer, integer, page_by_offset
+from .call import Call, Handler, integer, page_by_offset, respond
 from .folders import ordered
 
 LAG = 600.0
@@ -25,23 +25,23 @@ Test = Callable[[str], bool]
 
 
 def phrase(text: str) -> Test:
-    """Return a test whether a text contains these words in this order."""
+    """Return a test for strings that contain these words in this order."""
     expected = " ".join(WORD.findall(text.casefold()))
     return lambda searched: f" {expected} " in f" {' '.join(WORD.findall(searched.casefold()))} "
 
 
 def word(text: str) -> Test:
-    """Return a test whether a text has words that start with these."""
+    """Return a test for strings in which some word starts with each of these words."""
     starts = WORD.findall(text.casefold())
 
     def test(searched: str) -> bool:
         words = WORD.findall(searched.casefold())
-        return all(any(word_of_text.startswith(start) for word_of_text in words) for start in starts)
+        return all(any(searched_word.startswith(start) for searched_word in words) for start in starts)
 
     return test if starts else lambda searched: text.casefold() in searched.casefold()
 
 
-def opposite(test: Test) -> Test:
+def negate(test: Test) -> Test:
     """Return the negated test."""
     return lambda searched: not test(searched)
 
@@ -50,14 +50,14 @@ def parse_query(query: str) -> Test:
     """Return the test for a query: words and "phrases" joined by AND (the default), OR, NOT."""
     alternatives: list[list[Test]] = [[]]
     negated = False
-    for quoted, plain in PART.findall(query):
-        if plain == "OR":
+    for quoted, unquoted in PART.findall(query):
+        if unquoted == "OR":
             alternatives.append([])
-        elif plain == "NOT":
+        elif unquoted == "NOT":
             negated = True
-        elif plain != "AND":
-            test = word(plain) if plain else phrase(quoted)
-            alternatives[-1].append(opposite(test) if negated else test)
+        elif unquoted != "AND":
+            test = word(unquoted) if unquoted else phrase(quoted)
+            alternatives[-1].append(negate(test) if negated else test)
             negated = False
     alternatives = [tests for tests in alternatives if tests]
     return lambda searched: any(all(test(searched) for test in tests) for tests in alternatives)
@@ -68,8 +68,8 @@ def comma_list(call: Call, name: str) -> list[str]:
     return [part.strip() for part in call.query.get(name, "").split(",") if part.strip()]
 
 
-def span(call: Call, name: str, read: Callable[[str], float]) -> tuple[float, float] | None:
-    """Return a range ``from,to`` of the query; either side may be blank. Raises 400 if it is not a range."""
+def number_range(call: Call, name: str, read: Callable[[str], float]) -> tuple[float, float] | None:
+    """Return a range ``from,to`` of the query; either side may be empty. Raises 400 if it is not a range."""
     text = call.query.get(name)
     if not text:
         return None
@@ -87,15 +87,15 @@ def span(call: Call, name: str, read: Callable[[str], float]) -> tuple[float, fl
 
 
 def choice(call: Call, name: str, default: str, allowed: tuple[str, ...]) -> str:
-    """Return a parameter with a few allowed values. Raises 400 for any other."""
-    word = call.query.get(name) or default
-    if word not in allowed:
-        raise invalid("invalid_parameter", name, f"Invalid value '{word}' for parameter '{name}'")
-    return word
+    """Return a parameter that has a few allowed values. Raises 400 for any other value."""
+    value = call.query.get(name) or default
+    if value not in allowed:
+        raise invalid("invalid_parameter", name, f"Invalid value '{value}' for parameter '{name}'")
+    return value
 
 
 def trashed_by(item: Item) -> str:
-    """Return the id of the user who trashed an item; for items trashed from the start, who last changed it."""
+    """Return the id of the user who trashed an item; for items trashed from the start, the user who last changed it."""
     user_id: str = item.extra.get("trashed_by", item.modified_by)
     return user_id
 
@@ -117,10 +117,13 @@ def filters(call: Call) -> list[Callable[[Item], bool]]:
     if updaters:
         tests.append(lambda item: item.modified_by in updaters)
     created, updated = (
-        span(call, "created_at_range", times.parse),
-        span(call, "updated_at_range", times.parse),
+        number_range(call, "created_at_range", times.parse),
+        number_range(call, "updated_at_range", times.parse),
     )
-    deleted, size = span(call, "deleted_at_range", times.parse), span(call, "size_range", float)
+    deleted, size = (
+        number_range(call, "deleted_at_range", times.parse),
+        number_range(call, "size_range", float),
+    )
     if created:
         tests.append(lambda item: created[0] <= item.created <= created[1])
     if updated:
@@ -138,12 +141,12 @@ def filters(call: Call) -> list[Callable[[Item], bool]]:
         if folder_id != "0"
     ]
     if ancestors:
-        tests.append(lambda item: any(above in ancestors for above in list(item.up())[1:]))
+        tests.append(lambda item: any(folder in ancestors for folder in list(item.up())[1:]))
     return tests
 
 
 def text_of(call: Call) -> Callable[[Item], str]:
-    """Return a function that returns the text of an item to search."""
+    """Return a function that returns the searchable text of an item."""
     kinds = comma_list(call, "content_types") or ["name", "description", "tags"]
     for kind in kinds:
         if kind not in ("name", "description", "file_content", "comments", "tags"):
@@ -172,7 +175,7 @@ def candidates(call: Call) -> list[Item]:
 
 async def search(call: Call) -> Response:
     """`GET /search`."""
-    call.reads()
+    call.need_read()
     call.context.limits.check_search(call.user["id"])
     query = call.query.get("query", "")
     if call.query.get("mdfilters"):
@@ -197,18 +200,18 @@ async def search(call: Call) -> Response:
         matches.sort(key=lambda item: item.modified, reverse=direction == "DESC")
     else:
         matches = ordered(call, matches, "name", "ASC")
-    frame, part = page_by_offset(call, matches, default=30, maximum=200)
-    del frame["order"]
+    paging, part = page_by_offset(call, matches, default=30, maximum=200)
+    del paging["order"]
     view = call.view()
     entries: list[Doc] = [view.item(item, call.fields) for item in part]
     if call.query.get("include_recent_shared_links", "").lower() == "true":
         rows = [{"item": entry, "type": "search_result"} for entry in entries]
-        return answer({**frame, "type": "search_results_with_shared_links", "entries": rows})
-    return answer({**frame, "type": "search_results_items", "entries": entries})
+        return respond({**paging, "type": "search_results_with_shared_links", "entries": rows})
+    return respond({**paging, "type": "search_results_items", "entries": entries})
 
 
 def pin_doc(call: Call, pin: Doc) -> Doc:
-    """Return a device pin as Box answers it."""
+    """Return a device pin as Box returns it."""
     owner = call.context.world.person(pin["user"])
     return {"type": "device_pinner", "id": pin["id"], "owned_by": owner, "product_name": pin["name"]}
 
@@ -232,10 +235,10 @@ async def pins(call: Call) -> Response:
             if (int(pin["id"]) > marker) == (direction == "asc") and int(pin["id"]) != marker
         ]
     part = pins_in_order[:limit]
-    frame: Doc = {"limit": limit, "order": [{"by": "id", "direction": direction}]}
+    paging: Doc = {"limit": limit, "order": [{"by": "id", "direction": direction}]}
     if len(pins_in_order) > limit:
-        frame["next_marker"] = int(part[-1]["id"])
-    return answer({**frame, "entries": [pin_doc(call, pin) for pin in part]})
+        paging["next_marker"] = int(part[-1]["id"])
+    return respond({**paging, "entries": [pin_doc(call, pin) for pin in part]})
 
 
 async def pin(call: Call) -> Response:
@@ -246,7 +249,7 @@ async def pin(call: Call) -> Response:
     if match is None:
         raise not_found("device_pinner", pin_id)
     if call.request.method == "GET":
-        return answer(pin_doc(call, match))
+        return respond(pin_doc(call, match))
     del call.context.world.pins[pin_id]
     call.context.state.change("pin", pin_id, None)
     source = call.context.world.person(match["user"])

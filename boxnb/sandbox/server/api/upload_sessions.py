@@ -16,20 +16,29 @@ from ..company.people import Doc
 from ..company.times import iso
 from ..company.tree import Item
 from ..errors import client_error, not_found
-from .call import Call, Handler, answer, page_by_offset
-from .uploads import base_of, moments, new_file, new_version, room, save_bytes, uploaded_file, writable_file
-from .write_rules import bad_request, check_name, conflict, free_name, target
+from .call import Call, Handler, page_by_offset, respond
+from .uploads import (
+    base_of,
+    check_space,
+    content_times,
+    new_file,
+    new_version,
+    save_bytes,
+    uploaded_file,
+    writable_file,
+)
+from .write_rules import bad_request, check_name, check_name_is_free, conflict, target
 
-SMALLEST = 20_000_000  # Box says 20 MB, but not whether that means 20,000,000 bytes or 20 MiB
-PART = 8 * 1024 * 1024
+MIN_SIZE = 20_000_000  # Box says 20 MB, but not whether that means 20,000,000 bytes or 20 MiB
+PART_SIZE = 8 * 1024 * 1024
 DAYS = 7
 DIGESTS = {"sha": ("sha1", 20), "sha-512": ("sha512", 64)}
 """Digests that can check a part (Box's SDK 10.18, upload_file_part; RFC 5843). Only the first can check a whole file."""
 RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
-def wrong(code: str, message: str) -> Exception:
-    """Build a 400 about a session."""
+def session_error(code: str, message: str) -> Exception:
+    """Build a 400 for a session."""
     return client_error(400, code, message)
 
 
@@ -37,44 +46,46 @@ def size_of(body: Doc) -> int:
     """Return `file_size`. Raises 400 if it is missing, invalid, or too small for parts."""
     size = body.get("file_size")
     if size is None:
-        raise wrong("missing_file_size", "'file_size' is required")
+        raise session_error("missing_file_size", "'file_size' is required")
     if not isinstance(size, int) or isinstance(size, bool) or size <= 0:
-        raise wrong("invalid_file_size", "'file_size' must be a number of bytes")
-    if size < SMALLEST:
-        raise wrong("file_size_too_small", f"Files of less than {SMALLEST} bytes are uploaded in one piece")
+        raise session_error("invalid_file_size", "'file_size' must be a number of bytes")
+    if size < MIN_SIZE:
+        raise session_error(
+            "file_size_too_small", f"Files of less than {MIN_SIZE} bytes are uploaded in a single request"
+        )
     return size
 
 
 async def create(call: Call) -> Response:
     """`POST /files/upload_sessions`."""
-    call.writes()
+    call.need_write()
     call.context.limits.check_upload(call.user["id"])
     body = await call.body()
     size = size_of(body)
     if body.get("folder_id") is None:
-        raise wrong("missing_destination", "'folder_id' is required")
+        raise session_error("missing_destination", "'folder_id' is required")
     folder = str(body["folder_id"])
     if not (folder.isascii() and folder.isdigit()):
-        raise wrong("invalid_folder_id", "'folder_id' is not an id")
+        raise session_error("invalid_folder_id", "'folder_id' is not an id")
     if not body.get("file_name"):
-        raise wrong("missing_file_name", "'file_name' is required")
+        raise session_error("missing_file_name", "'file_name' is required")
     name = check_name(body["file_name"])
     owner, parent = target(call, folder)
-    free_name(call, owner, parent, name, "file")
-    room(call, owner, size)
+    check_name_is_free(call, owner, parent, name, "file")
+    check_space(call, owner, size)
     return new_session(call, {"folder": folder, "name": name, "file": ""}, size)
 
 
 async def create_version(call: Call) -> Response:
     """`POST /files/:id/upload_sessions`."""
-    call.writes()
+    call.need_write()
     call.context.limits.check_upload(call.user["id"])
     body = await call.body()
     item = writable_file(call)
     size = size_of(body)
     name = check_name(body.get("file_name") or item.name)
-    free_name(call, item.owner, item.parent, name, "file", item)
-    room(call, item.owner, size)
+    check_name_is_free(call, item.owner, item.parent, name, "file", item)
+    check_space(call, item.owner, size)
     return new_session(call, {"folder": "", "name": name, "file": item.id}, size)
 
 
@@ -94,34 +105,34 @@ def new_session(call: Call, destination: Doc, size: int) -> Response:
         "parts": {},
     }
     call.context.state.change("session", key, session)
-    return answer(session_doc(call, session), 201)
+    return respond(session_doc(call, session), 201)
 
 
 def session_doc(call: Call, session: Doc) -> Doc:
-    """Return a session as Box answers it."""
-    address = f"{base_of(call)}/api/2.0/files/upload_sessions/{session['id']}"
+    """Return a session as Box returns it."""
+    url = f"{base_of(call)}/api/2.0/files/upload_sessions/{session['id']}"
     return {
         "id": session["id"],
         "type": "upload_session",
         "session_expires_at": iso(session["expires"]),
-        "part_size": PART,
-        "total_parts": math.ceil(session["size"] / PART),
+        "part_size": PART_SIZE,
+        "total_parts": math.ceil(session["size"] / PART_SIZE),
         "num_parts_processed": len(session["parts"]),
         "session_endpoints": {
-            "plan": f"{address}/plan",
-            "upload_part": address,
-            "commit": f"{address}/commit",
-            "abort": address,
-            "list_parts": f"{address}/parts",
-            "status": address,
-            "log_event": f"{address}/log",
+            "plan": f"{url}/plan",
+            "upload_part": url,
+            "commit": f"{url}/commit",
+            "abort": url,
+            "list_parts": f"{url}/parts",
+            "status": url,
+            "log_event": f"{url}/log",
         },
     }
 
 
 def session_of(call: Call) -> Doc:
     """Return the session of the path. Raises 404 if unknown, 403 for another user's, 410 if it has expired."""
-    call.writes()
+    call.need_write()
     key = call.request.path_params["session"]
     session = call.context.state.get_change("session", key)
     if session is None:
@@ -135,7 +146,7 @@ def session_of(call: Call) -> Doc:
 
 async def status(call: Call) -> Response:
     """`GET` of a session."""
-    return answer(session_doc(call, session_of(call)))
+    return respond(session_doc(call, session_of(call)))
 
 
 def digest_of(call: Call, *kinds: str) -> tuple[str, str]:
@@ -147,7 +158,7 @@ def digest_of(call: Call, *kinds: str) -> tuple[str, str]:
         raw = b""
     algorithm, length = DIGESTS.get(kind.lower(), ("", -1))
     if kind.lower() not in kinds or len(raw) != length:
-        raise wrong("bad_digest", "The header 'digest' must be 'sha=' and the base64 of a SHA-1")
+        raise session_error("bad_digest", "The header 'digest' must be 'sha=' and the base64 of a SHA-1")
     return algorithm, raw.hex()
 
 
@@ -161,10 +172,17 @@ async def put_part(call: Call) -> Response:
     first, last, total = (int(number) for number in match.groups())
     data = await call.request.body()
     session = session_of(call)  # other parts may have arrived while this one was read
-    due = min(PART, session["size"] - first)
-    if total != session["size"] or first % PART or last - first + 1 != due or len(data) != due:
+    expected_size = min(PART_SIZE, session["size"] - first)
+    if (
+        total != session["size"]
+        or first % PART_SIZE
+        or last - first + 1 != expected_size
+        or len(data) != expected_size
+    ):
         raise client_error(
-            416, "range_not_satisfiable", f"A part begins at a multiple of {PART} and fills it"
+            416,
+            "range_not_satisfiable",
+            f"A part must start at a multiple of {PART_SIZE} and have that size, unless it is the last",
         )
     sha1 = hashlib.sha1(data, usedforsecurity=False).hexdigest()
     if hashlib.new(algorithm, data, usedforsecurity=False).hexdigest() != digest:
@@ -172,7 +190,7 @@ async def put_part(call: Call) -> Response:
     existing = session["parts"].get(str(first))
     if existing is not None and existing["sha1"] != sha1:
         raise client_error(409, "range_overlaps_existing_part", "Another part has this offset")
-    return answer({"part": existing or new_part(call, session, first, data)})
+    return respond({"part": existing or new_part(call, session, first, data)})
 
 
 def new_part(call: Call, session: Doc, first: int, data: bytes) -> Doc:
@@ -191,7 +209,9 @@ def new_part(call: Call, session: Doc, first: int, data: bytes) -> Doc:
 
 
 async def plan(call: Call) -> Response:
-    """`POST` of a plan: says which parts need not be sent, as Box's SDKs ask since 2026 (`create_file_upload_session_plan`).
+    """`POST` of a plan: return which parts need not be sent.
+
+    Box's SDKs have requested it since 2026 (`create_file_upload_session_plan`).
 
     Which parts count as present is a guess: those of this session, and for a new version the same bytes at the same offset.
     """
@@ -200,25 +220,27 @@ async def plan(call: Call) -> Response:
     if not isinstance(requested, list) or not all(isinstance(part, dict) for part in requested):
         raise bad_request("'parts' must be a list of objects", "parts")
     session = session_of(call)
-    answers: Doc = {"upload_session_id": session["id"], "hits": [], "misses": []}
+    result: Doc = {"upload_session_id": session["id"], "hits": [], "misses": []}
     for part in requested:
         part_fields = {name: part.get(name) for name in ("offset", "size", "sha512")}
         first, size = part_fields["offset"], part_fields["size"]
         if type(first) is not int or type(size) is not int or not isinstance(part_fields["sha512"], str):
             raise bad_request("A part needs 'offset', 'size' and 'sha512'", "parts")
-        fits = (
-            0 <= first < session["size"] and not first % PART and size == min(PART, session["size"] - first)
+        is_valid_range = (
+            0 <= first < session["size"]
+            and not first % PART_SIZE
+            and size == min(PART_SIZE, session["size"] - first)
         )
-        data = present(call, session, first, size) if fits else b""
+        data = existing_bytes(call, session, first, size) if is_valid_range else b""
         if data and hashlib.sha512(data).hexdigest() == part_fields["sha512"]:
             saved_part = session["parts"].get(str(first)) or new_part(call, session, first, data)
-            answers["hits"].append({**part_fields, "part_id": saved_part["part_id"]})
+            result["hits"].append({**part_fields, "part_id": saved_part["part_id"]})
         else:
-            answers["misses"].append(part_fields)
-    return answer(answers)
+            result["misses"].append(part_fields)
+    return respond(result)
 
 
-def present(call: Call, session: Doc, first: int, size: int) -> bytes:
+def existing_bytes(call: Call, session: Doc, first: int, size: int) -> bytes:
     """Return the bytes that a session, or the file it adds a version to, has at an offset; empty if there are none."""
     if str(first) in session["parts"]:
         return call.context.blobs.part(session["id"], first).read_bytes()
@@ -226,23 +248,23 @@ def present(call: Call, session: Doc, first: int, size: int) -> bytes:
     if item is None or item.size < first + size:
         return b""
     last = first + size
-    pieces = (
-        file_bytes.pieces(item.key, last, first)
+    chunks = (
+        file_bytes.chunks(item.key, last, first)
         if item.key
         else call.context.blobs.read(item.sha1, first, last)
     )
-    return b"".join(pieces)
+    return b"".join(chunks)
 
 
-def in_order(session: Doc) -> list[Doc]:
+def received_parts(session: Doc) -> list[Doc]:
     """Return the parts received so far, by offset."""
     return sorted(session["parts"].values(), key=lambda part: int(part["offset"]))
 
 
 async def parts(call: Call) -> Response:
     """`GET` of the parts."""
-    frame, part = page_by_offset(call, in_order(session_of(call)))
-    return answer({**frame, "entries": list(part)})
+    paging, part = page_by_offset(call, received_parts(session_of(call)))
+    return respond({**paging, "entries": list(part)})
 
 
 async def commit(call: Call) -> Response:
@@ -252,16 +274,16 @@ async def commit(call: Call) -> Response:
     body = await call.body()
     session = session_of(call)
     sent = body.get("parts")
-    received = in_order(session)
+    received = received_parts(session)
     complete = sum(part["size"] for part in received) == session["size"]
     if not isinstance(sent, list) or not complete or identities(sent) != identities(received):
-        raise wrong("parts_mismatch", "The parts are not those of this session, or some are missing")
+        raise session_error("parts_mismatch", "The parts are not those of this session, or some are missing")
     attributes: Doc = body["attributes"] if isinstance(body.get("attributes"), dict) else {}
     attributes["name"] = session["name"]
-    moments(call, attributes)
-    item, owner, parent = place(call, session)
+    content_times(call, attributes)
+    item, owner, parent = check_destination(call, session)
     offsets = [int(part["offset"]) for part in received]
-    sha1, size = save_bytes(call, call.context.blobs.joined(session["id"], offsets), digest)
+    sha1, size = save_bytes(call, call.context.blobs.read_parts(session["id"], offsets), digest)
     file = (
         new_version(call, item, attributes, sha1, size)
         if item is not None
@@ -272,17 +294,17 @@ async def commit(call: Call) -> Response:
     return uploaded_file(call, file, 201)
 
 
-def place(call: Call, session: Doc) -> tuple[Item | None, str, Item | None]:
-    """Check the destination again. Return the file that gets a version, or owner and folder of a new file."""
+def check_destination(call: Call, session: Doc) -> tuple[Item | None, str, Item | None]:
+    """Check the destination again. Return the file that gets a version, or the owner and the folder of a new file."""
     if session["file"]:
         call.request.path_params["id"] = session["file"]
         item = writable_file(call)
         return item, item.owner, item.parent
     owner, parent = target(call, session["folder"])
-    taken = call.context.world.tree.find_by_name(owner, parent, session["name"])
-    if taken is not None:
-        raise conflict(taken, as_list=False)
-    room(call, owner, session["size"])
+    existing = call.context.world.tree.find_by_name(owner, parent, session["name"])
+    if existing is not None:
+        raise conflict(existing, as_list=False)
+    check_space(call, owner, session["size"])
     return None, owner, parent
 
 

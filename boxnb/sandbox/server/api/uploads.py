@@ -1,4 +1,4 @@
-"""Uploads in one piece: preflight, new file, new version (box-facts 4.10)."""
+"""Uploads in a single request: preflight, new file, new version (box-facts 4.10)."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from ..company.people import Doc
 from ..company.tree import Item
 from ..context import parse_json
 from ..errors import client_error, forbidden, invalid
-from .call import Call, Handler, answer, check_match
+from .call import Call, Handler, check_match, respond
 from .item_writes import new_item_fields, record_event
 from .multipart import Part, parse
-from .write_rules import bad_request, check_lock, check_name, free_name, id_of, mark_changed, target
+from .write_rules import bad_request, check_lock, check_name, check_name_is_free, id_of, mark_changed, target
 
 
 def base_of(call: Call) -> str:
-    """Return the address of this sandbox as the caller knows it."""
+    """Return the base URL of this sandbox as the caller sees it."""
     return str(call.request.base_url).rstrip("/") + call.context.prefix
 
 
-def room(call: Call, owner: str, size: int) -> None:
+def check_space(call: Call, owner: str, size: int) -> None:
     """Raise 403 if a file is too large for the caller or the owner's space is used up."""
     if size > call.user["max_upload_size"]:
         raise client_error(
@@ -35,34 +35,34 @@ def room(call: Call, owner: str, size: int) -> None:
         raise client_error(403, "storage_limit_exceeded", "Account storage limit reached")
 
 
-def used(call: Call, owner: str, size: int) -> None:
+def add_used_space(call: Call, owner: str, size: int) -> None:
     """Add bytes to the space that an owner uses."""
     user = call.context.world.users.get(owner)
     if user is not None:
         call.context.world.change_user(owner, {"space_used": user["space_used"] + size})
 
 
-def moments(call: Call, attributes: Doc) -> Doc:
+def content_times(call: Call, attributes: Doc) -> Doc:
     """Return `content_created_at` and `content_modified_at` as `extra` saves them."""
-    out: Doc = {}
+    moments: Doc = {}
     for name in ("content_created", "content_modified"):
         value = attributes.get(f"{name}_at")
         if value is not None:
             try:
-                out[name] = times.parse(str(value))
+                moments[name] = times.parse(str(value))
             except ValueError:
                 raise invalid("invalid_parameter", f"{name}_at", f"Invalid value '{value}'") from None
-    return out
+    return moments
 
 
 def new_file(call: Call, attributes: Doc, owner: str, parent: Item | None, sha1: str, size: int) -> Item:
     """Create the file, after its bytes are saved."""
     doc = new_item_fields(call, attributes["name"])
-    doc.update(size=size, sha1=sha1, extra=moments(call, attributes))
+    doc.update(size=size, sha1=sha1, extra=content_times(call, attributes))
     doc["description"] = str(attributes.get("description") or "")[:255]
     with call.context.state:
         file = call.context.world.tree.add("file", doc, owner, parent)
-        used(call, file.owner, size)
+        add_used_space(call, file.owner, size)
         record_event(call, "UPLOAD", file, {"size": size, "version_id": file.version})
     return file
 
@@ -81,22 +81,22 @@ def new_version(call: Call, item: Item, attributes: Doc, sha1: str, size: int, k
             "created": item.modified,
         }
     )
-    extra = moments(call, attributes)
+    extra = content_times(call, attributes)
     with call.context.state:
         item.history, item.versions, item.version = history, item.versions + 1, call.context.state.next_id()
         item.size, item.sha1, item.key = size, sha1, key
         item.name = attributes.get("name") or item.name
         item.extra = {**item.extra, **extra}
         mark_changed(call, item)
-        used(call, item.owner, size)
+        add_used_space(call, item.owner, size)
         record_event(call, "EDIT", item, {"size": size, "version_id": item.version})
     return item
 
 
 def uploaded_file(call: Call, item: Item, status: int) -> Response:
-    """Return the answer to an upload: a list of one file."""
+    """Return the response to an upload: a list of one file."""
     call._view = None
-    return answer({"total_count": 1, "entries": [call.view().item(item, call.fields)]}, status)
+    return respond({"total_count": 1, "entries": [call.view().item(item, call.fields)]}, status)
 
 
 def check_digest(call: Call, sha1: str) -> None:
@@ -127,9 +127,9 @@ async def parts_of(call: Call) -> tuple[Doc, Part]:
     return attributes, file
 
 
-def save_bytes(call: Call, pieces: Iterable[bytes], digest: str | None = None) -> tuple[str, int]:
+def save_bytes(call: Call, chunks: Iterable[bytes], digest: str | None = None) -> tuple[str, int]:
     """Save the bytes. Raises 400 if their SHA-1 is not `digest`."""
-    sha1, size = call.context.blobs.put(pieces)
+    sha1, size = call.context.blobs.put(chunks)
     if digest is not None and digest != sha1:
         raise client_error(400, "bad_digest", "The specified digest did not match what we received")
     return sha1, size
@@ -137,28 +137,28 @@ def save_bytes(call: Call, pieces: Iterable[bytes], digest: str | None = None) -
 
 async def upload(call: Call) -> Response:
     """`POST /files/content` on the upload host."""
-    call.writes()
+    call.need_write()
     call.context.limits.check_upload(call.user["id"])
     attributes, file = await parts_of(call)
     attributes["name"] = check_name(attributes.get("name"))
     owner, parent = target(call, id_of(attributes, "parent"))
-    free_name(call, owner, parent, attributes["name"], "file")
-    room(call, owner, len(file.data))
-    moments(call, attributes)
+    check_name_is_free(call, owner, parent, attributes["name"], "file")
+    check_space(call, owner, len(file.data))
+    content_times(call, attributes)
     check_digest(call, hashlib.sha1(file.data, usedforsecurity=False).hexdigest())
     return uploaded_file(call, new_file(call, attributes, owner, parent, *save_bytes(call, [file.data])), 201)
 
 
 async def upload_version(call: Call) -> Response:
     """`POST /files/:id/content` on the upload host."""
-    call.writes()
+    call.need_write()
     call.context.limits.check_upload(call.user["id"])
     attributes, file = await parts_of(call)
     item = writable_file(call)  # check after reading: another version may have arrived meanwhile
     if attributes.get("name"):
-        free_name(call, item.owner, item.parent, check_name(attributes["name"]), "file", item)
-    room(call, item.owner, len(file.data))
-    moments(call, attributes)
+        check_name_is_free(call, item.owner, item.parent, check_name(attributes["name"]), "file", item)
+    check_space(call, item.owner, len(file.data))
+    content_times(call, attributes)
     check_digest(call, hashlib.sha1(file.data, usedforsecurity=False).hexdigest())
     return uploaded_file(call, new_version(call, item, attributes, *save_bytes(call, [file.data])), 200)
 
@@ -175,30 +175,30 @@ def writable_file(call: Call) -> Item:
 
 async def preflight(call: Call) -> Response:
     """`OPTIONS /files/content` on the API host: says whether an upload would be accepted."""
-    call.writes()
+    call.need_write()
     body = await call.body()
     name = check_name(body.get("name"))
     owner, parent = target(call, id_of(body, "parent")) if "parent" in body else (call.user["id"], None)
-    free_name(call, owner, parent, name, "file")
-    room(call, owner, bytes_of(body))
-    return answer({"upload_url": f"{base_of(call)}/api/2.0/files/content", "upload_token": None})
+    check_name_is_free(call, owner, parent, name, "file")
+    check_space(call, owner, bytes_of(body))
+    return respond({"upload_url": f"{base_of(call)}/api/2.0/files/content", "upload_token": None})
 
 
 async def preflight_version(call: Call) -> Response:
     """`OPTIONS /files/:id/content`: says whether a new version would be accepted (boxsdk 1 to 4, preflight_check of a file)."""
-    call.writes()
+    call.need_write()
     body = await call.body()
     item = writable_file(call)
     if body.get("name"):
-        free_name(call, item.owner, item.parent, check_name(body["name"]), "file", item)
-    room(call, item.owner, bytes_of(body))
-    address = f"{base_of(call)}/api/2.0/files/{item.id}/content"
-    return answer({"upload_url": address, "upload_token": None})
+        check_name_is_free(call, item.owner, item.parent, check_name(body["name"]), "file", item)
+    check_space(call, item.owner, bytes_of(body))
+    url = f"{base_of(call)}/api/2.0/files/{item.id}/content"
+    return respond({"upload_url": url, "upload_token": None})
 
 
 def bytes_of(body: Doc) -> int:
     """Return `size` of a preflight. Raises 400 if it is not a number of bytes."""
-    size = body.get("size") or 0  # rclone sends no size: it only checks the name
+    size = body.get("size") or 0  # rclone does not send a size, because it only checks the name
     if not isinstance(size, int) or isinstance(size, bool) or size < 0:
         raise bad_request("'size' must be a number of bytes", "size")
     return size

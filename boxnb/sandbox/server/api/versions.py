@@ -8,13 +8,13 @@ from ..company.people import Doc
 from ..company.times import iso, iso_or_none
 from ..company.tree import Item
 from ..errors import forbidden, invalid
-from .call import Call, Handler, answer, check_match, missing, page_by_offset
-from .uploads import new_version, room
+from .call import Call, Handler, check_match, missing, page_by_offset, respond
+from .uploads import check_space, new_version
 from .write_rules import check_lock, mark_changed, text
 
 
 def version_doc(call: Call, item: Item, version: Doc, number: int) -> Doc:
-    """Return a version as Box answers it."""
+    """Return a version as Box returns it."""
     return {
         "type": "file_version",
         "id": version["id"],
@@ -39,13 +39,13 @@ def with_fields(call: Call, doc: Doc) -> Doc:
     return {name: value for name, value in doc.items() if name in names}
 
 
-def docs_of(call: Call, item: Item) -> list[Doc]:
+def earlier_version_docs(call: Call, item: Item) -> list[Doc]:
     """Return the earlier versions, newest first."""
     earlier = item.earlier()
     return [version_doc(call, item, version, len(earlier) - index) for index, version in enumerate(earlier)]
 
 
-def present(call: Call, item: Item) -> Doc:
+def current_version(call: Call, item: Item) -> Doc:
     """Return the current version of the file."""
     current: Doc = {"id": item.version, "sha1": item.sha1, "name": item.name, "size": item.size}
     current |= {"by": item.modified_by, "created": item.modified}
@@ -54,20 +54,20 @@ def present(call: Call, item: Item) -> Doc:
 
 async def versions(call: Call) -> Response:
     """`GET /files/:id/versions`: the earlier versions, newest first, without the current one."""
-    call.reads()
+    call.need_read()
     item = call.item("file", call.request.path_params["id"])
-    frame, part = page_by_offset(call, docs_of(call, item))
-    return answer({**frame, "entries": [with_fields(call, doc) for doc in part]})
+    paging, part = page_by_offset(call, earlier_version_docs(call, item))
+    return respond({**paging, "entries": [with_fields(call, doc) for doc in part]})
 
 
 async def version(call: Call) -> Response:
     """`GET /files/:id/versions/:id`, including the current version."""
-    call.reads()
+    call.need_read()
     item = call.item("file", call.request.path_params["id"])
     version_id = call.request.path_params["version"]
-    for doc in [present(call, item), *docs_of(call, item)]:
+    for doc in [current_version(call, item), *earlier_version_docs(call, item)]:
         if doc["id"] == version_id:
-            return answer(with_fields(call, doc))
+            return respond(with_fields(call, doc))
     raise missing("file", version_id)
 
 
@@ -88,20 +88,20 @@ def earlier_version(call: Call, item: Item, version_id: str) -> Doc:
 
 async def promote(call: Call) -> Response:
     """`POST /files/:id/versions/current`: copy an earlier version to a new one."""
-    call.writes()
+    call.need_write()
     body = await call.body()
     item = call.item("file", call.request.path_params["id"])
     old = earlier_version(call, item, text(body, "id"))
     if old.get("trashed"):
         raise missing("file", old["id"], "trashed")
-    room(call, item.owner, old["size"])
+    check_space(call, item.owner, old["size"])
     new_version(call, item, {}, old["sha1"], old["size"], old["key"])
-    return answer(with_fields(call, present(call, item)), 201)
+    return respond(with_fields(call, current_version(call, item)), 201)
 
 
 async def trash_version(call: Call) -> Response:
     """`DELETE /files/:id/versions/:id`: move to the trash."""
-    call.writes()
+    call.need_write()
     item = call.item("file", call.request.path_params["id"])
     check_match(call, item)
     old = earlier_version(call, item, call.request.path_params["version"])
@@ -113,7 +113,7 @@ async def trash_version(call: Call) -> Response:
 
 async def restore_version(call: Call) -> Response:
     """`PUT /files/:id/versions/:id` with `trashed_at` null: restore from the trash."""
-    call.writes()
+    call.need_write()
     body = await call.body()
     item = call.item("file", call.request.path_params["id"])
     old = earlier_version(call, item, call.request.path_params["version"])
@@ -122,8 +122,8 @@ async def restore_version(call: Call) -> Response:
     with call.context.state:
         old["trashed"] = None
         mark_changed(call, item)
-    doc = next(version for version in docs_of(call, item) if version["id"] == old["id"])
-    return answer(with_fields(call, doc))
+    doc = next(version for version in earlier_version_docs(call, item) if version["id"] == old["id"])
+    return respond(with_fields(call, doc))
 
 
 PATHS: dict[str, dict[str, Handler]] = {

@@ -13,14 +13,14 @@ from .call import Call, missing
 from .representations import mini_item
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-LONG = ("address", "description")
-"""Texts that may have several lines."""
+MULTILINE = ("address", "description")
+"""Fields that may have several lines."""
 ACCESS = ("open", "company", "collaborators")
 STRONG = re.compile(r"[A-Z]|[^a-z]")
 
 
 def bad_request(message: str, name: str = "") -> ApiError:
-    """Build a 400 `bad_request` about the body."""
+    """Build a 400 `bad_request` for the body."""
     errors = [{"reason": "invalid_parameter", "name": name, "message": message}] if name else None
     return client_error(400, "bad_request", message if not name else "Bad Request", errors=errors)
 
@@ -30,12 +30,12 @@ def text(body: Doc, name: str, default: str | None = None) -> str:
     value = body.get(name, default)
     if not isinstance(value, str):
         raise bad_request(f"'{name}' is required" if value is None else f"'{name}' must be a string", name)
-    if CONTROL.search(re.sub(r"[\t\n\r]", "", value) if name in LONG else value):
+    if CONTROL.search(re.sub(r"[\t\n\r]", "", value) if name in MULTILINE else value):
         raise bad_request(f"'{name}' must not contain control characters", name)
     return value
 
 
-def sub(body: Doc, name: str) -> Doc:
+def sub_object(body: Doc, name: str) -> Doc:
     """Return an object from the body. Raises 400 if it is missing or not an object."""
     value = body.get(name)
     if not isinstance(value, dict):
@@ -45,14 +45,16 @@ def sub(body: Doc, name: str) -> Doc:
 
 def id_of(body: Doc, name: str) -> str:
     """Return the id of an object in the body, such as ``{"parent": {"id": "0"}}``."""
-    value = sub(body, name).get("id")
+    value = sub_object(body, name).get("id")
     return (
-        str(value) if isinstance(value, int) and not isinstance(value, bool) else text(sub(body, name), "id")
+        str(value)
+        if isinstance(value, int) and not isinstance(value, bool)
+        else text(sub_object(body, name), "id")
     )
 
 
 def moment(call: Call, body: Doc, name: str, future: bool = False) -> float | None:
-    """Return a time from the body, or None if it is null or missing. Raises 400 if it is invalid or must be future."""
+    """Return a time from the body, or None if it is null or missing. Raises 400 if it is invalid or not in the `future`."""
     value = body.get(name)
     if value is None:
         return None
@@ -71,8 +73,8 @@ def check_name(name: Any) -> str:
         raise bad_request("'name' is required", "name")
     if len(name) > 255:
         raise client_error(400, "item_name_too_long", "Item name too long")
-    spaced = name != name.strip(" ")
-    if name in (".", "..") or spaced or "/" in name or "\\" in name or CONTROL.search(name):
+    has_outer_spaces = name != name.strip(" ")
+    if name in (".", "..") or has_outer_spaces or "/" in name or "\\" in name or CONTROL.search(name):
         raise client_error(400, "item_name_invalid", "Item name invalid")
     return name
 
@@ -88,13 +90,13 @@ def conflict(item: Item, as_list: bool) -> ApiError:
     )
 
 
-def free_name(
-    call: Call, owner: str, parent: Item | None, name: str, kind: str, but: Item | None = None
+def check_name_is_free(
+    call: Call, owner: str, parent: Item | None, name: str, kind: str, except_item: Item | None = None
 ) -> None:
     """Raise 409 if another item in the folder has this name, ignoring case."""
-    taken = call.context.world.tree.find_by_name(owner, parent, name)
-    if taken is not None and taken is not but:
-        raise conflict(taken, kind == "folder")
+    existing = call.context.world.tree.find_by_name(owner, parent, name)
+    if existing is not None and existing is not except_item:
+        raise conflict(existing, kind == "folder")
 
 
 def target(call: Call, folder_id: str) -> tuple[str, Item | None]:
@@ -121,7 +123,7 @@ def check_lock(call: Call, item: Item) -> None:
 
 
 def set_lock(call: Call, item: Item, lock: Any) -> None:
-    """Lock a file, or unlock it for null. Without `expires_at` the lock does not expire."""
+    """Lock a file, or unlock it if `lock` is None. Without `expires_at` the lock does not expire."""
     check_lock(call, item)
     if lock is None:
         item.extra.pop("lock", None)
@@ -138,13 +140,13 @@ def set_lock(call: Call, item: Item, lock: Any) -> None:
 
 
 def set_link(call: Call, item: Item, settings: Any) -> str:
-    """Create, change or, for null, remove the shared link. Return the name of the event."""
+    """Create or change the shared link, or remove it if `settings` is None. Return the name of the event."""
     if "share" not in call.view().rights(item):
         raise forbidden()
     old = item.link
     if settings is None:
         item.link = None
-        item.extra["link"] = item.extra.get("link", 0) + 1  # a new link gets a new address
+        item.extra["link"] = item.extra.get("link", 0) + 1  # a new link gets a new URL
         return "UNSHARE" if old else ""
     if not isinstance(settings, dict):
         raise bad_request("'shared_link' must be an object or null", "shared_link")
@@ -166,8 +168,8 @@ def set_link(call: Call, item: Item, settings: Any) -> str:
     if "password" in settings:
         password = settings["password"]
         if password is not None and not (len(str(password)) >= 8 and STRONG.search(str(password))):
-            text = "A password needs 8 characters and a digit, a capital or a special character"
-            raise invalid("invalid_parameter", "password", text)
+            message = "A password needs 8 characters and a digit, a capital or a special character"
+            raise invalid("invalid_parameter", "password", message)
         link.password = str(password) if password is not None else ""
     if "vanity_name" in settings:
         vanity = settings["vanity_name"]
@@ -192,7 +194,7 @@ def set_tags(item: Item, tags: Any) -> None:
     item.tags = tuple(dict.fromkeys(tags))
 
 
-def may_leave(call: Call, item: Item) -> None:
+def check_may_leave(call: Call, item: Item) -> None:
     """Raise 403 if the caller may not take an item out of its folder."""
     rights = call.view().rights(item.parent) if item.parent is not None else call.view().rights(item)
     if ("delete" if item.parent is not None else "own") not in rights:

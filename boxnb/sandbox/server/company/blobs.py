@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-PIECE = 1 << 20
+CHUNK = 1 << 20
 
 
 class Blobs:
@@ -17,16 +17,16 @@ class Blobs:
     def __init__(self, folder: Path) -> None:
         self.folder, self.parts = folder / "content", folder / "parts"
 
-    def put(self, pieces: Iterable[bytes]) -> tuple[str, int]:
-        """Save these bytes and return their SHA-1 in hex and their number."""
+    def put(self, chunks: Iterable[bytes]) -> tuple[str, int]:
+        """Save these bytes and return their SHA-1 in hex and their count."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         digest, size = hashlib.sha1(usedforsecurity=False), 0
         draft = self.folder / f".{secrets.token_hex(8)}"
         with draft.open("wb") as file:
-            for piece in pieces:
-                digest.update(piece)
-                size += len(piece)
-                file.write(piece)
+            for chunk in chunks:
+                digest.update(chunk)
+                size += len(chunk)
+                file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(self.folder / digest.hexdigest())
@@ -38,11 +38,11 @@ class Blobs:
             file.seek(start)
             remaining = end - start
             while remaining > 0:
-                piece = file.read(min(remaining, PIECE))
-                if not piece:
+                chunk = file.read(min(remaining, CHUNK))
+                if not chunk:
                     return
-                remaining -= len(piece)
-                yield piece
+                remaining -= len(chunk)
+                yield chunk
 
     def part(self, session: str, offset: int) -> Path:
         """Return the path of a part of an unfinished upload."""
@@ -55,8 +55,8 @@ class Blobs:
         draft.write_bytes(data)
         draft.replace(self.part(session, offset))
 
-    def joined(self, session: str, offsets: Iterable[int]) -> Iterator[bytes]:
-        """Yield the bytes of these parts, one part after the other."""
+    def read_parts(self, session: str, offsets: Iterable[int]) -> Iterator[bytes]:
+        """Yield the bytes of these parts in this order."""
         for offset in offsets:
             yield self.part(session, offset).read_bytes()
 

@@ -10,7 +10,7 @@ from .state import State
 
 
 class Clock:
-    """Seconds since the epoch on the sandbox clock. Saved in the state, so a restart does not turn it back.
+    """Seconds since the epoch on the sandbox clock. Saved in the state, so a restart does not set it back.
 
     Every lifetime and every ``Date`` header follows this clock. Rate limits use real time.
     """
@@ -26,7 +26,7 @@ class Clock:
         return self._frozen if self._frozen is not None else time.time() + self._offset
 
     def advance(self, seconds: float) -> float:
-        """Turn the clock by `seconds` (may be negative) and return the new time."""
+        """Move the clock by `seconds` (may be negative) and return the new time."""
         if self._frozen is not None:
             self._frozen += seconds
         else:
@@ -56,7 +56,7 @@ class Clock:
         return formatdate(self.now(), usegmt=True).encode("ascii")
 
     def iso(self) -> str:
-        """Return the time in RFC 3339 with an offset, as Box writes times."""
+        """Return the time in RFC 3339 with an offset, as Box formats times."""
         return datetime.fromtimestamp(int(self.now()), UTC).isoformat()
 
     def _save(self) -> None:

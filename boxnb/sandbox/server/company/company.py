@@ -1,4 +1,4 @@
-"""The practice company as a whole, read from CSV files that a reader can open and change."""
+"""The practice company, read from CSV files that a reader can open and change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .tree import Tree
 
 __all__ = ["ENTERPRISE", "Doc", "World", "mini", "shape"]
 PACKAGE = Path(__file__).resolve().parents[3]
-NEEDED = ("users", "groups", "memberships")
+REQUIRED = ("users", "groups", "memberships")
 
 
 def data_folder(world: str) -> Path:
@@ -41,12 +41,12 @@ class World(People):
     """The company in memory. Changes made through the sandbox are saved in the state.
 
     `day` is midnight UTC before the first start with this state; the ages in the CSV files count from there.
-    Raises `ValueError` naming the first invalid row.
+    Raises `ValueError` with the first invalid row.
     """
 
     def __init__(self, world: str, state: State, now: float, size: Size | None = None) -> None:
         self.name, self.size = world, size
-        self.rows: Rows = LargeRows(size or Size()) if world == "large" else files(data_folder(world))
+        self.rows: Rows = LargeRows(size or Size()) if world == "large" else csv_tables(data_folder(world))
         if state.meta("world.day") is None:
             state.set_meta("world.day", repr(times.day_of(now)))
         super().__init__(self.rows, state, float(state.meta("world.day") or 0.0))
@@ -67,18 +67,18 @@ class World(People):
             self.pins.pop(pin_id, None)
 
     def untouched(self) -> World:
-        """Return the company as its rows describe it, without changes. The year of events is generated from it."""
-        if self._state.one("SELECT 1 FROM changes LIMIT 1") is None:
+        """Return the company as its rows describe it, without later changes. The year of events is generated from it."""
+        if self._state.first_row("SELECT 1 FROM changes LIMIT 1") is None:
             return self
-        return World(self.name, State.blank(), self.day, self.size)
+        return World(self.name, State.in_memory(), self.day, self.size)
 
 
-def files(folder: Path) -> Rows:
-    """Return a function that reads the rows of a CSV file by its name. An optional file that is missing has no rows."""
+def csv_tables(folder: Path) -> Rows:
+    """Return a function that reads the rows of a CSV file by its name. A missing optional file has no rows."""
 
     def rows(name: str) -> list[Row]:
         path = folder / f"{name}.csv"
-        if name not in NEEDED and not path.is_file():
+        if name not in REQUIRED and not path.is_file():
             return []
         with path.open(encoding="utf-8", newline="") as lines:
             return list(csv.DictReader(lines))

@@ -2,9 +2,9 @@
 
 The same events in three orders. `admin_logs` is ordered by the time of the event. An event becomes visible one to five
 minutes later, one in twenty up to half an hour later, so a late one can appear in a window that was already read.
-`admin_logs_streaming` is ordered by arrival: about 12 s after the event, shuffled within 90 s, one in thirty twice; it
-keeps 14 days. User streams show events at once and keep 21 days (31 for `sync`). Delays follow the sandbox clock. Their
-figures are guesses except where box-facts gives one.
+`admin_logs_streaming` is ordered by arrival: about 12 s after the event, shuffled within 90 s, and one in thirty arrives
+twice; it keeps 14 days. User streams show events immediately and keep 21 days (31 for `sync`). Delays follow the sandbox clock.
+Their lengths are guesses except where box-facts gives one.
 """
 
 from __future__ import annotations
@@ -70,12 +70,12 @@ class Event:
 
     @property
     def key(self) -> str:
-        """The text that its id and its delays are derived from."""
+        """The string from which its id and its delays are derived."""
         return f"event {self.number} {self.created:.3f} {self.kind} {self.actor}"
 
 
 class Log:
-    """All events: new ones are written to the state."""
+    """All events. New ones are saved in the state."""
 
     def __init__(self, world: World, state: State, make_history: Callable[[], Columns]) -> None:
         self.world, self._state, self._make_history = world, state, make_history
@@ -89,22 +89,22 @@ class Log:
 
     @cached_property
     def history(self) -> Columns:
-        """Events of the year before the first start. Generating them takes half of a start's time, so they wait for a reader."""
+        """Events of the year before the first start. Generated on first use, because that takes half of the start-up time."""
         return self._make_history()
 
     @staticmethod
     def _live_event(seq: int, created: float, kind: str, actor: str, address: str, doc: str) -> Event:
-        """Build an event that happened here, without its document, which stays in the state."""
+        """Build an event that happened in the sandbox, without its document, which stays in the state."""
         item_kind, item_id = json.loads(doc)["item"] or ("", "")
         subject = (sys.intern(item_kind), item_id)
         return Event(LIVE + seq, created, sys.intern(kind), sys.intern(actor), subject, sys.intern(address))
 
     def saved_document(self, event: Event) -> Doc | None:
-        """Return `source` and `details` of an event that happened here, or None for one of the history."""
+        """Return `source` and `details` of an event that happened in the sandbox, or None for one of the history."""
         if event.number < LIVE:
             return None
         document: Doc = json.loads(
-            self._state.just("SELECT doc FROM events WHERE seq=?", (event.number - LIVE,))["doc"]
+            self._state.required_row("SELECT doc FROM events WHERE seq=?", (event.number - LIVE,))["doc"]
         )
         return document
 
@@ -118,7 +118,7 @@ class Log:
         details: Doc,
         item: Item | None = None,
     ) -> None:
-        """Record what just happened, to the second like the history, so that times compare as they are shown."""
+        """Record what just happened, in whole seconds like the history, so that times compare as they are shown."""
         created = float(int(created))
         doc = json.dumps(
             {"source": source, "details": details, "item": [item.kind, item.id] if item else None}
@@ -176,7 +176,7 @@ class Log:
         for event in self.since(position, kinds):
             if event.created > until:
                 return
-            if event.created + LATEST <= now or event.created + admin_delay(event) <= now:
+            if event.created + MAX_ADMIN_DELAY <= now or event.created + admin_delay(event) <= now:
                 yield event
 
     def arriving(self, position: int, kinds: set[str] | None, now: float) -> Iterator[tuple[int, Event]]:
@@ -191,7 +191,7 @@ class Log:
         live_arrivals = sorted((arrival, event.number) for event in self.live for arrival in arrivals(event))
         by_number = {event.number: event for event in self.live}
         horizon = int(now * 1000) + 1 << SHIFT
-        for arrival, number in merged(self._arrivals, live_arrivals, position):
+        for arrival, number in merge(self._arrivals, live_arrivals, position):
             if arrival >= horizon:
                 return
             event = by_number[number] if number >= LIVE else self.at(number)
@@ -199,7 +199,7 @@ class Log:
                 yield arrival, event
 
 
-def merged(
+def merge(
     first: list[tuple[int, int]], second: list[tuple[int, int]], position: int
 ) -> Iterator[tuple[int, int]]:
     """Merge two sorted lists, starting at a position."""
@@ -213,12 +213,12 @@ def merged(
             j += 1
 
 
-LATEST = 1800
-"""Seconds after which `admin_logs` certainly shows an event."""
+MAX_ADMIN_DELAY = 1800
+"""The longest delay, in seconds, until `admin_logs` shows an event."""
 
 
 def admin_delay(event: Event) -> float:
-    """Return the seconds after which `admin_logs` shows an event."""
+    """Return the seconds until `admin_logs` shows an event."""
     number = hash_of(event.key)
     return 60 + number % 240 if number % 20 else 60 + number % 1740
 
@@ -234,8 +234,8 @@ def arrivals(event: Event) -> list[int]:
 
 def identity(event: Event) -> str:
     """Return the id of an event, the same in every stream."""
-    text = hashlib.sha256(event.key.encode()).hexdigest()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:32]}"
+    digest = hashlib.sha256(event.key.encode()).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}"
 
 
 def item_source(world: World, item: Item) -> Doc:
@@ -281,19 +281,19 @@ def collab_source(world: World, collab_id: str) -> Doc | None:
     if collab is None:
         return None
     item = world.tree.of(collab.item_type).get(collab.item_id)
-    out: Doc = {}
+    source: Doc = {}
     if item is not None:
         folder = item.parent
-        out = {f"{item.kind}_id": item.id, f"{item.kind}_name": item.name}
-        out["parent"] = {"type": "folder", "id": folder.id, "name": folder.name} if folder else None
-        out["owned_by"] = world.person(item.owner)
+        source = {f"{item.kind}_id": item.id, f"{item.kind}_name": item.name}
+        source["parent"] = {"type": "folder", "id": folder.id, "name": folder.name} if folder else None
+        source["owned_by"] = world.person(item.owner)
     if collab.group:
         group = world.groups.get(collab.group)
-        out.update(group_id=collab.group, group_name=group["name"] if group else "")
+        source.update(group_id=collab.group, group_name=group["name"] if group else "")
     else:
         person = world.person(collab.user) if collab.user else {"id": "", "name": ""}
-        out.update(user_id=person["id"], user_name=person["name"] or collab.email)
-    return out
+        source.update(user_id=person["id"], user_name=person["name"] or collab.email)
+    return source
 
 
 def details_of(world: World, event: Event) -> Doc:
@@ -313,7 +313,7 @@ def details_of(world: World, event: Event) -> Doc:
 
 
 def tenant_doc(world: World, event: Event, live: Doc | None) -> Doc:
-    """Return an event as the two enterprise streams answer it; `live` comes from `Log.saved_document`."""
+    """Return an event as the two enterprise streams contain it; `live` comes from `Log.saved_document`."""
     doc: Doc = {
         "type": "event",
         "event_id": identity(event),

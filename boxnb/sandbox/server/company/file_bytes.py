@@ -1,8 +1,8 @@
-"""The bytes of files that were never uploaded: generated from a key on demand, never saved.
+"""The bytes of files that were never uploaded: generated from a key on demand, not saved.
 
 A file of the practice company has exactly as many bytes as its size says, always the same ones, and their SHA-1 is the
 one in `files.csv`. A 4 GB film is served as a stream and takes no disk space. In a generated company (`large`) sizes are
-right too, but the SHA-1s are made up, because hashing 200,000 files would delay the start.
+correct too, but the SHA-1s are made up, because hashing 200,000 files would delay the start.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ HASH_CEILING = 64 * 1024 * 1024
 
 
 def block(key: str) -> bytes:
-    """Return the 64 KiB that repeat in the file with this key: one line that says what it is, then noise."""
+    """Return the 64 KiB that repeat in the file with this key: one line that describes it, then random bytes."""
     line = f"A practice file of the boxnb sandbox, number {key}.\n".encode()
     noise = random.Random(key).randbytes(BLOCK - len(line))  # noqa: S311  filler, not a secret
     return line + noise
 
 
-def pieces(key: str, size: int, start: int = 0) -> Iterator[bytes]:
-    """Yield the bytes from `start` to `size` in pieces of at most 1 MiB."""
-    run = block(key) * 16
+def chunks(key: str, size: int, start: int = 0) -> Iterator[bytes]:
+    """Yield the bytes from `start` to `size` in chunks of at most 1 MiB."""
+    blocks = block(key) * 16
     while start < size:
-        inside = start % BLOCK
-        piece = run[inside : inside + min(size - start, len(run) - inside)]
-        yield piece
-        start += len(piece)
+        offset = start % BLOCK
+        chunk = blocks[offset : offset + min(size - start, len(blocks) - offset)]
+        yield chunk
+        start += len(chunk)
 
 
 def sha1(key: str, size: int) -> str:
     """Return the SHA-1 in hex of the file with this key and size."""
     digest = hashlib.sha1(usedforsecurity=False)
-    for piece in pieces(key, size):
-        digest.update(piece)
+    for chunk in chunks(key, size):
+        digest.update(chunk)
     return digest.hexdigest()
 
 

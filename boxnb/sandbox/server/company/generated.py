@@ -1,7 +1,7 @@
 """A made-up company of any size: the rows that CSV files would have. The same seed generates the same rows.
 
-Sizes are right for downloads too; SHA-1s are made up (see `file_bytes`). The admins are those of the small company, so
-the practice admin can sign in to both.
+Downloads have the correct size; SHA-1s are made up (see `file_bytes`). The admins are those of the small company, so the
+practice admin can sign in to both.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class Size:
     seed: str = "1"
 
     def check(self) -> Size:
-        """Raise `ValueError` for an impossible size."""
+        """Return this size. Raises `ValueError` if it is impossible."""
         if self.users < 3 or self.folders < 1 or min(self.files, self.events) < 0 or self.users > 2_000_000:
             raise ValueError(
                 "a company has 3 to 2,000,000 users, at least one folder, and 0 or more files and events"
@@ -169,8 +169,8 @@ class Rows:
 
     def login(self, number: int) -> str:
         """Return the login of user `number`."""
-        named = ("ada.admin", "bo.nakamura", "carmen.ibanez")
-        return f"{named[number]}@example.com" if number < len(named) else f"person.{number}@example.com"
+        admins = ("ada.admin", "bo.nakamura", "carmen.ibanez")
+        return f"{admins[number]}@example.com" if number < len(admins) else f"person.{number}@example.com"
 
     @staticmethod
     def user_id(number: int) -> str:

@@ -4,10 +4,10 @@ First come the events that follow from the rows: uploads, edits, links, invitati
 bursts of `incidents.csv`, then everyday sign-ins, previews and downloads, by users who can see the file and in their
 working hours. The year ends at midnight UTC before the sandbox first started.
 
-All random draws assume a year that ends on a Monday night, whatever the day of the first start, so the same users do the
-same things equally often on every day. Only then are everyday events moved by up to three days, so that weekends are
-quiet on the real calendar. The figures quoted in the notebooks must not depend on that move: in an ordinary week no
-user does what a burst is about, and every busy user signs in within the last month.
+All random draws assume a year that ends on a Monday night, whatever the day of the first start, so that each user
+has the same events on any such day. Everyday events are moved afterwards, by up to three days, so that weekends are
+quiet on the real calendar. The figures quoted in the notebooks must not depend on that move: on the days around a burst,
+its users have no other events of its type, and every busy user signs in within the last month.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ TYPES = [
 NUMBER = {name: number for number, name in enumerate(TYPES)}
 SPAN = 365
 FIRST_WEEKDAY = 1  # of the day after the assumed year; Monday is 0
-MOST_MOVED = 3  # days
+MAX_DAYS_MOVED = 3
 WEEKS = 364 * DAY  # a year of whole weeks
 EVERYDAY = [("LOGIN", 34), ("PREVIEW", 38), ("DOWNLOAD", 20), ("OTHER", 8)]
 RARE = [
@@ -76,11 +76,11 @@ class Columns:
     def in_order(self) -> Columns:
         """Return the same events ordered by time."""
         order = sorted(range(len(self)), key=self.created.__getitem__)
-        out = Columns(people=self.people, subjects=self.subjects, addresses=self.addresses)
+        ordered = Columns(people=self.people, subjects=self.subjects, addresses=self.addresses)
         for name in ("created", "types", "actors", "about", "places"):
             column = getattr(self, name)
-            setattr(out, name, array(column.typecode, map(column.__getitem__, order)))
-        return out
+            setattr(ordered, name, array(column.typecode, map(column.__getitem__, order)))
+        return ordered
 
 
 class Numbers:
@@ -100,40 +100,40 @@ class Numbers:
 
 
 class Maker:
-    """Generates the year of one company."""
+    """Generates the year of events of one company."""
 
     def __init__(self, world: World, count: int, seed: str) -> None:
         self.world, self.count = world, count
-        self.random = random.Random(f"events {seed}")  # noqa: S311  made-up events, no secret
+        self.random = random.Random(f"events {seed}")  # noqa: S311  made-up events, not a secret
         self.seed = seed
-        self.begin, self.end = world.day - SPAN * DAY, world.day
-        self.later = days_to_move(world.day)
+        self.start, self.end = world.day - SPAN * DAY, world.day
+        self.days_later = days_to_move(world.day)
         self.bursts: set[tuple[str, str, int]] = set()
-        self.out = Columns()
+        self.columns = Columns()
         self.people, self.subjects, self.addresses = Numbers(), Numbers(), Numbers()
-        self.circles: dict[str, list[str]] = {}
+        self.users_by_folder: dict[str, list[str]] = {}
 
     def make(self, incidents: Iterable[Row]) -> Columns:
         """Return all events, oldest first."""
-        self.events_of_items()
-        self.events_of_people()
+        self.add_events_of_items()
+        self.add_events_of_people()
         for row in incidents:
-            self.incident(row)
-        self.everyday()
-        self.out.people = [str(value) for value in self.people.values]
-        self.out.subjects = [value for value in self.subjects.values if isinstance(value, tuple)]
-        self.out.addresses = [str(value) for value in self.addresses.values]
-        return self.out.in_order()
+            self.add_incident(row)
+        self.add_everyday_events()
+        self.columns.people = [str(value) for value in self.people.values]
+        self.columns.subjects = [value for value in self.subjects.values if isinstance(value, tuple)]
+        self.columns.addresses = [str(value) for value in self.addresses.values]
+        return self.columns.in_order()
 
     def add(self, kind: str, when: float, actor: str, subject: Subject, address: str = "") -> None:
-        """Add an event if it falls into the year and the count is not yet reached."""
-        if not self.begin <= when < self.end or len(self.out) >= self.count:
+        """Add an event if it is within the year and the count is not reached yet."""
+        if not self.start <= when < self.end or len(self.columns) >= self.count:
             return
-        self.out.created.append(float(int(when)))
-        self.out.types.append(NUMBER[kind])
-        self.out.actors.append(self.people.of(actor))
-        self.out.about.append(self.subjects.of(subject))
-        self.out.places.append(self.addresses.of(address or self.address(actor)))
+        self.columns.created.append(float(int(when)))
+        self.columns.types.append(NUMBER[kind])
+        self.columns.actors.append(self.people.of(actor))
+        self.columns.about.append(self.subjects.of(subject))
+        self.columns.places.append(self.addresses.of(address or self.address(actor)))
 
     def address(self, actor: str) -> str:
         """Return the usual address of a user: the office, else home (addresses reserved for documentation)."""
@@ -141,10 +141,10 @@ class Maker:
             return f"192.0.2.{10 + hash_of(actor) % 6}"
         return f"198.51.100.{1 + hash_of(actor + 'home') % 190}"
 
-    def events_of_items(self) -> None:
+    def add_events_of_items(self) -> None:
         """Add the events that follow from the rows of items and collaborations."""
         for item in self.world.tree.everything():
-            if item.modified < self.begin and item.trashed is None and item.link is None:
+            if item.modified < self.start and item.trashed is None and item.link is None:
                 continue
             subject = (item.kind, item.id)
             if item.kind == "file":
@@ -152,7 +152,7 @@ class Maker:
                 if item.modified > item.created:
                     self.add("EDIT", item.modified, item.modified_by, subject)
             if item.link is not None:
-                since = max(item.created, self.begin)
+                since = max(item.created, self.start)
                 shared = since + (self.end - since) * 0.9 * self.random.random()
                 self.add("SHARE", shared, item.modified_by if item.modified < shared else item.owner, subject)
                 if item.link.expires is not None:
@@ -163,12 +163,12 @@ class Maker:
             subject = ("collaboration", collab.id)
             self.add("COLLABORATION_INVITE", collab.created, collab.created_by, subject)
             if collab.status == "accepted":
-                later = collab.created + self.random.expovariate(1 / 7200)
-                self.add("COLLABORATION_ACCEPT", later, collab.user or collab.created_by, subject)
+                accepted_at = collab.created + self.random.expovariate(1 / 7200)
+                self.add("COLLABORATION_ACCEPT", accepted_at, collab.user or collab.created_by, subject)
             if collab.expires is not None:
                 self.add("COLLABORATION_EXPIRATION", collab.expires, NOBODY["id"], subject)
 
-    def events_of_people(self) -> None:
+    def add_events_of_people(self) -> None:
         """Add the users, groups and memberships that are new this year."""
         admin = self.world.admin()["id"]
         for user in self.world.users.values():
@@ -184,27 +184,27 @@ class Maker:
                 ("membership", membership["id"]),
             )
 
-    def incident(self, row: Row) -> None:
+    def add_incident(self, row: Row) -> None:
         """Add a burst of `incidents.csv`. Raises `ValueError` for an unknown event type."""
-        begin, seconds = times.read(row["when"], self.world.day), float(row["minutes"]) * 60
-        last_day = self.age(begin + seconds) - MOST_MOVED - 1
+        start, seconds = times.read(row["when"], self.world.day), float(row["minutes"]) * 60
+        last_day = self.age(start + seconds) - MAX_DAYS_MOVED - 1
         if row["event_type"] not in NUMBER:
             raise ValueError(f"incidents.csv: unknown event_type {row['event_type']!r}")
         files: list[Item] = []
         if row["folder_id"]:
             folder = self.world.tree.folders[row["folder_id"]]
             files = [item for item in folder.below() if item.kind == "file"] or [folder]
-        everybody = [user["id"] for user in self.world.users.values()]
+        user_ids = [user["id"] for user in self.world.users.values()]
         for number in range(int(row["count"])):
-            when = begin + seconds * (number + self.random.random()) / int(row["count"])
+            when = start + seconds * (number + self.random.random()) / int(row["count"])
             if row["login"] == "*":
-                actor = everybody[(number * 7) % len(everybody)]
+                actor = user_ids[(number * 7) % len(user_ids)]
             else:
                 actor = self.world.person_id(row["login"])
             file = files[number % len(files)] if files else None
             subject = (file.kind, file.id) if file else ("user", actor)
             self.add(row["event_type"], when, actor, subject, row["ip_address"])
-            for day in range(last_day, self.age(begin) + MOST_MOVED + 2):
+            for day in range(last_day, self.age(start) + MAX_DAYS_MOVED + 2):
                 # Include the days at the other end of the year: `moved` may bring an event from there to here.
                 self.bursts.update((row["event_type"], actor, day + away) for away in (0, SPAN - 1))
 
@@ -212,52 +212,52 @@ class Maker:
         """Return the whole days from a moment to the end of the year, rounded up: 1 on the last day."""
         return int((self.end - when) // DAY) + 1
 
-    def circle(self, item: Item) -> list[str]:
+    def users_who_see(self, item: Item) -> list[str]:
         """Return the ids of the users who can see the folder of a file, owner first."""
         folder = item.parent
         if folder is None:
             return [item.owner]
-        members_of_folder = self.circles.get(folder.id)
-        if members_of_folder is None:
+        user_ids = self.users_by_folder.get(folder.id)
+        if user_ids is None:
             members: dict[str, None] = {item.owner: None}
             for ancestor in folder.up():
                 for collab in self.world.access.on(ancestor):
-                    if collab.works(self.end):
+                    if collab.gives_access(self.end):
                         group = self.world.of_group(collab.group) if collab.group else []
                         members.update(
                             dict.fromkeys([collab.user, *(membership["user_id"] for membership in group)])
                         )
             members.pop("", None)
-            members_of_folder = self.circles[folder.id] = list(members)
-        return members_of_folder
+            user_ids = self.users_by_folder[folder.id] = list(members)
+        return user_ids
 
-    def everyday(self) -> None:
+    def add_everyday_events(self) -> None:
         """Add sign-ins, previews, downloads and other everyday events until the count is reached."""
         pick = self.random
-        self.signs_of_life()
-        users = self.active()
+        self.add_sign_in_of_busy_users()
+        users = self.active_users()
         weights = [1 + hash_of(user["id"] + "zeal") % 9 for user in users]
         files = [item for item in self.world.tree.files.values() if not item.is_trashed()]
-        opened = [item for item in files if is_open(item, self.end)]
+        open_files = [item for item in files if is_open(item, self.end)]
         logins = pick_many(pick, users, weights)
         admins = [user["id"] for user in users if user["role"] != "user"]
         kinds = pick_many(pick, [name for name, _ in EVERYDAY], [weight for _, weight in EVERYDAY])
         rare = pick_many(pick, [name for name, _ in RARE], [weight for _, weight in RARE])
-        while len(self.out) < self.count:
+        while len(self.columns) < self.count:
             kind = kinds()
             kind = rare() if kind == "OTHER" else kind
             if kind in ON_ITEMS and files:
                 item = files[int(len(files) * pick.random())]
-                people = self.circle(item)
+                people = self.users_who_see(item)
                 actor = people[int(len(people) * pick.random() ** 2)]
-                if kind in ("DOWNLOAD", "PREVIEW") and opened and pick.random() < 0.03:
-                    item, actor = pick.choice(opened), NOBODY["id"]
+                if kind in ("DOWNLOAD", "PREVIEW") and open_files and pick.random() < 0.03:
+                    item, actor = pick.choice(open_files), NOBODY["id"]
                 subject = (item.kind, item.id)
-                since = max(item.created, self.begin)
+                since = max(item.created, self.start)
             else:
                 kind = "LOGIN" if kind in ON_ITEMS else kind
                 actor = pick.choice(admins) if kind == "ADMIN_LOGIN" else logins()["id"]
-                subject, since = ("user", actor), self.begin
+                subject, since = ("user", actor), self.start
             until = self.end
             user = self.world.users.get(actor)
             if user is not None and (is_quiet(user) or user["status"] == "inactive"):
@@ -268,14 +268,14 @@ class Maker:
             if (kind, actor, self.age(when)) not in self.bursts:
                 self.add(kind, self.moved(when, since, until), actor, subject)
 
-    def active(self) -> list[Doc]:
+    def active_users(self) -> list[Doc]:
         """Return all users who can sign in."""
         return [user for user in self.world.users.values() if user["status"] != "inactive"]
 
-    def signs_of_life(self) -> None:
-        """Add one sign-in of every busy user in the last month, so that only the quiet ones look inactive."""
-        pick = random.Random(f"signs of life {self.seed}")  # noqa: S311  made-up events, no secret
-        for user in self.active():
+    def add_sign_in_of_busy_users(self) -> None:
+        """Add one sign-in in the last month for every busy user, so that only the quiet ones look inactive."""
+        pick = random.Random(f"signs of life {self.seed}")  # noqa: S311  made-up events, not a secret
+        for user in self.active_users():
             if not is_quiet(user):
                 since, until = self.end - 25 * DAY, self.end - 5 * DAY
                 when = self.moved(self.moment(since, until, user, pick), since, until)
@@ -293,8 +293,8 @@ class Maker:
             return min(max(day + hour * 3600, since), until - 0.001)
 
     def moved(self, when: float, since: float, until: float) -> float:
-        """Move a time to the real calendar by up to three days, across the year's ends, or leave it if it does not fit."""
-        shifted = when + self.later * DAY
+        """Return the time moved to the real calendar by up to three days, within the year; unchanged if it does not fit."""
+        shifted = when + self.days_later * DAY
         for moment in (shifted, shifted - WEEKS, shifted + WEEKS):
             if since <= moment < until:
                 return moment
@@ -304,7 +304,7 @@ class Maker:
 def days_to_move(day: float) -> int:
     """Return by how many days to move everyday events, so that weekends fall where the year ending at `day` has them."""
     weekday = int(day // DAY + 3) % 7  # 1 January 1970 was a Thursday
-    return (FIRST_WEEKDAY - weekday + MOST_MOVED) % 7 - MOST_MOVED
+    return (FIRST_WEEKDAY - weekday + MAX_DAYS_MOVED) % 7 - MAX_DAYS_MOVED
 
 
 def is_quiet(user: Doc) -> bool:
@@ -319,23 +319,23 @@ def pick_many(pick: random.Random, values: list[Kind], weights: list[int]) -> Ca
 
 
 def is_open(item: Item, now: float) -> bool:
-    """Return whether anybody can open the item, through an open link on it or on a folder above."""
+    """Return whether anyone can open the item, through an open link on it or on an ancestor folder."""
     links = [folder.link for folder in item.up() if folder.link is not None]
     return any(link.access == "open" and link.alive(now) and not link.password for link in links)
 
 
 def offset_hours(user: Doc | None) -> float:
     """Return how many hours a user's clock is ahead of UTC, read from the dates in their row."""
-    text = "" if user is None else str(user["created_at"])[19:]
-    if len(text) < 6 or text[0] not in "+-":
+    offset = "" if user is None else str(user["created_at"])[19:]
+    if len(offset) < 6 or offset[0] not in "+-":
         return 0.0
-    hours = int(text[1:3]) + int(text[4:6]) / 60
-    return hours if text[0] == "+" else -hours
+    hours = int(offset[1:3]) + int(offset[4:6]) / 60
+    return hours if offset[0] == "+" else -hours
 
 
-@functools.lru_cache(4096)  # the same few users and files recur
+@functools.lru_cache(4096)  # the same few users and files are hashed repeatedly
 def hash_of(text: str) -> int:
-    """Hash a text to a number that is the same in every process."""
+    """Hash a string to a number that is the same in every process."""
     number = 2166136261
     for byte in text.encode():
         number = (number ^ byte) * 16777619 & 0xFFFFFFFF

@@ -1,4 +1,4 @@
-"""Users, groups and memberships: as the rows describe them, as Box answers them, and as they were changed."""
+"""Users, groups and memberships: read from rows, changed, and in the form that Box returns."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def mini(doc: Doc) -> Doc:
 
 
 def shape(doc: Doc, fields: str | None) -> Doc:
-    """Return `doc` as Box answers it: the standard fields, or with ``fields`` the mini ones plus those (box-facts 3.3)."""
+    """Return `doc` as Box returns it: the standard fields, or with ``fields`` the mini ones plus those (box-facts 3.3)."""
     user = doc["type"] == "user"
     small = ("id", "type", *(USER_MINI if user else GROUP_MINI))
     if fields is None:
@@ -121,13 +121,13 @@ def shape(doc: Doc, fields: str | None) -> Doc:
 
 
 def outsider(row: Row) -> Doc:
-    """Return a user of another company as far as Box shows one: a limited set, the rest is null (box-facts 4.1)."""
+    """Return a user of another company with the few fields that Box shows; the others are null (box-facts 4.1)."""
     company: Doc | None = None
     if row["company_id"]:
         company = {"id": row["company_id"], "type": "enterprise", "name": row["company"]}
-    blank: Doc = dict.fromkeys([*USER_STANDARD, *USER_FULL])
+    hidden_fields: Doc = dict.fromkeys([*USER_STANDARD, *USER_FULL])
     identity = {"id": row["id"], "type": "user", "name": row["name"], "login": row["login"]}
-    return {**identity, **blank, "enterprise": company}
+    return {**identity, **hidden_fields, "enterprise": company}
 
 
 class People:
@@ -163,9 +163,11 @@ class People:
             self._index(membership)
 
     def _dated(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Yield the rows with their two times as Box writes times."""
+        """Yield the rows with their two times as Box formats times."""
         for row in rows:
-            dates = {name: times.as_box_writes(row[name], self.day) for name in ("created_at", "modified_at")}
+            dates = {
+                name: times.as_box_formats(row[name], self.day) for name in ("created_at", "modified_at")
+            }
             yield {**row, **dates}
 
     def _logins(self) -> dict[str, str]:
@@ -183,7 +185,7 @@ class People:
         return self.users.get(self.logins.get(login.strip().casefold(), ""))
 
     def person_id(self, login: str) -> str:
-        """Return the user id for a login in a row (``2`` stands for nobody). Raises `ValueError` for an unknown login."""
+        """Return the user id for a login in a row (``2`` is the anonymous user). Raises `ValueError` for an unknown login."""
         if login == NOBODY["id"]:
             return login
         user_id = self.row_logins.get(login.casefold())
@@ -192,7 +194,7 @@ class People:
         return user_id
 
     def person(self, user_id: str) -> Doc:
-        """Return the mini form of any user: managed, external, deleted, or nobody."""
+        """Return the mini form of any user: managed, external, deleted or anonymous."""
         if user_id == NOBODY["id"]:
             return dict(NOBODY)
         user = self.users.get(user_id) or self.outsiders.get(user_id) or self.deleted.get(user_id)
@@ -220,7 +222,7 @@ class People:
         return user
 
     def remove_user(self, user_id: str) -> None:
-        """Delete a user. What they created keeps their name."""
+        """Delete a user. Items that they created still show their name."""
         self.revision += 1
         user = self.users.pop(user_id)
         self.deleted[user_id] = mini(user)
@@ -267,7 +269,7 @@ class People:
         self._state.change("membership", key, None)
 
     def membership(self, membership: Doc) -> Doc:
-        """Return a membership as Box answers it."""
+        """Return a membership as Box returns it."""
         return {
             "id": membership["id"],
             "type": "group_membership",

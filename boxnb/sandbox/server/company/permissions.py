@@ -45,7 +45,7 @@ class Collab:
     can_view_path: bool = False
     by_id: bool = False
 
-    def works(self, now: float) -> bool:
+    def gives_access(self, now: float) -> bool:
         """Return whether it gives access."""
         return self.status == "accepted" and (self.expires is None or now < self.expires)
 
@@ -132,21 +132,21 @@ class Access:
             yield from self._to_group.get(group, {}).values()
 
     def may(self, user_id: str, item: Item, now: float) -> frozenset[str]:
-        """Return what a user may do with an item: the union of the permissions on it and on the folders above."""
+        """Return what a user may do with an item: the union of the permissions on it and on its ancestor folders."""
         if item.owner == user_id:
             return ROLES["owner"]
         rights = NOTHING
         groups = self.groups_of.get(user_id, NOTHING)
         for ancestor in item.up():
             for collab in self._on.get((ancestor.kind, ancestor.id), {}).values():
-                if (collab.user == user_id or collab.group in groups) and collab.works(now):
+                if (collab.user == user_id or collab.group in groups) and collab.gives_access(now):
                     rights |= ROLES[collab.role]
         return rights
 
-    def collaborated(self, item: Item, now: float) -> bool:
-        """Return whether anybody but the owner has access, by a collaboration on the item or on a folder above."""
+    def has_collaborators(self, item: Item, now: float) -> bool:
+        """Return whether anyone but the owner has access through a collaboration on the item or on an ancestor folder."""
         return any(
-            collab.works(now)
+            collab.gives_access(now)
             for ancestor in item.up()
             for collab in self._on.get((ancestor.kind, ancestor.id), {}).values()
         )
@@ -156,7 +156,7 @@ class Access:
         items: dict[tuple[str, str], Item] = {}
         for collab in self.reaching(user_id):
             item = self.tree.of(collab.item_type).get(collab.item_id)
-            if item is None or not collab.works(now) or item.owner == user_id or item.is_trashed():
+            if item is None or not collab.gives_access(now) or item.owner == user_id or item.is_trashed():
                 continue
             if item.parent is None or not self.may(user_id, item.parent, now):
                 items[item.kind, item.id] = item
@@ -168,15 +168,15 @@ class Access:
         return own + self.mounted(user_id, now)
 
     def reachable(self, user_id: str, now: float) -> Iterator[Item]:
-        """Yield everything a user can see, each item once."""
-        seen: set[tuple[str, str]] = set()
+        """Yield every item that a user can see, once."""
+        yielded: set[tuple[str, str]] = set()
         for top in self.top(user_id, now):
             for item in [top, *top.below()]:
-                if (item.kind, item.id) not in seen:
-                    seen.add((item.kind, item.id))
+                if (item.kind, item.id) not in yielded:
+                    yielded.add((item.kind, item.id))
                     yield item
 
     def opened_by(self, item: Item, links: Iterable[Item]) -> bool:
-        """Return whether one of these shared links opens the item, directly or through a folder above it."""
+        """Return whether one of these shared links opens the item, directly or through an ancestor folder."""
         opened = {(linked.kind, linked.id) for linked in links}
         return any((ancestor.kind, ancestor.id) in opened for ancestor in item.up())

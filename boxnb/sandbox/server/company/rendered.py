@@ -13,34 +13,34 @@ from .event_log import Event, Log, tenant_doc
 from .people import Doc, People, shape
 from .state import State
 
-MOST = 2048
-MOST_EVENTS = 150_000
+MAX_PAGES = 2048
+MAX_RENDERED_EVENTS = 150_000
 Page = tuple[bytes, bytes]
 
 
 class RenderedPages:
-    """Rendered pages of users by their request. Discarded when a user changes."""
+    """Rendered pages of users, by request. Discarded when a user changes."""
 
     def __init__(self, people: People) -> None:
         self._people = people
         self._revision = -1
-        self._everybody: list[Doc] = []
+        self._all_users: list[Doc] = []
         self._pages: dict[Hashable, Page] = {}
 
-    def everybody(self) -> list[Doc]:
+    def all_users(self) -> list[Doc]:
         """Return all users of the company, in Box's order."""
         if self._revision != self._people.revision:
             self._revision = self._people.revision
-            self._everybody = list(self._people.users.values())
+            self._all_users = list(self._people.users.values())
             self._pages.clear()
-        return self._everybody
+        return self._all_users
 
     def page(self, paging: Doc, part: list[Doc], fields: str | None) -> Page:
         """Return a page, uncompressed and compressed."""
         key = (paging.get("offset"), paging.get("next_marker"), paging["limit"], len(part), fields)
         rendered = self._pages.get(key)
         if rendered is None:
-            if len(self._pages) >= MOST:
+            if len(self._pages) >= MAX_PAGES:
                 self._pages.pop(next(iter(self._pages)))
             body = msgspec.json.encode({**paging, "entries": [shape(user, fields) for user in part]})
             rendered = self._pages[key] = (body, gzip.compress(body, 5, mtime=0))
@@ -48,7 +48,7 @@ class RenderedPages:
 
 
 class RenderedEvents:
-    """Events as the enterprise streams answer them, rendered. Discarded when anything in the company changes."""
+    """Rendered events of the enterprise streams. Discarded when anything in the company changes."""
 
     def __init__(self, world: World, state: State, log: Log) -> None:
         self._world, self._state, self._log = world, state, log
@@ -66,12 +66,12 @@ class RenderedEvents:
         rendered = self._rendered.get(event.number)
         if rendered is None:
             rendered = msgspec.json.encode(tenant_doc(self._world, event, self._log.saved_document(event)))
-            if len(self._rendered) < MOST_EVENTS:
+            if len(self._rendered) < MAX_RENDERED_EVENTS:
                 self._rendered[event.number] = rendered
         return rendered
 
 
-def answer_of(page: Page, encodings: str) -> Response:
+def page_response(page: Page, encodings: str) -> Response:
     """Return the page as a response, compressed if the client accepts gzip."""
     body, compressed = page
     if "gzip" not in encodings:

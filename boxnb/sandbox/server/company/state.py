@@ -1,7 +1,7 @@
 """The sandbox's saved state in one SQLite file: apps, codes, token pairs, sessions, clock, changes to the company.
 
 One process owns the file (exclusive locking) and every change is one transaction. A `kill -9` at any moment leaves
-either the state before the change or the one after it, never half a rotation.
+either the state before the change or the one after it, never half of a refresh.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-KEPT = 1000
+NOT_PRUNED = 1000
 ALNUM = string.ascii_letters + string.digits
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -55,7 +55,7 @@ class State:
         self.db.executescript(SCHEMA)
 
     @classmethod
-    def blank(cls) -> State:
+    def in_memory(cls) -> State:
         """Return an in-memory state without any changes."""
         state = cls.__new__(cls)
         state.path = Path()
@@ -64,14 +64,14 @@ class State:
         state.db.executescript(SCHEMA)
         return state
 
-    def one(self, sql: str, args: Iterable[Any] = ()) -> sqlite3.Row | None:
+    def first_row(self, sql: str, args: Iterable[Any] = ()) -> sqlite3.Row | None:
         """Return the first row of a query, or None."""
         row: sqlite3.Row | None = self.db.execute(sql, tuple(args)).fetchone()
         return row
 
-    def just(self, sql: str, args: Iterable[Any] = ()) -> sqlite3.Row:
+    def required_row(self, sql: str, args: Iterable[Any] = ()) -> sqlite3.Row:
         """Return the first row of a query that must have one."""
-        row = self.one(sql, args)
+        row = self.first_row(sql, args)
         if row is None:
             raise LookupError(sql)
         return row
@@ -92,19 +92,19 @@ class State:
         self.db.execute("ROLLBACK" if kind else "COMMIT")
 
     def meta(self, key: str) -> str | None:
-        """Return a small named value."""
-        row = self.one("SELECT value FROM meta WHERE key=?", (key,))
+        """Return a small value by its name."""
+        row = self.first_row("SELECT value FROM meta WHERE key=?", (key,))
         return None if row is None else str(row["value"])
 
     def set_meta(self, key: str, value: str) -> None:
-        """Save a small named value."""
+        """Save a small value under its name."""
         self.run(
             "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value=excluded.value",
             (key, value),
         )
 
     def change(self, kind: str, key: str, doc: dict[str, Any] | None) -> None:
-        """Save the new form of a user, group or item. None: it was deleted."""
+        """Save the new form of a user, group or item; None if it was deleted."""
         self.revision += 1
         self.run(
             "INSERT OR REPLACE INTO changes VALUES (?, ?, ?)",
@@ -118,7 +118,7 @@ class State:
 
     def get_change(self, kind: str, key: str) -> dict[str, Any] | None:
         """Return one changed object, or None if it is unchanged or deleted."""
-        row = self.one("SELECT doc FROM changes WHERE kind=? AND id=?", (kind, key))
+        row = self.first_row("SELECT doc FROM changes WHERE kind=? AND id=?", (kind, key))
         return None if row is None or row["doc"] is None else json.loads(row["doc"])
 
     def next_id(self) -> str:
@@ -134,9 +134,9 @@ class State:
             "INSERT INTO apps VALUES (?, ?, ?, ?, ?, 1)",
             (client_id, secret, name, json.dumps(redirect_uris), json.dumps(scopes)),
         )
-        return self.just_app(client_id)
+        return self.required_app(client_id)
 
-    def just_app(self, client_id: str) -> dict[str, Any]:
+    def required_app(self, client_id: str) -> dict[str, Any]:
         """Return an app that must exist."""
         app = self.app(client_id)
         if app is None:
@@ -146,23 +146,23 @@ class State:
     def prune(self) -> None:
         """Delete all but the newest dead token pairs, codes and browser sessions.
 
-        A dead pair only decides how a refusal is worded. One that a living pair came from is saved until that one is used.
+        A dead pair matters only for the wording of a refusal. The predecessor of a valid pair stays until that pair is used.
         """
         with self:
             self.run(
                 "DELETE FROM pairs WHERE dead<>'' AND id NOT IN (SELECT parent FROM pairs WHERE dead='' AND parent "
                 "IS NOT NULL) AND id NOT IN (SELECT id FROM pairs WHERE dead<>'' ORDER BY id DESC LIMIT ?)",
-                (KEPT,),
+                (NOT_PRUNED,),
             )
             for table in ("codes", "sessions"):
                 self.run(
                     f"DELETE FROM {table} WHERE rowid <= (SELECT max(rowid) FROM {table}) - ?",
-                    (KEPT,),
+                    (NOT_PRUNED,),
                 )
 
     def app(self, client_id: str) -> dict[str, Any] | None:
         """Return an app, or None."""
-        row = self.one("SELECT * FROM apps WHERE client_id=?", (client_id,))
+        row = self.first_row("SELECT * FROM apps WHERE client_id=?", (client_id,))
         if row is None:
             return None
         return {

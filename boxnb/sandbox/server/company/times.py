@@ -1,4 +1,4 @@
-"""Times: ages in the CSV files, and RFC 3339 with an offset in answers (box-facts 2.3)."""
+"""Times: ages in the CSV files, and RFC 3339 with an offset in responses (box-facts 2.3)."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def day_of(now: float) -> float:
 def read(text: str, day: float) -> float:
     """Return the epoch seconds of a cell: an age such as ``-412d 09:15:07``, counted from `day`, or an RFC 3339 time.
 
-    An age may end in an offset, ``-412d 09:15:07+09:00``: then the hour is that of the zone.
-    Raises `ValueError` with the text it cannot read.
+    An age may end in an offset, as in ``-412d 09:15:07+09:00``; its time of day is then in that zone.
+    Raises `ValueError` with the text that it cannot parse.
     """
     age = AGE.fullmatch(text)
     if age is None:
@@ -38,8 +38,8 @@ def zone(offset: str) -> timezone:
     return timezone(ahead if offset[0] == "+" else -ahead)
 
 
-def as_box_writes(text: str, day: float) -> str:
-    """Return a cell as an answer writes it: an age in the zone of its offset or the company's, RFC 3339 unchanged."""
+def as_box_formats(text: str, day: float) -> str:
+    """Return a cell as Box formats it: an age as a time in the zone of its offset or the company's, RFC 3339 unchanged."""
     age = AGE.fullmatch(text)
     if age is None:
         return text
@@ -73,10 +73,10 @@ def summer(year: int) -> tuple[float, float]:
 
 
 def iso(seconds: float) -> str:
-    """Return the time as Box writes it, in the company's zone (London: winter +00:00, summer +01:00)."""
+    """Return the time as Box formats it, in the company's zone (London: winter +00:00, summer +01:00)."""
     year = 1970 + int(seconds // 31_556_952)
-    begin, end = summer(year)
-    zone = SUMMER if begin <= seconds < end else WINTER
+    start, end = summer(year)
+    zone = SUMMER if start <= seconds < end else WINTER
     return datetime.fromtimestamp(int(seconds), zone).isoformat()
 
 

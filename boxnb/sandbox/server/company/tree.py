@@ -36,7 +36,7 @@ class Item:
     """A folder, file or web link. `parent` is None on the top level of its owner (folder 0 of that user).
 
     `key` generates the bytes of a file that was never uploaded (see `file_bytes`). It is empty for uploaded files, whose
-    bytes are saved by SHA-1. `total` is the size of a folder's subtree once counted, -1 before.
+    bytes are saved by SHA-1. `total` is the size of a folder's subtree, or -1 until it is counted.
     """
 
     __slots__ = (
@@ -97,20 +97,20 @@ class Item:
 
     def doc(self) -> Doc:
         """Return everything to save, as JSON values."""
-        out: Doc = {name: getattr(self, name) for name in self.__slots__ if name not in _DERIVED}
-        out["parent"] = self.parent.id if self.parent else ROOT
-        out["link"] = asdict(self.link) if self.link else None
-        return out
+        document: Doc = {name: getattr(self, name) for name in self.__slots__ if name not in _DERIVED}
+        document["parent"] = self.parent.id if self.parent else ROOT
+        document["link"] = asdict(self.link) if self.link else None
+        return document
 
     def up(self) -> Iterator[Item]:
-        """Yield the item and every folder above it."""
+        """Yield the item and its ancestor folders, from the bottom up."""
         item: Item | None = self
         while item is not None:
             yield item
             item = item.parent
 
     def is_trashed(self) -> bool:
-        """Return whether the item or a folder above it is in the trash."""
+        """Return whether the item or an ancestor folder is in the trash."""
         return any(item.trashed is not None for item in self.up())
 
     def below(self) -> Iterator[Item]:
@@ -132,11 +132,11 @@ class Item:
         """Return the versions before the current one, newest first. Without uploads they are derived from the row."""
         if self.history is not None:
             return list(reversed(self.history))
-        out: list[Doc] = []
+        versions: list[Doc] = []
         for number in range(self.versions - 1, 0, -1):
             share = number / self.versions
             key = f"{self.key}.{number}"
-            out.append(
+            versions.append(
                 {
                     "id": str(int(self.id) * 100 + number),
                     "name": self.name,
@@ -147,7 +147,7 @@ class Item:
                     "created": self.created + (self.modified - self.created) * (number - 1) / self.versions,
                 }
             )
-        return out
+        return versions
 
 
 _DERIVED = {"children", "kind", "parent", "total", "link"}
@@ -162,16 +162,16 @@ class Tree:
         self.files: dict[str, Item] = {}
         self.web_links: dict[str, Item] = {}
         self.tops: dict[str, dict[tuple[str, str], Item]] = {}
-        self._above: dict[tuple[str, str], str] = {}
+        self._parent_ids: dict[tuple[str, str], str] = {}
 
     def of(self, kind: str) -> dict[str, Item]:
         """Return the items of one kind by id."""
         return {"folder": self.folders, "file": self.files, "web_link": self.web_links}[kind]
 
     def read_row(self, kind: str, row: Row) -> None:
-        """Read one row of a CSV file. Raises `ValueError` naming the row if a cell is invalid."""
+        """Read one row of a CSV file. Raises `ValueError` with the id of the row if a cell is invalid."""
         try:
-            self._take(kind, self._doc_of(kind, row))
+            self._add_doc(kind, self._doc_of(kind, row))
         except (ValueError, KeyError) as error:
             raise ValueError(f"{kind} {row.get('id')} of the practice company: {error}") from error
 
@@ -208,23 +208,23 @@ class Tree:
                 )
         return doc
 
-    def _take(self, kind: str, doc: Doc) -> Item:
+    def _add_doc(self, kind: str, doc: Doc) -> Item:
         item = Item(kind, doc)
         self.of(kind)[item.id] = item
-        self._above[kind, item.id] = doc["parent"]
+        self._parent_ids[kind, item.id] = doc["parent"]
         return item
 
     def finish(self) -> None:
-        """Apply the changes saved in the state, put every item into its folder, and pass owners down the tree."""
+        """Apply the changes saved in the state, put every item into its folder, and set the owners."""
         for kind in KINDS:
             for item_id, doc in self._state.changes(kind).items():
                 if doc is None:
                     self.of(kind).pop(item_id, None)
                 else:
-                    self._take(kind, doc)
+                    self._add_doc(kind, doc)
         for kind in KINDS:
             for item in self.of(kind).values():
-                folder_id = self._above[kind, item.id]
+                folder_id = self._parent_ids[kind, item.id]
                 if folder_id != ROOT and folder_id not in self.folders:
                     raise ValueError(
                         f"{kind} {item.id} of the practice company has an unknown parent folder: {folder_id}"
@@ -237,7 +237,7 @@ class Tree:
         for item in [*self.folders.values(), *self.files.values(), *self.web_links.values()]:
             if item.parent is None:
                 self.tops.setdefault(item.owner, {})[item.kind, item.id] = item
-        self._above.clear()
+        self._parent_ids.clear()
 
     def _place(self, item: Item, parent: Item | None) -> None:
         item.parent = parent
@@ -263,7 +263,7 @@ class Tree:
         return None
 
     def discard_sizes(self, parent: Item | None) -> None:
-        """Discard the counted sizes of this folder and those above."""
+        """Discard the counted sizes of this folder and its ancestors."""
         for folder in parent.up() if parent else ():
             folder.total = -1
 
@@ -288,7 +288,7 @@ class Tree:
         self.discard_sizes(item.parent)
 
     def move(self, item: Item, owner: str, parent: Item | None) -> None:
-        """Move an item to another folder. It and everything below then belong to the owner of that folder."""
+        """Move an item to another folder. The item and its content then belong to the owner of that folder."""
         self.take_out(item)
         new_owner = parent.owner if parent else owner
         changed = [item]
@@ -306,7 +306,7 @@ class Tree:
         self.discard_sizes(item.parent)
 
     def purge(self, item: Item) -> list[Item]:
-        """Remove an item and everything below for good. Return what was removed."""
+        """Remove an item and its content permanently. Return the removed items."""
         removed = list(descend(item))
         self.take_out(item)
         for removed_item in removed:
@@ -316,7 +316,7 @@ class Tree:
 
 
 def descend(item: Item) -> Iterator[Item]:
-    """Yield the item and everything below, including trashed items."""
+    """Yield the item and its content, including trashed items."""
     yield item
     for child in list((item.children or {}).values()):
         yield from descend(child)

@@ -1,4 +1,4 @@
-"""The pages a human sees: sign-in and consent at `/api/oauth2/authorize` (RFC 6749 4.1.1, box-facts 1.1 to 1.4).
+"""The pages that a user sees: sign-in and consent at `/api/oauth2/authorize` (RFC 6749 4.1.1, box-facts 1.1 to 1.4).
 
 Guesses, where no source says what Box does: the text of `error_description` after a denial; the pages for an unknown
 client ID, a missing `response_type` and a scope that the app does not have; checking a challenge for every app.
@@ -12,7 +12,7 @@ import secrets
 import sqlite3
 from html import escape
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -21,10 +21,10 @@ from ..company.company import ENTERPRISE
 from ..company.state import random_text
 from ..context import PASSWORD, SCOPES, Context, context_of, form_of
 from ..pages import Html, fill, page, problem
-from .token_endpoint import CODE_SECONDS, same
+from .token_endpoint import CODE_SECONDS, equal_in_constant_time
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-MAX_TRIES_SHOWN = 80
+MAX_LOGIN_LENGTH = 80
 INCLUDED = {"root_readwrite": "root_readonly"}
 """A scope and the narrower one it contains: an app with read and write access may request read only (box-facts 1.10)."""
 
@@ -34,23 +34,26 @@ def redirect_matches(registered: str, requested: str) -> bool:
     if registered == requested:
         return True
     try:
-        known, sent = urlsplit(registered), urlsplit(requested)
-        _ = sent.port
+        registered_parts, requested_parts = urlsplit(registered), urlsplit(requested)
+        _ = requested_parts.port
     except ValueError:
         return False
-    if known.hostname not in LOOPBACK or "@" in sent.netloc or "\\" in requested:
+    if registered_parts.hostname not in LOOPBACK or "@" in requested_parts.netloc or "\\" in requested:
         return False
-    host = known.netloc.rpartition(":")[0] if known.port is not None else known.netloc
-    netloc = sent.netloc.rpartition(":")[0] if sent.port is not None else sent.netloc
     return (
-        host == netloc
-        and requested == urlunsplit(sent)
-        and known._replace(netloc="") == sent._replace(netloc="")
+        without_port(registered_parts) == without_port(requested_parts)
+        and requested == urlunsplit(requested_parts)
+        and registered_parts._replace(netloc="") == requested_parts._replace(netloc="")
     )
 
 
+def without_port(parts: SplitResult) -> str:
+    """Return the network location of a URI without its port."""
+    return parts.netloc.rpartition(":")[0] if parts.port is not None else parts.netloc
+
+
 def with_query(uri: str, **params: str) -> str:
-    """Return `uri` with further query parameters after its own."""
+    """Return `uri` with these parameters appended to its query."""
     parts = urlsplit(uri)
     query = "&".join(filter(None, [parts.query, urlencode(params)]))
     return urlunsplit(parts._replace(query=query))
@@ -100,23 +103,26 @@ class AuthorizationRequest:
             self.read_scopes(params.get("scope", ""), fields)
 
     def fail(self, code: str, heading: str, text: str, fields: dict[str, str]) -> None:
-        """Show the error page instead."""
+        """Set the error page to show instead."""
         self.problem = problem(code, heading, text, fields)
 
     def read_scopes(self, scope: str, fields: dict[str, str]) -> None:
-        """Read the requested scopes. None requested means all of the app's; a request can only narrow them (box-facts 1.1)."""
+        """Read the requested scopes: all of the app's if none is requested. A request can only narrow them (box-facts 1.1)."""
         own: list[str] = self.app["scopes"]
         requested = list(dict.fromkeys(scope.split()))
         allowed = {*own, *(small for large, small in INCLUDED.items() if large in own)}
-        wrong = [name for name in requested if name not in allowed]
-        if wrong:  # the page is a guess, the error code is Box's
+        unsupported = [name for name in requested if name not in allowed]
+        if unsupported:  # the page is a guess, the error code is Box's
             self.fail(
-                "invalid_scope", "This link requests too much", f'Unsupported "scope": {wrong[0]}', fields
+                "invalid_scope",
+                "This link requests too much",
+                f'Unsupported "scope": {unsupported[0]}',
+                fields,
             )
         self.scopes = requested or own
 
     def target(self) -> str | None:
-        """Return where the browser goes after the decision. None if several URIs are registered and the link names none."""
+        """Return where the browser goes after the decision, or None if several URIs are registered and the link omits it."""
         uris: list[str] = self.app["redirect_uris"]
         return self.redirect or (uris[0] if len(uris) == 1 else None)
 
@@ -124,14 +130,14 @@ class AuthorizationRequest:
 def session(context: Context, request: Request) -> tuple[sqlite3.Row, bool]:
     """Return the browser session (cookie) and whether it is new."""
     sid = request.cookies.get(f"boxnb_sandbox_{context.instance}", "")
-    row = context.state.one("SELECT * FROM sessions WHERE sid=?", (sid,)) if sid else None
+    row = context.state.first_row("SELECT * FROM sessions WHERE sid=?", (sid,)) if sid else None
     if row is not None:
         return row, False
     sid = secrets.token_urlsafe(24)
     context.state.run(
         "INSERT INTO sessions VALUES (?, ?, NULL, ?)", (sid, secrets.token_urlsafe(24), context.clock.now())
     )
-    return context.state.just("SELECT * FROM sessions WHERE sid=?", (sid,)), True
+    return context.state.required_row("SELECT * FROM sessions WHERE sid=?", (sid,)), True
 
 
 def with_cookie(context: Context, response: Response, sid: str) -> Response:
@@ -141,7 +147,7 @@ def with_cookie(context: Context, response: Response, sid: str) -> Response:
 
 
 def action(request: Request) -> str:
-    """Return the target of the forms: this page itself, relative, so that it works behind any path prefix."""
+    """Return the target of the forms: this page, as a relative URL that works behind any path prefix."""
     return f"?{request.url.query}"
 
 
@@ -163,7 +169,7 @@ def sign_in_page(
         error=Html(f'<p class="error" role="alert">{escape(error)}</p>') if error else Html(""),
         action=action(request),
         csrf=csrf,
-        login=admin if login is None else login[:MAX_TRIES_SHOWN],
+        login=admin if login is None else login[:MAX_LOGIN_LENGTH],
         password=PASSWORD,
         admin=admin,
     )
@@ -192,15 +198,15 @@ def consent_page(
         role=user["role"],
         company=ENTERPRISE["name"],
         scopes=scopes,
-        after=after_grant(auth_request.target()),
+        after=explain_grant(auth_request.target()),
         action=action(request),
         csrf=row["csrf"],
     )
     return page("Grant access", body)
 
 
-def after_grant(target: str | None) -> Html:
-    """Say what a grant will do."""
+def explain_grant(target: str | None) -> Html:
+    """Return a sentence that says what a grant will do."""
     if target is None:
         return Html(
             "The app has several redirect URIs and this link does not name one, so the browser will stay here."
@@ -212,13 +218,13 @@ def after_grant(target: str | None) -> Html:
 
 
 def signed_in_user(context: Context, row: sqlite3.Row) -> dict[str, Any] | None:
-    """Return the user of this session, or None if nobody is signed in or the account has since become inactive."""
+    """Return the user of this session, or None if no one is signed in or the account has since become inactive."""
     user = context.world.users.get(row["user_id"] or "")
     return None if user is None or user["status"] == "inactive" else user
 
 
 async def authorize(request: Request) -> Response:
-    """Show the next page (`GET`) or take the user's answer (`POST`)."""
+    """Show the next page (`GET`) or act on the user's decision (`POST`)."""
     context = context_of(request)
     params: dict[str, str] = {}
     for name, value in parse_qsl(request.url.query, keep_blank_values=True):
@@ -226,24 +232,24 @@ async def authorize(request: Request) -> Response:
     auth_request = AuthorizationRequest(context, params)
     if auth_request.problem is not None:
         return auth_request.problem
-    row, new = session(context, request)
+    row, is_new = session(context, request)
     if request.method == "POST":
-        return await decide(context, request, auth_request, row, new)
+        return await decide(context, request, auth_request, row, is_new)
     user = signed_in_user(context, row)
     next_page = (
         consent_page(context, request, auth_request, row, user)
         if user is not None
         else sign_in_page(context, request, auth_request, row["csrf"])
     )
-    return with_cookie(context, next_page, row["sid"]) if new else next_page
+    return with_cookie(context, next_page, row["sid"]) if is_new else next_page
 
 
 async def decide(
-    context: Context, request: Request, auth_request: AuthorizationRequest, row: sqlite3.Row, new: bool
+    context: Context, request: Request, auth_request: AuthorizationRequest, row: sqlite3.Row, is_new: bool
 ) -> Response:
     """Sign in, grant, deny, or switch to another user."""
     form = await form_of(request)
-    if new or not same(form.get("csrf", ""), row["csrf"]):
+    if is_new or not equal_in_constant_time(form.get("csrf", ""), row["csrf"]):
         response = problem(
             "csrf",
             "This form is out of date",
@@ -299,15 +305,15 @@ def sign_in(
     """Check login and password. If they are right, continue with a new session id."""
     login = re.sub(r"\s+", " ", form.get("login", "")).strip()
     user = context.world.by_login(login)
-    if user is None or not same(form.get("password", ""), PASSWORD):
+    if user is None or not equal_in_constant_time(form.get("password", ""), PASSWORD):
         if user is not None:
             context.note(request, "FAILED_LOGIN", user["id"], context.world.person(user["id"]))
-        text = "The email address or the password is wrong. Try again."
-        return sign_in_page(context, request, auth_request, row["csrf"], error=text, login=login)
+        message = "The email address or the password is wrong. Try again."
+        return sign_in_page(context, request, auth_request, row["csrf"], error=message, login=login)
     if user["status"] == "inactive":
-        text = "This account is inactive. Ask your admin."
-        return sign_in_page(context, request, auth_request, row["csrf"], error=text, login=login)
-    with context.state:  # a new session id at sign-in makes a planted one worthless (session fixation)
+        message = "This account is inactive. Ask your admin."
+        return sign_in_page(context, request, auth_request, row["csrf"], error=message, login=login)
+    with context.state:  # a new session id at sign-in makes a planted id useless (session fixation)
         sid, csrf = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
         context.state.run("DELETE FROM sessions WHERE sid=?", (row["sid"],))
         context.state.run(

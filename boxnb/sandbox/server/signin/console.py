@@ -9,44 +9,44 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..context import ADMIN_SCOPES, FIELDS, SCOPES, context_of
-from ..control import checked_app
+from ..context import ADMIN_SCOPES, MAX_FORM_FIELDS, SCOPES, context_of
+from ..control import check_app
 from ..pages import Html, details, fill, page
 from .authorize import session, with_cookie
-from .token_endpoint import same
+from .token_endpoint import equal_in_constant_time
 
 
 async def console(request: Request) -> Response:
     """Show the form (`GET`) or register an app (`POST`)."""
     context = context_of(request)
-    row, new = session(context, request)
+    row, is_new = session(context, request)
     message, status = Html(""), 200
-    name, uris, chosen = "My practice app", ["http://127.0.0.1/callback"], ADMIN_SCOPES
+    name, uris, selected_scopes = "My practice app", ["http://127.0.0.1/callback"], ADMIN_SCOPES
     if request.method == "POST":
-        text = (await request.body()).decode("utf-8", "replace")
+        content = (await request.body()).decode("utf-8", "replace")
         try:
-            form = parse_qs(text, keep_blank_values=True, max_num_fields=FIELDS)
+            form = parse_qs(content, keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
         except ValueError:
             raise HTTPException(400) from None
         name = form.get("name", [""])[0]
         uris = form.get("redirect_uris", [""])[0].split()
-        chosen = form.get("scope", [])
-        if new or not same(form.get("csrf", [""])[0], row["csrf"]):
+        selected_scopes = form.get("scope", [])
+        if is_new or not equal_in_constant_time(form.get("csrf", [""])[0], row["csrf"]):
             message, status = alert("This form is out of date. Try again."), 403
         else:
             try:
-                app = context.state.add_app(*checked_app(name, uris, chosen))
+                app = context.state.add_app(*check_app(name, uris, selected_scopes))
             except ValueError as error:
                 message, status = alert(f"The app was not created: {error}."), 400
             else:
                 credentials = {"Client ID": app["client_id"], "Client secret": app["client_secret"]}
                 credentials["Redirect URIs"] = "\n".join(app["redirect_uris"])
-                head = f'<h2 role="status">{escape(app["name"])} is ready</h2>'
-                message = Html(f"{head}<dl>{details(credentials)}</dl>")
-    boxes = Html(
+                heading = f'<h2 role="status">{escape(app["name"])} is ready</h2>'
+                message = Html(f"{heading}<dl>{details(credentials)}</dl>")
+    checkboxes = Html(
         "\n".join(
             f'<label class="check"><input type="checkbox" name="scope" value="{escape(key)}"'
-            f"{' checked' if key in chosen else ''}> {escape(text)} <code>{escape(key)}</code></label>"
+            f"{' checked' if key in selected_scopes else ''}> {escape(text)} <code>{escape(key)}</code></label>"
             for key, text in SCOPES.items()
         )
     )
@@ -57,14 +57,14 @@ async def console(request: Request) -> Response:
         name=name,
         uris="\n".join(uris),
         redirect_hint=redirect_hint(request),
-        scopes=boxes,
+        scopes=checkboxes,
     )
     response: Response = page("Practice app console", body, status=status, wide=True)
-    return with_cookie(context, response, row["sid"]) if new else response
+    return with_cookie(context, response, row["sid"]) if is_new else response
 
 
 def redirect_hint(request: Request) -> Html:
-    """Say which redirect URI to register: loopback on this computer, else the address of the hub's proxy."""
+    """Return a hint that says which redirect URI to register: loopback on this computer, else the URL of the hub's proxy."""
     prefix = context_of(request).prefix
     hub_path, behind_proxy, _ = prefix.rpartition("/proxy/")
     if not behind_proxy:

@@ -1,8 +1,8 @@
 """The token and revoke endpoints (box-facts 1.5 to 1.9). The authorization pages are in `authorize`.
 
 Guesses, where no source says what Box does: a `redirect_uri` sent with the code is not compared; a wrong code verifier
-is `invalid_grant`, and so is the refresh token of an inactive user; an answer lost more than an hour ago can still be
-requested again and returns a new pair; revoking either token ends the whole pair.
+is `invalid_grant`, and so is the refresh token of an inactive user; a refresh whose response
+was lost more than an hour ago can still be repeated and returns a new pair; revoking either token ends the whole pair.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 
 class OAuthError(Exception):
-    """An error answer of the token endpoint: `{"error", "error_description"}` with status 400 (box-facts 1.6)."""
+    """An error response of the token endpoint: `{"error", "error_description"}` with status 400 (box-facts 1.6)."""
 
     def __init__(self, error: str, description: str) -> None:
         super().__init__(description)
         self.response = JSONResponse({"error": error, "error_description": description}, 400, NO_STORE)
 
 
-def same(left: str, right: str) -> bool:
-    """Compare two texts in constant time."""
+def equal_in_constant_time(left: str, right: str) -> bool:
+    """Return whether two strings are equal, compared in constant time."""
     return hmac.compare_digest(left.encode(), right.encode())
 
 
 def client_app(context: Context, request: Request, form: dict[str, str]) -> dict[str, Any]:
-    """Return the app that calls, from the body or HTTP Basic (RFC 6749 2.3.1)."""
+    """Return the calling app, identified by the body or by HTTP Basic (RFC 6749 2.3.1)."""
     client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic" and not client_id:
@@ -60,13 +60,13 @@ def client_app(context: Context, request: Request, form: dict[str, str]) -> dict
             raise OAuthError("invalid_client", "The client credentials are invalid") from None
         client_id, secret = unquote_plus(client_id), unquote_plus(secret)
     app = context.state.app(client_id)
-    if app is None or not same(app["client_secret"], secret):
+    if app is None or not equal_in_constant_time(app["client_secret"], secret):
         raise OAuthError("invalid_client", "The client credentials are invalid")
     return app
 
 
-def answer(row: sqlite3.Row, now: float) -> JSONResponse:
-    """Return the 200 answer with a token pair (schema AccessToken)."""
+def token_response(row: sqlite3.Row, now: float) -> JSONResponse:
+    """Return the 200 response with a token pair (schema AccessToken)."""
     seconds = max(0, round(row["created"] + ACCESS_SECONDS - now))
     return JSONResponse(
         {
@@ -88,30 +88,30 @@ def mint(
         "INSERT INTO pairs (access, refresh, client_id, user_id, scopes, created, parent) VALUES (?,?,?,?,?,?,?)",
         (random_text(32), random_text(64), client_id, user_id, scopes, context.clock.now(), parent),
     )
-    return context.state.just("SELECT * FROM pairs WHERE id=?", (row_id,))
+    return context.state.required_row("SELECT * FROM pairs WHERE id=?", (row_id,))
 
 
-def tidy(context: Context, row_id: int) -> None:
+def prune_regularly(context: Context, row_id: int) -> None:
     """Prune the state on every 500th pair."""
     if row_id % PRUNE_EVERY == 0:
         context.state.prune()
 
 
 def pkce_ok(challenge: str, verifier: str) -> bool:
-    """Return whether the verifier fits the challenge (RFC 7636 4.6, S256)."""
+    """Return whether the verifier matches the challenge (RFC 7636 4.6, S256)."""
     if not 43 <= len(verifier) <= 128 or not verifier.isascii():
         return False
     digest = hashlib.sha256(verifier.encode("ascii")).digest()
-    return same(base64.urlsafe_b64encode(digest).rstrip(b"=").decode(), challenge)
+    return equal_in_constant_time(base64.urlsafe_b64encode(digest).rstrip(b"=").decode(), challenge)
 
 
 def exchange(context: Context, request: Request, app: dict[str, Any], form: dict[str, str]) -> Response:
-    """Answer `grant_type=authorization_code`: a code works once, within 30 s, for the app it was issued to."""
+    """Handle `grant_type=authorization_code`: a code works once, within 30 s, for the app it was issued to."""
     code = form.get("code")
     if not code:
         raise OAuthError("invalid_request", 'Missing parameter: "code" is required')
     with context.state:
-        row = context.state.one("SELECT * FROM codes WHERE code=?", (code,))
+        row = context.state.first_row("SELECT * FROM codes WHERE code=?", (code,))
         if row is None or row["client_id"] != app["client_id"] or row["used"]:
             raise OAuthError("invalid_grant", "Auth code doesn't exist or is invalid for the client")
         if context.clock.now() - row["created"] > CODE_SECONDS:
@@ -123,22 +123,22 @@ def exchange(context: Context, request: Request, app: dict[str, Any], form: dict
         pair = mint(context, app["client_id"], row["user_id"], row["scopes"])
         kind, person = "USER_AUTHENTICATE_OAUTH2_ACCESS_TOKEN_CREATE", context.world.person(row["user_id"])
         context.note(request, kind, row["user_id"], person, {"service_name": app["name"]})
-    tidy(context, pair["id"])
-    return answer(pair, context.clock.now())
+    prune_regularly(context, pair["id"])
+    return token_response(pair, context.clock.now())
 
 
 def refresh(context: Context, app: dict[str, Any], form: dict[str, str]) -> Response:
-    """Answer `grant_type=refresh_token` (box-facts 1.9).
+    """Handle `grant_type=refresh_token` (box-facts 1.9).
 
     `grace`: the old pair works until the new access token is first used; until then a repeat returns the same pair.
-    `strict`: the old pair stops working at once.
+    `strict`: the old pair stops working immediately.
     """
     refresh_token = form.get("refresh_token")
     if not refresh_token:
         raise OAuthError("invalid_request", 'Missing parameter: "refresh_token" is required')
     now = context.clock.now()
     with context.state:
-        row = context.state.one("SELECT * FROM pairs WHERE refresh=?", (refresh_token,))
+        row = context.state.first_row("SELECT * FROM pairs WHERE refresh=?", (refresh_token,))
         if row is None or row["client_id"] != app["client_id"] or row["dead"] in ("revoked", "replaced"):
             raise OAuthError("invalid_grant", "Invalid refresh token")
         user = context.world.users.get(row["user_id"])
@@ -146,27 +146,27 @@ def refresh(context: Context, app: dict[str, Any], form: dict[str, str]) -> Resp
             raise OAuthError("invalid_grant", "Refresh token has expired")
         if user is None or user["status"] == "inactive":
             raise OAuthError("invalid_grant", "Invalid refresh token")  # a guess
-        child = context.state.one(
+        child = context.state.first_row(
             "SELECT * FROM pairs WHERE parent=? AND dead='' ORDER BY id DESC", (row["id"],)
         )
         if child is not None and now - child["created"] < ACCESS_SECONDS:
-            return answer(child, now)
+            return token_response(child, now)
         if child is not None:  # lost and never used; what Box does here is a guess
             context.state.run("UPDATE pairs SET dead='rotated' WHERE id=?", (child["id"],))
         pair = mint(context, app["client_id"], row["user_id"], row["scopes"], row["id"])
         if context.rotation == "strict":
             context.state.run("UPDATE pairs SET dead='replaced' WHERE id=?", (row["id"],))
-    tidy(context, pair["id"])
-    return answer(pair, now)
+    prune_regularly(context, pair["id"])
+    return token_response(pair, now)
 
 
 def first_use(context: Context, pair: sqlite3.Row) -> None:
-    """On the first call with a new access token, end every pair it came from, both tokens."""
+    """On the first call with a new access token, invalidate both tokens of every pair that it came from."""
     with context.state:
         context.state.run("UPDATE pairs SET used=1 WHERE id=?", (pair["id"],))
         parent = pair["parent"]
         while parent is not None:
-            row = context.state.one("SELECT id, parent FROM pairs WHERE id=?", (parent,))
+            row = context.state.first_row("SELECT id, parent FROM pairs WHERE id=?", (parent,))
             if row is None:
                 break
             context.state.run("UPDATE pairs SET dead='rotated' WHERE id=? AND dead=''", (row["id"],))
@@ -175,7 +175,7 @@ def first_use(context: Context, pair: sqlite3.Row) -> None:
 
 
 async def token(request: Request) -> Response:
-    """Answer `POST /oauth2/token`."""
+    """Handle `POST /oauth2/token`."""
     context, form = context_of(request), await form_of(request)
     grant = form.get("grant_type", "")
     try:
@@ -194,17 +194,17 @@ async def token(request: Request) -> Response:
 
 
 async def revoke(request: Request) -> Response:
-    """Answer `POST /oauth2/revoke` (RFC 7009, with Box's 400 for a dead token). Either token ends the whole pair."""
+    """Handle `POST /oauth2/revoke` (RFC 7009, with Box's 400 for a dead token). Either token revokes the whole pair."""
     context, form = context_of(request), await form_of(request)
     try:
         app = client_app(context, request, form)
         sent_token = form.get("token", "")
         with context.state:
-            row = context.state.one(
+            row = context.state.first_row(
                 "SELECT * FROM pairs WHERE access=? OR refresh=?", (sent_token, sent_token)
             )
-            alive = row is not None and not row["dead"] and row["client_id"] == app["client_id"]
-            if row is None or not alive or context.clock.now() - row["created"] > REFRESH_SECONDS:
+            is_valid = row is not None and not row["dead"] and row["client_id"] == app["client_id"]
+            if row is None or not is_valid or context.clock.now() - row["created"] > REFRESH_SECONDS:
                 raise OAuthError("invalid_token", "Token is invalid or has already been revoked")
             family = [row["id"], *family_of(context, row)]
             marks = ",".join("?" * len(family))
@@ -215,7 +215,7 @@ async def revoke(request: Request) -> Response:
 
 
 async def metadata(request: Request) -> Response:
-    """Answer `GET /.well-known/oauth-authorization-server` (RFC 8414), as seen at Box (box-facts 1.3)."""
+    """Handle `GET /.well-known/oauth-authorization-server` (RFC 8414), as observed in Box (box-facts 1.3)."""
     context = context_of(request)
     base = str(request.base_url).rstrip("/") + context.prefix
     return JSONResponse(
