@@ -17,13 +17,9 @@ import requests
 from ..errors import InvalidGrantError
 from ..secret import Secret, is_utf8, sealed
 from ..transport.sessions import read_within, require_private, unsigned_session
-from .client import BOX as BOX  # other modules use oauth.BOX, oauth.Client, oauth.Server …
-from .client import Client as Client
-from .client import Server as Server
-from .client import discover as discover  # … and oauth.discover
+from .client import Client
 from .failures import error_of, not_a_token, token_error
 from .flow import Clock
-from .pasted_address import is_bare_code as is_bare_code
 from .token import Token, lifetime, moment
 
 Form = dict[str, Secret | str]

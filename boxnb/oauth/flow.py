@@ -11,13 +11,16 @@ from urllib.parse import unquote, urlencode, urlsplit
 
 from ..errors import RedirectError, StateMismatchError
 from ..secret import Secret, sealed
-from .client import BOX as BOX  # other modules use oauth.BOX, oauth.Client, oauth.Server …
-from .client import Client as Client
-from .client import Server as Server
-from .client import discover as discover  # … and oauth.discover
+from .client import BOX, Client, Server
 from .failures import display_name, redirect_error
-from .pasted_address import best_reading, explain_damaged_state, explain_missing_code, same_state, tidy
-from .pasted_address import is_bare_code as is_bare_code
+from .pasted_address import (
+    best_reading,
+    explain_damaged_state,
+    explain_missing_code,
+    is_bare_code,
+    same_state,
+    tidy,
+)
 
 Clock = Callable[[], float]
 """A function that returns seconds since the epoch."""
