@@ -72,7 +72,7 @@ def test_parse_redirect_accepts_what_users_paste(pasted: str) -> None:
         ("hello there, what now?", RedirectError, "no code"),
         (CODE, RedirectError, "without its state"),
         (f"http://127.0.0.1/callback?code=&state={STATE}", RedirectError, "cut off"),
-        (f"http://127.0.0.1/callback?code={CODE}", StateMismatchError, "carries no state"),
+        (f"http://127.0.0.1/callback?code={CODE}", StateMismatchError, "contains no state"),
         (f"http://127.0.0.1/callback?code={CODE}&state=other", StateMismatchError, "another request"),
         (f"http://127.0.0.1/callback?error=access_denied&state={STATE}", AccessDeniedError, "denied"),
         ("http://127.0.0.1/callback?error=access_denied&state=other", StateMismatchError, "another"),

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from boxnb.errors import SignInError
-from boxnb.oauth.receiver import Receiver, _answers, can_listen, port_in_use
+from boxnb.oauth.receiver import Receiver, _is_listening, can_listen, port_in_use
 
 STATE = "the-state-of-this-request"
 
@@ -161,7 +161,7 @@ def test_a_port_that_is_busy_on_ipv6_is_skipped(caught: Caught) -> None:
     try:
         listening = socket.create_server(("::1", 0), family=socket.AF_INET6)
     except OSError:  # this computer has no IPv6 loopback, so no program can listen there
-        assert not _answers(1)
+        assert not _is_listening(1)
         return
     with listening as busy:
         port = busy.getsockname()[1]
