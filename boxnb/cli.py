@@ -42,12 +42,12 @@ def parser() -> argparse.ArgumentParser:
         )
         verb.add_argument("--name", help="the name of the run (default: notebook and profile)")
     run_parser.add_argument(
-        "--no-mail", action="store_true", help="send no mail, even if the profile names recipients"
+        "--no-mail", action="store_true", help="do not send mail, even if the profile names recipients"
     )
     run_parser.add_argument(
-        "--folder", type=Path, help="the folder for log and page (default: next to the profiles)"
+        "--folder", type=Path, help="the folder for the log and the page (default: next to the profiles)"
     )
-    run_parser.add_argument("--keep", type=int, default=30, help="how many logs are kept (default: 30)")
+    run_parser.add_argument("--keep", type=int, default=30, help="how many logs to keep (default: 30)")
     schedule_parser.add_argument("--for", dest="scheduler", choices=schedule.SCHEDULERS, default="cron")
     schedule_parser.add_argument("--at", default="06:30", help="the time of day (default: 06:30)")
     schedule_parser.add_argument("--every", choices=schedule.EVERY, default="day", help="default: day")
@@ -89,7 +89,7 @@ def _check_folder(path: Path | None, setting: str) -> None:
 
 
 def _print(text: str) -> int:
-    """Print a text and return the exit code. The reader of a pipe may stop early, as ``head`` does."""
+    """Print the text and return the exit code. The reader of a pipe may stop early, as ``head`` does."""
     try:
         sys.stdout.write(encoding.printable(text, sys.stdout))
         sys.stdout.flush()
@@ -111,12 +111,12 @@ def default_name(options: argparse.Namespace) -> str:
 
 
 def parse_parameters(pairs: Sequence[str]) -> dict[str, str]:
-    """Return the parameters from texts of the form ``NAME=VALUE``.
+    """Return the parameters from strings of the form ``NAME=VALUE``.
 
     Raises
     ------
     UsageError
-        A text has another form, or looks like a secret, which the executed notebook would show to everybody.
+        A string has another form, or seems to contain a secret, which the executed notebook would show to everyone.
     """
     parameters: dict[str, str] = {}
     for pair in pairs:

@@ -284,7 +284,7 @@ def test_mail_errors_show_no_password(sandbox: Sandbox, tmp_path: Path) -> None:
     sign_in(sandbox)
     with mailbox(tmp_path) as server:
         settings = mail.settings_of("acme")
-        connection = mail._connected(settings)
+        connection = mail._connect(settings)
         assert server.password not in repr(vars(connection))
         connection.close()
         wrong = mail.dataclasses.replace(settings, password=Secret(FORM))

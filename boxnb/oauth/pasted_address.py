@@ -161,7 +161,10 @@ def explain_missing_code(reading: Reading, pasted: str, box: str, host: str) -> 
     """Return what was pasted instead of a redirect with a code, and what to copy."""
     advice = "Copy the whole address, up to and including code=… and state=…, from the page you land on after Grant."
     if reading.parameters.keys() & {"response_type", "client_id"}:
-        return f"This is the address that leads to {box}, not the one {box} sent you back to. Open it, press Grant, then copy the address of the page you land on."
+        return (
+            f"This is the address that leads to {box}, not the one {box} sent you back to. Open it, press Grant, then "
+            "copy the address of the page you land on."
+        )
     try:
         parts = urlsplit(reading.text)
         pasted_host = (parts.hostname or "").lower()
@@ -177,7 +180,10 @@ def explain_missing_code(reading: Reading, pasted: str, box: str, host: str) -> 
     if pasted_host and parts.scheme in ("http", "https"):
         return f"There is no code in this address: it was cut off, or it is that of another page. {advice}"
     if any(is_bare_code(word) for word in visible(pasted).split()):
-        return f"There is no code with its state in the pasted text. If it contains a code among other words, paste the code alone, or better: {advice[:1].lower()}{advice[1:]}"
+        return (
+            "There is no code with its state in the pasted text. If it contains a code among other words, paste the code "
+            f"alone, or better: {advice[:1].lower()}{advice[1:]}"
+        )
     return f"There is no code in the pasted text. {advice}"
 
 

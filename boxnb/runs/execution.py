@@ -24,7 +24,7 @@ OFFLINE = dict.fromkeys(
 
 
 class NotebookFailedError(BoxNotebookError):
-    """A cell failed. The message is the error of the cell."""
+    """A cell failed, or the notebook could not be executed. The message says which error ended it."""
 
 
 def execute(
@@ -37,7 +37,7 @@ def execute(
     this_run : Run
         A run in progress.
     path : Path
-        Where the notebook is. Its cells run in that folder.
+        The path of the notebook. Its cells run in the folder that contains it.
     notebook : dict
         Its content; see :func:`boxnb.runs.notebooks.read`.
     profile : str
@@ -52,32 +52,32 @@ def execute(
     """
     require("python -m boxnb run", "boxnb[automate]", "papermill", "nbconvert", "nbformat")
     with watched.work_folder(this_run.name) as folder:
-        source, output, attached = folder / "in.ipynb", folder / "out.ipynb", folder / "left"
-        attached.mkdir()
+        source, output, attachments = folder / "in.ipynb", folder / "out.ipynb", folder / "attached"
+        attachments.mkdir()
         source.write_text(json.dumps(tag_parameters(notebook)), encoding="utf-8")
-        words = ["--no-progress-bar", "--no-log-output", "--kernel", "python3"]
-        words += ["--cwd", str(path.resolve().parent), "-r", "PROFILE", profile]
+        arguments = ["--no-progress-bar", "--no-log-output", "--kernel", "python3"]
+        arguments += ["--cwd", str(path.resolve().parent), "-r", "PROFILE", profile]
         for name, value in parameters.items():
-            words += ["-p", name, value]
+            arguments += ["-p", name, value]
         calls_before = _calls_this_month(profile)
         try:
-            code, last_line = watched.execute(
+            exit_code, last_line = watched.execute(
                 folder,
-                [*words, str(source), str(output)],
-                {FOLDER: str(attached)},
+                [*arguments, str(source), str(output)],
+                {FOLDER: str(attachments)},
                 this_run.lock_descriptor,
             )
         finally:
             saved_secrets()
             _load_server_passwords()
             this_run.add_calls(max(0, _calls_this_month(profile) - calls_before))
-            _attach_files(this_run, attached)
+            _attach_files(this_run, attachments)
             executed = _read_executed(output)
             if executed is not None:
                 _attach_page(this_run, executed, path)
         if executed is not None:
             _log_outputs(this_run, executed)
-        if code != 0:
+        if exit_code != 0:
             raise NotebookFailedError(_cell_error(executed) or _papermill_error(redaction.redact(last_line)))
 
 
@@ -96,7 +96,7 @@ def _attach_files(this_run: Run, folder: Path) -> None:
 
 
 def _read_executed(path: Path) -> dict[str, Any] | None:
-    """Return the executed notebook. ``None`` if it is missing, or cut off by a full disk."""
+    """Return the executed notebook; ``None`` if it is missing or was cut off by a full disk."""
     try:
         return join_lines(read(path))
     except UsageError:
@@ -118,11 +118,12 @@ def _load_server_passwords() -> None:
 
 
 def _calls_this_month(profile: str) -> int:
-    """Return the calls of the profile this month, in all processes."""
+    """Return how many calls all processes have made with the profile this month."""
     return int(Ledger(store.home() / "ledger" / f"{profile}.json").month()["calls"].sum())
 
 
 def _attach_page(this_run: Run, executed: dict[str, Any], path: Path) -> None:
+    """Attach the executed notebook as an HTML page."""
     import nbformat
     from nbconvert import HTMLExporter
 
@@ -149,7 +150,7 @@ def _log_outputs(this_run: Run, executed: dict[str, Any]) -> None:
 
 
 def _cell_error(executed: dict[str, Any] | None) -> str:
-    """Return the error of the cell that failed. Its number counts the author's code cells, not those added for the run."""
+    """Return the error of the cell that failed. Cells are numbered without those that were added for the run."""
     cells = [
         cell
         for cell in (executed or {}).get("cells", [])
@@ -164,7 +165,7 @@ def _cell_error(executed: dict[str, Any] | None) -> str:
 
 
 def saved_secrets() -> set[str]:
-    """Return the secrets of all profiles. From then on they are also redacted."""
+    """Return the secrets of all profiles. To load them also makes sure that they are redacted."""
     values: set[str] = set()
     for name in store.names():
         try:

@@ -63,11 +63,13 @@ def _is_notebook(content: Any) -> bool:
 
 
 def _code(cell: dict[str, Any]) -> str:
+    """Return the source of a code cell; ``""`` for any other cell."""
     source = cell.get("source", "")
     return "".join(source) if cell.get("cell_type") == "code" else ""
 
 
 def _assigned_names(source: str) -> set[str]:
+    """Return the names that a cell assigns at its top level."""
     try:
         body = ast.parse(source).body
     # The cell has an IPython magic, or is nested too deeply.
@@ -101,11 +103,11 @@ def check_parameters(notebook: dict[str, Any], parameters: dict[str, str], path:
         The notebook does not have one of them. A misspelt parameter would have no effect.
     """
     cells = _parameter_cells(notebook)
-    known = set().union(*(_assigned_names(_code(notebook["cells"][number])) for number in cells), set())
+    names = set().union(*(_assigned_names(_code(notebook["cells"][number])) for number in cells), set())
     for name in parameters:
-        if name not in known:
-            listed = ", ".join(sorted(known - {"PROFILE"})) or "none"
-            raise UsageError(f"{path.name} does not have the parameter {name!r}. It has: {listed}.")
+        if name not in names:
+            available = ", ".join(sorted(names - {"PROFILE"})) or "none"
+            raise UsageError(f"{path.name} does not have the parameter {name!r}. It has: {available}.")
 
 
 def tag_parameters(notebook: dict[str, Any]) -> dict[str, Any]:
@@ -121,9 +123,9 @@ def tag_parameters(notebook: dict[str, Any]) -> dict[str, Any]:
 
 
 def join_lines(executed: dict[str, Any]) -> dict[str, Any]:
-    """Join printed lines that the kernel sent in pieces, as it does every fifth of a second. Return the notebook.
+    """Join printed lines that the kernel sent in several outputs, because it sends what was printed five times a second.
 
-    A line in two pieces would become two lines of the log, and a secret that is cut in half would not be recognized.
+    A split line would become two lines of the log, and a split secret would not be recognized. Return the notebook.
     """
     for cell in executed["cells"]:
         latest: dict[str, dict[str, Any]] = {}

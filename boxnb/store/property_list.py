@@ -127,9 +127,7 @@ def put(content: dict[str, Any], token: dict[str, Any]) -> bool:
     return True
 
 
-def _put_expiry(
-    part: dict[str, Any], obtained: float, saved_obtained: float | None, lifetime: float
-) -> None:
+def _put_expiry(part: dict[str, Any], obtained: float, saved_obtained: float | None, lifetime: float) -> None:
     """Update the expiry times: keep their distance from the old time, or else add the lifetime of the token."""
     for key, value in part.items():
         expiry = _moment(value) if any(word in _letters(key) for word in _EXPIRIES) else None

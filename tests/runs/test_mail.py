@@ -166,7 +166,7 @@ def test_silent_server_is_given_up_after_the_timeout() -> None:
         runs.save_mail("acme", host="127.0.0.1", port=port, security="none", sender=ADA, timeout=0.3)
         with boxnb.run("links", to=[ADA]) as run:
             pass
-    assert "did not answer within 0.3 s" in run.undelivered[0]
+    assert "did not respond within 0.3 s" in run.undelivered[0]
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_mail_is_not_repeated_after_a_silent_end(tmp_path: Path) -> None:
     """The server may have accepted the mail, so it is not sent again."""
     with moody(tmp_path, "is silent at the end", timeout=3) as server, boxnb.run("links", to=[ADA]) as run:
         pass
-    assert "not known whether the mail went out" in run.undelivered[0] and server.reached.is_set()
+    assert "It may have sent the mail" in run.undelivered[0] and server.reached.is_set()
 
 
 @pytest.mark.parametrize("mood", ["says how much it takes", "counts at the end"])
