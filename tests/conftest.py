@@ -1,4 +1,4 @@
-"""Give each test its own home folder, block addresses beyond loopback, and stop the servers it started.
+"""Give each test its own home folder, block connections beyond loopback, and stop the servers that the test started.
 
 At the end of the session, every response of every sandbox is validated against Box's OpenAPI description.
 """
@@ -35,9 +35,8 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "REQUESTS_CA_BUNDLE", "CURL
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make all sandboxes of this session, including those of notebooks and kernels, record their responses."""
-    if ANSWERS not in os.environ and not hasattr(
-        config, "workerinput"
-    ):  # workers use the folder of the main process
+    # Workers use the folder of the main process.
+    if ANSWERS not in os.environ and not hasattr(config, "workerinput"):
         os.environ[ANSWERS] = tempfile.mkdtemp(prefix="boxnb-answers-")
         config.stash[FOLDER] = Path(os.environ[ANSWERS])
 
@@ -90,7 +89,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def secrets_of_other_tests_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget the secrets of each test: a password such as ``token`` would be redacted in every later message."""
+    """Forget the secrets of each test. Otherwise a password such as ``token`` would be redacted in every later message."""
     monkeypatch.setattr(secret, "_known", dict(secret._known))
 
 
@@ -120,14 +119,14 @@ def _is_loopback(host: str) -> bool:
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Any]:
-    """Yield a sandbox of this test's own, with its own process, port, state and clock."""
+    """Yield a sandbox for this test alone, with its own process, port, state and clock."""
     with boxnb.sandbox.start(private=True, state=tmp_path / "state") as running:
         yield running
 
 
 @pytest.fixture
 def client(sandbox: Any) -> Client:
-    """The practice app of this test's sandbox."""
+    """Return the practice app of this test's sandbox."""
     return Client(**sandbox.practice_client(), server=Server(**sandbox.server()))
 
 

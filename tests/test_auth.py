@@ -96,15 +96,13 @@ def test_threads_share_one_refresh(sandbox: Sandbox, acme: store.Profile) -> Non
     """Eight threads with one expired token refresh it once."""
     sandbox.clock.advance(7200)
     box = boxnb.connect("acme")
-    answers: list[str] = []
-    threads = [
-        threading.Thread(target=lambda: answers.append(box.get("/users/me")["type"])) for _ in range(8)
-    ]
+    types: list[str] = []
+    threads = [threading.Thread(target=lambda: types.append(box.get("/users/me")["type"])) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert answers == ["user"] * 8
+    assert types == ["user"] * 8
     assert refreshes(sandbox) == [200]
 
 
@@ -147,14 +145,14 @@ def test_two_processes_refresh_once_for_each_of_fifty_expiries(sandbox: Sandbox,
 class Recorder(ThreadingHTTPServer):
     """A server that records the headers of each request."""
 
-    def __init__(self, answer: Callable[[BaseHTTPRequestHandler], None]) -> None:
+    def __init__(self, respond: Callable[[BaseHTTPRequestHandler], None]) -> None:
         self.received: list[dict[str, str]] = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 outer.received.append(dict(self.headers))
-                answer(self)
+                respond(self)
 
             def log_message(self, *_: object) -> None:
                 """Print nothing."""
@@ -197,16 +195,16 @@ def test_the_token_is_not_sent_to_another_host(acme: store.Profile) -> None:
         assert other.received[0]["Authorization"].startswith("Bearer ")
 
 
-@pytest.mark.parametrize("answer", [ok_response, unauthorized_response])
+@pytest.mark.parametrize("respond", [ok_response, unauthorized_response])
 def test_redirects_are_followed_without_credentials(
-    acme: store.Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: Callable[..., None]
+    acme: store.Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, respond: Callable[..., None]
 ) -> None:
     """A redirect is followed without the token, Box's headers or credentials from .netrc."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login someone password hidden\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    with Recorder(answer) as other:
+    with Recorder(respond) as other:
 
         def redirect(handler: BaseHTTPRequestHandler) -> None:
             handler.send_response(302)

@@ -73,8 +73,8 @@ USERS = "import boxnb\nbox = boxnb.connect(PROFILE)\nlen(box.users())"
 
 def test_weekly_report(server: Mailbox, tmp_path: Path) -> None:
     """The run ends with 0, a page, a table and a mail; profile and parameter reached the notebook; no secret did."""
-    done = run(WEEKLY, "--profile", "acme", "-p", "since=1D", "--folder", tmp_path / "runs")
-    assert done.returncode == 0, done.stderr
+    child = run(WEEKLY, "--profile", "acme", "-p", "since=1D", "--folder", tmp_path / "runs")
+    assert child.returncode == 0, child.stderr
     assert server[-1].subject.startswith("SUCCESS 03-weekly-report-acme on ")
     assert {"busiest.csv", "03-weekly-report.html"} <= set(server[-1].attachments)
     [page] = (tmp_path / "runs").rglob("03-weekly-report.html")
@@ -84,7 +84,7 @@ def test_weekly_report(server: Mailbox, tmp_path: Path) -> None:
     assert (row["outcome"], row["name"]) == ("SUCCESS", "03-weekly-report-acme") and row["calls"] >= 1
     saved = store.load("acme")
     assert saved is not None and saved.token is not None
-    everything = server[-1].raw.decode() + text + done.stdout + done.stderr
+    everything = server[-1].raw.decode() + text + child.stdout + child.stderr
     assert saved.token.access_token.reveal() not in everything and server.password not in everything
 
 
@@ -93,8 +93,8 @@ def test_notebook_attaches_files(server: Mailbox, tmp_path: Path) -> None:
     attach = "import pandas as pd\nfrom boxnb import runs\nrows = pd.DataFrame({'a': range(500)})"
     attach += "\nruns.attach(rows, 'all.csv'); runs.attach('mine', 'nightly.html'); None"
     script = "from IPython.display import HTML\nHTML('<script>fetch(1, {credentials:\"include\"})</script>')"
-    done = run(notebook(tmp_path, attach, script), "--profile", "acme", "--folder", tmp_path / "runs")
-    assert done.returncode == 0, done.stderr
+    child = run(notebook(tmp_path, attach, script), "--profile", "acme", "--folder", tmp_path / "runs")
+    assert child.returncode == 0, child.stderr
     assert runs.history()["rows"].tolist() == [500]
     files = {file.name: file for file in (tmp_path / "runs" / "attached").glob("*/*")}
     assert sorted(files) == ["all.csv", "nightly-executed.html", "nightly.html"]
@@ -104,21 +104,21 @@ def test_notebook_attaches_files(server: Mailbox, tmp_path: Path) -> None:
 
 def test_failing_cell(server: Mailbox, tmp_path: Path) -> None:
     """The exit code is 1, the mail says which cell failed and why, and the page shows it."""
-    done = run(notebook(tmp_path, USERS, "box.get('/folders/1')", "1"), "--profile", "acme")
-    assert done.returncode == 1
+    child = run(notebook(tmp_path, USERS, "box.get('/folders/1')", "1"), "--profile", "acme")
+    assert child.returncode == 1
     assert server[-1].subject.startswith("ERROR nightly-acme")
     assert "Code cell 3 failed with NotFoundError" in server[-1].text.replace("\n", " ")
-    assert "nightly.html" in server[-1].attachments and "Code cell 3 failed" in done.stderr
+    assert "nightly.html" in server[-1].attachments and "Code cell 3 failed" in child.stderr
 
 
 def test_warning_in_a_cell(server: Mailbox, tmp_path: Path) -> None:
     """The exit code is 0, and the mail reports the warning."""
-    done = run(
+    child = run(
         notebook(tmp_path, "import warnings\nwarnings.warn('half of it')\nprint('printed')"),
         "--profile",
         "acme",
     )
-    assert done.returncode == 0
+    assert child.returncode == 0
     assert (
         server[-1].subject.startswith("WARNING")
         and "half of it" in server[-1].text
@@ -129,8 +129,8 @@ def test_warning_in_a_cell(server: Mailbox, tmp_path: Path) -> None:
 def test_profile_without_a_sign_in(server: Mailbox, tmp_path: Path) -> None:
     """The run fails at once without asking anything, and the mail is sent."""
     boxnb.sign_out("acme")
-    done = run(notebook(tmp_path, USERS), "--profile", "acme")
-    assert done.returncode == 1
+    child = run(notebook(tmp_path, USERS), "--profile", "acme")
+    assert child.returncode == 1
     assert server[-1].subject.startswith("ERROR") and "Nobody is signed in as 'acme'" in server[-1].text
 
 
@@ -160,8 +160,8 @@ def test_revoked_token(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> Non
     saved = store.load("acme")
     assert saved is not None and saved.token is not None
     boxnb.oauth.revoke(saved.client, saved.token)
-    done = run(notebook(tmp_path, USERS), "--profile", "acme")
-    assert done.returncode == 1
+    child = run(notebook(tmp_path, USERS), "--profile", "acme")
+    assert child.returncode == 1
     assert "InvalidGrantError" in server[-1].text and "Sign in again" in server[-1].text
 
 
@@ -176,8 +176,8 @@ def test_reply_lost_during_a_refresh(server: Mailbox, sandbox: Sandbox, tmp_path
 def test_server_that_answers_500(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> None:
     """The exit code is 1, the mail has a sentence, and the saved pair is unchanged."""
     with sandbox.faults.during("/2.0/users*", "500"):
-        done = run(notebook(tmp_path, USERS), "--profile", "acme")
-    assert done.returncode == 1
+        child = run(notebook(tmp_path, USERS), "--profile", "acme")
+    assert child.returncode == 1
     assert "BoxUnavailableError" in server[-1].text
     assert boxnb.connect("acme").get("/users/me")["login"] == ADA
 
@@ -189,8 +189,8 @@ def test_token_endpoint_that_does_not_work(
     """With an expired token, the run fails with a mail, and the next call succeeds with the same token pair."""
     sandbox.clock.advance(7200)
     with sandbox.faults.during("/oauth2/token", kind):
-        done = run(notebook(tmp_path, USERS), "--profile", "acme")
-    assert done.returncode == 1 and server[-1].subject.startswith("ERROR nightly-acme")
+        child = run(notebook(tmp_path, USERS), "--profile", "acme")
+    assert child.returncode == 1 and server[-1].subject.startswith("ERROR nightly-acme")
     assert "TokenEndpointError" in server[-1].text or "NetworkError" in server[-1].text
     assert boxnb.connect("acme").get("/users/me")["login"] == ADA
 
@@ -210,8 +210,8 @@ def test_full_disk(server: Mailbox, sandbox: Sandbox, tmp_path: Path, room: int,
     """The exit code is 1 and the mail is sent, whether the disk is full at the start or later; the pair stays valid."""
     sandbox.clock.advance(7200 * expired)
     large = "print('x' * 20_000)"  # the executed notebook is too large for the disk
-    done = run(notebook(tmp_path, USERS, large), "--profile", "acme", preexec_fn=full(room))
-    assert done.returncode == 1, done.stderr
+    child = run(notebook(tmp_path, USERS, large), "--profile", "acme", preexec_fn=full(room))
+    assert child.returncode == 1, child.stderr
     assert server[-1].subject.startswith("ERROR nightly-acme")
     text = " ".join(server[-1].text.split())
     assert re.search("[Ff]ree space", text) or "TokenStoreError" in text, text
@@ -231,10 +231,10 @@ def test_full_disk_and_expired_token_in_a_script(server: Mailbox, sandbox: Sandb
     sandbox.clock.advance(7200)
     before = store.path("acme").read_bytes()
     script = SCRIPT.replace("profile=", f"to=[{ADA!r}], profile=")
-    done = subprocess.run(
+    child = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False, preexec_fn=full(0)
     )
-    assert done.returncode == 1 and re.search("[Ff]ree space", server[-1].text)
+    assert child.returncode == 1 and re.search("[Ff]ree space", server[-1].text)
     assert server[-1].subject.startswith("ERROR script") and refreshes(sandbox) == []
     assert store.path("acme").read_bytes() == before
     assert boxnb.connect("acme").get("/users/me")["login"] == ADA
@@ -266,15 +266,15 @@ def test_sigterm_ends_a_run(server: Mailbox, tmp_path: Path) -> None:
 def test_undelivered_mail_has_its_own_exit_code(server: Mailbox, tmp_path: Path) -> None:
     """The notebook ran, so the code is 4 and not 1."""
     server.stop()
-    done = run(notebook(tmp_path, "1"), "--profile", "acme", "--to", ADA)
-    assert done.returncode == 4 and "not delivered" in done.stderr
+    child = run(notebook(tmp_path, "1"), "--profile", "acme", "--to", ADA)
+    assert child.returncode == 4 and "not delivered" in child.stderr
     assert run(notebook(tmp_path, "1"), "--profile", "acme", "--no-mail").returncode == 0
 
 
 def test_notebook_that_asks_for_input_fails(tmp_path: Path) -> None:
     """Nobody can answer ``input()`` or ``getpass``."""
-    done = run(notebook(tmp_path, "input('your name?')"), "--profile", "acme")
-    assert done.returncode == 1 and "StdinNotImplementedError" in done.stderr
+    child = run(notebook(tmp_path, "input('your name?')"), "--profile", "acme")
+    assert child.returncode == 1 and "StdinNotImplementedError" in child.stderr
 
 
 @pytest.mark.parametrize(
@@ -291,16 +291,18 @@ def test_notebook_that_asks_for_input_fails(tmp_path: Path) -> None:
 )
 def test_invalid_command_line_is_refused_before_anything_runs(arguments: list[str], message: str) -> None:
     """The exit code is 2, there is one sentence, and the history has no run."""
-    done = run(WEEKLY, *arguments)
-    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
+    child = run(WEEKLY, *arguments)
+    assert child.returncode == 2 and message in child.stderr and "Traceback" not in child.stderr
     assert len(runs.history()) == 0
 
 
 def test_value_of_a_secret_is_refused_under_any_name(server: Mailbox) -> None:
     """A user may paste the password where a date belongs."""
-    done = run(WEEKLY, "--profile", "acme", "-p", f"since={server.password}")
+    child = run(WEEKLY, "--profile", "acme", "-p", f"since={server.password}")
     assert (
-        done.returncode == 2 and "looks like a secret" in done.stderr and server.password not in done.stderr
+        child.returncode == 2
+        and "looks like a secret" in child.stderr
+        and server.password not in child.stderr
     )
 
 
@@ -310,8 +312,8 @@ def test_file_that_is_not_a_notebook_is_refused(tmp_path: Path, content: str | N
     path = tmp_path / "x.ipynb"
     if content is not None:
         path.write_text(content)
-    done = run(path)
-    assert done.returncode == 2 and "cannot be run" in done.stderr
+    child = run(path)
+    assert child.returncode == 2 and "cannot be run" in child.stderr
 
 
 def test_source_notebook_is_not_changed(server: Mailbox, tmp_path: Path) -> None:
@@ -333,7 +335,7 @@ def test_scheduled_line_runs_the_notebook(server: Mailbox, tmp_path: Path) -> No
     )
     line = planned.stdout.splitlines()[1].removeprefix("59 23 * * * ").replace(r"\%", "%")
     environment = {name: os.environ[name] for name in ("HOME", "NO_PROXY") if name in os.environ}
-    done = subprocess.run(
+    child = subprocess.run(
         ["/bin/sh", "-c", line],
         cwd="/",
         env=environment,
@@ -342,17 +344,17 @@ def test_scheduled_line_runs_the_notebook(server: Mailbox, tmp_path: Path) -> No
         check=False,
         timeout=120,
     )
-    assert done.returncode == 0, done.stderr
+    assert child.returncode == 0, child.stderr
     assert server[-1].subject.startswith("SUCCESS my nightly 100--acme")
 
 
 @pytest.mark.parametrize("scheduler", ["systemd", "launchd", "windows"])
 def test_every_scheduler_has_a_text(scheduler: str) -> None:
     """Each text contains the full path of the notebook."""
-    done = subprocess.run(
+    child = subprocess.run(
         words("schedule", WEEKLY, "--for", scheduler), capture_output=True, text=True, check=True
     )
-    assert str(WEEKLY) in done.stdout and "not run" in done.stdout
+    assert str(WEEKLY) in child.stdout and "not run" in child.stdout
 
 
 TICKS = """
@@ -446,12 +448,12 @@ def test_page_is_redacted_with_secrets_of_the_kernel(server: Mailbox, tmp_path: 
             ),
         )
     )
-    done = run(notebook(tmp_path, KNOWN_THERE), "--profile", "acme", "--folder", tmp_path / "runs")
-    assert done.returncode == 1
+    child = run(notebook(tmp_path, KNOWN_THERE), "--profile", "acme", "--folder", tmp_path / "runs")
+    assert child.returncode == 1
     refreshed = store.load("acme")
     assert refreshed is not None and refreshed.token is not None and refreshed.generation == 2
     files = [file.read_text(errors="replace") for file in (tmp_path / "runs").rglob("*") if file.is_file()]
-    everything = server[-1].raw.decode() + server[-1].text + done.stdout + done.stderr + "".join(files)
+    everything = server[-1].raw.decode() + server[-1].text + child.stdout + child.stderr + "".join(files)
     everything += "".join(content.decode("utf-8", "replace") for content in server[-1].attachments.values())
     for secret in ("password-of-devices", "refresh-token-of-the-other", "known-to-this-kernel-only"):
         assert secret not in everything
@@ -517,7 +519,7 @@ def test_reader_that_stops_early_sees_no_traceback(tmp_path: Path) -> None:
     """The reader of the output stops early, as ``head`` does."""
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run(
+    child = subprocess.run(
         words("schedule", notebook(tmp_path, "1")),
         stdout=writing,
         stderr=subprocess.PIPE,
@@ -525,7 +527,7 @@ def test_reader_that_stops_early_sees_no_traceback(tmp_path: Path) -> None:
         timeout=60,
     )
     os.close(writing)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (child.returncode, child.stderr) == (0, b"")
 
 
 PIECES = """
@@ -547,8 +549,8 @@ def test_secret_printed_in_pieces_is_redacted(tmp_path: Path) -> None:
     """Kernels send output every fifth of a second, so lines are joined before they are redacted and logged."""
     boxnb.basic.save("devices", "http://127.0.0.1:9", "reader", "password-of-devices")
     folder = tmp_path / "runs"
-    done = run(notebook(tmp_path, PIECES, name="bü.ipynb"), "--no-mail", "--folder", folder)
-    assert done.returncode == 0
+    child = run(notebook(tmp_path, PIECES, name="bü.ipynb"), "--no-mail", "--folder", folder)
+    assert child.returncode == 0
     (log,) = folder.glob("*.log")
     messages = [line.split(": ", 1)[1] for line in log.read_text(encoding="utf-8").splitlines()]
     assert any(line.startswith("it is <secret ") and line.endswith("> indeed") for line in messages)
@@ -560,8 +562,8 @@ def test_secret_printed_in_pieces_is_redacted(tmp_path: Path) -> None:
 def test_run_name_with_letters_that_the_locale_lacks(tmp_path: Path) -> None:
     """The work folder of the run has the name as well."""
     locale = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
-    done = run(notebook(tmp_path, "1"), "--no-mail", "--name", "Bücher", env={**os.environ, **locale})
-    assert done.returncode == 0, done.stderr
+    child = run(notebook(tmp_path, "1"), "--no-mail", "--name", "Bücher", env={**os.environ, **locale})
+    assert child.returncode == 0, child.stderr
 
 
 def test_leftovers_in_the_folder_hide_no_error(tmp_path: Path) -> None:
@@ -573,5 +575,5 @@ def test_leftovers_in_the_folder_hide_no_error(tmp_path: Path) -> None:
         "(left / '.rows').write_text('3\\nx\\n')\n"
         "1 / 0"
     )
-    done = run(notebook(tmp_path, odd), "--no-mail")
-    assert done.returncode == 1 and "ZeroDivisionError" in done.stderr
+    child = run(notebook(tmp_path, odd), "--no-mail")
+    assert child.returncode == 1 and "ZeroDivisionError" in child.stderr

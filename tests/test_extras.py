@@ -91,9 +91,9 @@ def output_of(folder: Path, code: str, *hidden: str) -> str:
         f"try:\n{textwrap.indent(textwrap.dedent(code), '    ')}\n"
         "except BoxNotebookError as error:\n    print(type(error).__name__, error)\n"
     )
-    done = child(folder, "-c", program, hidden=hidden)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    process = child(folder, "-c", program, hidden=hidden)
+    assert process.returncode == 0, process.stderr
+    return process.stdout.strip()
 
 
 def readme_names() -> list[str]:
@@ -119,8 +119,8 @@ def test_every_name_works_after_import_boxnb_alone(tmp_path: Path) -> None:
         """
     names = [*PROMISED, *readme_names()]
     assert {"reports", "export", "frames.children", "widgets.views"} <= set(names)
-    done = child(tmp_path, "-c", textwrap.dedent(code), *names)
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    process = child(tmp_path, "-c", textwrap.dedent(code), *names)
+    assert (process.returncode, process.stdout) == (0, ""), process.stderr
 
 
 def test_names_that_load_later_are_completed_by_the_tab_key() -> None:
@@ -232,10 +232,10 @@ def test_run_without_its_packages_is_one_sentence(tmp_path: Path, hidden: str) -
     """``python -m boxnb run`` fails before it executes anything, and the history has the reason."""
     notebook = tmp_path / "report.ipynb"
     notebook.write_text('{"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}', encoding="utf-8")
-    done = child(tmp_path, "-m", "boxnb", "run", str(notebook), hidden=(hidden,))
-    assert done.returncode == 1
-    assert AUTOMATE in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
+    process = child(tmp_path, "-m", "boxnb", "run", str(notebook), hidden=(hidden,))
+    assert process.returncode == 1
+    assert AUTOMATE in process.stderr and len(process.stderr.strip().splitlines()) == 1, process.stderr
+    assert "Traceback" not in process.stdout + process.stderr
     history = output_of(
         tmp_path, "print(boxnb.runs.history()[['outcome', 'problem']].iloc[0].to_list())", hidden
     )
@@ -253,9 +253,9 @@ def test_broken_package_is_reported_before_anything_runs(tmp_path: Path) -> None
     (tmp_path / "site" / "papermill.py").write_text(
         "raise ImportError('no such library: libx')", encoding="utf-8"
     )
-    done = child(tmp_path, "-m", "boxnb", "run", str(notebook))
-    assert (done.returncode, len(done.stderr.strip().splitlines())) == (1, 1), done.stderr
-    assert AUTOMATE in done.stderr and "libx" in done.stderr
+    process = child(tmp_path, "-m", "boxnb", "run", str(notebook))
+    assert (process.returncode, len(process.stderr.strip().splitlines())) == (1, 1), process.stderr
+    assert AUTOMATE in process.stderr and "libx" in process.stderr
     assert not (tmp_path / "ran").exists()
 
 
@@ -263,17 +263,17 @@ def test_schedule_needs_no_extra(tmp_path: Path) -> None:
     """The text for a scheduler is printed even where no notebook could run."""
     notebook = tmp_path / "report.ipynb"
     notebook.write_text('{"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}', encoding="utf-8")
-    done = child(
+    process = child(
         tmp_path, "-m", "boxnb", "schedule", str(notebook), hidden=("papermill", "nbconvert", "nbformat")
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (process.returncode, process.stderr) == (0, "")
 
 
 def test_slides_without_their_packages_are_one_sentence(tmp_path: Path) -> None:
     """``python -m boxnb.labs.slides`` reports a missing package in one sentence as well."""
-    done = child(tmp_path, "-m", "boxnb.labs.slides", "a.ipynb", "a.html", hidden=("nbclient",))
-    assert done.returncode == 1
-    assert AUTOMATE in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    process = child(tmp_path, "-m", "boxnb.labs.slides", "a.ipynb", "a.html", hidden=("nbclient",))
+    assert process.returncode == 1
+    assert AUTOMATE in process.stderr and len(process.stderr.strip().splitlines()) == 1
 
 
 def test_picture_without_its_package_is_one_sentence(tmp_path: Path) -> None:
@@ -323,13 +323,13 @@ def test_base_packages_are_enough_for_the_rest(tmp_path: Path) -> None:
         """
     names = [re.split(r"[\\[<>=~! ]", line)[0] for group in extras().values() for line in group]
     hidden = {name.replace("-", "_") for name in names} - {"boxnb", "requests", "pyyaml", "packaging"}
-    done = child(
+    process = child(
         tmp_path,
         "-c",
         "import boxnb\nfrom boxnb import *\n" + textwrap.dedent(code),
         hidden=(*sorted(hidden), "box_sdk_gen"),
     )
-    assert done.returncode == 0, done.stderr
+    assert process.returncode == 0, process.stderr
 
 
 BASE = {

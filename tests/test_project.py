@@ -103,8 +103,8 @@ def test_import_boxnb_loads_no_notebook_or_server_package() -> None:
     """The packages of widgets, JupyterLab and the sandbox load only when they are used."""
     heavy = "{'ipywidgets', 'anywidget', 'jupyterlab', 'starlette', 'uvicorn', 'IPython'}"
     code = f"import sys, boxnb; print(sorted({heavy} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.strip() == "[]"
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert child.stdout.strip() == "[]"
 
 
 def test_public_names_exist_and_are_in_the_readme() -> None:

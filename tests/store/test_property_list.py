@@ -1,4 +1,4 @@
-"""Property lists of older scripts in the formats that they really have: read, used and written back in the same format."""
+"""Property lists of older scripts, in the formats that such scripts use: read, used and written back in the same format."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ XML, BINARY = plistlib.FMT_XML, plistlib.FMT_BINARY
 
 @pytest.fixture
 def plist(tmp_path: Path) -> Path:
-    """Return the path of the older script's property list. Nobody is signed in with profile `acme`, which knows the app."""
+    """Return the path of the older script's property list. Profile `acme` has the app, but nobody is signed in with it."""
     store.save(store.Profile("acme", CLIENT))
     return tmp_path / "box.plist"
 
@@ -73,16 +73,16 @@ TIMES: list[tuple[Any, Any]] = [
 
 
 @pytest.mark.parametrize(("before", "after"), TIMES, ids=lambda value: str(value))
-@pytest.mark.parametrize("form", [XML, BINARY], ids=["xml", "binary"])
-def test_a_time_keeps_its_own_format(plist: Path, before: Any, after: Any, form: Any) -> None:
+@pytest.mark.parametrize("plist_format", [XML, BINARY], ids=["xml", "binary"])
+def test_a_time_keeps_its_own_format(plist: Path, before: Any, after: Any, plist_format: Any) -> None:
     """A time is written back in the unit, separators, zone and fraction that the older script used."""
-    plist.write_bytes(plistlib.dumps({"refreshToken": "R", "time": before}, fmt=form))
+    plist.write_bytes(plistlib.dumps({"refreshToken": "R", "time": before}, fmt=plist_format))
     profile, written = adopt_and_refresh(plist)
     assert profile.token is not None
     assert int(profile.token.obtained_at) == 1_790_000_000
     assert written == {"refreshToken": "newref", "time": after}
     assert type(written["time"]) is type(before)
-    assert plist.read_bytes().startswith(b"bplist") is (form is BINARY)
+    assert plist.read_bytes().startswith(b"bplist") is (plist_format is BINARY)
 
 
 LOCAL = [
@@ -111,7 +111,7 @@ def test_a_local_time_stays_local(plist: Path, zone: None, before: str) -> None:
     ids=repr,
 )  # fmt: skip
 def test_a_token_without_a_readable_time_is_used(plist: Path, odd: Any) -> None:
-    """The token is used although its age is not known."""
+    """The token is used although its age is unknown."""
     plist.write_bytes(plistlib.dumps({"refreshToken": "R", "time": odd}))
     profile, written = adopt_and_refresh(plist)
     assert profile.token is not None
@@ -120,7 +120,7 @@ def test_a_token_without_a_readable_time_is_used(plist: Path, odd: Any) -> None:
 
 
 def test_a_number_that_cannot_be_written_is_reported(plist: Path) -> None:
-    """The property list is not changed, a warning says so, and the profile's own file has the pair."""
+    """The property list does not change, a warning reports that, and the profile's own file has the pair."""
     raw = plistlib.dumps({"refreshToken": "R", "time": 7}).replace(
         b"<integer>7<", f"<integer>{10**30}<".encode()
     )
@@ -157,7 +157,7 @@ EXPIRIES: list[tuple[dict[str, Any], dict[str, Any]]] = [
 def test_an_expiry_is_not_read_as_the_time_of_the_token(
     plist: Path, before: dict[str, Any], after: dict[str, Any]
 ) -> None:
-    """An expiry is not read as the time of the token, and is moved so that the new pair does not look expired."""
+    """An expiry is not read as the time of the token. It is moved, so that the new pair does not look expired."""
     plist.write_bytes(plistlib.dumps({"refreshToken": "R", **before}))
     profile, written = adopt_and_refresh(plist)
     assert profile.token is not None
@@ -177,8 +177,8 @@ def test_an_expiry_is_not_read_as_the_time_of_the_token(
     ],
     ids=repr,
 )
-def test_a_token_is_found_and_replaced_in_any_part(plist: Path, content: dict[str, Any]) -> None:
-    """A token in a nested part, in a list, under a longer name or as bytes is replaced, and the rest stays."""
+def test_a_token_is_found_and_replaced_at_any_depth(plist: Path, content: dict[str, Any]) -> None:
+    """A token in a nested dictionary, in a list, under a longer name or as bytes is replaced, and the rest stays."""
     plist.write_bytes(plistlib.dumps(content))
     profile, written = adopt_and_refresh(plist)
     assert profile.token is not None
@@ -188,7 +188,7 @@ def test_a_token_is_found_and_replaced_in_any_part(plist: Path, content: dict[st
 
 
 def test_a_missing_refresh_token_is_reported(plist: Path) -> None:
-    """The error lists the names and nothing is moved; with a sign-in of its own, boxnb adds its token with a warning."""
+    """The error lists the names, and nothing is moved. If a user is signed in, boxnb adds the token with a warning."""
     plist.write_bytes(raw := plistlib.dumps({"rt": "R", "stamp": 5}))
     with pytest.raises(ValueError, match=r"rt, stamp.*'refresh_token'"):
         store.migrate("acme", f"plist:{plist}")
@@ -210,7 +210,7 @@ def test_a_list_with_two_tokens_is_refused(plist: Path) -> None:
 
 
 def test_values_that_only_a_binary_list_can_hold_stay(plist: Path) -> None:
-    """A UID and a control character stay, because the list is written in its own format."""
+    """A UID and a control character stay, because the list is written back in its own format."""
     content = {"refresh_token": "R", "uid": plistlib.UID(1), "note": "a\x1fb", "data": b"\x00"}
     plist.write_bytes(plistlib.dumps(content, fmt=BINARY))
     _, written = adopt_and_refresh(plist)
@@ -230,7 +230,7 @@ DAMAGED = [
 
 @pytest.mark.parametrize("raw", DAMAGED, ids=range(len(DAMAGED)))
 def test_a_damaged_list_is_reported_and_not_changed(plist: Path, raw: bytes) -> None:
-    """A damaged list is refused and not changed, and one that is damaged later does not affect the profile's own pair."""
+    """A damaged list is refused and does not change. If it is damaged later, the profile still uses its own pair."""
     plist.write_bytes(raw)
     with pytest.raises(TokenStoreError, match="property list"):
         store.migrate("acme", f"plist:{plist}")
@@ -271,10 +271,10 @@ def test_a_damaged_list_is_reported_and_not_changed(plist: Path, raw: bytes) -> 
     ),
     st.sampled_from([XML, BINARY]),
 )
-def test_any_list_is_used_or_refused(plist: Path, content: dict[str, Any], form: Any) -> None:
+def test_any_list_is_used_or_refused(plist: Path, content: dict[str, Any], plist_format: Any) -> None:
     """Any property list is used or refused with an error of boxnb, and other entries stay."""
     try:
-        raw = plistlib.dumps({"refresh_token": "R", **content}, fmt=form)
+        raw = plistlib.dumps({"refresh_token": "R", **content}, fmt=plist_format)
         plistlib.loads(raw)
     except (ValueError, OverflowError):
         return
