@@ -27,7 +27,7 @@ from boxnb.store import backends, intent, profile
 
 @pytest.fixture
 def strict(tmp_path: Any) -> Iterator[Sandbox]:
-    """A sandbox that invalidates a refresh token as soon as it is used."""
+    """Yield a sandbox that invalidates a refresh token as soon as it is used."""
     with boxnb.sandbox.start(private=True, state=tmp_path / "strict", rotation="strict") as running:
         yield running
 
@@ -39,7 +39,7 @@ def loaded(name: str = "acme") -> store.Profile:
 
 
 def in_child(work: Callable[[], str]) -> str:
-    """Return the text that `work` returns in a forked child, whose limits end with it."""
+    """Return what `work` returns in a forked child. Limits that it sets end with the child."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -65,8 +65,8 @@ def test_a_pair_that_cannot_be_saved_is_saved_by_the_next_call(strict: Sandbox) 
         kernel = boxnb.connect("acme")
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         results = []
-        for largest in (200, 200, resource.RLIM_INFINITY, resource.RLIM_INFINITY):
-            resource.setrlimit(resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY))
+        for limit in (200, 200, resource.RLIM_INFINITY, resource.RLIM_INFINITY):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
             try:
                 results.append(str(kernel.get("/users/me")["type"]))
             except TokenStoreError as error:
@@ -80,7 +80,7 @@ def test_a_pair_that_cannot_be_saved_is_saved_by_the_next_call(strict: Sandbox) 
 
 
 def test_a_restored_backup_is_replaced_by_the_pair_in_memory(strict: Sandbox) -> None:
-    """If a backup is restored while a kernel runs, no spent token is sent, and the file gets the valid pair again."""
+    """If a backup is restored while a kernel runs, no spent token is sent, and the valid pair is saved again."""
     sign_in(strict)
     backup = store.path("acme").read_bytes()
     kernel = boxnb.connect("acme")
@@ -96,7 +96,7 @@ def test_a_restored_backup_is_replaced_by_the_pair_in_memory(strict: Sandbox) ->
 
 
 def test_the_settings_of_a_restored_backup_stay(strict: Sandbox) -> None:
-    """Only the token pair and its counters come from memory."""
+    """Only the token pair and its counters are restored from memory."""
     sign_in(strict)
     kernel = boxnb.connect("acme")
     backup = store.path("acme").read_bytes()
@@ -109,10 +109,10 @@ def test_the_settings_of_a_restored_backup_stay(strict: Sandbox) -> None:
     assert (loaded().monthly_calls, loaded().generation) == (777, 2)
 
 
-def test_a_backup_from_before_the_remembered_tokens_is_replaced(
+def test_a_backup_that_is_older_than_the_remembered_tokens_is_replaced(
     strict: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server refuses a token that is no longer known as spent, and then the pair in memory is tried."""
+    """The profile no longer knows that the token is spent. The server refuses it, and then the pair in memory is tried."""
     monkeypatch.setattr(profile, "SPENT", 1)
     sign_in(strict)
     backup = store.path("acme").read_bytes()
@@ -154,13 +154,13 @@ def test_a_refresh_token_that_the_server_keeps_is_not_spent() -> None:
     """A server may keep the refresh token (RFC 6749 6), which is then not recorded as spent."""
     token = Token(Secret("a1"), Secret("kept"), obtained_at=1000.0, expires_in=3600.0)
     first = store.Profile("acme", oauth.Client("id", Secret("s3cret"), "http://127.0.0.1/cb"), token)
-    kept = first.refreshed(dataclasses.replace(token, access_token=Secret("a2")), 0.0)
-    assert (kept.spent, kept.generation) == ((), 1)
-    replaced = kept.refreshed(dataclasses.replace(token, refresh_token=Secret("new")), 0.0)
+    second = first.refreshed(dataclasses.replace(token, access_token=Secret("a2")), 0.0)
+    assert (second.spent, second.generation) == ((), 1)
+    third = second.refreshed(dataclasses.replace(token, refresh_token=Secret("new")), 0.0)
     assert token.refresh_token is not None
-    assert replaced.spent == (token.refresh_token.digest,)
-    back = replaced.refreshed(token, 0.0)
-    assert token.refresh_token.digest not in back.spent
+    assert third.spent == (token.refresh_token.digest,)
+    fourth = third.refreshed(token, 0.0)
+    assert token.refresh_token.digest not in fourth.spent
 
 
 class Vault(KeyringBackend):
@@ -208,10 +208,10 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_a_keyring_that_fails_during_a_write_loses_nothing(
+def test_a_keyring_that_fails_during_a_write_does_not_lose_the_pair(
     strict: Sandbox, vault: Vault, error: Exception
 ) -> None:
-    """The new pair is in memory and in a private draft, and in the keyring when that works again."""
+    """The new pair is in memory and in a private draft, and in the keyring once the keyring works again."""
     sign_in(strict)
     store.migrate("acme", "keyring")
     kernel = boxnb.connect("acme")
@@ -247,7 +247,7 @@ def test_a_keyring_that_does_not_save_is_noticed(strict: Sandbox, vault: Vault) 
 
 
 def test_a_draft_moves_with_the_secrets_to_another_backend(strict: Sandbox, vault: Vault) -> None:
-    """A move away from a broken keyring loses nothing and leaves no draft."""
+    """A move away from a broken keyring does not lose the newest secrets, and no draft remains."""
     sign_in(strict)
     store.migrate("acme", "keyring")
     strict.clock.advance(7200)
@@ -261,8 +261,8 @@ def test_a_draft_moves_with_the_secrets_to_another_backend(strict: Sandbox, vaul
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
 
 
-def test_a_move_that_is_refused_keeps_the_old_backend_and_no_draft(strict: Sandbox, vault: Vault) -> None:
-    """The file still holds the secrets, so no draft is written."""
+def test_a_refused_move_does_not_change_the_backend(strict: Sandbox, vault: Vault) -> None:
+    """The file still contains the secrets, so no draft is written."""
     before = sign_in(strict)
     vault.error = RuntimeError("locked")
     with pytest.raises(TokenStoreError, match="keyring refused"):
@@ -319,18 +319,18 @@ def test_a_session_stops_if_its_profile_changes_owner(
     store.save(change(loaded().refreshed(new, 0.0)))
     sandbox.clock.advance(7200)
     kernel.session.auth._skew += 7200
-    requests_before = len(sandbox.record())
+    request_count = len(sandbox.record())
     for _ in range(2):
         with pytest.raises(ProfileChangedError, match=says):
             kernel.get("/users/me")
-    assert len(sandbox.record()) == requests_before
+    assert len(sandbox.record()) == request_count
     with pytest.raises(ProfileChangedError):
         kernel.session.auth.reread()
     assert loaded().token == new
 
 
 def test_a_session_continues_if_the_same_user_signs_in_again(sandbox: Sandbox) -> None:
-    """A session continues if the same user signs in again, also if the user becomes known only later."""
+    """A session continues if the same user signs in again, even before boxnb knows who signed in."""
     sign_in(sandbox)
     kernel = boxnb.connect("acme")
     sign_in(sandbox)
@@ -347,8 +347,8 @@ def test_a_session_continues_if_the_same_user_signs_in_again(sandbox: Sandbox) -
     assert kernel.get("/users/me")["type"] == "user"
 
 
-def test_the_sdk_keeps_the_refresh_token_if_a_response_has_none(sandbox: Sandbox) -> None:
-    """A response may lack the refresh token (RFC 6749 6), and an empty pair changes nothing."""
+def test_the_refresh_token_stays_if_the_sdk_passes_none(sandbox: Sandbox) -> None:
+    """A response may lack the refresh token (RFC 6749 6), and an empty pair is ignored."""
     before = sign_in(sandbox).token
     assert before is not None
     storage = sdk.token_storage("acme")
@@ -365,8 +365,8 @@ def test_the_sdk_keeps_the_refresh_token_if_a_response_has_none(sandbox: Sandbox
     assert storage.get().access_token == "from-the-sdk"
 
 
-def test_a_pair_of_the_sdk_is_kept_if_saving_fails(strict: Sandbox) -> None:
-    """The pair is saved when the SDK next asks for a token."""
+def test_a_pair_of_the_sdk_is_not_lost_if_saving_fails(strict: Sandbox) -> None:
+    """The pair is saved the next time the SDK asks for a token."""
     before = sign_in(strict)
     assert before.token is not None
 
@@ -404,7 +404,7 @@ def test_the_sdk_does_not_overwrite_the_sign_in_of_another_user(sandbox: Sandbox
 
 
 @pytest.mark.parametrize("before", ["mail first", "signed out"])
-def test_connecting_to_the_sandbox_keeps_the_settings(
+def test_connecting_to_the_sandbox_does_not_change_the_settings(
     before: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Mail and licence settings that were saved before the sign-in stay."""
@@ -421,7 +421,7 @@ def test_connecting_to_the_sandbox_keeps_the_settings(
 
 
 def test_an_invalid_pair_in_memory_does_not_hide_the_refusal(strict: Sandbox) -> None:
-    """If both the saved token and the one in memory are invalid, the error is raised and nothing loops."""
+    """If both the saved token and the one in memory are invalid, the error is raised, and the retries end."""
     sign_in(strict)
     kernel = boxnb.connect("acme")
     first = loaded()

@@ -182,13 +182,13 @@ def test_server_that_answers_500(server: Mailbox, sandbox: Sandbox, tmp_path: Pa
     assert boxnb.connect("acme").get("/users/me")["login"] == ADA
 
 
-@pytest.mark.parametrize("kind", ["500", "reset_before"])
+@pytest.mark.parametrize("fault", ["500", "reset_before"])
 def test_token_endpoint_that_does_not_work(
-    server: Mailbox, sandbox: Sandbox, tmp_path: Path, kind: str
+    server: Mailbox, sandbox: Sandbox, tmp_path: Path, fault: str
 ) -> None:
     """With an expired token, the run fails with a mail, and the next call succeeds with the same token pair."""
     sandbox.clock.advance(7200)
-    with sandbox.faults.during("/oauth2/token", kind):
+    with sandbox.faults.during("/oauth2/token", fault):
         child = run(notebook(tmp_path, USERS), "--profile", "acme")
     assert child.returncode == 1 and server[-1].subject.startswith("ERROR nightly-acme")
     assert "TokenEndpointError" in server[-1].text or "NetworkError" in server[-1].text

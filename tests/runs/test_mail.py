@@ -287,7 +287,7 @@ def test_subject_may_have_letters_of_any_script(server: Mailbox) -> None:
     "address", ["ada@example.com\r\nBcc: eve@example.com", "ada@example.com, eve@example.com", "ada", ""]
 )
 def test_address_that_would_inject_headers_is_refused(address: str) -> None:
-    """Such an address is refused before anything runs."""
+    """The address is refused before anything runs."""
     with pytest.raises(ValueError, match="is not a mail address"):
         boxnb.run("links", to=[address])
     with pytest.raises(ValueError, match="is not a mail address"):
@@ -382,7 +382,7 @@ def test_no_secret_is_mailed_or_logged(
 
 
 def test_two_profiles_with_different_servers_need_a_choice(server: Mailbox) -> None:
-    """boxnb does not guess which settings to use."""
+    """The error lists the profiles, so that the user can choose one."""
     runs.save_mail("other", host="localhost", security="none", sender=ADA)
     with pytest.raises(MailError, match="acme, other"):
         mailer.settings_of(None)

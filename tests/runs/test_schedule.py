@@ -313,7 +313,7 @@ def test_path_may_have_spaces_of_any_script_and_emoji(
 @pytest.mark.parametrize("sign", ["\n", "\r", "\0", "\x1b", "\x85", "\u2028", "\ud800", "\uffff"])
 @pytest.mark.parametrize("scheduler", schedule.SCHEDULERS)
 def test_characters_that_no_line_or_xml_can_contain_are_refused(scheduler: str, sign: str) -> None:
-    """Such a character would start another line, or make the text unreadable."""
+    """The character would start another line, or make the text unreadable."""
     with pytest.raises(ValueError, match="cannot be scheduled"):
         schedule.text(plan(command=[sys.executable, f"/a{sign}b"]), scheduler)
 
