@@ -310,7 +310,7 @@ def test_the_error_of_a_server_that_repeats_the_form_does_not_show_the_secrets(n
         client = oauth.Client("a", Secret("client-5566aabb"), "http://127.0.0.1/callback", server)
         with pytest.raises(BoxNotebookError, match="odd: <secret") as caught:
             getattr(oauth, name)(client, token)
-    assert "5566aabb" not in leaks.shown(caught.value)
+    assert "5566aabb" not in leaks.visible_text(caught.value)
 
 
 def test_the_error_of_an_api_that_repeats_the_token_does_not_show_it() -> None:

@@ -26,7 +26,7 @@ CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", 
 
 
 class Lab(NamedTuple):
-    """A running JupyterLab: its address, its token, its notebooks, and the folder of everything it writes."""
+    """A running JupyterLab: its URL, its token, its notebooks, and the folder to which it writes everything."""
 
     url: str
     token: str
