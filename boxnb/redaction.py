@@ -139,7 +139,7 @@ def _redact_fields(text: str, known_spans: list[tuple[int, int]]) -> str:
 
 def redact_page(page: str) -> str:
     """
-    Redact an HTML page, and show ``<redacted>`` as text: a browser would take it for an element and show nothing.
+    Redact an HTML page, and escape ``<redacted>``, which a browser would otherwise take for an element and not show.
 
     In scripts only known secrets are redacted, because program code may look like a field with a secret.
     """

@@ -177,7 +177,7 @@ REPORT_TO = "BOXNB_RUN_SECRETS"
 def _report(value: str) -> None:
     """Report a secret to the run that started this process, so that the run's page, log and mail redact it.
 
-    The line cannot be read without the key, which only the two processes have: a kill leaves nothing in plain text.
+    The line cannot be read without the key, which only the two processes have. After a kill, the secrets stay unreadable.
     """
     file, _, key = os.environ.get(REPORT_TO, "").rpartition(":")
     if not file:
@@ -229,7 +229,7 @@ class Header(str):
         Raises
         ------
         ValueError
-            The secret has a character that a header cannot carry, such as a line break.
+            The secret has a character that a header cannot contain, such as a line break.
         """
         if not (secret.reveal().isascii() and secret.reveal().strip().isprintable()):
             raise ValueError("The secret has characters that cannot be sent in a header.")

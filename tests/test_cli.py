@@ -23,6 +23,7 @@ from signing import refreshes, sign_in
 import boxnb
 from boxnb import cli, runs, store
 from boxnb.errors import RunRefusedError
+from boxnb.runs import notebooks
 from boxnb.sandbox import Sandbox
 from boxnb.sandbox.mail import Mailbox
 
@@ -467,8 +468,8 @@ def test_unusual_file_is_refused_with_one_sentence(text: str, tmp_path: Path) ->
     """Whatever the file contains, the message says that it is not a notebook."""
     file = tmp_path / "odd.ipynb"
     file.write_text(text, encoding="utf-8")
-    with pytest.raises(cli.UsageError, match="not a notebook"):
-        cli.check_parameters(cli.read(file), {}, file)
+    with pytest.raises(notebooks.UsageError, match="not a notebook"):
+        notebooks.check_parameters(notebooks.read(file), {}, file)
 
 
 @pytest.mark.parametrize(
@@ -498,7 +499,7 @@ def test_notebook_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     """Some Windows editors write a byte order mark."""
     file = tmp_path / "marked.ipynb"
     file.write_text(json.dumps({"cells": []}), encoding="utf-8-sig")
-    assert cli.read(file) == {"cells": []}
+    assert notebooks.read(file) == {"cells": []}
 
 
 def test_file_in_place_of_a_folder_is_refused(

@@ -1,4 +1,4 @@
-"""Public names work after ``import boxnb`` alone, and a missing package is reported in one sentence with the install command."""
+"""Public names work after ``import boxnb`` alone, and one sentence reports a missing package and how to install it."""
 
 from __future__ import annotations
 

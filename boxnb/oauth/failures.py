@@ -94,7 +94,7 @@ def capitalized(sentence: str) -> str:
 
 
 def redirect_error(error: str, description: str, server: str = "Box", *, checked: bool = True) -> SignInError:
-    """Return the error that a redirect carries (RFC 6749 4.1.2.1).
+    """Return the error that a redirect contains (RFC 6749 4.1.2.1).
 
     Without a state (``checked=False``) anyone can have written the description, so every character that a URL needs
     is removed from it.
@@ -129,7 +129,7 @@ def not_a_token(response: requests.Response) -> TokenEndpointError:
     if status in (301, 302, 303, 307, 308):
         return TokenEndpointError(
             f"The token endpoint at {host} redirects requests ({status}). boxnb does not follow the redirect, because a "
-            "request carries the client secret. Check the server's addresses, and whether the network has a sign-in page of its own."
+            "request contains the client secret. Check the server's addresses, and whether the network has a sign-in page of its own."
         )
     if status == 511:
         return TokenEndpointError(

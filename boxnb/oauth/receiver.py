@@ -134,7 +134,7 @@ class Receiver:
     Parameters
     ----------
     state
-        The state of the request. A redirect with another state gets a page that says so.
+        The state of the request. After a redirect with another state, a page reports the mismatch.
     redirect_uri
         The registered URI, plain http on 127.0.0.1 or localhost. Its port is tried first, then the ports after it, then
         any free one, because Box ignores the port when it matches a loopback URI.

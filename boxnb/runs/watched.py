@@ -1,4 +1,4 @@
-"""Execute a notebook with papermill in a child process that ends with the run, however the run ends, and leaves no files.
+"""Execute a notebook with papermill in a child process. However the run ends, the child ends with it and its files are removed.
 
 ``python -m boxnb.runs.watched FOLDER ...`` is ``python -m papermill ...``. Its standard input is a pipe whose other end
 belongs to the run. Every operating system closes that end when the run is killed.

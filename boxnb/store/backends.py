@@ -173,7 +173,7 @@ def split_command(command: str, *, windows: bool = os.name == "nt") -> list[str]
 
 
 class KeyringBackend:
-    """The operating system's keyring (extra ``keyring``). There is no silent fallback, and none to plain text."""
+    """The operating system's keyring (extra ``keyring``). boxnb never falls back silently, and never to plain text."""
 
     def __init__(self, name: str, file: Path) -> None:
         self._name = name

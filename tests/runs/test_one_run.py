@@ -469,7 +469,7 @@ def test_log_does_not_depend_on_where_output_is_split(length: int) -> None:
     """Line breaks, carriage returns and terminal sequences may be split between two writes."""
     text = "a\nb\rc\nd\r\n\x1b[31mred\x1b[0m\n12\b\b34\n\n  \nlast"
     lines: list[str] = []
-    log = logging.getLogger("test.pieces")
+    log = logging.getLogger("test.split")
     log.setLevel(logging.INFO)
     log.propagate = False
     handler = logging.Handler()

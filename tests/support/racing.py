@@ -32,7 +32,7 @@ def racer() -> None:
 
 
 def race(sandbox: Any, rounds: int) -> list[str]:
-    """Expire the token before each round, let all threads call at once, and return the errors."""
+    """Expire the token before each round, let all threads make their calls in parallel, and return the errors."""
     errors: list[str] = []
     with ExitStack() as stack:
         racers = [

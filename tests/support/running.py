@@ -1,4 +1,4 @@
-"""A running JupyterLab and a real browser that can reach nothing else. Also used by `tests/bench/views.py`."""
+"""A running JupyterLab and a real browser that can reach only this computer. Also used by `tests/bench/views.py`."""
 
 from __future__ import annotations
 
