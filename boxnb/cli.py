@@ -136,7 +136,7 @@ def parse_parameters(pairs: Sequence[str]) -> dict[str, str]:
 
 def run_command(options: argparse.Namespace, parameters: dict[str, str]) -> list[str]:
     """Return the command that runs the notebook with these options from any folder."""
-    words = [
+    command = [
         sys.executable,
         "-m",
         "boxnb",
@@ -146,10 +146,10 @@ def run_command(options: argparse.Namespace, parameters: dict[str, str]) -> list
         options.profile,
     ]
     for name, value in parameters.items():
-        words += ["-p", f"{name}={value}"]
+        command += ["-p", f"{name}={value}"]
     for address in options.to:
-        words += ["--to", address]
-    return words + (["--name", options.name] if options.name else [])
+        command += ["--to", address]
+    return command + (["--name", options.name] if options.name else [])
 
 
 def run(options: argparse.Namespace, notebook: dict[str, Any], parameters: dict[str, str]) -> int:

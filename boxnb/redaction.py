@@ -194,11 +194,11 @@ def _fingerprint_of(match: re.Match[str]) -> str:
 
 def _known_pattern() -> re.Pattern[str] | None:
     """Return one pattern for all known secrets in all their spellings; ``None`` if there are none."""
-    known = secret.known()
-    key = hash(known)
+    known_secrets = secret.known()
+    key = hash(known_secrets)
     if key not in _patterns:
         _patterns.clear()
-        searched = [secret for secret in known if len(secret) >= _SHORTEST]
+        searched = [secret for secret in known_secrets if len(secret) >= _SHORTEST]
         spellings = {form for secret in searched[-_RECENT:] for form in _all_forms(secret)}
         spellings |= {form for secret in searched[:-_RECENT] for form in _common_forms(secret)}
         longest_first = sorted(spellings, key=len, reverse=True)

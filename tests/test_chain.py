@@ -192,11 +192,11 @@ class Vault(KeyringBackend):
 
 @pytest.fixture
 def vault() -> Iterator[Vault]:
-    before = keyring.get_keyring()
+    previous_keyring = keyring.get_keyring()
     memory = Vault()
     keyring.set_keyring(memory)
     yield memory
-    keyring.set_keyring(before)
+    keyring.set_keyring(previous_keyring)
 
 
 ERRORS = [
@@ -263,11 +263,11 @@ def test_a_draft_moves_with_the_secrets_to_another_backend(strict: Sandbox, vaul
 
 def test_a_refused_move_does_not_change_the_backend(strict: Sandbox, vault: Vault) -> None:
     """The file still contains the secrets, so no draft is written."""
-    before = sign_in(strict)
+    signed_in = sign_in(strict)
     vault.error = RuntimeError("locked")
     with pytest.raises(TokenStoreError, match="keyring refused"):
         store.migrate("acme", "keyring")
-    assert loaded() == before
+    assert loaded() == signed_in
     assert not backends.draft_path(store.path("acme")).exists()
 
 
@@ -310,13 +310,13 @@ def test_a_session_stops_if_its_profile_changes_owner(
     sign_in(sandbox)
     account.remember_account("acme")
     kernel = boxnb.connect("acme")
-    new = Token(
+    other_token = Token(
         Secret("theirs"),
         Secret("their-refresh"),
         obtained_at=kernel.session.auth.now() + 9e3,
         expires_in=3600,
     )
-    store.save(change(loaded().refreshed(new, 0.0)))
+    store.save(change(loaded().refreshed(other_token, 0.0)))
     sandbox.clock.advance(7200)
     kernel.session.auth._skew += 7200
     request_count = len(sandbox.record())
@@ -326,7 +326,7 @@ def test_a_session_stops_if_its_profile_changes_owner(
     assert len(sandbox.record()) == request_count
     with pytest.raises(ProfileChangedError):
         kernel.session.auth.reread()
-    assert loaded().token == new
+    assert loaded().token == other_token
 
 
 def test_a_session_continues_if_the_same_user_signs_in_again(sandbox: Sandbox) -> None:
@@ -349,30 +349,30 @@ def test_a_session_continues_if_the_same_user_signs_in_again(sandbox: Sandbox) -
 
 def test_the_refresh_token_stays_if_the_sdk_passes_none(sandbox: Sandbox) -> None:
     """A response may lack the refresh token (RFC 6749 6), and an empty pair is ignored."""
-    before = sign_in(sandbox).token
-    assert before is not None
+    token = sign_in(sandbox).token
+    assert token is not None
     storage = sdk.token_storage("acme")
     for empty in (AccessToken(), AccessToken(access_token=""), AccessToken(access_token=" \n")):
         storage.store(empty)
-        assert loaded().token == before
+        assert loaded().token == token
     storage.store(AccessToken(access_token="from-the-sdk", expires_in=3600))
     saved = loaded()
     assert saved.token is not None
     assert (saved.token.access_token, saved.token.refresh_token) == (
         Secret("from-the-sdk"),
-        before.refresh_token,
+        token.refresh_token,
     )
     assert storage.get().access_token == "from-the-sdk"
 
 
 def test_a_pair_of_the_sdk_is_not_lost_if_saving_fails(strict: Sandbox) -> None:
     """The pair is saved the next time the SDK asks for a token."""
-    before = sign_in(strict)
-    assert before.token is not None
+    signed_in = sign_in(strict)
+    assert signed_in.token is not None
 
     def work() -> str:
         storage = sdk.token_storage("acme")
-        token = oauth.refresh(before.client, before.token or Secret(""))
+        token = oauth.refresh(signed_in.client, signed_in.token or Secret(""))
         pair = AccessToken(
             access_token=token.access_token.reveal(),
             refresh_token=token.refresh_token.reveal() if token.refresh_token else None,
@@ -393,14 +393,14 @@ def test_a_pair_of_the_sdk_is_not_lost_if_saving_fails(strict: Sandbox) -> None:
 
 def test_the_sdk_does_not_overwrite_the_sign_in_of_another_user(sandbox: Sandbox) -> None:
     """A token that the SDK fetched for Ada is not saved in the profile of Ben."""
-    first = sign_in(sandbox)
-    store.save(dataclasses.replace(first, account={"id": "1", "name": "Ada"}))
+    adas_profile = sign_in(sandbox)
+    store.save(dataclasses.replace(adas_profile, account={"id": "1", "name": "Ada"}))
     storage = sdk.token_storage("acme")
-    new = Token(Secret("bens"), Secret("bens-refresh"), obtained_at=2e9, expires_in=3600.0)
-    store.save(dataclasses.replace(loaded().refreshed(new, 0.0), account={"id": "2", "name": "Ben"}))
+    bens_token = Token(Secret("bens"), Secret("bens-refresh"), obtained_at=2e9, expires_in=3600.0)
+    store.save(dataclasses.replace(loaded().refreshed(bens_token, 0.0), account={"id": "2", "name": "Ben"}))
     with pytest.raises(ProfileChangedError):
         storage.store(AccessToken(access_token="adas", refresh_token="adas-refresh", expires_in=3600))
-    assert loaded().token == new
+    assert loaded().token == bens_token
 
 
 @pytest.mark.parametrize("before", ["mail first", "signed out"])
@@ -415,22 +415,22 @@ def test_connecting_to_the_sandbox_does_not_change_the_settings(
     runs.save_mail("sandbox", **mail)  # type: ignore[arg-type]
     store.configure("sandbox", monthly_calls=777)
     assert boxnb.connect("sandbox").get("/users/me")["type"] == "user"
-    after = loaded("sandbox")
-    assert after.mail is not None
-    assert (after.monthly_calls, after.mail.sender, after.generation) == (777, "a@example.com", 0)
+    saved = loaded("sandbox")
+    assert saved.mail is not None
+    assert (saved.monthly_calls, saved.mail.sender, saved.generation) == (777, "a@example.com", 0)
 
 
 def test_an_invalid_pair_in_memory_does_not_hide_the_refusal(strict: Sandbox) -> None:
     """If both the saved token and the one in memory are invalid, the error is raised, and the retries end."""
     sign_in(strict)
     kernel = boxnb.connect("acme")
-    first = loaded()
-    assert first.token is not None
-    oauth.revoke(first.client, first.token)
+    signed_in = loaded()
+    assert signed_in.token is not None
+    oauth.revoke(signed_in.client, signed_in.token)
     invalid = Token(
-        Secret("x1"), Secret("never-given"), obtained_at=first.token.obtained_at, expires_in=3600.0
+        Secret("x1"), Secret("never-given"), obtained_at=signed_in.token.obtained_at, expires_in=3600.0
     )
-    store.save(first.refreshed(invalid, first.skew))
+    store.save(signed_in.refreshed(invalid, signed_in.skew))
     strict.clock.advance(7200)
     with pytest.raises(InvalidGrantError):
         kernel.get("/users/me")

@@ -320,9 +320,9 @@ def test_file_that_is_not_a_notebook_is_refused(tmp_path: Path, content: str | N
 def test_source_notebook_is_not_changed(server: Mailbox, tmp_path: Path) -> None:
     """Neither outputs nor tags are written to the source notebook."""
     path = notebook(tmp_path, "1")
-    before = path.read_bytes()
+    content = path.read_bytes()
     assert run(path, "--profile", "acme").returncode == 0
-    assert path.read_bytes() == before and json.loads(before)
+    assert path.read_bytes() == content and json.loads(content)
 
 
 def test_scheduled_line_runs_the_notebook(server: Mailbox, tmp_path: Path) -> None:
@@ -392,12 +392,12 @@ def test_killed_run_ends_with_all_its_processes(sandbox: Sandbox, tmp_path: Path
     sign_in(sandbox)
     mark = tmp_path / "mark"
     path = notebook(tmp_path, TICKS.format(mark=str(mark)))
-    first = subprocess.Popen(command("run", path, "--profile", "acme", "--name", "weekly", "--no-mail"))
+    first_run = subprocess.Popen(command("run", path, "--profile", "acme", "--name", "weekly", "--no-mail"))
     pids = wait_until_started(mark)
     with pytest.raises(RunRefusedError), boxnb.run("weekly"):
         pass
-    first.kill()
-    first.wait()
+    first_run.kill()
+    first_run.wait()
     deadline = time.monotonic() + 20
     while (any(map(is_alive, pids)) or list((home / "runs").glob("*.work"))) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -98,10 +98,12 @@ def test_the_errors_of_a_dead_server_do_not_show_the_secrets(sandbox: Sandbox) -
 def test_a_refused_refresh_does_not_show_the_secrets(sandbox: Sandbox) -> None:
     """No secret is in the error for a wrong client secret or for a wrong state."""
     saved = sign_in(sandbox)
-    wrong = oauth.Client(saved.client.client_id, Secret(FORM), saved.client.redirect_uri, saved.client.server)
+    wrong_client = oauth.Client(
+        saved.client.client_id, Secret(FORM), saved.client.redirect_uri, saved.client.server
+    )
     assert saved.token is not None
     with pytest.raises(BoxNotebookError) as refused:
-        oauth.refresh(wrong, saved.token)
+        oauth.refresh(wrong_client, saved.token)
     assert leaks.leaked(refused.value, [*secrets_of(saved), FORM]) == []
     with pytest.raises(BoxNotebookError) as mismatch:
         oauth.parse_redirect(f"http://127.0.0.1/callback?code={'c' * 30}&state=other", state="mine")

@@ -189,7 +189,10 @@ class Run:
         self._remember(name=self.name, started=self.started.timestamp(), process=store.this_process())
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        error_class: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if isinstance(error, SystemExit) and error.code in (None, 0) and self._stop.signal is None:
             error = None  # the script ended itself successfully

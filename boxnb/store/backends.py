@@ -54,18 +54,18 @@ def backend_for(keep: str, name: str, file: Path) -> Backend | None:
     SettingError
         There is no such backend.
     """
-    kind, _, rest = keep.partition(":")
-    if kind == "file" and not rest:
+    backend, _, argument = keep.partition(":")
+    if backend == "file" and not argument:
         return None
-    if kind == "keyring" and not rest:
+    if backend == "keyring" and not argument:
         return KeyringBackend(name, file)
-    if kind == "plist" and rest:
+    if backend == "plist" and argument:
         try:
-            return PlistBackend(Path(rest).expanduser())
+            return PlistBackend(Path(argument).expanduser())
         except RuntimeError:
-            raise SettingError(f"There is no user {rest.split('/')[0]!r} on this computer.") from None
-    if kind == "command" and rest:
-        return CommandBackend(split_command(rest), name, file)
+            raise SettingError(f"There is no user {argument.split('/')[0]!r} on this computer.") from None
+    if backend == "command" and argument:
+        return CommandBackend(split_command(argument), name, file)
     raise SettingError(
         f"Secrets can be saved in 'file', 'keyring', 'plist:PATH' or 'command:PROGRAM', not in {keep!r}."
     )

@@ -105,12 +105,12 @@ def put(content: dict[str, Any], token: dict[str, Any]) -> bool:
             return False
     is_new = part is None
     part = content if part is None else part
-    for kind in ("refresh", "access"):
-        key = _token_key(part, kind)
+    for token_kind in ("refresh", "access"):
+        key = _token_key(part, token_kind)
         if key is not None:
-            value = token.get(f"{kind}_token") or ""
+            value = token.get(f"{token_kind}_token") or ""
             part[key] = value.encode() if isinstance(part[key], bytes) else value
-        elif kind == "refresh":
+        elif token_kind == "refresh":
             part["refresh_token"] = token.get("refresh_token") or ""
     obtained = float(token.get("obtained_at") or 0.0)
     if not EARLIEST < obtained < LAST:
@@ -157,14 +157,14 @@ def _letters(key: object) -> str:
     return "".join(letter for letter in str(key).lower() if letter.isalnum())
 
 
-def _token_key(part: dict[str, Any], kind: str) -> str | None:
+def _token_key(part: dict[str, Any], token_kind: str) -> str | None:
     """Return the key of the token in any spelling: ``Refresh Token``, ``refreshToken``, ``my_refresh_token``."""
     text_keys = [key for key, value in part.items() if isinstance(value, str | bytes)]
-    for word in (f"{kind}token", f"box{kind}token", kind, f"box{kind}"):
+    for word in (f"{token_kind}token", f"box{token_kind}token", token_kind, f"box{token_kind}"):
         for key in text_keys:
             if _letters(key) == word:
                 return key
-    matches = [key for key in text_keys if _letters(key).endswith(f"{kind}token")]
+    matches = [key for key in text_keys if _letters(key).endswith(f"{token_kind}token")]
     return matches[0] if len(matches) == 1 else None
 
 

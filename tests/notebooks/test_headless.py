@@ -68,7 +68,7 @@ def test_with_a_saved_sign_in_the_notebook_completes(command: list[str], tmp_pat
     boxnb.connect("sandbox")
     process = run(command)
     assert process.returncode == 0, process.stderr
-    written = (tmp_path / "out.ipynb").read_text(encoding="utf-8")
-    assert "(120, " in written
+    output = (tmp_path / "out.ipynb").read_text(encoding="utf-8")
+    assert "(120, " in output
     for secret in secrets_of("sandbox"):
-        assert secret not in written + process.stderr + process.stdout
+        assert secret not in output + process.stderr + process.stdout

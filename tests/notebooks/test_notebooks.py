@@ -147,9 +147,9 @@ def test_runs_twice_from_top_to_bottom_and_contains_no_secret(path: Path) -> Non
     second = run(path, "nobody")
     assert second.followed_links == []
     for robot in (first, second):
-        written = nbformat.writes(robot.nb)
+        content = nbformat.writes(robot.nb)
         for secret in [*secrets_of("sandbox"), *first.secrets]:
-            assert secret not in written
+            assert secret not in content
 
 
 @pytest.mark.parametrize("path", TEACHING, ids=name_of)
@@ -160,11 +160,11 @@ def test_lessons_run_and_leave_no_trace_of_a_sign_in(path: Path, home: Path) -> 
     labs = {name for name, exercise in EXERCISES.items() if exercise.notebook == path.stem}
     assert {seen["lab"] for seen in robot.labs.values()} == labs == set(passed_labs.load())
     assert not (home / "sandbox.json").exists() and store.names() == []
-    written = nbformat.writes(robot.nb)
-    assert not re.search(r"\b[A-Za-z0-9]{64}\b", written)  # a refresh token
-    public = set(re.findall(r"client_id\W+([a-z0-9]{32})", written))
+    content = nbformat.writes(robot.nb)
+    assert not re.search(r"\b[A-Za-z0-9]{64}\b", content)  # a refresh token
+    public = set(re.findall(r"client_id\W+([a-z0-9]{32})", content))
     # Any other text of this form would be an access token or a code.
-    assert set(re.findall(r"\b(?![0-9a-f]{32}\b)[A-Za-z0-9]{32}\b", written)) <= public
+    assert set(re.findall(r"\b(?![0-9a-f]{32}\b)[A-Za-z0-9]{32}\b", content)) <= public
 
 
 @pytest.mark.parametrize("way", ["paste", "code", "deny first"])
@@ -172,9 +172,9 @@ def test_onboarding_signs_in_with_every_form_of_response(way: str) -> None:
     """After a pasted address, a bare code that must be confirmed, or Deny before Grant, the notebook shows the users."""
     robot = run(ONBOARDING, way)
     assert re.search(r"\(120, \d+\)", nbformat.writes(robot.nb))
-    written = nbformat.writes(robot.nb)
+    content = nbformat.writes(robot.nb)
     for secret in [*secrets_of("sandbox"), *robot.secrets]:
-        assert secret not in written
+        assert secret not in content
     if way == "deny first":  # the panel reports the denial in a sentence and shows a new link
         assert len(robot.followed_links) == 2
         assert any(view["alert"] and view["step"] == "open" for view in robot.views)

@@ -142,14 +142,14 @@ def test_the_form_is_the_default(strict: Strict) -> None:
 
 def test_a_saved_profile_remembers_how_to_authenticate(strict: Strict) -> None:
     """A saved profile refreshes with the same method, and the default is saved so that an older boxnb can read it."""
-    old = Token(Secret("a0"), Secret("r0"), obtained_at=1000.0, expires_in=3600.0)
+    token = Token(Secret("a0"), Secret("r0"), obtained_at=1000.0, expires_in=3600.0)
     client = client_of(strict, client_auth="client_secret_basic")
-    store.save(store.Profile("acme", client, old))
+    store.save(store.Profile("acme", client, token))
     assert RotatingAuth("acme").token().access_token == Secret("access-1")
     saved = store.load("acme")
     assert saved is not None
     assert saved.client == client
-    store.save(store.Profile("plain", client_of(strict), old))
+    store.save(store.Profile("plain", client_of(strict), token))
     assert "client_auth" not in store.path("plain").read_text()
 
 

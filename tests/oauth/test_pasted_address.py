@@ -137,19 +137,19 @@ MISTAKES = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_each_mistake_has_its_own_explanation(mistake: str) -> None:
     """The error names the mistake, does not mention an older link, and contains neither code nor state."""
-    pasted, words = MISTAKES[mistake]
+    pasted, explanation = MISTAKES[mistake]
     with pytest.raises(SignInError) as caught:
         oauth.parse_redirect(pasted, state=STATE)
     message = str(caught.value)
-    assert words in message and "older" not in message and CODE not in message and STATE not in message
+    assert explanation in message and "older" not in message and CODE not in message and STATE not in message
     assert isinstance(caught.value, RedirectError) or "redirect_uri" in pasted
 
 
 def test_the_state_of_another_request_is_refused() -> None:
     """The error names every possible cause, and the code is not accepted."""
-    for other in (oauth.new_state(), "x", "the-state-of-an-older-request"):
+    for other_state in (oauth.new_state(), "x", "the-state-of-an-older-request"):
         with pytest.raises(StateMismatchError, match=r"another request: an older link, another notebook, or"):
-            oauth.parse_redirect(f"{AT}?code={CODE}&state={other}", state=STATE)
+            oauth.parse_redirect(f"{AT}?code={CODE}&state={other_state}", state=STATE)
     with pytest.raises(
         StateMismatchError, match=r"no state: it was cut off, or it does not come from this link"
     ):
@@ -200,8 +200,8 @@ def test_text_around_an_address_never_leads_to_another_code(before: str, after: 
 
 def test_megabytes_of_pasted_text_are_refused_quickly() -> None:
     """A whole page that is pasted by mistake is refused quickly, because the number of readings is limited."""
-    words = random.Random(1).choices(
+    parts = random.Random(1).choices(
         ["http://a.example/?code=1", "state=", "%3D", "&amp;", "\n", " "], k=300_000
     )
     with pytest.raises(SignInError):
-        oauth.parse_redirect("".join(words), state=STATE)
+        oauth.parse_redirect("".join(parts), state=STATE)

@@ -41,9 +41,9 @@ def server(tmp_path: Path) -> Iterator[Mailbox]:
 
 def mail_of(server: Mailbox) -> str:
     """Return everything that a reader sees of the last mail, attachments included."""
-    last = server[-1]
-    files = b"\n".join(last.attachments.values()).decode("utf-8", "replace")
-    return "\n".join([last.subject, last.text, last.html, files])
+    mail = server[-1]
+    files = b"\n".join(mail.attachments.values()).decode("utf-8", "replace")
+    return "\n".join([mail.subject, mail.text, mail.html, files])
 
 
 @pytest.mark.parametrize("security", ["starttls", "ssl", "none"])
@@ -366,11 +366,11 @@ def test_no_secret_is_mailed_or_logged(
         raise RuntimeError(f"it broke with {secrets[2]}")
     run.log.info("nothing")
     assert run.log_file is not None
-    sent = mail_of(server) + server[-1].raw.decode("utf-8", "replace")
+    mail_content = mail_of(server) + server[-1].raw.decode("utf-8", "replace")
     printed = capsys.readouterr().out.split("ERROR leaky", 1)[1]
     for secret in [*secrets, "dXNlcjpwYXNzd29yZA==", *(f"unheard-of-key-{number}" for number in range(1, 6))]:
         for text in (
-            sent,
+            mail_content,
             run.log_file.read_text(),
             printed,
             run.problem,
@@ -378,7 +378,7 @@ def test_no_secret_is_mailed_or_logged(
             str(runs.history().to_dict()),
         ):
             assert secret not in text
-    assert re.search(r"<secret [0-9a-f]{4}>", sent) and "expires_in" in sent
+    assert re.search(r"<secret [0-9a-f]{4}>", mail_content) and "expires_in" in mail_content
 
 
 def test_two_profiles_with_different_servers_need_a_choice(server: Mailbox) -> None:

@@ -518,12 +518,12 @@ def test_only_own_old_logs_are_removed(tmp_path: Path) -> None:
 
 def test_old_attachments_are_removed_with_the_old_logs(tmp_path: Path) -> None:
     """The older folders of the same run are removed with their files, and the last ones stay."""
-    old = tmp_path / "attached" / "weekly-20200101-000000-1"
-    old.mkdir(parents=True)
-    (old / "old.csv").write_text("1")
+    old_folder = tmp_path / "attached" / "weekly-20200101-000000-1"
+    old_folder.mkdir(parents=True)
+    (old_folder / "old.csv").write_text("1")
     with boxnb.run("weekly", folder=tmp_path, keep=1) as run:
         run.attach("new", "new.csv")
-    assert not old.exists() and len(list((tmp_path / "attached").iterdir())) == 1
+    assert not old_folder.exists() and len(list((tmp_path / "attached").iterdir())) == 1
 
 
 def test_nothing_is_written_through_the_link_of_another_user(

@@ -48,11 +48,11 @@ class MemoryKeyring(KeyringBackend):
 
 @pytest.fixture
 def vault() -> Any:
-    before = keyring.get_keyring()
+    previous_keyring = keyring.get_keyring()
     memory = MemoryKeyring()
     keyring.set_keyring(memory)
     yield memory
-    keyring.set_keyring(before)
+    keyring.set_keyring(previous_keyring)
 
 
 MANAGER = """
@@ -121,17 +121,17 @@ def test_a_refresh_works_with_every_backend(
     sandbox: Sandbox, vault: MemoryKeyring, command: str, keep: str
 ) -> None:
     """A refresh and a sign-out work with each backend, and the client secret stays for the next sign-in."""
-    before = sign_in(sandbox)
+    signed_in = sign_in(sandbox)
     store.migrate("acme", command if keep == "command" else keep)
     sandbox.clock.advance(7200)
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
-    after = store.load("acme")
-    assert after is not None
-    assert (after.generation, after.client) == (1, before.client)
+    refreshed = store.load("acme")
+    assert refreshed is not None
+    assert (refreshed.generation, refreshed.client) == (1, signed_in.client)
     assert "revoked" in boxnb.sign_out("acme")
     signed_out = store.load("acme")
     assert signed_out is not None
-    assert (signed_out.token, signed_out.client) == (None, before.client)
+    assert (signed_out.token, signed_out.client) == (None, signed_in.client)
 
 
 def test_a_missing_keyring_is_refused(saved: store.Profile) -> None:
@@ -197,8 +197,8 @@ def test_keys_that_only_sound_like_a_time_do_not_change(tmp_path: Path) -> None:
     assert profile.token is not None
     assert profile.token.obtained_at == 1_790_000_000
     store.save(profile.refreshed(Token(Secret("a2"), Secret("r2"), obtained_at=2e9, expires_in=3600.0), 0.0))
-    written = plistlib.loads(plist.read_bytes())
-    assert written == {**content, "Refresh Token": "r2", "Token Time": 2_000_000_000}
+    new_content = plistlib.loads(plist.read_bytes())
+    assert new_content == {**content, "Refresh Token": "r2", "Token Time": 2_000_000_000}
     plist.write_bytes(plistlib.dumps({"Timeout": 30, "Refresh Token": "old"}))
     assert "Not used" not in str(boxnb.status().to_dict("records"))
 
@@ -234,12 +234,12 @@ def test_the_property_list_of_an_older_script_is_adopted(
     assert profile.token is not None
     assert profile.token.refresh_token == Secret("old-refresh")
     store.save(profile.refreshed(Token(Secret("a2"), Secret("r2"), obtained_at=2e9, expires_in=3600.0), 0.0))
-    written = plistlib.loads(plist.read_bytes())
-    assert content.keys() <= written.keys()
-    assert written[next(iter(content))] == "r2"
-    assert written.get("note") == content.get("note")
+    new_content = plistlib.loads(plist.read_bytes())
+    assert content.keys() <= new_content.keys()
+    assert new_content[next(iter(content))] == "r2"
+    assert new_content.get("note") == content.get("note")
     for key in content.keys() & {"time", "tokenTime"}:
-        assert type(written[key]) is type(content[key])
+        assert type(new_content[key]) is type(content[key])
 
 
 def test_an_older_script_and_the_notebooks_share_one_token_pair(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -269,12 +269,12 @@ def test_a_spent_token_in_the_property_list_is_not_adopted(tmp_path: Path, saved
     """After a crash between the two writes, the property list has a spent token, and boxnb uses its own newer one."""
     plist = tmp_path / "box.plist"
     store.migrate("acme", f"plist:{plist}")
-    before = plist.read_bytes()
+    old_content = plist.read_bytes()
     profile = store.load("acme")
     assert profile is not None
     newer = profile.refreshed(Token(Secret("a2"), Secret("r2"), obtained_at=2000.0, expires_in=3600.0), 0.0)
     store.save(newer)
-    plist.write_bytes(before)
+    plist.write_bytes(old_content)
     assert store.load("acme") == newer
 
 

@@ -59,7 +59,7 @@ def check_all_profiles() -> None:
             call()
         except BoxNotebookError as error:
             assert "0a1b2c3d" not in str(error)
-    assert all(isinstance(known, str) for known in secret.known())
+    assert all(isinstance(value, str) for value in secret.known())
 
 
 ODD: list[Any] = [
@@ -211,9 +211,9 @@ def test_a_name_with_a_lone_surrogate_can_be_saved() -> None:
 
 def test_a_secret_must_be_text() -> None:
     """A number among the known secrets would break the redaction of every line."""
-    for odd in (5, None, b"x", ["x"]):
+    for value in (5, None, b"x", ["x"]):
         with pytest.raises(TypeError, match="A secret must be text"):
-            Secret(odd)  # type: ignore[arg-type]
+            Secret(value)  # type: ignore[arg-type]
     surrogate = Secret("half\ud800letter")
     assert surrogate == Secret("half\ud800letter") and len(surrogate.digest) == 64 and repr(surrogate)
     assert redaction.redact("half a letter") == "half a letter"

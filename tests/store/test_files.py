@@ -167,15 +167,15 @@ def test_a_name_that_cannot_be_a_file_name_is_refused(name: str) -> None:
 
 def test_the_lock_excludes_threads() -> None:
     """Two threads never hold the lock at the same time."""
-    inside, overlaps = 0, 0
+    holders, overlaps = 0, 0
 
     def work() -> None:
-        nonlocal inside, overlaps
+        nonlocal holders, overlaps
         for _ in range(20):
             with store.lock("acme"):
-                inside += 1
-                overlaps += inside > 1
-                inside -= 1
+                holders += 1
+                overlaps += holders > 1
+                holders -= 1
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:

@@ -77,11 +77,11 @@ TIMES: list[tuple[Any, Any]] = [
 def test_a_time_keeps_its_own_format(plist: Path, before: Any, after: Any, plist_format: Any) -> None:
     """A time is written back in the unit, separators, zone and fraction that the older script used."""
     plist.write_bytes(plistlib.dumps({"refreshToken": "R", "time": before}, fmt=plist_format))
-    profile, written = adopt_and_refresh(plist)
+    profile, new_content = adopt_and_refresh(plist)
     assert profile.token is not None
     assert int(profile.token.obtained_at) == 1_790_000_000
-    assert written == {"refreshToken": "newref", "time": after}
-    assert type(written["time"]) is type(before)
+    assert new_content == {"refreshToken": "newref", "time": after}
+    assert type(new_content["time"]) is type(before)
     assert plist.read_bytes().startswith(b"bplist") is (plist_format is BINARY)
 
 
@@ -98,11 +98,11 @@ LOCAL = [
 def test_a_local_time_stays_local(plist: Path, zone: None, before: str) -> None:
     """A time without a zone is the local time of this computer."""
     plist.write_bytes(plistlib.dumps({"refreshToken": "R", "time": before}))
-    _, written = adopt_and_refresh(plist)
+    _, new_content = adopt_and_refresh(plist)
     local_time = datetime.datetime.fromtimestamp(1_800_000_000)
-    assert len(written["time"]) == len(before)
+    assert len(new_content["time"]) == len(before)
     for part in (f"{local_time:%H:%M}", f"{local_time:%d}", f"{local_time:%Y}"):
-        assert part in written["time"]
+        assert part in new_content["time"]
 
 
 @pytest.mark.parametrize(
@@ -113,9 +113,9 @@ def test_a_local_time_stays_local(plist: Path, zone: None, before: str) -> None:
 def test_a_token_without_a_readable_time_is_used(plist: Path, odd: Any) -> None:
     """The token is used although its age is unknown."""
     plist.write_bytes(plistlib.dumps({"refreshToken": "R", "time": odd}))
-    profile, written = adopt_and_refresh(plist)
+    profile, new_content = adopt_and_refresh(plist)
     assert profile.token is not None
-    assert (profile.token.obtained_at, written["refreshToken"]) == (0.0, "newref")
+    assert (profile.token.obtained_at, new_content["refreshToken"]) == (0.0, "newref")
     assert boxnb.status()._repr_html_()
 
 
@@ -159,10 +159,10 @@ def test_an_expiry_is_not_read_as_the_time_of_the_token(
 ) -> None:
     """An expiry is not read as the time of the token. It is moved, so that the new pair does not look expired."""
     plist.write_bytes(plistlib.dumps({"refreshToken": "R", **before}))
-    profile, written = adopt_and_refresh(plist)
+    profile, new_content = adopt_and_refresh(plist)
     assert profile.token is not None
     assert profile.token.obtained_at in (0.0, 1_790_000_000.0)
-    assert after.items() <= written.items()
+    assert after.items() <= new_content.items()
 
 
 @pytest.mark.parametrize(
@@ -180,10 +180,10 @@ def test_an_expiry_is_not_read_as_the_time_of_the_token(
 def test_a_token_is_found_and_replaced_at_any_depth(plist: Path, content: dict[str, Any]) -> None:
     """A token in a nested dictionary, in a list, under a longer name or as bytes is replaced, and the rest stays."""
     plist.write_bytes(plistlib.dumps(content))
-    profile, written = adopt_and_refresh(plist)
+    profile, new_content = adopt_and_refresh(plist)
     assert profile.token is not None
     assert profile.token.refresh_token == Secret("R")
-    without_time = {key: value for key, value in written.items() if key != "time"}
+    without_time = {key: value for key, value in new_content.items() if key != "time"}
     assert repr(without_time) == repr(content).replace("'R'", "'newref'")
 
 
@@ -213,8 +213,8 @@ def test_values_that_only_a_binary_list_can_hold_stay(plist: Path) -> None:
     """A UID and a control character stay, because the list is written back in its own format."""
     content = {"refresh_token": "R", "uid": plistlib.UID(1), "note": "a\x1fb", "data": b"\x00"}
     plist.write_bytes(plistlib.dumps(content, fmt=BINARY))
-    _, written = adopt_and_refresh(plist)
-    assert {key: written[key] for key in content} == {**content, "refresh_token": "newref"}
+    _, new_content = adopt_and_refresh(plist)
+    assert {key: new_content[key] for key in content} == {**content, "refresh_token": "newref"}
 
 
 DAMAGED = [
@@ -281,11 +281,11 @@ def test_any_list_is_used_or_refused(plist: Path, content: dict[str, Any], plist
     store.save(store.Profile("acme", CLIENT))
     plist.write_bytes(raw)
     try:
-        _, written = adopt_and_refresh(plist)
+        _, new_content = adopt_and_refresh(plist)
     except (BoxNotebookError, ValueError):
         return
-    assert written["refresh_token"] == "newref"
-    assert repr(written.get("x")) == repr(plistlib.loads(raw).get("x"))
+    assert new_content["refresh_token"] == "newref"
+    assert repr(new_content.get("x")) == repr(plistlib.loads(raw).get("x"))
     assert boxnb.status()._repr_html_()
 
 
