@@ -110,7 +110,7 @@ def known() -> tuple[str, ...]:
 
 
 class Secret:
-    """Text that Python never writes as plain text.
+    """A string whose value Python never prints.
 
     ``repr``, ``str``, ``format`` and a notebook show ``<secret 3fa9>``. JSON, pickle and ``dataclasses.asdict`` raise
     ``TypeError``. Only :meth:`reveal` returns the text, and only the code that sends or saves it calls that.

@@ -17,7 +17,10 @@ from .token import Token
 
 ONBOARDING = "notebooks/1-onboard/01-register-and-sign-in.ipynb"
 
-ADMIN = "Ask an admin of your enterprise to allow this app (Admin Console, Integrations, Platform Apps Manager), then open the link again."
+ADMIN = (
+    "Ask an admin of your enterprise to allow this app (Admin Console, Integrations, Platform Apps Manager), "
+    "then open the link again."
+)
 _NEEDS_ADMIN = re.compile(r"\badmin|\benterprise\b|\bnot authori[sz]ed by\b|\bdisabled\b", re.IGNORECASE)
 _UNSAFE = re.compile(r"[^\w .,'()-]")
 

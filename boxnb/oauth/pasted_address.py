@@ -125,7 +125,7 @@ def best_reading(pasted: str, state: str) -> Reading:
 
 
 def same_state(returned_state: str, state: str) -> bool:
-    """Return whether two states are the same, in constant time, so that nobody can guess one letter by letter."""
+    """Return whether two states are the same. It takes constant time, so that nobody can guess a state letter by letter."""
     return hmac.compare_digest(returned_state.encode("utf-8", "surrogatepass"), state.encode())
 
 

@@ -165,7 +165,7 @@ def _cell_error(executed: dict[str, Any] | None) -> str:
 
 
 def saved_secrets() -> set[str]:
-    """Return the secrets of all profiles. To load them also makes sure that they are redacted."""
+    """Return the secrets of all profiles. Once they are loaded, they are also redacted."""
     values: set[str] = set()
     for name in store.names():
         try:

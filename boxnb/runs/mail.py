@@ -238,15 +238,15 @@ def _send(settings: MailSettings, message: EmailMessage) -> None:
             raise MailError(
                 f"The mail server {address} accepts only ASCII addresses. Use an address without other letters."
             ) from None
-        missing = "encryption (STARTTLS)" if "STARTTLS" in str(error) else "sign-in (AUTH)"
+        feature = "encryption (STARTTLS)" if "STARTTLS" in str(error) else "sign-in (AUTH)"
         raise MailError(
-            f"The mail server {address} does not offer {missing} on this port, so nothing was sent. "
+            f"The mail server {address} does not offer {feature} on this port, so nothing was sent. "
             "Check the port and the security."
         ) from None
     except smtplib.SMTPResponseException as error:
         reply = f"{error.smtp_code} {_one_line(error.smtp_error)}"
         raise MailError(
-            f"The mail server {address} broke off the connection ({reply}). Try again later."
+            f"The mail server {address} closed the connection ({reply}). Try again later."
         ) from None
     except ssl.SSLError as error:
         raise MailError(_encryption_problem(error, address)) from None
@@ -266,7 +266,7 @@ def _send(settings: MailSettings, message: EmailMessage) -> None:
                 "Ask the server's administrator."
             ) from None
         raise MailError(
-            f"The mail server {address} broke off the connection ({type(error).__name__}). Try again later."
+            f"The mail server {address} closed the connection ({type(error).__name__}). Try again later."
         ) from None
     except socket.gaierror as error:
         raise MailError(
@@ -280,7 +280,7 @@ def _send(settings: MailSettings, message: EmailMessage) -> None:
         ) from None
     if refused:
         raise MailError(
-            f"The mail went out, but {address} refused {_refusals(refused)}. Check the addresses."
+            f"The mail was sent, but {address} refused {_refusals(refused)}. Check the addresses."
         )
 
 

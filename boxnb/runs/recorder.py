@@ -137,7 +137,7 @@ class Tee(io.TextIOBase):
     def __getattr__(self, name: str) -> Any:
         return getattr(self.screen, name)
 
-    # io.TextIOBase defines these, so __getattr__ is not called. From them, programs decide which characters to print.
+    # io.TextIOBase defines these, so __getattr__ is not called. Programs use them to decide which characters to print.
     @property
     def encoding(self) -> str:  # type: ignore[override]
         """The encoding of the screen."""

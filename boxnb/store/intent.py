@@ -39,7 +39,6 @@ def pending(profile_file: Path) -> dict[str, Any] | None:
 
 def end(profile_file: Path) -> None:
     """Delete the journal once the new token pair is on disk."""
-    with contextlib.suppress(
-        OSError
-    ):  # harmless if it stays, because it has the fingerprint of an older token
+    # It is harmless if the file stays, because it has the fingerprint of an older token.
+    with contextlib.suppress(OSError):
         path(profile_file).unlink(missing_ok=True)

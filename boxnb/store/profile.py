@@ -112,7 +112,7 @@ class Profile:
 
 
 def _server_host(url: str) -> str:
-    """Return the host of a server, without the port: a sandbox on this computer may change its port."""
+    """Return the host of a server without the port, which a sandbox may change; the same for all names of this computer."""
     host = urlsplit(url).hostname or ""
     return "this computer" if host in LOOPBACK else host
 

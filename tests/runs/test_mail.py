@@ -175,7 +175,7 @@ def test_silent_server_is_given_up_after_the_timeout() -> None:
         ("refuses the sender", "refused the sender reports@example.com (550 5.7.1 not from here)"),
         ("refuses the recipient", "refused ada@example.com (550 5.1.1 no such mailbox)"),
         ("refuses the content", "did not accept the mail (554 5.7.1 looks like spam)"),
-        ("breaks off", "broke off the connection"),
+        ("breaks off", "closed the connection"),
     ],
 )
 def test_refusal_quotes_the_reply_of_the_server(tmp_path: Path, mood: str, words: str) -> None:
