@@ -26,7 +26,7 @@ from boxnb.oauth import Client, Server
 settings.register_profile("boxnb", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("boxnb")
 
-ANSWERS = "BOXNB_SANDBOX_EXCHANGES"  # the folder in which sandboxes record their responses
+RECORD_FOLDER = "BOXNB_SANDBOX_EXCHANGES"  # names the folder in which sandboxes record their responses
 JUPYTER = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
 FOLDER: pytest.StashKey[Path] = pytest.StashKey()
 RESULT: pytest.StashKey[Any] = pytest.StashKey()
@@ -36,9 +36,9 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "REQUESTS_CA_BUNDLE", "CURL
 def pytest_configure(config: pytest.Config) -> None:
     """Make all sandboxes of this session, including those of notebooks and kernels, record their responses."""
     # Workers use the folder of the main process.
-    if ANSWERS not in os.environ and not hasattr(config, "workerinput"):
-        os.environ[ANSWERS] = tempfile.mkdtemp(prefix="boxnb-answers-")
-        config.stash[FOLDER] = Path(os.environ[ANSWERS])
+    if RECORD_FOLDER not in os.environ and not hasattr(config, "workerinput"):
+        os.environ[RECORD_FOLDER] = tempfile.mkdtemp(prefix="boxnb-responses-")
+        config.stash[FOLDER] = Path(os.environ[RECORD_FOLDER])
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
@@ -66,7 +66,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove the recorded responses."""
     folder = config.stash.get(FOLDER, None)
     if folder is not None:
-        os.environ.pop(ANSWERS, None)
+        os.environ.pop(RECORD_FOLDER, None)
         shutil.rmtree(folder, ignore_errors=True)  # the sandbox of a killed test may still be writing
 
 

@@ -293,7 +293,7 @@ def test_no_secret_is_in_an_error_or_the_journal(sandbox: Sandbox, acme: store.P
 
 
 def test_a_crash_during_a_refresh_is_named(tmp_path: Path) -> None:
-    """A strict server no longer accepts the old token, so the error names the process that died, from the journal."""
+    """A strict server no longer accepts the old token. The error names the process that died, which the journal recorded."""
     with boxnb.sandbox.start(private=True, state=tmp_path / "strict", rotation="strict") as strict:
         profile = sign_in(strict)
         token = profile.token
@@ -430,7 +430,7 @@ def test_no_journal_remains_if_the_server_is_unreachable(sandbox: Sandbox, acme:
 
 
 def test_retry_after_is_obeyed_at_the_token_endpoint(sandbox: Sandbox, acme: store.Profile) -> None:
-    """A wait of up to half a minute is accepted while the lock is held."""
+    """While it holds the lock, boxnb waits as long as the server asks, up to half a minute."""
     sandbox.faults.add("/oauth2/token", "429", retry_after=7)
     waits: list[float] = []
     assert acme.token is not None

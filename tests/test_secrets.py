@@ -192,7 +192,7 @@ def test_a_line_break_after_a_token_is_not_sent(end: str) -> None:
 
 @pytest.mark.parametrize("odd", ["a\nb", "a\x00b", "ü", "a\r\nX-Evil: 1"])
 def test_a_token_that_a_header_cannot_contain_is_refused(sandbox: Sandbox, odd: str) -> None:
-    """The error for a token with such a character does not show the token."""
+    """The error says that the token cannot be sent, and does not show it."""
     with pytest.raises(ValueError, match="cannot be sent") as refused:
         Header("Bearer", Secret(FORM + odd))
     assert leaks.leaked(refused.value, [FORM]) == []
