@@ -32,7 +32,7 @@ def strict(tmp_path: Any) -> Iterator[Sandbox]:
         yield running
 
 
-def loaded(name: str = "acme") -> store.Profile:
+def load_profile(name: str = "acme") -> store.Profile:
     saved = store.load(name)
     assert saved is not None
     return saved
@@ -74,7 +74,7 @@ def test_a_pair_that_cannot_be_saved_is_saved_by_the_next_call(strict: Sandbox) 
         return " ".join(results)
 
     assert in_child(work) == "full full user user"
-    assert loaded().generation == 1
+    assert load_profile().generation == 1
     assert intent.pending(store.path("acme")) is None
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
 
@@ -90,7 +90,7 @@ def test_a_restored_backup_is_replaced_by_the_pair_in_memory(strict: Sandbox) ->
     store.path("acme").write_bytes(backup)
     strict.clock.advance(7200)
     assert kernel.get("/users/me")["type"] == "user"
-    assert loaded().generation == 3
+    assert load_profile().generation == 3
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
     assert {call["status"] for call in strict.record() if call["path"] == "/oauth2/token"} == {200}
 
@@ -106,7 +106,7 @@ def test_the_settings_of_a_restored_backup_stay(strict: Sandbox) -> None:
     store.configure("acme", monthly_calls=777)
     strict.clock.advance(7200)
     kernel.get("/users/me")
-    assert (loaded().monthly_calls, loaded().generation) == (777, 2)
+    assert (load_profile().monthly_calls, load_profile().generation) == (777, 2)
 
 
 def test_a_backup_that_is_older_than_the_remembered_tokens_is_replaced(
@@ -131,12 +131,12 @@ def test_a_newer_sign_in_is_not_overwritten_from_memory(strict: Sandbox) -> None
     sign_in(strict)
     kernel = boxnb.connect("acme")
     sign_in(strict)
-    newer = loaded().token
+    newer = load_profile().token
     strict.clock.advance(7200)
     assert kernel.get("/users/me")["type"] == "user"
     assert newer is not None
     assert newer.refresh_token is not None
-    assert loaded().spent[0] == newer.refresh_token.digest
+    assert load_profile().spent[0] == newer.refresh_token.digest
 
 
 def test_a_sign_out_in_another_process_ends_a_session(strict: Sandbox) -> None:
@@ -147,7 +147,7 @@ def test_a_sign_out_in_another_process_ends_a_session(strict: Sandbox) -> None:
     strict.clock.advance(7200)
     with pytest.raises(boxnb.errors.NotSignedInError):
         kernel.get("/users/me")
-    assert loaded().token is None
+    assert load_profile().token is None
 
 
 def test_a_refresh_token_that_the_server_keeps_is_not_spent() -> None:
@@ -225,11 +225,11 @@ def test_a_keyring_that_fails_during_a_write_does_not_lose_the_pair(
     assert draft.stat().st_mode & 0o777 == 0o600
     assert "nothing was changed" not in str(caught.value)
     with pytest.warns(UserWarning, match="newest secrets"):
-        assert loaded().generation == 1  # a new process would use the draft
+        assert load_profile().generation == 1  # a new process would use the draft
     vault.error = None
     assert kernel.get("/users/me")["type"] == "user"
     assert not draft.exists()
-    assert loaded().client.client_secret
+    assert load_profile().client.client_secret
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
 
 
@@ -257,7 +257,7 @@ def test_a_draft_moves_with_the_secrets_to_another_backend(strict: Sandbox, vaul
     with pytest.warns(UserWarning, match="Cannot empty the old backend|newest secrets"):
         store.migrate("acme", "file")
     assert not backends.draft_path(store.path("acme")).exists()
-    assert loaded().generation == 1
+    assert load_profile().generation == 1
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
 
 
@@ -267,7 +267,7 @@ def test_a_refused_move_does_not_change_the_backend(strict: Sandbox, vault: Vaul
     vault.error = RuntimeError("locked")
     with pytest.raises(TokenStoreError, match="keyring refused"):
         store.migrate("acme", "keyring")
-    assert loaded() == signed_in
+    assert load_profile() == signed_in
     assert not backends.draft_path(store.path("acme")).exists()
 
 
@@ -316,7 +316,7 @@ def test_a_session_stops_if_its_profile_changes_owner(
         obtained_at=kernel.session.auth.now() + 9e3,
         expires_in=3600,
     )
-    store.save(change(loaded().refreshed(other_token, 0.0)))
+    store.save(change(load_profile().refreshed(other_token, 0.0)))
     sandbox.clock.advance(7200)
     kernel.session.auth._skew += 7200
     request_count = len(sandbox.record())
@@ -326,7 +326,7 @@ def test_a_session_stops_if_its_profile_changes_owner(
     assert len(sandbox.record()) == request_count
     with pytest.raises(ProfileChangedError):
         kernel.session.auth.reread()
-    assert loaded().token == other_token
+    assert load_profile().token == other_token
 
 
 def test_a_session_continues_if_the_same_user_signs_in_again(sandbox: Sandbox) -> None:
@@ -342,7 +342,7 @@ def test_a_session_continues_if_the_same_user_signs_in_again(sandbox: Sandbox) -
     state = oauth.new_state()
     code = oauth.parse_redirect(sandbox.approve(oauth.authorization_url(client, state)), state=state)
     token = oauth.exchange_code(client, code)
-    store.save(loaded().refreshed(token, loaded().skew))
+    store.save(load_profile().refreshed(token, load_profile().skew))
     sandbox.clock.advance(7200)
     assert kernel.get("/users/me")["type"] == "user"
 
@@ -354,9 +354,9 @@ def test_the_refresh_token_stays_if_the_sdk_passes_none(sandbox: Sandbox) -> Non
     storage = sdk.token_storage("acme")
     for empty in (AccessToken(), AccessToken(access_token=""), AccessToken(access_token=" \n")):
         storage.store(empty)
-        assert loaded().token == token
+        assert load_profile().token == token
     storage.store(AccessToken(access_token="from-the-sdk", expires_in=3600))
-    saved = loaded()
+    saved = load_profile()
     assert saved.token is not None
     assert (saved.token.access_token, saved.token.refresh_token) == (
         Secret("from-the-sdk"),
@@ -386,7 +386,7 @@ def test_a_pair_of_the_sdk_is_not_lost_if_saving_fails(strict: Sandbox) -> None:
         return str(storage.get().access_token == pair.access_token)
 
     assert in_child(work) == "True"
-    assert loaded().generation == 1
+    assert load_profile().generation == 1
     strict.clock.advance(7200)
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
 
@@ -397,10 +397,12 @@ def test_the_sdk_does_not_overwrite_the_sign_in_of_another_user(sandbox: Sandbox
     store.save(dataclasses.replace(adas_profile, account={"id": "1", "name": "Ada"}))
     storage = sdk.token_storage("acme")
     bens_token = Token(Secret("bens"), Secret("bens-refresh"), obtained_at=2e9, expires_in=3600.0)
-    store.save(dataclasses.replace(loaded().refreshed(bens_token, 0.0), account={"id": "2", "name": "Ben"}))
+    store.save(
+        dataclasses.replace(load_profile().refreshed(bens_token, 0.0), account={"id": "2", "name": "Ben"})
+    )
     with pytest.raises(ProfileChangedError):
         storage.store(AccessToken(access_token="adas", refresh_token="adas-refresh", expires_in=3600))
-    assert loaded().token == bens_token
+    assert load_profile().token == bens_token
 
 
 @pytest.mark.parametrize("before", ["mail first", "signed out"])
@@ -415,7 +417,7 @@ def test_connecting_to_the_sandbox_does_not_change_the_settings(
     runs.save_mail("sandbox", **mail)  # type: ignore[arg-type]
     store.configure("sandbox", monthly_calls=777)
     assert boxnb.connect("sandbox").get("/users/me")["type"] == "user"
-    saved = loaded("sandbox")
+    saved = load_profile("sandbox")
     assert saved.mail is not None
     assert (saved.monthly_calls, saved.mail.sender, saved.generation) == (777, "a@example.com", 0)
 
@@ -424,7 +426,7 @@ def test_an_invalid_pair_in_memory_does_not_hide_the_refusal(strict: Sandbox) ->
     """If both the saved token and the one in memory are invalid, the error is raised, and the retries end."""
     sign_in(strict)
     kernel = boxnb.connect("acme")
-    signed_in = loaded()
+    signed_in = load_profile()
     assert signed_in.token is not None
     oauth.revoke(signed_in.client, signed_in.token)
     invalid = Token(

@@ -66,7 +66,7 @@ def test_an_interrupt_at_any_moment_does_not_show_the_secrets(sandbox: Sandbox) 
         if number % 2:
             sandbox.clock.advance(7200)
         box = boxnb.connect(name)
-        error = leaks.interrupted_at(
+        error = leaks.interrupt_at_line(
             generator.randrange(1, 4000), lambda box=box: box.get("/users/me"), __file__
         )
         if error is not None:

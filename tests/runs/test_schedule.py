@@ -324,6 +324,8 @@ def test_names_in_other_scripts_get_their_own_schedule(
 ) -> None:
     """With equal names, the second schedule would replace the first."""
     monkeypatch.delenv("BOXNB_HOME")
-    texts = [schedule.text(plan(name=name, command=[sys.executable]), scheduler) for name in ("報告", "週報")]
-    labels = [set(re.findall(r"boxnb[-.][A-Za-z0-9.-]*[0-9a-f]{8}", text)) for text in texts]
+    schedules = [
+        schedule.text(plan(name=name, command=[sys.executable]), scheduler) for name in ("報告", "週報")
+    ]
+    labels = [set(re.findall(r"boxnb[-.][A-Za-z0-9.-]*[0-9a-f]{8}", text)) for text in schedules]
     assert all(labels) and not labels[0] & labels[1]

@@ -53,7 +53,7 @@ def text_of(value: Any) -> str:
     return text
 
 
-def interrupted_at(line_number: int, call: Callable[[], object], own: str) -> BaseException | None:
+def interrupt_at_line(line_number: int, call: Callable[[], object], own: str) -> BaseException | None:
     """Interrupt a call before it executes its nth line, and return the error that it raises, if any.
 
     Lines in the test's file ``own`` and in Python's locks are not counted.
