@@ -25,7 +25,7 @@ NAMES = (
     r"|set[-_]cookie|cookie|x-api-key|secret|token)"
 )
 _MORE_NAMES = r"(?:access_?key|signature|sig|csrf|xsrf|jwt|bearer|otp|passcode|session|session_?id|sid|auth)"
-"""Names of fields and headers that hold secrets. As words they are too common to search for in text."""
+"""Names of fields and headers that contain secrets. As words they are too common to search for in text."""
 
 _ABOUT = re.compile(
     r"_(?:type|hint|ur[li]s?|endpoint|supported|ids?|name|expires(?:_in|_at)?|length|count|policy|methods?|required"
@@ -78,7 +78,7 @@ _patterns: dict[int, re.Pattern[str] | None] = {}
 
 
 def is_secret_name(name: str) -> bool:
-    """Return whether a parameter with this name holds a secret."""
+    """Return whether a parameter with this name contains a secret."""
     words = _words(name)
     return re.search(rf"(?:^|_){NAMES}s?\d*(?:_|$)", words) is not None or words.endswith(
         ("password", "secret")
@@ -86,7 +86,7 @@ def is_secret_name(name: str) -> bool:
 
 
 def holds_secret(name: str) -> bool:
-    """Return whether a header or field with this name holds a secret: ``accessToken`` does, ``token_type`` does not."""
+    """Return whether a header or field with this name contains a secret: ``accessToken`` does, ``token_type`` does not."""
     words = _words(name)
     if is_secret_name(name):
         return _ABOUT.search(words) is None

@@ -120,7 +120,7 @@ def _token(client: Client, form: Form, http: requests.Session | None, clock: Clo
     access_token, refresh_token = (
         _sendable(fields.get(f"{kind}_token"), response) for kind in ("access", "refresh")
     )
-    # The access token is sent in a header (RFC 6750 2.1), the refresh token in a form, which can hold any text.
+    # The access token is sent in a header (RFC 6750 2.1), the refresh token in a form, which can contain any text.
     if access_token is None or not access_token.isascii() or not access_token.isprintable():
         raise not_a_token(response)
     scope = fields.get("scope")

@@ -93,7 +93,7 @@ def fields(content: Any, parents: tuple[str, ...] = ()) -> Iterator[tuple[str, .
 
 
 def test_any_value_in_any_field_affects_only_that_profile(content: dict[str, Any]) -> None:
-    """Whatever JSON value a field has, and also if it is missing, the other profiles still work."""
+    """Whatever JSON value a field has, or if it is missing, the other profiles still work."""
     attempts = 0
     for keys in fields(content):
         for value in [*ODD, "missing"]:

@@ -1,4 +1,4 @@
-"""Small servers on loopback that send what a test wants: an HTTP response, any bytes, or nothing, also over TLS."""
+"""Small servers on loopback that send what a test wants, with or without TLS: HTTP responses, any bytes, or nothing."""
 
 from __future__ import annotations
 
