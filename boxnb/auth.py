@@ -2,7 +2,7 @@
 
 ``requests.get(url, auth=RotatingAuth("acme"))`` is all that a script needs. Under the profile's lock, it reads the
 profile again, adopts a token pair that another process saved, or else refreshes. It **saves the new pair before it uses
-it**: Box accepts the old refresh token until the new access token is first used, so a crash in between loses nothing.
+it**: Box accepts the old refresh token until the new access token is first used, so a crash does not lose the sign-in.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ from .errors import (
 )
 from .local import home_folder
 from .oauth import Clock
-from .oauth.failures import ONBOARDING as ONBOARDING
-from .oauth.failures import network_trouble, refresh_refused
+from .oauth.failures import ONBOARDING, network_trouble, refresh_refused
 from .oauth.token import Token
 from .secret import Header, Secret, bearer, cleaning
 from .store import intent
@@ -41,10 +40,10 @@ MARGIN = 60.0
 _WAITS = (0.5, 1.0, 2.0, 4.0)
 
 PATIENCE = 50.0
-"""Seconds after which a refresh is not retried, so that others get the lock before their wait times out."""
+"""Seconds after which a refresh is not retried, so that other processes get the lock before they time out."""
 
 LONGEST_WAIT = 30.0
-"""The longest ``Retry-After`` of the token endpoint to wait for, in seconds. A longer one is an error with a time to retry."""
+"""The longest ``Retry-After`` to wait for, in seconds. A longer one becomes an error that says when to try again."""
 
 
 class RotatingAuth(AuthBase):
@@ -72,10 +71,11 @@ class RotatingAuth(AuthBase):
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.RLock()
-        self._home = home_folder.elsewhere.get()  # a lesson's own folder, for calls from other threads too
-        self._profile, self._token = _signed_in(profile)
-        self._owner = self._profile  # the last state that says which user this session belongs to
-        self._previous = self._profile  # the state before another one was read from disk
+        # A lesson's own folder, which calls from other threads also use.
+        self._home = home_folder.elsewhere.get()
+        self._profile, self._token = _with_token(store.load(profile), profile)
+        self._owner = self._profile  # the last version that says which user this session belongs to
+        self._previous = self._profile  # the version before the one that was last read from disk
         self._unsaved = False  # whether the token pair in memory is newer than the saved one
         self._skew = self._profile.skew
         self._refreshes = 0
@@ -113,11 +113,11 @@ class RotatingAuth(AuthBase):
             if self._is_older(saved):
                 self._unsaved = True  # the next call saves the newer pair again
             else:
-                self._use(*self._checked(saved))
+                self._use(*self._require_same_owner(saved))
                 self._skew = self._profile.skew
 
     def _is_fresh(self, token: Token) -> bool:
-        # With the full margin, every call would refresh a token with a short lifetime.
+        # With the full margin, every call would refresh a token whose lifetime is short.
         return self.now() < token.expires_at - min(MARGIN, token.expires_in / 2)
 
     def rotate(self, rejected: Secret | None = None) -> Token:
@@ -126,7 +126,7 @@ class RotatingAuth(AuthBase):
         Parameters
         ----------
         rejected : Secret, optional
-            The access token that the API just rejected. It is replaced even if it has not expired.
+            The access token that the API has just rejected. It is replaced even if it has not expired.
         """
         with self._lock, home_folder.elsewhere.at(self._home), store.lock(self.profile_name):
             self._use(*self._newest())
@@ -150,7 +150,7 @@ class RotatingAuth(AuthBase):
             current = self._profile
             if fetched.access_token == self._token.access_token:
                 return
-            self._hold(current.refreshed(fetched, current.skew))
+            self._use_unsaved(current.refreshed(fetched, current.skew))
             with store.lock(self.profile_name):
                 self._use(*self._newest())
 
@@ -159,8 +159,8 @@ class RotatingAuth(AuthBase):
         if profile.account is not None:
             self._owner = profile
 
-    def _hold(self, refreshed: store.Profile) -> None:
-        """Keep a new token pair in memory, so that it is not lost if saving fails."""
+    def _use_unsaved(self, refreshed: store.Profile) -> None:
+        """Use a new token pair before it is saved, so that it is not lost if saving fails."""
         self._use(*_with_token(refreshed, self.profile_name))
         self._unsaved = True
 
@@ -170,8 +170,8 @@ class RotatingAuth(AuthBase):
         intent.end(store.path(profile.name))
         self._unsaved = False
 
-    def _checked(self, saved: store.Profile | None) -> tuple[store.Profile, Token]:
-        """Return the saved profile and token, if they belong to the user, app and enterprise of this session."""
+    def _require_same_owner(self, saved: store.Profile | None) -> tuple[store.Profile, Token]:
+        """Return the saved profile and token. Raise if they do not belong to this session's user, app and enterprise."""
         conflict = "" if saved is None else self._owner.conflict_with(saved)
         if conflict:
             raise ProfileChangedError(
@@ -181,7 +181,7 @@ class RotatingAuth(AuthBase):
         return _with_token(saved, self.profile_name)
 
     def _is_older(self, saved: store.Profile | None) -> bool:
-        """Return whether the saved state is older than the token pair in memory: a backup, or a save failed."""
+        """Return whether the saved profile is older than the token pair in memory: it is a backup, or a save failed."""
         if saved is None:
             return False
         if saved.token is None:  # signed out; or the backend lost all secrets, the client's too
@@ -192,10 +192,10 @@ class RotatingAuth(AuthBase):
         return refresh_token is not None and refresh_token.digest in self._profile.spent
 
     def _newest(self) -> tuple[store.Profile, Token]:
-        """Return the saved state, or save and return the one in memory if it is newer. The caller holds the lock."""
+        """Return the saved profile, or save and return the one in memory if it is newer. The caller holds the lock."""
         saved = store.load(self.profile_name)
         if saved is None or not self._is_older(saved):
-            profile, token = self._checked(saved)
+            profile, token = self._require_same_owner(saved)
             if token != self._token:
                 self._previous = self._profile
             self._unsaved = False
@@ -208,35 +208,36 @@ class RotatingAuth(AuthBase):
     def _refresh(self, profile: store.Profile, token: Token) -> tuple[store.Profile, Token]:
         """Spend the refresh token. If it is refused, try again with a token that another process has saved."""
         pending = intent.pending(store.path(profile.name))
-        first, tried = token, set[str]()
+        first_token, tried = token, set[str]()
         while True:
             tried.add(token.refresh_token.digest if token.refresh_token else "")
             try:
                 return self._spend(profile, token)
             except InvalidGrantError as error:
-                other = self._untried(tried)
-                if other is None:
-                    server = profile.client.server.name
-                    raise refresh_refused(profile.name, server, first, pending, error, self.now()) from error
-                profile, token = other
+                candidate = self._untried(tried)
+                if candidate is None:
+                    raise refresh_refused(
+                        profile.name, profile.client.server.name, first_token, pending, error, self.now()
+                    ) from error
+                profile, token = candidate
 
     def _spend(self, profile: store.Profile, token: Token) -> tuple[store.Profile, Token]:
         file = store.path(profile.name)
         pending = intent.pending(file)
-        # If this refresh was cut off before, the journal keeps naming the process that was.
+        # If this refresh was cut off before, the journal keeps the name of the process that was.
         if pending is None or pending.get("fingerprint") != token.fingerprint:
             intent.begin(file, generation=profile.generation, fingerprint=token.fingerprint, now=self.now())
         new_token = self._fetch(profile, token)
         self._skew = new_token.obtained_at - self._clock()
         refreshed = profile.refreshed(new_token, self._skew)
         self._refreshes += 1
-        self._hold(refreshed)
+        self._use_unsaved(refreshed)
         self._save(refreshed)
         return refreshed, new_token
 
     def _fetch(self, profile: store.Profile, token: Token) -> Token:
         """Refresh, and retry with the same token after a lost response: Box then returns the same pair."""
-        started, reached = time.monotonic(), False
+        started, may_have_arrived = time.monotonic(), False
         pauses = iter(_WAITS)
         while True:
             pause = next(pauses, None)  # None after the last attempt
@@ -246,7 +247,7 @@ class RotatingAuth(AuthBase):
                     return oauth.refresh(profile.client, token, http=http, clock=self._clock)
             except InvalidGrantError as error:
                 intent.end(store.path(profile.name))
-                error.lost = reached
+                error.lost = may_have_arrived
                 raise
             except HostNotAllowedError:
                 intent.end(store.path(profile.name))  # nothing was sent
@@ -260,11 +261,11 @@ class RotatingAuth(AuthBase):
                 wait = max(wait, error.retry_after or 0.0)
                 reason = "The token endpoint is not available"
             except OSError as error:
-                reached = reached or not never_connected(error)
+                may_have_arrived = may_have_arrived or not never_connected(error)
                 if wait is None or not isinstance(error, NETWORK_ERRORS):
-                    if not reached:
+                    if not may_have_arrived:
                         intent.end(store.path(profile.name))  # no request left this computer
-                    # An error of our own, so that no caller repeats these retries.
+                    # Raise our own class, so that no caller repeats these retries.
                     raise TokenEndpointError(
                         f"Cannot refresh the access token. The saved sign-in is unchanged. {network_trouble(error)}"
                     ) from error
@@ -273,9 +274,9 @@ class RotatingAuth(AuthBase):
             self._sleep(wait)
 
     def _untried(self, tried: set[str]) -> tuple[store.Profile, Token] | None:
-        """Return a token pair that was not tried: the saved one, our own behind an older script's, or the one in memory."""
+        """Return a token pair that was not tried yet: the saved one, ours instead of an older script's, or that in memory."""
         saved, own = (
-            self._checked(store.load(self.profile_name))[0],
+            self._require_same_owner(store.load(self.profile_name))[0],
             store.load(self.profile_name, shared=False),
         )
         in_memory = saved.with_pair_of(self._previous)
@@ -289,7 +290,7 @@ class RotatingAuth(AuthBase):
         return None
 
     def grant(self, url: str) -> None:
-        """Allow one more host: that of an upload URL that one of the profile's own hosts returned."""
+        """Allow one more host: that of an upload URL, as returned by one of the profile's own hosts."""
         self._granted.add(_origin(url))
 
     def allows(self, url: str) -> bool:
@@ -321,25 +322,26 @@ class RotatingAuth(AuthBase):
             self._skew = oauth.server_time(response, self.now) - self._clock()
             if response.status_code != 401:
                 return response
-            refused, rejected = response, access_token
+            unauthorized, latest_token = response, access_token
             for _attempt in range(2):
-                refreshed = self._refreshes
-                rejected = self.rotate(rejected=rejected).access_token
-                refused.content  # noqa: B018  read to its end, so that the connection can be used again
-                refused.close()
-                retry = refused.request.copy()
+                refreshes_before = self._refreshes
+                latest_token = self.rotate(rejected=latest_token).access_token
+                unauthorized.content  # noqa: B018  read to its end, so that the connection can be used again
+                unauthorized.close()
+                retry = unauthorized.request.copy()
                 retry.hooks = {}
-                retry.headers["Authorization"] = self._header(rejected)
+                retry.headers["Authorization"] = self._header(latest_token)
                 if body_position is not None:
                     body.seek(body_position)
                 with cleaning():
-                    second: requests.Response = response.connection.send(retry, **options)
-                second.history = [*refused.history, refused]
-                second.request = retry
-                if second.status_code != 401 or self._refreshes != refreshed:
-                    return second  # the pair is new from the server: a second 401 is final
-                refused = second  # the pair that another process saved was refused, too: refresh that one
-            return second
+                    retried: requests.Response = response.connection.send(retry, **options)
+                retried.history = [*unauthorized.history, unauthorized]
+                retried.request = retry
+                if retried.status_code != 401 or self._refreshes != refreshes_before:
+                    return retried  # this pair has just come from the server: a second 401 is final
+                # The pair that another process saved was rejected, too: refresh that one.
+                unauthorized = retried
+            return retried
 
         request.hooks.setdefault("response", []).append(_Hook(check_response))
         return request
@@ -386,10 +388,6 @@ def _origin(url: str) -> tuple[str, str, int | None]:
         (parts.hostname or "").lower(),
         parts.port or {"https": 443, "http": 80}.get(parts.scheme),
     )
-
-
-def _signed_in(name: str) -> tuple[store.Profile, Token]:
-    return _with_token(store.load(name), name)
 
 
 def _with_token(profile: store.Profile | None, name: str) -> tuple[store.Profile, Token]:

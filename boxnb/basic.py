@@ -64,22 +64,22 @@ def save(
     verify: bool | str | None = None,
 ) -> Path:
     """
-    Save the address and account of a server in a private file. Return the file.
+    Save the URL and account of a server in a private file. Return the file.
 
     Parameters
     ----------
     name, url, username : str
-        ``url`` is the base address of the API.
+        ``url`` is the base URL of the API.
     password : str or Secret, optional
         By default, ``save`` asks for it and does not show it. Never write it in a notebook.
     verify : str, optional
-        The path of a CA bundle, for a server with a certificate of your company's own. Only ``False`` itself switches
-        the certificate check off, for tests.
+        The path of a CA bundle, for a server whose certificate your company issued. Only ``False`` itself switches the
+        certificate check off, for tests.
 
     Raises
     ------
     SettingError
-        The password would leave this computer unencrypted, the address is not valid, or the CA bundle does not exist.
+        The password would leave this computer unencrypted, the URL is not valid, or the CA bundle does not exist.
     """
     checked = checked_verify(verify, must_exist=True)
     try:
@@ -106,10 +106,10 @@ def save(
 
 
 class _AnnouncedRetry(Retry):
-    """A retry that obeys ``Retry-After`` and reports long waits. If the wait is too long, it returns the response at once."""
+    """A retry that obeys ``Retry-After`` and reports long waits. If the wait would be too long, it gives up immediately."""
 
     def get_retry_after(self, response: Any) -> float | None:
-        """Return the seconds that the server asks to wait; ``None`` if it does not, or not in a readable way."""
+        """Return the seconds that the server asks to wait; ``None`` if it does not, or if its header is unreadable."""
         return retry_after(response)
 
     def increment(self, *args: Any, **options: Any) -> _AnnouncedRetry:
@@ -129,7 +129,7 @@ class _AnnouncedRetry(Retry):
 
 
 class _Basic(HTTPBasicAuth):
-    """HTTP Basic credentials for requests, which never hold or show the password in clear."""
+    """HTTP Basic credentials for requests, which never hold or show the password in plain text."""
 
     def __init__(self, username: str, password: Secret) -> None:
         self.username = username.encode()
@@ -150,15 +150,15 @@ class _Basic(HTTPBasicAuth):
 
 @sealed
 def _pair(username: str, password: Secret) -> Secret:
-    """Return user name and password joined as RFC 7617 2 says, in UTF-8 (2.1)."""
+    """Return the user name and password, encoded as RFC 7617 2 says, in UTF-8 (2.1)."""
     return Secret(base64.b64encode(f"{username}:{password.reveal()}".encode()).decode())
 
 
 class BasicSession(Session):
-    """A ``requests.Session`` for one server, with a base address, timeouts, retries, and a password for this server only.
+    """A ``requests.Session`` for one server, with a base URL, timeouts, retries, and a password for this server only.
 
-    Proxies are those of the environment, as is ``REQUESTS_CA_BUNDLE`` unless a bundle was saved. Reads are retried after
-    a lost connection, 429 and 5xx; writes only if no connection was made.
+    Proxies come from the environment, and so does ``REQUESTS_CA_BUNDLE`` unless a bundle was saved. Reads are retried
+    after a lost connection, 429 and 5xx; writes only if no connection was made.
     """
 
     def __init__(self, url: str, username: str, password: Secret, verify: bool | str = True) -> None:
@@ -179,30 +179,30 @@ class BasicSession(Session):
             self.mount(scheme, requests.adapters.HTTPAdapter(max_retries=retry))
 
     def __reduce__(self) -> NoReturn:
-        """Refuse to be pickled, because a pickle would hold the password in clear."""
+        """Refuse to be pickled, because a pickle would contain the password in plain text."""
         raise TypeError(
             "A session cannot be pickled, because it holds the password. Open it again with boxnb.basic.connect."
         )
 
     def request(self, method: str | bytes, url: str | bytes, **options: Any) -> requests.Response:  # type: ignore[override]
-        """Send a request as ``requests.Session.request`` does, relative to the base address and with a timeout.
+        """Send a request as ``requests.Session.request`` does, relative to the base URL and with a timeout.
 
         Raises
         ------
         HostNotAllowedError
-            The address is that of another server.
+            The URL is that of another server.
         """
-        address = url if isinstance(url, str) else url.decode()
-        if "://" not in address:
-            address = f"{self.url}/{address.lstrip('/')}"
-        if urlsplit(address)[:2] != urlsplit(self.url)[:2]:
+        full_url = url if isinstance(url, str) else url.decode()
+        if "://" not in full_url:
+            full_url = f"{self.url}/{full_url.lstrip('/')}"
+        if urlsplit(full_url)[:2] != urlsplit(self.url)[:2]:
             raise HostNotAllowedError(
-                f"The password for {urlsplit(self.url).hostname} is not sent to {urlsplit(address).hostname}."
+                f"The password for {urlsplit(self.url).hostname} is not sent to {urlsplit(full_url).hostname}."
             )
-        require_private(address, "password")
+        require_private(full_url, "password")
         options.setdefault("timeout", TIMEOUT)
         verb = method if isinstance(method, str) else method.decode()
-        return super().request(verb, address, **options)
+        return super().request(verb, full_url, **options)
 
     def get_json(self, path: str, **params: Any) -> Any:
         """``GET`` a path and return the decoded JSON.
@@ -252,10 +252,10 @@ def connect(name: str) -> BasicSession:
     file = path(name)
     try:
         saved = json.loads(private_files.read_private(file))
-        texts = [saved[field] for field in ("url", "username", "password")]
-        if not all(isinstance(text, str) and is_utf8(text) for text in texts):
+        fields = url, username, password = [saved[field] for field in ("url", "username", "password")]
+        if not all(isinstance(field, str) and is_utf8(field) for field in fields):
             raise TypeError("a text field is missing")
-        return BasicSession(texts[0], texts[1], Secret(texts[2]), checked_verify(saved.get("verify")))
+        return BasicSession(url, username, Secret(password), checked_verify(saved.get("verify")))
     except FileNotFoundError:
         raise NotSignedInError(
             f"No server is saved as {name!r}. Save it with boxnb.basic.save({name!r}, url, username)."

@@ -40,7 +40,7 @@ class Box(Connection):
     download = transfer.download
 
     def _facts(self) -> list[tuple[str, str]]:
-        """Return the labelled facts that ``repr`` and the card show."""
+        """Return the labels and values that ``repr`` and the card show."""
         profile, now = self.profile, self.session.auth.now()
         token, account = self.session.auth.saved_token, profile.account or {}
         enterprise = (account.get("enterprise") or {}).get("name") or "no enterprise"
@@ -63,7 +63,7 @@ class Box(Connection):
 
 def connect(profile: str, *, clock: Clock = time.time) -> Box:
     """
-    Return the Box of a saved sign-in. Ask nothing and make no call.
+    Return the Box of a saved sign-in, without a prompt and without an API call.
 
     Parameters
     ----------

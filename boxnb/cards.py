@@ -9,7 +9,7 @@ _STYLE = "text-align:left;white-space:normal"
 
 
 class Alert(str):
-    """The text of a cell that a card shows in red."""
+    """A cell's text that a card shows in red."""
 
 
 def card_html(rows: Iterable[Sequence[str]], *, caption: str = "", columns: Sequence[str] = ()) -> str:

@@ -5,7 +5,7 @@
     BoxNotebookError
     |-- SignInError                   the flow ended without a token       .error .description
     |   |-- RedirectError             the pasted text is not a usable redirect
-    |   |-- StateMismatchError        the redirect answers another request
+    |   |-- StateMismatchError        the redirect belongs to another request
     |   |-- AccessDeniedError         the resource owner denied access
     |   |-- InvalidGrantError         the code or refresh token is used, expired or revoked
     |   |-- InvalidClientError        the client ID or secret was refused
@@ -31,10 +31,10 @@
     |-- TransferError                 a file cannot be uploaded or downloaded
     |-- ExportError                   a table cannot be written to a file (also a ValueError)
     `-- ApiError                      Box responded to a call with an error  .status .code .request_id .help_url
-        |-- AccessTokenRejectedError  401, also after a refresh
+        |-- AccessTokenRejectedError  401, even after a refresh
         |-- ForbiddenError            403: the app's scope or the user's role
         |-- NotFoundError             404
-        |-- RateLimitError            429, with a longer wait than boxnb waits by itself  .retry_after .until
+        |-- RateLimitError            429, and Box asks for a longer wait than boxnb allows  .retry_after .until
         `-- BoxUnavailableError       5xx
 
 A message says what happened, the likely cause and the next step. It never contains a token, code or secret. Wrong
@@ -76,7 +76,7 @@ class SignInError(BoxNotebookError):
     error, description : str
         ``error`` and ``error_description`` of RFC 6749 4.1.2.1 and 5.2; empty if the server did not give them.
     checked : bool
-        False for a redirect without the state of the request, which anybody can have sent.
+        False for a redirect without the state of the request, which anyone can have sent.
     """
 
     checked = True
@@ -93,7 +93,7 @@ class RedirectError(SignInError):
 
 
 class StateMismatchError(SignInError):
-    """The redirect answers another request (RFC 6749 10.12)."""
+    """The redirect belongs to another request (RFC 6749 10.12)."""
 
     checked = False
 
@@ -106,7 +106,7 @@ class InvalidGrantError(SignInError):
     """The code or the refresh token is already used, expired or revoked (RFC 6749 5.2)."""
 
     lost = False
-    """Whether a response to the same refresh was lost before."""
+    """Whether an earlier response to the same refresh was lost."""
 
 
 class InvalidClientError(SignInError):
@@ -133,11 +133,11 @@ class NotSignedInError(BoxNotebookError):
 
 
 class ProfileChangedError(BoxNotebookError):
-    """The profile now belongs to another user, app or enterprise than the open session. No request was sent."""
+    """The profile no longer belongs to the user, app or enterprise of the open session. No request was sent."""
 
 
 class ProfileNameError(BoxNotebookError, ValueError):
-    """The name cannot be that of a profile, because it is also the name of a file."""
+    """A profile cannot have this name, because the name is also that of a file."""
 
 
 class SettingError(BoxNotebookError, ValueError):
@@ -173,7 +173,7 @@ class RangeError(ArgumentError):
 
 
 class IdError(ArgumentError):
-    """An argument is not the ID of such an object. No request was sent."""
+    """An argument is not a Box ID. No request was sent."""
 
 
 class FrameError(BoxNotebookError, ValueError):
@@ -251,7 +251,7 @@ class ApiError(BoxNotebookError):
 
 
 class AccessTokenRejectedError(ApiError):
-    """401, also after a refresh."""
+    """401, even after a refresh."""
 
 
 class ForbiddenError(ApiError):
@@ -263,7 +263,7 @@ class NotFoundError(ApiError):
 
 
 class RateLimitError(ApiError):
-    """429: Box asks for a longer wait than boxnb waits by itself, or every retry was refused.
+    """429: Box asks for a longer wait than boxnb allows, or refused every retry.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
 """Remove secrets from text that people read: logs, mails, reports, executed notebooks.
 
 There are two rules. Every secret that this process knows is redacted in any text. For secrets that it does not know, the
-formats that carry secrets are redacted: headers, form fields, JSON, addresses.
+formats that contain secrets are redacted: headers, form fields, JSON, URLs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NAMES = (
     r"|set[-_]cookie|cookie|x-api-key|secret|token)"
 )
 _MORE_NAMES = r"(?:access_?key|signature|sig|csrf|xsrf|jwt|bearer|otp|passcode|session|session_?id|sid|auth)"
-"""Names of fields and headers that hold secrets. As words they are too common to search for in text."""
+"""Names of fields and headers that contain secrets. As words they are too common to search for in text."""
 
 _ABOUT = re.compile(
     r"_(?:type|hint|ur[li]s?|endpoint|supported|ids?|name|expires(?:_in|_at)?|length|count|policy|methods?|required"
@@ -34,7 +34,7 @@ _ABOUT = re.compile(
 """Endings of names of facts *about* a secret: ``token_type``, ``authorization_endpoint``, ``private_key_id``."""
 
 _QUOTE = r"(?:[\"']|&(?:quot|apos|#0*3[49]|#[xX]0*2[27]);)"
-"""A quotation mark, also as an HTML entity."""
+"""A quotation mark, plain or as an HTML entity."""
 
 _SHAPES = (
     # A header as libraries log it: Authorization: Basic x, 'Authorization': 'Bearer x', b"..."
@@ -45,7 +45,7 @@ _SHAPES = (
         rf"\1{REDACTED}",
     ),
     (re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]{16,}"), rf"\1{REDACTED}"),
-    # A field of a form, JSON, a dict or an address.
+    # A field of a form, JSON, a dict or a URL.
     (
         re.compile(
             rf"(?i)({NAMES}(?:\\?{_QUOTE}\s*[:=,]|\s*[:=])\s*b?\\?({_QUOTE}))(?!<|&lt;)(?:(?!\\?\2)[^\r\n])+"
@@ -57,14 +57,14 @@ _SHAPES = (
         rf"\1{REDACTED}",
     ),
     (re.compile(rf"(?i)(\b{NAMES}:\s*)(?![<\"'\s])[^\s&\"',;<>)\]}}]+"), rf"\1{REDACTED}"),
-    # An address with a password, or one that needs no token (Box guide *Download*).
+    # A URL with a password, or one that works without a token (Box guide *Download*).
     (re.compile(r"(://[^\s/:@]+:)(?!<)[^\s/@]+@"), rf"\1{REDACTED}@"),
     (re.compile(r"(/dl/|boxcloud\.com(?::\d+)?/d/|(?<![^\s\"'])/d/(?=\d))[^\s\"'?<>]+"), rf"\1{REDACTED}"),
 )
 _PROGRAM = re.compile(r"<script\b(?![^>]*json)", re.IGNORECASE)
 _SCRIPT = re.compile(r"<script\b", re.IGNORECASE)
 _LABEL = re.compile(r"<(secret [0-9a-f]{4}|redacted)>")
-"""The text that replaces a secret."""
+"""The label that replaces a secret."""
 
 _SHORTEST = 4
 _ENCODED = 6
@@ -78,7 +78,7 @@ _patterns: dict[int, re.Pattern[str] | None] = {}
 
 
 def is_secret_name(name: str) -> bool:
-    """Return whether a parameter with this name holds a secret."""
+    """Return whether a parameter with this name contains a secret."""
     words = _words(name)
     return re.search(rf"(?:^|_){NAMES}s?\d*(?:_|$)", words) is not None or words.endswith(
         ("password", "secret")
@@ -86,7 +86,7 @@ def is_secret_name(name: str) -> bool:
 
 
 def holds_secret(name: str) -> bool:
-    """Return whether a header or field with this name holds a secret: ``accessToken`` does, ``token_type`` does not."""
+    """Return whether a header or field with this name contains a secret: ``accessToken`` does, ``token_type`` does not."""
     words = _words(name)
     if is_secret_name(name):
         return _ABOUT.search(words) is None
@@ -108,38 +108,38 @@ def redact_known(text: str) -> str:
 
 
 def redact(text: str) -> str:
-    """Redact the secrets that this process knows, and everything in a format that carries secrets."""
+    """Redact the secrets that this process knows, and everything in a format that contains secrets."""
     pattern = _known_pattern()
-    if pattern is not None and (known := [match.span() for match in pattern.finditer(text)]):
-        text = redact_known(_redact_fields(text, known))
+    if pattern is not None and (known_spans := [match.span() for match in pattern.finditer(text)]):
+        text = redact_known(_redact_fields(text, known_spans))
     for shape, replacement in _SHAPES:
         text = shape.sub(replacement, text)
     return text
 
 
-def _redact_fields(text: str, known: list[tuple[int, int]]) -> str:
+def _redact_fields(text: str, known_spans: list[tuple[int, int]]) -> str:
     """
-    Redact the values of fields that do not contain a known secret; ``known`` has the spans of the known secrets.
+    Redact the values of fields that do not contain a known secret. ``known_spans`` are the positions of the known secrets.
 
     This happens before the known secrets are redacted. If a user's password is ``token``, redacting it first would change
     ``access_token=x`` so that it no longer looks like a field.
     """
-    values = {(match.end(1), match.end()) for shape, _ in _SHAPES for match in shape.finditer(text)}
-    ends = [end for _, end in known]
+    value_spans = {(match.end(1), match.end()) for shape, _ in _SHAPES for match in shape.finditer(text)}
+    known_ends = [end for _, end in known_spans]
     parts: list[str] = []
-    done = 0
-    for start, end in sorted(values):
-        following = bisect_right(ends, start)
-        holds_known = following < len(known) and known[following][0] < end
-        if start >= done and not holds_known:
-            parts += [text[done:start], REDACTED, "@" if text[end - 1] == "@" else ""]
-            done = end
-    return "".join(parts) + text[done:]
+    position = 0
+    for start, end in sorted(value_spans):
+        following = bisect_right(known_ends, start)
+        contains_known = following < len(known_spans) and known_spans[following][0] < end
+        if start >= position and not contains_known:
+            parts += [text[position:start], REDACTED, "@" if text[end - 1] == "@" else ""]
+            position = end
+    return "".join(parts) + text[position:]
 
 
 def redact_page(page: str) -> str:
     """
-    Redact an HTML page, and show ``<redacted>`` as text: a browser would take it for an element and show nothing.
+    Redact an HTML page, and escape ``<redacted>``, which a browser would otherwise take for an element and not show.
 
     In scripts only known secrets are redacted, because program code may look like a field with a secret.
     """
@@ -162,16 +162,16 @@ def _split_scripts(page: str) -> Iterator[str]:
     yield page[position:]
 
 
-def one_line(text: object, longest: int = 200) -> str:
+def one_line(text: object, max_length: int = 200) -> str:
     """
     Return a server's own words for use in a sentence: on one line, shortened, redacted, without invisible characters.
 
     ``""`` for anything that is neither text nor a number.
     """
-    return _shorten(redact(printable(text)), longest) if text else ""
+    return _shorten(redact(printable(text)), max_length) if text else ""
 
 
-def printable(text: object, longest: int = 5000) -> str:
+def printable(text: object, max_length: int = 5000) -> str:
     """Return text on one line as :func:`one_line` does, but without redaction."""
     if not isinstance(text, str | int | float) or isinstance(text, bool):
         return ""
@@ -180,12 +180,12 @@ def printable(text: object, longest: int = 5000) -> str:
     spaces = {letter for letter, category in categories.items() if category[0] == "Z" or category == "Cc"}
     invisible = {letter for letter, category in categories.items() if category[0] == "C"} - spaces
     line = "".join(" " if letter in spaces else letter for letter in start if letter not in invisible)
-    return _shorten(line, longest)
+    return _shorten(line, max_length)
 
 
-def _shorten(text: str, longest: int) -> str:
+def _shorten(text: str, max_length: int) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+    return line if len(line) <= max_length else line[: max_length - 1].rstrip() + "…"
 
 
 def _fingerprint_of(match: re.Match[str]) -> str:
@@ -194,11 +194,11 @@ def _fingerprint_of(match: re.Match[str]) -> str:
 
 def _known_pattern() -> re.Pattern[str] | None:
     """Return one pattern for all known secrets in all their spellings; ``None`` if there are none."""
-    known = secret.known()
-    key = hash(known)
+    known_secrets = secret.known()
+    key = hash(known_secrets)
     if key not in _patterns:
         _patterns.clear()
-        searched = [secret for secret in known if len(secret) >= _SHORTEST]
+        searched = [secret for secret in known_secrets if len(secret) >= _SHORTEST]
         spellings = {form for secret in searched[-_RECENT:] for form in _all_forms(secret)}
         spellings |= {form for secret in searched[:-_RECENT] for form in _common_forms(secret)}
         longest_first = sorted(spellings, key=len, reverse=True)
@@ -207,7 +207,7 @@ def _known_pattern() -> re.Pattern[str] | None:
 
 
 def _alternatives(words: Iterable[str], shared: int) -> str:
-    """Return a pattern for any of the words, grouped by their first letters. Ungrouped, a page would take seconds."""
+    """Return a pattern for any of the words, grouped by their first letters. Without groups, a page would take seconds."""
     if shared == 0:
         return "|".join(map(re.escape, words))
     groups: dict[str, list[str]] = {}
@@ -236,7 +236,8 @@ def _all_forms(secret: str) -> set[str]:
     percent = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
     text = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     text |= {repr(secret)[1:-1], repr(content)[2:-1]}
-    text |= {repr("'" + secret)[2:-1], repr("'\"" + secret)[4:-1]}  # in a text that contains quotation marks
+    # As it appears in a string that contains quotation marks.
+    text |= {repr("'" + secret)[2:-1], repr("'\"" + secret)[4:-1]}
     text |= {form.replace("/", "\\/") for form in text}  # PHP's JSON
     for signs in ("[<>&]", "[<>&']"):  # Go's JSON, and Jinja's
         text |= {re.sub(signs, lambda match: f"\\u{ord(match.group()):04x}", form) for form in text}
@@ -256,13 +257,13 @@ def _all_forms(secret: str) -> set[str]:
 
 
 def _in_html(text: str) -> set[str]:
-    """Return a text with its HTML escapes: those of Python, and of markupsafe, which Jinja and nbconvert use."""
+    """Return a string with HTML escapes: those of Python, and those of markupsafe, which Jinja and nbconvert use."""
     escaped = html.escape(text, quote=False)
     return {escaped, html.escape(text), escaped.replace('"', "&#34;").replace("'", "&#39;")}
 
 
 def _in_base64(content: bytes) -> set[str]:
-    """Return the base64 letters of a secret at any offset, because ``user:password`` is encoded as one text."""
+    """Return the base64 letters of a secret at any offset, because ``user:password`` is encoded as one string."""
     forms = {base64.b64encode(content).decode()}
     if len(content) >= _ENCODED:
         for before in range(3):

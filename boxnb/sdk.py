@@ -58,7 +58,7 @@ class ProfileStorage(TokenStorage):
         )
 
     def store(self, token: AccessToken) -> None:
-        """Save a token pair that the SDK fetched, before it is first used. An empty one is ignored.
+        """Save a token pair that the SDK fetched, before it is first used. An empty pair is ignored.
 
         If it has no refresh token, the saved one stays, because a server may keep it (RFC 6749 6).
 

@@ -21,7 +21,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 
 
 def is_utf8(text: str) -> bool:
-    """Return whether a text can be encoded as UTF-8, which a lone surrogate cannot."""
+    """Return whether a string can be encoded as UTF-8. A string with a lone surrogate cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -33,24 +33,24 @@ def clean(error: BaseException, handled: BaseException | None = None) -> None:
     """Delete the variables of all finished calls in the tracebacks of an error and of the errors that caused it.
 
     The lines of the traceback stay. Libraries hold the bytes of a request in variables, which ``%xmode Verbose``, rich,
-    pytest and error trackers print. The error that was already being ``handled`` is not changed.
+    pytest and error trackers print. The error that was already being ``handled`` does not change.
     """
-    seen: set[int] = set()
-    waiting = [error]
-    while waiting:
-        current = waiting.pop()
-        if current is handled or id(current) in seen:
+    cleaned: set[int] = set()
+    queue = [error]
+    while queue:
+        current = queue.pop()
+        if current is handled or id(current) in cleaned:
             continue
-        seen.add(id(current))
+        cleaned.add(id(current))
         traceback.clear_frames(current.__traceback__)
         # The JSONDecodeError of json, and that of simplejson, which requests uses if it is installed.
         if isinstance(getattr(current, "doc", None), str | bytes):
-            vars(current)["doc"] = ""  # the whole text: a profile, or a response with tokens
+            vars(current)["doc"] = ""  # the whole document: a profile, or a response with tokens
         if isinstance(current, UnicodeDecodeError):
             current.args, current.object = (*current.args[:1], b"", *current.args[2:]), b""
         related = [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
         related += current.exceptions if isinstance(current, BaseExceptionGroup) else ()
-        waiting += [cause for cause in related if isinstance(cause, BaseException)]
+        queue += [cause for cause in related if isinstance(cause, BaseException)]
 
 
 @contextmanager
@@ -69,7 +69,7 @@ R = TypeVar("R")
 
 
 def sealed(function: Callable[P, R]) -> Callable[P, R]:
-    """Apply :func:`clean` to every error that leaves a function, so that it carries no variables or arguments."""
+    """Apply :func:`clean` to every error that leaves a function, so that its traceback has no variables or arguments."""
 
     @functools.wraps(function)
     def call(*args: P.args, **options: P.kwargs) -> R:
@@ -110,7 +110,7 @@ def known() -> tuple[str, ...]:
 
 
 class Secret:
-    """Text that Python never writes in clear.
+    """A string whose value Python never prints.
 
     ``repr``, ``str``, ``format`` and a notebook show ``<secret 3fa9>``. JSON, pickle and ``dataclasses.asdict`` raise
     ``TypeError``. Only :meth:`reveal` returns the text, and only the code that sends or saves it calls that.
@@ -121,10 +121,10 @@ class Secret:
     @sealed
     def __init__(self, value: str | Secret) -> None:
         text = value.reveal() if isinstance(value, Secret) else value
-        if not isinstance(text, str):  # a number would break the redaction of every text in this process
+        if not isinstance(text, str):  # a number would break redaction in the whole process
             raise TypeError(f"A secret must be text, not {type(text).__name__}.")
         self.__value: str = text
-        if is_utf8(text):  # a text that cannot be written need not be redacted
+        if is_utf8(text):  # a string that cannot be written need not be redacted
             _record(text)
 
     def reveal(self) -> str:
@@ -133,7 +133,7 @@ class Secret:
 
     @property
     def fingerprint(self) -> str:
-        """Four hex digits, as from :func:`fingerprint`, but without the value in a variable of a call."""
+        """Four hex digits, as from :func:`fingerprint`, but without passing the value to a function."""
         return self.digest[:4]
 
     @property
@@ -161,7 +161,7 @@ class Secret:
         return hash(("Secret", self.__value))
 
     def __refuse(self) -> NoReturn:
-        raise TypeError("A secret cannot be copied or serialised. Only the store saves it.")
+        raise TypeError("A secret cannot be copied or serialized. Only the store saves it.")
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         self.__refuse()
@@ -177,7 +177,7 @@ REPORT_TO = "BOXNB_RUN_SECRETS"
 def _report(value: str) -> None:
     """Report a secret to the run that started this process, so that the run's page, log and mail redact it.
 
-    The line cannot be read without the key, which only the two processes have: a kill leaves nothing in clear.
+    The line cannot be read without the key, which only the two processes have. After a kill, the secrets stay unreadable.
     """
     file, _, key = os.environ.get(REPORT_TO, "").rpartition(":")
     if not file:
@@ -209,7 +209,7 @@ def learn_reported(file: Path, key: str) -> None:
 def _xor_key_stream(content: bytes, key: str, nonce: str) -> bytes:
     """Return the content XORed with a key stream (SHAKE-256 of key and nonce, used once). A second call restores it."""
     stream = hashlib.shake_256(f"{key}{nonce}".encode()).digest(len(content))
-    return bytes(one ^ other for one, other in zip(content, stream, strict=True))
+    return bytes(byte ^ key_byte for byte, key_byte in zip(content, stream, strict=True))
 
 
 class Header(str):
@@ -229,7 +229,7 @@ class Header(str):
         Raises
         ------
         ValueError
-            The secret has a character that a header cannot carry, such as a line break.
+            The secret has a character that a header cannot contain, such as a line break.
         """
         if not (secret.reveal().isascii() and secret.reveal().strip().isprintable()):
             raise ValueError("The secret has characters that cannot be sent in a header.")

@@ -1,4 +1,4 @@
-"""Give each test its own home folder, block addresses beyond loopback, and stop the servers it started.
+"""Give each test its own home folder, block connections beyond loopback, and stop the servers that the test started.
 
 At the end of the session, every response of every sandbox is validated against Box's OpenAPI description.
 """
@@ -26,7 +26,7 @@ from boxnb.oauth import Client, Server
 settings.register_profile("boxnb", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("boxnb")
 
-ANSWERS = "BOXNB_SANDBOX_EXCHANGES"  # the folder in which sandboxes record their responses
+RECORD_FOLDER = "BOXNB_SANDBOX_EXCHANGES"  # names the folder in which sandboxes record their responses
 JUPYTER = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
 FOLDER: pytest.StashKey[Path] = pytest.StashKey()
 RESULT: pytest.StashKey[Any] = pytest.StashKey()
@@ -35,11 +35,10 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "REQUESTS_CA_BUNDLE", "CURL
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make all sandboxes of this session, including those of notebooks and kernels, record their responses."""
-    if ANSWERS not in os.environ and not hasattr(
-        config, "workerinput"
-    ):  # workers use the folder of the main process
-        os.environ[ANSWERS] = tempfile.mkdtemp(prefix="boxnb-answers-")
-        config.stash[FOLDER] = Path(os.environ[ANSWERS])
+    # Workers use the folder of the main process.
+    if RECORD_FOLDER not in os.environ and not hasattr(config, "workerinput"):
+        os.environ[RECORD_FOLDER] = tempfile.mkdtemp(prefix="boxnb-responses-")
+        config.stash[FOLDER] = Path(os.environ[RECORD_FOLDER])
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
@@ -67,7 +66,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove the recorded responses."""
     folder = config.stash.get(FOLDER, None)
     if folder is not None:
-        os.environ.pop(ANSWERS, None)
+        os.environ.pop(RECORD_FOLDER, None)
         shutil.rmtree(folder, ignore_errors=True)  # the sandbox of a killed test may still be writing
 
 
@@ -90,7 +89,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def secrets_of_other_tests_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget the secrets of each test: a password such as ``token`` would be redacted in every later message."""
+    """Forget the secrets of each test. Otherwise a password such as ``token`` would be redacted in every later message."""
     monkeypatch.setattr(secret, "_known", dict(secret._known))
 
 
@@ -120,14 +119,14 @@ def _is_loopback(host: str) -> bool:
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Any]:
-    """Yield a sandbox of this test's own, with its own process, port, state and clock."""
+    """Yield a sandbox for this test alone, with its own process, port, state and clock."""
     with boxnb.sandbox.start(private=True, state=tmp_path / "state") as running:
         yield running
 
 
 @pytest.fixture
 def client(sandbox: Any) -> Client:
-    """The practice app of this test's sandbox."""
+    """Return the practice app of this test's sandbox."""
     return Client(**sandbox.practice_client(), server=Server(**sandbox.server()))
 
 

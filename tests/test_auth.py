@@ -39,12 +39,12 @@ from boxnb.store import intent
 
 @pytest.fixture
 def acme(sandbox: Sandbox) -> store.Profile:
-    """The practice admin, signed in with the profile `acme`."""
+    """Return the profile `acme`, with which the practice admin is signed in."""
     return sign_in(sandbox)
 
 
 def test_without_a_sign_in_the_error_names_the_notebook() -> None:
-    """Without a sign-in the error names the notebook to open."""
+    """The error says in which notebook to sign in."""
     with pytest.raises(NotSignedInError, match="01-register-and-sign-in"):
         RotatingAuth("acme")
 
@@ -68,7 +68,7 @@ def test_an_expired_token_is_refreshed_once_and_saved(sandbox: Sandbox, acme: st
     assert refreshes(sandbox) == [200]
 
 
-def test_a_sign_in_that_was_not_used_for_61_days_says_so(sandbox: Sandbox, acme: store.Profile) -> None:
+def test_a_sign_in_that_was_not_used_for_61_days_is_reported(sandbox: Sandbox, acme: store.Profile) -> None:
     """After 61 days by the server's clock, the error says how long the sign-in was not used and what to do."""
     sandbox.clock.advance(61 * 86400)
     with pytest.raises(InvalidGrantError, match=r"not used for 61 days.*Sign in again"):
@@ -76,35 +76,35 @@ def test_a_sign_in_that_was_not_used_for_61_days_says_so(sandbox: Sandbox, acme:
 
 
 def test_the_error_for_a_revoked_pair_names_possible_causes(sandbox: Sandbox, acme: store.Profile) -> None:
-    """The cause of the refusal is not certain, so the error says perhaps."""
+    """The cause of the refusal is not certain, so the error says "perhaps"."""
     assert acme.token is not None
     assert oauth.revoke(acme.client, acme.token)
     with pytest.raises(InvalidGrantError, match="perhaps"):
         boxnb.connect("acme").get("/users/me")
 
 
-def test_a_lost_response_to_a_refresh_costs_nothing(sandbox: Sandbox, acme: store.Profile) -> None:
-    """If the response of a refresh was never saved, the old token returns the same pair again."""
+def test_a_lost_response_to_a_refresh_does_not_lose_the_sign_in(
+    sandbox: Sandbox, acme: store.Profile
+) -> None:
+    """If the response to a refresh was never saved, the server returns the same pair for the old token."""
     assert acme.token is not None
-    lost = oauth.refresh(acme.client, acme.token)
+    unsaved = oauth.refresh(acme.client, acme.token)
     sandbox.clock.advance(7200)
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
-    assert lost.refresh_token is not None
+    assert unsaved.refresh_token is not None
 
 
 def test_threads_share_one_refresh(sandbox: Sandbox, acme: store.Profile) -> None:
     """Eight threads with one expired token refresh it once."""
     sandbox.clock.advance(7200)
     box = boxnb.connect("acme")
-    answers: list[str] = []
-    threads = [
-        threading.Thread(target=lambda: answers.append(box.get("/users/me")["type"])) for _ in range(8)
-    ]
+    types: list[str] = []
+    threads = [threading.Thread(target=lambda: types.append(box.get("/users/me")["type"])) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert answers == ["user"] * 8
+    assert types == ["user"] * 8
     assert refreshes(sandbox) == [200]
 
 
@@ -117,7 +117,7 @@ for line in sys.stdin:
 
 
 def test_two_processes_refresh_once_for_each_of_fifty_expiries(sandbox: Sandbox, acme: store.Profile) -> None:
-    """In fifty expiries, two processes refresh once each time and never lose the sign-in."""
+    """The token expires fifty times. Each time, the two processes refresh it once, and the sign-in is never lost."""
     racers = [
         subprocess.Popen(
             [sys.executable, "-c", RACER],
@@ -147,14 +147,14 @@ def test_two_processes_refresh_once_for_each_of_fifty_expiries(sandbox: Sandbox,
 class Recorder(ThreadingHTTPServer):
     """A server that records the headers of each request."""
 
-    def __init__(self, answer: Callable[[BaseHTTPRequestHandler], None]) -> None:
+    def __init__(self, respond: Callable[[BaseHTTPRequestHandler], None]) -> None:
         self.received: list[dict[str, str]] = []
-        outer = self
+        recorder = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                outer.received.append(dict(self.headers))
-                answer(self)
+                recorder.received.append(dict(self.headers))
+                respond(self)
 
             def log_message(self, *_: object) -> None:
                 """Print nothing."""
@@ -163,7 +163,7 @@ class Recorder(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
     def server_close(self) -> None:
-        """End the thread first. With a closed socket it would loop forever and slow down the next tests."""
+        """Stop the thread first. With a closed socket it would loop forever and slow down the next tests."""
         self.shutdown()
         super().server_close()
 
@@ -186,7 +186,7 @@ def unauthorized_response(handler: BaseHTTPRequestHandler) -> None:
 
 
 def test_the_token_is_not_sent_to_another_host(acme: store.Profile) -> None:
-    """Another port is another host, and gets no request unless it was granted."""
+    """A server on another port counts as another host, and receives no request unless it was granted."""
     box = boxnb.connect("acme")
     with Recorder(ok_response) as other:
         with pytest.raises(HostNotAllowedError, match="only sent to its own server's hosts"):
@@ -197,16 +197,16 @@ def test_the_token_is_not_sent_to_another_host(acme: store.Profile) -> None:
         assert other.received[0]["Authorization"].startswith("Bearer ")
 
 
-@pytest.mark.parametrize("answer", [ok_response, unauthorized_response])
+@pytest.mark.parametrize("respond", [ok_response, unauthorized_response])
 def test_redirects_are_followed_without_credentials(
-    acme: store.Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: Callable[..., None]
+    acme: store.Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, respond: Callable[..., None]
 ) -> None:
     """A redirect is followed without the token, Box's headers or credentials from .netrc."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login someone password hidden\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    with Recorder(answer) as other:
+    with Recorder(respond) as other:
 
         def redirect(handler: BaseHTTPRequestHandler) -> None:
             handler.send_response(302)
@@ -254,10 +254,10 @@ def test_sign_out_revokes_and_deletes_the_pair(sandbox: Sandbox, acme: store.Pro
     assert "Nobody is signed in" in boxnb.sign_out("acme")
 
 
-def test_sign_out_with_a_full_disk_says_what_is_left(
+def test_sign_out_with_a_full_disk_names_the_file_with_the_token(
     sandbox: Sandbox, acme: store.Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The token is revoked, and the error names the file that still holds it."""
+    """The token is revoked, and the error names the file that still contains it."""
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -269,8 +269,8 @@ def test_sign_out_with_a_full_disk_says_what_is_left(
     assert "had already been revoked" in boxnb.sign_out("acme")
 
 
-def test_sign_out_without_a_server_keeps_the_token(sandbox: Sandbox, acme: store.Profile) -> None:
-    """The token may still be valid, so it stays saved and the message says so."""
+def test_sign_out_without_a_server_does_not_delete_the_token(sandbox: Sandbox, acme: store.Profile) -> None:
+    """The token may still be valid, so it stays saved, and the message says that the user is not signed out."""
     sandbox.stop()
     assert "Not signed out" in boxnb.sign_out("acme")
     assert store.load("acme") == acme
@@ -284,16 +284,16 @@ def test_no_secret_is_in_an_error_or_the_journal(sandbox: Sandbox, acme: store.P
     with pytest.raises(InvalidGrantError) as caught:
         boxnb.connect("acme").get("/users/me")
     intent.begin(store.path("acme"), generation=0, fingerprint=acme.token.fingerprint, now=0.0)
-    texts = [
+    outputs = [
         "".join(map(str, (caught.value, caught.value.__cause__, repr(acme), repr(boxnb.connect("acme"))))),
         json.dumps(sandbox.record()),
         intent.path(store.path("acme")).read_text(),
     ]
-    assert not [text for text in texts for secret in secrets if secret.reveal() in text]
+    assert not [output for output in outputs for secret in secrets if secret.reveal() in output]
 
 
 def test_a_crash_during_a_refresh_is_named(tmp_path: Path) -> None:
-    """The journal names the process that died, because a strict server no longer accepts the old token."""
+    """A strict server no longer accepts the old token. The error names the process that died, which the journal recorded."""
     with boxnb.sandbox.start(private=True, state=tmp_path / "strict", rotation="strict") as strict:
         profile = sign_in(strict)
         token = profile.token
@@ -306,10 +306,10 @@ def test_a_crash_during_a_refresh_is_named(tmp_path: Path) -> None:
         assert store.load("acme") == profile
 
 
-def test_a_slow_response_is_given_up_and_the_refresh_repeated(
+def test_a_refresh_is_repeated_after_a_slow_response(
     sandbox: Sandbox, acme: store.Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A response that arrives too slowly is given up, and repeating the refresh returns the same pair."""
+    """A response that arrives too slowly is abandoned, and the repeated refresh returns the same pair."""
     monkeypatch.setattr(endpoint, "PATIENCE", 0.3)
     sandbox.clock.advance(7200)
     sandbox.faults.add("/oauth2/token", "drip", seconds=0.2)
@@ -324,7 +324,7 @@ def test_a_slow_response_is_given_up_and_the_refresh_repeated(
 def test_a_file_system_without_locks_is_reported(
     acme: store.Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Some network folders have no locks; without one, a sign-in could be lost."""
+    """Some network file systems do not support locks, and without a lock a sign-in could be lost."""
 
     def no_locks(*_: object) -> None:
         raise OSError(errno.ENOSYS, "Function not implemented")
@@ -338,23 +338,23 @@ def test_no_secret_is_written_anywhere(
     sandbox: Sandbox, acme: store.Profile, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """No secret is in any file except the profile, nor in logs or tracebacks."""
-    known: list[str] = []
-    texts: list[str] = []
+    secrets: list[str] = []
+    outputs: list[str] = []
 
     def remember_secrets() -> None:
         saved = store.load("acme")
         assert saved is not None
         assert saved.token is not None
-        known.extend([saved.token.access_token.reveal(), saved.client.client_secret.reveal()])
+        secrets.extend([saved.token.access_token.reveal(), saved.client.client_secret.reveal()])
         assert saved.token.refresh_token is not None
-        known.append(saved.token.refresh_token.reveal())
+        secrets.append(saved.token.refresh_token.reveal())
 
     caplog.set_level(logging.DEBUG)
     remember_secrets()
-    for kind in ("", "lost_token", "html", "truncated", "500", "conflict", "429", "reset_before"):
+    for fault in ("", "lost_token", "html", "truncated", "500", "conflict", "429", "reset_before"):
         sandbox.clock.advance(7200)
-        if kind:
-            sandbox.faults.add("/oauth2/token", kind, times=9)
+        if fault:
+            sandbox.faults.add("/oauth2/token", fault, times=9)
         try:
             requests.get(
                 sandbox.server()["api_url"] + "/users/me",
@@ -362,17 +362,17 @@ def test_no_secret_is_written_anywhere(
                 timeout=10,
             )
         except BoxNotebookError as error:
-            texts.append("".join(traceback.format_exception(error)))
+            outputs.append("".join(traceback.format_exception(error)))
         sandbox.faults.clear()
         boxnb.connect("acme").users()
         remember_secrets()
-    texts += [caplog.text, repr(boxnb.status()), repr(boxnb.connect("acme")), str(boxnb.doctor("acme"))]
-    texts += [boxnb.sign_out("acme"), json.dumps(sandbox.record())]
-    assert len(set(known)) > 10
+    outputs += [caplog.text, repr(boxnb.status()), repr(boxnb.connect("acme")), str(boxnb.doctor("acme"))]
+    outputs += [boxnb.sign_out("acme"), json.dumps(sandbox.record())]
+    assert len(set(secrets)) > 10
     files = [file for file in store.home().rglob("*") if file.is_file() and file != store.path("acme")]
     assert len(files) >= 3
-    searched = [*texts, *(file.read_bytes().decode("latin-1") for file in files)]
-    assert [text[:80] for text in searched for secret in set(known) if secret in text] == []
+    outputs += [file.read_bytes().decode("latin-1") for file in files]
+    assert [output[:80] for output in outputs for secret in set(secrets) if secret in output] == []
 
 
 def test_requests_to_this_computer_use_no_proxy(
@@ -416,8 +416,8 @@ def test_a_newer_pair_saved_during_a_refusal_is_used(
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
 
 
-def test_an_unreachable_server_leaves_no_journal(sandbox: Sandbox, acme: store.Profile) -> None:
-    """A refresh without a network leaves no journal, so that a later refusal is not blamed on a crash."""
+def test_no_journal_remains_if_the_server_is_unreachable(sandbox: Sandbox, acme: store.Profile) -> None:
+    """The journal of a refresh without a network is deleted, so that a later refusal is not blamed on a crash."""
     sandbox.clock.advance(7200)
     auth = RotatingAuth("acme", sleep=lambda _: None)
     state = sandbox.state
@@ -430,7 +430,7 @@ def test_an_unreachable_server_leaves_no_journal(sandbox: Sandbox, acme: store.P
 
 
 def test_retry_after_is_obeyed_at_the_token_endpoint(sandbox: Sandbox, acme: store.Profile) -> None:
-    """A wait of up to half a minute is accepted while the lock is held."""
+    """While it holds the lock, boxnb waits as long as the server asks, up to half a minute."""
     sandbox.faults.add("/oauth2/token", "429", retry_after=7)
     waits: list[float] = []
     assert acme.token is not None
@@ -438,8 +438,8 @@ def test_retry_after_is_obeyed_at_the_token_endpoint(sandbox: Sandbox, acme: sto
     assert waits == [7.0]
 
 
-def test_a_sign_in_without_a_refresh_token_says_so(sandbox: Sandbox, acme: store.Profile) -> None:
-    """The error names the missing refresh token, and neither copies nor a changed password."""
+def test_a_sign_in_without_a_refresh_token_is_reported(sandbox: Sandbox, acme: store.Profile) -> None:
+    """The error mentions the missing refresh token, but neither copies of the profile nor a changed password."""
     assert acme.token is not None
     store.save(dataclasses.replace(acme, token=dataclasses.replace(acme.token, refresh_token=None)))
     sandbox.clock.advance(70 * 86400)
@@ -463,10 +463,10 @@ def test_a_refused_refresh_repeats_the_server_s_reason(sandbox: Sandbox, acme: s
     assert caught.value.description
 
 
-def test_a_long_retry_after_at_the_token_endpoint_is_an_error_at_once(
+def test_a_long_retry_after_at_the_token_endpoint_is_an_immediate_error(
     sandbox: Sandbox, acme: store.Profile
 ) -> None:
-    """The error says when to try again, the sign-in is unchanged, and nothing waits with the lock held."""
+    """The error says when to try again, the sign-in is unchanged, and boxnb does not wait while it holds the lock."""
     assert acme.token is not None
     sandbox.faults.add("/oauth2/token", "429", retry_after=600)
     waits: list[float] = []

@@ -1,4 +1,4 @@
-"""Other servers with a user name and a password: retried if that is safe, and the password is sent only to them."""
+"""Other servers with a user name and a password: safe calls are retried, and the password is sent only to its own server."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PAIR = base64.b64encode(f"reader:{PASSWORD}".encode()).decode()
 
 
 class ScriptedServer(ThreadingHTTPServer):
-    """A server with a list of responses, then 200, which records its requests."""
+    """A server that sends a list of responses, then only 200, and records its requests."""
 
     daemon_threads = True
 
@@ -91,13 +91,13 @@ def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_pages_of_the_practice_server_become_a_dataframe() -> None:
-    """All pages arrive, although the server responds to every third call with 503."""
+    """Every page is fetched, although the server responds to every third call with 503."""
     with devices.Devices() as practice:
         basic.save("devices", practice.url, practice.username, practice.password)
         http = basic.connect("devices")
         pages = [http.get_json("/devices", page=page, size=25)["results"] for page in range(3)]
-        owned = pd.DataFrame([device for page in pages for device in page])
-        assert owned["id"].tolist() == list(range(1, 61)) and 503 in practice.statuses
+        frame = pd.DataFrame([device for page in pages for device in page])
+        assert frame["id"].tolist() == list(range(1, 61)) and 503 in practice.statuses
 
 
 @pytest.mark.parametrize("failure", [(429, {"Retry-After": "0"}), (503, {}), (500, {}), "reset"])
@@ -110,7 +110,7 @@ def test_reads_are_retried(server: ScriptedServer, failure: tuple[int, dict[str,
 
 @pytest.mark.parametrize("failure", [(503, {}), "reset"])
 def test_writes_are_not_retried(server: ScriptedServer, failure: tuple[int, dict[str, str]] | str) -> None:
-    """A write is not retried, because the server may have done it."""
+    """A write is not retried, because the server may already have executed it."""
     server.responses = [failure]
     http = basic.connect("mdm")
     if failure == "reset":
@@ -121,8 +121,8 @@ def test_writes_are_not_retried(server: ScriptedServer, failure: tuple[int, dict
     assert len(server.requests) == 1
 
 
-def test_a_server_that_keeps_failing_is_given_up(server: ScriptedServer) -> None:
-    """After six attempts there is an error."""
+def test_reads_are_given_up_after_six_attempts(server: ScriptedServer) -> None:
+    """If every attempt fails, the last response becomes an error."""
     server.responses = [(503, {})] * 10
     with pytest.raises(ApiError, match=r"127.0.0.1 responded with 503 Service Unavailable for /devices"):
         basic.connect("mdm").get_json("/devices")
@@ -130,7 +130,7 @@ def test_a_server_that_keeps_failing_is_given_up(server: ScriptedServer) -> None
 
 
 def test_a_wait_of_hours_is_an_error_with_a_time_to_retry(server: ScriptedServer) -> None:
-    """A wait beyond the limit is an error at once, with a time to retry."""
+    """If the server asks for a wait beyond the limit, the error comes immediately and says when to try again."""
     server.responses = [(429, {"Retry-After": "36000"})]
     with pytest.raises(ApiError, match=r"asks to wait 10 hours\. Run this again after .*\d\d:\d\d"):
         basic.connect("mdm").get_json("/devices")
@@ -138,14 +138,14 @@ def test_a_wait_of_hours_is_an_error_with_a_time_to_retry(server: ScriptedServer
 
 
 def test_a_wait_of_a_few_seconds_is_reported(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A warning before the wait has its end, and a value that cannot be read causes no long wait."""
-    slept: list[float] = []
-    monkeypatch.setattr("urllib3.util.retry.time.sleep", slept.append)
+    """A warning says when the wait ends, and a value that cannot be read does not cause a long wait."""
+    waits: list[float] = []
+    monkeypatch.setattr("urllib3.util.retry.time.sleep", waits.append)
     server.responses = [(429, {"Retry-After": "8"}), (429, {"Retry-After": "soon"})]
     with pytest.warns(WaitNotice, match=r"asked to wait: waiting 8 seconds, continuing after"):
         basic.connect("mdm").get_json("/devices")
-    assert slept[0] == 8
-    assert all(seconds < 5 for seconds in slept[1:])
+    assert waits[0] == 8
+    assert all(seconds < 5 for seconds in waits[1:])
 
 
 def test_a_server_that_does_not_respond_is_given_up(
@@ -163,7 +163,7 @@ def test_a_server_that_does_not_respond_is_given_up(
         basic.connect("mdm").post("/devices", json={})
 
 
-def test_a_wrong_password_and_odd_responses_have_their_own_errors(server: ScriptedServer) -> None:
+def test_a_wrong_password_and_unusual_responses_have_their_own_errors(server: ScriptedServer) -> None:
     """A 401, a 404 and a proxy's page each have their own error."""
     http = basic.connect("mdm")
     for response, words in (
@@ -177,15 +177,15 @@ def test_a_wrong_password_and_odd_responses_have_their_own_errors(server: Script
 
 
 def test_the_password_is_sent_only_to_its_own_server(server: ScriptedServer) -> None:
-    """Neither a full address nor a redirect sends the password to another server."""
+    """Neither a full URL nor a redirect sends the password to another server."""
     http = basic.connect("mdm")
-    for address in (
+    for url in (
         "http://localhost:1/api",
         f"https://127.0.0.1:{server.server_port}/api",
         f"http://127.0.0.1:{server.server_port}@evil.example/",
     ):
         with pytest.raises(HostNotAllowedError, match="is not sent to"):
-            http.get(address)
+            http.get(url)
     with running(ScriptedServer()) as other:
         server.responses = [(302, {"Location": f"http://localhost:{other.server_port}/elsewhere"})]
         http.get("/moved")
@@ -215,14 +215,14 @@ def test_netrc_does_not_replace_the_password(
 ) -> None:
     """The saved password is used, not one in .netrc."""
     netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    netrc.write_text("machine 127.0.0.1 login someone password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
     basic.connect("mdm").get_json("/devices")
     assert server.requests[0][2] == f"Basic {PAIR}"
 
 
 def test_the_password_is_in_a_private_file_and_never_shown(server: ScriptedServer) -> None:
-    """The file is private, and the log of a run shows the password neither plain nor in base64."""
+    """The file is private, and the log of a run does not show the password, either in plain text or in base64."""
     assert basic.path("mdm").stat().st_mode & 0o777 == 0o600
     assert basic.path("mdm").parent == store.home() / "servers"
     http = basic.connect("mdm")
@@ -238,13 +238,13 @@ def test_the_password_is_in_a_private_file_and_never_shown(server: ScriptedServe
 
 
 def test_a_session_cannot_be_pickled(server: ScriptedServer) -> None:
-    """A pickle would hold the password in clear."""
+    """A pickle would contain the password in plain text."""
     with pytest.raises(TypeError, match="password"):
         pickle.dumps(basic.connect("mdm"))
 
 
 def test_the_password_is_sent_unencrypted_only_to_this_computer(tmp_path: Path) -> None:
-    """An address other than https is refused, because the password could be read in transit."""
+    """A URL without https is refused, because the password could be read in transit."""
     for url in ("http://mdm.example.com/api", "ftp://mdm.example.com", "mdm.example.com"):
         with pytest.raises(ValueError, match=r"travel (in clear|unencrypted)"):
             basic.save("mdm", url, "reader", "x")
@@ -257,7 +257,7 @@ def test_the_password_is_sent_unencrypted_only_to_this_computer(tmp_path: Path) 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}", b"[]", b"\xff"])
 def test_a_server_that_is_not_saved_is_reported(content: bytes | None) -> None:
-    """The error for a missing or damaged file has the call that saves it."""
+    """The error for a missing or damaged file contains the call that saves the server."""
     if content is not None:
         basic.save("mdm", "https://mdm.example.com", "reader", "x").write_bytes(content)
     with pytest.raises(NotSignedInError, match=r"boxnb\.basic\.save"):

@@ -20,13 +20,13 @@ COMPANY = Path(__file__).parents[1] / "data" / "sandbox"
 
 @pytest.fixture
 def box() -> object:
-    """A Box of the shared sandbox in this test's own home folder. The sandbox stops afterwards."""
+    """Yield a Box of the shared sandbox in this test's own home folder. The sandbox stops afterwards."""
     yield boxnb.connect("sandbox")
     boxnb.sandbox.stop()
 
 
 def test_connect_signs_in_to_the_sandbox(capsys: pytest.CaptureFixture[str]) -> None:
-    """It prints that it signed in, the first time only."""
+    """Only the first `connect` prints that it signed in."""
     boxnb.connect("sandbox")
     assert "practice admin, Ada Lindqvist" in capsys.readouterr().out
     boxnb.connect("sandbox").get("/users/me")
@@ -35,7 +35,7 @@ def test_connect_signs_in_to_the_sandbox(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_users_are_those_of_the_csv(box: boxnb.Box) -> None:
-    """All 120 users come in one call, with the values of the file."""
+    """All 120 users are fetched in one call, with the values of the file."""
     with (COMPANY / "users.csv").open(encoding="utf-8", newline="") as file:
         rows = {row["id"]: row for row in csv.DictReader(file)}
     users = box.users()
@@ -58,7 +58,7 @@ def test_users_are_those_of_the_csv(box: boxnb.Box) -> None:
 
 
 def test_groups_and_me(box: boxnb.Box) -> None:
-    """There are 25 groups and one row for the signed-in user. An empty answer has the same columns."""
+    """There are 25 groups and one row for the signed-in user. An empty result has the same columns."""
     assert len(box.groups()) == 25
     assert box.me()["role"].tolist() == ["admin"]
     nobody = box.users(filter_term="nobody-has-this-name")
@@ -66,8 +66,8 @@ def test_groups_and_me(box: boxnb.Box) -> None:
     assert list(nobody.dtypes.astype(str)) == list(box.users().dtypes.astype(str))
 
 
-def test_the_card_escapes_names_and_shows_no_token(box: boxnb.Box) -> None:
-    """The card shows user, role, enterprise and time left; markup in names is text."""
+def test_the_card_escapes_names_and_does_not_show_the_token(box: boxnb.Box) -> None:
+    """The card shows user, role, enterprise and time left. Markup in names is shown as text."""
     saved = store.load("sandbox")
     assert saved is not None
     assert saved.token is not None
@@ -81,10 +81,10 @@ def test_the_card_escapes_names_and_shows_no_token(box: boxnb.Box) -> None:
 
 def test_status_lists_profiles_without_a_call(box: boxnb.Box) -> None:
     """There is one row per profile, and an unknown profile is an error."""
-    before = len(box.session.calls)
+    calls_before = len(box.session.calls)
     row = boxnb.status("sandbox").iloc[0]
     assert (row["signed_in"], row["mode"], row["generation"]) == (True, "600", 0)
-    assert len(box.session.calls) == before
+    assert len(box.session.calls) == calls_before
     with pytest.raises(NotSignedInError, match="no profile 'acme'"):
         boxnb.status("acme")
 
@@ -95,8 +95,8 @@ def test_status_with_nothing_saved() -> None:
     assert "fingerprint" in boxnb.status().columns
 
 
-def test_an_expired_sign_in(box: boxnb.Box) -> None:
-    """After 61 days by the server's clock, one sentence names the notebook."""
+def test_an_expired_sign_in_is_reported(box: boxnb.Box) -> None:
+    """After 61 days by the server's clock, the error names the notebook to open."""
     boxnb.sandbox.clock.advance(61 * 86400)
     with pytest.raises(InvalidGrantError, match=r"61 days.*01-register-and-sign-in"):
         boxnb.connect("sandbox").users()
@@ -104,7 +104,7 @@ def test_an_expired_sign_in(box: boxnb.Box) -> None:
         boxnb.connect("sandbox").users()
 
 
-def test_connect_without_a_sign_in_is_one_line() -> None:
+def test_connect_without_a_sign_in_is_reported_in_one_line() -> None:
     """A notebook shows the error as one line, without a traceback."""
     with pytest.raises(NotSignedInError, match="01-register-and-sign-in") as caught:
         boxnb.connect("acme")
@@ -116,7 +116,7 @@ def test_import_loads_neither_widgets_nor_servers() -> None:
     """``import boxnb`` is quick, because the heavy packages load when they are first used."""
     code = "import sys, boxnb; print(*sorted(sys.modules))"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True)
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True)
     heavy = {
         "ipywidgets",
         "anywidget",
@@ -127,7 +127,7 @@ def test_import_loads_neither_widgets_nor_servers() -> None:
         "pandas",
         "requests",
     }
-    assert not heavy & set(loaded.stdout.split())
+    assert not heavy & set(child.stdout.split())
 
 
 def test_every_public_name_exists() -> None:

@@ -27,19 +27,19 @@ from boxnb.store import backends, intent, profile
 
 @pytest.fixture
 def strict(tmp_path: Any) -> Iterator[Sandbox]:
-    """A sandbox that invalidates a refresh token as soon as it is used."""
+    """Yield a sandbox that invalidates a refresh token as soon as it is used."""
     with boxnb.sandbox.start(private=True, state=tmp_path / "strict", rotation="strict") as running:
         yield running
 
 
-def loaded(name: str = "acme") -> store.Profile:
+def load_profile(name: str = "acme") -> store.Profile:
     saved = store.load(name)
     assert saved is not None
     return saved
 
 
 def in_child(work: Callable[[], str]) -> str:
-    """Return the text that `work` returns in a forked child, whose limits end with it."""
+    """Return what `work` returns in a forked child. Limits that it sets end with the child."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -65,8 +65,8 @@ def test_a_pair_that_cannot_be_saved_is_saved_by_the_next_call(strict: Sandbox) 
         kernel = boxnb.connect("acme")
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         results = []
-        for largest in (200, 200, resource.RLIM_INFINITY, resource.RLIM_INFINITY):
-            resource.setrlimit(resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY))
+        for limit in (200, 200, resource.RLIM_INFINITY, resource.RLIM_INFINITY):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
             try:
                 results.append(str(kernel.get("/users/me")["type"]))
             except TokenStoreError as error:
@@ -74,13 +74,13 @@ def test_a_pair_that_cannot_be_saved_is_saved_by_the_next_call(strict: Sandbox) 
         return " ".join(results)
 
     assert in_child(work) == "full full user user"
-    assert loaded().generation == 1
+    assert load_profile().generation == 1
     assert intent.pending(store.path("acme")) is None
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
 
 
 def test_a_restored_backup_is_replaced_by_the_pair_in_memory(strict: Sandbox) -> None:
-    """If a backup is restored while a kernel runs, no spent token is sent, and the file gets the valid pair again."""
+    """If a backup is restored while a kernel runs, no spent token is sent, and the valid pair is saved again."""
     sign_in(strict)
     backup = store.path("acme").read_bytes()
     kernel = boxnb.connect("acme")
@@ -90,13 +90,13 @@ def test_a_restored_backup_is_replaced_by_the_pair_in_memory(strict: Sandbox) ->
     store.path("acme").write_bytes(backup)
     strict.clock.advance(7200)
     assert kernel.get("/users/me")["type"] == "user"
-    assert loaded().generation == 3
+    assert load_profile().generation == 3
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
     assert {call["status"] for call in strict.record() if call["path"] == "/oauth2/token"} == {200}
 
 
 def test_the_settings_of_a_restored_backup_stay(strict: Sandbox) -> None:
-    """Only the token pair and its counters come from memory."""
+    """Only the token pair and its counters are restored from memory."""
     sign_in(strict)
     kernel = boxnb.connect("acme")
     backup = store.path("acme").read_bytes()
@@ -106,13 +106,13 @@ def test_the_settings_of_a_restored_backup_stay(strict: Sandbox) -> None:
     store.configure("acme", monthly_calls=777)
     strict.clock.advance(7200)
     kernel.get("/users/me")
-    assert (loaded().monthly_calls, loaded().generation) == (777, 2)
+    assert (load_profile().monthly_calls, load_profile().generation) == (777, 2)
 
 
-def test_a_backup_from_before_the_remembered_tokens_is_replaced(
+def test_a_backup_that_is_older_than_the_remembered_tokens_is_replaced(
     strict: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server refuses a token that is no longer known as spent, and then the pair in memory is tried."""
+    """The profile no longer knows that the token is spent. The server refuses it, and then the pair in memory is tried."""
     monkeypatch.setattr(profile, "SPENT", 1)
     sign_in(strict)
     backup = store.path("acme").read_bytes()
@@ -131,12 +131,12 @@ def test_a_newer_sign_in_is_not_overwritten_from_memory(strict: Sandbox) -> None
     sign_in(strict)
     kernel = boxnb.connect("acme")
     sign_in(strict)
-    newer = loaded().token
+    newer = load_profile().token
     strict.clock.advance(7200)
     assert kernel.get("/users/me")["type"] == "user"
     assert newer is not None
     assert newer.refresh_token is not None
-    assert loaded().spent[0] == newer.refresh_token.digest
+    assert load_profile().spent[0] == newer.refresh_token.digest
 
 
 def test_a_sign_out_in_another_process_ends_a_session(strict: Sandbox) -> None:
@@ -147,20 +147,20 @@ def test_a_sign_out_in_another_process_ends_a_session(strict: Sandbox) -> None:
     strict.clock.advance(7200)
     with pytest.raises(boxnb.errors.NotSignedInError):
         kernel.get("/users/me")
-    assert loaded().token is None
+    assert load_profile().token is None
 
 
 def test_a_refresh_token_that_the_server_keeps_is_not_spent() -> None:
     """A server may keep the refresh token (RFC 6749 6), which is then not recorded as spent."""
     token = Token(Secret("a1"), Secret("kept"), obtained_at=1000.0, expires_in=3600.0)
     first = store.Profile("acme", oauth.Client("id", Secret("s3cret"), "http://127.0.0.1/cb"), token)
-    kept = first.refreshed(dataclasses.replace(token, access_token=Secret("a2")), 0.0)
-    assert (kept.spent, kept.generation) == ((), 1)
-    replaced = kept.refreshed(dataclasses.replace(token, refresh_token=Secret("new")), 0.0)
+    second = first.refreshed(dataclasses.replace(token, access_token=Secret("a2")), 0.0)
+    assert (second.spent, second.generation) == ((), 1)
+    third = second.refreshed(dataclasses.replace(token, refresh_token=Secret("new")), 0.0)
     assert token.refresh_token is not None
-    assert replaced.spent == (token.refresh_token.digest,)
-    back = replaced.refreshed(token, 0.0)
-    assert token.refresh_token.digest not in back.spent
+    assert third.spent == (token.refresh_token.digest,)
+    fourth = third.refreshed(token, 0.0)
+    assert token.refresh_token.digest not in fourth.spent
 
 
 class Vault(KeyringBackend):
@@ -192,11 +192,11 @@ class Vault(KeyringBackend):
 
 @pytest.fixture
 def vault() -> Iterator[Vault]:
-    before = keyring.get_keyring()
+    previous_keyring = keyring.get_keyring()
     memory = Vault()
     keyring.set_keyring(memory)
     yield memory
-    keyring.set_keyring(before)
+    keyring.set_keyring(previous_keyring)
 
 
 ERRORS = [
@@ -208,10 +208,10 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_a_keyring_that_fails_during_a_write_loses_nothing(
+def test_a_keyring_that_fails_during_a_write_does_not_lose_the_pair(
     strict: Sandbox, vault: Vault, error: Exception
 ) -> None:
-    """The new pair is in memory and in a private draft, and in the keyring when that works again."""
+    """The new pair is in memory and in a private draft, and in the keyring once the keyring works again."""
     sign_in(strict)
     store.migrate("acme", "keyring")
     kernel = boxnb.connect("acme")
@@ -225,11 +225,11 @@ def test_a_keyring_that_fails_during_a_write_loses_nothing(
     assert draft.stat().st_mode & 0o777 == 0o600
     assert "nothing was changed" not in str(caught.value)
     with pytest.warns(UserWarning, match="newest secrets"):
-        assert loaded().generation == 1  # a new process would use the draft
+        assert load_profile().generation == 1  # a new process would use the draft
     vault.error = None
     assert kernel.get("/users/me")["type"] == "user"
     assert not draft.exists()
-    assert loaded().client.client_secret
+    assert load_profile().client.client_secret
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
 
 
@@ -247,7 +247,7 @@ def test_a_keyring_that_does_not_save_is_noticed(strict: Sandbox, vault: Vault) 
 
 
 def test_a_draft_moves_with_the_secrets_to_another_backend(strict: Sandbox, vault: Vault) -> None:
-    """A move away from a broken keyring loses nothing and leaves no draft."""
+    """A move away from a broken keyring does not lose the newest secrets, and no draft remains."""
     sign_in(strict)
     store.migrate("acme", "keyring")
     strict.clock.advance(7200)
@@ -257,17 +257,17 @@ def test_a_draft_moves_with_the_secrets_to_another_backend(strict: Sandbox, vaul
     with pytest.warns(UserWarning, match="Cannot empty the old backend|newest secrets"):
         store.migrate("acme", "file")
     assert not backends.draft_path(store.path("acme")).exists()
-    assert loaded().generation == 1
+    assert load_profile().generation == 1
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
 
 
-def test_a_move_that_is_refused_keeps_the_old_backend_and_no_draft(strict: Sandbox, vault: Vault) -> None:
-    """The file still holds the secrets, so no draft is written."""
-    before = sign_in(strict)
+def test_a_refused_move_does_not_change_the_backend(strict: Sandbox, vault: Vault) -> None:
+    """The file still contains the secrets, so no draft is written."""
+    signed_in = sign_in(strict)
     vault.error = RuntimeError("locked")
     with pytest.raises(TokenStoreError, match="keyring refused"):
         store.migrate("acme", "keyring")
-    assert loaded() == before
+    assert load_profile() == signed_in
     assert not backends.draft_path(store.path("acme")).exists()
 
 
@@ -310,27 +310,27 @@ def test_a_session_stops_if_its_profile_changes_owner(
     sign_in(sandbox)
     account.remember_account("acme")
     kernel = boxnb.connect("acme")
-    new = Token(
+    other_token = Token(
         Secret("theirs"),
         Secret("their-refresh"),
         obtained_at=kernel.session.auth.now() + 9e3,
         expires_in=3600,
     )
-    store.save(change(loaded().refreshed(new, 0.0)))
+    store.save(change(load_profile().refreshed(other_token, 0.0)))
     sandbox.clock.advance(7200)
     kernel.session.auth._skew += 7200
-    requests_before = len(sandbox.record())
+    request_count = len(sandbox.record())
     for _ in range(2):
         with pytest.raises(ProfileChangedError, match=says):
             kernel.get("/users/me")
-    assert len(sandbox.record()) == requests_before
+    assert len(sandbox.record()) == request_count
     with pytest.raises(ProfileChangedError):
         kernel.session.auth.reread()
-    assert loaded().token == new
+    assert load_profile().token == other_token
 
 
 def test_a_session_continues_if_the_same_user_signs_in_again(sandbox: Sandbox) -> None:
-    """A session continues if the same user signs in again, also if the user becomes known only later."""
+    """A session continues if the same user signs in again, even before boxnb knows who signed in."""
     sign_in(sandbox)
     kernel = boxnb.connect("acme")
     sign_in(sandbox)
@@ -342,37 +342,37 @@ def test_a_session_continues_if_the_same_user_signs_in_again(sandbox: Sandbox) -
     state = oauth.new_state()
     code = oauth.parse_redirect(sandbox.approve(oauth.authorization_url(client, state)), state=state)
     token = oauth.exchange_code(client, code)
-    store.save(loaded().refreshed(token, loaded().skew))
+    store.save(load_profile().refreshed(token, load_profile().skew))
     sandbox.clock.advance(7200)
     assert kernel.get("/users/me")["type"] == "user"
 
 
-def test_the_sdk_keeps_the_refresh_token_if_a_response_has_none(sandbox: Sandbox) -> None:
-    """A response may lack the refresh token (RFC 6749 6), and an empty pair changes nothing."""
-    before = sign_in(sandbox).token
-    assert before is not None
+def test_the_refresh_token_stays_if_the_sdk_passes_none(sandbox: Sandbox) -> None:
+    """A response may lack the refresh token (RFC 6749 6), and an empty pair is ignored."""
+    token = sign_in(sandbox).token
+    assert token is not None
     storage = sdk.token_storage("acme")
     for empty in (AccessToken(), AccessToken(access_token=""), AccessToken(access_token=" \n")):
         storage.store(empty)
-        assert loaded().token == before
+        assert load_profile().token == token
     storage.store(AccessToken(access_token="from-the-sdk", expires_in=3600))
-    saved = loaded()
+    saved = load_profile()
     assert saved.token is not None
     assert (saved.token.access_token, saved.token.refresh_token) == (
         Secret("from-the-sdk"),
-        before.refresh_token,
+        token.refresh_token,
     )
     assert storage.get().access_token == "from-the-sdk"
 
 
-def test_a_pair_of_the_sdk_is_kept_if_saving_fails(strict: Sandbox) -> None:
-    """The pair is saved when the SDK next asks for a token."""
-    before = sign_in(strict)
-    assert before.token is not None
+def test_a_pair_of_the_sdk_is_not_lost_if_saving_fails(strict: Sandbox) -> None:
+    """The pair is saved the next time the SDK asks for a token."""
+    signed_in = sign_in(strict)
+    assert signed_in.token is not None
 
     def work() -> str:
         storage = sdk.token_storage("acme")
-        token = oauth.refresh(before.client, before.token or Secret(""))
+        token = oauth.refresh(signed_in.client, signed_in.token or Secret(""))
         pair = AccessToken(
             access_token=token.access_token.reveal(),
             refresh_token=token.refresh_token.reveal() if token.refresh_token else None,
@@ -386,25 +386,27 @@ def test_a_pair_of_the_sdk_is_kept_if_saving_fails(strict: Sandbox) -> None:
         return str(storage.get().access_token == pair.access_token)
 
     assert in_child(work) == "True"
-    assert loaded().generation == 1
+    assert load_profile().generation == 1
     strict.clock.advance(7200)
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
 
 
 def test_the_sdk_does_not_overwrite_the_sign_in_of_another_user(sandbox: Sandbox) -> None:
     """A token that the SDK fetched for Ada is not saved in the profile of Ben."""
-    first = sign_in(sandbox)
-    store.save(dataclasses.replace(first, account={"id": "1", "name": "Ada"}))
+    adas_profile = sign_in(sandbox)
+    store.save(dataclasses.replace(adas_profile, account={"id": "1", "name": "Ada"}))
     storage = sdk.token_storage("acme")
-    new = Token(Secret("bens"), Secret("bens-refresh"), obtained_at=2e9, expires_in=3600.0)
-    store.save(dataclasses.replace(loaded().refreshed(new, 0.0), account={"id": "2", "name": "Ben"}))
+    bens_token = Token(Secret("bens"), Secret("bens-refresh"), obtained_at=2e9, expires_in=3600.0)
+    store.save(
+        dataclasses.replace(load_profile().refreshed(bens_token, 0.0), account={"id": "2", "name": "Ben"})
+    )
     with pytest.raises(ProfileChangedError):
         storage.store(AccessToken(access_token="adas", refresh_token="adas-refresh", expires_in=3600))
-    assert loaded().token == new
+    assert load_profile().token == bens_token
 
 
 @pytest.mark.parametrize("before", ["mail first", "signed out"])
-def test_connecting_to_the_sandbox_keeps_the_settings(
+def test_connecting_to_the_sandbox_does_not_change_the_settings(
     before: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Mail and licence settings that were saved before the sign-in stay."""
@@ -415,22 +417,22 @@ def test_connecting_to_the_sandbox_keeps_the_settings(
     runs.save_mail("sandbox", **mail)  # type: ignore[arg-type]
     store.configure("sandbox", monthly_calls=777)
     assert boxnb.connect("sandbox").get("/users/me")["type"] == "user"
-    after = loaded("sandbox")
-    assert after.mail is not None
-    assert (after.monthly_calls, after.mail.sender, after.generation) == (777, "a@example.com", 0)
+    saved = load_profile("sandbox")
+    assert saved.mail is not None
+    assert (saved.monthly_calls, saved.mail.sender, saved.generation) == (777, "a@example.com", 0)
 
 
 def test_an_invalid_pair_in_memory_does_not_hide_the_refusal(strict: Sandbox) -> None:
-    """If both the saved token and the one in memory are invalid, the error is raised and nothing loops."""
+    """If both the saved token and the one in memory are invalid, the error is raised, and the retries end."""
     sign_in(strict)
     kernel = boxnb.connect("acme")
-    first = loaded()
-    assert first.token is not None
-    oauth.revoke(first.client, first.token)
+    signed_in = load_profile()
+    assert signed_in.token is not None
+    oauth.revoke(signed_in.client, signed_in.token)
     invalid = Token(
-        Secret("x1"), Secret("never-given"), obtained_at=first.token.obtained_at, expires_in=3600.0
+        Secret("x1"), Secret("never-given"), obtained_at=signed_in.token.obtained_at, expires_in=3600.0
     )
-    store.save(first.refreshed(invalid, first.skew))
+    store.save(signed_in.refreshed(invalid, signed_in.skew))
     strict.clock.advance(7200)
     with pytest.raises(InvalidGrantError):
         kernel.get("/users/me")

@@ -1,4 +1,4 @@
-"""`python -m boxnb run`: an unattended notebook has the right exit code and mail, and keeps the sign-in, whatever happens."""
+"""`python -m boxnb run`: whatever happens, an unattended run has the right exit code and mail, and the sign-in stays valid."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from signing import refreshes, sign_in
 import boxnb
 from boxnb import cli, runs, store
 from boxnb.errors import RunRefusedError
+from boxnb.runs import notebooks
 from boxnb.sandbox import Sandbox
 from boxnb.sandbox.mail import Mailbox
 
@@ -56,7 +57,7 @@ def notebook(tmp_path: Path, *cells: str, name: str = "nightly.ipynb") -> Path:
     return path
 
 
-def words(*arguments: object) -> list[str]:
+def command(*arguments: object) -> list[str]:
     """Return the command line of boxnb with these arguments."""
     return [sys.executable, "-m", "boxnb", *map(str, arguments)]
 
@@ -64,7 +65,7 @@ def words(*arguments: object) -> list[str]:
 def run(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run a notebook in a child process."""
     return subprocess.run(
-        words("run", *arguments), capture_output=True, text=True, check=False, timeout=200, **options
+        command("run", *arguments), capture_output=True, text=True, check=False, timeout=200, **options
     )
 
 
@@ -72,9 +73,9 @@ USERS = "import boxnb\nbox = boxnb.connect(PROFILE)\nlen(box.users())"
 
 
 def test_weekly_report(server: Mailbox, tmp_path: Path) -> None:
-    """The run ends with 0, a page, a table and a mail; profile and parameter reached the notebook; no secret did."""
-    done = run(WEEKLY, "--profile", "acme", "-p", "since=1D", "--folder", tmp_path / "runs")
-    assert done.returncode == 0, done.stderr
+    """The exit code is 0. Page, table and mail exist and contain no secret, and the notebook got profile and parameter."""
+    child = run(WEEKLY, "--profile", "acme", "-p", "since=1D", "--folder", tmp_path / "runs")
+    assert child.returncode == 0, child.stderr
     assert server[-1].subject.startswith("SUCCESS 03-weekly-report-acme on ")
     assert {"busiest.csv", "03-weekly-report.html"} <= set(server[-1].attachments)
     [page] = (tmp_path / "runs").rglob("03-weekly-report.html")
@@ -84,17 +85,17 @@ def test_weekly_report(server: Mailbox, tmp_path: Path) -> None:
     assert (row["outcome"], row["name"]) == ("SUCCESS", "03-weekly-report-acme") and row["calls"] >= 1
     saved = store.load("acme")
     assert saved is not None and saved.token is not None
-    everything = server[-1].raw.decode() + text + done.stdout + done.stderr
-    assert saved.token.access_token.reveal() not in everything and server.password not in everything
+    output = server[-1].raw.decode() + text + child.stdout + child.stderr
+    assert saved.token.access_token.reveal() not in output and server.password not in output
 
 
 def test_notebook_attaches_files(server: Mailbox, tmp_path: Path) -> None:
-    """Rows are counted, a page of the notebook's own name is not overwritten, and scripts in the page stay intact."""
+    """Rows are counted, a file with the name of the page is not overwritten, and scripts in the page stay intact."""
     attach = "import pandas as pd\nfrom boxnb import runs\nrows = pd.DataFrame({'a': range(500)})"
     attach += "\nruns.attach(rows, 'all.csv'); runs.attach('mine', 'nightly.html'); None"
     script = "from IPython.display import HTML\nHTML('<script>fetch(1, {credentials:\"include\"})</script>')"
-    done = run(notebook(tmp_path, attach, script), "--profile", "acme", "--folder", tmp_path / "runs")
-    assert done.returncode == 0, done.stderr
+    child = run(notebook(tmp_path, attach, script), "--profile", "acme", "--folder", tmp_path / "runs")
+    assert child.returncode == 0, child.stderr
     assert runs.history()["rows"].tolist() == [500]
     files = {file.name: file for file in (tmp_path / "runs" / "attached").glob("*/*")}
     assert sorted(files) == ["all.csv", "nightly-executed.html", "nightly.html"]
@@ -104,21 +105,21 @@ def test_notebook_attaches_files(server: Mailbox, tmp_path: Path) -> None:
 
 def test_failing_cell(server: Mailbox, tmp_path: Path) -> None:
     """The exit code is 1, the mail says which cell failed and why, and the page shows it."""
-    done = run(notebook(tmp_path, USERS, "box.get('/folders/1')", "1"), "--profile", "acme")
-    assert done.returncode == 1
+    child = run(notebook(tmp_path, USERS, "box.get('/folders/1')", "1"), "--profile", "acme")
+    assert child.returncode == 1
     assert server[-1].subject.startswith("ERROR nightly-acme")
     assert "Code cell 3 failed with NotFoundError" in server[-1].text.replace("\n", " ")
-    assert "nightly.html" in server[-1].attachments and "Code cell 3 failed" in done.stderr
+    assert "nightly.html" in server[-1].attachments and "Code cell 3 failed" in child.stderr
 
 
 def test_warning_in_a_cell(server: Mailbox, tmp_path: Path) -> None:
     """The exit code is 0, and the mail reports the warning."""
-    done = run(
+    child = run(
         notebook(tmp_path, "import warnings\nwarnings.warn('half of it')\nprint('printed')"),
         "--profile",
         "acme",
     )
-    assert done.returncode == 0
+    assert child.returncode == 0
     assert (
         server[-1].subject.startswith("WARNING")
         and "half of it" in server[-1].text
@@ -127,21 +128,21 @@ def test_warning_in_a_cell(server: Mailbox, tmp_path: Path) -> None:
 
 
 def test_profile_without_a_sign_in(server: Mailbox, tmp_path: Path) -> None:
-    """The run fails at once without asking anything, and the mail is sent."""
+    """The run fails immediately, without asking for anything, and the mail is sent."""
     boxnb.sign_out("acme")
-    done = run(notebook(tmp_path, USERS), "--profile", "acme")
-    assert done.returncode == 1
+    child = run(notebook(tmp_path, USERS), "--profile", "acme")
+    assert child.returncode == 1
     assert server[-1].subject.startswith("ERROR") and "Nobody is signed in as 'acme'" in server[-1].text
 
 
 def test_two_runs_at_the_same_time(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> None:
-    """With an expired token, one run succeeds, the other is refused and reports it, and the token pair stays valid."""
+    """With an expired token, one run succeeds, the other reports that it was refused, and the token pair stays valid."""
     sandbox.clock.advance(7200)
     go = tmp_path / "go"  # the run that starts waits until the other one is refused
     wait = f"import pathlib, time\nwhile not pathlib.Path({str(go)!r}).exists():\n    time.sleep(0.05)"
     path = notebook(tmp_path, USERS, wait)
     processes = [
-        subprocess.Popen(words("run", path, "--profile", "acme"), stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(command("run", path, "--profile", "acme"), stderr=subprocess.PIPE, text=True)
         for _ in "ab"
     ]
     while all(process.poll() is None for process in processes):
@@ -160,12 +161,12 @@ def test_revoked_token(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> Non
     saved = store.load("acme")
     assert saved is not None and saved.token is not None
     boxnb.oauth.revoke(saved.client, saved.token)
-    done = run(notebook(tmp_path, USERS), "--profile", "acme")
-    assert done.returncode == 1
+    child = run(notebook(tmp_path, USERS), "--profile", "acme")
+    assert child.returncode == 1
     assert "InvalidGrantError" in server[-1].text and "Sign in again" in server[-1].text
 
 
-def test_reply_lost_during_a_refresh(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_response_lost_during_a_refresh(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> None:
     """The run succeeds, and so does the next call."""
     sandbox.clock.advance(7200)
     sandbox.faults.add("/oauth2/token", "lost_token")
@@ -173,45 +174,45 @@ def test_reply_lost_during_a_refresh(server: Mailbox, sandbox: Sandbox, tmp_path
     assert boxnb.connect("acme").get("/users/me")["login"] == ADA
 
 
-def test_server_that_answers_500(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> None:
-    """The exit code is 1, the mail has a sentence, and the saved pair is unchanged."""
+def test_server_that_responds_with_500(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The exit code is 1, the mail names the error, and the saved pair is unchanged."""
     with sandbox.faults.during("/2.0/users*", "500"):
-        done = run(notebook(tmp_path, USERS), "--profile", "acme")
-    assert done.returncode == 1
+        child = run(notebook(tmp_path, USERS), "--profile", "acme")
+    assert child.returncode == 1
     assert "BoxUnavailableError" in server[-1].text
     assert boxnb.connect("acme").get("/users/me")["login"] == ADA
 
 
-@pytest.mark.parametrize("kind", ["500", "reset_before"])
+@pytest.mark.parametrize("fault", ["500", "reset_before"])
 def test_token_endpoint_that_does_not_work(
-    server: Mailbox, sandbox: Sandbox, tmp_path: Path, kind: str
+    server: Mailbox, sandbox: Sandbox, tmp_path: Path, fault: str
 ) -> None:
     """With an expired token, the run fails with a mail, and the next call succeeds with the same token pair."""
     sandbox.clock.advance(7200)
-    with sandbox.faults.during("/oauth2/token", kind):
-        done = run(notebook(tmp_path, USERS), "--profile", "acme")
-    assert done.returncode == 1 and server[-1].subject.startswith("ERROR nightly-acme")
+    with sandbox.faults.during("/oauth2/token", fault):
+        child = run(notebook(tmp_path, USERS), "--profile", "acme")
+    assert child.returncode == 1 and server[-1].subject.startswith("ERROR nightly-acme")
     assert "TokenEndpointError" in server[-1].text or "NetworkError" in server[-1].text
     assert boxnb.connect("acme").get("/users/me")["login"] == ADA
 
 
-def full(room: int) -> Callable[[], None]:
-    """Return a function that limits the size of each file that the child and its children write."""
+def full_disk(limit: int) -> Callable[[], None]:
+    """Return a function that limits the size of every file that a child process and its children write."""
 
-    def limit() -> None:
+    def limit_files() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-    return limit
+    return limit_files
 
 
-@pytest.mark.parametrize(("room", "expired"), [(0, False), (1500, True), (6000, False)])
-def test_full_disk(server: Mailbox, sandbox: Sandbox, tmp_path: Path, room: int, expired: bool) -> None:
-    """The exit code is 1 and the mail is sent, whether the disk is full at the start or later; the pair stays valid."""
+@pytest.mark.parametrize(("limit", "expired"), [(0, False), (1500, True), (6000, False)])
+def test_full_disk(server: Mailbox, sandbox: Sandbox, tmp_path: Path, limit: int, expired: bool) -> None:
+    """Whether the disk is full at the start or later, the exit code is 1, the mail is sent, and the pair stays valid."""
     sandbox.clock.advance(7200 * expired)
     large = "print('x' * 20_000)"  # the executed notebook is too large for the disk
-    done = run(notebook(tmp_path, USERS, large), "--profile", "acme", preexec_fn=full(room))
-    assert done.returncode == 1, done.stderr
+    child = run(notebook(tmp_path, USERS, large), "--profile", "acme", preexec_fn=full_disk(limit))
+    assert child.returncode == 1, child.stderr
     assert server[-1].subject.startswith("ERROR nightly-acme")
     text = " ".join(server[-1].text.split())
     assert re.search("[Ff]ree space", text) or "TokenStoreError" in text, text
@@ -229,14 +230,14 @@ with boxnb.run("script", profile="acme") as run:
 def test_full_disk_and_expired_token_in_a_script(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> None:
     """The refresh token is not spent, because the new one could not be saved."""
     sandbox.clock.advance(7200)
-    before = store.path("acme").read_bytes()
+    content = store.path("acme").read_bytes()
     script = SCRIPT.replace("profile=", f"to=[{ADA!r}], profile=")
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, preexec_fn=full(0)
+    child = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, preexec_fn=full_disk(0)
     )
-    assert done.returncode == 1 and re.search("[Ff]ree space", server[-1].text)
+    assert child.returncode == 1 and re.search("[Ff]ree space", server[-1].text)
     assert server[-1].subject.startswith("ERROR script") and refreshes(sandbox) == []
-    assert store.path("acme").read_bytes() == before
+    assert store.path("acme").read_bytes() == content
     assert boxnb.connect("acme").get("/users/me")["login"] == ADA
 
 
@@ -248,7 +249,7 @@ def test_sigterm_ends_a_run(server: Mailbox, tmp_path: Path) -> None:
         f"import pathlib, os, time\npathlib.Path({str(mark)!r}).write_text(str(os.getpid()))\ntime.sleep(600)",
     )
     with subprocess.Popen(
-        words("run", path, "--profile", "acme"), stderr=subprocess.PIPE, text=True
+        command("run", path, "--profile", "acme"), stderr=subprocess.PIPE, text=True
     ) as child:
         deadline = time.monotonic() + 120
         while not (mark.exists() and mark.read_text(encoding="utf-8")) and time.monotonic() < deadline:
@@ -264,17 +265,17 @@ def test_sigterm_ends_a_run(server: Mailbox, tmp_path: Path) -> None:
 
 
 def test_undelivered_mail_has_its_own_exit_code(server: Mailbox, tmp_path: Path) -> None:
-    """The notebook ran, so the code is 4 and not 1."""
+    """The notebook ran, so the exit code is 4, not 1."""
     server.stop()
-    done = run(notebook(tmp_path, "1"), "--profile", "acme", "--to", ADA)
-    assert done.returncode == 4 and "not delivered" in done.stderr
+    child = run(notebook(tmp_path, "1"), "--profile", "acme", "--to", ADA)
+    assert child.returncode == 4 and "not delivered" in child.stderr
     assert run(notebook(tmp_path, "1"), "--profile", "acme", "--no-mail").returncode == 0
 
 
 def test_notebook_that_asks_for_input_fails(tmp_path: Path) -> None:
     """Nobody can answer ``input()`` or ``getpass``."""
-    done = run(notebook(tmp_path, "input('your name?')"), "--profile", "acme")
-    assert done.returncode == 1 and "StdinNotImplementedError" in done.stderr
+    child = run(notebook(tmp_path, "input('your name?')"), "--profile", "acme")
+    assert child.returncode == 1 and "StdinNotImplementedError" in child.stderr
 
 
 @pytest.mark.parametrize(
@@ -290,17 +291,19 @@ def test_notebook_that_asks_for_input_fails(tmp_path: Path) -> None:
     ],
 )
 def test_invalid_command_line_is_refused_before_anything_runs(arguments: list[str], message: str) -> None:
-    """The exit code is 2, there is one sentence, and the history has no run."""
-    done = run(WEEKLY, *arguments)
-    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
+    """The exit code is 2, one sentence says what is wrong, and the history has no run."""
+    child = run(WEEKLY, *arguments)
+    assert child.returncode == 2 and message in child.stderr and "Traceback" not in child.stderr
     assert len(runs.history()) == 0
 
 
 def test_value_of_a_secret_is_refused_under_any_name(server: Mailbox) -> None:
     """A user may paste the password where a date belongs."""
-    done = run(WEEKLY, "--profile", "acme", "-p", f"since={server.password}")
+    child = run(WEEKLY, "--profile", "acme", "-p", f"since={server.password}")
     assert (
-        done.returncode == 2 and "looks like a secret" in done.stderr and server.password not in done.stderr
+        child.returncode == 2
+        and "looks like a secret" in child.stderr
+        and server.password not in child.stderr
     )
 
 
@@ -310,30 +313,30 @@ def test_file_that_is_not_a_notebook_is_refused(tmp_path: Path, content: str | N
     path = tmp_path / "x.ipynb"
     if content is not None:
         path.write_text(content)
-    done = run(path)
-    assert done.returncode == 2 and "cannot be run" in done.stderr
+    child = run(path)
+    assert child.returncode == 2 and "cannot be run" in child.stderr
 
 
 def test_source_notebook_is_not_changed(server: Mailbox, tmp_path: Path) -> None:
-    """Neither outputs nor tags are written to it."""
+    """Neither outputs nor tags are written to the source notebook."""
     path = notebook(tmp_path, "1")
-    before = path.read_bytes()
+    content = path.read_bytes()
     assert run(path, "--profile", "acme").returncode == 0
-    assert path.read_bytes() == before and json.loads(before)
+    assert path.read_bytes() == content and json.loads(content)
 
 
 def test_scheduled_line_runs_the_notebook(server: Mailbox, tmp_path: Path) -> None:
-    """The line for cron works as in cron: in sh, in another folder, and with almost no environment."""
+    """The line for cron works as under cron: in sh, in another folder, and with almost no environment."""
     path = notebook(tmp_path, USERS, name="my nightly 100%.ipynb")
-    planned = subprocess.run(
-        words("schedule", path, "--profile", "acme", "--at", "23:59", "--to", ADA),
+    schedule = subprocess.run(
+        command("schedule", path, "--profile", "acme", "--at", "23:59", "--to", ADA),
         capture_output=True,
         text=True,
         check=True,
     )
-    line = planned.stdout.splitlines()[1].removeprefix("59 23 * * * ").replace(r"\%", "%")
+    line = schedule.stdout.splitlines()[1].removeprefix("59 23 * * * ").replace(r"\%", "%")
     environment = {name: os.environ[name] for name in ("HOME", "NO_PROXY") if name in os.environ}
-    done = subprocess.run(
+    child = subprocess.run(
         ["/bin/sh", "-c", line],
         cwd="/",
         env=environment,
@@ -342,25 +345,25 @@ def test_scheduled_line_runs_the_notebook(server: Mailbox, tmp_path: Path) -> No
         check=False,
         timeout=120,
     )
-    assert done.returncode == 0, done.stderr
+    assert child.returncode == 0, child.stderr
     assert server[-1].subject.startswith("SUCCESS my nightly 100--acme")
 
 
 @pytest.mark.parametrize("scheduler", ["systemd", "launchd", "windows"])
 def test_every_scheduler_has_a_text(scheduler: str) -> None:
     """Each text contains the full path of the notebook."""
-    done = subprocess.run(
-        words("schedule", WEEKLY, "--for", scheduler), capture_output=True, text=True, check=True
+    child = subprocess.run(
+        command("schedule", WEEKLY, "--for", scheduler), capture_output=True, text=True, check=True
     )
-    assert str(WEEKLY) in done.stdout and "not run" in done.stdout
+    assert str(WEEKLY) in child.stdout and "not run" in child.stdout
 
 
 TICKS = """
 import os, pathlib, subprocess, sys, time
 mark = pathlib.Path({mark!r})
 mark.write_text(f"{{os.getpid()}} ")
-other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(120)"])
-mark.write_text(f"{{os.getpid()}} {{other.pid}}")
+program = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(120)"])
+mark.write_text(f"{{os.getpid()}} {{program.pid}}")
 print("it prints: bare-secret-of-a-cell")
 time.sleep(120)
 """
@@ -374,8 +377,8 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def started(mark: Path) -> list[int]:
-    """Return the process IDs of the kernel of a run and of the program that its notebook started."""
+def wait_until_started(mark: Path) -> list[int]:
+    """Return the process IDs of a run's kernel and of the program that its notebook started."""
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         if mark.exists() and len(mark.read_text(encoding="utf-8").split()) == 2:
@@ -385,16 +388,16 @@ def started(mark: Path) -> list[int]:
 
 
 def test_killed_run_ends_with_all_its_processes(sandbox: Sandbox, tmp_path: Path, home: Path) -> None:
-    """Kernel and child programs end, nothing unredacted remains, and the next run of that name can start."""
+    """Kernel and child programs end, no file with secrets remains, and the next run of that name can start."""
     sign_in(sandbox)
     mark = tmp_path / "mark"
     path = notebook(tmp_path, TICKS.format(mark=str(mark)))
-    first = subprocess.Popen(words("run", path, "--profile", "acme", "--name", "weekly", "--no-mail"))
-    pids = started(mark)
+    first_run = subprocess.Popen(command("run", path, "--profile", "acme", "--name", "weekly", "--no-mail"))
+    pids = wait_until_started(mark)
     with pytest.raises(RunRefusedError), boxnb.run("weekly"):
         pass
-    first.kill()
-    first.wait()
+    first_run.kill()
+    first_run.wait()
     deadline = time.monotonic() + 20
     while (any(map(is_alive, pids)) or list((home / "runs").glob("*.work"))) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -403,20 +406,20 @@ def test_killed_run_ends_with_all_its_processes(sandbox: Sandbox, tmp_path: Path
         pass
 
 
-def test_next_run_removes_what_two_kills_left(sandbox: Sandbox, tmp_path: Path, home: Path) -> None:
-    """Any run removes the folder of a run and child that were killed together, but not that of a run in progress."""
+def test_work_folder_of_a_killed_run_is_removed(sandbox: Sandbox, tmp_path: Path, home: Path) -> None:
+    """If a run and its child were both killed, the next run removes their folder, but not that of a run in progress."""
     sign_in(sandbox)
-    left, other = home / "runs" / "weekly+abcd.work", home / "runs" / "daily+abcd.work"
-    for folder in (left, other):
+    leftover, in_use = home / "runs" / "weekly+abcd.work", home / "runs" / "daily+abcd.work"
+    for folder in (leftover, in_use):
         folder.mkdir(parents=True)
         (folder / "out.ipynb").write_text("bare-secret-of-a-cell")
     (home / "runs" / "link+abcd.work").symlink_to(tmp_path, target_is_directory=True)
     with boxnb.run("daily"):
         assert run(notebook(tmp_path, "1"), "--profile", "acme", "--no-mail").returncode == 0
-    assert not left.exists() and other.exists() and (tmp_path / "nightly.ipynb").exists()
+    assert not leftover.exists() and in_use.exists() and (tmp_path / "nightly.ipynb").exists()
 
 
-KNOWN_THERE = """
+KNOWN_TO_THE_KERNEL = """
 import boxnb
 box = boxnb.connect(PROFILE)
 for _ in range(2):
@@ -446,27 +449,27 @@ def test_page_is_redacted_with_secrets_of_the_kernel(server: Mailbox, tmp_path: 
             ),
         )
     )
-    done = run(notebook(tmp_path, KNOWN_THERE), "--profile", "acme", "--folder", tmp_path / "runs")
-    assert done.returncode == 1
+    child = run(notebook(tmp_path, KNOWN_TO_THE_KERNEL), "--profile", "acme", "--folder", tmp_path / "runs")
+    assert child.returncode == 1
     refreshed = store.load("acme")
     assert refreshed is not None and refreshed.token is not None and refreshed.generation == 2
     files = [file.read_text(errors="replace") for file in (tmp_path / "runs").rglob("*") if file.is_file()]
-    everything = server[-1].raw.decode() + server[-1].text + done.stdout + done.stderr + "".join(files)
-    everything += "".join(content.decode("utf-8", "replace") for content in server[-1].attachments.values())
+    output = server[-1].raw.decode() + server[-1].text + child.stdout + child.stderr + "".join(files)
+    output += "".join(content.decode("utf-8", "replace") for content in server[-1].attachments.values())
     for secret in ("password-of-devices", "refresh-token-of-the-other", "known-to-this-kernel-only"):
-        assert secret not in everything
-    assert refreshed.token.access_token.reveal() not in everything
+        assert secret not in output
+    assert refreshed.token.access_token.reveal() not in output
     assert len(re.findall(r"refreshed (?:&lt;|<)secret [0-9a-f]{4}", files[0] + "".join(files))) >= 2
-    assert "made here" in everything
+    assert "made here" in output
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"cells": ["x"]}', '{"cells": 5}'])
 def test_unusual_file_is_refused_with_one_sentence(text: str, tmp_path: Path) -> None:
-    """However unusual the file is, the message says that it is not a notebook."""
+    """Whatever the file contains, the message says that it is not a notebook."""
     file = tmp_path / "odd.ipynb"
     file.write_text(text, encoding="utf-8")
-    with pytest.raises(cli.UsageError, match="not a notebook"):
-        cli.check_parameters(cli.read(file), {}, file)
+    with pytest.raises(notebooks.UsageError, match="not a notebook"):
+        notebooks.check_parameters(notebooks.read(file), {}, file)
 
 
 @pytest.mark.parametrize(
@@ -484,7 +487,7 @@ def test_unusual_file_is_refused_with_one_sentence(text: str, tmp_path: Path) ->
 def test_malformed_cell_is_refused_with_one_sentence(
     change: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The error may be in any field of the cell."""
+    """Every field that boxnb reads is checked."""
     cell = {"cell_type": "code", "metadata": {}, "source": "1", "outputs": [], **change}
     file = tmp_path / "odd.ipynb"
     file.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
@@ -493,10 +496,10 @@ def test_malformed_cell_is_refused_with_one_sentence(
 
 
 def test_notebook_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
-    """Some Windows editors write such a mark."""
+    """Some Windows editors write a byte order mark."""
     file = tmp_path / "marked.ipynb"
     file.write_text(json.dumps({"cells": []}), encoding="utf-8-sig")
-    assert cli.read(file) == {"cells": []}
+    assert notebooks.read(file) == {"cells": []}
 
 
 def test_file_in_place_of_a_folder_is_refused(
@@ -513,22 +516,22 @@ def test_file_in_place_of_a_folder_is_refused(
             assert "BOXNB_HOME" in capsys.readouterr().err
 
 
-def test_reader_that_stops_early_sees_no_traceback(tmp_path: Path) -> None:
-    """The reader of the output stops early, as ``head`` does."""
-    reading, writing = os.pipe()
-    os.close(reading)
-    done = subprocess.run(
-        words("schedule", notebook(tmp_path, "1")),
-        stdout=writing,
+def test_no_traceback_if_the_reader_of_the_output_stops_early(tmp_path: Path) -> None:
+    """The reader may close the pipe before the end, as ``head`` does."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    child = subprocess.run(
+        command("schedule", notebook(tmp_path, "1")),
+        stdout=write_end,
         stderr=subprocess.PIPE,
         check=False,
         timeout=60,
     )
-    os.close(writing)
-    assert (done.returncode, done.stderr) == (0, b"")
+    os.close(write_end)
+    assert (child.returncode, child.stderr) == (0, b"")
 
 
-PIECES = """
+LETTER_BY_LETTER = """
 import sys, time
 for number, sign in enumerate("it is password-of-devices indeed"):
     print(sign, end="", flush=True)
@@ -543,12 +546,12 @@ print("\\rdone")
 """
 
 
-def test_secret_printed_in_pieces_is_redacted(tmp_path: Path) -> None:
-    """Kernels send output every fifth of a second, so lines are joined before they are redacted and logged."""
+def test_secret_printed_letter_by_letter_is_redacted(tmp_path: Path) -> None:
+    """Kernels send output five times a second, so lines are joined before they are redacted and logged."""
     boxnb.basic.save("devices", "http://127.0.0.1:9", "reader", "password-of-devices")
     folder = tmp_path / "runs"
-    done = run(notebook(tmp_path, PIECES, name="bü.ipynb"), "--no-mail", "--folder", folder)
-    assert done.returncode == 0
+    child = run(notebook(tmp_path, LETTER_BY_LETTER, name="bü.ipynb"), "--no-mail", "--folder", folder)
+    assert child.returncode == 0
     (log,) = folder.glob("*.log")
     messages = [line.split(": ", 1)[1] for line in log.read_text(encoding="utf-8").splitlines()]
     assert any(line.startswith("it is <secret ") and line.endswith("> indeed") for line in messages)
@@ -558,20 +561,20 @@ def test_secret_printed_in_pieces_is_redacted(tmp_path: Path) -> None:
 
 
 def test_run_name_with_letters_that_the_locale_lacks(tmp_path: Path) -> None:
-    """The work folder of the run has the name as well."""
+    """The name of the run is also part of its work folder."""
     locale = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
-    done = run(notebook(tmp_path, "1"), "--no-mail", "--name", "Bücher", env={**os.environ, **locale})
-    assert done.returncode == 0, done.stderr
+    child = run(notebook(tmp_path, "1"), "--no-mail", "--name", "Bücher", env={**os.environ, **locale})
+    assert child.returncode == 0, child.stderr
 
 
-def test_leftovers_in_the_folder_hide_no_error(tmp_path: Path) -> None:
-    """A folder and a damaged row count do not hide the notebook's own error."""
-    odd = (
+def test_odd_files_in_the_folder_do_not_hide_the_error(tmp_path: Path) -> None:
+    """A folder and a damaged row count among the attachments do not hide the notebook's own error."""
+    cell = (
         "import os, pathlib\n"
-        "left = pathlib.Path(os.environ['BOXNB_RUN_FOLDER'])\n"
-        "(left / 'below').mkdir()\n"
-        "(left / '.rows').write_text('3\\nx\\n')\n"
+        "folder = pathlib.Path(os.environ['BOXNB_RUN_FOLDER'])\n"
+        "(folder / 'below').mkdir()\n"
+        "(folder / '.rows').write_text('3\\nx\\n')\n"
         "1 / 0"
     )
-    done = run(notebook(tmp_path, odd), "--no-mail")
-    assert done.returncode == 1 and "ZeroDivisionError" in done.stderr
+    child = run(notebook(tmp_path, cell), "--no-mail")
+    assert child.returncode == 1 and "ZeroDivisionError" in child.stderr

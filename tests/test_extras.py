@@ -1,4 +1,4 @@
-"""Public names work after ``import boxnb`` alone, and a missing package is reported in one sentence with the install command."""
+"""Public names work after ``import boxnb`` alone, and one sentence reports a missing package and how to install it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ PROMISED = [
     "frames.children",
     "reports.storage_by",
 ]
-"""Names that stay importable, wherever their code is moved."""
+"""Names that must stay importable when their code moves."""
 
 HIDE = """
     import importlib.abc, sys
@@ -67,7 +67,7 @@ HIDE = """
 
 
 def child(folder: Path, *words: str, hidden: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    """Run Python in a process in which some packages cannot be imported, neither there nor in its child processes."""
+    """Run Python in a process in which some packages cannot be imported, nor in its child processes."""
     site = folder / "site"
     site.mkdir(exist_ok=True)
     (site / "sitecustomize.py").write_text(textwrap.dedent(HIDE).format(hidden=hidden), encoding="utf-8")
@@ -85,15 +85,15 @@ def child(folder: Path, *words: str, hidden: tuple[str, ...] = ()) -> subprocess
 
 
 def output_of(folder: Path, code: str, *hidden: str) -> str:
-    """Return the output of a program, or class and message of the boxnb error that it raises."""
+    """Return the output of a program, or the class and message of the boxnb error that it raises."""
     program = (
         "import boxnb, pandas as pd\nfrom boxnb.errors import BoxNotebookError\nframe = pd.DataFrame({'a': ['b']})\n"
         f"try:\n{textwrap.indent(textwrap.dedent(code), '    ')}\n"
         "except BoxNotebookError as error:\n    print(type(error).__name__, error)\n"
     )
-    done = child(folder, "-c", program, hidden=hidden)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    process = child(folder, "-c", program, hidden=hidden)
+    assert process.returncode == 0, process.stderr
+    return process.stdout.strip()
 
 
 def readme_names() -> list[str]:
@@ -102,7 +102,7 @@ def readme_names() -> list[str]:
 
 
 def test_every_name_works_after_import_boxnb_alone(tmp_path: Path) -> None:
-    """Each name is tried in its own process, so that none depends on what another one has loaded."""
+    """Each name is imported in its own process, so that none depends on what another one has loaded."""
     code = """
         import operator, os, sys
         import boxnb
@@ -119,12 +119,12 @@ def test_every_name_works_after_import_boxnb_alone(tmp_path: Path) -> None:
         """
     names = [*PROMISED, *readme_names()]
     assert {"reports", "export", "frames.children", "widgets.views"} <= set(names)
-    done = child(tmp_path, "-c", textwrap.dedent(code), *names)
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    process = child(tmp_path, "-c", textwrap.dedent(code), *names)
+    assert (process.returncode, process.stdout) == (0, ""), process.stderr
 
 
 def test_names_that_load_later_are_completed_by_the_tab_key() -> None:
-    """``dir`` lists them before they are loaded."""
+    """``dir`` lists the names before they are loaded."""
     import boxnb
     import boxnb.labs
     import boxnb.sandbox
@@ -139,7 +139,7 @@ def test_names_that_load_later_are_completed_by_the_tab_key() -> None:
     "name", ["boxnb.report", "boxnb.widgets.chart", "boxnb.sandbox.mails", "boxnb.labs.slide"]
 )
 def test_unknown_name_is_an_attribute_error(name: str) -> None:
-    """``hasattr`` and typing mistakes get the usual answer."""
+    """``hasattr`` works as usual, and a misspelled name is reported as usual."""
     import boxnb
 
     with pytest.raises(AttributeError, match=name.rpartition(".")[2]):
@@ -155,18 +155,18 @@ def test_type_checkers_see_names_that_load_later() -> None:
         "labs": "slides",
     }.items():
         tree = ast.parse((ROOT / "boxnb" / package / "__init__.py").read_text(encoding="utf-8"))
-        guarded = [
+        blocks = [
             node
             for node in tree.body
             if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
         ]
-        seen = {
+        imported = {
             alias.asname or alias.name
-            for node in guarded
+            for node in blocks
             for statement in node.body
             for alias in getattr(statement, "names", [])
         }
-        assert set(names.split()) <= seen, package
+        assert set(names.split()) <= imported, package
 
 
 def extras() -> dict[str, list[str]]:
@@ -206,17 +206,19 @@ MISSING = [
 ]
 
 
-@pytest.mark.parametrize(("code", "hidden", "line"), MISSING)
-def test_missing_package_is_one_sentence(tmp_path: Path, code: str, hidden: str, line: str) -> None:
-    """The message says what needs the package, how to install it and why the import failed, in one line without a traceback."""
+@pytest.mark.parametrize(("code", "hidden", "command"), MISSING)
+def test_missing_package_is_reported_in_one_sentence(
+    tmp_path: Path, code: str, hidden: str, command: str
+) -> None:
+    """One line without a traceback says what needs the package, how to install it and why the import failed."""
     message = output_of(tmp_path, code, hidden)
-    assert line in message, message
+    assert command in message, message
     assert "needs one more package" in message
     assert len(message.splitlines()) == 1
 
 
 def test_missing_package_error_is_also_an_import_error(tmp_path: Path) -> None:
-    """Code that catches ImportError for an optional package catches it, and its name is that of the module."""
+    """Code that catches ImportError for an optional package catches this error, and its ``name`` is the module."""
     code = """
         try:
             boxnb.export.to_excel(frame, "a.xlsx")
@@ -228,14 +230,14 @@ def test_missing_package_error_is_also_an_import_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("hidden", ["papermill", "nbconvert", "nbformat"])
-def test_run_without_its_packages_is_one_sentence(tmp_path: Path, hidden: str) -> None:
+def test_run_without_its_packages_is_reported_in_one_sentence(tmp_path: Path, hidden: str) -> None:
     """``python -m boxnb run`` fails before it executes anything, and the history has the reason."""
     notebook = tmp_path / "report.ipynb"
     notebook.write_text('{"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}', encoding="utf-8")
-    done = child(tmp_path, "-m", "boxnb", "run", str(notebook), hidden=(hidden,))
-    assert done.returncode == 1
-    assert AUTOMATE in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
+    process = child(tmp_path, "-m", "boxnb", "run", str(notebook), hidden=(hidden,))
+    assert process.returncode == 1
+    assert AUTOMATE in process.stderr and len(process.stderr.strip().splitlines()) == 1, process.stderr
+    assert "Traceback" not in process.stdout + process.stderr
     history = output_of(
         tmp_path, "print(boxnb.runs.history()[['outcome', 'problem']].iloc[0].to_list())", hidden
     )
@@ -243,7 +245,7 @@ def test_run_without_its_packages_is_one_sentence(tmp_path: Path, hidden: str) -
 
 
 def test_broken_package_is_reported_before_anything_runs(tmp_path: Path) -> None:
-    """A package that cannot be imported is reported with the reason, and no cell is executed."""
+    """The error says why the package cannot be imported, and no cell is executed."""
     notebook = tmp_path / "report.ipynb"
     cell = '{"cell_type": "code", "source": "open(\'ran\', \'w\').close()", "metadata": {}, "outputs": [], "execution_count": null}'
     notebook.write_text(
@@ -253,30 +255,30 @@ def test_broken_package_is_reported_before_anything_runs(tmp_path: Path) -> None
     (tmp_path / "site" / "papermill.py").write_text(
         "raise ImportError('no such library: libx')", encoding="utf-8"
     )
-    done = child(tmp_path, "-m", "boxnb", "run", str(notebook))
-    assert (done.returncode, len(done.stderr.strip().splitlines())) == (1, 1), done.stderr
-    assert AUTOMATE in done.stderr and "libx" in done.stderr
+    process = child(tmp_path, "-m", "boxnb", "run", str(notebook))
+    assert (process.returncode, len(process.stderr.strip().splitlines())) == (1, 1), process.stderr
+    assert AUTOMATE in process.stderr and "libx" in process.stderr
     assert not (tmp_path / "ran").exists()
 
 
 def test_schedule_needs_no_extra(tmp_path: Path) -> None:
-    """The text for a scheduler is printed even where no notebook could run."""
+    """The text for a scheduler is printed even if the packages that run a notebook are missing."""
     notebook = tmp_path / "report.ipynb"
     notebook.write_text('{"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}', encoding="utf-8")
-    done = child(
+    process = child(
         tmp_path, "-m", "boxnb", "schedule", str(notebook), hidden=("papermill", "nbconvert", "nbformat")
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (process.returncode, process.stderr) == (0, "")
 
 
-def test_slides_without_their_packages_are_one_sentence(tmp_path: Path) -> None:
+def test_slides_without_their_packages_are_reported_in_one_sentence(tmp_path: Path) -> None:
     """``python -m boxnb.labs.slides`` reports a missing package in one sentence as well."""
-    done = child(tmp_path, "-m", "boxnb.labs.slides", "a.ipynb", "a.html", hidden=("nbclient",))
-    assert done.returncode == 1
-    assert AUTOMATE in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    process = child(tmp_path, "-m", "boxnb.labs.slides", "a.ipynb", "a.html", hidden=("nbclient",))
+    assert process.returncode == 1
+    assert AUTOMATE in process.stderr and len(process.stderr.strip().splitlines()) == 1
 
 
-def test_picture_without_its_package_is_one_sentence(tmp_path: Path) -> None:
+def test_picture_without_its_package_is_reported_in_one_sentence(tmp_path: Path) -> None:
     """The message says what to install, and which format works without it."""
     code = """
         from boxnb.runs import attachments
@@ -294,11 +296,11 @@ def test_table_says_why_it_has_no_excel_file(tmp_path: Path) -> None:
     """A user who presses Excel sees the message, which would otherwise only be in the log of the kernel."""
     code = """
         from boxnb.widgets.table import Table
-        table, sent = Table(frame), []
-        table.send = lambda content, buffers=None: sent.append(content)
+        table, messages = Table(frame), []
+        table.send = lambda content, buffers=None: messages.append(content)
         table._send_file("xlsx")
         table._send_file("csv")
-        print(sent[0]["type"], sent[0]["why"], sent[1]["type"])
+        print(messages[0]["type"], messages[0]["why"], messages[1]["type"])
         """
     message = output_of(tmp_path, code, "openpyxl")
     assert message.startswith("failed ") and EXPLORE in message and message.endswith(" file")
@@ -323,13 +325,13 @@ def test_base_packages_are_enough_for_the_rest(tmp_path: Path) -> None:
         """
     names = [re.split(r"[\\[<>=~! ]", line)[0] for group in extras().values() for line in group]
     hidden = {name.replace("-", "_") for name in names} - {"boxnb", "requests", "pyyaml", "packaging"}
-    done = child(
+    process = child(
         tmp_path,
         "-c",
         "import boxnb\nfrom boxnb import *\n" + textwrap.dedent(code),
         hidden=(*sorted(hidden), "box_sdk_gen"),
     )
-    assert done.returncode == 0, done.stderr
+    assert process.returncode == 0, process.stderr
 
 
 BASE = {
@@ -388,10 +390,9 @@ def optional_imports(path: Path) -> list[tuple[str, int]]:
 
 
 def test_every_import_of_an_optional_package_is_guarded() -> None:
-    """A new import of an optional package without a guard fails here."""
-    # These packages are checked before the work begins; the command line does so before it starts watched.py.
+    """An import of an optional package needs `require` or an ``except ImportError``."""
+    # These packages are checked before the work starts: execution.py checks them before it starts watched.py.
     checked_before = {
-        "command.py": {"nbformat", "nbconvert"},
         "slides.py": {"nbformat", "nbconvert", "pygments"},
         "watched.py": {"papermill", "psutil"},
     }

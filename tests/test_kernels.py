@@ -18,21 +18,22 @@ from boxnb.sandbox import Sandbox
 ROUNDS = 50
 
 
-def value(kernel: BlockingKernelClient, sent: str) -> str:
-    """Return the text of the expression that was requested with ``sent``, or raise the error."""
+def value(kernel: BlockingKernelClient, message_id: str) -> str:
+    """Return ``repr`` of the expression that this message requested, or the error."""
     while True:
         reply = kernel.get_shell_msg(timeout=60)
-        if reply["parent_header"].get("msg_id") == sent:
-            found = reply["content"].get("user_expressions", {}).get("kind", reply["content"])
-            return str(found.get("data", {}).get("text/plain", found))
+        if reply["parent_header"].get("msg_id") == message_id:
+            expression = reply["content"].get("user_expressions", {}).get("result", reply["content"])
+            return str(expression.get("data", {}).get("text/plain", expression))
 
 
-def ask(kernel: BlockingKernelClient, code: str) -> str:
-    return kernel.execute(code, user_expressions={"kind": "answer"})
+def execute(kernel: BlockingKernelClient, code: str) -> str:
+    """Send code that assigns ``result``. Return the ID of the message."""
+    return kernel.execute(code, user_expressions={"result": "result"})
 
 
 def test_two_kernels_refresh_once_per_expiry(sandbox: Sandbox) -> None:
-    """Both need a new token at the same moment: one refreshes, the other uses the result, and no call is refused."""
+    """If both need a new token at the same moment, one refreshes, the other uses its result, and no call is refused."""
     sign_in(sandbox)
     with ExitStack() as stack:
         kernels = []
@@ -41,12 +42,12 @@ def test_two_kernels_refresh_once_per_expiry(sandbox: Sandbox) -> None:
             stack.callback(manager.shutdown_kernel, now=True)
             stack.callback(kernel.stop_channels)
             kernels.append(kernel)
-        opening = 'import boxnb; box = boxnb.connect("acme"); answer = "ready"'
-        assert [value(kernel, ask(kernel, opening)) for kernel in kernels] == ["'ready'"] * 2
+        connect = 'import boxnb; box = boxnb.connect("acme"); result = "ready"'
+        assert [value(kernel, execute(kernel, connect)) for kernel in kernels] == ["'ready'"] * 2
         for _ in range(ROUNDS):
             sandbox.clock.advance(7200)
-            sent = [ask(kernel, 'answer = box.get("/users/me")["type"]') for kernel in kernels]
-            assert [value(*pair) for pair in zip(kernels, sent, strict=True)] == ["'user'"] * 2
+            message_ids = [execute(kernel, 'result = box.get("/users/me")["type"]') for kernel in kernels]
+            assert [value(*pair) for pair in zip(kernels, message_ids, strict=True)] == ["'user'"] * 2
     assert refreshes(sandbox) == [200] * ROUNDS
     saved = store.load("acme")
     assert saved is not None
@@ -57,28 +58,28 @@ def test_sandbox_of_a_lesson_ends_with_its_kernel() -> None:
     """After a kill of the kernel, the sandbox of the lesson stops and its folder is removed."""
     manager, kernel = start_new_kernel(kernel_name="python3")
     try:
-        shown = value(
+        result = value(
             kernel,
-            ask(
+            execute(
                 kernel,
-                "from boxnb import labs; p = labs.practice(); answer = f'{p.sandbox.pid} {p.sandbox.state} {p.home}'",
+                "from boxnb import labs; p = labs.practice(); result = f'{p.sandbox.pid} {p.sandbox.state} {p.home}'",
             ),
         )
     finally:
         kernel.stop_channels()
         os.kill(manager.provisioner.process.pid, signal.SIGKILL)
-    pid, state, lesson = shown.strip("'").split()
-    assert Path(lesson).is_relative_to(state)
-    gone = Path(f"/proc/{pid}/stat")
+    pid, state, lesson_home = result.strip("'").split()
+    assert Path(lesson_home).is_relative_to(state)
+    status = Path(f"/proc/{pid}/stat")
 
-    def lives() -> bool:
+    def is_alive() -> bool:
         try:
-            return gone.read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+            return status.read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
         except (FileNotFoundError, ProcessLookupError):
             return False
 
     deadline = time.monotonic() + 20
-    while (Path(state).exists() or lives()) and time.monotonic() < deadline:
+    while (Path(state).exists() or is_alive()) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not Path(state).exists() and not lives()
+    assert not Path(state).exists() and not is_alive()
     manager.shutdown_kernel(now=True)

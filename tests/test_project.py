@@ -21,13 +21,13 @@ PACKAGE = ROOT / "boxnb"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
-ROOM_LIST = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## The house")[1].split("```")[1]
-ROOMS = re.findall(r"^(\w+)", ROOM_LIST.removeprefix("text"), re.MULTILINE)
+LAYER_LIST = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## The house")[1].split("```")[1]
+LAYERS = re.findall(r"^(\w+)", LAYER_LIST.removeprefix("text"), re.MULTILINE)
 """Every top-level module and folder, lowest layer first, as CONTRIBUTING lists them."""
 
 
 def module_name(path: Path) -> str:
-    """Return the dotted name inside the package, such as ``oauth.flow``; an ``__init__`` has its folder's name."""
+    """Return the dotted name inside the package, such as ``oauth.flow``. An ``__init__`` has the name of its folder."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
@@ -36,7 +36,7 @@ PATHS = {module_name(path): path for path in MODULES}
 
 
 def imports(path: Path) -> set[str]:
-    """Return the boxnb modules that a file imports: at the top, inside a function, or for types only."""
+    """Return the boxnb modules that a file imports, at the top, inside a function, or only for type checkers."""
     folder = path.relative_to(ROOT).parent.parts
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -48,8 +48,8 @@ def imports(path: Path) -> set[str]:
             members = {f"{source}.{alias.name}" for alias in node.names}
             modules = {name for name in members if name.removeprefix("boxnb.") in PATHS}
             names |= modules | ({source} if modules != members else set())
-    inside = {name.removeprefix("boxnb").removeprefix(".") for name in names if name.split(".")[0] == "boxnb"}
-    return {name if name in PATHS else name.rpartition(".")[0] for name in inside} - {module_name(path)}
+    ours = {name.removeprefix("boxnb").removeprefix(".") for name in names if name.split(".")[0] == "boxnb"}
+    return {name if name in PATHS else name.rpartition(".")[0] for name in ours} - {module_name(path)}
 
 
 def relative(path: Path) -> str:
@@ -65,10 +65,10 @@ def test_no_module_is_too_long_to_read(path: Path) -> None:
 
 @pytest.mark.parametrize("path", [path for name, path in PATHS.items() if name], ids=relative)
 def test_imports_only_go_down(path: Path) -> None:
-    """A layer imports only layers below it; only ``boxnb/__init__`` imports from all of them."""
+    """A layer imports only layers that precede it in the list. Only ``boxnb/__init__`` imports from all of them."""
     layer = module_name(path).split(".")[0]
     for imported in {name.split(".")[0] for name in imports(path)} - {layer, ""}:
-        assert ROOMS.index(imported) < ROOMS.index(layer), f"{layer} imports {imported}"
+        assert LAYERS.index(imported) < LAYERS.index(layer), f"{layer} imports {imported}"
 
 
 def test_imports_have_no_circle() -> None:
@@ -76,14 +76,14 @@ def test_imports_have_no_circle() -> None:
     graphlib.TopologicalSorter({name: imports(path) - {""} for name, path in PATHS.items() if name}).prepare()
 
 
-def test_every_room_is_listed() -> None:
+def test_every_layer_is_listed() -> None:
     """The list in CONTRIBUTING names every top-level module and folder."""
-    assert sorted(ROOMS) == sorted({name.split(".")[0] for name in PATHS} - {""})
+    assert sorted(LAYERS) == sorted({name.split(".")[0] for name in PATHS} - {""})
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path.name == "__init__.py"], ids=relative)
 def test_every_folder_describes_itself(path: Path) -> None:
-    """The docstring of each ``__init__`` has a sentence at least: what is in the folder and who may import it."""
+    """The docstring of each ``__init__`` has at least one sentence: what is in the folder and who may import it."""
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     assert len(docstring.split()) >= 8, docstring
 
@@ -96,15 +96,15 @@ def test_sandbox_and_client_communicate_over_http_only() -> None:
     for path in MODULES:
         if module_name(path).split(".")[0] != "sandbox":
             match = re.search(r"sandbox\.server\b(?!\()", path.read_text(encoding="utf-8"))
-            assert match is None, path  # sandbox.server() is a call of the client, not an import
+            assert match is None, path  # sandbox.server() is a call to the client, not an import
 
 
 def test_import_boxnb_loads_no_notebook_or_server_package() -> None:
     """The packages of widgets, JupyterLab and the sandbox load only when they are used."""
     heavy = "{'ipywidgets', 'anywidget', 'jupyterlab', 'starlette', 'uvicorn', 'IPython'}"
     code = f"import sys, boxnb; print(sorted({heavy} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.strip() == "[]"
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert child.stdout.strip() == "[]"
 
 
 def test_public_names_exist_and_are_in_the_readme() -> None:
@@ -159,7 +159,7 @@ def test_conda_environment_matches_the_package() -> None:
 
 
 def test_base_dependencies_have_a_lower_bound_and_no_upper_one() -> None:
-    """Every base dependency has a lower bound, which was tested, and no upper bound, which would be a guess."""
+    """Every base dependency has a lower bound, which is tested, and no upper bound, which would be a guess."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for line in project["dependencies"]:
         assert [part.operator for part in Requirement(line).specifier] == [">="], line
@@ -181,15 +181,15 @@ def test_no_file_names_a_package_registry() -> None:
 def test_readme_code_runs(capsys: pytest.CaptureFixture[str]) -> None:
     """Each Python block runs against the sandbox; the first one returns what the README shows."""
     blocks = re.findall(r"```(python|text)\n(.*?)```", README, re.DOTALL)
-    assert [kind for kind, _ in blocks] == ["python", "text", "python"]
-    first, output, script = (text for _, text in blocks)
-    *lines, last = first.strip().splitlines()
+    assert [language for language, _ in blocks] == ["python", "text", "python"]
+    first, output, script = (content for _, content in blocks)
+    *lines, expression = first.strip().splitlines()
     names: dict[str, object] = {}
     exec("\n".join(lines), names)
-    assert str(eval(last, names)) == output.strip()
-    *lines, last = script.strip().splitlines()
+    assert str(eval(expression, names)) == output.strip()
+    *lines, expression = script.strip().splitlines()
     exec("\n".join(lines), names)
-    assert eval(last, names)["login"] == "ada.admin@example.com"
+    assert eval(expression, names)["login"] == "ada.admin@example.com"
     assert "Signed in to the sandbox" in capsys.readouterr().out
 
 
@@ -204,7 +204,7 @@ ANY_SERVER = (
     "path", [path for name, path in PATHS.items() if name.startswith(ANY_SERVER)], ids=relative
 )
 def test_messages_for_any_server_do_not_call_it_box(path: Path) -> None:
-    """A profile may belong to another server than Box. Only modules that know its name use it."""
+    """A profile may belong to a server other than Box. Only modules that know the name of the server use it."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     messages = [

@@ -39,7 +39,7 @@ def test_the_sdk_and_a_script_share_one_sign_in(sandbox: Sandbox) -> None:
     assert EXPIRIES <= saved.generation <= 2 * EXPIRIES
 
 
-def test_the_token_storage_keeps_the_sign_in(sandbox: Sandbox) -> None:
+def test_the_token_storage_does_not_delete_the_sign_in(sandbox: Sandbox) -> None:
     """The token storage returns a token, and `clear` does not delete the sign-in."""
     sign_in(sandbox)
     storage = boxnb.sdk.token_storage("acme")

@@ -49,15 +49,15 @@ def secrets_of(profile: store.Profile) -> list[str]:
 
 
 def dead_server() -> str:
-    """Return an address where nothing listens."""
+    """Return a URL where no server listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
-def test_an_interrupt_at_any_moment_shows_no_secret(sandbox: Sandbox) -> None:
-    """Interrupted at a random line, neither a call nor a refresh shows a secret in a variable or an error."""
-    seed = random.Random(7)
+def test_an_interrupt_at_any_moment_does_not_show_the_secrets(sandbox: Sandbox) -> None:
+    """Wherever a call or a refresh is interrupted, no variable and no error shows a secret."""
+    generator = random.Random(7)
     sign_in(sandbox)
     boxnb.connect("acme").get("/users/me")  # import everything first
     for number in range(40):
@@ -66,16 +66,17 @@ def test_an_interrupt_at_any_moment_shows_no_secret(sandbox: Sandbox) -> None:
         if number % 2:
             sandbox.clock.advance(7200)
         box = boxnb.connect(name)
-        error = leaks.interrupted_at(seed.randrange(1, 4000), lambda box=box: box.get("/users/me"), __file__)
+        error = leaks.interrupt_at_line(
+            generator.randrange(1, 4000), lambda box=box: box.get("/users/me"), __file__
+        )
         if error is not None:
             assert leaks.leaked(error, secrets) == []
 
 
-def test_the_errors_of_a_dead_server_show_no_secret(sandbox: Sandbox) -> None:
+def test_the_errors_of_a_dead_server_do_not_show_the_secrets(sandbox: Sandbox) -> None:
     """No secret is in the errors of box.session, of box.get or of the token endpoint."""
     saved = sign_in(sandbox)
-    address = dead_server()
-    dead = oauth.Server("dead", *[address] * 5)
+    dead = oauth.Server("dead", *[dead_server()] * 5)
     store.save(
         store.Profile("dead", oauth.Client("id", saved.client.client_secret, "http://x", dead), saved.token)
     )
@@ -94,13 +95,15 @@ def test_the_errors_of_a_dead_server_show_no_secret(sandbox: Sandbox) -> None:
     assert any("requests/adapters.py" in str(entry.path) for entry in raw.traceback)
 
 
-def test_a_refused_refresh_shows_no_secret(sandbox: Sandbox) -> None:
+def test_a_refused_refresh_does_not_show_the_secrets(sandbox: Sandbox) -> None:
     """No secret is in the error for a wrong client secret or for a wrong state."""
     saved = sign_in(sandbox)
-    wrong = oauth.Client(saved.client.client_id, Secret(FORM), saved.client.redirect_uri, saved.client.server)
+    wrong_client = oauth.Client(
+        saved.client.client_id, Secret(FORM), saved.client.redirect_uri, saved.client.server
+    )
     assert saved.token is not None
     with pytest.raises(BoxNotebookError) as refused:
-        oauth.refresh(wrong, saved.token)
+        oauth.refresh(wrong_client, saved.token)
     assert leaks.leaked(refused.value, [*secrets_of(saved), FORM]) == []
     with pytest.raises(BoxNotebookError) as mismatch:
         oauth.parse_redirect(f"http://127.0.0.1/callback?code={'c' * 30}&state=other", state="mine")
@@ -112,8 +115,8 @@ def test_a_refused_refresh_shows_no_secret(sandbox: Sandbox) -> None:
         inner = inner.tb_next
 
 
-def test_the_error_of_a_damaged_profile_shows_no_secret() -> None:
-    """The error and the JSON error behind it do not hold the text of the file."""
+def test_the_error_of_a_damaged_profile_does_not_show_its_secrets() -> None:
+    """Neither the error nor the JSON error that caused it contains the text of the file."""
     file = store.path("acme")
     private_files.private_folder(file.parent)
     private_files.write_private(file, json.dumps({"token": {"access_token": FORM}}).encode()[:-1])
@@ -122,8 +125,8 @@ def test_the_error_of_a_damaged_profile_shows_no_secret() -> None:
     assert leaks.leaked(damaged.value, [FORM]) == []
 
 
-def test_an_earlier_error_keeps_its_variables() -> None:
-    """Only the calls inside a sealed function lose their variables; an error of the user's own code keeps them."""
+def test_the_variables_of_an_earlier_error_stay() -> None:
+    """Only the calls inside a sealed function lose their variables. The variables of the user's own code stay."""
 
     @sealed
     def inside(word: str) -> None:
@@ -143,15 +146,14 @@ def test_an_earlier_error_keeps_its_variables() -> None:
     while inner is not None and inner.tb_next is not None:
         inner = inner.tb_next
     assert inner is not None and inner.tb_frame.f_code.co_name == "inside" and inner.tb_frame.f_locals == {}
-    before = caught.value.__context__
-    assert (
-        before is not None and before.__traceback__ is not None and before.__traceback__.tb_next is not None
-    )
-    assert before.__traceback__.tb_next.tb_frame.f_locals == {"mine": "my own variable"}
+    earlier = caught.value.__context__
+    assert earlier is not None and earlier.__traceback__ is not None
+    assert earlier.__traceback__.tb_next is not None
+    assert earlier.__traceback__.tb_next.tb_frame.f_locals == {"mine": "my own variable"}
 
 
 @pytest.mark.parametrize("plain", [False, True], ids=["box.session", "requests.get"])
-def test_a_response_carries_no_token(sandbox: Sandbox, plain: bool) -> None:
+def test_a_response_does_not_contain_the_token(sandbox: Sandbox, plain: bool) -> None:
     """No token is in a response, its request, its history, its pickle or its JSON."""
     saved = sign_in(sandbox)
     sandbox.clock.advance(30)
@@ -162,19 +164,18 @@ def test_a_response_carries_no_token(sandbox: Sandbox, plain: bool) -> None:
     assert response.status_code == 200
     refreshed = store.load("acme")
     assert refreshed is not None
-    sent = response.request.headers
-    dumped = pickle.dumps(response)
-    text = f"{sent!r}{dict(sent)}{json.dumps(dict(sent))}{dumped!r}{sent['Authorization']}" + "".join(
-        sent.values()
-    )
+    headers = response.request.headers
+    pickled = pickle.dumps(response)
+    text = f"{headers!r}{dict(headers)}{json.dumps(dict(headers))}{pickled!r}{headers['Authorization']}"
+    text += "".join(headers.values())
     for value in [*secrets_of(saved), *secrets_of(refreshed)]:
         assert value not in text
-    assert sent["Authorization"].startswith("Bearer <secret ")
-    assert pickle.loads(dumped).request.headers["Authorization"] == str(sent["Authorization"])
+    assert headers["Authorization"].startswith("Bearer <secret ")
+    assert pickle.loads(pickled).request.headers["Authorization"] == str(headers["Authorization"])
 
 
 def test_a_basic_password_is_in_no_request(sandbox: Sandbox) -> None:
-    """The password is in no request, response or session, neither plain nor in base64."""
+    """No request, response or session contains the password, either in plain text or in base64."""
     basic.save("devices", sandbox.url, "reader", FORM)
     http = basic.connect("devices")
     response = http.get("/nothing")
@@ -185,20 +186,20 @@ def test_a_basic_password_is_in_no_request(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", " ", "\t"])
 def test_a_line_break_after_a_token_is_not_sent(end: str) -> None:
-    """The line break of an edited file or a secret manager is not sent."""
+    """An edited file or a secret manager may add a line break after the token, which is not sent."""
     assert bearer(Secret(f"token-of-{FORM}{end}")).encode("latin-1") == f"Bearer token-of-{FORM}".encode()
 
 
 @pytest.mark.parametrize("odd", ["a\nb", "a\x00b", "ü", "a\r\nX-Evil: 1"])
-def test_a_token_that_a_header_cannot_carry_is_refused(sandbox: Sandbox, odd: str) -> None:
-    """The error for a token that a header cannot carry does not show it."""
+def test_a_token_that_a_header_cannot_contain_is_refused(sandbox: Sandbox, odd: str) -> None:
+    """The error says that the token cannot be sent, and does not show it."""
     with pytest.raises(ValueError, match="cannot be sent") as refused:
         Header("Bearer", Secret(FORM + odd))
     assert leaks.leaked(refused.value, [FORM]) == []
 
 
 def test_a_secret_in_use_stays_known() -> None:
-    """A secret in use stays known, although a thousand others came later."""
+    """A secret that is still in use stays known, even after a thousand others."""
     client_secret = Secret("a-client-secret-in-use")
     for number in range(secret.KNOWN * 2):
         Secret(f"word-{number}")
@@ -217,10 +218,10 @@ def test_redaction_takes_linear_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_many_secrets_are_all_redacted() -> None:
-    """Hundreds of secrets are redacted, a longer one before its beginning."""
-    known = [Secret(f"{number:04}-{FORM}") for number in range(500)] + [Secret(f"0001-{FORM}-longer")]
-    text = " ".join(secret.reveal() for secret in known)
-    assert redaction.redact_known(text) == " ".join(str(secret) for secret in known)
+    """Hundreds of secrets are redacted. A longer one is recognized before another secret that it starts with."""
+    secrets = [Secret(f"{number:04}-{FORM}") for number in range(500)] + [Secret(f"0001-{FORM}-longer")]
+    text = " ".join(secret.reveal() for secret in secrets)
+    assert redaction.redact_known(text) == " ".join(str(secret) for secret in secrets)
 
 
 def test_an_older_secret_is_still_redacted_in_the_common_forms() -> None:
@@ -243,7 +244,7 @@ for number in range(3):
 
 
 @pytest.mark.parametrize("word", ["code", "token", "acce", "Authorization", "password"])
-def test_a_secret_that_is_a_common_word_does_not_uncover_a_field(word: str) -> None:
+def test_a_secret_that_is_a_common_word_does_not_reveal_another_secret(word: str) -> None:
     """If `token` is a user's password, `access_token=` is still the name of a field."""
     password = Secret(word)
     text = (
@@ -256,14 +257,14 @@ def test_a_secret_that_is_a_common_word_does_not_uncover_a_field(word: str) -> N
     )
 
 
-def test_a_secret_with_spaces_is_redacted_whole_in_a_field() -> None:
+def test_a_secret_with_spaces_is_redacted_completely_in_a_field() -> None:
     """The value of a field ends at a space, but a known secret does not."""
     password = Secret("zebra blue river")
     assert redaction.redact(f"password={password.reveal()} and more").endswith("> and more")
 
 
-def test_a_child_reports_its_secrets_unreadably(tmp_path: Path) -> None:
-    """The run knows the secrets of its child, the file does not show them, and a truncated line loses only itself."""
+def test_the_file_with_the_secrets_of_a_child_is_unreadable(tmp_path: Path) -> None:
+    """The run learns the secrets of its child, the file does not show them, and a truncated line is skipped."""
     file, key = tmp_path / "known", "k" * 64
     file.touch(mode=0o600)
     environment = {
@@ -279,12 +280,12 @@ def test_a_child_reports_its_secrets_unreadably(tmp_path: Path) -> None:
     assert {f"only-the-child-knows-{number}-ü" for number in range(2)} <= set(secret.known())
 
 
-def test_mail_errors_show_no_password(sandbox: Sandbox, tmp_path: Path) -> None:
-    """No password is in the error of a server that repeats it, or in an open connection."""
+def test_mail_errors_do_not_show_the_password(sandbox: Sandbox, tmp_path: Path) -> None:
+    """An open connection does not contain the password, and neither does the error if the server repeats it."""
     sign_in(sandbox)
     with mailbox(tmp_path) as server:
         settings = mail.settings_of("acme")
-        connection = mail._connected(settings)
+        connection = mail._connect(settings)
         assert server.password not in repr(vars(connection))
         connection.close()
         wrong = mail.dataclasses.replace(settings, password=Secret(FORM))
@@ -302,7 +303,7 @@ def test_a_token_survives_json(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("name", ["refresh", "revoke"])
-def test_the_error_of_a_server_that_repeats_the_form_shows_no_secret(name: str) -> None:
+def test_the_error_of_a_server_that_repeats_the_form_does_not_show_the_secrets(name: str) -> None:
     """No secret is in the message, attributes or variables of the error."""
     token = Token(Secret("access-5566aabb"), Secret("refresh-5566aabb"), 1000.0, 3600.0)
     body = {"error": "invalid_request", "error_description": "odd: refresh-5566aabb, client-5566aabb"}
@@ -311,11 +312,11 @@ def test_the_error_of_a_server_that_repeats_the_form_shows_no_secret(name: str) 
         client = oauth.Client("a", Secret("client-5566aabb"), "http://127.0.0.1/callback", server)
         with pytest.raises(BoxNotebookError, match="odd: <secret") as caught:
             getattr(oauth, name)(client, token)
-    assert "5566aabb" not in leaks.shown(caught.value)
+    assert "5566aabb" not in leaks.visible_text(caught.value)
 
 
-def test_the_error_of_an_api_that_repeats_the_token_shows_no_secret() -> None:
-    """Code and request ID of the error are redacted, as its message is."""
+def test_the_error_of_an_api_that_repeats_the_token_does_not_show_it() -> None:
+    """The code and the request ID of the error are redacted, as is its message."""
     body = {"code": "odd access-7788ccdd", "request_id": "access-7788ccdd", "message": "access-7788ccdd"}
     with answering.raw(answering.http(400, body)) as port:
         server = oauth.Server("x", *[f"http://127.0.0.1:{port}"] * 5)
@@ -343,7 +344,7 @@ PROXIES = [
 
 @pytest.mark.parametrize("proxy", PROXIES, ids=range(len(PROXIES)))
 @pytest.mark.parametrize("address", ["http://example.invalid/", "https://example.invalid/"])
-def test_the_password_of_an_invalid_proxy_is_in_no_error(proxy: str, address: str) -> None:
+def test_the_error_of_an_invalid_proxy_does_not_show_its_password(proxy: str, address: str) -> None:
     """The error names the proxy, and neither it nor its causes show the password."""
     session = sessions.Session()
     session.trust_env = False
@@ -356,8 +357,8 @@ def test_the_password_of_an_invalid_proxy_is_in_no_error(proxy: str, address: st
         error = error.__cause__ or error.__context__
 
 
-def test_the_value_of_an_invalid_header_is_in_no_error() -> None:
-    """The error for an invalid header does not show its value."""
+def test_the_error_of_an_invalid_header_does_not_show_its_value() -> None:
+    """The value may be a token, so neither the error nor its causes show it."""
     with pytest.raises(requests.exceptions.InvalidHeader) as caught:
         sessions.Session().get(
             "http://127.0.0.1:9/", headers={"Authorization": "Bearer s3cret-\u20ac"}, timeout=2
@@ -389,10 +390,10 @@ RESPONSES = [
 
 
 @pytest.mark.parametrize(("status", "form", "name"), RESPONSES)
-def test_a_response_that_repeats_the_access_token_is_in_no_variable(
+def test_the_error_of_a_response_that_repeats_the_token_does_not_show_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, form: str, name: str
 ) -> None:
-    """If a debugging server or a proxy returns the token in a page or a field, no variable of the error holds it."""
+    """If a debugging server or a proxy returns the token in a page or a field, no variable of the error contains it."""
     # Only the server of this test knows the token.
     monkeypatch.setattr(leaks, "TESTS", tmp_path)
     (tmp_path / "sent").mkdir()
@@ -418,11 +419,16 @@ def test_a_response_that_repeats_the_access_token_is_in_no_variable(
                     {},
                     {"access_token": "atat-7711-zz", "refresh_token": "rtrt-7711-zz", "expires_in": 3600},
                 )
-            sent = headers.get("Authorization", "")
-            words: dict[str, object] = {"type": "error", "message": sent, "code": sent, "request_id": sent}
+            token = headers.get("Authorization", "")
+            fields: dict[str, object] = {
+                "type": "error",
+                "message": token,
+                "code": token,
+                "request_id": token,
+            }
             if form == "entry":
-                words = {"entries": sent, "context_info": {"conflicts": {"id": sent, "name": sent}}}
-            return status, {}, sent.encode() if form == "text" else words
+                fields = {"entries": token, "context_info": {"conflicts": {"id": token, "name": token}}}
+            return status, {}, token.encode() if form == "text" else fields
 
         pretender.first = first
         with pytest.raises(BoxNotebookError) as caught:

@@ -21,7 +21,7 @@ WELL_KNOWN = "/.well-known/oauth-authorization-server"
 
 @dataclasses.dataclass(frozen=True)
 class Server:
-    """The addresses of one authorization server and its API.
+    """The URLs of one authorization server and its API.
 
     Attributes
     ----------
@@ -99,14 +99,14 @@ def discover(
     http: requests.Session | None = None,
 ) -> Server:
     """
-    Ask a server for its addresses and how it expects the client secret (RFC 8414).
+    Return a server as its own metadata describes it: its URLs, and how it expects the client secret (RFC 8414).
 
     Parameters
     ----------
     issuer : str
-        The server's own identifier, an https address. Its metadata must name the same one.
+        The server's own identifier, an https URL. Its metadata must contain the same one.
     api_url, upload_url : str
-        The address of its API, which the metadata does not contain. ``upload_url`` defaults to ``api_url``.
+        The URL of its API, which the metadata does not contain. ``upload_url`` defaults to ``api_url``.
     name : str, optional
         The server's name in messages; by default its host.
     http : requests.Session, optional
@@ -121,19 +121,19 @@ def discover(
     Raises
     ------
     HostNotAllowedError
-        The address is neither https nor on this computer.
+        The URL is neither https nor on this computer.
     TokenEndpointError
         The response is not the metadata of this server, or the server does not accept a client secret.
     requests.RequestException
         The server did not respond.
     """
-    require_private(issuer, "answer")
+    require_private(issuer, "response")
     parts = urlsplit(issuer)
-    address = f"{parts.scheme}://{parts.netloc}{WELL_KNOWN}{parts.path.rstrip('/')}"
+    metadata_url = f"{parts.scheme}://{parts.netloc}{WELL_KNOWN}{parts.path.rstrip('/')}"
     session = http or unsigned_session()
     try:
         response = session.get(
-            address, timeout=(10.0, 20.0), allow_redirects=False, auth=lambda request: request
+            metadata_url, timeout=(10.0, 20.0), allow_redirects=False, auth=lambda request: request
         )
     finally:
         if http is None:
@@ -150,14 +150,14 @@ def discover(
     )
     if client_auth is None:
         raise TokenEndpointError(
-            f"boxnb cannot sign in at {parts.hostname}, which accepts a client secret neither in the form nor by HTTP Basic."
+            f"boxnb cannot sign in to {parts.hostname}, which accepts a client secret neither in the form nor by HTTP Basic."
         )
     pkce = metadata.get("code_challenge_methods_supported")
     return Server(
         name=name or parts.hostname or "",
-        authorize_url=_address(metadata, "authorization_endpoint"),
-        token_url=_address(metadata, "token_endpoint"),
-        revoke_url=_address(metadata, "revocation_endpoint"),
+        authorize_url=_endpoint_url(metadata, "authorization_endpoint"),
+        token_url=_endpoint_url(metadata, "token_endpoint"),
+        revoke_url=_endpoint_url(metadata, "revocation_endpoint"),
         api_url=api_url,
         upload_url=upload_url or api_url,
         pkce=isinstance(pkce, list) and "S256" in pkce,
@@ -179,15 +179,15 @@ def _metadata(response: requests.Response) -> dict[str, Any]:
     return metadata
 
 
-def _address(metadata: dict[str, Any], endpoint: str) -> str:
-    address = metadata.get(endpoint)
+def _endpoint_url(metadata: dict[str, Any], endpoint: str) -> str:
+    url = metadata.get(endpoint)
     try:
-        parts = urlsplit(address) if isinstance(address, str) and is_utf8(address) else None
+        parts = urlsplit(url) if isinstance(url, str) and is_utf8(url) else None
         usable = parts is not None and parts.scheme in ("https", "http") and parts.hostname is not None
     except ValueError:  # an unmatched bracket
         usable = False
-    if not isinstance(address, str) or not usable:
+    if not isinstance(url, str) or not usable:
         raise TokenEndpointError(
             f"The server's metadata has no usable {endpoint}. Write its addresses as boxnb.Server(...) instead."
         )
-    return address
+    return url

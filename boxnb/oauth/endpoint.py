@@ -17,29 +17,22 @@ import requests
 from ..errors import InvalidGrantError
 from ..secret import Secret, is_utf8, sealed
 from ..transport.sessions import read_within, require_private, unsigned_session
-from .client import BOX as BOX  # other modules use oauth.BOX, oauth.Client, oauth.Server …
-from .client import Client as Client
-from .client import Server as Server
-from .client import discover as discover  # … and oauth.discover
+from .client import Client
 from .failures import error_of, not_a_token, token_error
 from .flow import Clock
-from .pasted_address import is_bare_code as is_bare_code
 from .token import Token, lifetime, moment
 
 Form = dict[str, Secret | str]
 """A form body. Its secrets are revealed only while they are sent, so that no traceback shows them."""
 
-
 TIMEOUT = (10.0, 20.0)
 """Seconds to connect, and seconds between two bytes."""
-
 
 PATIENCE = 40.0
 """Seconds for a complete response, even if bytes keep arriving slowly."""
 
-
 LARGEST = 1 << 20
-"""Bytes read of a response of the token endpoint. A longer response is not a token."""
+"""How many bytes of a token endpoint's response are read. A longer response is not a token."""
 
 
 def exchange_code(
@@ -127,7 +120,7 @@ def _token(client: Client, form: Form, http: requests.Session | None, clock: Clo
     access_token, refresh_token = (
         _sendable(fields.get(f"{kind}_token"), response) for kind in ("access", "refresh")
     )
-    # The access token is sent in a header (RFC 6750 2.1), the refresh token in a form, which can hold any text.
+    # The access token is sent in a header (RFC 6750 2.1), the refresh token in a form, which can contain any text.
     if access_token is None or not access_token.isascii() or not access_token.isprintable():
         raise not_a_token(response)
     scope = fields.get("scope")
@@ -145,7 +138,7 @@ def _token(client: Client, form: Form, http: requests.Session | None, clock: Clo
 
 
 def _sendable(value: object, response: requests.Response) -> str | None:
-    """Return a token as text that can be sent and saved; ``None`` if the response has none."""
+    """Return a token as text that can be sent and saved; ``None`` if the response does not contain it."""
     if isinstance(value, int) and not isinstance(value, bool):  # some servers use numbers as tokens
         value = str(value)
     if value is None or value == "":
@@ -157,7 +150,7 @@ def _sendable(value: object, response: requests.Response) -> str | None:
 
 
 def server_time(response: requests.Response, clock: Clock) -> float:
-    """Return the time of a response by the server's ``Date`` header, seconds since the epoch; otherwise by ``clock``."""
+    """Return the time of a response in seconds since the epoch, from its ``Date`` header or else from ``clock``."""
     try:
         date = parsedate_to_datetime(response.headers["Date"])
         return moment(date.replace(tzinfo=date.tzinfo or datetime.UTC).timestamp()) or clock()
@@ -189,8 +182,8 @@ def _post(client: Client, url: str, form: Form, http: requests.Session | None) -
         if isinstance(getattr(error, "request", None), requests.PreparedRequest):
             error.request.body = None  # type: ignore[attr-defined]
             error.request.headers.pop("Authorization", None)  # type: ignore[attr-defined]
-        error.__cause__ = error.__context__ = None  # they hold the form, too
-        raise error.with_traceback(None)  # noqa: B904  the same error again
+        error.__cause__ = error.__context__ = None  # they contain the form, too
+        raise error.with_traceback(None)  # noqa: B904  the same error, not a new one
     finally:
         if http is None:
             session.close()

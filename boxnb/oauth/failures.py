@@ -17,7 +17,10 @@ from .token import Token
 
 ONBOARDING = "notebooks/1-onboard/01-register-and-sign-in.ipynb"
 
-ADMIN = "Ask an admin of your enterprise to allow this app (Admin Console, Integrations, Platform Apps Manager), then open the link again."
+ADMIN = (
+    "Ask an admin of your enterprise to allow this app (Admin Console, Integrations, Platform Apps Manager), "
+    "then open the link again."
+)
 _NEEDS_ADMIN = re.compile(r"\badmin|\benterprise\b|\bnot authori[sz]ed by\b|\bdisabled\b", re.IGNORECASE)
 _UNSAFE = re.compile(r"[^\w .,'()-]")
 
@@ -41,7 +44,7 @@ _REDIRECT_ERRORS = {
     ),
     "server_error": (
         "{box} had an internal error",
-        "Wait a minute and try again. If the error stays, ask your admin whether this app is allowed.",
+        "Wait a minute and try again. If the error persists, ask your admin whether this app is allowed.",
     ),
     "temporarily_unavailable": ("{box} is too busy to sign you in", "Wait a minute and try again."),
     "redirect_uri_mismatch": (
@@ -74,17 +77,17 @@ _TOKEN_ERRORS = {
     ),
     "invalid_token": ("The token endpoint does not know this token", "Sign in again."),
 }
-"""What each error of a token endpoint means, and what to do (RFC 6749 5.2). Errors with a class of their own are not here."""
+"""What each error of a token endpoint means, and what to do (RFC 6749 5.2), except for errors that have their own class."""
 
 
 def display_name(server: str) -> str:
-    """Return the name of a server in a sentence: Box, the sandbox, or the name in its profile."""
+    """Return the name of a server as it appears in a sentence: Box, the sandbox, or the name in its profile."""
     return "the sandbox" if server == "sandbox" else printable(server, 60) or "the server"
 
 
-def quoted(text: object, box: str, longest: int = 200) -> str:
-    """Return a server's own words as a sentence after a space; ``""`` if it gave none."""
-    words = one_line(text, longest).rstrip(" .")
+def quoted(text: object, box: str, max_length: int = 200) -> str:
+    """Return a server's own words as a sentence after a space; ``""`` if the text is empty."""
+    words = one_line(text, max_length).rstrip(" .")
     return f' {capitalized(box)} says: "{words}".' if words else ""
 
 
@@ -94,10 +97,10 @@ def capitalized(sentence: str) -> str:
 
 
 def redirect_error(error: str, description: str, server: str = "Box", *, checked: bool = True) -> SignInError:
-    """Return the error that a redirect carries (RFC 6749 4.1.2.1).
+    """Return the error that a redirect contains (RFC 6749 4.1.2.1).
 
-    Without a state (``checked=False``) anybody can have written the description, so every character that an address
-    needs is removed from it.
+    Without a state (``checked=False``) anyone can have written the description, so every character that a URL needs
+    is removed from it.
     """
     box = display_name(server)
     error_name = re.sub(r"[^a-z_]", "", error)[:40]
@@ -129,7 +132,7 @@ def not_a_token(response: requests.Response) -> TokenEndpointError:
     if status in (301, 302, 303, 307, 308):
         return TokenEndpointError(
             f"The token endpoint at {host} redirects requests ({status}). boxnb does not follow the redirect, because a "
-            "request carries the client secret. Check the server's addresses, and whether the network has a sign-in page of its own."
+            "request contains the client secret. Check the server's addresses, and whether the network has a sign-in page of its own."
         )
     if status == 511:
         return TokenEndpointError(
@@ -137,7 +140,7 @@ def not_a_token(response: requests.Response) -> TokenEndpointError:
         )
     return TokenEndpointError(
         f"The token endpoint at {host} responded with {status} and {content_type} instead of a token. "
-        "Often a company proxy responds in its place. Check the proxy settings, then try again."
+        "Often a company proxy replied instead. Check the proxy settings, then try again."
     )
 
 
@@ -162,7 +165,10 @@ def server_words(response: requests.Response) -> str:
 def token_error(
     response: requests.Response, error: tuple[str, str], grant: str, server: str = "Box"
 ) -> SignInError:
-    """Return the error for a response other than 200. ``grant`` was refused: a code, a refresh token or a token."""
+    """Return the error for a response other than 200.
+
+    ``error`` is the response's error and description. ``grant`` names what was refused, such as "code".
+    """
     name, description = error
     box, status = display_name(server), response.status_code
     words = quoted(description, box)
@@ -170,12 +176,12 @@ def token_error(
         wait = retry_after(response)
         problem = "limits the rate of requests" if status == 429 else "is not available"
         when = until(wait) if wait else "in a minute"
-        busy = TokenEndpointError(
+        unavailable = TokenEndpointError(
             f"The token endpoint {problem} ({status} {one_line(name, 40)}".rstrip()
             + f").{words} Try again {when}."
         )
-        busy.retry_after = wait
-        return busy
+        unavailable.retry_after = wait
+        return unavailable
     if name == "invalid_client":
         return InvalidClientError(
             f"The client ID or the client secret was refused.{words} Copy both again from the app's "
@@ -197,9 +203,9 @@ def token_error(
         )
         return InvalidGrantError(f"{reason}.{words} Get a new code.", error=name, description=description)
     if name == "invalid_grant":
-        old = "is more than 60 days old" if server in ("Box", "sandbox") else "is too old"
+        too_old = "is more than 60 days old" if server in ("Box", "sandbox") else "is too old"
         return InvalidGrantError(
-            f"The refresh token was refused: it was used, revoked, or {old}.{words} Sign in again.",
+            f"The refresh token was refused: it was used, revoked, or {too_old}.{words} Sign in again.",
             error=name,
             description=description,
         )
@@ -229,34 +235,34 @@ def refresh_refused(
     error: InvalidGrantError,
     now: float,
 ) -> InvalidGrantError:
-    """Return the error for a refused refresh, with its cause if that is certain and otherwise the possible causes.
+    """Return the error for a refused refresh, with its cause if that is certain, or else with the possible causes.
 
     ``pending`` is the journal's record of a refresh that was cut off. ``now`` is used if the response has no time.
     """
     age = ((error.at or now) - token.obtained_at) / 86400 if token.obtained_at > 0 else 0.0
-    reason = quoted(error.description, display_name(server))
+    words = quoted(error.description, display_name(server))
     if token.refresh_token is None and error.at is None:  # no request was sent
-        reason = ""
-        text = f"The saved sign-in of {profile!r} has no refresh token, and its access token has expired or was refused."
+        words = ""
+        cause = f"The saved sign-in of {profile!r} has no refresh token, and its access token has expired or was refused."
     elif age > 60 and server in ("Box", "sandbox"):
-        reason = ""
-        text = f"The saved sign-in of {profile!r} was not used for {age:.0f} days. A refresh token expires after 60 days."
+        words = ""
+        cause = f"The saved sign-in of {profile!r} was not used for {age:.0f} days. A refresh token expires after 60 days."
     elif pending is not None and pending.get("fingerprint") == token.fingerprint:
-        text = (
+        cause = (
             f"A refresh of {profile!r} was cut off before its response was saved (process {pending.get('pid')} on "
             f"{pending.get('host')}). By then, the server had probably invalidated the old token."
         )
     elif error.lost:
-        text = f"The response to a refresh of {profile!r} was lost, and the server has invalidated the old token."
+        cause = f"The response to a refresh of {profile!r} was lost, and the server has invalidated the old token."
     else:
-        text = (
+        cause = (
             f"The refresh token of {profile!r} was refused: perhaps another copy of the profile used it (then use only one "
             "copy), the access was revoked, the password was changed, or it is too old."
         )
-    refused = InvalidGrantError(
-        f"{text}{reason} Sign in again: open {ONBOARDING}.",
+    refusal = InvalidGrantError(
+        f"{cause}{words} Sign in again: open {ONBOARDING}.",
         error="invalid_grant",
         description=error.description,
     )
-    refused.at = error.at
-    return refused
+    refusal.at = error.at
+    return refusal

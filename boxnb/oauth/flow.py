@@ -11,13 +11,16 @@ from urllib.parse import unquote, urlencode, urlsplit
 
 from ..errors import RedirectError, StateMismatchError
 from ..secret import Secret, sealed
-from .client import BOX as BOX  # other modules use oauth.BOX, oauth.Client, oauth.Server …
-from .client import Client as Client
-from .client import Server as Server
-from .client import discover as discover  # … and oauth.discover
+from .client import BOX, Client, Server
 from .failures import display_name, redirect_error
-from .pasted_address import best_reading, explain_damaged_state, explain_missing_code, same_state, tidy
-from .pasted_address import is_bare_code as is_bare_code
+from .pasted_address import (
+    best_reading,
+    explain_damaged_state,
+    explain_missing_code,
+    is_bare_code,
+    same_state,
+    tidy,
+)
 
 Clock = Callable[[], float]
 """A function that returns seconds since the epoch."""
@@ -44,9 +47,9 @@ def authorization_url(
 ) -> str:
     """Leg 1: return the link that the resource owner opens (RFC 6749 4.1.1).
 
-    ``redirect_uri`` is always sent, because Box requires it for apps with several. ``scope`` is sent only if it is given,
-    because a narrowed scope may remove the As-User right. ``code_challenge`` is for servers that use PKCE; Box documents
-    no support for it.
+    ``redirect_uri`` is always sent, because Box requires it for apps that have several. ``scope`` is sent only if it is
+    passed, because a narrower scope may remove the As-User permission. ``code_challenge`` is for servers that use PKCE;
+    Box does not document support for it.
     """
     query = {
         "response_type": "code",
@@ -80,13 +83,13 @@ def parse_redirect(pasted: str, *, state: str, allow_bare_code: bool = False, se
     Raises
     ------
     RedirectError
-        Nothing was pasted, or the address is a wrong one or has no code.
+        Nothing was pasted, or the address is the wrong one or has no code.
     AccessDeniedError
-        The redirect carries ``access_denied``.
+        The redirect contains ``access_denied``.
     StateMismatchError
         The state is missing or belongs to another request.
     SignInError
-        The redirect carries another error of RFC 6749 4.1.2.1. If it has no state, ``checked`` is False.
+        The redirect contains another error of RFC 6749 4.1.2.1. If it has no state, ``checked`` is False.
     """
     box = display_name(server.name)
     if not tidy(pasted):
@@ -109,7 +112,7 @@ def parse_redirect(pasted: str, *, state: str, allow_bare_code: bool = False, se
         )
     if not returned_state:
         raise StateMismatchError(
-            "The address carries no state: it was cut off, or it does not come from this link. "
+            "The address contains no state: it was cut off, or it does not come from this link. "
             "Copy the whole address, or open the link again for a new code."
         )
     if not checked:

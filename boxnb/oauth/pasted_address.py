@@ -11,10 +11,10 @@ from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 LONGEST = 20_000
-"""Characters of the pasted text that are read. An address has a few hundred."""
+"""How many characters of the pasted text are read. An address has a few hundred."""
 
 MOST = 20
-"""Addresses of one text that are read."""
+"""How many addresses in the pasted text are read."""
 
 _AMPERSAND = re.compile(r"&(?:amp;|#38;|#x26;)+", re.IGNORECASE)
 _EQUALS = re.compile(r"&(?:equals|#61|#x3d);", re.IGNORECASE)
@@ -50,7 +50,7 @@ def tidy(pasted: str) -> str:
 
 
 def _unescape(text: str) -> str:
-    """Undo HTML escapes, also if several programs escaped the text one after another."""
+    """Undo HTML escapes, even if several programs escaped the text one after another."""
     for _ in range(4):
         text = _AMPERSAND.sub("&", text)
     return _EQUALS.sub("=", text)
@@ -58,20 +58,20 @@ def _unescape(text: str) -> str:
 
 def readings(pasted: str) -> Iterator[Reading]:
     """
-    Yield the interpretations of the pasted text, the simplest first and each once.
+    Yield the interpretations of the pasted text, simplest first and without duplicates.
 
     The caller uses the one with its own state, so a wrong interpretation does no harm.
     """
-    seen: set[str] = set()
-    for text in _texts(visible(pasted)):
+    addresses: set[str] = set()
+    for text in _repaired_versions(visible(pasted)):
         for address in _addresses(_unescape(text)):
-            if address not in seen:
-                seen.add(address)
+            if address not in addresses:
+                addresses.add(address)
                 yield Reading(address, parameters(address))
 
 
-def _texts(text: str) -> Iterator[str]:
-    """Yield the text with more and more of the damage by mail and chat programs undone."""
+def _repaired_versions(text: str) -> Iterator[str]:
+    """Yield versions of the text. Each undoes some of the damage that mail and chat programs do, least damage first."""
     unquoted = re.sub(r"(?m)^[>|\s]+", "", text)  # the marks of quoted lines in a mail
     joined = re.sub(r"[ \t]*[\r\n]+[ \t]*", "", unquoted)
     unwrapped = re.sub(r"=\r?\n", "", text)  # quoted-printable
@@ -95,7 +95,7 @@ def _texts(text: str) -> Iterator[str]:
 
 
 def _addresses(text: str) -> Iterator[str]:
-    """Yield the addresses in a text, those inside another address first; then the text itself."""
+    """Yield the addresses in the text, those inside another address first; then the text itself."""
     for match in itertools.islice(_ADDRESS.finditer(text), MOST):
         address = match.group()
         starts = [scheme.start() for scheme in re.finditer(r"https?://", address, re.IGNORECASE)]
@@ -109,23 +109,23 @@ def _addresses(text: str) -> Iterator[str]:
 def best_reading(pasted: str, state: str) -> Reading:
     """Return the reading with this state, or else the one that best explains what went wrong."""
     candidates = list(itertools.islice(readings(pasted), 20 * MOST))
-    answers = [reading for reading in candidates if reading.parameters.keys() & {"code", "error"}]
-    for reading in answers:
+    redirects = [reading for reading in candidates if reading.parameters.keys() & {"code", "error"}]
+    for reading in redirects:
         if same_state(reading.parameters.get("state", ""), state):
             return reading
-    # Words on the next line were joined to the state. The whole state is there, and nobody can guess it.
-    for reading in answers:
+    # The words after the address were joined to the state. Accept it: it is complete, and nobody can guess it.
+    for reading in redirects:
         returned_state = reading.parameters.get("state", "")
         code_first = reading.text.find("code=") < reading.text.find("state=")
         if state and same_state(returned_state[: len(state)], state) and code_first:
             return reading._replace(parameters={**reading.parameters, "state": state})
     links = [reading for reading in candidates if reading.parameters.keys() & {"response_type", "client_id"}]
-    with_state = (reading for reading in answers if reading.parameters.get("state"))
-    return next(with_state, ([*answers, *links, *candidates])[0])
+    with_state = (reading for reading in redirects if reading.parameters.get("state"))
+    return next(with_state, ([*redirects, *links, *candidates])[0])
 
 
 def same_state(returned_state: str, state: str) -> bool:
-    """Compare two states in constant time, so that nobody can guess one piece by piece."""
+    """Return whether two states are the same. It takes constant time, so that nobody can guess a state letter by letter."""
     return hmac.compare_digest(returned_state.encode("utf-8", "surrogatepass"), state.encode())
 
 
@@ -142,10 +142,10 @@ def parameters(text: str) -> dict[str, str]:
 
 
 def is_bare_code(pasted: str) -> bool:
-    """Return whether the text is a code alone, without a state.
+    """Return whether the pasted text is a code alone, without a state.
 
-    Several words, or a short text without a digit, do not count as a code. Text that is pasted by mistake may be a
-    password, and a code is sent to the server.
+    Several words, or one short word without a digit, do not count as a code. A code is sent to the server, and text
+    that was pasted by mistake may be a password.
     """
     text = tidy(pasted)
     if len(visible(pasted).split()) > 1 or (len(text) < 20 and not any(letter.isdigit() for letter in text)):
@@ -158,10 +158,13 @@ def _looks_like_host(text: str) -> bool:
 
 
 def explain_missing_code(reading: Reading, pasted: str, box: str, host: str) -> str:
-    """Say what was pasted instead of a redirect with a code, and what to copy."""
+    """Return what was pasted instead of a redirect with a code, and what to copy."""
     advice = "Copy the whole address, up to and including code=… and state=…, from the page you land on after Grant."
     if reading.parameters.keys() & {"response_type", "client_id"}:
-        return f"This is the address that leads to {box}, not the one {box} sent you back to. Open it, press Grant, then copy the address of the page you land on."
+        return (
+            f"This is the address that leads to {box}, not the one {box} sent you back to. Open it, press Grant, then "
+            "copy the address of the page you land on."
+        )
     try:
         parts = urlsplit(reading.text)
         pasted_host = (parts.hostname or "").lower()
@@ -177,12 +180,15 @@ def explain_missing_code(reading: Reading, pasted: str, box: str, host: str) -> 
     if pasted_host and parts.scheme in ("http", "https"):
         return f"There is no code in this address: it was cut off, or it is that of another page. {advice}"
     if any(is_bare_code(word) for word in visible(pasted).split()):
-        return f"There is no code with its state in the pasted text. If it contains a code among other words, paste the code alone, or better: {advice[:1].lower()}{advice[1:]}"
+        return (
+            "There is no code with its state in the pasted text. If it contains a code among other words, paste the code "
+            f"alone, or better: {advice[:1].lower()}{advice[1:]}"
+        )
     return f"There is no code in the pasted text. {advice}"
 
 
 def explain_damaged_state(returned_state: str, state: str) -> str:
-    """Say how the state of this request was damaged; ``""`` if it is that of another request."""
+    """Return how the state of this request was damaged; ``""`` if the returned state belongs to another request."""
     if len(returned_state) >= 4 and state.startswith(returned_state):
         return "The address was cut off in the middle of its state. Copy it to the very end."
     if returned_state.casefold() == state.casefold():
@@ -201,6 +207,6 @@ def _is_close(returned_state: str, state: str) -> bool:
 
 
 def _shared_letters(first: str, second: str) -> int:
-    """Return how many letters two texts share at their beginning."""
+    """Return how many letters at the start of two strings are the same."""
     pairs = zip(first, second, strict=False)
     return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))

@@ -1,8 +1,8 @@
 """Catch the authorization code on the loopback interface (RFC 8252 section 7.3).
 
 A small HTTP server in its own thread, so that it responds while a notebook cell blocks. It accepts one redirect per
-request, checks `state` before it responds, and sends the browser on to a page whose address does not hold the code.
-It writes no log, because a request line would hold the code.
+request, checks `state` before it responds, and redirects the browser to a page whose URL does not contain the code.
+It does not write a log, because a request line would contain the code.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _PAGES: Final = {
         "Permission was not given",
         (
             "{Box} was told not to grant access, so nothing was saved. "
-            "Close this tab. The panel in the notebook is ready for another try."
+            "Close this tab. The panel in the notebook is ready for another attempt."
         ),
     ),
     "failed": (
@@ -47,22 +47,22 @@ _PAGES: Final = {
     "unproved": (
         "It seems that {box} did not grant access",
         (
-            "The address names an error but carries no state, so anybody may have sent it. Your notebook keeps waiting. "
+            "The address contains an error but no state, so anyone may have sent it. Your notebook keeps waiting. "
             "If you were just signing in, the panel in the notebook says what the error means."
         ),
     ),
     "wrong-state": (
-        "This answer belongs to another request",
+        "This response belongs to another request",
         (
-            "It does not carry the state that your notebook sent, so it was ignored and nothing was saved. "
+            "It does not contain the state that your notebook sent, so it was ignored and nothing was saved. "
             "Close this tab and open {box} again from the panel."
         ),
     ),
     "used": (
-        "This answer was already used",
-        "The notebook accepts one answer per request. Close this tab and look at the panel in the notebook.",
+        "This response was already used",
+        "The notebook accepts one response per request. Close this tab and look at the panel in the notebook.",
     ),
-    "not-found": ("Nothing here", "This address only waits for the answer of a sign-in to {box}."),
+    "not-found": ("Nothing here", "This address only waits for the response to a sign-in to {box}."),
     "refused": (
         "Not accepted",
         "This address only accepts a GET from the browser that {box} sent here.",
@@ -74,14 +74,14 @@ _STYLE: Final = (
 )
 
 
-# Pages with an address of their own, which the browser is sent on to.
-_OWN_ADDRESS: Final = ("granted", "denied", "failed", "unproved", "wrong-state")
+# Pages with a URL of their own, to which the browser is redirected.
+_WITH_OWN_URL: Final = ("granted", "denied", "failed", "unproved", "wrong-state")
 
 
-def landing_page(kind: str, server: str = "Box") -> bytes:
-    """Return one of our own pages as HTML. It never shows anything from the address of the request."""
+def landing_page(name: str, server: str = "Box") -> bytes:
+    """Return one of our own pages as HTML. It never shows anything from the URL of the request."""
     box = display_name(server)
-    title, text = (part.replace("{Box}", capitalized(box)).replace("{box}", box) for part in _PAGES[kind])
+    title, text = (part.replace("{Box}", capitalized(box)).replace("{box}", box) for part in _PAGES[name])
     page = (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>boxnb: {html.escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
@@ -96,13 +96,13 @@ def can_listen(redirect_uri: str) -> bool:
     try:
         parts = urlsplit(redirect_uri)
         return parts.scheme == "http" and parts.hostname in LOOPBACK and (parts.port or 1) > 0
-    except ValueError:  # an incomplete address, or a port out of range
+    except ValueError:  # an incomplete URL, or a port out of range
         return False
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    # Otherwise the port of a sign-in that has just ended counts as held for a minute.
+    # Otherwise the port of a sign-in that has just ended stays in use for a minute.
     allow_reuse_address = not hasattr(socket, "SO_EXCLUSIVEADDRUSE")
     request_queue_size = 8
 
@@ -113,7 +113,7 @@ class _Server(ThreadingHTTPServer):
         super().server_bind()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Print no traceback: a browser may simply hang up, and a traceback could hold the code."""
+        """Print nothing: a browser may simply hang up, and a traceback could contain the code."""
 
 
 class _Server6(_Server):
@@ -134,19 +134,19 @@ class Receiver:
     Parameters
     ----------
     state
-        The state of the request. A redirect with another state gets a page that says so.
+        The state of the request. After a redirect with another state, a page reports the mismatch.
     redirect_uri
         The registered URI, plain http on 127.0.0.1 or localhost. Its port is tried first, then the ports after it, then
         any free one, because Box ignores the port when it matches a loopback URI.
     on_redirect
-        Called once, in the receiver's thread, with the whole redirect URL. It holds the code, so do not log it.
+        Called once, in the receiver's thread, with the whole redirect URL. It contains the code, so do not log it.
         Also called for each redirect with a wrong state, or with an error but no state, so that the panel can report it.
     ports
         Other ports to try, in this order.
     seconds
         How long the receiver listens.
     behind
-        The registered URI if a proxy is in front. `redirect_uri` is then the address the proxy forwards to.
+        The registered URI if a proxy is in front of the receiver. `redirect_uri` is then the URL it forwards to.
     server
         The name of the authorization server, for the pages.
 
@@ -173,8 +173,8 @@ class Receiver:
         self._parts = urlsplit(redirect_uri)
         self._on_redirect = on_redirect
         first = self._parts.port
-        usual = (*range(first, first + NEIGHBOURS), 0) if first else (0, 0, 0)
-        self._ports = usual if ports is None else tuple(ports)
+        default_ports = (*range(first, first + NEIGHBOURS), 0) if first else (0, 0, 0)
+        self._ports = default_ports if ports is None else tuple(ports)
         self._registered = behind or redirect_uri
         self._behind = behind
         self._seconds = seconds
@@ -183,7 +183,7 @@ class Receiver:
         self._port = 0
         self._guard = threading.Lock()
         self._server: _Server | None = None
-        self._other: _Server | None = None  # the same port on ::1
+        self._ipv6_server: _Server | None = None  # the same port on ::1
         self._timer: threading.Timer | None = None
 
     def __repr__(self) -> str:
@@ -210,7 +210,7 @@ class Receiver:
     def start(self) -> Receiver:
         """Bind the first free port and respond from a thread. Raise `SignInError` if no port is free."""
         for port in self._ports:
-            if port and _answers(port):  # a server on another address family would share the port
+            if port and _is_listening(port):  # a server on another address family would share the port
                 continue
             try:
                 self._bind(port)
@@ -221,29 +221,29 @@ class Receiver:
             raise SignInError(
                 "There is no free port on 127.0.0.1. Paste the address of the last page instead."
             )
-        for server in filter(None, (self._server, self._other)):
+        for server in filter(None, (self._server, self._ipv6_server)):
             serve = server.serve_forever
             threading.Thread(target=serve, args=(0.1,), name="boxnb-receiver", daemon=True).start()
         self.close_soon(self._seconds)
         return self
 
     def _bind(self, port: int) -> None:
-        """Hold a port: browsers, and the proxy of a hub, try ::1 first for `localhost`, so nobody else may have it there."""
+        """Bind a port, also on ::1 if needed: for `localhost`, browsers and the proxy of a hub try that address first."""
         server = _Server(("127.0.0.1", port), self._handler())
-        other = None
+        ipv6_server = None
         if (self._behind or self._parts.hostname == "localhost") and _has_ipv6():
             try:
-                other = _Server6(("::1", server.server_port), self._handler())
+                ipv6_server = _Server6(("::1", server.server_port), self._handler())
             except BaseException:
                 server.server_close()
                 raise
-        self._server, self._other, self._port = server, other, server.server_port
+        self._server, self._ipv6_server, self._port = server, ipv6_server, server.server_port
 
     def close(self) -> None:
         """Stop listening. Safe to call twice, and from any thread but the handler's own."""
         with self._guard:
-            servers = [server for server in (self._server, self._other) if server is not None]
-            self._server = self._other = None
+            servers = [server for server in (self._server, self._ipv6_server) if server is not None]
+            self._server = self._ipv6_server = None
             timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
@@ -272,7 +272,7 @@ class Receiver:
             self._timer.start()
 
     def _page_for(self, query: str) -> str:
-        """Return the name of the page that answers a redirect, and note that its request is used up."""
+        """Return the name of the page to show for a redirect. Mark the request as used if the redirect belongs to it."""
         values = parse_qs(query, keep_blank_values=True)
         states = values.get("state", [])
         if not states and values.get("error") and not values.get("code"):
@@ -293,7 +293,7 @@ class Receiver:
         receiver = self
         path = self._parts.path or "/"
         base = path.rstrip("/")
-        last_segment = path.rpartition("/")[2]  # a relative address works behind any proxy
+        last_segment = path.rpartition("/")[2]  # a relative URL works behind any proxy
 
         class Handler(BaseHTTPRequestHandler):
             server_version = "boxnb"
@@ -305,15 +305,15 @@ class Receiver:
                 if not self._host_is_ours():
                     self._page(403, "refused")
                 elif parts.path == path and parts.query:
-                    # The address is read first: a receiver that is closed has no port.
-                    address = f"{receiver.redirect_uri.split('?')[0]}?{parts.query}"
-                    kind = receiver._page_for(parts.query)
-                    if kind in _OWN_ADDRESS:
-                        self._send(303, b"", {"Location": f"{last_segment}/{kind}".lstrip("/")})
-                        receiver._on_redirect(address)
+                    # Read the port before anything can close the receiver, which then no longer has one.
+                    redirect_url = f"{receiver.redirect_uri.split('?')[0]}?{parts.query}"
+                    page = receiver._page_for(parts.query)
+                    if page in _WITH_OWN_URL:
+                        self._send(303, b"", {"Location": f"{last_segment}/{page}".lstrip("/")})
+                        receiver._on_redirect(redirect_url)
                     else:
-                        self._page(409 if kind == "used" else 404, kind)
-                elif parts.path in {f"{base}/{kind}" for kind in _OWN_ADDRESS}:
+                        self._page(409 if page == "used" else 404, page)
+                elif parts.path in {f"{base}/{page}" for page in _WITH_OWN_URL}:
                     self._page(200, parts.path.rpartition("/")[2])
                 else:
                     self._page(404, "not-found")
@@ -331,8 +331,8 @@ class Receiver:
                     names.add(urlsplit(receiver._behind).netloc)
                 return self.headers.get("Host", "") in names
 
-            def _page(self, status: int, kind: str, headers: dict[str, str] | None = None) -> None:
-                self._send(status, landing_page(kind, receiver._server_name), headers)
+            def _page(self, status: int, name: str, headers: dict[str, str] | None = None) -> None:
+                self._send(status, landing_page(name, receiver._server_name), headers)
 
             def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
                 self.send_response_only(status)
@@ -354,17 +354,17 @@ class Receiver:
                 self.close_connection = True
 
             def log_message(self, *_: Any) -> None:
-                """Log nothing: the request line holds the code."""
+                """Log nothing: the request line contains the code."""
 
         return Handler
 
 
 def port_in_use(port: int) -> bool:
     """Return whether another process has this port of 127.0.0.1 or ::1 and would receive what is sent there."""
-    if _answers(port):
+    if _is_listening(port):
         return True
-    both = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
-    for family, host in both if _has_ipv6() else both[:1]:
+    addresses = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
+    for family, host in addresses if _has_ipv6() else addresses[:1]:
         with socket.socket(family) as probe:
             # SO_REUSEADDR: a port that was just closed counts as free.
             exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
@@ -386,7 +386,7 @@ def _has_ipv6() -> bool:
         return False
 
 
-def _answers(port: int) -> bool:
+def _is_listening(port: int) -> bool:
     """Return whether a program listens on this port of 127.0.0.1 or ::1. A browser tries ::1 first for localhost."""
     for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         try:

@@ -11,14 +11,11 @@ from ..secret import Secret, is_utf8
 REFRESH_TOKEN_LIFETIME = 60 * 24 * 3600
 """Seconds that an unused Box refresh token is valid (Box guide *Token expiration*)."""
 
-
 NOMINAL = 3600.0
-"""Seconds that an access token is valid if the server does not say (an hour, as at Box; optional in RFC 6749 5.1)."""
-
+"""Seconds that an access token is valid if the server does not say (an hour, as with Box; optional in RFC 6749 5.1)."""
 
 LONGEST = 10 * 365 * 86400.0
 """The longest lifetime that boxnb believes, in seconds."""
-
 
 LATEST = 1e11
 """The latest time that boxnb believes, in seconds since the epoch."""
@@ -37,7 +34,7 @@ def moment(value: object) -> float:
 
 
 def _number(value: object) -> float | None:
-    """Return a finite number, also from text; ``None`` for anything else."""
+    """Return a finite number, which may be written as text; ``None`` for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -60,7 +57,7 @@ class Token:
     obtained_at : float
         When the response arrived, seconds since the epoch by the *server's* clock (its ``Date`` header).
     expires_in : float
-        Lifetime of the access token in seconds, as the server said; Box does not always say 3600.
+        Lifetime of the access token in seconds, as the server reported it. Box does not always report 3600.
     """
 
     access_token: Secret
@@ -71,7 +68,7 @@ class Token:
     scope: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return what the store writes, both tokens in clear."""
+        """Return what the store writes, with both tokens in plain text."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         refresh = self.refresh_token.reveal() if self.refresh_token else None
         return fields | {"access_token": self.access_token.reveal(), "refresh_token": refresh}
@@ -87,7 +84,7 @@ class Token:
         """
         access_token = Secret(saved["access_token"]).reveal().strip()
         refresh_token = Secret(saved.get("refresh_token") or "").reveal().strip()
-        # The access token is sent in a header, the refresh token in a form, which can hold any text.
+        # The access token is sent in a header, the refresh token in a form, which can contain any text.
         if not (access_token.isascii() and access_token.isprintable() and is_utf8(refresh_token)):
             raise ValueError("A saved token has characters that cannot be sent.")
         return cls(

@@ -2,6 +2,9 @@
 
 Imports `widgets` and earlier; `cli` and `labs` may import it.
 
+`one_run` is the run, and `recorder` its log; `report` and `mail` say how it ended; `run_history` lists all runs.
+`execution` executes a notebook as a run; `schedule` writes what a scheduler needs to start one.
+
 ::
 
     with boxnb.run("weekly-links", to=["ada@example.com"]) as run:

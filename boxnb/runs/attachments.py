@@ -1,4 +1,4 @@
-"""Write what a run attaches: tables, figures, text and files. The ending of the name decides the format."""
+"""Write what a run attaches: tables, figures, text and files. The file extension decides the format."""
 
 from __future__ import annotations
 
@@ -35,33 +35,33 @@ def write(content: Any, file: Path) -> None:
     Raises
     ------
     ExportError
-        The content does not fit the ending of the name, or cannot be written. No partial file remains.
+        The content does not fit the file extension, or cannot be written. No partial file remains.
     """
     with export.replacing(file, f"{file.suffix or 'a file'}") as draft:
         _write(content, draft, file)
 
 
 def _write(content: Any, draft: Path, file: Path) -> None:
-    ending = file.suffix.lower()
+    extension = file.suffix.lower()
     if isinstance(content, Path):
         shutil.copyfile(content, draft)
     elif isinstance(content, bytes | bytearray):
         draft.write_bytes(content)
-    elif isinstance(content, pd.DataFrame | pd.Series) and ending == ".csv":
-        # As boxnb.export writes it: nothing runs as a formula, and the byte order mark tells Excel that it is UTF-8.
+    elif isinstance(content, pd.DataFrame | pd.Series) and extension == ".csv":
+        # As boxnb.export writes it: no cell runs as a formula, and the byte order mark tells Excel that it is UTF-8.
         text = redaction.redact_known(export.csv_text(content))
         draft.write_bytes(text.encode("utf-8-sig", "backslashreplace"))
-    elif isinstance(content, pd.DataFrame | pd.Series) and ending == ".html":
+    elif isinstance(content, pd.DataFrame | pd.Series) and extension == ".html":
         _write_text(export.html_text(content, title=file.stem, max_rows=len(content)), draft)
     elif isinstance(content, str):
         _write_text(content, draft)
-    elif hasattr(content, "savefig") and ending in (".png", ".svg", ".pdf"):
-        content.savefig(draft, format=ending[1:])
+    elif hasattr(content, "savefig") and extension in (".png", ".svg", ".pdf"):
+        content.savefig(draft, format=extension[1:])
     elif hasattr(content, "figure"):  # a boxnb chart, or what pandas' plot returns
         _write(content.figure, draft, file)
-    elif hasattr(content, "to_image") and ending in (".png", ".svg", ".pdf"):
-        draft.write_bytes(_picture(content, ending[1:]))
-    elif hasattr(content, "write_html") and ending == ".html":
+    elif hasattr(content, "to_image") and extension in (".png", ".svg", ".pdf"):
+        draft.write_bytes(_picture(content, extension[1:]))
+    elif hasattr(content, "write_html") and extension == ".html":
         content.write_html(draft, include_plotlyjs=True)  # with plotly inside, so that it opens offline
     else:
         raise ExportError(
@@ -74,7 +74,7 @@ def _write_text(text: str, draft: Path) -> None:
     draft.write_text(redaction.redact_known(text), encoding="utf-8", errors="backslashreplace")
 
 
-def _picture(figure: Any, kind: str) -> bytes:
+def _picture(figure: Any, image_format: str) -> bytes:
     """Return a plotly figure as a picture, drawn offline by Chrome or Chromium on this computer.
 
     Raises
@@ -91,7 +91,7 @@ def _picture(figure: Any, kind: str) -> bytes:
         ) from None
     try:
         # Without MathJax, which would be loaded from the network.
-        return bytes(kaleido.calc_fig_sync(figure, opts={"format": kind}, kopts={"mathjax": False}))
+        return bytes(kaleido.calc_fig_sync(figure, opts={"format": image_format}, kopts={"mathjax": False}))
     except ChromeNotFoundError:
         raise ExportError(
             "A picture of a chart needs Chrome or Chromium, which this computer does not have. Attach the chart as '.html'."

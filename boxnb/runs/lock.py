@@ -38,7 +38,7 @@ def hold_run_lock(name: str, since: str) -> tuple[Callable[[], None], int | None
     Raises
     ------
     RunRefusedError
-        Another run of this name is in progress. It is left alone.
+        Another run of this name is in progress. It continues.
     OSError, TokenStoreError
         The lock cannot be created.
     """
@@ -55,7 +55,8 @@ def hold_run_lock(name: str, since: str) -> tuple[Callable[[], None], int | None
             f"A run named {name!r} is already in progress ({holder}), so this run did not start. "
             "Wait for it to finish, or end that process."
         ) from None
-    with contextlib.suppress(OSError):  # on a full disk: only the lock counts, the note just names its holder
+    # The note only names the holder of the lock. The lock works without it, for example on a full disk.
+    with contextlib.suppress(OSError):
         private_files.write_note(note, f"{store.this_process()}, since {since}")
     # filelock has no public way to get the descriptor.
     return lock.release, None if os.name == "nt" else lock._context.lock_file_fd
@@ -85,7 +86,7 @@ class Stop:
     def listening(self) -> Iterator[None]:
         """Turn the first signal to end into ``SystemExit``. While reports are being sent, only note it.
 
-        Does nothing outside the main thread, the only one that may handle signals.
+        Do nothing outside the main thread, the only one that may handle signals.
         """
         if threading.current_thread() is not threading.main_thread():
             yield

@@ -1,4 +1,4 @@
-"""The files of a run: its log, what it attached, and how many of each are kept."""
+"""The files of a run: create its log and the folder for its attachments, and remove those of older runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..store.files import DEVICES
 from . import lock
 
 LONGEST_NAME = 200
-"""Bytes of a run's name. Time and process are added to make a file name, which may have 255 bytes."""
+"""The longest name of a run, in bytes. With the time and process it becomes a file name, which may have 255 bytes."""
 
 
 def check_run_name(name: str) -> str:
@@ -54,7 +54,7 @@ class Logs:
         The name of the run.
     folder : Path
     keep : int
-        How many logs are kept. With 1, each run overwrites the same log.
+        How many logs to keep. With 1, each run overwrites the same log.
     started : datetime
     """
 
@@ -93,11 +93,11 @@ class Logs:
         OSError
             The folder is a symbolic link or belongs to another user.
         """
-        attached = self.folder / "attached"
-        if attached.is_symlink() and not private_files.is_ours(attached.lstat()):
-            raise PermissionError(errno.EPERM, "it is another user's symbolic link", os.fspath(attached))
-        attached.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return private_files.own_folder(attached / self._stem) / encoding.on_disk(name)
+        attachments = self.folder / "attached"
+        if attachments.is_symlink() and not private_files.is_ours(attachments.lstat()):
+            raise PermissionError(errno.EPERM, "it is another user's symbolic link", os.fspath(attachments))
+        attachments.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return private_files.own_folder(attachments / self._stem) / encoding.on_disk(name)
 
     @property
     def _stem(self) -> str:
@@ -106,8 +106,8 @@ class Logs:
     def remove_old(self) -> None:
         """Remove all but the last logs of this run, and their attachments.
 
-        Nothing else is touched, because other users may write to the folder too: neither files of other runs, nor files
-        of other users, nor anything behind a link.
+        Files of other runs and other users stay, and links are not followed, because other users may write to the
+        folder too.
         """
         pattern = re.compile(re.escape(self.name) + r"-\d{8}-\d{6}-\d+")
         logs = self._oldest_first(
@@ -118,11 +118,13 @@ class Logs:
         for file in logs[: -self.keep]:
             with contextlib.suppress(OSError):  # open in another program on Windows: the next run removes it
                 file.unlink()
-        attached = self.folder / "attached"
-        if attached.is_symlink():
+        attachments = self.folder / "attached"
+        if attachments.is_symlink():
             return
         folders = self._oldest_first(
-            folder for folder in self._own_entries(attached, folders=True) if pattern.fullmatch(folder.name)
+            folder
+            for folder in self._own_entries(attachments, folders=True)
+            if pattern.fullmatch(folder.name)
         )
         for folder in folders[: -self.keep]:
             for file in self._own_entries(folder):
@@ -132,16 +134,17 @@ class Logs:
                 folder.rmdir()
 
     def _oldest_first(self, paths: Iterable[Path]) -> list[Path]:
-        """Sort paths by modification time, with this run's own last.
+        """Return paths sorted by modification time, with this run's own last.
 
-        Names alone do not sort: they are in local time, and one hour of each autumn occurs twice. Modification times
-        alone do not survive a copy.
+        Names cannot decide, because they are in local time, in which one hour of each autumn occurs twice. They decide
+        only between equal modification times, as after a copy.
         """
-        keyed: list[tuple[bool, int, Path]] = []
+        sort_keys: list[tuple[bool, int, Path]] = []
         for path in paths:
             with contextlib.suppress(FileNotFoundError):  # another run of this name removed it
-                keyed.append((path.name.removesuffix(".log") == self._stem, path.lstat().st_mtime_ns, path))
-        return [path for _, _, path in sorted(keyed)]
+                is_own = path.name.removesuffix(".log") == self._stem
+                sort_keys.append((is_own, path.lstat().st_mtime_ns, path))
+        return [path for _, _, path in sorted(sort_keys)]
 
     def _own_entries(self, folder: Path, *, folders: bool = False) -> list[Path]:
         """Return the regular files, or the folders, that this user owns in a folder. Links are left out."""
@@ -152,7 +155,7 @@ class Logs:
                     status = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:  # just removed
                     continue
-                is_kind = stat.S_ISDIR if folders else stat.S_ISREG
-                if is_kind(status.st_mode) and private_files.is_ours(status):
+                has_type = stat.S_ISDIR if folders else stat.S_ISREG
+                if has_type(status.st_mode) and private_files.is_ours(status):
                     paths.append(folder / entry.name)
         return paths

@@ -28,7 +28,7 @@ LARGEST = 20_000_000
 """Bytes of attachments in one mail. Many servers refuse mail over 25 MB, and base64 adds a third."""
 
 LEAST = 100_000
-"""Bytes of attachments in the second try, after the server refused the size: usually enough for the log."""
+"""Bytes of attachments in the second attempt, after the server refused the size: usually enough for the log."""
 
 ATTEMPTS = 3
 WAIT = 1.0
@@ -60,7 +60,7 @@ def save_mail(
     Parameters
     ----------
     profile : str
-        Created if it does not exist: sending mail does not need a sign-in at Box.
+        Created if it does not exist: sending mail does not need a sign-in to Box.
     host, port, security
         The mail server. The default port depends on the security: ``"starttls"`` (587), ``"ssl"`` (465) or ``"none"``
         (25, this computer only).
@@ -104,7 +104,7 @@ def save_mail(
 
 
 def settings_of(profile: str | None) -> MailSettings:
-    """Return the mail settings of the named profile, or of the only profile that has some.
+    """Return the mail settings of the named profile, or of the only profile with mail settings.
 
     Raises
     ------
@@ -171,9 +171,9 @@ def compose(
     message.set_content(redaction.redact(text))
     message.add_alternative(redaction.redact_page(html), subtype="html")
     for file, content in attachments:
-        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-        main, _, sub = ("text/plain" if file.suffix == ".log" else kind).partition("/")
-        message.add_attachment(content, maintype=main, subtype=sub, filename=as_text(file.name))
+        guess = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        main_type, _, subtype = ("text/plain" if file.suffix == ".log" else guess).partition("/")
+        message.add_attachment(content, maintype=main_type, subtype=subtype, filename=as_text(file.name))
     return message
 
 
@@ -202,103 +202,105 @@ def send(settings: MailSettings, message: EmailMessage) -> None:
 
 
 def _send(settings: MailSettings, message: EmailMessage) -> None:
-    where = f"{settings.host}:{settings.port}"
+    address = f"{settings.host}:{settings.port}"
     try:
-        with _connected(settings) as server:
+        with _connect(settings) as server:
             refused = server.send_message(message)
     except smtplib.SMTPAuthenticationError as error:
         reply = f"{error.smtp_code} {_one_line(error.smtp_error)}"
         if error.smtp_code < 500:
             raise MailError(
-                f"The mail server {where} cannot check the user name and password at the moment ({reply}). Try again later."
+                f"The mail server {address} cannot check the user name and password at the moment ({reply}). Try again later."
             ) from None
         raise MailError(
-            f"The mail server {where} refused the user name or password ({reply}). Save them again with "
+            f"The mail server {address} refused the user name or password ({reply}). Save them again with "
             "boxnb.runs.save_mail. Some servers need an app password."
         ) from None
     except smtplib.SMTPRecipientsRefused as error:
         raise MailError(
-            f"The mail server {where} refused {_refusals(error.recipients)}. Check the addresses."
+            f"The mail server {address} refused {_refusals(error.recipients)}. Check the addresses."
         ) from None
     except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
         if error.smtp_code in TOO_LARGE:
             raise MailTooLargeError(
-                f"The mail server {where} does not accept mail of that size. Attach less, or save the report as a file."
+                f"The mail server {address} does not accept mail of that size. Attach less, or save the report as a file."
             ) from None
         reply = f"{error.smtp_code} {_one_line(error.smtp_error)}"
         if isinstance(error, smtplib.SMTPDataError):
             raise MailError(
-                f"The mail server {where} did not accept the mail ({reply}). Ask the server's administrator why."
+                f"The mail server {address} did not accept the mail ({reply}). Ask the server's administrator why."
             ) from None
         raise MailError(
-            f"The mail server {where} refused the sender {settings.sender} ({reply}). Check the address."
+            f"The mail server {address} refused the sender {settings.sender} ({reply}). Check the address."
         ) from None
     except smtplib.SMTPNotSupportedError as error:
         if "SMTPUTF8" in str(error):
             raise MailError(
-                f"The mail server {where} accepts only ASCII addresses. Use an address without other letters."
+                f"The mail server {address} accepts only ASCII addresses. Use an address without other letters."
             ) from None
-        missing = "encryption (STARTTLS)" if "STARTTLS" in str(error) else "sign-in (AUTH)"
+        feature = "encryption (STARTTLS)" if "STARTTLS" in str(error) else "sign-in (AUTH)"
         raise MailError(
-            f"The mail server {where} does not offer {missing} on this port, so nothing was sent. "
+            f"The mail server {address} does not offer {feature} on this port, so nothing was sent. "
             "Check the port and the security."
         ) from None
     except smtplib.SMTPResponseException as error:
         reply = f"{error.smtp_code} {_one_line(error.smtp_error)}"
         raise MailError(
-            f"The mail server {where} broke off the connection ({reply}). Try again later."
+            f"The mail server {address} closed the connection ({reply}). Try again later."
         ) from None
     except ssl.SSLError as error:
-        raise MailError(_encryption_trouble(error, where)) from None
+        raise MailError(_encryption_problem(error, address)) from None
     except TimeoutError:
         raise MailError(
-            f"The mail server {where} did not answer within {settings.timeout:g} s. Check its name and port."
+            f"The mail server {address} did not respond within {settings.timeout:g} s. Check its name and port."
         ) from None
     except smtplib.SMTPException as error:
         if isinstance(error.__context__, TimeoutError):  # smtplib raises its own error for a timeout here
             raise MailError(
-                f"The mail server {where} stopped answering for {settings.timeout:g} s, so it is not known whether the "
-                "mail went out. Check there before you send it again."
+                f"The mail server {address} stopped responding for {settings.timeout:g} s. It may have sent the mail: "
+                "ask a recipient before you send it again."
             ) from None
         if "authentication method" in str(error):
             raise MailError(
-                f"The mail server {where} does not offer a sign-in method that Python supports, so nothing was sent. "
+                f"The mail server {address} does not offer a sign-in method that Python supports, so nothing was sent. "
                 "Ask the server's administrator."
             ) from None
         raise MailError(
-            f"The mail server {where} broke off the connection ({type(error).__name__}). Try again later."
+            f"The mail server {address} closed the connection ({type(error).__name__}). Try again later."
         ) from None
     except socket.gaierror as error:
         raise MailError(
-            f"The mail server {where} cannot be reached: its name cannot be looked up ({error.strerror}). "
+            f"The mail server {address} cannot be reached: its name cannot be looked up ({error.strerror}). "
             "Check the name and the network."
         ) from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise MailError(
-            f"The mail server {where} cannot be reached ({reason}). Check its name and port."
+            f"The mail server {address} cannot be reached ({reason}). Check its name and port."
         ) from None
     if refused:
-        raise MailError(f"The mail went out, but {where} refused {_refusals(refused)}. Check the addresses.")
+        raise MailError(
+            f"The mail was sent, but {address} refused {_refusals(refused)}. Check the addresses."
+        )
 
 
-def _encryption_trouble(error: ssl.SSLError, where: str) -> str:
+def _encryption_problem(error: ssl.SSLError, address: str) -> str:
     """Return what went wrong with the encryption. The certificate is mentioned only if the server sent one."""
     if "WRONG_VERSION_NUMBER" in str(error):
         return (
-            f"The mail server {where} does not begin with encryption on this port. "
+            f"The mail server {address} does not expect encryption from the start on this port. "
             "Use security='starttls' (port 587), or 'ssl' with its own port (465)."
         )
-    return tls_trouble(error, f"the mail server {where}", setting="verify= in boxnb.runs.save_mail")
+    return tls_trouble(error, f"the mail server {address}", setting="verify= in boxnb.runs.save_mail")
 
 
-def _connected(settings: MailSettings) -> smtplib.SMTP:
-    """Return a connection that is signed in. Connecting is retried, which is safe because nothing was sent yet."""
+def _connect(settings: MailSettings) -> smtplib.SMTP:
+    """Connect to the mail server and sign in. A failed connection is retried, because nothing was sent yet."""
     attempt = 0
     while True:
         attempt += 1
         try:
-            return _signed_in(settings)
+            return _sign_in(settings)
         except (ConnectionRefusedError, smtplib.SMTPConnectError, smtplib.SMTPServerDisconnected) as error:
             if isinstance(error.__context__, TimeoutError):  # smtplib raises its own error for a timeout here
                 raise error.__context__ from None
@@ -308,7 +310,7 @@ def _connected(settings: MailSettings) -> smtplib.SMTP:
 
 
 @sealed
-def _signed_in(settings: MailSettings) -> smtplib.SMTP:
+def _sign_in(settings: MailSettings) -> smtplib.SMTP:
     try:
         context = ssl.create_default_context(
             cafile=settings.verify if isinstance(settings.verify, str) else None

@@ -1,8 +1,10 @@
-"""Read notebook files and check their structure; join the printed lines of an executed notebook."""
+"""Read notebook files, check their structure and parameters, and join the printed lines of an executed notebook."""
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +62,70 @@ def _is_notebook(content: Any) -> bool:
     )
 
 
-def join_lines(executed: dict[str, Any]) -> dict[str, Any]:
-    """Join printed lines that the kernel sent in pieces, as it does every fifth of a second. Return the notebook.
+def _code(cell: dict[str, Any]) -> str:
+    """Return the source of a code cell; ``""`` for any other cell."""
+    source = cell.get("source", "")
+    return "".join(source) if cell.get("cell_type") == "code" else ""
 
-    A line in two pieces would become two lines of the log, and a secret that is cut in half would not be recognized.
+
+def _assigned_names(source: str) -> set[str]:
+    """Return the names that a cell assigns at its top level."""
+    try:
+        body = ast.parse(source).body
+    # The cell has an IPython magic, or is nested too deeply.
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    return {
+        target.id
+        for statement in body
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _parameter_cells(notebook: dict[str, Any]) -> list[int]:
+    """Return the numbers of the cells that set the profile or a parameter."""
+    cells = notebook["cells"]
+    return [
+        number
+        for number, cell in enumerate(cells)
+        if re.match(r"PROFILE\s*=", _code(cell)) or "parameters" in cell.get("metadata", {}).get("tags", [])
+    ]
+
+
+def check_parameters(notebook: dict[str, Any], parameters: dict[str, str], path: Path) -> None:
+    """Check that the notebook has these parameters.
+
+    Raises
+    ------
+    UsageError
+        The notebook does not have one of them. A misspelt parameter would have no effect.
+    """
+    cells = _parameter_cells(notebook)
+    names = set().union(*(_assigned_names(_code(notebook["cells"][number])) for number in cells), set())
+    for name in parameters:
+        if name not in names:
+            available = ", ".join(sorted(names - {"PROFILE"})) or "none"
+            raise UsageError(f"{path.name} does not have the parameter {name!r}. It has: {available}.")
+
+
+def tag_parameters(notebook: dict[str, Any]) -> dict[str, Any]:
+    """Tag the last cell that sets a parameter, after which papermill inserts the values. Return the notebook."""
+    cells = _parameter_cells(notebook)
+    # papermill needs the language, which some editors do not save.
+    notebook.setdefault("metadata", {}).setdefault("language_info", {"name": "python"})
+    for number in cells:
+        metadata = notebook["cells"][number].setdefault("metadata", {})
+        tags = [tag for tag in metadata.get("tags", []) if tag != "parameters"]
+        metadata["tags"] = [*tags, *(["parameters"] if number == cells[-1] else [])]
+    return notebook
+
+
+def join_lines(executed: dict[str, Any]) -> dict[str, Any]:
+    """Join printed lines that the kernel sent in several outputs, because it sends what was printed five times a second.
+
+    A split line would become two lines of the log, and a split secret would not be recognized. Return the notebook.
     """
     for cell in executed["cells"]:
         latest: dict[str, dict[str, Any]] = {}

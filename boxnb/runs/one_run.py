@@ -141,7 +141,7 @@ class Run:
         thing : DataFrame, Series, figure, str, bytes or Path
             The rows of a table are added to ``rows``.
         name : str
-            Its ending decides the format: ``.csv``, ``.html`` or ``.png``, or any ending for text and bytes.
+            Its extension decides the format: ``.csv``, ``.html`` or ``.png``, or any extension for text and bytes.
 
         Returns
         -------
@@ -173,7 +173,7 @@ class Run:
         self._mail: MailSettings | MailError | None = None
         if any(isinstance(sink, str) and "@" in sink for sink in self._to):
             try:
-                # Loaded this early so that the password is redacted from now on.
+                # Load the settings this early, so that the password is redacted from now on.
                 self._mail = mail.settings_of(self._profile)
             except MailError as error:
                 self._mail = error
@@ -189,7 +189,10 @@ class Run:
         self._remember(name=self.name, started=self.started.timestamp(), process=store.this_process())
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        error_class: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if isinstance(error, SystemExit) and error.code in (None, 0) and self._stop.signal is None:
             error = None  # the script ended itself successfully
@@ -198,7 +201,7 @@ class Run:
             raise SystemExit(128 + self._stop.late)  # asked to end while reports were being sent
 
     def _finish(self, error: BaseException | None) -> None:
-        """Report how the run ended. No failure in here may hide the error that ended it."""
+        """Report how the run ended. A failure in here must not hide the error that ended the run."""
         try:
             self._report(error)
         finally:
@@ -219,8 +222,8 @@ class Run:
         self.log.info("Run %s ended after %.1f s: %s", self.name, self.seconds, self.outcome)
         for sink in self._to:
             self._deliver(sink)
-        if self._recorder is not None and self._recorder.trouble is not None:
-            reason = self._recorder.trouble.strerror or type(self._recorder.trouble).__name__
+        if self._recorder is not None and self._recorder.file_error is not None:
+            reason = self._recorder.file_error.strerror or type(self._recorder.file_error).__name__
             self._fail("the log file", f"it could not be written completely ({reason})")
         self._remember(
             name=self.name,
@@ -300,7 +303,7 @@ class Run:
 
 
 def _screen() -> TextIO:
-    """Return the original standard output. A printed report quotes the log, so it must not be logged itself."""
+    """Return the original standard output. A printed report quotes the log, so the report must not be logged."""
     screen = sys.stdout
     while hasattr(screen, "screen"):
         screen = screen.screen
@@ -313,7 +316,7 @@ def check_sink(sink: Sink) -> Sink:
     Raises
     ------
     ValueError
-        A text is neither "print", "file" nor a mail address.
+        A string is neither "print", "file" nor a mail address.
     """
     if isinstance(sink, str) and sink not in ("print", "file"):
         return check_address(sink)
@@ -337,18 +340,18 @@ def run(
         The name in log files and mail subjects. A second run of the same name at the same time is refused.
     to : iterable, optional
         Where the run report goes: ``"print"``, mail addresses, a ``Path`` of a folder for HTML pages, or functions that take
-        the finished run. A single text is accepted as well. The log file is always written.
+        the finished run. A single string is accepted as well. The log file is always written.
     profile : str, optional
-        The profile whose mail settings are used. By default, the only profile that has some.
+        The profile whose mail settings are used. By default, the only profile with mail settings.
     folder : path, optional
         The folder for logs. By default, ``runs/NAME`` in the configuration folder.
     keep : int, default 30
-        How many logs are kept. With 1, each run overwrites the same log.
+        How many logs to keep. With 1, each run overwrites the same log.
 
     Returns
     -------
     Run
-        Use it with ``with``. An exception inside the block is reported, then raised again.
+        Use it in a ``with`` statement. An exception inside the block is reported, then raised again.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a run report shows of a run: how it ended, what it did, and where its log and files are."""
+"""The facts of a run that its run report shows: how it ended, what it did, and where its log and files are."""
 
 from __future__ import annotations
 

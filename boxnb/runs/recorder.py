@@ -30,10 +30,10 @@ LINES_IN_MEMORY = 20_000
 """Lines of the log that are available for the run report. The log file has all of them."""
 
 LONGEST = 10_000
-"""The length at which a piece of an unfinished line is logged, such as an endless row of dots."""
+"""The length at which an unfinished line is logged in parts, such as an endless row of dots."""
 
 _REDRAW = re.compile(r"\x1b\[[01]?G|\x1b\[\d*[EF]|\x1b\[[12]K(?=\x1b\[[01]?G)?")
-"""Terminal sequences after which a line is redrawn: go to column 1, go to another line, erase the line (ECMA-48)."""
+"""Terminal sequences that start to redraw a line: go to column 1, go to another line, erase the line (ECMA-48)."""
 
 _SEQUENCES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\^_=>78]")
 """All terminal sequences: colours, cursor movements, titles (ECMA-48 5.4; titles are xterm's)."""
@@ -48,7 +48,7 @@ class RedactingFormatter(logging.Formatter):
 
 
 class Recorder(logging.Handler):
-    """Writes the log of one run and counts warnings and HTTP calls. If the disk is full, it continues in memory.
+    """Writes the log of one run, and counts warnings and HTTP calls. If the disk is full, the log continues in memory.
 
     Parameters
     ----------
@@ -62,12 +62,12 @@ class Recorder(logging.Handler):
         self.lines: deque[str] = deque(maxlen=LINES_IN_MEMORY)
         self.warnings: list[str] = []
         self.calls = 0
-        self.trouble: OSError | None = None
+        self.file_error: OSError | None = None
         self._file: TextIO | None = None
         try:
             self._file = open_log()
         except OSError as error:
-            self.trouble = error
+            self.file_error = error
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
@@ -77,8 +77,8 @@ class Recorder(logging.Handler):
             self.calls += 1
         try:
             text = self.format(record)
-        except Exception as error:  # noqa: BLE001  as in logging, a log call with wrong arguments never ends the work
-            text = _unformatted(record, error)
+        except Exception as error:  # noqa: BLE001  as in logging, a wrong log call must not end the work
+            text = _fallback_line(record, error)
         if record.levelno >= logging.WARNING and not hasattr(record, "of_report"):
             self.warnings.append(
                 redaction.redact(record.msg)
@@ -94,10 +94,10 @@ class Recorder(logging.Handler):
         try:
             self._file.write(text)
             self._file.flush()
-        except OSError as error:  # the disk is full: the file keeps what it has, and the rest stays in memory
-            self.trouble = error
+        except OSError as error:  # the disk is full: what follows stays in memory
+            self.file_error = error
             file, self._file = self._file, None
-            with suppress(OSError):  # closing tries to write once more
+            with suppress(OSError):  # close() tries to write once more
                 file.close()
 
     def close(self) -> None:
@@ -108,21 +108,20 @@ class Recorder(logging.Handler):
                 os.fsync(file.fileno())
                 file.close()
             except OSError as error:
-                self.trouble = error
+                self.file_error = error
         super().close()
 
 
-def _unformatted(record: logging.LogRecord, error: Exception) -> str:
+def _fallback_line(record: logging.LogRecord, error: Exception) -> str:
     """Return a line for a record that cannot be formatted, even if neither its message nor the error can be printed."""
-    texts: list[str] = []
+    descriptions: list[str] = []
     for part in (record.msg, error):
         try:
-            texts.append(repr(part) if part is record.msg else str(part))
+            descriptions.append(repr(part) if part is record.msg else str(part))
         except Exception:  # noqa: BLE001  a class of the program may raise anything
-            texts.append(f"an object of type {type(part).__name__}")
-    return redaction.redact(
-        f"{record.levelname} {record.name}: {texts[0]} ({type(error).__name__}: {texts[1]})"
-    )
+            descriptions.append(f"an object of type {type(part).__name__}")
+    message, reason = descriptions
+    return redaction.redact(f"{record.levelname} {record.name}: {message} ({type(error).__name__}: {reason})")
 
 
 class Tee(io.TextIOBase):
@@ -130,7 +129,7 @@ class Tee(io.TextIOBase):
 
     def __init__(self, screen: TextIO, log: logging.Logger) -> None:
         self.screen, self._log = screen, log
-        # The unfinished line in pieces: joining them at each write would take quadratic time.
+        # The parts of the unfinished line. Joining them at each write would take quadratic time.
         self._unfinished: list[str] = []
         self._length = 0
         self._lock = threading.RLock()
@@ -138,7 +137,7 @@ class Tee(io.TextIOBase):
     def __getattr__(self, name: str) -> Any:
         return getattr(self.screen, name)
 
-    # io.TextIOBase defines these, so __getattr__ is not called. Programs choose which characters to print by them.
+    # io.TextIOBase defines these, so __getattr__ is not called. Programs use them to decide which characters to print.
     @property
     def encoding(self) -> str:  # type: ignore[override]
         """The encoding of the screen."""
@@ -151,15 +150,15 @@ class Tee(io.TextIOBase):
 
     @property
     def newlines(self) -> Any:  # type: ignore[override]
-        """The line ends of the screen."""
+        """The line endings of the screen."""
         return self.screen.newlines
 
     def fileno(self) -> int:
-        """Return the screen's descriptor, for child processes. What they print is not logged."""
+        """Return the screen's file descriptor, for child processes. What they print is not logged."""
         return self.screen.fileno()
 
     def writable(self) -> bool:
-        """Return True: text can be written."""
+        """Return True."""
         return True
 
     def isatty(self) -> bool:
@@ -180,7 +179,7 @@ class Tee(io.TextIOBase):
                 lines, rest = [self._take_line(), *lines[:-1]], lines[-1]
                 self._append(rest)
             if self._length > LONGEST:
-                lines.append(self._take_piece())
+                lines.append(self._take_start())
         for line in lines:
             self._log_line(line)
         return len(text)
@@ -197,26 +196,26 @@ class Tee(io.TextIOBase):
         line, self._unfinished, self._length = "".join(self._unfinished), [], 0
         return line
 
-    def _take_piece(self) -> str:
-        """Take a piece of a line that is too long. It ends at a space, so that no secret is cut in two."""
+    def _take_start(self) -> str:
+        """Take the start of a line that is too long. It ends at a space, so that no secret is split."""
         line = self._take_line()
-        cut = line.rfind(" ", len(line) - LONGEST // 2) + 1 or len(line)
-        self._append(line[cut:])
-        return line[:cut]
+        end = line.rfind(" ", len(line) - LONGEST // 2) + 1 or len(line)
+        self._append(line[end:])
+        return line[:end]
 
     def _log_line(self, line: str) -> None:
         if text := loggable(line):
             self._log.info("%s", text)
 
     def log_rest(self) -> None:
-        """Log the last line if it has no line end."""
+        """Log the last line if no line break ended it."""
         with self._lock:
             line = self._take_line()
         self._log_line(line)
 
 
 def _last_state(line: str) -> str:
-    """Return the visible part of a line that was drawn over itself. A return at the end has not overwritten anything yet."""
+    """Return the visible part of a line that was overwritten. A carriage return at the end has not overwritten it yet."""
     line = _REDRAW.sub("\r", line) if "\x1b" in line else line
     end = len(line.rstrip("\r"))
     return line[line.rfind("\r", 0, end) + 1 :]
@@ -265,8 +264,8 @@ def _record_logging(recorder: Recorder) -> Iterator[None]:
             logger = logger.parent
         return record.levelno >= root_level
 
-    others = [handler for handler in root.handlers if not isinstance(handler, Recorder)]
-    for handler in others:
+    other_handlers = [handler for handler in root.handlers if not isinstance(handler, Recorder)]
+    for handler in other_handlers:
         handler.addFilter(visible_without_run)
     root.addHandler(recorder)
     root.setLevel(min(logging.INFO, root_level or logging.INFO))
@@ -277,13 +276,13 @@ def _record_logging(recorder: Recorder) -> Iterator[None]:
         root.removeHandler(recorder)
         root.setLevel(root_level)
         http.setLevel(http_level)
-        for handler in others:
+        for handler in other_handlers:
             handler.removeFilter(visible_without_run)
 
 
 @contextmanager
 def _record_warnings(log: logging.Logger) -> Iterator[None]:
-    show = warnings.showwarning
+    show_warning = warnings.showwarning
 
     def log_and_show(
         message: Warning | str,
@@ -294,11 +293,11 @@ def _record_warnings(log: logging.Logger) -> Iterator[None]:
         line: str | None = None,
     ) -> None:
         log.warning("%s: %s (%s:%d)", category.__name__, message, Path(filename).name, lineno)
-        show(message, category, filename, lineno, file, line)
+        show_warning(message, category, filename, lineno, file, line)
 
     warnings.showwarning = log_and_show
     try:
         yield
     finally:
         if warnings.showwarning is log_and_show:
-            warnings.showwarning = show
+            warnings.showwarning = show_warning

@@ -15,10 +15,10 @@ from ..oauth.failures import network_trouble
 from .outcome import Outcome
 
 LINES = 200
-"""Last lines of the log in a report. The whole log is attached."""
+"""How many lines from the end of the log a report shows. The whole log is attached."""
 
 WARNINGS_SHOWN = 20
-"""Warnings listed in a report."""
+"""How many warnings a report lists."""
 
 _DISK = {
     errno.ENOSPC: "The disk is full. Free space, then run this again.",
@@ -28,24 +28,24 @@ _DISK = {
 
 
 def explanation(error: BaseException) -> str:
-    """Return what ended a run and what to do, in one or two sentences that are not redacted yet."""
+    """Return what ended a run and what to do, in one or two sentences. They are not redacted yet."""
     if isinstance(error, BoxNotebookError):
         return str(error)
     if isinstance(error, KeyboardInterrupt):
         return "Interrupted by the user."
     if isinstance(error, requests.HTTPError) and error.response is not None:
         status, reason = error.response.status_code, error.response.reason
-        return f"The server answered {status} {reason}. The call is in the log."
+        return f"The server responded with {status} {reason}. The call is in the log."
     if isinstance(error, requests.RequestException):
         return network_trouble(error)
     if isinstance(error, OSError) and error.errno in _DISK:
         return _DISK[error.errno]
     if isinstance(error, MemoryError):
         return "The computer ran out of memory. Process less data at a time."
-    last = traceback.extract_tb(error.__traceback__)[-1:]
-    where = f", in {Path(last[0].filename).name} line {last[0].lineno}" if last else ""
+    last_call = traceback.extract_tb(error.__traceback__)[-1:]
+    line = f", in {Path(last_call[0].filename).name} line {last_call[0].lineno}" if last_call else ""
     message = str(error).strip() or "no message"
-    return f"{type(error).__name__}: {message}{where}; the traceback is in the log."
+    return f"{type(error).__name__}: {message}{line}; the traceback is in the log."
 
 
 def subject(run: Outcome) -> str:
@@ -78,7 +78,7 @@ def _duration(seconds: float) -> str:
 
 
 def text(run: Outcome) -> str:
-    """Return the report as plain text that is not redacted yet."""
+    """Return the report as plain text. It is not redacted yet."""
     parts = [subject(run), ""]
     if run.problem:
         parts += [run.problem, ""]
@@ -100,7 +100,7 @@ _COLOURS = {"SUCCESS": "#1a7f5a", "WARNING": "#8a5a00", "ERROR": "#b3261e"}
 
 
 def page(run: Outcome) -> str:
-    """Return the report as HTML that loads nothing and is readable in light and dark themes. It is not redacted yet."""
+    """Return the report as HTML that loads no other files and is readable in light and dark themes. It is not redacted yet."""
 
     def row(name: str, value: str) -> str:
         style = "text-align:left;vertical-align:top;padding:2px 12px 2px 0"

@@ -33,7 +33,7 @@ COLUMNS = {
     "id": "str",
 }
 LATEST = 253_370_764_800
-"""Seconds since the epoch at the end of the year 9998. One year is left because a time zone may add a day."""
+"""The end of the year 9998, in seconds since the epoch: a time zone may add a day, which must not lead to the year 10000."""
 OUTCOMES = ("SUCCESS", "WARNING", "ERROR", "UNFINISHED")
 _MARKS = {
     "SUCCESS": ("#56b4a5", "circle"),
@@ -79,7 +79,7 @@ def _ends_with_newline(descriptor: int, size: int) -> bool:
 
 def history(name: str | None = None) -> pd.DataFrame:
     """
-    Return every run so far, one row per run, the latest first.
+    Return every run so far, one row per run, latest first.
 
     Parameters
     ----------
@@ -116,12 +116,12 @@ def history(name: str | None = None) -> pd.DataFrame:
     frame["started"] = pd.to_datetime(frame["started"], unit="s", utc=True).dt.as_unit("us")
     frame["outcome"] = pd.Categorical(frame["outcome"], categories=OUTCOMES)
     return frame.astype(
-        {column: kind for column, kind in COLUMNS.items() if column not in ("started", "outcome")}
+        {column: dtype for column, dtype in COLUMNS.items() if column not in ("started", "outcome")}
     )
 
 
 def _facts(line: bytes) -> dict[str, Any]:
-    """Return the usable values of one line. Empty if the line was cut off or is not from boxnb."""
+    """Return the usable values of one line; ``{}`` if the line was cut off or is not from boxnb."""
     try:
         values = json.loads(line.decode("utf-8", "replace"))
         if not isinstance(values, dict) or not all(isinstance(values[key], str) for key in ("id", "name")):
@@ -136,14 +136,14 @@ def _facts(line: bytes) -> dict[str, Any]:
 
 
 def _fits(column: str, value: Any) -> bool:
-    kind = COLUMNS[column]
-    if kind == "str":
+    dtype = COLUMNS[column]
+    if dtype == "str":
         return isinstance(value, str)
-    if kind == "category":
+    if dtype == "category":
         return value in OUTCOMES
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    if kind == "Int64":
+    if dtype == "Int64":
         return isinstance(value, int) and abs(value) < 2**63
     # These comparisons exclude infinity and NaN, and any time that datetime cannot represent.
     return 0 <= value < LATEST if column == "started" else abs(value) < 2**63
@@ -177,7 +177,8 @@ def chart(name: str | None = None) -> Chart:
             continue
         hover_texts = [
             "<br>".join(
-                escape_label(line) for line in (*textwrap.wrap(problem, 56)[:4], *_counted(calls, count))
+                escape_label(line)
+                for line in (*textwrap.wrap(problem, 56)[:4], *_format_counts(calls, count))
             )
             for problem, calls, count in zip(
                 rows["problem"].fillna(""), rows["calls"], rows["rows"], strict=True
@@ -208,7 +209,8 @@ def chart(name: str | None = None) -> Chart:
     return Chart(title, figure, frame, bars_html(title, labels, seconds, values))
 
 
-def _counted(calls: Any, rows: Any) -> list[str]:
+def _format_counts(calls: Any, rows: Any) -> list[str]:
+    """Return one line with the counts that are known; ``[]`` if neither is."""
     counts = [
         f"{number:,} {unit}" for number, unit in ((calls, "calls"), (rows, "rows")) if not pd.isna(number)
     ]

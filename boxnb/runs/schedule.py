@@ -75,13 +75,13 @@ def text(plan: Plan, scheduler: str) -> str:
             raise ValueError(
                 f"{word!r} cannot be scheduled: it contains a line break or a control character."
             )
-    texts: dict[str, Callable[[Plan], str]] = {
+    writers: dict[str, Callable[[Plan], str]] = {
         "cron": cron,
         "launchd": launchd,
         "systemd": systemd,
         "windows": windows,
     }
-    return texts[scheduler](plan)
+    return writers[scheduler](plan)
 
 
 def label(name: str) -> str:
@@ -91,7 +91,7 @@ def label(name: str) -> str:
 
 
 def cron(plan: Plan) -> str:
-    """Return one line of a crontab, in which a bare ``%`` would be a line break."""
+    """Return one line of a crontab, with a comment that explains how to install and test it."""
     hour, minute = plan.time()
     fields = {
         "hour": f"{minute} * * * *",
@@ -186,12 +186,12 @@ def launchd(plan: Plan) -> str:
 
 
 def _cmd_safe(word: str) -> str:
-    """Return the text if cmd.exe leaves it unchanged in quotes, where only ``%`` and the quotation mark are special.
+    """Return the word if cmd.exe does not change it inside quotes, where only ``%`` and the quotation mark are special.
 
     Raises
     ------
     ValueError
-        The text contains one of the two.
+        The word contains one of the two.
     """
     if re.search('[%"]', word):
         raise ValueError(
@@ -207,10 +207,10 @@ def _cmd_word(word: str) -> str:
     return quoted if quoted.startswith('"') else f'"{quoted}{chr(92) if quoted.endswith(chr(92)) else ""}"'
 
 
-def _check_percent(*texts: str) -> None:
-    """Raise ValueError for text that the Task Scheduler would read as a variable, such as ``%TEMP%``."""
-    for text in texts:
-        if match := re.search("%[^%]+%", text):
+def _check_percent(*values: str) -> None:
+    """Raise ValueError for a value in which the Task Scheduler would replace a variable, such as ``%TEMP%``."""
+    for value in values:
+        if match := re.search("%[^%]+%", value):
             raise ValueError(
                 f"{match.group()!r} cannot be scheduled on Windows, because the Task Scheduler reads it as a variable. "
                 "Use names with at most one %."

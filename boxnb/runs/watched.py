@@ -1,4 +1,4 @@
-"""Execute a notebook with papermill in a child process that ends with the run, however the run ends, and leaves nothing behind.
+"""Execute a notebook with papermill in a child process. However the run ends, the child ends with it and its files are removed.
 
 ``python -m boxnb.runs.watched FOLDER ...`` is ``python -m papermill ...``. Its standard input is a pipe whose other end
 belongs to the run. Every operating system closes that end when the run is killed.
@@ -61,12 +61,16 @@ def execute(
     the secrets that only the kernel knew, and can redact them. ``lock_descriptor`` is the lock of the run, which the
     child shares.
     """
-    known, key = folder / "known", secrets.token_hex(32)
-    private_files.write_note(known, "")
-    variables = {**environment, secret.REPORT_TO: f"{known}:{key}", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    reported_secrets, key = folder / "known", secrets.token_hex(32)
+    private_files.write_note(reported_secrets, "")
+    variables = {
+        **environment,
+        secret.REPORT_TO: f"{reported_secrets}:{key}",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
     child = subprocess.Popen(  # noqa: S603  our own interpreter
         [sys.executable, "-m", __name__, str(folder), *arguments],
-        stdin=subprocess.PIPE,  # never written to: its end tells the child that this process is gone
+        stdin=subprocess.PIPE,  # nothing is written to it; when it closes, the child knows that this process has ended
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         env={**os.environ, **variables},
@@ -87,13 +91,13 @@ def execute(
         for stream in (child.stdin, child.stderr):
             if stream is not None:
                 stream.close()
-        secret.learn_reported(known, key)
+        secret.learn_reported(reported_secrets, key)
     lines = errors.decode("utf-8", "replace").strip().splitlines() or ["no error message"]
     return child.returncode, lines[-1]
 
 
 def _watch(folder: str) -> None:
-    """Wait until the run is gone. Then kill the kernel and its children, remove the notebook, and exit."""
+    """Wait until the run has ended. Then kill the kernel and its children, remove the notebook, and exit."""
     while os.read(0, 1024):
         pass
     import psutil  # type: ignore[import-untyped]  # ipykernel depends on it too

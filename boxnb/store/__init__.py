@@ -1,9 +1,9 @@
-"""Profiles on disk: a private JSON file each, locked and replaced atomically.
+"""Profiles on disk: one private JSON file each, locked and replaced atomically.
 
 Imports `oauth` and earlier; `auth` and later may import it.
 
-`files` loads, saves and locks a profile; `profile` is its content; `backends` and `property_list` are where its
-secrets can be saved; `intent` is the journal of a refresh; `manage` changes, renames and moves a profile.
+`files` loads, saves and locks a profile; `profile` is its content; `backends` and `property_list` save its secrets
+elsewhere; `intent` is the journal of a refresh; `manage` configures and renames a profile and moves its secrets.
 """
 
 from .files import LOCK_TIMEOUT, change, delete, home, load, lock, names, path, save

@@ -1,7 +1,7 @@
 """Backends: where a profile's secrets are saved (its own file, a keyring, an older script's property list, a command).
 
 A backend reads and writes one JSON-like dict: ``client_secret``, ``token`` (a dict or None), ``mail`` and ``generation``.
-Everything that is not secret stays in the profile's file. A write replaces all of the dict or nothing.
+Everything that is not secret stays in the profile's file. A write replaces the whole dict or nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ COMMAND_SECONDS = 60.0
 
 
 class Backend(Protocol):
-    """What :mod:`boxnb.store` calls to save and read secrets."""
+    """The methods that :mod:`boxnb.store` calls to save and read secrets."""
 
     def read(self) -> Secrets | None:
         """Return the saved secrets, or ``None`` if there are none."""
@@ -38,7 +38,7 @@ class Backend(Protocol):
 
 
 def backend_for(keep: str, name: str, file: Path) -> Backend | None:
-    """Return the backend that a profile names; ``None`` for ``"file"``: these secrets are in the profile's own file.
+    """Return the backend that a profile names; ``None`` for ``"file"``, because those secrets are in the profile's own file.
 
     Parameters
     ----------
@@ -54,18 +54,18 @@ def backend_for(keep: str, name: str, file: Path) -> Backend | None:
     SettingError
         There is no such backend.
     """
-    kind, _, rest = keep.partition(":")
-    if kind == "file" and not rest:
+    backend, _, argument = keep.partition(":")
+    if backend == "file" and not argument:
         return None
-    if kind == "keyring" and not rest:
+    if backend == "keyring" and not argument:
         return KeyringBackend(name, file)
-    if kind == "plist" and rest:
+    if backend == "plist" and argument:
         try:
-            return PlistBackend(Path(rest).expanduser())
+            return PlistBackend(Path(argument).expanduser())
         except RuntimeError:
-            raise SettingError(f"There is no user {rest.split('/')[0]!r} on this computer.") from None
-    if kind == "command" and rest:
-        return CommandBackend(split_command(rest), name, file)
+            raise SettingError(f"There is no user {argument.split('/')[0]!r} on this computer.") from None
+    if backend == "command" and argument:
+        return CommandBackend(split_command(argument), name, file)
     raise SettingError(
         f"Secrets can be saved in 'file', 'keyring', 'plist:PATH' or 'command:PROGRAM', not in {keep!r}."
     )
@@ -79,9 +79,9 @@ def draft_path(file: Path) -> Path:
 def replace(backend: Backend, secrets: Secrets, file: Path | None) -> None:
     """Write secrets and read them back.
 
-    A keyring may delete its entry before it writes the new one, and fail in between. If saving fails, the secrets are
-    therefore written to a private draft next to ``file``, the profile's file, where :func:`read` finds them. With
-    ``None`` no draft is written.
+    A keyring may delete its entry, then fail to write the new one. If saving fails, the secrets are therefore written
+    to a private draft next to ``file``, the profile's file, where :func:`read` finds them. With ``None`` no draft is
+    written.
 
     Raises
     ------
@@ -168,12 +168,12 @@ def _generation(secrets: Secrets) -> int:
 
 def split_command(command: str, *, windows: bool = os.name == "nt") -> list[str]:
     """Split a command into words. On Windows a backslash is part of a path, not an escape."""
-    parts = shlex.split(command, posix=not windows)
-    return [part[1:-1] if windows and part[:1] == part[-1:] == '"' else part for part in parts]
+    words = shlex.split(command, posix=not windows)
+    return [word[1:-1] if windows and word[:1] == word[-1:] == '"' else word for word in words]
 
 
 class KeyringBackend:
-    """The operating system's keyring (extra ``keyring``). It never falls back silently, and never to plain text."""
+    """The operating system's keyring (extra ``keyring``). boxnb never falls back silently, and never to plain text."""
 
     def __init__(self, name: str, file: Path) -> None:
         self._name = name
@@ -189,7 +189,7 @@ class KeyringBackend:
         try:
             backend = keyring.get_keyring()
             backends = [backend, *getattr(backend, "backends", [])]
-        except Exception as error:  # noqa: BLE001  a keyring's libraries raise errors of their own
+        except Exception as error:  # noqa: BLE001  keyring libraries raise their own errors
             raise TokenStoreError(
                 f"Cannot open the system's keyring ({type(error).__name__}). Save the secrets in 'file' instead.",
                 self._file,
@@ -212,7 +212,7 @@ class KeyringBackend:
             return getattr(keyring, function)(SERVICE, self._name, *arguments)
         except Exception as error:  # noqa: BLE001  D-Bus, pywintypes and others do not raise a KeyringError
             reason = f"The keyring refused ({type(error).__name__})"
-        # Raise outside the handler: the traceback of the error above holds the secrets in clear.
+        # Raise outside the handler: the traceback of the error above contains the secrets in plain text.
         del arguments
         raise TokenStoreError(
             f"{reason}. Unlock it and try again, or save the secrets in 'file'.", self._file
@@ -291,8 +291,8 @@ def _decode(text: str | bytes, file: Path, source: str) -> Secrets:
 class PlistBackend:
     """The property list of an older script: its refresh token and time, under the script's own names.
 
-    The older script and boxnb share one token pair: each uses what the other saved. The older script takes no lock, so
-    do not run both at the same time: one of them may lose its sign-in.
+    The older script and boxnb share one token pair: each uses what the other saved. The older script does not take the
+    lock, so do not run both at the same time: one of them may lose its sign-in.
     """
 
     def __init__(self, path: Path) -> None:
@@ -328,7 +328,7 @@ class PlistBackend:
             return None if secrets is None else Token.from_json(secrets["token"])
         except ValueError:
             raise TokenStoreError(
-                f"The token in {self.path} holds characters that cannot be sent.", self.path
+                f"The token in {self.path} has characters that cannot be sent.", self.path
             ) from None
 
     def names(self) -> list[str]:
@@ -338,12 +338,12 @@ class PlistBackend:
 
     def write(self, secrets: Secrets) -> None:
         """Replace the saved secrets."""
-        content, form = self._load()
+        content, plist_format = self._load()
         self._token_part(content)
         try:
             if not property_list.put(content, secrets.get("token") or {}):
                 return
-            raw = property_list.dump(content, form)
+            raw = property_list.dump(content, plist_format)
         except (ValueError, OverflowError, OSError) as error:
             raise TokenStoreError(f"{self.path} was not changed: {error}.", self.path) from None
         private_files.write_private(self.path, raw)

@@ -1,8 +1,8 @@
 """One profile on disk: a private JSON file, locked, replaced atomically.
 
 The refresh token works once; an admin who loses it has to sign in again. A new version is therefore written to a
-draft, flushed to disk, then moved over the old file: a reader sees the old or the new profile, never half of one. Code
-that changes a profile holds :func:`lock` from reading to writing.
+draft, flushed to disk, then moved over the old file, so that a reader sees the old or the new profile, never a partial
+one. Code that changes a profile holds :func:`lock` from reading to writing.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ LOCK_TIMEOUT = 120.0
 
 
 def home() -> Path:
-    """Return the folder of all profiles: a lesson's own, ``$BOXNB_HOME``, or the user's configuration folder."""
+    """Return the folder for all profiles: that of a lesson, ``$BOXNB_HOME``, or the user's configuration folder."""
     return home_folder.home()
 
 
@@ -129,7 +129,7 @@ def _holder(file: Path) -> str:
 
 @sealed
 def load(name: str, *, shared: bool = True) -> Profile | None:
-    """Return one profile, or ``None`` if it does not exist. ``shared=False`` ignores an older script's property list.
+    """Return one profile, or ``None`` if it does not exist. With ``shared=False``, ignore an older script's property list.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def load(name: str, *, shared: bool = True) -> Profile | None:
         _check_format(content, file)
         profile = from_json(name, backends.with_secrets(name, content, file))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        # "from None": the message of the original error may quote the file, and with it the token.
+        # "from None", because the message of the original error may quote the file, and with it the token.
         raise TokenStoreError(
             f"{file} is damaged ({len(text)} bytes, not a profile). Restore it from a backup, "
             "or delete it and sign in again.",
@@ -191,7 +191,7 @@ def _write(file: Path, content: dict[str, Any]) -> None:
 
 
 def change(name: str, edit: Callable[[Profile | None], Profile | None]) -> Profile | None:
-    """Change a profile under its lock, so that no other thread or process changes it in between.
+    """Change a profile under its lock, so that no other thread or process changes it at the same time.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def change(name: str, edit: Callable[[Profile | None], Profile | None]) -> Profi
     Returns
     -------
     Profile or None
-        What is saved now.
+        The profile that is now saved.
 
     Raises
     ------
@@ -221,7 +221,7 @@ def change(name: str, edit: Callable[[Profile | None], Profile | None]) -> Profi
 
 
 def delete(name: str) -> None:
-    """Delete one profile and its secrets in every backend. Sign out first: otherwise the token stays valid at Box."""
+    """Delete one profile and its secrets in every backend. Sign out first: otherwise Box still accepts the token."""
     with lock(name):
         _delete(name)
 
@@ -252,7 +252,7 @@ def _backend(name: str, file: Path) -> backends.Backend | None:
 
 
 def _remove_files(file: Path) -> None:
-    drafts = file.parent.glob(f".{file.name}.*")  # they hold tokens
+    drafts = file.parent.glob(f".{file.name}.*")  # they contain tokens
     for leftover in (file, intent.path(file), _holder_file(file), *drafts):
         leftover.unlink(missing_ok=True)
 
@@ -281,5 +281,5 @@ def _with_plist(profile: Profile) -> Profile:
     if script_token is None or script_token.refresh_token in (None, own_refresh_token):
         return profile
     if script_token.refresh_token is not None and script_token.refresh_token.digest in profile.spent:
-        return profile  # an old copy of our token: a crash came between the two writes
+        return profile  # an old copy of our token: a crash happened between the two writes
     return profile.refreshed(script_token, profile.skew)

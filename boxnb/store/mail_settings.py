@@ -63,7 +63,7 @@ class MailSettings:
             check_address(address)
 
     def as_json(self) -> dict[str, Any]:
-        """Return what the store writes, the password in clear."""
+        """Return what the store writes, with the password in plain text."""
         settings = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return settings | {"password": self.password.reveal(), "to": list(self.to)}
 
@@ -76,10 +76,10 @@ class MailSettings:
         KeyError, TypeError, ValueError
             A setting is missing or has another type.
         """
-        texts = [saved[name] for name in ("host", "security", "username", "sender")]
+        strings = [saved[name] for name in ("host", "security", "username", "sender")]
         numbers = [saved[name] for name in ("port", "timeout")]
         if not (
-            all(isinstance(text, str) and is_utf8(text) for text in texts)
+            all(isinstance(string, str) and is_utf8(string) for string in strings)
             and all(isinstance(number, int | float) and 0 <= number < 1e6 for number in numbers)
         ):
             raise TypeError("a mail setting has the wrong type")
@@ -92,7 +92,7 @@ def check_address(address: str) -> str:
     Raises
     ------
     SettingError
-        It is not one, or contains a line break, with which somebody could add mail headers.
+        It is not one, or contains a line break, with which someone could inject mail headers.
     """
     if not _ADDRESS.fullmatch(address) or not address.isprintable():
         raise SettingError(

@@ -1,4 +1,4 @@
-"""Change a profile as a whole: its settings, its name, the backend of its secrets."""
+"""Change a whole profile: its settings, its name, the backend of its secrets."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def configure(name: str, *, verify: bool | str | None = None, monthly_calls: int
     SettingError
         The profile does not exist, or ``verify`` is not one of these values or names a file that does not exist.
     """
-    checked = None if verify is None else checked_verify(verify, must_exist=True)
+    new_verify = None if verify is None else checked_verify(verify, must_exist=True)
 
     def edit(saved: Profile | None) -> Profile:
         profile = _existing(name, saved)
         return dataclasses.replace(
             profile,
-            verify=profile.verify if checked is None else checked,
+            verify=profile.verify if new_verify is None else new_verify,
             monthly_calls=profile.monthly_calls if monthly_calls is None else monthly_calls,
         )
 
@@ -54,7 +54,7 @@ def _existing(name: str, saved: Profile | None) -> Profile:
 def rename(name: str, new: str) -> None:
     """Give a profile another name. It stays signed in.
 
-    The file is renamed in one step, so that a kill at any moment leaves one profile, never two with the same token pair.
+    The file is renamed in one step. A kill at any moment therefore leaves one profile, never two with the same token pair.
 
     Raises
     ------

@@ -27,22 +27,22 @@ class Profile:
     Attributes
     ----------
     generation : int
-        How often the pair was replaced since the sign-in.
+        How many times the pair was replaced since the sign-in.
     account : dict or None
         ``id``, ``name``, ``login``, ``role`` and ``enterprise`` of the user who signed in, as Box returned them.
     skew : float
         Seconds by which the server's clock was ahead of this computer's at the last response.
     verify : bool or str
-        Whether TLS certificates are checked, or the path of a CA bundle (``verify=`` of requests).
+        Whether TLS certificates are checked, or the path of a CA bundle, as for ``verify=`` of requests.
     keep : str
         Where the secrets are saved: ``"file"``, ``"keyring"``, ``"plist:PATH"``, ``"command:PROGRAM"``; see
         :mod:`boxnb.store.backends`.
     refreshed_by : str
         The process and host that saved this token pair.
     monthly_calls : int
-        How many API calls a month the enterprise's licence includes; 0 if it is not known.
+        How many API calls a month the enterprise's licence includes; 0 if unknown.
     spent : tuple of str
-        SHA-256 of the last refresh tokens that were replaced, to recognize an old copy of them.
+        SHA-256 of the last refresh tokens that were replaced, so that an old copy of one is recognized.
     mail : MailSettings or None
         How runs of this profile send mail.
     """
@@ -61,7 +61,7 @@ class Profile:
     mail: MailSettings | None = None
 
     def refreshed(self, token: Token, skew: float) -> Profile:
-        """Return the next generation: a new token pair, and the old refresh token as spent unless it did not change."""
+        """Return the profile with a new token pair. The old refresh token is recorded as spent if it was replaced."""
         old, new = (pair.refresh_token if pair is not None else None for pair in (self.token, token))
         spent = (*((old.digest,) if old else ()), *self.spent)
         spent = tuple(digest for digest in spent if new is None or digest != new.digest)[:SPENT]
@@ -75,7 +75,7 @@ class Profile:
         )
 
     def with_pair_of(self, other: Profile) -> Profile:
-        """Return this profile with the token pair of a newer state of it, and the fields that belong to the pair."""
+        """Return this profile with the token pair of a newer version of it, and the fields that belong to the pair."""
         return dataclasses.replace(
             self,
             token=other.token,
@@ -87,10 +87,10 @@ class Profile:
         )
 
     def conflict_with(self, later: Profile) -> str:
-        """Return, in a few words, why a later state of this profile is another sign-in; ``""`` if it is not."""
+        """Return, in a few words, why a later version of this profile is another sign-in; ``""`` if it is not."""
         if self.client.client_id != later.client.client_id:
             return "now belongs to another app"
-        own_server, later_server = (_server_host(state.client.server.api_url) for state in (self, later))
+        own_server, later_server = (_server_host(profile.client.server.api_url) for profile in (self, later))
         if own_server != later_server:
             return "now belongs to another server"
         if self.account is None:
@@ -103,7 +103,7 @@ class Profile:
             owner = later.account.get("name") or later.account.get("login") or "another user"
             return f"now belongs to {owner}"
         enterprise, later_enterprise = (
-            state.account.get("enterprise") for state in (self, later) if state.account is not None
+            profile.account.get("enterprise") for profile in (self, later) if profile.account is not None
         )
         both_known = "enterprise" in self.account.keys() & later.account.keys()
         if both_known and _id(enterprise) != _id(later_enterprise):
@@ -112,7 +112,7 @@ class Profile:
 
 
 def _server_host(url: str) -> str:
-    """Return the host of a server; the same for every port of this computer, because a sandbox may change its port."""
+    """Return the host of a server without the port, which a sandbox may change; the same for all names of this computer."""
     host = urlsplit(url).hostname or ""
     return "this computer" if host in LOOPBACK else host
 
@@ -136,7 +136,7 @@ _COPIED = ("generation", "account", "skew", "verify", "keep", "refreshed_by", "m
 
 
 def to_json(profile: Profile) -> dict[str, Any]:
-    """Return the content of a profile's file, the secrets in clear. Only the store calls this."""
+    """Return the content of a profile's file, with the secrets in plain text. Only the store calls this."""
     client, token = profile.client, profile.token
     return {
         "format": FORMAT,
@@ -155,7 +155,7 @@ def to_json(profile: Profile) -> dict[str, Any]:
 
 
 def _server_fields(server: Server) -> dict[str, Any]:
-    """Return the fields of a server. ``client_auth`` only if it is not the default: an older boxnb cannot read it."""
+    """Return the fields of a server. A default ``client_auth`` is left out, because an older boxnb cannot read it."""
     return {
         field.name: getattr(server, field.name)
         for field in dataclasses.fields(server)
@@ -200,26 +200,26 @@ def from_json(name: str, content: dict[str, Any]) -> Profile:
     )
 
 
-def known_account(answer: object) -> dict[str, Any] | None:
-    """Return the user who signed in, from Box's response or a saved file, with every text field a text.
+def known_account(user: object) -> dict[str, Any] | None:
+    """Return the user who signed in, from Box's response or a saved file, with every field as text that can be shown.
 
     Returns
     -------
     dict or None
-        As the attribute ``account`` of :class:`Profile`; ``None`` if ``answer`` is not an object.
+        As the attribute ``account`` of :class:`Profile`; ``None`` if ``user`` is not a JSON object.
     """
-    if not isinstance(answer, dict):
+    if not isinstance(user, dict):
         return None
-    known: dict[str, Any] = {
-        field: _label(answer[field]) for field in ("type", "id", "name", "login", "role") if field in answer
+    account: dict[str, Any] = {
+        field: _label(user[field]) for field in ("type", "id", "name", "login", "role") if field in user
     }
-    if "enterprise" in answer:
-        enterprise = answer["enterprise"]
+    if "enterprise" in user:
+        enterprise = user["enterprise"]
         fields = enterprise if isinstance(enterprise, dict) else {}
-        known["enterprise"] = {
+        account["enterprise"] = {
             field: _label(fields[field]) for field in ("type", "id", "name") if field in fields
         } or None
-    return known
+    return account
 
 
 def _text(value: object) -> str:

@@ -40,14 +40,14 @@ def read(raw: bytes) -> tuple[dict[str, Any], Any]:
     """
     try:
         content = plistlib.loads(raw)
-    except Exception as error:  # noqa: BLE001  plistlib raises many kinds of errors for a damaged file
+    except Exception as error:  # noqa: BLE001  plistlib raises many different errors for a damaged file
         raise ValueError(f"it is not a property list ({type(error).__name__})") from None
     if not isinstance(content, dict):
         raise ValueError("it is not a property list with named values")
     return content, plistlib.FMT_BINARY if raw.startswith(b"bplist") else plistlib.FMT_XML
 
 
-def dump(content: dict[str, Any], form: Any) -> bytes:
+def dump(content: dict[str, Any], plist_format: Any) -> bytes:
     """Return the property list as bytes in its own format.
 
     Raises
@@ -56,18 +56,18 @@ def dump(content: dict[str, Any], form: Any) -> bytes:
         The format cannot hold the content.
     """
     try:
-        return plistlib.dumps(content, fmt=form, sort_keys=False)
-    except Exception as error:  # noqa: BLE001  as above
+        return plistlib.dumps(content, fmt=plist_format, sort_keys=False)
+    except Exception as error:  # noqa: BLE001  plistlib raises many different errors here, too
         raise ValueError(f"its format cannot hold the new content ({type(error).__name__})") from None
 
 
 def token_part(content: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the part that has the refresh token, at any depth; ``None`` if no name is that of a refresh token.
+    """Return the dictionary with the refresh token, at any depth; ``None`` if no key is named like a refresh token.
 
     Raises
     ------
     ValueError
-        Several parts have one.
+        Several dictionaries have one.
     """
     candidates = [(part, key) for part in _parts(content) if (key := _token_key(part, "refresh")) is not None]
     filled = [part for part, key in candidates if _text(part[key])]
@@ -77,7 +77,7 @@ def token_part(content: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def token_in(part: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the pair for :meth:`boxnb.oauth.token.Token.from_json`; ``None`` if the refresh token is empty."""
+    """Return the token pair for :meth:`boxnb.oauth.token.Token.from_json`; ``None`` if the refresh token is empty."""
     refresh_key, access_key = _token_key(part, "refresh"), _token_key(part, "access")
     if refresh_key is None or not (refresh_token := _text(part[refresh_key])):
         return None
@@ -93,49 +93,48 @@ def token_in(part: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def put(content: dict[str, Any], token: dict[str, Any]) -> bool:
-    """Replace the token pair and its times, each under its own name and in its own format.
+    """Replace the token pair and its times, each under its own name and in its own format. Return whether anything changed.
 
-    The times stay if it is not known when the pair was obtained. A pair that is already there is not written again.
-    Return whether anything changed.
+    The times stay if it is not known when the pair was obtained. A pair that is already saved is not written again.
     """
     part = token_part(content)
     saved = None if part is None else token_in(part)
     if saved is not None and saved["refresh_token"] == token.get("refresh_token"):
-        same = saved["access_token"] == token.get("access_token")
-        if same or part is None or _token_key(part, "access") is None:
+        is_same_pair = saved["access_token"] == token.get("access_token")
+        if is_same_pair or part is None or _token_key(part, "access") is None:
             return False
-    added = part is None
+    is_new = part is None
     part = content if part is None else part
-    for kind in ("refresh", "access"):
-        key = _token_key(part, kind)
+    for token_kind in ("refresh", "access"):
+        key = _token_key(part, token_kind)
         if key is not None:
-            value = token.get(f"{kind}_token") or ""
+            value = token.get(f"{token_kind}_token") or ""
             part[key] = value.encode() if isinstance(part[key], bytes) else value
-        elif kind == "refresh":
+        elif token_kind == "refresh":
             part["refresh_token"] = token.get("refresh_token") or ""
     obtained = float(token.get("obtained_at") or 0.0)
     if not EARLIEST < obtained < LAST:
         return True
     time_key = _time_key(part)
-    earlier = None if time_key is None else _moment(part[time_key])
+    saved_time = None if time_key is None else _moment(part[time_key])
     _put_expiry(
-        part, obtained, None if earlier is None else earlier[0], float(token.get("expires_in") or 0.0)
+        part, obtained, None if saved_time is None else saved_time[0], float(token.get("expires_in") or 0.0)
     )
     if time_key is not None:
-        part[time_key] = _utc(obtained) if earlier is None else earlier[1](obtained)
-    elif (added or part is content) and "time" not in part:
+        part[time_key] = _utc(obtained) if saved_time is None else saved_time[1](obtained)
+    elif (is_new or part is content) and "time" not in part:
         part["time"] = _utc(obtained)
     return True
 
 
-def _put_expiry(part: dict[str, Any], obtained: float, earlier: float | None, lifetime: float) -> None:
-    """Update the expiry times: keep their distance to the old time, or else add the lifetime of the token."""
+def _put_expiry(part: dict[str, Any], obtained: float, saved_obtained: float | None, lifetime: float) -> None:
+    """Update the expiry times: keep their distance from the old time, or else add the lifetime of the token."""
     for key, value in part.items():
         expiry = _moment(value) if any(word in _letters(key) for word in _EXPIRIES) else None
         if expiry is None:
             continue
-        if earlier is not None and expiry[0] > earlier:
-            seconds = expiry[0] - earlier
+        if saved_obtained is not None and expiry[0] > saved_obtained:
+            seconds = expiry[0] - saved_obtained
         elif "refresh" in _letters(key) or _token_key(part, "access") is None:
             seconds = REFRESH_TOKEN_LIFETIME
         else:
@@ -144,40 +143,40 @@ def _put_expiry(part: dict[str, Any], obtained: float, earlier: float | None, li
 
 
 def _parts(value: Any) -> Iterator[dict[str, Any]]:
-    """Yield the property list itself and every dictionary in it, from the outside in."""
-    waiting = [value]
-    while waiting:
-        part = waiting.pop(0)
+    """Yield the property list itself and every dictionary in it, outermost first."""
+    queue = [value]
+    while queue:
+        part = queue.pop(0)
         if isinstance(part, dict):
             yield part
         children = part.values() if isinstance(part, dict) else part
-        waiting.extend(child for child in children if isinstance(child, dict | list))
+        queue.extend(child for child in children if isinstance(child, dict | list))
 
 
 def _letters(key: object) -> str:
     return "".join(letter for letter in str(key).lower() if letter.isalnum())
 
 
-def _token_key(part: dict[str, Any], kind: str) -> str | None:
+def _token_key(part: dict[str, Any], token_kind: str) -> str | None:
     """Return the key of the token in any spelling: ``Refresh Token``, ``refreshToken``, ``my_refresh_token``."""
     text_keys = [key for key, value in part.items() if isinstance(value, str | bytes)]
-    for word in (f"{kind}token", f"box{kind}token", kind, f"box{kind}"):
+    for word in (f"{token_kind}token", f"box{token_kind}token", token_kind, f"box{token_kind}"):
         for key in text_keys:
             if _letters(key) == word:
                 return key
-    matches = [key for key in text_keys if _letters(key).endswith(f"{kind}token")]
+    matches = [key for key in text_keys if _letters(key).endswith(f"{token_kind}token")]
     return matches[0] if len(matches) == 1 else None
 
 
 def _text(value: Any) -> str:
-    """Return the text of a token; ``""`` for anything else."""
+    """Return a token as text; ``""`` for anything else."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     return value.strip() if isinstance(value, str) and is_utf8(value) else ""
 
 
 def _time_key(part: dict[str, Any]) -> str | None:
-    """Return the key of the time when the token was saved. The value decides: ``Timeout`` and ``updateUrl`` also match."""
+    """Return the key of the time when the token was saved. Its value must be a time, because ``Timeout`` also matches."""
     candidates = [
         key
         for key in part
@@ -189,7 +188,7 @@ def _time_key(part: dict[str, Any]) -> str | None:
 
 
 def _utc(seconds: float) -> datetime.datetime:
-    """Return a time as a property list holds it: UTC without a time zone, in whole seconds."""
+    """Return a time as a property list stores it: UTC without a time zone, in whole seconds."""
     return datetime.datetime.fromtimestamp(int(seconds), datetime.UTC).replace(tzinfo=None)
 
 
@@ -241,7 +240,7 @@ def _parse_text(text: str) -> ParsedTime | None:
 
 
 def _parse_iso(match: re.Match[str]) -> ParsedTime:
-    year, dash, month, day, letter, hour, colon, minute, second, point, fraction, blank, zone = match.groups()
+    year, dash, month, day, letter, hour, colon, minute, second, point, fraction, space, zone = match.groups()
     if zone is None:
         offset: datetime.tzinfo | None = None  # local time
     elif zone[0] in "+-":
@@ -261,6 +260,6 @@ def _parse_iso(match: re.Match[str]) -> ParsedTime:
         text += moment.strftime(f"{letter}%H{colon}%M")
         text += moment.strftime(f"{colon}%S") if second is not None else ""
         text += f"{point}{f'{moment.microsecond:06d}000'[: len(fraction)]}" if fraction else ""
-        return f"{text}{blank}{zone or ''}"
+        return f"{text}{space}{zone or ''}"
 
     return parsed.timestamp() + fraction_seconds, write

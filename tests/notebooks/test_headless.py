@@ -52,23 +52,23 @@ def run(command: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
-def test_without_a_sign_in_it_fails_at_once_with_one_sentence(command: list[str]) -> None:
-    """The exit code is not 0, so that a schedule reports it; the log says what to do, and no later cell ran."""
+def test_without_a_sign_in_the_notebook_fails_immediately_with_one_sentence(command: list[str]) -> None:
+    """The exit code is not 0, so that a schedule reports the failure. The log says what to do, and no later cell ran."""
     boxnb.sandbox.start()
-    done = run(command)  # within its timeout: it does not wait for a user
-    assert done.returncode != 0
-    assert ADVICE in done.stderr
-    assert "boxnb/widgets" not in done.stderr  # no stack frame of ours: the sentence is enough
+    process = run(command)  # ends within its timeout, because it does not wait for a user
+    assert process.returncode != 0
+    assert ADVICE in process.stderr
+    assert "boxnb/widgets" not in process.stderr  # no stack frame of ours, because the sentence is enough
     saved = store.load("sandbox")
     assert saved is None or saved.token is None
 
 
-def test_with_a_saved_sign_in_it_completes(command: list[str], tmp_path: Path) -> None:
-    """With a saved sign-in, the same command ends with 0, and its output has the users and no secret."""
+def test_with_a_saved_sign_in_the_notebook_completes(command: list[str], tmp_path: Path) -> None:
+    """The same command ends with exit code 0, and its output has the users and no secret."""
     boxnb.connect("sandbox")
-    done = run(command)
-    assert done.returncode == 0, done.stderr
-    written = (tmp_path / "out.ipynb").read_text(encoding="utf-8")
-    assert "(120, " in written
+    process = run(command)
+    assert process.returncode == 0, process.stderr
+    output = (tmp_path / "out.ipynb").read_text(encoding="utf-8")
+    assert "(120, " in output
     for secret in secrets_of("sandbox"):
-        assert secret not in written + done.stderr + done.stdout
+        assert secret not in output + process.stderr + process.stdout

@@ -68,13 +68,13 @@ def secrets_of(profile: str) -> list[str]:
 
 
 def test_there_are_notebooks() -> None:
-    """The notebooks are found: without any, every other test here would pass."""
+    """If no notebook were found, every other test here would pass."""
     assert [path.name for path in NOTEBOOKS][:2] == ["00-start-here.ipynb", "01-register-and-sign-in.ipynb"]
     assert len(TEACHING) == 6
 
 
 def test_contains_no_outputs_and_no_widget_state(notebook: nbformat.NotebookNode) -> None:
-    """Outputs, which show an enterprise, never reach git."""
+    """Outputs show an enterprise, so they must not be in git."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
@@ -101,7 +101,7 @@ def test_every_code_cell_is_short_and_follows_prose(notebook: nbformat.NotebookN
 
 
 def test_every_result_is_described(notebook: nbformat.NotebookNode) -> None:
-    """The prose after each code cell says what you should see."""
+    """The prose after each code cell says what the reader should see."""
     for cell, after in zip(notebook.cells, notebook.cells[1:], strict=False):
         if cell.cell_type == "code" and not cell.source.startswith("PROFILE"):
             assert after.cell_type == "markdown" and "**You should see**" in after.source, cell.source
@@ -125,7 +125,7 @@ def test_prose_has_one_sentence_a_line_and_no_flattery(notebook: nbformat.Notebo
 
 @pytest.mark.parametrize("path", WORKING, ids=name_of)
 def test_no_sentence_has_more_than_30_words(path: Path) -> None:
-    """A sentence in prose, tables aside, has at most 30 words; the address of a link does not count."""
+    """A sentence has at most 30 words. Tables and the addresses of links are not counted."""
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type == "markdown":
             for line in re.sub(r"\]\([^)]*\)", "]", cell.source).splitlines():
@@ -142,14 +142,14 @@ def test_links_between_notebooks_exist(notebook: nbformat.NotebookNode, path: Pa
 
 @pytest.mark.parametrize("path", WORKING, ids=name_of)
 def test_runs_twice_from_top_to_bottom_and_contains_no_secret(path: Path) -> None:
-    """Run All works in a new kernel, the second time with the saved sign-in only, and writes no secret into the notebook."""
+    """Run All works in a new kernel, the second time with only the saved sign-in. No secret is written to the notebook."""
     first = run(path)
     second = run(path, "nobody")
-    assert second.answered == []
+    assert second.followed_links == []
     for robot in (first, second):
-        written = nbformat.writes(robot.nb)
+        content = nbformat.writes(robot.nb)
         for secret in [*secrets_of("sandbox"), *first.secrets]:
-            assert secret not in written
+            assert secret not in content
 
 
 @pytest.mark.parametrize("path", TEACHING, ids=name_of)
@@ -160,23 +160,23 @@ def test_lessons_run_and_leave_no_trace_of_a_sign_in(path: Path, home: Path) -> 
     labs = {name for name, exercise in EXERCISES.items() if exercise.notebook == path.stem}
     assert {lab_snapshot["lab"] for lab_snapshot in robot.labs.values()} == labs == set(passed_labs.load())
     assert not (home / "sandbox.json").exists() and store.names() == []
-    written = nbformat.writes(robot.nb)
-    assert not re.search(r"\b[A-Za-z0-9]{64}\b", written)  # a refresh token
-    public = set(re.findall(r"client_id\W+([a-z0-9]{32})", written))
+    content = nbformat.writes(robot.nb)
+    assert not re.search(r"\b[A-Za-z0-9]{64}\b", content)  # a refresh token
+    public = set(re.findall(r"client_id\W+([a-z0-9]{32})", content))
     # Any other text of this form would be an access token or a code.
-    assert set(re.findall(r"\b(?![0-9a-f]{32}\b)[A-Za-z0-9]{32}\b", written)) <= public
+    assert set(re.findall(r"\b(?![0-9a-f]{32}\b)[A-Za-z0-9]{32}\b", content)) <= public
 
 
 @pytest.mark.parametrize("way", ["paste", "code", "deny first"])
 def test_onboarding_signs_in_with_every_form_of_response(way: str) -> None:
-    """A pasted address, a bare code that must be confirmed, and Deny before Grant all end with the users."""
+    """After a pasted address, a bare code that must be confirmed, or Deny before Grant, the notebook shows the users."""
     robot = run(ONBOARDING, way)
     assert re.search(r"\(120, \d+\)", nbformat.writes(robot.nb))
-    written = nbformat.writes(robot.nb)
+    content = nbformat.writes(robot.nb)
     for secret in [*secrets_of("sandbox"), *robot.secrets]:
-        assert secret not in written
-    if way == "deny first":  # the panel says so in a sentence and shows a new link
-        assert len(robot.answered) == 2
+        assert secret not in content
+    if way == "deny first":  # the panel reports the denial in a sentence and shows a new link
+        assert len(robot.followed_links) == 2
         assert any(view["alert"] and view["step"] == "open" for view in robot.views)
 
 

@@ -1,4 +1,4 @@
-"""Every figure, name and order that a notebook quotes is correct, on whatever day the practice company starts."""
+"""Every figure, name and order that a notebook quotes is correct, whichever day the practice company starts on."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Walk(NamedTuple):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield one home folder for all tests of this module, which change nothing."""
+    """Yield one home folder for all tests of this module, which do not change anything in it."""
     folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BOXNB_HOME", str(folder))
@@ -79,8 +79,8 @@ def test_quotes_hold_on_every_weekday(walk: Walk, weekday: int) -> None:
         now = pd.Timestamp(start + moment)
         walk.sandbox.clock.advance(now.timestamp() - walk.sandbox.clock.now())
         walk.box.me()  # reports use the server's time, which comes with every response
-        failed = quotes.failed_quotes(quotes.Snapshot(walk.box, now, year, users, **frames))
-        assert not failed, "\n".join(failed)
+        failures = quotes.failed_quotes(quotes.Snapshot(walk.box, now, year, users, **frames))
+        assert not failures, "\n".join(failures)
 
 
 @pytest.mark.parametrize("path", quotes.notebooks(), ids=lambda path: path.stem)
@@ -93,7 +93,7 @@ def test_every_claim_is_listed(path: Path) -> None:
 
 @pytest.mark.parametrize("path", quotes.notebooks(), ids=lambda path: path.stem)
 def test_every_listed_quote_is_in_its_notebook(path: Path) -> None:
-    """A quote that no notebook contains any more is removed from the list."""
+    """A quote that its notebook no longer contains must be removed from the list."""
     text = path.read_text(encoding="utf-8").replace('\\"', '"').replace("\\n", " ")
     listed = [*quotes.QUOTES.get(path.stem, ()), *quotes.OTHER.get(path.stem, ())]
     assert [quote for quote in listed if quote not in text] == []

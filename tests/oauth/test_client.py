@@ -21,7 +21,7 @@ from boxnb.oauth.token import Token
 from boxnb.sandbox import Sandbox
 from boxnb.secret import Secret
 
-ODD_ID, ODD_SECRET = "app:1/ä b", "p+ss:w%rd/ü ="  # every kind of character that has to be encoded
+ODD_ID, ODD_SECRET = "app:1/ä b", "p+ss:w%rd/ü ="  # characters of every kind that has to be encoded
 
 
 class Strict(ThreadingHTTPServer):
@@ -50,8 +50,8 @@ class Handler(BaseHTTPRequestHandler):
     server: Strict
 
     def do_GET(self) -> None:
-        found = self.path.startswith("/.well-known/oauth-authorization-server")
-        self.answer(200 if found else 404, self.server.metadata)
+        is_metadata = self.path.startswith("/.well-known/oauth-authorization-server")
+        self.respond(200 if is_metadata else 404, self.server.metadata)
 
     def do_POST(self) -> None:
         form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
@@ -63,9 +63,9 @@ class Handler(BaseHTTPRequestHandler):
             ODD_ID,
             ODD_SECRET,
         ) or "client_secret" in form:
-            self.answer(401, {"error": "invalid_client"})
+            self.respond(401, {"error": "invalid_client"})
         elif self.path == "/revoke":
-            self.answer(200, {})
+            self.respond(200, {})
         else:
             number = len(self.server.forms)
             pair = {
@@ -73,9 +73,9 @@ class Handler(BaseHTTPRequestHandler):
                 "refresh_token": f"refresh-{number}",
                 "expires_in": 3600,
             }
-            self.answer(200, pair)
+            self.respond(200, pair)
 
-    def answer(self, status: int, content: Any) -> None:
+    def respond(self, status: int, content: Any) -> None:
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
@@ -96,7 +96,7 @@ def strict() -> Iterator[Strict]:
         thread.join()
 
 
-def client_of(strict: Strict, **facts: Any) -> oauth.Client:
+def client_of(strict: Strict, **fields: Any) -> oauth.Client:
     server = oauth.Server(
         "strict",
         strict.url + "/authorize",
@@ -104,7 +104,7 @@ def client_of(strict: Strict, **facts: Any) -> oauth.Client:
         strict.url + "/revoke",
         strict.url,
         strict.url,
-        **facts,
+        **fields,
     )
     return oauth.Client(ODD_ID, Secret(ODD_SECRET), "http://127.0.0.1/callback", server)
 
@@ -122,7 +122,7 @@ def test_a_server_with_http_basic_works(strict: Strict) -> None:
     ]
 
 
-def test_the_request_of_http_basic_shows_no_secret(strict: Strict) -> None:
+def test_a_request_with_http_basic_does_not_show_the_secret(strict: Strict) -> None:
     """The printed headers show a fingerprint, although the server gets the credentials."""
     requests_sent: list[requests.PreparedRequest] = []
     http = requests.Session()
@@ -141,20 +141,20 @@ def test_the_form_is_the_default(strict: Strict) -> None:
 
 
 def test_a_saved_profile_remembers_how_to_authenticate(strict: Strict) -> None:
-    """A saved profile refreshes with the same method, and the default is saved as an older boxnb reads it."""
-    old = Token(Secret("a0"), Secret("r0"), obtained_at=1000.0, expires_in=3600.0)
+    """A saved profile refreshes with the same method, and the default is saved so that an older boxnb can read it."""
+    token = Token(Secret("a0"), Secret("r0"), obtained_at=1000.0, expires_in=3600.0)
     client = client_of(strict, client_auth="client_secret_basic")
-    store.save(store.Profile("acme", client, old))
+    store.save(store.Profile("acme", client, token))
     assert RotatingAuth("acme").token().access_token == Secret("access-1")
     saved = store.load("acme")
     assert saved is not None
     assert saved.client == client
-    store.save(store.Profile("plain", client_of(strict), old))
+    store.save(store.Profile("plain", client_of(strict), token))
     assert "client_auth" not in store.path("plain").read_text()
 
 
 def test_an_unknown_method_is_refused() -> None:
-    """A misspelled method is refused at once."""
+    """A misspelled method is refused immediately."""
     with pytest.raises(ValueError, match="client_secret_basic"):
         oauth.Server("x", "a", "b", "c", "d", "e", client_auth="basic")
 
@@ -169,7 +169,7 @@ def test_an_unknown_method_is_refused() -> None:
     ],
 )
 def test_the_method_is_read_from_the_metadata(strict: Strict, methods: Any, client_auth: str) -> None:
-    """The method, the addresses and S256 are read from the metadata."""
+    """The method, the URLs and S256 are read from the metadata."""
     supported = {} if methods is None else {"token_endpoint_auth_methods_supported": methods}
     strict.set_metadata(**supported, code_challenge_methods_supported=["S256"])
     server = oauth.discover(strict.url, api_url=strict.url + "/api")
@@ -194,11 +194,13 @@ def test_the_method_is_read_from_the_metadata(strict: Strict, methods: Any, clie
 
 def test_the_sandbox_is_discovered(sandbox: Sandbox) -> None:
     """The sandbox accepts both methods, as Box does, so the form is used."""
-    known = oauth.Server(**sandbox.server())
-    server = oauth.discover(sandbox.url, api_url=known.api_url, upload_url=known.upload_url, name=known.name)
+    expected = oauth.Server(**sandbox.server())
+    server = oauth.discover(
+        sandbox.url, api_url=expected.api_url, upload_url=expected.upload_url, name=expected.name
+    )
     assert (server.token_url, server.revoke_url, server.client_auth) == (
-        known.token_url,
-        known.revoke_url,
+        expected.token_url,
+        expected.revoke_url,
         "client_secret_post",
     )
 
@@ -233,7 +235,7 @@ def test_unusable_metadata_is_refused(strict: Strict, metadata: Any, says: str) 
 
 
 def test_metadata_is_fetched_only_over_https() -> None:
-    """Over http anybody in between could change the metadata, so nothing is sent."""
+    """Over http, anyone on the way could change the metadata, so nothing is sent."""
     with pytest.raises(HostNotAllowedError, match=r"travel (in clear|unencrypted)"):
         oauth.discover("http://auth.example.com", api_url="https://api.example.com")
     with pytest.raises(requests.RequestException):

@@ -34,7 +34,7 @@ def test_the_authorization_url_has_the_parameters_of_the_rfc() -> None:
 
 
 def test_the_pkce_challenge_is_that_of_rfc_7636_appendix_b() -> None:
-    """The example of the standard gives its published challenge."""
+    """The verifier in the standard's example has the challenge that the standard publishes."""
     verifier = Secret("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
     assert oauth.challenge(verifier) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
@@ -72,7 +72,7 @@ def test_parse_redirect_accepts_what_users_paste(pasted: str) -> None:
         ("hello there, what now?", RedirectError, "no code"),
         (CODE, RedirectError, "without its state"),
         (f"http://127.0.0.1/callback?code=&state={STATE}", RedirectError, "cut off"),
-        (f"http://127.0.0.1/callback?code={CODE}", StateMismatchError, "carries no state"),
+        (f"http://127.0.0.1/callback?code={CODE}", StateMismatchError, "contains no state"),
         (f"http://127.0.0.1/callback?code={CODE}&state=other", StateMismatchError, "another request"),
         (f"http://127.0.0.1/callback?error=access_denied&state={STATE}", AccessDeniedError, "denied"),
         ("http://127.0.0.1/callback?error=access_denied&state=other", StateMismatchError, "another"),
@@ -88,14 +88,14 @@ def test_each_mistake_has_its_own_error(pasted: str, error: type[SignInError], s
 
 
 def test_a_bare_code_is_accepted_only_on_request() -> None:
-    """A code without a state is accepted only with `allow_bare_code`."""
+    """A code without its state is accepted only with `allow_bare_code`."""
     assert oauth.is_bare_code(f" {CODE}\n")
     assert oauth.parse_redirect(f" {CODE}\n", state=STATE, allow_bare_code=True) == Secret(CODE)
 
 
 @given(st.text(max_size=200))
-def test_any_text_gives_a_code_or_a_sign_in_error(pasted: str) -> None:
-    """Any pasted text gives a code or a SignInError, and no other exception."""
+def test_any_pasted_text_is_a_code_or_a_sign_in_error(pasted: str) -> None:
+    """Any pasted text leads to a code or a SignInError, and to no other exception."""
     try:
         code = oauth.parse_redirect(pasted, state=STATE)
     except SignInError as error:
@@ -113,7 +113,7 @@ URL_SAFE = st.text(
 @example("3Dabc", "3Dxyz", 0, "\n")
 @example("abc", "xyz", 36, "\n")
 def test_any_code_and_state_survive_a_paste(code: str, state: str, at: int, wrap: str) -> None:
-    """Any code and state are read as Box sent them, also if a line break cuts them."""
+    """Any code and state are read as Box sent them, even if a line break splits them."""
     url = f"http://127.0.0.1:53682/callback?code={code}&state={state}"
     assert oauth.parse_redirect(url[:at] + wrap + url[at:], state=state) == Secret(code)
     quoted = url.replace("=", "=3D")
@@ -130,7 +130,7 @@ def test_a_word_does_not_count_as_a_code(pasted: str) -> None:
 
 
 @pytest.mark.parametrize("verify", [True, "/no/such/file.pem"])
-def test_a_traceback_with_variables_shows_no_secret(verify: bool | str) -> None:
+def test_a_traceback_with_variables_does_not_show_the_secrets(verify: bool | str) -> None:
     """The traceback of a failed request, variables included, contains no secret."""
     server = oauth.Server(
         "nobody",
@@ -145,7 +145,7 @@ def test_a_traceback_with_variables_shows_no_secret(verify: bool | str) -> None:
     with unsigned_session(verify) as http, pytest.raises(OSError, match=r"\S") as caught:
         oauth.refresh(client, Secret(refresh_token), http=http)
     trace = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-    trace.stack[:] = trace.stack[1:]  # without the frame of this test
+    trace.stack[:] = trace.stack[1:]  # leave out this test's own variables
     text = "".join(trace.format())
     assert "_post" in text
     assert client_secret not in text and refresh_token not in text

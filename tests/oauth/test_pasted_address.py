@@ -1,4 +1,4 @@
-"""Pasted addresses: with everything that programs add to them or change, they give the code or the real reason why not."""
+"""Pasted addresses: whatever programs add or change, the code is read, or the error names the real reason."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ AT = "http://127.0.0.1:8917/callback"
 GOOD = f"{AT}?code={CODE}&state={STATE}"
 CLIENT = oauth.Client("abc", Secret("hidden"), AT)
 INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\u00ad\ufeff\u202a\u202c\u2066\u2069\u061c\u180e"
-BLANKS = "\u00a0\u2003\u2009\u202f\u3000\u2028\t"
+SPACES = "\u00a0\u2003\u2009\u202f\u3000\u2028\t"
 
 PASTED = {
-    **{f"{ord(sign):x} at the end": GOOD + sign for sign in INVISIBLE + BLANKS},
-    **{f"{ord(sign):x} at the beginning": sign + GOOD for sign in INVISIBLE + BLANKS},
+    **{f"{ord(sign):x} at the end": GOOD + sign for sign in INVISIBLE + SPACES},
+    **{f"{ord(sign):x} at the beginning": sign + GOOD for sign in INVISIBLE + SPACES},
     **{f"{ord(sign):x} in the code": GOOD.replace("k3Jd", f"k3{sign}Jd") for sign in INVISIBLE},
     **{f"{ord(sign):x} in the state": GOOD[:-5] + sign + GOOD[-5:] for sign in INVISIBLE},
     "invisible everywhere": "\u200b".join(GOOD),
@@ -89,10 +89,10 @@ PASTED = {
 }
 
 
-@pytest.mark.parametrize("kind", PASTED)
-def test_an_altered_address_is_read(kind: str) -> None:
+@pytest.mark.parametrize("change", PASTED)
+def test_an_altered_address_is_read(change: str) -> None:
     """The code is read from each altered form of the address."""
-    assert oauth.parse_redirect(PASTED[kind], state=STATE) == Secret(CODE)
+    assert oauth.parse_redirect(PASTED[change], state=STATE) == Secret(CODE)
 
 
 @pytest.mark.parametrize("around", ["{}\u200b", "\ufeff{}", " {}\n", '"{}"', "<{}>", "{}.", "\u202a{}\u202c"])
@@ -134,22 +134,22 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize("kind", MISTAKES)
-def test_each_mistake_has_its_own_explanation(kind: str) -> None:
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_each_mistake_has_its_own_explanation(mistake: str) -> None:
     """The error names the mistake, does not mention an older link, and contains neither code nor state."""
-    pasted, words = MISTAKES[kind]
+    pasted, explanation = MISTAKES[mistake]
     with pytest.raises(SignInError) as caught:
         oauth.parse_redirect(pasted, state=STATE)
     message = str(caught.value)
-    assert words in message and "older" not in message and CODE not in message and STATE not in message
+    assert explanation in message and "older" not in message and CODE not in message and STATE not in message
     assert isinstance(caught.value, RedirectError) or "redirect_uri" in pasted
 
 
 def test_the_state_of_another_request_is_refused() -> None:
     """The error names every possible cause, and the code is not accepted."""
-    for other in (oauth.new_state(), "x", "the-state-of-an-older-request"):
+    for other_state in (oauth.new_state(), "x", "the-state-of-an-older-request"):
         with pytest.raises(StateMismatchError, match=r"another request: an older link, another notebook, or"):
-            oauth.parse_redirect(f"{AT}?code={CODE}&state={other}", state=STATE)
+            oauth.parse_redirect(f"{AT}?code={CODE}&state={other_state}", state=STATE)
     with pytest.raises(
         StateMismatchError, match=r"no state: it was cut off, or it does not come from this link"
     ):
@@ -157,7 +157,7 @@ def test_the_state_of_another_request_is_refused() -> None:
 
 
 def test_the_errors_name_the_profile_s_server() -> None:
-    """The errors name the profile's server and never Box."""
+    """The errors name the server of the profile, never Box."""
     acme = oauth.Server("Acme Drive", "https://id.acme.example/auth", "", "", "", "")
     for pasted in (
         "",
@@ -179,7 +179,7 @@ NOISE = st.sampled_from([*INVISIBLE])
 )
 @example("-_-_-_", [(0, "\ufeff")], "\n")
 def test_invisible_characters_are_ignored(code: str, noise: list[tuple[int, str]], end: str) -> None:
-    """Any number of invisible characters at any position is ignored."""
+    """Invisible characters are ignored at any position and in any number."""
     address = f"{AT}?code={code}&state={STATE}"
     for offset, sign in noise:
         position = offset % (len(address) + 1)
@@ -188,8 +188,8 @@ def test_invisible_characters_are_ignored(code: str, noise: list[tuple[int, str]
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
-def test_text_around_an_address_gives_no_other_code(before: str, after: str) -> None:
-    """Text around an address never gives another code: the right one is read, or none."""
+def test_text_around_an_address_never_leads_to_another_code(before: str, after: str) -> None:
+    """With any text around an address, the right code is read, or none."""
     try:
         code = oauth.parse_redirect(f"{before}\n{GOOD}\n{after}", state=STATE)
     except SignInError as error:
@@ -198,10 +198,10 @@ def test_text_around_an_address_gives_no_other_code(before: str, after: str) -> 
         assert code == Secret(CODE)
 
 
-def test_a_text_of_megabytes_is_refused_quickly() -> None:
+def test_megabytes_of_pasted_text_are_refused_quickly() -> None:
     """A whole page that is pasted by mistake is refused quickly, because the number of readings is limited."""
-    words = random.Random(1).choices(
+    parts = random.Random(1).choices(
         ["http://a.example/?code=1", "state=", "%3D", "&amp;", "\n", " "], k=300_000
     )
     with pytest.raises(SignInError):
-        oauth.parse_redirect("".join(words), state=STATE)
+        oauth.parse_redirect("".join(parts), state=STATE)

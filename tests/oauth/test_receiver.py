@@ -12,25 +12,25 @@ import pytest
 import requests
 
 from boxnb.errors import SignInError
-from boxnb.oauth.receiver import Receiver, _answers, can_listen, port_in_use
+from boxnb.oauth.receiver import Receiver, _is_listening, can_listen, port_in_use
 
 STATE = "the-state-of-this-request"
 
 
 class Caught(list[str]):
-    """The addresses a receiver has passed on. The receiver answers the browser first, so a test waits for them."""
+    """The URLs that a receiver has passed on. The receiver first responds to the browser, so a test waits for them."""
 
     def __init__(self) -> None:
         super().__init__()
         self._more = threading.Condition()
 
-    def append(self, address: str) -> None:
+    def append(self, url: str) -> None:
         with self._more:
-            super().append(address)
+            super().append(url)
             self._more.notify_all()
 
     def after(self, number: int) -> list[str]:
-        """All addresses once there are ``number``, or those that came within ten seconds."""
+        """Return all URLs once there are ``number`` of them, or those that arrived within ten seconds."""
         with self._more:
             self._more.wait_for(lambda: len(self) >= number, timeout=10)
             return list(self)
@@ -38,13 +38,13 @@ class Caught(list[str]):
 
 @pytest.fixture
 def caught() -> Caught:
-    """The redirect addresses that the receiver has caught."""
+    """Return the list of the redirect URLs that the receiver catches."""
     return Caught()
 
 
 @pytest.fixture
 def receiver(caught: Caught) -> Iterator[Receiver]:
-    """A listening receiver for `STATE`."""
+    """Yield a listening receiver for `STATE`."""
     with Receiver(STATE, "http://127.0.0.1/callback", caught.append) as listening:
         yield listening
 
@@ -55,17 +55,17 @@ def get(url: str, **options: object) -> requests.Response:
 
 
 def test_a_grant_is_caught_and_ends_on_a_page_without_the_code(receiver: Receiver, caught: Caught) -> None:
-    """The caller gets the redirect address, and the browser ends on an address without the code."""
-    answer = get(f"{receiver.redirect_uri}?code=C0DE&state={STATE}")
-    assert answer.status_code == 200
-    assert answer.url == receiver.redirect_uri + "/granted"
-    assert "C0DE" not in answer.text + answer.url
+    """The caller gets the redirect URL, and the browser ends on a URL without the code."""
+    response = get(f"{receiver.redirect_uri}?code=C0DE&state={STATE}")
+    assert response.status_code == 200
+    assert response.url == receiver.redirect_uri + "/granted"
+    assert "C0DE" not in response.text + response.url
     assert caught.after(1) == [f"{receiver.redirect_uri}?code=C0DE&state={STATE}"]
 
 
 @pytest.mark.parametrize("path", ["?code=C0DE&state=" + STATE, "/granted", "?x=1", "/nothing"])
-def test_no_page_may_be_cached_or_send_a_referrer(receiver: Receiver, path: str) -> None:
-    """Every page has headers against caching, referrers and scripts."""
+def test_pages_are_not_cached_and_send_no_referrer(receiver: Receiver, path: str) -> None:
+    """Every page has headers that forbid caching, referrers and scripts."""
     headers = get(receiver.redirect_uri + path, allow_redirects=False).headers
     assert headers["Cache-Control"] == "no-store"
     assert headers["Referrer-Policy"] == "no-referrer"
@@ -74,17 +74,17 @@ def test_no_page_may_be_cached_or_send_a_referrer(receiver: Receiver, path: str)
 
 def test_denied_has_its_own_page(receiver: Receiver, caught: Caught) -> None:
     """A denial has its own page and is caught."""
-    answer = get(f"{receiver.redirect_uri}?error=access_denied&state={STATE}")
-    assert answer.url.endswith("/denied")
-    assert "not given" in answer.text
+    response = get(f"{receiver.redirect_uri}?error=access_denied&state={STATE}")
+    assert response.url.endswith("/denied")
+    assert "not given" in response.text
     assert len(caught.after(1)) == 1
 
 
 def test_a_second_redirect_is_not_caught(receiver: Receiver, caught: Caught) -> None:
     """A second redirect of the same request gets a 409."""
     get(f"{receiver.redirect_uri}?code=ONE&state={STATE}")
-    answer = get(f"{receiver.redirect_uri}?code=TWO&state={STATE}")
-    assert (answer.status_code, len(caught.after(1))) == (409, 1)
+    response = get(f"{receiver.redirect_uri}?code=TWO&state={STATE}")
+    assert (response.status_code, len(caught.after(1))) == (409, 1)
 
 
 @pytest.mark.parametrize(
@@ -92,37 +92,37 @@ def test_a_second_redirect_is_not_caught(receiver: Receiver, caught: Caught) -> 
 )
 def test_a_wrong_state_does_not_use_up_the_request(receiver: Receiver, caught: Caught, query: str) -> None:
     """A wrong, missing or repeated state gets its own page, and the right redirect still works."""
-    answer = get(f"{receiver.redirect_uri}?{query}")
-    assert answer.url.endswith("/wrong-state")
-    assert "another request" in answer.text
+    response = get(f"{receiver.redirect_uri}?{query}")
+    assert response.url.endswith("/wrong-state")
+    assert "another request" in response.text
     assert len(caught.after(1)) == 1
     get(f"{receiver.redirect_uri}?code=GOOD&state={STATE}")
     assert caught.after(2)[-1].startswith(receiver.redirect_uri + "?code=GOOD")
 
 
-def test_nothing_from_the_address_is_shown(receiver: Receiver) -> None:
-    """No page shows text from the address."""
+def test_nothing_from_the_url_is_shown(receiver: Receiver) -> None:
+    """No page shows text from the URL of its request."""
     evil = "<script>alert(1)</script>"
     for query in ({"error": evil, "state": STATE}, {"code": evil, "state": evil}, {evil: evil}):
-        answer = get(receiver.redirect_uri, params=query)
-        assert "<script" not in answer.text
-        assert "script" not in answer.url
+        response = get(receiver.redirect_uri, params=query)
+        assert "<script" not in response.text
+        assert "script" not in response.url
     assert "<script" not in get(receiver.redirect_uri + "/" + evil).text
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:1", ""])
 def test_another_host_name_is_refused(receiver: Receiver, caught: Caught, host: str) -> None:
     """A Host header that is not ours gets a 403 (DNS rebinding)."""
-    answer = get(f"{receiver.redirect_uri}?code=C&state={STATE}", headers={"Host": host})
-    assert answer.status_code == 403
+    response = get(f"{receiver.redirect_uri}?code=C&state={STATE}", headers={"Host": host})
+    assert response.status_code == 403
     assert caught == []
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"])
-def test_only_get_is_answered(receiver: Receiver, caught: Caught, method: str) -> None:
+def test_only_get_is_accepted(receiver: Receiver, caught: Caught, method: str) -> None:
     """Every other method gets a 405."""
-    answer = requests.request(method, f"{receiver.redirect_uri}?code=C&state={STATE}", timeout=5)
-    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
+    response = requests.request(method, f"{receiver.redirect_uri}?code=C&state={STATE}", timeout=5)
+    assert (response.status_code, response.headers["Allow"]) == (405, "GET")
     assert caught == []
 
 
@@ -159,18 +159,18 @@ def test_a_busy_port_is_skipped(caught: Caught) -> None:
 def test_a_port_that_is_busy_on_ipv6_is_skipped(caught: Caught) -> None:
     """A browser tries ::1 first for localhost, so another program there would receive the redirect."""
     try:
-        listening = socket.create_server(("::1", 0), family=socket.AF_INET6)
+        other = socket.create_server(("::1", 0), family=socket.AF_INET6)
     except OSError:  # this computer has no IPv6 loopback, so no program can listen there
-        assert not _answers(1)
+        assert not _is_listening(1)
         return
-    with listening as busy:
+    with other as busy:
         port = busy.getsockname()[1]
         with Receiver(STATE, f"http://localhost:{port}/callback", caught.append) as receiver:
             assert urlsplit(receiver.redirect_uri).port not in (None, port)
 
 
-def test_no_free_port(caught: Caught) -> None:
-    """Without a free port, start raises a SignInError."""
+def test_start_without_a_free_port_is_a_sign_in_error(caught: Caught) -> None:
+    """If every port is busy, `start` raises a SignInError."""
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
@@ -178,8 +178,8 @@ def test_no_free_port(caught: Caught) -> None:
             Receiver(STATE, "http://127.0.0.1/callback", caught.append, ports=[busy.getsockname()[1]]).start()
 
 
-def test_the_registered_path_and_host_are_kept(caught: Caught) -> None:
-    """The URI to send has the registered host and path."""
+def test_the_redirect_uri_has_the_registered_host_and_path(caught: Caught) -> None:
+    """Only the port of the registered URI is replaced."""
     with Receiver(STATE, "http://localhost/a/b", caught.append) as receiver:
         parts = urlsplit(receiver.redirect_uri)
         assert (parts.hostname, parts.path) == ("localhost", "/a/b")
@@ -188,15 +188,15 @@ def test_the_registered_path_and_host_are_kept(caught: Caught) -> None:
 def test_the_next_request_is_expected_on_the_same_port(receiver: Receiver, caught: Caught) -> None:
     """After `expect`, only the new state is accepted."""
     get(f"{receiver.redirect_uri}?code=ONE&state={STATE}")
-    before = receiver.redirect_uri
+    redirect_uri = receiver.redirect_uri
     receiver.expect("fresh")
-    assert get(f"{before}?code=OLD&state={STATE}").url.endswith("/wrong-state")
+    assert get(f"{redirect_uri}?code=OLD&state={STATE}").url.endswith("/wrong-state")
     assert len(caught.after(2)) == 2
-    get(f"{before}?code=TWO&state=fresh")
+    get(f"{redirect_uri}?code=TWO&state=fresh")
     assert caught.after(3)[-1].endswith("?code=TWO&state=fresh")
 
 
-def test_it_closes_after_its_time(caught: Caught) -> None:
+def test_a_receiver_closes_after_its_time(caught: Caught) -> None:
     """The receiver closes itself after `seconds`."""
     receiver = Receiver(STATE, "http://127.0.0.1/callback", caught.append, seconds=0.05).start()
     timer = receiver._timer
@@ -205,8 +205,8 @@ def test_it_closes_after_its_time(caught: Caught) -> None:
     assert not receiver.listening
 
 
-def test_it_writes_nothing(receiver: Receiver, capfd: pytest.CaptureFixture[str]) -> None:
-    """Nothing is printed, and repr holds neither code nor state."""
+def test_a_receiver_prints_nothing(receiver: Receiver, capfd: pytest.CaptureFixture[str]) -> None:
+    """Nothing is printed, and `repr` contains neither code nor state."""
     get(f"{receiver.redirect_uri}?code=C0DE&state={STATE}")
     get(f"{receiver.redirect_uri}?code=C0DE&state=wrong")
     assert capfd.readouterr() == ("", "")
@@ -234,10 +234,10 @@ def test_where_a_receiver_can_listen(uri: str, expected: bool) -> None:
 
 
 def test_an_error_without_a_state_does_not_use_up_the_request(receiver: Receiver, caught: Caught) -> None:
-    """Box sends error 107 without a state. As anyone can send it, the right redirect may still come."""
-    answer = get(f"{receiver.redirect_uri}?error=server_error&error_description=107")
-    assert answer.url.endswith("/unproved") and "Box did not grant access" in answer.text
-    assert "another request" not in answer.text and "107" not in answer.text
+    """Box sends error 107 without a state. Anyone can send it, so the receiver keeps waiting for the right redirect."""
+    response = get(f"{receiver.redirect_uri}?error=server_error&error_description=107")
+    assert response.url.endswith("/unproved") and "Box did not grant access" in response.text
+    assert "another request" not in response.text and "107" not in response.text
     assert len(caught.after(1)) == 1
     get(f"{receiver.redirect_uri}?code=GOOD&state={STATE}")
     assert [urlsplit(url).query.partition("&")[0] for url in caught.after(2)] == [
@@ -247,13 +247,13 @@ def test_an_error_without_a_state_does_not_use_up_the_request(receiver: Receiver
 
 
 def test_a_server_error_is_not_called_a_denial(receiver: Receiver) -> None:
-    """If the server fails, nobody pressed Deny."""
-    answer = get(f"{receiver.redirect_uri}?error=temporarily_unavailable&state={STATE}")
-    assert answer.url.endswith("/failed") and "was told not to" not in answer.text
+    """If the server fails, the page does not say that the user denied access."""
+    response = get(f"{receiver.redirect_uri}?error=temporarily_unavailable&state={STATE}")
+    assert response.url.endswith("/failed") and "was told not to" not in response.text
 
 
 def test_the_pages_name_the_server(caught: Caught) -> None:
-    """The server may be another than Box, and its name is escaped."""
+    """The server need not be Box, and its name is escaped."""
     with Receiver(STATE, "http://127.0.0.1/callback", caught.append, server="<b>Acme") as receiver:
         for query in ("code=C&state=x", "error=server_error", f"error=access_denied&state={STATE}", ""):
             page = get(f"{receiver.redirect_uri}?{query}").text
@@ -279,7 +279,7 @@ def test_localhost_is_bound_on_both_families(caught: Caught) -> None:
 
 
 def test_a_port_bound_on_ipv6_is_skipped(caught: Caught) -> None:
-    """The other program need not respond yet."""
+    """A port that another program has bound is skipped, even if that program does not listen yet."""
     with socket.socket(socket.AF_INET6) as other:
         other.bind(("::1", 0))
         port = other.getsockname()[1]
@@ -290,14 +290,14 @@ def test_a_port_bound_on_ipv6_is_skipped(caught: Caught) -> None:
             )
 
 
-def test_127_0_0_1_binds_no_ipv6_port(receiver: Receiver) -> None:
-    """A browser goes nowhere else for an IP address."""
+def test_127_0_0_1_does_not_bind_an_ipv6_port(receiver: Receiver) -> None:
+    """A browser tries only the IP address that the URL contains."""
     with socket.socket(socket.AF_INET6) as other:
         other.bind(("::1", receiver._port))
 
 
-def test_the_way_back_of_a_hub_is_held_on_both_families(caught: Caught) -> None:
-    """Its proxy asks for localhost, so another user who gets ::1 would get the code."""
+def test_behind_a_hub_the_port_is_bound_on_both_families(caught: Caught) -> None:
+    """The proxy of a hub connects to localhost, so another user who binds ::1 would get the code."""
     behind = "https://hub.example.com/user/ada/proxy/8930/callback"
     with (
         Receiver(STATE, "http://127.0.0.1:8930/callback", caught.append, [0], behind=behind) as receiver,
@@ -308,8 +308,8 @@ def test_the_way_back_of_a_hub_is_held_on_both_families(caught: Caught) -> None:
 
 
 @pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
-def test_a_port_that_is_held_and_not_yet_listened_at_is_seen(family: int, host: str) -> None:
-    """On either family: its holder may begin to listen once the link was followed."""
+def test_a_bound_port_is_in_use_before_anyone_listens(family: int, host: str) -> None:
+    """The program that bound the port, on either family, may start to listen after the user has followed the link."""
     with socket.socket(family) as other:
         other.bind((host, 0))
         port = other.getsockname()[1]
@@ -317,8 +317,8 @@ def test_a_port_that_is_held_and_not_yet_listened_at_is_seen(family: int, host: 
     assert not port_in_use(port)
 
 
-def test_a_port_is_free_for_the_next_sign_in_at_once(caught: Caught) -> None:
-    """A hub's address names one port, and the last connection's end would hold it for a minute."""
+def test_a_port_is_free_for_the_next_sign_in_immediately(caught: Caught) -> None:
+    """A hub forwards to one port only, and a closed connection would normally block that port for a minute."""
     with Receiver(STATE, "http://127.0.0.1/callback", caught.append) as first:
         port = first._port
         assert get(f"{first.redirect_uri}?code=C0DE&state={STATE}").status_code == 200

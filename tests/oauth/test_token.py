@@ -1,4 +1,4 @@
-"""Secrets are never texts, and tokens know when they expire."""
+"""Secrets are never shown as text, and tokens know when they expire."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def token() -> Token:
     return Token(Secret(VALUE), Secret(VALUE + "-refresh"), obtained_at=1000.0, expires_in=3600.0)
 
 
-def test_no_rendering_shows_the_value(token: Token) -> None:
+def test_printing_a_secret_shows_only_its_fingerprint(token: Token) -> None:
     """repr, str, format, f-strings, containers and dataclasses show only the fingerprint."""
     secret = token.access_token
-    texts = [
+    outputs = [
         repr(secret),
         str(secret),
         f"{secret}",
@@ -33,20 +33,20 @@ def test_no_rendering_shows_the_value(token: Token) -> None:
         repr([secret]),
         repr(token),
     ]
-    assert all(VALUE not in text for text in texts)
-    assert all(secret.fingerprint in text for text in texts)
+    assert all(VALUE not in output for output in outputs)
+    assert all(secret.fingerprint in output for output in outputs)
 
 
-def test_serialising_is_refused(token: Token) -> None:
+def test_a_secret_cannot_be_serialized(token: Token) -> None:
     """JSON, pickle, deepcopy and asdict raise an error, because only the store saves a secret."""
-    for serialise in (json.dumps, pickle.dumps, copy.deepcopy):
+    for serialize in (json.dumps, pickle.dumps, copy.deepcopy):
         with pytest.raises(TypeError):
-            serialise(token.access_token)
+            serialize(token.access_token)
     with pytest.raises(TypeError):
         dataclasses.asdict(token)
 
 
-def test_a_traceback_with_locals_shows_no_value(token: Token) -> None:
+def test_a_traceback_with_variables_does_not_show_the_value(token: Token) -> None:
     """A traceback with local variables shows only the fingerprint."""
     try:
         secret = token.access_token
@@ -62,8 +62,8 @@ def test_a_fingerprint_identifies_a_secret() -> None:
     assert len(fingerprint("a")) == 4
 
 
-def test_equality_is_by_value_and_never_with_text() -> None:
-    """A secret equals the same secret, but not its text."""
+def test_a_secret_equals_the_same_secret_but_not_its_text() -> None:
+    """Secrets are compared by value, and a secret never equals a string."""
     assert Secret("x") == Secret("x")
     assert Secret("x") != "x"
     assert not Secret("")

@@ -47,7 +47,7 @@ def log_of(run: runs.Run) -> str:
 
 
 def test_log_records_messages_prints_warnings_and_calls(sandbox: Sandbox) -> None:
-    """The log has the messages of any library, printed lines, warnings and HTTP calls, and calls to any host count."""
+    """The log has the messages of any library, printed lines, warnings and HTTP calls. Calls to any host are counted."""
     sign_in(sandbox)
     with pytest.warns(UserWarning, match="old"), boxnb.run("everything") as run:
         boxnb.connect("acme").get("/users/me")
@@ -71,8 +71,8 @@ def test_log_records_messages_prints_warnings_and_calls(sandbox: Sandbox) -> Non
     assert run.log_file is not None and run.log_file.stat().st_mode & 0o777 == 0o600
 
 
-def test_other_handlers_see_what_they_saw_before(capsys: pytest.CaptureFixture[str]) -> None:
-    """A handler of the program sees no more than without the run, and all levels are restored."""
+def test_other_handlers_see_what_they_would_see_without_the_run(capsys: pytest.CaptureFixture[str]) -> None:
+    """The program's own log handlers get no additional messages, and all levels are restored."""
     messages: list[str] = []
 
     class Collector(logging.Handler):
@@ -80,7 +80,7 @@ def test_other_handlers_see_what_they_saw_before(capsys: pytest.CaptureFixture[s
             messages.append(record.getMessage())
 
     root, loud = logging.getLogger(), logging.getLogger("loud")
-    collector, before = Collector(), (root.level, list(root.handlers), sys.stdout, warnings.showwarning)
+    collector, state_before = Collector(), (root.level, list(root.handlers), sys.stdout, warnings.showwarning)
     root.addHandler(collector)
     loud.setLevel(logging.DEBUG)
     try:
@@ -93,14 +93,14 @@ def test_other_handlers_see_what_they_saw_before(capsys: pytest.CaptureFixture[s
         loud.setLevel(logging.NOTSET)
     assert messages == ["for all"]
     assert capsys.readouterr().out == "on the screen\n"
-    assert before == (root.level, list(root.handlers), sys.stdout, warnings.showwarning)
+    assert state_before == (root.level, list(root.handlers), sys.stdout, warnings.showwarning)
     assert not collector.filters
 
 
-def test_each_run_writes_a_new_log_and_the_last_ones_are_kept(
+def test_each_run_writes_a_new_log_and_removes_its_oldest_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only the run's own old logs are removed; other files in the folder stay."""
+    """Only old logs of the same run are removed; other files in the folder stay."""
     (tmp_path / "mine.log").write_text("keep me")
     (tmp_path / "week-notes.log").write_text("keep me, too")
     for second in range(4):
@@ -125,7 +125,7 @@ def test_keep_1_overwrites_the_same_log(tmp_path: Path) -> None:
 def test_second_run_of_a_name_is_refused_and_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The refused run leaves the first run and its log alone."""
+    """The refused run does not affect the first run and its log."""
     with boxnb.run("week", folder=tmp_path, keep=1) as first:
         first.log.info("mine")
         with pytest.raises(
@@ -139,8 +139,8 @@ def test_second_run_of_a_name_is_refused_and_reported(
     assert sorted(runs.history()["outcome"]) == ["ERROR", "SUCCESS", "SUCCESS"]
 
 
-def test_ending_decides_the_format_of_an_attachment(tmp_path: Path) -> None:
-    """Tables, figures, text, bytes and files are written as their endings say, and the rows of tables are counted."""
+def test_extension_decides_the_format_of_an_attachment(tmp_path: Path) -> None:
+    """Tables, figures, text, bytes and files are written in the format of their extension, and table rows are counted."""
     frame = pd.DataFrame({"name": ["Zoë", "=1+1"], "n": [1, 2]})
     source = tmp_path / "source.bin"
     source.write_bytes(b"\0\1")
@@ -162,7 +162,7 @@ def test_ending_decides_the_format_of_an_attachment(tmp_path: Path) -> None:
 
 
 def test_chart_is_attached_as_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The browser of this computer draws the picture; without a browser, one sentence says what to do instead."""
+    """The browser of this computer draws the picture. Without a browser, one sentence says what to do instead."""
     browser = find.installed()
     assert browser is not None, find.ADVICE
     monkeypatch.setenv("BROWSER_PATH", browser)
@@ -171,23 +171,25 @@ def test_chart_is_attached_as_a_picture(monkeypatch: pytest.MonkeyPatch) -> None
         picture, drawing = run.attach(chart, "chart.png"), run.attach(chart, "chart.svg")
     assert picture.read_bytes().startswith(b"\x89PNG") and b"<svg" in drawing.read_bytes()
     code = "import boxnb, plotly.express as px\nboxnb.runs.attach(px.bar(x=[1], y=[1]), 'chart.png')"
-    bare = {**os.environ, "PATH": "/nowhere", "BROWSER_PATH": "/nowhere", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], env=bare, capture_output=True, text=True, check=False)
+    no_browser = {**os.environ, "PATH": "/nowhere", "BROWSER_PATH": "/nowhere", "PYTHONPATH": str(ROOT)}
+    child = subprocess.run(
+        [sys.executable, "-c", code], env=no_browser, capture_output=True, text=True, check=False
+    )
     # On some systems, a browser is found without any path.
-    assert done.returncode == 0 or "this computer does not have. Attach the chart as '.html'" in done.stderr
+    assert child.returncode == 0 or "this computer does not have. Attach the chart as '.html'" in child.stderr
 
 
-def test_failed_sink_is_reported_and_the_next_one_still_served(
+def test_failed_sink_is_reported_and_the_others_still_get_the_report(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A failing function or folder does not change the outcome, and the report is still printed."""
-    taken = tmp_path / "taken"
-    taken.write_text("")
+    not_a_folder = tmp_path / "taken"
+    not_a_folder.write_text("")
 
-    def broken(run: runs.Run) -> None:
+    def fail(run: runs.Run) -> None:
         raise RuntimeError("no webhook here")
 
-    with boxnb.run("sinks", to=[broken, taken, "print", "file", tmp_path / "pages"]) as run:
+    with boxnb.run("sinks", to=[fail, not_a_folder, "print", "file", tmp_path / "pages"]) as run:
         pass
     assert run.outcome == "SUCCESS"
     assert "no webhook here" in run.undelivered[0] and "taken" in run.undelivered[1]
@@ -214,7 +216,7 @@ def test_failed_sink_is_reported_and_the_next_one_still_served(
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
 def test_any_error_is_explained_and_raised_again(error: BaseException, words: str) -> None:
-    """Every error becomes a sentence that the reader can act on, and is raised again."""
+    """Every error is reported in a sentence that the reader can act on, and is raised again."""
     with pytest.raises(type(error)), boxnb.run("ended") as run:
         raise error
     assert run.outcome == "ERROR" and words in run.problem
@@ -241,39 +243,39 @@ print(run.outcome)
 
 
 @pytest.mark.parametrize("limit", [0, 4000])
-def test_full_disk_loses_the_file_but_not_the_report(limit: int) -> None:
-    """The log continues in memory, and the report says that the file is not complete."""
-    done = subprocess.run(
+def test_report_is_complete_although_the_disk_is_full(limit: int) -> None:
+    """The log continues in memory, and the report says that the log file is not complete."""
+    child = subprocess.run(
         [sys.executable, "-c", FULL, str(limit)], capture_output=True, text=True, check=True
     )
-    assert done.stdout.endswith("SUCCESS\n")
-    assert "line 299 of a long log" in done.stdout
-    assert "the log file: it could not be written completely (File too large)" in done.stderr
+    assert child.stdout.endswith("SUCCESS\n")
+    assert "line 299 of a long log" in child.stdout
+    assert "the log file: it could not be written completely (File too large)" in child.stderr
 
 
 def test_history_has_the_same_columns_when_empty() -> None:
-    """Columns and dtypes are the same with no run, one run, and one that was cut off."""
+    """Columns and dtypes are the same with no run, with one run, and with a run that was cut off."""
     empty = runs.history()
     run_history.note(id="x", name="cut off", started=1.0, process="process 1 on here")
     with run_history.file().open("a") as file:
         file.write('{"id": "y", "na')
-    with boxnb.run("whole") as run:
+    with boxnb.run("complete") as run:
         run.rows += 2
     frame = runs.history()
     assert list(frame.dtypes.astype(str)) == list(empty.dtypes.astype(str))
-    assert frame["name"].tolist() == ["whole", "cut off"]
+    assert frame["name"].tolist() == ["complete", "cut off"]
     assert frame["outcome"].tolist() == ["SUCCESS", "UNFINISHED"]
     assert str(frame["started"].dtype) == "datetime64[us, UTC]" and frame["rows"].tolist()[0] == 2
-    assert len(runs.history("whole")) == 1
+    assert len(runs.history("complete")) == 1
     assert [trace.name for trace in runs.chart().figure.data] == ["SUCCESS", "UNFINISHED"]
 
 
 def test_chart_of_runs_shows_how_each_ended() -> None:
-    """The chart escapes its texts, has a table for pages that cannot draw it, and can be attached as a page."""
+    """The chart escapes its labels, has a table for pages that cannot draw it, and can be attached as a page."""
     assert "Nothing to show" in runs.chart().fallback
     with pytest.raises(RuntimeError), boxnb.run("broken"):
         raise RuntimeError("<b>it</b> broke")
-    with boxnb.run("whole") as run:
+    with boxnb.run("complete") as run:
         page = run.attach(runs.chart(), "runs.html")
     chart = runs.chart("broken")
     assert [trace.name for trace in chart.figure.data] == ["ERROR"] and len(chart.data) == 1
@@ -318,7 +320,7 @@ def test_names_that_cannot_be_file_names_are_refused(name: str) -> None:
 
 
 def test_attached_table_contains_no_formula() -> None:
-    """A name in a table stays text in a spreadsheet, whatever its first character."""
+    """In a spreadsheet, a name from a table is text, whatever its first character."""
     with boxnb.run("tables") as run:
         file = run.attach(pd.DataFrame({"name": ["=HYPERLINK(1)"]}), "a.csv")
         series = run.attach(pd.Series([1], index=pd.Index(["+1"], name="who"), name="count"), "b.csv")
@@ -326,8 +328,8 @@ def test_attached_table_contains_no_formula() -> None:
     assert series.read_bytes().decode("utf-8-sig").split() == ["who,count", "'+1,1"]
 
 
-def test_existing_folder_keeps_its_permissions(tmp_path: Path) -> None:
-    """An existing folder may be shared by a team; a new one is private."""
+def test_permissions_of_an_existing_folder_do_not_change(tmp_path: Path) -> None:
+    """A team may share an existing folder. A new one is private."""
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o2775)
@@ -344,19 +346,19 @@ with boxnb.run("names", to=[pathlib.Path(sys.argv[1])]):
 """
 
 
-def test_file_name_that_is_not_utf_8_hides_no_error(tmp_path: Path) -> None:
+def test_file_name_that_is_not_utf_8_does_not_hide_the_error(tmp_path: Path) -> None:
     """The error about a file with a Latin-1 name is raised and reported like any other."""
-    done = subprocess.run(
+    child = subprocess.run(
         [sys.executable, "-c", ODD_NAME, str(tmp_path)], capture_output=True, text=True, check=False
     )
-    assert "ValueError: cannot use" in done.stderr
-    assert "not delivered" not in done.stderr and "UnicodeEncodeError" not in done.stderr
+    assert "ValueError: cannot use" in child.stderr
+    assert "not delivered" not in child.stderr and "UnicodeEncodeError" not in child.stderr
     assert "udce9" in next(tmp_path.glob("*.html")).read_text(encoding="utf-8")
     assert runs.history("names")["outcome"].tolist() == ["ERROR"]
 
 
 def test_scripts_of_a_page_stay_intact() -> None:
-    """In a script, only known secrets are redacted, because words that look like a secret belong to the program."""
+    """In a script, only known secrets are redacted, because other words that look like a secret are program code."""
     Secret('p&ss<w"ord1')
     page = (
         '<p>password=YTpi</p><script>fetch(u, {credentials:"include"}); f("p&ss<w\\"ord1")</script>'
@@ -365,13 +367,12 @@ def test_scripts_of_a_page_stay_intact() -> None:
     redacted = redaction.redact_page(page)
     assert 'credentials:"include"' in redacted
     assert "YTpi" not in redacted and "ord1" not in redacted
-    assert (
-        "<p>password=&lt;redacted&gt;</p>" in redacted
-    )  # a browser would show nothing for an element <redacted>
+    # A browser would not show an element named <redacted>.
+    assert "<p>password=&lt;redacted&gt;</p>" in redacted
 
 
 def test_attach_without_a_run_writes_next_to_the_runs() -> None:
-    """In a notebook that a person runs, the file is written where it can be viewed."""
+    """In a notebook that a person runs, the file is written to a folder that the person can open."""
     file = runs.attach(pd.DataFrame({"a": [1]}), "a.csv")
     assert file == store.home() / "runs" / "attached" / "a.csv" and file.exists()
 
@@ -431,8 +432,8 @@ def test_names_of_secrets_are_recognized(name: str, secret: bool) -> None:
     assert redaction.is_secret_name(name) is secret
 
 
-def test_progress_bar_keeps_only_its_last_state() -> None:
-    """However a bar is drawn, only its last state is in memory; an endless line is logged in pieces."""
+def test_only_the_last_state_of_a_progress_bar_is_logged() -> None:
+    """However a bar is drawn, only its last state is in memory. An endless line is logged in parts."""
     lines: list[str] = []
     log = logging.getLogger("test.bar")
     log.setLevel(logging.INFO)
@@ -463,27 +464,27 @@ def test_progress_bar_keeps_only_its_last_state() -> None:
     log.removeHandler(handler)
 
 
-@pytest.mark.parametrize("pieces", [1, 2, 3, 7, 1000])
-def test_printed_line_is_logged_the_same_in_any_pieces(pieces: int) -> None:
-    """The log does not depend on where line ends, returns and terminal sequences are cut."""
+@pytest.mark.parametrize("length", [1, 2, 3, 7, 1000])
+def test_log_does_not_depend_on_where_output_is_split(length: int) -> None:
+    """Line breaks, carriage returns and terminal sequences may be split between two writes."""
     text = "a\nb\rc\nd\r\n\x1b[31mred\x1b[0m\n12\b\b34\n\n  \nlast"
     lines: list[str] = []
-    log = logging.getLogger("test.pieces")
+    log = logging.getLogger("test.split")
     log.setLevel(logging.INFO)
     log.propagate = False
     handler = logging.Handler()
     handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
     log.addHandler(handler)
     tee = Tee(io.StringIO(), log)
-    for start in range(0, len(text), pieces):
-        tee.write(text[start : start + pieces])
+    for start in range(0, len(text), length):
+        tee.write(text[start : start + length])
     tee.log_rest()
     log.removeHandler(handler)
     assert lines == ["a", "c", "d", "red", "34", "last"]
 
 
-def test_long_line_is_not_cut_inside_a_secret() -> None:
-    """A long line is cut at spaces, so that every secret in it is redacted."""
+def test_long_line_is_not_split_inside_a_secret() -> None:
+    """A long line is split at spaces, so that every secret in it is redacted."""
     secret = Secret("a-secret-that-is-printed-in-a-long-line")
     with boxnb.run("long") as run:
         for _ in range(2000):
@@ -491,8 +492,8 @@ def test_long_line_is_not_cut_inside_a_secret() -> None:
     assert "a-secret-that" not in log_of(run) and log_of(run).count(str(secret)) == 2000
 
 
-def test_removing_old_logs_touches_nothing_else(tmp_path: Path) -> None:
-    """Folders of other runs, links, folders of the user's own and leftovers of a killed run elsewhere stay."""
+def test_only_own_old_logs_are_removed(tmp_path: Path) -> None:
+    """Logs of other runs, links, and folders and files of the user stay."""
     share, victim = tmp_path / "share", tmp_path / "victim"
     (share / "attached").mkdir(parents=True)
     victim.mkdir()
@@ -515,20 +516,20 @@ def test_removing_old_logs_touches_nothing_else(tmp_path: Path) -> None:
     assert (share / "attached" / "weekly-20200101-000000-2" / "deeper").exists()
 
 
-def test_removing_old_logs_keeps_the_last_attachments(tmp_path: Path) -> None:
-    """Older folders of the same run are removed with their files."""
-    old = tmp_path / "attached" / "weekly-20200101-000000-1"
-    old.mkdir(parents=True)
-    (old / "old.csv").write_text("1")
+def test_old_attachments_are_removed_with_the_old_logs(tmp_path: Path) -> None:
+    """The older folders of the same run are removed with their files, and the last ones stay."""
+    old_folder = tmp_path / "attached" / "weekly-20200101-000000-1"
+    old_folder.mkdir(parents=True)
+    (old_folder / "old.csv").write_text("1")
     with boxnb.run("weekly", folder=tmp_path, keep=1) as run:
         run.attach("new", "new.csv")
-    assert not old.exists() and len(list((tmp_path / "attached").iterdir())) == 1
+    assert not old_folder.exists() and len(list((tmp_path / "attached").iterdir())) == 1
 
 
 def test_nothing_is_written_through_the_link_of_another_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a folder that others may write to, a run does not follow their link, continues, and reports it."""
+    """In a folder that others may write to, a run does not follow their link. It continues and reports the problem."""
     victim = tmp_path / "victim"
     victim.write_text("precious")
     (tmp_path / "weekly.log").symlink_to(victim)
@@ -564,13 +565,13 @@ ODD_LINES = [
 
 
 @pytest.mark.parametrize("line", ODD_LINES, ids=range(len(ODD_LINES)))
-@pytest.mark.parametrize("whole", [True, False], ids=["line", "cut"])
-def test_damaged_line_hides_no_other_run(line: bytes, whole: bool) -> None:
+@pytest.mark.parametrize("line_break", [b"\n", b""], ids=["line", "cut"])
+def test_damaged_line_does_not_hide_other_runs(line: bytes, line_break: bytes) -> None:
     """The runs before and after a damaged line are complete, even if the line ends within a character."""
     with boxnb.run("Bücher"):
         pass
     with run_history.file().open("ab") as file:
-        file.write(line + (b"\n" if whole else b""))
+        file.write(line + line_break)
     with boxnb.run("Später"):
         pass
     history = runs.history()
@@ -640,7 +641,7 @@ def test_text_shaped_like_a_secret_is_redacted_on_a_page(quoted: str, escape: Ca
 
 
 def test_standard_output_still_looks_like_the_screen() -> None:
-    """Programs choose their characters by its encoding, and start child processes with its descriptor."""
+    """Programs choose their characters by the encoding of the screen, and pass its descriptor to child processes."""
     screen = io.TextIOWrapper(io.FileIO(os.devnull, "w"), encoding="latin-1", errors="replace")
     tee = Tee(screen, logging.getLogger("x"))
     assert (tee.encoding, tee.errors, tee.fileno()) == ("latin-1", "replace", screen.fileno())
@@ -659,9 +660,8 @@ def test_log_call_that_cannot_be_formatted_does_not_end_the_run(
     monkeypatch: pytest.MonkeyPatch, call: tuple[object, ...]
 ) -> None:
     """As in logging, the record is written as far as possible, and the work continues."""
-    monkeypatch.setattr(
-        logging.getLogger(), "handlers", []
-    )  # pytest's handlers raise such errors, those of programs do not
+    # The handlers of pytest raise such errors; those of programs do not.
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
     with boxnb.run("nightly") as run:
         logging.getLogger("library").warning(*call)
     assert run.outcome == "WARNING" and len(run.warnings) == 1 and "library" in log_of(run)
@@ -669,10 +669,10 @@ def test_log_call_that_cannot_be_formatted_does_not_end_the_run(
 
 @pytest.mark.parametrize("column", list(run_history.COLUMNS))
 def test_history_reads_any_value_in_any_field(column: str) -> None:
-    """The row has every usable value of the line, in the table and in the chart."""
+    """Whatever value a field has, the table and the chart can be shown."""
     with boxnb.run("nightly"):
         pass
-    whole = json.loads(run_history.file().read_bytes().splitlines()[-1])
+    facts = json.loads(run_history.file().read_bytes().splitlines()[-1])
     values = [
         None,
         True,
@@ -691,13 +691,13 @@ def test_history_reads_any_value_in_any_field(column: str) -> None:
         "\ud800",
     ]
     for value in values:
-        run_history.file().write_bytes(json.dumps({**whole, column: value}).encode() + b"\n")
+        run_history.file().write_bytes(json.dumps({**facts, column: value}).encode() + b"\n")
         repr(runs.history())
         runs.chart()
 
 
-def test_unreadable_history_is_one_sentence() -> None:
-    """A folder or a pipe in place of the file is an error, and nothing waits for the pipe."""
+def test_unreadable_history_is_reported_in_one_sentence() -> None:
+    """A folder or a pipe in place of the file is an error, and no call waits for the pipe."""
     run_history.file().parent.mkdir(parents=True)
     run_history.file().mkdir()
     with pytest.raises(TokenStoreError, match="could not be read"):
@@ -708,8 +708,8 @@ def test_unreadable_history_is_one_sentence() -> None:
         runs.history()
 
 
-def test_log_of_the_repeated_hour_is_kept(tmp_path: Path) -> None:
-    """After the clock was set back, older logs have later names."""
+def test_newest_log_stays_when_the_clock_is_set_back(tmp_path: Path) -> None:
+    """In the repeated hour of autumn, older logs have later names."""
     for number, stamp in enumerate(("29991025-025000-1", "29991025-025500-1")):
         log = tmp_path / f"weekly-{stamp}.log"
         log.write_text("before")
@@ -725,19 +725,19 @@ def test_log_of_the_repeated_hour_is_kept(tmp_path: Path) -> None:
 
 def test_file_of_another_user_is_not_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The owner of the file could read the log."""
-    theirs = tmp_path / "weekly.log"
-    theirs.write_text("theirs")
-    inode = theirs.stat().st_ino
+    log = tmp_path / "weekly.log"
+    log.write_text("theirs")
+    inode = log.stat().st_ino
     monkeypatch.setattr(private_files, "is_ours", lambda status: status.st_ino != inode)
     with boxnb.run("weekly", folder=tmp_path, keep=1) as run:
         run.log.info("a line")
-    assert theirs.read_text() == "theirs" and run.log_file is None
+    assert log.read_text() == "theirs" and run.log_file is None
     assert any("the log file" in line for line in run.undelivered)
 
 
 @pytest.mark.parametrize("name", ["報" * 80, "nul", "COM1", "aux.daily"])
 def test_name_that_some_disks_cannot_hold_is_refused(name: str) -> None:
-    """A name with too many bytes, or that of a Windows device, would lose the log."""
+    """With too many bytes in its name, or with the name of a Windows device, a run could not save its log."""
     with pytest.raises(ValueError, match=r"another name|shorter"):
         boxnb.run(name)
 
@@ -753,12 +753,12 @@ def test_lock_works_without_the_note_of_its_holder(home: Path) -> None:
 @pytest.mark.parametrize("umask", [0o000, 0o777])
 def test_saved_files_are_private_and_usable_with_any_umask(home: Path, umask: int) -> None:
     """A umask can also take permissions away from the user."""
-    before = os.umask(umask)
+    umask_before = os.umask(umask)
     try:
         private_files.private_folder(home / "new" / "below")
         private_files.write_private(home / "new" / "below" / "file", b"x")
     finally:
-        os.umask(before)
+        os.umask(umask_before)
     modes = [
         stat.S_IMODE(path.stat().st_mode)
         for path in (home / "new", home / "new/below", home / "new/below/file")
@@ -766,7 +766,7 @@ def test_saved_files_are_private_and_usable_with_any_umask(home: Path, umask: in
     assert modes == [0o700, 0o700, 0o600]
 
 
-def test_home_of_an_unknown_user_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_home_of_an_unknown_user_is_reported_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     """``~name`` of a user who does not exist is an error that names BOXNB_HOME."""
     monkeypatch.setenv("BOXNB_HOME", "~nobody-of-this-name/boxnb")
     with pytest.raises(TokenStoreError, match="BOXNB_HOME"):

@@ -20,15 +20,15 @@ ODD = ["-c", "import sys; print(sys.argv[1:])", "100% $HOME `id`", 'say "hi"', "
 
 
 def plan(**changes: object) -> schedule.Plan:
-    """Return a plan with odd words in its command; keywords change its fields."""
-    facts: dict[str, object] = {
+    """Return a plan with unusual words in its command; keywords change its fields."""
+    fields: dict[str, object] = {
         "notebook": Path("/somewhere/a b/weekly.ipynb"),
         "name": "weekly report-acme",
         "at": "06:05",
         "every": "week",
         "command": [sys.executable, *ODD],
     }
-    return schedule.Plan(**{**facts, **changes})  # type: ignore[arg-type]
+    return schedule.Plan(**{**fields, **changes})  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)
@@ -49,13 +49,13 @@ def _settings(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_shell_runs_the_line_for_cron(every: str, fields: str) -> None:
-    """The command of the line runs as in cron: by sh, with almost no environment."""
+    """The command in the line runs as under cron: in sh, with almost no environment."""
     line = schedule.text(plan(every=every), "cron").splitlines()[1]
     assert line.startswith(fields + " ")
     command = re.sub(r"\\%", "%", line.removeprefix(fields + " "))
     assert not re.search(r"(?<!\\)%", line)
-    done = subprocess.run(["/bin/sh", "-c", command], env={}, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == repr(ODD[2:])
+    child = subprocess.run(["/bin/sh", "-c", command], env={}, capture_output=True, text=True, check=True)
+    assert child.stdout.strip() == repr(ODD[2:])
     assert "BOXNB_HOME='/home/of a/user'" in line
 
 
@@ -105,7 +105,7 @@ def test_any_notebook_name_makes_a_valid_property_list() -> None:
 
 
 def test_windows_task_with_a_home_folder_uses_cmd() -> None:
-    """Every word is in quotes because & and | separate commands, and what quotes cannot protect is refused."""
+    """Every word is quoted, because & and | separate commands. Words that quotes cannot protect are refused."""
     text = schedule.text(plan(command=["py.exe", "-p", "TEAM=R&D|x^y", "C:\\a b\\"]), "windows")
     space = {"t": "http://schemas.microsoft.com/windows/2004/02/mit/task"}
     line = ElementTree.fromstring(text).findtext(".//t:Arguments", namespaces=space)
@@ -128,14 +128,14 @@ def test_environment_is_valid_in_any_folder(monkeypatch: pytest.MonkeyPatch, tmp
 
 @pytest.mark.parametrize("at", ["6", "24:00", "12:60", "noon", "06:30\n"])
 def test_invalid_time_is_refused(at: str) -> None:
-    """A text that is not a time of day is refused with one sentence."""
+    """A value that is not a time of day is refused with one sentence."""
     with pytest.raises(ValueError, match="time of day"):
         schedule.text(plan(at=at), "cron")
 
 
 @pytest.mark.parametrize("scheduler", schedule.SCHEDULERS)
 def test_line_break_in_a_command_is_refused(scheduler: str) -> None:
-    """A line break would begin another line of the crontab."""
+    """After a line break, another line of the crontab would start."""
     with pytest.raises(ValueError, match="line break"):
         schedule.text(plan(command=[sys.executable, "x\n* * * * * evil"]), scheduler)
     assert os.environ["BOXNB_HOME"]
@@ -156,11 +156,11 @@ PATHS = [
 ]
 
 
-def cron_reads(line: str, *, both: bool) -> str:
-    """Return the command that cron gives to the shell (crontab(5), do_command.c). With ``both``, backslashes are halved."""
+def cron_reads(line: str, *, halves: bool) -> str:
+    """Return the command that cron passes to the shell (crontab(5), do_command.c). Some versions halve backslashes."""
     command, escaped = "", False
     for letter in line.split(" ", 5)[5]:
-        if escaped and (letter == "%" or (both and letter == "\\")):
+        if escaped and (letter == "%" or (halves and letter == "\\")):
             command = command[:-1] + letter
             escaped = False
         elif escaped:
@@ -175,13 +175,13 @@ def cron_reads(line: str, *, both: bool) -> str:
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("reader", ["cron", "cron that halves backslashes", "a terminal"])
 def test_cron_runs_any_path(monkeypatch: pytest.MonkeyPatch, path: str, reader: str) -> None:
-    """A real sh gives the program the exact words and the exact home folder, under cron and in a terminal."""
+    """A real sh passes the exact words and the exact home folder to the program, under cron and in a terminal."""
     monkeypatch.setenv("BOXNB_HOME", path)
     script = "import os, sys; print(ascii([os.environ['BOXNB_HOME'], *sys.argv[1:]]))"
     line = schedule.text(plan(command=[sys.executable, "-c", script, path, "x"]), "cron").splitlines()[1]
-    command = line.split(" ", 5)[5] if "terminal" in reader else cron_reads(line, both="halves" in reader)
-    done = subprocess.run(["/bin/sh", "-c", command], env={}, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == ascii([path, path, "x"])
+    command = line.split(" ", 5)[5] if "terminal" in reader else cron_reads(line, halves="halves" in reader)
+    child = subprocess.run(["/bin/sh", "-c", command], env={}, capture_output=True, text=True, check=True)
+    assert child.stdout.strip() == ascii([path, path, "x"])
 
 
 def systemd_reads(text: str) -> list[str]:
@@ -263,10 +263,10 @@ def cmd_reads(line: str) -> tuple[dict[str, str], str]:
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("home", [True, False], ids=["home", "no home"])
-def test_windows_reads_any_path_or_it_is_refused(
+def test_windows_reads_any_path_that_is_not_refused(
     monkeypatch: pytest.MonkeyPatch, path: str, home: bool
 ) -> None:
-    """Words and home folder arrive unchanged; what cmd.exe or the Task Scheduler would change is refused."""
+    """Words and home folder arrive unchanged. Those that cmd.exe or the Task Scheduler would change are refused."""
     if home:
         monkeypatch.setenv("BOXNB_HOME", path)
     else:
@@ -290,10 +290,10 @@ def test_windows_reads_any_path_or_it_is_refused(
 
 @pytest.mark.parametrize("scheduler", schedule.SCHEDULERS)
 @pytest.mark.parametrize("odd", ["a\nb", "a\rb", "a\x00b", "a\ud800b", "a\x1bb"], ids=ascii)
-def test_home_that_no_text_can_contain_is_refused(
+def test_home_with_a_control_character_is_refused(
     monkeypatch: pytest.MonkeyPatch, scheduler: str, odd: str
 ) -> None:
-    """The environment is checked like the command."""
+    """The environment is checked in the same way as the command."""
     monkeypatch.setattr(schedule.Plan, "environment", lambda self: {"BOXNB_HOME": odd})
     with pytest.raises(ValueError, match="cannot be scheduled"):
         schedule.text(plan(), scheduler)
@@ -313,7 +313,7 @@ def test_path_may_have_spaces_of_any_script_and_emoji(
 @pytest.mark.parametrize("sign", ["\n", "\r", "\0", "\x1b", "\x85", "\u2028", "\ud800", "\uffff"])
 @pytest.mark.parametrize("scheduler", schedule.SCHEDULERS)
 def test_characters_that_no_line_or_xml_can_contain_are_refused(scheduler: str, sign: str) -> None:
-    """Such a character would begin another line, or make the text unreadable."""
+    """The character would start another line, or make the text unreadable."""
     with pytest.raises(ValueError, match="cannot be scheduled"):
         schedule.text(plan(command=[sys.executable, f"/a{sign}b"]), scheduler)
 
@@ -322,8 +322,10 @@ def test_characters_that_no_line_or_xml_can_contain_are_refused(scheduler: str, 
 def test_names_in_other_scripts_get_their_own_schedule(
     monkeypatch: pytest.MonkeyPatch, scheduler: str
 ) -> None:
-    """Otherwise, the second schedule would replace the first."""
+    """With equal names, the second schedule would replace the first."""
     monkeypatch.delenv("BOXNB_HOME")
-    texts = [schedule.text(plan(name=name, command=[sys.executable]), scheduler) for name in ("報告", "週報")]
-    labels = [set(re.findall(r"boxnb[-.][A-Za-z0-9.-]*[0-9a-f]{8}", text)) for text in texts]
+    schedules = [
+        schedule.text(plan(name=name, command=[sys.executable]), scheduler) for name in ("報告", "週報")
+    ]
+    labels = [set(re.findall(r"boxnb[-.][A-Za-z0-9.-]*[0-9a-f]{8}", text)) for text in schedules]
     assert all(labels) and not labels[0] & labels[1]

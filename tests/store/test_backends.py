@@ -48,11 +48,11 @@ class MemoryKeyring(KeyringBackend):
 
 @pytest.fixture
 def vault() -> Any:
-    before = keyring.get_keyring()
+    previous_keyring = keyring.get_keyring()
     memory = MemoryKeyring()
     keyring.set_keyring(memory)
     yield memory
-    keyring.set_keyring(before)
+    keyring.set_keyring(previous_keyring)
 
 
 MANAGER = """
@@ -67,7 +67,7 @@ elif file.exists(): print(file.read_text())
 
 @pytest.fixture
 def command(tmp_path: Path) -> str:
-    """Return the `keep` of a small secret manager, which saves secrets in a folder."""
+    """Return the `keep` of a small secret manager that saves secrets in a folder."""
     script, folder = tmp_path / "manager.py", tmp_path / "secrets"
     script.write_text(MANAGER)
     folder.mkdir()
@@ -82,6 +82,7 @@ def saved() -> store.Profile:
 
 
 def sign_in_of(profile: store.Profile | None) -> tuple[Any, ...]:
+    """Return the fields of a profile that a move between backends must not change."""
     assert profile is not None
     return profile.client, profile.token, profile.generation, profile.account
 
@@ -89,13 +90,13 @@ def sign_in_of(profile: store.Profile | None) -> tuple[Any, ...]:
 def test_a_sign_in_moves_through_every_backend_and_back(
     saved: store.Profile, vault: MemoryKeyring, command: str, tmp_path: Path
 ) -> None:
-    """The token pair survives each move between file, keyring, command and property list, and leaves no copy behind."""
+    """The token pair survives each move between file, keyring, command and property list, and no copy stays behind."""
     file = store.path("acme")
     for keep in ("keyring", command, f"plist:{tmp_path / 'old.plist'}", "file"):
         store.migrate("acme", keep)
         assert sign_in_of(store.load("acme")) == sign_in_of(saved)
-        outside = keep == "keyring" or keep.startswith("command")
-        assert ("refresh-0a1b2c3d" in file.read_text()) is not outside
+        is_outside_the_file = keep == "keyring" or keep.startswith("command")
+        assert ("refresh-0a1b2c3d" in file.read_text()) is not is_outside_the_file
     assert vault.passwords == {}
     assert list((tmp_path / "secrets").iterdir()) == []
 
@@ -120,17 +121,17 @@ def test_a_refresh_works_with_every_backend(
     sandbox: Sandbox, vault: MemoryKeyring, command: str, keep: str
 ) -> None:
     """A refresh and a sign-out work with each backend, and the client secret stays for the next sign-in."""
-    before = sign_in(sandbox)
+    signed_in = sign_in(sandbox)
     store.migrate("acme", command if keep == "command" else keep)
     sandbox.clock.advance(7200)
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
-    after = store.load("acme")
-    assert after is not None
-    assert (after.generation, after.client) == (1, before.client)
+    refreshed = store.load("acme")
+    assert refreshed is not None
+    assert (refreshed.generation, refreshed.client) == (1, signed_in.client)
     assert "revoked" in boxnb.sign_out("acme")
     signed_out = store.load("acme")
     assert signed_out is not None
-    assert (signed_out.token, signed_out.client) == (None, before.client)
+    assert (signed_out.token, signed_out.client) == (None, signed_in.client)
 
 
 def test_a_missing_keyring_is_refused(saved: store.Profile) -> None:
@@ -164,7 +165,9 @@ def test_a_command_that_fails_is_reported(saved: store.Profile, tmp_path: Path) 
     assert store.load("acme") == saved
 
 
-def test_a_command_that_was_moved_keeps_the_pair(saved: store.Profile, command: str, tmp_path: Path) -> None:
+def test_a_pair_survives_a_move_to_a_command_with_the_same_storage(
+    saved: store.Profile, command: str, tmp_path: Path
+) -> None:
     """If the new command has the same storage as the old one, emptying the old one does not lose the token pair."""
     store.migrate("acme", command)
     (tmp_path / "moved.py").write_text(MANAGER)
@@ -173,14 +176,14 @@ def test_a_command_that_was_moved_keeps_the_pair(saved: store.Profile, command: 
 
 
 def test_a_command_is_split_into_words() -> None:
-    """On Windows a backslash is part of a path, and quotes hold words with spaces together."""
+    """On Windows a backslash is part of a path, and quotes enclose words with spaces."""
     windows = backends.split_command(r'"C:\Program Files\vault.exe" --quiet C:\a', windows=True)
     assert windows == [r"C:\Program Files\vault.exe", "--quiet", r"C:\a"]
     assert backends.split_command(r"vault 'a b' c\ d", windows=False) == ["vault", "a b", "c d"]
 
 
-def test_keys_that_only_sound_like_a_time_are_not_changed(tmp_path: Path) -> None:
-    """Keys such as `Timeout` are not changed, and without a time the status does not mention the token's age."""
+def test_keys_that_only_sound_like_a_time_do_not_change(tmp_path: Path) -> None:
+    """Keys such as `Timeout` do not change, and without a time the status does not mention the token's age."""
     plist = tmp_path / "box.plist"
     content = {
         "Timeout": 30,
@@ -194,8 +197,8 @@ def test_keys_that_only_sound_like_a_time_are_not_changed(tmp_path: Path) -> Non
     assert profile.token is not None
     assert profile.token.obtained_at == 1_790_000_000
     store.save(profile.refreshed(Token(Secret("a2"), Secret("r2"), obtained_at=2e9, expires_in=3600.0), 0.0))
-    written = plistlib.loads(plist.read_bytes())
-    assert written == {**content, "Refresh Token": "r2", "Token Time": 2_000_000_000}
+    new_content = plistlib.loads(plist.read_bytes())
+    assert new_content == {**content, "Refresh Token": "r2", "Token Time": 2_000_000_000}
     plist.write_bytes(plistlib.dumps({"Timeout": 30, "Refresh Token": "old"}))
     assert "Not used" not in str(boxnb.status().to_dict("records"))
 
@@ -219,24 +222,24 @@ PLISTS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("content", PLISTS, ids=lambda content: next(iter(content)))
-@pytest.mark.parametrize("form", [plistlib.FMT_XML, plistlib.FMT_BINARY])
+@pytest.mark.parametrize("plist_format", [plistlib.FMT_XML, plistlib.FMT_BINARY])
 def test_the_property_list_of_an_older_script_is_adopted(
-    tmp_path: Path, content: dict[str, Any], form: Any
+    tmp_path: Path, content: dict[str, Any], plist_format: Any
 ) -> None:
-    """The token is adopted for any spelling of the keys, and keys and other entries stay as they are."""
+    """The token is adopted with any spelling of the keys. Keys and other entries do not change."""
     plist = tmp_path / "box.plist"
-    plist.write_bytes(plistlib.dumps(content, fmt=form))
+    plist.write_bytes(plistlib.dumps(content, fmt=plist_format))
     store.save(store.Profile("acme", CLIENT))
     profile = store.migrate("acme", f"plist:{plist}")
     assert profile.token is not None
     assert profile.token.refresh_token == Secret("old-refresh")
     store.save(profile.refreshed(Token(Secret("a2"), Secret("r2"), obtained_at=2e9, expires_in=3600.0), 0.0))
-    written = plistlib.loads(plist.read_bytes())
-    assert content.keys() <= written.keys()
-    assert written[next(iter(content))] == "r2"
-    assert written.get("note") == content.get("note")
+    new_content = plistlib.loads(plist.read_bytes())
+    assert content.keys() <= new_content.keys()
+    assert new_content[next(iter(content))] == "r2"
+    assert new_content.get("note") == content.get("note")
     for key in content.keys() & {"time", "tokenTime"}:
-        assert type(written[key]) is type(content[key])
+        assert type(new_content[key]) is type(content[key])
 
 
 def test_an_older_script_and_the_notebooks_share_one_token_pair(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -253,25 +256,25 @@ def test_an_older_script_and_the_notebooks_share_one_token_pair(sandbox: Sandbox
             "client_id": profile.client.client_id,
             "client_secret": profile.client.client_secret.reveal(),
         }
-        answer = requests.post(profile.client.server.token_url, data=form, timeout=10)
-        assert answer.status_code == 200, answer.text
-        content["refresh_token"] = answer.json()["refresh_token"]
+        response = requests.post(profile.client.server.token_url, data=form, timeout=10)
+        assert response.status_code == 200, response.text
+        content["refresh_token"] = response.json()["refresh_token"]
         plist.write_bytes(plistlib.dumps(content))
-        bearer = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        bearer = {"Authorization": f"Bearer {response.json()['access_token']}"}
         assert requests.get(sandbox.server()["api_url"] + "/users/me", headers=bearer, timeout=10).ok
         assert boxnb.connect("acme").get("/users/me")["type"] == "user"
 
 
 def test_a_spent_token_in_the_property_list_is_not_adopted(tmp_path: Path, saved: store.Profile) -> None:
-    """A crash between the two writes leaves a spent token in the property list, and boxnb uses its own newer one."""
+    """After a crash between the two writes, the property list has a spent token, and boxnb uses its own newer one."""
     plist = tmp_path / "box.plist"
     store.migrate("acme", f"plist:{plist}")
-    before = plist.read_bytes()
+    old_content = plist.read_bytes()
     profile = store.load("acme")
     assert profile is not None
     newer = profile.refreshed(Token(Secret("a2"), Secret("r2"), obtained_at=2000.0, expires_in=3600.0), 0.0)
     store.save(newer)
-    plist.write_bytes(before)
+    plist.write_bytes(old_content)
     assert store.load("acme") == newer
 
 
@@ -298,7 +301,7 @@ def test_a_damaged_property_list_is_reported_and_not_changed(
 
 
 def test_rename_and_delete(saved: store.Profile, vault: MemoryKeyring) -> None:
-    """A renamed profile stays signed in, and a deleted one leaves no secrets."""
+    """A renamed profile stays signed in, and no secret of a deleted one remains."""
     store.migrate("acme", "keyring")
     store.rename("acme", "zenith")
     assert sign_in_of(store.load("zenith")) == sign_in_of(saved)
@@ -320,9 +323,9 @@ def test_an_invalid_token_in_the_property_list_does_not_hide_the_valid_one(
     sign_in(sandbox)
     plist = tmp_path / "box.plist"
     store.migrate("acme", f"plist:{plist}")
-    long_ago = plistlib.dumps({"refresh_token": "from another life", "time": OLD_TIME})
+    invalid = plistlib.dumps({"refresh_token": "from another life", "time": OLD_TIME})
     for _ in range(3):
-        plist.write_bytes(long_ago)
+        plist.write_bytes(invalid)
         sandbox.clock.advance(7200)
         assert boxnb.connect("acme").get("/users/me")["type"] == "user"
         assert plistlib.loads(plist.read_bytes())["refresh_token"] != "from another life"
@@ -349,7 +352,7 @@ def test_a_property_list_that_cannot_be_written_only_affects_the_older_script(
 def test_a_profile_whose_secrets_are_missing_can_be_loaded_and_deleted(
     saved: store.Profile, vault: MemoryKeyring
 ) -> None:
-    """A warning says so, the client ID stays known, and the profile can be deleted."""
+    """A warning says that the secrets are missing, the client ID is still known, and the profile can be deleted."""
     store.migrate("acme", "keyring")
     vault.passwords.clear()
     with pytest.warns(UserWarning, match="missing from keyring"):

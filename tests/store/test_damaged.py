@@ -1,4 +1,4 @@
-"""A damaged profile or an odd response of a token endpoint affects nothing else, and is reported in one message."""
+"""A damaged profile or an unusual response of a token endpoint affects nothing else, and is reported in one message."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def write_bad_profile(text: str | bytes) -> None:
 
 
 def check_all_profiles() -> None:
-    """Check that functions for all profiles still work, and that those for the bad one work or report it."""
+    """Check that functions for all profiles still work, and that functions for the bad one work or report the damage."""
     table = boxnb.status().set_index("profile")
     assert table.loc["good", "fingerprint"] == TOKEN.fingerprint
     assert table._repr_html_() if hasattr(table, "_repr_html_") else True
@@ -59,7 +59,7 @@ def check_all_profiles() -> None:
             call()
         except BoxNotebookError as error:
             assert "0a1b2c3d" not in str(error)
-    assert all(isinstance(known, str) for known in secret.known())
+    assert all(isinstance(value, str) for value in secret.known())
 
 
 ODD: list[Any] = [
@@ -93,7 +93,7 @@ def fields(content: Any, parents: tuple[str, ...] = ()) -> Iterator[tuple[str, .
 
 
 def test_any_value_in_any_field_affects_only_that_profile(content: dict[str, Any]) -> None:
-    """Each field gets each kind of JSON value, or is missing."""
+    """Whatever JSON value a field has, or if it is missing, the other profiles still work."""
     attempts = 0
     for keys in fields(content):
         for value in [*ODD, "missing"]:
@@ -152,21 +152,23 @@ def test_any_content_affects_only_that_profile(content: dict[str, Any], text: st
 
 
 @pytest.mark.parametrize(
-    "kind", ["folder", "pipe", "link to nothing", "link to itself", "a name of a device"]
+    "file_type", ["folder", "pipe", "link to nothing", "link to itself", "name of a device"]
 )
-def test_anything_instead_of_the_file_affects_only_that_profile(content: dict[str, Any], kind: str) -> None:
+def test_anything_instead_of_the_file_affects_only_that_profile(
+    content: dict[str, Any], file_type: str
+) -> None:
     """A folder, pipe, link or device name instead of the file is reported, and nothing blocks."""
     file = store.path("bad")
-    if kind == "folder":
+    if file_type == "folder":
         file.mkdir()
-    elif kind == "pipe":
+    elif file_type == "pipe":
         os.mkfifo(file)
-    elif kind == "a name of a device":
+    elif file_type == "name of a device":
         file.with_name("con.json").write_text("{}")
     else:
-        file.symlink_to(file if "itself" in kind else file.with_name("nothing"))
+        file.symlink_to(file if "itself" in file_type else file.with_name("nothing"))
     check_all_profiles()
-    if kind != "a name of a device":
+    if file_type != "name of a device":
         assert str(file) in boxnb.status().set_index("profile").loc["bad", "problem"]
         assert str(file) in boxnb.status("bad").loc[0, "problem"]
 
@@ -183,7 +185,7 @@ def test_anything_instead_of_the_file_affects_only_that_profile(content: dict[st
 def test_a_random_value_affects_only_that_profile(
     content: dict[str, Any], value: Any, data: st.DataObject
 ) -> None:
-    """A random value in a random field affects only that profile."""
+    """Whatever value Hypothesis puts into whatever field, the other profiles still work."""
     keys = data.draw(st.sampled_from(list(fields(content))))
     changed = json.loads(json.dumps(content))
     parent = changed
@@ -199,7 +201,7 @@ def test_a_random_value_affects_only_that_profile(
 
 
 def test_a_name_with_a_lone_surrogate_can_be_saved() -> None:
-    """A lone surrogate in a name from Box must not cost the new pair."""
+    """A lone surrogate in a name from Box must not prevent boxnb from saving the new pair."""
     store.save(store.Profile("acme", CLIENT, TOKEN, account={"id": "1", "name": "\ud83d"}))
     saved = store.load("acme")
     assert saved is not None
@@ -209,11 +211,11 @@ def test_a_name_with_a_lone_surrogate_can_be_saved() -> None:
 
 def test_a_secret_must_be_text() -> None:
     """A number among the known secrets would break the redaction of every line."""
-    for odd in (5, None, b"x", ["x"]):
+    for value in (5, None, b"x", ["x"]):
         with pytest.raises(TypeError, match="A secret must be text"):
-            Secret(odd)  # type: ignore[arg-type]
-    half = Secret("half\ud800letter")
-    assert half == Secret("half\ud800letter") and len(half.digest) == 64 and repr(half)
+            Secret(value)  # type: ignore[arg-type]
+    surrogate = Secret("half\ud800letter")
+    assert surrogate == Secret("half\ud800letter") and len(surrogate.digest) == 64 and repr(surrogate)
     assert redaction.redact("half a letter") == "half a letter"
 
 
@@ -224,7 +226,7 @@ def test_a_secret_must_be_text() -> None:
     ids=range(8),
 )  # fmt: skip
 def test_a_damaged_server_file_is_reported(text: bytes) -> None:
-    """The error has the call that saves the server again."""
+    """The error contains the call that saves the server again."""
     file = basic.save("devices", "https://127.0.0.1:9", "reader", "hunter2-password")
     file.write_bytes(text)
     with pytest.raises(NotSignedInError, match=r"damaged.*boxnb\.basic\.save"):
@@ -275,20 +277,20 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
 
 
 def refresh_with_response(endpoint: Endpoint, body: bytes) -> Token | None:
-    """Return the token after a refresh with this response; `None` if it ended in an error of boxnb."""
+    """Return the token after a refresh with this response; `None` if boxnb raised an error of its own."""
     endpoint.body = body
     server = oauth.Server("odd", *[endpoint.url] * 5)
-    before = store.Profile(
+    profile = store.Profile(
         "acme",
         oauth.Client("abc", Secret("the-client-secret-of-tests"), "http://127.0.0.1/cb", server),
         TOKEN,
     )
-    store.save(before)
+    store.save(profile)
     try:
         boxnb.auth.RotatingAuth("acme").token()
     except BoxNotebookError as error:
         assert "NEW" not in str(error)
-        assert store.load("acme") == before  # the saved sign-in is unchanged
+        assert store.load("acme") == profile  # the saved sign-in is unchanged
     assert boxnb.status()._repr_html_() and repr(boxnb.connect("acme"))
     saved = store.load("acme")
     assert saved is not None
@@ -349,7 +351,7 @@ RESPONSES: list[tuple[bytes, tuple[str, str] | None]] = [
 
 
 @pytest.mark.parametrize(("body", "pair"), RESPONSES, ids=range(len(RESPONSES)))
-def test_an_odd_response_is_used_or_refused(
+def test_an_unusual_response_is_used_or_refused(
     endpoint: Endpoint, body: bytes, pair: tuple[str, str] | None
 ) -> None:
     """A response is used if possible; otherwise boxnb raises an error, and the saved pair stays."""
@@ -372,7 +374,7 @@ def test_an_odd_response_is_used_or_refused(
         "Fri, 20 Nov 2026 08:30:00 -0000",
     ],
 )
-def test_an_odd_date_of_the_server_is_ignored(endpoint: Endpoint, date: str) -> None:
+def test_a_date_of_the_server_that_cannot_be_read_is_ignored(endpoint: Endpoint, date: str) -> None:
     """If the server's date cannot be read, this computer's clock is used."""
     endpoint.date = date
     token = refresh_with_response(
@@ -382,8 +384,8 @@ def test_an_odd_date_of_the_server_is_ignored(endpoint: Endpoint, date: str) -> 
     assert token.access_token == Secret("NEWa")
 
 
-def test_an_odd_error_response_is_an_error_of_boxnb(endpoint: Endpoint) -> None:
-    """Deep or odd JSON in the response is an error of boxnb."""
+def test_an_unusual_error_response_becomes_an_error_of_boxnb(endpoint: Endpoint) -> None:
+    """Deeply nested or unexpected JSON in an error response becomes an error of boxnb."""
     for body in (
         b"[" * 100_000,
         b'{"error": {"a": 1}}',
@@ -415,8 +417,8 @@ def test_deleting_a_damaged_profile_deletes_its_secrets(content: dict[str, Any],
 @pytest.mark.parametrize(
     "text", [b"[" * 100_000, b"[]", b'{"login": 5, "enterprise": "acme", "name": "\\ud800"}']
 )
-def test_an_odd_response_about_the_user_is_refused_or_becomes_text(text: bytes) -> None:
-    """An odd response about the user is refused, or its fields become text."""
+def test_an_unusual_response_about_the_user_is_refused_or_becomes_text(text: bytes) -> None:
+    """An unusual response about the user is refused, or its fields become text."""
     with answering.raw(answering.http(200, text)) as port:
         client = oauth.Client(
             "a", Secret("s"), "http://127.0.0.1/", oauth.Server("x", *[f"http://127.0.0.1:{port}"] * 5)

@@ -26,9 +26,9 @@ from boxnb.secret import Secret
 CLIENT = oauth.Client("abc", Secret("the-client-secret-of-tests"), "http://127.0.0.1/callback")
 
 
-def profile(refresh_token: str = "r1", **facts: object) -> store.Profile:
+def profile(refresh_token: str = "r1", **fields: object) -> store.Profile:
     token = Token(Secret("access-0a1b2c3d"), Secret(refresh_token), obtained_at=1000.0, expires_in=3600.0)
-    return store.Profile("acme", CLIENT, token, account={"name": "Zoë"}, **facts)  # type: ignore[arg-type]
+    return store.Profile("acme", CLIENT, token, account={"name": "Zoë"}, **fields)  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)
@@ -48,12 +48,12 @@ def test_a_saved_profile_is_loaded_unchanged() -> None:
 
 
 def test_file_and_folder_are_private() -> None:
-    """The modes are 0600 and 0700 for any umask."""
-    before = os.umask(0)
+    """The modes are 0600 and 0700 with any umask."""
+    umask = os.umask(0)
     try:
         file = store.save(profile())
     finally:
-        os.umask(before)
+        os.umask(umask)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
@@ -69,7 +69,7 @@ def test_a_file_that_others_can_read_is_made_private() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'"text"', b"{}", b"\xff\xfe", b'{"format": 1}'])
 def test_a_damaged_file_is_reported_and_not_changed(content: bytes) -> None:
-    """The error names the file and does not quote it, and the file stays for a rescue."""
+    """The error names the file without quoting it, and the file stays, so that a person can repair it."""
     file = store.save(profile())
     file.write_bytes(content)
     with pytest.raises(TokenStoreError, match="damaged") as caught:
@@ -106,8 +106,8 @@ def test_a_symlink_stays_a_symlink(tmp_path: Path) -> None:
     assert store.load("acme") == profile("r2")
 
 
-def test_a_full_disk_keeps_the_previous_profile() -> None:
-    """If the file system limits the file size, the save fails, the old file is complete, and no draft stays."""
+def test_a_full_disk_does_not_damage_the_previous_profile() -> None:
+    """If the file system limits the file size, the save fails, the old file is complete, and no draft remains."""
     file = store.save(profile())
     child = os.fork()
     if child == 0:
@@ -124,7 +124,7 @@ def test_a_full_disk_keeps_the_previous_profile() -> None:
 
 
 def test_a_read_only_folder_is_reported() -> None:
-    """The error names the remedy. Root ignores modes, so a child process gives up its rights first."""
+    """The error says what to do. Root ignores modes, so a child process first gives up root's permissions."""
     file = store.save(profile())
     file.parent.chmod(0o500)
     child = os.fork()
@@ -147,7 +147,7 @@ def test_a_read_only_folder_is_reported() -> None:
 
 
 def test_stray_files_a_rename_to_the_same_name_and_a_delete() -> None:
-    """A copy made by hand is not a profile, a rename needs another name, and delete removes the drafts."""
+    """A copy that a person made is not a profile, a rename needs a new name, and delete removes the drafts."""
     file = store.save(profile())
     file.with_name("acme copy.json").write_bytes(file.read_bytes())
     assert store.names() == ["acme"]
@@ -160,22 +160,22 @@ def test_stray_files_a_rename_to_the_same_name_and_a_delete() -> None:
 
 @pytest.mark.parametrize("name", ["con", "NUL.txt", "", "../up", "a/b", ".hidden", "a b", "x" * 65])
 def test_a_name_that_cannot_be_a_file_name_is_refused(name: str) -> None:
-    """A profile name cannot lead out of the folder of profiles."""
+    """A profile name cannot lead to a file outside the folder of profiles."""
     with pytest.raises(ValueError, match="name of a profile"):
         store.path(name)
 
 
 def test_the_lock_excludes_threads() -> None:
     """Two threads never hold the lock at the same time."""
-    inside, overlaps = 0, 0
+    holders, overlaps = 0, 0
 
     def work() -> None:
-        nonlocal inside, overlaps
+        nonlocal holders, overlaps
         for _ in range(20):
             with store.lock("acme"):
-                inside += 1
-                overlaps += inside > 1
-                inside -= 1
+                holders += 1
+                overlaps += holders > 1
+                holders -= 1
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -194,24 +194,24 @@ with boxnb.store.lock("acme"):
 
 
 def test_change_saves_what_the_edit_returns() -> None:
-    """A profile that is not saved yet is `None` for the edit, and the result is what is saved afterwards."""
+    """The edit gets `None` if no profile is saved yet, and `change` returns the profile that is saved afterwards."""
     assert store.change("acme", lambda saved: profile() if saved is None else None) == profile()
     skewed = store.change("acme", lambda saved: dataclasses.replace(saved or profile(), skew=2.5))
     assert skewed == store.load("acme") == profile(skew=2.5)
 
 
 def test_change_does_not_write_an_unchanged_profile() -> None:
-    """Neither `None` nor an equal profile touches the file, and an error in the edit changes nothing."""
+    """If the edit returns `None` or an equal profile, or raises an error, the file is not written."""
     file = store.save(profile())
-    written = file.stat().st_ino
+    inode = file.stat().st_ino
     assert store.change("acme", lambda saved: None) == profile()
     assert store.change("acme", lambda saved: profile()) == profile()
     with pytest.raises(ZeroDivisionError):
         store.change("acme", lambda saved: profile(skew=1 / 0))
-    assert file.stat().st_ino == written and store.load("acme") == profile()
+    assert file.stat().st_ino == inode and store.load("acme") == profile()
 
 
-def test_changes_of_many_threads_are_all_kept() -> None:
+def test_changes_of_many_threads_are_all_saved() -> None:
     """Every edit starts from the profile that the previous one saved."""
     store.save(profile())
 
@@ -228,7 +228,7 @@ def test_changes_of_many_threads_are_all_kept() -> None:
 
 
 def test_the_lock_names_its_holder_and_ends_with_it() -> None:
-    """The error names the process that has the lock, and killing that process frees the lock."""
+    """The error names the process that holds the lock, and the lock is free once that process is killed."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as other:
@@ -243,7 +243,7 @@ def test_the_lock_names_its_holder_and_ends_with_it() -> None:
 
 
 def test_a_killed_writer_leaves_a_complete_file() -> None:
-    """The profile can be loaded after a process was killed while it saved, ten times."""
+    """Ten times, a process is killed while it saves the profile, and the profile can still be loaded."""
     store.save(profile())
     for _ in range(10):
         with subprocess.Popen(
@@ -293,7 +293,7 @@ print([reader.result() for reader in reading])
 
 
 def test_a_file_that_is_a_mount_point_is_written_in_place(tmp_path: Path) -> None:
-    """A mounted file cannot be replaced: it is written in place with one warning, and readers never see half of it."""
+    """A mounted file cannot be replaced. It is written in place with one warning, and readers never see a partial file."""
     file = store.save(profile())
     volume = tmp_path / "volume.json"
     volume.write_bytes(file.read_bytes())
@@ -313,7 +313,7 @@ def test_a_file_that_is_a_mount_point_is_written_in_place(tmp_path: Path) -> Non
 
 
 def test_a_write_in_place_that_was_cut_off_is_recovered(tmp_path: Path) -> None:
-    """The spare copy, which was flushed before the file was touched, is loaded instead of half a file."""
+    """The spare copy, which was flushed before the file was written, is loaded instead of the partial file."""
     file = store.save(profile("new"))
     file.rename(file.with_name(".acme.json.spare"))
     file.write_bytes(b'{"half')
@@ -324,7 +324,7 @@ def test_a_write_in_place_that_was_cut_off_is_recovered(tmp_path: Path) -> None:
 
 
 def test_drafts_of_a_killed_writer_are_removed() -> None:
-    """The next save removes drafts that are minutes old, because they hold a token."""
+    """The next save removes drafts that are minutes old, because they contain a token."""
     file = store.save(profile())
     old, recent = (file.with_name(f".acme.json.17.{end}") for end in ("0123abcd", "4567abcd"))
     for draft in (old, recent):
@@ -336,10 +336,10 @@ def test_drafts_of_a_killed_writer_are_removed() -> None:
 
 
 def test_the_home_folder_is_private_for_any_umask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All new folders, an existing home that was open, and all files in it become private."""
+    """All new folders, an existing home folder that others could read, and all files in it become private."""
     home = tmp_path / "new" / "deeper" / "home"
     monkeypatch.setenv("BOXNB_HOME", str(home))
-    before = os.umask(0)
+    umask = os.umask(0)
     try:
         store.save(store.Profile("acme", CLIENT))
         with store.lock("acme"):
@@ -347,10 +347,9 @@ def test_the_home_folder_is_private_for_any_umask(tmp_path: Path, monkeypatch: p
         with boxnb.run("weekly"):
             pass
         basic.save("devices", "http://127.0.0.1:9", "reader", "a-password")
-        book = ledger.Ledger(home / "ledger" / "acme.json")
-        book.remember("users", rows=1)
+        ledger.Ledger(home / "ledger" / "acme.json").remember("users", rows=1)
     finally:
-        os.umask(before)
+        os.umask(umask)
     paths = [tmp_path / "new", tmp_path / "new" / "deeper", home, *home.rglob("*")]
     assert [str(path) for path in paths if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
     for folder in (home, home / "profiles"):
@@ -362,7 +361,7 @@ def test_the_home_folder_is_private_for_any_umask(tmp_path: Path, monkeypatch: p
 def test_a_home_folder_that_others_can_write_in_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The user's home folder keeps its mode; if others can write in it, one warning says so."""
+    """The mode of the user's home folder does not change. If others can write in it, there is one warning."""
     monkeypatch.setenv("BOXNB_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
     tmp_path.chmod(0o777)

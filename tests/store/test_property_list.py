@@ -1,4 +1,4 @@
-"""Property lists of older scripts in the formats that they really have: read, used and written back in the same format."""
+"""Property lists of older scripts, in the formats that such scripts use: read, used and written back in the same format."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ XML, BINARY = plistlib.FMT_XML, plistlib.FMT_BINARY
 
 @pytest.fixture
 def plist(tmp_path: Path) -> Path:
-    """Return the path of the older script's property list. Nobody is signed in with profile `acme`, which knows the app."""
+    """Return the path of the older script's property list. Profile `acme` has the app, but nobody is signed in with it."""
     store.save(store.Profile("acme", CLIENT))
     return tmp_path / "box.plist"
 
@@ -73,16 +73,16 @@ TIMES: list[tuple[Any, Any]] = [
 
 
 @pytest.mark.parametrize(("before", "after"), TIMES, ids=lambda value: str(value))
-@pytest.mark.parametrize("form", [XML, BINARY], ids=["xml", "binary"])
-def test_a_time_keeps_its_own_format(plist: Path, before: Any, after: Any, form: Any) -> None:
+@pytest.mark.parametrize("plist_format", [XML, BINARY], ids=["xml", "binary"])
+def test_a_time_keeps_its_own_format(plist: Path, before: Any, after: Any, plist_format: Any) -> None:
     """A time is written back in the unit, separators, zone and fraction that the older script used."""
-    plist.write_bytes(plistlib.dumps({"refreshToken": "R", "time": before}, fmt=form))
-    profile, written = adopt_and_refresh(plist)
+    plist.write_bytes(plistlib.dumps({"refreshToken": "R", "time": before}, fmt=plist_format))
+    profile, new_content = adopt_and_refresh(plist)
     assert profile.token is not None
     assert int(profile.token.obtained_at) == 1_790_000_000
-    assert written == {"refreshToken": "newref", "time": after}
-    assert type(written["time"]) is type(before)
-    assert plist.read_bytes().startswith(b"bplist") is (form is BINARY)
+    assert new_content == {"refreshToken": "newref", "time": after}
+    assert type(new_content["time"]) is type(before)
+    assert plist.read_bytes().startswith(b"bplist") is (plist_format is BINARY)
 
 
 LOCAL = [
@@ -98,11 +98,11 @@ LOCAL = [
 def test_a_local_time_stays_local(plist: Path, zone: None, before: str) -> None:
     """A time without a zone is the local time of this computer."""
     plist.write_bytes(plistlib.dumps({"refreshToken": "R", "time": before}))
-    _, written = adopt_and_refresh(plist)
+    _, new_content = adopt_and_refresh(plist)
     local_time = datetime.datetime.fromtimestamp(1_800_000_000)
-    assert len(written["time"]) == len(before)
+    assert len(new_content["time"]) == len(before)
     for part in (f"{local_time:%H:%M}", f"{local_time:%d}", f"{local_time:%Y}"):
-        assert part in written["time"]
+        assert part in new_content["time"]
 
 
 @pytest.mark.parametrize(
@@ -111,16 +111,16 @@ def test_a_local_time_stays_local(plist: Path, zone: None, before: str) -> None:
     ids=repr,
 )  # fmt: skip
 def test_a_token_without_a_readable_time_is_used(plist: Path, odd: Any) -> None:
-    """The token is used although its age is not known."""
+    """The token is used although its age is unknown."""
     plist.write_bytes(plistlib.dumps({"refreshToken": "R", "time": odd}))
-    profile, written = adopt_and_refresh(plist)
+    profile, new_content = adopt_and_refresh(plist)
     assert profile.token is not None
-    assert (profile.token.obtained_at, written["refreshToken"]) == (0.0, "newref")
+    assert (profile.token.obtained_at, new_content["refreshToken"]) == (0.0, "newref")
     assert boxnb.status()._repr_html_()
 
 
 def test_a_number_that_cannot_be_written_is_reported(plist: Path) -> None:
-    """The property list is not changed, a warning says so, and the profile's own file has the pair."""
+    """The property list does not change, a warning reports that, and the profile's own file has the pair."""
     raw = plistlib.dumps({"refreshToken": "R", "time": 7}).replace(
         b"<integer>7<", f"<integer>{10**30}<".encode()
     )
@@ -157,12 +157,12 @@ EXPIRIES: list[tuple[dict[str, Any], dict[str, Any]]] = [
 def test_an_expiry_is_not_read_as_the_time_of_the_token(
     plist: Path, before: dict[str, Any], after: dict[str, Any]
 ) -> None:
-    """An expiry is not read as the time of the token, and is moved so that the new pair does not look expired."""
+    """An expiry is not read as the time of the token. It is moved, so that the new pair does not look expired."""
     plist.write_bytes(plistlib.dumps({"refreshToken": "R", **before}))
-    profile, written = adopt_and_refresh(plist)
+    profile, new_content = adopt_and_refresh(plist)
     assert profile.token is not None
     assert profile.token.obtained_at in (0.0, 1_790_000_000.0)
-    assert after.items() <= written.items()
+    assert after.items() <= new_content.items()
 
 
 @pytest.mark.parametrize(
@@ -177,18 +177,18 @@ def test_an_expiry_is_not_read_as_the_time_of_the_token(
     ],
     ids=repr,
 )
-def test_a_token_is_found_and_replaced_in_any_part(plist: Path, content: dict[str, Any]) -> None:
-    """A token in a nested part, in a list, under a longer name or as bytes is replaced, and the rest stays."""
+def test_a_token_is_found_and_replaced_at_any_depth(plist: Path, content: dict[str, Any]) -> None:
+    """A token in a nested dictionary, in a list, under a longer name or as bytes is replaced, and the rest stays."""
     plist.write_bytes(plistlib.dumps(content))
-    profile, written = adopt_and_refresh(plist)
+    profile, new_content = adopt_and_refresh(plist)
     assert profile.token is not None
     assert profile.token.refresh_token == Secret("R")
-    without_time = {key: value for key, value in written.items() if key != "time"}
+    without_time = {key: value for key, value in new_content.items() if key != "time"}
     assert repr(without_time) == repr(content).replace("'R'", "'newref'")
 
 
 def test_a_missing_refresh_token_is_reported(plist: Path) -> None:
-    """The error lists the names and nothing is moved; with a sign-in of its own, boxnb adds its token with a warning."""
+    """The error lists the names, and nothing is moved. If a user is signed in, boxnb adds the token with a warning."""
     plist.write_bytes(raw := plistlib.dumps({"rt": "R", "stamp": 5}))
     with pytest.raises(ValueError, match=r"rt, stamp.*'refresh_token'"):
         store.migrate("acme", f"plist:{plist}")
@@ -210,11 +210,11 @@ def test_a_list_with_two_tokens_is_refused(plist: Path) -> None:
 
 
 def test_values_that_only_a_binary_list_can_hold_stay(plist: Path) -> None:
-    """A UID and a control character stay, because the list is written in its own format."""
+    """A UID and a control character stay, because the list is written back in its own format."""
     content = {"refresh_token": "R", "uid": plistlib.UID(1), "note": "a\x1fb", "data": b"\x00"}
     plist.write_bytes(plistlib.dumps(content, fmt=BINARY))
-    _, written = adopt_and_refresh(plist)
-    assert {key: written[key] for key in content} == {**content, "refresh_token": "newref"}
+    _, new_content = adopt_and_refresh(plist)
+    assert {key: new_content[key] for key in content} == {**content, "refresh_token": "newref"}
 
 
 DAMAGED = [
@@ -230,7 +230,7 @@ DAMAGED = [
 
 @pytest.mark.parametrize("raw", DAMAGED, ids=range(len(DAMAGED)))
 def test_a_damaged_list_is_reported_and_not_changed(plist: Path, raw: bytes) -> None:
-    """A damaged list is refused and not changed, and one that is damaged later does not affect the profile's own pair."""
+    """A damaged list is refused and does not change. If it is damaged later, the profile still uses its own pair."""
     plist.write_bytes(raw)
     with pytest.raises(TokenStoreError, match="property list"):
         store.migrate("acme", f"plist:{plist}")
@@ -271,21 +271,21 @@ def test_a_damaged_list_is_reported_and_not_changed(plist: Path, raw: bytes) -> 
     ),
     st.sampled_from([XML, BINARY]),
 )
-def test_any_list_is_used_or_refused(plist: Path, content: dict[str, Any], form: Any) -> None:
+def test_any_list_is_used_or_refused(plist: Path, content: dict[str, Any], plist_format: Any) -> None:
     """Any property list is used or refused with an error of boxnb, and other entries stay."""
     try:
-        raw = plistlib.dumps({"refresh_token": "R", **content}, fmt=form)
+        raw = plistlib.dumps({"refresh_token": "R", **content}, fmt=plist_format)
         plistlib.loads(raw)
     except (ValueError, OverflowError):
         return
     store.save(store.Profile("acme", CLIENT))
     plist.write_bytes(raw)
     try:
-        _, written = adopt_and_refresh(plist)
+        _, new_content = adopt_and_refresh(plist)
     except (BoxNotebookError, ValueError):
         return
-    assert written["refresh_token"] == "newref"
-    assert repr(written.get("x")) == repr(plistlib.loads(raw).get("x"))
+    assert new_content["refresh_token"] == "newref"
+    assert repr(new_content.get("x")) == repr(plistlib.loads(raw).get("x"))
     assert boxnb.status()._repr_html_()
 
 

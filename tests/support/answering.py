@@ -1,4 +1,4 @@
-"""Small servers on loopback that send what a test wants: HTTP, any bytes, over TLS, or nothing at all."""
+"""Small servers on loopback that send what a test wants, with or without TLS: HTTP responses, any bytes, or nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Reply = bytes | Callable[[socket.socket], object]
 
 @contextmanager
 def raw(reply: Reply, tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    """Yield the port of a server that reads a request, sends these bytes or calls the function, and closes the connection."""
+    """Yield the port of a server that reads a request, sends the bytes or calls the function, and closes the connection."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -25,9 +25,9 @@ def raw(reply: Reply, tls: ssl.SSLContext | None = None) -> Iterator[int]:
                 connection, _ = listener.accept()
             except OSError:  # the test is over
                 return
-            threading.Thread(target=answer, args=(connection,), daemon=True).start()
+            threading.Thread(target=respond, args=(connection,), daemon=True).start()
 
-    def answer(connection: socket.socket) -> None:
+    def respond(connection: socket.socket) -> None:
         try:
             if tls is not None:
                 connection = tls.wrap_socket(connection, server_side=True)
@@ -49,7 +49,7 @@ def raw(reply: Reply, tls: ssl.SSLContext | None = None) -> Iterator[int]:
 
 
 def reset(connection: socket.socket) -> None:
-    """Make the connection end with a reset."""
+    """Make the server end the connection with a reset."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 

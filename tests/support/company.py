@@ -1,4 +1,4 @@
-"""The practice company as it starts at a chosen moment, in this process and without a server."""
+"""The practice company of a sandbox that first starts at a chosen moment, in this process and without a server."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Company:
 
     @classmethod
     def at(cls, born: float) -> Company:
-        """Return the company that starts at this moment."""
-        gc.disable()  # creating a company makes no garbage, and collection would take a third of the time
+        """Return the company of a sandbox that first starts at this moment."""
+        gc.disable()  # creating a company leaves no garbage, and collection would take a third of the time
         try:
             world = World("small", State.in_memory(), born)
             maker = past_year.Maker(world, EVENTS, SEED)
@@ -60,13 +60,13 @@ class Company:
         return fingerprint(self._rows())
 
     def who_did_what(self) -> str:
-        """Return a fingerprint of the year without its times: how often who did what, to what, from where."""
+        """Return a fingerprint of the year without its times: who did what, to what, from where, and how many times."""
         year = self.year
         rows = zip(year.types, year.actors, year.about, year.places, strict=True)
         return fingerprint(
             sorted(
-                (past_year.TYPES[kind], year.people[actor], year.subjects[about], year.addresses[place])
-                for kind, actor, about, place in rows
+                (past_year.TYPES[event_type], year.people[actor], year.subjects[about], year.addresses[place])
+                for event_type, actor, about, place in rows
             )
         )
 

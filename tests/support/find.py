@@ -35,7 +35,7 @@ ADVICE = (
 
 
 def installed() -> str | None:
-    """Return the path of a browser on this computer, or of Playwright's own, or None."""
+    """Return the path of a browser on this computer, or else of Playwright's own; ``None`` if there is neither."""
     from playwright.sync_api import sync_playwright
 
     path = _on_this_computer()
@@ -46,7 +46,7 @@ def installed() -> str | None:
 
 
 def installed_or_own(playwright: Playwright) -> str | None:
-    """Do the same as :func:`installed` for a Playwright that is already running."""
+    """Return the same as :func:`installed`, for a Playwright that is already running."""
     own_path = playwright.chromium.executable_path
     return _on_this_computer() or (own_path if Path(own_path).exists() else None)
 

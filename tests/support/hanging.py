@@ -1,4 +1,4 @@
-"""Calls that hang for as long as a test wants, so that they never end before the interrupt, even on a slow computer."""
+"""Calls that hang as long as a test wants, so that they do not end before an interrupt, even on a slow computer."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from boxnb.api.connection import Progress
 
 
 class Hanging:
-    """Makes the calls of all threads except the main one wait until `let_go`."""
+    """Makes the calls of all threads except the main one wait for `let_go`."""
 
     def __init__(self, box: boxnb.Box, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._reached, self._free = threading.Event(), threading.Event()
+        self._is_hanging, self._may_continue = threading.Event(), threading.Event()
         self._fetch = box.session.get_bytes
         monkeypatch.setattr(box.session, "get_bytes", self._get_bytes)
 
     def _get_bytes(self, path: str, **params: Any) -> bytes:
         if threading.current_thread() is not threading.main_thread():
-            self._reached.set()
-            assert self._free.wait(60)
+            self._is_hanging.set()
+            assert self._may_continue.wait(60)
         return self._fetch(path, **params)
 
     def interrupt(self, progress: Progress) -> None:
         """Interrupt while a call hangs. Assign it to `box.on_progress`."""
-        if not progress.done and self._reached.wait(0.1):
+        if not progress.done and self._is_hanging.wait(0.1):
             raise KeyboardInterrupt
 
     def left(self) -> list[threading.Thread]:
@@ -35,9 +35,9 @@ class Hanging:
         return [thread for thread in threading.enumerate() if thread.name.startswith("boxnb")]
 
     def let_go(self) -> None:
-        """Let the threads make their calls, and return when they have ended."""
+        """Let the threads make their calls, and wait until the threads have ended."""
         threads = self.left()
-        self._free.set()
+        self._may_continue.set()
         for thread in threads:
             thread.join(120)
             assert not thread.is_alive()

@@ -1,4 +1,4 @@
-"""Find what an error reveals to tools that print variables: ``%xmode Verbose``, rich, ``pytest -l``, error trackers."""
+"""Find the secrets that an error reveals to tools that print variables: ``%xmode Verbose``, rich, ``pytest -l``, trackers."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ STDLIB = re.compile(r"importlib|/(?:threading|queue)\.py$")
 """Modules in which an interrupt could leave one of Python's own locks locked forever."""
 
 
-def shown(error: BaseException) -> str:
-    """Return the messages, attributes and local variables of an error and of the errors behind it."""
-    texts: list[str] = []
-    pending: list[BaseException] = [error]
-    seen: set[int] = set()
-    while pending:
-        current = pending.pop()
-        if id(current) in seen:
+def visible_text(error: BaseException) -> str:
+    """Return the messages, attributes and local variables of an error and of the errors that caused it."""
+    parts: list[str] = []
+    queue: list[BaseException] = [error]
+    visited: set[int] = set()
+    while queue:
+        current = queue.pop()
+        if id(current) in visited:
             continue
-        seen.add(id(current))
-        texts += [str(current), repr(current), *map(text_of, [*current.args, *vars(current).values()])]
-        texts += [text_of(getattr(current, name, "")) for name in ("doc", "object", "request", "response")]
+        visited.add(id(current))
+        parts += [str(current), repr(current), *map(text_of, [*current.args, *vars(current).values()])]
+        parts += [text_of(getattr(current, name, "")) for name in ("doc", "object", "request", "response")]
         trace = current.__traceback__
         while trace is not None:
             if TESTS not in Path(trace.tb_frame.f_code.co_filename).parents:  # a test knows its own secrets
-                texts += map(text_of, trace.tb_frame.f_locals.values())
+                parts += map(text_of, trace.tb_frame.f_locals.values())
             trace = trace.tb_next
-        behind = [current.__cause__, current.__context__, *current.args]
-        pending += [cause for cause in behind if isinstance(cause, BaseException)]
-    return "\n".join(texts)
+        related = [current.__cause__, current.__context__, *current.args]
+        queue += [cause for cause in related if isinstance(cause, BaseException)]
+    return "\n".join(parts)
 
 
 def text_of(value: Any) -> str:
-    """Return a value as a printer of variables shows it, with the contents of requests' objects."""
+    """Return a value as a tool that prints variables shows it, with the contents of requests' objects."""
     try:
         text = repr(value)
     except Exception:  # noqa: BLE001  the object may be incomplete
@@ -53,36 +53,36 @@ def text_of(value: Any) -> str:
     return text
 
 
-def interrupted_at(moment: int, call: Callable[[], object], own: str) -> BaseException | None:
-    """Interrupt a call before it executes line number ``moment``, and return the error that it raises, if any.
+def interrupt_at_line(line_number: int, call: Callable[[], object], own: str) -> BaseException | None:
+    """Interrupt a call before it executes its nth line, and return the error that it raises, if any.
 
-    Lines of the test's own file and of Python's locks do not count.
+    Lines in the test's file ``own`` and in Python's locks are not counted.
     """
     count = 0
 
-    def line(frame: FrameType, event: str, _argument: Any) -> Any:
+    def trace(frame: FrameType, event: str, _argument: Any) -> Any:
         nonlocal count
         if frame.f_code.co_filename in (own, __file__) or STDLIB.search(frame.f_code.co_filename):
             return None
         if event == "line":
             count += 1
-            if count == moment:
+            if count == line_number:
                 sys.settrace(None)
                 raise KeyboardInterrupt
-        return line
+        return trace
 
-    before = sys.gettrace()
-    sys.settrace(line)
+    previous_trace = sys.gettrace()
+    sys.settrace(trace)
     try:
         call()
     except BaseException as error:  # noqa: BLE001  the interrupt, or the error that the call raises instead
         return error
     finally:
-        sys.settrace(before)
+        sys.settrace(previous_trace)
     return None
 
 
 def leaked(error: BaseException, secrets: Iterable[str]) -> list[str]:
     """Return the secrets that an error reveals. Even the first half of a secret counts."""
-    text = shown(error)
+    text = visible_text(error)
     return [secret for secret in secrets if secret[: len(secret) // 2] in text]

@@ -1,4 +1,4 @@
-"""Check that a row of a DataFrame has every value of its entry."""
+"""Check that a row of a DataFrame has every value of the entry that it was created from."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ import pandas as pd
 
 from boxnb.frames import schema
 
-QUIET = ("type", "sequence_id", "etag")
-"""Fields that do not need a column in nested objects; ``type`` does not need one in the entry either."""
+WITHOUT_COLUMN = ("type", "sequence_id", "etag")
+"""Fields of nested objects that need no column, and ``type`` of the entry itself."""
 
 
-def same(value: Any, cell: Any, kind: str) -> bool:
+def has_value(cell: Any, value: Any, column_kind: str) -> bool:
     """Return whether a cell has the value that Box sent."""
-    if kind == "json":
+    if column_kind == "json":
         return bool(json.loads(cell) == value)
-    if kind == "time":
+    if column_kind == "time":
         time = pd.Timestamp(value)
         return bool(cell == (time.tz_localize("UTC") if time.tzinfo is None else time))
-    if kind in ("text", "category"):
+    if column_kind in ("text", "category"):
         return bool(cell == (value if isinstance(value, str) else str(value)))
-    return bool(cell == value) and isinstance(value, bool) == (kind == "boolean")
+    return bool(cell == value) and isinstance(value, bool) == (column_kind == "boolean")
 
 
 def check(entry: Any, row: dict[str, Any], columns: schema.Columns) -> None:
-    """Check that each value of an entry is in its column or in ``extra``, unless its field is skipped."""
+    """Check that each value of an entry is in its column or in ``extra``, or is one that needs no column."""
     extra = json.loads(row["extra"]) if isinstance(row["extra"], str) else {}
     by_source = {column.source: column for column in columns}
-    within = {source[:length] for source in by_source for length in range(1, len(source))}
-    names_in_extra: set[str] = set()
+    parents = {source[:length] for source in by_source for length in range(1, len(source))}
+    extra_names: set[str] = set()
 
     def check_value(value: Any, path: tuple[str, ...]) -> None:
         column = by_source.get(path)
@@ -38,19 +38,19 @@ def check(entry: Any, row: dict[str, Any], columns: schema.Columns) -> None:
         if value is None or (column and column.kind == "skip"):
             return
         if column and not pd.isna(row[name]):
-            assert same(value, row[name], column.kind), (path, value, row[name])
-        elif path in within and isinstance(value, dict):
+            assert has_value(row[name], value, column.kind), (path, value, row[name])
+        elif path in parents and isinstance(value, dict):
             for key, child in value.items():
                 check_value(child, (*path, key))
-        elif column or not (path[-1] in QUIET and (len(path) > 1 or path == ("type",))):
+        elif column or not (path[-1] in WITHOUT_COLUMN and (len(path) > 1 or path == ("type",))):
             assert name in extra, (path, value)
             assert json.dumps(extra[name], sort_keys=True) == json.dumps(value, sort_keys=True)
-            names_in_extra.add(name)
+            extra_names.add(name)
 
     if not isinstance(entry, dict):
         assert extra == {"entry": entry}
         return
     for key, value in entry.items():
         check_value(value, (key,))
-    known = {name for name, value in extra.items() if value is not None}
-    assert known <= names_in_extra, "extra has a value that was not sent"
+    filled = {name for name, value in extra.items() if value is not None}
+    assert filled <= extra_names, "extra contains a field that was not sent"

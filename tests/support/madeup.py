@@ -16,12 +16,12 @@ from boxnb import oauth, store
 from boxnb.secret import Secret
 
 Answer = Callable[[str, dict[str, str]], Any]
-"""A function from a path below the API and its query to the body (bytes, or a value for JSON), or to a status and a body."""
+"""A function that takes an API path and its query, and returns a body (bytes, or a value for JSON) or a status and a body."""
 
 
 @contextmanager
 def made_up(answer: Answer) -> Iterator[boxnb.Box]:
-    """Yield a Box whose server sends these answers. ``None`` becomes a 404."""
+    """Yield a Box whose server sends what ``answer`` returns. ``None`` becomes a 404."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -42,15 +42,15 @@ def made_up(answer: Answer) -> Iterator[boxnb.Box]:
             self.wfile.write(content)
 
         def log_message(self, *_: Any) -> None:
-            """Print nothing: the output of a test has no lines of a server."""
+            """Print nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}"
     names = ("authorize", "oauth2/token", "oauth2/revoke", "2.0", "api/2.0")
-    addresses = oauth.Server("Box", *(f"{url}/{name}" for name in names))
-    client = oauth.Client("cid", Secret("csecret"), "http://127.0.0.1:8917/callback", addresses)
+    box_server = oauth.Server("Box", *(f"{url}/{name}" for name in names))
+    client = oauth.Client("cid", Secret("csecret"), "http://127.0.0.1:8917/callback", box_server)
     token = oauth.Token(Secret("at"), Secret("rt"), time.time(), 3600)
     store.save(store.Profile("made-up", client, token))
     box = boxnb.connect("made-up")

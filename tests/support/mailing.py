@@ -1,4 +1,4 @@
-"""Mail servers with TLS and a password for tests, and a new certificate authority for each test."""
+"""Mail servers with TLS and a password for tests, each with a new certificate authority."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from boxnb import runs
 from boxnb.sandbox import mail
 
 
-def certified(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
+def issue_certificate(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
     """Return the TLS context of a server on 127.0.0.1, and the CA bundle with which clients trust it."""
     authority = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -29,19 +29,19 @@ def certified(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
 
 @contextmanager
 def mailbox(
-    tmp_path: Path, kind: str = "starttls", profile: str | None = "acme", **changed: object
+    tmp_path: Path, server_security: str = "starttls", profile: str | None = "acme", **changes: object
 ) -> Iterator[mail.Mailbox]:
-    """Yield a running server. If a profile is named, it sends its mail there."""
-    context, bundle = certified(tmp_path)
-    with mail.Mailbox(kind, context if kind != "none" else None) as running:
+    """Yield a running server. The named profile sends its mail there; keywords change its mail settings."""
+    context, bundle = issue_certificate(tmp_path)
+    with mail.Mailbox(server_security, context if server_security != "none" else None) as running:
         if profile is not None:
-            settings = {**running.settings(verify=bundle if kind != "none" else True), **changed}
+            settings = {**running.settings(verify=bundle if server_security != "none" else True), **changes}
             runs.save_mail(profile, **settings)  # type: ignore[arg-type]
         yield running
 
 
 class Moody:
-    """A handler of aiosmtpd that behaves like a real server, or like a faulty one, after the sign-in."""
+    """A handler for aiosmtpd that, after the sign-in, behaves like a real server or like a faulty one."""
 
     def __init__(self, mood: str) -> None:
         self.mood = mood
@@ -85,7 +85,7 @@ class Moody:
 @contextmanager
 def moody(tmp_path: Path, mood: str, timeout: float = 30.0) -> Iterator[Moody]:
     """Yield the handler of a running server with this behaviour. Profile acme sends its mail there."""
-    context, bundle = certified(tmp_path)
+    context, bundle = issue_certificate(tmp_path)
     handler = Moody(mood)
 
     def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:

@@ -27,30 +27,30 @@ ENTRIES = {
 }
 
 
-def example(schemas: dict[str, Any], schema: dict[str, Any], above: tuple[str, ...] = ()) -> Any:
+def example(schemas: dict[str, Any], schema: dict[str, Any], parents: tuple[str, ...] = ()) -> Any:
     """Return the example value of a schema, or None if it has no example."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
-        return None if name in above else example(schemas, schemas[name], (*above, name))
-    parts = [example(schemas, part, above) for part in schema.get("allOf", [])]
-    whole = {key: value for part in parts if isinstance(part, dict) for key, value in part.items()}
+        return None if name in parents else example(schemas, schemas[name], (*parents, name))
+    parts = [example(schemas, part, parents) for part in schema.get("allOf", [])]
+    fields = {key: value for part in parts if isinstance(part, dict) for key, value in part.items()}
     own = {key: part for key, part in schema.get("properties", {}).items() if key != "expiring_embed_link"}
-    whole |= {key: example(schemas, part, above) for key, part in own.items()}
-    if whole:
-        return whole
+    fields |= {key: example(schemas, part, parents) for key, part in own.items()}
+    if fields:
+        return fields
     if "example" in schema:
         return schema["example"]
     for alternative in (*schema.get("oneOf", []), *schema.get("anyOf", [])):
-        return example(schemas, alternative, above)
+        return example(schemas, alternative, parents)
     if schema.get("type") == "array":
-        return [example(schemas, schema.get("items", {}), above)]
+        return [example(schemas, schema.get("items", {}), parents)]
     return (
         schema["enum"][0] if schema.get("enum") else next((part for part in parts if part is not None), None)
     )
 
 
 def main() -> None:
-    """Write the file from the description that the command line names."""
+    """Write the file. The command line names the description."""
     schemas = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))["components"]["schemas"]
     examples = {
         dataset: [example(schemas, schemas[name], (name,)) for name in names]

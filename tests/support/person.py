@@ -1,4 +1,4 @@
-"""What a user does in JupyterLab and on the sandbox's pages, click by click."""
+"""Do what a user does in JupyterLab and on the sandbox's pages, click by click."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Person:
         return self.page.locator(f"{NOTEBOOK} {selector}")
 
     def command(self, name: str) -> None:
-        """Start a menu command without waiting for its end, because Run All may stop at the gate."""
+        """Start a menu command and do not wait for its end, because Run All may stop at the sign-in."""
         self.page.evaluate("name => { window.jupyterapp.commands.execute(name).catch(() => {}) }", name)
 
     def run_through(self, source: str) -> None:
@@ -75,7 +75,7 @@ class Person:
         self[".bx-open[href]"].wait_for()
 
     def executed(self) -> list[int | None]:
-        """Return the execution count of each code cell, None if it has not run."""
+        """Return the execution count of each code cell; ``None`` for a cell that has not run."""
         return self.page.evaluate(COUNTS)
 
     def click(self, element: Locator) -> None:
@@ -95,7 +95,7 @@ class Person:
         return opened.value
 
     def sign_in(self, tab: Page, decision: str = "Grant") -> None:
-        """Type the practice password and decide. If the browser is still signed in there, only decide."""
+        """Type the practice password and press Grant or Deny. If the browser is still signed in, only press the button."""
         password, button = tab.locator("#password"), tab.get_by_role("button", name=decision, exact=True)
         password.or_(button).first.wait_for()
         if password.count():
@@ -104,19 +104,19 @@ class Person:
         self.click(button)
 
     def address_after_grant(self, tab: Page, grant: Callable[[Page], None] | None = None) -> str:
-        """Grant access while nothing listens at the redirect URI. Return the address bar's content."""
+        """Grant access while no program listens at the redirect URI. Return the content of the address bar."""
         addresses: list[str] = []
 
-        def nothing_answers(route: Route) -> None:
-            answer = route.fetch(max_redirects=0)
-            address = answer.headers.get("location", "")
+        def intercept_redirect(route: Route) -> None:
+            response = route.fetch(max_redirects=0)
+            address = response.headers.get("location", "")
             if "/callback?" not in address:
-                route.fulfill(response=answer)
+                route.fulfill(response=response)
                 return
             addresses.append(address)
             route.fulfill(status=200, content_type="text/html", body="<h1>This page cannot be reached</h1>")
 
-        self.window.route("**/oauth2/authorize**", nothing_answers)
+        self.window.route("**/oauth2/authorize**", intercept_redirect)
         (grant or self.sign_in)(tab)
         tab.get_by_text("cannot be reached").wait_for()
         self.window.unroute("**/oauth2/authorize**")

@@ -1,4 +1,4 @@
-"""A small server on loopback that behaves like Box, except that a test can replace any response."""
+"""A small server on loopback that behaves like Box, except that a test may replace any response."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PAGE: Answer = (200, {"Content-Type": "text/html"}, b"<html><body>Please sign in
 
 
 class Pretender:
-    """Files and folders in memory, and responses set by a test, which come first."""
+    """Files and folders in memory. A response that a test returns from ``first`` replaces the usual one."""
 
     def __init__(self) -> None:
         self.first: Callable[[str, str, dict[str, str], dict[str, str], bytes], Answer | None] = lambda *_: (
@@ -37,7 +37,7 @@ class Pretender:
         self._lock = threading.Lock()
 
     def add(self, name: Any, data: bytes, parent: str = "0", kind: str = "file", **other: Any) -> str:
-        """Add a file with this content and return its id; ``other`` holds deliberately odd fields."""
+        """Add a file with this content and return its ID. ``other`` has fields with unusual values."""
         number = str(100 + len(self.items))
         self.items[number] = {
             "type": kind,
@@ -52,7 +52,7 @@ class Pretender:
         return number
 
     def names(self, parent: str) -> dict[str, bytes]:
-        """Return the names and contents of a folder."""
+        """Return the name and content of each item in a folder."""
         return {
             item["name"]: self.bytes[item_id]
             for item_id, item in self.items.items()
@@ -77,11 +77,11 @@ class Pretender:
             return self._bytes(parts[1], headers)
         if method == "OPTIONS":
             request = json.loads(body)
-            return self._taken(request["parent"]["id"], request["name"]) or (200, {}, {})
+            return self._conflict(request["parent"]["id"], request["name"]) or (200, {}, {})
         if method == "POST" and path.endswith("/files/content"):
             attributes, data = _form(headers, body)
             parent = attributes["parent"]["id"]
-            return self._taken(parent, attributes["name"]) or self._made(
+            return self._conflict(parent, attributes["name"]) or self._created(
                 self.add(attributes["name"], data, parent), attributes
             )
         if method == "POST" and path.endswith("/content"):
@@ -89,10 +89,10 @@ class Pretender:
             item = self.items[parts[-2]]
             item.update(name=attributes["name"], size=len(data), sha1=hashlib.sha1(data).hexdigest())
             self.bytes[parts[-2]] = data
-            return self._made(parts[-2], attributes)
+            return self._created(parts[-2], attributes)
         if method == "POST" and path.endswith("/folders"):
             request = json.loads(body)
-            conflict = self._taken(request["parent"]["id"], request["name"])
+            conflict = self._conflict(request["parent"]["id"], request["name"])
             if conflict is not None:
                 conflict[2]["context_info"]["conflicts"] = [conflict[2]["context_info"]["conflicts"]]
                 return conflict
@@ -106,7 +106,8 @@ class Pretender:
             return 200, {}, self.items[parts[-1]]
         return 404, {}, {"type": "error", "status": 404, "code": "not_found", "message": "Not Found"}
 
-    def _taken(self, parent: str, name: str) -> Answer | None:
+    def _conflict(self, parent: str, name: str) -> Answer | None:
+        """Return the response to a name that another item of the folder has; ``None`` if the name is free."""
         for item in self.items.values():
             if item["parent"]["id"] == parent and self.same(item["name"]) == self.same(name):
                 error = {
@@ -118,7 +119,7 @@ class Pretender:
                 return 409, {}, error
         return None
 
-    def _made(self, number: str, attributes: dict[str, Any]) -> Answer:
+    def _created(self, number: str, attributes: dict[str, Any]) -> Answer:
         self.items[number]["content_modified_at"] = attributes.get("content_modified_at")
         return 201, {}, {"entries": [self.items[number]]}
 
@@ -132,8 +133,8 @@ class Pretender:
 
 
 def _form(headers: dict[str, str], body: bytes) -> tuple[dict[str, Any], bytes]:
-    mark = b"--" + headers["Content-Type"].partition("boundary=")[2].encode()
-    first, second = body.split(mark)[1:3]
+    boundary = b"--" + headers["Content-Type"].partition("boundary=")[2].encode()
+    first, second = body.split(boundary)[1:3]
     return json.loads(first.partition(b"\r\n\r\n")[2]), second.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n")
 
 
@@ -174,10 +175,10 @@ def pretending() -> Iterator[tuple[Pretender, boxnb.Box]]:
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     pretender.url = url = f"http://127.0.0.1:{server.server_port}"
-    at = oauth.Server(
+    box_server = oauth.Server(
         "Box", f"{url}/authorize", f"{url}/token", f"{url}/revoke", f"{url}/2.0", f"{url}/api/2.0"
     )
-    client = oauth.Client("id", Secret("app-secret"), "http://127.0.0.1/callback", at)
+    client = oauth.Client("id", Secret("app-secret"), "http://127.0.0.1/callback", box_server)
     store.save(store.Profile("pretended", client, Token(Secret("at"), Secret("rt"), time.time(), 3600)))
     try:
         yield pretender, boxnb.connect("pretended")

@@ -133,7 +133,7 @@ def strongest_hours(snapshot: Snapshot) -> list[int]:
 
 
 def anonymous_downloads(snapshot: Snapshot) -> list[int]:
-    """Return how often the busiest file was downloaded without a sign-in, per day and address."""
+    """Return how many times the busiest file was downloaded without a sign-in, per day and address."""
     rows = snapshot.busiest_file[snapshot.busiest_file["login"] == "(anonymous)"]
     return rows.groupby([rows["created_at"].dt.floor("D"), "ip_address"]).size().tolist()
 
@@ -145,7 +145,7 @@ def in_payroll(snapshot: Snapshot, item: str) -> bool:
 
 
 def weekends_are_quiet(snapshot: Snapshot) -> bool:
-    """Return whether Saturdays and Sundays of the year have fewer events than the other days, bursts left out."""
+    """Return whether Saturdays and Sundays of the year have fewer events than the other days, without the bursts."""
     days = without_bursts(snapshot.year)["created_at"].dt.day_of_week.value_counts()
     return bool(days[[5, 6]].max() < 0.7 * days[[0, 1, 2, 3, 4]].min())
 
@@ -448,7 +448,7 @@ OTHER: dict[str, tuple[str, ...]] = {
 
 def failed_quotes(snapshot: Snapshot) -> list[str]:
     """Return the quotes that are false, or whose check finds no data."""
-    failed = []
+    failures = []
     for notebook, checks in QUOTES.items():
         for quote, check in checks.items():
             reason = ""
@@ -457,12 +457,12 @@ def failed_quotes(snapshot: Snapshot) -> list[str]:
             except (KeyError, IndexError, ValueError) as error:
                 holds, reason = False, f" ({error!r})"
             if not holds:
-                failed.append(f"{notebook}: {quote}{reason}")
-    return failed
+                failures.append(f"{notebook}: {quote}{reason}")
+    return failures
 
 
 def claims(path: Path) -> Iterator[str]:
-    """Yield the sentences of a notebook about what is seen in the practice company, if they hold a figure or a name."""
+    """Yield the sentences of a notebook that say what is seen in the practice company, if they have a figure or a name."""
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type != "markdown":
             continue
@@ -477,5 +477,5 @@ def claims(path: Path) -> Iterator[str]:
 
 
 def notebooks() -> list[Path]:
-    """Return all notebooks except the lessons, which quote nothing about the company's users and files."""
+    """Return all notebooks except the lessons, which do not quote the company's users and files."""
     return [path for path in sorted(ROOT.rglob("[0-9]*.ipynb")) if path.parent.name != "3-teach"]

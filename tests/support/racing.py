@@ -21,18 +21,18 @@ def racer() -> None:
 
     def call(box: boxnb.Box) -> str:
         try:
-            kind = box.get("/users/me")["type"]
+            item_type = box.get("/users/me")["type"]
         except Exception as error:  # noqa: BLE001  any error is a result of the race
             return repr(error)
-        return "" if kind == "user" else str(kind)
+        return "" if item_type == "user" else str(item_type)
 
     with ThreadPoolExecutor(THREADS) as pool:
         for _ in sys.stdin:
-            print(json.dumps([text for text in pool.map(call, boxes) if text]), flush=True)
+            print(json.dumps([error for error in pool.map(call, boxes) if error]), flush=True)
 
 
 def race(sandbox: Any, rounds: int) -> list[str]:
-    """Expire the token before each round, let all threads call at once, and return the errors."""
+    """Expire the token before each round, let all threads make their calls in parallel, and return the errors."""
     errors: list[str] = []
     with ExitStack() as stack:
         racers = [
@@ -84,8 +84,8 @@ def main(rounds: int) -> None:
         f"{PROCESSES} processes x {THREADS} threads x {rounds} expiries: {len(errors)} errors, "
         f"{rotations} rotations, {seconds:.0f} s"
     )
-    for text in sorted(set(errors)):
-        print(text)
+    for error in sorted(set(errors)):
+        print(error)
     sys.exit(bool(errors) or rotations != rounds)
 
 

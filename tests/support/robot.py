@@ -1,4 +1,4 @@
-"""A front end without a browser: it responds to the sign-in panel with real widget messages, as a user would."""
+"""A front end without a browser. It responds to the sign-in panel with real widget messages, as a user would."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Watching(NotebookClient):
     async def _async_poll_output_msg(self, parent_msg_id: str, cell: NotebookNode, cell_index: int) -> None:
         """Process the output of a cell, and watch every message.
 
-        The panel also sends messages from a thread. Their parent is then the last message that the kernel handled, which
-        may be one of ours instead of the cell, and nbclient would drop them.
+        The panel also sends messages from a thread. Their parent is the last message that the kernel handled. If that is
+        one of ours instead of the cell, nbclient would drop them.
         """
         while True:
             message = await ensure_async(self.kc.iopub_channel.get_msg(timeout=None))
@@ -47,8 +47,8 @@ class Robot(Watching):
     nb
         The notebook; executed in place.
     way
-        How the response arrives: through the loopback ``receiver``, as a ``paste`` of the address, as a bare ``code``, or
-        after a refusal (``deny first``). ``cancel`` presses Cancel, and ``nobody`` does nothing.
+        How the response arrives: through the loopback ``receiver``, as a pasted address (``paste``), as a bare ``code``,
+        or after a denial (``deny first``). ``cancel`` presses Cancel, and ``nobody`` does nothing.
     learns
         Whether to solve the labs of a lesson after its last cell has run.
     """
@@ -58,31 +58,31 @@ class Robot(Watching):
     ) -> None:
         super().__init__(nb, store_widget_state=False, **{"timeout": 90, "kernel_name": "python3", **options})
         self.way, self.learns = way, learns
-        self.answered: list[str] = []
+        self.followed_links: list[str] = []
         self.secrets: list[str] = []
         self.views: list[dict[str, Any]] = []
         self.tasks: list[asyncio.Task[None]] = []
         self.labs: dict[str, dict[str, Any]] = {}  # the last state of each lab's widget
 
     def _watch(self, message: dict[str, Any]) -> None:
-        kind, content = message["header"]["msg_type"], message["content"]
-        if kind not in ("comm_open", "comm_msg") or self.way == "nobody":
+        message_type, content = message["header"]["msg_type"], message["content"]
+        if message_type not in ("comm_open", "comm_msg") or self.way == "nobody":
             return
         state = content["data"].get("state", {})
         if "lab" in state.get("snapshot", {}):
             self.labs[content["comm_id"]] = state["snapshot"]
         view = state.get("view")
         if isinstance(view, dict) and "step" in view:  # the panel, not another widget
-            if kind == "comm_open":
+            if message_type == "comm_open":
                 self._send(content["comm_id"], type="ready")
             self._react(content["comm_id"], view)
 
     async def async_execute_cell(self, cell: NotebookNode, cell_index: int, *args: Any, **kwargs: Any) -> Any:
-        """Run a cell; after the last one, pass every lab that was shown."""
+        """Run a cell. After the last one, pass every lab that was shown."""
         try:
             executed = await super().async_execute_cell(cell, cell_index, *args, **kwargs)
         except Exception as error:
-            for task in self.tasks:  # if the user's part failed, its error is the cause
+            for task in self.tasks:  # if the robot itself failed, its error is the cause
                 if task.done() and not task.cancelled() and task.exception() is not None:
                     error.add_note(f"The robot failed before: {task.exception()!r}")
             raise
@@ -110,19 +110,19 @@ class Robot(Watching):
     def _react(self, comm: str, view: dict[str, Any]) -> None:
         """Follow a new link of the panel, or confirm the account."""
         self.views.append(view)
-        if view["step"] == "open" and view["authorize_url"] not in ("", *self.answered):
-            self.answered.append(view["authorize_url"])
+        if view["step"] == "open" and view["authorize_url"] not in ("", *self.followed_links):
+            self.followed_links.append(view["authorize_url"])
             self.tasks.append(asyncio.ensure_future(self._authorize(comm, view["authorize_url"])))
         elif view["step"] == "confirm" and not view["busy"]:
             self._send(comm, type="confirm", yes=True)
 
     async def _authorize(self, comm: str, url: str) -> None:
-        """Sign in at the sandbox, and return its response in the chosen way."""
+        """Sign in to the sandbox, and pass its response on in the chosen way."""
         if self.way == "cancel":
             self._send(comm, type="cancel")
             return
         self._send(comm, type="opened")
-        deny = self.way == "deny first" and len(self.answered) == 1
+        deny = self.way == "deny first" and len(self.followed_links) == 1
         address = await asyncio.to_thread(sandbox.approve, url, deny=deny)
         code = address.partition("code=")[2].partition("&")[0]
         self.secrets += [code] if code else []

@@ -1,4 +1,4 @@
-"""A running JupyterLab and a real browser that can reach nothing else. Also used by `tests/bench/views.py`."""
+"""A running JupyterLab and a real browser that can reach only this computer. Also used by `tests/bench/views.py`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", 
 
 
 class Lab(NamedTuple):
-    """A running JupyterLab: its address, its token, its notebooks, and the folder of everything it writes."""
+    """A running JupyterLab: its URL, its token, its notebooks, and the folder to which it writes everything."""
 
     url: str
     token: str

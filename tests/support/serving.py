@@ -25,7 +25,7 @@ def serving(
     options: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[str, str]]:
-    """Run ``python -m module`` for a folder, and yield its origin and token once it accepts the token."""
+    """Run ``python -m module`` for a folder. Yield its origin and token once it accepts the token."""
     token = secrets.token_hex(16)
     command = [sys.executable, "-m", module, "--no-browser", "--allow-root", "--ip=127.0.0.1"]
     command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
@@ -40,7 +40,7 @@ def serving(
 def _start(
     command: list[str], environment: dict[str, str], log: Path, base_url: str, token: str
 ) -> tuple[subprocess.Popen[bytes], str]:
-    """Start the server, on another port if a program took the free one in the meantime."""
+    """Start the server. If another program takes the free port first, try another port."""
     for _ in range(3):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -61,7 +61,7 @@ def _start(
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
-    """Stop the server. It first shuts down its kernels, which takes a while if one waits for input."""
+    """Stop the server. It first shuts down its kernels, which takes a while if one of them waits for input."""
     server.terminate()
     try:
         server.wait(30)

@@ -1,4 +1,4 @@
-"""A user of the practice company, signed in and saved, as many tests need one."""
+"""Sign in a user of the practice company and save the profile, as many tests need it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from boxnb.secret import Secret
 
 
 def practice_client(sandbox: Sandbox) -> oauth.Client:
-    """Return the ready-made app of a sandbox."""
+    """Return the app that every sandbox already has."""
     app = sandbox.practice_client()
     return oauth.Client(
         app["client_id"],
@@ -36,6 +36,6 @@ def sign_in(
 
 
 def refreshes(sandbox: Sandbox) -> list[int]:
-    """Return the statuses of the token endpoint after the first sign-in."""
-    calls = [call["status"] for call in sandbox.record() if call["path"] == "/oauth2/token"]
-    return calls[1:]
+    """Return the status of each call to the token endpoint after the first sign-in."""
+    statuses = [call["status"] for call in sandbox.record() if call["path"] == "/oauth2/token"]
+    return statuses[1:]

@@ -25,7 +25,7 @@ NO_NETWORK = {
 
 
 def convert(path: Path, target: Path) -> None:
-    """Run one notebook with the robot and write its page; links to notebooks become links to their pages."""
+    """Run one notebook with the robot and write its page. Links to notebooks become links to their pages."""
     notebook = nbformat.read(path, as_version=4)
     Robot(notebook, learns=False, resources={"metadata": {"path": str(path.parent)}}).execute()
     for cell in notebook.cells:

@@ -1,0 +1,180 @@
+"""Execute a notebook as one run: attach its page and files, log what it printed, and redact every saved secret."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from .. import basic, redaction, store
+from ..api.ledger import Ledger
+from ..errors import BoxNotebookError, require
+from ..local import encoding
+from . import watched
+from .notebooks import UsageError, join_lines, read, tag_parameters
+from .one_run import FOLDER, ROWS, Run
+from .recorder import loggable
+
+# Settings of nbconvert for a page that loads nothing from the network.
+OFFLINE = dict.fromkeys(
+    ("require_js_url", "jquery_url", "mathjax_url", "mermaid_js_url", "widget_renderer_url"), ""
+)
+
+
+class NotebookFailedError(BoxNotebookError):
+    """A cell failed, or the notebook could not be executed. The message says which error ended it."""
+
+
+def execute(
+    this_run: Run, path: Path, notebook: dict[str, Any], profile: str, parameters: dict[str, str]
+) -> None:
+    """Execute a notebook with papermill, attach the executed page to the run, and log what the cells printed.
+
+    Parameters
+    ----------
+    this_run : Run
+        A run in progress.
+    path : Path
+        The path of the notebook. Its cells run in the folder that contains it.
+    notebook : dict
+        Its content; see :func:`boxnb.runs.notebooks.read`.
+    profile : str
+        The value of ``PROFILE`` in the notebook.
+    parameters : dict
+        The values of other parameters.
+
+    Raises
+    ------
+    NotebookFailedError
+        A cell failed, or papermill could not execute or save the notebook.
+    """
+    require("python -m boxnb run", "boxnb[automate]", "papermill", "nbconvert", "nbformat")
+    with watched.work_folder(this_run.name) as folder:
+        source, output, attachments = folder / "in.ipynb", folder / "out.ipynb", folder / "attached"
+        attachments.mkdir()
+        source.write_text(json.dumps(tag_parameters(notebook)), encoding="utf-8")
+        arguments = ["--no-progress-bar", "--no-log-output", "--kernel", "python3"]
+        arguments += ["--cwd", str(path.resolve().parent), "-r", "PROFILE", profile]
+        for name, value in parameters.items():
+            arguments += ["-p", name, value]
+        calls_before = _calls_this_month(profile)
+        try:
+            exit_code, last_line = watched.execute(
+                folder,
+                [*arguments, str(source), str(output)],
+                {FOLDER: str(attachments)},
+                this_run.lock_descriptor,
+            )
+        finally:
+            saved_secrets()
+            _load_server_passwords()
+            this_run.add_calls(max(0, _calls_this_month(profile) - calls_before))
+            _attach_files(this_run, attachments)
+            executed = _read_executed(output)
+            if executed is not None:
+                _attach_page(this_run, executed, path)
+        if executed is not None:
+            _log_outputs(this_run, executed)
+        if exit_code != 0:
+            raise NotebookFailedError(_cell_error(executed) or _papermill_error(redaction.redact(last_line)))
+
+
+def _attach_files(this_run: Run, folder: Path) -> None:
+    """Attach the files that the notebook attached, and count the rows of its tables."""
+    for file in sorted(folder.iterdir()):
+        if file.name == ROWS:
+            counts = file.read_text(encoding="utf-8", errors="replace").split()
+            this_run.rows += sum(int(count) for count in counts if count.isdecimal() and len(count) < 20)
+            continue
+        try:
+            this_run.attach(file, file.name)
+        # The error of the notebook and the other files matter more than this file.
+        except (OSError, BoxNotebookError) as error:
+            this_run.warn(f"{encoding.as_text(file.name)} was not attached: {error}")
+
+
+def _read_executed(path: Path) -> dict[str, Any] | None:
+    """Return the executed notebook; ``None`` if it is missing or was cut off by a full disk."""
+    try:
+        return join_lines(read(path))
+    except UsageError:
+        return None
+
+
+def _papermill_error(last_line: str) -> str:
+    """Return why a notebook could not be executed, from the last line that papermill wrote."""
+    full = re.search("No space left on device|Disk quota exceeded|File too large", last_line)
+    advice = " The disk is full. Free space, then run this again." if full else ""
+    return f"The notebook could not be executed or saved: {last_line}.{advice}"
+
+
+def _load_server_passwords() -> None:
+    """Load the password of every server that :mod:`boxnb.basic` has saved, so that it is redacted."""
+    for file in sorted((store.home() / "servers").glob("*.json")):
+        with contextlib.suppress(BoxNotebookError, ValueError):
+            basic.connect(file.stem)
+
+
+def _calls_this_month(profile: str) -> int:
+    """Return how many calls all processes have made with the profile this month."""
+    return int(Ledger(store.home() / "ledger" / f"{profile}.json").month()["calls"].sum())
+
+
+def _attach_page(this_run: Run, executed: dict[str, Any], path: Path) -> None:
+    """Attach the executed notebook as an HTML page."""
+    import nbformat
+    from nbconvert import HTMLExporter
+
+    reads: Any = nbformat.reads  # nbformat and nbconvert have no types
+    exporter: Any = HTMLExporter
+    node = reads(json.dumps(executed), as_version=4)
+    page, _ = exporter(**OFFLINE).from_notebook_node(node, resources={"metadata": {"name": path.stem}})
+    # The notebook itself may have attached a file of this name.
+    is_taken = any(file.name == f"{path.stem}.html" for file in this_run.files)
+    this_run.attach(redaction.redact_page(page), f"{path.stem}{'-executed' if is_taken else ''}.html")
+
+
+def _log_outputs(this_run: Run, executed: dict[str, Any]) -> None:
+    """Log the lines that cells printed. A warning in a cell becomes a warning of the run."""
+    for cell in executed["cells"]:
+        for output in cell.get("outputs", []):
+            if output.get("output_type") != "stream":
+                continue
+            for line in map(loggable, "".join(output["text"]).split("\n")):
+                if output["name"] == "stderr" and re.search(r"\b\w*Warning\b", line):
+                    this_run.warn(line)
+                elif line.strip():
+                    this_run.log.info("%s", line)
+
+
+def _cell_error(executed: dict[str, Any] | None) -> str:
+    """Return the error of the cell that failed. Cells are numbered without those that were added for the run."""
+    cells = [
+        cell
+        for cell in (executed or {}).get("cells", [])
+        if cell["cell_type"] == "code"
+        and not {"injected-parameters", "papermill-error-cell-tag"} & set(cell["metadata"].get("tags", []))
+    ]
+    for number, cell in enumerate(cells, 1):
+        for output in cell["outputs"]:
+            if output["output_type"] == "error":
+                return f"Code cell {number} failed with {output['ename']}: {output['evalue']}"
+    return ""
+
+
+def saved_secrets() -> set[str]:
+    """Return the secrets of all profiles. Once they are loaded, they are also redacted."""
+    values: set[str] = set()
+    for name in store.names():
+        try:
+            saved = store.load(name)
+        except BoxNotebookError:
+            continue
+        if saved is not None:
+            secrets = [saved.client.client_secret, *([saved.mail.password] if saved.mail else [])]
+            secrets += [saved.token.access_token] if saved.token else []
+            secrets += [saved.token.refresh_token] if saved.token and saved.token.refresh_token else []
+            values |= {secret.reveal() for secret in secrets if secret}
+    return values
