@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from person import Person
 from playwright.sync_api import BrowserContext, Locator, Page, expect
-from running import Lab, looks
+from running import Lab
 
 import boxnb.sandbox
 
@@ -82,7 +82,7 @@ def pictures(person: Person, selector: str, name: str, number: int = 0) -> None:
         person.page.set_viewport_size(before)
 
 
-@pytest.mark.parametrize(("theme", "width"), looks(0))
+@pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1400), ("JupyterLab Dark", 800)])
 def test_people(window: BrowserContext, lab: Lab, theme: str, width: int) -> None:
     """The table is sorted, filtered and searched; what is left is a DataFrame and a CSV."""
     person = Person(window, lab, "2-explore/01-people.ipynb")
@@ -134,7 +134,7 @@ def test_people(window: BrowserContext, lab: Lab, theme: str, width: int) -> Non
     assert sheet["A2"].value == "=cmd|' /C calc'!A0"
 
 
-@pytest.mark.parametrize(("theme", "width"), looks(1))
+@pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1400), ("JupyterLab Dark", 800)])
 def test_content(window: BrowserContext, lab: Lab, theme: str, width: int) -> None:
     """The tree opens level by level, by mouse and keys; a folder and a bar filter the table."""
     person = Person(window, lab, "2-explore/02-content.ipynb")
@@ -204,7 +204,7 @@ def kept(person: Person, kind: str) -> bytes:
     return Path(file.value.path()).read_bytes()
 
 
-@pytest.mark.parametrize(("theme", "width"), looks(0))
+@pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1400), ("JupyterLab Dark", 800)])
 def test_sharing(window: BrowserContext, lab: Lab, theme: str, width: int) -> None:
     """The table of outsiders is filtered to those whose time is over, sorted, and kept as CSV."""
     person = Person(window, lab, "2-explore/03-sharing.ipynb")
@@ -223,7 +223,7 @@ def test_sharing(window: BrowserContext, lab: Lab, theme: str, width: int) -> No
     assert str(sorted(rows["login"].str.lower())) in told(person.page, same)
 
 
-@pytest.mark.parametrize(("theme", "width"), looks(1))
+@pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1400), ("JupyterLab Dark", 800)])
 def test_activity(window: BrowserContext, lab: Lab, theme: str, width: int) -> None:
     """12,000 events are searched and filtered to the deletions of one afternoon, and kept as Excel."""
     person = Person(window, lab, "2-explore/04-activity.ipynb")

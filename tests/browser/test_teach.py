@@ -1,4 +1,4 @@
-"""The lessons as a learner meets them: clicks, right and wrong answers, slides without a network."""
+"""The lessons as a learner meets them: clicks, right and wrong answers, both themes, slides without a network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from person import Person
 from playwright.sync_api import Browser, BrowserContext, Locator
-from running import Lab, looks
+from running import Lab
 
 from boxnb.labs.exercises import EXERCISES
 from boxnb.labs.lab import Choice
@@ -36,9 +36,9 @@ def shown(person: Person, place: Locator, name: str) -> None:
     person.screenshot(name)
 
 
-@pytest.fixture(params=[theme for theme, _ in looks()])
+@pytest.fixture(params=["JupyterLab Light", "JupyterLab Dark"], ids=["light", "dark"])
 def theme(request: pytest.FixtureRequest) -> str:
-    """A theme of JupyterLab, or both where pictures are kept."""
+    """Both themes of JupyterLab."""
     return request.param
 
 
@@ -85,7 +85,7 @@ def test_a_learner_is_wrong_first_and_passes_in_the_end(
 def test_the_other_lessons_run_in_a_browser(
     window: BrowserContext, lab: Lab, theme: str, lesson: str
 ) -> None:
-    """Run All ends without an error; what is drawn is there; labs wait for nobody."""
+    """Run All ends without an error; what is drawn is looked at in both themes; labs wait for nobody."""
     person = Person(window, lab, TEACH.format(lesson))
     person.command("notebook:run-all-cells")
     person.page.wait_for_function(ALL_RAN, timeout=120_000)
