@@ -12,7 +12,7 @@ import json
 import re
 import shlex
 import unicodedata
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
@@ -119,20 +119,36 @@ def mask(text: str) -> str:
 
 def _fields_masked(text: str, known: list[tuple[int, int]]) -> str:
     """
-    The text with the values of fields masked that hold no known secret; ``known`` are the places of those that do.
+    The text with the values of those fields masked whose name holds a known secret; ``known`` are their places, in order.
 
     This comes before the known secrets are masked: somebody's password may be ``token``, and ``access_token=x`` would no
     longer look like a field without that word.
     """
-    values = {(found.end(1), found.end()) for shape, _ in _SHAPES for found in shape.finditer(text)}
-    ends = [end for _, end in known]
+    begins, ends = [begin for begin, _ in known], [end for _, end in known]
+
+    def within(start: int, end: int) -> list[tuple[int, int]]:
+        return known[bisect_right(ends, start) : bisect_left(begins, end)]
+
+    matches = sorted(
+        (found.start(), found.end(1), found.end() - instead.endswith("@"), bool(within(*found.span(1))))
+        for shape, instead in _SHAPES
+        for found in shape.finditer(text)
+    )
+    fields: list[tuple[int, int]] = []
+    for begin, start, end, hidden in matches:
+        # A shape may see less of a value than another one, or take a name for a value.
+        if fields and begin < fields[-1][1]:
+            fields[-1] = fields[-1][0], max(end, fields[-1][1])
+        elif hidden:
+            fields.append((start, end))
     parts: list[str] = []
     done = 0
-    for start, end in sorted(values):
-        after = bisect_right(ends, start)
-        holds_known = after < len(known) and known[after][0] < end
-        if start >= done and not holds_known:
-            parts += [text[done:start], MASKED, "@" if text[end - 1] == "@" else ""]
+    for start, end in fields:
+        inside = within(start, end)
+        whole = all(start <= place[0] and place[1] <= end for place in inside)
+        # A value that is a known secret and nothing else gets its fingerprint later.
+        if whole and inside != [(start, end)]:
+            parts += [text[done:start], MASKED]
             done = end
     return "".join(parts) + text[done:]
 

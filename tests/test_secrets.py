@@ -245,10 +245,18 @@ def test_a_secret_that_is_a_common_word_uncovers_no_field(word: str) -> None:
     kept = tokens.Secret(word)
     text = (
         "POST /token?code=unheard-1&access_token=unheard-2 {'Authorization': 'Basic unheard-3'}"
-        ' "password": "unheard-4" https://me:unheard-5@example.com/x'
+        ' "password": "unheard-4" https://me:unheard-5@example.com/x Authorization=Basic unheard-6\n'
+        "the token: Authorization=Basic unheard-7\ntoken: password= unheard-8"
     )
     assert "unheard" not in masking.mask(text)
     assert masking.mask(f'"password": "{kept.reveal()}"').count(kept.reveal()) <= (word == "password")
+
+
+def test_what_follows_a_known_secret_in_a_header_is_masked_too() -> None:
+    """The known user name does not end the field."""
+    tokens.Secret("known-user-name")
+    line = masking.mask("Authorization=Digest known-user-name unheard-7")
+    assert "unheard-7" not in line and "known-user-name" not in line
 
 
 def test_a_secret_with_blanks_is_masked_whole_in_a_field() -> None:
