@@ -625,10 +625,12 @@ def test_interrupt_waits_for_pieces_not_for_files(box: boxnb.Box, sandbox: Sandb
     assert main is not None
 
     def stop() -> None:  # progress is told now and then only, perhaps much later
-        small = tmp_path / "down" / "1.bin"
-        while not small.exists():
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            if (tmp_path / "down" / "1.bin").exists():
+                signal.pthread_kill(main, signal.SIGINT)
+                return
             time.sleep(0.01)
-        signal.pthread_kill(main, signal.SIGINT)
 
     sandbox.faults.add(f"/dl/{ids[0]}/*", "drip", seconds=4)  # 20 s for the whole file
     threading.Thread(target=stop, daemon=True).start()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -227,6 +229,28 @@ def test_events_name_things_as_they_are_called_now(ada: Person) -> None:
     assert now() == ("other.txt", before[1])
     assert ada.call("PUT", f"/users/{who}", {"name": "Other Name"}).status_code == 200
     assert now() == ("other.txt", "Other Name")
+
+
+def test_the_year_is_the_same_whenever_it_is_first_asked_for(begin: Any, tmp_path: Path) -> None:
+    """Before and after content of it is gone: it is made from the rows alone."""
+    since = stamp(300)
+
+    def events_of(one: Person) -> list[tuple[str, str, str]]:
+        events = one.doc(f"/events?stream_type=admin_logs&limit=500&created_after={since}")["entries"]
+        return [(event["event_id"], event["event_type"], event["created_at"]) for event in events]
+
+    fresh = begin("year")
+    fresh.stop()
+    shutil.copytree(tmp_path / "year", tmp_path / "same year")
+    untouched, changed = (Person(begin(name), {}) for name in ("year", "same year"))
+    for one in (untouched, changed):
+        one.client = one.sandbox.practice_client()
+    engineering = by_name("Engineering")
+    owner = person(engineering["owner"])
+    changed.call("DELETE", f"/folders/{engineering['id']}?recursive=true", **owner)
+    assert changed.call("DELETE", f"/folders/{engineering['id']}/trash", **owner).status_code == 204
+    assert len(events_of(untouched)) > 400
+    assert events_of(changed) == events_of(untouched)
 
 
 def test_events_outlive_a_restart(begin: Any) -> None:

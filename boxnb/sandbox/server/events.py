@@ -90,6 +90,10 @@ class Log:
         """The events before the first start; made when first asked for, since half of a start's time would go there."""
         return self._make_history()
 
+    def make(self) -> None:
+        """Make the history now. Raises `ValueError` for a row of the company that makes no sense."""
+        _ = self.history
+
     @staticmethod
     def _happened(seq: int, created: float, kind: str, actor: str, address: str, doc: str) -> Event:
         """An event that happened here, without what was written down: that stays in the state."""

@@ -170,7 +170,7 @@ def main(options: Any) -> int:
             seed=options.seed,
         )
         if options.world != "small":
-            len(core.log.history)  # rows of others may make no sense, and a million events take a while
+            core.log.make()  # rows of others may make no sense, and a million events take a while
         if options.world == "large":
             peopleapi.prerender(core)
         gc.enable()
