@@ -12,7 +12,7 @@ import json
 import re
 import shlex
 import unicodedata
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
@@ -119,20 +119,42 @@ def redact(text: str) -> str:
 
 def _redact_fields(text: str, known_spans: list[tuple[int, int]]) -> str:
     """
-    Redact the values of fields that do not contain a known secret. ``known_spans`` are the positions of the known secrets.
+    Redact the values of fields whose name contains a known secret. ``known_spans`` are the positions of the known secrets,
+    in ascending order.
 
     This happens before the known secrets are redacted. If a user's password is ``token``, redacting it first would change
     ``access_token=x`` so that it no longer looks like a field.
     """
-    value_spans = {(match.end(1), match.end()) for shape, _ in _SHAPES for match in shape.finditer(text)}
-    known_ends = [end for _, end in known_spans]
+    known_starts, known_ends = [start for start, _ in known_spans], [end for _, end in known_spans]
+
+    def known_between(start: int, end: int) -> list[tuple[int, int]]:
+        return known_spans[bisect_right(known_ends, start) : bisect_left(known_starts, end)]
+
+    matches = sorted(
+        (
+            match.start(),
+            match.end(1),
+            match.end() - replacement.endswith("@"),
+            bool(known_between(*match.span(1))),
+        )
+        for shape, replacement in _SHAPES
+        for match in shape.finditer(text)
+    )
+    values: list[tuple[int, int]] = []
+    for match_start, value_start, value_end, name_contains_secret in matches:
+        # Two formats may match at one place, and one of them may end too early or take a name for a value.
+        if values and match_start < values[-1][1]:
+            values[-1] = values[-1][0], max(value_end, values[-1][1])
+        elif name_contains_secret:
+            values.append((value_start, value_end))
     parts: list[str] = []
     position = 0
-    for start, end in sorted(value_spans):
-        following = bisect_right(known_ends, start)
-        contains_known = following < len(known_spans) and known_spans[following][0] < end
-        if start >= position and not contains_known:
-            parts += [text[position:start], REDACTED, "@" if text[end - 1] == "@" else ""]
+    for start, end in values:
+        secrets = known_between(start, end)
+        contained = all(start <= first and last <= end for first, last in secrets)
+        # A value that is exactly one known secret gets its fingerprint later.
+        if contained and secrets != [(start, end)]:
+            parts += [text[position:start], REDACTED]
             position = end
     return "".join(parts) + text[position:]
 

@@ -249,12 +249,20 @@ def test_a_secret_that_is_a_common_word_does_not_reveal_another_secret(word: str
     password = Secret(word)
     text = (
         "POST /token?code=unheard-1&access_token=unheard-2 {'Authorization': 'Basic unheard-3'}"
-        ' "password": "unheard-4" https://me:unheard-5@example.com/x'
+        ' "password": "unheard-4" https://me:unheard-5@example.com/x Authorization=Basic unheard-6\n'
+        "the token: Authorization=Basic unheard-7\ntoken: password= unheard-8"
     )
     assert "unheard" not in redaction.redact(text)
     assert redaction.redact(f'"password": "{password.reveal()}"').count(password.reveal()) <= (
         word == "password"
     )
+
+
+def test_what_follows_a_known_secret_in_a_header_is_redacted_too() -> None:
+    """A known user name does not end the field."""
+    Secret("known-user-name")
+    line = redaction.redact("Authorization=Digest known-user-name unheard-7")
+    assert "unheard-7" not in line and "known-user-name" not in line
 
 
 def test_a_secret_with_spaces_is_redacted_completely_in_a_field() -> None:

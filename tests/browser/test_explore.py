@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from person import Person
 from playwright.sync_api import BrowserContext, Locator, Page, expect
-from running import Lab, looks
+from running import Lab
 
 import boxnb.sandbox
 
@@ -86,7 +86,7 @@ def screenshots(person: Person, selector: str, name: str, number: int = 0) -> No
         person.page.set_viewport_size(before)
 
 
-@pytest.mark.parametrize(("theme", "width"), looks(0))
+@pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1400), ("JupyterLab Dark", 800)])
 def test_the_people_notebook_works_in_a_browser(
     window: BrowserContext, lab: Lab, theme: str, width: int
 ) -> None:
@@ -140,7 +140,7 @@ def test_the_people_notebook_works_in_a_browser(
     assert sheet["A2"].value == "=cmd|' /C calc'!A0"
 
 
-@pytest.mark.parametrize(("theme", "width"), looks(1))
+@pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1400), ("JupyterLab Dark", 800)])
 def test_the_content_notebook_works_in_a_browser(
     window: BrowserContext, lab: Lab, theme: str, width: int
 ) -> None:
@@ -216,7 +216,7 @@ def download(person: Person, button: str) -> bytes:
     return Path(file.value.path()).read_bytes()
 
 
-@pytest.mark.parametrize(("theme", "width"), looks(0))
+@pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1400), ("JupyterLab Dark", 800)])
 def test_the_sharing_notebook_works_in_a_browser(
     window: BrowserContext, lab: Lab, theme: str, width: int
 ) -> None:
@@ -237,7 +237,7 @@ def test_the_sharing_notebook_works_in_a_browser(
     assert str(sorted(rows["login"].str.lower())) in output_of(person.page, logins)
 
 
-@pytest.mark.parametrize(("theme", "width"), looks(1))
+@pytest.mark.parametrize(("theme", "width"), [("JupyterLab Light", 1400), ("JupyterLab Dark", 800)])
 def test_the_activity_notebook_works_in_a_browser(
     window: BrowserContext, lab: Lab, theme: str, width: int
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Route, sync_playwright
 from serving import serving
 
 ROOT = Path(__file__).parents[2]
-LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
+LIGHT = "JupyterLab Light"
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "apputils-extension/themes": {"theme": LIGHT},
@@ -33,15 +32,6 @@ class Lab(NamedTuple):
     token: str
     notebooks: Path
     written: Path
-
-
-def looks(turn: int = 0) -> list[tuple[str, int]]:
-    """Return the themes and widths for a test that walks through a notebook.
-
-    With screenshots, both; otherwise one of them, because such a test takes half a minute and asserts the same in both.
-    """
-    both = [(LIGHT, 1400), (DARK, 800)]
-    return both if os.environ.get("BOXNB_SCREENSHOTS") else [both[turn % 2]]
 
 
 @contextmanager

@@ -176,7 +176,7 @@ def main(options: Any) -> int:
         )
         if options.world != "small":
             # Generate the events now: rows of another company may be invalid, and a million events take a while.
-            len(context.log.history)
+            context.log.generate_history()
         if options.world == "large":
             people.prerender(context)
         gc.enable()

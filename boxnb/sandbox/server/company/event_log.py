@@ -92,6 +92,10 @@ class Log:
         """Events of the year before the first start. Generated on first use, because that takes half of the start-up time."""
         return self._make_history()
 
+    def generate_history(self) -> None:
+        """Generate the history now. Raises `ValueError` for an invalid row of the company's data."""
+        _ = self.history
+
     @staticmethod
     def _live_event(seq: int, created: float, kind: str, actor: str, address: str, doc: str) -> Event:
         """Build an event that happened in the sandbox, without its document, which stays in the state."""
