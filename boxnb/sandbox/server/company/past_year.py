@@ -127,13 +127,14 @@ class Maker:
 
     def add(self, kind: str, when: float, actor: str, subject: Subject, address: str = "") -> None:
         """Add an event if it is within the year and the count is not reached yet."""
-        if not self.start <= when < self.end or len(self.columns) >= self.count:
+        columns = self.columns
+        if not self.start <= when < self.end or len(columns.created) >= self.count:
             return
-        self.columns.created.append(float(int(when)))
-        self.columns.types.append(NUMBER[kind])
-        self.columns.actors.append(self.people.of(actor))
-        self.columns.about.append(self.subjects.of(subject))
-        self.columns.places.append(self.addresses.of(address or self.address(actor)))
+        columns.created.append(float(int(when)))
+        columns.types.append(NUMBER[kind])
+        columns.actors.append(self.people.of(actor))
+        columns.about.append(self.subjects.of(subject))
+        columns.places.append(self.addresses.of(address or self.address(actor)))
 
     def address(self, actor: str) -> str:
         """Return the usual address of a user: the office, else home (addresses reserved for documentation)."""
@@ -243,7 +244,9 @@ class Maker:
         admins = [user["id"] for user in users if user["role"] != "user"]
         kinds = pick_many(pick, [name for name, _ in EVERYDAY], [weight for _, weight in EVERYDAY])
         rare = pick_many(pick, [name for name, _ in RARE], [weight for _, weight in RARE])
-        while len(self.columns) < self.count:
+        ends = {user["id"]: self.last_event(user) for user in self.world.users.values()}
+        offsets = {user["id"]: offset_hours(user) for user in self.world.users.values()}
+        while len(self.columns.created) < self.count:
             kind = kinds()
             kind = rare() if kind == "OTHER" else kind
             if kind in ON_ITEMS and files:
@@ -258,13 +261,10 @@ class Maker:
                 kind = "LOGIN" if kind in ON_ITEMS else kind
                 actor = pick.choice(admins) if kind == "ADMIN_LOGIN" else logins()["id"]
                 subject, since = ("user", actor), self.start
-            until = self.end
-            user = self.world.users.get(actor)
-            if user is not None and (is_quiet(user) or user["status"] == "inactive"):
-                until = self.end - 210 * DAY
+            until = ends.get(actor, self.end)
             if since >= until:
                 continue
-            when = self.moment(since, until, user, self.random)
+            when = self.moment(since, until, offsets.get(actor, 0.0), pick)
             if (kind, actor, self.age(when)) not in self.bursts:
                 self.add(kind, self.moved(when, since, until), actor, subject)
 
@@ -278,19 +278,26 @@ class Maker:
         for user in self.active_users():
             if not is_quiet(user):
                 since, until = self.end - 25 * DAY, self.end - 5 * DAY
-                when = self.moved(self.moment(since, until, user, pick), since, until)
+                when = self.moved(self.moment(since, until, offset_hours(user), pick), since, until)
                 self.add("LOGIN", when, user["id"], ("user", user["id"]))
 
-    def moment(self, since: float, until: float, user: Doc | None, pick: random.Random) -> float:
-        """Return a time in a user's working hours, rarely at night or on a weekend, before it is `moved`."""
+    def last_event(self, user: Doc) -> float:
+        """Return when a user's everyday events end: long ago for quiet and inactive users."""
+        return self.end - 210 * DAY if is_quiet(user) or user["status"] == "inactive" else self.end
+
+    def moment(self, since: float, until: float, offset: float, pick: random.Random) -> float:
+        """
+        Return a time in working hours, rarely at night or on a weekend, before it is `moved`.
+
+        `offset` says how many hours the user's clock is ahead of UTC.
+        """
         while True:
-            when = since + (until - since) * pick.random()
-            weekday = (FIRST_WEEKDAY - self.age(when)) % 7
+            age = self.age(since + (until - since) * pick.random())
+            weekday = (FIRST_WEEKDAY - age) % 7
             if weekday >= 5 and pick.random() < 0.85:
                 continue
-            day = self.end - self.age(when) * DAY
-            hour = pick.gauss(13.5, 2.6) - offset_hours(user)
-            return min(max(day + hour * 3600, since), until - 0.001)
+            hour = pick.gauss(13.5, 2.6) - offset
+            return min(max(self.end - age * DAY + hour * 3600, since), until - 0.001)
 
     def moved(self, when: float, since: float, until: float) -> float:
         """Return the time moved to the real calendar by up to three days, within the year; unchanged if it does not fit."""
@@ -324,9 +331,9 @@ def is_open(item: Item, now: float) -> bool:
     return any(link.access == "open" and link.alive(now) and not link.password for link in links)
 
 
-def offset_hours(user: Doc | None) -> float:
+def offset_hours(user: Doc) -> float:
     """Return how many hours a user's clock is ahead of UTC, read from the dates in their row."""
-    offset = "" if user is None else str(user["created_at"])[19:]
+    offset = str(user["created_at"])[19:]
     if len(offset) < 6 or offset[0] not in "+-":
         return 0.0
     hours = int(offset[1:3]) + int(offset[4:6]) / 60
