@@ -154,98 +154,127 @@ def scope_of(url: str) -> str | None:
 
 def api_error(response: requests.Response) -> ApiError:
     """Return the exception for a response of the API, read from its body or else from ``WWW-Authenticate``."""
-    record = vars(response).get("call_record")
-    server = record.server if record else (urlsplit(response.url).hostname or "")
-    box, status = display_name(server), response.status_code
-    body = _error_body(response)
-    challenge = response.headers.get("WWW-Authenticate", "")
-    challenge_error = re.search(r'error="([^"]*)"', challenge)
-    # A server may repeat a secret that was sent to it in any field of its error, so each is redacted.
-    code = redact(
-        str(body.get("code") or body.get("error") or (challenge_error.group(1) if challenge_error else ""))
-    )
-    facts: dict[str, Any] = {
-        "status": status,
-        "code": code,
-        "request_id": redact(str(body.get("request_id") or response.headers.get("box-request-id") or "")),
-        "help_url": redact(str(body.get("help_url") or "")),
-    }
-    trace = f" (request id {one_line(facts['request_id'], 60)})" if facts["request_id"] else ""
-    call = f"{status} {one_line(code, 60)}".strip() + f" for {one_line(endpoint(response.url), 120)}"
-    reason = _reason(body, challenge, code, status)
-
-    def sentence(what: str, advice: str = "", words: str = reason) -> str:
-        text = f"{what}: {call}{trace}. {words} {advice}".replace("{box}", box)
-        return capitalized(" ".join(text.split()))
-
+    failure = _Failure.of(response)
+    status, code = failure.facts["status"], failure.facts["code"]
     if status == 407:
-        return ApiError(f"{proxy_wants_password(response.url)} {call}.", **facts)
+        return ApiError(f"{proxy_wants_password(response.url)} {failure.call}.", **failure.facts)
     if status == 429:
-        return _rate_limit_error(response, record, sentence, facts)
+        return _rate_limit_error(failure)
     if status == 501:
-        return ApiError(sentence("{box} does not support this call"), **facts)
-    if status < 400 or (not body and (status >= 500 or _has_content(response))):
-        content_type = one_line(response.headers.get("Content-Type", "no content type").split(";")[0], 60)
-        call = f"{call}, {content_type}"
-        attempts = _attempts(record) if status >= 500 else ""
-        return BoxUnavailableError(
-            sentence(
-                "No usable response",
-                f"{attempts}Try again in a minute; if that does not help, check the address, and whether a company proxy replied instead of {{box}}.",
-            ),
-            **facts,
-        )
-    if status >= 500:
-        remedy = "look at status.box.com." if server == "Box" else "ask the operator of {box}."
-        return BoxUnavailableError(
-            sentence(
-                "No usable response",
-                f"{_attempts(record)}Try again in a minute; if that does not help, {remedy}",
-            ),
-            **facts,
-        )
+        return failure.error(ApiError, "{box} does not support this call")
+    if status >= 500 or status < 400 or (not failure.body and _has_content(response)):
+        return _unusable(failure)
     if status == 401:
         after_refresh = " even after a refresh" if response.history else ""
-        return AccessTokenRejectedError(
-            sentence(f"The access token was refused{after_refresh}", "Sign in again."), **facts
-        )
-    what, advice = _MEANINGS.get(code) or _STATUSES.get(status, _STATUSES[400])
-    if status == 404 and code not in _MEANINGS:
-        hint = " Box returns 404 even to an admin for content that is not shared with the admin."
-        return NotFoundError(
-            sentence(
-                "It does not exist or this user may not see it", hint if server in ("Box", "sandbox") else ""
-            ),
-            **facts,
+        return failure.error(
+            AccessTokenRejectedError, f"The access token was refused{after_refresh}", "Sign in again."
         )
     if status == 403 and code == "insufficient_scope":
-        what = "The app lacks a scope"
-        advice = f"Tick {_console_name(response)} in the Developer Console, then sign in again: a token keeps the scopes it was issued with."
-        if server not in ("Box", "sandbox"):
-            advice = "Ask the person who registered the app at {box} to add it, then sign in again."
-    elif status == 403 and code not in _SPECIFIC and "As-User" in response.request.headers:
-        what = "This call on behalf of another user was refused"
-        if server not in ("Box", "sandbox"):
-            return ForbiddenError(
-                sentence(what, "Ask your admin whether this user may act for other users."), **facts
+        advice = "Ask the person who registered the app at {box} to add it, then sign in again."
+        if failure.from_box:
+            advice = f"Tick {_console_name(response)} in the Developer Console, then sign in again: a token keeps the scopes it was issued with."
+        return failure.error(ForbiddenError, "The app lacks a scope", advice)
+    if status == 403 and code not in _SPECIFIC and "As-User" in response.request.headers:
+        advice = "Ask your admin whether this user may act for other users."
+        if failure.from_box:
+            advice = (
+                "Only an admin or co-admin can act for other users, and the app needs 'Make API calls using the as-user header' "
+                "in the Developer Console. Tick it, then sign in again."
             )
-        advice = (
-            "Only an admin or co-admin can act for other users, and the app needs 'Make API calls using the as-user header' "
-            "in the Developer Console. Tick it, then sign in again."
+        return failure.error(ForbiddenError, "This call on behalf of another user was refused", advice)
+    if status == 404 and code not in _MEANINGS:
+        hint = "Box returns 404 even to an admin for content that is not shared with the admin."
+        return failure.error(
+            NotFoundError,
+            "It does not exist or this user may not see it",
+            hint if failure.from_box else "",
         )
     error_class = {403: ForbiddenError, 404: NotFoundError}.get(status, ApiError)
-    return error_class(sentence(what, advice), **facts)
+    return failure.error(error_class, *(_MEANINGS.get(code) or _STATUSES.get(status, _STATUSES[400])))
 
 
 _SPECIFIC = set(_MEANINGS) - {"access_denied_insufficient_permissions"}
 """Codes that name a cause other than a missing permission."""
 
 
-def _rate_limit_error(
-    response: requests.Response, record: CallRecord | None, sentence: Any, facts: dict[str, Any]
-) -> RateLimitError:
+class _Failure(NamedTuple):
+    """What is known about a failed call: the response, its body, and the facts that the exception carries."""
+
+    response: requests.Response
+    record: CallRecord | None
+    server: str
+    body: dict[str, Any]
+    facts: dict[str, Any]
+    reason: str
+
+    @classmethod
+    def of(cls, response: requests.Response) -> _Failure:
+        """Read a failed response. A server may repeat a secret in any field of its error, so each is redacted."""
+        record = vars(response).get("call_record")
+        server = record.server if record else (urlsplit(response.url).hostname or "")
+        body = _error_body(response)
+        challenge = response.headers.get("WWW-Authenticate", "")
+        challenge_error = re.search(r'error="([^"]*)"', challenge)
+        code = redact(
+            str(
+                body.get("code") or body.get("error") or (challenge_error.group(1) if challenge_error else "")
+            )
+        )
+        facts = {
+            "status": response.status_code,
+            "code": code,
+            "request_id": redact(str(body.get("request_id") or response.headers.get("box-request-id") or "")),
+            "help_url": redact(str(body.get("help_url") or "")),
+        }
+        reason = _reason(body, challenge, code, response.status_code)
+        return cls(response, record, server, body, facts, reason)
+
+    @property
+    def from_box(self) -> bool:
+        """Whether Box replied, so that advice about its Developer Console applies."""
+        return self.server in ("Box", "sandbox")
+
+    @property
+    def call(self) -> str:
+        """The status, the error code and the endpoint of the call."""
+        status = f"{self.facts['status']} {one_line(self.facts['code'], 60)}".strip()
+        return f"{status} for {one_line(endpoint(self.response.url), 120)}"
+
+    def sentence(self, what: str, advice: str = "", call: str = "") -> str:
+        """Return what happened, the call, Box's own reason and what to do. ``{box}`` becomes the server's name."""
+        request_id = self.facts["request_id"]
+        trace = f" (request id {one_line(request_id, 60)})" if request_id else ""
+        text = f"{what}: {call or self.call}{trace}. {self.reason} {advice}".replace(
+            "{box}", display_name(self.server)
+        )
+        return capitalized(" ".join(text.split()))
+
+    def error(self, error_class: type[ApiError], what: str, advice: str = "", call: str = "") -> ApiError:
+        """Return the exception with its sentence and facts."""
+        return error_class(self.sentence(what, advice, call), **self.facts)
+
+
+def _unusable(failure: _Failure) -> ApiError:
+    """Return the error for a 5xx, or for a response that is not the API's: a proxy's page, a redirect."""
+    status = failure.facts["status"]
+    attempts = _attempts(failure.record) if status >= 500 else ""
+    call = ""
+    remedy = "look at status.box.com." if failure.server == "Box" else "ask the operator of {box}."
+    if status < 400 or not failure.body:
+        content_type = failure.response.headers.get("Content-Type", "no content type").split(";")[0]
+        call = f"{failure.call}, {one_line(content_type, 60)}"
+        remedy = "check the address, and whether a company proxy replied instead of {box}."
+    return failure.error(
+        BoxUnavailableError,
+        "No usable response",
+        f"{attempts}Try again in a minute; if that does not help, {remedy}",
+        call,
+    )
+
+
+def _rate_limit_error(failure: _Failure) -> RateLimitError:
     """Return the error for a 429: how long to wait, and how many times the call was tried."""
-    wait = retry_after(response)
+    wait, record = retry_after(failure.response), failure.record
     attempts = (
         f", {record.attempts} times within {span(record.waited)}" if record and record.attempts > 1 else ""
     )
@@ -253,7 +282,8 @@ def _rate_limit_error(
         advice = f"It asks to wait {span(wait)}. Run this again {until(wait)}."
     else:
         advice = "Run this again in a minute."
-    error = RateLimitError(sentence(f"{{box}}'s rate limit refused the call{attempts}", advice), **facts)
+    what = f"{{box}}'s rate limit refused the call{attempts}"
+    error = RateLimitError(failure.sentence(what, advice), **failure.facts)
     error.retry_after = wait
     error.until = None if wait is None else moment(wait)
     return error

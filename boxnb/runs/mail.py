@@ -202,86 +202,85 @@ def send(settings: MailSettings, message: EmailMessage) -> None:
 
 
 def _send(settings: MailSettings, message: EmailMessage) -> None:
-    address = f"{settings.host}:{settings.port}"
     try:
         with _connect(settings) as server:
             refused = server.send_message(message)
-    except smtplib.SMTPAuthenticationError as error:
-        reply = f"{error.smtp_code} {_one_line(error.smtp_error)}"
-        if error.smtp_code < 500:
-            raise MailError(
-                f"The mail server {address} cannot check the user name and password at the moment ({reply}). Try again later."
-            ) from None
-        raise MailError(
-            f"The mail server {address} refused the user name or password ({reply}). Save them again with "
-            "boxnb.runs.save_mail. Some servers need an app password."
-        ) from None
-    except smtplib.SMTPRecipientsRefused as error:
-        raise MailError(
-            f"The mail server {address} refused {_refusals(error.recipients)}. Check the addresses."
-        ) from None
-    except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
-        if error.smtp_code in TOO_LARGE:
-            raise MailTooLargeError(
-                f"The mail server {address} does not accept mail of that size. Attach less, or save the report as a file."
-            ) from None
-        reply = f"{error.smtp_code} {_one_line(error.smtp_error)}"
-        if isinstance(error, smtplib.SMTPDataError):
-            raise MailError(
-                f"The mail server {address} did not accept the mail ({reply}). Ask the server's administrator why."
-            ) from None
-        raise MailError(
-            f"The mail server {address} refused the sender {settings.sender} ({reply}). Check the address."
-        ) from None
-    except smtplib.SMTPNotSupportedError as error:
-        if "SMTPUTF8" in str(error):
-            raise MailError(
-                f"The mail server {address} accepts only ASCII addresses. Use an address without other letters."
-            ) from None
-        feature = "encryption (STARTTLS)" if "STARTTLS" in str(error) else "sign-in (AUTH)"
-        raise MailError(
-            f"The mail server {address} does not offer {feature} on this port, so nothing was sent. "
-            "Check the port and the security."
-        ) from None
-    except smtplib.SMTPResponseException as error:
-        reply = f"{error.smtp_code} {_one_line(error.smtp_error)}"
-        raise MailError(
-            f"The mail server {address} closed the connection ({reply}). Try again later."
-        ) from None
-    except ssl.SSLError as error:
-        raise MailError(_encryption_problem(error, address)) from None
-    except TimeoutError:
-        raise MailError(
-            f"The mail server {address} did not respond within {settings.timeout:g} s. Check its name and port."
-        ) from None
-    except smtplib.SMTPException as error:
-        if isinstance(error.__context__, TimeoutError):  # smtplib raises its own error for a timeout here
-            raise MailError(
-                f"The mail server {address} stopped responding for {settings.timeout:g} s. It may have sent the mail: "
-                "ask a recipient before you send it again."
-            ) from None
-        if "authentication method" in str(error):
-            raise MailError(
-                f"The mail server {address} does not offer a sign-in method that Python supports, so nothing was sent. "
-                "Ask the server's administrator."
-            ) from None
-        raise MailError(
-            f"The mail server {address} closed the connection ({type(error).__name__}). Try again later."
-        ) from None
-    except socket.gaierror as error:
-        raise MailError(
-            f"The mail server {address} cannot be reached: its name cannot be looked up ({error.strerror}). "
-            "Check the name and the network."
-        ) from None
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise MailError(
-            f"The mail server {address} cannot be reached ({reason}). Check its name and port."
-        ) from None
+    except OSError as error:  # smtplib's exceptions are OSErrors too
+        raise _mail_error(error, settings) from None
     if refused:
         raise MailError(
-            f"The mail was sent, but {address} refused {_refusals(refused)}. Check the addresses."
+            f"The mail was sent, but {_address(settings)} refused {_refusals(refused)}. Check the addresses."
         )
+
+
+def _address(settings: MailSettings) -> str:
+    return f"{settings.host}:{settings.port}"
+
+
+def _mail_error(error: OSError, settings: MailSettings) -> MailError:
+    """Return the exception for a mail that was not sent: what the server replied, or why there is no connection."""
+    server = f"The mail server {_address(settings)}"
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return MailError(f"{server} refused {_refusals(error.recipients)}. Check the addresses.")
+    if isinstance(error, smtplib.SMTPResponseException):
+        return _refused_with_a_code(error, server, settings.sender)
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        if "SMTPUTF8" in str(error):
+            return MailError(f"{server} accepts only ASCII addresses. Use an address without other letters.")
+        feature = "encryption (STARTTLS)" if "STARTTLS" in str(error) else "sign-in (AUTH)"
+        return MailError(
+            f"{server} does not offer {feature} on this port, so nothing was sent. Check the port and the security."
+        )
+    if isinstance(error, smtplib.SMTPException):
+        return _connection_ended(error, server, settings.timeout)
+    if isinstance(error, ssl.SSLError):
+        return MailError(_encryption_problem(error, _address(settings)))
+    if isinstance(error, TimeoutError):
+        return MailError(f"{server} did not respond within {settings.timeout:g} s. Check its name and port.")
+    if isinstance(error, socket.gaierror):
+        return MailError(
+            f"{server} cannot be reached: its name cannot be looked up ({error.strerror}). Check the name and the network."
+        )
+    reason = error.strerror or type(error).__name__
+    return MailError(f"{server} cannot be reached ({reason}). Check its name and port.")
+
+
+def _refused_with_a_code(error: smtplib.SMTPResponseException, server: str, sender: str) -> MailError:
+    """Return the exception for a reply with a code of 400 or more (RFC 5321 4.2.1: 4xx may pass, 5xx does not)."""
+    reply = f"{error.smtp_code} {_one_line(error.smtp_error)}"
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        if error.smtp_code < 500:
+            return MailError(
+                f"{server} cannot check the user name and password at the moment ({reply}). Try again later."
+            )
+        return MailError(
+            f"{server} refused the user name or password ({reply}). Save them again with boxnb.runs.save_mail. "
+            "Some servers need an app password."
+        )
+    if isinstance(error, smtplib.SMTPSenderRefused | smtplib.SMTPDataError) and error.smtp_code in TOO_LARGE:
+        return MailTooLargeError(
+            f"{server} does not accept mail of that size. Attach less, or save the report as a file."
+        )
+    if isinstance(error, smtplib.SMTPDataError):
+        return MailError(f"{server} did not accept the mail ({reply}). Ask the server's administrator why.")
+    if isinstance(error, smtplib.SMTPSenderRefused):
+        return MailError(f"{server} refused the sender {sender} ({reply}). Check the address.")
+    return MailError(f"{server} closed the connection ({reply}). Try again later.")
+
+
+def _connection_ended(error: smtplib.SMTPException, server: str, timeout: float) -> MailError:
+    """Return the exception for a server that stopped in the middle of the conversation."""
+    if isinstance(error.__context__, TimeoutError):  # smtplib raises its own error for a timeout here
+        return MailError(
+            f"{server} stopped responding for {timeout:g} s. It may have sent the mail: "
+            "ask a recipient before you send it again."
+        )
+    if "authentication method" in str(error):
+        return MailError(
+            f"{server} does not offer a sign-in method that Python supports, so nothing was sent. "
+            "Ask the server's administrator."
+        )
+    return MailError(f"{server} closed the connection ({type(error).__name__}). Try again later.")
 
 
 def _encryption_problem(error: ssl.SSLError, address: str) -> str:
