@@ -1,7 +1,8 @@
 """The command line: run a notebook unattended, or print the text that makes a scheduler run it.
 
 Exit codes: 0 the notebook ran, with or without warnings; 1 it failed; 2 the command line is not valid; 4 the notebook ran,
-but a report could not be delivered; 75 a run of the same name is already in progress; 143 the run was stopped from outside.
+but a report could not be delivered; 75 a run of the same name is already in progress; 129, 130 and 143 the run was stopped
+from outside, by SIGHUP, Ctrl-C or SIGTERM.
 """
 
 from __future__ import annotations

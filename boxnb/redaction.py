@@ -1,7 +1,8 @@
 """Remove secrets from text that people read: logs, mails, reports, executed notebooks.
 
 There are two rules. Every secret that this process knows is redacted in any text. For secrets that it does not know, the
-formats that contain secrets are redacted: headers, form fields, JSON, URLs.
+formats that contain secrets are redacted: headers, form fields, JSON, URLs. `runs.recorder` applies this to each line of a
+log.
 """
 
 from __future__ import annotations

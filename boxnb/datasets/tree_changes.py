@@ -1,4 +1,7 @@
-"""Detect changes during a tree walk. Each item appears once, at the last path where its folder was listed."""
+"""Detect changes during a tree walk. Each item appears once, at the last path where its folder was listed.
+
+The walk of a whole enterprise has its own rule, in `reports.enterprise`: each item has the path that its owner sees.
+"""
 
 from __future__ import annotations
 

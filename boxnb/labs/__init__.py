@@ -7,6 +7,8 @@
     practice.timeline                     # how long each code and token lives
     labs.lab("code-too-late")             # predict, run, explain; checked against the sandbox's record
 
+`lab` decides when a lab is passed, `exercise` is its question and its evidence, and `exercises` has all of them;
+`passed_labs` saves which are passed, and `certificates` prints them. `practice` is the private sandbox of a lesson.
 No other package of boxnb imports this one.
 """
 

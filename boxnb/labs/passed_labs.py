@@ -1,4 +1,4 @@
-"""Which labs a learner has passed, saved in one small file next to the profiles."""
+"""Which labs a learner has passed, saved in one small file next to the profiles. `lab` decides when one is passed."""
 
 from __future__ import annotations
 

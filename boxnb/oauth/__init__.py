@@ -1,5 +1,8 @@
 """The authorization-code flow (RFC 6749): pure functions in `flow`, HTTP in `endpoint`.
 
+`pasted_address` reads the address of a redirect, pasted or caught, and compares its state; `receiver` catches the redirect
+on loopback and checks the state first; `failures` explains the server's refusals; `client` discovers other servers.
+
 :func:`authorization_url` and :func:`parse_redirect` are pure. :func:`exchange_code`, :func:`refresh` and :func:`revoke`
 each make one HTTP call. The lessons and the sign-in panel use the same functions. Imports `transport` and
 earlier; `store` and later may import it.

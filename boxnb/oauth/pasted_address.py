@@ -1,4 +1,4 @@
-"""Read a pasted redirect, and undo what chat and mail programs do to an address."""
+"""Read the address of a redirect, compare its state, and undo what chat and mail programs do to a pasted address."""
 
 from __future__ import annotations
 

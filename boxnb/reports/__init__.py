@@ -3,6 +3,9 @@
 Every function takes ``box`` first. Reports on content take ``of=``, a DataFrame from :func:`content` or
 :func:`collaborations`, so that one walk serves all of them. Reports on events take ``of=``, a DataFrame from
 ``box.events``. Without ``of=`` they pull what they need. Each docstring says what the report cannot know.
+
+`people`, `sharing`, `storage` and `activity` are named for the notebooks that use them; `enterprise` walks all content;
+`shape` checks the inputs and fixes the columns. Imports `export` and earlier; `signin` and later may import it.
 """
 
 from __future__ import annotations

@@ -2,8 +2,11 @@
 
 Imports `widgets` and earlier; `cli` and `labs` may import it.
 
-`one_run` is the run, and `recorder` its log; `report` and `mail` say how it ended; `run_history` lists all runs.
-`execution` executes a notebook as a run; `schedule` writes what a scheduler needs to start one.
+`one_run` is the run: it decides how it ended, writes its report, and sends a smaller mail if the server refuses the size.
+`recorder` writes its log, with every line redacted; `lock` allows one run of a name at a time; `attachments` writes its
+files; `report` and `mail` say how it ended, and which files are too large to send; `run_history` lists all runs.
+`execution` executes a notebook as a run; `schedule` writes what a scheduler needs to start one. `boxnb.cli` turns the
+outcome into an exit code.
 
 ::
 

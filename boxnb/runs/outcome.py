@@ -1,4 +1,4 @@
-"""The facts of a run that its run report shows: how it ended, what it did, and where its log and files are."""
+"""The facts of a run that its run report shows. `one_run` decides them: how it ended, what it did, where its files are."""
 
 from __future__ import annotations
 

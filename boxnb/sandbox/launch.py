@@ -30,7 +30,7 @@ _children: list[subprocess.Popen[bytes]] = []
 
 
 def home() -> Path:
-    """Return the folder of boxnb's own files, the same as `boxnb.store.home()`."""
+    """Return the folder of boxnb's own files, the same as `boxnb.store.home()` outside lessons."""
     folder = os.environ.get("BOXNB_HOME")
     if folder:
         return Path(folder).expanduser()

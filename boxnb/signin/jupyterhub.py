@@ -1,4 +1,6 @@
-"""The redirect on a JupyterHub: jupyter-server-proxy forwards it to the receiver on the notebook's computer.
+"""Decide where the redirect arrives: at a receiver on loopback, behind a JupyterHub's proxy, or pasted by the user.
+
+On a hub, jupyter-server-proxy forwards it to the receiver on the notebook's computer.
 
 *Not run on a real JupyterHub*: tried with jupyter-server-proxy 4.6 in front of the receiver. A hub's own access log may
 record the URL with the code, which is exchanged immediately and is worthless without the client secret.

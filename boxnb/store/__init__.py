@@ -3,7 +3,8 @@
 Imports `oauth` and earlier; `auth` and later may import it.
 
 `files` loads, saves and locks a profile; `profile` is its content; `backends` and `property_list` save its secrets
-elsewhere; `intent` is the journal of a refresh; `manage` configures and renames a profile and moves its secrets.
+elsewhere; `intent` is the journal of a refresh; `mail_settings` is how a profile sends mail; `manage` configures and
+renames a profile and moves its secrets.
 """
 
 from .files import LOCK_TIMEOUT, change, delete, home, load, lock, names, path, save

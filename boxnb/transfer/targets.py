@@ -179,7 +179,11 @@ def folder_of(caller: Caller, parent: str, name: str, folders: dict[str, Folder]
 
 
 def files_in(caller: Caller, folder_id: str) -> dict[str, dict[str, Any]]:
-    """Return the files of a folder by name."""
+    """
+    Return the files of a folder by name.
+
+    The listing ends at a marker that repeats. A file that it misses is found later, when Box reports the conflict.
+    """
     files: dict[str, dict[str, Any]] = {}
     marker: str | None = None
     used_markers: set[str] = set()

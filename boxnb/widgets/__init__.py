@@ -1,6 +1,8 @@
 """What a user sees in a notebook: the sign-in panel, tables, trees, charts.
 
-Imports `sdk` and earlier; `runs` and `labs` may import it.
+`sign_in_panel` is a view of `boxnb.signin.flow`; `table`, `tree`, `explorer`, `progress` and `charts` show DataFrames; `text`
+has their sentences and the plain fallback in HTML (charts have their own); `views` only gathers what notebooks import.
+`javascript` joins the files of a widget. Imports `sdk` and earlier; `runs` and `labs` may import it.
 """
 
 from __future__ import annotations

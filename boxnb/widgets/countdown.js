@@ -1,5 +1,6 @@
 // A countdown of a code's lifetime. It runs in the browser, so that it ticks while the kernel is busy.
-// It uses performance.now(), which does not depend on the computer's clock.
+// It uses performance.now(), which does not depend on the computer's clock. The seconds come from its caller: after the
+// redirect from _code_seconds_left in boxnb/signin/flow.py, and before it from returned() in sign_in_panel_view.js.
 import { CODE_SECONDS } from "./sign_in_panel_state.js";
 
 const TICK = 200; // milliseconds
