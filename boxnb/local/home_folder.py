@@ -66,11 +66,11 @@ elsewhere = Elsewhere()
 
 
 def home() -> Path:
-    """
+    r"""
     Return the folder of all profiles: a lesson's own, ``$BOXNB_HOME``, or the user's configuration directory.
 
     That is ``~/.config/boxnb`` on Linux (or in ``$XDG_CONFIG_HOME``), ``~/Library/Application Support/boxnb`` on macOS, and
-    ``%LOCALAPPDATA%\\boxnb`` on Windows (platformdirs, *not run* on macOS and Windows).
+    ``%LOCALAPPDATA%\boxnb`` on Windows (platformdirs, *not run* on macOS and Windows).
     """
     folder = elsewhere.get() or os.environ.get("BOXNB_HOME")
     if not folder:
