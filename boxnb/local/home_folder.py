@@ -66,13 +66,19 @@ elsewhere = Elsewhere()
 
 
 def home() -> Path:
+    """Return the folder of all profiles: in a lesson its own, else that of the user."""
+    lesson = elsewhere.get()
+    return Path(lesson) if lesson else user_folder()
+
+
+def user_folder() -> Path:
     r"""
-    Return the folder of all profiles: a lesson's own, ``$BOXNB_HOME``, or the user's configuration directory.
+    Return the folder of boxnb's files for this user: ``$BOXNB_HOME``, or the user's configuration directory.
 
     That is ``~/.config/boxnb`` on Linux (or in ``$XDG_CONFIG_HOME``), ``~/Library/Application Support/boxnb`` on macOS, and
     ``%LOCALAPPDATA%\boxnb`` on Windows (platformdirs, *not run* on macOS and Windows).
     """
-    folder = elsewhere.get() or os.environ.get("BOXNB_HOME")
+    folder = os.environ.get("BOXNB_HOME")
     if not folder:
         return platformdirs.user_config_path("boxnb", appauthor=False)
     try:

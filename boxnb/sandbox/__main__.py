@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from . import home
+from ..local.home_folder import user_folder
 
 ROTATIONS = ("grace", "strict")
 LIMITS = ("off", "fixed", "rolling", "bucket")
@@ -59,8 +59,8 @@ def main() -> int:
     """Parse the command line, run the sandbox, return the exit code."""
     options = parser().parse_args()
     if not options.state:
-        options.state = os.fspath(home() / "sandbox")
-        options.announce = options.announce or os.fspath(home() / "sandbox.json")
+        options.state = os.fspath(user_folder() / "sandbox")
+        options.announce = options.announce or os.fspath(user_folder() / "sandbox.json")
     from .server.run import main as run
 
     return run(options)

@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ..local.home_folder import user_folder
 from .client import Clock, Faults, Sandbox, fail
 
 SHARED_IDLE = 8 * 3600.0
@@ -27,16 +28,7 @@ PRIVATE_IDLE = 1800.0
 START_SECONDS, LARGE_SECONDS = 30.0, 180.0
 _found: dict[str, Sandbox] = {}
 _children: list[subprocess.Popen[bytes]] = []
-
-
-def home() -> Path:
-    """Return the folder of boxnb's own files, the same as `boxnb.store.home()` outside lessons."""
-    folder = os.environ.get("BOXNB_HOME")
-    if folder:
-        return Path(folder).expanduser()
-    import platformdirs
-
-    return platformdirs.user_config_path("boxnb", appauthor=False)
+home = user_folder
 
 
 def start(
