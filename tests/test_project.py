@@ -21,7 +21,9 @@ PACKAGE = ROOT / "boxnb"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
-LAYER_LIST = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## The house")[1].split("```")[1]
+LAYER_LIST = (
+    (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Architecture")[1].split("```")[1]
+)
 LAYERS = re.findall(r"^(\w+)", LAYER_LIST.removeprefix("text"), re.MULTILINE)
 """Every top-level module and folder, lowest layer first, as CONTRIBUTING lists them."""
 

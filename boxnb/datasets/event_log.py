@@ -43,12 +43,14 @@ def events(
 
     Calls ``GET /events`` once for every 500 events, and once more to find the end. A long time range is split into
     subranges that are fetched in parallel. Box keeps ``admin_logs`` for a year; they may be hours late. It keeps
-    ``admin_logs_streaming`` for two weeks; they are immediate, but unordered and repeated. ``all`` is the user's own stream.
+    ``admin_logs_streaming`` for two weeks; they arrive immediately, but out of order and possibly more than once. ``all`` is
+    the user's own stream.
 
     Parameters
     ----------
     box : Box
-        An admin, or a co-admin who may run reports; an app with *Manage enterprise properties*.
+        Signed in as an admin, or as a co-admin with permission to run reports, through an app with the scope *Manage
+        enterprise properties*.
     since, until : str, Timestamp or Timedelta
         A time (UTC unless it has an offset), or a span back from now such as ``"7D"`` or ``"12h"``. Only ``admin_logs`` can
         be filtered by time, in whole seconds; the other streams return all their events.
@@ -64,9 +66,9 @@ def events(
     -------
     pandas.DataFrame
         Columns as in :data:`boxnb.frames.schema.EVENTS` (:data:`boxnb.frames.schema.USER_EVENTS` for ``all``): ``created_at``
-        in UTC, ``source_*`` the object of the event, ``additional_details`` JSON text. Each ``event_id`` appears once. A
-        ``created_by_id`` of ``"2"`` means anonymous. ``attrs["position"]`` is where the stream ended. If the pull of a range
-        ended early, ``attrs["resume"]`` has the ``since`` to resume with; the other arguments stay the same.
+        is in UTC, ``source_*`` describes the object of the event, and ``additional_details`` is JSON text. Each ``event_id``
+        appears once. A ``created_by_id`` of ``"2"`` means anonymous. ``attrs["position"]`` is where the stream ended. If the
+        pull of a range ended early, ``attrs["resume"]`` has the ``since`` to resume with; pass the other arguments unchanged.
 
     Raises
     ------
@@ -81,7 +83,7 @@ def events(
     """
     if position is not None and not re.fullmatch(r"[0-9]+|now", str(position)):
         raise RangeError(
-            f"{position!r} is not a stream position (Box's stream_position). Use attrs['position'] of an earlier frame, or leave it out and pass since."
+            f"{position!r} is not a stream position (Box's stream_position). Use attrs['position'] of an earlier DataFrame, or pass since instead."
         )
     choice(stream, "stream (Box's stream_type)", ("admin_logs", "admin_logs_streaming", "all"))
     types = _types(event_type)
@@ -160,7 +162,7 @@ def _follow(pull: EventsPull, query: dict[str, Any], position: str) -> None:
 
 
 def _time(when: When, now: pd.Timestamp) -> pd.Timestamp:
-    """Return a time in UTC, from a time or a span back from now."""
+    """Convert a time, or a span back from now, to UTC."""
     time: Any = pd.NaT
     with contextlib.suppress(ValueError, OverflowError):  # reported below
         if isinstance(when, datetime.timedelta):
@@ -177,9 +179,9 @@ def _time(when: When, now: pd.Timestamp) -> pd.Timestamp:
 
 
 def _parse(text: str, now: pd.Timestamp) -> Any:
-    """Parse a span or a time with pandas; return ``None`` if it has neither letters, a colon nor a four-digit year.
+    """Parse a span or a time with pandas; return ``None`` if it has no letters, colon or four-digit year.
 
-    pandas would take bare digits for nanoseconds, and complete a partial date from today's.
+    pandas would read bare digits as nanoseconds, and fill in a partial date from today's date.
     """
     if re.search(r"[A-Za-z:]", text):
         with contextlib.suppress(ValueError):

@@ -1,7 +1,7 @@
 """Execute a notebook with papermill in a child process. However the run ends, the child ends with it and its files are removed.
 
-``python -m boxnb.runs.watched FOLDER ...`` is ``python -m papermill ...``. Its standard input is a pipe whose other end
-belongs to the run. Every operating system closes that end when the run is killed.
+``python -m boxnb.runs.watched FOLDER ...`` does what ``python -m papermill ...`` does, and also watches its standard
+input: a pipe whose other end belongs to the run. Every operating system closes that end when the run is killed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..local import encoding, private_files
 from . import lock
 
 END_TIMEOUT = 20.0
-"""Seconds that a notebook has to end before it is killed."""
+"""How many seconds boxnb waits for a notebook to end before it kills it."""
 
 _WORK = ".work"
 
@@ -41,7 +41,7 @@ def work_folder(name: str) -> Iterator[Path]:
             if owner == name or not lock.is_running(owner):
                 shutil.rmtree(leftover, ignore_errors=True)
     try:
-        # The notebook, which is UTF-8, contains the path. If the locale lacks a letter, the folder's name is ASCII.
+        # The notebook is UTF-8 and contains this path, so percent-encode a name that the locale cannot encode.
         prefix = name if encoding.on_disk(name) == name else quote(name)
         folder = tempfile.mkdtemp(prefix=f"{prefix}+", suffix=_WORK, dir=parent)
     except OSError:
@@ -58,8 +58,8 @@ def execute(
     """Execute a notebook in a child process, and end the child if this process is asked to end.
 
     Return the exit code and the last line that papermill wrote, which is not redacted yet. Afterwards this process knows
-    the secrets that only the kernel knew, and can redact them. ``lock_descriptor`` is the lock of the run, which the
-    child shares.
+    the secrets that only the kernel knew, and can redact them. ``lock_descriptor`` belongs to the lock of the run,
+    which the child shares.
     """
     reported_secrets, key = folder / "known", secrets.token_hex(32)
     private_files.write_note(reported_secrets, "")
@@ -100,7 +100,7 @@ def _watch(folder: str) -> None:
     """Wait until the run has ended. Then kill the kernel and its children, remove the notebook, and exit."""
     while os.read(0, 1024):
         pass
-    import psutil  # type: ignore[import-untyped]  # ipykernel depends on it too
+    import psutil  # type: ignore[import-untyped]  # a dependency of ipykernel
 
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):

@@ -31,7 +31,7 @@ class AccountError(BoxNotebookError):
 
 
 def profile_session(profile: str) -> requests.Session:
-    """Return an unauthenticated session that checks certificates as the profile says."""
+    """Return an unauthenticated session with the certificate settings of the profile."""
     saved = store.load(profile)
     return unsigned_session(True if saved is None else saved.verify)
 
@@ -42,7 +42,7 @@ def who_is(profile: str, client: Client, token: Token | requests.auth.AuthBase) 
     Parameters
     ----------
     token
-        A token pair, or the auth object of a saved one, which refreshes it when needed.
+        A token pair, or an auth object that refreshes the saved pair when needed.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def who_is(profile: str, client: Client, token: Token | requests.auth.AuthBase) 
         response = http.get(
             client.server.api_url + "/users/me",
             params={"fields": FIELDS},
-            auth=sign if isinstance(token, Token) else token,  # without an auth, requests would read .netrc
+            auth=sign if isinstance(token, Token) else token,  # without one, requests would read .netrc
             timeout=(10, 20),
             allow_redirects=False,
         )
@@ -77,7 +77,10 @@ def who_is(profile: str, client: Client, token: Token | requests.auth.AuthBase) 
 
 
 def save_client(profile: str, client: Client) -> store.Profile | None:
-    """Save the app before its first use. A saved pair from another app stays until a new pair replaces it."""
+    """Save the app before its first use.
+
+    If the profile has a token pair from another app, it stays unchanged until a new pair replaces that one.
+    """
 
     def edit(saved: store.Profile | None) -> store.Profile | None:
         if saved is None:
@@ -127,9 +130,9 @@ def save_account(profile: str, token: Token, account: dict[str, Any]) -> None:
 
 
 def revoke_unwanted(profile: str, client: Client, token: Token) -> str:
-    """Revoke a token pair that is not going to be saved. Return a sentence if that fails, else an empty string.
+    """Revoke a token pair that is not going to be saved. Return an error message if that fails, else an empty string.
 
-    A pair that cannot be revoked was never saved, and expires unused.
+    Even if it cannot be revoked, it is never saved, so it expires unused.
     """
     try:
         with profile_session(profile) as http:
@@ -140,7 +143,7 @@ def revoke_unwanted(profile: str, client: Client, token: Token) -> str:
 
 
 def try_saved_sign_in(profile: str, saved: store.Profile) -> tuple[bool, str, dict[str, Any]]:
-    """Make one call with a saved sign-in. Return whether to keep it, a sentence for the panel, and the account.
+    """Make one call with a saved sign-in. Return whether to keep it, a message for the panel, and the account.
 
     Only a clear refusal from Box ends a sign-in. Without a network, the sign-in may still be valid, so it stays.
     """
@@ -159,7 +162,7 @@ def try_saved_sign_in(profile: str, saved: store.Profile) -> tuple[bool, str, di
 
 
 def sign_in_works(profile: str) -> bool:
-    """Return whether a sign-in is saved and works now, which takes a call."""
+    """Return whether a sign-in is saved and works now. Makes one call to Box."""
     try:
         saved = store.load(profile)
     except BoxNotebookError:

@@ -1,7 +1,7 @@
 """Backends: where a profile's secrets are saved (its own file, a keyring, an older script's property list, a command).
 
 A backend reads and writes one JSON-like dict: ``client_secret``, ``token`` (a dict or None), ``mail`` and ``generation``.
-Everything that is not secret stays in the profile's file. A write replaces the whole dict or nothing.
+Everything that is not secret stays in the profile's file. A write replaces the whole dict, or changes nothing.
 """
 
 from __future__ import annotations
@@ -79,9 +79,9 @@ def draft_path(file: Path) -> Path:
 def replace(backend: Backend, secrets: Secrets, file: Path | None) -> None:
     """Write secrets and read them back.
 
-    A keyring may delete its entry, then fail to write the new one. If saving fails, the secrets are therefore written
-    to a private draft next to ``file``, the profile's file, where :func:`read` finds them. With ``None`` no draft is
-    written.
+    A keyring may delete its entry and then fail to write the new one. So if saving fails, the secrets are written to a
+    private draft next to ``file`` (the profile's file), where :func:`read` finds them. If ``file`` is ``None``, no draft
+    is written.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def replace(backend: Backend, secrets: Secrets, file: Path | None) -> None:
             ) from None
         if isinstance(error, TokenStoreError):
             raise TokenStoreError(
-                f"{error} Until then the secrets are in the private file {draft_path(file)}.", file
+                f"{error} For now, the secrets are saved in the private file {draft_path(file)}.", file
             ) from None
         raise
 
@@ -117,7 +117,7 @@ def read(backend: Backend, file: Path) -> Secrets | None:
     Raises
     ------
     TokenStoreError
-        They cannot be read.
+        The secrets cannot be read.
     """
     try:
         text = private_files.read_private(draft_path(file))
@@ -152,9 +152,10 @@ def with_secrets(name: str, content: dict[str, Any], file: Path) -> dict[str, An
     if backend is None or isinstance(backend, PlistBackend):
         return content
     saved = read(backend, file)
-    if saved is None:  # do not raise: the sign-in panel and delete have to work with such a profile
+    if saved is None:  # do not raise: the sign-in panel and delete have to work for such a profile
         private_files.say_once(
-            file, f"The secrets of {name!r} are missing from {keep.split(':')[0]}. Sign in again."
+            file,
+            f"The secrets of {name!r} are missing from the backend '{keep.split(':')[0]}'. Sign in again.",
         )
     secrets = {"client_secret": "", "token": None, "mail": None, "generation": 0, **(saved or {})}
     client = {**content["client"], "client_secret": secrets["client_secret"]}
@@ -201,7 +202,7 @@ class KeyringBackend:
             )
         if any(module.startswith("keyrings.alt") for module in modules):
             raise TokenStoreError(
-                "The only keyring on this computer saves plain text. Save the secrets in 'file' instead, which is private.",
+                "The only keyring on this computer saves plain text. Save the secrets in 'file' instead: that file is private.",
                 self._file,
             )
         return keyring
@@ -211,11 +212,11 @@ class KeyringBackend:
         try:
             return getattr(keyring, function)(SERVICE, self._name, *arguments)
         except Exception as error:  # noqa: BLE001  D-Bus, pywintypes and others do not raise a KeyringError
-            reason = f"The keyring refused ({type(error).__name__})"
+            reason = f"The keyring refused the request ({type(error).__name__})"
         # Raise outside the handler: the traceback of the error above contains the secrets in plain text.
         del arguments
         raise TokenStoreError(
-            f"{reason}. Unlock it and try again, or save the secrets in 'file'.", self._file
+            f"{reason}. Unlock the keyring and try again, or save the secrets in 'file'.", self._file
         )
 
     def read(self) -> Secrets | None:
@@ -254,7 +255,7 @@ class CommandBackend:
             )
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
             raise TokenStoreError(
-                f"Cannot run {self._command[0]} ({type(error).__name__}). Check the profile's 'keep'.",
+                f"Cannot run {self._command[0]} ({type(error).__name__}). Check the profile's 'keep' setting.",
                 self._file,
             ) from None
         if process.returncode != 0:
@@ -289,7 +290,7 @@ def _decode(text: str | bytes, file: Path, source: str) -> Secrets:
 
 
 class PlistBackend:
-    """The property list of an older script: its refresh token and time, under the script's own names.
+    """The property list of an older script: its refresh token and that token's times, under the script's own names.
 
     The older script and boxnb share one token pair: each uses what the other saved. The older script does not take the
     lock, so do not run both at the same time: one of them may lose its sign-in.

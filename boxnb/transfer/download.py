@@ -1,4 +1,4 @@
-"""Download files into a folder: each is complete and verified by its SHA-1, or not saved; none is saved outside the folder."""
+"""Download files into a folder. A file is saved only if it is complete and its SHA-1 matches, and never outside the folder."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def download(
     """
     Download files into a folder on this computer.
 
-    A file gets its name once it is complete and its SHA-1 is right. After an interruption, the next call resumes it.
+    A file gets its final name once it is complete and its SHA-1 matches. The next call resumes an interrupted download.
     Each file costs one call, and a second one if only its id is known.
 
     Parameters
@@ -69,28 +69,29 @@ def download(
     box : Box
     what : str, iterable of str, or DataFrame
         The id of a file or the URL of its page in Box, several of these, or a table such as ``box.items()``,
-        ``box.tree()`` or ``box.search()``. The files of a table go into the folders of its column ``path``, if it has one.
-        Ids may be numbers.
+        ``box.tree()`` or ``box.search()``. If a table has a column ``path``, its files go into the folders
+        named there. Ids may be numbers.
     folder : path, default "."
-        Nothing is written outside this folder, nor through a link in it.
+        boxnb does not write outside this folder, or through a link inside it.
     overwrite : bool, default False
-        Whether to replace an existing file with other content; otherwise the file in Box is refused.
+        Replace an existing file whose content differs. By default, that download is refused.
     as_user : str, optional
         Id of the user to act for.
     on_progress : callable, optional
-        Called with :class:`boxnb.transfer.Moved` from time to time. By default a bar is drawn.
+        Called with :class:`boxnb.transfer.Moved` from time to time. By default, boxnb draws a progress bar.
 
     Returns
     -------
     pandas.DataFrame
         One row per file: ``name`` (in Box), ``action`` (``"downloaded"``, ``"same content"`` or ``"refused"``), ``problem``
-        (why it was refused, or under which other name it is saved), ``size`` (bytes), ``id``, ``sha1``, ``path`` (on this
+        (why it was refused, or the other name it was saved under), ``size`` (bytes), ``id``, ``sha1``, ``path`` (on this
         computer).
 
     Raises
     ------
     IdError, TransferError, ApiError, NetworkError
-        A single file could not be downloaded. With several, each row says why, and a warning counts them.
+        A single file could not be downloaded. With several files, nothing is raised: each row says what failed, and a warning
+        gives the number of failures.
     Interrupted
         Interrupted by the user; ``partial`` has the files that were finished.
 
@@ -176,7 +177,7 @@ def _requests(what: Any) -> list[_Request]:
 
 
 def _key(value: Any, index: int) -> str:
-    """Return a key for duplicates: the id, or a key of its own for a value that is not an id."""
+    """Return a key that is equal for duplicates: the id, or a unique key for a value that is not an id."""
     try:
         return ids.one(value, "what", "file")
     except IdError:
@@ -245,7 +246,7 @@ def _sha1(value: Any) -> str | None:
 def _download(
     caller: Caller, places: Places, file: RemoteFile, path: Path, overwrite: bool, meter: Meter
 ) -> tuple[str, Path, str]:
-    """Download one file. Return the action, its path, and a note if that is not the planned path."""
+    """Download one file. Return the action, the path, and a note if the path is not the planned one."""
     path, note = places.settle(path, file.id, file.name)
     places.check(path.parent)
     if not sources.is_link(path) and path.is_file():
@@ -258,7 +259,7 @@ def _download(
         elif not overwrite:
             raise _already_exists(path)
     elif os.path.lexists(path):
-        raise TransferError(f"{path} is a folder or a link. Move it away.")
+        raise TransferError(f"{path} is a folder or a link. Move or rename it, then try again.")
     path.parent.mkdir(parents=True, exist_ok=True)
     places.check(path.parent)
     with _partial_file(places, file, path) as part:
@@ -274,7 +275,9 @@ def _download(
 
 
 def _already_exists(path: Path) -> TransferError:
-    return TransferError(f"{path} already exists with other content. Move it away, or use overwrite=True.")
+    return TransferError(
+        f"{path} already exists with different content. Move or rename it, or use overwrite=True."
+    )
 
 
 @contextlib.contextmanager

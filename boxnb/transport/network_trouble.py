@@ -19,7 +19,7 @@ from ..redaction import one_line
 SOCKS = 'pip install "requests[socks]"'
 PROXY_FORM = "http://user:password@host:port"
 _PERCENT_ENCODE = (
-    "percent-encode special characters of the password (/ is %2F, @ is %40, # is %23, ? is %3F, % is %25)"
+    "percent-encode special characters in the password (/ is %2F, @ is %40, # is %23, ? is %3F, % is %25)"
 )
 
 _CERTIFICATE = {
@@ -52,9 +52,9 @@ def network_trouble(error: OSError, then: str = "try again") -> str:
     Parameters
     ----------
     error : OSError
-        The exception that requests raised, or the error of a file that a call needs.
+        The exception that requests raised, or the error for a file that a call needs.
     then : str
-        The last step for the user; it ends a sentence.
+        What the user should do last; it completes the last sentence.
     """
     if not isinstance(error, requests.RequestException):
         return _file_error(error, then)
@@ -69,7 +69,7 @@ def network_trouble(error: OSError, then: str = "try again") -> str:
         if "Missing dependencies" in details:
             spelling = spelling if os.environ.get(setting, "").lower().startswith("socks://") else ""
             return (
-                f"{setting} refers to a SOCKS proxy, but the package for SOCKS is not installed. "
+                f"{setting} refers to a SOCKS proxy, but SOCKS support is not installed. "
                 f"Run {SOCKS}, {spelling}restart the kernel, then {then}."
             )
         return f"The SOCKS proxy address in {setting} cannot be read. {_capital(spelling)}then {then}."
@@ -94,9 +94,9 @@ def network_trouble(error: OSError, then: str = "try again") -> str:
     if tls is not None and not isinstance(error, requests.Timeout):
         return tls_trouble(tls, host, through, then)
     if isinstance(error, requests.ConnectTimeout):
-        return f"{host} did not accept the connection in time{through}. The server is down, or a firewall blocks it: check the network or VPN, then {then}."
+        return f"{host} did not accept the connection in time{through}. The server is down, or a firewall is blocking it: check the network or VPN, then {then}."
     if isinstance(error, requests.Timeout) or any(isinstance(cause, TimeoutError) for cause in causes):
-        return f"{host} did not respond in time{through}. The server is slow, or the connection hangs: check the network, then {then}."
+        return f"{host} did not respond in time{through}. The server is slow, or the connection has stalled: check the network, then {then}."
     return _connection_error(error, host, through, causes, then)
 
 
@@ -126,11 +126,11 @@ def _connection_error(error: OSError, host: str, through: str, causes: list[Base
     if has_cause(socket.gaierror, urllib3.exceptions.NameResolutionError):
         return f"The name {host} cannot be looked up (DNS). Check its spelling, the network or the VPN, then {then}."
     if has_cause(ConnectionRefusedError):
-        return f"{host} refused the connection{through}: no server is running there, or a firewall blocks it. Check the network, then {then}."
+        return f"{host} refused the connection{through}: no server is running there, or a firewall is blocking it. Check the network, then {then}."
     if any(getattr(cause, "errno", None) in _OFFLINE for cause in causes):
         return f"{host} cannot be reached from this computer{through}. Check the network or VPN, then {then}."
     if has_cause(requests.exceptions.ContentDecodingError):
-        return f"The response from {host} was damaged in transit: it could not be decompressed. {_capital(then)}; if this keeps happening, ask whether a proxy changes responses."
+        return f"The response from {host} was damaged in transit: it could not be decompressed. {_capital(then)}; if this keeps happening, ask your network's administrators whether a proxy alters responses."
     if has_cause(requests.exceptions.ChunkedEncodingError):
         return f"The response from {host} is incomplete: it was truncated or damaged in transit{through}. Check the network or the proxy, then {then}."
     if has_cause(http.client.RemoteDisconnected):
@@ -160,7 +160,7 @@ def tls_trouble(
             )
         why = one_line(error.verify_message, 80)
         return (
-            f"The certificate of {host} is not trusted here ({why}){through}; usually a company proxy intercepts the connection. "
+            f"The certificate of {host} is not trusted here ({why}){through}, usually because a company proxy intercepts the connection. "
             f"Set {setting} to a PEM file with your company's certificates (a CA bundle), then {then}."
         )
     if str(error.library or "") in ("X509", "PEM", "ASN1", "BIO") or str(error).startswith(("[X509", "[PEM")):
@@ -182,7 +182,7 @@ def tls_trouble(
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or "EOF" in reason:
         return (
             f"{host} closed the encrypted connection{through} without a response or a reason. "
-            f"{_capital(then)}; if this keeps happening, ask your network's administrators whether a firewall or proxy blocks it."
+            f"{_capital(then)}; if this keeps happening, ask your network's administrators whether a firewall or proxy is blocking it."
         )
     words = one_line(reason.lower().replace("_", " "), 80) or type(error).__name__
     return f"The encrypted connection to {host} failed{through} ({words}). Check the network or the proxy, then {then}."
@@ -202,24 +202,22 @@ def _proxy_error(host: str, setting: str, causes: list[BaseException], details: 
     tls = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
     if tls is not None:
         return tls_trouble(tls, f"the proxy set in {setting}", "", then)
-    why = "does not respond as a proxy"
+    why = "does not respond like a proxy"
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         why = "has a name that cannot be looked up (DNS)"
     elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         why = "refuses connections"
     elif any(isinstance(cause, TimeoutError) for cause in causes):
         why = "does not respond in time"
-    return (
-        f"The proxy set in {setting} {why}. Check its address and port there, and the network, then {then}."
-    )
+    return f"The proxy set in {setting} {why}. Check the address and port in that setting, and the network, then {then}."
 
 
 def proxy_wants_password(url: str, then: str = "try again", setting: str = "") -> str:
     """Return the message for a 407."""
     setting = setting or proxy_for(url) or _any_proxy()
     return (
-        f"The proxy set in {setting} asks for a user name and a password (407), or refused those it received. "
-        f"Write {PROXY_FORM} there and {_PERCENT_ENCODE}, then {then}."
+        f"The proxy set in {setting} asks for a user name and a password (407), or rejected the ones it received. "
+        f"Write its address as {PROXY_FORM} and {_PERCENT_ENCODE}, then {then}."
     )
 
 
@@ -262,7 +260,7 @@ def certificates() -> str:
 
 
 def _file_error(error: OSError, then: str) -> str:
-    """Return the message for an error of a file on this computer."""
+    """Return the message for an error with a file on this computer."""
     if isinstance(error, filelock.Timeout):
         return f"Another process has held the lock {error.lock_file} for too long. Wait for it or end it, then {then}."
     missing_file = re.search(r"invalid path: (.+)", str(error))
@@ -274,7 +272,7 @@ def _file_error(error: OSError, then: str) -> str:
         return tls_trouble(error, "the server", "", then)
     reason = error.strerror or type(error).__name__
     if error.errno in _FULL:
-        return f"{error.filename or 'A file on this computer'} cannot be written ({reason}). Free space on the disk, then {then}."
+        return f"{error.filename or 'A file on this computer'} cannot be written ({reason}). Free up disk space, then {then}."
     if error.filename is None and isinstance(error, ConnectionError | TimeoutError | socket.gaierror):
         return f"The connection was lost ({reason}). Check the network, then {then}."
     return f"{error.filename or 'A file on this computer'} cannot be used ({reason}). Check its permissions and owner, then {then}."

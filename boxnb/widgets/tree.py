@@ -70,7 +70,7 @@ class Folders(anywidget.AnyWidget):
         return FOLDER_TREE
 
     def fallback(self) -> str:
-        """Return the first loaded or chosen items as plain HTML."""
+        """Return the first rows of ``selected`` as plain HTML."""
         items = self.branches.selected
         columns = [name for name in ("type", "name", "size", "modified_at") if name in items]
         preview = items[columns].head(FALLBACK_ROWS)
@@ -85,7 +85,7 @@ class Folders(anywidget.AnyWidget):
 
 def folders(source: Box | pd.DataFrame, *, root: str = "0", as_user: str | None = None) -> Folders:
     """
-    Show a folder tree to open folders in, to search, and to choose items from.
+    Show a folder tree where the user can open folders, search, and choose items.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """The state of a folder tree in the kernel; `tree_state.js` is the state of one view in the browser.
 
-Each folder is fetched when it is opened. Can be tested without a widget.
+Each folder is fetched when it is opened. This module can be tested without a widget.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Branches:
         self._pages = pages
         self.root = root
         self.items: dict[str, pd.DataFrame] = {}
-        self._incomplete: set[str] = set()  # some of their pages failed; fetched again when opened again
+        self._incomplete: set[str] = set()  # folders with failed pages; opening one again fetches it again
         self.chosen: list[tuple[str, str]] = []
 
     def open(self, folder_id: str) -> Iterator[dict[str, Any]]:

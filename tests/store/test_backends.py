@@ -355,7 +355,7 @@ def test_a_profile_whose_secrets_are_missing_can_be_loaded_and_deleted(
     """A warning says that the secrets are missing, the client ID is still known, and the profile can be deleted."""
     store.migrate("acme", "keyring")
     vault.passwords.clear()
-    with pytest.warns(UserWarning, match="missing from keyring"):
+    with pytest.warns(UserWarning, match="missing from the backend 'keyring'"):
         profile = store.load("acme")
     assert profile is not None
     assert (profile.token, profile.client.client_id) == (None, CLIENT.client_id)

@@ -127,9 +127,9 @@ def used_share(snapshot: Snapshot) -> pd.Series:
 
 
 def strongest_hours(snapshot: Snapshot) -> list[int]:
-    """Return the hours of the heatmap's two strongest fields, or nothing if the third is close to them."""
-    fields = snapshot.sign_ins.groupby(["weekday", "hour"], observed=True).size().nlargest(3)
-    return sorted(hour for _, hour in fields.index[:2]) if fields.iloc[1] > 3 * fields.iloc[2] else []
+    """Return the hours of the heatmap's two strongest squares, or nothing if the third is close to them."""
+    squares = snapshot.sign_ins.groupby(["weekday", "hour"], observed=True).size().nlargest(3)
+    return sorted(hour for _, hour in squares.index[:2]) if squares.iloc[1] > 3 * squares.iloc[2] else []
 
 
 def anonymous_downloads(snapshot: Snapshot) -> list[int]:
@@ -335,11 +335,11 @@ QUOTES: dict[str, dict[str, Check]] = {
         "some 13,000 events": lambda s: 12_500 < len(s.events) < 13_500,
         "fewer events at weekends": weekends_are_quiet,
         "one person downloaded far more than usual": lambda s: s.downloads["is_unusual"].iloc[0],
-        "two strong fields": lambda s: len(strongest_hours(s)) == 2,
+        "two strong ones": lambda s: len(strongest_hours(s)) == 2,
         "one at 01, one at 03": lambda s: strongest_hours(s) == [1, 3],
-        "failed sign-ins of one night each": lambda s: strongest_hours(s) == [1, 3],
+        "is one night of failed sign-ins": lambda s: strongest_hours(s) == [1, 3],
         "three networks in the sandbox": lambda s: s.sign_ins["network"].nunique() == 3,
-        "where all but one entry failed": lambda s: (
+        "where all but one sign-in failed": lambda s: (
             s.sign_ins[s.sign_ins["network"] == "203.0.113.*"]["succeeded"].sum() == 1
         ),
         "250 attempts in two bursts": lambda s: (len(s.attacks), s.attacks["tries"].sum()) == (2, 250),
@@ -351,7 +351,7 @@ QUOTES: dict[str, dict[str, Check]] = {
         "The other tried 90 accounts once each": (
             lambda s: s.attacks.iloc[1][["tries", "accounts"]].tolist() == [90, 90]
         ),
-        "412 downloads of one person in one day in the first row, marked unusual": lambda s: (
+        "412 downloads by one person on one day in the first row, marked unusual": lambda s: (
             s.downloads.iloc[0][["events", "is_unusual"]].tolist() == [412, True]
         ),
         "through the open link on *Payroll*": lambda s: (
@@ -359,8 +359,8 @@ QUOTES: dict[str, dict[str, Check]] = {
             and s.downloads.iloc[1]["events"] == 230
             and s.content["name"].eq("Payroll").any()
         ),
-        "four rows, each with the first and the last": lambda s: len(s.unusual) == 4,
-        "the two of the downloads above, the failed sign-ins, and 75 deletions within six minutes": lambda s: (
+        "four rows:": lambda s: len(s.unusual) == 4,
+        "the two from the downloads above, the failed sign-ins, and 75 deletions within six minutes": lambda s: (
             s.unusual[["event_type", "events"]].astype(str).agg(" ".join, axis=1).tolist()
             == ["DOWNLOAD 412", "DOWNLOAD 230", "FAILED_LOGIN 160", "DELETE 75"]
             and (s.unusual["last_at"] - s.unusual["first_at"]).iloc[3] <= pd.Timedelta("6min")
@@ -374,7 +374,7 @@ QUOTES: dict[str, dict[str, Check]] = {
         "the last eight things that happened to the file with the most events": lambda s: (
             len(s.busiest_file) == 8
         ),
-        "a file of *Payroll*, which `(anonymous)` fetched five times on one day from one address": lambda s: (
+        "a file in *Payroll*, which `(anonymous)` fetched five times on one day from one address": lambda s: (
             in_payroll(s, s.busiest_file["item_id"].iloc[0]) and anonymous_downloads(s) == [5]
         ),
     },
@@ -388,7 +388,7 @@ QUOTES: dict[str, dict[str, Check]] = {
             s.unusual.iloc[3][["name", "events"]].tolist() == ["Ethan Okafor", 75]
         ),
         "the five departments that use the most space": lambda s: s.staff()["department"].nunique() >= 5,
-        "2,316,826,868,435 are 2.3 terabytes": (
+        "2,316,826,868,435 is about 2.3 terabytes": (
             lambda s: s.staff().groupby("department")["space_used"].sum().max() == 2_316_826_868_435
         ),
     },
@@ -428,12 +428,12 @@ OTHER: dict[str, tuple[str, ...]] = {
         "counts everyone once", "[those events]", "one person can be counted", "has one row for each", "[Activity](04",
     ),
     "04-activity": (
-        "*unknown* the first time", "5,000 people may make 100,000", "begin with one day", "*Failed sign-ins* below", "`127.0.0.*`",
-        "A field is a weekday", "two with offices and homes", "one row for each", "The second is `(anonymous)`", "a few dozen calls",
-        "came from one pull", "one row per user", "`items` is the number",
+        "*unknown* the first time", "5,000 people may produce 100,000", "begin with one day", "*Failed sign-ins* below", "`127.0.0.*`",
+        "Each square is an hour of a weekday", "two used by offices and homes", "one row for each", "The second row is `(anonymous)`", "a few dozen calls",
+        "came from one pull", "one row per user", "`items` is the number", "`first_at` and `last_at` are",
     ),
     "05-ask-anything": (
-        "three estimates", "of the other two", "no SHA-1", "*All Files*", "five of the people with the most devices", "The sandbox's company has such a file",
+        "three estimates", "about the other two", "no SHA-1", "*All Files*", "five of the people with the most devices", "The practice company has such a file",
         "'2026-11-24'", "two sheets", "a long one", "Act on that list", "one page that you can mail", "most calls for", "one call per page",
     ),
     "01-upload-files": ("contains five files", "then five rows", "four times", "five rows with", "the same", "one call listed"),

@@ -329,7 +329,7 @@ def test_a_proxy_without_tls_is_reported(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_errors_of_local_files_are_not_network_errors(tmp_path: Path) -> None:
     """The message contains the path of the file."""
     full = OSError(28, "No space left on device", str(tmp_path))
-    assert "Free space on the disk" in network_trouble(full) and "owner" not in network_trouble(full)
+    assert "Free up disk space" in network_trouble(full) and "owner" not in network_trouble(full)
     with pytest.raises(OSError, match="Is a directory") as caught:
         tmp_path.read_bytes()
     assert f"{tmp_path} cannot be used" in network_trouble(caught.value)

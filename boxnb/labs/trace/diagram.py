@@ -19,7 +19,7 @@ _FINGERPRINT = re.compile(r"(<secret [0-9a-f]{4}>)")
 
 
 def page(exchanges: Sequence[Exchange]) -> str:
-    """Return the diagram and a table. Each row opens to show the request, the response, its rule and code to repeat it."""
+    """Return the diagram and a table. Each row opens to show the request, the response, the rule, and code to repeat the request."""
     if not exchanges:
         return diagram_only(exchanges)
     rows = "".join(_row(exchange) for exchange in exchanges)
@@ -165,7 +165,7 @@ def _details(exchange: Exchange) -> str:
     response_lines += [f"{name}: {value}" for name, value in exchange.response_headers.items()]
     response_lines += ["", exchange.body] if exchange.body else []
     return (
-        f"<p>Rule: {escaped(exchange.section)}. It took {exchange.milliseconds:.0f} ms.</p>"
+        f"<p>Rule: {escaped(exchange.section)}. Response time: {exchange.milliseconds:.0f} ms.</p>"
         f"<p>Request</p><pre>{fingerprints.chips(chr(10).join(request_lines))}</pre>"
         f"<p>Response</p><pre>{fingerprints.chips(chr(10).join(response_lines))}</pre>"
         f"<p>With curl</p><pre>{escaped(as_curl(exchange))}</pre><p>With requests</p><pre>{escaped(as_requests(exchange))}</pre>"

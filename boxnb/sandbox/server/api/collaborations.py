@@ -1,4 +1,4 @@
-"""Reading collaborations: of items, of groups, of the caller (box-facts 4.6)."""
+"""List the collaborations of an item, of a group, or of the caller (box-facts 4.6)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def visible_on(call: Call, item: Item) -> list[Collab]:
 
 
 async def of_item(call: Call, kind: str) -> Response:
-    """Return a marker page of the collaborations of one item."""
+    """Return one page of an item's collaborations, paged by marker."""
     call.need_read()
     item_id = call.request.path_params["id"]
     if kind == "folder" and item_id == "0":
