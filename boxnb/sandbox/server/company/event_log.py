@@ -166,9 +166,10 @@ class Log:
             if type_numbers is not None and past.types[index] not in type_numbers:
                 continue
             event = self.at(index)
-            if event.position < position:
+            own_position = event.position
+            if own_position < position:
                 continue
-            while live and live[0].position < event.position:
+            while live and live[0].position < own_position:
                 yield live.pop(0)
             yield event
         yield from live
