@@ -74,7 +74,7 @@ def download(
     folder : path, default "."
         Nothing is written outside this folder, nor through a link in it.
     overwrite : bool, default False
-        Whether to replace an existing file with other content; otherwise the file in Box is refused.
+        Whether to replace an existing file that has different content; otherwise the file in Box is refused.
     as_user : str, optional
         Id of the user to act for.
     on_progress : callable, optional
@@ -258,7 +258,7 @@ def _download(
         elif not overwrite:
             raise _already_exists(path)
     elif os.path.lexists(path):
-        raise TransferError(f"{path} is a folder or a link. Move it away.")
+        raise TransferError(f"{path} is a folder or a link. Move or rename it.")
     path.parent.mkdir(parents=True, exist_ok=True)
     places.check(path.parent)
     with _partial_file(places, file, path) as part:
@@ -274,7 +274,7 @@ def _download(
 
 
 def _already_exists(path: Path) -> TransferError:
-    return TransferError(f"{path} already exists with other content. Move it away, or use overwrite=True.")
+    return TransferError(f"{path} already exists with different content. Move or rename it, or use overwrite=True.")
 
 
 @contextlib.contextmanager

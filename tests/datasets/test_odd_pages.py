@@ -685,7 +685,7 @@ OBJECTS: dict[str, Callable[[boxnb.Box], pd.DataFrame]] = {
 
 @pytest.mark.parametrize("name", OBJECTS)
 def test_response_that_is_not_a_single_object_raises(name: str) -> None:
-    """A response with status 200 but other content raises."""
+    """A response with status 200 but unexpected content raises."""
     for content in (
         b"",
         b"null",
