@@ -388,7 +388,7 @@ def wait_until_started(mark: Path) -> list[int]:
 
 
 def test_killed_run_ends_with_all_its_processes(sandbox: Sandbox, tmp_path: Path, home: Path) -> None:
-    """Kernel and child programs end, no file with secrets remains, and the next run of that name can start."""
+    """Kernel and child programs end, no file with secrets remains, and the next run with that name can start."""
     sign_in(sandbox)
     mark = tmp_path / "mark"
     path = notebook(tmp_path, TICKS.format(mark=str(mark)))

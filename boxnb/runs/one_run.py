@@ -337,7 +337,7 @@ def run(
     Parameters
     ----------
     name : str
-        The name in log files and mail subjects. A second run of the same name at the same time is refused.
+        The name in log files and mail subjects. A second run with the same name at the same time is refused.
     to : iterable, optional
         Where the run report goes: ``"print"``, mail addresses, a ``Path`` of a folder for HTML pages, or functions that take
         the finished run. A single string is accepted as well. The log file is always written.
@@ -356,7 +356,7 @@ def run(
     Raises
     ------
     RunRefusedError
-        On entering the block: a run of that name is already in progress. The refusal is reported as well.
+        On entering the block: a run with that name is already in progress. The refusal is reported as well.
     ValueError
         The name or an address is not valid.
     """

@@ -92,7 +92,7 @@ def check_address(address: str) -> str:
     Raises
     ------
     SettingError
-        It is not one, or contains a line break, with which someone could inject mail headers.
+        It is not one, or it contains a line break, which could inject mail headers.
     """
     if not _ADDRESS.fullmatch(address) or not address.isprintable():
         raise SettingError(
