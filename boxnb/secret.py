@@ -43,7 +43,7 @@ def clean(error: BaseException, handled: BaseException | None = None) -> None:
             continue
         cleaned.add(id(current))
         traceback.clear_frames(current.__traceback__)
-        # The JSONDecodeError of json, and that of simplejson, which requests uses if it is installed.
+        # The JSONDecodeError of json, or of simplejson, which requests uses if it is installed.
         if isinstance(getattr(current, "doc", None), str | bytes):
             vars(current)["doc"] = ""  # the whole document: a profile, or a response with tokens
         if isinstance(current, UnicodeDecodeError):
