@@ -190,7 +190,7 @@ def set_link(call: Call, item: Item, settings: Any) -> str:
 def set_tags(item: Item, tags: Any) -> None:
     """Set at most 100 tags."""
     if not isinstance(tags, list) or len(tags) > 100 or not all(isinstance(tag, str) for tag in tags):
-        raise invalid("invalid_parameter", "tags", "'tags' is a list of at most 100 strings")
+        raise invalid("invalid_parameter", "tags", "'tags' must be a list of at most 100 strings")
     item.tags = tuple(dict.fromkeys(tags))
 
 
