@@ -259,7 +259,7 @@ class ForbiddenError(ApiError):
 
 
 class NotFoundError(ApiError):
-    """404: the item does not exist, or this user may not see it. Box does not say which."""
+    """404: the item does not exist, or this user cannot see it. Box does not say which."""
 
 
 class RateLimitError(ApiError):

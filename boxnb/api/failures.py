@@ -214,7 +214,7 @@ def api_error(response: requests.Response) -> ApiError:
         hint = " Box returns 404 even to an admin for content that is not shared with the admin."
         return NotFoundError(
             sentence(
-                "It does not exist or this user may not see it", hint if server in ("Box", "sandbox") else ""
+                "It does not exist, or this user cannot see it", hint if server in ("Box", "sandbox") else ""
             ),
             **facts,
         )

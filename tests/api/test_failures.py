@@ -295,7 +295,7 @@ REMEDIES = {
     (400, "terms_of_service_required"): ("terms of service", "accept them"),
     (400, "password_reset_required"): ("set a new password", "Sign in to Box in the browser"),
     (404, "trashed"): ("in the trash", "Restore it"),
-    (404, "not_found"): ("may not see it", "Box returns 404 even to an admin"),
+    (404, "not_found"): ("cannot see it", "Box returns 404 even to an admin"),
     (409, "operation_blocked_temporary"): ("still running", "again in a minute"),
     (409, "item_name_in_use"): ("with that name already exists", "another name"),
     (410, "session_expired"): ("upload session has ended", "Start the upload again"),

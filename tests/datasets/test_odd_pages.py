@@ -393,7 +393,7 @@ def test_server_that_ignores_offsets_does_not_cause_a_loop() -> None:
 
 
 def test_fewer_rows_than_box_counts_are_reported() -> None:
-    """Box counts entries that this user may not see, but does not return them."""
+    """Box counts entries that this user cannot see, but does not return them."""
     with made_up(Offsets(lambda page: {**page, "total_count": 9})) as box:
         frame, messages = with_warnings(box.groups)
         assert len(frame) == 5

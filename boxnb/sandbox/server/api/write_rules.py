@@ -195,7 +195,7 @@ def set_tags(item: Item, tags: Any) -> None:
 
 
 def check_may_leave(call: Call, item: Item) -> None:
-    """Raise 403 if the caller may not take an item out of its folder."""
+    """Raise 403 if the caller is not allowed to take an item out of its folder."""
     rights = call.view().rights(item.parent) if item.parent is not None else call.view().rights(item)
     if ("delete" if item.parent is not None else "own") not in rights:
         raise forbidden()
