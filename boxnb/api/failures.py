@@ -56,8 +56,8 @@ _MEANINGS = {
         "Sign in to {box} in the browser, set it, then run this again.",
     ),
     "user_email_confirmation_required": (
-        "This user has not confirmed the e-mail address yet",
-        "Follow the link in {box}'s mail, then run this again.",
+        "This user has not confirmed the email address yet",
+        "Follow the link in {box}'s email, then run this again.",
     ),
     "invalid_grant": ("The sign-in is no longer valid", "Sign in again."),
     "access_denied_item_locked": ("The item is locked", "Have it unlocked, then run this again."),

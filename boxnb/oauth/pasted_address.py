@@ -72,7 +72,7 @@ def readings(pasted: str) -> Iterator[Reading]:
 
 def _repaired_versions(text: str) -> Iterator[str]:
     """Yield versions of the text. Each undoes some of the damage that mail and chat programs do, least damage first."""
-    unquoted = re.sub(r"(?m)^[>|\s]+", "", text)  # the marks of quoted lines in a mail
+    unquoted = re.sub(r"(?m)^[>|\s]+", "", text)  # the marks of quoted lines in an email
     joined = re.sub(r"[ \t]*[\r\n]+[ \t]*", "", unquoted)
     unwrapped = re.sub(r"=\r?\n", "", text)  # quoted-printable
     variants = [re.sub(r"\s+", "", text)]

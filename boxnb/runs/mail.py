@@ -25,7 +25,7 @@ from ..store.mail_settings import PORTS, MailSettings, check_address, is_loopbac
 from ..transport.network_trouble import tls_trouble
 
 LARGEST = 20_000_000
-"""Bytes of attachments in one mail. Many servers refuse mail over 25 MB, and base64 adds a third."""
+"""Bytes of attachments in one email. Many servers refuse mail over 25 MB, and base64 adds a third."""
 
 LEAST = 100_000
 """Bytes of attachments in the second attempt, after the server refused the size: usually enough for the log."""
@@ -33,12 +33,12 @@ LEAST = 100_000
 ATTEMPTS = 3
 WAIT = 1.0
 TOO_LARGE = {523, 552}
-"""Reply codes for a mail that is too large (RFC 5321 4.2.3, RFC 1870 6)."""
+"""Reply codes for an email that is too large (RFC 5321 4.2.3, RFC 1870 6)."""
 TEXT = {".csv", ".htm", ".html", ".ipynb", ".json", ".log", ".md", ".svg", ".tsv", ".txt", ".xml"}
 
 
 class MailTooLargeError(MailError):
-    """The mail is larger than the server accepts."""
+    """The email is larger than the server accepts."""
 
 
 def save_mail(
@@ -142,7 +142,7 @@ def compose(
     files: Sequence[Path] = (),
     largest: int = LARGEST,
 ) -> EmailMessage:
-    """Return the mail, redacted. Files beyond ``largest`` bytes in total are named instead of attached.
+    """Return the email, redacted. Files beyond ``largest`` bytes in total are named instead of attached.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def compose(
         try:
             size = file.stat().st_size
             if size > remaining:
-                text += f"\nNot attached, too large for a mail ({size:,} bytes): {file}\n"
+                text += f"\nNot attached, too large for an email ({size:,} bytes): {file}\n"
                 continue
             attachments.append((file, _content(file)))
             remaining -= size
@@ -187,12 +187,12 @@ def _content(file: Path) -> bytes:
 
 
 def send(settings: MailSettings, message: EmailMessage) -> None:
-    """Send one mail.
+    """Send one email.
 
     Raises
     ------
     MailError
-        The mail was not sent. The message says why, and never contains the password.
+        The email was not sent. The message says why, and never contains the password.
     """
     try:
         _send(settings, message)
@@ -228,7 +228,7 @@ def _send(settings: MailSettings, message: EmailMessage) -> None:
         reply = f"{error.smtp_code} {_one_line(error.smtp_error)}"
         if isinstance(error, smtplib.SMTPDataError):
             raise MailError(
-                f"The mail server {address} did not accept the mail ({reply}). Ask the server's administrator why."
+                f"The mail server {address} did not accept the email ({reply}). Ask the server's administrator why."
             ) from None
         raise MailError(
             f"The mail server {address} refused the sender {settings.sender} ({reply}). Check the address."
@@ -257,7 +257,7 @@ def _send(settings: MailSettings, message: EmailMessage) -> None:
     except smtplib.SMTPException as error:
         if isinstance(error.__context__, TimeoutError):  # smtplib raises its own error for a timeout here
             raise MailError(
-                f"The mail server {address} stopped responding for {settings.timeout:g} s. It may have sent the mail: "
+                f"The mail server {address} stopped responding for {settings.timeout:g} s. It may have sent the email: "
                 "ask a recipient before you send it again."
             ) from None
         if "authentication method" in str(error):
@@ -280,7 +280,7 @@ def _send(settings: MailSettings, message: EmailMessage) -> None:
         ) from None
     if refused:
         raise MailError(
-            f"The mail was sent, but {address} refused {_refusals(refused)}. Check the addresses."
+            f"The email was sent, but {address} refused {_refusals(refused)}. Check the addresses."
         )
 
 

@@ -316,7 +316,7 @@ def check_sink(sink: Sink) -> Sink:
     Raises
     ------
     ValueError
-        A string is neither "print", "file" nor a mail address.
+        A string is neither "print", "file" nor an email address.
     """
     if isinstance(sink, str) and sink not in ("print", "file"):
         return check_address(sink)
@@ -339,7 +339,7 @@ def run(
     name : str
         The name in log files and mail subjects. A second run with the same name at the same time is refused.
     to : iterable, optional
-        Where the run report goes: ``"print"``, mail addresses, a ``Path`` of a folder for HTML pages, or functions that take
+        Where the run report goes: ``"print"``, email addresses, a ``Path`` of a folder for HTML pages, or functions that take
         the finished run. A single string is accepted as well. The log file is always written.
     profile : str, optional
         The profile whose mail settings are used. By default, the only profile with mail settings.

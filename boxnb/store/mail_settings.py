@@ -87,7 +87,7 @@ class MailSettings:
 
 
 def check_address(address: str) -> str:
-    """Return the address if it is a bare mail address.
+    """Return the address if it is a bare email address.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def check_address(address: str) -> str:
     """
     if not _ADDRESS.fullmatch(address) or not address.isprintable():
         raise SettingError(
-            f"{address!r} is not a mail address. Write it without a name, such as 'ada@example.com'."
+            f"{address!r} is not an email address. Write it without a name, such as 'ada@example.com'."
         )
     return address
 
