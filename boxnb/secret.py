@@ -177,7 +177,7 @@ REPORT_TO = "BOXNB_RUN_SECRETS"
 def _report(value: str) -> None:
     """Report a secret to the run that started this process, so that the run's page, log and mail redact it.
 
-    The line cannot be read without the key, which only the two processes have. After a kill, the secrets stay unreadable.
+    The line cannot be read without the key, which only the two processes have. If they are killed, the secrets stay unreadable.
     """
     file, _, key = os.environ.get(REPORT_TO, "").rpartition(":")
     if not file:

@@ -236,7 +236,7 @@ def _send(settings: MailSettings, message: EmailMessage) -> None:
     except smtplib.SMTPNotSupportedError as error:
         if "SMTPUTF8" in str(error):
             raise MailError(
-                f"The mail server {address} accepts only ASCII addresses. Use an address without other letters."
+                f"The mail server {address} accepts only ASCII addresses. Use an ASCII address instead."
             ) from None
         feature = "encryption (STARTTLS)" if "STARTTLS" in str(error) else "sign-in (AUTH)"
         raise MailError(

@@ -198,7 +198,8 @@ class Run:
             error = None  # the script ended itself successfully
         self._finish(error)
         if error is None and self._stop.late is not None:
-            raise SystemExit(128 + self._stop.late)  # asked to end while reports were being sent
+            # A termination signal arrived while reports were being sent.
+            raise SystemExit(128 + self._stop.late)
 
     def _finish(self, error: BaseException | None) -> None:
         """Report how the run ended. A failure in here must not hide the error that ended the run."""
@@ -247,7 +248,7 @@ class Run:
         return report.explanation(error)
 
     def _deliver(self, sink: Sink) -> None:
-        """Deliver the report to one sink. If that fails, note it and continue with the other sinks."""
+        """Deliver the report to one sink. If that fails, record it and continue with the other sinks."""
         target = "print" if sink == "print" else str(sink) if isinstance(sink, str) else "a sink"
         try:
             if callable(sink):

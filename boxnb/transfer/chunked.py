@@ -1,4 +1,4 @@
-"""Chunked uploads: files of 20 MB and more, several parts in parallel. After a kill, the next call sends only missing parts."""
+"""Chunked uploads: files of 20 MB and more, several parts in parallel. After a crash, the next call sends only missing parts."""
 
 from __future__ import annotations
 

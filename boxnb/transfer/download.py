@@ -274,7 +274,9 @@ def _download(
 
 
 def _already_exists(path: Path) -> TransferError:
-    return TransferError(f"{path} already exists with different content. Move or rename it, or use overwrite=True.")
+    return TransferError(
+        f"{path} already exists with different content. Move or rename it, or use overwrite=True."
+    )
 
 
 @contextlib.contextmanager

@@ -56,7 +56,7 @@ def upload(
     Upload one file into a folder in Box.
 
     A file below 20 MB is sent in one call, a larger one in parts, four in parallel. If a chunked upload is interrupted, even
-    by a kill, the same call resumes it within seven days.
+    because the process was killed, the same call resumes it within seven days.
 
     Parameters
     ----------

@@ -240,7 +240,7 @@ def test_characters_that_mail_cannot_contain_are_escaped(
 
 
 def test_letters_beyond_ascii_are_reported_early(server: Mailbox) -> None:
-    """Python's mail library cannot send a password with other letters, and some servers refuse an address with them."""
+    """Python's mail library cannot send a password with non-ASCII letters, and some servers refuse an address with them."""
     with pytest.raises(ValueError, match="ASCII"):
         runs.save_mail("acme", host="127.0.0.1", sender=ADA, username="me", password="sch\u00e4tze")
     assert mailer.settings_of("acme").username == server.username  # unchanged
