@@ -190,7 +190,7 @@ class BasicSession(Session):
         Raises
         ------
         HostNotAllowedError
-            The URL is that of another server.
+            The URL belongs to another server.
         """
         full_url = url if isinstance(url, str) else url.decode()
         if "://" not in full_url:

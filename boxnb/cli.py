@@ -1,7 +1,7 @@
 """The command line: run a notebook unattended, or print the text that makes a scheduler run it.
 
 Exit codes: 0 the notebook ran, with or without warnings; 1 it failed; 2 the command line is not valid; 4 the notebook ran,
-but a report could not be delivered; 75 a run of the same name is already in progress; 129, 130 and 143 the run was stopped
+but a report could not be delivered; 75 a run with the same name is already in progress; 129, 130 and 143 the run was stopped
 from outside, by SIGHUP, Ctrl-C or SIGTERM.
 """
 
@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="verb", required=True)
     run_parser = verbs.add_parser("run", help="execute a notebook, save it as HTML, and report how it ended")
     schedule_parser = verbs.add_parser(
-        "schedule", help="print the text with which cron, launchd, systemd or Windows runs a notebook"
+        "schedule", help="print the text that makes cron, launchd, systemd or Windows run a notebook"
     )
     for verb in (run_parser, schedule_parser):
         verb.add_argument("notebook", type=Path)

@@ -27,7 +27,7 @@
     |-- MissingPackageError           a package of an extra is not installed (also an ImportError)
     |-- SandboxError                  the sandbox cannot be started or reached
     |-- RunRefusedError               a run with the same name is in progress
-    |-- MailError                     a mail cannot be sent
+    |-- MailError                     an email cannot be sent
     |-- TransferError                 a file cannot be uploaded or downloaded
     |-- ExportError                   a table cannot be written to a file (also a ValueError)
     `-- ApiError                      Box responded to a call with an error  .status .code .request_id .help_url
@@ -215,7 +215,7 @@ class RunRefusedError(BoxNotebookError):
 
 
 class MailError(BoxNotebookError):
-    """A mail cannot be sent. The outcome of the run is not affected."""
+    """An email cannot be sent. The outcome of the run is not affected."""
 
 
 class TransferError(BoxNotebookError):
@@ -259,7 +259,7 @@ class ForbiddenError(ApiError):
 
 
 class NotFoundError(ApiError):
-    """404: the item does not exist, or this user may not see it. Box does not say which."""
+    """404: the item does not exist, or this user cannot see it. Box does not say which."""
 
 
 class RateLimitError(ApiError):

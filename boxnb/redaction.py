@@ -1,4 +1,4 @@
-"""Remove secrets from text that people read: logs, mails, reports, executed notebooks.
+"""Remove secrets from text that people read: logs, emails, reports, executed notebooks.
 
 There are two rules. Every secret that this process knows is redacted in any text. For secrets that it does not know, the
 formats that contain secrets are redacted: headers, form fields, JSON, URLs. `runs.recorder` applies this to each line of a

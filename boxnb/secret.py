@@ -43,7 +43,7 @@ def clean(error: BaseException, handled: BaseException | None = None) -> None:
             continue
         cleaned.add(id(current))
         traceback.clear_frames(current.__traceback__)
-        # The JSONDecodeError of json, and that of simplejson, which requests uses if it is installed.
+        # The JSONDecodeError of json, or of simplejson, which requests uses if it is installed.
         if isinstance(getattr(current, "doc", None), str | bytes):
             vars(current)["doc"] = ""  # the whole document: a profile, or a response with tokens
         if isinstance(current, UnicodeDecodeError):
@@ -177,7 +177,7 @@ REPORT_TO = "BOXNB_RUN_SECRETS"
 def _report(value: str) -> None:
     """Report a secret to the run that started this process, so that the run's page, log and mail redact it.
 
-    The line cannot be read without the key, which only the two processes have. After a kill, the secrets stay unreadable.
+    The line cannot be read without the key, which only the two processes have. If they are killed, the secrets stay unreadable.
     """
     file, _, key = os.environ.get(REPORT_TO, "").rpartition(":")
     if not file:

@@ -39,7 +39,7 @@ from boxnb.store import intent
 
 @pytest.fixture
 def acme(sandbox: Sandbox) -> store.Profile:
-    """Return the profile `acme`, with which the practice admin is signed in."""
+    """Return the profile `acme`, signed in as the practice admin."""
     return sign_in(sandbox)
 
 

@@ -104,7 +104,7 @@ def test_notebook_attaches_files(server: Mailbox, tmp_path: Path) -> None:
 
 
 def test_failing_cell(server: Mailbox, tmp_path: Path) -> None:
-    """The exit code is 1, the mail says which cell failed and why, and the page shows it."""
+    """The exit code is 1, the email says which cell failed and why, and the page shows it."""
     child = run(notebook(tmp_path, USERS, "box.get('/folders/1')", "1"), "--profile", "acme")
     assert child.returncode == 1
     assert server[-1].subject.startswith("ERROR nightly-acme")
@@ -113,7 +113,7 @@ def test_failing_cell(server: Mailbox, tmp_path: Path) -> None:
 
 
 def test_warning_in_a_cell(server: Mailbox, tmp_path: Path) -> None:
-    """The exit code is 0, and the mail reports the warning."""
+    """The exit code is 0, and the email reports the warning."""
     child = run(
         notebook(tmp_path, "import warnings\nwarnings.warn('half of it')\nprint('printed')"),
         "--profile",
@@ -128,7 +128,7 @@ def test_warning_in_a_cell(server: Mailbox, tmp_path: Path) -> None:
 
 
 def test_profile_without_a_sign_in(server: Mailbox, tmp_path: Path) -> None:
-    """The run fails immediately, without asking for anything, and the mail is sent."""
+    """The run fails immediately, without asking for anything, and the email is sent."""
     boxnb.sign_out("acme")
     child = run(notebook(tmp_path, USERS), "--profile", "acme")
     assert child.returncode == 1
@@ -157,7 +157,7 @@ def test_two_runs_at_the_same_time(server: Mailbox, sandbox: Sandbox, tmp_path: 
 
 
 def test_revoked_token(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> None:
-    """The refresh token is no longer valid, and the mail says to sign in again."""
+    """The refresh token is no longer valid, and the email says to sign in again."""
     saved = store.load("acme")
     assert saved is not None and saved.token is not None
     boxnb.oauth.revoke(saved.client, saved.token)
@@ -175,7 +175,7 @@ def test_response_lost_during_a_refresh(server: Mailbox, sandbox: Sandbox, tmp_p
 
 
 def test_server_that_responds_with_500(server: Mailbox, sandbox: Sandbox, tmp_path: Path) -> None:
-    """The exit code is 1, the mail names the error, and the saved pair is unchanged."""
+    """The exit code is 1, the email names the error, and the saved pair is unchanged."""
     with sandbox.faults.during("/2.0/users*", "500"):
         child = run(notebook(tmp_path, USERS), "--profile", "acme")
     assert child.returncode == 1
@@ -187,7 +187,7 @@ def test_server_that_responds_with_500(server: Mailbox, sandbox: Sandbox, tmp_pa
 def test_token_endpoint_that_does_not_work(
     server: Mailbox, sandbox: Sandbox, tmp_path: Path, fault: str
 ) -> None:
-    """With an expired token, the run fails with a mail, and the next call succeeds with the same token pair."""
+    """With an expired token, the run fails with an email, and the next call succeeds with the same token pair."""
     sandbox.clock.advance(7200)
     with sandbox.faults.during("/oauth2/token", fault):
         child = run(notebook(tmp_path, USERS), "--profile", "acme")
@@ -208,7 +208,7 @@ def full_disk(limit: int) -> Callable[[], None]:
 
 @pytest.mark.parametrize(("limit", "expired"), [(0, False), (1500, True), (6000, False)])
 def test_full_disk(server: Mailbox, sandbox: Sandbox, tmp_path: Path, limit: int, expired: bool) -> None:
-    """Whether the disk is full at the start or later, the exit code is 1, the mail is sent, and the pair stays valid."""
+    """Whether the disk is full at the start or later, the exit code is 1, the email is sent, and the pair stays valid."""
     sandbox.clock.advance(7200 * expired)
     large = "print('x' * 20_000)"  # the executed notebook is too large for the disk
     child = run(notebook(tmp_path, USERS, large), "--profile", "acme", preexec_fn=full_disk(limit))
@@ -242,7 +242,7 @@ def test_full_disk_and_expired_token_in_a_script(server: Mailbox, sandbox: Sandb
 
 
 def test_sigterm_ends_a_run(server: Mailbox, tmp_path: Path) -> None:
-    """The exit code is 143, a mail is sent, and no kernel remains."""
+    """The exit code is 143, an email is sent, and no kernel remains."""
     mark = tmp_path / "kernel.pid"
     path = notebook(
         tmp_path,
@@ -286,7 +286,7 @@ def test_notebook_that_asks_for_input_fails(tmp_path: Path) -> None:
         (["-p", "sinse=7D"], "It has: since"),
         (["-p", "since"], "NAME=VALUE"),
         (["-p", "PROFILE=x"], "--profile"),
-        (["--to", "a@b\nBcc: c@d"], "is not a mail address"),
+        (["--to", "a@b\nBcc: c@d"], "is not an email address"),
         (["--profile", "../x"], "name of a profile"),
     ],
 )
@@ -388,7 +388,7 @@ def wait_until_started(mark: Path) -> list[int]:
 
 
 def test_killed_run_ends_with_all_its_processes(sandbox: Sandbox, tmp_path: Path, home: Path) -> None:
-    """Kernel and child programs end, no file with secrets remains, and the next run of that name can start."""
+    """Kernel and child programs end, no file with secrets remains, and the next run with that name can start."""
     sign_in(sandbox)
     mark = tmp_path / "mark"
     path = notebook(tmp_path, TICKS.format(mark=str(mark)))

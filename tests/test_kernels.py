@@ -55,7 +55,7 @@ def test_two_kernels_refresh_once_per_expiry(sandbox: Sandbox) -> None:
 
 
 def test_sandbox_of_a_lesson_ends_with_its_kernel() -> None:
-    """After a kill of the kernel, the sandbox of the lesson stops and its folder is removed."""
+    """After the kernel is killed, the sandbox of the lesson stops and its folder is removed."""
     manager, kernel = start_new_kernel(kernel_name="python3")
     try:
         result = value(

@@ -56,8 +56,8 @@ _MEANINGS = {
         "Sign in to {box} in the browser, set it, then run this again.",
     ),
     "user_email_confirmation_required": (
-        "This user has not confirmed the e-mail address yet",
-        "Follow the link in {box}'s mail, then run this again.",
+        "This user has not confirmed the email address yet",
+        "Follow the link in {box}'s email, then run this again.",
     ),
     "invalid_grant": ("The sign-in is no longer valid", "Sign in again."),
     "access_denied_item_locked": ("The item is locked", "Have it unlocked, then run this again."),
@@ -175,7 +175,7 @@ def api_error(response: requests.Response) -> ApiError:
             advice = f"Tick {_console_name(response)} in the Developer Console, then sign in again: a token keeps the scopes it was issued with."
         return failure.error(ForbiddenError, "The app lacks a scope", advice)
     if status == 403 and code not in _SPECIFIC and "As-User" in response.request.headers:
-        advice = "Ask your admin whether this user may act for other users."
+        advice = "Ask your admin whether this user is allowed to act for other users."
         if failure.from_box:
             advice = (
                 "Only an admin or co-admin can act for other users, and the app needs 'Make API calls using the as-user header' "
@@ -186,7 +186,7 @@ def api_error(response: requests.Response) -> ApiError:
         hint = "Box returns 404 even to an admin for content that is not shared with the admin."
         return failure.error(
             NotFoundError,
-            "It does not exist or this user may not see it",
+            "It does not exist, or this user cannot see it",
             hint if failure.from_box else "",
         )
     error_class = {403: ForbiddenError, 404: NotFoundError}.get(status, ApiError)

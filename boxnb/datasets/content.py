@@ -64,7 +64,7 @@ def items(
     IdError
         ``folder_id`` or ``as_user`` is not an id. Every function that takes an id raises this.
     NotFoundError
-        The folder does not exist, or this user may not see it: an admin sees only what is shared with the admin.
+        The folder does not exist, or this user cannot see it: an admin sees only what is shared with the admin.
 
     Notes
     -----

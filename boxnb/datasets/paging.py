@@ -185,7 +185,7 @@ def _doubt_of_count(total: int | None, received: int) -> str | None:
     """Return the sentence for a listing with fewer rows than Box counts, or else ``None``."""
     if total is None or received >= total:
         return None
-    return f"The server counts {total:,} entries but returned {received:,}; this user may not see the others"
+    return f"The server counts {total:,} entries but returned {received:,}; this user cannot see the others"
 
 
 def by_position(

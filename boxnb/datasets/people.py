@@ -132,7 +132,7 @@ def user(box: Connection, user_id: str) -> pd.DataFrame:
     Raises
     ------
     NotFoundError
-        The user does not exist, or this admin may not see it.
+        The user does not exist, or this admin cannot see it.
 
     Notes
     -----

@@ -238,7 +238,7 @@ CHILDREN: dict[str, Columns] = {
     "tags": (Column("value", "text"),),
     "path": (Column("folder_id", "text"), Column("folder_name", "text")),
 }
-"""The columns that :func:`boxnb.frames.children` returns for each column of lists, after ``id`` and ``position``."""
+"""The columns that :func:`boxnb.frames.children` returns for each list column, after ``id`` and ``position``."""
 
 
 def fields(columns: Columns) -> str:

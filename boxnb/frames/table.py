@@ -206,7 +206,7 @@ def frame(entries: Iterable[dict[str, Any]], columns: Sequence[Column]) -> pd.Da
 
 def children(parents: pd.DataFrame, column: str, *, key: str = "id") -> pd.DataFrame:
     """
-    Return a column of lists as a separate DataFrame, one row per element, without making a call.
+    Return a list column as a separate DataFrame, one row per element, without making a call.
 
     ``children(box.users(), "tracking_codes")`` has the tracking codes, ``children(box.tree(), "tags")`` the tags, and
     ``children(box.tree(), "path")`` the ancestor folders of each item, top first. ``accessible_by`` of a collaboration is
@@ -230,11 +230,11 @@ def children(parents: pd.DataFrame, column: str, *, key: str = "id") -> pd.DataF
     Raises
     ------
     ValueError
-        The column is not a known column of lists, or this DataFrame lacks it.
+        The column is not a known list column, or this DataFrame lacks it.
     """
     if column not in CHILDREN or column not in parents:
         available = [name for name in CHILDREN if name in parents]
-        raise ValueError(f"{column!r} is not a column of lists in this frame. It has {available or 'none'}.")
+        raise ValueError(f"{column!r} is not a list column of this DataFrame. It has {available or 'none'}.")
     lists = _ancestors(parents) if column == "path" else [_elements(text) for text in parents[column]]
     keys = [item for item, elements in zip(parents[key], lists, strict=True) for _ in elements]
     positions = [position for elements in lists for position in range(len(elements))]

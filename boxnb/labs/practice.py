@@ -113,7 +113,7 @@ class Practice:
         self.profile = profile
         self.sandbox: Sandbox = sandbox.start(private=True, rotation=rotation, idle=sandbox.SHARED_IDLE)
         server_fields: dict[str, Any] = self.sandbox.server()
-        # Inside the sandbox's folder, which sandbox/server/run.py removes when this process ends, even by a kill.
+        # Inside the sandbox's folder, which sandbox/server/run.py removes when this process ends, even if it is killed.
         self.home = tempfile.mkdtemp(prefix="lesson-", dir=self.sandbox.state)
         app = self.sandbox.practice_client()
         self.client = Client(

@@ -34,7 +34,7 @@ class Life:
     """The lifetime of one code or token. Times are seconds since the epoch by the server's clock.
 
     ``ends`` is when it expires. ``ended`` is when it became invalid for another reason, given in ``why``.
-    ``pair`` is the number of its token pair, ``sign_in`` that of the first pair of the same sign-in.
+    ``pair`` is the number of its token pair, ``sign_in`` the number of the first pair of the same sign-in.
     """
 
     kind: str

@@ -27,7 +27,7 @@ def decoded(name: str) -> str:
 
 
 def as_text(path: object) -> str:
-    """Return a path or name as text that every table, mail and file can contain; bytes that are not UTF-8 become escapes."""
+    """Return a path or name as text that every table, email and file can contain; bytes that are not UTF-8 become escapes."""
     return decoded(str(path)).encode("utf-8", "backslashreplace").decode()
 
 

@@ -91,7 +91,7 @@ def user_folder() -> Path:
 
 
 def host_name() -> str:
-    """Return the name of this computer in a form that every file and mail can contain.
+    """Return the name of this computer in a form that every file and email can contain.
 
     A name in another encoding than the locale's contains lone surrogates, which UTF-8 cannot encode; they become escapes.
     """

@@ -259,7 +259,7 @@ def check_private(file: Path) -> None:
     status = file.stat()
     # Reading a pipe could block forever.
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
-        raise TokenStoreError(f"{file} is not an ordinary file. Move it away, then try again.", file)
+        raise TokenStoreError(f"{file} is not an ordinary file. Move or rename it, then try again.", file)
     if status.st_uid != os.getuid() and os.getuid() != 0:
         raise TokenStoreError(f"{file} belongs to another user. Sign in under your own account.", file)
     if stat.S_ISREG(status.st_mode) and stat.S_IMODE(status.st_mode) & 0o077:
@@ -281,6 +281,6 @@ def explained(error: OSError, file: Path, what: str) -> TokenStoreError:
     reason = error.strerror or type(error).__name__
     remedy = {
         "PermissionError": "Check the owner and mode of the folder, or choose another with BOXNB_HOME",
-        "IsADirectoryError": "A folder has the name of the profile's file; move it away",
+        "IsADirectoryError": "A folder has the name of the profile's file; move or rename it",
     }.get(type(error).__name__, "Free space or choose another folder with BOXNB_HOME, then try again")
     return TokenStoreError(f"{file} could not be {what} ({reason}). Nothing saved was lost. {remedy}.", file)

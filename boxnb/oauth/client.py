@@ -14,7 +14,7 @@ from ..secret import Header, Secret, is_utf8, sealed
 from ..transport.sessions import require_private, unsigned_session
 
 POST, BASIC = "client_secret_post", "client_secret_basic"
-"""How a client sends its secret: in the form, or by HTTP Basic (RFC 6749 2.3.1). The names are those of RFC 8414."""
+"""How a client sends its secret: in the form, or by HTTP Basic (RFC 6749 2.3.1). The names are from RFC 8414."""
 
 WELL_KNOWN = "/.well-known/oauth-authorization-server"
 

@@ -72,7 +72,7 @@ def readings(pasted: str) -> Iterator[Reading]:
 
 def _repaired_versions(text: str) -> Iterator[str]:
     """Yield versions of the text. Each undoes some of the damage that mail and chat programs do, least damage first."""
-    unquoted = re.sub(r"(?m)^[>|\s]+", "", text)  # the marks of quoted lines in a mail
+    unquoted = re.sub(r"(?m)^[>|\s]+", "", text)  # the marks of quoted lines in an email
     joined = re.sub(r"[ \t]*[\r\n]+[ \t]*", "", unquoted)
     unwrapped = re.sub(r"=\r?\n", "", text)  # quoted-printable
     variants = [re.sub(r"\s+", "", text)]
@@ -178,7 +178,7 @@ def explain_missing_code(reading: Reading, pasted: str, box: str, host: str) -> 
     if pasted_host and (pasted_host == host.lower() or on_box):
         return f"This is a page of {box}, and there is no code in its address. {advice}"
     if pasted_host and parts.scheme in ("http", "https"):
-        return f"There is no code in this address: it was cut off, or it is that of another page. {advice}"
+        return f"There is no code in this address: it was cut off, or it belongs to another page. {advice}"
     if any(is_bare_code(word) for word in visible(pasted).split()):
         return (
             "There is no code with its state in the pasted text. If it contains a code among other words, paste the code "

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from boxnb.api.connection import Connection
 
 REFUSALS = 20
-"""Consecutive refused users after which a walk ends. More than one, because a co-admin may not act as other admins."""
+"""Consecutive refused users after which a walk ends. More than one, because a co-admin cannot act as other admins."""
 
 SEEN_AS = (Column("seen_as", "text"),)
 REQUESTED = tuple(Column(f"asked_{name}", "text") for name in ("type", "id"))
@@ -91,7 +91,7 @@ def content(box: Connection, *, people_of: pd.DataFrame | None = None) -> pd.Dat
     Raises
     ------
     ForbiddenError
-        Box refused all of the first twenty users: the app or the admin may not use ``As-User``.
+        Box refused all of the first twenty users: the app or the admin is not allowed to use ``As-User``.
 
     Notes
     -----

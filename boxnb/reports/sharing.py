@@ -309,8 +309,8 @@ def pending_invitations(box: Connection, *, days: int = 0, of: pd.DataFrame | No
     List invitations that no one has accepted yet, oldest first.
 
     Box returns them with the collaborations of each item, and cannot list them for a whole enterprise. Declined invitations
-    disappear, and Box does not say whether the mail arrived. A pending invitation does not give access, but anyone who takes
-    over that mail address can still accept it.
+    disappear, and Box does not say whether the email arrived. A pending invitation does not give access, but anyone who takes
+    over that email address can still accept it.
 
     Parameters
     ----------

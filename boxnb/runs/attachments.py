@@ -13,7 +13,7 @@ from .. import export, redaction
 from ..errors import ExportError
 
 _UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-"""Control characters and line breaks. The spaces of other scripts and the joiners in emoji may be part of a name."""
+"""Control characters and line breaks. Non-ASCII spaces and the joiners in emoji are allowed in a name."""
 
 
 def check_name(name: str) -> str:

@@ -131,7 +131,7 @@ def _attach_page(this_run: Run, executed: dict[str, Any], path: Path) -> None:
     exporter: Any = HTMLExporter
     node = reads(json.dumps(executed), as_version=4)
     page, _ = exporter(**OFFLINE).from_notebook_node(node, resources={"metadata": {"name": path.stem}})
-    # The notebook itself may have attached a file of this name.
+    # The notebook itself may have attached a file with this name.
     is_taken = any(file.name == f"{path.stem}.html" for file in this_run.files)
     this_run.attach(redaction.redact_page(page), f"{path.stem}{'-executed' if is_taken else ''}.html")
 

@@ -1,4 +1,4 @@
-"""Allow one run of a name at a time, and let a run that is asked to end report its outcome first."""
+"""Allow one run per name at a time, and let a run that gets a termination signal report its outcome first."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def _lock_path(name: str) -> Path:
 
 
 def hold_run_lock(name: str, since: str) -> tuple[Callable[[], None], int | None]:
-    """Become the only run of this name for this user on this computer.
+    """Lock a name, so that this user has only one run with it on this computer.
 
     Return the function that releases the lock, and the lock's file descriptor for a child process. While a child holds
-    the descriptor, the lock survives a kill of this process. The descriptor is ``None`` on Windows, where a lock
-    belongs to one process.
+    the descriptor, the lock survives even if this process is killed. The descriptor is ``None`` on Windows, where a
+    lock belongs to one process.
 
     Raises
     ------
     RunRefusedError
-        Another run of this name is in progress. It continues.
+        Another run with this name is in progress, and is not affected.
     OSError, TokenStoreError
         The lock cannot be created.
     """
@@ -63,7 +63,7 @@ def hold_run_lock(name: str, since: str) -> tuple[Callable[[], None], int | None
 
 
 def is_running(name: str) -> bool:
-    """Return whether a run of this name is in progress."""
+    """Return whether a run with this name is in progress."""
     try:
         private_files.private_folder(_lock_path(name).parent)
         with _lock(name):
@@ -75,7 +75,7 @@ def is_running(name: str) -> bool:
 
 
 class Stop:
-    """The signal that asked this process to end, if there was one."""
+    """The signal that asked this process to end, if any."""
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
@@ -84,7 +84,7 @@ class Stop:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Turn the first signal to end into ``SystemExit``. While reports are being sent, only note it.
+        """Turn the first termination signal into ``SystemExit``. While reports are being sent, only record it.
 
         Do nothing outside the main thread, the only one that may handle signals.
         """

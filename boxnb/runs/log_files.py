@@ -141,7 +141,7 @@ class Logs:
         """
         sort_keys: list[tuple[bool, int, Path]] = []
         for path in paths:
-            with contextlib.suppress(FileNotFoundError):  # another run of this name removed it
+            with contextlib.suppress(FileNotFoundError):  # another run with this name removed it
                 is_own = path.name.removesuffix(".log") == self._stem
                 sort_keys.append((is_own, path.lstat().st_mtime_ns, path))
         return [path for _, _, path in sorted(sort_keys)]

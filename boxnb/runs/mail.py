@@ -25,7 +25,7 @@ from ..store.mail_settings import PORTS, MailSettings, check_address, is_loopbac
 from ..transport.network_trouble import tls_trouble
 
 LARGEST = 20_000_000
-"""Bytes of attachments in one mail. Many servers refuse mail over 25 MB, and base64 adds a third."""
+"""Bytes of attachments in one email. Many servers refuse mail over 25 MB, and base64 adds a third."""
 
 LEAST = 100_000
 """Bytes of attachments in the second attempt, after the server refused the size: usually enough for the log."""
@@ -33,12 +33,12 @@ LEAST = 100_000
 ATTEMPTS = 3
 WAIT = 1.0
 TOO_LARGE = {523, 552}
-"""Reply codes for a mail that is too large (RFC 5321 4.2.3, RFC 1870 6)."""
+"""Reply codes for an email that is too large (RFC 5321 4.2.3, RFC 1870 6)."""
 TEXT = {".csv", ".htm", ".html", ".ipynb", ".json", ".log", ".md", ".svg", ".tsv", ".txt", ".xml"}
 
 
 class MailTooLargeError(MailError):
-    """The mail is larger than the server accepts."""
+    """The email is larger than the server accepts."""
 
 
 def save_mail(
@@ -142,7 +142,7 @@ def compose(
     files: Sequence[Path] = (),
     largest: int = LARGEST,
 ) -> EmailMessage:
-    """Return the mail, redacted. Files beyond ``largest`` bytes in total are named instead of attached.
+    """Return the email, redacted. Files beyond ``largest`` bytes in total are named instead of attached.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def compose(
         try:
             size = file.stat().st_size
             if size > remaining:
-                text += f"\nNot attached, too large for a mail ({size:,} bytes): {file}\n"
+                text += f"\nNot attached, too large for an email ({size:,} bytes): {file}\n"
                 continue
             attachments.append((file, _content(file)))
             remaining -= size
@@ -187,12 +187,12 @@ def _content(file: Path) -> bytes:
 
 
 def send(settings: MailSettings, message: EmailMessage) -> None:
-    """Send one mail.
+    """Send one email.
 
     Raises
     ------
     MailError
-        The mail was not sent. The message says why, and never contains the password.
+        The email was not sent. The message says why, and never contains the password.
     """
     try:
         _send(settings, message)
@@ -209,7 +209,7 @@ def _send(settings: MailSettings, message: EmailMessage) -> None:
         raise _mail_error(error, settings) from None
     if refused:
         raise MailError(
-            f"The mail was sent, but {_address(settings)} refused {_refusals(refused)}. Check the addresses."
+            f"The email was sent, but {_address(settings)} refused {_refusals(refused)}. Check the addresses."
         )
 
 
@@ -218,7 +218,7 @@ def _address(settings: MailSettings) -> str:
 
 
 def _mail_error(error: OSError, settings: MailSettings) -> MailError:
-    """Return the exception for a mail that was not sent: what the server replied, or why there is no connection."""
+    """Return the exception for an email that was not sent: what the server replied, or why there is no connection."""
     server = f"The mail server {_address(settings)}"
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return MailError(f"{server} refused {_refusals(error.recipients)}. Check the addresses.")
@@ -226,7 +226,7 @@ def _mail_error(error: OSError, settings: MailSettings) -> MailError:
         return _refused_with_a_code(error, server, settings.sender)
     if isinstance(error, smtplib.SMTPNotSupportedError):
         if "SMTPUTF8" in str(error):
-            return MailError(f"{server} accepts only ASCII addresses. Use an address without other letters.")
+            return MailError(f"{server} accepts only ASCII addresses. Use an ASCII address instead.")
         feature = "encryption (STARTTLS)" if "STARTTLS" in str(error) else "sign-in (AUTH)"
         return MailError(
             f"{server} does not offer {feature} on this port, so nothing was sent. Check the port and the security."
@@ -262,7 +262,7 @@ def _refused_with_a_code(error: smtplib.SMTPResponseException, server: str, send
             f"{server} does not accept mail of that size. Attach less, or save the report as a file."
         )
     if isinstance(error, smtplib.SMTPDataError):
-        return MailError(f"{server} did not accept the mail ({reply}). Ask the server's administrator why.")
+        return MailError(f"{server} did not accept the email ({reply}). Ask the server's administrator why.")
     if isinstance(error, smtplib.SMTPSenderRefused):
         return MailError(f"{server} refused the sender {sender} ({reply}). Check the address.")
     return MailError(f"{server} closed the connection ({reply}). Try again later.")
@@ -272,7 +272,7 @@ def _connection_ended(error: smtplib.SMTPException, server: str, timeout: float)
     """Return the exception for a server that stopped in the middle of the conversation."""
     if isinstance(error.__context__, TimeoutError):  # smtplib raises its own error for a timeout here
         return MailError(
-            f"{server} stopped responding for {timeout:g} s. It may have sent the mail: "
+            f"{server} stopped responding for {timeout:g} s. It may have sent the email: "
             "ask a recipient before you send it again."
         )
     if "authentication method" in str(error):

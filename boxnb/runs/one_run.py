@@ -198,7 +198,8 @@ class Run:
             error = None  # the script ended itself successfully
         self._finish(error)
         if error is None and self._stop.late is not None:
-            raise SystemExit(128 + self._stop.late)  # asked to end while reports were being sent
+            # A termination signal arrived while reports were being sent.
+            raise SystemExit(128 + self._stop.late)
 
     def _finish(self, error: BaseException | None) -> None:
         """Report how the run ended. A failure in here must not hide the error that ended the run."""
@@ -247,7 +248,7 @@ class Run:
         return report.explanation(error)
 
     def _deliver(self, sink: Sink) -> None:
-        """Deliver the report to one sink. If that fails, note it and continue with the other sinks."""
+        """Deliver the report to one sink. If that fails, record it and continue with the other sinks."""
         target = "print" if sink == "print" else str(sink) if isinstance(sink, str) else "a sink"
         try:
             if callable(sink):
@@ -316,7 +317,7 @@ def check_sink(sink: Sink) -> Sink:
     Raises
     ------
     ValueError
-        A string is neither "print", "file" nor a mail address.
+        A string is neither "print", "file" nor an email address.
     """
     if isinstance(sink, str) and sink not in ("print", "file"):
         return check_address(sink)
@@ -337,9 +338,9 @@ def run(
     Parameters
     ----------
     name : str
-        The name in log files and mail subjects. A second run of the same name at the same time is refused.
+        The name in log files and mail subjects. A second run with the same name at the same time is refused.
     to : iterable, optional
-        Where the run report goes: ``"print"``, mail addresses, a ``Path`` of a folder for HTML pages, or functions that take
+        Where the run report goes: ``"print"``, email addresses, a ``Path`` of a folder for HTML pages, or functions that take
         the finished run. A single string is accepted as well. The log file is always written.
     profile : str, optional
         The profile whose mail settings are used. By default, the only profile with mail settings.
@@ -356,7 +357,7 @@ def run(
     Raises
     ------
     RunRefusedError
-        On entering the block: a run of that name is already in progress. The refusal is reported as well.
+        On entering the block: a run with that name is already in progress. The refusal is reported as well.
     ValueError
         The name or an address is not valid.
     """

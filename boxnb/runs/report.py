@@ -1,4 +1,4 @@
-"""The run report as text for the screen and as HTML for a mail, and an explanation of any error that ended the run."""
+"""The run report as text for the screen and as HTML for an email, and an explanation of any error that ended the run."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def explanation(error: BaseException) -> str:
 
 
 def subject(run: Outcome) -> str:
-    """Return the subject of a mail. The outcome comes first, so that a mailbox can be filtered and skimmed."""
+    """Return the subject of an email. The outcome comes first, so that a mailbox can be filtered and skimmed."""
     return f"{run.outcome} {run.name} on {run.host}"
 
 

@@ -84,7 +84,7 @@ def history(name: str | None = None) -> pd.DataFrame:
     Parameters
     ----------
     name : str, optional
-        Only runs of this name.
+        Only runs with this name.
 
     Returns
     -------
@@ -156,7 +156,7 @@ def chart(name: str | None = None) -> Chart:
     Parameters
     ----------
     name : str, optional
-        Only runs of this name.
+        Only runs with this name.
 
     Returns
     -------

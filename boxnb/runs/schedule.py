@@ -21,9 +21,9 @@ from ..local import encoding
 SCHEDULERS = ("cron", "launchd", "systemd", "windows")
 EVERY = ("hour", "day", "weekday", "week", "month")
 _UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
-"""Characters that neither a line nor XML can contain. A path may contain the spaces of other scripts and emoji joiners."""
+"""Characters that a single line or XML cannot contain. Non-ASCII spaces and emoji joiners are allowed: paths may have them."""
 
-NOT_RUN = "not run: written from the documentation, because this scheduler was not available for a test"
+NOT_RUN = "not run: written from the documentation, because this scheduler was not available for testing"
 
 
 class Plan(NamedTuple):
@@ -46,11 +46,11 @@ class Plan(NamedTuple):
         match = re.fullmatch(r"(\d{1,2}):(\d{2})", self.at)
         hour, minute = (int(match[1]), int(match[2])) if match else (99, 99)
         if hour > 23 or minute > 59:
-            raise ValueError(f"--at is a time of day such as 06:30, not {self.at!r}.")
+            raise ValueError(f"--at must be a time of day such as 06:30, not {self.at!r}.")
         return hour, minute
 
     def environment(self) -> dict[str, str]:
-        """Return the variables with which the command finds the same profiles and packages from any folder."""
+        """Return the environment variables that let the command find the same profiles and packages from any folder."""
         home, packages = os.environ.get("BOXNB_HOME", ""), os.environ.get("PYTHONPATH", "")
         folders = {"BOXNB_HOME": [home], "PYTHONPATH": packages.split(os.pathsep)}
         absolute = {
@@ -66,7 +66,7 @@ def text(plan: Plan, scheduler: str) -> str:
     Raises
     ------
     ValueError
-        ``at`` is not a time of day, or the text cannot contain a word of the command.
+        ``at`` is not a time of day, or a word of the command cannot be written in the text.
     """
     plan.time()
     plan = plan._replace(command=[encoding.decoded(word) for word in plan.command])
@@ -109,7 +109,7 @@ def cron(plan: Plan) -> str:
 
 
 def _cron_word(word: str) -> str:
-    """Return one word for the shell of a crontab line, which also works in a terminal.
+    """Return one word, quoted for a crontab line in a way that also works in a terminal.
 
     cron reads a bare ``%`` as a line break and removes the backslash from an escaped one; some versions also halve double
     backslashes. So each ``%`` is outside quotes with its own backslash, and no backslash precedes a ``%`` or another
@@ -122,7 +122,7 @@ def _cron_word(word: str) -> str:
 
 
 def systemd(plan: Plan) -> str:
-    """Return a service and a timer for the user."""
+    """Return a user service and its timer."""
     hour, minute = plan.time()
     when = {
         "hour": f"*-*-* *:{minute:02}:00",
@@ -159,7 +159,7 @@ def _systemd_word(word: str, *, dollar: str = "$$") -> str:
 
 
 def launchd(plan: Plan) -> str:
-    """Return a property list for an agent of the user."""
+    """Return the property list of a per-user launchd agent."""
     hour, minute = plan.time()
     times: dict[str, object] = {
         "hour": {"Minute": minute},

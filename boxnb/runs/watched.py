@@ -55,7 +55,7 @@ def work_folder(name: str) -> Iterator[Path]:
 def execute(
     folder: Path, arguments: list[str], environment: dict[str, str], lock_descriptor: int | None
 ) -> tuple[int, str]:
-    """Execute a notebook in a child process, and end the child if this process is asked to end.
+    """Execute a notebook in a child process, and end the child if this process gets a termination signal.
 
     Return the exit code and the last line that papermill wrote, which is not redacted yet. Afterwards this process knows
     the secrets that only the kernel knew, and can redact them. ``lock_descriptor`` belongs to the lock of the run,

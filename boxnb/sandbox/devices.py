@@ -1,6 +1,6 @@
 """A practice device manager: an example of another API, with a user name and a password.
 
-It runs in the process that starts it. Every third call gets 503 with ``Retry-After``, as from a busy server.
+It runs in the process that starts it. Every third call gets a 503 with ``Retry-After``, as if the server were busy.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """A practice mail server on this computer: it accepts mail from anyone who knows its password and delivers nothing.
 
-It runs in the process that starts it and keeps the mails in memory::
+It runs in the process that starts it and keeps the emails in memory::
 
     mailbox = boxnb.sandbox.mail.start()
     boxnb.runs.save_mail("sandbox", **mailbox.settings())
-    mailbox[-1]                          # the last mail, as a mail program shows it
+    mailbox[-1]                          # the last email, as a mail program shows it
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ INBOX = "ada.admin@example.com"
 
 
 class Mail:
-    """A mail as it arrived.
+    """An email as it arrived.
 
     Attributes
     ----------
@@ -87,16 +87,16 @@ class Mail:
         return "\n".join([*(f"{name}: {value}" for name, value in self._rows()), "", self.text])
 
     def _repr_html_(self) -> str:
-        # The iframe is sandboxed, so that nothing in a mail can change the notebook.
+        # The iframe is sandboxed, so that nothing in an email can change the notebook.
         page = html.escape(self.html or f"<pre>{html.escape(self.text)}</pre>", quote=True)
         return (
-            f"{card_html(self._rows())}<iframe sandbox srcdoc=\"{page}\" title='The mail' "
+            f"{card_html(self._rows())}<iframe sandbox srcdoc=\"{page}\" title='The email' "
             "style='width:100%;height:360px;border:1px solid #8888;background:Canvas'></iframe>"
         )
 
 
 class Mailbox(Sequence[Mail]):
-    """A running mail server and the mails it received, oldest first."""
+    """A running mail server and the emails it received, oldest first."""
 
     def __init__(self, security: str = "none", certificate: ssl.SSLContext | None = None) -> None:
         try:
@@ -161,19 +161,22 @@ class Mailbox(Sequence[Mail]):
     def __getitem__(self, index: int | slice) -> Mail | list[Mail]:
         return self._mails[index]
 
+    def _title(self) -> str:
+        emails = "1 email" if len(self) == 1 else f"{len(self)} emails"
+        return f"Mailbox at {self.host}:{self.port}, {emails}"
+
     def __repr__(self) -> str:
         lines = [f"{number:>3}  {mail.subject}" for number, mail in enumerate(self._mails)]
-        return "\n".join([f"Mailbox at {self.host}:{self.port}, {len(self)} mails", *lines])
+        return "\n".join([self._title(), *lines])
 
     def _repr_html_(self) -> str:
         rows = [
             (str(number), mail.subject, ", ".join(mail.recipients)) for number, mail in enumerate(self._mails)
         ]
-        title = f"Mailbox at {self.host}:{self.port}, {len(self)} mails"
-        return card_html(rows, caption=title, columns=("no.", "subject", "to"))
+        return card_html(rows, caption=self._title(), columns=("no.", "subject", "to"))
 
     def stop(self) -> None:
-        """Stop the server. Its mails stay readable."""
+        """Stop the server. Its emails stay readable."""
         if self._controller.server is not None:
             self._controller.stop()
 

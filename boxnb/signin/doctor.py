@@ -141,13 +141,13 @@ def _check_folder() -> Finding:
     for path in (folder / "profiles", folder):
         mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o700
         if mode & 0o077:
-            finding = f"Other users of this computer have permissions on {path} ({mode:o})."
+            finding = f"Other users of this computer have access to {path} (mode {mode:o})."
             return Finding("folder", "wrong", finding, f"Run: chmod 700 {path}")
     return Finding("folder", "ok", f"Only you can read {folder}.")
 
 
 def _check_connection(saved: store.Profile, http: Session, failure: OSError | None) -> Finding:
-    """Return how the token endpoint was reached. The certificates and the proxy are only known to work if it was."""
+    """Return how the token endpoint was reached. Only a response proves that the certificates and the proxy work."""
     url = saved.client.server.token_url
     proxy = proxy_for(url)
     parts = [f"through the proxy set in {proxy}" if proxy else "no proxy"]
@@ -172,7 +172,7 @@ def _check_connection(saved: store.Profile, http: Session, failure: OSError | No
 def _check_endpoint(
     saved: store.Profile, http: Session, clock: Clock
 ) -> tuple[OSError | None, list[Finding]]:
-    """Send a made-up code to the token endpoint. Return the connection error, if there was one, and the findings.
+    """Send a made-up code to the token endpoint. Return the connection error, if any, and the findings.
 
     ``invalid_grant`` means that the server knows the app, ``invalid_client`` that it does not (RFC 6749 5.2).
     """

@@ -21,7 +21,7 @@ def server_of(running: Any) -> Server:
 
 
 def practice_client() -> Client:
-    """Return the ready-made app of the shared sandbox, which is started if it is not running."""
+    """Return the ready-made app of the shared sandbox, starting the sandbox if it is not running."""
     from .. import sandbox
 
     running = sandbox.start()

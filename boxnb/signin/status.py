@@ -87,7 +87,7 @@ def status(profile: str | None = None, *, clock: Clock = time.time) -> Status:
     Raises
     ------
     NotSignedInError
-        There is no profile of that name.
+        There is no profile with that name.
     """
     if profile is not None and not os.path.lexists(store.path(profile)):
         raise NotSignedInError(

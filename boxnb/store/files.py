@@ -199,7 +199,7 @@ def change(name: str, edit: Callable[[Profile | None], Profile | None]) -> Profi
         The name of the profile.
     edit : callable
         Called with the saved profile, or ``None`` if there is none. Returns the profile to save, or ``None`` to save
-        nothing. It runs under the lock, so it may not call :func:`change` or :func:`lock` for this profile.
+        nothing. It runs under the lock, so it must not call :func:`change` or :func:`lock` for this profile.
 
     Returns
     -------

@@ -87,16 +87,16 @@ class MailSettings:
 
 
 def check_address(address: str) -> str:
-    """Return the address if it is a bare mail address.
+    """Return the address if it is a bare email address.
 
     Raises
     ------
     SettingError
-        It is not one, or contains a line break, with which someone could inject mail headers.
+        It is not one, or it contains a line break, which could inject mail headers.
     """
     if not _ADDRESS.fullmatch(address) or not address.isprintable():
         raise SettingError(
-            f"{address!r} is not a mail address. Write it without a name, such as 'ada@example.com'."
+            f"{address!r} is not an email address. Write it without a name, such as 'ada@example.com'."
         )
     return address
 

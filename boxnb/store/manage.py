@@ -54,7 +54,7 @@ def _existing(name: str, saved: Profile | None) -> Profile:
 def rename(name: str, new: str) -> None:
     """Give a profile another name. It stays signed in.
 
-    The file is renamed in one step. A kill at any moment therefore leaves one profile, never two with the same token pair.
+    The file is renamed in one step, so if the process is killed, one profile remains, never two with the same token pair.
 
     Raises
     ------

@@ -266,6 +266,6 @@ def name_taken(name: str, item: Mapping[str, Any]) -> TransferError:
             f"A {item['type']} named {name!r} (id {item['id']}) already exists there. Give the file another name."
         )
     return TransferError(
-        f"A file named {name!r} with other content (id {item['id']}) already exists there. "
+        f"A file named {name!r} with different content (id {item['id']}) already exists there. "
         "Use new_version=True to upload this one as its new version."
     )

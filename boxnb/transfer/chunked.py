@@ -1,4 +1,4 @@
-"""Chunked uploads: files of 20 MB and more, several parts in parallel. After a kill, the next call sends only missing parts."""
+"""Chunked uploads: files of 20 MB and more, several parts in parallel. After a crash, the next call sends only missing parts."""
 
 from __future__ import annotations
 
@@ -335,7 +335,7 @@ def _put(
         sha1 = part.get("sha1")
         if sha1 is not None and str(sha1).strip().lower() != digest.hex():
             raise TransferError(
-                f"The server received other content than was sent from byte {offset:,} on. Make the same call again."
+                f"The content that the server received from byte {offset:,} on is not what was sent. Make the same call again."
             )
     return part | {"offset": offset}
 

@@ -154,7 +154,9 @@ class Places:
                 raise TransferError(
                     f"{path} is a link that leads out of {self.folder}, so nothing is written there. Choose another folder."
                 )
-            raise TransferError(f"{path} is a link, and boxnb does not write through links. Move it away.")
+            raise TransferError(
+                f"{path} is a link, and boxnb does not write through links. Move or rename it."
+            )
 
     def partial_paths(self, file_id: str, target: Path, name: str) -> Iterator[Path]:
         """Yield paths for a partial file in the folder of its target; no file from Box has any of them."""

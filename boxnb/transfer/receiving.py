@@ -34,7 +34,7 @@ NOT_READY_ATTEMPTS = 60
 """How many times to request a file that Box has not prepared yet."""
 
 REFUSALS = 3
-"""How many times to retry a file if the server refuses its download URL or sends it from the start."""
+"""How many times to retry a file if the server refuses its download URL or sends the whole file again."""
 
 
 class RemoteFile(NamedTuple):
@@ -72,7 +72,7 @@ class _Incoming:
         self._meter.add(self._file.name or "", len(chunk))
 
     def add(self, chunk: bytes) -> None:
-        """Write a chunk, without any bytes beyond the file's size."""
+        """Write a chunk, dropping any bytes beyond the file's size."""
         chunk = chunk[: self._file.size - self.received]
         self._out.write(chunk)
         self._count(chunk)
@@ -88,7 +88,7 @@ class _Incoming:
         self.restarts += 1
         if self.restarts > REFUSALS:
             raise TransferError(
-                f"The download of {self._file.name!r} restarted {REFUSALS} times and was never complete. Try again later."
+                f"The download of {self._file.name!r} restarted {REFUSALS} times and never completed. Try again later."
             )
         self._meter.add(self._file.name or "", -self.received)
         self._out.seek(0)
@@ -109,7 +109,7 @@ def complete(caller: Caller, file: RemoteFile, part: Path, meter: Meter) -> None
     with os.fdopen(os.open(part, flags, 0o666), "r+b") as out:
         status = os.fstat(out.fileno())
         if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
-            raise TransferError(f"{part} is not a file that boxnb created. Move it away.")
+            raise TransferError(f"{part} is not a file that boxnb created. Move or rename it.")
         incoming = _Incoming(out, file, meter)
         if incoming.received > file.size:
             incoming.restart()
@@ -119,7 +119,7 @@ def complete(caller: Caller, file: RemoteFile, part: Path, meter: Meter) -> None
                 break
             if is_last_attempt:
                 raise TransferError(
-                    f"{file.name!r} was downloaded twice with a wrong SHA-1. A proxy may have altered it, or the file has just changed. Try again later."
+                    f"{file.name!r} was downloaded twice, each time with a wrong SHA-1. A proxy may have altered it, or it may have just changed. Try again later."
                 )
             incoming.restart()
         out.flush()
@@ -185,7 +185,7 @@ def _begins_at(response: requests.Response, position: int) -> bool:
 
 
 def _refusal(file: RemoteFile, response: requests.Response) -> _Failure:
-    """Return what a refusal of the download server means. That server is not Box's API and does not check the sign-in."""
+    """Return the failure for a refusal by the download server. That server is not Box's API and does not check the sign-in."""
     status = response.status_code
     if status in (408, 425, 429) or status >= 500:
         error_class = RateLimitError if status == 429 else BoxUnavailableError

@@ -27,7 +27,7 @@ class Goal(NamedTuple):
     ----------
     folder, name : str
     new_version : bool
-        Whether an existing file of that name with other content gets a new version.
+        Whether an existing file with that name but different content gets a new version.
     listed_ids : set of str, optional
         Ids of the files in the folder when it was listed, if several files are sent.
     created : mapping of str to Path, optional
@@ -97,9 +97,9 @@ class Goal(NamedTuple):
 def is_own(caller: Caller, url: object) -> bool:
     """Return whether a URL from a response belongs to the profile's own server, so that the token may be sent to it.
 
-    These are the hosts of the profile and, over https, hosts below them. Only Box has upload hosts elsewhere in its domain
-    (Box guide *Allowing domain access*). For any other server, such as one under ``co.uk``, that rule would include hosts
-    that belong to strangers.
+    These are the hosts of the profile and, over https, their subdomains. Only for Box is the whole domain accepted, because
+    Box has upload hosts elsewhere in it (Box guide *Allowing domain access*). For another server, the domain could be
+    ``co.uk``, and the token would go to anyone's host.
     """
     server = caller.box.profile.client.server
     try:
@@ -121,7 +121,7 @@ def is_own(caller: Caller, url: object) -> bool:
 
 
 class Folder:
-    """A folder of Box, the files in it, and the files that this call has sent to it."""
+    """A folder in Box, the files in it, and the files that this call has sent to it."""
 
     def __init__(self, folder_id: str, files: dict[str, dict[str, Any]]) -> None:
         self.id = folder_id
@@ -154,7 +154,7 @@ def ensure(
 
 @sealed
 def folder_of(caller: Caller, parent: str, name: str, folders: dict[str, Folder]) -> Folder:
-    """Return the folder with a name, which is created if it does not exist, and its files.
+    """Return the folder with this name and the files in it, and create the folder if it does not exist.
 
     For two names that Box considers the same, it returns the same folder.
     """

@@ -56,7 +56,7 @@ def upload(
     Upload one file into a folder in Box.
 
     A file below 20 MB is sent in one call, a larger one in parts, four in parallel. If a chunked upload is interrupted, even
-    by a kill, the same call resumes it within seven days.
+    because the process was killed, the same call resumes it within seven days.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def upload(
     name : str, optional
         Name in Box. The default is the name of the file.
     new_version : bool, default False
-        Whether an existing file of that name with other content gets a new version; otherwise it is an error.
+        Whether an existing file with that name but different content gets a new version; otherwise it is an error.
     as_user : str, optional
         Id of the user to act for.
     on_progress : callable, optional
@@ -136,7 +136,7 @@ def upload_folder(
     path : path
         The folder.
     name : str, optional
-        Name in Box. The default is the name of the folder. An existing folder of that name is used.
+        Name in Box. The default is the name of the folder. An existing folder with that name is used.
 
     Returns
     -------

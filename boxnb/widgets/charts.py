@@ -141,7 +141,7 @@ def _bar_chart(title: str, data: pd.DataFrame, value: str, labels: list[str]) ->
     # plotly does not draw a bar of less than a pixel, nor its label.
     min_length = float(rows[value].max() or 0) * 0.006 if len(rows) else 0.0
     lengths = [max(float(number), min_length) if number else 0.0 for number in rows[value]]
-    # plotly draws bars from the bottom up, but the largest belongs on top. Bars are placed by number, because two
+    # plotly draws bars from the bottom up, but the largest belongs at the top. Bars are placed by number, because two
     # names may look the same once cut.
     figure = go.Figure(
         go.Bar(
@@ -372,7 +372,7 @@ def _largest(data: pd.DataFrame, tiles: int) -> pd.DataFrame:
 def treemap(
     items: pd.DataFrame, title: str = "Storage: click a folder to go down", tiles: int = TILES
 ) -> Chart:
-    """Draw folders and files as at most ``tiles`` areas. Click a folder to go down, or the bar on top to go back."""
+    """Draw folders and files as at most ``tiles`` areas. Click a folder to go down, or the bar at the top to go back."""
     data = treemap_data(items, tiles)
     figure = go.Figure(
         go.Treemap(

@@ -101,7 +101,7 @@ class Choice:
         if item_type == "folder":
             row = self.items[(self.items["type"] == "folder") & (self.items["id"] == item_id)].iloc[0]
             path = f"{row['path']}/{row['name']}".lstrip("/")
-            login = row["owned_by_login"]  # two users may have a folder of the same name
+            login = row["owned_by_login"]  # two users may have a folder with the same name
             owner = (
                 "rows['owned_by_login'].isna()"
                 if pd.isna(login)

@@ -109,7 +109,7 @@ def test_the_error_for_an_app_that_the_enterprise_does_not_allow_refers_to_the_a
 
 
 def test_a_description_without_a_state_is_shown_without_addresses() -> None:
-    """Without a state anyone can have written the description, so it is shown without URLs and mail addresses."""
+    """Without a state anyone can have written the description, so it is shown without URLs and email addresses."""
     words = "Call+%2B1+555,+mail+help%40evil.example+or+see+https%3A%2F%2Fevil.example%2F%3Fa%3Db"
     with pytest.raises(SignInError) as caught:
         oauth.parse_redirect(f"{CALLBACK}?error=server_error&error_description={words}", state=STATE)
@@ -286,7 +286,7 @@ REMEDIES = {
     ),
     (403, "file_size_limit_exceeded"): ("larger than this account may upload", "Split it"),
     (403, "access_denied_item_locked"): ("item is locked", "unlocked"),
-    (403, "user_email_confirmation_required"): ("not confirmed the e-mail", "link in Box's mail"),
+    (403, "user_email_confirmation_required"): ("not confirmed the email", "link in Box's email"),
     (403, "access_denied_insufficient_permissions"): (
         "This user is not allowed to do this",
         "permission granted",
@@ -295,7 +295,7 @@ REMEDIES = {
     (400, "terms_of_service_required"): ("terms of service", "accept them"),
     (400, "password_reset_required"): ("set a new password", "Sign in to Box in the browser"),
     (404, "trashed"): ("in the trash", "Restore it"),
-    (404, "not_found"): ("may not see it", "Box returns 404 even to an admin"),
+    (404, "not_found"): ("cannot see it", "Box returns 404 even to an admin"),
     (409, "operation_blocked_temporary"): ("still running", "again in a minute"),
     (409, "item_name_in_use"): ("with that name already exists", "another name"),
     (410, "session_expired"): ("upload session has ended", "Start the upload again"),

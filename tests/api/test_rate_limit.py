@@ -131,7 +131,7 @@ def test_processes_share_one_allowance(tmp_path: Path) -> None:
 
 
 def test_the_ledger_adds_up_over_sessions(tmp_path: Path) -> None:
-    """Each session counts its own calls, the month counts those of both, and a damaged ledger is replaced."""
+    """Each session counts its own calls, the month counts the calls of both, and a damaged ledger is replaced."""
     file = tmp_path / "ledger" / "acme.json"
     for size in (10, 20):
         ledger = Ledger(file)

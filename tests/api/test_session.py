@@ -158,7 +158,7 @@ def test_a_proxy_page_is_recognized(sandbox: Sandbox, session: BoxSession) -> No
 
 def test_a_missing_item_and_an_unsupported_call_have_different_errors(session: BoxSession) -> None:
     """A missing item gives 404, and a call that the sandbox does not support gives 501."""
-    with pytest.raises(NotFoundError, match="may not see it") as caught:
+    with pytest.raises(NotFoundError, match="cannot see it") as caught:
         session.get_json("/users/1")
     assert caught.value.request_id
     with pytest.raises(ApiError, match="does not support this call"):

@@ -3,7 +3,7 @@
     python tests/bench/soak.py                                     10,000 refreshes and 100,000 calls, some minutes
     python tests/bench/soak.py --refreshes 500 --calls 5000        a short soak
 
-After the warm-up, which is the first fifth, memory may grow by a tenth and the number of open files may not grow. The exit
+After the warm-up, which is the first fifth, memory may grow by a tenth, and the number of open files must not grow. The exit
 code says whether they did.
 """
 

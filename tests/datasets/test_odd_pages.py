@@ -393,7 +393,7 @@ def test_server_that_ignores_offsets_does_not_cause_a_loop() -> None:
 
 
 def test_fewer_rows_than_box_counts_are_reported() -> None:
-    """Box counts entries that this user may not see, but does not return them."""
+    """Box counts entries that this user cannot see, but does not return them."""
     with made_up(Offsets(lambda page: {**page, "total_count": 9})) as box:
         frame, messages = with_warnings(box.groups)
         assert len(frame) == 5
@@ -685,7 +685,7 @@ OBJECTS: dict[str, Callable[[boxnb.Box], pd.DataFrame]] = {
 
 @pytest.mark.parametrize("name", OBJECTS)
 def test_response_that_is_not_a_single_object_raises(name: str) -> None:
-    """A response with status 200 but other content raises."""
+    """A response with status 200 but unexpected content raises."""
     for content in (
         b"",
         b"null",

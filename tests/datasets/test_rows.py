@@ -57,7 +57,7 @@ def test_memberships_by_group_and_by_user(box: boxnb.Box) -> None:
 
 
 def test_every_folder_and_file_of_the_company(free: Sandbox) -> None:
-    """If each top folder is walked as its owner, names, sizes, hashes, links and paths are those of the files."""
+    """If each top folder is walked as its owner, names, sizes, hashes, links and paths match the files."""
     sign_in(free)
     box = boxnb.connect("acme")
     folders, files = table("folders"), table("files")

@@ -90,7 +90,7 @@ class Chain(RuleBasedStateMachine):
     @precondition(lambda self: self.alive)
     @rule()
     def the_file_is_copied(self) -> None:
-        """Copy the file of the profile."""
+        """Copy the profile's file."""
         self.expect(RotatingAuth(self.name))
         self.copy = store.path(self.name).read_bytes()
 

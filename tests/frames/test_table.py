@@ -131,7 +131,7 @@ def test_ancestor_folders_become_a_table() -> None:
 
 @pytest.mark.parametrize("column", ["name", "tracking_codes", "unicorns"])
 def test_column_without_lists_is_refused(column: str) -> None:
-    """The message names the columns of lists that the DataFrame has."""
+    """The message names the list columns that the DataFrame has."""
     with pytest.raises(ValueError, match=r"has \['tags'\]"):
         children(frame([], schema.ITEMS), column)
 

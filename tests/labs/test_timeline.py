@@ -25,7 +25,7 @@ def states(practice: Practice) -> list[tuple[str, str]]:
 
 
 def test_a_code_expires_and_a_pair_is_replaced_at_the_first_use(practice: Practice) -> None:
-    """Lifetimes are those of Box; the old pair is valid until the new access token is first used."""
+    """Lifetimes are the same as Box's; the old pair is valid until the new access token is first used."""
     state = oauth.new_state()
     code = oauth.parse_redirect(practice.grant(state), state=state)
     assert states(practice) == [("code", "alive")]

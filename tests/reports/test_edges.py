@@ -113,7 +113,7 @@ def reader(company: boxnb.sandbox.Sandbox) -> boxnb.Box:
 
 @pytest.fixture(scope="module")
 def without_as_user(company: boxnb.sandbox.Sandbox) -> boxnb.Box:
-    """Return the admin's Box with an app that may not use As-User."""
+    """Return the admin's Box with an app that is not allowed to use As-User."""
     scopes = ["root_readonly", "manage_managed_users", "manage_groups", "manage_enterprise_properties"]
     return box_with_scopes(company, "nobody_else", scopes)
 

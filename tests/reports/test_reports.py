@@ -365,7 +365,7 @@ def test_inactive_users(walk: Walk) -> None:
     without_sign_ins = reports.inactive_users(
         walk.box, of=walk.events.iloc[:0], users=walk.box.users().assign(status="cannot_delete_edit")
     )
-    assert len(without_sign_ins) > 100  # users who may not delete can still sign in
+    assert len(without_sign_ins) > 100  # users who are not allowed to delete can still sign in
     with_all_events = reports.inactive_users(walk.box, of=walk.events)
     assert set(with_all_events["id"]) <= inactive
     with pytest.raises(ValueError, match="365"):

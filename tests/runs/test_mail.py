@@ -40,7 +40,7 @@ def server(tmp_path: Path) -> Iterator[Mailbox]:
 
 
 def mail_of(server: Mailbox) -> str:
-    """Return everything that a reader sees of the last mail, attachments included."""
+    """Return everything that a reader sees of the last email, attachments included."""
     mail = server[-1]
     files = b"\n".join(mail.attachments.values()).decode("utf-8", "replace")
     return "\n".join([mail.subject, mail.text, mail.html, files])
@@ -48,7 +48,7 @@ def mail_of(server: Mailbox) -> str:
 
 @pytest.mark.parametrize("security", ["starttls", "ssl", "none"])
 def test_success_is_mailed_with_any_security(tmp_path: Path, security: str) -> None:
-    """The mail has a subject, a text part, an HTML part, and the log as an attachment."""
+    """The email has a subject, a text part, an HTML part, and the log as an attachment."""
     with mailbox(tmp_path, security) as server:
         with boxnb.run("weekly-links", to=[ADA]) as run:
             run.rows += 3
@@ -95,7 +95,7 @@ def test_stopping_the_server_closes_every_connection(tmp_path: Path, security: s
 
 
 def test_failure_is_mailed_and_raised_again(server: Mailbox) -> None:
-    """The mail says in one sentence what ended the run, and the log has the traceback."""
+    """The email says in one sentence what ended the run, and the log has the traceback."""
     with pytest.raises(ZeroDivisionError), boxnb.run("links", to=[ADA]) as run:
         assert 1 / 0
     assert server[-1].subject.startswith("ERROR links")
@@ -120,7 +120,7 @@ with boxnb.run("sleeper", to=["ada@example.com"]):
 
 
 def test_terminated_run_is_reported(server: Mailbox) -> None:
-    """After SIGTERM there is a mail, the exit code of a terminated process, and a free lock."""
+    """After SIGTERM there is an email, the exit code of a terminated process, and a free lock."""
     with subprocess.Popen([sys.executable, "-c", SLEEPER], stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None and child.stdout.readline() == "here\n"
         os.kill(child.pid, signal.SIGTERM)
@@ -151,7 +151,7 @@ def test_wrong_password_does_not_hide_the_outcome(tmp_path: Path, capsys: pytest
 
 
 def test_failed_mail_does_not_replace_the_error_of_the_run(tmp_path: Path) -> None:
-    """The error of the run is raised, not that of the mail."""
+    """The error of the run is raised, not that of the email."""
     with mailbox(tmp_path) as server:
         server.stop()
         with pytest.raises(ZeroDivisionError), boxnb.run("links", to=[ADA]) as run:
@@ -174,7 +174,7 @@ def test_silent_server_is_given_up_after_the_timeout() -> None:
     [
         ("refuses the sender", "refused the sender reports@example.com (550 5.7.1 not from here)"),
         ("refuses the recipient", "refused ada@example.com (550 5.1.1 no such mailbox)"),
-        ("refuses the content", "did not accept the mail (554 5.7.1 looks like spam)"),
+        ("refuses the content", "did not accept the email (554 5.7.1 looks like spam)"),
         ("breaks off", "closed the connection"),
     ],
 )
@@ -186,10 +186,10 @@ def test_refusal_quotes_the_reply_of_the_server(tmp_path: Path, mood: str, words
 
 
 def test_mail_is_not_repeated_after_a_silent_end(tmp_path: Path) -> None:
-    """The server may have accepted the mail, so it is not sent again."""
+    """The server may have accepted the email, so it is not sent again."""
     with moody(tmp_path, "is silent at the end", timeout=3) as server, boxnb.run("links", to=[ADA]) as run:
         pass
-    assert "It may have sent the mail" in run.undelivered[0] and server.reached.is_set()
+    assert "It may have sent the email" in run.undelivered[0] and server.reached.is_set()
 
 
 @pytest.mark.parametrize("mood", ["says how much it takes", "counts at the end"])
@@ -200,7 +200,7 @@ def test_server_with_a_size_limit_gets_the_report_without_files(tmp_path: Path, 
     assert run.undelivered == [] and len(server.accepted) == 1
     mail = Mail(server.accepted[0], [ADA])
     assert list(mail.attachments) == [run.log_file.name if run.log_file else ""]
-    assert f"Not attached, too large for a mail (2,000,000 bytes): {file}" in mail.text
+    assert f"Not attached, too large for an email (2,000,000 bytes): {file}" in mail.text
 
 
 def test_signal_during_the_mail_does_not_stop_the_mail(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_characters_that_mail_cannot_contain_are_escaped(
 
 
 def test_letters_beyond_ascii_are_reported_early(server: Mailbox) -> None:
-    """Python's mail library cannot send a password with other letters, and some servers refuse an address with them."""
+    """Python's mail library cannot send a password with non-ASCII letters, and some servers refuse an address with them."""
     with pytest.raises(ValueError, match="ASCII"):
         runs.save_mail("acme", host="127.0.0.1", sender=ADA, username="me", password="sch\u00e4tze")
     assert mailer.settings_of("acme").username == server.username  # unchanged
@@ -258,7 +258,7 @@ def test_missing_mail_settings_do_not_change_the_outcome() -> None:
 
 
 def test_ten_megabytes_are_attached_and_larger_files_are_named(server: Mailbox, tmp_path: Path) -> None:
-    """Many servers refuse a mail of 30 MB, so the mail says where the large file is."""
+    """Many servers refuse an email of 30 MB, so the email says where the large file is."""
     big = os.urandom(10_000_000)
     with boxnb.run("big", to=[ADA]) as run:
         run.attach(big, "big.bin")
@@ -266,7 +266,7 @@ def test_ten_megabytes_are_attached_and_larger_files_are_named(server: Mailbox, 
     assert server[-1].attachments["big.bin"] == big
     assert (
         "huge.bin" not in server[-1].attachments
-        and f"Not attached, too large for a mail (20,000,000 bytes): {huge}" in server[-1].text
+        and f"Not attached, too large for an email (20,000,000 bytes): {huge}" in server[-1].text
     )
 
 
@@ -288,9 +288,9 @@ def test_subject_may_have_letters_of_any_script(server: Mailbox) -> None:
 )
 def test_address_that_would_inject_headers_is_refused(address: str) -> None:
     """The address is refused before anything runs."""
-    with pytest.raises(ValueError, match="is not a mail address"):
+    with pytest.raises(ValueError, match="is not an email address"):
         boxnb.run("links", to=[address])
-    with pytest.raises(ValueError, match="is not a mail address"):
+    with pytest.raises(ValueError, match="is not an email address"):
         runs.save_mail("acme", host="localhost", security="none", sender=address)
 
 

@@ -493,7 +493,7 @@ def test_long_line_is_not_split_inside_a_secret() -> None:
 
 
 def test_only_own_old_logs_are_removed(tmp_path: Path) -> None:
-    """Logs of other runs, links, and folders and files of the user stay."""
+    """Logs of other runs, links, and the user's own folders and files stay."""
     share, victim = tmp_path / "share", tmp_path / "victim"
     (share / "attached").mkdir(parents=True)
     victim.mkdir()

@@ -91,7 +91,7 @@ def conflicts_are_a_list_or_an_object(schemas: Schemas) -> None:
 
 
 def requirements_may_be_unknown(schemas: Schemas) -> None:
-    """Requirements are null as long as the invited user has not accepted or rejected."""
+    """Requirements are null until the invited user accepts or rejects."""
     status = properties(schemas, "Collaboration")["acceptance_requirements_status"]
     for group in status["properties"].values():
         for part in _parts(group):

@@ -265,7 +265,7 @@ def test_only_the_callers_pending_invitations_are_listed(reader: Person) -> None
 
 
 def test_the_collaborations_of_a_group_are_listed(reader: Person) -> None:
-    """A group's collaborations are those in the CSV file."""
+    """A group's collaborations match the CSV file."""
     staff = next(row["id"] for row in rows("groups") if row["name"] == "All staff")
     page = reader.doc(f"/groups/{staff}/collaborations?limit=1000")
     expected = [row for row in rows("collaborations") if row["group_id"] == staff]

@@ -230,7 +230,7 @@ def test_events_use_current_names(ada: Person) -> None:
     """After a file or user is renamed, events show the new name, not a cached one."""
     query = "/events?stream_type=admin_logs&event_type=DOWNLOAD&limit=500"
     users = ada.doc("/users?limit=1000&fields=status")["entries"]
-    active = {user["id"] for user in users if user["status"] == "active"}  # others may not rename anything
+    active = {user["id"] for user in users if user["status"] == "active"}  # others cannot rename anything
     event = next(
         entry
         for entry in ada.doc(query)["entries"]

@@ -50,7 +50,7 @@ def test_the_weekday_changes_only_the_times(references: dict[int, Company]) -> N
 
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_a_first_start_on_any_day_gives_the_same_company(references: dict[int, Company], batch: int) -> None:
-    """Relative to the day of the first start, all rows and events are those of a start on the same weekday."""
+    """Relative to the day of the first start, all rows and events are the same as after a start on the same weekday."""
     for first_start in list(moments())[batch::BATCHES]:
         company = Company.at(first_start.timestamp())
         expected = references[company.moved]

@@ -30,7 +30,7 @@ TOKEN = Token(Secret("access-0a1b2c3d"), Secret("refresh-0a1b2c3d"), obtained_at
 
 @pytest.fixture
 def content() -> dict[str, Any]:
-    """Return the content of the file of a valid profile, which is saved as `good`."""
+    """Save a valid profile as `good`, and return the content of its file."""
     account = {"id": "1", "name": "Zoë", "login": "z@example.com", "enterprise": {"id": "9", "name": "Lumen"}}
     store.save(store.Profile("good", CLIENT, TOKEN, generation=3, account=account))
     runs.save_mail("good", host="127.0.0.1", sender="a@example.com", to=["b@example.com"], security="none")
@@ -39,7 +39,7 @@ def content() -> dict[str, Any]:
 
 
 def write_bad_profile(text: str | bytes) -> None:
-    """Write the file of the profile `bad`."""
+    """Write the file for the profile `bad`."""
     file = store.path("bad")
     file.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
     file.chmod(0o600)

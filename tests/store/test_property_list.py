@@ -141,7 +141,7 @@ def test_adopting_a_list_does_not_change_it(plist: Path) -> None:
 
 
 EXPIRIES: list[tuple[dict[str, Any], dict[str, Any]]] = [
-    # Without an access token, the expiry is that of the refresh token.
+    # Without an access token, the expiry is the refresh token's.
     ({"expirationDate": 1_790_003_600}, {"expirationDate": 1_805_184_000}),
     ({"accessToken": "A", "expiresAt": 1_790_003_600}, {"accessToken": "newacc", "expiresAt": 1_800_003_600}),
     ({"time": 1_790_000_000, "expires": 1_790_004_000}, {"time": 1_800_000_000, "expires": 1_800_004_000}),

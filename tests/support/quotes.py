@@ -188,7 +188,7 @@ QUOTES: dict[str, dict[str, Check]] = {
         "The one person with `cannot_delete_edit`": (
             lambda s: (s.users["status"] == "cannot_delete_edit").sum() == 1
         ),
-        "some 400 to 900 gigabytes": (
+        "about 400 to 900 gigabytes": (
             lambda s: s.users["space_used"].nlargest(10).between(395e9, 920e9).all()
         ),
         "Most of the ten have a quota of 1073741824000 bytes": (
@@ -202,7 +202,7 @@ QUOTES: dict[str, dict[str, Check]] = {
         ),
         "26 calls": lambda s: s.members.attrs["calls"] + 1 == 26,
         "one for each of the 25 groups, and one to list them": lambda s: s.members.attrs["calls"] == 25,
-        "`All staff` and its 120 members on top": lambda s: (
+        "`All staff` and its 120 members at the top": lambda s: (
             (
                 s.members["group_name"].value_counts().index[0],
                 s.members["group_name"].value_counts().iloc[0],
@@ -229,7 +229,7 @@ QUOTES: dict[str, dict[str, Check]] = {
         "about 5,800 files, 780 folders": lambda s: (
             s.content["type"].value_counts()[["file", "folder"]].between([5_750, 775], [5_850, 785]).all()
         ),
-        "*Marketing* with nearly three quarters of the map, and in it *Films*": lambda s: (
+        "*Marketing*, which takes up nearly three quarters of the map, and *Films* inside it": lambda s: (
             (
                 s.storage("folder")["name"].iloc[0],
                 0.7 < s.storage("folder")["share"].iloc[0] < 0.75,
@@ -254,7 +254,7 @@ QUOTES: dict[str, dict[str, Check]] = {
             == ["Product film uncut 8K master.mp4", 640]
         ),
         "six bars, from under 30 days to over 5 years": lambda s: len(s.storage("age")) == 6,
-        "that of 1 to 2 years is the longest": (
+        "The bar for 1 to 2 years is the longest": (
             lambda s: s.storage("age").nlargest(1, "bytes")["name"].astype(str).tolist() == ["1 to 2 years"]
         ),
         "*Archive* and *Old laptop* among them": lambda s: (
@@ -269,20 +269,20 @@ QUOTES: dict[str, dict[str, Check]] = {
         ),
         "Where are the twenty": lambda s: s.copies["name"].str.contains("customers_01").sum() == 20,
         "twenty rows": lambda s: s.copies["name"].str.contains("customers_01").sum() == 20,
-        "seven suspended people": lambda s: len(s.former_users) == 7,
+        "seven suspended users": lambda s: len(s.former_users) == 7,
         "two are Lucas Ito's": lambda s: (
             s.former_users.set_index("login").loc["lucas.ito@example.com", "open_links"] == 2
         ),
-        "some 900 calls": lambda s: 850 < s.content.attrs["calls"] < 950,
+        "about 900 calls": lambda s: 850 < s.content.attrs["calls"] < 950,
     },
     "03-sharing": {
         "or *about* 900 if the content": lambda s: 850 < s.content.attrs["calls"] < 950,
-        "some 780 calls": lambda s: 770 < s.collaborations.attrs["calls"] < 800,
-        "some 240 invitations that were `accepted`": (
+        "780 calls or so": lambda s: 770 < s.collaborations.attrs["calls"] < 800,
+        "about 240 invitations that were `accepted`": (
             lambda s: 230 < s.collaborations["status"].value_counts()["accepted"] < 250
         ),
-        "a table of some 80 rows": lambda s: len(s.external) == 80,
-        "*Customer database export* with 14 external users as `editor` on top": lambda s: (
+        "a table of about 80 rows": lambda s: len(s.external) == 80,
+        "*Customer database export* at the top, with 14 external users as `editor`": lambda s: (
             s.external.groupby(["item_name", "role"], observed=True).size().nlargest(1).to_dict()
             == {("Customer database export", "editor"): 14}
         ),
@@ -327,12 +327,12 @@ QUOTES: dict[str, dict[str, Check]] = {
             ).mean()
             > 0.5
         ),
-        "some 900 and some 800 calls": (
+        "about 900 and about 800 calls": (
             lambda s: 850 < s.content.attrs["calls"] < 950 and 770 < s.collaborations.attrs["calls"] < 830
         ),
     },
     "04-activity": {
-        "some 13,000 events": lambda s: 12_500 < len(s.events) < 13_500,
+        "about 13,000 events": lambda s: 12_500 < len(s.events) < 13_500,
         "fewer events at weekends": weekends_are_quiet,
         "one person downloaded far more than usual": lambda s: s.downloads["is_unusual"].iloc[0],
         "two strong ones": lambda s: len(strongest_hours(s)) == 2,
@@ -418,9 +418,9 @@ OTHER: dict[str, tuple[str, ...]] = {
         "a few things wrong in it", "`members[\"role\"]` shows",
     ),
     "02-content": (
-        "hundreds of thousands of folders", "start with a few people", "*Nothing has been pulled yet*", "on top",
-        "*(smaller)* stands", "from 0 to 1", "`hidden_bytes` is the rest", "0 does not prove", "finds more of them in the events", "*Transfer content*", "that of one copy",
-        "Each area shows its size", "one for each", "`largest` the size", "is counted in one row only",
+        "hundreds of thousands of folders", "start with a few people", "*Nothing has been pulled yet*", "at the top",
+        "*(smaller)* stands", "from 0 to 1", "`hidden_bytes` is the rest", "0 does not prove", "finds more of them in the events", "*Transfer content*", "the size of one copy",
+        "Click *Films*", "Each area shows its size", "one for each", "`largest` the size", "is counted in one row only",
         "has one row for each", "current version of each file once",
     ),
     "03-sharing": (
@@ -437,7 +437,7 @@ OTHER: dict[str, tuple[str, ...]] = {
         "'2026-11-24'", "two sheets", "a long one", "Act on that list", "one page that you can mail", "most calls for", "one call per page",
     ),
     "01-upload-files": ("contains five files", "then five rows", "four times", "five rows with", "the same", "one call listed"),
-    "02-run-log-and-mail": ("0 mails", "four characters", "most recent first"),
+    "02-run-log-and-mail": ("0 emails", "four characters", "most recent first"),
     "03-weekly-report": ("python -m boxnb",),
     "04-other-scripts-other-apis": ("five devices", "15 rows in the sandbox", "the 15 devices", "the one file", "run the two", "one row with the name",
         "the new one there", "a small one for practice",

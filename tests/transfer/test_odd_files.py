@@ -145,7 +145,7 @@ def test_a_download_is_retried_with_a_new_url(pretended: Pretended, down: Path, 
         ((503, {"Retry-After": "1e999"}, b""), "returned 503 .* several times"),
         (
             (206, {"Content-Range": "bytes 5-9/10"}, b"xxxxx"),
-            "was never complete|wrong SHA-1|fewer bytes",
+            "never completed|wrong SHA-1|fewer bytes",
         ),
     ],
 )

@@ -82,7 +82,7 @@ def test_rows_are_sorted_searched_and_filtered(
 
 
 def test_rows_are_chosen_by_their_position(frame: pd.DataFrame) -> None:
-    """Positions are those in the view. A new filter clears the choice."""
+    """Positions refer to the view. A new filter clears the choice."""
     rows = Rows(frame, "frame")
     rows.change(sort="count")
     rows.choose([0, 2, 99, -1])
@@ -260,7 +260,7 @@ def test_the_explorer_filters_by_folder_and_bar() -> None:
 
 
 def test_the_code_distinguishes_folders_of_the_same_name() -> None:
-    """If two users have a folder of the same name, the code selects the chosen one."""
+    """If two users have a folder with the same name, the code selects the chosen one."""
     content = pd.concat(
         [items(), items().assign(id=lambda rows: "9" + rows["id"], owned_by_login="b@example.com")]
     )

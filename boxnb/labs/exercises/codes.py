@@ -341,7 +341,7 @@ CODE_LABS = (
     Exercise(
         name="open-redirect",
         title="A link that sends the code elsewhere",
-        story="A mail contains a genuine link to Box with your app's client ID, but its redirect URI leads to the attacker's own server.",
+        story="An email contains a genuine link to Box with your app's client ID, but its redirect URI leads to the attacker's own server.",
         question="You open it, while signed in. What happens?",
         predictions=(
             Choice(

@@ -86,7 +86,7 @@ THEFT_LABS = (
         predictions=(
             Choice("Nothing: both go on refreshing", "Without rotation, that would happen."),
             Choice("My next refresh is refused", "There is one chain; the thief took the next link of it."),
-            Choice("Box sends a mail immediately", "Do not count on it."),
+            Choice("Box sends an email immediately", "Do not count on it."),
         ),
         right_prediction=1,
         act=_steal_refresh_token,

@@ -157,7 +157,7 @@ TOKEN_LABS = (
         question="How does the API respond?",
         predictions=(
             Choice("200: the person is still signed in", "The API looks at the token alone."),
-            Choice("403 Forbidden", "403 is for what you may not do; this is about who you are."),
+            Choice("403 Forbidden", "403 is for what you are not allowed to do; this is about who you are."),
             Choice("401, and WWW-Authenticate says invalid_token", "An access token lives 60 minutes."),
         ),
         right_prediction=2,

@@ -15,7 +15,7 @@ from boxnb.redaction import holds_secret, redact_known
 from boxnb.secret import fingerprint
 
 SECRET_IN_REQUESTS = frozenset(("code", "state"))
-"""Secret in the URLs and forms of a sign-in. In a JSON response, ``code`` and ``state`` are words such as ``not_found``."""
+"""Fields that are secret in the URLs and forms of a sign-in. In a JSON response they are words such as ``not_found``."""
 SIGNED_URL_FIELDS = frozenset(("download_url", "upload_url"))
 """Fields whose URL grants access by itself."""
 WORD = re.compile(r"[A-Za-z]{1,16}(?:[ _-][A-Za-z]{1,16}){0,3}\d{0,3}")
@@ -108,7 +108,7 @@ def hue(fingerprint: str) -> int:
     """Return the colour of a fingerprint, in degrees on the colour circle.
 
     The hue depends on the order in which fingerprints are first shown, so a token and its replacement look
-    clearly different. Hues computed from the digits would sometimes be alike.
+    clearly different. Hues computed from the digits would sometimes be too similar.
     """
     return _order.setdefault(fingerprint, len(_order)) * 137 % 360
 

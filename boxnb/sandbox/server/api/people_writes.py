@@ -137,7 +137,7 @@ async def create_user(call: Call) -> Response:
 
 
 def changeable_user(call: Call) -> Doc:
-    """Return the user in the path if the caller may change it. Co-admins may not change other admins."""
+    """Return the user in the path if the caller may change it. Co-admins cannot change other admins."""
     user_id = call.request.path_params["id"]
     user = call.context.world.users.get(user_id)
     if user is None:

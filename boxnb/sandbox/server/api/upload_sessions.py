@@ -213,7 +213,7 @@ async def plan(call: Call) -> Response:
 
     Box's SDKs have requested it since 2026 (`create_file_upload_session_plan`).
 
-    Which parts count as present is a guess: those of this session, and for a new version the same bytes at the same offset.
+    Which parts count as present is a guess: the parts of this session, and for a new version the same bytes at the same offset.
     """
     session_of(call)
     requested = (await call.body()).get("parts")

@@ -32,7 +32,7 @@ def version_doc(call: Call, item: Item, version: Doc, number: int) -> Doc:
 
 
 def with_fields(call: Call, doc: Doc) -> Doc:
-    """Return the fields of a version that the call requests."""
+    """Return a version with only the fields that the call requests."""
     if call.fields is None:
         return doc
     names = {"id", "type", "sha1", *(name.strip() for name in call.fields.split(","))}
@@ -72,12 +72,12 @@ async def version(call: Call) -> Response:
 
 
 def earlier_version(call: Call, item: Item, version_id: str) -> Doc:
-    """Return an earlier version of a file that the caller may change, ready to be changed in `item.history`."""
+    """Return an earlier version from `item.history`, to be changed in place. Raise if the caller cannot edit the file."""
     if "edit" not in call.view().rights(item):
         raise forbidden()
     check_lock(call, item)
     if version_id == item.version:
-        raise forbidden("The current version cannot be changed")  # a guess
+        raise forbidden("The current version cannot be changed")  # the error is a guess
     if item.history is None:
         item.history = list(reversed(item.earlier()))
     for version in item.history:
@@ -87,7 +87,7 @@ def earlier_version(call: Call, item: Item, version_id: str) -> Doc:
 
 
 async def promote(call: Call) -> Response:
-    """`POST /files/:id/versions/current`: copy an earlier version to a new one."""
+    """`POST /files/:id/versions/current`: copy an earlier version as the new current version."""
     call.need_write()
     body = await call.body()
     item = call.item("file", call.request.path_params["id"])

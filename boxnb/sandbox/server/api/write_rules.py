@@ -190,12 +190,12 @@ def set_link(call: Call, item: Item, settings: Any) -> str:
 def set_tags(item: Item, tags: Any) -> None:
     """Set at most 100 tags."""
     if not isinstance(tags, list) or len(tags) > 100 or not all(isinstance(tag, str) for tag in tags):
-        raise invalid("invalid_parameter", "tags", "'tags' is a list of at most 100 strings")
+        raise invalid("invalid_parameter", "tags", "'tags' must be a list of at most 100 strings")
     item.tags = tuple(dict.fromkeys(tags))
 
 
 def check_may_leave(call: Call, item: Item) -> None:
-    """Raise 403 if the caller may not take an item out of its folder."""
+    """Raise 403 if the caller is not allowed to take an item out of its folder."""
     rights = call.view().rights(item.parent) if item.parent is not None else call.view().rights(item)
     if ("delete" if item.parent is not None else "own") not in rights:
         raise forbidden()

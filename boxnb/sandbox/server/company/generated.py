@@ -1,6 +1,6 @@
 """A made-up company of any size: the rows that CSV files would have. The same seed generates the same rows.
 
-Downloads have the correct size; SHA-1s are made up (see `file_bytes`). The admins are those of the small company, so the
+Downloads have the correct size; SHA-1s are made up (see `file_bytes`). The admins are the same as in the small company, so the
 practice admin can sign in to both.
 """
 

@@ -145,7 +145,7 @@ def refresh(context: Context, app: dict[str, Any], form: dict[str, str]) -> Resp
         if row["dead"] or now - row["created"] > REFRESH_SECONDS:
             raise OAuthError("invalid_grant", "Refresh token has expired")
         if user is None or user["status"] == "inactive":
-            raise OAuthError("invalid_grant", "Invalid refresh token")  # a guess
+            raise OAuthError("invalid_grant", "Invalid refresh token")  # the error is a guess
         child = context.state.first_row(
             "SELECT * FROM pairs WHERE parent=? AND dead='' ORDER BY id DESC", (row["id"],)
         )
