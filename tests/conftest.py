@@ -56,7 +56,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print a summary of the responses that were checked."""
     result = config.stash.get(RESULT, None)
-    if result is not None and result.answers:
+    if result is not None and result.responses:
         terminalreporter.section("responses of the sandbox", red=bool(result.problems))
         for line in result.lines():
             terminalreporter.write_line(line)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -22,11 +23,28 @@ def base_url() -> str:
     return "/"
 
 
+@pytest.fixture(scope="session")
+def shared_labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Lab]]:
+    """Return a function that starts JupyterLab at a path of the server, or returns the one that runs there."""
+    running: dict[str, Lab] = {}
+    with ExitStack() as stack:
+
+        def lab_at(base_url: str) -> Lab:
+            if base_url not in running:
+                folder = tmp_path_factory.mktemp("lab")
+                running[base_url] = stack.enter_context(jupyterlab(folder, base_url=base_url))
+            return running[base_url]
+
+        yield lab_at
+
+
 @pytest.fixture
-def lab(tmp_path: Path, home: Path, theme: str, base_url: str) -> Iterator[Lab]:
-    """A running JupyterLab over a copy of the notebooks."""
-    with jupyterlab(tmp_path / "lab", theme, base_url) as running:
-        yield running
+def lab(shared_labs: Callable[[str], Lab], home: Path, theme: str, base_url: str) -> Iterator[Lab]:
+    """A JupyterLab like new, over a copy of the notebooks."""
+    running = shared_labs(base_url)
+    running.reset(theme)
+    yield running
+    running.stop_kernels()
 
 
 @pytest.fixture(scope="session")

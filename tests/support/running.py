@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import find
 import nbformat
+import requests
 from playwright.sync_api import Browser, BrowserContext, Route, sync_playwright
 from serving import serving
 
@@ -21,6 +24,9 @@ SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "apputils-extension/themes": {"theme": LIGHT},
 }
+OF_A_TEST = ("BOXNB_HOME", "NO_PROXY")
+"""Environment variables that differ between tests, so kernels get them from the test and not from JupyterLab."""
+
 WIDGETS = "@jupyter-widgets/jupyterlab-manager/plugin"
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
@@ -33,35 +39,75 @@ class Lab(NamedTuple):
     notebooks: Path
     written: Path
 
+    def reset(self, theme: str = LIGHT) -> None:
+        """
+        Make JupyterLab like new: no kernels, fresh notebooks, no saved page layout, and this test's home folder.
 
-@contextmanager
-def jupyterlab(written: Path, theme: str = LIGHT, base_url: str = "/") -> Iterator[Lab]:
-    """Run JupyterLab over a copy of the notebooks, with saving of widget state switched on."""
-    notebooks = written / "notebooks"
-    shutil.copytree(ROOT / "notebooks", notebooks, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    settings = {f"@jupyterlab/{name}": value for name, value in SETTINGS.items()}
+        The next test need not start JupyterLab, which takes three seconds of processor time.
+        """
+        self.stop_kernels()
+        for folder in (self.notebooks, self.written / "workspaces", self.written / "data" / "exports"):
+            shutil.rmtree(folder, ignore_errors=True)
+        _prepare(self.written, theme)
+
+    def stop_kernels(self) -> None:
+        """Stop every kernel, and wait until it has ended."""
+        for kernel in self._call("GET").json():
+            self._call("DELETE", f"/{kernel['id']}")
+        assert self._call("GET").json() == []
+
+    def _call(self, method: str, path: str = "") -> requests.Response:
+        url = f"{self.url}/api/kernels{path}"
+        response = requests.request(method, url, headers={"Authorization": f"token {self.token}"}, timeout=60)
+        assert response.ok or response.status_code == 404, response.text
+        return response
+
+
+def _prepare(written: Path, theme: str) -> None:
+    """Write the notebooks, the settings of JupyterLab, and the environment in which it starts kernels."""
+    ignored = shutil.ignore_patterns(".ipynb_checkpoints")
+    shutil.copytree(ROOT / "notebooks", written / "notebooks", ignore=ignored)
+    settings: dict[str, Any] = {f"@jupyterlab/{name}": value for name, value in SETTINGS.items()}
     settings["@jupyterlab/apputils-extension/themes"] = {"theme": theme}
     settings[WIDGETS] = {"saveState": True}
     for name, value in settings.items():
         file = written / "settings" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(value), encoding="utf-8")
-    variables = {
+    environment = {name: os.environ[name] for name in OF_A_TEST if name in os.environ}
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": command, "display_name": "Python 3", "language": "python", "env": environment}
+    file = written / "path" / "kernels" / "python3" / "kernel.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(spec), encoding="utf-8")
+
+
+def _folders(written: Path) -> dict[str, str]:
+    """Return the environment variables that keep everything Jupyter writes in one folder."""
+    folders = {
         "JUPYTERLAB_SETTINGS_DIR": "settings",
         "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
         "JUPYTER_CONFIG_DIR": "config",
         "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_PATH": "path",
         "JUPYTER_RUNTIME_DIR": "runtime",
         "IPYTHONDIR": "ipython",
     }
-    environment = {name: str(written / folder) for name, folder in variables.items()}
+    return {name: str(written / folder) for name, folder in folders.items()}
+
+
+@contextmanager
+def jupyterlab(written: Path, theme: str = LIGHT, base_url: str = "/") -> Iterator[Lab]:
+    """Run JupyterLab over a copy of the notebooks, with saving of widget state switched on."""
+    _prepare(written, theme)
+    notebooks = written / "notebooks"
     with serving(
         "jupyterlab",
         notebooks,
         written / "lab.log",
         base_url=base_url,
         options=["--LabApp.expose_app_in_browser=True"],
-        environment=environment,
+        environment=_folders(written),
     ) as (origin, token):
         yield Lab(f"{origin}{base_url}".rstrip("/"), token, notebooks, written)
 
