@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
 from hanging import Hanging
+from moving import moving
 from signing import sign_in
 
 import boxnb.sandbox
@@ -22,22 +20,6 @@ from boxnb.datasets.tree_changes import with_final_paths
 from boxnb.errors import Interrupted, ListingError
 from boxnb.frames import Table, schema
 from boxnb.sandbox import Sandbox
-
-MOVER = """
-import random, sys, time, requests
-url, token = sys.argv[1:3]
-folders = sys.stdin.readline().split()
-rng = random.Random(5)
-rng.shuffle(folders)
-session = requests.Session()
-session.headers["Authorization"] = "Bearer " + token
-while len(folders) > 20:
-    moved, deleted, target = folders.pop(), folders.pop(), rng.choice(folders)
-    session.put(f"{url}/folders/{moved}", json={"parent": {"id": target}})  # a cycle is refused, as in Box
-    session.delete(f"{url}/folders/{deleted}?recursive=true")
-    session.post(f"{url}/folders", json={"name": f"new {moved}", "parent": {"id": target}})
-    print(moved, deleted, flush=True)
-"""
 
 
 @pytest.fixture
@@ -73,69 +55,80 @@ def lineage(frame: pd.DataFrame, item: str) -> set[str]:
     return set(folders)
 
 
+def create_folders(box: boxnb.Box) -> None:
+    """Create 500 folders on three levels."""
+    for top in range(20):
+        top_id = folder(box, f"top {top}", "0")
+        for middle in range(5):
+            middle_id = folder(box, f"middle {middle}", top_id)
+            for low in range(4):
+                folder(box, f"low {low}", middle_id)
+
+
+class Changes(NamedTuple):
+    """The ids of folders that another program moved or deleted, by when the walk could notice it."""
+
+    moved: set[str]
+    deleted: set[str]
+    too_early: set[str]
+
+    @classmethod
+    def during(cls, sandbox: Sandbox) -> Changes:
+        """Read them from the record of the sandbox. A walk watches from its first call for events to its second."""
+        watch = calls(sandbox, "GET", "/2.0/events")
+        started, ended = watch[0]["time"] + 0.2, watch[1]["time"] - 0.2
+
+        def between(method: str, start: float, end: float) -> set[str]:
+            return {
+                call["path"].rsplit("/", 1)[1]
+                for call in calls(sandbox, method, "/2.0/folders/")
+                if start < call["time"] < end
+            }
+
+        too_early = between("PUT", 0, started) | between("DELETE", 0, started)
+        return cls(between("PUT", started, ended), between("DELETE", started, ended), too_early)
+
+
+def walk_during_changes(box: boxnb.Box, sandbox: Sandbox, folders: Iterable[str]) -> pd.DataFrame:
+    """Walk the tree while another program changes these folders, and check the warnings."""
+    other_program = sign_in(sandbox, "other")
+    assert other_program.token is not None
+    sandbox.record(clear=True)
+    with (
+        sandbox.faults.during("/2.0/folders/*", "latency", seconds=0.05),  # slows both programs down
+        moving(sandbox, other_program.token.access_token.reveal(), folders),
+        pytest.warns(UserWarning, match="moved during this walk|tree is not complete") as caught,
+    ):
+        tree = box.tree()
+    messages = [str(warning.message) for warning in caught]
+    assert any("moved during this walk" in message for message in messages)
+    # Folders that were deleted before they were listed are reported, too.
+    assert any("tree is not complete" in message for message in messages) is bool(tree.attrs["skipped"])
+    return tree
+
+
 def test_walk_during_moves_deletions_and_additions(box: tuple[boxnb.Box, Sandbox]) -> None:
     """Each id appears once, every move is reported, and items that did not move are all in the result."""
     acme, sandbox = box
-    for top in range(20):
-        top_id = folder(acme, f"top {top}", "0")
-        for middle in range(5):
-            middle_id = folder(acme, f"middle {middle}", top_id)
-            for low in range(4):
-                folder(acme, f"low {low}", middle_id)
+    create_folders(acme)
     before = acme.tree()
     assert before.attrs["watched"] is True
     assert before.attrs["changed"] == before.attrs["moved"] == []
     folders = before.loc[before["path"].str.startswith("top") & (before["type"] == "folder"), "id"]
     assert len(folders) == 500
-    profile = sign_in(sandbox, "other")  # a separate sign-in, like that of another program
-    assert profile.token is not None
-    arguments = [sandbox.server()["api_url"], profile.token.access_token.reveal()]
-    mover = subprocess.Popen(
-        [sys.executable, "-c", MOVER, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert mover.stdin is not None
-    assert mover.stdout is not None
-    sandbox.record(clear=True)
-    try:
-        with sandbox.faults.during("/2.0/folders/*", "latency", seconds=0.05):  # slows both down
-            mover.stdin.write(" ".join(folders) + "\n")
-            mover.stdin.flush()
-            mover.stdout.readline()  # the first changes are made
-            with pytest.warns(UserWarning, match="moved during this walk|tree is not complete") as caught:
-                tree = acme.tree()
-    finally:
-        mover.kill()
-        mover.communicate()
-    assert any("moved during this walk" in str(warning.message) for warning in caught)
-    # Folders that were deleted before they were listed are reported, too.
-    some_deleted = bool(tree.attrs["skipped"])
-    assert tree.attrs["complete"] is not some_deleted
-    assert any("tree is not complete" in str(warning.message) for warning in caught) is some_deleted
+    tree = walk_during_changes(acme, sandbox, folders)
+    changes = Changes.during(sandbox)
+    assert changes.moved, "the other program did not move anything during the walk"
+
     assert tree["id"].is_unique
-    event_calls = calls(sandbox, "GET", "/2.0/events")
-    watch_started, watch_ended = event_calls[0]["time"], event_calls[1]["time"]
-
-    def between(method: str, start: float, end: float) -> set[str]:
-        return {
-            call["path"].rsplit("/", 1)[1]
-            for call in calls(sandbox, method, "/2.0/folders/")
-            if start < call["time"] < end
-        }
-
-    moved, deleted = (between(method, watch_started + 0.2, watch_ended - 0.2) for method in ("PUT", "DELETE"))
-    # Changes before the watch started are too early to be reported.
-    before_watch = set().union(*(between(method, 0, watch_started + 0.2) for method in ("PUT", "DELETE")))
-    assert moved, "the other program did not move anything during the walk"
+    assert tree.attrs["complete"] is not bool(tree.attrs["skipped"])
     known_ids = set(before["id"])
-    changed_ids = {change["id"] for change in tree.attrs["changed"]}
-    assert moved & known_ids <= set(tree.attrs["moved"])
-    assert deleted & set(tree["id"]) <= changed_ids  # in the frame, but reported as deleted
+    reported = {change["id"] for change in tree.attrs["changed"]}
+    assert changes.moved & known_ids <= set(tree.attrs["moved"])
+    assert changes.deleted & set(tree["id"]) <= reported  # in the result, but reported as deleted
     for skipped in tree.attrs["skipped"]:
-        assert lineage(tree, skipped["id"]) & (changed_ids | before_watch), "a deleted folder is not reported"
+        explained = lineage(tree, skipped["id"]) & (reported | changes.too_early)
+        assert explained, "a deleted folder is not reported"
 
     after = acme.tree()
     columns = ["id", "path", "name"]
@@ -143,7 +136,8 @@ def test_walk_during_moves_deletions_and_additions(box: tuple[boxnb.Box, Sandbox
     assert len(unchanged) > 200
     assert len(unchanged.merge(tree[columns])) == len(unchanged)
     for missing_id in known_ids & set(after["id"]) - set(tree["id"]):
-        assert lineage(after, missing_id) & (changed_ids | before_watch), "a missing item is not reported"
+        explained = lineage(after, missing_id) & (reported | changes.too_early)
+        assert explained, "a missing item is not reported"
 
 
 def test_interrupt_does_not_wait_for_the_next_page(

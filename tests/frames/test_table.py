@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
-from types import FrameType
 from typing import Any
 
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from interrupting import interrupted
 
 from boxnb import frames
 from boxnb.frames import Table, children, frame, schema
@@ -169,64 +168,43 @@ def test_first_and_last_value_are_never_missing() -> None:
         assert table.last("id") is None
 
 
+PAGE_ROWS = 400
+
+
+def page(number: int) -> bytes:
+    """Return one page of entries as JSON."""
+    entries = [
+        {"id": f"{number}-{row}", "size": row, "created_at": f"2026-11-0{number + 1}T00:00:00Z"}
+        for row in range(PAGE_ROWS)
+    ]
+    return json.dumps({"entries": entries}).encode()
+
+
 def test_interrupt_at_any_moment_keeps_complete_pages() -> None:
     """After an interrupt between any two lines, the table has complete pages, in order."""
-    columns = (
-        schema.Column("id", "text"),
-        schema.Column("size", "integer"),
-        schema.Column("created_at", "time"),
-    )
-    pages = [
-        json.dumps(
-            {
-                "entries": [
-                    {"id": f"{page}-{row}", "size": row, "created_at": f"2026-11-0{page + 1}T00:00:00Z"}
-                    for row in range(400)
-                ]
-            }
-        ).encode()
-        for page in range(3)
-    ]
-    ids = [f"{page}-{row}" for page in range(3) for row in range(400)]
-    module = frames.table.__file__
-
-    def run(interrupt_line: int) -> Table | None:
-        """Return the table after an interrupt at this line of the module, or ``None`` if the work ended before."""
-        lines = 0
-
-        def trace(frame: FrameType, event: str, _: Any) -> Any:
-            nonlocal lines
-            if frame.f_code.co_filename != module:
-                return None
-            lines += event == "line"
-            if lines == interrupt_line:
-                sys.settrace(None)
-                raise KeyboardInterrupt
-            return trace
-
+    kinds = {"id": "text", "size": "integer", "created_at": "time"}
+    columns = tuple(schema.Column(name, kind) for name, kind in kinds.items())
+    pages = [page(number) for number in range(3)]
+    ids = [f"{number}-{row}" for number in range(3) for row in range(PAGE_ROWS)]
+    lines_run = 0
+    while True:
         table, other = Table(columns), Table(columns)
-        previous_trace = sys.gettrace()
-        sys.settrace(trace)
-        try:
+
+        def work(table: Table = table, other: Table = other) -> None:
             table.add(pages[0])
             table.add(pages[1])
             other.add(pages[2])
             table.join(other)
             table.drop_from("created_at", pd.Timestamp("2026-12-01", tz="UTC"))
-        except KeyboardInterrupt:
-            return table
-        finally:
-            sys.settrace(previous_trace)
-        return None
 
-    lines_run = 0
-    while (table := run(lines_run + 1)) is not None:
+        if not interrupted(work, frames.table.__file__, lines_run + 1):
+            break
         lines_run += 1
         result = table.frame()
         assert len(result) == table.rows
         assert result["id"].tolist() == ids[: len(result)]
         assert result["created_at"].notna().all()
-        assert len(result) % 400 == 0
+        assert len(result) % PAGE_ROWS == 0
     assert lines_run > 50
 
 
