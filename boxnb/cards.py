@@ -9,7 +9,7 @@ _STYLE = "text-align:left;white-space:normal"
 
 
 class Alert(str):
-    """A cell's text that a card shows in red."""
+    """Text of a cell that a card shows in red."""
 
 
 def card_html(rows: Iterable[Sequence[str]], *, caption: str = "", columns: Sequence[str] = ()) -> str:
@@ -23,7 +23,7 @@ def card_html(rows: Iterable[Sequence[str]], *, caption: str = "", columns: Sequ
     caption : str, optional
         A title above the table.
     columns : sequence of str, optional
-        Headings of the columns, the first column included.
+        Column headings, including the heading of the first column.
     """
     title = f"<caption style='text-align:left'><b>{html.escape(caption)}</b></caption>" if caption else ""
     headings = "".join(f"<th style='{_STYLE}'>{html.escape(name)}</th>" for name in columns)

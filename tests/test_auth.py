@@ -189,7 +189,7 @@ def test_the_token_is_not_sent_to_another_host(acme: store.Profile) -> None:
     """A server on another port counts as another host, and receives no request unless it was granted."""
     box = boxnb.connect("acme")
     with Recorder(ok_response) as other:
-        with pytest.raises(HostNotAllowedError, match="only sent to its own server's hosts"):
+        with pytest.raises(HostNotAllowedError, match="sent only to its own server's hosts"):
             box.session.get(other.url)
         assert other.received == []
         box.session.auth.grant(other.url)
