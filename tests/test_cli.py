@@ -286,7 +286,7 @@ def test_notebook_that_asks_for_input_fails(tmp_path: Path) -> None:
         (["-p", "sinse=7D"], "It has: since"),
         (["-p", "since"], "NAME=VALUE"),
         (["-p", "PROFILE=x"], "--profile"),
-        (["--to", "a@b\nBcc: c@d"], "is not a mail address"),
+        (["--to", "a@b\nBcc: c@d"], "is not an email address"),
         (["--profile", "../x"], "name of a profile"),
     ],
 )

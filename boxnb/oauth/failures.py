@@ -26,7 +26,7 @@ _UNSAFE = re.compile(r"[^\w .,'()-]")
 
 _REDIRECT_ERRORS = {
     "access_denied": (
-        "Access was denied on the page of {box}, so there is no code",
+        "Access was denied on {box}'s page, so there is no code",
         "Open the link again and press Grant, or ask your admin whether this app is allowed.",
     ),
     "invalid_scope": (
@@ -86,20 +86,20 @@ def display_name(server: str) -> str:
 
 
 def quoted(text: object, box: str, max_length: int = 200) -> str:
-    """Return a server's own words as a sentence after a space; ``""`` if the text is empty."""
+    """Return a server's own text as a quotation after a space; ``""`` if the text is empty."""
     words = one_line(text, max_length).rstrip(" .")
     return f' {capitalized(box)} says: "{words}".' if words else ""
 
 
 def capitalized(sentence: str) -> str:
-    """Return a sentence with a capital "The" at its start. Other names of servers are not changed."""
+    """Capitalize "the" at the start of a sentence. A sentence that starts with another server's name is not changed."""
     return f"The {sentence[4:]}" if sentence.startswith("the ") else sentence
 
 
 def redirect_error(error: str, description: str, server: str = "Box", *, checked: bool = True) -> SignInError:
     """Return the error that a redirect contains (RFC 6749 4.1.2.1).
 
-    Without a state (``checked=False``) anyone can have written the description, so every character that a URL needs
+    Without a state (``checked=False``), anyone could have written the description, so every character that a URL needs
     is removed from it.
     """
     box = display_name(server)
@@ -124,7 +124,7 @@ def redirect_error(error: str, description: str, server: str = "Box", *, checked
 
 
 def not_a_token(response: requests.Response) -> TokenEndpointError:
-    """Return the error for a response that is not a token, which is often a page of a company proxy."""
+    """Return the error for a response that is not a token. Often, it is a page from a company proxy."""
     content_type = one_line(response.headers.get("Content-Type", "no content type").split(";")[0], 60)
     host, status = urlsplit(response.url).hostname, response.status_code
     if status == 407:
@@ -140,7 +140,7 @@ def not_a_token(response: requests.Response) -> TokenEndpointError:
         )
     return TokenEndpointError(
         f"The token endpoint at {host} responded with {status} and {content_type} instead of a token. "
-        "Often a company proxy replied instead. Check the proxy settings, then try again."
+        "This often means that a company proxy replied. Check the proxy settings, then try again."
     )
 
 
@@ -205,7 +205,7 @@ def token_error(
     if name == "invalid_grant":
         too_old = "is more than 60 days old" if server in ("Box", "sandbox") else "is too old"
         return InvalidGrantError(
-            f"The refresh token was refused: it was used, revoked, or {too_old}.{words} Sign in again.",
+            f"The refresh token was refused: it was used or revoked, or it {too_old}.{words} Sign in again.",
             error=name,
             description=description,
         )
@@ -246,7 +246,7 @@ def refresh_refused(
         cause = f"The saved sign-in of {profile!r} has no refresh token, and its access token has expired or was refused."
     elif age > 60 and server in ("Box", "sandbox"):
         words = ""
-        cause = f"The saved sign-in of {profile!r} was not used for {age:.0f} days. A refresh token expires after 60 days."
+        cause = f"The saved sign-in of {profile!r} has not been used for {age:.0f} days. A refresh token expires after 60 days."
     elif pending is not None and pending.get("fingerprint") == token.fingerprint:
         cause = (
             f"A refresh of {profile!r} was cut off before its response was saved (process {pending.get('pid')} on "
@@ -256,8 +256,8 @@ def refresh_refused(
         cause = f"The response to a refresh of {profile!r} was lost, and the server has invalidated the old token."
     else:
         cause = (
-            f"The refresh token of {profile!r} was refused: perhaps another copy of the profile used it (then use only one "
-            "copy), the access was revoked, the password was changed, or it is too old."
+            f"The refresh token of {profile!r} was refused. Perhaps another copy of the profile used it (if so, use only "
+            "one copy), access was revoked, the password was changed, or the token is too old."
         )
     refusal = InvalidGrantError(
         f"{cause}{words} Sign in again: open {ONBOARDING}.",

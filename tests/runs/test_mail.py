@@ -288,9 +288,9 @@ def test_subject_may_have_letters_of_any_script(server: Mailbox) -> None:
 )
 def test_address_that_would_inject_headers_is_refused(address: str) -> None:
     """The address is refused before anything runs."""
-    with pytest.raises(ValueError, match="is not a mail address"):
+    with pytest.raises(ValueError, match="is not an email address"):
         boxnb.run("links", to=[address])
-    with pytest.raises(ValueError, match="is not a mail address"):
+    with pytest.raises(ValueError, match="is not an email address"):
         runs.save_mail("acme", host="localhost", security="none", sender=address)
 
 

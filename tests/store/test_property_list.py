@@ -241,7 +241,7 @@ def test_a_damaged_list_is_reported_and_not_changed(plist: Path, raw: bytes) -> 
     store.save(store.Profile("acme", CLIENT, NEW))
     moved = store.migrate("acme", f"plist:{plist}")
     plist.write_bytes(raw)
-    with pytest.warns(UserWarning, match="property list of the older script is ignored"):
+    with pytest.warns(UserWarning, match="boxnb ignores the older script's property list"):
         assert store.load("acme") == moved
     with pytest.warns(UserWarning, match="older script will have to sign in again"):
         store.save(moved.refreshed(Token(Secret("a3"), Secret("r3"), 1.8e9, 3600.0), 0.0))
