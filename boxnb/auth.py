@@ -48,7 +48,7 @@ LONGEST_WAIT = 30.0
 
 
 class RotatingAuth(AuthBase):
-    """An ``auth=`` argument for requests that sends a valid access token of one profile. Safe across threads and processes.
+    """Send a valid access token of one profile, as the ``auth=`` argument of requests. Safe across threads and processes.
 
     Parameters
     ----------
@@ -136,9 +136,9 @@ class RotatingAuth(AuthBase):
             return self._token
 
     def adopt(self, fetched: Token) -> None:
-        """Save a token pair that another program fetched with this profile's refresh token, before it is first used.
+        """Save, before its first use, a token pair that another program fetched with this profile's refresh token.
 
-        It stays in memory until it is saved.
+        The pair stays in memory until it is saved.
 
         Raises
         ------
@@ -266,7 +266,7 @@ class RotatingAuth(AuthBase):
                 if wait is None or not isinstance(error, NETWORK_ERRORS):
                     if not may_have_arrived:
                         intent.end(store.path(profile.name))  # no request left this computer
-                    # Raise our own class, so that no caller repeats these retries.
+                    # Raise one of boxnb's own exceptions, so that no caller repeats these retries.
                     raise TokenEndpointError(
                         f"Cannot refresh the access token. The saved sign-in is unchanged. {network_trouble(error)}"
                     ) from error
@@ -275,7 +275,7 @@ class RotatingAuth(AuthBase):
             self._sleep(wait)
 
     def _untried(self, tried: set[str]) -> tuple[store.Profile, Token] | None:
-        """Return a pair not tried yet: the saved one, the profile's own if that is an older script's, or an earlier one."""
+        """Return a pair not tried yet: the saved one (perhaps an older script's), the profile's own, or the previous one."""
         saved, own = (
             self._require_same_owner(store.load(self.profile_name))[0],
             store.load(self.profile_name, shared=False),

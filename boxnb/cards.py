@@ -9,12 +9,12 @@ _STYLE = "text-align:left;white-space:normal"
 
 
 class Alert(str):
-    """Text of a cell that a card shows in red."""
+    """Cell text that a card shows in red."""
 
 
 def card_html(rows: Iterable[Sequence[str]], *, caption: str = "", columns: Sequence[str] = ()) -> str:
     """
-    Return an HTML table of escaped text; the first cell of each row is its heading.
+    Return an HTML table of escaped text. The first cell of each row is the row's heading.
 
     Parameters
     ----------

@@ -37,9 +37,9 @@
         |-- RateLimitError            429, and Box asks for a longer wait than boxnb allows  .retry_after .until
         `-- BoxUnavailableError       5xx
 
-A message says what happened, the likely cause and the next step. It never contains a token, code or secret. An
-error about a wrong argument is also a ``ValueError``. For network errors, plain requests (``box.session``, ``boxnb.oauth``)
-raise requests' own exceptions; ``box.get`` and the datasets raise :class:`NetworkError`.
+A message says what happened, the likely cause and the next step. It never contains a token, code or secret. An error
+about a wrong argument is also a ``ValueError``. For network errors, plain requests (``box.session``, ``boxnb.oauth``) raise
+requests' own exceptions; ``box.get`` and the datasets raise :class:`NetworkError`.
 """
 
 from __future__ import annotations

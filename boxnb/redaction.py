@@ -222,9 +222,9 @@ def _known_pattern() -> re.Pattern[str] | None:
     key = hash(known_secrets)
     if key not in _patterns:
         _patterns.clear()
-        searched = [secret for secret in known_secrets if len(secret) >= _SHORTEST]
-        spellings = {form for secret in searched[-_RECENT:] for form in _all_forms(secret)}
-        spellings |= {form for secret in searched[:-_RECENT] for form in _common_forms(secret)}
+        searched = [value for value in known_secrets if len(value) >= _SHORTEST]
+        spellings = {form for value in searched[-_RECENT:] for form in _all_forms(value)}
+        spellings |= {form for value in searched[:-_RECENT] for form in _common_forms(value)}
         longest_first = sorted(spellings, key=len, reverse=True)
         _patterns[key] = re.compile(_alternatives(longest_first, 3)) if longest_first else None
     return _patterns[key]
@@ -263,8 +263,8 @@ def _all_forms(secret: str) -> set[str]:
     # The secret as repr shows it in a string that also contains quotation marks.
     text |= {repr("'" + secret)[2:-1], repr("'\"" + secret)[4:-1]}
     text |= {form.replace("/", "\\/") for form in text}  # PHP's JSON
-    for signs in ("[<>&]", "[<>&']"):  # Go's JSON, and Jinja's
-        text |= {re.sub(signs, lambda match: f"\\u{ord(match.group()):04x}", form) for form in text}
+    for characters in ("[<>&]", "[<>&']"):  # Go's JSON, and Jinja's
+        text |= {re.sub(characters, lambda match: f"\\u{ord(match.group()):04x}", form) for form in text}
     text |= {escaped for form in text for escaped in (json.dumps(form)[1:-1], repr(form)[1:-1])}
     text |= {
         shlex.quote(secret)[1:-1] if shlex.quote(secret) != secret else secret,

@@ -138,7 +138,7 @@ class Secret:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the value in hex, by which a spent token is recognized although it is not saved."""
+        """The SHA-256 of the value in hex. A profile saves this hash, not the token, to recognize a spent token."""
         return hashlib.sha256(self.__value.encode("utf-8", "surrogatepass")).hexdigest()
 
     def __repr__(self) -> str:

@@ -244,9 +244,7 @@ def open_ours(file: Path, flags: int, mode: int = 0o600) -> int:
     with contextlib.suppress(FileNotFoundError):
         status = file.lstat()
         if stat.S_ISLNK(status.st_mode) and not is_ours(status):
-            raise PermissionError(
-                errno.EPERM, "another user's link has this name", os.fspath(file)
-            )
+            raise PermissionError(errno.EPERM, "another user's link has this name", os.fspath(file))
         if stat.S_ISLNK(status.st_mode):
             return os.open(file, flags, mode)
     return os.open(file, flags | getattr(os, "O_NOFOLLOW", 0), mode)

@@ -102,7 +102,9 @@ def _addresses(text: str) -> Iterator[str]:
         for start in [*reversed(starts[-MOST:]), 0]:
             yield address[start:].rstrip(".,;:")
             yield address[start:]
-            yield address[start:].strip(".,;:!?*_")  # punctuation at the end of a sentence, and marks for bold text
+            yield address[start:].strip(
+                ".,;:!?*_"
+            )  # punctuation at the end of a sentence, and marks for bold text
     yield text.strip(_EDGES)
 
 
@@ -159,9 +161,7 @@ def _looks_like_host(text: str) -> bool:
 
 def explain_missing_code(reading: Reading, pasted: str, box: str, host: str) -> str:
     """Return a message that says what was pasted instead of a redirect with a code, and what to copy."""
-    advice = (
-        "Copy the whole address, up to and including code=… and state=…, from the page you land on after you press Grant."
-    )
+    advice = "Copy the whole address, up to and including code=… and state=…, from the page you land on after you press Grant."
     if reading.parameters.keys() & {"response_type", "client_id"}:
         return (
             f"This is the address that leads to {box}, not the one {box} sent you back to. Open it, press Grant, then "
@@ -173,9 +173,7 @@ def explain_missing_code(reading: Reading, pasted: str, box: str, host: str) -> 
     except ValueError:  # an unmatched bracket
         return f"There is no code in the pasted text. {advice}"
     if parts.path.endswith("/granted"):
-        return (
-            "This page only says that the notebook already has the code. Look at the panel; there is nothing to paste."
-        )
+        return "This page only says that the notebook already has the code. Look at the panel; there is nothing to paste."
     on_box = host.endswith(".box.com") and pasted_host.endswith("box.com")
     if pasted_host and (pasted_host == host.lower() or on_box):
         return f"This is a page of {box}, and there is no code in its address. {advice}"

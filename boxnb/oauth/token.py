@@ -12,8 +12,8 @@ REFRESH_TOKEN_LIFETIME = 60 * 24 * 3600
 """How many seconds an unused Box refresh token is valid (Box guide *Token expiration*)."""
 
 NOMINAL = 3600.0
-"""How many seconds an access token is assumed to be valid if the server does not say, which RFC 6749 5.1 allows. Box's
-tokens are valid for this hour."""
+"""How many seconds an access token is valid if the server does not say: an hour, as for Box. RFC 6749 5.1 does not require
+a server to say."""
 
 LONGEST = 10 * 365 * 86400.0
 """The longest lifetime that boxnb accepts, in seconds. A longer one is shortened to it."""

@@ -21,8 +21,9 @@ def configure(name: str, *, verify: bool | str | None = None, monthly_calls: int
     name : str
         A saved profile.
     verify : bool or str, optional
-        The path of your company's CA bundle, or ``True`` (or an empty string) for the usual certificates. ``False``
-        switches the certificate check off, for tests only: :func:`boxnb.doctor` and :func:`boxnb.status` show it in red.
+        The path of your company's CA bundle, or ``True`` (or an empty string) for the usual certificates. Use ``False``
+        only for tests: it switches the certificate check off, and :func:`boxnb.doctor` and :func:`boxnb.status` show it
+        in red.
     monthly_calls : int, optional
         How many API calls per month the enterprise's licence includes (Business 50,000, Enterprise 100,000). A pull that
         spends more than a twentieth of them raises a warning.

@@ -190,13 +190,13 @@ def test_a_token_is_found_and_replaced_at_any_depth(plist: Path, content: dict[s
 def test_a_missing_refresh_token_is_reported(plist: Path) -> None:
     """The error lists the names, and nothing is moved. If a user is signed in, boxnb adds the token with a warning."""
     plist.write_bytes(raw := plistlib.dumps({"rt": "R", "stamp": 5}))
-    with pytest.raises(ValueError, match=r"rt, stamp.*'refresh_token'"):
+    with pytest.raises(ValueError, match=r"rt, stamp.*to 'refresh_token'"):
         store.migrate("acme", f"plist:{plist}")
     saved = store.load("acme")
     assert saved is not None
     assert (saved.keep, plist.read_bytes()) == ("file", raw)
     store.save(store.Profile("acme", CLIENT, NEW))
-    with pytest.warns(UserWarning, match=r"rt, stamp.*adds it"):
+    with pytest.warns(UserWarning, match=r"rt, stamp.*adds an entry named"):
         store.migrate("acme", f"plist:{plist}")
     assert plistlib.loads(plist.read_bytes())["refresh_token"] == "newref"
 
