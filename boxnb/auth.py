@@ -1,9 +1,9 @@
 """A valid access token on every request, through the ``auth=`` argument of requests.
 
-``requests.get(url, auth=RotatingAuth("acme"))`` is all that a script needs. When the access token expires, it locks the
-profile and reads it again. It adopts a token pair that another process has saved; if there is none, it refreshes. It
-**saves the new pair before it uses it**: Box accepts the old refresh token until the new access token is first used, so a
-crash does not lose the sign-in.
+``requests.get(url, auth=RotatingAuth("acme"))`` is all that a script needs. When the access token expires,
+:class:`RotatingAuth` locks the profile and reads it again. It adopts a token pair that another process has saved; if there
+is none, it refreshes. It **saves the new pair before it uses it**: Box accepts the old refresh token until the new access
+token is first used, so a crash does not lose the sign-in.
 """
 
 from __future__ import annotations
@@ -379,7 +379,7 @@ def _unchanged(response: requests.Response, **_options: Any) -> requests.Respons
 
 
 _REPEATABLE = {"conflict", ""}
-"""Errors of the token endpoint after which the same request is sent again: 409, 429, 5xx, an unreadable response."""
+"""Errors from the token endpoint after which the same request is sent again: 409, 429, 5xx, an unreadable response."""
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:

@@ -1,4 +1,4 @@
-"""Cards: small HTML tables that show one object in a notebook, such as a Box or its profiles."""
+"""Cards: small HTML tables that show one object in a notebook, such as a Box object or the saved profiles."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@
     |-- ProfileNameError              a profile cannot have this name (also a ValueError)
     |-- SettingError                  a setting is not usable (also a ValueError)
     |-- TokenStoreError               the profile cannot be read, written or locked    .path
-    |-- NetworkError                  no response: the network, a proxy or a certificate
+    |-- NetworkError                  no response, because of the network, a proxy or a certificate
     |-- Interrupted                   the user stopped a long pull                .partial
     |-- ListingError                  a listing cannot be fetched completely (also a ValueError)    .partial
     |-- ArgumentError                 an argument is not usable; the message names it (also a ValueError)
@@ -76,7 +76,7 @@ class SignInError(BoxNotebookError):
     error, description : str
         ``error`` and ``error_description`` of RFC 6749 4.1.2.1 and 5.2; empty if the server did not give them.
     checked : bool
-        False if the redirect lacks the request's state: anyone could have sent it.
+        False if the redirect lacks the request's state. Anyone could have sent such a redirect.
     """
 
     checked = True
@@ -278,4 +278,4 @@ class RateLimitError(ApiError):
 
 
 class BoxUnavailableError(ApiError):
-    """5xx, or a response that does not come from Box, such as the page of a company proxy."""
+    """5xx, or a response that did not come from Box, such as a page from a company proxy."""

@@ -59,7 +59,7 @@ _SHAPES = (
         rf"\1{REDACTED}",
     ),
     (re.compile(rf"(?i)(\b{NAMES}:\s*)(?![<\"'\s])[^\s&\"',;<>)\]}}]+"), rf"\1{REDACTED}"),
-    # A URL with a password, or one that works without a token (Box guide *Download*).
+    # A URL with a password, or a URL that works without a token (Box guide *Download*).
     (re.compile(r"(://[^\s/:@]+:)(?!<)[^\s/@]+@"), rf"\1{REDACTED}@"),
     (re.compile(r"(/dl/|boxcloud\.com(?::\d+)?/d/|(?<![^\s\"'])/d/(?=\d))[^\s\"'?<>]+"), rf"\1{REDACTED}"),
 )
@@ -121,8 +121,8 @@ def redact(text: str) -> str:
 
 def _redact_fields(text: str, known_spans: list[tuple[int, int]]) -> str:
     """
-    Redact the values of fields whose name contains a known secret. ``known_spans`` are the positions of the known secrets,
-    in ascending order.
+    Redact the values of fields whose name contains a known secret. ``known_spans`` contains the positions of the known
+    secrets, in ascending order.
 
     This happens before the known secrets are redacted. If a user's password is ``token``, redacting it first would change
     ``access_token=x`` so that it no longer looks like a field.

@@ -171,7 +171,7 @@ class Secret:
 
 
 REPORT_TO = "BOXNB_RUN_SECRETS"
-"""The environment variable that contains the file and the key with which a kernel reports its secrets to
+"""The environment variable that contains the path of a file and a key, with which a kernel reports its secrets to
 ``python -m boxnb run``."""
 
 

@@ -73,7 +73,7 @@ def _write_flushed(file: Path, content: bytes) -> None:
 
 
 def _flush(stream: BinaryIO) -> None:
-    """Flush a file to the medium. On macOS fsync reaches only the drive's cache (fcntl(2); not tested on a Mac)."""
+    """Flush a file to the storage device. On macOS, fsync reaches only the drive's cache (fcntl(2); not tested on a Mac)."""
     stream.flush()
     os.fsync(stream.fileno())
     if sys.platform == "darwin":
@@ -100,7 +100,9 @@ def _write_in_place(target: Path, draft: Path) -> None:
     spare = _spare(target)
     draft.replace(spare)
     flush_folder(target.parent)
-    say_once(target, f"{target} is a mount point, so it is written in place, with a spare copy next to it.")
+    say_once(
+        target, f"{target} is a mount point, so boxnb writes it in place and keeps a spare copy next to it."
+    )
     with target.open("r+b") as stream:
         stream.write(spare.read_bytes())
         stream.truncate()

@@ -102,9 +102,8 @@ def _addresses(text: str) -> Iterator[str]:
         for start in [*reversed(starts[-MOST:]), 0]:
             yield address[start:].rstrip(".,;:")
             yield address[start:]
-            yield address[start:].strip(
-                ".,;:!?*_"
-            )  # punctuation at the end of a sentence, and marks for bold text
+            # Remove punctuation at the end of a sentence, and marks for bold text.
+            yield address[start:].strip(".,;:!?*_")
     yield text.strip(_EDGES)
 
 

@@ -139,14 +139,15 @@ class Receiver:
         The registered URI, plain http on 127.0.0.1 or localhost. Its port is tried first, then the ports after it, then
         any free one, because Box ignores the port when it matches a loopback URI.
     on_redirect
-        Called once, in the receiver's thread, with the whole redirect URL. It contains the code, so do not log it.
-        Also called for each redirect with a wrong state, or with an error but no state, so that the panel can report it.
+        Called in the receiver's thread with the whole redirect URL. Do not log the URL, because it contains the code. It
+        is called once for the expected redirect, and for each redirect with a wrong state, or with an error but no
+        state, so that the panel can report it.
     ports
         Other ports to try, in this order.
     seconds
         How long the receiver listens.
     behind
-        The registered URI if a proxy is in front of the receiver. `redirect_uri` is then the URL it forwards to.
+        The registered URI if a proxy is in front of the receiver. `redirect_uri` is then where the proxy forwards to.
     server
         The name of the authorization server, for the pages.
 
@@ -204,7 +205,7 @@ class Receiver:
         return urlunsplit(self._parts._replace(netloc=f"{self._parts.hostname}:{self._port}"))
 
     def waits_for(self, registered: str) -> bool:
-        """Return whether it is listening for redirects to this registered URI."""
+        """Return whether the receiver is listening for redirects to this registered URI."""
         return self.listening and self._registered == registered
 
     def start(self) -> Receiver:

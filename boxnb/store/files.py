@@ -161,8 +161,8 @@ def load(name: str, *, shared: bool = True) -> Profile | None:
 def save(profile: Profile, *, moving: bool = False) -> Path:
     """Write one profile atomically: write a private draft, flush it, move it over the old file, flush the folder.
 
-    If a keyring or command refuses the secrets, they stay in a private draft next to the profile, which is used until a
-    save succeeds. With ``moving=True`` no draft is written, because another backend still has the secrets.
+    If a keyring or command refuses the secrets, they are saved in a private draft next to the profile, which is used until
+    a save succeeds. With ``moving=True``, no draft is written, because another backend still has the secrets.
 
     Raises
     ------
@@ -281,5 +281,5 @@ def _with_plist(profile: Profile) -> Profile:
     if script_token is None or script_token.refresh_token in (None, own_refresh_token):
         return profile
     if script_token.refresh_token is not None and script_token.refresh_token.digest in profile.spent:
-        return profile  # an old copy of our token: a crash happened between the two writes
+        return profile  # an old copy of our token, left by a crash between the two writes
     return profile.refreshed(script_token, profile.skew)

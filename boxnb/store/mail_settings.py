@@ -93,7 +93,7 @@ def check_address(address: str) -> str:
     Raises
     ------
     SettingError
-        The address is not one, or it contains a line break, which could inject headers into an email.
+        It is not an email address, or it contains a line break, which could inject headers into an email.
     """
     if not _ADDRESS.fullmatch(address) or not address.isprintable():
         raise SettingError(

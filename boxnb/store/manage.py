@@ -143,7 +143,7 @@ def _empty(backend: backends.Backend | None, file: Path) -> None:
 
 
 def _with_script_token(moved: Profile, backend: backends.PlistBackend) -> Profile:
-    """Return the profile with the token of an older script's property list, if nobody is signed in with the profile."""
+    """Return the profile with the token from an older script's property list, if nobody is signed in with the profile."""
     script_token = backend.token()
     if (
         script_token is not None
@@ -154,7 +154,7 @@ def _with_script_token(moved: Profile, backend: backends.PlistBackend) -> Profil
             f"{backend.path} and profile {moved.name!r} contain different sign-ins. Sign out of one of them first."
         )
     if names := backend.names():
-        problem = f"No entry in {backend.path} has the name of a refresh token ({', '.join(names)[:200]})."
+        problem = f"No entry in {backend.path} has the name of a refresh token. The names are {', '.join(names)[:200]}."
         if moved.token is None:
             raise SettingError(f"{problem} Rename the token's entry to 'refresh_token', then try again.")
         private_files.say_once(backend.path, f"{problem} boxnb adds an entry named 'refresh_token'.")

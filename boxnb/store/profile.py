@@ -44,7 +44,7 @@ class Profile:
     spent : tuple of str
         SHA-256 hashes of the last refresh tokens that were replaced. boxnb recognizes an old copy of a token by its hash.
     mail : MailSettings or None
-        How runs of this profile send email.
+        How runs with this profile send email.
     """
 
     name: str

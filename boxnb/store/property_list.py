@@ -158,7 +158,7 @@ def _letters(key: object) -> str:
 
 
 def _token_key(part: dict[str, Any], token_kind: str) -> str | None:
-    """Return the key of the token in any spelling: ``Refresh Token``, ``refreshToken``, ``my_refresh_token``."""
+    """Return the key of the token, however it is spelled: ``Refresh Token``, ``refreshToken``, ``my_refresh_token``."""
     text_keys = [key for key, value in part.items() if isinstance(value, str | bytes)]
     for word in (f"{token_kind}token", f"box{token_kind}token", token_kind, f"box{token_kind}"):
         for key in text_keys:
@@ -176,7 +176,7 @@ def _text(value: Any) -> str:
 
 
 def _time_key(part: dict[str, Any]) -> str | None:
-    """Return the key of the time when the token was saved. Check its value, because the name ``Timeout`` also matches."""
+    """Return the key of the time when the token was saved. Its value must be a time: the name ``Timeout`` also matches."""
     candidates = [
         key
         for key in part

@@ -45,7 +45,7 @@ def checked_verify(verify: object, *, must_exist: bool = False) -> bool | str:
     Raises
     ------
     SettingError
-        ``verify`` has another type, or the path does not exist.
+        ``verify`` has the wrong type, or the path does not exist.
     """
     if isinstance(verify, bool):
         return verify
@@ -194,7 +194,7 @@ def read_within(response: requests.Response, seconds: float, max_bytes: int | No
     """Read the whole body of a response that was requested with ``stream=True``, within ``seconds``.
 
     Once more than ``max_bytes`` have arrived, the rest is not read and the connection is closed.
-    The timeout of requests limits only the wait between two bytes, so a server that sends slowly could block forever.
+    requests' own timeout limits only the wait between two bytes, so a server that sends slowly could block forever.
 
     Raises
     ------
