@@ -1,4 +1,4 @@
-"""boxnb: sign in to Box with OAuth 2.0, explore the enterprise in pandas, and teach how the flow works."""
+"""boxnb: sign in to Box with OAuth 2.0, explore the enterprise in pandas, and learn how OAuth works."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used, so that ``import boxnb`` is fast and needs no notebook."""
+    """Import and return a public name when it is first used, so that ``import boxnb`` is fast and works without Jupyter."""
     if name not in __all__ and name != "sdk":
         raise AttributeError(f"module 'boxnb' has no attribute {name!r}")
     module = _MODULES.get(name)

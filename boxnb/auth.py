@@ -1,8 +1,9 @@
 """A valid access token on every request, through the ``auth=`` argument of requests.
 
-``requests.get(url, auth=RotatingAuth("acme"))`` is all that a script needs. Under the profile's lock, it reads the
-profile again, adopts a token pair that another process saved, or else refreshes. It **saves the new pair before it uses
-it**: Box accepts the old refresh token until the new access token is first used, so a crash does not lose the sign-in.
+``requests.get(url, auth=RotatingAuth("acme"))`` is all that a script needs. When the access token expires,
+:class:`RotatingAuth` locks the profile and reads it again. It adopts a token pair that another process has saved; if there
+is none, it refreshes. It **saves the new pair before it uses it**: Box accepts the old refresh token until the new access
+token is first used, so a crash does not lose the sign-in.
 """
 
 from __future__ import annotations
@@ -35,19 +36,19 @@ from .transport.sessions import LOOPBACK, NETWORK_ERRORS, never_connected, requi
 from .transport.waits import announce, wait_sentence
 
 MARGIN = 60.0
-"""Seconds before expiry at which an access token is refreshed."""
+"""How many seconds before its expiry an access token is refreshed."""
 
 _WAITS = (0.5, 1.0, 2.0, 4.0)
 
 PATIENCE = 50.0
-"""Seconds after which a refresh is not retried, so that other processes get the lock before they time out."""
+"""Seconds after which a refresh is no longer retried, so that other processes get the lock before they time out."""
 
 LONGEST_WAIT = 30.0
-"""The longest ``Retry-After`` to wait for, in seconds. A longer one becomes an error that says when to try again."""
+"""The longest ``Retry-After`` that boxnb waits for, in seconds. A longer one raises an error that says when to try again."""
 
 
 class RotatingAuth(AuthBase):
-    """The ``auth=`` of requests that sends a valid access token of one profile; safe across threads and processes.
+    """Send a valid access token of one profile, as the ``auth=`` argument of requests. Safe across threads and processes.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ class RotatingAuth(AuthBase):
     clock : callable, default time.time
         Returns seconds since the epoch; corrected by the server's ``Date`` headers.
     sleep : callable, default time.sleep
-        Waits between the attempts of a refresh.
+        Called with a number of seconds, to wait between two attempts to refresh.
 
     Raises
     ------
@@ -71,10 +72,10 @@ class RotatingAuth(AuthBase):
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.RLock()
-        # A lesson's own folder, which calls from other threads also use.
+        # The folder of the current lesson, if there is one. Calls from other threads use it as well.
         self._home = home_folder.elsewhere.get()
         self._profile, self._token = _with_token(store.load(profile), profile)
-        self._owner = self._profile  # the last version that says which user this session belongs to
+        self._owner = self._profile  # the latest version that says which user this session belongs to
         self._previous = self._profile  # the version before the one that was last read from disk
         self._unsaved = False  # whether the token pair in memory is newer than the saved one
         self._skew = self._profile.skew
@@ -91,7 +92,7 @@ class RotatingAuth(AuthBase):
         return self._clock() + self._skew
 
     def token(self) -> Token:
-        """Return a token to use now, refreshed first if it would expire within a minute."""
+        """Return a valid token. One that would expire within a minute is refreshed first."""
         with self._lock:
             return self._token if self._is_fresh(self._token) and not self._unsaved else self.rotate()
 
@@ -101,7 +102,7 @@ class RotatingAuth(AuthBase):
         return self._token
 
     def reread(self) -> None:
-        """Read what another thread or process has saved. A copy that is older than the pair in memory is ignored.
+        """Read what another thread or process has saved, but ignore it if it is older than the pair in memory.
 
         Raises
         ------
@@ -117,7 +118,7 @@ class RotatingAuth(AuthBase):
                 self._skew = self._profile.skew
 
     def _is_fresh(self, token: Token) -> bool:
-        # With the full margin, every call would refresh a token whose lifetime is short.
+        # For a token that lives for less than MARGIN, the full margin would make every call refresh it.
         return self.now() < token.expires_at - min(MARGIN, token.expires_in / 2)
 
     def rotate(self, rejected: Secret | None = None) -> Token:
@@ -135,14 +136,14 @@ class RotatingAuth(AuthBase):
             return self._token
 
     def adopt(self, fetched: Token) -> None:
-        """Save a token pair that another program fetched with this profile's refresh token, before it is first used.
+        """Save, before its first use, a token pair that another program fetched with this profile's refresh token.
 
-        It stays in memory until it is saved.
+        The pair stays in memory until it is saved.
 
         Raises
         ------
         TokenStoreError
-            It could not be saved. The next call tries again.
+            The token pair could not be saved. The next call tries again.
         ProfileChangedError
             The profile now belongs to another user, app or enterprise.
         """
@@ -181,10 +182,10 @@ class RotatingAuth(AuthBase):
         return _with_token(saved, self.profile_name)
 
     def _is_older(self, saved: store.Profile | None) -> bool:
-        """Return whether the saved profile is older than the token pair in memory: it is a backup, or a save failed."""
+        """Return whether the saved profile is older than the pair in memory: a backup was restored, or a save failed."""
         if saved is None:
             return False
-        if saved.token is None:  # signed out; or the backend lost all secrets, the client's too
+        if saved.token is None:  # signed out, or the backend lost all secrets, including the client secret
             return self._unsaved and not saved.client.client_secret
         refresh_token = saved.token.refresh_token
         if refresh_token == self._token.refresh_token:  # a server may keep the refresh token (RFC 6749 6)
@@ -224,7 +225,7 @@ class RotatingAuth(AuthBase):
     def _spend(self, profile: store.Profile, token: Token) -> tuple[store.Profile, Token]:
         file = store.path(profile.name)
         pending = intent.pending(file)
-        # If this refresh was cut off before, the journal keeps the name of the process that was.
+        # If an earlier attempt at this refresh was cut off, the journal keeps the name of the process that made it.
         if pending is None or pending.get("fingerprint") != token.fingerprint:
             intent.begin(file, generation=profile.generation, fingerprint=token.fingerprint, now=self.now())
         new_token = self._fetch(profile, token)
@@ -254,7 +255,7 @@ class RotatingAuth(AuthBase):
                 raise
             except TokenEndpointError as error:
                 if error.error not in _REPEATABLE:
-                    intent.end(store.path(profile.name))  # a final refusal: nothing was spent
+                    intent.end(store.path(profile.name))  # the refusal is final, and the token was not spent
                     raise
                 if wait is None or (error.retry_after or 0.0) > LONGEST_WAIT:
                     raise  # its message says when to try again
@@ -265,7 +266,7 @@ class RotatingAuth(AuthBase):
                 if wait is None or not isinstance(error, NETWORK_ERRORS):
                     if not may_have_arrived:
                         intent.end(store.path(profile.name))  # no request left this computer
-                    # Raise our own class, so that no caller repeats these retries.
+                    # Raise one of boxnb's own exceptions, so that no caller repeats these retries.
                     raise TokenEndpointError(
                         f"Cannot refresh the access token. The saved sign-in is unchanged. {network_trouble(error)}"
                     ) from error
@@ -274,7 +275,7 @@ class RotatingAuth(AuthBase):
             self._sleep(wait)
 
     def _untried(self, tried: set[str]) -> tuple[store.Profile, Token] | None:
-        """Return a token pair that was not tried yet: the saved one, ours instead of an older script's, or that in memory."""
+        """Return a pair not tried yet: the saved one (perhaps an older script's), the profile's own, or the previous one."""
         saved, own = (
             self._require_same_owner(store.load(self.profile_name))[0],
             store.load(self.profile_name, shared=False),
@@ -290,11 +291,11 @@ class RotatingAuth(AuthBase):
         return None
 
     def grant(self, url: str) -> None:
-        """Allow one more host: that of an upload URL, as returned by one of the profile's own hosts."""
+        """Allow one more host: the host of an upload URL that one of the profile's own hosts returned."""
         self._granted.add(_origin(url))
 
     def allows(self, url: str) -> bool:
-        """Return whether the token may be sent to a URL: one of the profile's own or granted hosts, over https or loopback."""
+        """Return whether the token may be sent to a URL: the profile's server or a granted host, over https or loopback."""
         scheme, host, _ = origin = _origin(url)
         return origin in self._origins() and (scheme == "https" or host in LOOPBACK)
 
@@ -308,8 +309,8 @@ class RotatingAuth(AuthBase):
             if _origin(request.url or "") in self._origins():
                 require_private(request.url or "", f"access token of {self.profile_name!r}")
             raise HostNotAllowedError(
-                f"The access token of {self.profile_name!r} is only sent to its own server's hosts, not to "
-                f"{urlsplit(request.url or '').hostname}. Use requests without auth= for other addresses."
+                f"The access token of {self.profile_name!r} is sent only to its own server's hosts, not to "
+                f"{urlsplit(request.url or '').hostname}. For other addresses, use requests without auth=."
             )
         access_token = self.token().access_token
         request.headers["Authorization"] = self._header(access_token)
@@ -339,7 +340,7 @@ class RotatingAuth(AuthBase):
                 retried.request = retry
                 if retried.status_code != 401 or self._refreshes != refreshes_before:
                     return retried  # this pair has just come from the server: a second 401 is final
-                # The pair that another process saved was rejected, too: refresh that one.
+                # The API also rejected the pair that another process saved, so refresh that pair.
                 unauthorized = retried
             return retried
 
@@ -378,7 +379,7 @@ def _unchanged(response: requests.Response, **_options: Any) -> requests.Respons
 
 
 _REPEATABLE = {"conflict", ""}
-"""Errors of the token endpoint after which the same request is sent again: 409, 429, 5xx, an unreadable response."""
+"""Errors from the token endpoint after which the same request is sent again: 409, 429, 5xx, an unreadable response."""
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:

@@ -1,4 +1,4 @@
-"""Cards: small HTML tables that show one object in a notebook, such as a Box or its profiles."""
+"""Cards: small HTML tables that show one object in a notebook, such as a Box object or the saved profiles."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _STYLE = "text-align:left;white-space:normal"
 
 
 class Alert(str):
-    """A cell's text that a card shows in red."""
+    """Cell text that a card shows in red."""
 
 
 def card_html(rows: Iterable[Sequence[str]], *, caption: str = "", columns: Sequence[str] = ()) -> str:
     """
-    Return an HTML table of escaped text; the first cell of each row is its heading.
+    Return an HTML table of escaped text. The first cell of each row is the row's heading.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def card_html(rows: Iterable[Sequence[str]], *, caption: str = "", columns: Sequ
     caption : str, optional
         A title above the table.
     columns : sequence of str, optional
-        Headings of the columns, the first column included.
+        Column headings, including the heading of the first column.
     """
     title = f"<caption style='text-align:left'><b>{html.escape(caption)}</b></caption>" if caption else ""
     headings = "".join(f"<th style='{_STYLE}'>{html.escape(name)}</th>" for name in columns)

@@ -9,16 +9,16 @@
     |   |-- AccessDeniedError         the resource owner denied access
     |   |-- InvalidGrantError         the code or refresh token is used, expired or revoked
     |   |-- InvalidClientError        the client ID or secret was refused
-    |   |-- TokenEndpointError        the response of the token endpoint is not usable
+    |   |-- TokenEndpointError        the token endpoint's response is not usable
     |   |-- SignInCancelled, SignInTimeout
     |-- NotSignedInError              no sign-in is saved for this profile
     |-- ProfileChangedError           the profile now belongs to another user, app or enterprise
-    |-- ProfileNameError              the name cannot be that of a profile (also a ValueError)
+    |-- ProfileNameError              a profile cannot have this name (also a ValueError)
     |-- SettingError                  a setting is not usable (also a ValueError)
     |-- TokenStoreError               the profile cannot be read, written or locked    .path
-    |-- NetworkError                  no response: the network, a proxy or a certificate
+    |-- NetworkError                  no response, because of the network, a proxy or a certificate
     |-- Interrupted                   the user stopped a long pull                .partial
-    |-- ListingError                  a listing cannot be fetched to its end (also a ValueError)    .partial
+    |-- ListingError                  a listing cannot be fetched completely (also a ValueError)    .partial
     |-- ArgumentError                 an argument is not usable; the message names it (also a ValueError)
     |   |-- RangeError                not a time, or a range that ends before it begins
     |   `-- IdError                   not an ID
@@ -37,9 +37,9 @@
         |-- RateLimitError            429, and Box asks for a longer wait than boxnb allows  .retry_after .until
         `-- BoxUnavailableError       5xx
 
-A message says what happened, the likely cause and the next step. It never contains a token, code or secret. Wrong
-arguments are also a ``ValueError``. Plain requests (``box.session``, ``boxnb.oauth``) raise requests' own exceptions for
-network errors; ``box.get`` and the datasets raise :class:`NetworkError`.
+A message says what happened, the likely cause and the next step. It never contains a token, code or secret. An error
+about a wrong argument is also a ``ValueError``. For network errors, plain requests (``box.session``, ``boxnb.oauth``) raise
+requests' own exceptions; ``box.get`` and the datasets raise :class:`NetworkError`.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class SignInError(BoxNotebookError):
     error, description : str
         ``error`` and ``error_description`` of RFC 6749 4.1.2.1 and 5.2; empty if the server did not give them.
     checked : bool
-        False for a redirect without the state of the request, which anyone can have sent.
+        False if the redirect lacks the request's state. Anyone could have sent such a redirect.
     """
 
     checked = True
@@ -99,7 +99,7 @@ class StateMismatchError(SignInError):
 
 
 class AccessDeniedError(SignInError):
-    """The resource owner denied access, or the server did not let the owner decide."""
+    """The resource owner denied access, or the server did not let them decide."""
 
 
 class InvalidGrantError(SignInError):
@@ -114,18 +114,18 @@ class InvalidClientError(SignInError):
 
 
 class TokenEndpointError(SignInError):
-    """The response of the token endpoint is not usable: an error page, another status or invalid JSON."""
+    """The token endpoint's response is not usable: an error page, an unexpected status or invalid JSON."""
 
     retry_after: float | None = None
-    """Seconds that the token endpoint asked to wait, if it did."""
+    """How many seconds the token endpoint asked boxnb to wait; ``None`` if it did not ask."""
 
 
 class SignInCancelled(SignInError):  # noqa: N818  the user sees the class name
-    """The user cancelled the sign-in, or the notebook runs without a user."""
+    """The user cancelled the sign-in, or the notebook is running without a user."""
 
 
 class SignInTimeout(SignInError):  # noqa: N818
-    """The sign-in was not finished in time."""
+    """The user did not finish the sign-in in time."""
 
 
 class NotSignedInError(BoxNotebookError):
@@ -137,7 +137,7 @@ class ProfileChangedError(BoxNotebookError):
 
 
 class ProfileNameError(BoxNotebookError, ValueError):
-    """A profile cannot have this name, because the name is also that of a file."""
+    """A profile cannot have this name, because the name is also used as a file name."""
 
 
 class SettingError(BoxNotebookError, ValueError):
@@ -145,7 +145,7 @@ class SettingError(BoxNotebookError, ValueError):
 
 
 class TokenStoreError(BoxNotebookError):
-    """The profile cannot be read, written or locked. What was saved is unchanged."""
+    """The profile cannot be read, written or locked. The saved data is unchanged."""
 
     def __init__(self, message: str, path: Path) -> None:
         super().__init__(message)
@@ -157,11 +157,11 @@ class NetworkError(BoxNotebookError):
 
 
 class Interrupted(BoxNotebookError):  # noqa: N818  what happened, not an error
-    """The user stopped a long pull. ``partial`` has the fetched rows."""
+    """The user stopped a long pull. ``partial`` contains the rows fetched so far."""
 
 
 class ListingError(BoxNotebookError, ValueError):
-    """A listing is too long for offsets, or changed while it was fetched. ``partial`` has the rows fetched so far."""
+    """A listing is too long to fetch by offset, or it changed during the pull. ``partial`` contains the rows fetched so far."""
 
 
 class ArgumentError(BoxNotebookError, ValueError):
@@ -185,7 +185,7 @@ class HostNotAllowedError(BoxNotebookError):
 
 
 class MissingPackageError(BoxNotebookError, ImportError):
-    """A package of an extra is not installed. The message has the command that installs it."""
+    """A package of an extra is not installed. The message contains the command that installs it."""
 
 
 def require(feature: str, requirement: str, *modules: str) -> None:
@@ -219,7 +219,7 @@ class MailError(BoxNotebookError):
 
 
 class TransferError(BoxNotebookError):
-    """A file cannot be uploaded or downloaded: because of its name, its SHA-1, or a file that is already there."""
+    """A file cannot be uploaded or downloaded because of its name, its SHA-1 or an existing file."""
 
 
 class ExportError(BoxNotebookError, ValueError):
@@ -268,7 +268,7 @@ class RateLimitError(ApiError):
     Attributes
     ----------
     retry_after : float or None
-        Seconds that Box asked to wait in its last response.
+        How many seconds Box asked boxnb to wait in its last response.
     until : datetime or None
         When that wait ends, in this computer's time zone.
     """
@@ -278,4 +278,4 @@ class RateLimitError(ApiError):
 
 
 class BoxUnavailableError(ApiError):
-    """5xx, or a response that does not come from Box, such as the page of a company proxy."""
+    """5xx, or a response that did not come from Box, such as a page from a company proxy."""

@@ -1,8 +1,8 @@
-"""Remove secrets from text that people read: logs, emails, reports, executed notebooks.
+"""Remove secrets from text that people read: logs, emails, reports and executed notebooks.
 
-There are two rules. Every secret that this process knows is redacted in any text. For secrets that it does not know, the
-formats that contain secrets are redacted: headers, form fields, JSON, URLs. `runs.recorder` applies this to each line of a
-log.
+There are two rules. A secret that this process knows is redacted wherever it appears. A secret that it does not know is
+redacted if it appears in a format that usually contains secrets: a header, a form field, JSON or a URL. `runs.recorder`
+applies both rules to each line of a log.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ NAMES = (
     r"|set[-_]cookie|cookie|x-api-key|secret|token)"
 )
 _MORE_NAMES = r"(?:access_?key|signature|sig|csrf|xsrf|jwt|bearer|otp|passcode|session|session_?id|sid|auth)"
-"""Names of fields and headers that contain secrets. As words they are too common to search for in text."""
+"""More names of fields and headers that contain secrets. These words are too common to search for in text."""
 
 _ABOUT = re.compile(
     r"_(?:type|hint|ur[li]s?|endpoint|supported|ids?|name|expires(?:_in|_at)?|length|count|policy|methods?|required"
     r"|enabled|status|state|kind|scopes?|lifetime|age|version)$"
 )
-"""Endings of names of facts *about* a secret: ``token_type``, ``authorization_endpoint``, ``private_key_id``."""
+"""How a name ends if its value describes a secret but does not contain one: ``token_type``, ``authorization_endpoint``,
+``private_key_id``."""
 
 _QUOTE = r"(?:[\"']|&(?:quot|apos|#0*3[49]|#[xX]0*2[27]);)"
 """A quotation mark, plain or as an HTML entity."""
@@ -46,7 +47,7 @@ _SHAPES = (
         rf"\1{REDACTED}",
     ),
     (re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]{16,}"), rf"\1{REDACTED}"),
-    # A field of a form, JSON, a dict or a URL.
+    # A field in a form, JSON, a dict or a URL.
     (
         re.compile(
             rf"(?i)({NAMES}(?:\\?{_QUOTE}\s*[:=,]|\s*[:=])\s*b?\\?({_QUOTE}))(?!<|&lt;)(?:(?!\\?\2)[^\r\n])+"
@@ -58,7 +59,7 @@ _SHAPES = (
         rf"\1{REDACTED}",
     ),
     (re.compile(rf"(?i)(\b{NAMES}:\s*)(?![<\"'\s])[^\s&\"',;<>)\]}}]+"), rf"\1{REDACTED}"),
-    # A URL with a password, or one that works without a token (Box guide *Download*).
+    # A URL with a password, or a URL that works without a token (Box guide *Download*).
     (re.compile(r"(://[^\s/:@]+:)(?!<)[^\s/@]+@"), rf"\1{REDACTED}@"),
     (re.compile(r"(/dl/|boxcloud\.com(?::\d+)?/d/|(?<![^\s\"'])/d/(?=\d))[^\s\"'?<>]+"), rf"\1{REDACTED}"),
 )
@@ -69,11 +70,11 @@ _LABEL = re.compile(r"<(secret [0-9a-f]{4}|redacted)>")
 
 _SHORTEST = 4
 _ENCODED = 6
-"""The fewest bytes of a secret that is searched for in base64 and hex. Shorter ones would match by chance."""
+"""A secret is searched for in base64 and hex if it has at least this many bytes. Shorter ones would match by chance."""
 
 _RECENT = 100
-"""How many of the newest secrets are searched for in every form; older ones only in the common forms. A pattern with every
-form of a thousand secrets takes seconds to compile."""
+"""How many of the newest secrets are searched for in every form. Older ones are searched for only in the common forms,
+because a pattern with every form of a thousand secrets takes seconds to compile."""
 
 _patterns: dict[int, re.Pattern[str] | None] = {}
 
@@ -103,7 +104,7 @@ def _words(name: str) -> str:
 
 
 def redact_known(text: str) -> str:
-    """Redact only the secrets that this process knows: for tables, whose text may have any format."""
+    """Redact only the secrets that this process knows. This is for tables, whose text can have any format."""
     pattern = _known_pattern()
     return text if pattern is None else pattern.sub(_fingerprint_of, text)
 
@@ -120,8 +121,8 @@ def redact(text: str) -> str:
 
 def _redact_fields(text: str, known_spans: list[tuple[int, int]]) -> str:
     """
-    Redact the values of fields whose name contains a known secret. ``known_spans`` are the positions of the known secrets,
-    in ascending order.
+    Redact the values of fields whose name contains a known secret. ``known_spans`` contains the positions of the known
+    secrets, in ascending order.
 
     This happens before the known secrets are redacted. If a user's password is ``token``, redacting it first would change
     ``access_token=x`` so that it no longer looks like a field.
@@ -143,7 +144,7 @@ def _redact_fields(text: str, known_spans: list[tuple[int, int]]) -> str:
     )
     values: list[tuple[int, int]] = []
     for match_start, value_start, value_end, name_contains_secret in matches:
-        # Two formats may match at one place, and one of them may end too early or take a name for a value.
+        # Two formats can match at the same place, and one match can end too early or mistake a name for a value.
         if values and match_start < values[-1][1]:
             values[-1] = values[-1][0], max(value_end, values[-1][1])
         elif name_contains_secret:
@@ -162,9 +163,9 @@ def _redact_fields(text: str, known_spans: list[tuple[int, int]]) -> str:
 
 def redact_page(page: str) -> str:
     """
-    Redact an HTML page, and escape ``<redacted>``, which a browser would otherwise take for an element and not show.
+    Redact an HTML page, and escape ``<redacted>``, which a browser would otherwise treat as an element and not show.
 
-    In scripts only known secrets are redacted, because program code may look like a field with a secret.
+    In scripts, only known secrets are redacted, because program code can look like a field with a secret.
     """
     parts = (redact_known(part) if _PROGRAM.match(part) else redact(part) for part in _split_scripts(page))
     return "".join(part if _SCRIPT.match(part) else _LABEL.sub(r"&lt;\1&gt;", part) for part in parts)
@@ -173,7 +174,7 @@ def redact_page(page: str) -> str:
 def _split_scripts(page: str) -> Iterator[str]:
     """Yield the page in parts, each script separately. A script without an end tag is not separated."""
     position = 0
-    # lower() changes the length of a few letters, which would shift the positions.
+    # lower() changes the length of a few characters, which would shift the positions.
     lower = page.lower() if len(page.lower()) == len(page) else page
     while (start := lower.find("<script", position)) >= 0:
         end = lower.find("</script>", start)
@@ -187,9 +188,9 @@ def _split_scripts(page: str) -> Iterator[str]:
 
 def one_line(text: object, max_length: int = 200) -> str:
     """
-    Return a server's own words for use in a sentence: on one line, shortened, redacted, without invisible characters.
+    Return a server's text for use in a message: on one line, shortened, redacted and without invisible characters.
 
-    ``""`` for anything that is neither text nor a number.
+    The result is ``""`` for anything that is neither text nor a number.
     """
     return _shorten(redact(printable(text)), max_length) if text else ""
 
@@ -221,16 +222,16 @@ def _known_pattern() -> re.Pattern[str] | None:
     key = hash(known_secrets)
     if key not in _patterns:
         _patterns.clear()
-        searched = [secret for secret in known_secrets if len(secret) >= _SHORTEST]
-        spellings = {form for secret in searched[-_RECENT:] for form in _all_forms(secret)}
-        spellings |= {form for secret in searched[:-_RECENT] for form in _common_forms(secret)}
+        searched = [value for value in known_secrets if len(value) >= _SHORTEST]
+        spellings = {form for value in searched[-_RECENT:] for form in _all_forms(value)}
+        spellings |= {form for value in searched[:-_RECENT] for form in _common_forms(value)}
         longest_first = sorted(spellings, key=len, reverse=True)
         _patterns[key] = re.compile(_alternatives(longest_first, 3)) if longest_first else None
     return _patterns[key]
 
 
 def _alternatives(words: Iterable[str], shared: int) -> str:
-    """Return a pattern for any of the words, grouped by their first letters. Without groups, a page would take seconds."""
+    """Return a pattern for any of the words, grouped by their first letters. Without groups, searching a page takes seconds."""
     if shared == 0:
         return "|".join(map(re.escape, words))
     groups: dict[str, list[str]] = {}
@@ -259,11 +260,11 @@ def _all_forms(secret: str) -> set[str]:
     percent = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
     text = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     text |= {repr(secret)[1:-1], repr(content)[2:-1]}
-    # As it appears in a string that contains quotation marks.
+    # The secret as repr shows it in a string that also contains quotation marks.
     text |= {repr("'" + secret)[2:-1], repr("'\"" + secret)[4:-1]}
     text |= {form.replace("/", "\\/") for form in text}  # PHP's JSON
-    for signs in ("[<>&]", "[<>&']"):  # Go's JSON, and Jinja's
-        text |= {re.sub(signs, lambda match: f"\\u{ord(match.group()):04x}", form) for form in text}
+    for characters in ("[<>&]", "[<>&']"):  # Go's JSON, and Jinja's
+        text |= {re.sub(characters, lambda match: f"\\u{ord(match.group()):04x}", form) for form in text}
     text |= {escaped for form in text for escaped in (json.dumps(form)[1:-1], repr(form)[1:-1])}
     text |= {
         shlex.quote(secret)[1:-1] if shlex.quote(secret) != secret else secret,
@@ -280,18 +281,18 @@ def _all_forms(secret: str) -> set[str]:
 
 
 def _in_html(text: str) -> set[str]:
-    """Return a string with HTML escapes: those of Python, and those of markupsafe, which Jinja and nbconvert use."""
+    """Return a string escaped for HTML by Python and by markupsafe, which Jinja and nbconvert use."""
     escaped = html.escape(text, quote=False)
     return {escaped, html.escape(text), escaped.replace('"', "&#34;").replace("'", "&#39;")}
 
 
 def _in_base64(content: bytes) -> set[str]:
-    """Return the base64 letters of a secret at any offset, because ``user:password`` is encoded as one string."""
+    """Return how a secret appears in base64 at any offset, because ``user:password`` is encoded as one string."""
     forms = {base64.b64encode(content).decode()}
     if len(content) >= _ENCODED:
         for before in range(3):
             encoded = base64.b64encode(bytes(before) + content).decode().rstrip("=")
-            # Leave out the letters at both ends, which also hold bits of the text around the secret.
+            # Leave out the characters at both ends that also encode bits of the surrounding text.
             forms.add(encoded[(0, 2, 3)[before] : len(encoded) - ((before + len(content)) % 3 > 0)])
     return (
         forms

@@ -33,7 +33,7 @@ def clean(error: BaseException, handled: BaseException | None = None) -> None:
     """Delete the variables of all finished calls in the tracebacks of an error and of the errors that caused it.
 
     The lines of the traceback stay. Libraries hold the bytes of a request in variables, which ``%xmode Verbose``, rich,
-    pytest and error trackers print. The error that was already being ``handled`` does not change.
+    pytest and error trackers print. An error that was already being ``handled`` is not changed.
     """
     cleaned: set[int] = set()
     queue = [error]
@@ -43,7 +43,7 @@ def clean(error: BaseException, handled: BaseException | None = None) -> None:
             continue
         cleaned.add(id(current))
         traceback.clear_frames(current.__traceback__)
-        # The JSONDecodeError of json, or of simplejson, which requests uses if it is installed.
+        # json raises a JSONDecodeError; so does simplejson, which requests uses if it is installed.
         if isinstance(getattr(current, "doc", None), str | bytes):
             vars(current)["doc"] = ""  # the whole document: a profile, or a response with tokens
         if isinstance(current, UnicodeDecodeError):
@@ -55,7 +55,7 @@ def clean(error: BaseException, handled: BaseException | None = None) -> None:
 
 @contextmanager
 def cleaning() -> Iterator[None]:
-    """Apply :func:`clean` to every error that leaves this block, interrupts included."""
+    """Apply :func:`clean` to every error that leaves this block, including an interrupt."""
     handled = sys.exception()
     try:
         yield
@@ -99,13 +99,13 @@ def _record(value: str) -> None:
         return
     if _known.pop(value, value) is value:
         _report(value)
-    _known[value] = None  # move it to the end: the secrets that are still in use stay recorded
+    _known[value] = None  # move it to the end, so that a secret that is in use stays recorded
     while len(_known) > KNOWN:
         _known.pop(next(iter(_known)), None)
 
 
 def known() -> tuple[str, ...]:
-    """Return the last thousand secrets of this process, oldest first. Only for redaction."""
+    """Return the last thousand secrets of this process, oldest first. Use this only for redaction."""
     return tuple(_known)
 
 
@@ -113,7 +113,7 @@ class Secret:
     """A string whose value Python never prints.
 
     ``repr``, ``str``, ``format`` and a notebook show ``<secret 3fa9>``. JSON, pickle and ``dataclasses.asdict`` raise
-    ``TypeError``. Only :meth:`reveal` returns the text, and only the code that sends or saves it calls that.
+    ``TypeError``. Only :meth:`reveal` returns the text, and only code that sends or saves the secret calls it.
     """
 
     __slots__ = ("__value",)
@@ -138,7 +138,7 @@ class Secret:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the value in hex: to recognize a spent token without saving it."""
+        """The SHA-256 of the value in hex. A profile saves this hash, not the token, to recognize a spent token."""
         return hashlib.sha256(self.__value.encode("utf-8", "surrogatepass")).hexdigest()
 
     def __repr__(self) -> str:
@@ -171,13 +171,15 @@ class Secret:
 
 
 REPORT_TO = "BOXNB_RUN_SECRETS"
-"""The environment variable with the file and key through which a kernel reports its secrets to ``python -m boxnb run``."""
+"""The environment variable that contains the path of a file and a key, with which a kernel reports its secrets to
+``python -m boxnb run``."""
 
 
 def _report(value: str) -> None:
-    """Report a secret to the run that started this process, so that the run's page, log and mail redact it.
+    """Report a secret to the run that started this process, so that it is redacted in the run's page, log and email.
 
-    The line cannot be read without the key, which only the two processes have. If they are killed, the secrets stay unreadable.
+    The line cannot be read without the key, which only the two processes have. If the run is killed, the file stays, but
+    nobody can read the secrets in it.
     """
     file, _, key = os.environ.get(REPORT_TO, "").rpartition(":")
     if not file:
@@ -192,7 +194,7 @@ def _report(value: str) -> None:
             os.close(descriptor)
     except OSError as error:
         warnings.warn(
-            f"Cannot report a secret of this notebook to the run ({error.strerror}). The run's page may show it.",
+            f"Cannot report one of this notebook's secrets to the run ({error.strerror}). The run's page may show it.",
             stacklevel=4,
         )
 

@@ -70,7 +70,7 @@ def test_a_pair_that_cannot_be_saved_is_saved_by_the_next_call(strict: Sandbox) 
             try:
                 results.append(str(kernel.get("/users/me")["type"]))
             except TokenStoreError as error:
-                results.append("full" if "Nothing saved was lost" in str(error) else str(error))
+                results.append("full" if "No saved data was lost" in str(error) else str(error))
         return " ".join(results)
 
     assert in_child(work) == "full full user user"

@@ -1,4 +1,5 @@
-"""Files on this computer. Imports `errors` only; `transport` and later may import it.
+"""Files on this computer. This package imports only `errors`; `transport` and the layers after it may import it.
 
-`home_folder` is where boxnb's files are, `private_files` writes them, `encoding` makes text of names in any locale.
+`home_folder` finds the folder of boxnb's files, `private_files` reads and writes them, and `encoding` converts names to
+text in any locale.
 """

@@ -1,4 +1,4 @@
-"""The home folder of all profiles, the folder that replaces it in a lesson, and the name of this computer."""
+"""The home folder of all profiles, the folder that replaces it during a lesson, and the name of this computer."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from ..errors import TokenStoreError
 
 
 class Elsewhere:
-    """The folder that replaces the home of all profiles during a lesson, in its thread or task and the threads it starts.
+    """The folder that replaces the home folder during a lesson, in the lesson's thread or task and the threads it starts.
 
-    Before Python 3.14 threads do not inherit context variables, so a worker thread of a lesson would refresh the real
-    profile. Therefore every thread that was not running when the lesson's block began belongs to the lesson until it ends.
+    Before Python 3.14, threads do not inherit context variables, so a worker thread of a lesson would refresh the real
+    profile. Therefore each thread that starts after the lesson's block began belongs to that lesson for as long as the
+    thread runs.
     """
 
     def __init__(self) -> None:
@@ -29,7 +30,7 @@ class Elsewhere:
         self._folder_of_thread: weakref.WeakKeyDictionary[threading.Thread, str] = weakref.WeakKeyDictionary()
 
     def get(self) -> str | None:
-        """Return the folder that replaces the home here; ``None`` if the real home applies."""
+        """Return the folder that replaces the home folder in this thread or task; ``None`` if the real one applies."""
         folder = self._folder.get()
         return self._inherited(threading.current_thread()) if folder is None else folder or None
 
@@ -40,7 +41,7 @@ class Elsewhere:
         return token
 
     def reset(self, token: Token[str | None]) -> None:
-        """End a lesson's block; threads that were started in it still belong to it."""
+        """End a lesson's block. Threads that were started in it still belong to the lesson."""
         for thread in threading.enumerate():
             self._inherited(thread)
         del self._blocks[id(token)]
@@ -48,7 +49,7 @@ class Elsewhere:
 
     @contextlib.contextmanager
     def at(self, folder: str | None) -> Iterator[None]:
-        """Use a folder that :meth:`get` returned earlier, in any thread; ``None`` is the real home."""
+        """Use a folder that :meth:`get` returned earlier, in any thread; ``None`` is the real home folder."""
         token = self._folder.set(folder or "")
         try:
             yield
@@ -66,7 +67,7 @@ elsewhere = Elsewhere()
 
 
 def home() -> Path:
-    """Return the folder of all profiles: in a lesson its own, else that of the user."""
+    """Return the folder of all profiles: the lesson's during a lesson, otherwise the user's."""
     lesson = elsewhere.get()
     return Path(lesson) if lesson else user_folder()
 
@@ -75,8 +76,9 @@ def user_folder() -> Path:
     r"""
     Return the folder of boxnb's files for this user: ``$BOXNB_HOME``, or the user's configuration directory.
 
-    That is ``~/.config/boxnb`` on Linux (or in ``$XDG_CONFIG_HOME``), ``~/Library/Application Support/boxnb`` on macOS, and
-    ``%LOCALAPPDATA%\boxnb`` on Windows (platformdirs, *not run* on macOS and Windows).
+    The configuration directory is ``~/.config/boxnb`` on Linux (or in ``$XDG_CONFIG_HOME``),
+    ``~/Library/Application Support/boxnb`` on macOS, and ``%LOCALAPPDATA%\boxnb`` on Windows (according to platformdirs;
+    *not run* on macOS or Windows).
     """
     folder = os.environ.get("BOXNB_HOME")
     if not folder:
@@ -85,14 +87,14 @@ def user_folder() -> Path:
         return Path(folder).expanduser()
     except RuntimeError:
         raise TokenStoreError(
-            f"BOXNB_HOME is {folder!r}, but this computer has no such user. Write the full path of a folder.",
+            f"BOXNB_HOME is {folder!r}, but this computer has no such user. Set it to the full path of a folder.",
             Path(folder),
         ) from None
 
 
 def host_name() -> str:
-    """Return the name of this computer in a form that every file and email can contain.
+    """Return the name of this computer in a form that any file or email can contain.
 
-    A name in another encoding than the locale's contains lone surrogates, which UTF-8 cannot encode; they become escapes.
+    If the name's encoding is not the locale's, it contains lone surrogates, which UTF-8 cannot encode. They become escapes.
     """
     return socket.gethostname().encode("utf-8", "backslashreplace").decode()

@@ -23,14 +23,14 @@ READ_ATTEMPTS = 50
 """Maximum attempts to read a file that other processes keep changing; a few suffice, because each write includes an fsync."""
 
 ABANDONED = 600.0
-"""Age in seconds after which a draft must belong to a process that ended before it replaced the file."""
+"""If a draft is older than this number of seconds, the process that wrote it ended before it replaced the file."""
 
 
 def write_private(file: Path, content: bytes) -> None:
-    """Replace a whole file with mode 0600; a crash or power cut at any moment does not lose any data.
+    """Replace a whole file, with mode 0600. No data is lost if there is a crash or power cut at any moment.
 
-    A file that is itself a mount point (a container volume) cannot be replaced. It is overwritten in place, after the
-    content was flushed to a spare copy in the same folder, where :func:`read_private` finds it after a crash.
+    A file that is itself a mount point (a container volume) cannot be replaced. The content is first flushed to a spare
+    copy in the same folder, where :func:`read_private` finds it after a crash. Then the file is overwritten in place.
     """
     target = Path(os.path.realpath(file))  # a symlink stays a symlink
     draft = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}")
@@ -51,7 +51,7 @@ def write_private(file: Path, content: bytes) -> None:
 
 
 def _replace(draft: Path, target: Path) -> None:
-    """Replace the target by the draft. On Windows, retry for a while: a reader or a virus scanner may hold the file open."""
+    """Replace the target with the draft. On Windows, retry for a while: a reader or virus scanner may have the file open."""
     deadline = time.monotonic() + 5.0
     while True:
         try:
@@ -73,7 +73,7 @@ def _write_flushed(file: Path, content: bytes) -> None:
 
 
 def _flush(stream: BinaryIO) -> None:
-    """Flush a file to the medium. On macOS fsync reaches only the drive's cache (fcntl(2); not tested on a Mac)."""
+    """Flush a file to the storage device. On macOS, fsync reaches only the drive's cache (fcntl(2); not tested on a Mac)."""
     stream.flush()
     os.fsync(stream.fileno())
     if sys.platform == "darwin":
@@ -82,7 +82,7 @@ def _flush(stream: BinaryIO) -> None:
 
 
 def _clean_up(target: Path) -> None:
-    """Finish the work of a process that was killed: restore its spare copy, and delete its old drafts, which contain tokens."""
+    """Clean up after a process that was killed: restore its spare copy, and delete its old drafts, which contain tokens."""
     if _spare(target).exists():
         try:
             _spare(target).replace(target)
@@ -100,7 +100,9 @@ def _write_in_place(target: Path, draft: Path) -> None:
     spare = _spare(target)
     draft.replace(spare)
     flush_folder(target.parent)
-    say_once(target, f"{target} is a mount point, so it is written in place, with a spare copy next to it.")
+    say_once(
+        target, f"{target} is a mount point, so boxnb writes it in place and keeps a spare copy next to it."
+    )
     with target.open("r+b") as stream:
         stream.write(spare.read_bytes())
         stream.truncate()
@@ -115,8 +117,8 @@ def _spare(target: Path) -> Path:
 def read_private(file: Path) -> bytes:
     """Return the content of a private file, or of its spare copy while a write in place is incomplete.
 
-    Readers take no lock, and a write in place could begin and end during a read, so a file that changed while it was
-    read is read again.
+    Readers take no lock, and a write in place could begin and end during a read. A file that changed while it was being
+    read is therefore read again.
     """
     target = Path(os.path.realpath(file))
     check_private(file)
@@ -165,7 +167,7 @@ def flush_folder(folder: Path) -> None:
 
 
 def private_folder(folder: Path) -> None:
-    """Create a folder with mode 0700, or make an existing one private, with all its parents up to the home folder.
+    """Create a folder with mode 0700, or make an existing one private, along with its parents up to the home folder.
 
     Raises
     ------
@@ -181,7 +183,7 @@ def private_folder(folder: Path) -> None:
     try:
         missing = [path for path in (folder, *folder.parents) if not path.exists()]
         for path in reversed(missing):
-            path.mkdir(exist_ok=True, mode=0o700)  # one by one: parents=True gives only the last one the mode
+            path.mkdir(exist_ok=True, mode=0o700)  # parents=True would give the mode only to the last one
             if os.name != "nt" and stat.S_IMODE(path.stat().st_mode) & 0o700 != 0o700:
                 path.chmod(0o700)  # a umask can remove the owner's permissions as well
         for path in own_folders:
@@ -191,33 +193,33 @@ def private_folder(folder: Path) -> None:
 
 
 def _make_private(folder: Path) -> None:
-    """Make a folder private, or warn once if others can write in it and it must not be changed."""
+    """Make a folder private. If its mode must not be changed, warn once if other users can write to it."""
     status = folder.stat()
     if os.name == "nt" or not stat.S_IMODE(status.st_mode) & 0o077:
-        return  # on Windows the user's own folder protects it
+        return  # on Windows, the permissions of the user's own folder protect it
     if folder == Path.home() or (status.st_uid != os.getuid() and folder == home()):
         # Other users may need this folder: it is the user's home, a system folder or a mounted volume.
         if stat.S_IMODE(status.st_mode) & 0o022 and not status.st_mode & stat.S_ISVTX:
             say_once(
                 folder,
-                f"Other users can write in {folder}, where boxnb saves its files. Choose another folder with BOXNB_HOME.",
+                f"Other users can write to {folder}, where boxnb saves its files. Choose another folder with BOXNB_HOME.",
             )
         return
     folder.chmod(0o700)
 
 
 def own_folder(folder: Path) -> Path:
-    """Create a private folder inside one that other users may write in, and return it; refuse links and other users' folders.
+    """Create and return a private folder inside one to which other users can write. Refuse a link or another user's folder.
 
     Raises
     ------
     OSError
-        A link or another user's folder already has the name.
+        A link or another user's folder already has this name.
     """
     folder.mkdir(exist_ok=True, mode=0o700)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or not is_ours(status):
-        raise PermissionError(errno.EPERM, "a link, or a folder of another user", os.fspath(folder))
+        raise PermissionError(errno.EPERM, "a link or another user's folder has this name", os.fspath(folder))
     folder.chmod(0o700)
     return folder
 
@@ -234,7 +236,7 @@ def write_note(file: Path, text: str) -> None:
 
 
 def open_ours(file: Path, flags: int, mode: int = 0o600) -> int:
-    """Return a descriptor of a file, created private; a link is followed only if this user owns it.
+    """Open a file, or create it with a private mode, and return its descriptor. Follow a link only if this user owns it.
 
     Raises
     ------
@@ -244,18 +246,16 @@ def open_ours(file: Path, flags: int, mode: int = 0o600) -> int:
     with contextlib.suppress(FileNotFoundError):
         status = file.lstat()
         if stat.S_ISLNK(status.st_mode) and not is_ours(status):
-            raise PermissionError(
-                errno.EPERM, "a link that belongs to another user has this name", os.fspath(file)
-            )
+            raise PermissionError(errno.EPERM, "another user's link has this name", os.fspath(file))
         if stat.S_ISLNK(status.st_mode):
             return os.open(file, flags, mode)
     return os.open(file, flags | getattr(os, "O_NOFOLLOW", 0), mode)
 
 
 def check_private(file: Path) -> None:
-    """Make a file private if others can read it, with a warning; refuse another user's file."""
+    """If other users can read a file, make it private and warn. Refuse another user's file."""
     if os.name == "nt":
-        return  # the user's own folder protects it
+        return  # the permissions of the user's own folder protect it
     status = file.stat()
     # Reading a pipe could block forever.
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
@@ -273,14 +273,14 @@ def check_private(file: Path) -> None:
                 "BOXNB_HOME, or accept this with BOXNB_ACCEPT_SHARED_FILE=1.",
                 file,
             ) from None
-        warnings.warn(f"Other users could read {file}; it is private (0600) again.", stacklevel=3)
+        warnings.warn(f"Other users could read {file}. It is now private (0600).", stacklevel=3)
 
 
 def explained(error: OSError, file: Path, what: str) -> TokenStoreError:
     """Return an exception that explains what the operating system refused, why, and what to do."""
     reason = error.strerror or type(error).__name__
     remedy = {
-        "PermissionError": "Check the owner and mode of the folder, or choose another with BOXNB_HOME",
-        "IsADirectoryError": "A folder has the name of the profile's file; move or rename it",
-    }.get(type(error).__name__, "Free space or choose another folder with BOXNB_HOME, then try again")
-    return TokenStoreError(f"{file} could not be {what} ({reason}). Nothing saved was lost. {remedy}.", file)
+        "PermissionError": "Check the owner and mode of the folder, or choose another folder with BOXNB_HOME",
+        "IsADirectoryError": "A folder has the same name as the profile's file; move or rename the folder",
+    }.get(type(error).__name__, "Free up disk space or choose another folder with BOXNB_HOME, then try again")
+    return TokenStoreError(f"{file} could not be {what} ({reason}). No saved data was lost. {remedy}.", file)

@@ -1,11 +1,11 @@
 """The authorization-code flow (RFC 6749): pure functions in `flow`, HTTP in `endpoint`.
 
-`pasted_address` reads the address of a redirect, pasted or caught, and compares its state; `receiver` catches the redirect
-on loopback and checks the state first; `failures` explains the server's refusals; `client` discovers other servers.
+`pasted_address` reads the address of a redirect and compares its state; `receiver` catches the redirect on the loopback
+interface; `failures` explains the server's refusals; `client` discovers other servers.
 
 :func:`authorization_url` and :func:`parse_redirect` are pure. :func:`exchange_code`, :func:`refresh` and :func:`revoke`
-each make one HTTP call. The lessons and the sign-in panel use the same functions. Imports `transport` and
-earlier; `store` and later may import it.
+each make one HTTP call. The lessons and the sign-in panel use the same functions. This package imports `transport` and
+the layers before it; `store` and the layers after it may import this package.
 """
 
 from .client import BOX, Client, Server, discover

@@ -84,7 +84,7 @@ class Client:
         if self.server.client_auth == BASIC:
             # RFC 6749 2.3.1: encode both as a form does, then join them with a colon.
             pair = f"{quote_plus(self.client_id)}:{quote_plus(self.client_secret.reveal())}"
-            # A Secret in the form in which it is sent, so that logs redact it.
+            # A Secret with the encoded text, so that logs redact that text as well.
             credentials = Secret(base64.b64encode(pair.encode()).decode())
             request.headers["Authorization"] = Header("Basic", credentials)
         return request
@@ -104,18 +104,18 @@ def discover(
     Parameters
     ----------
     issuer : str
-        The server's own identifier, an https URL. Its metadata must contain the same one.
+        The server's own identifier, an https URL. The metadata must contain the same identifier.
     api_url, upload_url : str
-        The URL of its API, which the metadata does not contain. ``upload_url`` defaults to ``api_url``.
+        The URLs of the server's API, which the metadata does not contain. ``upload_url`` defaults to ``api_url``.
     name : str, optional
         The server's name in messages; by default its host.
     http : requests.Session, optional
-        For a CA bundle of your own: ``boxnb.transport.sessions.unsigned_session(verify)``.
+        The session to use. For your own CA bundle, pass ``boxnb.transport.sessions.unsigned_session(verify)``.
 
     Returns
     -------
     Server
-        ``client_auth`` is the form if the server accepts it, otherwise HTTP Basic, which is also the default of
+        ``client_auth`` is the form if the server accepts it, otherwise HTTP Basic, which is also the default in
         RFC 8414 2. ``pkce`` is true if the server offers S256.
 
     Raises
@@ -141,8 +141,8 @@ def discover(
     metadata = _metadata(response)
     if metadata.get("issuer") != issuer:
         raise TokenEndpointError(
-            f"The metadata of {parts.hostname} is not that of the issuer {issuer!r}. Use the issuer's address exactly as "
-            "the server writes it."
+            f"The metadata of {parts.hostname} does not belong to the issuer {issuer!r}. Use the issuer's address exactly "
+            "as the server writes it."
         )
     methods = metadata.get("token_endpoint_auth_methods_supported", [BASIC])
     client_auth = next(
@@ -173,8 +173,8 @@ def _metadata(response: requests.Response) -> dict[str, Any]:
         metadata = None
     if not isinstance(metadata, dict):
         raise TokenEndpointError(
-            f"{host} responded with {response.status_code} and without metadata (RFC 8414). "
-            "Write its addresses as boxnb.Server(...) instead."
+            f"{host} responded with {response.status_code} and no metadata (RFC 8414). "
+            "Pass the server's addresses to boxnb.Server(...) instead."
         )
     return metadata
 
@@ -188,6 +188,6 @@ def _endpoint_url(metadata: dict[str, Any], endpoint: str) -> str:
         usable = False
     if not isinstance(url, str) or not usable:
         raise TokenEndpointError(
-            f"The server's metadata has no usable {endpoint}. Write its addresses as boxnb.Server(...) instead."
+            f"The server's metadata has no usable {endpoint}. Pass the server's addresses to boxnb.Server(...) instead."
         )
     return url

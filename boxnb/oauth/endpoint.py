@@ -1,6 +1,6 @@
 """The token endpoint over HTTP: exchange a code, refresh a token pair, revoke it (RFC 6749 4.1.3 and 6, RFC 7009).
 
-Each function makes one call. A secret is revealed only while it is sent.
+Each function makes one call. A secret is revealed only while it is being sent.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from .flow import Clock
 from .token import Token, lifetime, moment
 
 Form = dict[str, Secret | str]
-"""A form body. Its secrets are revealed only while they are sent, so that no traceback shows them."""
+"""A form body. Its secrets are revealed only while they are being sent, so that no traceback shows them."""
 
 TIMEOUT = (10.0, 20.0)
-"""Seconds to connect, and seconds between two bytes."""
+"""The longest time to connect, and the longest time between two bytes, in seconds."""
 
 PATIENCE = 40.0
-"""Seconds for a complete response, even if bytes keep arriving slowly."""
+"""The longest time for a complete response, in seconds, even if bytes keep arriving slowly."""
 
 LARGEST = 1 << 20
 """How many bytes of a token endpoint's response are read. A longer response is not a token."""
@@ -48,7 +48,7 @@ def exchange_code(
     Raises
     ------
     InvalidGrantError
-        The code is too old, already used, or belongs to another client.
+        The code is too old, was already used, or belongs to another client.
     InvalidClientError
         The client ID or secret is wrong.
     TokenEndpointError
@@ -76,7 +76,7 @@ def refresh(
     Raises
     ------
     InvalidGrantError
-        The refresh token is used, revoked, or 60 days old.
+        The refresh token was used or revoked, or it is 60 days old.
     InvalidClientError, TokenEndpointError
         As for :func:`exchange_code`.
     """
@@ -97,7 +97,7 @@ def revoke(client: Client, token: Token | Secret, *, http: requests.Session | No
     Raises
     ------
     InvalidClientError, TokenEndpointError
-        The server did not revoke it. The token may still work.
+        The server did not revoke the token, which may still work.
     """
     secret = (token.refresh_token or token.access_token) if isinstance(token, Token) else token
     response = _post(client, client.server.revoke_url, {"token": secret}, http)
@@ -176,13 +176,13 @@ def _post(client: Client, url: str, form: Form, http: requests.Session | None) -
             stream=True,
         )
         read_within(response, PATIENCE, LARGEST)
-        response.request.body = None  # the form with the secrets, no longer needed
+        response.request.body = None  # the form with the secrets, which is no longer needed
         return response
     except OSError as error:  # requests' errors, and a missing certificate file
         if isinstance(getattr(error, "request", None), requests.PreparedRequest):
             error.request.body = None  # type: ignore[attr-defined]
             error.request.headers.pop("Authorization", None)  # type: ignore[attr-defined]
-        error.__cause__ = error.__context__ = None  # they contain the form, too
+        error.__cause__ = error.__context__ = None  # they also contain the form
         raise error.with_traceback(None)  # noqa: B904  the same error, not a new one
     finally:
         if http is None:

@@ -1,4 +1,4 @@
-"""Explain the errors of an authorization server to the user (RFC 6749 4.1.2.1 and 5.2)."""
+"""Explain an authorization server's errors to the user (RFC 6749 4.1.2.1 and 5.2)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _UNSAFE = re.compile(r"[^\w .,'()-]")
 
 _REDIRECT_ERRORS = {
     "access_denied": (
-        "Access was denied on the page of {box}, so there is no code",
+        "Access was denied on {box}'s page, so there is no code",
         "Open the link again and press Grant, or ask your admin whether this app is allowed.",
     ),
     "invalid_scope": (
@@ -86,20 +86,20 @@ def display_name(server: str) -> str:
 
 
 def quoted(text: object, box: str, max_length: int = 200) -> str:
-    """Return a server's own words as a sentence after a space; ``""`` if the text is empty."""
-    words = one_line(text, max_length).rstrip(" .")
-    return f' {capitalized(box)} says: "{words}".' if words else ""
+    """Return a server's own text as a quotation after a space; ``""`` if the text is empty."""
+    line = one_line(text, max_length).rstrip(" .")
+    return f' {capitalized(box)} says: "{line}".' if line else ""
 
 
 def capitalized(sentence: str) -> str:
-    """Return a sentence with a capital "The" at its start. Other names of servers are not changed."""
+    """Capitalize "the" at the start of a sentence. A sentence that starts with another server's name is not changed."""
     return f"The {sentence[4:]}" if sentence.startswith("the ") else sentence
 
 
 def redirect_error(error: str, description: str, server: str = "Box", *, checked: bool = True) -> SignInError:
     """Return the error that a redirect contains (RFC 6749 4.1.2.1).
 
-    Without a state (``checked=False``) anyone can have written the description, so every character that a URL needs
+    Without a state (``checked=False``), anyone could have written the description, so every character that a URL needs
     is removed from it.
     """
     box = display_name(server)
@@ -107,16 +107,16 @@ def redirect_error(error: str, description: str, server: str = "Box", *, checked
     problem, advice = _REDIRECT_ERRORS.get(
         error, (f"{{box}} refused the request ({error_name or 'no reason'})", "Get a new link and try again.")
     )
-    words = description if checked else _UNSAFE.sub(" ", one_line(description, 100))
+    shown_description = description if checked else _UNSAFE.sub(" ", one_line(description, 100))
     if server == "Box" and error == "server_error" and description.strip() == "107":
         # Box sends this if the enterprise does not allow the app (GitHub: box/box-python-sdk 127).
         problem, advice = "Your enterprise does not allow this app", ADMIN
-        words = "server_error 107"
-    elif error not in ("access_denied", "invalid_scope") and _NEEDS_ADMIN.search(one_line(words)):
+        shown_description = "server_error 107"
+    elif error not in ("access_denied", "invalid_scope") and _NEEDS_ADMIN.search(one_line(shown_description)):
         advice = ADMIN
     if server != "Box":
         advice = advice.replace(" (Admin Console, Integrations, Platform Apps Manager)", "")
-    message = capitalized(f"{problem}.{quoted(words, box)} {advice}".replace("{box}", box))
+    message = capitalized(f"{problem}.{quoted(shown_description, box)} {advice}".replace("{box}", box))
     error_class = AccessDeniedError if error == "access_denied" else SignInError
     exception = error_class(message, error=redact(error), description=redact(description))
     exception.checked = checked
@@ -124,7 +124,7 @@ def redirect_error(error: str, description: str, server: str = "Box", *, checked
 
 
 def not_a_token(response: requests.Response) -> TokenEndpointError:
-    """Return the error for a response that is not a token, which is often a page of a company proxy."""
+    """Return the error for a response that is not a token. Often, it is a page from a company proxy."""
     content_type = one_line(response.headers.get("Content-Type", "no content type").split(";")[0], 60)
     host, status = urlsplit(response.url).hostname, response.status_code
     if status == 407:
@@ -140,7 +140,7 @@ def not_a_token(response: requests.Response) -> TokenEndpointError:
         )
     return TokenEndpointError(
         f"The token endpoint at {host} responded with {status} and {content_type} instead of a token. "
-        "Often a company proxy replied instead. Check the proxy settings, then try again."
+        "This often means that a company proxy replied. Check the proxy settings, then try again."
     )
 
 
@@ -158,7 +158,7 @@ def error_of(response: requests.Response) -> tuple[str, str]:
 
 
 def server_words(response: requests.Response) -> str:
-    """Return the description in any server's error response, as :func:`quoted` does; ``""`` if it is not JSON."""
+    """Return the description from a server's error response as :func:`quoted` does; ``""`` if the response is not JSON."""
     return quoted(error_of(response)[1], urlsplit(response.url).hostname or "the server")
 
 
@@ -171,20 +171,20 @@ def token_error(
     """
     name, description = error
     box, status = display_name(server), response.status_code
-    words = quoted(description, box)
+    quotation = quoted(description, box)
     if (status >= 500 and status not in (501, 511)) or status == 429:
         wait = retry_after(response)
         problem = "limits the rate of requests" if status == 429 else "is not available"
         when = until(wait) if wait else "in a minute"
         unavailable = TokenEndpointError(
             f"The token endpoint {problem} ({status} {one_line(name, 40)}".rstrip()
-            + f").{words} Try again {when}."
+            + f").{quotation} Try again {when}."
         )
         unavailable.retry_after = wait
         return unavailable
     if name == "invalid_client":
         return InvalidClientError(
-            f"The client ID or the client secret was refused.{words} Copy both again from the app's "
+            f"The client ID or the client secret was refused.{quotation} Copy both again from the app's "
             + (
                 "Configuration tab in the Developer Console."
                 if server in ("Box", "sandbox")
@@ -201,11 +201,11 @@ def token_error(
             if "expired" in description
             else "The code was refused: it was used before, has expired, or belongs to another app"
         )
-        return InvalidGrantError(f"{reason}.{words} Get a new code.", error=name, description=description)
+        return InvalidGrantError(f"{reason}.{quotation} Get a new code.", error=name, description=description)
     if name == "invalid_grant":
         too_old = "is more than 60 days old" if server in ("Box", "sandbox") else "is too old"
         return InvalidGrantError(
-            f"The refresh token was refused: it was used, revoked, or {too_old}.{words} Sign in again.",
+            f"The refresh token was refused: it was used or revoked, or it {too_old}.{quotation} Sign in again.",
             error=name,
             description=description,
         )
@@ -217,7 +217,7 @@ def token_error(
         if _NEEDS_ADMIN.search(one_line(description)):
             advice = "Ask an admin of your enterprise to authorize this app, then sign in again."
         return TokenEndpointError(
-            f"{problem} ({status} {error_name}).{words} {advice}", error=name, description=description
+            f"{problem} ({status} {error_name}).{quotation} {advice}", error=name, description=description
         )
     if status == 409:
         return TokenEndpointError(
@@ -240,13 +240,13 @@ def refresh_refused(
     ``pending`` is the journal's record of a refresh that was cut off. ``now`` is used if the response has no time.
     """
     age = ((error.at or now) - token.obtained_at) / 86400 if token.obtained_at > 0 else 0.0
-    words = quoted(error.description, display_name(server))
+    quotation = quoted(error.description, display_name(server))
     if token.refresh_token is None and error.at is None:  # no request was sent
-        words = ""
+        quotation = ""
         cause = f"The saved sign-in of {profile!r} has no refresh token, and its access token has expired or was refused."
     elif age > 60 and server in ("Box", "sandbox"):
-        words = ""
-        cause = f"The saved sign-in of {profile!r} was not used for {age:.0f} days. A refresh token expires after 60 days."
+        quotation = ""
+        cause = f"The saved sign-in of {profile!r} has not been used for {age:.0f} days. A refresh token expires after 60 days."
     elif pending is not None and pending.get("fingerprint") == token.fingerprint:
         cause = (
             f"A refresh of {profile!r} was cut off before its response was saved (process {pending.get('pid')} on "
@@ -256,11 +256,11 @@ def refresh_refused(
         cause = f"The response to a refresh of {profile!r} was lost, and the server has invalidated the old token."
     else:
         cause = (
-            f"The refresh token of {profile!r} was refused: perhaps another copy of the profile used it (then use only one "
-            "copy), the access was revoked, the password was changed, or it is too old."
+            f"The refresh token of {profile!r} was refused. Perhaps another copy of the profile used it (if so, use only "
+            "one copy), access was revoked, the password was changed, or the token is too old."
         )
     refusal = InvalidGrantError(
-        f"{cause}{words} Sign in again: open {ONBOARDING}.",
+        f"{cause}{quotation} Sign in again: open {ONBOARDING}.",
         error="invalid_grant",
         description=error.description,
     )

@@ -72,18 +72,18 @@ def parse_redirect(pasted: str, *, state: str, allow_bare_code: bool = False, se
     Parameters
     ----------
     pasted : str
-        A whole address, a query string or a fragment, which may be wrapped, quoted or mangled by a mail program.
+        A whole address, a query string or a fragment. An email program may have wrapped, quoted or damaged it.
     state : str
         The state of the pending request; compared in constant time.
     allow_bare_code : bool
-        Accept a code without a state. Only for a paste field that asks for a code.
+        Accept a code without a state. Use this only for a paste field that asks for a code.
     server : Server
-        The server that should have sent the redirect, for the messages.
+        The server that should have sent the redirect. Messages name it.
 
     Raises
     ------
     RedirectError
-        Nothing was pasted, or the address is the wrong one or has no code.
+        Nothing was pasted, the address is the wrong one, or it has no code.
     AccessDeniedError
         The redirect contains ``access_denied``.
     StateMismatchError

@@ -19,7 +19,7 @@ MOST = 20
 _AMPERSAND = re.compile(r"&(?:amp;|#38;|#x26;)+", re.IGNORECASE)
 _EQUALS = re.compile(r"&(?:equals|#61|#x3d);", re.IGNORECASE)
 _DASHES = str.maketrans({"\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2212": "-"})
-# Brackets are part of an address only around an IPv6 host. The other characters of the class end an address.
+# Brackets are part of an address only around an IPv6 host. The other characters in the class end an address.
 _ADDRESS = re.compile(
     r"(?:https?://(?:\[[0-9a-f:.]+\])?|[?#]|(?<![\w%])(?=(?:code|state|error)=))[^\s<>\"'`{}|\\^\[\]()“”‘’„«»]*",
     re.IGNORECASE,
@@ -28,7 +28,7 @@ _EDGES = "\"'`<>()[]{}“”‘’„«».,;"
 
 
 class Reading(NamedTuple):
-    """One interpretation of the pasted text: the address or query string, and its parameters (the last value of each)."""
+    """One interpretation of the pasted text: an address or query string, and its parameters (the last value of each)."""
 
     text: str
     parameters: dict[str, str]
@@ -37,7 +37,7 @@ class Reading(NamedTuple):
 def visible(pasted: str) -> str:
     """Remove invisible characters (zero-width, soft hyphens, direction marks, byte order marks) and normalize the others.
 
-    Characters that only look like a space or a sign become that space or sign (NFKC).
+    Characters that only look like a space or a punctuation mark become that space or mark (NFKC).
     """
     text = unicodedata.normalize("NFKC", pasted[:LONGEST].translate(_DASHES)).translate(_DASHES)
     # Keep lone surrogates: they are not part of an address, and removing one could join two separate parts.
@@ -45,7 +45,7 @@ def visible(pasted: str) -> str:
 
 
 def tidy(pasted: str) -> str:
-    """Undo what mail programs and terminals do to a URL: wrap it, quote it, escape its ampersands."""
+    """Undo what email programs and terminals do to a URL: wrap it, quote it, escape its ampersands."""
     return _unescape(re.sub(r"\s+", "", visible(pasted))).strip(_EDGES)
 
 
@@ -60,7 +60,7 @@ def readings(pasted: str) -> Iterator[Reading]:
     """
     Yield the interpretations of the pasted text, simplest first and without duplicates.
 
-    The caller uses the one with its own state, so a wrong interpretation does no harm.
+    The caller uses the one that contains the expected state, so a wrong interpretation does no harm.
     """
     addresses: set[str] = set()
     for text in _repaired_versions(visible(pasted)):
@@ -71,13 +71,13 @@ def readings(pasted: str) -> Iterator[Reading]:
 
 
 def _repaired_versions(text: str) -> Iterator[str]:
-    """Yield versions of the text. Each undoes some of the damage that mail and chat programs do, least damage first."""
-    unquoted = re.sub(r"(?m)^[>|\s]+", "", text)  # the marks of quoted lines in an email
+    """Yield versions of the text. Each undoes some of the damage that email and chat programs do, least damage first."""
+    unquoted = re.sub(r"(?m)^[>|\s]+", "", text)  # the marks before quoted lines in an email
     joined = re.sub(r"[ \t]*[\r\n]+[ \t]*", "", unquoted)
     unwrapped = re.sub(r"=\r?\n", "", text)  # quoted-printable
     variants = [re.sub(r"\s+", "", text)]
     if " " in text.strip():
-        variants = [joined, unquoted, *variants]  # first keep surrounding words apart from the address
+        variants = [joined, unquoted, *variants]  # first try to keep surrounding words apart from the address
     elif "\n" in text.strip() or "\r" in text.strip():
         variants = [*variants, unquoted, re.sub(r"\s+", "", unquoted)]
     yield from variants
@@ -102,7 +102,8 @@ def _addresses(text: str) -> Iterator[str]:
         for start in [*reversed(starts[-MOST:]), 0]:
             yield address[start:].rstrip(".,;:")
             yield address[start:]
-            yield address[start:].strip(".,;:!?*_")  # the end of a sentence, and marks for bold text
+            # Remove punctuation at the end of a sentence, and marks for bold text.
+            yield address[start:].strip(".,;:!?*_")
     yield text.strip(_EDGES)
 
 
@@ -113,7 +114,7 @@ def best_reading(pasted: str, state: str) -> Reading:
     for reading in redirects:
         if same_state(reading.parameters.get("state", ""), state):
             return reading
-    # The words after the address were joined to the state. Accept it: it is complete, and nobody can guess it.
+    # Words that followed the address may be joined to the state. The state is complete and nobody can guess it: accept it.
     for reading in redirects:
         returned_state = reading.parameters.get("state", "")
         code_first = reading.text.find("code=") < reading.text.find("state=")
@@ -125,7 +126,7 @@ def best_reading(pasted: str, state: str) -> Reading:
 
 
 def same_state(returned_state: str, state: str) -> bool:
-    """Return whether two states are the same. It takes constant time, so that nobody can guess a state letter by letter."""
+    """Return whether two states are the same, in constant time, so that nobody can guess a state letter by letter."""
     return hmac.compare_digest(returned_state.encode("utf-8", "surrogatepass"), state.encode())
 
 
@@ -158,8 +159,8 @@ def _looks_like_host(text: str) -> bool:
 
 
 def explain_missing_code(reading: Reading, pasted: str, box: str, host: str) -> str:
-    """Return what was pasted instead of a redirect with a code, and what to copy."""
-    advice = "Copy the whole address, up to and including code=… and state=…, from the page you land on after Grant."
+    """Return a message that says what was pasted instead of a redirect with a code, and what to copy."""
+    advice = "Copy the whole address, up to and including code=… and state=…, from the page you land on after you press Grant."
     if reading.parameters.keys() & {"response_type", "client_id"}:
         return (
             f"This is the address that leads to {box}, not the one {box} sent you back to. Open it, press Grant, then "
@@ -171,9 +172,7 @@ def explain_missing_code(reading: Reading, pasted: str, box: str, host: str) -> 
     except ValueError:  # an unmatched bracket
         return f"There is no code in the pasted text. {advice}"
     if parts.path.endswith("/granted"):
-        return (
-            "This page only says that the notebook already has the code. Paste nothing and look at the panel."
-        )
+        return "This page only says that the notebook already has the code. Look at the panel; there is nothing to paste."
     on_box = host.endswith(".box.com") and pasted_host.endswith("box.com")
     if pasted_host and (pasted_host == host.lower() or on_box):
         return f"This is a page of {box}, and there is no code in its address. {advice}"
@@ -188,13 +187,13 @@ def explain_missing_code(reading: Reading, pasted: str, box: str, host: str) -> 
 
 
 def explain_damaged_state(returned_state: str, state: str) -> str:
-    """Return how the state of this request was damaged; ``""`` if the returned state belongs to another request."""
+    """Return a message that says how the state was damaged; ``""`` if the returned state belongs to another request."""
     if len(returned_state) >= 4 and state.startswith(returned_state):
         return "The address was cut off in the middle of its state. Copy it to the very end."
     if returned_state.casefold() == state.casefold():
-        return "Capital and small letters of the address were changed. Copy it directly from the address bar."
+        return "Letters in the address changed between upper and lower case. Copy it directly from the address bar."
     if len(returned_state) > 12 and (state in returned_state or _is_close(returned_state, state)):
-        return "A letter or two of the state were changed. Copy the address directly from the address bar."
+        return "One or two letters in the state were changed. Copy the address directly from the address bar."
     return ""
 
 

@@ -1,6 +1,6 @@
 """Catch the authorization code on the loopback interface (RFC 8252 section 7.3).
 
-A small HTTP server in its own thread, so that it responds while a notebook cell blocks. It accepts one redirect per
+A small HTTP server runs in its own thread, so it responds while a notebook cell blocks. It accepts one redirect per
 request, checks `state` before it responds, and redirects the browser to a page whose URL does not contain the code.
 It does not write a log, because a request line would contain the code.
 """
@@ -26,7 +26,7 @@ _PAGES: Final = {
     "granted": (
         "Permission received",
         (
-            "The code has reached your notebook, which now turns it into a token. "
+            "The code has reached your notebook, which is now exchanging it for a token. "
             "You can close this tab and go back to the notebook."
         ),
     ),
@@ -47,7 +47,7 @@ _PAGES: Final = {
     "unproved": (
         "It seems that {box} did not grant access",
         (
-            "The address contains an error but no state, so anyone may have sent it. Your notebook keeps waiting. "
+            "The address contains an error but no state, so anyone could have sent it. Your notebook keeps waiting. "
             "If you were just signing in, the panel in the notebook says what the error means."
         ),
     ),
@@ -65,7 +65,7 @@ _PAGES: Final = {
     "not-found": ("Nothing here", "This address only waits for the response to a sign-in to {box}."),
     "refused": (
         "Not accepted",
-        "This address only accepts a GET from the browser that {box} sent here.",
+        "This address accepts only a GET request from the browser that {box} sent here.",
     ),
 }
 _STYLE: Final = (
@@ -79,7 +79,7 @@ _WITH_OWN_URL: Final = ("granted", "denied", "failed", "unproved", "wrong-state"
 
 
 def landing_page(name: str, server: str = "Box") -> bytes:
-    """Return one of our own pages as HTML. It never shows anything from the URL of the request."""
+    """Return one of boxnb's own pages as HTML. It never shows anything from the request's URL."""
     box = display_name(server)
     title, text = (part.replace("{Box}", capitalized(box)).replace("{box}", box) for part in _PAGES[name])
     page = (
@@ -113,7 +113,7 @@ class _Server(ThreadingHTTPServer):
         super().server_bind()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Print nothing: a browser may simply hang up, and a traceback could contain the code."""
+        """Print nothing. A browser may simply close the connection, and a traceback could contain the code."""
 
 
 class _Server6(_Server):
@@ -134,19 +134,20 @@ class Receiver:
     Parameters
     ----------
     state
-        The state of the request. After a redirect with another state, a page reports the mismatch.
+        The state of the request. If a redirect has a different state, a page reports the mismatch.
     redirect_uri
         The registered URI, plain http on 127.0.0.1 or localhost. Its port is tried first, then the ports after it, then
         any free one, because Box ignores the port when it matches a loopback URI.
     on_redirect
-        Called once, in the receiver's thread, with the whole redirect URL. It contains the code, so do not log it.
-        Also called for each redirect with a wrong state, or with an error but no state, so that the panel can report it.
+        Called in the receiver's thread with the whole redirect URL. Do not log the URL, because it contains the code. It
+        is called once for the expected redirect, and for each redirect with a wrong state, or with an error but no
+        state, so that the panel can report it.
     ports
         Other ports to try, in this order.
     seconds
         How long the receiver listens.
     behind
-        The registered URI if a proxy is in front of the receiver. `redirect_uri` is then the URL it forwards to.
+        The registered URI if a proxy is in front of the receiver. `redirect_uri` is then where the proxy forwards to.
     server
         The name of the authorization server, for the pages.
 
@@ -204,11 +205,11 @@ class Receiver:
         return urlunsplit(self._parts._replace(netloc=f"{self._parts.hostname}:{self._port}"))
 
     def waits_for(self, registered: str) -> bool:
-        """Return whether it is listening for redirects to this registered URI."""
+        """Return whether the receiver is listening for redirects to this registered URI."""
         return self.listening and self._registered == registered
 
     def start(self) -> Receiver:
-        """Bind the first free port and respond from a thread. Raise `SignInError` if no port is free."""
+        """Bind the first free port and respond to requests in a thread. Raise `SignInError` if no port is free."""
         for port in self._ports:
             if port and _is_listening(port):  # a server on another address family would share the port
                 continue
@@ -228,7 +229,7 @@ class Receiver:
         return self
 
     def _bind(self, port: int) -> None:
-        """Bind a port, also on ::1 if needed: for `localhost`, browsers and the proxy of a hub try that address first."""
+        """Bind a port, also on ::1 if needed: for `localhost`, browsers and a hub's proxy try that address first."""
         server = _Server(("127.0.0.1", port), self._handler())
         ipv6_server = None
         if (self._behind or self._parts.hostname == "localhost") and _has_ipv6():
@@ -240,7 +241,7 @@ class Receiver:
         self._server, self._ipv6_server, self._port = server, ipv6_server, server.server_port
 
     def close(self) -> None:
-        """Stop listening. Safe to call twice, and from any thread but the handler's own."""
+        """Stop listening. This is safe to call twice, and from any thread except the handler's own."""
         with self._guard:
             servers = [server for server in (self._server, self._ipv6_server) if server is not None]
             self._server = self._ipv6_server = None
@@ -325,7 +326,7 @@ class Receiver:
             do_POST = do_PUT = do_HEAD = do_DELETE = do_OPTIONS = do_PATCH = _refuse  # noqa: N815 - http.server's names
 
             def _host_is_ours(self) -> bool:
-                """Refuse host names that merely resolve to 127.0.0.1 (DNS rebinding)."""
+                """Return whether the Host header is this receiver's, not a name that resolves to it (DNS rebinding)."""
                 names = {f"{name}:{receiver._port}" for name in LOOPBACK}
                 if receiver._behind:
                     names.add(urlsplit(receiver._behind).netloc)
@@ -360,7 +361,7 @@ class Receiver:
 
 
 def port_in_use(port: int) -> bool:
-    """Return whether another process has this port of 127.0.0.1 or ::1 and would receive what is sent there."""
+    """Return whether another process uses this port on 127.0.0.1 or ::1 and would receive what is sent to it."""
     if _is_listening(port):
         return True
     addresses = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
@@ -387,7 +388,7 @@ def _has_ipv6() -> bool:
 
 
 def _is_listening(port: int) -> bool:
-    """Return whether a program listens on this port of 127.0.0.1 or ::1. A browser tries ::1 first for localhost."""
+    """Return whether a program is listening on this port on 127.0.0.1 or ::1. For localhost, a browser tries ::1 first."""
     for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         try:
             with socket.socket(family, socket.SOCK_STREAM) as probe:

@@ -9,16 +9,17 @@ from typing import Any
 from ..secret import Secret, is_utf8
 
 REFRESH_TOKEN_LIFETIME = 60 * 24 * 3600
-"""Seconds that an unused Box refresh token is valid (Box guide *Token expiration*)."""
+"""How many seconds an unused Box refresh token is valid (Box guide *Token expiration*)."""
 
 NOMINAL = 3600.0
-"""Seconds that an access token is valid if the server does not say (an hour, as with Box; optional in RFC 6749 5.1)."""
+"""How many seconds an access token is valid if the server does not say: an hour, as for Box. RFC 6749 5.1 does not require
+a server to say."""
 
 LONGEST = 10 * 365 * 86400.0
-"""The longest lifetime that boxnb believes, in seconds."""
+"""The longest lifetime that boxnb accepts, in seconds. A longer one is shortened to it."""
 
 LATEST = 1e11
-"""The latest time that boxnb believes, in seconds since the epoch."""
+"""The latest time that boxnb accepts, in seconds since the epoch. A later one counts as unknown."""
 
 
 def lifetime(value: object) -> float:
@@ -107,14 +108,14 @@ class Token:
         return self.obtained_at + REFRESH_TOKEN_LIFETIME
 
     def minutes_left(self, now: float) -> int:
-        """Return the minutes that the access token is still valid at ``now``, rounded up and at least 0."""
+        """Return how many minutes the access token is still valid at ``now``, rounded up and at least 0."""
         return max(0, math.ceil((self.expires_at - now) / 60))
 
     def days_left(self, now: float) -> int:
-        """Return the days that an unused refresh token is still valid at ``now``, rounded up and at least 0."""
+        """Return how many days the unused refresh token is still valid at ``now``, rounded up and at least 0."""
         return max(0, math.ceil((self.refresh_expires_at - now) / 86400))
 
     @property
     def fingerprint(self) -> str:
-        """The fingerprint that messages show: that of the refresh token, or else of the access token."""
+        """The fingerprint that messages show: the refresh token's, or the access token's if there is no refresh token."""
         return (self.refresh_token or self.access_token).fingerprint

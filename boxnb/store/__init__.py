@@ -1,9 +1,9 @@
 """Profiles on disk: one private JSON file each, locked and replaced atomically.
 
-Imports `oauth` and earlier; `auth` and later may import it.
+This package imports `oauth` and the layers before it; `auth` and the layers after it may import this package.
 
-`files` loads, saves and locks a profile; `profile` is its content; `backends` and `property_list` save its secrets
-elsewhere; `intent` is the journal of a refresh; `mail_settings` is how a profile sends mail; `manage` configures and
+`files` loads, saves and locks a profile; `profile` defines its content; `backends` and `property_list` save its secrets
+elsewhere; `intent` keeps the journal of a refresh; `mail_settings` says how a profile sends email; `manage` configures and
 renames a profile and moves its secrets.
 """
 

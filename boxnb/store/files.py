@@ -1,8 +1,8 @@
 """One profile on disk: a private JSON file, locked, replaced atomically.
 
-The refresh token works once; an admin who loses it has to sign in again. A new version is therefore written to a
-draft, flushed to disk, then moved over the old file, so that a reader sees the old or the new profile, never a partial
-one. Code that changes a profile holds :func:`lock` from reading to writing.
+A refresh token works once, and an admin who loses it has to sign in again. A new version of the profile is therefore
+written to a draft, flushed to disk, then moved over the old file, so that a reader sees the old or the new profile,
+never a partial one. Code that changes a profile holds :func:`lock` from reading to writing.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ LOCK_TIMEOUT = 120.0
 
 
 def home() -> Path:
-    """Return the folder for all profiles: that of a lesson, ``$BOXNB_HOME``, or the user's configuration folder."""
+    """Return the folder for all profiles: the lesson's, ``$BOXNB_HOME``, or the user's configuration folder."""
     return home_folder.home()
 
 
@@ -56,7 +56,7 @@ def path(name: str) -> Path:
     if not NAME.fullmatch(name) or name.split(".")[0].lower() in DEVICES:
         suggestion = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-._").lower()[:64] or "acme"
         raise ProfileNameError(
-            f"{name!r} cannot be the name of a profile. Use letters, digits, '-', '_' and '.', and not the name of a "
+            f"{name!r} cannot be the name of a profile. Use letters, digits, '-', '_' and '.', but not the name of a "
             f"Windows device. Try {suggestion + '-box' if suggestion in DEVICES else suggestion!r}."
         )
     return home() / "profiles" / f"{name}.json"
@@ -103,7 +103,7 @@ def lock(name: str, *, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
         if error.errno not in (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK):
             raise private_files.explained(error, file, "locked") from error
         raise TokenStoreError(
-            f"The file system of {file.parent} has no locks, so two notebooks could lose the sign-in. "
+            f"The file system of {file.parent} does not support locks, so two notebooks could lose the sign-in. "
             "Set BOXNB_HOME to a folder on a local disk.",
             file,
         ) from error
@@ -161,13 +161,13 @@ def load(name: str, *, shared: bool = True) -> Profile | None:
 def save(profile: Profile, *, moving: bool = False) -> Path:
     """Write one profile atomically: write a private draft, flush it, move it over the old file, flush the folder.
 
-    If a keyring or command refuses the secrets, they stay in a private draft next to the profile, which is used until a
-    save succeeds. With ``moving=True`` no draft is written, because another backend still has the secrets.
+    If a keyring or command refuses the secrets, they are saved in a private draft next to the profile, which is used until
+    a save succeeds. With ``moving=True``, no draft is written, because another backend still has the secrets.
 
     Raises
     ------
     TokenStoreError
-        It cannot be written. The previous file is unchanged.
+        The profile cannot be written. The previous file is unchanged.
     """
     file = path(profile.name)
     private_files.private_folder(file.parent)
@@ -221,7 +221,7 @@ def change(name: str, edit: Callable[[Profile | None], Profile | None]) -> Profi
 
 
 def delete(name: str) -> None:
-    """Delete one profile and its secrets in every backend. Sign out first: otherwise Box still accepts the token."""
+    """Delete one profile and its secrets in every backend. Sign out first; otherwise, Box still accepts the token."""
     with lock(name):
         _delete(name)
 
@@ -246,7 +246,7 @@ def _backend(name: str, file: Path) -> backends.Backend | None:
     except (ValueError, TypeError, AttributeError, RecursionError):
         private_files.say_once(
             file,
-            f"{file} was damaged. If a keyring or a command has secrets of {name!r}, delete them there by hand.",
+            f"{file} was damaged. If a keyring or a command has secrets for {name!r}, delete them there by hand.",
         )
         return None
 
@@ -274,12 +274,12 @@ def _with_plist(profile: Profile) -> Profile:
         return profile
     try:
         script_token = backend.token()
-    except TokenStoreError as error:  # the profile's own file has a token pair, too
-        private_files.say_once(file, f"The property list of the older script is ignored. {error}")
+    except TokenStoreError as error:  # the profile's own file also has a token pair
+        private_files.say_once(file, f"boxnb ignores the older script's property list. {error}")
         return profile
     own_refresh_token = profile.token.refresh_token if profile.token is not None else None
     if script_token is None or script_token.refresh_token in (None, own_refresh_token):
         return profile
     if script_token.refresh_token is not None and script_token.refresh_token.digest in profile.spent:
-        return profile  # an old copy of our token: a crash happened between the two writes
+        return profile  # an old copy of our token, left by a crash between the two writes
     return profile.refreshed(script_token, profile.skew)

@@ -1,4 +1,4 @@
-"""The journal of a refresh: written before the refresh token is spent, so that the next attempt knows if it was cut off."""
+"""The journal of a refresh, written before the refresh token is spent. It shows later whether the refresh was cut off."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def begin(profile_file: Path, *, generation: int, fingerprint: str, now: float) 
 
 
 def pending(profile_file: Path) -> dict[str, Any] | None:
-    """Return the record of a refresh that started and did not finish, or ``None``."""
+    """Return the record of a refresh that started but did not finish, or ``None``."""
     try:
         record = json.loads(path(profile_file).read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -39,6 +39,6 @@ def pending(profile_file: Path) -> dict[str, Any] | None:
 
 def end(profile_file: Path) -> None:
     """Delete the journal once the new token pair is on disk."""
-    # It is harmless if the file stays, because it has the fingerprint of an older token.
+    # If the file cannot be deleted, it does no harm, because it contains the fingerprint of an older token.
     with contextlib.suppress(OSError):
         path(profile_file).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""How a profile sends mail: server, account, sender and recipients, saved with its sign-in and never in a notebook."""
+"""How a profile sends email: server, account, sender and recipients. They are saved with the sign-in, not in a notebook."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ _ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+")
 
 @dataclasses.dataclass(frozen=True)
 class MailSettings:
-    """The settings for sending mail.
+    """The settings for sending email.
 
     Attributes
     ----------
     host, port : str, int
         The mail server.
     security : {"starttls", "ssl", "none"}
-        ``"none"`` only for a server on this computer, because a password must not travel unencrypted.
+        ``"none"`` is allowed only for a server on this computer, because a password must not travel unencrypted.
     username, password : str, Secret
         Empty if the server does not ask for them.
     sender : str
     to : tuple of str
         The recipients of run reports, unless a run names others.
     verify : bool or str
-        Whether the server's certificate is checked, or the path of a CA bundle; ``False`` only on this computer.
+        Whether the server's certificate is checked, or the path of a CA bundle. ``False`` is allowed only for a server
+        on this computer.
     timeout : float
         Seconds to wait for the server.
     """
@@ -52,7 +53,7 @@ class MailSettings:
             raise SettingError(f"security must be 'starttls', 'ssl' or 'none', not {self.security!r}.")
         if self.security == "none" and not is_loopback(self.host):
             raise SettingError(
-                f"Mail to {self.host} and its password would travel unencrypted. Use security='starttls' or 'ssl'."
+                f"Emails and the password would travel to {self.host} unencrypted. Use security='starttls' or 'ssl'."
             )
         object.__setattr__(self, "verify", checked_verify(self.verify))
         if self.verify is False and not is_loopback(self.host):
@@ -74,7 +75,7 @@ class MailSettings:
         Raises
         ------
         KeyError, TypeError, ValueError
-            A setting is missing or has another type.
+            A setting is missing or has the wrong type.
         """
         strings = [saved[name] for name in ("host", "security", "username", "sender")]
         numbers = [saved[name] for name in ("port", "timeout")]
@@ -87,12 +88,12 @@ class MailSettings:
 
 
 def check_address(address: str) -> str:
-    """Return the address if it is a bare email address.
+    """Return the address if it is an email address without a name.
 
     Raises
     ------
     SettingError
-        It is not one, or it contains a line break, which could inject mail headers.
+        It is not an email address, or it contains a line break, which could inject headers into an email.
     """
     if not _ADDRESS.fullmatch(address) or not address.isprintable():
         raise SettingError(

@@ -1,4 +1,4 @@
-"""Change a whole profile: its settings, its name, the backend of its secrets."""
+"""Change the settings of a profile, rename it, or move its secrets to another backend."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ def configure(name: str, *, verify: bool | str | None = None, monthly_calls: int
     name : str
         A saved profile.
     verify : bool or str, optional
-        The path of your company's CA bundle, or ``True`` (or an empty string) for the usual certificates. ``False``
-        switches the certificate check off, for tests only: :func:`boxnb.doctor` and :func:`boxnb.status` show it in red.
+        The path of your company's CA bundle, or ``True`` (or an empty string) for the usual certificates. Use ``False``
+        only for tests: it switches the certificate check off, and :func:`boxnb.doctor` and :func:`boxnb.status` show it
+        in red.
     monthly_calls : int, optional
-        API calls a month that the enterprise's licence includes (Business 50,000, Enterprise 100,000). A pull that
-        spends more than a twentieth of them warns.
+        How many API calls per month the enterprise's licence includes (Business 50,000, Enterprise 100,000). A pull that
+        spends more than a twentieth of them raises a warning.
 
     Raises
     ------
     SettingError
-        The profile does not exist, or ``verify`` is not one of these values or names a file that does not exist.
+        The profile does not exist, ``verify`` is not one of these values, or it is the path of a file that does not exist.
     """
     new_verify = None if verify is None else checked_verify(verify, must_exist=True)
 
@@ -52,9 +53,10 @@ def _existing(name: str, saved: Profile | None) -> Profile:
 
 
 def rename(name: str, new: str) -> None:
-    """Give a profile another name. It stays signed in.
+    """Rename a profile. It stays signed in.
 
-    The file is renamed in one step, so if the process is killed, one profile remains, never two with the same token pair.
+    The file is renamed in one step. If the process is killed at any moment, there is still only one profile with this
+    token pair.
 
     Raises
     ------
@@ -105,7 +107,7 @@ def migrate(name: str, keep: str) -> Profile:
     Raises
     ------
     SettingError
-        The profile or the backend does not exist, or the property list holds another sign-in.
+        The profile or the backend does not exist, or the property list contains a different sign-in.
     TokenStoreError
         The new backend refused the secrets. The old one is unchanged.
     """
@@ -126,13 +128,13 @@ def migrate(name: str, keep: str) -> Profile:
         old_backend = backends.backend_for(profile.keep, name, file)
         if old_backend is not None and profile.keep != keep:
             _empty(old_backend, file)
-            if new_backend is not None and new_backend.read() is None:  # both names meant the same backend
+            if new_backend is not None and new_backend.read() is None:  # both names mean the same backend
                 save(moved)
         return moved
 
 
 def _empty(backend: backends.Backend | None, file: Path) -> None:
-    """Empty a backend that is no longer used. If it refuses, only warn: the new one is already in use."""
+    """Empty a backend that is no longer used. If that fails, only warn, because the new backend is already in use."""
     try:
         if backend is not None:
             backend.delete()
@@ -141,7 +143,7 @@ def _empty(backend: backends.Backend | None, file: Path) -> None:
 
 
 def _with_script_token(moved: Profile, backend: backends.PlistBackend) -> Profile:
-    """Return the profile with the token of an older script's property list, if nobody is signed in with the profile."""
+    """Return the profile with the token from an older script's property list, if nobody is signed in with the profile."""
     script_token = backend.token()
     if (
         script_token is not None
@@ -149,11 +151,11 @@ def _with_script_token(moved: Profile, backend: backends.PlistBackend) -> Profil
         and script_token.refresh_token != moved.token.refresh_token
     ):
         raise SettingError(
-            f"{backend.path} and profile {moved.name!r} hold two sign-ins. Sign out of one of them first."
+            f"{backend.path} and profile {moved.name!r} contain different sign-ins. Sign out of one of them first."
         )
     if names := backend.names():
-        problem = f"No entry of {backend.path} is named like a refresh token ({', '.join(names)[:200]})."
+        problem = f"No entry in {backend.path} has the name of a refresh token. The names are {', '.join(names)[:200]}."
         if moved.token is None:
-            raise SettingError(f"{problem} Name the token's entry 'refresh_token', then try again.")
-        private_files.say_once(backend.path, f"{problem} boxnb adds it as 'refresh_token'.")
+            raise SettingError(f"{problem} Rename the token's entry to 'refresh_token', then try again.")
+        private_files.say_once(backend.path, f"{problem} boxnb adds an entry named 'refresh_token'.")
     return moved if moved.token is not None else dataclasses.replace(moved, token=script_token)

@@ -27,7 +27,7 @@ class Profile:
     Attributes
     ----------
     generation : int
-        How many times the pair was replaced since the sign-in.
+        How many times the pair has been replaced since the sign-in.
     account : dict or None
         ``id``, ``name``, ``login``, ``role`` and ``enterprise`` of the user who signed in, as Box returned them.
     skew : float
@@ -40,11 +40,11 @@ class Profile:
     refreshed_by : str
         The process and host that saved this token pair.
     monthly_calls : int
-        How many API calls a month the enterprise's licence includes; 0 if unknown.
+        How many API calls per month the enterprise's licence includes; 0 if unknown.
     spent : tuple of str
-        SHA-256 of the last refresh tokens that were replaced, so that an old copy of one is recognized.
+        SHA-256 hashes of the last refresh tokens that were replaced. boxnb recognizes an old copy of a token by its hash.
     mail : MailSettings or None
-        How runs of this profile send mail.
+        How runs with this profile send email.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Profile:
         )
 
     def with_pair_of(self, other: Profile) -> Profile:
-        """Return this profile with the token pair of a newer version of it, and the fields that belong to the pair."""
+        """Return this profile with the token pair of ``other``, a newer version, and the fields that belong to the pair."""
         return dataclasses.replace(
             self,
             token=other.token,
@@ -87,7 +87,7 @@ class Profile:
         )
 
     def conflict_with(self, later: Profile) -> str:
-        """Return, in a few words, why a later version of this profile is another sign-in; ``""`` if it is not."""
+        """Return a phrase that says why a later version of this profile is a different sign-in; ``""`` if it is the same."""
         if self.client.client_id != later.client.client_id:
             return "now belongs to another app"
         own_server, later_server = (_server_host(profile.client.server.api_url) for profile in (self, later))
@@ -96,7 +96,7 @@ class Profile:
         if self.account is None:
             return ""
         if later.account is None:
-            # A sign-in is under way and its user is not known yet. A refresh would not drop the account.
+            # A refresh keeps the account, so this is a new sign-in, whose user is not known yet.
             return "" if later.token is None or later.token == self.token else "was signed in again"
         own_id, later_id = self.account.get("id"), later.account.get("id")
         if None not in (own_id, later_id) and own_id != later_id:
@@ -112,7 +112,7 @@ class Profile:
 
 
 def _server_host(url: str) -> str:
-    """Return the host of a server without the port, which a sandbox may change; the same for all names of this computer."""
+    """Return a server's host, or ``this computer`` for loopback. The port is left out, because a sandbox's can change."""
     host = urlsplit(url).hostname or ""
     return "this computer" if host in LOOPBACK else host
 
@@ -128,7 +128,7 @@ def _name(enterprise: Any) -> str:
 
 
 def this_process() -> str:
-    """Return the name of this process in messages: its number and host."""
+    """Return the name of this process for messages: its process ID and host."""
     return f"process {os.getpid()} on {home_folder.host_name()}"
 
 
@@ -166,8 +166,8 @@ def _server_fields(server: Server) -> dict[str, Any]:
 def from_json(name: str, content: dict[str, Any]) -> Profile:
     """Return the profile that a file contains. Fields that an older boxnb did not write may be missing.
 
-    The fields that a sign-in needs must be valid. A count, a time or a name that cannot be read counts as unknown, so
-    that the sign-in is not lost.
+    The fields that a sign-in needs must be valid. A count, a time or a name that cannot be read is treated as unknown,
+    so that the sign-in is not lost.
 
     Raises
     ------
@@ -206,7 +206,7 @@ def known_account(user: object) -> dict[str, Any] | None:
     Returns
     -------
     dict or None
-        As the attribute ``account`` of :class:`Profile`; ``None`` if ``user`` is not a JSON object.
+        A value for the attribute ``account`` of :class:`Profile`; ``None`` if ``user`` is not a JSON object.
     """
     if not isinstance(user, dict):
         return None

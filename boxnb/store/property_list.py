@@ -14,10 +14,10 @@ from ..oauth.token import REFRESH_TOKEN_LIFETIME
 from ..secret import is_utf8
 
 EARLIEST, LAST = 946_684_800.0, 1e10
-"""2000 to 2286, in seconds since the epoch. A smaller number is a duration or not a time."""
+"""The years 2000 to 2286, in seconds since the epoch. A smaller number is a duration, or not a time at all."""
 
 UNITS = (1, 1000, 1_000_000, 1_000_000_000)
-"""Units per second: JavaScript counts milliseconds, other languages smaller units."""
+"""Units per second. JavaScript counts milliseconds; other languages count smaller units."""
 
 _TIMES = ("time", "timestamp", "date", "obtained", "issued")
 _EXPIRIES = ("expir", "validuntil", "validto")
@@ -36,7 +36,7 @@ def read(raw: bytes) -> tuple[dict[str, Any], Any]:
     Raises
     ------
     ValueError
-        It is damaged, or not a dictionary.
+        The property list is damaged, or it is not a dictionary.
     """
     try:
         content = plistlib.loads(raw)
@@ -57,17 +57,17 @@ def dump(content: dict[str, Any], plist_format: Any) -> bytes:
     """
     try:
         return plistlib.dumps(content, fmt=plist_format, sort_keys=False)
-    except Exception as error:  # noqa: BLE001  plistlib raises many different errors here, too
+    except Exception as error:  # noqa: BLE001  plistlib also raises many different errors here
         raise ValueError(f"its format cannot hold the new content ({type(error).__name__})") from None
 
 
 def token_part(content: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the dictionary with the refresh token, at any depth; ``None`` if no key is named like a refresh token.
+    """Return the dictionary with the refresh token, at any depth; ``None`` if no key has the name of a refresh token.
 
     Raises
     ------
     ValueError
-        Several dictionaries have one.
+        Several dictionaries contain a refresh token.
     """
     candidates = [(part, key) for part in _parts(content) if (key := _token_key(part, "refresh")) is not None]
     filled = [part for part, key in candidates if _text(part[key])]
@@ -93,9 +93,9 @@ def token_in(part: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def put(content: dict[str, Any], token: dict[str, Any]) -> bool:
-    """Replace the token pair and its times, each under its own name and in its own format. Return whether anything changed.
+    """Replace the token pair and its times, but keep their names and formats. Return whether anything changed.
 
-    The times stay if it is not known when the pair was obtained. A pair that is already saved is not written again.
+    The times do not change if it is unknown when the pair was obtained. A pair that is already saved is not written again.
     """
     part = token_part(content)
     saved = None if part is None else token_in(part)
@@ -128,7 +128,7 @@ def put(content: dict[str, Any], token: dict[str, Any]) -> bool:
 
 
 def _put_expiry(part: dict[str, Any], obtained: float, saved_obtained: float | None, lifetime: float) -> None:
-    """Update the expiry times: keep their distance from the old time, or else add the lifetime of the token."""
+    """Set each expiry to ``obtained`` plus its old distance from ``saved_obtained`` or, if unknown, the token's lifetime."""
     for key, value in part.items():
         expiry = _moment(value) if any(word in _letters(key) for word in _EXPIRIES) else None
         if expiry is None:
@@ -158,7 +158,7 @@ def _letters(key: object) -> str:
 
 
 def _token_key(part: dict[str, Any], token_kind: str) -> str | None:
-    """Return the key of the token in any spelling: ``Refresh Token``, ``refreshToken``, ``my_refresh_token``."""
+    """Return the key of the token, however it is spelled: ``Refresh Token``, ``refreshToken``, ``my_refresh_token``."""
     text_keys = [key for key, value in part.items() if isinstance(value, str | bytes)]
     for word in (f"{token_kind}token", f"box{token_kind}token", token_kind, f"box{token_kind}"):
         for key in text_keys:
@@ -176,7 +176,7 @@ def _text(value: Any) -> str:
 
 
 def _time_key(part: dict[str, Any]) -> str | None:
-    """Return the key of the time when the token was saved. Its value must be a time, because ``Timeout`` also matches."""
+    """Return the key of the time when the token was saved. Its value must be a time: the name ``Timeout`` also matches."""
     candidates = [
         key
         for key in part
@@ -203,7 +203,7 @@ def _moment(value: Any) -> ParsedTime | None:
             parsed = _parse_number(value)
         else:
             parsed = None
-    # Such as 31 February or the year 0.
+    # For example, 31 February or the year 0.
     except (ValueError, OverflowError, OSError, TypeError, IndexError):
         return None
     return parsed if parsed is not None and EARLIEST < parsed[0] < LAST else None

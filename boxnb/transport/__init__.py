@@ -1,5 +1,5 @@
-"""HTTP without a sign-in. Imports `secret`, `redaction` and earlier; `oauth` and later may import it.
+"""HTTP without a sign-in. This package imports `secret`, `redaction` and the layers before them.
 
-`sessions` sends requests and checks where secrets may go; `waits` reads how long a server asks to wait;
-`network_trouble` explains what went wrong.
+`sessions` sends requests and checks which hosts may receive secrets; `waits` reads how long a server asks boxnb to wait;
+`network_trouble` explains what went wrong. `oauth` and the layers after it may import this package.
 """

@@ -1,4 +1,4 @@
-"""Sessions without a sign-in that reach this computer without a proxy and obey the profile's own CA bundle."""
+"""HTTP sessions without a sign-in. They reach this computer without a proxy and use the profile's own CA bundle."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def checked_verify(verify: object, *, must_exist: bool = False) -> bool | str:
     Raises
     ------
     SettingError
-        ``verify`` has another type, or the path does not exist.
+        ``verify`` has the wrong type, or the path does not exist.
     """
     if isinstance(verify, bool):
         return verify
@@ -88,7 +88,7 @@ class Session(requests.Session):
     - Calls to this computer never use a proxy: a proxy could not reach the sandbox, and would see its secrets.
     - The ``verify`` of the session takes precedence over ``REQUESTS_CA_BUNDLE``; in requests the variable wins.
     - An empty ``verify`` does not switch the certificate check off.
-    - An unusable proxy address or header raises an exception of requests, not of the libraries that requests uses.
+    - An unusable proxy address or header raises one of requests' own exceptions, not one from a library that requests uses.
     - The traceback of an error or an interrupt does not show the variables of the libraries that requests uses, because
       one of them contains the bytes of the request.
     """
@@ -109,7 +109,7 @@ class Session(requests.Session):
         raise request_error
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
-        """Return the settings of one request, with those from the environment."""
+        """Return the settings of one request, including those from the environment."""
         settings = super().merge_environment_settings(url, proxies, stream, verify, cert)
         if urlsplit(str(url)).hostname in LOOPBACK:
             settings["proxies"] = {}
@@ -160,7 +160,7 @@ def unsigned_session(verify: bool | str | None = True) -> Session:
 
 
 def never_connected(error: Exception) -> bool:
-    """Return whether the request certainly did not reach the server."""
+    """Return whether it is certain that the request did not reach the server."""
     if isinstance(error, requests.ConnectTimeout | requests.exceptions.ProxyError):
         return True  # a proxy that refuses a request has not forwarded it
     if isinstance(error, requests.exceptions.SSLError) and hopeless(error):
@@ -172,7 +172,7 @@ def never_connected(error: Exception) -> bool:
 def files_sent(options: Mapping[str, Any]) -> list[tuple[Any, int]] | None:
     """Return the open files that a request sends, with their positions, so that a retry can seek back to them.
 
-    ``None`` if a part can be read only once: a retry would send it empty.
+    Return ``None`` if a part can be read only once, because a retry would send it empty.
     """
     parts = options.get("files") or {}
     parts = list(parts.values()) if isinstance(parts, Mapping) else [part for _, part in parts]
@@ -194,7 +194,7 @@ def read_within(response: requests.Response, seconds: float, max_bytes: int | No
     """Read the whole body of a response that was requested with ``stream=True``, within ``seconds``.
 
     Once more than ``max_bytes`` have arrived, the rest is not read and the connection is closed.
-    The timeout of requests limits only the wait between two bytes, so a server that sends slowly could block forever.
+    requests' own timeout limits only the wait between two bytes, so a server that sends slowly could block forever.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Read how long a server asks to wait, describe it as a time span and a time of day, and announce the wait."""
+"""Read how long a server asks boxnb to wait, describe the wait as a time span and a time of day, and announce it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any
 from ..errors import WaitNotice
 
 NOTICED = 5.0
-"""Number of seconds from which a wait is announced."""
+"""A wait of at least this many seconds is announced."""
 
 
 def retry_after(response: Any) -> float | None:
-    """Return how many seconds the server asks to wait (``Retry-After``, RFC 9110 10.2.3: a number or a date).
+    """Return how many seconds the server asks boxnb to wait (``Retry-After``, RFC 9110 10.2.3: a number or a date).
 
-    ``None`` if the header is missing or cannot be read.
+    Return ``None`` if the header is missing or cannot be read.
     """
     value = response.headers.get("Retry-After", "").strip()
     if re.fullmatch(r"[0-9]{1,12}(\.[0-9]*)?", value, re.ASCII):
@@ -39,7 +39,7 @@ def _date(value: str) -> datetime.datetime | None:
 
 
 def moment(seconds: float) -> datetime.datetime | None:
-    """Return the local time at which a wait that begins now ends; ``None`` if a datetime cannot represent it."""
+    """Return the local time at which a wait that starts now will end; ``None`` if a datetime cannot represent it."""
     try:
         return datetime.datetime.fromtimestamp(time.time() + seconds).astimezone()
     except (OverflowError, ValueError, OSError):
@@ -47,7 +47,7 @@ def moment(seconds: float) -> datetime.datetime | None:
 
 
 def span(seconds: float) -> str:
-    """Return a waiting time in words: ``45 seconds``, ``10 minutes (600 seconds)``, ``3 days``."""
+    """Return a waiting time as text: ``45 seconds``, ``10 minutes (600 seconds)``, ``3 days``."""
     if seconds < 120:
         return f"{math.ceil(seconds)} second{'s' * (math.ceil(seconds) != 1)}"
     if seconds < 2 * 3600:
@@ -58,7 +58,7 @@ def span(seconds: float) -> str:
 
 
 def until(seconds: float) -> str:
-    """Return in words when a wait ends: ``after 14:32:10``, with the date if it is not today."""
+    """Return text that says when a wait ends: ``after 14:32:10``, with the date if it is not today."""
     end = moment(seconds)
     if end is None:
         return f"in {span(seconds)}"

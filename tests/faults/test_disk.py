@@ -72,7 +72,7 @@ def test_a_full_disk_does_not_lose_the_sign_in(sandbox: Sandbox) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))  # the journal fits, the profile does not
         rotate()
 
-    assert "Nothing saved was lost" in in_child(full)
+    assert "No saved data was lost" in in_child(full)
     assert store.path("acme").read_bytes() == before
     rotate()
 

@@ -45,7 +45,7 @@ def call(profile: str) -> str:
 
 def assert_refused(profile: str) -> None:
     """Check that a call fails, and that the message says what may have happened."""
-    with pytest.raises(InvalidGrantError, match="perhaps another copy of the profile used it"):
+    with pytest.raises(InvalidGrantError, match="Perhaps another copy of the profile used it"):
         call(profile)
 
 

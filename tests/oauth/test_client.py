@@ -208,10 +208,10 @@ def test_the_sandbox_is_discovered(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("metadata", "says"),
     [
-        ({"issuer": "https://another.example.com"}, "is not that of the issuer"),
-        ([], "without metadata"),
-        (b"<html>", "without metadata"),
-        (b"[" * 100_000, "without metadata"),
+        ({"issuer": "https://another.example.com"}, "does not belong to the issuer"),
+        ([], "and no metadata"),
+        (b"<html>", "and no metadata"),
+        (b"[" * 100_000, "and no metadata"),
         (
             {"token_endpoint_auth_methods_supported": ["private_key_jwt"]},
             "accepts a client secret neither in the form nor by HTTP Basic",

@@ -125,8 +125,8 @@ MISTAKES = {
     "an empty code": (f"{AT}?code=&state={STATE}", "was cut off"),
     "cut in the state": (GOOD[:-9], "cut off in the middle of its state"),
     "cut in the state, with dots": (GOOD[:-9] + "…", "cut off in the middle of its state"),
-    "small letters": (GOOD.lower(), "Capital and small letters"),
-    "a letter changed": (GOOD[:-6] + "~" + GOOD[-5:], "A letter or two of the state were changed"),
+    "small letters": (GOOD.lower(), "Letters in the address changed between upper and lower case"),
+    "a letter changed": (GOOD[:-6] + "~" + GOOD[-5:], "One or two letters in the state were changed"),
     "redirect URI not registered": (
         f"{LINK}&error=redirect_uri_mismatch",
         "The redirect URI is not registered for this app",

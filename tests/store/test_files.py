@@ -91,7 +91,7 @@ def test_a_folder_at_the_path_of_the_file_is_reported() -> None:
     store.path("acme").mkdir(parents=True)
     with pytest.raises(TokenStoreError, match="folder has the name of the profile"):
         store.load("acme")
-    with pytest.raises(TokenStoreError, match="Nothing saved was lost"):
+    with pytest.raises(TokenStoreError, match="No saved data was lost"):
         store.save(profile())
 
 
@@ -116,7 +116,7 @@ def test_a_full_disk_does_not_damage_the_previous_profile() -> None:
         try:
             store.save(profile("r2"))
         except TokenStoreError as error:
-            os._exit(0 if "Nothing saved was lost" in str(error) else 2)
+            os._exit(0 if "No saved data was lost" in str(error) else 2)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert store.load("acme") == profile()
@@ -361,12 +361,12 @@ def test_the_home_folder_is_private_for_any_umask(tmp_path: Path, monkeypatch: p
 def test_a_home_folder_that_others_can_write_in_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The mode of the user's home folder does not change. If others can write in it, there is one warning."""
+    """The mode of the user's home folder does not change. If others can write to it, there is one warning."""
     monkeypatch.setenv("BOXNB_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
     tmp_path.chmod(0o777)
     try:
-        with pytest.warns(UserWarning, match="Other users can write in"):
+        with pytest.warns(UserWarning, match="Other users can write to"):
             store.save(store.Profile("acme", CLIENT))
         store.save(store.Profile("acme", CLIENT))
         assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o777

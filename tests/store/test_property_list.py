@@ -190,13 +190,13 @@ def test_a_token_is_found_and_replaced_at_any_depth(plist: Path, content: dict[s
 def test_a_missing_refresh_token_is_reported(plist: Path) -> None:
     """The error lists the names, and nothing is moved. If a user is signed in, boxnb adds the token with a warning."""
     plist.write_bytes(raw := plistlib.dumps({"rt": "R", "stamp": 5}))
-    with pytest.raises(ValueError, match=r"rt, stamp.*'refresh_token'"):
+    with pytest.raises(ValueError, match=r"rt, stamp.*to 'refresh_token'"):
         store.migrate("acme", f"plist:{plist}")
     saved = store.load("acme")
     assert saved is not None
     assert (saved.keep, plist.read_bytes()) == ("file", raw)
     store.save(store.Profile("acme", CLIENT, NEW))
-    with pytest.warns(UserWarning, match=r"rt, stamp.*adds it"):
+    with pytest.warns(UserWarning, match=r"rt, stamp.*adds an entry named"):
         store.migrate("acme", f"plist:{plist}")
     assert plistlib.loads(plist.read_bytes())["refresh_token"] == "newref"
 
@@ -241,7 +241,7 @@ def test_a_damaged_list_is_reported_and_not_changed(plist: Path, raw: bytes) -> 
     store.save(store.Profile("acme", CLIENT, NEW))
     moved = store.migrate("acme", f"plist:{plist}")
     plist.write_bytes(raw)
-    with pytest.warns(UserWarning, match="property list of the older script is ignored"):
+    with pytest.warns(UserWarning, match="boxnb ignores the older script's property list"):
         assert store.load("acme") == moved
     with pytest.warns(UserWarning, match="older script will have to sign in again"):
         store.save(moved.refreshed(Token(Secret("a3"), Secret("r3"), 1.8e9, 3600.0), 0.0))

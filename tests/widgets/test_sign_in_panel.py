@@ -216,7 +216,7 @@ def test_the_user_signs_in_again_after_61_days(sandbox: Any, run: Any) -> None:
 
     notebook = run(once(paste))
     assert views[0]["alert"] == (
-        "The saved sign-in of 'lab' was not used for 61 days. A refresh token expires after 60 days. Open the sandbox to sign in again."
+        "The saved sign-in of 'lab' has not been used for 61 days. A refresh token expires after 60 days. Open the sandbox to sign in again."
     )
     assert "after " in outputs_of(notebook, 2)
     after = store.load("lab")
