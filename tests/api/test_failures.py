@@ -277,16 +277,16 @@ def test_every_code_is_reported_with_its_reason(status: int, code: str) -> None:
 
 
 REMEDIES = {
-    (403, "storage_limit_exceeded"): ("storage of the account is full", "Free space"),
+    (403, "storage_limit_exceeded"): ("storage of the account is full", "Free some space"),
     (403, "access_from_location_blocked"): ("blocks access from this network", "network that it allows"),
     (403, "forbidden_by_policy"): ("security policy", "Ask your admin"),
     (403, "incorrect_shared_item_password"): (
         "password for the shared link is missing or wrong",
         "link's password",
     ),
-    (403, "file_size_limit_exceeded"): ("larger than this account may upload", "Split it"),
+    (403, "file_size_limit_exceeded"): ("larger than this account is allowed to upload", "Split it"),
     (403, "access_denied_item_locked"): ("item is locked", "unlocked"),
-    (403, "user_email_confirmation_required"): ("not confirmed the e-mail", "link in Box's mail"),
+    (403, "user_email_confirmation_required"): ("not confirmed the email", "link in the email from Box"),
     (403, "access_denied_insufficient_permissions"): (
         "This user is not allowed to do this",
         "permission granted",
@@ -295,7 +295,7 @@ REMEDIES = {
     (400, "terms_of_service_required"): ("terms of service", "accept them"),
     (400, "password_reset_required"): ("set a new password", "Sign in to Box in the browser"),
     (404, "trashed"): ("in the trash", "Restore it"),
-    (404, "not_found"): ("may not see it", "Box returns 404 even to an admin"),
+    (404, "not_found"): ("cannot see it", "Box returns 404 even to an admin"),
     (409, "operation_blocked_temporary"): ("still running", "again in a minute"),
     (409, "item_name_in_use"): ("with that name already exists", "another name"),
     (410, "session_expired"): ("upload session has ended", "Start the upload again"),

@@ -158,7 +158,7 @@ def test_a_proxy_page_is_recognized(sandbox: Sandbox, session: BoxSession) -> No
 
 def test_a_missing_item_and_an_unsupported_call_have_different_errors(session: BoxSession) -> None:
     """A missing item gives 404, and a call that the sandbox does not support gives 501."""
-    with pytest.raises(NotFoundError, match="may not see it") as caught:
+    with pytest.raises(NotFoundError, match="cannot see it") as caught:
         session.get_json("/users/1")
     assert caught.value.request_id
     with pytest.raises(ApiError, match="does not support this call"):
@@ -292,8 +292,8 @@ def test_a_long_wait_is_announced_before_it_begins(
     sandbox.faults.add("/2.0/users/me", "503", times=4)
     session.get_json("/users/me")
     assert [line.partition(",")[0] for line in announced] == [
-        "The sandbox returned 503 at attempt 3 of 5: waiting 4 seconds",
-        "The sandbox returned 503 at attempt 4 of 5: waiting 8 seconds",
+        "The sandbox returned 503 on attempt 3 of 5: waiting 4 seconds",
+        "The sandbox returned 503 on attempt 4 of 5: waiting 8 seconds",
     ]
 
 
